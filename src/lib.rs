@@ -1,0 +1,13 @@
+//! parlor: a live chat in the browser on one small binary that speaks raw WebSocket.
+#![forbid(unsafe_code)]
+
+pub mod chat;
+pub mod escaped;
+pub mod history;
+pub mod http;
+pub mod hub;
+pub mod limits;
+pub mod metrics;
+pub mod progress;
+pub mod time;
+pub mod websocket;
