@@ -1,1 +1,5 @@
 //! To be written.
+
+pub mod command;
+pub mod error;
+pub mod event;

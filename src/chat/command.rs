@@ -1,0 +1,158 @@
+//! What clients may ask.
+//!
+//! A request comes from JSON (`json.rs`) or from a typed line (`line.rs`); from here on nobody can tell which. Names are
+//! still plain text: only the chat knows what exists, and PROTOCOL's order of errors puts a bad name behind
+//! `hello_first`. That order is also why a request holds a `Result`: a field that is wrong is told only if it is the
+//! first thing that is wrong.
+
+use super::error::CommandError;
+use crate::history::Seq;
+
+/// A number that a client puts into a command and finds again in the answer; below 2^53.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(pub u64);
+
+/// One command with its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What the answer carries.
+    pub id: Option<RequestId>,
+    /// In which part of a client's life the command may come.
+    pub when: When,
+    /// The command, or what is wrong with the message whatever the chat's state is.
+    pub command: Result<Command, CommandError>,
+}
+
+/// In which part of a client's life a command may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// `hello`: later it is `already_welcomed`.
+    BeforeHello,
+    /// Nearly everything: before, it is `hello_first`.
+    AfterHello,
+    /// Typed lines that make sense in both, and what can't be read at all.
+    Always,
+}
+
+/// What a client may ask. A channel of `None` is the one joined last; typed lines alone have that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Begins a session, or goes on with one.
+    Hello {
+        /// The name wished for; not looked at where `session` is that of a user who is online.
+        name: Box<str>,
+        /// The token of an earlier `welcome`.
+        session: Option<Box<str>>,
+    },
+    /// Another name for the same user.
+    Rename {
+        /// The name wished for.
+        name: Box<str>,
+    },
+    /// The typed `/nick NAME`: `hello` before the welcome, `rename` after it.
+    Nick {
+        /// The name wished for.
+        name: Box<str>,
+    },
+    /// Enters a channel, and creates it where there is none.
+    Join {
+        /// Its name.
+        channel: Box<str>,
+        /// The newest message that the client has.
+        since: Option<Seq>,
+    },
+    /// Leaves a channel.
+    Leave {
+        /// Its name.
+        channel: Option<Box<str>>,
+    },
+    /// Says something to a channel.
+    Message {
+        /// Its name.
+        channel: Option<Box<str>>,
+        /// What is said.
+        text: Box<str>,
+        /// `/me`.
+        action: bool,
+        /// Makes sending again safe.
+        nonce: Option<Box<str>>,
+    },
+    /// Says something to one user.
+    Direct {
+        /// To whom.
+        to: Recipient,
+        /// What is said.
+        text: Box<str>,
+        /// Makes sending again safe.
+        nonce: Option<Box<str>>,
+    },
+    /// Somebody is writing.
+    Typing {
+        /// Where.
+        target: Target,
+    },
+    /// Earlier or missed messages.
+    History {
+        /// Of what.
+        target: Target,
+        /// Which of them.
+        range: Range,
+        /// How many at most, 1 to 200.
+        limit: u32,
+    },
+    /// Who is online, or in a channel.
+    Who {
+        /// Its name.
+        channel: Option<Box<str>>,
+    },
+    /// Every channel.
+    Channels,
+    /// The typed `/help`.
+    Help,
+    /// The typed `/quit`.
+    Quit,
+}
+
+/// To whom a private message goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// The user who has this name now.
+    User(Box<str>),
+    /// The other one of this conversation, online or not.
+    Conversation(Box<str>),
+}
+
+/// A channel by its name, or a conversation by its identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A channel's name.
+    Channel(Box<str>),
+    /// The channel joined last (typed lines).
+    JoinedLast,
+    /// A conversation's identifier.
+    Conversation(Box<str>),
+}
+
+/// Which messages of a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// The newest.
+    Newest,
+    /// The newest of those whose `seq` is below this one.
+    Before(Seq),
+    /// The oldest of those whose `seq` is above this one.
+    After(Seq),
+}
+
+impl Request {
+    /// Nothing in it could be understood: it is told so before the rate is looked at.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.command, Err(CommandError::BadJson | CommandError::BadId))
+    }
+
+    /// Whether it must be applied in a turn in which its connection has no proposal: it would otherwise be answered as if
+    /// what was said before it had not been said (proposals are numbered at the end of the turn).
+    pub fn waits_for_commit(&self) -> bool {
+        !matches!(self.command, Err(_) | Ok(Command::Message { .. } | Command::Direct { .. } | Command::Typing { .. }))
+    }
+}
