@@ -13,8 +13,15 @@
 //!
 //! Not here: which path is answered by what (`hub::routes`), the opening handshake (`websocket::handshake`), sockets and time.
 
+pub mod authority;
+pub mod head;
 pub mod refusal;
+pub mod requests;
 pub mod response;
+mod scan;
 
+pub use authority::Authority;
+pub use head::Head;
 pub use refusal::Refusal;
+pub use requests::Requests;
 pub use response::{Body, Response};
