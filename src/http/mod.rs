@@ -15,6 +15,7 @@
 
 pub mod authority;
 pub mod head;
+pub mod pages;
 pub mod refusal;
 pub mod requests;
 pub mod response;
