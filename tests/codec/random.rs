@@ -1,10 +1,10 @@
 //! Random numbers that are the same in every run (xorshift64*), and choices made with them.
 
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// A number below `limit`.
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -12,7 +12,7 @@ impl Random {
     }
 
     /// A text of up to `most` pieces.
-    pub fn text(&mut self, pieces: &[&str], most: usize) -> String {
+    pub(crate) fn text(&mut self, pieces: &[&str], most: usize) -> String {
         let length = self.below(most + 1);
         (0..length).map(|_| pieces[self.below(pieces.len())]).collect()
     }
