@@ -247,8 +247,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&s
             shown = row.variable();
             *values = from_variable(row, variable(&shown)).map_err(|error| format!("{shown} {error}"))?;
         }
-        let counts = if row.repeatable { 0 } else { values.len().saturating_sub(1) };
-        for value in &values[counts..] {
+        // Each writes over the one before it, so the last one counts; but none may be wrong.
+        for value in values {
             (row.set)(&mut options, value).map_err(|error| format!("{shown} {error}, not {value:?}"))?;
         }
     }
@@ -369,10 +369,10 @@ What stands in brackets is the default. --name value and --name=value mean the
 same, and the last one counts.
 
 Each option has an environment variable: --max-message-bytes is
-PARLOR_MAX_MESSAGE_BYTES. The option wins over the variable, and an empty variable
-is as none. A flag's is 1 or 0, and that of an option that can be given several
-times is a list with commas. PARLOR_LOG says what is logged to standard error:
-error, warn, info (the default), debug.
+PARLOR_MAX_MESSAGE_BYTES. The option wins over the variable, and an empty
+variable is as none. A flag's is 1 or 0, and that of an option that can be given
+several times is a list with commas. PARLOR_LOG says what is logged to standard
+error: error, warn, info (the default) or debug.
 
 Whoever reaches the port can read and write. To let others in than this machine:
   parlor --listen 0.0.0.0:8080

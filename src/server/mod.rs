@@ -108,18 +108,27 @@ impl Server {
 
     /// **wait**. Returns whether there was nothing to be told and nothing left to be read: all that came was heard.
     fn wait(&mut self) -> io::Result<bool> {
-        let more_waits = self.listener.as_ref().is_some_and(Listener::has_more);
-        let timeout = match !self.ready.is_empty() || self.hub.has_work() || more_waits {
-            true => Some(Duration::ZERO),
-            // mono is cut to whole milliseconds, so a wait from there to the deadline never ends before it: no turn in vain.
-            false => self.wake_at().map(|at| at.since(self.now(Instant::now()).mono)),
-        };
-        match self.poll.poll(&mut self.events, timeout) {
-            Ok(()) => Ok(self.events.is_empty() && self.ready.is_empty()),
-            // A signal, or SIGCONT after a stop. It says nothing about the sockets.
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
-            Err(error) => Err(error),
+        loop {
+            let timeout = self.timeout();
+            match self.poll.poll(&mut self.events, timeout) {
+                Ok(()) => return Ok(self.events.is_empty() && self.ready.is_empty()),
+                // A signal came, or SIGCONT after a stop; of the sockets nothing is said. Whoever judged deadlines now would
+                // do it without having read what came in time.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
+    }
+
+    /// How long there is nothing to do. Not at all while something is left over that no event will tell of.
+    fn timeout(&self) -> Option<Duration> {
+        let more_waits = self.listener.as_ref().is_some_and(Listener::has_more);
+        if !self.ready.is_empty() || self.hub.has_work() || more_waits {
+            return Some(Duration::ZERO);
+        }
+        // mono is cut to whole milliseconds, so a wait from there to the deadline never ends before it: no turn in vain.
+        let now = self.now(Instant::now()).mono;
+        self.wake_at().map(|at| at.since(now))
     }
 
     /// When the loop must wake up at the latest.
