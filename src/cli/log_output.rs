@@ -18,8 +18,8 @@ const LINE_BYTES: usize = 4_096;
 
 /// From here on, `log` writes to standard error what `PARLOR_LOG`, or else `RUST_LOG`, asks for.
 pub(super) fn begin(variable: impl Fn(&str) -> Option<OsString>) {
-    let asked = ["PARLOR_LOG", "RUST_LOG"].into_iter().filter_map(|name| variable(name)?.into_string().ok());
-    let filter = asked.filter(|filter| !filter.is_empty()).next().unwrap_or_else(|| DEFAULT.to_owned());
+    let mut asked = ["PARLOR_LOG", "RUST_LOG"].into_iter().filter_map(|name| variable(name)?.into_string().ok());
+    let filter = asked.find(|filter| !filter.is_empty()).unwrap_or_else(|| DEFAULT.to_owned());
     let mut builder = Builder::new();
     builder.parse_filters(&filter).target(Target::Pipe(Box::new(Stderr)));
     builder.format(|out, record| writeln!(out, "{:5} {}", record.level(), record.args()));

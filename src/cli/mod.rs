@@ -3,12 +3,15 @@
 //! Exit status: 0 for all that went well, 1 for a start that failed, 2 for a wrong option. What goes wrong is one line on
 //! standard error. Nothing here panics because nobody reads: `println!` would.
 //!
-//! Not here: the options (`options`), the server (`serve`).
+//! Not here: the options (`options`), the server (`serve`), log lines (`log_output`).
 
+mod help;
 #[cfg(feature = "log-output")]
 mod log_output;
 pub mod options;
 mod serve;
+
+pub use help::help;
 
 use options::Asked;
 use std::ffi::OsString;
@@ -28,7 +31,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&str
         Err(error) => return complain(WRONG, &format!("{error}; see parlor --help")),
     };
     match asked {
-        Asked::Help => say(&options::help()),
+        Asked::Help => say(&help()),
         Asked::Version => say(&format!("{NAME_AND_VERSION}\n")),
         Asked::Serve(options) => {
             #[cfg(feature = "log-output")]

@@ -1,6 +1,7 @@
 //! **The** table of options. The command line, the environment, `--help` and the README come from the same rows.
 //!
-//! Not here: what an option's value does to the server (`limits.rs` says it for most), starting the server (`serve`).
+//! Not here: what an option's value does to the server (`limits.rs` says it for most), the text of `--help` (`help`), starting
+//! the server (`serve`).
 
 use crate::hub::{Origin, Origins};
 use crate::limits::Limits;
@@ -215,7 +216,7 @@ pub enum Asked {
     /// `--version`.
     Version,
     /// The server, with these options.
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
 }
 
 /// Reads the command line (without the program's name), and the environment for what is not on it. An error is one line.
@@ -240,7 +241,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&s
             _ => parser.value().map_err(|error| error.to_string())?,
         });
     }
-    let mut options = ServeOptions::default();
+    let mut options = Box::<ServeOptions>::default();
     for (row, values) in ROWS.iter().zip(&mut given) {
         let mut shown = format!("--{}", row.name);
         if values.is_empty() {
@@ -338,63 +339,4 @@ fn seconds(target: &mut Duration, value: &OsStr, zero: Zero) -> Result<(), Strin
     let millis = (number * 1_000.0).round();
     *target = Duration::from_millis(if number > 0.0 { millis.max(1.0) as u64 } else { 0 });
     Ok(())
-}
-
-/// The width that `--help` keeps to.
-const WIDTH: usize = 80;
-/// Where its sentences begin.
-const COLUMN: usize = 31;
-
-/// The text of `--help`.
-pub fn help() -> String {
-    let mut text = format!(
-        "parlor {}: a live chat in the browser on one small binary.\n\nUsage: parlor [OPTION]...\n\n\
-         Starts the server and prints its address. Open that in two browser windows, and\nthey talk. Ctrl-C stops it.\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    let mut group = "";
-    for row in ROWS {
-        if row.group != group {
-            group = row.group;
-            text += &format!("\n{group}:\n");
-        }
-        let default = if row.default.is_empty() { String::new() } else { format!(" [{}]", row.default) };
-        entry(&row.usage(), &format!("{}{default}", row.help), &mut text);
-    }
-    text += "\nOthers:\n";
-    entry("-h, --help", "this text", &mut text);
-    entry("-V, --version", "the version", &mut text);
-    text + "
-What stands in brackets is the default. --name value and --name=value mean the
-same, and the last one counts.
-
-Each option has an environment variable: --max-message-bytes is
-PARLOR_MAX_MESSAGE_BYTES. The option wins over the variable, and an empty
-variable is as none. A flag's is 1 or 0, and that of an option that can be given
-several times is a list with commas. PARLOR_LOG says what is logged to standard
-error: error, warn, info (the default) or debug.
-
-Whoever reaches the port can read and write. To let others in than this machine:
-  parlor --listen 0.0.0.0:8080
-Behind a proxy that speaks TLS for chat.example:
-  parlor --origin https://chat.example --max-connections-per-ip 0
-To work on the page:
-  parlor --www www
-"
-}
-
-/// An option and its sentence beside it, wrapped.
-fn entry(usage: &str, sentence: &str, text: &mut String) {
-    let mut line = format!("  {usage:<width$}", width = COLUMN - 2);
-    for word in sentence.split_whitespace() {
-        if line.len() + word.len() >= WIDTH {
-            *text += line.trim_end();
-            text.push('\n');
-            line = " ".repeat(COLUMN);
-        }
-        line += word;
-        line.push(' ');
-    }
-    *text += line.trim_end();
-    text.push('\n');
 }

@@ -3,6 +3,8 @@
 //!
 //! Not here: what is answered to whom (`tests/server`).
 
+#![allow(clippy::unwrap_used)]
+
 mod options;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -209,6 +211,20 @@ fn after_a_pause_of_the_process_what_came_meanwhile_is_read_before_anybody_is_ju
 }
 
 #[test]
+fn a_deadline_that_passed_in_a_short_pause_is_judged_after_reading_too() {
+    let parlor = Parlor::start(&["--handshake-timeout", "1"]);
+    let mut stream = parlor.connect();
+    let (half, rest) = HEALTH.split_at(20);
+    stream.write_all(half.as_bytes()).unwrap();
+    sleep(Duration::from_millis(300));
+    parlor.signal(Signal::STOP);
+    stream.write_all(rest.as_bytes()).unwrap();
+    sleep(Duration::from_millis(1_200));
+    parlor.signal(Signal::CONT);
+    assert!(answer(&mut stream).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
 fn a_flood_does_not_starve_the_others() {
     let parlor = Parlor::start(&[]);
     let mut flood = parlor.connect();
@@ -316,7 +332,7 @@ fn starts_that_fail_say_why_in_one_line() {
 fn help_and_version_go_to_standard_output() {
     let version = concat!("parlor ", env!("CARGO_PKG_VERSION"), "\n").to_owned();
     assert_eq!(run(&["--version"]), (Some(0), version, String::new()));
-    assert_eq!(run(&["--help"]), (Some(0), parlor::cli::options::help(), String::new()));
+    assert_eq!(run(&["--help"]), (Some(0), parlor::cli::help(), String::new()));
 }
 
 #[test]

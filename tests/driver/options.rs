@@ -1,6 +1,7 @@
 //! The table of options: every option by every way, every wrong value, and the text of `--help`.
 
-use parlor::cli::options::{Asked, ROWS, ServeOptions, help, parse};
+use parlor::cli::help;
+use parlor::cli::options::{Asked, ROWS, ServeOptions, parse};
 use parlor::hub::{Origin, Origins};
 use parlor::limits::Limits;
 use std::collections::HashSet;
@@ -14,10 +15,13 @@ fn asked(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Asked, Stri
 
 fn options(arguments: &[&str], environment: &[(&str, &str)]) -> ServeOptions {
     match asked(arguments, environment) {
-        Ok(Asked::Serve(options)) => options,
+        Ok(Asked::Serve(options)) => *options,
         other => panic!("{arguments:?}, {environment:?}: {other:?}"),
     }
 }
+
+/// An option, and where its value ends up.
+type Reader<T> = (&'static str, fn(&Limits) -> T);
 
 #[test]
 fn the_defaults_that_are_shown_are_those_that_hold() {
@@ -37,7 +41,7 @@ fn the_defaults_that_are_shown_are_those_that_hold() {
 
 #[test]
 fn every_option_sets_what_it_says() {
-    let whole: &[(&str, fn(&Limits) -> u64)] = &[
+    let whole: &[Reader<u64>] = &[
         ("max-connections", |limits| limits.connections.into()),
         ("max-connections-per-ip", |limits| limits.connections_per_ip.into()),
         ("max-header-bytes", |limits| limits.request_head_bytes as u64),
@@ -49,7 +53,7 @@ fn every_option_sets_what_it_says() {
         ("rate", |limits| limits.rate.into()),
         ("send-queue-bytes", |limits| limits.send_queue_bytes as u64),
     ];
-    let seconds: &[(&str, fn(&Limits) -> Duration)] = &[
+    let seconds: &[Reader<Duration>] = &[
         ("handshake-timeout", |limits| limits.handshake_timeout),
         ("message-timeout", |limits| limits.message_timeout),
         ("hello-timeout", |limits| limits.hello_timeout),
@@ -154,7 +158,7 @@ fn the_command_line_wins_over_the_environment() {
     for (value, taken) in [("1", true), ("0", true), ("", true), ("yes", false), ("true", false), ("2", false)] {
         assert_eq!(asked(&[], &[("PARLOR_NO_HISTORY", value)]).is_ok(), taken, "{value}");
     }
-    assert_eq!(asked(&[], &[("PARLOR_HELP", "1"), ("PARLOR_HISTORY", "x")]), Ok(Asked::Serve(ServeOptions::default())));
+    assert_eq!(asked(&[], &[("PARLOR_HELP", "1"), ("PARLOR_HISTORY", "x")]), Ok(Asked::Serve(Box::default())));
 }
 
 #[test]
