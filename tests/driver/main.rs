@@ -45,6 +45,12 @@ impl Parlor {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Stops it, and waits until it stands still.
+    fn freeze(&self) {
+        self.signal(Signal::STOP);
+        sleep(Duration::from_millis(100));
+    }
+
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -196,7 +202,7 @@ fn after_a_pause_of_the_process_what_came_meanwhile_is_read_before_anybody_is_ju
     let mut streams: Vec<_> = (0..1_500).map(|_| parlor.connect()).collect();
     streams.iter_mut().for_each(|stream| stream.write_all(half.as_bytes()).unwrap());
     assert!(parlor.is_well(), "all that came before this one have been accepted");
-    parlor.signal(Signal::STOP);
+    parlor.freeze();
     streams.iter_mut().for_each(|stream| stream.write_all(rest.as_bytes()).unwrap());
     let mut silent = streams.split_off(1_490);
     sleep(Duration::from_millis(4_500));
@@ -217,7 +223,7 @@ fn a_deadline_that_passed_in_a_short_pause_is_judged_after_reading_too() {
     let (half, rest) = HEALTH.split_at(20);
     stream.write_all(half.as_bytes()).unwrap();
     sleep(Duration::from_millis(300));
-    parlor.signal(Signal::STOP);
+    parlor.freeze();
     stream.write_all(rest.as_bytes()).unwrap();
     sleep(Duration::from_millis(1_200));
     parlor.signal(Signal::CONT);
