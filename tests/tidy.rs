@@ -312,7 +312,11 @@ fn functions_fit_on_a_screen() {
 }
 
 #[test]
-fn the_readme_has_the_options_of_the_code() {}
+fn the_readme_has_the_options_of_the_code() {
+    let rows = parlor::cli::options::ROWS.iter().map(|row| format!("{} {}", row.usage(), row.default));
+    let real = rows.chain(["--version ".to_owned(), "--help ".to_owned()]).collect();
+    none(same("options", cells(&table(&text("README.md"), "Options"), &[0, 1]), real));
+}
 
 #[test]
 fn the_readme_has_the_limits_of_the_code() {
@@ -330,7 +334,10 @@ fn the_readme_has_the_error_codes_of_the_code() {
 }
 
 #[test]
-fn the_readme_has_the_close_codes_of_the_code() {}
+fn the_readme_has_the_close_codes_of_the_code() {
+    let real = between(&text("src/websocket/close.rs"), ": Self = Self(", ");").into_iter().map(str::to_owned).collect();
+    none(same("close codes", cells(&table(&text("README.md"), "Close codes"), &[0]), real));
+}
 
 #[test]
 fn the_readme_has_the_metrics_of_the_code() {

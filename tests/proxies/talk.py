@@ -44,8 +44,11 @@ class Parlor:
         self.port = int(found[1])
 
     def stop(self):
-        """SIGTERM, and the exit status."""
+        """SIGTERM. Clients are told, and may answer."""
         self.process.send_signal(signal.SIGTERM)
+
+    def status(self):
+        """The exit status, once it has one."""
         return self.process.wait(10)
 
     def __enter__(self):
