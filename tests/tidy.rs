@@ -18,6 +18,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("src/main.rs", &["chat", "cli", "history", "http", "hub", "server", "websocket"]),
     ("src/cli/", &["chat", "history", "http", "hub", "server", "websocket"]),
     ("src/server/", &["hub", "http::pages"]),
+    // A page of a folder has bytes of its own.
+    ("src/server/folder.rs", &["http::Body", "http::pages"]),
     ("src/hub/", &["chat", "http", "websocket"]),
     // It is given the history that it hands to the chat.
     ("src/hub/mod.rs", &["chat", "history::History", "http", "websocket"]),
@@ -240,7 +242,7 @@ fn tour(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
                     Some(found) => file = found,
                     None => missing(format!("there is no {quoted}")),
                 }
-            } else if quoted.contains("::") || quoted.ends_with("()") {
+            } else if quoted.ends_with("()") || quoted.contains("::") && quoted.starts_with(char::is_uppercase) {
                 let definition = ["fn ", "struct ", "enum ", "trait ", "const ", "type ", "    "].iter().any(|kind| {
                     file.match_indices(&format!("{kind}{function}"))
                         .any(|(at, found)| !file[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
@@ -395,7 +397,7 @@ mod each_check {
             ("nor by climbing", "src/history/mod.rs", "use super::chat::Chat;", false),
             ("nor by climbing twice", "src/chat/name.rs", "use super::super::hub::Hub;", false),
             ("the floor names nothing", "src/limits.rs", "use crate::time::Millis;", false),
-            ("the server knows pages, no heads", "src/server/folder.rs", "use crate::http::Head;", false),
+            ("the server knows pages, no heads", "src/server/mod.rs", "use crate::http::Head;", false),
             ("one exception is for one name", "src/hub/mod.rs", "use crate::history::Memory;", false),
             ("and for one file", "src/hub/steps.rs", "use crate::history::History;", false),
             ("a handshake reads a head", "src/websocket/handshake.rs", "use crate::http::{Head, Refusal};", true),
