@@ -1,0 +1,6 @@
+//! The WebSocket floor from outside: the standard's examples, every rule that can be broken, and bytes in any pieces.
+
+mod handshakes;
+mod machine;
+mod pieces;
+mod vectors;
