@@ -172,7 +172,7 @@ fn table<'a>(text: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
     let is_heading = |line: &&str| line.starts_with('#') && line.trim_start_matches('#').trim() == heading;
     let below = text.lines().skip_while(|line| !is_heading(line)).skip(1).take_while(|line| !line.starts_with('#'));
     let rows = below.skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
 /// Two lists that must be the same, in any order.
@@ -478,6 +478,7 @@ mod each_check {
         let readme = "# x\n\n## Words\n\n| word | means |\n| --- | --- |\n| `a` | b |\n| `c` | d |\n\n## Other\n\n| x | y |\n|---|---|\n| `e` | f |\n";
         assert_eq!(cells(&table(readme, "Words"), &[0]), ["a", "c"]);
         assert_eq!(cells(&table(readme, "Words"), &[1, 0]), ["b a", "d c"]);
+        assert_eq!(table("# A\n\n| x | y | z |\n|---|---|---|\n| a | | c |\n", "A"), [["a", "", "c"]], "an empty cell is a cell");
         assert!(table(readme, "Nothing").is_empty());
         let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         assert!(same("x", list(&["a", "b"]), list(&["b", "a"])).is_empty());
