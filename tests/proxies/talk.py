@@ -35,7 +35,7 @@ class Parlor:
     """A running parlor on a free port, stopped at the end of a `with`."""
 
     def __init__(self, *options):
-        self.process = subprocess.Popen([binary(), "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([binary(), "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True, env={"PARLOR_LOG": "warn", **os.environ})
         line = self.process.stdout.readline()
         found = re.fullmatch(r"parlor \S+ listening on http://127\.0\.0\.1:(\d+)\n", line)
         if not found:
