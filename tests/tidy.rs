@@ -197,6 +197,12 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
     text.split(before).skip(1).filter_map(|rest| rest.split_once(after)).map(|(inside, _)| inside).collect()
 }
 
+/// The words that a `match` knows, to the one for all others.
+fn arms(text: &str, begin: &str) -> Vec<String> {
+    let arms = between(text, begin, "_ =>").concat();
+    arms.lines().filter_map(|line| Some(line.trim_start().strip_prefix('"')?.split_once("\" =>")?.0.to_owned())).collect()
+}
+
 /// The constants of `limits.rs`, each with its value as a person writes it.
 fn constants(limits: &str) -> Vec<String> {
     let rows = limits.lines().filter_map(|line| line.strip_prefix("pub const "));
@@ -333,6 +339,19 @@ fn the_readme_has_the_error_codes_of_the_code() {
     codes.sort();
     codes.dedup();
     none(same("error codes", cells(&table(&text("README.md"), "Error codes"), &[0]), codes));
+}
+
+#[test]
+fn the_readme_has_the_commands_and_events_of_the_code() {
+    let (readme, json, line) = (text("README.md"), text("src/chat/json.rs"), text("src/chat/line.rs"));
+    let mut events: Vec<_> = between(&json, ".put(\"type\", \"", "\")").into_iter().map(str::to_owned).collect();
+    events.sort();
+    events.dedup();
+    none(same("events", cells(&table(&readme, "Events"), &[0]), events));
+    none(same("commands", cells(&table(&readme, "Commands"), &[0]), arms(&json, "match kind {")));
+    let lines = cells(&table(&readme, "Write a client"), &[0]);
+    let words = lines.iter().filter_map(|line| Some(line.split(' ').next()?.trim_start_matches('/').to_owned()));
+    none(same("typed lines", words.collect(), arms(&line, "match word {")));
 }
 
 #[test]
@@ -485,6 +504,13 @@ mod each_check {
         for (documented, real) in [(&["a"][..], &["a", "b"][..]), (&["a", "b"], &["a"]), (&["a", "a"], &["a"]), (&[], &[])] {
             assert!(!same("x", list(documented), list(real)).is_empty(), "{documented:?}, {real:?}");
         }
+    }
+
+    #[test]
+    fn of_a_match_reads_its_words() {
+        let text = "match word {\n    \"a\" => x(\"b\"),\n    \"c\" => match y {\n        \"d\" => 1,\n    },\n    _ => z,\n    \"e\" => 1,";
+        assert_eq!(arms(text, "match word {"), ["a", "c", "d"]);
+        assert!(arms(text, "match kind {").is_empty(), "and so `same` says that the search is broken");
     }
 
     #[test]
