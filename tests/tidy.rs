@@ -508,7 +508,8 @@ mod each_check {
 
     #[test]
     fn of_a_match_reads_its_words() {
-        let text = "match word {\n    \"a\" => x(\"b\"),\n    \"c\" => match y {\n        \"d\" => 1,\n    },\n    _ => z,\n    \"e\" => 1,";
+        let text =
+            "match word {\n    \"a\" => x(\"b\"),\n    \"c\" => match y {\n        \"d\" => 1,\n    },\n    _ => z,\n    \"e\" => 1,";
         assert_eq!(arms(text, "match word {"), ["a", "c", "d"]);
         assert!(arms(text, "match kind {").is_empty(), "and so `same` says that the search is broken");
     }
