@@ -208,93 +208,98 @@ pub fn encode(event: &Event, id: Option<RequestId>, out: &mut Vec<u8>) {
 }
 
 /// The table of events: each with its fields.
-fn put_event<'a>(event: &Event, o: Object<'a>) -> Object<'a> {
+fn put_event<'a>(event: &Event, object: Object<'a>) -> Object<'a> {
     match event {
-        Event::Welcome(welcome) => put_welcome(welcome, o),
-        Event::Joined(joined) => put_joined(joined, o),
-        Event::Left { channel } => o.put("type", "left").put("channel", &**channel),
+        Event::Welcome(welcome) => put_welcome(welcome, object),
+        Event::Joined(joined) => put_joined(joined, object),
+        Event::Left { channel } => object.put("type", "left").put("channel", &**channel),
         Event::Ack { place, seq, at } => {
             let to = if let PlaceName::Conversation { to, .. } = place { to.as_deref() } else { None };
-            o.put("type", "ack").put_place(place).put_some("to", to).put("seq", &seq.0).put("at", &at.0)
+            object.put("type", "ack").put_place(place).put_some("to", to).put("seq", &seq.0).put("at", &at.0)
         }
-        Event::Message { channel, record } => put_message(channel, record, o),
-        Event::Direct { conversation, record } => put_direct(conversation, record, o),
-        Event::Typing { place, user } => o.put("type", "typing").put_place(place).put("user", &**user),
+        Event::Message { channel, record } => put_message(channel, record, object),
+        Event::Direct { conversation, record } => put_direct(conversation, record, object),
+        Event::Typing { place, user } => object.put("type", "typing").put_place(place).put("user", &**user),
         Event::History { place, messages, more, first } => {
-            let o = o.put("type", "history").put_place(place).put_list("messages", messages, |record, o| match place {
-                PlaceName::Channel(channel) => put_message(channel, record, o),
-                PlaceName::Conversation { conversation, .. } => put_direct(conversation, record, o),
+            let object = object.put("type", "history").put_place(place).put_list("messages", messages, |record, object| match place {
+                PlaceName::Channel(channel) => put_message(channel, record, object),
+                PlaceName::Conversation { conversation, .. } => put_direct(conversation, record, object),
             });
-            o.put("more", more).put("first", &first.0)
+            object.put("more", more).put("first", &first.0)
         }
         Event::Users { channel, users, count } => {
-            o.put("type", "users").put_some("channel", channel.as_deref()).put_names("users", users).put("count", count)
+            object.put("type", "users").put_some("channel", channel.as_deref()).put_names("users", users).put("count", count)
         }
-        Event::Channels(channels) => o.put("type", "channels").put_list("channels", channels, put_channel),
-        Event::ChannelsChanged { created, gone } => o.put("type", "channels_changed").put_names("created", created).put_names("gone", gone),
+        Event::Channels(channels) => object.put("type", "channels").put_list("channels", channels, put_channel),
+        Event::ChannelsChanged { created, gone } => {
+            object.put("type", "channels_changed").put_names("created", created).put_names("gone", gone)
+        }
         Event::Presence { joined, left, online } => {
-            o.put("type", "presence").put_names("joined", joined).put_names("left", left).put("online", online)
+            object.put("type", "presence").put_names("joined", joined).put_names("left", left).put("online", online)
         }
         Event::Members { channel, joined, left, count } => {
-            let o = o.put("type", "members").put("channel", &**channel);
-            o.put_names("joined", joined).put_names("left", left).put("count", count)
+            let object = object.put("type", "members").put("channel", &**channel);
+            object.put_names("joined", joined).put_names("left", left).put("count", count)
         }
-        Event::Renamed { from, to } => o.put("type", "renamed").put("from", &**from).put("to", &**to),
-        Event::Help => o.put("type", "help").put("text", HELP),
+        Event::Renamed { from, to } => object.put("type", "renamed").put("from", &**from).put("to", &**to),
+        Event::Help => object.put("type", "help").put("text", HELP),
         Event::Error(error) => {
-            let o = o.put("type", "error").put("code", error.code()).put("message", &*error.sentence());
-            o.put_some("retry_ms", error.retry_ms())
+            let object = object.put("type", "error").put("code", error.code()).put("message", &*error.sentence());
+            object.put_some("retry_ms", error.retry_ms())
         }
     }
 }
 
-fn put_welcome<'a>(welcome: &Welcome, o: Object<'a>) -> Object<'a> {
-    o.put("type", "welcome")
+fn put_welcome<'a>(welcome: &Welcome, object: Object<'a>) -> Object<'a> {
+    object
+        .put("type", "welcome")
         .put("name", &*welcome.name)
         .put("author", &welcome.author.0)
         .put("session", &*welcome.session)
         .put_list("channels", &welcome.channels, put_channel)
         .put_names("users", &welcome.users)
         .put("online", &welcome.online)
-        .put_list("directs", &welcome.directs, |direct, o| {
-            let o = o.put("conversation", &*direct.conversation).put("with", &*direct.with);
-            o.put("seq", &direct.seq.0).put("online", &direct.online)
+        .put_list("directs", &welcome.directs, |direct, object| {
+            let object = object.put("conversation", &*direct.conversation).put("with", &*direct.with);
+            object.put("seq", &direct.seq.0).put("online", &direct.online)
         })
-        .put_object("limits", |o| o.put("text", &welcome.text_chars).put("message_bytes", &welcome.message_bytes))
+        .put_object("limits", |object| object.put("text", &welcome.text_chars).put("message_bytes", &welcome.message_bytes))
         .put("epoch", &*welcome.epoch)
         .put("time", &welcome.time.0)
         .put("server", concat!("parlor ", env!("CARGO_PKG_VERSION")))
 }
 
-fn put_joined<'a>(joined: &Joined, o: Object<'a>) -> Object<'a> {
-    o.put("type", "joined")
+fn put_joined<'a>(joined: &Joined, object: Object<'a>) -> Object<'a> {
+    object
+        .put("type", "joined")
         .put("channel", &*joined.channel)
         .put("seq", &joined.seq.0)
         .put("first", &joined.first.0)
         .put_names("members", &joined.members)
         .put("count", &joined.count)
-        .put_list("history", &joined.history, |record, o| put_message(&joined.channel, record, o))
+        .put_list("history", &joined.history, |record, object| put_message(&joined.channel, record, object))
         .put("more", &joined.more)
 }
 
-fn put_channel<'a>(channel: &ChannelSummary, o: Object<'a>) -> Object<'a> {
-    o.put("name", &*channel.name).put("members", &channel.members).put("seq", &channel.seq.0)
+fn put_channel<'a>(channel: &ChannelSummary, object: Object<'a>) -> Object<'a> {
+    object.put("name", &*channel.name).put("members", &channel.members).put("seq", &channel.seq.0)
 }
 
-fn put_message<'a>(channel: &str, record: &Record, o: Object<'a>) -> Object<'a> {
+fn put_message<'a>(channel: &str, record: &Record, object: Object<'a>) -> Object<'a> {
     let action = record.what.action.then_some(true);
-    put_record(record, o.put("type", "message").put("channel", channel)).put_some("action", action)
+    put_record(record, object.put("type", "message").put("channel", channel)).put_some("action", action)
 }
 
-fn put_direct<'a>(conversation: &str, record: &Record, o: Object<'a>) -> Object<'a> {
+fn put_direct<'a>(conversation: &str, record: &Record, object: Object<'a>) -> Object<'a> {
     let to = record.what.to.as_deref();
-    put_record(record, o.put("type", "direct").put("conversation", conversation)).put_some("to", to)
+    put_record(record, object.put("type", "direct").put("conversation", conversation)).put_some("to", to)
 }
 
 /// What a message has wherever it was said. [`Record::weight`] counts on these fields.
-fn put_record<'a>(record: &Record, o: Object<'a>) -> Object<'a> {
+fn put_record<'a>(record: &Record, object: Object<'a>) -> Object<'a> {
     let what = &record.what;
-    o.put("from", &*what.from)
+    object
+        .put("from", &*what.from)
         .put("author", &what.author.0)
         .put("text", &*what.text)
         .put("seq", &record.seq.0)

@@ -149,9 +149,9 @@ fn every_character() -> impl Iterator<Item = char> {
 #[test]
 fn every_character_in_a_name() {
     for character in every_character() {
-        check(&format!("Σ{character}"));
         let itself = [character];
         if character.to_lowercase().ne(itself) || character.nfkd().ne(itself) || canonical_combining_class(character) != 0 {
+            check(&format!("Σ{character}"));
             check(&format!("{character}\u{307}\u{323}"));
             check(&format!("A{character}Σ"));
         }
