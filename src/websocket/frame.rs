@@ -227,7 +227,8 @@ mod tests {
         let done = |fin, opcode, masking_key, payload_length, used| {
             Ok(Progress::Done { value: FrameHeader { fin, opcode, masking_key, payload_length }, used })
         };
-        let table: &[(&str, &[u8], Result<Progress<FrameHeader>, Violation>)] = &[
+        type Row<'a> = (&'a str, &'a [u8], Result<Progress<FrameHeader>, Violation>);
+        let table: &[Row<'_>] = &[
             ("nothing is no header", &[], Ok(Progress::NeedMore)),
             ("one byte is no header", &[0x81], Ok(Progress::NeedMore)),
             ("§5.7: unmasked \"Hello\"", &[0x81, 0x05], done(true, Opcode::Text, None, 5, 2)),
