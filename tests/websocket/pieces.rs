@@ -1,6 +1,6 @@
 //! Bytes in any pieces give the same events: the property, and what other tests need of it.
 
-use parlor::websocket::{Event, Opcode, Received, WebSocket, encode_masked_message};
+use parlor::websocket::{Event, Opcode, Received, Scratch, WebSocket, encode_masked_message};
 
 /// The longest message that is taken in these tests, in bytes.
 pub const LIMIT: usize = 300;
@@ -25,11 +25,11 @@ pub fn in_pieces(bytes: &[u8]) -> Vec<String> {
 fn events(bytes: &[u8], mut piece_length: impl FnMut(usize) -> usize) -> Vec<String> {
     let mut websocket = WebSocket::server(LIMIT);
     let mut bytes = bytes.to_vec();
-    let (mut seen, mut replies, mut at) = (Vec::new(), Vec::new(), 0);
+    let (mut seen, mut scratch, mut replies, mut at) = (Vec::new(), Scratch::default(), Vec::new(), 0);
     while at < bytes.len() {
         let end = bytes.len().min(at + piece_length(at));
         loop {
-            match websocket.receive(&mut bytes[at..end], &mut replies) {
+            match websocket.receive(&mut bytes[at..end], &mut scratch, &mut replies) {
                 Ok(Received::Nothing) => break,
                 Ok(Received::Event { event: Event::Close(frame), used }) => {
                     at += used;
@@ -42,7 +42,9 @@ fn events(bytes: &[u8], mut piece_length: impl FnMut(usize) -> usize) -> Vec<Str
                     seen.push(format!("{event:?}"));
                 }
                 Err(violation) => {
-                    assert!(replies.is_empty() && websocket.receive(&mut bytes[at..end], &mut replies) == Ok(Received::Nothing));
+                    assert!(
+                        replies.is_empty() && websocket.receive(&mut bytes[at..end], &mut scratch, &mut replies) == Ok(Received::Nothing)
+                    );
                     seen.push(format!("{violation:?}"));
                     return seen;
                 }
