@@ -239,11 +239,12 @@ mod tests {
     #[test]
     fn headers_of_section_5_2() {
         let key = Some([0x37, 0xfa, 0x21, 0x3d]);
+        let compressed = FrameHeader { fin: true, rsv1: true, opcode: Opcode::Text, masking_key: None, payload_length: 7 };
         let done = |fin, opcode, masking_key, payload_length, used| {
             Ok(Progress::Done { value: FrameHeader { fin, rsv1: false, opcode, masking_key, payload_length }, used })
         };
-        let compressed = FrameHeader { fin: true, rsv1: true, opcode: Opcode::Text, masking_key: None, payload_length: 7 };
-        let table: &[(&str, &[u8], Result<Progress<FrameHeader>, Violation>)] = &[
+        type Row<'a> = (&'a str, &'a [u8], Result<Progress<FrameHeader>, Violation>);
+        let table: &[Row<'_>] = &[
             ("nothing is no header", &[], Ok(Progress::NeedMore)),
             ("one byte is no header", &[0x81], Ok(Progress::NeedMore)),
             ("§5.7: unmasked \"Hello\"", &[0x81, 0x05], done(true, Opcode::Text, None, 5, 2)),

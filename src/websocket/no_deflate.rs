@@ -7,7 +7,7 @@ use super::violation::Violation;
 
 /// Would compress messages.
 #[derive(Default)]
-pub struct Deflate;
+pub struct Deflate {}
 
 impl Deflate {
     /// `false`: nothing is compressed here.
@@ -18,7 +18,7 @@ impl Deflate {
 
 /// Would hold what is inflated.
 #[derive(Default)]
-pub struct Scratch;
+pub struct Scratch {}
 
 impl Scratch {
     pub(super) fn forget(&mut self) {}
