@@ -15,7 +15,8 @@ const PONG: u8 = 10;
 #[test]
 fn messages() {
     let longest = format!("Binary({:?})", [7_u8; LIMIT]);
-    let table: &[(&str, Vec<Vec<u8>>, &[&str])] = &[
+    type Row<'a> = (&'a str, Vec<Vec<u8>>, &'a [&'a str]);
+    let table: &[Row<'_>] = &[
         ("an empty text", vec![frame(FIN | TEXT, b"")], &["Text(\"\")"]),
         ("two in one packet", vec![frame(FIN | TEXT, b"a"), frame(FIN | BINARY, b"b")], &["Text(\"a\")", "Binary([98])"]),
         ("fragments", vec![frame(TEXT, b"a"), frame(CONTINUATION, b"b"), frame(FIN, b"c")], &["Text(\"abc\")"]),
