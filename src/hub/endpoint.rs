@@ -11,7 +11,7 @@ use crate::chat::event::ClientId;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::time::Now;
-use crate::websocket::{self, CloseCode, Event, Opcode};
+use crate::websocket::{self, CloseCode, Deflate, DeflateParameters, Event, Opcode, Scratch};
 
 /// Who is behind a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) struct Desk<'a> {
     pub(super) turn: &'a mut Turn,
     pub(super) inbox: &'a mut Inbox,
     pub(super) router: &'a mut Router,
+    pub(super) deflate: &'a mut Deflate,
+    pub(super) scratch: &'a mut Scratch,
     pub(super) metrics: &'a mut Metrics,
     pub(super) now: Now,
     /// No more users: `/chat` is answered 503.
@@ -48,7 +50,7 @@ pub(super) struct Ear<'a, 'd> {
 
 impl Ear<'_, '_> {
     /// `/echo`: everything comes back as it came, and nothing is counted against a rate.
-    pub(super) fn echo(&mut self, event: Event<'_>) -> Option<Parting> {
+    pub(super) fn echo(&mut self, event: Event<'_>, agreed: Option<DeflateParameters>) -> Option<Parting> {
         let (opcode, payload) = match event {
             Event::Text(text) => (Opcode::Text, text.as_bytes()),
             Event::Binary(payload) => (Opcode::Binary, payload),
@@ -58,8 +60,13 @@ impl Ear<'_, '_> {
             }
             Event::Pong(_) | Event::Close(_) => return None,
         };
-        self.desk.metrics.messages_delivered += 1;
-        self.desk.turn.write(self.id.index, self.outbox, Source::Frames, |out| websocket::encode_message(opcode, payload, out));
+        let Desk { turn, deflate, metrics, .. } = &mut *self.desk;
+        metrics.messages_delivered += 1;
+        turn.write(self.id.index, self.outbox, Source::Frames, |out| {
+            if !agreed.is_some_and(|agreed| deflate.compress(opcode, payload, agreed, out)) {
+                websocket::encode_message(opcode, payload, out);
+            }
+        });
         None
     }
 

@@ -2,6 +2,8 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod handshakes;
 mod machine;
 mod pieces;
