@@ -35,6 +35,7 @@ impl Chat {
             None if self.channels.len() >= self.limits.channels => Some(self.channels.least_used().ok_or(CommandError::TooManyChannels)?),
             _ => None,
         };
+        let own = self.own_name(author)?;
         let place = Place::Channel(name.shown().into());
         let span = self.span(&place)?;
         let (history, more) = self.page(ask, &place, page_of_join(since))?;
@@ -44,7 +45,7 @@ impl Chat {
             self.put_away(least_used, ask.now);
         }
         self.enter(ask.client, author, id, ask.now);
-        self.list_given(Reminder::Members(id));
+        self.list_given(Reminder::Members(id), Some(&own));
         let (channel, members, count) = self.members_of(id);
         let (seq, first) = (span.newest, span.first);
         ask.answer(Event::Joined(Box::new(Joined { channel, seq, first, members, count, history, more })));

@@ -62,8 +62,8 @@ impl Chat {
             epoch: self.history.epoch(),
             time: ask.now.unix,
         };
-        self.list_given(Reminder::Presence);
-        self.list_given(Reminder::Channels);
+        self.list_given(Reminder::Presence, Some(&welcome.name));
+        self.list_given(Reminder::Channels, None);
         ask.answer(Event::Welcome(Box::new(welcome)));
         ask.effects.push(Effect::Subscribe { who: ask.address, topic: Topic::Everyone });
         Ok(())
