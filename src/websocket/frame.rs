@@ -1,0 +1,290 @@
+//! Frames (RFC 6455 §5.2): the header in front of each payload, and how our own frames are written.
+//!
+//! ```text
+//!       0                   1                   2                   3
+//!       0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//!      +-+-+-+-+-------+-+-------------+-------------------------------+
+//!      |F|R|R|R|       |M|             |                               |
+//!      |I|S|S|S|opcode |A| length (7)  |  length, if those 7 bits are  |
+//!      |N|V|V|V|  (4)  |S|             |  126 (16 bits), 127 (64 bits) |
+//!      | |1|2|3|       |K|             |                               |
+//!      +-+-+-+-+-------+-+-------------+-------------------------------+
+//!      |  masking key (32 bits), if MASK is set; then the payload      |
+//!      +---------------------------------------------------------------+
+//! ```
+//!
+//! A header that was decoded is a legal one: what §5.2 and §5.5 forbid whatever came before is refused here. What depends
+//! on the frames before, or on whose frame it is, is for [`connection`](super::connection).
+
+use super::mask::apply_mask;
+use super::violation::Violation;
+use crate::limits::CONTROL_PAYLOAD_MAX;
+use crate::progress::Progress;
+
+/// What a frame is (RFC 6455 §5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opcode {
+    /// The next fragment of the message that has begun.
+    Continuation,
+    /// UTF-8 text, or its first fragment.
+    Text,
+    /// Bytes, or their first fragment.
+    Binary,
+    /// The closing handshake (§5.5.1).
+    Close,
+    /// Is somebody there? (§5.5.2)
+    Ping,
+    /// Yes (§5.5.3).
+    Pong,
+}
+
+impl Opcode {
+    /// The four bits of it.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::Continuation => 0x0,
+            Self::Text => 0x1,
+            Self::Binary => 0x2,
+            Self::Close => 0x8,
+            Self::Ping => 0x9,
+            Self::Pong => 0xA,
+        }
+    }
+
+    /// Close, ping and pong: short, whole, and allowed between the fragments of a message (§5.5).
+    pub const fn is_control(self) -> bool {
+        self.bits() & 0x8 != 0
+    }
+}
+
+impl TryFrom<u8> for Opcode {
+    type Error = Violation;
+
+    fn try_from(bits: u8) -> Result<Self, Violation> {
+        Ok(match bits {
+            0x0 => Self::Continuation,
+            0x1 => Self::Text,
+            0x2 => Self::Binary,
+            0x8 => Self::Close,
+            0x9 => Self::Ping,
+            0xA => Self::Pong,
+            opcode => return Err(Violation::UnknownOpcode { opcode }),
+        })
+    }
+}
+
+/// What stands in front of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// The last frame of its message, and perhaps the only one.
+    pub fin: bool,
+    /// What it is.
+    pub opcode: Opcode,
+    /// What the payload is XORed with; a client's frames have one, a server's have none (§5.1).
+    pub masking_key: Option<[u8; 4]>,
+    /// In bytes; below 2^63.
+    pub payload_length: u64,
+}
+
+impl FrameHeader {
+    /// The longest header: two bytes, eight of length, four of masking key.
+    pub const BYTES_MAX: usize = 14;
+
+    /// Reads the header at the beginning of `input` (RFC 6455 §5.2). `used` is its length, the payload's first byte is
+    /// next. Whatever is wrong shows at the earliest byte that tells.
+    ///
+    /// ```
+    /// use parlor::{progress::Progress, websocket::{FrameHeader, Opcode}};
+    /// // The first example of §5.7, "a single-frame unmasked text message".
+    /// let Ok(Progress::Done { value: header, used: 2 }) = FrameHeader::decode(b"\x81\x05Hello") else { panic!() };
+    /// assert_eq!((header.fin, header.opcode, header.payload_length), (true, Opcode::Text, 5));
+    /// ```
+    pub fn decode(input: &[u8]) -> Result<Progress<Self>, Violation> {
+        let [first, rest @ ..] = input else { return Ok(Progress::NeedMore) };
+        // No extension was agreed on (§9.1), so these mean nothing.
+        if first & 0x70 != 0 {
+            return Err(Violation::ReservedBits);
+        }
+        let (fin, opcode) = (first & 0x80 != 0, Opcode::try_from(first & 0x0F)?);
+        if opcode.is_control() && !fin {
+            return Err(Violation::FragmentedControlFrame);
+        }
+        let [second, rest @ ..] = rest else { return Ok(Progress::NeedMore) };
+        if opcode.is_control() && usize::from(second & 0x7F) > CONTROL_PAYLOAD_MAX {
+            return Err(Violation::LongControlFrame);
+        }
+        let (payload_length, shortest, rest) = match (second & 0x7F, rest) {
+            (126, [a, b, rest @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), 126, rest),
+            (127, [a, b, c, d, e, f, g, h, rest @ ..]) => (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), 1 << 16, rest),
+            (126 | 127, _) => return Ok(Progress::NeedMore),
+            (short, rest) => (u64::from(short), 0, rest),
+        };
+        if payload_length < shortest || payload_length > i64::MAX as u64 {
+            return Err(Violation::LengthForm);
+        }
+        let (masking_key, rest) = match (second & 0x80 != 0, rest) {
+            (false, rest) => (None, rest),
+            (true, [a, b, c, d, rest @ ..]) => (Some([*a, *b, *c, *d]), rest),
+            (true, _) => return Ok(Progress::NeedMore),
+        };
+        let value = Self { fin, opcode, masking_key, payload_length };
+        Ok(Progress::Done { value, used: input.len() - rest.len() })
+    }
+
+    /// Appends the header, its length in the shortest form.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let (bytes, length) = self.bytes();
+        out.extend_from_slice(&bytes[..length]);
+    }
+
+    /// The header, and how many of these bytes it has.
+    fn bytes(&self) -> ([u8; Self::BYTES_MAX], usize) {
+        let mut bytes = [0; Self::BYTES_MAX];
+        bytes[0] = if self.fin { 0x80 } else { 0 } | self.opcode.bits();
+        let mut length = 2;
+        match self.payload_length {
+            short @ 0..=125 => bytes[1] = short as u8,
+            medium @ 126..=0xFFFF => {
+                bytes[1] = 126;
+                bytes[2..4].copy_from_slice(&(medium as u16).to_be_bytes());
+                length = 4;
+            }
+            long => {
+                bytes[1] = 127;
+                bytes[2..10].copy_from_slice(&long.to_be_bytes());
+                length = 10;
+            }
+        }
+        if let Some(masking_key) = self.masking_key {
+            bytes[1] |= 0x80;
+            bytes[length..length + 4].copy_from_slice(&masking_key);
+            length += 4;
+        }
+        (bytes, length)
+    }
+}
+
+/// Appends a message as a server sends it: one frame, no mask.
+pub fn encode_message(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+    FrameHeader { fin: true, opcode, masking_key: None, payload_length: payload.len() as u64 }.encode(out);
+    out.extend_from_slice(payload);
+}
+
+/// Appends a message as a client sends it: one frame, masked. The key has to be a new one that nobody can foresee for each
+/// frame (RFC 6455 §5.3).
+pub fn encode_masked_message(opcode: Opcode, payload: &[u8], masking_key: [u8; 4], out: &mut Vec<u8>) {
+    FrameHeader { fin: true, opcode, masking_key: Some(masking_key), payload_length: payload.len() as u64 }.encode(out);
+    let start = out.len();
+    out.extend_from_slice(payload);
+    apply_mask(&mut out[start..], masking_key, 0);
+}
+
+/// Appends a message as a server sends it, of the payload that `write` appends: for whoever does not know its length
+/// beforehand, and will not copy it.
+///
+/// ```
+/// use parlor::websocket::{Opcode, write_message};
+/// let mut out = Vec::new();
+/// write_message(Opcode::Text, &mut out, |out| out.extend_from_slice(b"Hello"));
+/// assert_eq!(out, b"\x81\x05Hello");
+/// ```
+pub fn write_message(opcode: Opcode, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    // The header of most chat messages has four bytes; where it has not, the payload is moved.
+    const ROOM: usize = 4;
+    let start = out.len();
+    out.extend_from_slice(&[0; ROOM]);
+    write(out);
+    let payload_length = (out.len() - start - ROOM) as u64;
+    let (bytes, length) = FrameHeader { fin: true, opcode, masking_key: None, payload_length }.bytes();
+    out.splice(start..start + ROOM, bytes[..length].iter().copied());
+}
+
+/// Appends a ping without a payload: its answer tells that somebody is there, and nothing else is asked.
+pub fn ping(out: &mut Vec<u8>) {
+    encode_message(Opcode::Ping, &[], out);
+}
+
+/// Appends the answer to a ping: the same payload (RFC 6455 §5.5.3).
+pub fn pong(payload: &[u8], out: &mut Vec<u8>) {
+    encode_message(Opcode::Pong, payload, out);
+}
+
+/// Where the frame ends that begins at `start`, in bytes that are whole frames of our own.
+pub fn frame_end(frames: &[u8], start: usize) -> usize {
+    match FrameHeader::decode(&frames[start..]) {
+        Ok(Progress::Done { value: header, used }) => start + used + header.payload_length as usize,
+        Ok(Progress::NeedMore) | Err(_) => frames.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_section_5_2() {
+        let key = Some([0x37, 0xfa, 0x21, 0x3d]);
+        let done = |fin, opcode, masking_key, payload_length, used| {
+            Ok(Progress::Done { value: FrameHeader { fin, opcode, masking_key, payload_length }, used })
+        };
+        type Row<'a> = (&'a str, &'a [u8], Result<Progress<FrameHeader>, Violation>);
+        let table: &[Row<'_>] = &[
+            ("nothing is no header", &[], Ok(Progress::NeedMore)),
+            ("one byte is no header", &[0x81], Ok(Progress::NeedMore)),
+            ("§5.7: unmasked \"Hello\"", &[0x81, 0x05], done(true, Opcode::Text, None, 5, 2)),
+            ("§5.7: masked \"Hello\"", &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d], done(true, Opcode::Text, key, 5, 6)),
+            ("§5.7: the first fragment", &[0x01, 0x03], done(false, Opcode::Text, None, 3, 2)),
+            ("§5.7: the last fragment", &[0x80, 0x02], done(true, Opcode::Continuation, None, 2, 2)),
+            ("half of the masking key", &[0x81, 0x85, 0x37, 0xfa], Ok(Progress::NeedMore)),
+            ("§5.7: 256 bytes, binary", &[0x82, 0x7E, 0x01, 0x00], done(true, Opcode::Binary, None, 256, 4)),
+            ("§5.7: 64 KiB", &[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0], done(true, Opcode::Binary, None, 65_536, 10)),
+            ("half of a length", &[0x82, 0x7F, 0, 0, 0, 0], Ok(Progress::NeedMore)),
+            ("125 in the 16-bit form", &[0x81, 0x7E, 0x00, 0x7D], Err(Violation::LengthForm)),
+            ("126 in the 16-bit form", &[0x81, 0x7E, 0x00, 0x7E], done(true, Opcode::Text, None, 126, 4)),
+            ("65535 in the 64-bit form", &[0x81, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], Err(Violation::LengthForm)),
+            ("2^63", &[0x81, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0], Err(Violation::LengthForm)),
+            ("opcode 3, in the first byte alone", &[0x83], Err(Violation::UnknownOpcode { opcode: 3 })),
+            ("opcode 15", &[0x8F, 0x80], Err(Violation::UnknownOpcode { opcode: 15 })),
+            ("RSV1, in the first byte alone", &[0xC1], Err(Violation::ReservedBits)),
+            ("RSV2", &[0xA1], Err(Violation::ReservedBits)),
+            ("RSV3", &[0x91], Err(Violation::ReservedBits)),
+            ("a ping in fragments, in the first byte alone", &[0x09], Err(Violation::FragmentedControlFrame)),
+            ("a ping of 125 bytes", &[0x89, 0x7D], done(true, Opcode::Ping, None, 125, 2)),
+            ("a longer ping, before its length has come", &[0x89, 0x7E], Err(Violation::LongControlFrame)),
+        ];
+        for (name, bytes, expected) in table {
+            assert_eq!(&FrameHeader::decode(bytes), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn headers_survive_the_way_out_and_back() {
+        for payload_length in [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 40, i64::MAX as u64] {
+            for masking_key in [None, Some([1, 2, 3, 4])] {
+                for (fin, opcode) in [(true, Opcode::Text), (false, Opcode::Binary), (true, Opcode::Continuation)] {
+                    let header = FrameHeader { fin, opcode, masking_key, payload_length };
+                    let mut bytes = Vec::new();
+                    header.encode(&mut bytes);
+                    assert!(bytes.len() <= FrameHeader::BYTES_MAX);
+                    assert_eq!(FrameHeader::decode(&bytes), Ok(Progress::Done { value: header, used: bytes.len() }));
+                    for end in 0..bytes.len() {
+                        assert_eq!(FrameHeader::decode(&bytes[..end]), Ok(Progress::NeedMore), "a beginning is never wrong");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn messages_are_the_same_however_they_are_written() {
+        for length in [0, 1, 125, 126, 500, 65_535, 65_536, 70_000] {
+            let payload = vec![b'x'; length];
+            let (mut known, mut unknown) = (b"before".to_vec(), b"before".to_vec());
+            encode_message(Opcode::Text, &payload, &mut known);
+            write_message(Opcode::Text, &mut unknown, |out| out.extend_from_slice(&payload));
+            assert_eq!(known, unknown, "{length} bytes");
+            encode_message(Opcode::Text, b"next", &mut known);
+            assert_eq!(frame_end(&known, 6), unknown.len(), "{length} bytes");
+        }
+    }
+}

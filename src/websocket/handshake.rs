@@ -1,0 +1,133 @@
+//! The opening handshake (RFC 6455 §4.2): an HTTP request asks to go on in another protocol.
+//!
+//! ```text
+//! GET /chat HTTP/1.1                                   HTTP/1.1 101 Switching Protocols
+//! Host: server.example.com                             Upgrade: websocket
+//! Upgrade: websocket                                   Connection: Upgrade
+//! Connection: Upgrade                                  Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+//! Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==          Sec-WebSocket-Protocol: chat
+//! Sec-WebSocket-Protocol: chat, superchat
+//! Sec-WebSocket-Version: 13
+//! ```
+//!
+//! What makes it safe is that nobody can get a browser to send such a request without meaning it (a form or an image can't
+//! set these headers), and that no server that knows nothing of WebSocket could give this answer.
+//!
+//! Not here: `Host`, the length of the head, a body (`http`); `Origin` and paths (`hub::routes`).
+
+use crate::http::{Body, Head, Refusal, Response};
+use crate::time::UnixMillis;
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use sha1::{Digest, Sha1};
+
+/// Keeps no secret: it only shows that the server understood the question and is no cache that repeats an old answer.
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The one subprotocol that is spoken here (§1.9).
+const SUBPROTOCOL: &str = "chat";
+
+/// Base64 (RFC 4648 §4) with padding. Bits behind the last byte may be set, as they are in the key that RFC 6455 §4.1 itself
+/// gives as an example.
+const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+
+/// Computes `Sec-WebSocket-Accept` from the client's `Sec-WebSocket-Key` (RFC 6455 §4.2.2, step 5.4).
+///
+/// The key goes in as it stood in the header, still in base64, without surrounding white space. Whether it decodes
+/// to 16 bytes is [`check`]'s question; here it would make no difference. The answer has 28 characters.
+///
+/// ```
+/// // The example of RFC 6455 §1.3.
+/// assert_eq!(parlor::websocket::accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// ```
+pub fn accept(key: &str) -> String {
+    let mut sha1 = Sha1::new();
+    sha1.update(key);
+    sha1.update(GUID);
+    BASE64.encode(sha1.finalize())
+}
+
+/// A request that may be answered with 101.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgrade {
+    accept: String,
+    subprotocol: Option<&'static str>,
+}
+
+impl Upgrade {
+    /// Appends the answer, after which the connection speaks frames (§4.2.2, step 5).
+    pub fn response(&self, now: UnixMillis, out: &mut Vec<u8>) {
+        let mut headers =
+            vec![("Upgrade", "websocket".into()), ("Connection", "Upgrade".into()), ("Sec-WebSocket-Accept", self.accept.clone().into())];
+        headers.extend(self.subprotocol.map(|subprotocol| ("Sec-WebSocket-Protocol", subprotocol.into())));
+        Response { status: 101, headers, body: Body::None }.encode_head(now, true, out);
+    }
+
+    /// What both will speak, if they agreed on something.
+    pub fn subprotocol(&self) -> Option<&'static str> {
+        self.subprotocol
+    }
+}
+
+/// Judges a request by RFC 6455 §4.2.1. Names and tokens have no case, lists may be spread over several headers.
+///
+/// A request that does not ask for WebSocket at all, or for another version of it, is told what it should ask for (426); one
+/// that does so wrongly is told what is wrong (400). Either way the connection closes: nobody knows what the client believes
+/// to be speaking now.
+///
+/// ```
+/// use parlor::{http::Head, progress::Progress, websocket::check};
+/// let request = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+///     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+/// let Ok(Progress::Done { value: head, .. }) = Head::parse(request, 8192) else { panic!() };
+/// assert_eq!(check(&head).unwrap().subprotocol(), None);
+/// ```
+pub fn check(head: &Head<'_>) -> Result<Upgrade, Refusal> {
+    if head.method() != "GET" {
+        return Err(Refusal::method_not_allowed().closing());
+    }
+    if !head.has_token("upgrade", "websocket") {
+        return Err(upgrade_required("this path speaks WebSocket: the request needs the header Upgrade: websocket"));
+    }
+    if !head.has_token("connection", "upgrade") {
+        return Err(upgrade_required("this path speaks WebSocket: the Connection header must name Upgrade"));
+    }
+    if head.minor_version() == 0 {
+        return Err(Refusal::bad_request("a WebSocket begins with a request of HTTP/1.1"));
+    }
+    match once(head, "sec-websocket-version") {
+        Ok(b"13") => {}
+        Ok(_) | Err(Count::None) => return Err(upgrade_required("the Sec-WebSocket-Version that is spoken here is 13")),
+        Err(Count::Several) => return Err(Refusal::bad_request("Sec-WebSocket-Version must stand in the request once")),
+    }
+    let key = match once(head, "sec-websocket-key") {
+        Ok(key) => str::from_utf8(key).ok().filter(|key| BASE64.decode(key).is_ok_and(|nonce| nonce.len() == 16)),
+        Err(Count::None) => return Err(Refusal::bad_request("the request has no Sec-WebSocket-Key header")),
+        Err(Count::Several) => return Err(Refusal::bad_request("Sec-WebSocket-Key must stand in the request once")),
+    };
+    let key = key.ok_or_else(|| Refusal::bad_request("Sec-WebSocket-Key must be 16 bytes in base64"))?;
+    // Which of those offered is taken is the server's choice (§4.2.2, step 4), and there is only one that it knows. Unlike
+    // the tokens above, names of subprotocols have a case (§11.3.4).
+    let offered = head.tokens("sec-websocket-protocol").any(|token| token == SUBPROTOCOL);
+    Ok(Upgrade { accept: accept(key), subprotocol: offered.then_some(SUBPROTOCOL) })
+}
+
+fn upgrade_required(sentence: &'static str) -> Refusal {
+    Refusal::upgrade_required(sentence).closing()
+}
+
+/// How often a header stands in a request where it should stand once.
+enum Count {
+    None,
+    Several,
+}
+
+fn once<'a>(head: &Head<'a>, name: &str) -> Result<&'a [u8], Count> {
+    let mut values = head.values(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => Ok(value),
+        (Some(_), Some(_)) => Err(Count::Several),
+        (None, _) => Err(Count::None),
+    }
+}

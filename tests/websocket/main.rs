@@ -1,0 +1,8 @@
+//! The WebSocket floor from outside: the standard's examples, every rule that can be broken, and bytes in any pieces.
+
+#![allow(unreachable_pub, clippy::unwrap_used)]
+
+mod handshakes;
+mod machine;
+mod pieces;
+mod vectors;
