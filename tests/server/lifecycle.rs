@@ -38,6 +38,7 @@ fn a_signal_ends_it_cleanly() {
         echo.raw.assert_ended("echo");
         drop((echo, idle)); // a server waits a while for the client's end
         ada.wire.assert_failed("going away", 1001);
+        drop(ada);
         assert_eq!(server.wait().code(), Some(0), "{signal:?}");
         assert_eq!(server.rest_of_stdout(), "", "one line is all");
     }
