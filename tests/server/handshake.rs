@@ -218,6 +218,20 @@ fn a_handshake_after_requests_on_the_same_connection() {
     assert_eq!(Wire { raw }.message("hi"), (1, b"hi".to_vec()));
 }
 
+/// A client that shuts its sending side after what it said is still answered.
+#[test]
+fn a_half_closed_client_gets_its_echo() {
+    let server = Server::start(&[]);
+    let mut wire = server.open("/echo");
+    wire.send([frame(0x81, "the last word"), frame(0x82, vec![7; 100_000])].concat());
+    wire.raw.half_close();
+    assert_eq!(wire.message("text").1, b"the last word");
+    assert_eq!(wire.message("binary").1.len(), 100_000);
+    while let Ok(frame) = wire.try_frame() {
+        assert_eq!(frame.opcode, 8, "a close at most");
+    }
+}
+
 #[test]
 fn a_handshake_byte_by_byte() {
     let server = Server::start(&[]);

@@ -138,7 +138,10 @@ fn rate_0_is_no_limit() {
         ada.wire.send(frame(0x89, format!("{n}")));
     }
     for n in 0..1000 {
-        let pong = ada.wire.frame("pong");
+        let mut pong = ada.wire.frame("pong");
+        while pong.opcode == 1 {
+            pong = ada.wire.frame("pong"); // what is gathered came in between
+        }
         assert_eq!((pong.opcode, pong.payload), (10, format!("{n}").into_bytes()), "control frames neither");
     }
 }
