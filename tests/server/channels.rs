@@ -133,6 +133,28 @@ fn who_comes_and_goes_in_between_is_not_told() {
     }
 }
 
+/// The same for who joins and leaves a channel, and for a channel that is created and goes away.
+#[test]
+fn who_joins_and_leaves_in_between_is_not_told() {
+    use crate::harness::frame;
+    let server = Server::unhurried();
+    let [mut ada, mut bob] = ["Ada", "Bob"].map(|name| server.enter(name));
+    ada.join("general");
+    for lines in [["/join general", "/leave"], ["/join flash", "/leave"]] {
+        bob.wire.send(lines.iter().flat_map(|line| frame(0x81, line)).collect::<Vec<u8>>());
+        bob.take("left");
+    }
+    let mut eve = server.enter("Eve");
+    eve.join("general");
+    eve.join("lasting");
+    for event in told(&mut ada, "members", "joined", &["Eve"]) {
+        assert!(!event.to_string().contains("Bob"), "{event}");
+    }
+    for event in told(&mut ada, "channels_changed", "created", &["lasting"]) {
+        assert!(!event.to_string().contains("flash"), "{event}");
+    }
+}
+
 /// News are gathered: a storm of comings is a handful of events, in which nobody is missing or twice.
 #[test]
 fn a_storm_is_gathered() {
