@@ -36,7 +36,9 @@ fn a_signal_ends_it_cleanly() {
         assert!(!server.has_ended(), "{signal:?}: it waits for the closes");
         echo.send(frame(0x88, b"\x03\xe9"));
         echo.raw.assert_ended("echo");
+        drop((echo, idle)); // a server waits a while for the client's end
         ada.wire.assert_failed("going away", 1001);
+        drop(ada);
         assert_eq!(server.wait().code(), Some(0), "{signal:?}");
         assert_eq!(server.rest_of_stdout(), "", "one line is all");
     }
@@ -98,6 +100,7 @@ fn while_it_drains_nobody_comes_in() {
     assert_eq!(open.close_frame("going away").code, Some(1001));
     eventually("nobody is let in", || TcpStream::connect(server.address).is_err());
     open.send(frame(0x88, b"\x03\xe9"));
+    drop(open);
     assert_eq!(server.wait().code(), Some(0));
 }
 

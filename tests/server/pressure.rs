@@ -10,7 +10,7 @@ use crate::harness::{Person, Server, eventually, frame, frame_with, header};
 
 /// So that the system holds little of what is on its way.
 fn narrow(person: &crate::harness::Raw) {
-    rustix::net::sockopt::set_socket_recv_buffer_size(&person.stream, 4096).expect("a small buffer");
+    rustix::net::sockopt::set_socket_recv_buffer_size(&person.stream, 65_536).expect("a small buffer");
 }
 
 #[test]
@@ -23,15 +23,11 @@ fn a_reader_that_is_too_slow_is_closed_with_1013_and_the_others_are_not() {
     }
     let text = "😀".repeat(4000);
     let message = json!({"type": "message", "channel": "general", "text": text}).to_string();
-    let mut sent = 0;
-    while server.metric("parlor_closed_total{code=\"1013\"}") == 0.0 {
-        assert!(sent < 3000, "50 MB that nobody takes");
-        for _ in 0..50 {
-            ada.line(&message);
-            assert_eq!(ada.take("message")["text"].as_str().map(str::len), Some(16_000));
-            bob.take("message");
-            sent += 1;
-        }
+    let sent = 600; // 10 MB: more than the system holds for one that does not read
+    for _ in 0..sent {
+        ada.line(&message);
+        assert_eq!(ada.take("message")["text"].as_str().map(str::len), Some(16_000));
+        bob.take("message");
     }
     // What it was sent is whole frames, a gapless beginning of what was said, and then the close.
     let mut seq = 0;
@@ -56,22 +52,42 @@ fn a_reader_that_is_too_slow_is_closed_with_1013_and_the_others_are_not() {
 #[test]
 fn who_does_not_read_is_not_read() {
     let server = Server::start(&["--send-queue-bytes", "50000"]);
-    let mut wire = server.open("/echo");
-    let mut writer = wire.raw.stream.try_clone().unwrap();
-    let payload = vec![b'x'; 60_000];
-    let message = frame(0x82, &payload);
-    let sending = thread::spawn(move || {
-        for _ in 0..300 {
-            writer.write_all(&message).expect("it is read again when the client reads");
+    for (count, length) in [(1000, 20_000), (300, 60_000)] {
+        let mut wire = server.open("/echo");
+        let mut writer = wire.raw.stream.try_clone().unwrap();
+        let message = frame(0x82, vec![b'x'; length]);
+        let sending = thread::spawn(move || (0..count).all(|_| writer.write_all(&message).is_ok()));
+        thread::sleep(Duration::from_millis(300)); // everything is full now
+        assert!(server.metric("parlor_buffered_bytes") < 400_000.0, "20 MB are not held");
+        for n in 0..count {
+            assert_eq!(wire.message(&format!("echo {n} of {length}")).1.len(), length);
         }
-    });
-    thread::sleep(Duration::from_millis(300)); // everything is full now
-    assert!(server.metric("parlor_buffered_bytes") < 400_000.0, "18 MB are not held");
-    for n in 0..300 {
-        assert_eq!(wire.message(&format!("echo {n}")).1.len(), payload.len());
+        assert!(sending.join().unwrap(), "it is read again when the client reads");
+        wire.leave();
     }
-    sending.join().unwrap();
-    wire.leave();
+}
+
+/// The largest messages that may be sent, pipelined, by a client that reads slowly after it has written: with the limits as
+/// they are without options. It is not read while it doesn't read; it is no reason to close it.
+#[test]
+fn pipelined_messages_of_a_mebibyte_come_back() {
+    let server = Server::start(&[]);
+    let mut wire = server.open("/echo");
+    narrow(&wire.raw);
+    let mut writer = wire.raw.stream.try_clone().unwrap();
+    let message = frame(0x82, vec![7; 1 << 20]);
+    let sending = thread::spawn(move || (0..12).all(|_| writer.write_all(&message).is_ok()));
+    thread::sleep(Duration::from_millis(200));
+    let mut got = 0;
+    while got + wire.raw.buffer.len() < 12 * ((1 << 20) + 10) && wire.raw.fill().is_ok() {
+        if wire.raw.buffer.len() > 600_000 {
+            got += std::mem::take(&mut wire.raw.buffer).len();
+            thread::sleep(Duration::from_millis(20)); // time enough for the server to do what it may
+        }
+    }
+    got += wire.raw.buffer.len();
+    assert_eq!(got, 12 * ((1 << 20) + 10), "all came back");
+    assert!(sending.join().unwrap(), "all was taken");
 }
 
 #[test]
@@ -100,7 +116,7 @@ fn the_largest_holder_goes_when_there_is_too_much() {
     eventually("it is held", || server.metric("parlor_buffered_bytes") >= 200_000.0);
     let mut small = server.open("/echo");
     small.send(frame_with(header(0x82, 200_000), vec![7; 150_000]));
-    large.assert_failed("the largest", 1013);
+    large.assert_cut_off("the largest", 1013);
     // The rest of the same masked payload: 150,000 is a multiple of the key's 4 bytes.
     small.send(frame_with(vec![], vec![7; 50_000]));
     assert_eq!(small.message("the other one").1, vec![7; 200_000]);
@@ -117,9 +133,7 @@ fn memory_grows_with_what_arrived() {
     }
     eventually("all have come", || server.metric("parlor_bytes_received_total") >= 200.0 * 17.0);
     assert!(server.metric("parlor_buffered_bytes") < 200_000.0, "18 GB were announced");
-    for wire in &mut wires {
-        wire.raw.assert_silent(Duration::from_millis(1), "it is waited for");
-    }
+    wires[99].raw.assert_silent(Duration::from_millis(50), "it is waited for");
 }
 
 /// A flood of one client does not starve another.

@@ -9,10 +9,9 @@ use serde_json::json;
 use crate::harness::{PATIENCE, Person, Server, frame, frame_with, header};
 
 #[test]
-fn half_a_head_gets_408_and_silence_gets_nothing() {
+fn heads_that_do_not_come_get_408() {
     let server = Server::start(&["--handshake-timeout", "0.3"]);
-    let mut silent = server.raw();
-    let mut halves: Vec<_> = ["G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: xyzzy\r\n"]
+    let mut halves: Vec<_> = ["", "G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: xyzzy\r\n"]
         .iter()
         .map(|half| {
             let mut raw = server.raw();
@@ -24,7 +23,6 @@ fn half_a_head_gets_408_and_silence_gets_nothing() {
         raw.response().assert_refusal("half a head", &[408]);
         raw.assert_ended("half a head");
     }
-    silent.assert_ended("nothing was asked, nothing is answered");
     // Half of the next head on a kept connection.
     let mut raw = server.raw();
     raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /he");
@@ -82,7 +80,7 @@ fn a_message_that_does_not_end_is_closed_with_1008() {
     ] {
         let mut wire = server.open(path);
         wire.send(start);
-        wire.assert_failed(name, 1008);
+        wire.assert_cut_off(name, 1008);
     }
     // Neither bytes nor pings in between make the time longer.
     let mut wire = server.open("/echo");
@@ -149,9 +147,8 @@ fn a_response_without_progress_is_given_up() {
     std::fs::File::create(folder.0.join("large.bin")).unwrap().set_len(16 << 20).unwrap();
     let server = Server::start(&["--handshake-timeout", "0.4", "--www", folder.0.to_str().unwrap()]);
     let mut raw = server.raw();
-    rustix::net::sockopt::set_socket_recv_buffer_size(&raw.stream, 4096).unwrap();
     raw.send("GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(3));
-    thread::sleep(Duration::from_millis(1500));
+    thread::sleep(Duration::from_millis(1000));
     let mut total = 0;
     while raw.fill().is_ok() {
         total += raw.buffer.len();
@@ -165,7 +162,7 @@ fn a_response_without_progress_is_given_up() {
     let mut total = 0;
     loop {
         if start.elapsed() < Duration::from_millis(900) {
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(5));
         }
         match raw.fill() {
             Ok(()) => {

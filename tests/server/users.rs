@@ -211,6 +211,39 @@ fn three_renames_and_then_one_in_ten_seconds() {
     }
 }
 
+#[test]
+fn another_spelling_of_ones_own_name_is_free() {
+    let server = Server::start(&[]);
+    let mut ada = server.enter("Ada");
+    assert_eq!(ada.ask(json!({"type": "rename", "name": "ADA"}))["to"], "ADA");
+    assert_eq!(Person::guest(&server).refused(json!({"type": "hello", "name": "ada"})), "name_taken");
+    let mut bob = server.enter("Bob");
+    assert_eq!(bob.whisper("ada", "hi")["to"], "ADA");
+}
+
+/// What was sent, and perhaps lost its ack with the connection, is sent again after the return: one message, one ack.
+#[test]
+fn sending_again_after_a_return_is_safe() {
+    let server = Server::start(LONG);
+    let [mut ada, mut bob] = ["Ada", "Bob"].map(|name| server.enter(name));
+    bob.join("general");
+    ada.join("general");
+    let said = json!({"type": "message", "channel": "general", "text": "once", "nonce": "n-1"});
+    let whispered = json!({"type": "direct", "to": "Bob", "text": "once", "nonce": "n-1"});
+    let acks = [ada.ask(said.clone()), ada.ask(whispered.clone())];
+    let session = ada.session();
+    ada.vanish();
+    let mut ada = Person::return_of(&server, &session, "Ada");
+    ada.join("general");
+    for (command, ack) in [said, whispered].into_iter().zip(&acks) {
+        let again = ada.ask(command);
+        assert_eq!((&again["type"], &again["seq"], &again["at"]), (&json!("ack"), &ack["seq"], &ack["at"]));
+    }
+    bob.take("message");
+    bob.take("direct");
+    bob.assert_quiet("each once");
+}
+
 /// One that comes within the window under the same token while a tab is open elsewhere, over and over.
 #[test]
 fn many_returns_leave_one_user() {

@@ -6,7 +6,7 @@ mod person;
 mod raw;
 mod wire;
 
-pub(crate) use person::{Person, is_gathered};
+pub(crate) use person::Person;
 pub(crate) use raw::{Raw, Response};
 pub(crate) use wire::{Closed, Wire, frame, frame_with, header};
 

@@ -17,7 +17,7 @@ pub(crate) struct Person {
 }
 
 /// What is told when it suits the server, so that no test may depend on when.
-pub(crate) fn is_gathered(event: &Value) -> bool {
+fn is_gathered(event: &Value) -> bool {
     ["presence", "members", "channels_changed"].iter().any(|kind| event["type"] == *kind)
 }
 

@@ -139,6 +139,15 @@ impl Wire {
         }
     }
 
+    /// The same for a client that stands within a frame: it can't answer, it can only end.
+    pub(crate) fn assert_cut_off(&mut self, name: &str, code: u16) {
+        let closed = self.close_frame(name);
+        assert_eq!(closed.code, Some(code), "{name}: {closed:?}");
+        assert!(!closed.reason.is_empty(), "{name}: a close explains itself");
+        let _ = self.raw.stream.shutdown(std::net::Shutdown::Write);
+        assert!(matches!(self.try_frame(), Err(Nothing::Ended | Nothing::Reset)), "{name}: only the end follows");
+    }
+
     /// A closing handshake that the client begins with 1000.
     pub(crate) fn leave(mut self) {
         self.send(frame(0x88, 1000u16.to_be_bytes()));
