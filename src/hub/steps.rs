@@ -170,7 +170,6 @@ impl<S: Socket> Hub<S> {
         let Self { connections, turn, buffered, .. } = self;
         let Some(connection) = connections.get_mut(id.index()) else { return };
         let Stage::Open { websocket, .. } = &mut connection.stage else { return };
-        log::debug!("connection {}: closes with {code}", id.serial);
         let outbox = &mut connection.outbox;
         let ours = match &parting {
             Parting::Closed { reply, .. } => {
@@ -211,6 +210,7 @@ impl<S: Socket> Hub<S> {
             Endpoint::Echo => None,
         };
         connection.parted = true;
+        log::debug!("connection {}: closes with {code}", id.serial);
         self.metrics.closed.count(code);
         self.metrics.connections -= 1;
         if let Some(client) = client {
