@@ -6,8 +6,7 @@ use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::{Outbox, Source, Turn};
 use super::rate::{Rate, Refused};
 use super::routes::Router;
-use crate::chat::command::{Request, When};
-use crate::chat::error::CommandError;
+use crate::chat::command::Request;
 use crate::chat::event::ClientId;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -36,7 +35,7 @@ pub(super) struct Desk<'a> {
 }
 
 /// How a flood ends.
-const FLOODING: Parting = Parting::Ours(CloseCode::POLICY, "kept sending more than --rate lets through");
+pub(super) const FLOODING: Parting = Parting::Ours(CloseCode::POLICY, "kept sending more than --rate lets through");
 
 /// What hears a message: a connection without its stage, which the message is borrowed from.
 pub(super) struct Ear<'a, 'd> {
@@ -67,7 +66,11 @@ impl Ear<'_, '_> {
     /// `/chat`: a text message is a request, which goes into the inbox.
     pub(super) fn hear(&mut self, event: Event<'_>) -> Option<Parting> {
         match event {
-            Event::Text(text) => return self.ask(text),
+            // Whether it comes too fast is judged when it is applied: only then is known what those before it cost.
+            Event::Text(text) => {
+                *self.waiting += 1;
+                self.desk.inbox.push_back((self.id, Said::Asked(Request::parse(text))));
+            }
             Event::Binary(_) => {
                 return Some(Parting::Ours(CloseCode::UNSUPPORTED, "the chat takes text messages alone"));
             }
@@ -79,25 +82,6 @@ impl Ear<'_, '_> {
             Event::Pong(_) => return count_chores(1, self.rate, self.desk),
             Event::Close(_) => {}
         }
-        None
-    }
-
-    /// Every text message counts for the rate; but what can't be read is told before that it was too fast.
-    fn ask(&mut self, text: &str) -> Option<Parting> {
-        let mut request = Request::parse(text);
-        let refused = self.rate.command(self.desk.limits.rate, self.desk.now.mono).err();
-        if let Some(refused) = refused {
-            self.desk.metrics.rate_limited += 1;
-            match refused {
-                Refused::Flooding => return Some(FLOODING),
-                Refused::Wait { .. } if request.is_unreadable() => {}
-                Refused::Wait { retry_ms } => {
-                    request = Request { id: request.id, when: When::Always, command: Err(CommandError::RateLimited { retry_ms }) };
-                }
-            }
-        }
-        *self.waiting += 1;
-        self.desk.inbox.push_back((self.id, Said::Asked(request)));
         None
     }
 
