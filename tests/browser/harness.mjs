@@ -2,8 +2,10 @@
 //
 // Not here: what is tested (the other files).
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -118,4 +120,44 @@ export class Person {
   channel(name) { return this.channels.getByRole('link', { name: new RegExp(`^${name}`) }); }
   conversation(name) { return this.conversations.getByRole('link', { name: new RegExp(`^${name}`) }); }
   person(name) { return this.people.getByRole('button', { name: new RegExp(`^${name}`) }); }
+}
+
+/** A test with a server and a browser of its own. `meet(name, options)` brings somebody in; nobody's page may complain. */
+export function scene(name, options, play) {
+  test(name, { timeout: 60_000 }, async () => {
+    const server = await Server.start(...options);
+    const chromium = await browser();
+    const people = [];
+    const meet = async (who, view) => {
+      const person = await (who === null ? Person.at(chromium, server.url, view) : Person.named(who, chromium, server.url, view));
+      people.push(person);
+      return person;
+    };
+    try {
+      await play({ server, browser: chromium, meet });
+      for (const { complaints } of people) assert.deepEqual(complaints, []);
+    } catch (error) {
+      const picture = `${OUT}failed-${name.replace(/\W+/g, '-')}`;
+      for (const [index, { page }] of people.entries()) await page.screenshot({ path: `${picture}-${index}.png` }).catch(() => {});
+      throw error;
+    } finally {
+      await chromium.close();
+      await server.stop();
+    }
+  });
+}
+
+/** Waits until something is so, and says what was so instead. */
+export async function until(expected, look, what = '') {
+  let seen;
+  for (const end = Date.now() + 8000; Date.now() < end;) {
+    seen = await look();
+    try {
+      assert.deepEqual(seen, expected);
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  assert.deepEqual(seen, expected, what);
 }
