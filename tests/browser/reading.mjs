@@ -3,26 +3,28 @@
 import assert from 'node:assert/strict';
 import { scene, until } from './harness.mjs';
 
-/** Says many things quickly, by a client that is no page. */
-async function flood(server, name, channel, count) {
-  const socket = new WebSocket(server.url.replace('http', 'ws') + 'chat');
-  await new Promise((resolve) => { socket.onopen = resolve; });
-  const acks = new Promise((resolve) => {
-    socket.onmessage = ({ data }) => JSON.parse(data).id === count && resolve();
-  });
-  const send = (command) => socket.send(JSON.stringify(command));
-  send({ type: 'hello', name });
-  send({ type: 'join', channel });
-  for (let number = 1; number <= count; number += 1) send({ type: 'message', channel, text: `line ${number}`, id: number });
-  await acks;
-  return socket;
+/** Says many things quickly, by a client that is no page of ours. */
+async function flood(browser, server, name, channel, count) {
+  const page = await browser.newPage();
+  await page.goto(`${server.url}healthz`);
+  await page.evaluate(async ({ url, name, channel, count }) => {
+    const socket = new WebSocket(url);
+    const send = (command) => socket.send(JSON.stringify(command));
+    await new Promise((resolve) => { socket.onopen = resolve; });
+    await new Promise((resolve) => {
+      socket.onmessage = ({ data }) => JSON.parse(data).id === count && resolve();
+      send({ type: 'hello', name });
+      send({ type: 'join', channel });
+      for (let number = 1; number <= count; number += 1) send({ type: 'message', channel, text: `line ${number}`, id: number });
+    });
+  }, { url: `${server.url.replace('http', 'ws')}chat`, name, channel, count });
 }
 
 const distance = (person) => person.log.evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight);
 const lines = (person) => person.log.getByText(/^line \d+$/).allInnerTexts();
 
-scene('a long channel: the end first, earlier on the way up, all of it in order', ['--rate', '0'], async ({ meet, server }) => {
-  const socket = await flood(server, 'Flood', 'general', 230);
+scene('a long channel: the end first, earlier on the way up, all of it in order', ['--rate', '0'], async ({ meet, server, browser }) => {
+  await flood(browser, server, 'Flood', 'general', 230);
   const ada = await meet('Ada');
   await ada.said('line 230').waitFor();
   assert.ok(await distance(ada) < 5, 'at the end');
@@ -33,11 +35,10 @@ scene('a long channel: the end first, earlier on the way up, all of it in order'
   }
   assert.deepEqual(await lines(ada), Array.from({ length: 230 }, (_, index) => `line ${index + 1}`));
   await ada.log.getByText('This is the beginning of #general.').waitFor();
-  socket.close();
 });
 
-scene('who reads above stays there, and is told of what is new', ['--rate', '0'], async ({ meet, server }) => {
-  const socket = await flood(server, 'Flood', 'general', 49);
+scene('who reads above stays there, and is told of what is new', ['--rate', '0'], async ({ meet, server, browser }) => {
+  await flood(browser, server, 'Flood', 'general', 49);
   const ada = await meet('Ada');
   const bob = await meet('Bob');
   await ada.said('line 49').waitFor();
@@ -53,7 +54,6 @@ scene('who reads above stays there, and is told of what is new', ['--rate', '0']
   await bob.say('more news');
   await ada.said('more news').waitFor();
   await until(true, async () => await distance(ada) < 5, 'who is at the end stays at the end');
-  socket.close();
 });
 
 scene('names, times and days', [], async ({ meet }) => {
