@@ -28,7 +28,7 @@ export class Chat {
   /** What stands beside the composer: `{ text, bad }`. */
   notice = null;
   name = null;
-  #changed; #connection; #kept = null; #tries = 0; #typedAt = 0; #whoTimer = 0; #marksTimer = 0;
+  #changed; #connection; #kept = null; #tries = 0; #typedAt = -Infinity; #whoTimer = 0; #marksTimer = 0;
 
   constructor(changed) {
     this.#changed = changed;
@@ -352,7 +352,7 @@ export class Chat {
       return this.#pump();
     }
     entry.stage = 'sending';
-    this.#typedAt = 0;
+    this.#typedAt = -Infinity; // what comes next is another text
     const to = place.conversation === null ? { to: place.name } : { conversation: place.conversation };
     try {
       await this.#connection.request(place.kind === 'channel' ? say.message(place.name, text, nonce, action) : say.direct(to, text, nonce));

@@ -159,7 +159,7 @@ function bubble(text, actor) {
 
 function beginning(stamp) {
   const [, kind, name] = /^(\S+) (.*)$/u.exec(stamp);
-  return kind === 'channel' ? [`This is the beginning of #${name}.`] : ['Between you and ', element('bdi', {}, name), ' alone. Nobody else reads this here.'];
+  return kind === 'channel' ? [`This is the beginning of #${name}.`] : ['Between you and ', element('bdi', {}, name), '. No other user can read this.'];
 }
 
 function dayName(at) {

@@ -7,7 +7,7 @@ import * as address from './address.js';
 import { initial, hue } from './avatar.js';
 import { Keyed, byId, element, set, setText } from './nodes.js';
 import { unread } from './place.js';
-import { HOME, people, personPlace } from './state.js';
+import { HOME, channelPlace, people, personPlace } from './state.js';
 
 const byName = (a, b) => a.localeCompare(b, undefined, { sensitivity: 'base' });
 
@@ -70,7 +70,8 @@ export class Sidebar {
         if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return; // in another tab or window
         event.preventDefault();
         this.#close();
-        this.#chat.open(link.place, { focus: true });
+        const { state } = this.#chat;
+        this.#chat.open(link.place.kind === 'channel' ? channelPlace(state, link.place.name) : link.place, { focus: true });
       },
     },
     element('span', { class: row.sign ? 'sign' : 'dot', 'aria-hidden': 'true' }, row.sign ?? ''),
@@ -87,7 +88,8 @@ export class Sidebar {
         this.#chat.open(personPlace(this.#chat.state, name), { focus: true });
       },
     },
-    element('span', { class: 'dot', 'aria-hidden': 'true' }), element('span', { class: 'name', dir: 'auto' }, name), element('span', { class: 'you' }));
+    element('span', { class: 'dot', 'aria-hidden': 'true' }),
+    element('span', { class: 'name', dir: 'auto' }, name, element('span', { class: 'you' })));
     return element('li', {}, button);
   }
 
@@ -144,5 +146,5 @@ function showLink(item, { place, open, quiet, away }) {
 }
 
 function showPerson(item, { you }) {
-  setText(item.firstChild.lastChild, you ? ' (you)' : '');
+  setText(item.querySelector('.you'), you ? ' (you)' : '');
 }

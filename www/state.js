@@ -184,7 +184,7 @@ function welcome(state, event) {
   state.limits = event.limits ?? state.limits;
   state.channels = new Map(event.channels.map(({ name, members }) => [name, members]));
   state.users = new Set(event.users);
-  for (const { conversation, with: name, seq, online } of event.directs.toReversed()) {
+  for (const { conversation, with: name, seq, online } of [...event.directs].reverse()) {
     const place = conversationPlace(state, conversation)
       // What was begun with the one who is here is this; with one who is away, it can be another of the same name.
       ?? (online ? met(state, draft(state, name), conversation, name) : keep(state, places.person(`@${state.nextKey++}`, name, conversation)));
