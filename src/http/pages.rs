@@ -30,7 +30,6 @@ pub trait Pages {
 
 /// Every file of `www/`.
 const FILES: &[(&str, &[u8])] = &[
-    (".gitkeep", include_bytes!("../../www/.gitkeep")),
     ("address.js", include_bytes!("../../www/address.js")),
     ("avatar.js", include_bytes!("../../www/avatar.js")),
     ("backoff.js", include_bytes!("../../www/backoff.js")),
@@ -212,7 +211,6 @@ mod tests {
                 let name = format!("{below}{}", entry.file_name().into_string().unwrap());
                 match entry.file_type().unwrap().is_dir() {
                     true => folders.push(name + "/"),
-                    false if entry.file_name() == ".gitkeep" => {}
                     false => found.push(name),
                 }
             }
