@@ -28,7 +28,7 @@ export class Chat {
   /** What stands beside the composer: `{ text, bad }`. */
   notice = null;
   name = null;
-  #changed; #connection; #kept = null; #tries = 0; #typedAt = -Infinity; #whoTimer = 0; #marksTimer = 0;
+  #changed; #connection; #kept = null; #tries = 0; #typedAt = -Infinity; #doubted = null; #whoTimer = 0; #marksTimer = 0;
 
   constructor(changed) {
     this.#changed = changed;
@@ -63,7 +63,7 @@ export class Chat {
     this.#out();
   }
 
-  /** The network is back, or the page is looked at again. */
+  /** The network came or went, or the page is looked at again. */
   nudge() {
     this.#connection.nudge();
     this.look();
@@ -82,8 +82,16 @@ export class Chat {
     if (!how.walk) this.#walk(how.instead ? 'replaceState' : 'pushState');
     this.look();
     this.focusWanted = how.focus === true;
+    if (place.online === null && place.conversation && this.state.users.has(place.name)) this.#ascertain(place.name);
     for (const command of commands) this.#ask(command);
     this.#changed();
+  }
+
+  /** Somebody came back under a name: the same one, or a stranger? Only `welcome` says, so it is asked for. */
+  #ascertain(name) {
+    this.#doubted = name;
+    outbox.lost(this.outbox);
+    this.#connection.again();
   }
 
   /** Opens what the address names; `general` where it names nothing. */
@@ -245,6 +253,12 @@ export class Chat {
       this.#unpack(storage.outbox());
       this.openAddress();
       this.focusWanted = true;
+    }
+    const doubted = this.#doubted;
+    this.#doubted = null;
+    if (doubted !== null && states.openPlace(this.state)?.name === doubted) {
+      const place = states.personPlace(this.state, doubted);
+      if (place.key !== this.state.open) this.open(place, { instead: true, focus: true });
     }
     this.#pump();
   }

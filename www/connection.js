@@ -12,6 +12,8 @@ import { SUBPROTOCOL, closeSentence, hello, history, parse } from './protocol.js
 const CONNECT_MS = 10_000;
 /** A command without an answer, and without anything else arriving, after which the connection counts as lost. */
 const ANSWER_MS = 12_000;
+/** The same where there is a reason to think that it is lost. */
+const DOUBT_MS = 4000;
 /** Silence after which a visible page asks something, to see whether anybody is there. */
 const SILENCE_MS = 60_000;
 /** How many commands may wait for their answers: what a reconnect asks for in a hundred channels is not asked at once. */
@@ -48,6 +50,15 @@ export class Connection {
     socket.onclose = ({ code, reason }) => this.#drop(socket, code, reason);
   }
 
+  /** Says hello anew, to learn what only `welcome` tells. To the server it is a reconnect, which nobody notices. */
+  again() {
+    if (this.stage !== 'open') return;
+    const socket = this.#forget();
+    this.stage = 'idle';
+    socket.close();
+    this.connect();
+  }
+
   /** Ends it for good. Code 1000 says that the person goes. */
   stop(code) {
     const socket = this.#forget();
@@ -56,10 +67,10 @@ export class Connection {
     socket?.close(code);
   }
 
-  /** Something happened that makes it worth to look at once: the network is back, the page is looked at. */
+  /** Something happened that makes it worth to look at once: the network came or went, the page is looked at. */
   nudge() {
     if (this.stage === 'waiting') this.connect();
-    else if (this.stage === 'open' && performance.now() - this.#heardAt > ANSWER_MS) this.#probe();
+    else if (this.stage === 'open') this.#probe(DOUBT_MS);
   }
 
   /** Sends a command. The promise gives the answer, or fails with the server's error; its code is `lost` where none can come. */
@@ -95,7 +106,7 @@ export class Connection {
     this.#welcomedAt = performance.now();
     this.#failures = 0;
     clearInterval(this.#watch);
-    this.#watch = setInterval(() => this.#look(), 3000);
+    this.#watch = setInterval(() => this.#look(), 2000);
   }
 
   #receive(data) {
@@ -139,15 +150,15 @@ export class Connection {
   /** Every few seconds: is anybody there? Browsers don't show pings, so the page has to see for itself. */
   #look() {
     const now = performance.now();
-    const oldest = this.#asked.values().next().value;
+    const [oldest] = this.#asked.values();
     const socket = this.#socket;
-    if (oldest && now - Math.max(oldest.at, this.#heardAt) > ANSWER_MS) this.#drop(socket, 1006, '');
-    else if (!oldest && document.visibilityState === 'visible' && now - this.#heardAt > SILENCE_MS) this.#probe();
+    if (oldest && now - Math.max(oldest.at, this.#heardAt) > (oldest.patience ?? ANSWER_MS)) this.#drop(socket, 1006, '');
+    else if (!oldest && document.visibilityState === 'visible' && now - this.#heardAt > SILENCE_MS) this.#probe(ANSWER_MS);
     else this.#pump();
   }
 
-  #probe() {
-    this.#send({ command: history({ channel: 'general' }, { limit: 1 }), silent: true, resolve: () => {}, reject: () => {} });
+  #probe(patience) {
+    this.#send({ command: history({ channel: 'general' }, { limit: 1 }), silent: true, patience, resolve: () => {}, reject: () => {} });
   }
 
   /** The connection is gone, or never came. */

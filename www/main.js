@@ -80,7 +80,7 @@ byId('leave-channel').addEventListener('click', () => {
   if (place?.kind === 'channel') chat.leaveChannel(place.name);
 });
 addEventListener('popstate', () => chat.stage === 'in' && chat.openAddress());
-addEventListener('online', () => chat.nudge());
+for (const change of ['online', 'offline']) addEventListener(change, () => chat.nudge());
 addEventListener('pageshow', ({ persisted }) => persisted && chat.nudge());
 addEventListener('pagehide', () => chat.keepMarks());
 document.addEventListener('visibilitychange', () => (document.visibilityState === 'visible' ? chat.nudge() : chat.lookAway()));

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -122,29 +122,37 @@ export class Person {
   person(name) { return this.people.getByRole('button', { name: new RegExp(`^${name}`) }); }
 }
 
-/** A test with a server and a browser of its own. `meet(name, options)` brings somebody in; nobody's page may complain. */
+let shared = null;
+after(() => shared?.close());
+
+/** A test with a server of its own, in windows that share nothing. `meet(name, options)` brings somebody in; nobody's page may complain. */
 export function scene(name, options, play) {
   test(name, { timeout: 60_000 }, async () => {
     const server = await Server.start(...options);
-    const chromium = await browser();
+    shared ??= await browser();
     const people = [];
     const meet = async (who, view) => {
-      const person = await (who === null ? Person.at(chromium, server.url, view) : Person.named(who, chromium, server.url, view));
+      const person = await (who === null ? Person.at(shared, server.url, view) : Person.named(who, shared, server.url, view));
       people.push(person);
       return person;
     };
     try {
-      await play({ server, browser: chromium, meet });
+      // A little less than the test may take, so that there is a picture of what it hangs at.
+      await Promise.race([play({ server, browser: shared, meet }), late(50_000)]);
       for (const { complaints } of people) assert.deepEqual(complaints, []);
     } catch (error) {
       const picture = `${OUT}failed-${name.replace(/\W+/g, '-')}`;
       for (const [index, { page }] of people.entries()) await page.screenshot({ path: `${picture}-${index}.png` }).catch(() => {});
       throw error;
     } finally {
-      await chromium.close();
+      await Promise.all(shared.contexts().map((context) => context.close()));
       await server.stop();
     }
   });
+}
+
+function late(ms) {
+  return new Promise((_, reject) => { setTimeout(() => reject(new Error(`not done within ${ms / 1000} s`)), ms).unref(); });
 }
 
 /** Waits until something is so, and says what was so instead. */
