@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod chat;
+pub mod cli;
 pub mod escaped;
 pub mod history;
 pub mod http;
@@ -9,5 +10,6 @@ pub mod hub;
 pub mod limits;
 pub mod metrics;
 pub mod progress;
+pub mod server;
 pub mod time;
 pub mod websocket;

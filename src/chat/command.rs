@@ -6,6 +6,7 @@
 //! first thing that is wrong.
 
 use super::error::CommandError;
+use super::{json, line};
 use crate::history::Seq;
 
 /// A number that a client puts into a command and finds again in the answer; below 2^53.
@@ -145,6 +146,12 @@ pub enum Range {
 }
 
 impl Request {
+    /// Parses one text message: JSON where it begins with `{`, else a typed line.
+    pub fn parse(text: &str) -> Self {
+        let begun = text.trim_start_matches(is_white_space);
+        if begun.starts_with('{') { json::parse(begun) } else { line::parse(begun) }
+    }
+
     /// Nothing in it could be understood: it is told so before the rate is looked at.
     pub fn is_unreadable(&self) -> bool {
         matches!(self.command, Err(CommandError::BadJson | CommandError::BadId))
@@ -155,4 +162,17 @@ impl Request {
     pub fn waits_for_commit(&self) -> bool {
         !matches!(self.command, Err(_) | Ok(Command::Message { .. } | Command::Direct { .. } | Command::Typing { .. }))
     }
+}
+
+/// White space, and U+FEFF: some tools begin every text with it, as a mark of its encoding.
+pub(super) fn is_white_space(character: char) -> bool {
+    character.is_whitespace() || character == '\u{FEFF}'
+}
+
+/// The rule that every text obeys, however it came. Its length and emptiness are judged later.
+pub(super) fn checked_text(text: Box<str>) -> Result<Box<str>, CommandError> {
+    if text.chars().any(|character| character.is_control() && !matches!(character, '\n' | '\t')) {
+        return Err(CommandError::BadField("text must not have control characters but line feed and tab"));
+    }
+    Ok(text)
 }

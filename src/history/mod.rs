@@ -143,6 +143,8 @@ pub trait History {
     fn touch(&mut self, author: Author, name: &Rc<str>, seen: UnixMillis) -> Result<(), StoreError>;
     /// The conversations of a session, the most recently used first.
     fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>, StoreError>;
+    /// Nobody can ask for this place again: a memory that has no disk to keep it on may drop it.
+    fn forget(&mut self, _place: &Place) {}
     /// Which history this is.
     fn epoch(&self) -> Epoch;
     /// The greatest author number that was ever given.

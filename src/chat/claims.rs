@@ -1,0 +1,84 @@
+//! Who has which name.
+//!
+//! A name has two keys, and names that share one are the same name to the chat. Each claim of a name is counted for both of
+//! its keys: somebody who goes from `Ada` to `ada` claims the same keys twice, and one of the two claims ends later.
+//!
+//! Not here: what a name is and what its keys are (`name.rs`), how long a claim lasts (`session.rs`, `channel.rs`).
+
+use super::name::{ChannelName, UserName};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A name with its keys, cheap to pass on.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    pub(super) shown: Rc<str>,
+    keys: [Rc<str>; 2],
+}
+
+impl Name {
+    fn new(shown: &str, [first, second]: [&str; 2]) -> Self {
+        // Most names are their own keys: one allocation, not three.
+        let shown = Rc::<str>::from(shown);
+        let share = |key: &str, with: &Rc<str>| if *key == **with { with.clone() } else { key.into() };
+        let first = share(first, &shown);
+        let second = share(second, &first);
+        Self { shown, keys: [first, second] }
+    }
+
+    /// Whether a name with these keys is the same.
+    pub(super) fn is(&self, keys: [&str; 2]) -> bool {
+        self.keys.iter().any(|own| keys.contains(&&**own))
+    }
+}
+
+impl From<&UserName> for Name {
+    fn from(name: &UserName) -> Self {
+        Self::new(name.shown(), name.keys())
+    }
+}
+
+impl From<&ChannelName> for Name {
+    fn from(name: &ChannelName) -> Self {
+        Self::new(name.shown(), name.keys())
+    }
+}
+
+/// Which keys are claimed, and by whom.
+pub(super) struct Claims<Owner> {
+    by_key: HashMap<Rc<str>, (Owner, u32)>,
+}
+
+impl<Owner: Copy + PartialEq> Claims<Owner> {
+    pub(super) fn new() -> Self {
+        Self { by_key: HashMap::new() }
+    }
+
+    /// Who has claimed a name that is the same as this one, by its second key first; there may be two.
+    pub(super) fn owners(&self, [first, second]: [&str; 2]) -> impl Iterator<Item = Owner> {
+        [second, first].into_iter().filter_map(|key| self.by_key.get(key)).map(|(owner, _)| *owner)
+    }
+
+    /// Whether nobody else has it.
+    pub(super) fn is_free_for(&self, owner: Owner, keys: [&str; 2]) -> bool {
+        keys.iter().all(|key| self.by_key.get(*key).is_none_or(|(claimant, _)| *claimant == owner))
+    }
+
+    /// Only for a name that is free for this owner.
+    pub(super) fn claim(&mut self, name: &Name, owner: Owner) {
+        for key in &name.keys {
+            self.by_key.entry(key.clone()).or_insert((owner, 0)).1 += 1;
+        }
+    }
+
+    pub(super) fn release(&mut self, name: &Name) {
+        for key in &name.keys {
+            if let Some((_, claims)) = self.by_key.get_mut(key) {
+                *claims -= 1;
+                if *claims == 0 {
+                    self.by_key.remove(key);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Sessions, and the users that they are while they are online.
+//!
+//! A session is who somebody is; a token, its author number and 128 random bits, is the proof, and only the hash of the bits
+//! is kept. A user is a session that is online under a name: from its first client until the resume window after its last one
+//! went. A session that has written or was written to is in the history; another one is known while its user is online, and
+//! for one window more where the user left by `/quit`.
+//!
+//! Not here: what is told of all this (`welcome.rs`), which channels a user is in (`channel.rs`, `membership.rs`).
+
+use super::claims::{Claims, Name};
+use super::event::{ChannelId, ClientId};
+use super::name::UserName;
+use crate::history::Author;
+use crate::limits::{RENAME_INTERVAL, RENAMES};
+use crate::time::Millis;
+use sha1::{Digest, Sha1};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Names that a user gave up and that are held for it; of more, the oldest is let go. Only without a limit on renames, or with
+/// a window of many minutes, can there be so many.
+const HELD_NAMES: usize = 64;
+
+/// The hash of a token's secret half.
+pub(super) type Secret = [u8; 20];
+
+/// A session that is online under a name.
+pub(super) struct User {
+    pub(super) name: Name,
+    pub(super) secret: Secret,
+    pub(super) clients: Vec<ClientId>,
+    /// The end of the resume window, where no client is left.
+    pub(super) gone_at: Option<Millis>,
+    /// Channels that a client was in when it dropped, and how long that still makes the user a member.
+    pub(super) dropped_from: BTreeMap<ChannelId, Millis>,
+    /// Names that were given up, and until when nobody else may have them; oldest first.
+    held: Vec<(Name, Millis)>,
+    pub(super) renames: Renames,
+    /// When its row in the history was last brought up to date, if it has one.
+    pub(super) stored: Option<Millis>,
+    /// When it is looked at next.
+    pub(super) reminder: Option<Millis>,
+}
+
+/// How often a session may still rename: three at once, then one in ten seconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Renames {
+    full_at: Millis,
+}
+
+/// A session that is not online and not in the history; for the rest of its resume window.
+pub(super) struct Parted {
+    pub(super) secret: Secret,
+    pub(super) name: Rc<str>,
+    pub(super) renames: Renames,
+    pub(super) until: Millis,
+}
+
+/// The text that proves who somebody is.
+pub(super) struct Token {
+    pub(super) author: Author,
+    bits: [u8; 16],
+}
+
+/// Everybody who is online. Lists of users are in the order of their authors: who has been known longest comes first.
+pub(super) struct Sessions {
+    users: BTreeMap<Author, User>,
+    names: Claims<Author>,
+    parted: BTreeMap<Author, Parted>,
+    newest_author: Author,
+}
+
+impl Sessions {
+    /// Nobody. Authors up to `newest_author` have been given.
+    pub(super) fn new(newest_author: Author) -> Self {
+        Self { users: BTreeMap::new(), names: Claims::new(), parted: BTreeMap::new(), newest_author }
+    }
+
+    pub(super) fn user(&self, author: Author) -> Option<&User> {
+        self.users.get(&author)
+    }
+
+    pub(super) fn user_mut(&mut self, author: Author) -> Option<&mut User> {
+        self.users.get_mut(&author)
+    }
+
+    pub(super) fn parted(&self, author: Author) -> Option<&Parted> {
+        self.parted.get(&author)
+    }
+
+    pub(super) fn online(&self) -> usize {
+        self.users.len()
+    }
+
+    pub(super) fn kept(&self) -> usize {
+        self.users.len() + self.parted.len()
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.users.values().map(|user| &user.name.shown)
+    }
+
+    /// The user whose name this is now; a name that is only held finds nobody.
+    pub(super) fn find(&self, name: &UserName) -> Option<Author> {
+        self.names.owners(name.keys()).find(|author| self.users.get(author).is_some_and(|user| user.name.is(name.keys())))
+    }
+
+    pub(super) fn is_free_for(&self, author: Author, name: &UserName) -> bool {
+        self.names.is_free_for(author, name.keys())
+    }
+
+    pub(super) fn next_author(&mut self) -> Author {
+        self.newest_author = Author(self.newest_author.0 + 1);
+        self.newest_author
+    }
+
+    /// A session comes online; returns what is left to be forgotten of its time offline.
+    pub(super) fn come(&mut self, author: Author, name: &UserName, secret: Secret, stored: Option<Millis>) -> Option<Parted> {
+        let parted = self.parted.remove(&author);
+        let name = Name::from(name);
+        self.names.claim(&name, author);
+        let user = User {
+            name,
+            secret,
+            clients: Vec::new(),
+            gone_at: None,
+            dropped_from: BTreeMap::new(),
+            held: Vec::new(),
+            renames: parted.as_ref().map_or(Renames::default(), |parted| parted.renames),
+            stored,
+            reminder: None,
+        };
+        self.users.insert(author, user);
+        parted
+    }
+
+    /// A user goes offline, and all of its names are free.
+    pub(super) fn go(&mut self, author: Author) -> Option<User> {
+        let user = self.users.remove(&author)?;
+        self.names.release(&user.name);
+        user.held.iter().for_each(|(name, _)| self.names.release(name));
+        Some(user)
+    }
+
+    /// Remembers a session that left by itself.
+    pub(super) fn remember(&mut self, author: Author, parted: Parted) {
+        self.parted.insert(author, parted);
+    }
+
+    pub(super) fn forget(&mut self, author: Author) {
+        self.parted.remove(&author);
+    }
+
+    /// Gives a user another name, free for it, and holds the old one until `hold`. Returns both.
+    pub(super) fn rename(&mut self, author: Author, name: &UserName, hold: Millis) -> Option<(Rc<str>, Rc<str>)> {
+        let user = self.users.get_mut(&author)?;
+        let name = Name::from(name);
+        self.names.claim(&name, author);
+        let old = std::mem::replace(&mut user.name, name);
+        let renamed = (old.shown.clone(), user.name.shown.clone());
+        if user.held.len() == HELD_NAMES {
+            self.names.release(&user.held.remove(0).0);
+        }
+        user.held.push((old, hold));
+        Some(renamed)
+    }
+
+    /// Lets go of names that were held long enough.
+    pub(super) fn release_held(&mut self, author: Author, now: Millis) {
+        let Some(user) = self.users.get_mut(&author) else { return };
+        let over = user.held.iter().take_while(|(_, until)| *until <= now).count();
+        user.held.drain(..over).for_each(|(name, _)| self.names.release(&name));
+        user.held.shrink_to_fit();
+    }
+}
+
+impl User {
+    /// When something of it ends by itself.
+    pub(super) fn deadline(&self) -> Option<Millis> {
+        let held = self.held.first().map(|(_, until)| *until);
+        let dropped = self.dropped_from.values().min().copied();
+        [held, dropped, self.gone_at].into_iter().flatten().min()
+    }
+}
+
+impl Renames {
+    /// Whether one more is allowed, or in how many milliseconds it will be.
+    pub(super) fn check(self, now: Millis) -> Result<(), u64> {
+        let allowed = now.after(RENAME_INTERVAL * RENAMES);
+        let wanted = self.full_at.max(now).after(RENAME_INTERVAL);
+        if wanted <= allowed { Ok(()) } else { Err(wanted.since(allowed).max(Duration::from_millis(1)).as_millis() as u64) }
+    }
+
+    pub(super) fn count(&mut self, now: Millis) {
+        self.full_at = self.full_at.max(now).after(RENAME_INTERVAL);
+    }
+}
+
+impl Token {
+    pub(super) fn new(author: Author, bits: [u8; 16]) -> Self {
+        Self { author, bits }
+    }
+
+    /// Reads a token. None: it can't be one of ours.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (author, bits) = text.split_once('-')?;
+        let token = Self { author: Author(author.parse().ok()?), bits: u128::from_str_radix(bits, 16).ok()?.to_be_bytes() };
+        (*token.text() == *text).then_some(token)
+    }
+
+    pub(super) fn text(&self) -> Box<str> {
+        format!("{}-{:032x}", self.author.0, u128::from_be_bytes(self.bits)).into()
+    }
+
+    pub(super) fn secret(&self) -> Secret {
+        Sha1::digest(self.bits).into()
+    }
+
+    /// Whether it is this one's. Takes as long for a wrong one: the time tells nothing of how much of it was right.
+    pub(super) fn proves(&self, secret: &Secret) -> bool {
+        self.secret().iter().zip(secret).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_as_it_was_written_and_nothing_else() {
+        let token = Token::new(Author(42), [0xab; 16]);
+        let text = token.text();
+        assert_eq!(&*text, "42-abababababababababababababababab");
+        assert!(Token::parse(&text).is_some_and(|read| read.author == Author(42) && read.proves(&token.secret())));
+        assert!(!Token::new(Author(42), [0xac; 16]).proves(&token.secret()));
+        let longest = Token::new(Author((1 << 53) - 1), [0xff; 16]).text();
+        assert!(longest.len() <= 64, "{longest}");
+        let table = [
+            ("nothing", ""),
+            ("no secret", "42"),
+            ("an empty secret", "42-"),
+            ("a short one", "42-ab"),
+            ("capital letters", "42-ABABABABABABABABABABABABABABABAB"),
+            ("a zero before", "042-abababababababababababababababab"),
+            ("a plus", "+42-abababababababababababababababab"),
+            ("more behind", "42-ababababababababababababababababab"),
+            ("no author", "-abababababababababababababababab"),
+        ];
+        for (name, text) in table {
+            assert!(Token::parse(text).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn three_renames_then_one_in_ten_seconds() {
+        let mut renames = Renames::default();
+        for n in 0..3 {
+            assert_eq!(renames.check(Millis(5)), Ok(()), "rename {n}");
+            renames.count(Millis(5));
+        }
+        assert_eq!(renames.check(Millis(5)), Err(10_000));
+        assert_eq!(renames.check(Millis(10_004)), Err(1));
+        assert_eq!(renames.check(Millis(10_005)), Ok(()));
+        renames.count(Millis(10_005));
+        assert_eq!(renames.check(Millis(10_005)), Err(10_000));
+        assert_eq!(renames.check(Millis(40_005)), Ok(()));
+    }
+}

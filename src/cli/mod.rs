@@ -1,0 +1,57 @@
+//! The command line: what is asked for, and how it ends.
+//!
+//! Exit status: 0 for all that went well, 1 for a start that failed, 2 for a wrong option. What goes wrong is one line on
+//! standard error. Nothing here panics because nobody reads: `println!` would.
+//!
+//! Not here: the options (`options`), the server (`serve`), log lines (`log_output`).
+
+mod help;
+#[cfg(feature = "log-output")]
+mod log_output;
+pub mod options;
+mod serve;
+
+pub use help::help;
+
+use options::Asked;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+const FAILED: u8 = 1;
+const WRONG: u8 = 2;
+
+/// What `parlor VERSION` is called, wherever it says so.
+const NAME_AND_VERSION: &str = concat!("parlor ", env!("CARGO_PKG_VERSION"));
+
+/// Does what the arguments (without the program's name) and the environment ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -> Option<OsString>) -> ExitCode {
+    let asked = match options::parse(arguments, &variable) {
+        Ok(asked) => asked,
+        Err(error) => return complain(WRONG, &format!("{error}; see parlor --help")),
+    };
+    match asked {
+        Asked::Help => say(&help()),
+        Asked::Version => say(&format!("{NAME_AND_VERSION}\n")),
+        Asked::Serve(options) => {
+            #[cfg(feature = "log-output")]
+            log_output::begin(&variable);
+            if let Err(error) = serve::serve(&options, say) {
+                return complain(FAILED, &error);
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Writes to standard output. That nobody reads it (`parlor --help | head -1`) is no error.
+fn say(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// One line on standard error, whatever stands in it.
+fn complain(status: u8, error: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "parlor: {}", error.replace(char::is_control, " "));
+    ExitCode::from(status)
+}

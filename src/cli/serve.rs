@@ -1,0 +1,108 @@
+//! From options to a running server.
+//!
+//! Not here: the options (`options`), the loop (`server`).
+
+use super::NAME_AND_VERSION;
+use super::options::ServeOptions;
+use crate::history::{Author, Memory};
+use crate::http::pages::{BuiltIn, Pages};
+use crate::hub::Setup;
+use crate::limits::REFUSED_CONNECTIONS;
+use crate::server::{Folder, Listener, Server, raise_open_files};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::SystemTime;
+
+/// Serves until it is told to stop. An error is one line; the listening line goes to `say`.
+pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), String> {
+    warn_of_few_files(options);
+    let pages: Box<dyn Pages> = match &options.www {
+        None => Box::new(BuiltIn::new()),
+        Some(path) => {
+            Box::new(Folder::new(path.clone()).map_err(|error| format!("can't serve pages from the folder {}: {error}", path.display()))?)
+        }
+    };
+    let epoch = random().map_err(|error| format!("the system has no random numbers: {error}"))?;
+    let epoch: String = epoch.iter().map(|byte| format!("{byte:02x}")).collect();
+    let history = Box::new(Memory::new(epoch.into(), newest_author(SystemTime::now())));
+    let setup = Setup { limits: options.limits.clone(), origins: options.origins.clone(), pages, history, tokens: Box::new(token) };
+    let listener = resolve(&options.listen).and_then(Listener::bind).map_err(|error| cant_listen(&options.listen, &error))?;
+    let address = listener.address();
+    let server = Server::new(listener, setup).map_err(|error| format!("can't start: {error}"))?;
+    say(&format!("{NAME_AND_VERSION} listening on http://{address}\n"));
+    server.run().map_err(|error| format!("can't wait for events: {error}"))
+}
+
+fn random() -> Result<[u8; 16], getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A secret of a session.
+fn token() -> [u8; 16] {
+    // It worked at the start, and a kernel that could give random numbers once always can. Should it fail after all, no
+    // token is better than one that can be guessed, and the loop has nobody to tell it to.
+    random().expect("the system has no random numbers any more")
+}
+
+/// The author numbers that were given before this start, all of them: where nothing is kept on disk the clock is what tells.
+///
+/// 1,024 for each millisecond since 1970, so a server would have to begin a million sessions a second to reach those of its
+/// next start; and they stay below 2^53 until the year 2248.
+fn newest_author(now: SystemTime) -> Author {
+    let millis = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    Author((millis.min((1 << 43) - 1) as u64) << 10)
+}
+
+/// An address, or the first one that a name has: IPv4 before IPv6, since a page at `localhost` is looked for at 127.0.0.1 by
+/// whatever knows only that.
+fn resolve(listen: &str) -> io::Result<SocketAddr> {
+    let mut addresses: Vec<_> = listen.to_socket_addrs()?.collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses.first().copied().ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the name has no address"))
+}
+
+/// What happened, and what to do.
+fn cant_listen(listen: &str, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => "another program listens there already; stop it, or choose another port with --listen".to_owned(),
+        ErrorKind::PermissionDenied => "it needs a privilege to listen there; choose a port from 1024 on with --listen".to_owned(),
+        ErrorKind::AddrNotAvailable => "this machine has no such address; choose one with --listen".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("can't listen on {listen}: {hint}")
+}
+
+/// Descriptors that are needed beside connections: the standard three, those of the loop, a page that is read.
+const OTHER_FILES: u64 = 16;
+
+fn warn_of_few_files(options: &ServeOptions) {
+    let needed = u64::from(options.limits.connections) + REFUSED_CONNECTIONS as u64 + OTHER_FILES;
+    if let Some(files) = raise_open_files().filter(|files| *files < needed) {
+        log::warn!("this system lets parlor open {files} files, which is less than --max-connections {}", options.limits.connections);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn authors_are_below_two_to_the_fifty_third_for_two_centuries() {
+        let at = |seconds| newest_author(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).0;
+        assert_eq!(at(1), 1_000 << 10);
+        let year = 31_556_952;
+        assert!(at(277 * year) < at(278 * year) && at(278 * year) < 1 << 53, "1970 + 278 = 2248");
+        assert!(at(10_000 * year) < 1 << 53, "a clock that is quite wrong");
+        assert_eq!(newest_author(SystemTime::UNIX_EPOCH - Duration::from_secs(1)).0, 0, "or before its beginning");
+    }
+
+    #[test]
+    fn names_and_addresses() {
+        assert_eq!(resolve("[::1]:80").unwrap(), "[::1]:80".parse().unwrap());
+        assert_eq!(resolve("localhost:80").unwrap(), "127.0.0.1:80".parse().unwrap());
+        assert!(resolve("nothing.invalid:80").is_err());
+    }
+}

@@ -1,0 +1,375 @@
+//! One connection's life: what bytes mean in each stage of it, and what its deadline is.
+//!
+//! ```text
+//!             accepted                    [Connection::new]            reminder: handshake timeout
+//!                v
+//!              Http ---- 101 ---------> Open                           [Connection::upgrade]  reminder: ping, then pong; a message's end
+//!                |                        |  we close: 1001, 1008, 1013, …
+//!                |                        |     it stays Open, but its machine is CloseSent: frames are read, messages dropped,
+//!                | refusal, or            |     only the peer's close frame counts          reminder: close timeout
+//!                | Connection: close      | both close frames are through, or a violation was answered (RFC 6455 §7.1.7)
+//!                v                        v
+//!                +-------------------> Closing                         [Connection::begin_closing]  reminder: 1 s after the outbox is empty
+//!                                         |
+//!    end of stream, error, or reminder    v
+//!    (from any stage)                  (freed)                         [Hub::free]
+//! ```
+//!
+//! * `Http`: what is kept is the unfinished head; answers go out in the order of their requests, one under way.
+//! * `Open`: what is kept is an unfinished frame's header and message.
+//! * `Closing`: nothing is kept and nothing is read as anything; writing is shut once the outbox is empty, then the peer's end
+//!   is awaited. A socket that is closed with input unread sends a reset, which can destroy our last words on their way.
+//!
+//! Two closings and not one: if input were ignored while we wait for the peer's close frame, a client that answered it and
+//! waits for us to close TCP (§7.1.1) would wait for a reminder.
+//!
+//! Not here: what a message means (`endpoint`), and what follows from it: requests and partings go into the turn's inbox.
+
+use super::endpoint::{Desk, Ear, Endpoint, count_chores};
+use super::inbox::{ConnectionId, Inbox, Parting, Said};
+use super::outbox::{Outbox, Source};
+use super::rate::Rate;
+use super::routes::{Path, Reply};
+use super::topics::Subscriptions;
+use crate::http::{Refusal, Requests, Response};
+use crate::limits::{LINGER_BYTES, Limits};
+use crate::progress::Progress;
+use crate::time::{Millis, Now};
+use crate::websocket::{CloseCode, Event, Received, Upgrade, WebSocket};
+use std::net::IpAddr;
+
+/// Where a connection is in its life. Assigned in this file only, by the functions that the diagram names.
+pub(super) enum Stage {
+    Http { requests: Requests, answering: bool, served: bool },
+    Open { websocket: WebSocket, endpoint: Endpoint },
+    Closing { thrown_away: usize, shut: bool },
+}
+
+/// A slot of the slab.
+pub(super) struct Connection<S> {
+    pub(super) socket: S,
+    pub(super) id: ConnectionId,
+    pub(super) peer: IpAddr,
+    /// Counted in as welcome, or only to be told why not.
+    pub(super) welcome: bool,
+    pub(super) stage: Stage,
+    pub(super) outbox: Outbox,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) rate: Rate,
+    /// What was read and may not be taken yet; at most one read.
+    kept: Vec<u8>,
+    /// What of `kept` and of unfinished heads and messages is in the sum of all connections.
+    counted: usize,
+    /// When its one live reminder comes up.
+    pub(super) reminder: Millis,
+    /// When its last byte came.
+    pub(super) heard: Millis,
+    /// Http, Closing: since when it is waited for. Open: when the ping or our close frame went out.
+    pub(super) since: Millis,
+    /// When the first byte came of a message that has not ended.
+    pub(super) message_since: Option<Millis>,
+    /// Since when it is not read, on our own account.
+    pub(super) paused_since: Option<Millis>,
+    pub(super) pinged: bool,
+    /// Its end is in the inbox; nothing more is taken from it.
+    pub(super) parting: bool,
+    /// The peer has shut down its sending side.
+    pub(super) read_closed: bool,
+    /// The chat and the topics have forgotten it, and its end is counted.
+    pub(super) parted: bool,
+    /// What is kept is taken up in the next turn.
+    pub(super) taken_up_next: bool,
+    /// It is freed at the end of the turn.
+    pub(super) doomed: bool,
+    /// The driver wanted to read and was told to wait.
+    pub(super) owed: bool,
+    /// Its entries in the inbox.
+    pub(super) waiting: u32,
+    /// It has a proposal in this turn.
+    pub(super) proposed: bool,
+    /// A request of its own, and so all behind it, waits for the next turn.
+    pub(super) deferred: bool,
+    /// Pages of history that it was given in this turn, in bytes.
+    pub(super) page_bytes: usize,
+}
+
+impl<S> Connection<S> {
+    pub(super) fn new(socket: S, id: ConnectionId, peer: IpAddr, welcome: bool, now: Now) -> Self {
+        Self {
+            socket,
+            id,
+            peer,
+            welcome,
+            stage: Stage::Http { requests: Requests::default(), answering: false, served: false },
+            outbox: Outbox::new(),
+            subscriptions: Subscriptions::default(),
+            rate: Rate::default(),
+            kept: Vec::new(),
+            counted: 0,
+            reminder: Millis(u64::MAX),
+            heard: now.mono,
+            since: now.mono,
+            message_since: None,
+            paused_since: None,
+            pinged: false,
+            parting: false,
+            parted: false,
+            taken_up_next: false,
+            read_closed: false,
+            doomed: false,
+            owed: false,
+            waiting: 0,
+            proposed: false,
+            deferred: false,
+            page_bytes: 0,
+        }
+    }
+
+    /// Takes bytes that came from the socket.
+    pub(super) fn receive(&mut self, bytes: &mut [u8], desk: &mut Desk<'_>) {
+        (self.heard, self.pinged) = (desk.now.mono, false);
+        self.take(bytes, desk);
+    }
+
+    /// Takes up what had to wait.
+    pub(super) fn take_up(&mut self, desk: &mut Desk<'_>) {
+        self.resume(desk.now.mono);
+        let mut kept = std::mem::take(&mut self.kept);
+        self.take(&mut kept, desk);
+    }
+
+    fn take(&mut self, mut bytes: &mut [u8], desk: &mut Desk<'_>) {
+        while !bytes.is_empty() {
+            if self.must_wait(desk.limits) {
+                self.pause(desk.now.mono);
+                self.kept.extend_from_slice(bytes);
+                break;
+            }
+            let used = match &mut self.stage {
+                Stage::Http { .. } => self.take_request(bytes, desk),
+                Stage::Open { .. } => self.take_frames(bytes, desk),
+                Stage::Closing { thrown_away, .. } => {
+                    *thrown_away += bytes.len();
+                    self.doomed |= *thrown_away > LINGER_BYTES;
+                    bytes.len()
+                }
+            };
+            bytes = &mut bytes[used..];
+        }
+        if let Stage::Open { websocket, .. } = &mut self.stage {
+            // Gives back what the last message was gathered in; nothing else can come of no bytes.
+            let nothing = websocket.receive(&mut [], &mut Vec::new());
+            debug_assert!(matches!(nothing, Ok(Received::Nothing)));
+            let began = self.message_since.or(Some(desk.now.mono));
+            self.message_since = began.filter(|_| websocket.in_progress());
+        }
+    }
+
+    /// Bytes that are kept for this connection beside its outbox, newly counted: `buffered` is the sum of all.
+    pub(super) fn recount(&mut self, buffered: &mut usize) {
+        let held = self.kept.len()
+            + match &self.stage {
+                Stage::Http { requests, .. } => requests.held_bytes(),
+                Stage::Open { websocket, .. } => websocket.held_bytes(),
+                Stage::Closing { .. } => 0,
+            };
+        *buffered = *buffered - self.counted + held;
+        self.counted = held;
+    }
+
+    /// All that is held for this connection, what it shares with others too.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.counted + self.outbox.backlog_bytes()
+    }
+
+    /// Whether what it says may not be taken now: one answer is under way, its end is in the inbox, or it does not read what it
+    /// is sent. After our close frame it is read in any case, since its own may come (RFC 6455 §7.1.2).
+    pub(super) fn must_wait(&self, limits: &Limits) -> bool {
+        match &self.stage {
+            Stage::Http { answering, .. } => *answering,
+            Stage::Open { websocket, .. } => {
+                let slow = self.outbox.waiting_bytes() > limits.send_queue_bytes / 2;
+                self.parting || (slow && !websocket.close_sent())
+            }
+            Stage::Closing { .. } => false,
+        }
+    }
+
+    pub(super) fn has_kept(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    fn take_request(&mut self, bytes: &[u8], desk: &mut Desk<'_>) -> usize {
+        let Stage::Http { requests, served, .. } = &mut self.stage else { return bytes.len() };
+        let begins = requests.held_bytes() == 0;
+        let refused = |refusal| (bytes.len(), Err(refusal), false, false);
+        let (used, reply, keep_alive, bodiless) = match requests.receive(bytes, desk.limits.request_head_bytes) {
+            Ok(Progress::NeedMore) => {
+                // The time of a head runs from its first byte, or from the accept; never from each byte.
+                if begins && *served {
+                    self.since = desk.now.mono;
+                }
+                return bytes.len();
+            }
+            Ok(Progress::Done { value: head, used }) => {
+                (used, desk.router.route(&head, desk.metrics), head.keeps_alive(), head.method() == "HEAD")
+            }
+            Err(refusal) => refused(refusal),
+        };
+        match reply {
+            Ok(Reply::Upgrade(_, Path::Chat)) if desk.full => {
+                self.refuse(&Refusal::unavailable("this server has as many users as --max-connections lets it have"), desk);
+            }
+            Ok(Reply::Upgrade(upgrade, path)) => self.upgrade(&upgrade, path, desk),
+            Ok(Reply::Answer(response)) => self.answer(response, keep_alive, bodiless, desk),
+            Err(refusal) => {
+                desk.metrics.refused.count(refusal.status);
+                self.answer(refusal.response(), keep_alive && !refusal.closes, bodiless, desk);
+            }
+        }
+        used
+    }
+
+    /// Answers with a refusal and closes: where no request can be read, or none is wanted.
+    pub(super) fn refuse(&mut self, refusal: &Refusal, desk: &mut Desk<'_>) {
+        desk.metrics.refused.count(refusal.status);
+        self.answer(refusal.response(), false, false, desk);
+    }
+
+    fn answer(&mut self, response: Response, keep_alive: bool, bodiless: bool, desk: &mut Desk<'_>) {
+        let Self { outbox, id, .. } = self;
+        desk.turn.write(id.index, outbox, Source::Http, |out| response.encode_head(desk.now.unix, keep_alive, out));
+        if !bodiless {
+            desk.turn.write_body(id.index, outbox, response.body);
+        }
+        match &mut self.stage {
+            Stage::Http { requests, answering, served } if keep_alive => {
+                // Gives back what a gathered head took.
+                *requests = Requests::default();
+                (*answering, *served, self.since) = (true, true, desk.now.mono);
+            }
+            _ => self.begin_closing(desk.now.mono),
+        }
+    }
+
+    fn upgrade(&mut self, upgrade: &Upgrade, path: Path, desk: &mut Desk<'_>) {
+        desk.turn.write(self.id.index, &mut self.outbox, Source::Http, |out| upgrade.response(desk.now.unix, out));
+        desk.metrics.handshakes += 1;
+        desk.metrics.connections += 1;
+        let (limit, endpoint) = match path {
+            Path::Chat => (desk.limits.message_bytes, Endpoint::Chat(None)),
+            Path::Echo => (desk.limits.echo_bytes, Endpoint::Echo),
+        };
+        self.stage = Stage::Open { websocket: WebSocket::server(limit), endpoint };
+        if endpoint != Endpoint::Echo {
+            self.say(Said::Came, desk.inbox);
+        }
+    }
+
+    /// No more is read as anything; what is in the outbox still goes out.
+    pub(super) fn begin_closing(&mut self, now: Millis) {
+        self.stage = Stage::Closing { thrown_away: 0, shut: false };
+        self.kept = Vec::new();
+        (self.since, self.message_since, self.paused_since) = (now, None, None);
+    }
+
+    fn take_frames(&mut self, bytes: &mut [u8], desk: &mut Desk<'_>) -> usize {
+        let Stage::Open { websocket, endpoint } = &mut self.stage else { return bytes.len() };
+        let all = bytes.len();
+        // The machine's own answer to a close frame; it goes out behind the answers to what was asked before.
+        let mut reply = Vec::new();
+        let (used, went) = match websocket.receive(bytes, &mut reply) {
+            Err(violation) => (all, Some(Parting::Broken(violation))),
+            Ok(Received::Nothing) => (all, None),
+            Ok(Received::Event { event: Event::Close(frame), used }) => {
+                let code = frame.code.map(CloseCode::get);
+                (used, Some(Parting::Closed { reply: reply.into(), code }))
+            }
+            Ok(Received::Event { event, used }) => {
+                if matches!(event, Event::Text(_) | Event::Binary(_)) {
+                    desk.metrics.messages_received += 1;
+                    self.message_since = None;
+                }
+                let mut ear = Ear { id: self.id, outbox: &mut self.outbox, rate: &mut self.rate, waiting: &mut self.waiting, desk };
+                let went = match *endpoint {
+                    Endpoint::Chat(_) => ear.hear(event),
+                    Endpoint::Echo => ear.echo(event),
+                };
+                (used, went)
+            }
+        };
+        let fragments = websocket.take_fragments();
+        let flood = match *endpoint {
+            Endpoint::Chat(_) => count_chores(fragments, &mut self.rate, desk),
+            Endpoint::Echo => None,
+        };
+        if let Some(parting) = went.or(flood) {
+            self.part(parting, desk.inbox);
+        }
+        used
+    }
+
+    /// Puts this connection's end into the inbox, behind all that it asked; later ones don't count.
+    pub(super) fn part(&mut self, parting: Parting, inbox: &mut Inbox) {
+        if !self.parting {
+            self.parting = true;
+            self.say(Said::Went(parting), inbox);
+        }
+    }
+
+    fn say(&mut self, said: Said, inbox: &mut Inbox) {
+        self.waiting += 1;
+        inbox.push_back((self.id, said));
+    }
+
+    /// Our close frame went out: from now on the peer's own is awaited.
+    pub(super) fn close_sent(&mut self, now: Millis) {
+        (self.since, self.message_since, self.parting) = (now, None, false);
+    }
+
+    /// What was to be written is written. Returns whether the connection is through with everything.
+    pub(super) fn emptied(&mut self, now: Millis) -> Emptied {
+        match &mut self.stage {
+            Stage::Http { answering, .. } if *answering => {
+                *answering = false;
+                self.since = now;
+                if self.read_closed && self.kept.is_empty() { Emptied::Through } else { Emptied::GoesOn }
+            }
+            Stage::Closing { shut, .. } if !*shut => {
+                *shut = true;
+                self.since = now;
+                if self.read_closed { Emptied::Through } else { Emptied::Shut }
+            }
+            _ => Emptied::GoesOn,
+        }
+    }
+
+    /// The peer has shut down its sending side. Returns whether there is nothing to wait for.
+    pub(super) fn end_of_stream(&mut self, desk: &mut Desk<'_>) -> bool {
+        self.read_closed = true;
+        match &self.stage {
+            Stage::Http { answering, .. } if *answering || self.has_kept() => false,
+            Stage::Http { requests, .. } if requests.held_bytes() > 0 => {
+                self.refuse(&Refusal::bad_request("the request ended before its head did"), desk);
+                false
+            }
+            Stage::Http { .. } => self.outbox.is_empty(),
+            Stage::Closing { shut, .. } => *shut,
+            Stage::Open { .. } => {
+                self.part(Parting::EndOfStream, desk.inbox);
+                false
+            }
+        }
+    }
+}
+
+/// What became of a connection whose outbox is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Emptied {
+    /// It goes on.
+    GoesOn,
+    /// All is said: the sending side is to be shut.
+    Shut,
+    /// All is said, and the peer has nothing to say either.
+    Through,
+}

@@ -1,0 +1,132 @@
+//! Carries out what the chat decided: events become frames, each encoded once, and frames become pieces.
+//!
+//! Not here: what is decided (`chat`), how pieces reach a socket (`outbox`).
+
+use super::Hub;
+use super::Socket;
+use super::connection::Connection;
+use super::inbox::{ConnectionId, Parting};
+use super::outbox::Source;
+use super::topics::{Moved, Topics};
+use crate::chat::command::RequestId;
+use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
+use crate::chat::json;
+use crate::limits::TURN_OUTPUT_BYTES;
+use crate::websocket::{self, CloseCode, Opcode};
+use slab::Slab;
+
+impl<S: Socket> Hub<S> {
+    /// Carries out effects in their order, and empties the list.
+    pub(super) fn carry_out(&mut self) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Answer { to, event, id } => self.answer(to, &event, id),
+                Effect::Deliver { to, event } => self.deliver(&to, &event),
+                Effect::Publish { topic, event, except } => self.publish(topic, &event, &except),
+                Effect::Subscribe { who, topic } => {
+                    if let Some((index, connection)) = find(&mut self.connections, who) {
+                        self.topics.subscribe(index, &mut connection.subscriptions, topic);
+                    }
+                }
+                Effect::Unsubscribe { who, topic } => self.unsubscribe(who, topic),
+                Effect::Close { who, why } => self.dismiss(who, why),
+            }
+        }
+        // Keeps its room for the next turn; a burst's is given back.
+        effects.shrink_to(TURN_OUTPUT_BYTES / 256);
+        self.effects = effects;
+    }
+
+    fn answer(&mut self, to: Address, event: &Event, id: Option<RequestId>) {
+        let Self { connections, topics, turn, metrics, .. } = self;
+        let Some((index, connection)) = find(connections, to) else { return };
+        topics.catch_up(&connection.subscriptions, &mut connection.outbox, turn);
+        turn.write(index, &mut connection.outbox, Source::Frames, |out| encode(event, id, out));
+        metrics.messages_delivered += 1;
+    }
+
+    fn deliver(&mut self, to: &[Address], event: &Event) {
+        let Self { connections, topics, turn, metrics, .. } = self;
+        let mut written = None;
+        for address in to {
+            let Some((index, connection)) = find(connections, *address) else { continue };
+            topics.catch_up(&connection.subscriptions, &mut connection.outbox, turn);
+            match &written {
+                None => written = Some(turn.write(index, &mut connection.outbox, Source::Frames, |out| encode(event, None, out))),
+                Some(range) => turn.hand(index, &mut connection.outbox, Source::Frames, range.clone()),
+            }
+            metrics.messages_delivered += 1;
+        }
+    }
+
+    fn publish(&mut self, topic: Topic, event: &Event, except: &[Address]) {
+        let Self { connections, topics, turn, metrics, .. } = self;
+        for address in except {
+            if let Some((_, connection)) = find(connections, *address) {
+                topics.catch_up(&connection.subscriptions, &mut connection.outbox, turn);
+            }
+        }
+        let mut receivers = topics.publish(topic, |out| encode(event, None, out));
+        for address in except {
+            if let Some((_, connection)) = find(connections, *address)
+                && topics.pass_over(&connection.subscriptions, topic)
+            {
+                receivers = receivers.saturating_sub(1);
+            }
+        }
+        metrics.messages_delivered += receivers as u64;
+    }
+
+    fn unsubscribe(&mut self, who: Address, topic: Topic) {
+        let Self { connections, topics, turn, .. } = self;
+        let Some((_, connection)) = find(connections, who) else { return };
+        let moved = topics.unsubscribe(&mut connection.subscriptions, &mut connection.outbox, turn, topic);
+        tell(connections, moved);
+    }
+
+    /// Leaves every topic: a connection that is about to close gets nothing more.
+    pub(super) fn unsubscribe_all(&mut self, id: ConnectionId) {
+        let Self { connections, topics, turn, .. } = self;
+        while let Some((_, connection)) = find(connections, id.address())
+            && let Some(topic) = Topics::any_of(&connection.subscriptions)
+        {
+            let moved = topics.unsubscribe(&mut connection.subscriptions, &mut connection.outbox, turn, topic);
+            tell(connections, moved);
+        }
+    }
+
+    fn dismiss(&mut self, who: Address, why: Farewell) {
+        let (code, reason) = match why {
+            Farewell::Quit => (CloseCode::NORMAL, "goodbye"),
+            Farewell::NoHello => (CloseCode::POLICY, "no hello came within --hello-timeout"),
+        };
+        // Not through the inbox: what this connection asked behind its /quit is not to be heard any more.
+        self.farewells.push((ConnectionId::of(who), Parting::Ours(code, reason)));
+    }
+
+    /// Each subscriber gets the range of each topic that it has not been given.
+    pub(super) fn hand_out(&mut self) {
+        let Self { connections, topics, turn, .. } = self;
+        topics.hand_out(turn, connections);
+    }
+}
+
+/// A connection by its address, if it is still the one that was meant. Nothing may follow its close frame.
+fn find<S>(connections: &mut Slab<Connection<S>>, address: Address) -> Option<(u32, &mut Connection<S>)> {
+    let id = ConnectionId::of(address);
+    let connection = connections.get_mut(id.index())?;
+    (connection.id == id && !connection.parted).then_some((id.index, connection))
+}
+
+fn tell<S>(connections: &mut Slab<Connection<S>>, moved: Option<Moved>) {
+    if let Some(moved) = moved
+        && let Some(connection) = connections.get_mut(moved.connection as usize)
+    {
+        connection.subscriptions.moved(&moved);
+    }
+}
+
+fn encode(event: &Event, id: Option<RequestId>, out: &mut Vec<u8>) {
+    websocket::write_message(Opcode::Text, out, |out| json::encode(event, id, out));
+}

@@ -1,0 +1,353 @@
+//! The steps of a turn from *due* to *free*, in that order.
+//!
+//! Not here: *read* (`connection` takes the bytes), and what *share* does with effects (`share`).
+
+use super::connection::{Emptied, Stage};
+use super::due::Due;
+use super::endpoint::Endpoint;
+use super::inbox::{ConnectionId, Inbox, Parting, Said};
+use super::outbox::Source;
+use super::{Hub, Socket};
+use crate::chat::Departure;
+use crate::chat::command::Request;
+use crate::http::Refusal;
+use crate::limits::{PAGE_BYTES, TURN_OUTPUT_BYTES, TURN_PAGES};
+use crate::time::Now;
+use crate::websocket::{CloseCode, CloseFrame};
+
+impl<S: Socket> Hub<S> {
+    /// Everything that came since the last turn is settled here: see the list at the head of `hub/mod.rs`.
+    pub fn end_turn(&mut self, now: Now) {
+        self.now = now;
+        self.take_up();
+        if self.judging {
+            self.due();
+        }
+        self.apply();
+        self.commit();
+        self.hand_out();
+        self.flush();
+        self.free();
+    }
+
+    /// **read**, what had to wait.
+    fn take_up(&mut self) {
+        for id in std::mem::take(&mut self.to_take_up) {
+            self.at_desk(id, self.now, |connection, desk| {
+                connection.taken_up_next = false;
+                connection.take_up(desk);
+                if connection.read_closed && !connection.has_kept() {
+                    connection.doomed |= connection.end_of_stream(desk);
+                }
+            });
+            self.remind(id);
+            self.settle(id);
+        }
+    }
+
+    /// **due**: looks at whom a reminder names. The connection is the truth, and says when to look again.
+    fn due(&mut self) {
+        while let Some((at, id)) = self.deadlines.due(self.now.mono) {
+            let now = self.now;
+            let Self { limits, connections, .. } = self;
+            let Some(connection) = connections.get_mut(id.index()).filter(|connection| connection.id == id) else { continue };
+            if connection.reminder != at {
+                continue;
+            }
+            connection.reminder = crate::time::Millis(u64::MAX);
+            if let Some((_, due)) = connection.deadline(limits).filter(|(deadline, _)| *deadline <= now.mono) {
+                self.overdue(id, due);
+            }
+            self.remind(id);
+        }
+        if self.chat.next_deadline().is_some_and(|deadline| deadline <= self.now.mono) {
+            self.chat.tick(self.now, &mut self.effects);
+            self.carry_out();
+            self.see_off();
+        }
+    }
+
+    fn overdue(&mut self, id: ConnectionId, due: Due) {
+        let now = self.now;
+        match due {
+            Due::Gone => {
+                log::debug!("connection {}: nothing came or went in time", id.serial);
+                self.failed(id);
+            }
+            Due::Message => {
+                let parting = Parting::Ours(CloseCode::POLICY, "a message did not end within --message-timeout");
+                self.at_desk(id, now, |connection, desk| connection.part(parting, desk.inbox));
+            }
+            Due::Ping => {
+                self.at_desk(id, now, |connection, desk| connection.ping(desk.turn, now.mono));
+            }
+            Due::Head => {
+                let told = self.at_desk(id, now, |connection, desk| {
+                    let awaited = connection.awaits_a_head();
+                    if awaited {
+                        connection.refuse(&Refusal::timeout(), desk);
+                    }
+                    awaited
+                });
+                // Between two requests there is nobody to be told anything: it is closed.
+                if told == Some(false) {
+                    self.doom(id);
+                }
+            }
+        }
+    }
+
+    /// **apply**: the inbox in its order, until so much is to be put out that the rest is better left for the next turn.
+    fn apply(&mut self) {
+        let mut later = Inbox::new();
+        let mut pages = 0;
+        while pages < TURN_PAGES && self.turn.private_bytes() + self.topics.bytes() < TURN_OUTPUT_BYTES {
+            let Some((id, said)) = self.inbox.pop_front() else { break };
+            let Some(connection) = self.connection(id) else { continue };
+            let waits = match &said {
+                Said::Came => false,
+                Said::Asked(request) => request.waits_for_commit(),
+                Said::Went(_) => true,
+            };
+            if connection.deferred || (connection.proposed && waits) {
+                // It would be answered as if what was said before it in this turn had not been said: one commit a turn.
+                connection.deferred = true;
+                later.push_back((id, said));
+                continue;
+            }
+            connection.waiting -= 1;
+            if self.touched.last() != Some(&id) {
+                self.touched.push(id);
+            }
+            match said {
+                Said::Came => self.came(id),
+                Said::Asked(request) => pages += self.asked(id, request),
+                Said::Went(parting) => self.went(id, parting),
+            }
+        }
+        later.append(&mut self.inbox);
+        self.inbox = later;
+    }
+
+    fn came(&mut self, id: ConnectionId) {
+        let client = self.chat.connected(id.address(), self.now);
+        if let Some(connection) = self.connection(id)
+            && let Stage::Open { endpoint, .. } = &mut connection.stage
+        {
+            *endpoint = Endpoint::Chat(Some(client));
+        }
+    }
+
+    /// Returns how many pages of history were read for it.
+    fn asked(&mut self, id: ConnectionId, request: Request) -> usize {
+        let now = self.now;
+        let Self { connections, chat, effects, limits, .. } = self;
+        let Some(connection) = connections.get_mut(id.index()) else { return 0 };
+        // None: it was dismissed, and this came behind.
+        let Stage::Open { endpoint: Endpoint::Chat(Some(client)), .. } = connection.stage else { return 0 };
+        let outcome = chat.apply(client, request, PAGE_BYTES.saturating_sub(connection.page_bytes), now, effects);
+        connection.page_bytes += outcome.page_bytes;
+        connection.proposed |= outcome.proposed;
+        connection.rate.charge(outcome.cost.saturating_sub(1), limits.rate, now.mono);
+        self.carry_out();
+        self.see_off();
+        outcome.pages as usize
+    }
+
+    fn went(&mut self, id: ConnectionId, parting: Parting) {
+        let departure = match &parting {
+            Parting::Closed { code: Some(1000), .. } | Parting::Ours(CloseCode::NORMAL, _) => Departure::Quit,
+            _ => Departure::Lost,
+        };
+        let code = match &parting {
+            Parting::Closed { code, .. } => code.unwrap_or(1005),
+            Parting::Broken(violation) => violation.rule().0.get(),
+            Parting::Ours(code, _) => code.get(),
+            Parting::EndOfStream | Parting::Failed => 1006,
+        };
+        self.say_goodbye(id, departure, code);
+        let now = self.now.mono;
+        let Self { connections, turn, buffered, .. } = self;
+        let Some(connection) = connections.get_mut(id.index()) else { return };
+        let Stage::Open { websocket, .. } = &mut connection.stage else { return };
+        log::debug!("connection {}: closes with {code}", id.serial);
+        let outbox = &mut connection.outbox;
+        let ours = match &parting {
+            Parting::Closed { reply, .. } => {
+                turn.write(id.index, outbox, Source::Frames, |out| out.extend_from_slice(reply));
+                false
+            }
+            Parting::Broken(violation) => {
+                turn.write(id.index, outbox, Source::Frames, |out| websocket.close(violation.close_frame(), out));
+                false
+            }
+            Parting::Ours(code, reason) => {
+                if *code == CloseCode::TRY_AGAIN_LATER {
+                    outbox.cut(buffered);
+                }
+                let frame = CloseFrame { code: Some(*code), reason };
+                turn.write(id.index, outbox, Source::Frames, |out| websocket.close(frame, out));
+                !connection.read_closed
+            }
+            Parting::EndOfStream => false,
+            Parting::Failed => return self.doom(id),
+        };
+        match ours {
+            true => connection.close_sent(now),
+            false => connection.begin_closing(now),
+        }
+        turn.list(id.index, &mut connection.outbox);
+        connection.recount(buffered);
+        self.remind(id);
+    }
+
+    /// The chat and the topics forget a connection, and its end is counted, once.
+    fn say_goodbye(&mut self, id: ConnectionId, departure: Departure, code: u16) {
+        self.unsubscribe_all(id);
+        let Some(connection) = self.connection(id).filter(|connection| !connection.parted) else { return };
+        let Stage::Open { endpoint, .. } = &mut connection.stage else { return };
+        let client = match endpoint {
+            Endpoint::Chat(client) => client.take(),
+            Endpoint::Echo => None,
+        };
+        connection.parted = true;
+        self.metrics.closed.count(code);
+        self.metrics.connections -= 1;
+        if let Some(client) = client {
+            self.chat.disconnected(client, departure, self.now, &mut self.effects);
+            self.carry_out();
+        }
+    }
+
+    /// Ends the connections that the chat has dismissed.
+    fn see_off(&mut self) {
+        while let Some((id, parting)) = self.farewells.pop() {
+            self.went(id, parting);
+        }
+    }
+
+    /// **commit**: numbers what was proposed. Publications come first, then acks.
+    fn commit(&mut self) {
+        self.chat.commit(self.now, &mut self.effects);
+        self.carry_out();
+        for id in std::mem::take(&mut self.touched) {
+            if let Some(connection) = self.connection(id) {
+                (connection.proposed, connection.deferred, connection.page_bytes) = (false, false, 0);
+                self.settle(id);
+            }
+        }
+        if self.inbox.len() < super::INBOX_LENGTH / 2 {
+            for id in std::mem::take(&mut self.owed_by_inbox) {
+                self.settle(id);
+            }
+        }
+    }
+
+    /// **flush**: one write for each connection with something to get.
+    fn flush(&mut self) {
+        let dirty = self.turn.take_dirty();
+        let now = self.now.mono;
+        for index in &dirty {
+            let Self { connections, turn, topics, metrics, buffered, limits, .. } = self;
+            let Some(connection) = connections.get_mut(*index as usize) else { continue };
+            let id = connection.id;
+            let Ok(flushed) = connection.outbox.flush(&mut connection.socket, turn, topics, buffered) else {
+                self.failed(id);
+                continue;
+            };
+            metrics.bytes_sent += flushed.written as u64;
+            if flushed.written > 0 {
+                connection.progressed(now);
+            }
+            if flushed.empty {
+                match connection.emptied(now) {
+                    Emptied::GoesOn => {}
+                    Emptied::Shut => connection.socket.shutdown_write(),
+                    Emptied::Through => self.doom(id),
+                }
+            } else if connection.outbox.is_over(limits.send_queue_bytes) {
+                self.too_slow(id, "the reader is too slow for what is sent to it");
+            }
+            self.remind(id);
+            self.settle(id);
+        }
+        self.turn.clear(dirty);
+        self.topics.clear();
+        if self.buffered > self.limits.buffered_bytes {
+            self.close_largest();
+        }
+    }
+
+    /// Closes a connection with 1013. Through the front of the inbox: the buffers of this turn are not to be touched any more.
+    fn too_slow(&mut self, id: ConnectionId, why: &'static str) {
+        let Some(connection) = self.connection(id) else { return };
+        match &connection.stage {
+            Stage::Open { websocket, .. } if !websocket.close_sent() && !connection.parting => {
+                connection.parting = true;
+                connection.waiting += 1;
+                self.inbox.push_front((id, Said::Went(Parting::Ours(CloseCode::TRY_AGAIN_LATER, why))));
+            }
+            // Its end has begun; what it does not take of that is bounded.
+            Stage::Open { .. } => {}
+            Stage::Http { .. } | Stage::Closing { .. } => self.doom(id),
+        }
+    }
+
+    /// All connections together hold too much: the one that holds most goes. One a turn; the next turn begins at once.
+    fn close_largest(&mut self) {
+        let goes_on = |stage: &Stage| !matches!(stage, Stage::Open { websocket, .. } if websocket.close_sent());
+        let candidates = self.connections.iter().map(|(_, connection)| connection);
+        let largest = candidates.filter(|connection| goes_on(&connection.stage) && !connection.parting && !connection.doomed);
+        if let Some(id) = largest.max_by_key(|connection| connection.held_bytes()).map(|connection| connection.id) {
+            log::warn!("the queues of all connections hold more than --max-buffered-bytes; the largest is closed");
+            self.too_slow(id, "too much is waiting on this server, and most of it here");
+        }
+    }
+
+    /// Reading goes on where nothing is in its way any more.
+    fn settle(&mut self, id: ConnectionId) {
+        let Self { connections, limits, to_take_up, resumed, .. } = self;
+        let Some(connection) = connections.get_mut(id.index()).filter(|connection| connection.id == id) else { return };
+        if connection.waiting > 0 || connection.doomed || connection.must_wait(limits) {
+            return;
+        }
+        if connection.has_kept() {
+            if !connection.taken_up_next {
+                connection.taken_up_next = true;
+                to_take_up.push(id);
+            }
+        } else if connection.owed {
+            connection.owed = false;
+            resumed.push(id);
+        }
+    }
+
+    /// **free**: closed slots leave.
+    fn free(&mut self) {
+        while let Some(id) = self.doomed.pop() {
+            let Some(mut connection) = self.connections.try_remove(id.index()) else { continue };
+            // Whoever is open leaves through the inbox: what it asked is heard to its end, and the chat forgets it.
+            debug_assert!(connection.parted || !matches!(connection.stage, Stage::Open { .. }));
+            connection.outbox.release(&mut self.buffered);
+            connection.begin_closing(self.now.mono);
+            connection.recount(&mut self.buffered);
+            self.admission.leave(connection.peer, connection.welcome);
+        }
+        self.metrics.users_online = self.chat.online() as u64;
+        self.metrics.channels = self.chat.channels() as u64;
+        self.metrics.buffered_bytes = self.buffered as u64;
+    }
+
+    /// Says 1001 to an open connection, and closes an idle one; an answer that is under way still goes out.
+    pub(super) fn dismiss_for_good(&mut self, id: ConnectionId, now: Now) {
+        self.now = now;
+        let Some(connection) = self.connection(id) else { return };
+        match &connection.stage {
+            Stage::Open { websocket, .. } if websocket.close_sent() => {}
+            Stage::Open { .. } => self.went(id, Parting::Ours(CloseCode::GOING_AWAY, "the server is going away")),
+            Stage::Http { answering: false, .. } => self.doom(id),
+            Stage::Http { .. } => connection.begin_closing(now.mono),
+            Stage::Closing { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Slow readers, silence, floods and crowds: what each limit does on a network of memory.
+
+use crate::network::*;
+use parlor::limits::Limits;
+use parlor::websocket::Opcode;
+use std::time::Duration;
+
+#[test]
+fn a_reader_that_stops_is_closed_alone_and_no_frame_is_left_half_written() {
+    let limits = Limits { send_queue_bytes: 10_000, rate: 0, ..Limits::DEFAULT };
+    let mut world = World::new(limits);
+    let (mut ada, mut slow) = (world.enter("Ada"), world.enter("Slow"));
+    drop((ada.take(), slow.take()));
+    slow.wire.borrow_mut().room = 333;
+    let mut received = 0;
+    for n in 0..200 {
+        ada.say(&mut world, &format!(r#"{{"type":"message","channel":"general","text":"{n:0>100}"}}"#));
+        world.turn();
+        received += ada.events_of("message").len();
+        assert!(world.hub.metrics().buffered_bytes < 40_000);
+    }
+    assert_eq!(received, 200, "nobody waits for it");
+    slow.make_room(&mut world, usize::MAX);
+    world.turn();
+    let messages = slow.take();
+    assert_eq!(slow.close, Some(1013), "what came are whole frames, the close frame last");
+    assert!((1..10).contains(&messages.len()), "{}", messages.len());
+}
+
+#[test]
+fn a_slow_reader_that_catches_up_has_missed_nothing() {
+    let mut world = World::new(Limits { rate: 0, ..Limits::DEFAULT });
+    let (mut ada, mut slow) = (world.enter("Ada"), world.enter("Slow"));
+    slow.take();
+    slow.wire.borrow_mut().room = 10;
+    for n in 0..500 {
+        ada.say(&mut world, &format!(r#"{{"type":"message","channel":"general","text":"{n}"}}"#));
+        world.turn();
+        if n % 7 == 0 {
+            slow.make_room(&mut world, n);
+            world.turn();
+        }
+    }
+    slow.make_room(&mut world, usize::MAX);
+    world.turn();
+    let seqs: Vec<_> = slow.events_of("message").iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, (1..=500).collect::<Vec<_>>());
+    assert_eq!(world.hub.metrics().buffered_bytes, 0, "what was shared is counted out again");
+}
+
+#[test]
+fn an_echo_that_is_not_read_is_not_heard_either() {
+    let limits = Limits { send_queue_bytes: 1_000, ..Limits::DEFAULT };
+    let mut world = World::new(limits);
+    let mut client = world.open("/echo");
+    client.wire.borrow_mut().room = 0;
+    let messages: Vec<u8> = (0..100).flat_map(|_| masked(Opcode::Text, &[b'x'; 90])).collect();
+    client.send(&mut world, &messages);
+    world.turn();
+    assert!(!world.hub.wants_read(client.id()));
+    assert_eq!(client.close, None);
+    for _ in 0..100 {
+        client.make_room(&mut world, 500);
+        world.turn();
+    }
+    assert!(world.hub.wants_read(client.id()));
+    assert_eq!(client.take().len(), 100);
+}
+
+#[test]
+fn silence_is_asked_and_then_dropped() {
+    let mut world = World::new(Limits { resume_window: Duration::ZERO, ..Limits::DEFAULT });
+    let mut ada = world.enter("Ada");
+    world.pass(1_000);
+    world.turn();
+    ada.take();
+    world.pass(28_999);
+    world.turn();
+    assert!(ada.wire.borrow().sent.is_empty(), "nothing is due yet");
+    world.pass(1);
+    world.turn();
+    assert_eq!(ada.wire.borrow().sent, [0x89, 0], "a ping");
+    ada.send(&mut world, &masked(Opcode::Pong, &[]));
+    world.pass(30_000);
+    world.turn();
+    assert_eq!(ada.wire.borrow().sent, [0x89, 0, 0x89, 0], "the pong was a sign of life");
+    world.pass(20_000);
+    world.turn();
+    assert_eq!((world.hub.metrics().connections, world.hub.metrics().users_online), (0, 0));
+    assert!(world.hub.is_drained());
+    world.pass(250);
+    world.turn();
+    assert_eq!(world.hub.next_deadline(), None, "an empty server has nothing to wake up for");
+}
+
+#[test]
+fn after_a_pause_of_the_process_nothing_is_due_before_it_was_read() {
+    let mut world = World::new(Limits::DEFAULT);
+    let mut ada = world.enter("Ada");
+    ada.take();
+    world.pass(3_600_000);
+    world.hub.set_judge_deadlines(false);
+    world.turn();
+    ada.say(&mut world, r#"{"type":"channels"}"#);
+    world.hub.set_judge_deadlines(true);
+    world.turn();
+    assert_eq!(ada.events_of("channels").len(), 1);
+    assert_eq!(ada.close, None);
+}
+
+#[test]
+fn deadlines_of_heads_messages_hellos_and_closes() {
+    let mut world = World::new(Limits::DEFAULT);
+    let mut head = world.connect();
+    head.send(&mut world, b"GET / HTTP/1.1\r\n");
+    let mut silent = world.open("/chat");
+    let mut message = world.open("/echo");
+    message.send(&mut world, &frame(false, Opcode::Text, b"never "));
+    for _ in 0..61 {
+        world.pass(1_000);
+        head.wire.borrow_mut().room = usize::MAX;
+        // A byte now and then, and pongs: neither ends the message.
+        message.send(&mut world, &masked(Opcode::Pong, &[]));
+        world.turn();
+    }
+    head.take();
+    assert!(head.http.as_deref().is_some_and(|head| head.starts_with("HTTP/1.1 408 ")), "{:?}", head.http);
+    drop((silent.take(), message.take()));
+    assert_eq!(silent.close, Some(1008));
+    assert_eq!(message.close, Some(1008));
+    world.pass(10_000);
+    world.turn();
+    assert!(world.hub.is_drained(), "who does not answer a close is dropped");
+}
+
+#[test]
+fn a_flood_is_refused_and_then_closed() {
+    let mut world = World::new(Limits::DEFAULT);
+    let mut ada = world.enter("Ada");
+    ada.take();
+    for _ in 0..60 {
+        ada.say(&mut world, r#"{"type":"channels","id":1}"#);
+    }
+    world.turn();
+    let events = ada.events();
+    let limited: Vec<_> = events.iter().filter(|event| event["code"] == "rate_limited").collect();
+    assert_eq!(limited.len(), 60 - 38, "hello and join took two of the burst of forty");
+    assert!(limited.iter().all(|event| event["retry_ms"].as_u64().is_some_and(|wait| (1..=50).contains(&wait)) && event["id"] == 1));
+    for _ in 0..80 {
+        ada.say(&mut world, r#"{"type":"channels","id":1}"#);
+    }
+    world.turn();
+    ada.take();
+    assert_eq!(ada.close, Some(1008));
+}
+
+#[test]
+fn a_flood_of_pings_is_a_flood_too() {
+    let mut world = World::new(Limits::DEFAULT);
+    let mut ada = world.enter("Ada");
+    ada.take();
+    let pings: Vec<u8> = (0..200).flat_map(|_| masked(Opcode::Ping, &[])).collect();
+    ada.send(&mut world, &pings);
+    world.turn();
+    let pongs = ada.wire.borrow().sent.windows(2).filter(|two| *two == [0x8A, 0]).count();
+    assert_eq!(pongs, 10 + 38, "ten are free, the others take the tokens that are left");
+    ada.take();
+    assert_eq!(ada.close, Some(1008));
+}
+
+#[test]
+fn all_queues_together_have_a_limit_too() {
+    let limits = Limits { buffered_bytes: 300_000, connections_per_ip: 0, ..Limits::DEFAULT };
+    let mut world = World::new(limits);
+    let mut clients: Vec<_> = (0..10).map(|_| world.open("/echo")).collect();
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.send(&mut world, &masked(Opcode::Binary, &vec![0; 60_000])[..20_000 + 4_000 * n]);
+        world.turn();
+    }
+    let closed: Vec<_> =
+        clients.iter_mut().enumerate().filter_map(|(n, client)| (client.take(), client.close == Some(1013)).1.then_some(n)).collect();
+    assert_eq!(closed, [8, 9], "those that held most");
+    assert!(world.hub.metrics().buffered_bytes <= 300_000);
+}
+
+#[test]
+fn one_too_many_is_told_so() {
+    let limits = Limits { connections: 2, connections_per_ip: 1, ..Limits::DEFAULT };
+    let mut world = World::new(limits);
+    let _first = world.connect_from("10.0.0.1:1");
+    let mut same = world.connect_from("10.0.0.1:2");
+    let _second = world.connect_from("10.0.0.2:1");
+    let mut third = world.connect_from("10.0.0.3:1");
+    world.turn();
+    for (client, status) in [(&mut same, "429"), (&mut third, "503")] {
+        client.take();
+        assert!(client.http.as_deref().is_some_and(|head| head.contains(status)), "{:?}", client.http);
+        assert!(client.wire.borrow().shut);
+    }
+}
+
+#[test]
+fn requests_are_answered_one_after_another() {
+    let mut world = World::new(Limits::DEFAULT);
+    let mut client = world.connect();
+    client.send(&mut world, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nHEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n\r\nGET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.turn();
+    let sent = String::from_utf8(client.wire.borrow().sent.clone()).unwrap();
+    let statuses: Vec<_> = sent.match_indices("HTTP/1.1 ").map(|(at, _)| &sent[at + 9..at + 12]).collect();
+    assert_eq!(statuses, ["200", "200", "405", "426"], "a refused upgrade closes: what stands behind it is never answered");
+    assert!(client.wire.borrow().shut);
+    client.take();
+}

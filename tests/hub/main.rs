@@ -1,0 +1,8 @@
+//! The whole server without a socket: a hub on a network of memory.
+
+#![allow(unreachable_pub)]
+
+mod chat;
+mod limits;
+mod network;
+mod seeds;
