@@ -97,8 +97,9 @@ impl Chat {
             }
         }
         // Within a turn there is no order between what a channel and what everybody is told: its members may hear of the new
-        // name first, and take the old one for somebody else's.
-        let told = self.gathered.told_in_turn.iter().filter(|(_, told)| told.came.contains(from) || told.went.contains(from));
+        // name first, and take what they hear of the old one, or of who had the new one before, for news of this user.
+        let concerned = |told: &Told| [from, to].iter().any(|name| told.came.contains(name) || told.went.contains(name));
+        let told = self.gathered.told_in_turn.iter().filter(|(_, told)| concerned(told));
         let told: Vec<_> = told.map(|(id, _)| *id).collect();
         for id in told {
             let here = self.channels.get(id).is_some_and(|channel| channel.members.contains_key(&author));

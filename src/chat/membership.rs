@@ -38,10 +38,11 @@ impl Chat {
         let place = Place::Channel(name.shown().into());
         let span = self.span(&place)?;
         let (history, more) = self.page(ask, &place, page_of_join(since))?;
-        if let Some(id) = makes_room {
-            self.put_away(id, ask.now);
-        }
         let id = found.unwrap_or_else(|| self.create(ask, &name, span.newest));
+        // Not before: what is put away may push out, for good, what was put away first, and that may be this very channel.
+        if let Some(least_used) = makes_room {
+            self.put_away(least_used, ask.now);
+        }
         self.enter(ask.client, author, id, ask.now);
         self.list_given(Reminder::Members(id));
         let (channel, members, count) = self.members_of(id);

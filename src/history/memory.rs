@@ -7,8 +7,9 @@
 //!
 //! Not here: which channels are listed (`chat`). A channel's numbers are kept until [`History::forget`].
 
+use super::nonces::{Nonce, Nonces};
 use super::{Author, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record, Seq, SessionRow, Span, StoreError, Stored};
-use crate::limits::{HISTORY_IN_MEMORY, MESSAGES_IN_MEMORY, NONCE_AGE, NONCES_IN_MEMORY, SESSIONS_IN_MEMORY};
+use crate::limits::{HISTORY_IN_MEMORY, MESSAGES_IN_MEMORY, NONCES_IN_MEMORY, SESSIONS_IN_MEMORY};
 use crate::time::UnixMillis;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
@@ -54,7 +55,7 @@ pub struct Memory {
 }
 
 /// A place's own number, never given twice: what is left of a place that was forgotten can't be taken for another's.
-type PlaceNumber = u64;
+pub(super) type PlaceNumber = u64;
 /// Counts uses of conversations.
 type Use = u64;
 
@@ -296,43 +297,10 @@ impl Kept {
     }
 }
 
-/// The newest nonces, with what became of them.
-#[derive(Default)]
-struct Nonces {
-    known: HashMap<Rc<Nonce>, (Seq, UnixMillis)>,
-    /// Oldest first, with the message that each stands for: a nonce that was used again after a day is in here twice.
-    oldest_first: VecDeque<(Rc<Nonce>, Seq)>,
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct Nonce {
-    place: PlaceNumber,
-    author: Author,
-    text: Box<str>,
-}
-
-impl Nonces {
-    fn known(&mut self, nonce: &Nonce, now: UnixMillis) -> Option<(Seq, UnixMillis)> {
-        let (seq, at) = *self.known.get(nonce)?;
-        (u128::from(now.0.saturating_sub(at.0)) < NONCE_AGE.as_millis()).then_some((seq, at))
-    }
-
-    fn remember(&mut self, nonce: Rc<Nonce>, seq: Seq, at: UnixMillis, most: usize) {
-        self.known.insert(nonce.clone(), (seq, at));
-        self.oldest_first.push_back((nonce, seq));
-        while self.oldest_first.len() > most
-            && let Some((oldest, seq)) = self.oldest_first.pop_front()
-        {
-            if self.known.get(&oldest).is_some_and(|(known, _)| *known == seq) {
-                self.known.remove(&oldest);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::NONCE_AGE;
 
     const SMALL: Bounds = Bounds { messages: 5, bytes: 100_000, nonces: 3, sessions: 3, conversations: 3 };
     const ADA: Author = Author(1);
@@ -471,7 +439,7 @@ mod tests {
         }
         assert!(send("b").repeated, "three are remembered");
         assert!(!send("a").repeated, "the fourth was not");
-        assert_eq!((memory.nonces.known.len(), memory.nonces.oldest_first.len()), (3, 3));
+        assert_eq!(memory.nonces.len(), (3, 3));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! commit and by nothing else: what failed to be stored was never counted.
 
 mod memory;
+mod nonces;
 
 pub use memory::Memory;
 

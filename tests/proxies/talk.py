@@ -1,0 +1,175 @@
+"""A WebSocket client and a running parlor, for scripts that look at it from outside. Python's own library and nothing else.
+
+The client is as small as RFC 6455 lets it be, and strict where a server could be wrong: it refuses masked frames, reserved bits
+and a wrong Sec-WebSocket-Accept.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def binary():
+    """The program, built now; PARLOR names another one."""
+    if named := os.environ.get("PARLOR"):
+        return named
+    built = subprocess.run(
+        ["cargo", "build", "--quiet", "--message-format=json-render-diagnostics", "--bin", "parlor"],
+        cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
+    )
+    artifacts = map(json.loads, built.stdout.splitlines())
+    return next(found for artifact in artifacts if (found := artifact.get("executable")))
+
+
+class Parlor:
+    """A running parlor on a free port, stopped at the end of a `with`."""
+
+    def __init__(self, *options):
+        self.process = subprocess.Popen([binary(), "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True, env={"PARLOR_LOG": "warn", **os.environ})
+        line = self.process.stdout.readline()
+        found = re.fullmatch(r"parlor \S+ listening on http://127\.0\.0\.1:(\d+)\n", line)
+        if not found:
+            self.process.kill()
+            raise AssertionError(f"parlor {' '.join(options)} printed {line!r}")
+        self.port = int(found[1])
+
+    def stop(self):
+        """SIGTERM. Clients are told, and may answer."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def status(self):
+        """The exit status, once it has one."""
+        return self.process.wait(10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+class Refused(Exception):
+    """The server answered with something else than 101."""
+
+    def __init__(self, status, body):
+        super().__init__(f"{status}: {body}")
+        self.status, self.body = status, body
+
+
+class Closed(Exception):
+    """A close frame came."""
+
+    def __init__(self, code, reason):
+        super().__init__(f"closed with {code} {reason}")
+        self.code = code
+
+
+class Client:
+    """One WebSocket connection, with an answer to pings."""
+
+    def __init__(self, port, path="/chat", host=None, tls=None, headers=()):
+        host = host or f"127.0.0.1:{port}"
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
+        self.stream, self.pings = self.socket.makefile("rb"), 0
+        key = base64.b64encode(os.urandom(16)).decode()
+        lines = [
+            f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: keep-alive, Upgrade", "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Protocol: chat",
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits", *headers,
+        ]
+        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        status = int(self.stream.readline().split()[1])
+        fields = {}
+        while line := self.stream.readline().decode("latin-1").strip():
+            name, value = line.split(":", 1)
+            fields[name.lower()] = value.strip()
+        if status != 101:
+            body = self.stream.read(int(fields.get("content-length", 0))).decode()
+            self.socket.close()
+            raise Refused(status, body)
+        expected = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+        assert fields["sec-websocket-accept"] == base64.b64encode(expected).decode(), fields
+        assert fields.get("sec-websocket-protocol") == "chat", fields
+        assert "sec-websocket-extensions" not in fields, "this client can't inflate"
+
+    def frame(self, opcode, payload):
+        """Sends one masked frame."""
+        mask = os.urandom(4)
+        length = len(payload)
+        size = bytes([0x80 | length]) if length < 126 else b"\xfe" + struct.pack(">H", length)
+        masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+        self.socket.sendall(bytes([0x80 | opcode]) + size + mask + masked)
+
+    def line(self, text):
+        """Sends one text message as it is."""
+        self.frame(1, text.encode())
+
+    def say(self, **command):
+        """Sends one command."""
+        self.line(json.dumps(command))
+
+    def event(self):
+        """The next event; answers pings, and raises Closed."""
+        while True:
+            first, second = self.stream.read(2)
+            assert first & 0xF0 == 0x80 and not second & 0x80, f"a frame begins with {first:#x} {second:#x}"
+            length = second
+            if second == 126:
+                (length,) = struct.unpack(">H", self.stream.read(2))
+            elif second == 127:
+                (length,) = struct.unpack(">Q", self.stream.read(8))
+            payload = self.stream.read(length)
+            match first & 0x0F:
+                case 1:
+                    return json.loads(payload)
+                case 8:
+                    self.frame(8, payload[:2])
+                    raise Closed(struct.unpack(">H", payload[:2])[0] if payload else None, payload[2:].decode())
+                case 9:
+                    self.pings += 1
+                    self.frame(10, payload)
+                case 10:
+                    pass
+                case opcode:
+                    raise AssertionError(f"opcode {opcode} on /chat")
+
+    def until(self, **wanted):
+        """The next event that has these fields; others pass by."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            event = self.event()
+            if all(event.get(name) == value for name, value in wanted.items()):
+                return event
+        raise AssertionError(f"no {wanted} within 10 s")
+
+    def closed(self):
+        """Reads to the close frame and gives its code."""
+        try:
+            while True:
+                self.event()
+        except Closed as closed:
+            self.socket.close()
+            return closed.code
+
+
+def blocks(name):
+    """The README's blocks that are marked `<!-- tested: NAME -->`, there must be one."""
+    text = (ROOT / "README.md").read_text()
+    found = re.findall(rf"<!-- tested: {re.escape(name)} -->\n```\w+\n(.*?)```", text, re.S)
+    assert len(found) == 1, f"README.md has {len(found)} blocks marked {name}"
+    return found[0]
