@@ -29,7 +29,9 @@ pub fn check(data: &[u8]) {
     let (theirs, refused) = tungstenite(client, [bytes, &vec![0; padding]].concat());
     let replaced = Seen::Close(Some(1002), "Protocol violation".to_owned());
     match (ours.failed, ours.seen.as_slice()) {
-        (Some(Violation::LengthForm | Violation::LongControlFrame), seen) => assert!(theirs.starts_with(seen), "{theirs:?}, and not {seen:?}"),
+        (Some(Violation::LengthForm | Violation::LongControlFrame), seen) => {
+            assert!(theirs.starts_with(seen), "{theirs:?}, and not {seen:?}")
+        }
         (Some(Violation::CloseCode { .. }), seen) | (None, [seen @ .., Seen::Close(Some(1014), _)]) => {
             assert!(theirs == [seen, &[replaced]].concat() || (refused && theirs == seen), "{theirs:?}, and not {seen:?}");
         }

@@ -79,7 +79,10 @@ fn agrees_with_httparse(bytes: &[u8], expected: &reference::Request<'_>) {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut headers);
     assert_eq!(request.parse(bytes), Ok(httparse::Status::Complete(bytes.len())));
-    assert_eq!((request.method, request.path, request.version), (Some(expected.method), Some(expected.target), Some(expected.minor_version)));
+    assert_eq!(
+        (request.method, request.path, request.version),
+        (Some(expected.method), Some(expected.target), Some(expected.minor_version))
+    );
     assert!(request.headers.iter().map(|header| (header.name, header.value)).eq(expected.fields.iter().copied()));
 }
 

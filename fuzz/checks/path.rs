@@ -14,7 +14,10 @@ pub fn check(data: &[u8]) {
     let decoded = decoded(path.as_bytes());
     let Some(name) = name else {
         let refused = decoded.is_none_or(|decoded| {
-            !path.starts_with('/') || decoded.contains('\\') || decoded.chars().any(char::is_control) || path.to_lowercase().contains("%2f")
+            !path.starts_with('/')
+                || decoded.contains('\\')
+                || decoded.chars().any(char::is_control)
+                || path.to_lowercase().contains("%2f")
                 || decoded[1..].split('/').any(|part| part.is_empty() || part.starts_with('.'))
         });
         assert!(refused, "nothing is wrong with {path:?}");

@@ -38,9 +38,30 @@ struct Value {
 const NAMES: [&str; 7] =
     ["Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Origin", "Sec-WebSocket-Extensions"];
 const WORDS: [&str; 24] = [
-    "websocket", "upgrade", "13", "dGhlIHNhbXBsZSBub25jZQ==", "chat", "keep-alive", "close", "h2c", "web socket", "websocket/13", "upgraded", "8",
-    "013", "+13", "13.0", "AQIDBAUGBwgJCgsMDQ4PEC==", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQAA",
-    "dGhlIHNhbXBsZSBub25j ZQ==", "superchat", "", "\"websocket\"", "permessage-deflate; client_max_window_bits",
+    "websocket",
+    "upgrade",
+    "13",
+    "dGhlIHNhbXBsZSBub25jZQ==",
+    "chat",
+    "keep-alive",
+    "close",
+    "h2c",
+    "web socket",
+    "websocket/13",
+    "upgraded",
+    "8",
+    "013",
+    "+13",
+    "13.0",
+    "AQIDBAUGBwgJCgsMDQ4PEC==",
+    "dGhlIHNhbXBsZSBub25jZQ",
+    "dGhlIHNhbXBsZSBub25jZQ=",
+    "dGhlIHNhbXBsZSBub25jZQAA",
+    "dGhlIHNhbXBsZSBub25j ZQ==",
+    "superchat",
+    "",
+    "\"websocket\"",
+    "permessage-deflate; client_max_window_bits",
 ];
 const SEPARATORS: [&str; 6] = [", ", ",", " ,\t", ",,", ", ,", " "];
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -55,8 +76,12 @@ pub fn check(data: &[u8]) {
     request.push_str("\r\n");
     let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), usize::MAX) else { panic!("{request:?}") };
 
-    let values = |name: &str| lines.iter().filter(|line| line.0.eq_ignore_ascii_case(name)).map(|line| line.1.trim_matches([' ', '\t'])).collect::<Vec<_>>();
-    let lists = |name: &str, word: &str| values(name).iter().flat_map(|value| value.split(',')).any(|element| element.trim_matches([' ', '\t']).eq_ignore_ascii_case(word));
+    let values = |name: &str| {
+        lines.iter().filter(|line| line.0.eq_ignore_ascii_case(name)).map(|line| line.1.trim_matches([' ', '\t'])).collect::<Vec<_>>()
+    };
+    let lists = |name: &str, word: &str| {
+        values(name).iter().flat_map(|value| value.split(',')).any(|element| element.trim_matches([' ', '\t']).eq_ignore_ascii_case(word))
+    };
     let (versions, keys) = (values("Sec-WebSocket-Version"), values("Sec-WebSocket-Key"));
     let conditions = [
         (method == "GET", 405),                             // §4.2.1, 1
@@ -75,7 +100,8 @@ pub fn check(data: &[u8]) {
             let response = String::from_utf8(response).expect("an answer is ASCII");
             assert!(response.starts_with("HTTP/1.1 101 Switching Protocols\r\n") && response.ends_with("\r\n\r\n"));
             assert!(response.contains(&format!("\r\nSec-WebSocket-Accept: {}\r\n", derive_accept_key(keys[0].as_bytes()))));
-            let offered = values("Sec-WebSocket-Protocol").iter().flat_map(|value| value.split(',')).any(|element| element.trim() == "chat");
+            let offered =
+                values("Sec-WebSocket-Protocol").iter().flat_map(|value| value.split(',')).any(|element| element.trim() == "chat");
             assert_eq!(response.matches("\r\nSec-WebSocket-Protocol: chat\r\n").count(), usize::from(offered));
             assert_eq!(response.matches("Sec-WebSocket-Protocol").count(), usize::from(offered), "§4.2.2: no header where none was chosen");
         }
@@ -95,7 +121,8 @@ fn is_key(key: &str) -> bool {
 }
 
 fn lines(input: &Input) -> Vec<(String, String)> {
-    let right = [("Upgrade", "websocket"), ("Connection", "keep-alive, Upgrade"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", KEY)];
+    let right =
+        [("Upgrade", "websocket"), ("Connection", "keep-alive, Upgrade"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", KEY)];
     let right = right.iter().enumerate().filter(|(index, _)| input.right_lines >> index & 1 == 0);
     let right = right.map(|(_, (name, value))| (String::from(*name), String::from(*value)));
     let chosen = input.lines.iter().take(20).map(|line| {
@@ -108,7 +135,10 @@ fn lines(input: &Input) -> Vec<(String, String)> {
             let mut text = WORDS.get(usize::from(word.word) % (WORDS.len() + 1)).copied().map_or(String::new(), String::from);
             if word.word == 0xFF {
                 // A key that nobody foresaw, with a letter that may be none.
-                text = format!("AAAA{}ZZZZZZZZZZZZZZ==", word.key.map(|byte| char::from(b'!' + byte % 93)).iter().filter(|c| **c != ',').collect::<String>());
+                text = format!(
+                    "AAAA{}ZZZZZZZZZZZZZZ==",
+                    word.key.map(|byte| char::from(b'!' + byte % 93)).iter().filter(|c| **c != ',').collect::<String>()
+                );
             }
             // The case of a word matters only where the word is not a token: in a key.
             value.push_str(&flipped(&text, if text.ends_with('=') { 0 } else { word.flip_case }));
