@@ -19,7 +19,6 @@ struct Input {
     pieces: [u8; 2],
     /// Before which frame we close ourselves, if that many come.
     close_before: u8,
-    frames: Vec<Choice>,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -56,8 +55,9 @@ struct Frame {
 const TEXT: &str = "a\u{fc}\u{20ac}\u{1d11e}zz\u{7ff}\u{800}\u{ffff}\u{10000}\u{10ffff} \u{0}";
 
 pub fn check(data: &[u8]) {
-    let Ok(input) = Input::arbitrary(&mut Unstructured::new(data)) else { return };
-    let frames = frames(&input);
+    let mut data = Unstructured::new(data);
+    let Ok(input) = Input::arbitrary(&mut data) else { return };
+    let frames = frames(&input, &mut data);
     let (expected, code) = model(&input, &frames);
     let pieces = input.pieces.map(|length| 1 + usize::from(length % 40));
     for pieces in [pieces, [usize::MAX; 2]] {
@@ -143,9 +143,12 @@ fn shortest_form(length: u64) -> u8 {
     }
 }
 
-fn frames(input: &Input) -> Vec<Frame> {
+fn frames(input: &Input, data: &mut Unstructured<'_>) -> Vec<Frame> {
     let (mut frames, mut begun, mut at) = (Vec::new(), false, 0);
-    for choice in input.frames.iter().take(24) {
+    while frames.len() < 24
+        && !data.is_empty()
+        && let Ok(choice) = Choice::arbitrary(data)
+    {
         let opcode = match choice.kind % 8 {
             0 => 8,
             1 => 9,

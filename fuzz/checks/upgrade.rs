@@ -17,7 +17,6 @@ struct Input {
     http_1_0: u8,
     /// Which of the four right lines come first of all, as a browser sends them.
     right_lines: u8,
-    lines: Vec<Line>,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -67,10 +66,11 @@ const SEPARATORS: [&str; 6] = [", ", ",", " ,\t", ",,", ", ,", " "];
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 pub fn check(data: &[u8]) {
-    let Ok(input) = Input::arbitrary(&mut Unstructured::new(data)) else { return };
+    let mut data = Unstructured::new(data);
+    let Ok(input) = Input::arbitrary(&mut data) else { return };
     let method = ["GET", "GET", "GET", "GET", "GET", "HEAD", "get", "POST"][usize::from(input.method % 8)];
     let is_1_1 = input.http_1_0 % 8 != 7;
-    let lines = lines(&input);
+    let lines = lines(&input, &mut data);
     let mut request = format!("{method} /chat HTTP/1.{}\r\nHost: a\r\n", u8::from(is_1_1));
     lines.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
     request.push_str("\r\n");
@@ -120,12 +120,16 @@ fn is_key(key: &str) -> bool {
     letters.is_some_and(|letters| letters.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'))
 }
 
-fn lines(input: &Input) -> Vec<(String, String)> {
+fn lines(input: &Input, data: &mut Unstructured<'_>) -> Vec<(String, String)> {
     let right =
         [("Upgrade", "websocket"), ("Connection", "keep-alive, Upgrade"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", KEY)];
     let right = right.iter().enumerate().filter(|(index, _)| input.right_lines >> index & 1 == 0);
     let right = right.map(|(_, (name, value))| (String::from(*name), String::from(*value)));
-    let chosen = input.lines.iter().take(20).map(|line| {
+    let mut lines: Vec<(String, String)> = right.collect();
+    while lines.len() < 20
+        && !data.is_empty()
+        && let Ok(line) = Line::arbitrary(data)
+    {
         let name = flipped(NAMES[usize::from(line.name) % NAMES.len()], line.flip_case);
         let mut value = String::new();
         for (index, word) in line.values.iter().take(8).enumerate() {
@@ -143,9 +147,9 @@ fn lines(input: &Input) -> Vec<(String, String)> {
             // The case of a word matters only where the word is not a token: in a key.
             value.push_str(&flipped(&text, if text.ends_with('=') { 0 } else { word.flip_case }));
         }
-        (name, value)
-    });
-    right.chain(chosen).collect()
+        lines.push((name, value));
+    }
+    lines
 }
 
 fn flipped(text: &str, flip_case: u16) -> String {
