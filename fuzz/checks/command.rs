@@ -1,8 +1,8 @@
 //! Text messages as commands, in JSON and as typed lines.
 //!
 //! Input: the text. Asserted:
-//! - JSON: `bad_json` exactly for what is no JSON or has a key with a meaning twice; else the id comes back, whatever is wrong;
-//!   a command is taken exactly if a table of fields and kinds says so, and the code of the error is the one it says;
+//! - JSON: `bad_json` exactly for what is no JSON, has half a character or a key with a meaning twice; else the id comes back,
+//!   whatever is wrong; a command is taken exactly if a table of fields and kinds says so, and the code of the error is the one it says;
 //! - lines: never an id, never `bad_json`;
 //! - a command that was taken, written as JSON again, is the same command; so is what a typed line stands for, and a JSON
 //!   message or direct that a person could have typed is the same as that line.
@@ -44,7 +44,7 @@ pub fn check(data: &[u8]) {
 }
 
 fn json_is_judged_by_the_table(text: &str, request: &Request) {
-    if serde_json::from_str::<IgnoredAny>(text).is_err() {
+    if serde_json::from_str::<IgnoredAny>(text).is_err() || has_half_a_character(text) {
         return assert_eq!(request.command, Err(CommandError::BadJson));
     }
     let mut keys = serde_json::from_str::<Keys>(text).map_or(Vec::new(), |keys| keys.0);
@@ -63,6 +63,25 @@ fn json_is_judged_by_the_table(text: &str, request: &Request) {
         }
     };
     assert_eq!(request.command.as_ref().err().map(CommandError::code), expected, "{text}");
+}
+
+/// Whether an escape such as `\ud834` has no other half. What is not escaped is a whole character, whichever.
+fn has_half_a_character(json: &str) -> bool {
+    let mut units = Vec::new();
+    let mut rest = json;
+    while let Some(c) = rest.chars().next() {
+        let unit = rest.strip_prefix("\\u").and_then(|digits| u16::from_str_radix(digits.get(..4)?, 16).ok());
+        units.push(unit.unwrap_or(0));
+        let length = if unit.is_some() {
+            6
+        } else if c == '\\' {
+            2
+        } else {
+            c.len_utf8()
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    char::decode_utf16(units).any(|c| c.is_err())
 }
 
 /// What the table says: none, or the code.
