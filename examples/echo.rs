@@ -1,7 +1,7 @@
 //! A WebSocket echo server on `parlor::websocket` and `std::net` alone, one client at a time. `cargo run --example echo`, then
 //! in a browser's console: `w = new WebSocket("ws://127.0.0.1:9001"); w.onmessage = console.log` and `w.send("hello")`.
 
-use parlor::websocket::{Event, Opcode, Received, WebSocket, check, encode_message, pong};
+use parlor::websocket::{Event, Opcode, Received, Scratch, WebSocket, check, encode_message, pong};
 use parlor::{http::Head, progress::Progress, time::UnixMillis};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,23 +19,24 @@ fn main() -> io::Result<()> {
 fn serve(mut stream: TcpStream) -> io::Result<()> {
     let (mut buffer, mut length, mut out) = (vec![0; 64 << 10], 0, Vec::new());
     // The opening handshake: one head, judged, and the answer to it.
-    let head_length = loop {
+    let (head_length, deflate) = loop {
         let more = stream.read(&mut buffer[length..])?;
         length += more;
         match Head::parse(&buffer[..length], 8192).map_err(|refusal| io::Error::other(refusal.sentence))? {
             Progress::NeedMore if more == 0 => return Ok(()),
             Progress::NeedMore => {}
             Progress::Done { value: head, used } => {
-                check(&head).map_err(|refusal| io::Error::other(refusal.sentence))?.response(UnixMillis(0), &mut out);
-                break used;
+                let upgrade = check(&head).map_err(|refusal| io::Error::other(refusal.sentence))?;
+                upgrade.response(UnixMillis(0), &mut out);
+                break (used, upgrade.deflate());
             }
         }
     };
     // From here on bytes become events, until the close frames are through.
-    let mut websocket = WebSocket::server(64 << 10);
+    let (mut websocket, mut scratch) = (WebSocket::server(64 << 10).with_deflate(deflate), Scratch::default());
     let mut bytes = &mut buffer[head_length..length];
     loop {
-        match websocket.receive(bytes, &mut out) {
+        match websocket.receive(bytes, &mut scratch, &mut out) {
             Ok(Received::Event { event, used }) => {
                 match event {
                     Event::Text(text) => encode_message(Opcode::Text, text.as_bytes(), &mut out),
@@ -49,8 +50,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
             Ok(Received::Nothing) => {}
             Err(violation) => websocket.close(violation.close_frame(), &mut out),
         }
-        stream.write_all(&out)?;
-        out.clear();
+        stream.write_all(&std::mem::take(&mut out))?;
         match if websocket.close_sent() { 0 } else { stream.read(&mut buffer)? } {
             0 => return Ok(()),
             length => bytes = &mut buffer[..length],

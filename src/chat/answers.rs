@@ -59,12 +59,12 @@ impl Chat {
     pub(super) fn tell_users(&mut self, ask: &mut Ask<'_>, channel: Option<&str>) -> Result<(), CommandError> {
         let event = match channel.map(|name| self.channel(name)).transpose()? {
             Some(id) => {
-                self.list_given(Reminder::Members(id));
+                self.list_given(Reminder::Members(id), None);
                 let (name, users, count) = self.members_of(id);
                 Event::Users { channel: Some(name), users, count }
             }
             None => {
-                self.list_given(Reminder::Presence);
+                self.list_given(Reminder::Presence, None);
                 let users = self.sessions.names().take(LIST_NAMES).cloned().collect();
                 Event::Users { channel: None, users, count: self.sessions.online() }
             }
@@ -75,7 +75,7 @@ impl Chat {
 
     /// `channels`: whole, the most recently used first.
     pub(super) fn tell_all_channels(&mut self, ask: &mut Ask<'_>) {
-        self.list_given(Reminder::Channels);
+        self.list_given(Reminder::Channels, None);
         ask.answer(Event::Channels(self.channels.summaries().collect()));
     }
 }

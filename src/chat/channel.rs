@@ -71,7 +71,7 @@ impl Channels {
             by_use: BTreeSet::new(),
             empty: BTreeSet::new(),
             put_away: BTreeMap::new(),
-            uses: 0,
+            uses: 1,
         };
         if let Ok(general) = ChannelName::parse("general") {
             channels.list(Name::from(&general), newest_in_general);
@@ -160,12 +160,14 @@ impl Channels {
 
     /// Somebody joined it, or something was said in it.
     pub(super) fn was_used(&mut self, id: ChannelId) {
-        self.uses += 1;
         let Some(channel) = self.listed.get_mut(id.0 as usize) else { return };
-        let before = std::mem::replace(&mut channel.used, self.uses);
-        self.by_use.remove(&(before, id));
-        self.by_use.insert((self.uses, id));
-        self.empty.remove(&(before, id));
+        if channel.used != self.uses {
+            self.uses += 1;
+            let before = std::mem::replace(&mut channel.used, self.uses);
+            self.by_use.remove(&(before, id));
+            self.empty.remove(&(before, id));
+            self.by_use.insert((self.uses, id));
+        }
         self.members_changed(id);
     }
 

@@ -62,17 +62,21 @@ impl Chat {
         Some(&mut pending.news)
     }
 
-    /// Somebody is given a whole list: what is gathered has to be right for that client too.
-    pub(super) fn list_given(&mut self, of: Reminder) {
-        match of {
-            Reminder::Presence => self.gathered.presence.news.list_given(),
-            Reminder::Channels => self.gathered.channels.news.list_given(),
-            Reminder::Members(channel) => {
-                if let Some(pending) = self.channels.get_mut(channel).and_then(|channel| channel.news.as_mut()) {
-                    pending.news.list_given();
-                }
-            }
-            Reminder::Hello(_) | Reminder::User(_) | Reminder::Parted(_) => {}
+    /// Somebody is given a whole list: what is gathered has to be right for that client too. `own`: the name in that list of the
+    /// client's own user, who leaves the list no earlier than the client does.
+    pub(super) fn list_given(&mut self, of: Reminder, own: Option<&Rc<str>>) {
+        let news = match of {
+            Reminder::Presence => &mut self.gathered.presence.news,
+            Reminder::Channels => &mut self.gathered.channels.news,
+            Reminder::Members(channel) => match self.channels.get_mut(channel).and_then(|channel| channel.news.as_mut()) {
+                Some(pending) => &mut pending.news,
+                None => return,
+            },
+            Reminder::Hello(_) | Reminder::User(_) | Reminder::Parted(_) => return,
+        };
+        match own {
+            Some(name) => news.list_given_to(name),
+            None => news.list_given(),
         }
     }
 

@@ -35,6 +35,7 @@ impl Chat {
             None if self.channels.len() >= self.limits.channels => Some(self.channels.least_used().ok_or(CommandError::TooManyChannels)?),
             _ => None,
         };
+        let own = self.own_name(author)?;
         let place = Place::Channel(name.shown().into());
         let span = self.span(&place)?;
         let (history, more) = self.page(ask, &place, page_of_join(since))?;
@@ -44,7 +45,7 @@ impl Chat {
             self.put_away(least_used, ask.now);
         }
         self.enter(ask.client, author, id, ask.now);
-        self.list_given(Reminder::Members(id));
+        self.list_given(Reminder::Members(id), Some(&own));
         let (channel, members, count) = self.members_of(id);
         let (seq, first) = (span.newest, span.first);
         ask.answer(Event::Joined(Box::new(Joined { channel, seq, first, members, count, history, more })));
@@ -74,7 +75,7 @@ impl Chat {
         ask.effects.push(Effect::Unsubscribe { who: ask.address, topic: Topic::Channel(id) });
         ask.answer(Event::Left { channel: name });
         if let Some(user) = self.sessions.user_mut(author) {
-            user.dropped_from.remove(&id);
+            user.forget_drop(id);
         }
         self.step_out(author, id, ask.now);
     }
@@ -87,7 +88,7 @@ impl Chat {
                 && until > now.mono
                 && let Some(user) = self.sessions.user_mut(author)
             {
-                user.dropped_from.insert(*id, until);
+                user.ends_mut().dropped_from.insert(*id, until);
             }
             self.step_out(author, *id, now);
         }
@@ -95,8 +96,8 @@ impl Chat {
 
     /// The time is over for which a client that dropped makes its user a member.
     pub(super) fn forget_drops(&mut self, author: Author, now: Now) {
-        let Some(user) = self.sessions.user_mut(author) else { return };
-        let over: Vec<_> = user.dropped_from.iter().filter(|(_, until)| **until <= now.mono).map(|(id, _)| *id).collect();
+        let Some(user) = self.sessions.user(author) else { return };
+        let over: Vec<_> = user.ends().dropped_from.iter().filter(|(_, until)| **until <= now.mono).map(|(id, _)| *id).collect();
         for id in over {
             self.forget_drop(author, id, now);
         }
@@ -104,8 +105,8 @@ impl Chat {
 
     /// Takes a user who is about to go offline, and has no client any more, out of every channel.
     pub(super) fn forget_all_drops(&mut self, author: Author, now: Now) {
-        let Some(user) = self.sessions.user_mut(author) else { return };
-        let all: Vec<_> = user.dropped_from.keys().copied().collect();
+        let Some(user) = self.sessions.user(author) else { return };
+        let all: Vec<_> = user.ends().dropped_from.keys().copied().collect();
         for id in all {
             self.forget_drop(author, id, now);
         }
@@ -113,7 +114,7 @@ impl Chat {
 
     fn forget_drop(&mut self, author: Author, id: ChannelId, now: Now) {
         if let Some(user) = self.sessions.user_mut(author) {
-            user.dropped_from.remove(&id);
+            user.forget_drop(id);
         }
         if self.channels.get(id).is_some_and(|channel| channel.members.get(&author) == Some(&0)) {
             self.expel(author, id, now);
@@ -131,7 +132,7 @@ impl Chat {
         client.channels.reserve_exact(1);
         client.channels.push(id);
         let Some(user) = self.sessions.user_mut(author) else { return };
-        user.dropped_from.remove(&id);
+        user.forget_drop(id);
         let name = user.name.shown.clone();
         let Some(channel) = self.channels.get_mut(id) else { return };
         let new = !channel.members.contains_key(&author);
@@ -148,7 +149,7 @@ impl Chat {
         let Some(clients) = channel.members.get_mut(&author) else { return };
         *clients = clients.saturating_sub(1);
         let gone = *clients == 0;
-        let stays = self.sessions.user(author).is_some_and(|user| user.dropped_from.contains_key(&id));
+        let stays = self.sessions.user(author).is_some_and(|user| user.ends().dropped_from.contains_key(&id));
         if gone && !stays {
             self.expel(author, id, now);
         }

@@ -59,6 +59,16 @@ impl News {
         self.given = self.given.wrapping_add(1);
     }
 
+    /// The same for a client of a user who is in the list. It has that user's name, of course, and will not have a list any
+    /// more when the user is no longer in it: with regard to that name it does not count.
+    pub(super) fn list_given_to(&mut self, own: &Rc<str>) {
+        let before = self.given;
+        self.list_given();
+        if let Some(change) = self.names.remove(own) {
+            self.names.insert(own.clone(), Change { given: self.given, ..change.settled(before) });
+        }
+    }
+
     /// Everybody is told that a name became another one, and puts it into its list where the old one stood.
     /// `here`: whether its user is in the list.
     pub(super) fn renamed(&mut self, from: &Rc<str>, to: &Rc<str>, here: bool) {
@@ -129,6 +139,7 @@ mod tests {
         Came(&'static str),
         Went(&'static str),
         Given,
+        GivenTo(&'static str),
         Renamed(&'static str, &'static str, bool),
         Meanwhile(&'static str, &'static str, bool),
     }
@@ -142,6 +153,7 @@ mod tests {
                 Came(name) => news.came(&name.into()),
                 Went(name) => news.went(&name.into()),
                 Given => news.list_given(),
+                GivenTo(name) => news.list_given_to(&name.into()),
                 Renamed(from, to, here) => news.renamed(&from.into(), &to.into(), here),
                 Meanwhile(from, to, here) => news.renamed_meanwhile(&from.into(), &to.into(), here),
             }
@@ -161,6 +173,10 @@ mod tests {
             ("but who was seen in between", &[Came("ada"), Given, Went("ada")], "-ada"),
             ("or missed in between", &[Went("ada"), Given, Came("ada")], "+ada"),
             ("and came again", &[Came("ada"), Given, Went("ada"), Came("ada")], "+ada"),
+            ("but not by itself alone", &[Came("ada"), GivenTo("ada"), Went("ada")], ""),
+            ("nor by itself, but by others", &[Came("ada"), Given, GivenTo("ada"), Went("ada")], "-ada"),
+            ("nor by itself, but by who came then", &[Came("ada"), Came("ben"), GivenTo("ben"), Went("ada")], "+ben -ada"),
+            ("went, and came to see itself", &[Went("ada"), Came("ada"), GivenTo("ada")], ""),
             ("a list that was right changes nothing", &[Came("ada"), Given, Given], "+ada"),
             ("renamed alone is told by itself", &[Renamed("ada", "eve", true)], ""),
             ("came, then renamed", &[Came("ada"), Renamed("ada", "eve", true)], "+eve"),

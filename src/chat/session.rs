@@ -30,17 +30,24 @@ pub(super) struct User {
     pub(super) name: Name,
     pub(super) secret: Secret,
     pub(super) clients: Vec<ClientId>,
+    pub(super) renames: Renames,
+    /// When its row in the history was last brought up to date, if it has one.
+    pub(super) stored: Option<Millis>,
+    /// Most users have nothing of the kind most of the time.
+    ends: Option<Box<Ends>>,
+}
+
+/// What of a user ends by itself.
+#[derive(Default)]
+pub(super) struct Ends {
     /// The end of the resume window, where no client is left.
     pub(super) gone_at: Option<Millis>,
     /// Channels that a client was in when it dropped, and how long that still makes the user a member.
     pub(super) dropped_from: BTreeMap<ChannelId, Millis>,
     /// Names that were given up, and until when nobody else may have them; oldest first.
     held: Vec<(Name, Millis)>,
-    pub(super) renames: Renames,
-    /// When its row in the history was last brought up to date, if it has one.
-    pub(super) stored: Option<Millis>,
-    /// When it is looked at next.
-    pub(super) reminder: Option<Millis>,
+    /// When the user is looked at next.
+    reminder: Option<Millis>,
 }
 
 /// How often a session may still rename: three at once, then one in ten seconds.
@@ -65,7 +72,8 @@ pub(super) struct Token {
 
 /// Everybody who is online. Lists of users are in the order of their authors: who has been known longest comes first.
 pub(super) struct Sessions {
-    users: BTreeMap<Author, User>,
+    /// Boxed: a tree's nodes have room for twice as many.
+    users: BTreeMap<Author, Box<User>>,
     names: Claims<Author>,
     parted: BTreeMap<Author, Parted>,
     newest_author: Author,
@@ -78,11 +86,11 @@ impl Sessions {
     }
 
     pub(super) fn user(&self, author: Author) -> Option<&User> {
-        self.users.get(&author)
+        self.users.get(&author).map(|user| &**user)
     }
 
     pub(super) fn user_mut(&mut self, author: Author) -> Option<&mut User> {
-        self.users.get_mut(&author)
+        self.users.get_mut(&author).map(|user| &mut **user)
     }
 
     pub(super) fn parted(&self, author: Author) -> Option<&Parted> {
@@ -124,22 +132,19 @@ impl Sessions {
             name,
             secret,
             clients: Vec::new(),
-            gone_at: None,
-            dropped_from: BTreeMap::new(),
-            held: Vec::new(),
             renames: parted.as_ref().map_or(Renames::default(), |parted| parted.renames),
             stored,
-            reminder: None,
+            ends: None,
         };
-        self.users.insert(author, user);
+        self.users.insert(author, Box::new(user));
         parted
     }
 
     /// A user goes offline, and all of its names are free.
-    pub(super) fn go(&mut self, author: Author) -> Option<User> {
+    pub(super) fn go(&mut self, author: Author) -> Option<Box<User>> {
         let user = self.users.remove(&author)?;
         self.names.release(&user.name);
-        user.held.iter().for_each(|(name, _)| self.names.release(name));
+        user.ends().held.iter().for_each(|(name, _)| self.names.release(name));
         Some(user)
     }
 
@@ -159,28 +164,63 @@ impl Sessions {
         self.names.claim(&name, author);
         let old = std::mem::replace(&mut user.name, name);
         let renamed = (old.shown.clone(), user.name.shown.clone());
-        if user.held.len() == HELD_NAMES {
-            self.names.release(&user.held.remove(0).0);
+        let held = &mut user.ends_mut().held;
+        if held.len() == HELD_NAMES {
+            self.names.release(&held.remove(0).0);
         }
-        user.held.push((old, hold));
+        held.push((old, hold));
         Some(renamed)
     }
 
     /// Lets go of names that were held long enough.
     pub(super) fn release_held(&mut self, author: Author, now: Millis) {
-        let Some(user) = self.users.get_mut(&author) else { return };
-        let over = user.held.iter().take_while(|(_, until)| *until <= now).count();
-        user.held.drain(..over).for_each(|(name, _)| self.names.release(&name));
-        user.held.shrink_to_fit();
+        let Some(ends) = self.users.get_mut(&author).and_then(|user| user.ends.as_mut()) else { return };
+        let over = ends.held.iter().take_while(|(_, until)| *until <= now).count();
+        ends.held.drain(..over).for_each(|(name, _)| self.names.release(&name));
     }
 }
 
 impl User {
-    /// When something of it ends by itself.
-    pub(super) fn deadline(&self) -> Option<Millis> {
-        let held = self.held.first().map(|(_, until)| *until);
-        let dropped = self.dropped_from.values().min().copied();
-        [held, dropped, self.gone_at].into_iter().flatten().min()
+    pub(super) fn ends(&self) -> &Ends {
+        const NOTHING: &Ends = &Ends { gone_at: None, dropped_from: BTreeMap::new(), held: Vec::new(), reminder: None };
+        self.ends.as_deref().unwrap_or(NOTHING)
+    }
+
+    /// To add something that ends by itself; the user is then to be reminded of it.
+    pub(super) fn ends_mut(&mut self) -> &mut Ends {
+        self.ends.get_or_insert_default()
+    }
+
+    /// No client that dropped makes the user a member of this channel any more.
+    pub(super) fn forget_drop(&mut self, channel: ChannelId) {
+        if let Some(ends) = &mut self.ends {
+            ends.dropped_from.remove(&channel);
+        }
+    }
+
+    /// Sets the reminder to when the next thing ends; returns what it was and what it is.
+    pub(super) fn remind(&mut self) -> (Option<Millis>, Option<Millis>) {
+        let Some(ends) = &mut self.ends else { return (None, None) };
+        let held = ends.held.first().map(|(_, until)| *until);
+        let dropped = ends.dropped_from.values().min().copied();
+        let next = [held, dropped, ends.gone_at].into_iter().flatten().min();
+        let before = std::mem::replace(&mut ends.reminder, next);
+        if next.is_none() {
+            self.ends = None;
+        }
+        (before, next)
+    }
+
+    /// When the user is looked at next.
+    pub(super) fn reminder(&self) -> Option<Millis> {
+        self.ends().reminder
+    }
+
+    /// A client came: the resume window does not end.
+    pub(super) fn stays(&mut self) {
+        if let Some(ends) = &mut self.ends {
+            ends.gone_at = None;
+        }
     }
 }
 

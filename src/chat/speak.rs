@@ -121,7 +121,7 @@ impl Chat {
         Ok(())
     }
 
-    fn own_name(&self, author: Author) -> Result<Rc<str>, CommandError> {
+    pub(super) fn own_name(&self, author: Author) -> Result<Rc<str>, CommandError> {
         self.sessions.user(author).map(|user| user.name.shown.clone()).ok_or(CommandError::HelloFirst)
     }
 

@@ -62,8 +62,8 @@ impl Chat {
             epoch: self.history.epoch(),
             time: ask.now.unix,
         };
-        self.list_given(Reminder::Presence);
-        self.list_given(Reminder::Channels);
+        self.list_given(Reminder::Presence, Some(&welcome.name));
+        self.list_given(Reminder::Channels, None);
         ask.answer(Event::Welcome(Box::new(welcome)));
         ask.effects.push(Effect::Subscribe { who: ask.address, topic: Topic::Everyone });
         Ok(())
@@ -109,7 +109,7 @@ impl Chat {
         if let Some(user) = self.sessions.user_mut(author) {
             user.clients.reserve_exact(1);
             user.clients.push(id);
-            user.gone_at = None;
+            user.stays();
         }
         self.remind_of_user(author);
     }
@@ -159,7 +159,7 @@ impl Chat {
             self.was_seen(author, now);
             let gone_at = now.mono.after(self.limits.resume_window);
             if let Some(user) = self.sessions.user_mut(author) {
-                user.gone_at = Some(gone_at);
+                user.ends_mut().gone_at = Some(gone_at);
             }
             self.remind_of_user(author);
         }
@@ -167,9 +167,8 @@ impl Chat {
 
     /// Something of a user may have ended by itself.
     pub(super) fn look_at_user(&mut self, author: Author, now: Now) {
-        let Some(user) = self.sessions.user_mut(author) else { return };
-        user.reminder = None;
-        if user.gone_at.is_some_and(|at| at <= now.mono) {
+        let Some(user) = self.sessions.user(author) else { return };
+        if user.ends().gone_at.is_some_and(|at| at <= now.mono) {
             self.go_offline(author, Departure::Lost, now);
             return;
         }
@@ -184,7 +183,7 @@ impl Chat {
             self.was_seen(author, now);
         }
         let Some(user) = self.sessions.go(author) else { return };
-        if let Some(at) = user.reminder {
+        if let Some(at) = user.reminder() {
             self.reminders.remove(&(at, Reminder::User(author)));
         }
         if let Some(news) = self.news(Reminder::Presence, now) {
@@ -214,15 +213,12 @@ impl Chat {
     /// Sees to it that a user is looked at when its next deadline comes.
     fn remind_of_user(&mut self, author: Author) {
         let Some(user) = self.sessions.user_mut(author) else { return };
-        let deadline = user.deadline();
-        let before = std::mem::replace(&mut user.reminder, deadline);
-        if before != deadline {
-            if let Some(at) = before {
-                self.reminders.remove(&(at, Reminder::User(author)));
-            }
-            if let Some(at) = deadline {
-                self.reminders.insert((at, Reminder::User(author)));
-            }
+        let (before, next) = user.remind();
+        if let Some(at) = before {
+            self.reminders.remove(&(at, Reminder::User(author)));
+        }
+        if let Some(at) = next {
+            self.reminders.insert((at, Reminder::User(author)));
         }
     }
 }

@@ -439,7 +439,7 @@ mod tests {
         }
         assert!(send("b").repeated, "three are remembered");
         assert!(!send("a").repeated, "the fourth was not");
-        assert_eq!(memory.nonces.len(), (3, 3));
+        assert_eq!((memory.nonces.known.len(), memory.nonces.oldest_first.len()), (3, 3));
     }
 
     #[test]

@@ -10,9 +10,9 @@ use std::rc::Rc;
 /// The newest nonces, with what became of them.
 #[derive(Default)]
 pub(super) struct Nonces {
-    known: HashMap<Rc<Nonce>, (Seq, UnixMillis)>,
+    pub(super) known: HashMap<Rc<Nonce>, (Seq, UnixMillis)>,
     /// Oldest first, with the message that each stands for: a nonce that was used again after a day is in here twice.
-    oldest_first: VecDeque<(Rc<Nonce>, Seq)>,
+    pub(super) oldest_first: VecDeque<(Rc<Nonce>, Seq)>,
 }
 
 /// A nonce belongs to its sender and to a place.
@@ -40,10 +40,5 @@ impl Nonces {
                 self.known.remove(&oldest);
             }
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> (usize, usize) {
-        (self.known.len(), self.oldest_first.len())
     }
 }

@@ -29,7 +29,29 @@ pub trait Pages {
 }
 
 /// Every file of `www/`.
-const FILES: &[(&str, &[u8])] = &[("index.html", include_bytes!("../../www/index.html"))];
+const FILES: &[(&str, &[u8])] = &[
+    ("address.js", include_bytes!("../../www/address.js")),
+    ("avatar.js", include_bytes!("../../www/avatar.js")),
+    ("backoff.js", include_bytes!("../../www/backoff.js")),
+    ("chat.js", include_bytes!("../../www/chat.js")),
+    ("composer.js", include_bytes!("../../www/composer.js")),
+    ("connection.js", include_bytes!("../../www/connection.js")),
+    ("feed.js", include_bytes!("../../www/feed.js")),
+    ("icon.svg", include_bytes!("../../www/icon.svg")),
+    ("index.html", include_bytes!("../../www/index.html")),
+    ("join.js", include_bytes!("../../www/join.js")),
+    ("lines.js", include_bytes!("../../www/lines.js")),
+    ("main.js", include_bytes!("../../www/main.js")),
+    ("nodes.js", include_bytes!("../../www/nodes.js")),
+    ("outbox.js", include_bytes!("../../www/outbox.js")),
+    ("place.js", include_bytes!("../../www/place.js")),
+    ("protocol.js", include_bytes!("../../www/protocol.js")),
+    ("rows.js", include_bytes!("../../www/rows.js")),
+    ("sidebar.js", include_bytes!("../../www/sidebar.js")),
+    ("state.js", include_bytes!("../../www/state.js")),
+    ("storage.js", include_bytes!("../../www/storage.js")),
+    ("style.css", include_bytes!("../../www/style.css")),
+];
 
 /// The pages that are compiled in.
 pub struct BuiltIn {
@@ -189,7 +211,6 @@ mod tests {
                 let name = format!("{below}{}", entry.file_name().into_string().unwrap());
                 match entry.file_type().unwrap().is_dir() {
                     true => folders.push(name + "/"),
-                    false if entry.file_name() == ".gitkeep" => {}
                     false => found.push(name),
                 }
             }

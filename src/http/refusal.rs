@@ -19,7 +19,7 @@ pub struct Refusal {
     pub status: u16,
     /// Headers that this status demands: `Allow` with 405, `Upgrade` and `Sec-WebSocket-Version` with 426.
     pub headers: &'static [(&'static str, &'static str)],
-    /// One sentence for a person, the whole body of the answer.
+    /// One sentence for a person, the whole body of the answer; it gets its capital letter and its full stop there.
     pub sentence: Cow<'static, str>,
     /// Whether the connection ends with this answer.
     pub closes: bool,
@@ -86,16 +86,18 @@ impl Refusal {
         Self { closes: true, ..self }
     }
 
-    /// The answer that carries it: plain text, the sentence alone.
+    /// The answer that carries it: plain text, the sentence alone, on a line of its own.
     ///
     /// ```
     /// use parlor::http::Refusal;
     /// let response = Refusal::method_not_allowed().response();
-    /// assert_eq!((response.status, response.body.as_bytes()), (405, &b"the only methods here are GET and HEAD"[..]));
+    /// assert_eq!((response.status, response.body.as_bytes()), (405, &b"The only methods here are GET and HEAD.\n"[..]));
     /// assert_eq!(response.header("allow"), Some("GET, HEAD"));
     /// ```
     pub fn response(&self) -> Response {
-        let mut response = Response::new(self.status, "text/plain; charset=utf-8", Body::Text(self.sentence.clone()));
+        let (first, rest) = self.sentence.split_at(1);
+        let line = format!("{}{rest}.\n", first.to_ascii_uppercase());
+        let mut response = Response::new(self.status, "text/plain; charset=utf-8", Body::Text(line.into()));
         response.headers.extend(self.headers.iter().map(|&(name, value)| (name, Cow::Borrowed(value))));
         // A refusal is about this one moment; 404 and 405 could be kept by a cache without this (RFC 9111 §4.2.2).
         response.headers.push(("Cache-Control", Cow::Borrowed("no-store")));
@@ -128,7 +130,8 @@ mod tests {
         ];
         for (name, refusal, status, closes) in table {
             assert_eq!((refusal.status, refusal.closes), (status, closes), "{name}");
-            assert_eq!(refusal.response().body.as_bytes(), refusal.sentence.as_bytes(), "{name}");
+            let body = String::from_utf8(refusal.response().body.as_bytes().to_vec()).unwrap();
+            assert!(body.ends_with(".\n") && body.starts_with(|first: char| first.is_ascii_uppercase()), "{name}: {body:?}");
         }
     }
 

@@ -107,12 +107,13 @@ impl Backlog {
         Ok((total, true))
     }
 
-    /// What is left of the message that is being written; all of an HTTP answer is one.
-    pub(super) fn first_message_bytes(&self) -> usize {
-        match self.held.front() {
-            Some(front) if front.frames => {
-                let done = front.at - front.range.start;
-                frame_after(&front.bytes.as_slice()[front.range.clone()], done) - done
+    /// The message that came last, or what is left of it; all of an HTTP answer is one.
+    pub(super) fn last_message_bytes(&self) -> usize {
+        match self.held.back() {
+            Some(last) if last.frames => {
+                let frames = &last.bytes.as_slice()[last.range.clone()];
+                let begins = frame_start(frames, frames.len() - 1);
+                frames.len() - begins.max(last.at - last.range.start)
             }
             Some(_) => self.waiting_bytes,
             None => 0,
@@ -204,9 +205,4 @@ fn frame_start(frames: &[u8], at: usize) -> usize {
 fn frame_start_after(frames: &[u8], at: usize) -> usize {
     let start = frame_start(frames, at);
     if start == at { at } else { frame_end(frames, start) }
-}
-
-/// Where the frame ends that holds byte `at`.
-fn frame_after(frames: &[u8], at: usize) -> usize {
-    frame_end(frames, frame_start(frames, at))
 }

@@ -30,12 +30,12 @@ use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::{Outbox, Source};
 use super::rate::Rate;
 use super::routes::{Path, Reply};
-use super::topics::Subscriptions;
+use super::topics::{Encoding, Subscriptions};
 use crate::http::{Refusal, Requests, Response};
-use crate::limits::{LINGER_BYTES, Limits};
+use crate::limits::{LINGER_BYTES, Limits, READ_BYTES};
 use crate::progress::Progress;
 use crate::time::{Millis, Now};
-use crate::websocket::{CloseCode, Event, Received, Upgrade, WebSocket};
+use crate::websocket::{CloseCode, DeflateParameters, Event, Received, Upgrade, WebSocket};
 use std::net::IpAddr;
 
 /// Where a connection is in its life. Assigned in this file only, by the functions that the diagram names.
@@ -139,15 +139,21 @@ impl<S> Connection<S> {
     }
 
     fn take(&mut self, mut bytes: &mut [u8], desk: &mut Desk<'_>) {
+        let mut inflated_bytes = 0;
         while !bytes.is_empty() {
-            if self.must_wait(desk.limits) {
+            // What a message was inflated to counts as read: the rest is left for the next turn, after the others.
+            if inflated_bytes > READ_BYTES || self.must_wait(desk.limits) {
                 self.pause(desk.now.mono);
                 self.kept.extend_from_slice(bytes);
                 break;
             }
             let used = match &mut self.stage {
                 Stage::Http { .. } => self.take_request(bytes, desk),
-                Stage::Open { .. } => self.take_frames(bytes, desk),
+                Stage::Open { .. } => {
+                    let (used, payload_bytes) = self.take_frames(bytes, desk);
+                    inflated_bytes += payload_bytes.saturating_sub(used);
+                    used
+                }
                 Stage::Closing { thrown_away, .. } => {
                     *thrown_away += bytes.len();
                     self.doomed |= *thrown_away > LINGER_BYTES;
@@ -158,7 +164,7 @@ impl<S> Connection<S> {
         }
         if let Stage::Open { websocket, .. } = &mut self.stage {
             // Gives back what the last message was gathered in; nothing else can come of no bytes.
-            let nothing = websocket.receive(&mut [], &mut Vec::new());
+            let nothing = websocket.receive(&mut [], desk.scratch, &mut Vec::new());
             debug_assert!(matches!(nothing, Ok(Received::Nothing)));
             let began = self.message_since.or(Some(desk.now.mono));
             self.message_since = began.filter(|_| websocket.in_progress());
@@ -260,7 +266,11 @@ impl<S> Connection<S> {
             Path::Chat => (desk.limits.message_bytes, Endpoint::Chat(None)),
             Path::Echo => (desk.limits.echo_bytes, Endpoint::Echo),
         };
-        self.stage = Stage::Open { websocket: WebSocket::server(limit), endpoint };
+        self.stage = Stage::Open { websocket: WebSocket::server(limit).with_deflate(upgrade.deflate()), endpoint };
+        // What many get is compressed once, for a whole window; who has a smaller one gets it as it is.
+        if upgrade.deflate().is_some_and(DeflateParameters::has_full_window) {
+            self.subscriptions.encoding = Encoding::Deflated;
+        }
         if endpoint != Endpoint::Echo {
             self.say(Said::Came, desk.inbox);
         }
@@ -273,12 +283,17 @@ impl<S> Connection<S> {
         (self.since, self.message_since, self.paused_since) = (now, None, None);
     }
 
-    fn take_frames(&mut self, bytes: &mut [u8], desk: &mut Desk<'_>) -> usize {
-        let Stage::Open { websocket, endpoint } = &mut self.stage else { return bytes.len() };
+    /// Returns how many bytes it took, and how many the message has that was in them.
+    fn take_frames(&mut self, bytes: &mut [u8], desk: &mut Desk<'_>) -> (usize, usize) {
         let all = bytes.len();
+        let Stage::Open { websocket, endpoint } = &mut self.stage else { return (all, 0) };
+        // Taken off the desk, since a message may be borrowed from it while the rest of the desk is worked at.
+        let mut scratch = std::mem::take(desk.scratch);
+        let mut payload_bytes = 0;
+        let deflate = websocket.deflate();
         // The machine's own answer to a close frame; it goes out behind the answers to what was asked before.
         let mut reply = Vec::new();
-        let (used, went) = match websocket.receive(bytes, &mut reply) {
+        let (used, went) = match websocket.receive(bytes, &mut scratch, &mut reply) {
             Err(violation) => (all, Some(Parting::Broken(violation))),
             Ok(Received::Nothing) => (all, None),
             Ok(Received::Event { event: Event::Close(frame), used }) => {
@@ -286,18 +301,20 @@ impl<S> Connection<S> {
                 (used, Some(Parting::Closed { reply: reply.into(), code }))
             }
             Ok(Received::Event { event, used }) => {
-                if matches!(event, Event::Text(_) | Event::Binary(_)) {
+                if let Event::Text(_) | Event::Binary(_) = event {
                     desk.metrics.messages_received += 1;
                     self.message_since = None;
                 }
                 let mut ear = Ear { id: self.id, outbox: &mut self.outbox, rate: &mut self.rate, waiting: &mut self.waiting, desk };
+                payload_bytes = event.payload_bytes();
                 let went = match *endpoint {
                     Endpoint::Chat(_) => ear.hear(event),
-                    Endpoint::Echo => ear.echo(event),
+                    Endpoint::Echo => ear.echo(event, deflate),
                 };
                 (used, went)
             }
         };
+        *desk.scratch = scratch;
         let fragments = websocket.take_fragments();
         let flood = match *endpoint {
             Endpoint::Chat(_) => count_chores(fragments, &mut self.rate, desk),
@@ -306,7 +323,7 @@ impl<S> Connection<S> {
         if let Some(parting) = went.or(flood) {
             self.part(parting, desk.inbox);
         }
-        used
+        (used, payload_bytes)
     }
 
     /// Puts this connection's end into the inbox, behind all that it asked; later ones don't count.

@@ -77,7 +77,7 @@ impl<S> Connection<S> {
     /// Sends a ping; silence from here on is counted against the peer.
     pub(super) fn ping(&mut self, turn: &mut Turn, now: Millis) {
         (self.pinged, self.since) = (true, now);
-        turn.write(self.id.index, &mut self.outbox, Source::Frames, |out| websocket::ping(out));
+        turn.write(self.id.index, &mut self.outbox, Source::Frames, websocket::ping);
     }
 
     /// Whether a head has begun: if its time is up, it is told so.

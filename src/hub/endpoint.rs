@@ -6,13 +6,12 @@ use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::{Outbox, Source, Turn};
 use super::rate::{Rate, Refused};
 use super::routes::Router;
-use crate::chat::command::{Request, When};
-use crate::chat::error::CommandError;
+use crate::chat::command::Request;
 use crate::chat::event::ClientId;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::time::Now;
-use crate::websocket::{self, CloseCode, Event, Opcode};
+use crate::websocket::{self, CloseCode, Deflate, DeflateParameters, Event, Opcode, Scratch};
 
 /// Who is behind a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +28,8 @@ pub(super) struct Desk<'a> {
     pub(super) turn: &'a mut Turn,
     pub(super) inbox: &'a mut Inbox,
     pub(super) router: &'a mut Router,
+    pub(super) deflate: &'a mut Deflate,
+    pub(super) scratch: &'a mut Scratch,
     pub(super) metrics: &'a mut Metrics,
     pub(super) now: Now,
     /// No more users: `/chat` is answered 503.
@@ -36,7 +37,7 @@ pub(super) struct Desk<'a> {
 }
 
 /// How a flood ends.
-const FLOODING: Parting = Parting::Ours(CloseCode::POLICY, "kept sending more than --rate lets through");
+pub(super) const FLOODING: Parting = Parting::Ours(CloseCode::POLICY, "kept sending more than --rate lets through");
 
 /// What hears a message: a connection without its stage, which the message is borrowed from.
 pub(super) struct Ear<'a, 'd> {
@@ -49,7 +50,7 @@ pub(super) struct Ear<'a, 'd> {
 
 impl Ear<'_, '_> {
     /// `/echo`: everything comes back as it came, and nothing is counted against a rate.
-    pub(super) fn echo(&mut self, event: Event<'_>) -> Option<Parting> {
+    pub(super) fn echo(&mut self, event: Event<'_>, agreed: Option<DeflateParameters>) -> Option<Parting> {
         let (opcode, payload) = match event {
             Event::Text(text) => (Opcode::Text, text.as_bytes()),
             Event::Binary(payload) => (Opcode::Binary, payload),
@@ -59,15 +60,24 @@ impl Ear<'_, '_> {
             }
             Event::Pong(_) | Event::Close(_) => return None,
         };
-        self.desk.metrics.messages_delivered += 1;
-        self.desk.turn.write(self.id.index, self.outbox, Source::Frames, |out| websocket::encode_message(opcode, payload, out));
+        let Desk { turn, deflate, metrics, .. } = &mut *self.desk;
+        metrics.messages_delivered += 1;
+        turn.write(self.id.index, self.outbox, Source::Frames, |out| {
+            if !agreed.is_some_and(|agreed| deflate.compress(opcode, payload, agreed, out)) {
+                websocket::encode_message(opcode, payload, out);
+            }
+        });
         None
     }
 
     /// `/chat`: a text message is a request, which goes into the inbox.
     pub(super) fn hear(&mut self, event: Event<'_>) -> Option<Parting> {
         match event {
-            Event::Text(text) => return self.ask(text),
+            // Whether it comes too fast is judged when it is applied: only then is known what those before it cost.
+            Event::Text(text) => {
+                *self.waiting += 1;
+                self.desk.inbox.push_back((self.id, Said::Asked(Request::parse(text))));
+            }
             Event::Binary(_) => {
                 return Some(Parting::Ours(CloseCode::UNSUPPORTED, "the chat takes text messages alone"));
             }
@@ -79,25 +89,6 @@ impl Ear<'_, '_> {
             Event::Pong(_) => return count_chores(1, self.rate, self.desk),
             Event::Close(_) => {}
         }
-        None
-    }
-
-    /// Every text message counts for the rate; but what can't be read is told before that it was too fast.
-    fn ask(&mut self, text: &str) -> Option<Parting> {
-        let mut request = Request::parse(text);
-        let refused = self.rate.command(self.desk.limits.rate, self.desk.now.mono).err();
-        if let Some(refused) = refused {
-            self.desk.metrics.rate_limited += 1;
-            match refused {
-                Refused::Flooding => return Some(FLOODING),
-                Refused::Wait { .. } if request.is_unreadable() => {}
-                Refused::Wait { retry_ms } => {
-                    request = Request { id: request.id, when: When::Always, command: Err(CommandError::RateLimited { retry_ms }) };
-                }
-            }
-        }
-        *self.waiting += 1;
-        self.desk.inbox.push_back((self.id, Said::Asked(request)));
         None
     }
 

@@ -43,6 +43,7 @@ use crate::http::pages::Pages;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::time::{Millis, Now};
+use crate::websocket::Scratch;
 use admission::{Admission, Admitted};
 use connection::{Connection, Stage};
 use deadlines::Deadlines;
@@ -50,6 +51,7 @@ use endpoint::Desk;
 use inbox::{Inbox, Parting};
 use outbox::Turn;
 use routes::Router;
+use share::Encoder;
 use slab::Slab;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -99,6 +101,8 @@ pub struct Hub<S> {
     topics: Topics,
     turn: Turn,
     inbox: Inbox,
+    encoder: Encoder,
+    scratch: Scratch,
     effects: Vec<Effect>,
     /// Connections that the chat has just dismissed.
     farewells: Vec<(ConnectionId, Parting)>,
@@ -133,6 +137,8 @@ impl<S: Socket> Hub<S> {
             topics: Topics::default(),
             turn: Turn::default(),
             inbox: Inbox::new(),
+            encoder: Encoder::default(),
+            scratch: Scratch::default(),
             effects: Vec::new(),
             farewells: Vec::new(),
             touched: Vec::new(),
@@ -287,9 +293,9 @@ impl<S: Socket> Hub<S> {
     /// Lets a connection work with what it may change, and keeps the sum of what is held.
     fn at_desk<R>(&mut self, id: ConnectionId, now: Now, work: impl FnOnce(&mut Connection<S>, &mut Desk<'_>) -> R) -> Option<R> {
         let full = self.chat.users_kept() >= 2 * self.limits.connections as usize;
-        let Self { limits, connections, router, turn, inbox, metrics, buffered, .. } = self;
+        let Self { limits, connections, router, turn, inbox, encoder, scratch, metrics, buffered, .. } = self;
         let connection = connections.get_mut(id.index()).filter(|connection| connection.id == id && !connection.doomed)?;
-        let done = work(connection, &mut Desk { limits, turn, inbox, router, metrics, now, full });
+        let done = work(connection, &mut Desk { limits, turn, inbox, router, deflate: &mut encoder.deflate, scratch, metrics, now, full });
         connection.recount(buffered);
         if connection.doomed {
             self.doomed.push(id);

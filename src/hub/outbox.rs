@@ -196,10 +196,11 @@ impl Outbox {
         self.backlog.as_ref().map_or(0, |backlog| backlog.waiting_bytes())
     }
 
-    /// Whether more waits than may: one message is always taken, whatever its length.
+    /// Whether more waited than may when the last message came. That one may have any length: else whoever echoes messages
+    /// longer than the limit would be closed for what was asked, and taken, with a queue that was nearly empty.
     pub(super) fn is_over(&self, limit: usize) -> bool {
         let Some(backlog) = &self.backlog else { return false };
-        backlog.waiting_bytes() > limit && backlog.waiting_bytes() - backlog.first_message_bytes() > limit
+        backlog.waiting_bytes() > limit && backlog.waiting_bytes() - backlog.last_message_bytes() > limit
     }
 
     /// There is room in the socket's buffer again.

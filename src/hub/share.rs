@@ -6,14 +6,15 @@ use super::Hub;
 use super::Socket;
 use super::connection::Connection;
 use super::inbox::{ConnectionId, Parting};
-use super::outbox::Source;
-use super::topics::{Moved, Topics};
+use super::outbox::{KEPT_BYTES, Source};
+use super::topics::{Encoding, Moved, Topics};
 use crate::chat::command::RequestId;
 use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
 use crate::chat::json;
 use crate::limits::TURN_OUTPUT_BYTES;
-use crate::websocket::{self, CloseCode, Opcode};
+use crate::websocket::{self, CloseCode, Deflate, DeflateParameters, Opcode};
 use slab::Slab;
+use std::ops::Range;
 
 impl<S: Socket> Hub<S> {
     /// Carries out effects in their order, and empties the list.
@@ -39,35 +40,45 @@ impl<S: Socket> Hub<S> {
     }
 
     fn answer(&mut self, to: Address, event: &Event, id: Option<RequestId>) {
-        let Self { connections, topics, turn, metrics, .. } = self;
+        let Self { connections, topics, turn, metrics, encoder, .. } = self;
         let Some((index, connection)) = find(connections, to) else { return };
         topics.catch_up(&connection.subscriptions, &mut connection.outbox, turn);
-        turn.write(index, &mut connection.outbox, Source::Frames, |out| encode(event, id, out));
+        let encoding = connection.subscriptions.encoding;
+        turn.write(index, &mut connection.outbox, Source::Frames, |out| encoder.encode(event, id, encoding, out));
         metrics.messages_delivered += 1;
     }
 
     fn deliver(&mut self, to: &[Address], event: &Event) {
-        let Self { connections, topics, turn, metrics, .. } = self;
-        let mut written = None;
+        let Self { connections, topics, turn, metrics, encoder, .. } = self;
+        let mut written = [None, None];
         for address in to {
             let Some((index, connection)) = find(connections, *address) else { continue };
             topics.catch_up(&connection.subscriptions, &mut connection.outbox, turn);
-            match &written {
-                None => written = Some(turn.write(index, &mut connection.outbox, Source::Frames, |out| encode(event, None, out))),
-                Some(range) => turn.hand(index, &mut connection.outbox, Source::Frames, range.clone()),
+            let encoding = connection.subscriptions.encoding;
+            match &mut written[encoding as usize] {
+                Some(range) => turn.hand(index, &mut connection.outbox, Source::Frames, Range::clone(range)),
+                first => {
+                    let outbox = &mut connection.outbox;
+                    *first = Some(turn.write(index, outbox, Source::Frames, |out| encoder.encode(event, None, encoding, out)));
+                }
             }
             metrics.messages_delivered += 1;
         }
     }
 
     fn publish(&mut self, topic: Topic, event: &Event, except: &[Address]) {
-        let Self { connections, topics, turn, metrics, .. } = self;
+        let Self { connections, topics, turn, metrics, encoder, .. } = self;
         for address in except {
             if let Some((_, connection)) = find(connections, *address) {
                 topics.catch_up(&connection.subscriptions, &mut connection.outbox, turn);
             }
         }
-        let mut receivers = topics.publish(topic, |out| encode(event, None, out));
+        let mut receivers = 0;
+        for encoding in [Encoding::Plain, Encoding::Deflated] {
+            if topics.has_subscribers(topic, encoding) {
+                receivers += topics.publish(topic, encoding, |out| encoder.encode(event, None, encoding, out));
+            }
+        }
         for address in except {
             if let Some((_, connection)) = find(connections, *address)
                 && topics.pass_over(&connection.subscriptions, topic)
@@ -127,6 +138,28 @@ fn tell<S>(connections: &mut Slab<Connection<S>>, moved: Option<Moved>) {
     }
 }
 
-fn encode(event: &Event, id: Option<RequestId>, out: &mut Vec<u8>) {
-    websocket::write_message(Opcode::Text, out, |out| json::encode(event, id, out));
+/// Events as frames.
+#[derive(Default)]
+pub(super) struct Encoder {
+    pub(super) deflate: Deflate,
+    /// An event on its way to be compressed.
+    payload: Vec<u8>,
+}
+
+impl Encoder {
+    /// Appends an event as one frame.
+    fn encode(&mut self, event: &Event, id: Option<RequestId>, encoding: Encoding, out: &mut Vec<u8>) {
+        // A welcome holds a secret beside names that others choose: its length, compressed, would tell of the one by the other
+        // (RFC 7692 §8).
+        if encoding == Encoding::Deflated && !matches!(event, Event::Welcome(_)) {
+            self.payload.clear();
+            self.payload.shrink_to(KEPT_BYTES);
+            json::encode(event, id, &mut self.payload);
+            if !self.deflate.compress(Opcode::Text, &self.payload, DeflateParameters::default(), out) {
+                websocket::encode_message(Opcode::Text, &self.payload, out);
+            }
+        } else {
+            websocket::write_message(Opcode::Text, out, |out| json::encode(event, id, out));
+        }
+    }
 }

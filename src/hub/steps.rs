@@ -4,12 +4,14 @@
 
 use super::connection::{Emptied, Stage};
 use super::due::Due;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, FLOODING};
 use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::Source;
+use super::rate::Refused;
 use super::{Hub, Socket};
 use crate::chat::Departure;
-use crate::chat::command::Request;
+use crate::chat::command::{Request, When};
+use crate::chat::error::CommandError;
 use crate::http::Refusal;
 use crate::limits::{PAGE_BYTES, TURN_OUTPUT_BYTES, TURN_PAGES};
 use crate::time::Now;
@@ -139,12 +141,27 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Returns how many pages of history were read for it.
-    fn asked(&mut self, id: ConnectionId, request: Request) -> usize {
+    fn asked(&mut self, id: ConnectionId, mut request: Request) -> usize {
         let now = self.now;
-        let Self { connections, chat, effects, limits, .. } = self;
+        let Self { connections, chat, effects, limits, metrics, .. } = self;
         let Some(connection) = connections.get_mut(id.index()) else { return 0 };
         // None: it was dismissed, and this came behind.
         let Stage::Open { endpoint: Endpoint::Chat(Some(client)), .. } = connection.stage else { return 0 };
+        // Every text message counts for the rate; but what can't be read is told before that it was too fast.
+        match connection.rate.command(limits.rate, now.mono) {
+            Ok(()) => {}
+            Err(Refused::Wait { retry_ms }) => {
+                metrics.rate_limited += 1;
+                if !request.is_unreadable() {
+                    request = Request { id: request.id, when: When::Always, command: Err(CommandError::RateLimited { retry_ms }) };
+                }
+            }
+            Err(Refused::Flooding) => {
+                metrics.rate_limited += 1;
+                self.went(id, FLOODING);
+                return 0;
+            }
+        }
         let outcome = chat.apply(client, request, PAGE_BYTES.saturating_sub(connection.page_bytes), now, effects);
         connection.page_bytes += outcome.page_bytes;
         connection.proposed |= outcome.proposed;
@@ -170,7 +187,6 @@ impl<S: Socket> Hub<S> {
         let Self { connections, turn, buffered, .. } = self;
         let Some(connection) = connections.get_mut(id.index()) else { return };
         let Stage::Open { websocket, .. } = &mut connection.stage else { return };
-        log::debug!("connection {}: closes with {code}", id.serial);
         let outbox = &mut connection.outbox;
         let ours = match &parting {
             Parting::Closed { reply, .. } => {
@@ -211,6 +227,7 @@ impl<S: Socket> Hub<S> {
             Endpoint::Echo => None,
         };
         connection.parted = true;
+        log::debug!("connection {}: closes with {code}", id.serial);
         self.metrics.closed.count(code);
         self.metrics.connections -= 1;
         if let Some(client) = client {

@@ -1,9 +1,9 @@
 //! Who gets what is published.
 //!
-//! A topic is everyone, or one channel. In a turn its frames stand one after another in one buffer, encoded once; a
-//! subscriber gets a range of it. Each has a cursor, so that somebody who came in mid-turn gets only what came after, and
-//! can be *caught up* before an answer of its own overtakes what was said before. Between turns the buffers are empty and
-//! the cursors are 0.
+//! A topic is everyone, or one channel. In a turn its frames stand one after another in one buffer, encoded once for each
+//! encoding that has a subscriber; a subscriber gets a range of it. Each has a cursor, so that somebody who came in mid-turn
+//! gets only what came after, and can be *caught up* before an answer of its own overtakes what was said before. Between
+//! turns the buffers are empty and the cursors are 0.
 //!
 //! Not here: who may subscribe (`chat`), how a range reaches the socket and what a slow reader costs (`outbox`).
 
@@ -13,10 +13,19 @@ use crate::chat::event::{ChannelId, Topic};
 use slab::Slab;
 use std::rc::Rc;
 
+/// How what is said reaches a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Encoding {
+    #[default]
+    Plain,
+    /// Compressed where that is worth it.
+    Deflated,
+}
+
 /// Every topic, its subscribers, and what is said in it in this turn.
 #[derive(Default)]
 pub(super) struct Topics {
-    /// Everyone comes first, then the channels by their numbers.
+    /// Everyone comes first, then the channels by their numbers; each twice, once for each encoding.
     topics: Vec<TopicBuffer>,
     /// Topics in which something was said in this turn.
     spoken: Vec<u32>,
@@ -38,7 +47,10 @@ struct Subscriber {
 
 /// A connection's subscriptions: where it stands among the subscribers of each topic.
 #[derive(Default)]
-pub(super) struct Subscriptions(Vec<Subscription>);
+pub(super) struct Subscriptions {
+    pub(super) encoding: Encoding,
+    list: Vec<Subscription>,
+}
 
 #[derive(Clone, Copy)]
 struct Subscription {
@@ -57,13 +69,18 @@ pub(super) struct Moved {
 impl Subscriptions {
     /// Another one left, and this connection took its position.
     pub(super) fn moved(&mut self, moved: &Moved) {
-        if let Some(subscription) = self.0.iter_mut().find(|subscription| subscription.topic == moved.topic) {
+        if let Some(subscription) = self.list.iter_mut().find(|subscription| subscription.topic == moved.topic) {
             subscription.position = moved.position;
         }
     }
 
-    fn position(&self, topic: u32) -> Option<usize> {
-        self.0.iter().position(|subscription| subscription.topic == topic)
+    fn number(&self, topic: Topic) -> u32 {
+        number(topic, self.encoding)
+    }
+
+    fn position(&self, topic: Topic) -> Option<usize> {
+        let number = self.number(topic);
+        self.list.iter().position(|subscription| subscription.topic == number)
     }
 }
 
@@ -80,14 +97,14 @@ impl Topics {
 
     /// A new subscriber starts at the end: what was said before it came is in its `joined`.
     pub(super) fn subscribe(&mut self, connection: u32, subscriptions: &mut Subscriptions, topic: Topic) {
-        let topic = number(topic);
         if subscriptions.position(topic).is_some() {
             return;
         }
+        let topic = subscriptions.number(topic);
         let buffer = self.buffer(topic);
         let position = buffer.subscribers.len() as u32;
         buffer.subscribers.push(Subscriber { connection, given: buffer.frames.len() as u32 });
-        subscriptions.0.push(Subscription { topic, position });
+        subscriptions.list.push(Subscription { topic, position });
     }
 
     /// Hands out what was said until now, and nothing from here on.
@@ -98,8 +115,8 @@ impl Topics {
         turn: &mut Turn,
         topic: Topic,
     ) -> Option<Moved> {
-        let place = subscriptions.position(number(topic))?;
-        let Subscription { topic, position } = subscriptions.0.swap_remove(place);
+        let place = subscriptions.position(topic)?;
+        let Subscription { topic, position } = subscriptions.list.swap_remove(place);
         self.hand(topic, position, outbox, turn);
         let subscribers = &mut self.buffer(topic).subscribers;
         subscribers.swap_remove(position as usize);
@@ -111,20 +128,22 @@ impl Topics {
 
     /// Any topic that is still subscribed to: to leave them one by one.
     pub(super) fn any_of(subscriptions: &Subscriptions) -> Option<Topic> {
-        subscriptions.0.last().map(|subscription| match subscription.topic {
+        subscriptions.list.last().map(|subscription| match subscription.topic / 2 {
             0 => Topic::Everyone,
-            number => Topic::Channel(ChannelId(number - 1)),
+            channel => Topic::Channel(ChannelId(channel - 1)),
         })
     }
 
-    /// Appends a frame for every subscriber; returns how many those are.
-    pub(super) fn publish(&mut self, topic: Topic, write: impl FnOnce(&mut Vec<u8>)) -> usize {
-        let topic = number(topic);
+    /// Whether anybody is subscribed, in this encoding.
+    pub(super) fn has_subscribers(&self, topic: Topic, encoding: Encoding) -> bool {
+        self.topics.get(number(topic, encoding) as usize).is_some_and(|buffer| !buffer.subscribers.is_empty())
+    }
+
+    /// Appends a frame for every subscriber of this encoding; returns how many those are.
+    pub(super) fn publish(&mut self, topic: Topic, encoding: Encoding, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let topic = number(topic, encoding);
         let buffer = self.buffer(topic);
         let subscribers = buffer.subscribers.len();
-        if subscribers == 0 {
-            return 0;
-        }
         let before = buffer.frames.len();
         write(Rc::make_mut(&mut buffer.frames));
         let more = buffer.frames.len() - before;
@@ -138,15 +157,15 @@ impl Topics {
     /// Hands a subscriber what was said until now in every topic of its own, so that an answer can follow.
     pub(super) fn catch_up(&mut self, subscriptions: &Subscriptions, outbox: &mut Outbox, turn: &mut Turn) {
         if self.bytes > 0 {
-            subscriptions.0.iter().for_each(|subscription| self.hand(subscription.topic, subscription.position, outbox, turn));
+            subscriptions.list.iter().for_each(|subscription| self.hand(subscription.topic, subscription.position, outbox, turn));
         }
     }
 
     /// What was said until now in one topic is not for this subscriber; call it after [`Topics::catch_up`] and `publish`.
     pub(super) fn pass_over(&mut self, subscriptions: &Subscriptions, topic: Topic) -> bool {
-        let Some(place) = subscriptions.position(number(topic)) else { return false };
-        let buffer = self.buffer(number(topic));
-        buffer.subscribers[subscriptions.0[place].position as usize].given = buffer.frames.len() as u32;
+        let Some(place) = subscriptions.position(topic) else { return false };
+        let buffer = self.buffer(subscriptions.number(topic));
+        buffer.subscribers[subscriptions.list[place].position as usize].given = buffer.frames.len() as u32;
         true
     }
 
@@ -197,9 +216,10 @@ impl Topics {
     }
 }
 
-fn number(topic: Topic) -> u32 {
-    match topic {
+fn number(topic: Topic, encoding: Encoding) -> u32 {
+    let topic = match topic {
         Topic::Everyone => 0,
-        Topic::Channel(ChannelId(number)) => number + 1,
-    }
+        Topic::Channel(ChannelId(channel)) => channel + 1,
+    };
+    2 * topic + encoding as u32
 }

@@ -3,6 +3,7 @@
 //! A message that lies whole in the bytes that were read, as nearly all do, is unmasked where it lies and handed out from
 //! there: nothing is copied and nothing allocated. Only what is cut, by the network or into fragments, is gathered, and the
 //! machine holds memory for it only as long as it is unfinished: it grows with what arrived, never with what was announced.
+//! A compressed message is gathered as it is, and inflated when it is whole, into a [`Scratch`] that all connections share.
 //!
 //! ```text
 //!              close()                      the peer's close frame
@@ -18,9 +19,11 @@
 //! Not here: when to close, when to ping, and how fast somebody may send (`hub`).
 
 use super::close::CloseFrame;
-use super::frame::{FrameHeader, Opcode, encode_masked_message};
+use super::deflate::Scratch;
+use super::frame::{FrameHeader, Opcode, RSV1, encode_masked_message};
 use super::mask::apply_mask;
-use super::utf8::Text;
+use super::offer::DeflateParameters;
+use super::unfinished::{Message, Unfinished};
 use super::violation::Violation;
 use crate::progress::Progress;
 use std::ops::Range;
@@ -41,6 +44,17 @@ pub enum Event<'a> {
     Close(CloseFrame<'a>),
 }
 
+impl Event<'_> {
+    /// The length of the payload, inflated and unmasked; of a close frame the reason alone.
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(payload) | Self::Ping(payload) | Self::Pong(payload) => payload.len(),
+            Self::Close(frame) => frame.reason.len(),
+        }
+    }
+}
+
 /// How far [`WebSocket::receive`] came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received<'a> {
@@ -59,6 +73,7 @@ pub enum Received<'a> {
 pub struct WebSocket {
     role: Role,
     max_message_bytes: usize,
+    deflate: Option<DeflateParameters>,
     /// Exists exactly while something has begun and not ended, and until the event that was made of it is done with.
     unfinished: Option<Box<Unfinished>>,
     fragments: u32,
@@ -74,34 +89,12 @@ enum Role {
     Client(Box<dyn FnMut() -> [u8; 4]>),
 }
 
-/// What has begun.
-#[derive(Default)]
-struct Unfinished {
-    /// The first bytes of a header whose end has not come.
-    header: [u8; FrameHeader::BYTES_MAX],
-    header_length: usize,
-    /// The frame whose payload is arriving, and how much of it has come.
-    frame: Option<(FrameHeader, u64)>,
-    /// The payload so far of a control frame, which may stand between the fragments of a message.
-    control: Vec<u8>,
-    message: Message,
-    /// Its event was handed out; the next call throws it away.
-    message_ended: bool,
-}
-
-/// The payload so far of a message.
-#[derive(Default)]
-enum Message {
-    #[default]
-    None,
-    Text(Text),
-    Binary(Vec<u8>),
-}
-
 /// Something whole, and where its payload is.
 enum Whole {
     /// In the input.
     Here(Opcode, Range<usize>),
+    /// In the input, compressed.
+    CompressedHere(Opcode, Range<usize>),
     /// A control frame that was gathered.
     GatheredControl(Opcode),
     /// A message that was gathered.
@@ -122,25 +115,43 @@ impl WebSocket {
     }
 
     fn new(role: Role, max_message_bytes: usize) -> Self {
-        Self { role, max_message_bytes, unfinished: None, fragments: 0, close_sent: false, deaf: false }
+        Self { role, max_message_bytes, deflate: None, unfinished: None, fragments: 0, close_sent: false, deaf: false }
+    }
+
+    /// With what was agreed on about compression in the opening handshake ([`Upgrade::deflate`](super::Upgrade::deflate)).
+    /// The limit holds for what comes over the wire, and for what is inflated.
+    pub fn with_deflate(self, deflate: Option<DeflateParameters>) -> Self {
+        Self { deflate, ..self }
+    }
+
+    /// What was agreed on about compression: what [`Deflate::compress`](super::Deflate::compress) has to know.
+    pub fn deflate(&self) -> Option<DeflateParameters> {
+        self.deflate
     }
 
     /// Takes bytes that came, in any pieces, and unmasks them where they lie. The answer to a close frame is appended to
-    /// `replies`.
+    /// `replies`. `scratch` is the same for all connections; a compressed message's event is borrowed from it.
     ///
     /// Call it again with the rest until it says `Nothing`, with an empty rest too: what an event was borrowed from is given
     /// back only then. After an error nothing more is read; [`WebSocket::close`] with [`Violation::close_frame`] is what is
     /// left to do.
     ///
     /// ```
-    /// use parlor::websocket::{Event, Received, WebSocket};
+    /// use parlor::websocket::{Event, Received, Scratch, WebSocket};
     /// // RFC 6455 §5.7: a masked "Hello".
     /// let mut bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
     /// let mut websocket = WebSocket::server(1 << 16);
-    /// let received = websocket.receive(&mut bytes, &mut Vec::new());
+    /// let mut scratch = Scratch::default();
+    /// let received = websocket.receive(&mut bytes, &mut scratch, &mut Vec::new());
     /// assert_eq!(received, Ok(Received::Event { event: Event::Text("Hello"), used: 11 }));
     /// ```
-    pub fn receive<'a>(&'a mut self, input: &'a mut [u8], replies: &mut Vec<u8>) -> Result<Received<'a>, Violation> {
+    pub fn receive<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+        scratch: &'a mut Scratch,
+        replies: &mut Vec<u8>,
+    ) -> Result<Received<'a>, Violation> {
+        scratch.forget();
         self.forget_what_ended();
         if self.deaf {
             return Ok(Received::Nothing);
@@ -149,10 +160,10 @@ impl WebSocket {
         if matches!(whole, Ok(None)) {
             self.forget_what_ended();
         }
-        let Self { role, unfinished, close_sent, deaf, .. } = self;
+        let Self { role, max_message_bytes, unfinished, close_sent, deaf, .. } = self;
         let event = match whole {
             Ok(None) => return Ok(Received::Nothing),
-            Ok(Some((whole, used))) => event(whole, input, unfinished.as_deref()).map(|event| (event, used)),
+            Ok(Some((whole, used))) => event(whole, input, unfinished.as_deref(), scratch, *max_message_bytes).map(|event| (event, used)),
             Err(violation) => Err(violation),
         };
         *deaf = matches!(event, Err(_) | Ok((Event::Close(_), _)));
@@ -195,8 +206,7 @@ impl WebSocket {
 
     /// Memory that is held for what has begun, in bytes.
     pub fn held_bytes(&self) -> usize {
-        let gathered = |unfinished: &Unfinished| size_of::<Unfinished>() + unfinished.control.len() + unfinished.message.length();
-        self.unfinished.as_deref().map_or(0, gathered)
+        self.unfinished.as_deref().map_or(0, Unfinished::held_bytes)
     }
 
     /// How many fragments with another one behind them came since this was asked last: each is work that one message less
@@ -258,6 +268,9 @@ impl WebSocket {
     fn read_header(&mut self, input: &[u8]) -> Result<Option<(FrameHeader, usize)>, Violation> {
         let kept = self.unfinished.as_deref().map_or(0, |unfinished| unfinished.header_length);
         if kept == 0 {
+            if self.deflate.is_none() && input.first().is_some_and(|first| first & RSV1 != 0) {
+                return Err(Violation::ReservedBits);
+            }
             return Ok(match FrameHeader::decode(input)? {
                 Progress::Done { value, used } => Some((value, used)),
                 Progress::NeedMore if input.is_empty() => None,
@@ -320,7 +333,8 @@ impl WebSocket {
             return Ok(None);
         }
         if is_whole && (header.opcode.is_control() || (header.fin && header.opcode != Opcode::Continuation)) {
-            return Ok(Some(Whole::Here(header.opcode, payload)));
+            let here = if header.rsv1 { Whole::CompressedHere } else { Whole::Here };
+            return Ok(Some(here(header.opcode, payload)));
         }
         let unfinished = self.unfinished.get_or_insert_default();
         let bytes = &input[payload];
@@ -328,11 +342,11 @@ impl WebSocket {
             unfinished.control.extend_from_slice(bytes);
             return Ok(ends.then_some(Whole::GatheredControl(header.opcode)));
         }
-        unfinished.message.begin(header.opcode);
+        unfinished.message.begin(header);
         match &mut unfinished.message {
             Message::None => {}
             Message::Text(text) => text.feed(bytes)?,
-            Message::Binary(binary) => binary.extend_from_slice(bytes),
+            Message::Binary(gathered) | Message::Compressed(_, gathered) => gathered.extend_from_slice(bytes),
         }
         unfinished.message_ended = ends && header.fin;
         Ok(unfinished.message_ended.then_some(Whole::GatheredMessage))
@@ -352,36 +366,19 @@ impl Role {
     }
 }
 
-impl Unfinished {
-    fn is_idle(&self) -> bool {
-        self.header_length == 0 && self.frame.is_none() && matches!(self.message, Message::None)
-    }
-}
-
-impl Message {
-    /// The first fragment says what it will be.
-    fn begin(&mut self, opcode: Opcode) {
-        match (&*self, opcode) {
-            (Self::None, Opcode::Text) => *self = Self::Text(Text::default()),
-            (Self::None, Opcode::Binary) => *self = Self::Binary(Vec::new()),
-            _ => {}
-        }
-    }
-
-    fn length(&self) -> usize {
-        match self {
-            Self::None => 0,
-            Self::Text(text) => text.length(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-}
-
 /// What something whole means.
-fn event<'a>(whole: Whole, input: &'a [u8], unfinished: Option<&'a Unfinished>) -> Result<Event<'a>, Violation> {
+fn event<'a>(
+    whole: Whole,
+    input: &'a [u8],
+    unfinished: Option<&'a Unfinished>,
+    scratch: &'a mut Scratch,
+    max_message_bytes: usize,
+) -> Result<Event<'a>, Violation> {
     let gathered = unfinished.map_or(&Message::None, |unfinished| &unfinished.message);
     let (opcode, payload) = match (whole, gathered) {
         (Whole::Here(opcode, payload), _) => (opcode, &input[payload]),
+        (Whole::CompressedHere(opcode, payload), _) => (opcode, scratch.inflate(opcode, &input[payload], max_message_bytes)?),
+        (Whole::GatheredMessage, Message::Compressed(opcode, payload)) => (*opcode, scratch.inflate(*opcode, payload, max_message_bytes)?),
         (Whole::GatheredControl(opcode), _) => (opcode, unfinished.map_or(&[][..], |unfinished| &unfinished.control)),
         (Whole::GatheredMessage, Message::Text(text)) => return text.finish().map(Event::Text),
         (Whole::GatheredMessage, Message::Binary(bytes)) => (Opcode::Binary, bytes.as_slice()),

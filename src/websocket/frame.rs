@@ -73,11 +73,17 @@ impl TryFrom<u8> for Opcode {
     }
 }
 
+/// The bit of a frame's first byte that permessage-deflate uses.
+pub(super) const RSV1: u8 = 0x40;
+
 /// What stands in front of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
     /// The last frame of its message, and perhaps the only one.
     pub fin: bool,
+    /// Its message is compressed (RFC 7692 §6); only the first frame of a message says so. Whether that was agreed on is not
+    /// for this place.
+    pub rsv1: bool,
     /// What it is.
     pub opcode: Opcode,
     /// What the payload is XORed with; a client's frames have one, a server's have none (§5.1).
@@ -101,11 +107,15 @@ impl FrameHeader {
     /// ```
     pub fn decode(input: &[u8]) -> Result<Progress<Self>, Violation> {
         let [first, rest @ ..] = input else { return Ok(Progress::NeedMore) };
-        // No extension was agreed on (§9.1), so these mean nothing.
-        if first & 0x70 != 0 {
+        // RSV2 and RSV3 have no meaning in any extension that is spoken here.
+        if first & 0x30 != 0 {
             return Err(Violation::ReservedBits);
         }
-        let (fin, opcode) = (first & 0x80 != 0, Opcode::try_from(first & 0x0F)?);
+        let (fin, rsv1, opcode) = (first & 0x80 != 0, first & RSV1 != 0, Opcode::try_from(first & 0x0F)?);
+        // RSV1 has one in the first frame of a message (RFC 7692 §6), and nowhere else.
+        if rsv1 && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+            return Err(Violation::ReservedBits);
+        }
         if opcode.is_control() && !fin {
             return Err(Violation::FragmentedControlFrame);
         }
@@ -127,7 +137,7 @@ impl FrameHeader {
             (true, [a, b, c, d, rest @ ..]) => (Some([*a, *b, *c, *d]), rest),
             (true, _) => return Ok(Progress::NeedMore),
         };
-        let value = Self { fin, opcode, masking_key, payload_length };
+        let value = Self { fin, rsv1, opcode, masking_key, payload_length };
         Ok(Progress::Done { value, used: input.len() - rest.len() })
     }
 
@@ -140,7 +150,7 @@ impl FrameHeader {
     /// The header, and how many of these bytes it has.
     fn bytes(&self) -> ([u8; Self::BYTES_MAX], usize) {
         let mut bytes = [0; Self::BYTES_MAX];
-        bytes[0] = if self.fin { 0x80 } else { 0 } | self.opcode.bits();
+        bytes[0] = if self.fin { 0x80 } else { 0 } | if self.rsv1 { RSV1 } else { 0 } | self.opcode.bits();
         let mut length = 2;
         match self.payload_length {
             short @ 0..=125 => bytes[1] = short as u8,
@@ -166,14 +176,14 @@ impl FrameHeader {
 
 /// Appends a message as a server sends it: one frame, no mask.
 pub fn encode_message(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-    FrameHeader { fin: true, opcode, masking_key: None, payload_length: payload.len() as u64 }.encode(out);
+    FrameHeader { fin: true, rsv1: false, opcode, masking_key: None, payload_length: payload.len() as u64 }.encode(out);
     out.extend_from_slice(payload);
 }
 
 /// Appends a message as a client sends it: one frame, masked. The key has to be a new one that nobody can foresee for each
 /// frame (RFC 6455 §5.3).
 pub fn encode_masked_message(opcode: Opcode, payload: &[u8], masking_key: [u8; 4], out: &mut Vec<u8>) {
-    FrameHeader { fin: true, opcode, masking_key: Some(masking_key), payload_length: payload.len() as u64 }.encode(out);
+    FrameHeader { fin: true, rsv1: false, opcode, masking_key: Some(masking_key), payload_length: payload.len() as u64 }.encode(out);
     let start = out.len();
     out.extend_from_slice(payload);
     apply_mask(&mut out[start..], masking_key, 0);
@@ -189,13 +199,18 @@ pub fn encode_masked_message(opcode: Opcode, payload: &[u8], masking_key: [u8; 4
 /// assert_eq!(out, b"\x81\x05Hello");
 /// ```
 pub fn write_message(opcode: Opcode, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    write_frame(false, opcode, out, write);
+}
+
+/// The same for a message that may be compressed (`rsv1`).
+pub(super) fn write_frame(rsv1: bool, opcode: Opcode, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     // The header of most chat messages has four bytes; where it has not, the payload is moved.
     const ROOM: usize = 4;
     let start = out.len();
     out.extend_from_slice(&[0; ROOM]);
     write(out);
     let payload_length = (out.len() - start - ROOM) as u64;
-    let (bytes, length) = FrameHeader { fin: true, opcode, masking_key: None, payload_length }.bytes();
+    let (bytes, length) = FrameHeader { fin: true, rsv1, opcode, masking_key: None, payload_length }.bytes();
     out.splice(start..start + ROOM, bytes[..length].iter().copied());
 }
 
@@ -224,10 +239,12 @@ mod tests {
     #[test]
     fn headers_of_section_5_2() {
         let key = Some([0x37, 0xfa, 0x21, 0x3d]);
+        let compressed = FrameHeader { fin: true, rsv1: true, opcode: Opcode::Text, masking_key: None, payload_length: 7 };
         let done = |fin, opcode, masking_key, payload_length, used| {
-            Ok(Progress::Done { value: FrameHeader { fin, opcode, masking_key, payload_length }, used })
+            Ok(Progress::Done { value: FrameHeader { fin, rsv1: false, opcode, masking_key, payload_length }, used })
         };
-        let table: &[(&str, &[u8], Result<Progress<FrameHeader>, Violation>)] = &[
+        type Row<'a> = (&'a str, &'a [u8], Result<Progress<FrameHeader>, Violation>);
+        let table: &[Row<'_>] = &[
             ("nothing is no header", &[], Ok(Progress::NeedMore)),
             ("one byte is no header", &[0x81], Ok(Progress::NeedMore)),
             ("§5.7: unmasked \"Hello\"", &[0x81, 0x05], done(true, Opcode::Text, None, 5, 2)),
@@ -244,7 +261,10 @@ mod tests {
             ("2^63", &[0x81, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0], Err(Violation::LengthForm)),
             ("opcode 3, in the first byte alone", &[0x83], Err(Violation::UnknownOpcode { opcode: 3 })),
             ("opcode 15", &[0x8F, 0x80], Err(Violation::UnknownOpcode { opcode: 15 })),
-            ("RSV1, in the first byte alone", &[0xC1], Err(Violation::ReservedBits)),
+            ("RSV1 is left to the extension", &[0xC1, 0x07], Ok(Progress::Done { value: compressed, used: 2 })),
+            ("RSV1 in a continuation, in the first byte alone", &[0xC0], Err(Violation::ReservedBits)),
+            ("RSV1 in a ping, in the first byte alone", &[0xC9], Err(Violation::ReservedBits)),
+            ("an unknown opcode counts more", &[0xC3], Err(Violation::UnknownOpcode { opcode: 3 })),
             ("RSV2", &[0xA1], Err(Violation::ReservedBits)),
             ("RSV3", &[0x91], Err(Violation::ReservedBits)),
             ("a ping in fragments, in the first byte alone", &[0x09], Err(Violation::FragmentedControlFrame)),
@@ -260,8 +280,9 @@ mod tests {
     fn headers_survive_the_way_out_and_back() {
         for payload_length in [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 40, i64::MAX as u64] {
             for masking_key in [None, Some([1, 2, 3, 4])] {
-                for (fin, opcode) in [(true, Opcode::Text), (false, Opcode::Binary), (true, Opcode::Continuation)] {
-                    let header = FrameHeader { fin, opcode, masking_key, payload_length };
+                for (fin, rsv1, opcode) in [(true, false, Opcode::Text), (false, true, Opcode::Binary), (true, false, Opcode::Continuation)]
+                {
+                    let header = FrameHeader { fin, rsv1, opcode, masking_key, payload_length };
                     let mut bytes = Vec::new();
                     header.encode(&mut bytes);
                     assert!(bytes.len() <= FrameHeader::BYTES_MAX);

@@ -15,6 +15,7 @@
 //!
 //! Not here: `Host`, the length of the head, a body (`http`); `Origin` and paths (`hub::routes`).
 
+use super::offer::DeflateParameters;
 use crate::http::{Body, Head, Refusal, Response};
 use crate::time::UnixMillis;
 use base64::Engine;
@@ -53,6 +54,7 @@ pub fn accept(key: &str) -> String {
 pub struct Upgrade {
     accept: String,
     subprotocol: Option<&'static str>,
+    deflate: Option<DeflateParameters>,
 }
 
 impl Upgrade {
@@ -61,12 +63,19 @@ impl Upgrade {
         let mut headers =
             vec![("Upgrade", "websocket".into()), ("Connection", "Upgrade".into()), ("Sec-WebSocket-Accept", self.accept.clone().into())];
         headers.extend(self.subprotocol.map(|subprotocol| ("Sec-WebSocket-Protocol", subprotocol.into())));
+        headers.extend(self.deflate.map(|parameters| ("Sec-WebSocket-Extensions", parameters.answer().into())));
         Response { status: 101, headers, body: Body::None }.encode_head(now, true, out);
     }
 
     /// What both will speak, if they agreed on something.
     pub fn subprotocol(&self) -> Option<&'static str> {
         self.subprotocol
+    }
+
+    /// What was agreed on about compression, if anything was: [`WebSocket::with_deflate`](super::WebSocket::with_deflate)
+    /// has to be told.
+    pub fn deflate(&self) -> Option<DeflateParameters> {
+        self.deflate
     }
 }
 
@@ -110,7 +119,10 @@ pub fn check(head: &Head<'_>) -> Result<Upgrade, Refusal> {
     // Which of those offered is taken is the server's choice (§4.2.2, step 4), and there is only one that it knows. Unlike
     // the tokens above, names of subprotocols have a case (§11.3.4).
     let offered = head.tokens("sec-websocket-protocol").any(|token| token == SUBPROTOCOL);
-    Ok(Upgrade { accept: accept(key), subprotocol: offered.then_some(SUBPROTOCOL) })
+    // A server answers as if it did not know an extension where it can't speak it (§9.1).
+    let extensions = head.values("sec-websocket-extensions");
+    let deflate = if cfg!(feature = "deflate") { DeflateParameters::negotiate(extensions) } else { None };
+    Ok(Upgrade { accept: accept(key), subprotocol: offered.then_some(SUBPROTOCOL), deflate })
 }
 
 fn upgrade_required(sentence: &'static str) -> Refusal {

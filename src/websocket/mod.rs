@@ -7,7 +7,9 @@
 //! 4. `utf8`, §8.1: text that comes in pieces is judged byte by byte.
 //! 5. [`close`], §7.4: the closing handshake's frame, its codes and its reason.
 //! 6. [`violation`]: every rule that a peer can break, with the code that it is closed with.
-//! 7. [`connection`], §5.4, §5.5, §7: frames become messages, and the machine that must not be confused.
+//! 7. [`connection`], §5.4, §5.5, §7: frames become messages, and the machine that must not be confused; `unfinished` is what
+//!    it keeps meanwhile.
+//! 8. [`offer`] and [`deflate`], RFC 7692: messages that are compressed, if both ends agreed on it.
 //!
 //! The floor stands alone: `examples/echo.rs` is a server on it with `std::net` and nothing else.
 //!
@@ -15,14 +17,20 @@
 
 pub mod close;
 pub mod connection;
+#[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]
+pub mod deflate;
 pub mod frame;
 pub mod handshake;
 mod mask;
+pub mod offer;
+mod unfinished;
 mod utf8;
 pub mod violation;
 
 pub use close::{CloseCode, CloseFrame};
 pub use connection::{Event, Received, WebSocket};
+pub use deflate::{Deflate, Scratch};
 pub use frame::{FrameHeader, Opcode, encode_masked_message, encode_message, frame_end, ping, pong, write_message};
 pub use handshake::{Upgrade, accept, check};
+pub use offer::DeflateParameters;
 pub use violation::Violation;

@@ -1,4 +1,4 @@
-//! Every rule of RFC 6455 that a peer can break on an open connection: the code it is closed with, the section, the sentence.
+//! Every rule of RFC 6455 and RFC 7692 that a peer can break on an open connection: the code it is closed with, the section, the sentence.
 //!
 //! One `match` is the table; the close frame's reason and the log come from it.
 //!
@@ -9,7 +9,7 @@ use super::close::{CloseCode, CloseFrame};
 /// A rule that the peer broke. The connection fails with it (RFC 6455 §7.1.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// RSV1, RSV2 or RSV3 is set, and no extension was agreed on.
+    /// RSV1, RSV2 or RSV3 is set where no extension that was agreed on has a meaning for it.
     ReservedBits,
     /// 3–7 and 11–15.
     UnknownOpcode {
@@ -32,8 +32,10 @@ pub enum Violation {
     UnfinishedMessage,
     /// Text, or a close reason.
     InvalidUtf8,
-    /// Longer than we take, by its header already.
+    /// Longer than we take, by its header already, or inflated.
     MessageTooBig,
+    /// A compressed message that does not consist of whole DEFLATE blocks.
+    InvalidDeflate,
     /// A close frame's payload of one byte.
     CloseLength,
     /// A code that must not be in a frame.
@@ -59,6 +61,7 @@ impl Violation {
             Self::UnfinishedMessage => (Code::PROTOCOL_ERROR, "RFC 6455 5.4: a message must end before the next one begins"),
             Self::InvalidUtf8 => (Code::INVALID_PAYLOAD, "RFC 6455 8.1: text must be UTF-8"),
             Self::MessageTooBig => (Code::TOO_BIG, "RFC 6455 7.4.1: the message is longer than this server takes"),
+            Self::InvalidDeflate => (Code::PROTOCOL_ERROR, "RFC 7692 7.2.2: a compressed message must consist of whole DEFLATE blocks"),
             Self::CloseLength => (Code::PROTOCOL_ERROR, "RFC 6455 5.5.1: a close frame has no payload, or begins with a code of two bytes"),
             Self::CloseCode { .. } => (Code::PROTOCOL_ERROR, "RFC 6455 7.4: this close code must not be sent"),
         }
@@ -90,12 +93,13 @@ mod tests {
             Violation::UnfinishedMessage,
             Violation::InvalidUtf8,
             Violation::MessageTooBig,
+            Violation::InvalidDeflate,
             Violation::CloseLength,
             Violation::CloseCode { code: 1005 },
         ];
         for violation in all {
             let (_, reason) = violation.rule();
-            assert!(reason.len() <= CONTROL_PAYLOAD_MAX - 2 && reason.starts_with("RFC 6455 "), "{reason}");
+            assert!(reason.len() <= CONTROL_PAYLOAD_MAX - 2 && reason.starts_with("RFC "), "{reason}");
         }
     }
 }

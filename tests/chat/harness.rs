@@ -203,6 +203,11 @@ impl World {
         self.take(tab).into_iter().filter(|event| event["type"] == kind).collect()
     }
 
+    /// Throws away what some clients were sent.
+    pub(crate) fn take_from(&mut self, tabs: &[Tab]) {
+        tabs.iter().for_each(|tab| self.connection(tab.0).inbox.clear());
+    }
+
     pub(crate) fn farewell(&mut self, tab: Tab) -> Option<Farewell> {
         self.connection(tab.0).farewell
     }
@@ -277,6 +282,18 @@ fn shown(event: &Event, id: Option<RequestId>) -> Value {
 }
 
 /// A list of names.
-pub(crate) fn names(list: &Value) -> Vec<&str> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+pub(crate) fn names(value: &Value) -> Vec<&str> {
+    list(value).iter().map(|name| name.as_str().unwrap_or_else(|| panic!("{name} is no name"))).collect()
+}
+
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().unwrap_or_else(|| panic!("{value} is no list"))
+}
+
+pub(crate) fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }

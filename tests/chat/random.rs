@@ -3,7 +3,7 @@
 //! What must hold: a client that applies what it is told, in any of the ways that make sense, knows what `who` and `channels`
 //! would tell it; each channel's messages come in their order, each once, and are the same for everybody; a nonce is sent once.
 
-use crate::harness::{Tab, World, names};
+use crate::harness::{Tab, World, list, names, number, text};
 use parlor::limits::Limits;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,38 +51,34 @@ struct Told(BTreeMap<(String, u64), String>);
 
 impl Told {
     fn check(&mut self, place: &Value, message: &Value) {
-        let key = (text(place), message["seq"].as_u64().unwrap());
+        let key = (text(place), number(&message["seq"]));
         let said = text(&message["text"]);
         let known = self.0.entry(key.clone()).or_insert_with(|| said.clone());
         assert_eq!(*known, said, "two messages have the number {key:?}");
     }
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
-}
-
-fn set(list: &Value) -> Names {
-    let found: Names = names(list).into_iter().map(str::to_owned).collect();
-    assert_eq!(found.len(), list.as_array().unwrap().len(), "{list} has a name twice");
+fn set(value: &Value) -> Names {
+    let found: Names = names(value).into_iter().map(str::to_owned).collect();
+    assert_eq!(found.len(), list(value).len(), "{value} has a name twice");
     found
 }
 
-fn apply(list: &mut Names, left: &Value, joined: &Value) {
+fn apply(known: &mut Names, left: &Value, joined: &Value) {
     let (left, joined) = (set(left), set(joined));
     assert!(left.is_disjoint(&joined), "{left:?} left and {joined:?} joined at once");
-    list.retain(|name| !left.contains(name));
-    list.extend(joined);
+    known.retain(|name| !left.contains(name));
+    known.extend(joined);
 }
 
 impl Model {
     fn hear(&mut self, event: &Value, told: &mut Told) {
-        match event["type"].as_str().unwrap() {
+        match text(&event["type"]).as_str() {
             "welcome" => {
                 self.session = text(&event["session"]);
                 self.online = set(&event["users"]);
                 self.online_loosely = self.online.clone();
-                self.channels = event["channels"].as_array().unwrap().iter().map(|channel| text(&channel["name"])).collect();
+                self.channels = list(&event["channels"]).iter().map(|channel| text(&channel["name"])).collect();
             }
             "presence" => {
                 apply(&mut self.online, &event["left"], &event["joined"]);
@@ -103,9 +99,9 @@ impl Model {
                 self.online_loosely.insert(to);
             }
             "joined" => {
-                let (channel, seq) = (text(&event["channel"]), event["seq"].as_u64().unwrap());
-                let history = event["history"].as_array().unwrap();
-                assert_eq!(history.last().map_or(0, |last| last["seq"].as_u64().unwrap()), seq);
+                let (channel, seq) = (text(&event["channel"]), number(&event["seq"]));
+                let history = list(&event["history"]);
+                assert_eq!(history.last().map_or(0, |last| number(&last["seq"])), seq);
                 history.iter().for_each(|message| told.check(&message["channel"], message));
                 let members = set(&event["members"]);
                 assert_eq!(event["count"], members.len());
@@ -229,14 +225,14 @@ impl Game {
             assert_eq!(set(&who["users"]), model.online_loosely);
             assert_eq!(who["count"], model.online.len());
             let channels = self.world.ask_ok(*tab, "/channels");
-            let listed: Names = channels["channels"].as_array().unwrap().iter().map(|channel| text(&channel["name"])).collect();
+            let listed: Names = list(&channels["channels"]).iter().map(|channel| text(&channel["name"])).collect();
             assert_eq!(listed, model.channels);
             assert!(listed.len() <= 4);
             for (channel, (members, seq)) in &model.joined {
                 let who = self.world.ask_ok(*tab, &format!("/who {channel}"));
                 assert_eq!(&set(&who["users"]), members, "members of {channel}");
                 assert_eq!(who["count"], members.len());
-                let row = channels["channels"].as_array().unwrap().iter().find(|row| row["name"] == *channel).unwrap();
+                let row = list(&channels["channels"]).iter().find(|row| row["name"] == *channel).expect("a listed channel");
                 assert_eq!(row["seq"], *seq);
                 assert_eq!(row["members"], members.len());
             }

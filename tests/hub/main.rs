@@ -1,6 +1,6 @@
 //! The whole server without a socket: a hub on a network of memory.
 
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod chat;
 mod limits;

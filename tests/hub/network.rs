@@ -5,7 +5,7 @@ use parlor::http::pages::BuiltIn;
 use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup, Socket};
 use parlor::limits::Limits;
 use parlor::time::{Millis, Now, UnixMillis};
-use parlor::websocket::{CloseCode, Event, FrameHeader, Opcode, Received, WebSocket};
+use parlor::websocket::{CloseCode, Event, FrameHeader, Opcode, Received, Scratch, WebSocket};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -185,8 +185,10 @@ impl Client {
         let mut messages = Vec::new();
         let mut bytes = std::mem::take(&mut self.got);
         let mut rest = bytes.as_mut_slice();
-        let mut replies = Vec::new();
-        while let Received::Event { event, used } = self.websocket.receive(rest, &mut replies).expect("the server's frames are legal") {
+        let (mut replies, mut scratch) = (Vec::new(), Scratch::default());
+        while let Received::Event { event, used } =
+            self.websocket.receive(rest, &mut scratch, &mut replies).expect("the server's frames are legal")
+        {
             match event {
                 Event::Text(text) => messages.push(text.to_owned()),
                 Event::Binary(bytes) => messages.push(format!("binary {bytes:?}")),
@@ -215,7 +217,7 @@ pub fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 
 pub fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let key = [0x37, 0xfa, 0x21, 0x3d];
-    let header = FrameHeader { fin, opcode, masking_key: Some(key), payload_length: payload.len() as u64 };
+    let header = FrameHeader { fin, rsv1: false, opcode, masking_key: Some(key), payload_length: payload.len() as u64 };
     let mut bytes = Vec::new();
     header.encode(&mut bytes);
     bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));

@@ -2,9 +2,10 @@
 
 use parlor::http::{Head, Refusal};
 use parlor::progress::Progress;
+use parlor::time::UnixMillis;
 use parlor::websocket::{Upgrade, check};
 
-fn judge(request_line: &str, headers: &str) -> Result<Upgrade, Refusal> {
+pub fn judge(request_line: &str, headers: &str) -> Result<Upgrade, Refusal> {
     let request = format!("{request_line}\r\nHost: a\r\n{headers}\r\n");
     match Head::parse(request.as_bytes(), 8192) {
         Ok(Progress::Done { value: head, .. }) => check(&head),
@@ -12,10 +13,10 @@ fn judge(request_line: &str, headers: &str) -> Result<Upgrade, Refusal> {
     }
 }
 
-const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
-const UPGRADE: &str = "Upgrade: websocket\r\n";
-const CONNECTION: &str = "Connection: Upgrade\r\n";
+pub const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+pub const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
+pub const UPGRADE: &str = "Upgrade: websocket\r\n";
+pub const CONNECTION: &str = "Connection: Upgrade\r\n";
 
 #[test]
 fn good_ones() {
@@ -40,6 +41,16 @@ fn good_ones() {
         let upgrade = judge("GET /chat HTTP/1.1", &headers.concat()).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
         assert_eq!(upgrade.subprotocol(), *subprotocol, "{name}");
     }
+}
+
+#[test]
+fn compression_is_agreed_on_where_it_is_built_in() {
+    let headers = [UPGRADE, CONNECTION, KEY, VERSION, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"];
+    let upgrade = judge("GET /chat HTTP/1.1", &headers.concat()).expect("a good handshake");
+    let mut response = Vec::new();
+    upgrade.response(UnixMillis(0), &mut response);
+    let answers = String::from_utf8(response).expect("ASCII").contains("Sec-WebSocket-Extensions: permessage-deflate; ");
+    assert_eq!((upgrade.deflate().is_some(), answers), (cfg!(feature = "deflate"), cfg!(feature = "deflate")));
 }
 
 #[test]

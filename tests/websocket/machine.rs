@@ -2,7 +2,7 @@
 //! that can be broken.
 
 use crate::pieces::{LIMIT, frame, in_pieces};
-use parlor::websocket::{CloseCode, CloseFrame, Event, Received, Violation, WebSocket};
+use parlor::websocket::{CloseCode, CloseFrame, Event, Received, Scratch, Violation, WebSocket};
 
 const FIN: u8 = 0x80;
 const CONTINUATION: u8 = 0;
@@ -15,7 +15,8 @@ const PONG: u8 = 10;
 #[test]
 fn messages() {
     let longest = format!("Binary({:?})", [7_u8; LIMIT]);
-    let table: &[(&str, Vec<Vec<u8>>, &[&str])] = &[
+    type Row<'a> = (&'a str, Vec<Vec<u8>>, &'a [&'a str]);
+    let table: &[Row<'_>] = &[
         ("an empty text", vec![frame(FIN | TEXT, b"")], &["Text(\"\")"]),
         ("two in one packet", vec![frame(FIN | TEXT, b"a"), frame(FIN | BINARY, b"b")], &["Text(\"a\")", "Binary([98])"]),
         ("fragments", vec![frame(TEXT, b"a"), frame(CONTINUATION, b"b"), frame(FIN, b"c")], &["Text(\"abc\")"]),
@@ -71,39 +72,48 @@ fn every_rule_that_can_be_broken() {
 #[test]
 fn a_server_must_not_mask() {
     let mut client = WebSocket::client(LIMIT, || [0; 4]);
-    assert_eq!(client.receive(&mut frame(FIN | TEXT, b"a"), &mut Vec::new()), Err(Violation::MaskedFrame));
+    assert_eq!(client.receive(&mut frame(FIN | TEXT, b"a"), &mut Scratch::default(), &mut Vec::new()), Err(Violation::MaskedFrame));
 }
 
 #[test]
 fn text_is_refused_before_its_frame_ends() {
     let mut websocket = WebSocket::server(LIMIT);
     let mut whole = frame(FIN | TEXT, &[b"right ", &b"\xFF"[..], &[b'x'; 100]].concat());
-    assert_eq!(websocket.receive(&mut whole[..12], &mut Vec::new()), Ok(Received::Nothing));
-    assert_eq!(websocket.receive(&mut whole[12..13], &mut Vec::new()), Err(Violation::InvalidUtf8));
-    assert_eq!(websocket.receive(&mut frame(FIN | TEXT, b"a"), &mut Vec::new()), Ok(Received::Nothing), "nothing is read as a message");
+    assert_eq!(websocket.receive(&mut whole[..12], &mut Scratch::default(), &mut Vec::new()), Ok(Received::Nothing));
+    assert_eq!(websocket.receive(&mut whole[12..13], &mut Scratch::default(), &mut Vec::new()), Err(Violation::InvalidUtf8));
+    assert_eq!(
+        websocket.receive(&mut frame(FIN | TEXT, b"a"), &mut Scratch::default(), &mut Vec::new()),
+        Ok(Received::Nothing),
+        "nothing is read as a message"
+    );
 }
 
 #[test]
 fn after_our_close_frame_only_the_peers_counts() {
     let mut websocket = WebSocket::server(LIMIT);
     let mut out = Vec::new();
-    assert_eq!(websocket.receive(&mut frame(TEXT, b"begun"), &mut out), Ok(Received::Nothing));
+    assert_eq!(websocket.receive(&mut frame(TEXT, b"begun"), &mut Scratch::default(), &mut out), Ok(Received::Nothing));
     let mut cut = frame(FIN | BINARY, &[9; 50]);
     websocket.close(CloseFrame::new(CloseCode::GOING_AWAY, ""), &mut out);
     websocket.close(CloseFrame::new(CloseCode::NORMAL, "twice"), &mut out);
     assert_eq!(out, [0x88, 0x02, 0x03, 0xE9], "one close frame, the first");
     assert!(websocket.close_sent() && !websocket.is_closed());
     for _ in 0..100 {
-        assert_eq!(websocket.receive(&mut frame(FIN | TEXT, b"late"), &mut out), Ok(Received::Nothing));
-        assert_eq!(websocket.receive(&mut frame(FIN | PING, b"late"), &mut out), Ok(Received::Nothing));
-        assert_eq!(websocket.receive(&mut frame(TEXT, &[1; LIMIT]), &mut out), Ok(Received::Nothing), "no limit on what is passed over");
+        assert_eq!(websocket.receive(&mut frame(FIN | TEXT, b"late"), &mut Scratch::default(), &mut out), Ok(Received::Nothing));
+        assert_eq!(websocket.receive(&mut frame(FIN | PING, b"late"), &mut Scratch::default(), &mut out), Ok(Received::Nothing));
+        assert_eq!(
+            websocket.receive(&mut frame(TEXT, &[1; LIMIT]), &mut Scratch::default(), &mut out),
+            Ok(Received::Nothing),
+            "no limit on what is passed over"
+        );
     }
-    assert_eq!(websocket.receive(&mut cut[..20], &mut out), Ok(Received::Nothing));
-    assert_eq!(websocket.receive(&mut cut[20..], &mut out), Ok(Received::Nothing));
+    assert_eq!(websocket.receive(&mut cut[..20], &mut Scratch::default(), &mut out), Ok(Received::Nothing));
+    assert_eq!(websocket.receive(&mut cut[20..], &mut Scratch::default(), &mut out), Ok(Received::Nothing));
     assert_eq!(websocket.held_bytes(), 0);
     assert_eq!(websocket.take_fragments(), 1, "those before");
     let closes = Event::Close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
-    let received = websocket.receive(&mut frame(FIN | CLOSE, b"\x03\xE9"), &mut out) == Ok(Received::Event { event: closes, used: 8 });
+    let received = websocket.receive(&mut frame(FIN | CLOSE, b"\x03\xE9"), &mut Scratch::default(), &mut out)
+        == Ok(Received::Event { event: closes, used: 8 });
     assert!(received);
     assert!(websocket.is_closed() && out.len() == 4);
 }
@@ -116,20 +126,24 @@ fn memory_grows_with_what_arrived_and_goes_when_it_is_done() {
     let mut out = Vec::new();
     let header = [&[0x82, 0xFF][..], &(1_u64 << 30).to_be_bytes(), &[0; 4]].concat();
     for byte in header {
-        assert_eq!(websocket.receive(&mut [byte], &mut out), Ok(Received::Nothing));
+        assert_eq!(websocket.receive(&mut [byte], &mut Scratch::default(), &mut out), Ok(Received::Nothing));
     }
     assert!(websocket.in_progress() && websocket.held_bytes() < 300, "a gigabyte was announced, and nothing came");
     let mut websocket = WebSocket::server(LIMIT);
     for _ in 0..10_000 {
         assert_eq!(
-            websocket.receive(&mut frame(CONTINUATION | if websocket.in_progress() { 0 } else { TEXT }, b""), &mut out),
+            websocket.receive(
+                &mut frame(CONTINUATION | if websocket.in_progress() { 0 } else { TEXT }, b""),
+                &mut Scratch::default(),
+                &mut out
+            ),
             Ok(Received::Nothing)
         );
     }
     assert!(websocket.held_bytes() < 300, "empty fragments cost nothing");
     assert_eq!((websocket.take_fragments(), websocket.take_fragments()), (10_000, 0));
-    let Ok(Received::Event { used: 6, .. }) = websocket.receive(&mut frame(FIN, b""), &mut out) else { panic!() };
+    let Ok(Received::Event { used: 6, .. }) = websocket.receive(&mut frame(FIN, b""), &mut Scratch::default(), &mut out) else { panic!() };
     assert!(!websocket.in_progress());
-    assert_eq!(websocket.receive(&mut [], &mut out), Ok(Received::Nothing));
+    assert_eq!(websocket.receive(&mut [], &mut Scratch::default(), &mut out), Ok(Received::Nothing));
     assert_eq!(websocket.held_bytes(), 0);
 }

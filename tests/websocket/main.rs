@@ -1,7 +1,9 @@
 //! The WebSocket floor from outside: the standard's examples, every rule that can be broken, and bytes in any pieces.
 
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, clippy::unwrap_used)]
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod handshakes;
 mod machine;
 mod pieces;

@@ -1,6 +1,6 @@
 //! Bytes in any pieces give the same events: the property, and what other tests need of it.
 
-use parlor::websocket::{Event, Opcode, Received, WebSocket, encode_masked_message};
+use parlor::websocket::{DeflateParameters, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message};
 
 /// The longest message that is taken in these tests, in bytes.
 pub const LIMIT: usize = 300;
@@ -15,21 +15,26 @@ pub fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
 
 /// What a server makes of these bytes, however they are cut; it holds no more than its limit meanwhile.
 pub fn in_pieces(bytes: &[u8]) -> Vec<String> {
-    let whole = events(bytes, |_| bytes.len());
+    in_pieces_with(None, bytes)
+}
+
+/// The same, where something was agreed on about compression.
+pub fn in_pieces_with(deflate: Option<DeflateParameters>, bytes: &[u8]) -> Vec<String> {
+    let whole = events(deflate, bytes, |_| bytes.len());
     for piece_length in 1..bytes.len().min(20) {
-        assert_eq!(events(bytes, |_| piece_length), whole, "in pieces of {piece_length}");
+        assert_eq!(events(deflate, bytes, |_| piece_length), whole, "in pieces of {piece_length}");
     }
     whole
 }
 
-fn events(bytes: &[u8], mut piece_length: impl FnMut(usize) -> usize) -> Vec<String> {
-    let mut websocket = WebSocket::server(LIMIT);
+pub fn events(deflate: Option<DeflateParameters>, bytes: &[u8], mut piece_length: impl FnMut(usize) -> usize) -> Vec<String> {
+    let mut websocket = WebSocket::server(LIMIT).with_deflate(deflate);
     let mut bytes = bytes.to_vec();
-    let (mut seen, mut replies, mut at) = (Vec::new(), Vec::new(), 0);
+    let (mut seen, mut scratch, mut replies, mut at) = (Vec::new(), Scratch::default(), Vec::new(), 0);
     while at < bytes.len() {
         let end = bytes.len().min(at + piece_length(at));
         loop {
-            match websocket.receive(&mut bytes[at..end], &mut replies) {
+            match websocket.receive(&mut bytes[at..end], &mut scratch, &mut replies) {
                 Ok(Received::Nothing) => break,
                 Ok(Received::Event { event: Event::Close(frame), used }) => {
                     at += used;
@@ -42,7 +47,9 @@ fn events(bytes: &[u8], mut piece_length: impl FnMut(usize) -> usize) -> Vec<Str
                     seen.push(format!("{event:?}"));
                 }
                 Err(violation) => {
-                    assert!(replies.is_empty() && websocket.receive(&mut bytes[at..end], &mut replies) == Ok(Received::Nothing));
+                    assert!(
+                        replies.is_empty() && websocket.receive(&mut bytes[at..end], &mut scratch, &mut replies) == Ok(Received::Nothing)
+                    );
                     seen.push(format!("{violation:?}"));
                     return seen;
                 }
@@ -55,10 +62,10 @@ fn events(bytes: &[u8], mut piece_length: impl FnMut(usize) -> usize) -> Vec<Str
 }
 
 /// A small generator (xorshift64*): the same seed gives the same bytes.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -95,9 +102,9 @@ fn random_frames_in_random_pieces() {
             }
             bytes.extend(frame(if fin { 0x80 } else { 0 } | opcode, &payload));
         }
-        let whole = events(&bytes, |_| bytes.len());
+        let whole = events(None, &bytes, |_| bytes.len());
         for _ in 0..5 {
-            assert_eq!(events(&bytes, |_| 1 + random.below(40)), whole, "seed {seed}");
+            assert_eq!(events(None, &bytes, |_| 1 + random.below(40)), whole, "seed {seed}");
         }
     }
 }

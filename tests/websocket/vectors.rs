@@ -3,18 +3,18 @@
 use parlor::http::Head;
 use parlor::progress::Progress;
 use parlor::time::UnixMillis;
-use parlor::websocket::{CloseCode, CloseFrame, Event, Received, WebSocket, accept, check};
+use parlor::websocket::{CloseCode, CloseFrame, Event, Received, Scratch, WebSocket, accept, check};
 use parlor::websocket::{Opcode, encode_masked_message, encode_message, pong};
 
 /// What an endpoint makes of these bytes, whole and in every other number of pieces.
 fn events(client: bool, bytes: &[u8]) -> Vec<String> {
     let all = |piece_length: usize| {
         let mut websocket = if client { WebSocket::client(1 << 20, || [1, 2, 3, 4]) } else { WebSocket::server(1 << 20) };
-        let mut seen = Vec::new();
+        let (mut seen, mut scratch) = (Vec::new(), Scratch::default());
         for piece in bytes.to_vec().chunks_mut(piece_length) {
             let mut rest = piece;
             loop {
-                match websocket.receive(rest, &mut Vec::new()).expect("the standard's own example") {
+                match websocket.receive(rest, &mut scratch, &mut Vec::new()).expect("the standard's own example") {
                     Received::Nothing => break,
                     Received::Event { event, used } => {
                         seen.push(format!("{event:?}"));
@@ -121,12 +121,13 @@ fn section_5_7_256_bytes_and_64_kibibytes() {
 fn section_7_1_the_closing_handshake_from_either_side() {
     let (mut server, mut client) = (WebSocket::server(100), WebSocket::client(100, || [9, 8, 7, 6]));
     let (mut to_client, mut to_server, mut to_nobody) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut of_client, mut of_server) = (Scratch::default(), Scratch::default());
     server.close(CloseFrame::new(CloseCode::GOING_AWAY, "bye"), &mut to_client);
     let closes = |reason| Event::Close(CloseFrame { code: Some(CloseCode::GOING_AWAY), reason });
-    let received = client.receive(&mut to_client, &mut to_server);
+    let received = client.receive(&mut to_client, &mut of_client, &mut to_server);
     assert_eq!(received, Ok(Received::Event { event: closes("bye"), used: 7 }));
     assert!(client.is_closed() && !server.is_closed());
-    let received = server.receive(&mut to_server, &mut to_nobody);
+    let received = server.receive(&mut to_server, &mut of_server, &mut to_nobody);
     assert_eq!(received, Ok(Received::Event { event: closes(""), used: 8 }));
     assert!(server.is_closed() && to_nobody.is_empty(), "an answer is not answered");
 }

@@ -1,0 +1,163 @@
+// A real server, real browsers, and people in them.
+//
+// Not here: what is tested (the other files).
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+export const OUT = fileURLToPath(new URL('out/', import.meta.url));
+mkdirSync(OUT, { recursive: true });
+
+/** The server under test: a process of the real binary, built by `run`, or the one that PARLOR names. */
+export class Server {
+  #options; #process = null;
+  url = null;
+
+  static async start(...options) {
+    const server = new Server();
+    server.#options = options;
+    await server.#spawn('127.0.0.1:0');
+    return server;
+  }
+
+  async #spawn(listen) {
+    const program = process.env.PARLOR ?? `${ROOT}target/debug/parlor`;
+    this.#process = spawn(program, ['--listen', listen, '--no-history', ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.url = await new Promise((resolve, reject) => {
+      let said = '';
+      this.#process.once('error', reject);
+      this.#process.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${said}`)));
+      this.#process.stdout.on('data', (bytes) => {
+        said += bytes;
+        const url = /listening on (\S+)/.exec(said)?.[1];
+        if (url) resolve(`${url}/`);
+      });
+    });
+  }
+
+  /** Ends it: SIGKILL for a death, SIGTERM for a stop with farewells. */
+  async stop(signal = 'SIGKILL') {
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.kill(signal);
+    await ended;
+  }
+
+  /** Starts it again where it was. */
+  async again() {
+    await this.#spawn(new URL(this.url).host);
+  }
+}
+
+/** Chromium: Debian's, or the one that CHROMIUM names. */
+export function browser() {
+  const executablePath = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+  // Without a sandbox where this is root (a container): Chromium refuses to start otherwise.
+  return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+}
+
+/** Somebody at a browser of their own: nothing is shared with anybody else's. Words of a page are found by role and name alone. */
+export class Person {
+  static async at(browser, url, options = {}) {
+    const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', viewport: { width: 1100, height: 720 }, ...options });
+    context.setDefaultTimeout(8000);
+    const person = new Person();
+    person.context = context;
+    person.complaints = [];
+    await person.sit(url);
+    return person;
+  }
+
+  /** A new window, and what it complains about. */
+  async sit(url) {
+    this.page = await this.context.newPage();
+    this.page.on('pageerror', (error) => this.complaints.push(`${error}`));
+    this.page.on('console', (line) => {
+      // A server that is away is told by the browser itself, and so is a refusal; the page's own policy must never be hurt.
+      const text = line.text();
+      if (line.type() === 'error' && !/WebSocket connection to|Failed to load resource/.test(text)) this.complaints.push(text);
+    });
+    await this.page.goto(url);
+  }
+
+  static async named(name, browser, url, options) {
+    const person = await Person.at(browser, url, options);
+    await person.enter(name);
+    await person.heading('#general').waitFor();
+    return person;
+  }
+
+  role(role, name, exact = false) { return this.page.getByRole(role, { name, exact }); }
+  heading(name) { return this.role('heading', name, true); }
+  get name() { return this.role('textbox', 'Your name'); }
+  get channels() { return this.role('navigation', 'Channels'); }
+  get conversations() { return this.role('navigation', 'Private messages'); }
+  get people() { return this.role('list', 'People online'); }
+  get log() { return this.role('log', 'Messages'); }
+  get text() { return this.role('textbox', 'Message', true); }
+  get connection() { return this.role('status', 'Connection'); }
+  said(text) { return this.log.getByText(text, { exact: true }); }
+
+  async enter(name) {
+    await this.name.fill(name);
+    await this.role('button', 'Join chat').click();
+  }
+
+  async say(text) {
+    await this.text.fill(text);
+    await this.role('button', 'Send').click();
+  }
+
+  async create(channel) {
+    await this.role('textbox', 'New channel').fill(channel);
+    await this.role('button', 'Create channel').click();
+  }
+
+  channel(name) { return this.channels.getByRole('link', { name: new RegExp(`^${name}`) }); }
+  conversation(name) { return this.conversations.getByRole('link', { name: new RegExp(`^${name}`) }); }
+  person(name) { return this.people.getByRole('button', { name: new RegExp(`^${name}`) }); }
+}
+
+/** A test with a server and a browser of its own. `meet(name, options)` brings somebody in; nobody's page may complain. */
+export function scene(name, options, play) {
+  test(name, { timeout: 60_000 }, async () => {
+    const server = await Server.start(...options);
+    const chromium = await browser();
+    const people = [];
+    const meet = async (who, view) => {
+      const person = await (who === null ? Person.at(chromium, server.url, view) : Person.named(who, chromium, server.url, view));
+      people.push(person);
+      return person;
+    };
+    try {
+      await play({ server, browser: chromium, meet });
+      for (const { complaints } of people) assert.deepEqual(complaints, []);
+    } catch (error) {
+      const picture = `${OUT}failed-${name.replace(/\W+/g, '-')}`;
+      for (const [index, { page }] of people.entries()) await page.screenshot({ path: `${picture}-${index}.png` }).catch(() => {});
+      throw error;
+    } finally {
+      await chromium.close();
+      await server.stop();
+    }
+  });
+}
+
+/** Waits until something is so, and says what was so instead. */
+export async function until(expected, look, what = '') {
+  let seen;
+  for (const end = Date.now() + 8000; Date.now() < end;) {
+    seen = await look();
+    try {
+      assert.deepEqual(seen, expected);
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  assert.deepEqual(seen, expected, what);
+}

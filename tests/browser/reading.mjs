@@ -1,0 +1,93 @@
+// Reading: where the feed stands, earlier messages, what is new, who wrote when.
+
+import assert from 'node:assert/strict';
+import { scene, until } from './harness.mjs';
+
+/** Says many things quickly, by a client that is no page of ours. */
+async function flood(browser, server, name, channel, count) {
+  const page = await browser.newPage();
+  await page.goto(`${server.url}healthz`);
+  await page.evaluate(async ({ url, name, channel, count }) => {
+    const socket = new WebSocket(url);
+    const send = (command) => socket.send(JSON.stringify(command));
+    await new Promise((resolve) => { socket.onopen = resolve; });
+    await new Promise((resolve) => {
+      socket.onmessage = ({ data }) => JSON.parse(data).id === count && resolve();
+      send({ type: 'hello', name });
+      send({ type: 'join', channel });
+      for (let number = 1; number <= count; number += 1) send({ type: 'message', channel, text: `line ${number}`, id: number });
+    });
+  }, { url: `${server.url.replace('http', 'ws')}chat`, name, channel, count });
+}
+
+const distance = (person) => person.log.evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight);
+const lines = (person) => person.log.getByText(/^line \d+$/).allInnerTexts();
+
+scene('a long channel: the end first, earlier on the way up, all of it in order', ['--rate', '0'], async ({ meet, server, browser }) => {
+  await flood(browser, server, 'Flood', 'general', 230);
+  const ada = await meet('Ada');
+  await ada.said('line 230').waitFor();
+  assert.ok(await distance(ada) < 5, 'at the end');
+  const end = Date.now() + 8000;
+  while (await ada.said('line 1').count() === 0 && Date.now() < end) {
+    await ada.log.evaluate((log) => { log.scrollTop = 0; });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.deepEqual(await lines(ada), Array.from({ length: 230 }, (_, index) => `line ${index + 1}`));
+  await ada.log.getByText('This is the beginning of #general.').waitFor();
+});
+
+scene('who reads above stays there, and is told of what is new', ['--rate', '0'], async ({ meet, server, browser }) => {
+  await flood(browser, server, 'Flood', 'general', 49);
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.said('line 49').waitFor();
+  await ada.log.evaluate((log) => { log.scrollTop = 150; });
+  await until(1, () => ada.said('line 10').count());
+  const before = (await ada.said('line 10').boundingBox()).y;
+  await bob.say('news');
+  await ada.role('button', '1 new message').waitFor();
+  assert.equal((await ada.said('line 10').boundingBox()).y, before, 'nothing moved');
+  await ada.role('button', '1 new message').click();
+  await until(true, async () => await distance(ada) < 5);
+  assert.equal(await ada.role('button', 'new message').count(), 0);
+  await bob.say('more news');
+  await ada.said('more news').waitFor();
+  await until(true, async () => await distance(ada) < 5, 'who is at the end stays at the end');
+});
+
+scene('names, times and days', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  for (const text of ['one', 'two', 'three']) await bob.say(text);
+  await ada.said('three').waitFor();
+  assert.equal(await ada.log.locator('.from .name').filter({ hasText: 'Bob' }).count(), 1, 'a name once for messages that follow one another');
+  assert.equal(await ada.log.getByText('Today').count(), 1);
+  const times = await ada.log.locator('.theirs time').evaluateAll((all) => all.map((time) => Date.parse(time.dateTime)));
+  assert.equal(times.length, 3);
+  for (const time of times) assert.ok(Math.abs(Date.now() - time) < 60_000);
+});
+
+scene('a line above what came while one was elsewhere', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await bob.say('known');
+  await ada.said('known').waitFor();
+  await ada.create('garden');
+  await ada.heading('#garden').waitFor();
+  await bob.say('new to Ada');
+  await ada.channels.getByRole('link', { name: 'general 1 unread' }).click();
+  await ada.said('new to Ada').waitFor();
+  const rows = (await ada.log.innerText()).split('\n').map((line) => line.trim());
+  assert.ok(rows.indexOf('known') < rows.indexOf('New') && rows.indexOf('New') < rows.indexOf('new to Ada'), rows.join(' | '));
+});
+
+scene('a text that stays with its place', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  await ada.text.fill('for general');
+  await ada.create('garden');
+  await ada.heading('#garden').waitFor();
+  assert.equal(await ada.text.inputValue(), '');
+  await ada.channel('general').click();
+  assert.equal(await ada.text.inputValue(), 'for general');
+});

@@ -1,0 +1,9 @@
+// All tests of the page in a browser, one after another. `run` beside this brings what they need.
+
+import './talk.mjs';
+import './private.mjs';
+import './names.mjs';
+import './connection.mjs';
+import './address.mjs';
+import './reading.mjs';
+import './access.mjs';

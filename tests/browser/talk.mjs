@@ -1,0 +1,100 @@
+// People talk: in general, in a channel that one of them makes, and each sees who is there.
+
+import assert from 'node:assert/strict';
+import { scene, until } from './harness.mjs';
+
+scene('two windows talk', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.say('hello, Bob');
+  await bob.said('hello, Bob').waitFor();
+  await bob.say('hello, Ada\nhow are you?');
+  await ada.said('hello, Ada how are you?').waitFor();
+  assert.match(await ada.log.innerText(), /hello, Ada\nhow are you\?/, 'a new line stays one');
+
+  // One's own on the right, the other's on the left.
+  for (const [person, own, other] of [[ada, 'hello, Bob', 'hello, Ada how are you?'], [bob, 'hello, Ada how are you?', 'hello, Bob']]) {
+    const log = await person.log.boundingBox();
+    const [mine, theirs] = [await person.said(own).boundingBox(), await person.said(other).boundingBox()];
+    assert.ok(log.x + log.width - (mine.x + mine.width) < 40 && mine.x > log.x + log.width / 2, 'one’s own stands on the right');
+    assert.ok(theirs.x - log.x < 80, 'the other’s stands on the left');
+  }
+  await until(['Ada (you)', 'Bob'], () => ada.people.getByRole('button').allInnerTexts());
+  await until(['Bob (you)', 'Ada'], () => bob.people.getByRole('button').allInnerTexts());
+});
+
+scene('a channel made in one window appears in the other', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.create('Garden');
+  await ada.heading('#garden').waitFor();
+  assert.equal(await ada.channel('garden').getAttribute('aria-current'), 'page');
+  assert.equal(await ada.channel('general').getAttribute('aria-current'), null);
+  await bob.channel('garden').click();
+  await bob.heading('#garden').waitFor();
+  await ada.say('roses');
+  await bob.said('roses').waitFor();
+
+  await ada.channel('general').click();
+  await ada.heading('#general').waitFor();
+  assert.equal(await ada.said('roses').count(), 0);
+  await bob.say('tulips');
+  await ada.channels.getByRole('link', { name: 'garden 1 unread' }).waitFor();
+  await until('(1) #general · parlor', () => ada.page.title());
+  await ada.channel('garden').click();
+  await ada.said('tulips').waitFor();
+  await until('#garden · parlor', () => ada.page.title());
+});
+
+scene('leaving a channel', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  assert.equal(await ada.role('button', 'Leave channel').count(), 0, 'general is not left by a slip');
+  await ada.create('garden');
+  await ada.heading('#garden').waitFor();
+  await ada.role('button', 'Leave channel').click();
+  await ada.heading('#general').waitFor();
+  await until(0, () => bob.channel('garden').count(), 'an empty channel without a history is gone');
+});
+
+scene('commands that are typed', ['--max-text-chars', '20'], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.say('/me waves');
+  await bob.said('Ada waves').waitFor();
+  await ada.say('//me too');
+  await bob.said('/me too').waitFor();
+  await ada.say('/msg Bob psst');
+  await ada.heading('Bob').waitFor();
+  await bob.conversation('Ada').click();
+  await bob.said('psst').waitFor();
+  await ada.say('/join #garden');
+  await ada.heading('#garden').waitFor();
+  await ada.say('/nick Lovelace');
+  await bob.person('Lovelace').waitFor();
+  await bob.heading('Lovelace').waitFor();
+  await until('#@Lovelace', () => new URL(bob.page.url()).hash);
+  await ada.say('/leave');
+  await ada.heading('#general').waitFor();
+
+  for (const [line, sentence] of [['/dance', 'There is no command /dance'], ['/nick Bob', 'somebody else has that name'], ['x'.repeat(21), 'at most 20 characters']]) {
+    await ada.say(line);
+    await ada.page.getByRole('alert').filter({ hasText: sentence }).waitFor();
+  }
+  assert.equal(await ada.text.inputValue(), 'x'.repeat(21), 'what was not sent is not lost');
+  await ada.text.fill('y'.repeat(20));
+  await ada.page.keyboard.press('Enter');
+  await bob.channel('general').click();
+  await bob.said('y'.repeat(20)).waitFor();
+});
+
+scene('somebody is typing', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.text.pressSequentially('hel');
+  await bob.page.getByText('Ada is typing…').waitFor();
+  assert.equal(await ada.page.getByText('is typing…').count(), 0);
+  await ada.page.keyboard.press('Enter');
+  await bob.said('hel').waitFor();
+  await until(0, () => bob.page.getByText('Ada is typing…').count());
+});

@@ -1,0 +1,127 @@
+// One place's messages: nothing missing, nothing twice, in order, however they come.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as places from '../../www/place.js';
+
+const message = (seq) => ({ type: 'message', channel: 'general', from: 'Ada', author: 1, text: `text ${seq}`, seq, at: 1000 * seq });
+const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => message(from + index));
+const seqs = (place) => place.messages.map(({ seq }) => seq).join(' ');
+
+function loaded(from, to) {
+  const place = places.channel('general');
+  places.replace(place, range(from, to), to, from > 1);
+  return place;
+}
+
+test('live messages', () => {
+  const table = [
+    ['the next one is appended', [4], '1 2 3 4', false],
+    ['one that is known is passed over', [3], '1 2 3', false],
+    ['one beyond the next waits, and is asked for', [5], '1 2 3', true],
+    ['the hole is filled by what comes late', [5, 4], '1 2 3 4 5', false],
+    ['two holes, filled in the wrong order', [7, 5, 6, 4], '1 2 3 4 5 6 7', false],
+    ['the same one twice beyond a hole', [5, 5, 4], '1 2 3 4 5', false],
+  ];
+  for (const [name, arrived, expected, gap] of table) {
+    const place = loaded(1, 3);
+    const gaps = arrived.map((seq) => places.take(place, message(seq)));
+    assert.equal(seqs(place), expected, name);
+    assert.equal(gaps.at(-1), gap, name);
+    assert.equal(place.known, Math.max(3, ...arrived), name);
+  }
+});
+
+test('pages of what was missed', () => {
+  const table = [
+    ['a page that reaches the end', range(4, 6), false, 1, 6, '1 2 3 4 5 6', false],
+    ['a page with others behind it', range(4, 5), true, 1, 9, '1 2 3 4 5', true],
+    ['a page that overlaps', range(2, 5), false, 1, 5, '1 2 3 4 5', false],
+    ['nothing new', [], false, 1, 3, '1 2 3', false],
+    ['what lies between is no longer kept', range(7, 8), false, 7, 8, '1 2 3 7 8', false],
+    ['nothing is kept at all', [], false, 9, 8, '1 2 3', false],
+  ];
+  for (const [name, page, more, first, upTo, expected, again] of table) {
+    const place = loaded(1, 3);
+    assert.equal(places.append(place, page, more, first, upTo), again, name);
+    assert.equal(seqs(place), expected, name);
+    if (!more) assert.equal(place.newest, upTo, name);
+  }
+});
+
+test('live messages run ahead of the pages and find their place', () => {
+  const place = loaded(1, 3);
+  place.filling = true;
+  assert.equal(places.take(place, message(8)), false, 'a page is on its way already');
+  assert.equal(places.append(place, range(4, 5), true, 1), true);
+  assert.equal(places.take(place, message(9)), false);
+  assert.equal(places.append(place, range(6, 7), false, 1), false);
+  assert.equal(seqs(place), '1 2 3 4 5 6 7 8 9');
+  assert.equal(place.filling, false);
+});
+
+test('a hole that the server can not fill is not asked for for ever', () => {
+  const place = loaded(1, 3);
+  places.take(place, message(9));
+  assert.equal(places.append(place, [], false, 1), false);
+  assert.equal(seqs(place), '1 2 3 9');
+});
+
+test('a place that was never opened', () => {
+  const closed = places.channel('general');
+  places.take(closed, message(7));
+  assert.deepEqual([closed.messages.length, closed.known], [0, 7], 'only the number counts');
+
+  const fresh = places.person('@1', 'Bob', 'c');
+  places.take(fresh, message(1));
+  assert.deepEqual([seqs(fresh), fresh.loaded], ['1', true], 'the first message is the whole history');
+
+  const loading = places.channel('general');
+  loading.filling = true;
+  places.take(loading, message(52));
+  places.replace(loading, range(2, 51), 51, true);
+  assert.equal(loading.newest, 52, 'what came while the first page was on its way is not lost');
+});
+
+test('earlier pages go before', () => {
+  const place = loaded(6, 8);
+  place.fetchingOlder = true;
+  places.prepend(place, range(3, 6), true);
+  assert.deepEqual([seqs(place), place.older, place.fetchingOlder], ['3 4 5 6 7 8', true, false]);
+  places.prepend(place, range(1, 2), false);
+  assert.deepEqual([seqs(place), place.older], ['1 2 3 4 5 6 7 8', false]);
+});
+
+test('what is not looked at is trimmed, and can be fetched again', () => {
+  const place = loaded(1, 10);
+  places.trim(place, 20);
+  assert.equal(place.older, false);
+  places.trim(place, 4);
+  assert.deepEqual([seqs(place), place.older], ['7 8 9 10', true]);
+});
+
+test('any order of live messages and pages gives the same place', () => {
+  // A made-up network: pages of 3, live messages that may overtake them, some twice.
+  let seed = 1;
+  const below = (most) => (seed = (seed * 48_271) % 2_147_483_647) % most;
+  for (let round = 0; round < 500; round += 1) {
+    const place = loaded(1, 1 + below(5));
+    const end = place.newest + below(20);
+    const live = range(place.newest + 1, end).filter(() => below(3) > 0).sort(() => below(3) - 1);
+    let asks = 0;
+    const ask = () => {
+      asks += 1;
+      assert.ok(asks < 50, 'asks for ever');
+      const page = range(place.newest + 1, end).slice(0, 3);
+      if (places.append(place, page, place.newest + page.length < end, 1)) ask();
+    };
+    for (const one of live) {
+      if (places.take(place, one)) ask();
+      if (below(4) === 0) places.take(place, one);
+    }
+    place.filling = true;
+    ask();
+    assert.equal(seqs(place), range(1, end).map(({ seq }) => seq).join(' '));
+    assert.deepEqual([place.ahead.size, place.filling], [0, false]);
+  }
+});

@@ -1,0 +1,142 @@
+// The small pure parts, each a table: pauses, addresses, typed lines, sentences, letters, rows.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as address from '../../www/address.js';
+import { hue, initial } from '../../www/avatar.js';
+import { pauseMs } from '../../www/backoff.js';
+import * as lines from '../../www/lines.js';
+import * as places from '../../www/place.js';
+import * as protocol from '../../www/protocol.js';
+import { rows } from '../../www/rows.js';
+
+test('pauses grow, are jittered, and end growing', () => {
+  const longest = [0, 1, 2, 3, 4, 5, 6, 100, 1e9].map((attempt) => pauseMs(attempt, 0.999999));
+  assert.deepEqual(longest, [600, 1200, 2400, 4800, 9600, 19200, 20000, 20000, 20000]);
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    const [least, middle, most] = [0, 0.5, 0.999].map((random) => pauseMs(attempt, random));
+    assert.ok(least >= 300 && least < middle && middle < most && most <= 2 * least, `attempt ${attempt}`);
+  }
+});
+
+test('addresses', () => {
+  const table = [
+    ['#general', { kind: 'channel', name: 'general' }],
+    ['general', { kind: 'channel', name: 'general' }],
+    ['#@Ada', { kind: 'person', name: 'Ada' }],
+    ['#gr%C3%BCn', { kind: 'channel', name: 'grün' }],
+    ['#@J%C3%BCrgen', { kind: 'person', name: 'Jürgen' }],
+    ['#%40Ada', { kind: 'person', name: 'Ada' }],
+    ['', null], ['#', null], ['#@', null], ['#%C3', null], ['#%', null],
+  ];
+  for (const [hash, expected] of table) assert.deepEqual(address.parse(hash), expected, hash);
+  for (const place of [places.channel('general'), places.channel('grün.2'), places.person('@1', 'Jürgen')]) {
+    assert.deepEqual(address.parse(address.of(place)), { kind: place.kind, name: place.name });
+  }
+});
+
+test('typed lines', () => {
+  const table = [
+    ['hello', { does: 'say', text: 'hello' }],
+    ['  hello\n\n  there \n', { does: 'say', text: 'hello\n\n  there' }],
+    ['1/2', { does: 'say', text: '1/2' }],
+    ['//me too', { does: 'say', text: '/me too' }],
+    ['/me waves\nagain', { does: 'say', text: 'waves\nagain', action: true }],
+    ['/ME waves', { does: 'say', text: 'waves', action: true }],
+    ['/nick Ada', { does: 'rename', name: 'Ada' }],
+    ['/join #garden', { does: 'join', channel: '#garden' }],
+    ['/leave', { does: 'leave', channel: null }],
+    ['/leave #garden', { does: 'leave', channel: 'garden' }],
+    ['/msg Bob hello there', { does: 'direct', to: 'Bob', text: 'hello there' }],
+    ['/msg @Bob\nhello', { does: 'direct', to: 'Bob', text: 'hello' }],
+    ['/quit', { does: 'quit' }],
+    ['/help', { does: 'help' }],
+  ];
+  for (const [typed, expected] of table) assert.deepEqual(lines.parse(typed), expected, typed);
+  for (const typed of ['/me', '/nick ', '/join', '/msg', '/msg Bob', '/', '/ hello', '/dance', '/mehr']) {
+    const { does, sentence } = lines.parse(typed);
+    assert.equal(does, 'wrong', typed);
+    assert.ok(sentence.length > 10, typed);
+  }
+});
+
+test('where the chat is', () => {
+  const table = [
+    ['http://localhost:8080/', 'ws://localhost:8080/chat'],
+    ['https://example.org/rooms/parlor/?a=b#general', 'wss://example.org/rooms/parlor/chat'],
+    ['http://localhost/rooms/index.html#x', 'ws://localhost/rooms/chat'],
+  ];
+  for (const [page, expected] of table) assert.equal(protocol.chatUrl(page), expected);
+});
+
+test('events', () => {
+  assert.deepEqual(protocol.parse('{"type":"left","channel":"a"}'), { type: 'left', channel: 'a' });
+  for (const none of ['', 'hello', 'null', '1', '[]', '{}', '{"type":1}', '"type"']) assert.equal(protocol.parse(none), null, none);
+});
+
+test('commands name their place, and leave out what is not there', () => {
+  const text = (command) => JSON.stringify(command);
+  assert.equal(text(protocol.hello('Ada', undefined)), '{"type":"hello","name":"Ada"}');
+  assert.equal(text(protocol.join('a', 0)), '{"type":"join","channel":"a","since":0}');
+  assert.equal(text(protocol.direct({ to: 'Bob' }, 'x', 'n')), '{"type":"direct","to":"Bob","text":"x","nonce":"n"}');
+  assert.deepEqual(protocol.where(places.channel('a')), { channel: 'a' });
+  assert.deepEqual(protocol.where(places.person('@1', 'Bob', 'c')), { conversation: 'c' });
+  assert.equal(protocol.where(places.person('@1', 'Bob')), null);
+});
+
+test('a close is told with its reason, once with a full stop', () => {
+  assert.equal(protocol.closeSentence(1008, 'too many commands'), 'The server closed the connection: too many commands.');
+  assert.equal(protocol.closeSentence(1008, 'Too many.'), 'The server closed the connection: Too many.');
+  assert.equal(protocol.closeSentence(1006, ''), 'The connection is lost.');
+  for (const code of [1000, 1001, 1002, 1003, 1007, 1009, 1011, 1013, 4000]) assert.match(protocol.closeSentence(code, ''), /^The .*\.$/);
+});
+
+test('characters are counted as the server counts them', () => {
+  for (const [text, count] of [['', 0], ['abc', 3], ['grün', 4], ['👍🏽', 2], ['a\n', 2]]) assert.equal(protocol.characters(text), count, text);
+});
+
+test('letters and colours', () => {
+  for (const [name, letter] of [['ada', 'A'], ['über', 'Ü'], ['𐐨x', '𐐀'], ['', '']]) assert.equal(initial(name), letter);
+  assert.equal(hue('Ada'), hue('Ada'));
+  assert.ok(new Set(['Ada', 'Bob', 'Cleo', 'Dan', 'Eve', 'Finn'].map(hue)).size >= 3);
+});
+
+test('rows of the feed', () => {
+  const noon = new Date(2026, 5, 1, 12).getTime();
+  const minutes = (count) => noon + count * 60_000;
+  const by = (author, seq, at, more) => ({ type: 'message', from: `user ${author}`, author, text: 'x', seq, at, ...more });
+  const kinds = (messages, change = {}, pending = []) => {
+    const place = places.channel('general');
+    places.replace(place, messages, messages.at(-1)?.seq ?? 0, false);
+    Object.assign(place, change);
+    return rows(place, pending, ({ author }) => author === 1).map((row) => {
+      if (row.kind !== 'message') return row.kind;
+      return `${row.own ? 'own' : 'other'}${row.head ? '+' : ''}`;
+    }).join(' ');
+  };
+  const table = [
+    ['an empty channel', [], {}, 'start'],
+    ['a name above the first of a group', [by(2, 1, noon), by(2, 2, minutes(1)), by(1, 3, minutes(2)), by(1, 4, minutes(3))], {}, 'start day other+ other own+ own'],
+    ['again after a while', [by(2, 1, noon), by(2, 2, minutes(6))], {}, 'start day other+ other+'],
+    ['again under another name', [by(2, 1, noon), by(2, 2, noon, { from: 'Other' })], {}, 'start day other+ other+'],
+    ['an action stands alone', [by(2, 1, noon), by(2, 2, noon, { action: true }), by(2, 3, noon)], {}, 'start day other+ other+ other+'],
+    ['another day', [by(2, 1, noon), by(2, 2, minutes(24 * 60))], {}, 'start day other+ day other+'],
+    ['a gap', [by(2, 1, noon), by(2, 4, noon)], {}, 'start day other+ gap other+'],
+    ['something of a later version is no gap', [by(2, 1, noon), by(2, 2, noon, { type: 'edited' }), by(2, 3, noon)], {}, 'start day other+ other'],
+    ['what is new', [by(2, 1, noon), by(2, 2, noon), by(2, 3, noon)], { newAfter: 1 }, 'start day other+ new other+ other'],
+    ['nothing is new', [by(2, 1, noon)], { newAfter: 1 }, 'start day other+'],
+    ['there is more above', [by(2, 7, noon)], { older: true }, 'older day other+'],
+  ];
+  for (const [name, messages, change, expected] of table) assert.equal(kinds(messages, change), expected, name);
+  assert.equal(kinds([], {}, [{ nonce: 'n', stage: 'waiting', error: null }]), 'start pending');
+});
+
+test('a message that is sent keeps the row that it had while it was pending', () => {
+  const place = places.channel('general');
+  const message = { type: 'message', from: 'Ada', author: 1, text: 'x', seq: 1, at: 0, nonce: 'n' };
+  const before = rows(place, [{ nonce: 'n', stage: 'sending', error: null }], () => true).at(-1);
+  places.replace(place, [message], 1, false);
+  const after = rows(place, [], () => true).at(-1);
+  assert.equal(before.key, after.key);
+  assert.notEqual(rows(place, [], () => false).at(-1).key, after.key, 'another’s nonce is not ours');
+});

@@ -1,0 +1,150 @@
+// The column: channels, private conversations, people online, and who one is.
+//
+// An item's accessible name begins with the name that it stands for; the `#` and the dots are for the eye alone.
+// Not here: what a click does (chat.js), the messages (feed.js).
+
+import * as address from './address.js';
+import { initial, hue } from './avatar.js';
+import { Keyed, byId, element, set, setText } from './nodes.js';
+import { unread } from './place.js';
+import { HOME, channelPlace, people, personPlace } from './state.js';
+
+const byName = (a, b) => a.localeCompare(b, undefined, { sensitivity: 'base' });
+
+export class Sidebar {
+  #chat;
+  #channels = new Keyed(byId('channels'), (row) => this.#link(row), showLink);
+  #conversations = new Keyed(byId('conversations'), (row) => this.#link(row), showLink);
+  #people = new Keyed(byId('people'), (row) => this.#person(row), showPerson);
+
+  constructor(chat) {
+    this.#chat = chat;
+    const field = byId('new-channel');
+    byId('create').addEventListener('submit', async (event) => {
+      event.preventDefault();
+      const name = field.value.trim();
+      if (name === '') return field.focus();
+      setText(byId('create-error'), '');
+      try {
+        await chat.enterChannel(name);
+        field.value = '';
+      } catch (error) {
+        setText(byId('create-error'), error.message);
+      }
+    });
+    field.addEventListener('input', () => setText(byId('create-error'), ''));
+    byId('leave-chat').addEventListener('click', () => chat.quit());
+    this.#drawer();
+  }
+
+  show(state) {
+    const names = new Set([HOME, ...state.channels.keys()]);
+    for (const place of state.places.values()) if (place.kind === 'channel' && (place.joined || place.key === state.open)) names.add(place.name);
+    const sorted = [...names].sort((a, b) => (b === HOME) - (a === HOME) || byName(a, b));
+    this.#channels.show(sorted.map((name) => {
+      const place = state.places.get(`#${name}`) ?? { key: `#${name}`, kind: 'channel', name, known: 0, read: 0 };
+      return { key: place.key, place, open: place.key === state.open, quiet: !place.joined, sign: '#' };
+    }));
+
+    const conversations = people(state);
+    this.#conversations.show(conversations.map((place) => (
+      { key: place.key, place, open: place.key === state.open, quiet: !isHere(state, place), away: !isHere(state, place) })));
+    byId('no-conversations').hidden = conversations.length > 0;
+
+    const me = state.me?.name;
+    const here = [...state.users].filter((name) => name !== me).sort(byName);
+    if (me !== undefined) here.unshift(me);
+    this.#people.show(here.map((name) => ({ key: name, name, you: name === me })));
+    setText(byId('online'), state.online > 0 ? String(state.online) : '');
+
+    setText(byId('me'), me ?? '');
+    setText(byId('me-avatar'), initial(me ?? ''));
+    set(byId('me-avatar'), 'class', `avatar ${hue(me ?? '')}`);
+    const elsewhere = [...state.places.values()].some((place) => place.key !== state.open && unread(place) > 0);
+    byId('elsewhere').hidden = !elsewhere;
+  }
+
+  #link(row) {
+    const link = element('a', {
+      onclick: (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return; // in another tab or window
+        event.preventDefault();
+        this.#close();
+        const { state } = this.#chat;
+        this.#chat.open(link.place.kind === 'channel' ? channelPlace(state, link.place.name) : link.place, { focus: true });
+      },
+    },
+    element('span', { class: row.sign ? 'sign' : 'dot', 'aria-hidden': 'true' }, row.sign ?? ''),
+    element('span', { class: 'name', dir: 'auto' }),
+    element('span', { class: 'badge' }));
+    return element('li', {}, link);
+  }
+
+  #person({ name }) {
+    const button = element('button', {
+      type: 'button',
+      onclick: () => {
+        this.#close();
+        this.#chat.open(personPlace(this.#chat.state, name), { focus: true });
+      },
+    },
+    element('span', { class: 'dot', 'aria-hidden': 'true' }),
+    element('span', { class: 'name', dir: 'auto' }, name, element('span', { class: 'you' })));
+    return element('li', {}, button);
+  }
+
+  /** On a small screen the column is a drawer. */
+  #drawer() {
+    const menu = byId('menu');
+    menu.addEventListener('click', () => {
+      const opens = menu.getAttribute('aria-expanded') !== 'true';
+      set(menu, 'aria-expanded', String(opens));
+      byId('sidebar').classList.toggle('open', opens);
+      byId('curtain').hidden = !opens;
+      byId('main').inert = opens;
+      if (opens) byId('sidebar').querySelector('[aria-current], a')?.focus();
+    });
+    byId('curtain').addEventListener('click', () => this.#close());
+    byId('sidebar').addEventListener('keydown', ({ key }) => {
+      if (key !== 'Escape' || menu.getAttribute('aria-expanded') !== 'true') return;
+      this.#close();
+      menu.focus();
+    });
+    // A window that grows while the drawer is open has a column again.
+    matchMedia('(min-width: 45rem)').addEventListener('change', () => this.#close());
+  }
+
+  #close() {
+    set(byId('menu'), 'aria-expanded', 'false');
+    byId('sidebar').classList.remove('open');
+    byId('curtain').hidden = true;
+    byId('main').inert = false;
+  }
+}
+
+/** Whether the partner of a conversation is online, as far as this page knows. */
+export function isHere(state, place) {
+  return place.online !== false && state.users.has(place.name);
+}
+
+function showLink(item, { place, open, quiet, away }) {
+  const link = item.firstChild;
+  const [sign, name, badge] = link.children;
+  link.place = place;
+  const count = open ? 0 : unread(place);
+  set(link, 'href', address.of(place));
+  set(link, 'aria-current', open ? 'page' : null);
+  set(link, 'class', [quiet && 'quiet', count > 0 && 'unread'].filter(Boolean).join(' ') || null);
+  if (place.kind === 'person') set(sign, 'class', away ? 'dot away' : 'dot');
+  setText(name, place.name);
+  const told = [count > 0 && `${count} unread`, away && 'offline'].filter(Boolean).join(', ');
+  if (badge.dataset.told === told) return;
+  badge.dataset.told = told;
+  badge.replaceChildren();
+  if (count > 0) badge.append(element('span', { class: 'number', 'aria-hidden': 'true' }, count > 99 ? '99+' : String(count)));
+  if (told) badge.append(element('span', { class: 'spoken' }, ` ${told}`));
+}
+
+function showPerson(item, { you }) {
+  setText(item.querySelector('.you'), you ? ' (you)' : '');
+}
