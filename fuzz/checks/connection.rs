@@ -14,7 +14,7 @@ use parlor::http::pages::BuiltIn;
 use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup, Socket};
 use parlor::limits::Limits;
 use parlor::time::{Millis, Now, UnixMillis};
-use parlor::websocket::{Event, Opcode, Received, WebSocket, encode_masked_message};
+use parlor::websocket::{Event, Opcode, Received, Scratch, WebSocket, encode_masked_message};
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
@@ -264,8 +264,11 @@ fn output_is_legal(mut bytes: &[u8]) {
 
 fn frames_are_legal(bytes: &[u8]) {
     let (mut bytes, mut at, mut closed) = (bytes.to_vec(), 0, false);
+    let mut scratch = Scratch::default();
     let mut client = WebSocket::client(1 << 20, || [0; 4]);
-    while let Received::Event { event, used } = client.receive(&mut bytes[at..], &mut Vec::new()).expect("the server's frames are legal") {
+    while let Received::Event { event, used } =
+        client.receive(&mut bytes[at..], &mut scratch, &mut Vec::new()).expect("the server's frames are legal")
+    {
         assert!(!closed, "a close frame is the last one");
         closed = matches!(event, Event::Close(_));
         if let Event::Text(text) = event

@@ -3,7 +3,7 @@
 //! It asserts by itself what holds whatever is sent: the machine never holds more than its limit and a little, and after an
 //! error or a close frame it hears nothing and says nothing.
 
-use parlor::websocket::{CloseCode, Event, Received, Violation, WebSocket};
+use parlor::websocket::{CloseCode, DeflateParameters, Event, Received, Scratch, Violation, WebSocket};
 
 /// The longest message that is taken, in bytes: small, so that inputs get beyond it.
 pub const LIMIT: usize = 300;
@@ -25,18 +25,20 @@ pub struct Machine {
     pub seen: Vec<Seen>,
     pub failed: Option<Violation>,
     pub replies: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl Machine {
-    /// `client`: the end that masks and must not be sent masks.
-    pub fn new(client: bool) -> Self {
+    /// `client`: the end that masks and must not be sent masks. `deflate`: what was agreed on about compression.
+    pub fn with(client: bool, deflate: Option<DeflateParameters>) -> Self {
         let websocket = if client { WebSocket::client(LIMIT, || [0x37, 0xfa, 0x21, 0x3d]) } else { WebSocket::server(LIMIT) };
-        Self { websocket, seen: Vec::new(), failed: None, replies: Vec::new() }
+        let websocket = websocket.with_deflate(deflate);
+        Self { websocket, seen: Vec::new(), failed: None, replies: Vec::new(), scratch: Scratch::default() }
     }
 
     /// What an end makes of these bytes. The lengths of the pieces are those of `pieces`, in turn.
     pub fn of(client: bool, bytes: &[u8], pieces: [usize; 2]) -> Self {
-        let mut machine = Self::new(client);
+        let mut machine = Self::with(client, None);
         machine.feed(bytes, pieces);
         machine
     }
@@ -56,7 +58,7 @@ impl Machine {
         let was_deaf = self.failed.is_some() || matches!(self.seen.last(), Some(Seen::Close(..)));
         let before = (self.seen.len(), self.replies.len());
         loop {
-            match self.websocket.receive(rest, &mut self.replies) {
+            match self.websocket.receive(rest, &mut self.scratch, &mut self.replies) {
                 Ok(Received::Nothing) => break,
                 Ok(Received::Event { event, used }) => {
                     self.seen.push(Seen::of(event));
