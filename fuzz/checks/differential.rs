@@ -24,7 +24,7 @@ use machine::{LIMIT, Machine, Seen};
 pub fn check(data: &[u8]) {
     let Some((&end, bytes)) = data.split_last() else { return };
     let client = end & 1 == 1;
-    let ours = Machine::of(client, bytes, [usize::MAX; 2]);
+    let ours = Machine::of(client, None, bytes, [usize::MAX; 2]);
     let padding = if ours.failed.is_some() { LIMIT + 16 } else { 0 };
     let (theirs, refused) = tungstenite(client, [bytes, &vec![0; padding]].concat());
     let replaced = Seen::Close(Some(1002), "Protocol violation".to_owned());

@@ -18,14 +18,14 @@ pub fn check(data: &[u8]) {
     let [bytes @ .., first, second] = data else { return };
     header(bytes);
     for client in [false, true] {
-        let whole = Machine::of(client, bytes, [usize::MAX; 2]);
+        let whole = Machine::of(client, None, bytes, [usize::MAX; 2]);
         for pieces in [[1, 1], [1 + usize::from(first % 24), 1 + usize::from(second % 24)]] {
-            assert_eq!(results(&Machine::of(client, bytes, pieces)), results(&whole), "in pieces of {pieces:?}");
+            assert_eq!(results(&Machine::of(client, None, bytes, pieces)), results(&whole), "in pieces of {pieces:?}");
         }
         let mut frames = Vec::new();
         whole.seen.iter().for_each(|seen| encode(seen, client, &mut frames));
-        assert_eq!(Machine::of(client, &frames, [usize::MAX; 2]).seen, whole.seen, "written out again");
-        let answered = Machine::of(!client, &whole.replies, [usize::MAX; 2]);
+        assert_eq!(Machine::of(client, None, &frames, [usize::MAX; 2]).seen, whole.seen, "written out again");
+        let answered = Machine::of(!client, None, &whole.replies, [usize::MAX; 2]);
         match whole.seen.last() {
             Some(Seen::Close(code, _)) => assert_eq!(answered.seen, [Seen::Close(*code, String::new())]),
             _ => assert!(whole.replies.is_empty(), "nothing else is answered here"),

@@ -37,8 +37,8 @@ impl Machine {
     }
 
     /// What an end makes of these bytes. The lengths of the pieces are those of `pieces`, in turn.
-    pub fn of(client: bool, bytes: &[u8], pieces: [usize; 2]) -> Self {
-        let mut machine = Self::with(client, None);
+    pub fn of(client: bool, deflate: Option<DeflateParameters>, bytes: &[u8], pieces: [usize; 2]) -> Self {
+        let mut machine = Self::with(client, deflate);
         machine.feed(bytes, pieces);
         machine
     }

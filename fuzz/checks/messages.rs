@@ -9,6 +9,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::websocket::{CloseCode, CloseFrame, Deflate, DeflateParameters, Opcode};
+use std::sync::OnceLock;
 
 #[path = "machine.rs"]
 mod machine;
@@ -50,7 +51,12 @@ enum Payload {
         ends: bool,
         last: bool,
     },
+    /// One of `BOMBS`.
+    Bomb(u8),
 }
+
+/// Messages of so many times the same letter, of which next to nothing is left when they are compressed.
+const BOMBS: [usize; 5] = [LIMIT - 1, LIMIT, LIMIT + 1, 10 * LIMIT, 100_000];
 
 /// A frame as it is sent. `announced` differs from the payload's length only in the last one.
 #[derive(Debug)]
@@ -84,12 +90,12 @@ pub fn check(data: &[u8]) {
     }
     // The same without the ends of frames being ends of pieces.
     if frames.len() <= usize::from(input.close_before) {
-        let mut machine = Machine::with(input.client, agreed);
-        machine.feed(&frames.iter().flat_map(Frame::bytes).collect::<Vec<u8>>(), pieces);
+        let bytes: Vec<u8> = frames.iter().flat_map(Frame::bytes).collect();
+        let machine = Machine::of(input.client, agreed, &bytes, pieces);
         assert_eq!((&machine.seen, failed_code(&machine)), (&expected, code), "as one stream: {frames:?}");
     }
     if input.deflate {
-        expected.iter().for_each(|message| is_the_same_compressed(message));
+        expected.iter().for_each(is_the_same_compressed);
     }
 }
 
@@ -101,8 +107,7 @@ fn is_the_same_compressed(message: &Seen) {
     };
     let mut bytes = Vec::new();
     if Deflate::default().compress(opcode, payload, DeflateParameters::default(), &mut bytes) {
-        let mut client = Machine::with(true, Some(DeflateParameters::default()));
-        client.feed(&bytes, [usize::MAX; 2]);
+        let client = Machine::of(true, Some(DeflateParameters::default()), &bytes, [usize::MAX; 2]);
         assert!(bytes.len() < payload.len() + 4 && client.seen == [message.clone()] && client.failed.is_none());
     }
 }
@@ -204,6 +209,9 @@ struct Inflated {
 /// Stored blocks (RFC 1951 §3.2.4), with the end that the sender left out (RFC 7692 §7.2.2), which is that of an empty block and
 /// never what stands in one. `None`: there are other blocks among them.
 fn inflated(compressed: &[u8]) -> Option<Inflated> {
+    if let Some(index) = bombs().iter().position(|bomb| bomb == compressed) {
+        return Some(Inflated { bytes: vec![b'a'; BOMBS[index]], right: true });
+    }
     let whole = [compressed, &[0, 0, 0xFF, 0xFF]].concat();
     let (mut at, mut bytes) = (0, Vec::new());
     while at < whole.len() {
@@ -221,6 +229,19 @@ fn inflated(compressed: &[u8]) -> Option<Inflated> {
         }
     }
     Some(Inflated { bytes, right: true })
+}
+
+/// What parlor's own compressor makes of `BOMBS`: there the check can be sure of what it holds.
+fn bombs() -> &'static [Vec<u8>] {
+    static BYTES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    BYTES.get_or_init(|| {
+        let compressed = |length: &usize| {
+            let mut frame = Vec::new();
+            Deflate::default().compress(Opcode::Binary, &vec![b'a'; *length], DeflateParameters::default(), &mut frame);
+            frame.split_off(frame.len().min(if frame.get(1) == Some(&126) { 4 } else { 2 }))
+        };
+        BOMBS.iter().map(compressed).collect()
+    })
 }
 
 fn shortest_form(length: u64) -> u8 {
@@ -255,7 +276,7 @@ fn frames(input: &Input, data: &mut Unstructured<'_>) -> Vec<Frame> {
             announced: length,
             payload,
         };
-        if matches!(choice.payload, Payload::Stored { .. }) && matches!(opcode, 1 | 2) {
+        if matches!(choice.payload, Payload::Stored { .. } | Payload::Bomb(_)) && matches!(opcode, 1 | 2) {
             frame.first_byte |= 0x40;
         }
         match choice.fault % 32 {
@@ -306,6 +327,7 @@ impl Payload {
                 *rest = payload.split_off(payload.len().saturating_sub(usize::from(left % 16)));
                 payload
             }
+            Self::Bomb(which) => bombs()[usize::from(*which) % BOMBS.len()].clone(),
             Self::Close(code, reason) => code.to_be_bytes().into_iter().chain(text.take(usize::from(reason % 130))).collect(),
         }
     }
