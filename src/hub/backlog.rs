@@ -57,6 +57,8 @@ impl Backlog {
         if let (Some(Held { bytes: HeldBytes::Own(last), range, frames, .. }), HeldBytes::Own(new)) = (self.held.back_mut(), &held.bytes)
             && *frames == held.frames
             && held.at == 0
+            // After a cut some stands behind the range, which must not come back.
+            && range.end == last.len()
             && last.len() + new.len() <= GATHERED_BYTES
         {
             last.extend_from_slice(new);
@@ -205,4 +207,51 @@ fn frame_start(frames: &[u8], at: usize) -> usize {
 fn frame_start_after(frames: &[u8], at: usize) -> usize {
     let start = frame_start(frames, at);
     if start == at { at } else { frame_end(frames, start) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::websocket::{Opcode, encode_message};
+
+    /// Takes so many bytes more.
+    struct Slow {
+        sent: Vec<u8>,
+        room: usize,
+    }
+
+    impl Socket for Slow {
+        fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+            let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).take(self.room).collect();
+            self.room -= bytes.len();
+            self.sent.extend(&bytes);
+            Ok(bytes.len())
+        }
+
+        fn shutdown_write(&mut self) {}
+    }
+
+    #[test]
+    fn what_was_cut_does_not_come_back_with_what_follows() {
+        let frames: Vec<Vec<u8>> = [&b"first"[..], b"second", b"third", b"goodbye"]
+            .iter()
+            .map(|payload| {
+                let mut frame = Vec::new();
+                encode_message(Opcode::Text, payload, &mut frame);
+                frame
+            })
+            .collect();
+        let mut socket = Slow { sent: Vec::new(), room: 3 };
+        let (mut backlog, mut buffered) = (Backlog::default(), 0);
+        backlog.push(Held::copy(&frames[..3].concat(), 0, true), &mut buffered);
+        assert_eq!(backlog.write(&mut socket, &mut buffered).unwrap(), (3, false));
+        backlog.cut(&mut buffered);
+        assert_eq!(backlog.waiting_bytes(), frames[0].len() - 3, "the frame that is partly out");
+        backlog.push(Held::copy(&frames[3], 0, true), &mut buffered);
+        assert_eq!(backlog.waiting_bytes(), frames[0].len() - 3 + frames[3].len());
+        socket.room = usize::MAX;
+        backlog.write(&mut socket, &mut buffered).unwrap();
+        assert_eq!(socket.sent, [frames[0].as_slice(), &frames[3]].concat());
+        assert_eq!((backlog.waiting_bytes(), backlog.is_empty(), buffered), (0, true, 0));
+    }
 }

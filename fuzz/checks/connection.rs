@@ -1,0 +1,310 @@
+//! A whole hub on sockets of memory: two or three connections, any bytes in any pieces, a clock, short writes, ends.
+//!
+//! Input: how far three clients are already, and a list of steps made by `arbitrary`. The driver's part is played as `server` plays it: nobody is read who is not
+//! to be read. Asserted after each step:
+//! - nothing is written after the FIN (`Line`), and the loop has nothing left to do at once that it would not do;
+//! - what all hold together stays below the limits of each;
+//! - all that was written is whole answers of HTTP, then frames that our own client's end takes, and on `/chat` events in JSON;
+//!
+//! and in the end, when all are gone and time has passed: no connection is left, no deadline, and no byte is held.
+
+use arbitrary::{Arbitrary, Unstructured};
+use parlor::history::{Author, Memory};
+use parlor::http::pages::BuiltIn;
+use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup, Socket};
+use parlor::limits::Limits;
+use parlor::time::{Millis, Now, UnixMillis};
+use parlor::websocket::{Event, Opcode, Received, Scratch, WebSocket, encode_masked_message};
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+
+#[derive(Arbitrary, Debug)]
+enum Step {
+    /// The bytes of some sentences arrive, so many at a time.
+    Say(u8, Vec<Sentence>, u8),
+    Tick(u16),
+    /// The socket takes so many bytes more, so many in one write.
+    Room(u8, u16, u8),
+    HalfClose(u8),
+    Reset(u8),
+    Drain,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Sentence {
+    Handshake(u8),
+    Known(u8, u8),
+    Line(u8),
+    Text(String),
+    Frame(u8, Vec<u8>),
+    Long(u16),
+    Raw(Vec<u8>),
+}
+
+const LIMITS: Limits = Limits {
+    message_bytes: 400,
+    echo_bytes: 600,
+    send_queue_bytes: 4_000,
+    buffered_bytes: 12_000,
+    request_head_bytes: 512,
+    connections: 6,
+    connections_per_ip: 5,
+    channels: 3,
+    text_chars: 100,
+    ..Limits::DEFAULT
+};
+const PATHS: [&str; 8] = ["/chat", "/chat", "/chat", "/echo", "/", "/metrics", "/healthz", "/none"];
+const COMMANDS: [&str; 15] = [
+    r#""hello","name":"Ada""#,
+    r#""join","channel":"general""#,
+    r#""message","channel":"general","text":"hi","nonce":"1""#,
+    r#""hello","name":"Bob""#,
+    r#""join","channel":"x","since":0"#,
+    r#""direct","to":"Ada","text":"psst""#,
+    r#""history","channel":"general","limit":200"#,
+    r#""hello","name":"Eve""#,
+    r#""leave","channel":"general""#,
+    r#""typing","channel":"general""#,
+    r#""rename","name":"Eve""#,
+    r#""who""#,
+    r#""channels""#,
+    r#""message","channel":"x","text":" ""#,
+    r#""direct","to":"Bob","text":"yes","nonce":"2""#,
+];
+const LINES: [&str; 8] = ["hello", "/nick Cy", "/join general", "/me waves", "/msg Ada hi", "/history 200", "/quit", "/help"];
+
+pub fn check(data: &[u8]) {
+    let mut data = Unstructured::new(data);
+    let mut world = World::new();
+    world.begin(data.arbitrary().unwrap_or(0));
+    for _ in 0..60 {
+        if data.is_empty() {
+            break;
+        }
+        let Ok(step) = Step::arbitrary(&mut data) else { break };
+        world.step(step);
+        world.settle();
+    }
+    for index in 0..world.peers.len() {
+        world.hub.ended(world.peers[index].id, Ended::Failed, world.now);
+        world.peers[index].wire.borrow_mut().broken = true;
+    }
+    for _ in 0..10_000 {
+        world.settle();
+        let Some(next) = world.hub.next_deadline() else { break };
+        world.pass(next.0 - world.now.mono.0);
+    }
+    assert_eq!((world.hub.next_deadline(), world.hub.is_drained()), (None, true), "nobody is left, and nothing to wait for");
+    world.settle();
+    assert_eq!((world.hub.metrics().buffered_bytes, world.hub.metrics().connections, world.hub.metrics().users_online), (0, 0, 0));
+    world.peers.iter().for_each(|peer| output_is_legal(&peer.wire.borrow().sent));
+}
+
+struct World {
+    hub: Hub<Line>,
+    now: Now,
+    peers: Vec<Peer>,
+}
+
+struct Peer {
+    id: ConnectionId,
+    wire: Rc<RefCell<Wire>>,
+    /// What is on its way to the server.
+    arriving: Vec<u8>,
+    ended: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut token = 0_u128;
+        let tokens = Box::new(move || {
+            token += 1;
+            token.to_be_bytes()
+        });
+        let history = Box::new(Memory::new("epoch".into(), Author(0)));
+        let hub = Hub::new(Setup { limits: LIMITS, origins: Origins::SameHost, pages: Box::new(BuiltIn::new()), history, tokens });
+        Self { hub, now: Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) }, peers: Vec::new() }
+    }
+
+    /// Two bits for each of three: it comes later, it shook hands, it said hello too, it is in a channel.
+    fn begin(&mut self, begun: u8) {
+        for who in 0..3_u8 {
+            let hello = Sentence::Known([0, 3, 7][usize::from(who)], who);
+            let sentences = [Sentence::Handshake(0), hello, Sentence::Known(1, who)];
+            let count = usize::from(begun >> (2 * who) & 3);
+            if count > 0 {
+                self.step(Step::Say(who, sentences.into_iter().take(count).collect(), u8::MAX));
+                self.settle();
+            }
+        }
+    }
+
+    /// A connection that does not exist yet comes by being named.
+    fn peer(&mut self, who: u8) -> Option<usize> {
+        let who = usize::from(who % 3);
+        while self.peers.len() <= who {
+            let wire =
+                Rc::new(RefCell::new(Wire { sent: Vec::new(), room: usize::MAX, write_most: usize::MAX, shut: false, broken: false }));
+            let id = self.hub.accepted(Line(Rc::clone(&wire)), ([10, 0, 0, 1], 1).into(), self.now)?;
+            self.peers.push(Peer { id, wire, arriving: Vec::new(), ended: false });
+        }
+        Some(who)
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Tick(millis) => self.pass(u64::from(millis)),
+            Step::Drain => self.hub.drain(self.now),
+            Step::Say(who, sentences, piece) => {
+                let Some(who) = self.peer(who) else { return };
+                sentences.iter().take(16).for_each(|sentence| sentence.write(&mut self.peers[who].arriving));
+                self.deliver(who, 1 + usize::from(piece));
+            }
+            Step::Room(who, room, most) => {
+                let Some(who) = self.peer(who) else { return };
+                let mut wire = self.peers[who].wire.borrow_mut();
+                wire.room = if room == u16::MAX { usize::MAX } else { usize::from(room) };
+                wire.write_most = 1 + usize::from(most);
+                drop(wire);
+                self.hub.writable(self.peers[who].id);
+            }
+            Step::HalfClose(who) | Step::Reset(who) => {
+                let Some(who) = self.peer(who).filter(|who| !self.peers[*who].ended) else { return };
+                let half = matches!(step, Step::HalfClose(_));
+                self.peers[who].ended = true;
+                self.peers[who].wire.borrow_mut().broken |= !half;
+                self.hub.ended(self.peers[who].id, if half { Ended::EndOfStream } else { Ended::Failed }, self.now);
+            }
+        }
+    }
+
+    /// Lets arrive what may be read, at most `most` bytes at a time.
+    fn deliver(&mut self, who: usize, most: usize) {
+        let peer = &mut self.peers[who];
+        while !peer.ended && !peer.arriving.is_empty() && self.hub.wants_read(peer.id) {
+            let mut piece: Vec<u8> = peer.arriving.drain(..most.min(peer.arriving.len())).collect();
+            self.hub.received(peer.id, &mut piece, self.now);
+        }
+    }
+
+    /// Turns until there is nothing more to do, and what holds between turns.
+    fn settle(&mut self) {
+        let mut turns = 0;
+        loop {
+            self.hub.end_turn(self.now);
+            turns += 1;
+            assert!(turns < 1_000, "the loop spins");
+            let resumed: Vec<ConnectionId> = self.hub.take_resumed().collect();
+            for who in 0..self.peers.len() {
+                if resumed.contains(&self.peers[who].id) {
+                    self.deliver(who, 1_000);
+                }
+            }
+            let is_late = self.hub.next_deadline().is_some_and(|next| next <= self.now.mono);
+            if !self.hub.has_work() && !is_late {
+                break;
+            }
+        }
+        // Each may hold an unfinished message or head, one read, and its queue with one message that was put in last.
+        let held = self.hub.metrics().buffered_bytes;
+        assert!(held <= 3 * (LIMITS.send_queue_bytes + 60_000) as u64, "{held} bytes are held");
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now.mono.0 += millis;
+        self.now.unix.0 += millis;
+    }
+}
+
+impl Sentence {
+    fn write(&self, out: &mut Vec<u8>) {
+        let text = match self {
+            Self::Raw(bytes) => return out.extend(bytes.iter().take(2_000)),
+            Self::Handshake(path) => {
+                let path = PATHS[usize::from(*path) % PATHS.len()];
+                let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+                let upgrade = if path.len() == 5 { upgrade } else { "" };
+                return out.extend(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n").into_bytes());
+            }
+            Self::Frame(first_byte, payload) => {
+                let start = out.len();
+                encode_masked_message(Opcode::Text, &payload[..payload.len().min(125)], [1, 2, 3, 0xFF], out);
+                return out[start] = *first_byte;
+            }
+            Self::Known(command, id) => format!(r#"{{"type":{},"id":{id}}}"#, COMMANDS[usize::from(*command) % COMMANDS.len()]),
+            Self::Line(line) => LINES[usize::from(*line) % LINES.len()].to_owned(),
+            Self::Text(text) => text.clone(),
+            Self::Long(length) => "x".repeat(usize::from(length % 700)),
+        };
+        encode_masked_message(Opcode::Text, text.as_bytes(), [1, 2, 3, 0xFF], out);
+    }
+}
+
+/// Whole answers, then after a 101 whole frames; the last of either may be cut off.
+fn output_is_legal(mut bytes: &[u8]) {
+    while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+        let head = str::from_utf8(&bytes[..end]).expect("heads of answers are ASCII");
+        assert!(
+            head.starts_with("HTTP/1.1 ") && head.contains("\r\nDate: ") && head.contains("\r\nX-Content-Type-Options: nosniff"),
+            "{head}"
+        );
+        bytes = &bytes[end + 4..];
+        if head.starts_with("HTTP/1.1 101 ") {
+            return frames_are_legal(bytes);
+        }
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).map_or(0, |length| length.parse().expect("a number"));
+        // The answer to a HEAD has the length of a body, and none.
+        let has_body = !bytes.starts_with(b"HTTP/1.1 ");
+        bytes = if has_body { bytes.get(length..).unwrap_or_default() } else { bytes };
+    }
+    assert!(bytes.is_empty() || bytes.starts_with(&b"HTTP/1.1 "[..bytes.len().min(9)]), "\"{}\"", bytes.escape_ascii());
+}
+
+fn frames_are_legal(bytes: &[u8]) {
+    let (mut bytes, mut at, mut closed) = (bytes.to_vec(), 0, false);
+    let mut scratch = Scratch::default();
+    let mut client = WebSocket::client(1 << 20, || [0; 4]);
+    while let Received::Event { event, used } =
+        client.receive(&mut bytes[at..], &mut scratch, &mut Vec::new()).expect("the server's frames are legal")
+    {
+        assert!(!closed, "a close frame is the last one");
+        closed = matches!(event, Event::Close(_));
+        if let Event::Text(text) = event
+            && text.starts_with(r#"{"type":"#)
+        {
+            assert!(serde_json::from_str::<serde_json::Value>(text).is_ok(), "{text}");
+        }
+        at += used;
+    }
+}
+
+/// The server's end of a connection.
+struct Line(Rc<RefCell<Wire>>);
+
+struct Wire {
+    sent: Vec<u8>,
+    room: usize,
+    write_most: usize,
+    shut: bool,
+    broken: bool,
+}
+
+impl Socket for Line {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut wire = self.0.borrow_mut();
+        assert!(!wire.shut, "nothing is written after the FIN");
+        if wire.broken {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).take(wire.room.min(wire.write_most)).collect();
+        wire.room -= bytes.len();
+        wire.sent.extend(&bytes);
+        if bytes.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn shutdown_write(&mut self) {
+        self.0.borrow_mut().shut = true;
+    }
+}

@@ -1,0 +1,72 @@
+//! Bytes as they come from the network, to either end of a connection (RFC 6455 §5.2).
+//!
+//! Input: the bytes; the last two say how they are cut. Asserted:
+//! - a header's beginning is never wrong where the header is right, and what is wrong stays wrong whatever follows;
+//! - `encode(decode(x)) = x`, for headers and for what was made of whole frames;
+//! - any cutting gives the same events, the same error, the same replies;
+//! - the answer to a close frame is one that the other end takes, with the same code;
+//! - what `machine` asserts: held bytes, and silence after the end.
+
+use parlor::progress::Progress;
+use parlor::websocket::{CloseCode, CloseFrame, FrameHeader, Opcode, Violation, encode_masked_message, encode_message};
+
+#[path = "machine.rs"]
+mod machine;
+use machine::{Machine, Seen};
+
+pub fn check(data: &[u8]) {
+    let [bytes @ .., first, second] = data else { return };
+    header(bytes);
+    for client in [false, true] {
+        let whole = Machine::of(client, None, bytes, [usize::MAX; 2]);
+        for pieces in [[1, 1], [1 + usize::from(first % 24), 1 + usize::from(second % 24)]] {
+            assert_eq!(results(&Machine::of(client, None, bytes, pieces)), results(&whole), "in pieces of {pieces:?}");
+        }
+        let mut frames = Vec::new();
+        whole.seen.iter().for_each(|seen| encode(seen, client, &mut frames));
+        assert_eq!(Machine::of(client, None, &frames, [usize::MAX; 2]).seen, whole.seen, "written out again");
+        let answered = Machine::of(!client, None, &whole.replies, [usize::MAX; 2]);
+        match whole.seen.last() {
+            Some(Seen::Close(code, _)) => assert_eq!(answered.seen, [Seen::Close(*code, String::new())]),
+            _ => assert!(whole.replies.is_empty(), "nothing else is answered here"),
+        }
+    }
+}
+
+fn results(machine: &Machine) -> (&[Seen], Option<Violation>, &[u8]) {
+    (&machine.seen, machine.failed, &machine.replies)
+}
+
+/// The frame that says this to the given end.
+fn encode(seen: &Seen, to_client: bool, out: &mut Vec<u8>) {
+    let mut close = Vec::new();
+    let (opcode, payload) = match seen {
+        Seen::Text(text) => (Opcode::Text, text.as_bytes()),
+        Seen::Binary(bytes) => (Opcode::Binary, bytes.as_slice()),
+        Seen::Ping(bytes) => (Opcode::Ping, bytes.as_slice()),
+        Seen::Pong(bytes) => (Opcode::Pong, bytes.as_slice()),
+        Seen::Close(code, reason) => {
+            let code = code.map(|code| CloseCode::new(code).expect("a code that was taken may be sent"));
+            CloseFrame { code, reason }.encode(&mut close);
+            (Opcode::Close, &close[2..])
+        }
+    };
+    if to_client { encode_message(opcode, payload, out) } else { encode_masked_message(opcode, payload, [1, 2, 3, 0xFF], out) }
+}
+
+fn header(bytes: &[u8]) {
+    let longest = &bytes[..bytes.len().min(FrameHeader::BYTES_MAX)];
+    let whole = FrameHeader::decode(longest);
+    let end = match whole {
+        Ok(Progress::Done { value, used }) => {
+            let mut encoded = Vec::new();
+            value.encode(&mut encoded);
+            assert_eq!(encoded, longest[..used]);
+            used
+        }
+        Ok(Progress::NeedMore) => longest.len(),
+        Err(_) => (0..=longest.len()).find(|&end| FrameHeader::decode(&longest[..end]).is_err()).unwrap_or_default(),
+    };
+    assert!((0..end).all(|end| FrameHeader::decode(&longest[..end]) == Ok(Progress::NeedMore)), "a beginning is never wrong");
+    assert!((end..=longest.len()).all(|end| FrameHeader::decode(&longest[..end]) == whole), "what follows changes nothing");
+}

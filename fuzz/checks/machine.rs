@@ -1,0 +1,91 @@
+//! One end of a WebSocket connection that is fed with bytes in pieces, and what came out of it.
+//!
+//! It asserts by itself what holds whatever is sent: the machine never holds more than its limit and a little, and after an
+//! error or a close frame it hears nothing and says nothing.
+
+use parlor::websocket::{CloseCode, DeflateParameters, Event, Received, Scratch, Violation, WebSocket};
+
+/// The longest message that is taken, in bytes: small, so that inputs get beyond it.
+pub const LIMIT: usize = 300;
+/// What an unfinished message may cost beyond its bytes: the machine's own fields, and a control frame between its fragments.
+const BESIDES: usize = 300;
+
+/// An event that owns what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(Option<u16>, String),
+}
+
+pub struct Machine {
+    pub websocket: WebSocket,
+    pub seen: Vec<Seen>,
+    pub failed: Option<Violation>,
+    pub replies: Vec<u8>,
+    scratch: Scratch,
+}
+
+impl Machine {
+    /// `client`: the end that masks and must not be sent masks. `deflate`: what was agreed on about compression.
+    pub fn with(client: bool, deflate: Option<DeflateParameters>) -> Self {
+        let websocket = if client { WebSocket::client(LIMIT, || [0x37, 0xfa, 0x21, 0x3d]) } else { WebSocket::server(LIMIT) };
+        let websocket = websocket.with_deflate(deflate);
+        Self { websocket, seen: Vec::new(), failed: None, replies: Vec::new(), scratch: Scratch::default() }
+    }
+
+    /// What an end makes of these bytes. The lengths of the pieces are those of `pieces`, in turn.
+    pub fn of(client: bool, deflate: Option<DeflateParameters>, bytes: &[u8], pieces: [usize; 2]) -> Self {
+        let mut machine = Self::with(client, deflate);
+        machine.feed(bytes, pieces);
+        machine
+    }
+
+    pub fn feed(&mut self, bytes: &[u8], pieces: [usize; 2]) {
+        let mut bytes = bytes.to_vec();
+        let (mut at, mut turn) = (0, 0);
+        while at < bytes.len() {
+            let end = at.saturating_add(pieces[turn % 2]).min(bytes.len());
+            turn += 1;
+            self.feed_piece(&mut bytes[at..end]);
+            at = end;
+        }
+    }
+
+    fn feed_piece(&mut self, mut rest: &mut [u8]) {
+        let was_deaf = self.failed.is_some() || matches!(self.seen.last(), Some(Seen::Close(..)));
+        let before = (self.seen.len(), self.replies.len());
+        loop {
+            match self.websocket.receive(rest, &mut self.scratch, &mut self.replies) {
+                Ok(Received::Nothing) => break,
+                Ok(Received::Event { event, used }) => {
+                    self.seen.push(Seen::of(event));
+                    rest = &mut rest[used..];
+                }
+                Err(violation) => {
+                    assert!(self.failed.is_none(), "a second error: {violation:?}");
+                    self.failed = Some(violation);
+                }
+            }
+        }
+        let held_bytes = self.websocket.held_bytes();
+        assert!(held_bytes <= LIMIT + BESIDES, "{held_bytes} bytes are held");
+        if was_deaf {
+            assert_eq!(before, (self.seen.len(), self.replies.len()), "nothing is heard after the end");
+        }
+    }
+}
+
+impl Seen {
+    fn of(event: Event<'_>) -> Self {
+        match event {
+            Event::Text(text) => Self::Text(text.to_owned()),
+            Event::Binary(bytes) => Self::Binary(bytes.to_vec()),
+            Event::Ping(bytes) => Self::Ping(bytes.to_vec()),
+            Event::Pong(bytes) => Self::Pong(bytes.to_vec()),
+            Event::Close(frame) => Self::Close(frame.code.map(CloseCode::get), frame.reason.to_owned()),
+        }
+    }
+}

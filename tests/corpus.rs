@@ -1,0 +1,142 @@
+//! The checks of `fuzz/` on stable, without a fuzzer: every seed, every input that ever failed, and some thousands of inputs
+//! that are made here from the seeds and from nothing.
+//!
+//! The same check functions are run by libFuzzer for hours (`fuzz/README.md`). What it found stays in `fuzz/seeds/` under a
+//! name that says what it was, and is played here for ever.
+
+#![allow(clippy::unwrap_used)]
+// The checks are modules of the fuzz targets too, and some of them share one that has to be a module of each.
+#![allow(unreachable_pub, clippy::duplicate_mod)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+macro_rules! checks {
+    ($($name:ident = $path:literal, $generated:literal;)*) => {
+        $(#[path = $path] mod $name;)*
+        /// Target, check, and how many inputs are generated for it here.
+        const CHECKS: &[(&str, fn(&[u8]), u64)] = &[$((stringify!($name), $name::check, $generated)),*];
+    };
+}
+
+checks! {
+    head = "../fuzz/checks/head.rs", 10_000;
+    upgrade = "../fuzz/checks/upgrade.rs", 5_000;
+    frames = "../fuzz/checks/frames.rs", 10_000;
+    messages = "../fuzz/checks/messages.rs", 10_000;
+    differential = "../fuzz/checks/differential.rs", 10_000;
+    command = "../fuzz/checks/command.rs", 10_000;
+    name = "../fuzz/checks/name.rs", 10_000;
+    path = "../fuzz/checks/path.rs", 10_000;
+    connection = "../fuzz/checks/connection.rs", 3_000;
+}
+
+#[test]
+fn every_seed_passes_its_check() {
+    for (target, check, _) in CHECKS {
+        for (path, bytes) in seeds(target) {
+            assert!(passes(*check, &bytes), "fuzz/checks/{target}.rs fails for {}: see above", path.display());
+        }
+    }
+}
+
+#[test]
+fn generated_inputs_pass_their_checks() {
+    for (target, check, count) in CHECKS {
+        let seeds: Vec<Vec<u8>> = seeds(target).into_iter().map(|(_, bytes)| bytes).collect();
+        let words: Vec<Vec<u8>> = dictionary(target);
+        for seed in 1..=*count {
+            let bytes = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1).input(&seeds, &words);
+            assert!(passes(*check, &bytes), "fuzz/checks/{target}.rs fails for seed {seed}: \"{}\"", bytes.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn every_fuzz_target_is_replayed_here() {
+    let files = fs::read_dir(root().join("fuzz_targets")).unwrap();
+    let targets: BTreeSet<String> = files.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(targets, CHECKS.iter().map(|(target, ..)| String::from(*target)).collect());
+}
+
+fn passes(check: fn(&[u8]), bytes: &[u8]) -> bool {
+    catch_unwind(AssertUnwindSafe(|| check(bytes))).is_ok()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
+}
+
+/// The files of a target, in the order of their names.
+fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = fs::read_dir(root().join("seeds").join(target)).unwrap_or_else(|error| panic!("the seeds of {target}: {error}"));
+    let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{target} has no seeds");
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+/// The words of a target's dictionary, if it has one: lines of `"word"` with `\xNN`, as libFuzzer reads them.
+fn dictionary(target: &str) -> Vec<Vec<u8>> {
+    let text = fs::read_to_string(root().join("dictionaries").join(format!("{target}.dict"))).unwrap_or_default();
+    text.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"')).map(unescaped).collect()
+}
+
+fn unescaped(word: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = word.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'\\' => match rest.next() {
+                Some(b'x') => {
+                    let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                    u8::from_str_radix(str::from_utf8(&digits).unwrap(), 16).unwrap()
+                }
+                other => other.unwrap(),
+            },
+            byte => byte,
+        });
+    }
+    bytes
+}
+
+/// A small generator (xorshift64*): the same seed gives the same input.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % bound
+    }
+
+    /// Bytes of nothing, or a seed that was changed here and there.
+    fn input(&mut self, seeds: &[Vec<u8>], words: &[Vec<u8>]) -> Vec<u8> {
+        if self.below(3) == 0 {
+            let length = [8, 40, 200, 1000][self.below(4)];
+            return (0..self.below(length)).map(|_| self.below(256) as u8).collect();
+        }
+        let mut bytes = seeds[self.below(seeds.len())].clone();
+        for _ in 0..self.below(5) {
+            let (start, end) = (self.below(bytes.len() + 1), self.below(bytes.len() + 1));
+            let range = start.min(end)..start.max(end).min(start.min(end) + 40);
+            let part = bytes[range.clone()].to_vec();
+            match self.below(6) {
+                0 if start < bytes.len() => bytes[start] ^= 1 << self.below(8),
+                1 if start < bytes.len() => bytes[start] = self.below(256) as u8,
+                2 => drop(bytes.drain(range)),
+                3 => drop(bytes.splice(end..end, part)),
+                4 if !words.is_empty() => drop(bytes.splice(start..start, words[self.below(words.len())].clone())),
+                _ => {
+                    let other = &seeds[self.below(seeds.len())];
+                    let from = self.below(other.len() + 1);
+                    bytes.splice(start.., other[from..].iter().copied());
+                }
+            }
+        }
+        bytes
+    }
+}
