@@ -129,6 +129,13 @@ pub const MESSAGES_IN_MEMORY: usize = 1_000;
 pub const HISTORY_IN_MEMORY: usize = 64 << 20;
 /// Sessions that are kept where there is no history on disk; of more, those seen longest ago are forgotten.
 pub const SESSIONS_IN_MEMORY: usize = 100_000;
+/// Conversations that are kept; of more, those used longest ago are forgotten, numbers and all.
+pub const CONVERSATIONS_IN_MEMORY: usize = 100_000;
+/// Channels that are put away at most; of more, the one used longest ago is forgotten, and its name is free.
+pub const PUT_AWAY: usize = 10_000;
+/// Names that a user gave up and that are held for it; of more, the oldest is let go. Only without a limit on renames, or with
+/// a window of many minutes, can there be so many.
+pub const HELD_NAMES: usize = 64;
 /// How often gathered news (`presence`, `members`, `channels_changed`) is told: four times a second.
 pub const GATHERING: Duration = Duration::from_millis(250);
 /// `typing` of one user in one place is passed on once in this time.

@@ -11,12 +11,10 @@ use super::event::{ChannelId, ChannelSummary};
 use super::gathered::Pending;
 use super::name::ChannelName;
 use crate::history::{Author, Place, Seq};
+use crate::limits::PUT_AWAY;
 use slab::Slab;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-
-/// Channels that are put away at most; of more, the one used longest ago is forgotten, and its name is free.
-const PUT_AWAY: usize = 10_000;
 
 /// Counts uses of channels: what was used later has the greater one.
 type Use = u64;

@@ -11,16 +11,12 @@ use super::claims::{Claims, Name};
 use super::event::{ChannelId, ClientId};
 use super::name::UserName;
 use crate::history::Author;
-use crate::limits::{RENAME_INTERVAL, RENAMES};
+use crate::limits::{HELD_NAMES, RENAME_INTERVAL, RENAMES};
 use crate::time::Millis;
 use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// Names that a user gave up and that are held for it; of more, the oldest is let go. Only without a limit on renames, or with
-/// a window of many minutes, can there be so many.
-const HELD_NAMES: usize = 64;
 
 /// The hash of a token's secret half.
 pub(super) type Secret = [u8; 20];

@@ -9,13 +9,10 @@
 
 use super::nonces::{Nonce, Nonces};
 use super::{Author, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record, Seq, SessionRow, Span, StoreError, Stored};
-use crate::limits::{HISTORY_IN_MEMORY, MESSAGES_IN_MEMORY, NONCES_IN_MEMORY, SESSIONS_IN_MEMORY};
+use crate::limits::{CONVERSATIONS_IN_MEMORY, HISTORY_IN_MEMORY, MESSAGES_IN_MEMORY, NONCES_IN_MEMORY, SESSIONS_IN_MEMORY};
 use crate::time::UnixMillis;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
-
-/// Conversations that are kept; of more, those used longest ago are forgotten, numbers and all.
-const CONVERSATIONS_IN_MEMORY: usize = 100_000;
 
 /// How much is kept.
 struct Bounds {
