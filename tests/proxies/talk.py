@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import time
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -105,7 +106,8 @@ class Client:
         expected = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
         assert fields["sec-websocket-accept"] == base64.b64encode(expected).decode(), fields
         assert fields.get("sec-websocket-protocol") == "chat", fields
-        assert "sec-websocket-extensions" not in fields, "this client can't inflate"
+        # What a browser offers, and what came of it: nothing where parlor was built without compression.
+        self.deflate = "permessage-deflate" in fields.get("sec-websocket-extensions", "")
 
     def frame(self, opcode, payload):
         """Sends one masked frame."""
@@ -127,13 +129,16 @@ class Client:
         """The next event; answers pings, and raises Closed."""
         while True:
             first, second = self.stream.read(2)
-            assert first & 0xF0 == 0x80 and not second & 0x80, f"a frame begins with {first:#x} {second:#x}"
+            compressed = self.deflate and first & 0x40
+            assert first & 0xF0 == (0xC0 if compressed else 0x80) and not second & 0x80, f"a frame begins with {first:#x} {second:#x}"
             length = second
             if second == 126:
                 (length,) = struct.unpack(">H", self.stream.read(2))
             elif second == 127:
                 (length,) = struct.unpack(">Q", self.stream.read(8))
             payload = self.stream.read(length)
+            if compressed:
+                payload = zlib.decompressobj(-15).decompress(payload + b"\x00\x00\xff\xff")
             match first & 0x0F:
                 case 1:
                     return json.loads(payload)
