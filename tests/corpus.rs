@@ -30,7 +30,7 @@ checks! {
     command = "../fuzz/checks/command.rs", 10_000;
     name = "../fuzz/checks/name.rs", 10_000;
     path = "../fuzz/checks/path.rs", 10_000;
-    connection = "../fuzz/checks/connection.rs", 3_000;
+    connection = "../fuzz/checks/connection.rs", 1_000;
 }
 
 #[test]

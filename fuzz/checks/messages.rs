@@ -73,7 +73,7 @@ const TEXT: &str = "a\u{fc}\u{20ac}\u{1d11e}zz\u{7ff}\u{800}\u{ffff}\u{10000}\u{
 pub fn check(data: &[u8]) {
     let mut data = Unstructured::new(data);
     let Ok(mut input) = Input::arbitrary(&mut data) else { return };
-    input.deflate &= Deflate::default().compress(Opcode::Text, &[b'x'; 300], DeflateParameters::default(), &mut Vec::new());
+    input.deflate &= !bombs()[0].is_empty(); // parlor may have been built without it
     let frames = frames(&input, &mut data);
     let Some((expected, code)) = model(&input, &frames) else { return };
     let agreed = input.deflate.then(DeflateParameters::default);
