@@ -160,7 +160,7 @@ impl Scratch {
                 Ok(Status::StreamEnd) if input.is_empty() && end.is_empty() => return Ok(&inflated[..length]),
                 // A block that was marked as the last (§7.2.3.4). The next one begins with the next byte.
                 Ok(Status::StreamEnd) => inflater.reset(false),
-                Ok(_) if more == room => {}
+                Ok(_) if more == room && room > 0 => {}
                 Ok(_) if input.is_empty() && !end.is_empty() => input = std::mem::take(&mut end),
                 Ok(_) | Err(_) => return Err(Violation::InvalidDeflate),
             }
