@@ -117,10 +117,15 @@ impl Channels {
             Spot::PutAway(used) => Some(used),
             Spot::Listed(_) => None,
         });
-        if let Some(away) = away.and_then(|used| self.put_away.remove(&used)) {
-            self.names.release(&away);
-        }
-        self.list(Name::from(name), newest)
+        let name = match away.and_then(|used| self.put_away.remove(&used)) {
+            // It comes back under its own keys: the first one of this spelling may be another channel's by now.
+            Some(away) => {
+                self.names.release(&away);
+                away
+            }
+            None => Name::from(name),
+        };
+        self.list(name, newest)
     }
 
     fn list(&mut self, name: Name, newest: Seq) -> ChannelId {

@@ -261,3 +261,21 @@ fn at_the_limit_the_channel_without_members_used_longest_ago_is_put_away() {
     world.take(ada);
     assert_eq!(world.ask_ok(ada, "again")["seq"], 2, "its numbers go on");
 }
+
+#[cfg(feature = "unicode")]
+#[test]
+fn what_comes_back_in_another_spelling_takes_no_key_of_a_look_alike() {
+    let mut world = World::with(Limits { channels: 3, rate: 0, ..Limits::DEFAULT });
+    let [ada, ben] = [world.enter("Ada", &["foi"]), world.enter("Ben", &[])];
+    world.ask_ok(ada, "one");
+    world.ask_ok(ada, "/leave");
+    world.ask_ok(ada, "/join other");
+    world.ask_ok(ada, "/join fol");
+    world.ask_ok(ada, "/leave other");
+    assert_eq!(world.ask_ok(ben, "/join foI")["channel"], "foi", "a capital I: the first key of this spelling is that of fol");
+    for line in ["/leave fol", "/join another"] {
+        world.ask_ok(ada, line);
+    }
+    world.ask_ok(ben, "/leave");
+    assert_eq!(world.ask_ok(ben, "/join fol")["channel"], "fol", "it was gone, and nothing that exists looks like it");
+}
