@@ -6,7 +6,7 @@ use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, Topic, Welcome};
 use super::name::UserName;
 use super::session::{Parted, Secret, Token};
-use super::{Ask, Chat, Departure, Reminder};
+use super::{Ask, Chat, Departure, Reminder, direct};
 use crate::history::Author;
 use crate::limits::{COST_OF_EVERYBODY, LIST_NAMES};
 use crate::time::{Millis, Now};
@@ -32,8 +32,13 @@ impl Chat {
             }
             Comer::Known { token, secret, stored } => {
                 let name = self.free_name(token.author, name)?;
-                let directs = self.directs(token.author)?;
+                let mut directs = self.directs(token.author)?;
                 self.come_online(token.author, &name, secret, stored, ask.now);
+                // When they were read it was offline, and had its last name: what it wrote to itself says so.
+                let own = direct::identifier(token.author, token.author);
+                if let Some(notes) = directs.iter_mut().find(|row| row.conversation == own) {
+                    (notes.with, notes.online) = (name.shown().into(), true);
+                }
                 (token, directs)
             }
             Comer::New => {

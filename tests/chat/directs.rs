@@ -72,6 +72,18 @@ fn one_may_write_to_oneself_and_gets_it_once() {
 }
 
 #[test]
+fn who_wrote_to_oneself_finds_oneself_online_under_the_name_of_now() {
+    let mut world = World::new();
+    let tab = world.connect();
+    let session = text(&world.ask_ok(tab, "/nick Ada")["session"]);
+    world.ask_ok(tab, "/msg Ada milk");
+    world.quit(tab);
+    let tab = world.connect();
+    let welcome = world.ask_ok(tab, &json!({"type": "hello", "name": "Eve", "session": session}).to_string());
+    assert_eq!((&welcome["directs"][0]["with"], &welcome["directs"][0]["online"]), (&json!("Eve"), &json!(true)));
+}
+
+#[test]
 fn a_conversation_reaches_somebody_who_is_offline_and_finds_it_on_return() {
     let mut world = World::new();
     let [ada, ben] = [world.enter("Ada", &[]), world.connect()];
