@@ -93,12 +93,12 @@ impl Memory {
 
     fn store(&mut self, what: &Rc<Proposal>, now: UnixMillis) -> Stored {
         let number = self.number(&what.place);
-        if let Place::Conversation(one, other) = what.place {
-            self.use_conversation(number, one, other);
-        }
         let asked = what.nonce.as_ref().map(|nonce| Rc::new(Nonce { place: number, author: what.author, text: nonce.clone() }));
         if let Some((seq, at)) = asked.as_ref().and_then(|nonce| self.nonces.known(nonce, now)) {
             return Stored { seq, at, repeated: true };
+        }
+        if let Place::Conversation(one, other) = what.place {
+            self.use_conversation(number, one, other);
         }
         let kept = self.places.entry(number).or_default();
         // The wall clock may go back; within a place time does not.

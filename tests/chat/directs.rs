@@ -119,6 +119,20 @@ fn directs_are_listed_newest_first_with_the_name_that_the_other_one_has_or_last_
 }
 
 #[test]
+fn a_repeated_nonce_makes_a_conversation_no_newer() {
+    let mut world = World::new();
+    let (tab, _ben, _cleo) = (world.connect(), world.enter("Ben", &[]), world.enter("Cleo", &[]));
+    let session = text(&world.ask_ok(tab, "/nick Ada")["session"]);
+    let first = r#"{"type":"direct","to":"Ben","text":"one","nonce":"n"}"#;
+    world.ask_ok(tab, first);
+    world.ask_ok(tab, "/msg Cleo two");
+    world.ask_ok(tab, first);
+    let back = world.resume(&session);
+    let directs = world.take(back)[0]["directs"].clone();
+    assert_eq!(list(&directs).iter().map(|row| text(&row["with"])).collect::<Vec<_>>(), ["Cleo", "Ben"]);
+}
+
+#[test]
 fn at_most_200_directs_are_listed() {
     let mut world = World::new();
     let ada = world.connect();
