@@ -52,11 +52,14 @@ pub(super) struct Renames {
     full_at: Millis,
 }
 
-/// A session that is not online and not in the history; for the rest of its resume window.
+/// A session that is not online: one that is not in the history, for the rest of its resume window; one that is, while it is
+/// not known by that how often it may rename.
 pub(super) struct Parted {
     pub(super) secret: Secret,
     pub(super) name: Rc<str>,
     pub(super) renames: Renames,
+    /// When its row in the history was last brought up to date, if it has one.
+    pub(super) stored: Option<Millis>,
     pub(super) until: Millis,
 }
 
@@ -226,6 +229,11 @@ impl Renames {
         let allowed = now.after(RENAME_INTERVAL * RENAMES);
         let wanted = self.full_at.max(now).after(RENAME_INTERVAL);
         if wanted <= allowed { Ok(()) } else { Err(wanted.since(allowed).max(Duration::from_millis(1)).as_millis() as u64) }
+    }
+
+    /// From when on nothing of them is used up.
+    pub(super) fn full_at(self) -> Millis {
+        self.full_at
     }
 
     pub(super) fn count(&mut self, now: Millis) {

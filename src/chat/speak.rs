@@ -177,8 +177,9 @@ impl Chat {
             let (secret, name) = match (self.sessions.user(author), self.sessions.parted(author)) {
                 (Some(user), _) if user.stored.is_some_and(|at| now.mono.since(at) < ROW_INTERVAL) => return None,
                 (Some(user), _) => (user.secret, user.name.shown.clone()),
-                (None, Some(parted)) => (parted.secret, parted.name.clone()),
-                (None, None) => return None,
+                // One that has a row was not seen because somebody wrote to it.
+                (None, Some(parted)) if parted.stored.is_none() => (parted.secret, parted.name.clone()),
+                (None, _) => return None,
             };
             Some(SessionRow { author, secret, name, seen: now.unix })
         };

@@ -80,7 +80,7 @@ impl Chat {
             return Ok(if token.proves(&user.secret) { Comer::Online(token) } else { Comer::New });
         }
         let (secret, stored) = match self.sessions.parted(token.author) {
-            Some(parted) => (parted.secret, None),
+            Some(parted) => (parted.secret, parted.stored),
             None => match self.history.session(token.author).map_err(|_| CommandError::StorageFailed)? {
                 Some(row) => (row.secret, Some(now.mono)),
                 None => return Ok(Comer::New),
@@ -194,11 +194,17 @@ impl Chat {
         if let Some(news) = self.news(Reminder::Presence, now) {
             news.went(&user.name.shown);
         }
-        // Who left by itself may come back as the same session within its window, though its name is free.
-        let until = now.mono.after(self.limits.resume_window);
-        if departure == Departure::Quit && user.stored.is_none() && until > now.mono {
+        let until = match user.stored {
+            // Coming back must not bring more renames.
+            Some(_) if self.limits.rate != 0 => user.renames.full_at(),
+            Some(_) => return,
+            // Who left by itself may come back as the same session within its window, though its name is free.
+            None if departure == Departure::Quit => now.mono.after(self.limits.resume_window),
+            None => return,
+        };
+        if until > now.mono {
             self.reminders.insert((until, Reminder::Parted(author)));
-            let parted = Parted { secret: user.secret, name: user.name.shown, renames: user.renames, until };
+            let parted = Parted { secret: user.secret, name: user.name.shown, renames: user.renames, stored: user.stored, until };
             self.sessions.remember(author, parted);
         }
     }

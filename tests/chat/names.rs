@@ -69,6 +69,16 @@ fn coming_back_does_not_bring_more_renames() {
     world.quit(tab);
     let tab = world.resume(&session);
     assert_eq!(world.error(tab, "/nick a4"), "rate_limited");
+    // Nor where it is the history that knows the session.
+    world.ask_ok(tab, "/msg anybody one");
+    world.quit(tab);
+    let tab = world.resume(&session);
+    assert_eq!(world.error(tab, "/nick a4"), "rate_limited");
+    world.quit(tab);
+    world.wait(30_000);
+    assert_eq!(world.chat.users_kept(), 0);
+    let tab = world.resume(&session);
+    world.ask_ok(tab, "/nick a4");
 }
 
 #[test]
