@@ -7,6 +7,7 @@
 
 use crate::limits::{FLOOD_REFUSALS, FLOOD_WINDOW, FREE_CHORES};
 use crate::time::Millis;
+use std::collections::VecDeque;
 
 /// Tokens that come back at a steady rate, up to a burst.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,12 +39,12 @@ impl Bucket {
 }
 
 /// One connection's account.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Rate {
     commands: Bucket,
     chores: Bucket,
-    refused: u32,
-    refused_since: Millis,
+    /// When it was refused, as far as [`FLOOD_WINDOW`] goes back: fewer than [`FLOOD_REFUSALS`].
+    refused: VecDeque<Millis>,
 }
 
 /// Why a command was not taken.
@@ -80,11 +81,14 @@ impl Rate {
     }
 
     fn refuse(&mut self, retry_ms: u64, now: Millis) -> Refused {
-        if self.refused == 0 || now.since(self.refused_since) > FLOOD_WINDOW {
-            (self.refused, self.refused_since) = (0, now);
+        while self.refused.front().is_some_and(|at| now.since(*at) > FLOOD_WINDOW) {
+            self.refused.pop_front();
         }
-        self.refused += 1;
-        if self.refused >= FLOOD_REFUSALS { Refused::Flooding } else { Refused::Wait { retry_ms } }
+        if self.refused.len() + 1 >= FLOOD_REFUSALS as usize {
+            return Refused::Flooding;
+        }
+        self.refused.push_back(now);
+        Refused::Wait { retry_ms }
     }
 }
 
@@ -127,6 +131,11 @@ mod tests {
         let mut fast = Rate::default();
         let seen: Vec<_> = (0..142).map(|_| fast.command(20, Millis(0))).filter(Result::is_err).collect();
         assert_eq!(seen.iter().position(|refused| *refused == Err(Refused::Flooding)), Some(99));
+        let mut late = Rate::default();
+        late.charge(1_000_000, 20, Millis(0));
+        assert!(late.command(20, Millis(0)).is_err());
+        let seen: Vec<_> = (0..120).map(|n| late.command(20, Millis(9_000 + n * 20))).collect();
+        assert_eq!(seen.iter().position(|refused| *refused == Err(Refused::Flooding)), Some(99), "whenever the ten seconds begin");
         let mut slow = Rate::default();
         slow.charge(1_000_000, 20, Millis(0));
         for n in 0..1_000 {
