@@ -103,7 +103,9 @@ impl<S: Socket> Hub<S> {
     fn apply(&mut self) {
         let mut later = Inbox::new();
         let mut pages = 0;
-        while pages < TURN_PAGES && self.turn.private_bytes() + self.topics.bytes() < TURN_OUTPUT_BYTES {
+        // What *read* and *due* put out is not counted: whoever has enough echoed in every turn would silence the chat.
+        let before = self.turn.private_bytes() + self.topics.bytes();
+        while pages < TURN_PAGES && self.turn.private_bytes() + self.topics.bytes() - before < TURN_OUTPUT_BYTES {
             let Some((id, said)) = self.inbox.pop_front() else { break };
             let Some(connection) = self.connection(id) else { continue };
             let waits = match &said {

@@ -211,3 +211,14 @@ fn requests_are_answered_one_after_another() {
     assert!(client.wire.borrow().shut);
     client.take();
 }
+
+#[test]
+fn an_echo_that_fills_every_turn_does_not_silence_the_chat() {
+    let mut world = World::new(Limits::DEFAULT);
+    let (mut ada, mut echo) = (world.enter("Ada"), world.open("/echo"));
+    ada.take();
+    ada.say(&mut world, r#"{"type":"channels"}"#);
+    echo.send(&mut world, &masked(Opcode::Binary, &vec![0; 1 << 20]));
+    world.hub.end_turn(world.now);
+    assert_eq!(ada.events_of("channels").len(), 1, "in the same turn");
+}
