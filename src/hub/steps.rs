@@ -32,9 +32,14 @@ impl<S: Socket> Hub<S> {
         self.free();
     }
 
-    /// **read**, what had to wait.
+    /// **read**, what had to wait: of one connection at least, of others until so much is to be put out that they are better
+    /// left for the next turn.
     fn take_up(&mut self) {
-        for id in std::mem::take(&mut self.to_take_up) {
+        let mut kept = std::mem::take(&mut self.to_take_up);
+        let mut taken_up = 0;
+        let before = self.turn.private_bytes();
+        for &id in &kept {
+            taken_up += 1;
             self.at_desk(id, self.now, |connection, desk| {
                 connection.taken_up_next = false;
                 connection.take_up(desk);
@@ -44,7 +49,13 @@ impl<S: Socket> Hub<S> {
             });
             self.remind(id);
             self.settle(id);
+            if self.turn.private_bytes() - before > TURN_OUTPUT_BYTES || self.inbox.len() > super::INBOX_LENGTH {
+                break;
+            }
         }
+        kept.drain(..taken_up);
+        kept.append(&mut self.to_take_up);
+        self.to_take_up = kept;
     }
 
     /// **due**: looks at whom a reminder names. The connection is the truth, and says when to look again.

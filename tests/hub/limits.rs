@@ -222,3 +222,25 @@ fn an_echo_that_fills_every_turn_does_not_silence_the_chat() {
     world.hub.end_turn(world.now);
     assert_eq!(ada.events_of("channels").len(), 1, "in the same turn");
 }
+
+#[test]
+fn what_was_kept_of_many_is_not_taken_up_in_one_turn() {
+    let limits = Limits { send_queue_bytes: 1_000, buffered_bytes: usize::MAX, ..Limits::DEFAULT };
+    let mut world = World::new(limits);
+    let mut clients: Vec<_> = (0..20).map(|_| world.open("/echo")).collect();
+    for client in &mut clients {
+        client.wire.borrow_mut().room = 0;
+        let messages = [masked(Opcode::Binary, &[0; 600]), masked(Opcode::Binary, &vec![0; 1 << 20])].concat();
+        client.send(&mut world, &messages);
+    }
+    world.turn();
+    clients.iter().for_each(|client| client.make_room(&mut world, usize::MAX));
+    let mut before = 0;
+    for _ in 0..40 {
+        world.hub.end_turn(world.now);
+        let sent: usize = clients.iter().map(|client| client.wire.borrow().sent.len()).sum();
+        assert!(sent - before < 3 << 20, "{} bytes in one turn", sent - before);
+        before = sent;
+    }
+    assert!(clients.iter_mut().all(|client| client.take().len() == 2), "and all of it comes");
+}
