@@ -212,6 +212,9 @@ impl Outbox {
     /// `buffered` is the sum that all connections hold.
     pub(super) fn flush<S: Socket>(&mut self, socket: &mut S, turn: &Turn, topics: &Topics, buffered: &mut usize) -> io::Result<Flushed> {
         self.listed = false;
+        // First of all: the pieces are this turn's, and a chain that outlived it would lead into another's.
+        let mut next = std::mem::replace(&mut self.first, NONE);
+        (self.last, self.turn_bytes) = (NONE, 0);
         let mut written = 0;
         if self.writable
             && let Some(backlog) = &mut self.backlog
@@ -223,8 +226,6 @@ impl Outbox {
                 self.backlog = None;
             }
         }
-        let mut next = std::mem::replace(&mut self.first, NONE);
-        (self.last, self.turn_bytes) = (NONE, 0);
         let mut skip = 0;
         if self.backlog.is_none() && self.writable {
             let taken;

@@ -244,3 +244,32 @@ fn what_was_kept_of_many_is_not_taken_up_in_one_turn() {
     }
     assert!(clients.iter_mut().all(|client| client.take().len() == 2), "and all of it comes");
 }
+
+#[test]
+fn a_socket_that_breaks_in_a_write_leaves_nothing_in_the_buffers_of_the_next_turn() {
+    let mut world = World::new(Limits::DEFAULT);
+    let (mut ada, mut slow) = (world.enter("Ada"), world.enter("Slow"));
+    let mut echoes: Vec<_> = (0..10).map(|_| world.open("/echo")).collect();
+    world.pass(1_000);
+    world.turn();
+    drop((ada.take(), slow.take()));
+    slow.wire.borrow_mut().room = 0;
+    ada.say(&mut world, r#"{"type":"message","channel":"general","text":"becomes a backlog"}"#);
+    world.turn();
+    // Its queue is tried, and fails, in a turn in which it is to get something more.
+    let mut bob = world.open("/chat");
+    bob.say(&mut world, r#"{"type":"hello","name":"Bob"}"#);
+    ada.say(&mut world, r#"{"type":"message","channel":"general","text":"is lost"}"#);
+    slow.wire.borrow_mut().broken = true;
+    world.hub.writable(slow.id());
+    world.hub.end_turn(world.now);
+    // In the next one news are told to everybody before its end is taken from the inbox.
+    world.pass(1_000);
+    for (n, echo) in echoes.iter_mut().enumerate() {
+        echo.send(&mut world, &masked(Opcode::Text, format!("echo {n}").as_bytes()));
+    }
+    world.turn();
+    for (n, echo) in echoes.iter_mut().enumerate() {
+        assert_eq!(echo.take(), [format!("echo {n}")], "nothing that was for another");
+    }
+}
