@@ -122,21 +122,24 @@ impl Backlog {
         }
     }
 
-    /// Throws away what was not begun.
+    /// Throws away what was not begun. The frame that was begun is copied, so that it holds nothing beside itself.
     pub(super) fn cut(&mut self, buffered: &mut usize) {
-        let Some(mut front) = self.held.pop_front() else { return };
-        let mut kept = VecDeque::new();
-        if front.frames {
-            let end = frame_start_after(&front.bytes.as_slice()[front.range.clone()], front.at - front.range.start);
-            front.range.end = front.range.start + end;
-        }
-        self.waiting_bytes = front.range.end - front.at;
-        if self.waiting_bytes > 0 {
-            kept.push_back(front);
+        let mut held = std::mem::take(&mut self.held);
+        self.waiting_bytes = 0;
+        let Some(front) = held.front() else { return };
+        let begun = if front.frames {
+            let (frames, at) = (&front.bytes.as_slice()[front.range.clone()], front.at - front.range.start);
+            let end = frame_start_after(frames, at);
+            (end > at).then(|| Held::copy(&frames[..end], at, true))
         } else {
-            front.release(buffered);
+            // It is counted in anew.
+            let (bytes, at) = (&front.bytes.as_slice()[..front.range.end], front.at);
+            Some(Held::copy(bytes, at, false))
+        };
+        held.drain(..).for_each(|held| held.release(buffered));
+        if let Some(begun) = begun {
+            self.push(begun, buffered);
         }
-        std::mem::replace(&mut self.held, kept).into_iter().for_each(|held| held.release(buffered));
     }
 
     /// Takes everything out of the sum.

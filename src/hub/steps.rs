@@ -324,14 +324,18 @@ impl<S: Socket> Hub<S> {
     }
 
     /// All connections together hold too much: the one that holds most goes. One a turn; the next turn begins at once.
+    ///
+    /// Who was told to go may still hold half a frame. If that is the most it is reset, or it would cost others their place.
     fn close_largest(&mut self) {
-        let goes_on = |stage: &Stage| !matches!(stage, Stage::Open { websocket, .. } if websocket.close_sent());
-        let candidates = self.connections.iter().map(|(_, connection)| connection);
-        let largest = candidates.filter(|connection| goes_on(&connection.stage) && !connection.parting && !connection.doomed);
-        if let Some(id) = largest.max_by_key(|connection| connection.held_bytes()).map(|connection| connection.id) {
-            log::warn!("the queues of all connections hold more than --max-buffered-bytes; the largest is closed");
-            self.too_slow(id, "too much is waiting on this server, and most of it here");
+        let connections = self.connections.iter().map(|(_, connection)| connection).filter(|connection| !connection.doomed);
+        let largest = connections.max_by_key(|connection| connection.held_bytes());
+        let Some(largest) = largest.filter(|largest| largest.held_bytes() > 0 && !largest.parting) else { return };
+        let id = largest.id;
+        if matches!(&largest.stage, Stage::Open { websocket, .. } if websocket.close_sent()) {
+            return self.failed(id);
         }
+        log::warn!("the queues of all connections hold more than --max-buffered-bytes; the largest is closed");
+        self.too_slow(id, "too much is waiting on this server, and most of it here");
     }
 
     /// Reading goes on where nothing is in its way any more.

@@ -273,3 +273,22 @@ fn a_socket_that_breaks_in_a_write_leaves_nothing_in_the_buffers_of_the_next_tur
         assert_eq!(echo.take(), [format!("echo {n}")], "nothing that was for another");
     }
 }
+
+#[test]
+fn half_frames_that_hold_too_much_cost_nobody_else_his_connection() {
+    let limits = Limits { buffered_bytes: 300_000, connections_per_ip: 0, ..Limits::DEFAULT };
+    let mut world = World::new(limits);
+    let mut ada = world.enter("Ada");
+    let mut echo = world.open("/echo");
+    let mut idle = world.connect();
+    let mut slow: Vec<_> = (0..5).map(|_| world.open("/echo")).collect();
+    for client in &mut slow {
+        client.wire.borrow_mut().room = 100;
+        client.send(&mut world, &masked(Opcode::Binary, &vec![0; 100_000]));
+        world.turn();
+    }
+    assert!(world.hub.metrics().buffered_bytes <= 300_000);
+    drop((ada.take(), echo.take(), idle.take()));
+    assert_eq!((ada.close, echo.close, idle.wire.borrow().shut), (None, None, false));
+    assert!(world.hub.wants_read(idle.id()) && world.hub.wants_read(ada.id()));
+}
