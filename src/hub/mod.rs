@@ -316,7 +316,7 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Whether so much is left over, or to be put out, that reading has to wait.
-    fn is_crowded(&self) -> bool {
+    pub fn is_crowded(&self) -> bool {
         self.inbox.len() > INBOX_LENGTH || self.turn.private_bytes() > crate::limits::TURN_OUTPUT_BYTES
     }
 

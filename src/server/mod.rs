@@ -192,7 +192,8 @@ impl Server {
         }
         let mut left = TURN_READ_BYTES;
         for _ in 0..ready.len() {
-            if left == 0 {
+            // Not one by one: who was crowded out would come back behind those who crowd, turn after turn.
+            if left == 0 || hub.is_crowded() {
                 break;
             }
             let Some(id) = ready.pop_front() else { break };
