@@ -235,6 +235,8 @@ impl<S: Socket> Hub<S> {
             return false;
         }
         connection.resume(now);
+        // What it has begun may be due again.
+        self.remind(id);
         true
     }
 

@@ -145,6 +145,10 @@ impl<S: Socket> Hub<S> {
     }
 
     fn came(&mut self, id: ConnectionId) {
+        // Told to go before it was heard: its end stood at the front of the inbox.
+        if self.connection(id).is_none_or(|connection| connection.parted) {
+            return;
+        }
         let client = self.chat.connected(id.address(), self.now);
         if let Some(connection) = self.connection(id)
             && let Stage::Open { endpoint, .. } = &mut connection.stage
