@@ -98,3 +98,27 @@ scene('somebody is typing', [], async ({ meet }) => {
   await bob.said('hel').waitFor();
   await until(0, () => bob.page.getByText('Ada is typing…').count());
 });
+
+scene('the browser’s own WebSocket and /echo', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const result = await ada.page.evaluate(async () => {
+    const socket = new WebSocket(new URL('echo', location.href.replace(/^http/, 'ws')), ['superchat', 'chat']);
+    socket.binaryType = 'arraybuffer';
+    await new Promise((told) => { socket.onopen = told; });
+    const back = (message) => new Promise((told) => { socket.onmessage = (event) => told(event.data); socket.send(message); });
+    const wrong = [];
+    for (const text of ['', 'x', 'Grüße €𝄞', 'abc '.repeat(200), 'z'.repeat(65_536), 'long '.repeat(200_000)]) {
+      if ((await back(text)) !== text) wrong.push(`a text of ${text.length}`);
+    }
+    const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => i * 7919);
+    if (String(new Uint8Array(await back(bytes))) !== String(bytes)) wrong.push('bytes');
+    const closed = new Promise((told) => { socket.onclose = (event) => told([event.code, event.wasClean]); });
+    const { protocol, extensions } = socket;
+    socket.close(4321, 'bye');
+    return { wrong, protocol, extensions, closed: await closed };
+  });
+  assert.deepEqual(result.wrong, []);
+  assert.equal(result.protocol, 'chat');
+  assert.match(result.extensions, /permessage-deflate/);
+  assert.deepEqual(result.closed, [4321, true]);
+});
