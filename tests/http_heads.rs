@@ -257,6 +257,18 @@ fn a_head_has_a_limit_in_bytes() {
     refused_at("what is impossible at the limit is impossible first", &[&[b'A'; 99][..], b"\0"].concat(), 400, 100);
 }
 
+/// A megabyte, a byte at a time. Whoever looks at the beginning again for each byte looks at 500 billion of them, and this test
+/// takes minutes.
+#[test]
+fn a_head_in_a_million_pieces_is_looked_at_once() {
+    let head = [b"GET / HTTP/1.1\r\nHost: a\r\nX: ", &[b'x'; 1_000_000][..], b"\r\n\r\n"].concat();
+    let mut requests = Requests::default();
+    for (at, byte) in head.iter().enumerate() {
+        let whole = matches!(requests.receive(&[*byte], 1 << 20), Ok(Progress::Done { .. }));
+        assert_eq!(whole, at + 1 == head.len(), "byte {at}");
+    }
+}
+
 #[test]
 fn a_head_has_a_limit_in_lines() {
     let head = |lines: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}", "A: b\r\n".repeat(lines - 1));

@@ -93,6 +93,12 @@ fn handshakes_that_are_accepted() {
         ("protocols that are unknown", &[("Sec-WebSocket-Protocol", &["superchat, soap"])], None),
         ("a protocol that only begins so", &[("Sec-WebSocket-Protocol", &["chatter"])], None),
         ("an unknown extension", &[("Sec-WebSocket-Extensions", &["x-unknown; a=1"])], None),
+        (
+            "an extension that is called as something of an object",
+            &[("Sec-WebSocket-Extensions", &["constructor, __proto__; toString"])],
+            None,
+        ),
+        ("many broken extensions", &[("Sec-WebSocket-Extensions", &[",;=\"\\,,;; ; = x\"", "a;b;b;b=", "permessage-deflate;;"])], None),
         ("a compression that can't be", &[("Sec-WebSocket-Extensions", &["permessage-deflate; server_max_window_bits=99"])], None),
         ("a compression with an unknown word", &[("Sec-WebSocket-Extensions", &["permessage-deflate; xyzzy"])], None),
         ("a length of 0, which is no body", &[("Content-Length", &["0"])], None),
