@@ -81,10 +81,17 @@ fn refused_at_the_first_impossible_byte() {
         ("a target that is a fragment", b"GET #", 400),
         ("asterisk-form", b"OPTIONS *", 400),
         ("authority-form", b"CONNECT a", 400),
+        ("authority-form of an address", b"CONNECT 1", 400),
+        ("authority-form of an IPv6 address", b"CONNECT [", 400),
         ("the preface of HTTP/2", b"PRI *", 400),
         ("a fragment", b"GET /a#", 400),
         ("a tab in the target", b"GET /a\t", 400),
         ("NUL in the target", b"GET /a\0", 400),
+        ("NUL in the method", b"G\0", 400),
+        ("NUL in the version", b"GET / HTTP/1.\0", 400),
+        ("NUL behind the version", b"GET / HTTP/1.1\0", 400),
+        ("a carriage return in the target", b"GET /a\r", 400),
+        ("a carriage return in a name", b"GET / HTTP/1.1\r\nX\r", 400),
         ("DEL in the target", b"GET /a\x7f", 400),
         ("UTF-8 in the target", b"GET /\xc3", 400),
         ("HTTP/0.9 without a version", b"GET /\r", 400),
@@ -118,6 +125,10 @@ fn refused_at_the_first_impossible_byte() {
         ("NUL in a name", b"GET / HTTP/1.1\r\nHo\0", 400),
         ("a control character for a name", b"GET / HTTP/1.1\r\n\x01", 400),
         ("NUL in a value", b"GET / HTTP/1.1\r\nHost: a\0", 400),
+        ("a vertical tab before a length", b"GET / HTTP/1.1\r\nContent-Length: \x0b", 400),
+        ("a form feed behind a length", b"GET / HTTP/1.1\r\nContent-Length: 0\x0c", 400),
+        ("a space before the colon of Transfer-Encoding", b"GET / HTTP/1.1\r\nTransfer-Encoding ", 400),
+        ("a folded Transfer-Encoding", b"GET / HTTP/1.1\r\nTransfer-Encoding:\r\n ", 400),
         ("a control character in a value", b"GET / HTTP/1.1\r\nHost: a\x1b", 400),
         ("DEL in a value", b"GET / HTTP/1.1\r\nHost: a\x7f", 400),
         ("a bare line feed behind a value", b"GET / HTTP/1.1\r\nHost: a\n", 400),
@@ -154,12 +165,29 @@ fn refused_when_the_head_is_whole() {
         ("Transfer-Encoding", "Host: a\r\nTransfer-Encoding: chunked\r\n"),
         ("Transfer-Encoding that says nothing", "Host: a\r\ntransfer-encoding:\r\n"),
         ("Transfer-Encoding: identity", "Host: a\r\nTransfer-Encoding: identity\r\n"),
+        ("Transfer-Encoding, chunks in quotes", "Host: a\r\nTransfer-Encoding: \"chunked\"\r\n"),
+        ("Transfer-Encoding, compressed chunks", "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n"),
+        ("Transfer-Encoding, chunks that are not last", "Host: a\r\nTransfer-Encoding: chunked, identity\r\n"),
+        ("Transfer-Encoding, a misspelled coding", "Host: a\r\nTransfer-Encoding: xchunked\r\n"),
+        ("Transfer-Encoding in a second header", "Host: a\r\nTransfer-Encoding:\r\nTRANSFER-ENCODING: chunked\r\n"),
+        ("Expect and a body", "Host: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n"),
+        ("both, chunks first", "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n"),
         ("both lengths", "Host: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n"),
         ("a body", "Host: a\r\nContent-Length: 1\r\n"),
         ("a body beyond 64 bits", "Host: a\r\nContent-Length: 99999999999999999999\r\n"),
+        ("a list that differs", "Host: a\r\nContent-Length: 0, 5\r\n"),
+        ("two lengths that differ", "Host: a\r\nContent-Length: 0\r\ncontent-length: 5\r\n"),
         ("a length with a plus", "Host: a\r\nContent-Length: +0\r\n"),
         ("a length with a minus", "Host: a\r\nContent-Length: -0\r\n"),
         ("a length with two zeros", "Host: a\r\nContent-Length: 00\r\n"),
+        ("a length of 64 bits and one", "Host: a\r\nContent-Length: 18446744073709551616\r\n"),
+        ("a length with white space alone", "Host: a\r\nContent-Length: \t \r\n"),
+        ("a length with a space within", "Host: a\r\nContent-Length: 0 0\r\n"),
+        ("a length with a parameter", "Host: a\r\nContent-Length: 0;a\r\n"),
+        ("a length in quotes", "Host: a\r\nContent-Length: \"0\"\r\n"),
+        ("a length with a fraction", "Host: a\r\nContent-Length: 0.0\r\n"),
+        ("a length with an exponent", "Host: a\r\nContent-Length: 0e0\r\n"),
+        ("a length in digits of another script", "Host: a\r\nContent-Length: \u{ff10}\r\n"),
         ("a length in hex", "Host: a\r\nContent-Length: 0x0\r\n"),
         ("an empty length", "Host: a\r\nContent-Length:\r\n"),
         ("a list of lengths", "Host: a\r\nContent-Length: 0, 0\r\n"),
@@ -227,6 +255,18 @@ fn a_head_has_a_limit_in_bytes() {
     refused_at("a method without end", &[b'A'; 100], 431, 100);
     refused_at("a header without end", &[b"GET / HTTP/1.1\r\nA: ", &[b'a'; 81][..]].concat(), 431, 100);
     refused_at("what is impossible at the limit is impossible first", &[&[b'A'; 99][..], b"\0"].concat(), 400, 100);
+}
+
+/// A megabyte, a byte at a time. Whoever looks at the beginning again for each byte looks at 500 billion of them, and this test
+/// takes minutes.
+#[test]
+fn a_head_in_a_million_pieces_is_looked_at_once() {
+    let head = [b"GET / HTTP/1.1\r\nHost: a\r\nX: ", &[b'x'; 1_000_000][..], b"\r\n\r\n"].concat();
+    let mut requests = Requests::default();
+    for (at, byte) in head.iter().enumerate() {
+        let whole = matches!(requests.receive(&[*byte], 1 << 20), Ok(Progress::Done { .. }));
+        assert_eq!(whole, at + 1 == head.len(), "byte {at}");
+    }
 }
 
 #[test]

@@ -262,6 +262,45 @@ fn tour(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     problems
 }
 
+/// Of the mistakes of others each names tests that are there, by file and function, and files that are there.
+fn mistakes(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (row, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with("| ") && !line.starts_with("| ---")) {
+        let mut missing = |what: String| problems.push(format!("docs/mistakes.md:{}: {what}", row + 1));
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [_, _, _, shown_by] = cells[..] else {
+            missing(format!("a row of {} cells", cells.len()));
+            continue;
+        };
+        if shown_by == "shown by" {
+            continue;
+        }
+        for path in line.split('`').skip(1).step_by(2).filter(|quoted| quoted.ends_with(".rs")) {
+            if read(path).is_none() {
+                missing(format!("there is no {path}"));
+            }
+        }
+        let (mut file, mut tests) = (String::new(), 0);
+        for quoted in shown_by.split('`').skip(1).step_by(2) {
+            if quoted.ends_with(".rs") {
+                file = read(quoted).unwrap_or_default();
+                continue;
+            }
+            tests += 1;
+            // What stands between a test's attribute and its name is other attributes at most.
+            let of_a_test =
+                |before: &str| before.lines().rev().find(|line| !line.trim().is_empty()).is_some_and(|line| line.trim() == "#[test]");
+            if !file.split_once(&format!("fn {quoted}() {{")).is_some_and(|(before, _)| of_a_test(before)) {
+                missing(format!("the file that was named last has no test {quoted}"));
+            }
+        }
+        if tests == 0 {
+            missing("no test shows it".to_owned());
+        }
+    }
+    problems
+}
+
 /// Every Rust file of a folder, with its path from the root.
 fn sources(folder: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
@@ -397,6 +436,13 @@ fn the_tour_names_what_is_there() {
 }
 
 #[test]
+fn the_mistakes_of_others_name_tests_that_are_there() {
+    let text = text("docs/mistakes.md");
+    assert!(text.lines().filter(|line| line.starts_with("| ")).count() > 20, "the search for rows is broken");
+    none(mistakes(&text, &read));
+}
+
+#[test]
 fn the_floor_that_stands_alone_is_shown_in_under_sixty_lines() {
     let echo = text("examples/echo.rs");
     assert!(echo.lines().count() < 60, "examples/echo.rs has {} lines", echo.lines().count());
@@ -528,6 +574,32 @@ mod each_check {
             assert_eq!(constants(line), [expected]);
         }
         assert!(constants("    pub const DEFAULT: Self = Self {").is_empty());
+    }
+
+    #[test]
+    fn of_the_mistakes_misses_a_test_that_is_gone() {
+        let read = |path: &str| match path {
+            "src/a.rs" => Some("pub fn open() {}\n".to_owned()),
+            "tests/a.rs" => Some("#[test]\nfn it_opens() {\n}\n\nfn harness() {\n}\n    #[test]\n    fn it_shuts() {\n".to_owned()),
+            _ => None,
+        };
+        let table = [
+            ("a test that is there", "| x | y | `src/a.rs` | `tests/a.rs`: `it_opens`, `it_shuts` |", true),
+            ("the head of a table", "| known as | what happened | what excludes it here | shown by |", true),
+            ("a line that is no row", "parlor has none of it", true),
+            ("a test that is gone", "| x | y | `src/a.rs` | `tests/a.rs`: `it_opened` |", false),
+            ("the beginning of a name is not the name", "| x | y | `src/a.rs` | `tests/a.rs`: `it_open` |", false),
+            ("a function that is no test", "| x | y | `src/a.rs` | `tests/a.rs`: `harness` |", false),
+            ("a test of another file", "| x | y | z | `tests/a.rs`: `it_opens`; `src/a.rs`: `it_opens` |", false),
+            ("a test of no file", "| x | y | z | `it_opens` |", false),
+            ("a file that is gone", "| x | y | `src/b.rs` | `tests/a.rs`: `it_opens` |", false),
+            ("a file and no test", "| x | y | z | `tests/a.rs` |", false),
+            ("nothing", "| x | y | z | |", false),
+            ("a cell too few", "| x | y | `tests/a.rs`: `it_opens` |", false),
+        ];
+        for (name, text, fine) in table {
+            assert_eq!(mistakes(text, &read).is_empty(), fine, "{name}: {:?}", mistakes(text, &read));
+        }
     }
 
     #[test]

@@ -111,10 +111,16 @@ impl Router {
     }
 
     /// The answer to one request, or why there is none.
+    ///
+    /// A refused upgrade closes, whatever it was refused for: a client that did not wait for the answer means by what follows
+    /// frames, and no further request.
     pub(super) fn route(&mut self, head: &Head<'_>, metrics: &Metrics) -> Result<Reply, Refusal> {
+        self.reply(head, metrics).map_err(|refusal| if asks_for_upgrade(head) { refusal.closing() } else { refusal })
+    }
+
+    fn reply(&mut self, head: &Head<'_>, metrics: &Metrics) -> Result<Reply, Refusal> {
         if !matches!(head.method(), "GET" | "HEAD") {
-            let refusal = Refusal::method_not_allowed();
-            return Err(if asks_for_upgrade(head) { refusal.closing() } else { refusal });
+            return Err(Refusal::method_not_allowed());
         }
         let text = |media_type, text: String| Ok(Reply::Answer(no_store(Response::new(200, media_type, Body::Text(text.into())))));
         match head.path() {
@@ -140,7 +146,7 @@ impl Router {
             return Err(Refusal::upgrade_required("this path speaks WebSocket; ask for it with GET and Upgrade: websocket"));
         }
         // A request that did not ask for another protocol leaves no doubt about what is spoken next.
-        let refused = |refusal: Refusal| Refusal { closes: asked || refusal.status != 426, ..refusal };
+        let refused = |refusal: Refusal| Refusal { closes: refusal.status != 426, ..refusal };
         websocket::check(head).map(|upgrade| Reply::Upgrade(upgrade, path)).map_err(refused)
     }
 

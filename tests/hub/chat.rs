@@ -84,6 +84,32 @@ fn one_turn_is_one_write_for_each() {
     }
 }
 
+/// Its length would tell of the token in it by the names beside it, which others choose (RFC 7692 §8: CRIME, BREACH).
+#[test]
+fn a_welcome_is_never_compressed_and_a_long_message_is() {
+    let mut world = World::new(Limits { rate: 0, ..Limits::DEFAULT });
+    let _others: Vec<_> = (0..50).map(|n| world.enter(&format!("somebody-with-a-long-name-{n}"))).collect();
+    let mut ada = world.connect();
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    ada.send(&mut world, handshake("/chat").replace("\r\n\r\n", &format!("\r\n{offer}")).as_bytes());
+    world.turn();
+    let answer = String::from_utf8(std::mem::take(&mut ada.wire.borrow_mut().sent)).unwrap();
+    assert_eq!(answer.contains("permessage-deflate"), cfg!(feature = "deflate"), "{answer}");
+    ada.say(&mut world, r#"{"type":"hello","name":"Ada"}"#);
+    world.turn();
+    let sent = std::mem::take(&mut ada.wire.borrow_mut().sent);
+    let text = String::from_utf8_lossy(&sent);
+    assert!(sent[0] == 0x81 && sent.len() > 1_000 && text.contains(r#""type":"welcome""#), "{text}");
+    ada.say(&mut world, r#"{"type":"join","channel":"quiet"}"#);
+    world.turn();
+    ada.wire.borrow_mut().sent.clear();
+    ada.say(&mut world, &format!(r#"{{"type":"message","channel":"quiet","text":"{}"}}"#, "x".repeat(1_000)));
+    world.turn();
+    let (first, length) = (ada.wire.borrow().sent[0], ada.wire.borrow().sent.len());
+    let compressed = (first == 0xC1 && length < 300, first == 0x81 && length > 1_000);
+    assert_eq!(compressed, (cfg!(feature = "deflate"), cfg!(not(feature = "deflate"))), "{first:x}, {length} bytes");
+}
+
 #[test]
 fn the_echo_sends_everything_back() {
     let mut world = World::new(Limits::DEFAULT);

@@ -93,8 +93,16 @@ fn handshakes_that_are_accepted() {
         ("protocols that are unknown", &[("Sec-WebSocket-Protocol", &["superchat, soap"])], None),
         ("a protocol that only begins so", &[("Sec-WebSocket-Protocol", &["chatter"])], None),
         ("an unknown extension", &[("Sec-WebSocket-Extensions", &["x-unknown; a=1"])], None),
+        (
+            "an extension that is called as something of an object",
+            &[("Sec-WebSocket-Extensions", &["constructor, __proto__; toString"])],
+            None,
+        ),
+        ("many broken extensions", &[("Sec-WebSocket-Extensions", &[",;=\"\\,,;; ; = x\"", "a;b;b;b=", "permessage-deflate;;"])], None),
         ("a compression that can't be", &[("Sec-WebSocket-Extensions", &["permessage-deflate; server_max_window_bits=99"])], None),
         ("a compression with an unknown word", &[("Sec-WebSocket-Extensions", &["permessage-deflate; xyzzy"])], None),
+        ("a length of 0, which is no body", &[("Content-Length", &["0"])], None),
+        ("an expectation, and no body", &[("Expect", &["100-continue"])], None),
         ("headers that browsers add", &[("User-Agent", &["x"]), ("Cookie", &["a=b"]), ("Pragma", &["no-cache"])], None),
     ];
     for path in ["/chat", "/echo"] {
@@ -145,6 +153,11 @@ fn handshakes_that_are_refused() {
         ("two keys", &[(KEY_NAME, &["dGhlIHNhbXBsZSBub25jZQ==", "x3JJHMbDL1EzLkh9GBhXDw=="])], &[400]),
         ("two keys, the same", &[(KEY_NAME, &["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="])], &[400]),
         ("a body", &[("Content-Length", &["5"])], &[400]),
+        ("a body in chunks", &[("Transfer-Encoding", &["chunked"])], &[400]),
+        ("a body by both", &[("Content-Length", &["0"]), ("Transfer-Encoding", &["chunked"])], &[400]),
+        ("a length that is misspelled", &[("Content-Length", &["+0"])], &[400]),
+        ("two lengths", &[("Content-Length", &["0", "0"])], &[400]),
+        ("a body that waits to be asked for", &[("Expect", &["100-continue"]), ("Content-Length", &["5"])], &[400]),
         ("no Host", &[("Host", &[])], &[400]),
     ];
     for path in ["/chat", "/echo"] {
@@ -216,6 +229,64 @@ fn a_handshake_after_requests_on_the_same_connection() {
     assert_eq!(raw.response().status, 200);
     assert_eq!(raw.response().status, 101);
     assert_eq!(Wire { raw }.message("hi"), (1, b"hi".to_vec()));
+}
+
+#[test]
+fn requests_before_a_handshake_in_its_packet() {
+    let server = Server::start(&[]);
+    let mut raw = server.raw();
+    let before = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /xyzzy HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    raw.send([before.as_bytes(), Wire::handshake("/echo").as_bytes(), &frame(0x81, "hi")].concat());
+    for status in [200, 404, 101] {
+        assert_eq!(raw.response().status, status);
+    }
+    assert_eq!(Wire { raw }.message("hi"), (1, b"hi".to_vec()));
+}
+
+/// Behind a handshake stand frames: a request there is a broken frame, and no second answer in HTTP ever comes.
+#[test]
+fn a_request_behind_a_handshake_is_a_broken_frame() {
+    let server = Server::start(&[]);
+    for path in ["/chat", "/echo"] {
+        for behind in ["GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", &Wire::handshake("/echo"), "\r\n"] {
+            let mut raw = server.raw();
+            raw.send(Wire::handshake(path) + behind);
+            assert_eq!(raw.response().status, 101);
+            Wire { raw }.assert_failed(behind, 1002);
+        }
+    }
+}
+
+/// A client that did not wait for the answer means frames by what follows, or a body; a server that reads it as requests can
+/// be made to answer what nobody asked (request smuggling).
+#[test]
+fn what_stands_behind_a_refused_upgrade_is_never_answered() {
+    let server = Server::start(&[]);
+    let get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let length = get.len().to_string();
+    let usual = Wire::handshake("/chat");
+    for (name, request, status) in [
+        ("a key that is none", upgrade("/chat", &[("Sec-WebSocket-Key", &["xyzzy"])]), 400),
+        ("another version", upgrade("/chat", &[("Sec-WebSocket-Version", &["8"])]), 426),
+        ("a foreign page", upgrade("/chat", &[("Origin", &["http://xyzzy.example"])]), 403),
+        ("a body", upgrade("/chat", &[("Content-Length", &[&length])]), 400),
+        ("a body in chunks", upgrade("/chat", &[("Transfer-Encoding", &["chunked"])]), 400),
+        ("HTTP/1.0", usual.replace("HTTP/1.1", "HTTP/1.0"), 400),
+        ("no Connection", upgrade("/chat", &[("Connection", &[])]), 426),
+        ("another method", usual.replace("GET", "POST"), 405),
+        ("another path", upgrade("/xyzzy", &[]), 404),
+    ] {
+        for behind in [get.as_bytes(), usual.as_bytes(), &frame(0x81, "/nick xyzzy")] {
+            let mut raw = server.raw();
+            raw.send([request.as_bytes(), behind].concat());
+            raw.response().assert_refusal(name, &[status]);
+            raw.assert_ended(name);
+        }
+    }
+    let mut raw = server.raw();
+    raw.send(usual.replace("GET", "HEAD") + get);
+    assert_eq!(raw.response_head().status, 426);
+    raw.assert_ended("HEAD");
 }
 
 /// A client that shuts its sending side after what it said is still answered.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::Server;
+use crate::harness::{Server, Wire};
 
 fn get(path: &str, more: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n")
@@ -128,6 +128,42 @@ fn a_client_that_shut_its_sending_side_gets_its_answers() {
     raw.send("GET / HT");
     raw.half_close();
     raw.until_the_end(); // half a request: a refusal or nothing, but an end
+}
+
+/// The statuses that a client gets which says all this and then that it will say no more.
+#[test]
+fn half_closed_clients() {
+    let server = Server::start(&[]);
+    let upgrade = Wire::handshake("/echo");
+    let table: &[(&str, String, &[u16])] = &[
+        ("nothing", String::new(), &[]),
+        ("one request", get("/healthz", ""), &[200]),
+        ("a request and half of another", get("/healthz", "") + "GET / HT", &[200, 400]),
+        ("half a request line", "GET".to_owned(), &[400]),
+        ("a head without its last line", get("/healthz", "").trim_end().to_owned() + "\r\n", &[400]),
+        ("the first half of the last line end", get("/healthz", "").trim_end_matches('\n').to_owned(), &[400]),
+        ("a refusal that goes on", get("/xyzzy", "") + &get("/healthz", ""), &[404, 200]),
+        ("a refusal that does not", get("/healthz", "Content-Length: 5\r\n") + "hello", &[400]),
+        ("a body that is shorter than announced", get("/healthz", "Content-Length: 5\r\n") + "he", &[400]),
+        ("a request that closes, and one behind it", get("/healthz", "Connection: close\r\n") + &get("/", ""), &[200]),
+        ("HTTP/1.0", "GET /healthz HTTP/1.0\r\n\r\n".to_owned(), &[200]),
+        ("a refused upgrade", upgrade.replace("13", "12"), &[426]),
+    ];
+    for (name, said, statuses) in table {
+        let mut raw = server.raw();
+        raw.send(said);
+        raw.half_close();
+        for status in *statuses {
+            assert_eq!(raw.response().status, *status, "{name}");
+        }
+        raw.assert_ended(name);
+    }
+    let mut raw = server.raw();
+    raw.send(upgrade);
+    raw.half_close();
+    assert_eq!(raw.response().status, 101, "an upgrade, and not one frame");
+    let rest = raw.until_the_end();
+    assert!(rest.is_empty() || rest[0] == 0x88, "a close at most: {rest:?}");
 }
 
 #[test]

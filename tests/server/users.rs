@@ -103,6 +103,23 @@ fn tokens_that_nobody_has() {
     }
 }
 
+/// Each of a token's 128 bits is 0 in one of them and 1 in another: by chance alone one test in 2^52 would fail.
+#[test]
+fn nobody_can_guess_a_token() {
+    let server = Server::start(&[]);
+    let (mut ones, mut zeros, mut tokens) = (0, 0, std::collections::BTreeSet::new());
+    for n in 0..60 {
+        let person = server.enter(&format!("Person{n}"));
+        let token = person.session().as_str().unwrap().to_owned();
+        let secret = token.rsplit('-').next().unwrap();
+        assert_eq!(secret.len(), 32, "128 bits in hexadecimal: {token}");
+        let bits = u128::from_str_radix(secret, 16).unwrap();
+        (ones, zeros) = (ones | bits, zeros | !bits);
+        assert!(tokens.insert(bits), "{token} was given before");
+    }
+    assert_eq!((ones, zeros), (u128::MAX, u128::MAX), "bits that never change");
+}
+
 #[test]
 fn how_one_leaves() {
     let server = Server::start(LONG);
