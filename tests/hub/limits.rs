@@ -292,3 +292,26 @@ fn half_frames_that_hold_too_much_cost_nobody_else_his_connection() {
     assert_eq!((ada.close, echo.close, idle.wire.borrow().shut), (None, None, false));
     assert!(world.hub.wants_read(idle.id()) && world.hub.wants_read(ada.id()));
 }
+
+#[test]
+fn a_message_that_was_begun_before_a_pause_still_has_its_time() {
+    let limits = Limits { send_queue_bytes: 1_000, ping_interval: Duration::ZERO, ..Limits::DEFAULT };
+    let mut world = World::new(limits);
+    let mut client = world.open("/echo");
+    client.send(&mut world, &frame(false, Opcode::Text, b"begun"));
+    client.wire.borrow_mut().room = 0;
+    let pings: Vec<u8> = (0..6).flat_map(|_| masked(Opcode::Ping, &[b'p'; 100])).collect();
+    client.send(&mut world, &pings);
+    world.turn();
+    assert!(!world.hub.wants_read(client.id()), "its pongs are not read");
+    world.pass(70_000);
+    world.turn();
+    client.make_room(&mut world, usize::MAX);
+    world.turn();
+    client.take();
+    assert!(world.hub.wants_read(client.id()) && client.close.is_none(), "time in which it was not read does not count");
+    world.pass(61_000);
+    world.turn();
+    client.take();
+    assert_eq!(client.close, Some(1008), "and then the clock goes on");
+}
