@@ -57,8 +57,6 @@ impl Backlog {
         if let (Some(Held { bytes: HeldBytes::Own(last), range, frames, .. }), HeldBytes::Own(new)) = (self.held.back_mut(), &held.bytes)
             && *frames == held.frames
             && held.at == 0
-            // After a cut some stands behind the range, which must not come back.
-            && range.end == last.len()
             && last.len() + new.len() <= GATHERED_BYTES
         {
             last.extend_from_slice(new);
@@ -132,7 +130,6 @@ impl Backlog {
             let end = frame_start_after(frames, at);
             (end > at).then(|| Held::copy(&frames[..end], at, true))
         } else {
-            // It is counted in anew.
             let (bytes, at) = (&front.bytes.as_slice()[..front.range.end], front.at);
             Some(Held::copy(bytes, at, false))
         };
