@@ -40,8 +40,8 @@ error: error, warn, info (the default) or debug.
 
 Whoever reaches the port can read and write. To let others in than this machine:
   parlor --listen 0.0.0.0:8080
-Behind a proxy that speaks TLS for chat.example:
-  parlor --origin https://chat.example --max-connections-per-ip 0
+Behind a proxy on this machine that speaks TLS for chat.example:
+  parlor --origin https://chat.example --trusted-proxy 127.0.0.1
 To work on the page:
   parlor --www www
 "

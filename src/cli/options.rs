@@ -3,7 +3,7 @@
 //! Not here: what an option's value does to the server (`limits.rs` says it for most), the text of `--help` (`help`), starting
 //! the server (`serve`).
 
-use crate::hub::{Origin, Origins};
+use crate::hub::{Network, Origin, Origins};
 use crate::limits::Limits;
 use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
@@ -21,13 +21,16 @@ pub struct ServeOptions {
     pub www: Option<PathBuf>,
     /// `--origin`.
     pub origins: Origins,
+    /// `--trusted-proxy`.
+    pub trusted_proxies: Vec<Network>,
     /// All the others.
     pub limits: Limits,
 }
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), www: None, origins: Origins::SameHost, limits: Limits::DEFAULT }
+        let listen = "127.0.0.1:8080".to_owned();
+        Self { listen, www: None, origins: Origins::SameHost, trusted_proxies: Vec::new(), limits: Limits::DEFAULT }
     }
 }
 
@@ -96,6 +99,16 @@ pub const ROWS: &[Row] = &[
             origin,
             "an origin (scheme, host, port) whose pages may open the chat, such as https://chat.example; can be given several \
              times; * for any. Without it: pages of this server itself, under an address or a name that nobody outside can own",
+        )
+    },
+    Row {
+        repeatable: true,
+        ..row(
+            PAGES,
+            ("trusted-proxy", "ADDR", ""),
+            trusted_proxy,
+            "a proxy that is believed about its clients' addresses (X-Forwarded-For, or else Forwarded); an address or a range \
+             such as 10.0.0.0/8; can be given several times",
         )
     },
     row(PAGES, ("www", "DIR", "built in"), www, "serve the page's files from a folder instead; hidden ones and links are not served"),
@@ -303,6 +316,12 @@ fn origin(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
         Origins::Listed(listed) => listed.push(origin),
         Origins::SameHost => options.origins = Origins::Listed(vec![origin]),
     }
+    Ok(())
+}
+
+fn trusted_proxy(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
+    let network = value.to_str().and_then(Network::parse);
+    options.trusted_proxies.push(network.ok_or("must be an address or a range of addresses, such as 127.0.0.1 or 10.0.0.0/8")?);
     Ok(())
 }
 

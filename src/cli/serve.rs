@@ -25,7 +25,14 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
     let epoch = random().map_err(|error| format!("the system has no random numbers: {error}"))?;
     let epoch: String = epoch.iter().map(|byte| format!("{byte:02x}")).collect();
     let history = Box::new(Memory::new(epoch.into(), newest_author(SystemTime::now())));
-    let setup = Setup { limits: options.limits.clone(), origins: options.origins.clone(), pages, history, tokens: Box::new(token) };
+    let setup = Setup {
+        limits: options.limits.clone(),
+        origins: options.origins.clone(),
+        trusted_proxies: options.trusted_proxies.clone(),
+        pages,
+        history,
+        tokens: Box::new(token),
+    };
     let listener = resolve(&options.listen).and_then(Listener::bind).map_err(|error| cant_listen(&options.listen, &error))?;
     let address = listener.address();
     let server = Server::new(listener, setup).map_err(|error| format!("can't start: {error}"))?;

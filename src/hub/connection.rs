@@ -25,6 +25,7 @@
 //!
 //! Not here: what a message means (`endpoint`), and what follows from it: requests and partings go into the turn's inbox.
 
+use super::admission::Seat;
 use super::endpoint::{Desk, Ear, Endpoint, count_chores};
 use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::{Outbox, Source};
@@ -36,7 +37,6 @@ use crate::limits::{LINGER_BYTES, Limits, READ_BYTES};
 use crate::progress::Progress;
 use crate::time::{Millis, Now};
 use crate::websocket::{CloseCode, DeflateParameters, Event, Received, Upgrade, WebSocket};
-use std::net::IpAddr;
 
 /// Where a connection is in its life. Assigned in this file only, by the functions that the diagram names.
 pub(super) enum Stage {
@@ -49,9 +49,7 @@ pub(super) enum Stage {
 pub(super) struct Connection<S> {
     pub(super) socket: S,
     pub(super) id: ConnectionId,
-    pub(super) peer: IpAddr,
-    /// Counted in as welcome, or only to be told why not.
-    pub(super) welcome: bool,
+    pub(super) seat: Seat,
     pub(super) stage: Stage,
     pub(super) outbox: Outbox,
     pub(super) subscriptions: Subscriptions,
@@ -94,12 +92,11 @@ pub(super) struct Connection<S> {
 }
 
 impl<S> Connection<S> {
-    pub(super) fn new(socket: S, id: ConnectionId, peer: IpAddr, welcome: bool, now: Now) -> Self {
+    pub(super) fn new(socket: S, id: ConnectionId, seat: Seat, now: Now) -> Self {
         Self {
             socket,
             id,
-            peer,
-            welcome,
+            seat,
             stage: Stage::Http { requests: Requests::default(), answering: false, served: false },
             outbox: Outbox::new(),
             subscriptions: Subscriptions::default(),
@@ -218,7 +215,9 @@ impl<S> Connection<S> {
                 return bytes.len();
             }
             Ok(Progress::Done { value: head, used }) => {
-                (used, desk.router.route(&head, desk.metrics), head.keeps_alive(), head.method() == "HEAD")
+                let admitted = desk.admission.asked(&mut self.seat, &head, desk.limits);
+                let reply = admitted.and_then(|()| desk.router.route(&head, desk.metrics));
+                (used, reply, head.keeps_alive(), head.method() == "HEAD")
             }
             Err(refusal) => refused(refusal),
         };
@@ -350,7 +349,7 @@ impl<S> Connection<S> {
             Stage::Http { answering, .. } if *answering => {
                 *answering = false;
                 self.since = now;
-                if self.read_closed && self.kept.is_empty() { Emptied::Through } else { Emptied::GoesOn }
+                if self.read_closed && self.kept.is_empty() { Emptied::Through } else { Emptied::Answered }
             }
             Stage::Closing { shut, .. } if !*shut => {
                 *shut = true;
@@ -385,6 +384,8 @@ impl<S> Connection<S> {
 pub(super) enum Emptied {
     /// It goes on.
     GoesOn,
+    /// A request was answered, and another one may come.
+    Answered,
     /// All is said: the sending side is to be shut.
     Shut,
     /// All is said, and the peer has nothing to say either.

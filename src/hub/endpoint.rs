@@ -2,6 +2,7 @@
 //!
 //! Not here: how bytes become messages (`websocket`), what becomes of a request (`steps`, `chat`).
 
+use super::admission::Admission;
 use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::{Outbox, Source, Turn};
 use super::rate::{Rate, Refused};
@@ -27,6 +28,7 @@ pub(super) struct Desk<'a> {
     pub(super) limits: &'a Limits,
     pub(super) turn: &'a mut Turn,
     pub(super) inbox: &'a mut Inbox,
+    pub(super) admission: &'a mut Admission,
     pub(super) router: &'a mut Router,
     pub(super) deflate: &'a mut Deflate,
     pub(super) scratch: &'a mut Scratch,

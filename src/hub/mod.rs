@@ -27,6 +27,7 @@ mod due;
 mod endpoint;
 mod inbox;
 mod outbox;
+mod proxies;
 mod rate;
 mod routes;
 mod share;
@@ -34,6 +35,7 @@ mod steps;
 mod topics;
 
 pub use inbox::ConnectionId;
+pub use proxies::Network;
 pub use routes::{Origin, Origins};
 
 use crate::chat::Chat;
@@ -73,6 +75,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Which pages may open `/chat` and `/echo`.
     pub origins: Origins,
+    /// Proxies that are believed about whom they speak for.
+    pub trusted_proxies: Vec<Network>,
     /// The files that are served.
     pub pages: Box<dyn Pages>,
     /// What remembers.
@@ -133,7 +137,7 @@ impl<S: Socket> Hub<S> {
             limits: setup.limits,
             connections: Slab::new(),
             next_serial: 0,
-            admission: Admission::default(),
+            admission: Admission::new(setup.trusted_proxies),
             topics: Topics::default(),
             turn: Turn::default(),
             inbox: Inbox::new(),
@@ -161,15 +165,16 @@ impl<S: Socket> Hub<S> {
 
     /// Takes a connection. `None`: too many are being refused already, and the socket is dropped.
     pub fn accepted(&mut self, socket: S, peer: SocketAddr, now: Now) -> Option<ConnectionId> {
-        let admitted = self.admission.enter(peer.ip(), &self.limits);
-        if admitted == Admitted::Dropped {
-            return None;
-        }
+        let (seat, refusal) = match self.admission.enter(peer.ip(), &self.limits) {
+            Admitted::Welcome(seat) => (seat, None),
+            Admitted::Refused(seat, refusal) => (seat, Some(refusal)),
+            Admitted::Dropped => return None,
+        };
         let id = ConnectionId { index: self.connections.vacant_key() as u32, serial: self.next_serial };
         self.next_serial = self.next_serial.wrapping_add(1);
-        let welcome = admitted == Admitted::Welcome;
-        self.connections.insert(Connection::new(socket, id, peer.ip(), welcome, now));
-        if let Admitted::Refused(refusal) = admitted {
+        log::debug!("connection {}: accepted from {seat}", id.serial);
+        self.connections.insert(Connection::new(socket, id, seat, now));
+        if let Some(refusal) = refusal {
             log::debug!("connection {}: refused with {}", id.serial, refusal.status);
             self.at_desk(id, now, |connection, desk| connection.refuse(&refusal, desk));
         }
@@ -295,9 +300,10 @@ impl<S: Socket> Hub<S> {
     /// Lets a connection work with what it may change, and keeps the sum of what is held.
     fn at_desk<R>(&mut self, id: ConnectionId, now: Now, work: impl FnOnce(&mut Connection<S>, &mut Desk<'_>) -> R) -> Option<R> {
         let full = self.chat.users_kept() >= 2 * self.limits.connections as usize;
-        let Self { limits, connections, router, turn, inbox, encoder, scratch, metrics, buffered, .. } = self;
+        let Self { limits, connections, admission, router, turn, inbox, encoder, scratch, metrics, buffered, .. } = self;
         let connection = connections.get_mut(id.index()).filter(|connection| connection.id == id && !connection.doomed)?;
-        let done = work(connection, &mut Desk { limits, turn, inbox, router, deflate: &mut encoder.deflate, scratch, metrics, now, full });
+        let deflate = &mut encoder.deflate;
+        let done = work(connection, &mut Desk { limits, turn, inbox, admission, router, deflate, scratch, metrics, now, full });
         connection.recount(buffered);
         if connection.doomed {
             self.doomed.push(id);

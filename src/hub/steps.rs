@@ -244,7 +244,7 @@ impl<S: Socket> Hub<S> {
             Endpoint::Echo => None,
         };
         connection.parted = true;
-        log::debug!("connection {}: closes with {code}", id.serial);
+        log::debug!("connection {} of {}: closes with {code}", id.serial, connection.seat);
         self.metrics.closed.count(code);
         self.metrics.connections -= 1;
         if let Some(client) = client {
@@ -282,7 +282,7 @@ impl<S: Socket> Hub<S> {
         let dirty = self.turn.take_dirty();
         let now = self.now.mono;
         for index in &dirty {
-            let Self { connections, turn, topics, metrics, buffered, limits, .. } = self;
+            let Self { connections, admission, turn, topics, metrics, buffered, limits, .. } = self;
             let Some(connection) = connections.get_mut(*index as usize) else { continue };
             let id = connection.id;
             let Ok(flushed) = connection.outbox.flush(&mut connection.socket, turn, topics, buffered) else {
@@ -296,6 +296,7 @@ impl<S: Socket> Hub<S> {
             if flushed.empty {
                 match connection.emptied(now) {
                     Emptied::GoesOn => {}
+                    Emptied::Answered => admission.answered(&mut connection.seat),
                     Emptied::Shut => connection.socket.shutdown_write(),
                     Emptied::Through => self.doom(id),
                 }
@@ -369,7 +370,7 @@ impl<S: Socket> Hub<S> {
             connection.outbox.release(&mut self.buffered);
             connection.begin_closing(self.now.mono);
             connection.recount(&mut self.buffered);
-            self.admission.leave(connection.peer, connection.welcome);
+            self.admission.leave(&mut connection.seat);
         }
         self.metrics.users_online = self.chat.online() as u64;
         self.metrics.channels = self.chat.channels() as u64;

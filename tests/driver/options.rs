@@ -2,7 +2,7 @@
 
 use parlor::cli::help;
 use parlor::cli::options::{Asked, ROWS, ServeOptions, parse};
-use parlor::hub::{Origin, Origins};
+use parlor::hub::{Network, Origin, Origins};
 use parlor::limits::Limits;
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -29,7 +29,7 @@ fn the_defaults_that_are_shown_are_those_that_hold() {
     assert_eq!(ServeOptions::default().limits, Limits::DEFAULT);
     let shown = ROWS.iter().filter(|row| !["", "same host", "built in"].contains(&row.default));
     let arguments: Vec<_> = shown.map(|row| format!("--{}={}", row.name, row.default)).collect();
-    assert_eq!(arguments.len(), ROWS.len() - 3);
+    assert_eq!(arguments.len(), ROWS.len() - 4);
     // One by one, each set over a value that it is not.
     for argument in &arguments {
         let (name, _) = argument.split_once('=').unwrap();
@@ -71,7 +71,7 @@ fn every_option_sets_what_it_says() {
     assert_eq!(options(&["--listen", "[::1]:0"], &[]).listen, "[::1]:0");
     assert_eq!(options(&["--www", "a b"], &[]).www.as_deref(), Some("a b".as_ref()));
     assert_eq!(options(&["--no-history"], &[]), ServeOptions::default());
-    let others = ["listen", "origin", "www", "no-history"];
+    let others = ["listen", "origin", "trusted-proxy", "www", "no-history"];
     let known: HashSet<_> = whole.iter().map(|(name, _)| *name).chain(seconds.iter().map(|(name, _)| *name)).chain(others).collect();
     assert_eq!(known, ROWS.iter().map(|row| row.name).collect(), "no option is left out here");
 }
@@ -121,6 +121,9 @@ fn values_that_are_wrong() {
         ("an origin with a path", &["--origin", "https://chat.example/"]),
         ("an origin among good ones", &["--origin", "*", "--origin", "x"]),
         ("a list where one is wanted", &["--origin", "http://a,http://b"]),
+        ("a proxy by its name", &["--trusted-proxy", "proxy.example"]),
+        ("a range beyond the last bit", &["--trusted-proxy", "10.0.0.0/33"]),
+        ("a list where one is wanted, too", &["--trusted-proxy", "127.0.0.1,::1"]),
         ("no folder", &["--www="]),
         ("a flag with a value", &["--no-history=1"]),
         ("an option of a later version", &["--history", "parlor.db"]),
@@ -153,6 +156,10 @@ fn the_command_line_wins_over_the_environment() {
     assert_eq!(origins(&[], &[("PARLOR_ORIGIN", "http://a, http://b:81")]), listed(&["http://a", "http://b:81"]));
     assert_eq!(origins(&["--origin", "http://c"], &[("PARLOR_ORIGIN", "http://a")]), listed(&["http://c"]));
     assert_eq!(origins(&["--origin", "http://c", "--origin", "*", "--origin", "http://d"], &[]), Origins::Any);
+    let networks = |list: &[&str]| list.iter().map(|text| Network::parse(text).unwrap()).collect::<Vec<_>>();
+    let proxies = |arguments: &[&str], environment: &[(&str, &str)]| options(arguments, environment).trusted_proxies;
+    assert_eq!(proxies(&["--trusted-proxy", "::1", "--trusted-proxy=10.0.0.0/8"], &[]), networks(&["::1", "10.0.0.0/8"]));
+    assert_eq!(proxies(&[], &[("PARLOR_TRUSTED_PROXY", "::1, 10.0.0.0/8")]), networks(&["::1", "10.0.0.0/8"]));
     assert!(asked(&[], &[("PARLOR_ORIGIN", "http://a,,http://b")]).is_err());
 
     for (value, taken) in [("1", true), ("0", true), ("", true), ("yes", false), ("true", false), ("2", false)] {

@@ -70,7 +70,14 @@ impl World {
             token.to_be_bytes()
         });
         let history = Box::new(Memory::new("epoch".into(), parlor::history::Author(0)));
-        let hub = Hub::new(Setup { limits, origins: Origins::SameHost, pages: Box::new(BuiltIn::new()), history, tokens });
+        let hub = Hub::new(Setup {
+            limits,
+            origins: Origins::SameHost,
+            trusted_proxies: Vec::new(),
+            pages: Box::new(BuiltIn::new()),
+            history,
+            tokens,
+        });
         Self { hub, now: Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) } }
     }
 

@@ -81,9 +81,9 @@ class Closed(Exception):
 class Client:
     """One WebSocket connection, with an answer to pings."""
 
-    def __init__(self, port, path="/chat", host=None, tls=None, headers=()):
+    def __init__(self, port, path="/chat", host=None, tls=None, headers=(), source="127.0.0.1"):
         host = host or f"127.0.0.1:{port}"
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         self.stream, self.pings = self.socket.makefile("rb"), 0

@@ -74,7 +74,7 @@ fn what_is_wrong_is_told_in_one_line() {
         ("an empty origin", &["--origin", ""]),
         ("a flag with a value", &["--no-history=maybe"]),
         ("both of two that exclude each other", &["--history", "x.db"]),
-        ("what later work adds", &["--trusted-proxy", "127.0.0.1"]),
+        ("a proxy that is no address", &["--trusted-proxy", "proxy.example"]),
         ("what later work adds, too", &["--history-keep", "5"]),
         ("what later work adds, last", &["--record", "x"]),
         ("an option in capitals", &["--RATE", "5"]),

@@ -24,6 +24,7 @@ mod names;
 mod origins;
 mod pages;
 mod pressure;
+mod proxies;
 mod rates;
 mod timeouts;
 mod users;
