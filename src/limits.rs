@@ -93,6 +93,8 @@ pub const PAGE_MESSAGES: u32 = 200;
 pub const PAGE_MESSAGES_DEFAULT: u32 = 50;
 /// Connections accepted in one turn; that more wait is remembered.
 pub const TURN_ACCEPTS: usize = 64;
+/// Descriptors that connections leave free, for the history's files and for pages that are read.
+pub const SPARE_DESCRIPTORS: usize = 16;
 /// Control frames and fragments a second that cost nothing; beyond, each counts as a command.
 pub const FREE_CHORES: u32 = 10;
 /// Refusals by the rate within [`FLOOD_WINDOW`] after which the connection is closed with 1008.

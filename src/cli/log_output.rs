@@ -7,7 +7,6 @@
 //! Not here: what is logged (`hub` and `server` do).
 
 use env_logger::{Builder, Target};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
 use std::io::{self, Write};
 
@@ -32,7 +31,7 @@ struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if has_room() {
+        if super::has_room(&io::stderr()) {
             // Cut, so that it can't be longer than what there is room for.
             let _ = io::stderr().write(&line[..line.len().min(LINE_BYTES)]);
         }
@@ -42,11 +41,4 @@ impl Write for Stderr {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn has_room() -> bool {
-    let stderr = io::stderr();
-    let mut descriptors = [PollFd::new(&stderr, PollFlags::OUT)];
-    let asked = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-    asked.is_ok() && descriptors[0].revents().contains(PollFlags::OUT)
 }

@@ -14,8 +14,10 @@ mod serve;
 pub use help::help;
 
 use options::Asked;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 const FAILED: u8 = 1;
@@ -36,7 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&str
         Asked::Serve(options) => {
             #[cfg(feature = "log-output")]
             log_output::begin(&variable);
-            if let Err(error) = serve::serve(&options, say) {
+            if let Err(error) = serve::serve(&options, announce) {
                 return complain(FAILED, &error);
             }
         }
@@ -48,6 +50,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&str
 fn say(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes to standard output, unless that would have to wait: the server's start depends on nobody who reads.
+fn announce(text: &str) {
+    if has_room(&io::stdout()) {
+        say(text);
+    }
+}
+
+/// Whether a write to this output would not have to wait for a reader.
+fn has_room(output: &impl AsFd) -> bool {
+    let mut descriptors = [PollFd::new(output, PollFlags::OUT)];
+    let asked = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    asked.is_ok() && descriptors[0].revents().contains(PollFlags::OUT)
 }
 
 /// One line on standard error, whatever stands in it.

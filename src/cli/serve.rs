@@ -7,7 +7,7 @@ use super::options::ServeOptions;
 use crate::history::{Author, Memory};
 use crate::http::pages::{BuiltIn, Pages};
 use crate::hub::Setup;
-use crate::limits::REFUSED_CONNECTIONS;
+use crate::limits::{REFUSED_CONNECTIONS, SPARE_DESCRIPTORS};
 use crate::server::{Folder, Listener, Server, raise_open_files};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -81,11 +81,11 @@ fn cant_listen(listen: &str, error: &io::Error) -> String {
     format!("can't listen on {listen}: {hint}")
 }
 
-/// Descriptors that are needed beside connections: the standard three, those of the loop, a page that is read.
-const OTHER_FILES: u64 = 16;
+/// Descriptors that stay open beside connections: the standard three, those of the loop, the history's.
+const OTHER_FILES: usize = 16;
 
 fn warn_of_few_files(options: &ServeOptions) {
-    let needed = u64::from(options.limits.connections) + REFUSED_CONNECTIONS as u64 + OTHER_FILES;
+    let needed = u64::from(options.limits.connections) + (REFUSED_CONNECTIONS + OTHER_FILES + SPARE_DESCRIPTORS) as u64;
     if let Some(files) = raise_open_files().filter(|files| *files < needed) {
         log::warn!("this system lets parlor open {files} files, which is less than --max-connections {}", options.limits.connections);
     }

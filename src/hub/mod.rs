@@ -182,6 +182,11 @@ impl<S: Socket> Hub<S> {
         Some(id)
     }
 
+    /// Sockets that it holds.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
     /// The connection that has this index now.
     pub fn id(&self, index: usize) -> Option<ConnectionId> {
         self.connections.get(index).map(|connection| connection.id)

@@ -2,17 +2,20 @@
 //!
 //! A listener that can't accept for want of a descriptor stays ready: with a level-triggered poll the loop would spin, with
 //! an edge-triggered one nobody would be told again. So it pauses and tries again by the clock; those who came wait in the
-//! kernel's queue, and are served when somebody else has left.
+//! kernel's queue, and are served when somebody else has left. It does not come to the last descriptor: some are left for
+//! the history and for pages.
 //!
 //! Not here: how many connections are welcome (`hub::admission`).
 
-use crate::limits::TURN_ACCEPTS;
+use crate::limits::{SPARE_DESCRIPTORS, TURN_ACCEPTS};
 use crate::time::Millis;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// Connections that the kernel holds until they are accepted. mio asks for 128: after a restart a thousand clients return at
@@ -31,6 +34,8 @@ pub struct Listener {
     waiting: bool,
     retry_at: Option<Millis>,
     quiet_until: Millis,
+    /// Connections for which there are descriptors.
+    room: usize,
 }
 
 impl Listener {
@@ -38,7 +43,7 @@ impl Listener {
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpListener::bind(address)?;
         rustix::net::listen(&socket, BACKLOG)?;
-        Ok(Self { address: socket.local_addr()?, socket, waiting: false, retry_at: None, quiet_until: Millis(0) })
+        Ok(Self { address: socket.local_addr()?, socket, waiting: false, retry_at: None, quiet_until: Millis(0), room: usize::MAX })
     }
 
     /// Where it listens, with the real port.
@@ -48,6 +53,16 @@ impl Listener {
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.socket, token, Interest::READABLE)
+    }
+
+    /// Counts the descriptors that are left for connections. To be called when all else is open that stays open.
+    pub(super) fn measure_room(&mut self) -> io::Result<()> {
+        let Some(most) = getrlimit(Resource::Nofile).current else { return Ok(()) };
+        // A new descriptor is the lowest number that is free (POSIX, open(2)): so many are in use below the limit.
+        let used = File::open("/dev/null")?.as_raw_fd() as usize;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        self.room = most.saturating_sub(used + SPARE_DESCRIPTORS).max(1);
+        Ok(())
     }
 
     /// An event told that somebody came.
@@ -65,14 +80,18 @@ impl Listener {
         self.retry_at
     }
 
-    /// Hands a batch of connections to `take`, whose failure is one of this machine's and not of the connection's.
-    pub(super) fn accept(&mut self, now: Millis, mut take: impl FnMut(TcpStream, SocketAddr) -> io::Result<()>) {
+    /// Hands a batch of connections to `take`, whose failure is one of this machine's and not of the connection's. `open` have
+    /// been taken before and are still there.
+    pub(super) fn accept(&mut self, now: Millis, open: usize, mut take: impl FnMut(TcpStream, SocketAddr) -> io::Result<()>) {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
         }
-        for _ in 0..TURN_ACCEPTS {
+        for taken in 0..TURN_ACCEPTS {
             if !self.has_more() {
                 return;
+            }
+            if open + taken >= self.room {
+                return self.pause(&rustix::io::Errno::MFILE.into(), now);
             }
             match self.socket.accept().and_then(|(stream, peer)| take(stream, peer)) {
                 Ok(()) => {}
@@ -136,7 +155,7 @@ mod tests {
         let clients: Vec<_> = (0..TURN_ACCEPTS + 1).map(|_| Client::connect(listener.address()).unwrap()).collect();
         let mut taken = Vec::new();
         let mut accept = |listener: &mut Listener| {
-            listener.accept(Millis(0), |stream, _| {
+            listener.accept(Millis(0), 0, |stream, _| {
                 taken.push(stream);
                 Ok(())
             });
@@ -152,7 +171,7 @@ mod tests {
         let _clients = [(); 3].map(|()| Client::connect(listener.address()).unwrap());
         let mut calls = 0;
         let mut accept = |listener: &mut Listener, now, result: Option<rustix::io::Errno>| {
-            listener.accept(Millis(now), |_, _| {
+            listener.accept(Millis(now), 0, |_, _| {
                 calls += 1;
                 result.map_or(Ok(()), |error| Err(error.into()))
             });
@@ -163,6 +182,27 @@ mod tests {
         assert_eq!(accept(&mut listener, 99, None), 1, "it waits, whatever happens meanwhile");
         assert_eq!(accept(&mut listener, 100, None), 3, "and then takes all");
         assert_eq!((listener.has_more(), listener.retry_at()), (false, None));
+    }
+
+    #[test]
+    fn the_last_descriptors_are_not_for_connections() {
+        let mut listener = listener();
+        listener.measure_room().unwrap();
+        assert!(listener.room > 1, "{}", listener.room);
+        listener.room = 3;
+        let _clients = [(); 3].map(|()| Client::connect(listener.address()).unwrap());
+        let mut taken = Vec::new();
+        let mut accept = |listener: &mut Listener, now, open| {
+            listener.accept(Millis(now), open, |stream, _| {
+                taken.push(stream);
+                Ok(())
+            });
+            taken.len()
+        };
+        assert_eq!(accept(&mut listener, 0, 1), 2);
+        assert_eq!((listener.has_more(), listener.retry_at()), (false, Some(Millis(100))));
+        assert_eq!(accept(&mut listener, 100, 3), 2, "nobody has left");
+        assert_eq!(accept(&mut listener, 200, 2), 3, "one has");
     }
 
     #[test]

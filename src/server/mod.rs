@@ -69,8 +69,10 @@ impl Server {
     pub fn new(mut listener: Listener, setup: Setup) -> io::Result<Self> {
         let poll = Poll::new()?;
         listener.register(poll.registry(), LISTENER)?;
+        let signals = Signals::new(poll.registry(), SIGNALS)?;
+        listener.measure_room()?;
         Ok(Self {
-            signals: Signals::new(poll.registry(), SIGNALS)?,
+            signals,
             poll,
             events: Events::with_capacity(EVENTS),
             listener: Some(listener),
@@ -171,7 +173,7 @@ impl Server {
     /// **read**, second part: takes those who wait at the door.
     fn accept(&mut self, now: Now) {
         let Self { listener: Some(listener), poll, hub, .. } = self else { return };
-        listener.accept(now.mono, |mut stream, peer| {
+        listener.accept(now.mono, hub.connections(), |mut stream, peer| {
             // Answers are written whole, so Nagle would only hold them back (40 ms, with delayed acks). If it fails the peer
             // is gone already, and reading will tell.
             let _ = stream.set_nodelay(true);

@@ -1,6 +1,6 @@
 //! A server to test: the real binary on a free port, stopped when the test lets go of it.
 //!
-//! Not here: bytes on a socket (`raw`), frames (`wire`), somebody who chats (`person`).
+//! tests/faults has this file too. Not here: bytes on a socket (`raw`), frames (`wire`), somebody who chats (`person`).
 
 mod person;
 mod raw;
@@ -86,6 +86,12 @@ impl Server {
             panic!("the listening line is {line:?}; standard error: {}", logs.lock().expect("no panic"));
         };
         Self { child, address, rest_of_stdout: heard, logs }
+    }
+
+    /// The process's number: the binary's own, where nothing else was started that starts it.
+    #[allow(dead_code)] // tests/faults asks for it
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn port(&self) -> u16 {
