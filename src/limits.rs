@@ -146,6 +146,8 @@ pub const TYPING_INTERVAL: Duration = Duration::from_secs(1);
 pub const RENAMES: u32 = 3;
 /// See [`RENAMES`].
 pub const RENAME_INTERVAL: Duration = Duration::from_secs(10);
+/// A warning in the log is told once in this time, with a count.
+pub const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// A file of `--www DIR`, in bytes; a larger one is not served.
 pub const PAGE_FILE_BYTES: u64 = 16 << 20;
 

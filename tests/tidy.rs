@@ -262,6 +262,24 @@ fn tour(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     problems
 }
 
+/// Whether a file has a test of this name.
+fn has_test(file: &str, name: &str) -> bool {
+    // What stands between a test's attribute and its name is other attributes at most.
+    let of_a_test = |before: &str| before.lines().rev().find(|line| !line.trim().is_empty()).is_some_and(|line| line.trim() == "#[test]");
+    file.split_once(&format!("fn {name}() {{")).is_some_and(|(before, _)| of_a_test(before))
+}
+
+/// The last cell of each row of limits names a test that is there, as `path::name`.
+fn limits_are_shown(rows: &[Vec<&str>], read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let is_shown = |cell: &&str| {
+        let named = cell.split('`').skip(1).step_by(2).map(|quoted| quoted.split_once("::"));
+        let mut there = named.map(|named| named.is_some_and(|(path, test)| read(path).is_some_and(|file| has_test(&file, test))));
+        there.next() == Some(true) && there.all(|there| there)
+    };
+    let unshown = rows.iter().filter(|row| !row.last().is_some_and(is_shown));
+    unshown.map(|row| format!("limits: no test that is there shows {}: {}", row[0], row.last().unwrap_or(&""))).collect()
+}
+
 /// Of the mistakes of others each names tests that are there, by file and function, and files that are there.
 fn mistakes(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let mut problems = Vec::new();
@@ -287,10 +305,7 @@ fn mistakes(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
                 continue;
             }
             tests += 1;
-            // What stands between a test's attribute and its name is other attributes at most.
-            let of_a_test =
-                |before: &str| before.lines().rev().find(|line| !line.trim().is_empty()).is_some_and(|line| line.trim() == "#[test]");
-            if !file.split_once(&format!("fn {quoted}() {{")).is_some_and(|(before, _)| of_a_test(before)) {
+            if !has_test(&file, quoted) {
                 missing(format!("the file that was named last has no test {quoted}"));
             }
         }
@@ -369,6 +384,19 @@ fn the_readme_has_the_options_of_the_code() {
 fn the_readme_has_the_limits_of_the_code() {
     let readme = text("README.md");
     none(same("fixed limits", cells(&table(&readme, "Fixed limits"), &[0, 1]), constants(&text("src/limits.rs"))));
+    let of_limits = |group: &str| group == "Limits" || group.starts_with("Times");
+    let options = parlor::cli::options::ROWS.iter().filter(|row| of_limits(row.group)).map(|row| format!("--{}", row.name));
+    none(same("limits that are options", cells(&table(&readme, "Limits that are options"), &[0]), options.collect()));
+}
+
+#[test]
+fn each_limit_names_a_test_that_is_there() {
+    let readme = text("README.md");
+    for heading in ["Limits that are options", "Fixed limits"] {
+        let rows = table(&readme, heading);
+        assert!(rows.len() > 10, "the search for rows is broken");
+        none(limits_are_shown(&rows, &read));
+    }
 }
 
 #[test]
@@ -574,6 +602,24 @@ mod each_check {
             assert_eq!(constants(line), [expected]);
         }
         assert!(constants("    pub const DEFAULT: Self = Self {").is_empty());
+    }
+
+    #[test]
+    fn of_limits_misses_a_test_that_is_gone() {
+        let read = |path: &str| (path == "tests/a.rs").then(|| "#[test]\nfn it_ends() {\n}\n\nfn harness() {\n}\n".to_owned());
+        let table = [
+            ("a test that is there", "`tests/a.rs::it_ends`", true),
+            ("a test that is gone", "`tests/a.rs::it_ended`", false),
+            ("one that is there and one that is gone", "`tests/a.rs::it_ends`, `tests/a.rs::gone`", false),
+            ("a function that is no test", "`tests/a.rs::harness`", false),
+            ("a file that is gone", "`tests/b.rs::it_ends`", false),
+            ("a file and no test", "`tests/a.rs`", false),
+            ("words", "what it bounds", false),
+            ("nothing", "", false),
+        ];
+        for (name, cell, fine) in table {
+            assert_eq!(limits_are_shown(&[vec!["`LIMIT`", "1", cell]], &read).is_empty(), fine, "{name}");
+        }
     }
 
     #[test]

@@ -33,10 +33,12 @@ mod routes;
 mod share;
 mod steps;
 mod topics;
+mod warnings;
 
 pub use inbox::ConnectionId;
 pub use proxies::Network;
 pub use routes::{Origin, Origins};
+pub use warnings::Warning;
 
 use crate::chat::Chat;
 use crate::chat::event::Effect;
@@ -121,6 +123,8 @@ pub struct Hub<S> {
     doomed: Vec<ConnectionId>,
     metrics: Metrics,
     buffered: usize,
+    /// `--max-buffered-bytes` was reached.
+    too_much: Warning,
     now: Now,
     judging: bool,
 }
@@ -153,6 +157,7 @@ impl<S: Socket> Hub<S> {
             doomed: Vec::new(),
             metrics: Metrics::default(),
             buffered: 0,
+            too_much: Warning::default(),
             now: Now::default(),
             judging: true,
         }

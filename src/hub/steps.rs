@@ -339,7 +339,7 @@ impl<S: Socket> Hub<S> {
         if matches!(&largest.stage, Stage::Open { websocket, .. } if websocket.close_sent()) {
             return self.failed(id);
         }
-        log::warn!("the queues of all connections hold more than --max-buffered-bytes; the largest is closed");
+        self.too_much.tell(self.now.mono, "all connections together hold more than --max-buffered-bytes; the largest is closed");
         self.too_slow(id, "too much is waiting on this server, and most of it here");
     }
 

@@ -7,6 +7,7 @@
 //!
 //! Not here: how many connections are welcome (`hub::admission`).
 
+use crate::hub::Warning;
 use crate::limits::{SPARE_DESCRIPTORS, TURN_ACCEPTS};
 use crate::time::Millis;
 use mio::net::{TcpListener, TcpStream};
@@ -23,8 +24,6 @@ use std::time::Duration;
 const BACKLOG: i32 = 1_024;
 /// How long it pauses after a failure that the next `accept` would meet again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Failures are told in the log again after so long without one.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// A listening socket.
 pub struct Listener {
@@ -33,7 +32,7 @@ pub struct Listener {
     /// Somebody may wait in the kernel's queue: an event told so, and since then it was not found empty.
     waiting: bool,
     retry_at: Option<Millis>,
-    quiet_until: Millis,
+    warning: Warning,
     /// Connections for which there are descriptors.
     room: usize,
 }
@@ -43,7 +42,7 @@ impl Listener {
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpListener::bind(address)?;
         rustix::net::listen(&socket, BACKLOG)?;
-        Ok(Self { address: socket.local_addr()?, socket, waiting: false, retry_at: None, quiet_until: Millis(0), room: usize::MAX })
+        Ok(Self { address: socket.local_addr()?, socket, waiting: false, retry_at: None, warning: Warning::default(), room: usize::MAX })
     }
 
     /// Where it listens, with the real port.
@@ -104,10 +103,7 @@ impl Listener {
 
     fn pause(&mut self, error: &io::Error, now: Millis) {
         self.retry_at = Some(now.after(PAUSE));
-        if self.quiet_until <= now {
-            log::warn!("can't accept connections: {error}; trying again until it goes");
-        }
-        self.quiet_until = now.after(QUIET);
+        self.warning.tell(now, format_args!("can't accept connections: {error}; trying again until it goes"));
     }
 }
 

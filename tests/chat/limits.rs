@@ -1,7 +1,7 @@
 //! What somebody could make grow, and that it shrinks again.
 
 use crate::harness::World;
-use parlor::limits::Limits;
+use parlor::limits::{Limits, PUT_AWAY};
 
 #[test]
 fn who_comes_and_goes_leaves_nothing_behind() {
@@ -31,4 +31,24 @@ fn names_held_without_a_limit_on_renames_are_let_go() {
     }
     assert_eq!(world.error(ben, "/nick a198"), "name_taken");
     world.ask_ok(ben, "/nick a100");
+}
+
+#[test]
+fn of_the_channels_that_are_put_away_ten_thousand_are_remembered() {
+    let mut world = World::with(Limits { channels: 2, rate: 0, ..Limits::DEFAULT });
+    let ada = world.enter("Ada", &[]);
+    for n in 0..=PUT_AWAY {
+        for line in [format!("/join c{n}"), "hello".to_owned(), format!("/leave c{n}")] {
+            world.ask_ok(ada, &line);
+        }
+        world.take(ada);
+    }
+    assert_eq!(world.ask_ok(ada, "/join c0")["seq"], 1, "the last one is listed, the ten thousand before it are put away");
+    world.ask_ok(ada, "/leave c0");
+    world.ask_ok(ada, "/join one-more");
+    world.ask_ok(ada, "hello");
+    world.ask_ok(ada, "/leave one-more");
+    world.ask_ok(ada, "/join and-another");
+    world.ask_ok(ada, "/leave and-another");
+    assert_eq!(world.ask_ok(ada, "/join c1")["seq"], 0, "it was put away longest ago, and begins anew");
 }

@@ -315,3 +315,65 @@ fn a_message_that_was_begun_before_a_pause_still_has_its_time() {
     client.take();
     assert_eq!(client.close, Some(1008), "and then the clock goes on");
 }
+
+#[test]
+fn a_turn_reads_at_most_32_pages_of_history() {
+    let mut world = World::new(Limits { rate: 0, ..Limits::DEFAULT });
+    let mut clients = [world.enter("Ada"), world.enter("Ben")];
+    clients[0].say(&mut world, r#"{"type":"message","channel":"general","text":"hello"}"#);
+    world.turn();
+    for client in &mut clients {
+        client.take();
+        for _ in 0..50 {
+            client.say(&mut world, r#"{"type":"history","channel":"general"}"#);
+        }
+    }
+    for expected in [32, 32, 32, 4, 0] {
+        world.hub.end_turn(world.now);
+        let pages: usize = clients.iter_mut().map(|client| client.events_of("history").len()).sum();
+        assert_eq!(pages, expected);
+    }
+}
+
+/// After a refusal what still comes is thrown away for a second, or 64 KiB.
+#[test]
+fn who_was_refused_is_listened_to_for_a_second_or_64_kib() {
+    let mut world = World::new(Limits::DEFAULT);
+    for (sent, stays) in [(0, true), (64 << 10, true), ((64 << 10) + 1, false)] {
+        let mut client = world.connect();
+        client.send(&mut world, b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        world.turn();
+        assert!(client.wire.borrow().shut, "the answer is out");
+        for piece in vec![b'x'; sent].chunks(10_000) {
+            client.send(&mut world, piece);
+        }
+        world.turn();
+        assert_eq!(world.hub.id(client.id().index()).is_some(), stays, "{sent} bytes");
+    }
+    world.pass(999);
+    world.turn();
+    assert_eq!(world.hub.connections(), 2);
+    world.pass(1);
+    world.turn();
+    assert!(world.hub.is_drained());
+}
+
+#[test]
+fn the_answer_to_a_close_is_waited_for_five_seconds() {
+    let mut world = World::new(Limits::DEFAULT);
+    let mut client = world.open("/chat");
+    client.send(&mut world, &masked(Opcode::Binary, b"no"));
+    world.turn();
+    client.take();
+    assert_eq!(client.close, Some(1003));
+    world.pass(4_999);
+    // However much comes.
+    for _ in 0..100 {
+        client.send(&mut world, &masked(Opcode::Text, &[b'x'; 60_000]));
+    }
+    world.turn();
+    assert_eq!(world.hub.connections(), 1);
+    world.pass(1);
+    world.turn();
+    assert!(world.hub.is_drained());
+}

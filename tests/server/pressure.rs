@@ -162,3 +162,30 @@ fn a_flood_starves_nobody() {
     sending.join().unwrap();
     reading.join().unwrap();
 }
+
+/// However many have sent something while the process stood still: what is read of all of them in a turn has a bound.
+#[test]
+fn a_turn_reads_at_most_four_mebibytes() {
+    let server = Server::start(&["--max-connections-per-ip", "0"]);
+    let mut raw = server.raw();
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let numbers = |raw: &mut crate::harness::Raw| {
+        let text = raw.response().text();
+        let number = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse::<u64>().unwrap();
+        (number("parlor_bytes_received_total "), number("parlor_turn_seconds_count "))
+    };
+    let mut wires: Vec<_> = (0..300).map(|_| server.open("/echo")).collect();
+    raw.send(request);
+    let (bytes_before, turns_before) = numbers(&mut raw);
+    server.signal(rustix::process::Signal::STOP);
+    for wire in &mut wires {
+        wire.send(frame_with(header(0x82, 1 << 20), vec![7; 60_000]));
+    }
+    // Last in the row: it is answered in the turn in which all before it have been read.
+    raw.send(request);
+    server.signal(rustix::process::Signal::CONT);
+    let (bytes, turns) = numbers(&mut raw);
+    let (bytes, turns) = (bytes - bytes_before, turns + 1 - turns_before);
+    assert!(bytes <= turns * (4 << 20) + (64 << 10), "{bytes} bytes in {turns} turns");
+    eventually("all is read", || server.metric("parlor_bytes_received_total") - bytes_before as f64 > 300.0 * 60_000.0);
+}
