@@ -4,6 +4,7 @@
 pub mod chat;
 pub mod cli;
 pub mod escaped;
+pub mod hex;
 pub mod history;
 pub mod http;
 pub mod hub;

@@ -46,6 +46,31 @@ impl CloseCode {
         }
     }
 
+    /// What a number says, also one that may not stand in a frame (§7.4.1, §7.4.2, §11.7).
+    pub const fn name_of(code: u16) -> &'static str {
+        match code {
+            1000 => "all is said",
+            1001 => "going away",
+            1002 => "a rule of the protocol was broken",
+            1003 => "a message of a kind that is not taken",
+            1004 => "reserved (never in a frame)",
+            1005 => "no code was there (never in a frame)",
+            1006 => "no close frame was there (never in a frame)",
+            1007 => "a message that is not what its kind says",
+            1008 => "a rule of the application was broken",
+            1009 => "a message too big",
+            1010 => "the server did not agree on an extension",
+            1011 => "the server failed",
+            1012 => "the server starts anew",
+            1013 => "try again later",
+            1014 => "a gateway got a wrong answer",
+            1015 => "TLS failed (never in a frame)",
+            3000..=3999 => "a library's or a framework's code",
+            4000..=4999 => "an application's code",
+            _ => "no code of the standard (never in a frame)",
+        }
+    }
+
     /// The number.
     pub const fn get(self) -> u16 {
         self.0
@@ -133,6 +158,7 @@ mod tests {
         for number in 0..=u16::MAX {
             let legal = (1000..=1003).contains(&number) || (1007..=1014).contains(&number) || (3000..=4999).contains(&number);
             assert_eq!(CloseCode::new(number).map(CloseCode::get), legal.then_some(number));
+            assert_eq!(CloseCode::name_of(number).contains("never in a frame"), !legal, "{number}");
         }
     }
 

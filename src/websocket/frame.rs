@@ -51,6 +51,18 @@ impl Opcode {
         }
     }
 
+    /// As RFC 6455 §11.8 calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Continuation => "continuation",
+            Self::Text => "text",
+            Self::Binary => "binary",
+            Self::Close => "close",
+            Self::Ping => "ping",
+            Self::Pong => "pong",
+        }
+    }
+
     /// Close, ping and pong: short, whole, and allowed between the fragments of a message (§5.5).
     pub const fn is_control(self) -> bool {
         self.bits() & 0x8 != 0

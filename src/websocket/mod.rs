@@ -10,6 +10,7 @@
 //! 7. [`connection`], §5.4, §5.5, §7: frames become messages, and the machine that must not be confused; `unfinished` is what
 //!    it keeps meanwhile.
 //! 8. [`offer`] and [`deflate`], RFC 7692: messages that are compressed, if both ends agreed on it.
+//! 9. [`dissect`]: the same frames, taken apart for a person.
 //!
 //! The floor stands alone: `examples/echo.rs` is a server on it with `std::net` and nothing else.
 //!
@@ -19,6 +20,7 @@ pub mod close;
 pub mod connection;
 #[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]
 pub mod deflate;
+pub mod dissect;
 pub mod frame;
 pub mod handshake;
 mod mask;
