@@ -110,8 +110,12 @@ impl<'a> Head<'a> {
     ///
     /// For lists whose elements have no quoted commas; others (`Sec-WebSocket-Extensions`) have to take [`Head::values`].
     pub fn tokens(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        let elements = self.values(name).flat_map(|value| value.split(|&byte| byte == b','));
-        elements.filter_map(|element| str::from_utf8(element.trim_ascii()).ok()).filter(|element| !element.is_empty())
+        tokens(&self.headers, name)
+    }
+
+    /// Names and values of all headers, in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.headers.iter().map(|header| (header.name, header.value))
     }
 
     /// Whether a list names this token, in any case: `has_token("connection", "upgrade")`.
@@ -125,8 +129,13 @@ impl<'a> Head<'a> {
     }
 }
 
-fn values<'a>(headers: &[Header<'a>], name: &str) -> impl Iterator<Item = &'a [u8]> {
+pub(super) fn values<'a>(headers: &[Header<'a>], name: &str) -> impl Iterator<Item = &'a [u8]> {
     headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+}
+
+pub(super) fn tokens<'a>(headers: &[Header<'a>], name: &str) -> impl Iterator<Item = &'a str> {
+    let elements = values(headers, name).flat_map(|value| value.split(|&byte| byte == b','));
+    elements.filter_map(|element| str::from_utf8(element.trim_ascii()).ok()).filter(|element| !element.is_empty())
 }
 
 /// RFC 9112 §3.2: one `Host`, a legal one, in every request of HTTP/1.1. An absolute target changes nothing about that.

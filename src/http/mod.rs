@@ -6,7 +6,8 @@
 //! 3. [`head`]: what the fields of a whole head mean: target, `Host`, lengths, `Connection`.
 //! 4. [`authority`]: a host and its port, as `Host`, an absolute target and `Origin` spell them.
 //! 5. [`refusal`], [`response`]: what is said back.
-//! 6. [`pages`]: the files of `www/`.
+//! 6. [`response_head`]: the same from the other end, for a client.
+//! 7. [`pages`]: the files of `www/`.
 //!
 //! There are no bodies of requests at all: whoever announces one is refused and the connection closed. So nothing here can
 //! disagree with a proxy about where a request ends, which is what request smuggling lives on.
@@ -19,6 +20,7 @@ pub mod pages;
 pub mod refusal;
 pub mod requests;
 pub mod response;
+pub mod response_head;
 mod scan;
 
 pub use authority::Authority;
@@ -26,3 +28,4 @@ pub use head::Head;
 pub use refusal::Refusal;
 pub use requests::Requests;
 pub use response::{Body, Response};
+pub use response_head::ResponseHead;

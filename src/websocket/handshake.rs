@@ -24,14 +24,14 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use sha1::{Digest, Sha1};
 
 /// Keeps no secret: it only shows that the server understood the question and is no cache that repeats an old answer.
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The one subprotocol that is spoken here (§1.9).
 const SUBPROTOCOL: &str = "chat";
 
 /// Base64 (RFC 4648 §4) with padding. Bits behind the last byte may be set, as they are in the key that RFC 6455 §4.1 itself
 /// gives as an example.
-const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 /// Computes `Sec-WebSocket-Accept` from the client's `Sec-WebSocket-Key` (RFC 6455 §4.2.2, step 5.4).
 ///
@@ -43,10 +43,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConf
 /// assert_eq!(parlor::websocket::accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
 pub fn accept(key: &str) -> String {
+    BASE64.encode(accept_sha1(key))
+}
+
+/// The step before that: the SHA-1 of the key with [`GUID`] behind it.
+pub fn accept_sha1(key: &str) -> [u8; 20] {
     let mut sha1 = Sha1::new();
     sha1.update(key);
     sha1.update(GUID);
-    BASE64.encode(sha1.finalize())
+    sha1.finalize().into()
 }
 
 /// A request that may be answered with 101.
@@ -93,29 +98,8 @@ impl Upgrade {
 /// assert_eq!(check(&head).unwrap().subprotocol(), None);
 /// ```
 pub fn check(head: &Head<'_>) -> Result<Upgrade, Refusal> {
-    if head.method() != "GET" {
-        return Err(Refusal::method_not_allowed().closing());
-    }
-    if !head.has_token("upgrade", "websocket") {
-        return Err(upgrade_required("this path speaks WebSocket: the request needs the header Upgrade: websocket"));
-    }
-    if !head.has_token("connection", "upgrade") {
-        return Err(upgrade_required("this path speaks WebSocket: the Connection header must name Upgrade"));
-    }
-    if head.minor_version() == 0 {
-        return Err(Refusal::bad_request("a WebSocket begins with a request of HTTP/1.1"));
-    }
-    match once(head, "sec-websocket-version") {
-        Ok(b"13") => {}
-        Ok(_) | Err(Count::None) => return Err(upgrade_required("the Sec-WebSocket-Version that is spoken here is 13")),
-        Err(Count::Several) => return Err(Refusal::bad_request("Sec-WebSocket-Version must stand in the request once")),
-    }
-    let key = match once(head, "sec-websocket-key") {
-        Ok(key) => str::from_utf8(key).ok().filter(|key| BASE64.decode(key).is_ok_and(|nonce| nonce.len() == 16)),
-        Err(Count::None) => return Err(Refusal::bad_request("the request has no Sec-WebSocket-Key header")),
-        Err(Count::Several) => return Err(Refusal::bad_request("Sec-WebSocket-Key must stand in the request once")),
-    };
-    let key = key.ok_or_else(|| Refusal::bad_request("Sec-WebSocket-Key must be 16 bytes in base64"))?;
+    RULES.iter().try_for_each(|rule| (rule.judge)(head))?;
+    let key = key(head)?;
     // Which of those offered is taken is the server's choice (§4.2.2, step 4), and there is only one that it knows. Unlike
     // the tokens above, names of subprotocols have a case (§11.3.4).
     let offered = head.tokens("sec-websocket-protocol").any(|token| token == SUBPROTOCOL);
@@ -123,6 +107,60 @@ pub fn check(head: &Head<'_>) -> Result<Upgrade, Refusal> {
     let extensions = head.values("sec-websocket-extensions");
     let deflate = if cfg!(feature = "deflate") { DeflateParameters::negotiate(extensions) } else { None };
     Ok(Upgrade { accept: accept(key), subprotocol: offered.then_some(SUBPROTOCOL), deflate })
+}
+
+/// One demand of the standard on a head.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule<J> {
+    /// The header, or the part of the first line, that it is about.
+    pub about: &'static str,
+    /// Where the standard says so.
+    pub section: &'static str,
+    /// Looks whether it is met.
+    pub judge: J,
+}
+
+/// Judges a request by one demand.
+pub type JudgeRequest = fn(&Head<'_>) -> Result<(), Refusal>;
+
+const fn rule(about: &'static str, section: &'static str, judge: JudgeRequest) -> Rule<JudgeRequest> {
+    Rule { about, section, judge }
+}
+
+/// What §4.2.1 demands of a request, in the order in which it is looked at. (`Host` is there in every [`Head`].)
+pub const RULES: &[Rule<JudgeRequest>] = &[
+    rule("method", "RFC 6455 §4.2.1, 1", |head| match head.method() {
+        "GET" => Ok(()),
+        _ => Err(Refusal::method_not_allowed().closing()),
+    }),
+    rule("Upgrade", "RFC 6455 §4.2.1, 3", |head| match head.has_token("upgrade", "websocket") {
+        true => Ok(()),
+        false => Err(upgrade_required("this path speaks WebSocket: the request needs the header Upgrade: websocket")),
+    }),
+    rule("Connection", "RFC 6455 §4.2.1, 4", |head| match head.has_token("connection", "upgrade") {
+        true => Ok(()),
+        false => Err(upgrade_required("this path speaks WebSocket: the Connection header must name Upgrade")),
+    }),
+    rule("version", "RFC 6455 §4.2.1, 1", |head| match head.minor_version() {
+        0 => Err(Refusal::bad_request("a WebSocket begins with a request of HTTP/1.1")),
+        _ => Ok(()),
+    }),
+    rule("Sec-WebSocket-Version", "RFC 6455 §4.2.1, 6", |head| match once(head, "sec-websocket-version") {
+        Ok(b"13") => Ok(()),
+        Ok(_) | Err(Count::None) => Err(upgrade_required("the Sec-WebSocket-Version that is spoken here is 13")),
+        Err(Count::Several) => Err(Refusal::bad_request("Sec-WebSocket-Version must stand in the request once")),
+    }),
+    rule("Sec-WebSocket-Key", "RFC 6455 §4.2.1, 5", |head| key(head).map(|_| ())),
+];
+
+/// The key, if it is one.
+fn key<'a>(head: &Head<'a>) -> Result<&'a str, Refusal> {
+    let key = match once(head, "sec-websocket-key") {
+        Ok(key) => str::from_utf8(key).ok().filter(|key| BASE64.decode(key).is_ok_and(|nonce| nonce.len() == 16)),
+        Err(Count::None) => return Err(Refusal::bad_request("the request has no Sec-WebSocket-Key header")),
+        Err(Count::Several) => return Err(Refusal::bad_request("Sec-WebSocket-Key must stand in the request once")),
+    };
+    key.ok_or_else(|| Refusal::bad_request("Sec-WebSocket-Key must be 16 bytes in base64"))
 }
 
 fn upgrade_required(sentence: &'static str) -> Refusal {

@@ -10,12 +10,13 @@
 //! 7. [`connection`], §5.4, §5.5, §7: frames become messages, and the machine that must not be confused; `unfinished` is what
 //!    it keeps meanwhile.
 //! 8. [`offer`] and [`deflate`], RFC 7692: messages that are compressed, if both ends agreed on it.
-//! 9. [`dissect`]: the same frames, taken apart for a person.
+//! 9. [`client`], §4.1: the handshake from the other end; [`dissect`] and [`headers`]: all of that, taken apart for a person.
 //!
 //! The floor stands alone: `examples/echo.rs` is a server on it with `std::net` and nothing else.
 //!
 //! Not here: sockets and time, what a message means (`chat`), which pages may open a connection (`hub::routes`).
 
+pub mod client;
 pub mod close;
 pub mod connection;
 #[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]
@@ -23,6 +24,7 @@ pub mod deflate;
 pub mod dissect;
 pub mod frame;
 pub mod handshake;
+pub mod headers;
 mod mask;
 pub mod offer;
 mod unfinished;
