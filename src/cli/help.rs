@@ -2,8 +2,8 @@
 //!
 //! Not here: the options and their sentences (`options`).
 
-use super::NAME_AND_VERSION;
 use super::options::ROWS;
+use super::{NAME_AND_VERSION, SUBCOMMANDS};
 
 /// The width that `--help` keeps to.
 const WIDTH: usize = 80;
@@ -13,7 +13,7 @@ const COLUMN: usize = 31;
 /// The text of `--help`.
 pub fn help() -> String {
     let mut text = format!(
-        "{NAME_AND_VERSION}: a live chat in the browser on one small binary.\n\nUsage: parlor [OPTION]...\n\n\
+        "{NAME_AND_VERSION}: a live chat in the browser on one small binary.\n\nUsage: parlor [OPTION]...\n       parlor COMMAND ...\n\n\
          Starts the server and prints its address. Open that in two browser windows, and\nthey talk. Ctrl-C stops it.\n"
     );
     let mut group = "";
@@ -28,6 +28,10 @@ pub fn help() -> String {
     text += "\nOthers:\n";
     entry("-h, --help", "this text", &mut text);
     entry("-V, --version", "the version", &mut text);
+    text += "\nCommands, each with a --help of its own:\n";
+    for subcommand in SUBCOMMANDS {
+        entry(subcommand.usage, subcommand.help, &mut text);
+    }
     text + "
 What stands in brackets is the default. --name value and --name=value mean the
 same, and the last one counts.

@@ -1,24 +1,27 @@
 //! The command line: what is asked for, and how it ends.
 //!
-//! Exit status: 0 for all that went well, 1 for a start that failed, 2 for a wrong option. What goes wrong is one line on
-//! standard error. Nothing here panics because nobody reads: `println!` would.
+//! Exit status: 0 for all that went well, 1 for a start that failed (or a rule that is broken), 2 for a wrong option. What
+//! goes wrong is one line on standard error. Nothing here panics because nobody reads: `println!` would.
 //!
-//! Not here: the options (`options`), the server (`serve`), log lines (`log_output`).
+//! Not here: the options (`options`), the server (`serve`), log lines (`log_output`), the subcommands (a file each).
 
+mod explain;
 mod help;
 #[cfg(feature = "log-output")]
 mod log_output;
 pub mod options;
 mod serve;
+mod terminal;
 
 pub use help::help;
 
 use options::Asked;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use terminal::Terminal;
 
 const FAILED: u8 = 1;
 const WRONG: u8 = 2;
@@ -26,8 +29,49 @@ const WRONG: u8 = 2;
 /// What `parlor VERSION` is called, wherever it says so.
 const NAME_AND_VERSION: &str = concat!("parlor ", env!("CARGO_PKG_VERSION"));
 
+/// A word that stands where the first option would, and is another program.
+struct Subcommand {
+    name: &'static str,
+    /// For `--help`.
+    usage: &'static str,
+    help: &'static str,
+    /// `false`: it went well, and the answer is no (status 1).
+    run: fn(Vec<OsString>, &mut dyn Read, &mut Terminal<'_>) -> Result<bool, Failure>,
+}
+
+/// **The** table of subcommands.
+const SUBCOMMANDS: &[Subcommand] = &[Subcommand {
+    name: "explain",
+    usage: "explain handshake|frames",
+    help: "what is right and wrong with a handshake or with frames, with the sections of the standard",
+    run: explain::run,
+}];
+
+/// Why a subcommand came to nothing: exit status and one line.
+#[derive(Debug)]
+struct Failure {
+    status: u8,
+    sentence: String,
+}
+
+impl Failure {
+    /// A wrong option or value.
+    fn wrong(sentence: String) -> Self {
+        Self { status: WRONG, sentence }
+    }
+
+    /// The world did not let it.
+    fn failed(sentence: String) -> Self {
+        Self { status: FAILED, sentence }
+    }
+}
+
 /// Does what the arguments (without the program's name) and the environment ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -> Option<OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter().peekable();
+    if let Some(subcommand) = SUBCOMMANDS.iter().find(|known| arguments.peek().is_some_and(|first| first == known.name)) {
+        return run_subcommand(subcommand, arguments.skip(1).collect(), &variable);
+    }
     let asked = match options::parse(arguments, &variable) {
         Ok(asked) => asked,
         Err(error) => return complain(WRONG, &format!("{error}; see parlor --help")),
@@ -44,6 +88,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&str
         }
     }
     ExitCode::SUCCESS
+}
+
+fn run_subcommand(subcommand: &Subcommand, arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<OsString>) -> ExitCode {
+    let mut stdout = io::stdout();
+    let mut terminal = Terminal::new(&mut stdout, terminal::wants_colours(variable));
+    match (subcommand.run)(arguments, &mut io::stdin(), &mut terminal) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
+        Err(Failure { status, sentence }) if status == WRONG => {
+            complain(WRONG, &format!("{sentence}; see parlor {} --help", subcommand.name))
+        }
+        Err(Failure { status, sentence }) => complain(status, &sentence),
+    }
 }
 
 /// Writes to standard output. That nobody reads it (`parlor --help | head -1`) is no error.

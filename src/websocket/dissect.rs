@@ -189,7 +189,7 @@ fn fixed_meaning(name: &str, value: u8) -> String {
 }
 
 fn bytes_of(length: u64) -> String {
-    format!("{length}: {} of payload", if length == 1 { "byte" } else { "bytes" })
+    format!("{length} {} of payload", if length == 1 { "byte" } else { "bytes" })
 }
 
 fn bits(bytes: &[u8]) -> String {

@@ -9,6 +9,7 @@ mod chat;
 mod cli;
 mod conversations;
 mod errors;
+mod explain;
 mod folder;
 mod frames;
 mod handshake;
