@@ -46,7 +46,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("std::thread", &["src/cli/"]),
     ("getrandom", &["src/cli/", "src/server/"]),
     ("rustix", &["src/server/", "src/cli/"]),
-    ("signal_hook", &["src/server/"]),
+    ("signal_hook", &["src/server/", "src/cli/client.rs"]),
     ("log::", &["src/hub/", "src/server/", "src/cli/"]),
     ("env_logger", &["src/cli/", "src/main.rs"]),
     ("RefCell", &[]),

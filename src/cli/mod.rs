@@ -5,6 +5,8 @@
 //!
 //! Not here: the options (`options`), the server (`serve`), log lines (`log_output`), the subcommands (a file each).
 
+mod address;
+mod client;
 mod explain;
 mod help;
 #[cfg(feature = "log-output")]
@@ -40,12 +42,15 @@ struct Subcommand {
 }
 
 /// **The** table of subcommands.
-const SUBCOMMANDS: &[Subcommand] = &[Subcommand {
-    name: "explain",
-    usage: "explain handshake|frames",
-    help: "what is right and wrong with a handshake or with frames, with the sections of the standard",
-    run: explain::run,
-}];
+const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand { name: "client", usage: "client URL", help: "talk to a WebSocket from the terminal", run: client::run },
+    Subcommand {
+        name: "explain",
+        usage: "explain handshake|frames",
+        help: "what is right and wrong with a handshake or with frames, with the sections of the standard",
+        run: explain::run,
+    },
+];
 
 /// Why a subcommand came to nothing: exit status and one line.
 #[derive(Debug)]
@@ -101,6 +106,13 @@ fn run_subcommand(subcommand: &Subcommand, arguments: Vec<OsString>, variable: i
         }
         Err(Failure { status, sentence }) => complain(status, &sentence),
     }
+}
+
+/// Bytes by chance.
+fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes).map_err(|error| format!("the system has no random numbers: {error}"))?;
+    Ok(bytes)
 }
 
 /// Writes to standard output. That nobody reads it (`parlor --help | head -1`) is no error.

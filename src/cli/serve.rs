@@ -2,8 +2,8 @@
 //!
 //! Not here: the options (`options`), the loop (`server`).
 
-use super::NAME_AND_VERSION;
 use super::options::ServeOptions;
+use super::{NAME_AND_VERSION, random};
 use crate::history::{Author, Memory};
 use crate::http::pages::{BuiltIn, Pages};
 use crate::hub::Setup;
@@ -22,7 +22,7 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
             Box::new(Folder::new(path.clone()).map_err(|error| format!("can't serve pages from the folder {}: {error}", path.display()))?)
         }
     };
-    let epoch = random().map_err(|error| format!("the system has no random numbers: {error}"))?;
+    let epoch = random::<16>()?;
     let epoch: String = epoch.iter().map(|byte| format!("{byte:02x}")).collect();
     let history = Box::new(Memory::new(epoch.into(), newest_author(SystemTime::now())));
     let setup = Setup {
@@ -38,12 +38,6 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
     let server = Server::new(listener, setup).map_err(|error| format!("can't start: {error}"))?;
     say(&format!("{NAME_AND_VERSION} listening on http://{address}\n"));
     server.run().map_err(|error| format!("can't wait for events: {error}"))
-}
-
-fn random() -> Result<[u8; 16], getrandom::Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// A secret of a session.

@@ -133,6 +133,19 @@ impl Dissection {
         Some(header.payload_length.saturating_add(self.header_bytes as u64))
     }
 
+    /// The frame in a few words: `text, 5 bytes, masked`.
+    pub fn title(&self) -> String {
+        let header = match self.header {
+            Ok(Some(header)) => header,
+            Ok(None) => return "a header whose end has not come".to_owned(),
+            Err(_) => return "a wrong header".to_owned(),
+        };
+        let bytes = if header.payload_length == 1 { "byte" } else { "bytes" };
+        let mask = if header.masking_key.is_some() { "masked" } else { "not masked" };
+        let more = if header.fin { "" } else { ", more to follow" };
+        format!("{}, {} {bytes}, {mask}{more}", header.opcode.name(), header.payload_length)
+    }
+
     /// Whether all of it came.
     pub fn is_whole(&self) -> bool {
         self.header.ok().flatten().is_some_and(|header| header.payload_length == self.payload.len() as u64)

@@ -7,6 +7,7 @@
 mod channels;
 mod chat;
 mod cli;
+mod client;
 mod conversations;
 mod errors;
 mod explain;

@@ -126,7 +126,7 @@ impl<'a> Line<'a> {
 /// A frame for a person.
 fn show(number: usize, step: &Step, bytes: &[u8], terminal: &mut Terminal<'_>) {
     terminal.line("");
-    terminal.line(&terminal.paint(Style::Strong, &format!("Frame {number}, at byte {}: {}", step.at, title(&step.frame))));
+    terminal.line(&terminal.paint(Style::Strong, &format!("Frame {number}, at byte {}: {}", step.at, step.frame.title())));
     let (mut shown_to, mut bit) = (0, 0);
     for (number, field) in step.frame.fields.iter().enumerate() {
         // Several fields share each of the first two bytes, which is shown with the first of them.
@@ -147,18 +147,6 @@ fn show(number: usize, step: &Step, bytes: &[u8], terminal: &mut Terminal<'_>) {
     }
     let (style, says) = outcome(step);
     terminal.line(&format!("  {}", terminal.paint(style, &says)));
-}
-
-/// `text, 5 bytes, masked`.
-fn title(frame: &Dissection) -> String {
-    let header = match frame.header {
-        Ok(Some(header)) => header,
-        Ok(None) => return "a header whose end has not come".to_owned(),
-        Err(_) => return "a wrong header".to_owned(),
-    };
-    let mask = if header.masking_key.is_some() { "masked" } else { "not masked" };
-    let (bytes, more) = (plural(header.payload_length, "byte"), if header.fin { "" } else { ", more to follow" });
-    format!("{}, {bytes}, {mask}{more}", header.opcode.name())
 }
 
 /// Where it stands, its bytes, its bits, its name, what it says.
