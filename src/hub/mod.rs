@@ -27,6 +27,7 @@ mod due;
 mod endpoint;
 mod inbox;
 mod outbox;
+mod pressure;
 mod proxies;
 mod rate;
 mod routes;

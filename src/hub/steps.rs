@@ -313,36 +313,6 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Closes a connection with 1013. Through the front of the inbox: the buffers of this turn are not to be touched any more.
-    fn too_slow(&mut self, id: ConnectionId, why: &'static str) {
-        let Some(connection) = self.connection(id) else { return };
-        match &connection.stage {
-            Stage::Open { websocket, .. } if !websocket.close_sent() && !connection.parting => {
-                connection.parting = true;
-                connection.waiting += 1;
-                self.inbox.push_front((id, Said::Went(Parting::Ours(CloseCode::TRY_AGAIN_LATER, why))));
-            }
-            // Its end has begun; what it does not take of that is bounded.
-            Stage::Open { .. } => {}
-            Stage::Http { .. } | Stage::Closing { .. } => self.doom(id),
-        }
-    }
-
-    /// All connections together hold too much: the one that holds most goes. One a turn; the next turn begins at once.
-    ///
-    /// Who was told to go may still hold half a frame. If that is the most it is reset, or it would cost others their place.
-    fn close_largest(&mut self) {
-        let connections = self.connections.iter().map(|(_, connection)| connection).filter(|connection| !connection.doomed);
-        let largest = connections.max_by_key(|connection| connection.held_bytes());
-        let Some(largest) = largest.filter(|largest| largest.held_bytes() > 0 && !largest.parting) else { return };
-        let id = largest.id;
-        if matches!(&largest.stage, Stage::Open { websocket, .. } if websocket.close_sent()) {
-            return self.failed(id);
-        }
-        self.too_much.tell(self.now.mono, "all connections together hold more than --max-buffered-bytes; the largest is closed");
-        self.too_slow(id, "too much is waiting on this server, and most of it here");
-    }
-
     /// Reading goes on where nothing is in its way any more.
     fn settle(&mut self, id: ConnectionId) {
         let Self { connections, limits, to_take_up, resumed, .. } = self;

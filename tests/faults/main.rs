@@ -7,10 +7,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // all of this is a test
 
+mod clock;
 mod floods;
 #[allow(dead_code, unused_imports)] // it is the harness of tests/server; not all of it is needed here
 #[path = "../server/harness/mod.rs"]
 mod harness;
+mod machine;
 mod memory;
 mod peers;
 mod process;

@@ -377,3 +377,20 @@ fn the_answer_to_a_close_is_waited_for_five_seconds() {
     world.turn();
     assert!(world.hub.is_drained());
 }
+
+/// A turn can bring much more than one connection's share: as many are closed as it takes, at once.
+#[test]
+fn what_a_turn_brings_too_much_is_given_back_in_the_next() {
+    let limits = Limits { buffered_bytes: 300_000, connections_per_ip: 0, ..Limits::DEFAULT };
+    let mut world = World::new(limits);
+    let mut clients: Vec<_> = (0..50).map(|_| world.open("/echo")).collect();
+    for opcode in [Opcode::Binary, Opcode::Continuation, Opcode::Continuation] {
+        for client in &mut clients {
+            client.send(&mut world, &frame(false, opcode, &vec![0; 20_000]));
+        }
+        world.hub.end_turn(world.now);
+        world.hub.end_turn(world.now);
+        assert!(world.hub.metrics().buffered_bytes <= 300_000, "{}", world.hub.metrics().buffered_bytes);
+        assert!(world.hub.metrics().buffered_bytes >= 200_000, "and no more than that: {}", world.hub.metrics().buffered_bytes);
+    }
+}

@@ -1,0 +1,84 @@
+/* What a machine may do to a program, on a test's command: writes and syncs that fail, a wall clock that jumps.
+ *
+ * A library to be preloaded (ld.so(8)). Its orders are numbers in a small file that the test writes to and that is mapped here, so that
+ * they can be given while the program runs. Only regular files are meant: sockets and pipes go on as they are. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+/* `calls` is counted here; the others are orders: the number of the first call that fails (0: none does), how many fail from there on, and
+ * with what. The same layout stands in machine.rs. */
+struct failing { int64_t calls, first, count, error; };
+struct orders { struct failing write, sync; int64_t clock_seconds; };
+
+static volatile struct orders none, *orders = &none;
+
+__attribute__((constructor)) static void begin(void) {
+    const char *path = getenv("MACHINE_ORDERS");
+    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (file < 0) return;
+    void *mapped = mmap(NULL, sizeof *orders, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (mapped != MAP_FAILED) orders = mapped;
+    close(file);
+}
+
+/* Whether this call is one that fails. The program has one thread. */
+static int fails(int file, volatile struct failing *failing) {
+    struct stat about;
+    if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) return 0;
+    int64_t call = ++failing->calls;
+    if (failing->first == 0 || call < failing->first || call >= failing->first + failing->count) return 0;
+    errno = (int)failing->error;
+    return 1;
+}
+
+ssize_t write(int file, const void *bytes, size_t count) {
+    return fails(file, &orders->write) ? -1 : syscall(SYS_write, file, bytes, count);
+}
+
+ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t at) {
+    return fails(file, &orders->write) ? -1 : syscall(SYS_pwrite64, file, bytes, count, at);
+}
+
+ssize_t pwrite(int file, const void *bytes, size_t count, off_t at) {
+    return pwrite64(file, bytes, count, at);
+}
+
+int fdatasync(int file) {
+    return fails(file, &orders->sync) ? -1 : (int)syscall(SYS_fdatasync, file);
+}
+
+int fsync(int file) {
+    return fails(file, &orders->sync) ? -1 : (int)syscall(SYS_fsync, file);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    int result = (int)syscall(SYS_clock_gettime, clock, time);
+    if (result == 0 && clock == CLOCK_REALTIME) time->tv_sec += orders->clock_seconds;
+    return result;
+}
+
+int gettimeofday(struct timeval *time, void *zone) {
+    struct timespec now;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    time->tv_sec = now.tv_sec;
+    time->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
+
+time_t time(time_t *into) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (into) *into = now.tv_sec;
+    return now.tv_sec;
+}
