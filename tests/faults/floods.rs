@@ -299,3 +299,89 @@ fn a_reader_that_stops_is_closed_alone() {
         assert_eq!(counted(server, "parlor_closed_total{code=\"1013\"}"), 1.0, "it alone");
     });
 }
+
+/// Pages are asked for in one long row, and not one of them is read.
+#[test]
+fn pages_that_nobody_reads() {
+    let peers = times(20, 200);
+    // One answer is under way on each connection, and one read is kept.
+    withstand("requests, unread", &["--handshake-timeout", "60"], peers as u64 * 2 * 64 + SLACK_KIB, |server| {
+        let packet = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
+        let mut peers: Vec<_> = (0..peers).map(|_| server.raw()).collect();
+        for raw in &mut peers {
+            assert_eq!(pour(raw, packet.as_bytes(), 1_000), Poured::Held, "45 MB of requests: one answer is under way at a time");
+        }
+    });
+}
+
+#[test]
+fn heads_that_do_not_end() {
+    let peers = times(200, 2_000);
+    withstand("heads that never end", &["--handshake-timeout", "60"], peers as u64 * 2 * 8 + SLACK_KIB, |server| {
+        let head = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(8_000));
+        let mut peers: Vec<_> = (0..peers).map(|_| server.raw()).collect();
+        for raw in &mut peers {
+            raw.send(&head);
+        }
+        crate::harness::eventually("all have come", || server.metric("parlor_buffered_bytes") >= (peers.len() * head.len()) as f64);
+    });
+}
+
+/// Far more connections than may be: few are told why not, the others are just closed.
+#[test]
+fn connections_beyond_the_limit() {
+    withstand("connections beyond the limit", &["--max-connections", "50"], SLACK_KIB, |server| {
+        let mut held: Vec<Raw> = (0..40).map(|_| server.raw()).collect();
+        for _ in 0..times(1_000, 20_000) {
+            held.push(server.raw());
+            if held.len() > 400 {
+                held.drain(40..240);
+            }
+        }
+        assert!(crate::memory::descriptors(server.pid()) < 50 + 64 + 40, "no more than may be, and those who are told");
+    });
+}
+
+/// A message that is a megabyte of zeros for every six kilobytes of it (RFC 1951 §3.2.6): a literal, and then the longest match at
+/// distance 1, again and again.
+#[cfg(feature = "deflate")]
+fn bomb(compressed_bytes: usize) -> Vec<u8> {
+    let (mut bytes, mut bit) = (vec![0], 0);
+    // Codes are packed from their first bit on, into bytes from their lowest bit on.
+    let mut put = |code: u32, length: u32| {
+        for at in (0..length).rev() {
+            if bit == 8 {
+                bytes.push(0);
+                bit = 0;
+            }
+            *bytes.last_mut().expect("one") |= ((code >> at & 1) as u8) << bit;
+            bit += 1;
+        }
+        bytes.len()
+    };
+    put(0b010, 3); // not the last block, and with the fixed codes: BTYPE is 01, its lower bit first
+    put(0b0011_0000, 8); // a zero
+    while put(0b1100_0101 << 5, 13) < compressed_bytes {} // 258 bytes from distance 1
+    put(0, 7 + 3); // its end, and an empty block without compression, whose four bytes are left out (RFC 7692 §7.2.1)
+    bytes
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn compressed_messages_that_become_large() {
+    use crate::harness::Wire;
+    let bomb = frame(0xc2, bomb(1_000_000));
+    // What is gathered of a message, up to twice, and what is inflated, once for all, up to the limit.
+    withstand("compressed bombs to /echo", &[], 3 * 1_024 + SLACK_KIB, |server| {
+        for _ in 0..times(10, 200) {
+            let mut raw = server.raw();
+            let offer = "Host: localhost\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
+            raw.send(Wire::handshake("/echo").replace("Host: localhost\r\n", offer));
+            let response = raw.response();
+            assert!(response.header("sec-websocket-extensions").is_some(), "{}", response.head);
+            let mut wire = Wire { raw };
+            wire.send(&bomb);
+            assert_eq!(close_code(&mut wire), Some(1009), "160 MB");
+        }
+    });
+}
