@@ -5,8 +5,8 @@
 import * as address from './address.js';
 import { Connection } from './connection.js';
 import * as lines from './lines.js';
+import { Marks } from './marks.js';
 import * as outbox from './outbox.js';
-import { markRead, unread } from './place.js';
 import * as say from './protocol.js';
 import * as states from './state.js';
 import * as storage from './storage.js';
@@ -28,10 +28,13 @@ export class Chat {
   /** What stands beside the composer: `{ text, bad }`. */
   notice = null;
   name = null;
-  #changed; #connection; #kept = null; #tries = 0; #typedAt = -Infinity; #doubted = null; #whoTimer = 0; #marksTimer = 0;
+  /** How far the reader has read. */
+  marks;
+  #changed; #connection; #kept = null; #tries = 0; #typedAt = -Infinity; #doubted = null; #whoTimer = 0;
 
   constructor(changed) {
     this.#changed = changed;
+    this.marks = new Marks(() => this.state, changed);
     this.#connection = new Connection(say.chatUrl(document.baseURI), {
       credentials: () => ({ name: this.name, session: (storage.session() ?? this.#kept)?.session }),
       event: (event, asked) => this.#event(event, asked),
@@ -66,7 +69,7 @@ export class Chat {
   /** The network came or went, or the page is looked at again. */
   nudge() {
     this.#connection.nudge();
-    this.look();
+    this.marks.look();
   }
 
   tryNow() {
@@ -80,7 +83,7 @@ export class Chat {
     if (place.key !== this.state.open) this.hush();
     const commands = states.open(this.state, place);
     if (!how.walk) this.#walk(how.instead ? 'replaceState' : 'pushState');
-    this.look();
+    this.marks.look();
     this.focusWanted = how.focus === true;
     if (place.online === null && place.conversation && this.state.users.has(place.name)) this.#ascertain(place.name);
     for (const command of commands) this.#ask(command);
@@ -176,36 +179,6 @@ export class Chat {
     this.#changed();
   }
 
-  /** What is open, in a page that is looked at, counts as read. */
-  look() {
-    const place = states.openPlace(this.state);
-    if (!place || document.visibilityState !== 'visible') return;
-    if (unread(place) === 0) return;
-    markRead(place);
-    clearTimeout(this.#marksTimer);
-    this.#marksTimer = setTimeout(() => this.keepMarks(), 500);
-    this.#changed();
-  }
-
-  /** The page is not looked at any more: what comes from now on is new when it is looked at again. */
-  lookAway() {
-    const place = states.openPlace(this.state);
-    if (place) place.newAfter = place.read > 0 ? place.read : null;
-    this.keepMarks();
-  }
-
-  keepMarks() {
-    const { state } = this;
-    if (state.epoch === null) return;
-    const before = storage.marks();
-    const marks = before?.epoch === state.epoch ? before.marks : {};
-    for (const place of state.places.values()) {
-      const key = states.markKey(place);
-      if (key && place.read > 0) marks[key] = Math.max(place.read, marks[key] ?? 0);
-    }
-    storage.keepMarks({ epoch: state.epoch, marks });
-  }
-
   // ── What comes from the server ──
 
   #event(event, asked) {
@@ -222,7 +195,7 @@ export class Chat {
     for (const command of commands) this.#ask(command);
     if (state.staleUsers) this.#who();
     if (states.openPlace(state)) this.#walk('replaceState');
-    this.look();
+    this.marks.look();
     this.#pump();
   }
 
@@ -232,8 +205,7 @@ export class Chat {
       this.#tell('The server was started anew, and does not know any more what was said before.');
     }
     if (state.me !== null) return;
-    const marks = storage.marks();
-    if (marks?.epoch === event.epoch) state.marks = new Map(Object.entries(marks.marks));
+    this.marks.take(event.epoch);
     for (const name of storage.channels()) state.wanted.add(name);
   }
 

@@ -74,16 +74,23 @@ export class Feed {
     return node ? { node, top: node.offsetTop } : null;
   }
 
+  /** Whether the end is in sight; what is there counts as read. */
+  #isAtEnd(at) {
+    this.#atEnd = at;
+    this.#chat.marks.atEnd = at;
+    if (at) this.#chat.marks.look();
+  }
+
   #scrolled() {
     const log = this.#log;
-    this.#atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
+    this.#isAtEnd(log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX);
     if (this.#atEnd) this.#tell(0);
     if (log.scrollTop < log.clientHeight / 2 && log.scrollHeight > log.clientHeight) this.#chat.older();
   }
 
   #toEnd() {
     this.#log.scrollTop = this.#log.scrollHeight;
-    this.#atEnd = true;
+    this.#isAtEnd(true);
     this.#tell(0);
   }
 

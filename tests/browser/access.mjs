@@ -123,7 +123,7 @@ scene('on a telephone', [], async ({ meet }) => {
   await ada.page.screenshot({ path: `${OUT}telephone.png` });
 
   assert.equal(await ada.channels.count(), 0, 'the column is put away');
-  const menu = ada.role('button', 'Channels and people');
+  const menu = ada.role('button', 'Menu');
   await menu.tap();
   assert.equal(await menu.getAttribute('aria-expanded').catch(() => null) ?? 'true', 'true');
   await ada.person('Bob').waitFor();

@@ -1,0 +1,58 @@
+// How far the reader has read: a mark for each place, shared by all tabs of a browser and kept over reloads.
+//
+// Read is what was at the end of the feed of the open place while the page had the focus. Not here: how many are unread
+// (place.js), where the line "New" stands (rows.js), whether the feed is at its end (feed.js tells).
+
+import { markRead, unread } from './place.js';
+import * as states from './state.js';
+import * as storage from './storage.js';
+
+const KEEP_AFTER_MS = 500;
+
+export class Marks {
+  /** Whether the feed shows the end of the open place. */
+  atEnd = true;
+  #state; #changed; #timer = 0;
+
+  /** `state()` gives the state as it is now. */
+  constructor(state, changed) {
+    this.#state = state;
+    this.#changed = changed;
+  }
+
+  /** The first welcome: what was read before this page was loaded. */
+  take(epoch) {
+    const kept = storage.marks();
+    if (kept?.epoch === epoch) this.#state().marks = new Map(Object.entries(kept.marks));
+  }
+
+  /** What is open, in a page that is looked at, counts as read. */
+  look() {
+    const place = states.openPlace(this.#state());
+    if (!place || !this.atEnd || document.visibilityState !== 'visible' || !document.hasFocus()) return;
+    if (unread(place) === 0) return;
+    markRead(place);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.keep(), KEEP_AFTER_MS);
+    this.#changed();
+  }
+
+  /** The page is not looked at any more: what comes from now on is new when it is looked at again. */
+  lookAway() {
+    const place = states.openPlace(this.#state());
+    if (place && unread(place) === 0) place.newAfter = place.read > 0 ? place.read : null;
+    this.keep();
+  }
+
+  keep() {
+    const state = this.#state();
+    if (state.epoch === null) return;
+    const before = storage.marks();
+    const marks = new Map(Object.entries(before?.epoch === state.epoch ? before.marks : {}));
+    for (const place of state.places.values()) {
+      const key = states.markKey(place);
+      if (key && place.read > 0) marks.set(key, Math.max(place.read, marks.get(key) ?? 0));
+    }
+    storage.keepMarks({ epoch: state.epoch, marks: Object.fromEntries(marks) });
+  }
+}
