@@ -105,7 +105,7 @@ export class Sidebar {
       if (opens) byId('sidebar').querySelector('[aria-current], a')?.focus();
     });
     byId('curtain').addEventListener('click', () => this.#close());
-    byId('sidebar').addEventListener('keydown', ({ key }) => {
+    addEventListener('keydown', ({ key }) => {
       if (key !== 'Escape' || menu.getAttribute('aria-expanded') !== 'true') return;
       this.#close();
       menu.focus();
