@@ -8,6 +8,7 @@
 // The checks are modules of the fuzz targets too, and some of them share one that has to be a module of each.
 #![allow(unreachable_pub, clippy::duplicate_mod)]
 
+use parlor::cli::cases::{Attempt, CASES as CASES_OF_POKE};
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,6 +53,29 @@ fn generated_inputs_pass_their_checks() {
             assert!(passes(*check, &bytes), "fuzz/checks/{target}.rs fails for seed {seed}: \"{}\"", bytes.escape_ascii());
         }
     }
+}
+
+/// What `parlor poke` sends is where fuzzing begins. After a change of the table: `PARLOR_WRITE_SEEDS=1 cargo test --test corpus`.
+#[test]
+fn every_case_of_poke_is_a_seed() {
+    let mut wanted = BTreeSet::new();
+    for case in CASES_OF_POKE {
+        let (target, mut bytes) = match case.attempt {
+            Attempt::Handshake { .. } => ("head", case.request("localhost:8080", "/chat").unwrap()),
+            Attempt::Frames { bytes, .. } => ("frames", bytes()),
+        };
+        // The last bytes say how the rest is cut.
+        bytes.extend(if target == "head" { &[6][..] } else { &[2, 6] });
+        let path = root().join("seeds").join(target).join(format!("poke-{}", case.name));
+        if std::env::var_os("PARLOR_WRITE_SEEDS").is_some() {
+            fs::write(&path, &bytes).unwrap();
+        }
+        assert_eq!(fs::read(&path).ok(), Some(bytes), "{} is missing or old: see above how it is made", path.display());
+        wanted.insert(path);
+    }
+    let there = ["head", "frames"].into_iter().flat_map(seeds).map(|(path, _)| path);
+    let there: BTreeSet<_> = there.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("poke-")).collect();
+    assert_eq!(there, wanted, "of cases that are gone, too");
 }
 
 #[test]

@@ -6,12 +6,14 @@
 //! Not here: the options (`options`), the server (`serve`), log lines (`log_output`), the subcommands (a file each).
 
 mod address;
+pub mod cases;
 mod client;
 mod explain;
 mod help;
 #[cfg(feature = "log-output")]
 mod log_output;
 pub mod options;
+mod poke;
 mod serve;
 mod terminal;
 
@@ -49,6 +51,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         usage: "explain handshake|frames",
         help: "what is right and wrong with a handshake or with frames, with the sections of the standard",
         run: explain::run,
+    },
+    Subcommand {
+        name: "poke",
+        usage: "poke URL",
+        help: "what the standard forbids, played against a server on this machine",
+        run: poke::run,
     },
 ];
 

@@ -25,6 +25,7 @@ mod metrics;
 mod names;
 mod origins;
 mod pages;
+mod poke;
 mod pressure;
 mod proxies;
 mod rates;
