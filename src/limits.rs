@@ -42,6 +42,8 @@ pub struct Limits {
     pub resume_window: Duration,
     /// `--drain`: how long a stop waits for closes.
     pub drain: Duration,
+    /// Not `--no-trace`: connections may ask to see their own frames.
+    pub trace: bool,
 }
 
 impl Limits {
@@ -64,6 +66,7 @@ impl Limits {
         pong_timeout: Duration::from_secs(20),
         resume_window: Duration::from_secs(30),
         drain: Duration::from_secs(5),
+        trace: true,
     };
 }
 
@@ -148,6 +151,14 @@ pub const RENAMES: u32 = 3;
 pub const RENAME_INTERVAL: Duration = Duration::from_secs(10);
 /// A warning in the log is told once in this time, with a count.
 pub const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+/// Of a frame that is traced so many bytes are shown; `try` takes as many.
+pub const TRACE_FRAME_BYTES: usize = 4 << 10;
+/// Frames that came on one connection in one turn, of which a trace tells; as many again of those that went.
+pub const TRACE_FRAMES: usize = 64;
+/// Traces of one turn, all connections together, in bytes.
+pub const TRACE_TURN_BYTES: usize = 256 << 10;
+/// Frames of one `try` that are looked at.
+pub const TRY_FRAMES: usize = 32;
 /// A file of `--www DIR`, in bytes; a larger one is not served.
 pub const PAGE_FILE_BYTES: u64 = 16 << 20;
 

@@ -413,6 +413,9 @@ fn the_readme_has_the_error_codes_of_the_code() {
 fn the_readme_has_the_commands_and_events_of_the_code() {
     let (readme, json, line) = (text("README.md"), text("src/chat/json.rs"), text("src/chat/line.rs"));
     let mut events: Vec<_> = between(&json, ".put(\"type\", \"", "\")").into_iter().map(str::to_owned).collect();
+    // The wire view's are the hub's own.
+    let of_the_hub = ["src/hub/trace.rs", "src/hub/trial.rs"].map(text);
+    events.extend(of_the_hub.iter().flat_map(|text| between(text, "r#type: \"", "\"")).map(str::to_owned));
     events.sort();
     events.dedup();
     none(same("events", cells(&table(&readme, "Events"), &[0]), events));

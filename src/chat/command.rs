@@ -108,10 +108,30 @@ pub enum Command {
     },
     /// Every channel.
     Channels,
+    /// Shows this connection its own frames, or ends that. The hub's: it reaches the chat only where that is off.
+    Trace {
+        /// Whether from now on.
+        on: bool,
+    },
+    /// Frames made by hand, to be judged. The hub's, like `Trace`.
+    Try(Trial),
     /// The typed `/help`.
     Help,
     /// The typed `/quit`.
     Quit,
+}
+
+/// What `try` gives to a fresh machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// The frames, one behind the other.
+    pub frames: Box<[u8]>,
+    /// They are a server's, and a client judges them.
+    pub from_server: bool,
+    /// Compression was agreed on.
+    pub deflate: bool,
+    /// The longest message that is taken, in bytes.
+    pub limit: Option<usize>,
 }
 
 /// To whom a private message goes.

@@ -10,6 +10,7 @@ use super::command::{Command, Range, Recipient, Request, RequestId, Target, When
 use super::error::CommandError;
 use super::event::{ChannelSummary, Event, Joined, PlaceName, Welcome};
 use super::line::HELP;
+use super::trial;
 use crate::history::{Record, Seq};
 use crate::limits::{NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
 use serde::Serialize;
@@ -24,7 +25,7 @@ const NUMBER_LIMIT: u64 = 1 << 53;
 /// error of the struct itself.
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     #[serde(borrow)]
     r#type: Field<'a>,
     id: Field<'a>,
@@ -39,11 +40,15 @@ struct Fields<'a> {
     conversation: Field<'a>,
     before: Field<'a>,
     after: Field<'a>,
-    limit: Field<'a>,
+    pub(super) limit: Field<'a>,
+    pub(super) on: Field<'a>,
+    pub(super) frames: Field<'a>,
+    pub(super) role: Field<'a>,
+    pub(super) deflate: Field<'a>,
 }
 
 /// One value as it stands in the message.
-type Field<'a> = Option<&'a RawValue>;
+pub(super) type Field<'a> = Option<&'a RawValue>;
 
 /// Parses one message that begins with `{`.
 pub fn parse(text: &str) -> Request {
@@ -75,6 +80,8 @@ fn command(kind: &str, fields: &Fields<'_>) -> (When, Result<Command, CommandErr
         "history" => history(fields),
         "who" => string(fields.channel, "channel must be a string").map(|channel| Command::Who { channel }),
         "channels" => Ok(Command::Channels),
+        "trace" => return (When::Always, trial::trace(fields)),
+        "try" => return (When::Always, trial::trial(fields)),
         _ => return (When::Always, Err(CommandError::UnknownType)),
     };
     (When::AfterHello, command)
@@ -94,11 +101,7 @@ fn message(fields: &Fields<'_>) -> Result<Command, CommandError> {
     Ok(Command::Message {
         channel: Some(required(fields.channel, "channel must be a string")?),
         text: text(fields)?,
-        action: match fields.action.map(RawValue::get) {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(CommandError::BadField("action must be true or false")),
-        },
+        action: flag(fields.action, "action must be true or false")?.unwrap_or(false),
         nonce: nonce(fields)?,
     })
 }
@@ -154,11 +157,20 @@ fn nonce(fields: &Fields<'_>) -> Result<Option<Box<str>>, CommandError> {
     if nonce.as_deref().is_none_or(fits) { Ok(nonce) } else { Err(CommandError::BadField(WRONG)) }
 }
 
-fn required(field: Field<'_>, wrong: &'static str) -> Result<Box<str>, CommandError> {
+pub(super) fn flag(field: Field<'_>, wrong: &'static str) -> Result<Option<bool>, CommandError> {
+    match field.map(RawValue::get) {
+        None => Ok(None),
+        Some("false") => Ok(Some(false)),
+        Some("true") => Ok(Some(true)),
+        Some(_) => Err(CommandError::BadField(wrong)),
+    }
+}
+
+pub(super) fn required(field: Field<'_>, wrong: &'static str) -> Result<Box<str>, CommandError> {
     string(field, wrong)?.ok_or(CommandError::BadField(wrong))
 }
 
-fn string(field: Field<'_>, wrong: &'static str) -> Result<Option<Box<str>>, CommandError> {
+pub(super) fn string(field: Field<'_>, wrong: &'static str) -> Result<Option<Box<str>>, CommandError> {
     field.map(|value| serde_json::from_str(value.get()).map_err(|_| CommandError::BadField(wrong))).transpose()
 }
 
@@ -167,7 +179,7 @@ fn seq(field: Field<'_>, wrong: &'static str) -> Result<Option<Seq>, CommandErro
 }
 
 /// An unsigned integer below 2^53, written as one: neither `1.0` nor `1e3` is.
-fn number(field: Field<'_>, wrong: &'static str) -> Result<Option<u64>, CommandError> {
+pub(super) fn number(field: Field<'_>, wrong: &'static str) -> Result<Option<u64>, CommandError> {
     let Some(value) = field else { return Ok(None) };
     match value.get().parse() {
         Ok(number) if number < NUMBER_LIMIT => Ok(Some(number)),

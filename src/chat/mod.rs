@@ -29,6 +29,7 @@ pub mod name;
 mod presence;
 mod session;
 mod speak;
+mod trial;
 mod welcome;
 
 use crate::history::{Author, History, Place, Span};
@@ -242,6 +243,8 @@ impl Chat {
         match (command?, author) {
             (Command::Help, _) => ask.answer(Event::Help),
             (Command::Quit, _) => ask.effects.push(Effect::Close { who: ask.address, why: Farewell::Quit }),
+            // With --no-trace the hub lets them through, and then there are none.
+            (Command::Trace { .. } | Command::Try(_), _) => return Err(CommandError::UnknownType),
             (Command::Hello { .. }, Some(_)) => return Err(CommandError::AlreadyWelcomed),
             (Command::Hello { name, session }, None) => self.hello(ask, &name, session.as_deref())?,
             (Command::Nick { name }, None) => self.hello(ask, &name, None)?,
@@ -253,7 +256,7 @@ impl Chat {
 
     fn carry_out_for(&mut self, ask: &mut Ask<'_>, author: Author, command: Command) -> Result<(), CommandError> {
         match command {
-            Command::Hello { .. } | Command::Help | Command::Quit => Ok(()),
+            Command::Hello { .. } | Command::Help | Command::Quit | Command::Trace { .. } | Command::Try(_) => Ok(()),
             Command::Rename { name } | Command::Nick { name } => self.rename(ask, author, &name),
             Command::Join { channel, since } => self.join(ask, author, &channel, since),
             Command::Leave { channel } => {

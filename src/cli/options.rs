@@ -72,6 +72,7 @@ impl Row {
 const PAGES: &str = "Address and pages";
 const HISTORY: &str = "History";
 const LIMITS: &str = "Limits";
+const STUDY: &str = "For study";
 const TIMES: &str = "Times, in seconds; they may have a fraction";
 
 const fn row(
@@ -215,6 +216,15 @@ pub const ROWS: &[Row] = &[
         ("drain", "S", "5"),
         |options, value| seconds(&mut options.limits.drain, value, Zero::IsFine),
         "how long a stop waits for connections to close",
+    ),
+    row(
+        STUDY,
+        ("no-trace", "", ""),
+        |options, _| {
+            options.limits.trace = false;
+            Ok(())
+        },
+        "don't let connections look at their own frames (the commands trace and try, and ?trace=1)",
     ),
 ];
 

@@ -19,6 +19,7 @@ use httparse::{EMPTY_HEADER, Header, Request, Status};
 /// A request without its body, which it has not got. Borrowed from the bytes that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head<'a> {
+    bytes: &'a [u8],
     method: &'a str,
     path: &'a str,
     query: Option<&'a str>,
@@ -69,7 +70,12 @@ impl<'a> Head<'a> {
         };
         // RFC 9112 §3.2.1: an absolute target may leave the path out.
         let path = if path.is_empty() { "/" } else { path };
-        Ok(Self { method, path, query, minor_version, host: authority.unwrap_or(host), headers })
+        Ok(Self { bytes, method, path, query, minor_version, host: authority.unwrap_or(host), headers })
+    }
+
+    /// All of it as it came, with the empty line at its end.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The method as it was spelled; methods are told apart by case (RFC 9110 §9.1). Any token: which are known is for the

@@ -30,11 +30,11 @@ use super::endpoint::{Desk, Ear, Endpoint, count_chores};
 use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::{Outbox, Source};
 use super::rate::Rate;
-use super::routes::{Path, Reply};
+use super::routes::Path;
+use super::tap::Tap;
 use super::topics::{Encoding, Subscriptions};
-use crate::http::{Refusal, Requests, Response};
+use crate::http::{Refusal, Requests};
 use crate::limits::{LINGER_BYTES, Limits, READ_BYTES};
-use crate::progress::Progress;
 use crate::time::{Millis, Now};
 use crate::websocket::{CloseCode, DeflateParameters, Event, Received, Upgrade, WebSocket};
 
@@ -54,6 +54,8 @@ pub(super) struct Connection<S> {
     pub(super) outbox: Outbox,
     pub(super) subscriptions: Subscriptions,
     pub(super) rate: Rate,
+    /// What the wire view of this connection is told; most have none.
+    pub(super) tap: Option<Box<Tap>>,
     /// What was read and may not be taken yet; at most one read.
     kept: Vec<u8>,
     /// What of `kept` and of unfinished heads and messages is in the sum of all connections.
@@ -101,6 +103,7 @@ impl<S> Connection<S> {
             outbox: Outbox::new(),
             subscriptions: Subscriptions::default(),
             rate: Rate::default(),
+            tap: None,
             kept: Vec::new(),
             counted: 0,
             reminder: Millis(u64::MAX),
@@ -125,6 +128,10 @@ impl<S> Connection<S> {
     /// Takes bytes that came from the socket.
     pub(super) fn receive(&mut self, bytes: &mut [u8], desk: &mut Desk<'_>) {
         (self.heard, self.pinged) = (desk.now.mono, false);
+        if let Some(tap) = &mut self.tap {
+            tap.came(bytes, desk.now.unix);
+            desk.turn.list(self.id.index, &mut self.outbox);
+        }
         self.take(bytes, desk);
     }
 
@@ -144,6 +151,7 @@ impl<S> Connection<S> {
                 self.kept.extend_from_slice(bytes);
                 break;
             }
+            let was_tapped = self.tap.is_some();
             let used = match &mut self.stage {
                 Stage::Http { .. } => self.take_request(bytes, desk),
                 Stage::Open { .. } => {
@@ -158,6 +166,9 @@ impl<S> Connection<S> {
                 }
             };
             bytes = &mut bytes[used..];
+            if self.tap.is_some() && !was_tapped {
+                self.tap_begins(bytes, desk.now);
+            }
         }
         if let Stage::Open { websocket, .. } = &mut self.stage {
             // Gives back what the last message was gathered in; nothing else can come of no bytes.
@@ -171,6 +182,7 @@ impl<S> Connection<S> {
     /// Bytes that are kept for this connection beside its outbox, newly counted: `buffered` is the sum of all.
     pub(super) fn recount(&mut self, buffered: &mut usize) {
         let held = self.kept.len()
+            + self.tap.as_ref().map_or(0, |tap| tap.held_bytes())
             + match &self.stage {
                 Stage::Http { requests, .. } => requests.held_bytes(),
                 Stage::Open { websocket, .. } => websocket.held_bytes(),
@@ -202,63 +214,12 @@ impl<S> Connection<S> {
         !self.kept.is_empty()
     }
 
-    fn take_request(&mut self, bytes: &[u8], desk: &mut Desk<'_>) -> usize {
-        let Stage::Http { requests, served, .. } = &mut self.stage else { return bytes.len() };
-        let begins = requests.held_bytes() == 0;
-        let refused = |refusal| (bytes.len(), Err(refusal), false, false);
-        let (used, reply, keep_alive, bodiless) = match requests.receive(bytes, desk.limits.request_head_bytes) {
-            Ok(Progress::NeedMore) => {
-                // The time of a head runs from its first byte, or from the accept; never from each byte.
-                if begins && *served {
-                    self.since = desk.now.mono;
-                }
-                return bytes.len();
-            }
-            Ok(Progress::Done { value: head, used }) => {
-                let admitted = desk.admission.asked(&mut self.seat, &head, desk.limits);
-                let reply = admitted.and_then(|()| desk.router.route(&head, desk.metrics));
-                (used, reply, head.keeps_alive(), head.method() == "HEAD")
-            }
-            Err(refusal) => refused(refusal),
-        };
-        match reply {
-            Ok(Reply::Upgrade(_, Path::Chat)) if desk.full => {
-                self.refuse(&Refusal::unavailable("this server has as many users as --max-connections lets it have"), desk);
-            }
-            Ok(Reply::Upgrade(upgrade, path)) => self.upgrade(&upgrade, path, desk),
-            Ok(Reply::Answer(response)) => self.answer(response, keep_alive, bodiless, desk),
-            Err(refusal) => {
-                desk.metrics.refused.count(refusal.status);
-                self.answer(refusal.response(), keep_alive && !refusal.closes, bodiless, desk);
-            }
-        }
-        used
-    }
-
-    /// Answers with a refusal and closes: where no request can be read, or none is wanted.
-    pub(super) fn refuse(&mut self, refusal: &Refusal, desk: &mut Desk<'_>) {
-        desk.metrics.refused.count(refusal.status);
-        self.answer(refusal.response(), false, false, desk);
-    }
-
-    fn answer(&mut self, response: Response, keep_alive: bool, bodiless: bool, desk: &mut Desk<'_>) {
-        let Self { outbox, id, .. } = self;
-        desk.turn.write(id.index, outbox, Source::Http, |out| response.encode_head(desk.now.unix, keep_alive, out));
-        if !bodiless {
-            desk.turn.write_body(id.index, outbox, response.body);
-        }
-        match &mut self.stage {
-            Stage::Http { requests, answering, served } if keep_alive => {
-                // Gives back what a gathered head took.
-                *requests = Requests::default();
-                (*answering, *served, self.since) = (true, true, desk.now.mono);
-            }
-            _ => self.begin_closing(desk.now.mono),
-        }
-    }
-
-    fn upgrade(&mut self, upgrade: &Upgrade, path: Path, desk: &mut Desk<'_>) {
-        desk.turn.write(self.id.index, &mut self.outbox, Source::Http, |out| upgrade.response(desk.now.unix, out));
+    /// Goes on in the other protocol.
+    pub(super) fn upgrade(&mut self, upgrade: &Upgrade, path: Path, traced: Option<Vec<u8>>, desk: &mut Desk<'_>) {
+        let mut response = Vec::new();
+        upgrade.response(desk.now.unix, &mut response);
+        desk.turn.write(self.id.index, &mut self.outbox, Source::Http, |out| out.extend_from_slice(&response));
+        self.tap = traced.map(|request| Box::new(Tap::with_handshake(request, response)));
         desk.metrics.handshakes += 1;
         desk.metrics.connections += 1;
         let (limit, endpoint) = match path {
@@ -278,7 +239,7 @@ impl<S> Connection<S> {
     /// No more is read as anything; what is in the outbox still goes out.
     pub(super) fn begin_closing(&mut self, now: Millis) {
         self.stage = Stage::Closing { thrown_away: 0, shut: false };
-        self.kept = Vec::new();
+        (self.kept, self.tap) = (Vec::new(), None);
         (self.since, self.message_since, self.paused_since) = (now, None, None);
     }
 
@@ -304,7 +265,8 @@ impl<S> Connection<S> {
                     desk.metrics.messages_received += 1;
                     self.message_since = None;
                 }
-                let mut ear = Ear { id: self.id, outbox: &mut self.outbox, rate: &mut self.rate, waiting: &mut self.waiting, desk };
+                let Self { id, outbox, rate, waiting, tap, .. } = self;
+                let mut ear = Ear { id: *id, outbox, rate, waiting, tap, desk };
                 payload_bytes = event.payload_bytes();
                 let went = match *endpoint {
                     Endpoint::Chat(_) => ear.hear(event),

@@ -7,6 +7,8 @@ use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::{Outbox, Source, Turn};
 use super::rate::{Rate, Refused};
 use super::routes::Router;
+use super::tap::Tap;
+use super::trace;
 use crate::chat::command::Request;
 use crate::chat::event::ClientId;
 use crate::limits::Limits;
@@ -47,6 +49,7 @@ pub(super) struct Ear<'a, 'd> {
     pub(super) outbox: &'a mut Outbox,
     pub(super) rate: &'a mut Rate,
     pub(super) waiting: &'a mut u32,
+    pub(super) tap: &'a mut Option<Box<Tap>>,
     pub(super) desk: &'a mut Desk<'d>,
 }
 
@@ -78,7 +81,9 @@ impl Ear<'_, '_> {
             // Whether it comes too fast is judged when it is applied: only then is known what those before it cost.
             Event::Text(text) => {
                 *self.waiting += 1;
-                self.desk.inbox.push_back((self.id, Said::Asked(Request::parse(text))));
+                let request = Request::parse(text);
+                trace::hear(&request, self.tap, self.desk.limits);
+                self.desk.inbox.push_back((self.id, Said::Asked(request)));
             }
             Event::Binary(_) => {
                 return Some(Parting::Ours(CloseCode::UNSUPPORTED, "the chat takes text messages alone"));

@@ -27,13 +27,18 @@ mod due;
 mod endpoint;
 mod inbox;
 mod outbox;
+mod partings;
 mod pressure;
 mod proxies;
 mod rate;
+mod requests;
 mod routes;
 mod share;
 mod steps;
+mod tap;
 mod topics;
+mod trace;
+mod trial;
 mod warnings;
 
 pub use inbox::ConnectionId;

@@ -138,6 +138,13 @@ impl Turn {
         &all[piece.range.start as usize..piece.range.end as usize]
     }
 
+    /// The frames that a connection was handed in this turn.
+    pub(super) fn frames<'a>(&'a self, outbox: &Outbox, topics: &'a Topics) -> impl Iterator<Item = &'a [u8]> {
+        let next = |piece: &&'a Piece| self.pieces.get(piece.next as usize);
+        let pieces = std::iter::successors(self.pieces.get(outbox.first as usize), next);
+        pieces.filter(|piece| matches!(piece.source, Source::Frames | Source::Topic(_))).map(|piece| self.bytes(piece, topics))
+    }
+
     /// What a backlog keeps of a piece of which `written` bytes are out.
     fn held(&self, piece: &Piece, topics: &Topics, written: usize) -> Held {
         let (start, end) = (piece.range.start as usize, piece.range.end as usize);

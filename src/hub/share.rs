@@ -39,7 +39,7 @@ impl<S: Socket> Hub<S> {
         self.effects = effects;
     }
 
-    fn answer(&mut self, to: Address, event: &Event, id: Option<RequestId>) {
+    pub(super) fn answer(&mut self, to: Address, event: &Event, id: Option<RequestId>) {
         let Self { connections, topics, turn, metrics, encoder, .. } = self;
         let Some((index, connection)) = find(connections, to) else { return };
         topics.catch_up(&connection.subscriptions, &mut connection.outbox, turn);

@@ -6,16 +6,15 @@ use super::connection::{Emptied, Stage};
 use super::due::Due;
 use super::endpoint::{Endpoint, FLOODING};
 use super::inbox::{ConnectionId, Inbox, Parting, Said};
-use super::outbox::Source;
 use super::rate::Refused;
+use super::trace::Teller;
 use super::{Hub, Socket};
-use crate::chat::Departure;
 use crate::chat::command::{Request, When};
 use crate::chat::error::CommandError;
 use crate::http::Refusal;
-use crate::limits::{PAGE_BYTES, TURN_OUTPUT_BYTES, TURN_PAGES};
+use crate::limits::{PAGE_BYTES, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES, TURN_PAGES};
 use crate::time::Now;
-use crate::websocket::{CloseCode, CloseFrame};
+use crate::websocket::CloseCode;
 
 impl<S: Socket> Hub<S> {
     /// Everything that came since the last turn is settled here: see the list at the head of `hub/mod.rs`.
@@ -160,7 +159,7 @@ impl<S: Socket> Hub<S> {
     /// Returns how many pages of history were read for it.
     fn asked(&mut self, id: ConnectionId, mut request: Request) -> usize {
         let now = self.now;
-        let Self { connections, chat, effects, limits, metrics, .. } = self;
+        let Self { connections, limits, metrics, .. } = self;
         let Some(connection) = connections.get_mut(id.index()) else { return 0 };
         // None: it was dismissed, and this came behind.
         let Stage::Open { endpoint: Endpoint::Chat(Some(client)), .. } = connection.stage else { return 0 };
@@ -169,6 +168,7 @@ impl<S: Socket> Hub<S> {
             Ok(()) => {}
             Err(Refused::Wait { retry_ms }) => {
                 metrics.rate_limited += 1;
+                connection.disarm(&request.command);
                 if !request.is_unreadable() {
                     request = Request { id: request.id, when: When::Always, command: Err(CommandError::RateLimited { retry_ms }) };
                 }
@@ -179,6 +179,9 @@ impl<S: Socket> Hub<S> {
                 return 0;
             }
         }
+        let Some(request) = self.study(id, request) else { return 0 };
+        let Self { connections, chat, effects, limits, .. } = self;
+        let Some(connection) = connections.get_mut(id.index()) else { return 0 };
         let outcome = chat.apply(client, request, PAGE_BYTES.saturating_sub(connection.page_bytes), now, effects);
         connection.page_bytes += outcome.page_bytes;
         connection.proposed |= outcome.proposed;
@@ -186,78 +189,6 @@ impl<S: Socket> Hub<S> {
         self.carry_out();
         self.see_off();
         outcome.pages as usize
-    }
-
-    fn went(&mut self, id: ConnectionId, parting: Parting) {
-        let departure = match &parting {
-            Parting::Closed { code: Some(1000), .. } | Parting::Ours(CloseCode::NORMAL, _) => Departure::Quit,
-            _ => Departure::Lost,
-        };
-        let code = match &parting {
-            Parting::Closed { code, .. } => code.unwrap_or(1005),
-            Parting::Broken(violation) => violation.rule().0.get(),
-            Parting::Ours(code, _) => code.get(),
-            Parting::EndOfStream | Parting::Failed => 1006,
-        };
-        self.say_goodbye(id, departure, code);
-        let now = self.now.mono;
-        let Self { connections, turn, buffered, .. } = self;
-        let Some(connection) = connections.get_mut(id.index()) else { return };
-        let Stage::Open { websocket, .. } = &mut connection.stage else { return };
-        let outbox = &mut connection.outbox;
-        let ours = match &parting {
-            Parting::Closed { reply, .. } => {
-                turn.write(id.index, outbox, Source::Frames, |out| out.extend_from_slice(reply));
-                false
-            }
-            Parting::Broken(violation) => {
-                turn.write(id.index, outbox, Source::Frames, |out| websocket.close(violation.close_frame(), out));
-                false
-            }
-            Parting::Ours(code, reason) => {
-                if *code == CloseCode::TRY_AGAIN_LATER {
-                    outbox.cut(buffered);
-                }
-                let frame = CloseFrame { code: Some(*code), reason };
-                turn.write(id.index, outbox, Source::Frames, |out| websocket.close(frame, out));
-                !connection.read_closed
-            }
-            Parting::EndOfStream => false,
-            Parting::Failed => return self.doom(id),
-        };
-        match ours {
-            true => connection.close_sent(now),
-            false => connection.begin_closing(now),
-        }
-        turn.list(id.index, &mut connection.outbox);
-        connection.recount(buffered);
-        self.remind(id);
-    }
-
-    /// The chat and the topics forget a connection, and its end is counted, once.
-    fn say_goodbye(&mut self, id: ConnectionId, departure: Departure, code: u16) {
-        self.unsubscribe_all(id);
-        let Some(connection) = self.connection(id).filter(|connection| !connection.parted) else { return };
-        let Stage::Open { endpoint, .. } = &mut connection.stage else { return };
-        let client = match endpoint {
-            Endpoint::Chat(client) => client.take(),
-            Endpoint::Echo => None,
-        };
-        connection.parted = true;
-        log::debug!("connection {} of {}: closes with {code}", id.serial, connection.seat);
-        self.metrics.closed.count(code);
-        self.metrics.connections -= 1;
-        if let Some(client) = client {
-            self.chat.disconnected(client, departure, self.now, &mut self.effects);
-            self.carry_out();
-        }
-    }
-
-    /// Ends the connections that the chat has dismissed.
-    fn see_off(&mut self) {
-        while let Some((id, parting)) = self.farewells.pop() {
-            self.went(id, parting);
-        }
     }
 
     /// **commit**: numbers what was proposed. Publications come first, then acks.
@@ -281,10 +212,17 @@ impl<S: Socket> Hub<S> {
     fn flush(&mut self) {
         let dirty = self.turn.take_dirty();
         let now = self.now.mono;
+        let mut trace_room = TRACE_TURN_BYTES;
         for index in &dirty {
-            let Self { connections, admission, turn, topics, metrics, buffered, limits, .. } = self;
+            let Self { connections, admission, turn, topics, scratch, metrics, buffered, limits, .. } = self;
             let Some(connection) = connections.get_mut(*index as usize) else { continue };
             let id = connection.id;
+            if connection.tap.is_some() {
+                let mut teller = Teller { turn, topics, scratch, limits, now: self.now, room: trace_room };
+                teller.tell(connection, &[]);
+                trace_room = teller.room;
+                connection.recount(buffered);
+            }
             let Ok(flushed) = connection.outbox.flush(&mut connection.socket, turn, topics, buffered) else {
                 self.failed(id);
                 continue;
@@ -345,18 +283,5 @@ impl<S: Socket> Hub<S> {
         self.metrics.users_online = self.chat.online() as u64;
         self.metrics.channels = self.chat.channels() as u64;
         self.metrics.buffered_bytes = self.buffered as u64;
-    }
-
-    /// Says 1001 to an open connection, and closes an idle one; an answer that is under way still goes out.
-    pub(super) fn dismiss_for_good(&mut self, id: ConnectionId, now: Now) {
-        self.now = now;
-        let Some(connection) = self.connection(id) else { return };
-        match &connection.stage {
-            Stage::Open { websocket, .. } if websocket.close_sent() => {}
-            Stage::Open { .. } => self.went(id, Parting::Ours(CloseCode::GOING_AWAY, "the server is going away")),
-            Stage::Http { answering: false, .. } => self.doom(id),
-            Stage::Http { .. } => connection.begin_closing(now.mono),
-            Stage::Closing { .. } => {}
-        }
     }
 }

@@ -6,3 +6,4 @@ mod chat;
 mod limits;
 mod network;
 mod seeds;
+mod trace;

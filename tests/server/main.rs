@@ -30,5 +30,6 @@ mod pressure;
 mod proxies;
 mod rates;
 mod timeouts;
+mod trace;
 mod users;
 mod violations;
