@@ -7,11 +7,10 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 fn main() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:9001")?;
+    let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:9001"))?;
+    println!("ws://{}", listener.local_addr()?);
     for stream in listener.incoming() {
-        if let Err(error) = serve(stream?) {
-            eprintln!("{error}");
-        }
+        serve(stream?).unwrap_or_else(|error| eprintln!("{error}"));
     }
     Ok(())
 }
