@@ -88,6 +88,8 @@ pub const TURN_READ_BYTES: usize = 4 << 20;
 pub const TURN_OUTPUT_BYTES: usize = 1 << 20;
 /// *apply* stops when this many pages of history were read.
 pub const TURN_PAGES: usize = 32;
+/// Commands of one connection that are taken in one turn and whose answers may be long (all but `message`, `direct` and `typing`).
+pub const TURN_QUESTIONS: u32 = 16;
 /// Pages of history that one connection is given in one turn, in bytes; a further page holds one message.
 pub const PAGE_BYTES: usize = 256 << 10;
 /// Messages of one page at most, and of one `joined`.
@@ -96,7 +98,7 @@ pub const PAGE_MESSAGES: u32 = 200;
 pub const PAGE_MESSAGES_DEFAULT: u32 = 50;
 /// Connections accepted in one turn; that more wait is remembered.
 pub const TURN_ACCEPTS: usize = 64;
-/// Descriptors that connections leave free, for the history's files and for pages that are read.
+/// Descriptors that connections leave free, for the history's files and for pages that are read; where there are few, a quarter.
 pub const SPARE_DESCRIPTORS: usize = 16;
 /// Control frames and fragments a second that cost nothing; beyond, each counts as a command.
 pub const FREE_CHORES: u32 = 10;

@@ -34,7 +34,7 @@ use super::routes::Path;
 use super::tap::Tap;
 use super::topics::{Encoding, Subscriptions};
 use crate::http::{Refusal, Requests};
-use crate::limits::{LINGER_BYTES, Limits, READ_BYTES};
+use crate::limits::{LINGER_BYTES, Limits, READ_BYTES, TURN_QUESTIONS};
 use crate::time::{Millis, Now};
 use crate::websocket::{CloseCode, DeflateParameters, Event, Received, Upgrade, WebSocket};
 
@@ -85,6 +85,8 @@ pub(super) struct Connection<S> {
     pub(super) owed: bool,
     /// Its entries in the inbox.
     pub(super) waiting: u32,
+    /// Those of them whose answers may be long.
+    pub(super) questions: u32,
     /// It has a proposal in this turn.
     pub(super) proposed: bool,
     /// A request of its own, and so all behind it, waits for the next turn.
@@ -119,6 +121,7 @@ impl<S> Connection<S> {
             doomed: false,
             owed: false,
             waiting: 0,
+            questions: 0,
             proposed: false,
             deferred: false,
             page_bytes: 0,
@@ -197,14 +200,14 @@ impl<S> Connection<S> {
         self.counted + self.outbox.backlog_bytes()
     }
 
-    /// Whether what it says may not be taken now: one answer is under way, its end is in the inbox, or it does not read what it
-    /// is sent. After our close frame it is read in any case, since its own may come (RFC 6455 §7.1.2).
+    /// Whether what it says may not be taken now: one answer is under way, its end is in the inbox, it has asked enough for this
+    /// turn (or it could not be seen in time that it does not read), or it does not read what it is sent. After our close frame it is read in any case, since its own may come (RFC 6455 §7.1.2).
     pub(super) fn must_wait(&self, limits: &Limits) -> bool {
         match &self.stage {
             Stage::Http { answering, .. } => *answering,
             Stage::Open { websocket, .. } => {
                 let slow = self.outbox.waiting_bytes() > limits.send_queue_bytes / 2;
-                self.parting || (slow && !websocket.close_sent())
+                self.parting || ((slow || self.questions >= TURN_QUESTIONS) && !websocket.close_sent())
             }
             Stage::Closing { .. } => false,
         }
@@ -265,8 +268,8 @@ impl<S> Connection<S> {
                     desk.metrics.messages_received += 1;
                     self.message_since = None;
                 }
-                let Self { id, outbox, rate, waiting, tap, .. } = self;
-                let mut ear = Ear { id: *id, outbox, rate, waiting, tap, desk };
+                let Self { id, outbox, rate, waiting, questions, tap, .. } = self;
+                let mut ear = Ear { id: *id, outbox, rate, waiting, questions, tap, desk };
                 payload_bytes = event.payload_bytes();
                 let went = match *endpoint {
                     Endpoint::Chat(_) => ear.hear(event),

@@ -49,6 +49,7 @@ pub(super) struct Ear<'a, 'd> {
     pub(super) outbox: &'a mut Outbox,
     pub(super) rate: &'a mut Rate,
     pub(super) waiting: &'a mut u32,
+    pub(super) questions: &'a mut u32,
     pub(super) tap: &'a mut Option<Box<Tap>>,
     pub(super) desk: &'a mut Desk<'d>,
 }
@@ -82,6 +83,7 @@ impl Ear<'_, '_> {
             Event::Text(text) => {
                 *self.waiting += 1;
                 let request = Request::parse(text);
+                *self.questions += u32::from(request.waits_for_commit());
                 trace::hear(&request, self.tap, self.desk.limits);
                 self.desk.inbox.push_back((self.id, Said::Asked(request)));
             }

@@ -130,6 +130,7 @@ impl<S: Socket> Hub<S> {
                 continue;
             }
             connection.waiting -= 1;
+            connection.questions -= u32::from(waits && matches!(said, Said::Asked(_)));
             if self.touched.last() != Some(&id) {
                 self.touched.push(id);
             }

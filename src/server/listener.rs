@@ -59,8 +59,8 @@ impl Listener {
         let Some(most) = getrlimit(Resource::Nofile).current else { return Ok(()) };
         // A new descriptor is the lowest number that is free (POSIX, open(2)): so many are in use below the limit.
         let used = File::open("/dev/null")?.as_raw_fd() as usize;
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        self.room = most.saturating_sub(used + SPARE_DESCRIPTORS).max(1);
+        let left = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(used);
+        self.room = (left - SPARE_DESCRIPTORS.min(left / 4)).max(1);
         Ok(())
     }
 

@@ -305,7 +305,7 @@ fn a_reader_that_stops_is_closed_alone() {
 fn pages_that_nobody_reads() {
     let peers = times(20, 200);
     // One answer is under way on each connection, and one read is kept.
-    withstand("requests, unread", &["--handshake-timeout", "60"], peers as u64 * 2 * 64 + SLACK_KIB, |server| {
+    withstand("requests, unread", &["--handshake-timeout", "600"], peers as u64 * 2 * 64 + SLACK_KIB, |server| {
         let packet = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
         let mut peers: Vec<_> = (0..peers).map(|_| server.raw()).collect();
         for raw in &mut peers {

@@ -394,3 +394,34 @@ fn what_a_turn_brings_too_much_is_given_back_in_the_next() {
         assert!(world.hub.metrics().buffered_bytes >= 200_000, "and no more than that: {}", world.hub.metrics().buffered_bytes);
     }
 }
+
+/// What a single read asks for can be much more than a queue takes. Who reads, though slowly, gets all of it.
+#[test]
+fn many_questions_in_one_packet_are_answered_as_fast_as_the_answers_are_read() {
+    let mut world = World::new(Limits { rate: 0, connections_per_ip: 0, ..Limits::DEFAULT });
+    let mut crowd: Vec<_> = (0..200).map(|n| world.enter(&format!("somebody-with-a-long-name-{n}"))).collect();
+    let mut ada = world.open("/chat");
+    ada.say(&mut world, r#"{"type":"hello","name":"Ada"}"#);
+    world.turn();
+    ada.take();
+    ada.wire.borrow_mut().room = 0;
+    let count = 2_000;
+    let packet: Vec<u8> = (0..count).flat_map(|n| masked(Opcode::Text, format!(r#"{{"type":"who","id":{n}}}"#).as_bytes())).collect();
+    for piece in packet.chunks(64 << 10) {
+        ada.send(&mut world, piece);
+    }
+    let mut answers = 0;
+    while answers < count {
+        world.turn();
+        assert!(world.hub.metrics().buffered_bytes < 2 << 20, "{}", world.hub.metrics().buffered_bytes);
+        ada.make_room(&mut world, 100_000);
+        world.turn();
+        let came = ada.events_of("users");
+        assert!(ada.close.is_none() && !came.is_empty(), "closed with {:?} after {answers} answers", ada.close);
+        for answer in came {
+            assert_eq!(answer["id"], answers, "in order");
+            answers += 1;
+        }
+    }
+    crowd.clear();
+}
