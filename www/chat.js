@@ -6,8 +6,9 @@ import * as address from './address.js';
 import { Connection } from './connection.js';
 import * as lines from './lines.js';
 import { Marks } from './marks.js';
-import * as outbox from './outbox.js';
+import { proposal } from './proposal.js';
 import * as say from './protocol.js';
+import { Sender } from './sender.js';
 import * as states from './state.js';
 import * as storage from './storage.js';
 
@@ -20,17 +21,20 @@ export class Chat {
   /** `door`: a name is asked for · `entering` · `in`, with or without a connection */
   stage = 'door';
   state = states.create();
-  outbox = [];
   /** What is wrong with the connection, for a person; empty when all is well. */
   problem = '';
   /** Why the name was not taken. */
   doorError = null;
+  /** Another name, where it is taken. */
+  proposal = null;
   /** What stands beside the composer: `{ text, bad }`. */
   notice = null;
   name = null;
   /** How far the reader has read. */
   marks;
-  #changed; #connection; #kept = null; #tries = 0; #typedAt = -Infinity; #doubted = null; #whoTimer = 0;
+  /** Called with a place and a message that somebody else just said in it. */
+  heard = () => {};
+  #changed; #connection; #sender; #kept = null; #tries = 0; #typedAt = -Infinity; #takenUp = false; #doubted = null; #whoTimer = 0;
 
   constructor(changed) {
     this.#changed = changed;
@@ -42,15 +46,38 @@ export class Chat {
       lost: (sentence) => this.#lost(sentence),
       refused: (error, credentials) => this.#refused(error, credentials),
       slow: () => this.outbox.some(({ stage }) => stage === 'sending')
-        && this.#tell('The server asks for a slower pace; your message goes out in a moment.'),
+        && this.tell('The server asks for a slower pace; your message goes out in a moment.'),
+    });
+    this.#sender = new Sender({
+      state: () => this.state,
+      connection: this.#connection,
+      ready: () => this.#connection.stage === 'open' && this.stage === 'in',
+      changed,
+      failed: (sentence) => this.tell(sentence, true),
     });
     storage.onSession((session) => this.#sessionElsewhere(session));
   }
 
-  /** Takes up the session that the browser remembers, if it does. */
+  /** Takes up the session that the browser remembers, if it does; with what was open and not sent yet, before the server answers. */
   begin() {
     const known = storage.session();
-    if (known?.name) this.enter(known.name);
+    if (!known?.name) return;
+    this.enter(known.name);
+    this.#takeUp();
+  }
+
+  /** What is not sent yet. */
+  get outbox() {
+    return this.#sender.outbox;
+  }
+
+  /** Since when there is no connection, by `performance.now()`, or null; and how long the next attempt is away, in milliseconds. */
+  get downSince() {
+    return this.#connection.downSince;
+  }
+
+  pauseLeft() {
+    return this.#connection.pauseLeft();
   }
 
   enter(name) {
@@ -93,7 +120,7 @@ export class Chat {
   /** Somebody came back under a name: the same one, or a stranger? Only `welcome` says, so it is asked for. */
   #ascertain(name) {
     this.#doubted = name;
-    outbox.lost(this.outbox);
+    this.#sender.lost();
     this.#connection.again();
   }
 
@@ -117,9 +144,12 @@ export class Chat {
     return this.#ask(say.leave(name));
   }
 
-  older() {
+  /** Asks for earlier messages of the open place; false where there are none. */
+  older(limit) {
     const place = states.openPlace(this.state);
-    for (const command of place ? states.older(place) : []) this.#ask(command);
+    const commands = place ? states.older(place) : [];
+    for (const command of commands) this.#ask({ ...command, limit });
+    return commands.length > 0;
   }
 
   // ── Writing ──
@@ -136,11 +166,14 @@ export class Chat {
     const line = lines.parse(typed);
     switch (line.does) {
       case 'say': return this.#post(place, line.text, line.action);
-      case 'wrong': return this.#tell(line.sentence, true);
-      case 'help': this.#tell(lines.HELP); break;
-      case 'rename': this.#ask(say.rename(line.name)); break;
-      case 'join': this.enterChannel(line.channel).catch((error) => this.#tell(error.message, true)); break;
+      case 'wrong': return this.tell(line.sentence, true);
+      case 'help': return this.tell(lines.HELP);
+      case 'rename': this.#rename(line.name); break;
+      case 'join': this.enterChannel(line.channel).catch((error) => this.tell(error.message, true)); break;
       case 'leave': return this.#leave(place, line.channel);
+      case 'who': this.#list(say.who(line.channel ?? (place.kind === 'channel' ? place.name : undefined))); break;
+      case 'channels': this.#list(say.channels()); break;
+      case 'history': return this.older(line.limit ?? undefined) || this.tell('There are no earlier messages here.');
       case 'quit': this.quit(); break;
       case 'direct': {
         const partner = states.personPlace(this.state, line.to);
@@ -153,14 +186,11 @@ export class Chat {
   }
 
   retry(nonce) {
-    const entry = this.outbox.find((one) => one.nonce === nonce);
-    outbox.retry(this.outbox, nonce, this.state.places.get(entry?.key)?.conversation ?? null);
-    this.#pump();
+    this.#sender.retry(nonce);
   }
 
   discard(nonce) {
-    outbox.settle(this.outbox, nonce);
-    this.#pump();
+    this.#sender.discard(nonce);
   }
 
   /** Tells the others there that something is being written; not with every key. */
@@ -186,23 +216,27 @@ export class Chat {
     if (event.type === 'welcome') this.#welcomed(event);
     const joined = [...state.wanted].join();
     const commands = states.apply(state, event, asked, Date.now());
-    for (const [from, to] of state.merged.splice(0)) outbox.move(this.outbox, from, to);
-    for (const message of event.history ?? event.messages ?? [event]) {
-      if (message.nonce && this.isMine(message)) outbox.settle(this.outbox, message.nonce);
-    }
+    this.#sender.seen(event, (message) => this.isMine(message));
+    if (say.carriesText(event) && !this.isMine(event)) this.#heard(event);
     if ([...state.wanted].join() !== joined) storage.keepChannels([...state.wanted]);
     if (event.type === 'welcome' || event.type === 'renamed') this.#keepSession();
     for (const command of commands) this.#ask(command);
     if (state.staleUsers) this.#who();
     if (states.openPlace(state)) this.#walk('replaceState');
     this.marks.look();
-    this.#pump();
+    this.#sender.pump();
+  }
+
+  #heard(message) {
+    const place = message.type === 'direct' ? states.conversationPlace(this.state, message.conversation)
+      : this.state.places.get(`#${message.channel}`);
+    if (place) this.heard(place, message);
   }
 
   #welcomed(event) {
     const { state } = this;
     if (state.epoch !== null && state.epoch !== event.epoch) {
-      this.#tell('The server was started anew, and does not know any more what was said before.');
+      this.tell('The server was started anew, and does not know any more what was said before.');
     }
     if (state.me !== null) return;
     this.marks.take(event.epoch);
@@ -222,8 +256,9 @@ export class Chat {
     Object.assign(this, { stage: 'in', problem: '', doorError: null });
     this.#tries = 0;
     if (firstTime) {
-      this.#unpack(storage.outbox());
-      this.openAddress();
+      this.#takeUp();
+      // A person may turn out to be one with whom there is a conversation.
+      if (!states.openPlace(this.state) || address.parse(location.hash)?.kind === 'person') this.openAddress();
       this.focusWanted = true;
     }
     const doubted = this.#doubted;
@@ -232,12 +267,24 @@ export class Chat {
       const place = states.personPlace(this.state, doubted);
       if (place.key !== this.state.open) this.open(place, { instead: true, focus: true });
     }
-    this.#pump();
+    this.#sender.pump();
+  }
+
+  /** The open place and the outbox, from the address and what the browser kept. */
+  #takeUp() {
+    if (this.#takenUp) return;
+    this.#takenUp = true;
+    for (const name of storage.channels()) this.state.wanted.add(name);
+    this.#sender.takeUp();
+    const named = address.parse(location.hash);
+    const conversation = history.state?.conversation;
+    if (named?.kind === 'person' && conversation) states.heldConversation(this.state, conversation, named.name);
+    if (this.stage === 'in' || conversation || named?.kind !== 'person') this.openAddress();
   }
 
   #lost(sentence) {
-    outbox.lost(this.outbox);
-    this.problem = `${sentence} Trying again…`;
+    this.#sender.lost();
+    this.problem = sentence;
     this.#changed();
   }
 
@@ -252,7 +299,7 @@ export class Chat {
       return;
     }
     this.#tries = 0;
-    Object.assign(this, { stage: 'door', problem: '', doorError: error.message });
+    Object.assign(this, { stage: 'door', problem: '', doorError: error.message, proposal: proposed(error, credentials.name) });
     this.#changed();
   }
 
@@ -263,8 +310,10 @@ export class Chat {
 
   #out() {
     this.#connection.stop(1000);
-    Object.assign(this, { stage: 'door', state: states.create(), outbox: [], problem: '', doorError: null, notice: null, name: null });
+    this.#sender.clear();
+    Object.assign(this, { stage: 'door', state: states.create(), problem: '', doorError: null, notice: null, name: null });
     this.#kept = null;
+    this.#takenUp = false;
     history.replaceState(null, '', location.pathname + location.search);
     this.#changed();
   }
@@ -285,87 +334,57 @@ export class Chat {
       await this.#connection.request(command);
     } catch (error) {
       if (error.code === 'lost') {
-        if (command.type === 'rename' || command.type === 'leave') this.#tell(error.message, true);
+        if (command.type === 'leave') this.tell(error.message, true);
         return;
       }
-      this.#tell(error.message, true);
+      this.tell(error.message, true);
       const place = states.openPlace(this.state);
       if (command.type === 'join' && place?.key === `#${command.channel}` && !place.joined && place.name !== states.HOME) {
         this.state.places.delete(place.key);
         this.open(states.channelPlace(this.state, states.HOME), { instead: true });
-        this.#tell(`#${command.channel} can’t be opened: ${error.message}`, true);
+        this.tell(`#${command.channel} can’t be opened: ${error.message}`, true);
       }
     }
   }
 
   #leave(place, named) {
     const name = named ?? (place.kind === 'channel' ? place.name : null);
-    if (name === null) return this.#tell('This is no channel: /leave needs its name here.', true);
+    if (name === null) return this.tell('This is no channel: /leave needs its name here.', true);
     this.leaveChannel(name);
     return true;
+  }
+
+  async #rename(name) {
+    try {
+      await this.#connection.request(say.rename(name));
+    } catch (error) {
+      const other = proposed(error, name);
+      this.tell(other ? `${sentence(error.message)} How about ${other}? /nick ${other}` : error.message, true);
+    }
+  }
+
+  /** Shows an answer that is a list of names. */
+  async #list(command) {
+    try {
+      const { channel, users, channels, count } = await this.#connection.request(command);
+      const names = users ?? channels.map(({ name, members }) => `#${name} (${members})`);
+      const where = !users ? 'Channels' : channel === undefined ? 'Online' : `In #${channel}`;
+      const rest = (count ?? names.length) - names.length;
+      this.tell(`${where}: ${names.join(', ') || 'nobody'}${rest > 0 ? `, and ${rest} others` : ''}`);
+    } catch (error) {
+      this.tell(error.message, true);
+    }
   }
 
   #post(place, text, action) {
     const most = this.state.limits.text;
     const count = say.characters(text);
-    if (text.trim() === '') return this.#tell('There is nothing to send.', true);
-    if (count > most) return this.#tell(`A text has at most ${most} characters; this one has ${count}.`, true);
-    if (action && place.kind === 'person') return this.#tell('/me is for channels.', true);
-    place.pinned = true;
-    place.activity = ++this.state.activity;
-    outbox.add(this.outbox, { nonce: nonce(), key: place.key, conversation: place.conversation ?? null, text, action, at: Date.now() });
-    this.#pump();
-    return true;
-  }
-
-  /** Sends what can be sent. */
-  #pump() {
-    const { places } = this.state;
-    const entry = this.#connection.stage !== 'open' || this.stage !== 'in' ? null : outbox.next(this.outbox, ({ key }) => {
-      const place = places.get(key);
-      return place && (place.kind === 'person' || place.joined);
-    });
-    if (entry) this.#deliver(entry, places.get(entry.key));
-    storage.keepOutbox(this.#packed());
-    this.#changed();
-  }
-
-  async #deliver(entry, place) {
-    const { nonce, text, action, conversation } = entry;
-    if (place.kind === 'person' && conversation !== null && conversation !== place.conversation) {
-      // What was meant for one person never goes to another who has the name now.
-      outbox.fail(this.outbox, nonce, 'the server does not know this conversation any more.');
-      return this.#pump();
-    }
-    entry.stage = 'sending';
+    if (text.trim() === '') return this.tell('There is nothing to send.', true);
+    if (count > most) return this.tell(`A text has at most ${most} characters; this one has ${count}.`, true);
+    if (action && place.kind === 'person') return this.tell('/me is for channels.', true);
     this.#typedAt = -Infinity; // what comes next is another text
-    const to = place.conversation === null ? { to: place.name } : { conversation: place.conversation };
-    try {
-      await this.#connection.request(place.kind === 'channel' ? say.message(place.name, text, nonce, action) : say.direct(to, text, nonce));
-      outbox.settle(this.outbox, nonce);
-    } catch (error) {
-      if (error.code === 'lost') return undefined;
-      outbox.fail(this.outbox, nonce, error.message);
-      this.#tell(error.message, true);
-    }
-    return this.#pump();
-  }
-
-  /** The outbox in a form that outlives the page: a place's key does not. */
-  #packed() {
-    return this.outbox.map((entry) => {
-      const { kind, name, conversation = null } = this.state.places.get(entry.key) ?? {};
-      return { ...entry, place: { kind, name, conversation } };
-    }).filter(({ place }) => place.kind);
-  }
-
-  #unpack(packed) {
-    for (const { place: { kind, name, conversation }, ...entry } of packed) {
-      const place = kind === 'channel' ? states.channelPlace(this.state, name)
-        : (conversation && states.conversationPlace(this.state, conversation)) || states.draft(this.state, name);
-      place.pinned = true;
-      this.outbox.push({ ...entry, key: place.key, stage: entry.stage === 'failed' ? 'failed' : 'waiting' });
-    }
+    this.#sender.post(place, text, action);
+    return true;
   }
 
   /** Writes the open place into the address. */
@@ -378,14 +397,12 @@ export class Chat {
   }
 
   /** Shows a sentence beside the composer. Returns false where it is a bad one: what was asked for was not done. */
-  #tell(text, bad = false) {
+  tell(text, bad = false) {
     this.notice = { text, bad };
     this.#changed();
     return !bad;
   }
 }
 
-/** 128 random bits. `crypto.randomUUID` is missing where the page came without TLS. */
-function nonce() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+const sentence = (text) => text.replace(/[^.!?]$/, '$&.');
+const proposed = (error, name) => (error.code === 'name_taken' ? proposal(name) : null);

@@ -1,58 +1,153 @@
-// Where one writes: Enter sends, Shift+Enter begins a new line, and what is not yet sent stays with its place.
+// Where one writes: Enter sends, Shift+Enter begins a new line, and what is not yet sent stays with its place, over reloads too.
 //
-// Not here: what a line means (lines.js), sending (chat.js).
+// Not here: what a line means (lines.js), sending (chat.js), completion (suggestions.js).
 
+import { Recall, draftOf, withDraft } from './drafts.js';
+import { EMOJI } from './emoji.js';
+import { parse } from './lines.js';
 import { byId, set, setText } from './nodes.js';
+import { characters } from './protocol.js';
+import { markKey } from './state.js';
+import * as storage from './storage.js';
+import { Suggestions } from './suggestions.js';
+
+/** So near to the limit the characters that are left are counted. */
+const COUNTED = 500;
+/** How long a pause in typing is, after which a draft is kept. */
+const DRAFT_MS = 300;
+
+const emoji = [...EMOJI];
+const isTouch = () => matchMedia('(pointer: coarse)').matches;
 
 export class Composer {
   #chat;
   #text = byId('text');
   #notice = byId('notice');
-  #drafts = new Map();
-  #key = null;
+  #counter = byId('counter');
+  #suggestions = new Suggestions(this.#text, () => this.#sources(), () => this.#changed());
+  #recall = new Recall();
+  #place = null; #key = null; #timer = 0;
 
   constructor(chat) {
     this.#chat = chat;
+    set(this.#text, 'enterkeyhint', isTouch() ? 'enter' : 'send');
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#send();
     });
-    this.#text.addEventListener('keydown', (event) => {
-      // While an input method composes a word, Enter belongs to it (229: so in Safari).
-      if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-      event.preventDefault();
-      this.#send();
-    });
-    this.#text.addEventListener('input', () => {
-      this.#grow();
+    this.#text.addEventListener('keydown', (event) => this.#keydown(event));
+    this.#text.addEventListener('input', ({ isComposing }) => {
+      this.#changed();
       chat.hush();
+      if (!isComposing) this.#suggestions.look();
       if (this.#text.value.trim() !== '' && !this.#text.value.startsWith('/')) chat.typing();
     });
+    this.#text.addEventListener('compositionend', () => this.#suggestions.look());
+    addEventListener('pagehide', () => this.#keep());
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && this.#keep());
+    addEventListener('resize', () => this.#grow());
   }
 
   /** `notice` is `{ text, bad }` or null. */
   show(place, notice) {
-    if (place && place.key !== this.#key) {
-      this.#drafts.set(this.#key, this.#text.value);
-      this.#key = place.key;
-      this.#text.value = this.#drafts.get(place.key) ?? '';
-      this.#grow();
-    }
+    if (place && place.key !== this.#key) this.#turn(place);
     set(this.#text, 'placeholder', place ? `Message ${place.kind === 'channel' ? '#' : ''}${place.name}` : '');
     setText(this.#notice, notice?.text ?? '');
     set(this.#notice, 'class', notice?.bad ? 'notice bad' : 'notice');
+    if (!place && this.#key !== null) this.#turn(null);
   }
 
   /** Takes the keyboard, but not where that would push one up over half of a small screen. */
   focus() {
-    if (!matchMedia('(pointer: coarse)').matches) this.#text.focus();
+    if (!isTouch()) this.#text.focus();
+  }
+
+  #keydown(event) {
+    // While an input method composes a word, its keys belong to it (229: so in Safari, where Enter ends it).
+    if (event.isComposing || event.keyCode === 229) return;
+    if (this.#suggestions.key(event)) return void event.preventDefault();
+    const { key, shiftKey, altKey, ctrlKey, metaKey } = event;
+    if (key === 'Enter' && !shiftKey && !altKey && (ctrlKey || metaKey || !isTouch())) {
+      event.preventDefault();
+      this.#send();
+    } else if ((key === 'ArrowUp' || key === 'ArrowDown') && !shiftKey && !altKey && !ctrlKey && !metaKey) {
+      const text = this.#recall.step(this.#key, this.#text.value, key === 'ArrowUp' ? -1 : 1, () => this.#saidBefore());
+      if (text === null) return;
+      event.preventDefault();
+      this.#fill(text);
+    }
   }
 
   #send() {
-    // Only what was taken goes away: what was refused can be mended.
-    if (this.#text.value.trim() !== '' && this.#chat.say(this.#text.value)) this.#text.value = '';
-    this.#grow();
+    const typed = this.#text.value;
+    this.#suggestions.close();
+    const key = this.#key;
+    // Only what was taken goes away: what was refused can be mended. A command may have opened another place meanwhile, whose
+    // draft is to stay.
+    if (typed.trim() !== '') {
+      this.#text.value = '';
+      this.#keep();
+      if (this.#chat.say(typed)) this.#recall.sent(key, typed.trim());
+      else this.#text.value = typed;
+    }
+    this.#changed();
     this.#text.focus();
+  }
+
+  /** Another place, another draft. */
+  #turn(place) {
+    this.#keep();
+    this.#suggestions.close();
+    this.#key = place?.key ?? null;
+    this.#place = place;
+    this.#fill(place ? draftOf(storage.drafts(), draftKey(place)) : '');
+  }
+
+  #fill(text) {
+    this.#text.value = text;
+    this.#text.setSelectionRange(text.length, text.length);
+    this.#changed();
+  }
+
+  #changed() {
+    this.#grow();
+    this.#count();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#keep(), DRAFT_MS);
+  }
+
+  /** Keeps the draft; what other tabs keep for other places stays. */
+  #keep() {
+    clearTimeout(this.#timer);
+    if (!this.#place || this.#chat.stage === 'door') return;
+    const key = draftKey(this.#place);
+    const drafts = storage.drafts();
+    if (draftOf(drafts, key) !== this.#text.value) storage.keepDrafts(withDraft(drafts, key, this.#text.value));
+  }
+
+  #count() {
+    const { text, does } = parse(this.#text.value);
+    const left = this.#chat.state.limits.text - (does === 'say' || does === 'direct' ? characters(text) : 0);
+    const told = left > COUNTED || this.#text.value === '' ? ''
+      : left >= 0 ? `${left} ${left === 1 ? 'character' : 'characters'} left` : `${-left} ${left === -1 ? 'character' : 'characters'} too many`;
+    setText(this.#counter, told);
+    this.#counter.hidden = told === '';
+    set(this.#counter, 'class', left < 0 ? 'counter bad' : 'counter');
+  }
+
+  /** What the person said here before the page was loaded. */
+  #saidBefore() {
+    return (this.#place?.messages ?? []).filter((message) => typeof message.text === 'string' && this.#chat.isMine(message))
+      .slice(-50).map(({ text, action }) => (action ? `/me ${text}` : text.startsWith('/') ? `/${text}` : text));
+  }
+
+  /** Who may be meant: those who spoke here, the latest first, then all others. */
+  #sources() {
+    const { state } = this.#chat;
+    const spoke = (this.#place?.messages ?? []).slice(-200).map(({ from }) => from).reverse();
+    const others = [...state.users].sort((one, other) => one.localeCompare(other));
+    const people = [...new Set([...spoke.filter((name) => state.users.has(name)), ...others])];
+    return { people: people.filter((name) => name !== state.me?.name), emoji };
   }
 
   #grow() {
@@ -60,3 +155,5 @@ export class Composer {
     this.#text.style.height = `${this.#text.scrollHeight + 2}px`;
   }
 }
+
+const draftKey = (place) => markKey(place) || `@${place.name}`;

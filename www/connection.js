@@ -1,32 +1,42 @@
 // The connection to the server: made, held, lost, found again.
 //
 // It says hello, matches answers to commands by `id`, holds commands back where the server says that there were too many, and
-// after a loss comes back by itself (backoff.js). A connection that died without a word is noticed by an answer that stays away.
+// after a loss comes back by itself (backoff.js). A connection that died without a word is noticed by an answer that stays away;
+// a laptop that slept, by the wall clock.
 //
-// Not here: what events mean (state.js), what is sent again after a loss (chat.js, outbox.js).
+// Not here: what events mean (state.js), what is sent again after a loss (chat.js, outbox.js), how it is shown (banner.js).
 
-import { pauseMs } from './backoff.js';
-import { SUBPROTOCOL, closeSentence, hello, history, parse } from './protocol.js';
+import { Pause, pauseMs } from './backoff.js';
+import * as say from './protocol.js';
 
 /** An attempt that takes longer than this is given up. */
 const CONNECT_MS = 10_000;
-/** A command without an answer, and without anything else arriving, after which the connection counts as lost. */
-const ANSWER_MS = 12_000;
+/** A message without an answer after which the connection counts as lost; another command, where nothing else arrived either. */
+const ANSWER_MS = 10_000;
 /** The same where there is a reason to think that it is lost. */
 const DOUBT_MS = 4000;
 /** Silence after which a visible page asks something, to see whether anybody is there. */
 const SILENCE_MS = 60_000;
+/** How often a connection is looked at, and the end of a pause. */
+const LOOK_MS = 1000;
+const PAUSE_LOOK_MS = 200;
+/** The wall clock went so much further between two looks: the machine slept. Pages in the background are looked at once a minute. */
+const SLEPT_MS = { visible: 5000, hidden: 90_000 };
 /** How many commands may wait for their answers: what a reconnect asks for in a hundred channels is not asked at once. */
 const IN_FLIGHT_MOST = 12;
 /** A connection that lasted this long makes the next loss a first one. */
-const GOOD_MS = 5_000;
+const GOOD_MS = 10_000;
 
 export class Connection {
   #url; #on; #socket = null; #timer = 0; #watch = 0;
-  #attempt = 0; #failures = 0; #welcomedAt = 0; #heardAt = 0; #pausedUntil = 0;
+  #attempt = 0; #failures = 0; #startedAt = 0; #welcomedAt = 0; #heardAt = 0; #lookedAt = 0; #pausedUntil = 0;
   #id = 0; #asked = new Map(); #queue = [];
   /** idle · connecting · greeting (hello is said) · open · waiting (for the next attempt) */
   stage = 'idle';
+  /** Since when there is none, by `performance.now()`; null where there is one, or none is wanted. */
+  downSince = null;
+  /** What is waited for while the stage is `waiting`. */
+  pause = null;
 
   /**
    * `on` has: `credentials()` → { name, session } · `event(event, asked)` · `open()` · `lost(sentence)` · `refused(error, credentials)`:
@@ -40,9 +50,11 @@ export class Connection {
   /** Connects now: for the first time, or without waiting for the end of a pause. */
   connect() {
     if (this.stage !== 'idle' && this.stage !== 'waiting') return;
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
     this.stage = 'connecting';
-    const socket = new WebSocket(this.#url, SUBPROTOCOL);
+    this.#startedAt = performance.now();
+    this.downSince ??= this.#startedAt;
+    const socket = new WebSocket(this.#url, say.SUBPROTOCOL);
     this.#socket = socket;
     this.#timer = setTimeout(() => this.#drop(socket, 1006, ''), CONNECT_MS);
     socket.onopen = () => this.#greet();
@@ -63,6 +75,7 @@ export class Connection {
   stop(code) {
     const socket = this.#forget();
     this.stage = 'idle';
+    this.downSince = null;
     this.#attempt = this.#failures = 0;
     socket?.close(code);
   }
@@ -70,7 +83,19 @@ export class Connection {
   /** Something happened that makes it worth to look at once: the network came or went, the page is looked at. */
   nudge() {
     if (this.stage === 'waiting') this.connect();
-    else if (this.stage === 'open') this.#probe(DOUBT_MS);
+    else if (this.stage === 'open') this.#doubt();
+    else if (this.stage !== 'idle' && performance.now() - this.#startedAt > DOUBT_MS) {
+      // An attempt that began in the old network, perhaps, and hangs.
+      const socket = this.#forget();
+      this.stage = 'idle';
+      socket.close();
+      this.connect();
+    }
+  }
+
+  /** How many milliseconds are left until the next attempt. */
+  pauseLeft() {
+    return this.stage === 'waiting' ? this.pause.left(performance.now(), Date.now()) : 0;
   }
 
   /** Sends a command. The promise gives the answer, or fails with the server's error; its code is `lost` where none can come. */
@@ -91,7 +116,7 @@ export class Connection {
     this.stage = 'greeting';
     const credentials = this.#on.credentials();
     this.#send({
-      command: hello(credentials.name, credentials.session),
+      command: say.hello(credentials.name, credentials.session),
       resolve: () => {},
       reject: (error) => {
         this.stop(1000);
@@ -103,15 +128,17 @@ export class Connection {
   #welcomed() {
     clearTimeout(this.#timer);
     this.stage = 'open';
+    this.downSince = null;
     this.#welcomedAt = performance.now();
     this.#failures = 0;
+    this.#lookedAt = Date.now();
     clearInterval(this.#watch);
-    this.#watch = setInterval(() => this.#look(), 2000);
+    this.#watch = setInterval(() => this.#look(), LOOK_MS);
   }
 
   #receive(data) {
     this.#heardAt = performance.now();
-    const event = typeof data === 'string' ? parse(data) : null;
+    const event = typeof data === 'string' ? say.parse(data) : null;
     if (!event) return;
     const asked = this.#asked.get(event.id) ?? null;
     this.#asked.delete(event.id);
@@ -147,18 +174,28 @@ export class Connection {
     this.#on.slow(wait);
   }
 
-  /** Every few seconds: is anybody there? Browsers don't show pings, so the page has to see for itself. */
+  /** Every second: is anybody there? Browsers don't show pings, so the page has to see for itself. */
   #look() {
     const now = performance.now();
-    const [oldest] = this.#asked.values();
-    const socket = this.#socket;
-    if (oldest && now - Math.max(oldest.at, this.#heardAt) > (oldest.patience ?? ANSWER_MS)) this.#drop(socket, 1006, '');
-    else if (!oldest && document.visibilityState === 'visible' && now - this.#heardAt > SILENCE_MS) this.#probe(ANSWER_MS);
+    const slept = Date.now() - this.#lookedAt > SLEPT_MS[document.visibilityState];
+    this.#lookedAt = Date.now();
+    const overdue = [...this.#asked.values()].some(({ command, at, patience }) => {
+      const since = say.carriesText(command) ? at : Math.max(at, this.#heardAt);
+      return now - since > (patience ?? ANSWER_MS);
+    });
+    if (overdue) this.#drop(this.#socket, 1006, '');
+    else if (slept) this.#doubt();
+    else if (this.#asked.size === 0 && document.visibilityState === 'visible' && now - this.#heardAt > SILENCE_MS) this.#probe(ANSWER_MS);
     else this.#pump();
   }
 
+  /** Whether it still stands is asked, once. */
+  #doubt() {
+    if (![...this.#asked.values()].some(({ patience }) => patience === DOUBT_MS)) this.#probe(DOUBT_MS);
+  }
+
   #probe(patience) {
-    this.#send({ command: history({ channel: 'general' }, { limit: 1 }), silent: true, patience, resolve: () => {}, reject: () => {} });
+    this.#send({ command: say.history({ channel: 'general' }, { limit: 1 }), silent: true, patience, resolve: () => {}, reject: () => {} });
   }
 
   /** The connection is gone, or never came. */
@@ -171,9 +208,11 @@ export class Connection {
     if (good) this.#attempt = 0;
     if (!opened) this.#failures += 1;
     this.stage = 'waiting';
-    this.#timer = setTimeout(() => this.connect(), pauseMs(this.#attempt, Math.random()));
+    this.downSince ??= performance.now();
+    this.pause = new Pause(pauseMs(this.#attempt, Math.random()), performance.now(), Date.now());
+    this.#timer = setInterval(() => this.pauseLeft() === 0 && this.connect(), PAUSE_LOOK_MS);
     this.#attempt += 1;
-    this.#on.lost(closeSentence(code, reason));
+    this.#on.lost(say.closeSentence(code, reason));
     if (opened) return;
     // A refused upgrade tells a page nothing. The same address without an upgrade does.
     const why = await this.#why();
@@ -197,7 +236,7 @@ export class Connection {
   /** Nothing of the old connection may speak any more; what was asked there has no answer. */
   #forget() {
     const socket = this.#socket;
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer); // whether it is an interval or a timeout: they share their numbers
     clearInterval(this.#watch);
     this.#socket = null;
     if (socket) socket.onopen = socket.onmessage = socket.onclose = null;

@@ -132,11 +132,11 @@ export class Feed {
     set(node, 'class', `row mine pending ${stage}${action ? ' action' : ''}`);
     const parts = [bubble(text, action ? this.#chat.state.me?.name : null)];
     if (stage === 'failed') {
-      parts.push(element('p', { class: 'state' }, `Not sent: ${error} `,
+      parts.push(element('p', { class: 'state' }, `not sent: ${error} `,
         element('button', { type: 'button', onclick: () => this.#chat.retry(nonce) }, 'Try again'), ' ',
-        element('button', { type: 'button', onclick: () => this.#chat.discard(nonce) }, 'Discard')));
+        element('button', { type: 'button', onclick: () => this.#chat.discard(nonce) }, 'Delete')));
     } else {
-      parts.push(element('p', { class: 'state' }, 'Sending…'));
+      parts.push(element('p', { class: 'state' }, 'sending…'));
     }
     return parts;
   }

@@ -9,24 +9,37 @@ export class Join {
   #form = this.#view.querySelector('form');
   #name = byId('name');
   #error = byId('join-error');
-  #button = this.#form.querySelector('button');
+  #button = this.#form.querySelector('[type=submit]');
+  #propose = byId('join-propose');
 
   /** `enter(name)` is called with what was typed. */
   constructor(enter) {
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       setText(this.#error, '');
+      this.#propose.hidden = true;
       enter(this.#name.value.trim());
     });
-    this.#name.addEventListener('input', () => setText(this.#error, ''));
+    this.#name.addEventListener('input', () => {
+      setText(this.#error, '');
+      this.#propose.hidden = true;
+    });
+    this.#propose.addEventListener('click', () => {
+      this.#name.value = this.#propose.value;
+      this.#form.requestSubmit();
+    });
   }
 
-  show({ visible, busy, error, name }) {
+  /** `proposal` is another name, where the one that was typed is taken. */
+  show({ visible, busy, error, name, proposal }) {
     const appears = visible && this.#view.hidden;
     this.#view.hidden = !visible;
     set(this.#button, 'aria-busy', busy ? 'true' : null);
     set(this.#name, 'aria-invalid', error ? 'true' : null);
-    if (error) setText(this.#error, error);
+    if (error) setText(this.#error, proposal ? `${error.replace(/[^.!?]$/, '$&.')} How about ${proposal}?` : error);
+    this.#propose.hidden = !error || !proposal;
+    this.#propose.value = proposal ?? '';
+    setText(this.#propose, `Take ${proposal}`);
     if (!appears) return;
     this.#name.value ||= name ?? '';
     this.#name.focus();

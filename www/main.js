@@ -2,21 +2,29 @@
 //
 // Everything is shown anew after a change, once for all changes of a moment; each region touches only what is different.
 
+import { Banner } from './banner.js';
 import { Chat } from './chat.js';
 import { Composer } from './composer.js';
 import { Feed } from './feed.js';
 import { Head } from './head.js';
 import { Join } from './join.js';
+import { Jump } from './jump.js';
+import * as keys from './keys.js';
 import { byId, setText } from './nodes.js';
+import { Bell } from './notify.js';
 import { pending } from './outbox.js';
 import { Sidebar } from './sidebar.js';
 import { openPlace } from './state.js';
+import { tally } from './tally.js';
 
 const chat = new Chat(changed);
 const join = new Join((name) => chat.enter(name));
 const sidebar = new Sidebar(chat);
 const feed = new Feed(chat);
 const composer = new Composer(chat);
+const banner = new Banner(chat);
+const bell = new Bell(chat);
+const jump = new Jump(chat);
 const head = new Head(chat, changed);
 
 let planned = false;
@@ -34,23 +42,31 @@ function show() {
   const { state } = chat;
   const place = openPlace(state);
   const outside = chat.stage === 'door' || (chat.stage === 'entering' && byId('chat').hidden && !resumes);
-  join.show({ visible: outside, busy: chat.stage === 'entering', error: chat.doorError, name: chat.name });
+  join.show({ visible: outside, busy: chat.stage === 'entering', error: chat.doorError, name: chat.name, proposal: chat.proposal });
   byId('chat').hidden = outside;
   byId('skip').hidden = outside;
-  setText(byId('connection'), chat.problem);
-  byId('try').hidden = chat.problem === '';
+  banner.show();
   resumes &&= chat.stage !== 'door';
   sidebar.show(state);
   feed.show(place, place ? pending(chat.outbox, place.key) : []);
   composer.show(place, chat.notice);
   head.show(place);
+  setText(byId('proof'), tally(place));
   if (chat.focusWanted && !outside) {
     chat.focusWanted = false;
     composer.focus();
   }
 }
 
-byId('try').addEventListener('click', () => chat.tryNow());
+chat.heard = (place, message) => bell.ring(place, message);
+keys.listen({
+  inside: () => !byId('chat').hidden,
+  jump: () => jump.open(),
+  escape: () => {
+    chat.hush();
+    composer.focus();
+  },
+});
 byId('skip').addEventListener('click', (event) => {
   event.preventDefault(); // the address names a place, and stays
   byId('text').focus();

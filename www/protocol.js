@@ -24,8 +24,11 @@ export const message = (channel, text, nonce, action) => ({ type: 'message', cha
 export const direct = (to, text, nonce) => ({ type: 'direct', ...to, text, nonce });
 export const typing = (where) => ({ type: 'typing', ...where });
 export const history = (where, page) => ({ type: 'history', ...where, ...page });
-export const who = () => ({ type: 'who' });
+export const who = (channel) => ({ type: 'who', channel });
 export const channels = () => ({ type: 'channels' });
+
+/** Whether a command carries what a person wrote. */
+export const carriesText = ({ type }) => type === 'message' || type === 'direct';
 
 /** How commands name a place: by its channel, or by its conversation; null for a person nothing was said to yet. */
 export function where(place) {

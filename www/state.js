@@ -60,6 +60,11 @@ export function people(state) {
   return [...state.places.values()].filter((place) => place.kind === 'person').sort((a, b) => b.activity - a.activity);
 }
 
+/** The place of a conversation that is remembered from before, made where the server has not told of it yet. */
+export function heldConversation(state, conversation, name) {
+  return conversationPlace(state, conversation) ?? keep(state, places.person(`@${state.nextKey++}`, name, conversation));
+}
+
 export function conversationPlace(state, conversation) {
   return [...state.places.values()].find((place) => place.kind === 'person' && place.conversation === conversation) ?? null;
 }

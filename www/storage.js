@@ -1,5 +1,5 @@
 // What the browser remembers for this page: the session, shared by all tabs; the channels that were joined and what was read;
-// and, for one tab alone, what is not sent yet.
+// drafts; and what is not sent yet, each tab's for itself (shelf.js).
 //
 // Everything is kept under the page's own path, since several chats may live behind one host. Where nothing can be kept (a
 // private window that forbids it) the page works, and forgets. Not here: what the values mean.
@@ -44,12 +44,41 @@ export const keepChannels = (names) => write(shared, 'channels', names);
 export const marks = () => read(shared, 'read');
 export const keepMarks = (value) => write(shared, 'read', value);
 
-/** This tab's texts that may not have arrived. */
-export const outbox = () => read(own, 'outbox') ?? [];
-export const keepOutbox = (entries) => write(own, 'outbox', entries.length > 0 ? entries : null);
+/** What was begun and not sent: `[[key, text]]`, see drafts.js. */
+export const drafts = () => read(shared, 'drafts') ?? [];
+export const keepDrafts = (list) => write(shared, 'drafts', list.length > 0 ? list : null);
+
+/** Whether the bell is on: true, or null. */
+export const bell = () => read(shared, 'bell');
+export const keepBell = (on) => write(shared, 'bell', on || null);
+
+/** The texts of one tab that may not have arrived: `{ at, entries }`, where `at` is when it was last kept. */
+export const outbox = (tab) => read(shared, `outbox:${tab}`);
+export const keepOutbox = (tab, value) => write(shared, `outbox:${tab}`, value);
+
+/** The tabs of which there is such a one. */
+export function outboxes() {
+  const begin = `${BASE}outbox:`;
+  try {
+    return Object.keys(shared()).filter((key) => key.startsWith(begin)).map((key) => key.slice(begin.length));
+  } catch {
+    return [];
+  }
+}
+
+/** Which tab this was before a reload. It is asked for once: a copy of the tab must not take itself for the same. */
+export function takeTab() {
+  const tab = read(own, 'tab');
+  write(own, 'tab', null);
+  return tab;
+}
+export const keepTab = (tab) => write(own, 'tab', tab);
+
+/** The name of what one tab alone may hold. */
+export const lockName = (tab) => `${BASE}outbox:${tab}`;
 
 /** Everything about a person who leaves. */
 export function forget() {
-  for (const name of ['session', 'channels', 'read']) write(shared, name, null);
-  write(own, 'outbox', null);
+  for (const name of ['session', 'channels', 'read', 'drafts', 'bell']) write(shared, name, null);
+  for (const tab of outboxes()) keepOutbox(tab, null);
 }

@@ -27,7 +27,7 @@ export class Server {
 
   async #spawn(listen) {
     const program = process.env.PARLOR ?? `${ROOT}target/debug/parlor`;
-    this.#process = spawn(program, ['--listen', listen, '--no-history', ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#process = spawn(program, ['--listen', listen, ...(this.#options.includes('--history') ? [] : ['--no-history']), ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.url = await new Promise((resolve, reject) => {
       let said = '';
       this.#process.once('error', reject);
@@ -125,9 +125,12 @@ export class Person {
 let shared = null;
 after(() => shared?.close());
 
-/** A test with a server of its own, in windows that share nothing. `meet(name, options)` brings somebody in; nobody's page may complain. */
-export function scene(name, options, play) {
-  test(name, { timeout: 60_000 }, async () => {
+/**
+ * A test with a server of its own, in windows that share nothing. `meet(name, options)` brings somebody in, whoever else comes is
+ * put into `people`; nobody's page may complain.
+ */
+export function scene(name, options, play, most = 60_000) {
+  test(name, { timeout: most }, async () => {
     const server = await Server.start(...options);
     shared ??= await browser();
     const people = [];
@@ -138,7 +141,7 @@ export function scene(name, options, play) {
     };
     try {
       // A little less than the test may take, so that there is a picture of what it hangs at.
-      await Promise.race([play({ server, browser: shared, meet }), late(50_000)]);
+      await Promise.race([play({ server, browser: shared, meet, people }), late(most - 10_000)]);
       for (const { complaints } of people) assert.deepEqual(complaints, []);
     } catch (error) {
       const picture = `${OUT}failed-${name.replace(/\W+/g, '-')}`;
@@ -156,9 +159,9 @@ function late(ms) {
 }
 
 /** Waits until something is so, and says what was so instead. */
-export async function until(expected, look, what = '') {
+export async function until(expected, look, what = '', patience = 8000) {
   let seen;
-  for (const end = Date.now() + 8000; Date.now() < end;) {
+  for (const end = Date.now() + patience; Date.now() < end;) {
     seen = await look();
     try {
       assert.deepEqual(seen, expected);

@@ -5,5 +5,8 @@ import './private.mjs';
 import './names.mjs';
 import './connection.mjs';
 import './address.mjs';
+import './outage.mjs';
+import './writing.mjs';
+import './keyboard.mjs';
 import './reading.mjs';
 import './access.mjs';

@@ -4,19 +4,28 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as address from '../../www/address.js';
 import { hue, initial } from '../../www/avatar.js';
-import { pauseMs } from '../../www/backoff.js';
+import { Pause, pauseMs } from '../../www/backoff.js';
 import * as lines from '../../www/lines.js';
 import * as places from '../../www/place.js';
 import * as protocol from '../../www/protocol.js';
 import { rows } from '../../www/rows.js';
 
-test('pauses grow, are jittered, and end growing', () => {
-  const longest = [0, 1, 2, 3, 4, 5, 6, 100, 1e9].map((attempt) => pauseMs(attempt, 0.999999));
-  assert.deepEqual(longest, [600, 1200, 2400, 4800, 9600, 19200, 20000, 20000, 20000]);
+test('pauses are anything up to the full one, which doubles', () => {
+  const longest = [0, 1, 2, 3, 4, 5, 6, 100, 1e9].map((attempt) => pauseMs(attempt, 0.9999999));
+  assert.deepEqual(longest, [1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 30000]);
   for (let attempt = 0; attempt < 10; attempt += 1) {
-    const [least, middle, most] = [0, 0.5, 0.999].map((random) => pauseMs(attempt, random));
-    assert.ok(least >= 300 && least < middle && middle < most && most <= 2 * least, `attempt ${attempt}`);
+    assert.equal(pauseMs(attempt, 0), 0);
+    assert.equal(pauseMs(attempt, 0.5), Math.min(15_000, 500 * 2 ** attempt));
   }
+});
+
+test('a pause is over by whichever clock went further', () => {
+  const pause = new Pause(4000, 100, 1_000_000);
+  const table = [
+    ['at once', 100, 1_000_000, 4000], ['a second later', 1100, 1_001_000, 3000], ['the machine slept', 200, 1_600_000, 0],
+    ['the wall clock was set back', 1100, 400_000, 3000], ['over', 9000, 1_009_000, 0],
+  ];
+  for (const [name, mono, wall, left] of table) assert.equal(pause.left(mono, wall), left, name);
 });
 
 test('addresses', () => {
@@ -51,9 +60,15 @@ test('typed lines', () => {
     ['/msg @Bob\nhello', { does: 'direct', to: 'Bob', text: 'hello' }],
     ['/quit', { does: 'quit' }],
     ['/help', { does: 'help' }],
+    ['/who', { does: 'who', channel: null }],
+    ['/who #garden', { does: 'who', channel: 'garden' }],
+    ['/channels', { does: 'channels' }],
+    ['/history', { does: 'history', limit: null }],
+    ['/history 20', { does: 'history', limit: 20 }],
+    ['/history 999', { does: 'history', limit: 200 }],
   ];
   for (const [typed, expected] of table) assert.deepEqual(lines.parse(typed), expected, typed);
-  for (const typed of ['/me', '/nick ', '/join', '/msg', '/msg Bob', '/', '/ hello', '/dance', '/mehr']) {
+  for (const typed of ['/me', '/nick ', '/join', '/msg', '/msg Bob', '/', '/ hello', '/dance', '/mehr', '/history x', '/history 0', '/history -1', '/constructor']) {
     const { does, sentence } = lines.parse(typed);
     assert.equal(does, 'wrong', typed);
     assert.ok(sentence.length > 10, typed);

@@ -1,0 +1,63 @@
+// The connection is cut every second while two pages exchange messages, and the server is killed and started again in between:
+// each page shows every message once, and all in the same order.
+//
+// Here in short, for the gate. `MESSAGES=500 tests/browser/run chaos` is the long one.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Person, scene, until } from './harness.mjs';
+import { Proxy } from './proxy.mjs';
+
+const MESSAGES = Number(process.env.MESSAGES ?? 80);
+const CUT_MS = 1000;
+/** Backing off takes the most: the pauses grow while no connection lives for ten seconds. */
+const PATIENCE_MS = 60_000 + MESSAGES * 1000;
+
+const folder = mkdtempSync(join(tmpdir(), 'parlor-chaos-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+scene('chaos: cut every second, killed in between, each message once and in order', ['--history', join(folder, 'history.db')], async ({ browser, server, people }) => {
+  const proxy = await Proxy.before(server.url);
+  const [ada, bob] = await Promise.all(['Ada', 'Bob'].map(async (name) => {
+    const person = await Person.named(name, browser, proxy.url);
+    people.push(person);
+    return person;
+  }));
+  let cuts = 0;
+  const cutter = setInterval(() => {
+    proxy.cut();
+    cuts += 1;
+  }, CUT_MS);
+  try {
+    const half = MESSAGES / 2;
+    const write = async (person, name) => {
+      for (let number = 1; number <= half; number += 1) {
+        await person.text.fill(`${name} ${number}`);
+        await person.text.press('Enter');
+      }
+    };
+    const killing = (async () => {
+      for (let kill = 0; kill < 2; kill += 1) {
+        await new Promise((over) => setTimeout(over, 2500));
+        await server.stop('SIGKILL');
+        await server.again();
+      }
+    })();
+    await Promise.all([write(ada, 'Ada'), write(bob, 'Bob'), killing]);
+    const words = ({ page }) => page.evaluate(() => document.querySelector('footer').textContent);
+    const end = Date.now() + PATIENCE_MS;
+    for (const person of [ada, bob]) await until(`${MESSAGES} of ${MESSAGES} messages, nothing missing`, () => words(person), '', end - Date.now());
+    const shown = ({ page }) => page.evaluate(() => [...document.querySelectorAll('[role=log] .text')].map(({ textContent }) => textContent));
+    const [adas, bobs] = [await shown(ada), await shown(bob)];
+    assert.deepEqual(adas, bobs, 'both see the same');
+    for (const name of ['Ada', 'Bob']) {
+      assert.deepEqual(adas.filter((text) => text.startsWith(name)), Array.from({ length: half }, (_, index) => `${name} ${index + 1}`), 'each once, in its order');
+    }
+    assert.ok(cuts > 2, `it was cut ${cuts} times`);
+  } finally {
+    clearInterval(cutter);
+    proxy.close();
+  }
+}, PATIENCE_MS + 60_000);

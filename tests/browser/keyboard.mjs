@@ -1,0 +1,128 @@
+// The page by keyboard alone, and the bell.
+
+import assert from 'node:assert/strict';
+import { scene, until } from './harness.mjs';
+
+const press = (person, ...keys) => keys.reduce((before, key) => before.then(() => person.page.keyboard.press(key)), Promise.resolve());
+const inBox = (person) => person.text.evaluate((box) => box === document.activeElement);
+
+scene('Ctrl+K jumps, and Enter takes the first', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  await meet('Bob');
+  await ada.create('garden');
+  await ada.heading('#garden').waitFor();
+  await press(ada, 'Control+k');
+  const dialog = ada.role('dialog', 'Jump to');
+  await dialog.waitFor();
+  await ada.page.keyboard.type('gen');
+  await dialog.getByRole('option', { name: 'general' }).waitFor();
+  await press(ada, 'Enter');
+  await ada.heading('#general').waitFor();
+  assert.equal(await dialog.count(), 0);
+  assert.ok(await inBox(ada));
+  await press(ada, 'Control+k');
+  await ada.page.keyboard.type('bo');
+  await press(ada, 'Enter');
+  await ada.heading('Bob').waitFor();
+  await press(ada, 'Control+k', 'Escape');
+  await until(0, () => dialog.count());
+  assert.ok(await inBox(ada), 'the keyboard is where it was');
+});
+
+scene('dialogs hold the keyboard', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  for (const [key, name] of [['Control+k', 'Jump to'], ['Control+/', 'Keyboard shortcuts']]) {
+    await press(ada, key);
+    const dialog = ada.role('dialog', name);
+    await dialog.waitFor();
+    for (const tab of ['Tab', 'Tab', 'Tab', 'Tab', 'Shift+Tab', 'Shift+Tab', 'Shift+Tab']) {
+      await press(ada, tab);
+      assert.ok(await dialog.evaluate((node) => node.contains(document.activeElement)), `${name}: ${tab}`);
+    }
+    await press(ada, 'Alt+ArrowDown');
+    assert.equal(await dialog.count(), 1);
+    await press(ada, 'Escape');
+    await until(0, () => dialog.count());
+  }
+  await press(ada, 'Control+/');
+  await ada.role('dialog', 'Keyboard shortcuts').getByText('Ctrl+K').waitFor();
+  await ada.role('button', 'Close').click();
+  await until(0, () => ada.role('dialog', 'Keyboard shortcuts').count());
+});
+
+scene('Alt and the arrows walk through channels, with Shift through the unread', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  for (const channel of ['apples', 'birds', 'cats']) {
+    await ada.create(channel);
+    await ada.heading(`#${channel}`).waitFor();
+  }
+  const walk = async (key, heading) => {
+    await press(ada, key);
+    await ada.heading(heading).waitFor();
+  };
+  await walk('Alt+ArrowDown', '#general');
+  await walk('Alt+ArrowDown', '#apples');
+  await walk('Alt+ArrowDown', '#birds');
+  await walk('Alt+ArrowUp', '#apples');
+  await bob.channel('cats').click();
+  await bob.heading('#cats').waitFor();
+  await bob.say('meow');
+  await ada.channels.getByRole('link', { name: /^cats.*unread/ }).waitFor();
+  await walk('Alt+Shift+ArrowUp', '#cats');
+  await ada.said('meow').waitFor();
+  await press(ada, 'Alt+Shift+ArrowDown');
+  assert.equal(await ada.heading('#cats').count(), 1, 'nothing is unread any more');
+  await ada.log.focus();
+  await press(ada, 'Escape');
+  assert.ok(await inBox(ada));
+});
+
+/** What would be shown, written down instead; and a page that says whether it has the focus as it is told. */
+const watched = (permission) => {
+  window.shown = [];
+  window.focused = true;
+  document.hasFocus = () => window.focused;
+  window.Notification = class {
+    static permission = permission;
+    static requestPermission = async () => permission;
+    constructor(title, { body }) { window.shown.push([title, body]); }
+    close() {}
+  };
+};
+
+scene('the bell: mentions and private messages alone, and none while the page has the focus', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.page.evaluate(watched, 'granted');
+  const bell = ada.role('button', 'Notifications');
+  assert.equal(await bell.getAttribute('aria-pressed'), 'false');
+  const away = (gone) => ada.page.evaluate((is) => { window.focused = !is; }, gone);
+  await away(true);
+  await bob.say('@Ada before the click');
+  await ada.said('@Ada before the click').waitFor();
+  await bell.click();
+  await until('true', () => bell.getAttribute('aria-pressed'));
+  await bob.say('nothing special');
+  await bob.say('hello @ada!');
+  await until([['Bob mentioned you in #general', 'hello @ada!']], () => ada.page.evaluate(() => window.shown));
+  await bob.person('Ada').click();
+  await bob.say('psst');
+  await until([['Bob mentioned you in #general', 'hello @ada!'], ['Bob wrote to you', 'psst']], () => ada.page.evaluate(() => window.shown));
+  await away(false);
+  await bob.say('seen');
+  await ada.conversation('Bob').click();
+  await ada.said('seen').waitFor();
+  await new Promise((over) => setTimeout(over, 1500));
+  assert.equal((await ada.page.evaluate(() => window.shown)).length, 2);
+  await bell.click();
+  await until('false', () => bell.getAttribute('aria-pressed'));
+});
+
+scene('the bell says why it can’t ring', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  await ada.page.evaluate(watched, 'denied');
+  await ada.role('button', 'Notifications').click();
+  await ada.page.getByRole('alert').filter({ hasText: 'blocks notifications' }).waitFor();
+  assert.equal(await ada.role('button', 'Notifications').getAttribute('aria-pressed'), 'false');
+});

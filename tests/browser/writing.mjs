@@ -1,0 +1,235 @@
+// To write: keys, drafts, completion, commands, what is refused, and what waits for a connection.
+
+import assert from 'node:assert/strict';
+import { Person, scene, until } from './harness.mjs';
+import { Proxy } from './proxy.mjs';
+
+const alert = (person, text) => person.page.getByRole('alert').filter({ hasText: text }).waitFor();
+const suggestions = (person) => person.role('listbox', 'Suggestions');
+const press = (person, ...keys) => keys.reduce((before, key) => before.then(() => person.page.keyboard.press(key)), Promise.resolve());
+
+scene('Enter sends, Shift+Enter breaks the line, and neither while a word is composed', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const height = async () => (await ada.text.boundingBox()).height;
+  const low = await height();
+  await ada.text.pressSequentially('one');
+  await press(ada, 'Shift+Enter');
+  await ada.text.pressSequentially('two');
+  assert.equal(await ada.text.inputValue(), 'one\ntwo');
+  assert.ok(await height() > low + 10, 'the box grows');
+  for (const init of [{ isComposing: true }, { keyCode: 229 }]) {
+    await ada.text.evaluate((box, more) => box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ...more })), init);
+  }
+  assert.equal(await ada.text.inputValue(), 'one\ntwo');
+  await press(ada, 'Enter');
+  await ada.said('one two').waitFor();
+  assert.equal(await ada.text.inputValue(), '');
+  assert.ok(Math.abs(await height() - low) < 2, 'and shrinks');
+  await ada.text.pressSequentially('with the button');
+  await ada.role('button', 'Send').click();
+  await ada.said('with the button').waitFor();
+  assert.ok(await ada.text.evaluate((box) => box === document.activeElement), 'the keyboard is back in the box');
+});
+
+scene('on a touch keyboard Enter breaks the line', [], async ({ meet }) => {
+  const ada = await meet('Ada', { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
+  await ada.text.click();
+  await ada.text.pressSequentially('one');
+  await press(ada, 'Enter');
+  await ada.text.pressSequentially('two');
+  assert.equal(await ada.text.inputValue(), 'one\ntwo');
+  assert.equal(await ada.text.getAttribute('enterkeyhint'), 'enter');
+  await ada.role('button', 'Send').click();
+  await ada.said('one two').waitFor();
+});
+
+scene('Up brings back what was sent last, also after a reload', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  for (const text of ['one', 'two']) {
+    await ada.say(text);
+    await ada.said(text).waitFor();
+  }
+  await press(ada, 'ArrowUp');
+  assert.equal(await ada.text.inputValue(), 'two');
+  await press(ada, 'ArrowUp');
+  assert.equal(await ada.text.inputValue(), 'one');
+  await press(ada, 'ArrowDown', 'ArrowDown');
+  assert.equal(await ada.text.inputValue(), '');
+  await ada.page.reload();
+  await ada.said('two').waitFor();
+  await ada.text.focus();
+  await press(ada, 'ArrowUp');
+  assert.equal(await ada.text.inputValue(), 'two');
+});
+
+scene('drafts stay with their conversation, over switches and reloads', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  await meet('Bob');
+  await ada.text.fill('for general');
+  await ada.create('garden');
+  await ada.heading('#garden').waitFor();
+  assert.equal(await ada.text.inputValue(), '');
+  await ada.text.fill('for the garden');
+  await ada.person('Bob').click();
+  await ada.heading('Bob').waitFor();
+  await ada.text.fill('for Bob');
+  await ada.channel('general').click();
+  await until('for general', () => ada.text.inputValue());
+  await ada.page.reload();
+  await until('for general', () => ada.text.inputValue());
+  await ada.channel('garden').click();
+  await until('for the garden', () => ada.text.inputValue());
+  await ada.say('said');
+  await ada.said('said').waitFor();
+  await ada.page.reload();
+  await ada.heading('#garden').waitFor();
+  await ada.said('said').waitFor();
+  assert.equal(await ada.text.inputValue(), '', 'what was sent is no draft');
+  await ada.person('Bob').click();
+  await until('for Bob', () => ada.text.inputValue());
+});
+
+scene('names, emoji and commands are completed by keyboard', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.person('Bob').waitFor();
+  await ada.text.pressSequentially('hello @b');
+  await suggestions(ada).getByRole('option', { name: '@Bob' }).waitFor();
+  const chosen = await ada.text.getAttribute('aria-activedescendant');
+  assert.equal(await ada.page.locator(`[id="${chosen}"]`).getAttribute('aria-selected'), 'true');
+  await press(ada, 'Tab');
+  assert.equal(await ada.text.inputValue(), 'hello @Bob ');
+  assert.equal(await suggestions(ada).count(), 0);
+  await ada.text.pressSequentially(':smil');
+  await suggestions(ada).getByRole('option').first().waitFor();
+  await press(ada, 'Enter');
+  assert.match(await ada.text.inputValue(), /^hello @Bob :smil\w*: $/);
+  await press(ada, 'Enter');
+  await bob.log.getByText('hello @Bob').waitFor();
+
+  await ada.text.pressSequentially('/');
+  await suggestions(ada).getByRole('option', { name: '/me' }).waitFor();
+  await press(ada, 'Escape');
+  assert.equal(await suggestions(ada).count(), 0);
+  assert.equal(await ada.text.inputValue(), '/');
+  await ada.text.fill('');
+  await ada.text.pressSequentially('/he');
+  await press(ada, 'Enter');
+  assert.equal(await ada.text.inputValue(), '/help');
+  await press(ada, 'Enter');
+  await ada.page.getByText('/nick NAME').waitFor();
+  assert.equal(await ada.text.inputValue(), '', 'a line that is complete is sent');
+  await ada.text.pressSequentially('/help');
+  await suggestions(ada).waitFor();
+  await press(ada, 'Enter');
+  assert.equal(await ada.text.inputValue(), '');
+  await ada.text.pressSequentially('/');
+  await press(ada, 'ArrowDown', 'ArrowDown', 'ArrowUp', 'Enter');
+  assert.match(await ada.text.inputValue(), /^\/\w+ $/);
+});
+
+scene('an unknown command is never said aloud, and the box keeps it', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.say('/dnace with me');
+  await alert(ada, 'There is no command /dnace');
+  assert.equal(await ada.text.inputValue(), '/dnace with me');
+  await ada.say('/who');
+  await ada.page.getByText('In #general: Ada, Bob').waitFor();
+  await ada.say('/channels');
+  await ada.page.getByText('Channels: #general (2)').waitFor();
+  await ada.say('/history');
+  await ada.page.getByText('There are no earlier messages here').waitFor();
+  await ada.say('said');
+  await bob.said('said').waitFor();
+  assert.equal(await bob.page.getByText('dnace').count(), 0);
+});
+
+scene('the last characters are counted', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  await ada.text.fill('x'.repeat(3499));
+  assert.equal(await ada.page.getByText(/characters? left/).count(), 0);
+  await ada.text.fill('x'.repeat(3500));
+  await ada.page.getByText('500 characters left').waitFor();
+  await ada.text.fill('👍'.repeat(3999));
+  await ada.page.getByText('1 character left').waitFor();
+  await ada.text.fill('x'.repeat(4001));
+  await ada.page.getByText('1 character too many').waitFor();
+  await press(ada, 'Enter');
+  await alert(ada, 'at most 4000 characters');
+  assert.equal((await ada.text.inputValue()).length, 4001);
+});
+
+scene('what is refused is "not sent", to be tried again or deleted', [], async ({ meet, server }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  // The server's no, by a word of its own that the page is made to hear once.
+  await ada.page.evaluate(() => {
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function refusing(data) {
+      const command = JSON.parse(data);
+      if (command.type !== 'message' || !/^refused/.test(command.text) || window.friendly) return send.call(this, data);
+      const error = { type: 'error', code: 'storage_failed', message: 'this could not be stored', id: command.id };
+      return queueMicrotask(() => this.onmessage({ data: JSON.stringify(error) }));
+    };
+  });
+  await ada.say('refused one');
+  await ada.log.getByText(/not sent/i).waitFor();
+  await ada.say('after it');
+  await bob.said('after it').waitFor();
+  await ada.say('refused two');
+  await until(2, () => ada.role('button', 'Try again').count());
+  await ada.role('button', 'Delete').last().click();
+  await until(1, () => ada.role('button', 'Delete').count());
+  await ada.page.evaluate(() => { window.friendly = true; });
+  await ada.role('button', 'Try again').click();
+  await bob.said('refused one').waitFor();
+  await until(0, () => ada.log.getByText(/not sent/i).count());
+  assert.equal(await bob.said('refused two').count(), 0);
+  assert.ok(server.url);
+});
+
+scene('many at once go out in their order, at the pace that the server asks for', ['--rate', '5'], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  const texts = Array.from({ length: 25 }, (_, index) => `number ${index + 1}`);
+  for (const text of texts) {
+    await ada.text.fill(text);
+    await press(ada, 'Enter');
+  }
+  await until(texts, () => bob.log.locator('.text').allInnerTexts(), '', 30_000);
+  await until(0, () => ada.log.getByText(/sending/i).count());
+  assert.deepEqual(await ada.log.locator('.text').allInnerTexts(), texts);
+});
+
+scene('what is written without a connection outlives a reload and a closed window, and is said once, in order', [], async ({ browser, meet, server, people }) => {
+  const bob = await meet('Bob');
+  const proxy = await Proxy.before(server.url);
+  try {
+    const ada = await Person.named('Ada', browser, proxy.url);
+    people.push(ada);
+    await ada.say('before');
+    await bob.said('before').waitFor();
+    await ada.page.routeWebSocket(/chat$/, (socket) => socket.close());
+    proxy.cut();
+    for (const text of ['one', 'two', 'three']) await ada.say(text);
+    await until(3, () => ada.log.getByText(/sending/i).count());
+    await ada.page.reload();
+    await until(3, () => ada.log.getByText(/sending/i).count());
+    await ada.say('four');
+    // Another tab writes something of its own; then the first is closed, and the other takes over what it had.
+    const first = ada.page;
+    await ada.sit(proxy.url);
+    await ada.heading('#general').waitFor();
+    await first.close();
+    await ada.page.reload();
+    await ada.heading('#general').waitFor();
+    const expected = ['before', 'one', 'two', 'three', 'four'];
+    await until(expected, () => bob.log.locator('.text').allInnerTexts(), '', 30_000);
+    await until(expected, () => ada.log.locator('.text').allInnerTexts());
+    await until(0, () => ada.log.getByText(/sending/i).count());
+    await ada.page.getByText('5 of 5 messages, nothing missing').waitFor();
+  } finally {
+    proxy.close();
+  }
+});

@@ -1,0 +1,146 @@
+// What helps to write: completion, drafts, what was sent last, another name; and the count that nothing is missing.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { entersSuggestion, fit, ranked, replaced, suggestions, wordAt } from '../../www/complete.js';
+import { Recall, draftOf, withDraft } from '../../www/drafts.js';
+import { EMOJI } from '../../www/emoji.js';
+import { COMMANDS, HELP, parse } from '../../www/lines.js';
+import { mentions } from '../../www/mention.js';
+import * as places from '../../www/place.js';
+import { proposal } from '../../www/proposal.js';
+import { tally } from '../../www/tally.js';
+
+/** A text with `|` where the caret is. */
+const at = (marked) => wordAt(marked.replace('|', ''), marked.indexOf('|'));
+
+test('the word before the caret', () => {
+  const table = [
+    ['@|', '@', '@'], ['@Bo|', '@', '@Bo'], ['hello @Jür|', '@', '@Jür'], ['(@Bo|)', '@', '@Bo'], ['x\n@Bo|', '@', '@Bo'], ['@Bo| hello', '@', '@Bo'],
+    ['a@example|', null], ['@Bob |', null], ['@B|ob', null],
+    [':|', ':', ':'], ['hi :smi|', ':', ':smi'], [':+1|', ':', ':+1'], ['at 12:30|', null], [':-D|', null], [':D|', null], ['http://|', null],
+    ['/|', '/', '/'], ['/he|', '/', '/he'], ['  /he|', '/', '/he'], ['/msg |', null], ['a /he|', null], ['//he|', null], ['', null], ['hello|', null],
+  ];
+  for (const [marked, sign, typed] of table) {
+    const word = at(marked);
+    assert.deepEqual(word && [word.sign, word.typed], sign && [sign, typed], marked);
+  }
+  assert.equal(at('hi @Bo|').from, 3);
+});
+
+test('how well a word fits', () => {
+  for (const [word, typed, rank] of [['Bob', 'bob', 0], ['Bob', 'b', 1], ['Bob', '', 1], ['thumbs_up', 'up', 2], ['Bob', 'ob', 3], ['Bob', 'x', null]]) {
+    assert.equal(fit(word, typed), rank, `${word} ${typed}`);
+  }
+  assert.deepEqual(ranked(['xan', 'Anna', 'An', 'Ada'], 'an'), ['An', 'Anna', 'xan']);
+});
+
+const known = { people: ['Bob', 'Bobby', 'Ada'], emoji: [['smile', '😄'], ['smirk', '😏'], ['+1', '👍']] };
+const offered = (marked) => suggestions(at(marked), known);
+
+test('suggestions', () => {
+  const values = (marked) => offered(marked).map(({ value }) => value);
+  assert.deepEqual(values('@|'), ['@Bob ', '@Bobby ', '@Ada ']);
+  assert.deepEqual(values('@bob|'), ['@Bob ', '@Bobby ']);
+  assert.deepEqual(values(':smi|'), [':smile: ', ':smirk: ']);
+  assert.deepEqual(values(':+1|'), [':+1: ']);
+  assert.deepEqual(values('/h|'), ['/history ', '/help']);
+  assert.deepEqual(values('/M|'), ['/me ', '/msg ']);
+  assert.deepEqual(values('@nobody|'), []);
+  assert.equal(offered('/|').length, 8);
+  assert.deepEqual(offered('@bob|').map(({ whole }) => whole), [true, false]);
+});
+
+test('Enter takes a suggestion, or sends the line', () => {
+  const table = [
+    ['@Bo|', false, true], ['@Bob|', false, false], ['@Bob|', true, true], ['/he|', false, true], ['/help|', false, false], ['/me|', false, false],
+    [':smi|', false, true], [':|', false, false], [':s|', false, false], [':s|', true, true], ['@nobody|', false, false],
+  ];
+  for (const [marked, chosen, takes] of table) assert.equal(entersSuggestion(at(marked), offered(marked), chosen), takes, `${marked} ${chosen}`);
+});
+
+test('a word is replaced where it stands', () => {
+  for (const [marked, value, expected] of [
+    ['hi @Bo|', '@Bob ', 'hi @Bob |'], ['hi @Bo| there', '@Bob ', 'hi @Bob |there'], ['(:smi|)', ':smile: ', '(:smile: |)'], ['/he|', '/help', '/help|'],
+  ]) {
+    const { text, caret } = replaced(marked.replace('|', ''), at(marked), value);
+    assert.equal(`${text.slice(0, caret)}|${text.slice(caret)}`, expected, marked);
+  }
+});
+
+test('every command is in /help, and understood', () => {
+  for (const { word, example } of COMMANDS) {
+    assert.match(HELP, new RegExp(`^/${word}\\b`, 'm'));
+    assert.notEqual(parse(example ?? `/${word}`).does, 'wrong', word);
+  }
+  // PROTOCOL: the typed lines, all of them.
+  assert.deepEqual(COMMANDS.map(({ word }) => word).sort(), ['channels', 'help', 'history', 'join', 'leave', 'me', 'msg', 'nick', 'quit', 'who']);
+});
+
+test('drafts, each of its place', () => {
+  let drafts = withDraft(withDraft([], '#a', 'one'), '#b', 'two');
+  assert.deepEqual([draftOf(drafts, '#a'), draftOf(drafts, '#b'), draftOf(drafts, '#c')], ['one', 'two', '']);
+  drafts = withDraft(drafts, '#a', 'one more');
+  assert.deepEqual(drafts, [['#b', 'two'], ['#a', 'one more']]);
+  assert.deepEqual(withDraft(drafts, '#b', ' \n'), [['#a', 'one more']]);
+  for (let number = 0; number < 200; number += 1) drafts = withDraft(drafts, `#${number}`, 'x');
+  assert.equal(drafts.length, 100, 'the oldest go');
+  assert.equal(draftOf(drafts, '#199'), 'x');
+});
+
+test('Up brings back what was sent last', () => {
+  const recall = new Recall();
+  assert.equal(recall.step('#a', '', -1), null, 'nothing was sent');
+  assert.equal(recall.step('#a', '', -1, () => ['of before']), 'of before');
+  for (const text of ['one', 'two', 'two', 'three']) recall.sent('#a', text);
+  recall.sent('#b', 'elsewhere');
+  assert.equal(recall.step('#a', 'something', -1), null, 'a box that is not empty is left alone');
+  assert.equal(recall.step('#a', '', 1), null, 'Down in an empty box is the box’s own');
+  const shown = [];
+  for (const [text, step] of [['', -1], ['three', -1], ['two', -1], ['one', 1], ['two', 1], ['three', 1]]) shown.push(recall.step('#a', text, step));
+  assert.deepEqual(shown, ['three', 'two', 'one', 'two', 'three', '']);
+  assert.equal(recall.step('#a', '', -1), 'three');
+  assert.equal(recall.step('#a', 'three, changed', -1), null);
+  assert.equal(recall.step('#b', '', -1), 'elsewhere');
+  assert.equal(recall.step('#b', 'elsewhere', -1), null, 'there is nothing before the first');
+});
+
+test('another name for one that is taken', () => {
+  for (const [name, other] of [['Ada', 'Ada2'], ['Ada2', 'Ada3'], ['Ada9', 'Ada10'], [' Ada ', 'Ada2'], ['7', 'guest8'], ['x'.repeat(32), `${'x'.repeat(31)}2`]]) {
+    assert.equal(proposal(name), other);
+  }
+});
+
+test('the count that nothing is missing', () => {
+  const message = (seq) => ({ type: 'message', seq });
+  const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
+  const place = places.channel('a');
+  assert.equal(tally(null), '');
+  assert.equal(tally(place), '');
+  places.replace(place, range(1, 842), 842, false);
+  assert.equal(tally(place), '842 of 842 messages, nothing missing');
+  place.filling = true;
+  places.take(place, message(845));
+  assert.equal(tally(place), '842 of 845 messages, 3 on the way');
+  places.append(place, range(843, 844), false, 1);
+  assert.equal(tally(place), '845 of 845 messages, nothing missing');
+  const late = places.channel('b');
+  places.replace(late, range(793, 842), 842, true);
+  assert.equal(tally(late), '50 of 842 messages, nothing missing', 'the earlier ones come when one scrolls there');
+  places.prepend(late, range(700, 792), false);
+  assert.equal(tally(late), '143 of 842 messages, 699 no longer kept by the server');
+});
+
+test('who is meant by a text', () => {
+  const table = [
+    ['hi @Bob!', 'bob', true], ['@bob', 'Bob', true], ['(@Bob)', 'Bob', true], ['@Bob.', 'Bob', true], ['x\n@Bob', 'Bob', true], ['@Jürgen', 'jürgen', true],
+    ['@a-b.c', 'a-b.c', true], ['@axb.c', 'a.b.c', false], ['@Bobby', 'Bob', false], ['bob@bob', 'Bob', false], ['@@Bob', 'Bob', true], ['Bob', 'Bob', false], ['@Bob', undefined, false],
+  ];
+  for (const [text, name, expected] of table) assert.equal(mentions(text, name), expected, `${text} ${name}`);
+});
+
+test('emoji: each name has a character', () => {
+  assert.ok(EMOJI.size > 200);
+  assert.equal(EMOJI.get('smile'), '😄');
+  for (const [name, character] of EMOJI) assert.ok(/^[a-z0-9_+-]+$/.test(name) && !/[a-z]/.test(character), name);
+});
