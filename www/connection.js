@@ -71,6 +71,12 @@ export class Connection {
     this.connect();
   }
 
+  /** Connects anew, to be told of every frame from the opening handshake on, or no longer. */
+  traced(on) {
+    this.#url = this.#url.split('?')[0] + (on ? '?trace=1' : '');
+    if (on) this.again();
+  }
+
   /** Ends it for good. Code 1000 says that the person goes. */
   stop(code) {
     const socket = this.#forget();
@@ -140,6 +146,7 @@ export class Connection {
     this.#heardAt = performance.now();
     const event = typeof data === 'string' ? say.parse(data) : null;
     if (!event) return;
+    if (event.type === 'trace') return this.#on.trace(event);
     const asked = this.#asked.get(event.id) ?? null;
     this.#asked.delete(event.id);
     if (event.type === 'error' && event.code === 'rate_limited' && asked && asked.command.type !== 'rename') {

@@ -58,6 +58,7 @@ function show() {
   }
 }
 
+byId('wire').addEventListener('click', async () => (await import('./wire-panel.js')).togglePanel(chat, byId('wire')));
 chat.heard = (place, message) => bell.ring(place, message);
 keys.listen({
   inside: () => !byId('chat').hidden,

@@ -42,6 +42,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("drafts.js", include_bytes!("../../www/drafts.js")),
     ("emoji.js", include_bytes!("../../www/emoji.js")),
     ("feed.js", include_bytes!("../../www/feed.js")),
+    ("frames.js", include_bytes!("../../www/frames.js")),
     ("head.js", include_bytes!("../../www/head.js")),
     ("icon.svg", include_bytes!("../../www/icon.svg")),
     ("index.html", include_bytes!("../../www/index.html")),
@@ -67,6 +68,12 @@ const FILES: &[(&str, &[u8])] = &[
     ("style.css", include_bytes!("../../www/style.css")),
     ("suggestions.js", include_bytes!("../../www/suggestions.js")),
     ("tally.js", include_bytes!("../../www/tally.js")),
+    ("trial.js", include_bytes!("../../www/trial.js")),
+    ("wire-panel.js", include_bytes!("../../www/wire-panel.js")),
+    ("wire-view.js", include_bytes!("../../www/wire-view.js")),
+    ("wire.css", include_bytes!("../../www/wire.css")),
+    ("wire.html", include_bytes!("../../www/wire.html")),
+    ("wire.js", include_bytes!("../../www/wire.js")),
     ("writing.css", include_bytes!("../../www/writing.css")),
 ];
 

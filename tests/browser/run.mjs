@@ -10,3 +10,4 @@ import './writing.mjs';
 import './keyboard.mjs';
 import './reading.mjs';
 import './access.mjs';
+import './wire.mjs';
