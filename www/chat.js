@@ -46,8 +46,6 @@ export class Chat {
       lost: (sentence) => this.#lost(sentence),
       trace: (trace) => this.#wire?.told(trace),
       refused: (error, credentials) => this.#refused(error, credentials),
-      slow: () => this.outbox.some(({ stage }) => stage === 'sending')
-        && this.tell('The server asks for a slower pace; your message goes out in a moment.'),
     });
     this.#sender = new Sender({
       state: () => this.state,
@@ -242,7 +240,7 @@ export class Chat {
     for (const command of commands) this.#ask(command);
     if (state.staleUsers) this.#who();
     if (states.openPlace(state)) this.#walk('replaceState');
-    this.marks.look();
+    if (this.stage === 'in') this.marks.look(); // before that, what is open was not yet shown as what is new
     this.#sender.pump();
   }
 
@@ -324,7 +322,7 @@ export class Chat {
   }
 
   #sessionElsewhere(session) {
-    if (session === null && this.stage === 'in') this.#out();
+    if (session === null && (this.stage === 'in' || this.#takenUp)) this.#out();
     else if (session?.name && this.stage === 'door') this.enter(session.name);
   }
 

@@ -65,7 +65,7 @@ keys.listen({
   jump: () => jump.open(),
   escape: () => {
     chat.hush();
-    composer.focus();
+    if (document.activeElement !== byId('menu')) composer.focus(); // there the keyboard is after Escape closed the drawer
   },
 });
 byId('skip').addEventListener('click', (event) => {
