@@ -1,28 +1,33 @@
 // The feed: what was said in the open place, what is being sent, and where the reader stands in it.
 //
 // It stays at the end while the reader is there, and stays put while the reader is not; then a button tells of what is new.
-// Not here: which rows there are (rows.js).
+// Not here: which rows there are (rows.js), what stands in one (said.js), which part of a long place is shown (span.js).
 
-import { hue, initial } from './avatar.js';
-import { Keyed, byId, element, set, setText, spoken } from './nodes.js';
+import { Keyed, byId, element, set, setText } from './nodes.js';
 import { rows } from './rows.js';
+import { content } from './said.js';
+import { Span, indexOf } from './span.js';
 
 /** So near to the end counts as at the end. */
-const NEAR_PX = 48;
-
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
-const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+const NEAR_PX = 100;
+/** How many earlier messages are asked for, so many screens before they are needed. */
+const OLDER = 100, SCREENS = 2;
+/** So long what stands there when a place is opened is not announced. */
+const QUIET_MS = 500;
 
 export class Feed {
   #chat;
   #log = byId('feed');
   #down = byId('down');
   #list = null;
-  #key = null;
-  #end = null; // key of the last row that was shown
+  #place = null;
+  #pending = [];
+  #span = new Span();
   #atEnd = true;
-  #unseen = 0;
+  #seen = 0; // the newest number when the end was last in sight
+  #newest = 0; // the newest number that was shown or counted
+  #nonces = new Set(); // of what was said here while the place was open
+  #quiet = 0;
 
   constructor(chat) {
     this.#chat = chat;
@@ -32,146 +37,143 @@ export class Feed {
       this.#log.focus({ preventScroll: true });
     });
     // A keyboard that slides up, a composer that grows: who was at the end still is.
-    new ResizeObserver(() => this.#atEnd && this.#toEnd()).observe(this.#log);
+    new ResizeObserver(() => this.#atEnd && this.#place && this.#stick()).observe(this.#log);
   }
 
   show(place, pending) {
     if (!place) {
       this.#log.replaceChildren();
-      this.#key = null;
+      this.#place = null;
       return;
     }
-    const another = place.key !== this.#key;
-    if (another) this.#begin(place.key);
-    const list = rows(place, pending, (message) => this.#chat.isMine(message));
-    const anchor = another || this.#atEnd ? null : this.#anchor();
-    const before = this.#end;
-    this.#list.show(list);
-    this.#end = list.at(-1)?.key ?? null;
-    if (anchor) this.#log.scrollTop += anchor.node.offsetTop - anchor.top;
-    const added = before === null ? [] : list.slice(list.findLastIndex(({ key }) => key === before) + 1);
-    const own = added.some((row) => row.own || row.kind === 'pending');
-    if (another || this.#atEnd || own) this.#toEnd();
-    else this.#tell(this.#unseen + added.filter(({ kind }) => kind === 'message').length);
-    // So little that nothing can be scrolled: whoever wants more could not ask for it.
-    if (place.older && this.#log.scrollHeight <= this.#log.clientHeight) this.#chat.older();
-    if (another) setTimeout(() => set(this.#log, 'aria-busy', null), 500);
+    const another = place !== this.#place;
+    if (another) this.#begin(place);
+    const own = pending.some(({ nonce }) => !this.#nonces.has(nonce)) || this.#ownCame(place);
+    for (const { nonce } of pending) this.#nonces.add(nonce);
+    this.#pending = pending;
+    this.#newest = place.messages.at(-1)?.seq ?? 0;
+    this.#busy(another);
+    if (another || own || this.#atEnd) this.#toEnd();
+    else {
+      this.#draw();
+      this.#tell();
+    }
+    this.#reach();
   }
 
   /** Another place: new rows, and no announcement of what has been standing there all along. */
-  #begin(key) {
-    set(this.#log, 'aria-busy', 'true');
+  #begin(place) {
     this.#log.replaceChildren();
-    this.#list = new Keyed(this.#log, (row) => this.#make(row), (node, row) => this.#update(node, row));
-    this.#key = key;
-    this.#end = null;
+    const does = { older: () => this.#more(), retry: (nonce) => this.#chat.retry(nonce), discard: (nonce) => this.#chat.discard(nonce) };
+    this.#list = new Keyed(this.#log, makeRow, (node, row) => this.#update(node, row, does));
+    this.#place = place;
+    this.#span = new Span();
+    this.#newest = place.messages.at(-1)?.seq ?? 0;
+    this.#nonces = new Set();
   }
 
-  /** The first row in sight: it shall stay where it is. */
+  /** Whether the reader has said something, here or in another tab, since the feed was last shown. */
+  #ownCame({ messages }) {
+    for (let index = messages.length - 1; index >= 0 && messages[index].seq > this.#newest; index -= 1) {
+      if (this.#newest > 0 && this.#chat.isMine(messages[index]) && !this.#nonces.has(messages[index].nonce)) return true;
+    }
+    return false;
+  }
+
+  /** While history is on its way, and for a moment behind it, nothing is announced. */
+  #busy(another) {
+    const loading = this.#place.filling || this.#place.fetchingOlder || another;
+    if (!loading) return;
+    set(this.#log, 'aria-busy', 'true');
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => (this.#place?.filling || this.#place?.fetchingOlder ? this.#busy(true) : set(this.#log, 'aria-busy', null)), QUIET_MS);
+  }
+
+  /** Brings the rows up to date. What the reader looks at stays where it is, to the fraction of a pixel. */
+  #draw() {
+    const place = this.#place;
+    const anchor = this.#atEnd ? null : this.#anchor();
+    const [from, to] = this.#span.range(place.messages, this.#atEnd);
+    this.#list.show(rows(place, this.#pending, (message) => this.#chat.isMine(message), from, to));
+    if (anchor?.node.isConnected) this.#log.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+  }
+
+  /** The first message in sight. */
   #anchor() {
-    const top = this.#log.scrollTop;
-    const node = [...this.#log.children].find((one) => one.dataset.kind === 'message' && one.offsetTop + one.offsetHeight > top);
-    return node ? { node, top: node.offsetTop } : null;
+    const { top } = this.#log.getBoundingClientRect();
+    const node = [...this.#log.children].find((one) => one.dataset.kind === 'message' && one.getBoundingClientRect().bottom > top);
+    return node ? { node, top: node.getBoundingClientRect().top } : null;
+  }
+
+  #scrolled() {
+    if (!this.#place) return;
+    const { scrollHeight, scrollTop, clientHeight } = this.#log;
+    const below = scrollHeight - scrollTop - clientHeight;
+    if (below < SCREENS * clientHeight && this.#span.down(this.#place.messages)) return this.#draw();
+    this.#isAtEnd(below < NEAR_PX);
+    this.#reach();
+    return undefined;
+  }
+
+  /** What is above is there before the reader is. */
+  #reach() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#log;
+    // So little that nothing can be scrolled: whoever wants more could not ask for it.
+    if (scrollHeight <= clientHeight || scrollTop < SCREENS * clientHeight) this.#more();
+  }
+
+  #more() {
+    const place = this.#place;
+    if (this.#atEnd && this.#log.scrollHeight > (SCREENS + 1) * this.#log.clientHeight) return;
+    if (!this.#atEnd && this.#span.up(place.messages)) {
+      this.#busy(true);
+      this.#draw();
+    } else if (place.older && !place.fetchingOlder) {
+      this.#busy(true);
+      this.#chat.older(OLDER);
+    }
+  }
+
+  #toEnd() {
+    if (!this.#atEnd) this.#span.end();
+    this.#atEnd = true;
+    this.#draw();
+    this.#stick();
+    this.#isAtEnd(true);
+  }
+
+  #stick() {
+    this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   /** Whether the end is in sight; what is there counts as read. */
   #isAtEnd(at) {
     this.#atEnd = at;
+    if (at) this.#seen = this.#newest;
+    this.#tell();
     this.#chat.marks.atEnd = at;
     if (at) this.#chat.marks.look();
   }
 
-  #scrolled() {
-    const log = this.#log;
-    this.#isAtEnd(log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX);
-    if (this.#atEnd) this.#tell(0);
-    if (log.scrollTop < log.clientHeight / 2 && log.scrollHeight > log.clientHeight) this.#chat.older();
+  #tell() {
+    const { messages } = this.#place;
+    const unseen = this.#atEnd ? 0 : messages.length - indexOf(messages, this.#seen + 1);
+    this.#down.hidden = this.#atEnd;
+    set(this.#down, 'class', unseen === 0 ? 'down plain' : 'down');
+    setText(this.#down, unseen === 0 ? 'To the newest' : unseen === 1 ? '1 new message' : `${unseen} new messages`);
   }
 
-  #toEnd() {
-    this.#log.scrollTop = this.#log.scrollHeight;
-    this.#isAtEnd(true);
-    this.#tell(0);
-  }
-
-  #tell(unseen) {
-    this.#unseen = unseen;
-    this.#down.hidden = unseen === 0;
-    setText(this.#down, unseen === 1 ? '1 new message ↓' : `${unseen} new messages ↓`);
-  }
-
-  #make({ kind, own, message }) {
-    const mine = kind === 'pending' || own;
-    const side = kind === 'message' || kind === 'pending' ? (mine ? 'mine' : 'theirs') : '';
-    const node = element('div', { class: `row ${side}` });
-    if (message) node.dataset.seq = message.seq;
-    return node;
-  }
-
-  #update(node, row) {
+  #update(node, row, does) {
     const stamp = `${row.kind} ${row.stamp}`;
     if (node.dataset.stamp === stamp) return;
     node.dataset.stamp = stamp;
     node.dataset.kind = row.kind;
-    node.replaceChildren(...this.#content(node, row));
-  }
-
-  #content(node, row) {
-    switch (row.kind) {
-      case 'older': return [element('button', { type: 'button', onclick: () => this.#chat.older() }, 'Load earlier messages')];
-      case 'start': return [element('p', {}, ...beginning(row.stamp))];
-      case 'gap': return [element('p', {}, 'Some messages in between are no longer kept.')];
-      case 'new': return [element('p', {}, 'New')];
-      case 'day': return [element('p', {}, element('time', { datetime: row.stamp }, dayName(row.at)))];
-      case 'message': return said(node, row);
-      default: return this.#pending(node, row.entry);
-    }
-  }
-
-  #pending(node, { nonce, text, action, stage, error }) {
-    set(node, 'class', `row mine pending ${stage}${action ? ' action' : ''}`);
-    const parts = [bubble(text, action ? this.#chat.state.me?.name : null)];
-    if (stage === 'failed') {
-      parts.push(element('p', { class: 'state' }, `not sent: ${error} `,
-        element('button', { type: 'button', onclick: () => this.#chat.retry(nonce) }, 'Try again'), ' ',
-        element('button', { type: 'button', onclick: () => this.#chat.discard(nonce) }, 'Delete')));
-    } else {
-      parts.push(element('p', { class: 'state' }, 'sending…'));
-    }
-    return parts;
+    if (row.message) node.dataset.seq = row.message.seq;
+    node.replaceChildren(...content(node, row, this.#chat.state.me?.name, does));
   }
 }
 
-function said(node, { message, own, head }) {
-  const { from, at, text, action } = message;
-  set(node, 'class', `row ${own ? 'mine' : 'theirs'}${head ? ' first' : ''}${action ? ' action' : ''}`);
-  node.dataset.seq = message.seq;
-  const time = element('time', { datetime: new Date(at).toISOString(), title: full.format(at) }, clock.format(at));
-  if (action) return [bubble(text, from), time];
-  if (!head) return [spoken(`${from}: `), bubble(text, null), time];
-  return [
-    own ? null : element('span', { class: `avatar ${hue(from)}`, 'aria-hidden': 'true' }, initial(from)),
-    element('p', { class: 'from' }, element('span', { class: `name ${hue(from)}`, dir: 'auto' }, from), ' ', time),
-    bubble(text, null),
-  ].filter(Boolean);
-}
-
-/** The text itself, as it was written; an action begins with who does it. */
-function bubble(text, actor) {
-  const node = element('p', { class: 'text', dir: 'auto' });
-  if (actor) node.append(element('strong', { dir: 'auto' }, actor), ' ');
-  node.append(text);
-  return node;
-}
-
-function beginning(stamp) {
-  const [, kind, name] = /^(\S+) (.*)$/u.exec(stamp);
-  return kind === 'channel' ? [`This is the beginning of #${name}.`] : ['Between you and ', element('bdi', {}, name), '. No other user can read this.'];
-}
-
-function dayName(at) {
-  const date = new Date(at);
-  const apart = Math.round((new Date().setHours(12, 0, 0, 0) - date.setHours(12, 0, 0, 0)) / 86_400_000);
-  if (apart === 0) return 'Today';
-  return apart === 1 ? 'Yesterday' : days.format(at);
+function makeRow({ kind, own }) {
+  const side = kind === 'pending' || own ? 'row mine' : kind === 'message' ? 'row theirs' : 'row';
+  return element('div', { class: side });
 }

@@ -2,13 +2,13 @@
 //
 // Not here: the column (sidebar.js), the messages (feed.js).
 
-import { byId, element, setText } from './nodes.js';
+import { byId, element, set, setText } from './nodes.js';
 import { unread } from './place.js';
 import { isHere } from './sidebar.js';
 import { HOME, openPlace } from './state.js';
 
 export class Head {
-  #chat; #changed; #timer = 0; #typing = '';
+  #chat; #changed; #timer = 0; #typing = ''; #key = null;
 
   constructor(chat, changed) {
     this.#chat = chat;
@@ -31,7 +31,16 @@ export class Head {
     byId('leave-channel').hidden = place?.kind !== 'channel' || place.name === HOME || !place.joined;
     const news = [...state.places.values()].reduce((sum, one) => sum + unread(one), 0);
     document.title = `${news > 0 ? `(${news}) ` : ''}${title || 'parlor'}`;
+    set(byId('icon'), 'href', news > 0 ? 'icon-unread.svg' : 'icon.svg');
+    this.#announce(place, title);
     this.#showTyping(place);
+  }
+
+  /** Who listens hears where they are now. */
+  #announce(place, title) {
+    if (!place || place.key === this.#key) return;
+    this.#key = place.key;
+    setText(byId('announce'), place.kind === 'person' ? `Private messages with ${title}` : `Channel ${title}`);
   }
 
   #showTyping(place) {

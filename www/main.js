@@ -10,12 +10,14 @@ import { Head } from './head.js';
 import { Join } from './join.js';
 import { Jump } from './jump.js';
 import * as keys from './keys.js';
+import { Members } from './members.js';
 import { byId, setText } from './nodes.js';
 import { Bell } from './notify.js';
 import { pending } from './outbox.js';
 import { Sidebar } from './sidebar.js';
 import { openPlace } from './state.js';
 import { tally } from './tally.js';
+import * as theme from './theme.js';
 
 const chat = new Chat(changed);
 const join = new Join((name) => chat.enter(name));
@@ -26,16 +28,23 @@ const banner = new Banner(chat);
 const bell = new Bell(chat);
 const jump = new Jump(chat);
 const head = new Head(chat, changed);
+const members = new Members(chat);
 
-let planned = false;
+const FRAME_MS = 100;
+let planned = false, frame = 0, timer = 0;
 function changed() {
   if (planned) return;
   planned = true;
-  // Not an animation frame: a tab that is not looked at has none, but has a title.
-  queueMicrotask(() => {
-    planned = false;
-    show();
-  });
+  // At the next frame, however much comes until then; a tab that is not looked at has none, but has a title.
+  frame = requestAnimationFrame(soon);
+  timer = setTimeout(soon, FRAME_MS);
+}
+
+function soon() {
+  cancelAnimationFrame(frame);
+  clearTimeout(timer);
+  planned = false;
+  show();
 }
 
 function show() {
@@ -51,6 +60,7 @@ function show() {
   feed.show(place, place ? pending(chat.outbox, place.key) : []);
   composer.show(place, chat.notice);
   head.show(place);
+  members.show(place);
   setText(byId('proof'), tally(place));
   if (chat.focusWanted && !outside) {
     chat.focusWanted = false;
@@ -58,14 +68,13 @@ function show() {
   }
 }
 
-byId('wire').addEventListener('click', async () => (await import('./wire-panel.js')).togglePanel(chat, byId('wire')));
 chat.heard = (place, message) => bell.ring(place, message);
 keys.listen({
   inside: () => !byId('chat').hidden,
   jump: () => jump.open(),
   escape: () => {
     chat.hush();
-    if (document.activeElement !== byId('menu')) composer.focus(); // there the keyboard is after Escape closed the drawer
+    composer.focus();
   },
 });
 byId('skip').addEventListener('click', (event) => {
@@ -80,6 +89,7 @@ addEventListener('focus', () => chat.marks.look());
 addEventListener('blur', () => chat.marks.lookAway());
 document.addEventListener('visibilitychange', () => (document.visibilityState === 'visible' ? chat.nudge() : chat.marks.lookAway()));
 
+theme.listen();
 chat.begin();
 // Who comes back sees the chat at once, not the door; the door only where the session's name was given to somebody else.
 let resumes = chat.stage === 'entering';

@@ -18,12 +18,19 @@ export class Marks {
   constructor(state, changed) {
     this.#state = state;
     this.#changed = changed;
+    storage.onMarks((kept) => {
+      if (kept?.epoch !== this.#state().epoch) return;
+      states.readElsewhere(this.#state(), new Map(Object.entries(kept.marks)));
+      changed();
+    });
   }
 
   /** The first welcome: what was read before this page was loaded. */
   take(epoch) {
     const kept = storage.marks();
     if (kept?.epoch === epoch) this.#state().marks = new Map(Object.entries(kept.marks));
+    const line = storage.line();
+    if (line?.epoch === epoch) this.#state().line = line;
   }
 
   /** What is open, in a page that is looked at, counts as read. */
@@ -54,5 +61,7 @@ export class Marks {
       if (key && place.read > 0) marks.set(key, Math.max(place.read, marks.get(key) ?? 0));
     }
     storage.keepMarks({ epoch: state.epoch, marks: Object.fromEntries(marks) });
+    const open = states.openPlace(state);
+    storage.keepLine(open && open.newAfter !== null ? { epoch: state.epoch, key: states.markKey(open), after: open.newAfter } : null);
   }
 }

@@ -6,6 +6,8 @@
 //
 // Not here: which places there are and when to ask for pages (state.js), how messages look (rows.js, feed.js).
 
+const NOTES_MOST = 200;
+
 /** A channel; its key is its address. */
 export function channel(name) {
   return { key: `#${name}`, kind: 'channel', name, joined: false, ...nothing() };
@@ -22,6 +24,9 @@ function nothing() {
   return {
     messages: [], loaded: false, newest: 0, known: 0, older: false, ahead: new Map(),
     filling: false, fetchingOlder: false, begun: false, read: 0, newAfter: null, typing: new Map(),
+    mentioned: 0, // the newest message that speaks to the reader
+    authors: new Map(), // name → the authors who wrote under it
+    members: new Set(), count: 0, notes: [],
   };
 }
 
@@ -35,6 +40,11 @@ export function unread(place) {
   return Math.max(0, place.known - place.read);
 }
 
+/** Whether the reader was spoken to in what they did not look at. */
+export function isMentioned(place) {
+  return place.mentioned > place.read;
+}
+
 /** What is on the screen counts as read. */
 export function markRead(place) {
   place.read = Math.max(place.read, place.known);
@@ -43,6 +53,8 @@ export function markRead(place) {
 /** The newest page: `upTo` is the newest number there is, `older` says whether there is more before it. */
 export function replace(place, messages, upTo, older) {
   place.messages = [...messages];
+  place.authors.clear();
+  meet(place, messages);
   place.newest = Math.max(upTo, messages.at(-1)?.seq ?? 0);
   place.known = Math.max(place.known, place.newest);
   place.older = older;
@@ -76,6 +88,7 @@ export function append(place, messages, more, first, upTo = 0) {
   for (const message of messages) {
     if (message.seq > place.newest) {
       place.messages.push(message);
+      meet(place, [message]);
       place.newest = message.seq; // a jump here is what the server does not keep any more; rows.js shows it
     }
   }
@@ -94,7 +107,8 @@ export function append(place, messages, more, first, upTo = 0) {
 /** A page of what came before the oldest message here. */
 export function prepend(place, messages, more) {
   const oldest = place.messages[0]?.seq ?? Infinity;
-  place.messages.unshift(...messages.filter((message) => message.seq < oldest));
+  place.messages = messages.filter((message) => message.seq < oldest).concat(place.messages);
+  meet(place, messages);
   place.older = more;
   place.fetchingOlder = false;
 }
@@ -106,10 +120,37 @@ export function trim(place, most) {
   place.older = true;
 }
 
+/** Whether several people wrote under one name here: it became free, and somebody took it. */
+export function isShared(place, name) {
+  return place.authors.get(name)?.size > 1;
+}
+
+function meet(place, messages) {
+  for (const { from, author } of messages) {
+    if (from === undefined) continue;
+    const authors = place.authors.get(from);
+    if (authors) authors.add(author);
+    else place.authors.set(from, new Set([author]));
+  }
+}
+
+/** Who came and who went, after what was said last. What follows without a word in between is one note. */
+export function cameAndWent(place, joined, left, at) {
+  for (const name of left) place.members.delete(name);
+  for (const name of joined) place.members.add(name);
+  if (!place.loaded || joined.length + left.length === 0) return;
+  let note = place.notes.at(-1);
+  if (note?.after !== place.newest) place.notes.push(note = { after: place.newest, at, joined: new Set(), left: new Set() });
+  for (const name of left) if (!note.joined.delete(name)) note.left.add(name);
+  for (const name of joined) if (!note.left.delete(name)) note.joined.add(name);
+  if (place.notes.length > NOTES_MOST) place.notes.shift();
+}
+
 /** The numbers that waited and are next in line. */
 function drain(place) {
   for (let next; (next = place.ahead.get(place.newest + 1)) !== undefined;) {
     place.messages.push(next);
+    meet(place, [next]);
     place.newest += 1;
   }
   for (const seq of place.ahead.keys()) {

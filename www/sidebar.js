@@ -6,7 +6,7 @@
 import * as address from './address.js';
 import { initial, hue } from './avatar.js';
 import { Keyed, byId, element, set, setText } from './nodes.js';
-import { unread } from './place.js';
+import { isMentioned, unread } from './place.js';
 import { HOME, channelPlace, people, personPlace } from './state.js';
 
 const byName = (a, b) => a.localeCompare(b, undefined, { sensitivity: 'base' });
@@ -33,6 +33,8 @@ export class Sidebar {
       }
     });
     field.addEventListener('input', () => setText(byId('create-error'), ''));
+    byId('filter').addEventListener('input', () => this.show(chat.state));
+    byId('filter').addEventListener('keydown', (event) => this.#filterKey(event));
     byId('leave-chat').addEventListener('click', () => chat.quit());
     this.#drawer();
   }
@@ -40,13 +42,14 @@ export class Sidebar {
   show(state) {
     const names = new Set([HOME, ...state.channels.keys()]);
     for (const place of state.places.values()) if (place.kind === 'channel' && (place.joined || place.key === state.open)) names.add(place.name);
-    const sorted = [...names].sort((a, b) => (b === HOME) - (a === HOME) || byName(a, b));
+    const sorted = [...names].filter((name) => matches(name, byId('filter').value)).sort((a, b) => (b === HOME) - (a === HOME) || byName(a, b));
     this.#channels.show(sorted.map((name) => {
       const place = state.places.get(`#${name}`) ?? { key: `#${name}`, kind: 'channel', name, known: 0, read: 0 };
       return { key: place.key, place, open: place.key === state.open, quiet: !place.joined, sign: '#' };
     }));
 
     const conversations = people(state);
+    setText(byId('no-channels'), sorted.length === 0 ? 'No channel is called so.' : '');
     this.#conversations.show(conversations.map((place) => (
       { key: place.key, place, open: place.key === state.open, quiet: !isHere(state, place), away: !isHere(state, place) })));
     byId('no-conversations').hidden = conversations.length > 0;
@@ -75,8 +78,8 @@ export class Sidebar {
       },
     },
     element('span', { class: row.sign ? 'sign' : 'dot', 'aria-hidden': 'true' }, row.sign ?? ''),
-    element('span', { class: 'name', dir: 'auto' }),
-    element('span', { class: 'badge' }));
+    element('bdi', { class: 'name' }),
+    element('span', { class: 'number', hidden: true }));
     return element('li', {}, link);
   }
 
@@ -89,8 +92,22 @@ export class Sidebar {
       },
     },
     element('span', { class: 'dot', 'aria-hidden': 'true' }),
-    element('span', { class: 'name', dir: 'auto' }, name, element('span', { class: 'you' })));
+    element('span', { class: 'name' }, element('bdi', {}, name), element('span', { class: 'you' })));
     return element('li', {}, button);
+  }
+
+  /** Enter opens the first that is left, Escape shows all again. */
+  #filterKey(event) {
+    const field = event.currentTarget;
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === 'Enter') {
+      event.preventDefault();
+      byId('channels').querySelector('a')?.click();
+    } else if (event.key !== 'Escape' || field.value === '') return;
+    event.stopPropagation();
+    event.preventDefault();
+    field.value = '';
+    this.show(this.#chat.state);
   }
 
   /** On a small screen the column is a drawer. */
@@ -129,21 +146,23 @@ export function isHere(state, place) {
 
 function showLink(item, { place, open, quiet, away }) {
   const link = item.firstChild;
-  const [sign, name, badge] = link.children;
+  const [sign, name, number] = link.children;
   link.place = place;
-  const count = open ? 0 : unread(place);
+  const count = unread(place);
+  const mentioned = isMentioned(place);
   set(link, 'href', address.of(place));
   set(link, 'aria-current', open ? 'page' : null);
-  set(link, 'class', [quiet && 'quiet', count > 0 && 'unread'].filter(Boolean).join(' ') || null);
+  set(link, 'class', [quiet && 'quiet', count > 0 && 'unread', mentioned && 'mentioned'].filter(Boolean).join(' ') || null);
   if (place.kind === 'person') set(sign, 'class', away ? 'dot away' : 'dot');
   setText(name, place.name);
-  const told = [count > 0 && `${count} unread`, away && 'offline'].filter(Boolean).join(', ');
-  if (badge.dataset.told === told) return;
-  badge.dataset.told = told;
-  badge.replaceChildren();
-  if (count > 0) badge.append(element('span', { class: 'number', 'aria-hidden': 'true' }, count > 99 ? '99+' : String(count)));
-  if (told) badge.append(element('span', { class: 'spoken' }, ` ${told}`));
+  const presence = place.kind === 'person' && (away ? 'offline' : 'online');
+  set(link, 'aria-label', [place.name, count > 0 && `${count} unread`, mentioned && 'mentioned', presence].filter(Boolean).join(', '));
+  set(number, 'hidden', count === 0);
+  setText(number, `${mentioned ? '@ ' : ''}${count > 99 ? '99+' : count}`);
 }
+
+/** Whether a channel's name has what is looked for. */
+const matches = (name, wanted) => name.toLowerCase().includes(wanted.trim().replace(/^#/, '').toLowerCase());
 
 function showPerson(item, { you }) {
   setText(item.querySelector('.you'), you ? ' (you)' : '');

@@ -5,6 +5,7 @@
 //
 // Not here: one place's messages (place.js), what is still to be sent (outbox.js), the connection (connection.js).
 
+import { mentions } from './mention.js';
 import * as places from './place.js';
 import * as say from './protocol.js';
 
@@ -27,6 +28,7 @@ export function create() {
     places: new Map(), open: null,
     wanted: new Set([HOME]), // channels to be in after each reconnect
     marks: new Map(), // what was read before the page was loaded: markKey → seq
+    line: null, // where the line "New" stood before the page was loaded: { key, after }
     nextKey: 1, activity: 0,
     merged: [], // [from, to]: keys of places that turned out to be others; whoever keeps keys takes them out
   };
@@ -140,15 +142,25 @@ const EVENTS = {
     return counted(state, online, joined.length + left.length === 0);
   },
   users(state, event) {
-    if (event.channel) return [];
+    if (event.channel) {
+      const place = state.places.get(`#${event.channel}`);
+      if (place) Object.assign(place, { members: new Set(event.users), count: event.count });
+      return [];
+    }
     state.users = new Set(event.users);
     state.staleUsers = false;
     state.online = event.count;
     return [];
   },
-  members(state, event) {
+  members(state, event, asked, now) {
     state.channels.set(event.channel, event.count);
-    return [];
+    const place = state.places.get(`#${event.channel}`);
+    if (!place) return [];
+    const me = state.me?.name;
+    places.cameAndWent(place, event.joined.filter((name) => name !== me), event.left.filter((name) => name !== me), now);
+    place.count = event.count;
+    if (place.joined && me !== undefined) place.members.add(me);
+    return event.count <= LIST_MOST && place.members.size !== event.count ? [say.who(event.channel)] : [];
   },
   channels(state, event) {
     state.channels = new Map(event.channels.map(({ name, members }) => [name, members]));
@@ -165,7 +177,10 @@ const EVENTS = {
     for (const place of people(state)) {
       if (place.name === from && (place.online !== false || place.conversation === null)) place.name = to;
     }
-    for (const place of state.places.values()) place.typing.delete(from);
+    for (const place of state.places.values()) {
+      place.typing.delete(from);
+      if (place.members.delete(from)) place.members.add(to);
+    }
     return [];
   },
   error: refused,
@@ -194,7 +209,7 @@ function welcome(state, event) {
       // What was begun with the one who is here is this; with one who is away, it can be another of the same name.
       ?? (online ? met(state, draft(state, name), conversation, name) : keep(state, places.person(`@${state.nextKey++}`, name, conversation)));
     Object.assign(place, { name, online, known: Math.max(place.known, seq), activity: ++state.activity });
-    place.read = Math.max(place.read, state.marks.get(markKey(place)) ?? 0);
+    takeUp(state, place, seq);
   }
   const commands = counted(state, event.online, false);
   if (event.channels.length >= LIST_MOST) commands.push(say.channels());
@@ -213,14 +228,50 @@ function joined(state, event, asked) {
   state.wanted.add(event.channel);
   state.channels.set(event.channel, event.count);
   const place = channelPlace(state, event.channel);
-  if (!place.begun) place.read = state.marks.get(place.key) ?? event.seq;
+  if (!place.begun) {
+    // On a first visit nothing is new.
+    if (state.marks.has(place.key)) takeUp(state, place, event.seq);
+    else place.read = event.seq;
+  }
   place.joined = place.begun = true;
+  Object.assign(place, { members: new Set(event.members), count: event.count });
+  spokenTo(state, place, event.history);
   place.known = Math.max(place.known, event.seq);
   if (asked?.since === undefined || !place.loaded) {
     places.replace(place, event.history, event.seq, event.more);
     return place.ahead.size > 0 ? [after(place)] : [];
   }
   return places.append(place, event.history, event.more, event.first, event.seq) ? [after(place)] : [];
+}
+
+/** What is known from before the page was loaded: how far it was read, and where the line "New" stood. */
+function takeUp(state, place, newest) {
+  const key = markKey(place);
+  const mark = state.marks.get(key) ?? 0;
+  if (mark > place.read) place.read = mark;
+  if (state.line?.key === key) {
+    place.newAfter ??= state.line.after;
+    state.line = null;
+  } else if (mark > 0 && mark < newest && place.key === state.open) place.newAfter ??= mark;
+}
+
+/** Another tab has read: so it is read here, and the line "New" stands where it stopped. */
+export function readElsewhere(state, marks) {
+  for (const place of state.places.values()) {
+    const mark = marks.get(markKey(place)) ?? 0;
+    if (mark <= place.read) continue;
+    place.read = mark;
+    if (place.newAfter !== null && mark > place.newAfter) place.newAfter = mark;
+  }
+}
+
+/** Remembers the newest of these messages that speaks to the reader. */
+function spokenTo(state, place, messages) {
+  for (const message of messages) {
+    if (!isMine(state, message) && message.seq > place.mentioned && message.channel !== undefined && mentions(message.text ?? '', state.me?.name)) {
+      place.mentioned = message.seq;
+    }
+  }
 }
 
 /** The name that was asked for is written in another way. */
@@ -243,6 +294,7 @@ function live(state, event) {
   place.typing.delete(event.from);
   place.activity = ++state.activity;
   const whole = place.read >= place.known;
+  spokenTo(state, place, [event]);
   const gap = places.take(place, event);
   // Who answers has read what is there; in another tab, this is.
   if (isMine(state, event) && whole) places.markRead(place);
@@ -273,6 +325,7 @@ function page(state, event, asked) {
   if (asked.before !== undefined) {
     places.prepend(place, event.messages, event.more);
   } else if (asked.after !== undefined) {
+    spokenTo(state, place, event.messages);
     return places.append(place, event.messages, event.more, event.first) ? [after(place)] : [];
   } else {
     places.replace(place, event.messages, event.first - 1, event.more);

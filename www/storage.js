@@ -44,6 +44,21 @@ export const keepChannels = (names) => write(shared, 'channels', names);
 export const marks = () => read(shared, 'read');
 export const keepMarks = (value) => write(shared, 'read', value);
 
+/** Calls back when another tab has read. */
+export function onMarks(changed) {
+  addEventListener('storage', ({ key }) => {
+    if (key === `${BASE}read`) changed(marks());
+  });
+}
+
+/** Where the line "New" stands in what this tab has open: `{ epoch, key, after }`, or null. */
+export const line = () => read(own, 'line');
+export const keepLine = (value) => write(own, 'line', value);
+
+/** `light` or `dark`; null: as the system has it. */
+export const theme = () => read(shared, 'theme');
+export const keepTheme = (value) => write(shared, 'theme', value);
+
 /** What was begun and not sent: `[[key, text]]`, see drafts.js. */
 export const drafts = () => read(shared, 'drafts') ?? [];
 export const keepDrafts = (list) => write(shared, 'drafts', list.length > 0 ? list : null);
@@ -80,5 +95,6 @@ export const lockName = (tab) => `${BASE}outbox:${tab}`;
 /** Everything about a person who leaves. */
 export function forget() {
   for (const name of ['session', 'channels', 'read', 'drafts', 'bell']) write(shared, name, null);
+  keepLine(null);
   for (const tab of outboxes()) keepOutbox(tab, null);
 }

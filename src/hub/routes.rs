@@ -128,7 +128,7 @@ impl Router {
             "/echo" => self.upgrade(head, Path::Echo),
             "/healthz" => text("text/plain; charset=utf-8", "ok".to_owned()),
             "/metrics" => text(Metrics::MEDIA_TYPE, metrics.render()),
-            path => match self.pages.page(page_of(path)) {
+            path => match self.pages.page(path) {
                 Some(page) => Ok(Reply::Answer(pages::respond(page, head))),
                 None => Err(Refusal::not_found()),
             },
@@ -165,14 +165,6 @@ impl Router {
             (Origins::SameHost, Some(origin)) => is_same_host(&origin, head.host()),
         };
         if welcome { Ok(()) } else { Err(Refusal::forbidden(FOREIGN)) }
-    }
-}
-
-/// The pages that have an address without an ending.
-fn page_of(path: &str) -> &str {
-    match path {
-        "/wire" => "/wire.html",
-        path => path,
     }
 }
 

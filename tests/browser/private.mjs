@@ -17,7 +17,7 @@ scene('private messages reach only their two', [], async ({ meet }) => {
   assert.equal(await ada.conversation('Bob').getAttribute('aria-current'), 'page');
   await ada.say('between you and me');
   await ada.said('between you and me').waitFor();
-  await bob.conversations.getByRole('link', { name: 'Ada 1 unread' }).click();
+  await bob.conversations.getByRole('link', { name: 'Ada, 1 unread' }).click();
   await bob.heading('Ada').waitFor();
   await bob.said('between you and me').waitFor();
   await bob.say('and nobody else');
@@ -39,7 +39,7 @@ scene('private messages are there after a reload, and unread ones are told', [],
   await ada.say('first');
   await bob.conversation('Ada').waitFor();
   await bob.page.reload();
-  await bob.conversations.getByRole('link', { name: 'Ada 1 unread' }).click();
+  await bob.conversations.getByRole('link', { name: 'Ada, 1 unread' }).click();
   await bob.said('first').waitFor();
   await bob.page.reload();
   await bob.heading('Ada').waitFor();
@@ -50,7 +50,7 @@ scene('private messages are there after a reload, and unread ones are told', [],
   await ada.say('second');
   await ada.said('second').waitFor();
   await bob.sit(server.url);
-  await bob.conversations.getByRole('link', { name: 'Ada 1 unread' }).click();
+  await bob.conversations.getByRole('link', { name: 'Ada, 1 unread' }).click();
   await bob.said('second').waitFor();
 });
 
@@ -98,7 +98,7 @@ scene('somebody who comes back is who they were', ['--resume-window', '0.3'], as
   await ada.channel('general').click();
   await bob.page.close();
   await until(0, () => ada.person('Bob').count());
-  await ada.conversations.getByRole('link', { name: 'Bob offline' }).waitFor();
+  await ada.conversations.getByRole('link', { name: 'Bob, offline' }).waitFor();
   await bob.sit(server.url);
   await ada.person('Bob').click();
   await ada.said('before').waitFor();

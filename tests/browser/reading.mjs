@@ -76,7 +76,7 @@ scene('a line above what came while one was elsewhere', [], async ({ meet }) => 
   await ada.create('garden');
   await ada.heading('#garden').waitFor();
   await bob.say('new to Ada');
-  await ada.channels.getByRole('link', { name: 'general 1 unread' }).click();
+  await ada.channels.getByRole('link', { name: 'general, 1 unread' }).click();
   await ada.said('new to Ada').waitFor();
   const rows = (await ada.log.innerText()).split('\n').map((line) => line.trim());
   assert.ok(rows.indexOf('known') < rows.indexOf('New') && rows.indexOf('New') < rows.indexOf('new to Ada'), rows.join(' | '));

@@ -8,7 +8,5 @@ import './address.mjs';
 import './outage.mjs';
 import './writing.mjs';
 import './keyboard.mjs';
-import './chaos.mjs';
 import './reading.mjs';
 import './access.mjs';
-import './wire.mjs';

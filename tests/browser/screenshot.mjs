@@ -39,8 +39,8 @@ await linus.heading('#kitchen').waitFor();
 await linus.say('It is gone.');
 await linus.channel('general').click();
 await linus.heading('#general').waitFor();
-await grace.conversations.getByRole('link', { name: 'Ada 1 unread' }).waitFor();
-await grace.channels.getByRole('link', { name: 'kitchen 1 unread' }).waitFor();
+await grace.conversations.getByRole('link', { name: 'Ada, 1 unread' }).waitFor();
+await grace.channels.getByRole('link', { name: 'kitchen, 1 unread' }).waitFor();
 await grace.text.focus();
 await new Promise((resolve) => { setTimeout(resolve, 1200); }); // the server passes typing on once a second
 await linus.text.pressSequentially('Wait');

@@ -39,7 +39,7 @@ scene('a channel made in one window appears in the other', [], async ({ meet }) 
   await ada.heading('#general').waitFor();
   assert.equal(await ada.said('roses').count(), 0);
   await bob.say('tulips');
-  await ada.channels.getByRole('link', { name: 'garden 1 unread' }).waitFor();
+  await ada.channels.getByRole('link', { name: 'garden, 1 unread' }).waitFor();
   await until('(1) #general', () => ada.page.title());
   await ada.channel('garden').click();
   await ada.said('tulips').waitFor();

@@ -1,0 +1,203 @@
+// Reading, its pure parts: what a text means, which part of a long place is shown, who came and went, what was read.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parse } from '../../www/markup.js';
+import * as places from '../../www/place.js';
+import { noteWords, rows } from '../../www/rows.js';
+import { Span, indexOf } from '../../www/span.js';
+import * as states from '../../www/state.js';
+
+/** A tree in short: *bold* as b(), italic i(), code c(), link l(address|host), mention @(), quote q(), fenced code f(). */
+function short(text) {
+  const signs = { bold: 'b', italic: 'i', mention: '@', code: 'c', link: 'l' };
+  const part = (one) => {
+    if (one.kind === 'plain') return one.text;
+    if (one.kind === 'link') return `l(${one.text}${one.host === null ? '' : `|${one.host}`})`;
+    return `${signs[one.kind]}(${one.parts?.map(part).join('') ?? one.name ?? one.text})`;
+  };
+  return parse(text).map((block) => {
+    if (block.kind === 'code') return `f(${block.text})`;
+    const inner = block.parts.map(part).join('');
+    return block.kind === 'quote' ? `q(${inner})` : inner;
+  }).join('¶');
+}
+
+test('what a text means', () => {
+  const table = [
+    ['nothing', 'hello, you', 'hello, you'],
+    ['bold, italics, code', '**a** *b* _c_ `d`', 'b(a) i(b) i(c) c(d)'],
+    ['one in the other', '**a *b* c**', 'b(a i(b) c)'],
+    ['marks in code are letters', '`**a** @ada`', 'c(**a** @ada)'],
+    ['a product is no italics', '2*3*4 and a * b * c', '2*3*4 and a * b * c'],
+    ['nor is a name with lines', 'snake_case_name and __init__', 'snake_case_name and __init__'],
+    ['a mark that is never closed', '**a and `b and *c', '**a and `b and *c'],
+    ['not over a line', '*a\nb*', '*a\nb*'],
+    ['letters of other scripts are letters', 'ж*ж*ж', 'ж*ж*ж'],
+    ['a link', 'see https://example.org/a?b=c#d, and', 'see l(https://example.org/a?b=c#d), and'],
+    ['a sentence around it', '(http://example.org/a_(b)).', '(l(http://example.org/a_(b))).'],
+    ['signs in a link are letters', 'https://example.org/*a*_b_', 'l(https://example.org/*a*_b)_'],
+    ['a name that looks like the host', 'https://good.com@evil.example/', 'l(https://good.com@evil.example/|evil.example)'],
+    ['letters that only look like others', 'https://аpple.com', 'l(https://аpple.com|xn--pple-43d.com)'],
+    ['a host that turns the direction ends there', 'https://a.com\u202Emoc', 'l(https://a.com)\u202Emoc'],
+    ['no other scheme', 'javascript:alert(1) data:text/html,x', 'javascript:alert(1) data:text/html,x'],
+    ['no address', 'http:// and https://', 'http:// and https://'],
+    ['an emoji', ':tada: 10:30:45 :none:', '🎉 10:30:45 :none:'],
+    ['somebody', '@Ada, @bob. and x@y.org', '@(Ada), @(bob). and x@y.org'],
+    ['a quote', '> a\n> *b*\nc', 'q(a\ni(b))¶c'],
+    ['fenced code', 'a\n```js\n*b*\n\n> c\n```\nd', 'a¶f(*b*\n\n> c)¶d'],
+    ['a fence that is never closed', '```\na', '```\na'],
+    ['markup is text', '<b>a</b> &amp;', '<b>a</b> &amp;'],
+    ['half a character', '\ud83d*a*', '\ud83di(a)'],
+  ];
+  for (const [name, text, expected] of table) assert.equal(short(text), expected, name);
+});
+
+test('no text takes long, and none loses a word', () => {
+  const parts = ['*', '**', '_', '`', ':', '@', '> ', '```', '\n', 'a', ' ', 'https://', '(', ')', '.', 'é', '\u0301', '👍', ':tada:'];
+  let seed = 7;
+  const below = (most) => (seed = (seed * 48_271) % 2_147_483_647) % most;
+  const plain = (tree) => tree.map((one) => one.text ?? plain(one.parts)).join('');
+  const words = (text) => text.replace(/[*_`>\s]|:tada:|🎉/g, '');
+  for (let round = 0; round < 300; round += 1) {
+    const text = Array.from({ length: below(60) }, () => parts[below(parts.length)]).join('');
+    assert.equal(words(plain(parse(text))), words(text), JSON.stringify(text));
+  }
+  for (const part of parts) parse(part.repeat(4000));
+  parse('*a '.repeat(1300));
+  parse('https://a'.repeat(400));
+  parse(`https://a${'('.repeat(2000)}${')'.repeat(2000)}`);
+});
+
+const message = (seq, more = {}) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: `text ${seq}`, seq, at: 1000 * seq, ...more });
+const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
+
+test('of a long place a span is shown that moves with the reader', () => {
+  const span = new Span();
+  let messages = range(1, 50_000);
+  assert.deepEqual(span.range(messages, true), [49_750, 50_000], 'the end');
+  messages.push(message(50_001));
+  assert.deepEqual(span.range(messages, true), [49_750, 50_001], 'it goes on');
+  assert.equal(span.up(messages), true);
+  const [from, to] = span.range(messages, false);
+  assert.deepEqual([from, to], [49_550, 50_001]);
+  for (let step = 0; step < 10; step += 1) span.up(messages);
+  const [above, below] = span.range(messages, false);
+  assert.ok(above === 47_550 && below < 50_000 && below - above <= 1200, 'the far end is given up');
+  messages.push(message(50_002));
+  assert.deepEqual(span.range(messages, false), [above, below], 'what comes does not move it');
+  messages = range(-200, 0).concat(messages);
+  assert.deepEqual(span.range(messages, false), [above + 201, below + 201], 'nor does what is put before');
+  while (span.down(messages));
+  assert.equal(span.range(messages, false)[1], messages.length, 'and down again');
+  span.end();
+  assert.deepEqual(span.range(messages, true), [messages.length - 250, messages.length]);
+  assert.deepEqual([new Span().range([], true), new Span().range(range(1, 3), true)], [[0, 0], [0, 3]]);
+});
+
+test('a span that lost its messages begins anew', () => {
+  const span = new Span();
+  span.range(range(1, 100), false);
+  assert.deepEqual(span.range(range(1, 3), false), [0, 3]);
+  assert.equal(indexOf(range(5, 9), 7), 2);
+});
+
+test('a part of a place is rows, too', () => {
+  const place = places.channel('general');
+  places.replace(place, range(1, 9), 9, false);
+  const kinds = (...part) => rows(place, [], () => false, ...part).map(({ kind, message: one }) => one?.seq ?? kind).join(' ');
+  assert.equal(kinds(), 'start day 1 2 3 4 5 6 7 8 9');
+  assert.equal(kinds(2, 5), 'older day 3 4 5');
+  places.cameAndWent(place, ['Cleo'], [], 0);
+  places.take(place, message(10));
+  places.cameAndWent(place, ['Dan'], [], 0);
+  assert.equal(kinds(7), 'older day 8 9 note 10 note');
+  assert.equal(kinds(9), 'older note day 10 note');
+  assert.equal(kinds(7, 9), 'older day 8 9', 'what comes later waits');
+});
+
+test('runs of coming and going are one line', () => {
+  const words = (joined, left) => noteWords({ joined, left }).map((word) => word.name ?? word).join('');
+  assert.equal(words(['A'], []), 'A joined');
+  assert.equal(words(['A', 'B'], ['C']), 'A and B joined; C left');
+  assert.equal(words([], ['A', 'B', 'C', 'D']), 'A, B, C and D left');
+  assert.equal(words(['A', 'B', 'C', 'D', 'E', 'F'], []), 'A, B, C and 3 others joined');
+
+  const place = places.channel('general');
+  places.replace(place, range(1, 1), 1, false);
+  places.cameAndWent(place, ['A', 'B'], [], 0);
+  places.cameAndWent(place, ['C'], ['B'], 0);
+  const [{ joined, left }] = place.notes;
+  assert.deepEqual([[...joined], [...left], place.notes.length, [...place.members]], [['A', 'C'], [], 1, ['A', 'C']]);
+});
+
+test('one name, two people: both are marked', () => {
+  const place = places.channel('general');
+  places.replace(place, [message(1), message(2, { from: 'Ada', author: 3 })], 2, false);
+  const marked = () => rows(place, [], () => false).filter(({ shared }) => shared).map(({ message: one }) => one.seq);
+  assert.deepEqual(marked(), []);
+  places.take(place, message(3, { author: 9 }));
+  assert.deepEqual(marked(), [1, 3]);
+  places.replace(place, [message(1, { from: 'constructor' }), message(2, { from: '__proto__' })], 2, false);
+  assert.deepEqual(marked(), [], 'a name of an object is a name');
+});
+
+const WELCOME = {
+  type: 'welcome', name: 'Ada', author: 1, session: 's', channels: [{ name: 'general', members: 2, seq: 5 }], users: ['Ada', 'Bob'], online: 2, directs: [], epoch: 'e', time: 0,
+};
+
+/** Somebody who opens general, with what the browser remembers. */
+function opened({ marks = [], line = null, seq = 5, history = range(1, 5) } = {}) {
+  const state = Object.assign(states.create(), { marks: new Map(marks), line });
+  states.apply(state, WELCOME);
+  states.open(state, states.channelPlace(state, 'general'));
+  states.apply(state, { type: 'joined', channel: 'general', seq, first: 1, members: ['Ada', 'Bob'], count: 2, history, more: false }, { type: 'join', channel: 'general' });
+  return { state, place: states.openPlace(state) };
+}
+
+test('where the line New stands after a reload', () => {
+  const table = [
+    ['a first visit has none', {}, null, 5],
+    ['what came in between is new', { marks: [['#general', 3]] }, 3, 3],
+    ['all was read', { marks: [['#general', 5]] }, null, 5],
+    ['it stands where it stood', { marks: [['#general', 5]], line: { key: '#general', after: 2 } }, 2, 5],
+    ['another place’s line is not this one’s', { marks: [['#general', 5]], line: { key: '#garden', after: 2 } }, null, 5],
+  ];
+  for (const [name, kept, newAfter, read] of table) {
+    const { place } = opened(kept);
+    assert.deepEqual([place.newAfter, place.read], [newAfter, read], name);
+  }
+});
+
+test('another tab reads', () => {
+  const { state, place } = opened({ marks: [['#general', 3]] });
+  states.readElsewhere(state, new Map([['#general', 5]]));
+  assert.deepEqual([place.read, place.newAfter, places.unread(place)], [5, 5, 0]);
+  states.readElsewhere(state, new Map([['#general', 1]]));
+  assert.equal(place.read, 5, 'nothing becomes unread again');
+});
+
+test('who is spoken to is told', () => {
+  const { state, place } = opened({ history: [message(1), message(2, { text: 'hello @ada' })], marks: [['#general', 1]] });
+  assert.equal(places.isMentioned(place), true, 'in what was missed, too');
+  places.markRead(place);
+  assert.equal(places.isMentioned(place), false);
+  states.apply(state, message(6, { text: '@Ada!' }));
+  assert.equal(places.isMentioned(place), true);
+  places.markRead(place);
+  states.apply(state, message(7, { text: '@Ada', author: 1, from: 'Ada' }));
+  assert.equal(places.isMentioned(place), false, 'not by oneself');
+});
+
+test('members', () => {
+  const { state, place } = opened();
+  const members = (joined, left, count) => states.apply(state, { type: 'members', channel: 'general', joined, left, count }, null, 9);
+  assert.deepEqual([...place.members], ['Ada', 'Bob']);
+  assert.deepEqual(members(['Cleo'], ['Bob'], 2), []);
+  assert.deepEqual([[...place.members], place.notes.length], [['Ada', 'Cleo'], 1]);
+  assert.deepEqual(JSON.parse(JSON.stringify(members([], [], 3))), [{ type: 'who', channel: 'general' }], 'a list that can’t be right is asked for');
+  states.apply(state, { type: 'users', channel: 'general', users: ['Ada', 'Cleo', 'Dan'], count: 3 });
+  assert.deepEqual([...place.members], ['Ada', 'Cleo', 'Dan']);
+  states.apply(state, { type: 'renamed', from: 'Dan', to: 'Daniel' });
+  assert.equal(place.members.has('Daniel'), true);
+});

@@ -1,0 +1,26 @@
+// Light or dark: as the system has it, or as the reader wants it; remembered, and the same in all tabs.
+//
+// It is loaded before the first paint, so that nothing flashes. The colours stand in style.css.
+
+import { byId, set } from './nodes.js';
+import { keepTheme, theme } from './storage.js';
+
+function show() {
+  set(document.documentElement, 'data-theme', theme());
+}
+
+/** Joins the field to it. */
+export function listen() {
+  const field = byId('theme');
+  field.value = theme() ?? 'system';
+  field.addEventListener('change', () => {
+    keepTheme(field.value === 'system' ? null : field.value);
+    show();
+  });
+  addEventListener('storage', () => {
+    show();
+    field.value = theme() ?? 'system';
+  });
+}
+
+show();
