@@ -40,6 +40,8 @@ pub struct Limits {
     pub pong_timeout: Duration,
     /// `--resume-window`: how long a user without a connection stays online.
     pub resume_window: Duration,
+    /// `--session-days`: how long a session is known after it was last seen, in days.
+    pub session_days: u32,
     /// `--drain`: how long a stop waits for closes.
     pub drain: Duration,
     /// Not `--no-trace`: connections may ask to see their own frames.
@@ -65,6 +67,7 @@ impl Limits {
         ping_interval: Duration::from_secs(30),
         pong_timeout: Duration::from_secs(20),
         resume_window: Duration::from_secs(30),
+        session_days: 30,
         drain: Duration::from_secs(5),
         trace: true,
     };
@@ -143,6 +146,10 @@ pub const PUT_AWAY: usize = 10_000;
 /// Names that a user gave up and that are held for it; of more, the oldest is let go. Only without a limit on renames, or with
 /// a window of many minutes, can there be so many.
 pub const HELD_NAMES: usize = 64;
+/// A day, in milliseconds.
+pub(crate) const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
+/// After a restart the names of sessions that were seen within this time are held for them, for the resume window.
+pub const NAMES_HELD_OVER: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often gathered news (`presence`, `members`, `channels_changed`) is told: four times a second.
 pub const GATHERING: Duration = Duration::from_millis(250);
 /// `typing` of one user in one place is passed on once in this time.

@@ -123,8 +123,10 @@ impl World {
             token.to_be_bytes()
         });
         let history = Box::new(Memory::new("epoch".into(), Author(0)));
-        let hub = Hub::new(Setup { limits: LIMITS, origins: Origins::SameHost, trusted_proxies: Vec::new(), pages: Box::new(BuiltIn::new()), history, tokens });
-        Self { hub, now: Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) }, peers: Vec::new() }
+        let now = Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) };
+        let (origins, pages) = (Origins::SameHost, Box::new(BuiltIn::new()));
+        let hub = Hub::new(Setup { limits: LIMITS, origins, trusted_proxies: Vec::new(), pages, history, tokens, now });
+        Self { hub, now, peers: Vec::new() }
     }
 
     /// Two bits for each of three: it comes later, it shook hands, it said hello too, it is in a channel.

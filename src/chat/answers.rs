@@ -49,7 +49,7 @@ impl Chat {
     pub(super) fn page(&mut self, ask: &mut Ask<'_>, place: &Place, wanted: PageRequest) -> Result<(Vec<Rc<Record>>, bool), CommandError> {
         let mut messages = Vec::new();
         let wanted = PageRequest { bytes: PAGE_BYTES.min(ask.page_bytes), ..wanted };
-        let more = self.history.page(place, wanted, &mut messages).map_err(|_| CommandError::StorageFailed)?;
+        let more = self.history.page(place, wanted, &mut messages).map_err(|error| self.failed(error))?;
         ask.outcome.pages += 1;
         ask.outcome.page_bytes += messages.iter().map(|record| record.weight()).sum::<usize>();
         Ok((messages, more))

@@ -10,7 +10,7 @@ use super::claims::{Claims, Name};
 use super::event::{ChannelId, ChannelSummary};
 use super::gathered::Pending;
 use super::name::ChannelName;
-use crate::history::{Author, Place, Seq};
+use crate::history::{Author, ChannelRow, Place, Seq};
 use crate::limits::PUT_AWAY;
 use slab::Slab;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,8 +61,8 @@ pub(super) enum Found {
 }
 
 impl Channels {
-    /// `general`, whose newest message has this number, and no other.
-    pub(super) fn new(newest_in_general: Seq) -> Self {
+    /// `general` and no other.
+    pub(super) fn new() -> Self {
         let mut channels = Self {
             listed: Slab::new(),
             names: Claims::new(),
@@ -72,9 +72,39 @@ impl Channels {
             uses: 1,
         };
         if let Ok(general) = ChannelName::parse("general") {
-            channels.list(Name::from(&general), newest_in_general);
+            channels.list(Name::from(&general), Seq(0));
         }
         channels
+    }
+
+    /// Lists the channels that the history has, the most recently used first; what is too many for the list is put away.
+    pub(super) fn take_over(&mut self, rows: &[ChannelRow], most: usize) {
+        // `general` has its place in any case.
+        let others = rows.iter().filter(|row| *row.name != *"general").count();
+        let mut too_many = (others + 1).saturating_sub(most);
+        for row in rows.iter().rev() {
+            // What no name can be any more, by newer tables of Unicode or a build without them, stays where it is.
+            let Ok(name) = ChannelName::parse(&row.name) else { continue };
+            if *name.shown() != *row.name {
+                continue;
+            }
+            match self.find(&name) {
+                Found::Listed(id) => {
+                    if let Some(channel) = self.get_mut(id) {
+                        channel.newest = row.newest;
+                    }
+                    self.was_used(id);
+                }
+                Found::Nothing => {
+                    let id = self.list(Name::from(&name), row.newest);
+                    if too_many > 0 {
+                        too_many -= 1;
+                        self.put_away(id);
+                    }
+                }
+                Found::PutAway | Found::LooksLike(_) => {}
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {

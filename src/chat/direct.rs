@@ -44,12 +44,12 @@ impl Chat {
         if let Some(parted) = self.sessions.parted(author) {
             return Ok(Some(parted.name.clone()));
         }
-        Ok(self.history.session(author).map_err(|_| CommandError::StorageFailed)?.map(|row| row.name))
+        Ok(self.kept_session(author)?.map(|row| row.name))
     }
 
     /// A session's conversations, the most recently used first.
     pub(super) fn directs(&mut self, of: Author) -> Result<Vec<DirectSummary>, CommandError> {
-        let rows = self.history.conversations(of, LIST_CONVERSATIONS).map_err(|_| CommandError::StorageFailed)?;
+        let rows = self.history.conversations(of, LIST_CONVERSATIONS).map_err(|error| self.failed(error))?;
         let mut directs = Vec::with_capacity(rows.len());
         for row in rows {
             let with = match self.name_of(row.other)? {
@@ -66,7 +66,7 @@ impl Chat {
     fn name_last_heard(&mut self, of: Author, other: Author) -> Result<Rc<str>, CommandError> {
         let newest = PageRequest { after: Seq(0), before: Seq(u64::MAX), from_oldest: false, rows: 1, bytes: 0 };
         let mut found = Vec::new();
-        self.history.page(&Place::between(of, other), newest, &mut found).map_err(|_| CommandError::StorageFailed)?;
+        self.history.page(&Place::between(of, other), newest, &mut found).map_err(|error| self.failed(error))?;
         let name = found.first().and_then(|record| match record.what.author == other {
             true => Some(record.what.from.clone()),
             false => record.what.to.clone(),

@@ -52,7 +52,9 @@ impl Chat {
                 self.gathered.of_members.insert(channel);
                 &mut **pending
             }
-            Reminder::Hello(_) | Reminder::User(_) | Reminder::Parted(_) => return None,
+            Reminder::Hello(_) | Reminder::User(_) | Reminder::Parted(_) | Reminder::HeldOver | Reminder::OldRows | Reminder::Pruning => {
+                return None;
+            }
         };
         if pending.due.is_none() {
             let due = now.mono.after(GATHERING);
@@ -72,7 +74,9 @@ impl Chat {
                 Some(pending) => &mut pending.news,
                 None => return,
             },
-            Reminder::Hello(_) | Reminder::User(_) | Reminder::Parted(_) => return,
+            Reminder::Hello(_) | Reminder::User(_) | Reminder::Parted(_) | Reminder::HeldOver | Reminder::OldRows | Reminder::Pruning => {
+                return;
+            }
         };
         match own {
             Some(name) => news.list_given_to(name),

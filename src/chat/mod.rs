@@ -23,6 +23,7 @@ pub mod error;
 pub mod event;
 mod gathered;
 pub mod json;
+mod kept;
 pub mod line;
 mod membership;
 pub mod name;
@@ -32,7 +33,7 @@ mod speak;
 mod trial;
 mod welcome;
 
-use crate::history::{Author, History, Place, Span};
+use crate::history::{Author, History, Place, Span, StoreError};
 use crate::limits::Limits;
 use crate::time::{Millis, Now};
 use channel::{Channels, Found};
@@ -40,11 +41,13 @@ use command::{Command, Recipient, Request, RequestId, When};
 use error::CommandError;
 use event::{Address, ChannelId, ClientId, Effect, Event, Farewell};
 use gathered::Gathered;
+use kept::Rows;
 use name::ChannelName;
 use session::Sessions;
 use slab::Slab;
 use speak::Speaking;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The chat.
 pub struct Chat {
@@ -56,8 +59,16 @@ pub struct Chat {
     channels: Channels,
     gathered: Gathered,
     speaking: Speaking,
+    rows: Rows,
     reminders: BTreeSet<(Millis, Reminder)>,
+    /// What the history said when it failed last.
+    trouble: Option<StoreError>,
 }
+
+/// Between two steps of pruning.
+const PRUNE_INTERVAL: Duration = Duration::from_millis(50);
+/// The same where the last one failed.
+const PRUNE_RETRY: Duration = Duration::from_secs(60);
 
 /// What an `apply` cost and did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +118,12 @@ enum Reminder {
     Channels,
     /// News of a channel's members.
     Members(ChannelId),
+    /// Names that are held since the restart.
+    HeldOver,
+    /// Rows of users who are online and silent.
+    OldRows,
+    /// The history holds more than it is to keep.
+    Pruning,
 }
 
 /// A command on its way: who asks, and where the answer goes.
@@ -128,20 +145,23 @@ impl Ask<'_> {
 }
 
 impl Chat {
-    /// A chat that nobody is in. `tokens` gives 128 unguessable bits, anew at each call.
-    pub fn new(limits: &Limits, mut history: Box<dyn History>, tokens: Box<dyn FnMut() -> [u8; 16]>) -> Self {
-        let general = history.span(&Place::Channel("general".into())).map_or_else(|_| Default::default(), |span| span.newest);
-        Self {
+    /// A chat that nobody is in, with what the history has kept. `tokens` gives 128 unguessable bits, anew at each call.
+    pub fn new(limits: &Limits, history: Box<dyn History>, tokens: Box<dyn FnMut() -> [u8; 16]>, now: Now) -> Self {
+        let mut chat = Self {
             limits: limits.clone(),
             sessions: Sessions::new(history.newest_author()),
             history,
             tokens,
             clients: Slab::new(),
-            channels: Channels::new(general),
+            channels: Channels::new(),
             gathered: Gathered::default(),
             speaking: Speaking::default(),
+            rows: Rows::default(),
             reminders: BTreeSet::new(),
-        }
+            trouble: None,
+        };
+        chat.take_over(now);
+        chat
     }
 
     /// A connection shook hands. Its `hello` has to come within `--hello-timeout`.
@@ -203,6 +223,9 @@ impl Chat {
                 Reminder::Presence => self.tell_presence(effects),
                 Reminder::Channels => self.tell_channels(effects),
                 Reminder::Members(channel) => self.tell_members(channel, effects),
+                Reminder::HeldOver => self.release_held_over(),
+                Reminder::OldRows => self.look_at_rows(now),
+                Reminder::Pruning => self.prune(now),
             }
         }
     }
@@ -210,6 +233,16 @@ impl Chat {
     /// When [`Chat::tick`] has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
         self.reminders.first().map(|(at, _)| *at)
+    }
+
+    /// How long the history's last commit took, once.
+    pub fn take_commit_time(&mut self) -> Option<Duration> {
+        self.history.take_commit_time()
+    }
+
+    /// What the history said when it failed, once: for the log.
+    pub fn take_trouble(&mut self) -> Option<StoreError> {
+        self.trouble.take()
     }
 
     /// Users who are online.
@@ -306,6 +339,20 @@ impl Chat {
     }
 
     fn span(&mut self, place: &Place) -> Result<Span, CommandError> {
-        self.history.span(place).map_err(|_| CommandError::StorageFailed)
+        self.history.span(place).map_err(|error| self.failed(error))
+    }
+
+    /// Has the history give up a little of what it need not keep; the rest has time.
+    fn prune(&mut self, now: Now) {
+        let wait = match self.history.prune() {
+            Ok(()) => PRUNE_INTERVAL,
+            Err(error) => {
+                self.failed(error);
+                PRUNE_RETRY
+            }
+        };
+        if self.history.wants_pruning() {
+            self.reminders.insert((now.mono.after(wait), Reminder::Pruning));
+        }
     }
 }

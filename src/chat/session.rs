@@ -147,6 +147,22 @@ impl Sessions {
         Some(user)
     }
 
+    /// Holds a name that is free for a session which is not online.
+    pub(super) fn hold(&mut self, author: Author, name: &UserName) -> Name {
+        let name = Name::from(name);
+        self.names.claim(&name, author);
+        name
+    }
+
+    pub(super) fn release(&mut self, name: &Name) {
+        self.names.release(name);
+    }
+
+    /// Users who have a client and a row, and when that was last brought up to date.
+    pub(super) fn present(&self) -> impl Iterator<Item = (Author, Millis)> {
+        self.users.iter().filter(|(_, user)| !user.clients.is_empty()).filter_map(|(author, user)| Some((*author, user.stored?)))
+    }
+
     /// Remembers a session that left by itself.
     pub(super) fn remember(&mut self, author: Author, parted: Parted) {
         self.parted.insert(author, parted);

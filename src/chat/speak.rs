@@ -8,16 +8,13 @@
 use super::command::{RequestId, Target};
 use super::error::CommandError;
 use super::event::{Address, ChannelId, ClientId, Effect, Event, PlaceName, Topic};
-use super::{Ask, Chat, direct};
-use crate::history::{Author, Place, Proposal, Record, SessionRow, Stored};
+use super::{Ask, Chat, Reminder, direct};
+use crate::history::{Author, Place, Proposal, Record, Stored};
 use crate::limits::TYPING_INTERVAL;
 use crate::time::{Millis, Now};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
-/// A session's row in the history is brought up to date when it says something, but not more often than this.
-const ROW_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Room for a turn's messages that is kept for the next one.
 const KEPT_PROPOSALS: usize = 64;
 
@@ -134,23 +131,23 @@ impl Chat {
     /// Stores what was proposed in this turn.
     pub(super) fn store(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.speaking.typing.forget(now.mono);
-        if self.speaking.proposals.is_empty() {
-            return;
-        }
         let mut proposals = std::mem::take(&mut self.speaking.proposals);
         let mut senders = std::mem::take(&mut self.speaking.senders);
-        let sessions = self.rows(&proposals, now);
+        let sessions = self.take_rows(&proposals, now);
+        if proposals.is_empty() && sessions.is_empty() {
+            return;
+        }
         match self.history.commit(&proposals, &sessions, now.unix) {
             Ok(stored) => {
-                for row in &sessions {
-                    if let Some(user) = self.sessions.user_mut(row.author) {
-                        user.stored = Some(now.mono);
-                    }
+                self.rows_stored(&sessions, now);
+                if self.history.wants_pruning() {
+                    self.reminders.insert((now.mono.after(super::PRUNE_INTERVAL), Reminder::Pruning));
                 }
                 self.tell(&proposals, &senders, &stored, effects);
                 self.acknowledge(&proposals, &senders, &stored, effects);
             }
-            Err(_) => {
+            Err(error) => {
+                self.failed(error);
                 for sender in senders.iter().filter(|sender| self.is_there(sender)) {
                     let event = Event::Error(CommandError::StorageFailed);
                     effects.push(Effect::Answer { to: sender.address, event, id: sender.id });
@@ -162,28 +159,6 @@ impl Chat {
         senders.clear();
         senders.shrink_to(KEPT_PROPOSALS);
         (self.speaking.proposals, self.speaking.senders) = (proposals, senders);
-    }
-
-    /// The rows of sessions that have to be kept from now on, and of those whose row is old.
-    fn rows(&self, proposals: &[Rc<Proposal>], now: Now) -> Vec<SessionRow> {
-        let mut authors = BTreeSet::new();
-        for proposal in proposals {
-            authors.insert(proposal.author);
-            if let Place::Conversation(one, other) = proposal.place {
-                authors.extend([one, other]);
-            }
-        }
-        let row = |author: Author| {
-            let (secret, name) = match (self.sessions.user(author), self.sessions.parted(author)) {
-                (Some(user), _) if user.stored.is_some_and(|at| now.mono.since(at) < ROW_INTERVAL) => return None,
-                (Some(user), _) => (user.secret, user.name.shown.clone()),
-                // One that has a row was not seen because somebody wrote to it.
-                (None, Some(parted)) if parted.stored.is_none() => (parted.secret, parted.name.clone()),
-                (None, _) => return None,
-            };
-            Some(SessionRow { author, secret, name, seen: now.unix })
-        };
-        authors.into_iter().filter_map(row).collect()
     }
 
     /// Publications, in the order of the proposals.

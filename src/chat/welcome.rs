@@ -81,7 +81,7 @@ impl Chat {
         }
         let (secret, stored) = match self.sessions.parted(token.author) {
             Some(parted) => (parted.secret, parted.stored),
-            None => match self.history.session(token.author).map_err(|_| CommandError::StorageFailed)? {
+            None => match self.kept_session(token.author)? {
                 Some(row) => (row.secret, Some(now.mono)),
                 None => return Ok(Comer::New),
             },
@@ -98,7 +98,7 @@ impl Chat {
         if let Some(parted) = self.sessions.come(author, name, secret, stored) {
             self.reminders.remove(&(parted.until, Reminder::Parted(author)));
         }
-        self.was_seen(author, now);
+        self.was_seen(author, false, now);
         if let Some(news) = self.news(Reminder::Presence, now) {
             news.came(&name.shown().into());
         }
@@ -141,7 +141,7 @@ impl Chat {
         ask.outcome.cost = COST_OF_EVERYBODY;
         self.sessions.release_held(author, now);
         self.remind_of_user(author);
-        self.was_seen(author, ask.now);
+        self.was_seen(author, false, ask.now);
         self.gather_renaming(author, &from, &to, ask.now);
         let event = Event::Renamed { from, to };
         ask.answer(event.clone());
@@ -156,12 +156,14 @@ impl Chat {
         user.clients.shrink_to_fit();
         let last = user.clients.is_empty();
         self.leave_all(author, channels, departure, now);
+        if last {
+            self.was_seen(author, departure == Departure::Quit, now);
+        }
         if !last {
             self.remind_of_user(author);
         } else if departure == Departure::Quit || self.limits.resume_window.is_zero() {
             self.go_offline(author, departure, now);
         } else {
-            self.was_seen(author, now);
             let gone_at = now.mono.after(self.limits.resume_window);
             if let Some(user) = self.sessions.user_mut(author) {
                 user.ends_mut().gone_at = Some(gone_at);
@@ -184,10 +186,10 @@ impl Chat {
 
     fn go_offline(&mut self, author: Author, departure: Departure, now: Now) {
         self.forget_all_drops(author, now);
-        if departure == Departure::Quit {
-            self.was_seen(author, now);
-        }
         let Some(user) = self.sessions.go(author) else { return };
+        if self.sessions.online() == 0 {
+            self.no_more_rows();
+        }
         if let Some(at) = user.reminder() {
             self.reminders.remove(&(at, Reminder::User(author)));
         }
@@ -206,18 +208,6 @@ impl Chat {
             self.reminders.insert((until, Reminder::Parted(author)));
             let parted = Parted { secret: user.secret, name: user.name.shown, renames: user.renames, stored: user.stored, until };
             self.sessions.remember(author, parted);
-        }
-    }
-
-    /// Brings a user's row in the history up to date, where it has one.
-    fn was_seen(&mut self, author: Author, now: Now) {
-        if let Some(user) = self.sessions.user_mut(author)
-            && user.stored.is_some()
-        {
-            // If it can't be written, the row tells of an earlier day; the next one that can puts it right.
-            if self.history.touch(author, &user.name.shown, now.unix).is_ok() {
-                user.stored = Some(now.mono);
-            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::http::pages::{BuiltIn, Pages};
 use crate::hub::Setup;
 use crate::limits::{REFUSED_CONNECTIONS, SPARE_DESCRIPTORS};
 use crate::server::{Folder, Listener, Server, raise_open_files};
+use crate::time::{Millis, Now, UnixMillis};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::SystemTime;
@@ -32,12 +33,18 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
         pages,
         history,
         tokens: Box::new(token),
+        now: Now { mono: Millis(0), unix: clock() },
     };
     let listener = resolve(&options.listen).and_then(Listener::bind).map_err(|error| cant_listen(&options.listen, &error))?;
     let address = listener.address();
     let server = Server::new(listener, setup).map_err(|error| format!("can't start: {error}"))?;
     say(&format!("{NAME_AND_VERSION} listening on http://{address}\n"));
     server.run().map_err(|error| format!("can't wait for events: {error}"))
+}
+
+/// The wall clock.
+fn clock() -> UnixMillis {
+    UnixMillis(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis() as u64)
 }
 
 /// A secret of a session.

@@ -8,8 +8,13 @@
 //! Not here: which channels are listed (`chat`). A channel's numbers are kept until [`History::forget`].
 
 use super::nonces::{Nonce, Nonces};
-use super::{Author, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record, Seq, SessionRow, Span, StoreError, Stored};
-use crate::limits::{CONVERSATIONS_IN_MEMORY, HISTORY_IN_MEMORY, MESSAGES_IN_MEMORY, NONCES_IN_MEMORY, SESSIONS_IN_MEMORY};
+use super::{
+    Author, ChannelRow, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record, Remembered, Seq, SessionRow, Span,
+    StoreError, Stored,
+};
+use crate::limits::{
+    CONVERSATIONS_IN_MEMORY, DAY_MILLIS, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY, NONCES_IN_MEMORY, SESSIONS_IN_MEMORY,
+};
 use crate::time::UnixMillis;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
@@ -20,6 +25,8 @@ struct Bounds {
     bytes: usize,
     nonces: usize,
     sessions: usize,
+    /// How long a session is known after it was last seen.
+    session_millis: u64,
     conversations: usize,
 }
 
@@ -28,6 +35,7 @@ const BOUNDS: Bounds = Bounds {
     bytes: HISTORY_IN_MEMORY,
     nonces: NONCES_IN_MEMORY,
     sessions: SESSIONS_IN_MEMORY,
+    session_millis: Limits::DEFAULT.session_days as u64 * DAY_MILLIS,
     conversations: CONVERSATIONS_IN_MEMORY,
 };
 
@@ -72,6 +80,12 @@ impl Memory {
         Self::within(BOUNDS, epoch, newest_author)
     }
 
+    /// The same, where a session is known for so many days after it was last seen.
+    pub fn knowing_sessions_for(mut self, days: u32) -> Self {
+        self.bounds.session_millis = u64::from(days) * DAY_MILLIS;
+        self
+    }
+
     fn within(bounds: Bounds, epoch: Epoch, newest_author: Author) -> Self {
         Self {
             epoch,
@@ -97,8 +111,12 @@ impl Memory {
         if let Some((seq, at)) = asked.as_ref().and_then(|nonce| self.nonces.known(nonce, now)) {
             return Stored { seq, at, repeated: true };
         }
-        if let Place::Conversation(one, other) = what.place {
-            self.use_conversation(number, one, other);
+        match what.place {
+            Place::Conversation(one, other) => self.use_conversation(number, one, other),
+            Place::Channel(_) => {
+                self.uses += 1;
+                self.places.entry(number).or_default().used = self.uses;
+            }
         }
         let kept = self.places.entry(number).or_default();
         // The wall clock may go back; within a place time does not.
@@ -195,9 +213,10 @@ impl Memory {
             self.by_seen.remove(&(before.seen, before.author));
         }
         self.by_seen.insert((row.seen, row.author));
-        if self.sessions.len() > self.bounds.sessions
-            && let Some((_, author)) = self.by_seen.pop_first()
+        while let Some((seen, author)) = self.by_seen.first().copied()
+            && (self.sessions.len() > self.bounds.sessions || seen.0.saturating_add(self.bounds.session_millis) < row.seen.0)
         {
+            self.by_seen.pop_first();
             self.forget_session(author);
         }
     }
@@ -257,15 +276,6 @@ impl History for Memory {
         Ok(self.sessions.get(&author).cloned())
     }
 
-    fn touch(&mut self, author: Author, name: &Rc<str>, seen: UnixMillis) -> Result<(), StoreError> {
-        if let Some(row) = self.sessions.get_mut(&author) {
-            self.by_seen.remove(&(row.seen, author));
-            self.by_seen.insert((seen, author));
-            (row.seen, row.name) = (seen, name.clone());
-        }
-        Ok(())
-    }
-
     fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>, StoreError> {
         let others = self.conversations.get(&of).into_iter().flat_map(|conversations| conversations.values().rev());
         let row = |other: &Author| {
@@ -273,6 +283,19 @@ impl History for Memory {
             ConversationRow { other: *other, newest }
         };
         Ok(others.take(most).map(row).collect())
+    }
+
+    /// A memory that is handed to another chat, as the simulation does it, is found by that one as a file would be.
+    fn remembered(&mut self, channels: usize, since: UnixMillis) -> Remembered {
+        let row = |(place, number)| match (place, self.places.get(number)) {
+            (Place::Channel(name), Some(kept)) => Some((kept.used, ChannelRow { name: name.clone(), newest: kept.newest })),
+            _ => None,
+        };
+        let mut rows: Vec<_> = self.numbers.iter().filter_map(row).collect();
+        rows.sort_by(|(one, _), (other, _)| other.cmp(one));
+        let sessions = self.by_seen.iter().rev().take_while(|(seen, _)| *seen > since);
+        let sessions = sessions.filter_map(|(_, author)| self.sessions.get(author)).filter(|row| !row.quit).cloned().collect();
+        Remembered { channels: rows.into_iter().take(channels).map(|(_, row)| row).collect(), sessions }
     }
 
     fn forget(&mut self, place: &Place) {
@@ -299,7 +322,7 @@ mod tests {
     use super::*;
     use crate::limits::NONCE_AGE;
 
-    const SMALL: Bounds = Bounds { messages: 5, bytes: 100_000, nonces: 3, sessions: 3, conversations: 3 };
+    const SMALL: Bounds = Bounds { messages: 5, bytes: 100_000, nonces: 3, sessions: 3, session_millis: DAY_MILLIS, conversations: 3 };
     const ADA: Author = Author(1);
     const BEN: Author = Author(2);
     const CLEO: Author = Author(3);
@@ -322,7 +345,7 @@ mod tests {
     }
 
     fn row(author: Author, seen: u64) -> SessionRow {
-        SessionRow { author, secret: [0; 20], name: "ada".into(), seen: UnixMillis(seen) }
+        SessionRow { author, secret: [0; 20], name: "ada".into(), seen: UnixMillis(seen), quit: false }
     }
 
     fn page(memory: &mut Memory, place: &Place, ask: PageRequest) -> (Vec<u64>, bool) {
@@ -443,8 +466,7 @@ mod tests {
     fn sessions_seen_longest_ago_are_forgotten() {
         let mut memory = memory(SMALL);
         memory.commit(&[], &[row(Author(1), 10), row(Author(2), 20), row(Author(3), 30)], UnixMillis(30)).unwrap();
-        memory.touch(Author(1), &"eve".into(), UnixMillis(40)).unwrap();
-        memory.touch(Author(9), &"eve".into(), UnixMillis(40)).unwrap();
+        memory.commit(&[], &[SessionRow { name: "eve".into(), ..row(Author(1), 40) }], UnixMillis(40)).unwrap();
         memory.commit(&[], &[row(Author(4), 50)], UnixMillis(50)).unwrap();
         let kept: Vec<_> = (0..10).filter(|author| memory.session(Author(*author)).unwrap().is_some()).collect();
         assert_eq!(kept, [1, 3, 4]);

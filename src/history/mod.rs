@@ -10,6 +10,7 @@ pub use memory::Memory;
 
 use crate::time::UnixMillis;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A message's number in its place. 0: before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +115,26 @@ pub struct SessionRow {
     pub name: Rc<str>,
     /// When it was last seen.
     pub seen: UnixMillis,
+    /// It left by itself, by `/quit` or a close with 1000: its name is not held for it after a restart.
+    pub quit: bool,
+}
+
+/// A channel in which something was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelRow {
+    /// Its name as it is shown.
+    pub name: Rc<str>,
+    /// Its newest message.
+    pub newest: Seq,
+}
+
+/// What a server finds when it starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Channels, the most recently used first, as many as can be listed or put away.
+    pub channels: Vec<ChannelRow>,
+    /// Sessions that were seen lately and did not leave by themselves, the last one first.
+    pub sessions: Vec<SessionRow>,
 }
 
 /// A conversation as its owner finds it again.
@@ -129,10 +150,17 @@ pub struct ConversationRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError(pub String);
 
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
 /// What remembers. Its calls are the only ones on the loop that may wait for a disk, and each is bounded.
 pub trait History {
-    /// Stores all of them or none, with the sessions that they need, and numbers them in their order. A `nonce` that its author
-    /// used in that place within the last 24 hours gives back the first one's number; it may be known from this very call.
+    /// Stores all of them or none, with rows of sessions that are kept from now on or have changed, and numbers them in their
+    /// order. A `nonce` that its author used in that place within the last 24 hours gives back the first one's number; it may be
+    /// known from this very call.
     fn commit(&mut self, proposals: &[Rc<Proposal>], sessions: &[SessionRow], now: UnixMillis) -> Result<Vec<Stored>, StoreError>;
     /// Appends a page to `out`, oldest first, and says whether there are others on the side away from where it began.
     fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Rc<Record>>) -> Result<bool, StoreError>;
@@ -140,10 +168,24 @@ pub trait History {
     fn span(&mut self, place: &Place) -> Result<Span, StoreError>;
     /// A session that was kept.
     fn session(&mut self, author: Author) -> Result<Option<SessionRow>, StoreError>;
-    /// Brings `seen` and `name` of a kept session up to date; does nothing where it is not kept.
-    fn touch(&mut self, author: Author, name: &Rc<str>, seen: UnixMillis) -> Result<(), StoreError>;
     /// The conversations of a session, the most recently used first.
     fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>, StoreError>;
+    /// What was there at the start: the channels used last, `channels` of them at most, and the sessions seen after `since`.
+    fn remembered(&mut self, _channels: usize, _since: UnixMillis) -> Remembered {
+        Remembered::default()
+    }
+    /// Whether there is more than is to be kept.
+    fn wants_pruning(&self) -> bool {
+        false
+    }
+    /// Gives up a little of what is not to be kept any more: a step that nobody has to wait for.
+    fn prune(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// How long the last commit took, once: for the metrics.
+    fn take_commit_time(&mut self) -> Option<Duration> {
+        None
+    }
     /// Nobody can ask for this place again: a memory that has no disk to keep it on may drop it.
     fn forget(&mut self, _place: &Place) {}
     /// Which history this is.

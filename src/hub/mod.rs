@@ -91,6 +91,8 @@ pub struct Setup {
     pub history: Box<dyn History>,
     /// 128 unguessable bits, anew at each call.
     pub tokens: Box<dyn FnMut() -> [u8; 16]>,
+    /// When it starts: windows that begin with that count from here.
+    pub now: Now,
 }
 
 /// Why there is nothing more to be read from a connection.
@@ -133,6 +135,7 @@ pub struct Hub<S> {
     too_much: Warning,
     now: Now,
     judging: bool,
+    storage_warning: Warning,
 }
 
 /// With more than this in the inbox after a turn, nothing is read until it is shorter.
@@ -142,7 +145,7 @@ impl<S: Socket> Hub<S> {
     /// A server that nobody is connected to.
     pub fn new(setup: Setup) -> Self {
         Self {
-            chat: Chat::new(&setup.limits, setup.history, setup.tokens),
+            chat: Chat::new(&setup.limits, setup.history, setup.tokens, setup.now),
             router: Router::new(setup.origins, setup.pages),
             limits: setup.limits,
             connections: Slab::new(),
@@ -166,6 +169,7 @@ impl<S: Socket> Hub<S> {
             too_much: Warning::default(),
             now: Now::default(),
             judging: true,
+            storage_warning: Warning::default(),
         }
     }
 

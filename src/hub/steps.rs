@@ -196,6 +196,12 @@ impl<S: Socket> Hub<S> {
     fn commit(&mut self) {
         self.chat.commit(self.now, &mut self.effects);
         self.carry_out();
+        if let Some(took) = self.chat.take_commit_time() {
+            self.metrics.commit_seconds.observe(took);
+        }
+        if let Some(trouble) = self.chat.take_trouble() {
+            self.storage_warning.tell(self.now.mono, format_args!("the history fails: {trouble}"));
+        }
         for id in std::mem::take(&mut self.touched) {
             if let Some(connection) = self.connection(id) {
                 (connection.proposed, connection.deferred, connection.page_bytes) = (false, false, 0);

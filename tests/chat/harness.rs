@@ -55,9 +55,10 @@ impl World {
             tokens += 0x0123_4567_89ab_cdef;
             tokens.to_be_bytes()
         };
+        let now = Now { mono: Millis(1_000), unix: UnixMillis(START) };
         Self {
-            chat: Chat::new(&limits, history, Box::new(tokens)),
-            now: Now { mono: Millis(1_000), unix: UnixMillis(START) },
+            chat: Chat::new(&limits, history, Box::new(tokens), now),
+            now,
             effects: Vec::new(),
             outcome: Outcome { cost: 0, proposed: false, page_bytes: 0, pages: 0 },
             connections: BTreeMap::new(),

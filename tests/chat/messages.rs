@@ -183,10 +183,6 @@ impl History for Failing {
         self.check()?;
         self.memory.session(author)
     }
-    fn touch(&mut self, author: Author, name: &Rc<str>, seen: UnixMillis) -> Result<(), StoreError> {
-        self.check()?;
-        self.memory.touch(author, name, seen)
-    }
     fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>, StoreError> {
         self.check()?;
         self.memory.conversations(of, most)

@@ -70,6 +70,7 @@ impl World {
             token.to_be_bytes()
         });
         let history = Box::new(Memory::new("epoch".into(), parlor::history::Author(0)));
+        let now = Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) };
         let hub = Hub::new(Setup {
             limits,
             origins: Origins::SameHost,
@@ -77,8 +78,9 @@ impl World {
             pages: Box::new(BuiltIn::new()),
             history,
             tokens,
+            now,
         });
-        Self { hub, now: Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) } }
+        Self { hub, now }
     }
 
     pub fn pass(&mut self, millis: u64) {
