@@ -133,6 +133,10 @@ pub const NONCE_CHARS: usize = 64;
 pub const NONCE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Nonces that are remembered where there is no history on disk.
 pub const NONCES_IN_MEMORY: usize = 100_000;
+/// The write-ahead log of the history, in bytes: what it may have become when a reader keeps it from its end.
+pub const WAL_BYTES: u64 = 16 << 20;
+/// Pages in the log after which it is put into the file.
+pub const WAL_CHECKPOINT_PAGES: u32 = 1_000;
 /// Messages of a channel that are kept where there is no history on disk.
 pub const MESSAGES_IN_MEMORY: usize = 1_000;
 /// Bytes of all messages that are kept where there is no history on disk.

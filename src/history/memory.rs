@@ -287,7 +287,7 @@ impl History for Memory {
 
     /// A memory that is handed to another chat, as the simulation does it, is found by that one as a file would be.
     fn remembered(&mut self, channels: usize, since: UnixMillis) -> Remembered {
-        let row = |(place, number)| match (place, self.places.get(number)) {
+        let row = |(place, number): (&Place, &PlaceNumber)| match (place, self.places.get(number)) {
             (Place::Channel(name), Some(kept)) => Some((kept.used, ChannelRow { name: name.clone(), newest: kept.newest })),
             _ => None,
         };

@@ -3,9 +3,13 @@
 //! A *place* (a channel or a conversation) numbers its messages 1, 2, 3 … without a gap. The number is given by the
 //! commit and by nothing else: what failed to be stored was never counted.
 
+mod lines;
 mod memory;
 mod nonces;
+#[cfg(feature = "history")]
+pub mod sqlite;
 
+pub use lines::{LINE_BYTES, Line, Lines};
 pub use memory::Memory;
 
 use crate::time::UnixMillis;
