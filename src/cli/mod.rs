@@ -6,6 +6,8 @@
 //! Not here: the options (`options`), the server (`serve`), log lines (`log_output`), the subcommands (a file each).
 
 mod address;
+#[cfg(feature = "history")]
+mod backup;
 pub mod cases;
 mod client;
 mod explain;
@@ -16,6 +18,7 @@ pub mod options;
 mod poke;
 mod serve;
 mod terminal;
+mod values;
 
 pub use help::help;
 
@@ -45,6 +48,10 @@ struct Subcommand {
 
 /// **The** table of subcommands.
 const SUBCOMMANDS: &[Subcommand] = &[
+    #[cfg(feature = "history")]
+    Subcommand { name: "export", usage: "export FILE", help: "write the history as lines of JSON", run: backup::export },
+    #[cfg(feature = "history")]
+    Subcommand { name: "import", usage: "import FILE", help: "make a history from such lines", run: backup::import },
     Subcommand { name: "client", usage: "client URL", help: "talk to a WebSocket from the terminal", run: client::run },
     Subcommand {
         name: "explain",

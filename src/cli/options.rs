@@ -3,14 +3,14 @@
 //! Not here: what an option's value does to the server (`limits.rs` says it for most), the text of `--help` (`help`), starting
 //! the server (`serve`).
 
-use crate::hub::{Network, Origin, Origins};
+use super::values::{Zero, history, listen, origin, seconds, sync, trusted_proxy, whole, www};
+use crate::history::Settings;
+use crate::hub::{Network, Origins};
 use crate::limits::Limits;
 use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// What the command line and the environment decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub struct ServeOptions {
     pub origins: Origins,
     /// `--trusted-proxy`.
     pub trusted_proxies: Vec<Network>,
+    /// `--history` and what goes with it.
+    pub history: Settings,
+    /// `--no-history`: nothing of that counts.
+    pub in_memory: bool,
     /// All the others.
     pub limits: Limits,
 }
@@ -30,7 +34,8 @@ pub struct ServeOptions {
 impl Default for ServeOptions {
     fn default() -> Self {
         let listen = "127.0.0.1:8080".to_owned();
-        Self { listen, www: None, origins: Origins::SameHost, trusted_proxies: Vec::new(), limits: Limits::DEFAULT }
+        let (history, in_memory) = (Settings::default(), cfg!(not(feature = "history")));
+        Self { listen, www: None, origins: Origins::SameHost, trusted_proxies: Vec::new(), history, in_memory, limits: Limits::DEFAULT }
     }
 }
 
@@ -113,12 +118,45 @@ pub const ROWS: &[Row] = &[
         )
     },
     row(PAGES, ("www", "DIR", "built in"), www, "serve the page's files from a folder instead; hidden ones and links are not served"),
+    row(HISTORY, ("history", "FILE", "parlor.db"), history, "the database that keeps messages; made where there is none"),
     row(
         HISTORY,
         ("no-history", "", ""),
-        // There is no other mode yet, so there is nothing to be set.
-        |_, _| Ok(()),
+        |options, _| {
+            options.in_memory = true;
+            Ok(())
+        },
         "keep the newest messages of each channel (1,000; 64 MiB in all) in memory alone",
+    ),
+    row(
+        HISTORY,
+        ("sync", "MODE", "normal"),
+        sync,
+        "what an acknowledged message survives: normal, the death of the process; full, that of the machine",
+    ),
+    row(
+        HISTORY,
+        ("history-keep", "N", "100000"),
+        |options, value| whole(&mut options.history.keep, value, 1..=1 << 40),
+        "messages of each channel that are kept in the database",
+    ),
+    row(
+        HISTORY,
+        ("history-days", "N", "no limit"),
+        |options, value| whole(&mut options.history.days, value, 1..=36_500),
+        "days before the newest message that are kept",
+    ),
+    row(
+        HISTORY,
+        ("history-bytes", "N", "10737418240"),
+        |options, value| whole(&mut options.history.bytes, value, 1 << 20..=1 << 50),
+        "how large the database may become before the oldest messages go",
+    ),
+    row(
+        HISTORY,
+        ("session-days", "N", "30"),
+        |options, value| whole(&mut options.limits.session_days, value, 1..=36_500),
+        "days that a session is known after it was last seen",
     ),
     row(
         LIMITS,
@@ -264,19 +302,40 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&s
             _ => parser.value().map_err(|error| error.to_string())?,
         });
     }
+    let options_given: Vec<bool> = given.iter().map(|values| !values.is_empty()).collect();
+    let is_given = |name| ROWS.iter().zip(&options_given).any(|(row, given)| *given && row.name == name);
     let mut options = Box::<ServeOptions>::default();
+    let mut modes = Vec::new();
     for (row, values) in ROWS.iter().zip(&mut given) {
+        if rival(row.name).is_some_and(|rival| !is_given(row.name) && is_given(rival)) {
+            continue;
+        }
         let mut shown = format!("--{}", row.name);
         if values.is_empty() {
             shown = row.variable();
             *values = from_variable(row, variable(&shown)).map_err(|error| format!("{shown} {error}"))?;
+        }
+        if rival(row.name).is_some() && !values.is_empty() {
+            modes.push(shown.clone());
         }
         // Each writes over the one before it, so the last one counts; but none may be wrong.
         for value in values {
             (row.set)(&mut options, value).map_err(|error| format!("{shown} {error}, not {value:?}"))?;
         }
     }
-    Ok(Asked::Serve(options))
+    match &modes[..] {
+        [one, other] => Err(format!("{one} and {other} exclude each other")),
+        _ => Ok(Asked::Serve(options)),
+    }
+}
+
+/// What excludes this option; of an option and a variable the option wins.
+fn rival(name: &str) -> Option<&'static str> {
+    match name {
+        "history" => Some("no-history"),
+        "no-history" => Some("history"),
+        _ => None,
+    }
 }
 
 fn from_variable(row: &Row, value: Option<OsString>) -> Result<Vec<OsString>, String> {
@@ -288,84 +347,4 @@ fn from_variable(row: &Row, value: Option<OsString>) -> Result<Vec<OsString>, St
         (_, Some(list)) if row.repeatable => Ok(list.split(',').map(|item| item.trim().into()).collect()),
         _ => Ok(vec![value]),
     }
-}
-
-/// A host that begins like a number or a bracket is meant to be an address; anything else is a name, to be looked up when the
-/// server starts.
-fn listen(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    let wrong = || "must be an address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080".to_owned();
-    let text = value.to_str().ok_or_else(wrong)?;
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let letters = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    let is_name = letters && host.starts_with(|first: char| first.is_ascii_alphabetic());
-    let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
-    if text.parse::<SocketAddr>().is_err() && !(is_name && is_port) {
-        return Err(wrong());
-    }
-    options.listen = text.to_owned();
-    Ok(())
-}
-
-fn www(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    if value.is_empty() {
-        return Err("must be a folder".to_owned());
-    }
-    options.www = Some(value.into());
-    Ok(())
-}
-
-fn origin(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    if value == "*" {
-        options.origins = Origins::Any;
-        return Ok(());
-    }
-    let origin = value.to_str().and_then(Origin::parse);
-    let origin = origin.ok_or("must be an origin without a path, such as https://chat.example, or *")?;
-    match &mut options.origins {
-        Origins::Any => {}
-        Origins::Listed(listed) => listed.push(origin),
-        Origins::SameHost => options.origins = Origins::Listed(vec![origin]),
-    }
-    Ok(())
-}
-
-fn trusted_proxy(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    let network = value.to_str().and_then(Network::parse);
-    options.trusted_proxies.push(network.ok_or("must be an address or a range of addresses, such as 127.0.0.1 or 10.0.0.0/8")?);
-    Ok(())
-}
-
-fn whole<T: TryFrom<u64>>(target: &mut T, value: &OsStr, range: RangeInclusive<u64>) -> Result<(), String> {
-    let digits = value.to_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let number = digits.and_then(|digits| digits.parse().ok()).filter(|number| range.contains(number));
-    *target = number
-        .and_then(|number| T::try_from(number).ok())
-        .ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))?;
-    Ok(())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Zero {
-    IsFine,
-    IsWrong,
-}
-
-/// Some thirty years: far from every overflow, and longer than anybody waits.
-const SECONDS: f64 = 1e9;
-
-/// Seconds in plain decimal notation, rounded to milliseconds; what is not nothing is at least one.
-fn seconds(target: &mut Duration, value: &OsStr, zero: Zero) -> Result<(), String> {
-    let plain = |text: &&str| {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let number: Option<f64> = value.to_str().filter(plain).and_then(|text| text.parse().ok());
-    let number = number.filter(|number| *number <= SECONDS && (*number > 0.0 || zero == Zero::IsFine));
-    let number = number.ok_or_else(|| match zero {
-        Zero::IsFine => format!("must be seconds from 0 to {SECONDS}, such as 10 or 0.5"),
-        Zero::IsWrong => format!("must be seconds above 0 and up to {SECONDS}, such as 10 or 0.5"),
-    })?;
-    let millis = (number * 1_000.0).round();
-    *target = Duration::from_millis(if number > 0.0 { millis.max(1.0) as u64 } else { 0 });
-    Ok(())
 }

@@ -4,7 +4,9 @@
 
 use super::options::ServeOptions;
 use super::{NAME_AND_VERSION, random};
-use crate::history::{Author, Memory};
+use crate::history::{Author, History, Memory};
+#[cfg(feature = "history")]
+use crate::history::{Settings, sqlite::Sqlite};
 use crate::http::pages::{BuiltIn, Pages};
 use crate::hub::Setup;
 use crate::limits::{REFUSED_CONNECTIONS, SPARE_DESCRIPTORS};
@@ -23,9 +25,8 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
             Box::new(Folder::new(path.clone()).map_err(|error| format!("can't serve pages from the folder {}: {error}", path.display()))?)
         }
     };
-    let epoch = random::<16>()?;
-    let epoch: String = epoch.iter().map(|byte| format!("{byte:02x}")).collect();
-    let history = Box::new(Memory::new(epoch.into(), newest_author(SystemTime::now())));
+    let listener = resolve(&options.listen).and_then(Listener::bind).map_err(|error| cant_listen(&options.listen, &error))?;
+    let history = open_history(options)?;
     let setup = Setup {
         limits: options.limits.clone(),
         origins: options.origins.clone(),
@@ -35,11 +36,23 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
         tokens: Box::new(token),
         now: Now { mono: Millis(0), unix: clock() },
     };
-    let listener = resolve(&options.listen).and_then(Listener::bind).map_err(|error| cant_listen(&options.listen, &error))?;
     let address = listener.address();
     let server = Server::new(listener, setup).map_err(|error| format!("can't start: {error}"))?;
     say(&format!("{NAME_AND_VERSION} listening on http://{address}\n"));
     server.run().map_err(|error| format!("can't wait for events: {error}"))
+}
+
+/// What remembers: a database, or memory alone.
+fn open_history(options: &ServeOptions) -> Result<Box<dyn History>, String> {
+    let epoch = random::<16>()?;
+    let epoch: String = epoch.iter().map(|byte| format!("{byte:02x}")).collect();
+    let days = options.limits.session_days;
+    #[cfg(feature = "history")]
+    if !options.in_memory {
+        let settings = Settings { session_days: days, ..options.history.clone() };
+        return Ok(Box::new(Sqlite::open(settings, &epoch)?));
+    }
+    Ok(Box::new(Memory::new(epoch.into(), newest_author(SystemTime::now())).knowing_sessions_for(days)))
 }
 
 /// The wall clock.

@@ -6,11 +6,13 @@
 mod lines;
 mod memory;
 mod nonces;
+mod settings;
 #[cfg(feature = "history")]
 pub mod sqlite;
 
 pub use lines::{LINE_BYTES, Line, Lines};
 pub use memory::Memory;
+pub use settings::{Settings, Sync};
 
 use crate::time::UnixMillis;
 use std::rc::Rc;

@@ -29,6 +29,8 @@ mod poke;
 mod pressure;
 mod proxies;
 mod rates;
+#[cfg(feature = "history")]
+mod restart;
 mod timeouts;
 mod trace;
 mod users;

@@ -206,4 +206,3 @@ fn count(connection: &Connection, place: i64, seq: Seq, at: u64) -> rusqlite::Re
     connection.prepare_cached(update)?.execute((place, seq.0 as i64, at as i64))?;
     Ok(())
 }
-

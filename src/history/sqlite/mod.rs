@@ -21,44 +21,18 @@ mod schema;
 
 pub use dump::{Export, Import};
 
-use super::{Author, Epoch, Place, Seq, SessionRow, StoreError, UnixMillis};
+use crate::history::{Author, Epoch, Place, Seq, SessionRow, Settings, StoreError, Sync};
 use crate::limits::{WAL_BYTES, WAL_CHECKPOINT_PAGES};
+use crate::time::UnixMillis;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-/// What an `ack` survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sync {
-    /// The death of the process.
-    #[default]
-    Normal,
-    /// The death of the machine.
-    Full,
-}
-
-/// How a history is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// `--history`.
-    pub path: PathBuf,
-    /// `--sync`.
-    pub sync: Sync,
-    /// `--history-keep`: messages of a place.
-    pub keep: u64,
-    /// `--history-days`: days before the newest message; 0: for ever.
-    pub days: u32,
-    /// `--history-bytes`: of the whole file.
-    pub bytes: u64,
-    /// `--session-days`.
-    pub session_days: u32,
-}
 
 /// Numbers that a start sets aside: no more sessions than that begin before the next one.
 const AUTHORS_OF_A_START: u64 = 1 << 32;
@@ -106,7 +80,8 @@ impl Sqlite {
     /// Opens a history, and makes it where there is none, with this epoch. The error is one line for whoever starts the server.
     pub fn open(settings: Settings, epoch: &str) -> Result<Self, String> {
         let path = settings.path.clone();
-        let cant = |why: String| format!("can't use the history {}: {why}; name another with --history, or use --no-history", path.display());
+        let cant =
+            |why: String| format!("can't use the history {}: {why}; name another with --history, or use --no-history", path.display());
         let file = claim(&path).map_err(cant)?;
         let wal_pages = Arc::new(AtomicU32::new(0));
         let connection = connect(&settings, &wal_pages).and_then(|mut connection| {

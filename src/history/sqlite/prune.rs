@@ -182,4 +182,3 @@ fn forget_session(connection: &Connection, days: u32, newest: UnixMillis, cut: &
     }
     Ok(true)
 }
-
