@@ -40,6 +40,25 @@ pub enum Origins {
     Any,
 }
 
+impl Origins {
+    /// Whether the page that asks may connect (RFC 6455 §4.2.2, item 4). Who sends no `Origin` is no browser, and can say what it likes anyway.
+    pub fn check(&self, head: &Head<'_>) -> Result<(), Refusal> {
+        let mut values = head.values("origin");
+        let Some(value) = values.next() else { return Ok(()) };
+        if values.next().is_some() {
+            return Err(Refusal::bad_request("Origin must stand in the request once").closing());
+        }
+        let origin = std::str::from_utf8(value).ok().and_then(Origin::parse);
+        let welcome = match (self, origin) {
+            (Self::Any, _) => true,
+            (_, None) => false,
+            (Self::Listed(listed), Some(origin)) => listed.contains(&origin),
+            (Self::SameHost, Some(origin)) => is_same_host(&origin, head.host()),
+        };
+        if welcome { Ok(()) } else { Err(Refusal::forbidden(FOREIGN)) }
+    }
+}
+
 /// Scheme, host and port of a page (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -136,7 +155,7 @@ impl Router {
     }
 
     fn upgrade(&self, head: &Head<'_>, path: Path) -> Result<Reply, Refusal> {
-        self.check_origin(head)?;
+        self.origins.check(head)?;
         let asked = asks_for_upgrade(head);
         if !asked && self.origins == Origins::SameHost && !Authority::parse(head.host()).is_some_and(|host| is_private(host.host)) {
             return Err(Refusal::forbidden(FOREIGN_HOST));
@@ -148,23 +167,6 @@ impl Router {
         // A request that did not ask for another protocol leaves no doubt about what is spoken next.
         let refused = |refusal: Refusal| Refusal { closes: refusal.status != 426, ..refusal };
         websocket::check(head).map(|upgrade| Reply::Upgrade(upgrade, path)).map_err(refused)
-    }
-
-    /// RFC 6455 §4.2.2, item 4. Who sends no `Origin` is no browser, and can say what it likes anyway.
-    fn check_origin(&self, head: &Head<'_>) -> Result<(), Refusal> {
-        let mut values = head.values("origin");
-        let Some(value) = values.next() else { return Ok(()) };
-        if values.next().is_some() {
-            return Err(Refusal::bad_request("Origin must stand in the request once").closing());
-        }
-        let origin = std::str::from_utf8(value).ok().and_then(Origin::parse);
-        let welcome = match (&self.origins, origin) {
-            (Origins::Any, _) => true,
-            (_, None) => false,
-            (Origins::Listed(listed), Some(origin)) => listed.contains(&origin),
-            (Origins::SameHost, Some(origin)) => is_same_host(&origin, head.host()),
-        };
-        if welcome { Ok(()) } else { Err(Refusal::forbidden(FOREIGN)) }
     }
 }
 

@@ -107,6 +107,7 @@ fn handshakes() {
     let curl = both.lines().enumerate().map(|(n, line)| format!("{} {line}\n", if n < 9 { '>' } else { '<' })).collect::<String>();
     let table: &[(&str, String, &[&str], i32)] = &[
         ("the standard's", REQUEST.to_owned(), &steps, 0),
+        ("a page of another host", REQUEST.to_owned(), &["answer 101", "refuses with 403", "--origin"], 0),
         ("with its response", both.clone(), &steps, 0),
         ("as an editor writes it", both.replace('\r', "").trim().to_owned(), &["CR LF", steps[2]], 0),
         ("as curl -v prints it", format!("* Trying\n{curl}"), &["CR LF", steps[2]], 0),

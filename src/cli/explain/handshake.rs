@@ -7,6 +7,7 @@ use crate::cli::terminal::{Style, Terminal};
 use crate::escaped::Escaped;
 use crate::hex::Hex;
 use crate::http::{Head, ResponseHead};
+use crate::hub::Origins;
 use crate::progress::Progress;
 use crate::websocket::client::{self, Asked};
 use crate::websocket::handshake::{self, GUID, accept_sha1};
@@ -191,6 +192,9 @@ fn verdict(is_right: bool, head: &Head<'_>, terminal: &mut Terminal<'_>) -> bool
             let subprotocol = upgrade.subprotocol().map_or("no subprotocol".to_owned(), |name| format!("the subprotocol {name}"));
             let deflate = if upgrade.deflate().is_some() { "compression" } else { "no compression" };
             terminal.line(&format!("parlor would answer 101, with {subprotocol} and {deflate}."));
+            if let Err(refusal) = Origins::SameHost.check(head) {
+                terminal.line(&format!("But the page of this Origin it refuses with {}, unless --origin names it.", refusal.status));
+            }
             is_right
         }
         Err(refusal) => {
