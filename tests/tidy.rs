@@ -225,11 +225,11 @@ fn shown(value: &str) -> String {
     value.replace(" << 10", " KiB").replace(" << 20", " MiB").replace('_', ",")
 }
 
-/// What the tour names is there: paths, names of functions in the file that was named last, and what `cargo` is asked for.
-fn tour(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+/// What a tour names is there: paths, names of functions in the file that was named last, and what `cargo` is asked for.
+fn tour(path: &str, text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let (mut problems, mut file, mut in_block) = (Vec::new(), String::new(), false);
     for (row, line) in text.lines().enumerate() {
-        let mut missing = |what: String| problems.push(format!("docs/tour.md:{}: {what}", row + 1));
+        let mut missing = |what: String| problems.push(format!("{path}:{}: {what}", row + 1));
         if line.starts_with("```") {
             in_block = !in_block;
         } else if in_block {
@@ -243,6 +243,12 @@ fn tour(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
             continue;
         }
         for quoted in line.split('`').skip(1).step_by(2) {
+            if let Some(tests) = quoted.strip_prefix("cargo test ") {
+                if !is_a_test(tests, read) {
+                    missing(format!("there is no test for cargo test {tests}"));
+                }
+                continue;
+            }
             let top = quoted.split('/').next().unwrap_or_default();
             let function = quoted.rsplit("::").next().unwrap_or_default().trim_end_matches("()");
             if quoted.contains('/') && ["src", "tests", "www", "docs", "examples", "fuzz", "benches", ".ci"].contains(&top) {
@@ -280,6 +286,24 @@ fn limits_are_shown(rows: &[Vec<&str>], read: &dyn Fn(&str) -> Option<String>) -
     };
     let unshown = rows.iter().filter(|row| !row.last().is_some_and(is_shown));
     unshown.map(|row| format!("limits: no test that is there shows {}: {}", row[0], row.last().unwrap_or(&""))).collect()
+}
+
+/// Whether `cargo test` finds something by these words: `--test BINARY [NAME]`, where the name is one of a file or of a test, or
+/// `--lib NAME`.
+fn is_a_test(words: &str, read: &dyn Fn(&str) -> Option<String>) -> bool {
+    let main = |binary: &str| read(&format!("tests/{binary}.rs")).or_else(|| read(&format!("tests/{binary}/main.rs")));
+    match words.split(' ').collect::<Vec<_>>()[..] {
+        ["--test", binary] => main(binary).is_some(),
+        ["--test", binary, name] => main(binary).is_some_and(|text| {
+            let is_there = |text: &str| text.contains(&format!("mod {name};")) || text.contains(&format!("fn {name}"));
+            let files = between(&text, "\nmod ", ";").into_iter().filter_map(|file| read(&format!("tests/{binary}/{file}.rs")));
+            is_there(&text) || files.into_iter().any(|text| is_there(&text))
+        }),
+        ["--lib", name] => {
+            sources("src").iter().any(|(path, text)| path.ends_with(&format!("/{name}.rs")) || text.contains(&format!("fn {name}()")))
+        }
+        _ => false,
+    }
 }
 
 /// Of the mistakes of others each names tests that are there, by file and function, and files that are there.
@@ -466,8 +490,21 @@ fn the_readme_names_files_that_are_there() {
 }
 
 #[test]
-fn the_tour_names_what_is_there() {
-    none(tour(&text("docs/tour.md"), &read));
+fn the_tours_name_what_is_there() {
+    for path in ["docs/tour.md", "docs/lesson.md"] {
+        none(tour(path, &text(path), &read));
+    }
+}
+
+#[test]
+fn the_lesson_has_the_lines_of_code_that_it_promises() {
+    let lesson = text("docs/lesson.md");
+    let files: Vec<_> = between(&lesson, " Code: `", "`").into_iter().chain(between(&lesson, "\nCode: `", "`")).collect();
+    assert_eq!(files.len(), 5, "{files:?}");
+    let lines: usize = files.iter().map(|path| without_tests(&text(path)).lines().count()).sum();
+    assert!((800..1_000).contains(&lines), "the lesson says nine hundred lines, and there are {lines}");
+    let echo = text("examples/echo.rs").lines().count();
+    assert!(echo == 58, "the lesson says that examples/echo.rs has fifty-eight lines, and there are {echo}");
 }
 
 #[test]
@@ -660,6 +697,8 @@ mod each_check {
         let read = |path: &str| match path {
             "src/a.rs" => Some("pub fn open(&self) {}\nenum Stage {\n    Http,\n}\n".to_owned()),
             "examples/echo.rs" => Some(String::new()),
+            "tests/a/main.rs" => Some("//! x\nmod b;\n".to_owned()),
+            "tests/a/b.rs" => Some("#[test]\nfn opens() {}\n".to_owned()),
             _ => None,
         };
         let table = [
@@ -673,9 +712,15 @@ mod each_check {
             ("an example that is there", "```sh\ncargo run --example echo\n```", true),
             ("one that is not", "```sh\ncargo run --example gone\n```", false),
             ("a test that is not", "```sh\ncargo test --test gone\n```", false),
+            ("a test in a sentence", "`cargo test --test a`, `cargo test --test a opens`, `cargo test --test a b`", true),
+            ("one of a file that is not", "`cargo test --test gone opens`", false),
+            ("one of another name", "`cargo test --test a shuts`", false),
+            ("a test of the library", "`cargo test --lib headers_of_section_5_2`", true),
+            ("a file of the library", "`cargo test --lib mask`", true),
+            ("none of the library", "`cargo test --lib gone_for_ever`", false),
         ];
         for (name, text, fine) in table {
-            assert_eq!(tour(text, &read).is_empty(), fine, "{name}");
+            assert_eq!(tour("docs/tour.md", text, &read).is_empty(), fine, "{name}");
         }
     }
 }

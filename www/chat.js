@@ -34,7 +34,7 @@ export class Chat {
   marks;
   /** Called with a place and a message that somebody else just said in it. */
   heard = () => {};
-  #changed; #connection; #sender; #kept = null; #tries = 0; #typedAt = -Infinity; #takenUp = false; #doubted = null; #whoTimer = 0;
+  #changed; #connection; #sender; #kept = null; #tries = 0; #typedAt = -Infinity; #takenUp = false; #doubted = null; #whoTimer = 0; #wire = null;
 
   constructor(changed) {
     this.#changed = changed;
@@ -44,9 +44,8 @@ export class Chat {
       event: (event, asked) => this.#event(event, asked),
       open: () => this.#entered(),
       lost: (sentence) => this.#lost(sentence),
+      trace: (trace) => this.#wire?.told(trace),
       refused: (error, credentials) => this.#refused(error, credentials),
-      slow: () => this.outbox.some(({ stage }) => stage === 'sending')
-        && this.tell('The server asks for a slower pace; your message goes out in a moment.'),
     });
     this.#sender = new Sender({
       state: () => this.state,
@@ -56,6 +55,24 @@ export class Chat {
       failed: (sentence) => this.tell(sentence, true),
     });
     storage.onSession((session) => this.#sessionElsewhere(session));
+  }
+
+  /** The wire view: `wire.told(trace)` gets every frame of the connection from now on, `wire.note(sentence)` why none comes. Null ends it. */
+  watchWire(wire) {
+    this.#wire = wire;
+    if (!wire) this.#connection.traced(false);
+    this.#watch();
+  }
+
+  /** The wire view, from the opening handshake on: of a new connection. */
+  wireFromHandshake() {
+    this.#connection.traced(true);
+  }
+
+  #watch() {
+    const on = this.#wire !== null;
+    this.#connection.request({ type: 'trace', on }).catch((error) => this.#wire?.note(
+      error.code === 'unknown_type' ? 'This server has its wire view turned off (--no-trace).' : error.message));
   }
 
   /** Takes up the session that the browser remembers, if it does; with what was open and not sent yet, before the server answers. */
@@ -223,7 +240,7 @@ export class Chat {
     for (const command of commands) this.#ask(command);
     if (state.staleUsers) this.#who();
     if (states.openPlace(state)) this.#walk('replaceState');
-    this.marks.look();
+    if (this.stage === 'in') this.marks.look(); // before that, what is open was not yet shown as what is new
     this.#sender.pump();
   }
 
@@ -261,6 +278,7 @@ export class Chat {
       if (!states.openPlace(this.state) || address.parse(location.hash)?.kind === 'person') this.openAddress();
       this.focusWanted = true;
     }
+    if (this.#wire) this.#watch();
     const doubted = this.#doubted;
     this.#doubted = null;
     if (doubted !== null && states.openPlace(this.state)?.name === doubted) {
@@ -304,7 +322,7 @@ export class Chat {
   }
 
   #sessionElsewhere(session) {
-    if (session === null && this.stage === 'in') this.#out();
+    if (session === null && (this.stage === 'in' || this.#takenUp)) this.#out();
     else if (session?.name && this.stage === 'door') this.enter(session.name);
   }
 

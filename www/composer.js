@@ -27,6 +27,7 @@ export class Composer {
   #suggestions = new Suggestions(this.#text, () => this.#sources(), () => this.#changed());
   #recall = new Recall();
   #place = null; #key = null; #timer = 0;
+  #kept = ''; // the draft as it was last read or kept here
 
   constructor(chat) {
     this.#chat = chat;
@@ -100,7 +101,8 @@ export class Composer {
     this.#suggestions.close();
     this.#key = place?.key ?? null;
     this.#place = place;
-    this.#fill(place ? draftOf(storage.drafts(), draftKey(place)) : '');
+    this.#kept = place ? draftOf(storage.drafts(), draftKey(place)) : '';
+    this.#fill(this.#kept);
   }
 
   #fill(text) {
@@ -116,13 +118,13 @@ export class Composer {
     this.#timer = setTimeout(() => this.#keep(), DRAFT_MS);
   }
 
-  /** Keeps the draft; what other tabs keep for other places stays. */
+  /** Keeps the draft where it was changed here; what other tabs keep stays. */
   #keep() {
     clearTimeout(this.#timer);
-    if (!this.#place || this.#chat.stage === 'door') return;
-    const key = draftKey(this.#place);
-    const drafts = storage.drafts();
-    if (draftOf(drafts, key) !== this.#text.value) storage.keepDrafts(withDraft(drafts, key, this.#text.value));
+    const text = this.#text.value;
+    if (!this.#place || text === this.#kept || this.#chat.stage === 'door') return;
+    storage.keepDrafts(withDraft(storage.drafts(), draftKey(this.#place), text));
+    this.#kept = text;
   }
 
   #count() {

@@ -40,7 +40,7 @@ export class Connection {
 
   /**
    * `on` has: `credentials()` → { name, session } · `event(event, asked)` · `open()` · `lost(sentence)` · `refused(error, credentials)`:
-   * the answer to hello · `slow(ms)`: the server wants less.
+   * the answer to hello.
    */
   constructor(url, on) {
     this.#url = url;
@@ -69,6 +69,12 @@ export class Connection {
     this.stage = 'idle';
     socket.close();
     this.connect();
+  }
+
+  /** Connects anew, to be told of every frame from the opening handshake on, or no longer. */
+  traced(on) {
+    this.#url = this.#url.split('?')[0] + (on ? '?trace=1' : '');
+    if (on) this.again();
   }
 
   /** Ends it for good. Code 1000 says that the person goes. */
@@ -101,7 +107,7 @@ export class Connection {
   /** Sends a command. The promise gives the answer, or fails with the server's error; its code is `lost` where none can come. */
   request(command) {
     return new Promise((resolve, reject) => {
-      if (this.stage !== 'open') return reject({ code: 'lost', message: 'There is no connection just now.' });
+      if (this.stage !== 'open') return reject({ code: 'lost', message: 'There is no connection just now. Try it again when there is one.' });
       this.#queue.push({ command, resolve, reject });
       this.#pump();
     });
@@ -140,6 +146,7 @@ export class Connection {
     this.#heardAt = performance.now();
     const event = typeof data === 'string' ? say.parse(data) : null;
     if (!event) return;
+    if (event.type === 'trace') return this.#on.trace(event);
     const asked = this.#asked.get(event.id) ?? null;
     this.#asked.delete(event.id);
     if (event.type === 'error' && event.code === 'rate_limited' && asked && asked.command.type !== 'rename') {
@@ -171,7 +178,6 @@ export class Connection {
     this.#queue.unshift(request);
     this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + wait);
     setTimeout(() => this.#pump(), wait + 10);
-    this.#on.slow(wait);
   }
 
   /** Every second: is anybody there? Browsers don't show pings, so the page has to see for itself. */
@@ -245,7 +251,7 @@ export class Connection {
     this.#queue = [];
     this.#pausedUntil = 0;
     for (const { command, reject } of unanswered) {
-      if (command.type !== 'hello') reject({ code: 'lost', message: 'The connection was lost before the answer came.' });
+      if (command.type !== 'hello') reject({ code: 'lost', message: 'The connection was lost before the answer came. Try it again when there is one.' });
     }
     return socket;
   }

@@ -29,7 +29,7 @@ export function make(title, ...content) {
   // A modal dialog lets Tab out into the browser's own buttons. Here it goes round.
   dialog.addEventListener('keydown', (event) => {
     if (event.key !== 'Tab') return;
-    const stops = [...dialog.querySelectorAll(STOPS)].filter((one) => one.tabIndex >= 0 && one.checkVisibility());
+    const stops = [...dialog.querySelectorAll(STOPS)].filter((one) => one.tabIndex >= 0 && one.getClientRects().length > 0);
     const [first, last] = [stops[0], stops.at(-1)];
     if (document.activeElement !== (event.shiftKey ? first : last)) return;
     event.preventDefault();

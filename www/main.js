@@ -68,13 +68,14 @@ function show() {
   }
 }
 
+byId('wire').addEventListener('click', async () => (await import('./wire-panel.js')).togglePanel(chat, byId('wire')));
 chat.heard = (place, message) => bell.ring(place, message);
 keys.listen({
   inside: () => !byId('chat').hidden,
   jump: () => jump.open(),
   escape: () => {
     chat.hush();
-    composer.focus();
+    if (document.activeElement !== byId('menu')) composer.focus(); // there the keyboard is after Escape closed the drawer
   },
 });
 byId('skip').addEventListener('click', (event) => {

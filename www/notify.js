@@ -73,6 +73,7 @@ export class Bell {
 
   #show() {
     set(this.#button, 'aria-pressed', String(this.#isOn()));
+    this.#button.replaceChildren(picture(this.#isOn()));
   }
 
   /** Two short tones. A page may sound only after a click in it; before that it stays silent. */
@@ -93,4 +94,17 @@ export class Bell {
       }
     } catch { /* a machine without sound */ }
   }
+}
+
+/** A bell; struck through where it is off. Drawn, since not every machine has letters for it. */
+function picture(on) {
+  const node = (tag, attributes) => Object.entries(attributes).reduce((made, [name, value]) => {
+    made.setAttribute(name, value);
+    return made;
+  }, document.createElementNS('http://www.w3.org/2000/svg', tag));
+  const svg = node('svg', { viewBox: '0 0 24 24', fill: 'none', stroke: 'currentcolor', 'stroke-width': 2, 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true' });
+  svg.append(node('path', { d: 'M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 22h4', fill: 'none' }));
+  if (on) svg.append(node('path', { d: 'M3 6a9 9 0 0 1 2-3M21 6a9 9 0 0 0-2-3' }));
+  else svg.append(node('path', { d: 'M3 3l18 18' }));
+  return svg;
 }

@@ -14,6 +14,7 @@ export class Suggestions {
     this.#box = box;
     this.#sources = sources;
     this.#taken = taken;
+    set(box, 'aria-autocomplete', 'list');
     box.addEventListener('blur', () => this.close());
     // A caret that is put elsewhere leaves the word.
     document.addEventListener('selectionchange', () => this.#word && document.activeElement === box && !this.#isThere() && this.close());
@@ -31,6 +32,7 @@ export class Suggestions {
       id: `p:suggestion-${index}`, role: 'option', onclick: () => this.#take(index),
     }, element('bdi', {}, label), hint && element('span', { class: 'hint' }, ` ${hint}`))));
     this.#list.hidden = false;
+    set(this.#box, 'aria-controls', this.#list.id);
     this.#choose(0);
     return undefined;
   }
@@ -39,7 +41,7 @@ export class Suggestions {
     this.#word = null;
     this.#offered = [];
     this.#list.hidden = true;
-    set(this.#box, 'aria-activedescendant', null);
+    for (const name of ['aria-activedescendant', 'aria-controls']) set(this.#box, name, null);
   }
 
   /** A key in the box. True where it was for the list. */

@@ -5,9 +5,12 @@
 //! - `encode(decode(x)) = x`, for headers and for what was made of whole frames;
 //! - any cutting gives the same events, the same error, the same replies;
 //! - the answer to a close frame is one that the other end takes, with the same code;
+//! - taken apart for a person (`dissect`) they are the same frames, each bit of a header in one field, and a walk over them comes
+//!   to the same messages and the same broken rule;
 //! - what `machine` asserts: held bytes, and silence after the end.
 
 use parlor::progress::Progress;
+use parlor::websocket::dissect::{Outcome, walk};
 use parlor::websocket::{CloseCode, CloseFrame, FrameHeader, Opcode, Violation, encode_masked_message, encode_message};
 
 #[path = "machine.rs"]
@@ -22,6 +25,7 @@ pub fn check(data: &[u8]) {
         for pieces in [[1, 1], [1 + usize::from(first % 24), 1 + usize::from(second % 24)]] {
             assert_eq!(results(&Machine::of(client, None, bytes, pieces)), results(&whole), "in pieces of {pieces:?}");
         }
+        taken_apart(client, bytes, &whole);
         let mut frames = Vec::new();
         whole.seen.iter().for_each(|seen| encode(seen, client, &mut frames));
         assert_eq!(Machine::of(client, None, &frames, [usize::MAX; 2]).seen, whole.seen, "written out again");
@@ -31,6 +35,26 @@ pub fn check(data: &[u8]) {
             _ => assert!(whole.replies.is_empty(), "nothing else is answered here"),
         }
     }
+}
+
+fn taken_apart(client: bool, bytes: &[u8], whole: &Machine) {
+    let (mut seen, mut failed, mut end, mut is_lost) = (0, None, 0, false);
+    for step in walk(bytes, Machine::with(client, None).websocket) {
+        assert_eq!(step.at, end, "one frame behind the other");
+        end += step.frame.header_bytes + step.frame.payload.len();
+        let bits: usize = step.frame.fields.iter().map(|field| field.bits.len()).sum();
+        assert_eq!(bits, 8 * step.frame.header_bytes, "each bit of the header");
+        assert!(step.frame.fields.last().is_some_and(|field| step.at + field.to == end), "up to the last byte");
+        // Behind a close frame nobody reads, and so nobody knows where a frame ends whose header is wrong.
+        is_lost = step.frame.header.is_err();
+        match step.outcome {
+            Outcome::Whole(..) => seen += 1,
+            Outcome::Broken(violation) => failed = Some(violation),
+            Outcome::Fragment | Outcome::Unfinished | Outcome::Unread => {}
+        }
+    }
+    assert_eq!((seen, failed), (whole.seen.len(), whole.failed));
+    assert!(failed.is_some() || is_lost || end == bytes.len(), "to the end");
 }
 
 fn results(machine: &Machine) -> (&[Seen], Option<Violation>, &[u8]) {

@@ -42,6 +42,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("drafts.js", include_bytes!("../../www/drafts.js")),
     ("emoji.js", include_bytes!("../../www/emoji.js")),
     ("feed.js", include_bytes!("../../www/feed.js")),
+    ("frames.js", include_bytes!("../../www/frames.js")),
     ("head.js", include_bytes!("../../www/head.js")),
     ("icon-maskable.svg", include_bytes!("../../www/icon-maskable.svg")),
     ("icon-unread.svg", include_bytes!("../../www/icon-unread.svg")),
@@ -76,6 +77,12 @@ const FILES: &[(&str, &[u8])] = &[
     ("tally.js", include_bytes!("../../www/tally.js")),
     ("texts.js", include_bytes!("../../www/texts.js")),
     ("theme.js", include_bytes!("../../www/theme.js")),
+    ("trial.js", include_bytes!("../../www/trial.js")),
+    ("wire-panel.js", include_bytes!("../../www/wire-panel.js")),
+    ("wire-view.js", include_bytes!("../../www/wire-view.js")),
+    ("wire.css", include_bytes!("../../www/wire.css")),
+    ("wire.html", include_bytes!("../../www/wire.html")),
+    ("wire.js", include_bytes!("../../www/wire.js")),
     ("writing.css", include_bytes!("../../www/writing.css")),
 ];
 

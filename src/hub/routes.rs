@@ -147,7 +147,7 @@ impl Router {
             "/echo" => self.upgrade(head, Path::Echo),
             "/healthz" => text("text/plain; charset=utf-8", "ok".to_owned()),
             "/metrics" => text(Metrics::MEDIA_TYPE, metrics.render()),
-            path => match self.pages.page(path) {
+            path => match self.pages.page(page_of(path)) {
                 Some(page) => Ok(Reply::Answer(pages::respond(page, head))),
                 None => Err(Refusal::not_found()),
             },
@@ -167,6 +167,14 @@ impl Router {
         // A request that did not ask for another protocol leaves no doubt about what is spoken next.
         let refused = |refusal: Refusal| Refusal { closes: refusal.status != 426, ..refusal };
         websocket::check(head).map(|upgrade| Reply::Upgrade(upgrade, path)).map_err(refused)
+    }
+}
+
+/// The pages that have an address without an ending.
+fn page_of(path: &str) -> &str {
+    match path {
+        "/wire" => "/wire.html",
+        path => path,
     }
 }
 

@@ -63,7 +63,7 @@ scene('roles and names', [], async ({ meet }) => {
 });
 
 /** Pairs of text and ground with too little contrast (WCAG 2, 1.4.3), among what is to be seen. */
-const faint = (page) => page.evaluate(() => {
+export const faint = (page) => page.evaluate(() => {
   const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
   const layer = (ground, colour) => {
     canvas.fillStyle = ground;

@@ -3,7 +3,7 @@
 // Not here: what is tested (the other files).
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,11 @@ import { chromium } from 'playwright-core';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const OUT = fileURLToPath(new URL('out/', import.meta.url));
 mkdirSync(OUT, { recursive: true });
+
+const PROGRAM = process.env.PARLOR ?? `${ROOT}target/debug/parlor`;
+
+/** Whether the program was built with a history that outlives it. */
+export const keepsHistory = () => /--history FILE/.test(execFileSync(PROGRAM, ['--help'], { encoding: 'utf8' }));
 
 /** The server under test: a process of the real binary, built by `run`, or the one that PARLOR names. */
 export class Server {
@@ -26,8 +31,7 @@ export class Server {
   }
 
   async #spawn(listen) {
-    const program = process.env.PARLOR ?? `${ROOT}target/debug/parlor`;
-    this.#process = spawn(program, ['--listen', listen, ...(this.#options.includes('--history') ? [] : ['--no-history']), ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#process = spawn(PROGRAM, ['--listen', listen, ...(this.#options.includes('--history') ? [] : ['--no-history']), ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.url = await new Promise((resolve, reject) => {
       let said = '';
       this.#process.once('error', reject);

@@ -8,5 +8,7 @@ import './address.mjs';
 import './outage.mjs';
 import './writing.mjs';
 import './keyboard.mjs';
+import './chaos.mjs';
 import './reading.mjs';
 import './access.mjs';
+import './wire.mjs';

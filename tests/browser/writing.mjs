@@ -233,3 +233,51 @@ scene('what is written without a connection outlives a reload and a closed windo
     proxy.close();
   }
 });
+
+scene('two tabs of one person: each sends its own, and both show the same', [], async ({ browser, meet, server, people }) => {
+  const bob = await meet('Bob');
+  const proxy = await Proxy.before(server.url);
+  try {
+    const ada = await Person.named('Ada', browser, proxy.url);
+    people.push(ada);
+    const first = ada.page;
+    await ada.sit(proxy.url);
+    await ada.heading('#general').waitFor();
+    const other = new Person();
+    Object.assign(other, { context: ada.context, page: first, complaints: [] });
+    proxy.mode = 'shut';
+    proxy.cut();
+    await ada.say('from the second');
+    await other.say('from the first');
+    proxy.mode = 'open';
+    await first.reload(); // with its text on the way, or not yet
+    const mine = /^from the (first|second)$/;
+    for (const person of [bob, ada, other]) {
+      await until(['from the first', 'from the second'], async () => (await person.log.getByText(mine).allInnerTexts()).sort(), '', 30_000);
+    }
+    assert.deepEqual(await ada.log.locator('.text').allInnerTexts(), await other.log.locator('.text').allInnerTexts());
+    for (const person of [ada, other]) await until(0, () => person.log.getByText(/sending/i).count());
+  } finally {
+    proxy.close();
+  }
+});
+
+scene('without a connection a private conversation is there after a reload, and is written in', [], async ({ meet, server }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.person('Bob').click();
+  await ada.say('psst');
+  await bob.conversation('Ada').click();
+  await bob.said('psst').waitFor();
+  await ada.page.routeWebSocket(/chat$/, (socket) => socket.close());
+  await ada.page.reload();
+  await ada.heading('Bob').waitFor();
+  await ada.say('in the dark');
+  await ada.log.getByText(/sending/i).waitFor();
+  const page = ada.page;
+  await ada.sit(server.url); // the network is back, in another tab; the first is closed
+  await page.close();
+  await ada.page.reload();
+  await bob.said('in the dark').waitFor({ timeout: 30_000 });
+  assert.equal(await bob.said('in the dark').count(), 1);
+});

@@ -79,3 +79,12 @@ fn a_page_that_is_known_is_not_sent_again() {
     assert_eq!(raw.response().status, 304);
     assert_eq!(raw.response().text().trim_end(), "ok");
 }
+
+#[test]
+fn the_wire_view_has_an_address_of_its_own() {
+    let server = Server::start(&[]);
+    let [short, long] = ["/wire", "/wire.html"].map(|path| server.get(path));
+    assert_eq!((short.status, short.text()), (200, long.text()));
+    assert!(short.header("content-security-policy").is_some_and(|policy| !policy.contains("unsafe")));
+    assert_eq!(server.get("/wire/").status, 404);
+}

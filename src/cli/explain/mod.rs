@@ -34,7 +34,10 @@ pub(super) fn run(arguments: Vec<OsString>, input: &mut dyn Read, terminal: &mut
         match argument {
             Arg::Long("hex") => asked.hex.get_or_insert_default().push(' '),
             Arg::Long("json") => asked.is_json = true,
-            Arg::Long("deflate") => asked.has_deflate = true,
+            Arg::Long("deflate") if cfg!(feature = "deflate") => asked.has_deflate = true,
+            Arg::Long("deflate") => {
+                return Err(Failure::wrong("this parlor was built without compression (the feature deflate)".to_owned()));
+            }
             Arg::Long("from") => {
                 asked.from_client = match parser.value().map_err(wrong)?.to_str() {
                     Some("client") => Some(true),

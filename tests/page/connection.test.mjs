@@ -1,0 +1,149 @@
+// The connection, with a clock, a socket and a server of this test's own.
+
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { Connection } from '../../www/connection.js';
+
+let sockets;
+class Socket {
+  sent = [];
+  closed = false;
+  constructor() { sockets.push(this); }
+  send(text) { this.sent.push(JSON.parse(text)); }
+  close() { this.closed = true; }
+  says(event) { this.onmessage({ data: JSON.stringify(event) }); }
+  answers(event) { this.says({ ...event, id: this.sent.at(-1).id }); }
+  welcomes() {
+    this.onopen();
+    this.answers({ type: 'welcome' });
+  }
+  breaks() { this.onclose({ code: 1006, reason: '' }); }
+}
+
+let clock; // the monotonic clock follows the wall's, but for a test that lets it stand still
+beforeEach((t) => {
+  sockets = [];
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: 1_000_000 });
+  clock = t.mock.method(performance, 'now', () => Date.now());
+  t.mock.method(Math, 'random', () => 0.9999999);
+  globalThis.WebSocket = Socket;
+  globalThis.document = { visibilityState: 'visible' };
+  globalThis.fetch = async () => { throw new Error('nobody there'); };
+});
+
+function connected(t) {
+  const on = { events: [], opened: 0, lost: [] };
+  const connection = new Connection('ws://localhost/chat', {
+    credentials: () => ({ name: 'Ada' }), event: (event) => on.events.push(event.type), open: () => { on.opened += 1; },
+    lost: (sentence) => on.lost.push(sentence), refused: () => {},
+  });
+  connection.connect();
+  sockets.at(-1).welcomes();
+  return { connection, on, pass: (ms) => t.mock.timers.tick(ms) };
+}
+
+const message = (text) => ({ type: 'message', channel: 'general', text });
+
+test('pauses double, and begin anew only after ten seconds of health', (t) => {
+  const { connection, pass } = connected(t);
+  const pauses = [];
+  const lose = (after) => {
+    pass(after);
+    sockets.at(-1).breaks();
+    pauses.push(Math.round(connection.pauseLeft() / 1000));
+    const count = sockets.length;
+    while (sockets.length === count) pass(100);
+    sockets.at(-1).welcomes();
+  };
+  for (const after of [0, 1000, 9000, 9900, 0, 0, 0, 11_000, 0]) lose(after);
+  assert.deepEqual(pauses, [1, 2, 4, 8, 16, 30, 30, 1, 2]);
+});
+
+test('a message without an answer means another connection, whatever else arrives', (t) => {
+  const { connection, on, pass } = connected(t);
+  connection.request(message('x')).catch(() => {});
+  for (let second = 0; second < 9; second += 1) {
+    pass(1000);
+    sockets[0].says({ type: 'presence' });
+  }
+  assert.equal(connection.stage, 'open');
+  pass(2100);
+  assert.notEqual(connection.stage, 'open');
+  assert.ok(sockets[0].closed);
+  assert.equal(on.lost.length, 1);
+});
+
+test('another command is waited for as long as anything arrives', (t) => {
+  const { connection, pass } = connected(t);
+  connection.request({ type: 'join', channel: 'a' }).catch(() => {});
+  for (let second = 0; second < 30; second += 1) {
+    pass(1000);
+    sockets[0].says({ type: 'message' });
+  }
+  assert.equal(connection.stage, 'open');
+  pass(11_100);
+  assert.notEqual(connection.stage, 'open');
+});
+
+test('the server’s pace is kept, and the order with it', (t) => {
+  const { connection, pass } = connected(t);
+  const [socket] = sockets;
+  for (const text of ['a', 'b']) connection.request(message(text)).catch(() => {});
+  const said = () => socket.sent.filter(({ type }) => type === 'message').map(({ text }) => text);
+  const [a, b] = socket.sent.slice(-2);
+  socket.says({ type: 'ack', id: a.id });
+  socket.says({ type: 'error', code: 'rate_limited', retry_ms: 3000, id: b.id });
+  connection.request(message('c')).catch(() => {});
+  pass(2900);
+  assert.deepEqual(said(), ['a', 'b'], 'nothing goes out before its time');
+  pass(500);
+  assert.deepEqual(said(), ['a', 'b', 'b', 'c']);
+});
+
+test('the network is back, the page is looked at: at once', (t) => {
+  const { connection, pass } = connected(t);
+  for (let loss = 0; loss < 4; loss += 1) {
+    sockets.at(-1).breaks();
+    connection.nudge();
+    assert.equal(connection.stage, 'connecting', 'no pause is waited for');
+  }
+  const hanging = sockets.at(-1);
+  connection.nudge();
+  assert.equal(sockets.at(-1), hanging, 'an attempt that has just begun goes on');
+  pass(5000);
+  connection.nudge();
+  assert.notEqual(sockets.at(-1), hanging, 'one that hangs in the old network is given up');
+  sockets.at(-1).welcomes();
+  connection.nudge();
+  pass(5100);
+  assert.notEqual(connection.stage, 'open', 'and a connection that does not answer then was one of the old network');
+});
+
+test('a machine that slept is noticed by the wall clock', (t) => {
+  const { connection, pass } = connected(t);
+  const before = sockets[0].sent.length;
+  pass(1000);
+  assert.equal(sockets[0].sent.length, before);
+  const still = Date.now();
+  clock.mock.mockImplementation(() => still);
+  t.mock.method(Date, 'now', () => still + 600_000);
+  pass(1000);
+  assert.equal(sockets[0].sent.length, before + 1, 'the server is asked whether it is there');
+  sockets[0].breaks();
+  t.mock.method(Date, 'now', () => still + 1_200_000);
+  pass(300);
+  assert.equal(connection.stage, 'connecting', 'a pause is over that the machine slept through');
+});
+
+test('since when it is down, and until when not', (t) => {
+  const { connection, pass } = connected(t);
+  assert.equal(connection.downSince, null);
+  sockets[0].breaks();
+  const since = connection.downSince;
+  pass(1500);
+  sockets[1].breaks();
+  assert.equal(connection.downSince, since, 'an attempt that fails is the same outage');
+  pass(3000);
+  sockets[2].welcomes();
+  assert.equal(connection.downSince, null);
+});
