@@ -5,7 +5,7 @@
 import { COMMANDS } from './lines.js';
 
 /** So many are offered at most. */
-const MOST = 8;
+const MOST = 10;
 
 /** `@` and `:` after white space or a bracket, `/` as the first thing of all. */
 const WORDS = [

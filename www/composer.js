@@ -53,7 +53,11 @@ export class Composer {
   show(place, notice) {
     if (place && place.key !== this.#key) this.#turn(place);
     set(this.#text, 'placeholder', place ? `Message ${place.kind === 'channel' ? '#' : ''}${place.name}` : '');
-    setText(this.#notice, notice?.text ?? '');
+    if (this.#notice.textContent !== (notice?.text ?? '')) {
+      setText(this.#notice, notice?.text ?? '');
+      // Where it is more than has room it scrolls, and has to be reached for that.
+      set(this.#notice, 'tabindex', this.#notice.scrollHeight > this.#notice.clientHeight ? '0' : null);
+    }
     set(this.#notice, 'class', notice?.bad ? 'notice bad' : 'notice');
     if (!place && this.#key !== null) this.#turn(null);
   }

@@ -23,7 +23,7 @@ const KEYS = [
 /** `does` has `jump()`, `escape()`, and `inside()`: whether the chat is shown. */
 export function listen(does) {
   const list = element('dl', {}, ...KEYS.flatMap(([keys, meaning]) => [element('dt', {}, element('kbd', {}, keys)), element('dd', {}, meaning)]));
-  const dialog = dialogs.make('Keyboard shortcuts', list);
+  const dialog = dialogs.make('Keyboard shortcuts', element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Keys' }, list));
   const showKeys = () => dialogs.open(dialog, dialog.querySelector('button'));
   byId('help').hidden = false;
   byId('help').addEventListener('click', showKeys);

@@ -47,7 +47,7 @@ test('suggestions', () => {
   assert.deepEqual(values('/h|'), ['/history ', '/help']);
   assert.deepEqual(values('/M|'), ['/me ', '/msg ']);
   assert.deepEqual(values('@nobody|'), []);
-  assert.equal(offered('/|').length, 8);
+  assert.equal(offered('/|').length, 10);
   assert.deepEqual(offered('@bob|').map(({ whole }) => whole), [true, false]);
 });
 
