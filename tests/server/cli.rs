@@ -75,7 +75,7 @@ fn what_is_wrong_is_told_in_one_line() {
         ("a flag with a value", &["--no-history=maybe"]),
         ("both of two that exclude each other", &["--history", "x.db"]),
         ("a proxy that is no address", &["--trusted-proxy", "proxy.example"]),
-        ("what later work adds, too", &["--history-keep", "5"]),
+        ("how much is kept, in words", &["--history-keep", "all"]),
         ("what later work adds, last", &["--record", "x"]),
         ("an option in capitals", &["--RATE", "5"]),
         ("half of an option", &["--max-conn", "5"]),
