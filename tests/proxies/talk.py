@@ -33,9 +33,11 @@ def binary():
 
 
 class Parlor:
-    """A running parlor on a free port, stopped at the end of a `with`."""
+    """A running parlor on a free port, stopped at the end of a `with`. It keeps nothing, unless told to, so that no run sees another's."""
 
     def __init__(self, *options):
+        if not any(option.startswith(("--history", "--no-history")) for option in options):
+            options = ("--no-history", *options)
         self.process = subprocess.Popen([binary(), "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True, env={"PARLOR_LOG": "warn", **os.environ})
         line = self.process.stdout.readline()
         found = re.fullmatch(r"parlor \S+ listening on http://127\.0\.0\.1:(\d+)\n", line)
