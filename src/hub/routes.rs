@@ -41,7 +41,8 @@ pub enum Origins {
 }
 
 impl Origins {
-    /// Whether the page that asks may connect (RFC 6455 §4.2.2, item 4). Who sends no `Origin` is no browser, and can say what it likes anyway.
+    /// Whether the page that asks may connect (RFC 6455 §4.2.2, item 4). Who sends no `Origin` is no browser, and can
+    /// say what it likes anyway.
     pub fn check(&self, head: &Head<'_>) -> Result<(), Refusal> {
         let mut values = head.values("origin");
         let Some(value) = values.next() else { return Ok(()) };
