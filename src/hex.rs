@@ -13,8 +13,15 @@ pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            write!(f, "{}{byte:02x}", if index == 0 { "" } else { " " })?;
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // Many at a time: recordings and traces are long.
+        let mut line = [b' '; 3 * 64];
+        for (index, bytes) in self.0.chunks(64).enumerate() {
+            for (place, byte) in line.chunks_mut(3).zip(bytes) {
+                (place[1], place[2]) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+            }
+            let shown = &line[usize::from(index == 0)..3 * bytes.len()];
+            f.write_str(str::from_utf8(shown).unwrap_or_default())?;
         }
         Ok(())
     }

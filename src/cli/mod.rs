@@ -16,6 +16,8 @@ mod help;
 mod log_output;
 pub mod options;
 mod poke;
+mod record;
+mod replay;
 mod serve;
 mod terminal;
 mod values;
@@ -65,6 +67,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
         help: "what the standard forbids, played against a server on this machine",
         run: poke::run,
     },
+    Subcommand { name: "replay", usage: "replay FILE", help: "what --record kept, run through the same code again", run: replay::run },
 ];
 
 /// Why a subcommand came to nothing: exit status and one line.

@@ -3,7 +3,7 @@
 //! Not here: what an option's value does to the server (`limits.rs` says it for most), the text of `--help` (`help`), starting
 //! the server (`serve`).
 
-use super::values::{Zero, history, listen, origin, seconds, sync, trusted_proxy, whole, www};
+use super::values::{Zero, check_record, history, listen, origin, record, seconds, sync, trusted_proxy, whole, www};
 use crate::history::Settings;
 use crate::hub::{Network, Origins};
 use crate::limits::Limits;
@@ -27,6 +27,10 @@ pub struct ServeOptions {
     pub history: Settings,
     /// `--no-history`: nothing of that counts.
     pub in_memory: bool,
+    /// `--record`.
+    pub record: Option<PathBuf>,
+    /// Where that is recorded: what was given, by the environment too, as it would stand on the command line.
+    pub given: Vec<String>,
     /// All the others.
     pub limits: Limits,
 }
@@ -35,7 +39,17 @@ impl Default for ServeOptions {
     fn default() -> Self {
         let listen = "127.0.0.1:8080".to_owned();
         let (history, in_memory) = (Settings::default(), cfg!(not(feature = "history")));
-        Self { listen, www: None, origins: Origins::SameHost, trusted_proxies: Vec::new(), history, in_memory, limits: Limits::DEFAULT }
+        Self {
+            listen,
+            www: None,
+            origins: Origins::SameHost,
+            trusted_proxies: Vec::new(),
+            history,
+            in_memory,
+            record: None,
+            given: Vec::new(),
+            limits: Limits::DEFAULT,
+        }
     }
 }
 
@@ -257,6 +271,12 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         STUDY,
+        ("record", "FILE", ""),
+        record,
+        "keep all that comes in, for parlor replay; with --no-history only. It holds what people write and the seed of their sessions",
+    ),
+    row(
+        STUDY,
         ("no-trace", "", ""),
         |options, _| {
             options.limits.trace = false;
@@ -321,8 +341,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&s
         // Each writes over the one before it, so the last one counts; but none may be wrong.
         for value in values {
             (row.set)(&mut options, value).map_err(|error| format!("{shown} {error}, not {value:?}"))?;
+            options.given.push(if row.value.is_empty() {
+                format!("--{}", row.name)
+            } else {
+                format!("--{}={}", row.name, value.display())
+            });
         }
     }
+    check_record(&mut options)?;
     match &modes[..] {
         [one, other] => Err(format!("{one} and {other} exclude each other")),
         _ => Ok(Asked::Serve(options)),

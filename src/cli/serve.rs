@@ -3,12 +3,13 @@
 //! Not here: the options (`options`), the loop (`server`).
 
 use super::options::ServeOptions;
-use super::{NAME_AND_VERSION, random};
+use super::{NAME_AND_VERSION, random, record};
 use crate::history::{Author, History, Memory};
 #[cfg(feature = "history")]
 use crate::history::{Settings, sqlite::Sqlite};
 use crate::http::pages::{BuiltIn, Pages};
 use crate::hub::Setup;
+use crate::hub::record::tokens;
 use crate::limits::{REFUSED_CONNECTIONS, SPARE_DESCRIPTORS};
 use crate::server::{Folder, Listener, Server, raise_open_files};
 use crate::time::{Millis, Now, UnixMillis};
@@ -26,33 +27,42 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
         }
     };
     let listener = resolve(&options.listen).and_then(Listener::bind).map_err(|error| cant_listen(&options.listen, &error))?;
-    let history = open_history(options)?;
-    let setup = Setup {
+    let epoch = random::<16>()?;
+    let epoch: String = epoch.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (author, now) = (newest_author(SystemTime::now()), Now { mono: Millis(0), unix: clock() });
+    let history = open_history(options, &epoch, author)?;
+    let mut setup = Setup {
         limits: options.limits.clone(),
         origins: options.origins.clone(),
         trusted_proxies: options.trusted_proxies.clone(),
         pages,
         history,
         tokens: Box::new(token),
-        now: Now { mono: Millis(0), unix: clock() },
+        now,
+    };
+    let recording = match &options.record {
+        Some(path) => {
+            let (recording, seed) = record::begin(path, options, &epoch, author, now)?;
+            setup.tokens = Box::new(tokens(seed));
+            Some(recording)
+        }
+        None => None,
     };
     let address = listener.address();
-    let server = Server::new(listener, setup).map_err(|error| format!("can't start: {error}"))?;
+    let server = Server::new(listener, setup, recording).map_err(|error| format!("can't start: {error}"))?;
     say(&format!("{NAME_AND_VERSION} listening on http://{address}\n"));
     server.run().map_err(|error| format!("can't wait for events: {error}"))
 }
 
-/// What remembers: a database, or memory alone.
-fn open_history(options: &ServeOptions) -> Result<Box<dyn History>, String> {
-    let epoch = random::<16>()?;
-    let epoch: String = epoch.iter().map(|byte| format!("{byte:02x}")).collect();
+/// What remembers: a database, or memory alone. `newest_author` counts where nothing is on disk.
+pub(super) fn open_history(options: &ServeOptions, epoch: &str, newest_author: Author) -> Result<Box<dyn History>, String> {
     let days = options.limits.session_days;
     #[cfg(feature = "history")]
     if !options.in_memory {
         let settings = Settings { session_days: days, ..options.history.clone() };
-        return Ok(Box::new(Sqlite::open(settings, &epoch)?));
+        return Ok(Box::new(Sqlite::open(settings, epoch)?));
     }
-    Ok(Box::new(Memory::new(epoch.into(), newest_author(SystemTime::now())).knowing_sessions_for(days)))
+    Ok(Box::new(Memory::new(epoch.into(), newest_author).knowing_sessions_for(days)))
 }
 
 /// The wall clock.

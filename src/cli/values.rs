@@ -34,6 +34,27 @@ pub(super) fn www(options: &mut ServeOptions, value: &OsStr) -> Result<(), Strin
     Ok(())
 }
 
+pub(super) fn record(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
+    if value.is_empty() {
+        return Err("must be a file".to_owned());
+    }
+    options.record = Some(value.into());
+    Ok(())
+}
+
+/// What a recording can't bring back is not recorded.
+pub(super) fn check_record(options: &mut ServeOptions) -> Result<(), String> {
+    match &options.record {
+        Some(_) if !options.in_memory => Err("--record goes with --no-history only".to_owned()),
+        Some(_) if options.www.is_some() => Err("--record does not go with --www".to_owned()),
+        Some(_) => Ok(()),
+        None => {
+            options.given.clear();
+            Ok(())
+        }
+    }
+}
+
 pub(super) fn history(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
     if value.is_empty() {
         return Err("must be a file".to_owned());

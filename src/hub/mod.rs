@@ -31,6 +31,7 @@ mod partings;
 mod pressure;
 mod proxies;
 mod rate;
+pub mod record;
 mod requests;
 mod routes;
 mod share;

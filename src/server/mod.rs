@@ -15,16 +15,20 @@
 
 mod folder;
 mod listener;
+mod recording;
 mod signals;
 mod socket;
 
 pub use folder::Folder;
 pub use listener::{Listener, raise_open_files};
+pub use recording::Recording;
 
+use crate::hub::record::Call;
 use crate::hub::{ConnectionId, Ended, Hub, Setup};
 use crate::limits::{READ_BYTES, TURN_READ_BYTES};
 use crate::time::{Millis, Now, UnixMillis};
 use mio::{Events, Interest, Poll, Token};
+use recording::Recorder;
 use signals::Signals;
 use socket::PeerSocket;
 use std::collections::VecDeque;
@@ -51,6 +55,8 @@ pub struct Server {
     /// `None`: the server is about to stop.
     listener: Option<Listener>,
     hub: Hub<PeerSocket>,
+    /// Told whatever the hub is told, where somebody asked for that.
+    recorder: Recorder,
     /// Who has something to be read, or may have: the next in turn first, each once.
     ready: VecDeque<ConnectionId>,
     resumed: Vec<ConnectionId>,
@@ -66,7 +72,7 @@ pub struct Server {
 impl Server {
     /// Joins a hub to a listener. From here on SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`] sees
     /// them. Fails where the system has no descriptors left for it.
-    pub fn new(mut listener: Listener, setup: Setup) -> io::Result<Self> {
+    pub fn new(mut listener: Listener, setup: Setup, recording: Option<Recording>) -> io::Result<Self> {
         let poll = Poll::new()?;
         listener.register(poll.registry(), LISTENER)?;
         let signals = Signals::new(poll.registry(), SIGNALS)?;
@@ -78,6 +84,7 @@ impl Server {
             listener: Some(listener),
             drain: setup.limits.drain,
             hub: Hub::new(setup),
+            recorder: Recorder::new(recording),
             ready: VecDeque::new(),
             resumed: Vec::new(),
             buffer: vec![0; READ_BYTES].into(),
@@ -98,13 +105,19 @@ impl Server {
             self.accept(now);
             self.read(now);
             let judge = self.may_judge(promised, quiet, now.mono);
+            self.recorder.call(&Call::Judge(judge));
             self.hub.set_judge_deadlines(judge);
+            self.recorder.last_call(&Call::EndTurn(now));
             self.hub.end_turn(now);
+            self.recorder.done();
             if signals > 0 && !self.stop(signals, now) {
-                return Ok(());
+                break;
             }
-            self.hub.turn_took(began.elapsed());
+            let took = began.elapsed();
+            self.recorder.call(&Call::TurnTook(took));
+            self.hub.turn_took(took);
         }
+        self.recorder.flush();
         Ok(())
     }
 
@@ -148,7 +161,7 @@ impl Server {
 
     /// **read**, first part: who has something to be read. Returns how many signals came.
     fn hear_events(&mut self) -> usize {
-        let Self { events, signals, listener, hub, ready, .. } = self;
+        let Self { events, signals, listener, hub, recorder, ready, .. } = self;
         let mut came = 0;
         for event in events.iter() {
             match event.token() {
@@ -162,6 +175,7 @@ impl Server {
                     }
                     // An error is told to whoever writes, too.
                     if event.is_writable() || event.is_write_closed() || event.is_error() {
+                        recorder.call(&Call::Writable { index });
                         hub.writable(id);
                     }
                 }
@@ -172,14 +186,15 @@ impl Server {
 
     /// **read**, second part: takes those who wait at the door.
     fn accept(&mut self, now: Now) {
-        let Self { listener: Some(listener), poll, hub, .. } = self else { return };
+        let Self { listener: Some(listener), poll, hub, recorder, .. } = self else { return };
         listener.accept(now.mono, hub.connections(), |mut stream, peer| {
             // Answers are written whole, so Nagle would only hold them back (40 ms, with delayed acks). If it fails the peer
             // is gone already, and reading will tell.
             let _ = stream.set_nodelay(true);
             let token = Token(hub.vacant_index());
             poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-            hub.accepted(PeerSocket::new(stream), peer, now);
+            recorder.call(&Call::Accepted { peer, now });
+            hub.accepted(PeerSocket::new(stream, recorder.taken()), peer, now);
             Ok(())
         });
     }
@@ -187,7 +202,8 @@ impl Server {
     /// **read**, third part: everybody in the ready list once, until the turn has read enough. Who is not reached is first in
     /// the next turn.
     fn read(&mut self, now: Now) {
-        let Self { hub, ready, resumed, buffer, .. } = self;
+        let Self { hub, recorder, ready, resumed, buffer, .. } = self;
+        recorder.call(&Call::TakeResumed);
         resumed.extend(hub.take_resumed());
         for id in resumed.drain(..) {
             list(hub, ready, id, false);
@@ -199,6 +215,11 @@ impl Server {
                 break;
             }
             let Some(id) = ready.pop_front() else { break };
+            let index = id.index();
+            // Who is gone stands there still, and its index may be another's.
+            if recorder.is_on() && hub.id(index) == Some(id) {
+                recorder.call(&Call::WantsRead { index });
+            }
             let wanted = hub.wants_read(id);
             let Some(socket) = hub.socket(id) else { continue };
             socket.listed = false;
@@ -213,13 +234,18 @@ impl Server {
                         list(hub, ready, id, false);
                     }
                     if count > 0 {
+                        recorder.call(&Call::Received { index, bytes: &buffer[..count], now });
                         hub.received(id, &mut buffer[..count], now);
                     }
                     if after == After::Ended {
+                        recorder.call(&Call::Ended { index, why: Ended::EndOfStream, now });
                         hub.ended(id, Ended::EndOfStream, now);
                     }
                 }
-                Err(_) => hub.ended(id, Ended::Failed, now),
+                Err(_) => {
+                    recorder.call(&Call::Ended { index, why: Ended::Failed, now });
+                    hub.ended(id, Ended::Failed, now);
+                }
             }
         }
     }
@@ -238,7 +264,9 @@ impl Server {
     fn stop(&mut self, signals: usize, now: Now) -> bool {
         if self.listener.take().is_some() {
             log::info!("stopping; connections have {} s to close", self.drain.as_secs_f64());
+            self.recorder.last_call(&Call::Drain(now));
             self.hub.drain(now);
+            self.recorder.done();
             self.stop_at = Some(now.mono.after(self.drain));
             return signals == 1;
         }

@@ -29,6 +29,7 @@ mod poke;
 mod pressure;
 mod proxies;
 mod rates;
+mod replay;
 #[cfg(feature = "history")]
 mod restart;
 mod timeouts;
