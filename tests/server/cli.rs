@@ -76,7 +76,7 @@ fn what_is_wrong_is_told_in_one_line() {
         ("both of two that exclude each other", &["--history", "x.db"]),
         ("a proxy that is no address", &["--trusted-proxy", "proxy.example"]),
         ("how much is kept, in words", &["--history-keep", "all"]),
-        ("what later work adds, last", &["--record", "x"]),
+        ("a recording without a name", &["--record="]),
         ("an option in capitals", &["--RATE", "5"]),
         ("half of an option", &["--max-conn", "5"]),
     ];
