@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// Everything that is still to come.
-    fn to_the_end(&mut self) {
+    fn until_the_end(&mut self) {
         let mut buffer = [0; 65536];
         loop {
             match self.stream.read(&mut buffer) {
@@ -119,7 +119,7 @@ fn a_session_is_replayed_as_the_clients_saw_it() {
     }
     eve.until("in pieces");
     eve.send([0xf1, 0x80, 0, 0, 0, 0]);
-    eve.to_the_end();
+    eve.until_the_end();
     let mut reset = Client::on(&server, "/chat");
     reset.say(r#"{"type":"hello","name":"Ada"}"#);
     reset.until("name_taken");
@@ -142,13 +142,13 @@ fn a_session_is_replayed_as_the_clients_saw_it() {
         }
         ada.stream.set_nonblocking(false).unwrap();
     }
-    slow.to_the_end();
+    slow.until_the_end();
     server.signal(rustix::process::Signal::TERM);
     for client in [&mut page, &mut ada, &mut bob] {
         if !client.received.starts_with(b"HTTP/1.1 200") {
             client.send(frame(0x88, 1001_u16.to_be_bytes()));
         }
-        client.to_the_end();
+        client.until_the_end();
     }
     assert!(server.wait().success());
 
