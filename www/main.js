@@ -84,8 +84,11 @@ byId('skip').addEventListener('click', (event) => {
 });
 addEventListener('popstate', () => chat.stage === 'in' && chat.openAddress());
 for (const change of ['online', 'offline']) addEventListener(change, () => chat.nudge());
-addEventListener('pageshow', ({ persisted }) => persisted && chat.nudge());
-addEventListener('pagehide', () => chat.marks.keep());
+addEventListener('pageshow', ({ persisted }) => {
+  chat.marks.putAway(false);
+  if (persisted) chat.nudge();
+});
+addEventListener('pagehide', () => chat.marks.putAway(true));
 addEventListener('focus', () => chat.marks.look());
 addEventListener('blur', () => chat.marks.lookAway());
 document.addEventListener('visibilitychange', () => (document.visibilityState === 'visible' ? chat.nudge() : chat.marks.lookAway()));

@@ -12,7 +12,7 @@ const KEEP_AFTER_MS = 500;
 export class Marks {
   /** Whether the feed shows the end of the open place. */
   atEnd = true;
-  #state; #changed; #timer = 0;
+  #state; #changed; #timer = 0; #away = false;
 
   /** `state()` gives the state as it is now. */
   constructor(state, changed) {
@@ -44,8 +44,15 @@ export class Marks {
     this.#changed();
   }
 
+  /** The page is put away, perhaps to be loaded anew: the line "New" stays where it is. `visibilitychange` comes after this. */
+  putAway(away) {
+    this.#away = away;
+    if (away) this.keep();
+  }
+
   /** The page is not looked at any more: what comes from now on is new when it is looked at again. */
   lookAway() {
+    if (this.#away) return;
     const place = states.openPlace(this.#state());
     if (place && unread(place) === 0) place.newAfter = place.read > 0 ? place.read : null;
     this.keep();

@@ -4,7 +4,7 @@
 // It is held by numbers and not by indices, since pages are put before what is there. Not here: what is scrolled (feed.js).
 
 /** At the end so many are shown at first; beyond the other number the far end is given up; so many come at once. */
-const FIRST = 250, MOST = 1200, STEP = 200;
+const FIRST = 250, MOST = 700, STEP = 200;
 
 export class Span {
   #first = null; // the number of the first that is shown; null: not known yet

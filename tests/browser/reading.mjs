@@ -91,3 +91,78 @@ scene('a text that stays with its place', [], async ({ meet }) => {
   await ada.channel('general').click();
   assert.equal(await ada.text.inputValue(), 'for general');
 });
+
+scene('the line New outlives a reload, and there is none on a first visit', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await bob.say('before');
+  await ada.said('before').waitFor();
+  const lines = () => ada.log.getByText('New', { exact: true }).count();
+  assert.equal(await lines(), 0);
+  await ada.page.waitForTimeout(700); // what is read is kept after half a second
+  await ada.page.goto('about:blank');
+  await bob.say('meanwhile');
+  await bob.said('meanwhile').waitFor();
+  await ada.page.goBack();
+  await ada.said('meanwhile').waitFor();
+  await until(1, lines);
+  await ada.page.reload();
+  await ada.said('meanwhile').waitFor();
+  await until(1, lines, 'it stands where the reader stopped');
+  const cleo = await meet('Cleo');
+  await cleo.said('meanwhile').waitFor();
+  assert.equal(await cleo.log.getByText('New', { exact: true }).count(), 0);
+});
+
+scene('one’s own message leads to the end', ['--rate', '0'], async ({ meet, server, browser }) => {
+  await flood(browser, server, 'Flood', 'general', 120);
+  const ada = await meet('Ada');
+  await ada.said('line 120').waitFor();
+  await ada.log.evaluate((log) => { log.scrollTop = 300; });
+  await ada.role('button', 'To the newest').waitFor();
+  await ada.say('mine');
+  await ada.said('mine').waitFor();
+  await until(true, async () => await distance(ada) < 5);
+});
+
+scene('fifty thousand messages: some hundreds stand in the page, and what is read stays put', ['--rate', '0'], async ({ meet }) => {
+  // Handed to the page's own socket, since fifty thousand over the network would try the server and not the page.
+  const ada = await meet(null);
+  await ada.context.addInitScript(() => {
+    const Socket = globalThis.WebSocket;
+    globalThis.WebSocket = class extends Socket {
+      constructor(...how) {
+        super(...how);
+        globalThis.hear = (from, to) => {
+          for (let seq = from; seq <= to; seq += 1) {
+            const data = JSON.stringify({ type: 'message', channel: 'general', from: `user${seq % 7}`, author: 1e6 + (seq % 7), text: `line ${seq}`, seq, at: 1e12 + 1000 * seq });
+            this.dispatchEvent(new MessageEvent('message', { data }));
+          }
+        };
+      }
+    };
+  });
+  await ada.page.reload();
+  await ada.enter('Ada');
+  await ada.heading('#general').waitFor();
+  const hear = (from, to) => ada.page.evaluate(([first, last]) => globalThis.hear(first, last), [from, to]);
+  await hear(1, 50_000);
+  await ada.said('line 50000').waitFor();
+  const rows = () => ada.log.evaluate((log) => log.children.length);
+  assert.ok(await rows() < 3000, `${await rows()} rows`);
+  await ada.log.evaluate((log) => { log.scrollTop = log.scrollHeight / 2; });
+  await ada.role('button', 'To the newest').waitFor();
+  await ada.page.waitForTimeout(300); // what is above comes in before it is reached
+  const where = () => ada.log.evaluate((log) => {
+    const { top } = log.getBoundingClientRect();
+    const row = [...log.children].find((one) => one.dataset.seq && one.getBoundingClientRect().bottom > top);
+    return [row.dataset.seq, row.getBoundingClientRect().top];
+  });
+  const before = await where();
+  await hear(50_001, 50_500);
+  await ada.role('button', '500 new messages').waitFor();
+  assert.deepEqual(await where(), before);
+  await ada.role('button', '500 new messages').click();
+  await ada.said('line 50500').waitFor();
+  assert.ok(await distance(ada) < 5);
+});

@@ -11,4 +11,5 @@ import './keyboard.mjs';
 import './chaos.mjs';
 import './reading.mjs';
 import './access.mjs';
+import './look.mjs';
 import './wire.mjs';

@@ -83,7 +83,7 @@ test('of a long place a span is shown that moves with the reader', () => {
   assert.deepEqual([from, to], [49_550, 50_001]);
   for (let step = 0; step < 10; step += 1) span.up(messages);
   const [above, below] = span.range(messages, false);
-  assert.ok(above === 47_550 && below < 50_000 && below - above <= 1200, 'the far end is given up');
+  assert.ok(above === 47_550 && below < 50_000 && below - above <= 700, 'the far end is given up');
   messages.push(message(50_002));
   assert.deepEqual(span.range(messages, false), [above, below], 'what comes does not move it');
   messages = range(-200, 0).concat(messages);

@@ -1,0 +1,164 @@
+// How the page looks and feels to everybody: axe finds nothing, hostile texts break nothing, fingers find every control, themes.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { OUT, scene, until } from './harness.mjs';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** What axe-core finds; in the page's own policy no script from elsewhere runs, so it is handed in by the debugger. */
+async function faults(page) {
+  await page.evaluate((await import('node:fs')).readFileSync(AXE, 'utf8'));
+  return page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 120)} ${any[0]?.message ?? ''}`).join(' | ')}`);
+  });
+}
+
+const PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
+const text = '> so they say\n**Yes**, see https://example.org/ and `code` :tada: @Ada\n```\nlet it = be;\n```';
+
+for (const colorScheme of ['light', 'dark']) {
+  for (const [device, view] of [['desktop', { viewport: { width: 1280, height: 760 } }], ['phone', PHONE]]) {
+    scene(`axe finds nothing: ${device}, ${colorScheme}`, [], async ({ meet }) => {
+      const ada = await meet(null, { ...view, colorScheme });
+      const menu = async () => {
+        if (device === 'phone') await ada.role('button', 'Menu', true).click();
+      };
+      assert.deepEqual(await faults(ada.page), [], 'the door');
+      await ada.enter('Ada');
+      await ada.heading('#general').waitFor();
+      assert.deepEqual(await faults(ada.page), [], 'an empty channel');
+      const bob = await meet('Bob');
+      await bob.say(text);
+      await ada.say(text);
+      await ada.say('/nothing');
+      await ada.log.getByText('let it = be;').last().waitFor();
+      assert.deepEqual(await faults(ada.page), [], 'a channel');
+      await ada.page.screenshot({ path: `${OUT}look-${device}-${colorScheme}.png` });
+      if (device === 'phone') {
+        await ada.role('button', 'Members', true).click();
+        await ada.role('list', 'Members', true).waitFor();
+        assert.deepEqual(await faults(ada.page), [], 'members');
+        await ada.page.keyboard.press('Escape');
+        await menu();
+        await ada.channel('general').waitFor();
+        await ada.page.waitForTimeout(300); // the drawer slides
+        assert.deepEqual(await faults(ada.page), [], 'the drawer');
+        await ada.page.keyboard.press('Escape');
+      }
+      await ada.page.keyboard.press('Control+k');
+      await ada.role('dialog', 'Jump to').waitFor();
+      assert.deepEqual(await faults(ada.page), [], 'Jump to');
+      await ada.page.keyboard.press('Escape');
+      await ada.page.keyboard.press('Control+/');
+      await ada.role('dialog', 'Keyboard shortcuts').waitFor();
+      assert.deepEqual(await faults(ada.page), [], 'Keyboard shortcuts');
+      await ada.page.keyboard.press('Escape');
+      await menu();
+      await ada.person('Bob').click();
+      await ada.heading('Bob').waitFor();
+      await ada.say('psst');
+      await ada.said('psst').waitFor();
+      assert.deepEqual(await faults(ada.page), [], 'a private conversation');
+    });
+  }
+}
+
+scene('hostile texts break neither layout nor safety', ['--rate', '0'], async ({ meet }) => {
+  const ada = await meet('Ada', PHONE);
+  const bob = await meet('Bob');
+  const pile = `Z${'\u0301\u0302\u0316\u0334'.repeat(200)}x`;
+  const texts = [
+    '<img src=x onerror=document.title="hurt"><svg/onload=alert(1)>', 'x'.repeat(4000), `https://example.org/${'y'.repeat(3000)}`,
+    '\u202Eright to left\u202E \u2066isolated', '\u200b\u200d\ufeffnothing\u200b to see', pile, `${'Z\u0301\u0302\u0303\u0304\u0305\u0306'.repeat(300)}`,
+    '**'.repeat(1000), '`'.repeat(999), '> '.repeat(500), `\`\`\`\n${'z'.repeat(3000)}\n\`\`\``, 'a\n'.repeat(200), 'العربية https://good.com@evil.example/ עברית',
+    '[x](javascript:alert(1)) javascript:alert(1)', '\t'.repeat(300) + 'x', '👩‍👩‍👧‍👦'.repeat(300),
+  ];
+  for (const one of texts) await bob.say(one);
+  await bob.say('the last one');
+  await ada.said('the last one').waitFor();
+  for (const { page } of [ada, bob]) {
+    const [wide, most, hurt] = await page.evaluate(() => [
+      document.documentElement.scrollWidth - innerWidth,
+      Math.max(...[...document.querySelectorAll('[role=log] .row')].map((row) => row.scrollWidth - row.clientWidth)),
+      document.querySelectorAll('[role=log] :is(img, svg, script, [onerror], a[href^="javascript:"])').length,
+    ]);
+    assert.deepEqual([wide <= 0, most <= 0, hurt], [true, true, 0], 'nothing sticks out, nothing comes alive');
+    assert.ok(!(await page.title()).includes('hurt'));
+    const links = await page.locator('[role=log] a').evaluateAll((all) => all.filter(({ target, rel }) => target !== '_blank' || rel !== 'noopener noreferrer nofollow').length);
+    assert.equal(links, 0);
+  }
+  await ada.log.getByText('(leads to evil.example)').waitFor();
+  const high = await ada.page.locator('.pile').first().evaluate((node) => node.getBoundingClientRect().height - parseFloat(getComputedStyle(node).lineHeight));
+  assert.ok(high <= 1, 'a pile of marks is as high as its line');
+});
+
+scene('fingers find every control', [], async ({ meet }) => {
+  const ada = await meet('Ada', PHONE);
+  await meet('Bob');
+  const small = () => ada.page.evaluate(() => [...document.querySelectorAll('button, input, select, textarea, nav a')]
+    .filter((node) => node.checkVisibility({ visibilityProperty: true }) && !node.closest('.spoken') && !node.classList.contains('curtain'))
+    .map((node) => [node.getAttribute('aria-label') ?? node.textContent, node.getBoundingClientRect()])
+    .filter(([, { width, height }]) => width < 44 || height < 44).map(([name, { width, height }]) => `${name} ${width}×${height}`));
+  assert.deepEqual(await small(), []);
+  await ada.role('button', 'Menu', true).click();
+  await ada.channel('general').waitFor();
+  assert.deepEqual(await small(), []);
+  assert.equal(await ada.page.evaluate(() => document.documentElement.scrollWidth), 320);
+});
+
+scene('themes: as the system has it, light, dark; remembered', [], async ({ meet }) => {
+  const ada = await meet('Ada', { colorScheme: 'dark' });
+  const ground = () => ada.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const dark = await ground();
+  await ada.role('combobox', 'Theme').selectOption('Light');
+  assert.notEqual(await ground(), dark);
+  const light = await ground();
+  await ada.page.reload();
+  await ada.heading('#general').waitFor();
+  assert.equal(await ground(), light);
+  assert.equal(await ada.role('combobox', 'Theme').inputValue(), 'light');
+  await ada.role('combobox', 'Theme').selectOption('System');
+  assert.equal(await ground(), dark);
+});
+
+scene('the page can be installed, and the icon shows what is unread', [], async ({ meet, server }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  const manifest = await (await fetch(new URL('manifest.webmanifest', server.url))).json();
+  for (const { src } of manifest.icons) assert.equal((await fetch(new URL(src, server.url))).headers.get('content-type'), 'image/svg+xml');
+  await ada.create('garden');
+  await ada.heading('#garden').waitFor();
+  await bob.say('hello @ada');
+  await ada.channels.getByRole('link', { name: 'general, 1 unread, mentioned', exact: true }).waitFor();
+  assert.match(await ada.page.locator('link[rel=icon]').getAttribute('href'), /unread/);
+  await ada.channel('general').click();
+  await until('icon.svg', () => ada.page.locator('link[rel=icon]').getAttribute('href'));
+});
+
+scene('members, a filter, and who came and went', [], async ({ meet }) => {
+  const wide = { viewport: { width: 1280, height: 720 } };
+  const ada = await meet('Ada', wide);
+  const bob = await meet('Bob', { viewport: { width: 900, height: 720 } });
+  const members = (person) => person.role('list', 'Members', true).getByRole('listitem').allInnerTexts();
+  await until(['A\nAda (you)', 'B\nBob'].join(), async () => (await members(ada)).map((one) => one.trim()).join());
+  assert.equal(await bob.role('list', 'Members', true).count(), 0);
+  await bob.role('button', 'Members', true).click();
+  await bob.role('list', 'Members', true).waitFor();
+  await bob.page.keyboard.press('Escape');
+  await until(0, () => bob.role('list', 'Members', true).count());
+  await ada.log.getByText('Bob joined').waitFor();
+
+  for (const name of ['garden', 'kitchen']) {
+    await ada.create(name);
+    await ada.heading(`#${name}`).waitFor();
+  }
+  await ada.role('searchbox', 'Filter channels').fill('kit');
+  await until(['#\nkitchen'], async () => (await ada.channels.getByRole('link').allInnerTexts()).map((one) => one.trim()));
+  await ada.role('searchbox', 'Filter channels').fill('gard');
+  await ada.page.keyboard.press('Enter');
+  await ada.heading('#garden').waitFor();
+  await until(3, () => ada.channels.getByRole('link').count());
+  await ada.log.getByRole('link').waitFor();
+});
