@@ -12,10 +12,16 @@ mod floods;
 #[allow(dead_code, unused_imports)] // it is the harness of tests/server; not all of it is needed here
 #[path = "../server/harness/mod.rs"]
 mod harness;
+#[cfg(feature = "history")]
+mod kill;
 mod machine;
 mod memory;
 mod peers;
 mod process;
+#[cfg(feature = "history")]
+mod storage;
+#[cfg(feature = "history")]
+mod survivor;
 mod witness;
 
 /// How many of something: few in the short form, many in the long one.

@@ -110,7 +110,7 @@ fn make_it_log(address: SocketAddr, connections: usize) {
 }
 
 /// An address that no other test's server is given by chance: those listen on 127.0.0.1.
-fn free_address(host: &str) -> SocketAddr {
+pub(crate) fn free_address(host: &str) -> SocketAddr {
     TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr()).expect("a free port")
 }
 

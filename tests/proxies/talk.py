@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import time
+import urllib.request
 import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -45,6 +46,11 @@ class Parlor:
             self.process.kill()
             raise AssertionError(f"parlor {' '.join(options)} printed {line!r}")
         self.port = int(found[1])
+
+    def metric(self, name):
+        """A number of /metrics."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            return next(float(line.split()[1]) for line in answer.read().decode().splitlines() if line.startswith(f"{name} "))
 
     def stop(self):
         """SIGTERM. Clients are told, and may answer."""

@@ -161,11 +161,17 @@ impl Sqlite {
     }
 
     /// Opens the database anew, has its log put into the file, and takes out what was never told to anybody.
+    ///
+    /// The old connection is let go when that has gone well. Else it goes on reading: a disk that takes nothing any more, not even
+    /// the files that SQLite keeps beside the database, still gives back what is there.
     fn recover(&mut self) -> rusqlite::Result<()> {
-        self.connection = None;
+        let old = self.connection.take();
         let doubtful = std::mem::take(&mut self.doubtful);
         let outcome = self.reopen(&doubtful);
         self.doubtful = doubtful;
+        if outcome.is_err() && old.is_some() {
+            self.connection = old;
+        }
         outcome
     }
 
