@@ -6,12 +6,14 @@
 //! Not here: the options (`options`), the server (`serve`), log lines (`log_output`), the subcommands (a file each).
 
 mod address;
+mod addresses;
 #[cfg(feature = "history")]
 mod backup;
 pub mod cases;
 mod client;
 mod explain;
 mod help;
+mod invitation;
 #[cfg(feature = "log-output")]
 mod log_output;
 pub mod options;

@@ -3,7 +3,7 @@
 //! Not here: the options (`options`), the loop (`server`).
 
 use super::options::ServeOptions;
-use super::{NAME_AND_VERSION, random, record};
+use super::{NAME_AND_VERSION, invitation, random, record};
 use crate::history::{Author, History, Memory};
 #[cfg(feature = "history")]
 use crate::history::{Settings, sqlite::Sqlite};
@@ -49,8 +49,13 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
         None => None,
     };
     let address = listener.address();
+    // A replay has no addresses to tell.
+    if recording.is_none() {
+        setup.pages = Box::new(invitation::WithInvitation::new(setup.pages, address));
+    }
     let server = Server::new(listener, setup, recording).map_err(|error| format!("can't start: {error}"))?;
     say(&format!("{NAME_AND_VERSION} listening on http://{address}\n"));
+    invitation::announce(address);
     server.run().map_err(|error| format!("can't wait for events: {error}"))
 }
 

@@ -175,6 +175,7 @@ impl Router {
 fn page_of(path: &str) -> &str {
     match path {
         "/wire" => "/wire.html",
+        "/join" => "/invite.html",
         path => path,
     }
 }

@@ -137,3 +137,11 @@ for (const colorScheme of ['light', 'dark']) {
     await ada.page.screenshot({ path: `${OUT}wire-${colorScheme}.png`, fullPage: true });
   });
 }
+
+scene('the address for a class', ['--listen', '0.0.0.0:0'], async ({ meet, server }) => {
+  const ada = await meet(null);
+  await ada.page.goto(new URL('join', server.url).href);
+  await ada.page.getByRole('heading', { name: 'Join the chat at' }).waitFor();
+  await until(true, async () => (await ada.page.locator('#address').innerText()).endsWith(`:${new URL(server.url).port}`));
+  assert.deepEqual(await faint(ada.page), []);
+});

@@ -88,3 +88,20 @@ fn the_wire_view_has_an_address_of_its_own() {
     assert!(short.header("content-security-policy").is_some_and(|policy| !policy.contains("unsafe")));
     assert_eq!(server.get("/wire/").status, 404);
 }
+
+#[test]
+fn others_are_told_where_it_is() {
+    let server = Server::start(&["--listen", "0.0.0.0:0"]);
+    let join = server.get("/join");
+    assert!(join.status == 200 && join.text().contains("invite.js"));
+    let told: serde_json::Value = serde_json::from_str(&server.get("/join.json").text()).unwrap();
+    for address in told["addresses"].as_array().unwrap() {
+        let address = address.as_str().unwrap();
+        assert!(address.ends_with(&format!(":{}/", server.port())) && !address.contains("0.0.0.0"), "{address}");
+        crate::harness::eventually("it is printed too", || server.logs().contains(&format!("others reach it at {address}\n")));
+    }
+    // For this machine alone there is nothing to tell.
+    let server = Server::start(&[]);
+    let told: serde_json::Value = serde_json::from_str(&server.get("/join.json").text()).unwrap();
+    assert_eq!((told["addresses"].as_array().map(Vec::len), server.logs().contains("others")), (Some(0), false));
+}

@@ -1,0 +1,40 @@
+// The page /join: the server's addresses as others reach them, the first one large and, where that was built in, as a QR code.
+//
+// Not here: which addresses those are (the server says so in join.json).
+
+const SVG = 'http://www.w3.org/2000/svg';
+const place = (id) => document.getElementById(id);
+
+/** Rows of 0 and 1 as squares, with the border of four that cameras need. */
+function drawn(rows, address) {
+  const size = rows.length + 8;
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', `0 0 ${size} ${size}`);
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', `QR code of ${address}`);
+  const path = document.createElementNS(SVG, 'path');
+  path.setAttribute('d', rows.flatMap((row, y) => [...row].map((cell, x) => (cell === '1' ? `M${x + 4} ${y + 4}h1v1h-1z` : ''))).join(''));
+  svg.append(path);
+  return svg;
+}
+
+async function told() {
+  try {
+    const answer = await fetch('join.json', { cache: 'no-store' });
+    return answer.ok ? await answer.json() : { addresses: [], code: [] };
+  } catch {
+    return { addresses: [], code: [] };
+  }
+}
+
+const { addresses, code } = await told();
+const here = new URL('./', location.href).href;
+const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname);
+// Whoever came here by a name knows a better address than a number, and the code is that of the first number.
+const [first, ...others] = isLocal ? [...addresses, here].slice(0, Math.max(1, addresses.length)) : [here, ...addresses.filter((address) => address !== here)];
+place('address').textContent = first.replace(/^http:\/\//, '').replace(/\/$/, '');
+if (code.length > 0 && first === addresses[0]) place('code').append(drawn(code, first));
+for (const address of others) place('others').append(Object.assign(document.createElement('li'), { textContent: address }));
+if (isLocal && addresses.length === 0) {
+  place('hint').textContent = 'Only this machine reaches it. To let others in, start the server with --listen 0.0.0.0:8080.';
+}
