@@ -1,0 +1,362 @@
+//! The load: connections that say what they are told to, and count what comes back. One thread, as the servers have.
+//!
+//! It is never what is measured: the figures are CPU time of the server. A generator that is too slow would only leave the
+//! server idle, and could change a figure by what the server then finds gathered; but how much can be gathered is bounded by
+//! what is in flight, which is the scenario's and not the generator's. Its own share of its core is printed beside.
+//!
+//! Not here: the scenarios (`scenarios`), what is said (`text`).
+
+use crate::text;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use parlor::progress::Progress;
+use parlor::websocket::FrameHeader;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream as Blocking};
+use std::time::{Duration, Instant};
+
+/// Where a crowd goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// `/echo`.
+    Echo,
+    /// `/chat`, and `hello`.
+    Hello,
+    /// `/chat`, `hello`, and `join`.
+    Join,
+}
+
+/// When a sender sends again.
+#[derive(Clone, Copy)]
+pub(crate) enum Drive {
+    /// When its own message is back, so that each has so many in flight.
+    Own { window: usize },
+    /// When it has everybody's messages, so many of each.
+    Rounds { batch: usize },
+    /// When something comes: all that comes is its own.
+    Echo { window: usize },
+}
+
+/// Comes in so many at a time: enough to keep the server busy, and fewer than its listen backlog.
+const WAVE: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Nothing comes for so long: presence is told, the server is at rest.
+const QUIET: Duration = Duration::from_millis(350);
+
+struct Client {
+    socket: TcpStream,
+    number: usize,
+    /// What it sends, ready.
+    frame: Vec<u8>,
+    /// Its own messages are to be known among the others.
+    marks: bool,
+    partial: Vec<u8>,
+    /// Bytes of a payload that are still to be passed over.
+    skip: usize,
+    unsent: Vec<u8>,
+    /// Frames that came of the round.
+    round: usize,
+    received: usize,
+}
+
+/// All connections of a run.
+pub(crate) struct Crowd {
+    poll: Poll,
+    events: Events,
+    buffer: Vec<u8>,
+    clients: Vec<Client>,
+}
+
+/// What a closed loop did.
+#[derive(Default)]
+pub(crate) struct Done {
+    pub(crate) messages: u64,
+    pub(crate) deliveries: u64,
+}
+
+impl Crowd {
+    /// Lets so many in, numbered from `first` on, in waves.
+    pub(crate) fn gather(address: SocketAddr, entry: Entry, first: usize, count: usize) -> io::Result<Self> {
+        let mut crowd = Self { poll: Poll::new()?, events: Events::with_capacity(4_096), buffer: vec![0; 256 << 10], clients: Vec::new() };
+        let numbers: Vec<_> = (first..first + count).collect();
+        for wave in numbers.chunks(WAVE) {
+            let mut came = Vec::new();
+            for number in wave {
+                let mut stream = Blocking::connect(address)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.write_all(&text::head(if entry == Entry::Echo { "/echo" } else { "/chat" }))?;
+                came.push((stream, *number, Vec::new()));
+            }
+            for (stream, number, held) in &mut came {
+                until_head(stream, held)?;
+                if entry != Entry::Echo {
+                    stream.write_all(&text::hello(*number))?;
+                }
+            }
+            if entry != Entry::Echo {
+                for (stream, _, held) in &mut came {
+                    until_event(stream, held, "\"welcome\"")?;
+                    if entry == Entry::Join {
+                        stream.write_all(&text::join())?;
+                    }
+                }
+            }
+            if entry == Entry::Join {
+                for (stream, _, held) in &mut came {
+                    until_event(stream, held, "\"joined\"")?;
+                }
+            }
+            for (stream, number, held) in came {
+                crowd.add(stream, number, held)?;
+            }
+        }
+        Ok(crowd)
+    }
+
+    fn add(&mut self, stream: Blocking, number: usize, partial: Vec<u8>) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let mut socket = TcpStream::from_std(stream);
+        self.poll.registry().register(&mut socket, Token(self.clients.len()), Interest::READABLE | Interest::WRITABLE)?;
+        let (frame, unsent) = (Vec::new(), Vec::new());
+        self.clients.push(Client { socket, number, frame, marks: false, partial, skip: 0, unsent, round: 0, received: 0 });
+        Ok(())
+    }
+
+    /// Reads until nothing comes any more, and forgets it.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        let mut quiet_since = Instant::now();
+        while quiet_since.elapsed() < QUIET {
+            self.poll.poll(&mut self.events, Some(QUIET / 4))?;
+            let tokens: Vec<_> = self.events.iter().map(|event| event.token().0).collect();
+            for token in tokens {
+                if self.clients[token].read(&mut self.buffer)?.0 > 0 {
+                    quiet_since = Instant::now();
+                }
+            }
+            if until < Instant::now() {
+                return Err(io::Error::other("the server does not come to rest"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first so many send, texts of so many bytes, until the time is over; then all that is in flight is awaited.
+    pub(crate) fn closed_loop(&mut self, senders: usize, bytes: usize, drive: Drive, time: Duration) -> io::Result<Done> {
+        let echo = matches!(drive, Drive::Echo { .. });
+        let (Drive::Own { window } | Drive::Echo { window } | Drive::Rounds { batch: window }) = drive;
+        let until = Instant::now() + time;
+        let mut done = Done::default();
+        for client in &mut self.clients[..senders] {
+            client.frame = if echo { text::client_frame(&"x".repeat(bytes)) } else { text::message(client.number, bytes) };
+            client.marks = matches!(drive, Drive::Own { .. });
+            client.round = 0;
+            client.send(window)?;
+            done.messages += window as u64;
+        }
+        let receivers = if echo { 1 } else { self.clients.len() as u64 };
+        loop {
+            let goes_on = Instant::now() < until;
+            if !goes_on && done.deliveries == done.messages * receivers {
+                return Ok(done);
+            }
+            if until + PATIENCE < Instant::now() {
+                let Done { messages, deliveries } = done;
+                return Err(io::Error::other(format!("{messages} messages to {receivers} are not {deliveries} deliveries")));
+            }
+            self.poll.poll(&mut self.events, Some(Duration::from_millis(50)))?;
+            for event in &self.events {
+                let client = &mut self.clients[event.token().0];
+                if event.is_writable() {
+                    client.send(0)?;
+                }
+                let (frames, own) = client.read(&mut self.buffer)?;
+                done.deliveries += frames as u64;
+                let again = match drive {
+                    Drive::Own { .. } => own,
+                    Drive::Echo { .. } => frames,
+                    Drive::Rounds { batch } => {
+                        client.round += frames;
+                        let whole = client.round >= senders * batch;
+                        client.round -= if whole { senders * batch } else { 0 };
+                        if whole { batch } else { 0 }
+                    }
+                };
+                if goes_on && again > 0 {
+                    client.send(again)?;
+                    done.messages += again as u64;
+                }
+            }
+        }
+    }
+
+    /// One sender by the clock, whether the answers come or not. Returns when each message was to be sent and how long after
+    /// that it came to each member, in microseconds.
+    pub(crate) fn open_loop(&mut self, bytes: usize, interval: Duration, messages: usize) -> io::Result<Vec<Vec<u32>>> {
+        let began = Instant::now() + Duration::from_millis(20);
+        let mut took = vec![Vec::with_capacity(self.clients.len()); messages];
+        let (mut sent, mut missing) = (0, messages * self.clients.len());
+        self.clients.iter_mut().for_each(|client| client.received = 0);
+        self.clients[0].frame = text::message(self.clients[0].number, bytes);
+        while missing > 0 {
+            while sent < messages && began + interval * sent as u32 <= Instant::now() {
+                self.clients[0].send(1)?;
+                sent += 1;
+            }
+            if began + interval * messages as u32 + PATIENCE < Instant::now() {
+                return Err(io::Error::other(format!("{missing} deliveries did not come")));
+            }
+            // No wait: the clock of a poll is too coarse to send by.
+            self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+            for event in &self.events {
+                let client = &mut self.clients[event.token().0];
+                let before = client.received;
+                let (frames, _) = client.read(&mut self.buffer)?;
+                let now = Instant::now();
+                for number in before..(before + frames).min(messages) {
+                    let meant = began + interval * number as u32;
+                    took[number].push(now.saturating_duration_since(meant).as_micros() as u32);
+                }
+                missing = missing.saturating_sub(frames);
+            }
+        }
+        Ok(took)
+    }
+}
+
+impl Client {
+    /// Sends its message so many times, in one write.
+    fn send(&mut self, times: usize) -> io::Result<()> {
+        if times == 1 && self.unsent.is_empty() {
+            match self.socket.write(&self.frame) {
+                Ok(count) => self.unsent.extend_from_slice(&self.frame[count..]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.unsent.extend_from_slice(&self.frame),
+                Err(error) => return Err(error),
+            }
+            return Ok(());
+        }
+        for _ in 0..times {
+            self.unsent.extend_from_slice(&self.frame);
+        }
+        while !self.unsent.is_empty() {
+            match self.socket.write(&self.unsent) {
+                Ok(count) => drop(self.unsent.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all there is. Returns how many frames ended in it, and how many of those were its own.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<(usize, usize)> {
+        let (mut frames, mut own) = (0, 0);
+        loop {
+            match self.socket.read(buffer) {
+                Ok(0) => return Err(io::Error::other("the server closed a connection")),
+                Ok(count) => {
+                    let (more, more_own) = self.take(&buffer[..count]);
+                    (frames, own) = (frames + more, own + more_own);
+                    if count < buffer.len() {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.received += frames;
+        Ok((frames, own))
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> (usize, usize) {
+        let passed = self.skip.min(bytes.len());
+        let mut frames = usize::from(self.skip > 0 && passed == self.skip);
+        self.skip -= passed;
+        let bytes = &bytes[passed..];
+        if self.partial.is_empty() {
+            let (more, own, used) = self.walk(bytes);
+            self.partial.extend_from_slice(&bytes[used.min(bytes.len())..]);
+            (frames + more, own)
+        } else {
+            let mut gathered = std::mem::take(&mut self.partial);
+            gathered.extend_from_slice(bytes);
+            let (more, own, used) = self.walk(&gathered);
+            gathered.drain(..used.min(gathered.len()));
+            self.partial = gathered;
+            frames += more;
+            (frames, own)
+        }
+    }
+
+    /// Goes from frame to frame. Returns how many there are, how many are its own, and how many bytes they have.
+    fn walk(&mut self, bytes: &[u8]) -> (usize, usize, usize) {
+        let (mut frames, mut own, mut at) = (0, 0, 0);
+        while let Ok(Progress::Done { value, used }) = FrameHeader::decode(&bytes[at..]) {
+            let end = at + used + value.payload_length as usize;
+            if end > bytes.len() {
+                if !self.marks {
+                    self.skip = end - bytes.len();
+                    at = bytes.len();
+                }
+                break;
+            }
+            if self.marks && is_of(self.number, &bytes[at + used..end]) {
+                own += 1;
+            }
+            (frames, at) = (frames + 1, end);
+        }
+        (frames, own, at)
+    }
+}
+
+/// Whether a message has this sender's mark.
+fn is_of(number: usize, payload: &[u8]) -> bool {
+    let Some(mark) = payload.iter().position(|byte| *byte == text::MARK) else { return false };
+    let digits = payload.get(mark + 1..mark + 6).unwrap_or(&[]);
+    digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit.wrapping_sub(b'0'))) == number
+}
+
+/// Reads the answer to the opening handshake; what comes behind it is held.
+fn until_head(stream: &mut Blocking, held: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        if let Some(end) = held.windows(4).position(|window| window == b"\r\n\r\n") {
+            if !held.starts_with(b"HTTP/1.1 101") {
+                return Err(io::Error::other(String::from_utf8_lossy(held).into_owned()));
+            }
+            held.drain(..end + 4);
+            return Ok(());
+        }
+        more(stream, held)?;
+    }
+}
+
+/// Reads until an event has come; what comes before it is forgotten, what comes behind it is held.
+fn until_event(stream: &mut Blocking, held: &mut Vec<u8>, kind: &str) -> io::Result<()> {
+    loop {
+        while let Ok(Progress::Done { value, used }) = FrameHeader::decode(held) {
+            let end = used + value.payload_length as usize;
+            if end > held.len() {
+                break;
+            }
+            let found = std::str::from_utf8(&held[used..end]).is_ok_and(|event| event.contains(kind));
+            held.drain(..end);
+            if found {
+                return Ok(());
+            }
+        }
+        more(stream, held)?;
+    }
+}
+
+fn more(stream: &mut Blocking, held: &mut Vec<u8>) -> io::Result<()> {
+    let mut buffer = [0; 16 << 10];
+    match stream.read(&mut buffer)? {
+        0 => Err(io::Error::other("the server closed a connection that was coming in")),
+        count => {
+            held.extend_from_slice(&buffer[..count]);
+            Ok(())
+        }
+    }
+}

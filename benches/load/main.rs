@@ -1,0 +1,143 @@
+//! What a delivery costs, beside the least that it can cost.
+//!
+//! ```text
+//! cargo bench --bench load                                        the table of the README: some 8 minutes
+//! cargo bench --bench load -- --only fan-40,echo-1 --rounds 3     some of it
+//! cargo bench --bench load -- --peers ws,bun                      with servers of others (benches/peers/NAME)
+//! ```
+//!
+//! The server runs on core 0, the load on core 1. All servers take their turn in each round, each started anew, so that what
+//! else the machine does meets them alike; the figure is the median of the rounds, the ratio the median of the rounds' ratios.
+//!
+//! Not here: the scenarios (`scenarios`), the floors (`floor`), the load (`generator`).
+
+mod floor;
+mod generator;
+mod scenarios;
+mod servers;
+mod text;
+
+use floor::{Floor, Shape};
+use scenarios::{Figure, Goal, SCENARIOS, Scenario, quantile};
+use servers::Server;
+use std::io;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+struct Options {
+    rounds: usize,
+    only: Vec<String>,
+    peers: Vec<String>,
+    time: Duration,
+    /// Whether the fan-out is measured with a history, too.
+    history: bool,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "--floor") {
+        let numbers: Vec<usize> = arguments.drain(1..).filter_map(|number| number.parse().ok()).collect();
+        let [batched, echo, text, sent] = numbers[..] else { return Err(io::Error::other("--floor takes four numbers")) };
+        parlor::server::raise_open_files();
+        return Floor::new(Shape { batched: batched != 0, echo: echo != 0, text, sent }).run();
+    }
+    let options = options(&arguments).map_err(io::Error::other)?;
+    parlor::server::raise_open_files();
+    // Pinned by taskset(1), as the servers are.
+    let pinned = Command::new("taskset").args(["-cp", "1", &std::process::id().to_string()]).output()?;
+    if !pinned.status.success() {
+        return Err(io::Error::other("this needs two cores: one for the server, one for the load"));
+    }
+    let mut servers = vec![Server::Floor, Server::FloorBatched, Server::Parlor];
+    servers.extend(options.peers.iter().map(|name| Server::Peer(name.clone())));
+    let names: Vec<_> = servers.iter().map(Server::name).collect();
+    println!("| scenario | what it is | {} | parlor / floor | goal | with history | p99 ms | load |", names.join(" | "));
+    println!("| --- | --- | {}--- | --- | --- | --- | --- |", "--- | ".repeat(names.len()));
+    let chosen = |scenario: &&Scenario| options.only.is_empty() || options.only.iter().any(|name| name == scenario.name);
+    for scenario in SCENARIOS.iter().filter(chosen) {
+        println!("{}", measured(scenario, &servers, &options)?);
+    }
+    Ok(())
+}
+
+fn options(arguments: &[String]) -> Result<Options, String> {
+    let mut options = Options { rounds: 5, only: Vec::new(), peers: Vec::new(), time: Duration::from_millis(700), history: true };
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().cloned().ok_or_else(|| format!("{argument} needs a value"));
+        let list = |text: String| text.split(',').map(str::to_owned).collect();
+        match argument.as_str() {
+            // Cargo says so to every benchmark.
+            "--bench" => {}
+            "--no-history" => options.history = false,
+            "--rounds" => options.rounds = value()?.parse().map_err(|_| "--rounds takes a number")?,
+            "--only" => options.only = list(value()?),
+            "--peers" => options.peers = list(value()?),
+            "--seconds" => options.time = Duration::from_secs_f64(value()?.parse().map_err(|_| "--seconds takes a number")?),
+            other => return Err(format!("{other}: there are --rounds N, --only SCENARIOS, --peers NAMES, --no-history and --seconds S")),
+        }
+    }
+    let unknown = options.only.iter().find(|name| SCENARIOS.iter().all(|scenario| scenario.name != **name));
+    match unknown {
+        Some(name) => Err(format!("there is no scenario {name}")),
+        None => Ok(options),
+    }
+}
+
+/// One row of the table.
+fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::Result<String> {
+    let rounds = if scenario.is_steady() { 1 } else { options.rounds };
+    let mut all: Vec<Server> = servers.to_vec();
+    if scenario.fans() && options.history {
+        all.push(Server::ParlorHistory);
+    }
+    let mut figures: Vec<Vec<Figure>> = vec![Vec::new(); all.len()];
+    for _ in 0..rounds {
+        for (server, figures) in all.iter().zip(&mut figures) {
+            let figure = scenario.measure(server, options.time);
+            figures.push(figure.map_err(|error| io::Error::other(format!("{}, {}: {error}", scenario.name, server.name())))?);
+        }
+    }
+    let median = |of: usize| quantile(figures[of].iter().map(|figure| figure.value).collect(), 0.5);
+    let ratio =
+        |of: usize, to: usize| quantile(figures[of].iter().zip(&figures[to]).map(|(one, other)| one.value / other.value).collect(), 0.5);
+    let (reached, goal) = match scenario.goal {
+        Goal::Floor(most) => (ratio(2, 0), format!("≤ {most} × floor")),
+        Goal::FloorBatched(most) => (ratio(2, 1), format!("≤ {most} × floor-batched")),
+        Goal::Figure(most) => (median(2), format!("≤ {most}")),
+    };
+    let (Goal::Floor(most) | Goal::FloorBatched(most) | Goal::Figure(most)) = scenario.goal;
+    let verdict = if reached <= most { "met" } else { "**missed**" };
+    let values: Vec<_> = (0..servers.len()).map(|of| number(median(of))).collect();
+    let history = if all.len() > servers.len() { format!("{:.2} × parlor", ratio(all.len() - 1, 2)) } else { String::new() };
+    let p99 = figures[..servers.len()].iter().map(|figures| {
+        let p99: Vec<_> = figures.iter().filter_map(|figure| figure.p99).collect();
+        if p99.is_empty() { String::new() } else { number(quantile(p99, 0.5)) }
+    });
+    let p99: Vec<_> = p99.filter(|text| !text.is_empty()).collect();
+    let load = quantile(figures[2].iter().map(|figure| figure.load * 100.0).collect(), 0.5);
+    Ok(format!(
+        "| {} | {} | {} | {} | {goal}: {verdict} | {history} | {} | {load:.0} % |",
+        scenario.name,
+        scenario.about,
+        values.join(" | "),
+        number(reached),
+        p99.join(" / "),
+    ))
+}
+
+/// Three digits that count.
+fn number(value: f64) -> String {
+    let digits = (2 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 4) as usize;
+    format!("{value:.digits$}")
+}

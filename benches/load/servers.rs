@@ -1,0 +1,134 @@
+//! The servers that are compared: how each is started on core 0, and what it has used.
+//!
+//! Not here: what is done to them (`scenarios`).
+
+use crate::floor::Shape;
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// Who serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    Floor,
+    FloorBatched,
+    /// Without a history, and without the limits that the load would meet.
+    Parlor,
+    /// The same, with its history in a file.
+    ParlorHistory,
+    /// `benches/peers/NAME/run`.
+    Peer(String),
+}
+
+/// A server that runs.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    folder: Option<PathBuf>,
+}
+
+/// All that can be turned off or up: the load must meet no limit.
+const OPTIONS: &[&str] = &[
+    "--rate",
+    "0",
+    "--max-connections",
+    "100000",
+    "--max-connections-per-ip",
+    "0",
+    "--max-channels",
+    "100000",
+    "--max-buffered-bytes",
+    "4294967296",
+    "--resume-window",
+    "0",
+];
+
+impl Server {
+    /// As the table calls it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Floor => "floor",
+            Self::FloorBatched => "floor-batched",
+            Self::Parlor => "parlor",
+            Self::ParlorHistory => "parlor, history",
+            Self::Peer(name) => name,
+        }
+    }
+
+    /// Starts it, and waits until it listens.
+    pub(crate) fn start(&self, shape: Shape) -> io::Result<Running> {
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]);
+        let mut folder = None;
+        match self {
+            Self::Floor | Self::FloorBatched => {
+                let batched = *self == Self::FloorBatched;
+                let shape = [usize::from(batched), usize::from(shape.echo), shape.text, shape.sent].map(|number| number.to_string());
+                command.arg(std::env::current_exe()?).arg("--floor").args(shape);
+            }
+            Self::Parlor => {
+                command.arg(env!("CARGO_BIN_EXE_parlor")).args(["--listen", "127.0.0.1:0", "--no-history"]).args(OPTIONS);
+            }
+            Self::ParlorHistory => {
+                let made = std::env::temp_dir().join(format!("parlor-load-{}", std::process::id()));
+                fs::create_dir_all(&made)?;
+                command.arg(env!("CARGO_BIN_EXE_parlor")).args(["--listen", "127.0.0.1:0"]).args(OPTIONS);
+                command.arg("--history").arg(made.join("load.db"));
+                folder = Some(made);
+            }
+            Self::Peer(name) => {
+                command.arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(name).join("run"));
+            }
+        }
+        // It warns where there are fewer descriptors than the options let in; here that is known.
+        command.env("RUST_LOG", "error");
+        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        let address = line.trim().rsplit("//").next().and_then(|address| address.parse().ok());
+        let Some(address) = address else {
+            let _ = child.kill();
+            return Err(io::Error::other(format!("{} did not say where it listens: {line:?}", self.name())));
+        };
+        Ok(Running { child, address, folder })
+    }
+}
+
+impl Running {
+    /// CPU time of all its threads, in nanoseconds.
+    pub(crate) fn cpu(&self) -> io::Result<u64> {
+        cpu_of(&self.child.id().to_string())
+    }
+
+    /// Memory of its own that is in use, in bytes.
+    pub(crate) fn memory(&self) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        Ok(kilobytes.ok_or_else(|| io::Error::other("no RssAnon"))? << 10)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(folder) = &self.folder {
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// CPU time of a process, in nanoseconds (proc(5): the first number of `schedstat`, which counts exactly, not in ticks).
+pub(crate) fn cpu_of(process: &str) -> io::Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let stat = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+        sum += stat.split(' ').next().and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(sum)
+}
