@@ -214,9 +214,9 @@ impl Crowd {
                 let before = client.received;
                 let (frames, _) = client.read(&mut self.buffer)?;
                 let now = Instant::now();
-                for number in before..(before + frames).min(messages) {
+                for (number, took) in took.iter_mut().enumerate().skip(before).take(frames) {
                     let meant = began + interval * number as u32;
-                    took[number].push(now.saturating_duration_since(meant).as_micros() as u32);
+                    took.push(now.saturating_duration_since(meant).as_micros() as u32);
                 }
                 missing = missing.saturating_sub(frames);
             }

@@ -329,13 +329,16 @@ impl Chat {
 
     /// A channel that the client is in; without a name, the one that it joined last.
     fn joined_channel(&self, client: ClientId, name: Option<&str>) -> Result<ChannelId, CommandError> {
-        let wanted = name.map(|name| self.channel(name)).transpose()?;
         let joined = self.clients.get(client.0 as usize).map_or(&[][..], |client| &client.channels);
-        let found = match wanted {
-            Some(channel) => joined.contains(&channel).then_some(channel),
-            None => joined.last().copied(),
-        };
-        found.ok_or(CommandError::NotInChannel)
+        let Some(name) = name else { return joined.last().copied().ok_or(CommandError::NotInChannel) };
+        // Most clients say a channel's name as they were told it, and that leads back to the channel: the rules for names, which
+        // cost more than all else that is done for a short message, are asked for other spellings alone.
+        let as_told = |id: &&ChannelId| self.channels.get(**id).is_some_and(|channel| *channel.name.shown == *name);
+        if let Some(id) = joined.iter().rev().find(as_told) {
+            return Ok(*id);
+        }
+        let wanted = self.channel(name)?;
+        joined.contains(&wanted).then_some(wanted).ok_or(CommandError::NotInChannel)
     }
 
     fn span(&mut self, place: &Place) -> Result<Span, CommandError> {
