@@ -4,6 +4,7 @@
 pub mod chat;
 pub mod cli;
 pub mod escaped;
+mod few;
 pub mod hex;
 pub mod history;
 pub mod http;

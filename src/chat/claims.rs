@@ -7,28 +7,34 @@
 
 use super::name::{ChannelName, UserName};
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 /// A name with its keys, cheap to pass on.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     pub(super) shown: Rc<str>,
-    keys: [Rc<str>; 2],
+    keys: [Key; 2],
+}
+
+/// The hash of a key: of 64 bits, so that not even a million names have two that share one by chance. Whoever looks for such
+/// a pair finds that one of his own names is taken.
+type Key = u64;
+
+fn key(text: &str) -> Key {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Name {
-    fn new(shown: &str, [first, second]: [&str; 2]) -> Self {
-        // Most names are their own keys: one allocation, not three.
-        let shown = Rc::<str>::from(shown);
-        let share = |key: &str, with: &Rc<str>| if *key == **with { with.clone() } else { key.into() };
-        let first = share(first, &shown);
-        let second = share(second, &first);
-        Self { shown, keys: [first, second] }
+    fn new(shown: &str, keys: [&str; 2]) -> Self {
+        Self { shown: shown.into(), keys: keys.map(key) }
     }
 
     /// Whether a name with these keys is the same.
     pub(super) fn is(&self, keys: [&str; 2]) -> bool {
-        self.keys.iter().any(|own| keys.contains(&&**own))
+        keys.map(key).iter().any(|key| self.keys.contains(key))
     }
 }
 
@@ -46,7 +52,7 @@ impl From<&ChannelName> for Name {
 
 /// Which keys are claimed, and by whom.
 pub(super) struct Claims<Owner> {
-    by_key: HashMap<Rc<str>, (Owner, u32)>,
+    by_key: HashMap<Key, (Owner, u32)>,
 }
 
 impl<Owner: Copy + PartialEq> Claims<Owner> {
@@ -56,27 +62,30 @@ impl<Owner: Copy + PartialEq> Claims<Owner> {
 
     /// Who has claimed a name that is the same as this one, by its second key first; there may be two.
     pub(super) fn owners(&self, [first, second]: [&str; 2]) -> impl Iterator<Item = Owner> {
-        [second, first].into_iter().filter_map(|key| self.by_key.get(key)).map(|(owner, _)| *owner)
+        [second, first].into_iter().filter_map(|text| self.by_key.get(&key(text))).map(|(owner, _)| *owner)
     }
 
     /// Whether nobody else has it.
     pub(super) fn is_free_for(&self, owner: Owner, keys: [&str; 2]) -> bool {
-        keys.iter().all(|key| self.by_key.get(*key).is_none_or(|(claimant, _)| *claimant == owner))
+        keys.iter().all(|text| self.by_key.get(&key(text)).is_none_or(|(claimant, _)| *claimant == owner))
     }
 
     /// Only for a name that is free for this owner.
     pub(super) fn claim(&mut self, name: &Name, owner: Owner) {
-        for key in &name.keys {
-            self.by_key.entry(key.clone()).or_insert((owner, 0)).1 += 1;
+        for key in name.keys {
+            self.by_key.entry(key).or_insert((owner, 0)).1 += 1;
         }
     }
 
     pub(super) fn release(&mut self, name: &Name) {
-        for key in &name.keys {
-            if let Some((_, claims)) = self.by_key.get_mut(key) {
+        for key in name.keys {
+            if let Some((_, claims)) = self.by_key.get_mut(&key) {
                 *claims -= 1;
                 if *claims == 0 {
-                    self.by_key.remove(key);
+                    self.by_key.remove(&key);
+                    if self.by_key.len() < self.by_key.capacity() / 4 {
+                        self.by_key.shrink_to(self.by_key.len() * 2);
+                    }
                 }
             }
         }

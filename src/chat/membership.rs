@@ -67,8 +67,7 @@ impl Chat {
     /// `leave`: whatever other clients of the user dropped from this channel, it has left it now.
     pub(super) fn leave(&mut self, ask: &mut Ask<'_>, author: Author, id: ChannelId) {
         if let Some(client) = self.clients.get_mut(ask.client.0 as usize) {
-            client.channels.retain(|joined| *joined != id);
-            client.channels.shrink_to_fit();
+            client.channels.take_out(id);
         }
         let Some(channel) = self.channels.get(id) else { return };
         let name = channel.name.shown.clone();
@@ -129,7 +128,6 @@ impl Chat {
             client.channels.push(id);
             return;
         }
-        client.channels.reserve_exact(1);
         client.channels.push(id);
         let Some(user) = self.sessions.user_mut(author) else { return };
         user.forget_drop(id);

@@ -33,6 +33,7 @@ mod speak;
 mod trial;
 mod welcome;
 
+use crate::few::Few;
 use crate::history::{Author, History, Place, Span, StoreError};
 use crate::limits::Limits;
 use crate::time::{Millis, Now};
@@ -98,7 +99,7 @@ struct Client {
     /// Whose it is, once it has said hello.
     author: Option<Author>,
     /// Where it is, the channel joined last at the end.
-    channels: Vec<ChannelId>,
+    channels: Few<ChannelId>,
     /// When it must have said hello.
     hello_by: Option<Millis>,
 }
@@ -168,7 +169,7 @@ impl Chat {
     pub fn connected(&mut self, address: Address, now: Now) -> ClientId {
         let limit = self.limits.hello_timeout;
         let hello_by = (!limit.is_zero()).then(|| now.mono.after(limit));
-        let client = ClientId(self.clients.insert(Client { address, author: None, channels: Vec::new(), hello_by }) as u32);
+        let client = ClientId(self.clients.insert(Client { address, author: None, channels: Few::default(), hello_by }) as u32);
         if let Some(at) = hello_by {
             self.reminders.insert((at, Reminder::Hello(client)));
         }

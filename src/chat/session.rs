@@ -10,6 +10,7 @@
 use super::claims::{Claims, Name};
 use super::event::{ChannelId, ClientId};
 use super::name::UserName;
+use crate::few::Few;
 use crate::history::Author;
 use crate::limits::{HELD_NAMES, RENAME_INTERVAL, RENAMES};
 use crate::time::Millis;
@@ -25,7 +26,7 @@ pub(super) type Secret = [u8; 20];
 pub(super) struct User {
     pub(super) name: Name,
     pub(super) secret: Secret,
-    pub(super) clients: Vec<ClientId>,
+    pub(super) clients: Few<ClientId>,
     pub(super) renames: Renames,
     /// When its row in the history was last brought up to date, if it has one.
     pub(super) stored: Option<Millis>,
@@ -130,7 +131,7 @@ impl Sessions {
         let user = User {
             name,
             secret,
-            clients: Vec::new(),
+            clients: Few::default(),
             renames: parted.as_ref().map_or(Renames::default(), |parted| parted.renames),
             stored,
             ends: None,

@@ -112,7 +112,6 @@ impl Chat {
             self.reminders.remove(&(at, Reminder::Hello(id)));
         }
         if let Some(user) = self.sessions.user_mut(author) {
-            user.clients.reserve_exact(1);
             user.clients.push(id);
             user.stays();
         }
@@ -152,8 +151,7 @@ impl Chat {
     /// A client of a user went.
     pub(super) fn client_went(&mut self, client: ClientId, author: Author, channels: &[ChannelId], departure: Departure, now: Now) {
         let Some(user) = self.sessions.user_mut(author) else { return };
-        user.clients.retain(|one| *one != client);
-        user.clients.shrink_to_fit();
+        user.clients.take_out(client);
         let last = user.clients.is_empty();
         self.leave_all(author, channels, departure, now);
         if last {

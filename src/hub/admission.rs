@@ -38,10 +38,11 @@ enum Neighbourhood {
 pub(super) struct Seat {
     peer: IpAddr,
     /// For whom the peer speaks, if it is a trusted proxy and has said so.
-    client: Option<IpAddr>,
+    client: Option<Box<IpAddr>>,
     /// Counted in as welcome, or only to be told why not.
     welcome: bool,
-    counted: Option<Neighbourhood>,
+    /// It is counted where it comes from.
+    counted: bool,
 }
 
 /// What becomes of a connection that was accepted.
@@ -62,7 +63,7 @@ impl Admission {
 
     /// Counts a connection in. What got a seat must be counted out again by [`Admission::leave`].
     pub(super) fn enter(&mut self, peer: IpAddr, limits: &Limits) -> Admitted {
-        let mut seat = Seat { peer: peer.to_canonical(), client: None, welcome: true, counted: None };
+        let mut seat = Seat { peer: peer.to_canonical(), client: None, welcome: true, counted: false };
         let admitted = if self.open >= limits.connections {
             Err(Refusal::unavailable("this server has as many connections as --max-connections lets it have; try again later"))
         } else if self.proxies.trusts(peer) {
@@ -96,8 +97,9 @@ impl Admission {
             return Ok(());
         }
         self.answered(seat);
-        seat.client = self.proxies.client(head);
-        match seat.client {
+        let client = self.proxies.client(head);
+        seat.client = client.map(Box::new);
+        match client {
             Some(client) => self.count(seat, client, limits).map_err(Refusal::closing),
             None => Ok(()),
         }
@@ -129,12 +131,13 @@ impl Admission {
             return Err(Refusal::too_many("your address has as many connections here as --max-connections-per-ip lets it have"));
         }
         *count += 1;
-        seat.counted = Some(neighbourhood);
+        seat.counted = true;
         Ok(())
     }
 
     fn uncount(&mut self, seat: &mut Seat) {
-        if let Some(neighbourhood) = seat.counted.take()
+        let neighbourhood = Neighbourhood::of(seat.address());
+        if std::mem::take(&mut seat.counted)
             && let Some(count) = self.by_origin.get_mut(&neighbourhood)
         {
             *count -= 1;
@@ -147,7 +150,14 @@ impl Admission {
 
 impl fmt::Display for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.client.unwrap_or(self.peer).fmt(f)
+        self.address().fmt(f)
+    }
+}
+
+impl Seat {
+    /// Where it comes from, as far as is known: whoever is counted is counted there.
+    fn address(&self) -> IpAddr {
+        self.client.as_deref().copied().unwrap_or(self.peer)
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) struct Connection<S> {
     /// What was read and may not be taken yet; at most one read.
     kept: Vec<u8>,
     /// What of `kept` and of unfinished heads and messages is in the sum of all connections.
-    counted: usize,
+    counted: u32,
     /// When its one live reminder comes up.
     pub(super) reminder: Millis,
     /// When its last byte came.
@@ -92,7 +92,7 @@ pub(super) struct Connection<S> {
     /// A request of its own, and so all behind it, waits for the next turn.
     pub(super) deferred: bool,
     /// Pages of history that it was given in this turn, in bytes.
-    pub(super) page_bytes: usize,
+    pub(super) page_bytes: u32,
 }
 
 impl<S> Connection<S> {
@@ -191,13 +191,15 @@ impl<S> Connection<S> {
                 Stage::Open { websocket, .. } => websocket.held_bytes(),
                 Stage::Closing { .. } => 0,
             };
-        *buffered = *buffered - self.counted + held;
+        // More than 4 GiB of one connection would have closed it long before.
+        let held = u32::try_from(held).unwrap_or(u32::MAX);
+        *buffered = *buffered - self.counted as usize + held as usize;
         self.counted = held;
     }
 
     /// All that is held for this connection, what it shares with others too.
     pub(super) fn held_bytes(&self) -> usize {
-        self.counted + self.outbox.backlog_bytes()
+        self.counted as usize + self.outbox.backlog_bytes()
     }
 
     /// Whether what it says may not be taken now: one answer is under way, its end is in the inbox, it has asked enough for this

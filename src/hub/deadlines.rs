@@ -34,6 +34,9 @@ impl<K: Copy + Ord> Deadlines<K> {
             return None;
         }
         self.reminders.pop();
+        if self.reminders.len() < self.reminders.capacity() / 4 {
+            self.reminders.shrink_to(self.reminders.len() * 2);
+        }
         Some((at, key))
     }
 }

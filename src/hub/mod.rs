@@ -137,6 +137,8 @@ pub struct Hub<S> {
     now: Now,
     judging: bool,
     storage_warning: Warning,
+    /// With fewer connections than this, empty slots are looked for to be given back.
+    slots_looked_for_at: usize,
 }
 
 /// With more than this in the inbox after a turn, nothing is read until it is shorter.
@@ -171,6 +173,7 @@ impl<S: Socket> Hub<S> {
             now: Now::default(),
             judging: true,
             storage_warning: Warning::default(),
+            slots_looked_for_at: 0,
         }
     }
 
@@ -190,6 +193,7 @@ impl<S: Socket> Hub<S> {
         self.next_serial = self.next_serial.wrapping_add(1);
         log::debug!("connection {}: accepted from {seat}", id.serial);
         self.connections.insert(Connection::new(socket, id, seat, now));
+        self.slots_looked_for_at = self.slots_looked_for_at.max(self.connections.len());
         if let Some(refusal) = refusal {
             log::debug!("connection {}: refused with {}", id.serial, refusal.status);
             self.at_desk(id, now, |connection, desk| connection.refuse(&refusal, desk));

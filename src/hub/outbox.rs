@@ -81,7 +81,7 @@ impl Turn {
             return;
         }
         self.list(index, outbox);
-        outbox.turn_bytes += range.len();
+        outbox.turn_bytes += range.end - range.start;
         if let Some(last) = self.pieces.get_mut(outbox.last as usize)
             && last.source == source
             && last.range.end == range.start
@@ -167,7 +167,7 @@ pub(super) struct Outbox {
     first: u32,
     last: u32,
     /// Bytes of the pieces of this turn.
-    turn_bytes: usize,
+    turn_bytes: u32,
     listed: bool,
     /// Cleared by a short write, set by the event that says there is room again.
     writable: bool,
@@ -195,7 +195,7 @@ impl Outbox {
 
     /// Bytes that wait for the reader, those of this turn too.
     pub(super) fn waiting_bytes(&self) -> usize {
-        self.turn_bytes + self.backlog_bytes()
+        self.turn_bytes as usize + self.backlog_bytes()
     }
 
     /// Bytes that a socket did not take.

@@ -44,8 +44,12 @@ pub(super) struct Rate {
     commands: Bucket,
     chores: Bucket,
     /// When it was refused, as far as [`FLOOD_WINDOW`] goes back: fewer than [`FLOOD_REFUSALS`].
-    refused: VecDeque<Millis>,
+    refused: Option<Box<Refusals>>,
 }
+
+/// Boxed: few are ever refused anything.
+#[derive(Debug, Default)]
+struct Refusals(VecDeque<Millis>);
 
 /// Why a command was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,13 +85,14 @@ impl Rate {
     }
 
     fn refuse(&mut self, retry_ms: u64, now: Millis) -> Refused {
-        while self.refused.front().is_some_and(|at| now.since(*at) > FLOOD_WINDOW) {
-            self.refused.pop_front();
+        let Refusals(refused) = &mut **self.refused.get_or_insert_default();
+        while refused.front().is_some_and(|at| now.since(*at) > FLOOD_WINDOW) {
+            refused.pop_front();
         }
-        if self.refused.len() + 1 >= FLOOD_REFUSALS as usize {
+        if refused.len() + 1 >= FLOOD_REFUSALS as usize {
             return Refused::Flooding;
         }
-        self.refused.push_back(now);
+        refused.push_back(now);
         Refused::Wait { retry_ms }
     }
 }

@@ -183,8 +183,8 @@ impl<S: Socket> Hub<S> {
         let Some(request) = self.study(id, request) else { return 0 };
         let Self { connections, chat, effects, limits, .. } = self;
         let Some(connection) = connections.get_mut(id.index()) else { return 0 };
-        let outcome = chat.apply(client, request, PAGE_BYTES.saturating_sub(connection.page_bytes), now, effects);
-        connection.page_bytes += outcome.page_bytes;
+        let outcome = chat.apply(client, request, PAGE_BYTES.saturating_sub(connection.page_bytes as usize), now, effects);
+        connection.page_bytes = connection.page_bytes.saturating_add(outcome.page_bytes as u32);
         connection.proposed |= outcome.proposed;
         connection.rate.charge(outcome.cost.saturating_sub(1), limits.rate, now.mono);
         self.carry_out();
@@ -285,10 +285,20 @@ impl<S: Socket> Hub<S> {
             connection.outbox.release(&mut self.buffered);
             connection.begin_closing(self.now.mono);
             connection.recount(&mut self.buffered);
+            self.give_back_slots();
             self.admission.leave(&mut connection.seat);
         }
         self.metrics.users_online = self.chat.online() as u64;
         self.metrics.channels = self.chat.channels() as u64;
         self.metrics.buffered_bytes = self.buffered as u64;
+    }
+
+    /// After a crowd the slots behind the last one taken are given back. Who is left far behind may hold many; so they are looked
+    /// for again only when half of the rest has left too.
+    fn give_back_slots(&mut self) {
+        if self.connections.len() < self.connections.capacity() / 4 && self.connections.len() < self.slots_looked_for_at {
+            self.connections.shrink_to_fit();
+            self.slots_looked_for_at = self.connections.len() / 2;
+        }
     }
 }

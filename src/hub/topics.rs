@@ -10,6 +10,7 @@
 use super::connection::Connection;
 use super::outbox::{KEPT_BYTES, Outbox, Source, Turn};
 use crate::chat::event::{ChannelId, Topic};
+use crate::few::Few;
 use slab::Slab;
 use std::rc::Rc;
 
@@ -49,7 +50,7 @@ struct Subscriber {
 #[derive(Default)]
 pub(super) struct Subscriptions {
     pub(super) encoding: Encoding,
-    list: Vec<Subscription>,
+    list: Few<Subscription>,
 }
 
 #[derive(Clone, Copy)]
@@ -116,7 +117,7 @@ impl Topics {
         topic: Topic,
     ) -> Option<Moved> {
         let place = subscriptions.position(topic)?;
-        let Subscription { topic, position } = subscriptions.list.swap_remove(place);
+        let Subscription { topic, position } = subscriptions.list.remove(place)?;
         self.hand(topic, position, outbox, turn);
         let subscribers = &mut self.buffer(topic).subscribers;
         subscribers.swap_remove(position as usize);

@@ -86,8 +86,11 @@ pub struct WebSocket {
 enum Role {
     Server,
     /// With the source of its masking keys.
-    Client(Box<dyn FnMut() -> [u8; 4]>),
+    Client(Box<MaskingKeys>),
 }
+
+/// Boxed once more: a server, which has many of these machines, pays for one pointer and not for two.
+struct MaskingKeys(Box<dyn FnMut() -> [u8; 4]>);
 
 /// Something whole, and where its payload is.
 enum Whole {
@@ -111,7 +114,7 @@ impl WebSocket {
     /// The client's end. `masking_key` makes a new key, which nobody can foresee, at each call (RFC 6455 §5.3); the machine
     /// itself needs one for its close frame.
     pub fn client(max_message_bytes: usize, masking_key: impl FnMut() -> [u8; 4] + 'static) -> Self {
-        Self::new(Role::Client(Box::new(masking_key)), max_message_bytes)
+        Self::new(Role::Client(Box::new(MaskingKeys(Box::new(masking_key)))), max_message_bytes)
     }
 
     fn new(role: Role, max_message_bytes: usize) -> Self {
@@ -357,10 +360,10 @@ impl Role {
     fn write_close(&mut self, frame: CloseFrame<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Server => frame.encode(out),
-            Self::Client(masking_key) => {
+            Self::Client(keys) => {
                 let mut payload = Vec::new();
                 frame.encode_payload(&mut payload);
-                encode_masked_message(Opcode::Close, &payload, masking_key(), out);
+                encode_masked_message(Opcode::Close, &payload, (keys.0)(), out);
             }
         }
     }

@@ -1,0 +1,230 @@
+//! What is allocated, and what is kept: counted, on a hub whose sockets swallow everything.
+//!
+//! * A delivery costs no allocation and no copy: a turn allocates as much for ten members as for a thousand.
+//! * A member that says nothing takes less than a kilobyte.
+//! * What grew in a burst does not stay grown.
+#![allow(unsafe_code)] // A global allocator can't be written without.
+
+use parlor::history::{Author, Memory};
+use parlor::http::pages::BuiltIn;
+use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup, Socket};
+use parlor::limits::Limits;
+use parlor::time::{Millis, Now, UnixMillis};
+use parlor::websocket::{Opcode, encode_masked_message};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::time::Duration;
+
+/// Counts for each thread: tests run side by side.
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+    static COPIED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What the C library takes for a block: a header of eight bytes, in steps of sixteen (glibc; others take no less).
+fn taken(bytes: usize) -> usize {
+    (bytes + 8).next_multiple_of(16).max(32)
+}
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+        let _ = LIVE.try_with(|live| live.set(live.get().wrapping_add(taken(layout.size()))));
+        // SAFETY: as the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        let _ = LIVE.try_with(|live| live.set(live.get().wrapping_sub(taken(layout.size()))));
+        // SAFETY: as the caller's.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+        let _ = LIVE.try_with(|live| live.set(live.get().wrapping_add(taken(size)).wrapping_sub(taken(layout.size()))));
+        // SAFETY: as the caller's.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// As large as a real one, and takes everything.
+struct Swallows([u8; 8]);
+
+impl Socket for Swallows {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0[0] = self.0[0].wrapping_add(1);
+        Ok(pieces.iter().map(|piece| piece.len()).sum())
+    }
+
+    fn shutdown_write(&mut self) {}
+}
+
+struct World {
+    hub: Hub<Swallows>,
+    now: Now,
+    members: Vec<ConnectionId>,
+}
+
+const HEAD: &str = "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+impl World {
+    fn new() -> Self {
+        let limits = Limits {
+            rate: 0,
+            connections: 1 << 20,
+            connections_per_ip: 0,
+            channels: 1 << 20,
+            resume_window: Duration::ZERO,
+            ..Limits::DEFAULT
+        };
+        let mut token = 0_u128;
+        let tokens = Box::new(move || {
+            token += 1;
+            token.to_be_bytes()
+        });
+        let now = Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) };
+        let hub = Hub::new(Setup {
+            limits,
+            origins: Origins::SameHost,
+            trusted_proxies: Vec::new(),
+            pages: Box::new(BuiltIn::new()),
+            history: Box::new(Memory::new("epoch".into(), Author(0))),
+            tokens,
+            now,
+        });
+        Self { hub, now, members: Vec::new() }
+    }
+
+    /// So many more come in, a hundred in a turn, each into a channel.
+    fn enter(&mut self, count: usize, channel: impl Fn(usize) -> String) {
+        let first = self.members.len();
+        for number in first..first + count {
+            let peer = std::net::SocketAddr::from(([10, 0, 0, 1], 1));
+            let id = self.hub.accepted(Swallows([0; 8]), peer, self.now).expect("there is room");
+            self.hub.received(id, &mut HEAD.as_bytes().to_vec(), self.now);
+            self.members.push(id);
+            self.ask(number, &format!(r#"{{"type":"hello","name":"member{number:05}"}}"#));
+            self.ask(number, &format!(r#"{{"type":"join","channel":"{}"}}"#, channel(number)));
+            if number % 100 == 99 {
+                self.turn();
+                self.pass(20);
+            }
+        }
+        self.rest();
+    }
+
+    fn ask(&mut self, member: usize, text: &str) {
+        let mut frame = Vec::new();
+        encode_masked_message(Opcode::Text, text.as_bytes(), [1, 2, 3, 4], &mut frame);
+        self.hub.received(self.members[member], &mut frame, self.now);
+    }
+
+    fn turn(&mut self) {
+        self.hub.end_turn(self.now);
+        while self.hub.has_work() {
+            self.hub.take_resumed().for_each(drop);
+            self.hub.end_turn(self.now);
+        }
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now.mono.0 += millis;
+        self.now.unix.0 += millis;
+    }
+
+    /// What was gathered is told.
+    fn rest(&mut self) {
+        for _ in 0..4 {
+            self.turn();
+            self.pass(300);
+        }
+    }
+}
+
+/// Allocations that `work` makes.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = CALLS.get();
+    work();
+    CALLS.get() - before
+}
+
+fn in_one(_: usize) -> String {
+    "general".to_owned()
+}
+
+const MESSAGE: &str = r#"{"type":"message","channel":"general","text":"what is said to everybody"}"#;
+
+/// Allocations of a turn in which so much is said to so many.
+fn turn_of(members: usize, messages: usize) -> usize {
+    let mut world = World::new();
+    world.enter(members, in_one);
+    let mut counts = Vec::new();
+    for _ in 0..8 {
+        for _ in 0..messages {
+            world.ask(0, MESSAGE);
+        }
+        counts.push(allocations(|| world.hub.end_turn(world.now)));
+        world.pass(1);
+    }
+    // What grows for good has grown by then, and what the history keeps grows seldom.
+    counts.into_iter().min().unwrap_or(usize::MAX)
+}
+
+#[test]
+fn a_delivery_allocates_nothing() {
+    for messages in [1, 10] {
+        let few = turn_of(10, messages);
+        for members in [100, 1_000, 5_000] {
+            assert_eq!(turn_of(members, messages), few, "{messages} messages to {members} members");
+        }
+        assert!(few <= 12 * messages, "{few} allocations for {messages} messages");
+    }
+}
+
+/// Bytes that each of so many members takes.
+fn bytes_of_a_member(members: usize, channel: impl Fn(usize) -> String) -> usize {
+    let mut world = World::new();
+    world.members.reserve(members);
+    world.enter(10, in_one);
+    let before = LIVE.get();
+    world.enter(members, channel);
+    LIVE.get().wrapping_sub(before) / members
+}
+
+#[test]
+fn a_member_that_says_nothing_takes_less_than_a_kilobyte() {
+    for members in [10_000, 50_000] {
+        let bytes = bytes_of_a_member(members, in_one);
+        println!("{members} members: {bytes} bytes each");
+        // The untouched ends of tables that grow by doubling are in it, which are no memory of a process.
+        assert!(bytes < 1_024, "{bytes} bytes for each of {members} members");
+    }
+}
+
+#[test]
+fn what_grew_in_a_burst_does_not_stay_grown() {
+    let mut world = World::new();
+    world.enter(100, in_one);
+    let before = LIVE.get();
+    let first = world.members.len();
+    world.enter(5_000, |number| format!("c{}", number % 700));
+    for number in first..world.members.len() {
+        world.hub.ended(world.members[number], Ended::Failed, world.now);
+    }
+    world.members.truncate(first);
+    world.members.shrink_to_fit();
+    world.rest();
+    world.pass(120_000);
+    world.rest();
+    let kept = LIVE.get().saturating_sub(before);
+    // Of six megabytes: the tables of clients and channels, which stay, and are small.
+    assert!(kept < 2 << 20, "{kept} bytes are kept of a burst");
+}
