@@ -155,3 +155,17 @@ test('a message that is sent keeps the row that it had while it was pending', ()
   assert.equal(before.key, after.key);
   assert.notEqual(rows(place, [], () => false).at(-1).key, after.key, 'another’s nonce is not ours');
 });
+
+test('the page names every module that it needs, and no other, so that all are fetched at once', async () => {
+  const { readFile } = await import('node:fs/promises');
+  const file = (name) => readFile(new URL(`../../www/${name}`, import.meta.url), 'utf8');
+  const needed = new Set();
+  const walk = async (name) => {
+    if (needed.has(name)) return;
+    needed.add(name);
+    for (const [, other] of (await file(name)).matchAll(/^(?:import|export)[^;]*?from '\.\/([\w.-]+)';/gm)) await walk(other);
+  };
+  await walk('main.js');
+  const named = [...(await file('index.html')).matchAll(/<(?:script type="module" src|link rel="modulepreload" href)="([\w.-]+)"/g)].map(([, name]) => name);
+  assert.deepEqual(named.sort(), [...needed].sort());
+});
