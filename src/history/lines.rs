@@ -24,8 +24,9 @@ use std::rc::Rc;
 pub const LINE_BYTES: usize = 8 << 20;
 /// Of this format.
 const VERSION: u32 = 1;
-/// Authors, numbers and times are below this one, so that every program reads them as they are.
-const NUMBERS: u64 = 1 << 53;
+/// Authors, numbers and times are below this one: every program reads those below 2^53 as they are, and half of them is left for
+/// the server that goes on from here.
+const NUMBERS: u64 = 1 << 52;
 
 /// What one line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -244,7 +245,7 @@ impl Lines {
 }
 
 fn below(value: u64, what: &str) -> Result<u64, String> {
-    if value < NUMBERS { Ok(value) } else { Err(format!("{what} is below 2^53")) }
+    if value < NUMBERS { Ok(value) } else { Err(format!("{what} is below 2^52")) }
 }
 
 fn number(author: u64) -> Result<Author, String> {
@@ -301,7 +302,7 @@ mod tests {
             ("a session behind a place", &[HEAD, channel, ADA], "before the places"),
             ("a short secret", &[HEAD, &ADA.replace("1213", "12")], "40 hex"),
             ("a secret that is no number", &[HEAD, &ADA.replace("1213", "é13")], "40 hex"),
-            ("an author that is too large", &[HEAD, &ADA.replace(r#":1,"#, ":9007199254740992,")], "2^53"),
+            ("an author that is too large", &[HEAD, &ADA.replace(r#":1,"#, ":4503599627370496,")], "2^52"),
             ("a message of no place", &[HEAD, &first], "behind the line of its place"),
             ("a number twice", &[HEAD, channel, &first, &first], "out of order"),
             ("a gap", &[HEAD, channel, &first, &message(r#","seq":3,"text":"a""#)], "out of order"),

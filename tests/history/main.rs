@@ -5,8 +5,10 @@
 #![cfg(feature = "history")]
 #![allow(clippy::unwrap_used)]
 
-use parlor::history::sqlite::Sqlite;
-use parlor::history::{Author, ConversationRow, History, Memory, PageRequest, Place, Proposal, Seq, SessionRow, Settings, Span, Stored};
+use parlor::history::sqlite::{Export, Import, Sqlite};
+use parlor::history::{
+    Author, ConversationRow, History, Line, Lines, Memory, PageRequest, Place, Proposal, Seq, SessionRow, Settings, Span, Stored,
+};
 use parlor::time::UnixMillis;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -368,4 +370,81 @@ fn an_import_is_whole_or_nothing() {
         assert!(error.contains(expected) && error.lines().count() == 1, "{name}: {error}");
         assert_eq!(files(), before, "{name}: nothing was made");
     }
+}
+
+/// The lines of an export, and what happens at the `at`th.
+fn exported_meanwhile(folder: &Folder, at: usize, mut meanwhile: impl FnMut()) -> Result<Vec<Vec<u8>>, String> {
+    let mut lines = Vec::new();
+    Export::open(&folder.file())?.each(|line| {
+        if lines.len() == at {
+            meanwhile();
+        }
+        let mut text = Vec::new();
+        line.encode(&mut text);
+        lines.push(text);
+        Ok(())
+    })?;
+    Ok(lines)
+}
+
+#[test]
+fn an_export_has_every_place_once_whatever_is_said_meanwhile() {
+    let folder = Folder::new();
+    let mut history = folder.open();
+    let (general, tea) = (channel("general"), channel("tea"));
+    for (n, place) in [&general, &tea].into_iter().enumerate() {
+        say(&mut history, place, "before", n as u64);
+    }
+    // The head, general, its message: then somebody writes there again, and in a new place.
+    let lines = exported_meanwhile(&folder, 3, || {
+        say(&mut history, &general, "meanwhile", 10);
+        say(&mut history, &channel("new"), "meanwhile", 11);
+    });
+    let mut read = Lines::default();
+    let places = |line: &Vec<u8>| match read.read(line).unwrap() {
+        Line::Place(place, _) => Some(place),
+        _ => None,
+    };
+    assert_eq!(lines.unwrap().iter().filter_map(places).collect::<Vec<_>>(), [general, tea]);
+}
+
+#[test]
+fn an_export_that_was_overtaken_by_pruning_says_so() {
+    let folder = Folder::new();
+    let mut history = Sqlite::open(Settings { keep: 10, ..folder.settings() }, "epoch").unwrap();
+    for n in 0..15 {
+        let turn: Vec<_> = (0..100).map(|_| proposal(&channel("general"), 1, "text", None)).collect();
+        history.commit(&turn, &[], UnixMillis(n)).unwrap();
+    }
+    let error = exported_meanwhile(&folder, 500, || prune(&mut history)).unwrap_err();
+    assert!(error.contains("again"), "{error}");
+    assert_eq!(exported_meanwhile(&folder, 500, || {}).unwrap().len(), 2 + 10);
+}
+
+#[test]
+fn an_import_does_not_go_under_the_log_of_another_history() {
+    let folder = Folder::new();
+    let log = folder.0.join("parlor.db-wal");
+    std::fs::write(&log, "of a server that was killed").unwrap();
+    let error = Import::begin(&folder.file(), "epoch").err().unwrap();
+    assert!(error.contains("parlor.db-wal") && !folder.file().exists(), "{error}");
+    std::fs::remove_file(&log).unwrap();
+    assert!(Import::begin(&folder.file(), "epoch").is_ok());
+}
+
+#[test]
+fn an_import_of_the_greatest_numbers_leaves_room_for_more() {
+    let folder = Folder::new();
+    let mut import = Import::begin(&folder.file(), "epoch").unwrap();
+    let most = (1 << 52) - 1;
+    import.take(&Line::Session(row(most, "Ada", most, false))).unwrap();
+    for n in 0..5_000 {
+        import.take(&Line::Place(channel(&format!("c{n}")), Seq(most))).unwrap();
+    }
+    import.finish().unwrap();
+    let mut history = folder.open();
+    assert_eq!(history.newest_author(), Author(most));
+    assert_eq!(say(&mut history, &channel("c0"), "text", 1).seq, Seq(most + 1));
+    let newest = history.remembered(2, UnixMillis(0)).channels;
+    assert_eq!(newest.iter().map(|row| &*row.name).collect::<Vec<_>>(), ["c0", "c4999"]);
 }

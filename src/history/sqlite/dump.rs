@@ -56,11 +56,13 @@ impl Export {
             after = last.author.0 as i64;
             rows.into_iter().try_for_each(|row| take(&Line::Session(row)))?;
         }
-        let mut used = 0;
-        while let Some((id, place, newest, at)) = self.place_after(used).map_err(|error| sentence(&error))? {
-            used = at;
-            take(&Line::Place(place.clone(), newest))?;
-            self.messages(id, &place, newest, &mut take)?;
+        // As they are used now: what is said meanwhile would move a place behind us to the end, and it would come twice.
+        for id in self.places().map_err(|error| sentence(&error))? {
+            // It may have been given up meanwhile.
+            if let Some((place, newest)) = self.place(id).map_err(|error| sentence(&error))? {
+                take(&Line::Place(place.clone(), newest))?;
+                self.messages(id, &place, newest, &mut take)?;
+            }
         }
         Ok(())
     }
@@ -71,20 +73,26 @@ impl Export {
         select.query_map((after, ROWS), read::session)?.collect()
     }
 
-    fn place_after(&self, used: i64) -> rusqlite::Result<Option<(i64, Place, Seq, i64)>> {
-        let select = "SELECT id, name, one, other, newest, used FROM places WHERE used > ?1 AND newest > 0 ORDER BY used LIMIT 1";
-        let row = |row: &Row<'_>| {
-            let author = |column| Ok::<_, rusqlite::Error>(Author(row.get::<_, i64>(column)? as u64));
-            let place = match row.get::<_, Option<String>>(1)? {
-                Some(name) => Place::Channel(name.into()),
-                None => Place::Conversation(author(2)?, author(3)?),
-            };
-            Ok((row.get(0)?, place, Seq(row.get::<_, i64>(4)? as u64), row.get(5)?))
-        };
-        if_any(self.connection.prepare_cached(select)?.query_row([used], row))
+    /// All places, the least recently used first.
+    fn places(&self) -> rusqlite::Result<Vec<i64>> {
+        let mut select = self.connection.prepare("SELECT id FROM places WHERE newest > 0 ORDER BY used")?;
+        select.query_map([], |row| row.get(0))?.collect()
     }
 
-    /// A place's messages up to the newest that was announced. What is pruned meanwhile is behind us.
+    fn place(&self, id: i64) -> rusqlite::Result<Option<(Place, Seq)>> {
+        let row = |row: &Row<'_>| {
+            let author = |column| Ok::<_, rusqlite::Error>(Author(row.get::<_, i64>(column)? as u64));
+            let place = match row.get::<_, Option<String>>(0)? {
+                Some(name) => Place::Channel(name.into()),
+                None => Place::Conversation(author(1)?, author(2)?),
+            };
+            Ok((place, Seq(row.get::<_, i64>(3)? as u64)))
+        };
+        if_any(self.connection.prepare_cached("SELECT name, one, other, newest FROM places WHERE id = ?1")?.query_row([id], row))
+    }
+
+    /// A place's messages up to the newest that was announced. What is pruned meanwhile is behind us, as a rule: where it overtook
+    /// us there would be a gap, which no import takes.
     fn messages(&self, id: i64, place: &Place, newest: Seq, take: &mut impl FnMut(&Line) -> Result<(), String>) -> Result<(), String> {
         let select = format!("SELECT {} FROM messages WHERE place = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4", read::COLUMNS);
         let mut after = 0;
@@ -95,6 +103,10 @@ impl Export {
                 rows.collect::<rusqlite::Result<Vec<Record>>>()
             };
             let records = page().map_err(|error| sentence(&error))?;
+            let goes_on = |next: Option<&Record>| after == 0 || next.map_or(newest.0, |next| next.seq.0 - 1) == after as u64;
+            if !goes_on(records.first()) {
+                return Err("messages were given up while they were read; export it again".to_owned());
+            }
             let Some(last) = records.last() else { return Ok(()) };
             after = last.seq.0 as i64;
             records.into_iter().try_for_each(|record| take(&Line::Message(record)))?;
@@ -118,9 +130,12 @@ impl Import {
         if target.exists() {
             return Err(format!("there is a history {} already; move it away, or name another with --history", target.display()));
         }
-        let mut making = target.as_os_str().to_owned();
-        making.push(format!(".import-{}", std::process::id()));
-        let making = PathBuf::from(making);
+        // SQLite would put it into whatever has the name next.
+        let log = with_ending(target, "-wal");
+        if log.exists() {
+            return Err(format!("there is the log of another history, {}; move it to where its history is", log.display()));
+        }
+        let making = with_ending(target, &format!(".import-{}", std::process::id()));
         let cant = |why: String| format!("can't make the history {}: {why}", making.display());
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&making);
         made.map_err(|error| cant(error.to_string()))?;
@@ -152,7 +167,7 @@ impl Import {
                 commit::keep_session(connection, row)
             }
             Line::Place(place, newest) => {
-                self.uses += newest.0.max(1);
+                self.uses += 1;
                 if let Place::Conversation(_, other) = place {
                     self.newest_author = self.newest_author.max(*other);
                 }
@@ -190,6 +205,12 @@ impl Drop for Import {
         // It may not have been made; there is nobody to tell.
         let _ = fs::remove_file(&self.making);
     }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// A place whose messages are to come: until they do, all of them were given up.

@@ -44,8 +44,6 @@ const PAGE_BYTES: u64 = 4_096 + 24;
 /// A history on disk.
 pub struct Sqlite {
     settings: Settings,
-    /// Holds the lock. Closed last: to close a file drops all locks that the process has on it, SQLite's too.
-    _file: File,
     /// `None`: it could not be opened anew after an error.
     connection: Option<Connection>,
     epoch: Epoch,
@@ -65,6 +63,8 @@ pub struct Sqlite {
     checkpoint_at: u32,
     pruning: prune::Pruning,
     commit_time: Option<Duration>,
+    /// Holds the lock. Closed last, so the last field: to close a file drops all locks that the process has on it, SQLite's too.
+    _file: File,
 }
 
 /// The numbers of a place that has a row.
