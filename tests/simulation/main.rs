@@ -1,0 +1,184 @@
+//! The simulation: the whole server without sockets, and a world around it that comes from one number.
+//!
+//! ```sh
+//! cargo test --test simulation                                  # some fixed seeds, and some new ones
+//! SEED=42 cargo test --test simulation -- --ignored --nocapture one     # one of them, with all that clients were told
+//! SECONDS=3600 cargo test --release --test simulation -- --ignored --nocapture soak    # new ones, for as long as one likes
+//! ```
+//!
+//! A seed that fails prints itself, and the smallest plan that still fails: fewer clients, fewer steps, fewer kinds of faults.
+//!
+//! Reading order: `plan` (what a seed decides), `world` (what happens), `client` (what everybody is held to), `disk` and `network`.
+
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod disk;
+mod network;
+mod plan;
+mod random;
+mod world;
+
+use disk::Disk;
+use plan::{ALL_FAULTS, Plan};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant, SystemTime};
+use world::World;
+
+/// Plays a plan; its digest and its steps, or what went wrong.
+fn play(plan: &Plan) -> Result<(u64, u64), String> {
+    catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(plan.clone(), Disk::memory());
+        world.run();
+        (world.digest, world.steps)
+    }))
+    .map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("it panicked").to_owned()
+    })
+}
+
+/// The smallest plan found that still fails: first fewer clients, then fewer steps, then fewer kinds of faults.
+fn shrink(mut plan: Plan) -> Plan {
+    let smaller = |plan: &mut Plan, change: &dyn Fn(&mut Plan)| {
+        let mut tried = plan.clone();
+        change(&mut tried);
+        let fails = play(&tried).is_err();
+        if fails {
+            *plan = tried;
+        }
+        fails
+    };
+    while plan.clients > 1 && smaller(&mut plan, &|plan| plan.clients /= 2) {}
+    while plan.steps > 1 && smaller(&mut plan, &|plan| plan.steps /= 2) {}
+    while plan.steps > 1 && smaller(&mut plan, &|plan| plan.steps -= plan.steps.div_ceil(10)) {}
+    for bit in 0..ALL_FAULTS.count_ones() {
+        if plan.has(1 << bit) {
+            smaller(&mut plan, &|plan| plan.faults &= !(1 << bit));
+        }
+    }
+    plan
+}
+
+/// Plays seeds, and fails with the first that fails. Returns how many steps there were.
+fn play_all(seeds: impl IntoIterator<Item = u64>) -> u64 {
+    let mut steps = 0;
+    for seed in seeds {
+        match play(&Plan::of(seed)) {
+            Ok((_, played)) => steps += played,
+            Err(why) => {
+                let Plan { clients, steps, faults, .. } = shrink(Plan::of(seed));
+                panic!(
+                    "seed {seed} fails: {why}\nThe smallest plan that still does: SEED={seed} CLIENTS={clients} STEPS={steps} FAULTS={faults} \
+                     cargo test --test simulation -- --ignored --nocapture one"
+                );
+            }
+        }
+    }
+    steps
+}
+
+/// Seeds that nobody has seen before.
+fn new_seeds() -> impl Iterator<Item = u64> {
+    let start = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 >> 10;
+    start..
+}
+
+#[test]
+fn fixed_seeds() {
+    let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(200);
+    let steps = play_all(0..seeds);
+    println!("{seeds} seeds, {steps} steps");
+    assert!(steps > seeds * 100);
+}
+
+#[test]
+fn new_seeds_too() {
+    play_all(new_seeds().take(20));
+}
+
+#[test]
+fn the_same_seed_is_the_same_history() {
+    for seed in [3, 14, 15, 92, 65] {
+        let plan = Plan::of(seed);
+        assert_eq!(play(&plan), play(&plan), "seed {seed}: something depends on more than the seed");
+    }
+}
+
+/// Not by chance: each storage call of a short story fails once, in both ways.
+#[test]
+fn every_storage_call_fails_once() {
+    let plan = Plan { clients: 3, steps: 60, faults: 0, ..Plan::of(2) };
+    let mut world = World::new(plan.clone(), Disk::memory());
+    world.run();
+    let calls = world.disk.borrow().calls as u32;
+    assert!(calls > 50, "{calls}");
+    for fault in [disk::Fault::Fails, disk::Fault::FailsAfterwards] {
+        for n in 1..=calls {
+            let mut disk = Disk::memory();
+            disk.fault = Some((n, fault));
+            World::new(plan.clone(), disk).run();
+        }
+    }
+}
+
+/// The same on a real database, of which a death leaves the file and its log as they are at that moment.
+#[cfg(feature = "history")]
+#[test]
+fn on_sqlite() {
+    use parlor::history::{History, Settings, sqlite::Sqlite};
+    let folder = std::env::temp_dir().join(format!("parlor-simulation-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let open = |path: &std::path::Path| -> Box<dyn History> {
+        Box::new(Sqlite::open(Settings { path: path.to_owned(), ..Settings::default() }, "epoch").unwrap())
+    };
+    for seed in 0..12 {
+        let mut copies = 0;
+        let mut path = folder.join(format!("{seed}.db"));
+        let mut world = World::new(Plan { clients: 8, steps: 200, faults: ALL_FAULTS, ..Plan::of(seed) }, Disk::new(open(&path)));
+        let (folder, open) = (folder.clone(), open);
+        world.revive = Some(Box::new(move |disk| {
+            copies += 1;
+            let copy = folder.join(format!("{seed}-{copies}.db"));
+            for suffix in ["", "-wal"] {
+                let with = |path: &std::path::Path| std::path::PathBuf::from(format!("{}{suffix}", path.display()));
+                if with(&path).exists() {
+                    std::fs::copy(with(&path), with(&copy)).unwrap();
+                }
+            }
+            disk.store = open(&copy);
+            path = copy;
+        }));
+        world.run();
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// One seed, with all that clients were told.
+#[test]
+#[ignore = "needs SEED"]
+fn one() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let mut plan = Plan::of(number("SEED").expect("SEED is a number"));
+    plan.clients = number("CLIENTS").map_or(plan.clients, |clients| clients as usize);
+    plan.steps = number("STEPS").map_or(plan.steps, |steps| steps as usize);
+    plan.faults = number("FAULTS").map_or(plan.faults, |faults| faults as u32);
+    println!("{plan:?}");
+    let mut world = World::new(plan, Disk::memory());
+    world.trace = Some(Box::new(|line| println!("{line}")));
+    world.run();
+}
+
+/// New seeds for `SECONDS`.
+#[test]
+#[ignore = "runs for SECONDS"]
+fn soak() {
+    let seconds = std::env::var("SECONDS").ok().and_then(|value| value.parse().ok()).unwrap_or(60);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let (mut steps, mut seeds) = (0, 0_u64);
+    for seed in new_seeds().take_while(|_| Instant::now() < until) {
+        steps += play_all([seed]);
+        seeds += 1;
+    }
+    println!("{seeds} seeds, {steps} steps, nothing found");
+}

@@ -1,0 +1,482 @@
+//! The simulated world: one server on one disk, its clients, and everything that happens between them.
+
+use crate::client::{Client, Place, Truth};
+use crate::disk::{Disk, Fate, Fault};
+use crate::network::{SimSocket, Wire};
+use crate::plan::{CLOCK, DEATHS, DISK, NETWORK, Plan, RUDENESS, STALLS};
+use crate::random::Random;
+use parlor::http::pages::BuiltIn;
+use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup};
+use parlor::limits::READ_BYTES;
+use parlor::time::{Millis, Now, UnixMillis};
+use serde_json::json;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Within so many simulated milliseconds without faults everybody has everything.
+const CONVERGES_WITHIN: u64 = 60_000;
+/// The wall clock stands at most so far from where it should: a nonce is known for 24 hours by it.
+const CLOCK_OFF: i64 = 11 * 60 * 60 * 1_000;
+
+pub(crate) struct World {
+    plan: Plan,
+    random: Random,
+    hub: Option<Hub<SimSocket>>,
+    pub(crate) disk: Rc<RefCell<Disk>>,
+    fate: Rc<RefCell<Fate>>,
+    clients: Vec<Client>,
+    /// Connections that the server did not want to read: it has to say when it does.
+    unwanted: BTreeSet<ConnectionId>,
+    /// Milliseconds since the world began, and since this server did.
+    time: u64,
+    started: u64,
+    clock_off: i64,
+    texts: u64,
+    /// Everything that clients were told, as one number; the same plan gives the same.
+    pub(crate) digest: u64,
+    pub(crate) steps: u64,
+    pub(crate) trace: Option<Box<dyn FnMut(&str)>>,
+    /// After a server died: what brings the disk back, where that is more than to go on.
+    pub(crate) revive: Option<Box<dyn FnMut(&mut Disk)>>,
+}
+
+impl World {
+    pub(crate) fn new(plan: Plan, disk: Disk) -> Self {
+        let mut random = Random::new(plan.seed ^ 0x5157);
+        let clients = (0..plan.clients).map(|number| {
+            // Few names for many: they race for them.
+            let name = if number % 4 == 3 { format!("Ada{}", number % 3) } else { format!("user{number}") };
+            let channels = (0..plan.channels).filter(|_| random.percent(60)).map(|n| format!("room{n}"));
+            let channels = channels.chain(["general".to_owned()]).collect();
+            Client::new(number, name, channels, plan.deflate && random.percent(50))
+        });
+        let clients = clients.collect();
+        let mut world = Self {
+            plan,
+            random,
+            hub: None,
+            disk: Rc::new(RefCell::new(disk)),
+            fate: Rc::default(),
+            clients,
+            unwanted: BTreeSet::new(),
+            time: 0,
+            started: 0,
+            clock_off: 0,
+            texts: 0,
+            digest: 0xcbf2_9ce4_8422_2325,
+            steps: 0,
+            trace: None,
+            revive: None,
+        };
+        world.start();
+        world
+    }
+
+    fn now(&self) -> Now {
+        let unix = 1_700_000_000_000 + self.time as i64 + self.clock_off;
+        Now { mono: Millis(self.time - self.started), unix: UnixMillis(unix as u64) }
+    }
+
+    fn start(&mut self) {
+        self.started = self.time;
+        *self.fate.borrow_mut() = Fate::default();
+        let mut tokens = Random::new(self.random.next());
+        self.hub = Some(Hub::new(Setup {
+            limits: self.plan.limits.clone(),
+            origins: Origins::SameHost,
+            trusted_proxies: Vec::new(),
+            pages: Box::new(BuiltIn::new()),
+            history: Box::new(Disk::mount(&self.disk, &self.fate)),
+            tokens: Box::new(move || (u128::from(tokens.next()) << 64 | u128::from(tokens.next())).to_be_bytes()),
+            now: self.now(),
+        }));
+    }
+
+    fn hub(&mut self) -> &mut Hub<SimSocket> {
+        self.hub.as_mut().expect("a server is running")
+    }
+
+    /// Plays the whole plan: first with what goes wrong, then without, until everybody has everything.
+    pub(crate) fn run(&mut self) {
+        for _ in 0..self.plan.steps {
+            self.step();
+        }
+        self.converge();
+    }
+
+    /// Something happens to somebody, the server takes a turn, and nothing may be broken after it.
+    fn step(&mut self) {
+        self.steps += 1;
+        self.time += self.random.below(40) as u64;
+        let who = self.random.below(self.clients.len());
+        match self.random.below(100) {
+            0..45 => self.say(who),
+            45..50 => self.speak_to_somebody(who),
+            50..60 => self.chatter(who),
+            60..63 => self.move_about(who),
+            _ => {}
+        }
+        if self.random.percent(self.plan.ratio) {
+            self.something_goes_wrong(who);
+        }
+        let some = 1 + self.random.below(8);
+        for n in 0..some {
+            let next = (who + n) % self.clients.len();
+            self.connect(next);
+            self.deliver(next, false);
+        }
+        self.turn();
+        self.everybody_hears(false);
+        self.check();
+    }
+
+    fn say(&mut self, who: usize) {
+        let channels: Vec<_> = self.clients[who].channels.iter().cloned().collect();
+        let channel = channels[self.random.below(channels.len())].clone();
+        let text = self.text();
+        self.clients[who].say(Place::Channel(channel), text);
+    }
+
+    /// No text is said twice, so that one that is stored twice is seen.
+    fn text(&mut self) -> String {
+        self.texts += 1;
+        let long = [0, 0, 0, 40, 900][self.random.below(5)];
+        format!("text {}{}", self.texts, "x".repeat(long))
+    }
+
+    fn speak_to_somebody(&mut self, who: usize) {
+        let name = self.clients[self.random.below(self.clients.len())].name.clone();
+        let text = self.text();
+        self.clients[who].say(Place::To(name), text);
+    }
+
+    fn chatter(&mut self, who: usize) {
+        let which = self.random.below(6);
+        let number = self.random.below(1_000);
+        let client = &mut self.clients[who];
+        if client.connection.as_ref().is_none_or(|connection| !connection.welcomed) {
+            return;
+        }
+        let channel = client.channels.first().cloned().unwrap_or_default();
+        match which {
+            0 => client.send(&json!({"type": "typing", "channel": channel})),
+            1 => client.send(&json!({"type": "who"})),
+            2 => client.send_text("/channels"),
+            3 => {
+                let name = format!("Ada{}", number % 5);
+                client.send(&json!({"type": "rename", "name": name}));
+            }
+            4 if !client.acknowledged.is_empty() => client.send_again(number % client.acknowledged.len()),
+            _ => client.send(&json!({"type": "history", "channel": channel, "before": number + 1})),
+        }
+    }
+
+    fn move_about(&mut self, who: usize) {
+        let channel = format!("room{}", self.random.below(self.plan.channels));
+        let client = &mut self.clients[who];
+        let Some(connection) = client.connection.as_ref().filter(|connection| connection.welcomed) else { return };
+        let waits = client.pending.values().any(|pending| pending.place == Place::Channel(channel.clone()));
+        if connection.joined.contains(&channel) && !waits {
+            client.channels.remove(&channel);
+            client.send(&json!({"type": "leave", "channel": channel}));
+        } else {
+            client.join(&channel);
+        }
+    }
+
+    fn something_goes_wrong(&mut self, who: usize) {
+        let fault = [NETWORK, STALLS, DISK, DEATHS, CLOCK, RUDENESS][self.random.below(6)];
+        if !self.plan.has(fault) {
+            return;
+        }
+        match fault {
+            NETWORK => self.break_connection(who),
+            STALLS => {
+                let until = self.time + self.random.below(3_000) as u64;
+                if let Some(connection) = &mut self.clients[who].connection {
+                    connection.stalled_until = until;
+                    let mut wire = connection.wire.borrow_mut();
+                    wire.room = self.random.below(300);
+                    wire.write_most = 1 + self.random.below(100);
+                }
+            }
+            DISK => {
+                let fault = [Fault::Fails, Fault::Fails, Fault::FailsAfterwards][self.random.below(3)];
+                self.disk.borrow_mut().fault = Some((1 + self.random.below(5) as u32, fault));
+            }
+            DEATHS if self.random.percent(30) => {
+                self.fate.borrow_mut().dies_after = Some(self.random.below(12) as u32);
+            }
+            CLOCK => {
+                let jump = self.random.below(2 * CLOCK_OFF as usize) as i64 - CLOCK_OFF;
+                self.clock_off = jump.clamp(-CLOCK_OFF, CLOCK_OFF);
+            }
+            RUDENESS => self.be_rude(who),
+            _ => {}
+        }
+    }
+
+    /// A reset in the middle of whatever was under way, or a half-closed connection.
+    fn break_connection(&mut self, who: usize) {
+        self.deliver(who, true);
+        let (half, now) = (self.random.percent(30), self.now());
+        let Some(connection) = &self.clients[who].connection else { return };
+        let id = connection.id;
+        if half {
+            self.hub().ended(id, Ended::EndOfStream, now);
+        } else {
+            connection.wire.borrow_mut().broken = true;
+            self.hub().ended(id, Ended::Failed, now);
+            self.lose(who);
+        }
+    }
+
+    fn be_rude(&mut self, who: usize) {
+        let how = self.random.below(4);
+        let Some(connection) = &mut self.clients[who].connection else { return };
+        match how {
+            // Without a mask: RFC 6455 §5.1.
+            0 => connection.outgoing.extend([0x81, 0x02, b'h', b'i']),
+            1 => connection.outgoing.extend([0x89, 0x80, 1, 2, 3, 4].repeat(50)),
+            2 => connection.outgoing.extend([[0x01, 0x80, 1, 2, 3, 4].as_slice(), &[0x00, 0x80, 1, 2, 3, 4].repeat(50)].concat()),
+            _ => {
+                for _ in 0..60 {
+                    self.clients[who].send_text("{}");
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, who: usize) {
+        if self.clients[who].connection.is_some() || self.clients[who].retry_at > self.time {
+            return;
+        }
+        let wire = Rc::new(RefCell::new(Wire { room: usize::MAX, write_most: usize::MAX, ..Wire::default() }));
+        let socket = SimSocket { wire: wire.clone(), fate: self.fate.clone() };
+        let (now, peer) = (self.now(), "10.0.0.1:1".parse().expect("an address"));
+        match self.hub().accepted(socket, peer, now) {
+            Some(id) => self.clients[who].begin(id, wire),
+            None => self.clients[who].retry_at = self.time + 1_000,
+        }
+    }
+
+    fn lose(&mut self, who: usize) {
+        self.clients[who].connection = None;
+        self.clients[who].retry_at = self.time + self.random.below(2_000) as u64;
+    }
+
+    /// Some bytes, or all, of what a client has sent reach the server, if that wants to read.
+    fn deliver(&mut self, who: usize, all: bool) {
+        let Self { hub: Some(hub), clients, random, unwanted, .. } = self else { return };
+        let Some(connection) = &mut clients[who].connection else { return };
+        if connection.outgoing.is_empty() || unwanted.contains(&connection.id) {
+            return;
+        }
+        if !hub.wants_read(connection.id) {
+            unwanted.insert(connection.id);
+            return;
+        }
+        let most = connection.outgoing.len().min(READ_BYTES);
+        let count = if all || random.percent(60) { most } else { 1 + random.below(most) };
+        let mut bytes: Vec<u8> = connection.outgoing.drain(..count).collect();
+        let id = connection.id;
+        let now = self.now();
+        self.hub().received(id, &mut bytes, now);
+    }
+
+    /// One turn. If the server dies in it, another one comes up on what the disk has.
+    fn turn(&mut self) {
+        let now = self.now();
+        let hub = self.hub();
+        hub.end_turn(now);
+        let resumed: Vec<ConnectionId> = hub.take_resumed().collect();
+        resumed.iter().for_each(|id| _ = self.unwanted.remove(id));
+        if self.fate.borrow().dies_after == Some(0) {
+            self.everybody_hears(true);
+            (0..self.clients.len())
+                .filter(|who| self.clients[*who].connection.is_some())
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|who| self.lose(who));
+            self.hub = None;
+            self.unwanted.clear();
+            if let Some(revive) = &mut self.revive {
+                revive(&mut self.disk.borrow_mut());
+            }
+            self.time += 1 + self.random.below(500) as u64;
+            self.note("the server died and another one is there");
+            self.start();
+        }
+    }
+
+    fn everybody_hears(&mut self, dying: bool) {
+        for who in 0..self.clients.len() {
+            let time = self.time;
+            let stalled = self.clients[who].connection.as_ref().is_none_or(|connection| !dying && connection.stalled_until > time);
+            if stalled {
+                continue;
+            }
+            let Self { clients, disk, digest, trace, .. } = self;
+            let disk = disk.borrow();
+            let over = clients[who].take(&Truth { log: &disk.log }, &mut |line| {
+                *digest = line.bytes().fold(*digest, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+                if let Some(trace) = trace {
+                    trace(&format!("{time} {who} {line}"));
+                }
+            });
+            drop(disk);
+            let Some(connection) = &self.clients[who].connection else { continue };
+            let id = connection.id;
+            // There is room again: an edge, which is told where a write was short.
+            let was_full = {
+                let mut wire = connection.wire.borrow_mut();
+                let was_full = wire.room < usize::MAX >> 1 || wire.write_most < usize::MAX;
+                (wire.room, wire.write_most) = (usize::MAX, usize::MAX);
+                was_full
+            };
+            if over && !dying {
+                let now = self.now();
+                // It reads to the end and hangs up.
+                self.deliver(who, true);
+                self.hub().ended(id, Ended::EndOfStream, now);
+                self.lose(who);
+            } else if was_full && !dying {
+                self.hub().writable(id);
+            }
+        }
+    }
+
+    fn note(&mut self, what: &str) {
+        let time = self.time;
+        if let Some(trace) = &mut self.trace {
+            trace(&format!("{time} {what}"));
+        }
+    }
+
+    /// What holds after each step.
+    fn check(&mut self) {
+        let (limits, now) = (self.plan.limits.clone(), self.now().mono);
+        let hub = self.hub();
+        let buffered = hub.metrics().buffered_bytes as usize;
+        // One that is too large is told to go in one turn and gone in the next.
+        assert!(buffered <= limits.buffered_bytes + (1 << 20), "{buffered} bytes are held");
+        if hub.connections() > 0 {
+            let next = hub.next_deadline().expect("each connection has a reminder");
+            let longest = limits.ping_interval.max(limits.message_timeout) + limits.pong_timeout;
+            assert!(next.since(now) <= longest, "the next deadline is far away: {next:?} at {now:?}");
+        }
+        for client in &self.clients {
+            if let Some(connection) = &client.connection {
+                assert!(connection.wire.borrow().sent.len() <= 64 << 20);
+            }
+        }
+    }
+
+    /// The faults stop, everybody comes back, and within a minute everybody has everything.
+    fn converge(&mut self) {
+        self.note("the faults stop");
+        *self.fate.borrow_mut() = Fate::default();
+        self.disk.borrow_mut().fault = None;
+        for who in 0..self.clients.len() {
+            let now = self.now();
+            if let Some(connection) = &self.clients[who].connection {
+                let id = connection.id;
+                connection.wire.borrow_mut().broken = true;
+                self.hub().ended(id, Ended::Failed, now);
+                self.lose(who);
+            }
+        }
+        let until = self.time + CONVERGES_WITHIN;
+        let mut next_look = self.time;
+        loop {
+            self.time += 50;
+            for who in 0..self.clients.len() {
+                self.connect(who);
+                self.deliver(who, true);
+            }
+            self.turn();
+            self.everybody_hears(false);
+            if self.time >= next_look {
+                next_look = self.time + 1_000;
+                let missing = self.missing();
+                if missing.is_none() && !self.hub().has_work() {
+                    break;
+                }
+                assert!(
+                    self.time < until,
+                    "a minute without faults is over, and {}",
+                    missing.unwrap_or_else(|| "there is work left".to_owned())
+                );
+                self.mend();
+            }
+        }
+        self.check();
+        for _ in 0..3 {
+            self.turn();
+        }
+        assert!(!self.hub().has_work(), "the loop is idle");
+    }
+
+    /// What a client does that got a refusal, or no answer.
+    fn mend(&mut self) {
+        let lengths: BTreeMap<String, u64> = self.disk.borrow().log.iter().map(|(place, log)| (place.clone(), log.len() as u64)).collect();
+        for client in &mut self.clients {
+            let Some(connection) = client.connection.as_ref() else { continue };
+            if !connection.welcomed {
+                client.hello();
+                continue;
+            }
+            let joined = connection.joined.clone();
+            let channels: Vec<_> = client.channels.iter().filter(|one| !joined.contains(*one)).cloned().collect();
+            for channel in channels {
+                client.join(&channel);
+            }
+            for (place, length) in &lengths {
+                let field = if client.channels.contains(place) { "channel" } else { "conversation" };
+                let is_mine = field == "channel" || is_of(place, client.author);
+                if is_mine && client.newest(place) < *length {
+                    client.send(&json!({"type": "history", field: place, "after": client.newest(place), "limit": 200}));
+                }
+            }
+            client.send_pending();
+        }
+    }
+
+    /// What somebody does not have yet.
+    fn missing(&self) -> Option<String> {
+        let log = &self.disk.borrow().log;
+        let present: BTreeSet<String> = self.clients.iter().map(|client| client.name.clone()).collect();
+        for client in &self.clients {
+            let who = client.number;
+            let Some(connection) = client.connection.as_ref().filter(|connection| connection.welcomed) else {
+                return Some(format!("client {who} is not there"));
+            };
+            if let Some((nonce, pending)) = client.pending.first_key_value() {
+                return Some(format!("client {who} waits for an answer to {nonce}: {pending:?}"));
+            }
+            if !client.channels.is_subset(&connection.joined) {
+                return Some(format!("client {who} is not where it wants to be"));
+            }
+            for (place, messages) in log {
+                let (newest, length) = (client.newest(place), messages.len() as u64);
+                if (client.channels.contains(place) || is_of(place, client.author)) && newest < length {
+                    return Some(format!("client {who} has {newest} of {length} messages of {place}"));
+                }
+            }
+            if self.clients.len() <= 400 && client.online != present {
+                return Some(format!("client {who} believes that {:?} are online, and it is {present:?}", client.online));
+            }
+            if client.count != self.clients.len() as u64 {
+                return Some(format!("client {who} counts {} users", client.count));
+            }
+        }
+        None
+    }
+}
+
+/// Whether a conversation is one of this session's.
+fn is_of(place: &str, author: u64) -> bool {
+    let two = place.strip_prefix('c').and_then(|rest| rest.split_once('-'));
+    two.is_some_and(|(one, other)| one.parse() == Ok(author) || other.parse() == Ok(author))
+}
