@@ -12,6 +12,9 @@ use std::rc::Rc;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
+/// So many messages of one client are under way at a time.
+const UNDER_WAY: usize = 8;
+
 /// A message that is not acknowledged.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
@@ -165,7 +168,10 @@ impl Client {
             Place::Channel(channel) => joined.contains(channel),
             Place::To(_) => true,
         };
-        let to_send: Vec<u64> = self.pending.iter().filter(|(_, pending)| !pending.sent && ready(pending)).map(|(n, _)| *n).collect();
+        // Not all at once: who is refused a hundred times in ten seconds is sent away.
+        let under_way = self.pending.values().filter(|pending| pending.sent).count();
+        let unsent = self.pending.iter().filter(|(_, pending)| !pending.sent && ready(pending));
+        let to_send: Vec<u64> = unsent.map(|(n, _)| *n).take(UNDER_WAY.saturating_sub(under_way)).collect();
         for nonce in to_send {
             let Some(pending) = self.pending.get_mut(&nonce) else { continue };
             pending.sent = true;
@@ -331,6 +337,7 @@ impl Client {
         if let Some(pending) = self.pending.remove(&nonce) {
             assert_eq!(stored.text, pending.text);
             self.acknowledged.push((nonce, pending, seq));
+            self.send_pending();
         } else {
             let first = self.acknowledged.iter().find(|(known, ..)| *known == nonce);
             assert!(first.is_some_and(|(_, _, known)| *known == seq), "the same nonce, another number: {event}");

@@ -19,6 +19,11 @@ const CONVERGES_WITHIN: u64 = 60_000;
 /// The wall clock stands at most so far from where it should: a nonce is known for 24 hours by it.
 const CLOCK_OFF: i64 = 11 * 60 * 60 * 1_000;
 
+/// What is told of everything that clients hear.
+pub(crate) type Trace = Box<dyn FnMut(&str)>;
+/// What is done to a disk whose server has died.
+pub(crate) type Revive = Box<dyn FnMut(&mut Disk)>;
+
 pub(crate) struct World {
     plan: Plan,
     random: Random,
@@ -36,9 +41,9 @@ pub(crate) struct World {
     /// Everything that clients were told, as one number; the same plan gives the same.
     pub(crate) digest: u64,
     pub(crate) steps: u64,
-    pub(crate) trace: Option<Box<dyn FnMut(&str)>>,
+    pub(crate) trace: Option<Trace>,
     /// After a server died: what brings the disk back, where that is more than to go on.
-    pub(crate) revive: Option<Box<dyn FnMut(&mut Disk)>>,
+    pub(crate) revive: Option<Revive>,
 }
 
 impl World {
@@ -396,6 +401,10 @@ impl World {
                 self.deliver(who, true);
             }
             self.turn();
+            // As the driver does: what is left over begins the next turn at once.
+            while self.hub().has_work() {
+                self.turn();
+            }
             self.everybody_hears(false);
             if self.time >= next_look {
                 next_look = self.time + 1_000;
@@ -428,6 +437,12 @@ impl World {
                 continue;
             }
             let joined = connection.joined.clone();
+            // Who left a channel while something was still to be said there goes back for it.
+            let unsaid = client.pending.values().filter_map(|pending| match &pending.place {
+                Place::Channel(channel) => Some(channel.clone()),
+                Place::To(_) => None,
+            });
+            client.channels.extend(unsaid);
             let channels: Vec<_> = client.channels.iter().filter(|one| !joined.contains(*one)).cloned().collect();
             for channel in channels {
                 client.join(&channel);
@@ -447,11 +462,12 @@ impl World {
     fn missing(&self) -> Option<String> {
         let log = &self.disk.borrow().log;
         let present: BTreeSet<String> = self.clients.iter().map(|client| client.name.clone()).collect();
+        if let Some(client) = self.clients.iter().find(|client| client.connection.as_ref().is_none_or(|connection| !connection.welcomed)) {
+            return Some(format!("client {} is not there, as {:?}, after {} refusals", client.number, client.name, client.refusals));
+        }
         for client in &self.clients {
             let who = client.number;
-            let Some(connection) = client.connection.as_ref().filter(|connection| connection.welcomed) else {
-                return Some(format!("client {who} is not there"));
-            };
+            let Some(connection) = &client.connection else { continue };
             if let Some((nonce, pending)) = client.pending.first_key_value() {
                 return Some(format!("client {who} waits for an answer to {nonce}: {pending:?}"));
             }
