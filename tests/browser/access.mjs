@@ -31,7 +31,7 @@ scene('by keyboard alone', [], async ({ meet }) => {
   await keys.type('psst');
   await keys.press('Enter');
   await bob.conversation('Ada').waitFor();
-  await tabTo('#general');
+  await tabTo('general');
   await keys.press('Enter');
   await ada.heading('#general').waitFor();
   await tabTo('Messages');
