@@ -31,6 +31,7 @@ checks! {
     command = "../fuzz/checks/command.rs", 10_000;
     name = "../fuzz/checks/name.rs", 10_000;
     path = "../fuzz/checks/path.rs", 10_000;
+    import = "../fuzz/checks/import.rs", 10_000;
     connection = "../fuzz/checks/connection.rs", 1_000;
 }
 
