@@ -68,7 +68,7 @@ export function browser() {
 export class Person {
   static async at(browser, url, options = {}) {
     const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', viewport: { width: 1100, height: 720 }, ...options });
-    context.setDefaultTimeout(8000);
+    context.setDefaultTimeout(15_000);
     const person = new Person();
     person.context = context;
     person.complaints = [];
@@ -163,7 +163,7 @@ function late(ms) {
 }
 
 /** Waits until something is so, and says what was so instead. */
-export async function until(expected, look, what = '', patience = 8000) {
+export async function until(expected, look, what = '', patience = 15_000) {
   let seen;
   for (const end = Date.now() + patience; Date.now() < end;) {
     seen = await look();
