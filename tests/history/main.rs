@@ -322,6 +322,23 @@ fn sessions_that_were_not_seen_for_long_are_forgotten() {
 }
 
 #[test]
+fn a_clock_that_went_back_makes_nobody_unknown() {
+    let folder = Folder::new();
+    let (tea, year) = (channel("tea"), 365 * DAY);
+    let mut history = folder.open();
+    history.commit(&[proposal(&tea, 1, "a", None)], &[row(1, "Ada", 50 * year, false)], UnixMillis(50 * year)).unwrap();
+    drop(history);
+    // The machine starts at the beginning of time, until it has asked the network.
+    let mut history = folder.open();
+    let sessions = [row(1, "Ada", 5, false), row(2, "Ben", 5, false)];
+    history.commit(&[proposal(&tea, 1, "b", None), proposal(&tea, 2, "c", None)], &sessions, UnixMillis(5)).unwrap();
+    prune(&mut history);
+    for author in [1, 2] {
+        assert_eq!(history.session(Author(author)).unwrap().map(|row| row.seen), Some(UnixMillis(50 * year)));
+    }
+}
+
+#[test]
 fn an_import_is_whole_or_nothing() {
     let folder = Folder::new();
     let run = |arguments: &[&Path]| {

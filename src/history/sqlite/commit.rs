@@ -104,7 +104,10 @@ impl Sqlite {
         now: UnixMillis,
     ) -> Result<Vec<Stored>> {
         let uses = self.uses;
-        let (stored, places, uses) = write(self.connection()?, proposals, sessions, before, uses, now)?;
+        // As with messages: a clock that went back (a Pi's, until it has asked the network) makes nobody long unseen.
+        let seen = |row: &SessionRow| SessionRow { seen: row.seen.max(self.newest_seen), ..row.clone() };
+        let sessions: Vec<_> = sessions.iter().map(seen).collect();
+        let (stored, places, uses) = write(self.connection()?, proposals, &sessions, before, uses, now)?;
         let newest = stored.iter().rev().find(|stored| !stored.repeated);
         self.newest_at = newest.map_or(self.newest_at, |stored| stored.at);
         self.newest_seen = sessions.iter().map(|row| row.seen).fold(self.newest_seen, Ord::max);
