@@ -33,7 +33,8 @@ impl Parlor {
     }
 
     fn of(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let command = command.env("PARLOR_NO_HISTORY", "1").stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -115,7 +116,7 @@ fn answer(stream: &mut TcpStream) -> String {
 
 /// Runs to the end: status, standard output, standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_parlor")).args(arguments).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_parlor")).env("PARLOR_NO_HISTORY", "1").args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
@@ -266,12 +267,12 @@ fn outputs_that_nobody_reads() {
     let port = free_port();
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" --listen \"$1\" >&- 2>&-", env!("CARGO_BIN_EXE_parlor"), &format!("127.0.0.1:{port}")]);
-    let closed = command.spawn().unwrap();
+    let closed = command.env("PARLOR_NO_HISTORY", "1").spawn().unwrap();
     serves_until_terminated(closed, port);
 
     let port = free_port();
     let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
-    command.args(["--listen", &format!("127.0.0.1:{port}")]).env("PARLOR_LOG", "trace");
+    command.args(["--listen", &format!("127.0.0.1:{port}")]).env("PARLOR_LOG", "trace").env("PARLOR_NO_HISTORY", "1");
     let mut broken = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop((broken.stdout.take(), broken.stderr.take()));
     serves_until_terminated(broken, port);
