@@ -7,7 +7,8 @@
 //! SECONDS=3600 cargo test --profile simulation --test simulation -- --ignored --nocapture soak    # new ones, for so long
 //! ```
 //!
-//! A seed that fails prints itself, and the smallest plan that still fails: fewer clients, fewer steps, fewer kinds of faults.
+//! A seed that fails prints itself, and the smallest plan that still fails: fewer clients, fewer steps, fewer kinds of faults
+//! (not with `SHRINK=0`, which is quicker). `tests/planted/run simulation` shows that it finds what is broken.
 //!
 //! Reading order: `plan` (what a seed decides), `world` (what happens), `client` (what everybody is held to), `disk` and `network`.
 
@@ -68,6 +69,7 @@ fn play_all(seeds: impl IntoIterator<Item = u64>) -> u64 {
         match play(&Plan::of(seed)) {
             Ok((_, played)) => steps += played,
             Err(why) => {
+                assert!(shrinks(), "seed {seed} fails: {why}");
                 let Plan { clients, steps, faults, .. } = shrink(Plan::of(seed));
                 panic!(
                     "seed {seed} fails: {why}\nThe smallest plan that still does: SEED={seed} CLIENTS={clients} STEPS={steps} FAULTS={faults} \
@@ -82,6 +84,11 @@ fn play_all(seeds: impl IntoIterator<Item = u64>) -> u64 {
 /// How many seeds are played: few where nobody says, since most people run this without optimisation.
 fn seeds() -> u64 {
     std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(20)
+}
+
+/// `SHRINK=0`: that a seed fails is enough.
+fn shrinks() -> bool {
+    std::env::var("SHRINK").map_or(true, |shrink| shrink != "0")
 }
 
 /// Seeds that nobody has seen before.

@@ -376,6 +376,11 @@ impl World {
                 assert!(connection.wire.borrow().sent.len() <= 64 << 20);
             }
         }
+        let Self { hub: Some(hub), unwanted, .. } = self else { return };
+        if !hub.has_work() {
+            let forgotten = unwanted.iter().find(|id| hub.wants_read(**id));
+            assert!(forgotten.is_none(), "{forgotten:?} may be read again, and nobody was told");
+        }
     }
 
     /// The faults stop, everybody comes back, and within a minute everybody has everything.
