@@ -64,10 +64,15 @@ fn run() -> io::Result<()> {
     println!("| scenario | what it is | {} | parlor / floor | goal | with history | p99 ms | load |", names.join(" | "));
     println!("| --- | --- | {}--- | --- | --- | --- | --- |", "--- | ".repeat(names.len()));
     let chosen = |scenario: &&Scenario| options.only.is_empty() || options.only.iter().any(|name| name == scenario.name);
+    let mut failed = Vec::new();
     for scenario in SCENARIOS.iter().filter(chosen) {
-        println!("{}", measured(scenario, &servers, &options)?);
+        // One scenario that fails takes nothing from the others; but the run has failed.
+        match measured(scenario, &servers, &options) {
+            Ok(row) => println!("{row}"),
+            Err(error) => failed.push(error.to_string()),
+        }
     }
-    Ok(())
+    if failed.is_empty() { Ok(()) } else { Err(io::Error::other(failed.join("; "))) }
 }
 
 fn options(arguments: &[String]) -> Result<Options, String> {

@@ -43,6 +43,9 @@ const OPTIONS: &[&str] = &[
     "4294967296",
     "--resume-window",
     "0",
+    // The generator answers no pings; where the machine is slow its crowd may take longer to come in than silence is let pass.
+    "--ping-interval",
+    "0",
 ];
 
 impl Server {
