@@ -35,7 +35,7 @@ fn pour(raw: &mut Raw, bytes: &[u8], times: usize) -> Poured {
         while !rest.is_empty() {
             match raw.stream.write(rest) {
                 Ok(count) => (rest, since) = (&rest[count..], Instant::now()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock && since.elapsed() < Duration::from_millis(300) => {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && since.elapsed() < Duration::from_secs(2) => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 Err(error) => {

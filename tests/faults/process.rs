@@ -13,6 +13,7 @@ use crate::witness::Witness;
 use crate::{not_tried, times};
 
 /// Files that the process may open, as `ulimit -n` has it.
+#[cfg(feature = "log-output")]
 fn with_descriptors(most: usize) -> Server {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_parlor")]);
@@ -21,6 +22,7 @@ fn with_descriptors(most: usize) -> Server {
 }
 
 /// Connections that were accepted; the others wait in the kernel's queue.
+#[cfg(feature = "log-output")]
 fn accepted(server: &Server) -> usize {
     let sockets = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
     sockets
@@ -32,6 +34,7 @@ fn accepted(server: &Server) -> usize {
         .count()
 }
 
+#[cfg(feature = "log-output")] // the log tells when
 #[test]
 fn without_descriptors_it_goes_on_and_takes_others_later() {
     let server = with_descriptors(64);
@@ -58,6 +61,7 @@ fn without_descriptors_it_goes_on_and_takes_others_later() {
 }
 
 /// It does not spin: while it can't accept, it turns as often as it tries again, ten times a second.
+#[cfg(feature = "log-output")] // the log tells when
 #[test]
 fn without_descriptors_it_waits_and_does_not_spin() {
     let server = with_descriptors(64);
@@ -169,6 +173,7 @@ fn outputs_that_were_closed_before_it_began() {
 }
 
 /// A log that nobody reads for a while, and a witness: what is dropped is lines, not turns.
+#[cfg(feature = "log-output")] // the log tells when
 #[test]
 fn a_log_that_is_not_read_is_not_waited_for() {
     let (mut reader, writer) = std::io::pipe().expect("a pipe");

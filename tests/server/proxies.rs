@@ -2,7 +2,9 @@
 //!
 //! Not here: Caddy and nginx themselves (`tests/proxies/run`).
 
-use crate::harness::{Raw, Server, Wire, eventually, parlor};
+#[cfg(feature = "log-output")]
+use crate::harness::parlor;
+use crate::harness::{Raw, Server, Wire, eventually};
 
 /// An opening handshake with these lines besides.
 fn handshake(lines: &str) -> String {
@@ -100,6 +102,7 @@ fn odd_values_are_harmless() {
     drop(raw);
 }
 
+#[cfg(feature = "log-output")] // the log tells
 #[test]
 fn who_is_not_trusted_is_not_believed_and_the_log_says_so_once() {
     let server = Server::start(&["--trusted-proxy", "192.0.2.1", "--max-connections-per-ip", "3"]);
@@ -109,6 +112,7 @@ fn who_is_not_trusted_is_not_believed_and_the_log_says_so_once() {
     assert_eq!(server.logs().matches("--trusted-proxy").count(), 1, "{}", server.logs());
 }
 
+#[cfg(feature = "log-output")] // the log tells
 #[test]
 fn the_log_names_the_client_and_not_the_proxy() {
     let mut command = parlor();
