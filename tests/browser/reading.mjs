@@ -59,6 +59,8 @@ scene('who reads above stays there, and is told of what is new', ['--rate', '0']
 scene('names, times and days', [], async ({ meet }) => {
   const ada = await meet('Ada');
   const bob = await meet('Bob');
+  // That he came stands above what he says, and not somewhere between.
+  await ada.log.getByText('Bob joined').waitFor();
   for (const text of ['one', 'two', 'three']) await bob.say(text);
   await ada.said('three').waitFor();
   assert.equal(await ada.log.locator('.from .name').filter({ hasText: 'Bob' }).count(), 1, 'a name once for messages that follow one another');
