@@ -23,6 +23,11 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 /// Rows that are brought up to date in one turn because they are old.
 const OLD_ROWS: usize = 500;
 
+/// Between two steps of pruning.
+pub(super) const PRUNE_INTERVAL: Duration = Duration::from_millis(50);
+/// The same where the last one failed.
+const PRUNE_RETRY: Duration = Duration::from_secs(60);
+
 /// Rows that wait for the turn's commit, and names that are held for sessions which were there before the restart.
 #[derive(Default)]
 pub(super) struct Rows {
@@ -30,6 +35,8 @@ pub(super) struct Rows {
     held_over: Vec<Name>,
     /// When old rows are looked for.
     look_at: Option<Millis>,
+    /// A step of pruning has its reminder: there is one at a time, however many commits ask for it.
+    prunes: bool,
 }
 
 impl Chat {
@@ -40,9 +47,7 @@ impl Chat {
         let most = self.limits.channels.saturating_add(PUT_AWAY);
         let Remembered { channels, sessions } = self.history.remembered(most, UnixMillis(since));
         self.channels.take_over(&channels, self.limits.channels);
-        if self.history.wants_pruning() {
-            self.reminders.insert((now.mono, Reminder::Pruning));
-        }
+        self.prune_in(Duration::ZERO, now);
         let window = self.limits.resume_window;
         if window.is_zero() {
             return;
@@ -58,6 +63,26 @@ impl Chat {
         if !self.rows.held_over.is_empty() {
             self.reminders.insert((now.mono.after(window), Reminder::HeldOver));
         }
+    }
+
+    /// Has the history pruned in a while, if it wants that.
+    pub(super) fn prune_in(&mut self, wait: Duration, now: Now) {
+        if self.history.wants_pruning() && !std::mem::replace(&mut self.rows.prunes, true) {
+            self.reminders.insert((now.mono.after(wait), Reminder::Pruning));
+        }
+    }
+
+    /// Has the history give up a little of what it need not keep; the rest has time.
+    pub(super) fn prune(&mut self, now: Now) {
+        self.rows.prunes = false;
+        let wait = match self.history.prune() {
+            Ok(()) => PRUNE_INTERVAL,
+            Err(error) => {
+                self.failed(error);
+                PRUNE_RETRY
+            }
+        };
+        self.prune_in(wait, now);
     }
 
     /// The window after the restart is over: who did not come back has no claim any more.

@@ -66,11 +66,6 @@ pub struct Chat {
     trouble: Option<StoreError>,
 }
 
-/// Between two steps of pruning.
-const PRUNE_INTERVAL: Duration = Duration::from_millis(50);
-/// The same where the last one failed.
-const PRUNE_RETRY: Duration = Duration::from_secs(60);
-
 /// What an `apply` cost and did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -344,19 +339,5 @@ impl Chat {
 
     fn span(&mut self, place: &Place) -> Result<Span, CommandError> {
         self.history.span(place).map_err(|error| self.failed(error))
-    }
-
-    /// Has the history give up a little of what it need not keep; the rest has time.
-    fn prune(&mut self, now: Now) {
-        let wait = match self.history.prune() {
-            Ok(()) => PRUNE_INTERVAL,
-            Err(error) => {
-                self.failed(error);
-                PRUNE_RETRY
-            }
-        };
-        if self.history.wants_pruning() {
-            self.reminders.insert((now.mono.after(wait), Reminder::Pruning));
-        }
     }
 }

@@ -8,7 +8,7 @@
 use super::command::{RequestId, Target};
 use super::error::CommandError;
 use super::event::{Address, ChannelId, ClientId, Effect, Event, PlaceName, Topic};
-use super::{Ask, Chat, Reminder, direct};
+use super::{Ask, Chat, direct};
 use crate::history::{Author, Place, Proposal, Record, Stored};
 use crate::limits::TYPING_INTERVAL;
 use crate::time::{Millis, Now};
@@ -140,9 +140,7 @@ impl Chat {
         match self.history.commit(&proposals, &sessions, now.unix) {
             Ok(stored) => {
                 self.rows_stored(&sessions, now);
-                if self.history.wants_pruning() {
-                    self.reminders.insert((now.mono.after(super::PRUNE_INTERVAL), Reminder::Pruning));
-                }
+                self.prune_in(super::kept::PRUNE_INTERVAL, now);
                 self.tell(&proposals, &senders, &stored, effects);
                 self.acknowledge(&proposals, &senders, &stored, effects);
             }
