@@ -6,6 +6,8 @@
 //! cargo bench --bench load -- --peers ws,bun                      with servers of others (benches/peers/NAME)
 //! ```
 //!
+//! With peers a second table follows: the same figure for each of them, and its ratio to the floor that the goal names.
+//!
 //! The server runs on core 0, the load on core 1. All servers take their turn in each round, each started anew, so that what
 //! else the machine does meets them alike; the figure is the median of the rounds, the ratio the median of the rounds' ratios.
 //!
@@ -60,17 +62,24 @@ fn run() -> io::Result<()> {
     }
     let mut servers = vec![Server::Floor, Server::FloorBatched, Server::Parlor];
     servers.extend(options.peers.iter().map(|name| Server::Peer(name.clone())));
-    let names: Vec<_> = servers.iter().map(Server::name).collect();
-    println!("| scenario | what it is | {} | parlor / floor | goal | with history | p99 ms | load |", names.join(" | "));
-    println!("| --- | --- | {}--- | --- | --- | --- | --- |", "--- | ".repeat(names.len()));
+    println!("| scenario | what it is | floor | floor-batched | parlor | parlor / floor | goal | with history | p99 ms | load |");
+    println!("|{}", " --- |".repeat(10));
     let chosen = |scenario: &&Scenario| options.only.is_empty() || options.only.iter().any(|name| name == scenario.name);
-    let mut failed = Vec::new();
+    let (mut failed, mut beside) = (Vec::new(), Vec::new());
     for scenario in SCENARIOS.iter().filter(chosen) {
         // One scenario that fails takes nothing from the others; but the run has failed.
         match measured(scenario, &servers, &options) {
-            Ok(row) => println!("{row}"),
+            Ok(row) => {
+                println!("{}", row.own);
+                beside.push(row.beside);
+            }
             Err(error) => failed.push(error.to_string()),
         }
+    }
+    if !options.peers.is_empty() {
+        println!("\n| scenario | floor that counts | parlor | {} |", options.peers.join(" | "));
+        println!("|{}", " --- |".repeat(3 + options.peers.len()));
+        beside.iter().for_each(|row| println!("{row}"));
     }
     if failed.is_empty() { Ok(()) } else { Err(io::Error::other(failed.join("; "))) }
 }
@@ -99,8 +108,16 @@ fn options(arguments: &[String]) -> Result<Options, String> {
     }
 }
 
-/// One row of the table.
-fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::Result<String> {
+/// One scenario's rows.
+struct Row {
+    /// Of the table of the floors and parlor.
+    own: String,
+    /// Of the table of parlor and its peers.
+    beside: String,
+}
+
+/// All servers in turn, round by round.
+fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::Result<Row> {
     let rounds = if scenario.is_steady() { 1 } else { options.rounds };
     let mut all: Vec<Server> = servers.to_vec();
     if scenario.fans() && options.history {
@@ -123,22 +140,32 @@ fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::R
     };
     let (Goal::Floor(most) | Goal::FloorBatched(most) | Goal::Figure(most)) = scenario.goal;
     let verdict = if reached <= most { "met" } else { "**missed**" };
-    let values: Vec<_> = (0..servers.len()).map(|of| number(median(of))).collect();
     let history = if all.len() > servers.len() { format!("{:.2} × parlor", ratio(all.len() - 1, 2)) } else { String::new() };
-    let p99 = figures[..servers.len()].iter().map(|figures| {
-        let p99: Vec<_> = figures.iter().filter_map(|figure| figure.p99).collect();
-        if p99.is_empty() { String::new() } else { number(quantile(p99, 0.5)) }
-    });
-    let p99: Vec<_> = p99.filter(|text| !text.is_empty()).collect();
+    let p99 = |of: usize| {
+        let p99: Vec<_> = figures[of].iter().filter_map(|figure| figure.p99).collect();
+        (!p99.is_empty()).then(|| number(quantile(p99, 0.5)))
+    };
     let load = quantile(figures[2].iter().map(|figure| figure.load * 100.0).collect(), 0.5);
-    Ok(format!(
+    let own = format!(
         "| {} | {} | {} | {} | {goal}: {verdict} | {history} | {} | {load:.0} % |",
         scenario.name,
         scenario.about,
-        values.join(" | "),
+        (0..3).map(|of| number(median(of))).collect::<Vec<_>>().join(" | "),
         number(reached),
-        p99.join(" / "),
-    ))
+        (0..3).filter_map(p99).collect::<Vec<_>>().join(" / "),
+    );
+    let floor = match scenario.goal {
+        Goal::Floor(_) => Some(0),
+        Goal::FloorBatched(_) => Some(1),
+        Goal::Figure(_) => None,
+    };
+    let cell = |of: usize| {
+        let ratio = floor.map(|floor| format!(" ({} ×)", number(ratio(of, floor)))).unwrap_or_default();
+        format!("{}{ratio}{}", number(median(of)), p99(of).map(|p99| format!(", p99 {p99}")).unwrap_or_default())
+    };
+    let that_counts = floor.map(|floor| number(median(floor))).unwrap_or_default();
+    let beside = format!("| {} | {that_counts} | {} |", scenario.name, (2..servers.len()).map(cell).collect::<Vec<_>>().join(" | "));
+    Ok(Row { own, beside })
 }
 
 /// Three digits that count.
