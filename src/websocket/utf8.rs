@@ -32,20 +32,10 @@ impl Text {
                 Err(_) => return Err(Violation::InvalidUtf8),
             }
         }
-        for chunk in bytes.utf8_chunks() {
-            self.whole.push_str(chunk.valid());
-            let invalid = chunk.invalid();
-            bytes = &bytes[chunk.valid().len() + invalid.len()..];
-            match str::from_utf8(invalid) {
-                Ok(_) => {}
-                // At the end of the bytes, and so far the beginning of a character.
-                Err(error) if error.error_len().is_none() && bytes.is_empty() => {
-                    self.begun[..invalid.len()].copy_from_slice(invalid);
-                    self.begun_length = invalid.len() as u8;
-                }
-                Err(_) => return Err(Violation::InvalidUtf8),
-            }
-        }
+        let (whole, begun) = bytes.split_at(begun_at(bytes));
+        self.whole.push_str(str::from_utf8(whole).map_err(|_| Violation::InvalidUtf8)?);
+        self.begun[..begun.len()].copy_from_slice(begun);
+        self.begun_length = begun.len() as u8;
         Ok(())
     }
 
@@ -58,6 +48,15 @@ impl Text {
     pub(super) fn length(&self) -> usize {
         self.whole.len() + usize::from(self.begun_length)
     }
+}
+
+/// Where the character begins whose end has not come; where there is none, the end. So all before it is judged at once, by
+/// `str::from_utf8`, which takes many bytes of ASCII at a time.
+fn begun_at(bytes: &[u8]) -> usize {
+    let near = bytes.len().saturating_sub(3);
+    let first = bytes[near..].iter().rposition(|byte| *byte >= 0xC0).map(|at| near + at);
+    let is_begun = |at: &usize| str::from_utf8(&bytes[*at..]).is_err_and(|error| error.error_len().is_none());
+    first.filter(is_begun).unwrap_or(bytes.len())
 }
 
 #[cfg(test)]
