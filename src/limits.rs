@@ -87,6 +87,9 @@ pub const HEADER_LINES: usize = 100;
 pub const READ_BYTES: usize = 64 << 10;
 /// All connections together are read at most this far in one turn, in bytes.
 pub const TURN_READ_BYTES: usize = 4 << 20;
+/// *read* stops when what it puts out itself, echoes above all, comes to this many bytes: they are written while they are still
+/// in the processor's cache.
+pub const TURN_ECHO_BYTES: usize = 128 << 10;
 /// *apply* stops when this many bytes stand in the turn's buffers; the rest is first in the next turn.
 pub const TURN_OUTPUT_BYTES: usize = 1 << 20;
 /// *apply* stops when this many pages of history were read.

@@ -1,6 +1,7 @@
 //! What is allocated, and what is kept: counted, on a hub whose sockets swallow everything.
 //!
 //! * A delivery costs no allocation and no copy: a turn allocates as much for ten members as for a thousand.
+//! * An echo costs none at all.
 //! * A member that says nothing takes less than a kilobyte.
 //! * What grew in a burst does not stay grown.
 #![allow(unsafe_code)] // A global allocator can't be written without.
@@ -103,13 +104,19 @@ impl World {
         Self { hub, now, members: Vec::new() }
     }
 
+    /// One that shook hands.
+    fn open(&mut self, path: &str) -> ConnectionId {
+        let peer = std::net::SocketAddr::from(([10, 0, 0, 1], 1));
+        let id = self.hub.accepted(Swallows([0; 8]), peer, self.now).expect("there is room");
+        self.hub.received(id, &mut HEAD.replace("/chat", path).into_bytes(), self.now);
+        id
+    }
+
     /// So many more come in, a hundred in a turn, each into a channel.
     fn enter(&mut self, count: usize, channel: impl Fn(usize) -> String) {
         let first = self.members.len();
         for number in first..first + count {
-            let peer = std::net::SocketAddr::from(([10, 0, 0, 1], 1));
-            let id = self.hub.accepted(Swallows([0; 8]), peer, self.now).expect("there is room");
-            self.hub.received(id, &mut HEAD.as_bytes().to_vec(), self.now);
+            let id = self.open("/chat");
             self.members.push(id);
             self.ask(number, &format!(r#"{{"type":"hello","name":"member{number:05}"}}"#));
             self.ask(number, &format!(r#"{{"type":"join","channel":"{}"}}"#, channel(number)));
@@ -186,6 +193,33 @@ fn a_delivery_allocates_nothing() {
             assert_eq!(turn_of(members, messages), few, "{messages} messages to {members} members");
         }
         assert!(few <= 12 * messages, "{few} allocations for {messages} messages");
+    }
+}
+
+/// Whoever echoes long messages in every turn has room for them in every turn: whatever is taken from the kernel anew must be
+/// cleared by it first, which costs more than all that is done with it.
+#[test]
+fn an_echo_allocates_nothing() {
+    for bytes in [64, 16 << 10, 60_000] {
+        let mut world = World::new();
+        let clients: Vec<_> = (0..64).map(|_| world.open("/echo")).collect();
+        world.turn();
+        let mut frame = Vec::new();
+        encode_masked_message(Opcode::Binary, &vec![7; bytes], [1, 2, 3, 4], &mut frame);
+        let mut buffer = frame.clone();
+        let mut round = |world: &mut World| {
+            for id in &clients {
+                // As the driver does it.
+                if world.hub.is_crowded() {
+                    world.hub.end_turn(world.now);
+                }
+                buffer.copy_from_slice(&frame);
+                world.hub.received(*id, &mut buffer, world.now);
+            }
+            world.turn();
+        };
+        round(&mut world);
+        assert_eq!(allocations(|| (0..10).for_each(|_| round(&mut world))), 0, "640 messages of {bytes} bytes");
     }
 }
 

@@ -51,7 +51,7 @@ use crate::chat::Chat;
 use crate::chat::event::Effect;
 use crate::history::History;
 use crate::http::pages::Pages;
-use crate::limits::Limits;
+use crate::limits::{Limits, TURN_ECHO_BYTES};
 use crate::metrics::Metrics;
 use crate::time::{Millis, Now};
 use crate::websocket::Scratch;
@@ -350,7 +350,7 @@ impl<S: Socket> Hub<S> {
 
     /// Whether so much is left over, or to be put out, that reading has to wait.
     pub fn is_crowded(&self) -> bool {
-        self.inbox.len() > INBOX_LENGTH || self.turn.private_bytes() > crate::limits::TURN_OUTPUT_BYTES
+        self.inbox.len() > INBOX_LENGTH || self.turn.private_bytes() >= TURN_ECHO_BYTES
     }
 
     /// The socket is of no use any more.

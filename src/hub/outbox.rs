@@ -17,7 +17,7 @@ use std::rc::Rc;
 const NONE: u32 = u32::MAX;
 /// Slices of one `writev`. Linux takes 1,024; what is gathered by topic and joined seldom needs more than three.
 pub(super) const SLICES: usize = 16;
-/// The turn's buffers keep this capacity from one turn to the next, and no burst.
+/// The turn's buffers keep this capacity, whether they are used or not.
 pub(super) const KEPT_BYTES: usize = 256 << 10;
 
 /// Whose bytes a piece is a range of.
@@ -123,8 +123,7 @@ impl Turn {
         self.dirty = dirty;
         self.bodies.clear();
         self.pieces.clear();
-        self.private.clear();
-        self.private.shrink_to(KEPT_BYTES);
+        empty(&mut self.private, KEPT_BYTES);
         self.pieces.shrink_to(KEPT_BYTES / size_of::<Piece>());
         self.dirty.shrink_to(KEPT_BYTES / size_of::<u32>());
     }
@@ -132,7 +131,7 @@ impl Turn {
     fn bytes<'a>(&'a self, piece: &Piece, topics: &'a Topics) -> &'a [u8] {
         let all = match piece.source {
             Source::Http | Source::Frames => &self.private,
-            Source::Topic(topic) => topics.frames(topic).as_slice(),
+            Source::Topic(topic) => topics.frames(topic),
             Source::Body(body) => self.bodies[body as usize].as_bytes(),
         };
         &all[piece.range.start as usize..piece.range.end as usize]
@@ -150,7 +149,7 @@ impl Turn {
         let (start, end) = (piece.range.start as usize, piece.range.end as usize);
         let frames = matches!(piece.source, Source::Frames | Source::Topic(_));
         let bytes = match piece.source {
-            Source::Topic(topic) => HeldBytes::Shared(Rc::clone(topics.frames(topic))),
+            Source::Topic(topic) => HeldBytes::Shared(topics.share(topic)),
             Source::Body(body) => match &self.bodies[body as usize] {
                 Body::Static(bytes) => HeldBytes::Static(bytes),
                 Body::Shared(bytes) => HeldBytes::Shared(Rc::clone(bytes)),
@@ -160,6 +159,14 @@ impl Turn {
         };
         Held::share(bytes, start..end, written, frames)
     }
+}
+
+/// Empties a turn's buffer. It keeps `kept` bytes, and what another turn like this one needs: a load that goes on would otherwise
+/// pay in every turn for fresh pages of the kernel. The first turn without it gives them back.
+pub(super) fn empty(buffer: &mut Vec<u8>, kept: usize) {
+    let room = kept.max(2 * buffer.len());
+    buffer.clear();
+    buffer.shrink_to(room);
 }
 
 /// The outgoing side of a connection.

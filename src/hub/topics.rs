@@ -3,16 +3,21 @@
 //! A topic is everyone, or one channel. In a turn its frames stand one after another in one buffer, encoded once for each
 //! encoding that has a subscriber; a subscriber gets a range of it. Each has a cursor, so that somebody who came in mid-turn
 //! gets only what came after, and can be *caught up* before an answer of its own overtakes what was said before. Between
-//! turns the buffers are empty and the cursors are 0.
+//! turns no topic has a buffer, and the cursors are 0.
 //!
 //! Not here: who may subscribe (`chat`), how a range reaches the socket and what a slow reader costs (`outbox`).
 
 use super::connection::Connection;
-use super::outbox::{KEPT_BYTES, Outbox, Source, Turn};
+use super::outbox::{self, KEPT_BYTES, Outbox, Source, Turn};
 use crate::chat::event::{ChannelId, Topic};
 use crate::few::Few;
 use slab::Slab;
 use std::rc::Rc;
+
+/// Buffers that wait for the next turn, whichever topics that will be about; so a thousand channels keep no more than a few.
+const STOCK: usize = 16;
+/// What each of them keeps.
+const STOCK_BYTES: usize = KEPT_BYTES / STOCK;
 
 /// How what is said reaches a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,13 +36,24 @@ pub(super) struct Topics {
     /// Topics in which something was said in this turn.
     spoken: Vec<u32>,
     bytes: usize,
+    stock: Vec<Rc<Vec<u8>>>,
 }
 
 #[derive(Default)]
 struct TopicBuffer {
-    /// Shared with the backlogs of slow readers; nobody else holds it while frames are appended.
-    frames: Rc<Vec<u8>>,
+    /// What was said in this turn. Shared with the backlogs of slow readers; nobody else holds it while frames are appended.
+    frames: Option<Rc<Vec<u8>>>,
     subscribers: Vec<Subscriber>,
+}
+
+impl TopicBuffer {
+    fn bytes(&self) -> &[u8] {
+        self.frames.as_deref().map_or(&[], |frames| frames)
+    }
+
+    fn end(&self) -> u32 {
+        self.bytes().len() as u32
+    }
 }
 
 struct Subscriber {
@@ -87,8 +103,13 @@ impl Subscriptions {
 
 impl Topics {
     /// A topic's frames of this turn.
-    pub(super) fn frames(&self, topic: u32) -> &Rc<Vec<u8>> {
-        &self.topics[topic as usize].frames
+    pub(super) fn frames(&self, topic: u32) -> &[u8] {
+        self.topics[topic as usize].bytes()
+    }
+
+    /// The same, for whom this turn is not long enough.
+    pub(super) fn share(&self, topic: u32) -> Rc<Vec<u8>> {
+        self.topics[topic as usize].frames.clone().unwrap_or_default()
     }
 
     /// Bytes that stand in all buffers.
@@ -104,7 +125,7 @@ impl Topics {
         let topic = subscriptions.number(topic);
         let buffer = self.buffer(topic);
         let position = buffer.subscribers.len() as u32;
-        buffer.subscribers.push(Subscriber { connection, given: buffer.frames.len() as u32 });
+        buffer.subscribers.push(Subscriber { connection, given: buffer.end() });
         subscriptions.list.push(Subscription { topic, position });
     }
 
@@ -143,16 +164,16 @@ impl Topics {
     /// Appends a frame for every subscriber of this encoding; returns how many those are.
     pub(super) fn publish(&mut self, topic: Topic, encoding: Encoding, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let topic = number(topic, encoding);
-        let buffer = self.buffer(topic);
-        let subscribers = buffer.subscribers.len();
-        let before = buffer.frames.len();
-        write(Rc::make_mut(&mut buffer.frames));
-        let more = buffer.frames.len() - before;
+        let mut frames = self.buffer(topic).frames.take().or_else(|| self.stock.pop()).unwrap_or_default();
+        let before = frames.len();
+        write(Rc::make_mut(&mut frames));
+        self.bytes += frames.len() - before;
         if before == 0 {
             self.spoken.push(topic);
         }
-        self.bytes += more;
-        subscribers
+        let buffer = self.buffer(topic);
+        buffer.frames = Some(frames);
+        buffer.subscribers.len()
     }
 
     /// Hands a subscriber what was said until now in every topic of its own, so that an answer can follow.
@@ -166,7 +187,7 @@ impl Topics {
     pub(super) fn pass_over(&mut self, subscriptions: &Subscriptions, topic: Topic) -> bool {
         let Some(place) = subscriptions.position(topic) else { return false };
         let buffer = self.buffer(subscriptions.number(topic));
-        buffer.subscribers[subscriptions.list[place].position as usize].given = buffer.frames.len() as u32;
+        buffer.subscribers[subscriptions.list[place].position as usize].given = buffer.end();
         true
     }
 
@@ -174,7 +195,7 @@ impl Topics {
     pub(super) fn hand_out<S>(&mut self, turn: &mut Turn, connections: &mut Slab<Connection<S>>) {
         for topic in &self.spoken {
             let buffer = &mut self.topics[*topic as usize];
-            let end = buffer.frames.len() as u32;
+            let end = buffer.end();
             for subscriber in &mut buffer.subscribers {
                 if let Some(connection) = connections.get_mut(subscriber.connection as usize) {
                     turn.hand(subscriber.connection, &mut connection.outbox, Source::Topic(*topic), subscriber.given..end);
@@ -184,25 +205,28 @@ impl Topics {
         }
     }
 
-    /// Empties the buffers once all is flushed; those that a slow reader holds are left to it.
+    /// Takes the buffers back once all is flushed; those that a slow reader holds are left to it.
     pub(super) fn clear(&mut self) {
-        for topic in self.spoken.drain(..) {
-            let buffer = &mut self.topics[topic as usize];
-            match Rc::get_mut(&mut buffer.frames) {
-                Some(frames) => {
-                    frames.clear();
-                    frames.shrink_to(KEPT_BYTES);
-                }
-                None => buffer.frames = Rc::default(),
+        let Self { topics, stock, spoken, bytes } = self;
+        // What this turn had no use for shrinks, too.
+        stock.iter_mut().filter_map(Rc::get_mut).for_each(|unused| outbox::empty(unused, STOCK_BYTES));
+        for topic in spoken.drain(..) {
+            let topic = &mut topics[topic as usize];
+            debug_assert!(topic.subscribers.iter().all(|subscriber| subscriber.given == 0));
+            if let Some(mut frames) = topic.frames.take()
+                && let Some(used) = Rc::get_mut(&mut frames)
+                && stock.len() < STOCK
+            {
+                outbox::empty(used, STOCK_BYTES);
+                stock.push(frames);
             }
-            debug_assert!(buffer.subscribers.iter().all(|subscriber| subscriber.given == 0));
         }
-        self.bytes = 0;
+        *bytes = 0;
     }
 
     fn hand(&mut self, topic: u32, position: u32, outbox: &mut Outbox, turn: &mut Turn) {
         let buffer = &mut self.topics[topic as usize];
-        let end = buffer.frames.len() as u32;
+        let end = buffer.end();
         let subscriber = &mut buffer.subscribers[position as usize];
         let given = std::mem::replace(&mut subscriber.given, end);
         turn.hand(subscriber.connection, outbox, Source::Topic(topic), given..end);
@@ -223,4 +247,31 @@ fn number(topic: Topic, encoding: Encoding) -> u32 {
         Topic::Channel(ChannelId(channel)) => channel + 1,
     };
     2 * topic + encoding as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_quiet_turn_no_burst_is_kept() {
+        let mut topics = Topics::default();
+        let kept = |topics: &Topics| -> usize { topics.stock.iter().map(|buffer| buffer.capacity()).sum() };
+        let publish = |topics: &mut Topics, channel, bytes| {
+            topics.publish(Topic::Channel(ChannelId(channel)), Encoding::Plain, |out| out.resize(out.len() + bytes, 0));
+        };
+        for turn in 0..3 {
+            (0..100).for_each(|channel| publish(&mut topics, channel, 1_000 * channel as usize));
+            let slow_reader = topics.share(number(Topic::Channel(ChannelId(99)), Encoding::Plain));
+            topics.clear();
+            assert!(topics.topics.iter().all(|topic| topic.frames.is_none()), "turn {turn}");
+            assert_eq!((slow_reader.len(), Rc::strong_count(&slow_reader)), (99_000, 1), "left to it");
+            assert_eq!(topics.stock.len(), STOCK);
+        }
+        publish(&mut topics, 1, 100_000);
+        topics.clear();
+        assert!((100_000..300_000 + KEPT_BYTES).contains(&kept(&topics)), "the next turn may be as this one: {}", kept(&topics));
+        topics.clear();
+        assert!(kept(&topics) <= KEPT_BYTES, "{}", kept(&topics));
+    }
 }

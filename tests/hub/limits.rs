@@ -246,6 +246,22 @@ fn what_was_kept_of_many_is_not_taken_up_in_one_turn() {
 }
 
 #[test]
+fn echoes_are_written_before_more_is_read() {
+    let mut world = World::new(Limits::DEFAULT);
+    let mut clients: Vec<_> = (0..20).map(|_| world.open("/echo")).collect();
+    let message = masked(Opcode::Binary, &[7; 16 << 10]);
+    for client in &mut clients[..8] {
+        assert!(world.hub.wants_read(client.id()));
+        client.send(&mut world, &message);
+    }
+    assert!(!world.hub.wants_read(clients[8].id()), "128 KiB are to be written first");
+    world.hub.end_turn(world.now);
+    assert!(clients[..8].iter_mut().all(|client| client.take().len() == 1));
+    assert!(world.hub.take_resumed().eq([clients[8].id()]), "whose turn it was comes next");
+    assert!(world.hub.wants_read(clients[8].id()));
+}
+
+#[test]
 fn a_socket_that_breaks_in_a_write_leaves_nothing_in_the_buffers_of_the_next_turn() {
     let mut world = World::new(Limits::DEFAULT);
     let (mut ada, mut slow) = (world.enter("Ada"), world.enter("Slow"));
