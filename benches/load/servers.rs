@@ -102,14 +102,19 @@ impl Server {
 }
 
 impl Running {
+    /// Its process: taskset(1) has become it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// CPU time of all its threads, in nanoseconds.
     pub(crate) fn cpu(&self) -> io::Result<u64> {
-        cpu_of(&self.child.id().to_string())
+        cpu_of(&self.id().to_string())
     }
 
     /// Memory of its own that is in use, in bytes.
     pub(crate) fn memory(&self) -> io::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
         Ok(kilobytes.ok_or_else(|| io::Error::other("no RssAnon"))? << 10)
