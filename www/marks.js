@@ -33,15 +33,14 @@ export class Marks {
     if (line?.epoch === epoch) this.#state().line = line;
   }
 
-  /** What is open, in a page that is looked at, counts as read. */
+  /** What is open, in a page that is looked at, counts as read. What a first visit finds is told to the other tabs, too. */
   look() {
     const place = states.openPlace(this.#state());
     if (!place || !this.atEnd || document.visibilityState !== 'visible' || !document.hasFocus()) return;
-    if (unread(place) === 0) return;
+    const isNew = unread(place) > 0;
     markRead(place);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.keep(), KEEP_AFTER_MS);
-    this.#changed();
+    if (place.read > (this.#state().marks.get(states.markKey(place)) ?? 0)) this.#timer ||= setTimeout(() => this.keep(), KEEP_AFTER_MS);
+    if (isNew) this.#changed();
   }
 
   /** The page is put away, perhaps to be loaded anew: the line "New" stays where it is. `visibilitychange` comes after this. */
@@ -59,6 +58,8 @@ export class Marks {
   }
 
   keep() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
     const state = this.#state();
     if (state.epoch === null) return;
     const before = storage.marks();
@@ -68,6 +69,7 @@ export class Marks {
       if (key && place.read > 0) marks.set(key, Math.max(place.read, marks.get(key) ?? 0));
     }
     storage.keepMarks({ epoch: state.epoch, marks: Object.fromEntries(marks) });
+    state.marks = marks;
     const open = states.openPlace(state);
     storage.keepLine(open && open.newAfter !== null ? { epoch: state.epoch, key: states.markKey(open), after: open.newAfter } : null);
   }

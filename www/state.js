@@ -27,7 +27,7 @@ export function create() {
     users: new Set(), online: 0, staleUsers: false,
     places: new Map(), open: null,
     wanted: new Set([HOME]), // channels to be in after each reconnect
-    marks: new Map(), // what was read before the page was loaded: markKey → seq
+    marks: new Map(), // what the browser remembers of what was read, here and in other tabs: markKey → seq
     line: null, // where the line "New" stood before the page was loaded: { key, after }
     nextKey: 1, activity: 0,
     merged: [], // [from, to]: keys of places that turned out to be others; whoever keeps keys takes them out
@@ -244,7 +244,7 @@ function joined(state, event, asked) {
   return places.append(place, event.history, event.more, event.first, event.seq) ? [after(place)] : [];
 }
 
-/** What is known from before the page was loaded: how far it was read, and where the line "New" stood. */
+/** What the browser remembers: how far it was read, and where the line "New" stood before the page was loaded. */
 function takeUp(state, place, newest) {
   const key = markKey(place);
   const mark = state.marks.get(key) ?? 0;
@@ -257,6 +257,7 @@ function takeUp(state, place, newest) {
 
 /** Another tab has read: so it is read here, and the line "New" stands where it stopped. */
 export function readElsewhere(state, marks) {
+  state.marks = marks;
   for (const place of state.places.values()) {
     const mark = marks.get(markKey(place)) ?? 0;
     if (mark <= place.read) continue;

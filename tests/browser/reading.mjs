@@ -116,6 +116,20 @@ scene('the line New outlives a reload, and there is none on a first visit', [], 
   assert.equal(await cleo.log.getByText('New', { exact: true }).count(), 0);
 });
 
+scene('what one tab reads is read in the other, also at its first visit', [], async ({ server, meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.create('garden');
+  await ada.heading('#garden').waitFor();
+  await bob.say('news');
+  await ada.channel('general, 1 unread').waitFor();
+  const unread = ada.channel('general, 1 unread');
+  await ada.sit(server.url);
+  await ada.channel('general').click();
+  await ada.said('news').waitFor();
+  await unread.waitFor({ state: 'detached' });
+});
+
 scene('one’s own message leads to the end', ['--rate', '0'], async ({ meet, server, browser }) => {
   await flood(browser, server, 'Flood', 'general', 120);
   const ada = await meet('Ada');
