@@ -89,7 +89,7 @@ export class Feed {
     this.#quiet = setTimeout(() => (this.#place?.filling || this.#place?.fetchingOlder ? this.#busy(true) : set(this.#log, 'aria-busy', null)), QUIET_MS);
   }
 
-  /** Brings the rows up to date. What the reader looks at stays where it is, to the fraction of a pixel. */
+  /** Brings the rows up to date. What the reader looks at stays where it is, to the pixel. */
   #draw() {
     const place = this.#place;
     const anchor = this.#atEnd ? null : this.#anchor();
