@@ -38,6 +38,7 @@ export class Sender {
     place.pinned = true;
     place.activity = ++this.#host.state().activity;
     outbox.add(this.outbox, { nonce: nonce(), key: place.key, conversation: place.conversation ?? null, text, action, at: Date.now() });
+    this.#shelf.keep(this.#packed());
     this.pump();
   }
 
@@ -49,6 +50,7 @@ export class Sender {
 
   discard(nonce) {
     outbox.settle(this.outbox, nonce);
+    this.#shelf.keep(this.#packed());
     this.pump();
   }
 
@@ -74,7 +76,7 @@ export class Sender {
       return place && (place.kind === 'person' || place.joined);
     });
     if (entry) this.#deliver(entry, places.get(entry.key));
-    this.#shelf.keep(this.#packed());
+    this.#shelf.keepSoon(() => this.#packed());
     this.#host.changed();
   }
 

@@ -11,11 +11,13 @@ import * as storage from './storage.js';
 
 /** How often a tab shows that it lives, and looks for what others left. */
 const LOOK_MS = 10_000;
+/** What left the outbox may be kept for so long. */
+const SOON_MS = 500;
 /** So long unkept, a place counts as left. Timers of hidden pages run once a minute. */
 const LEFT_MS = 180_000;
 
 export class Shelf {
-  #tab; #kept = null; #found; #locks; #left = new Set();
+  #tab; #kept = null; #found; #locks; #left = new Set(); #soon = null; #timer = 0;
 
   /** `found(entries)` is called with what another tab left behind. */
   constructor(found, locks = globalThis.navigator?.locks) {
@@ -23,7 +25,10 @@ export class Shelf {
     this.#locks = locks;
     this.#tab = storage.takeTab() ?? Math.random().toString(36).slice(2, 12);
     this.#locks?.request(storage.lockName(this.#tab), () => new Promise(() => {}));
-    addEventListener('pagehide', () => storage.keepTab(this.#tab));
+    addEventListener('pagehide', () => {
+      this.#keepNow();
+      storage.keepTab(this.#tab);
+    });
     addEventListener('pageshow', ({ persisted }) => persisted && storage.takeTab());
     setInterval(() => {
       if (this.#kept) this.#write();
@@ -37,8 +42,23 @@ export class Shelf {
     return storage.outbox(this.#tab)?.entries ?? [];
   }
 
+  /**
+   * Keeps what `entries()` gives in a moment: for what has only become less. Should the page die before, what was sent is sent
+   * again, and taken once; so a long outbox is not written anew with each text that leaves it.
+   */
+  keepSoon(entries) {
+    this.#soon = entries;
+    this.#timer ||= setTimeout(() => this.#keepNow(), SOON_MS);
+  }
+
+  #keepNow() {
+    if (this.#soon) this.keep(this.#soon());
+  }
+
   /** Keeps the entries; the same ones again cost nothing. */
   keep(entries) {
+    clearTimeout(this.#timer);
+    [this.#soon, this.#timer] = [null, 0];
     const text = entries.length === 0 ? null : JSON.stringify(entries);
     if (text === this.#kept) return;
     this.#kept = text;

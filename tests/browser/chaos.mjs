@@ -1,8 +1,8 @@
 // The connection is cut every second while two pages exchange messages, and the server is killed and started again in between:
 // each page shows every message once, and all in the same order.
 //
-// Here in short, for the gate. `MESSAGES=500 tests/browser/run chaos` is the long one. A program that was built without a history
-// is only cut off, not killed: what it knew would be gone.
+// It takes about a minute. `MESSAGES=80 tests/browser/run chaos` is a short one. A program that was built without a history is only
+// cut off, not killed: what it knew would be gone.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { Person, keepsHistory, scene, until } from './harness.mjs';
 import { Proxy } from './proxy.mjs';
 
-const MESSAGES = Number(process.env.MESSAGES ?? 80);
+const MESSAGES = Number(process.env.MESSAGES ?? 500);
 const CUT_MS = 1000;
 /** Between two messages of one page. */
 const WRITE_MS = 60;

@@ -69,6 +69,26 @@ for (const [name, make] of [['with locks', locks], ['without', () => undefined]]
     assert.equal(map.size, 0, 'and nothing is left when all is sent');
   });
 
+  test(`what was sent is taken out in a moment, or when the page goes, ${name}`, (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    map.clear();
+    const one = tab(make());
+    one.shelf.keep(texts('a', 'b', 'c'));
+    const written = [...map.values()];
+    one.shelf.keepSoon(() => texts('b', 'c'));
+    one.shelf.keepSoon(() => texts('c'));
+    assert.deepEqual([...map.values()], written, 'not with each');
+    t.mock.timers.tick(500);
+    assert.equal([...map.values()].length, 1);
+    assert.deepEqual(JSON.parse([...map.values()][0]).entries, texts('c'));
+    one.shelf.keepSoon(() => texts('d'));
+    one.shelf.keep(texts('d', 'e'));
+    t.mock.timers.tick(500);
+    assert.deepEqual(JSON.parse([...map.values()][0]).entries, texts('d', 'e'), 'what was kept since counts');
+    one.shelf.keepSoon(() => texts('e'));
+    assert.deepEqual(one.reload().shelf.own(), texts('e'));
+  });
+
   test(`a copy of a tab has an outbox of its own, ${name}`, () => {
     map.clear();
     const shared = make();
