@@ -9,7 +9,7 @@ import { unread } from './place.js';
 /** What the dialog shows. */
 const KEYS = [
   ['Ctrl+K', 'jump to a channel or a person'],
-  ['Alt+↑, Alt+↓', 'the channel or conversation above, below'],
+  ['Alt+↑, Alt+↓', 'your channel or conversation above, below'],
   ['Alt+Shift+↑, Alt+Shift+↓', 'the same, where something is unread'],
   ['Enter', 'send; on a touch keyboard: a new line'],
   ['Shift+Enter', 'a new line'],
@@ -49,9 +49,9 @@ function meaning(event, does, showKeys) {
   return key === 'Escape' && !ctrlKey && !metaKey && !altKey && !shiftKey ? does.escape : null;
 }
 
-/** Follows the next link of the column, in the order in which they stand there. */
+/** Follows the next link of the column, in the order in which they stand there; channels that one is not in are passed over. */
 function step(by, onlyUnread) {
-  const links = ['channels', 'conversations'].flatMap((list) => [...byId(list).querySelectorAll('a')]);
+  const links = [...byId('channels').querySelectorAll('a:not(.quiet), a[aria-current]'), ...byId('conversations').querySelectorAll('a')];
   const here = links.findIndex((link) => link.getAttribute('aria-current') === 'page');
   const way = Array.from(links, (_, index) => links[(here + by * (index + 1) + links.length * 2) % links.length]);
   way.find((link) => link !== links[here] && (!onlyUnread || (link.place && unread(link.place) > 0)))?.click();

@@ -45,7 +45,7 @@ export class Sidebar {
     const sorted = [...names].filter((name) => matches(name, byId('filter').value)).sort((a, b) => (b === HOME) - (a === HOME) || byName(a, b));
     this.#channels.show(sorted.map((name) => {
       const place = state.places.get(`#${name}`) ?? { key: `#${name}`, kind: 'channel', name, known: 0, read: 0 };
-      return { key: place.key, place, open: place.key === state.open, quiet: !place.joined, sign: '#' };
+      return { key: place.key, place, open: place.key === state.open, quiet: !place.joined && !state.wanted.has(name), sign: '#' };
     }));
 
     const conversations = people(state);

@@ -53,6 +53,8 @@ scene('dialogs hold the keyboard', [], async ({ meet }) => {
 scene('Alt and the arrows walk through channels, with Shift through the unread', [], async ({ meet }) => {
   const ada = await meet('Ada');
   const bob = await meet('Bob');
+  await bob.create('beyond'); // stands between apples and birds, and Ada is not in it
+  await ada.channel('beyond').waitFor();
   for (const channel of ['apples', 'birds', 'cats']) {
     await ada.create(channel);
     await ada.heading(`#${channel}`).waitFor();
