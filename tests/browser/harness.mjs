@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const OUT = fileURLToPath(new URL('out/', import.meta.url));
 mkdirSync(OUT, { recursive: true });
 
-const PROGRAM = process.env.PARLOR ?? `${ROOT}target/debug/parlor`;
+export const PROGRAM = process.env.PARLOR ?? `${ROOT}target/debug/parlor`;
 
 /** Whether the program was built with a history that outlives it. */
 export const keepsHistory = () => /--history FILE/.test(execFileSync(PROGRAM, ['--help'], { encoding: 'utf8' }));

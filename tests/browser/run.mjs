@@ -10,6 +10,7 @@ import './writing.mjs';
 import './keyboard.mjs';
 import './chaos.mjs';
 import './reading.mjs';
+import './past.mjs';
 import './comfort.mjs';
 import './access.mjs';
 import './look.mjs';
