@@ -27,6 +27,7 @@ function nothing() {
     mentioned: 0, // the newest message that speaks to the reader
     authors: new Map(), // name → the authors who wrote under it
     members: new Set(), count: 0, notes: [],
+    early: new Map(), // name → the first they said, of who spoke before it was told that they came
   };
 }
 
@@ -134,13 +135,22 @@ function meet(place, messages) {
   }
 }
 
-/** Who came and who went, after what was said last. What follows without a word in between is one note. */
+/** Somebody speaks here. That they came may be told later. */
+export function spoke(place, { from, seq }) {
+  if (!place.members.has(from) && !place.early.has(from)) place.early.set(from, seq);
+}
+
+/** Who came and who went, after what was said last, but who came before what they say. What follows without a word in between is one note. */
 export function cameAndWent(place, joined, left, at) {
+  let after = place.newest;
+  for (const name of joined) if (place.early.has(name)) after = Math.min(after, place.early.get(name) - 1);
+  place.early.clear();
   for (const name of left) place.members.delete(name);
   for (const name of joined) place.members.add(name);
   if (!place.loaded || joined.length + left.length === 0) return;
   let note = place.notes.at(-1);
-  if (note?.after !== place.newest) place.notes.push(note = { after: place.newest, at, joined: new Set(), left: new Set() });
+  after = Math.max(after, note?.after ?? 0);
+  if (note?.after !== after) place.notes.push(note = { after, at, joined: new Set(), left: new Set() });
   for (const name of left) if (!note.joined.delete(name)) note.left.add(name);
   for (const name of joined) if (!note.left.delete(name)) note.joined.add(name);
   if (place.notes.length > NOTES_MOST) place.notes.shift();

@@ -296,6 +296,7 @@ function live(state, event) {
   place.activity = ++state.activity;
   const whole = place.read >= place.known;
   spokenTo(state, place, [event]);
+  places.spoke(place, event);
   const gap = places.take(place, event);
   // Who answers has read what is there; in another tab, this is.
   if (isMine(state, event) && whole) places.markRead(place);

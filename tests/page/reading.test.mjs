@@ -131,6 +131,22 @@ test('runs of coming and going are one line', () => {
   assert.deepEqual([[...joined], [...left], place.notes.length, [...place.members]], [['A', 'C'], [], 1, ['A', 'C']]);
 });
 
+test('that somebody came stands above what they say, also where it is told later', () => {
+  const place = places.channel('general');
+  places.replace(place, [message(1)], 1, false);
+  for (const seq of [2, 3]) {
+    places.spoke(place, message(seq, { from: 'Cleo' }));
+    places.take(place, message(seq, { from: 'Cleo' }));
+  }
+  places.cameAndWent(place, ['Cleo'], [], 0);
+  const kinds = () => rows(place, [], () => false).map(({ kind, message: one }) => one?.seq ?? kind).join(' ');
+  assert.equal(kinds(), 'start day 1 note 2 3');
+  places.spoke(place, message(4, { from: 'Cleo' }));
+  places.take(place, message(4, { from: 'Cleo' }));
+  places.cameAndWent(place, ['Dan'], [], 0);
+  assert.equal(kinds(), 'start day 1 note 2 3 4 note', 'who is known to be here has come long ago');
+});
+
 test('one name, two people: both are marked', () => {
   const place = places.channel('general');
   places.replace(place, [message(1), message(2, { from: 'Ada', author: 3 })], 2, false);
