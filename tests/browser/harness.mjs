@@ -126,14 +126,15 @@ export class Person {
   person(name) { return this.people.getByRole('button', { name: new RegExp(`^${name}`) }); }
 }
 
-let shared = null;
-after(() => shared?.close());
+let shared = null, ends = false;
 
 /**
  * A test with a server of its own, in windows that share nothing. `meet(name, options)` brings somebody in, whoever else comes is
  * put into `people`; nobody's page may complain.
  */
 export function scene(name, options, play, most = 60_000) {
+  if (!ends) after(() => shared?.close());
+  ends = true;
   test(name, { timeout: most }, async () => {
     const server = await Server.start(...options);
     shared ??= await browser();
@@ -175,4 +176,22 @@ export async function until(expected, look, what = '', patience = 15_000) {
     }
   }
   assert.deepEqual(seen, expected, what);
+}
+
+/** Gives the pages of a context `hear(from, to)`: messages of `general` with these numbers, as if the server had sent them. */
+export function overhear(context) {
+  return context.addInitScript(() => {
+    const Socket = globalThis.WebSocket;
+    globalThis.WebSocket = class extends Socket {
+      constructor(...how) {
+        super(...how);
+        globalThis.hear = (from, to) => {
+          for (let seq = from; seq <= to; seq += 1) {
+            const data = JSON.stringify({ type: 'message', channel: 'general', from: `user${seq % 7}`, author: 1e6 + (seq % 7), text: `line ${seq}`, seq, at: 1e12 + 1000 * seq });
+            this.dispatchEvent(new MessageEvent('message', { data }));
+          }
+        };
+      }
+    };
+  });
 }

@@ -1,7 +1,7 @@
 // Reading: where the feed stands, earlier messages, what is new, who wrote when.
 
 import assert from 'node:assert/strict';
-import { scene, until } from './harness.mjs';
+import { overhear, scene, until } from './harness.mjs';
 
 /** Says many things quickly, by a client that is no page of ours. */
 async function flood(browser, server, name, channel, count) {
@@ -144,20 +144,7 @@ scene('one’s own message leads to the end', ['--rate', '0'], async ({ meet, se
 scene('fifty thousand messages: some hundreds stand in the page, and what is read stays put', ['--rate', '0'], async ({ meet }) => {
   // Handed to the page's own socket, since fifty thousand over the network would try the server and not the page.
   const ada = await meet(null);
-  await ada.context.addInitScript(() => {
-    const Socket = globalThis.WebSocket;
-    globalThis.WebSocket = class extends Socket {
-      constructor(...how) {
-        super(...how);
-        globalThis.hear = (from, to) => {
-          for (let seq = from; seq <= to; seq += 1) {
-            const data = JSON.stringify({ type: 'message', channel: 'general', from: `user${seq % 7}`, author: 1e6 + (seq % 7), text: `line ${seq}`, seq, at: 1e12 + 1000 * seq });
-            this.dispatchEvent(new MessageEvent('message', { data }));
-          }
-        };
-      }
-    };
-  });
+  await overhear(ada.context);
   await ada.page.reload();
   await ada.enter('Ada');
   await ada.heading('#general').waitFor();
