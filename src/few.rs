@@ -12,17 +12,21 @@ pub(crate) enum Few<T> {
     None,
     One(T),
     Two([T; 2]),
-    Many(Vec<T>),
+    Many(Box<Many<T>>),
 }
+
+/// Boxed: so that the list is no larger than two stand in it.
+#[derive(Debug)]
+pub(crate) struct Many<T>(Vec<T>);
 
 impl<T: Copy> Few<T> {
     pub(crate) fn push(&mut self, last: T) {
         *self = match std::mem::take(self) {
             Self::None => Self::One(last),
             Self::One(first) => Self::Two([first, last]),
-            Self::Two([first, second]) => Self::Many(vec![first, second, last]),
+            Self::Two([first, second]) => Self::Many(Box::new(Many(vec![first, second, last]))),
             Self::Many(mut many) => {
-                many.push(last);
+                many.0.push(last);
                 Self::Many(many)
             }
         };
@@ -35,8 +39,8 @@ impl<T: Copy> Few<T> {
             Self::None | Self::One(_) => Self::None,
             Self::Two([first, second]) => Self::One(if position == 0 { second } else { first }),
             Self::Many(mut many) => {
-                many.remove(position);
-                match many[..] {
+                many.0.remove(position);
+                match many.0[..] {
                     [first, second] => Self::Two([first, second]),
                     _ => Self::Many(many),
                 }
@@ -63,7 +67,7 @@ impl<T> Deref for Few<T> {
             Self::None => &[],
             Self::One(one) => std::slice::from_ref(one),
             Self::Two(two) => two,
-            Self::Many(many) => many,
+            Self::Many(many) => &many.0,
         }
     }
 }
@@ -74,7 +78,7 @@ impl<T> DerefMut for Few<T> {
             Self::None => &mut [],
             Self::One(one) => std::slice::from_mut(one),
             Self::Two(two) => two,
-            Self::Many(many) => many,
+            Self::Many(many) => &mut many.0,
         }
     }
 }
@@ -103,5 +107,6 @@ mod tests {
         few.take_out(1_000);
         assert_eq!(*few, *list);
         assert_eq!(size_of::<Few<[u32; 2]>>(), size_of::<Vec<u8>>(), "two of eight bytes stand where a vector's words would");
+        assert_eq!(size_of::<Few<u32>>(), 16);
     }
 }

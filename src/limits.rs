@@ -95,7 +95,7 @@ pub const TURN_OUTPUT_BYTES: usize = 1 << 20;
 /// *apply* stops when this many pages of history were read.
 pub const TURN_PAGES: usize = 32;
 /// Commands of one connection that are taken in one turn and whose answers may be long (all but `message`, `direct` and `typing`).
-pub const TURN_QUESTIONS: u32 = 16;
+pub const TURN_QUESTIONS: u8 = 16;
 /// Pages of history that one connection is given in one turn, in bytes; a further page holds one message.
 pub const PAGE_BYTES: usize = 256 << 10;
 /// Messages of one page at most, and of one `joined`.

@@ -9,6 +9,32 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
+/// A moment, or none, in the eight bytes of a [`Millis`]: an `Option` of one takes sixteen. The end of time stands for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sometime(Millis);
+
+impl Sometime {
+    /// No moment.
+    pub const NEVER: Self = Self(Millis(u64::MAX));
+
+    /// The moment, if there is one.
+    ///
+    /// ```
+    /// use parlor::time::{Millis, Sometime};
+    /// assert_eq!(Sometime::from(Some(Millis(0))).get(), Some(Millis(0)));
+    /// assert_eq!(Sometime::from(None).get(), None);
+    /// ```
+    pub fn get(self) -> Option<Millis> {
+        (self != Self::NEVER).then_some(self.0)
+    }
+}
+
+impl From<Option<Millis>> for Sometime {
+    fn from(at: Option<Millis>) -> Self {
+        at.map_or(Self::NEVER, Self)
+    }
+}
+
 /// Milliseconds since 1970-01-01 00:00 UTC, on the wall clock, which may jump.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(pub u64);

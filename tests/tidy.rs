@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 /// What every layer may name.
-const FLOOR: &[&str] = &["escaped", "few", "hex", "limits", "metrics", "progress", "time"];
+const FLOOR: &[&str] = &["escaped", "few", "hex", "limits", "metrics", "ordered", "progress", "tables", "time"];
 
 /// What the files under a path may name beyond their own layer and the floor: the table of layers. The longest path decides.
 const MAY_NAME: &[(&str, &[&str])] = &[

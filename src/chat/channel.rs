@@ -12,7 +12,8 @@ use super::gathered::Pending;
 use super::name::ChannelName;
 use crate::history::{Author, ChannelRow, Place, Seq};
 use crate::limits::PUT_AWAY;
-use slab::Slab;
+use crate::ordered::Ordered;
+use crate::tables::Slots;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -23,7 +24,7 @@ type Use = u64;
 pub(super) struct Channel {
     pub(super) name: Name,
     /// Its members, and in how many clients each of them is in it; in none where the client dropped a moment ago.
-    pub(super) members: BTreeMap<Author, u32>,
+    pub(super) members: Ordered<Author, u32>,
     /// The number of its newest message.
     pub(super) newest: Seq,
     used: Use,
@@ -33,7 +34,7 @@ pub(super) struct Channel {
 
 /// Every channel.
 pub(super) struct Channels {
-    listed: Slab<Channel>,
+    listed: Slots<Channel>,
     names: Claims<Spot>,
     /// Listed ones by when they were used.
     by_use: BTreeSet<(Use, ChannelId)>,
@@ -64,7 +65,7 @@ impl Channels {
     /// `general` and no other.
     pub(super) fn new() -> Self {
         let mut channels = Self {
-            listed: Slab::new(),
+            listed: Slots::new(),
             names: Claims::new(),
             by_use: BTreeSet::new(),
             empty: BTreeSet::new(),
@@ -159,17 +160,16 @@ impl Channels {
     }
 
     fn list(&mut self, name: Name, newest: Seq) -> ChannelId {
-        let entry = self.listed.vacant_entry();
-        let id = ChannelId(entry.key() as u32);
+        let id = ChannelId(self.listed.vacant() as u32);
         self.names.claim(&name, Spot::Listed(id));
-        entry.insert(Channel { name, members: BTreeMap::new(), newest, used: 0, news: None });
+        self.listed.insert(Channel { name, members: Ordered::new(), newest, used: 0, news: None });
         self.was_used(id);
         id
     }
 
     /// Takes a channel off the list for good: it is empty and nothing was ever said in it.
     pub(super) fn close(&mut self, id: ChannelId) -> Option<Channel> {
-        let channel = self.listed.try_remove(id.0 as usize)?;
+        let channel = self.listed.remove(id.0 as usize)?;
         self.names.release(&channel.name);
         self.by_use.remove(&(channel.used, id));
         self.empty.remove(&(channel.used, id));

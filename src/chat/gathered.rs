@@ -101,7 +101,7 @@ impl Chat {
             if let Some(channel) = self.channels.get_mut(*id)
                 && let Some(pending) = &mut channel.news
             {
-                pending.news.renamed(from, to, channel.members.contains_key(&author));
+                pending.news.renamed(from, to, channel.members.contains(author));
             }
         }
         // Within a turn there is no order between what a channel and what everybody is told: its members may hear of the new
@@ -110,7 +110,7 @@ impl Chat {
         let told = self.gathered.told_in_turn.iter().filter(|(_, told)| concerned(told));
         let told: Vec<_> = told.map(|(id, _)| *id).collect();
         for id in told {
-            let here = self.channels.get(id).is_some_and(|channel| channel.members.contains_key(&author));
+            let here = self.channels.get(id).is_some_and(|channel| channel.members.contains(author));
             if let Some(news) = self.news(Reminder::Members(id), now) {
                 news.renamed_meanwhile(from, to, here);
             }

@@ -11,7 +11,7 @@ use super::name::UserName;
 use super::{Chat, Reminder};
 use crate::history::{Author, Place, Proposal, Remembered, SessionRow, StoreError};
 use crate::limits::{NAMES_HELD_OVER, PUT_AWAY};
-use crate::time::{Millis, Now, UnixMillis};
+use crate::time::{Millis, Now, Sometime, UnixMillis};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -95,10 +95,10 @@ impl Chat {
     /// Has a user's row in the history brought up to date, where it has one.
     pub(super) fn was_seen(&mut self, author: Author, quit: bool, now: Now) {
         if let Some(user) = self.sessions.user_mut(author)
-            && user.stored.is_some()
+            && user.stored != Sometime::NEVER
         {
             // If it can't be written, the row tells of an earlier day; the next one that can puts it right.
-            user.stored = Some(now.mono);
+            user.stored = Some(now.mono).into();
             let row = SessionRow { author, secret: user.secret, name: user.name.shown.clone(), seen: now.unix, quit };
             self.rows.due.insert(author, row);
         }
@@ -117,7 +117,7 @@ impl Chat {
         let mut rows = std::mem::take(&mut self.rows.due);
         let row = |author: Author| {
             let (secret, name) = match (self.sessions.user(author), self.sessions.parted(author)) {
-                (Some(user), _) if user.stored.is_some_and(|at| now.mono.since(at) < ROW_INTERVAL) => return None,
+                (Some(user), _) if user.stored.get().is_some_and(|at| now.mono.since(at) < ROW_INTERVAL) => return None,
                 (Some(user), _) => (user.secret, user.name.shown.clone()),
                 // One that has a row was not seen because somebody wrote to it.
                 (None, Some(parted)) if parted.stored.is_none() => (parted.secret, parted.name.clone()),
@@ -145,7 +145,7 @@ impl Chat {
     pub(super) fn rows_stored(&mut self, rows: &[SessionRow], now: Now) {
         for row in rows {
             if let Some(user) = self.sessions.user_mut(row.author) {
-                user.stored = Some(now.mono);
+                user.stored = Some(now.mono).into();
             }
         }
         if !rows.is_empty() && self.rows.look_at.is_none() && self.sessions.online() > 0 {

@@ -115,7 +115,7 @@ impl Chat {
         if let Some(user) = self.sessions.user_mut(author) {
             user.forget_drop(id);
         }
-        if self.channels.get(id).is_some_and(|channel| channel.members.get(&author) == Some(&0)) {
+        if self.channels.get(id).is_some_and(|channel| channel.members.get(author) == Some(&0)) {
             self.expel(author, id, now);
         }
     }
@@ -133,8 +133,13 @@ impl Chat {
         user.forget_drop(id);
         let name = user.name.shown.clone();
         let Some(channel) = self.channels.get_mut(id) else { return };
-        let new = !channel.members.contains_key(&author);
-        *channel.members.entry(author).or_default() += 1;
+        let new = match channel.members.get_mut(author) {
+            Some(clients) => {
+                *clients += 1;
+                false
+            }
+            None => channel.members.insert(author, 1).is_none(),
+        };
         self.channels.was_used(id);
         if new && let Some(news) = self.news(Reminder::Members(id), now) {
             news.came(&name);
@@ -144,7 +149,7 @@ impl Chat {
     /// One client of a member is no longer in a channel.
     fn step_out(&mut self, author: Author, id: ChannelId, now: Now) {
         let Some(channel) = self.channels.get_mut(id) else { return };
-        let Some(clients) = channel.members.get_mut(&author) else { return };
+        let Some(clients) = channel.members.get_mut(author) else { return };
         *clients = clients.saturating_sub(1);
         let gone = *clients == 0;
         let stays = self.sessions.user(author).is_some_and(|user| user.ends().dropped_from.contains_key(&id));
@@ -157,7 +162,7 @@ impl Chat {
     fn expel(&mut self, author: Author, id: ChannelId, now: Now) {
         let name = self.sessions.user(author).map(|user| user.name.shown.clone());
         let Some(channel) = self.channels.get_mut(id) else { return };
-        channel.members.remove(&author);
+        channel.members.remove(author);
         let forgettable = id != GENERAL && channel.members.is_empty() && channel.newest == Seq(0);
         self.channels.members_changed(id);
         if forgettable {
@@ -190,7 +195,7 @@ impl Chat {
     /// A channel's name, the names of its members as far as they are listed, and how many there are.
     pub(super) fn members_of(&self, id: ChannelId) -> (Rc<str>, Vec<Rc<str>>, usize) {
         let Some(channel) = self.channels.get(id) else { return Default::default() };
-        let users = channel.members.keys().filter_map(|author| self.sessions.user(*author));
+        let users = channel.members.iter().filter_map(|(author, _)| self.sessions.user(author));
         let names = users.map(|user| user.name.shown.clone()).take(LIST_NAMES).collect();
         (channel.name.shown.clone(), names, channel.members.len())
     }

@@ -36,6 +36,7 @@ mod welcome;
 use crate::few::Few;
 use crate::history::{Author, History, Place, Span, StoreError};
 use crate::limits::Limits;
+use crate::tables::Slots;
 use crate::time::{Millis, Now};
 use channel::{Channels, Found};
 use command::{Command, Recipient, Request, RequestId, When};
@@ -45,7 +46,6 @@ use gathered::Gathered;
 use kept::Rows;
 use name::ChannelName;
 use session::Sessions;
-use slab::Slab;
 use speak::Speaking;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub struct Chat {
     limits: Limits,
     history: Box<dyn History>,
     tokens: Box<dyn FnMut() -> [u8; 16]>,
-    clients: Slab<Client>,
+    clients: Slots<Client>,
     sessions: Sessions,
     channels: Channels,
     gathered: Gathered,
@@ -91,12 +91,18 @@ pub enum Departure {
 /// A tab, or a program.
 struct Client {
     address: Address,
-    /// Whose it is, once it has said hello.
-    author: Option<Author>,
+    whose: Whose,
     /// Where it is, the channel joined last at the end.
     channels: Few<ChannelId>,
-    /// When it must have said hello.
-    hello_by: Option<Millis>,
+}
+
+/// Whose a client is.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// Nobody's yet; when it must have said hello.
+    Unknown(Option<Millis>),
+    /// This session's.
+    Of(Author),
 }
 
 /// What is to be looked at.
@@ -148,7 +154,7 @@ impl Chat {
             sessions: Sessions::new(history.newest_author()),
             history,
             tokens,
-            clients: Slab::new(),
+            clients: Slots::new(),
             channels: Channels::new(),
             gathered: Gathered::default(),
             speaking: Speaking::default(),
@@ -164,7 +170,7 @@ impl Chat {
     pub fn connected(&mut self, address: Address, now: Now) -> ClientId {
         let limit = self.limits.hello_timeout;
         let hello_by = (!limit.is_zero()).then(|| now.mono.after(limit));
-        let client = ClientId(self.clients.insert(Client { address, author: None, channels: Few::default(), hello_by }) as u32);
+        let client = ClientId(self.clients.insert(Client { address, whose: Whose::Unknown(hello_by), channels: Few::default() }) as u32);
         if let Some(at) = hello_by {
             self.reminders.insert((at, Reminder::Hello(client)));
         }
@@ -175,8 +181,11 @@ impl Chat {
     /// given in this turn; a page holds one message even where there are none.
     pub fn apply(&mut self, client: ClientId, request: Request, page_bytes: usize, now: Now, effects: &mut Vec<Effect>) -> Outcome {
         let outcome = Outcome { cost: 1, proposed: false, page_bytes: 0, pages: 0 };
-        let Some(Client { address, author, .. }) = self.clients.get(client.0 as usize) else { return outcome };
-        let author = *author;
+        let Some(Client { address, whose, .. }) = self.clients.get(client.0 as usize) else { return outcome };
+        let author = match whose {
+            Whose::Unknown(_) => None,
+            Whose::Of(author) => Some(*author),
+        };
         let mut ask = Ask { client, address: *address, id: request.id, now, page_bytes, outcome, effects };
         if let Err(error) = self.carry_out(&mut ask, author, request.when, request.command) {
             ask.answer(Event::Error(error));
@@ -192,12 +201,13 @@ impl Chat {
 
     /// A connection went. Where it was its user's last one, the resume window begins, or the user goes.
     pub fn disconnected(&mut self, client: ClientId, departure: Departure, now: Now, _effects: &mut Vec<Effect>) {
-        let Some(gone) = self.clients.try_remove(client.0 as usize) else { return };
-        if let Some(at) = gone.hello_by {
-            self.reminders.remove(&(at, Reminder::Hello(client)));
-        }
-        if let Some(author) = gone.author {
-            self.client_went(client, author, &gone.channels, departure, now);
+        let Some(gone) = self.clients.remove(client.0 as usize) else { return };
+        match gone.whose {
+            Whose::Of(author) => self.client_went(client, author, &gone.channels, departure, now),
+            Whose::Unknown(Some(at)) => {
+                self.reminders.remove(&(at, Reminder::Hello(client)));
+            }
+            Whose::Unknown(None) => {}
         }
     }
 
@@ -210,7 +220,7 @@ impl Chat {
             match reminder {
                 Reminder::Hello(client) => {
                     if let Some(client) = self.clients.get_mut(client.0 as usize) {
-                        client.hello_by = None;
+                        client.whose = Whose::Unknown(None);
                         effects.push(Effect::Close { who: client.address, why: Farewell::NoHello });
                     }
                 }

@@ -13,7 +13,9 @@ use super::name::UserName;
 use crate::few::Few;
 use crate::history::Author;
 use crate::limits::{HELD_NAMES, RENAME_INTERVAL, RENAMES};
-use crate::time::Millis;
+use crate::ordered::Ordered;
+use crate::tables::Slots;
+use crate::time::{Millis, Sometime};
 use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -27,9 +29,8 @@ pub(super) struct User {
     pub(super) name: Name,
     pub(super) secret: Secret,
     pub(super) clients: Few<ClientId>,
-    pub(super) renames: Renames,
     /// When its row in the history was last brought up to date, if it has one.
-    pub(super) stored: Option<Millis>,
+    pub(super) stored: Sometime,
     /// Most users have nothing of the kind most of the time.
     ends: Option<Box<Ends>>,
 }
@@ -43,12 +44,13 @@ pub(super) struct Ends {
     pub(super) dropped_from: BTreeMap<ChannelId, Millis>,
     /// Names that were given up, and until when nobody else may have them; oldest first.
     held: Vec<(Name, Millis)>,
+    pub(super) renames: Renames,
     /// When the user is looked at next.
     reminder: Option<Millis>,
 }
 
 /// How often a session may still rename: three at once, then one in ten seconds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Renames {
     full_at: Millis,
 }
@@ -72,8 +74,9 @@ pub(super) struct Token {
 
 /// Everybody who is online. Lists of users are in the order of their authors: who has been known longest comes first.
 pub(super) struct Sessions {
-    /// Boxed: a tree's nodes have room for twice as many.
-    users: BTreeMap<Author, Box<User>>,
+    users: Slots<User>,
+    /// Where they stand.
+    by_author: Ordered<Author, u32>,
     names: Claims<Author>,
     parted: BTreeMap<Author, Parted>,
     newest_author: Author,
@@ -82,15 +85,15 @@ pub(super) struct Sessions {
 impl Sessions {
     /// Nobody. Authors up to `newest_author` have been given.
     pub(super) fn new(newest_author: Author) -> Self {
-        Self { users: BTreeMap::new(), names: Claims::new(), parted: BTreeMap::new(), newest_author }
+        Self { users: Slots::new(), by_author: Ordered::new(), names: Claims::new(), parted: BTreeMap::new(), newest_author }
     }
 
     pub(super) fn user(&self, author: Author) -> Option<&User> {
-        self.users.get(&author).map(|user| &**user)
+        self.users.get(*self.by_author.get(author)? as usize)
     }
 
     pub(super) fn user_mut(&mut self, author: Author) -> Option<&mut User> {
-        self.users.get_mut(&author).map(|user| &mut **user)
+        self.users.get_mut(*self.by_author.get(author)? as usize)
     }
 
     pub(super) fn parted(&self, author: Author) -> Option<&Parted> {
@@ -106,12 +109,16 @@ impl Sessions {
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &Rc<str>> {
-        self.users.values().map(|user| &user.name.shown)
+        self.in_order().map(|(_, user)| &user.name.shown)
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = (Author, &User)> {
+        self.by_author.iter().filter_map(|(author, place)| Some((author, self.users.get(*place as usize)?)))
     }
 
     /// The user whose name this is now; a name that is only held finds nobody.
     pub(super) fn find(&self, name: &UserName) -> Option<Author> {
-        self.names.owners(name.keys()).find(|author| self.users.get(author).is_some_and(|user| user.name.is(name.keys())))
+        self.names.owners(name.keys()).find(|author| self.user(*author).is_some_and(|user| user.name.is(name.keys())))
     }
 
     pub(super) fn is_free_for(&self, author: Author, name: &UserName) -> bool {
@@ -132,17 +139,16 @@ impl Sessions {
             name,
             secret,
             clients: Few::default(),
-            renames: parted.as_ref().map_or(Renames::default(), |parted| parted.renames),
-            stored,
-            ends: None,
+            stored: stored.into(),
+            ends: parted.as_ref().filter(|parted| parted.renames != Renames::default()).map(Ends::after),
         };
-        self.users.insert(author, Box::new(user));
+        self.by_author.insert(author, self.users.insert(user) as u32);
         parted
     }
 
     /// A user goes offline, and all of its names are free.
-    pub(super) fn go(&mut self, author: Author) -> Option<Box<User>> {
-        let user = self.users.remove(&author)?;
+    pub(super) fn go(&mut self, author: Author) -> Option<User> {
+        let user = self.users.remove(self.by_author.remove(author)? as usize)?;
         self.names.release(&user.name);
         user.ends().held.iter().for_each(|(name, _)| self.names.release(name));
         Some(user)
@@ -161,7 +167,7 @@ impl Sessions {
 
     /// Users who have a client and a row, and when that was last brought up to date.
     pub(super) fn present(&self) -> impl Iterator<Item = (Author, Millis)> {
-        self.users.iter().filter(|(_, user)| !user.clients.is_empty()).filter_map(|(author, user)| Some((*author, user.stored?)))
+        self.in_order().filter(|(_, user)| !user.clients.is_empty()).filter_map(|(author, user)| Some((author, user.stored.get()?)))
     }
 
     /// Remembers a session that left by itself.
@@ -175,14 +181,15 @@ impl Sessions {
 
     /// Gives a user another name, free for it, and holds the old one until `hold`. Returns both.
     pub(super) fn rename(&mut self, author: Author, name: &UserName, hold: Millis) -> Option<(Rc<str>, Rc<str>)> {
-        let user = self.users.get_mut(&author)?;
         let name = Name::from(name);
-        self.names.claim(&name, author);
+        let Self { users, by_author, names, .. } = self;
+        let user = users.get_mut(*by_author.get(author)? as usize)?;
+        names.claim(&name, author);
         let old = std::mem::replace(&mut user.name, name);
         let renamed = (old.shown.clone(), user.name.shown.clone());
         let held = &mut user.ends_mut().held;
         if held.len() == HELD_NAMES {
-            self.names.release(&held.remove(0).0);
+            names.release(&held.remove(0).0);
         }
         held.push((old, hold));
         Some(renamed)
@@ -190,15 +197,30 @@ impl Sessions {
 
     /// Lets go of names that were held long enough.
     pub(super) fn release_held(&mut self, author: Author, now: Millis) {
-        let Some(ends) = self.users.get_mut(&author).and_then(|user| user.ends.as_mut()) else { return };
+        let Some(ends) = self.user_mut(author).and_then(|user| user.ends.as_mut()) else { return };
         let over = ends.held.iter().take_while(|(_, until)| *until <= now).count();
-        ends.held.drain(..over).for_each(|(name, _)| self.names.release(&name));
+        let over: Vec<_> = ends.held.drain(..over).collect();
+        over.iter().for_each(|(name, _)| self.names.release(name));
+    }
+
+    /// A user may rename as often as any again.
+    pub(super) fn forget_renames(&mut self, author: Author, now: Millis) {
+        let Some(ends) = self.user_mut(author).and_then(|user| user.ends.as_mut()) else { return };
+        if ends.renames.full_at() <= now {
+            ends.renames = Renames::default();
+        }
     }
 }
 
 impl User {
     pub(super) fn ends(&self) -> &Ends {
-        const NOTHING: &Ends = &Ends { gone_at: None, dropped_from: BTreeMap::new(), held: Vec::new(), reminder: None };
+        const NOTHING: &Ends = &Ends {
+            gone_at: None,
+            dropped_from: BTreeMap::new(),
+            held: Vec::new(),
+            renames: Renames { full_at: Millis(0) },
+            reminder: None,
+        };
         self.ends.as_deref().unwrap_or(NOTHING)
     }
 
@@ -219,7 +241,8 @@ impl User {
         let Some(ends) = &mut self.ends else { return (None, None) };
         let held = ends.held.first().map(|(_, until)| *until);
         let dropped = ends.dropped_from.values().min().copied();
-        let next = [held, dropped, ends.gone_at].into_iter().flatten().min();
+        let renames = (ends.renames != Renames::default()).then(|| ends.renames.full_at());
+        let next = [held, dropped, renames, ends.gone_at].into_iter().flatten().min();
         let before = std::mem::replace(&mut ends.reminder, next);
         if next.is_none() {
             self.ends = None;
@@ -237,6 +260,13 @@ impl User {
         if let Some(ends) = &mut self.ends {
             ends.gone_at = None;
         }
+    }
+}
+
+impl Ends {
+    /// What of a session's time before it was offline still counts.
+    fn after(parted: &Parted) -> Box<Self> {
+        Box::new(Self { renames: parted.renames, ..Self::default() })
     }
 }
 
@@ -326,5 +356,21 @@ mod tests {
         renames.count(Millis(10_005));
         assert_eq!(renames.check(Millis(10_005)), Err(10_000));
         assert_eq!(renames.check(Millis(40_005)), Ok(()));
+    }
+
+    /// Its largest parts; `tests/allocations.rs` has what all of it comes to, in the other layers too.
+    #[test]
+    fn who_is_online_and_silent_is_small() {
+        let table = [
+            ("a user", size_of::<User>(), 88),
+            ("… of that: the name and its keys", size_of::<Name>(), 32),
+            ("apart, while something of it ends by itself", size_of::<Ends>(), 88),
+            ("a client", size_of::<super::super::Client>(), 40),
+            ("its place in the order of users, or of members", size_of::<(Author, u32)>(), 16),
+        ];
+        for (what, bytes, most) in table {
+            println!("{bytes:5} bytes: {what}");
+            assert!(bytes <= most, "{what}: {bytes} bytes");
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, Topic, Welcome};
 use super::name::UserName;
 use super::session::{Parted, Secret, Token};
-use super::{Ask, Chat, Departure, Reminder, direct};
+use super::{Ask, Chat, Departure, Reminder, Whose, direct};
 use crate::history::Author;
 use crate::limits::{COST_OF_EVERYBODY, LIST_NAMES};
 use crate::time::{Millis, Now};
@@ -107,8 +107,7 @@ impl Chat {
     /// A client becomes one of a user's.
     fn attach(&mut self, id: ClientId, author: Author) {
         let Some(client) = self.clients.get_mut(id.0 as usize) else { return };
-        client.author = Some(author);
-        if let Some(at) = client.hello_by.take() {
+        if let Whose::Unknown(Some(at)) = std::mem::replace(&mut client.whose, Whose::Of(author)) {
             self.reminders.remove(&(at, Reminder::Hello(id)));
         }
         if let Some(user) = self.sessions.user_mut(author) {
@@ -124,7 +123,7 @@ impl Chat {
         let Some(user) = self.sessions.user(author) else { return Err(CommandError::HelloFirst) };
         let current = user.name.shown.clone();
         if self.limits.rate != 0 {
-            user.renames.check(now).map_err(|retry_ms| CommandError::RateLimited { retry_ms })?;
+            user.ends().renames.check(now).map_err(|retry_ms| CommandError::RateLimited { retry_ms })?;
         }
         let name = self.free_name(author, name)?;
         if *name.shown() == *current {
@@ -134,8 +133,10 @@ impl Chat {
         }
         let hold = now.after(self.limits.resume_window);
         let Some((from, to)) = self.sessions.rename(author, &name, hold) else { return Err(CommandError::HelloFirst) };
-        if let Some(user) = self.sessions.user_mut(author) {
-            user.renames.count(now);
+        if self.limits.rate != 0
+            && let Some(user) = self.sessions.user_mut(author)
+        {
+            user.ends_mut().renames.count(now);
         }
         ask.outcome.cost = COST_OF_EVERYBODY;
         self.sessions.release_held(author, now);
@@ -178,6 +179,7 @@ impl Chat {
             return;
         }
         self.sessions.release_held(author, now.mono);
+        self.sessions.forget_renames(author, now.mono);
         self.forget_drops(author, now);
         self.remind_of_user(author);
     }
@@ -194,9 +196,10 @@ impl Chat {
         if let Some(news) = self.news(Reminder::Presence, now) {
             news.went(&user.name.shown);
         }
-        let until = match user.stored {
+        let (renames, stored) = (user.ends().renames, user.stored.get());
+        let until = match stored {
             // Coming back must not bring more renames.
-            Some(_) if self.limits.rate != 0 => user.renames.full_at(),
+            Some(_) if self.limits.rate != 0 => renames.full_at(),
             Some(_) => return,
             // Who left by itself may come back as the same session within its window, though its name is free.
             None if departure == Departure::Quit => now.mono.after(self.limits.resume_window),
@@ -204,7 +207,7 @@ impl Chat {
         };
         if until > now.mono {
             self.reminders.insert((until, Reminder::Parted(author)));
-            let parted = Parted { secret: user.secret, name: user.name.shown, renames: user.renames, stored: user.stored, until };
+            let parted = Parted { secret: user.secret, name: user.name.shown, renames, stored, until };
             self.sessions.remember(author, parted);
         }
     }

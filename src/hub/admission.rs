@@ -12,9 +12,10 @@
 use super::proxies::{Network, Proxies, is_forwarded};
 use crate::http::{Head, Refusal};
 use crate::limits::{Limits, REFUSED_CONNECTIONS};
+use crate::tables::fewer;
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Counts open connections, and those of each address.
 pub(super) struct Admission {
@@ -36,13 +37,23 @@ enum Neighbourhood {
 /// As what a connection is counted, until [`Admission::leave`]. It is shown as the address that it comes from.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seat {
-    peer: IpAddr,
-    /// For whom the peer speaks, if it is a trusted proxy and has said so.
-    client: Option<Box<IpAddr>>,
-    /// Counted in as welcome, or only to be told why not.
-    welcome: bool,
-    /// It is counted where it comes from.
-    counted: bool,
+    /// Where it comes from: the peer, or whom it named last as the one it speaks for. Whoever is counted is counted there. An
+    /// IPv4 address stands within IPv6: so it takes sixteen bytes, where an `IpAddr` takes seventeen and a place for each of two.
+    address: Ipv6Addr,
+    /// The peer is a trusted proxy.
+    by_proxy: bool,
+    counted: Counted,
+}
+
+/// Among whom a connection is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    /// Among those that are only told why they can't come in.
+    Refused,
+    /// Among the open ones.
+    Open,
+    /// Among the open ones, and among those of its address.
+    OfAddress,
 }
 
 /// What becomes of a connection that was accepted.
@@ -63,10 +74,10 @@ impl Admission {
 
     /// Counts a connection in. What got a seat must be counted out again by [`Admission::leave`].
     pub(super) fn enter(&mut self, peer: IpAddr, limits: &Limits) -> Admitted {
-        let mut seat = Seat { peer: peer.to_canonical(), client: None, welcome: true, counted: false };
+        let mut seat = Seat { address: within_v6(peer), by_proxy: self.proxies.trusts(peer), counted: Counted::Open };
         let admitted = if self.open >= limits.connections {
             Err(Refusal::unavailable("this server has as many connections as --max-connections lets it have; try again later"))
-        } else if self.proxies.trusts(peer) {
+        } else if seat.by_proxy {
             Ok(())
         } else {
             self.count(&mut seat, peer, limits)
@@ -79,16 +90,16 @@ impl Admission {
             return Admitted::Dropped;
         }
         self.refused += 1;
-        seat.welcome = false;
+        seat.counted = Counted::Refused;
         Admitted::Refused(seat, refusal)
     }
 
     /// A request came: it is counted as the client that a trusted proxy names, and refused if that one has too many.
     pub(super) fn asked(&mut self, seat: &mut Seat, head: &Head<'_>, limits: &Limits) -> Result<(), Refusal> {
-        if !self.proxies.trusts(seat.peer) {
+        if !seat.by_proxy {
             if !self.told && is_forwarded(head) {
                 self.told = true;
-                let peer = seat.peer;
+                let peer = seat.address();
                 log::warn!(
                     "{peer} names by X-Forwarded-For or Forwarded whom it asks for, and is not believed; if it is your proxy, use \
                      --trusted-proxy {peer}"
@@ -97,17 +108,14 @@ impl Admission {
             return Ok(());
         }
         self.answered(seat);
-        let client = self.proxies.client(head);
-        seat.client = client.map(Box::new);
-        match client {
-            Some(client) => self.count(seat, client, limits).map_err(Refusal::closing),
-            None => Ok(()),
-        }
+        let Some(client) = self.proxies.client(head) else { return Ok(()) };
+        seat.address = within_v6(client);
+        self.count(seat, client, limits).map_err(Refusal::closing)
     }
 
     /// A request was answered and its connection goes on: what comes next on a proxy's may be somebody else's.
     pub(super) fn answered(&mut self, seat: &mut Seat) {
-        if self.proxies.trusts(seat.peer) {
+        if seat.by_proxy {
             self.uncount(seat);
         }
     }
@@ -115,9 +123,9 @@ impl Admission {
     /// Counts a connection out.
     pub(super) fn leave(&mut self, seat: &mut Seat) {
         self.uncount(seat);
-        match seat.welcome {
-            true => self.open -= 1,
-            false => self.refused -= 1,
+        match seat.counted {
+            Counted::Refused => self.refused -= 1,
+            Counted::Open | Counted::OfAddress => self.open -= 1,
         }
     }
 
@@ -131,18 +139,23 @@ impl Admission {
             return Err(Refusal::too_many("your address has as many connections here as --max-connections-per-ip lets it have"));
         }
         *count += 1;
-        seat.counted = true;
+        seat.counted = Counted::OfAddress;
         Ok(())
     }
 
     fn uncount(&mut self, seat: &mut Seat) {
+        if seat.counted != Counted::OfAddress {
+            return;
+        }
+        seat.counted = Counted::Open;
         let neighbourhood = Neighbourhood::of(seat.address());
-        if std::mem::take(&mut seat.counted)
-            && let Some(count) = self.by_origin.get_mut(&neighbourhood)
-        {
+        if let Some(count) = self.by_origin.get_mut(&neighbourhood) {
             *count -= 1;
             if *count == 0 {
                 self.by_origin.remove(&neighbourhood);
+                if let Some(room) = fewer(self.by_origin.len(), self.by_origin.capacity()) {
+                    self.by_origin.shrink_to(room);
+                }
             }
         }
     }
@@ -155,9 +168,15 @@ impl fmt::Display for Seat {
 }
 
 impl Seat {
-    /// Where it comes from, as far as is known: whoever is counted is counted there.
     fn address(&self) -> IpAddr {
-        self.client.as_deref().copied().unwrap_or(self.peer)
+        IpAddr::V6(self.address).to_canonical()
+    }
+}
+
+fn within_v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
     }
 }
 

@@ -31,6 +31,7 @@ use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::{Outbox, Source};
 use super::rate::Rate;
 use super::routes::Path;
+use super::seldom::Seldom;
 use super::tap::Tap;
 use super::topics::{Encoding, Subscriptions};
 use crate::http::{Refusal, Requests};
@@ -40,7 +41,7 @@ use crate::websocket::{CloseCode, DeflateParameters, Event, Received, Upgrade, W
 
 /// Where a connection is in its life. Assigned in this file only, by the functions that the diagram names.
 pub(super) enum Stage {
-    Http { requests: Requests, answering: bool, served: bool },
+    Http { requests: Box<Requests>, answering: bool, served: bool },
     Open { websocket: WebSocket, endpoint: Endpoint },
     Closing { thrown_away: usize, shut: bool },
 }
@@ -54,22 +55,12 @@ pub(super) struct Connection<S> {
     pub(super) outbox: Outbox,
     pub(super) subscriptions: Subscriptions,
     pub(super) rate: Rate,
-    /// What the wire view of this connection is told; most have none.
-    pub(super) tap: Option<Box<Tap>>,
-    /// What was read and may not be taken yet; at most one read.
-    kept: Vec<u8>,
-    /// What of `kept` and of unfinished heads and messages is in the sum of all connections.
-    counted: u32,
+    /// What only few have.
+    pub(super) seldom: Option<Box<Seldom>>,
     /// When its one live reminder comes up.
     pub(super) reminder: Millis,
-    /// When its last byte came.
-    pub(super) heard: Millis,
-    /// Http, Closing: since when it is waited for. Open: when the ping or our close frame went out.
+    /// Since when it is waited for. Open: since its last byte came; or since the ping, or our close frame, went out.
     pub(super) since: Millis,
-    /// When the first byte came of a message that has not ended.
-    pub(super) message_since: Option<Millis>,
-    /// Since when it is not read, on our own account.
-    pub(super) paused_since: Option<Millis>,
     pub(super) pinged: bool,
     /// Its end is in the inbox; nothing more is taken from it.
     pub(super) parting: bool,
@@ -85,14 +76,12 @@ pub(super) struct Connection<S> {
     pub(super) owed: bool,
     /// Its entries in the inbox.
     pub(super) waiting: u32,
-    /// Those of them whose answers may be long.
-    pub(super) questions: u32,
+    /// Those of them whose answers may be long: at most [`TURN_QUESTIONS`].
+    pub(super) questions: u8,
     /// It has a proposal in this turn.
     pub(super) proposed: bool,
     /// A request of its own, and so all behind it, waits for the next turn.
     pub(super) deferred: bool,
-    /// Pages of history that it was given in this turn, in bytes.
-    pub(super) page_bytes: u32,
 }
 
 impl<S> Connection<S> {
@@ -101,18 +90,13 @@ impl<S> Connection<S> {
             socket,
             id,
             seat,
-            stage: Stage::Http { requests: Requests::default(), answering: false, served: false },
+            stage: Stage::Http { requests: Box::default(), answering: false, served: false },
             outbox: Outbox::new(),
             subscriptions: Subscriptions::default(),
             rate: Rate::default(),
-            tap: None,
-            kept: Vec::new(),
-            counted: 0,
+            seldom: None,
             reminder: Millis(u64::MAX),
-            heard: now.mono,
             since: now.mono,
-            message_since: None,
-            paused_since: None,
             pinged: false,
             parting: false,
             parted: false,
@@ -124,14 +108,13 @@ impl<S> Connection<S> {
             questions: 0,
             proposed: false,
             deferred: false,
-            page_bytes: 0,
         }
     }
 
     /// Takes bytes that came from the socket.
     pub(super) fn receive(&mut self, bytes: &mut [u8], desk: &mut Desk<'_>) {
-        (self.heard, self.pinged) = (desk.now.mono, false);
-        if let Some(tap) = &mut self.tap {
+        self.heard(desk.now.mono);
+        if let Some(tap) = self.tap_mut() {
             tap.came(bytes, desk.now.unix);
             desk.turn.list(self.id.index, &mut self.outbox);
         }
@@ -141,7 +124,7 @@ impl<S> Connection<S> {
     /// Takes up what had to wait.
     pub(super) fn take_up(&mut self, desk: &mut Desk<'_>) {
         self.resume(desk.now.mono);
-        let mut kept = std::mem::take(&mut self.kept);
+        let mut kept = self.seldom.as_mut().map(|seldom| std::mem::take(&mut seldom.kept)).unwrap_or_default();
         self.take(&mut kept, desk);
     }
 
@@ -151,10 +134,10 @@ impl<S> Connection<S> {
             // What a message was inflated to counts as read: the rest is left for the next turn, after the others.
             if inflated_bytes > READ_BYTES || self.must_wait(desk.limits) {
                 self.pause(desk.now.mono);
-                self.kept.extend_from_slice(bytes);
+                self.seldom_mut().kept.extend_from_slice(bytes);
                 break;
             }
-            let was_tapped = self.tap.is_some();
+            let was_tapped = self.is_tapped();
             let used = match &mut self.stage {
                 Stage::Http { .. } => self.take_request(bytes, desk),
                 Stage::Open { .. } => {
@@ -169,7 +152,7 @@ impl<S> Connection<S> {
                 }
             };
             bytes = &mut bytes[used..];
-            if self.tap.is_some() && !was_tapped {
+            if self.is_tapped() && !was_tapped {
                 self.tap_begins(bytes, desk.now);
             }
         }
@@ -177,29 +160,34 @@ impl<S> Connection<S> {
             // Gives back what the last message was gathered in; nothing else can come of no bytes.
             let nothing = websocket.receive(&mut [], desk.scratch, &mut Vec::new());
             debug_assert!(matches!(nothing, Ok(Received::Nothing)));
-            let began = self.message_since.or(Some(desk.now.mono));
-            self.message_since = began.filter(|_| websocket.in_progress());
+            if websocket.in_progress() {
+                self.seldom_mut().message_since.get_or_insert(desk.now.mono);
+            } else {
+                self.message_ended();
+            }
         }
     }
 
     /// Bytes that are kept for this connection beside its outbox, newly counted: `buffered` is the sum of all.
     pub(super) fn recount(&mut self, buffered: &mut usize) {
-        let held = self.kept.len()
-            + self.tap.as_ref().map_or(0, |tap| tap.held_bytes())
-            + match &self.stage {
-                Stage::Http { requests, .. } => requests.held_bytes(),
-                Stage::Open { websocket, .. } => websocket.held_bytes(),
-                Stage::Closing { .. } => 0,
-            };
-        // More than 4 GiB of one connection would have closed it long before.
-        let held = u32::try_from(held).unwrap_or(u32::MAX);
-        *buffered = *buffered - self.counted as usize + held as usize;
-        self.counted = held;
+        let unfinished = match &self.stage {
+            Stage::Http { requests, .. } => requests.held_bytes(),
+            Stage::Open { websocket, .. } => websocket.held_bytes(),
+            Stage::Closing { .. } => 0,
+        };
+        if unfinished == 0 && self.seldom.is_none() {
+            return;
+        }
+        let seldom = self.seldom_mut();
+        let held = unfinished + seldom.held_bytes();
+        *buffered = *buffered - seldom.counted + held;
+        seldom.counted = held;
+        self.drop_nothing();
     }
 
     /// All that is held for this connection, what it shares with others too.
     pub(super) fn held_bytes(&self) -> usize {
-        self.counted as usize + self.outbox.backlog_bytes()
+        self.seldom.as_ref().map_or(0, |seldom| seldom.counted) + self.outbox.backlog_bytes()
     }
 
     /// Whether what it says may not be taken now: one answer is under way, its end is in the inbox, it has asked enough for this
@@ -215,16 +203,14 @@ impl<S> Connection<S> {
         }
     }
 
-    pub(super) fn has_kept(&self) -> bool {
-        !self.kept.is_empty()
-    }
-
     /// Goes on in the other protocol.
     pub(super) fn upgrade(&mut self, upgrade: &Upgrade, path: Path, traced: Option<Vec<u8>>, desk: &mut Desk<'_>) {
         let mut response = Vec::new();
         upgrade.response(desk.now.unix, &mut response);
         desk.turn.write(self.id.index, &mut self.outbox, Source::Http, |out| out.extend_from_slice(&response));
-        self.tap = traced.map(|request| Box::new(Tap::with_handshake(request, response)));
+        if let Some(request) = traced {
+            self.seldom_mut().tap = Some(Box::new(Tap::with_handshake(request, response)));
+        }
         desk.metrics.handshakes += 1;
         desk.metrics.connections += 1;
         let (limit, endpoint) = match path {
@@ -232,20 +218,27 @@ impl<S> Connection<S> {
             Path::Echo => (desk.limits.echo_bytes, Endpoint::Echo),
         };
         self.stage = Stage::Open { websocket: WebSocket::server(limit).with_deflate(upgrade.deflate()), endpoint };
-        // What many get is compressed once, for a whole window; who has a smaller one gets it as it is.
-        if upgrade.deflate().is_some_and(DeflateParameters::has_full_window) {
-            self.subscriptions.encoding = Encoding::Deflated;
-        }
+        self.since = desk.now.mono;
         if endpoint != Endpoint::Echo {
             self.say(Said::Came, desk.inbox);
+        }
+    }
+
+    /// How what is said reaches it. What many get is compressed once, for a whole window; who has a smaller one gets it as it is.
+    pub(super) fn encoding(&self) -> Encoding {
+        match &self.stage {
+            Stage::Open { websocket, .. } if websocket.deflate().is_some_and(DeflateParameters::has_full_window) => Encoding::Deflated,
+            _ => Encoding::Plain,
         }
     }
 
     /// No more is read as anything; what is in the outbox still goes out.
     pub(super) fn begin_closing(&mut self, now: Millis) {
         self.stage = Stage::Closing { thrown_away: 0, shut: false };
-        (self.kept, self.tap) = (Vec::new(), None);
-        (self.since, self.message_since, self.paused_since) = (now, None, None);
+        self.since = now;
+        if let Some(seldom) = &mut self.seldom {
+            seldom.nothing_is_read();
+        }
     }
 
     /// Returns how many bytes it took, and how many the message has that was in them.
@@ -268,10 +261,10 @@ impl<S> Connection<S> {
             Ok(Received::Event { event, used }) => {
                 if let Event::Text(_) | Event::Binary(_) = event {
                     desk.metrics.messages_received += 1;
-                    self.message_since = None;
+                    self.seldom.iter_mut().for_each(|seldom| seldom.message_since = None);
                 }
-                let Self { id, outbox, rate, waiting, questions, tap, .. } = self;
-                let mut ear = Ear { id: *id, outbox, rate, waiting, questions, tap, desk };
+                let Self { id, outbox, rate, waiting, questions, seldom, .. } = self;
+                let mut ear = Ear { id: *id, outbox, rate, waiting, questions, seldom, desk };
                 payload_bytes = event.payload_bytes();
                 let went = match *endpoint {
                     Endpoint::Chat(_) => ear.hear(event),
@@ -283,7 +276,7 @@ impl<S> Connection<S> {
         *desk.scratch = scratch;
         let fragments = websocket.take_fragments();
         let flood = match *endpoint {
-            Endpoint::Chat(_) => count_chores(fragments, &mut self.rate, desk),
+            Endpoint::Chat(_) => count_chores(fragments, &mut self.rate, &mut self.seldom, desk),
             Endpoint::Echo => None,
         };
         if let Some(parting) = went.or(flood) {
@@ -307,7 +300,8 @@ impl<S> Connection<S> {
 
     /// Our close frame went out: from now on the peer's own is awaited.
     pub(super) fn close_sent(&mut self, now: Millis) {
-        (self.since, self.message_since, self.parting) = (now, None, false);
+        (self.since, self.parting) = (now, false);
+        self.message_ended();
     }
 
     /// What was to be written is written. Returns whether the connection is through with everything.
@@ -316,7 +310,7 @@ impl<S> Connection<S> {
             Stage::Http { answering, .. } if *answering => {
                 *answering = false;
                 self.since = now;
-                if self.read_closed && self.kept.is_empty() { Emptied::Through } else { Emptied::Answered }
+                if self.read_closed && !self.has_kept() { Emptied::Through } else { Emptied::Answered }
             }
             Stage::Closing { shut, .. } if !*shut => {
                 *shut = true;
@@ -357,4 +351,29 @@ pub(super) enum Emptied {
     Shut,
     /// All is said, and the peer has nothing to say either.
     Through,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::seldom::Seldom;
+
+    /// Its largest parts; `tests/allocations.rs` has what all of it comes to, in the other layers too.
+    #[test]
+    fn an_idle_connection_is_small() {
+        let table = [
+            ("the slot, beside its socket", size_of::<Connection<()>>(), 168),
+            ("… of that: what it is counted as", size_of::<Seat>(), 18),
+            ("… its stage, and the machine of the WebSocket", size_of::<Stage>(), 40),
+            ("… what it is sent", size_of::<Outbox>(), 24),
+            ("… what it subscribes to", size_of::<Subscriptions>(), 24),
+            ("… its rate", size_of::<Rate>(), 16),
+            ("apart, while there is something in it: what only few have", size_of::<Seldom>(), 120),
+            ("apart, before the upgrade: its requests", size_of::<Requests>(), 40),
+        ];
+        for (what, bytes, most) in table {
+            println!("{bytes:5} bytes: {what}");
+            assert!(bytes <= most, "{what}: {bytes} bytes");
+        }
+    }
 }

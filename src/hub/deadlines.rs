@@ -4,6 +4,7 @@
 //! costs nothing here; when the reminder comes up, its owner says when to look again. Nothing is ever removed, so an owner
 //! whose deadline moved *earlier* adds a second reminder and passes over the first.
 
+use crate::tables::{fewer, more};
 use crate::time::Millis;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,6 +20,9 @@ impl<K: Copy + Ord> Deadlines<K> {
     }
 
     pub(super) fn remind(&mut self, at: Millis, key: K) {
+        if self.reminders.len() == self.reminders.capacity() {
+            self.reminders.reserve_exact(more(self.reminders.len()));
+        }
         self.reminders.push(Reverse((at, key)));
     }
 
@@ -34,8 +38,8 @@ impl<K: Copy + Ord> Deadlines<K> {
             return None;
         }
         self.reminders.pop();
-        if self.reminders.len() < self.reminders.capacity() / 4 {
-            self.reminders.shrink_to(self.reminders.len() * 2);
+        if let Some(room) = fewer(self.reminders.len(), self.reminders.capacity()) {
+            self.reminders.shrink_to(room);
         }
         Some((at, key))
     }

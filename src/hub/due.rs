@@ -27,14 +27,25 @@ pub(super) enum Due {
 impl<S> Connection<S> {
     /// It is not read for a while, for reasons of ours.
     pub(super) fn pause(&mut self, now: Millis) {
-        self.paused_since.get_or_insert(now);
+        self.seldom_mut().paused_since.get_or_insert(now);
     }
 
     /// It is read again; the time between does not count against its message.
     pub(super) fn resume(&mut self, now: Millis) {
-        if let Some(paused_since) = self.paused_since.take() {
-            self.message_since = self.message_since.map(|began| began.after(now.since(paused_since)));
-            self.heard = now;
+        let Some(seldom) = &mut self.seldom else { return };
+        let Some(paused_since) = seldom.paused_since.take() else { return };
+        seldom.message_since = seldom.message_since.map(|began| began.after(now.since(paused_since)));
+        self.drop_nothing();
+        // A ping that went out meanwhile is still to be answered.
+        if !self.pinged {
+            self.heard(now);
+        }
+    }
+
+    /// There is somebody at the other end; after our close frame that counts no more.
+    pub(super) fn heard(&mut self, now: Millis) {
+        if matches!(&self.stage, Stage::Open { websocket, .. } if !websocket.close_sent()) {
+            (self.since, self.pinged) = (now, false);
         }
     }
 
@@ -43,9 +54,7 @@ impl<S> Connection<S> {
         match &self.stage {
             Stage::Http { .. } | Stage::Closing { shut: false, .. } => self.since = now,
             // While it is not read, taking what it is sent is its only sign of life.
-            Stage::Open { websocket, .. } if self.paused_since.is_some() && !websocket.close_sent() => {
-                (self.heard, self.pinged) = (now, false);
-            }
+            Stage::Open { .. } if self.is_paused() => self.heard(now),
             Stage::Open { .. } | Stage::Closing { .. } => {}
         }
     }
@@ -65,9 +74,9 @@ impl<S> Connection<S> {
                 let silence = match self.pinged {
                     true => Some((self.since.after(limits.pong_timeout), Due::Gone)),
                     false if limits.ping_interval.is_zero() => None,
-                    false => Some((self.heard.after(limits.ping_interval), Due::Ping)),
+                    false => Some((self.since.after(limits.ping_interval), Due::Ping)),
                 };
-                let message = self.message_since.filter(|_| self.paused_since.is_none());
+                let message = self.seldom.as_ref().filter(|seldom| seldom.paused_since.is_none()).and_then(|seldom| seldom.message_since);
                 let message = message.map(|began| (began.after(limits.message_timeout), Due::Message));
                 [silence, message].into_iter().flatten().min_by_key(|(at, _)| *at)
             }
@@ -77,6 +86,10 @@ impl<S> Connection<S> {
     /// Sends a ping; silence from here on is counted against the peer.
     pub(super) fn ping(&mut self, turn: &mut Turn, now: Millis) {
         (self.pinged, self.since) = (true, now);
+        if let Some(seldom) = &mut self.seldom {
+            seldom.refusals.forget(now);
+            self.drop_nothing();
+        }
         turn.write(self.id.index, &mut self.outbox, Source::Frames, websocket::ping);
     }
 

@@ -7,7 +7,7 @@ use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::outbox::{Outbox, Source, Turn};
 use super::rate::{Rate, Refused};
 use super::routes::Router;
-use super::tap::Tap;
+use super::seldom::Seldom;
 use super::trace;
 use crate::chat::command::Request;
 use crate::chat::event::ClientId;
@@ -49,8 +49,8 @@ pub(super) struct Ear<'a, 'd> {
     pub(super) outbox: &'a mut Outbox,
     pub(super) rate: &'a mut Rate,
     pub(super) waiting: &'a mut u32,
-    pub(super) questions: &'a mut u32,
-    pub(super) tap: &'a mut Option<Box<Tap>>,
+    pub(super) questions: &'a mut u8,
+    pub(super) seldom: &'a mut Option<Box<Seldom>>,
     pub(super) desk: &'a mut Desk<'d>,
 }
 
@@ -83,19 +83,19 @@ impl Ear<'_, '_> {
             Event::Text(text) => {
                 *self.waiting += 1;
                 let request = Request::parse(text);
-                *self.questions += u32::from(request.waits_for_commit());
-                trace::hear(&request, self.tap, self.desk.limits);
+                *self.questions += u8::from(request.waits_for_commit());
+                trace::hear(&request, self.seldom, self.desk.limits);
                 self.desk.inbox.push_back((self.id, Said::Asked(request)));
             }
             Event::Binary(_) => {
                 return Some(Parting::Ours(CloseCode::UNSUPPORTED, "the chat takes text messages alone"));
             }
-            Event::Ping(payload) => match self.rate.chore(self.desk.limits.rate, self.desk.now.mono) {
+            Event::Ping(payload) => match self.rate.chore(self.desk.limits.rate, self.desk.now.mono, self.seldom) {
                 Ok(()) => self.pong(payload),
                 Err(Refused::Wait { .. }) => self.desk.metrics.rate_limited += 1,
                 Err(Refused::Flooding) => return Some(FLOODING),
             },
-            Event::Pong(_) => return count_chores(1, self.rate, self.desk),
+            Event::Pong(_) => return count_chores(1, self.rate, self.seldom, self.desk),
             Event::Close(_) => {}
         }
         None
@@ -107,9 +107,9 @@ impl Ear<'_, '_> {
 }
 
 /// Control frames and fragments that have no answer cost as much as those that have one.
-pub(super) fn count_chores(chores: u32, rate: &mut Rate, desk: &mut Desk<'_>) -> Option<Parting> {
+pub(super) fn count_chores(chores: u32, rate: &mut Rate, seldom: &mut Option<Box<Seldom>>, desk: &mut Desk<'_>) -> Option<Parting> {
     for _ in 0..chores {
-        match rate.chore(desk.limits.rate, desk.now.mono) {
+        match rate.chore(desk.limits.rate, desk.now.mono, seldom) {
             Ok(()) => {}
             Err(Refused::Wait { .. }) => desk.metrics.rate_limited += 1,
             Err(Refused::Flooding) => return Some(FLOODING),

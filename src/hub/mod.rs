@@ -34,6 +34,7 @@ mod rate;
 pub mod record;
 mod requests;
 mod routes;
+mod seldom;
 mod share;
 mod steps;
 mod tap;
@@ -53,6 +54,7 @@ use crate::history::History;
 use crate::http::pages::Pages;
 use crate::limits::{Limits, TURN_ECHO_BYTES};
 use crate::metrics::Metrics;
+use crate::tables::Slots;
 use crate::time::{Millis, Now};
 use crate::websocket::Scratch;
 use admission::{Admission, Admitted};
@@ -63,7 +65,6 @@ use inbox::{Inbox, Parting};
 use outbox::Turn;
 use routes::Router;
 use share::Encoder;
-use slab::Slab;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -108,7 +109,7 @@ pub enum Ended {
 /// The server without sockets.
 pub struct Hub<S> {
     limits: Limits,
-    connections: Slab<Connection<S>>,
+    connections: Slots<Connection<S>>,
     next_serial: u32,
     admission: Admission,
     router: Router,
@@ -137,8 +138,6 @@ pub struct Hub<S> {
     now: Now,
     judging: bool,
     storage_warning: Warning,
-    /// With fewer connections than this, empty slots are looked for to be given back.
-    slots_looked_for_at: usize,
 }
 
 /// With more than this in the inbox after a turn, nothing is read until it is shorter.
@@ -151,7 +150,7 @@ impl<S: Socket> Hub<S> {
             chat: Chat::new(&setup.limits, setup.history, setup.tokens, setup.now),
             router: Router::new(setup.origins, setup.pages),
             limits: setup.limits,
-            connections: Slab::new(),
+            connections: Slots::new(),
             next_serial: 0,
             admission: Admission::new(setup.trusted_proxies),
             topics: Topics::default(),
@@ -173,13 +172,12 @@ impl<S: Socket> Hub<S> {
             now: Now::default(),
             judging: true,
             storage_warning: Warning::default(),
-            slots_looked_for_at: 0,
         }
     }
 
     /// The slab index, and so the mio token, that the next connection gets.
     pub fn vacant_index(&self) -> usize {
-        self.connections.vacant_key()
+        self.connections.vacant()
     }
 
     /// Takes a connection. `None`: too many are being refused already, and the socket is dropped.
@@ -189,11 +187,10 @@ impl<S: Socket> Hub<S> {
             Admitted::Refused(seat, refusal) => (seat, Some(refusal)),
             Admitted::Dropped => return None,
         };
-        let id = ConnectionId { index: self.connections.vacant_key() as u32, serial: self.next_serial };
+        let id = ConnectionId { index: self.connections.vacant() as u32, serial: self.next_serial };
         self.next_serial = self.next_serial.wrapping_add(1);
         log::debug!("connection {}: accepted from {seat}", id.serial);
         self.connections.insert(Connection::new(socket, id, seat, now));
-        self.slots_looked_for_at = self.slots_looked_for_at.max(self.connections.len());
         if let Some(refusal) = refusal {
             log::debug!("connection {}: refused with {}", id.serial, refusal.status);
             self.at_desk(id, now, |connection, desk| connection.refuse(&refusal, desk));
@@ -296,7 +293,7 @@ impl<S: Socket> Hub<S> {
         while !self.inbox.is_empty() {
             self.end_turn(now);
         }
-        let ids: Vec<_> = self.connections.iter().map(|(_, connection)| connection.id).collect();
+        let ids: Vec<_> = self.connections.iter().map(|connection| connection.id).collect();
         for id in ids {
             self.dismiss_for_good(id, now);
         }

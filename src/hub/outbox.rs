@@ -17,8 +17,10 @@ use std::rc::Rc;
 const NONE: u32 = u32::MAX;
 /// Slices of one `writev`. Linux takes 1,024; what is gathered by topic and joined seldom needs more than three.
 pub(super) const SLICES: usize = 16;
-/// The turn's buffers keep this capacity, whether they are used or not.
+/// The turn's bytes keep this capacity, whether it is used or not, …
 pub(super) const KEPT_BYTES: usize = 256 << 10;
+/// … and its lists this one, in bytes: what stands in them is small.
+const KEPT_LIST_BYTES: usize = 16 << 10;
 
 /// Whose bytes a piece is a range of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,13 +121,11 @@ impl Turn {
     /// Empties everything for the next turn; `dirty` is the list that [`Turn::take_dirty`] gave, to be used again.
     pub(super) fn clear(&mut self, mut dirty: Vec<u32>) {
         debug_assert!(self.dirty.is_empty(), "all of a turn is flushed in it");
-        dirty.clear();
+        empty(&mut dirty, KEPT_LIST_BYTES);
         self.dirty = dirty;
-        self.bodies.clear();
-        self.pieces.clear();
+        empty(&mut self.bodies, KEPT_LIST_BYTES);
+        empty(&mut self.pieces, KEPT_LIST_BYTES);
         empty(&mut self.private, KEPT_BYTES);
-        self.pieces.shrink_to(KEPT_BYTES / size_of::<Piece>());
-        self.dirty.shrink_to(KEPT_BYTES / size_of::<u32>());
     }
 
     fn bytes<'a>(&'a self, piece: &Piece, topics: &'a Topics) -> &'a [u8] {
@@ -163,8 +163,8 @@ impl Turn {
 
 /// Empties a turn's buffer. It keeps `kept` bytes, and what another turn like this one needs: a load that goes on would otherwise
 /// pay in every turn for fresh pages of the kernel. The first turn without it gives them back.
-pub(super) fn empty(buffer: &mut Vec<u8>, kept: usize) {
-    let room = kept.max(2 * buffer.len());
+pub(super) fn empty<T>(buffer: &mut Vec<T>, kept: usize) {
+    let room = (kept / size_of::<T>()).max(2 * buffer.len());
     buffer.clear();
     buffer.shrink_to(room);
 }

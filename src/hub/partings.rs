@@ -63,9 +63,9 @@ impl<S: Socket> Hub<S> {
         let Some(connection) = connections.get_mut(id.index()) else { return };
         if matches!(parting, Parting::Ours(CloseCode::TRY_AGAIN_LATER, _)) {
             connection.outbox.cut(buffered);
-            connection.tap = None;
+            connection.drop_tap();
         }
-        if connection.tap.is_some() {
+        if connection.is_tapped() {
             self.tell_last(id, close);
         }
         let Self { connections, turn, .. } = self;

@@ -30,7 +30,7 @@ impl<S: Socket> Hub<S> {
     /// What several share is given back only by the last of them; should that be so, the next turn goes on.
     pub(super) fn close_largest(&mut self) {
         let mut excess = self.buffered.saturating_sub(self.limits.buffered_bytes);
-        let connections = self.connections.iter().map(|(_, connection)| connection).filter(|connection| !connection.doomed);
+        let connections = self.connections.iter().filter(|connection| !connection.doomed);
         // Whose end stands in the inbox gives it back in the next turn; of those first.
         let mut holders: Vec<_> =
             connections.map(|connection| (Reverse((connection.parting, connection.held_bytes())), connection.id)).collect();

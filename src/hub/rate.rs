@@ -5,6 +5,7 @@
 //!
 //! Not here: what a command costs (`chat` says so), and what is told to who was refused (`connection`).
 
+use super::seldom::Seldom;
 use crate::limits::{FLOOD_REFUSALS, FLOOD_WINDOW, FREE_CHORES};
 use crate::time::Millis;
 use std::collections::VecDeque;
@@ -43,13 +44,11 @@ impl Bucket {
 pub(super) struct Rate {
     commands: Bucket,
     chores: Bucket,
-    /// When it was refused, as far as [`FLOOD_WINDOW`] goes back: fewer than [`FLOOD_REFUSALS`].
-    refused: Option<Box<Refusals>>,
 }
 
-/// Boxed: few are ever refused anything.
+/// When it was refused, as far as [`FLOOD_WINDOW`] goes back: fewer than [`FLOOD_REFUSALS`].
 #[derive(Debug, Default)]
-struct Refusals(VecDeque<Millis>);
+pub(super) struct Refusals(VecDeque<Millis>);
 
 /// Why a command was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,19 +61,21 @@ pub(super) enum Refused {
 
 impl Rate {
     /// Takes one command. `rate` is `--rate`; 0: no limit.
-    pub(super) fn command(&mut self, rate: u32, now: Millis) -> Result<(), Refused> {
+    pub(super) fn command(&mut self, rate: u32, now: Millis, seldom: &mut Option<Box<Seldom>>) -> Result<(), Refused> {
         if rate == 0 {
             return Ok(());
         }
-        self.commands.take(1, rate, rate.saturating_mul(2), now).map_err(|retry_ms| self.refuse(retry_ms, now))
+        self.commands
+            .take(1, rate, rate.saturating_mul(2), now)
+            .map_err(|retry_ms| seldom.get_or_insert_default().refusals.add(retry_ms, now))
     }
 
     /// Takes one control frame or fragment: ten a second cost nothing, what is beyond counts as a command.
-    pub(super) fn chore(&mut self, rate: u32, now: Millis) -> Result<(), Refused> {
+    pub(super) fn chore(&mut self, rate: u32, now: Millis, seldom: &mut Option<Box<Seldom>>) -> Result<(), Refused> {
         if rate == 0 || self.chores.take(1, FREE_CHORES, FREE_CHORES, now).is_ok() {
             return Ok(());
         }
-        self.command(rate, now)
+        self.command(rate, now, seldom)
     }
 
     /// A command turned out to cost more than the one token that it was let in for.
@@ -83,12 +84,23 @@ impl Rate {
             self.commands.charge(more, rate, now);
         }
     }
+}
 
-    fn refuse(&mut self, retry_ms: u64, now: Millis) -> Refused {
-        let Refusals(refused) = &mut **self.refused.get_or_insert_default();
-        while refused.front().is_some_and(|at| now.since(*at) > FLOOD_WINDOW) {
-            refused.pop_front();
+impl Refusals {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that do not count any more need not be kept.
+    pub(super) fn forget(&mut self, now: Millis) {
+        while self.0.front().is_some_and(|at| now.since(*at) > FLOOD_WINDOW) {
+            self.0.pop_front();
         }
+    }
+
+    fn add(&mut self, retry_ms: u64, now: Millis) -> Refused {
+        self.forget(now);
+        let Self(refused) = self;
         if refused.len() + 1 >= FLOOD_REFUSALS as usize {
             return Refused::Flooding;
         }
@@ -103,54 +115,54 @@ mod tests {
 
     #[test]
     fn a_burst_of_twice_the_rate_then_the_rate() {
-        let mut rate = Rate::default();
+        let (mut rate, mut seldom) = (Rate::default(), None);
         for n in 0..40 {
-            assert_eq!(rate.command(20, Millis(5)), Ok(()), "command {n} of the burst");
+            assert_eq!(rate.command(20, Millis(5), &mut seldom), Ok(()), "command {n} of the burst");
         }
-        assert_eq!(rate.command(20, Millis(5)), Err(Refused::Wait { retry_ms: 50 }));
-        assert_eq!(rate.command(20, Millis(54)), Err(Refused::Wait { retry_ms: 1 }));
-        assert_eq!(rate.command(20, Millis(55)), Ok(()));
-        assert_eq!(rate.command(20, Millis(55)), Err(Refused::Wait { retry_ms: 50 }));
+        assert_eq!(rate.command(20, Millis(5), &mut seldom), Err(Refused::Wait { retry_ms: 50 }));
+        assert_eq!(rate.command(20, Millis(54), &mut seldom), Err(Refused::Wait { retry_ms: 1 }));
+        assert_eq!(rate.command(20, Millis(55), &mut seldom), Ok(()));
+        assert_eq!(rate.command(20, Millis(55), &mut seldom), Err(Refused::Wait { retry_ms: 50 }));
     }
 
     #[test]
     fn a_debt_has_to_be_paid_first() {
-        let mut rate = Rate::default();
+        let (mut rate, mut seldom) = (Rate::default(), None);
         rate.charge(44, 20, Millis(0));
-        assert_eq!(rate.command(20, Millis(0)), Err(Refused::Wait { retry_ms: 250 }));
-        assert_eq!(rate.command(20, Millis(250)), Ok(()));
+        assert_eq!(rate.command(20, Millis(0), &mut seldom), Err(Refused::Wait { retry_ms: 250 }));
+        assert_eq!(rate.command(20, Millis(250), &mut seldom), Ok(()));
     }
 
     #[test]
     fn chores_are_free_up_to_ten_a_second() {
-        let mut rate = Rate::default();
+        let (mut rate, mut seldom) = (Rate::default(), None);
         for n in 0..12 {
-            assert_eq!(rate.chore(1, Millis(0)), Ok(()), "chore {n}: ten are free, two are the burst of one a second");
+            assert_eq!(rate.chore(1, Millis(0), &mut seldom), Ok(()), "chore {n}: ten are free, two are the burst of one a second");
         }
-        assert!(rate.chore(1, Millis(0)).is_err());
-        assert_eq!(rate.chore(1, Millis(100)), Ok(()), "a tenth of a second brings one that is free");
+        assert!(rate.chore(1, Millis(0), &mut seldom).is_err());
+        assert_eq!(rate.chore(1, Millis(100), &mut seldom), Ok(()), "a tenth of a second brings one that is free");
     }
 
     #[test]
     fn a_hundred_refusals_in_ten_seconds_are_a_flood_and_slower_ones_are_not() {
-        let mut fast = Rate::default();
-        let seen: Vec<_> = (0..142).map(|_| fast.command(20, Millis(0))).filter(Result::is_err).collect();
+        let (mut fast, mut seldom) = (Rate::default(), None);
+        let seen: Vec<_> = (0..142).map(|_| fast.command(20, Millis(0), &mut seldom)).filter(Result::is_err).collect();
         assert_eq!(seen.iter().position(|refused| *refused == Err(Refused::Flooding)), Some(99));
-        let mut late = Rate::default();
+        let (mut late, mut seldom) = (Rate::default(), None);
         late.charge(1_000_000, 20, Millis(0));
-        assert!(late.command(20, Millis(0)).is_err());
-        let seen: Vec<_> = (0..120).map(|n| late.command(20, Millis(9_000 + n * 20))).collect();
+        assert!(late.command(20, Millis(0), &mut seldom).is_err());
+        let seen: Vec<_> = (0..120).map(|n| late.command(20, Millis(9_000 + n * 20), &mut seldom)).collect();
         assert_eq!(seen.iter().position(|refused| *refused == Err(Refused::Flooding)), Some(99), "whenever the ten seconds begin");
-        let mut slow = Rate::default();
+        let (mut slow, mut seldom) = (Rate::default(), None);
         slow.charge(1_000_000, 20, Millis(0));
         for n in 0..1_000 {
-            assert_ne!(slow.command(20, Millis(n * 200)), Err(Refused::Flooding), "refusal {n}");
+            assert_ne!(slow.command(20, Millis(n * 200), &mut seldom), Err(Refused::Flooding), "refusal {n}");
         }
     }
 
     #[test]
     fn no_rate_no_limit() {
-        let mut rate = Rate::default();
-        assert!((0..10_000).all(|_| rate.command(0, Millis(0)).is_ok() && rate.chore(0, Millis(0)).is_ok()));
+        let (mut rate, mut seldom) = (Rate::default(), None);
+        assert!((0..10_000).all(|_| rate.command(0, Millis(0), &mut seldom).is_ok() && rate.chore(0, Millis(0), &mut seldom).is_ok()));
     }
 }

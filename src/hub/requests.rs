@@ -62,7 +62,7 @@ impl<S> Connection<S> {
         match &mut self.stage {
             Stage::Http { requests, answering, served } if keep_alive => {
                 // Gives back what a gathered head took.
-                *requests = Requests::default();
+                **requests = Requests::default();
                 (*answering, *served, self.since) = (true, true, desk.now.mono);
             }
             _ => self.begin_closing(desk.now.mono),

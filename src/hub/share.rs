@@ -6,14 +6,14 @@ use super::Hub;
 use super::Socket;
 use super::connection::Connection;
 use super::inbox::{ConnectionId, Parting};
-use super::outbox::{KEPT_BYTES, Source};
+use super::outbox::{KEPT_BYTES, Source, empty};
 use super::topics::{Encoding, Moved, Topics};
 use crate::chat::command::RequestId;
 use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
 use crate::chat::json;
 use crate::limits::TURN_OUTPUT_BYTES;
+use crate::tables::Slots;
 use crate::websocket::{self, CloseCode, Deflate, DeflateParameters, Opcode};
-use slab::Slab;
 use std::ops::Range;
 
 impl<S: Socket> Hub<S> {
@@ -27,7 +27,8 @@ impl<S: Socket> Hub<S> {
                 Effect::Publish { topic, event, except } => self.publish(topic, &event, &except),
                 Effect::Subscribe { who, topic } => {
                     if let Some((index, connection)) = find(&mut self.connections, who) {
-                        self.topics.subscribe(index, &mut connection.subscriptions, topic);
+                        let encoding = connection.encoding();
+                        self.topics.subscribe(index, &mut connection.subscriptions, topic, encoding);
                     }
                 }
                 Effect::Unsubscribe { who, topic } => self.unsubscribe(who, topic),
@@ -43,7 +44,7 @@ impl<S: Socket> Hub<S> {
         let Self { connections, topics, turn, metrics, encoder, .. } = self;
         let Some((index, connection)) = find(connections, to) else { return };
         topics.catch_up(&connection.subscriptions, &mut connection.outbox, turn);
-        let encoding = connection.subscriptions.encoding;
+        let encoding = connection.encoding();
         turn.write(index, &mut connection.outbox, Source::Frames, |out| encoder.encode(event, id, encoding, out));
         metrics.messages_delivered += 1;
     }
@@ -54,7 +55,7 @@ impl<S: Socket> Hub<S> {
         for address in to {
             let Some((index, connection)) = find(connections, *address) else { continue };
             topics.catch_up(&connection.subscriptions, &mut connection.outbox, turn);
-            let encoding = connection.subscriptions.encoding;
+            let encoding = connection.encoding();
             match &mut written[encoding as usize] {
                 Some(range) => turn.hand(index, &mut connection.outbox, Source::Frames, Range::clone(range)),
                 first => {
@@ -124,13 +125,13 @@ impl<S: Socket> Hub<S> {
 }
 
 /// A connection by its address, if it is still the one that was meant. Nothing may follow its close frame.
-fn find<S>(connections: &mut Slab<Connection<S>>, address: Address) -> Option<(u32, &mut Connection<S>)> {
+fn find<S>(connections: &mut Slots<Connection<S>>, address: Address) -> Option<(u32, &mut Connection<S>)> {
     let id = ConnectionId::of(address);
     let connection = connections.get_mut(id.index())?;
     (connection.id == id && !connection.parted).then_some((id.index, connection))
 }
 
-fn tell<S>(connections: &mut Slab<Connection<S>>, moved: Option<Moved>) {
+fn tell<S>(connections: &mut Slots<Connection<S>>, moved: Option<Moved>) {
     if let Some(moved) = moved
         && let Some(connection) = connections.get_mut(moved.connection as usize)
     {
@@ -152,8 +153,7 @@ impl Encoder {
         // A welcome holds a secret beside names that others choose: its length, compressed, would tell of the one by the other
         // (RFC 7692 §8).
         if encoding == Encoding::Deflated && !matches!(event, Event::Welcome(_)) {
-            self.payload.clear();
-            self.payload.shrink_to(KEPT_BYTES);
+            empty(&mut self.payload, KEPT_BYTES);
             json::encode(event, id, &mut self.payload);
             if !self.deflate.compress(Opcode::Text, &self.payload, DeflateParameters::default(), out) {
                 websocket::encode_message(Opcode::Text, &self.payload, out);

@@ -13,6 +13,7 @@ use crate::chat::command::{Request, When};
 use crate::chat::error::CommandError;
 use crate::http::Refusal;
 use crate::limits::{PAGE_BYTES, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES, TURN_PAGES};
+use crate::tables::fewer;
 use crate::time::Now;
 use crate::websocket::CloseCode;
 
@@ -130,7 +131,7 @@ impl<S: Socket> Hub<S> {
                 continue;
             }
             connection.waiting -= 1;
-            connection.questions -= u32::from(waits && matches!(said, Said::Asked(_)));
+            connection.questions -= u8::from(waits && matches!(said, Said::Asked(_)));
             if self.touched.last() != Some(&id) {
                 self.touched.push(id);
             }
@@ -165,7 +166,7 @@ impl<S: Socket> Hub<S> {
         // None: it was dismissed, and this came behind.
         let Stage::Open { endpoint: Endpoint::Chat(Some(client)), .. } = connection.stage else { return 0 };
         // Every text message counts for the rate; but what can't be read is told before that it was too fast.
-        match connection.rate.command(limits.rate, now.mono) {
+        match connection.rate.command(limits.rate, now.mono, &mut connection.seldom) {
             Ok(()) => {}
             Err(Refused::Wait { retry_ms }) => {
                 metrics.rate_limited += 1;
@@ -183,8 +184,10 @@ impl<S: Socket> Hub<S> {
         let Some(request) = self.study(id, request) else { return 0 };
         let Self { connections, chat, effects, limits, .. } = self;
         let Some(connection) = connections.get_mut(id.index()) else { return 0 };
-        let outcome = chat.apply(client, request, PAGE_BYTES.saturating_sub(connection.page_bytes as usize), now, effects);
-        connection.page_bytes = connection.page_bytes.saturating_add(outcome.page_bytes as u32);
+        let outcome = chat.apply(client, request, PAGE_BYTES.saturating_sub(connection.page_bytes()), now, effects);
+        if outcome.page_bytes > 0 {
+            connection.seldom_mut().page_bytes += outcome.page_bytes;
+        }
         connection.proposed |= outcome.proposed;
         connection.rate.charge(outcome.cost.saturating_sub(1), limits.rate, now.mono);
         self.carry_out();
@@ -204,7 +207,11 @@ impl<S: Socket> Hub<S> {
         }
         for id in std::mem::take(&mut self.touched) {
             if let Some(connection) = self.connection(id) {
-                (connection.proposed, connection.deferred, connection.page_bytes) = (false, false, 0);
+                (connection.proposed, connection.deferred) = (false, false);
+                if let Some(seldom) = &mut connection.seldom {
+                    seldom.page_bytes = 0;
+                    connection.drop_nothing();
+                }
                 self.settle(id);
             }
         }
@@ -224,7 +231,7 @@ impl<S: Socket> Hub<S> {
             let Self { connections, admission, turn, topics, scratch, metrics, buffered, limits, .. } = self;
             let Some(connection) = connections.get_mut(*index as usize) else { continue };
             let id = connection.id;
-            if connection.tap.is_some() {
+            if connection.is_tapped() {
                 let mut teller = Teller { turn, topics, scratch, limits, now: self.now, room: trace_room };
                 teller.tell(connection, &[]);
                 trace_room = teller.room;
@@ -279,26 +286,21 @@ impl<S: Socket> Hub<S> {
     /// **free**: closed slots leave.
     fn free(&mut self) {
         while let Some(id) = self.doomed.pop() {
-            let Some(mut connection) = self.connections.try_remove(id.index()) else { continue };
+            let Some(mut connection) = self.connections.remove(id.index()) else { continue };
             // Whoever is open leaves through the inbox: what it asked is heard to its end, and the chat forgets it.
             debug_assert!(connection.parted || !matches!(connection.stage, Stage::Open { .. }));
             connection.outbox.release(&mut self.buffered);
             connection.begin_closing(self.now.mono);
             connection.recount(&mut self.buffered);
-            self.give_back_slots();
             self.admission.leave(&mut connection.seat);
+        }
+        for list in [&mut self.doomed, &mut self.to_take_up, &mut self.owed_by_inbox] {
+            if let Some(room) = fewer(list.len(), list.capacity()) {
+                list.shrink_to(room);
+            }
         }
         self.metrics.users_online = self.chat.online() as u64;
         self.metrics.channels = self.chat.channels() as u64;
         self.metrics.buffered_bytes = self.buffered as u64;
-    }
-
-    /// After a crowd the slots behind the last one taken are given back. Who is left far behind may hold many; so they are looked
-    /// for again only when half of the rest has left too.
-    fn give_back_slots(&mut self) {
-        if self.connections.len() < self.connections.capacity() / 4 && self.connections.len() < self.slots_looked_for_at {
-            self.connections.shrink_to_fit();
-            self.slots_looked_for_at = self.connections.len() / 2;
-        }
     }
 }

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::outbox::{self, KEPT_BYTES, Outbox, Source, Turn};
 use crate::chat::event::{ChannelId, Topic};
 use crate::few::Few;
-use slab::Slab;
+use crate::tables::{Slots, fewer, more};
 use std::rc::Rc;
 
 /// Buffers that wait for the next turn, whichever topics that will be about; so a thousand channels keep no more than a few.
@@ -65,7 +65,6 @@ struct Subscriber {
 /// A connection's subscriptions: where it stands among the subscribers of each topic.
 #[derive(Default)]
 pub(super) struct Subscriptions {
-    pub(super) encoding: Encoding,
     list: Few<Subscription>,
 }
 
@@ -91,13 +90,10 @@ impl Subscriptions {
         }
     }
 
-    fn number(&self, topic: Topic) -> u32 {
-        number(topic, self.encoding)
-    }
-
+    /// Where a topic stands in the list, in whichever encoding.
     fn position(&self, topic: Topic) -> Option<usize> {
-        let number = self.number(topic);
-        self.list.iter().position(|subscription| subscription.topic == number)
+        let [plain, deflated] = [Encoding::Plain, Encoding::Deflated].map(|encoding| number(topic, encoding));
+        self.list.iter().position(|subscription| subscription.topic == plain || subscription.topic == deflated)
     }
 }
 
@@ -118,13 +114,16 @@ impl Topics {
     }
 
     /// A new subscriber starts at the end: what was said before it came is in its `joined`.
-    pub(super) fn subscribe(&mut self, connection: u32, subscriptions: &mut Subscriptions, topic: Topic) {
+    pub(super) fn subscribe(&mut self, connection: u32, subscriptions: &mut Subscriptions, topic: Topic, encoding: Encoding) {
         if subscriptions.position(topic).is_some() {
             return;
         }
-        let topic = subscriptions.number(topic);
+        let topic = number(topic, encoding);
         let buffer = self.buffer(topic);
         let position = buffer.subscribers.len() as u32;
+        if buffer.subscribers.len() == buffer.subscribers.capacity() {
+            buffer.subscribers.reserve_exact(more(buffer.subscribers.len()));
+        }
         buffer.subscribers.push(Subscriber { connection, given: buffer.end() });
         subscriptions.list.push(Subscription { topic, position });
     }
@@ -144,6 +143,8 @@ impl Topics {
         subscribers.swap_remove(position as usize);
         if subscribers.is_empty() {
             *subscribers = Vec::new();
+        } else if let Some(room) = fewer(subscribers.len(), subscribers.capacity()) {
+            subscribers.shrink_to(room);
         }
         subscribers.get(position as usize).map(|moved| Moved { connection: moved.connection, topic, position })
     }
@@ -186,13 +187,14 @@ impl Topics {
     /// What was said until now in one topic is not for this subscriber; call it after [`Topics::catch_up`] and `publish`.
     pub(super) fn pass_over(&mut self, subscriptions: &Subscriptions, topic: Topic) -> bool {
         let Some(place) = subscriptions.position(topic) else { return false };
-        let buffer = self.buffer(subscriptions.number(topic));
-        buffer.subscribers[subscriptions.list[place].position as usize].given = buffer.end();
+        let Subscription { topic, position } = subscriptions.list[place];
+        let buffer = self.buffer(topic);
+        buffer.subscribers[position as usize].given = buffer.end();
         true
     }
 
     /// At the end of the turn: a range for each subscriber, never a copy.
-    pub(super) fn hand_out<S>(&mut self, turn: &mut Turn, connections: &mut Slab<Connection<S>>) {
+    pub(super) fn hand_out<S>(&mut self, turn: &mut Turn, connections: &mut Slots<Connection<S>>) {
         for topic in &self.spoken {
             let buffer = &mut self.topics[*topic as usize];
             let end = buffer.end();
@@ -222,6 +224,20 @@ impl Topics {
             }
         }
         *bytes = 0;
+        self.give_back();
+    }
+
+    /// Channels with high numbers are gone, after a crowd.
+    fn give_back(&mut self) {
+        while self.topics.last().is_some_and(|buffer| buffer.subscribers.is_empty()) {
+            self.topics.pop();
+        }
+        if let Some(room) = fewer(self.topics.len(), self.topics.capacity()) {
+            self.topics.shrink_to(room);
+        }
+        if let Some(room) = fewer(0, self.spoken.capacity()) {
+            self.spoken.shrink_to(room);
+        }
     }
 
     fn hand(&mut self, topic: u32, position: u32, outbox: &mut Outbox, turn: &mut Turn) {

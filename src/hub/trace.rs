@@ -13,6 +13,7 @@
 use super::connection::{Connection, Stage};
 use super::inbox::ConnectionId;
 use super::outbox::{Source, Turn};
+use super::seldom::Seldom;
 use super::tap::{self, Direction, Handshake, Seen, Tap};
 use super::topics::Topics;
 use super::{Hub, Socket};
@@ -118,7 +119,8 @@ pub(super) struct Teller<'a> {
 impl Teller<'_> {
     /// Tells a connection what passed on it in this turn. `last` is a close frame that is about to be written.
     pub(super) fn tell<S>(&mut self, connection: &mut Connection<S>, last: &[u8]) {
-        let Connection { tap: Some(tap), outbox, stage: Stage::Open { websocket, .. }, id, .. } = connection else { return };
+        let Connection { seldom: Some(seldom), outbox, stage: Stage::Open { websocket, .. }, id, .. } = connection else { return };
+        let Some(tap) = &mut seldom.tap else { return };
         if tap.armed_only {
             return;
         }
@@ -238,14 +240,14 @@ impl<S: Socket> Hub<S> {
 
     fn trace(&mut self, id: ConnectionId, request: Option<RequestId>, on: bool) {
         let Some(connection) = self.connection(id) else { return };
-        match (on, &mut connection.tap) {
+        match (on, connection.tap_mut()) {
             (true, Some(tap)) => tap.armed_only = false,
             // The command before it, which was refused, took away what this one had begun.
             (true, None) => {
                 let error = Event::Error(CommandError::RateLimited { retry_ms: 0 });
                 return self.answer(id.address(), &error, request);
             }
-            (false, tap) => *tap = None,
+            (false, _) => connection.drop_tap(),
         }
         #[derive(Serialize)]
         struct Tracing {
@@ -276,7 +278,7 @@ impl<S: Socket> Hub<S> {
         let Self { connections, turn, topics, scratch, limits, now, .. } = self;
         let Some(connection) = connections.get_mut(id.index()).filter(|connection| connection.id == id) else { return };
         Teller { turn, topics, scratch, limits, now: *now, room: TRACE_TURN_BYTES }.tell(connection, close);
-        connection.tap = None;
+        connection.drop_tap();
     }
 }
 
@@ -284,24 +286,23 @@ impl<S> Connection<S> {
     /// A command was refused by the rate: what it had begun at once is taken back.
     pub(super) fn disarm(&mut self, command: &Result<Command, CommandError>) {
         if matches!(command, Ok(Command::Trace { .. })) {
-            self.tap.take_if(|tap| tap.armed_only);
+            self.seldom.iter_mut().for_each(|seldom| drop(seldom.tap.take_if(|tap| tap.armed_only)));
         }
     }
 
     /// The first bytes behind the command, or behind the handshake: this is where its frames begin to be seen.
     pub(super) fn tap_begins(&mut self, rest: &[u8], now: Now) {
-        if let Some(tap) = &mut self.tap {
+        if let Some(tap) = self.tap_mut() {
             tap.came(rest, now.unix);
         }
     }
 }
 
 /// A message was heard: the command `trace` is seen here already, since only now is known where the next frame begins.
-pub(super) fn hear(request: &Request, tap: &mut Option<Box<Tap>>, limits: &Limits) {
+pub(super) fn hear(request: &Request, seldom: &mut Option<Box<Seldom>>, limits: &Limits) {
     if let Ok(Command::Trace { on: true }) = request.command
         && limits.trace
-        && tap.is_none()
     {
-        *tap = Some(Box::new(Tap::armed()));
+        seldom.get_or_insert_default().tap.get_or_insert_with(|| Box::new(Tap::armed()));
     }
 }
