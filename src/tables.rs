@@ -23,16 +23,19 @@ pub(crate) fn fewer(rows: usize, room: usize) -> Option<usize> {
     (room > SMALL && rows < room / 4).then_some(rows * 2)
 }
 
-/// Rows that keep their number. The next one gets a number that is free: the last one given back, or the next.
+/// Rows that keep their number. The next one gets a number that is free.
 pub(crate) struct Slots<T> {
     rows: Slab<T>,
-    /// With fewer rows than this, empty ones are looked for to be given back.
-    looked_for_at: usize,
+    /// The last eighth of the room begins here, …
+    boundary: usize,
+    /// … and so many rows stand in it. When the last of them goes, that eighth is given back: so what a row costs that comes and
+    /// goes does not grow with the table, and one that stays far behind keeps the room before it.
+    behind: usize,
 }
 
 impl<T> Slots<T> {
     pub(crate) fn new() -> Self {
-        Self { rows: Slab::new(), looked_for_at: 0 }
+        Self { rows: Slab::new(), boundary: 0, behind: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -65,25 +68,30 @@ impl<T> Slots<T> {
     pub(crate) fn insert(&mut self, row: T) -> usize {
         if self.rows.len() == self.rows.capacity() {
             self.rows.reserve_exact(more(self.rows.len()));
+            self.look_behind();
         }
         let number = self.rows.insert(row);
-        self.looked_for_at = self.looked_for_at.max(self.rows.len());
+        self.behind += usize::from(number >= self.boundary);
         number
     }
 
     pub(crate) fn remove(&mut self, number: usize) -> Option<T> {
-        let row = self.rows.try_remove(number);
-        self.give_back();
-        row
+        let row = self.rows.try_remove(number)?;
+        if number >= self.boundary {
+            self.behind -= 1;
+            if self.behind == 0 && self.rows.capacity() > SMALL {
+                // Those that come next get the lowest of the numbers that are free, too.
+                self.rows.shrink_to_fit();
+                self.look_behind();
+            }
+        }
+        Some(row)
     }
 
-    /// After a crowd the rows behind the last one taken are given back. Who is left far behind may hold many; so they are looked
-    /// for again only when half of the rest has left too.
-    fn give_back(&mut self) {
-        if self.rows.len() < self.looked_for_at && fewer(self.rows.len(), self.rows.capacity()).is_some() {
-            self.rows.shrink_to_fit();
-            self.looked_for_at = self.rows.len() / 2;
-        }
+    fn look_behind(&mut self) {
+        let room = self.rows.capacity();
+        self.boundary = room - room / 8;
+        self.behind = (self.boundary..room).filter(|number| self.rows.contains(*number)).count();
     }
 }
 
@@ -98,5 +106,63 @@ impl<T> Index<usize> for Slots<T> {
 impl<T> IndexMut<usize> for Slots<T> {
     fn index_mut(&mut self, number: usize) -> &mut T {
         &mut self.rows[number]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy)]
+    enum Step {
+        Comes,
+        LastGoes,
+        FirstGoes,
+    }
+    use Step::*;
+
+    /// How many rows are moved for each that comes or goes, on the average; and for how many there is room in the end.
+    fn cost(steps: &[(usize, &[Step])]) -> (usize, usize) {
+        let (mut slots, mut here, mut moved, mut count) = (Slots::new(), std::collections::VecDeque::new(), 0, 0);
+        for step in steps.iter().flat_map(|(times, steps)| std::iter::repeat_n(*steps, *times).flatten()) {
+            let room = slots.rows.capacity();
+            count += 1;
+            let gone = match step {
+                Comes => {
+                    here.push_back(slots.insert(count));
+                    None
+                }
+                LastGoes => here.pop_back(),
+                FirstGoes => here.pop_front(),
+            };
+            assert_eq!(gone.is_some(), gone.and_then(|number| slots.remove(number)).is_some());
+            if slots.rows.capacity() != room {
+                moved += room.max(slots.rows.capacity());
+            }
+            assert_eq!(slots.len(), here.len());
+        }
+        (moved / count, slots.rows.capacity())
+    }
+
+    #[test]
+    fn a_crowd_leaves_no_room_behind() {
+        let (moved, room) = cost(&[(100, &[Comes]), (5_000, &[Comes]), (5_000, &[LastGoes])]);
+        assert!(room <= 128 && moved <= 20, "room for {room}, {moved} rows moved for each");
+        // Those who stay are far behind, and keep their numbers.
+        let (moved, room) = cost(&[(5_100, &[Comes]), (5_000, &[FirstGoes])]);
+        assert!(room >= 5_100 && moved <= 20, "room for {room}, {moved} rows moved for each");
+        let (moved, room) = cost(&[(5_100, &[Comes]), (5_100, &[FirstGoes])]);
+        assert!(room <= 128 && moved <= 20, "room for {room}, {moved} rows moved for each");
+    }
+
+    #[test]
+    fn a_few_who_come_and_go_move_nobody() {
+        let (moved, room) = cost(&[(10_000, &[Comes]), (50_000, &[Comes, LastGoes]), (50_000, &[FirstGoes, Comes])]);
+        assert!(moved <= 2 && room < 11_000, "room for {room}, {moved} rows moved for each");
+    }
+
+    #[test]
+    fn a_table_that_is_mostly_empty_keeps_room_for_twice_as_many() {
+        assert_eq!([fewer(0, 64), fewer(0, 65), fewer(15, 65), fewer(16, 65)], [None, Some(0), Some(30), None]);
     }
 }

@@ -260,6 +260,7 @@ fn what_grew_in_a_burst_does_not_stay_grown() {
     world.pass(120_000);
     world.rest();
     let kept = LIVE.get().saturating_sub(before);
-    // Of six megabytes: the tables of clients and channels, which stay, and are small.
-    assert!(kept < 2 << 20, "{kept} bytes are kept of a burst");
+    println!("{kept} bytes are kept of a burst");
+    // The room that the turn's buffers keep in any case; a burst of any other length leaves as much.
+    assert!(kept < 96 << 10, "{kept} bytes are kept of a burst");
 }

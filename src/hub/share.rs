@@ -11,10 +11,12 @@ use super::topics::{Encoding, Moved, Topics};
 use crate::chat::command::RequestId;
 use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
 use crate::chat::json;
-use crate::limits::TURN_OUTPUT_BYTES;
 use crate::tables::Slots;
 use crate::websocket::{self, CloseCode, Deflate, DeflateParameters, Opcode};
 use std::ops::Range;
+
+/// What a turn of a busy channel leads to.
+const KEPT_EFFECTS: usize = 256;
 
 impl<S: Socket> Hub<S> {
     /// Carries out effects in their order, and empties the list.
@@ -36,7 +38,7 @@ impl<S: Socket> Hub<S> {
             }
         }
         // Keeps its room for the next turn; a burst's is given back.
-        effects.shrink_to(TURN_OUTPUT_BYTES / 256);
+        effects.shrink_to(KEPT_EFFECTS);
         self.effects = effects;
     }
 

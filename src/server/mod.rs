@@ -208,6 +208,9 @@ impl Server {
         for id in resumed.drain(..) {
             list(hub, ready, id, false);
         }
+        // After a crowd.
+        resumed.shrink_to(EVENTS);
+        ready.shrink_to(EVENTS);
         let mut left = TURN_READ_BYTES;
         for _ in 0..ready.len() {
             // Not one by one: who was crowded out would come back behind those who crowd, turn after turn.
