@@ -156,9 +156,13 @@ export class Composer {
     return { people: people.filter((name) => name !== state.me?.name), emoji };
   }
 
+  /** As high as the text is. The form keeps its height meanwhile: the feed beside it would lose its place in what is a moment long higher. */
   #grow() {
-    this.#text.style.height = 'auto';
-    this.#text.style.height = `${this.#text.scrollHeight + 2}px`;
+    const { form, style } = this.#text;
+    form.style.height = `${form.offsetHeight}px`;
+    style.height = 'auto';
+    style.height = `${this.#text.scrollHeight + 2}px`;
+    form.style.height = '';
   }
 }
 

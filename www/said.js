@@ -15,7 +15,7 @@ const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric
 export function content(node, row, me, does) {
   switch (row.kind) {
     case 'older': return [element('button', { type: 'button', onclick: does.older }, 'Load earlier messages')];
-    case 'start': return beginning(row);
+    case 'start': return beginning(node, row);
     case 'gap': return [element('p', {}, 'Some messages in between are no longer kept.')];
     case 'new': return [element('p', {}, 'New')];
     case 'note': return [element('p', {}, ...noteWords(row).map((word) => (word.name ? element('bdi', {}, word.name) : word)))];
@@ -60,8 +60,9 @@ function bubble(text, me, actor = null) {
   return node;
 }
 
-function beginning({ place, name, empty }) {
-  if (place === 'person') return [element('p', {}, 'Between you and ', element('bdi', {}, name), '. No other user can read this.')];
+function beginning(node, { place, name, empty }) {
+  set(node, 'class', `row ${place}`);
+  if (place === 'person') return [element('p', {}, 'Between you and ', element('bdi', {}, name), '.'), element('p', {}, 'No other user can read this.')];
   const first = element('p', {}, `This is the beginning of #${name}.`);
   if (!empty) return [first];
   const hash = address.of({ kind: place, name });

@@ -77,7 +77,7 @@ export class Sidebar {
         this.#chat.open(link.place.kind === 'channel' ? channelPlace(state, link.place.name) : link.place, { focus: true });
       },
     },
-    element('span', { class: row.sign ? 'sign' : 'dot', 'aria-hidden': 'true' }, row.sign ?? ''),
+    row.sign ? element('span', { class: 'sign', 'aria-hidden': 'true' }, row.sign) : face(row.place.name),
     element('bdi', { class: 'name' }),
     element('span', { class: 'number', hidden: true }));
     return element('li', {}, link);
@@ -91,7 +91,7 @@ export class Sidebar {
         this.#chat.open(personPlace(this.#chat.state, name), { focus: true });
       },
     },
-    element('span', { class: 'dot', 'aria-hidden': 'true' }),
+    face(name),
     element('span', { class: 'name' }, element('bdi', {}, name), element('span', { class: 'you' })));
     return element('li', {}, button);
   }
@@ -153,12 +153,25 @@ function showLink(item, { place, open, quiet, away }) {
   set(link, 'href', address.of(place));
   set(link, 'aria-current', open ? 'page' : null);
   set(link, 'class', [quiet && 'quiet', count > 0 && 'unread', mentioned && 'mentioned'].filter(Boolean).join(' ') || null);
-  if (place.kind === 'person') set(sign, 'class', away ? 'dot away' : 'dot');
+  if (place.kind === 'person') showFace(sign, place.name, away);
   setText(name, place.name);
   const presence = place.kind === 'person' && (away ? 'offline' : 'online');
   set(link, 'aria-label', [place.name, count > 0 && `${count} unread`, mentioned && 'mentioned', presence].filter(Boolean).join(', '));
   set(number, 'hidden', count === 0);
   setText(number, `${mentioned ? '@ ' : ''}${count > 99 ? '99+' : count}`);
+}
+
+/** A person's letter, with a dot that tells whether they are here. */
+function face(name) {
+  const node = element('span', { 'aria-hidden': 'true' }, element('span', { class: 'dot' }));
+  showFace(node, name, false);
+  return node;
+}
+
+function showFace(node, name, away) {
+  set(node, 'class', `avatar small ${hue(name)}`);
+  set(node, 'data-letter', initial(name)); // by style.css: in the item's text it would be part of the name
+  set(node.firstChild, 'class', away ? 'dot away' : 'dot');
 }
 
 /** Whether a channel's name has what is looked for. */

@@ -94,17 +94,31 @@ scene('hostile texts break neither layout nor safety', ['--rate', '0'], async ({
   assert.ok(high <= 1, 'a pile of marks is as high as its line');
 });
 
+scene('what one says in a row stands close together, also where it fills the line', [], async ({ meet }) => {
+  const ada = await meet('Ada', { viewport: { width: 390, height: 844 } });
+  await ada.say('first');
+  await ada.say('so long a text that it does not fit into a line of this screen, and takes two');
+  await ada.text.fill('third');
+  await ada.text.press('Enter');
+  await ada.said('third').waitFor();
+  await until(0, () => ada.page.getByText('sending…').count());
+  const boxes = await ada.log.locator('.text').evaluateAll((texts) => texts.map((one) => one.getBoundingClientRect()).map(({ top, bottom }) => ({ top, bottom })));
+  assert.equal(boxes.length, 3);
+  for (const index of [1, 2]) assert.ok(boxes[index].top - boxes[index - 1].bottom < 8, JSON.stringify(boxes));
+});
+
 scene('fingers find every control', [], async ({ meet }) => {
   const ada = await meet('Ada', PHONE);
-  await meet('Bob');
-  const small = () => ada.page.evaluate(() => [...document.querySelectorAll('button, input, select, textarea, nav a')]
+  const bob = await meet('Bob', { ...PHONE, viewport: { width: 820, height: 1180 } });
+  const small = ({ page }) => page.evaluate(() => [...document.querySelectorAll('button, input, select, textarea, nav a')]
     .filter((node) => node.checkVisibility({ visibilityProperty: true }) && !node.closest('.spoken') && !node.classList.contains('curtain'))
     .map((node) => [node.getAttribute('aria-label') ?? node.textContent, node.getBoundingClientRect()])
     .filter(([, { width, height }]) => width < 44 || height < 44).map(([name, { width, height }]) => `${name} ${width}×${height}`));
-  assert.deepEqual(await small(), []);
+  assert.deepEqual(await small(ada), []);
   await ada.role('button', 'Menu', true).click();
   await ada.channel('general').waitFor();
-  assert.deepEqual(await small(), []);
+  assert.deepEqual(await small(ada), []);
+  assert.deepEqual(await small(bob), [], 'on a tablet, where there is no drawer');
   assert.equal(await ada.page.evaluate(() => document.documentElement.scrollWidth), 320);
 });
 

@@ -160,6 +160,19 @@ scene('the last characters are counted', [], async ({ meet }) => {
   assert.equal((await ada.text.inputValue()).length, 4001);
 });
 
+scene('a box that grows takes its room from the top of the feed', ['--rate', '0'], async ({ meet }) => {
+  const ada = await meet('Ada');
+  for (let number = 0; number < 40; number += 1) await ada.say(`line ${number}`);
+  await ada.said('line 39').waitFor();
+  await ada.text.fill(Array(8).fill('a long story').join('\n'));
+  await ada.text.press('End');
+  const atEnd = () => ada.log.evaluate(({ scrollHeight, scrollTop, clientHeight }) => Math.abs(scrollHeight - scrollTop - clientHeight) < 2);
+  await until(true, atEnd, 'when it has grown');
+  await ada.text.pressSequentially(' and more of it');
+  await until(true, atEnd, 'with each further letter');
+  assert.equal(await ada.role('button', 'To the newest').count(), 0);
+});
+
 scene('what is refused is "not sent", to be tried again or deleted', [], async ({ meet, server }) => {
   const ada = await meet('Ada');
   const bob = await meet('Bob');
