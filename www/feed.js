@@ -28,6 +28,7 @@ export class Feed {
   #newest = 0; // the newest number that was shown or counted
   #nonces = new Set(); // of what was said here while the place was open
   #quiet = 0;
+  #rest = 0; // pixels above the first row, less than one
 
   constructor(chat) {
     this.#chat = chat;
@@ -89,13 +90,21 @@ export class Feed {
     this.#quiet = setTimeout(() => (this.#place?.filling || this.#place?.fetchingOlder ? this.#busy(true) : set(this.#log, 'aria-busy', null)), QUIET_MS);
   }
 
-  /** Brings the rows up to date. What the reader looks at stays where it is, to the pixel. */
+  /** Brings the rows up to date. What the reader looks at stays where it is. */
   #draw() {
     const place = this.#place;
     const anchor = this.#atEnd ? null : this.#anchor();
     const [from, to] = this.#span.range(place.messages, this.#atEnd);
     this.#list.show(rows(place, this.#pending, (message) => this.#chat.isMine(message), from, to));
-    if (anchor?.node.isConnected) this.#log.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+    if (anchor?.node.isConnected) this.#back(anchor);
+  }
+
+  /** Brings a row back to where it was. A browser scrolls by whole pixels: the rest is room above the first row. */
+  #back({ node, top }) {
+    const off = () => node.getBoundingClientRect().top - top;
+    this.#log.scrollTop += Math.ceil(off() - this.#rest);
+    this.#rest = Math.max(0, this.#rest - off());
+    this.#log.style.setProperty('--rest', `${this.#rest}px`);
   }
 
   /** The first message in sight. */
