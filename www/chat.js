@@ -368,6 +368,7 @@ export class Chat {
   #leave(place, named) {
     const name = named ?? (place.kind === 'channel' ? place.name : null);
     if (name === null) return this.tell('This is no channel: /leave needs its name here.', true);
+    if (name.toLowerCase() === states.HOME) return this.tell(`Everybody is in #${states.HOME}. To leave the chat as a whole, type /quit.`, true);
     this.leaveChannel(name);
     return true;
   }

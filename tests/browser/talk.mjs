@@ -50,6 +50,8 @@ scene('leaving a channel', [], async ({ meet }) => {
   const ada = await meet('Ada');
   const bob = await meet('Bob');
   assert.equal(await ada.role('button', 'Leave channel').count(), 0, 'general is not left by a slip');
+  await ada.say('/leave');
+  await ada.page.getByRole('alert').filter({ hasText: 'Everybody is in #general' }).waitFor();
   await ada.create('garden');
   await ada.heading('#garden').waitFor();
   await ada.role('button', 'Leave channel').click();

@@ -1,0 +1,64 @@
+// What was read, as two tabs of one browser tell each other.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+const kept = new Map();
+const store = () => ({ getItem: (key) => kept.get(key) ?? null, setItem: (key, text) => kept.set(key, text), removeItem: (key) => kept.delete(key) });
+globalThis.location = { href: 'http://localhost/' };
+globalThis.localStorage = store();
+globalThis.sessionStorage = store();
+globalThis.document = { visibilityState: 'visible', hasFocus: () => true };
+let told = [];
+globalThis.addEventListener = (name, act) => name === 'storage' && told.push(act);
+const { Marks } = await import('../../www/marks.js');
+const places = await import('../../www/place.js');
+const states = await import('../../www/state.js');
+
+const message = (seq) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: 'news', seq, at: seq });
+
+/** A tab at its first visit: what `general` has when it enters, what is open. */
+function tab(history, open) {
+  const state = states.create();
+  const marks = new Marks(() => state, () => {});
+  states.apply(state, { type: 'welcome', name: 'Ada', author: 1, session: 's', channels: [], users: ['Ada'], online: 1, directs: [], epoch: 'e' });
+  marks.take('e');
+  states.open(state, states.channelPlace(state, open));
+  states.apply(state, { type: 'joined', channel: 'general', seq: history.length, first: 1, members: [], count: 1, history, more: false }, { type: 'join', channel: 'general' });
+  return { state, marks, unread: () => places.unread(states.channelPlace(state, 'general')) };
+}
+
+test('what a first visit finds is read, and the other tabs are told', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  [told] = [[]];
+  const elsewhere = tab([], 'garden');
+  states.apply(elsewhere.state, message(1));
+  elsewhere.marks.look();
+  assert.equal(elsewhere.unread(), 1);
+  const here = tab([message(1)], 'general');
+  assert.equal(here.unread(), 0, 'on a first visit nothing is new');
+  here.marks.look();
+  t.mock.timers.tick(400);
+  here.marks.look(); // whatever happens meanwhile does not put it off
+  t.mock.timers.tick(100);
+  for (const act of told) act({ key: 'parlor:/:read' });
+  assert.equal(elsewhere.unread(), 0);
+});
+
+test('what is not looked at is not read', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  kept.clear();
+  for (const hide of [
+    ({ marks }) => { marks.atEnd = false; },
+    () => { document.visibilityState = 'hidden'; },
+    () => { document.hasFocus = () => false; },
+  ]) {
+    Object.assign(document, { visibilityState: 'visible', hasFocus: () => true });
+    const one = tab([], 'general');
+    hide(one);
+    states.apply(one.state, message(1));
+    one.marks.look();
+    t.mock.timers.tick(1000);
+    assert.deepEqual([one.unread(), kept.size], [1, 0]);
+  }
+});
