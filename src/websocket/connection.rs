@@ -24,6 +24,7 @@ use super::frame::{FrameHeader, Opcode, RSV1, encode_masked_message};
 use super::mask::apply_mask;
 use super::offer::DeflateParameters;
 use super::unfinished::{Message, Unfinished};
+use super::utf8;
 use super::violation::Violation;
 use crate::progress::Progress;
 use std::ops::Range;
@@ -388,7 +389,7 @@ fn event<'a>(
         (Whole::GatheredMessage, Message::None) => (Opcode::Binary, &[][..]),
     };
     Ok(match opcode {
-        Opcode::Text => Event::Text(str::from_utf8(payload).map_err(|_| Violation::InvalidUtf8)?),
+        Opcode::Text => Event::Text(utf8::text(payload)?),
         Opcode::Binary | Opcode::Continuation => Event::Binary(payload),
         Opcode::Ping => Event::Ping(payload),
         Opcode::Pong => Event::Pong(payload),
