@@ -185,7 +185,7 @@ fn events(timer: &Timer) {
             nonce: None,
         };
         let record = Record { what: Rc::new(what), seq: Seq(10_000), at: UnixMillis(1_700_000_000_000) };
-        let event = Event::Message { channel: "general".into(), record: Rc::new(record) };
+        let event = Event::Message { channel: "general".into(), record };
         let mut out = Vec::new();
         let mut encode = || {
             out.clear();

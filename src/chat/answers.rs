@@ -6,7 +6,6 @@ use super::event::{Event, PlaceName};
 use super::{Ask, Chat, Reminder, direct};
 use crate::history::{Author, PageRequest, Place, Record, Seq};
 use crate::limits::{LIST_NAMES, PAGE_BYTES};
-use std::rc::Rc;
 
 impl Chat {
     /// `history`, of any channel that exists and of one's own conversations.
@@ -46,7 +45,7 @@ impl Chat {
     }
 
     /// Reads a page of as many bytes as the asker may still be given in this turn.
-    pub(super) fn page(&mut self, ask: &mut Ask<'_>, place: &Place, wanted: PageRequest) -> Result<(Vec<Rc<Record>>, bool), CommandError> {
+    pub(super) fn page(&mut self, ask: &mut Ask<'_>, place: &Place, wanted: PageRequest) -> Result<(Vec<Record>, bool), CommandError> {
         let mut messages = Vec::new();
         let wanted = PageRequest { bytes: PAGE_BYTES.min(ask.page_bytes), ..wanted };
         let more = self.history.page(place, wanted, &mut messages).map_err(|error| self.failed(error))?;

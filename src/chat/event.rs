@@ -33,14 +33,14 @@ pub enum Event {
         /// The channel's name.
         channel: Rc<str>,
         /// What was said.
-        record: Rc<Record>,
+        record: Record,
     },
     /// Somebody said something to one user.
     Direct {
         /// The conversation's identifier.
         conversation: Rc<str>,
         /// What was said.
-        record: Rc<Record>,
+        record: Record,
     },
     /// Somebody is writing.
     Typing {
@@ -54,7 +54,7 @@ pub enum Event {
         /// Of what (`to` is not told).
         place: PlaceName,
         /// Oldest first.
-        messages: Vec<Rc<Record>>,
+        messages: Vec<Record>,
         /// There are others in the direction that was asked.
         more: bool,
         /// The oldest that is kept.
@@ -152,7 +152,7 @@ pub struct Joined {
     /// How many members there are.
     pub count: usize,
     /// Oldest first.
-    pub history: Vec<Rc<Record>>,
+    pub history: Vec<Record>,
     /// With `since`: newer ones are still to be fetched. Without: older ones exist.
     pub more: bool,
 }

@@ -4,18 +4,18 @@
 //! once its `type` is known: the order of errors that PROTOCOL asks for can't come from types alone. An event is written
 //! straight into the buffer that is sent; nothing is built in between.
 //!
-//! Not here: what a name may be (`name.rs`), whether a text is empty or too long, what exists (the chat).
+//! Not here: how an object is written (`object.rs`), what a name may be (`name.rs`), whether a text is empty or too long, what exists (the chat).
 
 use super::command::{Command, Range, Recipient, Request, RequestId, Target, When, checked_text};
 use super::error::CommandError;
 use super::event::{ChannelSummary, Event, Joined, PlaceName, Welcome};
 use super::line::HELP;
+use super::object::Object;
 use super::trial;
 use crate::history::{Record, Seq};
 use crate::limits::{NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
-use serde::Serialize;
 use serde_json::value::RawValue;
-use std::rc::Rc;
+use std::borrow::Cow;
 
 /// Numbers that clients put in are below this: those that JavaScript can count.
 const NUMBER_LIMIT: u64 = 1 << 53;
@@ -58,7 +58,7 @@ pub fn parse(text: &str) -> Request {
         return unreadable(CommandError::BadJson);
     }
     let Ok(id) = number(fields.id, "") else { return unreadable(CommandError::BadId) };
-    let (when, command) = match string(fields.r#type, "type must be a string") {
+    let (when, command) = match borrowed(fields.r#type, "type must be a string") {
         Ok(Some(kind)) => command(&kind, &fields),
         // What it is can't be told, so it is not known to come too early either: this is told where an unknown type is.
         Ok(None) => (When::Always, Err(CommandError::BadField("type is missing"))),
@@ -171,7 +171,17 @@ pub(super) fn required(field: Field<'_>, wrong: &'static str) -> Result<Box<str>
 }
 
 pub(super) fn string(field: Field<'_>, wrong: &'static str) -> Result<Option<Box<str>>, CommandError> {
-    field.map(|value| serde_json::from_str(value.get()).map_err(|_| CommandError::BadField(wrong))).transpose()
+    Ok(borrowed(field, wrong)?.map(Box::from))
+}
+
+/// A string in which nothing is escaped, as in most, is taken as it stands in the message.
+fn borrowed<'a>(field: Field<'a>, wrong: &'static str) -> Result<Option<Cow<'a, str>>, CommandError> {
+    let Some(value) = field.map(RawValue::get) else { return Ok(None) };
+    match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
+        Some(text) if !text.contains('\\') => Ok(Some(Cow::Borrowed(text))),
+        Some(_) => serde_json::from_str(value).map(Some).map_err(|_| CommandError::BadField(wrong)),
+        None => Err(CommandError::BadField(wrong)),
+    }
 }
 
 fn seq(field: Field<'_>, wrong: &'static str) -> Result<Option<Seq>, CommandError> {
@@ -313,88 +323,8 @@ fn put_record<'a>(record: &Record, object: Object<'a>) -> Object<'a> {
     object
         .put("from", &*what.from)
         .put("author", &what.author.0)
-        .put("text", &*what.text)
+        .put_text("text", &what.text)
         .put("seq", &record.seq.0)
         .put("at", &record.at.0)
         .put_some("nonce", what.nonce.as_deref())
-}
-
-/// An object that is being written.
-struct Object<'a> {
-    out: &'a mut Vec<u8>,
-    begun: bool,
-}
-
-impl<'a> Object<'a> {
-    fn begin(out: &'a mut Vec<u8>) -> Self {
-        out.push(b'{');
-        Self { out, begun: false }
-    }
-
-    fn end(self) {
-        self.out.push(b'}');
-    }
-
-    /// Our keys are plain words.
-    fn key(&mut self, key: &'static str) {
-        self.out.extend_from_slice(if self.begun { b",\"" } else { b"\"" });
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
-        self.begun = true;
-    }
-
-    fn put(mut self, key: &'static str, value: &(impl Serialize + ?Sized)) -> Self {
-        self.key(key);
-        write(self.out, value);
-        self
-    }
-
-    /// A field that is absent where there is nothing to say.
-    fn put_some(self, key: &'static str, value: Option<impl Serialize>) -> Self {
-        match value {
-            Some(value) => self.put(key, &value),
-            None => self,
-        }
-    }
-
-    fn put_object(mut self, key: &'static str, fill: impl FnOnce(Object<'_>) -> Object<'_>) -> Self {
-        self.key(key);
-        fill(Object::begin(self.out)).end();
-        self
-    }
-
-    fn put_list<T>(self, key: &'static str, items: &[T], fill: impl for<'b> Fn(&T, Object<'b>) -> Object<'b>) -> Self {
-        self.put_array(key, items, |item, out| fill(item, Object::begin(out)).end())
-    }
-
-    fn put_names(self, key: &'static str, names: &[Rc<str>]) -> Self {
-        self.put_array(key, names, |name, out| write(out, &**name))
-    }
-
-    fn put_array<T>(mut self, key: &'static str, items: &[T], each: impl Fn(&T, &mut Vec<u8>)) -> Self {
-        self.key(key);
-        self.out.push(b'[');
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
-                self.out.push(b',');
-            }
-            each(item, self.out);
-        }
-        self.out.push(b']');
-        self
-    }
-
-    fn put_place(self, place: &PlaceName) -> Self {
-        match place {
-            PlaceName::Channel(channel) => self.put("channel", &**channel),
-            PlaceName::Conversation { conversation, .. } => self.put("conversation", &**conversation),
-        }
-    }
-}
-
-/// Appends a string with its escapes, a number or a flag.
-fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    let written = serde_json::to_writer(out, value);
-    // A Vec takes every byte, and such values can always be written.
-    debug_assert!(written.is_ok(), "{written:?}");
 }

@@ -27,6 +27,7 @@ mod kept;
 pub mod line;
 mod membership;
 pub mod name;
+mod object;
 mod presence;
 mod session;
 mod speak;

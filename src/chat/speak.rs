@@ -162,7 +162,7 @@ impl Chat {
     /// Publications, in the order of the proposals.
     fn tell(&mut self, proposals: &[Rc<Proposal>], senders: &[Sender], stored: &[Stored], effects: &mut Vec<Effect>) {
         for ((what, sender), stored) in proposals.iter().zip(senders).zip(stored).filter(|(_, stored)| !stored.repeated) {
-            let record = Rc::new(Record { what: what.clone(), seq: stored.seq, at: stored.at });
+            let record = Record { what: what.clone(), seq: stored.seq, at: stored.at };
             match sender.spot {
                 Spot::Channel(id) => {
                     // A number may be another channel's by now, if this one's last member left in this very turn.

@@ -5,8 +5,9 @@
 //! the session seen longest ago, the conversation used longest ago. A place keeps its numbers when its messages are gone:
 //! `first` moves, `seq` goes on.
 //!
-//! Not here: which channels are listed (`chat`). A channel's numbers are kept until [`History::forget`].
+//! Not here: a place's own messages (`kept`), which channels are listed (`chat`). A channel's numbers are kept until [`History::forget`].
 
+use super::kept::{Kept, Use};
 use super::nonces::{Nonce, Nonces};
 use super::{
     Author, ChannelRow, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record, Remembered, Seq, SessionRow, Span,
@@ -16,7 +17,7 @@ use crate::limits::{
     CONVERSATIONS_IN_MEMORY, DAY_MILLIS, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY, NONCES_IN_MEMORY, SESSIONS_IN_MEMORY,
 };
 use crate::time::UnixMillis;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// How much is kept.
@@ -61,19 +62,6 @@ pub struct Memory {
 
 /// A place's own number, never given twice: what is left of a place that was forgotten can't be taken for another's.
 pub(super) type PlaceNumber = u64;
-/// Counts uses of conversations.
-type Use = u64;
-
-/// What is kept of a place. Its records have the numbers up to `newest`, without a gap.
-#[derive(Default)]
-struct Kept {
-    records: VecDeque<Rc<Record>>,
-    newest: Seq,
-    at: UnixMillis,
-    bytes: usize,
-    used: Use,
-}
-
 impl Memory {
     /// A memory of nothing. `epoch` is one that no history had before; authors after `newest_author` were never given.
     pub fn new(epoch: Epoch, newest_author: Author) -> Self {
@@ -111,29 +99,28 @@ impl Memory {
         if let Some((seq, at)) = asked.as_ref().and_then(|nonce| self.nonces.known(nonce, now)) {
             return Stored { seq, at, repeated: true };
         }
-        match what.place {
+        let used = match what.place {
             Place::Conversation(one, other) => self.use_conversation(number, one, other),
-            Place::Channel(_) => {
-                self.uses += 1;
-                self.places.entry(number).or_default().used = self.uses;
-            }
-        }
+            Place::Channel(_) => self.next_use(),
+        };
         let kept = self.places.entry(number).or_default();
         // The wall clock may go back; within a place time does not.
         let (seq, at) = (Seq(kept.newest.0 + 1), now.max(kept.at));
-        (kept.newest, kept.at) = (seq, at);
-        let record = Rc::new(Record { what: what.clone(), seq, at });
+        (kept.newest, kept.at, kept.used) = (seq, at, used);
         let before = kept.bytes;
-        kept.bytes += record.weight();
-        kept.records.push_back(record);
-        self.weigh(number, before);
-        if self.places.get(&number).is_some_and(|kept| kept.records.len() > self.bounds.messages) {
-            self.drop_oldest(number);
+        kept.push(Record { what: what.clone(), seq, at });
+        if kept.records.len() > self.bounds.messages {
+            kept.drop_oldest();
         }
+        let after = kept.bytes;
+        self.weigh(number, before, after);
         while self.bytes > self.bounds.bytes
-            && let Some((_, heaviest)) = self.heaviest.last().copied()
+            && let Some((before, heaviest)) = self.heaviest.last().copied()
+            && let Some(kept) = self.places.get_mut(&heaviest)
         {
-            self.drop_oldest(heaviest);
+            kept.drop_oldest();
+            let after = kept.bytes;
+            self.weigh(heaviest, before, after);
         }
         if let Some(nonce) = asked {
             self.nonces.remember(nonce, seq, at, self.bounds.nonces);
@@ -152,49 +139,45 @@ impl Memory {
         self.places.get(self.numbers.get(place)?)
     }
 
-    /// Puts a place where its weight belongs, after `before` bytes became what it holds now.
-    fn weigh(&mut self, number: PlaceNumber, before: usize) {
-        let now = self.places.get(&number).map_or(0, |kept| kept.bytes);
+    /// Puts a place where it belongs among the others, after `before` bytes became `after`.
+    fn weigh(&mut self, number: PlaceNumber, before: usize, after: usize) {
+        if before == after {
+            return;
+        }
         self.heaviest.remove(&(before, number));
-        if now > 0 {
-            self.heaviest.insert((now, number));
+        if after > 0 {
+            self.heaviest.insert((after, number));
         }
-        self.bytes = self.bytes - before + now;
+        self.bytes = self.bytes - before + after;
     }
 
-    fn drop_oldest(&mut self, number: PlaceNumber) {
-        let Some(kept) = self.places.get_mut(&number) else { return };
-        let before = kept.bytes;
-        if let Some(oldest) = kept.records.pop_front() {
-            kept.bytes -= oldest.weight();
-        }
-        if kept.records.len() < kept.records.capacity() / 4 {
-            kept.records.shrink_to(kept.records.len() * 2);
-        }
-        self.weigh(number, before);
-    }
-
-    fn use_conversation(&mut self, number: PlaceNumber, one: Author, other: Author) {
+    fn next_use(&mut self) -> Use {
         self.uses += 1;
-        let before = std::mem::replace(&mut self.places.entry(number).or_default().used, self.uses);
+        self.uses
+    }
+
+    fn use_conversation(&mut self, number: PlaceNumber, one: Author, other: Author) -> Use {
+        let used = self.next_use();
+        let before = self.places.get(&number).map_or(0, |kept| kept.used);
         self.by_use.remove(&before);
-        self.by_use.insert(self.uses, (one, other));
+        self.by_use.insert(used, (one, other));
         for (of, with) in [(one, other), (other, one)] {
             let conversations = self.conversations.entry(of).or_default();
             conversations.remove(&before);
-            conversations.insert(self.uses, with);
+            conversations.insert(used, with);
         }
         if self.by_use.len() > self.bounds.conversations
             && let Some((_, (one, other))) = self.by_use.pop_first()
         {
             self.drop_place(&Place::Conversation(one, other));
         }
+        used
     }
 
     fn drop_place(&mut self, place: &Place) {
         let Some(number) = self.numbers.remove(place) else { return };
         let Some(kept) = self.places.remove(&number) else { return };
-        self.weigh(number, kept.bytes);
+        self.weigh(number, kept.bytes, 0);
         if let Place::Conversation(one, other) = place {
             self.by_use.remove(&kept.used);
             for of in [one, other] {
@@ -241,7 +224,7 @@ impl History for Memory {
         Ok(proposals.iter().map(|what| self.store(what, now)).collect())
     }
 
-    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Rc<Record>>) -> Result<bool, StoreError> {
+    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool, StoreError> {
         let Some(kept) = self.kept(place) else { return Ok(false) };
         let first = kept.span().first;
         let from = ask.after.0.saturating_add(1).max(first.0);
@@ -254,7 +237,7 @@ impl History for Memory {
         let available = wanted.len();
         let start = out.len();
         let mut bytes = 0;
-        let mut fits = |record: &&Rc<Record>| {
+        let mut fits = |record: &&Record| {
             bytes += record.weight();
             bytes <= ask.bytes || bytes == record.weight()
         };
@@ -308,12 +291,6 @@ impl History for Memory {
 
     fn newest_author(&self) -> Author {
         self.newest_author
-    }
-}
-
-impl Kept {
-    fn span(&self) -> Span {
-        Span { first: Seq(self.newest.0 + 1 - self.records.len() as u64), newest: self.newest }
     }
 }
 

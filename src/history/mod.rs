@@ -3,6 +3,7 @@
 //! A *place* (a channel or a conversation) numbers its messages 1, 2, 3 … without a gap. The number is given by the
 //! commit and by nothing else: what failed to be stored was never counted.
 
+mod kept;
 mod lines;
 mod memory;
 mod nonces;
@@ -169,7 +170,7 @@ pub trait History {
     /// known from this very call.
     fn commit(&mut self, proposals: &[Rc<Proposal>], sessions: &[SessionRow], now: UnixMillis) -> Result<Vec<Stored>, StoreError>;
     /// Appends a page to `out`, oldest first, and says whether there are others on the side away from where it began.
-    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Rc<Record>>) -> Result<bool, StoreError>;
+    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool, StoreError>;
     /// The numbers of a place; those of an empty one where it is unknown.
     fn span(&mut self, place: &Place) -> Result<Span, StoreError>;
     /// A session that was kept.
@@ -201,16 +202,22 @@ pub trait History {
 }
 
 impl Record {
-    /// No less than the bytes of its JSON: for the limits on pages.
+    /// No less than the bytes of its JSON: for the limits on pages. Looks at each byte of the text.
     pub fn weight(&self) -> usize {
         let what = &self.what;
         // A text has no control characters but line feed and tab, so what is escaped at all becomes two characters.
         let escapes = what.text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count();
+        self.bytes() + escapes
+    }
+
+    /// About the bytes that it takes, whatever is escaped in its JSON: for the limits on what is kept.
+    pub fn bytes(&self) -> usize {
+        let what = &self.what;
         let names = what.from.len() + what.to.as_ref().map_or(0, |to| to.len());
         let place = match &what.place {
             Place::Channel(name) => name.len(),
             Place::Conversation(..) => 64,
         };
-        what.text.len() + escapes + names + place + 2 * what.nonce.as_ref().map_or(0, |nonce| nonce.len()) + 192
+        what.text.len() + names + place + 2 * what.nonce.as_ref().map_or(0, |nonce| nonce.len()) + 192
     }
 }

@@ -17,6 +17,9 @@ use crate::tables::fewer;
 use crate::time::Now;
 use crate::websocket::CloseCode;
 
+/// Room for a turn's requests that is kept for the next one.
+const KEPT_ENTRIES: usize = 256;
+
 impl<S: Socket> Hub<S> {
     /// Everything that came since the last turn is settled here: see the list at the head of `hub/mod.rs`.
     pub fn end_turn(&mut self, now: Now) {
@@ -141,8 +144,11 @@ impl<S: Socket> Hub<S> {
                 Said::Went(parting) => self.went(id, parting),
             }
         }
-        later.append(&mut self.inbox);
-        self.inbox = later;
+        if !later.is_empty() {
+            later.append(&mut self.inbox);
+            self.inbox = later;
+        }
+        self.inbox.shrink_to(KEPT_ENTRIES);
     }
 
     fn came(&mut self, id: ConnectionId) {
@@ -205,7 +211,8 @@ impl<S: Socket> Hub<S> {
         if let Some(trouble) = self.chat.take_trouble() {
             self.storage_warning.tell(self.now.mono, format_args!("the history fails: {trouble}"));
         }
-        for id in std::mem::take(&mut self.touched) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for id in touched.drain(..) {
             if let Some(connection) = self.connection(id) {
                 (connection.proposed, connection.deferred) = (false, false);
                 if let Some(seldom) = &mut connection.seldom {
@@ -215,6 +222,8 @@ impl<S: Socket> Hub<S> {
                 self.settle(id);
             }
         }
+        touched.shrink_to(KEPT_ENTRIES);
+        self.touched = touched;
         if self.inbox.len() < super::INBOX_LENGTH / 2 {
             for id in std::mem::take(&mut self.owed_by_inbox) {
                 self.settle(id);

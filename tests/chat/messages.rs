@@ -171,7 +171,7 @@ impl History for Failing {
         self.check()?;
         self.memory.commit(proposals, sessions, now)
     }
-    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Rc<Record>>) -> Result<bool, StoreError> {
+    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool, StoreError> {
         self.check()?;
         self.memory.page(place, ask, out)
     }

@@ -20,7 +20,7 @@ fn names(names: &[&str]) -> Vec<Rc<str>> {
     names.iter().map(|name| Rc::from(*name)).collect()
 }
 
-fn said(text: &str, action: bool, nonce: Option<&str>) -> Rc<Record> {
+fn said(text: &str, action: bool, nonce: Option<&str>) -> Record {
     let what = Proposal {
         place: Place::Channel("rust".into()),
         author: Author(7),
@@ -30,10 +30,10 @@ fn said(text: &str, action: bool, nonce: Option<&str>) -> Rc<Record> {
         action,
         nonce: nonce.map(Into::into),
     };
-    Rc::new(Record { what: Rc::new(what), seq: Seq(41), at: UnixMillis(1_700_000_000_123) })
+    Record { what: Rc::new(what), seq: Seq(41), at: UnixMillis(1_700_000_000_123) }
 }
 
-fn said_privately(text: &str, nonce: Option<&str>) -> Rc<Record> {
+fn said_privately(text: &str, nonce: Option<&str>) -> Record {
     let what = Proposal {
         place: Place::between(Author(9), Author(7)),
         author: Author(7),
@@ -43,7 +43,7 @@ fn said_privately(text: &str, nonce: Option<&str>) -> Rc<Record> {
         action: false,
         nonce: nonce.map(Into::into),
     };
-    Rc::new(Record { what: Rc::new(what), seq: Seq(1), at: UnixMillis(5) })
+    Record { what: Rc::new(what), seq: Seq(1), at: UnixMillis(5) }
 }
 
 fn conversation(to: Option<&str>) -> PlaceName {
@@ -222,7 +222,7 @@ fn a_message_weighs_at_least_its_json() {
             action: !private && random.below(2) == 0,
             nonce: (random.below(2) == 0).then(|| random.text(&["\"", "\\", "é", "x", "😀"], 64).into()),
         };
-        let record = Rc::new(Record { what: Rc::new(what), seq: Seq(u64::MAX), at: UnixMillis(u64::MAX) });
+        let record = Record { what: Rc::new(what), seq: Seq(u64::MAX), at: UnixMillis(u64::MAX) };
         let event = match &record.what.place {
             Place::Channel(channel) => Event::Message { channel: channel.clone(), record: record.clone() },
             Place::Conversation(..) => Event::Direct { conversation: "c".repeat(64).into(), record: record.clone() },

@@ -149,7 +149,7 @@ impl History for Mounted {
         }
     }
 
-    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Rc<Record>>) -> Result<bool, StoreError> {
+    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool, StoreError> {
         self.call(|disk| disk.store.page(place, ask, out))
     }
 

@@ -41,7 +41,7 @@ impl History for Sqlite {
         Ok(stored)
     }
 
-    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Rc<Record>>) -> std::result::Result<bool, StoreError> {
+    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> std::result::Result<bool, StoreError> {
         self.read_page(place, ask, out)
     }
 

@@ -80,12 +80,7 @@ impl Sqlite {
         Ok(known.map_or(Span { first: Seq(1), newest: Seq(0) }, |known| Span { first: known.first, newest: known.newest }))
     }
 
-    pub(super) fn read_page(
-        &mut self,
-        place: &Place,
-        ask: PageRequest,
-        out: &mut Vec<Rc<Record>>,
-    ) -> std::result::Result<bool, StoreError> {
+    pub(super) fn read_page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> std::result::Result<bool, StoreError> {
         let Some(known) = told(self.known(place))? else { return Ok(false) };
         told(self.connection().and_then(|connection| page(connection, place, known.id, ask, out)))
     }
@@ -135,7 +130,7 @@ impl Sqlite {
 }
 
 /// A page of a place, oldest first; says whether there are others on the side away from where it began.
-fn page(connection: &Connection, place: &Place, id: i64, ask: PageRequest, out: &mut Vec<Rc<Record>>) -> Result<bool> {
+fn page(connection: &Connection, place: &Place, id: i64, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool> {
     let order = if ask.from_oldest { "ASC" } else { "DESC" };
     let select = format!("SELECT {COLUMNS} FROM messages WHERE place = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq {order} LIMIT ?4");
     let mut select = connection.prepare_cached(&select)?;
@@ -152,7 +147,7 @@ fn page(connection: &Connection, place: &Place, id: i64, ask: PageRequest, out: 
             more = true;
             break;
         }
-        out.push(Rc::new(record));
+        out.push(record);
     }
     if !ask.from_oldest {
         out[start..].reverse();
