@@ -160,7 +160,7 @@ mod alphabet {
     pub(super) const ALLOWED: &str = "letters, marks and digits that Unicode recommends for names";
 
     pub(super) fn normalise(text: &str) -> String {
-        text.nfkc().collect()
+        if text.is_ascii() { text.to_owned() } else { text.nfkc().collect() }
     }
 
     pub(super) fn lower_case(text: &str) -> String {
@@ -169,16 +169,36 @@ mod alphabet {
 
     /// UTS #39 §4: equal for texts that look alike.
     pub(super) fn skeleton(text: &str) -> String {
+        if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || super::is_joiner(byte.into())) {
+            return skeleton_of_ascii(text);
+        }
         unicode_security::skeleton(text).collect()
+    }
+
+    /// Most names are of ASCII, and of that only these look like something else: the tables of Unicode say the same.
+    fn skeleton_of_ascii(text: &str) -> String {
+        let mut skeleton = String::with_capacity(2 * text.len());
+        for character in text.chars() {
+            match character {
+                '0' => skeleton.push('O'),
+                '1' | 'I' => skeleton.push('l'),
+                'm' => skeleton.push_str("rn"),
+                other => skeleton.push(other),
+            }
+        }
+        skeleton
     }
 
     /// A letter, mark or digit with `Identifier_Status` «Allowed», which some punctuation (an apostrophe) has too.
     pub(super) fn allows(character: char) -> bool {
+        if character.is_ascii() {
+            return character.is_ascii_alphanumeric();
+        }
         (character.is_alphanumeric() || is_combining_mark(character)) && character.identifier_allowed()
     }
 
     pub(super) fn is_mark(character: char) -> bool {
-        is_combining_mark(character)
+        !character.is_ascii() && is_combining_mark(character)
     }
 
     pub(super) fn is_stacked(mark: char) -> bool {
@@ -288,5 +308,23 @@ mod tests {
         let (ida, lda) = (UserName::parse("Ida").unwrap(), UserName::parse("lda").unwrap());
         assert_eq!(ida.keys(), ["ida", "ida"]);
         assert_eq!(lda.keys(), ["lda", "lda"]);
+    }
+
+    /// The short ways for ASCII are those of the tables, for each character alone and for each pair.
+    #[cfg(feature = "unicode")]
+    #[test]
+    fn ascii_is_as_unicode_has_it() {
+        use unicode_normalization::UnicodeNormalization;
+        use unicode_normalization::char::is_combining_mark;
+        use unicode_security::GeneralSecurityProfile;
+        for one in '\0'..='\x7F' {
+            assert_eq!(alphabet::allows(one), one.is_alphanumeric() && one.identifier_allowed(), "{one:?}");
+            assert!(!is_combining_mark(one), "{one:?}");
+            for other in '\0'..='\x7F' {
+                let text = String::from_iter([one, other]);
+                assert_eq!(alphabet::normalise(&text), text.nfkc().collect::<String>(), "{text:?}");
+                assert_eq!(alphabet::skeleton(&text), unicode_security::skeleton(&text).collect::<String>(), "{text:?}");
+            }
+        }
     }
 }

@@ -205,10 +205,11 @@ impl<S> Connection<S> {
 
     /// Goes on in the other protocol.
     pub(super) fn upgrade(&mut self, upgrade: &Upgrade, path: Path, traced: Option<Vec<u8>>, desk: &mut Desk<'_>) {
-        let mut response = Vec::new();
-        upgrade.response(desk.now.unix, &mut response);
-        desk.turn.write(self.id.index, &mut self.outbox, Source::Http, |out| out.extend_from_slice(&response));
+        let now = desk.now.unix;
+        desk.turn.write(self.id.index, &mut self.outbox, Source::Http, |out| upgrade.response(now, out));
         if let Some(request) = traced {
+            let mut response = Vec::new();
+            upgrade.response(now, &mut response);
             self.seldom_mut().tap = Some(Box::new(Tap::with_handshake(request, response)));
         }
         desk.metrics.handshakes += 1;
