@@ -15,7 +15,9 @@
 
 mod folder;
 mod listener;
+mod pardon;
 mod recording;
+mod round;
 mod signals;
 mod socket;
 
@@ -25,10 +27,12 @@ pub use recording::Recording;
 
 use crate::hub::record::Call;
 use crate::hub::{ConnectionId, Ended, Hub, Setup};
-use crate::limits::{READ_BYTES, TURN_READ_BYTES};
+use crate::limits::READ_BYTES;
 use crate::time::{Millis, Now, UnixMillis};
 use mio::{Events, Interest, Poll, Token};
+use pardon::Pardon;
 use recording::Recorder;
+use round::Round;
 use signals::Signals;
 use socket::PeerSocket;
 use std::collections::VecDeque;
@@ -40,13 +44,6 @@ const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
 /// Events that one poll takes. What does not fit is told by the next one.
 const EVENTS: usize = 1_024;
-/// A deadline that is noticed so much too late was missed because the whole process stood still (a stop, a paused machine);
-/// what peers sent meanwhile is then read before anybody is judged. A laptop's sleep does not even come to this: the
-/// monotonic clock of Linux and macOS stands still with it.
-const LATE: Duration = Duration::from_secs(1);
-/// How long judging waits at most. Under full load a poll never comes back empty.
-const PARDON: Duration = Duration::from_secs(1);
-
 /// The server with its sockets.
 pub struct Server {
     poll: Poll,
@@ -63,8 +60,7 @@ pub struct Server {
     /// All connections are read into this one; nothing stays in it.
     buffer: Box<[u8]>,
     start: Instant,
-    /// After a pause: until when nobody is judged.
-    pardoned_until: Option<Millis>,
+    pardon: Pardon,
     drain: Duration,
     stop_at: Option<Millis>,
 }
@@ -89,7 +85,7 @@ impl Server {
             resumed: Vec::new(),
             buffer: vec![0; READ_BYTES].into(),
             start: Instant::now(),
-            pardoned_until: None,
+            pardon: Pardon::default(),
             stop_at: None,
         })
     }
@@ -104,7 +100,7 @@ impl Server {
             let signals = self.hear_events();
             self.accept(now);
             self.read(now);
-            let judge = self.may_judge(promised, quiet, now.mono);
+            let judge = self.pardon.may_judge(promised, quiet, now.mono);
             self.recorder.call(&Call::Judge(judge));
             self.hub.set_judge_deadlines(judge);
             self.recorder.last_call(&Call::EndTurn(now));
@@ -211,13 +207,11 @@ impl Server {
         // After a crowd.
         resumed.shrink_to(EVENTS);
         ready.shrink_to(EVENTS);
-        let mut left = TURN_READ_BYTES;
-        for _ in 0..ready.len() {
-            // Not one by one: who was crowded out would come back behind those who crowd, turn after turn.
-            if left == 0 || hub.is_crowded() {
-                break;
-            }
-            let Some(id) = ready.pop_front() else { break };
+        let mut round = Round::of(ready);
+        // Not one by one: who was crowded out would come back behind those who crowd, turn after turn.
+        while !hub.is_crowded()
+            && let Some(id) = round.next(ready)
+        {
             let index = id.index();
             // Who is gone stands there still, and its index may be another's.
             if recorder.is_on() && hub.id(index) == Some(id) {
@@ -232,7 +226,7 @@ impl Server {
             let peer_closed = socket.peer_closed;
             match read_once(&mut socket.stream, buffer, peer_closed) {
                 Ok((count, after)) => {
-                    left = left.saturating_sub(count);
+                    round.count(count);
                     if after == After::MoreLater {
                         list(hub, ready, id, false);
                     }
@@ -251,16 +245,6 @@ impl Server {
                 }
             }
         }
-    }
-
-    /// Whether deadlines count in this turn. `promised` is when the loop was to wake up for the next one.
-    fn may_judge(&mut self, promised: Option<Millis>, quiet: bool, now: Millis) -> bool {
-        match self.pardoned_until {
-            None if promised.is_some_and(|promised| promised.after(LATE) < now) => self.pardoned_until = Some(now.after(PARDON)),
-            Some(until) if quiet || until <= now => self.pardoned_until = None,
-            _ => {}
-        }
-        self.pardoned_until.is_none()
     }
 
     /// Does what a signal asks for. Returns whether the loop goes on: not after a second one.

@@ -5,5 +5,6 @@
 mod chat;
 mod limits;
 mod network;
+mod pressure;
 mod seeds;
 mod trace;

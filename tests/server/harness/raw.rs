@@ -54,14 +54,25 @@ impl Raw {
     /// Reads once.
     pub(crate) fn fill(&mut self) -> Result<(), Nothing> {
         let mut chunk = [0; 64 << 10];
-        match self.stream.read(&mut chunk) {
+        match self.read(&mut chunk) {
             Ok(0) => Err(Nothing::Ended),
             Ok(n) => {
                 self.buffer.extend_from_slice(&chunk[..n]);
                 Ok(())
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Err(Nothing::Silence),
-            Err(_) => Err(Nothing::Reset),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(Nothing::Reset),
+            Err(error) => panic!("reading fails: {error}"),
+        }
+    }
+
+    /// A read with a timeout is interrupted where the process is stopped for a while and goes on (signal(7)), whoever did that.
+    fn read(&mut self, chunk: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match self.stream.read(chunk) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                done => return done,
+            }
         }
     }
 
