@@ -1,8 +1,8 @@
 //! Tables that follow the number of their rows: they grow by small steps, and give back what a crowd took.
 //!
-//! A vector that doubles is half empty on the average after it did, and stays what it was at its fullest. Where there is a row
-//! for each connection that is most of what a connection costs. A step of a sixteenth moves each row sixteen times in
-//! its life instead of once, which is little beside an opening handshake.
+//! A vector that doubles is half empty after it did, and stays what it was at its fullest. Where there is a row for each
+//! connection that is most of what a connection costs. A step of a sixteenth moves each row sixteen times in its life instead of
+//! once, which is little beside an opening handshake; and a large block the system moves without touching it.
 //!
 //! Not here: what the rows are.
 
@@ -12,9 +12,12 @@ use std::ops::{Index, IndexMut};
 /// Room for so many rows is kept: a table that is filled and emptied in every turn is not to be made anew each time.
 const SMALL: usize = 64;
 
-/// How many rows more a full table takes room for.
-pub(crate) fn more(rows: usize) -> usize {
-    (rows / 16).max(4)
+/// Smaller steps leave holes in the memory of the process, which those that follow do not fit into.
+const STEP_BYTES: usize = 64 << 10;
+
+/// How many rows more a full table takes room for: as many again while it is small.
+pub(crate) fn more<T>(rows: usize) -> usize {
+    rows.min(STEP_BYTES / size_of::<T>()).max(rows / 16).max(4)
 }
 
 /// For how many rows a table keeps room of which most is empty. Between this and the next time half of what is left has to go,
@@ -26,10 +29,10 @@ pub(crate) fn fewer(rows: usize, room: usize) -> Option<usize> {
 /// Rows that keep their number. The next one gets a number that is free.
 pub(crate) struct Slots<T> {
     rows: Slab<T>,
-    /// The last eighth of the room begins here, …
+    /// The last eighth of the table, as it was when it was full or cut, begins here, …
     boundary: usize,
-    /// … and so many rows stand in it. When the last of them goes, that eighth is given back: so what a row costs that comes and
-    /// goes does not grow with the table, and one that stays far behind keeps the room before it.
+    /// … and so many rows stand there or behind. When the last of them goes, all of that is given back: so what a row costs that
+    /// comes and goes does not grow with the table, and one that stays far behind keeps the room before it.
     behind: usize,
 }
 
@@ -67,8 +70,8 @@ impl<T> Slots<T> {
     /// Returns the row's number.
     pub(crate) fn insert(&mut self, row: T) -> usize {
         if self.rows.len() == self.rows.capacity() {
-            self.rows.reserve_exact(more(self.rows.len()));
             self.look_behind();
+            self.rows.reserve_exact(more::<T>(self.rows.len()));
         }
         let number = self.rows.insert(row);
         self.behind += usize::from(number >= self.boundary);
@@ -129,7 +132,7 @@ mod tests {
             count += 1;
             let gone = match step {
                 Comes => {
-                    here.push_back(slots.insert(count));
+                    here.push_back(slots.insert([count; 16]));
                     None
                 }
                 LastGoes => here.pop_back(),

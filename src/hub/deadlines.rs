@@ -21,7 +21,7 @@ impl<K: Copy + Ord> Deadlines<K> {
 
     pub(super) fn remind(&mut self, at: Millis, key: K) {
         if self.reminders.len() == self.reminders.capacity() {
-            self.reminders.reserve_exact(more(self.reminders.len()));
+            self.reminders.reserve_exact(more::<(Millis, K)>(self.reminders.len()));
         }
         self.reminders.push(Reverse((at, key)));
     }

@@ -16,7 +16,7 @@ use crate::websocket::{self, CloseCode, Deflate, DeflateParameters, Opcode};
 use std::ops::Range;
 
 /// What a turn of a busy channel leads to.
-const KEPT_EFFECTS: usize = 256;
+const KEPT_EFFECTS: usize = 128;
 
 impl<S: Socket> Hub<S> {
     /// Carries out effects in their order, and empties the list.

@@ -122,7 +122,7 @@ impl Topics {
         let buffer = self.buffer(topic);
         let position = buffer.subscribers.len() as u32;
         if buffer.subscribers.len() == buffer.subscribers.capacity() {
-            buffer.subscribers.reserve_exact(more(buffer.subscribers.len()));
+            buffer.subscribers.reserve_exact(more::<Subscriber>(buffer.subscribers.len()));
         }
         buffer.subscribers.push(Subscriber { connection, given: buffer.end() });
         subscriptions.list.push(Subscription { topic, position });
