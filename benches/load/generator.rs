@@ -51,8 +51,9 @@ struct Client {
     /// Its own messages are to be known among the others.
     marks: bool,
     partial: Vec<u8>,
-    /// Bytes of a payload that are still to be passed over.
+    /// Bytes of a payload that are still to be passed over, and whether it is one that counts.
     skip: usize,
+    skip_counts: bool,
     unsent: Vec<u8>,
     /// Frames that came of the round.
     round: usize,
@@ -65,6 +66,8 @@ pub(crate) struct Crowd {
     events: Events,
     buffer: Vec<u8>,
     clients: Vec<Client>,
+    /// So long it does nothing useful in each turn of its loop (`--slower`).
+    slower: Duration,
 }
 
 /// What a closed loop did.
@@ -77,7 +80,8 @@ pub(crate) struct Done {
 impl Crowd {
     /// Lets so many in, numbered from `first` on, in waves.
     pub(crate) fn gather(address: SocketAddr, entry: Entry, first: usize, count: usize) -> io::Result<Self> {
-        let mut crowd = Self { poll: Poll::new()?, events: Events::with_capacity(4_096), buffer: vec![0; 256 << 10], clients: Vec::new() };
+        let (poll, events) = (Poll::new()?, Events::with_capacity(4_096));
+        let mut crowd = Self { poll, events, buffer: vec![0; 256 << 10], clients: Vec::new(), slower: Duration::ZERO };
         let numbers: Vec<_> = (first..first + count).collect();
         for wave in numbers.chunks(WAVE) {
             let mut came = Vec::new();
@@ -114,12 +118,28 @@ impl Crowd {
         Ok(crowd)
     }
 
+    /// As if it were slower, to see whether a figure depends on it.
+    pub(crate) fn slow_down(&mut self, slower: Duration) {
+        self.slower = slower;
+    }
+
     fn add(&mut self, stream: Blocking, number: usize, partial: Vec<u8>) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         let mut socket = TcpStream::from_std(stream);
         self.poll.registry().register(&mut socket, Token(self.clients.len()), Interest::READABLE | Interest::WRITABLE)?;
         let (frame, unsent) = (Vec::new(), Vec::new());
-        self.clients.push(Client { socket, number, frame, marks: false, partial, skip: 0, unsent, round: 0, received: 0 });
+        self.clients.push(Client {
+            socket,
+            number,
+            frame,
+            marks: false,
+            partial,
+            skip: 0,
+            skip_counts: true,
+            unsent,
+            round: 0,
+            received: 0,
+        });
         Ok(())
     }
 
@@ -131,9 +151,8 @@ impl Crowd {
             self.poll.poll(&mut self.events, Some(QUIET / 4))?;
             let tokens: Vec<_> = self.events.iter().map(|event| event.token().0).collect();
             for token in tokens {
-                if self.clients[token].read(&mut self.buffer)?.0 > 0 {
-                    quiet_since = Instant::now();
-                }
+                self.clients[token].read(&mut self.buffer)?;
+                quiet_since = Instant::now();
             }
             if until < Instant::now() {
                 return Err(io::Error::other("the server does not come to rest"));
@@ -166,6 +185,10 @@ impl Crowd {
                 return Err(io::Error::other(format!("{messages} messages to {receivers} are not {deliveries} deliveries")));
             }
             self.poll.poll(&mut self.events, Some(Duration::from_millis(50)))?;
+            let awake = Instant::now();
+            while awake.elapsed() < self.slower {
+                std::hint::spin_loop();
+            }
             for event in &self.events {
                 let client = &mut self.clients[event.token().0];
                 if event.is_writable() {
@@ -249,7 +272,7 @@ impl Client {
         Ok(())
     }
 
-    /// Reads all there is. Returns how many frames ended in it, and how many of those were its own.
+    /// Reads all there is. Returns how many messages ended in it, and how many of those were its own.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<(usize, usize)> {
         let (mut frames, mut own) = (0, 0);
         loop {
@@ -272,7 +295,7 @@ impl Client {
 
     fn take(&mut self, bytes: &[u8]) -> (usize, usize) {
         let passed = self.skip.min(bytes.len());
-        let mut frames = usize::from(self.skip > 0 && passed == self.skip);
+        let mut frames = usize::from(self.skip > 0 && passed == self.skip && self.skip_counts);
         self.skip -= passed;
         let bytes = &bytes[passed..];
         if self.partial.is_empty() {
@@ -290,25 +313,38 @@ impl Client {
         }
     }
 
-    /// Goes from frame to frame. Returns how many there are, how many are its own, and how many bytes they have.
+    /// Goes from frame to frame. Returns how many messages there are, how many are its own, and how many bytes the frames have.
     fn walk(&mut self, bytes: &[u8]) -> (usize, usize, usize) {
         let (mut frames, mut own, mut at) = (0, 0, 0);
         while let Ok(Progress::Done { value, used }) = FrameHeader::decode(&bytes[at..]) {
-            let end = at + used + value.payload_length as usize;
+            let (begin, end) = (at + used, at + used + value.payload_length as usize);
+            if bytes.len() < end.min(begin + NEWS_BYTES) {
+                break;
+            }
+            let counts = !is_news(&bytes[begin..]);
             if end > bytes.len() {
                 if !self.marks {
-                    self.skip = end - bytes.len();
+                    (self.skip, self.skip_counts) = (end - bytes.len(), counts);
                     at = bytes.len();
                 }
                 break;
             }
-            if self.marks && is_of(self.number, &bytes[at + used..end]) {
+            if self.marks && is_of(self.number, &bytes[begin..end]) {
                 own += 1;
             }
-            (frames, at) = (frames + 1, end);
+            (frames, at) = (frames + usize::from(counts), end);
         }
         (frames, own, at)
     }
+}
+
+/// So much of a payload tells news from a message.
+const NEWS_BYTES: usize = 12;
+
+/// Who came or went: `presence`, `members`, `channels_changed`. A busy machine tells it late, when all else is at rest already.
+fn is_news(payload: &[u8]) -> bool {
+    let kind = payload.strip_prefix(br#"{"type":""#).unwrap_or(&[]);
+    kind.starts_with(b"p") || kind.starts_with(b"c") || kind.starts_with(b"mem")
 }
 
 /// Whether a message has this sender's mark.

@@ -31,6 +31,8 @@ struct Options {
     only: Vec<String>,
     peers: Vec<String>,
     time: Duration,
+    /// The load does nothing for so long in each turn of its loop.
+    slower: Duration,
     /// Whether the fan-out is measured with a history, too.
     history: bool,
 }
@@ -85,7 +87,8 @@ fn run() -> io::Result<()> {
 }
 
 fn options(arguments: &[String]) -> Result<Options, String> {
-    let mut options = Options { rounds: 5, only: Vec::new(), peers: Vec::new(), time: Duration::from_millis(700), history: true };
+    let (only, peers, slower) = (Vec::new(), Vec::new(), Duration::ZERO);
+    let mut options = Options { rounds: 5, only, peers, time: Duration::from_millis(700), slower, history: true };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().cloned().ok_or_else(|| format!("{argument} needs a value"));
@@ -98,7 +101,12 @@ fn options(arguments: &[String]) -> Result<Options, String> {
             "--only" => options.only = list(value()?),
             "--peers" => options.peers = list(value()?),
             "--seconds" => options.time = Duration::from_secs_f64(value()?.parse().map_err(|_| "--seconds takes a number")?),
-            other => return Err(format!("{other}: there are --rounds N, --only SCENARIOS, --peers NAMES, --no-history and --seconds S")),
+            "--slower" => options.slower = Duration::from_micros(value()?.parse().map_err(|_| "--slower takes microseconds")?),
+            other => {
+                return Err(format!(
+                    "{other}: there are --rounds N, --only SCENARIOS, --peers NAMES, --no-history, --seconds S and --slower MICROSECONDS"
+                ));
+            }
         }
     }
     let unknown = options.only.iter().find(|name| SCENARIOS.iter().all(|scenario| scenario.name != **name));
@@ -126,7 +134,7 @@ fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::R
     let mut figures: Vec<Vec<Figure>> = vec![Vec::new(); all.len()];
     for _ in 0..rounds {
         for (server, figures) in all.iter().zip(&mut figures) {
-            let figure = scenario.measure(server, options.time);
+            let figure = scenario.measure(server, options.time, options.slower);
             figures.push(figure.map_err(|error| io::Error::other(format!("{}, {}: {error}", scenario.name, server.name())))?);
         }
     }

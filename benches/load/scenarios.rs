@@ -104,8 +104,8 @@ impl Scenario {
         matches!(self.deed, Deed::Closed(Drive::Echo { .. }))
     }
 
-    /// Starts a server, does it for so long, and stops it.
-    pub(crate) fn measure(&self, server: &Server, time: Duration) -> io::Result<Figure> {
+    /// Starts a server, does it for so long, and stops it. A load that is `slower` waits so long in each turn of a closed loop.
+    pub(crate) fn measure(&self, server: &Server, time: Duration, slower: Duration) -> io::Result<Figure> {
         let echo = self.is_echo();
         let sent = if echo { text::client_frame(&"x".repeat(self.bytes)) } else { text::message(0, self.bytes) };
         let batched = *server == Server::FloorBatched;
@@ -116,6 +116,7 @@ impl Scenario {
         let before = running.memory()?;
         let mut crowd = Crowd::gather(running.address, if echo { Entry::Echo } else { Entry::Join }, 0, self.members)?;
         crowd.settle()?;
+        crowd.slow_down(slower);
         if let Deed::Idle = self.deed {
             let each = (running.memory()?.saturating_sub(before)) as f64 / self.members as f64;
             return Ok(Figure { value: each, p99: None, load: 0.0 });
