@@ -202,7 +202,10 @@ fn a_delivery_allocates_nothing() {
     for messages in [1, 10] {
         let few = turn_of(10, messages);
         for members in [100, 1_000, 5_000] {
-            assert_eq!(turn_of(members, messages), few, "{messages} messages to {members} members");
+            let many = turn_of(members, messages);
+            let each = (many as f64 - few as f64) / ((members - 10) * messages) as f64;
+            println!("{messages} messages to {members} members: {many} allocations in the turn, {each} for each further delivery");
+            assert_eq!(many, few, "{messages} messages to {members} members");
         }
         // The text, the channel's name as it was said, the proposal; and for all together what the commit gives.
         assert!(few <= 3 * messages + 1, "{few} allocations for {messages} messages");

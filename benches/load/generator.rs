@@ -1,8 +1,7 @@
 //! The load: connections that say what they are told to, and count what comes back. One thread, as the servers have.
 //!
-//! It is never what is measured: the figures are CPU time of the server. A generator that is too slow would only leave the
-//! server idle, and could change a figure by what the server then finds gathered; but how much can be gathered is bounded by
-//! what is in flight, which is the scenario's and not the generator's. Its own share of its core is printed beside.
+//! It is never what is measured: the figures are CPU time of the server (the head of `main` says how that is known). Its own share
+//! of its core is printed beside them.
 //!
 //! Not here: the scenarios (`scenarios`), what is said (`text`).
 
