@@ -11,6 +11,7 @@ export class Join {
   #error = byId('join-error');
   #button = this.#form.querySelector('[type=submit]');
   #propose = byId('join-propose');
+  #busy = false;
 
   /** `enter(name)` is called with what was typed. */
   constructor(enter) {
@@ -40,8 +41,9 @@ export class Join {
     this.#propose.hidden = !error || !proposal;
     this.#propose.value = proposal ?? '';
     setText(this.#propose, `Take ${proposal}`);
-    if (!appears) return;
-    this.#name.value ||= name ?? '';
-    this.#name.focus();
+    const refused = this.#busy && !busy && error;
+    this.#busy = busy;
+    if (appears) this.#name.value ||= name ?? '';
+    if (appears || (visible && refused)) this.#name.focus();
   }
 }

@@ -66,6 +66,18 @@ function show() {
     chat.focusWanted = false;
     composer.focus();
   }
+  if (!outside) mindFocus();
+}
+
+// A button may go away with what it did (Try again, Delete, Try now, Leave channel): then the keyboard is with the box.
+let focused = null;
+addEventListener('focusin', ({ target }) => { focused = target; });
+function mindFocus() {
+  const { activeElement, body } = document;
+  if (focused === null || (activeElement !== body && activeElement !== focused)) return;
+  if (focused.isConnected && !focused.closest('[hidden]')) return;
+  focused = null;
+  composer.focus();
 }
 
 byId('wire').addEventListener('click', async () => (await import('./wire-panel.js')).togglePanel(chat, byId('wire')));

@@ -23,6 +23,10 @@ export class Members {
       event.stopPropagation();
       this.#turn(false);
     });
+    // Where it lies over the feed, a touch beside it puts it away.
+    addEventListener('pointerdown', ({ target }) => {
+      if (this.#open && !this.#wide.matches && !this.#panel.contains(target) && !this.#button.contains(target)) this.#turn(false);
+    });
     this.#wide.addEventListener('change', () => this.show(this.#last));
   }
 

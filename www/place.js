@@ -22,7 +22,7 @@ export function person(key, name, conversation = null) {
 
 function nothing() {
   return {
-    messages: [], loaded: false, newest: 0, known: 0, older: false, ahead: new Map(),
+    messages: [], loaded: false, first: 1, newest: 0, known: 0, older: false, ahead: new Map(),
     filling: false, fetchingOlder: false, begun: false, read: 0, newAfter: null, typing: new Map(),
     mentioned: 0, // the newest message that speaks to the reader
     authors: new Map(), // name → the authors who wrote under it

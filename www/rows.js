@@ -17,7 +17,9 @@ export function rows(place, pending, mine, from = 0, to = place.messages.length)
   if (from > 0 || place.older) list.push({ kind: 'older', key: 'older', stamp: '' });
   else if (place.loaded || place.conversation === null) {
     const empty = place.messages.length === 0 && pending.length === 0;
-    list.push({ kind: 'start', key: 'start', stamp: `${place.kind} ${place.name} ${empty}`, place: place.kind, name: place.name, empty });
+    // The oldest that is here is not the first that was said: what was before it is no longer kept.
+    const gone = (place.messages[0]?.seq ?? place.known + 1) > 1;
+    list.push({ kind: 'start', key: 'start', stamp: `${place.kind} ${place.name} ${empty} ${gone}`, place: place.kind, name: place.name, empty, gone });
   }
   let before = null;
   let seq = null;

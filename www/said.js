@@ -9,6 +9,7 @@ import { noteWords } from './rows.js';
 import { build } from './texts.js';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const GONE = 'What was said here before is no longer kept.';
 const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
 
 /** What stands in a row; `does` has `older()`, `retry(nonce)` and `discard(nonce)`, `me` is the reader's name. */
@@ -26,19 +27,22 @@ export function content(node, row, me, does) {
 }
 
 function message(node, { message: { from, author, at, text, action }, own, head, shared }, me) {
+  set(node, 'aria-live', null);
   set(node, 'class', `row ${own ? 'mine' : 'theirs'}${head ? ' first' : ''}${action ? ' action' : ''}`);
   const time = element('time', { datetime: new Date(at).toISOString() }, clock.format(at));
   const which = shared ? element('span', { class: 'which', title: 'Several people have written under this name. Each has a number.' }, `no. ${author}`) : null;
   if (action) return [bubble(text, me, from), ...[which].filter(Boolean), time];
-  if (!head) return [own ? null : spoken(`${from}: `), bubble(text, me), time].filter(Boolean);
+  if (!head) return [spoken(`${from}: `), bubble(text, me), time];
   return [
     own ? null : element('span', { class: `avatar ${hue(from)}`, 'aria-hidden': 'true' }, initial(from)),
-    element('p', { class: 'from' }, element('bdi', { class: `name ${hue(from)}` }, from), ' ', which, which && ' ', time),
+    element('p', { class: 'from' }, element('bdi', { class: own ? 'spoken' : `name ${hue(from)}` }, from), ' ', which, which && ' ', time),
     bubble(text, me),
   ].filter(Boolean);
 }
 
 function pending(node, { nonce, text, action, stage, error }, me, does) {
+  // What one wrote oneself is read out when it is said, or not sent; not a time before as well.
+  set(node, 'aria-live', stage === 'failed' ? null : 'off');
   set(node, 'class', `row mine pending ${stage}${action ? ' action' : ''}`);
   const parts = [bubble(text, me, action ? me : null)];
   if (stage === 'failed') {
@@ -60,9 +64,12 @@ function bubble(text, me, actor = null) {
   return node;
 }
 
-function beginning(node, { place, name, empty }) {
+function beginning(node, { place, name, empty, gone }) {
   set(node, 'class', `row ${place}`);
-  if (place === 'person') return [element('p', {}, 'Between you and ', element('bdi', {}, name), '.'), element('p', {}, 'No other user can read this.')];
+  if (place === 'person') {
+    return [element('p', {}, 'Between you and ', element('bdi', {}, name), '.'), element('p', {}, `No other user can read this.${gone ? ` ${GONE}` : ''}`)];
+  }
+  if (gone) return [element('p', {}, `#${name}`), element('p', {}, GONE)];
   const first = element('p', {}, `This is the beginning of #${name}.`);
   if (!empty) return [first];
   const hash = address.of({ kind: place, name });

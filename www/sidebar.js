@@ -30,6 +30,7 @@ export class Sidebar {
         field.value = '';
       } catch (error) {
         setText(byId('create-error'), error.message);
+        field.focus();
       }
     });
     field.addEventListener('input', () => setText(byId('create-error'), ''));
@@ -121,7 +122,10 @@ export class Sidebar {
       byId('main').inert = opens;
       if (opens) byId('sidebar').querySelector('[aria-current], a')?.focus();
     });
-    byId('curtain').addEventListener('click', () => this.#close());
+    byId('curtain').addEventListener('click', () => {
+      this.#close();
+      menu.focus();
+    });
     addEventListener('keydown', ({ key }) => {
       if (key !== 'Escape' || menu.getAttribute('aria-expanded') !== 'true') return;
       this.#close();

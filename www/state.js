@@ -234,7 +234,7 @@ function joined(state, event, asked) {
     else place.read = event.seq;
   }
   place.joined = place.begun = true;
-  Object.assign(place, { members: new Set(event.members), count: event.count });
+  Object.assign(place, { members: new Set(event.members), count: event.count, first: event.first });
   spokenTo(state, place, event.history);
   place.known = Math.max(place.known, event.seq);
   if (asked?.since === undefined || !place.loaded) {
@@ -324,6 +324,7 @@ function met(state, place, conversation, name) {
 function page(state, event, asked) {
   const place = placeOf(state, event);
   if (!place || !asked) return [];
+  place.first = Math.max(place.first, event.first);
   if (asked.before !== undefined) {
     places.prepend(place, event.messages, event.more);
   } else if (asked.after !== undefined) {

@@ -5,10 +5,10 @@
 /** The sentence of a place; empty where nothing is known of it yet. */
 export function tally(place) {
   if (!place || !place.loaded || place.known === 0) return '';
-  const { messages, known, newest, older } = place;
+  const { messages, known, newest, older, first } = place;
   const here = messages.length;
   const coming = Math.max(0, known - newest);
-  const earlier = older && here > 0 ? messages[0].seq - 1 : 0;
+  const earlier = older && here > 0 ? Math.max(0, messages[0].seq - first) : 0;
   const gone = known - here - coming - earlier;
   const count = `${here} of ${known} message${known === 1 ? '' : 's'}`;
   if (coming > 0) return `${count}, ${coming} on the way`;

@@ -138,3 +138,43 @@ scene('on a telephone', [], async ({ meet }) => {
   await until(0, () => ada.channels.count());
   assert.equal(await wide(), 360);
 });
+
+scene('the keyboard is never left nowhere, and what one wrote is read out once', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const focused = () => ada.page.evaluate(() => document.activeElement.id.slice(2));
+  await ada.create('no such name');
+  await until('new-channel', focused, 'a name that can’t be is mended where it was typed');
+  await ada.create('garden');
+  await ada.heading('#garden').waitFor();
+  await ada.role('button', 'Leave channel').press('Enter');
+  await ada.heading('#general').waitFor();
+  await until('text', focused, 'the button went away with the channel');
+
+  // What is on its way is not announced, what came is: once.
+  await ada.page.evaluate(() => {
+    globalThis.spoken = [];
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) {
+        for (const node of addedNodes) if (node.textContent.includes('aloud') && !(node.closest ? node : node.parentNode).closest('[aria-live=off]')) globalThis.spoken.push(node.textContent);
+      }
+    }).observe(document.querySelector('[role=log]'), { childList: true, subtree: true });
+  });
+  await ada.say('aloud');
+  await until(0, () => ada.page.getByText('sending…').count());
+  await until(['aloud'], () => ada.page.evaluate(() => globalThis.spoken));
+
+  assert.match(await ada.log.ariaSnapshot(), /Ada/, 'and it is said whose it is');
+
+  await ada.page.setViewportSize({ width: 390, height: 700 });
+  const members = ada.role('button', 'Members', true);
+  await members.click();
+  await ada.role('list', 'Members').waitFor();
+  await ada.page.mouse.click(20, 400);
+  await until('false', () => members.getAttribute('aria-expanded'), 'a click beside the members puts them away');
+  const menu = ada.role('button', 'Menu', true);
+  await menu.click();
+  await until('true', () => menu.getAttribute('aria-expanded'));
+  await ada.page.mouse.click(370, 400);
+  await until('false', () => menu.getAttribute('aria-expanded'));
+  await until('menu', focused, 'and one beside the drawer leaves the keyboard at its button');
+});

@@ -12,6 +12,7 @@ scene('a name that is taken says so', [], async ({ meet }) => {
   const alert = other.page.getByRole('alert').filter({ hasText: 'somebody else has that name' });
   await alert.waitFor();
   assert.equal(await other.name.inputValue(), 'ada', 'what was typed can be mended');
+  await until(true, () => other.name.evaluate((field) => field === document.activeElement), 'and the keyboard is there');
   await other.enter('Bob');
   await other.heading('#general').waitFor();
   await other.person('Ada').waitFor();

@@ -37,6 +37,18 @@ scene('a long channel: the end first, earlier on the way up, all of it in order'
   await ada.log.getByText('This is the beginning of #general.').waitFor();
 });
 
+scene('what is no longer kept is said, and not that this is the beginning', ['--rate', '0'], async ({ meet, server, browser }) => {
+  await flood(browser, server, 'Flood', 'general', 1010); // without a history a thousand are kept
+  const ada = await meet('Ada');
+  await ada.page.getByText('50 of 1010 messages, 10 no longer kept by the server').waitFor();
+  await until(1, async () => {
+    await ada.log.evaluate((log) => { log.scrollTop = 0; });
+    return ada.said('What was said here before is no longer kept.').count();
+  }, '', 30_000);
+  await ada.said('line 11').waitFor();
+  assert.equal(await ada.log.getByText('This is the beginning').count(), 0);
+});
+
 scene('who reads above stays there, and is told of what is new', ['--rate', '0'], async ({ meet, server, browser }) => {
   await flood(browser, server, 'Flood', 'general', 49);
   const ada = await meet('Ada');

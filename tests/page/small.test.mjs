@@ -144,6 +144,15 @@ test('rows of the feed', () => {
   ];
   for (const [name, messages, change, expected] of table) assert.equal(kinds(messages, change), expected, name);
   assert.equal(kinds([], {}, [{ nonce: 'n', stage: 'waiting', error: null }]), 'start pending');
+  const begins = (messages, upTo) => {
+    const place = places.channel('general');
+    places.replace(place, messages, upTo, false);
+    return rows(place, [], () => false)[0].gone;
+  };
+  assert.equal(begins([], 0), false);
+  assert.equal(begins([by(2, 1, noon)], 1), false);
+  assert.equal(begins([by(2, 7, noon)], 7), true, 'what was before it is no longer kept');
+  assert.equal(begins([], 7), true, 'nothing is kept');
 });
 
 test('a message that is sent keeps the row that it had while it was pending', () => {

@@ -127,6 +127,8 @@ test('the count that nothing is missing', () => {
   const late = places.channel('b');
   places.replace(late, range(793, 842), 842, true);
   assert.equal(tally(late), '50 of 842 messages, nothing missing', 'the earlier ones come when one scrolls there');
+  late.first = 700;
+  assert.equal(tally(late), '50 of 842 messages, 699 no longer kept by the server', 'and it is known at once which do not');
   places.prepend(late, range(700, 792), false);
   assert.equal(tally(late), '143 of 842 messages, 699 no longer kept by the server');
 });
