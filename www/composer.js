@@ -6,6 +6,7 @@ import { Recall, draftOf, withDraft } from './drafts.js';
 import { EMOJI } from './emoji.js';
 import { parse } from './lines.js';
 import { byId, set, setText } from './nodes.js';
+import { byName } from './order.js';
 import { characters } from './protocol.js';
 import { markKey } from './state.js';
 import * as storage from './storage.js';
@@ -151,7 +152,7 @@ export class Composer {
   #sources() {
     const { state } = this.#chat;
     const spoke = (this.#place?.messages ?? []).slice(-200).map(({ from }) => from).reverse();
-    const others = [...state.users].sort((one, other) => one.localeCompare(other));
+    const others = [...state.users].sort(byName);
     const people = [...new Set([...spoke.filter((name) => state.users.has(name)), ...others])];
     return { people: people.filter((name) => name !== state.me?.name), emoji };
   }

@@ -4,6 +4,7 @@
 
 import { hue, initial } from './avatar.js';
 import { Keyed, byId, element, set, setText } from './nodes.js';
+import { byName } from './order.js';
 import { personPlace } from './state.js';
 
 export class Members {
@@ -42,7 +43,7 @@ export class Members {
     if (!there) return;
     setText(byId('members-count'), String(place.count));
     if (!shown) return;
-    const names = [...place.members].sort((a, b) => a.localeCompare(b, undefined, { sensitivity: 'base' }));
+    const names = [...place.members].sort(byName);
     this.#list.show(names.map((name) => ({ key: name, name })));
     const more = place.count - names.length;
     setText(byId('members-more'), more > 0 ? `and ${more} others` : '');

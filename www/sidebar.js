@@ -6,10 +6,9 @@
 import * as address from './address.js';
 import { initial, hue } from './avatar.js';
 import { Keyed, byId, element, set, setText } from './nodes.js';
+import { byName } from './order.js';
 import { isMentioned, unread } from './place.js';
 import { HOME, channelPlace, people, personPlace } from './state.js';
-
-const byName = (a, b) => a.localeCompare(b, undefined, { sensitivity: 'base' });
 
 export class Sidebar {
   #chat;

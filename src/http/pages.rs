@@ -63,6 +63,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("mention.js", include_bytes!("../../www/mention.js")),
     ("nodes.js", include_bytes!("../../www/nodes.js")),
     ("notify.js", include_bytes!("../../www/notify.js")),
+    ("order.js", include_bytes!("../../www/order.js")),
     ("outbox.js", include_bytes!("../../www/outbox.js")),
     ("place.js", include_bytes!("../../www/place.js")),
     ("proposal.js", include_bytes!("../../www/proposal.js")),
