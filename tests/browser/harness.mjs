@@ -46,6 +46,7 @@ export class Server {
 
   /** Ends it: SIGKILL for a death, SIGTERM for a stop with farewells. */
   async stop(signal = 'SIGKILL') {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = new Promise((resolve) => this.#process.once('exit', resolve));
     this.#process.kill(signal);
     await ended;
@@ -178,19 +179,18 @@ export async function until(expected, look, what = '', patience = 15_000) {
   assert.deepEqual(seen, expected, what);
 }
 
-/** Gives the pages of a context `hear(from, to)`: messages of `general` with these numbers, as if the server had sent them. */
+/** Gives the pages of a context `receive(events)` and `hear(from, to)`: messages of `general` with these numbers, as if the server had sent them. */
 export function overhear(context) {
   return context.addInitScript(() => {
     const Socket = globalThis.WebSocket;
     globalThis.WebSocket = class extends Socket {
       constructor(...how) {
         super(...how);
-        globalThis.hear = (from, to) => {
-          for (let seq = from; seq <= to; seq += 1) {
-            const data = JSON.stringify({ type: 'message', channel: 'general', from: `user${seq % 7}`, author: 1e6 + (seq % 7), text: `line ${seq}`, seq, at: 1e12 + 1000 * seq });
-            this.dispatchEvent(new MessageEvent('message', { data }));
-          }
+        globalThis.receive = (events) => {
+          for (const event of events) this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(event) }));
         };
+        globalThis.hear = (from, to) => globalThis.receive(Array.from({ length: to - from + 1 }, (_, index) => from + index).map((seq) => (
+          { type: 'message', channel: 'general', from: `user${seq % 7}`, author: 1e6 + (seq % 7), text: `line ${seq}`, seq, at: 1e12 + 1000 * seq })));
       }
     };
   });

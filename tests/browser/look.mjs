@@ -1,67 +1,17 @@
 // How the page looks and feels to everybody: axe finds nothing, hostile texts break nothing, fingers find every control, themes.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { OUT, scene, until } from './harness.mjs';
+import { DEVICES, PHONE, SCHEMES, faults, screens } from './screens.mjs';
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-
-/** What axe-core finds; in the page's own policy no script from elsewhere runs, so it is handed in by the debugger. */
-async function faults(page) {
-  await page.evaluate((await import('node:fs')).readFileSync(AXE, 'utf8'));
-  return page.evaluate(async () => {
-    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 120)} ${any[0]?.message ?? ''}`).join(' | ')}`);
-  });
-}
-
-const PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
-const text = '> so they say\n**Yes**, see https://example.org/ and `code` :tada: @Ada\n```\nlet it = be;\n```';
-
-for (const colorScheme of ['light', 'dark']) {
-  for (const [device, view] of [['desktop', { viewport: { width: 1280, height: 760 } }], ['phone', PHONE]]) {
-    scene(`axe finds nothing: ${device}, ${colorScheme}`, [], async ({ meet }) => {
-      const ada = await meet(null, { ...view, colorScheme });
-      const menu = async () => {
-        if (device === 'phone') await ada.role('button', 'Menu', true).click();
-      };
-      assert.deepEqual(await faults(ada.page), [], 'the door');
-      await ada.enter('Ada');
-      await ada.heading('#general').waitFor();
-      assert.deepEqual(await faults(ada.page), [], 'an empty channel');
-      const bob = await meet('Bob');
-      await bob.say(text);
-      await ada.say(text);
-      await ada.say('/nothing');
-      await ada.log.getByText('let it = be;').last().waitFor();
-      assert.deepEqual(await faults(ada.page), [], 'a channel');
-      await ada.page.screenshot({ path: `${OUT}look-${device}-${colorScheme}.png` });
-      if (device === 'phone') {
-        await ada.role('button', 'Members', true).click();
-        await ada.role('list', 'Members', true).waitFor();
-        assert.deepEqual(await faults(ada.page), [], 'members');
-        await ada.page.keyboard.press('Escape');
-        await menu();
-        await ada.channel('general').waitFor();
-        await ada.page.waitForTimeout(300); // the drawer slides
-        assert.deepEqual(await faults(ada.page), [], 'the drawer');
-        await ada.page.keyboard.press('Escape');
-      }
-      await ada.page.keyboard.press('Control+k');
-      await ada.role('dialog', 'Jump to').waitFor();
-      assert.deepEqual(await faults(ada.page), [], 'Jump to');
-      await ada.page.keyboard.press('Escape');
-      await ada.page.keyboard.press('Control+/');
-      await ada.role('dialog', 'Keyboard shortcuts').waitFor();
-      assert.deepEqual(await faults(ada.page), [], 'Keyboard shortcuts');
-      await ada.page.keyboard.press('Escape');
-      await menu();
-      await ada.person('Bob').click();
-      await ada.heading('Bob').waitFor();
-      await ada.say('psst');
-      await ada.said('psst').waitFor();
-      assert.deepEqual(await faults(ada.page), [], 'a private conversation');
-    });
+for (const colorScheme of SCHEMES) {
+  for (const device of Object.keys(DEVICES)) {
+    scene(`axe finds nothing: ${device}, ${colorScheme}`, [], async ({ meet, server }) => {
+      await screens({ meet, server, device, colorScheme }, async (page, what) => {
+        assert.deepEqual(await faults(page), [], what);
+        if (what === 'a channel') await page.screenshot({ path: `${OUT}look-${device}-${colorScheme}.png` });
+      });
+    }, 180_000);
   }
 }
 

@@ -1,12 +1,15 @@
-// What the page costs: its bytes, how soon one can write, and what many messages take. By hand, on a machine that does nothing else:
+// What the page costs: its bytes, how soon one can write, and what many messages take; and what axe-core finds on all screens. By hand,
+// on a machine that does nothing else:
 //
-//   cargo build --release && PARLOR=target/release/parlor node tests/browser/measure.mjs
+//   cargo build --release && tests/browser/run nothing && PARLOR=target/release/parlor node tests/browser/measure.mjs
 //
-// Not here: what axe finds (look.mjs), which is a test.
+// Times are of the page's main thread, as the browser itself counts them: script, layout with styles, and all tasks, which are these two
+// and painting, garbage and what the debugger asks. Not here: the screens (screens.mjs).
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { Person, Server, browser, overhear } from './harness.mjs';
+import { DEVICES, SCHEMES, faults, screens } from './screens.mjs';
 
 const RUNS = 15;
 const WWW = new URL('../../www/', import.meta.url);
@@ -51,15 +54,16 @@ await ada.heading('#general').waitFor();
 const debug = await ada.context.newCDPSession(ada.page);
 await debug.send('Performance.enable');
 
-/** What the page's main thread does meanwhile, in milliseconds. */
-async function cost(what, deed) {
+/** What the page's main thread does while `count` messages come, in milliseconds. */
+async function cost(count, what, deed) {
   const now = async () => Object.fromEntries((await debug.send('Performance.getMetrics')).metrics.map(({ name, value }) => [name, value]));
   const before = await now();
   await deed();
   await ada.page.waitForTimeout(500);
   const after = await now();
   const took = (name) => Math.round(1000 * (after[name] - before[name]));
-  console.log(`${what}: ${took('ScriptDuration')} ms of script, ${took('LayoutDuration') + took('RecalcStyleDuration')} ms of layout, ${took('TaskDuration')} ms of tasks in all`);
+  const tasks = took('TaskDuration');
+  console.log(`${count} ${what}: ${took('ScriptDuration')} ms of script, ${took('LayoutDuration') + took('RecalcStyleDuration')} ms of layout, ${tasks} ms of tasks in all; ${(tasks / count).toFixed(2)} ms each`);
 }
 
 /** Messages of these numbers, a hundred in each frame. */
@@ -70,11 +74,34 @@ const hear = (from, to) => ada.page.evaluate(async ([first, last]) => {
   }
 }, [from, to]);
 
-await cost('10,000 messages, 100 a frame', () => hear(1, 10_000));
+/** One in each frame. */
+const trickle = async (from, to) => {
+  for (let seq = from; seq <= to; seq += 1) await hear(seq, seq);
+};
+
+await cost(10_000, 'messages, 100 a frame', () => hear(1, 10_000));
 await hear(10_001, 50_000);
-await cost('1,000 more behind 50,000, 100 a frame', () => hear(50_001, 51_000));
-await cost('60 more, one a frame', async () => {
-  for (let seq = 51_001; seq <= 51_060; seq += 1) await hear(seq, seq);
-});
-await chromium.close();
+await cost(1000, 'more behind 50,000, 100 a frame', () => hear(50_001, 51_000));
+await cost(100, 'more, one a frame', () => trickle(51_001, 51_100));
+await ada.page.evaluate((names) => globalThis.receive([
+  { type: 'presence', joined: names, left: [], online: 500 },
+  { type: 'members', channel: 'general', joined: names, left: [], count: 500 },
+  { type: 'channels_changed', created: names.map((name) => name.toLowerCase()), gone: [] },
+]), Array.from({ length: 499 }, (_, index) => `Person${(index * 7919) % 500}`));
+await cost(100, 'more, one a frame, where 500 are online in as many channels', () => trickle(51_101, 51_200));
 await server.stop();
+
+let looked = 0, found = 0;
+for (const colorScheme of SCHEMES) {
+  for (const device of Object.keys(DEVICES)) {
+    const own = await Server.start();
+    const meet = (name, view) => (name === null ? Person.at(chromium, own.url, view) : Person.named(name, chromium, own.url, view));
+    await screens({ meet, server: own, device, colorScheme }, async (page) => {
+      looked += 1;
+      found += (await faults(page)).length;
+    });
+    await own.stop();
+  }
+}
+console.log(`axe-core: ${found} violations on ${looked} screens (${Object.keys(DEVICES).join(', ')}; ${SCHEMES.join(', ')})`);
+await chromium.close();

@@ -1,0 +1,85 @@
+// All screens of the page, one after another, and what axe-core finds on one.
+//
+// Not here: that it finds nothing (look.mjs), how much it looked at (measure.mjs).
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+export const PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
+export const DEVICES = { desktop: { viewport: { width: 1280, height: 760 } }, phone: PHONE };
+export const SCHEMES = ['light', 'dark'];
+
+const TEXT = '> so they say\n**Yes**, see https://example.org/ and `code` :tada: @Ada\n```\nlet it = be;\n```';
+
+/** What axe-core finds; in the page's own policy no script from elsewhere runs, so it is handed in by the debugger. */
+export async function faults(page) {
+  await page.evaluate(readFileSync(AXE, 'utf8'));
+  return page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 120)} ${any[0]?.message ?? ''}`).join(' | ')}`);
+  });
+}
+
+/** Walks through them with a new person, and calls `look(page, what)` at each. The server is stopped at the end, and comes again. */
+export async function screens({ meet, server, device, colorScheme }, look) {
+  const ada = await meet(null, { ...DEVICES[device], colorScheme });
+  const { keyboard } = ada.page;
+  const seen = (what) => look(ada.page, what);
+  const menu = async () => {
+    if (device === 'phone') await ada.role('button', 'Menu', true).click();
+  };
+  await seen('the door');
+  await ada.enter('Ada');
+  await ada.heading('#general').waitFor();
+  await seen('an empty channel');
+  const bob = await meet('Bob');
+  await bob.say(TEXT);
+  await ada.say(TEXT);
+  await ada.say('/nothing');
+  await ada.log.getByText('let it = be;').last().waitFor();
+  await seen('a channel');
+  await ada.text.fill('');
+  await ada.text.pressSequentially('@B');
+  await ada.role('listbox', 'Suggestions').waitFor();
+  await seen('suggestions');
+  await ada.text.fill('');
+  if (device === 'phone') {
+    await ada.role('button', 'Members', true).click();
+    await ada.role('list', 'Members', true).waitFor();
+    await seen('members');
+    await keyboard.press('Escape');
+    await menu();
+    await ada.channel('general').waitFor();
+    await ada.page.waitForTimeout(300); // the drawer slides
+    await seen('the drawer');
+    await keyboard.press('Escape');
+  }
+  for (const [keys, name] of [['Control+k', 'Jump to'], ['Control+/', 'Keyboard shortcuts']]) {
+    await keyboard.press(keys);
+    await ada.role('dialog', name).waitFor();
+    await seen(name);
+    await keyboard.press('Escape');
+  }
+  await menu();
+  await ada.person('Bob').click();
+  await ada.heading('Bob').waitFor();
+  await ada.say('psst');
+  await ada.said('psst').waitFor();
+  await seen('a private conversation');
+  await ada.role('button', 'Wire', true).click();
+  await ada.role('complementary', 'Wire').waitFor();
+  await seen('the wire panel');
+  await keyboard.press('Escape');
+  await server.stop();
+  await ada.say('into the void');
+  await ada.page.getByText(/Reconnecting/).waitFor();
+  await seen('no connection, and a text that waits for one');
+  await server.again();
+  for (const path of ['wire', 'join']) {
+    await ada.page.goto(new URL(path, server.url).href);
+    await ada.page.getByRole('heading', { level: 1 }).waitFor();
+    await seen(`/${path}`);
+  }
+}
