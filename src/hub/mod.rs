@@ -138,7 +138,14 @@ pub struct Hub<S> {
     now: Now,
     judging: bool,
     storage_warning: Warning,
+    /// When the buffers of a turn are given up, if no other turn comes before.
+    rest_at: Option<Millis>,
 }
+
+/// So long after the last turn of a load its buffers are given up, …
+const REST: Duration = Duration::from_millis(250);
+/// … if they have room for more bytes than this.
+const ROOM_AT_REST: usize = 64 << 10;
 
 /// With more than this in the inbox after a turn, nothing is read until it is shorter.
 const INBOX_LENGTH: usize = 4_096;
@@ -172,6 +179,7 @@ impl<S: Socket> Hub<S> {
             now: Now::default(),
             judging: true,
             storage_warning: Warning::default(),
+            rest_at: None,
         }
     }
 
@@ -279,7 +287,7 @@ impl<S: Socket> Hub<S> {
 
     /// When the loop must wake up at the latest.
     pub fn next_deadline(&self) -> Option<Millis> {
-        [self.deadlines.next(), self.chat.next_deadline()].into_iter().flatten().min()
+        [self.deadlines.next(), self.chat.next_deadline(), self.rest_at].into_iter().flatten().min()
     }
 
     /// After a pause of the whole process nothing is due until what came meanwhile has been read: the driver says so.

@@ -19,9 +19,10 @@ const NONE: u32 = u32::MAX;
 pub(super) const SLICES: usize = 16;
 /// The turn's bytes keep this capacity, whether it is used or not, …
 pub(super) const KEPT_BYTES: usize = 256 << 10;
-/// … and its lists this one, in bytes. They have an entry for each receiver, and the last turn before a long silence may be one
-/// in which everybody was told something.
+/// … and its lists this one, in bytes: what stands in them is small.
 const KEPT_LIST_BYTES: usize = 16 << 10;
+/// What each of them keeps at rest.
+pub(super) const LITTLE_BYTES: usize = 1 << 10;
 
 /// Whose bytes a piece is a range of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,14 +123,26 @@ impl Turn {
     /// Empties everything for the next turn; `dirty` is the list that [`Turn::take_dirty`] gave, to be used again.
     pub(super) fn clear(&mut self, mut dirty: Vec<u32>) {
         debug_assert!(self.dirty.is_empty(), "all of a turn is flushed in it");
-        dirty.clear();
+        empty(&mut dirty, KEPT_LIST_BYTES);
         self.dirty = dirty;
-        self.bodies.clear();
-        self.pieces.clear();
-        self.dirty.shrink_to(KEPT_LIST_BYTES / size_of::<u32>());
-        self.bodies.shrink_to(KEPT_LIST_BYTES / size_of::<Body>());
-        self.pieces.shrink_to(KEPT_LIST_BYTES / size_of::<Piece>());
+        empty(&mut self.bodies, KEPT_LIST_BYTES);
+        empty(&mut self.pieces, KEPT_LIST_BYTES);
         empty(&mut self.private, KEPT_BYTES);
+    }
+
+    /// Gives up what its buffers and lists have room for, but for a little: a large block that is made smaller goes back to the
+    /// system, while for one that is freed the C library would keep the next ones of its size.
+    pub(super) fn rest(&mut self) {
+        self.private.shrink_to(LITTLE_BYTES);
+        self.pieces.shrink_to(LITTLE_BYTES / size_of::<Piece>());
+        self.dirty.shrink_to(LITTLE_BYTES / size_of::<u32>());
+        self.bodies.shrink_to(LITTLE_BYTES / size_of::<Body>());
+    }
+
+    /// Bytes that its buffers and lists have room for.
+    pub(super) fn room(&self) -> usize {
+        let lists = self.pieces.capacity() * size_of::<Piece>() + self.dirty.capacity() * size_of::<u32>();
+        self.private.capacity() + lists + self.bodies.capacity() * size_of::<Body>()
     }
 
     fn bytes<'a>(&'a self, piece: &Piece, topics: &'a Topics) -> &'a [u8] {
@@ -167,8 +180,8 @@ impl Turn {
 
 /// Empties a turn's buffer. It keeps `kept` bytes, and what another turn like this one needs: a load that goes on would otherwise
 /// pay in every turn for fresh pages of the kernel. The first turn without it gives them back.
-pub(super) fn empty(buffer: &mut Vec<u8>, kept: usize) {
-    let room = kept.max(2 * buffer.len());
+pub(super) fn empty<T>(buffer: &mut Vec<T>, kept: usize) {
+    let room = (kept / size_of::<T>()).max(2 * buffer.len());
     buffer.clear();
     buffer.shrink_to(room);
 }

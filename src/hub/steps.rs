@@ -308,8 +308,20 @@ impl<S: Socket> Hub<S> {
                 list.shrink_to(room);
             }
         }
+        self.rest();
         self.metrics.users_online = self.chat.online() as u64;
         self.metrics.channels = self.chat.channels() as u64;
         self.metrics.buffered_bytes = self.buffered as u64;
+    }
+
+    /// The last turn before a long silence may be one in which everybody was told something: what its buffers have room for would
+    /// stay until the next one. So one turn more comes, a while later, and gives it up; under load that never comes to be.
+    fn rest(&mut self) {
+        if self.rest_at.is_some_and(|at| at <= self.now.mono) {
+            self.turn.rest();
+            self.topics.rest();
+        }
+        let has_room = self.turn.room() + self.topics.room() > super::ROOM_AT_REST;
+        self.rest_at = has_room.then(|| self.now.mono.after(super::REST));
     }
 }

@@ -94,6 +94,30 @@ fn a_flood_is_heard_a_little_in_each_turn_and_the_others_in_the_same() {
     }
 }
 
+/// After a load one turn more gives up the buffers; then there is nothing to wake up for.
+#[test]
+fn after_a_load_one_turn_more_comes_and_then_silence() {
+    let mut world = World::new(Limits { ping_interval: std::time::Duration::ZERO, ..Limits::DEFAULT });
+    let mut echo = world.open("/echo");
+    // What is left of the handshake is seen to, once.
+    world.pass(60_000);
+    world.turn();
+    assert_eq!(world.hub.next_deadline(), None);
+    echo.send(&mut world, &masked(Opcode::Binary, &[0; 100]));
+    world.turn();
+    assert_eq!(world.hub.next_deadline(), None, "a little traffic leaves nothing that is to be given up");
+    for _ in 0..3 {
+        echo.send(&mut world, &masked(Opcode::Binary, &[0; 100_000]));
+        world.turn();
+        world.pass(10);
+    }
+    assert_eq!(echo.take().len(), 4);
+    let at = world.hub.next_deadline().expect("its buffers have room for much");
+    world.pass(at.0 - world.now.mono.0);
+    world.turn();
+    assert_eq!(world.hub.next_deadline(), None);
+}
+
 /// What a message is inflated to counts as read: one packet can't hold many times what one read brings.
 #[cfg(feature = "deflate")]
 #[test]
