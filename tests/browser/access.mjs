@@ -140,7 +140,7 @@ scene('on a telephone', [], async ({ meet }) => {
 });
 
 scene('the keyboard is never left nowhere, and what one wrote is read out once', [], async ({ meet }) => {
-  const ada = await meet('Ada');
+  const ada = await meet('Ada', { reducedMotion: 'reduce' }); // no drawer that slides past the pointer
   const focused = () => ada.page.evaluate(() => document.activeElement.id.slice(2));
   await ada.create('no such name');
   await until('new-channel', focused, 'a name that can’t be is mended where it was typed');
@@ -162,7 +162,6 @@ scene('the keyboard is never left nowhere, and what one wrote is read out once',
   await ada.say('aloud');
   await until(0, () => ada.page.getByText('sending…').count());
   await until(['aloud'], () => ada.page.evaluate(() => globalThis.spoken));
-
   assert.match(await ada.log.ariaSnapshot(), /Ada/, 'and it is said whose it is');
 
   await ada.page.setViewportSize({ width: 390, height: 700 });
@@ -177,4 +176,9 @@ scene('the keyboard is never left nowhere, and what one wrote is read out once',
   await ada.page.mouse.click(370, 400);
   await until('false', () => menu.getAttribute('aria-expanded'));
   await until('menu', focused, 'and one beside the drawer leaves the keyboard at its button');
+});
+
+scene('without scripts the page says what it needs', [], async ({ meet }) => {
+  const ada = await meet(null, { javaScriptEnabled: false });
+  await ada.page.locator('noscript p').waitFor(); // by its tag: text in there is not looked for by words
 });

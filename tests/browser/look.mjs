@@ -57,6 +57,16 @@ scene('what one says in a row stands close together, also where it fills the lin
   for (const index of [1, 2]) assert.ok(boxes[index].top - boxes[index - 1].bottom < 8, JSON.stringify(boxes));
 });
 
+scene('the longest names fit on the smallest screen', [], async ({ meet }) => {
+  const ada = await meet('W'.repeat(32), { viewport: { width: 320, height: 568 } });
+  await ada.say(`/join ${'m'.repeat(32)}`);
+  await ada.heading(`#${'m'.repeat(32)}`).waitFor();
+  await ada.say('hello');
+  await ada.said('hello').waitFor();
+  assert.equal(await ada.page.evaluate(() => document.documentElement.scrollWidth), 320);
+  assert.ok(await ada.text.evaluate((box) => box.offsetHeight) < 60, 'what stands in the empty box takes one line');
+});
+
 scene('fingers find every control', [], async ({ meet }) => {
   const ada = await meet('Ada', PHONE);
   const bob = await meet('Bob', { ...PHONE, viewport: { width: 820, height: 1180 } });
