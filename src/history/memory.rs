@@ -46,7 +46,7 @@ pub struct Memory {
     newest_author: Author,
     bounds: Bounds,
     numbers: HashMap<Place, PlaceNumber>,
-    places: HashMap<PlaceNumber, Kept>,
+    places: BTreeMap<PlaceNumber, Kept>,
     next_place: PlaceNumber,
     /// Places by the bytes that they hold: the last one gives up its oldest message when there are too many.
     heaviest: BTreeSet<(usize, PlaceNumber)>,
@@ -80,7 +80,7 @@ impl Memory {
             newest_author,
             bounds,
             numbers: HashMap::new(),
-            places: HashMap::new(),
+            places: BTreeMap::new(),
             next_place: 0,
             heaviest: BTreeSet::new(),
             bytes: 0,
