@@ -16,8 +16,10 @@
 //! slower by 50 and by 200 µs, figures and floors moved together, by less than they move from round to round, and their ratios by a
 //! tenth at most, both ways.
 //!
-//! The server runs on core 0, the load on core 1. All servers take their turn in each round, each started anew, so that what
-//! else the machine does meets them alike; the figure is the median of the rounds, the ratio the median of the rounds' ratios.
+//! The server runs on core 0, the load on core 1. In each round all servers are started anew, each with members of its own, and
+//! are loaded one after another for a tenth of a second, there and back again, so that what else the machine does meets them
+//! alike. (Where each has ten thousand members they are started and loaded one by one.) The figure is the median of all slices,
+//! the ratio the median of the slices' ratios.
 //!
 //! Not here: the scenarios (`scenarios`), the floors (`floor`), the load (`generator`).
 
@@ -33,6 +35,9 @@ use servers::Server;
 use std::io;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
+
+/// So many parts has a round of a server.
+const SLICES: u32 = 7;
 
 struct Options {
     rounds: usize,
@@ -140,10 +145,21 @@ fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::R
         all.push(Server::ParlorHistory);
     }
     let mut figures: Vec<Vec<Figure>> = vec![Vec::new(); all.len()];
-    for _ in 0..rounds {
-        for (server, figures) in all.iter().zip(&mut figures) {
-            let figure = scenario.measure(server, options.time, options.slower);
-            figures.push(figure.map_err(|error| io::Error::other(format!("{}, {}: {error}", scenario.name, server.name())))?);
+    let told = |of: usize, error: io::Error| io::Error::other(format!("{}, {}: {error}", scenario.name, all[of].name()));
+    for round in 0..rounds {
+        let (beside, slices) = if scenario.is_sliced() { (all.len(), SLICES) } else { (1, 1) };
+        let in_turn: Vec<_> = if round % 2 == 0 { (0..all.len()).collect() } else { (0..all.len()).rev().collect() };
+        for group in in_turn.chunks(beside) {
+            let mut sessions = Vec::new();
+            for of in group {
+                sessions.push((*of, scenario.begin(&all[*of], options.time, options.slower).map_err(|error| told(*of, error))?));
+            }
+            for _ in 0..slices {
+                for (of, session) in &mut sessions {
+                    figures[*of].push(session.measure(options.time / slices).map_err(|error| told(*of, error))?);
+                }
+                sessions.reverse();
+            }
         }
     }
     let median = |of: usize| quantile(figures[of].iter().map(|figure| figure.value).collect(), 0.5);

@@ -4,7 +4,7 @@
 
 use crate::floor::Shape;
 use crate::generator::{Crowd, Drive, Entry};
-use crate::servers::{Server, cpu_of};
+use crate::servers::{Running, Server, cpu_of};
 use crate::text;
 use std::io;
 use std::time::{Duration, Instant};
@@ -104,67 +104,95 @@ impl Scenario {
         matches!(self.deed, Deed::Closed(Drive::Echo { .. }))
     }
 
-    /// Starts a server, does it for so long, and stops it. A load that is `slower` waits so long in each turn of a closed loop.
-    pub(crate) fn measure(&self, server: &Server, time: Duration, slower: Duration) -> io::Result<Figure> {
+    /// Whether all servers can stand beside one another, with their members, and be measured in turn in short slices.
+    pub(crate) fn is_sliced(&self) -> bool {
+        matches!(self.deed, Deed::Closed(_) | Deed::Connect)
+    }
+
+    /// Starts a server and lets the members in; what is measured comes after that. A load that is `slower` waits so long in each
+    /// turn of a closed loop.
+    pub(crate) fn begin(&self, server: &Server, time: Duration, slower: Duration) -> io::Result<Session<'_>> {
         let echo = self.is_echo();
         let sent = if echo { text::client_frame(&"x".repeat(self.bytes)) } else { text::message(0, self.bytes) };
         let batched = *server == Server::FloorBatched;
         let running = server.start(Shape { batched, echo, text: self.bytes, sent: sent.len() })?;
-        if let Deed::Connect = self.deed {
-            return connects(&|| running.cpu(), running.address, self.members, time);
+        let memory_before = running.memory()?;
+        let members = if let Deed::Connect = self.deed { 0 } else { self.members };
+        let crowd = Crowd::gather(running.address, if echo { Entry::Echo } else { Entry::Join }, 0, members)?;
+        let mut session = Session { scenario: self, running, memory_before, crowd, came: 0 };
+        session.crowd.settle()?;
+        session.crowd.slow_down(slower);
+        if self.is_sliced() {
+            session.deed(time / 4)?;
         }
-        let before = running.memory()?;
-        let mut crowd = Crowd::gather(running.address, if echo { Entry::Echo } else { Entry::Join }, 0, self.members)?;
-        crowd.settle()?;
-        crowd.slow_down(slower);
-        if let Deed::Idle = self.deed {
-            let each = (running.memory()?.saturating_sub(before)) as f64 / self.members as f64;
-            return Ok(Figure { value: each, p99: None, load: 0.0 });
-        }
-        if let Deed::Closed(drive) = self.deed {
-            crowd.closed_loop(self.senders, self.bytes, drive, time / 4)?;
-        }
-        let (cpu, own, began) = (running.cpu()?, cpu_of("self")?, Instant::now());
-        let mut value = 0.0;
-        let mut p99 = None;
-        let deliveries = match self.deed {
-            Deed::Closed(drive) => crowd.closed_loop(self.senders, self.bytes, drive, time)?.deliveries,
-            Deed::Rate { per_second } | Deed::Last { per_second } => {
-                let messages = (f64::from(per_second) * time.as_secs_f64()).max(5.0) as usize;
-                let took = crowd.open_loop(self.bytes, Duration::from_secs(1) / per_second, messages)?;
-                let last = took.iter().filter_map(|each| each.iter().max()).map(|micros| f64::from(*micros) / 1e3);
-                value = quantile(last.collect(), 0.5);
-                p99 = Some(quantile(took.iter().flatten().map(|micros| f64::from(*micros) / 1e3).collect(), 0.99));
-                (messages * self.members) as u64
-            }
-            Deed::Connect | Deed::Idle => 1,
-        };
-        let load = (cpu_of("self")? - own) as f64 / began.elapsed().as_nanos() as f64;
-        if !matches!(self.deed, Deed::Last { .. }) {
-            value = (running.cpu()? - cpu) as f64 / 1e3 / deliveries as f64;
-        }
-        Ok(Figure { value, p99, load })
+        Ok(session)
     }
 }
 
-/// Waves of clients come, say hello, are welcomed and go.
-fn connects(cpu: &dyn Fn() -> io::Result<u64>, address: std::net::SocketAddr, wave: usize, time: Duration) -> io::Result<Figure> {
-    let mut number = 0;
-    let mut for_so_long = |time: Duration| -> io::Result<usize> {
-        let (began, first) = (Instant::now(), number);
-        while began.elapsed() < time {
-            drop(Crowd::gather(address, Entry::Hello, number, wave)?);
-            number += wave;
+/// A server with its members, ready to be measured.
+pub(crate) struct Session<'a> {
+    scenario: &'a Scenario,
+    running: Running,
+    memory_before: u64,
+    crowd: Crowd,
+    /// How many came and went.
+    came: usize,
+}
+
+impl Session<'_> {
+    /// Does it for so long.
+    pub(crate) fn measure(&mut self, time: Duration) -> io::Result<Figure> {
+        if let Deed::Idle = self.scenario.deed {
+            let each = self.running.memory()?.saturating_sub(self.memory_before) as f64 / self.scenario.members as f64;
+            return Ok(Figure { value: each, p99: None, load: 0.0 });
         }
-        // The last ones are still going.
-        std::thread::sleep(Duration::from_millis(20));
-        Ok(number - first)
-    };
-    for_so_long(time / 4)?;
-    let (used, own, began) = (cpu()?, cpu_of("self")?, Instant::now());
-    let count = for_so_long(time)?;
-    let load = (cpu_of("self")? - own) as f64 / began.elapsed().as_nanos() as f64;
-    Ok(Figure { value: (cpu()? - used) as f64 / 1e3 / count as f64, p99: None, load })
+        let (cpu, own, began) = (self.running.cpu()?, cpu_of("self")?, Instant::now());
+        let Outcome { deliveries, last, p99 } = self.deed(time)?;
+        let load = (cpu_of("self")? - own) as f64 / began.elapsed().as_nanos() as f64;
+        let value = match (self.scenario.deed, last) {
+            (Deed::Last { .. }, Some(last)) => last,
+            _ => (self.running.cpu()? - cpu) as f64 / 1e3 / deliveries as f64,
+        };
+        Ok(Figure { value, p99, load })
+    }
+
+    fn deed(&mut self, time: Duration) -> io::Result<Outcome> {
+        let Scenario { members, senders, bytes, deed, .. } = *self.scenario;
+        match deed {
+            Deed::Closed(drive) => {
+                let deliveries = self.crowd.closed_loop(senders, bytes, drive, time)?.deliveries;
+                Ok(Outcome { deliveries, last: None, p99: None })
+            }
+            Deed::Rate { per_second } | Deed::Last { per_second } => {
+                let messages = (f64::from(per_second) * time.as_secs_f64()).max(5.0) as usize;
+                let took = self.crowd.open_loop(bytes, Duration::from_secs(1) / per_second, messages)?;
+                let last = took.iter().filter_map(|each| each.iter().max()).map(|micros| f64::from(*micros) / 1e3);
+                let last = Some(quantile(last.collect(), 0.5));
+                let p99 = Some(quantile(took.iter().flatten().map(|micros| f64::from(*micros) / 1e3).collect(), 0.99));
+                Ok(Outcome { deliveries: (messages * members) as u64, last, p99 })
+            }
+            Deed::Connect => {
+                // Waves of clients come, say hello, are welcomed and go.
+                let (began, first) = (Instant::now(), self.came);
+                while began.elapsed() < time {
+                    drop(Crowd::gather(self.running.address, Entry::Hello, self.came, members)?);
+                    self.came += members;
+                }
+                // The last ones are still going.
+                std::thread::sleep(Duration::from_millis(20));
+                Ok(Outcome { deliveries: (self.came - first) as u64, last: None, p99: None })
+            }
+            Deed::Idle => Ok(Outcome { deliveries: 1, last: None, p99: None }),
+        }
+    }
+}
+
+/// What was done.
+struct Outcome {
+    deliveries: u64,
+    /// Milliseconds until the last member had a message, and the 99th percentile of all.
+    last: Option<f64>,
+    p99: Option<f64>,
 }
 
 /// A quantile of some numbers.
