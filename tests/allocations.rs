@@ -6,16 +6,14 @@
 //! * What grew in a burst does not stay grown.
 #![allow(unsafe_code)] // A global allocator can't be written without.
 
-use parlor::history::{Author, Memory};
-use parlor::http::pages::BuiltIn;
-use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup, Socket};
-use parlor::limits::Limits;
-use parlor::time::{Millis, Now, UnixMillis};
+#[allow(dead_code)]
+#[path = "../benches/micro/world.rs"]
+mod world;
+
 use parlor::websocket::{Opcode, encode_masked_message};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::io::{self, IoSlice};
-use std::time::Duration;
+use world::{World, in_one};
 
 /// Counts for each thread: tests run side by side.
 struct Counting;
@@ -56,124 +54,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// As large as a real one, and takes everything.
-struct Swallows([u64; 2]);
-
-impl Socket for Swallows {
-    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0[0] = self.0[0].wrapping_add(1);
-        Ok(pieces.iter().map(|piece| piece.len()).sum())
-    }
-
-    fn shutdown_write(&mut self) {}
-}
-
-struct World {
-    hub: Hub<Swallows>,
-    now: Now,
-    members: Vec<ConnectionId>,
-}
-
-const HEAD: &str = "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-
-impl World {
-    fn new() -> Self {
-        let limits = Limits {
-            rate: 0,
-            connections: 1 << 20,
-            connections_per_ip: 0,
-            channels: 1 << 20,
-            resume_window: Duration::ZERO,
-            ..Limits::DEFAULT
-        };
-        let mut token = 0_u128;
-        let tokens = Box::new(move || {
-            token += 1;
-            token.to_be_bytes()
-        });
-        let now = Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) };
-        let hub = Hub::new(Setup {
-            limits,
-            origins: Origins::SameHost,
-            trusted_proxies: Vec::new(),
-            pages: Box::new(BuiltIn::new()),
-            history: Box::new(Memory::new("epoch".into(), Author(0))),
-            tokens,
-            now,
-        });
-        Self { hub, now, members: Vec::new() }
-    }
-
-    /// One that shook hands.
-    fn open(&mut self, path: &str) -> ConnectionId {
-        let peer = std::net::SocketAddr::from(([10, 0, 0, 1], 1));
-        let id = self.hub.accepted(Swallows([0; 2]), peer, self.now).expect("there is room");
-        self.hub.received(id, &mut HEAD.replace("/chat", path).into_bytes(), self.now);
-        id
-    }
-
-    /// So many more come in, a hundred in a turn, each into a channel.
-    fn enter(&mut self, count: usize, channel: impl Fn(usize) -> String) {
-        let first = self.members.len();
-        for number in first..first + count {
-            let id = self.open("/chat");
-            self.members.push(id);
-            self.ask(number, &format!(r#"{{"type":"hello","name":"member{number:05}"}}"#));
-            self.ask(number, &format!(r#"{{"type":"join","channel":"{}"}}"#, channel(number)));
-            if number % 100 == 99 {
-                self.turn();
-                self.pass(20);
-            }
-        }
-        self.rest();
-    }
-
-    /// All but the first so many go.
-    fn leave(&mut self, stay: usize) {
-        for id in self.members.split_off(stay) {
-            self.hub.ended(id, Ended::Failed, self.now);
-        }
-        self.members.shrink_to_fit();
-        self.rest();
-    }
-
-    fn ask(&mut self, member: usize, text: &str) {
-        let mut frame = Vec::new();
-        encode_masked_message(Opcode::Text, text.as_bytes(), [1, 2, 3, 4], &mut frame);
-        self.hub.received(self.members[member], &mut frame, self.now);
-    }
-
-    fn turn(&mut self) {
-        self.hub.end_turn(self.now);
-        while self.hub.has_work() {
-            self.hub.take_resumed().for_each(drop);
-            self.hub.end_turn(self.now);
-        }
-    }
-
-    fn pass(&mut self, millis: u64) {
-        self.now.mono.0 += millis;
-        self.now.unix.0 += millis;
-    }
-
-    /// What was gathered is told.
-    fn rest(&mut self) {
-        for _ in 0..4 {
-            self.turn();
-            self.pass(300);
-        }
-    }
-}
-
 /// Allocations that `work` makes.
 fn allocations(work: impl FnOnce()) -> usize {
     let before = CALLS.get();
     work();
     CALLS.get() - before
-}
-
-fn in_one(_: usize) -> String {
-    "general".to_owned()
 }
 
 const MESSAGE: &str = r#"{"type":"message","channel":"general","text":"what is said to everybody"}"#;

@@ -204,7 +204,7 @@ fn fan_out(timer: &Timer) {
     for messages in [1, 40] {
         for members in [10, 100, 1_000, 10_000] {
             let mut world = World::new();
-            world.gather(members, "general");
+            world.enter(members, world::in_one);
             let mut said = world::message("general", &text(64, false));
             let bytes = (said.len() + 60) * messages * members;
             let what = format!("a turn: {messages} × 64 bytes to each member, each");

@@ -1,6 +1,6 @@
 //! A hub whose sockets are of memory and swallow everything: the server without the kernel.
 //!
-//! Not here: what is asked of it (`main`, and `sizes`).
+//! Not here: what is asked of it (`main`, `sizes`, `tests/allocations.rs`).
 
 use parlor::history::{Author, Memory};
 use parlor::http::pages::BuiltIn;
@@ -11,11 +11,12 @@ use parlor::websocket::{Opcode, encode_masked_message};
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
-/// A socket that takes everything.
-pub(crate) struct Swallows;
+/// A socket that takes everything, and is as large as a real one.
+pub(crate) struct Swallows([u64; 2]);
 
 impl Socket for Swallows {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0[0] = self.0[0].wrapping_add(1);
         Ok(pieces.iter().map(|piece| piece.len()).sum())
     }
 
@@ -39,6 +40,11 @@ pub(crate) fn frame(text: &str) -> Vec<u8> {
     let mut frame = Vec::new();
     encode_masked_message(Opcode::Text, text.as_bytes(), [0; 4], &mut frame);
     frame
+}
+
+/// The channel of them all.
+pub(crate) fn in_one(_: usize) -> String {
+    "general".to_owned()
 }
 
 pub(crate) fn join(channel: &str) -> Vec<u8> {
@@ -78,25 +84,31 @@ impl World {
         Self { hub, now, members: Vec::new(), named: 0 }
     }
 
-    /// One more shook hands and has said hello, when the turn is over. Returns its place among the members.
-    pub(crate) fn enter(&mut self) -> usize {
+    /// One that shook hands.
+    pub(crate) fn open(&mut self, path: &str) -> ConnectionId {
         let peer = std::net::SocketAddr::from(([10, 0, 0, 1], 1));
-        let id = self.hub.accepted(Swallows, peer, self.now).expect("there is room");
-        self.hub.received(id, &mut HEAD.as_bytes().to_vec(), self.now);
+        let id = self.hub.accepted(Swallows([0; 2]), peer, self.now).expect("there is room");
+        self.hub.received(id, &mut HEAD.replace("/chat", path).into_bytes(), self.now);
+        id
+    }
+
+    /// One more has said hello, when the turn is over. Returns its place among the members.
+    pub(crate) fn hello(&mut self) -> usize {
+        let id = self.open("/chat");
         self.named += 1;
         self.members.push(id);
         let member = self.members.len() - 1;
-        self.ask(member, &mut frame(&format!(r#"{{"type":"hello","name":"member{:06}"}}"#, self.named)));
+        self.ask(member, &mut frame(&format!(r#"{{"type":"hello","name":"member{:05}"}}"#, self.named)));
         member
     }
 
-    /// So many more come in, each into its channel, and what is told of them is told.
-    pub(crate) fn gather(&mut self, count: usize, channel: &str) {
-        let mut join = join(channel);
-        for number in 1..=count {
-            let member = self.enter();
-            self.ask(member, &mut join);
-            if number % 100 == 0 {
+    /// So many more come in, a hundred in a turn, each into a channel, and what is told of them is told.
+    pub(crate) fn enter(&mut self, count: usize, channel: impl Fn(usize) -> String) {
+        let first = self.members.len();
+        for number in first..first + count {
+            self.hello();
+            self.ask(number, &mut join(&channel(number)));
+            if number % 100 == 99 {
                 self.turn();
                 self.pass(20);
             }
@@ -104,15 +116,18 @@ impl World {
         self.rest();
     }
 
+    /// All but the first so many are lost.
+    pub(crate) fn leave(&mut self, stay: usize) {
+        for id in self.members.split_off(stay) {
+            self.hub.ended(id, Ended::Failed, self.now);
+        }
+        self.members.shrink_to_fit();
+        self.rest();
+    }
+
     /// What a member sends.
     pub(crate) fn ask(&mut self, member: usize, frame: &mut [u8]) {
         self.hub.received(self.members[member], frame, self.now);
-    }
-
-    /// The member that came last is lost.
-    pub(crate) fn lose_last(&mut self) {
-        let id = self.members.pop().expect("somebody is there");
-        self.hub.ended(id, Ended::Failed, self.now);
     }
 
     pub(crate) fn turn(&mut self) {

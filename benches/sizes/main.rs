@@ -18,14 +18,16 @@
 #[allow(dead_code)]
 #[path = "../micro/timer.rs"]
 mod timer;
+#[allow(dead_code)]
 #[path = "../micro/world.rs"]
 mod world;
 
+use parlor::hub::Ended;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
 use timer::{count, median, number};
-use world::{World, join, leave, message};
+use world::{World, in_one, join, leave, message};
 
 /// So many members, connections, channels, messages.
 const SIZES: [usize; 6] = [10, 100, 1_000, 10_000, 50_000, 100_000];
@@ -107,7 +109,7 @@ fn over_members(sizes: &[usize], columns: usize) {
 
 fn of_members(size: usize) -> [f64; 6] {
     let mut world = World::new();
-    world.gather(size, "general");
+    world.enter(size, in_one);
     let mut said = message("general", "what is said to everybody, in some sixty-four bytes of plain text");
     let mut deliveries = |messages: usize| {
         let turn = often(|_| {
@@ -122,7 +124,7 @@ fn of_members(size: usize) -> [f64; 6] {
     let (mut come, mut go) = (join("general"), leave("general"));
     let hello = often(|_| {
         micros(|| {
-            world.enter();
+            world.hello();
             world.turn();
         })
     });
@@ -134,7 +136,8 @@ fn of_members(size: usize) -> [f64; 6] {
     world.rest();
     let loss = often(|_| {
         micros(|| {
-            world.lose_last();
+            let last = world.members.pop().expect("somebody is there");
+            world.hub.ended(last, Ended::Failed, world.now);
             world.turn();
         })
     });
@@ -149,7 +152,7 @@ fn over_connections(sizes: &[usize], columns: usize) {
 
 fn of_connections(size: usize) -> [f64; 2] {
     let mut world = World::new();
-    world.gather(size, "general");
+    world.enter(size, in_one);
     let turn = often(|_| 1e3 * micros(|| black_box(&mut world).turn()));
     // What was to be done in time when they came in was done: who is reminded of that looks once, and never again.
     world.pass(60_000);
@@ -185,7 +188,7 @@ fn of_channels(size: usize) -> [f64; 9] {
     let mut world = World::new();
     for channel in 0..size {
         if channel % CHANNELS_OF_ONE == 0 {
-            world.enter();
+            world.hello();
         }
         let last = world.members.len() - 1;
         world.ask(last, &mut join(&format!("c{channel:06}")));
@@ -197,7 +200,7 @@ fn of_channels(size: usize) -> [f64; 9] {
     world.rest();
     let hello = often(|_| {
         micros(|| {
-            world.enter();
+            world.hello();
             world.turn();
         })
     });
@@ -237,7 +240,7 @@ fn of_history(size: usize) -> [f64; 3] {
     let channels = size.div_ceil(1_000);
     for channel in 0..channels {
         let name = format!("c{channel:03}");
-        let (first, second) = (world.enter(), world.enter());
+        let (first, second) = (world.hello(), world.hello());
         world.ask(first, &mut join(&name));
         world.ask(second, &mut join(&name));
         world.turn();
@@ -255,7 +258,7 @@ fn of_history(size: usize) -> [f64; 3] {
     let said = often(|number| turn(&mut world, 2 * (number % channels), &mut message(&name(number), "one more")));
     let ask = |number: usize| world::frame(&format!(r#"{{"type":"history","channel":"{}"}}"#, name(number)));
     let page = often(|number| turn(&mut world, 2 * (number % channels), &mut ask(number)));
-    let member = world.enter();
+    let member = world.hello();
     world.rest();
     let joined = often(|number| turn(&mut world, member, &mut join(&name(number))));
     [said, page, joined]

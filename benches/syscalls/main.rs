@@ -262,8 +262,8 @@ impl Counter {
 
 /// Three digits that count.
 fn number(value: f64) -> String {
-    if value == 0.0 {
-        return "0".to_owned();
+    if value < 1e-5 {
+        return if value == 0.0 { "0" } else { "< 0.00001" }.to_owned();
     }
     let digits = (2 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 5) as usize;
     format!("{value:.digits$}")
