@@ -395,7 +395,8 @@ export class Chat {
     }
   }
 
-  #post(place, text, action) {
+  #post(place, typed, action) {
+    const text = say.printable(typed);
     const most = this.state.limits.text;
     const count = say.characters(text);
     if (text.trim() === '') return this.tell('There is nothing to send.', true);

@@ -115,7 +115,7 @@ export class Connection {
 
   /** Sends a command that has no answer and is not missed when it is lost. */
   tell(command) {
-    if (this.stage === 'open' && this.#queue.length === 0) this.#socket.send(JSON.stringify(command));
+    if (this.stage === 'open' && this.#queue.length === 0) this.#socket.send(say.encode(command));
   }
 
   #greet() {
@@ -164,7 +164,7 @@ export class Connection {
   #send(request) {
     this.#id += 1;
     this.#asked.set(this.#id, { ...request, at: performance.now() });
-    this.#socket.send(JSON.stringify({ ...request.command, id: this.#id }));
+    this.#socket.send(say.encode({ ...request.command, id: this.#id }));
   }
 
   #pump() {

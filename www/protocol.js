@@ -27,6 +27,12 @@ export const history = (where, page) => ({ type: 'history', ...where, ...page })
 export const who = (channel) => ({ type: 'who', channel });
 export const channels = () => ({ type: 'channels' });
 
+/** A command for the wire. Half a surrogate pair is no character: the server could not even read whom to answer. */
+export const encode = (command) => JSON.stringify(command, (_, value) => (typeof value === 'string' ? value.replace(/\p{Cs}/gu, '\uFFFD') : value));
+
+/** A text without the control characters that the server refuses; a terminal's output, pasted, has some. */
+export const printable = (text) => text.replace(/[^\P{Cc}\n\t]/gu, '');
+
 /** Whether a command carries what a person wrote. */
 export const carriesText = ({ type }) => type === 'message' || type === 'direct';
 

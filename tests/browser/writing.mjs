@@ -160,6 +160,18 @@ scene('the last characters are counted', [], async ({ meet }) => {
   assert.equal((await ada.text.inputValue()).length, 4001);
 });
 
+scene('what was pasted from a terminal, or cut within a character, goes out all the same', [], async ({ meet }) => {
+  const ada = await meet('Ada');
+  const bob = await meet('Bob');
+  await ada.say('\u001b[1mbold\u001b[0m');
+  await bob.said('[1mbold[0m').waitFor();
+  await ada.text.evaluate((box) => { box.value = 'half \uD83D of one'; });
+  await press(ada, 'Enter');
+  await bob.said('half \uFFFD of one').waitFor();
+  await ada.say('and the next');
+  await bob.said('and the next').waitFor();
+});
+
 scene('a box that grows takes its room from the top of the feed', ['--rate', '0'], async ({ meet }) => {
   const ada = await meet('Ada');
   for (let number = 0; number < 40; number += 1) await ada.say(`line ${number}`);

@@ -116,6 +116,13 @@ test('letters and colours', () => {
   assert.ok(new Set(['Ada', 'Bob', 'Cleo', 'Dan', 'Eve', 'Finn'].map(hue)).size >= 3);
 });
 
+test('what no server could read is not sent', () => {
+  const table = [['plain', 'plain'], ['a\uD800b', 'a\uFFFDb'], ['\uDC00', '\uFFFD'], ['😀', '😀'], ['two\nlines\tand a tab', 'two\nlines\tand a tab']];
+  for (const [text, sent] of table) assert.equal(JSON.parse(protocol.encode({ text, id: 1 })).text, sent, JSON.stringify(text));
+  assert.equal(protocol.encode({ type: 'join', since: undefined }), '{"type":"join"}');
+  assert.equal(protocol.printable('\u001b[31mred\u001b[0m\u0085 \u007f\ttab\nline ☺'), '[31mred[0m \ttab\nline ☺');
+});
+
 test('rows of the feed', () => {
   const noon = new Date(2026, 5, 1, 12).getTime();
   const minutes = (count) => noon + count * 60_000;
