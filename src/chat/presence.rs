@@ -19,7 +19,7 @@ pub(super) struct News {
     given: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Change {
     /// Whether the name is in the list now.
     here: bool,
@@ -64,8 +64,8 @@ impl News {
     pub(super) fn list_given_to(&mut self, own: &Rc<str>) {
         let before = self.given;
         self.list_given();
-        if let Some(change) = self.names.remove(own) {
-            self.names.insert(own.clone(), Change { given: self.given, ..change.settled(before) });
+        if let Some(change) = self.names.get_mut(own) {
+            *change = Change { given: self.given, ..change.settled(before) };
         }
     }
 

@@ -18,6 +18,7 @@ use crate::tables::Slots;
 use crate::time::{Millis, Sometime};
 use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -301,7 +302,10 @@ impl Token {
     }
 
     pub(super) fn text(&self) -> Box<str> {
-        format!("{}-{:032x}", self.author.0, u128::from_be_bytes(self.bits)).into()
+        let mut text = String::with_capacity(64);
+        // A String takes everything.
+        let _ = write!(text, "{}-{:032x}", self.author.0, u128::from_be_bytes(self.bits));
+        text.into()
     }
 
     pub(super) fn secret(&self) -> Secret {

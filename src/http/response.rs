@@ -120,13 +120,22 @@ fn reason(status: u16) -> &'static str {
 /// The one form of a date that may be sent (RFC 9110 §5.6.7), always in GMT.
 fn imf_fixdate(at: UnixMillis) -> String {
     const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]; // 1970 began with a Thursday
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = [" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "];
     let seconds = at.0 / 1_000;
     let (days, time) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
     let (weekday, month) = (WEEKDAYS[(days % 7) as usize], MONTHS[month as usize]);
     let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
-    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    // Digit by digit: every answer has a date, and `format!` would be the dearest part of most.
+    let digits = |number: u64| [number / 10 % 10, number % 10].map(|digit| char::from(b'0' + digit as u8));
+    let mut date = String::with_capacity("Sun, 06 Nov 1994 08:49:37 GMT".len());
+    date.push_str(weekday);
+    for (before, number) in [(", ", day), (month, year / 100), ("", year), (" ", hour), (":", minute), (":", second)] {
+        date.push_str(before);
+        date.extend(digits(number));
+    }
+    date.push_str(" GMT");
+    date
 }
 
 /// Days since 1970-01-01 as year, month (0 is January) and day (1 is the first), in the Gregorian calendar.
