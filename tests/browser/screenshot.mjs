@@ -14,10 +14,10 @@ const phone = { viewport: { width: 390, height: 720 }, deviceScaleFactor: 1.5, i
 const [grace, ada, linus] = [await Person.named('Grace', chromium, server.url, view), await Person.named('Ada', chromium, server.url, view), await Person.named('Linus', chromium, server.url, view)];
 
 /** Each sees what was said before the next one speaks. */
-async function say(person, text) {
+async function say(person, text, part = null) {
   await person.say(text);
   const shown = text.startsWith('/me ') ? `${await person.page.locator('#p\\:me').innerText()} ${text.slice(4)}` : text;
-  await grace.said(shown.replaceAll('`', '')).last().waitFor();
+  await (part ? grace.log.getByText(part) : grace.said(shown.replaceAll('`', ''))).last().waitFor();
 }
 
 for (const channel of ['garden', 'kitchen', 'rfc6455']) {
@@ -28,11 +28,12 @@ await grace.channel('general').click();
 await say(ada, 'Good morning! Is anybody else reading RFC 6455 with their coffee?');
 await say(linus, 'Section 5.3, since seven. Why does only the client mask its frames?');
 await say(ada, 'So that no proxy in between takes a clever payload for a request of its own. See https://www.rfc-editor.org/rfc/rfc6455#section-10.3');
-await say(ada, 'The key is four random bytes, new for each frame: `payload[i] ^ key[i % 4]`');
+await say(ada, 'The key is four random bytes, new for each frame:');
+await say(ada, '```\nfor (i, byte) in payload.iter_mut().enumerate() {\n    *byte ^= key[i % 4];\n}\n```', 'for (i, byte) in payload');
 await say(grace, 'And the server must close the connection when a frame comes unmasked. That is 5.1.');
 await say(linus, '/me counts the bits of the length again');
 await say(grace, 'Seven, or sixteen, or sixty-four. The shortest one that fits, nothing else is legal.');
-await say(linus, 'Then I know what is wrong with mine. Thank you both!');
+await say(linus, '> Seven, or sixteen, or sixty-four.\nThen I know what is wrong with mine. Thank you, @Grace!', 'Then I know what is wrong');
 await say(grace, 'You are welcome. There is cake in #kitchen.');
 await ada.person('Grace').click();
 await ada.say('What kind of cake?');
