@@ -9,29 +9,29 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
-/// A moment, or none, in the eight bytes of a [`Millis`]: an `Option` of one takes sixteen. The end of time stands for none.
+/// A moment to the second, or none, in four bytes where an `Option` of [`Millis`] takes sixteen. It lasts 136 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sometime(Millis);
+pub struct Sometime(u32);
 
 impl Sometime {
     /// No moment.
-    pub const NEVER: Self = Self(Millis(u64::MAX));
+    pub const NEVER: Self = Self(u32::MAX);
 
-    /// The moment, if there is one.
+    /// The second in which it was, if there is one.
     ///
     /// ```
     /// use parlor::time::{Millis, Sometime};
-    /// assert_eq!(Sometime::from(Some(Millis(0))).get(), Some(Millis(0)));
+    /// assert_eq!(Sometime::from(Some(Millis(5_999))).get(), Some(Millis(5_000)));
     /// assert_eq!(Sometime::from(None).get(), None);
     /// ```
     pub fn get(self) -> Option<Millis> {
-        (self != Self::NEVER).then_some(self.0)
+        (self != Self::NEVER).then_some(Millis(u64::from(self.0) * 1_000))
     }
 }
 
 impl From<Option<Millis>> for Sometime {
     fn from(at: Option<Millis>) -> Self {
-        at.map_or(Self::NEVER, Self)
+        at.map_or(Self::NEVER, |Millis(at)| Self(u32::try_from(at / 1_000).unwrap_or(u32::MAX - 1).min(u32::MAX - 1)))
     }
 }
 

@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn who_is_online_and_silent_is_small() {
         let table = [
-            ("a user", size_of::<User>(), 88),
+            ("a user", size_of::<User>(), 80),
             ("… of that: the name and its keys", size_of::<Name>(), 32),
             ("apart, while something of it ends by itself", size_of::<Ends>(), 88),
             ("a client", size_of::<super::super::Client>(), 40),
