@@ -24,6 +24,7 @@ export class Feed {
   #pending = [];
   #span = new Span();
   #atEnd = true;
+  #top = 0; // where the feed was scrolled to when it was last brought to its end, or stood near it
   #seen = 0; // the newest number when the end was last in sight
   #newest = 0; // the newest number that was shown or counted
   #nonces = new Set(); // of what was said here while the place was open
@@ -119,7 +120,8 @@ export class Feed {
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
     const below = scrollHeight - scrollTop - clientHeight;
     if (below < SCREENS * clientHeight && this.#span.down(this.#place.messages)) return this.#draw();
-    this.#isAtEnd(below < NEAR_PX);
+    // That there is less room, or more in it, is no scrolling up: the reader is still at the end, and the feed about to follow.
+    this.#isAtEnd(below < NEAR_PX || (this.#atEnd && scrollTop >= this.#top));
     this.#reach();
     return undefined;
   }
@@ -153,12 +155,13 @@ export class Feed {
 
   #stick() {
     this.#log.scrollTop = this.#log.scrollHeight;
+    this.#top = this.#log.scrollTop;
   }
 
   /** Whether the end is in sight; what is there counts as read. */
   #isAtEnd(at) {
     this.#atEnd = at;
-    if (at) this.#seen = this.#newest;
+    if (at) [this.#seen, this.#top] = [this.#newest, this.#log.scrollTop];
     this.#tell();
     this.#chat.marks.atEnd = at;
     if (at) this.#chat.marks.look();

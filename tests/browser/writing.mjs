@@ -182,6 +182,15 @@ scene('a box that grows takes its room from the top of the feed', ['--rate', '0'
   await until(true, atEnd, 'when it has grown');
   await ada.text.pressSequentially(' and more of it');
   await until(true, atEnd, 'with each further letter');
+  // A scroll of before is told when the box has grown already, and before the feed could follow.
+  await ada.text.fill('');
+  await until(true, atEnd, 'when it is small again');
+  await ada.text.evaluate((box) => {
+    box.value = Array(8).fill('a long story').join('\n');
+    box.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    document.querySelector('[role=log]').dispatchEvent(new Event('scroll'));
+  });
+  await until(true, atEnd, 'and a late scroll is no scroll up');
   assert.equal(await ada.role('button', 'To the newest').count(), 0);
 });
 
