@@ -401,7 +401,7 @@ export class Chat {
     const count = say.characters(text);
     if (text.trim() === '') return this.tell('There is nothing to send.', true);
     if (count > most) return this.tell(`A text has at most ${most} characters; this one has ${count}.`, true);
-    if (action && place.kind === 'person') return this.tell('/me is for channels.', true);
+    if (action && place.kind === 'person') return this.tell('In private there is no /me: it is for channels.', true);
     this.#typedAt = -Infinity; // what comes next is another text
     this.#sender.post(place, text, action);
     return true;

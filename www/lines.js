@@ -33,7 +33,7 @@ export function parse(typed) {
   const command = COMMANDS.find((one) => one.word === word);
   const wrong = (sentence) => ({ does: 'wrong', sentence });
   if (!command) return wrong(`There is no command /${typedWord}. /help lists them; a text that begins with a slash is typed with two.`);
-  const incomplete = () => wrong(`/${word} needs ${command.needs.toLowerCase().replace(' ', ' and ')}, as in: ${command.example}`);
+  const incomplete = () => wrong(`Behind /${word} comes ${command.needs.toLowerCase().replace(' ', ' and ')}, as in: ${command.example}`);
   const name = rest.replace(/^#/, '');
   switch (word) {
     case 'me': return rest ? { does: 'say', text: rest, action: true } : incomplete();
@@ -44,7 +44,7 @@ export function parse(typed) {
       return parts ? { does: 'direct', to: parts[1], text: parts[2] } : incomplete();
     }
     case 'history':
-      if (rest !== '' && !/^[1-9]\d{0,3}$/.test(rest)) return wrong('/history takes a number from 1 to 200, as in: /history 100');
+      if (rest !== '' && !/^[1-9]\d{0,3}$/.test(rest)) return wrong('Behind /history comes a number from 1 to 200, as in: /history 100');
       return { does: 'history', limit: rest === '' ? null : Math.min(200, Number(rest)) };
     case 'leave':
     case 'who': return { does: word, channel: name || null };

@@ -110,13 +110,23 @@ function around(text, at, mark, kind, inside) {
 
 function link(text, at) {
   if (WORD.test(before(text, at))) return null;
-  let written = take(ADDRESS, text, at)?.[0] ?? '';
-  for (let shorter; (shorter = written.replace(/[.,;:!?'*_~]+$/, '').replace(/^([^(]*)\)+$/, '$1')) !== written;) written = shorter;
+  const written = bare(take(ADDRESS, text, at)?.[0] ?? '');
   if (!URL.canParse(written)) return null;
   const { href, host } = new URL(written);
   const shown = /^https?:\/\/([^/?#\\]*)/i.exec(written)[1].toLowerCase();
   // The host is told where the text does not show it plainly: a name before an @, letters that only look like others.
   return { part: { kind: 'link', text: written, href, host: shown === host ? null : host }, end: at + written.length };
+}
+
+/** An address without what belongs to the sentence around it: its signs, and brackets that the address did not open. */
+function bare(address) {
+  let spare = address.split(')').length - address.split('(').length;
+  let end = address.length;
+  for (; end > 0; end -= 1) {
+    const last = address[end - 1];
+    if (last === ')' ? spare-- <= 0 : !".,;:!?'*_~".includes(last)) break;
+  }
+  return address.slice(0, end);
 }
 
 function take(pattern, text, at) {

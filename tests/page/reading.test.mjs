@@ -8,12 +8,12 @@ import { noteWords, rows } from '../../www/rows.js';
 import { Span, indexOf } from '../../www/span.js';
 import * as states from '../../www/state.js';
 
-/** A tree in short: *bold* as b(), italic i(), code c(), link l(address|host), mention @(), quote q(), fenced code f(). */
+/** A tree in short: *bold* as b(), italic i(), code c(), link l<address|host>, mention @(), quote q(), fenced code f(). */
 function short(text) {
   const signs = { bold: 'b', italic: 'i', mention: '@', code: 'c', link: 'l' };
   const part = (one) => {
     if (one.kind === 'plain') return one.text;
-    if (one.kind === 'link') return `l(${one.text}${one.host === null ? '' : `|${one.host}`})`;
+    if (one.kind === 'link') return `l<${one.text}${one.host === null ? '' : `|${one.host}`}>`;
     return `${signs[one.kind]}(${one.parts?.map(part).join('') ?? one.name ?? one.text})`;
   };
   return parse(text).map((block) => {
@@ -34,12 +34,13 @@ test('what a text means', () => {
     ['a mark that is never closed', '**a and `b and *c', '**a and `b and *c'],
     ['not over a line', '*a\nb*', '*a\nb*'],
     ['letters of other scripts are letters', 'ж*ж*ж', 'ж*ж*ж'],
-    ['a link', 'see https://example.org/a?b=c#d, and', 'see l(https://example.org/a?b=c#d), and'],
-    ['a sentence around it', '(http://example.org/a_(b)).', '(l(http://example.org/a_(b))).'],
-    ['signs in a link are letters', 'https://example.org/*a*_b_', 'l(https://example.org/*a*_b)_'],
-    ['a name that looks like the host', 'https://good.com@evil.example/', 'l(https://good.com@evil.example/|evil.example)'],
-    ['letters that only look like others', 'https://аpple.com', 'l(https://аpple.com|xn--pple-43d.com)'],
-    ['a host that turns the direction ends there', 'https://a.com\u202Emoc', 'l(https://a.com)\u202Emoc'],
+    ['a link', 'see https://example.org/a?b=c#d, and', 'see l<https://example.org/a?b=c#d>, and'],
+    ['a sentence around it', '(http://example.org/a_(b)).', '(l<http://example.org/a_(b)>).'],
+    ['brackets that it did not open', 'https://example.org/a)), https://example.org/(b)_c)', 'l<https://example.org/a>)), l<https://example.org/(b)_c>)'],
+    ['signs in a link are letters', 'https://example.org/*a*_b_', 'l<https://example.org/*a*_b>_'],
+    ['a name that looks like the host', 'https://good.com@evil.example/', 'l<https://good.com@evil.example/|evil.example>'],
+    ['letters that only look like others', 'https://аpple.com', 'l<https://аpple.com|xn--pple-43d.com>'],
+    ['a host that turns the direction ends there', 'https://a.com\u202Emoc', 'l<https://a.com>\u202Emoc'],
     ['no other scheme', 'javascript:alert(1) data:text/html,x', 'javascript:alert(1) data:text/html,x'],
     ['no address', 'http:// and https://', 'http:// and https://'],
     ['an emoji', ':tada: 10:30:45 :none:', '🎉 10:30:45 :none:'],

@@ -72,6 +72,7 @@ test('typed lines', () => {
     const { does, sentence } = lines.parse(typed);
     assert.equal(does, 'wrong', typed);
     assert.ok(sentence.length > 10, typed);
+    assert.match(sentence, /^[A-Z]/, 'the page shows a first letter as a capital, also one behind a slash');
   }
 });
 
