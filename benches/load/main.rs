@@ -13,8 +13,8 @@
 //! (`load`) is near 100 %, the server waits for it and is idle meanwhile, which costs the server nothing. It could still change what
 //! the server finds gathered, and how warm its caches are. How much can be gathered is bounded by what is in flight, which is the
 //! scenario's; and `--slower MICROSECONDS` has the load do nothing for so long in each turn of its loop, to see what is left: made
-//! slower by 50 and by 200 µs, figures and floors moved together, by less than they move from round to round, and their ratios by a
-//! tenth at most, both ways.
+//! slower by 50 and by 200 µs, figures and floors moved together, by less than they move from round to round, and their ratios by an
+//! eighth at most, both ways, on a machine that did other things meanwhile.
 //!
 //! The server runs on core 0, the load on core 1. In each round all servers are started anew, each with members of its own, and
 //! are loaded one after another for a tenth of a second, there and back again, so that what else the machine does meets them
