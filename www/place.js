@@ -121,9 +121,10 @@ export function trim(place, most) {
   place.older = true;
 }
 
-/** Whether several people wrote under one name here: it became free, and somebody took it. */
-export function isShared(place, name) {
-  return place.authors.get(name)?.size > 1;
+/** Which of several people who wrote under one name here an author is: 1 for who came first to the server. 0: there is only one. */
+export function which(place, name, author) {
+  const authors = place.authors.get(name);
+  return authors?.size > 1 ? [...authors].filter((one) => one <= author).length : 0;
 }
 
 function meet(place, messages) {

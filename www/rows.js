@@ -4,7 +4,7 @@
 // A row has a `key`, under which the same thing is found again, and a `stamp`, which changes when it looks different. Pure.
 // Not here: the nodes (feed.js, said.js), which part of a long place is shown (span.js).
 
-import { isShared } from './place.js';
+import { which } from './place.js';
 
 const TOGETHER_MS = 5 * 60_000;
 
@@ -55,8 +55,8 @@ export function rows(place, pending, mine, from = 0, to = place.messages.length)
     const own = mine(message);
     const head = startsGroup(before, message);
     const key = own && message.nonce ? `own ${message.nonce}` : `seq ${message.seq}`;
-    const shared = isShared(place, message.from);
-    list.push({ kind: 'message', key, stamp: `${head} ${shared}`, message, own, head, shared });
+    const number = which(place, message.from, message.author);
+    list.push({ kind: 'message', key, stamp: `${head} ${number}`, message, own, head, number });
     before = message;
   }
   if (to < place.messages.length) return list;

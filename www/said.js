@@ -26,11 +26,11 @@ export function content(node, row, me, does) {
   }
 }
 
-function message(node, { message: { from, author, at, text, action }, own, head, shared }, me) {
+function message(node, { message: { from, at, text, action }, own, head, number }, me) {
   set(node, 'aria-live', null);
   set(node, 'class', `row ${own ? 'mine' : 'theirs'}${head ? ' first' : ''}${action ? ' action' : ''}`);
   const time = element('time', { datetime: new Date(at).toISOString() }, clock.format(at));
-  const which = shared ? element('span', { class: 'which', title: 'Several people have written under this name. Each has a number.' }, `no. ${author}`) : null;
+  const which = number > 0 ? element('span', { class: 'which', title: 'Several people have written under this name. Each has a number.' }, `no. ${number}`) : null;
   if (action) return [bubble(text, me, from), ...[which].filter(Boolean), time];
   if (!head) return [spoken(`${from}: `), bubble(text, me), time];
   return [

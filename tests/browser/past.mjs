@@ -62,13 +62,13 @@ if (keepsHistory()) {
   past('one name, two people: both are marked', [
     { minutes: 0, author: 7, from: 'Bob', text: 'I am Bob' },
     { minutes: 1, author: 8, from: 'Cleo', text: 'I am Cleo' },
-    { minutes: 2, author: 9, from: 'Bob', text: 'I am Bob, too' },
+    { minutes: 2, author: 2 ** 32 + 9, from: 'Bob', text: 'I am Bob, too' },
   ], async ({ meet }) => {
     const ada = await meet('Ada');
     await ada.said('I am Bob, too').waitFor();
     const which = (text) => ada.log.locator('.row', { has: ada.page.getByText(text, { exact: true }) }).locator('.which').allInnerTexts();
-    assert.deepEqual(await which('I am Bob'), ['no. 7']);
-    assert.deepEqual(await which('I am Bob, too'), ['no. 9']);
+    assert.deepEqual(await which('I am Bob'), ['no. 1']);
+    assert.deepEqual(await which('I am Bob, too'), ['no. 2']);
     assert.deepEqual(await which('I am Cleo'), []);
   });
 

@@ -151,10 +151,10 @@ test('that somebody came stands above what they say, also where it is told later
 test('one name, two people: both are marked', () => {
   const place = places.channel('general');
   places.replace(place, [message(1), message(2, { from: 'Ada', author: 3 })], 2, false);
-  const marked = () => rows(place, [], () => false).filter(({ shared }) => shared).map(({ message: one }) => one.seq);
+  const marked = () => rows(place, [], () => false).filter(({ number }) => number > 0).map(({ message: one, number }) => `${one.seq}: ${number}`);
   assert.deepEqual(marked(), []);
   places.take(place, message(3, { author: 9 }));
-  assert.deepEqual(marked(), [1, 3]);
+  assert.deepEqual(marked(), ['1: 1', '3: 2'], 'in the order in which they came to the server');
   places.replace(place, [message(1, { from: 'constructor' }), message(2, { from: '__proto__' })], 2, false);
   assert.deepEqual(marked(), [], 'a name of an object is a name');
 });
