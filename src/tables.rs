@@ -26,6 +26,13 @@ pub(crate) fn fewer(rows: usize, room: usize) -> Option<usize> {
     (room > SMALL && rows < room / 4).then_some(rows * 2)
 }
 
+/// Gives back the room of a list of which most is empty.
+pub(crate) fn cut<T>(rows: &mut Vec<T>) {
+    if let Some(room) = fewer(rows.len(), rows.capacity()) {
+        rows.shrink_to(room);
+    }
+}
+
 /// Rows that keep their number. The next one gets a number that is free.
 pub(crate) struct Slots<T> {
     rows: Slab<T>,

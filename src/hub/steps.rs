@@ -13,7 +13,7 @@ use crate::chat::command::{Request, When};
 use crate::chat::error::CommandError;
 use crate::http::Refusal;
 use crate::limits::{PAGE_BYTES, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES, TURN_PAGES};
-use crate::tables::fewer;
+use crate::tables::cut;
 use crate::time::Now;
 use crate::websocket::CloseCode;
 
@@ -303,11 +303,7 @@ impl<S: Socket> Hub<S> {
             connection.recount(&mut self.buffered);
             self.admission.leave(&mut connection.seat);
         }
-        for list in [&mut self.doomed, &mut self.to_take_up, &mut self.owed_by_inbox] {
-            if let Some(room) = fewer(list.len(), list.capacity()) {
-                list.shrink_to(room);
-            }
-        }
+        [&mut self.doomed, &mut self.to_take_up, &mut self.owed_by_inbox].into_iter().for_each(cut);
         self.rest();
         self.metrics.users_online = self.chat.online() as u64;
         self.metrics.channels = self.chat.channels() as u64;

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::outbox::{self, KEPT_BYTES, Outbox, Source, Turn};
 use crate::chat::event::{ChannelId, Topic};
 use crate::few::Few;
-use crate::tables::{Slots, fewer, more};
+use crate::tables::{Slots, cut, more};
 use std::rc::Rc;
 
 /// Buffers that wait for the next turn, whichever topics that will be about; so a thousand channels keep no more than a few.
@@ -143,8 +143,8 @@ impl Topics {
         subscribers.swap_remove(position as usize);
         if subscribers.is_empty() {
             *subscribers = Vec::new();
-        } else if let Some(room) = fewer(subscribers.len(), subscribers.capacity()) {
-            subscribers.shrink_to(room);
+        } else {
+            cut(subscribers);
         }
         subscribers.get(position as usize).map(|moved| Moved { connection: moved.connection, topic, position })
     }
@@ -242,12 +242,8 @@ impl Topics {
         while self.topics.last().is_some_and(|buffer| buffer.subscribers.is_empty()) {
             self.topics.pop();
         }
-        if let Some(room) = fewer(self.topics.len(), self.topics.capacity()) {
-            self.topics.shrink_to(room);
-        }
-        if let Some(room) = fewer(0, self.spoken.capacity()) {
-            self.spoken.shrink_to(room);
-        }
+        cut(&mut self.topics);
+        cut(&mut self.spoken);
     }
 
     fn hand(&mut self, topic: u32, position: u32, outbox: &mut Outbox, turn: &mut Turn) {
