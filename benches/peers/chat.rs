@@ -1,12 +1,35 @@
 //! What the peers in Rust have in common: hello, join, message and direct of parlor's protocol. What is published is encoded
 //! once; `T` is what their library shares a text by.
 //!
-//! Not here: sockets, and how what is sent reaches them.
+//! Not here: the protocol of a connection, and how what is sent reaches it.
 
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::LocalSet;
+
+/// Says where it listens, and gives each connection to `serve`, which spawns what is done with it; in one thread, for ever.
+pub(crate) async fn listen<T: From<String> + Clone>(
+    server: &'static str,
+    serve: impl Fn(TcpStream, Rc<RefCell<Chat<T>>>),
+) -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{server} listening on http://{}", listener.local_addr()?);
+    let chat = Rc::new(RefCell::new(Chat::new(server)));
+    let accept = async move {
+        loop {
+            let (stream, _) = listener.accept().await?;
+            let _ = stream.set_nodelay(true);
+            serve(stream, Rc::clone(&chat));
+        }
+    };
+    LocalSet::new().run_until(accept).await
+}
 
 pub(crate) struct Chat<T> {
     server: &'static str,
@@ -28,7 +51,7 @@ pub(crate) struct Own {
 }
 
 impl<T: From<String> + Clone> Chat<T> {
-    pub(crate) fn new(server: &'static str) -> Self {
+    fn new(server: &'static str) -> Self {
         Self { server, users: HashMap::new(), channels: HashMap::new(), authors: 0 }
     }
 

@@ -17,7 +17,6 @@ use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::future::ready;
 use std::rc::Rc;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::unbounded_channel;
 
 type Shared = Rc<RefCell<Chat<Out>>>;
@@ -38,21 +37,11 @@ impl From<String> for Out {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("fastwebsockets listening on http://{}", listener.local_addr()?);
-    let chat = Rc::new(RefCell::new(Chat::new("fastwebsockets")));
-    let local = tokio::task::LocalSet::new();
-    local
-        .run_until(async move {
-            loop {
-                let (stream, _) = listener.accept().await?;
-                let _ = stream.set_nodelay(true);
-                let chat = Rc::clone(&chat);
-                let service = service_fn(move |request| ready(upgraded(request, &chat)));
-                tokio::task::spawn_local(http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades());
-            }
-        })
-        .await
+    chat::listen("fastwebsockets", |stream, chat| {
+        let service = service_fn(move |request| ready(upgraded(request, &chat)));
+        tokio::task::spawn_local(http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades());
+    })
+    .await
 }
 
 fn upgraded(mut request: Request<Incoming>, chat: &Shared) -> Result<Response<Empty<Bytes>>, WebSocketError> {

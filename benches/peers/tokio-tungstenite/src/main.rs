@@ -8,26 +8,14 @@ use chat::{Chat, Own};
 use futures_util::{SinkExt, StreamExt};
 use std::cell::RefCell;
 use std::rc::Rc;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("tokio-tungstenite listening on http://{}", listener.local_addr()?);
-    let chat = Rc::new(RefCell::new(Chat::new("tokio-tungstenite")));
-    let local = tokio::task::LocalSet::new();
-    local
-        .run_until(async move {
-            loop {
-                let (stream, _) = listener.accept().await?;
-                let _ = stream.set_nodelay(true);
-                tokio::task::spawn_local(serve(stream, Rc::clone(&chat)));
-            }
-        })
-        .await
+    chat::listen("tokio-tungstenite", |stream, chat| drop(tokio::task::spawn_local(serve(stream, chat)))).await
 }
 
 async fn serve(stream: TcpStream, chat: Rc<RefCell<Chat<Utf8Bytes>>>) {
