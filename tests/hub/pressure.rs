@@ -8,14 +8,20 @@ fn message(text: &str) -> String {
     format!(r#"{{"type":"message","channel":"general","text":"{text}"}}"#)
 }
 
+/// Two members of `general`, who have been told all that follows from their coming.
+fn two(limits: Limits, names: [&str; 2]) -> (World, [Client; 2]) {
+    let mut world = World::new(limits);
+    let mut both = names.map(|name| world.enter(name));
+    world.pass(1_000);
+    world.turn();
+    both.iter_mut().for_each(|client| drop(client.take()));
+    (world, both)
+}
+
 /// While a queue is above half of its limit its owner's own commands are not read, to the byte.
 #[test]
 fn with_more_than_half_a_queue_its_owner_is_not_heard() {
-    let mut world = World::new(Limits { rate: 0, send_queue_bytes: 10_000, ..Limits::DEFAULT });
-    let (mut ada, mut slow) = (world.enter("Ada"), world.enter("Slow"));
-    world.pass(1_000);
-    world.turn();
-    drop((ada.take(), slow.take()));
+    let (mut world, [mut ada, mut slow]) = two(Limits { rate: 0, send_queue_bytes: 10_000, ..Limits::DEFAULT }, ["Ada", "Slow"]);
     slow.wire.borrow_mut().room = 0;
     let mut waiting = 0;
     while waiting <= 5_000 {
@@ -49,11 +55,7 @@ fn with_more_than_half_a_queue_its_owner_is_not_heard() {
 /// because of it, and no deadline of its own makes the loop spin.
 #[test]
 fn a_reader_that_stands_still_costs_the_others_nothing() {
-    let mut world = World::new(Limits { rate: 0, ..Limits::DEFAULT });
-    let (mut ada, mut slow) = (world.enter("Ada"), world.enter("Slow"));
-    world.pass(1_000);
-    world.turn();
-    drop((ada.take(), slow.take()));
+    let (mut world, [mut ada, mut slow]) = two(Limits { rate: 0, ..Limits::DEFAULT }, ["Ada", "Slow"]);
     slow.wire.borrow_mut().room = 0;
     let before = slow.wire.borrow().writes;
     for n in 0..200 {
@@ -74,11 +76,7 @@ fn a_reader_that_stands_still_costs_the_others_nothing() {
 /// heard in the same turn.
 #[test]
 fn a_flood_is_heard_a_little_in_each_turn_and_the_others_in_the_same() {
-    let mut world = World::new(Limits { rate: 0, ..Limits::DEFAULT });
-    let (mut flood, mut ada) = (world.enter("Flood"), world.enter("Ada"));
-    world.pass(1_000);
-    world.turn();
-    drop((flood.take(), ada.take()));
+    let (mut world, [mut flood, mut ada]) = two(Limits { rate: 0, ..Limits::DEFAULT }, ["Flood", "Ada"]);
     let question = masked(Opcode::Text, br#"{"type":"channels"}"#);
     let mut packet = question.repeat(READ_BYTES / question.len());
     packet.truncate(READ_BYTES);
