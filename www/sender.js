@@ -38,8 +38,8 @@ export class Sender {
     place.pinned = true;
     place.activity = ++this.#host.state().activity;
     outbox.add(this.outbox, { nonce: nonce(), key: place.key, conversation: place.conversation ?? null, text, action, at: Date.now() });
-    this.#shelf.keep(this.#packed());
     this.pump();
+    this.#shelf.keep(this.#packed());
   }
 
   retry(nonce) {
@@ -50,8 +50,8 @@ export class Sender {
 
   discard(nonce) {
     outbox.settle(this.outbox, nonce);
-    this.#shelf.keep(this.#packed());
     this.pump();
+    this.#shelf.keep(this.#packed());
   }
 
   /** The connection is gone. */
