@@ -1,5 +1,7 @@
-//! A WebSocket echo server on `parlor::websocket` and `std::net` alone, one client at a time. `cargo run --example echo`, then
-//! in a browser's console: `w = new WebSocket("ws://127.0.0.1:9001"); w.onmessage = console.log` and `w.send("hello")`.
+//! A WebSocket echo server on `parlor::websocket` and `std::net` alone, one client at a time.
+//! `cargo run --example echo`, then
+//! in a browser's console: `w = new WebSocket("ws://127.0.0.1:9001"); w.onmessage = console.log`
+//! and `w.send("hello")`.
 
 use parlor::websocket::{Event, Opcode, Received, Scratch, WebSocket, check, encode_message, pong};
 use parlor::{http::Head, progress::Progress, time::UnixMillis};
@@ -7,7 +9,12 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 fn main() -> io::Result<()> {
-    let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:9001"))?;
+    let listener = TcpListener::bind(
+        std::env::args()
+            .nth(1)
+            .as_deref()
+            .unwrap_or("127.0.0.1:9001"),
+    )?;
     println!("ws://{}", listener.local_addr()?);
     for stream in listener.incoming() {
         serve(stream?).unwrap_or_else(|error| eprintln!("{error}"));
@@ -21,7 +28,9 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
     let (head_length, deflate) = loop {
         let more = stream.read(&mut buffer[length..])?;
         length += more;
-        match Head::parse(&buffer[..length], 8192).map_err(|refusal| io::Error::other(refusal.sentence))? {
+        match Head::parse(&buffer[..length], 8192)
+            .map_err(|refusal| io::Error::other(refusal.sentence))?
+        {
             Progress::NeedMore if more == 0 => return Ok(()),
             Progress::NeedMore => {}
             Progress::Done { value: head, used } => {
@@ -32,7 +41,10 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
         }
     };
     // From here on bytes become events, until the close frames are through.
-    let (mut websocket, mut scratch) = (WebSocket::server(64 << 10).with_deflate(deflate), Scratch::default());
+    let (mut websocket, mut scratch) = (
+        WebSocket::server(64 << 10).with_deflate(deflate),
+        Scratch::default(),
+    );
     let mut bytes = &mut buffer[head_length..length];
     loop {
         match websocket.receive(bytes, &mut scratch, &mut out) {
@@ -50,7 +62,11 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
             Err(violation) => websocket.close(violation.close_frame(), &mut out),
         }
         stream.write_all(&std::mem::take(&mut out))?;
-        match if websocket.close_sent() { 0 } else { stream.read(&mut buffer)? } {
+        match if websocket.close_sent() {
+            0
+        } else {
+            stream.read(&mut buffer)?
+        } {
             0 => return Ok(()),
             length => bytes = &mut buffer[..length],
         }

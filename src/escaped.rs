@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Shows bytes with everything escaped that is not printable ASCII: no control sequence of a peer's reaches a terminal, and a
+/// Shows bytes with everything escaped that is not printable ASCII: no control sequence of a peer's
+/// reaches a terminal, and a
 /// line of the log stays one line.
 ///
 /// ```
@@ -17,7 +18,8 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// Shows text with its letters, in every script, and without what moves a cursor or turns the line round: control characters,
+/// Shows text with its letters, in every script, and without what moves a cursor or turns the line
+/// round: control characters,
 /// line ends, and the invisible ones that change how what follows is read.
 ///
 /// ```
@@ -31,7 +33,8 @@ impl fmt::Display for EscapedText<'_> {
         use fmt::Write;
         self.0.chars().try_for_each(|character| match character {
             '\n' | '\r' | '\t' => write!(f, "{}", character.escape_default()),
-            // Invisible or turning: soft hyphen, zero width and directions, line and paragraph ends, tags.
+            // Invisible or turning: soft hyphen, zero width and directions, line and paragraph
+            // ends, tags.
             '\u{ad}'
             | '\u{61c}'
             | '\u{200b}'..='\u{200f}'

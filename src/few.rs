@@ -1,6 +1,7 @@
 //! A list of few: up to two stand in it, and only more take memory elsewhere.
 //!
-//! Most clients are in one channel, most users have one client, most connections get what two topics say. A vector's block for
+//! Most clients are in one channel, most users have one client, most connections get what two
+//! topics say. A vector's block for
 //! each of those would be a fifth of what an idle member takes.
 
 use std::ops::{Deref, DerefMut};
@@ -97,7 +98,11 @@ mod tests {
                 list.push(step);
             } else if !list.is_empty() {
                 let position = step as usize % list.len();
-                assert_eq!(few.remove(position), Some(list.remove(position)), "step {step}");
+                assert_eq!(
+                    few.remove(position),
+                    Some(list.remove(position)),
+                    "step {step}"
+                );
             }
             assert_eq!(*few, *list, "step {step}");
             assert_eq!(few.remove(list.len()), None, "step {step}");
@@ -106,7 +111,11 @@ mod tests {
         few.take_out(1_000);
         few.take_out(1_000);
         assert_eq!(*few, *list);
-        assert_eq!(size_of::<Few<[u32; 2]>>(), size_of::<Vec<u8>>(), "two of eight bytes stand where a vector's words would");
+        assert_eq!(
+            size_of::<Few<[u32; 2]>>(),
+            size_of::<Vec<u8>>(),
+            "two of eight bytes stand where a vector's words would"
+        );
         assert_eq!(size_of::<Few<u32>>(), 16);
     }
 }

@@ -1,6 +1,8 @@
-//! **The** table of what a peer could make grow, and how far. The README's table is checked against this one (`tests/tidy.rs`).
+//! **The** table of what a peer could make grow, and how far. The README's table is checked against
+//! this one (`tests/tidy.rs`).
 //!
-//! What somebody may choose is a field of [`Limits`], set by an option of the same name; what a standard or the design
+//! What somebody may choose is a field of [`Limits`], set by an option of the same name; what a
+//! standard or the design
 //! fixes is a constant below, with its reason.
 
 use std::time::Duration;
@@ -10,7 +12,8 @@ use std::time::Duration;
 pub struct Limits {
     /// `--max-connections`: open sockets; one more is answered 503.
     pub connections: u32,
-    /// `--max-connections-per-ip`: of one address (IPv6: of one /64); one more is answered 429. 0: no limit.
+    /// `--max-connections-per-ip`: of one address (IPv6: of one /64); one more is answered 429. 0:
+    /// no limit.
     pub connections_per_ip: u32,
     /// `--max-header-bytes`: a longer request head is answered 431.
     pub request_head_bytes: usize,
@@ -28,7 +31,8 @@ pub struct Limits {
     pub rate: u32,
     /// `--send-queue-bytes`: what may wait for a slow reader.
     pub send_queue_bytes: usize,
-    /// `--handshake-timeout`: for a whole request head; for the next one; for a response to make progress.
+    /// `--handshake-timeout`: for a whole request head; for the next one; for a response to make
+    /// progress.
     pub handshake_timeout: Duration,
     /// `--message-timeout`: for a whole message after its first byte.
     pub message_timeout: Duration,
@@ -87,16 +91,20 @@ pub const HEADER_LINES: usize = 100;
 pub const READ_BYTES: usize = 64 << 10;
 /// All connections together are read at most this far in one turn, in bytes.
 pub const TURN_READ_BYTES: usize = 4 << 20;
-/// *read* stops when what it puts out itself, echoes above all, comes to this many bytes: they are written while they are still
+/// *read* stops when what it puts out itself, echoes above all, comes to this many bytes: they are
+/// written while they are still
 /// in the processor's cache.
 pub const TURN_ECHO_BYTES: usize = 128 << 10;
-/// *apply* stops when this many bytes stand in the turn's buffers; the rest is first in the next turn.
+/// *apply* stops when this many bytes stand in the turn's buffers; the rest is first in the next
+/// turn.
 pub const TURN_OUTPUT_BYTES: usize = 1 << 20;
 /// *apply* stops when this many pages of history were read.
 pub const TURN_PAGES: usize = 32;
-/// Commands of one connection that are taken in one turn and whose answers may be long (all but `message`, `direct` and `typing`).
+/// Commands of one connection that are taken in one turn and whose answers may be long (all but
+/// `message`, `direct` and `typing`).
 pub const TURN_QUESTIONS: u8 = 16;
-/// Pages of history that one connection is given in one turn, in bytes; a further page holds one message.
+/// Pages of history that one connection is given in one turn, in bytes; a further page holds one
+/// message.
 pub const PAGE_BYTES: usize = 256 << 10;
 /// Messages of one page at most, and of one `joined`.
 pub const PAGE_MESSAGES: u32 = 200;
@@ -104,7 +112,8 @@ pub const PAGE_MESSAGES: u32 = 200;
 pub const PAGE_MESSAGES_DEFAULT: u32 = 50;
 /// Connections accepted in one turn; that more wait is remembered.
 pub const TURN_ACCEPTS: usize = 64;
-/// Descriptors that connections leave free, for the history's files and for pages that are read; where there are few, a quarter.
+/// Descriptors that connections leave free, for the history's files and for pages that are read;
+/// where there are few, a quarter.
 pub const SPARE_DESCRIPTORS: usize = 16;
 /// Control frames and fragments a second that cost nothing; beyond, each counts as a command.
 pub const FREE_CHORES: u32 = 10;
@@ -120,7 +129,8 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// … and how much of it, in bytes.
 pub const LINGER_BYTES: usize = 64 << 10;
-/// Connections beyond `connections` that may be told 503 at the same time; beyond these: closed at once.
+/// Connections beyond `connections` that may be told 503 at the same time; beyond these: closed at
+/// once.
 pub const REFUSED_CONNECTIONS: usize = 64;
 /// A name of a user or a channel, in characters, after normalisation.
 pub const NAME_CHARS: usize = 32;
@@ -136,7 +146,8 @@ pub const NONCE_CHARS: usize = 64;
 pub const NONCE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Nonces that are remembered where there is no history on disk.
 pub const NONCES_IN_MEMORY: usize = 100_000;
-/// The write-ahead log of the history, in bytes: what it may have become when a reader keeps it from its end.
+/// The write-ahead log of the history, in bytes: what it may have become when a reader keeps it
+/// from its end.
 pub const WAL_BYTES: u64 = 16 << 20;
 /// Pages in the log after which it is put into the file.
 pub const WAL_CHECKPOINT_PAGES: u32 = 1_000;
@@ -144,20 +155,25 @@ pub const WAL_CHECKPOINT_PAGES: u32 = 1_000;
 pub const MESSAGES_IN_MEMORY: usize = 1_000;
 /// Bytes of all messages that are kept where there is no history on disk.
 pub const HISTORY_IN_MEMORY: usize = 64 << 20;
-/// Sessions that are kept where there is no history on disk; of more, those seen longest ago are forgotten.
+/// Sessions that are kept where there is no history on disk; of more, those seen longest ago are
+/// forgotten.
 pub const SESSIONS_IN_MEMORY: usize = 100_000;
 /// Conversations that are kept; of more, those used longest ago are forgotten, numbers and all.
 pub const CONVERSATIONS_IN_MEMORY: usize = 100_000;
-/// Channels that are put away at most; of more, the one used longest ago is forgotten, and its name is free.
+/// Channels that are put away at most; of more, the one used longest ago is forgotten, and its name
+/// is free.
 pub const PUT_AWAY: usize = 10_000;
-/// Names that a user gave up and that are held for it; of more, the oldest is let go. Only without a limit on renames, or with
+/// Names that a user gave up and that are held for it; of more, the oldest is let go. Only without
+/// a limit on renames, or with
 /// a window of many minutes, can there be so many.
 pub const HELD_NAMES: usize = 64;
 /// A day, in milliseconds.
 pub(crate) const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
-/// After a restart the names of sessions that were seen within this time are held for them, for the resume window.
+/// After a restart the names of sessions that were seen within this time are held for them, for the
+/// resume window.
 pub const NAMES_HELD_OVER: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often gathered news (`presence`, `members`, `channels_changed`) is told: four times a second.
+/// How often gathered news (`presence`, `members`, `channels_changed`) is told: four times a
+/// second.
 pub const GATHERING: Duration = Duration::from_millis(250);
 /// `typing` of one user in one place is passed on once in this time.
 pub const TYPING_INTERVAL: Duration = Duration::from_secs(1);
@@ -169,7 +185,8 @@ pub const RENAME_INTERVAL: Duration = Duration::from_secs(10);
 pub const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// Of a frame that is traced so many bytes are shown; `try` takes as many.
 pub const TRACE_FRAME_BYTES: usize = 4 << 10;
-/// Frames that came on one connection in one turn, of which a trace tells; as many again of those that went.
+/// Frames that came on one connection in one turn, of which a trace tells; as many again of those
+/// that went.
 pub const TRACE_FRAMES: usize = 64;
 /// Traces of one turn, all connections together, in bytes.
 pub const TRACE_TURN_BYTES: usize = 256 << 10;
@@ -178,4 +195,7 @@ pub const TRY_FRAMES: usize = 32;
 /// A file of `--www DIR`, in bytes; a larger one is not served.
 pub const PAGE_FILE_BYTES: u64 = 16 << 20;
 
-const _: () = assert!(READ_BYTES > Limits::DEFAULT.request_head_bytes, "a whole head fits into one read");
+const _: () = assert!(
+    READ_BYTES > Limits::DEFAULT.request_head_bytes,
+    "a whole head fits into one read"
+);

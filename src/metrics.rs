@@ -1,6 +1,7 @@
 //! **The** table of counters, gauges and histograms, and their Prometheus text.
 //!
-//! Plain fields, counted with `+= 1` where it happens: there is one thread. No label comes from a peer, so nobody outside
+//! Plain fields, counted with `+= 1` where it happens: there is one thread. No label comes from a
+//! peer, so nobody outside
 //! can make the table grow.
 
 use std::fmt::Write;
@@ -61,11 +62,15 @@ pub struct ByCode([u64; 17]);
 impl ByCode {
     /// Counts one.
     pub fn count(&mut self, code: u16) {
-        self.0[usize::from(code).checked_sub(1000).filter(|row| *row < 16).unwrap_or(16)] += 1;
+        self.0[usize::from(code)
+            .checked_sub(1000)
+            .filter(|row| *row < 16)
+            .unwrap_or(16)] += 1;
     }
 }
 
-/// How many took how long. The bounds are powers of four from 16 µs to 4 s: a turn is either among microseconds or a matter
+/// How many took how long. The bounds are powers of four from 16 µs to 4 s: a turn is either among
+/// microseconds or a matter
 /// of a disk.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
@@ -74,14 +79,19 @@ pub struct Histogram {
     count: u64,
 }
 
-const BOUNDS_MICROS: [u32; 10] = [16, 64, 256, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000];
+const BOUNDS_MICROS: [u32; 10] = [
+    16, 64, 256, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000,
+];
 
 impl Histogram {
     /// Counts one that took so long.
     pub fn observe(&mut self, took: Duration) {
         self.count += 1;
         self.sum += took;
-        if let Some(bucket) = BOUNDS_MICROS.iter().position(|bound| took.as_micros() <= u128::from(*bound)) {
+        if let Some(bucket) = BOUNDS_MICROS
+            .iter()
+            .position(|bound| took.as_micros() <= u128::from(*bound))
+        {
             self.buckets[bucket] += 1;
         }
     }
@@ -91,9 +101,18 @@ impl Histogram {
         let mut below = 0;
         for (bound, count) in BOUNDS_MICROS.iter().zip(self.buckets) {
             below += count;
-            line(out, format_args!("{name}_bucket{{le=\"{}\"}} {below}", f64::from(*bound) / 1e6));
+            line(
+                out,
+                format_args!(
+                    "{name}_bucket{{le=\"{}\"}} {below}",
+                    f64::from(*bound) / 1e6
+                ),
+            );
         }
-        line(out, format_args!("{name}_bucket{{le=\"+Inf\"}} {}", self.count));
+        line(
+            out,
+            format_args!("{name}_bucket{{le=\"+Inf\"}} {}", self.count),
+        );
         line(out, format_args!("{name}_sum {}", self.sum.as_secs_f64()));
         line(out, format_args!("{name}_count {}", self.count));
     }
@@ -113,32 +132,112 @@ impl Metrics {
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(8 << 10);
         let plain: [(&str, &str, &str, u64); 10] = [
-            ("parlor_connections", "gauge", "Open WebSocket connections.", self.connections),
-            ("parlor_users_online", "gauge", "Users online, in their resume window too.", self.users_online),
-            ("parlor_channels", "gauge", "Channels that are listed.", self.channels),
-            ("parlor_handshakes_total", "counter", "Opening handshakes that were accepted.", self.handshakes),
-            ("parlor_messages_received_total", "counter", "Messages that came in whole.", self.messages_received),
-            ("parlor_messages_delivered_total", "counter", "Messages that were handed to a connection.", self.messages_delivered),
-            ("parlor_bytes_received_total", "counter", "Bytes that sockets gave.", self.bytes_received),
-            ("parlor_bytes_sent_total", "counter", "Bytes that sockets took.", self.bytes_sent),
-            ("parlor_buffered_bytes", "gauge", "Bytes of unfinished messages and send queues.", self.buffered_bytes),
-            ("parlor_rate_limited_total", "counter", "Commands that were over the rate.", self.rate_limited),
+            (
+                "parlor_connections",
+                "gauge",
+                "Open WebSocket connections.",
+                self.connections,
+            ),
+            (
+                "parlor_users_online",
+                "gauge",
+                "Users online, in their resume window too.",
+                self.users_online,
+            ),
+            (
+                "parlor_channels",
+                "gauge",
+                "Channels that are listed.",
+                self.channels,
+            ),
+            (
+                "parlor_handshakes_total",
+                "counter",
+                "Opening handshakes that were accepted.",
+                self.handshakes,
+            ),
+            (
+                "parlor_messages_received_total",
+                "counter",
+                "Messages that came in whole.",
+                self.messages_received,
+            ),
+            (
+                "parlor_messages_delivered_total",
+                "counter",
+                "Messages that were handed to a connection.",
+                self.messages_delivered,
+            ),
+            (
+                "parlor_bytes_received_total",
+                "counter",
+                "Bytes that sockets gave.",
+                self.bytes_received,
+            ),
+            (
+                "parlor_bytes_sent_total",
+                "counter",
+                "Bytes that sockets took.",
+                self.bytes_sent,
+            ),
+            (
+                "parlor_buffered_bytes",
+                "gauge",
+                "Bytes of unfinished messages and send queues.",
+                self.buffered_bytes,
+            ),
+            (
+                "parlor_rate_limited_total",
+                "counter",
+                "Commands that were over the rate.",
+                self.rate_limited,
+            ),
         ];
         for (name, kind, help, value) in plain {
             header(name, kind, help, &mut out);
             line(&mut out, format_args!("{name} {value}"));
         }
-        header("parlor_refused_total", "counter", "Refused requests and connections.", &mut out);
+        header(
+            "parlor_refused_total",
+            "counter",
+            "Refused requests and connections.",
+            &mut out,
+        );
         for (status, count) in STATUSES.iter().zip(self.refused.0) {
-            line(&mut out, format_args!("parlor_refused_total{{status=\"{status}\"}} {count}"));
+            line(
+                &mut out,
+                format_args!("parlor_refused_total{{status=\"{status}\"}} {count}"),
+            );
         }
-        header("parlor_closed_total", "counter", "WebSocket connections that ended.", &mut out);
+        header(
+            "parlor_closed_total",
+            "counter",
+            "WebSocket connections that ended.",
+            &mut out,
+        );
         for (code, count) in (1000..).zip(&self.closed.0[..16]) {
-            line(&mut out, format_args!("parlor_closed_total{{code=\"{code}\"}} {count}"));
+            line(
+                &mut out,
+                format_args!("parlor_closed_total{{code=\"{code}\"}} {count}"),
+            );
         }
-        line(&mut out, format_args!("parlor_closed_total{{code=\"other\"}} {}", self.closed.0[16]));
-        self.turn_seconds.render("parlor_turn_seconds", "How long turns of the loop took.", &mut out);
-        self.commit_seconds.render("parlor_commit_seconds", "How long commits of the history took.", &mut out);
+        line(
+            &mut out,
+            format_args!(
+                "parlor_closed_total{{code=\"other\"}} {}",
+                self.closed.0[16]
+            ),
+        );
+        self.turn_seconds.render(
+            "parlor_turn_seconds",
+            "How long turns of the loop took.",
+            &mut out,
+        );
+        self.commit_seconds.render(
+            "parlor_commit_seconds",
+            "How long commits of the history took.",
+            &mut out,
+        );
         out
     }
 }
@@ -185,7 +284,12 @@ mod tests {
         metrics.refused.count(505);
         metrics.refused.count(200);
         let text = metrics.render();
-        for expected in ["{code=\"1000\"} 1\n", "{code=\"1015\"} 1\n", "{code=\"other\"} 3\n", "{status=\"505\"} 1\n"] {
+        for expected in [
+            "{code=\"1000\"} 1\n",
+            "{code=\"1015\"} 1\n",
+            "{code=\"other\"} 3\n",
+            "{status=\"505\"} 1\n",
+        ] {
             assert!(text.contains(expected), "{expected:?} in {text}");
         }
     }
@@ -194,7 +298,9 @@ mod tests {
     fn every_line_is_of_the_text_format() {
         for line in Metrics::default().render().lines() {
             let comment = line.starts_with("# HELP parlor_") || line.starts_with("# TYPE parlor_");
-            let sample = line.split_once(' ').is_some_and(|(name, value)| name.starts_with("parlor_") && value.parse::<f64>().is_ok());
+            let sample = line.split_once(' ').is_some_and(|(name, value)| {
+                name.starts_with("parlor_") && value.parse::<f64>().is_ok()
+            });
             assert!(comment || sample, "{line}");
         }
     }

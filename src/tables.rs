@@ -1,15 +1,20 @@
-//! Tables that follow the number of their rows: they grow by small steps, and give back what a crowd took.
+//! Tables that follow the number of their rows: they grow by small steps, and give back what a
+//! crowd took.
 //!
-//! A vector that doubles is half empty after it did, and stays what it was at its fullest. Where there is a row for each
-//! connection that is most of what a connection costs. A step of a sixteenth moves each row sixteen times in its life instead of
-//! once, which is little beside an opening handshake; and a large block the system moves without touching it.
+//! A vector that doubles is half empty after it did, and stays what it was at its fullest. Where
+//! there is a row for each
+//! connection that is most of what a connection costs. A step of a sixteenth moves each row sixteen
+//! times in its life instead of
+//! once, which is little beside an opening handshake; and a large block the system moves without
+//! touching it.
 //!
 //! Not here: what the rows are.
 
 use slab::Slab;
 use std::ops::{Index, IndexMut};
 
-/// Room for so many rows is kept: a table that is filled and emptied in every turn is not to be made anew each time.
+/// Room for so many rows is kept: a table that is filled and emptied in every turn is not to be
+/// made anew each time.
 const SMALL: usize = 64;
 
 /// Smaller steps leave holes in the memory of the process, which those that follow do not fit into.
@@ -20,8 +25,10 @@ pub(crate) fn more<T>(rows: usize) -> usize {
     rows.min(STEP_BYTES / size_of::<T>()).max(rows / 16).max(4)
 }
 
-/// For how many rows a table keeps room of which most is empty. Between this and the next time half of what is left has to go,
-/// or as much to come: so the moving costs each row that came or went a few times its own, whatever the order.
+/// For how many rows a table keeps room of which most is empty. Between this and the next time half
+/// of what is left has to go,
+/// or as much to come: so the moving costs each row that came or went a few times its own, whatever
+/// the order.
 pub(crate) fn fewer(rows: usize, room: usize) -> Option<usize> {
     (room > SMALL && rows < room / 4).then_some(rows * 2)
 }
@@ -38,14 +45,20 @@ pub(crate) struct Slots<T> {
     rows: Slab<T>,
     /// The last eighth of the table, as it was when it was full or cut, begins here, …
     boundary: usize,
-    /// … and so many rows stand there or behind. When the last of them goes, all of that is given back: so what a row costs that
-    /// comes and goes does not grow with the table, and one that stays far behind keeps the room before it.
+    /// … and so many rows stand there or behind. When the last of them goes, all of that is given
+    /// back: so what a row costs that
+    /// comes and goes does not grow with the table, and one that stays far behind keeps the room
+    /// before it.
     behind: usize,
 }
 
 impl<T> Slots<T> {
     pub(crate) fn new() -> Self {
-        Self { rows: Slab::new(), boundary: 0, behind: 0 }
+        Self {
+            rows: Slab::new(),
+            boundary: 0,
+            behind: 0,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -101,7 +114,9 @@ impl<T> Slots<T> {
     fn look_behind(&mut self) {
         let room = self.rows.capacity();
         self.boundary = room - room / 8;
-        self.behind = (self.boundary..room).filter(|number| self.rows.contains(*number)).count();
+        self.behind = (self.boundary..room)
+            .filter(|number| self.rows.contains(*number))
+            .count();
     }
 }
 
@@ -131,10 +146,15 @@ mod tests {
     }
     use Step::*;
 
-    /// How many rows are moved for each that comes or goes, on the average; and for how many there is room in the end.
+    /// How many rows are moved for each that comes or goes, on the average; and for how many there
+    /// is room in the end.
     fn cost(steps: &[(usize, &[Step])]) -> (usize, usize) {
-        let (mut slots, mut here, mut moved, mut count) = (Slots::new(), std::collections::VecDeque::new(), 0, 0);
-        for step in steps.iter().flat_map(|(times, steps)| std::iter::repeat_n(*steps, *times).flatten()) {
+        let (mut slots, mut here, mut moved, mut count) =
+            (Slots::new(), std::collections::VecDeque::new(), 0, 0);
+        for step in steps
+            .iter()
+            .flat_map(|(times, steps)| std::iter::repeat_n(*steps, *times).flatten())
+        {
             let room = slots.rows.capacity();
             count += 1;
             let gone = match step {
@@ -145,7 +165,10 @@ mod tests {
                 LastGoes => here.pop_back(),
                 FirstGoes => here.pop_front(),
             };
-            assert_eq!(gone.is_some(), gone.and_then(|number| slots.remove(number)).is_some());
+            assert_eq!(
+                gone.is_some(),
+                gone.and_then(|number| slots.remove(number)).is_some()
+            );
             if slots.rows.capacity() != room {
                 moved += room.max(slots.rows.capacity());
             }
@@ -157,22 +180,41 @@ mod tests {
     #[test]
     fn a_crowd_leaves_no_room_behind() {
         let (moved, room) = cost(&[(100, &[Comes]), (5_000, &[Comes]), (5_000, &[LastGoes])]);
-        assert!(room <= 128 && moved <= 20, "room for {room}, {moved} rows moved for each");
+        assert!(
+            room <= 128 && moved <= 20,
+            "room for {room}, {moved} rows moved for each"
+        );
         // Those who stay are far behind, and keep their numbers.
         let (moved, room) = cost(&[(5_100, &[Comes]), (5_000, &[FirstGoes])]);
-        assert!(room >= 5_100 && moved <= 20, "room for {room}, {moved} rows moved for each");
+        assert!(
+            room >= 5_100 && moved <= 20,
+            "room for {room}, {moved} rows moved for each"
+        );
         let (moved, room) = cost(&[(5_100, &[Comes]), (5_100, &[FirstGoes])]);
-        assert!(room <= 128 && moved <= 20, "room for {room}, {moved} rows moved for each");
+        assert!(
+            room <= 128 && moved <= 20,
+            "room for {room}, {moved} rows moved for each"
+        );
     }
 
     #[test]
     fn a_few_who_come_and_go_move_nobody() {
-        let (moved, room) = cost(&[(10_000, &[Comes]), (50_000, &[Comes, LastGoes]), (50_000, &[FirstGoes, Comes])]);
-        assert!(moved <= 2 && room < 11_000, "room for {room}, {moved} rows moved for each");
+        let (moved, room) = cost(&[
+            (10_000, &[Comes]),
+            (50_000, &[Comes, LastGoes]),
+            (50_000, &[FirstGoes, Comes]),
+        ]);
+        assert!(
+            moved <= 2 && room < 11_000,
+            "room for {room}, {moved} rows moved for each"
+        );
     }
 
     #[test]
     fn a_table_that_is_mostly_empty_keeps_room_for_twice_as_many() {
-        assert_eq!([fewer(0, 64), fewer(0, 65), fewer(15, 65), fewer(16, 65)], [None, Some(0), Some(30), None]);
+        assert_eq!(
+            [fewer(0, 64), fewer(0, 65), fewer(15, 65), fewer(16, 65)],
+            [None, Some(0), Some(30), None]
+        );
     }
 }

@@ -1,6 +1,8 @@
-//! Time as the server is told it. Nothing below `server` asks a clock: the driver reads both once a turn.
+//! Time as the server is told it. Nothing below `server` asks a clock: the driver reads both once a
+//! turn.
 //!
-//! Deadlines run on the monotonic clock, which no administrator and no NTP can move; what people read (`at`, `Date`)
+//! Deadlines run on the monotonic clock, which no administrator and no NTP can move; what people
+//! read (`at`, `Date`)
 //! comes from the wall clock. They are two types, so that neither is taken for the other.
 
 use std::time::Duration;
@@ -9,7 +11,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
-/// A moment to the second, or none, in four bytes where an `Option` of [`Millis`] takes sixteen. It lasts 136 years.
+/// A moment to the second, or none, in four bytes where an `Option` of [`Millis`] takes sixteen. It
+/// lasts 136 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sometime(u32);
 
@@ -31,7 +34,13 @@ impl Sometime {
 
 impl From<Option<Millis>> for Sometime {
     fn from(at: Option<Millis>) -> Self {
-        at.map_or(Self::NEVER, |Millis(at)| Self(u32::try_from(at / 1_000).unwrap_or(u32::MAX - 1).min(u32::MAX - 1)))
+        at.map_or(Self::NEVER, |Millis(at)| {
+            Self(
+                u32::try_from(at / 1_000)
+                    .unwrap_or(u32::MAX - 1)
+                    .min(u32::MAX - 1),
+            )
+        })
     }
 }
 
@@ -49,7 +58,8 @@ pub struct Now {
 }
 
 impl Millis {
-    /// This moment and `wait` more; a sum that does not fit is the end of time, never the beginning.
+    /// This moment and `wait` more; a sum that does not fit is the end of time, never the
+    /// beginning.
     ///
     /// ```
     /// use parlor::time::Millis;
@@ -58,7 +68,10 @@ impl Millis {
     /// assert_eq!(Millis(1).after(Duration::MAX), Millis(u64::MAX));
     /// ```
     pub fn after(self, wait: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        )
     }
 
     /// How long it is since `earlier`; nothing where `earlier` is in fact later.

@@ -1,6 +1,7 @@
 //! What is allocated, and what is kept: counted, on a hub whose sockets swallow everything.
 //!
-//! * A delivery costs no allocation and no copy: a turn allocates as much for ten members as for a thousand.
+//! * A delivery costs no allocation and no copy: a turn allocates as much for ten members as for a
+//!   thousand.
 //! * An echo costs none at all.
 //! * A member that says nothing takes at most 500 bytes.
 //! * What grew in a burst does not stay grown.
@@ -24,7 +25,8 @@ thread_local! {
     static COPIED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What the C library takes for a block: a header of eight bytes, in steps of sixteen (glibc; others take no less).
+/// What the C library takes for a block: a header of eight bytes, in steps of sixteen (glibc;
+/// others take no less).
 fn taken(bytes: usize) -> usize {
     (bytes + 8).next_multiple_of(16).max(32)
 }
@@ -45,7 +47,13 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
-        let _ = LIVE.try_with(|live| live.set(live.get().wrapping_add(taken(size)).wrapping_sub(taken(layout.size()))));
+        let _ = LIVE.try_with(|live| {
+            live.set(
+                live.get()
+                    .wrapping_add(taken(size))
+                    .wrapping_sub(taken(layout.size())),
+            )
+        });
         // SAFETY: as the caller's.
         unsafe { System.realloc(block, layout, size) }
     }
@@ -61,9 +69,11 @@ fn allocations(work: impl FnOnce()) -> usize {
     CALLS.get() - before
 }
 
-const MESSAGE: &str = r#"{"type":"message","channel":"general","text":"what is said to everybody"}"#;
+const MESSAGE: &str =
+    r#"{"type":"message","channel":"general","text":"what is said to everybody"}"#;
 
-/// Allocations of a turn in which so much is said to so many, from the bytes that came to those that go.
+/// Allocations of a turn in which so much is said to so many, from the bytes that came to those
+/// that go.
 fn turn_of(members: usize, messages: usize) -> usize {
     let mut world = World::new();
     world.enter(members, in_one);
@@ -89,15 +99,22 @@ fn a_delivery_allocates_nothing() {
         for members in [100, 1_000, 5_000] {
             let many = turn_of(members, messages);
             let each = (many as f64 - few as f64) / ((members - 10) * messages) as f64;
-            println!("{messages} messages to {members} members: {many} allocations in the turn, {each} for each further delivery");
+            println!(
+                "{messages} messages to {members} members: {many} allocations in the turn, {each} for each further delivery"
+            );
             assert_eq!(many, few, "{messages} messages to {members} members");
         }
-        // The text, the channel's name as it was said, the proposal; and for all together what the commit gives.
-        assert!(few <= 3 * messages + 1, "{few} allocations for {messages} messages");
+        // The text, the channel's name as it was said, the proposal; and for all together what the
+        // commit gives.
+        assert!(
+            few <= 3 * messages + 1,
+            "{few} allocations for {messages} messages"
+        );
     }
 }
 
-/// Whoever echoes long messages in every turn has room for them in every turn: whatever is taken from the kernel anew must be
+/// Whoever echoes long messages in every turn has room for them in every turn: whatever is taken
+/// from the kernel anew must be
 /// cleared by it first, which costs more than all that is done with it.
 #[test]
 fn an_echo_allocates_nothing() {
@@ -120,7 +137,11 @@ fn an_echo_allocates_nothing() {
             world.turn();
         };
         round(&mut world);
-        assert_eq!(allocations(|| (0..10).for_each(|_| round(&mut world))), 0, "640 messages of {bytes} bytes");
+        assert_eq!(
+            allocations(|| (0..10).for_each(|_| round(&mut world))),
+            0,
+            "640 messages of {bytes} bytes"
+        );
     }
 }
 
@@ -135,8 +156,13 @@ fn bytes_of_a_member(members: usize, channel: impl Fn(usize) -> String) -> usize
 
 #[test]
 fn a_member_that_says_nothing_takes_at_most_500_bytes() {
-    // The larger crowd takes a minute where nothing is optimised: `cargo test --release --test allocations` has it.
-    let crowds = if cfg!(debug_assertions) { &[10_000][..] } else { &[10_000, 50_000] };
+    // The larger crowd takes a minute where nothing is optimised: `cargo test --release --test
+    // allocations` has it.
+    let crowds = if cfg!(debug_assertions) {
+        &[10_000][..]
+    } else {
+        &[10_000, 50_000]
+    };
     for &members in crowds {
         let bytes = bytes_of_a_member(members, in_one);
         println!("{members} members: {bytes} bytes each");
@@ -160,6 +186,9 @@ fn what_grew_in_a_burst_does_not_stay_grown() {
     for crowd in [2_000, 5_000] {
         let kept = burst(crowd).saturating_sub(before);
         println!("{kept} bytes are kept of a burst of {crowd}");
-        assert!(kept < 16 << 10, "{kept} bytes are kept of a burst of {crowd}");
+        assert!(
+            kept < 16 << 10,
+            "{kept} bytes are kept of a burst of {crowd}"
+        );
     }
 }

@@ -1,11 +1,14 @@
-//! The checks of `fuzz/` on stable, without a fuzzer: every seed, every input that ever failed, and some thousands of inputs
+//! The checks of `fuzz/` on stable, without a fuzzer: every seed, every input that ever failed, and
+//! some thousands of inputs
 //! that are made here from the seeds and from nothing.
 //!
-//! The same check functions are run by libFuzzer for hours (`fuzz/README.md`). What it found stays in `fuzz/seeds/` under a
+//! The same check functions are run by libFuzzer for hours (`fuzz/README.md`). What it found stays
+//! in `fuzz/seeds/` under a
 //! name that says what it was, and is played here for ever.
 
 #![allow(clippy::unwrap_used)]
-// The checks are modules of the fuzz targets too, and some of them share one that has to be a module of each.
+// The checks are modules of the fuzz targets too, and some of them share one that has to be a
+// module of each.
 #![allow(unreachable_pub, clippy::duplicate_mod)]
 
 use parlor::cli::cases::{Attempt, CASES as CASES_OF_POKE};
@@ -39,7 +42,11 @@ checks! {
 fn every_seed_passes_its_check() {
     for (target, check, _) in CHECKS {
         for (path, bytes) in seeds(target) {
-            assert!(passes(*check, &bytes), "fuzz/checks/{target}.rs fails for {}: see above", path.display());
+            assert!(
+                passes(*check, &bytes),
+                "fuzz/checks/{target}.rs fails for {}: see above",
+                path.display()
+            );
         }
     }
 }
@@ -51,12 +58,17 @@ fn generated_inputs_pass_their_checks() {
         let words: Vec<Vec<u8>> = dictionary(target);
         for seed in 1..=*count {
             let bytes = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1).input(&seeds, &words);
-            assert!(passes(*check, &bytes), "fuzz/checks/{target}.rs fails for seed {seed}: \"{}\"", bytes.escape_ascii());
+            assert!(
+                passes(*check, &bytes),
+                "fuzz/checks/{target}.rs fails for seed {seed}: \"{}\"",
+                bytes.escape_ascii()
+            );
         }
     }
 }
 
-/// What `parlor poke` sends is where fuzzing begins. After a change of the table: `PARLOR_WRITE_SEEDS=1 cargo test --test corpus`.
+/// What `parlor poke` sends is where fuzzing begins. After a change of the table:
+/// `PARLOR_WRITE_SEEDS=1 cargo test --test corpus`.
 #[test]
 fn every_case_of_poke_is_a_seed() {
     let mut wanted = BTreeSet::new();
@@ -67,23 +79,58 @@ fn every_case_of_poke_is_a_seed() {
         };
         // The last bytes say how the rest is cut.
         bytes.extend(if target == "head" { &[6][..] } else { &[2, 6] });
-        let path = root().join("seeds").join(target).join(format!("poke-{}", case.name));
+        let path = root()
+            .join("seeds")
+            .join(target)
+            .join(format!("poke-{}", case.name));
         if std::env::var_os("PARLOR_WRITE_SEEDS").is_some() {
             fs::write(&path, &bytes).unwrap();
         }
-        assert_eq!(fs::read(&path).ok(), Some(bytes), "{} is missing or old: see above how it is made", path.display());
+        assert_eq!(
+            fs::read(&path).ok(),
+            Some(bytes),
+            "{} is missing or old: see above how it is made",
+            path.display()
+        );
         wanted.insert(path);
     }
-    let there = ["head", "frames"].into_iter().flat_map(seeds).map(|(path, _)| path);
-    let there: BTreeSet<_> = there.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("poke-")).collect();
+    let there = ["head", "frames"]
+        .into_iter()
+        .flat_map(seeds)
+        .map(|(path, _)| path);
+    let there: BTreeSet<_> = there
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with("poke-")
+        })
+        .collect();
     assert_eq!(there, wanted, "of cases that are gone, too");
 }
 
 #[test]
 fn every_fuzz_target_is_replayed_here() {
     let files = fs::read_dir(root().join("fuzz_targets")).unwrap();
-    let targets: BTreeSet<String> = files.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    assert_eq!(targets, CHECKS.iter().map(|(target, ..)| String::from(*target)).collect());
+    let targets: BTreeSet<String> = files
+        .map(|file| {
+            file.unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(
+        targets,
+        CHECKS
+            .iter()
+            .map(|(target, ..)| String::from(*target))
+            .collect()
+    );
 }
 
 fn passes(check: fn(&[u8]), bytes: &[u8]) -> bool {
@@ -96,17 +143,26 @@ fn root() -> PathBuf {
 
 /// The files of a target, in the order of their names.
 fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let files = fs::read_dir(root().join("seeds").join(target)).unwrap_or_else(|error| panic!("the seeds of {target}: {error}"));
+    let files = fs::read_dir(root().join("seeds").join(target))
+        .unwrap_or_else(|error| panic!("the seeds of {target}: {error}"));
     let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     paths.sort();
     assert!(!paths.is_empty(), "{target} has no seeds");
-    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    paths
+        .into_iter()
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect()
 }
 
-/// The words of a target's dictionary, if it has one: lines of `"word"` with `\xNN`, as libFuzzer reads them.
+/// The words of a target's dictionary, if it has one: lines of `"word"` with `\xNN`, as libFuzzer
+/// reads them.
 fn dictionary(target: &str) -> Vec<Vec<u8>> {
-    let text = fs::read_to_string(root().join("dictionaries").join(format!("{target}.dict"))).unwrap_or_default();
-    text.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"')).map(unescaped).collect()
+    let text = fs::read_to_string(root().join("dictionaries").join(format!("{target}.dict")))
+        .unwrap_or_default();
+    text.lines()
+        .filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'))
+        .map(unescaped)
+        .collect()
 }
 
 fn unescaped(word: &str) -> Vec<u8> {
@@ -142,7 +198,9 @@ impl Random {
     fn input(&mut self, seeds: &[Vec<u8>], words: &[Vec<u8>]) -> Vec<u8> {
         if self.below(3) == 0 {
             let length = [8, 40, 200, 1000][self.below(4)];
-            return (0..self.below(length)).map(|_| self.below(256) as u8).collect();
+            return (0..self.below(length))
+                .map(|_| self.below(256) as u8)
+                .collect();
         }
         let mut bytes = seeds[self.below(seeds.len())].clone();
         for _ in 0..self.below(5) {
@@ -154,7 +212,9 @@ impl Random {
                 1 if start < bytes.len() => bytes[start] = self.below(256) as u8,
                 2 => drop(bytes.drain(range)),
                 3 => drop(bytes.splice(end..end, part)),
-                4 if !words.is_empty() => drop(bytes.splice(start..start, words[self.below(words.len())].clone())),
+                4 if !words.is_empty() => {
+                    drop(bytes.splice(start..start, words[self.below(words.len())].clone()))
+                }
                 _ => {
                     let other = &seeds[self.below(seeds.len())];
                     let from = self.below(other.len() + 1);

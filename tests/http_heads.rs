@@ -1,14 +1,18 @@
-//! Request heads against RFC 9112, as a table: what is refused, with which status, and *at which byte*.
+//! Request heads against RFC 9112, as a table: what is refused, with which status, and *at which
+//! byte*.
 //!
-//! Every row is played whole, byte by byte, and cut in two at every place. All must agree: how a network cuts a stream is
-//! never seen in the answer (the prefix rule), and a refusal comes with the first byte that settles it, not by a timeout.
+//! Every row is played whole, byte by byte, and cut in two at every place. All must agree: how a
+//! network cuts a stream is
+//! never seen in the answer (the prefix rule), and a refusal comes with the first byte that settles
+//! it, not by a timeout.
 
 use parlor::http::{Head, Refusal, Requests};
 use parlor::progress::Progress;
 
 const LIMIT: usize = 8192;
 
-/// An answer that can be compared across calls: the end of the head in the whole stream, and all its fields.
+/// An answer that can be compared across calls: the end of the head in the whole stream, and all
+/// its fields.
 type Answer = Result<Progress<String>, Refusal>;
 
 fn shown(head: &Head<'_>) -> String {
@@ -18,7 +22,10 @@ fn shown(head: &Head<'_>) -> String {
 fn at_once(bytes: &[u8], limit: usize) -> Answer {
     Ok(match Head::parse(bytes, limit)? {
         Progress::NeedMore => Progress::NeedMore,
-        Progress::Done { value, used } => Progress::Done { value: shown(&value), used },
+        Progress::Done { value, used } => Progress::Done {
+            value: shown(&value),
+            used,
+        },
     })
 }
 
@@ -26,7 +33,12 @@ fn in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limit: usize) -> An
     let (mut requests, mut before) = (Requests::default(), 0);
     for piece in pieces {
         match requests.receive(piece, limit)? {
-            Progress::Done { value, used } => return Ok(Progress::Done { value: shown(&value), used: before + used }),
+            Progress::Done { value, used } => {
+                return Ok(Progress::Done {
+                    value: shown(&value),
+                    used: before + used,
+                });
+            }
             Progress::NeedMore => before += piece.len(),
         }
         assert_eq!(requests.held_bytes(), before);
@@ -40,22 +52,44 @@ fn all_ways(name: &str, bytes: &[u8], limit: usize) -> Answer {
     let answer = at_once(bytes, limit);
     for split in 0..=bytes.len() {
         let (first, second) = bytes.split_at(split);
-        assert_eq!(in_pieces([first, second], limit), answer, "{name}: cut at {split}");
+        assert_eq!(
+            in_pieces([first, second], limit),
+            answer,
+            "{name}: cut at {split}"
+        );
     }
-    assert_eq!(in_pieces(bytes.chunks(1), limit), answer, "{name}: byte by byte");
+    assert_eq!(
+        in_pieces(bytes.chunks(1), limit),
+        answer,
+        "{name}: byte by byte"
+    );
     answer
 }
 
-/// Refused with `status` at the last byte of `until`, never before, and just the same whatever follows.
+/// Refused with `status` at the last byte of `until`, never before, and just the same whatever
+/// follows.
 fn refused_at(name: &str, until: &[u8], status: u16, limit: usize) {
-    let Err(refusal) = all_ways(name, until, limit) else { panic!("{name}: is not refused") };
+    let Err(refusal) = all_ways(name, until, limit) else {
+        panic!("{name}: is not refused")
+    };
     assert_eq!(refusal.status, status, "{name}: {}", refusal.sentence);
-    assert!(refusal.closes, "{name}: where the next request begins is not certain");
+    assert!(
+        refusal.closes,
+        "{name}: where the next request begins is not certain"
+    );
     for shorter in 0..until.len() {
-        assert_eq!(at_once(&until[..shorter], limit), Ok(Progress::NeedMore), "{name}: after {shorter} bytes");
+        assert_eq!(
+            at_once(&until[..shorter], limit),
+            Ok(Progress::NeedMore),
+            "{name}: after {shorter} bytes"
+        );
     }
     for behind in [&b"\r\n\r\n"[..], b"Host: a\r\n\r\n", b"\0\xff \n"] {
-        assert_eq!(at_once(&[until, behind].concat(), limit), Err(refusal.clone()), "{name}: with more behind it");
+        assert_eq!(
+            at_once(&[until, behind].concat(), limit),
+            Err(refusal.clone()),
+            "{name}: with more behind it"
+        );
     }
 }
 
@@ -106,38 +140,110 @@ fn refused_at_the_first_impossible_byte() {
         ("a letter for the minor version", b"GET / HTTP/1.x", 400),
         ("a minor version of two digits", b"GET / HTTP/1.10", 400),
         ("a space behind the version", b"GET / HTTP/1.1 ", 400),
-        ("a bare line feed behind the version", b"GET / HTTP/1.1\n", 400),
-        ("a bare carriage return behind the version", b"GET / HTTP/1.1\rH", 400),
+        (
+            "a bare line feed behind the version",
+            b"GET / HTTP/1.1\n",
+            400,
+        ),
+        (
+            "a bare carriage return behind the version",
+            b"GET / HTTP/1.1\rH",
+            400,
+        ),
         ("HTTP/2.0", b"GET / HTTP/2.0\r", 505),
         ("HTTP/0.9, spelled out", b"GET / HTTP/0.9\r", 505),
         ("HTTP/1.2", b"GET / HTTP/1.2\r", 505),
         ("HTTP/3.1", b"GET / HTTP/3.1\r", 505),
-        ("another version with a bare line feed", b"GET / HTTP/2.0\n", 400),
-        ("white space before the first header", b"GET / HTTP/1.1\r\n ", 400),
-        ("a tab before the first header", b"GET / HTTP/1.1\r\n\t", 400),
+        (
+            "another version with a bare line feed",
+            b"GET / HTTP/2.0\n",
+            400,
+        ),
+        (
+            "white space before the first header",
+            b"GET / HTTP/1.1\r\n ",
+            400,
+        ),
+        (
+            "a tab before the first header",
+            b"GET / HTTP/1.1\r\n\t",
+            400,
+        ),
         ("an empty name", b"GET / HTTP/1.1\r\n:", 400),
         ("a space before the colon", b"GET / HTTP/1.1\r\nHost ", 400),
         ("a tab before the colon", b"GET / HTTP/1.1\r\nHost\t", 400),
         ("a line without colon", b"GET / HTTP/1.1\r\nHost\r", 400),
-        ("a line without colon, bare line feed", b"GET / HTTP/1.1\r\nHost\n", 400),
+        (
+            "a line without colon, bare line feed",
+            b"GET / HTTP/1.1\r\nHost\n",
+            400,
+        ),
         ("a name with a parenthesis", b"GET / HTTP/1.1\r\nHo(", 400),
         ("a name beyond ASCII", b"GET / HTTP/1.1\r\nH\xc3", 400),
         ("NUL in a name", b"GET / HTTP/1.1\r\nHo\0", 400),
-        ("a control character for a name", b"GET / HTTP/1.1\r\n\x01", 400),
+        (
+            "a control character for a name",
+            b"GET / HTTP/1.1\r\n\x01",
+            400,
+        ),
         ("NUL in a value", b"GET / HTTP/1.1\r\nHost: a\0", 400),
-        ("a vertical tab before a length", b"GET / HTTP/1.1\r\nContent-Length: \x0b", 400),
-        ("a form feed behind a length", b"GET / HTTP/1.1\r\nContent-Length: 0\x0c", 400),
-        ("a space before the colon of Transfer-Encoding", b"GET / HTTP/1.1\r\nTransfer-Encoding ", 400),
-        ("a folded Transfer-Encoding", b"GET / HTTP/1.1\r\nTransfer-Encoding:\r\n ", 400),
-        ("a control character in a value", b"GET / HTTP/1.1\r\nHost: a\x1b", 400),
+        (
+            "a vertical tab before a length",
+            b"GET / HTTP/1.1\r\nContent-Length: \x0b",
+            400,
+        ),
+        (
+            "a form feed behind a length",
+            b"GET / HTTP/1.1\r\nContent-Length: 0\x0c",
+            400,
+        ),
+        (
+            "a space before the colon of Transfer-Encoding",
+            b"GET / HTTP/1.1\r\nTransfer-Encoding ",
+            400,
+        ),
+        (
+            "a folded Transfer-Encoding",
+            b"GET / HTTP/1.1\r\nTransfer-Encoding:\r\n ",
+            400,
+        ),
+        (
+            "a control character in a value",
+            b"GET / HTTP/1.1\r\nHost: a\x1b",
+            400,
+        ),
         ("DEL in a value", b"GET / HTTP/1.1\r\nHost: a\x7f", 400),
-        ("a bare line feed behind a value", b"GET / HTTP/1.1\r\nHost: a\n", 400),
-        ("a bare carriage return in a value", b"GET / HTTP/1.1\r\nHost: a\rb", 400),
-        ("two carriage returns", b"GET / HTTP/1.1\r\nHost: a\r\r", 400),
+        (
+            "a bare line feed behind a value",
+            b"GET / HTTP/1.1\r\nHost: a\n",
+            400,
+        ),
+        (
+            "a bare carriage return in a value",
+            b"GET / HTTP/1.1\r\nHost: a\rb",
+            400,
+        ),
+        (
+            "two carriage returns",
+            b"GET / HTTP/1.1\r\nHost: a\r\r",
+            400,
+        ),
         ("a folded line", b"GET / HTTP/1.1\r\nHost: a\r\n ", 400),
-        ("a line folded with a tab", b"GET / HTTP/1.1\r\nHost: a\r\n\t", 400),
-        ("a bare line feed for the empty line", b"GET / HTTP/1.1\r\nHost: a\r\n\n", 400),
-        ("a bare carriage return for the empty line", b"GET / HTTP/1.1\r\nHost: a\r\n\rx", 400),
+        (
+            "a line folded with a tab",
+            b"GET / HTTP/1.1\r\nHost: a\r\n\t",
+            400,
+        ),
+        (
+            "a bare line feed for the empty line",
+            b"GET / HTTP/1.1\r\nHost: a\r\n\n",
+            400,
+        ),
+        (
+            "a bare carriage return for the empty line",
+            b"GET / HTTP/1.1\r\nHost: a\r\n\rx",
+            400,
+        ),
     ];
     for (name, until, status) in table {
         refused_at(name, until, *status, LIMIT);
@@ -162,39 +268,110 @@ fn refused_when_the_head_is_whole() {
         ("an IPv6 Host without brackets", "Host: ::1\r\n"),
         ("an IPv6 Host that is none", "Host: [1::2::3]\r\n"),
         ("a Host beyond ASCII", "Host: \u{e4}\r\n"),
-        ("Transfer-Encoding", "Host: a\r\nTransfer-Encoding: chunked\r\n"),
-        ("Transfer-Encoding that says nothing", "Host: a\r\ntransfer-encoding:\r\n"),
-        ("Transfer-Encoding: identity", "Host: a\r\nTransfer-Encoding: identity\r\n"),
-        ("Transfer-Encoding, chunks in quotes", "Host: a\r\nTransfer-Encoding: \"chunked\"\r\n"),
-        ("Transfer-Encoding, compressed chunks", "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n"),
-        ("Transfer-Encoding, chunks that are not last", "Host: a\r\nTransfer-Encoding: chunked, identity\r\n"),
-        ("Transfer-Encoding, a misspelled coding", "Host: a\r\nTransfer-Encoding: xchunked\r\n"),
-        ("Transfer-Encoding in a second header", "Host: a\r\nTransfer-Encoding:\r\nTRANSFER-ENCODING: chunked\r\n"),
-        ("Expect and a body", "Host: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n"),
-        ("both, chunks first", "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n"),
-        ("both lengths", "Host: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n"),
+        (
+            "Transfer-Encoding",
+            "Host: a\r\nTransfer-Encoding: chunked\r\n",
+        ),
+        (
+            "Transfer-Encoding that says nothing",
+            "Host: a\r\ntransfer-encoding:\r\n",
+        ),
+        (
+            "Transfer-Encoding: identity",
+            "Host: a\r\nTransfer-Encoding: identity\r\n",
+        ),
+        (
+            "Transfer-Encoding, chunks in quotes",
+            "Host: a\r\nTransfer-Encoding: \"chunked\"\r\n",
+        ),
+        (
+            "Transfer-Encoding, compressed chunks",
+            "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n",
+        ),
+        (
+            "Transfer-Encoding, chunks that are not last",
+            "Host: a\r\nTransfer-Encoding: chunked, identity\r\n",
+        ),
+        (
+            "Transfer-Encoding, a misspelled coding",
+            "Host: a\r\nTransfer-Encoding: xchunked\r\n",
+        ),
+        (
+            "Transfer-Encoding in a second header",
+            "Host: a\r\nTransfer-Encoding:\r\nTRANSFER-ENCODING: chunked\r\n",
+        ),
+        (
+            "Expect and a body",
+            "Host: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n",
+        ),
+        (
+            "both, chunks first",
+            "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n",
+        ),
+        (
+            "both lengths",
+            "Host: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+        ),
         ("a body", "Host: a\r\nContent-Length: 1\r\n"),
-        ("a body beyond 64 bits", "Host: a\r\nContent-Length: 99999999999999999999\r\n"),
+        (
+            "a body beyond 64 bits",
+            "Host: a\r\nContent-Length: 99999999999999999999\r\n",
+        ),
         ("a list that differs", "Host: a\r\nContent-Length: 0, 5\r\n"),
-        ("two lengths that differ", "Host: a\r\nContent-Length: 0\r\ncontent-length: 5\r\n"),
+        (
+            "two lengths that differ",
+            "Host: a\r\nContent-Length: 0\r\ncontent-length: 5\r\n",
+        ),
         ("a length with a plus", "Host: a\r\nContent-Length: +0\r\n"),
         ("a length with a minus", "Host: a\r\nContent-Length: -0\r\n"),
-        ("a length with two zeros", "Host: a\r\nContent-Length: 00\r\n"),
-        ("a length of 64 bits and one", "Host: a\r\nContent-Length: 18446744073709551616\r\n"),
-        ("a length with white space alone", "Host: a\r\nContent-Length: \t \r\n"),
-        ("a length with a space within", "Host: a\r\nContent-Length: 0 0\r\n"),
-        ("a length with a parameter", "Host: a\r\nContent-Length: 0;a\r\n"),
+        (
+            "a length with two zeros",
+            "Host: a\r\nContent-Length: 00\r\n",
+        ),
+        (
+            "a length of 64 bits and one",
+            "Host: a\r\nContent-Length: 18446744073709551616\r\n",
+        ),
+        (
+            "a length with white space alone",
+            "Host: a\r\nContent-Length: \t \r\n",
+        ),
+        (
+            "a length with a space within",
+            "Host: a\r\nContent-Length: 0 0\r\n",
+        ),
+        (
+            "a length with a parameter",
+            "Host: a\r\nContent-Length: 0;a\r\n",
+        ),
         ("a length in quotes", "Host: a\r\nContent-Length: \"0\"\r\n"),
-        ("a length with a fraction", "Host: a\r\nContent-Length: 0.0\r\n"),
-        ("a length with an exponent", "Host: a\r\nContent-Length: 0e0\r\n"),
-        ("a length in digits of another script", "Host: a\r\nContent-Length: \u{ff10}\r\n"),
+        (
+            "a length with a fraction",
+            "Host: a\r\nContent-Length: 0.0\r\n",
+        ),
+        (
+            "a length with an exponent",
+            "Host: a\r\nContent-Length: 0e0\r\n",
+        ),
+        (
+            "a length in digits of another script",
+            "Host: a\r\nContent-Length: \u{ff10}\r\n",
+        ),
         ("a length in hex", "Host: a\r\nContent-Length: 0x0\r\n"),
         ("an empty length", "Host: a\r\nContent-Length:\r\n"),
         ("a list of lengths", "Host: a\r\nContent-Length: 0, 0\r\n"),
-        ("two lengths", "Host: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n"),
+        (
+            "two lengths",
+            "Host: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n",
+        ),
     ];
     for (name, lines) in table {
-        refused_at(name, format!("GET / HTTP/1.1\r\n{lines}\r\n").as_bytes(), 400, LIMIT);
+        refused_at(
+            name,
+            format!("GET / HTTP/1.1\r\n{lines}\r\n").as_bytes(),
+            400,
+            LIMIT,
+        );
     }
     let targets: &[(&str, &str)] = &[
         ("a word that begins like http", "hello"),
@@ -207,12 +384,37 @@ fn refused_when_the_head_is_whole() {
         ("a port of letters in the target", "http://a:b/"),
     ];
     for (name, target) in targets {
-        refused_at(name, format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(), 400, LIMIT);
+        refused_at(
+            name,
+            format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(),
+            400,
+            LIMIT,
+        );
     }
-    refused_at("an absolute target without Host", b"GET http://a/ HTTP/1.1\r\n\r\n", 400, LIMIT);
-    refused_at("an absolute target with a malformed Host", b"GET http://a/ HTTP/1.1\r\nHost: [\r\n\r\n", 400, LIMIT);
-    refused_at("HTTP/1.0 with two Hosts", b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", 400, LIMIT);
-    refused_at("HTTP/1.0 with a body", b"GET / HTTP/1.0\r\nContent-Length: 5\r\n\r\n", 400, LIMIT);
+    refused_at(
+        "an absolute target without Host",
+        b"GET http://a/ HTTP/1.1\r\n\r\n",
+        400,
+        LIMIT,
+    );
+    refused_at(
+        "an absolute target with a malformed Host",
+        b"GET http://a/ HTTP/1.1\r\nHost: [\r\n\r\n",
+        400,
+        LIMIT,
+    );
+    refused_at(
+        "HTTP/1.0 with two Hosts",
+        b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
+        400,
+        LIMIT,
+    );
+    refused_at(
+        "HTTP/1.0 with a body",
+        b"GET / HTTP/1.0\r\nContent-Length: 5\r\n\r\n",
+        400,
+        LIMIT,
+    );
 }
 
 #[test]
@@ -221,27 +423,62 @@ fn accepted_and_no_byte_behind_is_taken() {
         Origin: http://192.168.1.2:8080\r\nSec-WebSocket-Version: 13\r\nAccept-Language: de,en;q=0.9\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
     let table: &[(&str, &str)] = &[
-        ("the smallest of HTTP/1.1", "GET / HTTP/1.1\r\nHost:a\r\n\r\n"),
+        (
+            "the smallest of HTTP/1.1",
+            "GET / HTTP/1.1\r\nHost:a\r\n\r\n",
+        ),
         ("the smallest of HTTP/1.0", "GET / HTTP/1.0\r\n\r\n"),
         ("a browser's opening handshake", browser),
-        ("a method nobody knows is a token all the same", "brew / HTTP/1.1\r\nHost: a\r\n\r\n"),
-        ("a plain zero for a length", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"),
-        ("Expect without a body asks nothing", "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"),
-        ("letters that browsers send as they are", "GET /?q={\"a\"|[b]^`\\<>} HTTP/1.1\r\nHost: a\r\n\r\n"),
-        ("an absolute target", "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"),
-        ("an absolute target of HTTP/1.0 without Host", "GET https://b HTTP/1.0\r\n\r\n"),
+        (
+            "a method nobody knows is a token all the same",
+            "brew / HTTP/1.1\r\nHost: a\r\n\r\n",
+        ),
+        (
+            "a plain zero for a length",
+            "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        ),
+        (
+            "Expect without a body asks nothing",
+            "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+        ),
+        (
+            "letters that browsers send as they are",
+            "GET /?q={\"a\"|[b]^`\\<>} HTTP/1.1\r\nHost: a\r\n\r\n",
+        ),
+        (
+            "an absolute target",
+            "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        ),
+        (
+            "an absolute target of HTTP/1.0 without Host",
+            "GET https://b HTTP/1.0\r\n\r\n",
+        ),
         ("an IPv6 Host", "GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n"),
-        ("values that are empty, or not ASCII, or have tabs", "GET / HTTP/1.1\r\nHost: a\r\nX:\r\nY: \u{e4}\r\nZ: a\tb\t\r\n\r\n"),
+        (
+            "values that are empty, or not ASCII, or have tabs",
+            "GET / HTTP/1.1\r\nHost: a\r\nX:\r\nY: \u{e4}\r\nZ: a\tb\t\r\n\r\n",
+        ),
     ];
     for (name, text) in table {
         let bytes = text.as_bytes();
         let whole = all_ways(name, bytes, LIMIT);
-        assert!(matches!(whole, Ok(Progress::Done { used, .. }) if used == bytes.len()), "{name}: {whole:?}");
+        assert!(
+            matches!(whole, Ok(Progress::Done { used, .. }) if used == bytes.len()),
+            "{name}: {whole:?}"
+        );
         for shorter in 0..bytes.len() {
-            assert_eq!(at_once(&bytes[..shorter], LIMIT), Ok(Progress::NeedMore), "{name}: after {shorter} bytes");
+            assert_eq!(
+                at_once(&bytes[..shorter], LIMIT),
+                Ok(Progress::NeedMore),
+                "{name}: after {shorter} bytes"
+            );
         }
         for behind in [&b"\x82\x80"[..], b"\r\n", b"GET / HTTP/1.1\r\n"] {
-            assert_eq!(all_ways(name, &[bytes, behind].concat(), LIMIT), whole, "{name}: with more behind it");
+            assert_eq!(
+                all_ways(name, &[bytes, behind].concat(), LIMIT),
+                whole,
+                "{name}: with more behind it"
+            );
         }
     }
 }
@@ -249,35 +486,80 @@ fn accepted_and_no_byte_behind_is_taken() {
 #[test]
 fn a_head_has_a_limit_in_bytes() {
     let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    assert!(matches!(all_ways("exactly the limit", head, head.len()), Ok(Progress::Done { .. })));
-    refused_at("one byte more, before its last byte has come", &head[..head.len() - 1], 431, head.len() - 1);
-    refused_at("a request line without end", &[b"GET /", &[b'a'; 95][..]].concat(), 431, 100);
+    assert!(matches!(
+        all_ways("exactly the limit", head, head.len()),
+        Ok(Progress::Done { .. })
+    ));
+    refused_at(
+        "one byte more, before its last byte has come",
+        &head[..head.len() - 1],
+        431,
+        head.len() - 1,
+    );
+    refused_at(
+        "a request line without end",
+        &[b"GET /", &[b'a'; 95][..]].concat(),
+        431,
+        100,
+    );
     refused_at("a method without end", &[b'A'; 100], 431, 100);
-    refused_at("a header without end", &[b"GET / HTTP/1.1\r\nA: ", &[b'a'; 81][..]].concat(), 431, 100);
-    refused_at("what is impossible at the limit is impossible first", &[&[b'A'; 99][..], b"\0"].concat(), 400, 100);
+    refused_at(
+        "a header without end",
+        &[b"GET / HTTP/1.1\r\nA: ", &[b'a'; 81][..]].concat(),
+        431,
+        100,
+    );
+    refused_at(
+        "what is impossible at the limit is impossible first",
+        &[&[b'A'; 99][..], b"\0"].concat(),
+        400,
+        100,
+    );
 }
 
-/// A megabyte, a byte at a time. Whoever looks at the beginning again for each byte looks at 500 billion of them, and this test
+/// A megabyte, a byte at a time. Whoever looks at the beginning again for each byte looks at 500
+/// billion of them, and this test
 /// takes minutes.
 #[test]
 fn a_head_in_a_million_pieces_is_looked_at_once() {
-    let head = [b"GET / HTTP/1.1\r\nHost: a\r\nX: ", &[b'x'; 1_000_000][..], b"\r\n\r\n"].concat();
+    let head = [
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: ",
+        &[b'x'; 1_000_000][..],
+        b"\r\n\r\n",
+    ]
+    .concat();
     let mut requests = Requests::default();
     for (at, byte) in head.iter().enumerate() {
-        let whole = matches!(requests.receive(&[*byte], 1 << 20), Ok(Progress::Done { .. }));
+        let whole = matches!(
+            requests.receive(&[*byte], 1 << 20),
+            Ok(Progress::Done { .. })
+        );
         assert_eq!(whole, at + 1 == head.len(), "byte {at}");
     }
 }
 
 #[test]
 fn a_head_has_a_limit_in_lines() {
-    let head = |lines: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}", "A: b\r\n".repeat(lines - 1));
+    let head = |lines: usize| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: a\r\n{}",
+            "A: b\r\n".repeat(lines - 1)
+        )
+    };
     let hundred = head(100) + "\r\n";
-    assert!(matches!(at_once(hundred.as_bytes(), LIMIT), Ok(Progress::Done { used, .. }) if used == hundred.len()));
-    refused_at("the first byte of line 101", (head(100) + "A").as_bytes(), 431, LIMIT);
+    assert!(
+        matches!(at_once(hundred.as_bytes(), LIMIT), Ok(Progress::Done { used, .. }) if used == hundred.len())
+    );
+    refused_at(
+        "the first byte of line 101",
+        (head(100) + "A").as_bytes(),
+        431,
+        LIMIT,
+    );
 }
 
-/// One-sided against a parser that we did not write: what is accepted here, it accepts with the same fields, also where the
+/// One-sided against a parser that we did not write: what is accepted here, it accepts with the
+/// same fields, also where the
 /// table's rows are mangled a little.
 #[test]
 fn what_is_accepted_httparse_reads_the_same_way() {
@@ -292,17 +574,34 @@ fn what_is_accepted_httparse_reads_the_same_way() {
             let mut removed = seed.to_vec();
             removed.remove(at);
             for bytes in [replaced, inserted, removed] {
-                let Ok(Progress::Done { value: head, used }) = Head::parse(&bytes, LIMIT) else { continue };
+                let Ok(Progress::Done { value: head, used }) = Head::parse(&bytes, LIMIT) else {
+                    continue;
+                };
                 let mut headers = [httparse::EMPTY_HEADER; 100];
                 let mut request = httparse::Request::new(&mut headers);
-                assert_eq!(request.parse(&bytes), Ok(httparse::Status::Complete(used)), "{}", bytes.escape_ascii());
-                assert_eq!((request.method, request.version), (Some(head.method()), Some(head.minor_version())));
+                assert_eq!(
+                    request.parse(&bytes),
+                    Ok(httparse::Status::Complete(used)),
+                    "{}",
+                    bytes.escape_ascii()
+                );
+                assert_eq!(
+                    (request.method, request.version),
+                    (Some(head.method()), Some(head.minor_version()))
+                );
                 for header in &*request.headers {
-                    assert!(head.values(header.name).any(|value| value == header.value), "{}", bytes.escape_ascii());
+                    assert!(
+                        head.values(header.name).any(|value| value == header.value),
+                        "{}",
+                        bytes.escape_ascii()
+                    );
                 }
                 accepted += 1;
             }
         }
     }
-    assert!(accepted > 1000, "the mangling leaves something to compare: {accepted}");
+    assert!(
+        accepted > 1000,
+        "the mangling leaves something to compare: {accepted}"
+    );
 }

@@ -1,8 +1,11 @@
 //! The floors: what a chat costs where nothing is done but writing.
 //!
-//! *floor* answers each message with one `write(2)` of a ready frame to every socket. *floor-batched* joins what a socket gets
-//! in one turn of the loop into one write. Neither parses anything: all frames of a run have the same length, so their number
-//! is that of their bytes. Only the sender's mark is put into the ready frame, for the generator to find its own messages by.
+//! *floor* answers each message with one `write(2)` of a ready frame to every socket.
+//! *floor-batched* joins what a socket gets
+//! in one turn of the loop into one write. Neither parses anything: all frames of a run have the
+//! same length, so their number
+//! is that of their bytes. Only the sender's mark is put into the ready frame, for the generator to
+//! find its own messages by.
 //!
 //! Not here: what is sent to them (`generator`).
 
@@ -55,10 +58,26 @@ pub(crate) struct Floor {
 
 impl Floor {
     pub(crate) fn new(shape: Shape) -> Self {
-        let frame = if shape.echo { server_frame(&vec![b'x'; shape.text]) } else { server_frame(ready_event(shape.text).as_bytes()) };
-        let mark = frame.iter().position(|byte| *byte == MARK).map_or(0, |mark| mark + 1);
+        let frame = if shape.echo {
+            server_frame(&vec![b'x'; shape.text])
+        } else {
+            server_frame(ready_event(shape.text).as_bytes())
+        };
+        let mark = frame
+            .iter()
+            .position(|byte| *byte == MARK)
+            .map_or(0, |mark| mark + 1);
         let (peers, vacant, members, turn) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { shape, peers, vacant, accepted: 0, members, frame, mark, turn }
+        Self {
+            shape,
+            peers,
+            vacant,
+            accepted: 0,
+            members,
+            frame,
+            mark,
+            turn,
+        }
     }
 
     /// Serves until it is killed.
@@ -67,7 +86,8 @@ impl Floor {
         let mut events = Events::with_capacity(1_024);
         let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
         rustix::net::listen(&listener, 1_024)?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        poll.registry()
+            .register(&mut listener, LISTENER, Interest::READABLE)?;
         println!("floor listening on http://{}", listener.local_addr()?);
         let mut buffer = vec![0; READ_BYTES];
         loop {
@@ -96,11 +116,21 @@ impl Floor {
         while let Ok((mut socket, _)) = listener.accept() {
             socket.set_nodelay(true)?;
             let index = self.vacant.pop().unwrap_or(self.peers.len());
-            poll.registry().register(&mut socket, Token(index), Interest::READABLE | Interest::WRITABLE)?;
+            poll.registry().register(
+                &mut socket,
+                Token(index),
+                Interest::READABLE | Interest::WRITABLE,
+            )?;
             if index == self.peers.len() {
                 self.peers.push(None);
             }
-            self.peers[index] = Some(Peer { socket, number: self.accepted, answered: 0, partial: 0, backlog: VecDeque::new() });
+            self.peers[index] = Some(Peer {
+                socket,
+                number: self.accepted,
+                answered: 0,
+                partial: 0,
+                backlog: VecDeque::new(),
+            });
             self.accepted += 1;
         }
         Ok(())
@@ -108,7 +138,9 @@ impl Floor {
 
     fn read(&mut self, index: usize, buffer: &mut [u8]) {
         loop {
-            let Some(peer) = &mut self.peers[index] else { return };
+            let Some(peer) = &mut self.peers[index] else {
+                return;
+            };
             match peer.socket.read(buffer) {
                 Ok(0) => return self.gone(index),
                 Ok(count) => {
@@ -131,7 +163,9 @@ impl Floor {
 
     /// So many bytes came; what they say is known from their number.
     fn take(&mut self, index: usize, count: usize) {
-        let Some(peer) = &mut self.peers[index] else { return };
+        let Some(peer) = &mut self.peers[index] else {
+            return;
+        };
         let answers = if self.shape.echo { 1 } else { 3 };
         if peer.answered < answers {
             peer.answered += 1;
@@ -187,7 +221,9 @@ impl Floor {
 
     /// Writes, behind what did not go before. An error is told to whoever reads.
     fn write(&mut self, index: usize, bytes: Option<&[u8]>) {
-        let Some(peer) = &mut self.peers[index] else { return };
+        let Some(peer) = &mut self.peers[index] else {
+            return;
+        };
         let mut bytes = bytes.unwrap_or(&[]);
         if peer.backlog.is_empty() {
             if bytes.is_empty() {
@@ -198,7 +234,9 @@ impl Floor {
         peer.backlog.extend(bytes);
         while !peer.backlog.is_empty() {
             let (front, _) = peer.backlog.as_slices();
-            let Ok(count) = peer.socket.write(front) else { return };
+            let Ok(count) = peer.socket.write(front) else {
+                return;
+            };
             peer.backlog.drain(..count);
         }
     }

@@ -1,6 +1,8 @@
-//! The load: connections that say what they are told to, and count what comes back. One thread, as the servers have.
+//! The load: connections that say what they are told to, and count what comes back. One thread, as
+//! the servers have.
 //!
-//! It is never what is measured: the figures are CPU time of the server (the head of `main` says how that is known). Its own share
+//! It is never what is measured: the figures are CPU time of the server (the head of `main` says
+//! how that is known). Its own share
 //! of its core is printed beside them.
 //!
 //! Not here: the scenarios (`scenarios`), what is said (`text`).
@@ -78,9 +80,20 @@ pub(crate) struct Done {
 
 impl Crowd {
     /// Lets so many in, numbered from `first` on, in waves.
-    pub(crate) fn gather(address: SocketAddr, entry: Entry, first: usize, count: usize) -> io::Result<Self> {
+    pub(crate) fn gather(
+        address: SocketAddr,
+        entry: Entry,
+        first: usize,
+        count: usize,
+    ) -> io::Result<Self> {
         let (poll, events) = (Poll::new()?, Events::with_capacity(4_096));
-        let mut crowd = Self { poll, events, buffer: vec![0; 256 << 10], clients: Vec::new(), slower: Duration::ZERO };
+        let mut crowd = Self {
+            poll,
+            events,
+            buffer: vec![0; 256 << 10],
+            clients: Vec::new(),
+            slower: Duration::ZERO,
+        };
         let numbers: Vec<_> = (first..first + count).collect();
         for wave in numbers.chunks(WAVE) {
             let mut came = Vec::new();
@@ -88,7 +101,11 @@ impl Crowd {
                 let mut stream = Blocking::connect(address)?;
                 stream.set_nodelay(true)?;
                 stream.set_read_timeout(Some(PATIENCE))?;
-                stream.write_all(&text::head(if entry == Entry::Echo { "/echo" } else { "/chat" }))?;
+                stream.write_all(&text::head(if entry == Entry::Echo {
+                    "/echo"
+                } else {
+                    "/chat"
+                }))?;
                 came.push((stream, *number, Vec::new()));
             }
             for (stream, number, held) in &mut came {
@@ -125,7 +142,11 @@ impl Crowd {
     fn add(&mut self, stream: Blocking, number: usize, partial: Vec<u8>) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         let mut socket = TcpStream::from_std(stream);
-        self.poll.registry().register(&mut socket, Token(self.clients.len()), Interest::READABLE | Interest::WRITABLE)?;
+        self.poll.registry().register(
+            &mut socket,
+            Token(self.clients.len()),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
         let (frame, unsent) = (Vec::new(), Vec::new());
         self.clients.push(Client {
             socket,
@@ -160,14 +181,26 @@ impl Crowd {
         Ok(())
     }
 
-    /// The first so many send, texts of so many bytes, until the time is over; then all that is in flight is awaited.
-    pub(crate) fn closed_loop(&mut self, senders: usize, bytes: usize, drive: Drive, time: Duration) -> io::Result<Done> {
+    /// The first so many send, texts of so many bytes, until the time is over; then all that is in
+    /// flight is awaited.
+    pub(crate) fn closed_loop(
+        &mut self,
+        senders: usize,
+        bytes: usize,
+        drive: Drive,
+        time: Duration,
+    ) -> io::Result<Done> {
         let echo = matches!(drive, Drive::Echo { .. });
-        let (Drive::Own { window } | Drive::Echo { window } | Drive::Rounds { batch: window }) = drive;
+        let (Drive::Own { window } | Drive::Echo { window } | Drive::Rounds { batch: window }) =
+            drive;
         let until = Instant::now() + time;
         let mut done = Done::default();
         for client in &mut self.clients[..senders] {
-            client.frame = if echo { text::client_frame(&"x".repeat(bytes)) } else { text::message(client.number, bytes) };
+            client.frame = if echo {
+                text::client_frame(&"x".repeat(bytes))
+            } else {
+                text::message(client.number, bytes)
+            };
             client.marks = matches!(drive, Drive::Own { .. });
             client.round = 0;
             client.send(window)?;
@@ -180,10 +213,16 @@ impl Crowd {
                 return Ok(done);
             }
             if until + PATIENCE < Instant::now() {
-                let Done { messages, deliveries } = done;
-                return Err(io::Error::other(format!("{messages} messages to {receivers} are not {deliveries} deliveries")));
+                let Done {
+                    messages,
+                    deliveries,
+                } = done;
+                return Err(io::Error::other(format!(
+                    "{messages} messages to {receivers} are not {deliveries} deliveries"
+                )));
             }
-            self.poll.poll(&mut self.events, Some(Duration::from_millis(50)))?;
+            self.poll
+                .poll(&mut self.events, Some(Duration::from_millis(50)))?;
             let awake = Instant::now();
             while awake.elapsed() < self.slower {
                 std::hint::spin_loop();
@@ -213,13 +252,21 @@ impl Crowd {
         }
     }
 
-    /// One sender by the clock, whether the answers come or not. Returns when each message was to be sent and how long after
+    /// One sender by the clock, whether the answers come or not. Returns when each message was to
+    /// be sent and how long after
     /// that it came to each member, in microseconds.
-    pub(crate) fn open_loop(&mut self, bytes: usize, interval: Duration, messages: usize) -> io::Result<Vec<Vec<u32>>> {
+    pub(crate) fn open_loop(
+        &mut self,
+        bytes: usize,
+        interval: Duration,
+        messages: usize,
+    ) -> io::Result<Vec<Vec<u32>>> {
         let began = Instant::now() + Duration::from_millis(20);
         let mut took = vec![Vec::with_capacity(self.clients.len()); messages];
         let (mut sent, mut missing) = (0, messages * self.clients.len());
-        self.clients.iter_mut().for_each(|client| client.received = 0);
+        self.clients
+            .iter_mut()
+            .for_each(|client| client.received = 0);
         self.clients[0].frame = text::message(self.clients[0].number, bytes);
         while missing > 0 {
             while sent < messages && began + interval * sent as u32 <= Instant::now() {
@@ -227,7 +274,9 @@ impl Crowd {
                 sent += 1;
             }
             if began + interval * messages as u32 + PATIENCE < Instant::now() {
-                return Err(io::Error::other(format!("{missing} deliveries did not come")));
+                return Err(io::Error::other(format!(
+                    "{missing} deliveries did not come"
+                )));
             }
             // No wait: the clock of a poll is too coarse to send by.
             self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
@@ -253,7 +302,9 @@ impl Client {
         if times == 1 && self.unsent.is_empty() {
             match self.socket.write(&self.frame) {
                 Ok(count) => self.unsent.extend_from_slice(&self.frame[count..]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.unsent.extend_from_slice(&self.frame),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.unsent.extend_from_slice(&self.frame)
+                }
                 Err(error) => return Err(error),
             }
             return Ok(());
@@ -271,7 +322,8 @@ impl Client {
         Ok(())
     }
 
-    /// Reads all there is. Returns how many messages ended in it, and how many of those were its own.
+    /// Reads all there is. Returns how many messages ended in it, and how many of those were its
+    /// own.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<(usize, usize)> {
         let (mut frames, mut own) = (0, 0);
         loop {
@@ -299,7 +351,8 @@ impl Client {
         let bytes = &bytes[passed..];
         if self.partial.is_empty() {
             let (more, own, used) = self.walk(bytes);
-            self.partial.extend_from_slice(&bytes[used.min(bytes.len())..]);
+            self.partial
+                .extend_from_slice(&bytes[used.min(bytes.len())..]);
             (frames + more, own)
         } else {
             let mut gathered = std::mem::take(&mut self.partial);
@@ -312,7 +365,8 @@ impl Client {
         }
     }
 
-    /// Goes from frame to frame. Returns how many messages there are, how many are its own, and how many bytes the frames have.
+    /// Goes from frame to frame. Returns how many messages there are, how many are its own, and how
+    /// many bytes the frames have.
     fn walk(&mut self, bytes: &[u8]) -> (usize, usize, usize) {
         let (mut frames, mut own, mut at) = (0, 0, 0);
         while let Ok(Progress::Done { value, used }) = FrameHeader::decode(&bytes[at..]) {
@@ -340,7 +394,8 @@ impl Client {
 /// So much of a payload tells news from a message.
 const NEWS_BYTES: usize = 12;
 
-/// Who came or went: `presence`, `members`, `channels_changed`. A busy machine tells it late, when all else is at rest already.
+/// Who came or went: `presence`, `members`, `channels_changed`. A busy machine tells it late, when
+/// all else is at rest already.
 fn is_news(payload: &[u8]) -> bool {
     let kind = payload.strip_prefix(br#"{"type":""#).unwrap_or(&[]);
     kind.starts_with(b"p") || kind.starts_with(b"c") || kind.starts_with(b"mem")
@@ -348,9 +403,13 @@ fn is_news(payload: &[u8]) -> bool {
 
 /// Whether a message has this sender's mark.
 fn is_of(number: usize, payload: &[u8]) -> bool {
-    let Some(mark) = payload.iter().position(|byte| *byte == text::MARK) else { return false };
+    let Some(mark) = payload.iter().position(|byte| *byte == text::MARK) else {
+        return false;
+    };
     let digits = payload.get(mark + 1..mark + 6).unwrap_or(&[]);
-    digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit.wrapping_sub(b'0'))) == number
+    digits.iter().fold(0, |sum, digit| {
+        sum * 10 + usize::from(digit.wrapping_sub(b'0'))
+    }) == number
 }
 
 /// Reads the answer to the opening handshake; what comes behind it is held.
@@ -375,7 +434,8 @@ fn until_event(stream: &mut Blocking, held: &mut Vec<u8>, kind: &str) -> io::Res
             if end > held.len() {
                 break;
             }
-            let found = std::str::from_utf8(&held[used..end]).is_ok_and(|event| event.contains(kind));
+            let found =
+                std::str::from_utf8(&held[used..end]).is_ok_and(|event| event.contains(kind));
             held.drain(..end);
             if found {
                 return Ok(());
@@ -388,7 +448,9 @@ fn until_event(stream: &mut Blocking, held: &mut Vec<u8>, kind: &str) -> io::Res
 fn more(stream: &mut Blocking, held: &mut Vec<u8>) -> io::Result<()> {
     let mut buffer = [0; 16 << 10];
     match stream.read(&mut buffer)? {
-        0 => Err(io::Error::other("the server closed a connection that was coming in")),
+        0 => Err(io::Error::other(
+            "the server closed a connection that was coming in",
+        )),
         count => {
             held.extend_from_slice(&buffer[..count]);
             Ok(())

@@ -7,18 +7,27 @@
 //! cargo bench --bench load -- --slower 200                        with a load that is slower
 //! ```
 //!
-//! With peers a second table follows: the same figure for each of them, and its ratio to the floor that the goal names.
+//! With peers a second table follows: the same figure for each of them, and its ratio to the floor
+//! that the goal names.
 //!
-//! The load is never what is measured, since the figures are CPU time of the server and not throughput. Where its share of its core
-//! (`load`) is near 100 %, the server waits for it and is idle meanwhile, which costs the server nothing. It could still change what
-//! the server finds gathered, and how warm its caches are. How much can be gathered is bounded by what is in flight, which is the
-//! scenario's; and `--slower MICROSECONDS` has the load do nothing for so long in each turn of its loop, to see what is left: made
-//! slower by 50 and by 200 µs, figures and floors moved together, by less than they move from round to round, and their ratios by an
+//! The load is never what is measured, since the figures are CPU time of the server and not
+//! throughput. Where its share of its core
+//! (`load`) is near 100 %, the server waits for it and is idle meanwhile, which costs the server
+//! nothing. It could still change what
+//! the server finds gathered, and how warm its caches are. How much can be gathered is bounded by
+//! what is in flight, which is the
+//! scenario's; and `--slower MICROSECONDS` has the load do nothing for so long in each turn of its
+//! loop, to see what is left: made
+//! slower by 50 and by 200 µs, figures and floors moved together, by less than they move from round
+//! to round, and their ratios by an
 //! eighth at most, both ways, on a machine that did other things meanwhile.
 //!
-//! The server runs on core 0, the load on core 1. In each round all servers are started anew, each with members of its own, and
-//! are loaded one after another for a tenth of a second, there and back again, so that what else the machine does meets them
-//! alike. (Where each has ten thousand members they are started and loaded one by one.) The figure is the median of all slices,
+//! The server runs on core 0, the load on core 1. In each round all servers are started anew, each
+//! with members of its own, and
+//! are loaded one after another for a tenth of a second, there and back again, so that what else
+//! the machine does meets them
+//! alike. (Where each has ten thousand members they are started and loaded one by one.) The figure
+//! is the median of all slices,
 //! the ratio the median of the slices' ratios.
 //!
 //! Not here: the scenarios (`scenarios`), the floors (`floor`), the load (`generator`).
@@ -63,23 +72,42 @@ fn main() -> ExitCode {
 fn run() -> io::Result<()> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "--floor") {
-        let numbers: Vec<usize> = arguments.drain(1..).filter_map(|number| number.parse().ok()).collect();
-        let [batched, echo, text, sent] = numbers[..] else { return Err(io::Error::other("--floor takes four numbers")) };
+        let numbers: Vec<usize> = arguments
+            .drain(1..)
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        let [batched, echo, text, sent] = numbers[..] else {
+            return Err(io::Error::other("--floor takes four numbers"));
+        };
         parlor::server::raise_open_files();
-        return Floor::new(Shape { batched: batched != 0, echo: echo != 0, text, sent }).run();
+        return Floor::new(Shape {
+            batched: batched != 0,
+            echo: echo != 0,
+            text,
+            sent,
+        })
+        .run();
     }
     let options = options(&arguments).map_err(io::Error::other)?;
     parlor::server::raise_open_files();
     // Pinned by taskset(1), as the servers are.
-    let pinned = Command::new("taskset").args(["-cp", "1", &std::process::id().to_string()]).output()?;
+    let pinned = Command::new("taskset")
+        .args(["-cp", "1", &std::process::id().to_string()])
+        .output()?;
     if !pinned.status.success() {
-        return Err(io::Error::other("this needs two cores: one for the server, one for the load"));
+        return Err(io::Error::other(
+            "this needs two cores: one for the server, one for the load",
+        ));
     }
     let mut servers = vec![Server::Floor, Server::FloorBatched, Server::Parlor];
     servers.extend(options.peers.iter().map(|name| Server::Peer(name.clone())));
-    println!("| scenario | what it is | floor | floor-batched | parlor | parlor / floor | goal | with history | p99 ms | load |");
+    println!(
+        "| scenario | what it is | floor | floor-batched | parlor | parlor / floor | goal | with history | p99 ms | load |"
+    );
     println!("|{}", " --- |".repeat(10));
-    let chosen = |scenario: &&Scenario| options.only.is_empty() || options.only.iter().any(|name| name == scenario.name);
+    let chosen = |scenario: &&Scenario| {
+        options.only.is_empty() || options.only.iter().any(|name| name == scenario.name)
+    };
     let (mut failed, mut beside) = (Vec::new(), Vec::new());
     for scenario in SCENARIOS.iter().filter(chosen) {
         // One scenario that fails takes nothing from the others; but the run has failed.
@@ -92,29 +120,60 @@ fn run() -> io::Result<()> {
         }
     }
     if !options.peers.is_empty() {
-        println!("\n| scenario | floor that counts | parlor | {} |", options.peers.join(" | "));
+        println!(
+            "\n| scenario | floor that counts | parlor | {} |",
+            options.peers.join(" | ")
+        );
         println!("|{}", " --- |".repeat(3 + options.peers.len()));
         beside.iter().for_each(|row| println!("{row}"));
     }
-    if failed.is_empty() { Ok(()) } else { Err(io::Error::other(failed.join("; "))) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(io::Error::other(failed.join("; ")))
+    }
 }
 
 fn options(arguments: &[String]) -> Result<Options, String> {
     let (only, peers, slower) = (Vec::new(), Vec::new(), Duration::ZERO);
-    let mut options = Options { rounds: 5, only, peers, time: Duration::from_millis(700), slower, history: true };
+    let mut options = Options {
+        rounds: 5,
+        only,
+        peers,
+        time: Duration::from_millis(700),
+        slower,
+        history: true,
+    };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().cloned().ok_or_else(|| format!("{argument} needs a value"));
+        let mut value = || {
+            arguments
+                .next()
+                .cloned()
+                .ok_or_else(|| format!("{argument} needs a value"))
+        };
         let list = |text: String| text.split(',').map(str::to_owned).collect();
         match argument.as_str() {
             // Cargo says so to every benchmark.
             "--bench" => {}
             "--no-history" => options.history = false,
-            "--rounds" => options.rounds = value()?.parse().map_err(|_| "--rounds takes a number")?,
+            "--rounds" => {
+                options.rounds = value()?.parse().map_err(|_| "--rounds takes a number")?
+            }
             "--only" => options.only = list(value()?),
             "--peers" => options.peers = list(value()?),
-            "--seconds" => options.time = Duration::from_secs_f64(value()?.parse().map_err(|_| "--seconds takes a number")?),
-            "--slower" => options.slower = Duration::from_micros(value()?.parse().map_err(|_| "--slower takes microseconds")?),
+            "--seconds" => {
+                options.time = Duration::from_secs_f64(
+                    value()?.parse().map_err(|_| "--seconds takes a number")?,
+                )
+            }
+            "--slower" => {
+                options.slower = Duration::from_micros(
+                    value()?
+                        .parse()
+                        .map_err(|_| "--slower takes microseconds")?,
+                )
+            }
             other => {
                 return Err(format!(
                     "{other}: there are --rounds N, --only SCENARIOS, --peers NAMES, --no-history, --seconds S and --slower MICROSECONDS"
@@ -122,7 +181,10 @@ fn options(arguments: &[String]) -> Result<Options, String> {
             }
         }
     }
-    let unknown = options.only.iter().find(|name| SCENARIOS.iter().all(|scenario| scenario.name != **name));
+    let unknown = options
+        .only
+        .iter()
+        .find(|name| SCENARIOS.iter().all(|scenario| scenario.name != **name));
     match unknown {
         Some(name) => Err(format!("there is no scenario {name}")),
         None => Ok(options),
@@ -139,32 +201,63 @@ struct Row {
 
 /// All servers in turn, round by round.
 fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::Result<Row> {
-    let rounds = if scenario.is_steady() { 1 } else { options.rounds };
+    let rounds = if scenario.is_steady() {
+        1
+    } else {
+        options.rounds
+    };
     let mut all: Vec<Server> = servers.to_vec();
     if scenario.fans() && options.history {
         all.push(Server::ParlorHistory);
     }
     let mut figures: Vec<Vec<Figure>> = vec![Vec::new(); all.len()];
-    let told = |of: usize, error: io::Error| io::Error::other(format!("{}, {}: {error}", scenario.name, all[of].name()));
+    let told = |of: usize, error: io::Error| {
+        io::Error::other(format!("{}, {}: {error}", scenario.name, all[of].name()))
+    };
     for round in 0..rounds {
-        let (beside, slices) = if scenario.is_sliced() { (all.len(), SLICES) } else { (1, 1) };
-        let in_turn: Vec<_> = if round % 2 == 0 { (0..all.len()).collect() } else { (0..all.len()).rev().collect() };
+        let (beside, slices) = if scenario.is_sliced() {
+            (all.len(), SLICES)
+        } else {
+            (1, 1)
+        };
+        let in_turn: Vec<_> = if round % 2 == 0 {
+            (0..all.len()).collect()
+        } else {
+            (0..all.len()).rev().collect()
+        };
         for group in in_turn.chunks(beside) {
             let mut sessions = Vec::new();
             for of in group {
-                sessions.push((*of, scenario.begin(&all[*of], options.time, options.slower).map_err(|error| told(*of, error))?));
+                sessions.push((
+                    *of,
+                    scenario
+                        .begin(&all[*of], options.time, options.slower)
+                        .map_err(|error| told(*of, error))?,
+                ));
             }
             for _ in 0..slices {
                 for (of, session) in &mut sessions {
-                    figures[*of].push(session.measure(options.time / slices).map_err(|error| told(*of, error))?);
+                    figures[*of].push(
+                        session
+                            .measure(options.time / slices)
+                            .map_err(|error| told(*of, error))?,
+                    );
                 }
                 sessions.reverse();
             }
         }
     }
     let median = |of: usize| quantile(figures[of].iter().map(|figure| figure.value).collect(), 0.5);
-    let ratio =
-        |of: usize, to: usize| quantile(figures[of].iter().zip(&figures[to]).map(|(one, other)| one.value / other.value).collect(), 0.5);
+    let ratio = |of: usize, to: usize| {
+        quantile(
+            figures[of]
+                .iter()
+                .zip(&figures[to])
+                .map(|(one, other)| one.value / other.value)
+                .collect(),
+            0.5,
+        )
+    };
     let (reached, goal) = match scenario.goal {
         Goal::Floor(most) => (ratio(2, 0), format!("≤ {most} × floor")),
         Goal::FloorBatched(most) => (ratio(2, 1), format!("≤ {most} × floor-batched")),
@@ -172,17 +265,30 @@ fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::R
     };
     let (Goal::Floor(most) | Goal::FloorBatched(most) | Goal::Figure(most)) = scenario.goal;
     let verdict = if reached <= most { "met" } else { "**missed**" };
-    let history = if all.len() > servers.len() { format!("{:.2} × parlor", ratio(all.len() - 1, 2)) } else { String::new() };
+    let history = if all.len() > servers.len() {
+        format!("{:.2} × parlor", ratio(all.len() - 1, 2))
+    } else {
+        String::new()
+    };
     let p99 = |of: usize| {
         let p99: Vec<_> = figures[of].iter().filter_map(|figure| figure.p99).collect();
         (!p99.is_empty()).then(|| number(quantile(p99, 0.5)))
     };
-    let load = quantile(figures[2].iter().map(|figure| figure.load * 100.0).collect(), 0.5);
+    let load = quantile(
+        figures[2]
+            .iter()
+            .map(|figure| figure.load * 100.0)
+            .collect(),
+        0.5,
+    );
     let own = format!(
         "| {} | {} | {} | {} | {goal}: {verdict} | {history} | {} | {load:.0} % |",
         scenario.name,
         scenario.about,
-        (0..3).map(|of| number(median(of))).collect::<Vec<_>>().join(" | "),
+        (0..3)
+            .map(|of| number(median(of)))
+            .collect::<Vec<_>>()
+            .join(" | "),
         number(reached),
         (0..3).filter_map(p99).collect::<Vec<_>>().join(" / "),
     );
@@ -192,11 +298,23 @@ fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::R
         Goal::Figure(_) => None,
     };
     let cell = |of: usize| {
-        let ratio = floor.map(|floor| format!(" ({} ×)", number(ratio(of, floor)))).unwrap_or_default();
-        format!("{}{ratio}{}", number(median(of)), p99(of).map(|p99| format!(", p99 {p99}")).unwrap_or_default())
+        let ratio = floor
+            .map(|floor| format!(" ({} ×)", number(ratio(of, floor))))
+            .unwrap_or_default();
+        format!(
+            "{}{ratio}{}",
+            number(median(of)),
+            p99(of)
+                .map(|p99| format!(", p99 {p99}"))
+                .unwrap_or_default()
+        )
     };
     let that_counts = floor.map(|floor| number(median(floor))).unwrap_or_default();
-    let beside = format!("| {} | {that_counts} | {} |", scenario.name, (2..servers.len()).map(cell).collect::<Vec<_>>().join(" | "));
+    let beside = format!(
+        "| {} | {that_counts} | {} |",
+        scenario.name,
+        (2..servers.len()).map(cell).collect::<Vec<_>>().join(" | ")
+    );
     Ok(Row { own, beside })
 }
 

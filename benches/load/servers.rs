@@ -43,7 +43,8 @@ const OPTIONS: &[&str] = &[
     "4294967296",
     "--resume-window",
     "0",
-    // The generator answers no pings; where the machine is slow its crowd may take longer to come in than silence is let pass.
+    // The generator answers no pings; where the machine is slow its crowd may take longer to come
+    // in than silence is let pass.
     "--ping-interval",
     "0",
 ];
@@ -68,36 +69,70 @@ impl Server {
         match self {
             Self::Floor | Self::FloorBatched => {
                 let batched = *self == Self::FloorBatched;
-                let shape = [usize::from(batched), usize::from(shape.echo), shape.text, shape.sent].map(|number| number.to_string());
-                command.arg(std::env::current_exe()?).arg("--floor").args(shape);
+                let shape = [
+                    usize::from(batched),
+                    usize::from(shape.echo),
+                    shape.text,
+                    shape.sent,
+                ]
+                .map(|number| number.to_string());
+                command
+                    .arg(std::env::current_exe()?)
+                    .arg("--floor")
+                    .args(shape);
             }
             Self::Parlor => {
-                command.arg(env!("CARGO_BIN_EXE_parlor")).args(["--listen", "127.0.0.1:0", "--no-history"]).args(OPTIONS);
+                command
+                    .arg(env!("CARGO_BIN_EXE_parlor"))
+                    .args(["--listen", "127.0.0.1:0", "--no-history"])
+                    .args(OPTIONS);
             }
             Self::ParlorHistory => {
                 let made = std::env::temp_dir().join(format!("parlor-load-{}", std::process::id()));
                 fs::create_dir_all(&made)?;
-                command.arg(env!("CARGO_BIN_EXE_parlor")).args(["--listen", "127.0.0.1:0"]).args(OPTIONS);
+                command
+                    .arg(env!("CARGO_BIN_EXE_parlor"))
+                    .args(["--listen", "127.0.0.1:0"])
+                    .args(OPTIONS);
                 command.arg("--history").arg(made.join("load.db"));
                 folder = Some(made);
             }
             Self::Peer(name) => {
-                command.arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(name).join("run"));
+                command.arg(
+                    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+                        .join("benches/peers")
+                        .join(name)
+                        .join("run"),
+                );
             }
         }
         // It warns where there are fewer descriptors than the options let in; here that is known.
         command.env("RUST_LOG", "error");
-        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()?;
         let mut line = String::new();
         if let Some(output) = child.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
-        let address = line.trim().rsplit("//").next().and_then(|address| address.parse().ok());
+        let address = line
+            .trim()
+            .rsplit("//")
+            .next()
+            .and_then(|address| address.parse().ok());
         let Some(address) = address else {
             let _ = child.kill();
-            return Err(io::Error::other(format!("{} did not say where it listens: {line:?}", self.name())));
+            return Err(io::Error::other(format!(
+                "{} did not say where it listens: {line:?}",
+                self.name()
+            )));
         };
-        Ok(Running { child, address, folder })
+        Ok(Running {
+            child,
+            address,
+            folder,
+        })
     }
 }
 
@@ -115,8 +150,11 @@ impl Running {
     /// Memory of its own that is in use, in bytes.
     pub(crate) fn memory(&self) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes =
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
         Ok(kilobytes.ok_or_else(|| io::Error::other("no RssAnon"))? << 10)
     }
 }
@@ -131,12 +169,17 @@ impl Drop for Running {
     }
 }
 
-/// CPU time of a process, in nanoseconds (proc(5): the first number of `schedstat`, which counts exactly, not in ticks).
+/// CPU time of a process, in nanoseconds (proc(5): the first number of `schedstat`, which counts
+/// exactly, not in ticks).
 pub(crate) fn cpu_of(process: &str) -> io::Result<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{process}/task"))? {
         let stat = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-        sum += stat.split(' ').next().and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
+        sum += stat
+            .split(' ')
+            .next()
+            .and_then(|time| time.parse::<u64>().ok())
+            .unwrap_or(0);
     }
     Ok(sum)
 }

@@ -1,17 +1,22 @@
-//! The steps of a message one by one, against `memcpy` of the same bytes: what each costs, and how far that is from doing nothing.
+//! The steps of a message one by one, against `memcpy` of the same bytes: what each costs, and how
+//! far that is from doing nothing.
 //!
 //! ```text
 //! cargo bench --bench micro                   all of it, as Markdown: some seconds
 //! cargo bench --bench micro -- --rounds 3     fewer rounds (of 31)
 //! ```
 //!
-//! A round is a millisecond of the step and a millisecond of `memcpy`; the figures are medians of the rounds. `memcpy` copies from
-//! one warm buffer to another, which for 64 bytes takes some nanoseconds and shows that the ratio is one of very small numbers.
-//! What is fed to a step is the same each time: where the step changes its bytes (unmasking), the key is 0, and the work the same.
+//! A round is a millisecond of the step and a millisecond of `memcpy`; the figures are medians of
+//! the rounds. `memcpy` copies from
+//! one warm buffer to another, which for 64 bytes takes some nanoseconds and shows that the ratio
+//! is one of very small numbers.
+//! What is fed to a step is the same each time: where the step changes its bytes (unmasking), the
+//! key is 0, and the work the same.
 //!
 //! Not here: what a whole server costs (`load`), and how it grows (`sizes`).
 
-// The very files of the server: what they have is for their own layer alone. Their tests are no tests here.
+// The very files of the server: what they have is for their own layer alone. Their tests are no
+// tests here.
 #[allow(unused_imports)]
 #[path = "../../src/websocket/mask.rs"]
 mod mask;
@@ -31,7 +36,9 @@ use parlor::chat::json;
 use parlor::history::{Author, Proposal, Record, Seq};
 use parlor::progress::Progress;
 use parlor::time::UnixMillis;
-use parlor::websocket::{FrameHeader, Opcode, Received, Scratch, WebSocket, encode_message, write_message};
+use parlor::websocket::{
+    FrameHeader, Opcode, Received, Scratch, WebSocket, encode_message, write_message,
+};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -45,11 +52,19 @@ const MESSAGE_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 64 << 10;
 
 fn main() -> ExitCode {
-    let mut timer = Timer { rounds: 31, each: Duration::from_millis(1) };
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let mut timer = Timer {
+        rounds: 31,
+        each: Duration::from_millis(1),
+    };
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     match &arguments[..] {
         [] => {}
-        [name, rounds] if name == "--rounds" && rounds.parse().is_ok_and(|rounds: usize| rounds > 0) => {
+        [name, rounds]
+            if name == "--rounds" && rounds.parse().is_ok_and(|rounds: usize| rounds > 0) =>
+        {
             timer.rounds = rounds.parse().unwrap_or(1);
         }
         _ => {
@@ -70,20 +85,37 @@ fn main() -> ExitCode {
 /// One row: the step works on `bytes` bytes in `items` items.
 fn row(timer: &Timer, step: &str, of: &str, bytes: usize, items: usize, work: impl FnMut()) {
     let (from, mut to) = (vec![b'x'; bytes], vec![0; bytes]);
-    let compared = timer.compare(work, || black_box(&mut to[..]).copy_from_slice(black_box(&from)));
+    let compared = timer.compare(work, || {
+        black_box(&mut to[..]).copy_from_slice(black_box(&from))
+    });
     let nanos = compared.nanos / items as f64;
     let speed = bytes as f64 / compared.nanos;
-    println!("| {step} | {of} | {} | {} | {} |", number(nanos), number(speed), number(compared.ratio));
+    println!(
+        "| {step} | {of} | {} | {} | {} |",
+        number(nanos),
+        number(speed),
+        number(compared.ratio)
+    );
 }
 
 fn of(bytes: usize) -> String {
-    if bytes < 1 << 10 { format!("{bytes} bytes") } else { format!("{} KiB", bytes >> 10) }
+    if bytes < 1 << 10 {
+        format!("{bytes} bytes")
+    } else {
+        format!("{} KiB", bytes >> 10)
+    }
 }
 
 fn unmasking(timer: &Timer) {
     for bytes in SIZES {
         let mut payload = vec![b'x'; bytes];
-        row(timer, "unmask", &of(bytes), bytes, 1, || mask::apply_mask(black_box(&mut payload), black_box([0x37, 0xfa, 0x21, 0x3d]), 0));
+        row(timer, "unmask", &of(bytes), bytes, 1, || {
+            mask::apply_mask(
+                black_box(&mut payload),
+                black_box([0x37, 0xfa, 0x21, 0x3d]),
+                0,
+            )
+        });
     }
 }
 
@@ -94,8 +126,13 @@ fn text(bytes: usize, mixed: bool) -> String {
     } else {
         "The quick brown fox jumps over it. "
     };
-    let mut text: String =
-        unit.chars().cycle().scan(0, |length, c| (*length + c.len_utf8() <= bytes).then(|| (*length += c.len_utf8(), c).1)).collect();
+    let mut text: String = unit
+        .chars()
+        .cycle()
+        .scan(0, |length, c| {
+            (*length + c.len_utf8() <= bytes).then(|| (*length += c.len_utf8(), c).1)
+        })
+        .collect();
     text.push_str(&"x".repeat(bytes - text.len()));
     text
 }
@@ -104,20 +141,38 @@ fn utf8(timer: &Timer) {
     for (script, mixed) in [("ASCII", false), ("mixed scripts", true)] {
         for bytes in SIZES {
             let text = text(bytes, mixed);
-            row(timer, &format!("UTF-8, {script}"), &of(bytes), bytes, 1, || {
-                assert!(black_box(utf8::text(black_box(text.as_bytes()))).is_ok(), "it is text");
-            });
+            row(
+                timer,
+                &format!("UTF-8, {script}"),
+                &of(bytes),
+                bytes,
+                1,
+                || {
+                    assert!(
+                        black_box(utf8::text(black_box(text.as_bytes()))).is_ok(),
+                        "it is text"
+                    );
+                },
+            );
         }
         for bytes in SIZES {
-            // Cut where it happens to be cut: in the middle of characters too. It gathers as it checks: this is a copy as well.
+            // Cut where it happens to be cut: in the middle of characters too. It gathers as it
+            // checks: this is a copy as well.
             let (text, piece) = (text(bytes, mixed), (bytes / 8 + 1).min(1_401));
-            row(timer, &format!("UTF-8, {script}, in pieces"), &format!("{} by {piece}", of(bytes)), bytes, 1, || {
-                let mut whole = utf8::Text::default();
-                for piece in black_box(text.as_bytes()).chunks(piece) {
-                    assert!(whole.feed(piece).is_ok(), "it is text");
-                }
-                assert!(black_box(whole.finish()).is_ok(), "it is whole");
-            });
+            row(
+                timer,
+                &format!("UTF-8, {script}, in pieces"),
+                &format!("{} by {piece}", of(bytes)),
+                bytes,
+                1,
+                || {
+                    let mut whole = utf8::Text::default();
+                    for piece in black_box(text.as_bytes()).chunks(piece) {
+                        assert!(whole.feed(piece).is_ok(), "it is text");
+                    }
+                    assert!(black_box(whole.finish()).is_ok(), "it is whole");
+                },
+            );
         }
     }
 }
@@ -126,13 +181,23 @@ fn frames(timer: &Timer) {
     let header = world::frame(&"x".repeat(200));
     row(timer, "frame header, decoded", "8 bytes", 8, 1, || {
         let decoded = FrameHeader::decode(black_box(&header[..8]));
-        assert!(matches!(black_box(decoded), Ok(Progress::Done { .. })), "it is a header");
+        assert!(
+            matches!(black_box(decoded), Ok(Progress::Done { .. })),
+            "it is a header"
+        );
     });
     let mut scratch = Scratch::default();
     for bytes in SIZES {
         let mut input = world::frame(&text(bytes, false));
         let mut machine = WebSocket::server(MESSAGE_BYTES);
-        row(timer, "message: header, unmask, UTF-8", &of(bytes), bytes, 1, || receive(&mut machine, &mut scratch, &mut input, 1));
+        row(
+            timer,
+            "message: header, unmask, UTF-8",
+            &of(bytes),
+            bytes,
+            1,
+            || receive(&mut machine, &mut scratch, &mut input, 1),
+        );
     }
     for bytes in SIZES {
         let one = world::frame(&text(bytes, false));
@@ -140,9 +205,14 @@ fn frames(timer: &Timer) {
         let mut input = one.repeat(messages);
         let mut machine = WebSocket::server(MESSAGE_BYTES);
         let of = format!("{} of {}", count(messages), of(bytes));
-        row(timer, "the same, pipelined, each", &of, bytes * messages, messages, || {
-            receive(&mut machine, &mut scratch, &mut input, messages)
-        });
+        row(
+            timer,
+            "the same, pipelined, each",
+            &of,
+            bytes * messages,
+            messages,
+            || receive(&mut machine, &mut scratch, &mut input, messages),
+        );
     }
     for bytes in SIZES {
         let (payload, mut out) = (text(bytes, false), Vec::new());
@@ -157,7 +227,9 @@ fn frames(timer: &Timer) {
 /// Everything that is in the input, as the hub takes it.
 fn receive(machine: &mut WebSocket, scratch: &mut Scratch, input: &mut [u8], messages: usize) {
     let (mut at, mut seen) = (0, 0);
-    while let Ok(Received::Event { event, used }) = machine.receive(black_box(&mut input[at..]), scratch, &mut Vec::new()) {
+    while let Ok(Received::Event { event, used }) =
+        machine.receive(black_box(&mut input[at..]), scratch, &mut Vec::new())
+    {
         black_box(event);
         (at, seen) = (at + used, seen + 1);
     }
@@ -166,10 +238,25 @@ fn receive(machine: &mut WebSocket, scratch: &mut Scratch, input: &mut [u8], mes
 
 fn commands(timer: &Timer) {
     for bytes in SIZES {
-        let command = format!(r#"{{"type":"message","channel":"general","text":"{}"}}"#, text(bytes, false));
-        row(timer, "JSON → command, a text", &of(bytes), command.len(), 1, || {
-            assert!(black_box(Request::parse(black_box(&command))).command.is_ok(), "it is a command");
-        });
+        let command = format!(
+            r#"{{"type":"message","channel":"general","text":"{}"}}"#,
+            text(bytes, false)
+        );
+        row(
+            timer,
+            "JSON → command, a text",
+            &of(bytes),
+            command.len(),
+            1,
+            || {
+                assert!(
+                    black_box(Request::parse(black_box(&command)))
+                        .command
+                        .is_ok(),
+                    "it is a command"
+                );
+            },
+        );
     }
 }
 
@@ -184,18 +271,34 @@ fn events(timer: &Timer) {
             action: false,
             nonce: None,
         };
-        let record = Record { what: Rc::new(what), seq: Seq(10_000), at: UnixMillis(1_700_000_000_000) };
-        let event = Event::Message { channel: "general".into(), record };
+        let record = Record {
+            what: Rc::new(what),
+            seq: Seq(10_000),
+            at: UnixMillis(1_700_000_000_000),
+        };
+        let event = Event::Message {
+            channel: "general".into(),
+            record,
+        };
         let mut out = Vec::new();
         let mut encode = || {
             out.clear();
-            write_message(Opcode::Text, &mut out, |out| json::encode(black_box(&event), None, out));
+            write_message(Opcode::Text, &mut out, |out| {
+                json::encode(black_box(&event), None, out)
+            });
             black_box(out.len())
         };
         let length = encode();
-        row(timer, "event → JSON in a frame, a text", &of(bytes), length, 1, || {
-            encode();
-        });
+        row(
+            timer,
+            "event → JSON in a frame, a text",
+            &of(bytes),
+            length,
+            1,
+            || {
+                encode();
+            },
+        );
     }
 }
 
@@ -208,12 +311,19 @@ fn fan_out(timer: &Timer) {
             let mut said = world::message("general", &text(64, false));
             let bytes = (said.len() + 60) * messages * members;
             let what = format!("a turn: {messages} × 64 bytes to each member, each");
-            row(timer, &what, &format!("{} members", count(members)), bytes, members, || {
-                for _ in 0..messages {
-                    world.ask(0, &mut said);
-                }
-                world.turn();
-            });
+            row(
+                timer,
+                &what,
+                &format!("{} members", count(members)),
+                bytes,
+                members,
+                || {
+                    for _ in 0..messages {
+                        world.ask(0, &mut said);
+                    }
+                    world.turn();
+                },
+            );
         }
     }
 }

@@ -24,7 +24,8 @@ impl Timer {
     /// Both in turn, round by round, so that what else the machine does meets them alike.
     pub(crate) fn compare(&self, mut work: impl FnMut(), mut other: impl FnMut()) -> Compared {
         let (calls, calls_of_other) = (self.calls(&mut work), self.calls(&mut other));
-        let rounds = (0..self.rounds).map(|_| (nanos(calls, &mut work), nanos(calls_of_other, &mut other)));
+        let rounds =
+            (0..self.rounds).map(|_| (nanos(calls, &mut work), nanos(calls_of_other, &mut other)));
         let rounds: Vec<_> = rounds.collect();
         Compared {
             nanos: median(rounds.iter().map(|round| round.0).collect()),
@@ -35,7 +36,8 @@ impl Timer {
     /// How many calls fill the time; they warm up what is called.
     fn calls(&self, work: &mut impl FnMut()) -> u32 {
         let mut calls = 1;
-        while nanos(calls, work) * f64::from(calls) < self.each.as_nanos() as f64 && calls < 1 << 24 {
+        while nanos(calls, work) * f64::from(calls) < self.each.as_nanos() as f64 && calls < 1 << 24
+        {
             calls *= 2;
         }
         calls
@@ -64,6 +66,10 @@ pub(crate) fn number(value: f64) -> String {
 /// 10,000 and not 10000.
 pub(crate) fn count(value: usize) -> String {
     let digits = value.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
+    let groups = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| String::from_utf8_lossy(group).into_owned());
     groups.collect::<Vec<_>>().join(",")
 }

@@ -34,7 +34,8 @@ pub(crate) struct World {
 
 const HEAD: &str = "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// A client's frame. Its masking key is 0, so that the bytes are the same after they were unmasked, and can be used again; the
+/// A client's frame. Its masking key is 0, so that the bytes are the same after they were unmasked,
+/// and can be used again; the
 /// work is the same with every key.
 pub(crate) fn frame(text: &str) -> Vec<u8> {
     let mut frame = Vec::new();
@@ -56,7 +57,9 @@ pub(crate) fn leave(channel: &str) -> Vec<u8> {
 }
 
 pub(crate) fn message(channel: &str, text: &str) -> Vec<u8> {
-    frame(&format!(r#"{{"type":"message","channel":"{channel}","text":"{text}"}}"#))
+    frame(&format!(
+        r#"{{"type":"message","channel":"{channel}","text":"{text}"}}"#
+    ))
 }
 
 impl World {
@@ -77,18 +80,41 @@ impl World {
             token += 1;
             token.to_be_bytes()
         });
-        let now = Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) };
-        let (pages, history) = (Box::new(BuiltIn::new()), Box::new(Memory::new("epoch".into(), Author(0))));
+        let now = Now {
+            mono: Millis(1_000),
+            unix: UnixMillis(1_700_000_000_000),
+        };
+        let (pages, history) = (
+            Box::new(BuiltIn::new()),
+            Box::new(Memory::new("epoch".into(), Author(0))),
+        );
         let (origins, trusted_proxies) = (Origins::SameHost, Vec::new());
-        let hub = Hub::new(Setup { limits, origins, trusted_proxies, pages, history, tokens, now });
-        Self { hub, now, members: Vec::new(), named: 0 }
+        let hub = Hub::new(Setup {
+            limits,
+            origins,
+            trusted_proxies,
+            pages,
+            history,
+            tokens,
+            now,
+        });
+        Self {
+            hub,
+            now,
+            members: Vec::new(),
+            named: 0,
+        }
     }
 
     /// One that shook hands.
     pub(crate) fn open(&mut self, path: &str) -> ConnectionId {
         let peer = std::net::SocketAddr::from(([10, 0, 0, 1], 1));
-        let id = self.hub.accepted(Swallows([0; 2]), peer, self.now).expect("there is room");
-        self.hub.received(id, &mut HEAD.replace("/chat", path).into_bytes(), self.now);
+        let id = self
+            .hub
+            .accepted(Swallows([0; 2]), peer, self.now)
+            .expect("there is room");
+        self.hub
+            .received(id, &mut HEAD.replace("/chat", path).into_bytes(), self.now);
         id
     }
 
@@ -98,11 +124,18 @@ impl World {
         self.named += 1;
         self.members.push(id);
         let member = self.members.len() - 1;
-        self.ask(member, &mut frame(&format!(r#"{{"type":"hello","name":"member{:05}"}}"#, self.named)));
+        self.ask(
+            member,
+            &mut frame(&format!(
+                r#"{{"type":"hello","name":"member{:05}"}}"#,
+                self.named
+            )),
+        );
         member
     }
 
-    /// So many more come in, a hundred in a turn, each into a channel, and what is told of them is told.
+    /// So many more come in, a hundred in a turn, each into a channel, and what is told of them is
+    /// told.
     pub(crate) fn enter(&mut self, count: usize, channel: impl Fn(usize) -> String) {
         let first = self.members.len();
         for number in first..first + count {

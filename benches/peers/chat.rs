@@ -1,4 +1,5 @@
-//! What the peers in Rust have in common: hello, join, message and direct of parlor's protocol. What is published is encoded
+//! What the peers in Rust have in common: hello, join, message and direct of parlor's protocol.
+//! What is published is encoded
 //! once; `T` is what their library shares a text by.
 //!
 //! Not here: the protocol of a connection, and how what is sent reaches it.
@@ -13,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::LocalSet;
 
-/// Says where it listens, and gives each connection to `serve`, which spawns what is done with it; in one thread, for ever.
+/// Says where it listens, and gives each connection to `serve`, which spawns what is done with it;
+/// in one thread, for ever.
 pub(crate) async fn listen<T: From<String> + Clone>(
     server: &'static str,
     serve: impl Fn(TcpStream, Rc<RefCell<Chat<T>>>),

@@ -5,8 +5,10 @@
 //! cargo bench --bench start -- --messages 1000 --runs 3        with fewer
 //! ```
 //!
-//! The history is made by `parlor import`, in a folder that is gone afterwards: a hundred channels, a thousand people. Each run
-//! stops its server in order, so that the next one finds the history as a restart finds it; what of it the first one read is in the
+//! The history is made by `parlor import`, in a folder that is gone afterwards: a hundred channels,
+//! a thousand people. Each run
+//! stops its server in order, so that the next one finds the history as a restart finds it; what of
+//! it the first one read is in the
 //! machine's page cache for the others, as after a restart of the server and not of the machine.
 //!
 //! Not here: what a server costs once it runs (`load`).
@@ -27,9 +29,15 @@ const PEOPLE: usize = 1_000;
 
 fn main() -> ExitCode {
     let (mut messages, mut runs) = (1_000_000, 11);
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     for pair in arguments.chunks(2) {
-        match (pair[0].as_str(), pair.get(1).and_then(|value| value.parse::<usize>().ok())) {
+        match (
+            pair[0].as_str(),
+            pair.get(1).and_then(|value| value.parse::<usize>().ok()),
+        ) {
             ("--messages", Some(value)) => messages = value,
             ("--runs", Some(value)) if value > 0 => runs = value,
             _ => {
@@ -54,25 +62,47 @@ fn measured(folder: &Path, messages: usize, runs: usize) -> io::Result<()> {
     let full = folder.join("full.db");
     let took = import(folder, &full, messages)?;
     let megabytes = fs::metadata(&full)?.len() as f64 / 1e6;
-    println!("| start with | ms to the listening line, median of {runs} | the slowest |\n| --- | --- | --- |");
+    println!(
+        "| start with | ms to the listening line, median of {runs} | the slowest |\n| --- | --- | --- |"
+    );
     row("no history", runs, |_| None)?;
-    row("a new history", runs, |run| Some(folder.join(format!("new{run}.db"))))?;
-    row(&format!("a history of {} messages ({} MB)", count(messages), number(megabytes)), runs, |_| Some(full.clone()))?;
+    row("a new history", runs, |run| {
+        Some(folder.join(format!("new{run}.db")))
+    })?;
+    row(
+        &format!(
+            "a history of {} messages ({} MB)",
+            count(messages),
+            number(megabytes)
+        ),
+        runs,
+        |_| Some(full.clone()),
+    )?;
     println!("\nThe import of the lines took {} s.", number(took));
     Ok(())
 }
 
 fn row(what: &str, runs: usize, history: impl Fn(usize) -> Option<PathBuf>) -> io::Result<()> {
-    let millis = (0..runs).map(|run| started(history(run).as_deref())).collect::<io::Result<Vec<_>>>()?;
+    let millis = (0..runs)
+        .map(|run| started(history(run).as_deref()))
+        .collect::<io::Result<Vec<_>>>()?;
     let slowest = millis.iter().copied().fold(0.0, f64::max);
-    println!("| {what} | {} | {} |", number(median(millis)), number(slowest));
+    println!(
+        "| {what} | {} | {} |",
+        number(median(millis)),
+        number(slowest)
+    );
     Ok(())
 }
 
 /// Milliseconds from the call to the line.
 fn started(history: Option<&Path>) -> io::Result<f64> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
-    command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     match history {
         Some(file) => command.arg("--history").arg(file),
         None => command.arg("--no-history"),
@@ -91,7 +121,11 @@ fn started(history: Option<&Path>) -> io::Result<f64> {
     if line.contains("listening on") && ended.status.success() {
         Ok(took)
     } else {
-        Err(io::Error::other(format!("{line:?}, {}: {}", ended.status, String::from_utf8_lossy(&ended.stderr))))
+        Err(io::Error::other(format!(
+            "{line:?}, {}: {}",
+            ended.status,
+            String::from_utf8_lossy(&ended.stderr)
+        )))
     }
 }
 
@@ -99,7 +133,9 @@ fn started(history: Option<&Path>) -> io::Result<f64> {
 fn import(folder: &Path, history: &Path, messages: usize) -> io::Result<f64> {
     let file = folder.join("lines.jsonl");
     let mut lines = BufWriter::new(File::create(&file)?);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as usize);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as usize);
     writeln!(lines, r#"{{"type":"parlor","version":1}}"#)?;
     for author in 1..=PEOPLE {
         writeln!(
@@ -109,7 +145,10 @@ fn import(folder: &Path, history: &Path, messages: usize) -> io::Result<f64> {
     }
     for channel in 0..CHANNELS {
         let newest = messages / CHANNELS;
-        writeln!(lines, r#"{{"type":"channel","name":"c{channel:02}","newest":{newest}}}"#)?;
+        writeln!(
+            lines,
+            r#"{{"type":"channel","name":"c{channel:02}","newest":{newest}}}"#
+        )?;
         for seq in 1..=newest {
             let author = seq % PEOPLE + 1;
             let at = now - newest + seq;
@@ -121,11 +160,19 @@ fn import(folder: &Path, history: &Path, messages: usize) -> io::Result<f64> {
     }
     lines.flush()?;
     let began = Instant::now();
-    let done = Command::new(env!("CARGO_BIN_EXE_parlor")).arg("import").arg("--history").arg(history).arg(&file).output()?;
+    let done = Command::new(env!("CARGO_BIN_EXE_parlor"))
+        .arg("import")
+        .arg("--history")
+        .arg(history)
+        .arg(&file)
+        .output()?;
     fs::remove_file(&file)?;
     if done.status.success() {
         Ok(began.elapsed().as_secs_f64())
     } else {
-        Err(io::Error::other(format!("parlor import: {}", String::from_utf8_lossy(&done.stderr))))
+        Err(io::Error::other(format!(
+            "parlor import: {}",
+            String::from_utf8_lossy(&done.stderr)
+        )))
     }
 }

@@ -1,4 +1,5 @@
-//! System calls of the server for each message that it delivers, by kind; and none while nothing happens.
+//! System calls of the server for each message that it delivers, by kind; and none while nothing
+//! happens.
 //!
 //! ```text
 //! cargo bench --bench syscalls                                   all of it, as Markdown: some 20 seconds
@@ -6,10 +7,14 @@
 //! cargo bench --bench syscalls -- --with perf --seconds 0.2      by perf(1), and for a shorter time
 //! ```
 //!
-//! The load is the one of `load`. Once everybody is in and the server is warm, a counter is attached to it: strace(1), which every
-//! user may do to a process of their own where ptrace(2) is not forbidden; else perf(1), which needs root or a low
-//! `kernel.perf_event_paranoid`. The table says which it was. Both slow the server down (strace by far more than perf), which
-//! changes what it finds gathered only as far as the scenario lets anything gather: what is in flight is bounded.
+//! The load is the one of `load`. Once everybody is in and the server is warm, a counter is
+//! attached to it: strace(1), which every
+//! user may do to a process of their own where ptrace(2) is not forbidden; else perf(1), which
+//! needs root or a low
+//! `kernel.perf_event_paranoid`. The table says which it was. Both slow the server down (strace by
+//! far more than perf), which
+//! changes what it finds gathered only as far as the scenario lets anything gather: what is in
+//! flight is bounded.
 //!
 //! Not here: time (`load`), allocations for each delivery (`tests/allocations.rs`).
 
@@ -48,12 +53,36 @@ enum Deed {
 }
 
 const DEEDS: &[(&str, &str, Deed)] = &[
-    ("fan-1", "1,000 members, 1 sender, 1 in flight", Deed::Closed(1_000, 1, Drive::Own { window: 1 })),
-    ("fan-40", "100 members, 40 in flight", Deed::Closed(100, 40, Drive::Own { window: 1 })),
-    ("fan-100", "1,000 members, 100 in flight", Deed::Closed(1_000, 100, Drive::Own { window: 1 })),
-    ("echo-1", "64 connections, 1 in flight", Deed::Closed(64, 64, Drive::Echo { window: 1 })),
-    ("echo-16", "64 connections, 16 in flight each", Deed::Closed(64, 64, Drive::Echo { window: 16 })),
-    ("connect", "opening handshake, hello, welcome, end: for each", Deed::Connect),
+    (
+        "fan-1",
+        "1,000 members, 1 sender, 1 in flight",
+        Deed::Closed(1_000, 1, Drive::Own { window: 1 }),
+    ),
+    (
+        "fan-40",
+        "100 members, 40 in flight",
+        Deed::Closed(100, 40, Drive::Own { window: 1 }),
+    ),
+    (
+        "fan-100",
+        "1,000 members, 100 in flight",
+        Deed::Closed(1_000, 100, Drive::Own { window: 1 }),
+    ),
+    (
+        "echo-1",
+        "64 connections, 1 in flight",
+        Deed::Closed(64, 64, Drive::Echo { window: 1 }),
+    ),
+    (
+        "echo-16",
+        "64 connections, 16 in flight each",
+        Deed::Closed(64, 64, Drive::Echo { window: 16 }),
+    ),
+    (
+        "connect",
+        "opening handshake, hello, welcome, end: for each",
+        Deed::Connect,
+    ),
     ("idle", "100 members, 5 s of silence: all calls", Deed::Idle),
 ];
 
@@ -76,7 +105,10 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match options().map_err(io::Error::other).and_then(|options| run(&options)) {
+    match options()
+        .map_err(io::Error::other)
+        .and_then(|options| run(&options))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("syscalls: {error}");
@@ -86,21 +118,39 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { only: Vec::new(), with: None, time: Duration::from_secs(1) };
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut options = Options {
+        only: Vec::new(),
+        with: None,
+        time: Duration::from_secs(1),
+    };
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench");
     while let Some(argument) = arguments.next() {
-        let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
+        let value = arguments
+            .next()
+            .ok_or_else(|| format!("{argument} needs a value"))?;
         match (argument.as_str(), value.as_str()) {
             ("--only", list) => options.only = list.split(',').map(str::to_owned).collect(),
             ("--with", "strace") => options.with = Some(With::Strace),
             ("--with", "perf") => options.with = Some(With::Perf),
             ("--seconds", seconds) => {
-                options.time = Duration::from_secs_f64(seconds.parse().map_err(|_| "--seconds takes a number")?);
+                options.time = Duration::from_secs_f64(
+                    seconds.parse().map_err(|_| "--seconds takes a number")?,
+                );
             }
-            _ => return Err(format!("{argument} {value}: there are --only SCENARIOS, --with strace|perf and --seconds S")),
+            _ => {
+                return Err(format!(
+                    "{argument} {value}: there are --only SCENARIOS, --with strace|perf and --seconds S"
+                ));
+            }
         }
     }
-    match options.only.iter().find(|name| DEEDS.iter().all(|(deed, ..)| deed != name)) {
+    match options
+        .only
+        .iter()
+        .find(|name| DEEDS.iter().all(|(deed, ..)| deed != name))
+    {
         Some(name) => Err(format!("there is no scenario {name}")),
         None => Ok(options),
     }
@@ -109,7 +159,9 @@ fn options() -> Result<Options, String> {
 fn run(options: &Options) -> io::Result<()> {
     parlor::server::raise_open_files();
     // As in `load`; where there is one core only, the counts are the same.
-    let _ = Command::new("taskset").args(["-cp", "1", &std::process::id().to_string()]).output();
+    let _ = Command::new("taskset")
+        .args(["-cp", "1", &std::process::id().to_string()])
+        .output();
     let with = match options.with {
         Some(with) => with,
         None => match whoever_may()? {
@@ -117,32 +169,65 @@ fn run(options: &Options) -> io::Result<()> {
             Err(why) => return not_tried(&why),
         },
     };
-    println!("Counted by {}.\n", if with == With::Strace { "`strace -f -c`" } else { "`perf stat -e 'syscalls:sys_enter_*'`" });
-    println!("| scenario | what it is | deliveries | calls for each | of those |\n| --- | --- | --- | --- | --- |");
-    for (name, about, deed) in DEEDS.iter().filter(|(name, ..)| options.only.is_empty() || options.only.iter().any(|only| only == name)) {
+    println!(
+        "Counted by {}.\n",
+        if with == With::Strace {
+            "`strace -f -c`"
+        } else {
+            "`perf stat -e 'syscalls:sys_enter_*'`"
+        }
+    );
+    println!(
+        "| scenario | what it is | deliveries | calls for each | of those |\n| --- | --- | --- | --- | --- |"
+    );
+    for (name, about, deed) in DEEDS.iter().filter(|(name, ..)| {
+        options.only.is_empty() || options.only.iter().any(|only| only == name)
+    }) {
         let (deliveries, calls) = counted(*deed, with, options.time)?;
         let sum: u64 = calls.values().sum();
         if matches!(deed, Deed::Idle) && sum > 0 {
-            return Err(io::Error::other(format!("an idle server made calls: {calls:?}")));
+            return Err(io::Error::other(format!(
+                "an idle server made calls: {calls:?}"
+            )));
         }
         if !matches!(deed, Deed::Idle) && sum == 0 {
-            return Err(io::Error::other("nothing was counted: the counter is not allowed to see this server"));
+            return Err(io::Error::other(
+                "nothing was counted: the counter is not allowed to see this server",
+            ));
         }
         let each = |count: u64| number(count as f64 / deliveries as f64);
         let mut kinds: Vec<_> = calls.iter().collect();
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let kinds: Vec<_> = kinds.into_iter().take(8).map(|(kind, count)| format!("{kind} {}", each(*count))).collect();
-        println!("| {name} | {about} | {deliveries} | {} | {} |", each(sum), kinds.join(", "));
+        let kinds: Vec<_> = kinds
+            .into_iter()
+            .take(8)
+            .map(|(kind, count)| format!("{kind} {}", each(*count)))
+            .collect();
+        println!(
+            "| {name} | {about} | {deliveries} | {} | {} |",
+            each(sum),
+            kinds.join(", ")
+        );
     }
     Ok(())
 }
 
-/// How many deliveries there were while it was counted, and what was counted. Of silence there is one.
+/// How many deliveries there were while it was counted, and what was counted. Of silence there is
+/// one.
 fn counted(deed: Deed, with: With, time: Duration) -> io::Result<(u64, BTreeMap<String, u64>)> {
-    let server = Server::Parlor.start(Shape { batched: false, echo: false, text: BYTES, sent: 0 })?;
+    let server = Server::Parlor.start(Shape {
+        batched: false,
+        echo: false,
+        text: BYTES,
+        sent: 0,
+    })?;
     match deed {
         Deed::Closed(members, senders, drive) => {
-            let entry = if matches!(drive, Drive::Echo { .. }) { Entry::Echo } else { Entry::Join };
+            let entry = if matches!(drive, Drive::Echo { .. }) {
+                Entry::Echo
+            } else {
+                Entry::Join
+            };
             let mut crowd = Crowd::gather(server.address, entry, 0, members)?;
             crowd.settle()?;
             crowd.closed_loop(senders, BYTES, drive, time / 4)?;
@@ -151,7 +236,9 @@ fn counted(deed: Deed, with: With, time: Duration) -> io::Result<(u64, BTreeMap<
             Ok((done.deliveries, counter.detach()?))
         }
         Deed::Connect => {
-            let mut wave = |number: usize| Crowd::gather(server.address, Entry::Hello, number * WAVE, WAVE).map(drop);
+            let mut wave = |number: usize| {
+                Crowd::gather(server.address, Entry::Hello, number * WAVE, WAVE).map(drop)
+            };
             wave(0)?;
             std::thread::sleep(Duration::from_millis(300));
             let counter = Counter::attach(with, &server)?;
@@ -173,14 +260,23 @@ fn counted(deed: Deed, with: With, time: Duration) -> io::Result<(u64, BTreeMap<
 
 /// The gate's list of what a machine can't do; anywhere else it is a failure.
 fn not_tried(why: &str) -> io::Result<()> {
-    let path = std::env::var_os("PARLOR_NOT_TRIED").ok_or_else(|| io::Error::other(why.to_owned()))?;
-    let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+    let path =
+        std::env::var_os("PARLOR_NOT_TRIED").ok_or_else(|| io::Error::other(why.to_owned()))?;
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)?;
     writeln!(file, "not tried: system calls for each delivery: {why}")
 }
 
 /// strace if it can be attached to a server here, else perf; or why neither can.
 fn whoever_may() -> io::Result<Result<With, String>> {
-    let server = Server::Parlor.start(Shape { batched: false, echo: false, text: BYTES, sent: 0 })?;
+    let server = Server::Parlor.start(Shape {
+        batched: false,
+        echo: false,
+        text: BYTES,
+        sent: 0,
+    })?;
     let mut refused = Vec::new();
     for with in [With::Strace, With::Perf] {
         let tried = Counter::attach(with, &server).and_then(|counter| {
@@ -193,7 +289,10 @@ fn whoever_may() -> io::Result<Result<With, String>> {
             Err(error) => refused.push(error.to_string()),
         }
     }
-    Ok(Err(format!("neither strace ({}) nor perf ({}) may count the calls of a server here", refused[0], refused[1])))
+    Ok(Err(format!(
+        "neither strace ({}) nor perf ({}) may count the calls of a server here",
+        refused[0], refused[1]
+    )))
 }
 
 /// A counter that is attached to a server.
@@ -214,8 +313,15 @@ impl Counter {
             With::Strace => command.args(["-f", "-c", "-U", "calls,name", "-o"]),
             With::Perf => command.args(["stat", "-e", "syscalls:sys_enter_*", "-x,", "-o"]),
         };
-        command.arg(&file).arg("-p").arg(server.id().to_string()).stdin(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| io::Error::other(format!("{:?}: {error}", command.get_program())))?;
+        command
+            .arg(&file)
+            .arg("-p")
+            .arg(server.id().to_string())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .map_err(|error| io::Error::other(format!("{:?}: {error}", command.get_program())))?;
         match (with, child.stderr.take()) {
             // It says so once it sees every call.
             (With::Strace, Some(told)) => {
@@ -246,7 +352,9 @@ impl Counter {
                     let mut words = line.split_whitespace();
                     Some((words.next()?.parse().ok()?, words.next()?))
                 });
-                rows.filter(|(_, name)| *name != "total").map(|(count, name)| (name.to_owned(), count)).collect()
+                rows.filter(|(_, name)| *name != "total")
+                    .map(|(count, name)| (name.to_owned(), count))
+                    .collect()
             }
             // count,,syscalls:sys_enter_NAME,…; what could not be counted has no number.
             With::Perf => {
@@ -254,7 +362,9 @@ impl Counter {
                     let (count, rest) = line.split_once(",,syscalls:sys_enter_")?;
                     Some((count.parse().ok()?, rest.split(',').next()?))
                 });
-                rows.filter(|(count, _)| *count > 0).map(|(count, name)| (name.to_owned(), count)).collect()
+                rows.filter(|(count, _)| *count > 0)
+                    .map(|(count, name)| (name.to_owned(), count))
+                    .collect()
             }
         })
     }

@@ -1,10 +1,13 @@
 //! Text messages as commands, in JSON and as typed lines.
 //!
 //! Input: the text. Asserted:
-//! - JSON: `bad_json` exactly for what is no JSON, has half a character or a key with a meaning twice; else the id comes back,
-//!   whatever is wrong; a command is taken exactly if a table of fields and kinds says so, and the code of the error is the one it says;
+//! - JSON: `bad_json` exactly for what is no JSON, has half a character or a key with a meaning
+//!   twice; else the id comes back,
+//!   whatever is wrong; a command is taken exactly if a table of fields and kinds says so, and the
+//!   code of the error is the one it says;
 //! - lines: never an id, never `bad_json`;
-//! - a command that was taken, written as JSON again, is the same command; so is what a typed line stands for, and a JSON
+//! - a command that was taken, written as JSON again, is the same command; so is what a typed line
+//!   stands for, and a JSON
 //!   message or direct that a person could have typed is the same as that line.
 
 use parlor::chat::command::{Command, Range, Recipient, Request, RequestId, Target};
@@ -12,7 +15,8 @@ use parlor::chat::error::CommandError;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
-/// Each type with its fields and their kinds: `s`tring, `t`ext, `n`umber, `b`oolean, `x` for nonce, `l`imit; `!` where it has to be
+/// Each type with its fields and their kinds: `s`tring, `t`ext, `n`umber, `b`oolean, `x` for nonce,
+/// `l`imit; `!` where it has to be
 /// there. Of the two that `|` joins one has to be there, of two with `^` at most one.
 const TABLE: [(&str, &str); 10] = [
     ("hello", "name:s! session:s"),
@@ -26,10 +30,13 @@ const TABLE: [(&str, &str); 10] = [
     ("who", "channel:s"),
     ("channels", ""),
 ];
-const KEYS: &str = "type id name session channel since text action nonce to conversation before after limit";
+const KEYS: &str =
+    "type id name session channel since text action nonce to conversation before after limit";
 
 pub fn check(data: &[u8]) {
-    let Ok(text) = str::from_utf8(data) else { return };
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
     let request = Request::parse(text);
     let begun = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}');
     if begun.starts_with('{') {
@@ -50,7 +57,9 @@ fn json_is_judged_by_the_table(text: &str, request: &Request) {
     let mut keys = serde_json::from_str::<Keys>(text).map_or(Vec::new(), |keys| keys.0);
     keys.retain(|key| KEYS.split(' ').any(|known| known == key));
     keys.sort();
-    let Ok(Value::Object(fields)) = serde_json::from_str(text) else { return }; // nested too deep, or a number too large
+    let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
+        return;
+    }; // nested too deep, or a number too large
     if keys.windows(2).any(|two| two[0] == two[1]) {
         return assert_eq!(request.command, Err(CommandError::BadJson));
     }
@@ -58,19 +67,30 @@ fn json_is_judged_by_the_table(text: &str, request: &Request) {
     let expected = match id.map(is_number) {
         Some(false) => Some("bad_field"),
         _ => {
-            assert_eq!(request.id, id.and_then(Value::as_u64).map(RequestId), "{text}");
+            assert_eq!(
+                request.id,
+                id.and_then(Value::as_u64).map(RequestId),
+                "{text}"
+            );
             error(&fields)
         }
     };
-    assert_eq!(request.command.as_ref().err().map(CommandError::code), expected, "{text}");
+    assert_eq!(
+        request.command.as_ref().err().map(CommandError::code),
+        expected,
+        "{text}"
+    );
 }
 
-/// Whether an escape such as `\ud834` has no other half. What is not escaped is a whole character, whichever.
+/// Whether an escape such as `\ud834` has no other half. What is not escaped is a whole character,
+/// whichever.
 fn has_half_a_character(json: &str) -> bool {
     let mut units = Vec::new();
     let mut rest = json;
     while let Some(c) = rest.chars().next() {
-        let unit = rest.strip_prefix("\\u").and_then(|digits| u16::from_str_radix(digits.get(..4)?, 16).ok());
+        let unit = rest
+            .strip_prefix("\\u")
+            .and_then(|digits| u16::from_str_radix(digits.get(..4)?, 16).ok());
         units.push(unit.unwrap_or(0));
         let length = if unit.is_some() {
             6
@@ -86,12 +106,19 @@ fn has_half_a_character(json: &str) -> bool {
 
 /// What the table says: none, or the code.
 fn error(fields: &Map<String, Value>) -> Option<&'static str> {
-    let Some(kind) = fields.get("type").and_then(Value::as_str) else { return Some("bad_field") };
-    let Some((_, wanted)) = TABLE.iter().find(|(known, _)| *known == kind) else { return Some("unknown_type") };
+    let Some(kind) = fields.get("type").and_then(Value::as_str) else {
+        return Some("bad_field");
+    };
+    let Some((_, wanted)) = TABLE.iter().find(|(known, _)| *known == kind) else {
+        return Some("unknown_type");
+    };
     let value = |key: &str| fields.get(key).filter(|value| !value.is_null());
     let fits = |field: &str| {
         if let Some((one, other)) = field.split_once('|') {
-            return matches!((value(one), value(other)), (Some(Value::String(_)), None) | (None, Some(Value::String(_))));
+            return matches!(
+                (value(one), value(other)),
+                (Some(Value::String(_)), None) | (None, Some(Value::String(_)))
+            );
         }
         if let Some((one, other)) = field.split_once('^') {
             let both = value(one).is_some() && value(other).is_some();
@@ -101,10 +128,16 @@ fn error(fields: &Map<String, Value>) -> Option<&'static str> {
         match (value(key), kind.trim_end_matches('!')) {
             (None, _) => !kind.ends_with('!'),
             (Some(value), "n") => is_number(value),
-            (Some(value), "l") => value.as_u64().is_some_and(|limit| (1..=200).contains(&limit)),
+            (Some(value), "l") => value
+                .as_u64()
+                .is_some_and(|limit| (1..=200).contains(&limit)),
             (Some(value), "b") => value.is_boolean(),
-            (Some(Value::String(text)), "t") => !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'),
-            (Some(Value::String(text)), "x") => (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control),
+            (Some(Value::String(text)), "t") => !text
+                .chars()
+                .any(|c| c.is_control() && c != '\n' && c != '\t'),
+            (Some(Value::String(text)), "x") => {
+                (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+            }
             (Some(value), _) => kind.starts_with('s') && value.is_string(),
         }
     };
@@ -119,8 +152,12 @@ fn is_number(value: &Value) -> bool {
 fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
     let mut command = command.clone();
     match &mut command {
-        Command::Message { channel, .. } | Command::Leave { channel } => drop(channel.get_or_insert_with(|| "general".into()).clone()),
-        Command::History { target, .. } if *target == Target::JoinedLast => *target = Target::Channel("general".into()),
+        Command::Message { channel, .. } | Command::Leave { channel } => {
+            drop(channel.get_or_insert_with(|| "general".into()).clone())
+        }
+        Command::History { target, .. } if *target == Target::JoinedLast => {
+            *target = Target::Channel("general".into())
+        }
         _ => {}
     }
     let target = |target: &Target| match target {
@@ -129,19 +166,40 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         Target::JoinedLast => panic!("only a line has that, and it was replaced"),
     };
     let mut json = match &command {
-        Command::Hello { name, session } => json!({"type": "hello", "name": name, "session": session}),
+        Command::Hello { name, session } => {
+            json!({"type": "hello", "name": name, "session": session})
+        }
         Command::Rename { name } => json!({"type": "rename", "name": name}),
-        Command::Join { channel, since } => json!({"type": "join", "channel": channel, "since": since.map(|seq| seq.0)}),
+        Command::Join { channel, since } => {
+            json!({"type": "join", "channel": channel, "since": since.map(|seq| seq.0)})
+        }
         Command::Leave { channel } => json!({"type": "leave", "channel": channel}),
-        Command::Message { channel, text, action, nonce } => {
+        Command::Message {
+            channel,
+            text,
+            action,
+            nonce,
+        } => {
             json!({"type": "message", "channel": channel, "text": text, "action": action, "nonce": nonce})
         }
-        Command::Direct { to: Recipient::User(to), text, nonce } => json!({"type": "direct", "to": to, "text": text, "nonce": nonce}),
-        Command::Direct { to: Recipient::Conversation(of), text, nonce } => {
+        Command::Direct {
+            to: Recipient::User(to),
+            text,
+            nonce,
+        } => json!({"type": "direct", "to": to, "text": text, "nonce": nonce}),
+        Command::Direct {
+            to: Recipient::Conversation(of),
+            text,
+            nonce,
+        } => {
             json!({"type": "direct", "conversation": of, "text": text, "nonce": nonce})
         }
         Command::Typing { target: of } => json!({"type": "typing", target(of).0: target(of).1}),
-        Command::History { target: of, range, limit } => {
+        Command::History {
+            target: of,
+            range,
+            limit,
+        } => {
             let (before, after) = match range {
                 Range::Newest => (None, None),
                 Range::Before(seq) => (Some(seq.0), None),
@@ -153,7 +211,11 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         Command::Channels => json!({"type": "channels"}),
         Command::Trace { on } => json!({"type": "trace", "on": on}),
         Command::Try(trial) => {
-            let role = if trial.from_server { "server" } else { "client" };
+            let role = if trial.from_server {
+                "server"
+            } else {
+                "client"
+            };
             let frames = parlor::hex::Hex(&trial.frames).to_string();
             json!({"type": "try", "frames": frames, "role": role, "deflate": trial.deflate, "limit": trial.limit})
         }
@@ -168,18 +230,33 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
 fn is_the_same_typed(command: &Command) {
     let is_blank = |c: char| c.is_whitespace() || c == '\u{FEFF}';
     let (line, expected) = match command {
-        Command::Message { text, action, nonce: None, .. } if !text.is_empty() && text.trim_matches(is_blank) == &**text => {
+        Command::Message {
+            text,
+            action,
+            nonce: None,
+            ..
+        } if !text.is_empty() && text.trim_matches(is_blank) == &**text => {
             let line = match (action, text.starts_with('/'), text.starts_with('{')) {
                 (true, ..) => format!("/me {text}"),
                 (false, true, _) => format!("/{text}"),
                 (false, _, true) => return,
                 (false, ..) => text.to_string(),
             };
-            (line, Command::Message { channel: None, text: text.clone(), action: *action, nonce: None })
+            (
+                line,
+                Command::Message {
+                    channel: None,
+                    text: text.clone(),
+                    action: *action,
+                    nonce: None,
+                },
+            )
         }
-        Command::Direct { to: Recipient::User(to), text, nonce: None }
-            if !to.is_empty() && !to.contains(is_blank) && text.trim_matches(is_blank) == &**text =>
-        {
+        Command::Direct {
+            to: Recipient::User(to),
+            text,
+            nonce: None,
+        } if !to.is_empty() && !to.contains(is_blank) && text.trim_matches(is_blank) == &**text => {
             (format!("/msg {to} {text}"), command.clone())
         }
         _ => return,

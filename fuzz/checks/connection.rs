@@ -1,12 +1,17 @@
-//! A whole hub on sockets of memory: two or three connections, any bytes in any pieces, a clock, short writes, ends.
+//! A whole hub on sockets of memory: two or three connections, any bytes in any pieces, a clock,
+//! short writes, ends.
 //!
-//! Input: how far three clients are already, and a list of steps made by `arbitrary`. The driver's part is played as `server` plays it: nobody is read who is not
+//! Input: how far three clients are already, and a list of steps made by `arbitrary`. The driver's
+//! part is played as `server` plays it: nobody is read who is not
 //! to be read. Asserted after each step:
-//! - nothing is written after the FIN (`Line`), and the loop has nothing left to do at once that it would not do;
+//! - nothing is written after the FIN (`Line`), and the loop has nothing left to do at once that it
+//!   would not do;
 //! - what all hold together stays below the limits of each;
-//! - all that was written is whole answers of HTTP, then frames that our own client's end takes, and on `/chat` events in JSON;
+//! - all that was written is whole answers of HTTP, then frames that our own client's end takes,
+//!   and on `/chat` events in JSON;
 //!
-//! and in the end, when all are gone and time has passed: no connection is left, no deadline, and no byte is held.
+//! and in the end, when all are gone and time has passed: no connection is left, no deadline, and
+//! no byte is held.
 
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::history::{Author, Memory};
@@ -54,7 +59,9 @@ const LIMITS: Limits = Limits {
     text_chars: 100,
     ..Limits::DEFAULT
 };
-const PATHS: [&str; 8] = ["/chat", "/chat", "/chat", "/echo", "/", "/metrics", "/healthz", "/none"];
+const PATHS: [&str; 8] = [
+    "/chat", "/chat", "/chat", "/echo", "/", "/metrics", "/healthz", "/none",
+];
 const COMMANDS: [&str; 15] = [
     r#""hello","name":"Ada""#,
     r#""join","channel":"general""#,
@@ -72,7 +79,16 @@ const COMMANDS: [&str; 15] = [
     r#""message","channel":"x","text":" ""#,
     r#""direct","to":"Bob","text":"yes","nonce":"2""#,
 ];
-const LINES: [&str; 8] = ["hello", "/nick Cy", "/join general", "/me waves", "/msg Ada hi", "/history 200", "/quit", "/help"];
+const LINES: [&str; 8] = [
+    "hello",
+    "/nick Cy",
+    "/join general",
+    "/me waves",
+    "/msg Ada hi",
+    "/history 200",
+    "/quit",
+    "/help",
+];
 
 pub fn check(data: &[u8]) {
     let mut data = Unstructured::new(data);
@@ -82,23 +98,43 @@ pub fn check(data: &[u8]) {
         if data.is_empty() {
             break;
         }
-        let Ok(step) = Step::arbitrary(&mut data) else { break };
+        let Ok(step) = Step::arbitrary(&mut data) else {
+            break;
+        };
         world.step(step);
         world.settle();
     }
     for index in 0..world.peers.len() {
-        world.hub.ended(world.peers[index].id, Ended::Failed, world.now);
+        world
+            .hub
+            .ended(world.peers[index].id, Ended::Failed, world.now);
         world.peers[index].wire.borrow_mut().broken = true;
     }
     for _ in 0..10_000 {
         world.settle();
-        let Some(next) = world.hub.next_deadline() else { break };
+        let Some(next) = world.hub.next_deadline() else {
+            break;
+        };
         world.pass(next.0 - world.now.mono.0);
     }
-    assert_eq!((world.hub.next_deadline(), world.hub.is_drained()), (None, true), "nobody is left, and nothing to wait for");
+    assert_eq!(
+        (world.hub.next_deadline(), world.hub.is_drained()),
+        (None, true),
+        "nobody is left, and nothing to wait for"
+    );
     world.settle();
-    assert_eq!((world.hub.metrics().buffered_bytes, world.hub.metrics().connections, world.hub.metrics().users_online), (0, 0, 0));
-    world.peers.iter().for_each(|peer| output_is_legal(&peer.wire.borrow().sent));
+    assert_eq!(
+        (
+            world.hub.metrics().buffered_bytes,
+            world.hub.metrics().connections,
+            world.hub.metrics().users_online
+        ),
+        (0, 0, 0)
+    );
+    world
+        .peers
+        .iter()
+        .for_each(|peer| output_is_legal(&peer.wire.borrow().sent));
 }
 
 struct World {
@@ -123,20 +159,40 @@ impl World {
             token.to_be_bytes()
         });
         let history = Box::new(Memory::new("epoch".into(), Author(0)));
-        let now = Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) };
+        let now = Now {
+            mono: Millis(1_000),
+            unix: UnixMillis(1_700_000_000_000),
+        };
         let (origins, pages) = (Origins::SameHost, Box::new(BuiltIn::new()));
-        let hub = Hub::new(Setup { limits: LIMITS, origins, trusted_proxies: Vec::new(), pages, history, tokens, now });
-        Self { hub, now, peers: Vec::new() }
+        let hub = Hub::new(Setup {
+            limits: LIMITS,
+            origins,
+            trusted_proxies: Vec::new(),
+            pages,
+            history,
+            tokens,
+            now,
+        });
+        Self {
+            hub,
+            now,
+            peers: Vec::new(),
+        }
     }
 
-    /// Two bits for each of three: it comes later, it shook hands, it said hello too, it is in a channel.
+    /// Two bits for each of three: it comes later, it shook hands, it said hello too, it is in a
+    /// channel.
     fn begin(&mut self, begun: u8) {
         for who in 0..3_u8 {
             let hello = Sentence::Known([0, 3, 7][usize::from(who)], who);
             let sentences = [Sentence::Handshake(0), hello, Sentence::Known(1, who)];
             let count = usize::from(begun >> (2 * who) & 3);
             if count > 0 {
-                self.step(Step::Say(who, sentences.into_iter().take(count).collect(), u8::MAX));
+                self.step(Step::Say(
+                    who,
+                    sentences.into_iter().take(count).collect(),
+                    u8::MAX,
+                ));
                 self.settle();
             }
         }
@@ -146,10 +202,22 @@ impl World {
     fn peer(&mut self, who: u8) -> Option<usize> {
         let who = usize::from(who % 3);
         while self.peers.len() <= who {
-            let wire =
-                Rc::new(RefCell::new(Wire { sent: Vec::new(), room: usize::MAX, write_most: usize::MAX, shut: false, broken: false }));
-            let id = self.hub.accepted(Line(Rc::clone(&wire)), ([10, 0, 0, 1], 1).into(), self.now)?;
-            self.peers.push(Peer { id, wire, arriving: Vec::new(), ended: false });
+            let wire = Rc::new(RefCell::new(Wire {
+                sent: Vec::new(),
+                room: usize::MAX,
+                write_most: usize::MAX,
+                shut: false,
+                broken: false,
+            }));
+            let id =
+                self.hub
+                    .accepted(Line(Rc::clone(&wire)), ([10, 0, 0, 1], 1).into(), self.now)?;
+            self.peers.push(Peer {
+                id,
+                wire,
+                arriving: Vec::new(),
+                ended: false,
+            });
         }
         Some(who)
     }
@@ -160,23 +228,40 @@ impl World {
             Step::Drain => self.hub.drain(self.now),
             Step::Say(who, sentences, piece) => {
                 let Some(who) = self.peer(who) else { return };
-                sentences.iter().take(16).for_each(|sentence| sentence.write(&mut self.peers[who].arriving));
+                sentences
+                    .iter()
+                    .take(16)
+                    .for_each(|sentence| sentence.write(&mut self.peers[who].arriving));
                 self.deliver(who, 1 + usize::from(piece));
             }
             Step::Room(who, room, most) => {
                 let Some(who) = self.peer(who) else { return };
                 let mut wire = self.peers[who].wire.borrow_mut();
-                wire.room = if room == u16::MAX { usize::MAX } else { usize::from(room) };
+                wire.room = if room == u16::MAX {
+                    usize::MAX
+                } else {
+                    usize::from(room)
+                };
                 wire.write_most = 1 + usize::from(most);
                 drop(wire);
                 self.hub.writable(self.peers[who].id);
             }
             Step::HalfClose(who) | Step::Reset(who) => {
-                let Some(who) = self.peer(who).filter(|who| !self.peers[*who].ended) else { return };
+                let Some(who) = self.peer(who).filter(|who| !self.peers[*who].ended) else {
+                    return;
+                };
                 let half = matches!(step, Step::HalfClose(_));
                 self.peers[who].ended = true;
                 self.peers[who].wire.borrow_mut().broken |= !half;
-                self.hub.ended(self.peers[who].id, if half { Ended::EndOfStream } else { Ended::Failed }, self.now);
+                self.hub.ended(
+                    self.peers[who].id,
+                    if half {
+                        Ended::EndOfStream
+                    } else {
+                        Ended::Failed
+                    },
+                    self.now,
+                );
             }
         }
     }
@@ -185,7 +270,10 @@ impl World {
     fn deliver(&mut self, who: usize, most: usize) {
         let peer = &mut self.peers[who];
         while !peer.ended && !peer.arriving.is_empty() && self.hub.wants_read(peer.id) {
-            let mut piece: Vec<u8> = peer.arriving.drain(..most.min(peer.arriving.len())).collect();
+            let mut piece: Vec<u8> = peer
+                .arriving
+                .drain(..most.min(peer.arriving.len()))
+                .collect();
             self.hub.received(peer.id, &mut piece, self.now);
         }
     }
@@ -203,14 +291,21 @@ impl World {
                     self.deliver(who, 1_000);
                 }
             }
-            let is_late = self.hub.next_deadline().is_some_and(|next| next <= self.now.mono);
+            let is_late = self
+                .hub
+                .next_deadline()
+                .is_some_and(|next| next <= self.now.mono);
             if !self.hub.has_work() && !is_late {
                 break;
             }
         }
-        // Each may hold an unfinished message or head, one read, and its queue with one message that was put in last.
+        // Each may hold an unfinished message or head, one read, and its queue with one message
+        // that was put in last.
         let held = self.hub.metrics().buffered_bytes;
-        assert!(held <= 3 * (LIMITS.send_queue_bytes + 60_000) as u64, "{held} bytes are held");
+        assert!(
+            held <= 3 * (LIMITS.send_queue_bytes + 60_000) as u64,
+            "{held} bytes are held"
+        );
     }
 
     fn pass(&mut self, millis: u64) {
@@ -227,14 +322,24 @@ impl Sentence {
                 let path = PATHS[usize::from(*path) % PATHS.len()];
                 let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
                 let upgrade = if path.len() == 5 { upgrade } else { "" };
-                return out.extend(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n").into_bytes());
+                return out.extend(
+                    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n").into_bytes(),
+                );
             }
             Self::Frame(first_byte, payload) => {
                 let start = out.len();
-                encode_masked_message(Opcode::Text, &payload[..payload.len().min(125)], [1, 2, 3, 0xFF], out);
+                encode_masked_message(
+                    Opcode::Text,
+                    &payload[..payload.len().min(125)],
+                    [1, 2, 3, 0xFF],
+                    out,
+                );
                 return out[start] = *first_byte;
             }
-            Self::Known(command, id) => format!(r#"{{"type":{},"id":{id}}}"#, COMMANDS[usize::from(*command) % COMMANDS.len()]),
+            Self::Known(command, id) => format!(
+                r#"{{"type":{},"id":{id}}}"#,
+                COMMANDS[usize::from(*command) % COMMANDS.len()]
+            ),
             Self::Line(line) => LINES[usize::from(*line) % LINES.len()].to_owned(),
             Self::Text(text) => text.clone(),
             Self::Long(length) => "x".repeat(usize::from(length % 700)),
@@ -248,35 +353,51 @@ fn output_is_legal(mut bytes: &[u8]) {
     while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
         let head = str::from_utf8(&bytes[..end]).expect("heads of answers are ASCII");
         assert!(
-            head.starts_with("HTTP/1.1 ") && head.contains("\r\nDate: ") && head.contains("\r\nX-Content-Type-Options: nosniff"),
+            head.starts_with("HTTP/1.1 ")
+                && head.contains("\r\nDate: ")
+                && head.contains("\r\nX-Content-Type-Options: nosniff"),
             "{head}"
         );
         bytes = &bytes[end + 4..];
         if head.starts_with("HTTP/1.1 101 ") {
             return frames_are_legal(bytes);
         }
-        let length =
-            head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).map_or(0, |length| length.parse().expect("a number"));
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: "))
+            .map_or(0, |length| length.parse().expect("a number"));
         // The answer to a HEAD has the length of a body, and none.
         let has_body = !bytes.starts_with(b"HTTP/1.1 ");
-        bytes = if has_body { bytes.get(length..).unwrap_or_default() } else { bytes };
+        bytes = if has_body {
+            bytes.get(length..).unwrap_or_default()
+        } else {
+            bytes
+        };
     }
-    assert!(bytes.is_empty() || bytes.starts_with(&b"HTTP/1.1 "[..bytes.len().min(9)]), "\"{}\"", bytes.escape_ascii());
+    assert!(
+        bytes.is_empty() || bytes.starts_with(&b"HTTP/1.1 "[..bytes.len().min(9)]),
+        "\"{}\"",
+        bytes.escape_ascii()
+    );
 }
 
 fn frames_are_legal(bytes: &[u8]) {
     let (mut bytes, mut at, mut closed) = (bytes.to_vec(), 0, false);
     let mut scratch = Scratch::default();
     let mut client = WebSocket::client(1 << 20, || [0; 4]);
-    while let Received::Event { event, used } =
-        client.receive(&mut bytes[at..], &mut scratch, &mut Vec::new()).expect("the server's frames are legal")
+    while let Received::Event { event, used } = client
+        .receive(&mut bytes[at..], &mut scratch, &mut Vec::new())
+        .expect("the server's frames are legal")
     {
         assert!(!closed, "a close frame is the last one");
         closed = matches!(event, Event::Close(_));
         if let Event::Text(text) = event
             && text.starts_with(r#"{"type":"#)
         {
-            assert!(serde_json::from_str::<serde_json::Value>(text).is_ok(), "{text}");
+            assert!(
+                serde_json::from_str::<serde_json::Value>(text).is_ok(),
+                "{text}"
+            );
         }
         at += used;
     }
@@ -300,10 +421,18 @@ impl Socket for Line {
         if wire.broken {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
-        let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).take(wire.room.min(wire.write_most)).collect();
+        let bytes: Vec<u8> = pieces
+            .iter()
+            .flat_map(|piece| piece.iter().copied())
+            .take(wire.room.min(wire.write_most))
+            .collect();
         wire.room -= bytes.len();
         wire.sent.extend(&bytes);
-        if bytes.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(bytes.len()) }
+        if bytes.is_empty() {
+            Err(io::ErrorKind::WouldBlock.into())
+        } else {
+            Ok(bytes.len())
+        }
     }
 
     fn shutdown_write(&mut self) {

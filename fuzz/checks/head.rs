@@ -18,13 +18,27 @@ mod reference;
 const LIMIT: usize = 1024;
 
 pub fn check(data: &[u8]) {
-    let Some((&cut, bytes)) = data.split_last() else { return };
+    let Some((&cut, bytes)) = data.split_last() else {
+        return;
+    };
     let whole = Head::parse(bytes, LIMIT);
     in_pieces(bytes, 1 + usize::from(cut % 32), &whole);
     let decided = in_pieces(bytes, 1, &whole);
-    assert_eq!(Head::parse(&bytes[..decided], LIMIT), whole, "what follows changes nothing");
-    let before = if whole == Ok(Progress::NeedMore) { decided } else { decided - 1 };
-    assert_eq!(Head::parse(&bytes[..before], LIMIT), Ok(Progress::NeedMore), "nothing was decided before");
+    assert_eq!(
+        Head::parse(&bytes[..decided], LIMIT),
+        whole,
+        "what follows changes nothing"
+    );
+    let before = if whole == Ok(Progress::NeedMore) {
+        decided
+    } else {
+        decided - 1
+    };
+    assert_eq!(
+        Head::parse(&bytes[..before], LIMIT),
+        Ok(Progress::NeedMore),
+        "nothing was decided before"
+    );
     let expected = reference::parse(bytes).filter(|request| request.length <= LIMIT);
     match (whole, expected) {
         (Ok(Progress::Done { value, used }), Some(request)) => {
@@ -33,14 +47,23 @@ pub fn check(data: &[u8]) {
             agrees_with_httparse(&bytes[..used], &request);
             is_the_same_written_out_again(&value, &request);
         }
-        (Ok(Progress::NeedMore), None) => assert!(bytes.len() < LIMIT && !bytes.windows(4).any(|four| four == b"\r\n\r\n")),
-        (Err(refusal), None) => assert!(refusal.closes && matches!(refusal.status, 400 | 431 | 505), "{refusal:?}"),
+        (Ok(Progress::NeedMore), None) => {
+            assert!(bytes.len() < LIMIT && !bytes.windows(4).any(|four| four == b"\r\n\r\n"))
+        }
+        (Err(refusal), None) => assert!(
+            refusal.closes && matches!(refusal.status, 400 | 431 | 505),
+            "{refusal:?}"
+        ),
         (ours, reference) => panic!("{ours:?}, and the reference says {reference:?}"),
     }
 }
 
 /// Asserts that pieces give what the whole gives. After how many bytes that was decided.
-fn in_pieces(bytes: &[u8], piece_length: usize, whole: &Result<Progress<Head<'_>>, Refusal>) -> usize {
+fn in_pieces(
+    bytes: &[u8],
+    piece_length: usize,
+    whole: &Result<Progress<Head<'_>>, Refusal>,
+) -> usize {
     let mut requests = Requests::default();
     let mut at = 0;
     for piece in bytes.chunks(piece_length) {
@@ -48,7 +71,11 @@ fn in_pieces(bytes: &[u8], piece_length: usize, whole: &Result<Progress<Head<'_>
             Ok(Progress::NeedMore) => at += piece.len(),
             Ok(Progress::Done { value, used }) => {
                 at += used;
-                assert_eq!(&Ok(Progress::Done { value, used: at }), whole, "in pieces of {piece_length}");
+                assert_eq!(
+                    &Ok(Progress::Done { value, used: at }),
+                    whole,
+                    "in pieces of {piece_length}"
+                );
                 assert_eq!(requests.held_bytes(), 0);
                 return at;
             }
@@ -59,42 +86,91 @@ fn in_pieces(bytes: &[u8], piece_length: usize, whole: &Result<Progress<Head<'_>
         }
         assert!(requests.held_bytes() == at && at < LIMIT);
     }
-    assert_eq!(&Ok(Progress::NeedMore), whole, "in pieces of {piece_length}");
+    assert_eq!(
+        &Ok(Progress::NeedMore),
+        whole,
+        "in pieces of {piece_length}"
+    );
     at
 }
 
 fn has_fields(head: &Head<'_>, request: &reference::Request<'_>) {
-    assert_eq!((head.method(), head.minor_version()), (request.method, request.minor_version));
-    let path = head.query().map_or(head.path().to_owned(), |query| format!("{}?{query}", head.path()));
+    assert_eq!(
+        (head.method(), head.minor_version()),
+        (request.method, request.minor_version)
+    );
+    let path = head.query().map_or(head.path().to_owned(), |query| {
+        format!("{}?{query}", head.path())
+    });
     assert!(head.path().starts_with('/'));
     let tail = path.strip_prefix('/').unwrap_or(&path);
-    assert!(request.target.ends_with(tail), "{path} is the end of {}", request.target);
+    assert!(
+        request.target.ends_with(tail),
+        "{path} is the end of {}",
+        request.target
+    );
     for (name, _) in &request.fields {
-        let same_name = request.fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
-        assert!(head.values(name).eq(same_name.map(|(_, value)| *value)), "{name}");
+        let same_name = request
+            .fields
+            .iter()
+            .filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        assert!(
+            head.values(name).eq(same_name.map(|(_, value)| *value)),
+            "{name}"
+        );
     }
 }
 
 fn agrees_with_httparse(bytes: &[u8], expected: &reference::Request<'_>) {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut headers);
-    assert_eq!(request.parse(bytes), Ok(httparse::Status::Complete(bytes.len())));
+    assert_eq!(
+        request.parse(bytes),
+        Ok(httparse::Status::Complete(bytes.len()))
+    );
     assert_eq!(
         (request.method, request.path, request.version),
-        (Some(expected.method), Some(expected.target), Some(expected.minor_version))
+        (
+            Some(expected.method),
+            Some(expected.target),
+            Some(expected.minor_version)
+        )
     );
-    assert!(request.headers.iter().map(|header| (header.name, header.value)).eq(expected.fields.iter().copied()));
+    assert!(
+        request
+            .headers
+            .iter()
+            .map(|header| (header.name, header.value))
+            .eq(expected.fields.iter().copied())
+    );
 }
 
 fn is_the_same_written_out_again(head: &Head<'_>, request: &reference::Request<'_>) {
-    let mut bytes = format!("{} {} HTTP/1.{}\r\n", request.method, request.target, request.minor_version).into_bytes();
+    let mut bytes = format!(
+        "{} {} HTTP/1.{}\r\n",
+        request.method, request.target, request.minor_version
+    )
+    .into_bytes();
     for (name, value) in &request.fields {
         bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     }
     bytes.extend(b"\r\n");
-    let Ok(Progress::Done { value, used }) = Head::parse(&bytes, usize::MAX) else { panic!("{bytes:?}") };
+    let Ok(Progress::Done { value, used }) = Head::parse(&bytes, usize::MAX) else {
+        panic!("{bytes:?}")
+    };
     assert_eq!((used, value.as_bytes()), (bytes.len(), &bytes[..]));
-    let fields = |head: &Head<'_>| format!("{:?}", (head.method(), head.path(), head.query(), head.minor_version(), head.host()));
+    let fields = |head: &Head<'_>| {
+        format!(
+            "{:?}",
+            (
+                head.method(),
+                head.path(),
+                head.query(),
+                head.minor_version(),
+                head.host()
+            )
+        )
+    };
     assert_eq!(fields(&value), fields(head));
     assert!(value.headers().eq(head.headers()));
 }

@@ -1,13 +1,17 @@
 //! One end of a WebSocket connection that is fed with bytes in pieces, and what came out of it.
 //!
-//! It asserts by itself what holds whatever is sent: the machine never holds more than its limit and a little, and after an
+//! It asserts by itself what holds whatever is sent: the machine never holds more than its limit
+//! and a little, and after an
 //! error or a close frame it hears nothing and says nothing.
 
-use parlor::websocket::{CloseCode, DeflateParameters, Event, Received, Scratch, Violation, WebSocket};
+use parlor::websocket::{
+    CloseCode, DeflateParameters, Event, Received, Scratch, Violation, WebSocket,
+};
 
 /// The longest message that is taken, in bytes: small, so that inputs get beyond it.
 pub const LIMIT: usize = 300;
-/// What an unfinished message may cost beyond its bytes: the machine's own fields, and a control frame between its fragments.
+/// What an unfinished message may cost beyond its bytes: the machine's own fields, and a control
+/// frame between its fragments.
 const BESIDES: usize = 300;
 
 /// An event that owns what it says.
@@ -29,15 +33,31 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// `client`: the end that masks and must not be sent masks. `deflate`: what was agreed on about compression.
+    /// `client`: the end that masks and must not be sent masks. `deflate`: what was agreed on about
+    /// compression.
     pub fn with(client: bool, deflate: Option<DeflateParameters>) -> Self {
-        let websocket = if client { WebSocket::client(LIMIT, || [0x37, 0xfa, 0x21, 0x3d]) } else { WebSocket::server(LIMIT) };
+        let websocket = if client {
+            WebSocket::client(LIMIT, || [0x37, 0xfa, 0x21, 0x3d])
+        } else {
+            WebSocket::server(LIMIT)
+        };
         let websocket = websocket.with_deflate(deflate);
-        Self { websocket, seen: Vec::new(), failed: None, replies: Vec::new(), scratch: Scratch::default() }
+        Self {
+            websocket,
+            seen: Vec::new(),
+            failed: None,
+            replies: Vec::new(),
+            scratch: Scratch::default(),
+        }
     }
 
     /// What an end makes of these bytes. The lengths of the pieces are those of `pieces`, in turn.
-    pub fn of(client: bool, deflate: Option<DeflateParameters>, bytes: &[u8], pieces: [usize; 2]) -> Self {
+    pub fn of(
+        client: bool,
+        deflate: Option<DeflateParameters>,
+        bytes: &[u8],
+        pieces: [usize; 2],
+    ) -> Self {
         let mut machine = Self::with(client, deflate);
         machine.feed(bytes, pieces);
         machine
@@ -58,7 +78,10 @@ impl Machine {
         let was_deaf = self.failed.is_some() || matches!(self.seen.last(), Some(Seen::Close(..)));
         let before = (self.seen.len(), self.replies.len());
         loop {
-            match self.websocket.receive(rest, &mut self.scratch, &mut self.replies) {
+            match self
+                .websocket
+                .receive(rest, &mut self.scratch, &mut self.replies)
+            {
                 Ok(Received::Nothing) => break,
                 Ok(Received::Event { event, used }) => {
                     self.seen.push(Seen::of(event));
@@ -73,7 +96,11 @@ impl Machine {
         let held_bytes = self.websocket.held_bytes();
         assert!(held_bytes <= LIMIT + BESIDES, "{held_bytes} bytes are held");
         if was_deaf {
-            assert_eq!(before, (self.seen.len(), self.replies.len()), "nothing is heard after the end");
+            assert_eq!(
+                before,
+                (self.seen.len(), self.replies.len()),
+                "nothing is heard after the end"
+            );
         }
     }
 }
@@ -85,7 +112,9 @@ impl Seen {
             Event::Binary(bytes) => Self::Binary(bytes.to_vec()),
             Event::Ping(bytes) => Self::Ping(bytes.to_vec()),
             Event::Pong(bytes) => Self::Pong(bytes.to_vec()),
-            Event::Close(frame) => Self::Close(frame.code.map(CloseCode::get), frame.reason.to_owned()),
+            Event::Close(frame) => {
+                Self::Close(frame.code.map(CloseCode::get), frame.reason.to_owned())
+            }
         }
     }
 }

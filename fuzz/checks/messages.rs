@@ -1,11 +1,16 @@
-//! A list of frames, mostly legal ones, against a small model of what such a list means (RFC 6455 §5.4 to §5.6, §7, §8.1).
+//! A list of frames, mostly legal ones, against a small model of what such a list means (RFC 6455
+//! §5.4 to §5.6, §7, §8.1).
 //!
-//! Input: a list made by `arbitrary`. The model knows nothing of bytes, lengths' forms or masks; it says what the messages
-//! are and with which code it ends. Asserted: the machine says the same, whoever's end it is, however the bytes are cut,
+//! Input: a list made by `arbitrary`. The model knows nothing of bytes, lengths' forms or masks; it
+//! says what the messages
+//! are and with which code it ends. Asserted: the machine says the same, whoever's end it is,
+//! however the bytes are cut,
 //! and wherever in between we closed ourselves.
 //!
-//! With and without compression (RFC 7692): the model inflates blocks that are stored, which takes five lines, and says nothing
-//! where a message has others. What was taken is then compressed by parlor, and has to be the same message again.
+//! With and without compression (RFC 7692): the model inflates blocks that are stored, which takes
+//! five lines, and says nothing
+//! where a message has others. What was taken is then compressed by parlor, and has to be the same
+//! message again.
 
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::websocket::{CloseCode, CloseFrame, Deflate, DeflateParameters, Opcode};
@@ -36,14 +41,16 @@ struct Choice {
 
 #[derive(Arbitrary, Debug)]
 enum Payload {
-    /// So many bytes of a text, from where the last one stopped: cut within characters, but right if it goes on.
+    /// So many bytes of a text, from where the last one stopped: cut within characters, but right
+    /// if it goes on.
     Next(u8),
     /// So many characters of that text.
     Characters(u8),
     Bytes(Vec<u8>),
     Long(u16),
     Close(u16, u8),
-    /// Stored blocks with so many bytes of the text, how many of the last bytes are left for the next fragment, whether it ends
+    /// Stored blocks with so many bytes of the text, how many of the last bytes are left for the
+    /// next fragment, whether it ends
     /// as a message has to, and whether the last block says that it is the last.
     Stored {
         lengths: [u8; 2],
@@ -55,7 +62,8 @@ enum Payload {
     Bomb(u8),
 }
 
-/// Messages of so many times the same letter, of which next to nothing is left when they are compressed.
+/// Messages of so many times the same letter, of which next to nothing is left when they are
+/// compressed.
 const BOMBS: [usize; 5] = [LIMIT - 1, LIMIT, LIMIT + 1, 10 * LIMIT, 100_000];
 
 /// A frame as it is sent. `announced` differs from the payload's length only in the last one.
@@ -72,27 +80,42 @@ const TEXT: &str = "a\u{fc}\u{20ac}\u{1d11e}zz\u{7ff}\u{800}\u{ffff}\u{10000}\u{
 
 pub fn check(data: &[u8]) {
     let mut data = Unstructured::new(data);
-    let Ok(mut input) = Input::arbitrary(&mut data) else { return };
+    let Ok(mut input) = Input::arbitrary(&mut data) else {
+        return;
+    };
     input.deflate &= !bombs()[0].is_empty(); // parlor may have been built without it
     let frames = frames(&input, &mut data);
-    let Some((expected, code)) = model(&input, &frames) else { return };
+    let Some((expected, code)) = model(&input, &frames) else {
+        return;
+    };
     let agreed = input.deflate.then(DeflateParameters::default);
     let pieces = input.pieces.map(|length| 1 + usize::from(length % 40));
     for pieces in [pieces, [usize::MAX; 2]] {
         let mut machine = Machine::with(input.client, agreed);
         for (index, frame) in frames.iter().enumerate() {
             if index == usize::from(input.close_before) {
-                machine.websocket.close(CloseFrame::new(CloseCode::GOING_AWAY, "bye"), &mut Vec::new());
+                machine.websocket.close(
+                    CloseFrame::new(CloseCode::GOING_AWAY, "bye"),
+                    &mut Vec::new(),
+                );
             }
             machine.feed(&frame.bytes(), pieces);
         }
-        assert_eq!((&machine.seen, failed_code(&machine)), (&expected, code), "in pieces of {pieces:?}: {frames:?}");
+        assert_eq!(
+            (&machine.seen, failed_code(&machine)),
+            (&expected, code),
+            "in pieces of {pieces:?}: {frames:?}"
+        );
     }
     // The same without the ends of frames being ends of pieces.
     if frames.len() <= usize::from(input.close_before) {
         let bytes: Vec<u8> = frames.iter().flat_map(Frame::bytes).collect();
         let machine = Machine::of(input.client, agreed, &bytes, pieces);
-        assert_eq!((&machine.seen, failed_code(&machine)), (&expected, code), "as one stream: {frames:?}");
+        assert_eq!(
+            (&machine.seen, failed_code(&machine)),
+            (&expected, code),
+            "as one stream: {frames:?}"
+        );
     }
     if input.deflate {
         expected.iter().for_each(is_the_same_compressed);
@@ -107,8 +130,17 @@ fn is_the_same_compressed(message: &Seen) {
     };
     let mut bytes = Vec::new();
     if Deflate::default().compress(opcode, payload, DeflateParameters::default(), &mut bytes) {
-        let client = Machine::of(true, Some(DeflateParameters::default()), &bytes, [usize::MAX; 2]);
-        assert!(bytes.len() < payload.len() + 4 && client.seen == [message.clone()] && client.failed.is_none());
+        let client = Machine::of(
+            true,
+            Some(DeflateParameters::default()),
+            &bytes,
+            [usize::MAX; 2],
+        );
+        assert!(
+            bytes.len() < payload.len() + 4
+                && client.seen == [message.clone()]
+                && client.failed.is_none()
+        );
     }
 }
 
@@ -118,18 +150,29 @@ fn failed_code(machine: &Machine) -> Option<u16> {
 
 type Verdict = (Vec<Seen>, Option<u16>);
 
-/// What a list of frames means: the messages, and the code that it fails with. `None`: this model does not know.
+/// What a list of frames means: the messages, and the code that it fails with. `None`: this model
+/// does not know.
 fn model(input: &Input, frames: &[Frame]) -> Option<Verdict> {
     let mut seen = Vec::new();
     let mut message: Option<(u8, Vec<u8>)> = None; // with the first frame's opcode and RSV1
     for (index, frame) in frames.iter().enumerate() {
-        let (fin, reserved, opcode) = (frame.first_byte & 0x80 != 0, frame.first_byte & 0x70, frame.first_byte & 0x0F);
+        let (fin, reserved, opcode) = (
+            frame.first_byte & 0x80 != 0,
+            frame.first_byte & 0x70,
+            frame.first_byte & 0x0F,
+        );
         let (is_control, cut) = (opcode >= 8, frame.announced != frame.payload.len() as u64);
         let compressed = reserved == 0x40 && input.deflate && matches!(opcode, 1 | 2);
-        if (reserved != 0 && !compressed) || !matches!(opcode, 0..=2 | 8..=10) || frame.form != shortest_form(frame.announced) {
+        if (reserved != 0 && !compressed)
+            || !matches!(opcode, 0..=2 | 8..=10)
+            || frame.form != shortest_form(frame.announced)
+        {
             return Some((seen, Some(1002)));
         }
-        if is_control && (!fin || frame.announced > 125) || frame.announced >> 63 != 0 || frame.masked == input.client {
+        if is_control && (!fin || frame.announced > 125)
+            || frame.announced >> 63 != 0
+            || frame.masked == input.client
+        {
             return Some((seen, Some(1002)));
         }
         if index >= usize::from(input.close_before) && opcode != 8 {
@@ -156,7 +199,14 @@ fn model(input: &Input, frames: &[Frame]) -> Option<Verdict> {
                         Ok(whole) => seen.extend(whole),
                         Err(code) => return Some((seen, Some(code))),
                     },
-                    _ => match judged(kind, ends, &Inflated { bytes: bytes.clone(), right: true }) {
+                    _ => match judged(
+                        kind,
+                        ends,
+                        &Inflated {
+                            bytes: bytes.clone(),
+                            right: true,
+                        },
+                    ) {
                         Ok(None) => message = Some((kind, bytes)),
                         Ok(whole) => seen.extend(whole),
                         Err(code) => return Some((seen, Some(code))),
@@ -172,7 +222,10 @@ fn model(input: &Input, frames: &[Frame]) -> Option<Verdict> {
 fn closed(mut seen: Vec<Seen>, payload: &[u8]) -> Verdict {
     let (code, reason) = match payload {
         [] => (None, Ok("")),
-        [high, low, reason @ ..] => (Some(u16::from_be_bytes([*high, *low])), str::from_utf8(reason)),
+        [high, low, reason @ ..] => (
+            Some(u16::from_be_bytes([*high, *low])),
+            str::from_utf8(reason),
+        ),
         [_] => return (seen, Some(1002)),
     };
     match (code, reason) {
@@ -206,11 +259,15 @@ struct Inflated {
     right: bool,
 }
 
-/// Stored blocks (RFC 1951 §3.2.4), with the end that the sender left out (RFC 7692 §7.2.2), which is that of an empty block and
+/// Stored blocks (RFC 1951 §3.2.4), with the end that the sender left out (RFC 7692 §7.2.2), which
+/// is that of an empty block and
 /// never what stands in one. `None`: there are other blocks among them.
 fn inflated(compressed: &[u8]) -> Option<Inflated> {
     if let Some(index) = bombs().iter().position(|bomb| bomb == compressed) {
-        return Some(Inflated { bytes: vec![b'a'; BOMBS[index]], right: true });
+        return Some(Inflated {
+            bytes: vec![b'a'; BOMBS[index]],
+            right: true,
+        });
     }
     let whole = [compressed, &[0, 0, 0xFF, 0xFF]].concat();
     let (mut at, mut bytes) = (0, Vec::new());
@@ -220,11 +277,19 @@ fn inflated(compressed: &[u8]) -> Option<Inflated> {
                 let (start, length) = (at + 5, usize::from(u16::from_le_bytes([*low, *high])));
                 bytes.extend(compressed.iter().skip(start).take(length));
                 if length > 0 && start + length > compressed.len() {
-                    return Some(Inflated { bytes, right: false });
+                    return Some(Inflated {
+                        bytes,
+                        right: false,
+                    });
                 }
                 at = start + length;
             }
-            (0 | 3, _) => return Some(Inflated { bytes, right: false }),
+            (0 | 3, _) => {
+                return Some(Inflated {
+                    bytes,
+                    right: false,
+                });
+            }
             _ => return None,
         }
     }
@@ -237,8 +302,17 @@ fn bombs() -> &'static [Vec<u8>] {
     BYTES.get_or_init(|| {
         let compressed = |length: &usize| {
             let mut frame = Vec::new();
-            Deflate::default().compress(Opcode::Binary, &vec![b'a'; *length], DeflateParameters::default(), &mut frame);
-            frame.split_off(frame.len().min(if frame.get(1) == Some(&126) { 4 } else { 2 }))
+            Deflate::default().compress(
+                Opcode::Binary,
+                &vec![b'a'; *length],
+                DeflateParameters::default(),
+                &mut frame,
+            );
+            frame.split_off(
+                frame
+                    .len()
+                    .min(if frame.get(1) == Some(&126) { 4 } else { 2 }),
+            )
         };
         BOMBS.iter().map(compressed).collect()
     })
@@ -276,7 +350,9 @@ fn frames(input: &Input, data: &mut Unstructured<'_>) -> Vec<Frame> {
             announced: length,
             payload,
         };
-        if matches!(choice.payload, Payload::Stored { .. } | Payload::Bomb(_)) && matches!(opcode, 1 | 2) {
+        if matches!(choice.payload, Payload::Stored { .. } | Payload::Bomb(_))
+            && matches!(opcode, 1 | 2)
+        {
             frame.first_byte |= 0x40;
         }
         match choice.fault % 32 {
@@ -306,19 +382,36 @@ impl Payload {
         let text = TEXT.as_bytes().iter().copied().cycle();
         match self {
             Self::Next(length) => {
-                let payload = text.skip(*at % TEXT.len()).take(usize::from(*length)).collect();
+                let payload = text
+                    .skip(*at % TEXT.len())
+                    .take(usize::from(*length))
+                    .collect();
                 *at += usize::from(*length);
                 payload
             }
-            Self::Characters(count) => TEXT.chars().cycle().take(usize::from(count % 64)).collect::<String>().into_bytes(),
+            Self::Characters(count) => TEXT
+                .chars()
+                .cycle()
+                .take(usize::from(count % 64))
+                .collect::<String>()
+                .into_bytes(),
             Self::Bytes(bytes) => bytes.clone(),
             Self::Long(length) => text.take(usize::from(length % 400)).collect(),
-            Self::Stored { lengths, left, ends, last } => {
+            Self::Stored {
+                lengths,
+                left,
+                ends,
+                last,
+            } => {
                 let mut payload = std::mem::take(rest);
                 for (index, length) in lengths.iter().enumerate() {
                     payload.push(u8::from(*last && index == 1));
                     payload.extend([*length, 0, !*length, 0xFF]);
-                    payload.extend(text.clone().skip(*at % TEXT.len()).take(usize::from(*length)));
+                    payload.extend(
+                        text.clone()
+                            .skip(*at % TEXT.len())
+                            .take(usize::from(*length)),
+                    );
                     *at += usize::from(*length);
                 }
                 if *ends {
@@ -328,7 +421,11 @@ impl Payload {
                 payload
             }
             Self::Bomb(which) => bombs()[usize::from(*which) % BOMBS.len()].clone(),
-            Self::Close(code, reason) => code.to_be_bytes().into_iter().chain(text.take(usize::from(reason % 130))).collect(),
+            Self::Close(code, reason) => code
+                .to_be_bytes()
+                .into_iter()
+                .chain(text.take(usize::from(reason % 130)))
+                .collect(),
         }
     }
 }
@@ -348,11 +445,20 @@ impl Frame {
                 bytes.extend(self.announced.to_be_bytes());
             }
         }
-        let key = if self.masked { [0x37, 0xfa, 0x21, 0x3d] } else { [0; 4] };
+        let key = if self.masked {
+            [0x37, 0xfa, 0x21, 0x3d]
+        } else {
+            [0; 4]
+        };
         if self.masked {
             bytes.extend(key);
         }
-        bytes.extend(self.payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+        bytes.extend(
+            self.payload
+                .iter()
+                .zip(key.iter().cycle())
+                .map(|(byte, key)| byte ^ key),
+        );
         bytes
     }
 }

@@ -1,14 +1,18 @@
 //! Paths of requests as names of files below a folder.
 //!
-//! Input: the path, as it stood in the target. Asserted, by a naive walk over the components as the file system would take
-//! them: the name stays below the folder, and has no hidden part, no backslash and no control character; it is what RFC 3986
+//! Input: the path, as it stood in the target. Asserted, by a naive walk over the components as the
+//! file system would take
+//! them: the name stays below the folder, and has no hidden part, no backslash and no control
+//! character; it is what RFC 3986
 //! §2.1 makes of the path; written as a path again, with every byte escaped, it is the same name.
 
 use parlor::http::pages::{BuiltIn, Pages, file_name};
 use std::path::{Component, Path};
 
 pub fn check(data: &[u8]) {
-    let Ok(path) = str::from_utf8(data) else { return };
+    let Ok(path) = str::from_utf8(data) else {
+        return;
+    };
     let name = file_name(path);
     assert!(BuiltIn::new().page(path).is_none() || name.is_some());
     let decoded = decoded(path.as_bytes());
@@ -18,19 +22,43 @@ pub fn check(data: &[u8]) {
                 || decoded.contains('\\')
                 || decoded.chars().any(char::is_control)
                 || path.to_lowercase().contains("%2f")
-                || decoded[1..].split('/').any(|part| part.is_empty() || part.starts_with('.'))
+                || decoded[1..]
+                    .split('/')
+                    .any(|part| part.is_empty() || part.starts_with('.'))
         });
         assert!(refused, "nothing is wrong with {path:?}");
         return;
     };
-    assert_eq!(Some(name.as_str()), if path == "/" { Some("index.html") } else { decoded.as_deref().map(|path| &path[1..]) });
+    assert_eq!(
+        Some(name.as_str()),
+        if path == "/" {
+            Some("index.html")
+        } else {
+            decoded.as_deref().map(|path| &path[1..])
+        }
+    );
     let root = Path::new("/srv/www");
     let below = root.join(&name);
-    let mut components = below.strip_prefix(root).expect("below the folder").components();
+    let mut components = below
+        .strip_prefix(root)
+        .expect("below the folder")
+        .components();
     assert!(components.all(|component| matches!(component, Component::Normal(part) if !part.as_encoded_bytes().starts_with(b"."))));
-    assert!(!name.chars().any(|letter| letter == '\\' || letter.is_control()));
-    let escaped = |byte: u8| if byte == b'/' { "/".to_owned() } else { format!("%{byte:02X}") };
-    let again: String = std::iter::once("/".to_owned()).chain(name.bytes().map(escaped)).collect();
+    assert!(
+        !name
+            .chars()
+            .any(|letter| letter == '\\' || letter.is_control())
+    );
+    let escaped = |byte: u8| {
+        if byte == b'/' {
+            "/".to_owned()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    let again: String = std::iter::once("/".to_owned())
+        .chain(name.bytes().map(escaped))
+        .collect();
     assert_eq!(file_name(&again), Some(name));
 }
 
@@ -39,7 +67,9 @@ fn decoded(path: &[u8]) -> Option<String> {
     let mut parts = path.split(|&byte| byte == b'%');
     let mut bytes = parts.next()?.to_vec();
     for part in parts {
-        let digits = part.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+        let digits = part
+            .get(..2)
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
         bytes.push(u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?);
         bytes.extend(&part[2..]);
     }

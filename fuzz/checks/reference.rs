@@ -1,5 +1,7 @@
-//! RFC 9112's grammar for the head of a request, written down once more and as plainly as possible: it splits whole lines
-//! where parlor goes from byte to byte, and knows no speed, no pieces and no statuses. One answer: a request, or none.
+//! RFC 9112's grammar for the head of a request, written down once more and as plainly as possible:
+//! it splits whole lines
+//! where parlor goes from byte to byte, and knows no speed, no pieces and no statuses. One answer:
+//! a request, or none.
 //!
 //! Where it is not the RFC's ABNF but parlor's contract, a comment says so.
 
@@ -13,12 +15,15 @@ pub struct Request<'a> {
     pub length: usize,
 }
 
-/// `HTTP-message = start-line CRLF *( field-line CRLF ) CRLF` (§2.1), and the rules of §3.2 and §6 about its fields.
+/// `HTTP-message = start-line CRLF *( field-line CRLF ) CRLF` (§2.1), and the rules of §3.2 and §6
+/// about its fields.
 pub fn parse(bytes: &[u8]) -> Option<Request<'_>> {
     let length = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let mut lines = split(&bytes[..length - 4], b"\r\n").into_iter();
     let start_line: Vec<&[u8]> = lines.next()?.split(|&byte| byte == b' ').collect();
-    let [method, target, version] = start_line.as_slice() else { return None };
+    let [method, target, version] = start_line.as_slice() else {
+        return None;
+    };
     // §2.3. Contract: 1.0 and 1.1 alone.
     let minor_version = match *version {
         b"HTTP/1.0" => 0,
@@ -26,29 +31,57 @@ pub fn parse(bytes: &[u8]) -> Option<Request<'_>> {
         _ => return None,
     };
     let fields = lines.map(field_line).collect::<Option<Vec<_>>>()?;
-    let named = |name: &'static str| fields.iter().filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+    let named = |name: &'static str| {
+        fields
+            .iter()
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| *value)
+    };
     // §3.2: exactly one Host in 1.1, and never two.
     let hosts: Vec<&[u8]> = named("host").collect();
-    let host_is_right = hosts.len() <= 1 && (minor_version == 0 || hosts.len() == 1) && hosts.iter().all(|host| is_authority(host));
+    let host_is_right = hosts.len() <= 1
+        && (minor_version == 0 || hosts.len() == 1)
+        && hosts.iter().all(|host| is_authority(host));
     // §6. Contract: no request has a body.
     let lengths: Vec<&[u8]> = named("content-length").collect();
-    let has_body = named("transfer-encoding").next().is_some() || !(lengths.is_empty() || lengths == [b"0"]);
+    let has_body =
+        named("transfer-encoding").next().is_some() || !(lengths.is_empty() || lengths == [b"0"]);
     // Contract: at most 100 header lines.
-    let right = is_token(method) && is_target(target) && host_is_right && !has_body && fields.len() <= 100;
+    let right =
+        is_token(method) && is_target(target) && host_is_right && !has_body && fields.len() <= 100;
     let (method, target) = (str::from_utf8(method).ok()?, str::from_utf8(target).ok()?);
-    right.then_some(Request { method, target, minor_version, fields, length })
+    right.then_some(Request {
+        method,
+        target,
+        minor_version,
+        fields,
+        length,
+    })
 }
 
-/// `field-line = field-name ":" OWS field-value OWS` (§5); `field-value` has visible characters, bytes beyond ASCII, and
+/// `field-line = field-name ":" OWS field-value OWS` (§5); `field-value` has visible characters,
+/// bytes beyond ASCII, and
 /// SP or HTAB between them (RFC 9110 §5.5).
 fn field_line(line: &[u8]) -> Option<(&str, &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = value.iter().position(|byte| !is_blank(byte)).unwrap_or(value.len());
-    let end = value.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
-    let right = is_token(name) && value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7F));
-    Some((str::from_utf8(name).ok().filter(|_| right)?, &value[start..end]))
+    let start = value
+        .iter()
+        .position(|byte| !is_blank(byte))
+        .unwrap_or(value.len());
+    let end = value
+        .iter()
+        .rposition(|byte| !is_blank(byte))
+        .map_or(start, |last| last + 1);
+    let right = is_token(name)
+        && value
+            .iter()
+            .all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7F));
+    Some((
+        str::from_utf8(name).ok().filter(|_| right)?,
+        &value[start..end],
+    ))
 }
 
 /// `token = 1*tchar` (RFC 9110 §5.6.2).
@@ -57,26 +90,45 @@ fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(is_tchar)
 }
 
-/// `origin-form / absolute-form` (§3.2). Contract: no `*` and no `host:port`, since neither OPTIONS nor CONNECT is spoken;
+/// `origin-form / absolute-form` (§3.2). Contract: no `*` and no `host:port`, since neither OPTIONS
+/// nor CONNECT is spoken;
 /// http and https alone; in path and query any visible ASCII, since browsers send some that RFC 3986 has not.
 fn is_target(target: &[u8]) -> bool {
-    if target.iter().any(|byte| !byte.is_ascii_graphic() || *byte == b'#') {
+    if target
+        .iter()
+        .any(|byte| !byte.is_ascii_graphic() || *byte == b'#')
+    {
         return false;
     }
     let lower = target.to_ascii_lowercase();
-    let Some(rest) = lower.strip_prefix(b"http://").or(lower.strip_prefix(b"https://")) else { return target.starts_with(b"/") };
-    is_authority(rest.split(|byte| matches!(byte, b'/' | b'?')).next().unwrap_or_default())
+    let Some(rest) = lower
+        .strip_prefix(b"http://")
+        .or(lower.strip_prefix(b"https://"))
+    else {
+        return target.starts_with(b"/");
+    };
+    is_authority(
+        rest.split(|byte| matches!(byte, b'/' | b'?'))
+            .next()
+            .unwrap_or_default(),
+    )
 }
 
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Contract: no empty host, ports of 16 bits, no IPvFuture.
+/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Contract: no empty host, ports of 16
+/// bits, no IPvFuture.
 fn is_authority(bytes: &[u8]) -> bool {
-    let Ok(text) = str::from_utf8(bytes) else { return false };
+    let Ok(text) = str::from_utf8(bytes) else {
+        return false;
+    };
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port),
         _ => (text, ""),
     };
-    let port_is_right = port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let port_is_right = port.bytes().all(|byte| byte.is_ascii_digit())
+        && (port.is_empty() || port.parse::<u16>().is_ok());
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
     let host_is_right = match address {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => is_registered_name(host.as_bytes()),
@@ -89,14 +141,26 @@ fn is_registered_name(name: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte);
     let mut parts = name.split(|&byte| byte == b'%');
     let first = parts.next().unwrap_or_default();
-    let escaped = |part: &[u8]| part.len() >= 2 && part[..2].iter().all(u8::is_ascii_hexdigit) && part[2..].iter().all(plain);
+    let escaped = |part: &[u8]| {
+        part.len() >= 2
+            && part[..2].iter().all(u8::is_ascii_hexdigit)
+            && part[2..].iter().all(plain)
+    };
     !name.is_empty() && first.iter().all(plain) && parts.all(escaped)
 }
 
-/// Everything between two separators; a single CR or LF stays where it is, and is no character of any line.
+/// Everything between two separators; a single CR or LF stays where it is, and is no character of
+/// any line.
 fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Vec<&'a [u8]> {
-    match bytes.windows(separator.len()).position(|window| window == separator) {
-        Some(at) => [vec![&bytes[..at]], split(&bytes[at + separator.len()..], separator)].concat(),
+    match bytes
+        .windows(separator.len())
+        .position(|window| window == separator)
+    {
+        Some(at) => [
+            vec![&bytes[..at]],
+            split(&bytes[at + separator.len()..], separator),
+        ]
+        .concat(),
         None => vec![bytes],
     }
 }

@@ -1,8 +1,11 @@
 //! Opening handshakes against a predicate: the conditions of RFC 6455 §4.2.1 as a list of booleans.
 //!
-//! Input: a request made by `arbitrary` from words that matter: right and nearly right, in any case, in lists, twice, in any
-//! order. The predicate looks at what was chosen, never at the bytes. Asserted: 101 exactly if all conditions hold, else the
-//! status of the first that does not; the accept key is the one that tungstenite computes; `chat` where it was offered.
+//! Input: a request made by `arbitrary` from words that matter: right and nearly right, in any
+//! case, in lists, twice, in any
+//! order. The predicate looks at what was chosen, never at the bytes. Asserted: 101 exactly if all
+//! conditions hold, else the
+//! status of the first that does not; the accept key is the one that tungstenite computes; `chat`
+//! where it was offered.
 
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::http::Head;
@@ -34,8 +37,15 @@ struct Value {
     key: [u8; 4],
 }
 
-const NAMES: [&str; 7] =
-    ["Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Origin", "Sec-WebSocket-Extensions"];
+const NAMES: [&str; 7] = [
+    "Upgrade",
+    "Connection",
+    "Sec-WebSocket-Version",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Protocol",
+    "Origin",
+    "Sec-WebSocket-Extensions",
+];
 const WORDS: [&str; 24] = [
     "websocket",
     "upgrade",
@@ -67,20 +77,34 @@ const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 pub fn check(data: &[u8]) {
     let mut data = Unstructured::new(data);
-    let Ok(input) = Input::arbitrary(&mut data) else { return };
-    let method = ["GET", "GET", "GET", "GET", "GET", "HEAD", "get", "POST"][usize::from(input.method % 8)];
+    let Ok(input) = Input::arbitrary(&mut data) else {
+        return;
+    };
+    let method =
+        ["GET", "GET", "GET", "GET", "GET", "HEAD", "get", "POST"][usize::from(input.method % 8)];
     let is_1_1 = input.http_1_0 % 8 != 7;
     let lines = lines(&input, &mut data);
     let mut request = format!("{method} /chat HTTP/1.{}\r\nHost: a\r\n", u8::from(is_1_1));
-    lines.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
+    lines
+        .iter()
+        .for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
     request.push_str("\r\n");
-    let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), usize::MAX) else { panic!("{request:?}") };
+    let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), usize::MAX) else {
+        panic!("{request:?}")
+    };
 
     let values = |name: &str| {
-        lines.iter().filter(|line| line.0.eq_ignore_ascii_case(name)).map(|line| line.1.trim_matches([' ', '\t'])).collect::<Vec<_>>()
+        lines
+            .iter()
+            .filter(|line| line.0.eq_ignore_ascii_case(name))
+            .map(|line| line.1.trim_matches([' ', '\t']))
+            .collect::<Vec<_>>()
     };
     let lists = |name: &str, word: &str| {
-        values(name).iter().flat_map(|value| value.split(',')).any(|element| element.trim_matches([' ', '\t']).eq_ignore_ascii_case(word))
+        values(name)
+            .iter()
+            .flat_map(|value| value.split(','))
+            .any(|element| element.trim_matches([' ', '\t']).eq_ignore_ascii_case(word))
     };
     let (versions, keys) = (values("Sec-WebSocket-Version"), values("Sec-WebSocket-Key"));
     let conditions = [
@@ -93,37 +117,76 @@ pub fn check(data: &[u8]) {
         (keys.len() == 1, 400),                             // §11.3.1: once
         (keys.first().is_some_and(|key| is_key(key)), 400), // 5
     ];
-    match (websocket::check(&head), conditions.iter().find(|(holds, _)| !holds)) {
+    match (
+        websocket::check(&head),
+        conditions.iter().find(|(holds, _)| !holds),
+    ) {
         (Ok(upgrade), None) => {
             let mut response = Vec::new();
             upgrade.response(UnixMillis(784_111_777_000), &mut response);
             let response = String::from_utf8(response).expect("an answer is ASCII");
-            assert!(response.starts_with("HTTP/1.1 101 Switching Protocols\r\n") && response.ends_with("\r\n\r\n"));
-            assert!(response.contains(&format!("\r\nSec-WebSocket-Accept: {}\r\n", derive_accept_key(keys[0].as_bytes()))));
-            let offered =
-                values("Sec-WebSocket-Protocol").iter().flat_map(|value| value.split(',')).any(|element| element.trim() == "chat");
-            assert_eq!(response.matches("\r\nSec-WebSocket-Protocol: chat\r\n").count(), usize::from(offered));
-            assert_eq!(response.matches("Sec-WebSocket-Protocol").count(), usize::from(offered), "§4.2.2: no header where none was chosen");
+            assert!(
+                response.starts_with("HTTP/1.1 101 Switching Protocols\r\n")
+                    && response.ends_with("\r\n\r\n")
+            );
+            assert!(response.contains(&format!(
+                "\r\nSec-WebSocket-Accept: {}\r\n",
+                derive_accept_key(keys[0].as_bytes())
+            )));
+            let offered = values("Sec-WebSocket-Protocol")
+                .iter()
+                .flat_map(|value| value.split(','))
+                .any(|element| element.trim() == "chat");
+            assert_eq!(
+                response
+                    .matches("\r\nSec-WebSocket-Protocol: chat\r\n")
+                    .count(),
+                usize::from(offered)
+            );
+            assert_eq!(
+                response.matches("Sec-WebSocket-Protocol").count(),
+                usize::from(offered),
+                "§4.2.2: no header where none was chosen"
+            );
         }
         (Err(refusal), Some((_, status))) => {
             assert_eq!(refusal.status, *status, "{request}");
-            assert!(refusal.closes, "nobody knows what the client believes to be speaking now");
-            assert_eq!(refusal.response().header("Sec-WebSocket-Version"), (*status == 426).then_some("13"), "§4.4");
+            assert!(
+                refusal.closes,
+                "nobody knows what the client believes to be speaking now"
+            );
+            assert_eq!(
+                refusal.response().header("Sec-WebSocket-Version"),
+                (*status == 426).then_some("13"),
+                "§4.4"
+            );
         }
         (answer, condition) => panic!("{answer:?}, and {condition:?}: {request}"),
     }
 }
 
-/// 16 bytes in base64 (§4.1, 7): 22 letters, the last of which has four bits too many, and two times `=`.
+/// 16 bytes in base64 (§4.1, 7): 22 letters, the last of which has four bits too many, and two
+/// times `=`.
 fn is_key(key: &str) -> bool {
     let letters = key.strip_suffix("==").filter(|letters| letters.len() == 22);
-    letters.is_some_and(|letters| letters.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'))
+    letters.is_some_and(|letters| {
+        letters
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+    })
 }
 
 fn lines(input: &Input, data: &mut Unstructured<'_>) -> Vec<(String, String)> {
-    let right =
-        [("Upgrade", "websocket"), ("Connection", "keep-alive, Upgrade"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", KEY)];
-    let right = right.iter().enumerate().filter(|(index, _)| input.right_lines >> index & 1 == 0);
+    let right = [
+        ("Upgrade", "websocket"),
+        ("Connection", "keep-alive, Upgrade"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", KEY),
+    ];
+    let right = right
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| input.right_lines >> index & 1 == 0);
     let right = right.map(|(_, (name, value))| (String::from(*name), String::from(*value)));
     let mut lines: Vec<(String, String)> = right.collect();
     while lines.len() < 20
@@ -136,16 +199,30 @@ fn lines(input: &Input, data: &mut Unstructured<'_>) -> Vec<(String, String)> {
             if index > 0 {
                 value.push_str(SEPARATORS[usize::from(word.separator) % SEPARATORS.len()]);
             }
-            let mut text = WORDS.get(usize::from(word.word) % (WORDS.len() + 1)).copied().map_or(String::new(), String::from);
+            let mut text = WORDS
+                .get(usize::from(word.word) % (WORDS.len() + 1))
+                .copied()
+                .map_or(String::new(), String::from);
             if word.word == 0xFF {
                 // A key that nobody foresaw, with a letter that may be none.
                 text = format!(
                     "AAAA{}ZZZZZZZZZZZZZZ==",
-                    word.key.map(|byte| char::from(b'!' + byte % 93)).iter().filter(|c| **c != ',').collect::<String>()
+                    word.key
+                        .map(|byte| char::from(b'!' + byte % 93))
+                        .iter()
+                        .filter(|c| **c != ',')
+                        .collect::<String>()
                 );
             }
             // The case of a word matters only where the word is not a token: in a key.
-            value.push_str(&flipped(&text, if text.ends_with('=') { 0 } else { word.flip_case }));
+            value.push_str(&flipped(
+                &text,
+                if text.ends_with('=') {
+                    0
+                } else {
+                    word.flip_case
+                },
+            ));
         }
         lines.push((name, value));
     }

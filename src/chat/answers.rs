@@ -21,7 +21,13 @@ impl Chat {
             Target::Conversation(conversation) => {
                 let other = self.conversation(author, conversation)?;
                 let conversation = direct::identifier(author, other);
-                (Place::between(author, other), PlaceName::Conversation { conversation, to: None })
+                (
+                    Place::between(author, other),
+                    PlaceName::Conversation {
+                        conversation,
+                        to: None,
+                    },
+                )
             }
             Target::Channel(_) | Target::JoinedLast => {
                 let id = match target {
@@ -29,7 +35,10 @@ impl Chat {
                     _ => self.joined_channel(ask.client, None)?,
                 };
                 let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
-                (channel.place(), PlaceName::Channel(channel.name.shown.clone()))
+                (
+                    channel.place(),
+                    PlaceName::Channel(channel.name.shown.clone()),
+                )
             }
         };
         let (after, before) = match range {
@@ -39,33 +48,71 @@ impl Chat {
         };
         let from_oldest = matches!(range, Range::After(_));
         let first = self.span(&place)?.first;
-        let (messages, more) = self.page(ask, &place, PageRequest { after, before, from_oldest, rows: limit, bytes: 0 })?;
-        ask.answer(Event::History { place: name, messages, more, first });
+        let (messages, more) = self.page(
+            ask,
+            &place,
+            PageRequest {
+                after,
+                before,
+                from_oldest,
+                rows: limit,
+                bytes: 0,
+            },
+        )?;
+        ask.answer(Event::History {
+            place: name,
+            messages,
+            more,
+            first,
+        });
         Ok(())
     }
 
     /// Reads a page of as many bytes as the asker may still be given in this turn.
-    pub(super) fn page(&mut self, ask: &mut Ask<'_>, place: &Place, wanted: PageRequest) -> Result<(Vec<Record>, bool), CommandError> {
+    pub(super) fn page(
+        &mut self,
+        ask: &mut Ask<'_>,
+        place: &Place,
+        wanted: PageRequest,
+    ) -> Result<(Vec<Record>, bool), CommandError> {
         let mut messages = Vec::new();
-        let wanted = PageRequest { bytes: PAGE_BYTES.min(ask.page_bytes), ..wanted };
-        let more = self.history.page(place, wanted, &mut messages).map_err(|error| self.failed(error))?;
+        let wanted = PageRequest {
+            bytes: PAGE_BYTES.min(ask.page_bytes),
+            ..wanted
+        };
+        let more = self
+            .history
+            .page(place, wanted, &mut messages)
+            .map_err(|error| self.failed(error))?;
         ask.outcome.pages += 1;
         ask.outcome.page_bytes += messages.iter().map(|record| record.weight()).sum::<usize>();
         Ok((messages, more))
     }
 
     /// `who`.
-    pub(super) fn tell_users(&mut self, ask: &mut Ask<'_>, channel: Option<&str>) -> Result<(), CommandError> {
+    pub(super) fn tell_users(
+        &mut self,
+        ask: &mut Ask<'_>,
+        channel: Option<&str>,
+    ) -> Result<(), CommandError> {
         let event = match channel.map(|name| self.channel(name)).transpose()? {
             Some(id) => {
                 self.list_given(Reminder::Members(id), None);
                 let (name, users, count) = self.members_of(id);
-                Event::Users { channel: Some(name), users, count }
+                Event::Users {
+                    channel: Some(name),
+                    users,
+                    count,
+                }
             }
             None => {
                 self.list_given(Reminder::Presence, None);
                 let users = self.sessions.names().take(LIST_NAMES).cloned().collect();
-                Event::Users { channel: None, users, count: self.sessions.online() }
+                Event::Users {
+                    channel: None,
+                    users,
+                    count: self.sessions.online(),
+                }
             }
         };
         ask.answer(event);

@@ -1,8 +1,11 @@
 //! Channels and their members; which channels are listed, and which are put away.
 //!
-//! A listed channel has a number, which others may have after it. At `--max-channels` the one without members that was used
-//! longest ago is put away: nobody sees it any more, but its name stays taken and its messages stay in the history, so that
-//! a join can bring it back. A channel is used when somebody joins it and when something is said in it.
+//! A listed channel has a number, which others may have after it. At `--max-channels` the one
+//! without members that was used
+//! longest ago is put away: nobody sees it any more, but its name stays taken and its messages stay
+//! in the history, so that
+//! a join can bring it back. A channel is used when somebody joins it and when something is said in
+//! it.
 //!
 //! Not here: messages (`history`), clients and what they are told (`membership.rs`).
 
@@ -23,7 +26,8 @@ type Use = u64;
 /// A channel that is listed.
 pub(super) struct Channel {
     pub(super) name: Name,
-    /// Its members, and in how many clients each of them is in it; in none where the client dropped a moment ago.
+    /// Its members, and in how many clients each of them is in it; in none where the client dropped
+    /// a moment ago.
     pub(super) members: Ordered<Author, u32>,
     /// The number of its newest message.
     pub(super) newest: Seq,
@@ -78,14 +82,18 @@ impl Channels {
         channels
     }
 
-    /// Lists the channels that the history has, the most recently used first; what is too many for the list is put away.
+    /// Lists the channels that the history has, the most recently used first; what is too many for
+    /// the list is put away.
     pub(super) fn take_over(&mut self, rows: &[ChannelRow], most: usize) {
         // `general` has its place in any case.
         let others = rows.iter().filter(|row| *row.name != *"general").count();
         let mut too_many = (others + 1).saturating_sub(most);
         for row in rows.iter().rev() {
-            // What no name can be any more, by newer tables of Unicode or a build without them, stays where it is.
-            let Ok(name) = ChannelName::parse(&row.name) else { continue };
+            // What no name can be any more, by newer tables of Unicode or a build without them,
+            // stays where it is.
+            let Ok(name) = ChannelName::parse(&row.name) else {
+                continue;
+            };
             if *name.shown() != *row.name {
                 continue;
             }
@@ -130,26 +138,31 @@ impl Channels {
             };
             match known {
                 Some(known) if *known.shown == *name.shown() => return found,
-                Some(known) if looks_like == Found::Nothing => looks_like = Found::LooksLike(known.shown.clone()),
+                Some(known) if looks_like == Found::Nothing => {
+                    looks_like = Found::LooksLike(known.shown.clone())
+                }
                 _ => {}
             }
         }
         looks_like
     }
 
-    /// The channel that has to make room for another one: without members, not used for longest, never `general`.
+    /// The channel that has to make room for another one: without members, not used for longest,
+    /// never `general`.
     pub(super) fn least_used(&self) -> Option<ChannelId> {
         self.empty.first().map(|(_, id)| *id)
     }
 
-    /// Lists a channel that is not listed, under a name of which nothing listed or put away is a mere look-alike.
+    /// Lists a channel that is not listed, under a name of which nothing listed or put away is a
+    /// mere look-alike.
     pub(super) fn open(&mut self, name: &ChannelName, newest: Seq) -> ChannelId {
         let away = self.names.owners(name.keys()).find_map(|spot| match spot {
             Spot::PutAway(used) => Some(used),
             Spot::Listed(_) => None,
         });
         let name = match away.and_then(|used| self.put_away.remove(&used)) {
-            // It comes back under its own keys: the first one of this spelling may be another channel's by now.
+            // It comes back under its own keys: the first one of this spelling may be another
+            // channel's by now.
             Some(away) => {
                 self.names.release(&away);
                 away
@@ -162,7 +175,13 @@ impl Channels {
     fn list(&mut self, name: Name, newest: Seq) -> ChannelId {
         let id = ChannelId(self.listed.vacant() as u32);
         self.names.claim(&name, Spot::Listed(id));
-        self.listed.insert(Channel { name, members: Ordered::new(), newest, used: 0, news: None });
+        self.listed.insert(Channel {
+            name,
+            members: Ordered::new(),
+            newest,
+            used: 0,
+            news: None,
+        });
         self.was_used(id);
         id
     }
@@ -176,7 +195,8 @@ impl Channels {
         Some(channel)
     }
 
-    /// Takes a channel off the list, and keeps its name. The second one, if any, nobody can ask for any more.
+    /// Takes a channel off the list, and keeps its name. The second one, if any, nobody can ask for
+    /// any more.
     pub(super) fn put_away(&mut self, id: ChannelId) -> Option<(Channel, Option<Place>)> {
         let channel = self.close(id)?;
         self.names.claim(&channel.name, Spot::PutAway(channel.used));
@@ -193,7 +213,9 @@ impl Channels {
 
     /// Somebody joined it, or something was said in it.
     pub(super) fn was_used(&mut self, id: ChannelId) {
-        let Some(channel) = self.listed.get_mut(id.0 as usize) else { return };
+        let Some(channel) = self.listed.get_mut(id.0 as usize) else {
+            return;
+        };
         if channel.used != self.uses {
             self.uses += 1;
             let before = std::mem::replace(&mut channel.used, self.uses);
@@ -206,7 +228,9 @@ impl Channels {
 
     /// To be called when a channel may have become empty, or no longer is.
     pub(super) fn members_changed(&mut self, id: ChannelId) {
-        let Some(channel) = self.listed.get(id.0 as usize) else { return };
+        let Some(channel) = self.listed.get(id.0 as usize) else {
+            return;
+        };
         if channel.members.is_empty() && id != GENERAL {
             self.empty.insert((channel.used, id));
         } else {
@@ -216,11 +240,15 @@ impl Channels {
 
     /// The most recently used first.
     pub(super) fn summaries(&self) -> impl Iterator<Item = ChannelSummary> {
-        self.by_use.iter().rev().filter_map(|(_, id)| self.get(*id)).map(|channel| ChannelSummary {
-            name: channel.name.shown.clone(),
-            members: channel.members.len(),
-            seq: channel.newest,
-        })
+        self.by_use
+            .iter()
+            .rev()
+            .filter_map(|(_, id)| self.get(*id))
+            .map(|channel| ChannelSummary {
+                name: channel.name.shown.clone(),
+                members: channel.members.len(),
+                seq: channel.newest,
+            })
     }
 }
 

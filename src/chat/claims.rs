@@ -1,9 +1,11 @@
 //! Who has which name.
 //!
-//! A name has two keys, and names that share one are the same name to the chat. Claims of a key are counted: somebody
+//! A name has two keys, and names that share one are the same name to the chat. Claims of a key are
+//! counted: somebody
 //! who goes from `Ada` to `ada` claims the same keys twice, and one of the two claims ends later.
 //!
-//! Not here: what a name is and what its keys are (`name.rs`), how long a claim lasts (`session.rs`, `channel.rs`).
+//! Not here: what a name is and what its keys are (`name.rs`), how long a claim lasts
+//! (`session.rs`, `channel.rs`).
 
 use super::name::{ChannelName, UserName};
 use crate::tables::fewer;
@@ -19,7 +21,8 @@ pub(super) struct Name {
     keys: [Key; 2],
 }
 
-/// The hash of a key: of 64 bits, so that not even a million names have two that share one by chance. Whoever looks for such
+/// The hash of a key: of 64 bits, so that not even a million names have two that share one by
+/// chance. Whoever looks for such
 /// a pair finds that one of his own names is taken.
 type Key = u64;
 
@@ -31,12 +34,19 @@ fn key(text: &str) -> Key {
 
 impl Name {
     fn new(shown: &str, keys: [&str; 2]) -> Self {
-        Self { shown: shown.into(), keys: keys.map(key) }
+        Self {
+            shown: shown.into(),
+            keys: keys.map(key),
+        }
     }
 
     /// Its keys, each once: most names have but one.
     fn distinct_keys(&self) -> &[Key] {
-        if self.keys[0] == self.keys[1] { &self.keys[..1] } else { &self.keys }
+        if self.keys[0] == self.keys[1] {
+            &self.keys[..1]
+        } else {
+            &self.keys
+        }
     }
 
     /// Whether a name with these keys is the same.
@@ -60,23 +70,35 @@ impl From<&ChannelName> for Name {
 /// Which keys are claimed, and by whom.
 pub(super) struct Claims<Owner> {
     by_key: HashMap<Key, Owner>,
-    /// How often a key is claimed beyond the first time: seldom at all, so it does not stand with the owner.
+    /// How often a key is claimed beyond the first time: seldom at all, so it does not stand with
+    /// the owner.
     again: HashMap<Key, u32>,
 }
 
 impl<Owner: Copy + PartialEq> Claims<Owner> {
     pub(super) fn new() -> Self {
-        Self { by_key: HashMap::new(), again: HashMap::new() }
+        Self {
+            by_key: HashMap::new(),
+            again: HashMap::new(),
+        }
     }
 
-    /// Who has claimed a name that is the same as this one, by its second key first; there may be two.
+    /// Who has claimed a name that is the same as this one, by its second key first; there may be
+    /// two.
     pub(super) fn owners(&self, [first, second]: [&str; 2]) -> impl Iterator<Item = Owner> {
-        [second, first].into_iter().filter_map(|text| self.by_key.get(&key(text))).copied()
+        [second, first]
+            .into_iter()
+            .filter_map(|text| self.by_key.get(&key(text)))
+            .copied()
     }
 
     /// Whether nobody else has it.
     pub(super) fn is_free_for(&self, owner: Owner, keys: [&str; 2]) -> bool {
-        keys.iter().all(|text| self.by_key.get(&key(text)).is_none_or(|claimant| *claimant == owner))
+        keys.iter().all(|text| {
+            self.by_key
+                .get(&key(text))
+                .is_none_or(|claimant| *claimant == owner)
+        })
     }
 
     /// Only for a name that is free for this owner.

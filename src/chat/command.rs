@@ -1,8 +1,11 @@
 //! What clients may ask.
 //!
-//! A request comes from JSON (`json.rs`) or from a typed line (`line.rs`); from here on nobody can tell which. Names are
-//! still plain text: only the chat knows what exists, and PROTOCOL's order of errors puts a bad name behind
-//! `hello_first`. That order is also why a request holds a `Result`: a field that is wrong is told only if it is the
+//! A request comes from JSON (`json.rs`) or from a typed line (`line.rs`); from here on nobody can
+//! tell which. Names are
+//! still plain text: only the chat knows what exists, and PROTOCOL's order of errors puts a bad
+//! name behind
+//! `hello_first`. That order is also why a request holds a `Result`: a field that is wrong is told
+//! only if it is the
 //! first thing that is wrong.
 
 use super::error::CommandError;
@@ -108,7 +111,8 @@ pub enum Command {
     },
     /// Every channel.
     Channels,
-    /// Shows this connection its own frames, or ends that. The hub's: it reaches the chat only where that is off.
+    /// Shows this connection its own frames, or ends that. The hub's: it reaches the chat only
+    /// where that is off.
     Trace {
         /// Whether from now on.
         on: bool,
@@ -169,18 +173,29 @@ impl Request {
     /// Parses one text message: JSON where it begins with `{`, else a typed line.
     pub fn parse(text: &str) -> Self {
         let begun = text.trim_start_matches(is_white_space);
-        if begun.starts_with('{') { json::parse(begun) } else { line::parse(begun) }
+        if begun.starts_with('{') {
+            json::parse(begun)
+        } else {
+            line::parse(begun)
+        }
     }
 
     /// Nothing in it could be understood: it is told so before the rate is looked at.
     pub fn is_unreadable(&self) -> bool {
-        matches!(self.command, Err(CommandError::BadJson | CommandError::BadId))
+        matches!(
+            self.command,
+            Err(CommandError::BadJson | CommandError::BadId)
+        )
     }
 
-    /// Whether it must be applied in a turn in which its connection has no proposal: it would otherwise be answered as if
+    /// Whether it must be applied in a turn in which its connection has no proposal: it would
+    /// otherwise be answered as if
     /// what was said before it had not been said (proposals are numbered at the end of the turn).
     pub fn waits_for_commit(&self) -> bool {
-        !matches!(self.command, Err(_) | Ok(Command::Message { .. } | Command::Direct { .. } | Command::Typing { .. }))
+        !matches!(
+            self.command,
+            Err(_) | Ok(Command::Message { .. } | Command::Direct { .. } | Command::Typing { .. })
+        )
     }
 }
 
@@ -193,16 +208,22 @@ pub(super) fn is_white_space(character: char) -> bool {
 pub(super) fn checked_text(text: Box<str>) -> Result<Box<str>, CommandError> {
     let is_wrong = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
     if !is_plain(&text) && text.chars().any(is_wrong) {
-        return Err(CommandError::BadField("text must not have control characters but line feed and tab"));
+        return Err(CommandError::BadField(
+            "text must not have control characters but line feed and tab",
+        ));
     }
     Ok(text)
 }
 
-/// Whether a text has neither control characters nor what JSON escapes, by its bytes alone: nearly every text is known by that to
-/// be right, and to be copied as it stands. Of the others some are plain too; they have to be looked at character by character.
+/// Whether a text has neither control characters nor what JSON escapes, by its bytes alone: nearly
+/// every text is known by that to
+/// be right, and to be copied as it stands. Of the others some are plain too; they have to be
+/// looked at character by character.
 pub(super) fn is_plain(text: &str) -> bool {
     // 0xC2 begins the control characters beyond ASCII, and a few others.
-    let stands_out = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\') | (byte == 0x7F) | (byte == 0xC2);
+    let stands_out = |byte: u8| {
+        (byte < b' ') | (byte == b'"') | (byte == b'\\') | (byte == 0x7F) | (byte == 0xC2)
+    };
     // To the end, and without a jump: so the compiler makes one wide instruction of many bytes.
     !text.bytes().fold(false, |any, byte| any | stands_out(byte))
 }
@@ -215,11 +236,15 @@ mod tests {
     fn a_plain_text_has_no_control_character_and_stands_in_json_as_it_is() {
         for character in '\0'..=char::MAX {
             let text = character.to_string();
-            let is_right = !character.is_control() && serde_json::to_string(&text).unwrap() == format!("\"{text}\"");
+            let is_right = !character.is_control()
+                && serde_json::to_string(&text).unwrap() == format!("\"{text}\"");
             assert!(is_right || !is_plain(&text), "{character:?}");
             // Those of U+0080 to U+00BF begin as control characters do.
             let hard_to_tell = ('\u{80}'..'\u{C0}').contains(&character);
-            assert!(!is_right || is_plain(&text) || hard_to_tell, "{character:?}");
+            assert!(
+                !is_right || is_plain(&text) || hard_to_tell,
+                "{character:?}"
+            );
         }
     }
 

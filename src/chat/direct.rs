@@ -1,6 +1,7 @@
 //! Conversations: what they are called, and who may ask for them.
 //!
-//! A conversation is between two sessions, and its identifier says which, in a form that clients have no use for. To know one
+//! A conversation is between two sessions, and its identifier says which, in a form that clients
+//! have no use for. To know one
 //! opens nothing: it is only ever looked up on behalf of one of the two.
 //!
 //! Not here: how something is said in one (`speak.rs`), what is kept of it (`history`).
@@ -27,7 +28,11 @@ fn other_of(conversation: &str, asker: Author) -> Option<Author> {
 
 impl Chat {
     /// The other session of a conversation in which something has been said.
-    pub(super) fn conversation(&mut self, asker: Author, conversation: &str) -> Result<Author, CommandError> {
+    pub(super) fn conversation(
+        &mut self,
+        asker: Author,
+        conversation: &str,
+    ) -> Result<Author, CommandError> {
         let other = other_of(conversation, asker).ok_or(CommandError::NoSuchConversation)?;
         // Nobody can make up the identifier of a conversation that was never begun.
         match self.span(&Place::between(asker, other))?.newest {
@@ -49,28 +54,49 @@ impl Chat {
 
     /// A session's conversations, the most recently used first.
     pub(super) fn directs(&mut self, of: Author) -> Result<Vec<DirectSummary>, CommandError> {
-        let rows = self.history.conversations(of, LIST_CONVERSATIONS).map_err(|error| self.failed(error))?;
+        let rows = self
+            .history
+            .conversations(of, LIST_CONVERSATIONS)
+            .map_err(|error| self.failed(error))?;
         let mut directs = Vec::with_capacity(rows.len());
         for row in rows {
             let with = match self.name_of(row.other)? {
                 Some(name) => name,
                 None => self.name_last_heard(of, row.other)?,
             };
-            let (conversation, online) = (identifier(of, row.other), self.sessions.user(row.other).is_some());
-            directs.push(DirectSummary { conversation, with, seq: row.newest, online });
+            let (conversation, online) = (
+                identifier(of, row.other),
+                self.sessions.user(row.other).is_some(),
+            );
+            directs.push(DirectSummary {
+                conversation,
+                with,
+                seq: row.newest,
+                online,
+            });
         }
         Ok(directs)
     }
 
     /// The name of a session that is forgotten, as the newest message of a conversation has it.
     fn name_last_heard(&mut self, of: Author, other: Author) -> Result<Rc<str>, CommandError> {
-        let newest = PageRequest { after: Seq(0), before: Seq(u64::MAX), from_oldest: false, rows: 1, bytes: 0 };
+        let newest = PageRequest {
+            after: Seq(0),
+            before: Seq(u64::MAX),
+            from_oldest: false,
+            rows: 1,
+            bytes: 0,
+        };
         let mut found = Vec::new();
-        self.history.page(&Place::between(of, other), newest, &mut found).map_err(|error| self.failed(error))?;
-        let name = found.first().and_then(|record| match record.what.author == other {
-            true => Some(record.what.from.clone()),
-            false => record.what.to.clone(),
-        });
+        self.history
+            .page(&Place::between(of, other), newest, &mut found)
+            .map_err(|error| self.failed(error))?;
+        let name = found
+            .first()
+            .and_then(|record| match record.what.author == other {
+                true => Some(record.what.from.clone()),
+                false => record.what.to.clone(),
+            });
         Ok(name.unwrap_or_default())
     }
 }
@@ -98,7 +124,11 @@ mod tests {
             ("nothing", "", 7, None),
         ];
         for (name, conversation, asker, other) in table {
-            assert_eq!(other_of(conversation, Author(*asker)), other.map(Author), "{name}");
+            assert_eq!(
+                other_of(conversation, Author(*asker)),
+                other.map(Author),
+                "{name}"
+            );
         }
     }
 }

@@ -11,7 +11,8 @@ pub enum CommandError {
     BadId,
     /// There is no such command.
     UnknownType,
-    /// A field is missing, has the wrong type, or a value that it can't have: says which, and what it should be.
+    /// A field is missing, has the wrong type, or a value that it can't have: says which, and what
+    /// it should be.
     BadField(&'static str),
     /// Everything but `hello` comes after it.
     HelloFirst,
@@ -73,23 +74,38 @@ impl CommandError {
     /// Code and sentence: the table.
     fn describe(&self) -> (&'static str, &'static str) {
         match self {
-            Self::BadJson => ("bad_json", "a message is one JSON object, and no key in it comes twice"),
+            Self::BadJson => (
+                "bad_json",
+                "a message is one JSON object, and no key in it comes twice",
+            ),
             Self::BadId => ("bad_field", "id must be an unsigned integer below 2^53"),
             Self::UnknownType => ("unknown_type", "there is no such command; /help lists them"),
             Self::BadField(sentence) => ("bad_field", sentence),
             Self::HelloFirst => ("hello_first", "say hello (or /nick NAME) first"),
-            Self::AlreadyWelcomed => ("already_welcomed", "hello comes only once; rename gives another name"),
+            Self::AlreadyWelcomed => (
+                "already_welcomed",
+                "hello comes only once; rename gives another name",
+            ),
             Self::BadName(_) => ("bad_name", "this can't be a name"),
-            Self::NameTaken => ("name_taken", "somebody else has that name, or one that looks like it"),
+            Self::NameTaken => (
+                "name_taken",
+                "somebody else has that name, or one that looks like it",
+            ),
             Self::NoSuchUser => ("no_such_user", "nobody of that name is here"),
             Self::NoSuchChannel => ("no_such_channel", "there is no such channel"),
             Self::NoSuchConversation => ("no_such_conversation", "there is no such conversation"),
             Self::NotInChannel => ("not_in_channel", "join the channel first"),
             Self::Empty => ("empty", "there is nothing to send"),
             Self::TooLong { .. } => ("too_long", "the text is too long"),
-            Self::TooManyChannels => ("too_many_channels", "there are too many channels; leave one, or use one that exists"),
+            Self::TooManyChannels => (
+                "too_many_channels",
+                "there are too many channels; leave one, or use one that exists",
+            ),
             Self::RateLimited { .. } => ("rate_limited", "too many commands; wait a moment"),
-            Self::StorageFailed => ("storage_failed", "the history could not be written or read; nothing was sent"),
+            Self::StorageFailed => (
+                "storage_failed",
+                "the history could not be written or read; nothing was sent",
+            ),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What clients are told, and what follows from a command: events and effects. Plain data, owned, so that it can be
+//! What clients are told, and what follows from a command: events and effects. Plain data, owned,
+//! so that it can be
 //! compared in tests and encoded once for all who get it.
 
 use super::command::RequestId;

@@ -1,12 +1,18 @@
-//! The chat: commands go in, effects come out. It knows neither frames nor sockets, only clients and their addresses.
+//! The chat: commands go in, effects come out. It knows neither frames nor sockets, only clients
+//! and their addresses.
 //!
-//! A turn is a row of [`Chat::apply`] and one [`Chat::commit`]. A message is only checked and kept as a proposal by the one;
-//! the other has all of them stored and numbered, and only then do they exist. Nothing else waits for the commit, so nothing
+//! A turn is a row of [`Chat::apply`] and one [`Chat::commit`]. A message is only checked and kept
+//! as a proposal by the one;
+//! the other has all of them stored and numbered, and only then do they exist. Nothing else waits
+//! for the commit, so nothing
 //! has to be taken back if it fails.
 //!
-//! Reading order: `command.rs` (what clients may ask), `event.rs` (what they are told, and what follows from a command), here,
-//! `session.rs` and `welcome.rs` (who somebody is), `channel.rs` and `membership.rs`, `speak.rs` and `direct.rs` (messages),
-//! `answers.rs` (questions), `presence.rs` and `gathered.rs` (who came and went), `json.rs` and `line.rs` (the codecs).
+//! Reading order: `command.rs` (what clients may ask), `event.rs` (what they are told, and what
+//! follows from a command), here,
+//! `session.rs` and `welcome.rs` (who somebody is), `channel.rs` and `membership.rs`, `speak.rs`
+//! and `direct.rs` (messages),
+//! `answers.rs` (questions), `presence.rs` and `gathered.rs` (who came and went), `json.rs` and
+//! `line.rs` (the codecs).
 //!
 //! Invariants:
 //! * What is not committed has no number; no proposal outlives its turn.
@@ -143,13 +149,23 @@ struct Ask<'a> {
 
 impl Ask<'_> {
     fn answer(&mut self, event: Event) {
-        self.effects.push(Effect::Answer { to: self.address, event, id: self.id });
+        self.effects.push(Effect::Answer {
+            to: self.address,
+            event,
+            id: self.id,
+        });
     }
 }
 
 impl Chat {
-    /// A chat that nobody is in, with what the history has kept. `tokens` gives 128 unguessable bits, anew at each call.
-    pub fn new(limits: &Limits, history: Box<dyn History>, tokens: Box<dyn FnMut() -> [u8; 16]>, now: Now) -> Self {
+    /// A chat that nobody is in, with what the history has kept. `tokens` gives 128 unguessable
+    /// bits, anew at each call.
+    pub fn new(
+        limits: &Limits,
+        history: Box<dyn History>,
+        tokens: Box<dyn FnMut() -> [u8; 16]>,
+        now: Now,
+    ) -> Self {
         let mut chat = Self {
             limits: limits.clone(),
             sessions: Sessions::new(history.newest_author()),
@@ -171,23 +187,50 @@ impl Chat {
     pub fn connected(&mut self, address: Address, now: Now) -> ClientId {
         let limit = self.limits.hello_timeout;
         let hello_by = (!limit.is_zero()).then(|| now.mono.after(limit));
-        let client = ClientId(self.clients.insert(Client { address, whose: Whose::Unknown(hello_by), channels: Few::default() }) as u32);
+        let client = ClientId(self.clients.insert(Client {
+            address,
+            whose: Whose::Unknown(hello_by),
+            channels: Few::default(),
+        }) as u32);
         if let Some(at) = hello_by {
             self.reminders.insert((at, Reminder::Hello(client)));
         }
         client
     }
 
-    /// Takes one request; appends what follows from it. `page_bytes` are the bytes of history that this connection may still be
+    /// Takes one request; appends what follows from it. `page_bytes` are the bytes of history that
+    /// this connection may still be
     /// given in this turn; a page holds one message even where there are none.
-    pub fn apply(&mut self, client: ClientId, request: Request, page_bytes: usize, now: Now, effects: &mut Vec<Effect>) -> Outcome {
-        let outcome = Outcome { cost: 1, proposed: false, page_bytes: 0, pages: 0 };
-        let Some(Client { address, whose, .. }) = self.clients.get(client.0 as usize) else { return outcome };
+    pub fn apply(
+        &mut self,
+        client: ClientId,
+        request: Request,
+        page_bytes: usize,
+        now: Now,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
+        let outcome = Outcome {
+            cost: 1,
+            proposed: false,
+            page_bytes: 0,
+            pages: 0,
+        };
+        let Some(Client { address, whose, .. }) = self.clients.get(client.0 as usize) else {
+            return outcome;
+        };
         let author = match whose {
             Whose::Unknown(_) => None,
             Whose::Of(author) => Some(*author),
         };
-        let mut ask = Ask { client, address: *address, id: request.id, now, page_bytes, outcome, effects };
+        let mut ask = Ask {
+            client,
+            address: *address,
+            id: request.id,
+            now,
+            page_bytes,
+            outcome,
+            effects,
+        };
         if let Err(error) = self.carry_out(&mut ask, author, request.when, request.command) {
             ask.answer(Event::Error(error));
         }
@@ -200,9 +243,18 @@ impl Chat {
         self.store(now, effects);
     }
 
-    /// A connection went. Where it was its user's last one, the resume window begins, or the user goes.
-    pub fn disconnected(&mut self, client: ClientId, departure: Departure, now: Now, _effects: &mut Vec<Effect>) {
-        let Some(gone) = self.clients.remove(client.0 as usize) else { return };
+    /// A connection went. Where it was its user's last one, the resume window begins, or the user
+    /// goes.
+    pub fn disconnected(
+        &mut self,
+        client: ClientId,
+        departure: Departure,
+        now: Now,
+        _effects: &mut Vec<Effect>,
+    ) {
+        let Some(gone) = self.clients.remove(client.0 as usize) else {
+            return;
+        };
         match gone.whose {
             Whose::Of(author) => self.client_went(client, author, &gone.channels, departure, now),
             Whose::Unknown(Some(at)) => {
@@ -222,7 +274,10 @@ impl Chat {
                 Reminder::Hello(client) => {
                     if let Some(client) = self.clients.get_mut(client.0 as usize) {
                         client.whose = Whose::Unknown(None);
-                        effects.push(Effect::Close { who: client.address, why: Farewell::NoHello });
+                        effects.push(Effect::Close {
+                            who: client.address,
+                            why: Farewell::NoHello,
+                        });
                     }
                 }
                 Reminder::User(author) => self.look_at_user(author, now),
@@ -262,12 +317,14 @@ impl Chat {
         self.channels.len()
     }
 
-    /// Users who are online, and sessions that are remembered though they left: what takes memory for each.
+    /// Users who are online, and sessions that are remembered though they left: what takes memory
+    /// for each.
     pub fn users_kept(&self) -> usize {
         self.sessions.kept()
     }
 
-    /// The order of errors: what is always wrong, then whether it is time for it, then everything else.
+    /// The order of errors: what is always wrong, then whether it is time for it, then everything
+    /// else.
     fn carry_out(
         &mut self,
         ask: &mut Ask<'_>,
@@ -282,11 +339,16 @@ impl Chat {
         }
         match (command?, author) {
             (Command::Help, _) => ask.answer(Event::Help),
-            (Command::Quit, _) => ask.effects.push(Effect::Close { who: ask.address, why: Farewell::Quit }),
+            (Command::Quit, _) => ask.effects.push(Effect::Close {
+                who: ask.address,
+                why: Farewell::Quit,
+            }),
             // With --no-trace the hub lets them through, and then there are none.
             (Command::Trace { .. } | Command::Try(_), _) => return Err(CommandError::UnknownType),
             (Command::Hello { .. }, Some(_)) => return Err(CommandError::AlreadyWelcomed),
-            (Command::Hello { name, session }, None) => self.hello(ask, &name, session.as_deref())?,
+            (Command::Hello { name, session }, None) => {
+                self.hello(ask, &name, session.as_deref())?
+            }
             (Command::Nick { name }, None) => self.hello(ask, &name, None)?,
             (_, None) => return Err(CommandError::HelloFirst),
             (command, Some(author)) => self.carry_out_for(ask, author, command)?,
@@ -294,9 +356,18 @@ impl Chat {
         Ok(())
     }
 
-    fn carry_out_for(&mut self, ask: &mut Ask<'_>, author: Author, command: Command) -> Result<(), CommandError> {
+    fn carry_out_for(
+        &mut self,
+        ask: &mut Ask<'_>,
+        author: Author,
+        command: Command,
+    ) -> Result<(), CommandError> {
         match command {
-            Command::Hello { .. } | Command::Help | Command::Quit | Command::Trace { .. } | Command::Try(_) => Ok(()),
+            Command::Hello { .. }
+            | Command::Help
+            | Command::Quit
+            | Command::Trace { .. }
+            | Command::Try(_) => Ok(()),
             Command::Rename { name } | Command::Nick { name } => self.rename(ask, author, &name),
             Command::Join { channel, since } => self.join(ask, author, &channel, since),
             Command::Leave { channel } => {
@@ -304,20 +375,37 @@ impl Chat {
                 self.leave(ask, author, channel);
                 Ok(())
             }
-            Command::Message { channel, text, action, nonce } => {
+            Command::Message {
+                channel,
+                text,
+                action,
+                nonce,
+            } => {
                 let channel = self.joined_channel(ask.client, channel.as_deref())?;
                 self.say_in_channel(ask, author, channel, text, action, nonce)
             }
-            Command::Direct { to: Recipient::User(name), text, nonce } => {
+            Command::Direct {
+                to: Recipient::User(name),
+                text,
+                nonce,
+            } => {
                 let to = self.user_named(&name)?;
                 self.say_to(ask, author, to, text, nonce)
             }
-            Command::Direct { to: Recipient::Conversation(conversation), text, nonce } => {
+            Command::Direct {
+                to: Recipient::Conversation(conversation),
+                text,
+                nonce,
+            } => {
                 let to = self.conversation(author, &conversation)?;
                 self.say_to(ask, author, to, text, nonce)
             }
             Command::Typing { target } => self.types(ask, author, &target),
-            Command::History { target, range, limit } => self.tell_history(ask, author, &target, range, limit),
+            Command::History {
+                target,
+                range,
+                limit,
+            } => self.tell_history(ask, author, &target, range, limit),
             Command::Who { channel } => self.tell_users(ask, channel.as_deref()),
             Command::Channels => {
                 self.tell_all_channels(ask);
@@ -330,22 +418,42 @@ impl Chat {
     fn channel(&self, name: &str) -> Result<ChannelId, CommandError> {
         match self.channels.find(&ChannelName::parse(name)?) {
             Found::Listed(id) => Ok(id),
-            Found::PutAway | Found::LooksLike(_) | Found::Nothing => Err(CommandError::NoSuchChannel),
+            Found::PutAway | Found::LooksLike(_) | Found::Nothing => {
+                Err(CommandError::NoSuchChannel)
+            }
         }
     }
 
     /// A channel that the client is in; without a name, the one that it joined last.
-    fn joined_channel(&self, client: ClientId, name: Option<&str>) -> Result<ChannelId, CommandError> {
-        let joined = self.clients.get(client.0 as usize).map_or(&[][..], |client| &client.channels);
-        let Some(name) = name else { return joined.last().copied().ok_or(CommandError::NotInChannel) };
-        // Most clients say a channel's name as they were told it, and that leads back to the channel: the rules for names, which
-        // cost more than all else that is done for a short message, are asked for other spellings alone.
-        let as_told = |id: &&ChannelId| self.channels.get(**id).is_some_and(|channel| *channel.name.shown == *name);
+    fn joined_channel(
+        &self,
+        client: ClientId,
+        name: Option<&str>,
+    ) -> Result<ChannelId, CommandError> {
+        let joined = self
+            .clients
+            .get(client.0 as usize)
+            .map_or(&[][..], |client| &client.channels);
+        let Some(name) = name else {
+            return joined.last().copied().ok_or(CommandError::NotInChannel);
+        };
+        // Most clients say a channel's name as they were told it, and that leads back to the
+        // channel: the rules for names, which
+        // cost more than all else that is done for a short message, are asked for other spellings
+        // alone.
+        let as_told = |id: &&ChannelId| {
+            self.channels
+                .get(**id)
+                .is_some_and(|channel| *channel.name.shown == *name)
+        };
         if let Some(id) = joined.iter().rev().find(as_told) {
             return Ok(*id);
         }
         let wanted = self.channel(name)?;
-        joined.contains(&wanted).then_some(wanted).ok_or(CommandError::NotInChannel)
+        joined
+            .contains(&wanted)
+            .then_some(wanted)
+            .ok_or(CommandError::NotInChannel)
     }
 
     fn span(&mut self, place: &Place) -> Result<Span, CommandError> {

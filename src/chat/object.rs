@@ -25,7 +25,8 @@ impl<'a> Object<'a> {
 
     /// Our keys are plain words.
     fn key(&mut self, key: &'static str) {
-        self.out.extend_from_slice(if self.begun { b",\"" } else { b"\"" });
+        self.out
+            .extend_from_slice(if self.begun { b",\"" } else { b"\"" });
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");
         self.begun = true;
@@ -58,13 +59,22 @@ impl<'a> Object<'a> {
         }
     }
 
-    pub(super) fn put_object(mut self, key: &'static str, fill: impl FnOnce(Object<'_>) -> Object<'_>) -> Self {
+    pub(super) fn put_object(
+        mut self,
+        key: &'static str,
+        fill: impl FnOnce(Object<'_>) -> Object<'_>,
+    ) -> Self {
         self.key(key);
         fill(Object::begin(self.out)).end();
         self
     }
 
-    pub(super) fn put_list<T>(self, key: &'static str, items: &[T], fill: impl for<'b> Fn(&T, Object<'b>) -> Object<'b>) -> Self {
+    pub(super) fn put_list<T>(
+        self,
+        key: &'static str,
+        items: &[T],
+        fill: impl for<'b> Fn(&T, Object<'b>) -> Object<'b>,
+    ) -> Self {
         self.put_array(key, items, |item, out| fill(item, Object::begin(out)).end())
     }
 
@@ -72,7 +82,12 @@ impl<'a> Object<'a> {
         self.put_array(key, names, |name, out| write(out, &**name))
     }
 
-    fn put_array<T>(mut self, key: &'static str, items: &[T], each: impl Fn(&T, &mut Vec<u8>)) -> Self {
+    fn put_array<T>(
+        mut self,
+        key: &'static str,
+        items: &[T],
+        each: impl Fn(&T, &mut Vec<u8>),
+    ) -> Self {
         self.key(key);
         self.out.push(b'[');
         for (index, item) in items.iter().enumerate() {
@@ -88,7 +103,9 @@ impl<'a> Object<'a> {
     pub(super) fn put_place(self, place: &PlaceName) -> Self {
         match place {
             PlaceName::Channel(channel) => self.put("channel", &**channel),
-            PlaceName::Conversation { conversation, .. } => self.put("conversation", &**conversation),
+            PlaceName::Conversation { conversation, .. } => {
+                self.put("conversation", &**conversation)
+            }
         }
     }
 }

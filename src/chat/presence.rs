@@ -1,9 +1,13 @@
 //! News that is gathered: who came and went since it was last told.
 //!
-//! Clients keep lists of names: who is online, who is in a channel, which channels there are. What changes in such a list is
-//! told at most four times a second, and who came and went in between is not told at all. For that, news keeps for each name
-//! that changed whether the clients have it. They may differ in that: one that was given the whole list in between (`welcome`,
-//! `joined`, `users`) has what was true then. A name of which it is not sure that every client has it right is told again,
+//! Clients keep lists of names: who is online, who is in a channel, which channels there are. What
+//! changes in such a list is
+//! told at most four times a second, and who came and went in between is not told at all. For that,
+//! news keeps for each name
+//! that changed whether the clients have it. They may differ in that: one that was given the whole
+//! list in between (`welcome`,
+//! `joined`, `users`) has what was true then. A name of which it is not sure that every client has
+//! it right is told again,
 //! which does no harm to those that do.
 //!
 //! Not here: when news is told, and to whom (`mod.rs`).
@@ -59,17 +63,22 @@ impl News {
         self.given = self.given.wrapping_add(1);
     }
 
-    /// The same for a client of a user who is in the list. It has that user's name, of course, and will not have a list any
+    /// The same for a client of a user who is in the list. It has that user's name, of course, and
+    /// will not have a list any
     /// more when the user is no longer in it: with regard to that name it does not count.
     pub(super) fn list_given_to(&mut self, own: &Rc<str>) {
         let before = self.given;
         self.list_given();
         if let Some(change) = self.names.get_mut(own) {
-            *change = Change { given: self.given, ..change.settled(before) };
+            *change = Change {
+                given: self.given,
+                ..change.settled(before)
+            };
         }
     }
 
-    /// Everybody is told that a name became another one, and puts it into its list where the old one stood.
+    /// Everybody is told that a name became another one, and puts it into its list where the old
+    /// one stood.
     /// `here`: whether its user is in the list.
     pub(super) fn renamed(&mut self, from: &Rc<str>, to: &Rc<str>, here: bool) {
         let old = match self.names.remove(from) {
@@ -77,27 +86,55 @@ impl News {
             None if here => Clients::Have,
             None => return,
         };
-        let new = self.names.remove(to).map_or(Clients::Lack, |change| change.settled(self.given).clients);
+        let new = self
+            .names
+            .remove(to)
+            .map_or(Clients::Lack, |change| change.settled(self.given).clients);
         let clients = match (old, new) {
             (Clients::Have, _) | (_, Clients::Have) => Clients::Have,
             // Some clients put a name into their list that they did not have, some don't.
             _ => Clients::Differ,
         };
-        self.keep(to, Change { here, clients, given: self.given });
+        self.keep(
+            to,
+            Change {
+                here,
+                clients,
+                given: self.given,
+            },
+        );
     }
 
     /// The same, where what was told last and the renaming may reach clients in any order.
     pub(super) fn renamed_meanwhile(&mut self, from: &Rc<str>, to: &Rc<str>, here: bool) {
         let given = self.given;
-        self.keep(from, Change { here: false, clients: Clients::Differ, given });
-        self.keep(to, Change { here, clients: Clients::Differ, given });
+        self.keep(
+            from,
+            Change {
+                here: false,
+                clients: Clients::Differ,
+                given,
+            },
+        );
+        self.keep(
+            to,
+            Change {
+                here,
+                clients: Clients::Differ,
+                given,
+            },
+        );
     }
 
     /// What is to be told; after that the clients have it.
     pub(super) fn tell(self) -> Told {
         let mut told = Told::default();
         for (name, change) in self.names {
-            if change.here { told.came.push(name) } else { told.went.push(name) }
+            if change.here {
+                told.came.push(name)
+            } else {
+                told.went.push(name)
+            }
         }
         told
     }
@@ -108,12 +145,23 @@ impl News {
             None if here => Clients::Lack,
             None => Clients::Have,
         };
-        self.keep(name, Change { here, clients: before, given: self.given });
+        self.keep(
+            name,
+            Change {
+                here,
+                clients: before,
+                given: self.given,
+            },
+        );
     }
 
     /// Nothing needs to be told where the clients have it right.
     fn keep(&mut self, name: &Rc<str>, change: Change) {
-        let right = if change.here { Clients::Have } else { Clients::Lack };
+        let right = if change.here {
+            Clients::Have
+        } else {
+            Clients::Lack
+        };
         if change.clients != right {
             self.names.insert(name.clone(), change);
         }
@@ -123,7 +171,11 @@ impl News {
 impl Change {
     /// Who was given the list since the change has what was true until now.
     fn settled(mut self, given: u32) -> Self {
-        let true_until_now = if self.here { Clients::Have } else { Clients::Lack };
+        let true_until_now = if self.here {
+            Clients::Have
+        } else {
+            Clients::Lack
+        };
         if self.given != given && self.clients != true_until_now {
             self.clients = Clients::Differ;
         }
@@ -159,37 +211,138 @@ mod tests {
             }
         }
         let told = news.tell();
-        let signed = |sign: char, names: Vec<Rc<str>>| names.into_iter().map(move |name| format!("{sign}{name}"));
-        signed('+', told.came).chain(signed('-', told.went)).collect::<Vec<_>>().join(" ")
+        let signed = |sign: char, names: Vec<Rc<str>>| {
+            names.into_iter().map(move |name| format!("{sign}{name}"))
+        };
+        signed('+', told.came)
+            .chain(signed('-', told.went))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
     fn what_is_told_of_what_happened() {
         let table: &[(&str, &[Step], &str)] = &[
-            ("one came, one went", &[Came("ada"), Went("ben")], "+ada -ben"),
-            ("names have an order", &[Came("c"), Came("a"), Came("b")], "+a +b +c"),
-            ("who came and went is not told", &[Came("ada"), Went("ada")], ""),
-            ("who went and came is not told", &[Went("ada"), Came("ada")], ""),
-            ("but who was seen in between", &[Came("ada"), Given, Went("ada")], "-ada"),
-            ("or missed in between", &[Went("ada"), Given, Came("ada")], "+ada"),
-            ("and came again", &[Came("ada"), Given, Went("ada"), Came("ada")], "+ada"),
-            ("but not by itself alone", &[Came("ada"), GivenTo("ada"), Went("ada")], ""),
-            ("nor by itself, but by others", &[Came("ada"), Given, GivenTo("ada"), Went("ada")], "-ada"),
-            ("nor by itself, but by who came then", &[Came("ada"), Came("ben"), GivenTo("ben"), Went("ada")], "+ben -ada"),
-            ("went, and came to see itself", &[Went("ada"), Came("ada"), GivenTo("ada")], ""),
-            ("a list that was right changes nothing", &[Came("ada"), Given, Given], "+ada"),
-            ("renamed alone is told by itself", &[Renamed("ada", "eve", true)], ""),
-            ("came, then renamed", &[Came("ada"), Renamed("ada", "eve", true)], "+eve"),
-            ("renamed, then went", &[Renamed("ada", "eve", true), Went("eve")], "-eve"),
-            ("came, renamed, went", &[Came("ada"), Renamed("ada", "eve", true), Went("eve")], "-eve"),
-            ("went, then renamed", &[Went("ada"), Renamed("ada", "eve", false)], "-eve"),
-            ("went, renamed, came back", &[Went("ada"), Renamed("ada", "eve", false), Came("eve")], ""),
-            ("renamed to a name that just went", &[Went("eve"), Renamed("ada", "eve", true)], ""),
-            ("renamed and its old name came", &[Renamed("ada", "eve", true), Came("ada")], "+ada"),
-            ("there and back", &[Came("ada"), Renamed("ada", "eve", true), Renamed("eve", "ada", true)], "+ada"),
+            (
+                "one came, one went",
+                &[Came("ada"), Went("ben")],
+                "+ada -ben",
+            ),
+            (
+                "names have an order",
+                &[Came("c"), Came("a"), Came("b")],
+                "+a +b +c",
+            ),
+            (
+                "who came and went is not told",
+                &[Came("ada"), Went("ada")],
+                "",
+            ),
+            (
+                "who went and came is not told",
+                &[Went("ada"), Came("ada")],
+                "",
+            ),
+            (
+                "but who was seen in between",
+                &[Came("ada"), Given, Went("ada")],
+                "-ada",
+            ),
+            (
+                "or missed in between",
+                &[Went("ada"), Given, Came("ada")],
+                "+ada",
+            ),
+            (
+                "and came again",
+                &[Came("ada"), Given, Went("ada"), Came("ada")],
+                "+ada",
+            ),
+            (
+                "but not by itself alone",
+                &[Came("ada"), GivenTo("ada"), Went("ada")],
+                "",
+            ),
+            (
+                "nor by itself, but by others",
+                &[Came("ada"), Given, GivenTo("ada"), Went("ada")],
+                "-ada",
+            ),
+            (
+                "nor by itself, but by who came then",
+                &[Came("ada"), Came("ben"), GivenTo("ben"), Went("ada")],
+                "+ben -ada",
+            ),
+            (
+                "went, and came to see itself",
+                &[Went("ada"), Came("ada"), GivenTo("ada")],
+                "",
+            ),
+            (
+                "a list that was right changes nothing",
+                &[Came("ada"), Given, Given],
+                "+ada",
+            ),
+            (
+                "renamed alone is told by itself",
+                &[Renamed("ada", "eve", true)],
+                "",
+            ),
+            (
+                "came, then renamed",
+                &[Came("ada"), Renamed("ada", "eve", true)],
+                "+eve",
+            ),
+            (
+                "renamed, then went",
+                &[Renamed("ada", "eve", true), Went("eve")],
+                "-eve",
+            ),
+            (
+                "came, renamed, went",
+                &[Came("ada"), Renamed("ada", "eve", true), Went("eve")],
+                "-eve",
+            ),
+            (
+                "went, then renamed",
+                &[Went("ada"), Renamed("ada", "eve", false)],
+                "-eve",
+            ),
+            (
+                "went, renamed, came back",
+                &[Went("ada"), Renamed("ada", "eve", false), Came("eve")],
+                "",
+            ),
+            (
+                "renamed to a name that just went",
+                &[Went("eve"), Renamed("ada", "eve", true)],
+                "",
+            ),
+            (
+                "renamed and its old name came",
+                &[Renamed("ada", "eve", true), Came("ada")],
+                "+ada",
+            ),
+            (
+                "there and back",
+                &[
+                    Came("ada"),
+                    Renamed("ada", "eve", true),
+                    Renamed("eve", "ada", true),
+                ],
+                "+ada",
+            ),
             ("renamed elsewhere", &[Renamed("ada", "eve", false)], ""),
-            ("in any order, still here", &[Meanwhile("ada", "eve", true)], "+eve -ada"),
-            ("in any order, gone", &[Meanwhile("ada", "eve", false)], "-ada -eve"),
+            (
+                "in any order, still here",
+                &[Meanwhile("ada", "eve", true)],
+                "+eve -ada",
+            ),
+            (
+                "in any order, gone",
+                &[Meanwhile("ada", "eve", false)],
+                "-ada -eve",
+            ),
         ];
         for (name, steps, expected) in table {
             assert_eq!(told_of(steps), *expected, "{name}");

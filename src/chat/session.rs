@@ -1,11 +1,15 @@
 //! Sessions, and the users that they are while they are online.
 //!
-//! A session is who somebody is; a token, its author number and 128 random bits, is the proof, and only the hash of the bits
-//! is kept. A user is a session that is online under a name: from its first client until the resume window after its last one
-//! went. A session that has written or was written to is in the history; another one is known while its user is online, and
+//! A session is who somebody is; a token, its author number and 128 random bits, is the proof, and
+//! only the hash of the bits
+//! is kept. A user is a session that is online under a name: from its first client until the resume
+//! window after its last one
+//! went. A session that has written or was written to is in the history; another one is known while
+//! its user is online, and
 //! for one window more where the user left by `/quit`.
 //!
-//! Not here: what is told of all this (`welcome.rs`), which channels a user is in (`channel.rs`, `membership.rs`).
+//! Not here: what is told of all this (`welcome.rs`), which channels a user is in (`channel.rs`,
+//! `membership.rs`).
 
 use super::claims::{Claims, Name};
 use super::event::{ChannelId, ClientId};
@@ -41,7 +45,8 @@ pub(super) struct User {
 pub(super) struct Ends {
     /// The end of the resume window, where no client is left.
     pub(super) gone_at: Option<Millis>,
-    /// Channels that a client was in when it dropped, and how long that still makes the user a member.
+    /// Channels that a client was in when it dropped, and how long that still makes the user a
+    /// member.
     pub(super) dropped_from: BTreeMap<ChannelId, Millis>,
     /// Names that were given up, and until when nobody else may have them; oldest first.
     held: Vec<(Name, Millis)>,
@@ -56,7 +61,8 @@ pub(super) struct Renames {
     full_at: Millis,
 }
 
-/// A session that is not online: one that is not in the history, for the rest of its resume window; one that is, while it is
+/// A session that is not online: one that is not in the history, for the rest of its resume window;
+/// one that is, while it is
 /// not known by that how often it may rename.
 pub(super) struct Parted {
     pub(super) secret: Secret,
@@ -73,7 +79,8 @@ pub(super) struct Token {
     bits: [u8; 16],
 }
 
-/// Everybody who is online. Lists of users are in the order of their authors: who has been known longest comes first.
+/// Everybody who is online. Lists of users are in the order of their authors: who has been known
+/// longest comes first.
 pub(super) struct Sessions {
     users: Slots<User>,
     /// Where they stand.
@@ -86,7 +93,13 @@ pub(super) struct Sessions {
 impl Sessions {
     /// Nobody. Authors up to `newest_author` have been given.
     pub(super) fn new(newest_author: Author) -> Self {
-        Self { users: Slots::new(), by_author: Ordered::new(), names: Claims::new(), parted: BTreeMap::new(), newest_author }
+        Self {
+            users: Slots::new(),
+            by_author: Ordered::new(),
+            names: Claims::new(),
+            parted: BTreeMap::new(),
+            newest_author,
+        }
     }
 
     pub(super) fn user(&self, author: Author) -> Option<&User> {
@@ -114,12 +127,17 @@ impl Sessions {
     }
 
     fn in_order(&self) -> impl Iterator<Item = (Author, &User)> {
-        self.by_author.iter().filter_map(|(author, place)| Some((author, self.users.get(*place as usize)?)))
+        self.by_author
+            .iter()
+            .filter_map(|(author, place)| Some((author, self.users.get(*place as usize)?)))
     }
 
     /// The user whose name this is now; a name that is only held finds nobody.
     pub(super) fn find(&self, name: &UserName) -> Option<Author> {
-        self.names.owners(name.keys()).find(|author| self.user(*author).is_some_and(|user| user.name.is(name.keys())))
+        self.names.owners(name.keys()).find(|author| {
+            self.user(*author)
+                .is_some_and(|user| user.name.is(name.keys()))
+        })
     }
 
     pub(super) fn is_free_for(&self, author: Author, name: &UserName) -> bool {
@@ -132,7 +150,13 @@ impl Sessions {
     }
 
     /// A session comes online; returns what is left to be forgotten of its time offline.
-    pub(super) fn come(&mut self, author: Author, name: &UserName, secret: Secret, stored: Option<Millis>) -> Option<Parted> {
+    pub(super) fn come(
+        &mut self,
+        author: Author,
+        name: &UserName,
+        secret: Secret,
+        stored: Option<Millis>,
+    ) -> Option<Parted> {
         let parted = self.parted.remove(&author);
         let name = Name::from(name);
         self.names.claim(&name, author);
@@ -141,9 +165,13 @@ impl Sessions {
             secret,
             clients: Few::default(),
             stored: stored.into(),
-            ends: parted.as_ref().filter(|parted| parted.renames != Renames::default()).map(Ends::after),
+            ends: parted
+                .as_ref()
+                .filter(|parted| parted.renames != Renames::default())
+                .map(Ends::after),
         };
-        self.by_author.insert(author, self.users.insert(user) as u32);
+        self.by_author
+            .insert(author, self.users.insert(user) as u32);
         parted
     }
 
@@ -151,7 +179,10 @@ impl Sessions {
     pub(super) fn go(&mut self, author: Author) -> Option<User> {
         let user = self.users.remove(self.by_author.remove(author)? as usize)?;
         self.names.release(&user.name);
-        user.ends().held.iter().for_each(|(name, _)| self.names.release(name));
+        user.ends()
+            .held
+            .iter()
+            .for_each(|(name, _)| self.names.release(name));
         Some(user)
     }
 
@@ -168,7 +199,9 @@ impl Sessions {
 
     /// Users who have a client and a row, and when that was last brought up to date.
     pub(super) fn present(&self) -> impl Iterator<Item = (Author, Millis)> {
-        self.in_order().filter(|(_, user)| !user.clients.is_empty()).filter_map(|(author, user)| Some((author, user.stored.get()?)))
+        self.in_order()
+            .filter(|(_, user)| !user.clients.is_empty())
+            .filter_map(|(author, user)| Some((author, user.stored.get()?)))
     }
 
     /// Remembers a session that left by itself.
@@ -181,9 +214,19 @@ impl Sessions {
     }
 
     /// Gives a user another name, free for it, and holds the old one until `hold`. Returns both.
-    pub(super) fn rename(&mut self, author: Author, name: &UserName, hold: Millis) -> Option<(Rc<str>, Rc<str>)> {
+    pub(super) fn rename(
+        &mut self,
+        author: Author,
+        name: &UserName,
+        hold: Millis,
+    ) -> Option<(Rc<str>, Rc<str>)> {
         let name = Name::from(name);
-        let Self { users, by_author, names, .. } = self;
+        let Self {
+            users,
+            by_author,
+            names,
+            ..
+        } = self;
         let user = users.get_mut(*by_author.get(author)? as usize)?;
         names.claim(&name, author);
         let old = std::mem::replace(&mut user.name, name);
@@ -198,15 +241,23 @@ impl Sessions {
 
     /// Lets go of names that were held long enough.
     pub(super) fn release_held(&mut self, author: Author, now: Millis) {
-        let Some(ends) = self.user_mut(author).and_then(|user| user.ends.as_mut()) else { return };
-        let over = ends.held.iter().take_while(|(_, until)| *until <= now).count();
+        let Some(ends) = self.user_mut(author).and_then(|user| user.ends.as_mut()) else {
+            return;
+        };
+        let over = ends
+            .held
+            .iter()
+            .take_while(|(_, until)| *until <= now)
+            .count();
         let over: Vec<_> = ends.held.drain(..over).collect();
         over.iter().for_each(|(name, _)| self.names.release(name));
     }
 
     /// A user may rename as often as any again.
     pub(super) fn forget_renames(&mut self, author: Author, now: Millis) {
-        let Some(ends) = self.user_mut(author).and_then(|user| user.ends.as_mut()) else { return };
+        let Some(ends) = self.user_mut(author).and_then(|user| user.ends.as_mut()) else {
+            return;
+        };
         if ends.renames.full_at() <= now {
             ends.renames = Renames::default();
         }
@@ -239,11 +290,16 @@ impl User {
 
     /// Sets the reminder to when the next thing ends; returns what it was and what it is.
     pub(super) fn remind(&mut self) -> (Option<Millis>, Option<Millis>) {
-        let Some(ends) = &mut self.ends else { return (None, None) };
+        let Some(ends) = &mut self.ends else {
+            return (None, None);
+        };
         let held = ends.held.first().map(|(_, until)| *until);
         let dropped = ends.dropped_from.values().min().copied();
         let renames = (ends.renames != Renames::default()).then(|| ends.renames.full_at());
-        let next = [held, dropped, renames, ends.gone_at].into_iter().flatten().min();
+        let next = [held, dropped, renames, ends.gone_at]
+            .into_iter()
+            .flatten()
+            .min();
         let before = std::mem::replace(&mut ends.reminder, next);
         if next.is_none() {
             self.ends = None;
@@ -267,7 +323,10 @@ impl User {
 impl Ends {
     /// What of a session's time before it was offline still counts.
     fn after(parted: &Parted) -> Box<Self> {
-        Box::new(Self { renames: parted.renames, ..Self::default() })
+        Box::new(Self {
+            renames: parted.renames,
+            ..Self::default()
+        })
     }
 }
 
@@ -276,7 +335,14 @@ impl Renames {
     pub(super) fn check(self, now: Millis) -> Result<(), u64> {
         let allowed = now.after(RENAME_INTERVAL * RENAMES);
         let wanted = self.full_at.max(now).after(RENAME_INTERVAL);
-        if wanted <= allowed { Ok(()) } else { Err(wanted.since(allowed).max(Duration::from_millis(1)).as_millis() as u64) }
+        if wanted <= allowed {
+            Ok(())
+        } else {
+            Err(wanted
+                .since(allowed)
+                .max(Duration::from_millis(1))
+                .as_millis() as u64)
+        }
     }
 
     /// From when on nothing of them is used up.
@@ -297,14 +363,22 @@ impl Token {
     /// Reads a token. None: it can't be one of ours.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (author, bits) = text.split_once('-')?;
-        let token = Self { author: Author(author.parse().ok()?), bits: u128::from_str_radix(bits, 16).ok()?.to_be_bytes() };
+        let token = Self {
+            author: Author(author.parse().ok()?),
+            bits: u128::from_str_radix(bits, 16).ok()?.to_be_bytes(),
+        };
         (*token.text() == *text).then_some(token)
     }
 
     pub(super) fn text(&self) -> Box<str> {
         let mut text = String::with_capacity(64);
         // A String takes everything.
-        let _ = write!(text, "{}-{:032x}", self.author.0, u128::from_be_bytes(self.bits));
+        let _ = write!(
+            text,
+            "{}-{:032x}",
+            self.author.0,
+            u128::from_be_bytes(self.bits)
+        );
         text.into()
     }
 
@@ -312,9 +386,14 @@ impl Token {
         Sha1::digest(self.bits).into()
     }
 
-    /// Whether it is this one's. Takes as long for a wrong one: the time tells nothing of how much of it was right.
+    /// Whether it is this one's. Takes as long for a wrong one: the time tells nothing of how much
+    /// of it was right.
     pub(super) fn proves(&self, secret: &Secret) -> bool {
-        self.secret().iter().zip(secret).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
+        self.secret()
+            .iter()
+            .zip(secret)
+            .fold(0, |differ, (one, other)| differ | (one ^ other))
+            == 0
     }
 }
 
@@ -327,7 +406,10 @@ mod tests {
         let token = Token::new(Author(42), [0xab; 16]);
         let text = token.text();
         assert_eq!(&*text, "42-abababababababababababababababab");
-        assert!(Token::parse(&text).is_some_and(|read| read.author == Author(42) && read.proves(&token.secret())));
+        assert!(
+            Token::parse(&text)
+                .is_some_and(|read| read.author == Author(42) && read.proves(&token.secret()))
+        );
         assert!(!Token::new(Author(42), [0xac; 16]).proves(&token.secret()));
         let longest = Token::new(Author((1 << 53) - 1), [0xff; 16]).text();
         assert!(longest.len() <= 64, "{longest}");
@@ -362,15 +444,24 @@ mod tests {
         assert_eq!(renames.check(Millis(40_005)), Ok(()));
     }
 
-    /// Its largest parts; `tests/allocations.rs` has what all of it comes to, in the other layers too.
+    /// Its largest parts; `tests/allocations.rs` has what all of it comes to, in the other layers
+    /// too.
     #[test]
     fn who_is_online_and_silent_is_small() {
         let table = [
             ("a user", size_of::<User>(), 80),
             ("… of that: the name and its keys", size_of::<Name>(), 32),
-            ("apart, while something of it ends by itself", size_of::<Ends>(), 88),
+            (
+                "apart, while something of it ends by itself",
+                size_of::<Ends>(),
+                88,
+            ),
             ("a client", size_of::<super::super::Client>(), 40),
-            ("its place in the order of users, or of members", size_of::<(Author, u32)>(), 16),
+            (
+                "its place in the order of users, or of members",
+                size_of::<(Author, u32)>(),
+                16,
+            ),
         ];
         for (what, bytes, most) in table {
             println!("{bytes:5} bytes: {what}");

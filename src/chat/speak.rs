@@ -1,7 +1,9 @@
 //! Saying something: proposals, what the commit makes of them, and `typing`.
 //!
-//! A message is checked when it comes and numbered by the commit at the end of the turn, with all others of the turn. First
-//! everything is told that was stored, then it is acknowledged: so a client's acks stand together behind its messages.
+//! A message is checked when it comes and numbered by the commit at the end of the turn, with all
+//! others of the turn. First
+//! everything is told that was stored, then it is acknowledged: so a client's acks stand together
+//! behind its messages.
 //!
 //! Not here: what is kept, and which nonces are known (`history`).
 
@@ -61,7 +63,11 @@ impl Typing {
     }
 
     fn forget(&mut self, now: Millis) {
-        while let Some((_, author, spot)) = self.oldest_first.front().filter(|(at, ..)| now.since(*at) >= TYPING_INTERVAL) {
+        while let Some((_, author, spot)) = self
+            .oldest_first
+            .front()
+            .filter(|(at, ..)| now.since(*at) >= TYPING_INTERVAL)
+        {
             self.told.remove(&(*author, *spot));
             self.oldest_first.pop_front();
         }
@@ -83,9 +89,25 @@ impl Chat {
         nonce: Option<Box<str>>,
     ) -> Result<(), CommandError> {
         self.check(&text)?;
-        let place = self.channels.get(channel).ok_or(CommandError::NoSuchChannel)?.place();
+        let place = self
+            .channels
+            .get(channel)
+            .ok_or(CommandError::NoSuchChannel)?
+            .place();
         let from = self.own_name(author)?;
-        self.propose(ask, Proposal { place, author, from, to: None, text, action, nonce }, Spot::Channel(channel));
+        self.propose(
+            ask,
+            Proposal {
+                place,
+                author,
+                from,
+                to: None,
+                text,
+                action,
+                nonce,
+            },
+            Spot::Channel(channel),
+        );
         Ok(())
     }
 
@@ -102,12 +124,27 @@ impl Chat {
         self.check(&text)?;
         let from = self.own_name(author)?;
         let place = Place::between(author, other);
-        self.propose(ask, Proposal { place, author, from, to: Some(to), text, action: false, nonce }, Spot::Conversation(other));
+        self.propose(
+            ask,
+            Proposal {
+                place,
+                author,
+                from,
+                to: Some(to),
+                text,
+                action: false,
+                nonce,
+            },
+            Spot::Conversation(other),
+        );
         Ok(())
     }
 
     fn check(&self, text: &str) -> Result<(), CommandError> {
-        if text.chars().all(|character| character.is_whitespace() || character == '\u{feff}') {
+        if text
+            .chars()
+            .all(|character| character.is_whitespace() || character == '\u{feff}')
+        {
             return Err(CommandError::Empty);
         }
         let limit = self.limits.text_chars;
@@ -119,12 +156,20 @@ impl Chat {
     }
 
     pub(super) fn own_name(&self, author: Author) -> Result<Rc<str>, CommandError> {
-        self.sessions.user(author).map(|user| user.name.shown.clone()).ok_or(CommandError::HelloFirst)
+        self.sessions
+            .user(author)
+            .map(|user| user.name.shown.clone())
+            .ok_or(CommandError::HelloFirst)
     }
 
     fn propose(&mut self, ask: &mut Ask<'_>, proposal: Proposal, spot: Spot) {
         self.speaking.proposals.push(Rc::new(proposal));
-        self.speaking.senders.push(Sender { client: ask.client, address: ask.address, id: ask.id, spot });
+        self.speaking.senders.push(Sender {
+            client: ask.client,
+            address: ask.address,
+            id: ask.id,
+            spot,
+        });
         ask.outcome.proposed = true;
     }
 
@@ -148,7 +193,11 @@ impl Chat {
                 self.failed(error);
                 for sender in senders.iter().filter(|sender| self.is_there(sender)) {
                     let event = Event::Error(CommandError::StorageFailed);
-                    effects.push(Effect::Answer { to: sender.address, event, id: sender.id });
+                    effects.push(Effect::Answer {
+                        to: sender.address,
+                        event,
+                        id: sender.id,
+                    });
                 }
             }
         }
@@ -160,18 +209,44 @@ impl Chat {
     }
 
     /// Publications, in the order of the proposals.
-    fn tell(&mut self, proposals: &[Rc<Proposal>], senders: &[Sender], stored: &[Stored], effects: &mut Vec<Effect>) {
-        for ((what, sender), stored) in proposals.iter().zip(senders).zip(stored).filter(|(_, stored)| !stored.repeated) {
-            let record = Record { what: what.clone(), seq: stored.seq, at: stored.at };
+    fn tell(
+        &mut self,
+        proposals: &[Rc<Proposal>],
+        senders: &[Sender],
+        stored: &[Stored],
+        effects: &mut Vec<Effect>,
+    ) {
+        for ((what, sender), stored) in proposals
+            .iter()
+            .zip(senders)
+            .zip(stored)
+            .filter(|(_, stored)| !stored.repeated)
+        {
+            let record = Record {
+                what: what.clone(),
+                seq: stored.seq,
+                at: stored.at,
+            };
             match sender.spot {
                 Spot::Channel(id) => {
-                    // A number may be another channel's by now, if this one's last member left in this very turn.
-                    let channel = self.channels.get_mut(id).filter(|channel| what.place == channel.place());
+                    // A number may be another channel's by now, if this one's last member left in
+                    // this very turn.
+                    let channel = self
+                        .channels
+                        .get_mut(id)
+                        .filter(|channel| what.place == channel.place());
                     let Some(channel) = channel else { continue };
                     channel.newest = stored.seq;
-                    let event = Event::Message { channel: channel.name.shown.clone(), record };
+                    let event = Event::Message {
+                        channel: channel.name.shown.clone(),
+                        record,
+                    };
                     self.channels.was_used(id);
-                    effects.push(Effect::Publish { topic: Topic::Channel(id), event, except: Vec::new() });
+                    effects.push(Effect::Publish {
+                        topic: Topic::Channel(id),
+                        event,
+                        except: Vec::new(),
+                    });
                 }
                 Spot::Conversation(other) => {
                     let mut to = self.addresses(what.author);
@@ -179,7 +254,10 @@ impl Chat {
                         to.extend(self.addresses(other));
                     }
                     if !to.is_empty() {
-                        let event = Event::Direct { conversation: direct::identifier(what.author, other), record };
+                        let event = Event::Direct {
+                            conversation: direct::identifier(what.author, other),
+                            record,
+                        };
                         effects.push(Effect::Deliver { to, event });
                     }
                 }
@@ -187,40 +265,72 @@ impl Chat {
         }
     }
 
-    fn acknowledge(&self, proposals: &[Rc<Proposal>], senders: &[Sender], stored: &[Stored], effects: &mut Vec<Effect>) {
+    fn acknowledge(
+        &self,
+        proposals: &[Rc<Proposal>],
+        senders: &[Sender],
+        stored: &[Stored],
+        effects: &mut Vec<Effect>,
+    ) {
         for ((what, sender), stored) in proposals.iter().zip(senders).zip(stored) {
             if sender.id.is_none() || !self.is_there(sender) {
                 continue;
             }
             let place = match (&what.place, sender.spot) {
-                (_, Spot::Conversation(other)) => {
-                    PlaceName::Conversation { conversation: direct::identifier(what.author, other), to: what.to.clone() }
-                }
+                (_, Spot::Conversation(other)) => PlaceName::Conversation {
+                    conversation: direct::identifier(what.author, other),
+                    to: what.to.clone(),
+                },
                 (Place::Channel(name), Spot::Channel(_)) => PlaceName::Channel(name.clone()),
                 (Place::Conversation(..), Spot::Channel(_)) => continue,
             };
-            let event = Event::Ack { place, seq: stored.seq, at: stored.at };
-            effects.push(Effect::Answer { to: sender.address, event, id: sender.id });
+            let event = Event::Ack {
+                place,
+                seq: stored.seq,
+                at: stored.at,
+            };
+            effects.push(Effect::Answer {
+                to: sender.address,
+                event,
+                id: sender.id,
+            });
         }
     }
 
-    /// Whether a sender is still connected; a number may be another client's by now, an address never is.
+    /// Whether a sender is still connected; a number may be another client's by now, an address
+    /// never is.
     fn is_there(&self, sender: &Sender) -> bool {
-        self.clients.get(sender.client.0 as usize).is_some_and(|client| client.address == sender.address)
+        self.clients
+            .get(sender.client.0 as usize)
+            .is_some_and(|client| client.address == sender.address)
     }
 
     /// Where a user's clients are.
     fn addresses(&self, author: Author) -> Vec<Address> {
-        let clients = self.sessions.user(author).map_or(&[][..], |user| &user.clients);
-        clients.iter().filter_map(|client| self.clients.get(client.0 as usize)).map(|client| client.address).collect()
+        let clients = self
+            .sessions
+            .user(author)
+            .map_or(&[][..], |user| &user.clients);
+        clients
+            .iter()
+            .filter_map(|client| self.clients.get(client.0 as usize))
+            .map(|client| client.address)
+            .collect()
     }
 
     /// `typing`: told to the other users' clients, not to the sender's own.
-    pub(super) fn types(&mut self, ask: &mut Ask<'_>, author: Author, target: &Target) -> Result<(), CommandError> {
+    pub(super) fn types(
+        &mut self,
+        ask: &mut Ask<'_>,
+        author: Author,
+        target: &Target,
+    ) -> Result<(), CommandError> {
         let spot = match target {
             Target::Channel(name) => Spot::Channel(self.joined_channel(ask.client, Some(name))?),
             Target::JoinedLast => Spot::Channel(self.joined_channel(ask.client, None)?),
-            Target::Conversation(conversation) => Spot::Conversation(self.conversation(author, conversation)?),
+            Target::Conversation(conversation) => {
+                Spot::Conversation(self.conversation(author, conversation)?)
+            }
         };
         if !self.speaking.typing.passes(author, spot, ask.now.mono) {
             return Ok(());
@@ -229,14 +339,27 @@ impl Chat {
         match spot {
             Spot::Channel(id) => {
                 let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
-                let event = Event::Typing { place: PlaceName::Channel(channel.name.shown.clone()), user };
-                ask.effects.push(Effect::Publish { topic: Topic::Channel(id), event, except: self.addresses(author) });
+                let event = Event::Typing {
+                    place: PlaceName::Channel(channel.name.shown.clone()),
+                    user,
+                };
+                ask.effects.push(Effect::Publish {
+                    topic: Topic::Channel(id),
+                    event,
+                    except: self.addresses(author),
+                });
             }
             Spot::Conversation(other) => {
                 let to = self.addresses(other);
                 if other != author && !to.is_empty() {
                     let conversation = direct::identifier(author, other);
-                    let event = Event::Typing { place: PlaceName::Conversation { conversation, to: None }, user };
+                    let event = Event::Typing {
+                        place: PlaceName::Conversation {
+                            conversation,
+                            to: None,
+                        },
+                        user,
+                    };
                     ask.effects.push(Effect::Deliver { to, event });
                 }
             }
@@ -246,6 +369,8 @@ impl Chat {
 
     /// The user of this name.
     pub(super) fn user_named(&self, name: &str) -> Result<Author, CommandError> {
-        self.sessions.find(&super::name::UserName::parse(name)?).ok_or(CommandError::NoSuchUser)
+        self.sessions
+            .find(&super::name::UserName::parse(name)?)
+            .ok_or(CommandError::NoSuchUser)
     }
 }

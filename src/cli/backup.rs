@@ -1,6 +1,7 @@
 //! `parlor export` and `parlor import`: a history as lines of JSON, to keep, to read, or to move.
 //!
-//! Not here: what a line is (`history/lines.rs`), how it gets out of a database and into one (`history/sqlite/dump.rs`).
+//! Not here: what a line is (`history/lines.rs`), how it gets out of a database and into one
+//! (`history/sqlite/dump.rs`).
 
 use super::terminal::Terminal;
 use super::{Failure, random};
@@ -40,16 +41,29 @@ Exit status: 0, 1 where it could not be done, 2 for a wrong option.";
 const PROGRESS: Duration = Duration::from_secs(2);
 
 /// `parlor export`.
-pub(super) fn export(arguments: Vec<OsString>, _: &mut dyn Read, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let Some((history, file)) = read_arguments(arguments, EXPORT_HELP, terminal)? else { return Ok(true) };
+pub(super) fn export(
+    arguments: Vec<OsString>,
+    _: &mut dyn Read,
+    terminal: &mut Terminal<'_>,
+) -> Result<bool, Failure> {
+    let Some((history, file)) = read_arguments(arguments, EXPORT_HELP, terminal)? else {
+        return Ok(true);
+    };
     let export = Export::open(&history).map_err(Failure::failed)?;
-    let cant = |error: io::Error| Failure::failed(format!("can't write {}: {error}", file.display()));
+    let cant =
+        |error: io::Error| Failure::failed(format!("can't write {}: {error}", file.display()));
     if file.as_os_str() == "-" {
         return write_lines(&export, &mut io::stdout().lock()).map(|()| true);
     }
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).map_err(cant)?;
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)
+        .map_err(cant)?;
     let mut out = BufWriter::new(made);
-    let written = write_lines(&export, &mut out).and_then(|()| out.into_inner().map_err(|error| cant(error.into_error())));
+    let written = write_lines(&export, &mut out)
+        .and_then(|()| out.into_inner().map_err(|error| cant(error.into_error())));
     let synced = written.and_then(|made| made.sync_all().map_err(cant));
     if synced.is_err() {
         // Half of an export is none. That it can't be removed changes nothing of what is told.
@@ -65,14 +79,23 @@ fn write_lines(export: &Export, out: &mut dyn Write) -> Result<(), Failure> {
         buffer.clear();
         line.encode(&mut buffer);
         progress.count();
-        out.write_all(&buffer).map_err(|error| format!("can't write: {error}"))
+        out.write_all(&buffer)
+            .map_err(|error| format!("can't write: {error}"))
     });
-    written.and_then(|()| out.flush().map_err(|error| format!("can't write: {error}"))).map_err(Failure::failed)
+    written
+        .and_then(|()| out.flush().map_err(|error| format!("can't write: {error}")))
+        .map_err(Failure::failed)
 }
 
 /// `parlor import`.
-pub(super) fn import(arguments: Vec<OsString>, _: &mut dyn Read, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let Some((history, file)) = read_arguments(arguments, IMPORT_HELP, terminal)? else { return Ok(true) };
+pub(super) fn import(
+    arguments: Vec<OsString>,
+    _: &mut dyn Read,
+    terminal: &mut Terminal<'_>,
+) -> Result<bool, Failure> {
+    let Some((history, file)) = read_arguments(arguments, IMPORT_HELP, terminal)? else {
+        return Ok(true);
+    };
     let cant = |why: String| Failure::failed(format!("can't import {}: {why}", file.display()));
     let epoch = random::<16>().map_err(cant)?;
     let opened = File::open(&file).map_err(|error| cant(error.to_string()))?;
@@ -84,20 +107,30 @@ pub(super) fn import(arguments: Vec<OsString>, _: &mut dyn Read, terminal: &mut 
 }
 
 /// Reads every line, in the memory of one; the error names the line.
-fn read_lines(mut file: impl BufRead, mut take: impl FnMut(&Line) -> Result<(), String>) -> Result<(), String> {
+fn read_lines(
+    mut file: impl BufRead,
+    mut take: impl FnMut(&Line) -> Result<(), String>,
+) -> Result<(), String> {
     let mut progress = Progress::new("lines are read");
     let (mut lines, mut text, mut number) = (Lines::default(), Vec::new(), 0_u64);
     loop {
         text.clear();
-        let read = Read::take(&mut file, LINE_BYTES as u64 + 1).read_until(b'\n', &mut text).map_err(|error| error.to_string())?;
+        let read = Read::take(&mut file, LINE_BYTES as u64 + 1)
+            .read_until(b'\n', &mut text)
+            .map_err(|error| error.to_string())?;
         if read == 0 {
             return lines.end();
         }
         number += 1;
         if text.pop_if(|last| *last == b'\n').is_none() && read > LINE_BYTES {
-            return Err(format!("line {number}: it is longer than {LINE_BYTES} bytes"));
+            return Err(format!(
+                "line {number}: it is longer than {LINE_BYTES} bytes"
+            ));
         }
-        let taken = lines.read(&text).and_then(|line| check_names(&line).map(|()| line)).and_then(|line| take(&line));
+        let taken = lines
+            .read(&text)
+            .and_then(|line| check_names(&line).map(|()| line))
+            .and_then(|line| take(&line));
         taken.map_err(|why| format!("line {number}: {why}"))?;
         progress.count();
     }
@@ -105,21 +138,34 @@ fn read_lines(mut file: impl BufRead, mut take: impl FnMut(&Line) -> Result<(), 
 
 /// A name that nobody could have would have nobody who could ask for it.
 fn check_names(line: &Line) -> Result<(), String> {
-    let user = |name: &str| UserName::parse(name).map(|_| ()).map_err(|error| format!("{name:?}: {}", error.sentence()));
+    let user = |name: &str| {
+        UserName::parse(name)
+            .map(|_| ())
+            .map_err(|error| format!("{name:?}: {}", error.sentence()))
+    };
     match line {
         Line::Head | Line::Place(Place::Conversation(..), _) => Ok(()),
         Line::Session(row) => user(&row.name),
         Line::Place(Place::Channel(name), _) => match ChannelName::parse(name) {
             Ok(parsed) if parsed.shown() == &**name => Ok(()),
-            Ok(parsed) => Err(format!("the channel {name:?} is called {:?}", parsed.shown())),
+            Ok(parsed) => Err(format!(
+                "the channel {name:?} is called {:?}",
+                parsed.shown()
+            )),
             Err(error) => Err(format!("{name:?}: {}", error.sentence())),
         },
-        Line::Message(record) => user(&record.what.from).and_then(|()| record.what.to.as_deref().map_or(Ok(()), user)),
+        Line::Message(record) => {
+            user(&record.what.from).and_then(|()| record.what.to.as_deref().map_or(Ok(()), user))
+        }
     }
 }
 
 /// The database and the file; `None`: the help was asked for.
-fn read_arguments(arguments: Vec<OsString>, help: &str, terminal: &mut Terminal<'_>) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
+fn read_arguments(
+    arguments: Vec<OsString>,
+    help: &str,
+    terminal: &mut Terminal<'_>,
+) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
     let wrong = |error: lexopt::Error| Failure::wrong(error.to_string());
     let mut parser = lexopt::Parser::from_args(arguments);
     let (mut history, mut file) = (None, None);
@@ -135,8 +181,14 @@ fn read_arguments(arguments: Vec<OsString>, help: &str, terminal: &mut Terminal<
         }
     }
     let file = file.ok_or_else(|| Failure::wrong("which file?".to_owned()))?;
-    let from_variable = || std::env::var_os("PARLOR_HISTORY").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let history = history.or_else(from_variable).unwrap_or_else(|| Settings::default().path);
+    let from_variable = || {
+        std::env::var_os("PARLOR_HISTORY")
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let history = history
+        .or_else(from_variable)
+        .unwrap_or_else(|| Settings::default().path);
     if history == *Path::new("") {
         return Err(Failure::wrong("--history must be a file".to_owned()));
     }
@@ -152,7 +204,11 @@ struct Progress {
 
 impl Progress {
     fn new(what: &'static str) -> Self {
-        Self { what, count: 0, told: Instant::now() }
+        Self {
+            what,
+            count: 0,
+            told: Instant::now(),
+        }
     }
 
     fn count(&mut self) {

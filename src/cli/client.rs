@@ -1,10 +1,14 @@
-//! `parlor client`: a WebSocket client for a terminal, on the same code as the server, in the other role.
+//! `parlor client`: a WebSocket client for a terminal, on the same code as the server, in the other
+//! role.
 //!
-//! Each typed line is a text message, and parlor's server makes commands of those (`/nick`, `/join`; RFC 6455 knows nothing of
-//! that). What comes goes to standard output, one line for each message, with control characters escaped; the client's own
+//! Each typed line is a text message, and parlor's server makes commands of those (`/nick`,
+//! `/join`; RFC 6455 knows nothing of
+//! that). What comes goes to standard output, one line for each message, with control characters
+//! escaped; the client's own
 //! remarks go to standard error.
 //!
-//! One loop waits for three things: the keyboard, the socket, Ctrl-C. Nothing is sent that the socket does not take, so
+//! One loop waits for three things: the keyboard, the socket, Ctrl-C. Nothing is sent that the
+//! socket does not take, so
 //! whoever pipes a file into it reads on while the server is slow.
 //!
 //! Not here: the address and the handshake (`address`), frames (`websocket`).
@@ -15,7 +19,9 @@ use super::terminal::{Style, Terminal};
 use crate::escaped::EscapedText;
 use crate::hex::Hex;
 use crate::websocket::dissect::Dissection;
-use crate::websocket::{CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message};
+use crate::websocket::{
+    CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
+};
 use lexopt::Arg;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
@@ -52,10 +58,17 @@ Exit status: 0 after a goodbye, 1 where the connection failed or a rule was brok
 2 for a wrong option.";
 
 /// Runs until the connection has ended.
-pub(super) fn run(arguments: Vec<OsString>, _: &mut dyn Read, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
+pub(super) fn run(
+    arguments: Vec<OsString>,
+    _: &mut dyn Read,
+    terminal: &mut Terminal<'_>,
+) -> Result<bool, Failure> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let (mut url, mut shows_frames) = (None, false);
-    while let Some(argument) = parser.next().map_err(|error| Failure::wrong(error.to_string()))? {
+    while let Some(argument) = parser
+        .next()
+        .map_err(|error| Failure::wrong(error.to_string()))?
+    {
         match argument {
             Arg::Long("help") | Arg::Short('h') => {
                 terminal.line(HELP);
@@ -66,12 +79,17 @@ pub(super) fn run(arguments: Vec<OsString>, _: &mut dyn Read, terminal: &mut Ter
             other => return Err(Failure::wrong(other.unexpected().to_string())),
         }
     }
-    let address =
-        Address::parse(&url.ok_or_else(|| Failure::wrong("an address is missing, such as ws://127.0.0.1:8080/chat".to_owned()))?)?;
-    let interrupts = interrupts().map_err(|error| Failure::failed(format!("can't wait for Ctrl-C: {error}")))?;
+    let address = Address::parse(&url.ok_or_else(|| {
+        Failure::wrong("an address is missing, such as ws://127.0.0.1:8080/chat".to_owned())
+    })?)?;
+    let interrupts =
+        interrupts().map_err(|error| Failure::failed(format!("can't wait for Ctrl-C: {error}")))?;
     super::random::<4>().map_err(Failure::failed)?;
     let (stream, came) = address.open(Some("chat"))?;
-    remark(&format!("connected to {}{}", address.authority, address.target));
+    remark(&format!(
+        "connected to {}{}",
+        address.authority, address.target
+    ));
     let mut client = Client::new(stream, terminal, shows_frames);
     client.receive(came)?;
     client.talk(&interrupts)
@@ -107,7 +125,8 @@ struct Client<'a, 'b> {
     out: Vec<u8>,
     /// With `--hex`: what came of a frame that is not whole.
     unshown: Option<Vec<u8>>,
-    /// Our close frame went out by the user's wish. The machine is not told, since it would pass over what still comes.
+    /// Our close frame went out by the user's wish. The machine is not told, since it would pass
+    /// over what still comes.
     said_goodbye: bool,
     /// How the server closed.
     closed: Option<(Option<CloseCode>, String)>,
@@ -146,13 +165,18 @@ impl<'a, 'b> Client<'a, 'b> {
             if give_up.is_some_and(|at| Instant::now() >= at) {
                 return self.verdict();
             }
-            let hears_keyboard = !keyboard_ended && give_up.is_none() && self.out.len() < WAITING_BYTES;
+            let hears_keyboard =
+                !keyboard_ended && give_up.is_none() && self.out.len() < WAITING_BYTES;
             let is_quiet = keyboard_ended && last_sign.elapsed() >= QUIET && self.out.is_empty();
             if is_quiet && give_up.is_none() {
                 self.goodbye();
                 continue;
             }
-            let [typed, came, interrupted] = self.wait(interrupts, hears_keyboard, keyboard_ended || give_up.is_some())?;
+            let [typed, came, interrupted] = self.wait(
+                interrupts,
+                hears_keyboard,
+                keyboard_ended || give_up.is_some(),
+            )?;
             if interrupted {
                 let _ = interrupts.read(&mut [0; 16]);
                 if self.said_goodbye {
@@ -173,7 +197,11 @@ impl<'a, 'b> Client<'a, 'b> {
                         last_sign = Instant::now();
                         self.receive(buffer)?;
                     }
-                    Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                    Err(error)
+                        if matches!(
+                            error.kind(),
+                            ErrorKind::WouldBlock | ErrorKind::Interrupted
+                        ) => {}
                     Err(_) if is_over => return self.verdict(),
                     Err(error) => return Err(lost(error)),
                 }
@@ -181,20 +209,40 @@ impl<'a, 'b> Client<'a, 'b> {
         }
     }
 
-    /// Which of keyboard, socket and Ctrl-C have something. `briefly`: a deadline is to be looked at.
-    fn wait(&self, interrupts: &UnixStream, hears_keyboard: bool, briefly: bool) -> Result<[bool; 3], Failure> {
+    /// Which of keyboard, socket and Ctrl-C have something. `briefly`: a deadline is to be looked
+    /// at.
+    fn wait(
+        &self,
+        interrupts: &UnixStream,
+        hears_keyboard: bool,
+        briefly: bool,
+    ) -> Result<[bool; 3], Failure> {
         let stdin = io::stdin();
-        let flags = if self.out.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
-        let mut descriptors = vec![PollFd::new(&self.stream, flags), PollFd::new(interrupts, PollFlags::IN)];
+        let flags = if self.out.is_empty() {
+            PollFlags::IN
+        } else {
+            PollFlags::IN | PollFlags::OUT
+        };
+        let mut descriptors = vec![
+            PollFd::new(&self.stream, flags),
+            PollFd::new(interrupts, PollFlags::IN),
+        ];
         if hears_keyboard {
             descriptors.push(PollFd::new(&stdin, PollFlags::IN));
         }
-        let timeout = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+        let timeout = Timespec {
+            tv_sec: 0,
+            tv_nsec: 50_000_000,
+        };
         match poll(&mut descriptors, briefly.then_some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(Failure::failed(format!("can't wait for events: {error}"))),
         }
-        let has = |index: usize| descriptors.get(index).is_some_and(|one| !(one.revents() - PollFlags::OUT).is_empty());
+        let has = |index: usize| {
+            descriptors
+                .get(index)
+                .is_some_and(|one| !(one.revents() - PollFlags::OUT).is_empty())
+        };
         Ok([has(2), has(0), has(1)])
     }
 
@@ -218,7 +266,9 @@ impl<'a, 'b> Client<'a, 'b> {
             let line = line[..end].strip_suffix(b"\r").unwrap_or(&line[..end]);
             match str::from_utf8(line) {
                 Ok(text) => self.send(Opcode::Text, text.as_bytes()),
-                Err(_) => remark("that line is not UTF-8, which a text message must be (RFC 6455 §8.1): it was not sent"),
+                Err(_) => remark(
+                    "that line is not UTF-8, which a text message must be (RFC 6455 §8.1): it was not sent",
+                ),
             }
         }
         length > 0
@@ -262,10 +312,16 @@ impl<'a, 'b> Client<'a, 'b> {
                 Ok(Received::Event { event, used }) => {
                     match event {
                         Event::Text(text) => self.terminal.line(&EscapedText(text).to_string()),
-                        Event::Binary(bytes) => self.terminal.line(&format!("binary, {} bytes: {}", bytes.len(), Hex(bytes))),
+                        Event::Binary(bytes) => self.terminal.line(&format!(
+                            "binary, {} bytes: {}",
+                            bytes.len(),
+                            Hex(bytes)
+                        )),
                         Event::Ping(payload) => pong = Some(payload.to_vec()),
                         Event::Pong(_) => {}
-                        Event::Close(frame) => self.closed = Some((frame.code, EscapedText(frame.reason).to_string())),
+                        Event::Close(frame) => {
+                            self.closed = Some((frame.code, EscapedText(frame.reason).to_string()))
+                        }
                     }
                     used
                 }
@@ -295,7 +351,9 @@ impl<'a, 'b> Client<'a, 'b> {
     }
 
     fn show_received(&mut self, bytes: &[u8]) {
-        let Some(mut unshown) = self.unshown.take() else { return };
+        let Some(mut unshown) = self.unshown.take() else {
+            return;
+        };
         unshown.extend_from_slice(bytes);
         while !unshown.is_empty() {
             let frame = Dissection::of(&unshown);
@@ -303,7 +361,11 @@ impl<'a, 'b> Client<'a, 'b> {
             if !frame.is_whole() && !is_wrong {
                 break;
             }
-            let end = if is_wrong { unshown.len() } else { frame.header_bytes + frame.payload.len() };
+            let end = if is_wrong {
+                unshown.len()
+            } else {
+                frame.header_bytes + frame.payload.len()
+            };
             let line = shown("<-", &unshown[..end], self.terminal);
             self.terminal.line(&line);
             unshown.drain(..end);
@@ -319,16 +381,27 @@ impl<'a, 'b> Client<'a, 'b> {
         match &self.closed {
             Some((code, reason)) => {
                 let number = code.map_or(1005, CloseCode::get);
-                let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-                let text = format!("closed with {number}, {}{reason}", CloseCode::name_of(number));
+                let reason = if reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {reason}")
+                };
+                let text = format!(
+                    "closed with {number}, {}{reason}",
+                    CloseCode::name_of(number)
+                );
                 match number {
                     1000 | 1001 | 1005 => remark(&text),
                     _ => return Err(Failure::failed(text)),
                 }
                 Ok(true)
             }
-            None if self.said_goodbye => Err(Failure::failed("the server did not answer the close".to_owned())),
-            None => Err(Failure::failed("the server ended the connection without a close frame (1006)".to_owned())),
+            None if self.said_goodbye => Err(Failure::failed(
+                "the server did not answer the close".to_owned(),
+            )),
+            None => Err(Failure::failed(
+                "the server ended the connection without a close frame (1006)".to_owned(),
+            )),
         }
     }
 }
@@ -336,7 +409,15 @@ impl<'a, 'b> Client<'a, 'b> {
 /// A frame on one line.
 fn shown(arrow: &str, bytes: &[u8], terminal: &Terminal<'_>) -> String {
     let frame = Dissection::of(bytes);
-    let more = if bytes.len() > SHOWN_BYTES { " …" } else { "" };
+    let more = if bytes.len() > SHOWN_BYTES {
+        " …"
+    } else {
+        ""
+    };
     let hex = format!("{}{more}", Hex(&bytes[..bytes.len().min(SHOWN_BYTES)]));
-    format!("{} {hex}  {}", terminal.paint(Style::Strong, arrow), terminal.paint(Style::Faint, &frame.title()))
+    format!(
+        "{} {hex}  {}",
+        terminal.paint(Style::Strong, arrow),
+        terminal.paint(Style::Faint, &frame.title())
+    )
 }

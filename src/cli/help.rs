@@ -22,7 +22,11 @@ pub fn help() -> String {
             group = row.group;
             text += &format!("\n{group}:\n");
         }
-        let default = if row.default.is_empty() { String::new() } else { format!(" [{}]", row.default) };
+        let default = if row.default.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", row.default)
+        };
         entry(&row.usage(), &format!("{}{default}", row.help), &mut text);
     }
     text += "\nOthers:\n";

@@ -1,7 +1,9 @@
 //! Log lines on standard error, which never hold up the loop.
 //!
-//! The loop logs from its one thread. Were standard error a pipe whose reader has fallen asleep, or a terminal that somebody
-//! stopped with Ctrl-S, a plain `write` would stop the whole chat; so a line that would have to wait is dropped. Making the
+//! The loop logs from its one thread. Were standard error a pipe whose reader has fallen asleep, or
+//! a terminal that somebody
+//! stopped with Ctrl-S, a plain `write` would stop the whole chat; so a line that would have to
+//! wait is dropped. Making the
 //! descriptor non-blocking instead would do that to everybody who shares it, the shell among them.
 //!
 //! Not here: what is logged (`hub` and `server` do).
@@ -17,10 +19,16 @@ const LINE_BYTES: usize = 4_096;
 
 /// From here on, `log` writes to standard error what `PARLOR_LOG`, or else `RUST_LOG`, asks for.
 pub(super) fn begin(variable: impl Fn(&str) -> Option<OsString>) {
-    let mut asked = ["PARLOR_LOG", "RUST_LOG"].into_iter().filter_map(|name| variable(name)?.into_string().ok());
-    let filter = asked.find(|filter| !filter.is_empty()).unwrap_or_else(|| DEFAULT.to_owned());
+    let mut asked = ["PARLOR_LOG", "RUST_LOG"]
+        .into_iter()
+        .filter_map(|name| variable(name)?.into_string().ok());
+    let filter = asked
+        .find(|filter| !filter.is_empty())
+        .unwrap_or_else(|| DEFAULT.to_owned());
     let mut builder = Builder::new();
-    builder.parse_filters(&filter).target(Target::Pipe(Box::new(Stderr)));
+    builder
+        .parse_filters(&filter)
+        .target(Target::Pipe(Box::new(Stderr)));
     builder.format(|out, record| writeln!(out, "{:5} {}", record.level(), record.args()));
     // An error says that somebody has set a logger already: then that one it is.
     let _ = builder.try_init();

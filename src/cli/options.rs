@@ -1,9 +1,13 @@
-//! **The** table of options. The command line, the environment, `--help` and the README come from the same rows.
+//! **The** table of options. The command line, the environment, `--help` and the README come from
+//! the same rows.
 //!
-//! Not here: what an option's value does to the server (`limits.rs` says it for most), the text of `--help` (`help`), starting
+//! Not here: what an option's value does to the server (`limits.rs` says it for most), the text of
+//! `--help` (`help`), starting
 //! the server (`serve`).
 
-use super::values::{Zero, check_record, history, listen, origin, record, seconds, sync, trusted_proxy, whole, www};
+use super::values::{
+    Zero, check_record, history, listen, origin, record, seconds, sync, trusted_proxy, whole, www,
+};
 use crate::history::Settings;
 use crate::hub::{Network, Origins};
 use crate::limits::Limits;
@@ -29,7 +33,8 @@ pub struct ServeOptions {
     pub in_memory: bool,
     /// `--record`.
     pub record: Option<PathBuf>,
-    /// Where that is recorded: what was given, by the environment too, as it would stand on the command line.
+    /// Where that is recorded: what was given, by the environment too, as it would stand on the
+    /// command line.
     pub given: Vec<String>,
     /// All the others.
     pub limits: Limits,
@@ -74,7 +79,9 @@ pub struct Row {
 impl Row {
     /// As it is written on the command line: `--listen ADDR:PORT`.
     pub fn usage(&self) -> String {
-        format!("--{} {}", self.name, self.value).trim_end().to_owned()
+        format!("--{} {}", self.name, self.value)
+            .trim_end()
+            .to_owned()
     }
 
     /// The environment variable that stands for it.
@@ -84,7 +91,10 @@ impl Row {
     /// assert_eq!(row.variable(), "PARLOR_MAX_MESSAGE_BYTES");
     /// ```
     pub fn variable(&self) -> String {
-        format!("PARLOR_{}", self.name.replace('-', "_").to_ascii_uppercase())
+        format!(
+            "PARLOR_{}",
+            self.name.replace('-', "_").to_ascii_uppercase()
+        )
     }
 }
 
@@ -100,7 +110,15 @@ const fn row(
     set: fn(&mut ServeOptions, &OsStr) -> Result<(), String>,
     help: &'static str,
 ) -> Row {
-    Row { group, name, value, default, help, repeatable: false, set }
+    Row {
+        group,
+        name,
+        value,
+        default,
+        help,
+        repeatable: false,
+        set,
+    }
 }
 
 /// A length that still fits a 32-bit machine and our 32-bit ranges.
@@ -110,7 +128,12 @@ const COUNT_OR_NONE: RangeInclusive<u64> = 0..=1_000_000;
 
 /// Every option but `--help` and `--version`.
 pub const ROWS: &[Row] = &[
-    row(PAGES, ("listen", "ADDR:PORT", "127.0.0.1:8080"), listen, "where to listen; port 0: any free one"),
+    row(
+        PAGES,
+        ("listen", "ADDR:PORT", "127.0.0.1:8080"),
+        listen,
+        "where to listen; port 0: any free one",
+    ),
     Row {
         repeatable: true,
         ..row(
@@ -131,8 +154,18 @@ pub const ROWS: &[Row] = &[
              such as 10.0.0.0/8; can be given several times",
         )
     },
-    row(PAGES, ("www", "DIR", "built in"), www, "serve the page's files from a folder instead; hidden ones and links are not served"),
-    row(HISTORY, ("history", "FILE", "parlor.db"), history, "the database that keeps messages; made where there is none"),
+    row(
+        PAGES,
+        ("www", "DIR", "built in"),
+        www,
+        "serve the page's files from a folder instead; hidden ones and links are not served",
+    ),
+    row(
+        HISTORY,
+        ("history", "FILE", "parlor.db"),
+        history,
+        "the database that keeps messages; made where there is none",
+    ),
     row(
         HISTORY,
         ("no-history", "", ""),
@@ -208,7 +241,12 @@ pub const ROWS: &[Row] = &[
         |options, value| whole(&mut options.limits.echo_bytes, value, BYTES),
         "a longer message on /echo closes with 1009",
     ),
-    row(LIMITS, ("max-channels", "N", "1000"), |options, value| whole(&mut options.limits.channels, value, COUNT), "one more is refused"),
+    row(
+        LIMITS,
+        ("max-channels", "N", "1000"),
+        |options, value| whole(&mut options.limits.channels, value, COUNT),
+        "one more is refused",
+    ),
     row(
         LIMITS,
         ("max-buffered-bytes", "N", "67108864"),
@@ -287,7 +325,11 @@ pub const ROWS: &[Row] = &[
 ];
 
 /// A tebibyte, or what this machine can address.
-const MEMORY: u64 = if usize::BITS > 40 { 1 << 40 } else { u32::MAX as u64 };
+const MEMORY: u64 = if usize::BITS > 40 {
+    1 << 40
+} else {
+    u32::MAX as u64
+};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -300,10 +342,15 @@ pub enum Asked {
     Serve(Box<ServeOptions>),
 }
 
-/// Reads the command line (without the program's name), and the environment for what is not on it. An error is one line.
+/// Reads the command line (without the program's name), and the environment for what is not on it.
+/// An error is one line.
 ///
-/// `variable` looks up an environment variable; an empty one is as none, so that a service file can blank one out.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&str) -> Option<OsString>) -> Result<Asked, String> {
+/// `variable` looks up an environment variable; an empty one is as none, so that a service file can
+/// blank one out.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Asked, String> {
     let mut given: Vec<Vec<OsString>> = vec![Vec::new(); ROWS.len()];
     let mut parser = lexopt::Parser::from_args(arguments);
     loop {
@@ -323,7 +370,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&s
         });
     }
     let options_given: Vec<bool> = given.iter().map(|values| !values.is_empty()).collect();
-    let is_given = |name| ROWS.iter().zip(&options_given).any(|(row, given)| *given && row.name == name);
+    let is_given = |name| {
+        ROWS.iter()
+            .zip(&options_given)
+            .any(|(row, given)| *given && row.name == name)
+    };
     let mut options = Box::<ServeOptions>::default();
     let mut modes = Vec::new();
     for (row, values) in ROWS.iter().zip(&mut given) {
@@ -333,14 +384,16 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>, variable: impl Fn(&s
         let mut shown = format!("--{}", row.name);
         if values.is_empty() {
             shown = row.variable();
-            *values = from_variable(row, variable(&shown)).map_err(|error| format!("{shown} {error}"))?;
+            *values =
+                from_variable(row, variable(&shown)).map_err(|error| format!("{shown} {error}"))?;
         }
         if rival(row.name).is_some() && !values.is_empty() {
             modes.push(shown.clone());
         }
         // Each writes over the one before it, so the last one counts; but none may be wrong.
         for value in values {
-            (row.set)(&mut options, value).map_err(|error| format!("{shown} {error}, not {value:?}"))?;
+            (row.set)(&mut options, value)
+                .map_err(|error| format!("{shown} {error}, not {value:?}"))?;
             options.given.push(if row.value.is_empty() {
                 format!("--{}", row.name)
             } else {
@@ -365,12 +418,16 @@ fn rival(name: &str) -> Option<&'static str> {
 }
 
 fn from_variable(row: &Row, value: Option<OsString>) -> Result<Vec<OsString>, String> {
-    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(Vec::new()) };
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        return Ok(Vec::new());
+    };
     match (row.value, value.to_str()) {
         ("", Some("1")) => Ok(vec![OsString::new()]),
         ("", Some("0")) => Ok(Vec::new()),
         ("", _) => Err(format!("must be 1 or 0, not {value:?}")),
-        (_, Some(list)) if row.repeatable => Ok(list.split(',').map(|item| item.trim().into()).collect()),
+        (_, Some(list)) if row.repeatable => {
+            Ok(list.split(',').map(|item| item.trim().into()).collect())
+        }
         _ => Ok(vec![value]),
     }
 }

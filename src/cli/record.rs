@@ -12,11 +12,19 @@ use crate::time::Now;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Begins the file, and says so to whoever starts the server. Returns the seed of the session tokens too.
-pub(super) fn begin(path: &Path, options: &ServeOptions, epoch: &str, author: Author, now: Now) -> Result<(Recording, [u8; 16]), String> {
+/// Begins the file, and says so to whoever starts the server. Returns the seed of the session
+/// tokens too.
+pub(super) fn begin(
+    path: &Path,
+    options: &ServeOptions,
+    epoch: &str,
+    author: Author,
+    now: Now,
+) -> Result<(Recording, [u8; 16]), String> {
     let seed = random::<16>()?;
     // Where it is and where it listens is nothing to a replay.
-    let is_kept = |given: &&String| !given.starts_with("--record=") && !given.starts_with("--listen=");
+    let is_kept =
+        |given: &&String| !given.starts_with("--record=") && !given.starts_with("--listen=");
     let head = Head {
         parlor_recording: VERSION,
         server: env!("CARGO_PKG_VERSION").to_owned(),
@@ -27,7 +35,8 @@ pub(super) fn begin(path: &Path, options: &ServeOptions, epoch: &str, author: Au
         options: options.given.iter().filter(is_kept).cloned().collect(),
     };
     let head = serde_json::to_string(&head).map_err(|error| error.to_string())?;
-    let recording = Recording::begin(path, &head).map_err(|error| format!("can't record to {}: {error}", path.display()))?;
+    let recording = Recording::begin(path, &head)
+        .map_err(|error| format!("can't record to {}: {error}", path.display()))?;
     let warning = format!(
         "parlor: WARNING: all that people send to this server is recorded in {}, with the seed of their sessions: whoever has that file can \
          read it and be any of them",

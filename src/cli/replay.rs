@@ -1,8 +1,12 @@
-//! `parlor replay`: a recording is run through the same layers, on a clock that says what it said then, and what happened is printed.
+//! `parlor replay`: a recording is run through the same layers, on a clock that says what it said
+//! then, and what happened is printed.
 //!
-//! It is a driver like `server`, with lines of a file in the place of events, and sockets that take what they took. The same file
-//! gives the same lines, byte for byte, every time. Nothing is believed of a file: a line that is odd, or that tells of a connection
-//! that is not there, ends it with the number of the line, and no line takes more memory than it may be long.
+//! It is a driver like `server`, with lines of a file in the place of events, and sockets that take
+//! what they took. The same file
+//! gives the same lines, byte for byte, every time. Nothing is believed of a file: a line that is
+//! odd, or that tells of a connection
+//! that is not there, ends it with the number of the line, and no line takes more memory than it
+//! may be long.
 //!
 //! Not here: the format (`hub::record`), what options mean (`options`).
 
@@ -105,7 +109,11 @@ impl Socket for Played {
 }
 
 /// Replays a file.
-pub(super) fn run(arguments: Vec<OsString>, _: &mut dyn Read, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
+pub(super) fn run(
+    arguments: Vec<OsString>,
+    _: &mut dyn Read,
+    terminal: &mut Terminal<'_>,
+) -> Result<bool, Failure> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let wrong = |error: lexopt::Error| Failure::wrong(error.to_string());
     let (mut file, mut in_hex) = (None, false);
@@ -122,20 +130,28 @@ pub(super) fn run(arguments: Vec<OsString>, _: &mut dyn Read, terminal: &mut Ter
     }
     let file = file.ok_or_else(|| Failure::wrong("replay which file?".to_owned()))?;
     let name = file.to_string_lossy().into_owned();
-    let opened = File::open(&file).map_err(|error| Failure::wrong(format!("can't read {name}: {error}")))?;
-    play(&mut BufReader::new(opened), in_hex, &mut |line| terminal.line(line))
-        .map_err(|error| Failure::failed(format!("{name}, {error}")))?;
+    let opened =
+        File::open(&file).map_err(|error| Failure::wrong(format!("can't read {name}: {error}")))?;
+    play(&mut BufReader::new(opened), in_hex, &mut |line| {
+        terminal.line(line)
+    })
+    .map_err(|error| Failure::failed(format!("{name}, {error}")))?;
     Ok(true)
 }
 
 /// One line of at most so many bytes, without its end. An error says what is wrong with it.
 fn line(input: &mut impl BufRead, most: usize, line: &mut Vec<u8>) -> Result<bool, String> {
     line.clear();
-    input.take(most as u64 + 1).read_until(b'\n', line).map_err(|error| error.to_string())?;
+    input
+        .take(most as u64 + 1)
+        .read_until(b'\n', line)
+        .map_err(|error| error.to_string())?;
     match line.pop() {
         None => Ok(false),
         Some(b'\n') => Ok(true),
-        Some(_) if line.len() >= most => Err("it is longer than a line of a recording can be".to_owned()),
+        Some(_) if line.len() >= most => {
+            Err("it is longer than a line of a recording can be".to_owned())
+        }
         Some(_) => Err("the file ends in the middle of it".to_owned()),
     }
 }
@@ -144,57 +160,86 @@ fn line(input: &mut impl BufRead, most: usize, line: &mut Vec<u8>) -> Result<boo
 fn play(input: &mut impl BufRead, in_hex: bool, say: &mut dyn FnMut(&str)) -> Result<(), String> {
     let mut bytes = Vec::new();
     let head = match line(input, HEAD_BYTES, &mut bytes) {
-        Ok(true) => serde_json::from_slice::<Head>(&bytes).map_err(|_| "line 1: this is no recording of parlor's".to_owned())?,
+        Ok(true) => serde_json::from_slice::<Head>(&bytes)
+            .map_err(|_| "line 1: this is no recording of parlor's".to_owned())?,
         Ok(false) => return Err("line 1: the file is empty".to_owned()),
         Err(error) => return Err(format!("line 1: {error}")),
     };
     let setup = setup(&head).map_err(|error| format!("line 1: {error}"))?;
     if format!("parlor {}", head.server) != NAME_AND_VERSION {
-        say(&format!("(recorded by parlor {}; this is {NAME_AND_VERSION}, and may do other things)", head.server));
+        say(&format!(
+            "(recorded by parlor {}; this is {NAME_AND_VERSION}, and may do other things)",
+            head.server
+        ));
     }
-    let mut player = Player { hub: Hub::new(setup), sockets: Sockets::default(), accepted: 0, now: Now::default(), in_hex, say };
+    let mut player = Player {
+        hub: Hub::new(setup),
+        sockets: Sockets::default(),
+        accepted: 0,
+        now: Now::default(),
+        in_hex,
+        say,
+    };
     let (mut number, mut buffer) = (1, Vec::new());
     // A call waits until it is known what sockets took in it.
     let mut waiting: Option<(u64, Call<'static>)> = None;
     loop {
         number += 1;
-        let is_there = line(input, LINE_BYTES, &mut bytes).map_err(|error| format!("line {number}: {error}"))?;
+        let is_there = line(input, LINE_BYTES, &mut bytes)
+            .map_err(|error| format!("line {number}: {error}"))?;
         let text = str::from_utf8(&bytes).unwrap_or_default();
         let call = if is_there {
-            Call::parse(text, &mut buffer).ok_or_else(|| format!("line {number}: this is no call of the hub's"))?
+            Call::parse(text, &mut buffer)
+                .ok_or_else(|| format!("line {number}: this is no call of the hub's"))?
         } else {
             Call::TakeResumed
         };
         if let (Call::Wrote(wrote), Some(_)) = (&call, &waiting) {
-            player.takes(*wrote).map_err(|error| format!("line {number}: {error}"))?;
+            player
+                .takes(*wrote)
+                .map_err(|error| format!("line {number}: {error}"))?;
             continue;
         }
         if let Some((at, call)) = waiting.take() {
-            player.tell(&call).map_err(|error| format!("line {at}: {error}"))?;
+            player
+                .tell(&call)
+                .map_err(|error| format!("line {at}: {error}"))?;
         }
         match call {
             _ if !is_there => break,
             Call::EndTurn(now) => waiting = Some((number, Call::EndTurn(now))),
             Call::Drain(now) => waiting = Some((number, Call::Drain(now))),
-            call => player.tell(&call).map_err(|error| format!("line {number}: {error}"))?,
+            call => player
+                .tell(&call)
+                .map_err(|error| format!("line {number}: {error}"))?,
         }
     }
     let left = player.hub.connections();
-    (player.say)(&format!("end: {} lines, {} connections, {left} of them open", number - 1, player.accepted));
+    (player.say)(&format!(
+        "end: {} lines, {} connections, {left} of them open",
+        number - 1,
+        player.accepted
+    ));
     Ok(())
 }
 
 /// The server of then.
 fn setup(head: &Head) -> Result<Setup, String> {
     if head.parlor_recording != VERSION {
-        return Err(format!("its format is version {}, and this parlor reads {VERSION}", head.parlor_recording));
+        return Err(format!(
+            "its format is version {}, and this parlor reads {VERSION}",
+            head.parlor_recording
+        ));
     }
-    let seed =
-        crate::hex::parse(&head.seed).ok().and_then(|seed| <[u8; 16]>::try_from(seed).ok()).ok_or("its seed must be 16 bytes in hex")?;
+    let seed = crate::hex::parse(&head.seed)
+        .ok()
+        .and_then(|seed| <[u8; 16]>::try_from(seed).ok())
+        .ok_or("its seed must be 16 bytes in hex")?;
     if head.epoch.len() > 64 || head.newest_author >= 1 << 53 {
         return Err("its epoch or its author is none".to_owned());
     }
-    let Asked::Serve(options) = options::parse(head.options.iter().map(OsString::from), |_| None)? else {
+    let Asked::Serve(options) = options::parse(head.options.iter().map(OsString::from), |_| None)?
+    else {
         return Err("its options are none of a server".to_owned());
     };
     // A file from elsewhere opens no database, and no folder.
@@ -208,7 +253,10 @@ fn setup(head: &Head) -> Result<Setup, String> {
         pages: Box::new(BuiltIn::new()),
         history: open_history(&options, &head.epoch, Author(head.newest_author))?,
         tokens: Box::new(tokens(seed)),
-        now: Now { mono: Millis(0), unix: UnixMillis(head.started) },
+        now: Now {
+            mono: Millis(0),
+            unix: UnixMillis(head.started),
+        },
     })
 }
 
@@ -239,7 +287,18 @@ impl Player<'_> {
                 let number = self.accepted;
                 self.accepted += 1;
                 self.show(number, &format!("accepted from {peer}"));
-                if self.hub.accepted(Played { number, sockets: self.sockets.clone() }, peer, now).is_none() {
+                if self
+                    .hub
+                    .accepted(
+                        Played {
+                            number,
+                            sockets: self.sockets.clone(),
+                        },
+                        peer,
+                        now,
+                    )
+                    .is_none()
+                {
                     self.show(number, "dropped");
                 }
             }
@@ -257,7 +316,14 @@ impl Player<'_> {
                 self.passes(now)?;
                 let id = self.hub.id(index).ok_or_else(|| missing(index))?;
                 let number = self.number(index)?;
-                self.show(number, if why == Ended::EndOfStream { "end of stream" } else { "reading failed" });
+                self.show(
+                    number,
+                    if why == Ended::EndOfStream {
+                        "end of stream"
+                    } else {
+                        "reading failed"
+                    },
+                );
                 self.hub.ended(id, why, now);
             }
             Call::Writable { index } => {
@@ -292,12 +358,19 @@ impl Player<'_> {
 
     fn number(&mut self, index: usize) -> Result<u64, String> {
         let id = self.hub.id(index).ok_or_else(|| missing(index))?;
-        self.hub.socket(id).map(|socket| socket.number).ok_or_else(|| missing(index))
+        self.hub
+            .socket(id)
+            .map(|socket| socket.number)
+            .ok_or_else(|| missing(index))
     }
 
     fn show(&mut self, number: u64, what: &str) {
         let mono = self.now.mono.0;
-        (self.say)(&format!("{}.{:03} #{number} {what}", mono / 1000, mono % 1000));
+        (self.say)(&format!(
+            "{}.{:03} #{number} {what}",
+            mono / 1000,
+            mono % 1000
+        ));
     }
 
     fn show_bytes(&mut self, index: usize, what: &str, bytes: &[u8]) -> Result<(), String> {
@@ -307,13 +380,19 @@ impl Player<'_> {
     }
 
     fn show_piece(&mut self, number: u64, what: &str, bytes: &[u8]) {
-        let shown = if self.in_hex { crate::hex::Hex(bytes).to_string() } else { Escaped(bytes).to_string() };
+        let shown = if self.in_hex {
+            crate::hex::Hex(bytes).to_string()
+        } else {
+            Escaped(bytes).to_string()
+        };
         self.show(number, &format!("{what} {} {shown}", bytes.len()));
     }
 
     fn show_what_sockets_did(&mut self) -> Result<(), String> {
         if !self.sockets.takes.take().is_empty() {
-            return Err("sockets took more than they were given: this is not what happened then".to_owned());
+            return Err(
+                "sockets took more than they were given: this is not what happened then".to_owned(),
+            );
         }
         for (number, did) in self.sockets.did.take() {
             match did {

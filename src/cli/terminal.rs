@@ -55,11 +55,14 @@ impl<'a> Terminal<'a> {
     }
 }
 
-/// Whether standard output is a terminal that can show colours and whose owner likes them: `NO_COLOR` with anything in it says
+/// Whether standard output is a terminal that can show colours and whose owner likes them:
+/// `NO_COLOR` with anything in it says
 /// no (<https://no-color.org>).
 pub(super) fn wants_colours(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !is_unwanted && variable("TERM").is_none_or(|terminal| terminal != "dumb")
+    io::stdout().is_terminal()
+        && !is_unwanted
+        && variable("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 #[cfg(test)]

@@ -35,6 +35,9 @@ impl Kept {
     }
 
     pub(super) fn span(&self) -> Span {
-        Span { first: Seq(self.newest.0 + 1 - self.records.len() as u64), newest: self.newest }
+        Span {
+            first: Seq(self.newest.0 + 1 - self.records.len() as u64),
+            newest: self.newest,
+        }
     }
 }

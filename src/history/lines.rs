@@ -1,7 +1,9 @@
 //! A history as lines of JSON: what `parlor export` writes and `parlor import` reads.
 //!
-//! The first line says what it is. Then come the sessions, by their numbers, and the places, the least recently used first, each
-//! with its messages, oldest first, behind it. A line is bounded, so that a file is read in the memory of one line.
+//! The first line says what it is. Then come the sessions, by their numbers, and the places, the
+//! least recently used first, each
+//! with its messages, oldest first, behind it. A line is bounded, so that a file is read in the
+//! memory of one line.
 //!
 //! ```text
 //! {"type":"parlor","version":1}
@@ -12,7 +14,8 @@
 //! {"type":"conversation","between":[1,2],"newest":0}
 //! ```
 //!
-//! Not here: names, which are the chat's to judge (`cli/backup.rs`), and where the lines go (`sqlite/dump.rs`).
+//! Not here: names, which are the chat's to judge (`cli/backup.rs`), and where the lines go
+//! (`sqlite/dump.rs`).
 
 use super::{Author, Place, Proposal, Record, Seq, SessionRow, UnixMillis};
 use crate::limits::NONCE_CHARS;
@@ -20,11 +23,13 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// Longer lines are refused: a text of a million bytes has six at most for each of them, and some for the rest.
+/// Longer lines are refused: a text of a million bytes has six at most for each of them, and some
+/// for the rest.
 pub const LINE_BYTES: usize = 8 << 20;
 /// Of this format.
 const VERSION: u32 = 1;
-/// Authors, numbers and times are below this one: every program reads those below 2^53 as they are, and half of them is left for
+/// Authors, numbers and times are below this one: every program reads those below 2^53 as they are,
+/// and half of them is left for
 /// the server that goes on from here.
 const NUMBERS: u64 = 1 << 52;
 
@@ -80,7 +85,12 @@ enum Wire<'a> {
 impl Line {
     /// Appends the line, with its line feed.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let hex = |secret: &[u8]| secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |secret: &[u8]| {
+            secret
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        };
         let wire = match self {
             Self::Head => Wire::Parlor { version: VERSION },
             Self::Session(row) => Wire::Session {
@@ -90,8 +100,14 @@ impl Line {
                 seen: row.seen.0,
                 quit: row.quit,
             },
-            Self::Place(Place::Channel(name), newest) => Wire::Channel { name: Cow::Borrowed(name), newest: newest.0 },
-            Self::Place(Place::Conversation(one, other), newest) => Wire::Conversation { between: [one.0, other.0], newest: newest.0 },
+            Self::Place(Place::Channel(name), newest) => Wire::Channel {
+                name: Cow::Borrowed(name),
+                newest: newest.0,
+            },
+            Self::Place(Place::Conversation(one, other), newest) => Wire::Conversation {
+                between: [one.0, other.0],
+                newest: newest.0,
+            },
             Self::Message(Record { what, seq, at }) => Wire::Message {
                 seq: seq.0,
                 at: at.0,
@@ -115,7 +131,8 @@ impl Line {
 pub struct Lines {
     begun: bool,
     newest_session: Author,
-    /// The place that began last, the numbers that its next message may have, and the time that it may not be before.
+    /// The place that began last, the numbers that its next message may have, and the time that it
+    /// may not be before.
     place: Option<Ahead>,
 }
 
@@ -131,29 +148,62 @@ struct Ahead {
 impl Lines {
     /// Reads the next line, without its line feed. The error says what is wrong with it.
     pub fn read(&mut self, line: &[u8]) -> Result<Line, String> {
-        let wire: Wire<'_> = serde_json::from_slice(line).map_err(|error| format!("it is not a line of an export: {error}"))?;
+        let wire: Wire<'_> = serde_json::from_slice(line)
+            .map_err(|error| format!("it is not a line of an export: {error}"))?;
         if !self.begun {
             return match wire {
                 Wire::Parlor { version: VERSION } => {
                     self.begun = true;
                     Ok(Line::Head)
                 }
-                Wire::Parlor { version } => Err(format!("it was exported by a newer parlor (version {version} of the format)")),
+                Wire::Parlor { version } => Err(format!(
+                    "it was exported by a newer parlor (version {version} of the format)"
+                )),
                 _ => Err("an export begins with a line of the type parlor".to_owned()),
             };
         }
         match wire {
-            Wire::Parlor { .. } => Err("there is only one line of the type parlor, the first".to_owned()),
-            Wire::Session { author, secret, name, seen, quit } => self.session(author, &secret, &name, seen, quit),
+            Wire::Parlor { .. } => {
+                Err("there is only one line of the type parlor, the first".to_owned())
+            }
+            Wire::Session {
+                author,
+                secret,
+                name,
+                seen,
+                quit,
+            } => self.session(author, &secret, &name, seen, quit),
             Wire::Channel { name, newest } => self.begin(Place::Channel((*name).into()), newest),
-            Wire::Conversation { between: [one, other], newest } => {
+            Wire::Conversation {
+                between: [one, other],
+                newest,
+            } => {
                 if one > other {
-                    return Err("of the two sessions of a conversation the smaller number comes first".to_owned());
+                    return Err(
+                        "of the two sessions of a conversation the smaller number comes first"
+                            .to_owned(),
+                    );
                 }
                 self.begin(Place::Conversation(number(one)?, number(other)?), newest)
             }
-            Wire::Message { seq, at, author, from, to, text, action, nonce } => {
-                let what = self.proposal(author, &from, to.as_deref(), &text, action, nonce.as_deref())?;
+            Wire::Message {
+                seq,
+                at,
+                author,
+                from,
+                to,
+                text,
+                action,
+                nonce,
+            } => {
+                let what = self.proposal(
+                    author,
+                    &from,
+                    to.as_deref(),
+                    &text,
+                    action,
+                    nonce.as_deref(),
+                )?;
                 self.message(what, seq, at)
             }
         }
@@ -167,34 +217,66 @@ impl Lines {
         self.is_whole()
     }
 
-    fn session(&mut self, author: u64, secret: &str, name: &str, seen: u64, quit: bool) -> Result<Line, String> {
+    fn session(
+        &mut self,
+        author: u64,
+        secret: &str,
+        name: &str,
+        seen: u64,
+        quit: bool,
+    ) -> Result<Line, String> {
         let author = number(author)?;
         if self.place.is_some() || author <= self.newest_session {
-            return Err("sessions stand before the places, each once, the smallest number first".to_owned());
+            return Err(
+                "sessions stand before the places, each once, the smallest number first".to_owned(),
+            );
         }
         self.newest_session = author;
         let digits = secret.len() == 40 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let byte = |at: usize| secret.get(2 * at..2 * at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let byte = |at: usize| {
+            secret
+                .get(2 * at..2 * at + 2)
+                .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+        };
         let mut bytes = [0; 20];
         for (at, slot) in bytes.iter_mut().enumerate() {
-            *slot = byte(at).filter(|_| digits).ok_or("a secret is 40 hexadecimal digits")?;
+            *slot = byte(at)
+                .filter(|_| digits)
+                .ok_or("a secret is 40 hexadecimal digits")?;
         }
-        Ok(Line::Session(SessionRow { author, secret: bytes, name: name.into(), seen: time(seen)?, quit }))
+        Ok(Line::Session(SessionRow {
+            author,
+            secret: bytes,
+            name: name.into(),
+            seen: time(seen)?,
+            quit,
+        }))
     }
 
     fn begin(&mut self, place: Place, newest: u64) -> Result<Line, String> {
         self.is_whole()?;
         let newest = Seq(below(newest, "the newest number")?);
-        self.place = Some(Ahead { place: place.clone(), next: None, newest, at: UnixMillis(0) });
+        self.place = Some(Ahead {
+            place: place.clone(),
+            next: None,
+            newest,
+            at: UnixMillis(0),
+        });
         Ok(Line::Place(place, newest))
     }
 
     /// Whether the place that began last has its newest message, or none at all.
     fn is_whole(&self) -> Result<(), String> {
         match &self.place {
-            Some(Ahead { next: Some(next), newest, .. }) if next.0 != newest.0 + 1 => {
-                Err(format!("the place before it has messages up to {} and says that there are {}", next.0 - 1, newest.0))
-            }
+            Some(Ahead {
+                next: Some(next),
+                newest,
+                ..
+            }) if next.0 != newest.0 + 1 => Err(format!(
+                "the place before it has messages up to {} and says that there are {}",
+                next.0 - 1,
+                newest.0
+            )),
             _ => Ok(()),
         }
     }
@@ -208,33 +290,67 @@ impl Lines {
         action: bool,
         nonce: Option<&str>,
     ) -> Result<Rc<Proposal>, String> {
-        let Some(Ahead { place, .. }) = &self.place else { return Err("a message stands behind the line of its place".to_owned()) };
+        let Some(Ahead { place, .. }) = &self.place else {
+            return Err("a message stands behind the line of its place".to_owned());
+        };
         let author = number(author)?;
         match place {
             Place::Conversation(one, other) if author != *one && author != *other => {
                 return Err("its author is not one of the conversation's two".to_owned());
             }
-            Place::Conversation(..) if to.is_none() => return Err("a private message says to whom it was".to_owned()),
-            Place::Conversation(..) if action => return Err("a private message is no action".to_owned()),
-            Place::Channel(_) if to.is_some() => return Err("a message in a channel is to nobody".to_owned()),
+            Place::Conversation(..) if to.is_none() => {
+                return Err("a private message says to whom it was".to_owned());
+            }
+            Place::Conversation(..) if action => {
+                return Err("a private message is no action".to_owned());
+            }
+            Place::Channel(_) if to.is_some() => {
+                return Err("a message in a channel is to nobody".to_owned());
+            }
             _ => {}
         }
-        if text.chars().all(char::is_whitespace) || text.chars().any(|one| one.is_control() && one != '\n' && one != '\t') {
-            return Err("a text is not empty, and has no control characters but line feed and tab".to_owned());
+        if text.chars().all(char::is_whitespace)
+            || text
+                .chars()
+                .any(|one| one.is_control() && one != '\n' && one != '\t')
+        {
+            return Err(
+                "a text is not empty, and has no control characters but line feed and tab"
+                    .to_owned(),
+            );
         }
-        if nonce.is_some_and(|nonce| nonce.is_empty() || nonce.chars().count() > NONCE_CHARS || nonce.chars().any(char::is_control)) {
-            return Err(format!("a nonce has 1 to {NONCE_CHARS} characters, and no control characters"));
+        if nonce.is_some_and(|nonce| {
+            nonce.is_empty()
+                || nonce.chars().count() > NONCE_CHARS
+                || nonce.chars().any(char::is_control)
+        }) {
+            return Err(format!(
+                "a nonce has 1 to {NONCE_CHARS} characters, and no control characters"
+            ));
         }
         let (from, to) = (from.into(), to.map(Into::into));
-        Ok(Rc::new(Proposal { place: place.clone(), author, from, to, text: text.into(), action, nonce: nonce.map(Into::into) }))
+        Ok(Rc::new(Proposal {
+            place: place.clone(),
+            author,
+            from,
+            to,
+            text: text.into(),
+            action,
+            nonce: nonce.map(Into::into),
+        }))
     }
 
     fn message(&mut self, what: Rc<Proposal>, seq: u64, at: u64) -> Result<Line, String> {
         let at = time(at)?;
-        let Some(ahead) = &mut self.place else { return Err("a message stands behind the line of its place".to_owned()) };
+        let Some(ahead) = &mut self.place else {
+            return Err("a message stands behind the line of its place".to_owned());
+        };
         let seq = Seq(seq);
         if seq.0 == 0 || seq > ahead.newest || ahead.next.is_some_and(|next| next != seq) {
-            return Err(format!("the numbers of a place go up by one, as far as {}; {} is out of order", ahead.newest.0, seq.0));
+            return Err(format!(
+                "the numbers of a place go up by one, as far as {}; {} is out of order",
+                ahead.newest.0, seq.0
+            ));
         }
         if at < ahead.at {
             return Err("time does not go back within a place".to_owned());
@@ -245,7 +361,11 @@ impl Lines {
 }
 
 fn below(value: u64, what: &str) -> Result<u64, String> {
-    if value < NUMBERS { Ok(value) } else { Err(format!("{what} is below 2^52")) }
+    if value < NUMBERS {
+        Ok(value)
+    } else {
+        Err(format!("{what} is below 2^52"))
+    }
 }
 
 fn number(author: u64) -> Result<Author, String> {
@@ -261,8 +381,7 @@ mod tests {
     use super::*;
 
     const HEAD: &str = r#"{"type":"parlor","version":1}"#;
-    const ADA: &str =
-        r#"{"type":"session","author":1,"secret":"000102030405060708090a0b0c0d0e0f10111213","name":"Ada","seen":5,"quit":false}"#;
+    const ADA: &str = r#"{"type":"session","author":1,"secret":"000102030405060708090a0b0c0d0e0f10111213","name":"Ada","seen":5,"quit":false}"#;
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -289,38 +408,133 @@ mod tests {
     fn lines_that_are_refused() {
         let channel = r#"{"type":"channel","name":"general","newest":2}"#;
         let talk = r#"{"type":"conversation","between":[1,2],"newest":2}"#;
-        let message = |more: &str| format!(r#"{{"type":"message","at":7,"author":1,"from":"Ada"{more}}}"#);
+        let message =
+            |more: &str| format!(r#"{{"type":"message","at":7,"author":1,"from":"Ada"{more}}}"#);
         let first = message(r#","seq":1,"text":"a""#);
         let table: &[(&str, &[&str], &str)] = &[
             ("no head", &[ADA], "begins with"),
             ("two heads", &[HEAD, HEAD], "only one"),
-            ("a newer format", &[r#"{"type":"parlor","version":2}"#], "newer"),
+            (
+                "a newer format",
+                &[r#"{"type":"parlor","version":2}"#],
+                "newer",
+            ),
             ("no JSON", &[HEAD, "general: hello"], "not a line"),
-            ("an unknown type", &[HEAD, r#"{"type":"edit"}"#], "not a line"),
-            ("an unknown field", &[HEAD, r#"{"type":"channel","name":"a","newest":1,"topic":"b"}"#], "not a line"),
+            (
+                "an unknown type",
+                &[HEAD, r#"{"type":"edit"}"#],
+                "not a line",
+            ),
+            (
+                "an unknown field",
+                &[
+                    HEAD,
+                    r#"{"type":"channel","name":"a","newest":1,"topic":"b"}"#,
+                ],
+                "not a line",
+            ),
             ("a session twice", &[HEAD, ADA, ADA], "each once"),
-            ("a session behind a place", &[HEAD, channel, ADA], "before the places"),
-            ("a short secret", &[HEAD, &ADA.replace("1213", "12")], "40 hex"),
-            ("a secret that is no number", &[HEAD, &ADA.replace("1213", "é13")], "40 hex"),
-            ("an author that is too large", &[HEAD, &ADA.replace(r#":1,"#, ":4503599627370496,")], "2^52"),
-            ("a message of no place", &[HEAD, &first], "behind the line of its place"),
-            ("a number twice", &[HEAD, channel, &first, &first], "out of order"),
-            ("a gap", &[HEAD, channel, &first, &message(r#","seq":3,"text":"a""#)], "out of order"),
-            ("number 0", &[HEAD, channel, &message(r#","seq":0,"text":"a""#)], "out of order"),
-            ("messages that are missing", &[HEAD, channel, &first, channel], "up to 1"),
-            ("time that goes back", &[HEAD, channel, &first, &message(r#","seq":2,"text":"a""#).replace(":7", ":6")], "go back"),
-            ("an empty text", &[HEAD, channel, &message(r#","seq":1,"text":" ""#)], "not empty"),
-            ("a control character", &[HEAD, channel, &message(r#","seq":1,"text":"a\u0007""#)], "control"),
-            ("an empty nonce", &[HEAD, channel, &message(r#","seq":1,"text":"a","nonce":"""#)], "nonce"),
-            ("a recipient in a channel", &[HEAD, channel, &message(r#","seq":1,"text":"a","to":"Ben""#)], "to nobody"),
-            ("a private message to nobody", &[HEAD, talk, &first], "to whom"),
-            ("a stranger's", &[HEAD, talk, &message(r#","seq":1,"text":"a","to":"Ben""#).replace(":1,", ":3,")], "not one of"),
-            ("the wrong way round", &[HEAD, &talk.replace("[1,2]", "[2,1]")], "smaller"),
+            (
+                "a session behind a place",
+                &[HEAD, channel, ADA],
+                "before the places",
+            ),
+            (
+                "a short secret",
+                &[HEAD, &ADA.replace("1213", "12")],
+                "40 hex",
+            ),
+            (
+                "a secret that is no number",
+                &[HEAD, &ADA.replace("1213", "é13")],
+                "40 hex",
+            ),
+            (
+                "an author that is too large",
+                &[HEAD, &ADA.replace(r#":1,"#, ":4503599627370496,")],
+                "2^52",
+            ),
+            (
+                "a message of no place",
+                &[HEAD, &first],
+                "behind the line of its place",
+            ),
+            (
+                "a number twice",
+                &[HEAD, channel, &first, &first],
+                "out of order",
+            ),
+            (
+                "a gap",
+                &[HEAD, channel, &first, &message(r#","seq":3,"text":"a""#)],
+                "out of order",
+            ),
+            (
+                "number 0",
+                &[HEAD, channel, &message(r#","seq":0,"text":"a""#)],
+                "out of order",
+            ),
+            (
+                "messages that are missing",
+                &[HEAD, channel, &first, channel],
+                "up to 1",
+            ),
+            (
+                "time that goes back",
+                &[
+                    HEAD,
+                    channel,
+                    &first,
+                    &message(r#","seq":2,"text":"a""#).replace(":7", ":6"),
+                ],
+                "go back",
+            ),
+            (
+                "an empty text",
+                &[HEAD, channel, &message(r#","seq":1,"text":" ""#)],
+                "not empty",
+            ),
+            (
+                "a control character",
+                &[HEAD, channel, &message(r#","seq":1,"text":"a\u0007""#)],
+                "control",
+            ),
+            (
+                "an empty nonce",
+                &[HEAD, channel, &message(r#","seq":1,"text":"a","nonce":"""#)],
+                "nonce",
+            ),
+            (
+                "a recipient in a channel",
+                &[HEAD, channel, &message(r#","seq":1,"text":"a","to":"Ben""#)],
+                "to nobody",
+            ),
+            (
+                "a private message to nobody",
+                &[HEAD, talk, &first],
+                "to whom",
+            ),
+            (
+                "a stranger's",
+                &[
+                    HEAD,
+                    talk,
+                    &message(r#","seq":1,"text":"a","to":"Ben""#).replace(":1,", ":3,"),
+                ],
+                "not one of",
+            ),
+            (
+                "the wrong way round",
+                &[HEAD, &talk.replace("[1,2]", "[2,1]")],
+                "smaller",
+            ),
         ];
         for (name, texts, expected) in table {
             let mut lines = Lines::default();
             let (last, before) = texts.split_last().unwrap();
-            before.iter().for_each(|line| drop(lines.read(line.as_bytes()).unwrap()));
+            before
+                .iter()
+                .for_each(|line| drop(lines.read(line.as_bytes()).unwrap()));
             let error = lines.read(last.as_bytes()).expect_err(name);
             assert!(error.contains(expected), "{name}: {error}");
         }

@@ -1,6 +1,7 @@
 //! What may be asked of a memory: the trait, and the words that it speaks.
 //!
-//! A *place* (a channel or a conversation) numbers its messages 1, 2, 3 … without a gap. The number is given by the
+//! A *place* (a channel or a conversation) numbers its messages 1, 2, 3 … without a gap. The number
+//! is given by the
 //! commit and by nothing else: what failed to be stored was never counted.
 
 mod kept;
@@ -87,7 +88,8 @@ pub struct Stored {
     pub repeated: bool,
 }
 
-/// Which part of a place is read, in rows and in bytes ([`Record::weight`]); at least one message where there is one.
+/// Which part of a place is read, in rows and in bytes ([`Record::weight`]); at least one message
+/// where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
     /// Messages above this number. With `from_oldest` those next to it come first.
@@ -122,7 +124,8 @@ pub struct SessionRow {
     pub name: Rc<str>,
     /// When it was last seen.
     pub seen: UnixMillis,
-    /// It left by itself, by `/quit` or a close with 1000: its name is not held for it after a restart.
+    /// It left by itself, by `/quit` or a close with 1000: its name is not held for it after a
+    /// restart.
     pub quit: bool,
 }
 
@@ -163,21 +166,40 @@ impl std::fmt::Display for StoreError {
     }
 }
 
-/// What remembers. Its calls are the only ones on the loop that may wait for a disk, and each is bounded.
+/// What remembers. Its calls are the only ones on the loop that may wait for a disk, and each is
+/// bounded.
 pub trait History {
-    /// Stores all of them or none, with rows of sessions that are kept from now on or have changed, and numbers them in their
-    /// order. A `nonce` that its author used in that place within the last 24 hours gives back the first one's number; it may be
+    /// Stores all of them or none, with rows of sessions that are kept from now on or have changed,
+    /// and numbers them in their
+    /// order. A `nonce` that its author used in that place within the last 24 hours gives back the
+    /// first one's number; it may be
     /// known from this very call.
-    fn commit(&mut self, proposals: &[Rc<Proposal>], sessions: &[SessionRow], now: UnixMillis) -> Result<Vec<Stored>, StoreError>;
-    /// Appends a page to `out`, oldest first, and says whether there are others on the side away from where it began.
-    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool, StoreError>;
+    fn commit(
+        &mut self,
+        proposals: &[Rc<Proposal>],
+        sessions: &[SessionRow],
+        now: UnixMillis,
+    ) -> Result<Vec<Stored>, StoreError>;
+    /// Appends a page to `out`, oldest first, and says whether there are others on the side away
+    /// from where it began.
+    fn page(
+        &mut self,
+        place: &Place,
+        ask: PageRequest,
+        out: &mut Vec<Record>,
+    ) -> Result<bool, StoreError>;
     /// The numbers of a place; those of an empty one where it is unknown.
     fn span(&mut self, place: &Place) -> Result<Span, StoreError>;
     /// A session that was kept.
     fn session(&mut self, author: Author) -> Result<Option<SessionRow>, StoreError>;
     /// The conversations of a session, the most recently used first.
-    fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>, StoreError>;
-    /// What was there at the start: the channels used last, `channels` of them at most, and the sessions seen after `since`.
+    fn conversations(
+        &mut self,
+        of: Author,
+        most: usize,
+    ) -> Result<Vec<ConversationRow>, StoreError>;
+    /// What was there at the start: the channels used last, `channels` of them at most, and the
+    /// sessions seen after `since`.
     fn remembered(&mut self, _channels: usize, _since: UnixMillis) -> Remembered {
         Remembered::default()
     }
@@ -205,12 +227,18 @@ impl Record {
     /// No less than the bytes of its JSON: for the limits on pages. Looks at each byte of the text.
     pub fn weight(&self) -> usize {
         let what = &self.what;
-        // A text has no control characters but line feed and tab, so what is escaped at all becomes two characters.
-        let escapes = what.text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count();
+        // A text has no control characters but line feed and tab, so what is escaped at all becomes
+        // two characters.
+        let escapes = what
+            .text
+            .bytes()
+            .filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t'))
+            .count();
         self.bytes() + escapes
     }
 
-    /// About the bytes that it takes, whatever is escaped in its JSON: for the limits on what is kept.
+    /// About the bytes that it takes, whatever is escaped in its JSON: for the limits on what is
+    /// kept.
     pub fn bytes(&self) -> usize {
         let what = &self.what;
         let names = what.from.len() + what.to.as_ref().map_or(0, |to| to.len());
@@ -218,6 +246,10 @@ impl Record {
             Place::Channel(name) => name.len(),
             Place::Conversation(..) => 64,
         };
-        what.text.len() + names + place + 2 * what.nonce.as_ref().map_or(0, |nonce| nonce.len()) + 192
+        what.text.len()
+            + names
+            + place
+            + 2 * what.nonce.as_ref().map_or(0, |nonce| nonce.len())
+            + 192
     }
 }

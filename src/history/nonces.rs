@@ -11,7 +11,8 @@ use std::rc::Rc;
 #[derive(Default)]
 pub(super) struct Nonces {
     pub(super) known: HashMap<Rc<Nonce>, (Seq, UnixMillis)>,
-    /// Oldest first, with the message that each stands for: a nonce that was used again after a day is in here twice.
+    /// Oldest first, with the message that each stands for: a nonce that was used again after a day
+    /// is in here twice.
     pub(super) oldest_first: VecDeque<(Rc<Nonce>, Seq)>,
 }
 
@@ -36,7 +37,11 @@ impl Nonces {
         while self.oldest_first.len() > most
             && let Some((oldest, seq)) = self.oldest_first.pop_front()
         {
-            if self.known.get(&oldest).is_some_and(|(known, _)| *known == seq) {
+            if self
+                .known
+                .get(&oldest)
+                .is_some_and(|(known, _)| *known == seq)
+            {
                 self.known.remove(&oldest);
             }
         }

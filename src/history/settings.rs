@@ -33,6 +33,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { path: "parlor.db".into(), sync: Sync::Normal, keep: 100_000, days: 0, bytes: 10 << 30, session_days: 30 }
+        Self {
+            path: "parlor.db".into(),
+            sync: Sync::Normal,
+            keep: 100_000,
+            days: 0,
+            bytes: 10 << 30,
+            session_days: 30,
+        }
     }
 }

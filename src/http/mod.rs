@@ -1,4 +1,5 @@
-//! HTTP/1.1 as far as a chat needs it: heads of requests come in, pages and refusals go out (RFC 9112, RFC 9110).
+//! HTTP/1.1 as far as a chat needs it: heads of requests come in, pages and refusals go out (RFC
+//! 9112, RFC 9110).
 //!
 //! Reading order:
 //! 1. [`requests`]: the bytes of a connection become heads, one after another.
@@ -9,10 +10,12 @@
 //! 6. [`response_head`]: the same from the other end, for a client.
 //! 7. [`pages`]: the files of `www/`.
 //!
-//! There are no bodies of requests at all: whoever announces one is refused and the connection closed. So nothing here can
+//! There are no bodies of requests at all: whoever announces one is refused and the connection
+//! closed. So nothing here can
 //! disagree with a proxy about where a request ends, which is what request smuggling lives on.
 //!
-//! Not here: which path is answered by what (`hub::routes`), the opening handshake (`websocket::handshake`), sockets and time.
+//! Not here: which path is answered by what (`hub::routes`), the opening handshake
+//! (`websocket::handshake`), sockets and time.
 
 pub mod authority;
 pub mod head;

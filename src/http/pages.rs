@@ -1,7 +1,10 @@
-//! The files of `www/`: names, media types, and how they are served (RFC 9110 §8.3, §8.8.3, §13.1.2).
+//! The files of `www/`: names, media types, and how they are served (RFC 9110 §8.3, §8.8.3,
+//! §13.1.2).
 //!
-//! They are compiled in by one table, written by hand: it is short, a test holds it against the folder, and the reader sees
-//! what the binary has in it. Where files come from a folder instead (`--www`), `server::folder` brings them; the rules for
+//! They are compiled in by one table, written by hand: it is short, a test holds it against the
+//! folder, and the reader sees
+//! what the binary has in it. Where files come from a folder instead (`--www`), `server::folder`
+//! brings them; the rules for
 //! names are these here, so that no spelling leads out of a folder.
 //!
 //! Not here: the paths that are not files (`hub::routes`), reading a folder (`server::folder`).
@@ -24,7 +27,8 @@ pub struct Page {
 
 /// Where pages come from: the binary itself, or a folder.
 pub trait Pages {
-    /// The page of a path, as it stood in the request target: percent-encoded, beginning with a slash. `/` is `index.html`.
+    /// The page of a path, as it stood in the request target: percent-encoded, beginning with a
+    /// slash. `/` is `index.html`.
     fn page(&mut self, path: &str) -> Option<Page>;
 }
 
@@ -44,8 +48,14 @@ const FILES: &[(&str, &[u8])] = &[
     ("feed.js", include_bytes!("../../www/feed.js")),
     ("frames.js", include_bytes!("../../www/frames.js")),
     ("head.js", include_bytes!("../../www/head.js")),
-    ("icon-maskable.svg", include_bytes!("../../www/icon-maskable.svg")),
-    ("icon-unread.svg", include_bytes!("../../www/icon-unread.svg")),
+    (
+        "icon-maskable.svg",
+        include_bytes!("../../www/icon-maskable.svg"),
+    ),
+    (
+        "icon-unread.svg",
+        include_bytes!("../../www/icon-unread.svg"),
+    ),
     ("icon.svg", include_bytes!("../../www/icon.svg")),
     ("invite.css", include_bytes!("../../www/invite.css")),
     ("invite.html", include_bytes!("../../www/invite.html")),
@@ -56,7 +66,10 @@ const FILES: &[(&str, &[u8])] = &[
     ("keys.js", include_bytes!("../../www/keys.js")),
     ("lines.js", include_bytes!("../../www/lines.js")),
     ("main.js", include_bytes!("../../www/main.js")),
-    ("manifest.webmanifest", include_bytes!("../../www/manifest.webmanifest")),
+    (
+        "manifest.webmanifest",
+        include_bytes!("../../www/manifest.webmanifest"),
+    ),
     ("marks.js", include_bytes!("../../www/marks.js")),
     ("markup.js", include_bytes!("../../www/markup.js")),
     ("members.js", include_bytes!("../../www/members.js")),
@@ -92,14 +105,17 @@ const FILES: &[(&str, &[u8])] = &[
 
 /// The pages that are compiled in.
 pub struct BuiltIn {
-    /// In the order of [`FILES`]. Computed at the start: the files don't change while the server runs.
+    /// In the order of [`FILES`]. Computed at the start: the files don't change while the server
+    /// runs.
     etags: Vec<String>,
 }
 
 impl BuiltIn {
     /// Makes them ready to be served.
     pub fn new() -> Self {
-        Self { etags: FILES.iter().map(|(_, bytes)| etag(bytes)).collect() }
+        Self {
+            etags: FILES.iter().map(|(_, bytes)| etag(bytes)).collect(),
+        }
     }
 }
 
@@ -112,15 +128,25 @@ impl Default for BuiltIn {
 impl Pages for BuiltIn {
     fn page(&mut self, path: &str) -> Option<Page> {
         let wanted = file_name(path)?;
-        let (&(name, bytes), etag) = FILES.iter().zip(&self.etags).find(|((name, _), _)| *name == wanted)?;
-        Some(Page { media_type: media_type(name), etag: etag.clone(), bytes: Body::Static(bytes) })
+        let (&(name, bytes), etag) = FILES
+            .iter()
+            .zip(&self.etags)
+            .find(|((name, _), _)| *name == wanted)?;
+        Some(Page {
+            media_type: media_type(name),
+            etag: etag.clone(),
+            bytes: Body::Static(bytes),
+        })
     }
 }
 
-/// Which file below a folder a path means, with `/` between its parts, or `None` where it can mean none.
+/// Which file below a folder a path means, with `/` between its parts, or `None` where it can mean
+/// none.
 ///
-/// Each part is percent-decoded once, after the split, so that `%2F` makes no part of its own. Refused are empty parts,
-/// hidden ones (a leading dot, and with it `.` and `..`), slashes, backslashes, control characters, NUL among them, escapes
+/// Each part is percent-decoded once, after the split, so that `%2F` makes no part of its own.
+/// Refused are empty parts,
+/// hidden ones (a leading dot, and with it `.` and `..`), slashes, backslashes, control characters,
+/// NUL among them, escapes
 /// that are none and what is not UTF-8. Symbolic links are for whoever opens the file to mind.
 ///
 /// ```
@@ -159,10 +185,13 @@ fn percent_decoded(part: &str) -> Option<String> {
 }
 
 fn hex_digit(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
-/// The media type of a file, told by what stands behind the last dot of its name. Unknown ones are bytes, which a browser
+/// The media type of a file, told by what stands behind the last dot of its name. Unknown ones are
+/// bytes, which a browser
 /// saves and, by `nosniff`, never takes for something else.
 pub fn media_type(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -186,8 +215,10 @@ pub fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// An entity tag made of the bytes alone: the same file has the same one on every machine and after every restart.
-/// 16 hex digits of SHA-1, in quotes; nothing has to be kept secret or be proof against forgery here.
+/// An entity tag made of the bytes alone: the same file has the same one on every machine and after
+/// every restart.
+/// 16 hex digits of SHA-1, in quotes; nothing has to be kept secret or be proof against forgery
+/// here.
 pub fn etag(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let mut tag = String::from("\"");
@@ -198,27 +229,40 @@ pub fn etag(bytes: &[u8]) -> String {
     tag
 }
 
-/// What a page of ours may do: load what we serve, talk to us, and nothing else. No `unsafe-*`, no inline script or style,
+/// What a page of ours may do: load what we serve, talk to us, and nothing else. No `unsafe-*`, no
+/// inline script or style,
 /// no frame around it, so markup that slipped in somewhere would be dead text.
 ///
-/// `connect-src 'self'` covers `ws:` and `wss:` to the page's own host and port (CSP 3 §6.7.2.8): in Firefox, in Chromium
-/// since 70 (2018), in Safari since 16 (2022). An older Safari would need `ws: wss:`, which means *any* host, and so the
-/// way out for whatever a script could steal; naming our host instead fails behind a proxy that has another name for it.
+/// `connect-src 'self'` covers `ws:` and `wss:` to the page's own host and port (CSP 3 §6.7.2.8):
+/// in Firefox, in Chromium
+/// since 70 (2018), in Safari since 16 (2022). An older Safari would need `ws: wss:`, which means
+/// *any* host, and so the
+/// way out for whatever a script could steal; naming our host instead fails behind a proxy that has
+/// another name for it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The answer that carries a page, or a 304 for a client that has it already. For `GET` and `HEAD` alike.
+/// The answer that carries a page, or a 304 for a client that has it already. For `GET` and `HEAD`
+/// alike.
 pub fn respond(page: Page, head: &Head<'_>) -> Response {
     let mut response = if is_known(&page.etag, head) {
-        Response { status: 304, headers: Vec::new(), body: Body::None }
+        Response {
+            status: 304,
+            headers: Vec::new(),
+            body: Body::None,
+        }
     } else {
         Response::new(200, page.media_type, page.bytes)
     };
     response.headers.extend([
         ("ETag", Cow::Owned(page.etag)),
-        // To be kept, and asked for anew each time: a new binary's page shows at the next reload (RFC 9111 §5.2.2.4).
+        // To be kept, and asked for anew each time: a new binary's page shows at the next reload
+        // (RFC 9111 §5.2.2.4).
         ("Cache-Control", Cow::Borrowed("no-cache")),
-        ("Content-Security-Policy", Cow::Borrowed(CONTENT_SECURITY_POLICY)),
+        (
+            "Content-Security-Policy",
+            Cow::Borrowed(CONTENT_SECURITY_POLICY),
+        ),
         ("Referrer-Policy", Cow::Borrowed("no-referrer")),
     ]);
     response
@@ -226,10 +270,12 @@ pub fn respond(page: Page, head: &Head<'_>) -> Response {
 
 /// `If-None-Match` (RFC 9110 §13.1.2): `*`, or a list of tags that are compared weakly (§8.8.3.2).
 ///
-/// Tags may have commas in their quotes, and the list is cut at every comma. No piece of such a tag has both quotes, so
+/// Tags may have commas in their quotes, and the list is cut at every comma. No piece of such a tag
+/// has both quotes, so
 /// none is taken for ours.
 fn is_known(etag: &str, head: &Head<'_>) -> bool {
-    head.tokens("if-none-match").any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
+    head.tokens("if-none-match")
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
 }
 
 #[cfg(test)]
@@ -259,7 +305,11 @@ mod tests {
         let mut pages = BuiltIn::new();
         for (name, bytes) in FILES {
             let page = pages.page(&format!("/{name}")).expect(name);
-            assert_eq!((page.bytes.as_bytes(), page.etag), (*bytes, etag(bytes)), "{name}");
+            assert_eq!(
+                (page.bytes.as_bytes(), page.etag),
+                (*bytes, etag(bytes)),
+                "{name}"
+            );
             assert_ne!(page.media_type, "application/octet-stream", "{name}");
         }
         assert_eq!(pages.page("/"), pages.page("/index.html"));
@@ -273,7 +323,11 @@ mod tests {
             ("a file", "/main.js", Some("main.js")),
             ("a file in a folder", "/a/b.css", Some("a/b.css")),
             ("an escaped letter", "/%6dain.js", Some("main.js")),
-            ("an escaped letter of two bytes", "/%C3%A4.txt", Some("ä.txt")),
+            (
+                "an escaped letter of two bytes",
+                "/%C3%A4.txt",
+                Some("ä.txt"),
+            ),
             ("decoded once, not twice", "/%252e%252e/x", Some("%2e%2e/x")),
             ("dots within a name", "/a..b", Some("a..b")),
             ("no slash", "main.js", None),
@@ -310,22 +364,48 @@ mod tests {
             ("nothing is known", "", 200),
             ("the same tag", "If-None-Match: \"0123\"\r\n", 304),
             ("compared weakly", "If-None-Match: W/\"0123\"\r\n", 304),
-            ("in a list", "If-None-Match: \"a,b\", W/\"x\" ,\"0123\"\r\n", 304),
-            ("in the second header", "if-none-match: \"a\"\r\nIF-NONE-MATCH: \"0123\"\r\n", 304),
+            (
+                "in a list",
+                "If-None-Match: \"a,b\", W/\"x\" ,\"0123\"\r\n",
+                304,
+            ),
+            (
+                "in the second header",
+                "if-none-match: \"a\"\r\nIF-NONE-MATCH: \"0123\"\r\n",
+                304,
+            ),
             ("any", "If-None-Match: *\r\n", 304),
             ("another", "If-None-Match: \"0124\"\r\n", 200),
             ("without quotes", "If-None-Match: 0123\r\n", 200),
             ("a part of another", "If-None-Match: \"0123,\"\r\n", 200),
-            ("a weak mark in lower case is none", "If-None-Match: w/\"0123\"\r\n", 200),
+            (
+                "a weak mark in lower case is none",
+                "If-None-Match: w/\"0123\"\r\n",
+                200,
+            ),
         ];
         for (name, lines, status) in table {
             let bytes = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
-            let Ok(Progress::Done { value: head, .. }) = Head::parse(bytes.as_bytes(), 8192) else { panic!("{name}") };
-            let page = Page { media_type: "text/css", etag: "\"0123\"".to_owned(), bytes: Body::Static(b"x") };
+            let Ok(Progress::Done { value: head, .. }) = Head::parse(bytes.as_bytes(), 8192) else {
+                panic!("{name}")
+            };
+            let page = Page {
+                media_type: "text/css",
+                etag: "\"0123\"".to_owned(),
+                bytes: Body::Static(b"x"),
+            };
             let response = respond(page, &head);
             assert_eq!(response.status, *status, "{name}");
-            assert_eq!(response.body.as_bytes().is_empty(), *status == 304, "{name}");
-            assert_eq!((response.header("ETag"), response.header("Cache-Control")), (Some("\"0123\""), Some("no-cache")), "{name}");
+            assert_eq!(
+                response.body.as_bytes().is_empty(),
+                *status == 304,
+                "{name}"
+            );
+            assert_eq!(
+                (response.header("ETag"), response.header("Cache-Control")),
+                (Some("\"0123\""), Some("no-cache")),
+                "{name}"
+            );
         }
     }
 
@@ -336,7 +416,12 @@ mod tests {
 
     #[test]
     fn the_policy_has_nothing_unsafe() {
-        assert!(!CONTENT_SECURITY_POLICY.contains("unsafe") && !CONTENT_SECURITY_POLICY.contains('*'));
-        assert!(!CONTENT_SECURITY_POLICY.contains("  "), "a continued line leaves one space");
+        assert!(
+            !CONTENT_SECURITY_POLICY.contains("unsafe") && !CONTENT_SECURITY_POLICY.contains('*')
+        );
+        assert!(
+            !CONTENT_SECURITY_POLICY.contains("  "),
+            "a continued line leaves one space"
+        );
     }
 }

@@ -1,12 +1,16 @@
-//! An HTTP error as a value: its status, what a header has to add, one sentence for a person, and whether it closes.
+//! An HTTP error as a value: its status, what a header has to add, one sentence for a person, and
+//! whether it closes.
 //!
-//! The sentence says what was wrong (which header, which limit) in our words alone: nothing of the request stands in it, so
+//! The sentence says what was wrong (which header, which limit) in our words alone: nothing of the
+//! request stands in it, so
 //! there is nothing to escape, and no cache or browser can be made to show what an attacker wrote.
 //!
-//! Whatever leaves doubt about where the next request begins closes the connection (RFC 9112 §2.2); a request that was
+//! Whatever leaves doubt about where the next request begins closes the connection (RFC 9112 §2.2);
+//! a request that was
 //! understood and only can't be granted (404, 405, 426) need not.
 //!
-//! Not here: when a refusal is due (`head`, `websocket::handshake`, `hub::routes`), and how a connection is closed so that
+//! Not here: when a refusal is due (`head`, `websocket::handshake`, `hub::routes`), and how a
+//! connection is closed so that
 //! the answer arrives (`hub::connection`).
 
 use super::response::{Body, Response};
@@ -17,9 +21,11 @@ use std::borrow::Cow;
 pub struct Refusal {
     /// The status code, 400 to 505.
     pub status: u16,
-    /// Headers that this status demands: `Allow` with 405, `Upgrade` and `Sec-WebSocket-Version` with 426.
+    /// Headers that this status demands: `Allow` with 405, `Upgrade` and `Sec-WebSocket-Version`
+    /// with 426.
     pub headers: &'static [(&'static str, &'static str)],
-    /// One sentence for a person, the whole body of the answer; it gets its capital letter and its full stop there.
+    /// One sentence for a person, the whole body of the answer; it gets its capital letter and its
+    /// full stop there.
     pub sentence: Cow<'static, str>,
     /// Whether the connection ends with this answer.
     pub closes: bool,
@@ -41,24 +47,39 @@ impl Refusal {
 
     /// 404: no page has this name. The connection may go on.
     pub fn not_found() -> Self {
-        Self { closes: false, ..Self::new(404, "there is no page of this name") }
+        Self {
+            closes: false,
+            ..Self::new(404, "there is no page of this name")
+        }
     }
 
     /// 405: a method other than `GET` and `HEAD`. The connection may go on.
     pub fn method_not_allowed() -> Self {
         let headers = &[("Allow", "GET, HEAD")];
-        Self { headers, closes: false, ..Self::new(405, "the only methods here are GET and HEAD") }
+        Self {
+            headers,
+            closes: false,
+            ..Self::new(405, "the only methods here are GET and HEAD")
+        }
     }
 
     /// 408: the head of the request did not arrive in time. Closes.
     pub fn timeout() -> Self {
-        Self::new(408, "the head of the request did not arrive within --handshake-timeout")
+        Self::new(
+            408,
+            "the head of the request did not arrive within --handshake-timeout",
+        )
     }
 
-    /// 426: this path speaks WebSocket, or it speaks another version of it. The connection may go on; a refused upgrade
+    /// 426: this path speaks WebSocket, or it speaks another version of it. The connection may go
+    /// on; a refused upgrade
     /// closes, see [`Refusal::closing`].
     pub fn upgrade_required(sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { headers: UPGRADE, closes: false, ..Self::new(426, sentence) }
+        Self {
+            headers: UPGRADE,
+            closes: false,
+            ..Self::new(426, sentence)
+        }
     }
 
     /// 429: one address has too many connections. Closes.
@@ -83,7 +104,10 @@ impl Refusal {
 
     /// The same refusal, and the connection ends with it.
     pub fn closing(self) -> Self {
-        Self { closes: true, ..self }
+        Self {
+            closes: true,
+            ..self
+        }
     }
 
     /// The answer that carries it: plain text, the sentence alone, on a line of its own.
@@ -97,15 +121,31 @@ impl Refusal {
     pub fn response(&self) -> Response {
         let (first, rest) = self.sentence.split_at(1);
         let line = format!("{}{rest}.\n", first.to_ascii_uppercase());
-        let mut response = Response::new(self.status, "text/plain; charset=utf-8", Body::Text(line.into()));
-        response.headers.extend(self.headers.iter().map(|&(name, value)| (name, Cow::Borrowed(value))));
-        // A refusal is about this one moment; 404 and 405 could be kept by a cache without this (RFC 9111 §4.2.2).
-        response.headers.push(("Cache-Control", Cow::Borrowed("no-store")));
+        let mut response = Response::new(
+            self.status,
+            "text/plain; charset=utf-8",
+            Body::Text(line.into()),
+        );
+        response.headers.extend(
+            self.headers
+                .iter()
+                .map(|&(name, value)| (name, Cow::Borrowed(value))),
+        );
+        // A refusal is about this one moment; 404 and 405 could be kept by a cache without this
+        // (RFC 9111 §4.2.2).
+        response
+            .headers
+            .push(("Cache-Control", Cow::Borrowed("no-store")));
         response
     }
 
     fn new(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, headers: &[], sentence: sentence.into(), closes: true }
+        Self {
+            status,
+            headers: &[],
+            sentence: sentence.into(),
+            closes: true,
+        }
     }
 }
 
@@ -116,22 +156,60 @@ mod tests {
     #[test]
     fn each_kind_has_its_status_and_closes_or_not() {
         let table = [
-            ("broken syntax leaves doubt about what follows", Refusal::bad_request("why"), 400, true),
+            (
+                "broken syntax leaves doubt about what follows",
+                Refusal::bad_request("why"),
+                400,
+                true,
+            ),
             ("a foreign origin", Refusal::forbidden("why"), 403, true),
             ("the next page may exist", Refusal::not_found(), 404, false),
-            ("the next method may be GET", Refusal::method_not_allowed(), 405, false),
-            ("half a head may still be on its way", Refusal::timeout(), 408, true),
-            ("the next request may upgrade", Refusal::upgrade_required("why"), 426, false),
-            ("a refused upgrade", Refusal::upgrade_required("why").closing(), 426, true),
+            (
+                "the next method may be GET",
+                Refusal::method_not_allowed(),
+                405,
+                false,
+            ),
+            (
+                "half a head may still be on its way",
+                Refusal::timeout(),
+                408,
+                true,
+            ),
+            (
+                "the next request may upgrade",
+                Refusal::upgrade_required("why"),
+                426,
+                false,
+            ),
+            (
+                "a refused upgrade",
+                Refusal::upgrade_required("why").closing(),
+                426,
+                true,
+            ),
             ("one address too often", Refusal::too_many("why"), 429, true),
-            ("the rest of the head is still on its way", Refusal::too_large("why"), 431, true),
+            (
+                "the rest of the head is still on its way",
+                Refusal::too_large("why"),
+                431,
+                true,
+            ),
             ("no room", Refusal::unavailable("why"), 503, true),
-            ("another version may end its head elsewhere", Refusal::version(), 505, true),
+            (
+                "another version may end its head elsewhere",
+                Refusal::version(),
+                505,
+                true,
+            ),
         ];
         for (name, refusal, status, closes) in table {
             assert_eq!((refusal.status, refusal.closes), (status, closes), "{name}");
             let body = String::from_utf8(refusal.response().body.as_bytes().to_vec()).unwrap();
-            assert!(body.ends_with(".\n") && body.starts_with(|first: char| first.is_ascii_uppercase()), "{name}: {body:?}");
+            assert!(
+                body.ends_with(".\n") && body.starts_with(|first: char| first.is_ascii_uppercase()),
+                "{name}: {body:?}"
+            );
         }
     }
 

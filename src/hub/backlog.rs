@@ -1,10 +1,13 @@
 //! What a slow reader has still to take.
 //!
-//! A backlog owns what it needs: a share of a topic's buffer, which is counted once however many hold it, or a copy of
-//! private bytes. It knows where frames begin, so that it can be cut between two of them: a close frame behind half a frame
+//! A backlog owns what it needs: a share of a topic's buffer, which is counted once however many
+//! hold it, or a copy of
+//! private bytes. It knows where frames begin, so that it can be cut between two of them: a close
+//! frame behind half a frame
 //! would be one broken frame.
 //!
-//! Not here: when a backlog comes to be (`outbox`), and what happens to a reader that is too slow (`Hub::too_slow`).
+//! Not here: when a backlog comes to be (`outbox`), and what happens to a reader that is too slow
+//! (`Hub::too_slow`).
 
 use super::Socket;
 use super::outbox::SLICES;
@@ -54,7 +57,15 @@ impl Backlog {
     /// Appends; `buffered` is the sum that all connections hold.
     pub(super) fn push(&mut self, held: Held, buffered: &mut usize) {
         self.waiting_bytes += held.range.end - held.at;
-        if let (Some(Held { bytes: HeldBytes::Own(last), range, frames, .. }), HeldBytes::Own(new)) = (self.held.back_mut(), &held.bytes)
+        if let (
+            Some(Held {
+                bytes: HeldBytes::Own(last),
+                range,
+                frames,
+                ..
+            }),
+            HeldBytes::Own(new),
+        ) = (self.held.back_mut(), &held.bytes)
             && *frames == held.frames
             && held.at == 0
             && last.len() + new.len() <= GATHERED_BYTES
@@ -67,15 +78,21 @@ impl Backlog {
         *buffered += HELD_BYTES
             + match &held.bytes {
                 HeldBytes::Own(own) => own.len(),
-                // Counted once for all: by the first who holds it. (`held` and the topic itself make two.)
+                // Counted once for all: by the first who holds it. (`held` and the topic itself
+                // make two.)
                 HeldBytes::Shared(shared) if Rc::strong_count(shared) == 2 => shared.len(),
                 HeldBytes::Shared(_) | HeldBytes::Static(_) => 0,
             };
         self.held.push_back(held);
     }
 
-    /// Writes until all is out or the socket is full. Returns how much was written, and whether it would take more.
-    pub(super) fn write<S: Socket>(&mut self, socket: &mut S, buffered: &mut usize) -> io::Result<(usize, bool)> {
+    /// Writes until all is out or the socket is full. Returns how much was written, and whether it
+    /// would take more.
+    pub(super) fn write<S: Socket>(
+        &mut self,
+        socket: &mut S,
+        buffered: &mut usize,
+    ) -> io::Result<(usize, bool)> {
         let mut total = 0;
         while !self.held.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
@@ -120,13 +137,17 @@ impl Backlog {
         }
     }
 
-    /// Throws away what was not begun. The frame that was begun is copied, so that it holds nothing beside itself.
+    /// Throws away what was not begun. The frame that was begun is copied, so that it holds nothing
+    /// beside itself.
     pub(super) fn cut(&mut self, buffered: &mut usize) {
         let mut held = std::mem::take(&mut self.held);
         self.waiting_bytes = 0;
         let Some(front) = held.front() else { return };
         let begun = if front.frames {
-            let (frames, at) = (&front.bytes.as_slice()[front.range.clone()], front.at - front.range.start);
+            let (frames, at) = (
+                &front.bytes.as_slice()[front.range.clone()],
+                front.at - front.range.start,
+            );
             let end = frame_start_after(frames, at);
             (end > at).then(|| Held::copy(&frames[..end], at, true))
         } else {
@@ -141,22 +162,44 @@ impl Backlog {
 
     /// Takes everything out of the sum.
     pub(super) fn release(self, buffered: &mut usize) {
-        self.held.into_iter().for_each(|held| held.release(buffered));
+        self.held
+            .into_iter()
+            .for_each(|held| held.release(buffered));
     }
 }
 
 impl Held {
-    /// Copies private bytes of which `written` are out. The frame that is partly written is kept from its first byte, so that
+    /// Copies private bytes of which `written` are out. The frame that is partly written is kept
+    /// from its first byte, so that
     /// its end can be found.
     pub(super) fn copy(bytes: &[u8], written: usize, frames: bool) -> Self {
-        let from = if frames { frame_start(bytes, written) } else { written };
+        let from = if frames {
+            frame_start(bytes, written)
+        } else {
+            written
+        };
         let own = bytes[from..].to_vec();
-        Self { range: 0..own.len(), bytes: HeldBytes::Own(own), at: written - from, frames }
+        Self {
+            range: 0..own.len(),
+            bytes: HeldBytes::Own(own),
+            at: written - from,
+            frames,
+        }
     }
 
     /// Holds a range of bytes that others have too, `written` of it being out.
-    pub(super) fn share(bytes: HeldBytes, range: Range<usize>, written: usize, frames: bool) -> Self {
-        Self { bytes, at: range.start + written, range, frames }
+    pub(super) fn share(
+        bytes: HeldBytes,
+        range: Range<usize>,
+        written: usize,
+        frames: bool,
+    ) -> Self {
+        Self {
+            bytes,
+            at: range.start + written,
+            range,
+            frames,
+        }
     }
 
     /// Takes it out of the sum. The last who holds a shared buffer takes that out too.
@@ -206,7 +249,11 @@ fn frame_start(frames: &[u8], at: usize) -> usize {
 /// Where the first frame begins that nothing was written of, `at` bytes being out.
 fn frame_start_after(frames: &[u8], at: usize) -> usize {
     let start = frame_start(frames, at);
-    if start == at { at } else { frame_end(frames, start) }
+    if start == at {
+        at
+    } else {
+        frame_end(frames, start)
+    }
 }
 
 #[cfg(test)]
@@ -222,7 +269,11 @@ mod tests {
 
     impl Socket for Slow {
         fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-            let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).take(self.room).collect();
+            let bytes: Vec<u8> = pieces
+                .iter()
+                .flat_map(|piece| piece.iter().copied())
+                .take(self.room)
+                .collect();
             self.room -= bytes.len();
             self.sent.extend(&bytes);
             Ok(bytes.len())
@@ -241,17 +292,33 @@ mod tests {
                 frame
             })
             .collect();
-        let mut socket = Slow { sent: Vec::new(), room: 3 };
+        let mut socket = Slow {
+            sent: Vec::new(),
+            room: 3,
+        };
         let (mut backlog, mut buffered) = (Backlog::default(), 0);
         backlog.push(Held::copy(&frames[..3].concat(), 0, true), &mut buffered);
-        assert_eq!(backlog.write(&mut socket, &mut buffered).unwrap(), (3, false));
+        assert_eq!(
+            backlog.write(&mut socket, &mut buffered).unwrap(),
+            (3, false)
+        );
         backlog.cut(&mut buffered);
-        assert_eq!(backlog.waiting_bytes(), frames[0].len() - 3, "the frame that is partly out");
+        assert_eq!(
+            backlog.waiting_bytes(),
+            frames[0].len() - 3,
+            "the frame that is partly out"
+        );
         backlog.push(Held::copy(&frames[3], 0, true), &mut buffered);
-        assert_eq!(backlog.waiting_bytes(), frames[0].len() - 3 + frames[3].len());
+        assert_eq!(
+            backlog.waiting_bytes(),
+            frames[0].len() - 3 + frames[3].len()
+        );
         socket.room = usize::MAX;
         backlog.write(&mut socket, &mut buffered).unwrap();
         assert_eq!(socket.sent, [frames[0].as_slice(), &frames[3]].concat());
-        assert_eq!((backlog.waiting_bytes(), backlog.is_empty(), buffered), (0, true, 0));
+        assert_eq!(
+            (backlog.waiting_bytes(), backlog.is_empty(), buffered),
+            (0, true, 0)
+        );
     }
 }

@@ -15,15 +15,20 @@
 //!    (from any stage)                  (freed)                         [Hub::free]
 //! ```
 //!
-//! * `Http`: what is kept is the unfinished head; answers go out in the order of their requests, one under way.
+//! * `Http`: what is kept is the unfinished head; answers go out in the order of their requests,
+//!   one under way.
 //! * `Open`: what is kept is an unfinished frame's header and message.
-//! * `Closing`: nothing is kept and nothing is read as anything; writing is shut once the outbox is empty, then the peer's end
-//!   is awaited. A socket that is closed with input unread sends a reset, which can destroy our last words on their way.
+//! * `Closing`: nothing is kept and nothing is read as anything; writing is shut once the outbox is
+//!   empty, then the peer's end
+//!   is awaited. A socket that is closed with input unread sends a reset, which can destroy our
+//!   last words on their way.
 //!
-//! Two closings and not one: if input were ignored while we wait for the peer's close frame, a client that answered it and
+//! Two closings and not one: if input were ignored while we wait for the peer's close frame, a
+//! client that answered it and
 //! waits for us to close TCP (§7.1.1) would wait for a reminder.
 //!
-//! Not here: what a message means (`endpoint`), and what follows from it: requests and partings go into the turn's inbox.
+//! Not here: what a message means (`endpoint`), and what follows from it: requests and partings go
+//! into the turn's inbox.
 
 use super::admission::Seat;
 use super::endpoint::{Desk, Ear, Endpoint, count_chores};
@@ -39,11 +44,22 @@ use crate::limits::{LINGER_BYTES, Limits, READ_BYTES, TURN_QUESTIONS};
 use crate::time::{Millis, Now};
 use crate::websocket::{CloseCode, DeflateParameters, Event, Received, Upgrade, WebSocket};
 
-/// Where a connection is in its life. Assigned in this file only, by the functions that the diagram names.
+/// Where a connection is in its life. Assigned in this file only, by the functions that the diagram
+/// names.
 pub(super) enum Stage {
-    Http { requests: Box<Requests>, answering: bool, served: bool },
-    Open { websocket: WebSocket, endpoint: Endpoint },
-    Closing { thrown_away: usize, shut: bool },
+    Http {
+        requests: Box<Requests>,
+        answering: bool,
+        served: bool,
+    },
+    Open {
+        websocket: WebSocket,
+        endpoint: Endpoint,
+    },
+    Closing {
+        thrown_away: usize,
+        shut: bool,
+    },
 }
 
 /// A slot of the slab.
@@ -59,7 +75,8 @@ pub(super) struct Connection<S> {
     pub(super) seldom: Option<Box<Seldom>>,
     /// When its one live reminder comes up.
     pub(super) reminder: Millis,
-    /// Since when it is waited for. Open: since its last byte came; or since the ping, or our close frame, went out.
+    /// Since when it is waited for. Open: since its last byte came; or since the ping, or our close
+    /// frame, went out.
     pub(super) since: Millis,
     pub(super) pinged: bool,
     /// Its end is in the inbox; nothing more is taken from it.
@@ -90,7 +107,11 @@ impl<S> Connection<S> {
             socket,
             id,
             seat,
-            stage: Stage::Http { requests: Box::default(), answering: false, served: false },
+            stage: Stage::Http {
+                requests: Box::default(),
+                answering: false,
+                served: false,
+            },
             outbox: Outbox::new(),
             subscriptions: Subscriptions::default(),
             rate: Rate::default(),
@@ -124,14 +145,19 @@ impl<S> Connection<S> {
     /// Takes up what had to wait.
     pub(super) fn take_up(&mut self, desk: &mut Desk<'_>) {
         self.resume(desk.now.mono);
-        let mut kept = self.seldom.as_mut().map(|seldom| std::mem::take(&mut seldom.kept)).unwrap_or_default();
+        let mut kept = self
+            .seldom
+            .as_mut()
+            .map(|seldom| std::mem::take(&mut seldom.kept))
+            .unwrap_or_default();
         self.take(&mut kept, desk);
     }
 
     fn take(&mut self, mut bytes: &mut [u8], desk: &mut Desk<'_>) {
         let mut inflated_bytes = 0;
         while !bytes.is_empty() {
-            // What a message was inflated to counts as read: the rest is left for the next turn, after the others.
+            // What a message was inflated to counts as read: the rest is left for the next turn,
+            // after the others.
             if inflated_bytes > READ_BYTES || self.must_wait(desk.limits) {
                 self.pause(desk.now.mono);
                 self.seldom_mut().kept.extend_from_slice(bytes);
@@ -168,7 +194,8 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Bytes that are kept for this connection beside its outbox, newly counted: `buffered` is the sum of all.
+    /// Bytes that are kept for this connection beside its outbox, newly counted: `buffered` is the
+    /// sum of all.
     pub(super) fn recount(&mut self, buffered: &mut usize) {
         let unfinished = match &self.stage {
             Stage::Http { requests, .. } => requests.held_bytes(),
@@ -190,23 +217,36 @@ impl<S> Connection<S> {
         self.seldom.as_ref().map_or(0, |seldom| seldom.counted) + self.outbox.backlog_bytes()
     }
 
-    /// Whether what it says may not be taken now: one answer is under way, its end is in the inbox, it has asked enough for this
-    /// turn (or it could not be seen in time that it does not read), or it does not read what it is sent. After our close frame it is read in any case, since its own may come (RFC 6455 §7.1.2).
+    /// Whether what it says may not be taken now: one answer is under way, its end is in the inbox,
+    /// it has asked enough for this
+    /// turn (or it could not be seen in time that it does not read), or it does not read what it is
+    /// sent. After our close frame it is read in any case, since its own may come (RFC 6455
+    /// §7.1.2).
     pub(super) fn must_wait(&self, limits: &Limits) -> bool {
         match &self.stage {
             Stage::Http { answering, .. } => *answering,
             Stage::Open { websocket, .. } => {
                 let slow = self.outbox.waiting_bytes() > limits.send_queue_bytes / 2;
-                self.parting || ((slow || self.questions >= TURN_QUESTIONS) && !websocket.close_sent())
+                self.parting
+                    || ((slow || self.questions >= TURN_QUESTIONS) && !websocket.close_sent())
             }
             Stage::Closing { .. } => false,
         }
     }
 
     /// Goes on in the other protocol.
-    pub(super) fn upgrade(&mut self, upgrade: &Upgrade, path: Path, traced: Option<Vec<u8>>, desk: &mut Desk<'_>) {
+    pub(super) fn upgrade(
+        &mut self,
+        upgrade: &Upgrade,
+        path: Path,
+        traced: Option<Vec<u8>>,
+        desk: &mut Desk<'_>,
+    ) {
         let now = desk.now.unix;
-        desk.turn.write(self.id.index, &mut self.outbox, Source::Http, |out| upgrade.response(now, out));
+        desk.turn
+            .write(self.id.index, &mut self.outbox, Source::Http, |out| {
+                upgrade.response(now, out)
+            });
         if let Some(request) = traced {
             let mut response = Vec::new();
             upgrade.response(now, &mut response);
@@ -218,24 +258,37 @@ impl<S> Connection<S> {
             Path::Chat => (desk.limits.message_bytes, Endpoint::Chat(None)),
             Path::Echo => (desk.limits.echo_bytes, Endpoint::Echo),
         };
-        self.stage = Stage::Open { websocket: WebSocket::server(limit).with_deflate(upgrade.deflate()), endpoint };
+        self.stage = Stage::Open {
+            websocket: WebSocket::server(limit).with_deflate(upgrade.deflate()),
+            endpoint,
+        };
         self.since = desk.now.mono;
         if endpoint != Endpoint::Echo {
             self.say(Said::Came, desk.inbox);
         }
     }
 
-    /// How what is said reaches it. What many get is compressed once, for a whole window; who has a smaller one gets it as it is.
+    /// How what is said reaches it. What many get is compressed once, for a whole window; who has a
+    /// smaller one gets it as it is.
     pub(super) fn encoding(&self) -> Encoding {
         match &self.stage {
-            Stage::Open { websocket, .. } if websocket.deflate().is_some_and(DeflateParameters::has_full_window) => Encoding::Deflated,
+            Stage::Open { websocket, .. }
+                if websocket
+                    .deflate()
+                    .is_some_and(DeflateParameters::has_full_window) =>
+            {
+                Encoding::Deflated
+            }
             _ => Encoding::Plain,
         }
     }
 
     /// No more is read as anything; what is in the outbox still goes out.
     pub(super) fn begin_closing(&mut self, now: Millis) {
-        self.stage = Stage::Closing { thrown_away: 0, shut: false };
+        self.stage = Stage::Closing {
+            thrown_away: 0,
+            shut: false,
+        };
         self.since = now;
         if let Some(seldom) = &mut self.seldom {
             seldom.nothing_is_read();
@@ -245,27 +298,62 @@ impl<S> Connection<S> {
     /// Returns how many bytes it took, and how many the message has that was in them.
     fn take_frames(&mut self, bytes: &mut [u8], desk: &mut Desk<'_>) -> (usize, usize) {
         let all = bytes.len();
-        let Stage::Open { websocket, endpoint } = &mut self.stage else { return (all, 0) };
-        // Taken off the desk, since a message may be borrowed from it while the rest of the desk is worked at.
+        let Stage::Open {
+            websocket,
+            endpoint,
+        } = &mut self.stage
+        else {
+            return (all, 0);
+        };
+        // Taken off the desk, since a message may be borrowed from it while the rest of the desk is
+        // worked at.
         let mut scratch = std::mem::take(desk.scratch);
         let mut payload_bytes = 0;
         let deflate = websocket.deflate();
-        // The machine's own answer to a close frame; it goes out behind the answers to what was asked before.
+        // The machine's own answer to a close frame; it goes out behind the answers to what was
+        // asked before.
         let mut reply = Vec::new();
         let (used, went) = match websocket.receive(bytes, &mut scratch, &mut reply) {
             Err(violation) => (all, Some(Parting::Broken(violation))),
             Ok(Received::Nothing) => (all, None),
-            Ok(Received::Event { event: Event::Close(frame), used }) => {
+            Ok(Received::Event {
+                event: Event::Close(frame),
+                used,
+            }) => {
                 let code = frame.code.map(CloseCode::get);
-                (used, Some(Parting::Closed { reply: reply.into(), code }))
+                (
+                    used,
+                    Some(Parting::Closed {
+                        reply: reply.into(),
+                        code,
+                    }),
+                )
             }
             Ok(Received::Event { event, used }) => {
                 if let Event::Text(_) | Event::Binary(_) = event {
                     desk.metrics.messages_received += 1;
-                    self.seldom.iter_mut().for_each(|seldom| seldom.message_since = None);
+                    self.seldom
+                        .iter_mut()
+                        .for_each(|seldom| seldom.message_since = None);
                 }
-                let Self { id, outbox, rate, waiting, questions, seldom, .. } = self;
-                let mut ear = Ear { id: *id, outbox, rate, waiting, questions, seldom, desk };
+                let Self {
+                    id,
+                    outbox,
+                    rate,
+                    waiting,
+                    questions,
+                    seldom,
+                    ..
+                } = self;
+                let mut ear = Ear {
+                    id: *id,
+                    outbox,
+                    rate,
+                    waiting,
+                    questions,
+                    seldom,
+                    desk,
+                };
                 payload_bytes = event.payload_bytes();
                 let went = match *endpoint {
                     Endpoint::Chat(_) => ear.hear(event),
@@ -305,18 +393,27 @@ impl<S> Connection<S> {
         self.message_ended();
     }
 
-    /// What was to be written is written. Returns whether the connection is through with everything.
+    /// What was to be written is written. Returns whether the connection is through with
+    /// everything.
     pub(super) fn emptied(&mut self, now: Millis) -> Emptied {
         match &mut self.stage {
             Stage::Http { answering, .. } if *answering => {
                 *answering = false;
                 self.since = now;
-                if self.read_closed && !self.has_kept() { Emptied::Through } else { Emptied::Answered }
+                if self.read_closed && !self.has_kept() {
+                    Emptied::Through
+                } else {
+                    Emptied::Answered
+                }
             }
             Stage::Closing { shut, .. } if !*shut => {
                 *shut = true;
                 self.since = now;
-                if self.read_closed { Emptied::Through } else { Emptied::Shut }
+                if self.read_closed {
+                    Emptied::Through
+                } else {
+                    Emptied::Shut
+                }
             }
             _ => Emptied::GoesOn,
         }
@@ -328,7 +425,10 @@ impl<S> Connection<S> {
         match &self.stage {
             Stage::Http { answering, .. } if *answering || self.has_kept() => false,
             Stage::Http { requests, .. } if requests.held_bytes() > 0 => {
-                self.refuse(&Refusal::bad_request("the request ended before its head did"), desk);
+                self.refuse(
+                    &Refusal::bad_request("the request ended before its head did"),
+                    desk,
+                );
                 false
             }
             Stage::Http { .. } => self.outbox.is_empty(),
@@ -359,18 +459,35 @@ mod tests {
     use super::*;
     use crate::hub::seldom::Seldom;
 
-    /// Its largest parts; `tests/allocations.rs` has what all of it comes to, in the other layers too.
+    /// Its largest parts; `tests/allocations.rs` has what all of it comes to, in the other layers
+    /// too.
     #[test]
     fn an_idle_connection_is_small() {
         let table = [
-            ("the slot, beside its socket", size_of::<Connection<()>>(), 168),
+            (
+                "the slot, beside its socket",
+                size_of::<Connection<()>>(),
+                168,
+            ),
             ("… of that: what it is counted as", size_of::<Seat>(), 18),
-            ("… its stage, and the machine of the WebSocket", size_of::<Stage>(), 40),
+            (
+                "… its stage, and the machine of the WebSocket",
+                size_of::<Stage>(),
+                40,
+            ),
             ("… what it is sent", size_of::<Outbox>(), 24),
             ("… what it subscribes to", size_of::<Subscriptions>(), 24),
             ("… its rate", size_of::<Rate>(), 16),
-            ("apart, while there is something in it: what only few have", size_of::<Seldom>(), 120),
-            ("apart, before the upgrade: its requests", size_of::<Requests>(), 40),
+            (
+                "apart, while there is something in it: what only few have",
+                size_of::<Seldom>(),
+                120,
+            ),
+            (
+                "apart, before the upgrade: its requests",
+                size_of::<Requests>(),
+                40,
+            ),
         ];
         for (what, bytes, most) in table {
             println!("{bytes:5} bytes: {what}");

@@ -1,7 +1,9 @@
 //! Reminders to look at something, soonest first.
 //!
-//! A reminder is a hint, what it points at is the truth: a deadline that moves later (a byte came, so the ping can wait)
-//! costs nothing here; when the reminder comes up, its owner says when to look again. Nothing is ever removed, so an owner
+//! A reminder is a hint, what it points at is the truth: a deadline that moves later (a byte came,
+//! so the ping can wait)
+//! costs nothing here; when the reminder comes up, its owner says when to look again. Nothing is
+//! ever removed, so an owner
 //! whose deadline moved *earlier* adds a second reminder and passes over the first.
 
 use crate::tables::{fewer, more};
@@ -16,12 +18,15 @@ pub(super) struct Deadlines<K> {
 
 impl<K: Copy + Ord> Deadlines<K> {
     pub(super) fn new() -> Self {
-        Self { reminders: BinaryHeap::new() }
+        Self {
+            reminders: BinaryHeap::new(),
+        }
     }
 
     pub(super) fn remind(&mut self, at: Millis, key: K) {
         if self.reminders.len() == self.reminders.capacity() {
-            self.reminders.reserve_exact(more::<(Millis, K)>(self.reminders.len()));
+            self.reminders
+                .reserve_exact(more::<(Millis, K)>(self.reminders.len()));
         }
         self.reminders.push(Reverse((at, key)));
     }

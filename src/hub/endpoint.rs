@@ -41,7 +41,10 @@ pub(super) struct Desk<'a> {
 }
 
 /// How a flood ends.
-pub(super) const FLOODING: Parting = Parting::Ours(CloseCode::POLICY, "kept sending more than --rate lets through");
+pub(super) const FLOODING: Parting = Parting::Ours(
+    CloseCode::POLICY,
+    "kept sending more than --rate lets through",
+);
 
 /// What hears a message: a connection without its stage, which the message is borrowed from.
 pub(super) struct Ear<'a, 'd> {
@@ -56,7 +59,11 @@ pub(super) struct Ear<'a, 'd> {
 
 impl Ear<'_, '_> {
     /// `/echo`: everything comes back as it came, and nothing is counted against a rate.
-    pub(super) fn echo(&mut self, event: Event<'_>, agreed: Option<DeflateParameters>) -> Option<Parting> {
+    pub(super) fn echo(
+        &mut self,
+        event: Event<'_>,
+        agreed: Option<DeflateParameters>,
+    ) -> Option<Parting> {
         let (opcode, payload) = match event {
             Event::Text(text) => (Opcode::Text, text.as_bytes()),
             Event::Binary(payload) => (Opcode::Binary, payload),
@@ -66,7 +73,12 @@ impl Ear<'_, '_> {
             }
             Event::Pong(_) | Event::Close(_) => return None,
         };
-        let Desk { turn, deflate, metrics, .. } = &mut *self.desk;
+        let Desk {
+            turn,
+            deflate,
+            metrics,
+            ..
+        } = &mut *self.desk;
         metrics.messages_delivered += 1;
         turn.write(self.id.index, self.outbox, Source::Frames, |out| {
             if !agreed.is_some_and(|agreed| deflate.compress(opcode, payload, agreed, out)) {
@@ -79,7 +91,8 @@ impl Ear<'_, '_> {
     /// `/chat`: a text message is a request, which goes into the inbox.
     pub(super) fn hear(&mut self, event: Event<'_>) -> Option<Parting> {
         match event {
-            // Whether it comes too fast is judged when it is applied: only then is known what those before it cost.
+            // Whether it comes too fast is judged when it is applied: only then is known what those
+            // before it cost.
             Event::Text(text) => {
                 *self.waiting += 1;
                 let request = Request::parse(text);
@@ -88,13 +101,21 @@ impl Ear<'_, '_> {
                 self.desk.inbox.push_back((self.id, Said::Asked(request)));
             }
             Event::Binary(_) => {
-                return Some(Parting::Ours(CloseCode::UNSUPPORTED, "the chat takes text messages alone"));
+                return Some(Parting::Ours(
+                    CloseCode::UNSUPPORTED,
+                    "the chat takes text messages alone",
+                ));
             }
-            Event::Ping(payload) => match self.rate.chore(self.desk.limits.rate, self.desk.now.mono, self.seldom) {
-                Ok(()) => self.pong(payload),
-                Err(Refused::Wait { .. }) => self.desk.metrics.rate_limited += 1,
-                Err(Refused::Flooding) => return Some(FLOODING),
-            },
+            Event::Ping(payload) => {
+                match self
+                    .rate
+                    .chore(self.desk.limits.rate, self.desk.now.mono, self.seldom)
+                {
+                    Ok(()) => self.pong(payload),
+                    Err(Refused::Wait { .. }) => self.desk.metrics.rate_limited += 1,
+                    Err(Refused::Flooding) => return Some(FLOODING),
+                }
+            }
             Event::Pong(_) => return count_chores(1, self.rate, self.seldom, self.desk),
             Event::Close(_) => {}
         }
@@ -102,12 +123,21 @@ impl Ear<'_, '_> {
     }
 
     fn pong(&mut self, payload: &[u8]) {
-        self.desk.turn.write(self.id.index, self.outbox, Source::Frames, |out| websocket::pong(payload, out));
+        self.desk
+            .turn
+            .write(self.id.index, self.outbox, Source::Frames, |out| {
+                websocket::pong(payload, out)
+            });
     }
 }
 
 /// Control frames and fragments that have no answer cost as much as those that have one.
-pub(super) fn count_chores(chores: u32, rate: &mut Rate, seldom: &mut Option<Box<Seldom>>, desk: &mut Desk<'_>) -> Option<Parting> {
+pub(super) fn count_chores(
+    chores: u32,
+    rate: &mut Rate,
+    seldom: &mut Option<Box<Seldom>>,
+    desk: &mut Desk<'_>,
+) -> Option<Parting> {
     for _ in 0..chores {
         match rate.chore(desk.limits.rate, desk.now.mono, seldom) {
             Ok(()) => {}

@@ -1,5 +1,7 @@
-//! What connections had to say in a turn, in its order: one list for coming, asking and going, so that an upgrade and the
-//! frames behind it in the same packet, and a close frame behind them, take effect one after another.
+//! What connections had to say in a turn, in its order: one list for coming, asking and going, so
+//! that an upgrade and the
+//! frames behind it in the same packet, and a close frame behind them, take effect one after
+//! another.
 //!
 //! Not here: who puts it in (`connection`, `endpoint`), who takes it out (`steps`).
 
@@ -8,7 +10,8 @@ use crate::chat::event::Address;
 use crate::websocket::{CloseCode, Violation};
 use std::collections::VecDeque;
 
-/// Names a connection for as long as anybody may remember it: a slot is used again, a serial is not.
+/// Names a connection for as long as anybody may remember it: a slot is used again, a serial is
+/// not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId {
     pub(super) index: u32,
@@ -26,7 +29,10 @@ impl ConnectionId {
     }
 
     pub(super) fn of(Address(address): Address) -> Self {
-        Self { index: address as u32, serial: (address >> 32) as u32 }
+        Self {
+            index: address as u32,
+            serial: (address >> 32) as u32,
+        }
     }
 }
 
@@ -52,7 +58,8 @@ pub(super) enum Parting {
     Broken(Violation),
     /// We close, and wait for the peer's close frame.
     Ours(CloseCode, &'static str),
-    /// The peer shut down its sending side without a close frame; what was asked before is still answered.
+    /// The peer shut down its sending side without a close frame; what was asked before is still
+    /// answered.
     EndOfStream,
     /// The socket is of no use any more.
     Failed,

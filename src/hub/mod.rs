@@ -1,20 +1,25 @@
 //! The server without sockets: bytes and time go in, bytes and decisions come out.
 //!
-//! A turn has eight steps. The driver (`server`) waits and reads; what follows is [`Hub::end_turn`], and its steps stand there
+//! A turn has eight steps. The driver (`server`) waits and reads; what follows is
+//! [`Hub::end_turn`], and its steps stand there
 //! one under the other:
 //!
-//! 1. **wait** and 2. **read** are the driver's: it gives what came to [`Hub::received`], which changes one slot and puts
+//! 1. **wait** and 2. **read** are the driver's: it gives what came to [`Hub::received`], which
+//!    changes one slot and puts
 //!    requests into the inbox. What had to wait since an earlier turn is taken up first.
 //! 3. **due**: connections whose deadline has come are looked at.
 //! 4. **apply**: the chat takes the requests in their order and says what follows.
-//! 5. **commit**: the turn's proposals are stored in one transaction, which numbers them; only now do they exist.
+//! 5. **commit**: the turn's proposals are stored in one transaction, which numbers them; only now
+//!    do they exist.
 //! 6. **share**: what a topic's subscribers get is one buffer; each is handed a range of it.
-//! 7. **flush**: each connection with something to get has one vectored write; what does not fit becomes its backlog.
+//! 7. **flush**: each connection with something to get has one vectored write; what does not fit
+//!    becomes its backlog.
 //! 8. **free**: closed slots leave, buffers are emptied.
 //!
 //! Invariants, which the simulation checks too:
 //! * A slot is freed in *free* only, after all events of its turn; so a token needs no generation.
-//! * Whatever is kept beyond a turn names a connection by [`ConnectionId`]; a look-up compares the serial.
+//! * Whatever is kept beyond a turn names a connection by [`ConnectionId`]; a look-up compares the
+//!   serial.
 //! * Between the steps goes owned data. No reference crosses a step.
 //! * Topics and the turn's arena are empty between turns.
 //! * Every connection has a live reminder that is not later than its true deadline.
@@ -72,7 +77,8 @@ use topics::Topics;
 
 /// Where a connection's bytes go. Reading is the driver's.
 pub trait Socket {
-    /// Writes as much as goes without waiting, as `write(2)` and `writev(2)` do. `WouldBlock` and a short write mean the same:
+    /// Writes as much as goes without waiting, as `write(2)` and `writev(2)` do. `WouldBlock` and a
+    /// short write mean the same:
     /// [`Hub::writable`] is called when there is room again.
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Says that nothing more will be written (a FIN); reading goes on.
@@ -195,13 +201,19 @@ impl<S: Socket> Hub<S> {
             Admitted::Refused(seat, refusal) => (seat, Some(refusal)),
             Admitted::Dropped => return None,
         };
-        let id = ConnectionId { index: self.connections.vacant() as u32, serial: self.next_serial };
+        let id = ConnectionId {
+            index: self.connections.vacant() as u32,
+            serial: self.next_serial,
+        };
         self.next_serial = self.next_serial.wrapping_add(1);
         log::debug!("connection {}: accepted from {seat}", id.serial);
-        self.connections.insert(Connection::new(socket, id, seat, now));
+        self.connections
+            .insert(Connection::new(socket, id, seat, now));
         if let Some(refusal) = refusal {
             log::debug!("connection {}: refused with {}", id.serial, refusal.status);
-            self.at_desk(id, now, |connection, desk| connection.refuse(&refusal, desk));
+            self.at_desk(id, now, |connection, desk| {
+                connection.refuse(&refusal, desk)
+            });
         }
         self.remind(id);
         Some(id)
@@ -222,7 +234,8 @@ impl<S: Socket> Hub<S> {
         self.connection(id).map(|connection| &mut connection.socket)
     }
 
-    /// Takes what was read from a connection, at most `READ_BYTES` at a time. Only this slot and the inbox change.
+    /// Takes what was read from a connection, at most `READ_BYTES` at a time. Only this slot and
+    /// the inbox change.
     pub fn received(&mut self, id: ConnectionId, bytes: &mut [u8], now: Now) {
         self.metrics.bytes_received += bytes.len() as u64;
         self.at_desk(id, now, |connection, desk| connection.receive(bytes, desk));
@@ -234,7 +247,9 @@ impl<S: Socket> Hub<S> {
         match why {
             Ended::Failed => self.failed(id),
             Ended::EndOfStream => {
-                if self.at_desk(id, now, |connection, desk| connection.end_of_stream(desk)) == Some(true) {
+                if self.at_desk(id, now, |connection, desk| connection.end_of_stream(desk))
+                    == Some(true)
+                {
                     self.doom(id);
                 }
                 self.remind(id);
@@ -244,8 +259,13 @@ impl<S: Socket> Hub<S> {
 
     /// A connection's socket has room again: its backlog is tried in this turn.
     pub fn writable(&mut self, id: ConnectionId) {
-        let Self { connections, turn, .. } = self;
-        if let Some(connection) = connections.get_mut(id.index()).filter(|connection| connection.id == id) {
+        let Self {
+            connections, turn, ..
+        } = self;
+        if let Some(connection) = connections
+            .get_mut(id.index())
+            .filter(|connection| connection.id == id)
+        {
             connection.outbox.set_writable();
             if !connection.outbox.is_empty() {
                 turn.list(id.index, &mut connection.outbox);
@@ -256,11 +276,18 @@ impl<S: Socket> Hub<S> {
     /// Whether a connection is to be read now. Where not, [`Hub::take_resumed`] tells when.
     pub fn wants_read(&mut self, id: ConnectionId) -> bool {
         let (crowded, now) = (self.is_crowded(), self.now.mono);
-        let Some(connection) = self.connections.get_mut(id.index()).filter(|connection| connection.id == id) else { return false };
+        let Some(connection) = self
+            .connections
+            .get_mut(id.index())
+            .filter(|connection| connection.id == id)
+        else {
+            return false;
+        };
         if connection.doomed || connection.read_closed {
             return false;
         }
-        let own = connection.waiting > 0 || connection.has_kept() || connection.must_wait(&self.limits);
+        let own =
+            connection.waiting > 0 || connection.has_kept() || connection.must_wait(&self.limits);
         if own || crowded {
             if !own && !connection.owed {
                 self.owed_by_inbox.push(id);
@@ -287,21 +314,34 @@ impl<S: Socket> Hub<S> {
 
     /// When the loop must wake up at the latest.
     pub fn next_deadline(&self) -> Option<Millis> {
-        [self.deadlines.next(), self.chat.next_deadline(), self.rest_at].into_iter().flatten().min()
+        [
+            self.deadlines.next(),
+            self.chat.next_deadline(),
+            self.rest_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
-    /// After a pause of the whole process nothing is due until what came meanwhile has been read: the driver says so.
+    /// After a pause of the whole process nothing is due until what came meanwhile has been read:
+    /// the driver says so.
     pub fn set_judge_deadlines(&mut self, judge: bool) {
         self.judging = judge;
     }
 
-    /// The server is about to stop: what was taken is stored and answered, then every connection is closed with 1001.
+    /// The server is about to stop: what was taken is stored and answered, then every connection is
+    /// closed with 1001.
     pub fn drain(&mut self, now: Now) {
         self.end_turn(now);
         while !self.inbox.is_empty() {
             self.end_turn(now);
         }
-        let ids: Vec<_> = self.connections.iter().map(|connection| connection.id).collect();
+        let ids: Vec<_> = self
+            .connections
+            .iter()
+            .map(|connection| connection.id)
+            .collect();
         for id in ids {
             self.dismiss_for_good(id, now);
         }
@@ -324,16 +364,51 @@ impl<S: Socket> Hub<S> {
     }
 
     fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection<S>> {
-        self.connections.get_mut(id.index()).filter(|connection| connection.id == id)
+        self.connections
+            .get_mut(id.index())
+            .filter(|connection| connection.id == id)
     }
 
     /// Lets a connection work with what it may change, and keeps the sum of what is held.
-    fn at_desk<R>(&mut self, id: ConnectionId, now: Now, work: impl FnOnce(&mut Connection<S>, &mut Desk<'_>) -> R) -> Option<R> {
+    fn at_desk<R>(
+        &mut self,
+        id: ConnectionId,
+        now: Now,
+        work: impl FnOnce(&mut Connection<S>, &mut Desk<'_>) -> R,
+    ) -> Option<R> {
         let full = self.chat.users_kept() >= 2 * self.limits.connections as usize;
-        let Self { limits, connections, admission, router, turn, inbox, encoder, scratch, metrics, buffered, .. } = self;
-        let connection = connections.get_mut(id.index()).filter(|connection| connection.id == id && !connection.doomed)?;
+        let Self {
+            limits,
+            connections,
+            admission,
+            router,
+            turn,
+            inbox,
+            encoder,
+            scratch,
+            metrics,
+            buffered,
+            ..
+        } = self;
+        let connection = connections
+            .get_mut(id.index())
+            .filter(|connection| connection.id == id && !connection.doomed)?;
         let deflate = &mut encoder.deflate;
-        let done = work(connection, &mut Desk { limits, turn, inbox, admission, router, deflate, scratch, metrics, now, full });
+        let done = work(
+            connection,
+            &mut Desk {
+                limits,
+                turn,
+                inbox,
+                admission,
+                router,
+                deflate,
+                scratch,
+                metrics,
+                now,
+                full,
+            },
+        );
         connection.recount(buffered);
         if connection.doomed {
             self.doomed.push(id);
@@ -343,8 +418,15 @@ impl<S: Socket> Hub<S> {
 
     /// Sees to it that the connection is looked at in time.
     fn remind(&mut self, id: ConnectionId) {
-        let Self { limits, connections, deadlines, .. } = self;
-        if let Some(connection) = connections.get_mut(id.index()).filter(|connection| connection.id == id && !connection.doomed)
+        let Self {
+            limits,
+            connections,
+            deadlines,
+            ..
+        } = self;
+        if let Some(connection) = connections
+            .get_mut(id.index())
+            .filter(|connection| connection.id == id && !connection.doomed)
             && let Some((at, _)) = connection.deadline(limits)
             && at < connection.reminder
         {
@@ -360,8 +442,15 @@ impl<S: Socket> Hub<S> {
 
     /// The socket is of no use any more.
     fn failed(&mut self, id: ConnectionId) {
-        let Self { connections, inbox, .. } = self;
-        let Some(connection) = connections.get_mut(id.index()).filter(|connection| connection.id == id) else { return };
+        let Self {
+            connections, inbox, ..
+        } = self;
+        let Some(connection) = connections
+            .get_mut(id.index())
+            .filter(|connection| connection.id == id)
+        else {
+            return;
+        };
         match &connection.stage {
             Stage::Open { .. } if !connection.parting => connection.part(Parting::Failed, inbox),
             Stage::Open { .. } => {}

@@ -1,7 +1,9 @@
 //! What goes to one connection in a turn, and how it is written.
 //!
-//! In a turn nothing is copied for a receiver: it gets *pieces*, ranges of buffers that many may share, chained through one
-//! arena. At the end of the turn its pieces are one vectored write. Only what a socket does not take becomes a backlog.
+//! In a turn nothing is copied for a receiver: it gets *pieces*, ranges of buffers that many may
+//! share, chained through one
+//! arena. At the end of the turn its pieces are one vectored write. Only what a socket does not
+//! take becomes a backlog.
 //!
 //! Not here: who gets what (`topics`, `share`), and what a socket does not take (`backlog`).
 
@@ -15,7 +17,8 @@ use std::rc::Rc;
 
 /// The end of a chain.
 const NONE: u32 = u32::MAX;
-/// Slices of one `writev`. Linux takes 1,024; what is gathered by topic and joined seldom needs more than three.
+/// Slices of one `writev`. Linux takes 1,024; what is gathered by topic and joined seldom needs
+/// more than three.
 pub(super) const SLICES: usize = 16;
 /// The turn's bytes keep this capacity, whether it is used or not, …
 pub(super) const KEPT_BYTES: usize = 256 << 10;
@@ -56,7 +59,13 @@ struct Piece {
 
 impl Turn {
     /// Hands a connection what `write` appends to the private bytes, and says which range that is.
-    pub(super) fn write(&mut self, index: u32, outbox: &mut Outbox, source: Source, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
+    pub(super) fn write(
+        &mut self,
+        index: u32,
+        outbox: &mut Outbox,
+        source: Source,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Range<u32> {
         let start = self.private.len() as u32;
         write(&mut self.private);
         let range = start..self.private.len() as u32;
@@ -70,17 +79,30 @@ impl Turn {
         match body {
             Body::None => {}
             Body::Text(text) => {
-                self.write(index, outbox, Source::Http, |out| out.extend_from_slice(text.as_bytes()));
+                self.write(index, outbox, Source::Http, |out| {
+                    out.extend_from_slice(text.as_bytes())
+                });
             }
             Body::Static(_) | Body::Shared(_) => {
                 self.bodies.push(body);
-                self.hand(index, outbox, Source::Body(self.bodies.len() as u32 - 1), range);
+                self.hand(
+                    index,
+                    outbox,
+                    Source::Body(self.bodies.len() as u32 - 1),
+                    range,
+                );
             }
         }
     }
 
     /// Hands a connection a range. One that touches the one before it becomes one piece with it.
-    pub(super) fn hand(&mut self, index: u32, outbox: &mut Outbox, source: Source, range: Range<u32>) {
+    pub(super) fn hand(
+        &mut self,
+        index: u32,
+        outbox: &mut Outbox,
+        source: Source,
+        range: Range<u32>,
+    ) {
         if range.is_empty() {
             return;
         }
@@ -94,7 +116,11 @@ impl Turn {
             return;
         }
         let new = self.pieces.len() as u32;
-        self.pieces.push(Piece { source, range, next: NONE });
+        self.pieces.push(Piece {
+            source,
+            range,
+            next: NONE,
+        });
         match self.pieces.get_mut(outbox.last as usize) {
             Some(last) => last.next = new,
             None => outbox.first = new,
@@ -120,7 +146,8 @@ impl Turn {
         self.private.len()
     }
 
-    /// Empties everything for the next turn; `dirty` is the list that [`Turn::take_dirty`] gave, to be used again.
+    /// Empties everything for the next turn; `dirty` is the list that [`Turn::take_dirty`] gave, to
+    /// be used again.
     pub(super) fn clear(&mut self, mut dirty: Vec<u32>) {
         debug_assert!(self.dirty.is_empty(), "all of a turn is flushed in it");
         empty(&mut dirty, KEPT_LIST_BYTES);
@@ -130,7 +157,8 @@ impl Turn {
         empty(&mut self.private, KEPT_BYTES);
     }
 
-    /// Gives up what its buffers and lists have room for, but for a little: a large block that is made smaller goes back to the
+    /// Gives up what its buffers and lists have room for, but for a little: a large block that is
+    /// made smaller goes back to the
     /// system, while for one that is freed the C library would keep the next ones of its size.
     pub(super) fn rest(&mut self) {
         self.private.shrink_to(LITTLE_BYTES);
@@ -141,7 +169,8 @@ impl Turn {
 
     /// Bytes that its buffers and lists have room for.
     pub(super) fn room(&self) -> usize {
-        let lists = self.pieces.capacity() * size_of::<Piece>() + self.dirty.capacity() * size_of::<u32>();
+        let lists =
+            self.pieces.capacity() * size_of::<Piece>() + self.dirty.capacity() * size_of::<u32>();
         self.private.capacity() + lists + self.bodies.capacity() * size_of::<Body>()
     }
 
@@ -155,10 +184,16 @@ impl Turn {
     }
 
     /// The frames that a connection was handed in this turn.
-    pub(super) fn frames<'a>(&'a self, outbox: &Outbox, topics: &'a Topics) -> impl Iterator<Item = &'a [u8]> {
+    pub(super) fn frames<'a>(
+        &'a self,
+        outbox: &Outbox,
+        topics: &'a Topics,
+    ) -> impl Iterator<Item = &'a [u8]> {
         let next = |piece: &&'a Piece| self.pieces.get(piece.next as usize);
         let pieces = std::iter::successors(self.pieces.get(outbox.first as usize), next);
-        pieces.filter(|piece| matches!(piece.source, Source::Frames | Source::Topic(_))).map(|piece| self.bytes(piece, topics))
+        pieces
+            .filter(|piece| matches!(piece.source, Source::Frames | Source::Topic(_)))
+            .map(|piece| self.bytes(piece, topics))
     }
 
     /// What a backlog keeps of a piece of which `written` bytes are out.
@@ -172,13 +207,16 @@ impl Turn {
                 Body::Shared(bytes) => HeldBytes::Shared(Rc::clone(bytes)),
                 other => HeldBytes::Own(other.as_bytes().to_vec()),
             },
-            Source::Http | Source::Frames => return Held::copy(&self.private[start..end], written, frames),
+            Source::Http | Source::Frames => {
+                return Held::copy(&self.private[start..end], written, frames);
+            }
         };
         Held::share(bytes, start..end, written, frames)
     }
 }
 
-/// Empties a turn's buffer. It keeps `kept` bytes, and what another turn like this one needs: a load that goes on would otherwise
+/// Empties a turn's buffer. It keeps `kept` bytes, and what another turn like this one needs: a
+/// load that goes on would otherwise
 /// pay in every turn for fresh pages of the kernel. The first turn without it gives them back.
 pub(super) fn empty<T>(buffer: &mut Vec<T>, kept: usize) {
     let room = (kept / size_of::<T>()).max(2 * buffer.len());
@@ -210,7 +248,14 @@ pub(super) struct Flushed {
 
 impl Outbox {
     pub(super) fn new() -> Self {
-        Self { first: NONE, last: NONE, turn_bytes: 0, listed: false, writable: true, backlog: None }
+        Self {
+            first: NONE,
+            last: NONE,
+            turn_bytes: 0,
+            listed: false,
+            writable: true,
+            backlog: None,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -224,14 +269,21 @@ impl Outbox {
 
     /// Bytes that a socket did not take.
     pub(super) fn backlog_bytes(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.waiting_bytes())
+        self.backlog
+            .as_ref()
+            .map_or(0, |backlog| backlog.waiting_bytes())
     }
 
-    /// Whether more waited than may when the last message came. That one may have any length: else whoever echoes messages
-    /// longer than the limit would be closed for what was asked, and taken, with a queue that was nearly empty.
+    /// Whether more waited than may when the last message came. That one may have any length: else
+    /// whoever echoes messages
+    /// longer than the limit would be closed for what was asked, and taken, with a queue that was
+    /// nearly empty.
     pub(super) fn is_over(&self, limit: usize) -> bool {
-        let Some(backlog) = &self.backlog else { return false };
-        backlog.waiting_bytes() > limit && backlog.waiting_bytes() - backlog.last_message_bytes() > limit
+        let Some(backlog) = &self.backlog else {
+            return false;
+        };
+        backlog.waiting_bytes() > limit
+            && backlog.waiting_bytes() - backlog.last_message_bytes() > limit
     }
 
     /// There is room in the socket's buffer again.
@@ -239,11 +291,19 @@ impl Outbox {
         self.writable = true;
     }
 
-    /// Writes what a connection has: its backlog first, then its pieces of this turn, until the socket takes no more.
+    /// Writes what a connection has: its backlog first, then its pieces of this turn, until the
+    /// socket takes no more.
     /// `buffered` is the sum that all connections hold.
-    pub(super) fn flush<S: Socket>(&mut self, socket: &mut S, turn: &Turn, topics: &Topics, buffered: &mut usize) -> io::Result<Flushed> {
+    pub(super) fn flush<S: Socket>(
+        &mut self,
+        socket: &mut S,
+        turn: &Turn,
+        topics: &Topics,
+        buffered: &mut usize,
+    ) -> io::Result<Flushed> {
         self.listed = false;
-        // First of all: the pieces are this turn's, and a chain that outlived it would lead into another's.
+        // First of all: the pieces are this turn's, and a chain that outlived it would lead into
+        // another's.
         let mut next = std::mem::replace(&mut self.first, NONE);
         (self.last, self.turn_bytes) = (NONE, 0);
         let mut written = 0;
@@ -264,11 +324,16 @@ impl Outbox {
             written += taken;
         }
         while let Some(piece) = turn.pieces.get(next as usize) {
-            self.backlog.get_or_insert_default().push(turn.held(piece, topics, skip), buffered);
+            self.backlog
+                .get_or_insert_default()
+                .push(turn.held(piece, topics, skip), buffered);
             skip = 0;
             next = piece.next;
         }
-        Ok(Flushed { written, empty: self.backlog.is_none() })
+        Ok(Flushed {
+            written,
+            empty: self.backlog.is_none(),
+        })
     }
 
     /// Throws away what was not begun: no frame is left half written, and nothing else follows it.
@@ -289,9 +354,15 @@ impl Outbox {
     }
 }
 
-/// Writes a chain of pieces. Returns the piece that was not written whole, how much of it was, how much there was in all,
+/// Writes a chain of pieces. Returns the piece that was not written whole, how much of it was, how
+/// much there was in all,
 /// and whether the socket would take more.
-fn write_pieces<S: Socket>(mut first: u32, socket: &mut S, turn: &Turn, topics: &Topics) -> io::Result<(u32, usize, usize, bool)> {
+fn write_pieces<S: Socket>(
+    mut first: u32,
+    socket: &mut S,
+    turn: &Turn,
+    topics: &Topics,
+) -> io::Result<(u32, usize, usize, bool)> {
     let (mut skip, mut total) = (0, 0);
     while first != NONE {
         let mut slices = [IoSlice::new(&[]); SLICES];

@@ -1,6 +1,8 @@
-//! What a hub is told, as lines of a file: with them, and what its sockets took, it does the same again.
+//! What a hub is told, as lines of a file: with them, and what its sockets took, it does the same
+//! again.
 //!
-//! A hub has no other inputs: no clock, no socket, no chance of its own. So a recording is a head and the calls in their order.
+//! A hub has no other inputs: no clock, no socket, no chance of its own. So a recording is a head
+//! and the calls in their order.
 //!
 //! ```text
 //! {"parlor_recording":1,"server":"0.1.0","seed":"…32 digits…","epoch":"…","newest_author":17…,"started":179…,"options":["--no-history"]}
@@ -17,7 +19,8 @@
 //! M 81000                                the turn took so many nanoseconds (for /metrics alone)
 //! ```
 //!
-//! The `S` of a turn stand behind its `T` or `D`, in the order of the writes. A file that ends in the middle, as that of a process
+//! The `S` of a turn stand behind its `T` or `D`, in the order of the writes. A file that ends in
+//! the middle, as that of a process
 //! that died, lacks at most those of the last turn.
 //!
 //! Not here: the file (`server::recording`), the driver that reads it (`cli::replay`).
@@ -59,13 +62,31 @@ pub struct Head {
 
 /// One call of the hub, or what came back from a socket within it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "they are the hub's methods, and the head of this file says what each is")]
+#[allow(
+    missing_docs,
+    reason = "they are the hub's methods, and the head of this file says what each is"
+)]
 pub enum Call<'a> {
-    Accepted { peer: SocketAddr, now: Now },
-    WantsRead { index: usize },
-    Received { index: usize, bytes: &'a [u8], now: Now },
-    Ended { index: usize, why: Ended, now: Now },
-    Writable { index: usize },
+    Accepted {
+        peer: SocketAddr,
+        now: Now,
+    },
+    WantsRead {
+        index: usize,
+    },
+    Received {
+        index: usize,
+        bytes: &'a [u8],
+        now: Now,
+    },
+    Ended {
+        index: usize,
+        why: Ended,
+        now: Now,
+    },
+    Writable {
+        index: usize,
+    },
     TakeResumed,
     Judge(bool),
     EndTurn(Now),
@@ -97,12 +118,20 @@ impl Call<'_> {
                 let begun = write!(out, "R {index} {} {} ", now.mono.0, now.unix.0);
                 const DIGITS: &[u8; 16] = b"0123456789abcdef";
                 let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-                out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+                out.extend(
+                    bytes
+                        .iter()
+                        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
+                );
                 out.push('\n');
                 begun
             }
             Self::Ended { index, why, now } => {
-                let why = if *why == Ended::EndOfStream { "end" } else { "failed" };
+                let why = if *why == Ended::EndOfStream {
+                    "end"
+                } else {
+                    "failed"
+                };
                 writeln!(out, "E {index} {} {} {why}", now.mono.0, now.unix.0)
             }
             Self::Writable { index } => writeln!(out, "W {index}"),
@@ -119,7 +148,8 @@ impl Call<'_> {
         debug_assert!(written.is_ok(), "a String takes everything");
     }
 
-    /// Reads a line without its end; the bytes of `R` are put into `buffer`. `None`: it is none of ours.
+    /// Reads a line without its end; the bytes of `R` are put into `buffer`. `None`: it is none of
+    /// ours.
     pub fn parse<'a>(line: &str, buffer: &'a mut Vec<u8>) -> Option<Call<'a>> {
         let mut words = line.split(' ');
         let kind = words.next()?;
@@ -127,9 +157,14 @@ impl Call<'_> {
         let call = match kind {
             "A" => {
                 let now = now(word()?, word()?)?;
-                Call::Accepted { now, peer: word()?.parse().ok()? }
+                Call::Accepted {
+                    now,
+                    peer: word()?.parse().ok()?,
+                }
             }
-            "Q" => Call::WantsRead { index: word()?.parse().ok()? },
+            "Q" => Call::WantsRead {
+                index: word()?.parse().ok()?,
+            },
             "R" => {
                 let (index, now) = (word()?.parse().ok()?, now(word()?, word()?)?);
                 let hex = word()?.as_bytes();
@@ -141,7 +176,11 @@ impl Call<'_> {
                     let digit = |byte: u8| char::from(byte).to_digit(16);
                     buffer.push((digit(pair[0])? << 4 | digit(pair[1])?) as u8);
                 }
-                Call::Received { index, bytes: buffer, now }
+                Call::Received {
+                    index,
+                    bytes: buffer,
+                    now,
+                }
             }
             "E" => {
                 let (index, now) = (word()?.parse().ok()?, now(word()?, word()?)?);
@@ -152,7 +191,9 @@ impl Call<'_> {
                 };
                 Call::Ended { index, why, now }
             }
-            "W" => Call::Writable { index: word()?.parse().ok()? },
+            "W" => Call::Writable {
+                index: word()?.parse().ok()?,
+            },
             "U" => Call::TakeResumed,
             "J" => Call::Judge(match word()? {
                 "0" => false,
@@ -175,15 +216,23 @@ impl Call<'_> {
 }
 
 fn now(mono: &str, unix: &str) -> Option<Now> {
-    Some(Now { mono: Millis(mono.parse().ok()?), unix: UnixMillis(unix.parse().ok()?) })
+    Some(Now {
+        mono: Millis(mono.parse().ok()?),
+        unix: UnixMillis(unix.parse().ok()?),
+    })
 }
 
-/// The session tokens of a recorded server: as unguessable as the seed is secret, and the same again from the same seed.
+/// The session tokens of a recorded server: as unguessable as the seed is secret, and the same
+/// again from the same seed.
 pub fn tokens(seed: [u8; 16]) -> impl FnMut() -> [u8; 16] {
     let mut number = 0_u64;
     move || {
         number += 1;
-        let digest: [u8; 20] = Sha1::new().chain_update(seed).chain_update(number.to_be_bytes()).finalize().into();
+        let digest: [u8; 20] = Sha1::new()
+            .chain_update(seed)
+            .chain_update(number.to_be_bytes())
+            .finalize()
+            .into();
         std::array::from_fn(|at| digest[at])
     }
 }
@@ -194,13 +243,31 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let now = Now { mono: Millis(12), unix: UnixMillis(1_790_000_000_000) };
+        let now = Now {
+            mono: Millis(12),
+            unix: UnixMillis(1_790_000_000_000),
+        };
         let calls = [
-            Call::Accepted { peer: "[::1]:50112".parse().expect("an address"), now },
+            Call::Accepted {
+                peer: "[::1]:50112".parse().expect("an address"),
+                now,
+            },
             Call::WantsRead { index: 7 },
-            Call::Received { index: 7, bytes: b"GET \x00\xff", now },
-            Call::Ended { index: 7, why: Ended::EndOfStream, now },
-            Call::Ended { index: 7, why: Ended::Failed, now },
+            Call::Received {
+                index: 7,
+                bytes: b"GET \x00\xff",
+                now,
+            },
+            Call::Ended {
+                index: 7,
+                why: Ended::EndOfStream,
+                now,
+            },
+            Call::Ended {
+                index: 7,
+                why: Ended::Failed,
+                now,
+            },
             Call::Writable { index: 1 << 20 },
             Call::TakeResumed,
             Call::Judge(true),
@@ -217,8 +284,16 @@ mod tests {
             let (mut line, mut buffer) = (String::new(), Vec::new());
             call.write(&mut line);
             let line = line.strip_suffix('\n').expect("a line ends");
-            assert_eq!(Call::parse(line, &mut buffer).as_ref(), Some(call), "{line}");
-            assert_eq!(Call::parse(&format!("{line} x"), &mut Vec::new()), None, "nothing may follow");
+            assert_eq!(
+                Call::parse(line, &mut buffer).as_ref(),
+                Some(call),
+                "{line}"
+            );
+            assert_eq!(
+                Call::parse(&format!("{line} x"), &mut Vec::new()),
+                None,
+                "nothing may follow"
+            );
         }
     }
 
@@ -249,7 +324,11 @@ mod tests {
 
     #[test]
     fn tokens_are_the_same_from_the_same_seed() {
-        let of = |seed| std::iter::repeat_with(tokens(seed)).take(3).collect::<Vec<_>>();
+        let of = |seed| {
+            std::iter::repeat_with(tokens(seed))
+                .take(3)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of([1; 16]), of([1; 16]));
         assert_ne!(of([1; 16]), of([2; 16]));
         assert_ne!(of([1; 16])[0], of([1; 16])[1]);

@@ -1,11 +1,15 @@
 //! Which path is answered by what, and who may ask from where.
 //!
-//! A browser opens a WebSocket to any host that a page asks for, with the cookies and from within the network of whoever
-//! looks at the page; its `Origin` header is all that tells one page from another (RFC 6455 §10.2). Comparing it with `Host` is
-//! not enough: a foreign name can be made to point at this machine (DNS rebinding), and then both are the foreign name. So
+//! A browser opens a WebSocket to any host that a page asks for, with the cookies and from within
+//! the network of whoever
+//! looks at the page; its `Origin` header is all that tells one page from another (RFC 6455 §10.2).
+//! Comparing it with `Host` is
+//! not enough: a foreign name can be made to point at this machine (DNS rebinding), and then both
+//! are the foreign name. So
 //! without `--origin` only hosts are believed that nobody outside can own.
 //!
-//! Not here: whether the request is well formed (`http`) and asks for an upgrade as it should (`websocket::handshake`).
+//! Not here: whether the request is well formed (`http`) and asks for an upgrade as it should
+//! (`websocket::handshake`).
 
 use crate::http::pages::{self, Pages};
 use crate::http::{Authority, Body, Head, Refusal, Response};
@@ -41,11 +45,14 @@ pub enum Origins {
 }
 
 impl Origins {
-    /// Whether the page that asks may connect (RFC 6455 §4.2.2, item 4). Who sends no `Origin` is no browser, and can
+    /// Whether the page that asks may connect (RFC 6455 §4.2.2, item 4). Who sends no `Origin` is
+    /// no browser, and can
     /// say what it likes anyway.
     pub fn check(&self, head: &Head<'_>) -> Result<(), Refusal> {
         let mut values = head.values("origin");
-        let Some(value) = values.next() else { return Ok(()) };
+        let Some(value) = values.next() else {
+            return Ok(());
+        };
         if values.next().is_some() {
             return Err(Refusal::bad_request("Origin must stand in the request once").closing());
         }
@@ -56,7 +63,11 @@ impl Origins {
             (Self::Listed(listed), Some(origin)) => listed.contains(&origin),
             (Self::SameHost, Some(origin)) => is_same_host(&origin, head.host()),
         };
-        if welcome { Ok(()) } else { Err(Refusal::forbidden(FOREIGN)) }
+        if welcome {
+            Ok(())
+        } else {
+            Err(Refusal::forbidden(FOREIGN))
+        }
     }
 }
 
@@ -69,7 +80,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads `scheme://host[:port]` in any case; the default ports of `http` and `https` are filled in. Any other spelling is
+    /// Reads `scheme://host[:port]` in any case; the default ports of `http` and `https` are filled
+    /// in. Any other spelling is
     /// none, a path or a final slash too.
     ///
     /// ```
@@ -80,12 +92,19 @@ impl Origin {
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let mut letters = scheme.bytes();
-        let legal = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
-            && letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+        let legal = letters
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic())
+            && letters
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
         let Authority { host, port } = Authority::parse(authority).filter(|_| legal)?;
         let scheme = scheme.to_ascii_lowercase();
         let port = port.or_else(|| default_port(&scheme));
-        Some(Self { scheme: scheme.into(), host: host.to_ascii_lowercase().into(), port })
+        Some(Self {
+            scheme: scheme.into(),
+            host: host.to_ascii_lowercase().into(),
+            port,
+        })
     }
 }
 
@@ -107,17 +126,25 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Whether nobody outside this network can have a name that points here: an address, a name without a dot, or one under an
-/// ending that is never delegated (RFC 6761, RFC 6762, RFC 8375, and `.internal` and `.lan` by custom).
+/// Whether nobody outside this network can have a name that points here: an address, a name without
+/// a dot, or one under an
+/// ending that is never delegated (RFC 6761, RFC 6762, RFC 8375, and `.internal` and `.lan` by
+/// custom).
 fn is_private(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
-    let private_ending = || [".localhost", ".local", ".lan", ".home.arpa", ".internal"].iter().any(|ending| host.ends_with(ending));
-    host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok() || !host.contains('.') || private_ending()
+    let private_ending = || {
+        [".localhost", ".local", ".lan", ".home.arpa", ".internal"]
+            .iter()
+            .any(|ending| host.ends_with(ending))
+    };
+    host.starts_with('[')
+        || host.parse::<Ipv4Addr>().is_ok()
+        || !host.contains('.')
+        || private_ending()
 }
 
 const FOREIGN: &str = "a page from elsewhere may not open a WebSocket here; the server's option --origin URL lets it in";
-const FOREIGN_HOST: &str =
-    "no page may open a WebSocket under this host name; start the server with --origin URL, the address of this page";
+const FOREIGN_HOST: &str = "no page may open a WebSocket under this host name; start the server with --origin URL, the address of this page";
 
 /// Finds the answer to each request.
 pub(super) struct Router {
@@ -132,17 +159,30 @@ impl Router {
 
     /// The answer to one request, or why there is none.
     ///
-    /// A refused upgrade closes, whatever it was refused for: a client that did not wait for the answer means by what follows
+    /// A refused upgrade closes, whatever it was refused for: a client that did not wait for the
+    /// answer means by what follows
     /// frames, and no further request.
     pub(super) fn route(&mut self, head: &Head<'_>, metrics: &Metrics) -> Result<Reply, Refusal> {
-        self.reply(head, metrics).map_err(|refusal| if asks_for_upgrade(head) { refusal.closing() } else { refusal })
+        self.reply(head, metrics).map_err(|refusal| {
+            if asks_for_upgrade(head) {
+                refusal.closing()
+            } else {
+                refusal
+            }
+        })
     }
 
     fn reply(&mut self, head: &Head<'_>, metrics: &Metrics) -> Result<Reply, Refusal> {
         if !matches!(head.method(), "GET" | "HEAD") {
             return Err(Refusal::method_not_allowed());
         }
-        let text = |media_type, text: String| Ok(Reply::Answer(no_store(Response::new(200, media_type, Body::Text(text.into())))));
+        let text = |media_type, text: String| {
+            Ok(Reply::Answer(no_store(Response::new(
+                200,
+                media_type,
+                Body::Text(text.into()),
+            ))))
+        };
         match head.path() {
             "/chat" => self.upgrade(head, Path::Chat),
             "/echo" => self.upgrade(head, Path::Echo),
@@ -158,16 +198,28 @@ impl Router {
     fn upgrade(&self, head: &Head<'_>, path: Path) -> Result<Reply, Refusal> {
         self.origins.check(head)?;
         let asked = asks_for_upgrade(head);
-        if !asked && self.origins == Origins::SameHost && !Authority::parse(head.host()).is_some_and(|host| is_private(host.host)) {
+        if !asked
+            && self.origins == Origins::SameHost
+            && !Authority::parse(head.host()).is_some_and(|host| is_private(host.host))
+        {
             return Err(Refusal::forbidden(FOREIGN_HOST));
         }
         if head.method() != "GET" {
-            // HEAD tells what GET would be told, and no upgrade comes of it (RFC 6455 §4.1, item 2).
-            return Err(Refusal::upgrade_required("this path speaks WebSocket; ask for it with GET and Upgrade: websocket"));
+            // HEAD tells what GET would be told, and no upgrade comes of it (RFC 6455 §4.1, item
+            // 2).
+            return Err(Refusal::upgrade_required(
+                "this path speaks WebSocket; ask for it with GET and Upgrade: websocket",
+            ));
         }
-        // A request that did not ask for another protocol leaves no doubt about what is spoken next.
-        let refused = |refusal: Refusal| Refusal { closes: refusal.status != 426, ..refusal };
-        websocket::check(head).map(|upgrade| Reply::Upgrade(upgrade, path)).map_err(refused)
+        // A request that did not ask for another protocol leaves no doubt about what is spoken
+        // next.
+        let refused = |refusal: Refusal| Refusal {
+            closes: refusal.status != 426,
+            ..refusal
+        };
+        websocket::check(head)
+            .map(|upgrade| Reply::Upgrade(upgrade, path))
+            .map_err(refused)
     }
 }
 
@@ -185,9 +237,15 @@ fn asks_for_upgrade(head: &Head<'_>) -> bool {
 }
 
 fn is_same_host(origin: &Origin, host: &str) -> bool {
-    let Some(default) = default_port(&origin.scheme) else { return false };
-    let Some(Authority { host, port }) = Authority::parse(host) else { return false };
-    is_private(host) && host.eq_ignore_ascii_case(&origin.host) && Some(port.unwrap_or(default)) == origin.port
+    let Some(default) = default_port(&origin.scheme) else {
+        return false;
+    };
+    let Some(Authority { host, port }) = Authority::parse(host) else {
+        return false;
+    };
+    is_private(host)
+        && host.eq_ignore_ascii_case(&origin.host)
+        && Some(port.unwrap_or(default)) == origin.port
 }
 
 /// What is true only now is not for a cache.
@@ -210,7 +268,9 @@ mod tests {
 
     /// The status that a request for `/chat` gets: 101 where it is let in.
     fn status(origins: Origins, request: &str) -> u16 {
-        let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192) else { panic!("{request}") };
+        let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192) else {
+            panic!("{request}")
+        };
         match Router::new(origins, Box::new(NoPages)).route(&head, &Metrics::default()) {
             Ok(Reply::Answer(response)) => response.status,
             Ok(Reply::Upgrade(..)) => 101,
@@ -218,34 +278,90 @@ mod tests {
         }
     }
 
-    const UPGRADE: &str =
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
     fn upgrade(origins: Origins, host: &str, origin: &str) -> u16 {
-        let origin = if origin.is_empty() { String::new() } else { format!("Origin: {origin}\r\n") };
-        status(origins, &format!("GET /chat HTTP/1.1\r\nHost: {host}\r\n{origin}{UPGRADE}\r\n"))
+        let origin = if origin.is_empty() {
+            String::new()
+        } else {
+            format!("Origin: {origin}\r\n")
+        };
+        status(
+            origins,
+            &format!("GET /chat HTTP/1.1\r\nHost: {host}\r\n{origin}{UPGRADE}\r\n"),
+        )
     }
 
     #[test]
     fn without_the_option_the_page_must_come_from_the_same_private_host() {
         let table = [
             ("no browser", "chat.example", "", 101),
-            ("the same host", "localhost:8080", "http://localhost:8080", 101),
+            (
+                "the same host",
+                "localhost:8080",
+                "http://localhost:8080",
+                101,
+            ),
             ("any case", "LocalHost:8080", "HTTP://localhost:8080", 101),
-            ("an IPv4 address", "192.168.0.7:8080", "http://192.168.0.7:8080", 101),
+            (
+                "an IPv4 address",
+                "192.168.0.7:8080",
+                "http://192.168.0.7:8080",
+                101,
+            ),
             ("an IPv6 address", "[::1]:8080", "http://[::1]:8080", 101),
             ("a name without a dot", "raspberry", "http://raspberry", 101),
-            ("a name of the home network", "pi.local:80", "http://pi.local", 101),
-            ("TLS in front: its default port", "box.lan", "https://box.lan", 101),
-            ("another port", "localhost:8080", "http://localhost:8081", 403),
-            ("a default port is no wild card", "localhost:8080", "http://localhost", 403),
+            (
+                "a name of the home network",
+                "pi.local:80",
+                "http://pi.local",
+                101,
+            ),
+            (
+                "TLS in front: its default port",
+                "box.lan",
+                "https://box.lan",
+                101,
+            ),
+            (
+                "another port",
+                "localhost:8080",
+                "http://localhost:8081",
+                403,
+            ),
+            (
+                "a default port is no wild card",
+                "localhost:8080",
+                "http://localhost",
+                403,
+            ),
             ("another host", "localhost:8080", "http://evil.example", 403),
-            ("a foreign name that points here", "evil.example:8080", "http://evil.example:8080", 403),
-            ("an ending that only looks private", "evil.notlocal", "http://evil.notlocal", 403),
+            (
+                "a foreign name that points here",
+                "evil.example:8080",
+                "http://evil.example:8080",
+                403,
+            ),
+            (
+                "an ending that only looks private",
+                "evil.notlocal",
+                "http://evil.notlocal",
+                403,
+            ),
             ("a page without an origin", "localhost:8080", "null", 403),
-            ("an extension", "localhost", "chrome-extension://localhost", 403),
+            (
+                "an extension",
+                "localhost",
+                "chrome-extension://localhost",
+                403,
+            ),
             ("no origin at all", "localhost", "localhost", 403),
-            ("two origins in one", "localhost", "http://localhost http://localhost", 403),
+            (
+                "two origins in one",
+                "localhost",
+                "http://localhost http://localhost",
+                403,
+            ),
         ];
         for (name, host, origin, expected) in table {
             assert_eq!(upgrade(Origins::SameHost, host, origin), expected, "{name}");
@@ -254,14 +370,49 @@ mod tests {
 
     #[test]
     fn with_the_option_the_list_decides() {
-        let listed = || Origins::Listed(vec![Origin::parse("https://chat.example").unwrap(), Origin::parse("http://a:81").unwrap()]);
+        let listed = || {
+            Origins::Listed(vec![
+                Origin::parse("https://chat.example").unwrap(),
+                Origin::parse("http://a:81").unwrap(),
+            ])
+        };
         let table = [
-            ("listed, whatever the proxy made of Host", listed(), "127.0.0.1:8080", "https://chat.example", 101),
-            ("its default port spelled out", listed(), "chat.example", "https://CHAT.example:443", 101),
-            ("another scheme", listed(), "chat.example", "http://chat.example", 403),
-            ("the same host, but not listed", listed(), "localhost", "http://localhost", 403),
+            (
+                "listed, whatever the proxy made of Host",
+                listed(),
+                "127.0.0.1:8080",
+                "https://chat.example",
+                101,
+            ),
+            (
+                "its default port spelled out",
+                listed(),
+                "chat.example",
+                "https://CHAT.example:443",
+                101,
+            ),
+            (
+                "another scheme",
+                listed(),
+                "chat.example",
+                "http://chat.example",
+                403,
+            ),
+            (
+                "the same host, but not listed",
+                listed(),
+                "localhost",
+                "http://localhost",
+                403,
+            ),
             ("no browser", listed(), "localhost", "", 101),
-            ("any", Origins::Any, "localhost", "https://evil.example", 101),
+            (
+                "any",
+                Origins::Any,
+                "localhost",
+                "https://evil.example",
+                101,
+            ),
             ("any, even none", Origins::Any, "localhost", "null", 101),
         ];
         for (name, origins, host, origin, expected) in table {
@@ -272,16 +423,48 @@ mod tests {
     #[test]
     fn paths_and_methods() {
         let table = [
-            ("a plain request for the chat", "GET /chat HTTP/1.1\r\nHost: a\r\n\r\n", 426),
-            ("and for the echo", "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n", 426),
-            ("under a name that no page could use", "GET /chat HTTP/1.1\r\nHost: chat.example\r\n\r\n", 403),
-            ("HEAD is told the same", "HEAD /chat HTTP/1.1\r\nHost: a\r\n\r\n", 426),
-            ("the query is not the path", "GET /healthz?x HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+            (
+                "a plain request for the chat",
+                "GET /chat HTTP/1.1\r\nHost: a\r\n\r\n",
+                426,
+            ),
+            (
+                "and for the echo",
+                "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n",
+                426,
+            ),
+            (
+                "under a name that no page could use",
+                "GET /chat HTTP/1.1\r\nHost: chat.example\r\n\r\n",
+                403,
+            ),
+            (
+                "HEAD is told the same",
+                "HEAD /chat HTTP/1.1\r\nHost: a\r\n\r\n",
+                426,
+            ),
+            (
+                "the query is not the path",
+                "GET /healthz?x HTTP/1.1\r\nHost: a\r\n\r\n",
+                200,
+            ),
             ("metrics", "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 200),
             ("no page", "GET /chat/ HTTP/1.1\r\nHost: a\r\n\r\n", 404),
-            ("another method", "POST /chat HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-            ("methods have a case", "get / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-            ("two origins", "GET /chat HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\nOrigin: http://a\r\n\r\n", 400),
+            (
+                "another method",
+                "POST /chat HTTP/1.1\r\nHost: a\r\n\r\n",
+                405,
+            ),
+            (
+                "methods have a case",
+                "get / HTTP/1.1\r\nHost: a\r\n\r\n",
+                405,
+            ),
+            (
+                "two origins",
+                "GET /chat HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\nOrigin: http://a\r\n\r\n",
+                400,
+            ),
         ];
         for (name, request, expected) in table {
             assert_eq!(status(Origins::SameHost, request), expected, "{name}");
@@ -291,9 +474,23 @@ mod tests {
     #[test]
     fn origins_are_shown_as_they_are_written() {
         for text in ["https://chat.example", "http://[::1]:8080", "http://a:443"] {
-            assert_eq!(Origin::parse(text).map(|origin| origin.to_string()).as_deref(), Some(text));
+            assert_eq!(
+                Origin::parse(text)
+                    .map(|origin| origin.to_string())
+                    .as_deref(),
+                Some(text)
+            );
         }
-        for text in ["", "https://", "https://a/", "https://a/b", "://a", "1a://b", "https:/a", "https://u@a"] {
+        for text in [
+            "",
+            "https://",
+            "https://a/",
+            "https://a/b",
+            "://a",
+            "1a://b",
+            "https:/a",
+            "https://u@a",
+        ] {
             assert_eq!(Origin::parse(text), None, "{text}");
         }
     }

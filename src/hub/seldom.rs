@@ -1,9 +1,12 @@
-//! What of a connection only few have at a time: bytes that wait to be taken, a message that has not ended, a tap, refusals.
+//! What of a connection only few have at a time: bytes that wait to be taken, a message that has
+//! not ended, a tap, refusals.
 //!
-//! It stands beside the slot and not in it, and is given back when nothing is left of it: most connections say nothing most of
+//! It stands beside the slot and not in it, and is given back when nothing is left of it: most
+//! connections say nothing most of
 //! the time, and pay eight bytes for all of this.
 //!
-//! Not here: what the fields mean to a connection (`connection`, `due`, `steps`), how refusals are judged (`rate`).
+//! Not here: what the fields mean to a connection (`connection`, `due`, `steps`), how refusals are
+//! judged (`rate`).
 
 use super::connection::Connection;
 use super::rate::Refusals;
@@ -15,7 +18,8 @@ use crate::time::Millis;
 pub(super) struct Seldom {
     /// What was read and may not be taken yet; at most one read.
     pub(super) kept: Vec<u8>,
-    /// What of `kept`, of the tap, and of an unfinished head or message is in the sum of all connections.
+    /// What of `kept`, of the tap, and of an unfinished head or message is in the sum of all
+    /// connections.
     pub(super) counted: usize,
     /// When the first byte came of a message that has not ended.
     pub(super) message_since: Option<Millis>,
@@ -42,8 +46,19 @@ impl Seldom {
     }
 
     fn is_nothing(&self) -> bool {
-        let Self { kept, counted, message_since, paused_since, tap, refusals, page_bytes } = self;
-        let idle = message_since.is_none() && paused_since.is_none() && *page_bytes == 0 && refusals.is_empty();
+        let Self {
+            kept,
+            counted,
+            message_since,
+            paused_since,
+            tap,
+            refusals,
+            page_bytes,
+        } = self;
+        let idle = message_since.is_none()
+            && paused_since.is_none()
+            && *page_bytes == 0
+            && refusals.is_empty();
         idle && kept.is_empty() && *counted == 0 && tap.is_none()
     }
 }
@@ -54,17 +69,22 @@ impl<S> Connection<S> {
         self.seldom.get_or_insert_default()
     }
 
-    /// Gives it back where nothing is left of it. To be called where something of it may have ended.
+    /// Gives it back where nothing is left of it. To be called where something of it may have
+    /// ended.
     pub(super) fn drop_nothing(&mut self) {
         self.seldom.take_if(|seldom| seldom.is_nothing());
     }
 
     pub(super) fn has_kept(&self) -> bool {
-        self.seldom.as_ref().is_some_and(|seldom| !seldom.kept.is_empty())
+        self.seldom
+            .as_ref()
+            .is_some_and(|seldom| !seldom.kept.is_empty())
     }
 
     pub(super) fn is_tapped(&self) -> bool {
-        self.seldom.as_ref().is_some_and(|seldom| seldom.tap.is_some())
+        self.seldom
+            .as_ref()
+            .is_some_and(|seldom| seldom.tap.is_some())
     }
 
     pub(super) fn tap_mut(&mut self) -> Option<&mut Tap> {
@@ -78,7 +98,9 @@ impl<S> Connection<S> {
     }
 
     pub(super) fn is_paused(&self) -> bool {
-        self.seldom.as_ref().is_some_and(|seldom| seldom.paused_since.is_some())
+        self.seldom
+            .as_ref()
+            .is_some_and(|seldom| seldom.paused_since.is_some())
     }
 
     /// Pages of history that it was given in this turn, in bytes.

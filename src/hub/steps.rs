@@ -21,7 +21,8 @@ use crate::websocket::CloseCode;
 const KEPT_ENTRIES: usize = 256;
 
 impl<S: Socket> Hub<S> {
-    /// Everything that came since the last turn is settled here: see the list at the head of `hub/mod.rs`.
+    /// Everything that came since the last turn is settled here: see the list at the head of
+    /// `hub/mod.rs`.
     pub fn end_turn(&mut self, now: Now) {
         self.now = now;
         self.take_up();
@@ -35,7 +36,8 @@ impl<S: Socket> Hub<S> {
         self.free();
     }
 
-    /// **read**, what had to wait: of one connection at least, of others until so much is to be put out that they are better
+    /// **read**, what had to wait: of one connection at least, of others until so much is to be put
+    /// out that they are better
     /// left for the next turn.
     fn take_up(&mut self) {
         let mut kept = std::mem::take(&mut self.to_take_up);
@@ -52,7 +54,9 @@ impl<S: Socket> Hub<S> {
             });
             self.remind(id);
             self.settle(id);
-            if self.turn.private_bytes() - before > TURN_OUTPUT_BYTES || self.inbox.len() > super::INBOX_LENGTH {
+            if self.turn.private_bytes() - before > TURN_OUTPUT_BYTES
+                || self.inbox.len() > super::INBOX_LENGTH
+            {
                 break;
             }
         }
@@ -61,22 +65,39 @@ impl<S: Socket> Hub<S> {
         self.to_take_up = kept;
     }
 
-    /// **due**: looks at whom a reminder names. The connection is the truth, and says when to look again.
+    /// **due**: looks at whom a reminder names. The connection is the truth, and says when to look
+    /// again.
     fn due(&mut self) {
         while let Some((at, id)) = self.deadlines.due(self.now.mono) {
             let now = self.now;
-            let Self { limits, connections, .. } = self;
-            let Some(connection) = connections.get_mut(id.index()).filter(|connection| connection.id == id) else { continue };
+            let Self {
+                limits,
+                connections,
+                ..
+            } = self;
+            let Some(connection) = connections
+                .get_mut(id.index())
+                .filter(|connection| connection.id == id)
+            else {
+                continue;
+            };
             if connection.reminder != at {
                 continue;
             }
             connection.reminder = crate::time::Millis(u64::MAX);
-            if let Some((_, due)) = connection.deadline(limits).filter(|(deadline, _)| *deadline <= now.mono) {
+            if let Some((_, due)) = connection
+                .deadline(limits)
+                .filter(|(deadline, _)| *deadline <= now.mono)
+            {
                 self.overdue(id, due);
             }
             self.remind(id);
         }
-        if self.chat.next_deadline().is_some_and(|deadline| deadline <= self.now.mono) {
+        if self
+            .chat
+            .next_deadline()
+            .is_some_and(|deadline| deadline <= self.now.mono)
+        {
             self.chat.tick(self.now, &mut self.effects);
             self.carry_out();
             self.see_off();
@@ -91,11 +112,18 @@ impl<S: Socket> Hub<S> {
                 self.failed(id);
             }
             Due::Message => {
-                let parting = Parting::Ours(CloseCode::POLICY, "a message did not end within --message-timeout");
-                self.at_desk(id, now, |connection, desk| connection.part(parting, desk.inbox));
+                let parting = Parting::Ours(
+                    CloseCode::POLICY,
+                    "a message did not end within --message-timeout",
+                );
+                self.at_desk(id, now, |connection, desk| {
+                    connection.part(parting, desk.inbox)
+                });
             }
             Due::Ping => {
-                self.at_desk(id, now, |connection, desk| connection.ping(desk.turn, now.mono));
+                self.at_desk(id, now, |connection, desk| {
+                    connection.ping(desk.turn, now.mono)
+                });
             }
             Due::Head => {
                 let told = self.at_desk(id, now, |connection, desk| {
@@ -113,22 +141,31 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// **apply**: the inbox in its order, until so much is to be put out that the rest is better left for the next turn.
+    /// **apply**: the inbox in its order, until so much is to be put out that the rest is better
+    /// left for the next turn.
     fn apply(&mut self) {
         let mut later = Inbox::new();
         let mut pages = 0;
-        // What *read* and *due* put out is not counted: whoever has enough echoed in every turn would silence the chat.
+        // What *read* and *due* put out is not counted: whoever has enough echoed in every turn
+        // would silence the chat.
         let before = self.turn.private_bytes() + self.topics.bytes();
-        while pages < TURN_PAGES && self.turn.private_bytes() + self.topics.bytes() - before < TURN_OUTPUT_BYTES {
-            let Some((id, said)) = self.inbox.pop_front() else { break };
-            let Some(connection) = self.connection(id) else { continue };
+        while pages < TURN_PAGES
+            && self.turn.private_bytes() + self.topics.bytes() - before < TURN_OUTPUT_BYTES
+        {
+            let Some((id, said)) = self.inbox.pop_front() else {
+                break;
+            };
+            let Some(connection) = self.connection(id) else {
+                continue;
+            };
             let waits = match &said {
                 Said::Came => false,
                 Said::Asked(request) => request.waits_for_commit(),
                 Said::Went(_) => true,
             };
             if connection.deferred || (connection.proposed && waits) {
-                // It would be answered as if what was said before it in this turn had not been said: one commit a turn.
+                // It would be answered as if what was said before it in this turn had not been
+                // said: one commit a turn.
                 connection.deferred = true;
                 later.push_back((id, said));
                 continue;
@@ -153,7 +190,10 @@ impl<S: Socket> Hub<S> {
 
     fn came(&mut self, id: ConnectionId) {
         // Told to go before it was heard: its end stood at the front of the inbox.
-        if self.connection(id).is_none_or(|connection| connection.parted) {
+        if self
+            .connection(id)
+            .is_none_or(|connection| connection.parted)
+        {
             return;
         }
         let client = self.chat.connected(id.address(), self.now);
@@ -167,18 +207,39 @@ impl<S: Socket> Hub<S> {
     /// Returns how many pages of history were read for it.
     fn asked(&mut self, id: ConnectionId, mut request: Request) -> usize {
         let now = self.now;
-        let Self { connections, limits, metrics, .. } = self;
-        let Some(connection) = connections.get_mut(id.index()) else { return 0 };
+        let Self {
+            connections,
+            limits,
+            metrics,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(id.index()) else {
+            return 0;
+        };
         // None: it was dismissed, and this came behind.
-        let Stage::Open { endpoint: Endpoint::Chat(Some(client)), .. } = connection.stage else { return 0 };
-        // Every text message counts for the rate; but what can't be read is told before that it was too fast.
-        match connection.rate.command(limits.rate, now.mono, &mut connection.seldom) {
+        let Stage::Open {
+            endpoint: Endpoint::Chat(Some(client)),
+            ..
+        } = connection.stage
+        else {
+            return 0;
+        };
+        // Every text message counts for the rate; but what can't be read is told before that it was
+        // too fast.
+        match connection
+            .rate
+            .command(limits.rate, now.mono, &mut connection.seldom)
+        {
             Ok(()) => {}
             Err(Refused::Wait { retry_ms }) => {
                 metrics.rate_limited += 1;
                 connection.disarm(&request.command);
                 if !request.is_unreadable() {
-                    request = Request { id: request.id, when: When::Always, command: Err(CommandError::RateLimited { retry_ms }) };
+                    request = Request {
+                        id: request.id,
+                        when: When::Always,
+                        command: Err(CommandError::RateLimited { retry_ms }),
+                    };
                 }
             }
             Err(Refused::Flooding) => {
@@ -187,15 +248,33 @@ impl<S: Socket> Hub<S> {
                 return 0;
             }
         }
-        let Some(request) = self.study(id, request) else { return 0 };
-        let Self { connections, chat, effects, limits, .. } = self;
-        let Some(connection) = connections.get_mut(id.index()) else { return 0 };
-        let outcome = chat.apply(client, request, PAGE_BYTES.saturating_sub(connection.page_bytes()), now, effects);
+        let Some(request) = self.study(id, request) else {
+            return 0;
+        };
+        let Self {
+            connections,
+            chat,
+            effects,
+            limits,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(id.index()) else {
+            return 0;
+        };
+        let outcome = chat.apply(
+            client,
+            request,
+            PAGE_BYTES.saturating_sub(connection.page_bytes()),
+            now,
+            effects,
+        );
         if outcome.page_bytes > 0 {
             connection.seldom_mut().page_bytes += outcome.page_bytes;
         }
         connection.proposed |= outcome.proposed;
-        connection.rate.charge(outcome.cost.saturating_sub(1), limits.rate, now.mono);
+        connection
+            .rate
+            .charge(outcome.cost.saturating_sub(1), limits.rate, now.mono);
         self.carry_out();
         self.see_off();
         outcome.pages as usize
@@ -209,7 +288,8 @@ impl<S: Socket> Hub<S> {
             self.metrics.commit_seconds.observe(took);
         }
         if let Some(trouble) = self.chat.take_trouble() {
-            self.storage_warning.tell(self.now.mono, format_args!("the history fails: {trouble}"));
+            self.storage_warning
+                .tell(self.now.mono, format_args!("the history fails: {trouble}"));
         }
         let mut touched = std::mem::take(&mut self.touched);
         for id in touched.drain(..) {
@@ -237,16 +317,39 @@ impl<S: Socket> Hub<S> {
         let now = self.now.mono;
         let mut trace_room = TRACE_TURN_BYTES;
         for index in &dirty {
-            let Self { connections, admission, turn, topics, scratch, metrics, buffered, limits, .. } = self;
-            let Some(connection) = connections.get_mut(*index as usize) else { continue };
+            let Self {
+                connections,
+                admission,
+                turn,
+                topics,
+                scratch,
+                metrics,
+                buffered,
+                limits,
+                ..
+            } = self;
+            let Some(connection) = connections.get_mut(*index as usize) else {
+                continue;
+            };
             let id = connection.id;
             if connection.is_tapped() {
-                let mut teller = Teller { turn, topics, scratch, limits, now: self.now, room: trace_room };
+                let mut teller = Teller {
+                    turn,
+                    topics,
+                    scratch,
+                    limits,
+                    now: self.now,
+                    room: trace_room,
+                };
                 teller.tell(connection, &[]);
                 trace_room = teller.room;
                 connection.recount(buffered);
             }
-            let Ok(flushed) = connection.outbox.flush(&mut connection.socket, turn, topics, buffered) else {
+            let Ok(flushed) =
+                connection
+                    .outbox
+                    .flush(&mut connection.socket, turn, topics, buffered)
+            else {
                 self.failed(id);
                 continue;
             };
@@ -276,8 +379,19 @@ impl<S: Socket> Hub<S> {
 
     /// Reading goes on where nothing is in its way any more.
     fn settle(&mut self, id: ConnectionId) {
-        let Self { connections, limits, to_take_up, resumed, .. } = self;
-        let Some(connection) = connections.get_mut(id.index()).filter(|connection| connection.id == id) else { return };
+        let Self {
+            connections,
+            limits,
+            to_take_up,
+            resumed,
+            ..
+        } = self;
+        let Some(connection) = connections
+            .get_mut(id.index())
+            .filter(|connection| connection.id == id)
+        else {
+            return;
+        };
         if connection.waiting > 0 || connection.doomed || connection.must_wait(limits) {
             return;
         }
@@ -295,23 +409,34 @@ impl<S: Socket> Hub<S> {
     /// **free**: closed slots leave.
     fn free(&mut self) {
         while let Some(id) = self.doomed.pop() {
-            let Some(mut connection) = self.connections.remove(id.index()) else { continue };
-            // Whoever is open leaves through the inbox: what it asked is heard to its end, and the chat forgets it.
+            let Some(mut connection) = self.connections.remove(id.index()) else {
+                continue;
+            };
+            // Whoever is open leaves through the inbox: what it asked is heard to its end, and the
+            // chat forgets it.
             debug_assert!(connection.parted || !matches!(connection.stage, Stage::Open { .. }));
             connection.outbox.release(&mut self.buffered);
             connection.begin_closing(self.now.mono);
             connection.recount(&mut self.buffered);
             self.admission.leave(&mut connection.seat);
         }
-        [&mut self.doomed, &mut self.to_take_up, &mut self.owed_by_inbox].into_iter().for_each(cut);
+        [
+            &mut self.doomed,
+            &mut self.to_take_up,
+            &mut self.owed_by_inbox,
+        ]
+        .into_iter()
+        .for_each(cut);
         self.rest();
         self.metrics.users_online = self.chat.online() as u64;
         self.metrics.channels = self.chat.channels() as u64;
         self.metrics.buffered_bytes = self.buffered as u64;
     }
 
-    /// The last turn before a long silence may be one in which everybody was told something: what its buffers have room for would
-    /// stay until the next one. So one turn more comes, a while later, and gives it up; under load that never comes to be.
+    /// The last turn before a long silence may be one in which everybody was told something: what
+    /// its buffers have room for would
+    /// stay until the next one. So one turn more comes, a while later, and gives it up; under load
+    /// that never comes to be.
     fn rest(&mut self) {
         if self.rest_at.is_some_and(|at| at <= self.now.mono) {
             self.turn.rest();

@@ -1,6 +1,8 @@
-//! Frames made by hand: the command `try` gives them to a fresh machine of the server's own code, and tells what it makes of them.
+//! Frames made by hand: the command `try` gives them to a fresh machine of the server's own code,
+//! and tells what it makes of them.
 //!
-//! A page can't send a wrong frame itself, and a wrong one would end its connection. So they come as hex, are walked over by
+//! A page can't send a wrong frame itself, and a wrong one would end its connection. So they come
+//! as hex, are walked over by
 //! [`dissect::walk`], and leave no trace: the machine is gone with the answer.
 //!
 //! Not here: the machine (`websocket::connection`), what the command may ask (`chat::json`).
@@ -54,7 +56,10 @@ struct ShownViolation {
 
 /// Appends the event that answers a trial.
 pub(super) fn tried(trial: &Trial, id: Option<RequestId>, limits: &Limits, out: &mut Vec<u8>) {
-    let limit = trial.limit.unwrap_or(limits.message_bytes).min(limits.message_bytes);
+    let limit = trial
+        .limit
+        .unwrap_or(limits.message_bytes)
+        .min(limits.message_bytes);
     let machine = match trial.from_server {
         // It is seen what it would answer, so its masking key is one that is easily undone.
         true => WebSocket::client(limit, || [0; 4]),
@@ -62,17 +67,33 @@ pub(super) fn tried(trial: &Trial, id: Option<RequestId>, limits: &Limits, out: 
     };
     let machine = machine.with_deflate(trial.deflate.then(DeflateParameters::default));
     let mut walk = walk(&trial.frames, machine);
-    let steps: Vec<_> = walk.by_ref().take(TRY_FRAMES).map(|step| shown(step, &trial.frames)).collect();
-    let tried = Tried { r#type: "tried", id: id.map(|id| id.0), steps, more: walk.next().is_some() };
+    let steps: Vec<_> = walk
+        .by_ref()
+        .take(TRY_FRAMES)
+        .map(|step| shown(step, &trial.frames))
+        .collect();
+    let tried = Tried {
+        r#type: "tried",
+        id: id.map(|id| id.0),
+        steps,
+        more: walk.next().is_some(),
+    };
     let written = serde_json::to_writer(out, &tried);
     debug_assert!(written.is_ok(), "{written:?}");
 }
 
 fn shown(step: Step, frames: &[u8]) -> ShownStep {
-    let Step { at, frame, outcome, answer } = step;
+    let Step {
+        at,
+        frame,
+        outcome,
+        answer,
+    } = step;
     let rest = &frames[at..];
     // Of a frame with a wrong header nobody knows where it ends.
-    let end = frame.frame_bytes().map_or(rest.len(), |length| length.min(rest.len() as u64) as usize);
+    let end = frame
+        .frame_bytes()
+        .map_or(rest.len(), |length| length.min(rest.len() as u64) as usize);
     let (word, message, violation) = match outcome {
         Outcome::Fragment => ("fragment", None, None),
         Outcome::Unfinished => ("unfinished", None, None),
@@ -81,14 +102,34 @@ fn shown(step: Step, frames: &[u8]) -> ShownStep {
         Outcome::Broken(violation) => {
             let (code, rule) = violation.rule();
             let (section, sentence) = rule.split_once(": ").unwrap_or(("", rule));
-            ("broken", None, Some(ShownViolation { code: code.get(), section, sentence }))
+            (
+                "broken",
+                None,
+                Some(ShownViolation {
+                    code: code.get(),
+                    section,
+                    sentence,
+                }),
+            )
         }
     };
-    ShownStep { at, bytes: Hex(&rest[..end]).to_string(), frame, outcome: word, message, violation, answer: Hex(&answer).to_string() }
+    ShownStep {
+        at,
+        bytes: Hex(&rest[..end]).to_string(),
+        frame,
+        outcome: word,
+        message,
+        violation,
+        answer: Hex(&answer).to_string(),
+    }
 }
 
 fn message(opcode: Opcode, bytes: &[u8]) -> Message {
-    Message { opcode: opcode.name(), length: bytes.len(), bytes: Hex(&bytes[..bytes.len().min(SHOWN_BYTES)]).to_string() }
+    Message {
+        opcode: opcode.name(),
+        length: bytes.len(),
+        bytes: Hex(&bytes[..bytes.len().min(SHOWN_BYTES)]).to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -99,30 +140,102 @@ mod tests {
     fn outcome(hex: &str, from_server: bool, deflate: bool, limit: Option<usize>) -> Value {
         let frames = crate::hex::parse(hex).expect("hex").into();
         let mut out = Vec::new();
-        tried(&Trial { frames, from_server, deflate, limit }, Some(RequestId(7)), &Limits::DEFAULT, &mut out);
+        tried(
+            &Trial {
+                frames,
+                from_server,
+                deflate,
+                limit,
+            },
+            Some(RequestId(7)),
+            &Limits::DEFAULT,
+            &mut out,
+        );
         serde_json::from_slice(&out).expect("JSON")
     }
 
     #[test]
     fn each_broken_rule_is_named_with_its_section() {
         let table = [
-            ("a message", "81 85 37 fa 21 3d 7f 9f 4d 51 58", false, "whole", ""),
-            ("unmasked", "81 05 48 65 6c 6c 6f", false, "broken", "RFC 6455 5.1"),
-            ("the same from a server", "81 05 48 65 6c 6c 6f", true, "whole", ""),
-            ("masked by a server", "81 80 00 00 00 00", true, "broken", "RFC 6455 5.1"),
-            ("a reserved bit", "c1 80 00 00 00 00", false, "broken", "RFC 6455 5.2"),
-            ("bad UTF-8", "81 81 00 00 00 00 ff", false, "broken", "RFC 6455 8.1"),
-            ("a fragmented ping", "09 80 00 00 00 00", false, "broken", "RFC 6455 5.5"),
-            ("a long ping", "89 fe 00 7e 00 00 00 00", false, "broken", "RFC 6455 5.5"),
+            (
+                "a message",
+                "81 85 37 fa 21 3d 7f 9f 4d 51 58",
+                false,
+                "whole",
+                "",
+            ),
+            (
+                "unmasked",
+                "81 05 48 65 6c 6c 6f",
+                false,
+                "broken",
+                "RFC 6455 5.1",
+            ),
+            (
+                "the same from a server",
+                "81 05 48 65 6c 6c 6f",
+                true,
+                "whole",
+                "",
+            ),
+            (
+                "masked by a server",
+                "81 80 00 00 00 00",
+                true,
+                "broken",
+                "RFC 6455 5.1",
+            ),
+            (
+                "a reserved bit",
+                "c1 80 00 00 00 00",
+                false,
+                "broken",
+                "RFC 6455 5.2",
+            ),
+            (
+                "bad UTF-8",
+                "81 81 00 00 00 00 ff",
+                false,
+                "broken",
+                "RFC 6455 8.1",
+            ),
+            (
+                "a fragmented ping",
+                "09 80 00 00 00 00",
+                false,
+                "broken",
+                "RFC 6455 5.5",
+            ),
+            (
+                "a long ping",
+                "89 fe 00 7e 00 00 00 00",
+                false,
+                "broken",
+                "RFC 6455 5.5",
+            ),
             ("half a frame", "81 85 37", false, "unfinished", ""),
             ("a fragment", "01 80 00 00 00 00", false, "fragment", ""),
         ];
         for (name, hex, from_server, expected, section) in table {
             let tried = outcome(hex, from_server, false, None);
             let step = &tried["steps"][0];
-            assert_eq!((step["outcome"].as_str(), tried["id"].as_u64()), (Some(expected), Some(7)), "{name}: {tried}");
-            assert_eq!(step["violation"]["section"].as_str().unwrap_or_default(), section, "{name}");
-            assert_eq!(step["answer"].as_str().is_some_and(|answer| answer.starts_with("88")), expected == "broken", "{name}");
+            assert_eq!(
+                (step["outcome"].as_str(), tried["id"].as_u64()),
+                (Some(expected), Some(7)),
+                "{name}: {tried}"
+            );
+            assert_eq!(
+                step["violation"]["section"].as_str().unwrap_or_default(),
+                section,
+                "{name}"
+            );
+            assert_eq!(
+                step["answer"]
+                    .as_str()
+                    .is_some_and(|answer| answer.starts_with("88")),
+                expected == "broken",
+                "{name}"
+            );
         }
     }
 
@@ -130,8 +243,19 @@ mod tests {
     fn limits_and_many_frames() {
         let long = outcome("81 85 37 fa 21 3d 7f 9f 4d 51 58", false, false, Some(4));
         assert_eq!(long["steps"][0]["violation"]["code"], 1009);
-        let many = outcome(&"8a 80 00 00 00 00 ".repeat(TRY_FRAMES + 1), false, false, None);
-        assert_eq!((many["steps"].as_array().map(Vec::len), many["more"].as_bool()), (Some(TRY_FRAMES), Some(true)));
+        let many = outcome(
+            &"8a 80 00 00 00 00 ".repeat(TRY_FRAMES + 1),
+            false,
+            false,
+            None,
+        );
+        assert_eq!(
+            (
+                many["steps"].as_array().map(Vec::len),
+                many["more"].as_bool()
+            ),
+            (Some(TRY_FRAMES), Some(true))
+        );
         let last = outcome(&"8a 80 00 00 00 00 ".repeat(TRY_FRAMES), false, false, None);
         assert_eq!(last["more"], false);
     }
@@ -141,6 +265,9 @@ mod tests {
     fn what_is_compressed_is_inflated() {
         // RFC 7692 §7.2.3.1: "Hello".
         let tried = outcome("c1 87 00 00 00 00 f2 48 cd c9 c9 07 00", false, true, None);
-        assert_eq!(tried["steps"][0]["message"]["bytes"], "48 65 6c 6c 6f", "{tried}");
+        assert_eq!(
+            tried["steps"][0]["message"]["bytes"], "48 65 6c 6c 6f",
+            "{tried}"
+        );
     }
 }

@@ -1,6 +1,8 @@
-//! Warnings that peers can bring about: each kind once a minute, with a count, so that nobody fills a disk with log lines.
+//! Warnings that peers can bring about: each kind once a minute, with a count, so that nobody fills
+//! a disk with log lines.
 //!
-//! Not here: what goes wrong with a single peer (told at `debug` alone), how lines are written (`cli/log_output`).
+//! Not here: what goes wrong with a single peer (told at `debug` alone), how lines are written
+//! (`cli/log_output`).
 
 use crate::limits::WARNING_INTERVAL;
 use crate::time::Millis;
@@ -26,7 +28,10 @@ impl Warning {
 
     /// How often it was left out, if it is to be told now.
     fn due(&mut self, now: Millis) -> Option<u64> {
-        if self.told_at.is_some_and(|told_at| now < told_at.after(WARNING_INTERVAL)) {
+        if self
+            .told_at
+            .is_some_and(|told_at| now < told_at.after(WARNING_INTERVAL))
+        {
             self.left_out += 1;
             return None;
         }

@@ -1,8 +1,11 @@
 //! The door: binding, taking connections in batches, and what happens when descriptors run out.
 //!
-//! A listener that can't accept for want of a descriptor stays ready: with a level-triggered poll the loop would spin, with
-//! an edge-triggered one nobody would be told again. So it pauses and tries again by the clock; those who came wait in the
-//! kernel's queue, and are served when somebody else has left. It does not come to the last descriptor: some are left for
+//! A listener that can't accept for want of a descriptor stays ready: with a level-triggered poll
+//! the loop would spin, with
+//! an edge-triggered one nobody would be told again. So it pauses and tries again by the clock;
+//! those who came wait in the
+//! kernel's queue, and are served when somebody else has left. It does not come to the last
+//! descriptor: some are left for
 //! the history and for pages.
 //!
 //! Not here: how many connections are welcome (`hub::admission`).
@@ -19,7 +22,8 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-/// Connections that the kernel holds until they are accepted. mio asks for 128: after a restart a thousand clients return at
+/// Connections that the kernel holds until they are accepted. mio asks for 128: after a restart a
+/// thousand clients return at
 /// once, and whoever finds no room waits a second for his SYN's retry.
 const BACKLOG: i32 = 1_024;
 /// How long it pauses after a failure that the next `accept` would meet again.
@@ -29,7 +33,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    /// Somebody may wait in the kernel's queue: an event told so, and since then it was not found empty.
+    /// Somebody may wait in the kernel's queue: an event told so, and since then it was not found
+    /// empty.
     waiting: bool,
     retry_at: Option<Millis>,
     warning: Warning,
@@ -38,11 +43,19 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens; connections are taken by [`super::Server::run`], and wait till then. Port 0 is any free one.
+    /// Listens; connections are taken by [`super::Server::run`], and wait till then. Port 0 is any
+    /// free one.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpListener::bind(address)?;
         rustix::net::listen(&socket, BACKLOG)?;
-        Ok(Self { address: socket.local_addr()?, socket, waiting: false, retry_at: None, warning: Warning::default(), room: usize::MAX })
+        Ok(Self {
+            address: socket.local_addr()?,
+            socket,
+            waiting: false,
+            retry_at: None,
+            warning: Warning::default(),
+            room: usize::MAX,
+        })
     }
 
     /// Where it listens, with the real port.
@@ -54,12 +67,18 @@ impl Listener {
         registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
-    /// Counts the descriptors that are left for connections. To be called when all else is open that stays open.
+    /// Counts the descriptors that are left for connections. To be called when all else is open
+    /// that stays open.
     pub(super) fn measure_room(&mut self) -> io::Result<()> {
-        let Some(most) = getrlimit(Resource::Nofile).current else { return Ok(()) };
-        // A new descriptor is the lowest number that is free (POSIX, open(2)): so many are in use below the limit.
+        let Some(most) = getrlimit(Resource::Nofile).current else {
+            return Ok(());
+        };
+        // A new descriptor is the lowest number that is free (POSIX, open(2)): so many are in use
+        // below the limit.
         let used = File::open("/dev/null")?.as_raw_fd() as usize;
-        let left = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(used);
+        let left = usize::try_from(most)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(used);
         self.room = (left - SPARE_DESCRIPTORS.min(left / 4)).max(1);
         Ok(())
     }
@@ -79,9 +98,15 @@ impl Listener {
         self.retry_at
     }
 
-    /// Hands a batch of connections to `take`, whose failure is one of this machine's and not of the connection's. `open` have
+    /// Hands a batch of connections to `take`, whose failure is one of this machine's and not of
+    /// the connection's. `open` have
     /// been taken before and are still there.
-    pub(super) fn accept(&mut self, now: Millis, open: usize, mut take: impl FnMut(TcpStream, SocketAddr) -> io::Result<()>) {
+    pub(super) fn accept(
+        &mut self,
+        now: Millis,
+        open: usize,
+        mut take: impl FnMut(TcpStream, SocketAddr) -> io::Result<()>,
+    ) {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
         }
@@ -92,10 +117,16 @@ impl Listener {
             if open + taken >= self.room {
                 return self.pause(&rustix::io::Errno::MFILE.into(), now);
             }
-            match self.socket.accept().and_then(|(stream, peer)| take(stream, peer)) {
+            match self
+                .socket
+                .accept()
+                .and_then(|(stream, peer)| take(stream, peer))
+            {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.waiting = false,
-                Err(error) if is_of_the_connection(&error) => log::debug!("a connection was lost before it was accepted: {error}"),
+                Err(error) if is_of_the_connection(&error) => {
+                    log::debug!("a connection was lost before it was accepted: {error}")
+                }
                 Err(error) => self.pause(&error, now),
             }
         }
@@ -103,31 +134,60 @@ impl Listener {
 
     fn pause(&mut self, error: &io::Error, now: Millis) {
         self.retry_at = Some(now.after(PAUSE));
-        self.warning.tell(now, format_args!("can't accept connections: {error}; trying again until it goes"));
+        self.warning.tell(
+            now,
+            format_args!("can't accept connections: {error}; trying again until it goes"),
+        );
     }
 }
 
-/// Whether an error concerns a connection that was about to be accepted, and not the next one (accept(2): Linux passes on
+/// Whether an error concerns a connection that was about to be accepted, and not the next one
+/// (accept(2): Linux passes on
 /// what happened to it in the network).
 fn is_of_the_connection(error: &io::Error) -> bool {
-    use ErrorKind::{ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable, PermissionDenied};
-    let network = matches!(error.kind(), HostUnreachable | NetworkDown | NetworkUnreachable);
+    use ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, PermissionDenied,
+    };
+    let network = matches!(
+        error.kind(),
+        HostUnreachable | NetworkDown | NetworkUnreachable
+    );
     // A firewall's word.
     let denied = error.kind() == PermissionDenied;
-    network || denied || matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) || is_protocol_error(error)
+    network
+        || denied
+        || matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionReset | Interrupted
+        )
+        || is_protocol_error(error)
 }
 
 fn is_protocol_error(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    matches!(Errno::from_io_error(error), Some(Errno::PROTO | Errno::NOPROTOOPT | Errno::OPNOTSUPP | Errno::HOSTDOWN | Errno::TIMEDOUT))
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::PROTO | Errno::NOPROTOOPT | Errno::OPNOTSUPP | Errno::HOSTDOWN | Errno::TIMEDOUT
+        )
+    )
 }
 
-/// Raises the soft limit on open files to the hard one, and returns what it is now; `None`: there is none.
+/// Raises the soft limit on open files to the hard one, and returns what it is now; `None`: there
+/// is none.
 ///
-/// The soft limit is 1,024 in most shells, for the sake of programs that use `select(2)`; ours does not.
+/// The soft limit is 1,024 in most shells, for the sake of programs that use `select(2)`; ours does
+/// not.
 pub fn raise_open_files() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+    match setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    ) {
         Ok(()) => maximum,
         // macOS takes no more than a limit of its own. It stays as it was.
         Err(_) => current,
@@ -148,7 +208,9 @@ mod tests {
     #[test]
     fn a_batch_is_bounded_and_the_rest_is_remembered() {
         let mut listener = listener();
-        let clients: Vec<_> = (0..TURN_ACCEPTS + 1).map(|_| Client::connect(listener.address()).unwrap()).collect();
+        let clients: Vec<_> = (0..TURN_ACCEPTS + 1)
+            .map(|_| Client::connect(listener.address()).unwrap())
+            .collect();
         let mut taken = Vec::new();
         let mut accept = |listener: &mut Listener| {
             listener.accept(Millis(0), 0, |stream, _| {
@@ -157,8 +219,14 @@ mod tests {
             });
             taken.len()
         };
-        assert_eq!((accept(&mut listener), listener.has_more()), (TURN_ACCEPTS, true));
-        assert_eq!((accept(&mut listener), listener.has_more()), (clients.len(), false));
+        assert_eq!(
+            (accept(&mut listener), listener.has_more()),
+            (TURN_ACCEPTS, true)
+        );
+        assert_eq!(
+            (accept(&mut listener), listener.has_more()),
+            (clients.len(), false)
+        );
     }
 
     #[test]
@@ -174,8 +242,15 @@ mod tests {
             calls
         };
         assert_eq!(accept(&mut listener, 0, Some(rustix::io::Errno::MFILE)), 1);
-        assert_eq!((listener.has_more(), listener.retry_at()), (false, Some(Millis(100))));
-        assert_eq!(accept(&mut listener, 99, None), 1, "it waits, whatever happens meanwhile");
+        assert_eq!(
+            (listener.has_more(), listener.retry_at()),
+            (false, Some(Millis(100)))
+        );
+        assert_eq!(
+            accept(&mut listener, 99, None),
+            1,
+            "it waits, whatever happens meanwhile"
+        );
         assert_eq!(accept(&mut listener, 100, None), 3, "and then takes all");
         assert_eq!((listener.has_more(), listener.retry_at()), (false, None));
     }
@@ -196,7 +271,10 @@ mod tests {
             taken.len()
         };
         assert_eq!(accept(&mut listener, 0, 1), 2);
-        assert_eq!((listener.has_more(), listener.retry_at()), (false, Some(Millis(100))));
+        assert_eq!(
+            (listener.has_more(), listener.retry_at()),
+            (false, Some(Millis(100)))
+        );
         assert_eq!(accept(&mut listener, 100, 3), 2, "nobody has left");
         assert_eq!(accept(&mut listener, 200, 2), 3, "one has");
     }
@@ -204,10 +282,25 @@ mod tests {
     #[test]
     fn whose_fault_an_error_is() {
         use rustix::io::Errno;
-        for errno in [Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::HOSTUNREACH, Errno::NETDOWN, Errno::PERM, Errno::TIMEDOUT] {
+        for errno in [
+            Errno::CONNABORTED,
+            Errno::INTR,
+            Errno::PROTO,
+            Errno::HOSTUNREACH,
+            Errno::NETDOWN,
+            Errno::PERM,
+            Errno::TIMEDOUT,
+        ] {
             assert!(is_of_the_connection(&errno.into()), "{errno:?}");
         }
-        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::INVAL, Errno::NOSPC] {
+        for errno in [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+            Errno::INVAL,
+            Errno::NOSPC,
+        ] {
             assert!(!is_of_the_connection(&errno.into()), "{errno:?}");
         }
     }

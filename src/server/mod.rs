@@ -1,14 +1,21 @@
-//! The driver: joins the hub to sockets, clocks and signals, and is the only place that knows `mio`.
+//! The driver: joins the hub to sockets, clocks and signals, and is the only place that knows
+//! `mio`.
 //!
-//! One thread, one loop, and eight steps to a turn. The first two are here, the others are [`Hub::end_turn`]:
+//! One thread, one loop, and eight steps to a turn. The first two are here, the others are
+//! [`Hub::end_turn`]:
 //!
-//! 1. **wait** for events, at most until the next deadline; not at all while something is left over.
+//! 1. **wait** for events, at most until the next deadline; not at all while something is left
+//!    over.
 //! 2. **read**: each ready connection once, into one buffer that all share.
-//! 3. **due**, 4. **apply**, 5. **commit**, 6. **share**, 7. **flush**, 8. **free**: see `hub/mod.rs`.
+//! 3. **due**, 4. **apply**, 5. **commit**, 6. **share**, 7. **flush**, 8. **free**: see
+//!    `hub/mod.rs`.
 //!
-//! Sockets are registered once, for reading and writing, edge-triggered: an event tells that readiness *begins*, and it is
-//! not told again. Whoever is not read to the end stays in the *ready list*; whoever may not be read now leaves it, and the
-//! hub says when to come back. A mio token is the connection's index in the hub's slab, which is not used again before the
+//! Sockets are registered once, for reading and writing, edge-triggered: an event tells that
+//! readiness *begins*, and it is
+//! not told again. Whoever is not read to the end stays in the *ready list*; whoever may not be
+//! read now leaves it, and the
+//! hub says when to come back. A mio token is the connection's index in the hub's slab, which is
+//! not used again before the
 //! turn is over, so an event can't meet a stranger there.
 //!
 //! Not here: what bytes mean (`hub`), options and the lines for people (`cli`).
@@ -66,9 +73,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Joins a hub to a listener. From here on SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`] sees
+    /// Joins a hub to a listener. From here on SIGTERM, SIGINT and SIGHUP no longer kill the
+    /// process: [`Server::run`] sees
     /// them. Fails where the system has no descriptors left for it.
-    pub fn new(mut listener: Listener, setup: Setup, recording: Option<Recording>) -> io::Result<Self> {
+    pub fn new(
+        mut listener: Listener,
+        setup: Setup,
+        recording: Option<Recording>,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         listener.register(poll.registry(), LISTENER)?;
         let signals = Signals::new(poll.registry(), SIGNALS)?;
@@ -117,13 +129,15 @@ impl Server {
         Ok(())
     }
 
-    /// **wait**. Returns whether there was nothing to be told and nothing left to be read: all that came was heard.
+    /// **wait**. Returns whether there was nothing to be told and nothing left to be read: all that
+    /// came was heard.
     fn wait(&mut self) -> io::Result<bool> {
         loop {
             let timeout = self.timeout();
             match self.poll.poll(&mut self.events, timeout) {
                 Ok(()) => return Ok(self.events.is_empty() && self.ready.is_empty()),
-                // A signal came, or SIGCONT after a stop; of the sockets nothing is said. Whoever judged deadlines now would
+                // A signal came, or SIGCONT after a stop; of the sockets nothing is said. Whoever
+                // judged deadlines now would
                 // do it without having read what came in time.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -131,13 +145,15 @@ impl Server {
         }
     }
 
-    /// How long there is nothing to do. Not at all while something is left over that no event will tell of.
+    /// How long there is nothing to do. Not at all while something is left over that no event will
+    /// tell of.
     fn timeout(&self) -> Option<Duration> {
         let more_waits = self.listener.as_ref().is_some_and(Listener::has_more);
         if !self.ready.is_empty() || self.hub.has_work() || more_waits {
             return Some(Duration::ZERO);
         }
-        // mono is cut to whole milliseconds, so a wait from there to the deadline never ends before it: no turn in vain.
+        // mono is cut to whole milliseconds, so a wait from there to the deadline never ends before
+        // it: no turn in vain.
         let now = self.now(Instant::now()).mono;
         self.wake_at().map(|at| at.since(now))
     }
@@ -145,19 +161,33 @@ impl Server {
     /// When the loop must wake up at the latest.
     fn wake_at(&self) -> Option<Millis> {
         let retry_at = self.listener.as_ref().and_then(Listener::retry_at);
-        [self.hub.next_deadline(), retry_at, self.stop_at].into_iter().flatten().min()
+        [self.hub.next_deadline(), retry_at, self.stop_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Both clocks. The wall clock may be set before 1970; then it is 1970.
     fn now(&self, instant: Instant) -> Now {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        Now { mono: Millis(millis(instant.duration_since(self.start))), unix: UnixMillis(millis(unix)) }
+        Now {
+            mono: Millis(millis(instant.duration_since(self.start))),
+            unix: UnixMillis(millis(unix)),
+        }
     }
 
     /// **read**, first part: who has something to be read. Returns how many signals came.
     fn hear_events(&mut self) -> usize {
-        let Self { events, signals, listener, hub, recorder, ready, .. } = self;
+        let Self {
+            events,
+            signals,
+            listener,
+            hub,
+            recorder,
+            ready,
+            ..
+        } = self;
         let mut came = 0;
         for event in events.iter() {
             match event.token() {
@@ -182,23 +212,45 @@ impl Server {
 
     /// **read**, second part: takes those who wait at the door.
     fn accept(&mut self, now: Now) {
-        let Self { listener: Some(listener), poll, hub, recorder, .. } = self else { return };
+        let Self {
+            listener: Some(listener),
+            poll,
+            hub,
+            recorder,
+            ..
+        } = self
+        else {
+            return;
+        };
         listener.accept(now.mono, hub.connections(), |mut stream, peer| {
-            // Answers are written whole, so Nagle would only hold them back (40 ms, with delayed acks). If it fails the peer
+            // Answers are written whole, so Nagle would only hold them back (40 ms, with delayed
+            // acks). If it fails the peer
             // is gone already, and reading will tell.
             let _ = stream.set_nodelay(true);
             let token = Token(hub.vacant_index());
-            poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+            poll.registry().register(
+                &mut stream,
+                token,
+                Interest::READABLE | Interest::WRITABLE,
+            )?;
             recorder.call(&Call::Accepted { peer, now });
             hub.accepted(PeerSocket::new(stream, recorder.taken()), peer, now);
             Ok(())
         });
     }
 
-    /// **read**, third part: everybody in the ready list once, until the turn has read enough. Who is not reached is first in
+    /// **read**, third part: everybody in the ready list once, until the turn has read enough. Who
+    /// is not reached is first in
     /// the next turn.
     fn read(&mut self, now: Now) {
-        let Self { hub, recorder, ready, resumed, buffer, .. } = self;
+        let Self {
+            hub,
+            recorder,
+            ready,
+            resumed,
+            buffer,
+            ..
+        } = self;
         recorder.call(&Call::TakeResumed);
         resumed.extend(hub.take_resumed());
         for id in resumed.drain(..) {
@@ -208,7 +260,8 @@ impl Server {
         resumed.shrink_to(EVENTS);
         ready.shrink_to(EVENTS);
         let mut round = Round::of(ready);
-        // Not one by one: who was crowded out would come back behind those who crowd, turn after turn.
+        // Not one by one: who was crowded out would come back behind those who crowd, turn after
+        // turn.
         while !hub.is_crowded()
             && let Some(id) = round.next(ready)
         {
@@ -218,7 +271,9 @@ impl Server {
                 recorder.call(&Call::WantsRead { index });
             }
             let wanted = hub.wants_read(id);
-            let Some(socket) = hub.socket(id) else { continue };
+            let Some(socket) = hub.socket(id) else {
+                continue;
+            };
             socket.listed = false;
             if !wanted {
                 continue;
@@ -231,16 +286,28 @@ impl Server {
                         list(hub, ready, id, false);
                     }
                     if count > 0 {
-                        recorder.call(&Call::Received { index, bytes: &buffer[..count], now });
+                        recorder.call(&Call::Received {
+                            index,
+                            bytes: &buffer[..count],
+                            now,
+                        });
                         hub.received(id, &mut buffer[..count], now);
                     }
                     if after == After::Ended {
-                        recorder.call(&Call::Ended { index, why: Ended::EndOfStream, now });
+                        recorder.call(&Call::Ended {
+                            index,
+                            why: Ended::EndOfStream,
+                            now,
+                        });
                         hub.ended(id, Ended::EndOfStream, now);
                     }
                 }
                 Err(_) => {
-                    recorder.call(&Call::Ended { index, why: Ended::Failed, now });
+                    recorder.call(&Call::Ended {
+                        index,
+                        why: Ended::Failed,
+                        now,
+                    });
                     hub.ended(id, Ended::Failed, now);
                 }
             }
@@ -250,7 +317,10 @@ impl Server {
     /// Does what a signal asks for. Returns whether the loop goes on: not after a second one.
     fn stop(&mut self, signals: usize, now: Now) -> bool {
         if self.listener.take().is_some() {
-            log::info!("stopping; connections have {} s to close", self.drain.as_secs_f64());
+            log::info!(
+                "stopping; connections have {} s to close",
+                self.drain.as_secs_f64()
+            );
             self.recorder.last_call(&Call::Drain(now));
             self.hub.drain(now);
             self.recorder.done();
@@ -261,12 +331,18 @@ impl Server {
     }
 
     fn is_over(&self) -> bool {
-        self.stop_at.is_some_and(|at| self.hub.is_drained() || at <= self.now(Instant::now()).mono)
+        self.stop_at
+            .is_some_and(|at| self.hub.is_drained() || at <= self.now(Instant::now()).mono)
     }
 }
 
 /// Puts a connection into the ready list, once.
-fn list(hub: &mut Hub<PeerSocket>, ready: &mut VecDeque<ConnectionId>, id: ConnectionId, peer_closed: bool) {
+fn list(
+    hub: &mut Hub<PeerSocket>,
+    ready: &mut VecDeque<ConnectionId>,
+    id: ConnectionId,
+    peer_closed: bool,
+) {
     let Some(socket) = hub.socket(id) else { return };
     socket.peer_closed |= peer_closed;
     if !socket.listed {
@@ -286,14 +362,22 @@ enum After {
     Ended,
 }
 
-/// Reads once. Readiness is told once, when it *begins* (edge-triggered): whoever stops early must come back by himself.
-fn read_once(socket: &mut impl Read, buffer: &mut [u8], peer_closed: bool) -> io::Result<(usize, After)> {
+/// Reads once. Readiness is told once, when it *begins* (edge-triggered): whoever stops early must
+/// come back by himself.
+fn read_once(
+    socket: &mut impl Read,
+    buffer: &mut [u8],
+    peer_closed: bool,
+) -> io::Result<(usize, After)> {
     match socket.read(buffer) {
         Ok(0) => Ok((0, After::Ended)),
-        // The buffer is full: there may be more. It comes again after the others have had their turn.
+        // The buffer is full: there may be more. It comes again after the others have had their
+        // turn.
         Ok(n) if n == buffer.len() => Ok((n, After::MoreLater)),
-        // A short read has emptied the socket (epoll(7), question 9): a second read, which could only say WouldBlock, is
-        // saved. But if the peer's FIN came in the same event, no further event tells of it. Without this line the
+        // A short read has emptied the socket (epoll(7), question 9): a second read, which could
+        // only say WouldBlock, is
+        // saved. But if the peer's FIN came in the same event, no further event tells of it.
+        // Without this line the
         // connection would sit here, closed by its peer, until its ping times out.
         Ok(n) if peer_closed => Ok((n, After::MoreLater)),
         Ok(n) => Ok((n, After::Drained)),
@@ -318,15 +402,55 @@ mod tests {
     #[test]
     fn who_is_read_again_without_an_event() {
         let table = [
-            ("a full buffer: there may be more", Ok(8), false, Ok((8, After::MoreLater))),
-            ("a short read empties the socket", Ok(7), false, Ok((7, After::Drained))),
-            ("a short read, and the FIN came with it", Ok(7), true, Ok((7, After::MoreLater))),
+            (
+                "a full buffer: there may be more",
+                Ok(8),
+                false,
+                Ok((8, After::MoreLater)),
+            ),
+            (
+                "a short read empties the socket",
+                Ok(7),
+                false,
+                Ok((7, After::Drained)),
+            ),
+            (
+                "a short read, and the FIN came with it",
+                Ok(7),
+                true,
+                Ok((7, After::MoreLater)),
+            ),
             ("the end", Ok(0), true, Ok((0, After::Ended))),
-            ("the end, without an event that told of it", Ok(0), false, Ok((0, After::Ended))),
-            ("nothing there", Err(ErrorKind::WouldBlock), false, Ok((0, After::Drained))),
-            ("nothing there, and an error is said to come: events tell", Err(ErrorKind::WouldBlock), true, Ok((0, After::Drained))),
-            ("interrupted", Err(ErrorKind::Interrupted), false, Ok((0, After::MoreLater))),
-            ("a reset", Err(ErrorKind::ConnectionReset), true, Err(ErrorKind::ConnectionReset)),
+            (
+                "the end, without an event that told of it",
+                Ok(0),
+                false,
+                Ok((0, After::Ended)),
+            ),
+            (
+                "nothing there",
+                Err(ErrorKind::WouldBlock),
+                false,
+                Ok((0, After::Drained)),
+            ),
+            (
+                "nothing there, and an error is said to come: events tell",
+                Err(ErrorKind::WouldBlock),
+                true,
+                Ok((0, After::Drained)),
+            ),
+            (
+                "interrupted",
+                Err(ErrorKind::Interrupted),
+                false,
+                Ok((0, After::MoreLater)),
+            ),
+            (
+                "a reset",
+                Err(ErrorKind::ConnectionReset),
+                true,
+                Err(ErrorKind::ConnectionReset),
+            ),
         ];
         for (name, answer, peer_closed, expected) in table {
             let read = read_once(&mut Answer(answer), &mut [0; 8], peer_closed);

@@ -1,7 +1,9 @@
 //! The file of `--record`: what the hub is told is written down before it is told.
 //!
-//! Lines are gathered and written once a turn, before the hub works on them: if it fails on them, they are in the file. Each
-//! write goes to the system's memory, which costs a turn less than a commit; what it costs where the disk is slow is the system's
+//! Lines are gathered and written once a turn, before the hub works on them: if it fails on them,
+//! they are in the file. Each
+//! write goes to the system's memory, which costs a turn less than a commit; what it costs where
+//! the disk is slow is the system's
 //! affair. A disk that is full ends the recording, not the server.
 //!
 //! Not here: how a call looks as a line (`hub::record`).
@@ -31,11 +33,20 @@ pub(super) struct Recorder(Option<Recording>);
 impl Recording {
     /// Begins a file with its head, readable for its owner alone. What stood there is gone.
     pub fn begin(path: &Path, head: &str) -> io::Result<Self> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
         // Where there was one, it may have been for everybody.
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         file.write_all(format!("{head}\n").as_bytes())?;
-        Ok(Self { file, lines: String::new(), taken: Taken::default() })
+        Ok(Self {
+            file,
+            lines: String::new(),
+            taken: Taken::default(),
+        })
     }
 
     /// So many bytes of lines keep their room for the next turn.
@@ -113,8 +124,14 @@ mod tests {
 
     #[test]
     fn a_full_disk_ends_the_recording_alone() {
-        let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else { return };
-        let mut recorder = Recorder::new(Some(Recording { file: full, lines: String::new(), taken: Taken::default() }));
+        let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
+            return;
+        };
+        let mut recorder = Recorder::new(Some(Recording {
+            file: full,
+            lines: String::new(),
+            taken: Taken::default(),
+        }));
         recorder.call(&Call::TakeResumed);
         assert!(recorder.taken().is_some());
         recorder.flush();

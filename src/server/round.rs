@@ -1,6 +1,8 @@
-//! Whose turn it is to be read: each in the ready list once in a turn, until the turn has read enough.
+//! Whose turn it is to be read: each in the ready list once in a turn, until the turn has read
+//! enough.
 //!
-//! So of one socket a turn reads one buffer, however much it has to say, and of all together no more than
+//! So of one socket a turn reads one buffer, however much it has to say, and of all together no
+//! more than
 //! [`TURN_READ_BYTES`]; and who was not reached comes first in the next turn.
 //!
 //! Not here: who is in the list, and how a socket is read (`mod.rs`).
@@ -17,7 +19,10 @@ pub(super) struct Round {
 
 impl Round {
     pub(super) fn of<T>(ready: &VecDeque<T>) -> Self {
-        Self { entries: ready.len(), bytes: TURN_READ_BYTES }
+        Self {
+            entries: ready.len(),
+            bytes: TURN_READ_BYTES,
+        }
     }
 
     /// The next one. `None`: all have had their turn, or enough was read.
@@ -40,7 +45,8 @@ mod tests {
     use super::*;
     use crate::limits::READ_BYTES;
 
-    /// Whom a turn reads: `floods` of those in the list fill the buffer at each read, and so stand in it again; others say little.
+    /// Whom a turn reads: `floods` of those in the list fill the buffer at each read, and so stand
+    /// in it again; others say little.
     fn turn(ready: &mut VecDeque<usize>, floods: usize) -> Vec<usize> {
         let mut round = Round::of(ready);
         let mut read = Vec::new();

@@ -1,4 +1,5 @@
-//! Signals as something to be read: the handler writes a byte into a pipe, and the loop finds it among its events. So nothing
+//! Signals as something to be read: the handler writes a byte into a pipe, and the loop finds it
+//! among its events. So nothing
 //! is done within a handler, where hardly anything may be done.
 //!
 //! Not here: what a signal leads to (`server/mod.rs`).
@@ -28,7 +29,8 @@ impl Signals {
         Ok(Self { pipe })
     }
 
-    /// How many came since the last call. All are taken: that there are others would not be told again.
+    /// How many came since the last call. All are taken: that there are others would not be told
+    /// again.
     pub(super) fn take(&mut self) -> usize {
         let (mut bytes, mut came) = ([0; 16], 0);
         while let Ok(count @ 1..) = self.pipe.read(&mut bytes) {
@@ -40,15 +42,20 @@ impl Signals {
 
 /// Whether SIGHUP may be taken over. `nohup` has it ignored, and a handler would undo that.
 ///
-/// Without `unsafe` a process can't ask for a signal's action; Linux tells it in a file. Elsewhere SIGHUP is left as it is:
+/// Without `unsafe` a process can't ask for a signal's action; Linux tells it in a file. Elsewhere
+/// SIGHUP is left as it is:
 /// then it kills as it always did, or is ignored as it was meant to be.
 fn may_hang_up() -> bool {
-    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, SIGHUP) == Some(false))
+    std::fs::read_to_string("/proc/self/status")
+        .is_ok_and(|status| ignores(&status, SIGHUP) == Some(false))
 }
 
-/// Whether a signal is ignored, as `/proc/PID/status` has it (proc_pid_status(5)): bit `n - 1` of a number in base 16.
+/// Whether a signal is ignored, as `/proc/PID/status` has it (proc_pid_status(5)): bit `n - 1` of a
+/// number in base 16.
 fn ignores(status: &str, signal: i32) -> Option<bool> {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
     let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
     Some(mask >> (signal - 1) & 1 == 1)
 }
@@ -60,9 +67,24 @@ mod tests {
     #[test]
     fn what_is_ignored_stands_in_the_status() {
         let table = [
-            ("SIGHUP alone", "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000000000\n", SIGHUP, Some(true)),
-            ("SIGPIPE, as in every Rust program", "SigIgn:\t0000000000001000\n", SIGHUP, Some(false)),
-            ("SIGTERM", "SigIgn:\t0000000000004000\n", SIGTERM, Some(true)),
+            (
+                "SIGHUP alone",
+                "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000000000\n",
+                SIGHUP,
+                Some(true),
+            ),
+            (
+                "SIGPIPE, as in every Rust program",
+                "SigIgn:\t0000000000001000\n",
+                SIGHUP,
+                Some(false),
+            ),
+            (
+                "SIGTERM",
+                "SigIgn:\t0000000000004000\n",
+                SIGTERM,
+                Some(true),
+            ),
             ("no such line", "SigBlk:\t0000000000000001\n", SIGHUP, None),
             ("no number", "SigIgn:\tx\n", SIGHUP, None),
         ];

@@ -13,7 +13,8 @@ pub(super) struct PeerSocket {
     pub(super) stream: TcpStream,
     /// It stands in the ready list.
     pub(super) listed: bool,
-    /// An event told that the peer has shut down its side, or of an error; there will be no other event about it.
+    /// An event told that the peer has shut down its side, or of an error; there will be no other
+    /// event about it.
     pub(super) peer_closed: bool,
     /// Where it tells what its writes came to, while that is recorded.
     taken: Option<Taken>,
@@ -21,7 +22,12 @@ pub(super) struct PeerSocket {
 
 impl PeerSocket {
     pub(super) fn new(stream: TcpStream, taken: Option<Taken>) -> Self {
-        Self { stream, listed: false, peer_closed: false, taken }
+        Self {
+            stream,
+            listed: false,
+            peer_closed: false,
+            taken,
+        }
     }
 }
 

@@ -1,16 +1,20 @@
-//! The client's half of the opening handshake (RFC 6455 §4.1): the request, and what the answer must say.
+//! The client's half of the opening handshake (RFC 6455 §4.1): the request, and what the answer
+//! must say.
 //!
-//! A client makes up a key, and takes nothing for a WebSocket that does not prove to have read it. Extensions are not asked
+//! A client makes up a key, and takes nothing for a WebSocket that does not prove to have read it.
+//! Extensions are not asked
 //! for, so an answer that names one is wrong.
 //!
-//! Not here: what a server demands of a request (`handshake`), frames ([`WebSocket::client`](super::WebSocket::client)),
+//! Not here: what a server demands of a request (`handshake`), frames
+//! ([`WebSocket::client`](super::WebSocket::client)),
 //! sockets.
 
 use super::handshake::{BASE64, Rule, accept};
 use crate::http::ResponseHead;
 use base64::Engine;
 
-/// `Sec-WebSocket-Key` (§4.1, 7): 16 bytes that were chosen at random for this connection alone, in base64.
+/// `Sec-WebSocket-Key` (§4.1, 7): 16 bytes that were chosen at random for this connection alone, in
+/// base64.
 ///
 /// ```
 /// assert_eq!(parlor::websocket::client::key(*b"the sample nonce"), "dGhlIHNhbXBsZSBub25jZQ==");
@@ -19,7 +23,8 @@ pub fn key(nonce: [u8; 16]) -> String {
     BASE64.encode(nonce)
 }
 
-/// Appends the request (§4.1). `host` is host and port as in the address, `target` the path with its query, which begins with
+/// Appends the request (§4.1). `host` is host and port as in the address, `target` the path with
+/// its query, which begins with
 /// a slash; neither may have white space or control characters in it.
 pub fn request(host: &str, target: &str, key: &str, subprotocol: Option<&str>, out: &mut Vec<u8>) {
     let mut lines = format!(
@@ -47,8 +52,16 @@ pub struct Asked<'a> {
 /// Judges an answer by one demand; an error is one sentence.
 pub type JudgeResponse = fn(&ResponseHead<'_>, &Asked<'_>) -> Result<(), &'static str>;
 
-const fn rule(about: &'static str, section: &'static str, judge: JudgeResponse) -> Rule<JudgeResponse> {
-    Rule { about, section, judge }
+const fn rule(
+    about: &'static str,
+    section: &'static str,
+    judge: JudgeResponse,
+) -> Rule<JudgeResponse> {
+    Rule {
+        about,
+        section,
+        judge,
+    }
 }
 
 /// What §4.1 demands of the answer, in the order in which it is looked at.
@@ -57,24 +70,32 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
         101 => Ok(()),
         _ => Err("the server did not switch protocols: the status must be 101"),
     }),
-    rule("Upgrade", "RFC 6455 §4.1", |head, _| match head.tokens("upgrade").collect::<Vec<_>>()[..] {
-        [protocol] if protocol.eq_ignore_ascii_case("websocket") => Ok(()),
-        _ => Err("the Upgrade header of the response must be websocket"),
-    }),
-    rule("Connection", "RFC 6455 §4.1", |head, _| match head.has_token("connection", "upgrade") {
-        true => Ok(()),
-        false => Err("the Connection header of the response must name Upgrade"),
-    }),
-    rule("Sec-WebSocket-Accept", "RFC 6455 §4.1, §4.2.2", |head, asked| {
-        let expected = accept(asked.key);
-        let mut values = head.values("sec-websocket-accept");
-        match (values.next(), values.next()) {
-            (Some(value), None) if value == expected.as_bytes() => Ok(()),
-            (Some(_), None) => Err("Sec-WebSocket-Accept is not made of this request's key"),
-            (Some(_), Some(_)) => Err("Sec-WebSocket-Accept must stand in the response once"),
-            (None, _) => Err("the response has no Sec-WebSocket-Accept header"),
+    rule("Upgrade", "RFC 6455 §4.1", |head, _| {
+        match head.tokens("upgrade").collect::<Vec<_>>()[..] {
+            [protocol] if protocol.eq_ignore_ascii_case("websocket") => Ok(()),
+            _ => Err("the Upgrade header of the response must be websocket"),
         }
     }),
+    rule("Connection", "RFC 6455 §4.1", |head, _| {
+        match head.has_token("connection", "upgrade") {
+            true => Ok(()),
+            false => Err("the Connection header of the response must name Upgrade"),
+        }
+    }),
+    rule(
+        "Sec-WebSocket-Accept",
+        "RFC 6455 §4.1, §4.2.2",
+        |head, asked| {
+            let expected = accept(asked.key);
+            let mut values = head.values("sec-websocket-accept");
+            match (values.next(), values.next()) {
+                (Some(value), None) if value == expected.as_bytes() => Ok(()),
+                (Some(_), None) => Err("Sec-WebSocket-Accept is not made of this request's key"),
+                (Some(_), Some(_)) => Err("Sec-WebSocket-Accept must stand in the response once"),
+                (None, _) => Err("the response has no Sec-WebSocket-Accept header"),
+            }
+        },
+    ),
     rule("Sec-WebSocket-Protocol", "RFC 6455 §4.1", |head, asked| {
         let mut chosen = head.tokens("sec-websocket-protocol");
         match (chosen.next(), chosen.next()) {
@@ -84,13 +105,19 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
             (Some(_), Some(_)) => Err("the server must choose one subprotocol"),
         }
     }),
-    rule("Sec-WebSocket-Extensions", "RFC 6455 §4.1, §9.1", |head, asked| {
-        let mut names = head.tokens("sec-websocket-extensions").map(|token| token.split(';').next().unwrap_or_default().trim());
-        match names.all(|name| asked.extensions.contains(&name)) {
-            true => Ok(()),
-            false => Err("the server chose an extension that was not offered"),
-        }
-    }),
+    rule(
+        "Sec-WebSocket-Extensions",
+        "RFC 6455 §4.1, §9.1",
+        |head, asked| {
+            let mut names = head
+                .tokens("sec-websocket-extensions")
+                .map(|token| token.split(';').next().unwrap_or_default().trim());
+            match names.all(|name| asked.extensions.contains(&name)) {
+                true => Ok(()),
+                false => Err("the server chose an extension that was not offered"),
+            }
+        },
+    ),
 ];
 
 /// Judges the server's answer. An error is the first broken rule, in one sentence with its section.
@@ -105,7 +132,9 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
 /// assert!(check_response(&head, &Asked { key: "another", ..asked }).is_err());
 /// ```
 pub fn check_response(head: &ResponseHead<'_>, asked: &Asked<'_>) -> Result<(), String> {
-    RULES.iter().try_for_each(|rule| (rule.judge)(head, asked).map_err(|sentence| format!("{sentence} ({})", rule.section)))
+    RULES.iter().try_for_each(|rule| {
+        (rule.judge)(head, asked).map_err(|sentence| format!("{sentence} ({})", rule.section))
+    })
 }
 
 #[cfg(test)]
@@ -120,38 +149,138 @@ mod tests {
     #[test]
     fn answers_of_section_4_1() {
         let table: &[(&str, &str, &[&str], Option<&str>)] = &[
-            ("as in the standard", "101 x", &[UPGRADE, CONNECTION, ACCEPT], None),
-            ("in any case", "101 x", &["UPGRADE: WebSocket\r\n", "connection: keep-alive, UPGRADE\r\n", ACCEPT], None),
-            ("what was offered", "101 x", &[UPGRADE, CONNECTION, ACCEPT, "Sec-WebSocket-Protocol: chat\r\n"], None),
-            ("an extension that was offered", "101 x", &[UPGRADE, CONNECTION, ACCEPT, "Sec-WebSocket-Extensions: a; b=1\r\n"], None),
-            ("another status", "200 OK", &[UPGRADE, CONNECTION, ACCEPT], Some("101")),
-            ("no upgrade", "101 x", &[CONNECTION, ACCEPT], Some("Upgrade")),
-            ("another upgrade", "101 x", &["Upgrade: h2c\r\n", CONNECTION, ACCEPT], Some("Upgrade")),
-            ("no connection", "101 x", &[UPGRADE, ACCEPT], Some("Connection")),
-            ("no accept", "101 x", &[UPGRADE, CONNECTION], Some("no Sec-WebSocket-Accept")),
-            ("two", "101 x", &[UPGRADE, CONNECTION, ACCEPT, ACCEPT], Some("once")),
-            ("another key's", "101 x", &[UPGRADE, CONNECTION, "Sec-WebSocket-Accept: x\r\n"], Some("not made of")),
+            (
+                "as in the standard",
+                "101 x",
+                &[UPGRADE, CONNECTION, ACCEPT],
+                None,
+            ),
+            (
+                "in any case",
+                "101 x",
+                &[
+                    "UPGRADE: WebSocket\r\n",
+                    "connection: keep-alive, UPGRADE\r\n",
+                    ACCEPT,
+                ],
+                None,
+            ),
+            (
+                "what was offered",
+                "101 x",
+                &[
+                    UPGRADE,
+                    CONNECTION,
+                    ACCEPT,
+                    "Sec-WebSocket-Protocol: chat\r\n",
+                ],
+                None,
+            ),
+            (
+                "an extension that was offered",
+                "101 x",
+                &[
+                    UPGRADE,
+                    CONNECTION,
+                    ACCEPT,
+                    "Sec-WebSocket-Extensions: a; b=1\r\n",
+                ],
+                None,
+            ),
+            (
+                "another status",
+                "200 OK",
+                &[UPGRADE, CONNECTION, ACCEPT],
+                Some("101"),
+            ),
+            (
+                "no upgrade",
+                "101 x",
+                &[CONNECTION, ACCEPT],
+                Some("Upgrade"),
+            ),
+            (
+                "another upgrade",
+                "101 x",
+                &["Upgrade: h2c\r\n", CONNECTION, ACCEPT],
+                Some("Upgrade"),
+            ),
+            (
+                "no connection",
+                "101 x",
+                &[UPGRADE, ACCEPT],
+                Some("Connection"),
+            ),
+            (
+                "no accept",
+                "101 x",
+                &[UPGRADE, CONNECTION],
+                Some("no Sec-WebSocket-Accept"),
+            ),
+            (
+                "two",
+                "101 x",
+                &[UPGRADE, CONNECTION, ACCEPT, ACCEPT],
+                Some("once"),
+            ),
+            (
+                "another key's",
+                "101 x",
+                &[UPGRADE, CONNECTION, "Sec-WebSocket-Accept: x\r\n"],
+                Some("not made of"),
+            ),
             (
                 "a protocol nobody asked for",
                 "101 x",
-                &[UPGRADE, CONNECTION, ACCEPT, "Sec-WebSocket-Protocol: soap\r\n"],
+                &[
+                    UPGRADE,
+                    CONNECTION,
+                    ACCEPT,
+                    "Sec-WebSocket-Protocol: soap\r\n",
+                ],
                 Some("not offered"),
             ),
-            ("two protocols", "101 x", &[UPGRADE, CONNECTION, ACCEPT, "Sec-WebSocket-Protocol: chat, a\r\n"], Some("one subprotocol")),
+            (
+                "two protocols",
+                "101 x",
+                &[
+                    UPGRADE,
+                    CONNECTION,
+                    ACCEPT,
+                    "Sec-WebSocket-Protocol: chat, a\r\n",
+                ],
+                Some("one subprotocol"),
+            ),
             (
                 "an extension nobody asked for",
                 "101 x",
-                &[UPGRADE, CONNECTION, ACCEPT, "Sec-WebSocket-Extensions: c\r\n"],
+                &[
+                    UPGRADE,
+                    CONNECTION,
+                    ACCEPT,
+                    "Sec-WebSocket-Extensions: c\r\n",
+                ],
                 Some("extension"),
             ),
         ];
-        let asked = Asked { key: "dGhlIHNhbXBsZSBub25jZQ==", subprotocols: &["a", "chat"], extensions: &["a"] };
+        let asked = Asked {
+            key: "dGhlIHNhbXBsZSBub25jZQ==",
+            subprotocols: &["a", "chat"],
+            extensions: &["a"],
+        };
         for (name, status, headers, wrong) in table {
             let bytes = format!("HTTP/1.1 {status}\r\n{}\r\n", headers.concat());
-            let Ok(Progress::Done { value: head, .. }) = ResponseHead::parse(bytes.as_bytes(), 8192) else { panic!("{name}") };
+            let Ok(Progress::Done { value: head, .. }) =
+                ResponseHead::parse(bytes.as_bytes(), 8192)
+            else {
+                panic!("{name}")
+            };
             match (check_response(&head, &asked), wrong) {
                 (Ok(()), None) => {}
-                (Err(sentence), Some(part)) => assert!(sentence.contains(part) && sentence.contains("RFC 6455 §4"), "{name}: {sentence}"),
+                (Err(sentence), Some(part)) => assert!(
+                    sentence.contains(part) && sentence.contains("RFC 6455 §4"),
+                    "{name}: {sentence}"
+                ),
                 other => panic!("{name}: {other:?}"),
             }
         }
@@ -160,9 +289,24 @@ mod tests {
     #[test]
     fn a_request_that_the_server_takes() {
         let mut bytes = Vec::new();
-        request("localhost:8080", "/chat?x", &key([7; 16]), Some("chat"), &mut bytes);
-        let Ok(Progress::Done { value: head, used }) = crate::http::Head::parse(&bytes, 8192) else { panic!() };
-        assert_eq!((used, head.host(), head.path(), head.query()), (bytes.len(), "localhost:8080", "/chat", Some("x")));
-        assert_eq!(crate::websocket::check(&head).map(|upgrade| upgrade.subprotocol()), Ok(Some("chat")));
+        request(
+            "localhost:8080",
+            "/chat?x",
+            &key([7; 16]),
+            Some("chat"),
+            &mut bytes,
+        );
+        let Ok(Progress::Done { value: head, used }) = crate::http::Head::parse(&bytes, 8192)
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (used, head.host(), head.path(), head.query()),
+            (bytes.len(), "localhost:8080", "/chat", Some("x"))
+        );
+        assert_eq!(
+            crate::websocket::check(&head).map(|upgrade| upgrade.subprotocol()),
+            Ok(Some("chat"))
+        );
     }
 }

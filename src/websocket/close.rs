@@ -1,7 +1,9 @@
 //! Close frames (RFC 6455 §5.5.1) and their codes (§7.4).
 //!
-//! Some codes exist only for programs to tell each other about themselves and must never be in a frame: 1005 (there was no
-//! code), 1006 (there was no close frame), 1015 (TLS failed). That is why [`CloseCode`] can't be made of any number.
+//! Some codes exist only for programs to tell each other about themselves and must never be in a
+//! frame: 1005 (there was no
+//! code), 1006 (there was no close frame), 1015 (TLS failed). That is why [`CloseCode`] can't be
+//! made of any number.
 
 use super::frame::{Opcode, write_message};
 use super::violation::Violation;
@@ -31,7 +33,8 @@ impl CloseCode {
     /// Too much for this server now.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
 
-    /// The code of this number, if it may stand in a frame: those that RFC 6455 §7.4.1 and the registry behind it (§11.7)
+    /// The code of this number, if it may stand in a frame: those that RFC 6455 §7.4.1 and the
+    /// registry behind it (§11.7)
     /// define for it, and what libraries (3000–3999) and applications (4000–4999) agree on.
     ///
     /// ```
@@ -82,31 +85,43 @@ impl CloseCode {
 pub struct CloseFrame<'a> {
     /// Why; a frame without a payload has none.
     pub code: Option<CloseCode>,
-    /// The same for a person who looks for the fault; at most 123 bytes. Without a code there is none.
+    /// The same for a person who looks for the fault; at most 123 bytes. Without a code there is
+    /// none.
     pub reason: &'a str,
 }
 
 impl<'a> CloseFrame<'a> {
     /// A frame that says why.
     pub const fn new(code: CloseCode, reason: &'a str) -> Self {
-        Self { code: Some(code), reason }
+        Self {
+            code: Some(code),
+            reason,
+        }
     }
 
-    /// Reads the payload of a close frame, unmasked (RFC 6455 §5.5.1): nothing, or a code and a reason.
+    /// Reads the payload of a close frame, unmasked (RFC 6455 §5.5.1): nothing, or a code and a
+    /// reason.
     pub fn decode(payload: &'a [u8]) -> Result<Self, Violation> {
         match payload {
-            [] => Ok(Self { code: None, reason: "" }),
+            [] => Ok(Self {
+                code: None,
+                reason: "",
+            }),
             [_] => Err(Violation::CloseLength),
             [high, low, reason @ ..] => {
                 let number = u16::from_be_bytes([*high, *low]);
                 let code = CloseCode::new(number).ok_or(Violation::CloseCode { code: number })?;
                 let reason = str::from_utf8(reason).map_err(|_| Violation::InvalidUtf8)?;
-                Ok(Self { code: Some(code), reason })
+                Ok(Self {
+                    code: Some(code),
+                    reason,
+                })
             }
         }
     }
 
-    /// Appends the whole frame as a server sends it. A reason that is too long for a control frame is cut between two
+    /// Appends the whole frame as a server sends it. A reason that is too long for a control frame
+    /// is cut between two
     /// characters.
     ///
     /// ```
@@ -138,14 +153,38 @@ mod tests {
 
     #[test]
     fn payloads_of_section_5_5_1() {
-        let frame = |code, reason| Ok(CloseFrame { code: CloseCode::new(code), reason });
+        let frame = |code, reason| {
+            Ok(CloseFrame {
+                code: CloseCode::new(code),
+                reason,
+            })
+        };
         let table: &[(&str, &[u8], Result<CloseFrame<'_>, Violation>)] = &[
-            ("nothing at all", b"", Ok(CloseFrame { code: None, reason: "" })),
+            (
+                "nothing at all",
+                b"",
+                Ok(CloseFrame {
+                    code: None,
+                    reason: "",
+                }),
+            ),
             ("half a code", b"\x03", Err(Violation::CloseLength)),
             ("a code alone", b"\x03\xE8", frame(1000, "")),
-            ("a code and a reason", "\u{3}\u{F}tsch\u{fc}ss".as_bytes(), Err(Violation::CloseCode { code: 783 })),
-            ("a reason in UTF-8", b"\x03\xE9tsch\xC3\xBCss", frame(1001, "tsch\u{fc}ss")),
-            ("a reason that is not UTF-8", b"\x03\xE8\xFF", Err(Violation::InvalidUtf8)),
+            (
+                "a code and a reason",
+                "\u{3}\u{F}tsch\u{fc}ss".as_bytes(),
+                Err(Violation::CloseCode { code: 783 }),
+            ),
+            (
+                "a reason in UTF-8",
+                b"\x03\xE9tsch\xC3\xBCss",
+                frame(1001, "tsch\u{fc}ss"),
+            ),
+            (
+                "a reason that is not UTF-8",
+                b"\x03\xE8\xFF",
+                Err(Violation::InvalidUtf8),
+            ),
             ("an application's code", b"\x13\x87", frame(4999, "")),
         ];
         for (name, payload, expected) in table {
@@ -156,9 +195,18 @@ mod tests {
     #[test]
     fn every_number_is_a_code_or_none() {
         for number in 0..=u16::MAX {
-            let legal = (1000..=1003).contains(&number) || (1007..=1014).contains(&number) || (3000..=4999).contains(&number);
-            assert_eq!(CloseCode::new(number).map(CloseCode::get), legal.then_some(number));
-            assert_eq!(CloseCode::name_of(number).contains("never in a frame"), !legal, "{number}");
+            let legal = (1000..=1003).contains(&number)
+                || (1007..=1014).contains(&number)
+                || (3000..=4999).contains(&number);
+            assert_eq!(
+                CloseCode::new(number).map(CloseCode::get),
+                legal.then_some(number)
+            );
+            assert_eq!(
+                CloseCode::name_of(number).contains("never in a frame"),
+                !legal,
+                "{number}"
+            );
         }
     }
 

@@ -1,9 +1,13 @@
 //! Frames become messages (RFC 6455 §5.4), and the two closings meet (§7).
 //!
-//! A message that lies whole in the bytes that were read, as nearly all do, is unmasked where it lies and handed out from
-//! there: nothing is copied and nothing allocated. Only what is cut, by the network or into fragments, is gathered, and the
-//! machine holds memory for it only as long as it is unfinished: it grows with what arrived, never with what was announced.
-//! A compressed message is gathered as it is, and inflated when it is whole, into a [`Scratch`] that all connections share.
+//! A message that lies whole in the bytes that were read, as nearly all do, is unmasked where it
+//! lies and handed out from
+//! there: nothing is copied and nothing allocated. Only what is cut, by the network or into
+//! fragments, is gathered, and the
+//! machine holds memory for it only as long as it is unfinished: it grows with what arrived, never
+//! with what was announced.
+//! A compressed message is gathered as it is, and inflated when it is whole, into a [`Scratch`]
+//! that all connections share.
 //!
 //! ```text
 //!              close()                      the peer's close frame
@@ -13,8 +17,10 @@
 //!               the peer's close frame (answered), or a violation
 //! ```
 //!
-//! After our close frame the peer's messages are passed over, but its frames are still walked, since its close frame is the
-//! one thing that is awaited (§7.1.1). After a violation nothing can be told from anything, and nothing more is read (§7.1.7).
+//! After our close frame the peer's messages are passed over, but its frames are still walked,
+//! since its close frame is the
+//! one thing that is awaited (§7.1.1). After a violation nothing can be told from anything, and
+//! nothing more is read (§7.1.7).
 //!
 //! Not here: when to close, when to ping, and how fast somebody may send (`hub`).
 
@@ -36,7 +42,8 @@ pub enum Event<'a> {
     Text(&'a str),
     /// A whole message of bytes.
     Binary(&'a [u8]),
-    /// Asks for a [`pong`](super::pong) with the same payload. Whether it gets one is not for this floor: somebody might ask
+    /// Asks for a [`pong`](super::pong) with the same payload. Whether it gets one is not for this
+    /// floor: somebody might ask
     /// for a million.
     Ping(&'a [u8]),
     /// The answer to a ping, or a sign of life that nobody asked for (§5.5.3).
@@ -75,7 +82,8 @@ pub struct WebSocket {
     role: Role,
     max_message_bytes: usize,
     deflate: Option<DeflateParameters>,
-    /// Exists exactly while something has begun and not ended, and until the event that was made of it is done with.
+    /// Exists exactly while something has begun and not ended, and until the event that was made of
+    /// it is done with.
     unfinished: Option<Box<Unfinished>>,
     fragments: u32,
     close_sent: bool,
@@ -90,7 +98,8 @@ enum Role {
     Client(Box<MaskingKeys>),
 }
 
-/// Boxed once more: a server, which has many of these machines, pays for one pointer and not for two.
+/// Boxed once more: a server, which has many of these machines, pays for one pointer and not for
+/// two.
 struct MaskingKeys(Box<dyn FnMut() -> [u8; 4]>);
 
 /// Something whole, and where its payload is.
@@ -106,38 +115,60 @@ enum Whole {
 }
 
 impl WebSocket {
-    /// The server's end, after the opening handshake. A message of more than `max_message_bytes` is a violation, which its
+    /// The server's end, after the opening handshake. A message of more than `max_message_bytes` is
+    /// a violation, which its
     /// header already shows.
     pub fn server(max_message_bytes: usize) -> Self {
         Self::new(Role::Server, max_message_bytes)
     }
 
-    /// The client's end. `masking_key` makes a new key, which nobody can foresee, at each call (RFC 6455 §5.3); the machine
+    /// The client's end. `masking_key` makes a new key, which nobody can foresee, at each call (RFC
+    /// 6455 §5.3); the machine
     /// itself needs one for its close frame.
-    pub fn client(max_message_bytes: usize, masking_key: impl FnMut() -> [u8; 4] + 'static) -> Self {
-        Self::new(Role::Client(Box::new(MaskingKeys(Box::new(masking_key)))), max_message_bytes)
+    pub fn client(
+        max_message_bytes: usize,
+        masking_key: impl FnMut() -> [u8; 4] + 'static,
+    ) -> Self {
+        Self::new(
+            Role::Client(Box::new(MaskingKeys(Box::new(masking_key)))),
+            max_message_bytes,
+        )
     }
 
     fn new(role: Role, max_message_bytes: usize) -> Self {
-        Self { role, max_message_bytes, deflate: None, unfinished: None, fragments: 0, close_sent: false, deaf: false }
+        Self {
+            role,
+            max_message_bytes,
+            deflate: None,
+            unfinished: None,
+            fragments: 0,
+            close_sent: false,
+            deaf: false,
+        }
     }
 
-    /// With what was agreed on about compression in the opening handshake ([`Upgrade::deflate`](super::Upgrade::deflate)).
+    /// With what was agreed on about compression in the opening handshake
+    /// ([`Upgrade::deflate`](super::Upgrade::deflate)).
     /// The limit holds for what comes over the wire, and for what is inflated.
     pub fn with_deflate(self, deflate: Option<DeflateParameters>) -> Self {
         Self { deflate, ..self }
     }
 
-    /// What was agreed on about compression: what [`Deflate::compress`](super::Deflate::compress) has to know.
+    /// What was agreed on about compression: what [`Deflate::compress`](super::Deflate::compress)
+    /// has to know.
     pub fn deflate(&self) -> Option<DeflateParameters> {
         self.deflate
     }
 
-    /// Takes bytes that came, in any pieces, and unmasks them where they lie. The answer to a close frame is appended to
-    /// `replies`. `scratch` is the same for all connections; a compressed message's event is borrowed from it.
+    /// Takes bytes that came, in any pieces, and unmasks them where they lie. The answer to a close
+    /// frame is appended to
+    /// `replies`. `scratch` is the same for all connections; a compressed message's event is
+    /// borrowed from it.
     ///
-    /// Call it again with the rest until it says `Nothing`, with an empty rest too: what an event was borrowed from is given
-    /// back only then. After an error nothing more is read; [`WebSocket::close`] with [`Violation::close_frame`] is what is
+    /// Call it again with the rest until it says `Nothing`, with an empty rest too: what an event
+    /// was borrowed from is given
+    /// back only then. After an error nothing more is read; [`WebSocket::close`] with
+    /// [`Violation::close_frame`] is what is
     /// left to do.
     ///
     /// ```
@@ -164,10 +195,24 @@ impl WebSocket {
         if matches!(whole, Ok(None)) {
             self.forget_what_ended();
         }
-        let Self { role, max_message_bytes, unfinished, close_sent, deaf, .. } = self;
+        let Self {
+            role,
+            max_message_bytes,
+            unfinished,
+            close_sent,
+            deaf,
+            ..
+        } = self;
         let event = match whole {
             Ok(None) => return Ok(Received::Nothing),
-            Ok(Some((whole, used))) => event(whole, input, unfinished.as_deref(), scratch, *max_message_bytes).map(|event| (event, used)),
+            Ok(Some((whole, used))) => event(
+                whole,
+                input,
+                unfinished.as_deref(),
+                scratch,
+                *max_message_bytes,
+            )
+            .map(|event| (event, used)),
             Err(violation) => Err(violation),
         };
         *deaf = matches!(event, Err(_) | Ok((Event::Close(_), _)));
@@ -175,13 +220,21 @@ impl WebSocket {
         if let Event::Close(frame) = event
             && !std::mem::replace(close_sent, true)
         {
-            // §5.5.1: the answer echoes the code that it got; a frame without one is answered without one.
-            role.write_close(CloseFrame { code: frame.code, reason: "" }, replies);
+            // §5.5.1: the answer echoes the code that it got; a frame without one is answered
+            // without one.
+            role.write_close(
+                CloseFrame {
+                    code: frame.code,
+                    reason: "",
+                },
+                replies,
+            );
         }
         Ok(Received::Event { event, used })
     }
 
-    /// Appends our close frame, the last frame that we send; where one went out already, none. From here on the peer's
+    /// Appends our close frame, the last frame that we send; where one went out already, none. From
+    /// here on the peer's
     /// messages are passed over, and only its close frame counts.
     pub fn close(&mut self, frame: CloseFrame<'_>, out: &mut Vec<u8>) {
         if std::mem::replace(&mut self.close_sent, true) {
@@ -198,14 +251,17 @@ impl WebSocket {
         self.close_sent
     }
 
-    /// Whether both close frames went over the wire: the TCP connection has no further use (§7.1.1).
+    /// Whether both close frames went over the wire: the TCP connection has no further use
+    /// (§7.1.1).
     pub fn is_closed(&self) -> bool {
         self.close_sent && self.deaf
     }
 
     /// Whether a frame or a message has begun whose end has not come.
     pub fn in_progress(&self) -> bool {
-        self.unfinished.as_ref().is_some_and(|unfinished| !unfinished.message_ended)
+        self.unfinished
+            .as_ref()
+            .is_some_and(|unfinished| !unfinished.message_ended)
     }
 
     /// Memory that is held for what has begun, in bytes.
@@ -213,14 +269,17 @@ impl WebSocket {
         self.unfinished.as_deref().map_or(0, Unfinished::held_bytes)
     }
 
-    /// How many fragments with another one behind them came since this was asked last: each is work that one message less
+    /// How many fragments with another one behind them came since this was asked last: each is work
+    /// that one message less
     /// in pieces would not have made.
     pub fn take_fragments(&mut self) -> u32 {
         std::mem::take(&mut self.fragments)
     }
 
     fn forget_what_ended(&mut self) {
-        let Some(unfinished) = &mut self.unfinished else { return };
+        let Some(unfinished) = &mut self.unfinished else {
+            return;
+        };
         if std::mem::take(&mut unfinished.message_ended) {
             unfinished.message = Message::None;
         }
@@ -232,11 +291,15 @@ impl WebSocket {
         }
     }
 
-    /// Walks the frames of `input` until something is whole. Returns what, and how many bytes that took.
+    /// Walks the frames of `input` until something is whole. Returns what, and how many bytes that
+    /// took.
     fn advance(&mut self, input: &mut [u8]) -> Result<Option<(Whole, usize)>, Violation> {
         let mut at = 0;
         loop {
-            let under_way = self.unfinished.as_deref_mut().and_then(|unfinished| unfinished.frame.take());
+            let under_way = self
+                .unfinished
+                .as_deref_mut()
+                .and_then(|unfinished| unfinished.frame.take());
             let is_new = under_way.is_none();
             let (header, done) = match under_way {
                 Some(under_way) => under_way,
@@ -262,15 +325,20 @@ impl WebSocket {
                 return Ok(Some((whole, at)));
             }
             if !ends {
-                self.unfinished.get_or_insert_default().frame = Some((header, done + length as u64));
+                self.unfinished.get_or_insert_default().frame =
+                    Some((header, done + length as u64));
                 return Ok(None);
             }
         }
     }
 
-    /// The next header, and how many bytes of `input` it took. `None`: its end has not come, and its beginning is kept.
+    /// The next header, and how many bytes of `input` it took. `None`: its end has not come, and
+    /// its beginning is kept.
     fn read_header(&mut self, input: &[u8]) -> Result<Option<(FrameHeader, usize)>, Violation> {
-        let kept = self.unfinished.as_deref().map_or(0, |unfinished| unfinished.header_length);
+        let kept = self
+            .unfinished
+            .as_deref()
+            .map_or(0, |unfinished| unfinished.header_length);
         if kept == 0 {
             if self.deflate.is_none() && input.first().is_some_and(|first| first & RSV1 != 0) {
                 return Err(Violation::ReservedBits);
@@ -289,19 +357,22 @@ impl WebSocket {
         let unfinished = self.unfinished.get_or_insert_default();
         let more = input.len().min(FrameHeader::BYTES_MAX - kept);
         unfinished.header[kept..kept + more].copy_from_slice(&input[..more]);
-        Ok(match FrameHeader::decode(&unfinished.header[..kept + more])? {
-            Progress::Done { value, used } => {
-                unfinished.header_length = 0;
-                Some((value, used - kept))
-            }
-            Progress::NeedMore => {
-                unfinished.header_length = kept + more;
-                None
-            }
-        })
+        Ok(
+            match FrameHeader::decode(&unfinished.header[..kept + more])? {
+                Progress::Done { value, used } => {
+                    unfinished.header_length = 0;
+                    Some((value, used - kept))
+                }
+                Progress::NeedMore => {
+                    unfinished.header_length = kept + more;
+                    None
+                }
+            },
+        )
     }
 
-    /// Judges a header by what came before it and by whose it is, before any of its payload has come.
+    /// Judges a header by what came before it and by whose it is, before any of its payload has
+    /// come.
     fn check(&mut self, header: &FrameHeader) -> Result<(), Violation> {
         match (&self.role, header.masking_key) {
             (Role::Server, None) => return Err(Violation::UnmaskedFrame),
@@ -311,8 +382,15 @@ impl WebSocket {
         if header.opcode.is_control() || self.close_sent {
             return Ok(());
         }
-        let before = match (self.unfinished.as_deref().map(|unfinished| &unfinished.message), header.opcode) {
-            (None | Some(Message::None), Opcode::Continuation) => return Err(Violation::NothingToContinue),
+        let before = match (
+            self.unfinished
+                .as_deref()
+                .map(|unfinished| &unfinished.message),
+            header.opcode,
+        ) {
+            (None | Some(Message::None), Opcode::Continuation) => {
+                return Err(Violation::NothingToContinue);
+            }
             (None | Some(Message::None), _) => 0,
             (Some(message), Opcode::Continuation) => message.length(),
             (Some(_), _) => return Err(Violation::UnfinishedMessage),
@@ -324,7 +402,8 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Takes a payload, or a piece of one. `is_whole`: it is all of its frame; `ends`: it is the last of it.
+    /// Takes a payload, or a piece of one. `is_whole`: it is all of its frame; `ends`: it is the
+    /// last of it.
     fn take_payload(
         &mut self,
         header: &FrameHeader,
@@ -336,8 +415,14 @@ impl WebSocket {
         if self.close_sent && header.opcode != Opcode::Close {
             return Ok(None);
         }
-        if is_whole && (header.opcode.is_control() || (header.fin && header.opcode != Opcode::Continuation)) {
-            let here = if header.rsv1 { Whole::CompressedHere } else { Whole::Here };
+        if is_whole
+            && (header.opcode.is_control() || (header.fin && header.opcode != Opcode::Continuation))
+        {
+            let here = if header.rsv1 {
+                Whole::CompressedHere
+            } else {
+                Whole::Here
+            };
             return Ok(Some(here(header.opcode, payload)));
         }
         let unfinished = self.unfinished.get_or_insert_default();
@@ -350,7 +435,9 @@ impl WebSocket {
         match &mut unfinished.message {
             Message::None => {}
             Message::Text(text) => text.feed(bytes)?,
-            Message::Binary(gathered) | Message::Compressed(_, gathered) => gathered.extend_from_slice(bytes),
+            Message::Binary(gathered) | Message::Compressed(_, gathered) => {
+                gathered.extend_from_slice(bytes)
+            }
         }
         unfinished.message_ended = ends && header.fin;
         Ok(unfinished.message_ended.then_some(Whole::GatheredMessage))
@@ -381,9 +468,18 @@ fn event<'a>(
     let gathered = unfinished.map_or(&Message::None, |unfinished| &unfinished.message);
     let (opcode, payload) = match (whole, gathered) {
         (Whole::Here(opcode, payload), _) => (opcode, &input[payload]),
-        (Whole::CompressedHere(opcode, payload), _) => (opcode, scratch.inflate(opcode, &input[payload], max_message_bytes)?),
-        (Whole::GatheredMessage, Message::Compressed(opcode, payload)) => (*opcode, scratch.inflate(*opcode, payload, max_message_bytes)?),
-        (Whole::GatheredControl(opcode), _) => (opcode, unfinished.map_or(&[][..], |unfinished| &unfinished.control)),
+        (Whole::CompressedHere(opcode, payload), _) => (
+            opcode,
+            scratch.inflate(opcode, &input[payload], max_message_bytes)?,
+        ),
+        (Whole::GatheredMessage, Message::Compressed(opcode, payload)) => (
+            *opcode,
+            scratch.inflate(*opcode, payload, max_message_bytes)?,
+        ),
+        (Whole::GatheredControl(opcode), _) => (
+            opcode,
+            unfinished.map_or(&[][..], |unfinished| &unfinished.control),
+        ),
         (Whole::GatheredMessage, Message::Text(text)) => return text.finish().map(Event::Text),
         (Whole::GatheredMessage, Message::Binary(bytes)) => (Opcode::Binary, bytes.as_slice()),
         (Whole::GatheredMessage, Message::None) => (Opcode::Binary, &[][..]),

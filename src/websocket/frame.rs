@@ -13,7 +13,8 @@
 //!      +---------------------------------------------------------------+
 //! ```
 //!
-//! A header that was decoded is a legal one: what §5.2 and §5.5 forbid whatever came before is refused here. What depends
+//! A header that was decoded is a legal one: what §5.2 and §5.5 forbid whatever came before is
+//! refused here. What depends
 //! on the frames before, or on whose frame it is, is for [`connection`](super::connection).
 
 use super::mask::apply_mask;
@@ -93,7 +94,8 @@ pub(super) const RSV1: u8 = 0x40;
 pub struct FrameHeader {
     /// The last frame of its message, and perhaps the only one.
     pub fin: bool,
-    /// Its message is compressed (RFC 7692 §6); only the first frame of a message says so. Whether that was agreed on is not
+    /// Its message is compressed (RFC 7692 §6); only the first frame of a message says so. Whether
+    /// that was agreed on is not
     /// for this place.
     pub rsv1: bool,
     /// What it is.
@@ -108,7 +110,8 @@ impl FrameHeader {
     /// The longest header: two bytes, eight of length, four of masking key.
     pub const BYTES_MAX: usize = 14;
 
-    /// Reads the header at the beginning of `input` (RFC 6455 §5.2). `used` is its length, the payload's first byte is
+    /// Reads the header at the beginning of `input` (RFC 6455 §5.2). `used` is its length, the
+    /// payload's first byte is
     /// next. Whatever is wrong shows at the earliest byte that tells.
     ///
     /// ```
@@ -118,12 +121,18 @@ impl FrameHeader {
     /// assert_eq!((header.fin, header.opcode, header.payload_length), (true, Opcode::Text, 5));
     /// ```
     pub fn decode(input: &[u8]) -> Result<Progress<Self>, Violation> {
-        let [first, rest @ ..] = input else { return Ok(Progress::NeedMore) };
+        let [first, rest @ ..] = input else {
+            return Ok(Progress::NeedMore);
+        };
         // RSV2 and RSV3 have no meaning in any extension that is spoken here.
         if first & 0x30 != 0 {
             return Err(Violation::ReservedBits);
         }
-        let (fin, rsv1, opcode) = (first & 0x80 != 0, first & RSV1 != 0, Opcode::try_from(first & 0x0F)?);
+        let (fin, rsv1, opcode) = (
+            first & 0x80 != 0,
+            first & RSV1 != 0,
+            Opcode::try_from(first & 0x0F)?,
+        );
         // RSV1 has one in the first frame of a message (RFC 7692 §6), and nowhere else.
         if rsv1 && !matches!(opcode, Opcode::Text | Opcode::Binary) {
             return Err(Violation::ReservedBits);
@@ -131,13 +140,19 @@ impl FrameHeader {
         if opcode.is_control() && !fin {
             return Err(Violation::FragmentedControlFrame);
         }
-        let [second, rest @ ..] = rest else { return Ok(Progress::NeedMore) };
+        let [second, rest @ ..] = rest else {
+            return Ok(Progress::NeedMore);
+        };
         if opcode.is_control() && usize::from(second & 0x7F) > CONTROL_PAYLOAD_MAX {
             return Err(Violation::LongControlFrame);
         }
         let (payload_length, shortest, rest) = match (second & 0x7F, rest) {
             (126, [a, b, rest @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), 126, rest),
-            (127, [a, b, c, d, e, f, g, h, rest @ ..]) => (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), 1 << 16, rest),
+            (127, [a, b, c, d, e, f, g, h, rest @ ..]) => (
+                u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]),
+                1 << 16,
+                rest,
+            ),
             (126 | 127, _) => return Ok(Progress::NeedMore),
             (short, rest) => (u64::from(short), 0, rest),
         };
@@ -149,8 +164,17 @@ impl FrameHeader {
             (true, [a, b, c, d, rest @ ..]) => (Some([*a, *b, *c, *d]), rest),
             (true, _) => return Ok(Progress::NeedMore),
         };
-        let value = Self { fin, rsv1, opcode, masking_key, payload_length };
-        Ok(Progress::Done { value, used: input.len() - rest.len() })
+        let value = Self {
+            fin,
+            rsv1,
+            opcode,
+            masking_key,
+            payload_length,
+        };
+        Ok(Progress::Done {
+            value,
+            used: input.len() - rest.len(),
+        })
     }
 
     /// Appends the header, its length in the shortest form.
@@ -162,7 +186,8 @@ impl FrameHeader {
     /// The header, and how many of these bytes it has.
     fn bytes(&self) -> ([u8; Self::BYTES_MAX], usize) {
         let mut bytes = [0; Self::BYTES_MAX];
-        bytes[0] = if self.fin { 0x80 } else { 0 } | if self.rsv1 { RSV1 } else { 0 } | self.opcode.bits();
+        bytes[0] =
+            if self.fin { 0x80 } else { 0 } | if self.rsv1 { RSV1 } else { 0 } | self.opcode.bits();
         let mut length = 2;
         match self.payload_length {
             short @ 0..=125 => bytes[1] = short as u8,
@@ -188,20 +213,41 @@ impl FrameHeader {
 
 /// Appends a message as a server sends it: one frame, no mask.
 pub fn encode_message(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-    FrameHeader { fin: true, rsv1: false, opcode, masking_key: None, payload_length: payload.len() as u64 }.encode(out);
+    FrameHeader {
+        fin: true,
+        rsv1: false,
+        opcode,
+        masking_key: None,
+        payload_length: payload.len() as u64,
+    }
+    .encode(out);
     out.extend_from_slice(payload);
 }
 
-/// Appends a message as a client sends it: one frame, masked. The key has to be a new one that nobody can foresee for each
+/// Appends a message as a client sends it: one frame, masked. The key has to be a new one that
+/// nobody can foresee for each
 /// frame (RFC 6455 §5.3).
-pub fn encode_masked_message(opcode: Opcode, payload: &[u8], masking_key: [u8; 4], out: &mut Vec<u8>) {
-    FrameHeader { fin: true, rsv1: false, opcode, masking_key: Some(masking_key), payload_length: payload.len() as u64 }.encode(out);
+pub fn encode_masked_message(
+    opcode: Opcode,
+    payload: &[u8],
+    masking_key: [u8; 4],
+    out: &mut Vec<u8>,
+) {
+    FrameHeader {
+        fin: true,
+        rsv1: false,
+        opcode,
+        masking_key: Some(masking_key),
+        payload_length: payload.len() as u64,
+    }
+    .encode(out);
     let start = out.len();
     out.extend_from_slice(payload);
     apply_mask(&mut out[start..], masking_key, 0);
 }
 
-/// Appends a message as a server sends it, of the payload that `write` appends: for whoever does not know its length
+/// Appends a message as a server sends it, of the payload that `write` appends: for whoever does
+/// not know its length
 /// beforehand, and will not copy it.
 ///
 /// ```
@@ -215,18 +261,31 @@ pub fn write_message(opcode: Opcode, out: &mut Vec<u8>, write: impl FnOnce(&mut 
 }
 
 /// The same for a message that may be compressed (`rsv1`).
-pub(super) fn write_frame(rsv1: bool, opcode: Opcode, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn write_frame(
+    rsv1: bool,
+    opcode: Opcode,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
     // The header of most chat messages has four bytes; where it has not, the payload is moved.
     const ROOM: usize = 4;
     let start = out.len();
     out.extend_from_slice(&[0; ROOM]);
     write(out);
     let payload_length = (out.len() - start - ROOM) as u64;
-    let (bytes, length) = FrameHeader { fin: true, rsv1, opcode, masking_key: None, payload_length }.bytes();
+    let (bytes, length) = FrameHeader {
+        fin: true,
+        rsv1,
+        opcode,
+        masking_key: None,
+        payload_length,
+    }
+    .bytes();
     out.splice(start..start + ROOM, bytes[..length].iter().copied());
 }
 
-/// Appends a ping without a payload: its answer tells that somebody is there, and nothing else is asked.
+/// Appends a ping without a payload: its answer tells that somebody is there, and nothing else is
+/// asked.
 pub fn ping(out: &mut Vec<u8>) {
     encode_message(Opcode::Ping, &[], out);
 }
@@ -239,7 +298,10 @@ pub fn pong(payload: &[u8], out: &mut Vec<u8>) {
 /// Where the frame ends that begins at `start`, in bytes that are whole frames of our own.
 pub fn frame_end(frames: &[u8], start: usize) -> usize {
     match FrameHeader::decode(&frames[start..]) {
-        Ok(Progress::Done { value: header, used }) => start + used + header.payload_length as usize,
+        Ok(Progress::Done {
+            value: header,
+            used,
+        }) => start + used + header.payload_length as usize,
         Ok(Progress::NeedMore) | Err(_) => frames.len(),
     }
 }
@@ -251,37 +313,139 @@ mod tests {
     #[test]
     fn headers_of_section_5_2() {
         let key = Some([0x37, 0xfa, 0x21, 0x3d]);
-        let compressed = FrameHeader { fin: true, rsv1: true, opcode: Opcode::Text, masking_key: None, payload_length: 7 };
+        let compressed = FrameHeader {
+            fin: true,
+            rsv1: true,
+            opcode: Opcode::Text,
+            masking_key: None,
+            payload_length: 7,
+        };
         let done = |fin, opcode, masking_key, payload_length, used| {
-            Ok(Progress::Done { value: FrameHeader { fin, rsv1: false, opcode, masking_key, payload_length }, used })
+            Ok(Progress::Done {
+                value: FrameHeader {
+                    fin,
+                    rsv1: false,
+                    opcode,
+                    masking_key,
+                    payload_length,
+                },
+                used,
+            })
         };
         type Row<'a> = (&'a str, &'a [u8], Result<Progress<FrameHeader>, Violation>);
         let table: &[Row<'_>] = &[
             ("nothing is no header", &[], Ok(Progress::NeedMore)),
             ("one byte is no header", &[0x81], Ok(Progress::NeedMore)),
-            ("§5.7: unmasked \"Hello\"", &[0x81, 0x05], done(true, Opcode::Text, None, 5, 2)),
-            ("§5.7: masked \"Hello\"", &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d], done(true, Opcode::Text, key, 5, 6)),
-            ("§5.7: the first fragment", &[0x01, 0x03], done(false, Opcode::Text, None, 3, 2)),
-            ("§5.7: the last fragment", &[0x80, 0x02], done(true, Opcode::Continuation, None, 2, 2)),
-            ("half of the masking key", &[0x81, 0x85, 0x37, 0xfa], Ok(Progress::NeedMore)),
-            ("§5.7: 256 bytes, binary", &[0x82, 0x7E, 0x01, 0x00], done(true, Opcode::Binary, None, 256, 4)),
-            ("§5.7: 64 KiB", &[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0], done(true, Opcode::Binary, None, 65_536, 10)),
-            ("half of a length", &[0x82, 0x7F, 0, 0, 0, 0], Ok(Progress::NeedMore)),
-            ("125 in the 16-bit form", &[0x81, 0x7E, 0x00, 0x7D], Err(Violation::LengthForm)),
-            ("126 in the 16-bit form", &[0x81, 0x7E, 0x00, 0x7E], done(true, Opcode::Text, None, 126, 4)),
-            ("65535 in the 64-bit form", &[0x81, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], Err(Violation::LengthForm)),
-            ("2^63", &[0x81, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0], Err(Violation::LengthForm)),
-            ("opcode 3, in the first byte alone", &[0x83], Err(Violation::UnknownOpcode { opcode: 3 })),
-            ("opcode 15", &[0x8F, 0x80], Err(Violation::UnknownOpcode { opcode: 15 })),
-            ("RSV1 is left to the extension", &[0xC1, 0x07], Ok(Progress::Done { value: compressed, used: 2 })),
-            ("RSV1 in a continuation, in the first byte alone", &[0xC0], Err(Violation::ReservedBits)),
-            ("RSV1 in a ping, in the first byte alone", &[0xC9], Err(Violation::ReservedBits)),
-            ("an unknown opcode counts more", &[0xC3], Err(Violation::UnknownOpcode { opcode: 3 })),
+            (
+                "§5.7: unmasked \"Hello\"",
+                &[0x81, 0x05],
+                done(true, Opcode::Text, None, 5, 2),
+            ),
+            (
+                "§5.7: masked \"Hello\"",
+                &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d],
+                done(true, Opcode::Text, key, 5, 6),
+            ),
+            (
+                "§5.7: the first fragment",
+                &[0x01, 0x03],
+                done(false, Opcode::Text, None, 3, 2),
+            ),
+            (
+                "§5.7: the last fragment",
+                &[0x80, 0x02],
+                done(true, Opcode::Continuation, None, 2, 2),
+            ),
+            (
+                "half of the masking key",
+                &[0x81, 0x85, 0x37, 0xfa],
+                Ok(Progress::NeedMore),
+            ),
+            (
+                "§5.7: 256 bytes, binary",
+                &[0x82, 0x7E, 0x01, 0x00],
+                done(true, Opcode::Binary, None, 256, 4),
+            ),
+            (
+                "§5.7: 64 KiB",
+                &[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0],
+                done(true, Opcode::Binary, None, 65_536, 10),
+            ),
+            (
+                "half of a length",
+                &[0x82, 0x7F, 0, 0, 0, 0],
+                Ok(Progress::NeedMore),
+            ),
+            (
+                "125 in the 16-bit form",
+                &[0x81, 0x7E, 0x00, 0x7D],
+                Err(Violation::LengthForm),
+            ),
+            (
+                "126 in the 16-bit form",
+                &[0x81, 0x7E, 0x00, 0x7E],
+                done(true, Opcode::Text, None, 126, 4),
+            ),
+            (
+                "65535 in the 64-bit form",
+                &[0x81, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF],
+                Err(Violation::LengthForm),
+            ),
+            (
+                "2^63",
+                &[0x81, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0],
+                Err(Violation::LengthForm),
+            ),
+            (
+                "opcode 3, in the first byte alone",
+                &[0x83],
+                Err(Violation::UnknownOpcode { opcode: 3 }),
+            ),
+            (
+                "opcode 15",
+                &[0x8F, 0x80],
+                Err(Violation::UnknownOpcode { opcode: 15 }),
+            ),
+            (
+                "RSV1 is left to the extension",
+                &[0xC1, 0x07],
+                Ok(Progress::Done {
+                    value: compressed,
+                    used: 2,
+                }),
+            ),
+            (
+                "RSV1 in a continuation, in the first byte alone",
+                &[0xC0],
+                Err(Violation::ReservedBits),
+            ),
+            (
+                "RSV1 in a ping, in the first byte alone",
+                &[0xC9],
+                Err(Violation::ReservedBits),
+            ),
+            (
+                "an unknown opcode counts more",
+                &[0xC3],
+                Err(Violation::UnknownOpcode { opcode: 3 }),
+            ),
             ("RSV2", &[0xA1], Err(Violation::ReservedBits)),
             ("RSV3", &[0x91], Err(Violation::ReservedBits)),
-            ("a ping in fragments, in the first byte alone", &[0x09], Err(Violation::FragmentedControlFrame)),
-            ("a ping of 125 bytes", &[0x89, 0x7D], done(true, Opcode::Ping, None, 125, 2)),
-            ("a longer ping, before its length has come", &[0x89, 0x7E], Err(Violation::LongControlFrame)),
+            (
+                "a ping in fragments, in the first byte alone",
+                &[0x09],
+                Err(Violation::FragmentedControlFrame),
+            ),
+            (
+                "a ping of 125 bytes",
+                &[0x89, 0x7D],
+                done(true, Opcode::Ping, None, 125, 2),
+            ),
+            (
+                "a longer ping, before its length has come",
+                &[0x89, 0x7E],
+                Err(Violation::LongControlFrame),
+            ),
         ];
         for (name, bytes, expected) in table {
             assert_eq!(&FrameHeader::decode(bytes), expected, "{name}");
@@ -290,17 +454,46 @@ mod tests {
 
     #[test]
     fn headers_survive_the_way_out_and_back() {
-        for payload_length in [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 40, i64::MAX as u64] {
+        for payload_length in [
+            0,
+            1,
+            125,
+            126,
+            127,
+            65_535,
+            65_536,
+            1 << 40,
+            i64::MAX as u64,
+        ] {
             for masking_key in [None, Some([1, 2, 3, 4])] {
-                for (fin, rsv1, opcode) in [(true, false, Opcode::Text), (false, true, Opcode::Binary), (true, false, Opcode::Continuation)]
-                {
-                    let header = FrameHeader { fin, rsv1, opcode, masking_key, payload_length };
+                for (fin, rsv1, opcode) in [
+                    (true, false, Opcode::Text),
+                    (false, true, Opcode::Binary),
+                    (true, false, Opcode::Continuation),
+                ] {
+                    let header = FrameHeader {
+                        fin,
+                        rsv1,
+                        opcode,
+                        masking_key,
+                        payload_length,
+                    };
                     let mut bytes = Vec::new();
                     header.encode(&mut bytes);
                     assert!(bytes.len() <= FrameHeader::BYTES_MAX);
-                    assert_eq!(FrameHeader::decode(&bytes), Ok(Progress::Done { value: header, used: bytes.len() }));
+                    assert_eq!(
+                        FrameHeader::decode(&bytes),
+                        Ok(Progress::Done {
+                            value: header,
+                            used: bytes.len()
+                        })
+                    );
                     for end in 0..bytes.len() {
-                        assert_eq!(FrameHeader::decode(&bytes[..end]), Ok(Progress::NeedMore), "a beginning is never wrong");
+                        assert_eq!(
+                            FrameHeader::decode(&bytes[..end]),
+                            Ok(Progress::NeedMore),
+                            "a beginning is never wrong"
+                        );
                     }
                 }
             }
@@ -313,7 +506,9 @@ mod tests {
             let payload = vec![b'x'; length];
             let (mut known, mut unknown) = (b"before".to_vec(), b"before".to_vec());
             encode_message(Opcode::Text, &payload, &mut known);
-            write_message(Opcode::Text, &mut unknown, |out| out.extend_from_slice(&payload));
+            write_message(Opcode::Text, &mut unknown, |out| {
+                out.extend_from_slice(&payload)
+            });
             assert_eq!(known, unknown, "{length} bytes");
             encode_message(Opcode::Text, b"next", &mut known);
             assert_eq!(frame_end(&known, 6), unknown.len(), "{length} bytes");

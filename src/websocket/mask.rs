@@ -1,9 +1,12 @@
 //! Masking (RFC 6455 §5.3): a client's payload is XORed with a key that it makes up for each frame.
 //!
-//! It hides nothing, since the key stands in front of it. It is there so that a page can't choose the bytes that go over
-//! the wire: else it could make a proxy between take a payload for a request of its own, and poison its cache (§10.3).
+//! It hides nothing, since the key stands in front of it. It is there so that a page can't choose
+//! the bytes that go over
+//! the wire: else it could make a proxy between take a payload for a request of its own, and poison
+//! its cache (§10.3).
 
-/// Masks a payload, or takes the mask off: the same step both ways. `phase` is the number of the payload's bytes that came
+/// Masks a payload, or takes the mask off: the same step both ways. `phase` is the number of the
+/// payload's bytes that came
 /// before these, so that a frame may be treated in pieces.
 pub(super) fn apply_mask(payload: &mut [u8], masking_key: [u8; 4], phase: u64) {
     let [a, b, c, d] = masking_key;
@@ -13,8 +16,11 @@ pub(super) fn apply_mask(payload: &mut [u8], masking_key: [u8; 4], phase: u64) {
         2 => [c, d, a, b],
         _ => [d, a, b, c],
     };
-    // Eight bytes at a time; in this form the compiler makes the widest instructions of the machine of it.
-    let wide = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
+    // Eight bytes at a time; in this form the compiler makes the widest instructions of the machine
+    // of it.
+    let wide = u64::from_ne_bytes([
+        key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3],
+    ]);
     let (words, rest) = payload.as_chunks_mut::<8>();
     for word in words {
         *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
@@ -34,7 +40,10 @@ mod tests {
         for phase in 0..9_u64 {
             for length in 0..40 {
                 let original: Vec<u8> = (0..length).map(|i| i as u8 ^ 0xA5).collect();
-                let expected: Vec<u8> = (phase as usize..).zip(&original).map(|(i, byte)| byte ^ key[i % 4]).collect();
+                let expected: Vec<u8> = (phase as usize..)
+                    .zip(&original)
+                    .map(|(i, byte)| byte ^ key[i % 4])
+                    .collect();
                 let mut payload = original.clone();
                 apply_mask(&mut payload, key, phase);
                 assert_eq!(payload, expected, "phase {phase}, {length} bytes");

@@ -1,4 +1,5 @@
-//! What stands in the place of `deflate` where parlor is built without it: every offer is declined, so nothing that is
+//! What stands in the place of `deflate` where parlor is built without it: every offer is declined,
+//! so nothing that is
 //! compressed comes, and nothing is sent compressed.
 
 use super::frame::Opcode;

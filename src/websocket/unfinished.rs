@@ -1,6 +1,8 @@
-//! What has begun on a connection and not ended: the beginning of a header, of a frame, of a message.
+//! What has begun on a connection and not ended: the beginning of a header, of a frame, of a
+//! message.
 //!
-//! It grows with what arrived, never with what was announced. A connection without it has nothing half done.
+//! It grows with what arrived, never with what was announced. A connection without it has nothing
+//! half done.
 //!
 //! Not here: which of it may follow on which, and how long it may become (`connection`).
 

@@ -1,4 +1,5 @@
-//! Every rule of RFC 6455 and RFC 7692 that a peer can break on an open connection: the code it is closed with, the section, the sentence.
+//! Every rule of RFC 6455 and RFC 7692 that a peer can break on an open connection: the code it is
+//! closed with, the section, the sentence.
 //!
 //! One `match` is the table; the close frame's reason and the log come from it.
 //!
@@ -50,20 +51,59 @@ impl Violation {
     pub const fn rule(self) -> (CloseCode, &'static str) {
         use CloseCode as Code;
         match self {
-            Self::ReservedBits => (Code::PROTOCOL_ERROR, "RFC 6455 5.2: a reserved bit is set and no extension gave it a meaning"),
-            Self::UnknownOpcode { .. } => (Code::PROTOCOL_ERROR, "RFC 6455 5.2: the opcode has no meaning"),
-            Self::UnmaskedFrame => (Code::PROTOCOL_ERROR, "RFC 6455 5.1: a client must mask every frame"),
-            Self::MaskedFrame => (Code::PROTOCOL_ERROR, "RFC 6455 5.1: a server must not mask any frame"),
-            Self::LengthForm => (Code::PROTOCOL_ERROR, "RFC 6455 5.2: the payload length must take its shortest form, below 2^63"),
-            Self::FragmentedControlFrame => (Code::PROTOCOL_ERROR, "RFC 6455 5.5: a control frame must not be fragmented"),
-            Self::LongControlFrame => (Code::PROTOCOL_ERROR, "RFC 6455 5.5: a control frame has at most 125 bytes"),
-            Self::NothingToContinue => (Code::PROTOCOL_ERROR, "RFC 6455 5.4: there is no message to continue"),
-            Self::UnfinishedMessage => (Code::PROTOCOL_ERROR, "RFC 6455 5.4: a message must end before the next one begins"),
+            Self::ReservedBits => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.2: a reserved bit is set and no extension gave it a meaning",
+            ),
+            Self::UnknownOpcode { .. } => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.2: the opcode has no meaning",
+            ),
+            Self::UnmaskedFrame => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.1: a client must mask every frame",
+            ),
+            Self::MaskedFrame => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.1: a server must not mask any frame",
+            ),
+            Self::LengthForm => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.2: the payload length must take its shortest form, below 2^63",
+            ),
+            Self::FragmentedControlFrame => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.5: a control frame must not be fragmented",
+            ),
+            Self::LongControlFrame => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.5: a control frame has at most 125 bytes",
+            ),
+            Self::NothingToContinue => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.4: there is no message to continue",
+            ),
+            Self::UnfinishedMessage => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.4: a message must end before the next one begins",
+            ),
             Self::InvalidUtf8 => (Code::INVALID_PAYLOAD, "RFC 6455 8.1: text must be UTF-8"),
-            Self::MessageTooBig => (Code::TOO_BIG, "RFC 6455 7.4.1: the message is longer than this server takes"),
-            Self::InvalidDeflate => (Code::PROTOCOL_ERROR, "RFC 7692 7.2.2: a compressed message must consist of whole DEFLATE blocks"),
-            Self::CloseLength => (Code::PROTOCOL_ERROR, "RFC 6455 5.5.1: a close frame has no payload, or begins with a code of two bytes"),
-            Self::CloseCode { .. } => (Code::PROTOCOL_ERROR, "RFC 6455 7.4: this close code must not be sent"),
+            Self::MessageTooBig => (
+                Code::TOO_BIG,
+                "RFC 6455 7.4.1: the message is longer than this server takes",
+            ),
+            Self::InvalidDeflate => (
+                Code::PROTOCOL_ERROR,
+                "RFC 7692 7.2.2: a compressed message must consist of whole DEFLATE blocks",
+            ),
+            Self::CloseLength => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 5.5.1: a close frame has no payload, or begins with a code of two bytes",
+            ),
+            Self::CloseCode { .. } => (
+                Code::PROTOCOL_ERROR,
+                "RFC 6455 7.4: this close code must not be sent",
+            ),
         }
     }
 
@@ -99,7 +139,10 @@ mod tests {
         ];
         for violation in all {
             let (_, reason) = violation.rule();
-            assert!(reason.len() <= CONTROL_PAYLOAD_MAX - 2 && reason.starts_with("RFC "), "{reason}");
+            assert!(
+                reason.len() <= CONTROL_PAYLOAD_MAX - 2 && reason.starts_with("RFC "),
+                "{reason}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The chat's rules, sentence by sentence of PROTOCOL.md: commands go in as JSON or typed lines, effects are compared.
+//! The chat's rules, sentence by sentence of PROTOCOL.md: commands go in as JSON or typed lines,
+//! effects are compared.
 
 mod channels;
 mod directs;

@@ -9,20 +9,32 @@ fn renamed_goes_to_everyone_and_answers_the_asker() {
     let mut world = World::new();
     let [ada, ben] = [world.enter("Ada", &[]), world.enter("Ben", &[])];
     let answer = world.ask(ada, r#"{"type":"rename","name":"Eve","id":3}"#);
-    assert_eq!(answer, [json!({"type": "renamed", "from": "Ada", "to": "Eve", "id": 3})]);
+    assert_eq!(
+        answer,
+        [json!({"type": "renamed", "from": "Ada", "to": "Eve", "id": 3})]
+    );
     assert_eq!(world.outcome.cost, 5);
-    assert_eq!(world.take(ben), [json!({"type": "renamed", "from": "Ada", "to": "Eve"})]);
+    assert_eq!(
+        world.take(ben),
+        [json!({"type": "renamed", "from": "Ada", "to": "Eve"})]
+    );
 }
 
 #[test]
 fn the_users_other_connections_are_told_as_everybody_is() {
     let mut world = World::new();
     let tab = world.connect();
-    let session = world.ask_ok(tab, "/nick Ada")["session"].as_str().map(str::to_owned).expect("a token");
+    let session = world.ask_ok(tab, "/nick Ada")["session"]
+        .as_str()
+        .map(str::to_owned)
+        .expect("a token");
     let other = world.resume(&session);
     world.take(other);
     world.ask(tab, "/nick Eve");
-    assert_eq!(world.take(other), [json!({"type": "renamed", "from": "Ada", "to": "Eve"})]);
+    assert_eq!(
+        world.take(other),
+        [json!({"type": "renamed", "from": "Ada", "to": "Eve"})]
+    );
 }
 
 #[test]
@@ -33,8 +45,17 @@ fn what_was_said_stays_under_the_old_name() {
     world.ask_ok(ada, "/nick Eve");
     world.ask_ok(ada, "two");
     let history = world.ask_ok(ada, "/history");
-    assert_eq!([&history["messages"][0]["from"], &history["messages"][1]["from"]], ["Ada", "Eve"]);
-    assert_eq!(history["messages"][0]["author"], history["messages"][1]["author"]);
+    assert_eq!(
+        [
+            &history["messages"][0]["from"],
+            &history["messages"][1]["from"]
+        ],
+        ["Ada", "Eve"]
+    );
+    assert_eq!(
+        history["messages"][0]["author"],
+        history["messages"][1]["author"]
+    );
 }
 
 #[test]
@@ -42,7 +63,12 @@ fn three_renames_then_one_in_ten_seconds_and_those_that_fail_do_not_count() {
     let mut world = World::new();
     let ada = world.enter("Ada", &[]);
     world.enter("Ben", &[]);
-    for (name, code) in [("ben", "name_taken"), ("-", "bad_name"), ("Ben", "name_taken"), ("?", "bad_name")] {
+    for (name, code) in [
+        ("ben", "name_taken"),
+        ("-", "bad_name"),
+        ("Ben", "name_taken"),
+        ("?", "bad_name"),
+    ] {
         assert_eq!(world.error(ada, &format!("/nick {name}")), code);
         assert_eq!(world.outcome.cost, 1);
     }
@@ -50,7 +76,11 @@ fn three_renames_then_one_in_ten_seconds_and_those_that_fail_do_not_count() {
         world.ask_ok(ada, &format!("/nick {name}"));
     }
     let refused = world.ask(ada, "/nick -");
-    assert_eq!((&refused[0]["code"], &refused[0]["retry_ms"]), (&json!("rate_limited"), &json!(10_000)), "told before a bad name");
+    assert_eq!(
+        (&refused[0]["code"], &refused[0]["retry_ms"]),
+        (&json!("rate_limited"), &json!(10_000)),
+        "told before a bad name"
+    );
     world.wait(9_999);
     assert_eq!(world.error(ada, "/nick a4"), "rate_limited");
     world.wait(1);
@@ -62,7 +92,10 @@ fn three_renames_then_one_in_ten_seconds_and_those_that_fail_do_not_count() {
 fn coming_back_does_not_bring_more_renames() {
     let mut world = World::new();
     let tab = world.connect();
-    let session = world.ask_ok(tab, "/nick Ada")["session"].as_str().map(str::to_owned).expect("a token");
+    let session = world.ask_ok(tab, "/nick Ada")["session"]
+        .as_str()
+        .map(str::to_owned)
+        .expect("a token");
     for name in ["a1", "a2", "a3"] {
         world.ask_ok(tab, &format!("/nick {name}"));
     }
@@ -83,7 +116,10 @@ fn coming_back_does_not_bring_more_renames() {
 
 #[test]
 fn without_a_rate_there_is_no_limit_on_renames() {
-    let mut world = World::with(Limits { rate: 0, ..Limits::DEFAULT });
+    let mut world = World::with(Limits {
+        rate: 0,
+        ..Limits::DEFAULT
+    });
     let ada = world.enter("Ada", &[]);
     for n in 0..500 {
         world.ask_ok(ada, &format!("/nick a{n}"));
@@ -96,7 +132,11 @@ fn a_name_that_was_given_up_is_held_for_its_user_for_the_resume_window() {
     let [ada, ben] = [world.enter("Ada", &[]), world.enter("Ben", &[])];
     world.ask_ok(ada, "/nick Eve");
     assert_eq!(world.error(ben, "/nick ada"), "name_taken");
-    assert_eq!(world.error(ben, "/msg Ada hello"), "no_such_user", "nobody is called so now");
+    assert_eq!(
+        world.error(ben, "/msg Ada hello"),
+        "no_such_user",
+        "nobody is called so now"
+    );
     world.wait(29_999);
     assert_eq!(world.error(ben, "/nick ada"), "name_taken");
     world.wait(1);
@@ -111,7 +151,11 @@ fn its_owner_may_take_a_held_name_back_and_then_the_other_one_is_held() {
     world.wait(20_000);
     world.ask_ok(ada, "/nick ada");
     world.wait(10_000);
-    assert_eq!(world.error(ben, "/nick ADA"), "name_taken", "the first hold ended, but it is her name");
+    assert_eq!(
+        world.error(ben, "/nick ADA"),
+        "name_taken",
+        "the first hold ended, but it is her name"
+    );
     assert_eq!(world.error(ben, "/nick Eve"), "name_taken");
     world.wait(20_000);
     world.ask_ok(ben, "/nick Eve");
@@ -121,12 +165,21 @@ fn its_owner_may_take_a_held_name_back_and_then_the_other_one_is_held() {
 fn another_spelling_of_ones_own_name_is_a_rename_and_the_same_one_is_none() {
     let mut world = World::new();
     let [ada, ben] = [world.enter("Ada", &[]), world.enter("Ben", &[])];
-    assert_eq!(world.ask_ok(ada, "/nick ADA"), json!({"type": "renamed", "from": "Ada", "to": "ADA"}));
+    assert_eq!(
+        world.ask_ok(ada, "/nick ADA"),
+        json!({"type": "renamed", "from": "Ada", "to": "ADA"})
+    );
     assert_eq!(world.take(ben).len(), 1);
     for _ in 0..10 {
-        assert_eq!(world.ask_ok(ada, "/nick ADA"), json!({"type": "renamed", "from": "ADA", "to": "ADA"}));
+        assert_eq!(
+            world.ask_ok(ada, "/nick ADA"),
+            json!({"type": "renamed", "from": "ADA", "to": "ADA"})
+        );
     }
-    assert!(world.take(ben).is_empty(), "nothing has changed for anybody");
+    assert!(
+        world.take(ben).is_empty(),
+        "nothing has changed for anybody"
+    );
     world.wait(30_000);
     assert_eq!(world.error(ben, "/nick ada"), "name_taken");
 }
@@ -148,7 +201,11 @@ fn names_that_look_alike_are_the_same_and_the_second_key_decides_who_is_meant() 
     let [ada, ben] = [world.enter("Ada", &[]), world.enter("lda", &[])];
     for name in ["\u{410}d\u{430}", "Ida", "1da"] {
         let tab = world.connect();
-        assert_eq!(world.error(tab, &format!("/nick {name}")), "name_taken", "{name}");
+        assert_eq!(
+            world.error(tab, &format!("/nick {name}")),
+            "name_taken",
+            "{name}"
+        );
     }
     world.ask_ok(ada, "/msg Lda hello");
     assert_eq!(world.take_all(ben, "direct").len(), 1);

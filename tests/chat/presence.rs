@@ -1,4 +1,5 @@
-//! What is gathered: `presence`, `members`, `channels_changed`. That lists stay right is played in `random`.
+//! What is gathered: `presence`, `members`, `channels_changed`. That lists stay right is played in
+//! `random`.
 
 use crate::harness::World;
 use parlor::time::Millis;
@@ -14,11 +15,17 @@ fn who_comes_and_goes_is_told_to_everyone_after_a_quarter_of_a_second() {
     world.wait(249);
     assert!(world.take(ada).is_empty());
     world.wait(1);
-    assert_eq!(world.take(ada), [json!({"type": "presence", "joined": ["Ben", "Cleo"], "left": [], "online": 3})]);
+    assert_eq!(
+        world.take(ada),
+        [json!({"type": "presence", "joined": ["Ben", "Cleo"], "left": [], "online": 3})]
+    );
     world.quit(ben);
     world.enter("Dan", &[]);
     world.wait(250);
-    assert_eq!(world.take(ada), [json!({"type": "presence", "joined": ["Dan"], "left": ["Ben"], "online": 3})]);
+    assert_eq!(
+        world.take(ada),
+        [json!({"type": "presence", "joined": ["Dan"], "left": ["Ben"], "online": 3})]
+    );
 }
 
 #[test]
@@ -34,7 +41,10 @@ fn it_is_told_at_most_four_times_a_second() {
     let told = world.take(ada);
     for kind in ["presence", "members", "channels_changed"] {
         let times = told.iter().filter(|event| event["type"] == kind).count();
-        assert!((7..=8).contains(&times), "{kind} came {times} times in two seconds");
+        assert!(
+            (7..=8).contains(&times),
+            "{kind} came {times} times in two seconds"
+        );
     }
 }
 
@@ -55,23 +65,40 @@ fn who_came_and_went_in_between_is_in_neither_list() {
     world.ask_ok(cleo, "/join tea");
     world.wait(1_000);
     assert!(world.take(ada).is_empty());
-    assert_eq!(world.chat.next_deadline(), Some(Millis(world.now.mono.0 + 27_000)), "Ben's session may still come back");
+    assert_eq!(
+        world.chat.next_deadline(),
+        Some(Millis(world.now.mono.0 + 27_000)),
+        "Ben's session may still come back"
+    );
 }
 
 #[test]
 fn members_are_told_to_the_members() {
     let mut world = World::new();
-    let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &["general"])];
+    let [ada, ben] = [
+        world.enter("Ada", &["tea"]),
+        world.enter("Ben", &["general"]),
+    ];
     world.wait(1_000);
     world.take_from(&[ada, ben]);
     let cleo = world.enter("Cleo", &["tea"]);
     world.wait(250);
-    assert_eq!(world.take_all(ada, "members"), [json!({"type": "members", "channel": "tea", "joined": ["Cleo"], "left": [], "count": 2})]);
+    assert_eq!(
+        world.take_all(ada, "members"),
+        [json!({"type": "members", "channel": "tea", "joined": ["Cleo"], "left": [], "count": 2})]
+    );
     assert!(world.take_all(ben, "members").is_empty());
-    assert_eq!(world.take_all(cleo, "members").len(), 1, "it may name the receiver itself");
+    assert_eq!(
+        world.take_all(cleo, "members").len(),
+        1,
+        "it may name the receiver itself"
+    );
     world.ask_ok(cleo, "/leave tea");
     world.wait(250);
-    assert_eq!(world.take_all(ada, "members"), [json!({"type": "members", "channel": "tea", "joined": [], "left": ["Cleo"], "count": 1})]);
+    assert_eq!(
+        world.take_all(ada, "members"),
+        [json!({"type": "members", "channel": "tea", "joined": [], "left": ["Cleo"], "count": 1})]
+    );
 }
 
 #[test]
@@ -99,10 +126,16 @@ fn of_more_than_500_only_the_number_is_told() {
     let ada = world.enter("Ada", &["tea"]);
     world.wait(1_000);
     world.take(ada);
-    let tabs: Vec<_> = (0..500).map(|n| world.enter(&format!("user{n}"), &["tea"])).collect();
+    let tabs: Vec<_> = (0..500)
+        .map(|n| world.enter(&format!("user{n}"), &["tea"]))
+        .collect();
     world.wait(250);
     let told = world.take(ada);
-    assert!(told.iter().all(|event| crate::harness::list(&event["joined"]).len() == 500), "five hundred are still named");
+    assert!(
+        told.iter()
+            .all(|event| crate::harness::list(&event["joined"]).len() == 500),
+        "five hundred are still named"
+    );
     assert_eq!(told.len(), 2);
     world.enter("Ben", &["tea"]);
     tabs.iter().for_each(|tab| world.quit(*tab));

@@ -1,7 +1,9 @@
 //! Random commands of several tabs, played against the simplest possible client, for many seeds.
 //!
-//! What must hold: a client that applies what it is told, in any of the ways that make sense, knows what `who` and `channels`
-//! would tell it; each channel's messages come in their order, each once, and are the same for everybody; a nonce is sent once.
+//! What must hold: a client that applies what it is told, in any of the ways that make sense, knows
+//! what `who` and `channels`
+//! would tell it; each channel's messages come in their order, each once, and are the same for
+//! everybody; a nonce is sent once.
 
 use crate::harness::{Tab, World, list, names, number, text};
 use parlor::limits::Limits;
@@ -66,7 +68,10 @@ fn set(value: &Value) -> Names {
 
 fn apply(known: &mut Names, left: &Value, joined: &Value) {
     let (left, joined) = (set(left), set(joined));
-    assert!(left.is_disjoint(&joined), "{left:?} left and {joined:?} joined at once");
+    assert!(
+        left.is_disjoint(&joined),
+        "{left:?} left and {joined:?} joined at once"
+    );
     known.retain(|name| !left.contains(name));
     known.extend(joined);
 }
@@ -78,7 +83,10 @@ impl Model {
                 self.session = text(&event["session"]);
                 self.online = set(&event["users"]);
                 self.online_loosely = self.online.clone();
-                self.channels = list(&event["channels"]).iter().map(|channel| text(&channel["name"])).collect();
+                self.channels = list(&event["channels"])
+                    .iter()
+                    .map(|channel| text(&channel["name"]))
+                    .collect();
             }
             "presence" => {
                 apply(&mut self.online, &event["left"], &event["joined"]);
@@ -89,7 +97,11 @@ impl Model {
             "channels_changed" => apply(&mut self.channels, &event["gone"], &event["created"]),
             "renamed" => {
                 let (from, to) = (text(&event["from"]), text(&event["to"]));
-                let lists = self.joined.values_mut().map(|(members, _)| members).chain([&mut self.online]);
+                let lists = self
+                    .joined
+                    .values_mut()
+                    .map(|(members, _)| members)
+                    .chain([&mut self.online]);
                 for list in lists {
                     if list.remove(&from) {
                         list.insert(to.clone());
@@ -102,7 +114,9 @@ impl Model {
                 let (channel, seq) = (text(&event["channel"]), number(&event["seq"]));
                 let history = list(&event["history"]);
                 assert_eq!(history.last().map_or(0, |last| number(&last["seq"])), seq);
-                history.iter().for_each(|message| told.check(&message["channel"], message));
+                history
+                    .iter()
+                    .for_each(|message| told.check(&message["channel"], message));
                 let members = set(&event["members"]);
                 assert_eq!(event["count"], members.len());
                 if let Some((_, known)) = self.joined.insert(channel, (members, seq)) {
@@ -111,11 +125,17 @@ impl Model {
             }
             "left" => assert!(self.joined.remove(&text(&event["channel"])).is_some()),
             "members" => {
-                let (members, _) = self.joined.get_mut(&text(&event["channel"])).expect("members of a channel that one is in");
+                let (members, _) = self
+                    .joined
+                    .get_mut(&text(&event["channel"]))
+                    .expect("members of a channel that one is in");
                 apply(members, &event["left"], &event["joined"]);
             }
             "message" => {
-                let (_, seq) = self.joined.get_mut(&text(&event["channel"])).expect("a message of a channel that one is in");
+                let (_, seq) = self
+                    .joined
+                    .get_mut(&text(&event["channel"]))
+                    .expect("a message of a channel that one is in");
                 *seq += 1;
                 assert_eq!(event["seq"], *seq, "each message comes once, in order");
                 told.check(&event["channel"], event);
@@ -139,9 +159,24 @@ struct Game {
 
 impl Game {
     fn new(seed: u64) -> Self {
-        let limits = Limits { rate: 0, channels: 4, resume_window: Duration::from_millis(WINDOW_MS), ..Limits::DEFAULT };
-        let (world, random) = (World::with(limits), Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1));
-        Self { world, random, models: BTreeMap::new(), told: Told::default(), sessions: Vec::new(), said: 0 }
+        let limits = Limits {
+            rate: 0,
+            channels: 4,
+            resume_window: Duration::from_millis(WINDOW_MS),
+            ..Limits::DEFAULT
+        };
+        let (world, random) = (
+            World::with(limits),
+            Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+        );
+        Self {
+            world,
+            random,
+            models: BTreeMap::new(),
+            told: Told::default(),
+            sessions: Vec::new(),
+            said: 0,
+        }
     }
 
     fn turn(&mut self) {
@@ -154,9 +189,17 @@ impl Game {
         }
         self.world.commit();
         for (tab, model) in &mut self.models {
-            self.world.take(*tab).iter().for_each(|event| model.hear(event, &mut self.told));
+            self.world
+                .take(*tab)
+                .iter()
+                .for_each(|event| model.hear(event, &mut self.told));
         }
-        self.sessions.extend(self.models.values().map(|model| model.session.clone()).filter(|session| !session.is_empty()));
+        self.sessions.extend(
+            self.models
+                .values()
+                .map(|model| model.session.clone())
+                .filter(|session| !session.is_empty()),
+        );
         self.sessions.sort();
         self.sessions.dedup();
     }
@@ -173,21 +216,34 @@ impl Game {
         let n = self.said;
         let command = match self.random.below(20) {
             0..6 => format!(r#"{{"type":"message","channel":"{channel}","text":"{n}","id":{id}}}"#),
-            6 => format!(r#"{{"type":"message","channel":"{channel}","text":"{n}","nonce":"{}"}}"#, id % 50),
-            7 => format!(r#"{{"type":"direct","to":"{}","text":"{n}","id":{id}}}"#, self.random.pick(NAMES)),
+            6 => format!(
+                r#"{{"type":"message","channel":"{channel}","text":"{n}","nonce":"{}"}}"#,
+                id % 50
+            ),
+            7 => format!(
+                r#"{{"type":"direct","to":"{}","text":"{n}","id":{id}}}"#,
+                self.random.pick(NAMES)
+            ),
             8 => format!(r#"{{"type":"typing","channel":"{channel}"}}"#),
             _ if proposed.contains(&tab) => return,
             9..13 => format!(r#"{{"type":"join","channel":"{channel}"}}"#),
             13 | 14 => format!(r#"{{"type":"leave","channel":"{channel}"}}"#),
-            15 | 16 => format!(r#"{{"type":"rename","name":"{}"}}"#, self.random.pick(NAMES)),
+            15 | 16 => format!(
+                r#"{{"type":"rename","name":"{}"}}"#,
+                self.random.pick(NAMES)
+            ),
             17 => ["/who", "/channels", "/history", "/who general"][id % 4].to_owned(),
             18 => {
                 self.models.remove(&tab);
-                return self.world.disconnect_in_turn(tab, parlor::chat::Departure::Lost);
+                return self
+                    .world
+                    .disconnect_in_turn(tab, parlor::chat::Departure::Lost);
             }
             _ => {
                 self.models.remove(&tab);
-                return self.world.disconnect_in_turn(tab, parlor::chat::Departure::Quit);
+                return self
+                    .world
+                    .disconnect_in_turn(tab, parlor::chat::Departure::Quit);
             }
         };
         self.world.say(tab, &command);
@@ -202,15 +258,22 @@ impl Game {
         let session = match self.sessions.len() {
             0 => String::new(),
             known => match self.random.below(2) {
-                0 => format!(r#","session":"{}""#, self.sessions[self.random.below(known)]),
+                0 => format!(
+                    r#","session":"{}""#,
+                    self.sessions[self.random.below(known)]
+                ),
                 _ => String::new(),
             },
         };
-        self.world.say(tab, &format!(r#"{{"type":"hello","name":"{name}"{session}}}"#));
+        self.world.say(
+            tab,
+            &format!(r#"{{"type":"hello","name":"{name}"{session}}}"#),
+        );
         if self.world.is_welcome(tab) {
             self.models.insert(tab, Model::default());
         } else {
-            self.world.disconnect_in_turn(tab, parlor::chat::Departure::Lost);
+            self.world
+                .disconnect_in_turn(tab, parlor::chat::Departure::Lost);
         }
     }
 
@@ -219,32 +282,53 @@ impl Game {
         self.world.wait(WINDOW_MS + 1_000);
         // But for the rows of who is online and silent, which are looked at a few times a day.
         let next = self.world.chat.next_deadline();
-        assert!(next.is_none_or(|at| at.since(self.world.now.mono) > std::time::Duration::from_secs(3_600)), "{next:?}");
+        assert!(
+            next.is_none_or(
+                |at| at.since(self.world.now.mono) > std::time::Duration::from_secs(3_600)
+            ),
+            "{next:?}"
+        );
         for (tab, model) in &mut self.models {
-            self.world.take(*tab).iter().for_each(|event| model.hear(event, &mut self.told));
+            self.world
+                .take(*tab)
+                .iter()
+                .for_each(|event| model.hear(event, &mut self.told));
             let who = self.world.ask_ok(*tab, "/who");
             assert_eq!(set(&who["users"]), model.online);
             assert_eq!(set(&who["users"]), model.online_loosely);
             assert_eq!(who["count"], model.online.len());
             let channels = self.world.ask_ok(*tab, "/channels");
-            let listed: Names = list(&channels["channels"]).iter().map(|channel| text(&channel["name"])).collect();
+            let listed: Names = list(&channels["channels"])
+                .iter()
+                .map(|channel| text(&channel["name"]))
+                .collect();
             assert_eq!(listed, model.channels);
             assert!(listed.len() <= 4);
             for (channel, (members, seq)) in &model.joined {
                 let who = self.world.ask_ok(*tab, &format!("/who {channel}"));
                 assert_eq!(&set(&who["users"]), members, "members of {channel}");
                 assert_eq!(who["count"], members.len());
-                let row = list(&channels["channels"]).iter().find(|row| row["name"] == *channel).expect("a listed channel");
+                let row = list(&channels["channels"])
+                    .iter()
+                    .find(|row| row["name"] == *channel)
+                    .expect("a listed channel");
                 assert_eq!(row["seq"], *seq);
                 assert_eq!(row["members"], members.len());
             }
             self.world.take(*tab);
         }
-        let online: Names = self.models.values().flat_map(|model| model.online.iter().cloned()).collect();
+        let online: Names = self
+            .models
+            .values()
+            .flat_map(|model| model.online.iter().cloned())
+            .collect();
         assert_eq!(self.world.chat.online(), online.len());
         assert_eq!(
             self.world.chat.channels(),
-            self.models.values().next().map_or(self.world.chat.channels(), |model| model.channels.len())
+            self.models
+                .values()
+                .next()
+                .map_or(self.world.chat.channels(), |model| model.channels.len())
         );
     }
 }

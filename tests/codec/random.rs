@@ -14,6 +14,8 @@ impl Random {
     /// A text of up to `most` pieces.
     pub(crate) fn text(&mut self, pieces: &[&str], most: usize) -> String {
         let length = self.below(most + 1);
-        (0..length).map(|_| pieces[self.below(pieces.len())]).collect()
+        (0..length)
+            .map(|_| pieces[self.below(pieces.len())])
+            .collect()
     }
 }

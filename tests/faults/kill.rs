@@ -1,4 +1,5 @@
-//! `kill -9` in the middle of load, again and again: nothing acknowledged is lost, nothing is there twice.
+//! `kill -9` in the middle of load, again and again: nothing acknowledged is lost, nothing is there
+//! twice.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +13,8 @@ use crate::harness::{Folder, Server, parlor};
 use crate::survivor::{Survivors, compare};
 use crate::{Dice, times};
 
-/// The database as it lies there, looked at in a copy, as a backup after a crash would be: SQLite finds nothing wrong with it.
+/// The database as it lies there, looked at in a copy, as a backup after a crash would be: SQLite
+/// finds nothing wrong with it.
 pub(crate) fn assert_whole(database: &Path) {
     static COPIES: AtomicUsize = AtomicUsize::new(0);
     let folder = Folder::new(&format!("copy-{}", COPIES.fetch_add(1, Ordering::Relaxed)));
@@ -24,15 +26,35 @@ pub(crate) fn assert_whole(database: &Path) {
         }
     }
     let connection = rusqlite::Connection::open(&copy).expect("SQLite opens it");
-    let found: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("SQLite reads it");
+    let found: String = connection
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .expect("SQLite reads it");
     assert_eq!(found, "ok");
-    let rows: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).expect("a schema");
+    let rows: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .expect("a schema");
     assert!(rows > 0, "there is something in it");
 }
 
 /// A server with its history in a file, at an address that stays the same over its lives.
-pub(crate) fn serve(mut command: Command, database: &Path, address: std::net::SocketAddr, more: &[&str]) -> Server {
-    command.args(["--listen", &address.to_string(), "--rate", "0", "--resume-window", "1", "--history"]).arg(database).args(more);
+pub(crate) fn serve(
+    mut command: Command,
+    database: &Path,
+    address: std::net::SocketAddr,
+    more: &[&str],
+) -> Server {
+    command
+        .args([
+            "--listen",
+            &address.to_string(),
+            "--rate",
+            "0",
+            "--resume-window",
+            "1",
+            "--history",
+        ])
+        .arg(database)
+        .args(more);
     Server::spawn(command)
 }
 
@@ -55,6 +77,11 @@ fn killed_in_the_middle_of_load() {
     let memories = survivors.end();
     let acknowledged = compare(&memories);
     let returns: usize = memories.iter().map(|one| one.returns).sum();
-    println!("result: {kills} kills, {acknowledged} messages acknowledged and there, {returns} returns");
-    assert!(acknowledged > kills && returns > kills * 3, "they were there when it died");
+    println!(
+        "result: {kills} kills, {acknowledged} messages acknowledged and there, {returns} returns"
+    );
+    assert!(
+        acknowledged > kills && returns > kills * 3,
+        "they were there when it died"
+    );
 }

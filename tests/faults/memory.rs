@@ -15,18 +15,32 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn of(pid: u32) -> Self {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the process can be looked at");
+        let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))
+            .expect("the process can be looked at");
         let field = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
-            line.trim().trim_end_matches(" kB").parse().expect("a number")
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap_or_else(|| panic!("no {name} in {text}"));
+            line.trim()
+                .trim_end_matches(" kB")
+                .parse()
+                .expect("a number")
         };
-        Self { pss: field("Pss:"), anonymous: field("Anonymous:") }
+        Self {
+            pss: field("Pss:"),
+            anonymous: field("Anonymous:"),
+        }
     }
 }
 
-/// The most that a process has allocated while something is done to it, looked at every few milliseconds.
+/// The most that a process has allocated while something is done to it, looked at every few
+/// milliseconds.
 pub(crate) fn most_during(pid: u32, work: impl FnOnce()) -> u64 {
-    let (over, most) = (AtomicBool::new(false), AtomicU64::new(Memory::of(pid).anonymous));
+    let (over, most) = (
+        AtomicBool::new(false),
+        AtomicU64::new(Memory::of(pid).anonymous),
+    );
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
@@ -46,5 +60,7 @@ pub(crate) fn most_during(pid: u32, work: impl FnOnce()) -> u64 {
 
 /// Open descriptors of a process.
 pub(crate) fn descriptors(pid: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{pid}/fd")).expect("the process can be looked at").count()
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .expect("the process can be looked at")
+        .count()
 }

@@ -1,4 +1,5 @@
-//! What happens to the process: no descriptors, a stop, outputs that nobody reads, signals, being process 1.
+//! What happens to the process: no descriptors, a stop, outputs that nobody reads, signals, being
+//! process 1.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -16,8 +17,18 @@ use crate::{not_tried, times};
 #[cfg(feature = "log-output")]
 fn with_descriptors(most: usize) -> Server {
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_parlor")]);
-    command.args(["--listen", "127.0.0.1:0", "--no-history", "--max-connections-per-ip", "0"]);
+    command.args([
+        "-c",
+        &format!("ulimit -n {most}; exec \"$0\" \"$@\""),
+        env!("CARGO_BIN_EXE_parlor"),
+    ]);
+    command.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--no-history",
+        "--max-connections-per-ip",
+        "0",
+    ]);
     Server::spawn(command)
 }
 
@@ -27,9 +38,10 @@ fn accepted(server: &Server) -> usize {
     let sockets = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
     sockets
         .filter(|entry| {
-            entry
-                .as_ref()
-                .is_ok_and(|entry| std::fs::read_link(entry.path()).is_ok_and(|link| link.to_string_lossy().starts_with("socket:")))
+            entry.as_ref().is_ok_and(|entry| {
+                std::fs::read_link(entry.path())
+                    .is_ok_and(|link| link.to_string_lossy().starts_with("socket:"))
+            })
         })
         .count()
 }
@@ -48,10 +60,20 @@ fn without_descriptors_it_goes_on_and_takes_others_later() {
         });
         before
     };
-    assert!((20..64 - 10).contains(&most), "{most} of 64: some are left for files");
-    eventually("the log says it", || server.logs().contains("can't accept connections"));
+    assert!(
+        (20..64 - 10).contains(&most),
+        "{most} of 64: some are left for files"
+    );
+    eventually("the log says it", || {
+        server.logs().contains("can't accept connections")
+    });
     thread::sleep(Duration::from_millis(500));
-    assert_eq!(server.logs().lines().count(), 2, "once, beside the warning of the start: {}", server.logs());
+    assert_eq!(
+        server.logs().lines().count(),
+        2,
+        "once, beside the warning of the start: {}",
+        server.logs()
+    );
     // Whoever leaves makes room; each of those who waited is served in the end.
     while let Some(mut raw) = (!waiting.is_empty()).then(|| waiting.remove(0)) {
         raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -60,7 +82,8 @@ fn without_descriptors_it_goes_on_and_takes_others_later() {
     assert!(witness.end() > 3);
 }
 
-/// It does not spin: while it can't accept, it turns as often as it tries again, ten times a second.
+/// It does not spin: while it can't accept, it turns as often as it tries again, ten times a
+/// second.
 #[cfg(feature = "log-output")] // the log tells when
 #[test]
 fn without_descriptors_it_waits_and_does_not_spin() {
@@ -69,20 +92,38 @@ fn without_descriptors_it_waits_and_does_not_spin() {
     let mut turns = || {
         asking.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let text = asking.response().text();
-        text.lines().find_map(|line| line.strip_prefix("parlor_turn_seconds_count ")).unwrap().parse::<u64>().unwrap()
+        text.lines()
+            .find_map(|line| line.strip_prefix("parlor_turn_seconds_count "))
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
     };
     turns();
     let _waiting: Vec<Raw> = (0..80).map(|_| server.raw()).collect();
-    eventually("the log says it", || server.logs().contains("can't accept connections"));
+    eventually("the log says it", || {
+        server.logs().contains("can't accept connections")
+    });
     let before = turns();
     thread::sleep(Duration::from_secs(1));
     let turned = turns() - before;
-    assert!(turned < 200, "{turned} turns in a second in which nothing happened");
+    assert!(
+        turned < 200,
+        "{turned} turns in a second in which nothing happened"
+    );
 }
 
 #[test]
 fn stopped_and_continued_again_and_again() {
-    let server = Server::start(&["--ping-interval", "1", "--pong-timeout", "1", "--handshake-timeout", "1", "--rate", "0"]);
+    let server = Server::start(&[
+        "--ping-interval",
+        "1",
+        "--pong-timeout",
+        "1",
+        "--handshake-timeout",
+        "1",
+        "--rate",
+        "0",
+    ]);
     let witness = Witness::begin(&server);
     let mut ada = server.enter("Ada");
     ada.join("general");
@@ -98,7 +139,11 @@ fn stopped_and_continued_again_and_again() {
         raw.send("Host: localhost\r\n\r\n");
         assert_eq!(raw.response().status, 200, "its time was not over");
         for seq in 20 * (n - 1) + 1..=20 * n {
-            assert_eq!(ada.take("message")["seq"], seq, "all was heard, in order, once");
+            assert_eq!(
+                ada.take("message")["seq"],
+                seq,
+                "all was heard, in order, once"
+            );
         }
     }
     assert!(witness.end() > 1);
@@ -115,7 +160,9 @@ fn make_it_log(address: SocketAddr, connections: usize) {
 
 /// An address that no other test's server is given by chance: those listen on 127.0.0.1.
 pub(crate) fn free_address(host: &str) -> SocketAddr {
-    TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr()).expect("a free port")
+    TcpListener::bind((host, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
 }
 
 /// A pipe that is full and has a reader who never reads.
@@ -144,10 +191,20 @@ fn outputs_that_nobody_reads_hold_nothing_up() {
         let full = || Stdio::from(std::fs::File::create("/dev/full").expect("Linux has it"));
         (full(), full(), Vec::new())
     };
-    for (name, (stdout, stderr, _held)) in [("full pipes", full_both()), ("pipes without a reader", gone()), ("a full disk", full_disk())] {
+    for (name, (stdout, stderr, _held)) in [
+        ("full pipes", full_both()),
+        ("pipes without a reader", gone()),
+        ("a full disk", full_disk()),
+    ] {
         let address = free_address("127.0.0.81");
         let mut child = parlor()
-            .args(["--no-history", "--max-connections-per-ip", "0", "--listen", &address.to_string()])
+            .args([
+                "--no-history",
+                "--max-connections-per-ip",
+                "0",
+                "--listen",
+                &address.to_string(),
+            ])
             .env("PARLOR_LOG", "trace")
             .stdout(stdout)
             .stderr(stderr)
@@ -164,9 +221,18 @@ fn outputs_that_nobody_reads_hold_nothing_up() {
 fn outputs_that_were_closed_before_it_began() {
     let address = free_address("127.0.0.82");
     let mut command = Command::new("sh");
-    command.args(["-c", "exec \"$0\" \"$@\" >&- 2>&- <&-", env!("CARGO_BIN_EXE_parlor"), "--no-history", "--listen", &address.to_string()]);
+    command.args([
+        "-c",
+        "exec \"$0\" \"$@\" >&- 2>&- <&-",
+        env!("CARGO_BIN_EXE_parlor"),
+        "--no-history",
+        "--listen",
+        &address.to_string(),
+    ]);
     let mut child = command.env("PARLOR_LOG", "trace").spawn().unwrap();
-    eventually("it listens", || std::net::TcpStream::connect(address).is_ok());
+    eventually("it listens", || {
+        std::net::TcpStream::connect(address).is_ok()
+    });
     make_it_log(address, 100);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(wait(&mut child).code(), Some(0));
@@ -179,32 +245,54 @@ fn a_log_that_is_not_read_is_not_waited_for() {
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
     let address = free_address("127.0.0.83");
     let mut child = parlor()
-        .args(["--no-history", "--max-connections-per-ip", "0", "--listen", &address.to_string()])
+        .args([
+            "--no-history",
+            "--max-connections-per-ip",
+            "0",
+            "--listen",
+            &address.to_string(),
+        ])
         .env("PARLOR_LOG", "debug")
         .stdout(Stdio::null())
         .stderr(writer)
         .spawn()
         .unwrap();
-    eventually("it listens", || std::net::TcpStream::connect(address).is_ok());
+    eventually("it listens", || {
+        std::net::TcpStream::connect(address).is_ok()
+    });
     // A pipe holds 64 KiB; each connection is worth a line of some 50 bytes.
     make_it_log(address, times(4_000, 20_000));
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(wait(&mut child).code(), Some(0));
     let mut text = String::new();
-    reader.read_to_string(&mut text).expect("what went into the pipe, in whole lines");
-    assert!(text.len() > 32 << 10 && text.lines().all(|line| line.starts_with("DEBUG ") || line.starts_with("INFO ")), "{}", text.len());
+    reader
+        .read_to_string(&mut text)
+        .expect("what went into the pipe, in whole lines");
+    assert!(
+        text.len() > 32 << 10
+            && text
+                .lines()
+                .all(|line| line.starts_with("DEBUG ") || line.starts_with("INFO ")),
+        "{}",
+        text.len()
+    );
 }
 
 /// People who talk while it is told to stop: each is told 1001, behind all that was acknowledged.
 fn stops_in_order(server: &Server, stop: impl FnOnce()) {
-    let mut people: Vec<Person> = (0..8).map(|n| server.enter(&format!("Talker{n}"))).collect();
-    people.iter_mut().for_each(|person| drop(person.join("general")));
+    let mut people: Vec<Person> = (0..8)
+        .map(|n| server.enter(&format!("Talker{n}")))
+        .collect();
+    people
+        .iter_mut()
+        .for_each(|person| drop(person.join("general")));
     let talk: Vec<_> = people
         .into_iter()
         .map(|mut person| {
             thread::spawn(move || {
                 let mut said = 0;
-                // A round of what it says is acknowledged before the next begins; the close comes in between.
+                // A round of what it says is acknowledged before the next begins; the close comes
+                // in between.
                 loop {
                     said += 1;
                     let command = serde_json::json!({"type": "message", "channel": "general", "text": "x", "id": said});
@@ -228,7 +316,11 @@ fn stops_in_order(server: &Server, stop: impl FnOnce()) {
     stop();
     for talker in talk {
         let (said, close) = talker.join().unwrap();
-        assert_eq!(close.as_deref(), Some(&b"\x03\xe9"[..]), "1001 for everybody");
+        assert_eq!(
+            close.as_deref(),
+            Some(&b"\x03\xe9"[..]),
+            "1001 for everybody"
+        );
         assert!(said > 1, "there was talk");
     }
 }
@@ -240,7 +332,8 @@ fn a_stop_in_the_middle_of_talk() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
-/// As the first process of a container: the kernel gives it no default actions, and nobody else reaps or forwards.
+/// As the first process of a container: the kernel gives it no default actions, and nobody else
+/// reaps or forwards.
 #[test]
 fn as_process_1() {
     let mut unshare = Command::new("unshare");
@@ -249,27 +342,59 @@ fn as_process_1() {
     }
     unshare.args(["--pid", "--fork", "--kill-child"]);
     let mut probe = Command::new(unshare.get_program());
-    match probe.args(unshare.get_args()).arg("true").stderr(Stdio::null()).status() {
+    match probe
+        .args(unshare.get_args())
+        .arg("true")
+        .stderr(Stdio::null())
+        .status()
+    {
         Ok(status) if status.success() => {}
         other => {
-            return not_tried("parlor as process 1", &format!("unshare --pid fails here ({other:?}); it takes root, or user namespaces"));
+            return not_tried(
+                "parlor as process 1",
+                &format!("unshare --pid fails here ({other:?}); it takes root, or user namespaces"),
+            );
         }
     }
-    unshare.arg(env!("CARGO_BIN_EXE_parlor")).args(["--listen", "127.0.0.1:0", "--no-history", "--rate", "0", "--drain", "10"]);
+    unshare.arg(env!("CARGO_BIN_EXE_parlor")).args([
+        "--listen",
+        "127.0.0.1:0",
+        "--no-history",
+        "--rate",
+        "0",
+        "--drain",
+        "10",
+    ]);
     let mut server = Server::spawn(unshare);
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid())).unwrap();
+    let children =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid())).unwrap();
     let inner: i32 = children.trim().parse().expect("unshare has one child");
     let status = std::fs::read_to_string(format!("/proc/{inner}/status")).unwrap();
-    assert!(status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")), "it is process 1: {status}");
-    stops_in_order(&server, || kill_process(Pid::from_raw(inner).unwrap(), Signal::TERM).unwrap());
-    assert_eq!(server.wait().code(), Some(0), "unshare passes its status on");
+    assert!(
+        status
+            .lines()
+            .any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")),
+        "it is process 1: {status}"
+    );
+    stops_in_order(&server, || {
+        kill_process(Pid::from_raw(inner).unwrap(), Signal::TERM).unwrap()
+    });
+    assert_eq!(
+        server.wait().code(),
+        Some(0),
+        "unshare passes its status on"
+    );
 }
 
 /// The listening line comes in any case where somebody reads it, late or not.
 #[test]
 fn the_listening_line_is_the_whole_output() {
-    let mut child =
-        parlor().args(["--no-history", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = parlor()
+        .args(["--no-history", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     thread::sleep(Duration::from_millis(300));
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();

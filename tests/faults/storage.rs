@@ -1,4 +1,5 @@
-//! A disk that fails, or is full: what can't be stored is not acknowledged, what was stays, and it goes on when the disk does.
+//! A disk that fails, or is full: what can't be stored is not acknowledged, what was stays, and it
+//! goes on when the disk does.
 
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -27,7 +28,9 @@ impl Machine {
     /// How many calls of a kind there were.
     fn calls(&self, call: Call) -> i64 {
         let mut bytes = [0; 8];
-        self.orders.read_exact_at(&mut bytes, call as u64 * 8).expect("the orders can be read");
+        self.orders
+            .read_exact_at(&mut bytes, call as u64 * 8)
+            .expect("the orders can be read");
         i64::from_ne_bytes(bytes)
     }
 
@@ -45,18 +48,23 @@ impl Machine {
     }
 }
 
-/// Says something until it is acknowledged, as a careful client does. Returns its number, and how often it was refused.
+/// Says something until it is acknowledged, as a careful client does. Returns its number, and how
+/// often it was refused.
 fn insist(person: &mut Person, nonce: &str, text: &str) -> (u64, usize) {
     let began = Instant::now();
     let mut refused = 0;
     loop {
-        let answer = person.ask(json!({"type": "message", "channel": "general", "text": text, "nonce": nonce}));
+        let answer = person
+            .ask(json!({"type": "message", "channel": "general", "text": text, "nonce": nonce}));
         if answer["type"] == "ack" {
             return (answer["seq"].as_u64().expect("a number"), refused);
         }
         assert_eq!(answer["code"], "storage_failed", "{answer}");
         refused += 1;
-        assert!(began.elapsed() < Duration::from_secs(20), "it does not recover: {answer}");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "it does not recover: {answer}"
+        );
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -66,8 +74,12 @@ fn all_nonces(server: &Server) -> Vec<String> {
     let mut reader = server.enter("Reader");
     let mut nonces = Vec::new();
     loop {
-        let page = reader.ask(json!({"type": "history", "channel": "general", "after": nonces.len(), "limit": 200}));
-        let messages = page["messages"].as_array().unwrap_or_else(|| panic!("{page}"));
+        let page = reader.ask(
+            json!({"type": "history", "channel": "general", "after": nonces.len(), "limit": 200}),
+        );
+        let messages = page["messages"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{page}"));
         for message in messages {
             assert_eq!(message["seq"], nonces.len() as u64 + 1, "no gap");
             nonces.push(message["nonce"].as_str().expect("a nonce").to_owned());
@@ -78,7 +90,8 @@ fn all_nonces(server: &Server) -> Vec<String> {
     }
 }
 
-/// The n-th call of a kind fails, once, for every n up to some; the server is killed and started anew now and then.
+/// The n-th call of a kind fails, once, for every n up to some; the server is killed and started
+/// anew now and then.
 fn each_call_fails_once(name: &str, call: Call, options: &[&str], errors: &[Errno], most: usize) {
     let folder = Folder::new(name);
     let database = folder.0.join("parlor.db");
@@ -118,32 +131,57 @@ fn each_call_fails_once(name: &str, call: Call, options: &[&str], errors: &[Errn
             ada.join("general");
         }
     }
-    assert_eq!(all_nonces(&server), said, "what was acknowledged, and nothing else");
+    assert_eq!(
+        all_nonces(&server),
+        said,
+        "what was acknowledged, and nothing else"
+    );
     server.signal(Signal::TERM);
     drop((ada, server.wait()));
     assert_whole(&database);
-    println!("result: {name}: {most} failures, {refused} commands refused, {} messages acknowledged and there", said.len());
+    println!(
+        "result: {name}: {most} failures, {refused} commands refused, {} messages acknowledged and there",
+        said.len()
+    );
     assert!(refused > 0, "the failures were felt");
 }
 
 #[test]
 fn every_nth_write_fails() {
-    each_call_fails_once("write-fails", Call::Write, &[], &[Errno::IO, Errno::NOSPC], times(50, 400));
+    each_call_fails_once(
+        "write-fails",
+        Call::Write,
+        &[],
+        &[Errno::IO, Errno::NOSPC],
+        times(50, 400),
+    );
 }
 
 #[test]
 fn every_nth_sync_fails() {
-    each_call_fails_once("sync-fails", Call::Sync, &["--sync", "full"], &[Errno::IO], times(25, 200));
+    each_call_fails_once(
+        "sync-fails",
+        Call::Sync,
+        &["--sync", "full"],
+        &[Errno::IO],
+        times(25, 200),
+    );
 }
 
-/// No write goes any more, for a while: it says so to whoever writes, serves what it has to whoever reads, and recovers.
+/// No write goes any more, for a while: it says so to whoever writes, serves what it has to whoever
+/// reads, and recovers.
 #[test]
 fn while_nothing_can_be_written_it_serves_what_it_has() {
     let folder = Folder::new("no-writes");
     let machine = Machine::new("no-writes");
     let mut command = parlor();
     machine.run(&mut command);
-    let server = serve(command, &folder.0.join("parlor.db"), "127.0.0.1:0".parse().unwrap(), &[]);
+    let server = serve(
+        command,
+        &folder.0.join("parlor.db"),
+        "127.0.0.1:0".parse().unwrap(),
+        &[],
+    );
     let mut ada = server.enter("Ada");
     ada.join("general");
     for n in 1..=20 {
@@ -161,13 +199,25 @@ fn while_nothing_can_be_written_it_serves_what_it_has() {
         let mut guest = server.enter("Guest");
         assert_eq!(guest.join("general")["history"][0]["text"], "before");
         guest.quit();
-        assert!(ada.drain().iter().all(|event| event["type"] != "message"), "nothing was delivered that was not stored");
+        assert!(
+            ada.drain().iter().all(|event| event["type"] != "message"),
+            "nothing was delivered that was not stored"
+        );
         machine.mend(Call::Write);
         insist(&mut ada, nonce_after, "after");
         assert_eq!(ada.take("message")["text"], "after");
     }
     assert_eq!(all_nonces(&server).len(), 22);
-    assert!(server.logs().lines().filter(|line| line.starts_with("WARN") || line.starts_with("ERROR")).count() < 10, "{}", server.logs());
+    assert!(
+        server
+            .logs()
+            .lines()
+            .filter(|line| line.starts_with("WARN") || line.starts_with("ERROR"))
+            .count()
+            < 10,
+        "{}",
+        server.logs()
+    );
 }
 
 /// A small file system that is gone with its holder, and the folder that it is mounted on.
@@ -183,21 +233,38 @@ impl SmallDisk {
         if !rustix::process::geteuid().is_root() {
             unshare.args(["--user", "--map-root-user"]);
         }
-        let script = format!("mount -t tmpfs -o size={size} tmpfs \"$0\" && echo mounted && exec sleep 1000");
-        unshare.args(["--mount", "--kill-child", "--fork", "sh", "-c", &script]).arg(&folder.0);
-        let mut holder = unshare.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|error| format!("unshare: {error}"))?;
+        let script = format!(
+            "mount -t tmpfs -o size={size} tmpfs \"$0\" && echo mounted && exec sleep 1000"
+        );
+        unshare
+            .args(["--mount", "--kill-child", "--fork", "sh", "-c", &script])
+            .arg(&folder.0);
+        let mut holder = unshare
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("unshare: {error}"))?;
         let mut line = String::new();
-        let _ = std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().expect("piped")), &mut line);
+        let _ = std::io::BufRead::read_line(
+            &mut std::io::BufReader::new(holder.stdout.take().expect("piped")),
+            &mut line,
+        );
         if line == "mounted\n" {
             return Ok(Self { holder, folder });
         }
-        let output = holder.wait_with_output().map_err(|error| error.to_string())?;
-        Err(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; "))
+        let output = holder
+            .wait_with_output()
+            .map_err(|error| error.to_string())?;
+        Err(String::from_utf8_lossy(&output.stderr)
+            .trim()
+            .replace('\n', "; "))
     }
 
     /// The process in whose world the file system is.
     fn inside(&self) -> String {
-        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.holder.id())).expect("unshare has a child");
+        let children =
+            std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.holder.id()))
+                .expect("unshare has a child");
         children.trim().to_owned()
     }
 
@@ -214,7 +281,10 @@ impl SmallDisk {
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--preserve-credentials"]);
         }
-        command.arg("--").arg(env!("CARGO_BIN_EXE_parlor")).stdin(Stdio::null());
+        command
+            .arg("--")
+            .arg(env!("CARGO_BIN_EXE_parlor"))
+            .stdin(Stdio::null());
         command
     }
 }
@@ -228,13 +298,25 @@ impl Drop for SmallDisk {
 
 /// Starts a server that may refuse to: then it says why in one line, and its status is 1.
 fn starts(mut command: Command) -> bool {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it is there");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it is there");
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().expect("piped")), &mut line).expect("text");
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(child.stdout.take().expect("piped")),
+        &mut line,
+    )
+    .expect("text");
     if line.is_empty() {
         assert_eq!(wait(&mut child).code(), Some(1));
-        let errors = String::from_utf8(child.wait_with_output().expect("its output").stderr).expect("text");
-        let said: Vec<_> = errors.lines().filter(|line| line.starts_with("parlor: ")).collect();
+        let errors =
+            String::from_utf8(child.wait_with_output().expect("its output").stderr).expect("text");
+        let said: Vec<_> = errors
+            .lines()
+            .filter(|line| line.starts_with("parlor: "))
+            .collect();
         assert!(said.len() == 1 && said[0].contains("full"), "{errors}");
         return false;
     }
@@ -247,7 +329,12 @@ fn starts(mut command: Command) -> bool {
 fn a_full_disk() {
     let disk = match SmallDisk::new("2m") {
         Ok(disk) => disk,
-        Err(why) => return not_tried("a full disk", &format!("no tmpfs can be mounted ({why}); it takes root, or user namespaces")),
+        Err(why) => {
+            return not_tried(
+                "a full disk",
+                &format!("no tmpfs can be mounted ({why}); it takes root, or user namespaces"),
+            );
+        }
     };
     // Room that can be given back, and the server's history beside it.
     for ballast in ["ballast-1", "ballast-2"] {
@@ -286,9 +373,18 @@ fn a_full_disk() {
             server.wait();
             assert_whole(&disk.path("parlor.db"));
             let mut again = disk.parlor();
-            again.args(["--listen", &address.to_string(), "--history"]).arg(&database);
+            again
+                .args(["--listen", &address.to_string(), "--history"])
+                .arg(&database);
             let started = starts(again);
-            println!("result: a start on a full disk {}", if started { "succeeds" } else { "is refused in one line" });
+            println!(
+                "result: a start on a full disk {}",
+                if started {
+                    "succeeds"
+                } else {
+                    "is refused in one line"
+                }
+            );
         }
         std::fs::remove_file(disk.path(&format!("ballast-{round}"))).expect("it was there");
         if round == 2 {
@@ -301,7 +397,10 @@ fn a_full_disk() {
         said.push(nonce);
         assert_eq!(all_nonces(&server), said);
     }
-    println!("result: a full disk: {} messages acknowledged and there", said.len());
+    println!(
+        "result: a full disk: {} messages acknowledged and there",
+        said.len()
+    );
 }
 
 /// Told to stop in the middle of talk, again and again: what was acknowledged is there.
@@ -320,5 +419,8 @@ fn stopped_in_the_middle_of_load() {
         server = serve(parlor(), &database, address, &["--drain", "1"]);
     }
     let acknowledged = compare(&survivors.end());
-    println!("result: {} stops, {acknowledged} messages acknowledged and there", times(3, 30));
+    println!(
+        "result: {} stops, {acknowledged} messages acknowledged and there",
+        times(3, 30)
+    );
 }

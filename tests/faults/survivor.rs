@@ -1,4 +1,5 @@
-//! Clients that hold on: they come back as who they were, fetch what they missed, send again what had no answer, and remember all
+//! Clients that hold on: they come back as who they were, fetch what they missed, send again what
+//! had no answer, and remember all
 //! that they were told, so that it can be compared in the end.
 //!
 //! The WebSocket is tungstenite's, which we did not write.
@@ -51,7 +52,12 @@ impl Survivors {
     /// They talk in pairs privately, and all together in `general`.
     pub(crate) fn begin(address: SocketAddr) -> Self {
         let (quiet, settled, over) = Default::default();
-        let mut survivors = Self { quiet, settled, over, threads: Vec::new() };
+        let mut survivors = Self {
+            quiet,
+            settled,
+            over,
+            threads: Vec::new(),
+        };
         for (at, name) in NAMES.iter().enumerate() {
             let client = Client {
                 address,
@@ -79,16 +85,26 @@ impl Survivors {
         survivors
     }
 
-    /// They say nothing new, have what they said acknowledged, fetch the rest, and tell what they know.
+    /// They say nothing new, have what they said acknowledged, fetch the rest, and tell what they
+    /// know.
     pub(crate) fn end(self) -> Vec<Memories> {
         self.quiet.store(true, Ordering::Relaxed);
         let began = Instant::now();
-        while self.settled.load(Ordering::Relaxed) < self.threads.len() && !self.threads.iter().any(JoinHandle::is_finished) {
+        while self.settled.load(Ordering::Relaxed) < self.threads.len()
+            && !self.threads.iter().any(JoinHandle::is_finished)
+        {
             assert!(began.elapsed() < PATIENCE, "not everything is answered");
             thread::sleep(Duration::from_millis(10));
         }
         self.over.store(true, Ordering::Relaxed);
-        self.threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        self.threads
+            .into_iter()
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
     }
 }
 
@@ -112,13 +128,15 @@ struct Client {
     conversation: Option<String>,
     said: u64,
     pending: VecDeque<Said>,
-    /// Of the channel, and of the conversation: whether a page was asked for, and the newest number heard of.
+    /// Of the channel, and of the conversation: whether a page was asked for, and the newest number
+    /// heard of.
     asked: [bool; 2],
     newest: [u64; 2],
     joined: bool,
     /// It is quiet, and all that it said has an answer.
     is_settled: bool,
-    /// When all are: whether it asked once more what there is, and how many of its questions were answered.
+    /// When all are: whether it asked once more what there is, and how many of its questions were
+    /// answered.
     last_asked: bool,
     last_heard: usize,
     wait_until: Option<Instant>,
@@ -140,7 +158,12 @@ impl Client {
             }
             if self.over.load(Ordering::Relaxed) {
                 let since = *patience.get_or_insert_with(Instant::now);
-                assert!(since.elapsed() < PATIENCE, "{} does not come to an end: {} pending", self.name, self.pending.len());
+                assert!(
+                    since.elapsed() < PATIENCE,
+                    "{} does not come to an end: {} pending",
+                    self.name,
+                    self.pending.len()
+                );
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -157,11 +180,19 @@ impl Client {
         let stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(5)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
         stream.set_nodelay(true).ok()?;
-        let (mut socket, _) = tungstenite::client(format!("ws://{}/chat", self.address), stream).ok()?;
+        let (mut socket, _) =
+            tungstenite::client(format!("ws://{}/chat", self.address), stream).ok()?;
         (self.joined, self.asked, self.last_asked, self.last_heard) = (false, [false; 2], false, 0);
         self.pending.iter_mut().for_each(|said| said.sent = false);
-        send(&mut socket, &json!({"type": "hello", "name": self.name, "session": self.session})).ok()?;
-        socket.get_ref().set_read_timeout(Some(Duration::from_millis(20))).ok()?;
+        send(
+            &mut socket,
+            &json!({"type": "hello", "name": self.name, "session": self.session}),
+        )
+        .ok()?;
+        socket
+            .get_ref()
+            .set_read_timeout(Some(Duration::from_millis(20)))
+            .ok()?;
         Some(socket)
     }
 
@@ -171,7 +202,11 @@ impl Client {
         if self.joined && !waits {
             if self.pending.len() < WINDOW && !self.quiet.load(Ordering::Relaxed) {
                 self.said += 1;
-                self.pending.push_back(Said { id: self.said, private: self.said.is_multiple_of(5), sent: false });
+                self.pending.push_back(Said {
+                    id: self.said,
+                    private: self.said.is_multiple_of(5),
+                    sent: false,
+                });
             }
             for at in 0..self.pending.len() {
                 if !std::mem::replace(&mut self.pending[at].sent, true) {
@@ -183,15 +218,25 @@ impl Client {
             self.is_settled = true;
             self.settled.fetch_add(1, Ordering::Relaxed);
         }
-        if self.over.load(Ordering::Relaxed) && self.joined && !std::mem::replace(&mut self.last_asked, true) {
+        if self.over.load(Ordering::Relaxed)
+            && self.joined
+            && !std::mem::replace(&mut self.last_asked, true)
+        {
             for place in 0..=usize::from(self.conversation.is_some()) {
                 self.ask_for_page(socket, place)?;
             }
         }
         match socket.read() {
-            Ok(Message::Text(text)) => self.hear(socket, &serde_json::from_str(&text).expect("an event is JSON")),
+            Ok(Message::Text(text)) => self.hear(
+                socket,
+                &serde_json::from_str(&text).expect("an event is JSON"),
+            ),
             Ok(_) => Ok(()),
-            Err(tungstenite::Error::Io(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(()),
+            Err(tungstenite::Error::Io(error))
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
@@ -201,23 +246,36 @@ impl Client {
     }
 
     fn command(&self, said: &Said) -> Value {
-        let (nonce, text) = (self.nonce(said.id), format!("{} says number {}", self.name, said.id));
+        let (nonce, text) = (
+            self.nonce(said.id),
+            format!("{} says number {}", self.name, said.id),
+        );
         match (&self.conversation, said.private) {
-            (_, false) => json!({"type": "message", "channel": "general", "text": text, "nonce": nonce, "id": said.id}),
+            (_, false) => {
+                json!({"type": "message", "channel": "general", "text": text, "nonce": nonce, "id": said.id})
+            }
             (Some(conversation), true) => {
                 json!({"type": "direct", "conversation": conversation, "text": text, "nonce": nonce, "id": said.id})
             }
-            (None, true) => json!({"type": "direct", "to": self.partner, "text": text, "nonce": nonce, "id": said.id}),
+            (None, true) => {
+                json!({"type": "direct", "to": self.partner, "text": text, "nonce": nonce, "id": said.id})
+            }
         }
     }
 
     fn hear(&mut self, socket: &mut Socket, event: &Value) -> Result<(), tungstenite::Error> {
         match event["type"].as_str().expect("an event has a type") {
             "welcome" => {
-                assert!(self.epoch.is_null() || self.epoch == event["epoch"], "the history is another one");
+                assert!(
+                    self.epoch.is_null() || self.epoch == event["epoch"],
+                    "the history is another one"
+                );
                 (self.session, self.epoch) = (event["session"].clone(), event["epoch"].clone());
                 let since = self.memories.channel.len();
-                send(socket, &json!({"type": "join", "channel": "general", "since": since}))?;
+                send(
+                    socket,
+                    &json!({"type": "join", "channel": "general", "since": since}),
+                )?;
                 for direct in event["directs"].as_array().expect("a list") {
                     self.conversation = direct["conversation"].as_str().map(str::to_owned);
                     self.newest[1] = self.newest[1].max(direct["seq"].as_u64().expect("a number"));
@@ -258,7 +316,11 @@ impl Client {
         let at = self.pending.iter().position(|said| event["id"] == said.id);
         let private = event["conversation"].is_string();
         let nonce = self.nonce(event["id"].as_u64().expect("an id"));
-        let known = if private { &mut self.memories.acknowledged_privately } else { &mut self.memories.acknowledged };
+        let known = if private {
+            &mut self.memories.acknowledged_privately
+        } else {
+            &mut self.memories.acknowledged
+        };
         let first = *known.entry(nonce.clone()).or_insert(seq);
         assert_eq!(first, seq, "{nonce} was acknowledged with another number");
         if let Some(at) = at {
@@ -273,7 +335,10 @@ impl Client {
             // The partner, or the disk, is away for a moment.
             "no_such_user" | "storage_failed" => {
                 self.wait_until = Some(Instant::now() + Duration::from_millis(50));
-                self.pending.iter_mut().filter(|said| event["id"] == said.id).for_each(|said| said.sent = false);
+                self.pending
+                    .iter_mut()
+                    .filter(|said| event["id"] == said.id)
+                    .for_each(|said| said.sent = false);
                 if event["id"].is_null() {
                     // A page, or the way in.
                     self.asked = [false; 2];
@@ -285,12 +350,23 @@ impl Client {
         }
     }
 
-    /// Keeps what comes next in its order; what was there already has to be the same, and what is missing is asked for.
-    fn remember(&mut self, socket: &mut Socket, place: usize, events: &[Value]) -> Result<(), tungstenite::Error> {
+    /// Keeps what comes next in its order; what was there already has to be the same, and what is
+    /// missing is asked for.
+    fn remember(
+        &mut self,
+        socket: &mut Socket,
+        place: usize,
+        events: &[Value],
+    ) -> Result<(), tungstenite::Error> {
         for event in events {
-            let told = if place == 0 { &mut self.memories.channel } else { &mut self.memories.private };
+            let told = if place == 0 {
+                &mut self.memories.channel
+            } else {
+                &mut self.memories.private
+            };
             let seq = event["seq"].as_u64().expect("a number");
-            let what = [&event["nonce"], &event["text"]].map(|value| value.as_str().expect("a text").to_owned());
+            let what = [&event["nonce"], &event["text"]]
+                .map(|value| value.as_str().expect("a text").to_owned());
             let what = what.into();
             self.newest[place] = self.newest[place].max(seq);
             if let Some(known) = told.get(&seq) {
@@ -303,7 +379,11 @@ impl Client {
     }
 
     fn ask(&mut self, socket: &mut Socket, place: usize) -> Result<(), tungstenite::Error> {
-        let told = if place == 0 { &self.memories.channel } else { &self.memories.private };
+        let told = if place == 0 {
+            &self.memories.channel
+        } else {
+            &self.memories.private
+        };
         let after = told.len() as u64;
         if after >= self.newest[place] || self.asked[place] {
             return Ok(());
@@ -327,17 +407,27 @@ fn send(socket: &mut Socket, command: &Value) -> Result<(), tungstenite::Error> 
     socket.send(Message::text(command.to_string()))
 }
 
-/// What all of them know must be one story: numbers without a gap, each nonce once, everything acknowledged in its place, and all
+/// What all of them know must be one story: numbers without a gap, each nonce once, everything
+/// acknowledged in its place, and all
 /// know the same. Returns how many messages were acknowledged.
 pub(crate) fn compare(all: &[Memories]) -> usize {
     let story = &all[0].channel;
-    assert_eq!(story.keys().copied().collect::<Vec<_>>(), (1..=story.len() as u64).collect::<Vec<_>>(), "a gap");
+    assert_eq!(
+        story.keys().copied().collect::<Vec<_>>(),
+        (1..=story.len() as u64).collect::<Vec<_>>(),
+        "a gap"
+    );
     let mut acknowledged = 0;
     let mut check = |told: &Told, acks: &HashMap<String, u64>| {
-        let nonces: HashMap<&String, u64> = told.iter().map(|(seq, (nonce, _))| (nonce, *seq)).collect();
+        let nonces: HashMap<&String, u64> =
+            told.iter().map(|(seq, (nonce, _))| (nonce, *seq)).collect();
         assert_eq!(nonces.len(), told.len(), "something was said twice");
         for (nonce, seq) in acks {
-            assert_eq!(nonces.get(nonce), Some(seq), "{nonce} was acknowledged and is not there");
+            assert_eq!(
+                nonces.get(nonce),
+                Some(seq),
+                "{nonce} was acknowledged and is not there"
+            );
         }
         acknowledged += acks.len();
     };
@@ -347,7 +437,11 @@ pub(crate) fn compare(all: &[Memories]) -> usize {
         check(&memories.private, &memories.acknowledged_privately);
     }
     for pair in all.chunks(2) {
-        assert!(pair.iter().all(|memories| memories.private == pair[0].private), "two that talked privately tell different stories");
+        assert!(
+            pair.iter()
+                .all(|memories| memories.private == pair[0].private),
+            "two that talked privately tell different stories"
+        );
     }
     acknowledged
 }

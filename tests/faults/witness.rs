@@ -17,7 +17,9 @@ pub(crate) struct Witness {
 impl Witness {
     pub(crate) fn begin(server: &Server) -> Self {
         let [mut wanda, mut will] = ["Wanda", "Will"].map(|name| server.enter(name));
-        let next = [&mut wanda, &mut will].map(|person| person.join("witness")["seq"].as_u64().expect("a number"))[0] + 1;
+        let next = [&mut wanda, &mut will]
+            .map(|person| person.join("witness")["seq"].as_u64().expect("a number"))[0]
+            + 1;
         let over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&over);
         let talk = thread::spawn(move || {
@@ -26,7 +28,9 @@ impl Witness {
                 let last = stop.load(Ordering::Relaxed);
                 assert_eq!(wanda.say("witness", "still here?")["seq"], seq, "the ack");
                 for person in [&mut wanda, &mut will] {
-                    let heard = person.take_where("a message", |event| event["type"] == "message" && event["channel"] == "witness");
+                    let heard = person.take_where("a message", |event| {
+                        event["type"] == "message" && event["channel"] == "witness"
+                    });
                     assert_eq!(heard["seq"], seq, "each once and in order");
                 }
                 if last {
@@ -42,21 +46,35 @@ impl Witness {
     /// After one more message. Returns how many there were.
     pub(crate) fn end(self) -> u64 {
         self.over.store(true, Ordering::Relaxed);
-        self.talk.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        self.talk
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-/// Does something to a server while two talk, and holds it to a limit: what it may allocate meanwhile, beyond what it held at rest, in
+/// Does something to a server while two talk, and holds it to a limit: what it may allocate
+/// meanwhile, beyond what it held at rest, in
 /// KiB. Prints a row of the table that `tests/faults/run` shows.
-pub(crate) fn withstand(name: &str, options: &[&str], limit_kib: u64, attack: impl FnOnce(&Server)) {
+pub(crate) fn withstand(
+    name: &str,
+    options: &[&str],
+    limit_kib: u64,
+    attack: impl FnOnce(&Server),
+) {
     let server = Server::start(&[&["--max-connections-per-ip", "0"], options].concat());
     let rest = Memory::of(server.pid());
     let witness = Witness::begin(&server);
     let most = most_during(server.pid(), || attack(&server));
     let said = witness.end();
-    println!("| {name} | {} | {} | {most} | {limit_kib} | {said} |", rest.pss, rest.anonymous);
+    println!(
+        "| {name} | {} | {} | {most} | {limit_kib} | {said} |",
+        rest.pss, rest.anonymous
+    );
     let grown = most.saturating_sub(rest.anonymous);
-    assert!(grown <= limit_kib, "{name}: it grew by {grown} KiB, and {limit_kib} KiB is the limit");
+    assert!(
+        grown <= limit_kib,
+        "{name}: it grew by {grown} KiB, and {limit_kib} KiB is the limit"
+    );
 }
 
 /// Somebody who says more than one person would and reads all that comes, until the server ends it.

@@ -1,4 +1,5 @@
-//! A network of memory: sockets that take as much as they are told to, and a clock that moves when somebody says so.
+//! A network of memory: sockets that take as much as they are told to, and a clock that moves when
+//! somebody says so.
 
 use parlor::history::Memory;
 use parlor::http::pages::BuiltIn;
@@ -70,7 +71,10 @@ impl World {
             token.to_be_bytes()
         });
         let history = Box::new(Memory::new("epoch".into(), parlor::history::Author(0)));
-        let now = Now { mono: Millis(1_000), unix: UnixMillis(1_700_000_000_000) };
+        let now = Now {
+            mono: Millis(1_000),
+            unix: UnixMillis(1_700_000_000_000),
+        };
         let hub = Hub::new(Setup {
             limits,
             origins: Origins::SameHost,
@@ -113,8 +117,17 @@ impl World {
             broken: false,
             writes: 0,
         }));
-        let id = self.hub.accepted(Line(Rc::clone(&wire)), peer.parse().unwrap(), self.now);
-        Client { id, wire, got: Vec::new(), http: None, websocket: WebSocket::client(1 << 24, || [1, 2, 3, 4]), close: None }
+        let id = self
+            .hub
+            .accepted(Line(Rc::clone(&wire)), peer.parse().unwrap(), self.now);
+        Client {
+            id,
+            wire,
+            got: Vec::new(),
+            http: None,
+            websocket: WebSocket::client(1 << 24, || [1, 2, 3, 4]),
+            close: None,
+        }
     }
 
     /// A client that shook hands.
@@ -123,7 +136,14 @@ impl World {
         client.send(self, handshake(path).as_bytes());
         self.turn();
         client.take();
-        assert!(client.http.as_deref().is_some_and(|head| head.starts_with("HTTP/1.1 101 ")), "{:?}", client.http);
+        assert!(
+            client
+                .http
+                .as_deref()
+                .is_some_and(|head| head.starts_with("HTTP/1.1 101 ")),
+            "{:?}",
+            client.http
+        );
         client
     }
 
@@ -163,7 +183,9 @@ impl Client {
     }
 
     pub fn send(&mut self, world: &mut World, bytes: &[u8]) {
-        world.hub.received(self.id(), &mut bytes.to_vec(), world.now);
+        world
+            .hub
+            .received(self.id(), &mut bytes.to_vec(), world.now);
     }
 
     pub fn say(&mut self, world: &mut World, text: &str) {
@@ -185,18 +207,26 @@ impl Client {
     pub fn take(&mut self) -> Vec<String> {
         self.got.append(&mut self.wire.borrow_mut().sent);
         if self.http.is_none() {
-            let Some(end) = self.got.windows(4).position(|four| four == b"\r\n\r\n") else { return Vec::new() };
+            let Some(end) = self.got.windows(4).position(|four| four == b"\r\n\r\n") else {
+                return Vec::new();
+            };
             self.http = Some(String::from_utf8(self.got.drain(..end + 4).collect()).unwrap());
         }
-        if self.http.as_deref().is_some_and(|head| !head.starts_with("HTTP/1.1 101 ")) {
+        if self
+            .http
+            .as_deref()
+            .is_some_and(|head| !head.starts_with("HTTP/1.1 101 "))
+        {
             return Vec::new(); // what follows is a body
         }
         let mut messages = Vec::new();
         let mut bytes = std::mem::take(&mut self.got);
         let mut rest = bytes.as_mut_slice();
         let (mut replies, mut scratch) = (Vec::new(), Scratch::default());
-        while let Received::Event { event, used } =
-            self.websocket.receive(rest, &mut scratch, &mut replies).expect("the server's frames are legal")
+        while let Received::Event { event, used } = self
+            .websocket
+            .receive(rest, &mut scratch, &mut replies)
+            .expect("the server's frames are legal")
         {
             match event {
                 Event::Text(text) => messages.push(text.to_owned()),
@@ -210,12 +240,18 @@ impl Client {
     }
 
     pub fn events(&mut self) -> Vec<Value> {
-        self.take().iter().map(|text| serde_json::from_str(text).expect("events are JSON")).collect()
+        self.take()
+            .iter()
+            .map(|text| serde_json::from_str(text).expect("events are JSON"))
+            .collect()
     }
 
     /// The events of one type that came.
     pub fn events_of(&mut self, kind: &str) -> Vec<Value> {
-        self.events().into_iter().filter(|event| event["type"] == kind).collect()
+        self.events()
+            .into_iter()
+            .filter(|event| event["type"] == kind)
+            .collect()
     }
 }
 
@@ -226,10 +262,21 @@ pub fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 
 pub fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let key = [0x37, 0xfa, 0x21, 0x3d];
-    let header = FrameHeader { fin, rsv1: false, opcode, masking_key: Some(key), payload_length: payload.len() as u64 };
+    let header = FrameHeader {
+        fin,
+        rsv1: false,
+        opcode,
+        masking_key: Some(key),
+        payload_length: payload.len() as u64,
+    };
     let mut bytes = Vec::new();
     header.encode(&mut bytes);
-    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    bytes.extend(
+        payload
+            .iter()
+            .zip(key.iter().cycle())
+            .map(|(byte, key)| byte ^ key),
+    );
     bytes
 }
 

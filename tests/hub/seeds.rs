@@ -1,4 +1,5 @@
-//! The same chat under a hundred seeds: bytes come in any pieces, sockets take any part of a write, connections are reset
+//! The same chat under a hundred seeds: bytes come in any pieces, sockets take any part of a write,
+//! connections are reset
 //! in the middle of everything. In the end everyone has every message, once, in order.
 
 use crate::network::*;
@@ -24,20 +25,32 @@ impl Member {
     }
 
     fn ask(&mut self, text: &str) {
-        self.outgoing.extend(masked(parlor::websocket::Opcode::Text, text.as_bytes()));
+        self.outgoing
+            .extend(masked(parlor::websocket::Opcode::Text, text.as_bytes()));
     }
 
     fn message(&mut self, n: usize) {
-        self.ask(&format!(r#"{{"type":"message","channel":"general","text":"text {n}","nonce":"{n}","id":{n}}}"#));
+        self.ask(&format!(
+            r#"{{"type":"message","channel":"general","text":"text {n}","nonce":"{n}","id":{n}}}"#
+        ));
     }
 
     fn begin(&mut self, world: &mut World, name: &str) {
         self.client = world.connect();
         self.joined = false;
         self.outgoing = handshake("/chat").into_bytes();
-        self.ask(&format!(r#"{{"type":"hello","name":"{name}","session":"{}"}}"#, self.token));
-        self.ask(&format!(r#"{{"type":"join","channel":"general","since":{}}}"#, self.newest()));
-        self.pending.clone().into_iter().for_each(|n| self.message(n));
+        self.ask(&format!(
+            r#"{{"type":"hello","name":"{name}","session":"{}"}}"#,
+            self.token
+        ));
+        self.ask(&format!(
+            r#"{{"type":"join","channel":"general","since":{}}}"#,
+            self.newest()
+        ));
+        self.pending
+            .clone()
+            .into_iter()
+            .for_each(|n| self.message(n));
     }
 
     fn take(&mut self) {
@@ -47,7 +60,11 @@ impl Member {
                 "joined" => {
                     self.joined = true;
                     assert_eq!(event["more"], false);
-                    event["history"].as_array().unwrap().iter().for_each(|message| self.see(message));
+                    event["history"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .for_each(|message| self.see(message));
                 }
                 "message" => self.see(&event),
                 "ack" => self.pending.retain(|n| event["id"] != *n),
@@ -59,20 +76,36 @@ impl Member {
 
     fn see(&mut self, message: &serde_json::Value) {
         let seq = message["seq"].as_u64().unwrap();
-        assert_eq!(seq, self.newest() + 1, "each message once, in order, without a gap");
-        self.seen.push((seq, message["text"].as_str().unwrap().to_owned()));
+        assert_eq!(
+            seq,
+            self.newest() + 1,
+            "each message once, in order, without a gap"
+        );
+        self.seen
+            .push((seq, message["text"].as_str().unwrap().to_owned()));
     }
 }
 
 fn run(seed: u64) {
     let mut random = Random::new(seed);
-    let limits = Limits { rate: 0, resume_window: Duration::from_secs(3_600), connections_per_ip: 0, ..Limits::DEFAULT };
+    let limits = Limits {
+        rate: 0,
+        resume_window: Duration::from_secs(3_600),
+        connections_per_ip: 0,
+        ..Limits::DEFAULT
+    };
     let mut world = World::new(limits);
     let mut members: Vec<Member> = (0..3)
         .map(|n| {
             let client = world.connect();
-            let mut member =
-                Member { client, token: String::new(), outgoing: Vec::new(), pending: Vec::new(), seen: Vec::new(), joined: false };
+            let mut member = Member {
+                client,
+                token: String::new(),
+                outgoing: Vec::new(),
+                pending: Vec::new(),
+                seen: Vec::new(),
+                joined: false,
+            };
             member.begin(&mut world, &format!("m{n}"));
             member
         })
@@ -96,11 +129,19 @@ fn run(seed: u64) {
             }
             34..60 => {
                 let room = if calm { usize::MAX } else { random.below(200) };
-                member.client.wire.borrow_mut().write_most = if calm { usize::MAX } else { random.below(50) + 1 };
+                member.client.wire.borrow_mut().write_most = if calm {
+                    usize::MAX
+                } else {
+                    random.below(50) + 1
+                };
                 member.client.make_room(&mut world, room);
             }
             _ => {
-                let some = if calm { member.outgoing.len() } else { random.below(member.outgoing.len() + 1) };
+                let some = if calm {
+                    member.outgoing.len()
+                } else {
+                    random.below(member.outgoing.len() + 1)
+                };
                 let bytes: Vec<u8> = member.outgoing.drain(..some).collect();
                 if !bytes.is_empty() {
                     member.client.send(&mut world, &bytes);
@@ -131,9 +172,19 @@ fn run(seed: u64) {
         member.take();
         assert!(member.pending.is_empty(), "everything was acknowledged");
         assert_eq!(member.seen.len(), said);
-        assert_eq!(member.seen.iter().map(|(_, text)| text.clone()).collect::<BTreeSet<_>>(), all);
+        assert_eq!(
+            member
+                .seen
+                .iter()
+                .map(|(_, text)| text.clone())
+                .collect::<BTreeSet<_>>(),
+            all
+        );
     }
-    assert!(members.windows(2).all(|two| two[0].seen == two[1].seen), "one order for all");
+    assert!(
+        members.windows(2).all(|two| two[0].seen == two[1].seen),
+        "one order for all"
+    );
 }
 
 #[test]

@@ -18,11 +18,21 @@ struct Client {
 impl Client {
     fn start(arguments: &[&str]) -> Self {
         let mut command = parlor();
-        let command = command.arg("client").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let command = command
+            .arg("client")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let lines = read_lines(child.stdout.take().expect("stdout is piped"));
         let remarks = read_lines(child.stderr.take().expect("stderr is piped"));
-        Self { keyboard: child.stdin.take(), child, lines, remarks }
+        Self {
+            keyboard: child.stdin.take(),
+            child,
+            lines,
+            remarks,
+        }
     }
 
     fn types(&mut self, line: &str) {
@@ -64,7 +74,12 @@ fn wait_for(lines: &Receiver<String>, part: &str) -> String {
 
 fn read_lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (say, heard) = mpsc::channel();
-    thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
+    thread::spawn(move || {
+        BufReader::new(pipe)
+            .lines()
+            .map_while(Result::ok)
+            .try_for_each(|line| say.send(line))
+    });
     heard
 }
 
@@ -84,7 +99,10 @@ fn a_person_chats() {
     let mut bob = server.enter("Bob");
     bob.join("general");
     ada.types("Gr\u{fc}\u{df}e");
-    assert!(ada.until("\"text\":\"Gr").contains("Gr\u{fc}\u{df}e"), "letters stay letters");
+    assert!(
+        ada.until("\"text\":\"Gr").contains("Gr\u{fc}\u{df}e"),
+        "letters stay letters"
+    );
     ada.types("/quit");
     ada.until_remark("closed with 1000");
     assert_eq!(ada.status(), Some(0));
@@ -103,7 +121,9 @@ fn the_end_of_the_input_is_a_goodbye_and_nothing_is_lost() {
     assert_eq!(client.until(""), "without a line end");
     client.until_remark("closed with 1000");
     assert_eq!(client.status(), Some(0));
-    crate::harness::eventually("it is counted", || server.metric("parlor_closed_total{code=\"1000\"}") == 1.0);
+    crate::harness::eventually("it is counted", || {
+        server.metric("parlor_closed_total{code=\"1000\"}") == 1.0
+    });
 }
 
 #[test]
@@ -113,7 +133,11 @@ fn frames_are_shown_in_both_directions() {
     client.types("Hello");
     let sent = client.until("-> 81 85");
     assert!(sent.contains("text, 5 bytes, masked"), "{sent}");
-    assert!(client.until("<- 81 05 48 65 6c 6c 6f").contains("text, 5 bytes, not masked"));
+    assert!(
+        client
+            .until("<- 81 05 48 65 6c 6c 6f")
+            .contains("text, 5 bytes, not masked")
+    );
     client.until("Hello");
     client.until("<- 89 00");
     client.until("-> 8a 80");
@@ -129,7 +153,12 @@ fn frames_are_shown_in_both_directions() {
 fn a_line_that_is_no_text_is_not_sent() {
     let server = Server::start(&[]);
     let mut client = Client::start(&[&url(&server, "/echo")]);
-    client.keyboard.as_mut().unwrap().write_all(b"\xff\nafter\n").unwrap();
+    client
+        .keyboard
+        .as_mut()
+        .unwrap()
+        .write_all(b"\xff\nafter\n")
+        .unwrap();
     client.until_remark("not UTF-8");
     assert_eq!(client.until(""), "after");
 }
@@ -143,9 +172,17 @@ fn what_can_not_be_opened_is_said() {
         (vec!["ws://127.0.0.1:1/".to_owned()], "can't connect", 1),
         (vec!["ws://nothing.invalid/".to_owned()], "can't find", 1),
         (vec![http], "begins with ws://", 2),
-        (vec!["wss://127.0.0.1/".to_owned()], "TLS is not spoken here", 2),
+        (
+            vec!["wss://127.0.0.1/".to_owned()],
+            "TLS is not spoken here",
+            2,
+        ),
         (vec![], "an address is missing", 2),
-        (vec!["--shout".to_owned(), url(&server, "/echo")], "shout", 2),
+        (
+            vec!["--shout".to_owned(), url(&server, "/echo")],
+            "shout",
+            2,
+        ),
     ] {
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let mut client = Client::start(&arguments);
@@ -169,12 +206,42 @@ fn servers_that_break_rules() {
             "RFC 6455 5.1: a server must not mask",
             Some(b"\x03\xea"),
         ),
-        ("no UTF-8", &|key| [right(key), b"\x81\x01\xff".to_vec()].concat(), "RFC 6455 8.1", Some(b"\x03\xef")),
-        ("compression nobody asked for", &|key| [right(key), b"\xc1\x01\0".to_vec()].concat(), "RFC 6455 5.2", Some(b"\x03\xea")),
-        ("no close frame", &|key| right(key), "without a close frame (1006)", None),
-        ("another accept", &|_| right("another"), "not made of this request's key (RFC 6455 §4.1", None),
-        ("an error", &|_| b"HTTP/1.1 503 x\r\n\r\nFull\x1b[2J.\n".to_vec(), "503: Full\\u{1b}[2J.", None),
-        ("no HTTP", &|_| b"SSH-2.0-x\r\n\r\n".to_vec(), "HTTP/1.1", None),
+        (
+            "no UTF-8",
+            &|key| [right(key), b"\x81\x01\xff".to_vec()].concat(),
+            "RFC 6455 8.1",
+            Some(b"\x03\xef"),
+        ),
+        (
+            "compression nobody asked for",
+            &|key| [right(key), b"\xc1\x01\0".to_vec()].concat(),
+            "RFC 6455 5.2",
+            Some(b"\x03\xea"),
+        ),
+        (
+            "no close frame",
+            &|key| right(key),
+            "without a close frame (1006)",
+            None,
+        ),
+        (
+            "another accept",
+            &|_| right("another"),
+            "not made of this request's key (RFC 6455 §4.1",
+            None,
+        ),
+        (
+            "an error",
+            &|_| b"HTTP/1.1 503 x\r\n\r\nFull\x1b[2J.\n".to_vec(),
+            "503: Full\\u{1b}[2J.",
+            None,
+        ),
+        (
+            "no HTTP",
+            &|_| b"SSH-2.0-x\r\n\r\n".to_vec(),
+            "HTTP/1.1",
+            None,
+        ),
         ("nothing", &|_| Vec::new(), "instead of an answer", None),
     ];
     for (name, answer, part, code) in table {
@@ -189,7 +256,10 @@ fn servers_that_break_rules() {
             request.push(byte[0]);
         }
         let request = String::from_utf8(request).unwrap();
-        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+        let key = request
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+            .unwrap();
         stream.write_all(&answer(key)).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut said = Vec::new();

@@ -27,9 +27,21 @@ fn a_folder_is_served_and_nothing_outside_it() {
     symlink(&outside, www.join("link.txt")).unwrap();
     symlink(&folder.0, www.join("up")).unwrap();
     symlink("/", www.join("root")).unwrap();
-    assert!(Command::new("mkfifo").arg(www.join("pipe")).status().unwrap().success());
-    File::create(www.join("large.bin")).unwrap().set_len((16 << 20) + 1).unwrap();
-    File::create(www.join("fits.bin")).unwrap().set_len(16 << 20).unwrap();
+    assert!(
+        Command::new("mkfifo")
+            .arg(www.join("pipe"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    File::create(www.join("large.bin"))
+        .unwrap()
+        .set_len((16 << 20) + 1)
+        .unwrap();
+    File::create(www.join("fits.bin"))
+        .unwrap()
+        .set_len(16 << 20)
+        .unwrap();
     let server = Server::start(&["--www", www.to_str().unwrap()]);
 
     for (path, media, text) in [
@@ -41,10 +53,21 @@ fn a_folder_is_served_and_nothing_outside_it() {
     ] {
         let file = server.get(path);
         assert_eq!((file.status, file.text().as_str()), (200, text), "{path}");
-        assert!(file.header("content-type").unwrap().starts_with(media), "{path}: {}", file.head);
-        assert!(file.header("content-security-policy").is_some(), "{path}: a policy here too");
+        assert!(
+            file.header("content-type").unwrap().starts_with(media),
+            "{path}: {}",
+            file.head
+        );
+        assert!(
+            file.header("content-security-policy").is_some(),
+            "{path}: a policy here too"
+        );
     }
-    assert_eq!(server.get("/fits.bin").body.len(), 16 << 20, "16 MiB are served");
+    assert_eq!(
+        server.get("/fits.bin").body.len(),
+        16 << 20,
+        "16 MiB are served"
+    );
     for (name, path) in [
         ("what is not there", "/xyzzy"),
         ("the folder above", "/../secret.txt"),
@@ -83,11 +106,16 @@ fn a_file_that_changes_is_served_anew() {
     let first = server.get("/");
     fs::write(&index, "second").unwrap();
     let mut raw = server.raw();
-    raw.send(format!("GET / HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {}\r\n\r\n", first.header("etag").unwrap()));
+    raw.send(format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {}\r\n\r\n",
+        first.header("etag").unwrap()
+    ));
     let second = raw.response();
     assert_eq!((second.status, second.text().as_str()), (200, "second"));
     assert_ne!(first.header("etag"), second.header("etag"));
     fs::remove_file(&index).unwrap();
-    server.get("/").assert_refusal("a file that is gone", &[404]);
+    server
+        .get("/")
+        .assert_refusal("a file that is gone", &[404]);
     assert_eq!(server.get("/healthz").status, 200, "what is no file stays");
 }

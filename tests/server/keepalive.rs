@@ -1,4 +1,5 @@
-//! Many requests on one connection: keep-alive, pipelining, `HEAD`, HTTP/1.0, half-closed clients, absolute-form.
+//! Many requests on one connection: keep-alive, pipelining, `HEAD`, HTTP/1.0, half-closed clients,
+//! absolute-form.
 
 use std::time::Duration;
 
@@ -24,8 +25,20 @@ fn one_after_another() {
 fn pipelined_requests_are_answered_in_their_order() {
     let server = Server::start(&[]);
     let mut raw = server.raw();
-    raw.send([get("/", ""), get("/healthz", ""), get("/metrics", ""), get("/healthz", "")].concat());
-    assert!(raw.response().header("content-type").is_some_and(|media| media.starts_with("text/html")));
+    raw.send(
+        [
+            get("/", ""),
+            get("/healthz", ""),
+            get("/metrics", ""),
+            get("/healthz", ""),
+        ]
+        .concat(),
+    );
+    assert!(
+        raw.response()
+            .header("content-type")
+            .is_some_and(|media| media.starts_with("text/html"))
+    );
     assert_eq!(raw.response().text().trim_end(), "ok");
     assert!(raw.response().text().contains("parlor_connections"));
     assert_eq!(raw.response().text().trim_end(), "ok");
@@ -67,7 +80,11 @@ fn head_has_the_headers_of_get_and_no_body() {
         }
         if whole.status == 200 {
             raw.send(get("/healthz", ""));
-            assert_eq!(raw.response().text().trim_end(), "ok", "{path}: no body stood between");
+            assert_eq!(
+                raw.response().text().trim_end(),
+                "ok",
+                "{path}: no body stood between"
+            );
         }
     }
 }
@@ -79,14 +96,21 @@ fn connection_close() {
         ("alone", "Connection: close\r\n"),
         ("in another case", "connection: CLOSE\r\n"),
         ("in a list", "Connection: keep-alive, close\r\n"),
-        ("in a second header", "Connection: keep-alive\r\nConnection: close\r\n"),
+        (
+            "in a second header",
+            "Connection: keep-alive\r\nConnection: close\r\n",
+        ),
     ] {
         let mut raw = server.raw();
         // What is pipelined behind it is not answered.
         raw.send([get("/healthz", more), get("/metrics", "")].concat());
         let response = raw.response();
         assert_eq!(response.status, 200, "{name}");
-        assert!(response.has_token("connection", "close"), "{name}: {}", response.head);
+        assert!(
+            response.has_token("connection", "close"),
+            "{name}: {}",
+            response.head
+        );
         raw.assert_ended(name);
     }
 }
@@ -94,18 +118,27 @@ fn connection_close() {
 #[test]
 fn http_1_0() {
     let server = Server::start(&[]);
-    for (name, request) in
-        [("without a Host", "GET /healthz HTTP/1.0\r\n\r\n"), ("with one", "GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")]
-    {
+    for (name, request) in [
+        ("without a Host", "GET /healthz HTTP/1.0\r\n\r\n"),
+        (
+            "with one",
+            "GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n",
+        ),
+    ] {
         let mut raw = server.raw();
         raw.send(request);
         let response = raw.response();
-        assert_eq!((response.status, response.text().trim_end()), (200, "ok"), "{name}");
+        assert_eq!(
+            (response.status, response.text().trim_end()),
+            (200, "ok"),
+            "{name}"
+        );
         raw.assert_ended(name);
     }
     let mut raw = server.raw();
     raw.send("GET / HTTP/1.0\r\nHost: localhost\r\nHost: localhost\r\n\r\n");
-    raw.response().assert_refusal("two hosts are wrong in 1.0 too", &[400]);
+    raw.response()
+        .assert_refusal("two hosts are wrong in 1.0 too", &[400]);
 }
 
 #[test]
@@ -138,15 +171,47 @@ fn half_closed_clients() {
     let table: &[(&str, String, &[u16])] = &[
         ("nothing", String::new(), &[]),
         ("one request", get("/healthz", ""), &[200]),
-        ("a request and half of another", get("/healthz", "") + "GET / HT", &[200, 400]),
+        (
+            "a request and half of another",
+            get("/healthz", "") + "GET / HT",
+            &[200, 400],
+        ),
         ("half a request line", "GET".to_owned(), &[400]),
-        ("a head without its last line", get("/healthz", "").trim_end().to_owned() + "\r\n", &[400]),
-        ("the first half of the last line end", get("/healthz", "").trim_end_matches('\n').to_owned(), &[400]),
-        ("a refusal that goes on", get("/xyzzy", "") + &get("/healthz", ""), &[404, 200]),
-        ("a refusal that does not", get("/healthz", "Content-Length: 5\r\n") + "hello", &[400]),
-        ("a body that is shorter than announced", get("/healthz", "Content-Length: 5\r\n") + "he", &[400]),
-        ("a request that closes, and one behind it", get("/healthz", "Connection: close\r\n") + &get("/", ""), &[200]),
-        ("HTTP/1.0", "GET /healthz HTTP/1.0\r\n\r\n".to_owned(), &[200]),
+        (
+            "a head without its last line",
+            get("/healthz", "").trim_end().to_owned() + "\r\n",
+            &[400],
+        ),
+        (
+            "the first half of the last line end",
+            get("/healthz", "").trim_end_matches('\n').to_owned(),
+            &[400],
+        ),
+        (
+            "a refusal that goes on",
+            get("/xyzzy", "") + &get("/healthz", ""),
+            &[404, 200],
+        ),
+        (
+            "a refusal that does not",
+            get("/healthz", "Content-Length: 5\r\n") + "hello",
+            &[400],
+        ),
+        (
+            "a body that is shorter than announced",
+            get("/healthz", "Content-Length: 5\r\n") + "he",
+            &[400],
+        ),
+        (
+            "a request that closes, and one behind it",
+            get("/healthz", "Connection: close\r\n") + &get("/", ""),
+            &[200],
+        ),
+        (
+            "HTTP/1.0",
+            "GET /healthz HTTP/1.0\r\n\r\n".to_owned(),
+            &[200],
+        ),
         ("a refused upgrade", upgrade.replace("13", "12"), &[426]),
     ];
     for (name, said, statuses) in table {
@@ -163,7 +228,10 @@ fn half_closed_clients() {
     raw.half_close();
     assert_eq!(raw.response().status, 101, "an upgrade, and not one frame");
     let rest = raw.until_the_end();
-    assert!(rest.is_empty() || rest[0] == 0x88, "a close at most: {rest:?}");
+    assert!(
+        rest.is_empty() || rest[0] == 0x88,
+        "a close at most: {rest:?}"
+    );
 }
 
 #[test]
@@ -171,7 +239,10 @@ fn absolute_form() {
     let server = Server::start(&[]);
     for (name, target) in [
         ("this host", "http://localhost/healthz"),
-        ("another host than Host says", "http://other.example/healthz"),
+        (
+            "another host than Host says",
+            "http://other.example/healthz",
+        ),
         ("a port", "http://localhost:8080/healthz"),
         ("a scheme in another case", "HTTP://localhost/healthz"),
         ("a query", "http://localhost/healthz?a"),
@@ -179,12 +250,20 @@ fn absolute_form() {
         let mut raw = server.raw();
         raw.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         let response = raw.response();
-        assert_eq!((response.status, response.text().trim_end()), (200, "ok"), "{name}");
+        assert_eq!(
+            (response.status, response.text().trim_end()),
+            (200, "ok"),
+            "{name}"
+        );
     }
     let mut raw = server.raw();
     raw.send("GET http://localhost HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(raw.response().status, 200, "no path is the path /");
-    for (name, target) in [("no authority", "http:///healthz"), ("a malformed one", "http://a b/"), ("a fragment", "http://localhost/#a")] {
+    for (name, target) in [
+        ("no authority", "http:///healthz"),
+        ("a malformed one", "http://a b/"),
+        ("a fragment", "http://localhost/#a"),
+    ] {
         let mut raw = server.raw();
         raw.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         raw.response().assert_refusal(name, &[400]);

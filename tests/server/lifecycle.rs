@@ -1,4 +1,5 @@
-//! The beginning and the end: signals, the drain, a taken port, a start anew, a process that was stopped for a while.
+//! The beginning and the end: signals, the drain, a taken port, a start anew, a process that was
+//! stopped for a while.
 
 use std::net::TcpStream;
 use std::process::Stdio;
@@ -10,10 +11,13 @@ use serde_json::json;
 
 use crate::harness::{Person, Server, eventually, frame, parlor, wait};
 
-/// Whether this process was started with SIGHUP ignored (`nohup`): the server inherits it and leaves it so.
+/// Whether this process was started with SIGHUP ignored (`nohup`): the server inherits it and
+/// leaves it so.
 fn hangups_are_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    let mask = status
+        .lines()
+        .find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
     mask.unwrap_or(0) & 1 == 1
 }
 
@@ -24,9 +28,12 @@ fn a_signal_ends_it_cleanly() {
             continue; // the row below is about that
         }
         let mut server = Server::start(&["--drain", "10"]);
-        let (mut echo, mut ada, mut idle) = (server.open("/echo"), server.enter("Ada"), server.raw());
+        let (mut echo, mut ada, mut idle) =
+            (server.open("/echo"), server.enter("Ada"), server.raw());
         ada.join("general");
-        ada.send(json!({"type": "message", "channel": "general", "text": "the last word", "id": 5}));
+        ada.send(
+            json!({"type": "message", "channel": "general", "text": "the last word", "id": 5}),
+        );
         ada.take_where("its ack", |event| event["id"] == 5);
         server.signal(signal);
         let closed = echo.close_frame("going away");
@@ -47,7 +54,14 @@ fn a_signal_ends_it_cleanly() {
 #[test]
 fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_parlor"), "--listen", "127.0.0.1:0", "--no-history"]);
+    command.args([
+        "-c",
+        "trap '' HUP; exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_parlor"),
+        "--listen",
+        "127.0.0.1:0",
+        "--no-history",
+    ]);
     let mut server = Server::spawn(command);
     server.signal(Signal::HUP);
     thread::sleep(Duration::from_millis(200));
@@ -98,7 +112,9 @@ fn while_it_drains_nobody_comes_in() {
     let mut open = server.open("/echo");
     server.signal(Signal::TERM);
     assert_eq!(open.close_frame("going away").code, Some(1001));
-    eventually("nobody is let in", || TcpStream::connect(server.address).is_err());
+    eventually("nobody is let in", || {
+        TcpStream::connect(server.address).is_err()
+    });
     open.send(frame(0x88, b"\x03\xe9"));
     drop(open);
     assert_eq!(server.wait().code(), Some(0));
@@ -109,7 +125,10 @@ fn a_port_that_is_taken() {
     let server = Server::start(&[]);
     let address = server.address.to_string();
     let mut command = parlor();
-    command.args(["--no-history", "--listen", &address]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["--no-history", "--listen", &address])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     assert_eq!(wait(&mut child).code(), Some(1));
     let output = child.wait_with_output().unwrap();
@@ -119,7 +138,8 @@ fn a_port_that_is_taken() {
     assert!(output.stdout.is_empty());
 }
 
-/// The port can be had again at once, though connections of the old process are not forgotten by the system yet.
+/// The port can be had again at once, though connections of the old process are not forgotten by
+/// the system yet.
 #[test]
 fn a_start_anew_on_the_same_port() {
     let mut server = Server::start(&[]);
@@ -136,15 +156,29 @@ fn a_start_anew_on_the_same_port() {
     let mut back = Person::return_of(&server, &session, "Ada");
     assert_ne!(back.welcome["epoch"], epoch, "a memory that is gone");
     let joined = back.ask(json!({"type": "join", "channel": "general", "since": 1}));
-    assert_eq!((&joined["seq"], &joined["history"]), (&json!(0), &json!([])));
+    assert_eq!(
+        (&joined["seq"], &joined["history"]),
+        (&json!(0), &json!([]))
+    );
 }
 
-/// After a stop of the whole process it reads before it judges: what came in the meantime came in time. (When it judges:
+/// After a stop of the whole process it reads before it judges: what came in the meantime came in
+/// time. (When it judges:
 /// `src/server/pardon.rs`.)
 #[test]
 fn a_process_that_was_stopped_reads_before_it_judges() {
-    let timeouts = ["--hello-timeout", "3", "--message-timeout", "3", "--ping-interval", "3", "--pong-timeout", "60"];
-    // On a busy machine something may be due before the process is stopped: then that is not what is asked here.
+    let timeouts = [
+        "--hello-timeout",
+        "3",
+        "--message-timeout",
+        "3",
+        "--ping-interval",
+        "3",
+        "--pong-timeout",
+        "60",
+    ];
+    // On a busy machine something may be due before the process is stopped: then that is not what
+    // is asked here.
     let (server, mut guest, mut half, mut silent, mut head) = loop {
         let server = Server::start(&timeouts);
         let began = Instant::now();
@@ -153,7 +187,10 @@ fn a_process_that_was_stopped_reads_before_it_judges() {
         half.send(frame(0x01, "half"));
         half.send(frame(0x89, "read so far"));
         head.send("GET /healthz HTTP/1.1\r\n");
-        assert_eq!(half.frame("the beginning of the message was read").opcode, 10);
+        assert_eq!(
+            half.frame("the beginning of the message was read").opcode,
+            10
+        );
         server.signal(Signal::STOP);
         if began.elapsed() < Duration::from_secs(2) {
             break (server, guest, half, silent, head);
@@ -167,7 +204,11 @@ fn a_process_that_was_stopped_reads_before_it_judges() {
     assert_eq!(guest.take("welcome")["name"], "Ada");
     assert_eq!(half.message("whole").1, b"halfwhole");
     assert_eq!(head.response().status, 200);
-    assert_eq!(silent.ask(json!({"type": "who"}))["count"], 2, "it is asked by a ping and not dropped unasked");
+    assert_eq!(
+        silent.ask(json!({"type": "who"}))["count"],
+        2,
+        "it is asked by a ping and not dropped unasked"
+    );
 }
 
 /// Nobody reads what it prints: that must not end it.
@@ -182,7 +223,11 @@ fn its_output_may_be_closed() {
         .unwrap();
     drop(child.stderr.take());
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(child.stdout.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
     let address = line.trim_end().rsplit('/').next().unwrap().parse().unwrap();
     for request in ["\0", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
         let mut raw = crate::harness::Raw::connect(address);

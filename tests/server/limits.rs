@@ -1,6 +1,7 @@
 //! How many connections, and how large a text.
 //!
-//! Not here: how often (`rates`), how long (`timeouts`), how much is held (`pressure`), message sizes (`violations`).
+//! Not here: how often (`rates`), how long (`timeouts`), how much is held (`pressure`), message
+//! sizes (`violations`).
 
 use serde_json::json;
 
@@ -14,12 +15,14 @@ fn more_connections_than_may_be_are_told_so() {
     let mut echo = server.open("/echo");
     for _ in 0..3 {
         let mut raw = server.raw();
-        raw.response().assert_refusal("one more, which has said nothing", &[503]);
+        raw.response()
+            .assert_refusal("one more, which has said nothing", &[503]);
         raw.assert_ended("one more");
     }
     let mut raw = server.raw();
     raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    raw.response().assert_refusal("one more, which says something", &[503]);
+    raw.response()
+        .assert_refusal("one more, which says something", &[503]);
     ada.join("general");
     echo.text("still");
     assert_eq!(echo.message("the others go on").1, b"still");
@@ -55,10 +58,15 @@ fn a_hundred_connections_of_one_address_by_default() {
     drop(open);
     let server = Server::start(&["--max-connections-per-ip=0"]);
     let open: Vec<_> = (0..120).map(|_| server.open("/echo")).collect();
-    assert_eq!(server.metric("parlor_connections"), open.len() as f64, "0: no limit");
+    assert_eq!(
+        server.metric("parlor_connections"),
+        open.len() as f64,
+        "0: no limit"
+    );
 }
 
-/// Who connects, says hello and vanishes, again and again, fills no memory: twice as many users as connections.
+/// Who connects, says hello and vanishes, again and again, fills no memory: twice as many users as
+/// connections.
 #[test]
 fn users_in_the_resume_window_are_limited() {
     let server = Server::start(&["--max-connections", "3", "--resume-window", "60"]);
@@ -89,11 +97,20 @@ fn texts_of_as_many_characters_as_may_be() {
         assert_eq!(ada.take("message")["text"], text);
         ada.whisper("Ada", &text);
         let longer = format!("{text}y");
-        assert_eq!(ada.refused(json!({"type": "message", "channel": "general", "text": longer})), "too_long");
-        assert_eq!(ada.refused(json!({"type": "direct", "to": "Ada", "text": longer})), "too_long");
+        assert_eq!(
+            ada.refused(json!({"type": "message", "channel": "general", "text": longer})),
+            "too_long"
+        );
+        assert_eq!(
+            ada.refused(json!({"type": "direct", "to": "Ada", "text": longer})),
+            "too_long"
+        );
         assert_eq!(ada.refused_line(&longer), "too_long");
     }
-    assert_eq!(ada.refused(json!({"type": "message", "channel": "general", "text": " ".repeat(11)})), "empty");
+    assert_eq!(
+        ada.refused(json!({"type": "message", "channel": "general", "text": " ".repeat(11)})),
+        "empty"
+    );
 }
 
 #[test]
@@ -101,7 +118,13 @@ fn a_long_line_or_name_harms_nothing() {
     let server = Server::start(&["--rate", "0"]);
     let mut ada = server.enter("Ada");
     let long = "x".repeat(60_000);
-    for line in [format!("/nick {long}"), format!("/join {long}"), format!("/msg {long} hi"), format!("/{long}"), format!("/who {long}")] {
+    for line in [
+        format!("/nick {long}"),
+        format!("/join {long}"),
+        format!("/msg {long} hi"),
+        format!("/{long}"),
+        format!("/who {long}"),
+    ] {
         ada.line(&line);
         let error = ada.take("error");
         assert!(error["message"].as_str().unwrap().len() < 1000, "{error}");

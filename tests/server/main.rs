@@ -1,7 +1,9 @@
 //! The server from outside: the real binary, started on a free port, and bytes on real sockets.
 //!
-//! What is asked here comes from PROTOCOL.md and the standards, not from the code. One binary, one link; each test has a
-//! server of its own, so all run at the same time. Every read has a timeout: nothing can hang, and no test is about speed.
+//! What is asked here comes from PROTOCOL.md and the standards, not from the code. One binary, one
+//! link; each test has a
+//! server of its own, so all run at the same time. Every read has a timeout: nothing can hang, and
+//! no test is about speed.
 #![allow(clippy::unwrap_used)] // all of this is a test
 
 mod channels;

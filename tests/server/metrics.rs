@@ -10,7 +10,11 @@ use crate::harness::{Person, Server, eventually, frame, parlor};
 #[test]
 fn all_names_are_there_and_no_label_comes_from_a_peer() {
     let server = Server::start(&[]);
-    for request in ["XYZZY /xyzzy HTTP/1.1\r\nHost: xyzzy\r\n\r\n", "GET /xyzzy HTTP/1.1\r\nHost: xyzzy\r\n\r\n", "xyzzy\0"] {
+    for request in [
+        "XYZZY /xyzzy HTTP/1.1\r\nHost: xyzzy\r\n\r\n",
+        "GET /xyzzy HTTP/1.1\r\nHost: xyzzy\r\n\r\n",
+        "xyzzy\0",
+    ] {
         let mut raw = server.raw();
         raw.send(request);
         raw.response();
@@ -24,7 +28,13 @@ fn all_names_are_there_and_no_label_comes_from_a_peer() {
         wire.close_frame("its close");
     }
     let response = server.get("/metrics");
-    assert!(response.header("content-type").is_some_and(|media| media.starts_with("text/plain; version=0.0.4")), "{}", response.head);
+    assert!(
+        response
+            .header("content-type")
+            .is_some_and(|media| media.starts_with("text/plain; version=0.0.4")),
+        "{}",
+        response.head
+    );
     let text = response.text();
     assert!(!text.to_lowercase().contains("xyzzy"), "{text}");
     let mut types = BTreeSet::new();
@@ -55,20 +65,40 @@ fn all_names_are_there_and_no_label_comes_from_a_peer() {
         "parlor_turn_seconds histogram",
         "parlor_users_online gauge",
     ];
-    assert_eq!(types, expected.iter().map(|&name| name.to_owned()).collect(), "a fixed set of names");
+    assert_eq!(
+        types,
+        expected.iter().map(|&name| name.to_owned()).collect(),
+        "a fixed set of names"
+    );
     for name in ["parlor_turn_seconds", "parlor_commit_seconds"] {
-        assert!(server.metric(&format!("{name}_count")) >= 0.0 && server.metric(&format!("{name}_sum")) >= 0.0, "{name}");
-        assert!(text.contains(&format!("{name}_bucket{{le=\"+Inf\"}} ")), "{name}");
+        assert!(
+            server.metric(&format!("{name}_count")) >= 0.0
+                && server.metric(&format!("{name}_sum")) >= 0.0,
+            "{name}"
+        );
+        assert!(
+            text.contains(&format!("{name}_bucket{{le=\"+Inf\"}} ")),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn what_happens_is_counted() {
     let server = Server::start(&[]);
-    let names =
-        ["parlor_connections", "parlor_users_online", "parlor_channels", "parlor_handshakes_total", "parlor_messages_received_total"];
+    let names = [
+        "parlor_connections",
+        "parlor_users_online",
+        "parlor_channels",
+        "parlor_handshakes_total",
+        "parlor_messages_received_total",
+    ];
     let values = |server: &Server| names.map(|name| server.metric(name));
-    assert_eq!(values(&server), [0.0, 0.0, 1.0, 0.0, 0.0], "general always exists");
+    assert_eq!(
+        values(&server),
+        [0.0, 0.0, 1.0, 0.0, 0.0],
+        "general always exists"
+    );
     let mut ada = server.enter("Ada");
     let tab = ada.tab(&server);
     let mut echo = server.open("/echo");
@@ -80,7 +110,10 @@ fn what_happens_is_counted() {
     ada.say("rust", "hi");
     ada.take("message");
     assert!(server.metric("parlor_messages_delivered_total") >= delivered + 1.0);
-    let (received, sent) = (server.metric("parlor_bytes_received_total"), server.metric("parlor_bytes_sent_total"));
+    let (received, sent) = (
+        server.metric("parlor_bytes_received_total"),
+        server.metric("parlor_bytes_sent_total"),
+    );
     echo.send(frame(0x82, vec![0; 100_000]));
     echo.message("large");
     assert!(server.metric("parlor_bytes_received_total") >= received + 100_000.0);
@@ -100,7 +133,9 @@ fn what_happens_is_counted() {
 #[test]
 fn logs_hold_no_secrets() {
     let mut command = parlor();
-    command.args(["--listen", "127.0.0.1:0", "--no-history", "--rate", "0"]).env("RUST_LOG", "trace");
+    command
+        .args(["--listen", "127.0.0.1:0", "--no-history", "--rate", "0"])
+        .env("RUST_LOG", "trace");
     let mut server = Server::spawn(command);
     let [mut ada, mut bob] = ["Ada", "Bob"].map(|name| server.enter(name));
     ada.join("general");
@@ -132,7 +167,10 @@ fn logs_hold_no_secrets() {
     assert_eq!(server.wait().code(), Some(0));
     let logs = server.logs();
     for session in &sessions {
-        assert!(!logs.contains(session.as_str().unwrap()), "a token in {logs}");
+        assert!(
+            !logs.contains(session.as_str().unwrap()),
+            "a token in {logs}"
+        );
     }
     for text in ["plugh-", "\u{1b}["] {
         assert!(!logs.contains(text), "{text:?} in {logs}");

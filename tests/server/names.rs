@@ -23,7 +23,18 @@ const UNICODE: bool = cfg!(feature = "unicode");
 #[test]
 fn names_that_may_be() {
     let server = Server::start(&["--max-connections-per-ip", "0"]);
-    for name in ["Ada", "a", "0", "42nd", "a_b-c.d", "A-", "a..", "x_", &"x".repeat(32), "constructor"] {
+    for name in [
+        "Ada",
+        "a",
+        "0",
+        "42nd",
+        "a_b-c.d",
+        "A-",
+        "a..",
+        "x_",
+        &"x".repeat(32),
+        "constructor",
+    ] {
         assert_eq!(hello(&server, name), Ok(name.to_owned()), "{name}");
     }
     if !UNICODE {
@@ -100,7 +111,11 @@ fn names_that_may_not_be() {
     ] {
         assert_eq!(hello(&server, name), Err("bad_name".to_owned()), "{what}");
         let mut guest = server.enter("guest");
-        assert_eq!(guest.refused(json!({"type": "join", "channel": name})), "bad_name", "channel: {what}");
+        assert_eq!(
+            guest.refused(json!({"type": "join", "channel": name})),
+            "bad_name",
+            "channel: {what}"
+        );
         guest.quit();
     }
 }
@@ -113,7 +128,11 @@ fn names_that_are_the_same() {
         rows.extend([
             ("a Cyrillic a", "Ada", "Ad\u{430}"),
             ("a Cyrillic capital A", "Ada", "\u{410}da"),
-            ("all letters of another script", "paypal", "\u{440}\u{430}ураl"),
+            (
+                "all letters of another script",
+                "paypal",
+                "\u{440}\u{430}ураl",
+            ),
             ("a capital i and a small L", "Ida", "lda"),
             ("a digit one and a small L", "a1", "al"),
             ("a zero and a capital O", "B0b", "BOb"),
@@ -127,13 +146,21 @@ fn names_that_are_the_same() {
     for (what, first, second) in rows {
         for (have, want) in [(first, second), (second, first)] {
             let person = server.enter(have);
-            assert_eq!(hello(&server, want), Err("name_taken".to_owned()), "{what}: {want} while {have} is there");
+            assert_eq!(
+                hello(&server, want),
+                Err("name_taken".to_owned()),
+                "{what}: {want} while {have} is there"
+            );
             person.quit();
         }
     }
     let _ada = server.enter("Ada");
     for different in ["Adam", "Ad", "Ada1", "A-da", "Ada."] {
-        assert_eq!(hello(&server, different), Ok(different.to_owned()), "{different}");
+        assert_eq!(
+            hello(&server, different),
+            Ok(different.to_owned()),
+            "{different}"
+        );
     }
 }
 
@@ -141,10 +168,18 @@ fn names_that_are_the_same() {
 fn a_user_is_found_by_any_spelling_of_the_name() {
     let server = Server::start(&[]);
     let [mut ada, mut bob] = ["Ida", "Bob"].map(|name| server.enter(name));
-    for name in if UNICODE { vec!["ida", "IDA", "Ida", "lda", "Ｉｄａ"] } else { vec!["ida", "IDA", "Ida"] } {
+    for name in if UNICODE {
+        vec!["ida", "IDA", "Ida", "lda", "Ｉｄａ"]
+    } else {
+        vec!["ida", "IDA", "Ida"]
+    } {
         let ack = bob.whisper(name, name);
         assert_eq!(ack["to"], "Ida", "{name}");
-        assert_eq!(ada.take("direct")["to"], "Ida", "{name}: told by the name as it was first written");
+        assert_eq!(
+            ada.take("direct")["to"],
+            "Ida",
+            "{name}: told by the name as it was first written"
+        );
     }
 }
 
@@ -152,21 +187,36 @@ fn a_user_is_found_by_any_spelling_of_the_name() {
 fn a_channel_is_shown_in_lower_case_without_its_sign() {
     let server = Server::start(&["--rate", "0"]);
     let mut ada = server.enter("Ada");
-    let mut rows = vec![("#Rust", "rust"), ("RUST", "rust"), ("#general", "general"), ("a_B-c.D", "a_b-c.d")];
+    let mut rows = vec![
+        ("#Rust", "rust"),
+        ("RUST", "rust"),
+        ("#general", "general"),
+        ("a_B-c.D", "a_b-c.d"),
+    ];
     if UNICODE {
-        rows.extend([("#ÄÖ", "äö"), ("Москва", "москва"), ("ＷＩＤＥ", "wide"), ("#CAFE\u{301}", "café")]);
+        rows.extend([
+            ("#ÄÖ", "äö"),
+            ("Москва", "москва"),
+            ("ＷＩＤＥ", "wide"),
+            ("#CAFE\u{301}", "café"),
+        ]);
     }
     for (written, shown) in rows {
         assert_eq!(ada.join(written)["channel"], shown, "{written}");
     }
     if UNICODE {
-        // The lower case of this letter is two characters, one of them a mark: what is shown leads back to the channel.
+        // The lower case of this letter is two characters, one of them a mark: what is shown leads
+        // back to the channel.
         let shown = ada.join("İstanbul")["channel"].clone();
         ada.say("İstanbul", "hi");
         let joined = ada.join(shown.as_str().unwrap());
         assert_eq!((&joined["channel"], &joined["seq"]), (&shown, &json!(1)));
     }
-    assert_eq!(ada.refused(json!({"type": "join", "channel": "##rust"})), "bad_name", "one sign is dropped");
+    assert_eq!(
+        ada.refused(json!({"type": "join", "channel": "##rust"})),
+        "bad_name",
+        "one sign is dropped"
+    );
 }
 
 /// What is written with markup in it is a text like any other; a name can't have any.

@@ -4,8 +4,14 @@ use crate::harness::{Response, Server};
 
 fn get_if(server: &Server, method: &str, tags: &str) -> Response {
     let mut raw = server.raw();
-    raw.send(format!("{method} / HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tags}\r\n\r\n"));
-    if method == "HEAD" { raw.response_head() } else { raw.response() }
+    raw.send(format!(
+        "{method} / HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tags}\r\n\r\n"
+    ));
+    if method == "HEAD" {
+        raw.response_head()
+    } else {
+        raw.response()
+    }
 }
 
 #[test]
@@ -13,12 +19,26 @@ fn the_page_has_its_headers() {
     let server = Server::start(&[]);
     let page = server.get("/");
     assert_eq!(page.status, 200);
-    assert!(page.header("content-type").is_some_and(|media| media.starts_with("text/html")), "{}", page.head);
+    assert!(
+        page.header("content-type")
+            .is_some_and(|media| media.starts_with("text/html")),
+        "{}",
+        page.head
+    );
     assert!(page.text().to_lowercase().starts_with("<!doctype html>"));
-    let policy = page.header("content-security-policy").expect("a content security policy");
-    assert!(policy.contains("-src '") && !policy.contains("unsafe-"), "{policy}");
+    let policy = page
+        .header("content-security-policy")
+        .expect("a content security policy");
+    assert!(
+        policy.contains("-src '") && !policy.contains("unsafe-"),
+        "{policy}"
+    );
     for name in ["cache-control", "referrer-policy", "etag"] {
-        assert!(page.header(name).is_some_and(|value| !value.is_empty()), "{name} in {}", page.head);
+        assert!(
+            page.header(name).is_some_and(|value| !value.is_empty()),
+            "{name} in {}",
+            page.head
+        );
     }
 }
 
@@ -33,7 +53,10 @@ fn what_the_page_refers_to_is_served() {
             if url.starts_with('#') || url.is_empty() || url.contains("://") {
                 continue;
             }
-            assert!(!url.starts_with('/'), "{url} is not relative: it would not work behind a proxy's path");
+            assert!(
+                !url.starts_with('/'),
+                "{url} is not relative: it would not work behind a proxy's path"
+            );
             let file = server.get(&format!("/{}", url.trim_start_matches("./")));
             assert_eq!(file.status, 200, "{url}");
             let media = file.header("content-type").expect("a type");
@@ -54,24 +77,41 @@ fn a_page_that_is_known_is_not_sent_again() {
     let page = server.get("/");
     let tag = page.header("etag").expect("an ETag").to_owned();
     let bare = tag.trim_start_matches("W/");
-    assert!(bare.len() > 2 && bare.starts_with('"') && bare.ends_with('"'), "{tag}");
+    assert!(
+        bare.len() > 2 && bare.starts_with('"') && bare.ends_with('"'),
+        "{tag}"
+    );
     for (name, tags) in [
         ("the tag", tag.clone()),
         ("the tag, weak", format!("W/{bare}")),
         ("a list", format!("\"other\", {bare}")),
-        ("a list without spaces", format!("\"other\",{bare},\"third\"")),
+        (
+            "a list without spaces",
+            format!("\"other\",{bare},\"third\""),
+        ),
         ("a comma within another tag", format!("\"a,b\", {bare}")),
         ("any", "*".to_owned()),
     ] {
         for method in ["GET", "HEAD"] {
             let response = get_if(&server, method, &tags);
             assert_eq!(response.status, 304, "{method}: {name}");
-            assert_eq!(response.header("etag"), Some(tag.as_str()), "{method}: {name}");
+            assert_eq!(
+                response.header("etag"),
+                Some(tag.as_str()),
+                "{method}: {name}"
+            );
         }
     }
-    for (name, tags) in [("another", "\"other\"".to_owned()), ("without quotes", bare.trim_matches('"').to_owned())] {
+    for (name, tags) in [
+        ("another", "\"other\"".to_owned()),
+        ("without quotes", bare.trim_matches('"').to_owned()),
+    ] {
         let response = get_if(&server, "GET", &tags);
-        assert_eq!((response.status, &response.body), (200, &page.body), "{name}");
+        assert_eq!(
+            (response.status, &response.body),
+            (200, &page.body),
+            "{name}"
+        );
     }
     // No body stands behind a 304: the next answer follows.
     let mut raw = server.raw();
@@ -85,7 +125,11 @@ fn the_wire_view_has_an_address_of_its_own() {
     let server = Server::start(&[]);
     let [short, long] = ["/wire", "/wire.html"].map(|path| server.get(path));
     assert_eq!((short.status, short.text()), (200, long.text()));
-    assert!(short.header("content-security-policy").is_some_and(|policy| !policy.contains("unsafe")));
+    assert!(
+        short
+            .header("content-security-policy")
+            .is_some_and(|policy| !policy.contains("unsafe"))
+    );
     assert_eq!(server.get("/wire/").status, 404);
 }
 
@@ -97,11 +141,24 @@ fn others_are_told_where_it_is() {
     let told: serde_json::Value = serde_json::from_str(&server.get("/join.json").text()).unwrap();
     for address in told["addresses"].as_array().unwrap() {
         let address = address.as_str().unwrap();
-        assert!(address.ends_with(&format!(":{}/", server.port())) && !address.contains("0.0.0.0"), "{address}");
-        crate::harness::eventually("it is printed too", || server.logs().contains(&format!("others reach it at {address}\n")));
+        assert!(
+            address.ends_with(&format!(":{}/", server.port())) && !address.contains("0.0.0.0"),
+            "{address}"
+        );
+        crate::harness::eventually("it is printed too", || {
+            server
+                .logs()
+                .contains(&format!("others reach it at {address}\n"))
+        });
     }
     // For this machine alone there is nothing to tell.
     let server = Server::start(&[]);
     let told: serde_json::Value = serde_json::from_str(&server.get("/join.json").text()).unwrap();
-    assert_eq!((told["addresses"].as_array().map(Vec::len), server.logs().contains("others")), (Some(0), false));
+    assert_eq!(
+        (
+            told["addresses"].as_array().map(Vec::len),
+            server.logs().contains("others")
+        ),
+        (Some(0), false)
+    );
 }

@@ -1,4 +1,5 @@
-//! `--rate`: how many commands a client may give, what counts, and what happens to one that does not stop.
+//! `--rate`: how many commands a client may give, what counts, and what happens to one that does
+//! not stop.
 
 use serde_json::{Value, json};
 
@@ -13,8 +14,13 @@ fn burst(person: &mut Person, count: usize, bytes: &[u8]) {
 fn refused(person: &mut Person, count: usize, kind: &str) -> usize {
     (0..count)
         .filter(|_| {
-            let event = person.take_where("an answer", |event| event["type"] == kind || event["type"] == "error");
-            assert!(event["type"] == kind || event["code"] == "rate_limited", "{event}");
+            let event = person.take_where("an answer", |event| {
+                event["type"] == kind || event["type"] == "error"
+            });
+            assert!(
+                event["type"] == kind || event["code"] == "rate_limited",
+                "{event}"
+            );
             event["type"] == "error"
         })
         .count()
@@ -34,10 +40,18 @@ fn twenty_a_second_with_a_burst_of_forty() {
             continue;
         }
         assert_eq!(event["code"], "rate_limited", "{event}");
-        assert!(event["retry_ms"].as_u64().is_some_and(|retry| (1..=5000).contains(&retry)), "{event}");
+        assert!(
+            event["retry_ms"]
+                .as_u64()
+                .is_some_and(|retry| (1..=5000).contains(&retry)),
+            "{event}"
+        );
         limited += 1;
     }
-    assert!(answered >= 39 && limited >= 1, "{answered} answered, {limited} refused");
+    assert!(
+        answered >= 39 && limited >= 1,
+        "{answered} answered, {limited} refused"
+    );
     assert!(server.metric("parlor_rate_limited_total") >= f64::from(limited));
 }
 
@@ -52,10 +66,17 @@ fn every_text_message_counts_whatever_is_answered() {
     ] {
         let mut guest = Person::guest(&server);
         let other = frame(0x81, "/unknown");
-        guest.wire.send([frame(0x81, line), frame(0x81, line), other.clone(), other].concat());
-        let codes: Vec<Value> = (0..4).map(|_| guest.take("error")["code"].clone()).collect();
+        guest
+            .wire
+            .send([frame(0x81, line), frame(0x81, line), other.clone(), other].concat());
+        let codes: Vec<Value> = (0..4)
+            .map(|_| guest.take("error")["code"].clone())
+            .collect();
         assert_eq!(codes[..2], [json!(code), json!(code)], "{name}");
-        assert!(codes[2..].contains(&json!("rate_limited")), "{name}: {codes:?}");
+        assert!(
+            codes[2..].contains(&json!("rate_limited")),
+            "{name}: {codes:?}"
+        );
     }
 }
 
@@ -64,9 +85,22 @@ fn what_comes_before_rate_limited_is_told_first() {
     let server = Server::start(&["--rate", "1"]);
     let mut guest = Person::guest(&server);
     burst(&mut guest, 5, &frame(0x81, r#"{"type":"unknown"}"#));
-    guest.wire.send([frame(0x81, "{"), frame(0x81, r#"{"type":"x","id":-1}"#), frame(0x81, r#"{"type":"x","id":3}"#)].concat());
-    let codes: Vec<Value> = (0..8).map(|_| guest.take("error")["code"].clone()).collect();
-    assert_eq!(codes[5..], [json!("bad_json"), json!("bad_field"), json!("rate_limited")], "{codes:?}");
+    guest.wire.send(
+        [
+            frame(0x81, "{"),
+            frame(0x81, r#"{"type":"x","id":-1}"#),
+            frame(0x81, r#"{"type":"x","id":3}"#),
+        ]
+        .concat(),
+    );
+    let codes: Vec<Value> = (0..8)
+        .map(|_| guest.take("error")["code"].clone())
+        .collect();
+    assert_eq!(
+        codes[5..],
+        [json!("bad_json"), json!("bad_field"), json!("rate_limited")],
+        "{codes:?}"
+    );
 }
 
 #[test]
@@ -77,8 +111,17 @@ fn what_is_limited_has_no_effect() {
     bob.line("/join general");
     bob.take("joined");
     ada.take("joined");
-    burst(&mut ada, 30, &frame(0x81, json!({"type": "message", "channel": "general", "text": "x", "id": 9}).to_string()));
-    let limited = (0..30).filter(|_| ada.take_where("an answer", |event| event["id"] == 9)["type"] == "error").count();
+    burst(
+        &mut ada,
+        30,
+        &frame(
+            0x81,
+            json!({"type": "message", "channel": "general", "text": "x", "id": 9}).to_string(),
+        ),
+    );
+    let limited = (0..30)
+        .filter(|_| ada.take_where("an answer", |event| event["id"] == 9)["type"] == "error")
+        .count();
     assert!(limited > 0);
     for n in 1..=30 - limited {
         assert_eq!(bob.take("message")["seq"], n as u64);
@@ -93,19 +136,33 @@ fn what_reaches_everybody_counts_as_five() {
     let server = Server::start(&["--rate", "6"]); // a burst of 12, of which `hello` takes one
     for (name, lines, answer, limited) in [
         ("creating two", ["/join a1", "/join a2"], "joined", true),
-        ("joining what is there", ["/join general", "/join general"], "joined", false),
+        (
+            "joining what is there",
+            ["/join general", "/join general"],
+            "joined",
+            false,
+        ),
         ("renaming twice", ["/nick b1", "/nick b2"], "renamed", true),
     ] {
         let mut ada = server.enter(name.split(' ').next().unwrap());
         let start = std::time::Instant::now();
-        ada.wire.send(lines.iter().flat_map(|line| frame(0x81, line)).collect::<Vec<u8>>());
+        ada.wire.send(
+            lines
+                .iter()
+                .flat_map(|line| frame(0x81, line))
+                .collect::<Vec<u8>>(),
+        );
         for _ in lines {
             ada.take(answer);
         }
         burst(&mut ada, 6, &frame(0x81, "/channels"));
         let refused = refused(&mut ada, 6, "channels");
-        // One is left of the twelve, or eight: unless this machine was so slow that new ones came in.
-        assert!(!limited || refused > 0 || start.elapsed().as_millis() > 500, "{name}");
+        // One is left of the twelve, or eight: unless this machine was so slow that new ones came
+        // in.
+        assert!(
+            !limited || refused > 0 || start.elapsed().as_millis() > 500,
+            "{name}"
+        );
         assert!(limited || refused == 0, "{name}: {refused}");
     }
 }
@@ -125,7 +182,10 @@ fn who_does_not_stop_is_closed_with_1008() {
     };
     assert_eq!(closed.get(..2), Some(&1008u16.to_be_bytes()[..]));
     assert!(closed.len() > 2, "with a reason");
-    assert!((99..=101).contains(&limited), "{limited} were refused before");
+    assert!(
+        (99..=101).contains(&limited),
+        "{limited} were refused before"
+    );
 }
 
 #[test]
@@ -142,7 +202,11 @@ fn rate_0_is_no_limit() {
         while pong.opcode == 1 {
             pong = ada.wire.frame("pong"); // what is gathered came in between
         }
-        assert_eq!((pong.opcode, pong.payload), (10, format!("{n}").into_bytes()), "control frames neither");
+        assert_eq!(
+            (pong.opcode, pong.payload),
+            (10, format!("{n}").into_bytes()),
+            "control frames neither"
+        );
     }
 }
 
@@ -166,7 +230,11 @@ fn pings_beyond_ten_a_second_count() {
             break frame;
         }
     };
-    assert_eq!((last.opcode, last.payload.get(..2)), (8, Some(&1008u16.to_be_bytes()[..])), "a flood of them is closed");
+    assert_eq!(
+        (last.opcode, last.payload.get(..2)),
+        (8, Some(&1008u16.to_be_bytes()[..])),
+        "a flood of them is closed"
+    );
 }
 
 #[test]
@@ -181,7 +249,10 @@ fn fragments_beyond_ten_a_second_count() {
     while last.opcode == 1 {
         last = guest.wire.frame("the close");
     }
-    assert_eq!((last.opcode, last.payload.get(..2)), (8, Some(&1008u16.to_be_bytes()[..])));
+    assert_eq!(
+        (last.opcode, last.payload.get(..2)),
+        (8, Some(&1008u16.to_be_bytes()[..]))
+    );
 }
 
 /// One that is refused takes nothing from another one.

@@ -19,7 +19,10 @@ impl Client {
     fn connect(server: &Server) -> Self {
         let stream = TcpStream::connect(server.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream, received: Vec::new() }
+        Self {
+            stream,
+            received: Vec::new(),
+        }
     }
 
     fn on(server: &Server, path: &str) -> Self {
@@ -49,8 +52,16 @@ impl Client {
     fn until(&mut self, words: &str) {
         let deadline = Instant::now() + PATIENCE;
         let mut buffer = [0; 4096];
-        while !self.received.windows(words.len()).any(|window| window == words.as_bytes()) {
-            assert!(Instant::now() < deadline, "{words} did not come: {}", String::from_utf8_lossy(&self.received));
+        while !self
+            .received
+            .windows(words.len())
+            .any(|window| window == words.as_bytes())
+        {
+            assert!(
+                Instant::now() < deadline,
+                "{words} did not come: {}",
+                String::from_utf8_lossy(&self.received)
+            );
             match self.stream.read(&mut buffer) {
                 Ok(0) => panic!("the end before {words}"),
                 Ok(count) => self.received.extend_from_slice(&buffer[..count]),
@@ -75,8 +86,17 @@ impl Client {
 
 /// Exit status, standard output and standard error of a replay.
 fn replay(file: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = parlor().arg("replay").args(arguments).arg(file).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    let output = parlor()
+        .arg("replay")
+        .args(arguments)
+        .arg(file)
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
 }
 
 /// What went out on a connection, by the lines of a replay.
@@ -85,7 +105,11 @@ fn went_out(lines: &str, number: usize) -> Vec<u8> {
     for line in lines.lines() {
         let words: Vec<_> = line.split(' ').collect();
         if words.get(1) == Some(&&*format!("#{number}")) && words.get(2) == Some(&"out") {
-            bytes.extend(words[4..].iter().map(|byte| u8::from_str_radix(byte, 16).unwrap()));
+            bytes.extend(
+                words[4..]
+                    .iter()
+                    .map(|byte| u8::from_str_radix(byte, 16).unwrap()),
+            );
         }
     }
     bytes
@@ -100,9 +124,22 @@ fn recorded(folder: &Folder, options: &[&str]) -> (Server, PathBuf) {
 #[test]
 fn a_session_is_replayed_as_the_clients_saw_it() {
     let folder = Folder::new("replay");
-    let (mut server, file) = recorded(&folder, &["--send-queue-bytes", "20000", "--rate", "0", "--drain", "10"]);
+    let (mut server, file) = recorded(
+        &folder,
+        &[
+            "--send-queue-bytes",
+            "20000",
+            "--rate",
+            "0",
+            "--drain",
+            "10",
+        ],
+    );
     eventually("it says so", || server.logs().contains("WARNING"));
-    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
 
     let mut page = Client::connect(&server);
     page.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -123,7 +160,8 @@ fn a_session_is_replayed_as_the_clients_saw_it() {
     let mut reset = Client::on(&server, "/chat");
     reset.say(r#"{"type":"hello","name":"Ada"}"#);
     reset.until("name_taken");
-    rustix::net::sockopt::set_socket_linger(&reset.stream, Some(std::time::Duration::ZERO)).unwrap();
+    rustix::net::sockopt::set_socket_linger(&reset.stream, Some(std::time::Duration::ZERO))
+        .unwrap();
     drop(reset.stream);
     bob.say("/leave");
     bob.until(r#""type":"left""#);
@@ -133,7 +171,9 @@ fn a_session_is_replayed_as_the_clients_saw_it() {
     let text = "x".repeat(3_000);
     while server.metric(r#"parlor_closed_total{code="1013"}"#) == 0.0 {
         for _ in 0..50 {
-            ada.say(&format!(r#"{{"type":"message","channel":"general","text":"{text}"}}"#));
+            ada.say(&format!(
+                r#"{{"type":"message","channel":"general","text":"{text}"}}"#
+            ));
         }
         ada.stream.set_nonblocking(true).unwrap();
         let mut buffer = [0; 1 << 16];
@@ -164,12 +204,21 @@ fn a_session_is_replayed_as_the_clients_saw_it() {
             client.received.len()
         );
         // What a reset took away on its way was sent all the same.
-        assert!(number == 5 || out.len() == client.received.len(), "connection {number}");
+        assert!(
+            number == 5 || out.len() == client.received.len(),
+            "connection {number}"
+        );
     }
-    assert!(lines.contains("#5 takes nothing now") || lines.contains("#5 out"), "short writes come back");
+    assert!(
+        lines.contains("#5 takes nothing now") || lines.contains("#5 out"),
+        "short writes come back"
+    );
     assert!(lines.contains("#4 reading failed"), "the reset");
     assert!(
-        lines.lines().last().is_some_and(|last| last.starts_with("end: ") && last.ends_with("0 of them open")),
+        lines
+            .lines()
+            .last()
+            .is_some_and(|last| last.starts_with("end: ") && last.ends_with("0 of them open")),
         "{:?}",
         lines.lines().last()
     );
@@ -204,27 +253,78 @@ fn odd_and_cut_files_are_told() {
     let good = head(r#""--no-history""#);
     let table = [
         ("nothing", String::new(), "line 1: the file is empty"),
-        ("no recording", "GET / HTTP/1.1\n".to_owned(), "line 1: this is no recording"),
-        ("a head that does not end", "x".repeat(100_000), "line 1: it is longer"),
-        ("another version", format!("{}\n", good.replace("recording\":1", "recording\":2")), "version 2"),
-        ("a seed that is none", format!("{}\n", good.replace("00000000", "x")), "seed"),
-        ("an option that is none", format!("{}\n", head(r#""--fly""#)), "--fly"),
+        (
+            "no recording",
+            "GET / HTTP/1.1\n".to_owned(),
+            "line 1: this is no recording",
+        ),
+        (
+            "a head that does not end",
+            "x".repeat(100_000),
+            "line 1: it is longer",
+        ),
+        (
+            "another version",
+            format!("{}\n", good.replace("recording\":1", "recording\":2")),
+            "version 2",
+        ),
+        (
+            "a seed that is none",
+            format!("{}\n", good.replace("00000000", "x")),
+            "seed",
+        ),
+        (
+            "an option that is none",
+            format!("{}\n", head(r#""--fly""#)),
+            "--fly",
+        ),
         #[cfg(feature = "history")]
         ("a database", format!("{}\n", head("")), "--no-history"),
-        ("an odd line", format!("{good}\nU\nhello\n"), "line 3: this is no call"),
-        ("a connection that is not there", format!("{good}\nQ 5\n"), "line 2: there is no connection 5"),
-        ("a clock that goes back", format!("{good}\nT 5 5\nT 4 5\n"), "line 3: the clock goes back"),
-        ("the middle of a line", format!("{good}\nT 5"), "line 2: the file ends in the middle"),
-        ("an endless line", format!("{good}\nR 0 1 1 {}", "0".repeat(300_000)), "line 2: it is longer"),
-        ("a write outside of a turn", format!("{good}\nU\nS 5\n"), "line 3: a socket took something"),
-        ("a write too many", format!("{good}\nT 5 5\nS 5\n"), "line 2: sockets took more"),
+        (
+            "an odd line",
+            format!("{good}\nU\nhello\n"),
+            "line 3: this is no call",
+        ),
+        (
+            "a connection that is not there",
+            format!("{good}\nQ 5\n"),
+            "line 2: there is no connection 5",
+        ),
+        (
+            "a clock that goes back",
+            format!("{good}\nT 5 5\nT 4 5\n"),
+            "line 3: the clock goes back",
+        ),
+        (
+            "the middle of a line",
+            format!("{good}\nT 5"),
+            "line 2: the file ends in the middle",
+        ),
+        (
+            "an endless line",
+            format!("{good}\nR 0 1 1 {}", "0".repeat(300_000)),
+            "line 2: it is longer",
+        ),
+        (
+            "a write outside of a turn",
+            format!("{good}\nU\nS 5\n"),
+            "line 3: a socket took something",
+        ),
+        (
+            "a write too many",
+            format!("{good}\nT 5 5\nS 5\n"),
+            "line 2: sockets took more",
+        ),
     ];
     for (name, text, error) in table {
         let file = folder.0.join("odd");
         fs::write(&file, text).unwrap();
         let (status, _, errors) = replay(&file, &[]);
         assert_eq!(status, Some(1), "{name}: {errors}");
-        assert!(errors.contains(error) && errors.lines().count() == 1, "{name}: {errors}");
+        assert!(
+            errors.contains(error) && errors.lines().count() == 1,
+            "{name}: {errors}"
+        );
     }
     for arguments in [&["--fly"][..], &["/nowhere", "/nowhere"]] {
         let output = parlor().arg("replay").args(arguments).output().unwrap();
@@ -247,8 +347,20 @@ fn what_can_not_be_brought_back_is_not_recorded() {
     for arguments in table {
         let output = parlor().args(*arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains("--record"), "{arguments:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains("--record"),
+            "{arguments:?}"
+        );
     }
-    let output = parlor().args(["--no-history", "--listen", "127.0.0.1:0", "--record", "/nowhere/recording"]).output().unwrap();
+    let output = parlor()
+        .args([
+            "--no-history",
+            "--listen",
+            "127.0.0.1:0",
+            "--record",
+            "/nowhere/recording",
+        ])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
 }

@@ -1,4 +1,5 @@
-//! What a history on disk keeps over a restart, in order or by `kill -9`; and starts that are refused.
+//! What a history on disk keeps over a restart, in order or by `kill -9`; and starts that are
+//! refused.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -11,14 +12,18 @@ struct Database(PathBuf);
 
 impl Database {
     fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("parlor-restart-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("parlor-restart-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         Self(folder)
     }
 
     fn start(&self, options: &[&str]) -> Server {
         let mut command = parlor();
-        command.args(["--listen", "127.0.0.1:0", "--history"]).arg(self.0.join("parlor.db")).args(options);
+        command
+            .args(["--listen", "127.0.0.1:0", "--history"])
+            .arg(self.0.join("parlor.db"))
+            .args(options);
         Server::spawn(command)
     }
 
@@ -37,7 +42,8 @@ impl Drop for Database {
 }
 
 fn say(person: &mut Person, channel: &str, text: &str) -> Value {
-    let ack = person.ask(json!({"type": "message", "channel": channel, "text": text, "nonce": text}));
+    let ack =
+        person.ask(json!({"type": "message", "channel": channel, "text": text, "nonce": text}));
     assert_eq!(ack["type"], "ack", "{ack}");
     ack
 }
@@ -63,22 +69,56 @@ fn everything_is_kept() {
         let code = guest.refused(json!({"type": "hello", "name": "ada"}));
         assert_eq!(code, "name_taken", "it is held for the one who had it");
         let mut back = Person::return_of(&server, &ada.session(), "Ada");
-        assert_eq!((&back.welcome["author"], &back.welcome["epoch"]), (&ada.welcome["author"], &ada.welcome["epoch"]));
-        let channels: Vec<_> = back.welcome["channels"].as_array().expect("a list").iter().map(|one| (&one["name"], &one["seq"])).collect();
-        let expected = [("tea", 2), ("coffee", 1), ("general", 0)].map(|(name, seq)| (json!(name), json!(seq)));
-        assert_eq!(channels, expected.iter().map(|(name, seq)| (name, seq)).collect::<Vec<_>>());
-        assert_eq!(back.welcome["users"], json!(["Ada"]), "who is only held for is not online");
+        assert_eq!(
+            (&back.welcome["author"], &back.welcome["epoch"]),
+            (&ada.welcome["author"], &ada.welcome["epoch"])
+        );
+        let channels: Vec<_> = back.welcome["channels"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|one| (&one["name"], &one["seq"]))
+            .collect();
+        let expected = [("tea", 2), ("coffee", 1), ("general", 0)]
+            .map(|(name, seq)| (json!(name), json!(seq)));
+        assert_eq!(
+            channels,
+            expected
+                .iter()
+                .map(|(name, seq)| (name, seq))
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(
+            back.welcome["users"],
+            json!(["Ada"]),
+            "who is only held for is not online"
+        );
         let known = json!([{"conversation": direct["conversation"], "with": "Ben", "seq": 1, "online": false}]);
         assert_eq!(back.welcome["directs"], known);
         let joined = back.ask(json!({"type": "join", "channel": "tea", "since": 1}));
-        assert_eq!((&joined["seq"], &joined["first"], &joined["history"][0]["text"]), (&json!(2), &json!(1), &json!("second")));
-        let again = back.ask(json!({"type": "message", "channel": "tea", "text": "first", "nonce": "first"}));
-        assert_eq!((&again["seq"], &again["at"]), (&first["seq"], &first["at"]), "a nonce is known after a restart");
+        assert_eq!(
+            (
+                &joined["seq"],
+                &joined["first"],
+                &joined["history"][0]["text"]
+            ),
+            (&json!(2), &json!(1), &json!("second"))
+        );
+        let again = back
+            .ask(json!({"type": "message", "channel": "tea", "text": "first", "nonce": "first"}));
+        assert_eq!(
+            (&again["seq"], &again["at"]),
+            (&first["seq"], &first["at"]),
+            "a nonce is known after a restart"
+        );
         let history = back.ask(json!({"type": "history", "conversation": direct["conversation"]}));
         assert_eq!(history["messages"][0]["text"], "psst");
         assert_eq!(say(&mut back, "tea", "third")["seq"], 3);
         let newcomer = server.enter("Cleo");
-        assert!(newcomer.welcome["author"].as_u64() > ben.welcome["author"].as_u64(), "no number is given twice");
+        assert!(
+            newcomer.welcome["author"].as_u64() > ben.welcome["author"].as_u64(),
+            "no number is given twice"
+        );
     }
 }
 
@@ -98,7 +138,10 @@ fn a_name_is_held_for_the_window_and_not_for_who_quit() {
     let mut guest = Person::guest(&server);
     let patience = std::time::Instant::now() + crate::harness::PATIENCE;
     while guest.ask(json!({"type": "hello", "name": "Ada"}))["type"] != "welcome" {
-        assert!(std::time::Instant::now() < patience, "the window never ends");
+        assert!(
+            std::time::Instant::now() < patience,
+            "the window never ends"
+        );
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }
@@ -112,7 +155,10 @@ fn what_is_beyond_the_history_is_told_by_first() {
     (1..=10).for_each(|n| drop(say(&mut ada, "general", &n.to_string())));
     let patience = std::time::Instant::now() + crate::harness::PATIENCE;
     while ada.ask(json!({"type": "join", "channel": "general", "since": 2}))["first"] != 8 {
-        assert!(std::time::Instant::now() < patience, "it keeps more than it was told to");
+        assert!(
+            std::time::Instant::now() < patience,
+            "it keeps more than it was told to"
+        );
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let server = database.restart(server, Signal::TERM, &["--max-channels", "1"]);
@@ -131,11 +177,23 @@ fn channels_that_are_too_many_are_put_away_and_come_back_whole() {
     }
     let server = database.restart(server, Signal::KILL, &["--max-channels", "2"]);
     let mut ben = server.enter("Ben");
-    let names = |list: &Value| list.as_array().expect("a list").iter().map(|one| one["name"].clone()).collect::<Vec<_>>();
+    let names = |list: &Value| {
+        list.as_array()
+            .expect("a list")
+            .iter()
+            .map(|one| one["name"].clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(names(&ben.welcome["channels"]), ["three", "general"]);
-    assert_eq!(ben.refused(json!({"type": "history", "channel": "one"})), "no_such_channel");
+    assert_eq!(
+        ben.refused(json!({"type": "history", "channel": "one"})),
+        "no_such_channel"
+    );
     let joined = ben.join("one");
-    assert_eq!((&joined["seq"], &joined["history"][0]["text"]), (&json!(1), &json!("hello")));
+    assert_eq!(
+        (&joined["seq"], &joined["history"][0]["text"]),
+        (&json!(1), &json!("hello"))
+    );
 }
 
 #[test]
@@ -146,18 +204,36 @@ fn a_start_that_fails_is_one_line_and_status_1() {
     let text = database.0.join("diary.txt");
     std::fs::write(&text, "Dear diary, today I wrote a chat.").expect("a file");
     let table = [
-        ("another server has it", file.as_os_str(), "another parlor uses it"),
+        (
+            "another server has it",
+            file.as_os_str(),
+            "another parlor uses it",
+        ),
         ("no database", text.as_os_str(), "not a database"),
         ("a folder", database.0.as_os_str(), "s a directory"),
     ];
     for (name, path, expected) in table {
-        let output = parlor().args(["--listen", "127.0.0.1:0", "--history"]).arg(path).output().expect("it runs");
+        let output = parlor()
+            .args(["--listen", "127.0.0.1:0", "--history"])
+            .arg(path)
+            .output()
+            .expect("it runs");
         let error = String::from_utf8_lossy(&output.stderr).to_lowercase();
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{name}");
-        assert!(error.contains(expected) && error.trim_end().lines().count() == 1, "{name}: {error}");
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(1), 0),
+            "{name}"
+        );
+        assert!(
+            error.contains(expected) && error.trim_end().lines().count() == 1,
+            "{name}: {error}"
+        );
     }
     use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(&file).expect("the database").permissions().mode();
+    let mode = std::fs::metadata(&file)
+        .expect("the database")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600, "for its owner alone");
 }
 
@@ -166,18 +242,34 @@ fn history_and_no_history_exclude_each_other() {
     let run = |options: &[&str], variables: &[(&str, &str)]| {
         let mut command = parlor();
         // It never gets as far as to listen: where the options are right, the folder is not.
-        command.args(["--www", "/nowhere"]).args(options).envs(variables.iter().copied());
+        command
+            .args(["--www", "/nowhere"])
+            .args(options)
+            .envs(variables.iter().copied());
         String::from_utf8(command.output().expect("it runs").stderr).expect("a line")
     };
     let exclusive = "exclude each other";
-    let (history, none) = (("PARLOR_HISTORY", "/nowhere/a.db"), ("PARLOR_NO_HISTORY", "1"));
+    let (history, none) = (
+        ("PARLOR_HISTORY", "/nowhere/a.db"),
+        ("PARLOR_NO_HISTORY", "1"),
+    );
     type Row<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)], bool);
     let table: &[Row<'_>] = &[
-        ("both options", &["--history", "a.db", "--no-history"], &[], true),
+        (
+            "both options",
+            &["--history", "a.db", "--no-history"],
+            &[],
+            true,
+        ),
         ("both variables", &[], &[history, none], true),
         ("the option wins", &["--history", "a.db"], &[none], false),
         ("either option", &["--no-history"], &[history], false),
-        ("a variable that says no", &[], &[history, ("PARLOR_NO_HISTORY", "0")], false),
+        (
+            "a variable that says no",
+            &[],
+            &[history, ("PARLOR_NO_HISTORY", "0")],
+            false,
+        ),
     ];
     for (name, options, variables, refused) in table {
         let error = run(options, variables);

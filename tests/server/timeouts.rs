@@ -1,4 +1,5 @@
-//! What is not waited for: heads, hellos, messages, pongs. The times are short, the patience is long.
+//! What is not waited for: heads, hellos, messages, pongs. The times are short, the patience is
+//! long.
 
 use std::io::Write;
 use std::thread;
@@ -11,14 +12,19 @@ use crate::harness::{PATIENCE, Person, Server, frame, frame_with, header};
 #[test]
 fn heads_that_do_not_come_get_408() {
     let server = Server::start(&["--handshake-timeout", "0.3"]);
-    let mut halves: Vec<_> = ["", "G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: xyzzy\r\n"]
-        .iter()
-        .map(|half| {
-            let mut raw = server.raw();
-            raw.send(half);
-            raw
-        })
-        .collect();
+    let mut halves: Vec<_> = [
+        "",
+        "G",
+        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: xyzzy\r\n",
+    ]
+    .iter()
+    .map(|half| {
+        let mut raw = server.raw();
+        raw.send(half);
+        raw
+    })
+    .collect();
     for raw in &mut halves {
         raw.response().assert_refusal("half a head", &[408]);
         raw.assert_ended("half a head");
@@ -27,7 +33,8 @@ fn heads_that_do_not_come_get_408() {
     let mut raw = server.raw();
     raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /he");
     assert_eq!(raw.response().status, 200);
-    raw.response().assert_refusal("half of the next head", &[408]);
+    raw.response()
+        .assert_refusal("half of the next head", &[408]);
 }
 
 /// The time counts for the whole head: a byte now and then buys nothing.
@@ -36,7 +43,10 @@ fn a_head_that_trickles() {
     let server = Server::start(&["--handshake-timeout", "0.4"]);
     let mut raw = server.raw();
     let start = Instant::now();
-    for byte in "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ".bytes().chain(std::iter::repeat(b'x')) {
+    for byte in "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "
+        .bytes()
+        .chain(std::iter::repeat(b'x'))
+    {
         if raw.stream.write_all(&[byte]).is_err() {
             break;
         }
@@ -49,14 +59,19 @@ fn a_head_that_trickles() {
             break;
         }
     }
-    raw.response().assert_refusal("a head that trickles", &[408]);
+    raw.response()
+        .assert_refusal("a head that trickles", &[408]);
 }
 
 #[test]
 fn who_says_no_hello_is_closed_with_1008() {
     let server = Server::start(&["--hello-timeout", "0.3"]);
     let mut guest = Person::guest(&server);
-    assert_eq!(guest.refused(json!({"type": "channels"})), "hello_first", "this is no hello");
+    assert_eq!(
+        guest.refused(json!({"type": "channels"})),
+        "hello_first",
+        "this is no hello"
+    );
     let mut echo = server.open("/echo");
     let mut ada = server.enter("Ada");
     guest.wire.assert_failed("no hello", 1008);
@@ -66,14 +81,21 @@ fn who_says_no_hello_is_closed_with_1008() {
     ada.join("general");
     let server = Server::start(&["--hello-timeout", "0"]);
     let mut guest = Person::guest(&server);
-    guest.wire.raw.assert_silent(Duration::from_millis(300), "0: no limit");
+    guest
+        .wire
+        .raw
+        .assert_silent(Duration::from_millis(300), "0: no limit");
 }
 
 #[test]
 fn a_message_that_does_not_end_is_closed_with_1008() {
     let server = Server::start(&["--message-timeout", "0.4", "--rate", "0"]);
     for (name, path, start) in [
-        ("half a frame", "/echo", frame_with(header(0x81, 100), "half")),
+        (
+            "half a frame",
+            "/echo",
+            frame_with(header(0x81, 100), "half"),
+        ),
         ("half a header", "/echo", vec![0x81]),
         ("half a message", "/echo", frame(0x01, "half")),
         ("half a message on /chat", "/chat", frame(0x01, "half")),
@@ -108,7 +130,14 @@ fn a_message_that_does_not_end_is_closed_with_1008() {
 
 #[test]
 fn who_is_silent_is_asked_and_then_dropped() {
-    let server = Server::start(&["--ping-interval", "0.2", "--pong-timeout", "0.4", "--hello-timeout", "0"]);
+    let server = Server::start(&[
+        "--ping-interval",
+        "0.2",
+        "--pong-timeout",
+        "0.4",
+        "--hello-timeout",
+        "0",
+    ]);
     for path in ["/echo", "/chat"] {
         let mut wire = server.open(path);
         assert_eq!(wire.frame("a ping").opcode, 9, "{path}");
@@ -120,7 +149,10 @@ fn who_is_silent_is_asked_and_then_dropped() {
             }
         };
         assert!(end != "Silence", "{path}: dropped");
-        assert!(start.elapsed() >= Duration::from_millis(200), "{path}: not before its time");
+        assert!(
+            start.elapsed() >= Duration::from_millis(200),
+            "{path}: not before its time"
+        );
     }
     // Pongs keep a connection; so does anything else.
     let mut wire = server.open("/echo");
@@ -136,7 +168,10 @@ fn who_is_silent_is_asked_and_then_dropped() {
         thread::sleep(Duration::from_millis(50));
     }
     let server = Server::start(&["--ping-interval", "0", "--pong-timeout", "0.1"]);
-    server.open("/echo").raw.assert_silent(Duration::from_millis(400), "0: none");
+    server
+        .open("/echo")
+        .raw
+        .assert_silent(Duration::from_millis(400), "0: none");
 }
 
 /// A response that nobody takes is not held for ever.
@@ -144,8 +179,16 @@ fn who_is_silent_is_asked_and_then_dropped() {
 fn a_response_without_progress_is_given_up() {
     let folder = crate::harness::Folder::new("www-slow");
     std::fs::write(folder.0.join("index.html"), "x").unwrap();
-    std::fs::File::create(folder.0.join("large.bin")).unwrap().set_len(16 << 20).unwrap();
-    let server = Server::start(&["--handshake-timeout", "1.5", "--www", folder.0.to_str().unwrap()]);
+    std::fs::File::create(folder.0.join("large.bin"))
+        .unwrap()
+        .set_len(16 << 20)
+        .unwrap();
+    let server = Server::start(&[
+        "--handshake-timeout",
+        "1.5",
+        "--www",
+        folder.0.to_str().unwrap(),
+    ]);
     let mut raw = server.raw();
     raw.send("GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(3));
     thread::sleep(Duration::from_millis(3000));
@@ -154,7 +197,10 @@ fn a_response_without_progress_is_given_up() {
         total += raw.buffer.len();
         raw.buffer.clear();
     }
-    assert!(total < 3 * (16 << 20), "the connection ended before all was sent");
+    assert!(
+        total < 3 * (16 << 20),
+        "the connection ended before all was sent"
+    );
     // One that takes it slowly, but takes it, gets all.
     let mut raw = server.raw();
     raw.send("GET /large.bin HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -12,13 +12,20 @@ fn next(wire: &mut Wire) -> Value {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+    bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn enter_traced(server: &Server, name: &str) -> Person {
     let mut person = Person::enter(server, name);
     let answer = person.ask(json!({"type": "trace", "on": true}));
-    assert_eq!((&answer["type"], &answer["on"]), (&json!("tracing"), &json!(true)));
+    assert_eq!(
+        (&answer["type"], &answer["on"]),
+        (&json!("tracing"), &json!(true))
+    );
     person
 }
 
@@ -30,10 +37,24 @@ fn from_the_handshake_on() {
         let first = next(&mut wire);
         let handshake = &first["handshake"];
         assert_eq!((&first["type"], &first["n"]), (&json!("trace"), &json!(0)));
-        assert_eq!(handshake["request"]["bytes"], hex(Wire::handshake(path).as_bytes()));
-        assert_eq!(handshake["request"]["lines"][0]["text"], format!("GET {path} HTTP/1.1"));
-        assert_eq!(handshake["request"]["lines"][4]["section"], "RFC 6455 §4.1, 7");
-        assert!(handshake["response"]["lines"][0]["text"].as_str().unwrap().starts_with("HTTP/1.1 101"));
+        assert_eq!(
+            handshake["request"]["bytes"],
+            hex(Wire::handshake(path).as_bytes())
+        );
+        assert_eq!(
+            handshake["request"]["lines"][0]["text"],
+            format!("GET {path} HTTP/1.1")
+        );
+        assert_eq!(
+            handshake["request"]["lines"][4]["section"],
+            "RFC 6455 §4.1, 7"
+        );
+        assert!(
+            handshake["response"]["lines"][0]["text"]
+                .as_str()
+                .unwrap()
+                .starts_with("HTTP/1.1 101")
+        );
         // RFC 6455 §1.3.
         assert_eq!(
             handshake["accept"],
@@ -65,11 +86,27 @@ fn each_frame_on_echo_in_and_out() {
         (&echo, 3, "out", hex(b"\x81\x05Hello"), "text"),
         (&pong, 4, "out", hex(b"\x8a\x01!"), "pong"),
     ] {
-        assert_eq!((trace["n"].as_u64(), trace["direction"].as_str(), trace["bytes"].as_str()), (Some(n), Some(direction), Some(&*bytes)));
+        assert_eq!(
+            (
+                trace["n"].as_u64(),
+                trace["direction"].as_str(),
+                trace["bytes"].as_str()
+            ),
+            (Some(n), Some(direction), Some(&*bytes))
+        );
         assert_eq!(trace["frame"]["opcode"], opcode);
-        assert!(trace["at"].as_u64().is_some_and(|at| at > 1_600_000_000_000) && trace["cut"] == 0 && trace.get("missed").is_none());
+        assert!(
+            trace["at"]
+                .as_u64()
+                .is_some_and(|at| at > 1_600_000_000_000)
+                && trace["cut"] == 0
+                && trace.get("missed").is_none()
+        );
     }
-    assert_eq!((&text["frame"]["masking_key"], &text["frame"]["payload"]), (&json!("37 fa 21 3d"), &json!("48 65 6c 6c 6f")));
+    assert_eq!(
+        (&text["frame"]["masking_key"], &text["frame"]["payload"]),
+        (&json!("37 fa 21 3d"), &json!("48 65 6c 6c 6f"))
+    );
     assert_eq!(echo["frame"]["masking_key"], Value::Null);
 }
 
@@ -80,8 +117,14 @@ fn the_trace_of_a_close_stands_before_it() {
     next(&mut wire);
     wire.send(frame(0x88, [&4000u16.to_be_bytes()[..], b"bye"].concat()));
     let [theirs, ours] = std::array::from_fn(|_| next(&mut wire));
-    assert_eq!((&theirs["direction"], &theirs["frame"]["close"]), (&json!("in"), &json!([4000, "an application's code", "bye"])));
-    assert_eq!((&ours["direction"], &ours["bytes"]), (&json!("out"), &json!("88 02 0f a0")));
+    assert_eq!(
+        (&theirs["direction"], &theirs["frame"]["close"]),
+        (&json!("in"), &json!([4000, "an application's code", "bye"]))
+    );
+    assert_eq!(
+        (&ours["direction"], &ours["bytes"]),
+        (&json!("out"), &json!("88 02 0f a0"))
+    );
     assert_eq!(wire.close_frame("then it comes").code, Some(4000));
     wire.raw.assert_ended("and nothing behind it");
 
@@ -100,16 +143,32 @@ fn the_command_begins_with_the_next_frame_and_ends_it() {
     let mut ada = Person::enter(&server, "Ada");
     ada.join("general");
     // The frames behind the command in the same packet are seen already.
-    let commands = [r#"{"type":"trace","id":90}"#, r#"{"type":"typing","channel":"general"}"#].map(|text| frame(0x81, text));
+    let commands = [
+        r#"{"type":"trace","id":90}"#,
+        r#"{"type":"typing","channel":"general"}"#,
+    ]
+    .map(|text| frame(0x81, text));
     ada.wire.send(commands.concat());
     assert_eq!(ada.take("tracing")["id"], 90);
     let first = ada.take("trace");
-    assert_eq!((&first["n"], &first["direction"], &first["bytes"]), (&json!(1), &json!("in"), &json!(hex(&commands[1]))));
+    assert_eq!(
+        (&first["n"], &first["direction"], &first["bytes"]),
+        (&json!(1), &json!("in"), &json!(hex(&commands[1])))
+    );
     let answer = ada.take("trace");
     assert_eq!(answer["direction"], "out");
-    let payload = answer["frame"]["payload"].as_str().unwrap().replace(' ', "");
-    let payload: Vec<u8> = (0..payload.len()).step_by(2).map(|at| u8::from_str_radix(&payload[at..at + 2], 16).unwrap()).collect();
-    assert_eq!(serde_json::from_slice::<Value>(&payload).unwrap()["type"], "tracing");
+    let payload = answer["frame"]["payload"]
+        .as_str()
+        .unwrap()
+        .replace(' ', "");
+    let payload: Vec<u8> = (0..payload.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&payload[at..at + 2], 16).unwrap())
+        .collect();
+    assert_eq!(
+        serde_json::from_slice::<Value>(&payload).unwrap()["type"],
+        "tracing"
+    );
 
     assert_eq!(ada.ask(json!({"type": "trace", "on": false}))["on"], false);
     ada.drain();
@@ -130,15 +189,43 @@ fn a_connection_sees_itself_alone() {
     ada.take("message");
     ada.say("general", "by-ada");
     // "secret" in hex.
-    let traces: Vec<Value> = ada.drain().into_iter().filter(|event| event["type"] == "trace").collect();
-    let shown =
-        |word: &str| traces.iter().filter(|trace| trace["frame"]["payload"].as_str().unwrap().contains(&hex(word.as_bytes()))).count();
+    let traces: Vec<Value> = ada
+        .drain()
+        .into_iter()
+        .filter(|event| event["type"] == "trace")
+        .collect();
+    let shown = |word: &str| {
+        traces
+            .iter()
+            .filter(|trace| {
+                trace["frame"]["payload"]
+                    .as_str()
+                    .unwrap()
+                    .contains(&hex(word.as_bytes()))
+            })
+            .count()
+    };
     assert_eq!(shown("secret-of-bob"), 0);
-    assert_eq!(shown("for-everybody"), 1, "what was fanned out to it is its own too, and traced once");
+    assert_eq!(
+        shown("for-everybody"),
+        1,
+        "what was fanned out to it is its own too, and traced once"
+    );
     assert_eq!(shown("by-ada"), 2, "said and heard");
     let nested = hex(b"\"type\":\"trace\"");
-    assert!(traces.iter().all(|trace| !trace["bytes"].as_str().unwrap().contains(&nested)), "traces are not traced");
-    assert!(bob.drain().iter().chain(&eve.drain()).all(|event| event["type"] != "trace"), "nobody else is told");
+    assert!(
+        traces
+            .iter()
+            .all(|trace| !trace["bytes"].as_str().unwrap().contains(&nested)),
+        "traces are not traced"
+    );
+    assert!(
+        bob.drain()
+            .iter()
+            .chain(&eve.drain())
+            .all(|event| event["type"] != "trace"),
+        "nobody else is told"
+    );
 }
 
 #[test]
@@ -153,7 +240,10 @@ fn long_payloads_are_cut_and_floods_are_counted() {
         assert_eq!(trace["length"], 100_000 + header_bytes);
         assert_eq!(trace["cut"], 100_000 + header_bytes - 4096);
         assert_eq!(trace["bytes"].as_str().unwrap().len(), 4096 * 3 - 1);
-        assert_eq!((&trace["frame"]["payload_length"], &trace["frame"]["whole"]), (&json!(100_000), &json!(false)));
+        assert_eq!(
+            (&trace["frame"]["payload_length"], &trace["frame"]["whole"]),
+            (&json!(100_000), &json!(false))
+        );
     }
     // Told or counted: each of 6,000 frames in and out.
     wire.send(frame(0x82, "x").repeat(3_000));
@@ -165,7 +255,9 @@ fn long_payloads_are_cut_and_floods_are_counted() {
             echoes += 1;
             continue;
         }
-        let Ok(trace) = serde_json::from_slice::<Value>(&payload) else { continue };
+        let Ok(trace) = serde_json::from_slice::<Value>(&payload) else {
+            continue;
+        };
         told += 1;
         missed += trace["missed"].as_u64().unwrap_or(0);
         if trace["n"].as_u64() >= Some(2) && told + missed >= 6_000 {
@@ -185,17 +277,26 @@ fn what_is_compressed_is_shown_inflated() {
     let server = Server::start(&[]);
     let mut raw = server.raw();
     let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n\r\n";
-    raw.send(format!("{}\r\n{offer}", Wire::handshake("/echo?trace=1").trim_end()));
+    raw.send(format!(
+        "{}\r\n{offer}",
+        Wire::handshake("/echo?trace=1").trim_end()
+    ));
     assert_eq!(raw.response().status, 101);
     let mut wire = Wire { raw };
     next(&mut wire);
     // RFC 7692 §7.2.3.1: "Hello", in two fragments, too.
     let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
     wire.send([frame(0x41, &hello[..3]), frame(0x80, &hello[3..])].concat());
-    assert_eq!(wire.message("short texts are echoed as they are").1, b"Hello");
+    assert_eq!(
+        wire.message("short texts are echoed as they are").1,
+        b"Hello"
+    );
     let [first, last] = std::array::from_fn(|_| next(&mut wire));
     assert!(first.get("inflated").is_none());
-    assert_eq!(last["inflated"], json!({"length": 5, "bytes": "48 65 6c 6c 6f"}));
+    assert_eq!(
+        last["inflated"],
+        json!({"length": 5, "bytes": "48 65 6c 6c 6f"})
+    );
 }
 
 #[test]
@@ -206,17 +307,35 @@ fn frames_made_by_hand() {
     let tried = guest.ask(json!({"type": "try", "frames": "81 05 48 65 6c 6c 6f"}));
     assert_eq!(tried["type"], "tried");
     let step = &tried["steps"][0];
-    assert_eq!((&step["outcome"], &step["violation"]["code"]), (&json!("broken"), &json!(1002)));
+    assert_eq!(
+        (&step["outcome"], &step["violation"]["code"]),
+        (&json!("broken"), &json!(1002))
+    );
     assert_eq!(step["violation"]["section"], "RFC 6455 5.1");
     assert!(step["answer"].as_str().unwrap().starts_with("88 "));
-    let tried = guest.ask(json!({"type": "try", "frames": hex(&[frame(1, "He"), frame(0x80, "llo")].concat())}));
-    assert_eq!((&tried["steps"][0]["outcome"], &tried["steps"][1]["message"]["length"]), (&json!("fragment"), &json!(5)));
-    assert_eq!(guest.refused(json!({"type": "try", "frames": "8"})), "bad_field");
+    let tried = guest
+        .ask(json!({"type": "try", "frames": hex(&[frame(1, "He"), frame(0x80, "llo")].concat())}));
+    assert_eq!(
+        (
+            &tried["steps"][0]["outcome"],
+            &tried["steps"][1]["message"]["length"]
+        ),
+        (&json!("fragment"), &json!(5))
+    );
+    assert_eq!(
+        guest.refused(json!({"type": "try", "frames": "8"})),
+        "bad_field"
+    );
     assert_eq!(guest.refused(json!({"type": "try"})), "bad_field");
     // The connection itself saw nothing of it.
-    assert_eq!(guest.ask(json!({"type": "hello", "name": "Ada"}))["type"], "welcome");
+    assert_eq!(
+        guest.ask(json!({"type": "hello", "name": "Ada"}))["type"],
+        "welcome"
+    );
     // It counts as five commands.
-    let refused = (0..20).any(|_| guest.ask(json!({"type": "try", "frames": "8a 80 00 00 00 00"}))["code"] == "rate_limited");
+    let refused = (0..20).any(|_| {
+        guest.ask(json!({"type": "try", "frames": "8a 80 00 00 00 00"}))["code"] == "rate_limited"
+    });
     assert!(refused);
 }
 
@@ -224,8 +343,14 @@ fn frames_made_by_hand() {
 fn without_it_there_are_no_such_commands() {
     let server = Server::start(&["--no-trace"]);
     let mut ada = server.enter("Ada");
-    assert_eq!(ada.refused(json!({"type": "trace", "on": true})), "unknown_type");
-    assert_eq!(ada.refused(json!({"type": "try", "frames": "81 00"})), "unknown_type");
+    assert_eq!(
+        ada.refused(json!({"type": "trace", "on": true})),
+        "unknown_type"
+    );
+    assert_eq!(
+        ada.refused(json!({"type": "try", "frames": "81 00"})),
+        "unknown_type"
+    );
     ada.assert_quiet("nothing is traced");
     let mut wire = server.open("/echo?trace=1");
     wire.send(header(0x89, 0));

@@ -10,7 +10,10 @@ fn assert_rows(server: &Server, path: &str, code: u16, rows: &[(&str, Vec<u8>)])
         // A message that stands behind it would be answered if it were read.
         wire.send([bytes.as_slice(), &frame(0x81, "after")].concat());
         let closed = wire.assert_failed(name, code);
-        assert!(closed.reason.contains("RFC 6455") || code == 1009, "{name}: the section is named: {closed:?}");
+        assert!(
+            closed.reason.contains("RFC 6455") || code == 1009,
+            "{name}: the section is named: {closed:?}"
+        );
     }
 }
 
@@ -18,7 +21,10 @@ fn assert_rows(server: &Server, path: &str, code: u16, rows: &[(&str, Vec<u8>)])
 fn frames_that_are_wrong() {
     let server = Server::start(&[]);
     let mut rows = vec![
-        ("a frame without a mask", vec![0x81, 0x05, b'H', b'e', b'l', b'l', b'o']),
+        (
+            "a frame without a mask",
+            vec![0x81, 0x05, b'H', b'e', b'l', b'l', b'o'],
+        ),
         ("an empty frame without a mask", vec![0x81, 0x00]),
         ("RSV1 without an extension", frame(0xc1, "a")),
         ("RSV2", frame(0xa1, "a")),
@@ -32,15 +38,51 @@ fn frames_that_are_wrong() {
         ("a ping with 64 bits of length", header(0x89, 1 << 20)),
         ("a continuation of nothing", frame(0x80, "a")),
         ("a continuation of nothing, unfinished", frame(0x00, "a")),
-        ("a new text within a message", [frame(0x01, "a"), frame(0x81, "b")].concat()),
-        ("a new binary within a message", [frame(0x01, "a"), frame(0x02, "b")].concat()),
-        ("0 in 16 bits", [vec![0x81, 0xfe, 0, 0], KEY.to_vec()].concat()),
-        ("125 in 16 bits", frame_with([vec![0x81, 0xfe, 0, 125], KEY.to_vec()].concat(), [b'a'; 125])),
-        ("5 in 64 bits", frame_with([vec![0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 5], KEY.to_vec()].concat(), "Hello")),
-        ("65,535 in 64 bits", [vec![0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff], KEY.to_vec()].concat()),
-        ("a length of 2^63", [vec![0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0], KEY.to_vec()].concat()),
-        ("a length of 2^64-1", [vec![0x82, 0xff], vec![0xff; 8], KEY.to_vec()].concat()),
-        ("125 in 16 bits, on a ping", frame_with([vec![0x89, 0xfe, 0, 125], KEY.to_vec()].concat(), [b'a'; 125])),
+        (
+            "a new text within a message",
+            [frame(0x01, "a"), frame(0x81, "b")].concat(),
+        ),
+        (
+            "a new binary within a message",
+            [frame(0x01, "a"), frame(0x02, "b")].concat(),
+        ),
+        (
+            "0 in 16 bits",
+            [vec![0x81, 0xfe, 0, 0], KEY.to_vec()].concat(),
+        ),
+        (
+            "125 in 16 bits",
+            frame_with(
+                [vec![0x81, 0xfe, 0, 125], KEY.to_vec()].concat(),
+                [b'a'; 125],
+            ),
+        ),
+        (
+            "5 in 64 bits",
+            frame_with(
+                [vec![0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 5], KEY.to_vec()].concat(),
+                "Hello",
+            ),
+        ),
+        (
+            "65,535 in 64 bits",
+            [vec![0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff], KEY.to_vec()].concat(),
+        ),
+        (
+            "a length of 2^63",
+            [vec![0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0], KEY.to_vec()].concat(),
+        ),
+        (
+            "a length of 2^64-1",
+            [vec![0x82, 0xff], vec![0xff; 8], KEY.to_vec()].concat(),
+        ),
+        (
+            "125 in 16 bits, on a ping",
+            frame_with(
+                [vec![0x89, 0xfe, 0, 125], KEY.to_vec()].concat(),
+                [b'a'; 125],
+            ),
+        ),
     ];
     for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
         rows.push(("an opcode without a meaning", frame(0x80 | opcode, "")));
@@ -56,8 +98,13 @@ fn frames_that_are_wrong() {
 fn close_frames_that_are_wrong() {
     let server = Server::start(&[]);
     let mut rows = vec![("one byte", frame(0x88, [3]))];
-    for code in [0u16, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 1999, 2000, 2999, 5000, 65_535] {
-        rows.push(("a code that nobody may send", frame(0x88, code.to_be_bytes())));
+    for code in [
+        0u16, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 1999, 2000, 2999, 5000, 65_535,
+    ] {
+        rows.push((
+            "a code that nobody may send",
+            frame(0x88, code.to_be_bytes()),
+        ));
     }
     assert_rows(&server, "/echo", 1002, &rows);
     assert_rows(&server, "/chat", 1002, &rows[..2]);
@@ -85,17 +132,29 @@ fn texts_that_are_no_utf8() {
         ("an end within a letter", b"a\xe2\x82"),
         ("an end after the first byte of four", b"\xf0"),
         ("a letter that is cut off by another", b"\xe2\x82a"),
-        ("the letters of Autobahn 6.3", b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited"),
+        (
+            "the letters of Autobahn 6.3",
+            b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited",
+        ),
     ]
     .into_iter()
     .map(|(name, payload)| (name, frame(0x81, payload)))
     .collect();
     assert_rows(&server, "/echo", 1007, &rows);
     assert_rows(&server, "/chat", 1007, &rows[..3]);
-    assert_rows(&server, "/echo", 1007, &[("an end within a letter, in fragments", [frame(0x01, b"\xe2"), frame(0x80, b"\x82")].concat())]);
+    assert_rows(
+        &server,
+        "/echo",
+        1007,
+        &[(
+            "an end within a letter, in fragments",
+            [frame(0x01, b"\xe2"), frame(0x80, b"\x82")].concat(),
+        )],
+    );
 }
 
-/// The client says no more: the first byte that can't be right is enough, the frame and the message need not be whole.
+/// The client says no more: the first byte that can't be right is enough, the frame and the message
+/// need not be whole.
 #[test]
 fn texts_fail_at_the_first_impossible_byte() {
     let server = Server::start(&[]);
@@ -129,9 +188,22 @@ fn messages_that_are_too_big_are_refused_by_their_header() {
             ("one byte more", header(0x81, limit + 1)),
             ("binary", header(0x82, limit + 1)),
             ("an enormous one", header(0x81, (1 << 63) - 1)),
-            ("by its fragments", [frame(0x01, vec![b'a'; limit as usize / 2]), header(0x00, limit / 2 + 1)].concat()),
-            ("by the last byte", [frame(0x01, vec![b'a'; limit as usize]), header(0x80, 1)].concat()),
-            ("by a sum that would wrap", [frame(0x01, "aa"), header(0x00, (1 << 63) - 1)].concat()),
+            (
+                "by its fragments",
+                [
+                    frame(0x01, vec![b'a'; limit as usize / 2]),
+                    header(0x00, limit / 2 + 1),
+                ]
+                .concat(),
+            ),
+            (
+                "by the last byte",
+                [frame(0x01, vec![b'a'; limit as usize]), header(0x80, 1)].concat(),
+            ),
+            (
+                "by a sum that would wrap",
+                [frame(0x01, "aa"), header(0x00, (1 << 63) - 1)].concat(),
+            ),
         ];
         for (name, bytes) in refused {
             if path == "/chat" && *name == "binary" {
@@ -143,7 +215,13 @@ fn messages_that_are_too_big_are_refused_by_their_header() {
         }
     }
     let mut wire = server.open("/echo");
-    wire.send([frame(0x01, vec![b'a'; 35_000]), frame(0x80, vec![b'a'; 35_000])].concat());
+    wire.send(
+        [
+            frame(0x01, vec![b'a'; 35_000]),
+            frame(0x80, vec![b'a'; 35_000]),
+        ]
+        .concat(),
+    );
     assert_eq!(wire.message("as much as may be").1.len(), 70_000);
     let mut wire = server.open("/chat");
     wire.send(frame(0x81, vec![b' '; 1000]));
@@ -153,9 +231,11 @@ fn messages_that_are_too_big_are_refused_by_their_header() {
 #[test]
 fn binary_is_not_for_the_chat() {
     let server = Server::start(&[]);
-    for (name, bytes) in
-        [("a message", frame(0x82, "{}")), ("an empty one", frame(0x82, "")), ("fragments", [frame(0x02, "a"), frame(0x80, "b")].concat())]
-    {
+    for (name, bytes) in [
+        ("a message", frame(0x82, "{}")),
+        ("an empty one", frame(0x82, "")),
+        ("fragments", [frame(0x02, "a"), frame(0x80, "b")].concat()),
+    ] {
         let mut wire = server.open("/chat");
         wire.send(bytes);
         wire.assert_failed(name, 1003);
@@ -173,7 +253,10 @@ fn a_client_that_talks_on_after_the_servers_close() {
         let _ = std::io::Write::write_all(&mut wire.raw.stream, &frame(0x81, vec![b'x'; 10_000]));
     }
     let _ = std::io::Write::write_all(&mut wire.raw.stream, &frame(0x88, b"\x03\xeb"));
-    assert!(matches!(wire.try_frame(), Err(nothing) if format!("{nothing:?}") != "Silence"), "only the end follows");
+    assert!(
+        matches!(wire.try_frame(), Err(nothing) if format!("{nothing:?}") != "Silence"),
+        "only the end follows"
+    );
     assert_eq!(server.get("/healthz").status, 200);
 }
 

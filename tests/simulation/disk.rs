@@ -1,10 +1,13 @@
 //! A disk that outlives its server, and fails when it is told to.
 //!
-//! What is on it is a memory, or a real SQLite file. Beside it stands the log of everything that was ever stored, in its order:
-//! the truth that clients are held to. A server that dies leaves the disk as its last commit left it.
+//! What is on it is a memory, or a real SQLite file. Beside it stands the log of everything that
+//! was ever stored, in its order:
+//! the truth that clients are held to. A server that dies leaves the disk as its last commit left
+//! it.
 
 use parlor::history::{
-    Author, ConversationRow, Epoch, History, Memory, PageRequest, Place, Proposal, Record, Remembered, SessionRow, Span, StoreError, Stored,
+    Author, ConversationRow, Epoch, History, Memory, PageRequest, Place, Proposal, Record,
+    Remembered, SessionRow, Span, StoreError, Stored,
 };
 use parlor::time::UnixMillis;
 use std::cell::RefCell;
@@ -63,7 +66,14 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn new(store: Box<dyn History>) -> Self {
-        Self { store, log: BTreeMap::new(), fault: None, calls: 0, commits: 0, authors: 0 }
+        Self {
+            store,
+            log: BTreeMap::new(),
+            fault: None,
+            calls: 0,
+            commits: 0,
+            authors: 0,
+        }
     }
 
     pub(crate) fn memory() -> Self {
@@ -74,7 +84,10 @@ impl Disk {
     pub(crate) fn mount(disk: &Rc<RefCell<Self>>, fate: &Rc<RefCell<Fate>>) -> Mounted {
         // Numbers that may have been given before are not given again.
         disk.borrow_mut().authors += 1 << 20;
-        Mounted { disk: disk.clone(), fate: fate.clone() }
+        Mounted {
+            disk: disk.clone(),
+            fate: fate.clone(),
+        }
     }
 
     fn fault(&mut self) -> Option<Fault> {
@@ -106,7 +119,10 @@ pub(crate) struct Mounted {
 
 impl Mounted {
     /// One call, which may fail.
-    fn call<R>(&self, call: impl FnOnce(&mut Disk) -> Result<R, StoreError>) -> Result<R, StoreError> {
+    fn call<R>(
+        &self,
+        call: impl FnOnce(&mut Disk) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
         let mut disk = self.disk.borrow_mut();
         match disk.fault() {
             Some(_) => Err(StoreError("the disk fails".to_owned())),
@@ -116,7 +132,12 @@ impl Mounted {
 }
 
 impl History for Mounted {
-    fn commit(&mut self, proposals: &[Rc<Proposal>], sessions: &[SessionRow], now: UnixMillis) -> Result<Vec<Stored>, StoreError> {
+    fn commit(
+        &mut self,
+        proposals: &[Rc<Proposal>],
+        sessions: &[SessionRow],
+        now: UnixMillis,
+    ) -> Result<Vec<Stored>, StoreError> {
         let mut disk = self.disk.borrow_mut();
         let fault = disk.fault();
         if fault == Some(Fault::Fails) || !self.fate.borrow_mut().lives() {
@@ -135,11 +156,26 @@ impl History for Mounted {
             let place = disk.log.entry(key(&what.place)).or_default();
             if stored.repeated {
                 let first = &place[stored.seq.0 as usize - 1];
-                assert_eq!((&first.nonce, first.author), (&said.nonce, said.author), "a repeated nonce is its own");
+                assert_eq!(
+                    (&first.nonce, first.author),
+                    (&said.nonce, said.author),
+                    "a repeated nonce is its own"
+                );
             } else {
-                assert_eq!(stored.seq.0 as usize, place.len() + 1, "numbers go up by one");
-                assert!(place.last().is_none_or(|last| last.at <= said.at), "time does not go back within a place");
-                assert!(place.iter().all(|other| other.text != said.text), "{:?} is stored twice", said.text);
+                assert_eq!(
+                    stored.seq.0 as usize,
+                    place.len() + 1,
+                    "numbers go up by one"
+                );
+                assert!(
+                    place.last().is_none_or(|last| last.at <= said.at),
+                    "time does not go back within a place"
+                );
+                assert!(
+                    place.iter().all(|other| other.text != said.text),
+                    "{:?} is stored twice",
+                    said.text
+                );
                 place.push(said);
             }
         }
@@ -149,7 +185,12 @@ impl History for Mounted {
         }
     }
 
-    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool, StoreError> {
+    fn page(
+        &mut self,
+        place: &Place,
+        ask: PageRequest,
+        out: &mut Vec<Record>,
+    ) -> Result<bool, StoreError> {
         self.call(|disk| disk.store.page(place, ask, out))
     }
 
@@ -161,7 +202,11 @@ impl History for Mounted {
         self.call(|disk| disk.store.session(author))
     }
 
-    fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>, StoreError> {
+    fn conversations(
+        &mut self,
+        of: Author,
+        most: usize,
+    ) -> Result<Vec<ConversationRow>, StoreError> {
         self.call(|disk| disk.store.conversations(of, most))
     }
 

@@ -1,4 +1,5 @@
-//! The simulation: the whole server without sockets, and a world around it that comes from one number.
+//! The simulation: the whole server without sockets, and a world around it that comes from one
+//! number.
 //!
 //! ```sh
 //! cargo test --test simulation                                          # some fixed seeds, and some new ones
@@ -7,10 +8,13 @@
 //! SECONDS=3600 cargo test --profile simulation --test simulation -- --ignored --nocapture soak    # new ones, for so long
 //! ```
 //!
-//! A seed that fails prints itself, and the smallest plan that still fails: fewer clients, fewer steps, fewer kinds of faults
-//! (not with `SHRINK=0`, which is quicker). `tests/planted/run simulation` shows that it finds what is broken.
+//! A seed that fails prints itself, and the smallest plan that still fails: fewer clients, fewer
+//! steps, fewer kinds of faults
+//! (not with `SHRINK=0`, which is quicker). `tests/planted/run simulation` shows that it finds what
+//! is broken.
 //!
-//! Reading order: `plan` (what a seed decides), `world` (what happens), `client` (what everybody is held to), `disk` and `network`.
+//! Reading order: `plan` (what a seed decides), `world` (what happens), `client` (what everybody is
+//! held to), `disk` and `network`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -35,12 +39,16 @@ fn play(plan: &Plan) -> Result<(u64, u64), String> {
         (world.digest, world.steps)
     }))
     .map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
         text.unwrap_or("it panicked").to_owned()
     })
 }
 
-/// The smallest plan found that still fails: first fewer clients, then fewer steps, then fewer kinds of faults.
+/// The smallest plan found that still fails: first fewer clients, then fewer steps, then fewer
+/// kinds of faults.
 fn shrink(mut plan: Plan) -> Plan {
     let smaller = |plan: &mut Plan, change: &dyn Fn(&mut Plan)| {
         let mut tried = plan.clone();
@@ -70,7 +78,12 @@ fn play_all(seeds: impl IntoIterator<Item = u64>) -> u64 {
             Ok((_, played)) => steps += played,
             Err(why) => {
                 assert!(shrinks(), "seed {seed} fails: {why}");
-                let Plan { clients, steps, faults, .. } = shrink(Plan::of(seed));
+                let Plan {
+                    clients,
+                    steps,
+                    faults,
+                    ..
+                } = shrink(Plan::of(seed));
                 panic!(
                     "seed {seed} fails: {why}\nThe smallest plan that still does: SEED={seed} CLIENTS={clients} STEPS={steps} FAULTS={faults} \
                      cargo test --test simulation -- --ignored --nocapture one"
@@ -81,9 +94,13 @@ fn play_all(seeds: impl IntoIterator<Item = u64>) -> u64 {
     steps
 }
 
-/// How many seeds are played: few where nobody says, since most people run this without optimisation.
+/// How many seeds are played: few where nobody says, since most people run this without
+/// optimisation.
 fn seeds() -> u64 {
-    std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(20)
+    std::env::var("SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(20)
 }
 
 /// `SHRINK=0`: that a seed fails is enough.
@@ -114,14 +131,23 @@ fn new_seeds_too() {
 fn the_same_seed_is_the_same_history() {
     for seed in [3, 14, 15, 92, 65] {
         let plan = Plan::of(seed);
-        assert_eq!(play(&plan), play(&plan), "seed {seed}: something depends on more than the seed");
+        assert_eq!(
+            play(&plan),
+            play(&plan),
+            "seed {seed}: something depends on more than the seed"
+        );
     }
 }
 
 /// Not by chance: each storage call of a short story fails once, in both ways.
 #[test]
 fn every_storage_call_fails_once() {
-    let plan = Plan { clients: 3, steps: 60, faults: 0, ..Plan::of(2) };
+    let plan = Plan {
+        clients: 3,
+        steps: 60,
+        faults: 0,
+        ..Plan::of(2)
+    };
     let mut world = World::new(plan.clone(), Disk::memory());
     world.run();
     let calls = world.disk.borrow().calls as u32;
@@ -135,7 +161,8 @@ fn every_storage_call_fails_once() {
     }
 }
 
-/// The same on a real database, of which a death leaves the file and its log as they are at that moment.
+/// The same on a real database, of which a death leaves the file and its log as they are at that
+/// moment.
 #[cfg(feature = "history")]
 #[test]
 fn on_sqlite() {
@@ -143,18 +170,37 @@ fn on_sqlite() {
     let folder = std::env::temp_dir().join(format!("parlor-simulation-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let open = |path: &std::path::Path| -> Box<dyn History> {
-        Box::new(Sqlite::open(Settings { path: path.to_owned(), ..Settings::default() }, "epoch").unwrap())
+        Box::new(
+            Sqlite::open(
+                Settings {
+                    path: path.to_owned(),
+                    ..Settings::default()
+                },
+                "epoch",
+            )
+            .unwrap(),
+        )
     };
     for seed in 0..12 {
         let mut copies = 0;
         let mut path = folder.join(format!("{seed}.db"));
-        let mut world = World::new(Plan { clients: 8, steps: 200, faults: ALL_FAULTS, ..Plan::of(seed) }, Disk::new(open(&path)));
+        let mut world = World::new(
+            Plan {
+                clients: 8,
+                steps: 200,
+                faults: ALL_FAULTS,
+                ..Plan::of(seed)
+            },
+            Disk::new(open(&path)),
+        );
         let (folder, open) = (folder.clone(), open);
         world.revive = Some(Box::new(move |disk| {
             copies += 1;
             let copy = folder.join(format!("{seed}-{copies}.db"));
             for suffix in ["", "-wal"] {
-                let with = |path: &std::path::Path| std::path::PathBuf::from(format!("{}{suffix}", path.display()));
+                let with = |path: &std::path::Path| {
+                    std::path::PathBuf::from(format!("{}{suffix}", path.display()))
+                };
                 if with(&path).exists() {
                     std::fs::copy(with(&path), with(&copy)).unwrap();
                 }
@@ -171,7 +217,11 @@ fn on_sqlite() {
 #[test]
 #[ignore = "needs SEED"]
 fn one() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse::<u64>().ok())
+    };
     let mut plan = Plan::of(number("SEED").expect("SEED is a number"));
     plan.clients = number("CLIENTS").map_or(plan.clients, |clients| clients as usize);
     plan.steps = number("STEPS").map_or(plan.steps, |steps| steps as usize);
@@ -186,7 +236,10 @@ fn one() {
 #[test]
 #[ignore = "runs for SECONDS"]
 fn soak() {
-    let seconds = std::env::var("SECONDS").ok().and_then(|value| value.parse().ok()).unwrap_or(60);
+    let seconds = std::env::var("SECONDS")
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(60);
     let until = Instant::now() + Duration::from_secs(seconds);
     let (mut steps, mut seeds) = (0, 0_u64);
     for seed in new_seeds().take_while(|_| Instant::now() < until) {

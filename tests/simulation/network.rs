@@ -1,4 +1,5 @@
-//! Sockets of memory: a server's end that takes as much as it is told to, breaks when it is told to, and may lose everything
+//! Sockets of memory: a server's end that takes as much as it is told to, breaks when it is told
+//! to, and may lose everything
 //! from some moment on, as a machine does that dies in the middle of a turn.
 
 use crate::disk::Fate;
@@ -34,7 +35,10 @@ impl Socket for SimSocket {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut wire = self.wire.borrow_mut();
         assert!(!wire.shut, "nothing is written after the FIN");
-        assert!(pieces.iter().any(|piece| !piece.is_empty()), "a write has something to write");
+        assert!(
+            pieces.iter().any(|piece| !piece.is_empty()),
+            "a write has something to write"
+        );
         if wire.broken {
             return Err(ErrorKind::ConnectionReset.into());
         }

@@ -1,4 +1,5 @@
-//! What a seed decides before anything happens: how many are there, what may go wrong and how often, and how small the limits are.
+//! What a seed decides before anything happens: how many are there, what may go wrong and how
+//! often, and how small the limits are.
 //! A third of the seeds has no faults at all, so that what only goes wrong in quiet is found too.
 
 use crate::random::Random;
@@ -37,8 +38,16 @@ impl Plan {
             5..40 => 10 + random.below(30),
             _ => 1 + random.below(10),
         };
-        let faults = if random.below(3) == 0 { 0 } else { random.next() as u32 & ALL_FAULTS };
-        let channels = if clients > 300 { 3 } else { 1 + random.below(8) };
+        let faults = if random.below(3) == 0 {
+            0
+        } else {
+            random.next() as u32 & ALL_FAULTS
+        };
+        let channels = if clients > 300 {
+            3
+        } else {
+            1 + random.below(8)
+        };
         let pick = |random: &mut Random, choices: &[usize]| choices[random.below(choices.len())];
         let limits = Limits {
             connections: 10_000,
@@ -51,8 +60,21 @@ impl Plan {
             resume_window: Duration::from_millis([0, 1_000, 30_000][random.below(3)]),
             ..Limits::DEFAULT
         };
-        let steps = if clients > 300 { 400 } else { 200 + random.below(600) };
-        Self { seed, clients, steps, faults, ratio: 1 + random.below(30), channels, deflate: random.below(3) == 0, limits }
+        let steps = if clients > 300 {
+            400
+        } else {
+            200 + random.below(600)
+        };
+        Self {
+            seed,
+            clients,
+            steps,
+            faults,
+            ratio: 1 + random.below(30),
+            channels,
+            deflate: random.below(3) == 0,
+            limits,
+        }
     }
 
     pub(crate) fn has(&self, fault: u32) -> bool {

@@ -1,4 +1,5 @@
-//! The simulated world: one server on one disk, its clients, and everything that happens between them.
+//! The simulated world: one server on one disk, its clients, and everything that happens between
+//! them.
 
 use crate::client::{Client, Place, Truth};
 use crate::disk::{Disk, Fate, Fault};
@@ -51,8 +52,14 @@ impl World {
         let mut random = Random::new(plan.seed ^ 0x5157);
         let clients = (0..plan.clients).map(|number| {
             // Few names for many: they race for them.
-            let name = if number % 4 == 3 { format!("Ada{}", number % 3) } else { format!("user{number}") };
-            let channels = (0..plan.channels).filter(|_| random.percent(60)).map(|n| format!("room{n}"));
+            let name = if number % 4 == 3 {
+                format!("Ada{}", number % 3)
+            } else {
+                format!("user{number}")
+            };
+            let channels = (0..plan.channels)
+                .filter(|_| random.percent(60))
+                .map(|n| format!("room{n}"));
             let channels = channels.chain(["general".to_owned()]).collect();
             Client::new(number, name, channels, plan.deflate && random.percent(50))
         });
@@ -80,7 +87,10 @@ impl World {
 
     fn now(&self) -> Now {
         let unix = 1_700_000_000_000 + self.time as i64 + self.clock_off;
-        Now { mono: Millis(self.time - self.started), unix: UnixMillis(unix as u64) }
+        Now {
+            mono: Millis(self.time - self.started),
+            unix: UnixMillis(unix as u64),
+        }
     }
 
     fn start(&mut self) {
@@ -93,7 +103,9 @@ impl World {
             trusted_proxies: Vec::new(),
             pages: Box::new(BuiltIn::new()),
             history: Box::new(Disk::mount(&self.disk, &self.fate)),
-            tokens: Box::new(move || (u128::from(tokens.next()) << 64 | u128::from(tokens.next())).to_be_bytes()),
+            tokens: Box::new(move || {
+                (u128::from(tokens.next()) << 64 | u128::from(tokens.next())).to_be_bytes()
+            }),
             now: self.now(),
         }));
     }
@@ -102,7 +114,8 @@ impl World {
         self.hub.as_mut().expect("a server is running")
     }
 
-    /// Plays the whole plan: first with what goes wrong, then without, until everybody has everything.
+    /// Plays the whole plan: first with what goes wrong, then without, until everybody has
+    /// everything.
     pub(crate) fn run(&mut self) {
         for _ in 0..self.plan.steps {
             self.step();
@@ -151,7 +164,9 @@ impl World {
     }
 
     fn speak_to_somebody(&mut self, who: usize) {
-        let name = self.clients[self.random.below(self.clients.len())].name.clone();
+        let name = self.clients[self.random.below(self.clients.len())]
+            .name
+            .clone();
         let text = self.text();
         self.clients[who].say(Place::To(name), text);
     }
@@ -160,7 +175,11 @@ impl World {
         let which = self.random.below(6);
         let number = self.random.below(1_000);
         let client = &mut self.clients[who];
-        if client.connection.as_ref().is_none_or(|connection| !connection.welcomed) {
+        if client
+            .connection
+            .as_ref()
+            .is_none_or(|connection| !connection.welcomed)
+        {
             return;
         }
         let channel = client.channels.first().cloned().unwrap_or_default();
@@ -172,7 +191,9 @@ impl World {
                 let name = format!("Ada{}", number % 5);
                 client.send(&json!({"type": "rename", "name": name}));
             }
-            4 if !client.acknowledged.is_empty() => client.send_again(number % client.acknowledged.len()),
+            4 if !client.acknowledged.is_empty() => {
+                client.send_again(number % client.acknowledged.len())
+            }
             _ => client.send(&json!({"type": "history", "channel": channel, "before": number + 1})),
         }
     }
@@ -180,8 +201,17 @@ impl World {
     fn move_about(&mut self, who: usize) {
         let channel = format!("room{}", self.random.below(self.plan.channels));
         let client = &mut self.clients[who];
-        let Some(connection) = client.connection.as_ref().filter(|connection| connection.welcomed) else { return };
-        let waits = client.pending.values().any(|pending| pending.place == Place::Channel(channel.clone()));
+        let Some(connection) = client
+            .connection
+            .as_ref()
+            .filter(|connection| connection.welcomed)
+        else {
+            return;
+        };
+        let waits = client
+            .pending
+            .values()
+            .any(|pending| pending.place == Place::Channel(channel.clone()));
         if connection.joined.contains(&channel) && !waits {
             client.channels.remove(&channel);
             client.send(&json!({"type": "leave", "channel": channel}));
@@ -207,7 +237,8 @@ impl World {
                 }
             }
             DISK => {
-                let fault = [Fault::Fails, Fault::Fails, Fault::FailsAfterwards][self.random.below(3)];
+                let fault =
+                    [Fault::Fails, Fault::Fails, Fault::FailsAfterwards][self.random.below(3)];
                 self.disk.borrow_mut().fault = Some((1 + self.random.below(5) as u32, fault));
             }
             DEATHS if self.random.percent(30) => {
@@ -226,7 +257,9 @@ impl World {
     fn break_connection(&mut self, who: usize) {
         self.deliver(who, true);
         let (half, now) = (self.random.percent(30), self.now());
-        let Some(connection) = &self.clients[who].connection else { return };
+        let Some(connection) = &self.clients[who].connection else {
+            return;
+        };
         let id = connection.id;
         if half {
             self.hub().ended(id, Ended::EndOfStream, now);
@@ -239,12 +272,22 @@ impl World {
 
     fn be_rude(&mut self, who: usize) {
         let how = self.random.below(4);
-        let Some(connection) = &mut self.clients[who].connection else { return };
+        let Some(connection) = &mut self.clients[who].connection else {
+            return;
+        };
         match how {
             // Without a mask: RFC 6455 §5.1.
             0 => connection.outgoing.extend([0x81, 0x02, b'h', b'i']),
-            1 => connection.outgoing.extend([0x89, 0x80, 1, 2, 3, 4].repeat(50)),
-            2 => connection.outgoing.extend([[0x01, 0x80, 1, 2, 3, 4].as_slice(), &[0x00, 0x80, 1, 2, 3, 4].repeat(50)].concat()),
+            1 => connection
+                .outgoing
+                .extend([0x89, 0x80, 1, 2, 3, 4].repeat(50)),
+            2 => connection.outgoing.extend(
+                [
+                    [0x01, 0x80, 1, 2, 3, 4].as_slice(),
+                    &[0x00, 0x80, 1, 2, 3, 4].repeat(50),
+                ]
+                .concat(),
+            ),
             _ => {
                 for _ in 0..60 {
                     self.clients[who].send_text("{}");
@@ -257,8 +300,15 @@ impl World {
         if self.clients[who].connection.is_some() || self.clients[who].retry_at > self.time {
             return;
         }
-        let wire = Rc::new(RefCell::new(Wire { room: usize::MAX, write_most: usize::MAX, ..Wire::default() }));
-        let socket = SimSocket { wire: wire.clone(), fate: self.fate.clone() };
+        let wire = Rc::new(RefCell::new(Wire {
+            room: usize::MAX,
+            write_most: usize::MAX,
+            ..Wire::default()
+        }));
+        let socket = SimSocket {
+            wire: wire.clone(),
+            fate: self.fate.clone(),
+        };
         let (now, peer) = (self.now(), "10.0.0.1:1".parse().expect("an address"));
         match self.hub().accepted(socket, peer, now) {
             Some(id) => self.clients[who].begin(id, wire),
@@ -273,8 +323,19 @@ impl World {
 
     /// Some bytes, or all, of what a client has sent reach the server, if that wants to read.
     fn deliver(&mut self, who: usize, all: bool) {
-        let Self { hub: Some(hub), clients, random, unwanted, .. } = self else { return };
-        let Some(connection) = &mut clients[who].connection else { return };
+        let Self {
+            hub: Some(hub),
+            clients,
+            random,
+            unwanted,
+            ..
+        } = self
+        else {
+            return;
+        };
+        let Some(connection) = &mut clients[who].connection else {
+            return;
+        };
         if connection.outgoing.is_empty() || unwanted.contains(&connection.id) {
             return;
         }
@@ -283,7 +344,11 @@ impl World {
             return;
         }
         let most = connection.outgoing.len().min(READ_BYTES);
-        let count = if all || random.percent(60) { most } else { 1 + random.below(most) };
+        let count = if all || random.percent(60) {
+            most
+        } else {
+            1 + random.below(most)
+        };
         let mut bytes: Vec<u8> = connection.outgoing.drain(..count).collect();
         let id = connection.id;
         let now = self.now();
@@ -318,20 +383,33 @@ impl World {
     fn everybody_hears(&mut self, dying: bool) {
         for who in 0..self.clients.len() {
             let time = self.time;
-            let stalled = self.clients[who].connection.as_ref().is_none_or(|connection| !dying && connection.stalled_until > time);
+            let stalled = self.clients[who]
+                .connection
+                .as_ref()
+                .is_none_or(|connection| !dying && connection.stalled_until > time);
             if stalled {
                 continue;
             }
-            let Self { clients, disk, digest, trace, .. } = self;
+            let Self {
+                clients,
+                disk,
+                digest,
+                trace,
+                ..
+            } = self;
             let disk = disk.borrow();
             let over = clients[who].take(&Truth { log: &disk.log }, &mut |line| {
-                *digest = line.bytes().fold(*digest, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+                *digest = line.bytes().fold(*digest, |digest, byte| {
+                    (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+                });
                 if let Some(trace) = trace {
                     trace(&format!("{time} {who} {line}"));
                 }
             });
             drop(disk);
-            let Some(connection) = &self.clients[who].connection else { continue };
+            let Some(connection) = &self.clients[who].connection else {
+                continue;
+            };
             let id = connection.id;
             // There is room again: an edge, which is told where a write was short.
             let was_full = {
@@ -365,21 +443,37 @@ impl World {
         let hub = self.hub();
         let buffered = hub.metrics().buffered_bytes as usize;
         // One that is too large is told to go in one turn and gone in the next.
-        assert!(buffered <= limits.buffered_bytes + (1 << 20), "{buffered} bytes are held");
+        assert!(
+            buffered <= limits.buffered_bytes + (1 << 20),
+            "{buffered} bytes are held"
+        );
         if hub.connections() > 0 {
             let next = hub.next_deadline().expect("each connection has a reminder");
             let longest = limits.ping_interval.max(limits.message_timeout) + limits.pong_timeout;
-            assert!(next.since(now) <= longest, "the next deadline is far away: {next:?} at {now:?}");
+            assert!(
+                next.since(now) <= longest,
+                "the next deadline is far away: {next:?} at {now:?}"
+            );
         }
         for client in &self.clients {
             if let Some(connection) = &client.connection {
                 assert!(connection.wire.borrow().sent.len() <= 64 << 20);
             }
         }
-        let Self { hub: Some(hub), unwanted, .. } = self else { return };
+        let Self {
+            hub: Some(hub),
+            unwanted,
+            ..
+        } = self
+        else {
+            return;
+        };
         if !hub.has_work() {
             let forgotten = unwanted.iter().find(|id| hub.wants_read(**id));
-            assert!(forgotten.is_none(), "{forgotten:?} may be read again, and nobody was told");
+            assert!(
+                forgotten.is_none(),
+                "{forgotten:?} may be read again, and nobody was told"
+            );
         }
     }
 
@@ -434,26 +528,46 @@ impl World {
 
     /// What a client does that got a refusal, or no answer.
     fn mend(&mut self) {
-        let lengths: BTreeMap<String, u64> = self.disk.borrow().log.iter().map(|(place, log)| (place.clone(), log.len() as u64)).collect();
+        let lengths: BTreeMap<String, u64> = self
+            .disk
+            .borrow()
+            .log
+            .iter()
+            .map(|(place, log)| (place.clone(), log.len() as u64))
+            .collect();
         for client in &mut self.clients {
-            let Some(connection) = client.connection.as_ref() else { continue };
+            let Some(connection) = client.connection.as_ref() else {
+                continue;
+            };
             if !connection.welcomed {
                 client.hello();
                 continue;
             }
             let joined = connection.joined.clone();
             // Who left a channel while something was still to be said there goes back for it.
-            let unsaid = client.pending.values().filter_map(|pending| match &pending.place {
-                Place::Channel(channel) => Some(channel.clone()),
-                Place::To(_) => None,
-            });
+            let unsaid = client
+                .pending
+                .values()
+                .filter_map(|pending| match &pending.place {
+                    Place::Channel(channel) => Some(channel.clone()),
+                    Place::To(_) => None,
+                });
             client.channels.extend(unsaid);
-            let channels: Vec<_> = client.channels.iter().filter(|one| !joined.contains(*one)).cloned().collect();
+            let channels: Vec<_> = client
+                .channels
+                .iter()
+                .filter(|one| !joined.contains(*one))
+                .cloned()
+                .collect();
             for channel in channels {
                 client.join(&channel);
             }
             for (place, length) in &lengths {
-                let field = if client.channels.contains(place) { "channel" } else { "conversation" };
+                let field = if client.channels.contains(place) {
+                    "channel"
+                } else {
+                    "conversation"
+                };
                 let is_mine = field == "channel" || is_of(place, client.author);
                 if is_mine && client.newest(place) < *length {
                     client.send(&json!({"type": "history", field: place, "after": client.newest(place), "limit": 200}));
@@ -466,27 +580,50 @@ impl World {
     /// What somebody does not have yet.
     fn missing(&self) -> Option<String> {
         let log = &self.disk.borrow().log;
-        let present: BTreeSet<String> = self.clients.iter().map(|client| client.name.clone()).collect();
-        if let Some(client) = self.clients.iter().find(|client| client.connection.as_ref().is_none_or(|connection| !connection.welcomed)) {
-            return Some(format!("client {} is not there, as {:?}, after {} refusals", client.number, client.name, client.refusals));
+        let present: BTreeSet<String> = self
+            .clients
+            .iter()
+            .map(|client| client.name.clone())
+            .collect();
+        if let Some(client) = self.clients.iter().find(|client| {
+            client
+                .connection
+                .as_ref()
+                .is_none_or(|connection| !connection.welcomed)
+        }) {
+            return Some(format!(
+                "client {} is not there, as {:?}, after {} refusals",
+                client.number, client.name, client.refusals
+            ));
         }
         for client in &self.clients {
             let who = client.number;
-            let Some(connection) = &client.connection else { continue };
+            let Some(connection) = &client.connection else {
+                continue;
+            };
             if let Some((nonce, pending)) = client.pending.first_key_value() {
-                return Some(format!("client {who} waits for an answer to {nonce}: {pending:?}"));
+                return Some(format!(
+                    "client {who} waits for an answer to {nonce}: {pending:?}"
+                ));
             }
             if !client.channels.is_subset(&connection.joined) {
                 return Some(format!("client {who} is not where it wants to be"));
             }
             for (place, messages) in log {
                 let (newest, length) = (client.newest(place), messages.len() as u64);
-                if (client.channels.contains(place) || is_of(place, client.author)) && newest < length {
-                    return Some(format!("client {who} has {newest} of {length} messages of {place}"));
+                if (client.channels.contains(place) || is_of(place, client.author))
+                    && newest < length
+                {
+                    return Some(format!(
+                        "client {who} has {newest} of {length} messages of {place}"
+                    ));
                 }
             }
             if self.clients.len() <= 400 && client.online != present {
-                return Some(format!("client {who} believes that {:?} are online, and it is {present:?}", client.online));
+                return Some(format!(
+                    "client {who} believes that {:?} are online, and it is {present:?}",
+                    client.online
+                ));
             }
             if client.count != self.clients.len() as u64 {
                 return Some(format!("client {who} counts {} users", client.count));
@@ -498,6 +635,8 @@ impl World {
 
 /// Whether a conversation is one of this session's.
 fn is_of(place: &str, author: u64) -> bool {
-    let two = place.strip_prefix('c').and_then(|rest| rest.split_once('-'));
+    let two = place
+        .strip_prefix('c')
+        .and_then(|rest| rest.split_once('-'));
     two.is_some_and(|(one, other)| one.parse() == Ok(author) || other.parse() == Ok(author))
 }

@@ -1,6 +1,8 @@
 //! Bytes in any pieces give the same events: the property, and what other tests need of it.
 
-use parlor::websocket::{DeflateParameters, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message};
+use parlor::websocket::{
+    DeflateParameters, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
+};
 
 /// The longest message that is taken in these tests, in bytes.
 pub const LIMIT: usize = 300;
@@ -8,12 +10,18 @@ pub const LIMIT: usize = 300;
 /// A frame as a client sends it, with any first byte.
 pub fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
-    encode_masked_message(Opcode::Binary, payload, [0x37, 0xfa, 0x21, 0x3d], &mut frame);
+    encode_masked_message(
+        Opcode::Binary,
+        payload,
+        [0x37, 0xfa, 0x21, 0x3d],
+        &mut frame,
+    );
     frame[0] = first_byte;
     frame
 }
 
-/// What a server makes of these bytes, however they are cut; it holds no more than its limit meanwhile.
+/// What a server makes of these bytes, however they are cut; it holds no more than its limit
+/// meanwhile.
 pub fn in_pieces(bytes: &[u8]) -> Vec<String> {
     in_pieces_with(None, bytes)
 }
@@ -22,24 +30,39 @@ pub fn in_pieces(bytes: &[u8]) -> Vec<String> {
 pub fn in_pieces_with(deflate: Option<DeflateParameters>, bytes: &[u8]) -> Vec<String> {
     let whole = events(deflate, bytes, |_| bytes.len());
     for piece_length in 1..bytes.len().min(20) {
-        assert_eq!(events(deflate, bytes, |_| piece_length), whole, "in pieces of {piece_length}");
+        assert_eq!(
+            events(deflate, bytes, |_| piece_length),
+            whole,
+            "in pieces of {piece_length}"
+        );
     }
     whole
 }
 
-pub fn events(deflate: Option<DeflateParameters>, bytes: &[u8], mut piece_length: impl FnMut(usize) -> usize) -> Vec<String> {
+pub fn events(
+    deflate: Option<DeflateParameters>,
+    bytes: &[u8],
+    mut piece_length: impl FnMut(usize) -> usize,
+) -> Vec<String> {
     let mut websocket = WebSocket::server(LIMIT).with_deflate(deflate);
     let mut bytes = bytes.to_vec();
-    let (mut seen, mut scratch, mut replies, mut at) = (Vec::new(), Scratch::default(), Vec::new(), 0);
+    let (mut seen, mut scratch, mut replies, mut at) =
+        (Vec::new(), Scratch::default(), Vec::new(), 0);
     while at < bytes.len() {
         let end = bytes.len().min(at + piece_length(at));
         loop {
             match websocket.receive(&mut bytes[at..end], &mut scratch, &mut replies) {
                 Ok(Received::Nothing) => break,
-                Ok(Received::Event { event: Event::Close(frame), used }) => {
+                Ok(Received::Event {
+                    event: Event::Close(frame),
+                    used,
+                }) => {
                     at += used;
-                    let code = frame.code.map_or("none".to_owned(), |code| code.get().to_string());
-                    let replies: String = replies.iter().map(|byte| format!("{byte:02x}")).collect();
+                    let code = frame
+                        .code
+                        .map_or("none".to_owned(), |code| code.get().to_string());
+                    let replies: String =
+                        replies.iter().map(|byte| format!("{byte:02x}")).collect();
                     seen.push(format!("Close({code}), replied {replies}"));
                 }
                 Ok(Received::Event { event, used }) => {
@@ -48,7 +71,9 @@ pub fn events(deflate: Option<DeflateParameters>, bytes: &[u8], mut piece_length
                 }
                 Err(violation) => {
                     assert!(
-                        replies.is_empty() && websocket.receive(&mut bytes[at..end], &mut scratch, &mut replies) == Ok(Received::Nothing)
+                        replies.is_empty()
+                            && websocket.receive(&mut bytes[at..end], &mut scratch, &mut replies)
+                                == Ok(Received::Nothing)
                     );
                     seen.push(format!("{violation:?}"));
                     return seen;
@@ -56,7 +81,11 @@ pub fn events(deflate: Option<DeflateParameters>, bytes: &[u8], mut piece_length
             }
         }
         at = end;
-        assert!(websocket.held_bytes() <= LIMIT + 300, "{} bytes are held", websocket.held_bytes());
+        assert!(
+            websocket.held_bytes() <= LIMIT + 300,
+            "{} bytes are held",
+            websocket.held_bytes()
+        );
     }
     seen
 }
@@ -92,7 +121,8 @@ fn random_frames_in_random_pieces() {
             if opcode < 3 {
                 begun = !fin;
             }
-            let length = [0, 1, 2, 5, 60, 125, 126, 200][random.below(if opcode > 7 { 5 } else { 8 })];
+            let length =
+                [0, 1, 2, 5, 60, 125, 126, 200][random.below(if opcode > 7 { 5 } else { 8 })];
             let text = "Gr\u{fc}\u{df}e \u{20ac} \u{1d11e} ".repeat(20);
             let mut payload = text.as_bytes()[..length.min(text.len())].to_vec();
             if random.below(12) == 0
@@ -104,7 +134,11 @@ fn random_frames_in_random_pieces() {
         }
         let whole = events(None, &bytes, |_| bytes.len());
         for _ in 0..5 {
-            assert_eq!(events(None, &bytes, |_| 1 + random.below(40)), whole, "seed {seed}");
+            assert_eq!(
+                events(None, &bytes, |_| 1 + random.below(40)),
+                whole,
+                "seed {seed}"
+            );
         }
     }
 }

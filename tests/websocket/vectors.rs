@@ -3,18 +3,27 @@
 use parlor::http::Head;
 use parlor::progress::Progress;
 use parlor::time::UnixMillis;
-use parlor::websocket::{CloseCode, CloseFrame, Event, Received, Scratch, WebSocket, accept, check};
+use parlor::websocket::{
+    CloseCode, CloseFrame, Event, Received, Scratch, WebSocket, accept, check,
+};
 use parlor::websocket::{Opcode, encode_masked_message, encode_message, pong};
 
 /// What an endpoint makes of these bytes, whole and in every other number of pieces.
 fn events(client: bool, bytes: &[u8]) -> Vec<String> {
     let all = |piece_length: usize| {
-        let mut websocket = if client { WebSocket::client(1 << 20, || [1, 2, 3, 4]) } else { WebSocket::server(1 << 20) };
+        let mut websocket = if client {
+            WebSocket::client(1 << 20, || [1, 2, 3, 4])
+        } else {
+            WebSocket::server(1 << 20)
+        };
         let (mut seen, mut scratch) = (Vec::new(), Scratch::default());
         for piece in bytes.to_vec().chunks_mut(piece_length) {
             let mut rest = piece;
             loop {
-                match websocket.receive(rest, &mut scratch, &mut Vec::new()).expect("the standard's own example") {
+                match websocket
+                    .receive(rest, &mut scratch, &mut Vec::new())
+                    .expect("the standard's own example")
+                {
                     Received::Nothing => break,
                     Received::Event { event, used } => {
                         seen.push(format!("{event:?}"));
@@ -23,7 +32,10 @@ fn events(client: bool, bytes: &[u8]) -> Vec<String> {
                 }
             }
         }
-        assert!(!websocket.in_progress() && websocket.held_bytes() == 0, "nothing is left over");
+        assert!(
+            !websocket.in_progress() && websocket.held_bytes() == 0,
+            "nothing is left over"
+        );
         seen
     };
     let whole = all(bytes.len());
@@ -34,10 +46,14 @@ fn events(client: bool, bytes: &[u8]) -> Vec<String> {
 }
 
 fn answer(request: &[u8]) -> String {
-    let Ok(Progress::Done { value: head, used }) = Head::parse(request, 8192) else { panic!("a whole request") };
+    let Ok(Progress::Done { value: head, used }) = Head::parse(request, 8192) else {
+        panic!("a whole request")
+    };
     assert_eq!(used, request.len());
     let mut out = Vec::new();
-    check(&head).expect("a good handshake").response(UnixMillis(784_111_777_000), &mut out);
+    check(&head)
+        .expect("a good handshake")
+        .response(UnixMillis(784_111_777_000), &mut out);
     String::from_utf8(out).expect("ASCII")
 }
 
@@ -69,7 +85,10 @@ fn the_handshake_that_many_tutorials_print() {
 
 #[test]
 fn section_1_3_the_accept_key() {
-    assert_eq!(accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_eq!(
+        accept("dGhlIHNhbXBsZSBub25jZQ=="),
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    );
 }
 
 #[test]
@@ -87,8 +106,16 @@ fn section_5_7_a_single_frame() {
     assert_eq!(events(false, masked), ["Text(\"Hello\")"]);
     let (mut as_server, mut as_client) = (Vec::new(), Vec::new());
     encode_message(Opcode::Text, b"Hello", &mut as_server);
-    encode_masked_message(Opcode::Text, b"Hello", [0x37, 0xfa, 0x21, 0x3d], &mut as_client);
-    assert_eq!((as_server.as_slice(), as_client.as_slice()), (&unmasked[..], &masked[..]));
+    encode_masked_message(
+        Opcode::Text,
+        b"Hello",
+        [0x37, 0xfa, 0x21, 0x3d],
+        &mut as_client,
+    );
+    assert_eq!(
+        (as_server.as_slice(), as_client.as_slice()),
+        (&unmasked[..], &masked[..])
+    );
 }
 
 #[test]
@@ -98,8 +125,14 @@ fn section_5_7_a_fragmented_message() {
 
 #[test]
 fn section_5_7_ping_and_its_answer() {
-    assert_eq!(events(true, b"\x89\x05Hello"), ["Ping([72, 101, 108, 108, 111])"]);
-    assert_eq!(events(false, b"\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"), ["Pong([72, 101, 108, 108, 111])"]);
+    assert_eq!(
+        events(true, b"\x89\x05Hello"),
+        ["Ping([72, 101, 108, 108, 111])"]
+    );
+    assert_eq!(
+        events(false, b"\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
+        ["Pong([72, 101, 108, 108, 111])"]
+    );
     let mut out = Vec::new();
     pong(b"Hello", &mut out);
     assert_eq!(out, b"\x8a\x05Hello");
@@ -107,7 +140,10 @@ fn section_5_7_ping_and_its_answer() {
 
 #[test]
 fn section_5_7_256_bytes_and_64_kibibytes() {
-    for (header, length) in [(&b"\x82\x7E\x01\x00"[..], 256), (b"\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00", 65_536)] {
+    for (header, length) in [
+        (&b"\x82\x7E\x01\x00"[..], 256),
+        (b"\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00", 65_536),
+    ] {
         let payload = vec![0xAB; length];
         let frame = [header, &payload].concat();
         assert_eq!(events(true, &frame), [format!("Binary({payload:?})")]);
@@ -119,15 +155,41 @@ fn section_5_7_256_bytes_and_64_kibibytes() {
 
 #[test]
 fn section_7_1_the_closing_handshake_from_either_side() {
-    let (mut server, mut client) = (WebSocket::server(100), WebSocket::client(100, || [9, 8, 7, 6]));
+    let (mut server, mut client) = (
+        WebSocket::server(100),
+        WebSocket::client(100, || [9, 8, 7, 6]),
+    );
     let (mut to_client, mut to_server, mut to_nobody) = (Vec::new(), Vec::new(), Vec::new());
     let (mut of_client, mut of_server) = (Scratch::default(), Scratch::default());
-    server.close(CloseFrame::new(CloseCode::GOING_AWAY, "bye"), &mut to_client);
-    let closes = |reason| Event::Close(CloseFrame { code: Some(CloseCode::GOING_AWAY), reason });
+    server.close(
+        CloseFrame::new(CloseCode::GOING_AWAY, "bye"),
+        &mut to_client,
+    );
+    let closes = |reason| {
+        Event::Close(CloseFrame {
+            code: Some(CloseCode::GOING_AWAY),
+            reason,
+        })
+    };
     let received = client.receive(&mut to_client, &mut of_client, &mut to_server);
-    assert_eq!(received, Ok(Received::Event { event: closes("bye"), used: 7 }));
+    assert_eq!(
+        received,
+        Ok(Received::Event {
+            event: closes("bye"),
+            used: 7
+        })
+    );
     assert!(client.is_closed() && !server.is_closed());
     let received = server.receive(&mut to_server, &mut of_server, &mut to_nobody);
-    assert_eq!(received, Ok(Received::Event { event: closes(""), used: 8 }));
-    assert!(server.is_closed() && to_nobody.is_empty(), "an answer is not answered");
+    assert_eq!(
+        received,
+        Ok(Received::Event {
+            event: closes(""),
+            used: 8
+        })
+    );
+    assert!(
+        server.is_closed() && to_nobody.is_empty(),
+        "an answer is not answered"
+    );
 }

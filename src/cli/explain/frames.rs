@@ -1,6 +1,8 @@
-//! `parlor explain frames`: a stream of bytes, frame by frame, to its end or to the first broken rule.
+//! `parlor explain frames`: a stream of bytes, frame by frame, to its end or to the first broken
+//! rule.
 //!
-//! Not here: what a frame is (`websocket::dissect`, which asks the decoder), where the bytes come from (`explain`).
+//! Not here: what a frame is (`websocket::dissect`, which asks the decoder), where the bytes come
+//! from (`explain`).
 
 use super::Asked;
 use crate::cli::Failure;
@@ -16,33 +18,65 @@ const MESSAGE_BYTES: usize = 256 << 20;
 const SHOWN_BYTES: usize = 48;
 const SHOWN_CHARS: usize = 400;
 const BYTES_IN_A_ROW: usize = 8;
-/// What stands behind a close frame. The machine passes it over, as a server does, so it has no violation of its own.
+/// What stands behind a close frame. The machine passes it over, as a server does, so it has no
+/// violation of its own.
 const AFTER_CLOSE: &str = "RFC 6455 5.5.1: no data frame may follow a close frame";
 
 /// Explains them. `false`: a rule is broken.
-pub(super) fn explain(asked: &Asked, bytes: &[u8], terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
+pub(super) fn explain(
+    asked: &Asked,
+    bytes: &[u8],
+    terminal: &mut Terminal<'_>,
+) -> Result<bool, Failure> {
     // No frame begins like the digits of one: in ASCII those are reserved bits or unknown opcodes.
-    let digits = str::from_utf8(bytes).ok().filter(|_| asked.hex.is_none()).and_then(|text| hex::parse(text).ok());
-    let (bytes, was_hex) = digits.as_deref().map_or((bytes, false), |bytes| (bytes, true));
+    let digits = str::from_utf8(bytes)
+        .ok()
+        .filter(|_| asked.hex.is_none())
+        .and_then(|text| hex::parse(text).ok());
+    let (bytes, was_hex) = digits
+        .as_deref()
+        .map_or((bytes, false), |bytes| (bytes, true));
     if bytes.is_empty() {
         return Err(Failure::wrong("there are no bytes to explain".to_owned()));
     }
     let first = Dissection::of(bytes);
-    let is_masked = first.fields.iter().any(|field| field.name == "MASK" && field.bits == "1");
+    let is_masked = first
+        .fields
+        .iter()
+        .any(|field| field.name == "MASK" && field.bits == "1");
     let from_client = asked.from_client.unwrap_or(is_masked);
     // What a client sends is received by the server's end.
-    let websocket = if from_client { WebSocket::server(MESSAGE_BYTES) } else { WebSocket::client(MESSAGE_BYTES, || [0; 4]) };
+    let websocket = if from_client {
+        WebSocket::server(MESSAGE_BYTES)
+    } else {
+        WebSocket::client(MESSAGE_BYTES, || [0; 4])
+    };
     let websocket = websocket.with_deflate(asked.has_deflate.then(DeflateParameters::default));
     let sender = if from_client { "client" } else { "server" };
     if !asked.is_json {
-        let by = if asked.from_client.is_some() { "" } else { ", as the first one's MASK bit says" };
-        let read = if was_hex { "; the digits were read as bytes" } else { "" };
+        let by = if asked.from_client.is_some() {
+            ""
+        } else {
+            ", as the first one's MASK bit says"
+        };
+        let read = if was_hex {
+            "; the digits were read as bytes"
+        } else {
+            ""
+        };
         terminal.line(&terminal.paint(Style::Faint, &format!("Frames of a {sender}{by}{read}.")));
     }
-    let (mut end, mut frames, mut broken, mut is_open, mut message_goes_on) = (0, 0, None, false, false);
+    let (mut end, mut frames, mut broken, mut is_open, mut message_goes_on) =
+        (0, 0, None, false, false);
     for step in walk(bytes, websocket) {
         frames += 1;
-        end = step.at + step.frame.frame_bytes().map_or(step.frame.header_bytes, |_| step.frame.header_bytes + step.frame.payload.len());
+        end = step.at
+            + step
+                .frame
+                .frame_bytes()
+                .map_or(step.frame.header_bytes, |_| {
+                    step.frame.header_bytes + step.frame.payload.len()
+                });
         broken = broken_rule(&step);
         is_open = step.outcome == Outcome::Unfinished;
         message_goes_on = match step.outcome {
@@ -62,7 +96,13 @@ pub(super) fn explain(asked: &Asked, bytes: &[u8], terminal: &mut Terminal<'_>) 
     }
     if !asked.is_json {
         terminal.line("");
-        let notes = Notes { frames, sender, is_open, message_goes_on, rest_bytes: bytes.len() - end };
+        let notes = Notes {
+            frames,
+            sender,
+            is_open,
+            message_goes_on,
+            rest_bytes: bytes.len() - end,
+        };
         verdict(broken.as_ref(), &notes, terminal);
     }
     Ok(broken.is_none())
@@ -73,7 +113,9 @@ fn broken_rule(step: &Step) -> Option<(u16, &'static str)> {
     let header = step.frame.header.ok().flatten();
     match step.outcome {
         Outcome::Broken(violation) => Some((violation.rule().0.get(), violation.rule().1)),
-        Outcome::Unread if header.is_some_and(|header| !header.opcode.is_control()) => Some((CloseCode::PROTOCOL_ERROR.get(), AFTER_CLOSE)),
+        Outcome::Unread if header.is_some_and(|header| !header.opcode.is_control()) => {
+            Some((CloseCode::PROTOCOL_ERROR.get(), AFTER_CLOSE))
+        }
         _ => None,
     }
 }
@@ -117,33 +159,81 @@ impl<'a> Line<'a> {
         };
         let broken = broken.map(|(code, rule)| {
             let (section, rule) = rule.split_once(": ").unwrap_or(("", rule));
-            Broken { code: *code, section, rule }
+            Broken {
+                code: *code,
+                section,
+                rule,
+            }
         });
-        Self { frame, at: step.at, dissection: &step.frame, outcome, text, broken, answer: Hex(&step.answer).to_string() }
+        Self {
+            frame,
+            at: step.at,
+            dissection: &step.frame,
+            outcome,
+            text,
+            broken,
+            answer: Hex(&step.answer).to_string(),
+        }
     }
 }
 
 /// A frame for a person.
 fn show(number: usize, step: &Step, bytes: &[u8], terminal: &mut Terminal<'_>) {
     terminal.line("");
-    terminal.line(&terminal.paint(Style::Strong, &format!("Frame {number}, at byte {}: {}", step.at, step.frame.title())));
+    terminal.line(&terminal.paint(
+        Style::Strong,
+        &format!(
+            "Frame {number}, at byte {}: {}",
+            step.at,
+            step.frame.title()
+        ),
+    ));
     let (mut shown_to, mut bit) = (0, 0);
     for (number, field) in step.frame.fields.iter().enumerate() {
         // Several fields share each of the first two bytes, which is shown with the first of them.
         let is_first = field.from >= shown_to;
         bit = if is_first { 0 } else { bit };
         let (place, own) = match is_first {
-            true => (field.from.to_string(), shortened(&bytes[step.at + field.from..step.at + field.to], BYTES_IN_A_ROW)),
+            true => (
+                field.from.to_string(),
+                shortened(
+                    &bytes[step.at + field.from..step.at + field.to],
+                    BYTES_IN_A_ROW,
+                ),
+            ),
             false => (String::new(), String::new()),
         };
-        let bits = if field.bits.len() < 8 && !field.bits.is_empty() { placed(bit, &field.bits) } else { String::new() };
-        row(terminal, Style::Part(number), [&place, &own, &bits, field.name, &field.meaning]);
+        let bits = if field.bits.len() < 8 && !field.bits.is_empty() {
+            placed(bit, &field.bits)
+        } else {
+            String::new()
+        };
+        row(
+            terminal,
+            Style::Part(number),
+            [&place, &own, &bits, field.name, &field.meaning],
+        );
         (shown_to, bit) = (field.to, bit + field.bits.len());
     }
-    let is_masked = step.frame.header.ok().flatten().is_some_and(|header| header.masking_key.is_some());
+    let is_masked = step
+        .frame
+        .header
+        .ok()
+        .flatten()
+        .is_some_and(|header| header.masking_key.is_some());
     if is_masked && !step.frame.payload.is_empty() {
         let last = Style::Part(step.frame.fields.len() - 1);
-        row(terminal, last, ["", &shortened(&step.frame.payload, BYTES_IN_A_ROW), "", "unmasked", ""]);
+        row(
+            terminal,
+            last,
+            [
+                "",
+                &shortened(&step.frame.payload, BYTES_IN_A_ROW),
+                "",
+                "unmasked",
+                "",
+            ],
+        );
     }
     let (style, says) = outcome(step);
     terminal.line(&format!("  {}", terminal.paint(style, &says)));
@@ -151,7 +241,10 @@ fn show(number: usize, step: &Step, bytes: &[u8], terminal: &mut Terminal<'_>) {
 
 /// Where it stands, its bytes, its bits, its name, what it says.
 fn row(terminal: &mut Terminal<'_>, style: Style, [place, own, bits, name, meaning]: [&str; 5]) {
-    let (own, bits) = (terminal.paint(style, &format!("{own:25}")), terminal.paint(style, &format!("{bits:9}")));
+    let (own, bits) = (
+        terminal.paint(style, &format!("{own:25}")),
+        terminal.paint(style, &format!("{bits:9}")),
+    );
     let name = terminal.paint(style, &format!("{name:23}"));
     let line = format!("{place:>6}  {own}  {bits}  {name}  {meaning}");
     terminal.line(line.trim_end());
@@ -185,16 +278,33 @@ fn outcome(step: &Step) -> (Style, String) {
         },
         Outcome::Whole(Opcode::Text, bytes) => format!("a text message: \"{}\"", quoted(bytes)),
         Outcome::Whole(Opcode::Ping, bytes) => {
-            format!("a ping; a pong with the same {} is due (RFC 6455 §5.5.2)", plural(bytes.len(), "byte"))
+            format!(
+                "a ping; a pong with the same {} is due (RFC 6455 §5.5.2)",
+                plural(bytes.len(), "byte")
+            )
         }
-        Outcome::Whole(Opcode::Pong, bytes) => format!("a pong with {}", plural(bytes.len(), "byte")),
+        Outcome::Whole(Opcode::Pong, bytes) => {
+            format!("a pong with {}", plural(bytes.len(), "byte"))
+        }
         Outcome::Whole(Opcode::Close, _) => match step.frame.close_frame() {
-            Some(Ok(CloseFrame { code: Some(code), reason })) => {
-                format!("a close: {}, {}: \"{}\"", code.get(), CloseCode::name_of(code.get()), EscapedText(reason))
+            Some(Ok(CloseFrame {
+                code: Some(code),
+                reason,
+            })) => {
+                format!(
+                    "a close: {}, {}: \"{}\"",
+                    code.get(),
+                    CloseCode::name_of(code.get()),
+                    EscapedText(reason)
+                )
             }
             _ => "a close without a code".to_owned(),
         },
-        Outcome::Whole(_, bytes) => format!("a binary message of {}: {}", plural(bytes.len(), "byte"), shortened(bytes, SHOWN_BYTES)),
+        Outcome::Whole(_, bytes) => format!(
+            "a binary message of {}: {}",
+            plural(bytes.len(), "byte"),
+            shortened(bytes, SHOWN_BYTES)
+        ),
         Outcome::Unread => "it stands behind a close frame, and nobody reads it".to_owned(),
         Outcome::Broken(_) => String::new(),
     };
@@ -204,8 +314,15 @@ fn outcome(step: &Step) -> (Style, String) {
 /// The beginning of a text, fit for a terminal.
 fn quoted(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let end = text.char_indices().nth(SHOWN_CHARS).map_or(text.len(), |(end, _)| end);
-    format!("{}{}", EscapedText(&text[..end]), if end < text.len() { " …" } else { "" })
+    let end = text
+        .char_indices()
+        .nth(SHOWN_CHARS)
+        .map_or(text.len(), |(end, _)| end);
+    format!(
+        "{}{}",
+        EscapedText(&text[..end]),
+        if end < text.len() { " …" } else { "" }
+    )
 }
 
 fn plural(count: impl TryInto<u64>, word: &str) -> String {
@@ -234,10 +351,23 @@ fn verdict(broken: Option<&(u16, &str)>, notes: &Notes, terminal: &mut Terminal<
         }
         return;
     };
-    terminal.line(&terminal.paint(Style::Wrong, &format!("Frame {} breaks a rule: {rule}.", notes.frames)));
-    let receiver = if notes.sender == "client" { "server" } else { "client" };
-    terminal.line(&format!("The {receiver} closes with {code}, {} (RFC 6455 §7.1.7).", CloseCode::name_of(*code)));
+    terminal.line(&terminal.paint(
+        Style::Wrong,
+        &format!("Frame {} breaks a rule: {rule}.", notes.frames),
+    ));
+    let receiver = if notes.sender == "client" {
+        "server"
+    } else {
+        "client"
+    };
+    terminal.line(&format!(
+        "The {receiver} closes with {code}, {} (RFC 6455 §7.1.7).",
+        CloseCode::name_of(*code)
+    ));
     if notes.rest_bytes > 0 {
-        terminal.line(&format!("{} behind it were not looked at.", plural(notes.rest_bytes, "byte")));
+        terminal.line(&format!(
+            "{} behind it were not looked at.",
+            plural(notes.rest_bytes, "byte")
+        ));
     }
 }

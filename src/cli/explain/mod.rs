@@ -1,6 +1,8 @@
-//! `parlor explain`: what is right and what is wrong with a handshake or with frames, and where the standard says so.
+//! `parlor explain`: what is right and what is wrong with a handshake or with frames, and where the
+//! standard says so.
 //!
-//! The server's own code is what speaks: `Head::parse`, `check`, `FrameHeader::decode`, `WebSocket::receive`. Here is a printer.
+//! The server's own code is what speaks: `Head::parse`, `check`, `FrameHeader::decode`,
+//! `WebSocket::receive`. Here is a printer.
 //!
 //! Not here: the two kinds (`handshake`, `frames`), colours (`terminal`).
 
@@ -17,7 +19,11 @@ use std::io::Read;
 const INPUT_BYTES: u64 = 256 << 20;
 
 /// Explains. `false`: a rule is broken.
-pub(super) fn run(arguments: Vec<OsString>, input: &mut dyn Read, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
+pub(super) fn run(
+    arguments: Vec<OsString>,
+    input: &mut dyn Read,
+    terminal: &mut Terminal<'_>,
+) -> Result<bool, Failure> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let wrong = |error: lexopt::Error| Failure::wrong(error.to_string());
     let kind = match parser.next().map_err(wrong)? {
@@ -27,7 +33,11 @@ pub(super) fn run(arguments: Vec<OsString>, input: &mut dyn Read, terminal: &mut
             return Ok(true);
         }
         Some(other) => return Err(Failure::wrong(other.unexpected().to_string())),
-        None => return Err(Failure::wrong("explain what? handshake or frames".to_owned())),
+        None => {
+            return Err(Failure::wrong(
+                "explain what? handshake or frames".to_owned(),
+            ));
+        }
     };
     let mut asked = Asked::default();
     while let Some(argument) = parser.next().map_err(wrong)? {
@@ -36,14 +46,20 @@ pub(super) fn run(arguments: Vec<OsString>, input: &mut dyn Read, terminal: &mut
             Arg::Long("json") => asked.is_json = true,
             Arg::Long("deflate") if cfg!(feature = "deflate") => asked.has_deflate = true,
             Arg::Long("deflate") => {
-                return Err(Failure::wrong("this parlor was built without compression (the feature deflate)".to_owned()));
+                return Err(Failure::wrong(
+                    "this parlor was built without compression (the feature deflate)".to_owned(),
+                ));
             }
             Arg::Long("from") => {
                 asked.from_client = match parser.value().map_err(wrong)?.to_str() {
                     Some("client") => Some(true),
                     Some("server") => Some(false),
                     Some("auto") => None,
-                    _ => return Err(Failure::wrong("--from must be client, server or auto".to_owned())),
+                    _ => {
+                        return Err(Failure::wrong(
+                            "--from must be client, server or auto".to_owned(),
+                        ));
+                    }
                 };
             }
             Arg::Long("help") | Arg::Short('h') => {
@@ -61,16 +77,32 @@ pub(super) fn run(arguments: Vec<OsString>, input: &mut dyn Read, terminal: &mut
             other => return Err(Failure::wrong(other.unexpected().to_string())),
         }
         if matches!(asked.hex.as_deref(), Some(" ")) {
-            asked.hex = Some(parser.value().map_err(wrong)?.to_string_lossy().into_owned());
+            asked.hex = Some(
+                parser
+                    .value()
+                    .map_err(wrong)?
+                    .to_string_lossy()
+                    .into_owned(),
+            );
         }
     }
     match kind.to_str() {
         Some("frames") => frames::explain(&asked, &asked.bytes(input)?, terminal),
-        Some("handshake") if asked == (Asked { file: asked.file.clone(), ..Asked::default() }) => {
+        Some("handshake")
+            if asked
+                == (Asked {
+                    file: asked.file.clone(),
+                    ..Asked::default()
+                }) =>
+        {
             handshake::explain(&asked.bytes(input)?, terminal)
         }
-        Some("handshake") => Err(Failure::wrong("explain handshake takes a file and no options".to_owned())),
-        _ => Err(Failure::wrong(format!("explain handshake or frames, not {kind:?}"))),
+        Some("handshake") => Err(Failure::wrong(
+            "explain handshake takes a file and no options".to_owned(),
+        )),
+        _ => Err(Failure::wrong(format!(
+            "explain handshake or frames, not {kind:?}"
+        ))),
     }
 }
 
@@ -95,15 +127,20 @@ impl Asked {
             return crate::hex::parse(hex).map_err(Failure::wrong);
         }
         let (name, read) = match &self.file {
-            Some(file) if file != "-" => {
-                (file.to_string_lossy().into_owned(), std::fs::File::open(file).and_then(|file| all(&mut { file })))
-            }
+            Some(file) if file != "-" => (
+                file.to_string_lossy().into_owned(),
+                std::fs::File::open(file).and_then(|file| all(&mut { file })),
+            ),
             _ => ("standard input".to_owned(), all(input)),
         };
         match read {
             Err(error) => Err(Failure::wrong(format!("can't read {name}: {error}"))),
-            Ok(bytes) if bytes.is_empty() => Err(Failure::wrong(format!("there is nothing in {name}"))),
-            Ok(bytes) if bytes.len() as u64 > INPUT_BYTES => Err(Failure::wrong(format!("{name} is longer than 256 MiB"))),
+            Ok(bytes) if bytes.is_empty() => {
+                Err(Failure::wrong(format!("there is nothing in {name}")))
+            }
+            Ok(bytes) if bytes.len() as u64 > INPUT_BYTES => {
+                Err(Failure::wrong(format!("{name} is longer than 256 MiB")))
+            }
             Ok(bytes) => Ok(bytes),
         }
     }

@@ -1,17 +1,24 @@
 //! The history on disk: an SQLite database, of which this process is the only writer.
 //!
-//! * **One writer.** The file itself is locked (`flock`) as long as the server runs, which a second server sees; SQLite's own
+//! * **One writer.** The file itself is locked (`flock`) as long as the server runs, which a second
+//!   server sees; SQLite's own
 //!   locks are others, so that readers are let in: a backup of the running server works.
-//! * **One transaction a turn** (`commit.rs`), in a write-ahead log: `ack` survives the death of the process, and with
+//! * **One transaction a turn** (`commit.rs`), in a write-ahead log: `ack` survives the death of
+//!   the process, and with
 //!   `--sync full` that of the machine.
-//! * **No waiting.** A lock of another program is an error at once. The log goes back into the file every 1,000 pages, by our
+//! * **No waiting.** A lock of another program is an error at once. The log goes back into the file
+//!   every 1,000 pages, by our
 //!   own hand: what SQLite does by itself there hides its errors.
-//! * **An `fsync` that failed may lie the second time**: the system may have dropped the pages that it could not write. So after
-//!   an error of input or output nothing is stored until the database was opened anew and its log was put into the file; what
-//!   the failed transaction may have left in the log was never told to anybody, and is taken out again.
+//! * **An `fsync` that failed may lie the second time**: the system may have dropped the pages that
+//!   it could not write. So after
+//!   an error of input or output nothing is stored until the database was opened anew and its log
+//!   was put into the file; what
+//!   the failed transaction may have left in the log was never told to anybody, and is taken out
+//!   again.
 //! * **A full disk** needs none of that: the transaction is undone, and the next one may have room.
 //!
-//! Not here: tables and versions (`schema.rs`), reading (`read.rs`), what is given up (`prune.rs`), files to take away (`dump.rs`).
+//! Not here: tables and versions (`schema.rs`), reading (`read.rs`), what is given up (`prune.rs`),
+//! files to take away (`dump.rs`).
 
 mod commit;
 mod dump;
@@ -63,7 +70,8 @@ pub struct Sqlite {
     checkpoint_at: u32,
     pruning: prune::Pruning,
     commit_time: Option<Duration>,
-    /// Holds the lock. Closed last, so the last field: to close a file drops all locks that the process has on it, SQLite's too.
+    /// Holds the lock. Closed last, so the last field: to close a file drops all locks that the
+    /// process has on it, SQLite's too.
     _file: File,
 }
 
@@ -77,11 +85,16 @@ struct Known {
 }
 
 impl Sqlite {
-    /// Opens a history, and makes it where there is none, with this epoch. The error is one line for whoever starts the server.
+    /// Opens a history, and makes it where there is none, with this epoch. The error is one line
+    /// for whoever starts the server.
     pub fn open(settings: Settings, epoch: &str) -> Result<Self, String> {
         let path = settings.path.clone();
-        let cant =
-            |why: String| format!("can't use the history {}: {why}; name another with --history, or use --no-history", path.display());
+        let cant = |why: String| {
+            format!(
+                "can't use the history {}: {why}; name another with --history, or use --no-history",
+                path.display()
+            )
+        };
         let file = claim(&path).map_err(cant)?;
         let wal_pages = Arc::new(AtomicU32::new(0));
         let connection = connect(&settings, &wal_pages).and_then(|mut connection| {
@@ -110,21 +123,28 @@ impl Sqlite {
         Ok(history)
     }
 
-    /// Reads what is needed at once, and sets the start's author numbers aside: the first write, which shows that it can.
+    /// Reads what is needed at once, and sets the start's author numbers aside: the first write,
+    /// which shows that it can.
     fn begin(&mut self) -> rusqlite::Result<()> {
-        let Some(connection) = &self.connection else { return Ok(()) };
-        let given: i64 = connection.query_row("SELECT authors FROM history", [], |row| row.get(0))?;
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        let given: i64 =
+            connection.query_row("SELECT authors FROM history", [], |row| row.get(0))?;
         let set_aside = given.saturating_add(AUTHORS_OF_A_START as i64);
         connection.execute("UPDATE history SET authors = ?1", [set_aside])?;
         connection.pragma_query(None, "wal_checkpoint", |_| Ok(()))?;
-        let epoch: String = connection.query_row("SELECT epoch FROM history", [], |row| row.get(0))?;
+        let epoch: String =
+            connection.query_row("SELECT epoch FROM history", [], |row| row.get(0))?;
         let newest = "SELECT used, at FROM places ORDER BY used DESC LIMIT 1";
         let newest = connection.query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?)));
         let (uses, at): (i64, i64) = if_any(newest)?.unwrap_or_default();
-        let seen: Option<i64> = connection.query_row("SELECT max(seen) FROM sessions", [], |row| row.get(0))?;
+        let seen: Option<i64> =
+            connection.query_row("SELECT max(seen) FROM sessions", [], |row| row.get(0))?;
         self.epoch = epoch.into();
         self.newest_author = Author(given as u64);
-        (self.uses, self.newest_at, self.newest_seen) = (uses as u64, millis(at), millis(seen.unwrap_or(0)));
+        (self.uses, self.newest_at, self.newest_seen) =
+            (uses as u64, millis(at), millis(seen.unwrap_or(0)));
         Ok(())
     }
 
@@ -143,7 +163,12 @@ impl Sqlite {
     fn ready_to_write(&mut self) -> Result<(), StoreError> {
         if self.sick {
             self.places.clear();
-            self.recover().map_err(|error| StoreError(format!("{}, and it could not be opened anew", sentence(&error))))?;
+            self.recover().map_err(|error| {
+                StoreError(format!(
+                    "{}, and it could not be opened anew",
+                    sentence(&error)
+                ))
+            })?;
             self.sick = false;
             self.doubtful.clear();
         }
@@ -160,9 +185,11 @@ impl Sqlite {
         u64::from(self.wal_pages.load(Ordering::Relaxed)) * PAGE_BYTES
     }
 
-    /// Opens the database anew, has its log put into the file, and takes out what was never told to anybody.
+    /// Opens the database anew, has its log put into the file, and takes out what was never told to
+    /// anybody.
     ///
-    /// The old connection is let go when that has gone well. Else it goes on reading: a disk that takes nothing any more, not even
+    /// The old connection is let go when that has gone well. Else it goes on reading: a disk that
+    /// takes nothing any more, not even
     /// the files that SQLite keeps beside the database, still gives back what is there.
     fn recover(&mut self) -> rusqlite::Result<()> {
         let old = self.connection.take();
@@ -177,21 +204,34 @@ impl Sqlite {
 
     fn reopen(&mut self, doubtful: &[(Place, Seq)]) -> rusqlite::Result<()> {
         let connection = self.connection()?;
-        let (log, done): (i64, i64) = connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        let (log, done): (i64, i64) =
+            connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| {
+                Ok((row.get(1)?, row.get(2)?))
+            })?;
         if log != done {
-            return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None));
+            return Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                None,
+            ));
         }
         let transaction = connection.unchecked_transaction()?;
         for (place, newest) in doubtful {
             if let Some(known) = read::known(&transaction, place)? {
-                transaction.execute("DELETE FROM messages WHERE place = ?1 AND seq > ?2", (known.id, newest.0 as i64))?;
-                transaction.execute("UPDATE places SET newest = ?2 WHERE id = ?1", (known.id, newest.0 as i64))?;
+                transaction.execute(
+                    "DELETE FROM messages WHERE place = ?1 AND seq > ?2",
+                    (known.id, newest.0 as i64),
+                )?;
+                transaction.execute(
+                    "UPDATE places SET newest = ?2 WHERE id = ?1",
+                    (known.id, newest.0 as i64),
+                )?;
             }
         }
         transaction.commit()
     }
 
-    /// Puts the log into the file once it has grown. Its errors count: they may be those of an `fsync`.
+    /// Puts the log into the file once it has grown. Its errors count: they may be those of an
+    /// `fsync`.
     fn tend_log(&mut self) {
         if self.wal_pages.load(Ordering::Relaxed) >= self.checkpoint_at {
             self.checkpoint();
@@ -201,10 +241,15 @@ impl Sqlite {
     fn checkpoint(&mut self) {
         let pages = self.wal_pages.load(Ordering::Relaxed);
         self.checkpoint_at = pages + WAL_CHECKPOINT_PAGES;
-        let Some(connection) = &self.connection else { return };
-        let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
         match done {
-            // All of it is in the file: the next transaction begins the log anew, if nobody reads in it.
+            // All of it is in the file: the next transaction begins the log anew, if nobody reads
+            // in it.
             Ok((log, done)) if log == done => {
                 self.wal_pages.store(0, Ordering::Relaxed);
                 self.checkpoint_at = WAL_CHECKPOINT_PAGES;
@@ -215,7 +260,11 @@ impl Sqlite {
     }
 
     /// A transaction failed that may have reached the log.
-    fn write_failed(&mut self, error: &rusqlite::Error, touched: impl IntoIterator<Item = (Place, Seq)>) -> StoreError {
+    fn write_failed(
+        &mut self,
+        error: &rusqlite::Error,
+        touched: impl IntoIterator<Item = (Place, Seq)>,
+    ) -> StoreError {
         if is_of_the_disk(error) {
             self.sick = true;
             self.doubtful.extend(touched);
@@ -231,9 +280,19 @@ impl Sqlite {
 
 /// Opens the file and locks it against another server. It is made for its owner alone.
 fn claim(path: &Path) -> Result<File, String> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
     let mut file = file.map_err(|error| error.to_string())?;
-    if !file.metadata().map_err(|error| error.to_string())?.is_file() {
+    if !file
+        .metadata()
+        .map_err(|error| error.to_string())?
+        .is_file()
+    {
         return Err("it is no regular file".to_owned());
     }
     match file.try_lock() {
@@ -242,7 +301,9 @@ fn claim(path: &Path) -> Result<File, String> {
         Err(TryLockError::Error(error)) => return Err(format!("it can't be locked: {error}")),
     }
     let mut header = Vec::new();
-    Read::take(&mut file, schema::HEADER_BYTES as u64).read_to_end(&mut header).map_err(|error| error.to_string())?;
+    Read::take(&mut file, schema::HEADER_BYTES as u64)
+        .read_to_end(&mut header)
+        .map_err(|error| error.to_string())?;
     schema::check_header(&header)?;
     Ok(file)
 }
@@ -253,7 +314,11 @@ fn connect(settings: &Settings, wal_pages: &Arc<AtomicU32>) -> rusqlite::Result<
     // Nobody on the loop waits for another program's lock.
     connection.busy_timeout(Duration::ZERO)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    let sync = if settings.sync == Sync::Full { "FULL" } else { "NORMAL" };
+    let sync = if settings.sync == Sync::Full {
+        "FULL"
+    } else {
+        "NORMAL"
+    };
     connection.pragma_update(None, "synchronous", sync)?;
     connection.pragma_update(None, "journal_size_limit", (WAL_BYTES / 2) as i64)?;
     // In KiB: what reading and writing keeps in memory.
@@ -261,27 +326,44 @@ fn connect(settings: &Settings, wal_pages: &Arc<AtomicU32>) -> rusqlite::Result<
     connection.set_prepared_statement_cache_capacity(32);
     let pages = wal_pages.clone();
     // A hook takes the place of SQLite's own checkpoints, and tells how long the log is.
-    connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
-        pages.store(u32::try_from(count).unwrap_or(0), Ordering::Relaxed);
-        Ok(())
-    }))?;
+    connection.wal_hook(Some(
+        move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
+            pages.store(u32::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        },
+    ))?;
     Ok(connection)
 }
 
-/// Whether after this error it is unknown what is on the disk. Not so where there was no room, or another program was in the way.
+/// Whether after this error it is unknown what is on the disk. Not so where there was no room, or
+/// another program was in the way.
 fn is_of_the_disk(error: &rusqlite::Error) -> bool {
-    let fine = [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::DiskFull, ErrorCode::TooBig, ErrorCode::ConstraintViolation];
-    error.sqlite_error_code().is_none_or(|code| !fine.contains(&code))
+    let fine = [
+        ErrorCode::DatabaseBusy,
+        ErrorCode::DatabaseLocked,
+        ErrorCode::DiskFull,
+        ErrorCode::TooBig,
+        ErrorCode::ConstraintViolation,
+    ];
+    error
+        .sqlite_error_code()
+        .is_none_or(|code| !fine.contains(&code))
 }
 
 /// What happened, for a person.
 fn sentence(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another program has locked it".to_owned(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program has locked it".to_owned()
+        }
         Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
         Some(ErrorCode::ReadOnly) => "it can't be written".to_owned(),
-        Some(ErrorCode::CannotOpen) => "it, or the files that SQLite keeps beside it, can't be opened for writing".to_owned(),
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => "it is damaged, or not a database".to_owned(),
+        Some(ErrorCode::CannotOpen) => {
+            "it, or the files that SQLite keeps beside it, can't be opened for writing".to_owned()
+        }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            "it is damaged, or not a database".to_owned()
+        }
         _ => error.to_string(),
     }
 }

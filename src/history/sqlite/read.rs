@@ -1,8 +1,10 @@
-//! Reading: pages, numbers, sessions and conversations. Each query is bounded by an index and a number of rows.
+//! Reading: pages, numbers, sessions and conversations. Each query is bounded by an index and a
+//! number of rows.
 
 use super::{KNOWN_PLACES, Known, Sqlite, if_any, millis, sentence};
 use crate::history::{
-    Author, ChannelRow, ConversationRow, PageRequest, Place, Proposal, Record, Remembered, Seq, SessionRow, Span, StoreError, UnixMillis,
+    Author, ChannelRow, ConversationRow, PageRequest, Place, Proposal, Record, Remembered, Seq,
+    SessionRow, Span, StoreError, UnixMillis,
 };
 use rusqlite::{Connection, Result, Row};
 use std::rc::Rc;
@@ -17,7 +19,12 @@ pub(super) const COLUMNS: &str = "seq, at, author, sender, recipient, text, acti
 pub(super) fn known(connection: &Connection, place: &Place) -> Result<Option<Known>> {
     let read = |row: &Row<'_>| {
         let [first, newest]: [i64; 2] = [row.get(1)?, row.get(2)?];
-        Ok(Known { id: row.get(0)?, first: Seq(first as u64), newest: Seq(newest as u64), at: millis(row.get(3)?) })
+        Ok(Known {
+            id: row.get(0)?,
+            first: Seq(first as u64),
+            newest: Seq(newest as u64),
+            at: millis(row.get(3)?),
+        })
     };
     if_any(match place {
         Place::Channel(name) => {
@@ -31,7 +38,10 @@ pub(super) fn known(connection: &Connection, place: &Place) -> Result<Option<Kno
 
 /// A message, from a row of [`COLUMNS`].
 pub(super) fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
-    let text = |column| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?.map(str::to_owned)));
+    let text = |column| {
+        row.get_ref(column)
+            .and_then(|value| Ok(value.as_str_or_null()?.map(str::to_owned)))
+    };
     let what = Proposal {
         place: place.clone(),
         author: Author(row.get::<_, i64>(2)? as u64),
@@ -41,13 +51,23 @@ pub(super) fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
         action: row.get(6)?,
         nonce: text(7)?.map(Into::into),
     };
-    Ok(Record { what: Rc::new(what), seq: Seq(row.get::<_, i64>(0)? as u64), at: millis(row.get(1)?) })
+    Ok(Record {
+        what: Rc::new(what),
+        seq: Seq(row.get::<_, i64>(0)? as u64),
+        at: millis(row.get(1)?),
+    })
 }
 
 pub(super) fn session(row: &Row<'_>) -> Result<SessionRow> {
     let (author, seen): (i64, i64) = (row.get(0)?, row.get(3)?);
     let (secret, name): ([u8; 20], String) = (row.get(1)?, row.get(2)?);
-    Ok(SessionRow { author: Author(author as u64), secret, name: name.into(), seen: millis(seen), quit: row.get(4)? })
+    Ok(SessionRow {
+        author: Author(author as u64),
+        secret,
+        name: name.into(),
+        seen: millis(seen),
+        quit: row.get(4)?,
+    })
 }
 
 /// Turns an error of the database into one of the history.
@@ -77,15 +97,37 @@ impl Sqlite {
 
     pub(super) fn read_span(&mut self, place: &Place) -> std::result::Result<Span, StoreError> {
         let known = told(self.known(place))?;
-        Ok(known.map_or(Span { first: Seq(1), newest: Seq(0) }, |known| Span { first: known.first, newest: known.newest }))
+        Ok(known.map_or(
+            Span {
+                first: Seq(1),
+                newest: Seq(0),
+            },
+            |known| Span {
+                first: known.first,
+                newest: known.newest,
+            },
+        ))
     }
 
-    pub(super) fn read_page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> std::result::Result<bool, StoreError> {
-        let Some(known) = told(self.known(place))? else { return Ok(false) };
-        told(self.connection().and_then(|connection| page(connection, place, known.id, ask, out)))
+    pub(super) fn read_page(
+        &mut self,
+        place: &Place,
+        ask: PageRequest,
+        out: &mut Vec<Record>,
+    ) -> std::result::Result<bool, StoreError> {
+        let Some(known) = told(self.known(place))? else {
+            return Ok(false);
+        };
+        told(
+            self.connection()
+                .and_then(|connection| page(connection, place, known.id, ask, out)),
+        )
     }
 
-    pub(super) fn read_session(&mut self, author: Author) -> std::result::Result<Option<SessionRow>, StoreError> {
+    pub(super) fn read_session(
+        &mut self,
+        author: Author,
+    ) -> std::result::Result<Option<SessionRow>, StoreError> {
         let select = "SELECT author, secret, name, seen, quit FROM sessions WHERE author = ?1";
         let found = self.connection().and_then(|connection| {
             let mut select = connection.prepare_cached(select)?;
@@ -94,7 +136,11 @@ impl Sqlite {
         Ok(told(found)?.filter(|row| self.is_known_session(row)))
     }
 
-    pub(super) fn read_conversations(&mut self, of: Author, most: usize) -> std::result::Result<Vec<ConversationRow>, StoreError> {
+    pub(super) fn read_conversations(
+        &mut self,
+        of: Author,
+        most: usize,
+    ) -> std::result::Result<Vec<ConversationRow>, StoreError> {
         let select = "SELECT CASE WHEN one = ?1 THEN other ELSE one END, newest FROM (
                 SELECT * FROM (SELECT one, other, newest, used FROM places
                     WHERE name IS NULL AND one = ?1 AND newest > 0 ORDER BY used DESC LIMIT ?2)
@@ -105,34 +151,58 @@ impl Sqlite {
             let mut select = connection.prepare_cached(select)?;
             let row = |row: &Row<'_>| {
                 let (other, newest): (i64, i64) = (row.get(0)?, row.get(1)?);
-                Ok(ConversationRow { other: Author(other as u64), newest: Seq(newest as u64) })
+                Ok(ConversationRow {
+                    other: Author(other as u64),
+                    newest: Seq(newest as u64),
+                })
             };
             select.query_map((of.0 as i64, most as i64), row)?.collect()
         });
         told(rows)
     }
 
-    pub(super) fn read_remembered(&mut self, most: usize, since: UnixMillis) -> std::result::Result<Remembered, StoreError> {
+    pub(super) fn read_remembered(
+        &mut self,
+        most: usize,
+        since: UnixMillis,
+    ) -> std::result::Result<Remembered, StoreError> {
         let channels = "SELECT name, newest FROM places WHERE name IS NOT NULL AND newest > 0 ORDER BY used DESC LIMIT ?1";
         let sessions = "SELECT author, secret, name, seen, quit FROM sessions WHERE seen > ?1 AND NOT quit ORDER BY seen DESC LIMIT ?2";
         let read = |connection: &Connection| {
             let row = |row: &Row<'_>| {
                 let (name, newest): (String, i64) = (row.get(0)?, row.get(1)?);
-                Ok(ChannelRow { name: name.into(), newest: Seq(newest as u64) })
+                Ok(ChannelRow {
+                    name: name.into(),
+                    newest: Seq(newest as u64),
+                })
             };
-            let channels = connection.prepare(channels)?.query_map([most as i64], row)?.collect::<Result<_>>()?;
+            let channels = connection
+                .prepare(channels)?
+                .query_map([most as i64], row)?
+                .collect::<Result<_>>()?;
             let mut sessions = connection.prepare(sessions)?;
-            let sessions = sessions.query_map((since.0 as i64, REMEMBERED_SESSIONS), session)?.collect::<Result<_>>()?;
+            let sessions = sessions
+                .query_map((since.0 as i64, REMEMBERED_SESSIONS), session)?
+                .collect::<Result<_>>()?;
             Ok(Remembered { channels, sessions })
         };
         told(self.connection().and_then(read))
     }
 }
 
-/// A page of a place, oldest first; says whether there are others on the side away from where it began.
-fn page(connection: &Connection, place: &Place, id: i64, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool> {
+/// A page of a place, oldest first; says whether there are others on the side away from where it
+/// began.
+fn page(
+    connection: &Connection,
+    place: &Place,
+    id: i64,
+    ask: PageRequest,
+    out: &mut Vec<Record>,
+) -> Result<bool> {
     let order = if ask.from_oldest { "ASC" } else { "DESC" };
-    let select = format!("SELECT {COLUMNS} FROM messages WHERE place = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq {order} LIMIT ?4");
+    let select = format!(
+        "SELECT {COLUMNS} FROM messages WHERE place = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq {order} LIMIT ?4"
+    );
     let mut select = connection.prepare_cached(&select)?;
     let bound = |seq: Seq| i64::try_from(seq.0).unwrap_or(i64::MAX);
     let most = ask.rows.max(1) as usize;

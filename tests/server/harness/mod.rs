@@ -1,6 +1,7 @@
 //! A server to test: the real binary on a free port, stopped when the test lets go of it.
 //!
-//! tests/faults has this file too. Not here: bytes on a socket (`raw`), frames (`wire`), somebody who chats (`person`).
+//! tests/faults has this file too. Not here: bytes on a socket (`raw`), frames (`wire`), somebody
+//! who chats (`person`).
 
 mod person;
 mod raw;
@@ -46,18 +47,25 @@ impl Server {
     /// Starts it on a free port, without a history, with these options besides.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = parlor();
-        command.args(["--listen", "127.0.0.1:0", "--no-history"]).args(arguments);
+        command
+            .args(["--listen", "127.0.0.1:0", "--no-history"])
+            .args(arguments);
         Self::spawn(command)
     }
 
-    /// Without limits on how much a client says: for tests that are about something else and say a lot.
+    /// Without limits on how much a client says: for tests that are about something else and say a
+    /// lot.
     pub(crate) fn unhurried() -> Self {
         Self::start(&["--rate", "0"])
     }
 
     /// Starts what was made ready, and waits for the line that says where it listens.
     pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut stderr = child.stderr.take().expect("stderr is piped");
         let (say, heard) = mpsc::channel();
@@ -73,19 +81,33 @@ impl Server {
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(n @ 1..) = stderr.read(&mut buffer) {
-                kept.lock().expect("no panic while it is held").push_str(&String::from_utf8_lossy(&buffer[..n]));
+                kept.lock()
+                    .expect("no panic while it is held")
+                    .push_str(&String::from_utf8_lossy(&buffer[..n]));
             }
         });
         let line = heard.recv_timeout(PATIENCE).unwrap_or_default();
         let Some(address) = line
-            .strip_prefix(concat!("parlor ", env!("CARGO_PKG_VERSION"), " listening on http://"))
+            .strip_prefix(concat!(
+                "parlor ",
+                env!("CARGO_PKG_VERSION"),
+                " listening on http://"
+            ))
             .and_then(|rest| rest.strip_suffix('\n')?.parse().ok())
         else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("the listening line is {line:?}; standard error: {}", logs.lock().expect("no panic"));
+            panic!(
+                "the listening line is {line:?}; standard error: {}",
+                logs.lock().expect("no panic")
+            );
         };
-        Self { child, address, rest_of_stdout: heard, logs }
+        Self {
+            child,
+            address,
+            rest_of_stdout: heard,
+            logs,
+        }
     }
 
     /// The process's number: the binary's own, where nothing else was started that starts it.
@@ -131,12 +153,17 @@ impl Server {
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("the child can be asked").is_some()
+        self.child
+            .try_wait()
+            .expect("the child can be asked")
+            .is_some()
     }
 
     /// What it printed to standard output after the listening line. Only after its end.
     pub(crate) fn rest_of_stdout(&self) -> String {
-        self.rest_of_stdout.recv_timeout(PATIENCE).expect("the end of its output")
+        self.rest_of_stdout
+            .recv_timeout(PATIENCE)
+            .expect("the end of its output")
     }
 
     /// What it has printed to standard error.
@@ -147,8 +174,12 @@ impl Server {
     /// The value of one line of `/metrics`.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let text = self.get("/metrics").text();
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {text}"))
+            .parse()
+            .expect("a number")
     }
 }
 
@@ -182,7 +213,10 @@ pub(crate) fn wait(child: &mut Child) -> ExitStatus {
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "it never came to be that {what}");
+        assert!(
+            start.elapsed() < PATIENCE,
+            "it never came to be that {what}"
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -192,7 +226,8 @@ pub(crate) struct Folder(pub(crate) std::path::PathBuf);
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
-        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).expect("a folder for the test");
         Self(path)

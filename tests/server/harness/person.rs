@@ -1,4 +1,5 @@
-//! Somebody who chats: sends commands, looks for the events that are expected, and can prove that nothing else came.
+//! Somebody who chats: sends commands, looks for the events that are expected, and can prove that
+//! nothing else came.
 
 use std::collections::VecDeque;
 
@@ -18,13 +19,20 @@ pub(crate) struct Person {
 
 /// What is told when it suits the server, so that no test may depend on when.
 fn is_gathered(event: &Value) -> bool {
-    ["presence", "members", "channels_changed"].iter().any(|kind| event["type"] == *kind)
+    ["presence", "members", "channels_changed"]
+        .iter()
+        .any(|kind| event["type"] == *kind)
 }
 
 impl Person {
     /// A client that has not said `hello`.
     pub(crate) fn guest(server: &Server) -> Self {
-        Self { wire: server.open("/chat"), welcome: Value::Null, pending: VecDeque::new(), last_id: 0 }
+        Self {
+            wire: server.open("/chat"),
+            welcome: Value::Null,
+            pending: VecDeque::new(),
+            last_id: 0,
+        }
     }
 
     pub(crate) fn enter(server: &Server, name: &str) -> Self {
@@ -112,12 +120,17 @@ impl Person {
             match next.opcode {
                 1 => {
                     assert!(next.fin, "an event in one frame");
-                    let event: Value = serde_json::from_slice(&next.payload).expect("an event is JSON");
+                    let event: Value =
+                        serde_json::from_slice(&next.payload).expect("an event is JSON");
                     assert!(event["type"].is_string(), "{event}");
                     return event;
                 }
                 9 => self.wire.send(frame(0x8a, &next.payload)),
-                _ => panic!("{wanted} was expected: {next:?}, {}; before: {:?}", String::from_utf8_lossy(&next.payload), self.pending),
+                _ => panic!(
+                    "{wanted} was expected: {next:?}, {}; before: {:?}",
+                    String::from_utf8_lossy(&next.payload),
+                    self.pending
+                ),
             }
         }
     }
@@ -150,7 +163,11 @@ impl Person {
 
     /// Nothing came that was not taken, besides what is told when it suits the server.
     pub(crate) fn assert_quiet(&mut self, name: &str) {
-        let rest: Vec<Value> = self.drain().into_iter().filter(|event| !is_gathered(event)).collect();
+        let rest: Vec<Value> = self
+            .drain()
+            .into_iter()
+            .filter(|event| !is_gathered(event))
+            .collect();
         assert!(rest.is_empty(), "{name}: {rest:?}");
     }
 
@@ -176,7 +193,16 @@ impl Person {
 
 fn code_of(command: &str, event: &Value) -> String {
     assert_eq!(event["type"], "error", "{command}: {event}");
-    assert!(event["message"].as_str().is_some_and(|message| message.len() > 5), "{command}: {event} explains itself");
-    assert_eq!(event["code"] == "rate_limited", event["retry_ms"].is_u64(), "{command}: {event}");
+    assert!(
+        event["message"]
+            .as_str()
+            .is_some_and(|message| message.len() > 5),
+        "{command}: {event} explains itself"
+    );
+    assert_eq!(
+        event["code"] == "rate_limited",
+        event["retry_ms"].is_u64(),
+        "{command}: {event}"
+    );
     event["code"].as_str().expect("a code").to_owned()
 }

@@ -1,6 +1,8 @@
-//! Frames on a connection: a writer and a reader of RFC 6455 §5.2 of our own, so that the server is not checked by itself.
+//! Frames on a connection: a writer and a reader of RFC 6455 §5.2 of our own, so that the server is
+//! not checked by itself.
 //!
-//! The reader also checks what holds for every frame that a server sends: no mask, no reserved bit, the shortest length.
+//! The reader also checks what holds for every frame that a server sends: no mask, no reserved bit,
+//! the shortest length.
 
 use super::raw::{Nothing, Raw};
 
@@ -50,9 +52,16 @@ pub(crate) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame_with(header(first, payload.len() as u64), payload)
 }
 
-/// A frame with a header made by hand, and a payload masked with the key that all headers of [`header`] have.
+/// A frame with a header made by hand, and a payload masked with the key that all headers of
+/// [`header`] have.
 pub(crate) fn frame_with(mut header: Vec<u8>, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    header.extend(payload.as_ref().iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    header.extend(
+        payload
+            .as_ref()
+            .iter()
+            .zip(KEY.iter().cycle())
+            .map(|(byte, key)| byte ^ key),
+    );
     header
 }
 
@@ -105,7 +114,11 @@ impl Wire {
     pub(crate) fn message(&mut self, name: &str) -> (u8, Vec<u8>) {
         let first = self.frame(name);
         let (opcode, mut fin, mut payload) = (first.opcode, first.fin, first.payload);
-        assert!(opcode == 1 || opcode == 2, "{name}: a message was expected, not opcode {opcode}: {}", String::from_utf8_lossy(&payload));
+        assert!(
+            opcode == 1 || opcode == 2,
+            "{name}: a message was expected, not opcode {opcode}: {}",
+            String::from_utf8_lossy(&payload)
+        );
         while !fin {
             let next = self.frame(name);
             assert_eq!(next.opcode, 0, "{name}: a continuation was expected");
@@ -118,15 +131,27 @@ impl Wire {
     /// The server's close frame, next.
     pub(crate) fn close_frame(&mut self, name: &str) -> Closed {
         let frame = self.frame(name);
-        assert_eq!(frame.opcode, 8, "{name}: a close was expected: {:?}", String::from_utf8_lossy(&frame.payload));
+        assert_eq!(
+            frame.opcode,
+            8,
+            "{name}: a close was expected: {:?}",
+            String::from_utf8_lossy(&frame.payload)
+        );
         let Some((code, reason)) = frame.payload.split_first_chunk() else {
             assert!(frame.payload.is_empty(), "{name}: half a code");
-            return Closed { code: None, reason: String::new() };
+            return Closed {
+                code: None,
+                reason: String::new(),
+            };
         };
-        Closed { code: Some(u16::from_be_bytes(*code)), reason: String::from_utf8(reason.to_vec()).expect("a reason in UTF-8") }
+        Closed {
+            code: Some(u16::from_be_bytes(*code)),
+            reason: String::from_utf8(reason.to_vec()).expect("a reason in UTF-8"),
+        }
     }
 
-    /// The server fails the connection: a close frame with this code and a reason, answered, and the end after it.
+    /// The server fails the connection: a close frame with this code and a reason, answered, and
+    /// the end after it.
     pub(crate) fn assert_failed(&mut self, name: &str, code: u16) -> Closed {
         let closed = self.close_frame(name);
         assert_eq!(closed.code, Some(code), "{name}: {closed:?}");
@@ -145,7 +170,10 @@ impl Wire {
         assert_eq!(closed.code, Some(code), "{name}: {closed:?}");
         assert!(!closed.reason.is_empty(), "{name}: a close explains itself");
         let _ = self.raw.stream.shutdown(std::net::Shutdown::Write);
-        assert!(matches!(self.try_frame(), Err(Nothing::Ended | Nothing::Reset)), "{name}: only the end follows");
+        assert!(
+            matches!(self.try_frame(), Err(Nothing::Ended | Nothing::Reset)),
+            "{name}: only the end follows"
+        );
     }
 
     /// A closing handshake that the client begins with 1000.
@@ -163,9 +191,15 @@ impl Wire {
 
 /// A frame at the beginning of the bytes, and how many it has.
 fn decode(bytes: &[u8]) -> Option<(Frame, usize)> {
-    let [first, second, rest @ ..] = bytes else { return None };
+    let [first, second, rest @ ..] = bytes else {
+        return None;
+    };
     assert_eq!(second & 0x80, 0, "a server does not mask (§5.1)");
-    assert_eq!(first & 0x70, 0, "a reserved bit without an extension (§5.2)");
+    assert_eq!(
+        first & 0x70,
+        0,
+        "a reserved bit without an extension (§5.2)"
+    );
     let (opcode, fin) = (first & 0x0f, first & 0x80 != 0);
     assert!(matches!(opcode, 0..=2 | 8..=10), "opcode {opcode} (§5.2)");
     let (length, form) = match second & 0x7f {
@@ -173,10 +207,29 @@ fn decode(bytes: &[u8]) -> Option<(Frame, usize)> {
         127 => (u64::from_be_bytes(*rest.first_chunk()?), 8),
         short => (u64::from(short), 0),
     };
-    let shortest = if length < 126 { 0 } else { 2 + 6 * usize::from(length > 0xffff) };
-    assert_eq!(form, shortest, "{length} is not in the shortest form (§5.2)");
-    assert!(opcode < 8 || (fin && length < 126), "a control frame is short and whole (§5.5)");
-    let payload = rest[form..].get(..usize::try_from(length).expect("it fits"))?.to_vec();
+    let shortest = if length < 126 {
+        0
+    } else {
+        2 + 6 * usize::from(length > 0xffff)
+    };
+    assert_eq!(
+        form, shortest,
+        "{length} is not in the shortest form (§5.2)"
+    );
+    assert!(
+        opcode < 8 || (fin && length < 126),
+        "a control frame is short and whole (§5.5)"
+    );
+    let payload = rest[form..]
+        .get(..usize::try_from(length).expect("it fits"))?
+        .to_vec();
     let used = 2 + form + payload.len();
-    Some((Frame { fin, opcode, payload }, used))
+    Some((
+        Frame {
+            fin,
+            opcode,
+            payload,
+        },
+        used,
+    ))
 }
