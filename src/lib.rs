@@ -16,4 +16,6 @@ pub mod progress;
 pub mod server;
 mod tables;
 pub mod time;
+#[cfg(feature = "tools")]
+pub mod tools;
 pub mod websocket;

@@ -117,25 +117,13 @@ pub enum Command {
         /// Whether from now on.
         on: bool,
     },
-    /// Frames made by hand, to be judged. The hub's, like `Trace`.
-    Try(Trial),
+    /// Frames made by hand, to be checked: the whole command as JSON. Handled by the wire view,
+    /// like `Trace`.
+    Try(Box<str>),
     /// The typed `/help`.
     Help,
     /// The typed `/quit`.
     Quit,
-}
-
-/// What `try` gives to a fresh machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trial {
-    /// The frames, one behind the other.
-    pub frames: Box<[u8]>,
-    /// They are a server's, and a client judges them.
-    pub from_server: bool,
-    /// Compression was agreed on.
-    pub deflate: bool,
-    /// The longest message that is taken, in bytes.
-    pub limit: Option<usize>,
 }
 
 /// To whom a private message goes.

@@ -14,7 +14,6 @@ use super::error::CommandError;
 use super::event::{ChannelSummary, Event, Joined, PlaceName, Welcome};
 use super::line::HELP;
 use super::object::Object;
-use super::trial;
 use crate::history::{Record, Seq};
 use crate::limits::{NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
 use serde_json::value::RawValue;
@@ -30,7 +29,7 @@ const NUMBER_LIMIT: u64 = 1 << 53;
 /// error of the struct itself.
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
-pub(super) struct Fields<'a> {
+struct Fields<'a> {
     #[serde(borrow)]
     r#type: Field<'a>,
     id: Field<'a>,
@@ -45,15 +44,12 @@ pub(super) struct Fields<'a> {
     conversation: Field<'a>,
     before: Field<'a>,
     after: Field<'a>,
-    pub(super) limit: Field<'a>,
-    pub(super) on: Field<'a>,
-    pub(super) frames: Field<'a>,
-    pub(super) role: Field<'a>,
-    pub(super) deflate: Field<'a>,
+    limit: Field<'a>,
+    on: Field<'a>,
 }
 
 /// One value as it stands in the message.
-pub(super) type Field<'a> = Option<&'a RawValue>;
+type Field<'a> = Option<&'a RawValue>;
 
 /// Parses one message that begins with `{`.
 pub fn parse(text: &str) -> Request {
@@ -72,7 +68,7 @@ pub fn parse(text: &str) -> Request {
         return unreadable(CommandError::BadId);
     };
     let (when, command) = match borrowed(fields.r#type, "type must be a string") {
-        Ok(Some(kind)) => command(&kind, &fields),
+        Ok(Some(kind)) => command(&kind, &fields, text),
         // What it is can't be told, so it is not known to come too early either: this is told where
         // an unknown type is.
         Ok(None) => (When::Always, Err(CommandError::BadField("type is missing"))),
@@ -86,7 +82,7 @@ pub fn parse(text: &str) -> Request {
 }
 
 /// When a command may come, and what it is. Keys that this one does not know are not looked at.
-fn command(kind: &str, fields: &Fields<'_>) -> (When, Result<Command, CommandError>) {
+fn command(kind: &str, fields: &Fields<'_>, text: &str) -> (When, Result<Command, CommandError>) {
     let command = match kind {
         "hello" => return (When::BeforeHello, hello(fields)),
         "rename" => {
@@ -105,8 +101,14 @@ fn command(kind: &str, fields: &Fields<'_>) -> (When, Result<Command, CommandErr
         "who" => string(fields.channel, "channel must be a string")
             .map(|channel| Command::Who { channel }),
         "channels" => Ok(Command::Channels),
-        "trace" => return (When::Always, trial::trace(fields)),
-        "try" => return (When::Always, trial::trial(fields)),
+        "trace" => {
+            let on = flag(fields.on, "on must be true or false");
+            let command = on.map(|on| Command::Trace {
+                on: on.unwrap_or(true),
+            });
+            return (When::Always, command);
+        }
+        "try" => return (When::Always, Ok(Command::Try(text.into()))),
         _ => return (When::Always, Err(CommandError::UnknownType)),
     };
     (When::AfterHello, command)
@@ -218,7 +220,7 @@ fn nonce(fields: &Fields<'_>) -> Result<Option<Box<str>>, CommandError> {
     }
 }
 
-pub(super) fn flag(field: Field<'_>, wrong: &'static str) -> Result<Option<bool>, CommandError> {
+fn flag(field: Field<'_>, wrong: &'static str) -> Result<Option<bool>, CommandError> {
     match field.map(RawValue::get) {
         None => Ok(None),
         Some("false") => Ok(Some(false)),
@@ -227,14 +229,11 @@ pub(super) fn flag(field: Field<'_>, wrong: &'static str) -> Result<Option<bool>
     }
 }
 
-pub(super) fn required(field: Field<'_>, wrong: &'static str) -> Result<Box<str>, CommandError> {
+fn required(field: Field<'_>, wrong: &'static str) -> Result<Box<str>, CommandError> {
     string(field, wrong)?.ok_or(CommandError::BadField(wrong))
 }
 
-pub(super) fn string(
-    field: Field<'_>,
-    wrong: &'static str,
-) -> Result<Option<Box<str>>, CommandError> {
+fn string(field: Field<'_>, wrong: &'static str) -> Result<Option<Box<str>>, CommandError> {
     Ok(borrowed(field, wrong)?.map(Box::from))
 }
 
@@ -263,7 +262,7 @@ fn seq(field: Field<'_>, wrong: &'static str) -> Result<Option<Seq>, CommandErro
 }
 
 /// An unsigned integer below 2^53, written as one: neither `1.0` nor `1e3` is.
-pub(super) fn number(field: Field<'_>, wrong: &'static str) -> Result<Option<u64>, CommandError> {
+fn number(field: Field<'_>, wrong: &'static str) -> Result<Option<u64>, CommandError> {
     let Some(value) = field else { return Ok(None) };
     match value.get().parse() {
         Ok(number) if number < NUMBER_LIMIT => Ok(Some(number)),

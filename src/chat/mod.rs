@@ -37,7 +37,6 @@ mod object;
 mod presence;
 mod session;
 mod speak;
-mod trial;
 mod welcome;
 
 use crate::few::Few;

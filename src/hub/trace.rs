@@ -23,6 +23,7 @@ use super::outbox::{Source, Turn};
 use super::seldom::Seldom;
 use super::tap::{self, Direction, Handshake, Seen, Tap};
 use super::topics::Topics;
+use super::trial::{Trial, tried};
 use super::{Hub, Socket};
 use crate::chat::command::{Command, Request, RequestId};
 use crate::chat::error::CommandError;
@@ -318,9 +319,10 @@ impl<S: Socket> Hub<S> {
                 if let Some(connection) = self.connection(id) {
                     connection.rate.charge(COST_OF_EVERYBODY - 1, rate, now);
                 }
-                self.answer_with(id, |limits, out| {
-                    super::trial::tried(&trial, request.id, limits, out)
-                });
+                match Trial::parse(&trial, &self.limits) {
+                    Ok(trial) => self.answer_with(id, |_, out| tried(&trial, request.id, out)),
+                    Err(error) => self.answer(id.address(), &Event::Error(error), request.id),
+                }
             }
             command => return Some(Request { command, ..request }),
         }

@@ -7,15 +7,61 @@
 //!
 //! Not here: the machine (`websocket::connection`), what the command may ask (`chat::json`).
 
-use crate::chat::command::{RequestId, Trial};
-use crate::hex::Hex;
-use crate::limits::{Limits, TRY_FRAMES};
+use crate::chat::command::RequestId;
+use crate::chat::error::CommandError;
+use crate::hex::{self, Hex};
+use crate::limits::{Limits, TRACE_FRAME_BYTES, TRY_FRAMES};
 use crate::websocket::dissect::{Dissection, Outcome, Step, walk};
 use crate::websocket::{DeflateParameters, Opcode, WebSocket};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Of what a message is put together to, so many bytes are shown.
 const SHOWN_BYTES: usize = 1 << 10;
+
+/// The fields of the command `try`.
+#[derive(Deserialize)]
+struct Fields {
+    frames: String,
+    role: Option<Role>,
+    deflate: Option<bool>,
+    limit: Option<usize>,
+}
+
+/// Which end sends the frames.
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    Client,
+    Server,
+}
+
+/// A parsed `try`.
+pub(super) struct Trial {
+    frames: Vec<u8>,
+    role: Role,
+    deflate: bool,
+    limit: usize,
+}
+
+impl Trial {
+    /// Parses the command's JSON.
+    pub(super) fn parse(json: &str, limits: &Limits) -> Result<Self, CommandError> {
+        const WRONG: &str = "try needs frames (1 to 4096 bytes, each as two hexadecimal digits), \
+             and takes role (client or server), deflate (true or false) and limit (a number)";
+        let parsed = serde_json::from_str(json).ok().and_then(|fields: Fields| {
+            let frames = hex::parse(&fields.frames).ok()?;
+            (1..=TRACE_FRAME_BYTES)
+                .contains(&frames.len())
+                .then_some(Self {
+                    frames,
+                    role: fields.role.unwrap_or(Role::Client),
+                    deflate: fields.deflate.unwrap_or(false),
+                    limit: fields.limit.unwrap_or(usize::MAX).min(limits.message_bytes),
+                })
+        });
+        parsed.ok_or(CommandError::BadField(WRONG))
+    }
+}
 
 #[derive(Serialize)]
 struct Tried {
@@ -55,15 +101,11 @@ struct ShownViolation {
 }
 
 /// Appends the event that answers a trial.
-pub(super) fn tried(trial: &Trial, id: Option<RequestId>, limits: &Limits, out: &mut Vec<u8>) {
-    let limit = trial
-        .limit
-        .unwrap_or(limits.message_bytes)
-        .min(limits.message_bytes);
-    let machine = match trial.from_server {
+pub(super) fn tried(trial: &Trial, id: Option<RequestId>, out: &mut Vec<u8>) {
+    let machine = match trial.role {
         // It is seen what it would answer, so its masking key is one that is easily undone.
-        true => WebSocket::client(limit, || [0; 4]),
-        false => WebSocket::server(limit),
+        Role::Server => WebSocket::client(trial.limit, || [0; 4]),
+        Role::Client => WebSocket::server(trial.limit),
     };
     let machine = machine.with_deflate(trial.deflate.then(DeflateParameters::default));
     let mut walk = walk(&trial.frames, machine);
@@ -138,20 +180,27 @@ mod tests {
     use serde_json::Value;
 
     fn outcome(hex: &str, from_server: bool, deflate: bool, limit: Option<usize>) -> Value {
-        let frames = crate::hex::parse(hex).expect("hex").into();
+        let role = if from_server { "server" } else { "client" };
+        let json = serde_json::json!({"type": "try", "frames": hex, "role": role, "deflate": deflate, "limit": limit});
+        let trial = Trial::parse(&json.to_string(), &Limits::DEFAULT).expect("a trial");
         let mut out = Vec::new();
-        tried(
-            &Trial {
-                frames,
-                from_server,
-                deflate,
-                limit,
-            },
-            Some(RequestId(7)),
-            &Limits::DEFAULT,
-            &mut out,
-        );
+        tried(&trial, Some(RequestId(7)), &mut out);
         serde_json::from_slice(&out).expect("JSON")
+    }
+
+    #[test]
+    fn trial_with_wrong_fields_is_refused() {
+        let long = "00".repeat(TRACE_FRAME_BYTES + 1);
+        let frames = ["", "8", "xy", &long].map(|frames| format!(r#"{{"frames":"{frames}"}}"#));
+        let fields = [r#""role":"both""#, r#""limit":-1"#, r#""deflate":1"#]
+            .map(|field| format!(r#"{{"frames":"00",{field}}}"#));
+        for json in frames.iter().chain(&fields) {
+            let parsed = Trial::parse(json, &Limits::DEFAULT);
+            assert!(
+                matches!(parsed, Err(CommandError::BadField(_))),
+                "{json:.60}"
+            );
+        }
     }
 
     #[test]
