@@ -57,7 +57,7 @@ fn main() -> io::Result<()> {
             Ok(Received::Event { event, used }) => {
                 let is_answer = matches!(event, Event::Text(_));
                 match event {
-                    Event::Text(text) => println!("{}", parlor::escaped::EscapedText(text)),
+                    Event::Text(text) => println!("{}", parlor::text::EscapedText(text)),
                     Event::Ping(payload) => {
                         encode_masked_message(Opcode::Pong, payload, random(), &mut out)
                     }
@@ -70,7 +70,7 @@ fn main() -> io::Result<()> {
                 continue;
             }
             Ok(Received::Nothing) => {}
-            Err(violation) => return Err(io::Error::other(violation.rule().1)),
+            Err(violation) => return Err(io::Error::other(violation.rule().reason)),
         }
         stream.write_all(&std::mem::take(&mut out))?;
         match stream.read(&mut buffer)? {

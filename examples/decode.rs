@@ -2,7 +2,7 @@
 //! frame by frame, to the first
 //! broken rule. `cargo run --example decode -- capture.bin`, or from standard input.
 
-use parlor::escaped::EscapedText;
+use parlor::text::EscapedText;
 use parlor::websocket::dissect::{Dissection, Outcome, walk};
 use parlor::websocket::{Opcode, WebSocket};
 use std::io::{self, Read};
@@ -34,7 +34,7 @@ fn main() -> io::Result<()> {
             Outcome::Unread => println!("it stands behind a close frame"),
             Outcome::Broken(violation) => {
                 println!("broken");
-                return Err(io::Error::other(violation.rule().1));
+                return Err(io::Error::other(violation.rule().reason));
             }
         }
     }

@@ -3,9 +3,9 @@
 
 pub mod chat;
 pub mod cli;
-pub mod escaped;
+
 mod few;
-pub mod hex;
+
 pub mod history;
 pub mod http;
 pub mod hub;
@@ -15,6 +15,7 @@ mod ordered;
 pub mod progress;
 pub mod server;
 mod tables;
+pub mod text;
 pub mod time;
 #[cfg(feature = "tools")]
 pub mod tools;

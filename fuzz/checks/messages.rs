@@ -145,7 +145,7 @@ fn is_the_same_compressed(message: &Seen) {
 }
 
 fn failed_code(machine: &Machine) -> Option<u16> {
-    machine.failed.map(|violation| violation.rule().0.get())
+    machine.failed.map(|violation| violation.rule().code.get())
 }
 
 type Verdict = (Vec<Seen>, Option<u16>);

@@ -147,7 +147,7 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
 fn refused(sentence: &str, status: u16, body: &[u8]) -> String {
     let said = String::from_utf8_lossy(body);
     let line = said.lines().next().unwrap_or_default();
-    let line: String = crate::escaped::EscapedText(line)
+    let line: String = crate::text::EscapedText(line)
         .to_string()
         .chars()
         .take(200)

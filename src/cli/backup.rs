@@ -8,6 +8,7 @@ use super::{Failure, random};
 use crate::chat::name::{ChannelName, UserName};
 use crate::history::sqlite::{Export, Import};
 use crate::history::{LINE_BYTES, Line, Lines, Place, Settings};
+use crate::text::Hex;
 use lexopt::Arg;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -99,7 +100,7 @@ pub(super) fn import(
     let cant = |why: String| Failure::failed(format!("can't import {}: {why}", file.display()));
     let epoch = random::<16>().map_err(cant)?;
     let opened = File::open(&file).map_err(|error| cant(error.to_string()))?;
-    let epoch: String = epoch.iter().map(|byte| format!("{byte:02x}")).collect();
+    let epoch = format!("{:x}", Hex(&epoch));
     let mut import = Import::begin(&history, &epoch).map_err(Failure::failed)?;
     read_lines(BufReader::new(opened), |line| import.take(line)).map_err(cant)?;
     import.finish().map_err(Failure::failed)?;

@@ -531,7 +531,8 @@ mod tests {
                 .map(|step| step.outcome)
             {
                 Some(Outcome::Broken(violation)) => {
-                    let (code, sentence) = violation.rule();
+                    let rule = violation.rule();
+                    let (code, sentence) = (rule.code, rule.reason);
                     assert!(codes.contains(&code.get()), "{}: {sentence}", case.name);
                     let section = case.section.replace('§', "");
                     let family = section

@@ -16,8 +16,8 @@
 use super::Failure;
 use super::address::Address;
 use super::terminal::{Style, Terminal};
-use crate::escaped::EscapedText;
-use crate::hex::Hex;
+use crate::text::EscapedText;
+use crate::text::Hex;
 use crate::websocket::dissect::Dissection;
 use crate::websocket::{
     CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
@@ -326,7 +326,7 @@ impl<'a, 'b> Client<'a, 'b> {
                     used
                 }
                 Err(violation) => {
-                    self.broken = Some(violation.rule().1);
+                    self.broken = Some(violation.rule().reason);
                     self.websocket.close(violation.close_frame(), &mut answer);
                     rest.len()
                 }

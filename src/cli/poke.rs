@@ -13,9 +13,9 @@ use super::Failure;
 use super::address::Address;
 use super::cases::{Attempt, CASES, Case};
 use super::terminal::{Style, Terminal};
-use crate::escaped::EscapedText;
 use crate::http::ResponseHead;
 use crate::progress::Progress;
+use crate::text::EscapedText;
 use crate::websocket::{
     CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
@@ -326,7 +326,7 @@ fn outcome(stream: &mut TcpStream, came: Vec<u8>, bytes: &[u8]) -> Result<Heard,
                     return Ok(Heard::Close(frame.code.map(CloseCode::get), reason));
                 }
                 Ok(Received::Event { used, .. }) => rest = &mut rest[used..],
-                Err(violation) => return Ok(Heard::Nonsense(violation.rule().1)),
+                Err(violation) => return Ok(Heard::Nonsense(violation.rule().reason)),
             }
         }
         let until = if was_pinged || bytes.is_empty() {

@@ -4,10 +4,10 @@
 
 use super::options::ServeOptions;
 use super::random;
-use crate::hex::Hex;
 use crate::history::Author;
 use crate::hub::record::{Head, VERSION};
 use crate::server::Recording;
+use crate::text::Hex;
 use crate::time::Now;
 use std::io::{self, Write};
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(super) fn begin(
     let head = Head {
         parlor_recording: VERSION,
         server: env!("CARGO_PKG_VERSION").to_owned(),
-        seed: Hex(&seed).to_string().replace(' ', ""),
+        seed: format!("{:x}", Hex(&seed)),
         epoch: epoch.to_owned(),
         newest_author: author.0,
         started: now.unix.0,

@@ -14,11 +14,11 @@ use super::options::{self, Asked};
 use super::serve::open_history;
 use super::terminal::Terminal;
 use super::{Failure, NAME_AND_VERSION};
-use crate::escaped::Escaped;
 use crate::history::Author;
 use crate::http::pages::BuiltIn;
 use crate::hub::record::{Call, HEAD_BYTES, Head, LINE_BYTES, VERSION, Wrote, tokens};
 use crate::hub::{Ended, Hub, Setup, Socket};
+use crate::text::Escaped;
 use crate::time::{Millis, Now, UnixMillis};
 use lexopt::Arg;
 use std::cell::Cell;
@@ -231,7 +231,7 @@ fn setup(head: &Head) -> Result<Setup, String> {
             head.parlor_recording
         ));
     }
-    let seed = crate::hex::parse(&head.seed)
+    let seed = crate::text::parse_hex(&head.seed)
         .ok()
         .and_then(|seed| <[u8; 16]>::try_from(seed).ok())
         .ok_or("its seed must be 16 bytes in hex")?;
@@ -381,7 +381,7 @@ impl Player<'_> {
 
     fn show_piece(&mut self, number: u64, what: &str, bytes: &[u8]) {
         let shown = if self.in_hex {
-            crate::hex::Hex(bytes).to_string()
+            crate::text::Hex(bytes).to_string()
         } else {
             Escaped(bytes).to_string()
         };

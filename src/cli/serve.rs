@@ -12,6 +12,7 @@ use crate::hub::Setup;
 use crate::hub::record::tokens;
 use crate::limits::{REFUSED_CONNECTIONS, SPARE_DESCRIPTORS};
 use crate::server::{Folder, Listener, Server, raise_open_files};
+use crate::text::Hex;
 use crate::time::{Millis, Now, UnixMillis};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -33,7 +34,7 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
         .and_then(Listener::bind)
         .map_err(|error| cant_listen(&options.listen, &error))?;
     let epoch = random::<16>()?;
-    let epoch: String = epoch.iter().map(|byte| format!("{byte:02x}")).collect();
+    let epoch = format!("{:x}", Hex(&epoch));
     let (author, now) = (
         newest_author(SystemTime::now()),
         Now {

@@ -19,6 +19,7 @@
 
 use super::{Author, Place, Proposal, Record, Seq, SessionRow, UnixMillis};
 use crate::limits::NONCE_CHARS;
+use crate::text::{Hex, decode_hex};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -85,17 +86,11 @@ enum Wire<'a> {
 impl Line {
     /// Appends the line, with its line feed.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let hex = |secret: &[u8]| {
-            secret
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-        };
         let wire = match self {
             Self::Head => Wire::Parlor { version: VERSION },
             Self::Session(row) => Wire::Session {
                 author: row.author.0,
-                secret: hex(&row.secret).into(),
+                secret: format!("{:x}", Hex(&row.secret)).into(),
                 name: Cow::Borrowed(&row.name),
                 seen: row.seen.0,
                 quit: row.quit,
@@ -232,18 +227,9 @@ impl Lines {
             );
         }
         self.newest_session = author;
-        let digits = secret.len() == 40 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let byte = |at: usize| {
-            secret
-                .get(2 * at..2 * at + 2)
-                .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-        };
-        let mut bytes = [0; 20];
-        for (at, slot) in bytes.iter_mut().enumerate() {
-            *slot = byte(at)
-                .filter(|_| digits)
-                .ok_or("a secret is 40 hexadecimal digits")?;
-        }
+        let bytes = decode_hex(secret.as_bytes())
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or("a secret is 40 hexadecimal digits")?;
         Ok(Line::Session(SessionRow {
             author,
             secret: bytes,

@@ -11,6 +11,7 @@
 
 use super::head::Head;
 use super::response::{Body, Response};
+use crate::text::{Hex, hex_digit};
 use sha1::{Digest, Sha1};
 use std::borrow::Cow;
 
@@ -184,12 +185,6 @@ fn percent_decoded(part: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-fn hex_digit(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
-}
-
 /// The media type of a file, told by what stands behind the last dot of its name. Unknown ones are
 /// bytes, which a browser
 /// saves and, by `nosniff`, never takes for something else.
@@ -220,13 +215,7 @@ pub fn media_type(name: &str) -> &'static str {
 /// 16 hex digits of SHA-1, in quotes; nothing has to be kept secret or be proof against forgery
 /// here.
 pub fn etag(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut tag = String::from("\"");
-    for byte in Sha1::digest(bytes).iter().take(8) {
-        let _ = write!(tag, "{byte:02x}"); // writing to a String can't fail
-    }
-    tag.push('"');
-    tag
+    format!("\"{:x}\"", Hex(&Sha1::digest(bytes)[..8]))
 }
 
 /// What a page of ours may do: load what we serve, talk to us, and nothing else. No `unsafe-*`, no

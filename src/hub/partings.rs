@@ -23,7 +23,7 @@ impl<S: Socket> Hub<S> {
         };
         let code = match &parting {
             Parting::Closed { code, .. } => code.unwrap_or(1005),
-            Parting::Broken(violation) => violation.rule().0.get(),
+            Parting::Broken(violation) => violation.rule().code.get(),
             Parting::Ours(code, _) => code.get(),
             Parting::EndOfStream | Parting::Failed => 1006,
         };

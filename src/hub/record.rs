@@ -27,6 +27,7 @@
 
 use super::Ended;
 use crate::limits::READ_BYTES;
+use crate::text::{Hex, decode_hex};
 use crate::time::{Millis, Now, UnixMillis};
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
@@ -116,15 +117,7 @@ impl Call<'_> {
             Self::WantsRead { index } => writeln!(out, "Q {index}"),
             Self::Received { index, bytes, now } => {
                 let begun = write!(out, "R {index} {} {} ", now.mono.0, now.unix.0);
-                const DIGITS: &[u8; 16] = b"0123456789abcdef";
-                let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-                out.extend(
-                    bytes
-                        .iter()
-                        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
-                );
-                out.push('\n');
-                begun
+                begun.and_then(|()| writeln!(out, "{:x}", Hex(bytes)))
             }
             Self::Ended { index, why, now } => {
                 let why = if *why == Ended::EndOfStream {
@@ -168,14 +161,10 @@ impl Call<'_> {
             "R" => {
                 let (index, now) = (word()?.parse().ok()?, now(word()?, word()?)?);
                 let hex = word()?.as_bytes();
-                if hex.len() % 2 != 0 || hex.is_empty() || hex.len() > 2 * READ_BYTES {
+                if hex.is_empty() || hex.len() > 2 * READ_BYTES {
                     return None;
                 }
-                buffer.clear();
-                for pair in hex.chunks(2) {
-                    let digit = |byte: u8| char::from(byte).to_digit(16);
-                    buffer.push((digit(pair[0])? << 4 | digit(pair[1])?) as u8);
-                }
+                *buffer = decode_hex(hex)?;
                 Call::Received {
                     index,
                     bytes: buffer,

@@ -28,8 +28,8 @@ use super::{Hub, Socket};
 use crate::chat::command::{Command, Request, RequestId};
 use crate::chat::error::CommandError;
 use crate::chat::event::Event;
-use crate::hex::Hex;
 use crate::limits::{COST_OF_EVERYBODY, Limits, TRACE_FRAME_BYTES, TRACE_TURN_BYTES};
+use crate::text::Hex;
 use crate::time::Now;
 use crate::websocket::dissect::Dissection;
 use crate::websocket::handshake::{GUID, accept, accept_sha1};
@@ -265,7 +265,7 @@ fn shown_handshake(handshake: &Handshake) -> ShownHandshake<'_> {
         .find(name)
         .and_then(|line| line.split_once(':'))
         .map_or("", |(_, key)| key.trim());
-    let sha1 = Hex(&accept_sha1(key)).to_string().replace(' ', "");
+    let sha1 = format!("{:x}", Hex(&accept_sha1(key)));
     let accept = Accept {
         key,
         guid: GUID,

@@ -9,8 +9,8 @@
 
 use crate::chat::command::RequestId;
 use crate::chat::error::CommandError;
-use crate::hex::{self, Hex};
 use crate::limits::{Limits, TRACE_FRAME_BYTES, TRY_FRAMES};
+use crate::text::{Hex, parse_hex};
 use crate::websocket::dissect::{Dissection, Outcome, Step, walk};
 use crate::websocket::{DeflateParameters, Opcode, WebSocket};
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ impl Trial {
         const WRONG: &str = "try needs frames (1 to 4096 bytes, each as two hexadecimal digits), \
              and takes role (client or server), deflate (true or false) and limit (a number)";
         let parsed = serde_json::from_str(json).ok().and_then(|fields: Fields| {
-            let frames = hex::parse(&fields.frames).ok()?;
+            let frames = parse_hex(&fields.frames).ok()?;
             (1..=TRACE_FRAME_BYTES)
                 .contains(&frames.len())
                 .then_some(Self {
@@ -142,15 +142,14 @@ fn shown(step: Step, frames: &[u8]) -> ShownStep {
         Outcome::Unread => ("unread", None, None),
         Outcome::Whole(opcode, bytes) => ("whole", Some(message(opcode, &bytes)), None),
         Outcome::Broken(violation) => {
-            let (code, rule) = violation.rule();
-            let (section, sentence) = rule.split_once(": ").unwrap_or(("", rule));
+            let rule = violation.rule();
             (
                 "broken",
                 None,
                 Some(ShownViolation {
-                    code: code.get(),
-                    section,
-                    sentence,
+                    code: rule.code.get(),
+                    section: rule.section,
+                    sentence: rule.sentence,
                 }),
             )
         }

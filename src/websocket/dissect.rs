@@ -15,8 +15,8 @@ use super::deflate::Scratch;
 use super::frame::{FrameHeader, Opcode};
 use super::mask::apply_mask;
 use super::violation::Violation;
-use crate::hex::Hex;
 use crate::progress::Progress;
+use crate::text::Hex;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// One field of a frame.
@@ -279,7 +279,7 @@ impl Serialize for Dissection {
         }
         map.serialize_entry(
             "violation",
-            &self.header.err().map(|violation| violation.rule().1),
+            &self.header.err().map(|violation| violation.rule().reason),
         )?;
         map.end()
     }

@@ -7,8 +7,8 @@
 use super::Asked;
 use crate::cli::Failure;
 use crate::cli::terminal::{Style, Terminal};
-use crate::escaped::EscapedText;
-use crate::hex::{self, Hex};
+use crate::text::EscapedText;
+use crate::text::{Hex, parse_hex};
 use crate::websocket::dissect::{Dissection, Outcome, Step, walk};
 use crate::websocket::{CloseCode, CloseFrame, DeflateParameters, Opcode, WebSocket};
 
@@ -32,7 +32,7 @@ pub(super) fn explain(
     let digits = str::from_utf8(bytes)
         .ok()
         .filter(|_| asked.hex.is_none())
-        .and_then(|text| hex::parse(text).ok());
+        .and_then(|text| parse_hex(text).ok());
     let (bytes, was_hex) = digits
         .as_deref()
         .map_or((bytes, false), |bytes| (bytes, true));
@@ -112,7 +112,7 @@ pub(super) fn explain(
 fn broken_rule(step: &Step) -> Option<(u16, &'static str)> {
     let header = step.frame.header.ok().flatten();
     match step.outcome {
-        Outcome::Broken(violation) => Some((violation.rule().0.get(), violation.rule().1)),
+        Outcome::Broken(violation) => Some((violation.rule().code.get(), violation.rule().reason)),
         Outcome::Unread if header.is_some_and(|header| !header.opcode.is_control()) => {
             Some((CloseCode::PROTOCOL_ERROR.get(), AFTER_CLOSE))
         }

@@ -5,11 +5,11 @@
 
 use crate::cli::Failure;
 use crate::cli::terminal::{Style, Terminal};
-use crate::escaped::Escaped;
-use crate::hex::Hex;
 use crate::http::{Head, ResponseHead};
 use crate::hub::Origins;
 use crate::progress::Progress;
+use crate::text::Escaped;
+use crate::text::Hex;
 use crate::websocket::client::{self, Asked};
 use crate::websocket::handshake::{self, GUID, accept_sha1};
 use crate::websocket::headers::purpose;
@@ -280,7 +280,7 @@ fn steps(key: &str, terminal: &mut Terminal<'_>) {
     terminal.line(&format!("    and the GUID behind it     {shown}{GUID}"));
     terminal.line(&format!(
         "    of that the SHA-1          {}",
-        Hex(&accept_sha1(key)).to_string().replace(' ', "")
+        format!("{:x}", Hex(&accept_sha1(key)))
     ));
     let value = terminal.paint(Style::Right, &accept(key));
     terminal.line(&format!("    of those 20 bytes base64   {value}"));

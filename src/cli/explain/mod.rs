@@ -124,7 +124,7 @@ impl Asked {
             return Err(Failure::wrong("either --hex or a file".to_owned()));
         }
         if let Some(hex) = &self.hex {
-            return crate::hex::parse(hex).map_err(Failure::wrong);
+            return crate::text::parse_hex(hex).map_err(Failure::wrong);
         }
         let (name, read) = match &self.file {
             Some(file) if file != "-" => (
