@@ -35,20 +35,30 @@ pub trait Pages {
 
 /// Every file of `www/`.
 const FILES: &[(&str, &[u8])] = &[
-    ("address.js", include_bytes!("../../www/address.js")),
-    ("avatar.js", include_bytes!("../../www/avatar.js")),
-    ("backoff.js", include_bytes!("../../www/backoff.js")),
-    ("banner.js", include_bytes!("../../www/banner.js")),
-    ("chat.js", include_bytes!("../../www/chat.js")),
-    ("complete.js", include_bytes!("../../www/complete.js")),
-    ("composer.js", include_bytes!("../../www/composer.js")),
-    ("connection.js", include_bytes!("../../www/connection.js")),
-    ("dialogs.js", include_bytes!("../../www/dialogs.js")),
-    ("drafts.js", include_bytes!("../../www/drafts.js")),
-    ("emoji.js", include_bytes!("../../www/emoji.js")),
-    ("feed.js", include_bytes!("../../www/feed.js")),
-    ("frames.js", include_bytes!("../../www/frames.js")),
-    ("head.js", include_bytes!("../../www/head.js")),
+    (
+        "texts/address.js",
+        include_bytes!("../../www/texts/address.js"),
+    ),
+    ("app/chat.js", include_bytes!("../../www/app/chat.js")),
+    ("app/invite.js", include_bytes!("../../www/app/invite.js")),
+    ("app/main.js", include_bytes!("../../www/app/main.js")),
+    (
+        "app/read-markers.js",
+        include_bytes!("../../www/app/read-markers.js"),
+    ),
+    ("app/sender.js", include_bytes!("../../www/app/sender.js")),
+    (
+        "connection/backoff.js",
+        include_bytes!("../../www/connection/backoff.js"),
+    ),
+    (
+        "connection/connection.js",
+        include_bytes!("../../www/connection/connection.js"),
+    ),
+    (
+        "connection/protocol.js",
+        include_bytes!("../../www/connection/protocol.js"),
+    ),
     (
         "icon-maskable.svg",
         include_bytes!("../../www/icon-maskable.svg"),
@@ -58,50 +68,155 @@ const FILES: &[(&str, &[u8])] = &[
         include_bytes!("../../www/icon-unread.svg"),
     ),
     ("icon.svg", include_bytes!("../../www/icon.svg")),
-    ("invite.css", include_bytes!("../../www/invite.css")),
-    ("invite.html", include_bytes!("../../www/invite.html")),
-    ("invite.js", include_bytes!("../../www/invite.js")),
     ("index.html", include_bytes!("../../www/index.html")),
-    ("join.js", include_bytes!("../../www/join.js")),
-    ("jump.js", include_bytes!("../../www/jump.js")),
-    ("keys.js", include_bytes!("../../www/keys.js")),
-    ("lines.js", include_bytes!("../../www/lines.js")),
-    ("main.js", include_bytes!("../../www/main.js")),
+    ("invite.html", include_bytes!("../../www/invite.html")),
     (
         "manifest.webmanifest",
         include_bytes!("../../www/manifest.webmanifest"),
     ),
-    ("marks.js", include_bytes!("../../www/marks.js")),
-    ("markup.js", include_bytes!("../../www/markup.js")),
-    ("members.js", include_bytes!("../../www/members.js")),
-    ("mention.js", include_bytes!("../../www/mention.js")),
-    ("nodes.js", include_bytes!("../../www/nodes.js")),
-    ("notify.js", include_bytes!("../../www/notify.js")),
-    ("order.js", include_bytes!("../../www/order.js")),
-    ("outbox.js", include_bytes!("../../www/outbox.js")),
-    ("place.js", include_bytes!("../../www/place.js")),
-    ("proposal.js", include_bytes!("../../www/proposal.js")),
-    ("protocol.js", include_bytes!("../../www/protocol.js")),
-    ("rows.js", include_bytes!("../../www/rows.js")),
-    ("said.js", include_bytes!("../../www/said.js")),
-    ("sender.js", include_bytes!("../../www/sender.js")),
-    ("shelf.js", include_bytes!("../../www/shelf.js")),
-    ("sidebar.js", include_bytes!("../../www/sidebar.js")),
-    ("span.js", include_bytes!("../../www/span.js")),
-    ("state.js", include_bytes!("../../www/state.js")),
-    ("storage.js", include_bytes!("../../www/storage.js")),
-    ("style.css", include_bytes!("../../www/style.css")),
-    ("suggestions.js", include_bytes!("../../www/suggestions.js")),
-    ("tally.js", include_bytes!("../../www/tally.js")),
-    ("texts.js", include_bytes!("../../www/texts.js")),
-    ("theme.js", include_bytes!("../../www/theme.js")),
-    ("trial.js", include_bytes!("../../www/trial.js")),
-    ("wire-panel.js", include_bytes!("../../www/wire-panel.js")),
-    ("wire-view.js", include_bytes!("../../www/wire-view.js")),
-    ("wire.css", include_bytes!("../../www/wire.css")),
+    (
+        "store/drafts.js",
+        include_bytes!("../../www/store/drafts.js"),
+    ),
+    (
+        "store/offline-store.js",
+        include_bytes!("../../www/store/offline-store.js"),
+    ),
+    (
+        "store/outbox.js",
+        include_bytes!("../../www/store/outbox.js"),
+    ),
+    ("store/room.js", include_bytes!("../../www/store/room.js")),
+    ("store/state.js", include_bytes!("../../www/store/state.js")),
+    (
+        "store/storage.js",
+        include_bytes!("../../www/store/storage.js"),
+    ),
+    (
+        "styles/chat.css",
+        include_bytes!("../../www/styles/chat.css"),
+    ),
+    (
+        "styles/invite.css",
+        include_bytes!("../../www/styles/invite.css"),
+    ),
+    (
+        "styles/wire.css",
+        include_bytes!("../../www/styles/wire.css"),
+    ),
+    (
+        "styles/writing.css",
+        include_bytes!("../../www/styles/writing.css"),
+    ),
+    (
+        "texts/alternative-name.js",
+        include_bytes!("../../www/texts/alternative-name.js"),
+    ),
+    (
+        "texts/collation.js",
+        include_bytes!("../../www/texts/collation.js"),
+    ),
+    (
+        "texts/commands.js",
+        include_bytes!("../../www/texts/commands.js"),
+    ),
+    (
+        "texts/complete.js",
+        include_bytes!("../../www/texts/complete.js"),
+    ),
+    ("texts/emoji.js", include_bytes!("../../www/texts/emoji.js")),
+    (
+        "texts/limits.js",
+        include_bytes!("../../www/texts/limits.js"),
+    ),
+    (
+        "texts/markup.js",
+        include_bytes!("../../www/texts/markup.js"),
+    ),
+    (
+        "texts/mention.js",
+        include_bytes!("../../www/texts/mention.js"),
+    ),
+    (
+        "views/avatar.js",
+        include_bytes!("../../www/views/avatar.js"),
+    ),
+    (
+        "views/composer.js",
+        include_bytes!("../../www/views/composer.js"),
+    ),
+    (
+        "views/connection-banner.js",
+        include_bytes!("../../www/views/connection-banner.js"),
+    ),
+    (
+        "views/dialogs.js",
+        include_bytes!("../../www/views/dialogs.js"),
+    ),
+    ("views/dom.js", include_bytes!("../../www/views/dom.js")),
+    (
+        "views/feed-rows.js",
+        include_bytes!("../../www/views/feed-rows.js"),
+    ),
+    ("views/feed.js", include_bytes!("../../www/views/feed.js")),
+    ("views/keys.js", include_bytes!("../../www/views/keys.js")),
+    (
+        "views/member-list.js",
+        include_bytes!("../../www/views/member-list.js"),
+    ),
+    (
+        "views/message-range.js",
+        include_bytes!("../../www/views/message-range.js"),
+    ),
+    (
+        "views/message-row.js",
+        include_bytes!("../../www/views/message-row.js"),
+    ),
+    (
+        "views/notify.js",
+        include_bytes!("../../www/views/notify.js"),
+    ),
+    (
+        "views/quick-switcher.js",
+        include_bytes!("../../www/views/quick-switcher.js"),
+    ),
+    (
+        "views/rich-text.js",
+        include_bytes!("../../www/views/rich-text.js"),
+    ),
+    (
+        "views/room-header.js",
+        include_bytes!("../../www/views/room-header.js"),
+    ),
+    (
+        "views/sidebar.js",
+        include_bytes!("../../www/views/sidebar.js"),
+    ),
+    (
+        "views/sign-in.js",
+        include_bytes!("../../www/views/sign-in.js"),
+    ),
+    (
+        "views/suggestions.js",
+        include_bytes!("../../www/views/suggestions.js"),
+    ),
+    (
+        "views/sync-status.js",
+        include_bytes!("../../www/views/sync-status.js"),
+    ),
+    ("views/theme.js", include_bytes!("../../www/views/theme.js")),
     ("wire.html", include_bytes!("../../www/wire.html")),
-    ("wire.js", include_bytes!("../../www/wire.js")),
-    ("writing.css", include_bytes!("../../www/writing.css")),
+    (
+        "wire/frame-builder.js",
+        include_bytes!("../../www/wire/frame-builder.js"),
+    ),
+    ("wire/frames.js", include_bytes!("../../www/wire/frames.js")),
+    ("wire/page.js", include_bytes!("../../www/wire/page.js")),
+    ("wire/panel.js", include_bytes!("../../www/wire/panel.js")),
+    (
+        "wire/wire-view.js",
+        include_bytes!("../../www/wire/wire-view.js"),
+    ),
 ];
 
 /// The pages that are compiled in.

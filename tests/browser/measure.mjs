@@ -7,14 +7,17 @@
 // and painting, garbage and what the debugger asks. Not here: the screens (screens.mjs).
 
 import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { Person, Server, browser, overhear } from './harness.mjs';
 import { DEVICES, SCHEMES, faults, screens } from './screens.mjs';
 
 const RUNS = 15;
-const WWW = new URL('../../www/', import.meta.url);
+const WWW = fileURLToPath(new URL('../../www/', import.meta.url));
 
-const files = readdirSync(WWW).map((name) => readFileSync(new URL(name, WWW)));
+const files = readdirSync(WWW, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  .map((entry) => readFileSync(join(entry.parentPath ?? entry.path, entry.name)));
 const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
 console.log(`the page: ${files.length} files, ${sum(files.map(({ length }) => length))} bytes (${sum(files.map((file) => gzipSync(file).length))} gzipped)`);
 

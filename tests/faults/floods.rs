@@ -452,7 +452,7 @@ fn pages_that_nobody_reads() {
         &["--handshake-timeout", "600"],
         peers as u64 * 2 * 64 + SLACK_KIB,
         |server| {
-            let packet = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
+            let packet = "GET /styles/chat.css HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
             let mut peers: Vec<_> = (0..peers).map(|_| server.raw()).collect();
             for raw in &mut peers {
                 assert_eq!(

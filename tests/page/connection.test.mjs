@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { Connection } from '../../www/connection.js';
+import { Connection } from '../../www/connection/connection.js';
 
 let sockets;
 class Socket {

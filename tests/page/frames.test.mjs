@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PRESETS, bytesOf, cells, dump, frame, hexOf, masking, summary, textOf } from '../../www/frames.js';
+import { PRESETS, bytesOf, cells, dump, frame, hexOf, masking, summary, textOf } from '../../www/wire/frames.js';
 
 test('hex, in the spellings that people paste', () => {
   for (const hex of ['8105 4865', '81:05:48:65', '0x81, 0x05, 0x48, 0x65', '\\x81\\x05\\x48\\x65', '81\n05-48;65']) {

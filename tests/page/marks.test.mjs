@@ -11,9 +11,9 @@ globalThis.sessionStorage = store();
 globalThis.document = { visibilityState: 'visible', hasFocus: () => true };
 let told = [];
 globalThis.addEventListener = (name, act) => name === 'storage' && told.push(act);
-const { Marks } = await import('../../www/marks.js');
-const places = await import('../../www/place.js');
-const states = await import('../../www/state.js');
+const { Marks } = await import('../../www/app/read-markers.js');
+const places = await import('../../www/store/room.js');
+const states = await import('../../www/store/state.js');
 
 const message = (seq) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: 'news', seq, at: seq });
 

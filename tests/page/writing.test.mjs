@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { entersSuggestion, fit, ranked, replaced, suggestions, wordAt } from '../../www/complete.js';
-import { Recall, draftOf, withDraft } from '../../www/drafts.js';
-import { EMOJI } from '../../www/emoji.js';
-import { COMMANDS, HELP, parse } from '../../www/lines.js';
-import { mentions } from '../../www/mention.js';
-import * as places from '../../www/place.js';
-import { proposal } from '../../www/proposal.js';
-import { tally } from '../../www/tally.js';
+import { entersSuggestion, fit, ranked, replaced, suggestions, wordAt } from '../../www/texts/complete.js';
+import { Recall, draftOf, withDraft } from '../../www/store/drafts.js';
+import { EMOJI } from '../../www/texts/emoji.js';
+import { COMMANDS, HELP, parse } from '../../www/texts/commands.js';
+import { mentions } from '../../www/texts/mention.js';
+import * as places from '../../www/store/room.js';
+import { proposal } from '../../www/texts/alternative-name.js';
+import { tally } from '../../www/views/sync-status.js';
 
 /** A text with `|` where the caret is. */
 const at = (marked) => wordAt(marked.replace('|', ''), marked.indexOf('|'));

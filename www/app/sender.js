@@ -3,10 +3,10 @@
 // Not here: the list itself and its rules (outbox.js), where it is kept (shelf.js), pauses that the server asks for and
 // answers that stay away (connection.js).
 
-import * as outbox from './outbox.js';
-import * as say from './protocol.js';
-import { Shelf } from './shelf.js';
-import * as states from './state.js';
+import * as outbox from '../store/outbox.js';
+import * as say from '../connection/protocol.js';
+import { Shelf } from '../store/offline-store.js';
+import * as states from '../store/state.js';
 
 export class Sender {
   outbox = [];

@@ -4,7 +4,7 @@
 // A row has a `key`, under which the same thing is found again, and a `stamp`, which changes when it looks different. Pure.
 // Not here: the nodes (feed.js, said.js), which part of a long place is shown (span.js).
 
-import { which } from './place.js';
+import { which } from '../store/room.js';
 
 const TOGETHER_MS = 5 * 60_000;
 

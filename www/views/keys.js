@@ -3,8 +3,8 @@
 // Not here: the keys of the box (composer.js), of a list in a dialog (jump.js).
 
 import * as dialogs from './dialogs.js';
-import { byId, element } from './nodes.js';
-import { unread } from './place.js';
+import { byId, element } from './dom.js';
+import { unread } from '../store/room.js';
 
 /** What the dialog shows. */
 const KEYS = [

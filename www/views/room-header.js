@@ -2,10 +2,10 @@
 //
 // Not here: the column (sidebar.js), the messages (feed.js).
 
-import { byId, element, set, setText } from './nodes.js';
-import { unread } from './place.js';
+import { byId, element, set, setText } from './dom.js';
+import { unread } from '../store/room.js';
 import { isHere } from './sidebar.js';
-import { HOME, openPlace } from './state.js';
+import { HOME, openPlace } from '../store/state.js';
 
 export class Head {
   #chat; #changed; #timer = 0; #typing = ''; #key = null;

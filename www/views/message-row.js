@@ -2,11 +2,11 @@
 //
 // Not here: which rows there are (rows.js), where they stand and what is seen of them (feed.js), the text (texts.js).
 
-import * as address from './address.js';
+import * as address from '../texts/address.js';
 import { hue, initial } from './avatar.js';
-import { element, set, spoken } from './nodes.js';
-import { noteWords } from './rows.js';
-import { build } from './texts.js';
+import { element, set, spoken } from './dom.js';
+import { noteWords } from './feed-rows.js';
+import { build } from './rich-text.js';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const GONE = 'What was said here before is no longer kept.';

@@ -2,8 +2,8 @@
 //
 // Not here: how frames are shown (wire-view.js), the chat's connection (chat.js, connection.js).
 
-import { element } from './nodes.js';
-import { trialBox } from './trial.js';
+import { element } from '../views/dom.js';
+import { trialBox } from './frame-builder.js';
 import { WireView } from './wire-view.js';
 
 let panel = null;
@@ -14,7 +14,7 @@ export function togglePanel(chat, button) {
     panel.close();
     return;
   }
-  if (!document.querySelector('link[href="wire.css"]')) document.head.append(element('link', { rel: 'stylesheet', href: 'wire.css' }));
+  if (!document.querySelector('link[href="styles/wire.css"]')) document.head.append(element('link', { rel: 'stylesheet', href: 'styles/wire.css' }));
   const close = element('button', { type: 'button', 'aria-label': 'Close the wire view' }, '×');
   const again = element('button', { type: 'button', title: 'Connects anew, which nobody else notices' }, 'From the handshake');
   const root = element('aside', { class: 'wire panel', 'aria-label': 'Wire' }, element('header', {}, element('h2', {}, 'Wire'), close));

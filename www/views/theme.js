@@ -2,8 +2,8 @@
 //
 // It is loaded before the first paint, so that nothing flashes. The colours stand in style.css.
 
-import { byId, set } from './nodes.js';
-import { keepTheme, theme } from './storage.js';
+import { byId, set } from './dom.js';
+import { keepTheme, theme } from '../store/storage.js';
 
 function show() {
   set(document.documentElement, 'data-theme', theme());

@@ -2,7 +2,7 @@
 //
 // Not here: what is in them (jump.js, keys.js).
 
-import { byId, element } from './nodes.js';
+import { byId, element } from './dom.js';
 
 /** Whether one is open: then the page's own keys are silent. */
 export const isOpen = () => document.querySelector('dialog[open]') !== null;

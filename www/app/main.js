@@ -2,22 +2,22 @@
 //
 // Everything is shown anew after a change, once for all changes of a moment; each region touches only what is different.
 
-import { Banner } from './banner.js';
+import { Banner } from '../views/connection-banner.js';
 import { Chat } from './chat.js';
-import { Composer } from './composer.js';
-import { Feed } from './feed.js';
-import { Head } from './head.js';
-import { Join } from './join.js';
-import { Jump } from './jump.js';
-import * as keys from './keys.js';
-import { Members } from './members.js';
-import { byId, setText } from './nodes.js';
-import { Bell } from './notify.js';
-import { pending } from './outbox.js';
-import { Sidebar } from './sidebar.js';
-import { openPlace } from './state.js';
-import { tally } from './tally.js';
-import * as theme from './theme.js';
+import { Composer } from '../views/composer.js';
+import { Feed } from '../views/feed.js';
+import { Head } from '../views/room-header.js';
+import { Join } from '../views/sign-in.js';
+import { Jump } from '../views/quick-switcher.js';
+import * as keys from '../views/keys.js';
+import { Members } from '../views/member-list.js';
+import { byId, setText } from '../views/dom.js';
+import { Bell } from '../views/notify.js';
+import { pending } from '../store/outbox.js';
+import { Sidebar } from '../views/sidebar.js';
+import { openPlace } from '../store/state.js';
+import { tally } from '../views/sync-status.js';
+import * as theme from '../views/theme.js';
 
 const chat = new Chat(changed);
 const join = new Join((name) => chat.enter(name));
@@ -80,7 +80,7 @@ function mindFocus() {
   composer.focus();
 }
 
-byId('wire').addEventListener('click', async () => (await import('./wire-panel.js')).togglePanel(chat, byId('wire')));
+byId('wire').addEventListener('click', async () => (await import('../wire/panel.js')).togglePanel(chat, byId('wire')));
 chat.heard = (place, message) => bell.ring(place, message);
 keys.listen({
   inside: () => !byId('chat').hidden,

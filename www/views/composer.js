@@ -2,14 +2,14 @@
 //
 // Not here: what a line means (lines.js), sending (chat.js), completion (suggestions.js).
 
-import { Recall, draftOf, withDraft } from './drafts.js';
-import { EMOJI } from './emoji.js';
-import { parse } from './lines.js';
-import { byId, set, setText } from './nodes.js';
-import { byName } from './order.js';
-import { characters } from './protocol.js';
-import { markKey } from './state.js';
-import * as storage from './storage.js';
+import { Recall, draftOf, withDraft } from '../store/drafts.js';
+import { parse } from '../texts/commands.js';
+import { EMOJI } from '../texts/emoji.js';
+import { characters } from '../texts/limits.js';
+import { byId, set, setText } from './dom.js';
+import { byName } from '../texts/collation.js';
+import { markKey } from '../store/state.js';
+import * as storage from '../store/storage.js';
 import { Suggestions } from './suggestions.js';
 
 /** So near to the limit the characters that are left are counted. */

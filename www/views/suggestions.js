@@ -2,8 +2,8 @@
 //
 // Not here: which suggestions there are (complete.js), what the box is besides (composer.js).
 
-import { entersSuggestion, replaced, suggestions, wordAt } from './complete.js';
-import { byId, element, set } from './nodes.js';
+import { entersSuggestion, replaced, suggestions, wordAt } from '../texts/complete.js';
+import { byId, element, set } from './dom.js';
 
 export class Suggestions {
   #box; #sources; #taken; #list = byId('suggestions');

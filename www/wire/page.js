@@ -2,8 +2,8 @@
 //
 // Not here: how it is shown (wire-view.js), frames made by hand (trial.js).
 
-import { element, setText } from './nodes.js';
-import { trialBox } from './trial.js';
+import { element, setText } from '../views/dom.js';
+import { trialBox } from './frame-builder.js';
 import { WireView } from './wire-view.js';
 
 const root = document.getElementById('wire');

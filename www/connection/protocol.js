@@ -30,9 +30,6 @@ export const channels = () => ({ type: 'channels' });
 /** A command for the wire. Half a surrogate pair is no character: the server could not even read whom to answer. */
 export const encode = (command) => JSON.stringify(command, (_, value) => (typeof value === 'string' ? value.replace(/\p{Cs}/gu, '\uFFFD') : value));
 
-/** A text without the control characters that the server refuses; a terminal's output, pasted, has some. */
-export const printable = (text) => text.replace(/[^\P{Cc}\n\t]/gu, '');
-
 /** Whether a command carries what a person wrote. */
 export const carriesText = ({ type }) => type === 'message' || type === 'direct';
 
@@ -66,11 +63,4 @@ export function closeSentence(code, reason) {
     case 1007: return `The server did not understand this page${because}`;
     default: return 'The connection is lost.';
   }
-}
-
-/** How many characters a text has for the server, which counts Unicode scalars and not UTF-16 units. */
-export function characters(text) {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
 }

@@ -2,7 +2,7 @@
 //
 // Not here: the connection itself (connection.js).
 
-import { byId, setText } from './nodes.js';
+import { byId, setText } from './dom.js';
 
 const AFTER_MS = 2000;
 const LOOK_MS = 250;

@@ -3,12 +3,12 @@
 // An item's accessible name begins with the name that it stands for; the `#` and the dots are for the eye alone.
 // Not here: what a click does (chat.js), the messages (feed.js).
 
-import * as address from './address.js';
+import * as address from '../texts/address.js';
 import { initial, hue } from './avatar.js';
-import { Keyed, byId, element, set, setText } from './nodes.js';
-import { byName } from './order.js';
-import { isMentioned, unread } from './place.js';
-import { HOME, channelPlace, people, personPlace } from './state.js';
+import { Keyed, byId, element, set, setText } from './dom.js';
+import { byName } from '../texts/collation.js';
+import { isMentioned, unread } from '../store/room.js';
+import { HOME, channelPlace, people, personPlace } from '../store/state.js';
 
 export class Sidebar {
   #chat;

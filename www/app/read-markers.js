@@ -3,9 +3,9 @@
 // Read is what was at the end of the feed of the open place while the page had the focus. Not here: how many are unread
 // (place.js), where the line "New" stands (rows.js), whether the feed is at its end (feed.js tells).
 
-import { markRead, unread } from './place.js';
-import * as states from './state.js';
-import * as storage from './storage.js';
+import { markRead, unread } from '../store/room.js';
+import * as states from '../store/state.js';
+import * as storage from '../store/storage.js';
 
 const KEEP_AFTER_MS = 500;
 

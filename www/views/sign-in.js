@@ -2,7 +2,7 @@
 //
 // Not here: hello and its answer (chat.js).
 
-import { byId, set, setText } from './nodes.js';
+import { byId, set, setText } from './dom.js';
 
 export class Join {
   #view = byId('join');

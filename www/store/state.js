@@ -5,9 +5,9 @@
 //
 // Not here: one place's messages (place.js), what is still to be sent (outbox.js), the connection (connection.js).
 
-import { mentions } from './mention.js';
-import * as places from './place.js';
-import * as say from './protocol.js';
+import { mentions } from '../texts/mention.js';
+import * as places from './room.js';
+import * as say from '../connection/protocol.js';
 
 /** Where everybody meets. It always exists. */
 export const HOME = 'general';

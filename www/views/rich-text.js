@@ -2,8 +2,8 @@
 //
 // Not here: what a text means (markup.js).
 
-import { parse } from './markup.js';
-import { element } from './nodes.js';
+import { parse } from '../texts/markup.js';
+import { element } from './dom.js';
 
 /** More marks on one character than any language needs: they would reach into the lines above and below. */
 const PILE = /\P{M}\p{M}{5,}/gu;

@@ -3,10 +3,10 @@
 // It stays at the end while the reader is there, and stays put while the reader is not; then a button tells of what is new.
 // Not here: which rows there are (rows.js), what stands in one (said.js), which part of a long place is shown (span.js).
 
-import { Keyed, byId, element, set, setText } from './nodes.js';
-import { rows } from './rows.js';
-import { content } from './said.js';
-import { Span, indexOf } from './span.js';
+import { Keyed, byId, element, set, setText } from './dom.js';
+import { rows } from './feed-rows.js';
+import { content } from './message-row.js';
+import { Span, indexOf } from './message-range.js';
 
 /** So near to the end counts as at the end. */
 const NEAR_PX = 100;

@@ -3,9 +3,9 @@
 // Not here: who is online at all (sidebar.js).
 
 import { hue, initial } from './avatar.js';
-import { Keyed, byId, element, set, setText } from './nodes.js';
-import { byName } from './order.js';
-import { personPlace } from './state.js';
+import { Keyed, byId, element, set, setText } from './dom.js';
+import { byName } from '../texts/collation.js';
+import { personPlace } from '../store/state.js';
 
 export class Members {
   #chat;

@@ -6,8 +6,8 @@
 // Not here: how a frame is put together (frames.js), how one is shown (wire-view.js).
 
 import { OPCODES, PRESETS, bytesOf, bytesOfText, frame, hexOf, textOf, visible } from './frames.js';
-import { element } from './nodes.js';
-import { chatUrl } from './protocol.js';
+import { element } from '../views/dom.js';
+import { chatUrl } from '../connection/protocol.js';
 import { dissected } from './wire-view.js';
 
 const field = (label, node) => element('label', {}, element('span', {}, label), node);

@@ -3,9 +3,9 @@
 // Only after a click on it, only for mentions and private messages, never while the page has the focus. A moment is waited, in
 // which another tab may have shown the message already. Not here: what counts as read (state.js, place.js).
 
-import { mentions } from './mention.js';
-import { byId, set } from './nodes.js';
-import * as storage from './storage.js';
+import { mentions } from '../texts/mention.js';
+import { byId, set } from './dom.js';
+import * as storage from '../store/storage.js';
 
 const WAIT_MS = 800;
 const TEXT_MOST = 200;

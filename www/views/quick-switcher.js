@@ -2,11 +2,11 @@
 //
 // Not here: which places fit best (complete.js), opening them (chat.js).
 
-import { ranked } from './complete.js';
+import { ranked } from '../texts/complete.js';
 import * as dialogs from './dialogs.js';
-import { element, set, setText } from './nodes.js';
-import { unread } from './place.js';
-import { HOME, channelPlace, people, personPlace } from './state.js';
+import { element, set, setText } from './dom.js';
+import { unread } from '../store/room.js';
+import { HOME, channelPlace, people, personPlace } from '../store/state.js';
 
 const MOST = 12;
 

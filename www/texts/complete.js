@@ -2,7 +2,7 @@
 //
 // Pure. Not here: the list that is shown (suggestions.js), where names and emoji come from (composer.js).
 
-import { COMMANDS } from './lines.js';
+import { COMMANDS } from './commands.js';
 
 /** So many are offered at most. */
 const MOST = 10;

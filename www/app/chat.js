@@ -2,15 +2,16 @@
 //
 // Not here: how any of them works, and how anything looks. `changed()` is called whenever something is to be shown anew.
 
-import * as address from './address.js';
-import { Connection } from './connection.js';
-import * as lines from './lines.js';
-import { Marks } from './marks.js';
-import { proposal } from './proposal.js';
-import * as say from './protocol.js';
+import * as address from '../texts/address.js';
+import { Connection } from '../connection/connection.js';
+import * as lines from '../texts/commands.js';
+import { characters, printable } from '../texts/limits.js';
+import { Marks } from './read-markers.js';
+import { proposal } from '../texts/alternative-name.js';
+import * as say from '../connection/protocol.js';
 import { Sender } from './sender.js';
-import * as states from './state.js';
-import * as storage from './storage.js';
+import * as states from '../store/state.js';
+import * as storage from '../store/storage.js';
 
 const TYPING_EVERY_MS = 3000;
 const WHO_EVERY_MS = 5000;
@@ -396,9 +397,9 @@ export class Chat {
   }
 
   #post(place, typed, action) {
-    const text = say.printable(typed);
+    const text = printable(typed);
     const most = this.state.limits.text;
-    const count = say.characters(text);
+    const count = characters(text);
     if (text.trim() === '') return this.tell('There is nothing to send.', true);
     if (count > most) return this.tell(`A text has at most ${most} characters; this one has ${count}.`, true);
     if (action && place.kind === 'person') return this.tell('In private there is no /me: it is for channels.', true);

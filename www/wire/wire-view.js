@@ -5,7 +5,7 @@
 // frame (frames.js).
 
 import { OPCODES, bytesOf, cells, dump, hexOf, masking, summary, textOf, visible } from './frames.js';
-import { element, set, setText } from './nodes.js';
+import { element, set, setText } from '../views/dom.js';
 
 /** Frames that are kept; the oldest go first. */
 const KEPT = 500;
