@@ -3,7 +3,7 @@
 //! broken rule. `cargo run --example decode -- capture.bin`, or from standard input.
 
 use parlor::text::EscapedText;
-use parlor::websocket::dissect::{Dissection, Outcome, walk};
+use parlor::tools::dissect::{Dissection, Outcome, walk};
 use parlor::websocket::{Opcode, WebSocket};
 use std::io::{self, Read};
 

@@ -17,6 +17,5 @@ pub mod server;
 mod tables;
 pub mod text;
 pub mod time;
-#[cfg(feature = "tools")]
 pub mod tools;
 pub mod websocket;

@@ -6,12 +6,13 @@
 //! in `fuzz/seeds/` under a
 //! name that says what it was, and is played here for ever.
 
+#![cfg(feature = "tools")]
 #![allow(clippy::unwrap_used)]
 // The checks are modules of the fuzz targets too, and some of them share one that has to be a
 // module of each.
 #![allow(unreachable_pub, clippy::duplicate_mod)]
 
-use parlor::cli::cases::{Attempt, CASES as CASES_OF_POKE};
+use parlor::tools::cases::{Attempt, CASES as CASES_OF_POKE};
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};

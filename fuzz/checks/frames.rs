@@ -12,7 +12,7 @@
 //! - what `machine` asserts: held bytes, and silence after the end.
 
 use parlor::progress::Progress;
-use parlor::websocket::dissect::{Outcome, walk};
+use parlor::tools::dissect::{Outcome, walk};
 use parlor::websocket::{
     CloseCode, CloseFrame, FrameHeader, Opcode, Violation, encode_masked_message, encode_message,
 };

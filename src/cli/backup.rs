@@ -3,12 +3,12 @@
 //! Not here: what a line is (`history/lines.rs`), how it gets out of a database and into one
 //! (`history/sqlite/dump.rs`).
 
-use super::terminal::Terminal;
-use super::{Failure, random};
+use super::random;
 use crate::chat::name::{ChannelName, UserName};
 use crate::history::sqlite::{Export, Import};
 use crate::history::{LINE_BYTES, Line, Lines, Place, Settings};
 use crate::text::Hex;
+use crate::tools::{Failure, terminal::Terminal};
 use lexopt::Arg;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -42,7 +42,7 @@ Exit status: 0, 1 where it could not be done, 2 for a wrong option.";
 const PROGRESS: Duration = Duration::from_secs(2);
 
 /// `parlor export`.
-pub(super) fn export(
+pub(crate) fn export(
     arguments: Vec<OsString>,
     _: &mut dyn Read,
     terminal: &mut Terminal<'_>,
@@ -89,7 +89,7 @@ fn write_lines(export: &Export, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// `parlor import`.
-pub(super) fn import(
+pub(crate) fn import(
     arguments: Vec<OsString>,
     _: &mut dyn Read,
     terminal: &mut Terminal<'_>,

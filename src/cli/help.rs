@@ -2,8 +2,8 @@
 //!
 //! Not here: the options and their sentences (`options`).
 
+use super::NAME_AND_VERSION;
 use super::options::ROWS;
-use super::{NAME_AND_VERSION, SUBCOMMANDS};
 
 /// The width that `--help` keeps to.
 const WIDTH: usize = 80;
@@ -32,9 +32,12 @@ pub fn help() -> String {
     text += "\nOthers:\n";
     entry("-h, --help", "this text", &mut text);
     entry("-V, --version", "the version", &mut text);
-    text += "\nCommands, each with a --help of its own:\n";
-    for subcommand in SUBCOMMANDS {
-        entry(subcommand.usage, subcommand.help, &mut text);
+    #[cfg(feature = "tools")]
+    {
+        text += "\nCommands, each with a --help of its own:\n";
+        for tool in crate::tools::TOOLS {
+            entry(tool.usage, tool.help, &mut text);
+        }
     }
     text + "
 What stands in brackets is the default. --name value and --name=value mean the

@@ -8,117 +8,32 @@
 //! Not here: the options (`options`), the server (`serve`), log lines (`log_output`), the
 //! subcommands (a file each).
 
-mod address;
 mod addresses;
-#[cfg(feature = "history")]
-mod backup;
-pub mod cases;
-mod client;
-mod explain;
+#[cfg(all(feature = "history", feature = "tools"))]
+pub(crate) mod backup;
 mod help;
 mod invitation;
 #[cfg(feature = "log-output")]
 mod log_output;
 pub mod options;
-mod poke;
-mod record;
-mod replay;
-mod serve;
-mod terminal;
+pub(crate) mod serve;
 mod values;
 
 pub use help::help;
 
+use crate::tools;
 use options::Asked;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
-use terminal::Terminal;
 
-const FAILED: u8 = 1;
-const WRONG: u8 = 2;
+pub(crate) const FAILED: u8 = 1;
+pub(crate) const WRONG: u8 = 2;
 
 /// What `parlor VERSION` is called, wherever it says so.
-const NAME_AND_VERSION: &str = concat!("parlor ", env!("CARGO_PKG_VERSION"));
-
-/// A word that stands where the first option would, and is another program.
-struct Subcommand {
-    name: &'static str,
-    /// For `--help`.
-    usage: &'static str,
-    help: &'static str,
-    /// `false`: it went well, and the answer is no (status 1).
-    run: fn(Vec<OsString>, &mut dyn Read, &mut Terminal<'_>) -> Result<bool, Failure>,
-}
-
-/// **The** table of subcommands.
-const SUBCOMMANDS: &[Subcommand] = &[
-    #[cfg(feature = "history")]
-    Subcommand {
-        name: "export",
-        usage: "export FILE",
-        help: "write the history as lines of JSON",
-        run: backup::export,
-    },
-    #[cfg(feature = "history")]
-    Subcommand {
-        name: "import",
-        usage: "import FILE",
-        help: "make a history from such lines",
-        run: backup::import,
-    },
-    Subcommand {
-        name: "client",
-        usage: "client URL",
-        help: "talk to a WebSocket from the terminal",
-        run: client::run,
-    },
-    Subcommand {
-        name: "explain",
-        usage: "explain handshake|frames",
-        help: "what is right and wrong with a handshake or with frames, with the sections of the standard",
-        run: explain::run,
-    },
-    Subcommand {
-        name: "poke",
-        usage: "poke URL",
-        help: "what the standard forbids, played against a server on this machine",
-        run: poke::run,
-    },
-    Subcommand {
-        name: "replay",
-        usage: "replay FILE",
-        help: "what --record kept, run through the same code again",
-        run: replay::run,
-    },
-];
-
-/// Why a subcommand came to nothing: exit status and one line.
-#[derive(Debug)]
-struct Failure {
-    status: u8,
-    sentence: String,
-}
-
-impl Failure {
-    /// A wrong option or value.
-    fn wrong(sentence: String) -> Self {
-        Self {
-            status: WRONG,
-            sentence,
-        }
-    }
-
-    /// The world did not let it.
-    fn failed(sentence: String) -> Self {
-        Self {
-            status: FAILED,
-            sentence,
-        }
-    }
-}
+pub(crate) const NAME_AND_VERSION: &str = concat!("parlor ", env!("CARGO_PKG_VERSION"));
 
 /// Does what the arguments (without the program's name) and the environment ask for.
 pub fn run(
@@ -126,11 +41,16 @@ pub fn run(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> ExitCode {
     let mut arguments = arguments.into_iter().peekable();
-    if let Some(subcommand) = SUBCOMMANDS
-        .iter()
-        .find(|known| arguments.peek().is_some_and(|first| first == known.name))
-    {
-        return run_subcommand(subcommand, arguments.skip(1).collect(), &variable);
+    if let Some(first) = arguments.peek().and_then(|first| first.to_str()) {
+        #[cfg(feature = "tools")]
+        if let Some(tool) = tools::TOOLS.iter().find(|tool| tool.name == first) {
+            return tool.run(arguments.skip(1).collect(), &variable);
+        }
+        #[cfg(not(feature = "tools"))]
+        if tools::NAMES.contains(&first) {
+            let error = format!("{first} needs a parlor that was built with the feature tools");
+            return complain(WRONG, &error);
+        }
     }
     let asked = match options::parse(arguments, &variable) {
         Ok(asked) => asked,
@@ -150,26 +70,8 @@ pub fn run(
     ExitCode::SUCCESS
 }
 
-fn run_subcommand(
-    subcommand: &Subcommand,
-    arguments: Vec<OsString>,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> ExitCode {
-    let mut stdout = io::stdout();
-    let mut terminal = Terminal::new(&mut stdout, terminal::wants_colours(variable));
-    match (subcommand.run)(arguments, &mut io::stdin(), &mut terminal) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(FAILED),
-        Err(Failure { status, sentence }) if status == WRONG => complain(
-            WRONG,
-            &format!("{sentence}; see parlor {} --help", subcommand.name),
-        ),
-        Err(Failure { status, sentence }) => complain(status, &sentence),
-    }
-}
-
 /// Bytes by chance.
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
+pub(crate) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
     let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes)
         .map_err(|error| format!("the system has no random numbers: {error}"))?;
@@ -206,7 +108,7 @@ fn has_room(output: &impl AsFd) -> bool {
 }
 
 /// One line on standard error, whatever stands in it.
-fn complain(status: u8, error: &str) -> ExitCode {
+pub(crate) fn complain(status: u8, error: &str) -> ExitCode {
     let _ = writeln!(
         io::stderr(),
         "parlor: {}",

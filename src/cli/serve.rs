@@ -3,13 +3,12 @@
 //! Not here: the options (`options`), the loop (`server`).
 
 use super::options::ServeOptions;
-use super::{NAME_AND_VERSION, invitation, random, record};
+use super::{NAME_AND_VERSION, invitation, random};
 use crate::history::{Author, History, Memory};
 #[cfg(feature = "history")]
 use crate::history::{Settings, sqlite::Sqlite};
 use crate::http::pages::{BuiltIn, Pages};
 use crate::hub::Setup;
-use crate::hub::record::tokens;
 use crate::limits::{REFUSED_CONNECTIONS, SPARE_DESCRIPTORS};
 use crate::server::{Folder, Listener, Server, raise_open_files};
 use crate::text::Hex;
@@ -52,10 +51,14 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
         tokens: Box::new(token),
         now,
     };
+    #[cfg(not(feature = "tools"))]
+    let recording = None;
+    #[cfg(feature = "tools")]
     let recording = match &options.record {
         Some(path) => {
-            let (recording, seed) = record::begin(path, options, &epoch, author, now)?;
-            setup.tokens = Box::new(tokens(seed));
+            let begin = crate::tools::record::begin;
+            let (recording, seed) = begin(path, options, &epoch, author, now)?;
+            setup.tokens = Box::new(crate::hub::record::tokens(seed));
             Some(recording)
         }
         None => None,
@@ -77,7 +80,7 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
 }
 
 /// What remembers: a database, or memory alone. `newest_author` counts where nothing is on disk.
-pub(super) fn open_history(
+pub(crate) fn open_history(
     options: &ServeOptions,
     epoch: &str,
     newest_author: Author,

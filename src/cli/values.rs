@@ -44,6 +44,11 @@ pub(super) fn record(options: &mut ServeOptions, value: &OsStr) -> Result<(), St
     if value.is_empty() {
         return Err("must be a file".to_owned());
     }
+    if cfg!(not(feature = "tools")) {
+        return Err(
+            "can't be used, since this parlor was built without the feature tools".to_owned(),
+        );
+    }
     options.record = Some(value.into());
     Ok(())
 }

@@ -14,7 +14,7 @@
 //! quarter full, and where a
 //! turn has told so many that it would keep others waiting.
 //!
-//! Not here: how frames are seen (`tap`), how they are taken apart (`websocket::dissect`), frames
+//! Not here: how frames are seen (`tap`), how they are taken apart (`tools::dissect`), frames
 //! made by hand (`trial`).
 
 use super::connection::{Connection, Stage};
@@ -31,9 +31,9 @@ use crate::chat::event::Event;
 use crate::limits::{COST_OF_EVERYBODY, Limits, TRACE_FRAME_BYTES, TRACE_TURN_BYTES};
 use crate::text::Hex;
 use crate::time::Now;
-use crate::websocket::dissect::Dissection;
+use crate::tools::dissect::Dissection;
+use crate::tools::headers::purpose;
 use crate::websocket::handshake::{GUID, accept, accept_sha1};
-use crate::websocket::headers::purpose;
 use crate::websocket::{self, DeflateParameters, Opcode, Received, Scratch, WebSocket};
 use serde::Serialize;
 

@@ -11,7 +11,7 @@ use crate::chat::command::RequestId;
 use crate::chat::error::CommandError;
 use crate::limits::{Limits, TRACE_FRAME_BYTES, TRY_FRAMES};
 use crate::text::{Hex, parse_hex};
-use crate::websocket::dissect::{Dissection, Outcome, Step, walk};
+use crate::tools::dissect::{Dissection, Outcome, Step, walk};
 use crate::websocket::{DeflateParameters, Opcode, WebSocket};
 use serde::{Deserialize, Serialize};
 

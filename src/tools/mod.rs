@@ -2,3 +2,32 @@
 //!
 //! Everything here is behind the cargo feature `tools` (on by default). Nothing but `cli` uses this
 //! folder; the hub knows the wire view only by a trait of its own.
+
+pub mod dissect;
+pub mod headers;
+
+#[cfg(feature = "tools")]
+mod address;
+#[cfg(feature = "tools")]
+pub mod cases;
+#[cfg(feature = "tools")]
+mod client;
+#[cfg(feature = "tools")]
+mod explain;
+#[cfg(feature = "tools")]
+mod poke;
+#[cfg(feature = "tools")]
+pub(crate) mod record;
+#[cfg(feature = "tools")]
+mod replay;
+#[cfg(feature = "tools")]
+mod subcommands;
+#[cfg(feature = "tools")]
+pub(crate) mod terminal;
+
+#[cfg(feature = "tools")]
+pub(crate) use subcommands::{Failure, TOOLS};
+
+/// Names of the subcommands that a build without the feature `tools` lacks.
+#[cfg(not(feature = "tools"))]
+pub(crate) const NAMES: &[&str] = &["client", "explain", "export", "import", "poke", "replay"];

@@ -13,8 +13,7 @@
 //!    confused; `unfinished` is what
 //!    it keeps meanwhile.
 //! 8. [`offer`] and [`deflate`], RFC 7692: messages that are compressed, if both ends agreed on it.
-//! 9. [`client`], §4.1: the handshake from the other end; [`dissect`] and [`headers`]: all of that,
-//!    taken apart for a person.
+//! 9. [`client`], §4.1: the handshake from the other end.
 //!
 //! The floor stands alone: `examples/echo.rs` is a server on it with `std::net` and nothing else.
 //!
@@ -26,10 +25,8 @@ pub mod close;
 pub mod connection;
 #[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]
 pub mod deflate;
-pub mod dissect;
 pub mod frame;
 pub mod handshake;
-pub mod headers;
 mod mask;
 pub mod offer;
 mod unfinished;

@@ -9,9 +9,11 @@
 mod channels;
 mod chat;
 mod cli;
+#[cfg(feature = "tools")]
 mod client;
 mod conversations;
 mod errors;
+#[cfg(feature = "tools")]
 mod explain;
 mod folder;
 mod frames;
@@ -27,10 +29,12 @@ mod metrics;
 mod names;
 mod origins;
 mod pages;
+#[cfg(feature = "tools")]
 mod poke;
 mod pressure;
 mod proxies;
 mod rates;
+#[cfg(feature = "tools")]
 mod replay;
 #[cfg(feature = "history")]
 mod restart;

@@ -4,9 +4,9 @@
 
 use crate::explain::run;
 use crate::harness::{PATIENCE, Server, parlor};
-use ::parlor::cli::cases::{Attempt, CASES};
 use ::parlor::http::Head;
 use ::parlor::progress::Progress;
+use ::parlor::tools::cases::{Attempt, CASES};
 use ::parlor::websocket::{CloseCode, CloseFrame, FrameHeader, Opcode, accept, encode_message};
 use serde_json::Value;
 use std::io::{Read, Write};

@@ -9,8 +9,8 @@
 mod frames;
 mod handshake;
 
-use crate::cli::Failure;
-use crate::cli::terminal::Terminal;
+use crate::tools::Failure;
+use crate::tools::terminal::Terminal;
 use lexopt::Arg;
 use std::ffi::OsString;
 use std::io::Read;

@@ -107,8 +107,8 @@ pub const HEADERS: &[(&str, &str, &str)] = &[
 /// do with WebSocket.
 ///
 /// ```
-/// assert_eq!(parlor::websocket::headers::purpose("upgrade").map(|(section, _)| section), Some("RFC 9110 §7.8"));
-/// assert_eq!(parlor::websocket::headers::purpose("X-Anything"), None);
+/// assert_eq!(parlor::tools::headers::purpose("upgrade").map(|(section, _)| section), Some("RFC 9110 §7.8"));
+/// assert_eq!(parlor::tools::headers::purpose("X-Anything"), None);
 /// ```
 pub fn purpose(name: &str) -> Option<(&'static str, &'static str)> {
     let row = HEADERS

@@ -10,10 +10,11 @@
 //!
 //! Not here: the format (`hub::record`), what options mean (`options`).
 
-use super::options::{self, Asked};
-use super::serve::open_history;
+use super::Failure;
 use super::terminal::Terminal;
-use super::{Failure, NAME_AND_VERSION};
+use crate::cli::NAME_AND_VERSION;
+use crate::cli::options::{self, Asked};
+use crate::cli::serve::open_history;
 use crate::history::Author;
 use crate::http::pages::BuiltIn;
 use crate::hub::record::{Call, HEAD_BYTES, Head, LINE_BYTES, VERSION, Wrote, tokens};

@@ -1,15 +1,15 @@
 //! `parlor explain frames`: a stream of bytes, frame by frame, to its end or to the first broken
 //! rule.
 //!
-//! Not here: what a frame is (`websocket::dissect`, which asks the decoder), where the bytes come
+//! Not here: what a frame is (`tools::dissect`, which asks the decoder), where the bytes come
 //! from (`explain`).
 
 use super::Asked;
-use crate::cli::Failure;
-use crate::cli::terminal::{Style, Terminal};
 use crate::text::EscapedText;
 use crate::text::{Hex, parse_hex};
-use crate::websocket::dissect::{Dissection, Outcome, Step, walk};
+use crate::tools::Failure;
+use crate::tools::dissect::{Dissection, Outcome, Step, walk};
+use crate::tools::terminal::{Style, Terminal};
 use crate::websocket::{CloseCode, CloseFrame, DeflateParameters, Opcode, WebSocket};
 
 /// A longer message is too big, for an inflated one too: a bomb would else take all memory.

@@ -103,7 +103,10 @@ impl Address {
             ))
         };
         let mut stream = self.connect()?;
-        let (key, mut out) = (key(super::random().map_err(Failure::failed)?), Vec::new());
+        let (key, mut out) = (
+            key(crate::cli::random().map_err(Failure::failed)?),
+            Vec::new(),
+        );
         request(&self.authority, &self.target, &key, subprotocol, &mut out);
         stream.write_all(&out).map_err(failed)?;
         let offered: Vec<_> = subprotocol.into_iter().collect();

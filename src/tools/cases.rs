@@ -513,7 +513,7 @@ mod tests {
     use super::*;
     use crate::http::Head;
     use crate::progress::Progress;
-    use crate::websocket::dissect::{Outcome, walk};
+    use crate::tools::dissect::{Outcome, walk};
     use crate::websocket::{WebSocket, check};
     use std::collections::HashSet;
 

@@ -1,18 +1,18 @@
 //! `parlor explain handshake`: a request, and perhaps the response to it, header by header.
 //!
 //! Not here: what is demanded (`websocket::handshake` and `client`), what a header is for
-//! (`websocket::headers`).
+//! (`tools::headers`).
 
-use crate::cli::Failure;
-use crate::cli::terminal::{Style, Terminal};
 use crate::http::{Head, ResponseHead};
 use crate::hub::Origins;
 use crate::progress::Progress;
 use crate::text::Escaped;
 use crate::text::Hex;
+use crate::tools::Failure;
+use crate::tools::headers::purpose;
+use crate::tools::terminal::{Style, Terminal};
 use crate::websocket::client::{self, Asked};
 use crate::websocket::handshake::{self, GUID, accept_sha1};
-use crate::websocket::headers::purpose;
 use crate::websocket::{accept, check};
 
 /// As much as any server takes.

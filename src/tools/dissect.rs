@@ -9,14 +9,11 @@
 //!
 //! Not here: how it looks on a terminal (`cli::explain`) or in the page (`www/`).
 
-use super::close::{CloseCode, CloseFrame};
-use super::connection::{Event, Received, WebSocket};
-use super::deflate::Scratch;
-use super::frame::{FrameHeader, Opcode};
-use super::mask::apply_mask;
-use super::violation::Violation;
 use crate::progress::Progress;
 use crate::text::Hex;
+use crate::websocket::{
+    CloseCode, CloseFrame, Event, FrameHeader, Opcode, Received, Scratch, Violation, WebSocket,
+};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// One field of a frame.
@@ -64,7 +61,7 @@ impl Dissection {
     /// be missing.
     ///
     /// ```
-    /// use parlor::websocket::dissect::Dissection;
+    /// use parlor::tools::dissect::Dissection;
     /// // RFC 6455 §5.7: a masked "Hello".
     /// let frame = Dissection::of(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
     /// assert_eq!((frame.fields[4].name, frame.fields[4].bits.as_str(), frame.fields[4].meaning.as_str()), ("opcode", "0001", "1: text"));
@@ -155,7 +152,9 @@ impl Dissection {
         let came = header.payload_length.min(rest.len() as u64) as usize;
         self.payload.extend_from_slice(&rest[..came]);
         if let Some(masking_key) = header.masking_key {
-            apply_mask(&mut self.payload, masking_key, 0);
+            for (byte, key) in self.payload.iter_mut().zip(masking_key.iter().cycle()) {
+                *byte ^= key;
+            }
         }
         let from = self.header_bytes;
         let mut field = |name, from, to, meaning| {

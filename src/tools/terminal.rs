@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 
 /// How a word looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// What one looks for first.
     Strong,
     /// What one looks at last.
@@ -23,23 +23,23 @@ pub(super) enum Style {
 }
 
 /// Standard output, or what stands for it in a test.
-pub(super) struct Terminal<'a> {
+pub(crate) struct Terminal<'a> {
     out: &'a mut dyn Write,
     has_colours: bool,
 }
 
 impl<'a> Terminal<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, has_colours: bool) -> Self {
+    pub(crate) fn new(out: &'a mut dyn Write, has_colours: bool) -> Self {
         Self { out, has_colours }
     }
 
     /// One line. That nobody reads it is no error: `parlor explain frames FILE | head -3`.
-    pub(super) fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         let _ = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
     }
 
     /// A word in a style.
-    pub(super) fn paint(&self, style: Style, text: &str) -> String {
+    pub(crate) fn paint(&self, style: Style, text: &str) -> String {
         if !self.has_colours || text.is_empty() {
             return text.to_owned();
         }
@@ -58,7 +58,7 @@ impl<'a> Terminal<'a> {
 /// Whether standard output is a terminal that can show colours and whose owner likes them:
 /// `NO_COLOR` with anything in it says
 /// no (<https://no-color.org>).
-pub(super) fn wants_colours(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+pub(crate) fn wants_colours(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stdout().is_terminal()
         && !is_unwanted

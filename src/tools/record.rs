@@ -2,8 +2,8 @@
 //!
 //! Not here: the lines (`hub::record`), the file (`server::Recording`), playing it (`replay`).
 
-use super::options::ServeOptions;
-use super::random;
+use crate::cli::options::ServeOptions;
+use crate::cli::random;
 use crate::history::Author;
 use crate::hub::record::{Head, VERSION};
 use crate::server::Recording;
@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// Begins the file, and says so to whoever starts the server. Returns the seed of the session
 /// tokens too.
-pub(super) fn begin(
+pub(crate) fn begin(
     path: &Path,
     options: &ServeOptions,
     epoch: &str,
