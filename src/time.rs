@@ -79,3 +79,258 @@ impl Millis {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
+
+/// A jump of the wall clock against the monotonic one that is longer than this is doubted.
+const JUMP: i64 = 60 * 60 * 1_000;
+/// A doubted jump is believed after the clocks have agreed on it for this time.
+const DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
+/// 2020-01-01: no server of ours runs earlier, so an earlier wall clock is never believed.
+const EARLIEST: UnixMillis = UnixMillis(1_577_836_800_000);
+
+/// A clock to judge ages by: what is deleted, or forgotten, for being old.
+///
+/// It follows the wall clock as long as that agrees with the monotonic clock. When the wall clock
+/// jumps by more than an hour, in either direction, this clock goes on at the old time; it takes
+/// over the new one when the jump has lasted a day. So a clock that is wrong for some hours
+/// deletes nothing.
+///
+/// ```
+/// use parlor::time::{Millis, Now, TrustedClock, UnixMillis};
+/// let at = |mono, unix| Now { mono: Millis(mono), unix: UnixMillis(unix) };
+/// let (begin, day) = (1_700_000_000_000, 24 * 60 * 60 * 1_000);
+/// let mut clock = TrustedClock::default();
+/// clock.observe(at(0, begin));
+/// clock.observe(at(5_000, begin + 40 * day));
+/// assert_eq!(clock.believed(), UnixMillis(begin + 5_000));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct TrustedClock {
+    believed: UnixMillis,
+    /// The monotonic time at which `believed` was right; `None` before the first observation.
+    at: Option<Millis>,
+    doubted: Option<Doubt>,
+}
+
+/// A jump that is not believed yet.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    /// How far the wall clock is ahead of the believed time, in milliseconds.
+    ahead: i64,
+    since: Millis,
+}
+
+/// A change in what a [`TrustedClock`] thinks of the wall clock, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockChange {
+    /// The wall clock jumped by this many milliseconds and is not believed for now.
+    Doubted(i64),
+    /// The jump lasted a day: the believed time moved by this many milliseconds.
+    Believed(i64),
+    /// The wall clock is back where it was expected.
+    Cleared,
+}
+
+impl TrustedClock {
+    /// Continues from a time that was believed before a restart. Time without a server counts
+    /// like a jump: more than an hour of it is believed after a day.
+    pub fn continuing(believed: UnixMillis) -> Self {
+        Self {
+            believed,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a reading of both clocks. Returns a change of opinion about the wall clock, if any.
+    pub fn observe(&mut self, now: Now) -> Option<ClockChange> {
+        if self.believed == UnixMillis(0) {
+            self.believed = now.unix.max(EARLIEST);
+        }
+        let elapsed = now.mono.since(self.at.unwrap_or(now.mono));
+        self.believed.0 += elapsed.as_millis() as u64;
+        self.at = Some(now.mono);
+        let wall = now.unix.0.min(1 << 62);
+        let ahead = wall.cast_signed() - self.believed.0.cast_signed();
+        if ahead.abs() <= JUMP {
+            self.believed = now.unix;
+            return self.doubted.take().map(|_| ClockChange::Cleared);
+        }
+        match self.doubted {
+            Some(doubt) if (doubt.ahead - ahead).abs() <= JUMP => {
+                if now.mono.since(doubt.since) < DOUBT || now.unix < EARLIEST {
+                    return None;
+                }
+                self.believed = now.unix;
+                self.doubted = None;
+                Some(ClockChange::Believed(ahead))
+            }
+            _ => {
+                let since = now.mono;
+                self.doubted = Some(Doubt { ahead, since });
+                Some(ClockChange::Doubted(ahead))
+            }
+        }
+    }
+
+    /// The time that ages are judged by.
+    pub fn believed(&self) -> UnixMillis {
+        self.believed
+    }
+
+    /// Whether the wall clock agreed with the believed time at the last observation.
+    pub fn agrees(&self) -> bool {
+        self.doubted.is_none()
+    }
+
+    /// The time to store with something whose age will be judged: the later one of the believed
+    /// time and the wall clock. Too late a time is harmless, too early a time would delete it.
+    pub fn stamp(&self, wall: UnixMillis) -> UnixMillis {
+        self.believed.max(wall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: u64 = 1_700_000_000_000;
+    const HOUR: u64 = 60 * 60 * 1_000;
+    const DAY: u64 = 24 * HOUR;
+
+    /// Plays readings of both clocks, as (monotonic, wall minus [`BEGIN`]), and returns the
+    /// believed times minus [`BEGIN`].
+    fn play(clock: &mut TrustedClock, readings: &[(u64, i64)]) -> Vec<i64> {
+        let read = |(mono, wall): &(u64, i64)| {
+            let unix = UnixMillis(BEGIN.saturating_add_signed(*wall));
+            let mono = Millis(*mono);
+            clock.observe(Now { mono, unix });
+            clock.believed().0 as i64 - BEGIN as i64
+        };
+        readings.iter().map(read).collect()
+    }
+
+    #[test]
+    fn trusted_clock_doubts_jumps_for_a_day() {
+        let (hour, day, year) = (HOUR as i64, DAY as i64, 365 * DAY as i64);
+        let table: &[(&str, &[(u64, i64)], &[i64])] = &[
+            (
+                "a steady clock",
+                &[(0, 0), (HOUR, hour), (9 * DAY, 9 * day)],
+                &[0, hour, 9 * day],
+            ),
+            (
+                "a correction of half an hour",
+                &[(0, 0), (10, hour / 2), (20, -hour / 4)],
+                &[0, hour / 2, -hour / 4],
+            ),
+            (
+                "40 days ahead for a moment",
+                &[(0, 0), (10, 40 * day), (20, 20)],
+                &[0, 10, 20],
+            ),
+            (
+                "back for a moment",
+                &[(0, 0), (10, -40 * day), (20, 20)],
+                &[0, 10, 20],
+            ),
+            (
+                "1970 for a year",
+                &[(0, 0), (10, -60 * year), (365 * DAY, -60 * year)],
+                &[0, 10, year],
+            ),
+            (
+                "40 days ahead for two days",
+                &[
+                    (0, 0),
+                    (10, 40 * day),
+                    (DAY + 9, 41 * day),
+                    (DAY + 10, 41 * day + 10),
+                ],
+                &[0, 10, day + 9, 41 * day + 10],
+            ),
+            (
+                "a believed jump that is taken back",
+                &[
+                    (0, 0),
+                    (10, 9 * day),
+                    (2 * DAY, 11 * day),
+                    (3 * DAY, 3 * day),
+                    (4 * DAY, 4 * day),
+                ],
+                &[0, 10, 11 * day, 12 * day, 4 * day],
+            ),
+            (
+                "another jump every few hours",
+                &[
+                    (0, 0),
+                    (10, 5 * day),
+                    (HOUR, 9 * day),
+                    (20 * HOUR, 5 * day),
+                    (25 * HOUR, 9 * day),
+                ],
+                &[0, 10, hour, 20 * hour, 25 * hour],
+            ),
+            (
+                "a wall clock at the end of time",
+                &[(0, 0), (10, i64::MAX - 2 * BEGIN as i64)],
+                &[0, 10],
+            ),
+        ];
+        for (name, readings, expected) in table {
+            let believed = play(&mut TrustedClock::default(), readings);
+            assert_eq!(believed, *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn trusted_clock_continues_after_a_restart() {
+        let day = DAY as i64;
+        let continuing = || TrustedClock::continuing(UnixMillis(BEGIN));
+        let table: &[(&str, &[(u64, i64)], &[i64])] = &[
+            ("ten minutes later", &[(0, 600_000)], &[600_000]),
+            (
+                "a week later",
+                &[(0, 7 * day), (DAY, 8 * day)],
+                &[0, 8 * day],
+            ),
+            (
+                "40 days ahead, then right",
+                &[(0, 40 * day), (9, 9)],
+                &[0, 9],
+            ),
+            ("1970, then right", &[(0, -(BEGIN as i64)), (9, 9)], &[0, 9]),
+        ];
+        for (name, readings, expected) in table {
+            assert_eq!(play(&mut continuing(), readings), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn trusted_clock_reports_each_change_once() {
+        let mut clock = TrustedClock::default();
+        let ahead = 2 * DAY as i64;
+        let table = [
+            (0, 0, None),
+            (1, 2 * DAY + 1, Some(ClockChange::Doubted(ahead))),
+            (2, 2 * DAY + 2, None),
+            (3, 3, Some(ClockChange::Cleared)),
+            (4, 2 * DAY + 4, Some(ClockChange::Doubted(ahead))),
+            (DAY + 4, 3 * DAY + 4, Some(ClockChange::Believed(ahead))),
+            (DAY + 5, 3 * DAY + 5, None),
+        ];
+        for (mono, wall, expected) in table {
+            let (mono, unix) = (Millis(mono), UnixMillis(BEGIN + wall));
+            assert_eq!(clock.observe(Now { mono, unix }), expected);
+        }
+        assert!(clock.agrees());
+    }
+
+    #[test]
+    fn trusted_clock_stamps_the_later_time() {
+        let mut clock = TrustedClock::default();
+        play(&mut clock, &[(0, 0)]);
+        for wall in [0, BEGIN - DAY, BEGIN, BEGIN + DAY] {
+            let stamp = clock.stamp(UnixMillis(wall));
+            assert_eq!(stamp, UnixMillis(wall.max(BEGIN)));
+        }
+    }
+}
