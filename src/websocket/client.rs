@@ -1,114 +1,103 @@
-//! The client's half of the opening handshake (RFC 6455 §4.1): the request, and what the answer
-//! must say.
+//! The client's half of the opening handshake (RFC 6455 §4.1): the request, and the rules for the
+//! response.
 //!
-//! A client makes up a key, and takes nothing for a WebSocket that does not prove to have read it.
-//! Extensions are not asked
-//! for, so an answer that names one is wrong.
-//!
-//! Not here: what a server demands of a request (`handshake`), frames
-//! ([`WebSocket::client`](super::WebSocket::client)),
-//! sockets.
+//! A client sends a random key, and accepts only a response that was computed from it. See
+//! [`WebSocket::client`](super::WebSocket::client) for the frames.
 
 use super::handshake::{BASE64, Rule, accept};
 use crate::http::ResponseHead;
 use base64::Engine;
 
-/// `Sec-WebSocket-Key` (§4.1, 7): 16 bytes that were chosen at random for this connection alone, in
+/// Returns the value of `Sec-WebSocket-Key` (§4.1, 7): 16 random bytes, new for each connection, in
 /// base64.
 ///
 /// ```
-/// assert_eq!(parlor::websocket::client::key(*b"the sample nonce"), "dGhlIHNhbXBsZSBub25jZQ==");
+/// let key = parlor::websocket::client::key(*b"the sample nonce");
+/// assert_eq!(key, "dGhlIHNhbXBsZSBub25jZQ==");
 /// ```
 pub fn key(nonce: [u8; 16]) -> String {
     BASE64.encode(nonce)
 }
 
-/// Appends the request (§4.1). `host` is host and port as in the address, `target` the path with
-/// its query, which begins with
-/// a slash; neither may have white space or control characters in it.
+/// Appends the request (§4.1). `host` is the host and port of the address, `target` the path with
+/// its query. Neither may contain white space or control characters.
 pub fn request(host: &str, target: &str, key: &str, subprotocol: Option<&str>, out: &mut Vec<u8>) {
-    let mut lines = format!(
+    let subprotocol = subprotocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
+    let lines = format!(
         "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{}\r\n",
+        subprotocol.unwrap_or_default()
     );
-    if let Some(subprotocol) = subprotocol {
-        lines += &format!("Sec-WebSocket-Protocol: {subprotocol}\r\n");
-    }
     out.extend_from_slice(lines.as_bytes());
-    out.extend_from_slice(b"\r\n");
 }
 
-/// What was asked for: what an answer is judged by.
+/// The parts of a request that its response depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked<'a> {
-    /// The key of the request, as it stood there.
+    /// The value of `Sec-WebSocket-Key`.
     pub key: &'a str,
-    /// The subprotocols that were offered.
+    /// The offered subprotocols.
     pub subprotocols: &'a [&'a str],
-    /// The names of the extensions that were offered.
+    /// The names of the offered extensions.
     pub extensions: &'a [&'a str],
 }
 
-/// Judges an answer by one demand; an error is one sentence.
+/// Checks a response against one rule; an error is one sentence.
 pub type JudgeResponse = fn(&ResponseHead<'_>, &Asked<'_>) -> Result<(), &'static str>;
 
-const fn rule(
-    about: &'static str,
-    section: &'static str,
-    judge: JudgeResponse,
-) -> Rule<JudgeResponse> {
-    Rule {
-        about,
-        section,
-        judge,
-    }
-}
-
-/// What §4.1 demands of the answer, in the order in which it is looked at.
+/// The rules of §4.1 for a response, in the order of the checks.
 pub const RULES: &[Rule<JudgeResponse>] = &[
-    rule("status", "RFC 6455 §4.1", |head, _| match head.status() {
-        101 => Ok(()),
-        _ => Err("the server did not switch protocols: the status must be 101"),
-    }),
-    rule("Upgrade", "RFC 6455 §4.1", |head, _| {
-        match head.tokens("upgrade").collect::<Vec<_>>()[..] {
+    Rule {
+        about: "status",
+        section: "RFC 6455 §4.1",
+        judge: |head, _| match head.status() {
+            101 => Ok(()),
+            _ => Err("the server did not switch protocols: the status must be 101"),
+        },
+    },
+    Rule {
+        about: "Upgrade",
+        section: "RFC 6455 §4.1",
+        judge: |head, _| match head.tokens("upgrade").collect::<Vec<_>>()[..] {
             [protocol] if protocol.eq_ignore_ascii_case("websocket") => Ok(()),
             _ => Err("the Upgrade header of the response must be websocket"),
-        }
-    }),
-    rule("Connection", "RFC 6455 §4.1", |head, _| {
-        match head.has_token("connection", "upgrade") {
+        },
+    },
+    Rule {
+        about: "Connection",
+        section: "RFC 6455 §4.1",
+        judge: |head, _| match head.has_token("connection", "upgrade") {
             true => Ok(()),
-            false => Err("the Connection header of the response must name Upgrade"),
-        }
-    }),
-    rule(
-        "Sec-WebSocket-Accept",
-        "RFC 6455 §4.1, §4.2.2",
-        |head, asked| {
-            let expected = accept(asked.key);
+            false => Err("the Connection header of the response must contain Upgrade"),
+        },
+    },
+    Rule {
+        about: "Sec-WebSocket-Accept",
+        section: "RFC 6455 §4.1, §4.2.2",
+        judge: |head, asked| {
             let mut values = head.values("sec-websocket-accept");
             match (values.next(), values.next()) {
-                (Some(value), None) if value == expected.as_bytes() => Ok(()),
-                (Some(_), None) => Err("Sec-WebSocket-Accept is not made of this request's key"),
-                (Some(_), Some(_)) => Err("Sec-WebSocket-Accept must stand in the response once"),
+                (Some(value), None) if value == accept(asked.key).as_bytes() => Ok(()),
+                (Some(_), None) => Err("Sec-WebSocket-Accept doesn't match this request's key"),
+                (Some(_), Some(_)) => Err("Sec-WebSocket-Accept appears more than once"),
                 (None, _) => Err("the response has no Sec-WebSocket-Accept header"),
             }
         },
-    ),
-    rule("Sec-WebSocket-Protocol", "RFC 6455 §4.1", |head, asked| {
-        let mut chosen = head.tokens("sec-websocket-protocol");
-        match (chosen.next(), chosen.next()) {
-            (None, _) => Ok(()),
-            (Some(one), None) if asked.subprotocols.contains(&one) => Ok(()),
-            (Some(_), None) => Err("the server chose a subprotocol that was not offered"),
-            (Some(_), Some(_)) => Err("the server must choose one subprotocol"),
-        }
-    }),
-    rule(
-        "Sec-WebSocket-Extensions",
-        "RFC 6455 §4.1, §9.1",
-        |head, asked| {
+    },
+    Rule {
+        about: "Sec-WebSocket-Protocol",
+        section: "RFC 6455 §4.1",
+        judge: |head, asked| match head.tokens("sec-websocket-protocol").collect::<Vec<_>>()[..] {
+            [] => Ok(()),
+            [one] if asked.subprotocols.contains(&one) => Ok(()),
+            [_] => Err("the server chose a subprotocol that was not offered"),
+            _ => Err("the server must choose one subprotocol"),
+        },
+    },
+    Rule {
+        about: "Sec-WebSocket-Extensions",
+        section: "RFC 6455 §4.1, §9.1",
+        judge: |head, asked| {
             let mut names = head
                 .tokens("sec-websocket-extensions")
                 .map(|token| token.split(';').next().unwrap_or_default().trim());
@@ -117,17 +106,18 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
                 false => Err("the server chose an extension that was not offered"),
             }
         },
-    ),
+    },
 ];
 
-/// Judges the server's answer. An error is the first broken rule, in one sentence with its section.
+/// Checks the server's response. An error is the first broken rule: one sentence with its section.
 ///
 /// ```
 /// use parlor::{http::ResponseHead, progress::Progress, websocket::client::{Asked, check_response}};
 /// let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
 ///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 /// let Ok(Progress::Done { value: head, .. }) = ResponseHead::parse(answer, 8192) else { panic!() };
-/// let asked = Asked { key: "dGhlIHNhbXBsZSBub25jZQ==", subprotocols: &["chat"], extensions: &[] };
+/// let key = "dGhlIHNhbXBsZSBub25jZQ==";
+/// let asked = Asked { key, subprotocols: &["chat"], extensions: &[] };
 /// assert_eq!(check_response(&head, &asked), Ok(()));
 /// assert!(check_response(&head, &Asked { key: "another", ..asked }).is_err());
 /// ```

@@ -1,46 +1,44 @@
 //! Close frames (RFC 6455 §5.5.1) and their codes (§7.4).
 //!
-//! Some codes exist only for programs to tell each other about themselves and must never be in a
-//! frame: 1005 (there was no
-//! code), 1006 (there was no close frame), 1015 (TLS failed). That is why [`CloseCode`] can't be
-//! made of any number.
+//! Three codes are reserved for APIs and must never be in a frame: 1005 (no code), 1006 (no close
+//! frame), 1015 (TLS failure). That is why a [`CloseCode`] can't be made from every number.
 
 use super::frame::{Opcode, write_message};
 use super::violation::Violation;
 use crate::limits::CONTROL_PAYLOAD_MAX;
 
-/// A code that may stand in a close frame.
+/// A code that may be in a close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseCode(u16);
 
 impl CloseCode {
-    /// All is said.
+    /// Normal closure.
     pub const NORMAL: Self = Self(1000);
-    /// The server stops, or the page is left.
+    /// The server stops, or the user leaves the page.
     pub const GOING_AWAY: Self = Self(1001);
     /// The peer broke a rule of the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// A message of a kind that this endpoint does not take.
+    /// This endpoint does not accept this type of message.
     pub const UNSUPPORTED: Self = Self(1003);
-    /// A message that is not what its kind says: text that is not UTF-8.
+    /// The payload does not match the type of the message: text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
-    /// The peer broke a rule of ours.
+    /// The peer broke a rule of the application.
     pub const POLICY: Self = Self(1008);
-    /// A message is too big.
+    /// The message is too big.
     pub const TOO_BIG: Self = Self(1009);
     /// The server failed.
     pub const INTERNAL_ERROR: Self = Self(1011);
-    /// Too much for this server now.
+    /// The server is overloaded.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
 
-    /// The code of this number, if it may stand in a frame: those that RFC 6455 §7.4.1 and the
-    /// registry behind it (§11.7)
-    /// define for it, and what libraries (3000–3999) and applications (4000–4999) agree on.
+    /// Returns the code of this number if it may be in a frame: those defined by RFC 6455 §7.4.1
+    /// and IANA's registry (§11.7), and the ranges for libraries (3000–3999) and applications
+    /// (4000–4999).
     ///
     /// ```
     /// use parlor::websocket::CloseCode;
     /// assert_eq!(CloseCode::new(1000), Some(CloseCode::NORMAL));
-    /// assert_eq!(CloseCode::new(1005), None); // "there was no code" is no code
+    /// assert_eq!(CloseCode::new(1005), None);
     /// ```
     pub const fn new(code: u16) -> Option<Self> {
         match code {
@@ -49,80 +47,71 @@ impl CloseCode {
         }
     }
 
-    /// What a number says, also one that may not stand in a frame (§7.4.1, §7.4.2, §11.7).
+    /// Returns the meaning of a number, including those that may not be in a frame (§7.4.1, §7.4.2,
+    /// §11.7).
     pub const fn name_of(code: u16) -> &'static str {
         match code {
-            1000 => "all is said",
+            1000 => "normal closure",
             1001 => "going away",
-            1002 => "a rule of the protocol was broken",
-            1003 => "a message of a kind that is not taken",
+            1002 => "protocol error",
+            1003 => "unsupported data",
             1004 => "reserved (never in a frame)",
-            1005 => "no code was there (never in a frame)",
-            1006 => "no close frame was there (never in a frame)",
-            1007 => "a message that is not what its kind says",
-            1008 => "a rule of the application was broken",
-            1009 => "a message too big",
-            1010 => "the server did not agree on an extension",
-            1011 => "the server failed",
-            1012 => "the server starts anew",
+            1005 => "no status code (never in a frame)",
+            1006 => "no close frame (never in a frame)",
+            1007 => "invalid payload data",
+            1008 => "policy violation",
+            1009 => "message too big",
+            1010 => "mandatory extension not negotiated",
+            1011 => "internal error",
+            1012 => "service restart",
             1013 => "try again later",
-            1014 => "a gateway got a wrong answer",
-            1015 => "TLS failed (never in a frame)",
+            1014 => "bad gateway",
+            1015 => "TLS failure (never in a frame)",
             3000..=3999 => "a library's or a framework's code",
             4000..=4999 => "an application's code",
-            _ => "no code of the standard (never in a frame)",
+            _ => "unassigned (never in a frame)",
         }
     }
 
-    /// The number.
+    /// Returns the number of the code.
     pub const fn get(self) -> u16 {
         self.0
     }
 }
 
-/// What a close frame says.
+/// The content of a close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseFrame<'a> {
-    /// Why; a frame without a payload has none.
+    /// The code; a frame without a payload has none.
     pub code: Option<CloseCode>,
-    /// The same for a person who looks for the fault; at most 123 bytes. Without a code there is
-    /// none.
+    /// The reason, for a person who debugs; at most 123 bytes. Empty if there is no code.
     pub reason: &'a str,
 }
 
 impl<'a> CloseFrame<'a> {
-    /// A frame that says why.
+    /// Creates a frame with a code and a reason.
     pub const fn new(code: CloseCode, reason: &'a str) -> Self {
-        Self {
-            code: Some(code),
-            reason,
-        }
+        let code = Some(code);
+        Self { code, reason }
     }
 
-    /// Reads the payload of a close frame, unmasked (RFC 6455 §5.5.1): nothing, or a code and a
+    /// Parses the unmasked payload of a close frame (RFC 6455 §5.5.1): empty, or a code and a
     /// reason.
     pub fn decode(payload: &'a [u8]) -> Result<Self, Violation> {
-        match payload {
-            [] => Ok(Self {
-                code: None,
-                reason: "",
-            }),
-            [_] => Err(Violation::CloseLength),
-            [high, low, reason @ ..] => {
-                let number = u16::from_be_bytes([*high, *low]);
-                let code = CloseCode::new(number).ok_or(Violation::CloseCode { code: number })?;
-                let reason = str::from_utf8(reason).map_err(|_| Violation::InvalidUtf8)?;
-                Ok(Self {
-                    code: Some(code),
-                    reason,
-                })
-            }
-        }
+        let (code, reason) = match payload {
+            [] => (None, &[][..]),
+            [_] => return Err(Violation::CloseLength),
+            [high, low, reason @ ..] => (Some(u16::from_be_bytes([*high, *low])), reason),
+        };
+        let code = code
+            .map(|code| CloseCode::new(code).ok_or(Violation::CloseCode { code }))
+            .transpose()?;
+        let reason = str::from_utf8(reason).map_err(|_| Violation::InvalidUtf8)?;
+        Ok(Self { code, reason })
     }
 
     /// Appends the whole frame as a server sends it. A reason that is too long for a control frame
-    /// is cut between two
-    /// characters.
+    /// is cut between two characters.
     ///
     /// ```
     /// use parlor::websocket::{CloseCode, CloseFrame};
@@ -134,12 +123,11 @@ impl<'a> CloseFrame<'a> {
         write_message(Opcode::Close, out, |out| self.encode_payload(out));
     }
 
-    /// Appends the payload alone.
+    /// Appends the payload without a header.
     pub(super) fn encode_payload(&self, out: &mut Vec<u8>) {
         let Some(code) = self.code else { return };
         out.extend_from_slice(&code.get().to_be_bytes());
-        let room = CONTROL_PAYLOAD_MAX - 2;
-        let mut end = self.reason.len().min(room);
+        let mut end = self.reason.len().min(CONTROL_PAYLOAD_MAX - 2);
         while !self.reason.is_char_boundary(end) {
             end -= 1;
         }

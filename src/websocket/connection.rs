@@ -1,59 +1,53 @@
-//! Frames become messages (RFC 6455 §5.4), and the two closings meet (§7).
+//! Frames become messages (RFC 6455 §5.4), and the closing handshake (§7).
 //!
-//! A message that lies whole in the bytes that were read, as nearly all do, is unmasked where it
-//! lies and handed out from
-//! there: nothing is copied and nothing allocated. Only what is cut, by the network or into
-//! fragments, is gathered, and the
-//! machine holds memory for it only as long as it is unfinished: it grows with what arrived, never
-//! with what was announced.
-//! A compressed message is gathered as it is, and inflated when it is whole, into a [`Scratch`]
-//! that all connections share.
+//! A message that lies whole in the input, as nearly all do, is unmasked in place and borrowed from
+//! there: nothing is copied or allocated. Only a message in several pieces is gathered, and its
+//! buffer grows with the bytes that arrive, never with the length that a header announces. A
+//! compressed message is gathered as it is and inflated once, into a [`Scratch`] that all
+//! connections share.
 //!
 //! ```text
-//!              close()                      the peer's close frame
-//!      open ------------> close sent ---------------------------------> deaf
-//!        |                    a close frame that comes now is the answer    ^
-//!        +------------------------------------------------------------------+
-//!               the peer's close frame (answered), or a violation
+//!            close()                   the peer's close frame, or a violation
+//!   Open -------------> CloseSent ------------------------------------------> Closed
+//!    | |                                                                        ^ ^
+//!    | |  a violation                              close()                      | |
+//!    | +---------------> Failed ------------------------------------------------+ |
+//!    +----------------------------------------------------------------------------+
+//!               the peer's close frame, which is answered at once
 //! ```
 //!
-//! After our close frame the peer's messages are passed over, but its frames are still walked,
-//! since its close frame is the
-//! one thing that is awaited (§7.1.1). After a violation nothing can be told from anything, and
-//! nothing more is read (§7.1.7).
-//!
-//! Not here: when to close, when to ping, and how fast somebody may send (`hub`).
+//! In `CloseSent` the peer's messages are discarded, but its frames are still parsed to find its
+//! close frame (§7.1.1). After a violation the frame boundaries are unknown, so no more input is
+//! read (§7.1.7).
 
 use super::close::CloseFrame;
-use super::deflate::Scratch;
+use super::deflate::{DeflateParameters, Scratch};
 use super::frame::{FrameHeader, Opcode, RSV1, encode_masked_message};
 use super::mask::apply_mask;
-use super::offer::DeflateParameters;
-use super::unfinished::{Message, Unfinished};
-use super::utf8;
+use super::utf8::{self, Text};
 use super::violation::Violation;
 use crate::progress::Progress;
 use std::ops::Range;
 
-/// What came from the peer.
+/// A message or control frame from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A whole message of text.
+    /// A complete text message.
     Text(&'a str),
-    /// A whole message of bytes.
+    /// A complete binary message.
     Binary(&'a [u8]),
-    /// Asks for a [`pong`](super::pong) with the same payload. Whether it gets one is not for this
-    /// floor: somebody might ask
-    /// for a million.
+    /// A ping, to be answered by a [`pong`](super::pong) with the same payload. The caller answers,
+    /// so that it can limit the rate.
     Ping(&'a [u8]),
-    /// The answer to a ping, or a sign of life that nobody asked for (§5.5.3).
+    /// The answer to a ping, or an unsolicited sign of life (§5.5.3).
     Pong(&'a [u8]),
-    /// The peer closes, or answers our close. Our own answer, where one is due, was written.
+    /// The peer's close frame. If an answer was due, it has been written.
     Close(CloseFrame<'a>),
 }
 
 impl Event<'_> {
-    /// The length of the payload, inflated and unmasked; of a close frame the reason alone.
+    /// Returns the length of the payload in bytes, inflated and unmasked; for a close frame, that
+    /// of the reason.
     pub fn payload_bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -63,16 +57,16 @@ impl Event<'_> {
     }
 }
 
-/// How far [`WebSocket::receive`] came.
+/// The result of [`WebSocket::receive`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received<'a> {
-    /// All bytes are taken, and nothing is whole.
+    /// All input was consumed, and nothing is complete yet.
     Nothing,
-    /// This is whole.
+    /// A message or control frame is complete.
     Event {
-        /// What came.
+        /// The message or control frame.
         event: Event<'a>,
-        /// How many bytes of the input are done with; the rest belongs to what comes next.
+        /// The number of input bytes consumed. The rest belongs to the next event.
         used: usize,
     },
 }
@@ -80,96 +74,115 @@ pub enum Received<'a> {
 /// One end of an open WebSocket connection: bytes in, events out.
 pub struct WebSocket {
     role: Role,
+    phase: Phase,
     max_message_bytes: usize,
     deflate: Option<DeflateParameters>,
-    /// Exists exactly while something has begun and not ended, and until the event that was made of
-    /// it is done with.
-    unfinished: Option<Box<Unfinished>>,
+    /// Exists only while a frame or message is incomplete, and until its event has been used.
+    partial: Option<Box<Partial>>,
+    /// See [`WebSocket::take_fragments`].
     fragments: u32,
-    close_sent: bool,
-    /// The peer's close frame came, or a violation: nothing more is read.
-    deaf: bool,
 }
 
-/// Which end this is. A client masks, a server must not (§5.1).
+/// The end that this is: a client masks its frames, a server must not (§5.1).
 enum Role {
     Server,
-    /// With the source of its masking keys.
-    Client(Box<MaskingKeys>),
+    /// Holds the source of the masking keys.
+    Client(Box<dyn FnMut() -> [u8; 4]>),
 }
 
-/// Boxed once more: a server, which has many of these machines, pays for one pointer and not for
-/// two.
-struct MaskingKeys(Box<dyn FnMut() -> [u8; 4]>);
+/// The states of the diagram above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    CloseSent,
+    /// The peer broke a rule, and our close frame is not sent yet.
+    Failed,
+    Closed,
+}
 
-/// Something whole, and where its payload is.
-enum Whole {
-    /// In the input.
-    Here(Opcode, Range<usize>),
-    /// In the input, compressed.
-    CompressedHere(Opcode, Range<usize>),
-    /// A control frame that was gathered.
-    GatheredControl(Opcode),
-    /// A message that was gathered.
-    GatheredMessage,
+/// The beginning of a header, a frame or a message whose end has not arrived.
+#[derive(Default)]
+struct Partial {
+    header: [u8; FrameHeader::BYTES_MAX],
+    header_length: usize,
+    /// The frame whose payload is arriving, and the number of payload bytes so far.
+    frame: Option<(FrameHeader, u64)>,
+    /// The payload so far of a control frame, which may come between the fragments of a message.
+    control: Vec<u8>,
+    message: Option<Message>,
+    /// The complete message or control frame that the last event borrows from.
+    done: Option<Message>,
+}
+
+/// A gathered message or control frame.
+struct Message {
+    opcode: Opcode,
+    compressed: bool,
+    payload: Payload,
+}
+
+enum Payload {
+    /// Uncompressed text, whose UTF-8 is validated as it arrives.
+    Text(Text),
+    Bytes(Vec<u8>),
+}
+
+/// A complete message or control frame, in the input or gathered.
+enum Complete {
+    Input {
+        opcode: Opcode,
+        compressed: bool,
+        payload: Range<usize>,
+    },
+    Gathered(Message),
 }
 
 impl WebSocket {
-    /// The server's end, after the opening handshake. A message of more than `max_message_bytes` is
-    /// a violation, which its
-    /// header already shows.
+    /// Creates the server's end, after the opening handshake. A message of more than
+    /// `max_message_bytes` is a violation, reported as soon as a frame header shows it.
     pub fn server(max_message_bytes: usize) -> Self {
         Self::new(Role::Server, max_message_bytes)
     }
 
-    /// The client's end. `masking_key` makes a new key, which nobody can foresee, at each call (RFC
-    /// 6455 §5.3); the machine
-    /// itself needs one for its close frame.
+    /// Creates the client's end. `masking_key` returns a new, unpredictable key at each call (RFC
+    /// 6455 §5.3), for the close frame.
     pub fn client(
         max_message_bytes: usize,
         masking_key: impl FnMut() -> [u8; 4] + 'static,
     ) -> Self {
-        Self::new(
-            Role::Client(Box::new(MaskingKeys(Box::new(masking_key)))),
-            max_message_bytes,
-        )
+        Self::new(Role::Client(Box::new(masking_key)), max_message_bytes)
     }
 
     fn new(role: Role, max_message_bytes: usize) -> Self {
         Self {
             role,
+            phase: Phase::Open,
             max_message_bytes,
             deflate: None,
-            unfinished: None,
+            partial: None,
             fragments: 0,
-            close_sent: false,
-            deaf: false,
         }
     }
 
-    /// With what was agreed on about compression in the opening handshake
-    /// ([`Upgrade::deflate`](super::Upgrade::deflate)).
-    /// The limit holds for what comes over the wire, and for what is inflated.
+    /// Sets the compression that the opening handshake negotiated
+    /// ([`Upgrade::deflate`](super::Upgrade::deflate)). The message limit holds for the bytes on
+    /// the wire and for the inflated message.
     pub fn with_deflate(self, deflate: Option<DeflateParameters>) -> Self {
         Self { deflate, ..self }
     }
 
-    /// What was agreed on about compression: what [`Deflate::compress`](super::Deflate::compress)
-    /// has to know.
+    /// Returns the negotiated compression, for [`Deflate::compress`](super::Deflate::compress).
     pub fn deflate(&self) -> Option<DeflateParameters> {
         self.deflate
     }
 
-    /// Takes bytes that came, in any pieces, and unmasks them where they lie. The answer to a close
-    /// frame is appended to
-    /// `replies`. `scratch` is the same for all connections; a compressed message's event is
-    /// borrowed from it.
+    /// Parses received bytes, in pieces of any length, and unmasks them in place. The answer to a
+    /// close frame is appended to `replies`. `scratch` is shared by all connections; the event of
+    /// a compressed message is borrowed from it.
     ///
-    /// Call it again with the rest until it says `Nothing`, with an empty rest too: what an event
-    /// was borrowed from is given
-    /// back only then. After an error nothing more is read; [`WebSocket::close`] with
-    /// [`Violation::close_frame`] is what is
-    /// left to do.
+    /// Call it again with the rest of the input until it returns `Nothing`, even if the rest is
+    /// empty: only then is the memory behind the last event freed. After an error no more input is
+    /// read; call [`WebSocket::close`] with [`Violation::close_frame`].
     ///
     /// ```
     /// use parlor::websocket::{Event, Received, Scratch, WebSocket};
@@ -186,123 +199,111 @@ impl WebSocket {
         scratch: &'a mut Scratch,
         replies: &mut Vec<u8>,
     ) -> Result<Received<'a>, Violation> {
-        scratch.forget();
-        self.forget_what_ended();
-        if self.deaf {
+        scratch.shrink();
+        self.free_done();
+        if matches!(self.phase, Phase::Failed | Phase::Closed) {
             return Ok(Received::Nothing);
         }
-        let whole = self.advance(input);
-        if matches!(whole, Ok(None)) {
-            self.forget_what_ended();
+        let complete = self.advance(input);
+        if matches!(complete, Ok(None)) {
+            self.free_done();
         }
         let Self {
             role,
+            phase,
             max_message_bytes,
-            unfinished,
-            close_sent,
-            deaf,
+            partial,
             ..
         } = self;
-        let event = match whole {
+        let event = match complete {
             Ok(None) => return Ok(Received::Nothing),
-            Ok(Some((whole, used))) => event(
-                whole,
-                input,
-                unfinished.as_deref(),
-                scratch,
-                *max_message_bytes,
-            )
-            .map(|event| (event, used)),
+            Ok(Some((complete, used))) => {
+                event(complete, input, partial, scratch, *max_message_bytes)
+                    .map(|event| (event, used))
+            }
             Err(violation) => Err(violation),
         };
-        *deaf = matches!(event, Err(_) | Ok((Event::Close(_), _)));
-        let (event, used) = event?;
-        if let Event::Close(frame) = event
-            && !std::mem::replace(close_sent, true)
-        {
-            // §5.5.1: the answer echoes the code that it got; a frame without one is answered
-            // without one.
-            role.write_close(
-                CloseFrame {
-                    code: frame.code,
-                    reason: "",
-                },
-                replies,
-            );
+        match (&event, *phase) {
+            (Ok((Event::Close(frame), _)), Phase::Open) => {
+                // §5.5.1: the answer echoes the code, or has none if there was none.
+                let code = frame.code;
+                role.write_close(CloseFrame { code, reason: "" }, replies);
+                *phase = Phase::Closed;
+            }
+            (Ok((Event::Close(_), _)) | Err(_), Phase::CloseSent) => *phase = Phase::Closed,
+            (Err(_), _) => *phase = Phase::Failed,
+            (Ok(_), _) => {}
         }
-        Ok(Received::Event { event, used })
+        event.map(|(event, used)| Received::Event { event, used })
     }
 
-    /// Appends our close frame, the last frame that we send; where one went out already, none. From
-    /// here on the peer's
-    /// messages are passed over, and only its close frame counts.
+    /// Appends our close frame, the last frame that we send, unless one was sent before. From now
+    /// on the peer's messages are discarded, and only its close frame counts.
     pub fn close(&mut self, frame: CloseFrame<'_>, out: &mut Vec<u8>) {
-        if std::mem::replace(&mut self.close_sent, true) {
-            return;
-        }
+        self.phase = match self.phase {
+            Phase::Open => Phase::CloseSent,
+            Phase::Failed => Phase::Closed,
+            Phase::CloseSent | Phase::Closed => return,
+        };
         self.role.write_close(frame, out);
-        if let Some(unfinished) = &mut self.unfinished {
-            unfinished.message = Message::None;
+        if let Some(partial) = &mut self.partial {
+            (partial.message, partial.done) = (None, None);
         }
     }
 
-    /// Whether our close frame went out.
+    /// Returns whether our close frame was sent.
     pub fn close_sent(&self) -> bool {
-        self.close_sent
+        matches!(self.phase, Phase::CloseSent | Phase::Closed)
     }
 
-    /// Whether both close frames went over the wire: the TCP connection has no further use
-    /// (§7.1.1).
+    /// Returns whether the closing handshake is complete, so that the TCP connection has no further
+    /// use (§7.1.1).
     pub fn is_closed(&self) -> bool {
-        self.close_sent && self.deaf
+        self.phase == Phase::Closed
     }
 
-    /// Whether a frame or a message has begun whose end has not come.
+    /// Returns whether a frame or a message has begun whose end has not arrived.
     pub fn in_progress(&self) -> bool {
-        self.unfinished
+        self.partial
             .as_ref()
-            .is_some_and(|unfinished| !unfinished.message_ended)
+            .is_some_and(|partial| partial.in_progress())
     }
 
-    /// Memory that is held for what has begun, in bytes.
+    /// Returns the memory allocated for incomplete input, in bytes.
     pub fn held_bytes(&self) -> usize {
-        self.unfinished.as_deref().map_or(0, Unfinished::held_bytes)
+        self.partial
+            .as_ref()
+            .map_or(0, |partial| partial.allocated_bytes())
     }
 
-    /// How many fragments with another one behind them came since this was asked last: each is work
-    /// that one message less
-    /// in pieces would not have made.
+    /// Returns the number of non-final fragments since the last call. Each is work that an
+    /// unfragmented message would not have caused.
     pub fn take_fragments(&mut self) -> u32 {
         std::mem::take(&mut self.fragments)
     }
 
-    fn forget_what_ended(&mut self) {
-        let Some(unfinished) = &mut self.unfinished else {
-            return;
-        };
-        if std::mem::take(&mut unfinished.message_ended) {
-            unfinished.message = Message::None;
-        }
-        if unfinished.frame.is_none() {
-            unfinished.control = Vec::new();
-        }
-        if unfinished.is_idle() {
-            self.unfinished = None;
+    /// Frees the message or control frame of the last event.
+    fn free_done(&mut self) {
+        if let Some(partial) = &mut self.partial {
+            partial.done = None;
+            if !partial.in_progress() {
+                self.partial = None;
+            }
         }
     }
 
-    /// Walks the frames of `input` until something is whole. Returns what, and how many bytes that
-    /// took.
-    fn advance(&mut self, input: &mut [u8]) -> Result<Option<(Whole, usize)>, Violation> {
+    /// Parses the frames of `input` until a message or control frame is complete. Returns it, and
+    /// the number of bytes consumed.
+    fn advance(&mut self, input: &mut [u8]) -> Result<Option<(Complete, usize)>, Violation> {
         let mut at = 0;
         loop {
-            let under_way = self
-                .unfinished
-                .as_deref_mut()
-                .and_then(|unfinished| unfinished.frame.take());
-            let is_new = under_way.is_none();
-            let (header, done) = match under_way {
-                Some(under_way) => under_way,
+            let begun = self
+                .partial
+                .as_mut()
+                .and_then(|partial| partial.frame.take());
+            let is_new = begun.is_none();
+            let (header, done) = match begun {
+                Some(begun) => begun,
                 None => match self.read_header(&input[at..])? {
                     None => return Ok(None),
                     Some((header, used)) => {
@@ -312,87 +313,77 @@ impl WebSocket {
                     }
                 },
             };
-            // The smaller of the two is no longer than the input.
+            // The smaller of the two fits into usize, because the input does.
             let length = (header.payload_length - done).min((input.len() - at) as u64) as usize;
             let payload = at..at + length;
             if let Some(masking_key) = header.masking_key {
                 apply_mask(&mut input[payload.clone()], masking_key, done);
             }
             at = payload.end;
-            let ends = done + length as u64 == header.payload_length;
-            let whole = self.take_payload(&header, is_new && ends, ends, payload, input)?;
-            if let Some(whole) = whole {
-                return Ok(Some((whole, at)));
+            let done = done + length as u64;
+            let ends = done == header.payload_length;
+            let complete = self.take_payload(&header, is_new && ends, ends, payload, input)?;
+            if let Some(complete) = complete {
+                return Ok(Some((complete, at)));
             }
             if !ends {
-                self.unfinished.get_or_insert_default().frame =
-                    Some((header, done + length as u64));
+                self.partial.get_or_insert_default().frame = Some((header, done));
                 return Ok(None);
             }
         }
     }
 
-    /// The next header, and how many bytes of `input` it took. `None`: its end has not come, and
-    /// its beginning is kept.
+    /// Reads the next header. Returns it and the number of bytes of `input` consumed, or `None` if
+    /// its end has not arrived; its beginning is kept then.
     fn read_header(&mut self, input: &[u8]) -> Result<Option<(FrameHeader, usize)>, Violation> {
         let kept = self
-            .unfinished
-            .as_deref()
-            .map_or(0, |unfinished| unfinished.header_length);
+            .partial
+            .as_ref()
+            .map_or(0, |partial| partial.header_length);
         if kept == 0 {
             if self.deflate.is_none() && input.first().is_some_and(|first| first & RSV1 != 0) {
                 return Err(Violation::ReservedBits);
             }
-            return Ok(match FrameHeader::decode(input)? {
-                Progress::Done { value, used } => Some((value, used)),
-                Progress::NeedMore if input.is_empty() => None,
-                Progress::NeedMore => {
-                    let unfinished = self.unfinished.get_or_insert_default();
-                    unfinished.header[..input.len()].copy_from_slice(input);
-                    unfinished.header_length = input.len();
-                    None
-                }
-            });
+            match FrameHeader::decode(input)? {
+                Progress::Done { value, used } => return Ok(Some((value, used))),
+                Progress::NeedMore if input.is_empty() => return Ok(None),
+                Progress::NeedMore => {}
+            }
         }
-        let unfinished = self.unfinished.get_or_insert_default();
-        let more = input.len().min(FrameHeader::BYTES_MAX - kept);
-        unfinished.header[kept..kept + more].copy_from_slice(&input[..more]);
-        Ok(
-            match FrameHeader::decode(&unfinished.header[..kept + more])? {
-                Progress::Done { value, used } => {
-                    unfinished.header_length = 0;
-                    Some((value, used - kept))
-                }
-                Progress::NeedMore => {
-                    unfinished.header_length = kept + more;
-                    None
-                }
-            },
-        )
+        let partial = self.partial.get_or_insert_default();
+        let end = FrameHeader::BYTES_MAX.min(kept + input.len());
+        partial.header[kept..end].copy_from_slice(&input[..end - kept]);
+        Ok(match FrameHeader::decode(&partial.header[..end])? {
+            Progress::Done { value, used } => {
+                partial.header_length = 0;
+                Some((value, used - kept))
+            }
+            Progress::NeedMore => {
+                partial.header_length = end;
+                None
+            }
+        })
     }
 
-    /// Judges a header by what came before it and by whose it is, before any of its payload has
-    /// come.
+    /// Checks a header against the sender's role and the frames before it, before any of its
+    /// payload has arrived.
     fn check(&mut self, header: &FrameHeader) -> Result<(), Violation> {
         match (&self.role, header.masking_key) {
             (Role::Server, None) => return Err(Violation::UnmaskedFrame),
             (Role::Client(_), Some(_)) => return Err(Violation::MaskedFrame),
             _ => {}
         }
-        if header.opcode.is_control() || self.close_sent {
+        if header.opcode.is_control() || self.phase == Phase::CloseSent {
             return Ok(());
         }
-        let before = match (
-            self.unfinished
-                .as_deref()
-                .map(|unfinished| &unfinished.message),
-            header.opcode,
-        ) {
-            (None | Some(Message::None), Opcode::Continuation) => {
-                return Err(Violation::NothingToContinue);
-            }
-            (None | Some(Message::None), _) => 0,
-            (Some(message), Opcode::Continuation) => message.length(),
+        let message = self
+            .partial
+            .as_ref()
+            .and_then(|partial| partial.message.as_ref());
+        let before = match (message, header.opcode) {
+            (None, Opcode::Continuation) => return Err(Violation::NothingToContinue),
+            (None, _) => 0,
+            (Some(message), Opcode::Continuation) => message.payload.length(),
             (Some(_), _) => return Err(Violation::UnfinishedMessage),
         };
         if header.payload_length > (self.max_message_bytes - before) as u64 {
@@ -402,8 +393,8 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Takes a payload, or a piece of one. `is_whole`: it is all of its frame; `ends`: it is the
-    /// last of it.
+    /// Takes the next piece of a frame's payload. `is_whole`: the piece is all of it; `ends`: the
+    /// piece is the last one.
     fn take_payload(
         &mut self,
         header: &FrameHeader,
@@ -411,36 +402,50 @@ impl WebSocket {
         ends: bool,
         payload: Range<usize>,
         input: &[u8],
-    ) -> Result<Option<Whole>, Violation> {
-        if self.close_sent && header.opcode != Opcode::Close {
+    ) -> Result<Option<Complete>, Violation> {
+        let (opcode, compressed) = (header.opcode, header.rsv1);
+        if self.phase == Phase::CloseSent && opcode != Opcode::Close {
             return Ok(None);
         }
-        if is_whole
-            && (header.opcode.is_control() || (header.fin && header.opcode != Opcode::Continuation))
-        {
-            let here = if header.rsv1 {
-                Whole::CompressedHere
-            } else {
-                Whole::Here
-            };
-            return Ok(Some(here(header.opcode, payload)));
+        let is_unfragmented = header.fin && opcode != Opcode::Continuation;
+        if is_whole && is_unfragmented {
+            return Ok(Some(Complete::Input {
+                opcode,
+                compressed,
+                payload,
+            }));
         }
-        let unfinished = self.unfinished.get_or_insert_default();
+        let partial = self.partial.get_or_insert_default();
         let bytes = &input[payload];
-        if header.opcode.is_control() {
-            unfinished.control.extend_from_slice(bytes);
-            return Ok(ends.then_some(Whole::GatheredControl(header.opcode)));
-        }
-        unfinished.message.begin(header);
-        match &mut unfinished.message {
-            Message::None => {}
-            Message::Text(text) => text.feed(bytes)?,
-            Message::Binary(gathered) | Message::Compressed(_, gathered) => {
-                gathered.extend_from_slice(bytes)
+        if opcode.is_control() {
+            partial.control.extend_from_slice(bytes);
+            if !ends {
+                return Ok(None);
             }
+            return Ok(Some(Complete::Gathered(Message {
+                opcode,
+                compressed,
+                payload: Payload::Bytes(std::mem::take(&mut partial.control)),
+            })));
         }
-        unfinished.message_ended = ends && header.fin;
-        Ok(unfinished.message_ended.then_some(Whole::GatheredMessage))
+        // The first frame determines the type of the message.
+        let message = partial.message.get_or_insert_with(|| Message {
+            opcode,
+            compressed,
+            payload: match opcode {
+                Opcode::Text if !compressed => Payload::Text(Text::default()),
+                _ => Payload::Bytes(Vec::new()),
+            },
+        });
+        match &mut message.payload {
+            Payload::Text(text) => text.feed(bytes)?,
+            Payload::Bytes(gathered) => gathered.extend_from_slice(bytes),
+        }
+        let is_complete = ends && header.fin;
+        Ok(partial
+            .message
+            .take_if(|_| is_complete)
+            .map(Complete::Gathered))
     }
 }
 
@@ -448,41 +453,65 @@ impl Role {
     fn write_close(&mut self, frame: CloseFrame<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Server => frame.encode(out),
-            Self::Client(keys) => {
+            Self::Client(masking_key) => {
                 let mut payload = Vec::new();
                 frame.encode_payload(&mut payload);
-                encode_masked_message(Opcode::Close, &payload, (keys.0)(), out);
+                encode_masked_message(Opcode::Close, &payload, masking_key(), out);
             }
         }
     }
 }
 
-/// What something whole means.
+impl Partial {
+    fn in_progress(&self) -> bool {
+        self.header_length > 0 || self.frame.is_some() || self.message.is_some()
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        let messages = [&self.message, &self.done].into_iter().flatten();
+        let payloads = messages.map(|message| match &message.payload {
+            Payload::Text(text) => text.capacity(),
+            Payload::Bytes(bytes) => bytes.capacity(),
+        });
+        size_of::<Self>() + self.control.capacity() + payloads.sum::<usize>()
+    }
+}
+
+impl Payload {
+    fn length(&self) -> usize {
+        match self {
+            Self::Text(text) => text.length(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// Inflates and validates a complete message or control frame. A gathered one moves to
+/// [`Partial::done`], because the event borrows from it.
 fn event<'a>(
-    whole: Whole,
+    complete: Complete,
     input: &'a [u8],
-    unfinished: Option<&'a Unfinished>,
+    partial: &'a mut Option<Box<Partial>>,
     scratch: &'a mut Scratch,
     max_message_bytes: usize,
 ) -> Result<Event<'a>, Violation> {
-    let gathered = unfinished.map_or(&Message::None, |unfinished| &unfinished.message);
-    let (opcode, payload) = match (whole, gathered) {
-        (Whole::Here(opcode, payload), _) => (opcode, &input[payload]),
-        (Whole::CompressedHere(opcode, payload), _) => (
+    let (opcode, compressed, payload) = match complete {
+        Complete::Input {
             opcode,
-            scratch.inflate(opcode, &input[payload], max_message_bytes)?,
-        ),
-        (Whole::GatheredMessage, Message::Compressed(opcode, payload)) => (
-            *opcode,
-            scratch.inflate(*opcode, payload, max_message_bytes)?,
-        ),
-        (Whole::GatheredControl(opcode), _) => (
-            opcode,
-            unfinished.map_or(&[][..], |unfinished| &unfinished.control),
-        ),
-        (Whole::GatheredMessage, Message::Text(text)) => return text.finish().map(Event::Text),
-        (Whole::GatheredMessage, Message::Binary(bytes)) => (Opcode::Binary, bytes.as_slice()),
-        (Whole::GatheredMessage, Message::None) => (Opcode::Binary, &[][..]),
+            compressed,
+            payload,
+        } => (opcode, compressed, &input[payload]),
+        Complete::Gathered(message) => {
+            let message = partial.get_or_insert_default().done.insert(message);
+            match &message.payload {
+                Payload::Text(text) => return text.finish().map(Event::Text),
+                Payload::Bytes(bytes) => (message.opcode, message.compressed, bytes.as_slice()),
+            }
+        }
+    };
+    let payload = match compressed {
+        true => scratch.inflate(opcode, payload, max_message_bytes)?,
+        false => payload,
     };
     Ok(match opcode {
         Opcode::Text => Event::Text(utf8::text(payload)?),

@@ -1,4 +1,4 @@
-//! Frames (RFC 6455 §5.2): the header in front of each payload, and how our own frames are written.
+//! Frames (RFC 6455 §5.2): the header of each payload, and how frames are written.
 //!
 //! ```text
 //!       0                   1                   2                   3
@@ -13,46 +13,39 @@
 //!      +---------------------------------------------------------------+
 //! ```
 //!
-//! A header that was decoded is a legal one: what §5.2 and §5.5 forbid whatever came before is
-//! refused here. What depends
-//! on the frames before, or on whose frame it is, is for [`connection`](super::connection).
+//! A decoded header is a legal one: rules of §5.2 and §5.5 that hold for every frame are checked here.
+//! Rules that depend on earlier frames or on the sender are in [`connection`](super::connection).
 
 use super::mask::apply_mask;
 use super::violation::Violation;
 use crate::limits::CONTROL_PAYLOAD_MAX;
 use crate::progress::Progress;
 
-/// What a frame is (RFC 6455 §5.2).
+/// The type of a frame (RFC 6455 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Opcode {
-    /// The next fragment of the message that has begun.
-    Continuation,
+    /// The next fragment of a message.
+    Continuation = 0x0,
     /// UTF-8 text, or its first fragment.
-    Text,
-    /// Bytes, or their first fragment.
-    Binary,
-    /// The closing handshake (§5.5.1).
-    Close,
-    /// Is somebody there? (§5.5.2)
-    Ping,
-    /// Yes (§5.5.3).
-    Pong,
+    Text = 0x1,
+    /// Binary data, or its first fragment.
+    Binary = 0x2,
+    /// A part of the closing handshake (§5.5.1).
+    Close = 0x8,
+    /// A question whether the peer is alive (§5.5.2).
+    Ping = 0x9,
+    /// The answer to a ping (§5.5.3).
+    Pong = 0xA,
 }
 
 impl Opcode {
-    /// The four bits of it.
+    /// Returns the four bits of the opcode.
     pub const fn bits(self) -> u8 {
-        match self {
-            Self::Continuation => 0x0,
-            Self::Text => 0x1,
-            Self::Binary => 0x2,
-            Self::Close => 0x8,
-            Self::Ping => 0x9,
-            Self::Pong => 0xA,
-        }
+        self as u8
     }
 
-    /// As RFC 6455 §11.8 calls it.
+    /// Returns the name of the opcode in RFC 6455 §11.8.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Continuation => "continuation",
@@ -64,7 +57,8 @@ impl Opcode {
         }
     }
 
-    /// Close, ping and pong: short, whole, and allowed between the fragments of a message (§5.5).
+    /// Returns whether this is close, ping or pong. A control frame is short, never fragmented, and
+    /// allowed between the fragments of a message (§5.5).
     pub const fn is_control(self) -> bool {
         self.bits() & 0x8 != 0
     }
@@ -89,20 +83,19 @@ impl TryFrom<u8> for Opcode {
 /// The bit of a frame's first byte that permessage-deflate uses.
 pub(super) const RSV1: u8 = 0x40;
 
-/// What stands in front of a payload.
+/// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// The last frame of its message, and perhaps the only one.
+    /// Set in the last frame of a message, which may be its only one.
     pub fin: bool,
-    /// Its message is compressed (RFC 7692 §6); only the first frame of a message says so. Whether
-    /// that was agreed on is not
-    /// for this place.
+    /// Set in the first frame of a compressed message (RFC 7692 §6). Whether compression was
+    /// negotiated is checked elsewhere.
     pub rsv1: bool,
-    /// What it is.
+    /// The type of the frame.
     pub opcode: Opcode,
-    /// What the payload is XORed with; a client's frames have one, a server's have none (§5.1).
+    /// The key of a client's frame; a server's frame has none (§5.1).
     pub masking_key: Option<[u8; 4]>,
-    /// In bytes; below 2^63.
+    /// The length of the payload in bytes, below 2^63.
     pub payload_length: u64,
 }
 
@@ -110,30 +103,27 @@ impl FrameHeader {
     /// The longest header: two bytes, eight of length, four of masking key.
     pub const BYTES_MAX: usize = 14;
 
-    /// Reads the header at the beginning of `input` (RFC 6455 §5.2). `used` is its length, the
-    /// payload's first byte is
-    /// next. Whatever is wrong shows at the earliest byte that tells.
+    /// Decodes the header at the beginning of `input` (RFC 6455 §5.2). `used` is its length; the
+    /// payload follows. A violation is reported at the earliest byte that shows it.
     ///
     /// ```
     /// use parlor::{progress::Progress, websocket::{FrameHeader, Opcode}};
     /// // The first example of §5.7, "a single-frame unmasked text message".
-    /// let Ok(Progress::Done { value: header, used: 2 }) = FrameHeader::decode(b"\x81\x05Hello") else { panic!() };
+    /// let decoded = FrameHeader::decode(b"\x81\x05Hello");
+    /// let Ok(Progress::Done { value: header, used: 2 }) = decoded else { panic!() };
     /// assert_eq!((header.fin, header.opcode, header.payload_length), (true, Opcode::Text, 5));
     /// ```
     pub fn decode(input: &[u8]) -> Result<Progress<Self>, Violation> {
         let [first, rest @ ..] = input else {
             return Ok(Progress::NeedMore);
         };
-        // RSV2 and RSV3 have no meaning in any extension that is spoken here.
+        // No known extension uses RSV2 and RSV3.
         if first & 0x30 != 0 {
             return Err(Violation::ReservedBits);
         }
-        let (fin, rsv1, opcode) = (
-            first & 0x80 != 0,
-            first & RSV1 != 0,
-            Opcode::try_from(first & 0x0F)?,
-        );
-        // RSV1 has one in the first frame of a message (RFC 7692 §6), and nowhere else.
+        let (fin, rsv1) = (first & 0x80 != 0, first & RSV1 != 0);
+        let opcode = Opcode::try_from(first & 0x0F)?;
+        // RSV1 is only allowed in the first frame of a message (RFC 7692 §6).
         if rsv1 && !matches!(opcode, Opcode::Text | Opcode::Binary) {
             return Err(Violation::ReservedBits);
         }
@@ -148,11 +138,10 @@ impl FrameHeader {
         }
         let (payload_length, shortest, rest) = match (second & 0x7F, rest) {
             (126, [a, b, rest @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), 126, rest),
-            (127, [a, b, c, d, e, f, g, h, rest @ ..]) => (
-                u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]),
-                1 << 16,
-                rest,
-            ),
+            (127, [a, b, c, d, e, f, g, h, rest @ ..]) => {
+                let length = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+                (length, 1 << 16, rest)
+            }
             (126 | 127, _) => return Ok(Progress::NeedMore),
             (short, rest) => (u64::from(short), 0, rest),
         };
@@ -171,23 +160,21 @@ impl FrameHeader {
             masking_key,
             payload_length,
         };
-        Ok(Progress::Done {
-            value,
-            used: input.len() - rest.len(),
-        })
+        let used = input.len() - rest.len();
+        Ok(Progress::Done { value, used })
     }
 
-    /// Appends the header, its length in the shortest form.
+    /// Appends the header, with its length in the shortest form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let (bytes, length) = self.bytes();
         out.extend_from_slice(&bytes[..length]);
     }
 
-    /// The header, and how many of these bytes it has.
+    /// Returns the header in a fixed array, and its length.
     fn bytes(&self) -> ([u8; Self::BYTES_MAX], usize) {
         let mut bytes = [0; Self::BYTES_MAX];
-        bytes[0] =
-            if self.fin { 0x80 } else { 0 } | if self.rsv1 { RSV1 } else { 0 } | self.opcode.bits();
+        let (fin, rsv1) = (u8::from(self.fin) << 7, u8::from(self.rsv1) << 6);
+        bytes[0] = fin | rsv1 | self.opcode.bits();
         let mut length = 2;
         match self.payload_length {
             short @ 0..=125 => bytes[1] = short as u8,
@@ -209,46 +196,41 @@ impl FrameHeader {
         }
         (bytes, length)
     }
+
+    /// Returns the header of an uncompressed message in one frame.
+    fn of_message(opcode: Opcode, payload_length: usize, masking_key: Option<[u8; 4]>) -> Self {
+        Self {
+            fin: true,
+            rsv1: false,
+            opcode,
+            masking_key,
+            payload_length: payload_length as u64,
+        }
+    }
 }
 
-/// Appends a message as a server sends it: one frame, no mask.
+/// Appends a message as a server sends it: one frame, not masked.
 pub fn encode_message(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-    FrameHeader {
-        fin: true,
-        rsv1: false,
-        opcode,
-        masking_key: None,
-        payload_length: payload.len() as u64,
-    }
-    .encode(out);
+    FrameHeader::of_message(opcode, payload.len(), None).encode(out);
     out.extend_from_slice(payload);
 }
 
-/// Appends a message as a client sends it: one frame, masked. The key has to be a new one that
-/// nobody can foresee for each
-/// frame (RFC 6455 §5.3).
+/// Appends a message as a client sends it: one frame, masked. Each frame needs a new, unpredictable
+/// key (RFC 6455 §5.3).
 pub fn encode_masked_message(
     opcode: Opcode,
     payload: &[u8],
     masking_key: [u8; 4],
     out: &mut Vec<u8>,
 ) {
-    FrameHeader {
-        fin: true,
-        rsv1: false,
-        opcode,
-        masking_key: Some(masking_key),
-        payload_length: payload.len() as u64,
-    }
-    .encode(out);
+    FrameHeader::of_message(opcode, payload.len(), Some(masking_key)).encode(out);
     let start = out.len();
     out.extend_from_slice(payload);
     apply_mask(&mut out[start..], masking_key, 0);
 }
 
-/// Appends a message as a server sends it, of the payload that `write` appends: for whoever does
-/// not know its length
-/// beforehand, and will not copy it.
+/// Appends a message as a server sends it, with the payload that `write` appends. For payloads of
+/// unknown length, which are written in place without a copy.
 ///
 /// ```
 /// use parlor::websocket::{Opcode, write_message};
@@ -260,42 +242,37 @@ pub fn write_message(opcode: Opcode, out: &mut Vec<u8>, write: impl FnOnce(&mut 
     write_frame(false, opcode, out, write);
 }
 
-/// The same for a message that may be compressed (`rsv1`).
+/// Like [`write_message`], for a message that is compressed if `rsv1` is set.
 pub(super) fn write_frame(
     rsv1: bool,
     opcode: Opcode,
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut Vec<u8>),
 ) {
-    // The header of most chat messages has four bytes; where it has not, the payload is moved.
+    // Most chat messages have a header of four bytes; for others the payload is moved.
     const ROOM: usize = 4;
     let start = out.len();
     out.extend_from_slice(&[0; ROOM]);
     write(out);
-    let payload_length = (out.len() - start - ROOM) as u64;
-    let (bytes, length) = FrameHeader {
-        fin: true,
+    let header = FrameHeader {
         rsv1,
-        opcode,
-        masking_key: None,
-        payload_length,
-    }
-    .bytes();
+        ..FrameHeader::of_message(opcode, out.len() - start - ROOM, None)
+    };
+    let (bytes, length) = header.bytes();
     out.splice(start..start + ROOM, bytes[..length].iter().copied());
 }
 
-/// Appends a ping without a payload: its answer tells that somebody is there, and nothing else is
-/// asked.
+/// Appends a ping without a payload.
 pub fn ping(out: &mut Vec<u8>) {
     encode_message(Opcode::Ping, &[], out);
 }
 
-/// Appends the answer to a ping: the same payload (RFC 6455 §5.5.3).
+/// Appends the answer to a ping, with the ping's payload (§5.5.3).
 pub fn pong(payload: &[u8], out: &mut Vec<u8>) {
     encode_message(Opcode::Pong, payload, out);
 }
 
-/// Where the frame ends that begins at `start`, in bytes that are whole frames of our own.
+/// Returns the end of the frame that begins at `start`, in bytes that are whole frames of ours.
 pub fn frame_end(frames: &[u8], start: usize) -> usize {
     match FrameHeader::decode(&frames[start..]) {
         Ok(Progress::Done {

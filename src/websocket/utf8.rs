@@ -1,15 +1,13 @@
-//! Text (RFC 6455 §8.1). What arrives in pieces is checked as it comes, and refused at the first
-//! byte that can't be right.
+//! UTF-8 validation (RFC 6455 §8.1). Text that arrives in pieces is validated piece by piece and
+//! rejected at the first wrong byte.
 //!
-//! A message of many frames may take a minute to arrive. Whoever checked it only at its end would
-//! gather a megabyte of what
-//! was wrong in its third byte.
+//! A fragmented message may take a minute to arrive. Validation at its end would first buffer all
+//! of a message whose third byte is wrong.
 
 use super::violation::Violation;
 
-/// Bytes as text, if they are UTF-8 to their end. A long message costs a server three passes over
-/// its bytes, and this one would
-/// be the longest: `std` takes 16 bytes of ASCII in a step, and other characters one by one.
+/// Returns complete bytes as text. Of the passes over a long message this would be the slowest
+/// with `std`, which is why there is a feature `simd`.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, Violation> {
     #[cfg(feature = "simd")]
     let text = simdutf8::basic::from_utf8(bytes);
@@ -18,18 +16,17 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Violation> {
     text.map_err(|_| Violation::InvalidUtf8)
 }
 
-/// The text of a message so far. Each byte is checked once: what is in the string is known to be
-/// right.
+/// The text of a message so far. Each byte is validated once.
 #[derive(Debug, Default)]
 pub(super) struct Text {
-    whole: String,
-    /// The beginning of a character whose end has not come: at most three bytes.
+    valid: String,
+    /// The beginning of a character whose end has not arrived: at most three bytes.
     begun: [u8; 4],
     begun_length: u8,
 }
 
 impl Text {
-    /// Appends the next bytes, cut anywhere, in the middle of a character too.
+    /// Appends the next bytes, which may begin and end in the middle of a character.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Violation> {
         while self.begun_length > 0 {
             let [first, rest @ ..] = bytes else {
@@ -40,47 +37,62 @@ impl Text {
             self.begun_length += 1;
             match str::from_utf8(&self.begun[..usize::from(self.begun_length)]) {
                 Ok(character) => {
-                    self.whole.push_str(character);
+                    self.valid.push_str(character);
                     self.begun_length = 0;
                 }
-                // `None`: nothing is wrong yet, the end is only missing.
-                Err(error) if error.error_len().is_none() => {}
+                Err(error) if is_cut(&error) => {}
                 Err(_) => return Err(Violation::InvalidUtf8),
             }
         }
-        let (whole, begun) = bytes.split_at(begun_at(bytes));
-        self.whole.push_str(text(whole)?);
+        let (whole, begun) = bytes.split_at(cut_character(bytes));
+        self.valid.push_str(text(whole)?);
         self.begun[..begun.len()].copy_from_slice(begun);
         self.begun_length = begun.len() as u8;
         Ok(())
     }
 
-    /// The text, once the message has ended; half a character is none.
+    /// Returns the complete text; an error if it ends in the middle of a character.
     pub(super) fn finish(&self) -> Result<&str, Violation> {
-        if self.begun_length > 0 {
-            Err(Violation::InvalidUtf8)
-        } else {
-            Ok(&self.whole)
+        match self.begun_length {
+            0 => Ok(&self.valid),
+            _ => Err(Violation::InvalidUtf8),
         }
     }
 
-    /// How much there is so far, in bytes.
+    /// Returns the length so far in bytes.
     pub(super) fn length(&self) -> usize {
-        self.whole.len() + usize::from(self.begun_length)
+        self.valid.len() + usize::from(self.begun_length)
+    }
+
+    /// Returns the allocated memory in bytes.
+    pub(super) fn capacity(&self) -> usize {
+        self.valid.capacity()
     }
 }
 
-/// Where the character begins whose end has not come; where there is none, the end. So all before
-/// it is judged at once.
-fn begun_at(bytes: &[u8]) -> usize {
+/// Returns the length of the valid beginning of `bytes`, which may end in the middle of a character
+/// if more bytes can follow.
+pub(super) fn valid_up_to(bytes: &[u8]) -> Result<usize, Violation> {
+    match str::from_utf8(bytes) {
+        Ok(_) => Ok(bytes.len()),
+        Err(error) if is_cut(&error) => Ok(error.valid_up_to()),
+        Err(_) => Err(Violation::InvalidUtf8),
+    }
+}
+
+/// Returns whether the only fault is that the last character is incomplete.
+fn is_cut(error: &std::str::Utf8Error) -> bool {
+    error.error_len().is_none()
+}
+
+/// Returns the position of the incomplete character at the end, or the length if there is none.
+fn cut_character(bytes: &[u8]) -> usize {
     let near = bytes.len().saturating_sub(3);
-    let first = bytes[near..]
-        .iter()
-        .rposition(|byte| *byte >= 0xC0)
-        .map(|at| near + at);
-    let is_begun =
-        |at: &usize| str::from_utf8(&bytes[*at..]).is_err_and(|error| error.error_len().is_none());
-    first.filter(is_begun).unwrap_or(bytes.len())
+    let first = bytes[near..].iter().rposition(|byte| *byte >= 0xC0);
+    first
+        .map(|at| near + at)
+        .filter(|at| str::from_utf8(&bytes[*at..]).is_err_and(|error| is_cut(&error)))
+        .unwrap_or(bytes.len())
 }
 
 #[cfg(test)]
