@@ -467,13 +467,13 @@ mod tests {
             (
                 "the slot, beside its socket",
                 size_of::<Connection<()>>(),
-                168,
+                176,
             ),
             ("… of that: what it is counted as", size_of::<Seat>(), 18),
             (
                 "… its stage, and the machine of the WebSocket",
                 size_of::<Stage>(),
-                40,
+                48,
             ),
             ("… what it is sent", size_of::<Outbox>(), 24),
             ("… what it subscribes to", size_of::<Subscriptions>(), 24),

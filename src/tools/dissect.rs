@@ -503,7 +503,7 @@ mod tests {
             close
                 .fields
                 .iter()
-                .any(|field| field.meaning == "1005: no code was there (never in a frame)")
+                .any(|field| field.meaning == "1005: no status code (never in a frame)")
         );
         assert_eq!(
             close.close_frame(),
@@ -511,7 +511,10 @@ mod tests {
         );
         let json = serde_json::to_value(Dissection::of(b"\x88\x03\x03\xe8x"))
             .expect("it has no map with odd keys");
-        assert_eq!(json["close"], serde_json::json!([1000, "all is said", "x"]));
+        assert_eq!(
+            json["close"],
+            serde_json::json!([1000, "normal closure", "x"])
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! A client sends a random key, and accepts only a response that was computed from it. See
 //! [`WebSocket::client`](super::WebSocket::client) for the frames.
 
-use super::handshake::{BASE64, Rule, accept};
+use super::handshake::{BASE64, Requirement, accept};
 use crate::http::ResponseHead;
 use base64::Engine;
 
@@ -45,9 +45,9 @@ pub struct Asked<'a> {
 /// Checks a response against one rule; an error is one sentence.
 pub type JudgeResponse = fn(&ResponseHead<'_>, &Asked<'_>) -> Result<(), &'static str>;
 
-/// The rules of §4.1 for a response, in the order of the checks.
-pub const RULES: &[Rule<JudgeResponse>] = &[
-    Rule {
+/// The requirements of §4.1 for a response, in the order of the checks.
+pub const REQUIREMENTS: &[Requirement<JudgeResponse>] = &[
+    Requirement {
         about: "status",
         section: "RFC 6455 §4.1",
         judge: |head, _| match head.status() {
@@ -55,7 +55,7 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
             _ => Err("the server did not switch protocols: the status must be 101"),
         },
     },
-    Rule {
+    Requirement {
         about: "Upgrade",
         section: "RFC 6455 §4.1",
         judge: |head, _| match head.tokens("upgrade").collect::<Vec<_>>()[..] {
@@ -63,7 +63,7 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
             _ => Err("the Upgrade header of the response must be websocket"),
         },
     },
-    Rule {
+    Requirement {
         about: "Connection",
         section: "RFC 6455 §4.1",
         judge: |head, _| match head.has_token("connection", "upgrade") {
@@ -71,7 +71,7 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
             false => Err("the Connection header of the response must contain Upgrade"),
         },
     },
-    Rule {
+    Requirement {
         about: "Sec-WebSocket-Accept",
         section: "RFC 6455 §4.1, §4.2.2",
         judge: |head, asked| {
@@ -84,7 +84,7 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
             }
         },
     },
-    Rule {
+    Requirement {
         about: "Sec-WebSocket-Protocol",
         section: "RFC 6455 §4.1",
         judge: |head, asked| match head.tokens("sec-websocket-protocol").collect::<Vec<_>>()[..] {
@@ -94,7 +94,7 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
             _ => Err("the server must choose one subprotocol"),
         },
     },
-    Rule {
+    Requirement {
         about: "Sec-WebSocket-Extensions",
         section: "RFC 6455 §4.1, §9.1",
         judge: |head, asked| {
@@ -122,7 +122,7 @@ pub const RULES: &[Rule<JudgeResponse>] = &[
 /// assert!(check_response(&head, &Asked { key: "another", ..asked }).is_err());
 /// ```
 pub fn check_response(head: &ResponseHead<'_>, asked: &Asked<'_>) -> Result<(), String> {
-    RULES.iter().try_for_each(|rule| {
+    REQUIREMENTS.iter().try_for_each(|rule| {
         (rule.judge)(head, asked).map_err(|sentence| format!("{sentence} ({})", rule.section))
     })
 }
@@ -211,13 +211,13 @@ mod tests {
                 "two",
                 "101 x",
                 &[UPGRADE, CONNECTION, ACCEPT, ACCEPT],
-                Some("once"),
+                Some("more than once"),
             ),
             (
                 "another key's",
                 "101 x",
                 &[UPGRADE, CONNECTION, "Sec-WebSocket-Accept: x\r\n"],
-                Some("not made of"),
+                Some("match this"),
             ),
             (
                 "a protocol nobody asked for",

@@ -113,7 +113,9 @@ impl Upgrade {
 /// assert_eq!(check(&head).unwrap().subprotocol(), None);
 /// ```
 pub fn check(head: &Head<'_>) -> Result<Upgrade, Refusal> {
-    RULES.iter().try_for_each(|rule| (rule.judge)(head))?;
+    REQUIREMENTS
+        .iter()
+        .try_for_each(|rule| (rule.judge)(head))?;
     // Names of subprotocols are case-sensitive (§11.3.4).
     let mut subprotocols = head.tokens("sec-websocket-protocol");
     Ok(Upgrade {
@@ -125,9 +127,9 @@ pub fn check(head: &Head<'_>) -> Result<Upgrade, Refusal> {
     })
 }
 
-/// One rule of the standard for a request or a response.
+/// One requirement of the standard on a request or a response.
 #[derive(Clone, Copy, Debug)]
-pub struct Rule<J> {
+pub struct Requirement<J> {
     /// The header, or the part of the first line, that the rule is about.
     pub about: &'static str,
     /// The section of the standard.
@@ -139,9 +141,9 @@ pub struct Rule<J> {
 /// Checks a request against one rule.
 pub type JudgeRequest = fn(&Head<'_>) -> Result<(), Refusal>;
 
-/// The rules of §4.2.1 for a request, in the order of the checks. ([`Head`] checks `Host`.)
-pub const RULES: &[Rule<JudgeRequest>] = &[
-    Rule {
+/// The requirements of §4.2.1 for a request, in the order of the checks. ([`Head`] checks `Host`.)
+pub const REQUIREMENTS: &[Requirement<JudgeRequest>] = &[
+    Requirement {
         about: "method",
         section: "RFC 6455 §4.2.1, 1",
         judge: |head| {
@@ -149,7 +151,7 @@ pub const RULES: &[Rule<JudgeRequest>] = &[
             (head.method() == "GET").then_some(()).ok_or_else(wrong)
         },
     },
-    Rule {
+    Requirement {
         about: "Upgrade",
         section: "RFC 6455 §4.2.1, 3",
         judge: |head| {
@@ -157,7 +159,7 @@ pub const RULES: &[Rule<JudgeRequest>] = &[
             upgrade_required(head.has_token("upgrade", "websocket"), sentence)
         },
     },
-    Rule {
+    Requirement {
         about: "Connection",
         section: "RFC 6455 §4.2.1, 4",
         judge: |head| {
@@ -165,7 +167,7 @@ pub const RULES: &[Rule<JudgeRequest>] = &[
             upgrade_required(head.has_token("connection", "upgrade"), sentence)
         },
     },
-    Rule {
+    Requirement {
         about: "version",
         section: "RFC 6455 §4.2.1, 1",
         judge: |head| match head.minor_version() {
@@ -173,7 +175,7 @@ pub const RULES: &[Rule<JudgeRequest>] = &[
             _ => Ok(()),
         },
     },
-    Rule {
+    Requirement {
         about: "Sec-WebSocket-Version",
         section: "RFC 6455 §4.2.1, 6",
         judge: |head| {
@@ -183,7 +185,7 @@ pub const RULES: &[Rule<JudgeRequest>] = &[
             upgrade_required(version == Some(b"13"), sentence)
         },
     },
-    Rule {
+    Requirement {
         about: "Sec-WebSocket-Key",
         section: "RFC 6455 §4.2.1, 5",
         judge: |head| key(head).map(|_| ()),

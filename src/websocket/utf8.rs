@@ -72,6 +72,7 @@ impl Text {
 
 /// Returns the length of the valid beginning of `bytes`, which may end in the middle of a character
 /// if more bytes can follow.
+#[cfg(feature = "deflate")]
 pub(super) fn valid_up_to(bytes: &[u8]) -> Result<usize, Violation> {
     match str::from_utf8(bytes) {
         Ok(_) => Ok(bytes.len()),

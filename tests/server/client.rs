@@ -227,7 +227,7 @@ fn servers_that_break_rules() {
         (
             "another accept",
             &|_| right("another"),
-            "not made of this request's key (RFC 6455 §4.1",
+            "doesn't match this request's key (RFC 6455 §4.1",
             None,
         ),
         (

@@ -375,7 +375,7 @@ fn handshakes() {
         (
             "another accept",
             both.replace("s3pP", "s3pQ"),
-            &["wrong", "not made of"],
+            &["wrong", "doesn't match"],
             1,
         ),
         (

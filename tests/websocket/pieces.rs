@@ -82,7 +82,7 @@ pub fn events(
         }
         at = end;
         assert!(
-            websocket.held_bytes() <= LIMIT + 300,
+            websocket.held_bytes() <= 2 * LIMIT + 300,
             "{} bytes are held",
             websocket.held_bytes()
         );

@@ -122,7 +122,7 @@ fn request(head: &Head<'_>, terminal: &mut Terminal<'_>) -> bool {
         ),
     ));
     let judged = |about: &str| {
-        let rule = handshake::RULES
+        let rule = handshake::REQUIREMENTS
             .iter()
             .find(|rule| rule.about.eq_ignore_ascii_case(about))?;
         Some((
@@ -138,7 +138,7 @@ fn request(head: &Head<'_>, terminal: &mut Terminal<'_>) -> bool {
     sheet.verdict("of HTTP/1.1", judged("version"));
     sheet.headers(head.headers(), judged);
     sheet.missing(
-        handshake::RULES
+        handshake::REQUIREMENTS
             .iter()
             .map(|rule| rule.about)
             .filter(|about| !["method", "version"].contains(about)),
@@ -170,7 +170,7 @@ fn response(
         extensions: &extensions,
     };
     let judged = |about: &str| {
-        let rule = client::RULES
+        let rule = client::REQUIREMENTS
             .iter()
             .find(|rule| rule.about.eq_ignore_ascii_case(about))?;
         Some((
@@ -185,7 +185,7 @@ fn response(
     sheet.verdict("Switching Protocols", judged("status"));
     sheet.headers(head.headers(), judged);
     sheet.missing(
-        client::RULES
+        client::REQUIREMENTS
             .iter()
             .map(|rule| rule.about)
             .filter(|about| *about != "status"),
@@ -279,8 +279,8 @@ fn steps(key: &str, terminal: &mut Terminal<'_>) {
     terminal.line(&format!("    the key                    {shown}"));
     terminal.line(&format!("    and the GUID behind it     {shown}{GUID}"));
     terminal.line(&format!(
-        "    of that the SHA-1          {}",
-        format!("{:x}", Hex(&accept_sha1(key)))
+        "    of that the SHA-1          {:x}",
+        Hex(&accept_sha1(key))
     ));
     let value = terminal.paint(Style::Right, &accept(key));
     terminal.line(&format!("    of those 20 bytes base64   {value}"));
