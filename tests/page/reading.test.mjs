@@ -1,74 +1,11 @@
-// Reading, its pure parts: what a text means, which part of a long place is shown, who came and went, what was read.
+// Reading, its pure parts: which part of a long place is shown, who came and went, what was read.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parse } from '../../www/texts/markup.js';
 import * as places from '../../www/store/room.js';
 import { noteWords, rows } from '../../www/views/feed-rows.js';
 import { Span, indexOf } from '../../www/views/message-range.js';
 import * as states from '../../www/store/state.js';
-
-/** A tree in short: *bold* as b(), italic i(), code c(), link l<address|host>, mention @(), quote q(), fenced code f(). */
-function short(text) {
-  const signs = { bold: 'b', italic: 'i', mention: '@', code: 'c', link: 'l' };
-  const part = (one) => {
-    if (one.kind === 'plain') return one.text;
-    if (one.kind === 'link') return `l<${one.text}${one.host === null ? '' : `|${one.host}`}>`;
-    return `${signs[one.kind]}(${one.parts?.map(part).join('') ?? one.name ?? one.text})`;
-  };
-  return parse(text).map((block) => {
-    if (block.kind === 'code') return `f(${block.text})`;
-    const inner = block.parts.map(part).join('');
-    return block.kind === 'quote' ? `q(${inner})` : inner;
-  }).join('¶');
-}
-
-test('what a text means', () => {
-  const table = [
-    ['nothing', 'hello, you', 'hello, you'],
-    ['bold, italics, code', '**a** *b* _c_ `d`', 'b(a) i(b) i(c) c(d)'],
-    ['one in the other', '**a *b* c**', 'b(a i(b) c)'],
-    ['marks in code are letters', '`**a** @ada`', 'c(**a** @ada)'],
-    ['a product is no italics', '2*3*4 and a * b * c', '2*3*4 and a * b * c'],
-    ['nor is a name with lines', 'snake_case_name and __init__', 'snake_case_name and __init__'],
-    ['a mark that is never closed', '**a and `b and *c', '**a and `b and *c'],
-    ['not over a line', '*a\nb*', '*a\nb*'],
-    ['letters of other scripts are letters', 'ж*ж*ж', 'ж*ж*ж'],
-    ['a link', 'see https://example.org/a?b=c#d, and', 'see l<https://example.org/a?b=c#d>, and'],
-    ['a sentence around it', '(http://example.org/a_(b)).', '(l<http://example.org/a_(b)>).'],
-    ['brackets that it did not open', 'https://example.org/a)), https://example.org/(b)_c)', 'l<https://example.org/a>)), l<https://example.org/(b)_c>)'],
-    ['signs in a link are letters', 'https://example.org/*a*_b_', 'l<https://example.org/*a*_b>_'],
-    ['a name that looks like the host', 'https://good.com@evil.example/', 'l<https://good.com@evil.example/|evil.example>'],
-    ['letters that only look like others', 'https://аpple.com', 'l<https://аpple.com|xn--pple-43d.com>'],
-    ['a host that turns the direction ends there', 'https://a.com\u202Emoc', 'l<https://a.com>\u202Emoc'],
-    ['no other scheme', 'javascript:alert(1) data:text/html,x', 'javascript:alert(1) data:text/html,x'],
-    ['no address', 'http:// and https://', 'http:// and https://'],
-    ['an emoji', ':tada: 10:30:45 :none:', '🎉 10:30:45 :none:'],
-    ['somebody', '@Ada, @bob. and x@y.org', '@(Ada), @(bob). and x@y.org'],
-    ['a quote', '> a\n> *b*\nc', 'q(a\ni(b))¶c'],
-    ['fenced code', 'a\n```js\n*b*\n\n> c\n```\nd', 'a¶f(*b*\n\n> c)¶d'],
-    ['a fence that is never closed', '```\na', '```\na'],
-    ['markup is text', '<b>a</b> &amp;', '<b>a</b> &amp;'],
-    ['half a character', '\ud83d*a*', '\ud83di(a)'],
-  ];
-  for (const [name, text, expected] of table) assert.equal(short(text), expected, name);
-});
-
-test('no text takes long, and none loses a word', () => {
-  const parts = ['*', '**', '_', '`', ':', '@', '> ', '```', '\n', 'a', ' ', 'https://', '(', ')', '.', 'é', '\u0301', '👍', ':tada:'];
-  let seed = 7;
-  const below = (most) => (seed = (seed * 48_271) % 2_147_483_647) % most;
-  const plain = (tree) => tree.map((one) => one.text ?? plain(one.parts)).join('');
-  const words = (text) => text.replace(/[*_`>\s]|:tada:|🎉/g, '');
-  for (let round = 0; round < 300; round += 1) {
-    const text = Array.from({ length: below(60) }, () => parts[below(parts.length)]).join('');
-    assert.equal(words(plain(parse(text))), words(text), JSON.stringify(text));
-  }
-  for (const part of parts) parse(part.repeat(4000));
-  parse('*a '.repeat(1300));
-  parse('https://a'.repeat(400));
-  parse(`https://a${'('.repeat(2000)}${')'.repeat(2000)}`);
-});
 
 const message = (seq, more = {}) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: `text ${seq}`, seq, at: 1000 * seq, ...more });
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));

@@ -5,7 +5,7 @@
 //
 // Not here: one place's messages (place.js), what is still to be sent (outbox.js), the connection (connection.js).
 
-import { mentions } from '../texts/mention.js';
+import { mentions } from '../texts/markup.js';
 import * as places from './room.js';
 import * as say from '../connection/protocol.js';
 
@@ -35,6 +35,10 @@ export function create() {
 }
 
 export const openPlace = (state) => state.places.get(state.open) ?? null;
+/** Whether a user of this name is online. */
+export const isUser = (state, name) => state.users.has(name.normalize('NFKC'));
+/** Whether a text mentions the user of this page, and not another one with a longer name. */
+export const mentionsMe = (state, text) => mentions(text, state.me?.name, (name) => isUser(state, name));
 export const isMine = (state, message) => message.author === state.me?.author;
 
 /** The place of a channel; made where there is none yet. */
@@ -269,7 +273,7 @@ export function readElsewhere(state, marks) {
 /** Remembers the newest of these messages that speaks to the reader. */
 function spokenTo(state, place, messages) {
   for (const message of messages) {
-    if (!isMine(state, message) && message.seq > place.mentioned && message.channel !== undefined && mentions(message.text ?? '', state.me?.name)) {
+    if (!isMine(state, message) && message.seq > place.mentioned && message.channel !== undefined && mentionsMe(state, message.text ?? '')) {
       place.mentioned = message.seq;
     }
   }

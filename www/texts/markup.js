@@ -1,139 +1,227 @@
-// What a text means: links, mentions, emoji, and a small safe part of Markdown. Pure: a text goes in, a tree of plain objects
-// comes out; nothing in it is markup of any kind, and no letter that was written is lost but the marks that have a meaning.
+// What a text means: links, mentions, emoji, and a small, safe part of Markdown. Pure: takes a text, returns plain objects.
+// Nothing in the result is markup of any kind, and no character is lost but the marks that have a meaning.
 //
 //   blocks   text { parts } · quote { parts } · code { text }
 //   parts    plain { text } · code { text } · bold { parts } · italic { parts } · link { text, href, host } · mention { text, name }
 //
-// Not here: the nodes (texts.js), whether a text speaks to the reader (mention.js).
+// The time is linear in the length of the text, whatever it holds: nothing scans ahead over what is scanned again later.
+// See views/rich-text.js for the nodes, mention.js for the rule of mentions.
 
 import { EMOJI } from './emoji.js';
+import { isSameName, mentionAt } from './mention.js';
+import { UNSPACED, after, before, joins } from './words.js';
 
 const FENCE = /^```[\w+-]*\s*$/;
 const QUOTE = /^> ?/;
-/** Where something may begin. */
-const SIGN = /[`*_:@]|https?:\/\//giu;
-const WORD = /[\p{L}\p{M}\p{N}_]/u;
-/** No address goes on over white space, control and format characters: what turns the direction of a text is among them. */
-const ADDRESS = /https?:\/\/[^\s<>"`\p{Cc}\p{Cf}]+/iuy;
-const NAME = /@([\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]{0,31})/uy;
+/** What can begin a part. */
+const SIGN = /`+|\*+|_+|[:@＠]|https?:\/\//giu;
+const RUN = /`+|\*+|_+/g;
+/** The marks of emphasis, and which lengths of a run close them. */
+const MARKS = { '*': { kind: 'italic', closes: [1, 3] }, '**': { kind: 'bold', closes: [2, 3] }, _: { kind: 'italic', closes: [1] } };
 const COLONS = /:([a-z0-9_+-]{1,32}):/y;
+/** Scheme, user information, host and port. Punctuation ends it, typographic and full-width punctuation too. */
+const ORIGIN = /(https?:\/\/)((?:[\p{L}\p{M}\p{N}._~%$&+=:-]*@)?)(\[[\da-f:.]+\]|[\p{L}\p{M}\p{N}._-]+)((?::\d+)?)/iuy;
+/** The rest of an address: visible ASCII but `"<>` and the backtick, and letters, marks and digits of any script. */
+const REST = /[/?#\\][!#-;=?-_a-~\p{L}\p{M}\p{N}·‐–]*/uy;
+/** A complete host, as the part of a host before letters of a script without spaces: `example.com` in `example.com你好`. */
+const COMPLETE = /^(?:[a-z0-9_-]+\.)+[a-z0-9-]*[a-z0-9]$|^localhost$/i;
 
-/** The blocks of a text. */
-export function parse(text) {
+/** The blocks of a text. `isUser(name)` says which names exist (see mention.js). */
+export function parse(text, isUser = () => false) {
   const blocks = [];
-  let open = null; // lines of one kind that follow one another are one block
   const lines = text.split('\n');
+  const closing = closingFences(lines);
+  let open = null; // consecutive lines of one kind are one block
   const add = (kind, line) => {
     if (open?.kind !== kind) blocks.push(open = { kind, lines: [] });
     open.lines.push(line);
   };
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index];
-    // A fence that is never closed is no fence.
-    const end = FENCE.test(line) ? lines.findIndex((other, at) => at > index && other.trimEnd() === '```') : -1;
+    // A fence without a closing one is text.
+    const end = FENCE.test(line) ? closing[index] : -1;
     if (end > index + 1) {
-      blocks.push(open = { kind: 'code', lines: lines.slice(index + 1, end) });
+      blocks.push({ kind: 'code', lines: lines.slice(index + 1, end) });
       open = null;
       index = end;
     } else if (QUOTE.test(line)) add('quote', line.replace(QUOTE, ''));
     else add('text', line);
   }
-  return blocks.map(({ kind, lines: own }) => (
-    kind === 'code' ? { kind, text: own.join('\n') } : { kind, parts: inline(own.join('\n')) }));
+  return blocks.map(({ kind, lines: own }) => {
+    if (kind === 'code') return { kind, text: own.join('\n') };
+    const context = { isUser, quoted: kind === 'quote', inside: '' };
+    const parts = own.flatMap((line, index) => (index === 0 ? inline(line, context) : [{ kind: 'plain', text: '\n' }, ...inline(line, context)]));
+    return { kind, parts: joined(parts) };
+  });
 }
 
-/** `inside` names the marks that stand around: bold in bold is none. */
-function inline(text, inside = '') {
+/** Whether a text mentions a user: outside code and quotes, where it is shown as a mention too. */
+export function mentions(text, name, isUser = () => false) {
+  if (!name || !/[@＠]/.test(text)) return false;
+  const within = (parts) => parts.some((part) => (part.kind === 'mention' ? isSameName(part.name, name) : part.parts && within(part.parts)));
+  return parse(text, (other) => isSameName(other, name) || isUser(other)).some(({ kind, parts }) => kind === 'text' && within(parts));
+}
+
+/** For each line, the next line after it that closes a fence; -1 where there is none. */
+function closingFences(lines) {
+  const next = new Array(lines.length);
+  for (let index = lines.length - 1, nearest = -1; index >= 0; index -= 1) {
+    next[index] = nearest;
+    if (lines[index].startsWith('```') && lines[index].trimEnd() === '```') nearest = index;
+  }
+  return next;
+}
+
+/** The parts of one line. `context.inside` names the emphasis around it: bold in bold is none. */
+function inline(text, context) {
   const parts = [];
+  const runs = pairs(text);
   let from = 0;
-  const upTo = (end) => {
-    if (end > from) plain(parts, text.slice(from, end));
-  };
   for (let at = 0; at < text.length;) {
     SIGN.lastIndex = at;
-    const sign = SIGN.exec(text);
-    if (!sign) break;
-    at = sign.index;
-    const found = READ[sign[0]]?.(text, at, inside) ?? (sign[0].length > 1 ? link(text, at) : null);
+    const sign = SIGN.exec(text)?.[0];
+    if (sign === undefined) break;
+    at = SIGN.lastIndex - sign.length;
+    const found = read(sign, text, at, runs, context);
     if (found) {
-      upTo(at);
-      if (found.part.kind === 'plain') plain(parts, found.part.text);
-      else parts.push(found.part);
+      if (at > from) parts.push({ kind: 'plain', text: text.slice(from, at) });
+      parts.push(found.part);
       at = from = found.end;
     } else {
-      at += sign[0].length;
+      at += sign.length;
     }
   }
-  upTo(text.length);
-  return parts;
+  if (from < text.length) parts.push({ kind: 'plain', text: text.slice(from) });
+  return joined(parts);
 }
 
-function plain(parts, text) {
-  const last = parts.at(-1);
-  if (last?.kind === 'plain') last.text += text;
-  else parts.push({ kind: 'plain', text });
-}
-
-/** What each sign may be the beginning of: `{ part, end }`, or null where it is only itself. */
-const READ = {
-  '`'(text, at) {
-    const end = text.indexOf('`', at + 1);
-    const code = text.slice(at + 1, end);
-    return end > at + 1 && !code.includes('\n') ? { part: { kind: 'code', text: code }, end: end + 1 } : null;
-  },
-  '*': (text, at, inside) => (text[at + 1] === '*' ? around(text, at, '**', 'bold', inside) : around(text, at, '*', 'italic', inside)),
-  _: (text, at, inside) => around(text, at, '_', 'italic', inside),
-  ':'(text, at) {
-    const name = !WORD.test(before(text, at)) && take(COLONS, text, at)?.[1];
-    return name && EMOJI.has(name) ? { part: { kind: 'plain', text: EMOJI.get(name) }, end: at + name.length + 2 } : null;
-  },
-  '@'(text, at) {
-    if (WORD.test(before(text, at))) return null; // an address of mail
-    const found = take(NAME, text, at)?.[0].replace(/[.-]+$/, '');
-    return found ? { part: { kind: 'mention', text: found, name: found.slice(1) }, end: at + found.length } : null;
-  },
-};
-
-/** Text between two marks, which stand close to it and apart from other words, on one line. */
-function around(text, at, mark, kind, inside) {
-  if (inside.includes(kind) || WORD.test(before(text, at)) || before(text, at) === mark[0]) return null;
-  const start = at + mark.length;
-  if (start >= text.length || /[\s*_]/.test(text[start])) return null;
-  const line = text.indexOf('\n', start);
-  for (let end = text.indexOf(mark, start + 1); end > 0 && (line < 0 || end < line); end = text.indexOf(mark, end + 1)) {
-    const behind = after(text, end + mark.length);
-    if (/\s/.test(text[end - 1]) || behind === mark[0] || WORD.test(behind)) continue;
-    return { part: { kind, parts: inline(text.slice(start, end), `${inside} ${kind}`) }, end: end + mark.length };
+/** What a sign is the beginning of: `{ part, end }`, or null where it is only itself. */
+function read(sign, text, at, runs, context) {
+  switch (sign[0]) {
+    case '`': return code(text, at, sign.length, runs);
+    case '*':
+    case '_': return emphasis(text, at, sign, runs, context);
+    case ':': return emoji(text, at);
+    case '@':
+    case '＠': {
+      const found = context.quoted ? null : mentionAt(text, at, context.isUser);
+      return found && { part: { kind: 'mention', text: text.slice(at, found.end), name: found.name }, end: found.end };
+    }
+    default: return link(text, at);
   }
-  return null;
+}
+
+/**
+ * Finds in one pass which runs of backticks belong together, and where emphasis can end: `{ code, ends }`, with `code` from the
+ * index of an opening run to that of its closing one, and `ends` of each mark as indices in ascending order.
+ */
+function pairs(text) {
+  const runs = [...text.matchAll(RUN)];
+  const code = new Map();
+  const nearest = new Map(); // length of a run of backticks → the nearest one to the right
+  const partner = runs.map(() => null);
+  for (let index = runs.length - 1; index >= 0; index -= 1) {
+    const [run] = runs[index];
+    if (run[0] !== '`') continue;
+    partner[index] = nearest.get(run.length) ?? null;
+    nearest.set(run.length, index);
+  }
+  const ends = { '*': [], '**': [], _: [] };
+  for (let index = 0; index < runs.length; index += 1) {
+    const { 0: run, index: at } = runs[index];
+    if (partner[index] !== null) {
+      code.set(at, runs[partner[index]].index);
+      index = partner[index];
+    } else if (run[0] !== '`' && at > 0 && !/\s/.test(text[at - 1]) && !joins(after(text, at + run.length))) {
+      for (const mark of Object.keys(ends)) {
+        if (mark[0] === run[0] && MARKS[mark].closes.includes(run.length)) ends[mark].push(at + run.length - mark.length);
+      }
+    }
+  }
+  for (const list of Object.values(ends)) list.reverse(); // the next one is the last
+  return { code, ends };
+}
+
+/** Code between two runs of backticks of the same length. One space on each side separates backticks that are part of the code. */
+function code(text, at, length, runs) {
+  const close = runs.code.get(at);
+  if (close === undefined) return null;
+  const inner = text.slice(at + length, close);
+  const isPadded = inner.startsWith(' ') && inner.endsWith(' ') && inner.includes('`');
+  return { part: { kind: 'code', text: isPadded ? inner.slice(1, -1) : inner }, end: close + length };
+}
+
+/** Text between two marks that touch it and are no part of a word. */
+function emphasis(text, at, run, runs, context) {
+  const mark = run === '***' ? '**' : run;
+  const kind = MARKS[mark]?.kind;
+  if (!kind || context.inside.includes(kind) || joins(before(text, at))) return null;
+  const start = at + mark.length;
+  // Marks alone, as in `*_*`, have nothing to emphasise.
+  if (!/^[*_]{0,3}[^\s*_]/.test(text.slice(start, start + 4))) return null;
+  const ends = runs.ends[mark];
+  while (ends.at(-1) <= start) ends.pop();
+  const end = ends.at(-1);
+  if (end === undefined) return null;
+  return { part: { kind, parts: inline(text.slice(start, end), { ...context, inside: `${context.inside} ${kind}` }) }, end: end + mark.length };
+}
+
+function emoji(text, at) {
+  const name = !joins(before(text, at)) && take(COLONS, text, at)?.[1];
+  return name && EMOJI.has(name) ? { part: { kind: 'plain', text: EMOJI.get(name) }, end: at + name.length + 2 } : null;
 }
 
 function link(text, at) {
-  if (WORD.test(before(text, at))) return null;
-  const written = bare(take(ADDRESS, text, at)?.[0] ?? '');
-  if (!URL.canParse(written)) return null;
-  const { href, host } = new URL(written);
+  const found = joins(before(text, at)) ? null : take(ORIGIN, text, at);
+  if (!found) return null;
+  const [origin, scheme, user, host] = found;
+  const cut = foreignEnd(host);
+  const written = cut === null ? trimmed(origin + (take(REST, text, at + origin.length)?.[0] ?? '')) : scheme + user + host.slice(0, cut);
+  const url = parsed(written);
+  if (!url) return null;
   const shown = /^https?:\/\/([^/?#\\]*)/i.exec(written)[1].toLowerCase();
-  // The host is told where the text does not show it plainly: a name before an @, letters that only look like others.
-  return { part: { kind: 'link', text: written, href, host: shown === host ? null : host }, end: at + written.length };
+  // The host is named where the text does not show it plainly: a name before an @, letters that look like others.
+  return { part: { kind: 'link', text: written, href: url.href, host: shown === url.host ? null : url.host }, end: at + written.length };
 }
 
-/** An address without what belongs to the sentence around it: its signs, and brackets that the address did not open. */
-function bare(address) {
-  let spare = address.split(')').length - address.split('(').length;
+/** Where a host ends that is followed by words of a script without spaces, as in `example.com你好`; null where it is all host. */
+function foreignEnd(host) {
+  const at = host.search(UNSPACED);
+  return at > 0 && COMPLETE.test(host.slice(0, at)) && !host.slice(at).includes('.') ? at : null;
+}
+
+/** `URL.canParse` is younger than some browsers that are supported. */
+function parsed(address) {
+  try {
+    return new URL(address);
+  } catch {
+    return null;
+  }
+}
+
+/** An address without the punctuation of the sentence around it, and without brackets that it did not open. */
+function trimmed(address) {
+  const spare = {};
+  for (const [open, close] of ['()', '[]', '{}']) spare[close] = address.split(close).length - address.split(open).length;
   let end = address.length;
   for (; end > 0; end -= 1) {
     const last = address[end - 1];
-    if (last === ')' ? spare-- <= 0 : !".,;:!?'*_~".includes(last)) break;
+    if (last in spare ? spare[last]-- <= 0 : !".,;:!?'*_~|·‐–".includes(last)) break;
   }
   return address.slice(0, end);
+}
+
+/** Joins neighbouring plain parts. */
+function joined(parts) {
+  const list = [];
+  for (const part of parts) {
+    if (part.kind === 'plain' && list.at(-1)?.kind === 'plain') list.at(-1).text += part.text;
+    else list.push(part);
+  }
+  return list;
 }
 
 function take(pattern, text, at) {
   pattern.lastIndex = at;
   return pattern.exec(text);
 }
-
-/** The character before a place, and the one at it; whole ones, where UTF-16 has two halves. */
-const before = (text, at) => (at === 0 ? '' : /[\uDC00-\uDFFF]/.test(text[at - 1]) ? text.slice(at - 2, at) : text[at - 1]);
-const after = (text, at) => (at >= text.length ? '' : String.fromCodePoint(text.codePointAt(at)));

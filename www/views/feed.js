@@ -3,6 +3,7 @@
 // It stays at the end while the reader is there, and stays put while the reader is not; then a button tells of what is new.
 // Not here: which rows there are (rows.js), what stands in one (said.js), which part of a long place is shown (span.js).
 
+import { isUser } from '../store/state.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
 import { rows } from './feed-rows.js';
 import { content } from './message-row.js';
@@ -66,7 +67,7 @@ export class Feed {
   /** Another place: new rows, and no announcement of what has been standing there all along. */
   #begin(place) {
     this.#log.replaceChildren();
-    const does = { older: () => this.#more(), retry: (nonce) => this.#chat.retry(nonce), discard: (nonce) => this.#chat.discard(nonce) };
+    const does = { older: () => this.#more(), retry: (nonce) => this.#chat.retry(nonce), discard: (nonce) => this.#chat.discard(nonce), isUser: (name) => isUser(this.#chat.state, name) };
     this.#list = new Keyed(this.#log, makeRow, (node, row) => this.#update(node, row, does));
     this.#place = place;
     this.#span = new Span();

@@ -12,8 +12,21 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-d
 const GONE = 'What was said here before is no longer kept.';
 const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
 
-/** What stands in a row; `does` has `older()`, `retry(nonce)` and `discard(nonce)`, `me` is the reader's name. */
+/**
+ * The nodes of a row. `does` has `older()`, `retry(nonce)`, `discard(nonce)` and `isUser(name)`; `me` is the reader's name. A
+ * message that can't be shown as it should be is shown as plain text, so that one row never stops the page.
+ */
 export function content(node, row, me, does) {
+  try {
+    return drawn(node, row, me, does);
+  } catch (error) {
+    console.error(error);
+    const { from, text } = row.message ?? row.entry ?? {};
+    return [element('div', { class: 'text', dir: 'auto' }, from ? `${from}: ` : '', String(text ?? ''))];
+  }
+}
+
+function drawn(node, row, me, does) {
   switch (row.kind) {
     case 'older': return [element('button', { type: 'button', onclick: does.older }, 'Load earlier messages')];
     case 'start': return beginning(node, row);
@@ -21,22 +34,22 @@ export function content(node, row, me, does) {
     case 'new': return [element('p', {}, 'New')];
     case 'note': return [element('p', {}, ...noteWords(row).map((word) => (word.name ? element('bdi', {}, word.name) : word)))];
     case 'day': return [element('p', {}, element('time', { datetime: row.stamp }, dayName(row.at)))];
-    case 'message': return message(node, row, me);
+    case 'message': return message(node, row, me, does);
     default: return pending(node, row.entry, me, does);
   }
 }
 
-function message(node, { message: { from, at, text, action }, own, head, number }, me) {
+function message(node, { message: { from, at, text, action }, own, head, number }, me, { isUser }) {
   set(node, 'aria-live', null);
   set(node, 'class', `row ${own ? 'mine' : 'theirs'}${head ? ' first' : ''}${action ? ' action' : ''}`);
   const time = element('time', { datetime: new Date(at).toISOString() }, clock.format(at));
   const which = number > 0 ? element('span', { class: 'which', title: 'Several people have written under this name. Each has a number.' }, `no. ${number}`) : null;
-  if (action) return [bubble(text, me, from), ...[which].filter(Boolean), time];
-  if (!head) return [spoken(`${from}: `), bubble(text, me), time];
+  if (action) return [bubble(text, me, isUser, from), ...[which].filter(Boolean), time];
+  if (!head) return [spoken(`${from}: `), bubble(text, me, isUser), time];
   return [
     own ? null : element('span', { class: `avatar ${hue(from)}`, 'aria-hidden': 'true' }, initial(from)),
     element('p', { class: 'from' }, element('bdi', { class: own ? 'spoken' : `name ${hue(from)}` }, from), ' ', which, which && ' ', time),
-    bubble(text, me),
+    bubble(text, me, isUser),
   ].filter(Boolean);
 }
 
@@ -44,7 +57,7 @@ function pending(node, { nonce, text, action, stage, error }, me, does) {
   // What one wrote oneself is read out when it is said, or not sent; not a time before as well.
   set(node, 'aria-live', stage === 'failed' ? null : 'off');
   set(node, 'class', `row mine pending ${stage}${action ? ' action' : ''}`);
-  const parts = [bubble(text, me, action ? me : null)];
+  const parts = [bubble(text, me, does.isUser, action ? me : null)];
   if (stage === 'failed') {
     parts.push(element('p', { class: 'state' }, `not sent: ${error} `,
       element('button', { type: 'button', onclick: () => does.retry(nonce) }, 'Try again'), ' ',
@@ -56,8 +69,8 @@ function pending(node, { nonce, text, action, stage, error }, me, does) {
 }
 
 /** The text itself; an action begins with who does it. */
-function bubble(text, me, actor = null) {
-  const { nodes, plain } = build(text, me);
+function bubble(text, me, isUser, actor = null) {
+  const { nodes, plain } = build(text, me, isUser);
   const node = element('div', { class: plain ? 'text' : 'text blocks', dir: 'auto' });
   if (actor) node.append(element('strong', {}, element('bdi', {}, actor)), ' ');
   node.append(...nodes);

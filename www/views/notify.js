@@ -3,8 +3,8 @@
 // Only after a click on it, only for mentions and private messages, never while the page has the focus. A moment is waited, in
 // which another tab may have shown the message already. Not here: what counts as read (state.js, place.js).
 
-import { mentions } from '../texts/mention.js';
 import { byId, set } from './dom.js';
+import { mentionsMe } from '../store/state.js';
 import * as storage from '../store/storage.js';
 
 const WAIT_MS = 800;
@@ -24,7 +24,7 @@ export class Bell {
   ring(place, message) {
     if (!this.#isOn() || document.hasFocus()) return;
     const isMention = message.type === 'message';
-    if (isMention && !mentions(message.text, this.#chat.state.me?.name)) return;
+    if (isMention && !mentionsMe(this.#chat.state, message.text)) return;
     setTimeout(() => {
       if (document.hasFocus() || place.read >= message.seq) return;
       this.#beep();

@@ -3,14 +3,18 @@
 // Not here: what a text means (markup.js).
 
 import { parse } from '../texts/markup.js';
+import { isSameName } from '../texts/mention.js';
 import { element } from './dom.js';
 
 /** More marks on one character than any language needs: they would reach into the lines above and below. */
 const PILE = /\P{M}\p{M}{5,}/gu;
 
-/** The nodes of a text: `{ nodes, plain }`; plain where it is one run of words, without blocks. `me` is the reader's name. */
-export function build(text, me) {
-  const blocks = parse(text);
+/**
+ * The nodes of a text: `{ nodes, plain }`; plain where it is one run of words, without blocks. `me` is the reader's name,
+ * `isUser(name)` says which other names exist.
+ */
+export function build(text, me, isUser = () => false) {
+  const blocks = parse(text, (name) => isSameName(name, me) || isUser(name));
   const nodes = blocks.flatMap((block) => made(block, blocks.length === 1, me));
   return { nodes, plain: blocks.length === 1 && blocks[0].kind === 'text' };
 }
@@ -27,7 +31,7 @@ function run(part, me) {
     case 'code': return [element('code', {}, ...within(part.text))];
     case 'bold': return [element('strong', {}, ...part.parts.flatMap((one) => run(one, me)))];
     case 'italic': return [element('em', {}, ...part.parts.flatMap((one) => run(one, me)))];
-    case 'mention': return [element('span', { class: part.name.toLowerCase() === me?.toLowerCase() ? 'mention to-me' : 'mention' }, part.text)];
+    case 'mention': return [element('span', { class: isSameName(part.name, me) ? 'mention to-me' : 'mention' }, part.text)];
     case 'link': return [linked(part)];
     default: return within(part.text);
   }
