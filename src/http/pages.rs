@@ -137,6 +137,7 @@ const FILES: &[(&str, &[u8])] = &[
         "texts/mention.js",
         include_bytes!("../../www/texts/mention.js"),
     ),
+    ("texts/words.js", include_bytes!("../../www/texts/words.js")),
     (
         "views/avatar.js",
         include_bytes!("../../www/views/avatar.js"),
