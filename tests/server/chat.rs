@@ -1,380 +1,365 @@
-//! Entering, and what is said in a channel: `hello`, `message`, `ack`, numbers, nonces, two tabs,
-//! typing.
+//! The chat by the real binary: one conversation for each feature. The rules are in tests/chat, the
+//! forms of commands and names in tests/codec.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Person, Server, frame};
+use crate::harness::{Person, Server, assert_fields, eventually, frame};
+use crate::script::play;
 
-fn now_millis() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_millis() as u64
-}
+const UNHURRIED: &[&str] = &["--rate", "0"];
 
 #[test]
-fn welcome_has_all_its_fields() {
+fn welcome_has_all_fields() {
     let server = Server::start(&["--max-text-chars", "1234", "--max-message-bytes", "5678"]);
-    let ada = Person::enter(&server, "Ada");
-    let welcome = &ada.welcome;
-    assert_eq!(welcome["name"], "Ada");
-    assert!(
-        welcome["author"]
-            .as_u64()
-            .is_some_and(|author| author < 1 << 53)
+    let [ada, bob] = ["Ada", "Bob"].map(|name| server.enter(name));
+    assert_fields(
+        &ada.welcome,
+        json!({
+            "name": "Ada", "users": ["Ada"], "online": 1, "directs": [],
+            "channels": [{"name": "general", "members": 0, "seq": 0}],
+            "limits": {"text": 1234, "message_bytes": 5678},
+            "server": concat!("parlor ", env!("CARGO_PKG_VERSION")),
+        }),
     );
-    for token in ["session", "epoch"] {
-        assert!(
-            welcome[token]
-                .as_str()
-                .is_some_and(|token| (1..=64).contains(&token.chars().count())),
-            "{token}: {welcome}"
-        );
-    }
-    assert_eq!(
-        welcome["channels"],
-        json!([{"name": "general", "members": 0, "seq": 0}])
-    );
-    assert_eq!(
-        (&welcome["users"], &welcome["online"]),
-        (&json!(["Ada"]), &json!(1))
-    );
-    assert_eq!(welcome["directs"], json!([]));
-    assert_eq!(
-        welcome["limits"],
-        json!({"text": 1234, "message_bytes": 5678})
-    );
-    assert!(
-        welcome["time"]
-            .as_u64()
-            .is_some_and(|time| time.abs_diff(now_millis()) < 10_000),
-        "{welcome}"
-    );
-    assert_eq!(
-        welcome["server"],
-        concat!("parlor ", env!("CARGO_PKG_VERSION"))
-    );
-
-    let bob = Person::enter(&server, "Bob");
-    let mut users: Vec<&str> = bob.welcome["users"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    users.sort_unstable();
-    assert_eq!(
-        (users, &bob.welcome["online"]),
-        (vec!["Ada", "Bob"], &json!(2))
-    );
-    assert_ne!(ada.session(), bob.session());
-    assert_ne!(ada.welcome["author"], bob.welcome["author"]);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    assert!(ada.welcome["time"].as_u64().unwrap().abs_diff(now) < 10_000);
     assert_eq!(ada.welcome["epoch"], bob.welcome["epoch"]);
-    assert!(
-        ada.session().as_str().unwrap().len() >= 20,
-        "a token can't be guessed"
-    );
+    assert_ne!(ada.welcome["author"], bob.welcome["author"]);
+    assert_eq!(bob.welcome["online"], 2);
 }
 
+/// Each of a token's 128 bits is 0 in one of them and 1 in another. By chance this fails once in
+/// 2^52 runs.
 #[test]
-fn the_epoch_is_another_after_a_start_without_a_history() {
-    let epoch = || Person::enter(&Server::start(&[]), "Ada").welcome["epoch"].clone();
-    assert_ne!(epoch(), epoch());
-}
-
-#[test]
-fn a_message_reaches_everybody_in_the_channel_and_nobody_else() {
+fn session_tokens_are_random() {
     let server = Server::start(&[]);
-    let [mut ada, mut bob, mut eve] = ["Ada", "Bob", "Eve"].map(|name| server.enter(name));
-    ada.join("general");
-    bob.join("general");
-    eve.join("elsewhere");
-    let before = now_millis();
-    let ack = ada.ask(
-        json!({"type": "message", "channel": "general", "text": "Hi & <b>bye</b> 😀\n\tend  "}),
-    );
-    let message = ada.take("message");
-    assert_eq!(bob.take("message"), message, "everybody gets the same");
-    let at = message["at"].as_u64().unwrap();
-    assert!(
-        at + 1000 >= before && at <= now_millis() + 1000,
-        "{at} is not now"
-    );
-    assert_eq!(
-        message,
-        json!({"type": "message", "channel": "general", "from": "Ada", "author": ada.welcome["author"],
-               "text": "Hi & <b>bye</b> 😀\n\tend  ", "seq": 1, "at": at}),
-        "and nothing more: no id, no action, no nonce"
-    );
-    assert_eq!(
-        ack,
-        json!({"type": "ack", "id": ack["id"], "channel": "general", "seq": 1, "at": at})
-    );
-    eve.assert_quiet("elsewhere");
-    bob.assert_quiet("once");
-    ada.assert_quiet("once to the sender too");
+    let (mut ones, mut zeros, mut tokens) = (0, 0, BTreeSet::new());
+    for n in 0..60 {
+        let token = server.enter(&format!("Person{n}")).session();
+        let secret = token.as_str().unwrap().rsplit('-').next().unwrap();
+        let bits = u128::from_str_radix(secret, 16).unwrap();
+        assert!(secret.len() == 32 && tokens.insert(bits), "{token}");
+        (ones, zeros) = (ones | bits, zeros | !bits);
+    }
+    assert_eq!((ones, zeros), (u128::MAX, u128::MAX));
 }
 
 #[test]
-fn without_an_id_there_is_no_ack() {
-    let server = Server::start(&[]);
-    let mut ada = server.enter("Ada");
-    ada.join("general");
-    ada.send(json!({"type": "message", "channel": "general", "text": "hi"}));
-    assert_eq!(ada.take("message")["text"], "hi");
-    ada.assert_quiet("no ack");
+fn message_reaches_the_members_of_its_channel() {
+    play(
+        &[],
+        r##"
+Ada hello
+Bob hello
+Eve hello
+Ada > {"type":"join","channel":"#Rust","id":1}
+Ada = {"type":"joined","id":1,"channel":"rust","seq":0,"first":1,"members":["Ada"],"count":1,
+ "history":[],"more":false}
+Bob > {"type":"join","channel":"rust"}
+Bob < {"type":"joined","count":2}
+Ada < {"type":"members","channel":"rust","joined":["Bob"],"count":2}
+Ada > {"type":"message","channel":"rust","text":"Hi & <b>bye</b> 😀\n\tend  ","nonce":"n","id":2}
+Ada = {"type":"message","channel":"rust","from":"Ada","author":"$ada","seq":1,"at":"$at",
+ "text":"Hi & <b>bye</b> 😀\n\tend  ","nonce":"n"}
+Ada = {"type":"ack","id":2,"channel":"rust","seq":1,"at":"$at"}
+Bob < {"type":"message","author":"$ada","seq":1,"at":"$at"}
+Ada > {"type":"message","channel":"rust","text":"sent again","nonce":"n","id":3}
+Ada = {"type":"ack","id":3,"channel":"rust","seq":1,"at":"$at"}
+Ada > {"type":"message","channel":"rust","text":"waves","action":true}
+Bob < {"type":"message","text":"waves","action":true,"seq":2}
+Ada < {"type":"message","seq":2}
+Ada > {"type":"typing","channel":"rust"}
+Bob = {"type":"typing","channel":"rust","user":"Ada"}
+Bob > {"type":"leave","channel":"#RUST","id":4}
+Bob = {"type":"left","id":4,"channel":"rust"}
+Ada < {"type":"members","channel":"rust","left":["Bob"],"count":1}
+Ada > to the channel joined last
+Ada < {"type":"message","channel":"rust","seq":3}
+Bob quiet
+Eve quiet
+Ada quiet
+"##,
+    );
 }
 
 #[test]
-fn an_action_is_marked() {
-    let server = Server::start(&[]);
-    let mut ada = server.enter("Ada");
-    ada.join("general");
-    ada.ask(json!({"type": "message", "channel": "general", "text": "waves", "action": true}));
-    let message = ada.take("message");
-    assert_eq!(
-        (&message["text"], &message["action"]),
-        (&json!("waves"), &json!(true))
+fn direct_reaches_every_connection_of_two_users() {
+    play(
+        &[],
+        r##"
+Ada hello
+Bob hello
+Eve hello
+Tab of Bob
+Ada > {"type":"direct","to":"bob","text":" hi\n","nonce":"n","id":1}
+Ada = {"type":"direct","conversation":"$c","from":"Ada","author":"$ada","to":"Bob","text":" hi\n",
+ "seq":1,"at":"$at","nonce":"n"}
+Ada = {"type":"ack","id":1,"conversation":"$c","to":"Bob","seq":1,"at":"$at"}
+Bob < {"type":"direct","conversation":"$c","author":"$ada","at":"$at"}
+Tab < {"type":"direct","conversation":"$c","author":"$ada","at":"$at"}
+Bob > {"type":"direct","conversation":"$c","text":"by its name","id":2}
+Bob < {"type":"ack","id":2,"to":"Ada","seq":2}
+Ada < {"type":"direct","from":"Bob","text":"by its name","seq":2}
+Bob > {"type":"typing","conversation":"$c"}
+Ada = {"type":"typing","conversation":"$c","user":"Bob"}
+Ada > {"type":"history","conversation":"$c","after":1,"id":3}
+Ada < {"type":"history","id":3,"conversation":"$c","messages":[{"seq":2,"from":"Bob"}],"more":false}
+Eve > {"type":"history","conversation":"$c"}
+Eve < {"type":"error","code":"no_such_conversation"}
+Eve > {"type":"direct","conversation":"$c","text":"x"}
+Eve < {"type":"error","code":"no_such_conversation"}
+Eve quiet
+Ada quiet
+"##,
     );
-    let page = ada.ask(json!({"type": "history", "channel": "general"}));
-    assert_eq!(page["messages"], json!([message]), "in the history too");
-}
-
-/// Two that speak at the same time: everybody sees one order, without a gap, and `at` never goes
-/// back.
-#[test]
-fn numbers_have_no_gap_and_all_see_one_order() {
-    let server = Server::unhurried();
-    let mut people = ["Ada", "Bob", "Eve"].map(|name| server.enter(name));
-    for person in &mut people {
-        person.join("general");
-    }
-    for n in 0..100 {
-        for person in &mut people[..2] {
-            person.send(json!({"type": "message", "channel": "general", "text": n.to_string(), "id": 1000 + n}));
-        }
-    }
-    let seen = people
-        .each_mut()
-        .map(|person| (0..200).map(|_| person.take("message")).collect::<Vec<_>>());
-    assert!(seen[0] == seen[1] && seen[0] == seen[2], "one order");
-    let mut last = 0;
-    for (n, message) in seen[0].iter().enumerate() {
-        assert_eq!(message["seq"], n as u64 + 1);
-        assert!(message["at"].as_u64().unwrap() >= last, "{message}");
-        last = message["at"].as_u64().unwrap();
-    }
-    for person in &mut people[..2] {
-        let author = &person.welcome["author"].clone();
-        for (n, own) in seen[0]
-            .iter()
-            .filter(|message| message["author"] == *author)
-            .enumerate()
-        {
-            assert_eq!(own["text"], n.to_string(), "one's own order");
-            let ack = person.take_where("an ack", |event| event["id"] == 1000 + n);
-            assert_eq!((&ack["seq"], &ack["at"]), (&own["seq"], &own["at"]));
-        }
-    }
 }
 
 #[test]
-fn who_pipelines_sees_his_own_commands_in_their_order() {
-    let server = Server::start(&[]);
-    let mut ada = server.enter("Ada");
-    ada.join("general");
-    let lines = [
-        json!({"type": "message", "channel": "general", "text": "one", "id": 11}),
-        json!({"type": "history", "channel": "general", "id": 12}),
-        json!({"type": "message", "channel": "general", "text": "two", "id": 13}),
-        json!({"type": "leave", "channel": "general", "id": 14}),
-        json!({"type": "message", "channel": "general", "text": "three", "id": 15}),
-        json!({"type": "join", "channel": "general", "id": 16}),
-    ];
-    ada.wire.send(
-        lines
-            .iter()
-            .flat_map(|line| frame(0x81, line.to_string()))
-            .collect::<Vec<u8>>(),
-    );
-    let mut answer = |id: u64| ada.take_where("an answer", |event| event["id"] == id);
+fn conversation_outlasts_names_and_sessions() {
+    let server = Server::start(&["--rate", "0", "--resume-window", "0.2"]);
+    let [mut ada, bob] = ["Ada", "Bob"].map(|name| server.enter(name));
+    let conversation = ada.whisper("Bob", "1")["conversation"].clone();
+    let (session, author) = (bob.session(), bob.welcome["author"].clone());
+    bob.vanish();
+    eventually("Bob is offline", || ada.online() == 1);
+    let away = json!({"conversation": conversation, "with": "Bob", "seq": 1, "online": false});
+    assert_eq!(ada.tab(&server).welcome["directs"], json!([away]));
+    let mut other = server.enter("Bob");
     assert_eq!(
-        answer(12)["messages"].as_array().unwrap().len(),
-        1,
-        "the history has what was said before it"
+        other.welcome["directs"],
+        json!([]),
+        "the name alone opens nothing"
     );
-    assert_eq!(answer(13)["seq"], 2);
-    assert_eq!(answer(14)["type"], "left");
-    assert_eq!(answer(15)["code"], "not_in_channel");
-    assert_eq!(answer(16)["history"].as_array().unwrap().len(), 2);
-    for text in ["one", "two"] {
-        assert_eq!(
-            ada.take("message")["text"],
-            text,
-            "what was said before one left is heard"
-        );
-    }
-}
-
-#[test]
-fn a_nonce_gives_one_message() {
-    let server = Server::start(&[]);
-    let [mut ada, mut bob] = ["Ada", "Bob"].map(|name| server.enter(name));
-    for person in [&mut ada, &mut bob] {
-        person.join("general");
-        person.join("other");
-    }
-    let say = |channel: &str, text: &str| json!({"type": "message", "channel": channel, "text": text, "nonce": "n-1"});
-    let first = ada.ask(say("general", "once"));
-    assert_eq!(bob.take("message")["nonce"], "n-1", "it comes back");
-    let again = ada.ask(say("general", "twice"));
-    assert_eq!(
-        (&again["seq"], &again["at"], &again["type"]),
-        (&first["seq"], &first["at"], &json!("ack"))
+    ada.ask(json!({"type": "direct", "conversation": conversation, "text": "2"}));
+    other.assert_quiet("it is for the first Bob");
+    let mut bob = Person::return_of(&server, &session, "Robert");
+    assert_fields(
+        &bob.welcome,
+        json!({
+            "author": author, "name": "Robert",
+            "directs": [{"conversation": conversation, "with": "Ada", "seq": 2, "online": true}],
+        }),
     );
-    ada.send(say("#General", "by another spelling, and without an id"));
-    assert_eq!(ada.take("message")["text"], "once");
-    ada.assert_quiet("no second message, and no answer where there was no id");
-    bob.assert_quiet("no second message");
-    assert_eq!(ada.ask(say("other", "another channel"))["seq"], 1);
-    assert_eq!(bob.ask(say("general", "another user"))["seq"], 2);
-    let mut tab = ada.tab(&server);
-    tab.join("general");
-    assert_eq!(
-        tab.ask(say("general", "a second tab"))["seq"],
-        1,
-        "a nonce belongs to the session"
-    );
-    let renamed = ada.ask(json!({"type": "rename", "name": "Grace"}));
-    assert_eq!(renamed["type"], "renamed");
-    assert_eq!(
-        ada.ask(say("general", "another name"))["seq"],
-        1,
-        "by any name"
-    );
-    // Twice in one packet: one commit, and one message all the same.
-    let line =
-        json!({"type": "message", "channel": "general", "text": "pair", "nonce": "n-2", "id": 77})
-            .to_string();
-    ada.wire
-        .send([frame(0x81, &line), frame(0x81, &line)].concat());
-    for _ in 0..2 {
-        assert_eq!(
-            ada.take_where("its ack", |event| event["id"] == 77)["seq"],
-            3
-        );
-    }
-    for nonce in ["x".to_owned(), "😀".repeat(64), " ".to_owned()] {
-        let ack =
-            ada.ask(json!({"type": "message", "channel": "other", "text": "t", "nonce": nonce}));
-        assert_eq!(ack["type"], "ack", "{nonce}");
-    }
+    bob.ask(json!({"type": "direct", "conversation": conversation, "text": "3"}));
+    let reply = ada.take_where("the reply", |event| event["text"] == "3");
+    assert_eq!(reply["from"], "Robert");
 }
 
 #[test]
 fn two_tabs_are_one_user() {
-    let server = Server::start(&[]);
+    play(
+        &[],
+        r##"
+Ada hello
+Bob hello
+Tab of Ada
+Ada > /join general
+Ada < {"type":"joined"}
+Tab quiet
+Tab > /join general
+Tab < {"type":"joined","members":["Ada"],"count":1}
+Tab > from a tab
+Ada < {"type":"message","from":"Ada","text":"from a tab"}
+Ada > /nick Grace
+Ada = {"type":"renamed","from":"Ada","to":"Grace"}
+Tab = {"type":"renamed","from":"Ada","to":"Grace"}
+Bob = {"type":"renamed","from":"Ada","to":"Grace"}
+Ada > /quit
+Ada closed 1000
+Bob > {"type":"who","channel":"general"}
+Bob < {"type":"users","channel":"general","users":["Grace"],"count":1}
+Tab > /quit
+Tab closed 1000
+Bob < {"type":"presence","left":["Grace"],"online":1}
+"##,
+    );
+}
+
+#[test]
+fn history_is_paged() {
+    play(
+        UNHURRIED,
+        r##"
+Ada hello
+Ada > /join general
+Ada > one
+Ada > two
+Ada > three
+Ada > {"type":"history","channel":"general","limit":2}
+Ada < {"type":"history","messages":[{"seq":2},{"seq":3}],"more":true,"first":1}
+Ada > {"type":"history","channel":"general","before":3}
+Ada < {"type":"history","messages":[{"seq":1},{"seq":2}],"more":false}
+Ada > {"type":"history","channel":"general","after":2}
+Ada < {"type":"history","messages":[{"seq":3}],"more":false}
+Bob hello
+Bob > {"type":"join","channel":"general","since":2}
+Bob < {"type":"joined","history":[{"text":"three"}],"seq":3,"first":1,"more":false}
+Bob > {"type":"channels"}
+Bob < {"type":"channels","channels":[{"name":"general","members":2,"seq":3}]}
+"##,
+    );
+}
+
+#[test]
+fn least_recent_channel_gives_way_at_the_limit() {
+    play(
+        &["--rate", "0", "--max-channels", "2"],
+        r##"
+Ada hello
+Bob hello
+Ada > /join one
+Ada < {"type":"joined"}
+Ada > kept
+Ada < {"type":"message"}
+Bob > {"type":"join","channel":"two"}
+Bob < {"type":"error","code":"too_many_channels"}
+Ada > /leave
+Ada < {"type":"left"}
+Bob < {"type":"channels_changed","created":["one"]}
+Bob > {"type":"join","channel":"two"}
+Bob < {"type":"joined","channel":"two"}
+Ada > {"type":"history","channel":"one"}
+Ada < {"type":"error","code":"no_such_channel"}
+Bob > /leave
+Bob < {"type":"left"}
+Ada > /join one
+Ada < {"type":"joined","history":[{"text":"kept"}],"seq":1}
+"##,
+    );
+}
+
+#[test]
+fn typed_lines_are_commands() {
+    play(
+        UNHURRIED,
+        r##"
+Bob hello
+Ada > /help
+Ada < {"type":"help"}
+Ada > hello?
+Ada < {"type":"error","code":"hello_first"}
+Ada > /nick Ada
+Ada < {"type":"welcome","name":"Ada"}
+Ada > /join #Rust
+Ada < {"type":"joined","channel":"rust"}
+Ada > //not a command
+Ada < {"type":"message","text":"/not a command"}
+Ada > /me waves
+Ada < {"type":"message","text":"waves","action":true}
+Ada > /who #rust
+Ada < {"type":"users","users":["Ada"]}
+Ada > /history 1
+Ada < {"type":"history","channel":"rust","more":true}
+Ada > /msg Bob two  words
+Bob < {"type":"direct","text":"two  words"}
+Ada > /leave
+Ada < {"type":"left","channel":"rust"}
+"##,
+    );
+}
+
+#[test]
+fn failed_commands_get_error_codes() {
+    play(
+        &["--rate", "0", "--max-text-chars", "5"],
+        r##"
+Bob hello
+Bob > /join bobs
+Bob < {"type":"joined"}
+Ada > {
+Ada < {"type":"error","code":"bad_json"}
+Ada > {"type":"unknown","id":7}
+Ada < {"type":"error","code":"unknown_type","id":7}
+Ada > {"type":"channels"}
+Ada < {"type":"error","code":"hello_first"}
+Ada > {"type":"hello","name":"a b"}
+Ada < {"type":"error","code":"bad_name"}
+Ada > {"type":"hello","name":"BOB"}
+Ada < {"type":"error","code":"name_taken"}
+Ada > {"type":"hello","name":"Ada"}
+Ada < {"type":"welcome"}
+Ada > {"type":"hello","name":"Ada"}
+Ada < {"type":"error","code":"already_welcomed"}
+Ada > {"type":"join"}
+Ada < {"type":"error","code":"bad_field"}
+Ada > {"type":"leave","channel":"none"}
+Ada < {"type":"error","code":"no_such_channel"}
+Ada > {"type":"message","channel":"bobs","text":"x"}
+Ada < {"type":"error","code":"not_in_channel"}
+Ada > {"type":"direct","to":"none","text":"x"}
+Ada < {"type":"error","code":"no_such_user"}
+Ada > {"type":"direct","to":"Bob","text":" "}
+Ada < {"type":"error","code":"empty"}
+Ada > {"type":"direct","to":"Bob","text":"123456"}
+Ada < {"type":"error","code":"too_long"}
+Bob quiet
+"##,
+    );
+}
+
+#[cfg(feature = "unicode")]
+#[test]
+fn names_are_normalised_and_look_alikes_are_one() {
+    play(
+        UNHURRIED,
+        r##"
+Ada > {"type":"hello","name":"Ａｄａ"}
+Ada < {"type":"welcome","name":"Ada"}
+Eve > {"type":"hello","name":"Аda"}
+Eve < {"type":"error","code":"name_taken"}
+Ada > {"type":"join","channel":"#ÄÖ"}
+Ada < {"type":"joined","channel":"äö"}
+Ada > {"type":"join","channel":"genera1"}
+Ada < {"type":"error","code":"bad_name"}
+"##,
+    );
+}
+
+#[test]
+fn dropped_user_stays_for_the_resume_window() {
+    let server = Server::start(&["--rate", "0", "--resume-window", "60"]);
     let [mut ada, mut bob] = ["Ada", "Bob"].map(|name| server.enter(name));
-    let mut tab = ada.tab(&server);
-    for field in ["name", "author", "session"] {
-        assert_eq!(tab.welcome[field], ada.welcome[field], "{field}");
-    }
-    assert_eq!(tab.welcome["online"], 2);
     ada.join("general");
     bob.join("general");
-    bob.say("general", "to one tab");
-    ada.take("message");
-    tab.assert_quiet("a connection hears the channels that it joined");
-    let joined = tab.join("general");
-    assert_eq!(
-        (&joined["count"], joined["history"].as_array().map(Vec::len)),
-        (&json!(2), Some(1))
+    let session = ada.session();
+    ada.vanish();
+    bob.say("general", "missed");
+    assert_eq!(bob.online(), 2);
+    let mut ada = Person::return_of(&server, &session, "other");
+    assert_fields(&ada.welcome, json!({"name": "Ada", "session": session}));
+    let joined = ada.ask(json!({"type": "join", "channel": "general", "since": 0}));
+    assert_eq!(joined["history"][0]["text"], "missed");
+    let news = bob.drain();
+    assert!(
+        !news
+            .iter()
+            .any(|event| event["left"].to_string().contains("Ada"))
     );
-    tab.say("general", "from a tab");
-    for person in [&mut ada, &mut bob, &mut tab] {
-        assert_eq!(
-            person.take_where("the tab's", |event| event["text"] == "from a tab")["from"],
-            "Ada"
-        );
-    }
-    ada.ask(json!({"type": "leave", "channel": "general"}));
-    let users = bob.ask(json!({"type": "who", "channel": "general"}));
-    assert_eq!(
-        users["count"], 2,
-        "a member as long as one connection is in it"
-    );
-    ada.quit();
-    tab.say("general", "still here");
-    assert_eq!(
-        bob.ask(json!({"type": "who"}))["count"],
-        2,
-        "online as long as one connection is there"
-    );
-    tab.quit();
-    let news = bob.take_where("that Ada left", |event| {
-        event["type"] == "presence" && event["left"] == json!(["Ada"])
-    });
-    assert_eq!(news["online"], 1);
 }
 
 #[test]
-fn typing_is_told_to_the_others_there_once_a_second() {
-    let server = Server::start(&[]);
-    let [mut ada, mut bob, mut eve] = ["Ada", "Bob", "Eve"].map(|name| server.enter(name));
-    let mut tab = ada.tab(&server);
-    for person in [&mut ada, &mut bob, &mut tab] {
-        person.join("general");
+fn only_a_deliberate_close_ends_the_user_at_once() {
+    let server = Server::start(&["--rate", "0", "--resume-window", "60"]);
+    let mut bob = server.enter("Bob");
+    for (name, bytes, gone) in [
+        ("a close with 1000", frame(0x88, b"\x03\xe8"), true),
+        ("/quit", frame(0x81, "/quit"), true),
+        ("a close with 1001", frame(0x88, b"\x03\xe9"), false),
+        ("an empty close", frame(0x88, ""), false),
+        ("a broken rule", frame(0xf1, ""), false),
+    ] {
+        let mut ada = server.enter("Ada");
+        let session = ada.session();
+        ada.wire.send(&bytes);
+        ada.wire.skip_to_close(name);
+        drop(ada);
+        assert_eq!(bob.online(), if gone { 1 } else { 2 }, "{name}");
+        Person::return_of(&server, &session, "Ada").quit();
     }
-    let typing = json!({"type": "typing", "channel": "general"});
-    ada.send(typing.clone());
-    assert_eq!(
-        bob.take("typing"),
-        json!({"type": "typing", "channel": "general", "user": "Ada"})
-    );
-    for _ in 0..3 {
-        ada.send(typing.clone());
-        tab.send(typing.clone());
-    }
-    ada.assert_quiet("not to oneself");
-    tab.assert_quiet("nor to one's other tab");
-    eve.assert_quiet("nor to who is not there");
-    bob.assert_quiet("at most once a second");
-    bob.send(typing.clone());
-    for person in [&mut ada, &mut tab] {
-        assert_eq!(
-            person.take("typing")["user"],
-            "Bob",
-            "another user's is another's"
-        );
-    }
-    std::thread::sleep(Duration::from_millis(1100));
-    ada.send(typing);
-    assert_eq!(bob.take("typing")["user"], "Ada");
-}
-
-#[test]
-fn texts_are_passed_on_as_they_came() {
-    let server = Server::unhurried();
-    let mut ada = server.enter("Ada");
-    ada.join("general");
-    let table = [
-        "  spaces around  ".to_owned(),
-        "a\nb\tc".to_owned(),
-        "\n\nx".to_owned(),
-        "\u{202e}right to left".to_owned(),
-        "e\u{301} stays decomposed".to_owned(),
-        "\u{fdd0}\u{ffff}\u{10ffff}".to_owned(),
-        "\u{200b}".to_owned(),
-        "\"\\/ </script>".to_owned(),
-        "x".repeat(4000),
-        "😀".repeat(4000),
-    ];
-    for text in table {
-        ada.say("general", &text);
-        assert_eq!(ada.take("message")["text"], text);
-    }
-    ada.line(r#"{"type":"message","channel":"general","text":"\ud83d\ude00 \u00e4 \/"}"#);
-    assert_eq!(ada.take("message")["text"], "😀 ä /", "escapes of JSON");
+    let server = Server::start(&["--resume-window", "0"]);
+    let mut bob = server.enter("Bob");
+    server.enter("Ada").vanish();
+    eventually("Ada is offline without a window", || bob.online() == 1);
 }

@@ -1,136 +1,319 @@
-//! How many connections, and how large a text.
-//!
-//! Not here: how often (`rates`), how long (`timeouts`), how much is held (`pressure`), message
-//! sizes (`violations`).
+//! Limits by the real binary: how many, how often, how long, how much. The rules are in tests/hub.
+
+use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Person, Server, eventually};
+use crate::harness::{
+    Folder, PATIENCE, Person, Server, Wire, eventually, frame, frame_with, header,
+};
 
 #[test]
-fn more_connections_than_may_be_are_told_so() {
-    let server = Server::start(&["--max-connections", "3"]);
-    let mut ada = server.enter("Ada");
-    let idle = server.raw();
-    let mut echo = server.open("/echo");
-    for _ in 0..3 {
-        let mut raw = server.raw();
-        raw.response()
-            .assert_refusal("one more, which has said nothing", &[503]);
-        raw.assert_ended("one more");
+fn connections_over_the_limit_are_refused() {
+    for (option, most, status) in [
+        (&["--max-connections", "3"][..], 3, 503),
+        (&["--max-connections-per-ip", "2"], 2, 429),
+        (&[], 100, 429),
+    ] {
+        let server = Server::start(option);
+        let mut open: Vec<_> = (0..most).map(|_| server.open("/echo")).collect();
+        for _ in 0..2 {
+            let mut raw = server.raw();
+            raw.response().assert_refusal("one more", &[status]);
+            raw.assert_ended("one more");
+        }
+        open[0].text("still");
+        assert_eq!(open[0].message("the others stay").1, b"still");
+        drop(open.pop());
+        eventually("there is room again", || {
+            let mut raw = server.raw();
+            raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            raw.response().status == 200
+        });
     }
-    let mut raw = server.raw();
-    raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    raw.response()
-        .assert_refusal("one more, which says something", &[503]);
-    ada.join("general");
-    echo.text("still");
-    assert_eq!(echo.message("the others go on").1, b"still");
-    drop(idle);
-    eventually("there is room again", || {
-        let mut raw = server.raw();
-        raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        raw.response().status == 200
-    });
 }
 
-#[test]
-fn more_connections_of_one_address_are_told_so() {
-    let server = Server::start(&["--max-connections-per-ip", "2"]);
-    let _ada = server.enter("Ada");
-    let second = server.raw();
-    let mut raw = server.raw();
-    raw.response().assert_refusal("one more", &[429]);
-    raw.assert_ended("one more");
-    drop(second);
-    eventually("there is room again", || {
-        let mut raw = server.raw();
-        raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        raw.response().status == 200
-    });
-}
-
-#[test]
-fn a_hundred_connections_of_one_address_by_default() {
-    let server = Server::start(&[]);
-    let open: Vec<_> = (0..100).map(|_| server.open("/echo")).collect();
-    server.raw().response().assert_refusal("the 101st", &[429]);
-    drop(open);
-    let server = Server::start(&["--max-connections-per-ip=0"]);
-    let open: Vec<_> = (0..120).map(|_| server.open("/echo")).collect();
-    assert_eq!(
-        server.metric("parlor_connections"),
-        open.len() as f64,
-        "0: no limit"
-    );
-}
-
-/// Who connects, says hello and vanishes, again and again, fills no memory: twice as many users as
-/// connections.
+/// Users whose connection is gone are bounded too: twice as many as connections.
 #[test]
 fn users_in_the_resume_window_are_limited() {
     let server = Server::start(&["--max-connections", "3", "--resume-window", "60"]);
-    let mut refused = 0;
-    for n in 0..12 {
+    let refused = (0..12).filter(|n| {
         let mut raw = server.raw();
-        raw.send(crate::harness::Wire::handshake("/chat"));
-        let response = raw.response();
-        if response.status == 503 {
-            refused += 1;
-            continue;
+        raw.send(Wire::handshake("/chat"));
+        if raw.response().status == 503 {
+            return true;
         }
-        let mut person = crate::harness::Wire { raw };
-        person.text(&format!("/nick p{n}"));
-        person.message("welcome");
-    }
-    assert!((4..=10).contains(&refused), "{refused} of 12 were refused");
+        let mut wire = Wire { raw };
+        wire.text(&format!("/nick p{n}"));
+        wire.message("welcome");
+        false
+    });
+    assert!((4..=10).contains(&refused.count()));
     assert!(server.metric("parlor_users_online") <= 7.0);
 }
 
-#[test]
-fn texts_of_as_many_characters_as_may_be() {
-    let server = Server::start(&["--max-text-chars", "10", "--rate", "0"]);
-    let mut ada = server.enter("Ada");
-    ada.join("general");
-    for text in ["x".repeat(10), "😀".repeat(10)] {
-        ada.say("general", &text);
-        assert_eq!(ada.take("message")["text"], text);
-        ada.whisper("Ada", &text);
-        let longer = format!("{text}y");
-        assert_eq!(
-            ada.refused(json!({"type": "message", "channel": "general", "text": longer})),
-            "too_long"
-        );
-        assert_eq!(
-            ada.refused(json!({"type": "direct", "to": "Ada", "text": longer})),
-            "too_long"
-        );
-        assert_eq!(ada.refused_line(&longer), "too_long");
+/// Sends something 400 times in one packet. Returns how many answers have this text, and the code of
+/// the close, if there is one.
+fn flood(server: &Server, bytes: &[u8], text: &str) -> (usize, Option<u16>) {
+    let mut guest = Person::guest(server);
+    guest.wire.send(bytes.repeat(400));
+    let mut count = 0;
+    while count < 400 {
+        let next = guest.wire.frame("an answer or the close");
+        if next.opcode == 8 {
+            return (
+                count,
+                next.payload
+                    .first_chunk()
+                    .map(|code| u16::from_be_bytes(*code)),
+            );
+        }
+        count += usize::from(String::from_utf8_lossy(&next.payload).contains(text));
     }
-    assert_eq!(
-        ada.refused(json!({"type": "message", "channel": "general", "text": " ".repeat(11)})),
-        "empty"
+    (count, None)
+}
+
+#[test]
+fn floods_are_limited_and_then_closed() {
+    let server = Server::start(&[]);
+    let (command, ping) = (frame(0x81, "/unknown"), frame(0x89, "p"));
+    let (limited, code) = flood(&server, &command, "rate_limited");
+    assert!(
+        (99..=101).contains(&limited) && code == Some(1008),
+        "{limited} {code:?}"
+    );
+    assert!(server.metric("parlor_rate_limited_total") >= 99.0);
+    let (pongs, code) = flood(&server, &ping, "p");
+    assert!(
+        (50..=70).contains(&pongs) && code == Some(1008),
+        "{pongs} {code:?}"
+    );
+    let fragments = [frame(0x01, ""), frame(0x80, "/help")].concat();
+    assert_eq!(flood(&server, &fragments, "rate_limited").1, Some(1008));
+    let server = Server::start(&["--rate", "0"]);
+    assert_eq!(flood(&server, &command, "unknown_type"), (400, None));
+    assert_eq!(flood(&server, &ping, "p"), (400, None));
+}
+
+#[test]
+fn head_that_does_not_end_gets_408() {
+    let server = Server::start(&["--handshake-timeout", "0.3"]);
+    for half in ["", "GET / HTTP/1.1\r\nX-A: xyzzy\r\n"] {
+        let mut raw = server.raw();
+        raw.send(half);
+        raw.response().assert_refusal("half a head", &[408]);
+        raw.assert_ended("half a head");
+    }
+    let mut raw = server.raw();
+    raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nX-A: ");
+    assert_eq!(raw.response().status, 200);
+    let start = Instant::now();
+    while raw.buffer.is_empty() {
+        // A byte now and then does not prolong it.
+        let _ = raw.stream.write_all(b"x");
+        assert!(start.elapsed() < PATIENCE, "no end");
+        raw.stream
+            .set_read_timeout(Some(Duration::from_millis(20)))
+            .unwrap();
+        let _ = raw.fill();
+    }
+    raw.response()
+        .assert_refusal("half of the next head", &[408]);
+}
+
+#[test]
+fn client_without_hello_is_closed_with_1008() {
+    let server = Server::start(&["--hello-timeout", "0.3"]);
+    let mut guest = Person::guest(&server);
+    let (mut echo, mut ada) = (server.open("/echo"), server.enter("Ada"));
+    assert_eq!(guest.refused(json!({"type": "channels"})), "hello_first");
+    guest.wire.assert_failed("no hello", 1008);
+    thread::sleep(Duration::from_millis(300));
+    echo.text("hi");
+    assert_eq!(echo.message("/echo needs none").1, b"hi");
+    ada.join("general");
+    let server = Server::start(&["--hello-timeout", "0"]);
+    let mut guest = Person::guest(&server);
+    guest
+        .wire
+        .raw
+        .assert_silent(Duration::from_millis(300), "no timeout");
+}
+
+#[test]
+fn message_that_does_not_end_is_closed_with_1008() {
+    let server = Server::start(&["--message-timeout", "0.4", "--rate", "0"]);
+    for (name, path, start) in [
+        (
+            "half a frame",
+            "/echo",
+            frame_with(header(0x81, 100), "half"),
+        ),
+        ("half a header", "/echo", vec![0x81]),
+        ("half a message", "/chat", frame(0x01, "half")),
+    ] {
+        let mut wire = server.open(path);
+        wire.send(start);
+        wire.assert_cut_off(name, 1008);
+    }
+    // Messages that end may go on for longer.
+    let mut wire = server.open("/echo");
+    for _ in 0..6 {
+        wire.send(frame(0x01, "a"));
+        thread::sleep(Duration::from_millis(80));
+        wire.send(frame(0x80, "b"));
+        assert_eq!(wire.message("whole").1, b"ab");
+    }
+}
+
+#[test]
+fn silent_connection_is_pinged_then_dropped() {
+    let timeouts = [
+        "--ping-interval",
+        "0.2",
+        "--pong-timeout",
+        "0.4",
+        "--hello-timeout",
+        "0",
+    ];
+    let server = Server::start(&timeouts);
+    for path in ["/echo", "/chat"] {
+        let mut wire = server.open(path);
+        let mut pings = 0;
+        let end = loop {
+            match wire.try_frame() {
+                Ok(frame) => pings += usize::from(frame.opcode == 9),
+                Err(nothing) => break format!("{nothing:?}"),
+            }
+        };
+        assert!(
+            pings > 0 && end != "Silence",
+            "{path}: {pings} pings, {end}"
+        );
+    }
+    let mut wire = server.open("/echo");
+    for _ in 0..4 {
+        let ping = wire.frame("a ping");
+        assert_eq!(ping.opcode, 9);
+        wire.send(frame(0x8a, &ping.payload));
+    }
+    let server = Server::start(&["--ping-interval", "0", "--pong-timeout", "0.1"]);
+    server
+        .open("/echo")
+        .raw
+        .assert_silent(Duration::from_millis(400), "no pings");
+}
+
+#[test]
+fn response_without_progress_is_given_up() {
+    let folder = Folder::new("www-slow");
+    std::fs::write(folder.0.join("index.html"), "x").unwrap();
+    let large = std::fs::File::create(folder.0.join("large.bin")).unwrap();
+    large.set_len(16 << 20).unwrap();
+    let www = folder.0.to_str().unwrap();
+    let server = Server::start(&["--handshake-timeout", "1", "--www", www]);
+    let get = "GET /large.bin HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    // One client reads nothing for two seconds, the other a little all the time.
+    let (mut idle, mut slow) = (server.raw(), server.raw());
+    idle.send(get);
+    slow.send(get);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(2) {
+        slow.fill().unwrap();
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(
+        slow.until_the_end().len() > 16 << 20,
+        "the slow client gets all"
+    );
+    while idle.fill().is_ok() {}
+    assert!(idle.buffer.len() < 16 << 20, "the idle one does not");
+}
+
+#[test]
+fn slow_reader_is_closed_with_1013_alone() {
+    let server = Server::start(&["--rate", "0", "--send-queue-bytes", "100000"]);
+    let [mut ada, mut slow] = ["Ada", "Slow"].map(|name| server.enter(name));
+    slow.wire.raw.narrow();
+    ada.join("general");
+    slow.join("general");
+    let sent = 600; // 10 MB, more than the kernel holds
+    for _ in 0..sent {
+        ada.say("general", &"😀".repeat(4000));
+        ada.take("message");
+    }
+    let mut received = 0;
+    let code = loop {
+        let next = slow.wire.frame("a message or the close");
+        if next.opcode == 8 {
+            break next.payload;
+        }
+        let event: serde_json::Value = serde_json::from_slice(&next.payload).unwrap();
+        if event["type"] == "message" {
+            received += 1;
+            assert_eq!(event["seq"], received, "no gap");
+        }
+    };
+    assert!(
+        received < sent && code.starts_with(b"\x03\xf5"),
+        "{received} {code:?}"
     );
 }
 
 #[test]
-fn a_long_line_or_name_harms_nothing() {
-    let server = Server::start(&["--rate", "0"]);
-    let mut ada = server.enter("Ada");
-    let long = "x".repeat(60_000);
-    for line in [
-        format!("/nick {long}"),
-        format!("/join {long}"),
-        format!("/msg {long} hi"),
-        format!("/{long}"),
-        format!("/who {long}"),
-    ] {
-        ada.line(&line);
-        let error = ada.take("error");
-        assert!(error["message"].as_str().unwrap().len() < 1000, "{error}");
+fn client_that_does_not_read_is_not_read() {
+    for (option, count, length) in [("50000", 1000, 20_000), ("1000", 12, 1 << 20)] {
+        let server = Server::start(&["--send-queue-bytes", option]);
+        let mut wire = server.open("/echo");
+        wire.raw.narrow();
+        let mut writer = wire.raw.stream.try_clone().unwrap();
+        let message = frame(0x82, vec![b'x'; length]);
+        let sending = thread::spawn(move || (0..count).all(|_| writer.write_all(&message).is_ok()));
+        thread::sleep(Duration::from_millis(300)); // every buffer is full
+        let held = server.metric("parlor_buffered_bytes");
+        assert!(
+            held < 4e6,
+            "{held} bytes of {count} times {length} are held"
+        );
+        for n in 0..count {
+            assert_eq!(wire.message("an echo").1.len(), length, "{n}");
+        }
+        assert!(sending.join().unwrap());
     }
-    assert_eq!(ada.refused_line(&long), "not_in_channel");
-    let mut nested = Person::guest(&server);
-    let deep = format!("{{\"type\":\"channels\",\"x\":{}", "[".repeat(60_000));
-    assert_eq!(nested.refused_line(&deep), "bad_json");
+}
+
+#[test]
+fn largest_holder_is_closed_when_all_hold_too_much() {
+    let server = Server::start(&["--max-buffered-bytes", "300000"]);
+    let mut large = server.open("/echo");
+    large.send(frame_with(header(0x82, 290_000), vec![7; 200_000]));
+    eventually("it is held", || {
+        server.metric("parlor_buffered_bytes") >= 200_000.0
+    });
+    let mut small = server.open("/echo");
+    small.send(frame_with(header(0x82, 200_000), vec![7; 150_000]));
+    large.assert_cut_off("the largest", 1013);
+    // The rest of the same masked payload: 150,000 is a multiple of the key's 4 bytes.
+    small.send(frame_with(vec![], vec![7; 50_000]));
+    assert_eq!(small.message("the other one").1, vec![7; 200_000]);
+    eventually("nothing is held", || {
+        server.metric("parlor_buffered_bytes") == 0.0
+    });
+}
+
+#[test]
+fn announced_length_allocates_nothing() {
+    let server = Server::start(&["--max-echo-bytes", "100000000"]);
+    let mut wires: Vec<_> = (0..90).map(|_| server.open("/echo")).collect();
+    for wire in &mut wires {
+        wire.send(frame_with(header(0x82, 90_000_000), "abc"));
+    }
+    let received = || server.metric("parlor_bytes_received_total");
+    eventually("all was received", || received() >= 90.0 * 17.0);
+    assert!(
+        server.metric("parlor_buffered_bytes") < 100_000.0,
+        "8 GB were announced"
+    );
 }

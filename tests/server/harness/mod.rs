@@ -1,15 +1,15 @@
-//! A server to test: the real binary on a free port, stopped when the test lets go of it.
+//! Starts the real binary on a free port and stops it at the end of the test.
 //!
-//! tests/faults has this file too. Not here: bytes on a socket (`raw`), frames (`wire`), somebody
-//! who chats (`person`).
+//! `raw` sends bytes and HTTP requests, `wire` frames, `person` chat commands. tests/faults uses
+//! this harness too.
 
 mod person;
 mod raw;
 mod wire;
 
-pub(crate) use person::Person;
+pub(crate) use person::{GATHERED, Person, assert_fields};
 pub(crate) use raw::{Raw, Response};
-pub(crate) use wire::{Closed, Wire, frame, frame_with, header};
+pub(crate) use wire::{Wire, frame, frame_with, header};
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -19,19 +19,19 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test fails. Generous: it is no measurement.
+/// Time after which a test that waits fails. Generous, because no test here measures speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running server.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// What it printed after the listening line; comes when it ends.
+    /// Standard output after the listening line, sent when the process ends.
     rest_of_stdout: Receiver<String>,
     logs: Arc<Mutex<String>>,
 }
 
-/// The binary, with none of this process's settings for it.
+/// The binary, without the `PARLOR_` variables of this process.
 pub(crate) fn parlor() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
     for (name, _) in std::env::vars_os() {
@@ -44,74 +44,60 @@ pub(crate) fn parlor() -> Command {
 }
 
 impl Server {
-    /// Starts it on a free port, without a history, with these options besides.
+    /// Starts a server on a free port, without a history on disk.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = parlor();
-        command
-            .args(["--listen", "127.0.0.1:0", "--no-history"])
-            .args(arguments);
+        command.args(["--listen", "127.0.0.1:0", "--no-history"]);
+        command.args(arguments);
         Self::spawn(command)
     }
 
-    /// Without limits on how much a client says: for tests that are about something else and say a
-    /// lot.
-    pub(crate) fn unhurried() -> Self {
-        Self::start(&["--rate", "0"])
-    }
-
-    /// Starts what was made ready, and waits for the line that says where it listens.
+    /// Runs the command and waits for the listening line.
     pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut stderr = child.stderr.take().expect("stderr is piped");
-        let (say, heard) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             let (mut line, mut rest) = (String::new(), String::new());
             let _ = stdout.read_line(&mut line);
-            let _ = say.send(line);
+            let _ = sender.send(line);
             let _ = stdout.read_to_string(&mut rest);
-            let _ = say.send(rest);
+            let _ = sender.send(rest);
         });
         let logs = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&logs);
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(n @ 1..) = stderr.read(&mut buffer) {
-                kept.lock()
-                    .expect("no panic while it is held")
-                    .push_str(&String::from_utf8_lossy(&buffer[..n]));
+                let text = String::from_utf8_lossy(&buffer[..n]);
+                kept.lock().expect("not poisoned").push_str(&text);
             }
         });
-        let line = heard.recv_timeout(PATIENCE).unwrap_or_default();
-        let Some(address) = line
-            .strip_prefix(concat!(
-                "parlor ",
-                env!("CARGO_PKG_VERSION"),
-                " listening on http://"
-            ))
-            .and_then(|rest| rest.strip_suffix('\n')?.parse().ok())
-        else {
+        let line = receiver.recv_timeout(PATIENCE).unwrap_or_default();
+        let start = concat!(
+            "parlor ",
+            env!("CARGO_PKG_VERSION"),
+            " listening on http://"
+        );
+        let url = line.strip_prefix(start);
+        let Some(address) = url.and_then(|url| url.strip_suffix('\n')?.parse().ok()) else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!(
-                "the listening line is {line:?}; standard error: {}",
-                logs.lock().expect("no panic")
-            );
+            let logs = logs.lock().expect("not poisoned");
+            panic!("the listening line is {line:?}; standard error: {logs}");
         };
         Self {
             child,
             address,
-            rest_of_stdout: heard,
+            rest_of_stdout: receiver,
             logs,
         }
     }
 
-    /// The process's number: the binary's own, where nothing else was started that starts it.
-    #[allow(dead_code)] // tests/faults asks for it
+    /// The process id of the command.
+    #[allow(dead_code)] // used by tests/faults
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -120,66 +106,65 @@ impl Server {
         self.address.port()
     }
 
-    /// A connection on which nothing was said yet.
+    /// Opens a connection on which nothing was sent yet.
     pub(crate) fn raw(&self) -> Raw {
         Raw::connect(self.address)
     }
 
-    /// One request on its own connection.
-    pub(crate) fn get(&self, path: &str) -> Response {
+    /// Sends a request on a connection of its own.
+    pub(crate) fn request(&self, request: impl AsRef<[u8]>) -> Response {
         let mut raw = self.raw();
-        raw.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        raw.send(request);
         raw.response()
     }
 
-    /// A WebSocket on `/chat` or `/echo`.
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.request(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    }
+
+    /// Opens a WebSocket on `/chat` or `/echo`.
     pub(crate) fn open(&self, path: &str) -> Wire {
         Wire::open(self.raw(), path)
     }
 
-    /// Somebody who said `hello`.
+    /// Opens `/chat` and sends `hello`.
     pub(crate) fn enter(&self, name: &str) -> Person {
         Person::enter(self, name)
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).expect("the child is there to be told");
+        rustix::process::kill_process(pid, signal).expect("the child is there");
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         wait(&mut self.child)
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
-        self.child
-            .try_wait()
-            .expect("the child can be asked")
-            .is_some()
+        self.child.try_wait().expect("a status").is_some()
     }
 
-    /// What it printed to standard output after the listening line. Only after its end.
+    /// Standard output after the listening line. To be called after the end of the process.
     pub(crate) fn rest_of_stdout(&self) -> String {
         self.rest_of_stdout
             .recv_timeout(PATIENCE)
-            .expect("the end of its output")
+            .expect("the output ends")
     }
 
-    /// What it has printed to standard error.
+    /// Standard error so far.
     pub(crate) fn logs(&self) -> String {
-        self.logs.lock().expect("no panic while it is held").clone()
+        self.logs.lock().expect("not poisoned").clone()
     }
 
     /// The value of one line of `/metrics`.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let text = self.get("/metrics").text();
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {name} in {text}"))
-            .parse()
-            .expect("a number")
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = value.unwrap_or_else(|| panic!("no {name} in {text}"));
+        value.parse().expect("a number")
     }
 }
 
@@ -193,41 +178,36 @@ impl Drop for Server {
     }
 }
 
-/// Waits for the end of a process, and ends it where it doesn't come.
+/// Waits for the end of a process. Kills it and fails if it does not end.
 pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().expect("the child can be asked") {
+    while start.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait().expect("a status") {
             return status;
-        }
-        if start.elapsed() > PATIENCE {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("the process did not end");
         }
         thread::sleep(Duration::from_millis(5));
     }
+    let _ = child.kill();
+    let _ = child.wait();
+    panic!("the process did not end");
 }
 
-/// Asks again and again until it is so.
-pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Repeats a check until it holds.
+pub(crate) fn eventually(name: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !is_so() {
-        assert!(
-            start.elapsed() < PATIENCE,
-            "it never came to be that {what}"
-        );
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "not in time: {name}");
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// A folder that is gone with the test.
+/// A folder that is removed at the end of the test.
 pub(crate) struct Folder(pub(crate) std::path::PathBuf);
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
-        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("{name}-{}", std::process::id()));
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let path = path.join(format!("{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).expect("a folder for the test");
         Self(path)

@@ -1,5 +1,4 @@
-//! Somebody who chats: sends commands, looks for the events that are expected, and can prove that
-//! nothing else came.
+//! A client of `/chat`: sends commands, waits for events, and checks that no others came.
 
 use std::collections::VecDeque;
 
@@ -7,25 +6,29 @@ use serde_json::{Value, json};
 
 use super::{Server, Wire, frame};
 
-/// A client on `/chat`.
+/// A connection to `/chat`.
 pub(crate) struct Person {
     pub(crate) wire: Wire,
     /// The `welcome`, null before it.
     pub(crate) welcome: Value,
-    /// Events that came and were not asked for yet, in their order.
+    /// Events received that no test asked for yet, in order.
     pending: VecDeque<Value>,
     last_id: u64,
 }
 
-/// What is told when it suits the server, so that no test may depend on when.
-fn is_gathered(event: &Value) -> bool {
-    ["presence", "members", "channels_changed"]
-        .iter()
-        .any(|kind| event["type"] == *kind)
+/// Events that the server gathers and sends at a time of its choice.
+pub(crate) const GATHERED: [&str; 3] = ["presence", "members", "channels_changed"];
+
+/// Checks some fields of an event.
+#[track_caller]
+pub(crate) fn assert_fields(event: &Value, fields: Value) {
+    for (field, value) in fields.as_object().expect("fields") {
+        assert_eq!(&event[field], value, "{field} of {event}");
+    }
 }
 
 impl Person {
-    /// A client that has not said `hello`.
+    /// Opens `/chat` without `hello`.
     pub(crate) fn guest(server: &Server) -> Self {
         Self {
             wire: server.open("/chat"),
@@ -36,23 +39,19 @@ impl Person {
     }
 
     pub(crate) fn enter(server: &Server, name: &str) -> Self {
-        let mut person = Self::guest(server);
-        let welcome = person.ask(json!({"type": "hello", "name": name}));
-        assert_eq!(welcome["type"], "welcome", "{name}: {welcome}");
-        person.welcome = welcome;
-        person
+        Self::return_of(server, &Value::Null, name)
     }
 
-    /// Another connection of the same session: a second tab, or a return.
+    /// Opens another connection of a session.
     pub(crate) fn return_of(server: &Server, session: &Value, name: &str) -> Self {
         let mut person = Self::guest(server);
-        let welcome = person.ask(json!({"type": "hello", "name": name, "session": session}));
-        assert_eq!(welcome["type"], "welcome", "{name}: {welcome}");
-        person.welcome = welcome;
+        let hello = json!({"type": "hello", "name": name, "session": session});
+        person.welcome = person.ask(hello);
+        assert_eq!(person.welcome["type"], "welcome", "{}", person.welcome);
         person
     }
 
-    /// A second tab.
+    /// Opens a second tab.
     pub(crate) fn tab(&self, server: &Server) -> Self {
         Self::return_of(server, &self.welcome["session"], "anything")
     }
@@ -61,7 +60,7 @@ impl Person {
         self.welcome["session"].clone()
     }
 
-    /// Sends a text message as it is: a typed line, or JSON made by hand.
+    /// Sends a text message: a typed line, or JSON.
     pub(crate) fn line(&mut self, text: &str) {
         self.wire.text(text);
     }
@@ -70,7 +69,7 @@ impl Person {
         self.wire.text(&command.to_string());
     }
 
-    /// Sends a command with an id of its own, and gives back what answers it.
+    /// Sends a command with an id and returns its answer.
     pub(crate) fn ask(&mut self, mut command: Value) -> Value {
         self.last_id += 1;
         let id = self.last_id;
@@ -79,18 +78,11 @@ impl Person {
         self.take_where(&format!("an answer to {id}"), |event| event["id"] == id)
     }
 
-    /// The code of the error that a command gets.
+    /// Sends a command and returns the code of its error.
     pub(crate) fn refused(&mut self, command: Value) -> String {
-        let shown = command.to_string();
         let event = self.ask(command);
-        code_of(&shown, &event)
-    }
-
-    /// The code of the error that a line, or JSON made by hand, gets next.
-    pub(crate) fn refused_line(&mut self, line: &str) -> String {
-        self.line(line);
-        let event = self.take("error");
-        code_of(line, &event)
+        assert_eq!(event["type"], "error", "{event}");
+        event["code"].as_str().expect("a code").to_owned()
     }
 
     pub(crate) fn join(&mut self, channel: &str) -> Value {
@@ -99,110 +91,84 @@ impl Person {
         joined
     }
 
-    /// Says something in a channel, and gives back the `ack`.
+    /// Sends a message to a channel and returns the `ack`.
     pub(crate) fn say(&mut self, channel: &str, text: &str) -> Value {
         let ack = self.ask(json!({"type": "message", "channel": channel, "text": text}));
         assert_eq!(ack["type"], "ack", "{ack}");
         ack
     }
 
-    /// Says something to a user, and gives back the `ack`.
+    /// Sends a message to a user and returns the `ack`.
     pub(crate) fn whisper(&mut self, to: &str, text: &str) -> Value {
         let ack = self.ask(json!({"type": "direct", "to": to, "text": text}));
         assert_eq!(ack["type"], "ack", "{ack}");
         ack
     }
 
-    /// The next event from the socket.
+    /// Asks how many users are online.
+    pub(crate) fn online(&mut self) -> u64 {
+        let users = self.ask(json!({"type": "who"}));
+        users["count"].as_u64().expect("a number")
+    }
+
+    /// Receives an event, and answers pings.
     fn receive(&mut self, wanted: &str) -> Value {
         loop {
             let next = self.wire.frame(wanted);
             match next.opcode {
                 1 => {
                     assert!(next.fin, "an event in one frame");
-                    let event: Value =
-                        serde_json::from_slice(&next.payload).expect("an event is JSON");
-                    assert!(event["type"].is_string(), "{event}");
-                    return event;
+                    return serde_json::from_slice(&next.payload).expect("an event is JSON");
                 }
                 9 => self.wire.send(frame(0x8a, &next.payload)),
-                _ => panic!(
-                    "{wanted} was expected: {next:?}, {}; before: {:?}",
-                    String::from_utf8_lossy(&next.payload),
-                    self.pending
-                ),
+                _ => panic!("{wanted}: {next:?}; before it: {:?}", self.pending),
             }
         }
     }
 
-    /// The first event of this type; what came before it is kept.
+    /// Takes the first event of this type and keeps the events before it.
     pub(crate) fn take(&mut self, kind: &str) -> Value {
         self.take_where(kind, |event| event["type"] == kind)
     }
 
-    /// The first event that is the wanted one; what came before it is kept.
-    pub(crate) fn take_where(&mut self, wanted: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-        if let Some(at) = self.pending.iter().position(&is_it) {
+    /// Takes the first matching event and keeps the events before it.
+    pub(crate) fn take_where(&mut self, wanted: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        if let Some(at) = self.pending.iter().position(&matches) {
             return self.pending.remove(at).expect("it was found there");
         }
         loop {
             let event = self.receive(wanted);
-            if is_it(&event) {
+            if matches(&event) {
                 return event;
             }
             self.pending.push_back(event);
         }
     }
 
-    /// Everything that has come, until the server has answered a question that is asked now.
+    /// Takes everything that was sent before the answer to a question asked now.
     pub(crate) fn drain(&mut self) -> Vec<Value> {
         let answer = self.ask(json!({"type": "who", "channel": "general"}));
-        assert!(answer["type"] == "users", "{answer}");
+        assert_eq!(answer["type"], "users", "{answer}");
         self.pending.drain(..).collect()
     }
 
-    /// Nothing came that was not taken, besides what is told when it suits the server.
+    /// Checks that no event is left but gathered ones.
     pub(crate) fn assert_quiet(&mut self, name: &str) {
-        let rest: Vec<Value> = self
-            .drain()
-            .into_iter()
-            .filter(|event| !is_gathered(event))
-            .collect();
+        let mut rest = self.drain();
+        rest.retain(|event| !GATHERED.contains(&event["type"].as_str().unwrap_or_default()));
         assert!(rest.is_empty(), "{name}: {rest:?}");
     }
 
-    /// Ends the TCP connection without a word.
+    /// Ends the TCP connection without a close frame.
     pub(crate) fn vanish(self) {
         drop(self);
     }
 
-    /// `/quit`: answered with 1000, and gone at once.
+    /// Sends `/quit` and reads the close with 1000.
     pub(crate) fn quit(mut self) {
         self.line("/quit");
-        loop {
-            let next = self.wire.frame("the close");
-            if next.opcode == 8 {
-                assert_eq!(next.payload.get(..2), Some(&1000u16.to_be_bytes()[..]));
-                break;
-            }
-        }
+        assert_eq!(self.wire.skip_to_close("/quit"), Some(1000));
         self.wire.send(frame(0x88, 1000u16.to_be_bytes()));
         self.wire.raw.assert_ended("after /quit");
     }
-}
-
-fn code_of(command: &str, event: &Value) -> String {
-    assert_eq!(event["type"], "error", "{command}: {event}");
-    assert!(
-        event["message"]
-            .as_str()
-            .is_some_and(|message| message.len() > 5),
-        "{command}: {event} explains itself"
-    );
-    assert_eq!(
-        event["code"] == "rate_limited",
-        event["retry_ms"].is_u64(),
-        "{command}: {event}"
-    );
-    event["code"].as_str().expect("a code").to_owned()
 }

@@ -1,17 +1,15 @@
-//! Frames on a connection: a writer and a reader of RFC 6455 §5.2 of our own, so that the server is
-//! not checked by itself.
-//!
-//! The reader also checks what holds for every frame that a server sends: no mask, no reserved bit,
+//! A WebSocket with an encoder and a decoder of its own (RFC 6455 §5.2), independent of the
+//! server's. The decoder checks what holds for every frame of a server: no mask, no reserved bits,
 //! the shortest length.
 
 use super::raw::{Nothing, Raw};
 
-/// A WebSocket whose opening handshake is done.
+/// A WebSocket after its opening handshake.
 pub(crate) struct Wire {
     pub(crate) raw: Raw,
 }
 
-/// One frame from the server.
+/// One frame of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) fin: bool,
@@ -19,7 +17,7 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
-/// How the server closed.
+/// The code and reason of a close frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Closed {
     pub(crate) code: Option<u16>,
@@ -28,7 +26,7 @@ pub(crate) struct Closed {
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// The header of a masked frame, in the shortest form; `first` has FIN, RSV and opcode.
+/// The header of a masked frame with the shortest length; `first` has FIN, RSV and opcode.
 pub(crate) fn header(first: u8, length: u64) -> Vec<u8> {
     let mut bytes = vec![first];
     match length {
@@ -46,33 +44,27 @@ pub(crate) fn header(first: u8, length: u64) -> Vec<u8> {
     bytes
 }
 
-/// A masked frame in the shortest form.
+/// A masked frame.
 pub(crate) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
     frame_with(header(first, payload.len() as u64), payload)
 }
 
-/// A frame with a header made by hand, and a payload masked with the key that all headers of
-/// [`header`] have.
+/// A header and a payload, masked with the key of [`header`].
 pub(crate) fn frame_with(mut header: Vec<u8>, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    header.extend(
-        payload
-            .as_ref()
-            .iter()
-            .zip(KEY.iter().cycle())
-            .map(|(byte, key)| byte ^ key),
-    );
+    let masked = payload.as_ref().iter().zip(KEY.iter().cycle());
+    header.extend(masked.map(|(byte, key)| byte ^ key));
     header
 }
 
 impl Wire {
     pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
-    /// The bytes of an opening handshake.
+    /// The request of an opening handshake.
     pub(crate) fn handshake(path: &str) -> String {
         format!(
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n\r\n",
             Self::KEY
         )
     }
@@ -92,7 +84,7 @@ impl Wire {
         self.send(frame(0x81, text));
     }
 
-    /// The next frame, or what came instead.
+    /// Reads a frame.
     pub(crate) fn try_frame(&mut self) -> Result<Frame, Nothing> {
         loop {
             if let Some((frame, used)) = decode(&self.raw.buffer) {
@@ -104,20 +96,21 @@ impl Wire {
     }
 
     pub(crate) fn frame(&mut self, name: &str) -> Frame {
-        match self.try_frame() {
-            Ok(frame) => frame,
-            Err(nothing) => panic!("{name}: {nothing:?} instead of a frame"),
-        }
+        let frame = self.try_frame();
+        frame.unwrap_or_else(|nothing| panic!("{name}: {nothing:?} instead of a frame"))
     }
 
-    /// The next message, whole: its opcode and payload.
+    /// Reads a message: its opcode and payload.
     pub(crate) fn message(&mut self, name: &str) -> (u8, Vec<u8>) {
-        let first = self.frame(name);
-        let (opcode, mut fin, mut payload) = (first.opcode, first.fin, first.payload);
+        let Frame {
+            mut fin,
+            opcode,
+            mut payload,
+        } = self.frame(name);
+        let shown = String::from_utf8_lossy(&payload);
         assert!(
             opcode == 1 || opcode == 2,
-            "{name}: a message was expected, not opcode {opcode}: {}",
-            String::from_utf8_lossy(&payload)
+            "{name}: opcode {opcode}: {shown}"
         );
         while !fin {
             let next = self.frame(name);
@@ -128,35 +121,42 @@ impl Wire {
         (opcode, payload)
     }
 
-    /// The server's close frame, next.
+    /// Reads a close frame.
     pub(crate) fn close_frame(&mut self, name: &str) -> Closed {
-        let frame = self.frame(name);
-        assert_eq!(
-            frame.opcode,
-            8,
-            "{name}: a close was expected: {:?}",
-            String::from_utf8_lossy(&frame.payload)
-        );
-        let Some((code, reason)) = frame.payload.split_first_chunk() else {
-            assert!(frame.payload.is_empty(), "{name}: half a code");
-            return Closed {
-                code: None,
-                reason: String::new(),
-            };
+        let Frame {
+            opcode, payload, ..
+        } = self.frame(name);
+        let shown = String::from_utf8_lossy(&payload);
+        assert_eq!(opcode, 8, "{name}: a close was expected, not {shown:?}");
+        let (code, reason) = match payload.split_first_chunk() {
+            Some((code, reason)) => (Some(u16::from_be_bytes(*code)), reason),
+            None => (None, &payload[..]),
         };
         Closed {
-            code: Some(u16::from_be_bytes(*code)),
+            code,
             reason: String::from_utf8(reason.to_vec()).expect("a reason in UTF-8"),
         }
     }
 
-    /// The server fails the connection: a close frame with this code and a reason, answered, and
-    /// the end after it.
+    /// Skips other frames until the close frame.
+    pub(crate) fn skip_to_close(&mut self, name: &str) -> Option<u16> {
+        loop {
+            let next = self.frame(name);
+            if next.opcode == 8 {
+                return next
+                    .payload
+                    .first_chunk()
+                    .map(|code| u16::from_be_bytes(*code));
+            }
+        }
+    }
+
+    /// Checks that the server closes with a code and a reason; answers, and reads the end.
     pub(crate) fn assert_failed(&mut self, name: &str, code: u16) -> Closed {
         let closed = self.close_frame(name);
         assert_eq!(closed.code, Some(code), "{name}: {closed:?}");
-        assert!(!closed.reason.is_empty(), "{name}: a close explains itself");
-        // The server may have ended already, and need no answer (RFC 6455 §7.1.7).
+        assert!(!closed.reason.is_empty(), "{name}: a reason");
+        // The server may have ended already (RFC 6455 §7.1.7).
         let _ = std::io::Write::write_all(&mut self.raw.stream, &frame(0x88, code.to_be_bytes()));
         match self.try_frame() {
             Err(Nothing::Ended | Nothing::Reset) => closed,
@@ -164,32 +164,26 @@ impl Wire {
         }
     }
 
-    /// The same for a client that stands within a frame: it can't answer, it can only end.
+    /// Like [`Wire::assert_failed`] within a frame, where a client can only end the connection.
     pub(crate) fn assert_cut_off(&mut self, name: &str, code: u16) {
         let closed = self.close_frame(name);
         assert_eq!(closed.code, Some(code), "{name}: {closed:?}");
-        assert!(!closed.reason.is_empty(), "{name}: a close explains itself");
         let _ = self.raw.stream.shutdown(std::net::Shutdown::Write);
         assert!(
             matches!(self.try_frame(), Err(Nothing::Ended | Nothing::Reset)),
-            "{name}: only the end follows"
+            "{name}: the end"
         );
     }
 
-    /// A closing handshake that the client begins with 1000.
+    /// Closes with 1000 and reads the server's answer.
     pub(crate) fn leave(mut self) {
         self.send(frame(0x88, 1000u16.to_be_bytes()));
-        loop {
-            match self.frame("leaving").opcode {
-                8 => break,
-                _ => continue,
-            }
-        }
+        self.skip_to_close("leaving");
         self.raw.assert_ended("after the closing handshake");
     }
 }
 
-/// A frame at the beginning of the bytes, and how many it has.
+/// Decodes a frame at the beginning of the bytes, and its length.
 fn decode(bytes: &[u8]) -> Option<(Frame, usize)> {
     let [first, second, rest @ ..] = bytes else {
         return None;
@@ -207,10 +201,10 @@ fn decode(bytes: &[u8]) -> Option<(Frame, usize)> {
         127 => (u64::from_be_bytes(*rest.first_chunk()?), 8),
         short => (u64::from(short), 0),
     };
-    let shortest = if length < 126 {
-        0
-    } else {
-        2 + 6 * usize::from(length > 0xffff)
+    let shortest = match length {
+        0..126 => 0,
+        126..=0xffff => 2,
+        _ => 8,
     };
     assert_eq!(
         form, shortest,
@@ -220,16 +214,14 @@ fn decode(bytes: &[u8]) -> Option<(Frame, usize)> {
         opcode < 8 || (fin && length < 126),
         "a control frame is short and whole (§5.5)"
     );
-    let payload = rest[form..]
-        .get(..usize::try_from(length).expect("it fits"))?
-        .to_vec();
-    let used = 2 + form + payload.len();
+    let length = usize::try_from(length).expect("it fits");
+    let payload = rest[form..].get(..length)?.to_vec();
     Some((
         Frame {
             fin,
             opcode,
             payload,
         },
-        used,
+        2 + form + length,
     ))
 }
