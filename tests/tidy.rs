@@ -700,7 +700,7 @@ fn functions_fit_on_a_screen() {
 fn the_readme_has_the_options_of_the_code() {
     let rows = parlor::cli::options::ROWS
         .iter()
-        .map(|row| format!("{} {}", row.usage(), row.default));
+        .map(|row| format!("{} {}", row.usage(), row.default()));
     let real = rows
         .chain(["--version ".to_owned(), "--help ".to_owned()])
         .collect();

@@ -3,7 +3,7 @@
 //! Not here: what a line is (`history/lines.rs`), how it gets out of a database and into one
 //! (`history/sqlite/dump.rs`).
 
-use super::random;
+use super::serve::random;
 use crate::chat::name::{ChannelName, UserName};
 use crate::history::sqlite::{Export, Import};
 use crate::history::{LINE_BYTES, Line, Lines, Place, Settings};

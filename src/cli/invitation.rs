@@ -1,34 +1,58 @@
-//! What a class needs to come in: the addresses at which others reach the server, on standard error
-//! and on the page `/join`, and
-//! the first of them as a QR code where that was built in (feature `qr`).
-//!
-//! Not here: which addresses those are (`addresses`), the page (`www/invite.html`).
+//! The addresses at which others reach the server: in the log, on the page `/join`, and the first
+//! one as a QR code (feature `qr`).
 
-use super::addresses::of_others;
 use crate::http::Body;
 use crate::http::pages::{Page, Pages, etag};
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 
-/// The pages, and with them `/join.json`: `{"addresses":[…],"code":[rows of 0 and 1]}`.
-pub(super) struct WithInvitation {
-    pages: Box<dyn Pages>,
-    json: Rc<Vec<u8>>,
+/// The addresses of one server as URLs, the likeliest first; none if only this machine reaches it.
+pub(super) struct Invitation {
+    urls: Vec<String>,
+    /// The rows of the QR code, in `0` and `1` (dark); none without the feature `qr`.
+    code: Vec<String>,
+    /// The address of the page that shows this.
+    page: String,
 }
 
-impl WithInvitation {
-    pub(super) fn new(pages: Box<dyn Pages>, listen: SocketAddr) -> Self {
-        let addresses = urls(listen);
-        let code: Vec<String> = addresses.first().map(|url| code(url)).unwrap_or_default();
-        let json = serde_json::json!({ "addresses": addresses, "code": code })
-            .to_string()
-            .into_bytes();
-        Self {
-            pages,
-            json: Rc::new(json),
+impl Invitation {
+    pub(super) fn new(listen: SocketAddr) -> Self {
+        let addresses = reachable(listen);
+        let urls: Vec<_> = addresses.iter().map(|at| format!("http://{at}/")).collect();
+        let page = format!("http://{}/join", addresses.first().unwrap_or(&listen));
+        let code = urls.first().map(|url| code(url)).unwrap_or_default();
+        Self { urls, code, page }
+    }
+
+    /// Logs the addresses, and draws the code if standard error is a terminal.
+    pub(super) fn announce(&self) {
+        let page = &self.page;
+        if self.urls.is_empty() {
+            log::info!("only this computer can reach the chat; {page} tells how to let others in");
+        }
+        for url in &self.urls {
+            log::info!("others can join at {url}");
+        }
+        if !self.urls.is_empty() {
+            log::info!("{page} shows this to them");
+        }
+        if io::stderr().is_terminal() {
+            let _ = io::stderr().write_all(drawn(&self.code).as_bytes());
         }
     }
+
+    /// Adds `/join.json` to the pages: `{"addresses":[…],"code":[…]}`.
+    pub(super) fn add_to(&self, pages: Box<dyn Pages>) -> Box<dyn Pages> {
+        let json = serde_json::json!({ "addresses": self.urls, "code": self.code });
+        let json = Rc::new(json.to_string().into_bytes());
+        Box::new(WithInvitation { pages, json })
+    }
+}
+
+struct WithInvitation {
+    pages: Box<dyn Pages>,
+    json: Rc<Vec<u8>>,
 }
 
 impl Pages for WithInvitation {
@@ -44,37 +68,61 @@ impl Pages for WithInvitation {
     }
 }
 
-fn urls(listen: SocketAddr) -> Vec<String> {
-    of_others(listen)
-        .iter()
-        .map(|address| format!("http://{address}/"))
-        .collect()
-}
-
-/// Tells whoever starts it, and on a terminal shows the code.
-pub(super) fn announce(listen: SocketAddr) {
-    let urls = urls(listen);
-    let mut text: String = urls
-        .iter()
-        .map(|url| format!("others reach it at {url}\n"))
-        .collect();
-    if let Some(first) = urls.first().filter(|_| io::stderr().is_terminal()) {
-        text += &drawn(&code(first));
+/// Returns the addresses at which a server that listens there is reached from other machines.
+fn reachable(listen: SocketAddr) -> Vec<SocketAddr> {
+    let mut addresses = vec![listen.ip()];
+    if listen.ip().is_unspecified() {
+        addresses = outgoing("0.0.0.0:0", "192.0.2.1:9").into_iter().collect();
+        // A network without a way to the Internet has no outgoing address, and a machine may be in
+        // several networks. Only Linux has this file.
+        let trie = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
+        addresses.extend(local_addresses(&trie));
+        if listen.is_ipv6() {
+            addresses.extend(outgoing("[::]:0", "[2001:db8::1]:9"));
+        }
     }
-    let _ = io::stderr().write_all(text.as_bytes());
+    let mut unique: Vec<SocketAddr> = Vec::new();
+    for ip in addresses.into_iter().filter(|ip| !is_local(ip)) {
+        let address = SocketAddr::new(ip, listen.port());
+        if !unique.contains(&address) {
+            unique.push(address);
+        }
+    }
+    unique
 }
 
-/// A QR code, a row of `0` and `1` (dark) for each of its rows; none where it was not built in.
+/// Whether other machines can't use this address, or only together with an interface's name.
+fn is_local(ip: &IpAddr) -> bool {
+    let is_link_local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    ip.is_loopback() || ip.is_unspecified() || is_link_local
+}
+
+/// Returns the own address of the route to `to`, an address for documentation (RFC 5737, RFC 3849):
+/// connecting a UDP socket sends nothing.
+fn outgoing(from: &str, to: &str) -> Option<IpAddr> {
+    let socket = UdpSocket::bind(from).ok()?;
+    socket.connect(to).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// Parses `/proc/net/fib_trie`, where each own address is on the line before `/32 host LOCAL`.
+fn local_addresses(fib_trie: &str) -> Vec<IpAddr> {
+    let lines: Vec<_> = fib_trie.lines().map(str::trim).collect();
+    let own = lines.windows(2).filter(|pair| pair[1] == "/32 host LOCAL");
+    let address = |pair: &[&str]| pair[0].strip_prefix("|-- ")?.parse::<Ipv4Addr>().ok();
+    own.filter_map(address).map(IpAddr::V4).collect()
+}
+
 #[cfg(feature = "qr")]
 fn code(text: &str) -> Vec<String> {
     let Ok(code) = qrcodegen::QrCode::encode_text(text, qrcodegen::QrCodeEcc::Medium) else {
         return Vec::new();
     };
-    let row = |y| {
-        (0..code.size())
-            .map(|x| if code.get_module(x, y) { '1' } else { '0' })
-            .collect()
-    };
+    let module = |x, y| if code.get_module(x, y) { '1' } else { '0' };
+    let row = |y| (0..code.size()).map(|x| module(x, y)).collect();
     (0..code.size()).map(row).collect()
 }
 
@@ -83,7 +131,8 @@ fn code(_: &str) -> Vec<String> {
     Vec::new()
 }
 
-/// Two rows to a line, light on dark as terminals are, with the border of four that readers need.
+/// Draws a QR code, two rows to a line, light on dark as terminals are, with the border of four
+/// modules that readers need.
 fn drawn(code: &[String]) -> String {
     const BORDER: usize = 4;
     let Some(width) = code.first().map(|row| row.len() + 2 * BORDER) else {
@@ -91,8 +140,8 @@ fn drawn(code: &[String]) -> String {
     };
     let is_dark = |x: usize, y: usize| {
         let row = y.checked_sub(BORDER).and_then(|y| code.get(y));
-        row.zip(x.checked_sub(BORDER))
-            .is_some_and(|(row, x)| row.as_bytes().get(x) == Some(&b'1'))
+        let module = row.zip(x.checked_sub(BORDER));
+        module.is_some_and(|(row, x)| row.as_bytes().get(x) == Some(&b'1'))
     };
     let mut text = String::new();
     for y in (0..code.len() + 2 * BORDER).step_by(2) {
@@ -114,31 +163,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_drawn_light_on_dark() {
+    fn own_addresses_are_found_in_the_routing_table() {
+        let trie = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     +-- 192.0.2.0/24 2 0 2\n        |-- 192.0.2.0\n           /24 link UNICAST\n        \
+             |-- 192.0.2.7\n           /32 host LOCAL\n        |-- 127.0.0.1\n           /32 host LOCAL\n";
+        let found: Vec<_> = local_addresses(trie)
+            .iter()
+            .map(IpAddr::to_string)
+            .collect();
+        assert_eq!(found, ["192.0.2.7", "127.0.0.1"]);
+    }
+
+    #[test]
+    fn only_addresses_for_others_are_announced() {
+        let of = |listen: &str| reachable(listen.parse().expect("an address"));
+        assert_eq!(of("127.0.0.1:80"), []);
+        assert_eq!(of("[::1]:80"), []);
+        assert_eq!(
+            of("192.0.2.9:80"),
+            ["192.0.2.9:80".parse().expect("an address")]
+        );
+        let any = of("0.0.0.0:80");
+        let is_good = |at: &SocketAddr| at.port() == 80 && at.is_ipv4() && !is_local(&at.ip());
+        assert!(any.iter().all(is_good), "{any:?}");
+    }
+
+    #[test]
+    fn qr_code_is_drawn_light_on_dark() {
         assert_eq!(drawn(&[]), "");
         let text = drawn(&["10".to_owned(), "01".to_owned()]);
+        let (border, code) = ("██████████", "████▄▀████");
         assert_eq!(
             text.lines().collect::<Vec<_>>(),
-            [
-                "██████████",
-                "██████████",
-                "████▄▀████",
-                "██████████",
-                "██████████"
-            ]
+            [border, border, code, border, border]
         );
     }
 
     #[cfg(feature = "qr")]
     #[test]
-    fn a_code_has_its_three_corners() {
+    fn qr_code_has_three_corners() {
         let code = code("http://192.0.2.1:8080/");
         assert_eq!(code.len(), 25, "version 2");
+        let corner = "1111111";
         assert!(
-            code[0].starts_with("1111111")
-                && code[0].ends_with("1111111")
-                && code[24].starts_with("1111111"),
+            code[0].starts_with(corner) && code[0].ends_with(corner),
             "{code:?}"
         );
+        assert!(code[24].starts_with(corner), "{code:?}");
     }
 }

@@ -1,58 +1,56 @@
-//! **The** table of options. The command line, the environment, `--help` and the README come from
-//! the same rows.
-//!
-//! Not here: what an option's value does to the server (`limits.rs` says it for most), the text of
-//! `--help` (`help`), starting
-//! the server (`serve`).
+//! The table of the server's options. The command line, the environment, `--help` and the table in
+//! the documentation come from these rows.
 
-use super::values::{
-    Zero, check_record, history, listen, origin, record, seconds, sync, trusted_proxy, whole, www,
-};
+use super::args::{self, Parsed};
+use super::values::{self, Zero};
 use crate::history::Settings;
 use crate::hub::{Network, Origins};
 use crate::limits::Limits;
-use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// What the command line and the environment decide.
+/// The default of `--listen`.
+const LISTEN: &str = "127.0.0.1:8080";
+
+/// Everything that the command line and the environment decide about the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeOptions {
-    /// `--listen`: `ADDR:PORT`, where the address may be a name.
+    /// `--listen`: `ADDR:PORT`, where the address may be a host name.
     pub listen: String,
-    /// `--www`: a folder instead of the files that are compiled in.
+    /// `--www`: a folder to serve instead of the built-in page.
     pub www: Option<PathBuf>,
     /// `--origin`.
     pub origins: Origins,
     /// `--trusted-proxy`.
     pub trusted_proxies: Vec<Network>,
-    /// `--history` and what goes with it.
+    /// `--history` and the options that go with it.
     pub history: Settings,
-    /// `--no-history`: nothing of that counts.
+    /// `--no-history`: `history` is not used.
     pub in_memory: bool,
     /// `--record`.
     pub record: Option<PathBuf>,
-    /// Where that is recorded: what was given, by the environment too, as it would stand on the
-    /// command line.
+    /// With `--record`: everything given, by the environment too, as command line arguments.
     pub given: Vec<String>,
-    /// All the others.
+    /// One sentence for each combination of options that can't work as it was probably meant.
+    pub warnings: Vec<String>,
+    /// All other options.
     pub limits: Limits,
 }
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        let listen = "127.0.0.1:8080".to_owned();
-        let (history, in_memory) = (Settings::default(), cfg!(not(feature = "history")));
         Self {
-            listen,
+            listen: LISTEN.to_owned(),
             www: None,
             origins: Origins::SameHost,
             trusted_proxies: Vec::new(),
-            history,
-            in_memory,
+            history: Settings::default(),
+            in_memory: cfg!(not(feature = "history")),
             record: None,
             given: Vec::new(),
+            warnings: Vec::new(),
             limits: Limits::DEFAULT,
         }
     }
@@ -62,29 +60,60 @@ impl Default for ServeOptions {
 pub struct Row {
     /// The heading under which `--help` shows it.
     pub group: &'static str,
-    /// Without the dashes.
+    /// The name without its dashes.
     pub name: &'static str,
-    /// What the value is called; empty: it is a flag.
+    /// The name of its value; empty for a flag.
     pub value: &'static str,
-    /// As it would be written; empty: there is none.
-    pub default: &'static str,
-    /// What it means, for `--help`.
+    /// The sentence for `--help`.
     pub help: &'static str,
-    /// Whether it may be given several times; else the last one counts.
+    /// Whether each use adds a value. Otherwise the last one counts.
     pub repeatable: bool,
-    /// Takes the value. An error says what it must be.
-    pub set: fn(&mut ServeOptions, &OsStr) -> Result<(), String>,
+    kind: Kind,
 }
 
+/// How a value is parsed, and where it is stored.
+enum Kind {
+    Flag(fn(&mut ServeOptions)),
+    Number(
+        RangeInclusive<u64>,
+        fn(&mut ServeOptions) -> &mut dyn Number,
+    ),
+    Seconds(Zero, fn(&mut Limits) -> &mut Duration),
+    /// Anything else, with its default for `--help`.
+    Other(
+        &'static str,
+        fn(&mut ServeOptions, &OsStr) -> Result<(), String>,
+    ),
+}
+
+/// A field that holds a whole number.
+trait Number {
+    fn get(&self) -> u64;
+    fn set(&mut self, number: u64);
+}
+
+macro_rules! numbers {
+    ($($integer:ty)*) => { $(
+        impl Number for $integer {
+            fn get(&self) -> u64 {
+                *self as u64
+            }
+            fn set(&mut self, number: u64) {
+                *self = number as $integer; // the row's bounds fit
+            }
+        }
+    )* };
+}
+numbers! { u32 u64 usize }
+
 impl Row {
-    /// As it is written on the command line: `--listen ADDR:PORT`.
+    /// Returns the option as it is written on the command line: `--listen ADDR:PORT`.
     pub fn usage(&self) -> String {
-        format!("--{} {}", self.name, self.value)
-            .trim_end()
-            .to_owned()
+        let usage = format!("--{} {}", self.name, self.value);
+        usage.trim_end().to_owned()
     }
 
-    /// The environment variable that stands for it.
+    /// Returns the environment variable that sets the option.
     ///
     /// ```
     /// let row = parlor::cli::options::ROWS.iter().find(|row| row.name == "max-message-bytes").unwrap();
@@ -96,240 +125,228 @@ impl Row {
             self.name.replace('-', "_").to_ascii_uppercase()
         )
     }
+
+    /// Returns the default as it would be given; empty if there is none.
+    pub fn default(&self) -> String {
+        let options = &mut ServeOptions::default();
+        match &self.kind {
+            Kind::Flag(_) => String::new(),
+            Kind::Number(range, field) => match field(options).get() {
+                number if range.contains(&number) => number.to_string(),
+                _ => "no limit".to_owned(),
+            },
+            Kind::Seconds(_, field) => field(&mut options.limits).as_secs_f64().to_string(),
+            Kind::Other(default, _) => (*default).to_owned(),
+        }
+    }
+
+    /// Stores a value. An error says what it must be.
+    fn set(&self, options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
+        match &self.kind {
+            Kind::Flag(set) => set(options),
+            Kind::Number(range, field) => field(options).set(values::number(value, range)?),
+            Kind::Seconds(zero, field) => {
+                *field(&mut options.limits) = values::seconds(value, *zero)?;
+            }
+            Kind::Other(_, set) => set(options, value)?,
+        }
+        Ok(())
+    }
 }
 
 const PAGES: &str = "Address and pages";
 const HISTORY: &str = "History";
 const LIMITS: &str = "Limits";
-const STUDY: &str = "For study";
 const TIMES: &str = "Times, in seconds; they may have a fraction";
+const STUDY: &str = "For study";
 
-const fn row(
-    group: &'static str,
-    (name, value, default): (&'static str, &'static str, &'static str),
-    set: fn(&mut ServeOptions, &OsStr) -> Result<(), String>,
-    help: &'static str,
-) -> Row {
-    Row {
-        group,
-        name,
-        value,
-        default,
-        help,
-        repeatable: false,
-        set,
-    }
-}
-
-/// A length that still fits a 32-bit machine and our 32-bit ranges.
+/// A length that fits a 32-bit machine.
 const BYTES: RangeInclusive<u64> = 1..=1 << 30;
 const COUNT: RangeInclusive<u64> = 1..=1_000_000;
-const COUNT_OR_NONE: RangeInclusive<u64> = 0..=1_000_000;
-
-/// Every option but `--help` and `--version`.
-pub const ROWS: &[Row] = &[
-    row(
-        PAGES,
-        ("listen", "ADDR:PORT", "127.0.0.1:8080"),
-        listen,
-        "where to listen; port 0: any free one",
-    ),
-    Row {
-        repeatable: true,
-        ..row(
-            PAGES,
-            ("origin", "URL", "same host"),
-            origin,
-            "an origin (scheme, host, port) whose pages may open the chat, such as https://chat.example; can be given several \
-             times; * for any. Without it: pages of this server itself, under an address or a name that nobody outside can own",
-        )
-    },
-    Row {
-        repeatable: true,
-        ..row(
-            PAGES,
-            ("trusted-proxy", "ADDR", ""),
-            trusted_proxy,
-            "a proxy that is believed about its clients' addresses (X-Forwarded-For, or else Forwarded); an address or a range \
-             such as 10.0.0.0/8; can be given several times",
-        )
-    },
-    row(
-        PAGES,
-        ("www", "DIR", "built in"),
-        www,
-        "serve the page's files from a folder instead; hidden ones and links are not served",
-    ),
-    row(
-        HISTORY,
-        ("history", "FILE", "parlor.db"),
-        history,
-        "the database that keeps messages; made where there is none",
-    ),
-    row(
-        HISTORY,
-        ("no-history", "", ""),
-        |options, _| {
-            options.in_memory = true;
-            Ok(())
-        },
-        "keep the newest messages of each channel (1,000; 64 MiB in all) in memory alone",
-    ),
-    row(
-        HISTORY,
-        ("sync", "MODE", "normal"),
-        sync,
-        "what an acknowledged message survives: normal, the death of the process; full, that of the machine",
-    ),
-    row(
-        HISTORY,
-        ("history-keep", "N", "100000"),
-        |options, value| whole(&mut options.history.keep, value, 1..=1 << 40),
-        "messages of each channel that are kept in the database",
-    ),
-    row(
-        HISTORY,
-        ("history-days", "N", "no limit"),
-        |options, value| whole(&mut options.history.days, value, 1..=36_500),
-        "days before the newest message that are kept",
-    ),
-    row(
-        HISTORY,
-        ("history-bytes", "N", "10737418240"),
-        |options, value| whole(&mut options.history.bytes, value, 1 << 20..=1 << 50),
-        "how large the database may become before the oldest messages go",
-    ),
-    row(
-        HISTORY,
-        ("session-days", "N", "30"),
-        |options, value| whole(&mut options.limits.session_days, value, 1..=36_500),
-        "days that a session is known after it was last seen",
-    ),
-    row(
-        LIMITS,
-        ("max-connections", "N", "10000"),
-        |options, value| whole(&mut options.limits.connections, value, COUNT),
-        "open connections; one more is answered 503",
-    ),
-    row(
-        LIMITS,
-        ("max-connections-per-ip", "N", "100"),
-        |options, value| whole(&mut options.limits.connections_per_ip, value, COUNT_OR_NONE),
-        "of one address (IPv6: of one /64); one more is answered 429; 0: no limit",
-    ),
-    row(
-        LIMITS,
-        ("max-header-bytes", "N", "8192"),
-        |options, value| whole(&mut options.limits.request_head_bytes, value, 1..=1 << 20),
-        "a longer request head is answered 431",
-    ),
-    row(
-        LIMITS,
-        ("max-message-bytes", "N", "65536"),
-        |options, value| whole(&mut options.limits.message_bytes, value, BYTES),
-        "a longer message on /chat closes with 1009",
-    ),
-    row(
-        LIMITS,
-        ("max-text-chars", "N", "4000"),
-        |options, value| whole(&mut options.limits.text_chars, value, BYTES),
-        "a longer text is refused",
-    ),
-    row(
-        LIMITS,
-        ("max-echo-bytes", "N", "1048576"),
-        |options, value| whole(&mut options.limits.echo_bytes, value, BYTES),
-        "a longer message on /echo closes with 1009",
-    ),
-    row(
-        LIMITS,
-        ("max-channels", "N", "1000"),
-        |options, value| whole(&mut options.limits.channels, value, COUNT),
-        "one more is refused",
-    ),
-    row(
-        LIMITS,
-        ("max-buffered-bytes", "N", "67108864"),
-        |options, value| whole(&mut options.limits.buffered_bytes, value, 1..=MEMORY),
-        "held for all connections together; beyond it the one that holds most is closed with 1013",
-    ),
-    row(
-        LIMITS,
-        ("rate", "N", "20"),
-        |options, value| whole(&mut options.limits.rate, value, COUNT_OR_NONE),
-        "commands a second per connection, with a burst of twice that; 0: no limit",
-    ),
-    row(
-        LIMITS,
-        ("send-queue-bytes", "N", "1048576"),
-        |options, value| whole(&mut options.limits.send_queue_bytes, value, BYTES),
-        "what may wait for a slow reader before it is closed with 1013",
-    ),
-    row(
-        TIMES,
-        ("handshake-timeout", "S", "10"),
-        |options, value| seconds(&mut options.limits.handshake_timeout, value, Zero::IsWrong),
-        "for a whole request head to arrive, and for an answer to make progress",
-    ),
-    row(
-        TIMES,
-        ("message-timeout", "S", "60"),
-        |options, value| seconds(&mut options.limits.message_timeout, value, Zero::IsWrong),
-        "for a whole message to arrive after its first byte",
-    ),
-    row(
-        TIMES,
-        ("hello-timeout", "S", "30"),
-        |options, value| seconds(&mut options.limits.hello_timeout, value, Zero::IsFine),
-        "for a client to say who it is; 0: no limit",
-    ),
-    row(
-        TIMES,
-        ("ping-interval", "S", "30"),
-        |options, value| seconds(&mut options.limits.ping_interval, value, Zero::IsFine),
-        "silence after which a ping is sent; 0: none",
-    ),
-    row(
-        TIMES,
-        ("pong-timeout", "S", "20"),
-        |options, value| seconds(&mut options.limits.pong_timeout, value, Zero::IsWrong),
-        "silence after that ping, after which the connection is dropped",
-    ),
-    row(
-        TIMES,
-        ("resume-window", "S", "30"),
-        |options, value| seconds(&mut options.limits.resume_window, value, Zero::IsFine),
-        "how long a user without a connection stays online",
-    ),
-    row(
-        TIMES,
-        ("drain", "S", "5"),
-        |options, value| seconds(&mut options.limits.drain, value, Zero::IsFine),
-        "how long a stop waits for connections to close",
-    ),
-    row(
-        STUDY,
-        ("record", "FILE", ""),
-        record,
-        "keep all that comes in, for parlor replay; with --no-history only. It holds what people write and the seed of their sessions",
-    ),
-    row(
-        STUDY,
-        ("no-trace", "", ""),
-        |options, _| {
-            options.limits.trace = false;
-            Ok(())
-        },
-        "don't let connections look at their own frames (the commands trace and try, and ?trace=1)",
-    ),
-];
-
-/// A tebibyte, or what this machine can address.
-const MEMORY: u64 = if usize::BITS > 40 {
+const COUNT_OR_ZERO: RangeInclusive<u64> = 0..=1_000_000;
+const DAYS: RangeInclusive<u64> = 1..=36_500;
+/// A tebibyte, or as much as the machine can address.
+const MEMORY: RangeInclusive<u64> = 1..=if usize::BITS > 40 {
     1 << 40
 } else {
     u32::MAX as u64
 };
+
+const fn row(group: &'static str, name: &'static str, value: &'static str, kind: Kind) -> Row {
+    Row {
+        group,
+        name,
+        value,
+        help: "",
+        repeatable: false,
+        kind,
+    }
+}
+
+const fn flag(group: &'static str, name: &'static str, set: fn(&mut ServeOptions)) -> Row {
+    row(group, name, "", Kind::Flag(set))
+}
+
+const fn number(
+    group: &'static str,
+    name: &'static str,
+    range: RangeInclusive<u64>,
+    field: fn(&mut ServeOptions) -> &mut dyn Number,
+) -> Row {
+    row(group, name, "N", Kind::Number(range, field))
+}
+
+const fn seconds(name: &'static str, zero: Zero, field: fn(&mut Limits) -> &mut Duration) -> Row {
+    row(TIMES, name, "S", Kind::Seconds(zero, field))
+}
+
+const fn other(
+    group: &'static str,
+    name: &'static str,
+    (value, default): (&'static str, &'static str),
+    set: fn(&mut ServeOptions, &OsStr) -> Result<(), String>,
+) -> Row {
+    row(group, name, value, Kind::Other(default, set))
+}
+
+impl Row {
+    const fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+
+    const fn repeatable(self) -> Self {
+        Self {
+            repeatable: true,
+            ..self
+        }
+    }
+}
+
+/// Every option but `--help` and `--version`, in the order of `--help`.
+pub const ROWS: &[Row] = &[
+    other(PAGES, "listen", ("ADDR:PORT", LISTEN), |o, value| {
+        values::listen(value).map(|listen| o.listen = listen)
+    })
+    .help("where to listen; port 0 means any free port"),
+    other(PAGES, "origin", ("URL", "same host"), add_origin)
+        .repeatable()
+        .help(
+            "an origin (scheme, host, port) whose pages may open the chat, such as \
+             https://chat.example; can be given several times; * for any. Without it: pages of this \
+             server itself, under an address or a name that no outsider can own",
+        ),
+    other(PAGES, "trusted-proxy", ("ADDR", ""), |o, value| {
+        values::network(value).map(|network| o.trusted_proxies.push(network))
+    })
+    .repeatable()
+    .help(
+        "a proxy whose X-Forwarded-For or Forwarded header is believed; an address or a range such \
+         as 10.0.0.0/8; can be given several times",
+    ),
+    other(PAGES, "www", ("DIR", "built in"), |o, value| {
+        values::path(value, "folder").map(|path| o.www = Some(path))
+    })
+    .help("serve the page's files from a folder; hidden files and links are not served"),
+    other(HISTORY, "history", ("FILE", "parlor.db"), set_history)
+        .help("the database that keeps messages; created if there is none"),
+    flag(HISTORY, "no-history", |o| o.in_memory = true).help(
+        "keep messages in memory only, the newest of each channel (1,000; 64 MiB in all)",
+    ),
+    other(HISTORY, "sync", ("MODE", "normal"), |o, value| {
+        values::sync(value).map(|sync| o.history.sync = sync)
+    })
+    .help(
+        "what an acknowledged message survives: normal, a crash of the process; full, a crash of \
+         the machine",
+    ),
+    number(HISTORY, "history-keep", 1..=1 << 40, |o| &mut o.history.keep)
+        .help("messages kept of each channel"),
+    number(HISTORY, "history-days", DAYS, |o| &mut o.history.days)
+        .help("days that messages are kept, before the newest one of their channel"),
+    number(HISTORY, "history-bytes", 1 << 20..=1 << 50, |o| &mut o.history.bytes)
+        .help("size of the database above which the oldest messages are deleted"),
+    number(HISTORY, "session-days", DAYS, |o| &mut o.limits.session_days)
+        .help("days that a session is kept after it was last seen"),
+    number(LIMITS, "max-connections", COUNT, |o| &mut o.limits.connections)
+        .help("open connections; further ones get 503"),
+    number(LIMITS, "max-connections-per-ip", COUNT_OR_ZERO, |o| {
+        &mut o.limits.connections_per_ip
+    })
+    .help("from one address (IPv6: from one /64); further ones get 429; 0: no limit"),
+    number(LIMITS, "max-header-bytes", 1..=1 << 20, |o| &mut o.limits.request_head_bytes)
+        .help("longer request headers get 431"),
+    number(LIMITS, "max-message-bytes", BYTES, |o| &mut o.limits.message_bytes)
+        .help("a longer message on /chat closes its connection with 1009"),
+    number(LIMITS, "max-text-chars", BYTES, |o| &mut o.limits.text_chars)
+        .help("a longer text gets the error too_long"),
+    number(LIMITS, "max-echo-bytes", BYTES, |o| &mut o.limits.echo_bytes)
+        .help("a longer message on /echo closes its connection with 1009"),
+    number(LIMITS, "max-channels", COUNT, |o| &mut o.limits.channels).help(
+        "channels listed at a time; a further one replaces the empty channel that was used \
+         longest ago, and is refused only if none is empty",
+    ),
+    number(LIMITS, "max-buffered-bytes", MEMORY, |o| &mut o.limits.buffered_bytes).help(
+        "memory for unfinished messages and send queues of all connections; above it, the \
+         connection that holds most is closed with 1013",
+    ),
+    number(LIMITS, "rate", COUNT_OR_ZERO, |o| &mut o.limits.rate)
+        .help("commands a second per connection, in bursts of up to twice that; 0: no limit"),
+    number(LIMITS, "send-queue-bytes", BYTES, |o| &mut o.limits.send_queue_bytes)
+        .help("bytes that may wait for a slow client before it is closed with 1013"),
+    seconds("handshake-timeout", Zero::Wrong, |limits| &mut limits.handshake_timeout)
+        .help("for complete request headers, and for a client to read some of a response"),
+    seconds("message-timeout", Zero::Wrong, |limits| &mut limits.message_timeout)
+        .help("for a whole message, from its first byte"),
+    seconds("hello-timeout", Zero::Allowed, |limits| &mut limits.hello_timeout)
+        .help("for a client to send hello; 0: no limit"),
+    seconds("ping-interval", Zero::Allowed, |limits| &mut limits.ping_interval)
+        .help("silence after which a ping is sent; 0: no pings"),
+    seconds("pong-timeout", Zero::Wrong, |limits| &mut limits.pong_timeout)
+        .help("silence after that ping until the connection is dropped"),
+    seconds("resume-window", Zero::Allowed, |limits| &mut limits.resume_window)
+        .help("how long a user without a connection stays online"),
+    seconds("drain", Zero::Allowed, |limits| &mut limits.drain)
+        .help("how long a shutdown waits for connections to close"),
+    other(STUDY, "record", ("FILE", ""), set_record).help(
+        "record all input for parlor replay; needs --no-history. The file has everything that \
+         people write, and the seed of their sessions",
+    ),
+    flag(STUDY, "no-trace", |o| o.limits.trace = false)
+        .help("turn off the wire view, in which users see the frames of their own connection"),
+];
+
+fn add_origin(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
+    if value == "*" {
+        options.origins = Origins::Any;
+        return Ok(());
+    }
+    let origin = values::origin(value)?;
+    match &mut options.origins {
+        Origins::Any => {}
+        Origins::Listed(listed) => listed.push(origin),
+        Origins::SameHost => options.origins = Origins::Listed(vec![origin]),
+    }
+    Ok(())
+}
+
+fn set_history(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
+    options.history.path = values::path(value, "file")?;
+    needs_feature(cfg!(feature = "history"), "history")
+}
+
+fn set_record(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
+    options.record = Some(values::path(value, "file")?);
+    needs_feature(cfg!(feature = "tools"), "tools")
+}
+
+fn needs_feature(is_there: bool, feature: &str) -> Result<(), String> {
+    match is_there {
+        true => Ok(()),
+        false => Err(format!(
+            "needs a parlor that was built with the feature {feature}"
+        )),
+    }
+}
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -342,81 +359,53 @@ pub enum Asked {
     Serve(Box<ServeOptions>),
 }
 
-/// Reads the command line (without the program's name), and the environment for what is not on it.
-/// An error is one line.
+/// Parses the command line (without the program's name), and the environment for options that are
+/// not on it. An error is one line.
 ///
-/// `variable` looks up an environment variable; an empty one is as none, so that a service file can
-/// blank one out.
+/// `variable` looks up an environment variable. An empty one counts as unset, so that a service file
+/// can override one.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Asked, String> {
-    let mut given: Vec<Vec<OsString>> = vec![Vec::new(); ROWS.len()];
-    let mut parser = lexopt::Parser::from_args(arguments);
-    loop {
-        let name = match parser.next().map_err(|error| error.to_string())? {
-            None => break,
-            Some(Arg::Long("help") | Arg::Short('h')) => return Ok(Asked::Help),
-            Some(Arg::Long("version") | Arg::Short('V')) => return Ok(Asked::Version),
-            Some(Arg::Long(name)) => name.to_owned(),
-            Some(other) => return Err(other.unexpected().to_string()),
-        };
-        let Some(index) = ROWS.iter().position(|row| row.name == name) else {
-            return Err(format!("there is no option --{name}"));
-        };
-        given[index].push(match ROWS[index].value {
-            "" => OsString::new(),
-            _ => parser.value().map_err(|error| error.to_string())?,
-        });
-    }
-    let options_given: Vec<bool> = given.iter().map(|values| !values.is_empty()).collect();
-    let is_given = |name| {
-        ROWS.iter()
-            .zip(&options_given)
-            .any(|(row, given)| *given && row.name == name)
+    let row = |name: &str| ROWS.iter().find(|row| row.name == name);
+    let arguments = match args::parse(arguments, 0, |name| Some(!row(name)?.value.is_empty()))? {
+        Parsed::Help => return Ok(Asked::Help),
+        Parsed::Version => return Ok(Asked::Version),
+        Parsed::Arguments(arguments) => arguments,
     };
+    let is_argument = |name| arguments.values(name).next().is_some();
     let mut options = Box::<ServeOptions>::default();
-    let mut modes = Vec::new();
-    for (row, values) in ROWS.iter().zip(&mut given) {
-        if rival(row.name).is_some_and(|rival| !is_given(row.name) && is_given(rival)) {
-            continue;
+    let mut given = Given::default();
+    for row in ROWS {
+        let mut source = format!("--{}", row.name);
+        let mut values: Vec<_> = arguments.values(row.name).map(OsStr::to_owned).collect();
+        // An argument wins over the variable of the option that excludes it, too.
+        let is_excluded = EXCLUSIVE.contains(&row.name) && EXCLUSIVE.into_iter().any(is_argument);
+        if values.is_empty() && !is_excluded {
+            source = row.variable();
+            values = from_variable(row, variable(&source)).map_err(|e| format!("{source} {e}"))?;
         }
-        let mut shown = format!("--{}", row.name);
-        if values.is_empty() {
-            shown = row.variable();
-            *values =
-                from_variable(row, variable(&shown)).map_err(|error| format!("{shown} {error}"))?;
-        }
-        if rival(row.name).is_some() && !values.is_empty() {
-            modes.push(shown.clone());
-        }
-        // Each writes over the one before it, so the last one counts; but none may be wrong.
-        for value in values {
-            (row.set)(&mut options, value)
-                .map_err(|error| format!("{shown} {error}, not {value:?}"))?;
-            options.given.push(if row.value.is_empty() {
-                format!("--{}", row.name)
-            } else {
-                format!("--{}={}", row.name, value.display())
+        for value in &values {
+            row.set(&mut options, value)
+                .map_err(|error| format!("{source} {error}, not {value:?}"))?;
+            options.given.push(match row.value {
+                "" => format!("--{}", row.name),
+                _ => format!("--{}={}", row.name, value.display()),
             });
         }
+        if !values.is_empty() {
+            given.0.push((row.name, source));
+        }
     }
-    check_record(&mut options)?;
-    match &modes[..] {
-        [one, other] => Err(format!("{one} and {other} exclude each other")),
-        _ => Ok(Asked::Serve(options)),
-    }
+    given.check(&mut options)?;
+    Ok(Asked::Serve(options))
 }
 
-/// What excludes this option; of an option and a variable the option wins.
-fn rival(name: &str) -> Option<&'static str> {
-    match name {
-        "history" => Some("no-history"),
-        "no-history" => Some("history"),
-        _ => None,
-    }
-}
+/// A database, or none.
+const EXCLUSIVE: [&str; 2] = ["history", "no-history"];
 
+/// Returns the values that an environment variable gives an option.
 fn from_variable(row: &Row, value: Option<OsString>) -> Result<Vec<OsString>, String> {
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(Vec::new());
@@ -429,5 +418,66 @@ fn from_variable(row: &Row, value: Option<OsString>) -> Result<Vec<OsString>, St
             Ok(list.split(',').map(|item| item.trim().into()).collect())
         }
         _ => Ok(vec![value]),
+    }
+}
+
+/// Bytes of a `message` command beside its text: keys, channel, nonce, id.
+const ENVELOPE_BYTES: usize = 512;
+
+/// Names of the options that were given, each with the argument or variable that gave it.
+#[derive(Default)]
+struct Given(Vec<(&'static str, String)>);
+
+impl Given {
+    fn source(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, source)| source.as_str())
+    }
+
+    /// Refuses options that contradict each other, and adds warnings about doubtful ones.
+    fn check(&self, options: &mut ServeOptions) -> Result<(), String> {
+        let both = |one, other| Some((self.source(one)?, self.source(other)?));
+        if let Some((one, other)) = both("history", "no-history") {
+            return Err(format!("{one} and {other} exclude each other"));
+        }
+        match &options.record {
+            Some(_) if !options.in_memory => return Err("--record needs --no-history".to_owned()),
+            Some(_) if options.www.is_some() => return Err("--record excludes --www".to_owned()),
+            Some(_) => {}
+            None => options.given.clear(),
+        }
+        let limits = &options.limits;
+        let (chars, bytes) = (limits.text_chars, limits.message_bytes);
+        if let Some((one, other)) = both("max-text-chars", "max-message-bytes")
+            && chars > bytes
+        {
+            return Err(format!(
+                "{one} {chars} can't be reached: {other} {bytes} allows only shorter messages"
+            ));
+        }
+        let mut warnings = Vec::new();
+        // A character is up to four bytes of UTF-8.
+        let needed = chars.saturating_mul(4).saturating_add(ENVELOPE_BYTES);
+        if needed > bytes {
+            warnings.push(format!(
+                "texts of --max-text-chars {chars} may be longer than --max-message-bytes {bytes}, \
+                 which closes their connection; {needed} bytes are enough"
+            ));
+        }
+        if bytes > limits.buffered_bytes {
+            warnings.push(format!(
+                "--max-message-bytes {bytes} is more than --max-buffered-bytes {} for all \
+                 connections together",
+                limits.buffered_bytes
+            ));
+        }
+        if options.in_memory {
+            let unused = ["sync", "history-keep", "history-days", "history-bytes"];
+            let unused = unused.into_iter().filter_map(|name| self.source(name));
+            warnings
+                .extend(unused.map(|source| format!("{source} has no effect without a history")));
+        }
+        options.warnings = warnings;
+        Ok(())
     }
 }

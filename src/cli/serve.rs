@@ -1,9 +1,8 @@
-//! From options to a running server.
-//!
-//! Not here: the options (`options`), the loop (`server`).
+//! Starts the server that the options describe.
 
+use super::invitation::Invitation;
 use super::options::ServeOptions;
-use super::{NAME_AND_VERSION, invitation, random};
+use super::output::NAME_AND_VERSION;
 use crate::history::{Author, History, Memory};
 #[cfg(feature = "history")]
 use crate::history::{Settings, sqlite::Sqlite};
@@ -17,32 +16,35 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::SystemTime;
 
-/// Serves until it is told to stop. An error is one line; the listening line goes to `say`.
-pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), String> {
-    warn_of_few_files(options);
-    let pages: Box<dyn Pages> = match &options.www {
+/// Serves until a signal stops the server. `print` gets the listening line. An error is one line,
+/// and nothing else has been printed by then.
+pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), String> {
+    let open_files = raise_open_files();
+    let mut pages: Box<dyn Pages> = match &options.www {
         None => Box::new(BuiltIn::new()),
         Some(path) => Box::new(Folder::new(path.clone()).map_err(|error| {
-            format!(
-                "can't serve pages from the folder {}: {error}",
-                path.display()
-            )
+            let path = path.display();
+            format!("can't serve pages from the folder {path}: {error}")
         })?),
     };
     let listener = resolve(&options.listen)
         .and_then(Listener::bind)
         .map_err(|error| cant_listen(&options.listen, &error))?;
-    let epoch = random::<16>()?;
-    let epoch = format!("{:x}", Hex(&epoch));
-    let (author, now) = (
-        newest_author(SystemTime::now()),
-        Now {
-            mono: Millis(0),
-            unix: clock(),
-        },
-    );
-    let history = open_history(options, &epoch, author)?;
-    let mut setup = Setup {
+    let address = listener.address();
+    let epoch = format!("{:x}", Hex(&random::<16>()?));
+    let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let now = Now {
+        mono: Millis(0),
+        unix: UnixMillis(unix.as_millis() as u64),
+    };
+    let author = newest_author(now.unix);
+    let (history, opened) = open_history(options, &epoch, author)?;
+    let invitation = Invitation::new(address);
+    // A replay doesn't know the addresses.
+    if options.record.is_none() {
+        pages = invitation.add_to(pages);
+    }
+    let setup = Setup {
         limits: options.limits.clone(),
         origins: options.origins.clone(),
         trusted_proxies: options.trusted_proxies.clone(),
@@ -54,158 +56,139 @@ pub(super) fn serve(options: &ServeOptions, say: impl Fn(&str)) -> Result<(), St
     #[cfg(not(feature = "tools"))]
     let recording = None;
     #[cfg(feature = "tools")]
-    let recording = match &options.record {
+    let (setup, recording) = match &options.record {
         Some(path) => {
             let begin = crate::tools::record::begin;
             let (recording, seed) = begin(path, options, &epoch, author, now)?;
-            setup.tokens = Box::new(crate::hub::record::tokens(seed));
-            Some(recording)
+            let tokens = Box::new(crate::hub::record::tokens(seed));
+            (Setup { tokens, ..setup }, Some(recording))
         }
-        None => None,
+        None => (setup, None),
     };
-    let address = listener.address();
-    // A replay has no addresses to tell.
-    if recording.is_none() {
-        setup.pages = Box::new(invitation::WithInvitation::new(setup.pages, address));
-    }
     let server =
         Server::new(listener, setup, recording).map_err(|error| format!("can't start: {error}"))?;
-    say(&format!(
+    print(&format!(
         "{NAME_AND_VERSION} listening on http://{address}\n"
     ));
-    invitation::announce(address);
-    server
-        .run()
-        .map_err(|error| format!("can't wait for events: {error}"))
+    log::info!("{opened}");
+    for warning in options
+        .warnings
+        .iter()
+        .cloned()
+        .chain(few_files(options, open_files))
+    {
+        log::warn!("{warning}");
+    }
+    invitation.announce();
+    let stopped = server.run();
+    stopped.map_err(|error| format!("can't wait for events: {error}"))
 }
 
-/// What remembers: a database, or memory alone. `newest_author` counts where nothing is on disk.
+/// Opens the history, and says for the log what it found. `newest_author` is the greatest author
+/// number in use if nothing is stored.
 pub(crate) fn open_history(
     options: &ServeOptions,
     epoch: &str,
     newest_author: Author,
-) -> Result<Box<dyn History>, String> {
-    let days = options.limits.session_days;
+) -> Result<(Box<dyn History>, String), String> {
+    let session_days = options.limits.session_days;
     #[cfg(feature = "history")]
     if !options.in_memory {
         let settings = Settings {
-            session_days: days,
+            session_days,
             ..options.history.clone()
         };
-        return Ok(Box::new(Sqlite::open(settings, epoch)?));
+        let path = std::path::absolute(&settings.path).unwrap_or(settings.path.clone());
+        let is_new = !path.exists();
+        let history = Sqlite::open(settings, epoch)?;
+        let opened = match (history.messages(), path.display()) {
+            _ if is_new => format!("created the history {path}", path = path.display()),
+            (1, path) => format!("opened the history {path} with 1 message"),
+            (count, path) => format!("opened the history {path} with {count} messages"),
+        };
+        return Ok((Box::new(history), opened));
     }
-    Ok(Box::new(
-        Memory::new(epoch.into(), newest_author).knowing_sessions_for(days),
-    ))
+    let history = Memory::new(epoch.into(), newest_author).knowing_sessions_for(session_days);
+    let opened = "messages are kept in memory only, until the server stops".to_owned();
+    Ok((Box::new(history), opened))
 }
 
-/// The wall clock.
-fn clock() -> UnixMillis {
-    UnixMillis(
-        SystemTime::UNIX_EPOCH
-            .elapsed()
-            .unwrap_or_default()
-            .as_millis() as u64,
-    )
+/// Random bytes from the operating system.
+pub(crate) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| format!("the system's random number generator failed: {error}"))?;
+    Ok(bytes)
 }
 
-/// A secret of a session.
+/// The secret of a session.
 fn token() -> [u8; 16] {
-    // It worked at the start, and a kernel that could give random numbers once always can. Should
-    // it fail after all, no
-    // token is better than one that can be guessed, and the loop has nobody to tell it to.
-    random().expect("the system has no random numbers any more")
+    // It worked at the start, and Linux's generator doesn't fail later. A token that can be guessed
+    // would be worse than a stop.
+    random().expect("the system's random number generator failed")
 }
 
-/// The author numbers that were given before this start, all of them: where nothing is kept on disk
-/// the clock is what tells.
-///
-/// 1,024 for each millisecond since 1970, so a server would have to begin a million sessions a
-/// second to reach those of its
-/// next start; and they stay below 2^53 until the year 2248.
-fn newest_author(now: SystemTime) -> Author {
-    let millis = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
-    Author((millis.min((1 << 43) - 1) as u64) << 10)
+/// Returns the greatest author number of all earlier runs, if none of them is stored: 1,024 for each
+/// millisecond since 1970. It stays below 2^53 until the year 2248.
+fn newest_author(now: UnixMillis) -> Author {
+    Author(now.0.min((1 << 43) - 1) << 10)
 }
 
-/// An address, or the first one that a name has: IPv4 before IPv6, since a page at `localhost` is
-/// looked for at 127.0.0.1 by
-/// whatever knows only that.
+/// Returns the first address of a host name, IPv4 before IPv6: programs that know only one expect
+/// `localhost` to be 127.0.0.1.
 fn resolve(listen: &str) -> io::Result<SocketAddr> {
-    let mut addresses: Vec<_> = listen.to_socket_addrs()?.collect();
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    addresses
-        .first()
-        .copied()
-        .ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the name has no address"))
+    let addresses = listen.to_socket_addrs()?;
+    let first = addresses.min_by_key(SocketAddr::is_ipv6);
+    first.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the name has no address"))
 }
 
-/// What happened, and what to do.
 fn cant_listen(listen: &str, error: &io::Error) -> String {
-    let hint = match error.kind() {
+    let reason = match error.kind() {
         ErrorKind::AddrInUse => {
-            "another program listens there already; stop it, or choose another port with --listen"
-                .to_owned()
+            "another program uses that port; stop it, or choose another port with --listen"
         }
         ErrorKind::PermissionDenied => {
-            "it needs a privilege to listen there; choose a port from 1024 on with --listen"
-                .to_owned()
+            "you need root privileges for that port; choose one from 1024 with --listen"
         }
         ErrorKind::AddrNotAvailable => {
-            "this machine has no such address; choose one with --listen".to_owned()
+            "this machine has no such address; choose another one with --listen"
         }
-        _ => error.to_string(),
+        _ => return format!("can't listen on {listen}: {error}"),
     };
-    format!("can't listen on {listen}: {hint}")
+    format!("can't listen on {listen}: {reason}")
 }
 
-/// Descriptors that stay open beside connections: the standard three, those of the loop, the
+/// Files that are open beside those of connections: the standard three, the event loop's, the
 /// history's.
 const OTHER_FILES: usize = 16;
 
-fn warn_of_few_files(options: &ServeOptions) {
-    let needed = u64::from(options.limits.connections)
-        + (REFUSED_CONNECTIONS + OTHER_FILES + SPARE_DESCRIPTORS) as u64;
-    if let Some(files) = raise_open_files().filter(|files| *files < needed) {
-        log::warn!(
-            "this system lets parlor open {files} files, which is less than --max-connections {}",
-            options.limits.connections
-        );
-    }
+/// Returns a warning if the system lets the server open fewer files than its connections need.
+fn few_files(options: &ServeOptions, open_files: Option<u64>) -> Option<String> {
+    let connections = options.limits.connections;
+    let others = (REFUSED_CONNECTIONS + OTHER_FILES + SPARE_DESCRIPTORS) as u64;
+    let files = open_files.filter(|files| *files < u64::from(connections) + others)?;
+    Some(format!(
+        "this system lets parlor open {files} files, too few for --max-connections {connections}"
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
-    fn authors_are_below_two_to_the_fifty_third_for_two_centuries() {
-        let at = |seconds| newest_author(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).0;
-        assert_eq!(at(1), 1_000 << 10);
-        let year = 31_556_952;
-        assert!(
-            at(277 * year) < at(278 * year) && at(278 * year) < 1 << 53,
-            "1970 + 278 = 2248"
-        );
-        assert!(at(10_000 * year) < 1 << 53, "a clock that is quite wrong");
-        assert_eq!(
-            newest_author(SystemTime::UNIX_EPOCH - Duration::from_secs(1)).0,
-            0,
-            "or before its beginning"
-        );
+    fn author_numbers_stay_below_2_to_the_53() {
+        let at = |year: u64| newest_author(UnixMillis(year * 31_556_952_000)).0;
+        assert_eq!(newest_author(UnixMillis(1_000)).0, 1_000 << 10);
+        assert!(at(277) < at(278) && at(278) < 1 << 53, "until 2248");
+        assert!(at(10_000) < 1 << 53, "a clock that is far off");
     }
 
     #[test]
-    fn names_and_addresses() {
-        assert_eq!(resolve("[::1]:80").unwrap(), "[::1]:80".parse().unwrap());
-        assert_eq!(
-            resolve("localhost:80").unwrap(),
-            "127.0.0.1:80".parse().unwrap()
-        );
+    fn host_names_and_addresses_are_resolved() {
+        for (listen, expected) in [("[::1]:80", "[::1]:80"), ("localhost:80", "127.0.0.1:80")] {
+            assert_eq!(resolve(listen).unwrap(), expected.parse().unwrap());
+        }
         assert!(resolve("nothing.invalid:80").is_err());
     }
 }

@@ -1,174 +1,107 @@
-//! What the values of options mean.
-//!
-//! Not here: which options there are (`options`).
+//! Parsers for the values of options. An error says what the value must be.
 
-use super::options::ServeOptions;
 use crate::history::Sync;
-use crate::hub::{Network, Origin, Origins};
+use crate::hub::{Network, Origin};
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// A host that begins like a number or a bracket is meant to be an address; anything else is a
-/// name, to be looked up when the
-/// server starts.
-pub(super) fn listen(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    let wrong = || {
-        "must be an address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080"
-            .to_owned()
+/// About thirty years: far from every overflow.
+const SECONDS_MAX: f64 = 1e9;
+
+/// Parses `ADDR:PORT`. An address that begins with a letter is a host name, resolved at the start.
+pub(super) fn listen(value: &OsStr) -> Result<String, String> {
+    let is_address = |text: &str| {
+        let Some((host, port)) = text.rsplit_once(':') else {
+            return false;
+        };
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        let is_name = host.starts_with(|first: char| first.is_ascii_alphabetic())
+            && host.bytes().all(is_letter);
+        text.parse::<SocketAddr>().is_ok()
+            || (is_name && digits(port) && port.parse::<u16>().is_ok())
     };
-    let text = value.to_str().ok_or_else(wrong)?;
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let letters = host
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    let is_name = letters && host.starts_with(|first: char| first.is_ascii_alphabetic());
-    let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
-    if text.parse::<SocketAddr>().is_err() && !(is_name && is_port) {
-        return Err(wrong());
-    }
-    options.listen = text.to_owned();
-    Ok(())
-}
-
-pub(super) fn www(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    if value.is_empty() {
-        return Err("must be a folder".to_owned());
-    }
-    options.www = Some(value.into());
-    Ok(())
-}
-
-pub(super) fn record(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    if value.is_empty() {
-        return Err("must be a file".to_owned());
-    }
-    if cfg!(not(feature = "tools")) {
-        return Err(
-            "can't be used, since this parlor was built without the feature tools".to_owned(),
-        );
-    }
-    options.record = Some(value.into());
-    Ok(())
-}
-
-/// What a recording can't bring back is not recorded.
-pub(super) fn check_record(options: &mut ServeOptions) -> Result<(), String> {
-    match &options.record {
-        Some(_) if !options.in_memory => Err("--record goes with --no-history only".to_owned()),
-        Some(_) if options.www.is_some() => Err("--record does not go with --www".to_owned()),
-        Some(_) => Ok(()),
-        None => {
-            options.given.clear();
-            Ok(())
-        }
+    match value.to_str() {
+        Some(text) if is_address(text) => Ok(text.to_owned()),
+        _ => Err("must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned()),
     }
 }
 
-pub(super) fn history(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    if value.is_empty() {
-        return Err("must be a file".to_owned());
+/// Parses a path, which `what` names.
+pub(super) fn path(value: &OsStr, what: &str) -> Result<PathBuf, String> {
+    match value.is_empty() {
+        true => Err(format!("must be a {what}")),
+        false => Ok(value.into()),
     }
-    if cfg!(not(feature = "history")) {
-        return Err(
-            "can't be used, since this parlor was built without the feature history".to_owned(),
-        );
-    }
-    options.history.path = value.into();
-    Ok(())
 }
 
-pub(super) fn sync(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    options.history.sync = match value.to_str() {
-        Some("normal") => Sync::Normal,
-        Some("full") => Sync::Full,
-        _ => return Err("must be normal or full".to_owned()),
-    };
-    Ok(())
+/// Parses the mode of `--sync`.
+pub(super) fn sync(value: &OsStr) -> Result<Sync, String> {
+    match value.to_str() {
+        Some("normal") => Ok(Sync::Normal),
+        Some("full") => Ok(Sync::Full),
+        _ => Err("must be normal or full".to_owned()),
+    }
 }
 
-pub(super) fn origin(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
-    if value == "*" {
-        options.origins = Origins::Any;
-        return Ok(());
-    }
+/// Parses an origin, which has no path.
+pub(super) fn origin(value: &OsStr) -> Result<Origin, String> {
     let origin = value.to_str().and_then(Origin::parse);
-    let origin =
-        origin.ok_or("must be an origin without a path, such as https://chat.example, or *")?;
-    match &mut options.origins {
-        Origins::Any => {}
-        Origins::Listed(listed) => listed.push(origin),
-        Origins::SameHost => options.origins = Origins::Listed(vec![origin]),
-    }
-    Ok(())
+    origin.ok_or("must be an origin without a path, such as https://chat.example, or *".to_owned())
 }
 
-pub(super) fn trusted_proxy(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
+/// Parses an IP address or a range of addresses.
+pub(super) fn network(value: &OsStr) -> Result<Network, String> {
     let network = value.to_str().and_then(Network::parse);
-    options
-        .trusted_proxies
-        .push(network.ok_or(
-            "must be an address or a range of addresses, such as 127.0.0.1 or 10.0.0.0/8",
-        )?);
-    Ok(())
+    network.ok_or("must be an address or a range, such as 127.0.0.1 or 10.0.0.0/8".to_owned())
 }
 
-pub(super) fn whole<T: TryFrom<u64>>(
-    target: &mut T,
-    value: &OsStr,
-    range: RangeInclusive<u64>,
-) -> Result<(), String> {
-    let digits = value
-        .to_str()
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let number = digits
-        .and_then(|digits| digits.parse().ok())
-        .filter(|number| range.contains(number));
-    *target = number
-        .and_then(|number| T::try_from(number).ok())
+/// Parses a whole number in plain digits.
+pub(super) fn number(value: &OsStr, range: &RangeInclusive<u64>) -> Result<u64, String> {
+    let text = value.to_str().filter(|text| digits(text));
+    let number = text.and_then(|text| text.parse().ok());
+    number
+        .filter(|number| range.contains(number))
         .ok_or_else(|| {
             format!(
                 "must be a whole number from {} to {}",
                 range.start(),
                 range.end()
             )
-        })?;
-    Ok(())
+        })
 }
 
+/// Whether an option can be zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zero {
-    IsFine,
-    IsWrong,
+    Allowed,
+    Wrong,
 }
 
-/// Some thirty years: far from every overflow, and longer than anybody waits.
-const SECONDS: f64 = 1e9;
-
-/// Seconds in plain decimal notation, rounded to milliseconds; what is not nothing is at least one.
-pub(super) fn seconds(target: &mut Duration, value: &OsStr, zero: Zero) -> Result<(), String> {
-    let plain = |text: &&str| {
+/// Parses seconds in plain decimal notation, rounded to milliseconds but never down to zero.
+pub(super) fn seconds(value: &OsStr, zero: Zero) -> Result<Duration, String> {
+    let is_plain = |text: &&str| {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        [whole, fraction]
-            .iter()
-            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        digits(whole) && digits(fraction)
     };
-    let number: Option<f64> = value
-        .to_str()
-        .filter(plain)
-        .and_then(|text| text.parse().ok());
-    let number =
-        number.filter(|number| *number <= SECONDS && (*number > 0.0 || zero == Zero::IsFine));
-    let number = number.ok_or_else(|| match zero {
-        Zero::IsFine => format!("must be seconds from 0 to {SECONDS}, such as 10 or 0.5"),
-        Zero::IsWrong => format!("must be seconds above 0 and up to {SECONDS}, such as 10 or 0.5"),
-    })?;
-    let millis = (number * 1_000.0).round();
-    *target = Duration::from_millis(if number > 0.0 {
-        millis.max(1.0) as u64
-    } else {
-        0
-    });
-    Ok(())
+    let text = value.to_str().filter(is_plain);
+    match text.and_then(|text| text.parse().ok()) {
+        Some(0.0) if zero == Zero::Allowed => Ok(Duration::ZERO),
+        Some(seconds) if seconds > 0.0 && seconds <= SECONDS_MAX => {
+            let millis = (seconds * 1_000.0_f64).round().max(1.0);
+            Ok(Duration::from_millis(millis as u64))
+        }
+        _ if zero == Zero::Allowed => Err(format!(
+            "must be seconds from 0 to {SECONDS_MAX}, such as 10 or 0.5"
+        )),
+        _ => Err(format!(
+            "must be seconds above 0 and up to {SECONDS_MAX}, such as 10 or 0.5"
+        )),
+    }
+}
+
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -30,5 +30,7 @@ pub use authority::Authority;
 pub use head::Head;
 pub use refusal::Refusal;
 pub use requests::Requests;
+#[cfg(feature = "log-output")]
+pub(crate) use response::civil;
 pub use response::{Body, Response};
 pub use response_head::ResponseHead;

@@ -188,7 +188,7 @@ fn imf_fixdate(at: UnixMillis) -> String {
 /// the months from March on
 /// (31 30 31 30 31, twice, and 31) are those of a straight line, `(153 m + 2) / 5` days before
 /// month `m`.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     const DAYS_OF_400_YEARS: u64 = 146_097;
     let days = days + 719_468;
     let (era, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);

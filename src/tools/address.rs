@@ -104,7 +104,7 @@ impl Address {
         };
         let mut stream = self.connect()?;
         let (key, mut out) = (
-            key(crate::cli::random().map_err(Failure::failed)?),
+            key(crate::cli::serve::random().map_err(Failure::failed)?),
             Vec::new(),
         );
         request(&self.authority, &self.target, &key, subprotocol, &mut out);

@@ -84,7 +84,7 @@ pub(super) fn run(
     })?)?;
     let interrupts =
         interrupts().map_err(|error| Failure::failed(format!("can't wait for Ctrl-C: {error}")))?;
-    crate::cli::random::<4>().map_err(Failure::failed)?;
+    crate::cli::serve::random::<4>().map_err(Failure::failed)?;
     let (stream, came) = address.open(Some("chat"))?;
     remark(&format!(
         "connected to {}{}",
@@ -106,7 +106,7 @@ fn interrupts() -> io::Result<UnixStream> {
 /// RFC 6455 §5.3: from a strong source of chance, a new one for each frame.
 fn masking_key() -> [u8; 4] {
     // It worked at the start, and a kernel that could once always can.
-    crate::cli::random().expect("the system has no random numbers any more")
+    crate::cli::serve::random().expect("the system has no random numbers any more")
 }
 
 fn remark(text: &str) {

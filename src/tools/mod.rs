@@ -26,8 +26,4 @@ mod subcommands;
 pub(crate) mod terminal;
 
 #[cfg(feature = "tools")]
-pub(crate) use subcommands::{Failure, TOOLS};
-
-/// Names of the subcommands that a build without the feature `tools` lacks.
-#[cfg(not(feature = "tools"))]
-pub(crate) const NAMES: &[&str] = &["client", "explain", "export", "import", "poke", "replay"];
+pub(crate) use subcommands::{Failure, TOOLS, find};

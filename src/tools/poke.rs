@@ -339,7 +339,7 @@ fn outcome(stream: &mut TcpStream, came: Vec<u8>, bytes: &[u8]) -> Result<Heard,
             encode_masked_message(
                 Opcode::Ping,
                 PROBE,
-                crate::cli::random().map_err(Failure::failed)?,
+                crate::cli::serve::random().map_err(Failure::failed)?,
                 &mut ping,
             );
             let _ = stream.write_all(&ping);

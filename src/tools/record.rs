@@ -3,7 +3,7 @@
 //! Not here: the lines (`hub::record`), the file (`server::Recording`), playing it (`replay`).
 
 use crate::cli::options::ServeOptions;
-use crate::cli::random;
+use crate::cli::serve::random;
 use crate::history::Author;
 use crate::hub::record::{Head, VERSION};
 use crate::server::Recording;

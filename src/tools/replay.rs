@@ -12,8 +12,8 @@
 
 use super::Failure;
 use super::terminal::Terminal;
-use crate::cli::NAME_AND_VERSION;
 use crate::cli::options::{self, Asked};
+use crate::cli::output::NAME_AND_VERSION;
 use crate::cli::serve::open_history;
 use crate::history::Author;
 use crate::http::pages::BuiltIn;
@@ -252,7 +252,7 @@ fn setup(head: &Head) -> Result<Setup, String> {
         origins: options.origins.clone(),
         trusted_proxies: options.trusted_proxies.clone(),
         pages: Box::new(BuiltIn::new()),
-        history: open_history(&options, &head.epoch, Author(head.newest_author))?,
+        history: open_history(&options, &head.epoch, Author(head.newest_author))?.0,
         tokens: Box::new(tokens(seed)),
         now: Now {
             mono: Millis(0),

@@ -2,7 +2,7 @@
 
 use super::terminal::{self, Terminal};
 use super::{client, explain, poke, replay};
-use crate::cli::{FAILED, WRONG, complain};
+use crate::cli::output::{FAILED, WRONG, fail};
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::process::ExitCode;
@@ -59,6 +59,11 @@ pub(crate) const TOOLS: &[Tool] = &[
     },
 ];
 
+/// Returns the tool of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Tool> {
+    TOOLS.iter().find(|tool| tool.name == name)
+}
+
 impl Tool {
     /// Runs the tool and returns its exit status.
     pub(crate) fn run(
@@ -73,9 +78,9 @@ impl Tool {
             Ok(false) => ExitCode::from(FAILED),
             Err(Failure { status, sentence }) if status == WRONG => {
                 let name = self.name;
-                complain(WRONG, &format!("{sentence}; see parlor {name} --help"))
+                fail(WRONG, &format!("{sentence}; see parlor {name} --help"))
             }
-            Err(Failure { status, sentence }) => complain(status, &sentence),
+            Err(Failure { status, sentence }) => fail(status, &sentence),
         }
     }
 }

@@ -148,7 +148,7 @@ fn others_are_told_where_it_is() {
         crate::harness::eventually("it is printed too", || {
             server
                 .logs()
-                .contains(&format!("others reach it at {address}\n"))
+                .contains(&format!("others can join at {address}\n"))
         });
     }
     // For this machine alone there is nothing to tell.
@@ -157,7 +157,7 @@ fn others_are_told_where_it_is() {
     assert_eq!(
         (
             told["addresses"].as_array().map(Vec::len),
-            server.logs().contains("others")
+            server.logs().contains("others can join")
         ),
         (Some(0), false)
     );

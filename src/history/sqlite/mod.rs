@@ -123,6 +123,14 @@ impl Sqlite {
         Ok(history)
     }
 
+    /// Returns the number of stored messages; a place's numbers have no gaps.
+    pub fn messages(&self) -> u64 {
+        let sum = "SELECT coalesce(sum(newest - first + 1), 0) FROM places";
+        let connection = self.connection.as_ref();
+        let count = connection.and_then(|it| it.query_row(sum, [], |row| row.get(0)).ok());
+        count.unwrap_or(0_i64) as u64
+    }
+
     /// Reads what is needed at once, and sets the start's author numbers aside: the first write,
     /// which shows that it can.
     fn begin(&mut self) -> rusqlite::Result<()> {

@@ -1,0 +1,84 @@
+//! Log lines on standard error, written so that they never block the event loop.
+//!
+//! If standard error is a pipe that nothing reads, or a terminal stopped with Ctrl-S, a plain write
+//! would stop the whole chat. A line that would block is dropped instead. (A non-blocking descriptor
+//! would be no help: it is shared with the shell.)
+
+use super::output::is_ready;
+use crate::http::civil;
+use env_logger::{Builder, Target};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::time::UNIX_EPOCH;
+
+/// Says nothing about single peers.
+const DEFAULT_LEVEL: &str = "info";
+/// A pipe that is writable at all takes this many bytes (`PIPE_BUF`, pipe(7)).
+const LINE_BYTES: usize = 4_096;
+
+/// Starts logging at the level that `PARLOR_LOG`, or else `RUST_LOG`, names.
+pub(super) fn start(variable: impl Fn(&str) -> Option<OsString>) {
+    let levels = ["PARLOR_LOG", "RUST_LOG"].into_iter().filter_map(&variable);
+    let level = levels
+        .filter_map(|level| level.into_string().ok())
+        .find(|level| !level.is_empty())
+        .unwrap_or_else(|| DEFAULT_LEVEL.to_owned());
+    let has_time = !is_journal(variable("JOURNAL_STREAM"));
+    // It fails if a logger is there already, which then stays.
+    let _ = Builder::new()
+        .parse_filters(&level)
+        .target(Target::Pipe(Box::new(Stderr)))
+        .format(move |out, record| {
+            let time = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+            let time = if has_time {
+                utc(time) + " "
+            } else {
+                String::new()
+            };
+            writeln!(out, "{time}{:5} {}", record.level(), record.args())
+        })
+        .try_init();
+}
+
+/// Whether standard error goes to systemd's journal, which stamps each line itself. The variable
+/// has the device and inode of the journal's socket (systemd.exec(5)).
+fn is_journal(variable: Option<OsString>) -> bool {
+    let stderr = rustix::fs::fstat(io::stderr());
+    let stderr = stderr.map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
+    variable.is_some_and(|journal| stderr.is_ok_and(|stderr| journal.to_str() == Some(&stderr)))
+}
+
+/// Formats seconds since 1970 as `2026-11-29T01:48:49Z` (RFC 3339).
+fn utc(seconds: u64) -> String {
+    let ((year, month, day), time) = (civil(seconds / 86_400), seconds % 86_400);
+    let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
+    format!(
+        "{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z",
+        month + 1
+    )
+}
+
+/// Standard error without blocking.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if is_ready(&io::stderr()) {
+            let _ = io::stderr().write(&line[..line.len().min(LINE_BYTES)]);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn log_times_are_rfc_3339() {
+        assert_eq!(super::utc(0), "1970-01-01T00:00:00Z");
+        assert_eq!(super::utc(1_709_251_199), "2024-02-29T23:59:59Z");
+    }
+}
