@@ -1,5 +1,5 @@
-//! Which pages may connect (`--origin`), and whose address counts (`--trusted-proxy`). The rules are
-//! in `src/hub`; Caddy and nginx in tests/proxies/run.
+//! Which pages may connect (`--origin`), and whose address counts (`--trusted-proxy`). The rules
+//! are in `src/hub`; Caddy and nginx in tests/proxies/run.
 
 #[cfg(feature = "log-output")]
 use crate::harness::parlor;

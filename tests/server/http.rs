@@ -1,5 +1,5 @@
-//! HTTP on real sockets: refusals arrive, connections are kept or closed. The grammar of heads is in
-//! tests/http_heads.rs.
+//! HTTP on real sockets: refusals arrive, connections are kept or closed. The grammar of heads is
+//! in tests/http_heads.rs.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ fn get(path: &str, more: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n")
 }
 
-/// One row for each kind of refusal. A request behind it is answered only if the connection is kept.
+/// One row for each kind of refusal. A request behind it is answered if the connection is kept.
 #[test]
 fn refusals_arrive_and_are_counted() {
     let server = Server::start(&["--max-header-bytes", "1000"]);

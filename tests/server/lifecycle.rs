@@ -1,5 +1,5 @@
-//! The end of the process while WebSockets are open, a new start, metrics and logs. See tests/driver
-//! and tests/faults for signals, outputs, descriptors and starts that fail.
+//! The end of the process while WebSockets are open, a new start, metrics and logs. See
+//! tests/driver and tests/faults for signals, outputs, descriptors and starts that fail.
 
 use std::collections::BTreeSet;
 

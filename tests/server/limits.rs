@@ -54,8 +54,8 @@ fn users_in_the_resume_window_are_limited() {
     assert!(server.metric("parlor_users_online") <= 7.0);
 }
 
-/// Sends something 400 times in one packet. Returns how many answers have this text, and the code of
-/// the close, if there is one.
+/// Sends something 400 times in one packet. Returns how many answers have this text, and the code
+/// of the close, if there is one.
 fn flood(server: &Server, bytes: &[u8], text: &str) -> (usize, Option<u16>) {
     let mut guest = Person::guest(server);
     guest.wire.send(bytes.repeat(400));
