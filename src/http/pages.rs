@@ -1,13 +1,8 @@
-//! The files of `www/`: names, media types, and how they are served (RFC 9110 §8.3, §8.8.3,
-//! §13.1.2).
+//! The files of `www/`: names, media types, and the responses that carry them (RFC 9110 §8.3,
+//! §8.8.3, §13.1.2).
 //!
-//! They are compiled in by one table, written by hand: it is short, a test holds it against the
-//! folder, and the reader sees
-//! what the binary has in it. Where files come from a folder instead (`--www`), `server::folder`
-//! brings them; the rules for
-//! names are these here, so that no spelling leads out of a folder.
-//!
-//! Not here: the paths that are not files (`hub::routes`), reading a folder (`server::folder`).
+//! They are compiled in by `build.rs`, which also joins the page's modules to one file. With `--www`
+//! they come from a folder instead (`server::Folder`), by the same rules for names.
 
 use super::head::Head;
 use super::response::{Body, Response};
@@ -18,217 +13,32 @@ use std::borrow::Cow;
 /// One file, ready to be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// What `Content-Type` says.
+    /// The value of `Content-Type`.
     pub media_type: &'static str,
-    /// What `ETag` says, a strong one with its quotes and without a comma; see [`etag`].
+    /// The value of `ETag`: a strong tag with its quotes, without a comma. See [`etag`].
     pub etag: String,
     /// The whole file.
     pub bytes: Body,
 }
 
-/// Where pages come from: the binary itself, or a folder.
+/// Where pages come from: the program itself, or a folder.
 pub trait Pages {
-    /// The page of a path, as it stood in the request target: percent-encoded, beginning with a
-    /// slash. `/` is `index.html`.
+    /// Returns the page of a path as the request target spells it: percent-encoded, beginning with
+    /// a slash. `/` is `index.html`.
     fn page(&mut self, path: &str) -> Option<Page>;
 }
 
-/// Every file of `www/`.
-const FILES: &[(&str, &[u8])] = &[
-    (
-        "texts/address.js",
-        include_bytes!("../../www/texts/address.js"),
-    ),
-    ("app/chat.js", include_bytes!("../../www/app/chat.js")),
-    ("app/invite.js", include_bytes!("../../www/app/invite.js")),
-    ("app/main.js", include_bytes!("../../www/app/main.js")),
-    (
-        "app/read-markers.js",
-        include_bytes!("../../www/app/read-markers.js"),
-    ),
-    ("app/sender.js", include_bytes!("../../www/app/sender.js")),
-    (
-        "connection/backoff.js",
-        include_bytes!("../../www/connection/backoff.js"),
-    ),
-    (
-        "connection/connection.js",
-        include_bytes!("../../www/connection/connection.js"),
-    ),
-    (
-        "connection/protocol.js",
-        include_bytes!("../../www/connection/protocol.js"),
-    ),
-    (
-        "icon-maskable.svg",
-        include_bytes!("../../www/icon-maskable.svg"),
-    ),
-    (
-        "icon-unread.svg",
-        include_bytes!("../../www/icon-unread.svg"),
-    ),
-    ("icon.svg", include_bytes!("../../www/icon.svg")),
-    ("index.html", include_bytes!("../../www/index.html")),
-    ("invite.html", include_bytes!("../../www/invite.html")),
-    (
-        "manifest.webmanifest",
-        include_bytes!("../../www/manifest.webmanifest"),
-    ),
-    (
-        "store/drafts.js",
-        include_bytes!("../../www/store/drafts.js"),
-    ),
-    (
-        "store/offline-store.js",
-        include_bytes!("../../www/store/offline-store.js"),
-    ),
-    (
-        "store/outbox.js",
-        include_bytes!("../../www/store/outbox.js"),
-    ),
-    ("store/room.js", include_bytes!("../../www/store/room.js")),
-    ("store/state.js", include_bytes!("../../www/store/state.js")),
-    (
-        "store/storage.js",
-        include_bytes!("../../www/store/storage.js"),
-    ),
-    (
-        "styles/chat.css",
-        include_bytes!("../../www/styles/chat.css"),
-    ),
-    (
-        "styles/invite.css",
-        include_bytes!("../../www/styles/invite.css"),
-    ),
-    (
-        "styles/wire.css",
-        include_bytes!("../../www/styles/wire.css"),
-    ),
-    (
-        "styles/writing.css",
-        include_bytes!("../../www/styles/writing.css"),
-    ),
-    (
-        "texts/alternative-name.js",
-        include_bytes!("../../www/texts/alternative-name.js"),
-    ),
-    (
-        "texts/collation.js",
-        include_bytes!("../../www/texts/collation.js"),
-    ),
-    (
-        "texts/commands.js",
-        include_bytes!("../../www/texts/commands.js"),
-    ),
-    (
-        "texts/complete.js",
-        include_bytes!("../../www/texts/complete.js"),
-    ),
-    ("texts/emoji.js", include_bytes!("../../www/texts/emoji.js")),
-    (
-        "texts/limits.js",
-        include_bytes!("../../www/texts/limits.js"),
-    ),
-    (
-        "texts/markup.js",
-        include_bytes!("../../www/texts/markup.js"),
-    ),
-    (
-        "texts/mention.js",
-        include_bytes!("../../www/texts/mention.js"),
-    ),
-    ("texts/words.js", include_bytes!("../../www/texts/words.js")),
-    (
-        "views/avatar.js",
-        include_bytes!("../../www/views/avatar.js"),
-    ),
-    (
-        "views/composer.js",
-        include_bytes!("../../www/views/composer.js"),
-    ),
-    (
-        "views/connection-banner.js",
-        include_bytes!("../../www/views/connection-banner.js"),
-    ),
-    (
-        "views/dialogs.js",
-        include_bytes!("../../www/views/dialogs.js"),
-    ),
-    ("views/dom.js", include_bytes!("../../www/views/dom.js")),
-    (
-        "views/feed-rows.js",
-        include_bytes!("../../www/views/feed-rows.js"),
-    ),
-    ("views/feed.js", include_bytes!("../../www/views/feed.js")),
-    ("views/keys.js", include_bytes!("../../www/views/keys.js")),
-    (
-        "views/member-list.js",
-        include_bytes!("../../www/views/member-list.js"),
-    ),
-    (
-        "views/message-range.js",
-        include_bytes!("../../www/views/message-range.js"),
-    ),
-    (
-        "views/message-row.js",
-        include_bytes!("../../www/views/message-row.js"),
-    ),
-    (
-        "views/notify.js",
-        include_bytes!("../../www/views/notify.js"),
-    ),
-    (
-        "views/quick-switcher.js",
-        include_bytes!("../../www/views/quick-switcher.js"),
-    ),
-    (
-        "views/rich-text.js",
-        include_bytes!("../../www/views/rich-text.js"),
-    ),
-    (
-        "views/room-header.js",
-        include_bytes!("../../www/views/room-header.js"),
-    ),
-    (
-        "views/sidebar.js",
-        include_bytes!("../../www/views/sidebar.js"),
-    ),
-    (
-        "views/sign-in.js",
-        include_bytes!("../../www/views/sign-in.js"),
-    ),
-    (
-        "views/suggestions.js",
-        include_bytes!("../../www/views/suggestions.js"),
-    ),
-    (
-        "views/sync-status.js",
-        include_bytes!("../../www/views/sync-status.js"),
-    ),
-    ("views/theme.js", include_bytes!("../../www/views/theme.js")),
-    ("wire.html", include_bytes!("../../www/wire.html")),
-    (
-        "wire/frame-builder.js",
-        include_bytes!("../../www/wire/frame-builder.js"),
-    ),
-    ("wire/frames.js", include_bytes!("../../www/wire/frames.js")),
-    ("wire/page.js", include_bytes!("../../www/wire/page.js")),
-    ("wire/panel.js", include_bytes!("../../www/wire/panel.js")),
-    (
-        "wire/wire-view.js",
-        include_bytes!("../../www/wire/wire-view.js"),
-    ),
-];
+/// Every file of `www/` by its name; a script that an HTML file names with all its imports.
+const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/www.rs"));
 
 /// The pages that are compiled in.
 pub struct BuiltIn {
-    /// In the order of [`FILES`]. Computed at the start: the files don't change while the server
-    /// runs.
+    /// Tags in the order of [`FILES`].
     etags: Vec<String>,
 }
 
 impl BuiltIn {
-    /// Makes them ready to be served.
+    /// Computes the tags of all files.
     pub fn new() -> Self {
         Self {
             etags: FILES.iter().map(|(_, bytes)| etag(bytes)).collect(),
@@ -245,26 +55,22 @@ impl Default for BuiltIn {
 impl Pages for BuiltIn {
     fn page(&mut self, path: &str) -> Option<Page> {
         let wanted = file_name(path)?;
-        let (&(name, bytes), etag) = FILES
-            .iter()
-            .zip(&self.etags)
-            .find(|((name, _), _)| *name == wanted)?;
+        let index = FILES.iter().position(|(name, _)| *name == wanted)?;
+        let (name, bytes) = FILES[index];
         Some(Page {
             media_type: media_type(name),
-            etag: etag.clone(),
+            etag: self.etags[index].clone(),
             bytes: Body::Static(bytes),
         })
     }
 }
 
-/// Which file below a folder a path means, with `/` between its parts, or `None` where it can mean
-/// none.
+/// Returns the name of the file that a path means, with `/` between its parts, or `None` where it
+/// can mean none.
 ///
-/// Each part is percent-decoded once, after the split, so that `%2F` makes no part of its own.
-/// Refused are empty parts,
-/// hidden ones (a leading dot, and with it `.` and `..`), slashes, backslashes, control characters,
-/// NUL among them, escapes
-/// that are none and what is not UTF-8. Symbolic links are for whoever opens the file to mind.
+/// Each part is percent-decoded once, after the split, so `%2F` makes no part of its own. Refused
+/// are empty and hidden parts (`.` and `..` among them), slashes, backslashes, control characters,
+/// invalid escapes and invalid UTF-8. Symbolic links are left to the caller.
 ///
 /// ```
 /// use parlor::http::pages::file_name;
@@ -279,31 +85,28 @@ pub fn file_name(path: &str) -> Option<String> {
     }
     let parts = path.split('/').map(|part| {
         let part = percent_decoded(part)?;
-        let harmless = |letter: char| letter != '/' && letter != '\\' && !letter.is_control();
-        (!part.is_empty() && !part.starts_with('.') && part.chars().all(harmless)).then_some(part)
+        let is_harmless = |letter: char| letter != '/' && letter != '\\' && !letter.is_control();
+        let is_name = !part.is_empty() && !part.starts_with('.') && part.chars().all(is_harmless);
+        is_name.then_some(part)
     });
     Some(parts.collect::<Option<Vec<_>>>()?.join("/"))
 }
 
-/// RFC 3986 §2.1, and UTF-8 behind it.
+/// Decodes percent-encoding (RFC 3986 §2.1) that gives UTF-8.
 fn percent_decoded(part: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let (byte, behind) = match (first, behind) {
-            (b'%', [high, low, behind @ ..]) => (hex_digit(*high)? << 4 | hex_digit(*low)?, behind),
-            (b'%', _) => return None,
-            (first, behind) => (*first, behind),
-        };
-        decoded.push(byte);
-        rest = behind;
+    let mut bytes = part.bytes();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
+            byte => byte,
+        });
     }
     String::from_utf8(decoded).ok()
 }
 
-/// The media type of a file, told by what stands behind the last dot of its name. Unknown ones are
-/// bytes, which a browser
-/// saves and, by `nosniff`, never takes for something else.
+/// Returns the media type for the extension of a file name. Unknown ones are bytes: a browser saves
+/// them and, by `nosniff`, never takes them for anything else.
 pub fn media_type(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension.to_ascii_lowercase().as_str() {
@@ -326,29 +129,23 @@ pub fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// An entity tag made of the bytes alone: the same file has the same one on every machine and after
-/// every restart.
-/// 16 hex digits of SHA-1, in quotes; nothing has to be kept secret or be proof against forgery
-/// here.
+/// Returns an entity tag made of the bytes alone: a file has the same one on every machine and after
+/// every restart. 16 digits of SHA-1; it protects nothing, so a weak hash is enough.
 pub fn etag(bytes: &[u8]) -> String {
     format!("\"{:x}\"", Hex(&Sha1::digest(bytes)[..8]))
 }
 
-/// What a page of ours may do: load what we serve, talk to us, and nothing else. No `unsafe-*`, no
-/// inline script or style,
-/// no frame around it, so markup that slipped in somewhere would be dead text.
+/// A page may load what this server serves and connect to it, and nothing else: no inline script or
+/// style, no frame around it. Markup that slipped in somewhere would be dead text.
 ///
-/// `connect-src 'self'` covers `ws:` and `wss:` to the page's own host and port (CSP 3 §6.7.2.8):
-/// in Firefox, in Chromium
-/// since 70 (2018), in Safari since 16 (2022). An older Safari would need `ws: wss:`, which means
-/// *any* host, and so the
-/// way out for whatever a script could steal; naming our host instead fails behind a proxy that has
-/// another name for it.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-     manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// `connect-src 'self'` covers `ws:` and `wss:` to the page's own host and port (CSP 3 §6.7.2.8) in
+/// all supported browsers. To allow `ws: wss:` instead would allow any host.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'";
 
-/// The answer that carries a page, or a 304 for a client that has it already. For `GET` and `HEAD`
-/// alike.
+/// Returns the response that carries a page, or a 304 for a client that has it already. The same
+/// for `GET` and `HEAD`.
 pub fn respond(page: Page, head: &Head<'_>) -> Response {
     let mut response = if is_known(&page.etag, head) {
         Response {
@@ -361,23 +158,19 @@ pub fn respond(page: Page, head: &Head<'_>) -> Response {
     };
     response.headers.extend([
         ("ETag", Cow::Owned(page.etag)),
-        // To be kept, and asked for anew each time: a new binary's page shows at the next reload
-        // (RFC 9111 §5.2.2.4).
+        // Kept, but validated each time: after an upgrade a reload shows the new page (RFC 9111
+        // §5.2.2.4).
         ("Cache-Control", Cow::Borrowed("no-cache")),
-        (
-            "Content-Security-Policy",
-            Cow::Borrowed(CONTENT_SECURITY_POLICY),
-        ),
+        ("Content-Security-Policy", CONTENT_SECURITY_POLICY.into()),
         ("Referrer-Policy", Cow::Borrowed("no-referrer")),
     ]);
     response
 }
 
-/// `If-None-Match` (RFC 9110 §13.1.2): `*`, or a list of tags that are compared weakly (§8.8.3.2).
+/// Evaluates `If-None-Match` (RFC 9110 §13.1.2): `*`, or tags that are compared weakly (§8.8.3.2).
 ///
-/// Tags may have commas in their quotes, and the list is cut at every comma. No piece of such a tag
-/// has both quotes, so
-/// none is taken for ours.
+/// The list is split at every comma, also inside quotes. No piece of such a tag has both quotes, so
+/// none equals ours.
 fn is_known(etag: &str, head: &Head<'_>) -> bool {
     head.tokens("if-none-match")
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
@@ -389,36 +182,31 @@ mod tests {
     use crate::progress::Progress;
 
     #[test]
-    fn the_table_is_the_folder() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/www");
-        let mut found = Vec::new();
-        let mut folders = vec![String::new()];
-        while let Some(below) = folders.pop() {
-            for entry in std::fs::read_dir(format!("{folder}/{below}")).unwrap() {
-                let entry = entry.unwrap();
-                let name = format!("{below}{}", entry.file_name().into_string().unwrap());
-                match entry.file_type().unwrap().is_dir() {
-                    true => folders.push(name + "/"),
-                    false => found.push(name),
-                }
-            }
-        }
-        let mut table: Vec<_> = FILES.iter().map(|(name, _)| name.to_string()).collect();
-        found.sort();
-        table.sort();
-        assert_eq!(found, table);
+    fn files_are_served_with_their_type_and_tag() {
         let mut pages = BuiltIn::new();
         for (name, bytes) in FILES {
             let page = pages.page(&format!("/{name}")).expect(name);
-            assert_eq!(
-                (page.bytes.as_bytes(), page.etag),
-                (*bytes, etag(bytes)),
-                "{name}"
-            );
+            let served = (page.bytes.as_bytes(), page.etag);
+            assert_eq!(served, (*bytes, etag(bytes)), "{name}");
             assert_ne!(page.media_type, "application/octet-stream", "{name}");
         }
         assert_eq!(pages.page("/"), pages.page("/index.html"));
         assert_eq!(pages.page("/nothing.html"), None);
+    }
+
+    #[test]
+    fn bundle_has_all_modules_and_no_import() {
+        let text = |path: &str| {
+            let page = BuiltIn::new().page(path).expect(path);
+            String::from_utf8(page.bytes.as_bytes().to_vec()).unwrap()
+        };
+        for path in ["/app/main.js", "/wire/page.js"] {
+            let bundle = text(path);
+            let statement = |line: &str| line.starts_with("import ") || line.starts_with("export ");
+            assert_eq!(bundle.lines().find(|line| statement(line)), None, "{path}");
+            assert!(bundle.contains("\n$modules[\"views/dom.js\"] = "), "{path}");
+        }
+        assert!(text("/views/feed.js").contains("\nimport { content } from './message-row.js';"));
     }
 
     #[test]

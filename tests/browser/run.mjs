@@ -6,6 +6,7 @@ import './names.mjs';
 import './connection.mjs';
 import './address.mjs';
 import './outage.mjs';
+import './start.mjs';
 import './writing.mjs';
 import './keyboard.mjs';
 import './chaos.mjs';

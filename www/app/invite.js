@@ -38,3 +38,4 @@ for (const address of others) place('others').append(Object.assign(document.crea
 if (isLocal && addresses.length === 0) {
   place('hint').textContent = 'Only this machine reaches it. To let others in, start the server with --listen 0.0.0.0:8080.';
 }
+document.documentElement.dataset.started = ''; // see start.js

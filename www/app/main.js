@@ -18,6 +18,7 @@ import { Sidebar } from '../views/sidebar.js';
 import { openPlace } from '../store/state.js';
 import { tally } from '../views/sync-status.js';
 import * as theme from '../views/theme.js';
+import { togglePanel } from '../wire/panel.js';
 
 const chat = new Chat(changed);
 const join = new Join((name) => chat.enter(name));
@@ -80,7 +81,7 @@ function mindFocus() {
   composer.focus();
 }
 
-byId('wire').addEventListener('click', async () => (await import('../wire/panel.js')).togglePanel(chat, byId('wire')));
+byId('wire').addEventListener('click', () => togglePanel(chat, byId('wire')));
 chat.heard = (place, message) => bell.ring(place, message);
 keys.listen({
   inside: () => !byId('chat').hidden,
@@ -110,3 +111,5 @@ chat.begin();
 // Who comes back sees the chat at once, not the door; the door only where the session's name was given to somebody else.
 let resumes = chat.stage === 'entering';
 show();
+document.documentElement.dataset.started = ''; // see start.js
+document.querySelector('.start:not(.failed)')?.remove();

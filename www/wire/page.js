@@ -59,3 +59,4 @@ view = new WireView(root, endpoint, connect);
 root.querySelector('.status').after(form, hint);
 root.append(trialBox());
 open();
+document.documentElement.dataset.started = ''; // see start.js

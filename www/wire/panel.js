@@ -14,7 +14,6 @@ export function togglePanel(chat, button) {
     panel.close();
     return;
   }
-  if (!document.querySelector('link[href="styles/wire.css"]')) document.head.append(element('link', { rel: 'stylesheet', href: 'styles/wire.css' }));
   const close = element('button', { type: 'button', 'aria-label': 'Close the wire view' }, '×');
   const again = element('button', { type: 'button', title: 'Connects anew, which nobody else notices' }, 'From the handshake');
   const root = element('aside', { class: 'wire panel', 'aria-label': 'Wire' }, element('header', {}, element('h2', {}, 'Wire'), close));

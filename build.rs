@@ -1,0 +1,119 @@
+//! Embeds `www/`: writes the table of its files that `src/http/pages.rs` includes.
+//!
+//! A browser would fetch the page's modules one by one, dozens of requests for each visitor. So the
+//! script that an HTML file names is embedded together with all that it imports, each module as a
+//! function that is called once. The modules have their own addresses too, for readers.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write;
+use std::path::{Component, Path, PathBuf};
+use std::{env, fs};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=www");
+    println!("cargo::rerun-if-changed=build.rs");
+    let www = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("www");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let mut files = BTreeMap::new();
+    collect(&www, Path::new(""), &mut files)?;
+    for page in files
+        .clone()
+        .values()
+        .filter(|path| path.extension().is_some_and(|it| it == "html"))
+    {
+        let html = fs::read_to_string(page)?;
+        for tag in html.split("<script type=\"module\" src=\"").skip(1) {
+            let entry = Path::new(tag.split('"').next().unwrap_or_default());
+            let bundle = out.join("bundles").join(entry);
+            let mut script = String::from("const $modules = {};\n");
+            add(&www, entry, true, &mut Vec::new(), &mut script)?;
+            fs::create_dir_all(bundle.parent().ok_or("a bundle without a folder")?)?;
+            fs::write(&bundle, script)?;
+            files.insert(entry.to_owned(), bundle);
+        }
+    }
+    let mut table = String::new();
+    for (name, path) in files {
+        writeln!(table, "({name:?}, include_bytes!({path:?})),")?;
+    }
+    Ok(fs::write(out.join("www.rs"), format!("&[{table}]"))?)
+}
+
+/// Finds the files below a folder, by their names.
+fn collect(
+    www: &Path,
+    below: &Path,
+    files: &mut BTreeMap<PathBuf, PathBuf>,
+) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(www.join(below))? {
+        let name = below.join(entry?.file_name());
+        let path = www.join(&name);
+        if path.is_dir() {
+            collect(www, &name, files)?;
+        } else {
+            files.insert(name, path);
+        }
+    }
+    Ok(())
+}
+
+/// Appends a module to a bundle, after the modules that it imports. The forms of `import` and
+/// `export` are those that `www/` uses, one a line; another one fails the build.
+fn add(
+    www: &Path,
+    name: &Path,
+    is_entry: bool,
+    done: &mut Vec<PathBuf>,
+    bundle: &mut String,
+) -> Result<(), Box<dyn Error>> {
+    if done.iter().any(|other| other == name) {
+        return Ok(());
+    }
+    done.push(name.to_owned());
+    let (mut body, mut exports) = (String::new(), Vec::new());
+    for line in fs::read_to_string(www.join(name))?.lines() {
+        let unknown = || format!("www/{}: the bundle can't have: {line}", name.display());
+        if let Some(import) = line.strip_prefix("import ") {
+            let (names, path) = import.split_once(" from '").ok_or_else(unknown)?;
+            let other = resolve(name, path.strip_suffix("';").ok_or_else(unknown)?);
+            add(www, &other, false, done, bundle)?;
+            let names = names.trim_start_matches("* as ").replace(" as ", ": ");
+            writeln!(body, "const {names} = $modules[{other:?}];")?;
+        } else if let Some(declaration) = line.strip_prefix("export ") {
+            let (kind, rest) = declaration.split_once(' ').ok_or_else(unknown)?;
+            if !["const", "class", "function"].contains(&kind) {
+                return Err(unknown().into());
+            }
+            let is_end = |letter: char| !letter.is_alphanumeric() && letter != '_';
+            exports.extend(rest.split(is_end).next().map(str::to_owned));
+            writeln!(body, "{declaration}")?;
+        } else {
+            writeln!(body, "{line}")?;
+        }
+    }
+    if is_entry {
+        write!(bundle, "\n// {}\n{body}", name.display())?;
+    } else {
+        let exports = exports.join(", ");
+        writeln!(
+            bundle,
+            "\n$modules[{name:?}] = (() => {{\n{body}return {{ {exports} }};\n}})();"
+        )?;
+    }
+    Ok(())
+}
+
+/// The file that a module names by a relative path.
+fn resolve(module: &Path, path: &str) -> PathBuf {
+    let mut parts: Vec<Component> = module.components().collect();
+    parts.pop();
+    for part in Path::new(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.iter().collect()
+}
