@@ -181,8 +181,9 @@ class Client:
 
 
 def blocks(name):
-    """The README's blocks that are marked `<!-- tested: NAME -->`, there must be one."""
-    text = (ROOT / "README.md").read_text()
+    """The one block in README.md and docs/ that is marked `<!-- tested: NAME -->`."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    text = "\n".join(page.read_text() for page in pages)
     found = re.findall(rf"<!-- tested: {re.escape(name)} -->\n```\w+\n(.*?)```", text, re.S)
-    assert len(found) == 1, f"README.md has {len(found)} blocks marked {name}"
+    assert len(found) == 1, f"{len(found)} blocks in README.md and docs/ are marked {name}"
     return found[0]
