@@ -579,7 +579,7 @@ fn documented_protocol_is_that_of_the_code() {
     assert_documented("Commands", 1, arms(&json, "match kind {"));
     let codes = between(&text("src/websocket/close.rs"), ": Self = Self(", ");");
     assert_documented("Close codes", 1, codes);
-    let lines = table("Write a client").into_iter();
+    let lines = table("Typed lines").into_iter();
     let words = lines.map(|row| {
         row[0]
             .split(' ')
