@@ -80,6 +80,22 @@ impl Millis {
     }
 }
 
+/// Converts days since 1970-01-01 to year, month (0 is January) and day (1 is the first), in the
+/// Gregorian calendar.
+///
+/// Years begin on 1 March here, so that the leap day is the last of its year, and month `m` begins
+/// `(153 m + 2) / 5` days after that.
+pub(crate) fn civil(days: u64) -> (u64, usize, u64) {
+    let days = days + 719_468; // since 1 March of the year 0
+    let (era, day) = (days / 146_097, days % 146_097); // eras of 400 years
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
+    let year = era * 400 + year + u64::from(month >= 10);
+    (year, (month as usize + 2) % 12, day_of_month)
+}
+
 /// A jump of the wall clock against the monotonic one that is longer than this is doubted.
 const JUMP: i64 = 60 * 60 * 1_000;
 /// A doubted jump is believed after the clocks have agreed on it for this time.
@@ -331,6 +347,21 @@ mod tests {
         for wall in [0, BEGIN - DAY, BEGIN, BEGIN + DAY] {
             let stamp = clock.stamp(UnixMillis(wall));
             assert_eq!(stamp, UnixMillis(wall.max(BEGIN)));
+        }
+    }
+
+    #[test]
+    fn days_follow_one_another() {
+        let is_leap = |year| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let mut days = 0..;
+        for year in 1970..2500 {
+            let february = 28 + u64::from(is_leap(year));
+            let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+            for (month, length) in lengths.into_iter().enumerate() {
+                for day in 1..=length {
+                    assert_eq!(civil(days.next().unwrap()), (year, month, day));
+                }
+            }
         }
     }
 }

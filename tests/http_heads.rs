@@ -1,10 +1,7 @@
-//! Request heads against RFC 9112, as a table: what is refused, with which status, and *at which
-//! byte*.
+//! Request heads against RFC 9112: which are refused, with which status, and at which byte.
 //!
-//! Every row is played whole, byte by byte, and cut in two at every place. All must agree: how a
-//! network cuts a stream is
-//! never seen in the answer (the prefix rule), and a refusal comes with the first byte that settles
-//! it, not by a timeout.
+//! Each row is tried whole, byte by byte, and cut in two at every place. All must agree: the answer
+//! never depends on how the network cuts a stream.
 
 use parlor::http::{Head, Refusal, Requests};
 use parlor::progress::Progress;
@@ -41,8 +38,7 @@ fn in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limit: usize) -> An
             }
             Progress::NeedMore => before += piece.len(),
         }
-        assert_eq!(requests.held_bytes(), before);
-        assert!(before <= limit);
+        assert!(before <= limit && requests.held_bytes() <= 2 * limit);
     }
     Ok(Progress::NeedMore)
 }
@@ -93,166 +89,111 @@ fn refused_at(name: &str, until: &[u8], status: u16, limit: usize) {
     }
 }
 
+/// Rows of a name and the bytes up to the one that is refused.
 #[test]
+#[rustfmt::skip]
 fn refused_at_the_first_impossible_byte() {
-    let table: &[(&str, &[u8], u16)] = &[
-        ("TLS ClientHello", b"\x16", 400),
-        ("an empty line before the request", b"\r", 400),
-        ("a bare line feed before the request", b"\n", 400),
-        ("a space before the request", b" ", 400),
-        ("NUL before the request", b"\0", 400),
-        ("a byte beyond ASCII", b"\x80", 400),
-        ("SSH", b"SSH-2.0-OpenSSH_9.9\r", 400),
-        ("a header in place of a request", b"Host:", 400),
-        ("a method with a slash", b"GET/", 400),
-        ("a method with a tab behind it", b"GET\t", 400),
-        ("a method alone", b"GET\r", 400),
-        ("a control character in the method", b"G\x01", 400),
-        ("two spaces before the target", b"GET  ", 400),
-        ("a target without slash", b"GET i", 400),
-        ("an empty target, and a bare line feed", b"GET \n", 400),
-        ("a target that is a query", b"GET ?", 400),
-        ("a target that is a fragment", b"GET #", 400),
-        ("asterisk-form", b"OPTIONS *", 400),
-        ("authority-form", b"CONNECT a", 400),
-        ("authority-form of an address", b"CONNECT 1", 400),
-        ("authority-form of an IPv6 address", b"CONNECT [", 400),
-        ("the preface of HTTP/2", b"PRI *", 400),
-        ("a fragment", b"GET /a#", 400),
-        ("a tab in the target", b"GET /a\t", 400),
-        ("NUL in the target", b"GET /a\0", 400),
-        ("NUL in the method", b"G\0", 400),
-        ("NUL in the version", b"GET / HTTP/1.\0", 400),
-        ("NUL behind the version", b"GET / HTTP/1.1\0", 400),
-        ("a carriage return in the target", b"GET /a\r", 400),
-        ("a carriage return in a name", b"GET / HTTP/1.1\r\nX\r", 400),
-        ("DEL in the target", b"GET /a\x7f", 400),
-        ("UTF-8 in the target", b"GET /\xc3", 400),
-        ("HTTP/0.9 without a version", b"GET /\r", 400),
-        ("HTTP/0.9 with a bare line feed", b"GET /\n", 400),
-        ("two spaces before the version", b"GET /  ", 400),
-        ("another protocol", b"GET / HTTQ", 400),
-        ("the protocol in lower case", b"GET / h", 400),
-        ("no slash in the version", b"GET / HTTP1", 400),
-        ("a letter for the major version", b"GET / HTTP/x", 400),
-        ("a major version of two digits", b"GET / HTTP/11", 400),
-        ("no minor version", b"GET / HTTP/1\r", 400),
-        ("a letter for the minor version", b"GET / HTTP/1.x", 400),
-        ("a minor version of two digits", b"GET / HTTP/1.10", 400),
-        ("a space behind the version", b"GET / HTTP/1.1 ", 400),
-        (
-            "a bare line feed behind the version",
-            b"GET / HTTP/1.1\n",
-            400,
-        ),
-        (
-            "a bare carriage return behind the version",
-            b"GET / HTTP/1.1\rH",
-            400,
-        ),
-        ("HTTP/2.0", b"GET / HTTP/2.0\r", 505),
-        ("HTTP/0.9, spelled out", b"GET / HTTP/0.9\r", 505),
-        ("HTTP/1.2", b"GET / HTTP/1.2\r", 505),
-        ("HTTP/3.1", b"GET / HTTP/3.1\r", 505),
-        (
-            "another version with a bare line feed",
-            b"GET / HTTP/2.0\n",
-            400,
-        ),
-        (
-            "white space before the first header",
-            b"GET / HTTP/1.1\r\n ",
-            400,
-        ),
-        (
-            "a tab before the first header",
-            b"GET / HTTP/1.1\r\n\t",
-            400,
-        ),
-        ("an empty name", b"GET / HTTP/1.1\r\n:", 400),
-        ("a space before the colon", b"GET / HTTP/1.1\r\nHost ", 400),
-        ("a tab before the colon", b"GET / HTTP/1.1\r\nHost\t", 400),
-        ("a line without colon", b"GET / HTTP/1.1\r\nHost\r", 400),
-        (
-            "a line without colon, bare line feed",
-            b"GET / HTTP/1.1\r\nHost\n",
-            400,
-        ),
-        ("a name with a parenthesis", b"GET / HTTP/1.1\r\nHo(", 400),
-        ("a name beyond ASCII", b"GET / HTTP/1.1\r\nH\xc3", 400),
-        ("NUL in a name", b"GET / HTTP/1.1\r\nHo\0", 400),
-        (
-            "a control character for a name",
-            b"GET / HTTP/1.1\r\n\x01",
-            400,
-        ),
-        ("NUL in a value", b"GET / HTTP/1.1\r\nHost: a\0", 400),
-        (
-            "a vertical tab before a length",
-            b"GET / HTTP/1.1\r\nContent-Length: \x0b",
-            400,
-        ),
-        (
-            "a form feed behind a length",
-            b"GET / HTTP/1.1\r\nContent-Length: 0\x0c",
-            400,
-        ),
-        (
-            "a space before the colon of Transfer-Encoding",
-            b"GET / HTTP/1.1\r\nTransfer-Encoding ",
-            400,
-        ),
-        (
-            "a folded Transfer-Encoding",
-            b"GET / HTTP/1.1\r\nTransfer-Encoding:\r\n ",
-            400,
-        ),
-        (
-            "a control character in a value",
-            b"GET / HTTP/1.1\r\nHost: a\x1b",
-            400,
-        ),
-        ("DEL in a value", b"GET / HTTP/1.1\r\nHost: a\x7f", 400),
-        (
-            "a bare line feed behind a value",
-            b"GET / HTTP/1.1\r\nHost: a\n",
-            400,
-        ),
-        (
-            "a bare carriage return in a value",
-            b"GET / HTTP/1.1\r\nHost: a\rb",
-            400,
-        ),
-        (
-            "two carriage returns",
-            b"GET / HTTP/1.1\r\nHost: a\r\r",
-            400,
-        ),
-        ("a folded line", b"GET / HTTP/1.1\r\nHost: a\r\n ", 400),
-        (
-            "a line folded with a tab",
-            b"GET / HTTP/1.1\r\nHost: a\r\n\t",
-            400,
-        ),
-        (
-            "a bare line feed for the empty line",
-            b"GET / HTTP/1.1\r\nHost: a\r\n\n",
-            400,
-        ),
-        (
-            "a bare carriage return for the empty line",
-            b"GET / HTTP/1.1\r\nHost: a\r\n\rx",
-            400,
-        ),
+    let table: &[(&str, &[u8])] = &[
+        ("TLS ClientHello", b"\x16"),
+        ("a second blank line before the request", b"\r\n\r"),
+        ("a bare carriage return before the request", b"\rG"),
+        ("a bare line feed before the request", b"\n"),
+        ("a space before the request", b" "),
+        ("NUL before the request", b"\0"),
+        ("a byte beyond ASCII", b"\x80"),
+        ("a control character in the method", b"G\x01"),
+        ("NUL in the target", b"GET /a\0"),
+        ("DEL in the target", b"GET /a\x7f"),
+        ("NUL in the version", b"GET / HTTP/1.\0"),
+        ("HTTP/0.9 with a bare line feed", b"GET /\n"),
+        ("a bare line feed after the version", b"GET / HTTP/1.1\n"),
+        ("a bare carriage return after the version", b"GET / HTTP/1.1\rH"),
+        ("a bare line feed in a name", b"GET / HTTP/1.1\r\nHost\n"),
+        ("NUL in a name", b"GET / HTTP/1.1\r\nHo\0"),
+        ("a control character for a name", b"GET / HTTP/1.1\r\n\x01"),
+        ("NUL in a value", b"GET / HTTP/1.1\r\nHost: a\0"),
+        ("a control character in a value", b"GET / HTTP/1.1\r\nHost: a\x1b"),
+        ("DEL in a value", b"GET / HTTP/1.1\r\nHost: a\x7f"),
+        ("a vertical tab before a length", b"GET / HTTP/1.1\r\nContent-Length: \x0b"),
+        ("a form feed after a length", b"GET / HTTP/1.1\r\nContent-Length: 0\x0c"),
+        ("a bare line feed after a value", b"GET / HTTP/1.1\r\nHost: a\n"),
+        ("a bare carriage return in a value", b"GET / HTTP/1.1\r\nHost: a\rb"),
+        ("two carriage returns", b"GET / HTTP/1.1\r\nHost: a\r\r"),
+        ("a bare line feed for the empty line", b"GET / HTTP/1.1\r\nHost: a\r\n\n"),
+        ("a bare carriage return for the empty line", b"GET / HTTP/1.1\r\nHost: a\r\n\rx"),
     ];
-    for (name, until, status) in table {
-        refused_at(name, until, *status, LIMIT);
+    for (name, until) in table {
+        refused_at(name, until, 400, LIMIT);
     }
 }
 
 #[test]
-fn refused_when_the_head_is_whole() {
+#[rustfmt::skip]
+fn refused_at_the_end_of_the_request_line() {
+    let table: &[(&str, &str, u16)] = &[
+        ("SSH", "SSH-2.0-OpenSSH_9.9", 400),
+        ("a header in place of a request", "Host: a", 400),
+        ("a method with a slash", "GET/ / HTTP/1.1", 400),
+        ("a method followed by a tab", "GET\t/ HTTP/1.1", 400),
+        ("a method alone", "GET", 400),
+        ("two spaces before the target", "GET  / HTTP/1.1", 400),
+        ("two spaces before the version", "GET /  HTTP/1.1", 400),
+        ("a space after the version", "GET / HTTP/1.1 ", 400),
+        ("a target without slash", "GET i HTTP/1.1", 400),
+        ("an empty target", "GET HTTP/1.1", 400),
+        ("a target that is a query", "GET ?a HTTP/1.1", 400),
+        ("a target that is a fragment", "GET #a HTTP/1.1", 400),
+        ("a fragment", "GET /a#b HTTP/1.1", 400),
+        ("a tab in the target", "GET /a\tb HTTP/1.1", 400),
+        ("UTF-8 in the target", "GET /\u{e4} HTTP/1.1", 400),
+        ("asterisk form of GET", "GET * HTTP/1.1", 400),
+        ("asterisk form with a path", "OPTIONS *a HTTP/1.1", 400),
+        ("authority form", "CONNECT a:80 HTTP/1.1", 400),
+        ("authority form of an address", "CONNECT 1.2.3.4:80 HTTP/1.1", 400),
+        ("authority form of an IPv6 address", "CONNECT [::1]:80 HTTP/1.1", 400),
+        ("authority form of a host that begins like http", "GET h:80 HTTP/1.1", 400),
+        ("a word that begins like http", "GET hello HTTP/1.1", 400),
+        ("one slash after the scheme", "GET http:/a HTTP/1.1", 400),
+        ("a target with another scheme", "GET htcpcp://a/ HTTP/1.1", 400),
+        ("no host in the target", "GET http:///a HTTP/1.1", 400),
+        ("a port alone in the target", "GET http://:80/ HTTP/1.1", 400),
+        ("a user in the target", "GET http://me@a/ HTTP/1.1", 400),
+        ("a port of letters in the target", "GET http://a:b/ HTTP/1.1", 400),
+        ("the preface of HTTP/2", "PRI * HTTP/2.0", 400),
+        ("HTTP/0.9 without a version", "GET /", 400),
+        ("another protocol", "GET / HTTQ/1.1", 400),
+        ("the protocol in lower case", "GET / http/1.1", 400),
+        ("no slash in the version", "GET / HTTP1.1", 400),
+        ("a letter for the major version", "GET / HTTP/x.1", 400),
+        ("a major version of two digits", "GET / HTTP/11.1", 400),
+        ("no minor version", "GET / HTTP/1", 400),
+        ("a letter for the minor version", "GET / HTTP/1.x", 400),
+        ("a minor version of two digits", "GET / HTTP/1.10", 400),
+        ("HTTP/2.0", "GET / HTTP/2.0", 505),
+        ("HTTP/0.9, spelled out", "GET / HTTP/0.9", 505),
+        ("HTTP/3.1", "GET / HTTP/3.1", 505),
+    ];
+    for (name, line, status) in table {
+        refused_at(name, format!("{line}\r\n").as_bytes(), *status, LIMIT);
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn refused_when_the_head_is_complete() {
     let table: &[(&str, &str)] = &[
+        ("white space before the first header", " Host: a\r\n"),
+        ("a tab before the first header", "\tHost: a\r\n"),
+        ("an empty name", "Host: a\r\n: b\r\n"),
+        ("a space before the colon", "Host : a\r\n"),
+        ("a tab before the colon", "Host\t: a\r\n"),
+        ("a line without colon", "Host: a\r\nHost\r\n"),
+        ("a name with a parenthesis", "Host: a\r\nHo(: a\r\n"),
+        ("a name beyond ASCII", "Host: a\r\nH\u{e4}: a\r\n"),
+        ("a space before the colon of a coding", "Host: a\r\nTransfer-Encoding : chunked\r\n"),
+        ("a folded coding", "Host: a\r\nTransfer-Encoding:\r\n chunked\r\n"),
+        ("a folded line", "Host: a\r\nA: b\r\n c\r\n"),
+        ("a line folded with a tab", "Host: a\r\nA: b\r\n\tc\r\n"),
         ("no Host", ""),
         ("two Hosts", "Host: a\r\nHost: b\r\n"),
         ("the same Host twice", "Host: a\r\nhost: a\r\n"),
@@ -268,219 +209,105 @@ fn refused_when_the_head_is_whole() {
         ("an IPv6 Host without brackets", "Host: ::1\r\n"),
         ("an IPv6 Host that is none", "Host: [1::2::3]\r\n"),
         ("a Host beyond ASCII", "Host: \u{e4}\r\n"),
-        (
-            "Transfer-Encoding",
-            "Host: a\r\nTransfer-Encoding: chunked\r\n",
-        ),
-        (
-            "Transfer-Encoding that says nothing",
-            "Host: a\r\ntransfer-encoding:\r\n",
-        ),
-        (
-            "Transfer-Encoding: identity",
-            "Host: a\r\nTransfer-Encoding: identity\r\n",
-        ),
-        (
-            "Transfer-Encoding, chunks in quotes",
-            "Host: a\r\nTransfer-Encoding: \"chunked\"\r\n",
-        ),
-        (
-            "Transfer-Encoding, compressed chunks",
-            "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n",
-        ),
-        (
-            "Transfer-Encoding, chunks that are not last",
-            "Host: a\r\nTransfer-Encoding: chunked, identity\r\n",
-        ),
-        (
-            "Transfer-Encoding, a misspelled coding",
-            "Host: a\r\nTransfer-Encoding: xchunked\r\n",
-        ),
-        (
-            "Transfer-Encoding in a second header",
-            "Host: a\r\nTransfer-Encoding:\r\nTRANSFER-ENCODING: chunked\r\n",
-        ),
-        (
-            "Expect and a body",
-            "Host: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n",
-        ),
-        (
-            "both, chunks first",
-            "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n",
-        ),
-        (
-            "both lengths",
-            "Host: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n",
-        ),
+        ("Transfer-Encoding", "Host: a\r\nTransfer-Encoding: chunked\r\n"),
+        ("Transfer-Encoding that says nothing", "Host: a\r\ntransfer-encoding:\r\n"),
+        ("Transfer-Encoding: identity", "Host: a\r\nTransfer-Encoding: identity\r\n"),
+        ("Transfer-Encoding, chunks in quotes", "Host: a\r\nTransfer-Encoding: \"chunked\"\r\n"),
+        ("Transfer-Encoding, compressed chunks", "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n"),
+        ("chunks that are not last", "Host: a\r\nTransfer-Encoding: chunked, identity\r\n"),
+        ("Transfer-Encoding, a misspelled coding", "Host: a\r\nTransfer-Encoding: xchunked\r\n"),
+        ("a second coding", "Host: a\r\nTransfer-Encoding:\r\nTRANSFER-ENCODING: chunked\r\n"),
+        ("Expect and a body", "Host: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n"),
+        ("both, chunks first", "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n"),
+        ("both lengths", "Host: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n"),
         ("a body", "Host: a\r\nContent-Length: 1\r\n"),
-        (
-            "a body beyond 64 bits",
-            "Host: a\r\nContent-Length: 99999999999999999999\r\n",
-        ),
+        ("a body beyond 64 bits", "Host: a\r\nContent-Length: 99999999999999999999\r\n"),
         ("a list that differs", "Host: a\r\nContent-Length: 0, 5\r\n"),
-        (
-            "two lengths that differ",
-            "Host: a\r\nContent-Length: 0\r\ncontent-length: 5\r\n",
-        ),
+        ("two lengths that differ", "Host: a\r\nContent-Length: 0\r\ncontent-length: 5\r\n"),
         ("a length with a plus", "Host: a\r\nContent-Length: +0\r\n"),
         ("a length with a minus", "Host: a\r\nContent-Length: -0\r\n"),
-        (
-            "a length with two zeros",
-            "Host: a\r\nContent-Length: 00\r\n",
-        ),
-        (
-            "a length of 64 bits and one",
-            "Host: a\r\nContent-Length: 18446744073709551616\r\n",
-        ),
-        (
-            "a length with white space alone",
-            "Host: a\r\nContent-Length: \t \r\n",
-        ),
-        (
-            "a length with a space within",
-            "Host: a\r\nContent-Length: 0 0\r\n",
-        ),
-        (
-            "a length with a parameter",
-            "Host: a\r\nContent-Length: 0;a\r\n",
-        ),
+        ("a length with two zeros", "Host: a\r\nContent-Length: 00\r\n"),
+        ("a length of 64 bits and one", "Host: a\r\nContent-Length: 18446744073709551616\r\n"),
+        ("a length with white space alone", "Host: a\r\nContent-Length: \t \r\n"),
+        ("a length with a space within", "Host: a\r\nContent-Length: 0 0\r\n"),
+        ("a length with a parameter", "Host: a\r\nContent-Length: 0;a\r\n"),
         ("a length in quotes", "Host: a\r\nContent-Length: \"0\"\r\n"),
-        (
-            "a length with a fraction",
-            "Host: a\r\nContent-Length: 0.0\r\n",
-        ),
-        (
-            "a length with an exponent",
-            "Host: a\r\nContent-Length: 0e0\r\n",
-        ),
-        (
-            "a length in digits of another script",
-            "Host: a\r\nContent-Length: \u{ff10}\r\n",
-        ),
+        ("a length with a fraction", "Host: a\r\nContent-Length: 0.0\r\n"),
+        ("a length with an exponent", "Host: a\r\nContent-Length: 0e0\r\n"),
+        ("a length in digits of another script", "Host: a\r\nContent-Length: \u{ff10}\r\n"),
         ("a length in hex", "Host: a\r\nContent-Length: 0x0\r\n"),
         ("an empty length", "Host: a\r\nContent-Length:\r\n"),
         ("a list of lengths", "Host: a\r\nContent-Length: 0, 0\r\n"),
-        (
-            "two lengths",
-            "Host: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n",
-        ),
+        ("two lengths", "Host: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n"),
     ];
     for (name, lines) in table {
-        refused_at(
-            name,
-            format!("GET / HTTP/1.1\r\n{lines}\r\n").as_bytes(),
-            400,
-            LIMIT,
-        );
+        refused_at(name, format!("GET / HTTP/1.1\r\n{lines}\r\n").as_bytes(), 400, LIMIT);
     }
-    let targets: &[(&str, &str)] = &[
-        ("a word that begins like http", "hello"),
-        ("one slash behind the scheme", "http:/a"),
-        ("a target with another scheme", "htcpcp://a/"),
-        ("authority-form of a host that begins like http", "h:80"),
-        ("no host in the target", "http:///a"),
-        ("a port alone in the target", "http://:80/"),
-        ("a user in the target", "http://me@a/"),
-        ("a port of letters in the target", "http://a:b/"),
+    let table: &[(&str, &str)] = &[
+        ("an absolute target without Host", "GET http://a/ HTTP/1.1\r\n"),
+        ("an absolute target with a malformed Host", "GET http://a/ HTTP/1.1\r\nHost: [\r\n"),
+        ("HTTP/1.0 with two Hosts", "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n"),
+        ("HTTP/1.0 with a body", "GET / HTTP/1.0\r\nContent-Length: 5\r\n"),
+        ("HTTP/1.2 without Host", "GET / HTTP/1.2\r\n"),
     ];
-    for (name, target) in targets {
-        refused_at(
-            name,
-            format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(),
-            400,
-            LIMIT,
-        );
+    for (name, lines) in table {
+        refused_at(name, format!("{lines}\r\n").as_bytes(), 400, LIMIT);
     }
-    refused_at(
-        "an absolute target without Host",
-        b"GET http://a/ HTTP/1.1\r\n\r\n",
-        400,
-        LIMIT,
-    );
-    refused_at(
-        "an absolute target with a malformed Host",
-        b"GET http://a/ HTTP/1.1\r\nHost: [\r\n\r\n",
-        400,
-        LIMIT,
-    );
-    refused_at(
-        "HTTP/1.0 with two Hosts",
-        b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
-        400,
-        LIMIT,
-    );
-    refused_at(
-        "HTTP/1.0 with a body",
-        b"GET / HTTP/1.0\r\nContent-Length: 5\r\n\r\n",
-        400,
-        LIMIT,
-    );
 }
 
 #[test]
-fn accepted_and_no_byte_behind_is_taken() {
-    let browser = "GET /chat HTTP/1.1\r\nHost: 192.168.1.2:8080\r\nConnection: Upgrade\r\nPragma: no-cache\r\nUpgrade: websocket\r\n\
-        Origin: http://192.168.1.2:8080\r\nSec-WebSocket-Version: 13\r\nAccept-Language: de,en;q=0.9\r\n\
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+#[rustfmt::skip]
+fn accepted_without_a_byte_of_what_follows() {
+    let browser = "GET /chat HTTP/1.1\r\nHost: 192.168.1.2:8080\r\nConnection: Upgrade\r\n\
+        Pragma: no-cache\r\nUpgrade: websocket\r\nOrigin: http://192.168.1.2:8080\r\n\
+        Sec-WebSocket-Version: 13\r\nAccept-Language: de,en;q=0.9\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
     let table: &[(&str, &str)] = &[
-        (
-            "the smallest of HTTP/1.1",
-            "GET / HTTP/1.1\r\nHost:a\r\n\r\n",
-        ),
+        ("the smallest of HTTP/1.1", "GET / HTTP/1.1\r\nHost:a\r\n\r\n"),
         ("the smallest of HTTP/1.0", "GET / HTTP/1.0\r\n\r\n"),
         ("a browser's opening handshake", browser),
-        (
-            "a method nobody knows is a token all the same",
-            "brew / HTTP/1.1\r\nHost: a\r\n\r\n",
-        ),
-        (
-            "a plain zero for a length",
-            "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
-        ),
-        (
-            "Expect without a body asks nothing",
-            "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
-        ),
-        (
-            "letters that browsers send as they are",
-            "GET /?q={\"a\"|[b]^`\\<>} HTTP/1.1\r\nHost: a\r\n\r\n",
-        ),
-        (
-            "an absolute target",
-            "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
-        ),
-        (
-            "an absolute target of HTTP/1.0 without Host",
-            "GET https://b HTTP/1.0\r\n\r\n",
-        ),
+        ("an unknown method", "brew / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ("a plain zero for a length", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"),
+        ("Expect without a body", "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"),
+        ("characters that browsers don't escape", "GET /?q={\"a\"|[b]^`\\<>} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ("an absolute target", "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ("an absolute target of HTTP/1.0 without Host", "GET https://b HTTP/1.0\r\n\r\n"),
         ("an IPv6 Host", "GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n"),
-        (
-            "values that are empty, or not ASCII, or have tabs",
-            "GET / HTTP/1.1\r\nHost: a\r\nX:\r\nY: \u{e4}\r\nZ: a\tb\t\r\n\r\n",
-        ),
+        ("empty values, tabs, other bytes", "GET / HTTP/1.1\r\nHost: a\r\nX:\r\nY: \u{e4}\r\nZ: a\tb\t\r\n\r\n"),
+        ("a later minor version", "GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
+        ("asterisk form", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
     ];
     for (name, text) in table {
-        let bytes = text.as_bytes();
-        let whole = all_ways(name, bytes, LIMIT);
-        assert!(
-            matches!(whole, Ok(Progress::Done { used, .. }) if used == bytes.len()),
-            "{name}: {whole:?}"
-        );
-        for shorter in 0..bytes.len() {
-            assert_eq!(
-                at_once(&bytes[..shorter], LIMIT),
-                Ok(Progress::NeedMore),
-                "{name}: after {shorter} bytes"
-            );
-        }
-        for behind in [&b"\x82\x80"[..], b"\r\n", b"GET / HTTP/1.1\r\n"] {
-            assert_eq!(
-                all_ways(name, &[bytes, behind].concat(), LIMIT),
-                whole,
-                "{name}: with more behind it"
-            );
+        for before in ["", "\r\n"] {
+            let bytes = &[before.as_bytes(), text.as_bytes()].concat()[..];
+            let whole = all_ways(name, bytes, LIMIT);
+            let Ok(Progress::Done { value, used }) = &whole else { panic!("{name}: {whole:?}") };
+            assert_eq!(*used, bytes.len(), "{name}");
+            let Ok(Progress::Done { value: bare, .. }) = at_once(text.as_bytes(), LIMIT) else {
+                panic!("{name}")
+            };
+            assert_eq!(*value, bare, "{name}: a blank line before it is ignored");
+            for shorter in 0..bytes.len() {
+                let prefix = at_once(&bytes[..shorter], LIMIT);
+                assert_eq!(prefix, Ok(Progress::NeedMore), "{name}: after {shorter} bytes");
+            }
+            for next in [&b"\x82\x80"[..], b"\r\n", b"GET / HTTP/1.1\r\n"] {
+                let answer = all_ways(name, &[bytes, next].concat(), LIMIT);
+                assert_eq!(answer, whole, "{name}: with more after it");
+            }
         }
     }
+}
+
+#[test]
+fn blank_line_between_requests_begins_no_request() {
+    let mut requests = Requests::default();
+    assert_eq!(requests.receive(b"\r", LIMIT), Ok(Progress::NeedMore));
+    assert_eq!(requests.receive(b"\n", LIMIT), Ok(Progress::NeedMore));
+    assert_eq!(requests.held_bytes(), 0);
+    let received = requests.receive(b"GET / HTTP/1.0\r\n\r\n", LIMIT);
+    assert!(matches!(received, Ok(Progress::Done { used: 18, .. })));
 }
 
 #[test]
@@ -550,12 +377,7 @@ fn a_head_has_a_limit_in_lines() {
     assert!(
         matches!(at_once(hundred.as_bytes(), LIMIT), Ok(Progress::Done { used, .. }) if used == hundred.len())
     );
-    refused_at(
-        "the first byte of line 101",
-        (head(100) + "A").as_bytes(),
-        431,
-        LIMIT,
-    );
+    refused_at("101 lines", (head(101) + "\r\n").as_bytes(), 431, LIMIT);
 }
 
 /// One-sided against a parser that we did not write: what is accepted here, it accepts with the
@@ -577,6 +399,11 @@ fn what_is_accepted_httparse_reads_the_same_way() {
                 let Ok(Progress::Done { value: head, used }) = Head::parse(&bytes, LIMIT) else {
                     continue;
                 };
+                // `httparse` does not know HTTP/1.2 to HTTP/1.9.
+                let version = bytes.windows(7).position(|seven| seven == b"HTTP/1.");
+                if version.is_some_and(|at| bytes[at + 7] > b'1') {
+                    continue;
+                }
                 let mut headers = [httparse::EMPTY_HEADER; 100];
                 let mut request = httparse::Request::new(&mut headers);
                 assert_eq!(

@@ -5,7 +5,7 @@
 //! would be no help: it is shared with the shell.)
 
 use super::output::is_ready;
-use crate::http::civil;
+use crate::time::civil;
 use env_logger::{Builder, Target};
 use std::ffi::OsString;
 use std::io::{self, Write};

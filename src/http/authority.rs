@@ -1,44 +1,33 @@
-//! A host and its port, as `Host`, an absolute target and `Origin` spell them (RFC 9110 §7.2, RFC
-//! 3986 §3.2).
-//!
-//! Only the spelling is judged here: `uri-host [ ":" port ]`, without a user. Which hosts are ours
-//! to answer for is asked
-//! by `hub::routes`, which compares the host of an `Origin` with the one of `Host`.
+//! A host and its port, as in `Host`, an absolute target and `Origin` (RFC 9110 §7.2, RFC 3986
+//! §3.2): `uri-host [ ":" port ]`.
 
 use std::net::Ipv6Addr;
 
-/// The two halves of an authority, as they were spelled.
+/// A host and its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authority<'a> {
-    /// A name, an IPv4 address, or an IPv6 address within its brackets. Never empty; any case is
-    /// the caller's to compare.
+    /// A name, an IPv4 address, or an IPv6 address in brackets. Never empty; in any case.
     pub host: &'a str,
-    /// The port where one was given; `host:` gives none (RFC 3986 §3.2.3).
+    /// The port if there is one; `host:` has none (RFC 3986 §3.2.3).
     pub port: Option<u16>,
 }
 
 impl<'a> Authority<'a> {
-    /// Takes an authority apart, or says by `None` that it is not spelled like one.
-    ///
-    /// Refused although RFC 3986 has them: an empty host (no `http` URI may have one, RFC 9110
-    /// §4.2.1), a user before an
-    /// `@` (RFC 9110 §4.2.4), address forms that nobody has defined yet (`[v1.…]`), and ports that
-    /// don't fit 16 bits.
+    /// Parses an authority. Stricter than RFC 3986: an empty host (RFC 9110 §4.2.1), a user before
+    /// an `@` (§4.2.4), future address forms (`[v1.…]`) and ports over 65535 are wrong.
     ///
     /// ```
     /// use parlor::http::Authority;
     /// assert_eq!(Authority::parse("[::1]:8080"), Some(Authority { host: "[::1]", port: Some(8080) }));
-    /// assert_eq!(Authority::parse("chat.example"), Some(Authority { host: "chat.example", port: None }));
     /// assert_eq!(Authority::parse("me@chat.example"), None);
     /// ```
     pub fn parse(text: &'a str) -> Option<Self> {
-        // The colons of an IPv6 address stand within brackets, so the port's is the first one
-        // behind them.
+        // Colons within brackets are those of an IPv6 address.
         let host_end = match text.strip_prefix('[') {
             Some(rest) => {
-                let address_length = rest.find(']')?;
-                rest[..address_length].parse::<Ipv6Addr>().ok()?;
-                address_length + 2
+                let (address, _) = rest.split_once(']')?;
+                address.parse::<Ipv6Addr>().ok()?;
+                address.len() + 2
             }
             None => {
                 let end = text.find(':').unwrap_or(text.len());
@@ -48,34 +37,30 @@ impl<'a> Authority<'a> {
         let (host, rest) = text.split_at(host_end);
         let port = match rest.strip_prefix(':') {
             Some("") => None,
-            // `parse` alone would let a sign pass.
+            // `parse` alone would accept a sign.
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Some(digits.parse().ok()?)
             }
-            Some(_) => return None,
             None if rest.is_empty() => None,
-            None => return None,
+            _ => return None,
         };
         Some(Self { host, port })
     }
 }
 
-/// `reg-name` with at least one character (RFC 3986 §3.2.2); an IPv4 address is spelled like one.
-fn is_registered_name(mut name: &str) -> bool {
-    if name.is_empty() {
-        return false;
-    }
-    while let Some(byte) = name.bytes().next() {
-        let length = match (byte, name.as_bytes()) {
-            (b'%', [_, a, b, ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => 3,
-            (b'-' | b'.' | b'_' | b'~', _) => 1,
-            (b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=', _) => 1,
-            (byte, _) if byte.is_ascii_alphanumeric() => 1,
-            _ => return false,
-        };
-        name = &name[length..];
-    }
-    true
+/// Returns whether this is a `reg-name` of at least one character (RFC 3986 §3.2.2), which includes
+/// IPv4 addresses.
+fn is_registered_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte);
+    let mut parts = name.split('%');
+    let is_start_plain = parts
+        .next()
+        .is_some_and(|start| start.bytes().all(is_plain));
+    let is_escaped = |part: &str| {
+        let (digits, rest) = part.as_bytes().split_at_checked(2)?;
+        Some(digits.iter().all(u8::is_ascii_hexdigit) && rest.iter().copied().all(is_plain))
+    };
+    !name.is_empty() && is_start_plain && parts.all(|part| is_escaped(part).unwrap_or(false))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! They are compiled in by `build.rs`, which also joins the page's modules to one file. With `--www`
 //! they come from a folder instead (`server::Folder`), by the same rules for names.
 
-use super::head::Head;
+use super::request::Head;
 use super::response::{Body, Response};
 use crate::text::{Hex, hex_digit};
 use sha1::{Digest, Sha1};

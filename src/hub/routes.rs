@@ -14,6 +14,7 @@
 use crate::http::pages::{self, Pages};
 use crate::http::{Authority, Body, Head, Refusal, Response};
 use crate::metrics::Metrics;
+use crate::websocket::handshake::NEEDS_UPGRADE;
 use crate::websocket::{self, Upgrade};
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -173,8 +174,10 @@ impl Router {
     }
 
     fn reply(&mut self, head: &Head<'_>, metrics: &Metrics) -> Result<Reply, Refusal> {
-        if !matches!(head.method(), "GET" | "HEAD") {
-            return Err(Refusal::method_not_allowed());
+        match head.method() {
+            "GET" | "HEAD" => {}
+            "OPTIONS" => return Ok(Reply::Answer(Response::options())),
+            _ => return Err(Refusal::method_not_allowed()),
         }
         let text = |media_type, text: String| {
             Ok(Reply::Answer(no_store(Response::new(
@@ -205,11 +208,8 @@ impl Router {
             return Err(Refusal::forbidden(FOREIGN_HOST));
         }
         if head.method() != "GET" {
-            // HEAD tells what GET would be told, and no upgrade comes of it (RFC 6455 §4.1, item
-            // 2).
-            return Err(Refusal::upgrade_required(
-                "this path speaks WebSocket; ask for it with GET and Upgrade: websocket",
-            ));
+            // HEAD gets what GET gets without an upgrade, and never an upgrade.
+            return Err(Refusal::upgrade_required(NEEDS_UPGRADE));
         }
         // A request that did not ask for another protocol leaves no doubt about what is spoken
         // next.

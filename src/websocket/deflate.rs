@@ -23,6 +23,8 @@
 //! The codec is `zlib-rs`, because its time for a hostile message is bounded: `miniz_oxide` takes
 //! 100 times as long for one of empty blocks.
 
+use crate::http::is_token;
+
 pub use codec::{Deflate, Scratch};
 
 /// The extension's name (RFC 7692 §7).
@@ -164,9 +166,7 @@ fn trim(text: &str) -> &str {
 
 /// Returns `text` if it is a token (RFC 9110 §5.6.2).
 fn token(text: &str) -> Option<&str> {
-    let is_token_byte =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    (!text.is_empty() && text.bytes().all(is_token_byte)).then_some(text)
+    is_token(text).then_some(text)
 }
 
 #[cfg(not(feature = "deflate"))]

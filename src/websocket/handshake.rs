@@ -31,6 +31,9 @@ pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// The one subprotocol that this server speaks (§1.9).
 const SUBPROTOCOL: &str = "chat";
 
+/// The sentence for a request without `Upgrade: websocket`.
+pub const NEEDS_UPGRADE: &str = "this path needs a WebSocket: send the header Upgrade: websocket";
+
 /// Base64 (RFC 4648 §4) with padding. Unused bits of the last character may be set, as in an
 /// example of RFC 6455 §4.1.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -154,10 +157,7 @@ pub const REQUIREMENTS: &[Requirement<JudgeRequest>] = &[
     Requirement {
         about: "Upgrade",
         section: "RFC 6455 §4.2.1, 3",
-        judge: |head| {
-            let sentence = "this path needs a WebSocket: send the header Upgrade: websocket";
-            upgrade_required(head.has_token("upgrade", "websocket"), sentence)
-        },
+        judge: |head| upgrade_required(head.has_token("upgrade", "websocket"), NEEDS_UPGRADE),
     },
     Requirement {
         about: "Connection",
