@@ -1,12 +1,12 @@
 //! Bytes as the head of a request (RFC 9112 §2 to §6).
 //!
-//! Input: the bytes; the last one says how they are cut. Asserted:
-//! - any cutting gives the same result, and needs more until the same byte;
-//! - what was decided at one byte stays so whatever follows, and nothing before it was decided;
-//! - parlor takes exactly what `reference` takes, with the same fields;
-//! - `httparse` takes, with the same fields, what parlor takes;
+//! Input: the bytes; the last one is the length of the pieces. Asserted:
+//! - any pieces give the same result, and need more until the same byte;
+//! - a decision at one byte is the same whatever follows, and there is none before it;
+//! - parlor accepts exactly what `reference` accepts, with the same fields;
+//! - `httparse` accepts, with the same fields, what parlor accepts (but later minor versions);
 //! - a head written out again canonically is the same head;
-//! - no more than the limit is held, and nothing once it is over.
+//! - no more than the limit is held, and nothing after the end of a head.
 
 use parlor::http::{Head, Refusal, Requests};
 use parlor::progress::Progress;
@@ -39,15 +39,18 @@ pub fn check(data: &[u8]) {
         Ok(Progress::NeedMore),
         "nothing was decided before"
     );
-    let expected = reference::parse(bytes).filter(|request| request.length <= LIMIT);
+    let expected = reference::parse(bytes).filter(|request| request.head_bytes <= LIMIT);
     match (whole, expected) {
         (Ok(Progress::Done { value, used }), Some(request)) => {
             assert_eq!(used, request.length);
             has_fields(&value, &request);
-            agrees_with_httparse(&bytes[..used], &request);
+            if !request.is_later_version {
+                agrees_with_httparse(&bytes[..used], &request);
+            }
             is_the_same_written_out_again(&value, &request);
         }
         (Ok(Progress::NeedMore), None) => {
+            let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
             assert!(bytes.len() < LIMIT && !bytes.windows(4).any(|four| four == b"\r\n\r\n"))
         }
         (Err(refusal), None) => assert!(
@@ -84,7 +87,7 @@ fn in_pieces(
                 return at + piece.len();
             }
         }
-        assert!(requests.held_bytes() == at && at < LIMIT);
+        assert!(requests.held_bytes() <= 2 * LIMIT && at < LIMIT + 2);
     }
     assert_eq!(
         &Ok(Progress::NeedMore),
@@ -102,7 +105,7 @@ fn has_fields(head: &Head<'_>, request: &reference::Request<'_>) {
     let path = head.query().map_or(head.path().to_owned(), |query| {
         format!("{}?{query}", head.path())
     });
-    assert!(head.path().starts_with('/'));
+    assert!(head.path().starts_with('/') || (head.path(), head.method()) == ("*", "OPTIONS"));
     let tail = path.strip_prefix('/').unwrap_or(&path);
     assert!(
         request.target.ends_with(tail),

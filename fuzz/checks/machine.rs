@@ -94,7 +94,7 @@ impl Machine {
             }
         }
         let held_bytes = self.websocket.held_bytes();
-        assert!(held_bytes <= LIMIT + BESIDES, "{held_bytes} bytes are held");
+        assert!(held_bytes <= 2 * LIMIT + BESIDES, "{held_bytes} bytes are held");
         if was_deaf {
             assert_eq!(
                 before,

@@ -1,9 +1,6 @@
-//! RFC 9112's grammar for the head of a request, written down once more and as plainly as possible:
-//! it splits whole lines
-//! where parlor goes from byte to byte, and knows no speed, no pieces and no statuses. One answer:
-//! a request, or none.
-//!
-//! Where it is not the RFC's ABNF but parlor's contract, a comment says so.
+//! RFC 9112's grammar for the head of a request, written again as plainly as possible. It splits a
+//! complete head into lines, and knows no speed, no pieces and no statuses: the result is a request
+//! or nothing. A comment marks the rules that are parlor's contract and not the RFC's ABNF.
 
 /// A head, its fields without the white space around them.
 #[derive(Debug)]
@@ -12,22 +9,39 @@ pub struct Request<'a> {
     pub target: &'a str,
     pub minor_version: u8,
     pub fields: Vec<(&'a str, &'a [u8])>,
+    /// The end of the head, with a blank line before it.
     pub length: usize,
+    /// The length of the head without that.
+    pub head_bytes: usize,
+    /// Whether the version is HTTP/1.2 or later, and served as HTTP/1.1.
+    pub is_later_version: bool,
 }
 
 /// `HTTP-message = start-line CRLF *( field-line CRLF ) CRLF` (§2.1), and the rules of §3.2 and §6
 /// about its fields.
 pub fn parse(bytes: &[u8]) -> Option<Request<'_>> {
+    // §2.2: a blank line before the request is ignored.
+    let blank = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
+    let bytes = &bytes[blank..];
     let length = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let mut lines = split(&bytes[..length - 4], b"\r\n").into_iter();
     let start_line: Vec<&[u8]> = lines.next()?.split(|&byte| byte == b' ').collect();
     let [method, target, version] = start_line.as_slice() else {
         return None;
     };
-    // §2.3. Contract: 1.0 and 1.1 alone.
-    let minor_version = match *version {
-        b"HTTP/1.0" => 0,
-        b"HTTP/1.1" => 1,
+    // §2.3; RFC 9110 §2.5: a later minor version is served as 1.1. Contract: no other major one.
+    let (minor_version, is_later_version) = match *version {
+        b"HTTP/1.0" => (0, false),
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'1',
+            b'.',
+            minor @ b'1'..=b'9',
+        ] => (1, *minor > b'1'),
         _ => return None,
     };
     let fields = lines.map(field_line).collect::<Option<Vec<_>>>()?;
@@ -47,15 +61,20 @@ pub fn parse(bytes: &[u8]) -> Option<Request<'_>> {
     let has_body =
         named("transfer-encoding").next().is_some() || !(lengths.is_empty() || lengths == [b"0"]);
     // Contract: at most 100 header lines.
-    let right =
-        is_token(method) && is_target(target) && host_is_right && !has_body && fields.len() <= 100;
+    let right = is_token(method)
+        && is_target(method, target)
+        && host_is_right
+        && !has_body
+        && fields.len() <= 100;
     let (method, target) = (str::from_utf8(method).ok()?, str::from_utf8(target).ok()?);
     right.then_some(Request {
         method,
         target,
         minor_version,
         fields,
-        length,
+        length: length + blank,
+        head_bytes: length,
+        is_later_version,
     })
 }
 
@@ -90,10 +109,13 @@ fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(is_tchar)
 }
 
-/// `origin-form / absolute-form` (§3.2). Contract: no `*` and no `host:port`, since neither OPTIONS
-/// nor CONNECT is spoken;
-/// http and https alone; in path and query any visible ASCII, since browsers send some that RFC 3986 has not.
-fn is_target(target: &[u8]) -> bool {
+/// `origin-form / absolute-form / asterisk-form` (§3.2), the last for OPTIONS only. Contract: no
+/// `host:port`, because CONNECT is not supported; http and https only; any visible ASCII in path and
+/// query, because browsers send some that RFC 3986 forbids.
+fn is_target(method: &[u8], target: &[u8]) -> bool {
+    if (method, target) == (b"OPTIONS", b"*") {
+        return true;
+    }
     if target
         .iter()
         .any(|byte| !byte.is_ascii_graphic() || *byte == b'#')
