@@ -1,68 +1,91 @@
-//! `--www DIR`: pages from a folder, for whoever changes them while the server runs.
+//! `--www DIR`: pages from a folder, which may change while the server runs.
 //!
-//! A name is opened part by part, each below the one before and none through a link: nothing that
-//! stands in the folder, and
-//! nobody who renames things in it meanwhile, leads outside. The folder itself may be a link; it is
-//! looked up anew each time,
-//! so that it can be replaced as a whole.
-//!
-//! Not here: which spellings of a path are none (`http::pages::file_name`), headers
-//! (`http::pages::respond`).
+//! A name is opened part by part, each below the one before and never through a link, so neither the
+//! content of the folder nor a rename during the request leads outside. The folder itself may be a
+//! link and is opened for each request, so that it can be replaced as a whole.
 
 use crate::http::Body;
 use crate::http::pages::{Page, Pages, file_name, media_type};
 use crate::limits::PAGE_FILE_BYTES;
 use rustix::fs::{Mode, OFlags, open, openat};
-use std::fs::File;
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// A folder with pages.
 pub struct Folder {
     path: PathBuf,
+    /// Files that responses still hold, by the tag of the version: a file is in memory once, however
+    /// many ask for it, and is freed with the last response.
+    held: HashMap<String, Weak<Vec<u8>>>,
 }
 
 impl Folder {
     /// Fails where there is no such folder, or it may not be entered.
     pub fn new(path: PathBuf) -> io::Result<Self> {
-        let folder = Self { path };
+        let held = HashMap::new();
+        let folder = Self { path, held };
         folder.open()?;
         Ok(folder)
     }
 
     fn open(&self) -> io::Result<OwnedFd> {
-        Ok(open(
-            &self.path,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?)
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(open(&self.path, flags, Mode::empty())?)
     }
 
-    /// Opens a file below the folder. What stands there may be anything: a link is refused, and a
-    /// pipe without a writer
-    /// would block whoever opens it, and with him everybody.
+    /// Opens a file below the folder. A link is refused; a pipe without a writer does not block.
     fn open_below(&self, name: &str) -> io::Result<File> {
         let mut opened = self.open()?;
         let mut parts = name.split('/').peekable();
         while let Some(part) = parts.next() {
-            let folder = if parts.peek().is_some() {
-                OFlags::DIRECTORY
-            } else {
-                OFlags::empty()
-            };
-            let flags = OFlags::RDONLY
+            let mut flags = OFlags::RDONLY
                 | OFlags::NOFOLLOW
                 | OFlags::NONBLOCK
                 | OFlags::NOCTTY
-                | OFlags::CLOEXEC
-                | folder;
+                | OFlags::CLOEXEC;
+            if parts.peek().is_some() {
+                flags |= OFlags::DIRECTORY;
+            }
             opened = openat(&opened, part, flags, Mode::empty())?;
         }
         Ok(File::from(opened))
     }
+
+    /// Reads a file, unless the same version of it is in memory already. Returns its tag and bytes.
+    fn read(&mut self, file: File, about: &Metadata) -> Option<(String, Rc<Vec<u8>>)> {
+        let known = tag(about, about.len());
+        if let Some(bytes) = self.held.get(&known).and_then(Weak::upgrade) {
+            return Some((known, bytes));
+        }
+        let mut bytes = Vec::with_capacity(about.len() as usize);
+        // It may grow while it is read.
+        file.take(PAGE_FILE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .ok()?;
+        let length = bytes.len() as u64;
+        if length > PAGE_FILE_BYTES {
+            return None;
+        }
+        // The tag has the length that was read, not the one that was announced: half of a file that
+        // is being written is not the whole one, though both may have the same time.
+        let tag = tag(about, length);
+        let bytes = Rc::new(bytes);
+        self.held.retain(|_, held| held.strong_count() > 0);
+        self.held.insert(tag.clone(), Rc::downgrade(&bytes));
+        Some((tag, bytes))
+    }
+}
+
+/// The entity tag of a version of a file.
+fn tag(about: &Metadata, length: u64) -> String {
+    let (device, inode) = (about.dev(), about.ino());
+    let (seconds, nanoseconds) = (about.mtime(), about.mtime_nsec());
+    format!("\"{device:x}-{inode:x}-{length:x}-{seconds:x}.{nanoseconds:x}\"")
 }
 
 impl Pages for Folder {
@@ -73,28 +96,11 @@ impl Pages for Folder {
         if !about.is_file() || about.len() > PAGE_FILE_BYTES {
             return None;
         }
-        let mut bytes = Vec::with_capacity(about.len() as usize);
-        // It may grow while it is read.
-        let count = file
-            .take(PAGE_FILE_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .ok()?;
-        if count as u64 > PAGE_FILE_BYTES {
-            return None;
-        }
-        // The length is that of what was read, not of what was announced: half of a file that is
-        // just being written is not
-        // the whole one, though both may bear the same time.
-        let etag = format!(
-            "\"{:x}-{count:x}-{:x}.{:x}\"",
-            about.ino(),
-            about.mtime(),
-            about.mtime_nsec()
-        );
+        let (etag, bytes) = self.read(file, &about)?;
         Some(Page {
             media_type: media_type(&name),
             etag,
-            bytes: Body::Shared(Rc::new(bytes)),
+            bytes: Body::Shared(bytes),
         })
     }
 }
@@ -107,7 +113,7 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    /// A folder of its own for each test, gone with it.
+    /// A folder for one test, removed after it.
     struct Place(PathBuf);
     impl Place {
         fn new(test: &str) -> Self {
@@ -137,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn regular_files_in_it_and_nothing_else() {
+    fn folder_serves_regular_files_and_nothing_else() {
         let place = Place::new("files");
         for name in [
             "www/index.html",
@@ -214,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn files_up_to_the_limit() {
+    fn file_over_the_limit_is_not_found() {
         let place = Place::new("limit");
         let sparse = |name: &str, length| {
             fs::File::create(place.0.join("www").join(name))
@@ -238,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_has_another_tag() {
+    fn changed_file_has_another_tag() {
         let place = Place::new("tags");
         let mut folder = place.folder();
         let mut tag = |text: &str| {
@@ -268,7 +274,29 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_replaced_is_found_again() {
+    fn file_is_in_memory_once_while_it_is_asked_for() {
+        let place = Place::new("once");
+        let mut folder = place.folder();
+        place.write("www/large", "first");
+        let shared = |page: Option<Page>| match page.unwrap().bytes {
+            Body::Shared(bytes) => bytes,
+            other => panic!("{other:?}"),
+        };
+        let readers: Vec<_> = (0..100).map(|_| shared(folder.page("/large"))).collect();
+        assert_eq!(Rc::strong_count(&readers[0]), 100);
+        // Another version does not change what is being sent.
+        place.write("www/large", "second");
+        assert_eq!(*shared(folder.page("/large")), b"second");
+        assert_eq!(**readers.last().unwrap(), b"first");
+        // The last response frees the bytes; the table does not grow.
+        drop(readers);
+        place.write("www/other", "");
+        shared(folder.page("/other"));
+        assert_eq!(folder.held.len(), 1);
+    }
+
+    #[test]
+    fn replaced_folder_is_found_again() {
         let place = Place::new("replaced");
         fs::create_dir(place.0.join("one")).unwrap();
         fs::create_dir(place.0.join("two")).unwrap();
@@ -285,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_folder() {
+    fn folder_must_exist() {
         let place = Place::new("none");
         place.write("file", "");
         assert!(Folder::new(place.0.join("file")).is_err());
