@@ -1,7 +1,8 @@
 // The page by keyboard alone, and the bell.
 
 import assert from 'node:assert/strict';
-import { scene, until } from './harness.mjs';
+import { Person, scene, until } from './harness.mjs';
+import { Proxy } from './proxy.mjs';
 
 const press = (person, ...keys) => keys.reduce((before, key) => before.then(() => person.page.keyboard.press(key)), Promise.resolve());
 const inBox = (person) => person.text.evaluate((box) => box === document.activeElement);
@@ -122,9 +123,53 @@ scene('the bell: mentions and private messages alone, and none while the page ha
 });
 
 scene('the bell says why it can’t ring', [], async ({ meet }) => {
-  const ada = await meet('Ada');
-  await ada.page.evaluate(watched, 'denied');
-  await ada.role('button', 'Notifications').click();
-  await ada.page.getByRole('alert').filter({ hasText: 'blocks notifications' }).waitFor();
-  assert.equal(await ada.role('button', 'Notifications').getAttribute('aria-pressed'), 'false');
+  const rings = async (view, prepare, sentence, pressed) => {
+    const person = await meet(null, view);
+    await person.page.addInitScript(prepare[0], prepare[1]);
+    await person.page.reload();
+    await person.enter(`User${Math.random()}`.slice(0, 9).replace('.', ''));
+    const bell = person.role('button', 'Notifications');
+    await bell.click();
+    await person.page.getByRole('alert').filter({ hasText: sentence }).waitFor();
+    assert.equal(await bell.getAttribute('aria-pressed'), pressed, sentence);
+  };
+  await rings({}, [watched, 'denied'], 'Notifications are blocked for this site.', 'false');
+  await rings({}, [() => {
+    Object.defineProperty(window, 'isSecureContext', { value: false });
+    Notification.requestPermission = () => { throw new Error('not over plain HTTP'); };
+  }], 'This page came over plain HTTP', 'true');
+  await rings({ userAgent: 'Mozilla/5.0 (Linux; Android 14) Chrome/130.0 Mobile' }, [() => {
+    window.Notification = class {
+      static permission = 'granted';
+      constructor() { throw new TypeError('Illegal constructor'); }
+    };
+  }], 'You’ll hear a sound instead', 'true');
+});
+
+scene('what came while the connection was down rings once', [], async ({ server, browser, meet, people }) => {
+  const proxy = await Proxy.before(server.url);
+  try {
+    const ada = await Person.named('Ada', browser, proxy.url);
+    people.push(ada);
+    const bob = await meet('Bob');
+    await ada.page.evaluate(watched, 'granted');
+    await ada.role('button', 'Notifications').click();
+    await ada.page.evaluate(() => { window.focused = false; });
+    proxy.mode = 'shut';
+    proxy.cut();
+    await ada.page.getByText(/Reconnecting/).waitFor();
+    for (const text of ['not for her', 'first @Ada', 'second @Ada']) await bob.say(text);
+    await bob.person('Ada').click();
+    await bob.say('psst');
+    await bob.said('psst').waitFor();
+    proxy.mode = 'open';
+    await ada.role('button', 'Try now').click();
+    const shown = () => ada.page.evaluate(() => window.shown.map(([, body]) => body).sort());
+    await until(['psst', 'second @Ada'], shown);
+    proxy.cut(); // another reconnect brings nothing new
+    await bob.say('third');
+    await until(['psst', 'second @Ada', 'third'], shown);
+  } finally {
+    proxy.close();
+  }
 });

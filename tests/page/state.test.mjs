@@ -47,6 +47,25 @@ test('after a reconnect only what was missed is asked for', () => {
   assert.equal(texts(states.openPlace(state)), '1 2 3 4 5 6 7 8 9');
 });
 
+test('what others said without a connection is kept for the bell, once', () => {
+  const state = entered();
+  states.apply(state, direct(1));
+  const seqs = () => state.missed.splice(0).map(([place, { seq }]) => `${place.name} ${seq}`).join(', ');
+  assert.equal(seqs(), '', 'what is there at the first visit, and what arrives by itself');
+  const directs = [{ conversation: 'c', with: 'Bob', seq: 2, online: true }, { conversation: 'd', with: 'Cleo', seq: 1, online: true }];
+  const commands = states.apply(state, { ...WELCOME, directs });
+  assert.deepEqual(asked(commands).slice(1), [{ type: 'history', conversation: 'c', after: 1, limit: 200 }, { type: 'history', conversation: 'd' }]);
+  states.apply(state, message(7)); // by itself, before the answer
+  states.apply(state, joined(7, [message(4), message(5, { author: 1 }), message(6), message(7)]), commands[0]);
+  assert.equal(seqs(), 'general 4, general 6', 'neither one’s own nor the one that arrived by itself');
+  states.apply(state, { type: 'history', conversation: 'c', messages: [direct(2)], more: false, first: 1 }, commands[1]);
+  states.apply(state, { type: 'history', conversation: 'd', messages: [direct(1, { conversation: 'd', from: 'Cleo', author: 3 })], more: false, first: 1 }, commands[2]);
+  assert.equal(seqs(), 'Bob 2, Cleo 1', 'a conversation that began meanwhile, too');
+  states.apply(state, { ...WELCOME, directs });
+  states.apply(state, joined(7, []), commands[0]);
+  assert.equal(seqs(), '');
+});
+
 test('who missed very much begins with the newest page', () => {
   const state = entered();
   const commands = states.apply(state, { ...WELCOME, channels: [{ name: 'general', members: 1, seq: 100_000 }] });

@@ -33,7 +33,7 @@ export class Chat {
   name = null;
   /** How far the reader has read. */
   marks;
-  /** Called with a place and a message that somebody else just said in it. */
+  /** Called with a place, a message that somebody else said in it, and whether it was said while there was no connection. */
   heard = () => {};
   #changed; #connection; #sender; #kept = null; #tries = 0; #typedAt = -Infinity; #takenUp = false; #doubted = null; #whoTimer = 0; #wire = null;
 
@@ -236,6 +236,7 @@ export class Chat {
     const commands = states.apply(state, event, asked, Date.now());
     this.#sender.seen(event, (message) => this.isMine(message));
     if (say.carriesText(event) && !this.isMine(event)) this.#heard(event);
+    for (const [place, message] of state.missed.splice(0)) this.heard(place, message, true);
     if ([...state.wanted].join() !== joined) storage.keepChannels([...state.wanted]);
     if (event.type === 'welcome' || event.type === 'renamed') this.#keepSession();
     for (const command of commands) this.#ask(command);

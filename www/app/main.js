@@ -82,7 +82,7 @@ function mindFocus() {
 }
 
 byId('wire').addEventListener('click', () => togglePanel(chat, byId('wire')));
-chat.heard = (place, message) => bell.ring(place, message);
+chat.heard = (place, message, missed) => bell.ring(place, message, missed);
 keys.listen({
   inside: () => !byId('chat').hidden,
   jump: () => jump.open(),

@@ -24,6 +24,7 @@ function nothing() {
   return {
     messages: [], loaded: false, first: 1, newest: 0, known: 0, older: false, ahead: new Map(),
     filling: false, fetchingOlder: false, begun: false, read: 0, newAfter: null, typing: new Map(),
+    missedAfter: null, // while messages are loaded that came without a connection: the newest number before them
     mentioned: 0, // the newest message that speaks to the reader
     authors: new Map(), // name → the authors who wrote under it
     members: new Set(), count: 0, notes: [],

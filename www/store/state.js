@@ -30,6 +30,7 @@ export function create() {
     marks: new Map(), // what the browser remembers of what was read, here and in other tabs: markKey → seq
     line: null, // where the line "New" stood before the page was loaded: { key, after }
     nextKey: 1, activity: 0,
+    missed: [], // [place, message]: what others said while there was no connection; whoever rings takes them out
     merged: [], // [from, to]: keys of places that turned out to be others; whoever keeps keys takes them out
   };
 }
@@ -191,6 +192,7 @@ const EVENTS = {
 };
 
 function welcome(state, event) {
+  const returns = state.me !== null;
   const others = state.me !== null && state.me.author !== event.author;
   const another = state.epoch !== null && state.epoch !== event.epoch;
   if (another) state.marks.clear();
@@ -212,6 +214,8 @@ function welcome(state, event) {
     const place = conversationPlace(state, conversation)
       // What was begun with the one who is here is this; with one who is away, it can be another of the same name.
       ?? (online ? met(state, draft(state, name), conversation, name) : keep(state, places.person(`@${state.nextKey++}`, name, conversation)));
+    // The messages of a conversation that was not shown yet have to be loaded to know whose they are.
+    place.missedAfter = returns && !others && !another && !place.loaded && seq > place.known ? place.known : null;
     Object.assign(place, { name, online, known: Math.max(place.known, seq), activity: ++state.activity });
     takeUp(state, place, seq);
   }
@@ -222,7 +226,7 @@ function welcome(state, event) {
   for (const place of people(state)) {
     if (place.conversation === null) continue;
     if (place.loaded && place.known > place.newest) commands.push(after(place));
-    else if (!place.loaded && place.key === state.open) commands.push(...loading(place));
+    else if (!place.loaded && (place.key === state.open || place.missedAfter !== null)) commands.push(...loading(place));
   }
   return commands;
 }
@@ -232,13 +236,15 @@ function joined(state, event, asked) {
   state.wanted.add(event.channel);
   state.channels.set(event.channel, event.count);
   const place = channelPlace(state, event.channel);
-  if (!place.begun) {
+  const returns = place.begun;
+  if (!returns) {
     // On a first visit nothing is new.
     if (state.marks.has(place.key)) takeUp(state, place, event.seq);
     else place.read = event.seq;
   }
   place.joined = place.begun = true;
   Object.assign(place, { members: new Set(event.members), count: event.count, first: event.first });
+  if (returns) missed(state, place, event.history, place.newest);
   spokenTo(state, place, event.history);
   place.known = Math.max(place.known, event.seq);
   if (asked?.since === undefined || !place.loaded) {
@@ -276,6 +282,13 @@ function spokenTo(state, place, messages) {
     if (!isMine(state, message) && message.seq > place.mentioned && message.channel !== undefined && mentionsMe(state, message.text ?? '')) {
       place.mentioned = message.seq;
     }
+  }
+}
+
+/** Keeps what others said after `seq` for the bell, but for what arrived by itself. */
+function missed(state, place, messages, seq) {
+  for (const message of messages) {
+    if (message.seq > seq && !place.ahead.has(message.seq) && say.carriesText(message) && !isMine(state, message)) state.missed.push([place, message]);
   }
 }
 
@@ -332,9 +345,12 @@ function page(state, event, asked) {
   if (asked.before !== undefined) {
     places.prepend(place, event.messages, event.more);
   } else if (asked.after !== undefined) {
+    missed(state, place, event.messages, place.newest);
     spokenTo(state, place, event.messages);
     return places.append(place, event.messages, event.more, event.first) ? [after(place)] : [];
   } else {
+    if (place.missedAfter !== null) missed(state, place, event.messages, place.missedAfter);
+    place.missedAfter = null;
     places.replace(place, event.messages, event.first - 1, event.more);
     if (place.ahead.size > 0) return [after(place)];
   }

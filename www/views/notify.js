@@ -1,7 +1,7 @@
-// The bell: a notification and a sound for what is meant for the person, while they look at something else.
+// The bell: a notification and a sound for mentions and private messages, while the page does not have the focus.
 //
-// Only after a click on it, only for mentions and private messages, never while the page has the focus. A moment is waited, in
-// which another tab may have shown the message already. Not here: what counts as read (state.js, place.js).
+// It is off until it is clicked. A moment passes before it rings, in which another tab may show the message. Where the browser
+// shows no notifications (over plain HTTP, or on Android, where a page may not make them), the sound alone rings.
 
 import { byId, set } from './dom.js';
 import { mentionsMe } from '../store/state.js';
@@ -10,8 +10,17 @@ import * as storage from '../store/storage.js';
 const WAIT_MS = 800;
 const TEXT_MOST = 200;
 
+const SOUND_ONLY = {
+  insecure: 'This page came over plain HTTP, where browsers show no notifications. You’ll hear a sound instead. With HTTPS you would see them too.',
+  unsupported: 'This browser shows no notifications for this page. You’ll hear a sound instead.',
+};
+const BLOCKED = 'Notifications are blocked for this site. Allow them in your browser’s site settings, then click the bell again.';
+const DISMISSED = 'Notifications weren’t allowed. Click the bell again and choose Allow.';
+
 export class Bell {
   #chat; #button = byId('notifications'); #sound = null;
+  #missed = new Map(); #timer = 0; // the newest message of each place that came without a connection
+  #isRefused = false; // `new Notification` throws
 
   constructor(chat) {
     this.#chat = chat;
@@ -20,31 +29,64 @@ export class Bell {
     this.#show();
   }
 
-  /** Somebody said something. */
-  ring(place, message) {
+  /** Another user wrote a message. Of those that came without a connection (`missed`), the newest of each place rings. */
+  ring(place, message, missed = false) {
     if (!this.#isOn() || document.hasFocus()) return;
-    const isMention = message.type === 'message';
-    if (isMention && !mentionsMe(this.#chat.state, message.text)) return;
-    setTimeout(() => {
-      if (document.hasFocus() || place.read >= message.seq) return;
-      this.#beep();
-      if (globalThis.Notification?.permission !== 'granted') return;
-      const title = isMention ? `${message.from} mentioned you in #${place.name}` : `${message.from} wrote to you`;
-      // The tag is the same in all tabs: what several of them show is one notification.
-      const tag = `${location.pathname} ${message.channel ?? message.conversation} ${message.seq}`;
-      try {
-        const notification = new Notification(title, { body: message.text.slice(0, TEXT_MOST), tag, icon: 'icon.svg' });
-        notification.onclick = () => {
-          window.focus();
-          this.#chat.open(place, { focus: true });
-          notification.close();
-        };
-      } catch { /* Chrome on Android wants a service worker for it; the sound was heard */ }
-    }, WAIT_MS);
+    if (message.type === 'message' && !mentionsMe(this.#chat.state, message.text)) return;
+    if (missed) {
+      this.#missed.set(place, message);
+      this.#timer ||= setTimeout(() => {
+        const messages = [...this.#missed];
+        this.#missed.clear();
+        this.#timer = 0;
+        this.#ringNow(messages);
+      }, WAIT_MS);
+    } else {
+      setTimeout(() => this.#ringNow([[place, message]]), WAIT_MS);
+    }
+  }
+
+  #ringNow(messages) {
+    const unread = messages.filter(([place, { seq }]) => place.read < seq);
+    if (unread.length === 0 || document.hasFocus()) return;
+    this.#beep();
+    if (this.#soundOnly() || Notification.permission !== 'granted') return;
+    for (const [place, message] of unread) this.#notify(place, message);
+  }
+
+  #notify(place, message) {
+    const title = message.type === 'message' ? `${message.from} mentioned you in #${place.name}` : `${message.from} wrote to you`;
+    // The tag is the same in all tabs: what several of them show is one notification.
+    const tag = `${location.pathname} ${message.channel ?? message.conversation} ${message.seq}`;
+    const notification = this.#made(title, { body: message.text.slice(0, TEXT_MOST), tag, icon: 'icon.svg' });
+    if (!notification) return;
+    notification.onclick = () => {
+      window.focus();
+      this.#chat.open(place, { focus: true });
+      notification.close();
+    };
+  }
+
+  /** A notification; null where the browser refuses to make one, which is told once. */
+  #made(title, options) {
+    try {
+      return new Notification(title, options);
+    } catch {
+      if (!this.#isRefused) this.#chat.tell(SOUND_ONLY.unsupported, true);
+      this.#isRefused = true;
+      this.#show();
+      return null;
+    }
+  }
+
+  /** Why there is a sound but no notification, as a sentence; null where there are both. */
+  #soundOnly() {
+    if (!globalThis.isSecureContext) return SOUND_ONLY.insecure;
+    return !globalThis.Notification || this.#isRefused ? SOUND_ONLY.unsupported : null;
   }
 
   #isOn() {
-    return storage.bell() === true && globalThis.Notification?.permission !== 'denied';
+    return storage.bell() === true && (this.#soundOnly() !== null || Notification.permission === 'granted');
   }
 
   async #turn() {
@@ -53,30 +95,31 @@ export class Bell {
       return this.#show();
     }
     const sentence = await this.#ask();
-    storage.keepBell(globalThis.Notification?.permission !== 'denied' && globalThis.Notification?.permission !== 'default');
+    storage.keepBell(this.#soundOnly() !== null || Notification.permission === 'granted');
     this.#beep();
     this.#show();
     if (sentence) this.#chat.tell(sentence, true);
     return undefined;
   }
 
-  /** Asks the browser. Gives a sentence where notifications can't be shown. */
+  /** Asks the browser. Returns a sentence where notifications can't be shown. */
   async #ask() {
-    if (!globalThis.Notification) {
-      return globalThis.isSecureContext ? 'This browser shows no notifications; a sound tells of what is meant for you.'
-        : 'Browsers show notifications only for pages that come by HTTPS; here, a sound alone tells of what is meant for you.';
-    }
+    if (this.#soundOnly()) return this.#soundOnly();
     const permission = Notification.permission === 'default' ? await Notification.requestPermission() : Notification.permission;
-    if (permission === 'denied') return 'This browser blocks notifications for this page. Allow them in its settings for this site, then click again.';
-    return permission === 'default' ? 'The browser was not allowed to show notifications. Click again, and allow them when it asks.' : '';
+    if (permission === 'denied') return BLOCKED;
+    if (permission === 'default') return DISMISSED;
+    // Browsers on Android have the class, and throw when it is used; elsewhere trying it would show something.
+    if (/Android/.test(navigator.userAgent)) this.#made('Notifications are on', { silent: true })?.close();
+    return '';
   }
 
   #show() {
     set(this.#button, 'aria-pressed', String(this.#isOn()));
+    set(this.#button, 'title', this.#soundOnly() ? 'Notifications: sound only' : 'Notifications');
     this.#button.replaceChildren(picture(this.#isOn()));
   }
 
-  /** Two short tones. A page may sound only after a click in it; before that it stays silent. */
+  /** Plays two short tones. Before the first click in a page browsers let it play nothing. */
   #beep() {
     if (!this.#isOn()) return;
     try {
@@ -92,11 +135,11 @@ export class Bell {
         tone.start(at);
         tone.stop(at + 0.26);
       }
-    } catch { /* a machine without sound */ }
+    } catch { /* a device without sound */ }
   }
 }
 
-/** A bell; struck through where it is off. Drawn, since not every machine has letters for it. */
+/** A bell, struck through where it is off. Drawn, because not every system has a character for it. */
 function picture(on) {
   const node = (tag, attributes) => Object.entries(attributes).reduce((made, [name, value]) => {
     made.setAttribute(name, value);
