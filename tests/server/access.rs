@@ -3,7 +3,7 @@
 
 #[cfg(feature = "log-output")]
 use crate::harness::parlor;
-use crate::harness::{Raw, Server, Wire, eventually};
+use crate::harness::{Raw, Server, Wire, eventually, rows};
 
 /// Sends an opening handshake with this Host and these lines.
 fn upgrade(server: &Server, host: &str, lines: &str) -> (Raw, u16) {
@@ -15,106 +15,46 @@ fn upgrade(server: &Server, host: &str, lines: &str) -> (Raw, u16) {
         response.assert_refusal(lines, &[403, 429]);
         raw.assert_ended(lines);
     }
-    assert_eq!(
-        response.status == 403,
-        response.text().contains("--origin"),
-        "{lines}"
-    );
+    let text = response.text();
+    assert_eq!(response.status == 403, text.contains("--origin"), "{lines}");
     (raw, response.status)
 }
 
 #[test]
 fn origin_must_be_allowed() {
-    let table = [
-        (
-            "by default: the same private host",
-            None,
-            "localhost:80",
-            "http://localhost",
-            101,
-        ),
-        (
-            "by default: another host",
-            None,
-            "localhost:80",
-            "http://evil.example",
-            403,
-        ),
-        (
-            "by default: a name anyone can rebind",
-            None,
-            "a.example",
-            "http://a.example",
-            403,
-        ),
-        (
-            "an option",
-            Some("https://a.example"),
-            "localhost",
-            "https://a.example:443",
-            101,
-        ),
-        (
-            "not the option",
-            Some("https://a.example"),
-            "localhost",
-            "http://localhost",
-            403,
-        ),
-        ("any", Some("*"), "a.example", "http://evil.example", 101),
-    ];
-    for (name, option, host, origin, status) in table {
-        let server = match option {
-            Some(option) => Server::start(&["--origin", "http://b.example", "--origin", option]),
-            None => Server::start(&[]),
-        };
-        assert_eq!(
-            upgrade(&server, host, &format!("Origin: {origin}")).1,
-            status,
-            "{name}"
-        );
-        // A page that was loaded under a name that can't work learns it before it tries.
-        let get = format!("GET /chat HTTP/1.1\r\nHost: {host}\r\n\r\n");
-        let expected = if host == "a.example" && option.is_none() {
-            403
-        } else {
-            426
-        };
-        server.request(get).assert_refusal(name, &[expected]);
+    let table = "
+        --rate 20                                    | localhost | http://localhost      | 101 | 426
+        --rate 20                                    | localhost | http://evil.example   | 403 | 426
+        --rate 20                                    | a.example | http://a.example      | 403 | 403
+        --origin https://a.example --origin http://b | localhost | https://a.example:443 | 101 | 426
+        --origin https://a.example --origin http://b | localhost | http://localhost      | 403 | 426
+        --origin *                                   | a.example | http://evil.example   | 101 | 426";
+    for [options, host, origin, upgraded, plain] in rows(table) {
+        let server = Server::with(&options);
+        let (_, status) = upgrade(&server, &host, &format!("Origin: {origin}"));
+        assert_eq!(status.to_string(), upgraded, "{options} {host} {origin}");
+        // A page under a name that can't work learns it before it tries.
+        let response = server.request(format!("GET /chat HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        response.assert_refusal(&host, &[plain.parse().unwrap()]);
     }
 }
 
 #[test]
 fn clients_of_a_trusted_proxy_have_limits_of_their_own() {
-    let limit = [
-        "--max-connections-per-ip",
-        "2",
-        "--trusted-proxy",
-        "127.0.0.1",
-    ];
-    let server = Server::start(&limit);
-    let table = [
-        ("the first", "X-Forwarded-For: 127.0.0.2", 101),
-        ("the second", "Forwarded: for=127.0.0.2", 101),
-        ("the third", "X-Forwarded-For: 127.0.0.2", 429),
-        (
-            "with a forged address",
-            "X-Forwarded-For: 9.9.9.9, 127.0.0.2",
-            429,
-        ),
-        (
-            "another client",
-            "X-Forwarded-For: 127.0.0.2, 127.0.0.3",
-            101,
-        ),
-        ("IPv6", "X-Forwarded-For: 2001:db8::1", 101),
-        ("no address", "X-Forwarded-For: unknown", 101),
-        ("no list", "Forwarded: for=\"[\", ;;;=,\"\\", 101),
-    ];
+    let server = Server::with("--max-connections-per-ip 2 --trusted-proxy 127.0.0.1");
+    let table = "
+        the first        | X-Forwarded-For: 127.0.0.2            | 101
+        the second       | Forwarded: for=127.0.0.2              | 101
+        the third        | X-Forwarded-For: 127.0.0.2            | 429
+        a forged address | X-Forwarded-For: 9.9.9.9, 127.0.0.2   | 429
+        another client   | X-Forwarded-For: 127.0.0.2, 127.0.0.3 | 101
+        IPv6             | X-Forwarded-For: 2001:db8::1          | 101
+        no address       | X-Forwarded-For: unknown              | 101
+        no list          | Forwarded: for=\"[\", ;;;=,\"\\         | 101";
     let mut open = Vec::new();
-    for (name, lines, status) in table {
-        let (raw, got) = upgrade(&server, "localhost", lines);
-        assert_eq!(got, status, "{name}");
+    for [name, lines, expected] in rows(table) {
+        let (raw, status) = upgrade(&server, "localhost", &lines);
+        assert_eq!(status.to_string(), expected, "{name}");
         open.push(raw);
     }
     // The proxy itself has no limit. A connection that it keeps counts for the client of each
@@ -135,17 +75,13 @@ fn clients_of_a_trusted_proxy_have_limits_of_their_own() {
 #[cfg(feature = "log-output")]
 #[test]
 fn log_names_untrusted_proxies_once_and_clients_of_trusted_ones() {
-    let server = Server::start(&["--max-connections-per-ip", "3"]);
+    let server = Server::with("--max-connections-per-ip 3");
     let forwarded =
         |server, n| upgrade(server, "localhost", &format!("X-Forwarded-For: 9.9.9.{n}"));
     let _open: Vec<_> = (0..3).map(|n| forwarded(&server, n)).collect();
-    server
-        .raw()
-        .response()
-        .assert_refusal("one address", &[429]);
-    eventually("it is logged", || {
-        server.logs().contains("--trusted-proxy 127.0.0.1")
-    });
+    let logged = |text| eventually(text, || server.logs().contains(text));
+    logged("--trusted-proxy 127.0.0.1");
+    server.raw().response().assert_refusal("4th", &[429]);
     assert_eq!(server.logs().matches("--trusted-proxy").count(), 1);
 
     let mut command = parlor();

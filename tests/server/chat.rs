@@ -8,8 +8,6 @@ use serde_json::json;
 use crate::harness::{Person, Server, assert_fields, eventually, frame};
 use crate::script::play;
 
-const UNHURRIED: &[&str] = &["--rate", "0"];
-
 #[test]
 fn welcome_has_all_fields() {
     let server = Server::start(&["--max-text-chars", "1234", "--max-message-bytes", "5678"]);
@@ -49,7 +47,7 @@ fn session_tokens_are_random() {
 #[test]
 fn message_reaches_the_members_of_its_channel() {
     play(
-        &[],
+        "--rate 20",
         r##"
 Ada hello
 Bob hello
@@ -87,7 +85,7 @@ Ada quiet
 #[test]
 fn direct_reaches_every_connection_of_two_users() {
     play(
-        &[],
+        "--rate 20",
         r##"
 Ada hello
 Bob hello
@@ -117,40 +115,9 @@ Ada quiet
 }
 
 #[test]
-fn conversation_outlasts_names_and_sessions() {
-    let server = Server::start(&["--rate", "0", "--resume-window", "0.2"]);
-    let [mut ada, bob] = ["Ada", "Bob"].map(|name| server.enter(name));
-    let conversation = ada.whisper("Bob", "1")["conversation"].clone();
-    let (session, author) = (bob.session(), bob.welcome["author"].clone());
-    bob.vanish();
-    eventually("Bob is offline", || ada.online() == 1);
-    let away = json!({"conversation": conversation, "with": "Bob", "seq": 1, "online": false});
-    assert_eq!(ada.tab(&server).welcome["directs"], json!([away]));
-    let mut other = server.enter("Bob");
-    assert_eq!(
-        other.welcome["directs"],
-        json!([]),
-        "the name alone opens nothing"
-    );
-    ada.ask(json!({"type": "direct", "conversation": conversation, "text": "2"}));
-    other.assert_quiet("it is for the first Bob");
-    let mut bob = Person::return_of(&server, &session, "Robert");
-    assert_fields(
-        &bob.welcome,
-        json!({
-            "author": author, "name": "Robert",
-            "directs": [{"conversation": conversation, "with": "Ada", "seq": 2, "online": true}],
-        }),
-    );
-    bob.ask(json!({"type": "direct", "conversation": conversation, "text": "3"}));
-    let reply = ada.take_where("the reply", |event| event["text"] == "3");
-    assert_eq!(reply["from"], "Robert");
-}
-
-#[test]
 fn two_tabs_are_one_user() {
     play(
-        &[],
+        "--rate 20",
         r##"
 Ada hello
 Bob hello
@@ -180,7 +147,7 @@ Bob < {"type":"presence","left":["Grace"],"online":1}
 #[test]
 fn history_is_paged() {
     play(
-        UNHURRIED,
+        "--rate 0",
         r##"
 Ada hello
 Ada > /join general
@@ -205,7 +172,7 @@ Bob < {"type":"channels","channels":[{"name":"general","members":2,"seq":3}]}
 #[test]
 fn least_recent_channel_gives_way_at_the_limit() {
     play(
-        &["--rate", "0", "--max-channels", "2"],
+        "--rate 0 --max-channels 2",
         r##"
 Ada hello
 Bob hello
@@ -233,7 +200,7 @@ Ada < {"type":"joined","history":[{"text":"kept"}],"seq":1}
 #[test]
 fn typed_lines_are_commands() {
     play(
-        UNHURRIED,
+        "--rate 0",
         r##"
 Bob hello
 Ada > /help
@@ -263,7 +230,7 @@ Ada < {"type":"left","channel":"rust"}
 #[test]
 fn failed_commands_get_error_codes() {
     play(
-        &["--rate", "0", "--max-text-chars", "5"],
+        "--rate 0 --max-text-chars 5",
         r##"
 Bob hello
 Bob > /join bobs
@@ -303,7 +270,7 @@ Bob quiet
 #[test]
 fn names_are_normalised_and_look_alikes_are_one() {
     play(
-        UNHURRIED,
+        "--rate 0",
         r##"
 Ada > {"type":"hello","name":"Ａｄａ"}
 Ada < {"type":"welcome","name":"Ada"}
@@ -319,7 +286,7 @@ Ada < {"type":"error","code":"bad_name"}
 
 #[test]
 fn dropped_user_stays_for_the_resume_window() {
-    let server = Server::start(&["--rate", "0", "--resume-window", "60"]);
+    let server = Server::with("--rate 0 --resume-window 60");
     let [mut ada, mut bob] = ["Ada", "Bob"].map(|name| server.enter(name));
     ada.join("general");
     bob.join("general");
@@ -341,7 +308,7 @@ fn dropped_user_stays_for_the_resume_window() {
 
 #[test]
 fn only_a_deliberate_close_ends_the_user_at_once() {
-    let server = Server::start(&["--rate", "0", "--resume-window", "60"]);
+    let server = Server::with("--rate 0 --resume-window 60");
     let mut bob = server.enter("Bob");
     for (name, bytes, gone) in [
         ("a close with 1000", frame(0x88, b"\x03\xe8"), true),

@@ -142,39 +142,3 @@ fn start_that_fails_prints_one_line() {
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "for its owner alone");
 }
-
-#[test]
-fn history_and_no_history_exclude_each_other() {
-    let (history, none) = (("PARLOR_HISTORY", "/x/a.db"), ("PARLOR_NO_HISTORY", "1"));
-    type Row<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)], bool);
-    let table: &[Row<'_>] = &[
-        (
-            "both options",
-            &["--history", "a.db", "--no-history"],
-            &[],
-            true,
-        ),
-        ("both variables", &[], &[history, none], true),
-        ("the option wins", &["--history", "a.db"], &[none], false),
-        (
-            "a variable that says no",
-            &[],
-            &[history, ("PARLOR_NO_HISTORY", "0")],
-            false,
-        ),
-    ];
-    for (name, options, variables, refused) in table {
-        // It never listens: where the options are right, the folder is not.
-        let mut command = parlor();
-        command
-            .args(["--www", "/nowhere"])
-            .args(*options)
-            .envs(variables.iter().copied());
-        let error = String::from_utf8(command.output().unwrap().stderr).unwrap();
-        assert_eq!(
-            error.contains("exclude each other"),
-            *refused,
-            "{name}: {error}"
-        );
-    }
-}

@@ -18,8 +18,8 @@ use crate::harness::{GATHERED, Person, Server};
 type Variables = HashMap<String, Value>;
 
 /// Plays a script on a server with these options, and returns the server.
-pub(crate) fn play(options: &[&str], script: &str) -> Server {
-    let server = Server::start(options);
+pub(crate) fn play(options: &str, script: &str) -> Server {
+    let server = Server::with(options);
     let (mut people, mut variables) = (HashMap::new(), Variables::new());
     for line in script.trim().replace("\n ", " ").lines() {
         let (name, action) = line.split_once(' ').expect("a client and an action");

@@ -14,7 +14,7 @@ pub(crate) use wire::{Wire, frame, frame_with, header};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,8 +26,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// Standard output after the listening line, sent when the process ends.
-    rest_of_stdout: Receiver<String>,
     logs: Arc<Mutex<String>>,
 }
 
@@ -52,6 +50,11 @@ impl Server {
         Self::spawn(command)
     }
 
+    /// The same, with the options in one text.
+    pub(crate) fn with(options: &str) -> Self {
+        Self::start(&options.split(' ').collect::<Vec<_>>())
+    }
+
     /// Runs the command and waits for the listening line.
     pub(crate) fn spawn(mut command: Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -60,11 +63,11 @@ impl Server {
         let mut stderr = child.stderr.take().expect("stderr is piped");
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
-            let (mut line, mut rest) = (String::new(), String::new());
+            let mut line = String::new();
             let _ = stdout.read_line(&mut line);
             let _ = sender.send(line);
-            let _ = stdout.read_to_string(&mut rest);
-            let _ = sender.send(rest);
+            // Reads on, so that the server can write.
+            let _ = stdout.read_to_string(&mut String::new());
         });
         let logs = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&logs);
@@ -91,7 +94,6 @@ impl Server {
         Self {
             child,
             address,
-            rest_of_stdout: receiver,
             logs,
         }
     }
@@ -142,17 +144,6 @@ impl Server {
         wait(&mut self.child)
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("a status").is_some()
-    }
-
-    /// Standard output after the listening line. To be called after the end of the process.
-    pub(crate) fn rest_of_stdout(&self) -> String {
-        self.rest_of_stdout
-            .recv_timeout(PATIENCE)
-            .expect("the output ends")
-    }
-
     /// Standard error so far.
     pub(crate) fn logs(&self) -> String {
         self.logs.lock().expect("not poisoned").clone()
@@ -199,6 +190,20 @@ pub(crate) fn eventually(name: &str, mut holds: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "not in time: {name}");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// The rows of a table in a text, with `|` between the cells. `\r\n` in a cell is a line end.
+pub(crate) fn rows<const CELLS: usize>(table: &str) -> Vec<[String; CELLS]> {
+    let cells = |row: &str| {
+        let cells = row
+            .split('|')
+            .map(|cell| cell.trim().replace(r"\r", "\r").replace(r"\n", "\n"));
+        cells
+            .collect::<Vec<_>>()
+            .try_into()
+            .expect("the number of cells")
+    };
+    table.trim().lines().map(cells).collect()
 }
 
 /// A folder that is removed at the end of the test.

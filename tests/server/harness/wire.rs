@@ -2,6 +2,9 @@
 //! server's. The decoder checks what holds for every frame of a server: no mask, no reserved bits,
 //! the shortest length.
 
+use std::io::Write;
+use std::net::Shutdown;
+
 use super::raw::{Nothing, Raw};
 
 /// A WebSocket after its opening handshake.
@@ -17,11 +20,12 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
-/// The code and reason of a close frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Closed {
-    pub(crate) code: Option<u16>,
-    pub(crate) reason: String,
+impl Frame {
+    /// The code of a close frame.
+    pub(crate) fn code(&self) -> Option<u16> {
+        let code = self.payload.first_chunk()?;
+        Some(u16::from_be_bytes(*code))
+    }
 }
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -121,58 +125,42 @@ impl Wire {
         (opcode, payload)
     }
 
-    /// Reads a close frame.
-    pub(crate) fn close_frame(&mut self, name: &str) -> Closed {
-        let Frame {
-            opcode, payload, ..
-        } = self.frame(name);
-        let shown = String::from_utf8_lossy(&payload);
-        assert_eq!(opcode, 8, "{name}: a close was expected, not {shown:?}");
-        let (code, reason) = match payload.split_first_chunk() {
-            Some((code, reason)) => (Some(u16::from_be_bytes(*code)), reason),
-            None => (None, &payload[..]),
-        };
-        Closed {
-            code,
-            reason: String::from_utf8(reason.to_vec()).expect("a reason in UTF-8"),
-        }
-    }
-
-    /// Skips other frames until the close frame.
+    /// Skips other frames until the close frame, and returns its code.
     pub(crate) fn skip_to_close(&mut self, name: &str) -> Option<u16> {
         loop {
-            let next = self.frame(name);
-            if next.opcode == 8 {
-                return next
-                    .payload
-                    .first_chunk()
-                    .map(|code| u16::from_be_bytes(*code));
+            let frame = self.frame(name);
+            if frame.opcode == 8 {
+                return frame.code();
             }
         }
     }
 
-    /// Checks that the server closes with a code and a reason; answers, and reads the end.
-    pub(crate) fn assert_failed(&mut self, name: &str, code: u16) -> Closed {
-        let closed = self.close_frame(name);
-        assert_eq!(closed.code, Some(code), "{name}: {closed:?}");
-        assert!(!closed.reason.is_empty(), "{name}: a reason");
-        // The server may have ended already (RFC 6455 §7.1.7).
-        let _ = std::io::Write::write_all(&mut self.raw.stream, &frame(0x88, code.to_be_bytes()));
-        match self.try_frame() {
-            Err(Nothing::Ended | Nothing::Reset) => closed,
-            other => panic!("{name}: {other:?} after the close"),
-        }
+    /// Reads a close frame.
+    pub(crate) fn close_code(&mut self, name: &str) -> Option<u16> {
+        let frame = self.frame(name);
+        assert_eq!(frame.opcode, 8, "{name}: {frame:?} instead of a close");
+        frame.code()
     }
 
-    /// Like [`Wire::assert_failed`] within a frame, where a client can only end the connection.
-    pub(crate) fn assert_cut_off(&mut self, name: &str, code: u16) {
-        let closed = self.close_frame(name);
-        assert_eq!(closed.code, Some(code), "{name}: {closed:?}");
-        let _ = self.raw.stream.shutdown(std::net::Shutdown::Write);
-        assert!(
-            matches!(self.try_frame(), Err(Nothing::Ended | Nothing::Reset)),
-            "{name}: the end"
+    /// Checks that the server closes with a code and a reason; answers, and reads the end.
+    pub(crate) fn assert_failed(&mut self, name: &str, code: u16) {
+        let frame = self.frame(name);
+        assert_eq!(
+            (frame.opcode, frame.code()),
+            (8, Some(code)),
+            "{name}: {frame:?}"
         );
+        assert!(frame.payload.len() > 2, "{name}: a reason");
+        // The server may have ended already (RFC 6455 §7.1.7), and within a frame no answer is read.
+        let _ = self
+            .raw
+            .stream
+            .write_all(&super::frame(0x88, code.to_be_bytes()));
+        let _ = self.raw.stream.shutdown(Shutdown::Write);
+        match self.try_frame() {
+            Err(Nothing::Ended | Nothing::Reset) => {}
+            other => panic!("{name}: {other:?} after the close"),
+        }
     }
 
     /// Closes with 1000 and reads the server's answer.
