@@ -27,7 +27,7 @@ fn refusals_arrive_and_are_counted() {
         a path out of the folder | GET /../Cargo.toml HOST\r\n                             | 404
         another method           | XYZZY / HOST\r\n                                        | 405
         a long head              | GET / HTTP/1.1\r\nX-A: LONG                             | 431
-        101 header lines         | GET / HTTP/1.1\r\nLINES                                 | 431
+        101 header lines         | GET / HTTP/1.1\r\nLINES\r\n                             | 431
         another version          | GET / HTTP/2.0\r\n                                      | 505";
     for [name, request, status] in rows(table) {
         let request = request.replace("TLS", "\u{16}").replace("HOST", HOST);
@@ -74,7 +74,7 @@ fn pipelined_requests_are_answered_in_order() {
 #[test]
 fn head_has_the_headers_of_get_and_no_body() {
     let server = Server::start(&[]);
-    for path in ["/", "/healthz", "/xyzzy"] {
+    for path in ["/", "/healthz", "/chat", "/xyzzy"] {
         let whole = server.get(path);
         let mut raw = server.raw();
         raw.send(get(path, "").replace("GET", "HEAD"));
