@@ -1,55 +1,83 @@
-// The page's own keys. Never one that a browser or a screen reader needs: each has Ctrl (or ⌘) or Alt, but for Escape.
+// The page's own keys. They never take a key of the browser, the system or a screen reader.
 //
-// Not here: the keys of the box (composer.js), of a list in a dialog (jump.js).
+// See composer.js for the keys of the message box, quick-switcher.js for those of its list.
 
 import * as dialogs from './dialogs.js';
 import { byId, element } from './dom.js';
 import { unread } from '../store/room.js';
 
-/** What the dialog shows. */
+/** Rows of the dialog; `Ctrl` is ⌘ on Apple's systems. */
 const KEYS = [
   ['Ctrl+K', 'jump to a channel or a person'],
-  ['Alt+↑, Alt+↓', 'your channel or conversation above, below'],
-  ['Alt+Shift+↑, Alt+Shift+↓', 'the same, where something is unread'],
-  ['Enter', 'send; on a touch keyboard: a new line'],
-  ['Shift+Enter', 'a new line'],
+  ['Alt+↑, Alt+↓', 'previous, next conversation'],
+  ['Alt+Shift+↑, Alt+Shift+↓', 'previous, next unread'],
+  ['Enter', 'send (new line on touch keyboards)'],
+  ['Shift+Enter', 'new line'],
   ['Ctrl+Enter', 'send, on any keyboard'],
-  ['↑ in an empty box', 'what was sent last'],
-  ['@, :, /', 'a name, an emoji, a command; Tab or Enter takes it'],
-  ['Escape', 'close what is open; then back to the box'],
-  ['Ctrl+/', 'this list'],
+  ['↑ in an empty box', 'recall your last message'],
+  ['@, :, /', 'complete a name, emoji or command (Tab or Enter)'],
+  ['Escape', 'close, then back to the message box'],
+  ['Ctrl+/', 'show keyboard shortcuts'],
 ];
+
+const isApple = () => /Mac|iPhone|iPad/.test(`${navigator.platform} ${navigator.userAgent}`);
 
 /** `does` has `jump()`, `escape()`, and `inside()`: whether the chat is shown. */
 export function listen(does) {
-  const list = element('dl', {}, ...KEYS.flatMap(([keys, meaning]) => [element('dt', {}, element('kbd', {}, keys)), element('dd', {}, meaning)]));
+  const written = (keys) => (isApple() ? keys.replaceAll('Ctrl', '⌘').replaceAll('Alt', '⌥') : keys);
+  const list = element('dl', {}, ...KEYS.flatMap(([keys, meaning]) => [element('dt', {}, element('kbd', {}, written(keys))), element('dd', {}, meaning)]));
   const dialog = dialogs.make('Keyboard shortcuts', element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Keys' }, list));
-  const showKeys = () => dialogs.open(dialog, dialog.querySelector('button'));
+  const actions = {
+    jump: does.jump,
+    escape: does.escape,
+    help: () => dialogs.open(dialog, dialog.querySelector('button')),
+    previous: () => step(-1, false),
+    next: () => step(1, false),
+    previousUnread: () => step(-1, true),
+    nextUnread: () => step(1, true),
+  };
   byId('help').hidden = false;
-  byId('help').addEventListener('click', showKeys);
+  byId('help').addEventListener('click', actions.help);
   addEventListener('keydown', (event) => {
-    if (event.isComposing || event.keyCode === 229 || event.defaultPrevented || !does.inside()) return;
-    const act = meaning(event, does, showKeys);
+    if (event.defaultPrevented || !does.inside()) return;
+    const act = actions[shortcut(event, isApple())];
     if (!act) return;
-    // An open dialog has the keyboard for itself; Escape closes it without us.
+    // An open dialog has the keyboard for itself. Escape closes it without this page's help.
     if (event.key !== 'Escape') event.preventDefault();
     if (!dialogs.isOpen()) act();
   });
 }
 
-function meaning(event, does, showKeys) {
-  const { key, ctrlKey, metaKey, altKey, shiftKey } = event;
-  const command = (ctrlKey || metaKey) && !altKey;
-  if (command && !shiftKey && key.toLowerCase() === 'k') return does.jump;
-  // On some keyboards the slash needs Shift.
-  if (command && (key === '/' || (shiftKey && key === '?') || event.code === 'Slash')) return showKeys;
-  if (altKey && !ctrlKey && !metaKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
-    return () => step(key === 'ArrowUp' ? -1 : 1, shiftKey);
+/**
+ * The action that a `keydown` event asks for: `jump`, `help`, `escape`, `previous`, `next`, `previousUnread` or `nextUnread`;
+ * or null.
+ *
+ * A letter is matched by what the key prints. Where it prints a letter of another script (on a Cyrillic layout, say), its
+ * place on the keyboard counts instead. On Apple's systems ⌘ is what Ctrl is elsewhere: Ctrl+K edits text there, and the key
+ * with the logo belongs to the system elsewhere.
+ */
+export function shortcut(event, apple) {
+  const { key, code, ctrlKey, metaKey, altKey, shiftKey, target } = event;
+  if (event.isComposing || event.keyCode === 229) return null; // the key belongs to the input method
+  const [command, foreign] = apple ? [metaKey, ctrlKey] : [ctrlKey, metaKey];
+  if (foreign) return null;
+  if (command && !altKey) {
+    const isOtherScript = /^\p{L}$/u.test(key) && !/\p{Script=Latin}/u.test(key);
+    const prints = (letter, place) => (isOtherScript ? code === place : key.toLowerCase() === letter);
+    if (!shiftKey && prints('k', 'KeyK')) return 'jump';
+    // With Shift too: some layouts have the slash there, and on others it is the question mark that means help.
+    return prints('/', 'Slash') || (shiftKey && key === '?') ? 'help' : null;
   }
-  return key === 'Escape' && !ctrlKey && !metaKey && !altKey && !shiftKey ? does.escape : null;
+  if (command) return null;
+  if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
+    // Alt+↓ opens a list, and on Apple's systems ⌥↑ moves the caret by a paragraph.
+    if (target?.tagName === 'SELECT' || (apple && target?.value)) return null;
+    return `${key === 'ArrowUp' ? 'previous' : 'next'}${shiftKey ? 'Unread' : ''}`;
+  }
+  return key === 'Escape' && !altKey && !shiftKey ? 'escape' : null;
 }
 
-/** Follows the next link of the column, in the order in which they stand there; channels that one is not in are passed over. */
+/** Follows the next link of the sidebar, in its order; channels that the user is not in are skipped. */
 function step(by, onlyUnread) {
   const links = [...byId('channels').querySelectorAll('a:not(.quiet), a[aria-current]'), ...byId('conversations').querySelectorAll('a')];
   const here = links.findIndex((link) => link.getAttribute('aria-current') === 'page');
