@@ -1,7 +1,8 @@
 // How the page starts when some of its requests fail.
 
 import assert from 'node:assert/strict';
-import { Person, scene } from './harness.mjs';
+import { createServer, request } from 'node:http';
+import { Person, scene, until } from './harness.mjs';
 
 /** Opens the page in a new context whose requests go through `fails(name, number)`: what it returns fails. */
 async function opened(browser, url, fails) {
@@ -63,3 +64,57 @@ scene('a page that can’t start says why', [], async ({ server, browser }) => {
   await person.enter('Ada');
   await person.heading('#general').waitFor();
 }, 90_000);
+
+/** A proxy that asks for the password `pw` of `ada`; `refuses(url)` returns a sentence where it answers 429. */
+async function guarded(target, refuses) {
+  const seen = [];
+  const pass = (from, head, how) => {
+    const { hostname, port } = new URL(target);
+    return request({ hostname, port, path: from.url, headers: { ...from.headers, ...head } }).on('error', () => {}).on(...how);
+  };
+  const asks = ({ url, headers }) => {
+    const known = headers.authorization === `Basic ${btoa('ada:pw')}`;
+    seen.push([url, known]);
+    return !known;
+  };
+  const server = createServer((from, to) => {
+    if (asks(from)) return to.writeHead(401, { 'WWW-Authenticate': 'Basic realm="chat"' }).end();
+    const sentence = refuses(from.url);
+    if (sentence) return to.writeHead(429).end(sentence);
+    return pass(from, {}, ['response', (answer) => answer.pipe(to.writeHead(answer.statusCode, answer.headers))]).end();
+  });
+  server.on('upgrade', (from, near) => {
+    near.on('error', () => {});
+    if (asks(from) || refuses(from.url)) return near.end('HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n');
+    return pass(from, {}, ['upgrade', (answer, far, first) => {
+      near.write(`HTTP/1.1 101 Switching Protocols\r\n${answer.rawHeaders.map((one, index) => (index % 2 ? `${one}\r\n` : `${one}: `)).join('')}\r\n`);
+      near.write(first);
+      far.on('error', () => {}).pipe(near).pipe(far);
+    }]).end();
+  });
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  return { url: `http://ada:pw@127.0.0.1:${server.address().port}/`, seen, close: () => { server.close(); server.closeAllConnections(); } };
+}
+
+scene('behind a password that the address holds', [], async ({ server, browser, people }) => {
+  let refused = null;
+  const proxy = await guarded(server.url, (url) => url.startsWith('/chat') && refused);
+  try {
+    const ada = await Person.named('Ada', browser, proxy.url);
+    people.push(ada);
+    await ada.say('hello');
+    await ada.said('hello').waitFor();
+    // Playwright's pages fetch no manifest by themselves; as a browser does it:
+    assert.equal(await ada.page.locator('link[rel=manifest]').getAttribute('crossorigin'), 'use-credentials');
+    refused = 'too many connections from your address';
+    await ada.page.reload();
+    await until(true, async () => (await ada.connection.innerText()).includes(refused), 'the refusal, not that nothing is there');
+    refused = null;
+    await ada.page.goto(new URL('join', proxy.url).href);
+    await until(true, async () => (await ada.page.locator('#address').innerText()) === new URL(proxy.url).host, 'without the password');
+    await ada.page.goto(new URL('wire', proxy.url).href);
+    await ada.role('button', 'opening handshake').waitFor();
+  } finally {
+    proxy.close();
+  }
+});

@@ -82,6 +82,7 @@ test('where the chat is', () => {
     ['http://localhost:8080/', 'ws://localhost:8080/chat'],
     ['https://example.org/rooms/parlor/?a=b#general', 'wss://example.org/rooms/parlor/chat'],
     ['http://localhost/rooms/index.html#x', 'ws://localhost/rooms/chat'],
+    ['http://ada:pw@host/', 'ws://host/chat'],
   ];
   for (const [page, expected] of table) assert.equal(protocol.chatUrl(page), expected);
 });

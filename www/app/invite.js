@@ -2,6 +2,8 @@
 //
 // Not here: which addresses those are (the server says so in join.json).
 
+import { beside } from '../texts/address.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 const place = (id) => document.getElementById(id);
 
@@ -20,7 +22,7 @@ function drawn(rows, address) {
 
 async function told() {
   try {
-    const answer = await fetch('join.json', { cache: 'no-store' });
+    const answer = await fetch(beside('join.json', location.href), { cache: 'no-store' });
     return answer.ok ? await answer.json() : { addresses: [], code: [] };
   } catch {
     return { addresses: [], code: [] };
@@ -28,7 +30,7 @@ async function told() {
 }
 
 const { addresses, code } = await told();
-const here = new URL('./', location.href).href;
+const here = beside('./', location.href).href;
 const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname);
 // Whoever came here by a name knows a better address than a number, and the code is that of the first number.
 const [first, ...others] = isLocal ? [...addresses, here].slice(0, Math.max(1, addresses.length)) : [here, ...addresses.filter((address) => address !== here)];

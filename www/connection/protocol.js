@@ -3,6 +3,8 @@
 // A command is a plain object. A field that is undefined is left out by JSON.stringify, so that optional ones need no care.
 // Not here: what an event changes (state.js), how commands travel (connection.js).
 
+import { beside } from '../texts/address.js';
+
 /** The subprotocol that the page asks for. */
 export const SUBPROTOCOL = 'chat';
 
@@ -11,7 +13,7 @@ export const PAGE = 200;
 
 /** The address of the chat beside the page, wherever a proxy has put it. */
 export function chatUrl(pageUrl) {
-  const url = new URL('chat', pageUrl);
+  const url = beside('chat', pageUrl);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
 }

@@ -1,6 +1,16 @@
-// The part of the address behind `#`: `#channel` for a channel, `#@name` for a person.
+// Addresses: of what lies beside the page, and the part after `#`: `#channel` for a channel, `#@name` for a person.
 //
 // Not here: the browser's history (chat.js).
+
+/**
+ * The URL of a path beside the page at `pageUrl`. Without the name and password that this may have, as in
+ * `http://ada:pw@host/`: `fetch` refuses them, and the browser sends what it knows by itself.
+ */
+export function beside(path, pageUrl) {
+  const url = new URL(path, pageUrl);
+  url.username = url.password = '';
+  return url;
+}
 
 /** What an address means: `{ kind, name }`, or null where it names no place. */
 export function parse(hash) {

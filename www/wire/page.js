@@ -2,6 +2,7 @@
 //
 // Not here: how it is shown (wire-view.js), frames made by hand (trial.js).
 
+import { beside } from '../texts/address.js';
 import { element, setText } from '../views/dom.js';
 import { trialBox } from './frame-builder.js';
 import { WireView } from './wire-view.js';
@@ -26,7 +27,7 @@ function showState() {
 
 function open() {
   view.clear();
-  const url = new URL(endpoint.value, document.baseURI);
+  const url = beside(endpoint.value, document.baseURI);
   url.protocol = url.protocol.replace('http', 'ws');
   url.search = '?trace=1';
   const opened = new WebSocket(url);
