@@ -17,7 +17,7 @@ pub struct Page {
     pub media_type: &'static str,
     /// The value of `ETag`: a strong tag with its quotes, without a comma. See [`etag`].
     pub etag: String,
-    /// The whole file.
+    /// The content of the file.
     pub bytes: Body,
 }
 

@@ -201,7 +201,7 @@ mod tests {
             ),
             ("through a link to the root", "/root/etc/passwd", None),
             ("a link to itself", "/loop", None),
-            ("a pipe that nobody writes to", "/pipe", None),
+            ("a pipe without a writer", "/pipe", None),
             ("a socket", "/socket", None),
             (
                 "a name too long for any file system",

@@ -1,6 +1,5 @@
-// The page /join: the server's addresses as others reach them, the first one large and, where that was built in, as a QR code.
-//
-// Not here: which addresses those are (the server says so in join.json).
+// The page /join: the addresses at which others reach the server, which join.json lists. The first one is large, and a QR code
+// where the server was built with them.
 
 import { beside } from '../texts/address.js';
 
@@ -32,12 +31,12 @@ async function told() {
 const { addresses, code } = await told();
 const here = beside('./', location.href).href;
 const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname);
-// Whoever came here by a name knows a better address than a number, and the code is that of the first number.
+// A visitor who came by a name knows a better address than a number. The code is that of the first number.
 const [first, ...others] = isLocal ? [...addresses, here].slice(0, Math.max(1, addresses.length)) : [here, ...addresses.filter((address) => address !== here)];
 place('address').textContent = first.replace(/^http:\/\//, '').replace(/\/$/, '');
 if (code.length > 0 && first === addresses[0]) place('code').append(drawn(code, first));
 for (const address of others) place('others').append(Object.assign(document.createElement('li'), { textContent: address }));
 if (isLocal && addresses.length === 0) {
-  place('hint').textContent = 'Only this machine reaches it. To let others in, start the server with --listen 0.0.0.0:8080.';
+  place('hint').textContent = 'Only this computer can reach it. To let others join, start the server with --listen 0.0.0.0:8080.';
 }
 document.documentElement.dataset.started = ''; // see start.js

@@ -30,7 +30,7 @@ export function create() {
     marks: new Map(), // what the browser remembers of what was read, here and in other tabs: markKey → seq
     line: null, // where the line "New" stood before the page was loaded: { key, after }
     nextKey: 1, activity: 0,
-    missed: [], // [place, message]: what others said while there was no connection; whoever rings takes them out
+    missed: [], // [place, message]: what others said without a connection, until the bell takes them
     merged: [], // [from, to]: keys of places that turned out to be others; whoever keeps keys takes them out
   };
 }

@@ -1,6 +1,4 @@
 // Addresses: of what lies beside the page, and the part after `#`: `#channel` for a channel, `#@name` for a person.
-//
-// Not here: the browser's history (chat.js).
 
 /**
  * The URL of a path beside the page at `pageUrl`. Without the name and password that this may have, as in

@@ -1,6 +1,4 @@
-// A text of a message as nodes. Whatever it holds becomes text: there is no way from here to markup.
-//
-// Not here: what a text means (markup.js).
+// The text of a message as nodes, by what texts/markup.js found in it. Everything in it becomes text: nothing here makes markup.
 
 import { parse } from '../texts/markup.js';
 import { isSameName } from '../texts/mention.js';
