@@ -1,46 +1,41 @@
-//! Frames, taken apart for a person: each field with its bits, its bytes and its meaning (RFC 6455
-//! §5.2).
+//! Frames taken apart for a person: each field with its bits, its bytes and its meaning (RFC 6455
+//! §5.2), and what a connection makes of each frame.
 //!
-//! There is no second decoder here. [`FrameHeader::decode`] says what a header is and how long, and
-//! [`WebSocket::receive`]
-//! what a frame means after those before it; what is added is only where in the bytes that stands.
-//! Of a header that is wrong
-//! as much is shown as `decode` had to see.
-//!
-//! Not here: how it looks on a terminal (`cli::explain`) or in the page (`www/`).
+//! This is no second decoder: [`FrameHeader::decode`] parses headers, and [`WebSocket::receive`]
+//! judges frames. Of an invalid header, only the bytes that `decode` had to see are shown.
 
 use crate::progress::Progress;
 use crate::text::Hex;
 use crate::websocket::{
     CloseCode, CloseFrame, Event, FrameHeader, Opcode, Received, Scratch, Violation, WebSocket,
 };
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
 
 /// One field of a frame.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Field {
-    /// As RFC 6455 §5.2 calls it.
+    /// The name in RFC 6455 §5.2.
     pub name: &'static str,
-    /// Its first byte, counted from the frame's first.
+    /// The index of its first byte in the frame.
     pub from: usize,
-    /// The byte behind its last one.
+    /// The index after its last byte.
     pub to: usize,
-    /// Its bits, the highest first; none for a payload and its parts.
+    /// Its bits, the highest first; empty for a payload and its parts.
     pub bits: String,
-    /// What that says.
+    /// The meaning of its value.
     pub meaning: String,
 }
 
 /// One frame, or the beginning of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dissection {
-    /// In the order of their bytes.
+    /// The fields in the order of their bytes.
     pub fields: Vec<Field>,
-    /// What [`FrameHeader::decode`] made of it; nothing where the header's end has not come.
+    /// The result of [`FrameHeader::decode`]; `Ok(None)` if the header is incomplete.
     pub header: Result<Option<FrameHeader>, Violation>,
-    /// The length of the header, in bytes; where it is wrong or unfinished, what was looked at.
+    /// The length of the header in bytes; of an invalid or incomplete one, the bytes looked at.
     pub header_bytes: usize,
-    /// As much of the payload as came, unmasked.
+    /// The payload received so far, unmasked.
     pub payload: Vec<u8>,
 }
 
@@ -56,29 +51,24 @@ const FIXED: [(&str, usize, u32, u32); 7] = [
 ];
 
 impl Dissection {
-    /// Takes the frame apart that begins with the first of `bytes`. What stands behind it does not
-    /// matter, and its end may
-    /// be missing.
+    /// Takes the first frame of `bytes` apart. Its end may be missing, and bytes may follow it.
     ///
     /// ```
     /// use parlor::tools::dissect::Dissection;
     /// // RFC 6455 §5.7: a masked "Hello".
     /// let frame = Dissection::of(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
-    /// assert_eq!((frame.fields[4].name, frame.fields[4].bits.as_str(), frame.fields[4].meaning.as_str()), ("opcode", "0001", "1: text"));
-    /// assert_eq!((frame.header_bytes, frame.payload.as_slice()), (6, &b"Hello"[..]));
+    /// let opcode = &frame.fields[4];
+    /// assert_eq!((opcode.name, &*opcode.bits, &*opcode.meaning), ("opcode", "0001", "1: text"));
+    /// assert_eq!((frame.header_bytes, &*frame.payload), (6, &b"Hello"[..]));
     /// ```
     pub fn of(bytes: &[u8]) -> Self {
         let (header, header_bytes) = match FrameHeader::decode(bytes) {
             Ok(Progress::Done { value, used }) => (Ok(Some(value)), used),
             Ok(Progress::NeedMore) => (Ok(None), bytes.len()),
-            // Whatever is wrong shows at the earliest byte that tells; those behind it were not
-            // looked at.
             Err(violation) => {
-                let tells = |length: &usize| FrameHeader::decode(&bytes[..*length]).is_err();
-                (
-                    Err(violation),
-                    (1..=bytes.len()).find(tells).unwrap_or(bytes.len()),
-                )
+                let is_enough = |length: &usize| FrameHeader::decode(&bytes[..*length]).is_err();
+                let length = (1..bytes.len()).find(is_enough).unwrap_or(bytes.len());
+                (Err(violation), length)
             }
         };
         let mut dissection = Self {
@@ -87,308 +77,245 @@ impl Dissection {
             header_bytes,
             payload: Vec::new(),
         };
-        dissection.header_fields(&bytes[..header_bytes]);
+        dissection.add_header_fields(&bytes[..header_bytes]);
         if let Ok(Some(header)) = header {
-            dissection.payload_fields(&header, &bytes[header_bytes..]);
+            dissection.add_payload(&header, &bytes[header_bytes..]);
         }
         dissection
     }
 
-    fn header_fields(&mut self, bytes: &[u8]) {
+    fn add_field(&mut self, name: &'static str, from: usize, bytes: &[u8], meaning: String) {
+        self.fields.push(Field {
+            name,
+            from,
+            to: from + bytes.len(),
+            bits: bytes.iter().map(|byte| format!("{byte:08b}")).collect(),
+            meaning,
+        });
+    }
+
+    fn add_header_fields(&mut self, bytes: &[u8]) {
         for (name, byte, first, count) in FIXED {
             let Some(whole) = bytes.get(byte) else { return };
             let value = (whole << first) >> (8 - count);
-            let bits = format!("{value:0width$b}", width = count as usize);
             self.fields.push(Field {
                 name,
                 from: byte,
                 to: byte + 1,
-                bits,
-                meaning: fixed_meaning(name, value),
+                bits: format!("{value:0width$b}", width = count as usize),
+                meaning: meaning_of(name, value),
             });
         }
-        let masking_key = self
-            .header
-            .ok()
-            .flatten()
-            .and_then(|header| header.masking_key);
+        let masking_key = self.decoded().and_then(|header| header.masking_key);
         let key_at = bytes.len() - masking_key.map_or(0, |key| key.len());
-        if let Some(length) = bytes.get(2..key_at).filter(|length| !length.is_empty()) {
-            let (name, meaning) = match self.header {
-                Ok(None) => ("unfinished header", "its end has not come".to_owned()),
-                _ => (
-                    "extended payload length",
-                    bytes_of(
-                        length
-                            .iter()
-                            .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
-                    ),
-                ),
-            };
-            self.fields.push(Field {
-                name,
-                from: 2,
-                to: key_at,
-                bits: bits(length),
-                meaning,
-            });
+        match &bytes[2..key_at] {
+            [] => {}
+            rest if self.header == Ok(None) => {
+                self.add_field("unfinished header", 2, rest, "incomplete".to_owned());
+            }
+            length => {
+                let add = |sum, byte: &u8| sum << 8 | u64::from(*byte);
+                let meaning = payload_bytes(length.iter().fold(0, add));
+                self.add_field("extended payload length", 2, length, meaning);
+            }
         }
         if let Some(key) = masking_key {
             let meaning = format!(
-                "{}: the payload is XORed with it, byte by byte, over and over",
+                "{}: the payload is XORed with this key, repeating",
                 Hex(&key)
             );
-            self.fields.push(Field {
-                name: "masking key",
-                from: key_at,
-                to: bytes.len(),
-                bits: bits(&key),
-                meaning,
-            });
+            self.add_field("masking key", key_at, &key, meaning);
         }
     }
 
-    fn payload_fields(&mut self, header: &FrameHeader, rest: &[u8]) {
-        let came = header.payload_length.min(rest.len() as u64) as usize;
-        self.payload.extend_from_slice(&rest[..came]);
-        if let Some(masking_key) = header.masking_key {
-            for (byte, key) in self.payload.iter_mut().zip(masking_key.iter().cycle()) {
-                *byte ^= key;
-            }
-        }
+    fn add_payload(&mut self, header: &FrameHeader, rest: &[u8]) {
+        let length = header.payload_length.min(rest.len() as u64) as usize;
+        let key = header.masking_key.unwrap_or_default();
+        let bytes = rest[..length].iter().zip(key.iter().cycle());
+        self.payload = bytes.map(|(byte, key)| byte ^ key).collect();
         let from = self.header_bytes;
-        let mut field = |name, from, to, meaning| {
+        let mut add = |name, from, to, meaning| {
             self.fields.push(Field {
                 name,
                 from,
                 to,
                 bits: String::new(),
                 meaning,
-            })
+            });
         };
-        let code = self
-            .payload
-            .get(..2)
-            .map(|code| u16::from_be_bytes([code[0], code[1]]));
-        match (header.opcode, code) {
-            (Opcode::Close, Some(code)) => {
-                field(
-                    "close code",
-                    from,
-                    from + 2,
-                    format!("{code}: {}", CloseCode::name_of(code)),
-                );
-                if came > 2 {
-                    field("close reason", from + 2, from + came, String::new());
+        match self.payload[..] {
+            [] => {}
+            [high, low, ..] if header.opcode == Opcode::Close => {
+                let code = u16::from_be_bytes([high, low]);
+                let meaning = format!("{code}: {}", CloseCode::name_of(code));
+                add("close code", from, from + 2, meaning);
+                if length > 2 {
+                    add("close reason", from + 2, from + length, String::new());
                 }
             }
-            _ if came > 0 => field("payload", from, from + came, String::new()),
-            _ => {}
+            _ => add("payload", from, from + length, String::new()),
         }
     }
 
-    /// How long the frame is by its header, in bytes; nothing where that is wrong or unfinished.
-    pub fn frame_bytes(&self) -> Option<u64> {
-        let header = self.header.ok().flatten()?;
-        Some(
-            header
-                .payload_length
-                .saturating_add(self.header_bytes as u64),
-        )
+    /// Returns the header if it is complete and valid.
+    pub fn decoded(&self) -> Option<FrameHeader> {
+        self.header.ok().flatten()
     }
 
-    /// The frame in a few words: `text, 5 bytes, masked`.
+    /// Returns the length of the frame in bytes, as its header gives it.
+    pub fn frame_bytes(&self) -> Option<u64> {
+        let length = self.decoded()?.payload_length;
+        Some(length.saturating_add(self.header_bytes as u64))
+    }
+
+    /// Returns whether the whole frame is there.
+    pub fn is_whole(&self) -> bool {
+        let length = self.decoded().map(|header| header.payload_length);
+        length == Some(self.payload.len() as u64)
+    }
+
+    /// Describes the frame in a few words: `text, 5 bytes, masked`.
     pub fn title(&self) -> String {
         let header = match self.header {
             Ok(Some(header)) => header,
-            Ok(None) => return "a header whose end has not come".to_owned(),
-            Err(_) => return "a wrong header".to_owned(),
+            Ok(None) => return "an incomplete header".to_owned(),
+            Err(_) => return "an invalid header".to_owned(),
         };
-        let bytes = if header.payload_length == 1 {
-            "byte"
-        } else {
-            "bytes"
-        };
-        let mask = if header.masking_key.is_some() {
-            "masked"
-        } else {
-            "not masked"
+        let bytes = plural(header.payload_length, "byte");
+        let masked = match header.masking_key {
+            Some(_) => "masked",
+            None => "not masked",
         };
         let more = if header.fin { "" } else { ", more to follow" };
-        format!(
-            "{}, {} {bytes}, {mask}{more}",
-            header.opcode.name(),
-            header.payload_length
-        )
+        format!("{}, {bytes}, {masked}{more}", header.opcode.name())
     }
 
-    /// Whether all of it came.
-    pub fn is_whole(&self) -> bool {
-        self.header
-            .ok()
-            .flatten()
-            .is_some_and(|header| header.payload_length == self.payload.len() as u64)
-    }
-
-    /// Of a close frame: what [`CloseFrame::decode`] says.
+    /// Returns the content of a whole close frame.
     pub fn close_frame(&self) -> Option<Result<CloseFrame<'_>, Violation>> {
-        let is_close = self
-            .header
-            .ok()
-            .flatten()
-            .is_some_and(|header| header.opcode == Opcode::Close);
-        (is_close && self.is_whole()).then(|| CloseFrame::decode(&self.payload))
+        let is_close = self.decoded()?.opcode == Opcode::Close && self.is_whole();
+        is_close.then(|| CloseFrame::decode(&self.payload))
     }
 }
 
-/// For `explain frames --json` and for the wire view.
+/// The JSON of `explain frames --json` and of the wire view.
 impl Serialize for Dissection {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        let header = self.header.ok().flatten();
-        map.serialize_entry("opcode", &header.map(|header| header.opcode.name()))?;
-        map.serialize_entry("fin", &header.map(|header| header.fin))?;
-        map.serialize_entry("rsv1", &header.map(|header| header.rsv1))?;
-        map.serialize_entry(
-            "masking_key",
-            &header
-                .and_then(|header| header.masking_key)
-                .map(|key| Hex(&key).to_string()),
-        )?;
-        map.serialize_entry(
-            "payload_length",
-            &header.map(|header| header.payload_length),
-        )?;
-        map.serialize_entry("header_bytes", &self.header_bytes)?;
-        map.serialize_entry("frame_bytes", &self.frame_bytes())?;
-        map.serialize_entry("whole", &self.is_whole())?;
-        map.serialize_entry("fields", &self.fields)?;
-        map.serialize_entry("payload", &Hex(&self.payload).to_string())?;
-        match self.close_frame() {
-            Some(Ok(CloseFrame {
-                code: Some(code),
-                reason,
-            })) => {
-                map.serialize_entry(
-                    "close",
-                    &(code.get(), CloseCode::name_of(code.get()), reason),
-                )?;
-            }
-            _ => map.serialize_entry("close", &None::<()>)?,
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Json<'a> {
+            opcode: Option<&'static str>,
+            fin: Option<bool>,
+            rsv1: Option<bool>,
+            masking_key: Option<String>,
+            payload_length: Option<u64>,
+            header_bytes: usize,
+            frame_bytes: Option<u64>,
+            whole: bool,
+            fields: &'a [Field],
+            payload: String,
+            close: Option<(u16, &'static str, &'a str)>,
+            violation: Option<&'static str>,
         }
-        map.serialize_entry(
-            "violation",
-            &self.header.err().map(|violation| violation.rule().reason),
-        )?;
-        map.end()
+        let header = self.decoded();
+        let close = self.close_frame().and_then(Result::ok);
+        let close = close.and_then(|close| Some((close.code?.get(), close.reason)));
+        let key = header.and_then(|header| header.masking_key);
+        Json {
+            opcode: header.map(|header| header.opcode.name()),
+            fin: header.map(|header| header.fin),
+            rsv1: header.map(|header| header.rsv1),
+            masking_key: key.map(|key| Hex(&key).to_string()),
+            payload_length: header.map(|header| header.payload_length),
+            header_bytes: self.header_bytes,
+            frame_bytes: self.frame_bytes(),
+            whole: self.is_whole(),
+            fields: &self.fields,
+            payload: Hex(&self.payload).to_string(),
+            close: close.map(|(code, reason)| (code, CloseCode::name_of(code), reason)),
+            violation: self.header.err().map(|violation| violation.rule().reason),
+        }
+        .serialize(serializer)
     }
 }
 
-fn fixed_meaning(name: &str, value: u8) -> String {
-    let words = match (name, value) {
+fn meaning_of(field: &str, value: u8) -> String {
+    let meaning = match (field, value) {
         ("FIN", 0) => "more frames of this message follow",
         ("FIN", _) => "the last frame of its message",
-        ("RSV1", 1) => "the message is compressed, if that was agreed on (RFC 7692)",
-        ("RSV1" | "RSV2" | "RSV3", 0) => "reserved, and not set",
-        ("RSV2" | "RSV3", _) => "reserved, and has no meaning",
-        ("opcode", opcode) => Opcode::try_from(opcode).map_or("no meaning", Opcode::name),
-        ("MASK", 0) => "not masked, as a server sends",
-        ("MASK", _) => "masked, as a client sends",
-        (_, 126) => "the length stands in the next 2 bytes",
-        (_, 127) => "the length stands in the next 8 bytes",
-        (_, length) => return bytes_of(u64::from(length)),
+        ("RSV1", 1) => "the message is compressed, if that was negotiated (RFC 7692)",
+        ("RSV1" | "RSV2" | "RSV3", 0) => "reserved, not set",
+        ("RSV2" | "RSV3", _) => "reserved, without a meaning",
+        ("opcode", opcode) => Opcode::try_from(opcode).map_or("reserved", Opcode::name),
+        ("MASK", 0) => "not masked (server to client)",
+        ("MASK", _) => "masked (client to server)",
+        (_, 126) => "the length is in the next 2 bytes",
+        (_, 127) => "the length is in the next 8 bytes",
+        (_, length) => return payload_bytes(length.into()),
     };
-    format!("{value}: {words}")
+    format!("{value}: {meaning}")
 }
 
-fn bytes_of(length: u64) -> String {
-    format!(
-        "{length} {} of payload",
-        if length == 1 { "byte" } else { "bytes" }
-    )
+fn payload_bytes(length: u64) -> String {
+    format!("{} of payload", plural(length, "byte"))
 }
 
-fn bits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:08b}")).collect()
+/// `1 byte`, `2 bytes`.
+pub(crate) fn plural(count: u64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What a frame means to the end that receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its message goes on.
+    /// A fragment of a message that goes on.
     Fragment,
-    /// Its end has not come, and nothing is wrong so far.
+    /// An incomplete frame, valid so far.
     Unfinished,
-    /// Something is whole: a message (put together and inflated), or a control frame. Of a close
-    /// frame the bytes are the reason.
+    /// A complete message (put together and inflated) or control frame. Of a close frame, the bytes
+    /// are the reason.
     Whole(Opcode, Vec<u8>),
-    /// A rule is broken, and nothing more is read.
+    /// A broken rule. Nothing after it is read.
     Broken(Violation),
-    /// It stands behind a close frame, and nobody reads it.
+    /// A frame after a close frame, which is ignored.
     Unread,
 }
 
-/// One frame of many.
+/// One frame of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Where it begins.
+    /// The index of its first byte in the stream.
     pub at: usize,
     /// The frame.
     pub frame: Dissection,
     /// What the receiver makes of it.
     pub outcome: Outcome,
-    /// What the receiver answers by itself: its close frame. (That a ping gets a pong is for its
-    /// owner to see to.)
+    /// The receiver's close frame, if it sends one. (Pongs are left to the caller.)
     pub answer: Vec<u8>,
 }
 
-/// Walks over frames, as the given end of a connection receives them, to the first broken rule.
+/// Returns the frames of a stream as this end receives them, up to the first broken rule.
 ///
 /// ```
-/// use parlor::websocket::{Violation, WebSocket, dissect::{Outcome, walk}};
-/// // A ping, and a continuation of nothing.
+/// use parlor::tools::dissect::{Outcome, walk};
+/// use parlor::websocket::{Violation, WebSocket};
+/// // A ping, then a continuation frame without a message.
 /// let steps: Vec<_> = walk(b"\x89\x00\x80\x00", WebSocket::client(1024, || [0; 4])).collect();
 /// assert_eq!((steps[1].at, &steps[1].outcome), (2, &Outcome::Broken(Violation::NothingToContinue)));
 /// ```
-pub fn walk(bytes: &[u8], websocket: WebSocket) -> Walk<'_> {
-    Walk {
-        bytes,
-        at: 0,
-        websocket,
-        scratch: Scratch::default(),
-        is_over: false,
-    }
-}
-
-/// See [`walk`].
-pub struct Walk<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    websocket: WebSocket,
-    scratch: Scratch,
-    is_over: bool,
-}
-
-impl Iterator for Walk<'_> {
-    type Item = Step;
-
-    fn next(&mut self) -> Option<Step> {
-        let rest = self
-            .bytes
-            .get(self.at..)
-            .filter(|rest| !rest.is_empty() && !self.is_over)?;
-        let (at, frame, mut answer) = (self.at, Dissection::of(rest), Vec::new());
+pub fn walk(bytes: &[u8], mut websocket: WebSocket) -> impl Iterator<Item = Step> {
+    let (mut at, mut scratch, mut is_over) = (0, Scratch::default(), false);
+    std::iter::from_fn(move || {
+        let rest = bytes
+            .get(at..)
+            .filter(|rest| !rest.is_empty() && !is_over)?;
+        let (frame, mut answer) = (Dissection::of(rest), Vec::new());
         let length = frame
             .frame_bytes()
-            .map_or(rest.len(), |length| length.min(rest.len() as u64) as usize);
-        self.at += length;
-        let is_unread = self.websocket.is_closed();
-        // The machine unmasks where it reads.
+            .unwrap_or(u64::MAX)
+            .min(rest.len() as u64) as usize;
+        let is_unread = websocket.is_closed();
+        // Receiving unmasks in place.
         let mut copy = rest[..length].to_vec();
-        let outcome = match self
-            .websocket
-            .receive(&mut copy, &mut self.scratch, &mut answer)
-        {
+        let outcome = match websocket.receive(&mut copy, &mut scratch, &mut answer) {
             Ok(Received::Event { event, .. }) => whole(event),
             Err(violation) => Outcome::Broken(violation),
             Ok(Received::Nothing) if is_unread => Outcome::Unread,
@@ -396,16 +323,17 @@ impl Iterator for Walk<'_> {
             Ok(Received::Nothing) => Outcome::Unfinished,
         };
         if let Outcome::Broken(violation) = outcome {
-            self.websocket.close(violation.close_frame(), &mut answer);
-            self.is_over = true;
+            websocket.close(violation.close_frame(), &mut answer);
+            is_over = true;
         }
+        at += length;
         Some(Step {
-            at,
+            at: at - length,
             frame,
             outcome,
             answer,
         })
-    }
+    })
 }
 
 fn whole(event: Event<'_>) -> Outcome {
