@@ -53,8 +53,13 @@ pub(crate) fn parse(
 }
 
 impl Arguments {
+    /// Returns whether this option was given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
+    }
+
     /// Returns every value that was given for this option.
-    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a OsStr> {
+    pub(crate) fn values(&self, name: &str) -> impl DoubleEndedIterator<Item = &OsStr> {
         let named = self.options.iter().filter(move |(known, _)| known == name);
         named.map(|(_, value)| value.as_os_str())
     }

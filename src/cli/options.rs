@@ -374,14 +374,14 @@ pub fn parse(
         Parsed::Version => return Ok(Asked::Version),
         Parsed::Arguments(arguments) => arguments,
     };
-    let is_argument = |name| arguments.values(name).next().is_some();
     let mut options = Box::<ServeOptions>::default();
     let mut given = Given::default();
     for row in ROWS {
         let mut source = format!("--{}", row.name);
         let mut values: Vec<_> = arguments.values(row.name).map(OsStr::to_owned).collect();
         // An argument wins over the variable of the option that excludes it, too.
-        let is_excluded = EXCLUSIVE.contains(&row.name) && EXCLUSIVE.into_iter().any(is_argument);
+        let is_excluded =
+            EXCLUSIVE.contains(&row.name) && EXCLUSIVE.into_iter().any(|name| arguments.has(name));
         if values.is_empty() && !is_excluded {
             source = row.variable();
             values = from_variable(row, variable(&source)).map_err(|e| format!("{source} {e}"))?;

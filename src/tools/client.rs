@@ -1,28 +1,22 @@
-//! `parlor client`: a WebSocket client for a terminal, on the same code as the server, in the other
-//! role.
+//! `parlor client`: a WebSocket client for a terminal, on the same code as the server.
 //!
-//! Each typed line is a text message, and parlor's server makes commands of those (`/nick`,
-//! `/join`; RFC 6455 knows nothing of
-//! that). What comes goes to standard output, one line for each message, with control characters
-//! escaped; the client's own
-//! remarks go to standard error.
+//! Each line of standard input is sent as a text message; parlor's server understands lines such as
+//! `/nick` and `/join`. Received messages go to standard output, one a line, with control characters
+//! escaped. Remarks go to standard error.
 //!
-//! One loop waits for three things: the keyboard, the socket, Ctrl-C. Nothing is sent that the
-//! socket does not take, so
-//! whoever pipes a file into it reads on while the server is slow.
-//!
-//! Not here: the address and the handshake (`address`), frames (`websocket`).
+//! One loop waits for the keyboard, the socket and Ctrl-C. While the server doesn't read, the
+//! keyboard is not read either, so that a long file can be piped in.
 
-use super::Failure;
 use super::address::Address;
 use super::terminal::{Style, Terminal};
-use crate::text::EscapedText;
-use crate::text::Hex;
+use super::{Failure, arguments};
+use crate::cli::serve::random;
+use crate::progress::Progress;
+use crate::text::{EscapedText, Hex};
 use crate::tools::dissect::Dissection;
 use crate::websocket::{
-    CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
+    CloseCode, Event, FrameHeader, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
-use lexopt::Arg;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
@@ -30,72 +24,75 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// A longer message is refused (1009).
+/// A longer message is refused with 1009.
 const MESSAGE_BYTES: usize = 64 << 20;
-/// What may wait to be sent before no more is read from the keyboard.
+/// A longer line is not sent.
+const LINE_BYTES: usize = 16 << 20;
+/// While more bytes than this wait for the socket, the keyboard is not read.
 const WAITING_BYTES: usize = 64 << 10;
-/// After the last line the answers to it are waited for: until so long nothing came.
+/// At the end of the input, the client says goodbye after this long without an answer.
 const QUIET: Duration = Duration::from_millis(500);
-/// For the server's close frame, and for the end of the connection behind it.
+/// The time for the server's close frame, and for the end of the connection after it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// What is shown of a frame.
+/// The bytes of a frame that are shown.
 const SHOWN_BYTES: usize = 32;
 
 const HELP: &str = "\
 Usage: parlor client [--hex] URL
 
-Opens a WebSocket, sends each line that you type as a message, and prints what comes.
-To parlor that is a chat:
+Opens a WebSocket, sends each line that you type as a message, and prints the
+messages that it receives. To chat on a parlor server:
   parlor client ws://127.0.0.1:8080/chat
   /nick ada
   /join general
   hello
-Ctrl-D, Ctrl-C or /quit: goodbye.
+Ctrl-D, Ctrl-C or /quit says goodbye.
 
   --hex           show each frame, in both directions
 
-Exit status: 0 after a goodbye, 1 where the connection failed or a rule was broken,
-2 for a wrong option.";
+Exit status: 0 after a goodbye, 1 if the connection failed or the server broke a
+rule, 2 for a wrong option.";
 
 /// Runs until the connection has ended.
 pub(super) fn run(
-    arguments: Vec<OsString>,
+    given: Vec<OsString>,
     _: &mut dyn Read,
     terminal: &mut Terminal<'_>,
 ) -> Result<bool, Failure> {
-    let mut parser = lexopt::Parser::from_args(arguments);
-    let (mut url, mut shows_frames) = (None, false);
-    while let Some(argument) = parser
-        .next()
-        .map_err(|error| Failure::wrong(error.to_string()))?
-    {
-        match argument {
-            Arg::Long("help") | Arg::Short('h') => {
-                terminal.line(HELP);
-                return Ok(true);
-            }
-            Arg::Long("hex") => shows_frames = true,
-            Arg::Value(value) if url.is_none() => url = Some(value.to_string_lossy().into_owned()),
-            other => return Err(Failure::wrong(other.unexpected().to_string())),
-        }
-    }
-    let address = Address::parse(&url.ok_or_else(|| {
-        Failure::wrong("an address is missing, such as ws://127.0.0.1:8080/chat".to_owned())
-    })?)?;
+    let Some(given) = arguments(given, 1, &["hex"], HELP, terminal)? else {
+        return Ok(true);
+    };
+    let url = given
+        .operands
+        .first()
+        .ok_or_else(|| Failure::wrong("an address is missing, such as ws://127.0.0.1:8080/chat"))?;
+    let address = Address::parse(&url.to_string_lossy())?;
     let interrupts =
         interrupts().map_err(|error| Failure::failed(format!("can't wait for Ctrl-C: {error}")))?;
-    crate::cli::serve::random::<4>().map_err(Failure::failed)?;
-    let (stream, came) = address.open(Some("chat"))?;
+    let (stream, received) = address.open(Some("chat"))?;
     remark(&format!(
         "connected to {}{}",
         address.authority, address.target
     ));
-    let mut client = Client::new(stream, terminal, shows_frames);
-    client.receive(came)?;
-    client.talk(&interrupts)
+    let mut client = Client {
+        stream,
+        websocket: WebSocket::client(MESSAGE_BYTES, masking_key),
+        scratch: Scratch::default(),
+        terminal,
+        line: Vec::new(),
+        is_too_long: false,
+        out: Vec::new(),
+        written: 0,
+        partial_frame: given.has("hex").then(Vec::new),
+        is_leaving: false,
+        closed: None,
+        broken: None,
+    };
+    client.receive(received);
+    client.run(&interrupts)
 }
 
-/// From now on SIGINT is a byte to be read here.
+/// Makes SIGINT readable as a byte.
 fn interrupts() -> io::Result<UnixStream> {
     let (readable, writable) = UnixStream::pair()?;
     readable.set_nonblocking(true)?;
@@ -103,10 +100,9 @@ fn interrupts() -> io::Result<UnixStream> {
     Ok(readable)
 }
 
-/// RFC 6455 §5.3: from a strong source of chance, a new one for each frame.
+/// Returns a new key for each frame, from a strong source of randomness (RFC 6455 §5.3).
 fn masking_key() -> [u8; 4] {
-    // It worked at the start, and a kernel that could once always can.
-    crate::cli::serve::random().expect("the system has no random numbers any more")
+    random().expect("the system's random number generator failed")
 }
 
 fn remark(text: &str) {
@@ -119,89 +115,66 @@ struct Client<'a, 'b> {
     websocket: WebSocket,
     scratch: Scratch,
     terminal: &'a mut Terminal<'b>,
-    /// What was typed and has no line end yet.
-    typed: Vec<u8>,
-    /// What the socket has not taken yet.
+    /// The typed line, as far as it goes.
+    line: Vec<u8>,
+    /// The rest of the line is dropped.
+    is_too_long: bool,
+    /// Bytes to send, of which `written` were sent.
     out: Vec<u8>,
-    /// With `--hex`: what came of a frame that is not whole.
-    unshown: Option<Vec<u8>>,
-    /// Our close frame went out by the user's wish. The machine is not told, since it would pass
-    /// over what still comes.
-    said_goodbye: bool,
-    /// How the server closed.
+    written: usize,
+    /// With `--hex`: a received frame that is not complete.
+    partial_frame: Option<Vec<u8>>,
+    /// The user's close frame was sent. `websocket` doesn't know, because it would then ignore the
+    /// messages that still come.
+    is_leaving: bool,
+    /// The server's close code and reason.
     closed: Option<(Option<CloseCode>, String)>,
+    /// The rule that the server broke.
     broken: Option<&'static str>,
 }
 
-impl<'a, 'b> Client<'a, 'b> {
-    fn new(stream: TcpStream, terminal: &'a mut Terminal<'b>, shows_frames: bool) -> Self {
-        let websocket = WebSocket::client(MESSAGE_BYTES, masking_key);
-        let unshown = shows_frames.then(Vec::new);
-        Self {
-            stream,
-            websocket,
-            scratch: Scratch::default(),
-            terminal,
-            typed: Vec::new(),
-            out: Vec::new(),
-            unshown,
-            said_goodbye: false,
-            closed: None,
-            broken: None,
-        }
-    }
-
-    /// The loop. `Ok`: both said goodbye.
-    fn talk(&mut self, mut interrupts: &UnixStream) -> Result<bool, Failure> {
+impl Client<'_, '_> {
+    /// Runs until the end of the connection. `Ok` means that both ends said goodbye.
+    fn run(&mut self, mut interrupts: &UnixStream) -> Result<bool, Failure> {
         let lost = |error: io::Error| Failure::failed(format!("the connection is lost: {error}"));
         self.stream.set_nonblocking(true).map_err(lost)?;
-        let (mut keyboard_ended, mut last_sign, mut give_up) = (false, Instant::now(), None);
+        let (mut input_ended, mut last_event, mut give_up) = (false, Instant::now(), None);
         loop {
             self.flush().map_err(lost)?;
             let is_over = self.closed.is_some() || self.broken.is_some();
-            if (is_over || self.said_goodbye) && give_up.is_none() {
-                give_up = Some(Instant::now() + CLOSE_TIMEOUT);
-            }
-            if give_up.is_some_and(|at| Instant::now() >= at) {
-                return self.verdict();
-            }
-            let hears_keyboard =
-                !keyboard_ended && give_up.is_none() && self.out.len() < WAITING_BYTES;
-            let is_quiet = keyboard_ended && last_sign.elapsed() >= QUIET && self.out.is_empty();
-            if is_quiet && give_up.is_none() {
-                self.goodbye();
-                continue;
-            }
-            let [typed, came, interrupted] = self.wait(
-                interrupts,
-                hears_keyboard,
-                keyboard_ended || give_up.is_some(),
-            )?;
-            if interrupted {
-                let _ = interrupts.read(&mut [0; 16]);
-                if self.said_goodbye {
+            if is_over || self.is_leaving {
+                let deadline = *give_up.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
+                if Instant::now() >= deadline {
                     return self.verdict();
                 }
-                self.goodbye();
+            } else if input_ended && self.out.is_empty() && last_event.elapsed() >= QUIET {
+                self.say_goodbye();
+                continue;
             }
-            if typed && !self.read_keyboard() {
-                keyboard_ended = true;
-                last_sign = Instant::now();
+            let reads_input = !input_ended && give_up.is_none() && self.out.len() < WAITING_BYTES;
+            let has_deadline = input_ended || give_up.is_some();
+            let [socket, interrupt, input] = self.wait(interrupts, reads_input, has_deadline)?;
+            if interrupt {
+                let _ = interrupts.read(&mut [0; 16]);
+                if self.is_leaving {
+                    return self.verdict();
+                }
+                self.say_goodbye();
             }
-            if came {
+            if input {
+                input_ended = !self.read_input();
+                last_event = Instant::now();
+            }
+            if socket {
                 let mut buffer = vec![0; 64 << 10];
                 match self.stream.read(&mut buffer) {
                     Ok(0) => return self.verdict(),
                     Ok(length) => {
                         buffer.truncate(length);
-                        last_sign = Instant::now();
-                        self.receive(buffer)?;
+                        last_event = Instant::now();
+                        self.receive(buffer);
                     }
-                    Err(error)
-                        if matches!(
-                            error.kind(),
-                            ErrorKind::WouldBlock | ErrorKind::Interrupted
-                        ) => {}
+                    Err(error) if is_temporary(&error) => {}
                     Err(_) if is_over => return self.verdict(),
                     Err(error) => return Err(lost(error)),
                 }
@@ -209,118 +182,136 @@ impl<'a, 'b> Client<'a, 'b> {
         }
     }
 
-    /// Which of keyboard, socket and Ctrl-C have something. `briefly`: a deadline is to be looked
-    /// at.
+    /// Waits for the socket, Ctrl-C and standard input, and returns which of them are ready.
     fn wait(
         &self,
         interrupts: &UnixStream,
-        hears_keyboard: bool,
-        briefly: bool,
+        reads_input: bool,
+        has_deadline: bool,
     ) -> Result<[bool; 3], Failure> {
         let stdin = io::stdin();
-        let flags = if self.out.is_empty() {
-            PollFlags::IN
-        } else {
-            PollFlags::IN | PollFlags::OUT
-        };
+        let mut flags = PollFlags::IN;
+        flags.set(PollFlags::OUT, !self.out.is_empty());
         let mut descriptors = vec![
             PollFd::new(&self.stream, flags),
             PollFd::new(interrupts, PollFlags::IN),
         ];
-        if hears_keyboard {
+        if reads_input {
             descriptors.push(PollFd::new(&stdin, PollFlags::IN));
         }
-        let timeout = Timespec {
+        let briefly = Timespec {
             tv_sec: 0,
             tv_nsec: 50_000_000,
         };
-        match poll(&mut descriptors, briefly.then_some(&timeout)) {
+        match poll(&mut descriptors, has_deadline.then_some(&briefly)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(Failure::failed(format!("can't wait for events: {error}"))),
         }
-        let has = |index: usize| {
-            descriptors
-                .get(index)
-                .is_some_and(|one| !(one.revents() - PollFlags::OUT).is_empty())
-        };
-        Ok([has(2), has(0), has(1)])
+        Ok([0, 1, 2].map(|index| {
+            let events = descriptors.get(index).map(PollFd::revents);
+            events.is_some_and(|events| !(events - PollFlags::OUT).is_empty())
+        }))
     }
 
-    /// Sends the lines that were typed. `false`: there will be no more.
-    fn read_keyboard(&mut self) -> bool {
+    /// Reads standard input and sends the lines in it. `false`: the input has ended.
+    fn read_input(&mut self) -> bool {
         let mut stdin = io::stdin().lock();
-        let length = match stdin.fill_buf() {
-            Ok(bytes) => {
-                self.typed.extend_from_slice(bytes);
-                bytes.len()
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => return true,
-            Err(_) => 0,
+        let bytes = match stdin.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(error) if is_temporary(&error) => return true,
+            Err(_) => &[],
         };
-        stdin.consume(length);
-        if length == 0 && !self.typed.is_empty() {
-            self.typed.push(b'\n');
-        }
-        while let Some(end) = self.typed.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.typed.drain(..=end).collect();
-            let line = line[..end].strip_suffix(b"\r").unwrap_or(&line[..end]);
-            match str::from_utf8(line) {
-                Ok(text) => self.send(Opcode::Text, text.as_bytes()),
-                Err(_) => remark(
-                    "that line is not UTF-8, which a text message must be (RFC 6455 §8.1): it was not sent",
-                ),
+        let length = bytes.len();
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.add_to_line(part.strip_suffix(b"\n").unwrap_or(part));
+            if part.ends_with(b"\n") {
+                self.send_line();
             }
+        }
+        stdin.consume(length);
+        if length == 0 && !self.line.is_empty() {
+            self.send_line();
         }
         length > 0
     }
 
-    fn send(&mut self, opcode: Opcode, payload: &[u8]) {
-        let start = self.out.len();
-        encode_masked_message(opcode, payload, masking_key(), &mut self.out);
-        self.show_sent(start);
+    fn add_to_line(&mut self, bytes: &[u8]) {
+        self.is_too_long |= self.line.len() + bytes.len() > LINE_BYTES;
+        match self.is_too_long {
+            true => self.line.clear(),
+            false => self.line.extend_from_slice(bytes),
+        }
     }
 
-    fn goodbye(&mut self) {
-        if !std::mem::replace(&mut self.said_goodbye, true) && !self.websocket.close_sent() {
+    fn send_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        if std::mem::take(&mut self.is_too_long) {
+            remark("that line is longer than 16 MiB: it was not sent");
+        } else if str::from_utf8(line).is_err() {
+            remark(
+                "that line is not UTF-8, which a text message must be (RFC 6455 §8.1): it was not sent",
+            );
+        } else {
+            self.send(Opcode::Text, line);
+        }
+    }
+
+    fn send(&mut self, opcode: Opcode, payload: &[u8]) {
+        let mut frame = Vec::new();
+        encode_masked_message(opcode, payload, masking_key(), &mut frame);
+        self.send_frame(&frame);
+    }
+
+    fn send_frame(&mut self, frame: &[u8]) {
+        if self.partial_frame.is_some() && !frame.is_empty() {
+            self.show("->", frame);
+        }
+        self.out.extend_from_slice(frame);
+    }
+
+    fn say_goodbye(&mut self) {
+        if !self.is_leaving && !self.websocket.close_sent() {
             self.send(Opcode::Close, &CloseCode::NORMAL.get().to_be_bytes());
         }
+        self.is_leaving = true;
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while !self.out.is_empty() {
-            match self.stream.write(&self.out) {
-                Ok(length) => drop(self.out.drain(..length)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+        while self.written < self.out.len() {
+            match self.stream.write(&self.out[self.written..]) {
+                Ok(length) => self.written += length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // The server may have gone behind its close frame, which is still to be read.
-                Err(_) if self.closed.is_some() || self.said_goodbye => self.out.clear(),
+                // The server may have hung up after its close frame, which can still be read.
+                Err(_) if self.closed.is_some() || self.is_leaving => break,
                 Err(error) => return Err(error),
             }
         }
+        self.out.clear();
+        self.written = 0;
         Ok(())
     }
 
-    /// Takes what came.
-    fn receive(&mut self, mut bytes: Vec<u8>) -> Result<(), Failure> {
+    /// Handles received bytes.
+    fn receive(&mut self, mut bytes: Vec<u8>) {
         self.show_received(&bytes);
         let mut rest = &mut bytes[..];
         loop {
-            let mut answer = Vec::new();
-            let mut pong = None;
+            let (mut answer, mut pong) = (Vec::new(), None);
             let used = match self.websocket.receive(rest, &mut self.scratch, &mut answer) {
-                Ok(Received::Nothing) => return Ok(()),
+                Ok(Received::Nothing) => return,
                 Ok(Received::Event { event, used }) => {
                     match event {
                         Event::Text(text) => self.terminal.line(&EscapedText(text).to_string()),
-                        Event::Binary(bytes) => self.terminal.line(&format!(
-                            "binary, {} bytes: {}",
-                            bytes.len(),
-                            Hex(bytes)
-                        )),
+                        Event::Binary(bytes) => {
+                            let line = format!("binary, {} bytes: {}", bytes.len(), Hex(bytes));
+                            self.terminal.line(&line);
+                        }
                         Event::Ping(payload) => pong = Some(payload.to_vec()),
                         Event::Pong(_) => {}
                         Event::Close(frame) => {
-                            self.closed = Some((frame.code, EscapedText(frame.reason).to_string()))
+                            self.closed = Some((frame.code, EscapedText(frame.reason).to_string()));
                         }
                     }
                     used
@@ -331,10 +322,8 @@ impl<'a, 'b> Client<'a, 'b> {
                     rest.len()
                 }
             };
-            if !self.said_goodbye {
-                let start = self.out.len();
-                self.out.extend_from_slice(&answer);
-                self.show_sent(start);
+            if !self.is_leaving {
+                self.send_frame(&answer);
                 if let Some(payload) = pong {
                     self.send(Opcode::Pong, &payload);
                 }
@@ -343,81 +332,70 @@ impl<'a, 'b> Client<'a, 'b> {
         }
     }
 
-    fn show_sent(&mut self, start: usize) {
-        if self.unshown.is_some() && start < self.out.len() {
-            let line = shown("->", &self.out[start..], self.terminal);
-            self.terminal.line(&line);
-        }
-    }
-
+    /// With `--hex`: shows each received frame once it is complete, or invalid.
     fn show_received(&mut self, bytes: &[u8]) {
-        let Some(mut unshown) = self.unshown.take() else {
+        let Some(mut partial) = self.partial_frame.take() else {
             return;
         };
-        unshown.extend_from_slice(bytes);
-        while !unshown.is_empty() {
-            let frame = Dissection::of(&unshown);
-            let is_wrong = frame.header.is_err();
-            if !frame.is_whole() && !is_wrong {
+        partial.extend_from_slice(bytes);
+        while !partial.is_empty() {
+            let length = match FrameHeader::decode(&partial) {
+                Ok(Progress::Done { value, used }) => value.payload_length + used as u64,
+                Ok(Progress::NeedMore) => break,
+                Err(_) => partial.len() as u64,
+            };
+            if length > partial.len() as u64 {
                 break;
             }
-            let end = if is_wrong {
-                unshown.len()
-            } else {
-                frame.header_bytes + frame.payload.len()
-            };
-            let line = shown("<-", &unshown[..end], self.terminal);
-            self.terminal.line(&line);
-            unshown.drain(..end);
+            let rest = partial.split_off(length as usize);
+            self.show("<-", &partial);
+            partial = rest;
         }
-        self.unshown = Some(unshown);
+        self.partial_frame = Some(partial);
     }
 
-    /// How it ended.
+    /// Prints a frame on one line.
+    fn show(&mut self, arrow: &str, frame: &[u8]) {
+        let more = if frame.len() > SHOWN_BYTES {
+            " …"
+        } else {
+            ""
+        };
+        let hex = Hex(&frame[..frame.len().min(SHOWN_BYTES)]);
+        let arrow = self.terminal.paint(Style::Strong, arrow);
+        let title = self
+            .terminal
+            .paint(Style::Faint, &Dissection::of(frame).title());
+        self.terminal.line(&format!("{arrow} {hex}{more}  {title}"));
+    }
+
+    /// Says how the connection ended.
     fn verdict(&self) -> Result<bool, Failure> {
         if let Some(rule) = self.broken {
             return Err(Failure::failed(format!("the server broke a rule: {rule}")));
         }
-        match &self.closed {
-            Some((code, reason)) => {
-                let number = code.map_or(1005, CloseCode::get);
-                let reason = if reason.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {reason}")
-                };
-                let text = format!(
-                    "closed with {number}, {}{reason}",
-                    CloseCode::name_of(number)
-                );
-                match number {
-                    1000 | 1001 | 1005 => remark(&text),
-                    _ => return Err(Failure::failed(text)),
-                }
+        let Some((code, reason)) = &self.closed else {
+            return Err(Failure::failed(match self.is_leaving {
+                true => "the server did not answer the close frame",
+                false => "the server ended the connection without a close frame (1006)",
+            }));
+        };
+        let code = code.map_or(1005, CloseCode::get);
+        let colon = if reason.is_empty() { "" } else { ": " };
+        let text = format!(
+            "closed with {code}, {}{colon}{reason}",
+            CloseCode::name_of(code)
+        );
+        match code {
+            1000 | 1001 | 1005 => {
+                remark(&text);
                 Ok(true)
             }
-            None if self.said_goodbye => Err(Failure::failed(
-                "the server did not answer the close".to_owned(),
-            )),
-            None => Err(Failure::failed(
-                "the server ended the connection without a close frame (1006)".to_owned(),
-            )),
+            _ => Err(Failure::Failed(text)),
         }
     }
 }
 
-/// A frame on one line.
-fn shown(arrow: &str, bytes: &[u8], terminal: &Terminal<'_>) -> String {
-    let frame = Dissection::of(bytes);
-    let more = if bytes.len() > SHOWN_BYTES {
-        " …"
-    } else {
-        ""
-    };
-    let hex = format!("{}{more}", Hex(&bytes[..bytes.len().min(SHOWN_BYTES)]));
-    format!(
-        "{} {hex}  {}",
-        terminal.paint(Style::Strong, arrow),
-        terminal.paint(Style::Faint, &frame.title())
-    )
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -33,6 +33,8 @@ X-Content-Type-Options | the Fetch standard, §3.6 | tells browsers not to guess
 pub fn purpose(name: &str) -> Option<(&'static str, &'static str)> {
     HEADERS.lines().find_map(|line| {
         let (known, rest) = line.split_once(" | ")?;
-        known.eq_ignore_ascii_case(name).then(|| rest.split_once(" | "))?
+        known
+            .eq_ignore_ascii_case(name)
+            .then(|| rest.split_once(" | "))?
     })
 }

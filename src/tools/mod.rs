@@ -26,4 +26,4 @@ mod subcommands;
 pub(crate) mod terminal;
 
 #[cfg(feature = "tools")]
-pub(crate) use subcommands::{Failure, TOOLS, find};
+pub(crate) use subcommands::{Failure, TOOLS, arguments, find};

@@ -1,199 +1,174 @@
-//! `parlor poke`: what the standard forbids, played against a server on one's own machine, to see
-//! what it lets pass.
+//! `parlor poke`: sends inputs that the standard forbids to a server on this machine, to see which
+//! of them it accepts.
 //!
-//! Each case has a connection of its own. Behind wrong frames comes a ping: who answers that has
-//! noticed nothing. A server
-//! fails a connection with a close frame that says why (RFC 6455 §7.1.7); that it only hangs up, or
-//! gives another reason, is
-//! told and is no fault.
-//!
-//! Not here: the cases (`cases`), the address (`address`).
+//! Each case has its own connection. A ping follows invalid frames: a server that answers it has
+//! noticed nothing. A server should fail the connection with a close frame that gives the reason
+//! (RFC 6455 §7.1.7); one that just hangs up, or gives another reason, is reported but not at fault.
 
-use super::Failure;
 use super::address::Address;
 use super::cases::{Attempt, CASES, Case};
+use super::dissect::plural;
 use super::terminal::{Style, Terminal};
+use super::{Failure, arguments};
+use crate::cli::serve::random;
 use crate::http::ResponseHead;
 use crate::progress::Progress;
 use crate::text::EscapedText;
 use crate::websocket::{
     CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
-use lexopt::Arg;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-/// For an answer. Who says nothing for so long waits for more, and so has let it pass.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// So long a server has for its verdict before the ping follows: one that hangs up at once with
-/// something unread would reset
-/// the connection, and its close frame could be lost on the way.
-const BEFORE_THE_PING: Duration = Duration::from_millis(200);
-/// What the ping says.
-const PROBE: &[u8] = b"still there?";
+/// The time for an answer. A server that is silent for longer waits for more, so it has accepted
+/// the input.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// The time from the frames to the ping. A server that hangs up before it has read the ping resets
+/// the connection, which could lose its close frame.
+const PING_DELAY: Duration = Duration::from_millis(200);
+const PING: &[u8] = b"still there?";
 const MESSAGE_BYTES: usize = 1 << 20;
+const HEAD_BYTES: usize = 64 << 10;
 
 const HELP: &str = "\
 Usage: parlor poke [--json] [--case NAME]... URL
        parlor poke [--json] --list
 
-Plays what RFC 6455 forbids against a WebSocket server on this machine, each case
-on a connection of its own, and tells what the standard demands and what came back:
-  kept       the connection was refused or failed, and the reason given was right
-  otherwise  it was refused or failed, with another reason or without one
-  let pass   the server went on as if nothing was wrong
+Sends inputs that RFC 6455 forbids to a WebSocket server on this machine, each on
+its own connection, and prints what the standard demands and what came back:
+  rejected    the server refused or failed the connection, for the right reason
+  differently it did so for another reason, or without one
+  accepted    the server went on as if nothing was wrong
 
-  --case NAME     only this one; may be given several times
-  --list          the cases, one a line
-  --json          one object a line
+  --case NAME     only this case; can be given several times
+  --list          print the cases, one a line
+  --json          print one object a line, with the verdict kept (rejected),
+                  otherwise (differently) or let pass (accepted)
 
-Exit status: 0 where nothing was let pass, 1 where something was, or the server
-can't be reached, 2 for a wrong option.";
+Exit status: 0 if nothing was accepted, 1 if something was or the server can't be
+reached, 2 for a wrong option.";
 
 /// What a server made of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    Kept,
-    Otherwise,
-    LetPass,
+    Rejected,
+    Differently,
+    Accepted,
 }
 
 impl Verdict {
-    const fn word(self) -> &'static str {
+    const fn in_json(self) -> &'static str {
         match self {
-            Self::Kept => "kept",
-            Self::Otherwise => "otherwise",
-            Self::LetPass => "let pass",
+            Self::Rejected => "kept",
+            Self::Differently => "otherwise",
+            Self::Accepted => "let pass",
+        }
+    }
+
+    const fn for_people(self) -> (Style, &'static str) {
+        match self {
+            Self::Rejected => (Style::Right, "rejected   "),
+            Self::Differently => (Style::Strong, "differently"),
+            Self::Accepted => (Style::Wrong, "accepted   "),
         }
     }
 }
 
-/// Plays the cases. `false`: something was let pass.
+/// Sends the cases. `false`: one was accepted.
 pub(super) fn run(
-    arguments: Vec<OsString>,
+    given: Vec<OsString>,
     _: &mut dyn Read,
     terminal: &mut Terminal<'_>,
 ) -> Result<bool, Failure> {
-    let wrong = |error: lexopt::Error| Failure::wrong(error.to_string());
-    let mut parser = lexopt::Parser::from_args(arguments);
-    let (mut url, mut chosen, mut is_list, mut is_json) = (None, Vec::new(), false, false);
-    while let Some(argument) = parser.next().map_err(wrong)? {
-        match argument {
-            Arg::Long("help") | Arg::Short('h') => {
-                terminal.line(HELP);
-                return Ok(true);
-            }
-            Arg::Long("list") => is_list = true,
-            Arg::Long("json") => is_json = true,
-            Arg::Long("case") => {
-                chosen.push(case(&parser.value().map_err(wrong)?.to_string_lossy())?)
-            }
-            Arg::Value(value) if url.is_none() => url = Some(value.to_string_lossy().into_owned()),
-            other => return Err(wrong(other.unexpected())),
-        }
-    }
-    let cases: Vec<&Case> = if chosen.is_empty() {
-        CASES.iter().collect()
-    } else {
-        chosen
+    let Some(given) = arguments(given, 1, &["list", "json", "case="], HELP, terminal)? else {
+        return Ok(true);
     };
-    if is_list {
+    let is_json = given.has("json");
+    let mut cases = Vec::new();
+    for name in given.values("case") {
+        let case = CASES.iter().find(|case| name == case.name);
+        let unknown = || format!("there is no case {name:?}; parlor poke --list prints them");
+        cases.push(case.ok_or_else(unknown).map_err(Failure::Wrong)?);
+    }
+    if cases.is_empty() {
+        cases.extend(CASES);
+    }
+    if given.has("list") {
         cases.iter().for_each(|case| list(case, is_json, terminal));
         return Ok(true);
     }
-    let url = url.ok_or_else(|| {
-        Failure::wrong("an address is missing, such as ws://127.0.0.1:8080/echo".to_owned())
-    })?;
-    let address = Address::parse(&url)?;
-    only_this_machine(&address)?;
-    is_a_websocket_server(&address)?;
+    let url = given
+        .operands
+        .first()
+        .ok_or_else(|| Failure::wrong("an address is missing, such as ws://127.0.0.1:8080/echo"))?;
+    let address = Address::parse(&url.to_string_lossy())?;
+    check_is_local(&address)?;
+    check_speaks_websocket(&address)?;
     let mut counts = [0; 3];
     for case in &cases {
-        let (verdict, came) = play(case, &address)?;
+        let (verdict, answer) = play(case, &address)?;
         counts[verdict as usize] += 1;
-        tell(case, verdict, &came, is_json, terminal);
+        show(case, verdict, &answer, is_json, terminal);
     }
+    let [rejected, differently, accepted] = counts;
     if !is_json {
-        let [kept, otherwise, let_pass] = counts;
-        let cases = if cases.len() == 1 {
-            "1 case".to_owned()
-        } else {
-            format!("{} cases", cases.len())
-        };
         terminal.line(&format!(
-            "{cases}: {kept} kept, {otherwise} otherwise, {let_pass} let pass"
+            "{}: {rejected} rejected correctly, {differently} rejected differently, \
+             {accepted} accepted",
+            plural(cases.len() as u64, "case")
         ));
     }
-    Ok(counts[Verdict::LetPass as usize] == 0)
-}
-
-fn case(name: &str) -> Result<&'static Case, Failure> {
-    let known = CASES.iter().find(|case| case.name == name);
-    known.ok_or_else(|| {
-        Failure::wrong(format!(
-            "there is no case {name:?}; parlor poke --list has them"
-        ))
-    })
+    Ok(accepted == 0)
 }
 
 fn list(case: &Case, is_json: bool, terminal: &mut Terminal<'_>) {
-    if is_json {
-        terminal.line(&serde_json::json!({ "name": case.name, "section": case.section, "demand": case.demand }).to_string());
-    } else {
-        terminal.line(&format!(
-            "{:37} {:22} {}",
-            case.name, case.section, case.demand
-        ));
-    }
+    let (name, section, demand) = (case.name, case.section, case.demand);
+    let line = match is_json {
+        true => {
+            serde_json::json!({ "name": name, "section": section, "demand": demand }).to_string()
+        }
+        false => format!("{name:37} {section:22} {demand}"),
+    };
+    terminal.line(&line);
 }
 
-fn tell(case: &Case, verdict: Verdict, came: &str, is_json: bool, terminal: &mut Terminal<'_>) {
+fn show(case: &Case, verdict: Verdict, answer: &str, is_json: bool, terminal: &mut Terminal<'_>) {
     if is_json {
         let line = serde_json::json!({
-            "name": case.name, "section": case.section, "demand": case.demand, "verdict": verdict.word(), "came": came,
+            "name": case.name, "section": case.section, "demand": case.demand,
+            "verdict": verdict.in_json(), "came": answer,
         });
         return terminal.line(&line.to_string());
     }
-    let style = match verdict {
-        Verdict::Kept => Style::Right,
-        Verdict::Otherwise => Style::Strong,
-        Verdict::LetPass => Style::Wrong,
-    };
+    let (style, word) = verdict.for_people();
+    terminal.line(&format!("{}  {}", terminal.paint(style, word), case.name));
+    terminal.line(&format!("             {} ({})", case.demand, case.section));
     terminal.line(&format!(
-        "{}  {}",
-        terminal.paint(style, &format!("{:9}", verdict.word())),
-        case.name
-    ));
-    terminal.line(&format!("           {} ({})", case.demand, case.section));
-    terminal.line(&format!(
-        "           {}",
-        terminal.paint(Style::Faint, came)
+        "             {}",
+        terminal.paint(Style::Faint, answer)
     ));
 }
 
-/// Others did not ask for this. An address is of this machine if one can listen on it.
-fn only_this_machine(address: &Address) -> Result<(), Failure> {
-    let own = |ip| TcpListener::bind((ip, 0)).is_ok();
-    match address
-        .resolve()?
-        .iter()
-        .find(|resolved| !resolved.ip().is_loopback() && !own(resolved.ip()))
-    {
+/// Refuses a server elsewhere, whose owner did not ask for this. An address is of this machine if
+/// it can be listened on.
+fn check_is_local(address: &Address) -> Result<(), Failure> {
+    let is_elsewhere = |ip| TcpListener::bind((ip, 0)).is_err();
+    let mut addresses = address.resolve()?.into_iter().map(|address| address.ip());
+    match addresses.find(|ip| !ip.is_loopback() && is_elsewhere(*ip)) {
         None => Ok(()),
-        Some(other) => Err(Failure::wrong(format!(
-            "poke is for servers on this machine, and {} is elsewhere",
-            other.ip()
+        Some(ip) => Err(Failure::wrong(format!(
+            "poke is for servers on this machine, and {ip} is elsewhere"
         ))),
     }
 }
 
-/// Without a fault it has to work, or every refusal would mean nothing.
-fn is_a_websocket_server(address: &Address) -> Result<(), Failure> {
-    let (mut stream, came) = address.open(None)?;
-    match outcome(&mut stream, came, &[])? {
-        Heard::Pong => Ok(()),
+/// Checks that the server works with valid input. Otherwise every rejection would mean nothing.
+fn check_speaks_websocket(address: &Address) -> Result<(), Failure> {
+    let (mut stream, received) = address.open(None)?;
+    match send_frames(&mut stream, received, &[])? {
+        Answer::Pong => Ok(()),
         other => Err(Failure::failed(format!(
             "{} answers no ping: {}",
             address.authority,
@@ -203,161 +178,140 @@ fn is_a_websocket_server(address: &Address) -> Result<(), Failure> {
 }
 
 fn play(case: &Case, address: &Address) -> Result<(Verdict, String), Failure> {
-    match case.attempt {
-        Attempt::Handshake { .. } => play_handshake(
-            &case
-                .request(&address.authority, &address.target)
-                .unwrap_or_default(),
-            address,
-        ),
-        Attempt::Frames { codes, bytes } => {
-            let (mut stream, came) = address.open(None)?;
-            let bytes = bytes();
-            let heard = outcome(&mut stream, came, &bytes)?;
-            // Who answers a wrong close as if it were a right one has let it pass, whatever the
-            // code.
-            let is_close = bytes
-                .first()
-                .is_some_and(|first| first & 0x0F == Opcode::Close.bits());
-            let verdict = match heard {
-                Heard::Close(Some(code), _) if codes.contains(&code) => Verdict::Kept,
-                Heard::Close(code, _)
-                    if is_close && !matches!(code, Some(1002 | 1003 | 1007..=1011)) =>
-                {
-                    Verdict::LetPass
-                }
-                Heard::Close(..) | Heard::End | Heard::Nonsense(_) => Verdict::Otherwise,
-                Heard::Pong | Heard::Nothing => Verdict::LetPass,
-            };
-            Ok((verdict, heard.sentence()))
+    let (codes, bytes) = match case.attempt {
+        Attempt::Frames { codes, bytes } => (codes, bytes()),
+        Attempt::Handshake { .. } => {
+            let request = case.request(&address.authority, &address.target);
+            return send_request(&request.unwrap_or_default(), address);
         }
-    }
+    };
+    let (mut stream, received) = address.open(None)?;
+    let answer = send_frames(&mut stream, received, &bytes)?;
+    let is_close = bytes
+        .first()
+        .is_some_and(|first| first & 0x0f == Opcode::Close.bits());
+    let verdict = match answer {
+        Answer::Close(Some(code), _) if codes.contains(&code) => Verdict::Rejected,
+        // An invalid close frame that is answered like a valid one was accepted.
+        Answer::Close(Some(1002 | 1003 | 1007..=1011), _) => Verdict::Differently,
+        Answer::Close(..) if is_close => Verdict::Accepted,
+        Answer::Close(..) | Answer::End | Answer::Invalid(_) => Verdict::Differently,
+        Answer::Pong | Answer::Nothing => Verdict::Accepted,
+    };
+    Ok((verdict, answer.sentence()))
 }
 
-fn play_handshake(request: &[u8], address: &Address) -> Result<(Verdict, String), Failure> {
+/// Sends a request and judges the response.
+fn send_request(request: &[u8], address: &Address) -> Result<(Verdict, String), Failure> {
     let mut stream = address.connect()?;
+    // A server may hang up before it has read everything; its response can still be read.
     let _ = stream.write_all(request);
-    let (mut came, until) = (Vec::new(), Instant::now() + PATIENCE);
+    let (mut received, until) = (Vec::new(), Instant::now() + TIMEOUT);
     loop {
-        match ResponseHead::parse(&came, 64 << 10) {
-            Ok(Progress::Done { value: head, .. }) if head.status() == 101 => {
-                return Ok((
-                    Verdict::LetPass,
-                    "answered 101: the connection is open".to_owned(),
-                ));
-            }
-            Ok(Progress::Done { value: head, .. }) if head.status() >= 400 => {
-                return Ok((Verdict::Kept, format!("refused with {}", head.status())));
-            }
-            Ok(Progress::Done { value: head, .. }) => {
-                return Ok((
-                    Verdict::Otherwise,
-                    format!("no upgrade, but {}", head.status()),
-                ));
-            }
+        match ResponseHead::parse(&received, HEAD_BYTES) {
             Ok(Progress::NeedMore) => {}
-            Err(sentence) => return Ok((Verdict::Otherwise, sentence.to_owned())),
+            Err(error) => return Ok((Verdict::Differently, error.to_owned())),
+            Ok(Progress::Done { value: head, .. }) => {
+                return Ok(match head.status() {
+                    101 => (
+                        Verdict::Accepted,
+                        "answered 101: the connection is open".to_owned(),
+                    ),
+                    status @ 400.. => (Verdict::Rejected, format!("refused with {status}")),
+                    status => (Verdict::Differently, format!("no upgrade, but {status}")),
+                });
+            }
         }
         match read(&mut stream, until) {
             Some(bytes) if bytes.is_empty() => {
-                return Ok((Verdict::Otherwise, "hung up without an answer".to_owned()));
+                return Ok((Verdict::Differently, "hung up without an answer".to_owned()));
             }
-            Some(bytes) => came.extend_from_slice(&bytes),
-            None => return Ok((Verdict::LetPass, Heard::Nothing.sentence())),
+            Some(bytes) => received.extend_from_slice(&bytes),
+            None => return Ok((Verdict::Accepted, Answer::Nothing.sentence())),
         }
     }
 }
 
 /// What came back on an open connection.
-enum Heard {
-    /// The code and its reason.
+enum Answer {
+    /// A close frame with this code and reason.
     Close(Option<u16>, String),
-    /// Of the connection, without a close frame.
+    /// The end of the connection without a close frame.
     End,
-    /// To the ping behind the fault.
+    /// A pong for the ping after the frames.
     Pong,
     Nothing,
-    /// A rule that the server broke itself.
-    Nonsense(&'static str),
+    /// A frame that breaks a rule itself.
+    Invalid(&'static str),
 }
 
-impl Heard {
+impl Answer {
     fn sentence(&self) -> String {
         match self {
             Self::Close(None, _) => "closed without a code".to_owned(),
-            Self::Close(Some(code), reason) if reason.is_empty() => {
-                format!("closed with {code}, {}", CloseCode::name_of(*code))
-            }
-            Self::Close(Some(code), reason) => format!("closed with {code}: {reason}"),
+            Self::Close(Some(code), reason) => match reason.as_str() {
+                "" => format!("closed with {code}, {}", CloseCode::name_of(*code)),
+                reason => format!("closed with {code}: {reason}"),
+            },
             Self::End => "hung up without a close frame".to_owned(),
-            Self::Pong => "answered the ping behind it: it goes on".to_owned(),
+            Self::Pong => "answered the ping that followed: it goes on".to_owned(),
             Self::Nothing => format!(
-                "said nothing for {} s: it waits for more",
-                PATIENCE.as_secs()
+                "sent nothing for {} s: it waits for more",
+                TIMEOUT.as_secs()
             ),
-            Self::Nonsense(rule) => format!("broke a rule itself: {rule}"),
+            Self::Invalid(rule) => format!("broke a rule itself: {rule}"),
         }
     }
 }
 
-/// Sends `bytes`, and a ping behind them; listens until it is clear what the server makes of them.
-fn outcome(stream: &mut TcpStream, came: Vec<u8>, bytes: &[u8]) -> Result<Heard, Failure> {
-    let (mut websocket, mut scratch) = (
-        WebSocket::client(MESSAGE_BYTES, || [0; 4]),
-        Scratch::default(),
-    );
-    // Who has heard enough may have hung up: that is an answer, which is still to be read.
+/// Sends `bytes`, then a ping, and reads until it is clear what the server made of them.
+fn send_frames(
+    stream: &mut TcpStream,
+    mut received: Vec<u8>,
+    bytes: &[u8],
+) -> Result<Answer, Failure> {
+    let mut websocket = WebSocket::client(MESSAGE_BYTES, || [0; 4]);
+    let mut scratch = Scratch::default();
+    // A server may hang up before it has read everything; its close frame can still be read.
     let _ = stream.write_all(bytes);
-    let (mut came, start, mut was_pinged) = (came, Instant::now(), false);
+    let mut ping_at = (!bytes.is_empty()).then(|| Instant::now() + PING_DELAY);
+    let mut is_pinged = false;
+    let give_up = Instant::now() + TIMEOUT;
     loop {
-        let mut rest = &mut came[..];
+        if !is_pinged && ping_at.is_none_or(|at| Instant::now() >= at) {
+            let (mut ping, key) = (Vec::new(), random().map_err(Failure::Failed)?);
+            encode_masked_message(Opcode::Ping, PING, key, &mut ping);
+            let _ = stream.write_all(&ping);
+            (is_pinged, ping_at) = (true, None);
+        }
+        let mut rest = &mut received[..];
         loop {
             match websocket.receive(rest, &mut scratch, &mut Vec::new()) {
                 Ok(Received::Nothing) => break,
-                Ok(Received::Event {
-                    event: Event::Pong(payload),
-                    ..
-                }) if payload == PROBE => return Ok(Heard::Pong),
-                Ok(Received::Event {
-                    event: Event::Close(frame),
-                    ..
-                }) => {
-                    let reason = EscapedText(frame.reason).to_string();
-                    return Ok(Heard::Close(frame.code.map(CloseCode::get), reason));
+                Err(violation) => return Ok(Answer::Invalid(violation.rule().reason)),
+                Ok(Received::Event { event, used }) => {
+                    match event {
+                        Event::Pong(PING) => return Ok(Answer::Pong),
+                        Event::Close(frame) => {
+                            let reason = EscapedText(frame.reason).to_string();
+                            return Ok(Answer::Close(frame.code.map(CloseCode::get), reason));
+                        }
+                        _ => {}
+                    }
+                    rest = &mut rest[used..];
                 }
-                Ok(Received::Event { used, .. }) => rest = &mut rest[used..],
-                Err(violation) => return Ok(Heard::Nonsense(violation.rule().reason)),
             }
         }
-        let until = if was_pinged || bytes.is_empty() {
-            start + PATIENCE
-        } else {
-            start + BEFORE_THE_PING
-        };
-        if !was_pinged && (bytes.is_empty() || Instant::now() >= until) {
-            let mut ping = Vec::new();
-            encode_masked_message(
-                Opcode::Ping,
-                PROBE,
-                crate::cli::serve::random().map_err(Failure::failed)?,
-                &mut ping,
-            );
-            let _ = stream.write_all(&ping);
-            was_pinged = true;
-            came = Vec::new();
-            continue;
-        }
-        came = match read(stream, until) {
-            Some(bytes_read) if bytes_read.is_empty() => return Ok(Heard::End),
-            Some(bytes_read) => bytes_read,
-            None if was_pinged => return Ok(Heard::Nothing),
+        received = match read(stream, ping_at.unwrap_or(give_up)) {
+            Some(bytes) if bytes.is_empty() => return Ok(Answer::End),
+            Some(bytes) => bytes,
+            None if is_pinged => return Ok(Answer::Nothing),
             None => Vec::new(),
         };
     }
 }
 
-/// What comes next: nothing at all at the end of the connection, none where it does not come in
-/// time.
+/// Reads some bytes; none at the end of the connection, and `None` after `until`.
 fn read(stream: &mut TcpStream, until: Instant) -> Option<Vec<u8>> {
     let mut buffer = vec![0; 16 << 10];
     loop {
@@ -365,17 +319,12 @@ fn read(stream: &mut TcpStream, until: Instant) -> Option<Vec<u8>> {
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
             return None;
         }
-        match stream.read(&mut buffer) {
-            Ok(length) => {
-                buffer.truncate(length);
+        match stream.read(&mut buffer).map_err(|error| error.kind()) {
+            Err(ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+            result => {
+                buffer.truncate(result.unwrap_or(0));
                 return Some(buffer);
             }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-                ) => {}
-            Err(_) => return Some(Vec::new()),
         }
     }
 }

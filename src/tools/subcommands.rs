@@ -1,23 +1,24 @@
-//! The table of subcommands, and how one is run.
+//! The table of subcommands, and how one of them runs.
 
-use super::terminal::{self, Terminal};
+use super::terminal::Terminal;
 use super::{client, explain, poke, replay};
-use crate::cli::output::{FAILED, WRONG, fail};
+use crate::cli::args::{self, Arguments, Parsed};
+use crate::cli::output::{FAILED, NAME_AND_VERSION, WRONG, fail};
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::process::ExitCode;
 
-/// A word that stands where the first option would, and is another program.
+/// A program that runs instead of the server if its name is the first argument.
 pub(crate) struct Tool {
     pub(crate) name: &'static str,
-    /// For `--help`.
+    /// The name and operands, for `--help`.
     pub(crate) usage: &'static str,
     pub(crate) help: &'static str,
-    /// `false`: it went well, and the answer is no (status 1).
+    /// Runs the tool. `false` means exit status 1.
     run: fn(Vec<OsString>, &mut dyn Read, &mut Terminal<'_>) -> Result<bool, Failure>,
 }
 
-/// **The** table of subcommands.
+/// Every tool, in the order of `--help`.
 pub(crate) const TOOLS: &[Tool] = &[
     #[cfg(feature = "history")]
     Tool {
@@ -30,31 +31,31 @@ pub(crate) const TOOLS: &[Tool] = &[
     Tool {
         name: "import",
         usage: "import FILE",
-        help: "make a history from such lines",
+        help: "create a history from exported lines",
         run: crate::cli::backup::import,
     },
     Tool {
         name: "client",
         usage: "client URL",
-        help: "talk to a WebSocket from the terminal",
+        help: "chat, or talk to any WebSocket server, in the terminal",
         run: client::run,
     },
     Tool {
         name: "explain",
         usage: "explain handshake|frames",
-        help: "what is right and wrong with a handshake or with frames, with the sections of the standard",
+        help: "check a handshake or frames, and name the sections of the standard",
         run: explain::run,
     },
     Tool {
         name: "poke",
         usage: "poke URL",
-        help: "what the standard forbids, played against a server on this machine",
+        help: "send inputs that the standard forbids to a server on this machine",
         run: poke::run,
     },
     Tool {
         name: "replay",
         usage: "replay FILE",
-        help: "what --record kept, run through the same code again",
+        help: "run a recording of --record through the same code again",
         run: replay::run,
     },
 ];
@@ -72,40 +73,56 @@ impl Tool {
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> ExitCode {
         let mut stdout = io::stdout();
-        let mut terminal = Terminal::new(&mut stdout, terminal::wants_colours(variable));
+        let mut terminal = Terminal::new(&mut stdout, variable);
         match (self.run)(arguments, &mut io::stdin(), &mut terminal) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(FAILED),
-            Err(Failure { status, sentence }) if status == WRONG => {
-                let name = self.name;
-                fail(WRONG, &format!("{sentence}; see parlor {name} --help"))
+            Err(Failure::Failed(error)) => fail(FAILED, &error),
+            Err(Failure::Wrong(error)) => {
+                fail(WRONG, &format!("{error}; see parlor {} --help", self.name))
             }
-            Err(Failure { status, sentence }) => fail(status, &sentence),
         }
     }
 }
 
-/// Why a subcommand came to nothing: exit status and one line.
+/// Why a tool could not do its work, in one line.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    status: u8,
-    pub(super) sentence: String,
+pub(crate) enum Failure {
+    /// A wrong option or value: exit status 2.
+    Wrong(String),
+    /// Anything else: exit status 1.
+    Failed(String),
 }
 
 impl Failure {
-    /// A wrong option or value.
-    pub(crate) fn wrong(sentence: String) -> Self {
-        Self {
-            status: WRONG,
-            sentence,
-        }
+    pub(crate) fn wrong(error: impl ToString) -> Self {
+        Self::Wrong(error.to_string())
     }
 
-    /// The world did not let it.
-    pub(crate) fn failed(sentence: String) -> Self {
-        Self {
-            status: FAILED,
-            sentence,
-        }
+    pub(crate) fn failed(error: impl ToString) -> Self {
+        Self::Failed(error.to_string())
     }
+}
+
+/// Parses a tool's arguments with at most `operands` operands. `options` are names; those that end
+/// with `=` have a value. Returns `None` after printing `help` or the version.
+pub(crate) fn arguments(
+    arguments: Vec<OsString>,
+    operands: usize,
+    options: &[&str],
+    help: &str,
+    terminal: &mut Terminal<'_>,
+) -> Result<Option<Arguments>, Failure> {
+    let takes_value = |name: &str| {
+        let option = options
+            .iter()
+            .find(|option| option.trim_end_matches('=') == name)?;
+        Some(option.ends_with('='))
+    };
+    match args::parse(arguments, operands, takes_value).map_err(Failure::Wrong)? {
+        Parsed::Help => terminal.line(help),
+        Parsed::Version => terminal.line(NAME_AND_VERSION),
+        Parsed::Arguments(arguments) => return Ok(Some(arguments)),
+    }
+    Ok(None)
 }

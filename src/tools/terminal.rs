@@ -1,48 +1,44 @@
-//! What is printed, with colours where a person looks at it and none where a program reads it.
+//! Standard output of a tool: lines, with colours if a person sees them and none for a program.
 //!
-//! Colours are only ever an addition: every word that matters stands there without them too.
-//!
-//! Not here: what a peer sent (`escaped` makes that harmless before it comes here).
+//! Colours only ever add to words. What a peer sent is escaped (`text`) before it comes here.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
-/// How a word looks.
+/// The look of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// What one looks for first.
     Strong,
-    /// What one looks at last.
     Faint,
-    /// As it should be.
     Right,
-    /// As it must not be.
     Wrong,
-    /// The parts of something, told apart: any number.
+    /// One of several parts, each in its own colour.
     Part(usize),
 }
 
-/// Standard output, or what stands for it in a test.
+/// Standard output, or a buffer in a test.
 pub(crate) struct Terminal<'a> {
     out: &'a mut dyn Write,
     has_colours: bool,
 }
 
 impl<'a> Terminal<'a> {
-    pub(crate) fn new(out: &'a mut dyn Write, has_colours: bool) -> Self {
+    /// Uses colours if standard output is a terminal that shows them and `NO_COLOR` is not set
+    /// (<https://no-color.org>).
+    pub(crate) fn new(out: &'a mut dyn Write, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = variable("TERM").is_some_and(|terminal| terminal == "dumb");
+        let has_colours = io::stdout().is_terminal() && !is_unwanted && !is_dumb;
         Self { out, has_colours }
     }
 
-    /// One line. That nobody reads it is no error: `parlor explain frames FILE | head -3`.
+    /// Prints one line. A closed pipe (`parlor explain … | head -3`) is no error.
     pub(crate) fn line(&mut self, text: &str) {
         let _ = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
     }
 
-    /// A word in a style.
+    /// Returns the text in a style.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
-        if !self.has_colours || text.is_empty() {
-            return text.to_owned();
-        }
         const PARTS: [u8; 6] = [36, 33, 35, 34, 32, 96];
         let code = match style {
             Style::Strong => 1,
@@ -51,18 +47,11 @@ impl<'a> Terminal<'a> {
             Style::Wrong => 31,
             Style::Part(number) => PARTS[number % PARTS.len()],
         };
-        format!("\x1b[{code}m{text}\x1b[0m")
+        match self.has_colours && !text.is_empty() {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
     }
-}
-
-/// Whether standard output is a terminal that can show colours and whose owner likes them:
-/// `NO_COLOR` with anything in it says
-/// no (<https://no-color.org>).
-pub(crate) fn wants_colours(variable: impl Fn(&str) -> Option<OsString>) -> bool {
-    let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal()
-        && !is_unwanted
-        && variable("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 #[cfg(test)]
@@ -70,16 +59,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_the_same_without_colours() {
-        let mut out = Vec::new();
-        let mut plain = Terminal::new(&mut out, false);
-        let word = plain.paint(Style::Wrong, "wrong");
-        plain.line(&word);
-        assert_eq!(out, b"wrong\n");
-        let mut out = Vec::new();
-        let mut coloured = Terminal::new(&mut out, true);
-        let word = coloured.paint(Style::Part(7), "x");
-        coloured.line(&word);
-        assert_eq!(out, b"\x1b[33mx\x1b[0m\n");
+    fn colours_are_added_only_for_a_terminal() {
+        for (has_colours, expected) in [(false, "x\n"), (true, "\x1b[33mx\x1b[0m\n")] {
+            let mut out = Vec::new();
+            let mut terminal = Terminal {
+                out: &mut out,
+                has_colours,
+            };
+            let word = terminal.paint(Style::Part(7), "x");
+            terminal.line(&word);
+            assert_eq!(out, expected.as_bytes());
+        }
     }
 }

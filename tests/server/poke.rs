@@ -1,12 +1,11 @@
-//! `parlor poke` against parlor: its table of cases is a regression test; and against a server that
-//! lets everything pass, to
-//! see that it can tell.
+//! `parlor poke` against parlor, which must reject every case, and against a server that accepts
+//! everything.
 
 use crate::explain::run;
-use crate::harness::{PATIENCE, Server, parlor};
+use crate::harness::{PATIENCE, Server};
 use ::parlor::http::Head;
 use ::parlor::progress::Progress;
-use ::parlor::tools::cases::{Attempt, CASES};
+use ::parlor::tools::cases::{Attempt, CASES, Case};
 use ::parlor::websocket::{CloseCode, CloseFrame, FrameHeader, Opcode, accept, encode_message};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -20,7 +19,7 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn parlor_lets_nothing_pass() {
+fn parlor_rejects_every_case() {
     let server = Server::start(&[]);
     for path in ["/echo", "/chat"] {
         let (text, status) = run(
@@ -44,68 +43,57 @@ fn parlor_lets_nothing_pass() {
 }
 
 #[test]
-fn one_case_for_a_person_and_the_list() {
+fn one_case_is_poked_and_all_are_listed() {
     let server = Server::start(&[]);
-    let (text, status) = run(
-        &[
-            "poke",
-            "--case",
-            "rsv2",
-            &format!("ws://{}/echo", server.address),
-        ],
-        b"",
-    );
+    let url = format!("ws://{}/echo", server.address);
+    let (text, status) = run(&["poke", "--case", "rsv2", &url], b"");
     assert_eq!(status, 0, "{text}");
     for part in [
-        "kept       rsv2",
-        "RFC 6455 §5.2",
-        "a reserved bit",
-        "closed with 1002",
-        "1 case: 1 kept",
+        "rejected     rsv2",
+        "a reserved bit that no extension defines must fail the connection (RFC 6455 §5.2)",
+        "closed with 1002: RFC 6455 5.2",
+        "1 case: 1 rejected correctly, 0 rejected differently, 0 accepted",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
     let (text, status) = run(&["poke", "--list"], b"");
     assert_eq!((text.lines().count(), status), (CASES.len(), 0));
-    assert!(
-        CASES
-            .iter()
-            .zip(text.lines())
-            .all(|(case, line)| line.starts_with(case.name) && line.contains(case.section))
-    );
+    let is_listed = |(case, line): (&Case, &str)| {
+        line.starts_with(case.name) && line.contains(case.section) && line.ends_with(case.demand)
+    };
+    assert!(CASES.iter().zip(text.lines()).all(is_listed), "{text}");
     let (text, status) = run(&["poke", "--list", "--json"], b"");
     assert_eq!((lines(&text).len(), status), (CASES.len(), 0));
 }
 
 #[test]
-fn what_can_not_be_poked_is_said() {
+fn unsuitable_server_is_refused() {
     let server = Server::start(&[]);
+    let no_websocket = format!("ws://{}/", server.address);
     for (arguments, part, status) in [
-        // 192.0.2.0/24 is nobody's (RFC 5737).
-        (vec!["poke", "ws://192.0.2.1/echo"], "elsewhere", 2),
-        (
-            vec!["poke", "--case", "nothing", "ws://127.0.0.1/"],
-            "no case",
-            2,
-        ),
-        (vec!["poke"], "address is missing", 2),
-        (vec!["poke", "ws://127.0.0.1:1/"], "can't connect", 1),
-        (vec!["poke", &format!("ws://{}/", server.address)], "101", 1),
+        // 192.0.2.0/24 is for documentation (RFC 5737).
+        (&["ws://192.0.2.1/echo"][..], "elsewhere", 2),
+        (&["--case", "nothing", "ws://127.0.0.1/"], "no case", 2),
+        (&[], "address is missing", 2),
+        (&["ws://127.0.0.1:1/"], "can't connect", 1),
+        (&[&no_websocket], "101", 1),
     ] {
-        let (text, ended) = run(&arguments, b"");
+        let (text, ended) = run(&[&["poke"], arguments].concat(), b"");
         assert!(
-            ended == status && text.contains(part) && text.lines().count() == 1,
+            ended == status && text.lines().count() == 1,
             "{arguments:?}: {ended}, {text}"
         );
+        assert!(text.contains(part), "{arguments:?}: {text}");
     }
-    let help = String::from_utf8(parlor().arg("--help").output().unwrap().stdout).unwrap();
     for name in ["client", "explain", "poke"] {
-        assert!(help.contains(&format!("  {name} ")), "{name} in {help}");
-        assert!(run(&[name, "--help"], b"").0.starts_with("Usage: parlor "));
+        assert!(
+            run(&[name, "--help"], b"").0.starts_with("Usage: parlor "),
+            "{name}"
+        );
     }
 }
 
-/// It answers any handshake, any ping behind whatever bytes, and any close.
+/// Answers any handshake, any ping after any bytes, and any close frame.
 fn careless(listener: &TcpListener) {
     for stream in listener.incoming().map_while(Result::ok) {
         thread::spawn(move || answer(stream));
@@ -158,7 +146,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
 }
 
 #[test]
-fn a_careless_server_is_found_out() {
+fn careless_server_is_found_out() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     thread::spawn(move || careless(&listener));

@@ -1,92 +1,108 @@
-//! `parlor explain frames`: a stream of bytes, frame by frame, to its end or to the first broken
-//! rule.
-//!
-//! Not here: what a frame is (`tools::dissect`, which asks the decoder), where the bytes come
-//! from (`explain`).
+//! `parlor explain frames`: a stream of bytes frame by frame, to its end or to the first broken rule.
 
-use super::Asked;
-use crate::text::EscapedText;
-use crate::text::{Hex, parse_hex};
+use crate::text::{EscapedText, Hex, parse_hex};
 use crate::tools::Failure;
-use crate::tools::dissect::{Dissection, Outcome, Step, walk};
+use crate::tools::dissect::{Dissection, Outcome, Step, plural, walk};
 use crate::tools::terminal::{Style, Terminal};
 use crate::websocket::{CloseCode, CloseFrame, DeflateParameters, Opcode, WebSocket};
+use serde::Serialize;
 
-/// A longer message is too big, for an inflated one too: a bomb would else take all memory.
+/// The longest message, inflated too: a decompression bomb could take all memory.
 const MESSAGE_BYTES: usize = 256 << 20;
-/// What is shown of a long payload.
+/// The bytes of a binary message, the characters of a text, and the bytes in a row that are shown.
 const SHOWN_BYTES: usize = 48;
 const SHOWN_CHARS: usize = 400;
-const BYTES_IN_A_ROW: usize = 8;
-/// What stands behind a close frame. The machine passes it over, as a server does, so it has no
-/// violation of its own.
-const AFTER_CLOSE: &str = "RFC 6455 5.5.1: no data frame may follow a close frame";
+const ROW_BYTES: usize = 8;
 
-/// Explains them. `false`: a rule is broken.
+/// The options of the command line.
+pub(super) struct Options {
+    /// The bytes were given in hexadecimal.
+    pub(super) is_hex: bool,
+    pub(super) is_json: bool,
+    pub(super) has_deflate: bool,
+    /// Whether a client sent the frames. `None`: if the first one is masked.
+    pub(super) from_client: Option<bool>,
+}
+
+/// A broken rule.
+#[derive(Clone, Copy, Serialize)]
+struct Broken {
+    code: u16,
+    section: &'static str,
+    rule: &'static str,
+}
+
+impl Broken {
+    fn by(step: &Step) -> Option<Self> {
+        let header = step.frame.decoded();
+        match step.outcome {
+            Outcome::Broken(violation) => Some(Self {
+                code: violation.rule().code.get(),
+                section: violation.rule().section,
+                rule: violation.rule().sentence,
+            }),
+            // A server ignores these frames, so there is no `Violation` for them.
+            Outcome::Unread if header.is_some_and(|header| !header.opcode.is_control()) => {
+                Some(Self {
+                    code: CloseCode::PROTOCOL_ERROR.get(),
+                    section: "RFC 6455 5.5.1",
+                    rule: "no data frame may follow a close frame",
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Explains the frames. `false`: a rule is broken.
 pub(super) fn explain(
-    asked: &Asked,
+    options: &Options,
     bytes: &[u8],
     terminal: &mut Terminal<'_>,
 ) -> Result<bool, Failure> {
-    // No frame begins like the digits of one: in ASCII those are reserved bits or unknown opcodes.
-    let digits = str::from_utf8(bytes)
-        .ok()
-        .filter(|_| asked.hex.is_none())
-        .and_then(|text| parse_hex(text).ok());
-    let (bytes, was_hex) = digits
-        .as_deref()
-        .map_or((bytes, false), |bytes| (bytes, true));
+    // No valid frame begins with an ASCII digit or a letter from a to f.
+    let text = str::from_utf8(bytes).ok().filter(|_| !options.is_hex);
+    let parsed = text.and_then(|text| parse_hex(text).ok());
+    let bytes = parsed.as_deref().unwrap_or(bytes);
     if bytes.is_empty() {
-        return Err(Failure::wrong("there are no bytes to explain".to_owned()));
+        return Err(Failure::wrong("there are no bytes to explain"));
     }
-    let first = Dissection::of(bytes);
-    let is_masked = first
-        .fields
-        .iter()
-        .any(|field| field.name == "MASK" && field.bits == "1");
-    let from_client = asked.from_client.unwrap_or(is_masked);
-    // What a client sends is received by the server's end.
-    let websocket = if from_client {
-        WebSocket::server(MESSAGE_BYTES)
-    } else {
-        WebSocket::client(MESSAGE_BYTES, || [0; 4])
+    let is_masked = bytes.get(1).is_some_and(|byte| byte & 0x80 != 0);
+    let (sender, receiver, websocket) = match options.from_client.unwrap_or(is_masked) {
+        true => ("client", "server", WebSocket::server(MESSAGE_BYTES)),
+        false => (
+            "server",
+            "client",
+            WebSocket::client(MESSAGE_BYTES, || [0; 4]),
+        ),
     };
-    let websocket = websocket.with_deflate(asked.has_deflate.then(DeflateParameters::default));
-    let sender = if from_client { "client" } else { "server" };
-    if !asked.is_json {
-        let by = if asked.from_client.is_some() {
-            ""
-        } else {
-            ", as the first one's MASK bit says"
+    let websocket = websocket.with_deflate(options.has_deflate.then(DeflateParameters::default));
+    if !options.is_json {
+        let guess = match options.from_client {
+            Some(_) => "",
+            None => ", according to the first one's MASK bit",
         };
-        let read = if was_hex {
-            "; the digits were read as bytes"
-        } else {
-            ""
-        };
-        terminal.line(&terminal.paint(Style::Faint, &format!("Frames of a {sender}{by}{read}.")));
+        let digits = parsed
+            .as_ref()
+            .map_or("", |_| "; the digits were read as bytes");
+        let line = format!("Frames of a {sender}{guess}{digits}.");
+        terminal.line(&terminal.paint(Style::Faint, &line));
     }
-    let (mut end, mut frames, mut broken, mut is_open, mut message_goes_on) =
-        (0, 0, None, false, false);
+    let (mut frames, mut broken, mut end) = (0, None, 0);
+    let (mut is_incomplete, mut message_goes_on) = (false, false);
     for step in walk(bytes, websocket) {
         frames += 1;
-        end = step.at
-            + step
-                .frame
-                .frame_bytes()
-                .map_or(step.frame.header_bytes, |_| {
-                    step.frame.header_bytes + step.frame.payload.len()
-                });
-        broken = broken_rule(&step);
-        is_open = step.outcome == Outcome::Unfinished;
+        broken = Broken::by(&step);
+        end = step.at + step.frame.header_bytes + step.frame.payload.len();
+        is_incomplete = step.outcome == Outcome::Unfinished;
         message_goes_on = match step.outcome {
             Outcome::Fragment => true,
             Outcome::Whole(opcode, _) if !opcode.is_control() => false,
             _ => message_goes_on,
         };
-        if asked.is_json {
-            let line = serde_json::to_string(&Line::of(frames, &step, broken.as_ref()));
-            terminal.line(&line.map_err(|error| Failure::failed(error.to_string()))?);
+        if options.is_json {
+            let line = serde_json::to_string(&Json::new(frames, &step, broken));
+            terminal.line(&line.map_err(Failure::failed)?);
         } else {
             show(frames, &step, bytes, terminal);
         }
@@ -94,56 +110,58 @@ pub(super) fn explain(
             break;
         }
     }
-    if !asked.is_json {
-        terminal.line("");
-        let notes = Notes {
-            frames,
-            sender,
-            is_open,
-            message_goes_on,
-            rest_bytes: bytes.len() - end,
-        };
-        verdict(broken.as_ref(), &notes, terminal);
+    if options.is_json {
+        return Ok(broken.is_none());
     }
-    Ok(broken.is_none())
-}
-
-/// A rule that a frame breaks: the close code, and the sentence with its section.
-fn broken_rule(step: &Step) -> Option<(u16, &'static str)> {
-    let header = step.frame.header.ok().flatten();
-    match step.outcome {
-        Outcome::Broken(violation) => Some((violation.rule().code.get(), violation.rule().reason)),
-        Outcome::Unread if header.is_some_and(|header| !header.opcode.is_control()) => {
-            Some((CloseCode::PROTOCOL_ERROR.get(), AFTER_CLOSE))
+    terminal.line("");
+    let Some(Broken {
+        code,
+        section,
+        rule,
+    }) = broken
+    else {
+        let valid = format!("{}, all legal.", plural(frames, "frame"));
+        terminal.line(&terminal.paint(Style::Right, &valid));
+        if is_incomplete {
+            terminal.line("The last frame is incomplete; more bytes may follow.");
         }
-        _ => None,
+        if message_goes_on {
+            terminal.line(
+                "The last message has not ended: a frame with FIN must follow (RFC 6455 §5.4).",
+            );
+        }
+        return Ok(true);
+    };
+    let line = format!("Frame {frames} breaks a rule: {section}: {rule}.");
+    terminal.line(&terminal.paint(Style::Wrong, &line));
+    let name = CloseCode::name_of(code);
+    terminal.line(&format!(
+        "The {receiver} closes with {code}, {name} (RFC 6455 §7.1.7)."
+    ));
+    if end < bytes.len() {
+        let rest = plural((bytes.len() - end) as u64, "byte");
+        terminal.line(&format!("{rest} after it: ignored."));
     }
+    Ok(false)
 }
 
 /// One line of `--json`.
-#[derive(serde::Serialize)]
-struct Line<'a> {
-    frame: usize,
+#[derive(Serialize)]
+struct Json<'a> {
+    frame: u64,
     at: usize,
     #[serde(flatten)]
     dissection: &'a Dissection,
     outcome: &'static str,
-    /// Of a message that is whole, put together and inflated, and of a close: the text.
+    /// The text of a complete message, put together and inflated, or the reason of a close.
     text: Option<&'a str>,
     broken: Option<Broken>,
-    /// What the receiver answers by itself.
+    /// The close frame that the receiver sends, in hexadecimal.
     answer: String,
 }
 
-#[derive(serde::Serialize)]
-struct Broken {
-    code: u16,
-    section: &'static str,
-    rule: &'static str,
-}
-
-impl<'a> Line<'a> {
-    fn of(frame: usize, step: &'a Step, broken: Option<&(u16, &'static str)>) -> Self {
+impl<'a> Json<'a> {
+    fn new(frame: u64, step: &'a Step, broken: Option<Broken>) -> Self {
         let outcome = match &step.outcome {
             _ if broken.is_some() => "broken",
             Outcome::Fragment => "fragment",
@@ -157,14 +175,6 @@ impl<'a> Line<'a> {
             Outcome::Whole(Opcode::Text | Opcode::Close, bytes) => str::from_utf8(bytes).ok(),
             _ => None,
         };
-        let broken = broken.map(|(code, rule)| {
-            let (section, rule) = rule.split_once(": ").unwrap_or(("", rule));
-            Broken {
-                code: *code,
-                section,
-                rule,
-            }
-        });
         Self {
             frame,
             at: step.at,
@@ -177,84 +187,56 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A frame for a person.
-fn show(number: usize, step: &Step, bytes: &[u8], terminal: &mut Terminal<'_>) {
+/// Prints a frame for a person.
+fn show(number: u64, step: &Step, bytes: &[u8], terminal: &mut Terminal<'_>) {
+    let (frame, bytes) = (&step.frame, &bytes[step.at..]);
     terminal.line("");
-    terminal.line(&terminal.paint(
-        Style::Strong,
-        &format!(
-            "Frame {number}, at byte {}: {}",
-            step.at,
-            step.frame.title()
-        ),
-    ));
+    let title = format!("Frame {number}, at byte {}: {}", step.at, frame.title());
+    terminal.line(&terminal.paint(Style::Strong, &title));
     let (mut shown_to, mut bit) = (0, 0);
-    for (number, field) in step.frame.fields.iter().enumerate() {
+    for (number, field) in frame.fields.iter().enumerate() {
+        let (mut place, mut hex, mut bits) = (String::new(), String::new(), String::new());
         // Several fields share each of the first two bytes, which is shown with the first of them.
-        let is_first = field.from >= shown_to;
-        bit = if is_first { 0 } else { bit };
-        let (place, own) = match is_first {
-            true => (
-                field.from.to_string(),
-                shortened(
-                    &bytes[step.at + field.from..step.at + field.to],
-                    BYTES_IN_A_ROW,
-                ),
-            ),
-            false => (String::new(), String::new()),
-        };
-        let bits = if field.bits.len() < 8 && !field.bits.is_empty() {
-            placed(bit, &field.bits)
-        } else {
-            String::new()
-        };
-        row(
-            terminal,
-            Style::Part(number),
-            [&place, &own, &bits, field.name, &field.meaning],
-        );
+        if field.from >= shown_to {
+            place = field.from.to_string();
+            hex = shortened(&bytes[field.from..field.to], ROW_BYTES);
+            bit = 0;
+        }
+        if (1..8).contains(&field.bits.len()) {
+            bits = format!("{}{:.<rest$}", ".".repeat(bit), field.bits, rest = 8 - bit);
+            bits.insert(4, ' ');
+        }
+        let columns = [&place, &hex, &bits, field.name, &field.meaning];
+        show_row(Style::Part(number), columns, terminal);
         (shown_to, bit) = (field.to, bit + field.bits.len());
     }
-    let is_masked = step
-        .frame
-        .header
-        .ok()
-        .flatten()
+    let is_masked = frame
+        .decoded()
         .is_some_and(|header| header.masking_key.is_some());
-    if is_masked && !step.frame.payload.is_empty() {
-        let last = Style::Part(step.frame.fields.len() - 1);
-        row(
-            terminal,
-            last,
-            [
-                "",
-                &shortened(&step.frame.payload, BYTES_IN_A_ROW),
-                "",
-                "unmasked",
-                "",
-            ],
-        );
+    if is_masked && !frame.payload.is_empty() {
+        let hex = shortened(&frame.payload, ROW_BYTES);
+        let style = Style::Part(frame.fields.len() - 1);
+        show_row(style, ["", &hex, "", "unmasked", ""], terminal);
     }
-    let (style, says) = outcome(step);
-    terminal.line(&format!("  {}", terminal.paint(style, &says)));
+    let (style, outcome) = match Broken::by(step) {
+        Some(Broken {
+            code,
+            section,
+            rule,
+        }) => (Style::Wrong, format!("broken: {section}: {rule} ({code})")),
+        None => (Style::Right, outcome(step)),
+    };
+    terminal.line(&format!("  {}", terminal.paint(style, &outcome)));
 }
 
-/// Where it stands, its bytes, its bits, its name, what it says.
-fn row(terminal: &mut Terminal<'_>, style: Style, [place, own, bits, name, meaning]: [&str; 5]) {
-    let (own, bits) = (
-        terminal.paint(style, &format!("{own:25}")),
-        terminal.paint(style, &format!("{bits:9}")),
-    );
+/// Prints the columns of one field: place, bytes, bits, name, meaning.
+fn show_row(style: Style, columns: [&str; 5], terminal: &mut Terminal<'_>) {
+    let [place, hex, bits, name, meaning] = columns;
+    let hex = terminal.paint(style, &format!("{hex:25}"));
+    let bits = terminal.paint(style, &format!("{bits:9}"));
     let name = terminal.paint(style, &format!("{name:23}"));
-    let line = format!("{place:>6}  {own}  {bits}  {name}  {meaning}");
+    let line = format!("{place:>6}  {hex}  {bits}  {name}  {meaning}");
     terminal.line(line.trim_end());
-}
-
-/// `..0. ....`: some bits at their place in their byte.
-fn placed(before: usize, bits: &str) -> String {
-    let mut text = format!("{}{bits}", ".".repeat(before));
-    text.push_str(&".".repeat(8_usize.saturating_sub(text.len())));
-    format!("{} {}", &text[..4], &text[4..])
 }
 
 fn shortened(bytes: &[u8], most: usize) -> String {
@@ -262,112 +244,52 @@ fn shortened(bytes: &[u8], most: usize) -> String {
     format!("{}{more}", Hex(&bytes[..bytes.len().min(most)]))
 }
 
-/// What a frame comes to.
-fn outcome(step: &Step) -> (Style, String) {
-    if let Some((code, rule)) = broken_rule(step) {
-        return (Style::Wrong, format!("broken: {rule} ({code})"));
-    }
-    let says = match &step.outcome {
-        Outcome::Fragment => "a fragment of a message, which goes on".to_owned(),
+/// Says what the receiver makes of a frame that breaks no rule.
+fn outcome(step: &Step) -> String {
+    let count = |bytes: &[u8]| plural(bytes.len() as u64, "byte");
+    match &step.outcome {
+        Outcome::Fragment => "a fragment; the message goes on".to_owned(),
         Outcome::Unfinished => match step.frame.frame_bytes() {
             Some(length) => {
-                let missing = length - (step.frame.header_bytes + step.frame.payload.len()) as u64;
-                format!("not whole: {} of it have not come", plural(missing, "byte"))
+                let received = step.frame.header_bytes + step.frame.payload.len();
+                format!(
+                    "incomplete: {} missing",
+                    plural(length - received as u64, "byte")
+                )
             }
-            None => "not whole: more of the header has to come".to_owned(),
+            None => "incomplete: more of the header must follow".to_owned(),
         },
-        Outcome::Whole(Opcode::Text, bytes) => format!("a text message: \"{}\"", quoted(bytes)),
+        Outcome::Whole(Opcode::Text, bytes) => {
+            let text = String::from_utf8_lossy(bytes);
+            let shown: String = text.chars().take(SHOWN_CHARS).collect();
+            let more = if shown.len() < text.len() { " …" } else { "" };
+            format!("a text message: \"{}{more}\"", EscapedText(&shown))
+        }
         Outcome::Whole(Opcode::Ping, bytes) => {
             format!(
-                "a ping; a pong with the same {} is due (RFC 6455 §5.5.2)",
-                plural(bytes.len(), "byte")
+                "a ping; needs a pong with the same {} (RFC 6455 §5.5.2)",
+                count(bytes)
             )
         }
-        Outcome::Whole(Opcode::Pong, bytes) => {
-            format!("a pong with {}", plural(bytes.len(), "byte"))
-        }
+        Outcome::Whole(Opcode::Pong, bytes) => format!("a pong with {}", count(bytes)),
         Outcome::Whole(Opcode::Close, _) => match step.frame.close_frame() {
             Some(Ok(CloseFrame {
                 code: Some(code),
                 reason,
             })) => {
-                format!(
-                    "a close: {}, {}: \"{}\"",
-                    code.get(),
-                    CloseCode::name_of(code.get()),
-                    EscapedText(reason)
-                )
+                let (code, name) = (code.get(), CloseCode::name_of(code.get()));
+                format!("a close: {code}, {name}: \"{}\"", EscapedText(reason))
             }
             _ => "a close without a code".to_owned(),
         },
-        Outcome::Whole(_, bytes) => format!(
-            "a binary message of {}: {}",
-            plural(bytes.len(), "byte"),
-            shortened(bytes, SHOWN_BYTES)
-        ),
-        Outcome::Unread => "it stands behind a close frame, and nobody reads it".to_owned(),
-        Outcome::Broken(_) => String::new(),
-    };
-    (Style::Right, says)
-}
-
-/// The beginning of a text, fit for a terminal.
-fn quoted(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let end = text
-        .char_indices()
-        .nth(SHOWN_CHARS)
-        .map_or(text.len(), |(end, _)| end);
-    format!(
-        "{}{}",
-        EscapedText(&text[..end]),
-        if end < text.len() { " …" } else { "" }
-    )
-}
-
-fn plural(count: impl TryInto<u64>, word: &str) -> String {
-    let count = count.try_into().unwrap_or(u64::MAX);
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
-}
-
-/// What the last lines tell.
-struct Notes {
-    frames: usize,
-    sender: &'static str,
-    is_open: bool,
-    message_goes_on: bool,
-    rest_bytes: usize,
-}
-
-fn verdict(broken: Option<&(u16, &str)>, notes: &Notes, terminal: &mut Terminal<'_>) {
-    let Some((code, rule)) = broken else {
-        let text = format!("{}, all legal.", plural(notes.frames, "frame"));
-        terminal.line(&terminal.paint(Style::Right, &text));
-        if notes.is_open {
-            terminal.line("The last one is not whole, which is not wrong: it may still come.");
+        Outcome::Whole(_, bytes) => {
+            format!(
+                "a binary message of {}: {}",
+                count(bytes),
+                shortened(bytes, SHOWN_BYTES)
+            )
         }
-        if notes.message_goes_on {
-            terminal.line("The last message has not ended: a frame with FIN is still to come (RFC 6455 §5.4).");
-        }
-        return;
-    };
-    terminal.line(&terminal.paint(
-        Style::Wrong,
-        &format!("Frame {} breaks a rule: {rule}.", notes.frames),
-    ));
-    let receiver = if notes.sender == "client" {
-        "server"
-    } else {
-        "client"
-    };
-    terminal.line(&format!(
-        "The {receiver} closes with {code}, {} (RFC 6455 §7.1.7).",
-        CloseCode::name_of(*code)
-    ));
-    if notes.rest_bytes > 0 {
-        terminal.line(&format!(
-            "{} behind it were not looked at.",
-            plural(notes.rest_bytes, "byte")
-        ));
+        Outcome::Unread => "it follows a close frame and is ignored".to_owned(),
+        Outcome::Broken(violation) => violation.rule().reason.to_owned(),
     }
 }

@@ -1,13 +1,9 @@
-//! `parlor explain handshake`: a request, and perhaps the response to it, header by header.
-//!
-//! Not here: what is demanded (`websocket::handshake` and `client`), what a header is for
-//! (`tools::headers`).
+//! `parlor explain handshake`: a request, and the response to it if there is one, header by header.
 
 use crate::http::{Head, ResponseHead};
 use crate::hub::Origins;
 use crate::progress::Progress;
-use crate::text::Escaped;
-use crate::text::Hex;
+use crate::text::{Escaped, Hex};
 use crate::tools::Failure;
 use crate::tools::headers::purpose;
 use crate::tools::terminal::{Style, Terminal};
@@ -15,203 +11,170 @@ use crate::websocket::client::{self, Asked};
 use crate::websocket::handshake::{self, GUID, accept_sha1};
 use crate::websocket::{accept, check};
 
-/// As much as any server takes.
+/// No server accepts longer headers.
 const HEAD_BYTES: usize = 64 << 10;
 
-/// Explains them. `false`: a rule is broken.
+/// Explains the handshake. `false`: a rule is broken.
 pub(super) fn explain(bytes: &[u8], terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let (bytes, note) = as_on_the_wire(bytes);
-    if let Some(note) = note {
+    let (bytes, is_changed) = as_sent(bytes);
+    if is_changed {
+        let note = "Each line is read as if it ended with CR LF, and the last one with an empty line \
+                    after it, as it must when it is sent.";
         terminal.line(&terminal.paint(Style::Faint, note));
         terminal.line("");
     }
     if bytes.starts_with(b"HTTP/") {
-        return Err(Failure::wrong(
-            "a response alone can't be judged: the request has to stand before it".to_owned(),
-        ));
+        return Err(Failure::wrong("a response needs its request before it"));
     }
+    let mut sheet = Sheet {
+        terminal,
+        is_right: true,
+    };
     let (head, used) = match Head::parse(&bytes, HEAD_BYTES) {
         Ok(Progress::Done { value, used }) => (value, used),
         Ok(Progress::NeedMore) => {
-            return Ok(broken(
-                "the request has no end: an empty line is missing (RFC 9112 §2.1)",
-                terminal,
-            ));
+            sheet.wrong("the request has no end: an empty line is missing (RFC 9112 §2.1)");
+            return Ok(false);
         }
         Err(refusal) => {
-            let wrong = broken(
-                &format!("{} (RFC 9112, RFC 9110 §7.2)", refusal.sentence),
-                terminal,
-            );
-            terminal.line(&format!(
-                "A server answers {}, and nothing behind that is looked at.",
-                refusal.status
-            ));
-            return Ok(wrong);
+            sheet.wrong(&format!("{} (RFC 9112, RFC 9110 §7.2)", refusal.sentence));
+            let line = format!("A server answers {} and ignores the rest.", refusal.status);
+            sheet.terminal.line(&line);
+            return Ok(false);
         }
     };
-    let is_right = request(&head, terminal);
-    let key = key(&head);
-    if let Some(key) = &key {
-        steps(key, terminal);
+    sheet.request(&head);
+    let key = head.values("sec-websocket-key").next();
+    let key = key
+        .and_then(|key| str::from_utf8(key).ok())
+        .unwrap_or_default();
+    if !key.is_empty() {
+        sheet.show_accept(key);
     }
     let rest = bytes[used..].trim_ascii_start();
-    if rest.is_empty() {
-        return Ok(verdict(is_right, &head, terminal));
-    }
-    terminal.line("");
-    match ResponseHead::parse(rest, HEAD_BYTES) {
-        Ok(Progress::Done { value, .. }) => {
-            let answer_is_right = response(&value, &head, key.as_deref(), terminal);
-            Ok(verdict(is_right, &head, terminal) && answer_is_right)
+    if !rest.is_empty() {
+        sheet.terminal.line("");
+        match ResponseHead::parse(rest, HEAD_BYTES) {
+            Ok(Progress::Done { value, .. }) => sheet.response(&value, &head, key),
+            Ok(Progress::NeedMore) => {
+                sheet.wrong("the response has no end: an empty line is missing (RFC 9112 §2.1)");
+                return Ok(false);
+            }
+            Err(error) => {
+                sheet.wrong(&format!("{error} (RFC 9112 §4)"));
+                return Ok(false);
+            }
         }
-        Ok(Progress::NeedMore) => Ok(broken(
-            "the response has no end: an empty line is missing (RFC 9112 §2.1)",
-            terminal,
-        )),
-        Err(sentence) => Ok(broken(&format!("{sentence} (RFC 9112 §4)"), terminal)),
     }
+    sheet.verdict(&head);
+    Ok(sheet.is_right)
 }
 
-/// Undoes what editors and `curl -v` do to lines. What has a single carriage return is taken as it
-/// is.
-fn as_on_the_wire(bytes: &[u8]) -> (Vec<u8>, Option<&'static str>) {
-    if bytes.contains(&b'\r') && !bytes.starts_with(b"* ") && !bytes.starts_with(b"> ") {
-        return (bytes.to_vec(), None);
+/// Undoes what editors and `curl -v` do to lines. Anything else that has a carriage return is used
+/// as it is.
+fn as_sent(bytes: &[u8]) -> (Vec<u8>, bool) {
+    let is_curl = bytes.starts_with(b"* ") || bytes.starts_with(b"> ") || {
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        !bytes.starts_with(b"GET")
+            && !bytes.contains(&b'\r')
+            && lines.any(|line| line.starts_with(b"> "))
+    };
+    if bytes.contains(&b'\r') && !is_curl {
+        return (bytes.to_vec(), false);
     }
-    let lines = bytes
-        .split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let is_curl = lines.clone().any(|line| line.starts_with(b"> ")) && !bytes.starts_with(b"GET");
-    let mut whole = Vec::new();
-    let kept = lines.filter(|line| !is_curl || line.starts_with(b">") || line.starts_with(b"<"));
-    for line in kept.map(|line| {
-        if is_curl {
-            line[1..].trim_ascii_start()
-        } else {
-            line
-        }
-    }) {
-        whole.extend_from_slice(line);
-        whole.extend_from_slice(b"\r\n");
+    let mut sent = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = match (is_curl, line) {
+            (false, line) => line,
+            (true, [b'>' | b'<', line @ ..]) => line.trim_ascii_start(),
+            (true, _) => continue,
+        };
+        sent.extend_from_slice(line);
+        sent.extend_from_slice(b"\r\n");
     }
-    whole.truncate(whole.trim_ascii_end().len());
-    whole.extend_from_slice(b"\r\n\r\n");
-    (
-        whole,
-        Some(
-            "Each line is taken as if it ended with CR LF, and the last one with an empty line behind it: on the wire it must.",
-        ),
-    )
+    sent.truncate(sent.trim_ascii_end().len());
+    sent.extend_from_slice(b"\r\n\r\n");
+    (sent, true)
 }
 
-/// The request, line by line. `false`: something is wrong with it.
-fn request(head: &Head<'_>, terminal: &mut Terminal<'_>) -> bool {
-    let query = head
-        .query()
-        .map(|query| format!("?{query}"))
-        .unwrap_or_default();
-    let target = Escaped(head.path().as_bytes());
-    terminal.line(&terminal.paint(
-        Style::Strong,
-        &format!(
-            "{} {target}{} HTTP/1.{}",
-            head.method(),
-            Escaped(query.as_bytes()),
-            head.minor_version()
-        ),
-    ));
-    let judged = |about: &str| {
-        let rule = handshake::REQUIREMENTS
-            .iter()
-            .find(|rule| rule.about.eq_ignore_ascii_case(about))?;
-        Some((
-            rule.section,
-            (rule.judge)(head).map_err(|refusal| refusal.sentence.into_owned()),
-        ))
-    };
-    let mut sheet = Sheet {
-        terminal,
-        is_right: true,
-    };
-    sheet.verdict("a GET", judged("method"));
-    sheet.verdict("of HTTP/1.1", judged("version"));
-    sheet.headers(head.headers(), judged);
-    sheet.missing(
-        handshake::REQUIREMENTS
-            .iter()
-            .map(|rule| rule.about)
-            .filter(|about| !["method", "version"].contains(about)),
-        judged,
-        |about| head.values(about).next().is_some(),
-    );
-    sheet.is_right
-}
-
-/// The response, line by line. `false`: something is wrong with it.
-fn response(
-    head: &ResponseHead<'_>,
-    request: &Head<'_>,
-    key: Option<&str>,
-    terminal: &mut Terminal<'_>,
-) -> bool {
-    terminal.line(&terminal.paint(
-        Style::Strong,
-        &format!("HTTP/1.{} {}", head.minor_version(), head.status()),
-    ));
-    let subprotocols: Vec<_> = request.tokens("sec-websocket-protocol").collect();
-    let offered = request
-        .tokens("sec-websocket-extensions")
-        .map(|token| token.split(';').next().unwrap_or_default().trim());
-    let extensions: Vec<_> = offered.collect();
-    let asked = Asked {
-        key: key.unwrap_or_default(),
-        subprotocols: &subprotocols,
-        extensions: &extensions,
-    };
-    let judged = |about: &str| {
-        let rule = client::REQUIREMENTS
-            .iter()
-            .find(|rule| rule.about.eq_ignore_ascii_case(about))?;
-        Some((
-            rule.section,
-            (rule.judge)(head, &asked).map_err(str::to_owned),
-        ))
-    };
-    let mut sheet = Sheet {
-        terminal,
-        is_right: true,
-    };
-    sheet.verdict("Switching Protocols", judged("status"));
-    sheet.headers(head.headers(), judged);
-    sheet.missing(
-        client::REQUIREMENTS
-            .iter()
-            .map(|rule| rule.about)
-            .filter(|about| *about != "status"),
-        judged,
-        |about| head.values(about).next().is_some(),
-    );
-    sheet.is_right
-}
-
-/// A demand that was looked at: its section, and what is wrong.
+/// The result of one requirement: its section, and what is wrong.
 type Judged = Option<(&'static str, Result<(), String>)>;
 
-/// Verdicts, one below the other.
+/// The printed lines, and whether all of them are right.
 struct Sheet<'a, 'b> {
     terminal: &'a mut Terminal<'b>,
     is_right: bool,
 }
 
 impl Sheet<'_, '_> {
-    fn verdict(&mut self, right: &str, judged: Judged) {
+    fn request(&mut self, head: &Head<'_>) {
+        let query = head
+            .query()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
+        let target = format!("{}{query}", head.path());
+        let target = Escaped(target.as_bytes());
+        let line = format!("{} {target} HTTP/1.{}", head.method(), head.minor_version());
+        self.terminal
+            .line(&self.terminal.paint(Style::Strong, &line));
+        let judge = |about: &str| {
+            let is_meant =
+                |rule: &&handshake::Requirement<_>| rule.about.eq_ignore_ascii_case(about);
+            let rule = handshake::REQUIREMENTS.iter().find(is_meant)?;
+            let result = (rule.judge)(head).map_err(|refusal| refusal.sentence.into_owned());
+            Some((rule.section, result))
+        };
+        self.judged("a GET request", judge("method"));
+        self.judged("of HTTP/1.1", judge("version"));
+        self.headers(head.headers(), judge);
+        let names = handshake::REQUIREMENTS.iter().map(|rule| rule.about);
+        let names = names.filter(|name| !["method", "version"].contains(name));
+        self.missing(
+            names.filter(|name| head.values(name).next().is_none()),
+            judge,
+        );
+    }
+
+    fn response(&mut self, head: &ResponseHead<'_>, request: &Head<'_>, key: &str) {
+        let line = format!("HTTP/1.{} {}", head.minor_version(), head.status());
+        self.terminal
+            .line(&self.terminal.paint(Style::Strong, &line));
+        let subprotocols: Vec<_> = request.tokens("sec-websocket-protocol").collect();
+        let offers = request.tokens("sec-websocket-extensions");
+        let names = offers.map(|offer| offer.split(';').next().unwrap_or_default().trim());
+        let asked = Asked {
+            key,
+            subprotocols: &subprotocols,
+            extensions: &names.collect::<Vec<_>>(),
+        };
+        let judge = |about: &str| {
+            let is_meant =
+                |rule: &&handshake::Requirement<_>| rule.about.eq_ignore_ascii_case(about);
+            let rule = client::REQUIREMENTS.iter().find(is_meant)?;
+            Some((
+                rule.section,
+                (rule.judge)(head, &asked).map_err(str::to_owned),
+            ))
+        };
+        self.judged("Switching Protocols", judge("status"));
+        self.headers(head.headers(), judge);
+        let names = client::REQUIREMENTS.iter().map(|rule| rule.about);
+        let names = names.filter(|name| *name != "status");
+        self.missing(
+            names.filter(|name| head.values(name).next().is_none()),
+            judge,
+        );
+    }
+
+    /// Prints what is wrong, or `right` if nothing is.
+    fn judged(&mut self, right: &str, judged: Judged) {
         let Some((section, result)) = judged else {
             return;
         };
         let (style, word, sentence) = match &result {
             Ok(()) => (Style::Right, "right", right),
-            Err(sentence) => (Style::Wrong, "wrong", sentence.as_str()),
+            Err(error) => (Style::Wrong, "wrong", error.as_str()),
         };
         self.is_right &= result.is_ok();
         let word = self.terminal.paint(style, word);
@@ -219,111 +182,100 @@ impl Sheet<'_, '_> {
             .line(&format!("    {word}  {sentence} ({section})"));
     }
 
-    /// Each header with what it is for, or with what is wrong with it.
+    /// Prints each header with its purpose, or with what is wrong with it.
     fn headers<'h>(
         &mut self,
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
-        judged: impl Fn(&str) -> Judged,
+        judge: impl Fn(&str) -> Judged,
     ) {
         for (name, value) in headers {
-            let name_shown = self
-                .terminal
-                .paint(Style::Strong, &format!("{}:", Escaped(name.as_bytes())));
-            self.terminal
-                .line(&format!("{name_shown} {}", Escaped(value)));
-            match (judged(name), purpose(name)) {
-                (Some(verdict), known) => self.verdict(
-                    known.map_or("as it should be", |(_, purpose)| purpose),
-                    Some(verdict),
-                ),
-                (None, Some((section, purpose))) => self
-                    .terminal
-                    .line(&format!("           {purpose} ({section})")),
-                (None, None) => self
-                    .terminal
-                    .line("           has nothing to do with WebSocket"),
+            let shown = format!("{}:", Escaped(name.as_bytes()));
+            let shown = self.terminal.paint(Style::Strong, &shown);
+            self.terminal.line(&format!("{shown} {}", Escaped(value)));
+            let known = purpose(name);
+            match (judge(name), known) {
+                (Some(judged), _) => {
+                    self.judged(known.map_or("valid", |(_, purpose)| purpose), Some(judged));
+                }
+                (None, Some((section, purpose))) => {
+                    self.terminal
+                        .line(&format!("           {purpose} ({section})"));
+                }
+                (None, None) => self.terminal.line("           not related to WebSocket"),
             }
         }
     }
 
-    /// Headers that are demanded and not there.
+    /// Prints the required headers that are missing.
     fn missing(
         &mut self,
         names: impl Iterator<Item = &'static str>,
-        judged: impl Fn(&str) -> Judged,
-        is_there: impl Fn(&str) -> bool,
+        judge: impl Fn(&str) -> Judged,
     ) {
-        for name in names.filter(|name| !is_there(name)) {
-            if let Some((_, Err(_))) = judged(name) {
+        for name in names {
+            let judged = judge(name);
+            if matches!(judged, Some((_, Err(_)))) {
                 let shown = self.terminal.paint(Style::Strong, &format!("({name})"));
                 self.terminal.line(&shown);
-                self.verdict("", judged(name));
+                self.judged("", judged);
             }
         }
     }
-}
 
-fn key(head: &Head<'_>) -> Option<String> {
-    head.values("sec-websocket-key")
-        .next()
-        .and_then(|key| str::from_utf8(key).ok())
-        .map(str::to_owned)
-}
+    /// Prints how the accept value is computed.
+    fn show_accept(&mut self, key: &str) {
+        let (shown, sha1) = (Escaped(key.as_bytes()), accept_sha1(key));
+        let heading = "How Sec-WebSocket-Accept is computed";
+        let heading = self.terminal.paint(Style::Strong, heading);
+        let value = self.terminal.paint(Style::Right, &accept(key));
+        self.terminal.line("");
+        self.terminal
+            .line(&format!("{heading} (RFC 6455 §4.2.2, 5.4)"));
+        self.terminal
+            .line(&format!("    the request's key          {shown}"));
+        self.terminal
+            .line(&format!("    plus the GUID of the RFC   {shown}{GUID}"));
+        self.terminal
+            .line(&format!("    its SHA-1, in hex          {:x}", Hex(&sha1)));
+        self.terminal
+            .line(&format!("    those 20 bytes in base64   {value}"));
+    }
 
-/// How the accept value comes about (RFC 6455 §4.2.2, 5.4).
-fn steps(key: &str, terminal: &mut Terminal<'_>) {
-    terminal.line("");
-    let heading = terminal.paint(Style::Strong, "The value of Sec-WebSocket-Accept");
-    terminal.line(&format!("{heading} (RFC 6455 §4.2.2, 5.4)"));
-    let shown = Escaped(key.as_bytes()).to_string();
-    terminal.line(&format!("    the key                    {shown}"));
-    terminal.line(&format!("    and the GUID behind it     {shown}{GUID}"));
-    terminal.line(&format!(
-        "    of that the SHA-1          {:x}",
-        Hex(&accept_sha1(key))
-    ));
-    let value = terminal.paint(Style::Right, &accept(key));
-    terminal.line(&format!("    of those 20 bytes base64   {value}"));
-}
+    fn wrong(&mut self, sentence: &str) {
+        self.is_right = false;
+        let word = self.terminal.paint(Style::Wrong, "wrong");
+        self.terminal.line(&format!("{word}  {sentence}"));
+    }
 
-fn broken(sentence: &str, terminal: &mut Terminal<'_>) -> bool {
-    let word = terminal.paint(Style::Wrong, "wrong");
-    terminal.line(&format!("{word}  {sentence}"));
-    false
-}
-
-/// What the server's own `check` says of the request as a whole.
-fn verdict(is_right: bool, head: &Head<'_>, terminal: &mut Terminal<'_>) -> bool {
-    terminal.line("");
-    match check(head) {
-        Ok(upgrade) => {
-            let subprotocol = upgrade
-                .subprotocol()
-                .map_or("no subprotocol".to_owned(), |name| {
-                    format!("the subprotocol {name}")
-                });
-            let deflate = if upgrade.deflate().is_some() {
-                "compression"
-            } else {
-                "no compression"
-            };
-            terminal.line(&format!(
-                "parlor would answer 101, with {subprotocol} and {deflate}."
-            ));
-            if let Err(refusal) = Origins::SameHost.check(head) {
-                terminal.line(&format!(
-                    "But the page of this Origin it refuses with {}, unless --origin names it.",
-                    refusal.status
-                ));
+    /// Prints what the server's own `check` says of the request.
+    fn verdict(&mut self, head: &Head<'_>) {
+        self.terminal.line("");
+        let upgrade = match check(head) {
+            Ok(upgrade) => upgrade,
+            Err(refusal) => {
+                let (status, sentence) = (refusal.status, refusal.sentence);
+                self.is_right = false;
+                return self
+                    .terminal
+                    .line(&format!("parlor would answer {status}: {sentence}."));
             }
-            is_right
-        }
-        Err(refusal) => {
-            terminal.line(&format!(
-                "parlor would answer {}: {}.",
-                refusal.status, refusal.sentence
-            ));
-            false
+        };
+        let subprotocol = upgrade
+            .subprotocol()
+            .map(|name| format!("the subprotocol {name}"));
+        let subprotocol = subprotocol.unwrap_or("no subprotocol".to_owned());
+        let compression = match upgrade.deflate() {
+            Some(_) => "compression",
+            None => "no compression",
+        };
+        let line = format!("parlor would answer 101, with {subprotocol} and {compression}.");
+        self.terminal.line(&line);
+        if let Err(refusal) = Origins::SameHost.check(head) {
+            let status = refusal.status;
+            let line = format!(
+                "But it refuses with {status} a page of this Origin, unless --origin allows it."
+            );
+            self.terminal.line(&line);
         }
     }
 }
