@@ -41,7 +41,6 @@ const ONLY_IN: &str = "
     rustix         src/server/ src/cli/ src/tools/ src/history/sqlite/
     signal_hook    src/server/ src/tools/
     log::          src/hub/ src/server/ src/cli/ src/tools/
-    env_logger     src/cli/ src/main.rs
     RefCell
     unwrap(
     todo!
