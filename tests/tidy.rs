@@ -59,7 +59,7 @@ const LEFT: &[(&str, usize)] = &[
     ("circles", 50),
     ("documents", 150),
     ("layers", 30),
-    ("lines", 40),
+    ("lines", 80),
 ];
 
 fn root(path: &str) -> PathBuf {
