@@ -51,15 +51,6 @@ impl<T: Copy> Few<T> {
     }
 }
 
-impl<T: Copy + PartialEq> Few<T> {
-    /// Takes out the first that is this one.
-    pub(crate) fn take_out(&mut self, one: T) {
-        if let Some(position) = self.iter().position(|other| *other == one) {
-            self.remove(position);
-        }
-    }
-}
-
 impl<T> Deref for Few<T> {
     type Target = [T];
 
@@ -107,10 +98,6 @@ mod tests {
             assert_eq!(*few, *list, "step {step}");
             assert_eq!(few.remove(list.len()), None, "step {step}");
         }
-        few.push(1_000);
-        few.take_out(1_000);
-        few.take_out(1_000);
-        assert_eq!(*few, *list);
         assert_eq!(
             size_of::<Few<[u32; 2]>>(),
             size_of::<Vec<u8>>(),

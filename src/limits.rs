@@ -1,68 +1,80 @@
-//! The table of everything that a peer could make grow, and its bounds. The tables in `docs/` are
-//! checked against it.
+//! **The** table of what a peer could make grow, and how far. The README's table is checked against
+//! this one (`tests/tidy.rs`).
 //!
-//! A bound that an option sets is a field of [`Limits`]; one that a standard or the design fixes is
-//! a constant.
+//! What somebody may choose is a field of [`Limits`], set by an option of the same name; what a
+//! standard or the design
+//! fixes is a constant below, with its reason.
 
 use std::time::Duration;
 
-/// Declares [`Limits`] from rows of a field, its type and its default.
-macro_rules! limits {
-    ($($(#[$doc:meta])+ $field:ident: $type:ty = $default:expr,)+) => {
-        /// The bounds that options set.
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct Limits {
-            $($(#[$doc])+ pub $field: $type,)+
-        }
-
-        impl Limits {
-            /// The defaults of all options.
-            pub const DEFAULT: Self = Self { $($field: $default,)+ };
-        }
-    };
+/// Everything that a peer could make grow, and how far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `--max-connections`: open sockets; one more is answered 503.
+    pub connections: u32,
+    /// `--max-connections-per-ip`: of one address (IPv6: of one /64); one more is answered 429. 0:
+    /// no limit.
+    pub connections_per_ip: u32,
+    /// `--max-header-bytes`: a longer request head is answered 431.
+    pub request_head_bytes: usize,
+    /// `--max-message-bytes`: a longer message on `/chat` closes with 1009.
+    pub message_bytes: usize,
+    /// `--max-text-chars`: a longer `text` is `too_long`. Characters, not bytes.
+    pub text_chars: usize,
+    /// `--max-echo-bytes`: a longer message on `/echo` closes with 1009.
+    pub echo_bytes: usize,
+    /// `--max-channels`: one more is `too_many_channels`.
+    pub channels: usize,
+    /// `--max-buffered-bytes`: unfinished messages and send queues of all connections together.
+    pub buffered_bytes: usize,
+    /// `--rate`: commands a second on `/chat`, with a burst of twice that. 0: no limit.
+    pub rate: u32,
+    /// `--send-queue-bytes`: what may wait for a slow reader.
+    pub send_queue_bytes: usize,
+    /// `--handshake-timeout`: for a whole request head; for the next one; for a response to make
+    /// progress.
+    pub handshake_timeout: Duration,
+    /// `--message-timeout`: for a whole message after its first byte.
+    pub message_timeout: Duration,
+    /// `--hello-timeout`: for `hello` after the upgrade. Zero: no limit.
+    pub hello_timeout: Duration,
+    /// `--ping-interval`: silence after which a ping is sent. Zero: none.
+    pub ping_interval: Duration,
+    /// `--pong-timeout`: silence after that ping, after which the connection is dropped.
+    pub pong_timeout: Duration,
+    /// `--resume-window`: how long a user without a connection stays online.
+    pub resume_window: Duration,
+    /// `--session-days`: how long a session is known after it was last seen, in days.
+    pub session_days: u32,
+    /// `--drain`: how long a stop waits for closes.
+    pub drain: Duration,
+    /// Not `--no-trace`: connections may ask to see their own frames.
+    pub trace: bool,
 }
 
-limits! {
-    /// `--max-connections`: open sockets; further ones get 503.
-    connections: u32 = 10_000,
-    /// `--max-connections-per-ip`: sockets of one address (IPv6: of one /64); further ones get 429.
-    /// 0: no limit.
-    connections_per_ip: u32 = 100,
-    /// `--max-header-bytes`: the head of a request; a longer one gets 431.
-    request_head_bytes: usize = 8 << 10,
-    /// `--max-message-bytes`: a message on `/chat`; a longer one closes with 1009.
-    message_bytes: usize = 64 << 10,
-    /// `--max-text-chars`: characters of a `text`; a longer one is `too_long`.
-    text_chars: usize = 4_000,
-    /// `--max-echo-bytes`: a message on `/echo`; a longer one closes with 1009.
-    echo_bytes: usize = 1 << 20,
-    /// `--max-channels`: channels with members.
-    channels: usize = 1_000,
-    /// `--max-buffered-bytes`: incomplete messages and send queues of all connections together.
-    buffered_bytes: usize = 64 << 20,
-    /// `--rate`: commands a second on `/chat`, with a burst of twice that. 0: no limit.
-    rate: u32 = 20,
-    /// `--send-queue-bytes`: the queue of a slow reader.
-    send_queue_bytes: usize = 1 << 20,
-    /// `--handshake-timeout`: for a complete request head, for the next one, and for progress of a
-    /// response.
-    handshake_timeout: Duration = Duration::from_secs(10),
-    /// `--message-timeout`: for a complete message after its first byte.
-    message_timeout: Duration = Duration::from_secs(60),
-    /// `--hello-timeout`: for `hello` after the upgrade. Zero: no limit.
-    hello_timeout: Duration = Duration::from_secs(30),
-    /// `--ping-interval`: silence after which a ping is sent. Zero: none.
-    ping_interval: Duration = Duration::from_secs(30),
-    /// `--pong-timeout`: silence after that ping, after which the connection is dropped.
-    pong_timeout: Duration = Duration::from_secs(20),
-    /// `--resume-window`: how long a user without a connection stays online.
-    resume_window: Duration = Duration::from_secs(30),
-    /// `--session-days`: days for which a session is kept after it was last used.
-    session_days: u32 = 30,
-    /// `--drain`: how long a shutdown waits for closing handshakes.
-    drain: Duration = Duration::from_secs(5),
-    /// Whether connections may ask to see their own frames; `--no-trace` forbids it.
-    trace: bool = true,
+impl Limits {
+    /// The defaults of PROTOCOL.md's table of options.
+    pub const DEFAULT: Self = Self {
+        connections: 10_000,
+        connections_per_ip: 100,
+        request_head_bytes: 8 << 10,
+        message_bytes: 64 << 10,
+        text_chars: 4_000,
+        echo_bytes: 1 << 20,
+        channels: 1_000,
+        buffered_bytes: 64 << 20,
+        rate: 20,
+        send_queue_bytes: 1 << 20,
+        handshake_timeout: Duration::from_secs(10),
+        message_timeout: Duration::from_secs(60),
+        hello_timeout: Duration::from_secs(30),
+        ping_interval: Duration::from_secs(30),
+        pong_timeout: Duration::from_secs(20),
+        resume_window: Duration::from_secs(30),
+        session_days: 30,
+        drain: Duration::from_secs(5),
+        trace: true,
+    };
 }
 
 impl Default for Limits {
@@ -71,13 +83,13 @@ impl Default for Limits {
     }
 }
 
-/// The payload of a control frame, in bytes (RFC 6455 §5.5).
+/// A control frame's payload in bytes (RFC 6455 §5.5): not ours to choose.
 pub const CONTROL_PAYLOAD_MAX: usize = 125;
-/// Header lines of one request; more get 431.
+/// Header lines of one request; more are answered 431.
 pub const HEADER_LINES: usize = 100;
-/// Bytes read from one connection in one turn, so that it does not delay the others for long.
+/// One connection is read at most this far in one turn, in bytes: the fairness bound.
 pub const READ_BYTES: usize = 64 << 10;
-/// Bytes read from all connections in one turn.
+/// All connections together are read at most this far in one turn, in bytes.
 pub const TURN_READ_BYTES: usize = 4 << 20;
 /// *read* stops when what it puts out itself, echoes above all, comes to this many bytes: they are
 /// written while they are still
@@ -91,33 +103,38 @@ pub const TURN_PAGES: usize = 32;
 /// Commands of one connection that are taken in one turn and whose answers may be long (all but
 /// `message`, `direct` and `typing`).
 pub const TURN_QUESTIONS: u8 = 16;
-/// Bytes of history pages for one connection in one turn; a further page has one message.
+/// Pages of history that one connection is given in one turn, in bytes; a further page holds one
+/// message.
 pub const PAGE_BYTES: usize = 256 << 10;
-/// Messages of one page of history, and of one `joined`.
+/// Messages of one page at most, and of one `joined`.
 pub const PAGE_MESSAGES: u32 = 200;
-/// Messages of a page of history without a `limit`.
+/// Messages of a page where nobody said how many.
 pub const PAGE_MESSAGES_DEFAULT: u32 = 50;
-/// Connections accepted in one turn; the others wait for the next turn.
+/// Connections accepted in one turn; that more wait is remembered.
 pub const TURN_ACCEPTS: usize = 64;
-/// File descriptors reserved for the history and for pages; at most a quarter of all.
+/// Descriptors that connections leave free, for the history's files and for pages that are read;
+/// where there are few, a quarter.
 pub const SPARE_DESCRIPTORS: usize = 16;
-/// Control frames and fragments a second that cost nothing; each further one counts as a command.
+/// Control frames and fragments a second that cost nothing; beyond, each counts as a command.
 pub const FREE_CHORES: u32 = 10;
-/// Rate-limited commands within [`FLOOD_WINDOW`] after which a connection is closed with 1008.
+/// Refusals by the rate within [`FLOOD_WINDOW`] after which the connection is closed with 1008.
 pub const FLOOD_REFUSALS: u32 = 100;
-/// The time over which [`FLOOD_REFUSALS`] are counted.
+/// See [`FLOOD_REFUSALS`].
 pub const FLOOD_WINDOW: Duration = Duration::from_secs(10);
-/// The cost, in commands, of a command that reaches everyone (`rename`, a `join` that creates).
+/// What a `join` that creates a channel costs, and a `try`, in commands.
 pub const COST_OF_EVERYBODY: u32 = 5;
-/// The time for the peer's close frame after ours (RFC 6455 §7.1.1).
+/// What a `rename` costs, in commands.
+pub const COST_OF_RENAME: u32 = 20;
+/// After our close frame, how long the peer has for its own (RFC 6455 §7.1.1).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The time for which input is read and discarded after a refusal (RFC 9112 §9.6).
+/// After a refusal, how long what still comes is read and thrown away (RFC 9112 §9.6), …
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// The number of bytes that are read and discarded after a refusal.
+/// … and how much of it, in bytes.
 pub const LINGER_BYTES: usize = 64 << 10;
-/// Connections over `connections` that wait for their 503; further ones are closed at once.
+/// Connections beyond `connections` that may be told 503 at the same time; beyond these: closed at
+/// once.
 pub const REFUSED_CONNECTIONS: usize = 64;
-/// Characters of the name of a user or a channel, after normalisation.
+/// A name of a user or a channel, in characters, after normalisation.
 pub const NAME_CHARS: usize = 32;
 /// Names in one list of `welcome`, `joined`, `users`, `presence`, `members`.
 pub const LIST_NAMES: usize = 500;
@@ -125,53 +142,51 @@ pub const LIST_NAMES: usize = 500;
 pub const LIST_CONVERSATIONS: usize = 200;
 /// Channels that one connection may be in.
 pub const CHANNELS_PER_CONNECTION: usize = 100;
-/// Characters of a `nonce`.
+/// A `nonce`, in characters.
 pub const NONCE_CHARS: usize = 64;
-/// The time for which a nonce is remembered.
+/// How long a nonce is known, by the wall clock.
 pub const NONCE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Nonces that are remembered without a history on disk.
+/// Nonces that are remembered where there is no history on disk.
 pub const NONCES_IN_MEMORY: usize = 100_000;
-/// The size to which the history's write-ahead log is cut after a checkpoint, in bytes.
+/// The write-ahead log of the history, in bytes: what it may have become when a reader keeps it
+/// from its end.
 pub const WAL_BYTES: u64 = 16 << 20;
-/// Pages in the write-ahead log after which a checkpoint moves them to the database.
+/// Pages in the log after which it is put into the file.
 pub const WAL_CHECKPOINT_PAGES: u32 = 1_000;
-/// Messages of a channel that are kept without a history on disk.
+/// Messages of a channel that are kept where there is no history on disk.
 pub const MESSAGES_IN_MEMORY: usize = 1_000;
-/// Bytes of all messages that are kept without a history on disk.
+/// Bytes of all messages that are kept where there is no history on disk.
 pub const HISTORY_IN_MEMORY: usize = 64 << 20;
-/// Sessions that are kept without a history on disk; the least recently used are forgotten.
+/// Sessions that are kept where there is no history on disk; of more, those seen longest ago are
+/// forgotten.
 pub const SESSIONS_IN_MEMORY: usize = 100_000;
-/// Conversations that are kept; the least recently used are forgotten.
+/// Conversations that are kept; of more, those used longest ago are forgotten, numbers and all.
 pub const CONVERSATIONS_IN_MEMORY: usize = 100_000;
-/// Channels without members that are remembered; the least recently used are forgotten.
+/// Channels that are put away at most; of more, the one used longest ago is forgotten, and its name
+/// is free.
 pub const PUT_AWAY: usize = 10_000;
-/// Names that a user gave up and that are held for it; of more, the oldest is let go. Only without
-/// a limit on renames, or with
-/// a window of many minutes, can there be so many.
-pub const HELD_NAMES: usize = 64;
 /// A day, in milliseconds.
 pub(crate) const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
-/// After a restart the names of sessions used within this time are reserved for the resume window.
+/// After a restart the names of sessions that were seen within this time are held for them, for the
+/// resume window.
 pub const NAMES_HELD_OVER: Duration = Duration::from_secs(24 * 60 * 60);
-/// The interval of `presence`, `members` and `channels_changed`.
+/// How often gathered news (`presence`, `members`, `channels_changed`) is told: four times a
+/// second.
 pub const GATHERING: Duration = Duration::from_millis(250);
-/// The interval in which `typing` of one user in one conversation is forwarded once.
+/// `typing` of one user in one place is passed on once in this time.
 pub const TYPING_INTERVAL: Duration = Duration::from_secs(1);
-/// The burst of renames of a session; one is added every [`RENAME_INTERVAL`].
-pub const RENAMES: u32 = 3;
-/// The time after which a session may rename once more.
-pub const RENAME_INTERVAL: Duration = Duration::from_secs(10);
-/// The interval in which the same warning is logged once, with a count.
+/// A warning in the log is told once in this time, with a count.
 pub const WARNING_INTERVAL: Duration = Duration::from_secs(60);
-/// Bytes of a traced frame that are shown, and bytes of one `try`.
+/// Of a frame that is traced so many bytes are shown; `try` takes as many.
 pub const TRACE_FRAME_BYTES: usize = 4 << 10;
-/// Received frames of one connection that are traced in one turn, and as many sent ones.
+/// Frames that came on one connection in one turn, of which a trace tells; as many again of those
+/// that went.
 pub const TRACE_FRAMES: usize = 64;
-/// Bytes of all traces of one turn.
+/// Traces of one turn, all connections together, in bytes.
 pub const TRACE_TURN_BYTES: usize = 256 << 10;
-/// Frames of one `try` that are examined.
+/// Frames of one `try` that are looked at.
 pub const TRY_FRAMES: usize = 32;
-/// Bytes of a file of `--www DIR`; a larger one is not served.
+/// A file of `--www DIR`, in bytes; a larger one is not served.
 pub const PAGE_FILE_BYTES: u64 = 16 << 20;
 
 const _: () = assert!(

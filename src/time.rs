@@ -45,7 +45,7 @@ impl From<Option<Millis>> for Sometime {
 }
 
 /// Milliseconds since 1970-01-01 00:00 UTC, on the wall clock, which may jump.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct UnixMillis(pub u64);
 
 /// Both clocks, read together at the beginning of a turn.
@@ -212,9 +212,6 @@ mod tests {
     const HOUR: u64 = 60 * 60 * 1_000;
     const DAY: u64 = 24 * HOUR;
 
-    /// A name, readings as (monotonic, wall minus [`BEGIN`]), believed times minus [`BEGIN`].
-    type Row<'a> = (&'a str, &'a [(u64, i64)], &'a [i64]);
-
     /// Plays readings of both clocks, as (monotonic, wall minus [`BEGIN`]), and returns the
     /// believed times minus [`BEGIN`].
     fn play(clock: &mut TrustedClock, readings: &[(u64, i64)]) -> Vec<i64> {
@@ -230,7 +227,7 @@ mod tests {
     #[test]
     fn trusted_clock_doubts_jumps_for_a_day() {
         let (hour, day, year) = (HOUR as i64, DAY as i64, 365 * DAY as i64);
-        let table: &[Row<'_>] = &[
+        let table: &[(&str, &[(u64, i64)], &[i64])] = &[
             (
                 "a steady clock",
                 &[(0, 0), (HOUR, hour), (9 * DAY, 9 * day)],
@@ -304,7 +301,7 @@ mod tests {
     fn trusted_clock_continues_after_a_restart() {
         let day = DAY as i64;
         let continuing = || TrustedClock::continuing(UnixMillis(BEGIN));
-        let table: &[Row<'_>] = &[
+        let table: &[(&str, &[(u64, i64)], &[i64])] = &[
             ("ten minutes later", &[(0, 600_000)], &[600_000]),
             (
                 "a week later",

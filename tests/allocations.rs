@@ -3,7 +3,7 @@
 //! * A delivery costs no allocation and no copy: a turn allocates as much for ten members as for a
 //!   thousand.
 //! * An echo costs none at all.
-//! * A member that says nothing takes at most 500 bytes.
+//! * A member that says nothing takes at most 620 bytes.
 //! * What grew in a burst does not stay grown.
 #![allow(unsafe_code)] // A global allocator can't be written without.
 
@@ -155,7 +155,7 @@ fn bytes_of_a_member(members: usize, channel: impl Fn(usize) -> String) -> usize
 }
 
 #[test]
-fn a_member_that_says_nothing_takes_at_most_500_bytes() {
+fn silent_member_takes_at_most_620_bytes() {
     // The larger crowd takes a minute where nothing is optimised: `cargo test --release --test
     // allocations` has it.
     let crowds = if cfg!(debug_assertions) {
@@ -166,7 +166,7 @@ fn a_member_that_says_nothing_takes_at_most_500_bytes() {
     for &members in crowds {
         let bytes = bytes_of_a_member(members, in_one);
         println!("{members} members: {bytes} bytes each");
-        assert!(bytes <= 500, "{bytes} bytes for each of {members} members");
+        assert!(bytes <= 620, "{bytes} bytes for each of {members} members");
     }
 }
 

@@ -41,6 +41,7 @@ const ONLY_IN: &str = "
     rustix         src/server/ src/cli/ src/tools/ src/history/sqlite/
     signal_hook    src/server/ src/tools/
     log::          src/hub/ src/server/ src/cli/ src/tools/
+    env_logger     src/cli/ src/main.rs
     RefCell
     unwrap(
     todo!
@@ -59,7 +60,7 @@ const LEFT: &[(&str, usize)] = &[
     ("circles", 50),
     ("documents", 150),
     ("layers", 30),
-    ("lines", 80),
+    ("lines", 40),
 ];
 
 fn root(path: &str) -> PathBuf {
@@ -499,6 +500,27 @@ fn arms(text: &str, begin: &str) -> Vec<String> {
     words.map(|(word, _)| word.to_owned()).collect()
 }
 
+/// The variants of an enum, in snake case.
+fn variants(text: &str, begin: &str) -> Vec<String> {
+    let variants = between(text, begin, "\n}").concat();
+    let names = variants
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "));
+    let names = names.filter(|name| name.starts_with(char::is_uppercase));
+    let names = names.map(|name| name.split(|c: char| !c.is_alphanumeric()).next().unwrap());
+    let snake = |name: &str| {
+        let mut snake = String::new();
+        for letter in name.chars() {
+            if letter.is_uppercase() && !snake.is_empty() {
+                snake.push('_');
+            }
+            snake.extend(letter.to_lowercase());
+        }
+        snake
+    };
+    names.map(snake).collect()
+}
+
 /// The value of a constant as documents write it: `64 << 10` is 64 KiB.
 fn shown(value: &str) -> String {
     let Some(seconds) = value.strip_prefix("Duration::from_secs(") else {
@@ -564,7 +586,8 @@ fn documented_options_limits_and_metrics_are_those_of_the_code() {
 
 #[test]
 fn documented_protocol_is_that_of_the_code() {
-    let (json, errors) = (text("src/chat/json.rs"), code(&text("src/chat/error.rs")));
+    let json = text("src/chat/codec/json.rs");
+    let errors = code(&text("src/chat/error.rs"));
     let errors = between(&errors.replace("( ", "("), "=> (\"", "\",");
     assert_documented("Error codes", 1, errors);
     let traces = sources()
@@ -573,7 +596,9 @@ fn documented_protocol_is_that_of_the_code() {
     assert_documented(
         "Events",
         1,
-        traces.chain(between(&json, ".put(\"type\", \"", "\")")),
+        traces
+            .chain(variants(&text("src/chat/event.rs"), "pub enum Event {"))
+            .chain(["direct".to_owned()]),
     );
     assert_documented("Commands", 1, arms(&json, "match kind {"));
     let codes = between(&text("src/websocket/close.rs"), ": Self = Self(", ");");
@@ -587,7 +612,7 @@ fn documented_protocol_is_that_of_the_code() {
             .trim_matches('/')
             .to_owned()
     });
-    let known = arms(&text("src/chat/line.rs"), "match word {");
+    let known = arms(&text("src/chat/codec/line.rs"), "match word {");
     assert_eq!(words.collect::<BTreeSet<_>>(), known.into_iter().collect());
     let manifest = between(&text("Cargo.toml"), "\n[dependencies]\n", "\n[").concat();
     let names = manifest

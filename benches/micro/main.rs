@@ -30,9 +30,9 @@ mod violation {
 #[allow(dead_code)]
 mod world;
 
+use parlor::chat::codec;
 use parlor::chat::command::Request;
 use parlor::chat::event::Event;
-use parlor::chat::json;
 use parlor::history::{Author, Proposal, Record, Seq};
 use parlor::progress::Progress;
 use parlor::time::UnixMillis;
@@ -276,15 +276,12 @@ fn events(timer: &Timer) {
             seq: Seq(10_000),
             at: UnixMillis(1_700_000_000_000),
         };
-        let event = Event::Message {
-            channel: "general".into(),
-            record,
-        };
+        let event = Event::Message(record);
         let mut out = Vec::new();
         let mut encode = || {
             out.clear();
             write_message(Opcode::Text, &mut out, |out| {
-                json::encode(black_box(&event), None, out)
+                codec::encode(black_box(&event), None, out)
             });
             black_box(out.len())
         };

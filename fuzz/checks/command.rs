@@ -10,7 +10,7 @@
 //!   stands for, and a JSON
 //!   message or direct that a person could have typed is the same as that line.
 
-use parlor::chat::command::{Command, Range, Recipient, Request, RequestId, Target};
+use parlor::chat::command::{Command, Range, Request, RequestId, Target};
 use parlor::chat::error::CommandError;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
@@ -152,10 +152,12 @@ fn is_number(value: &Value) -> bool {
 fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
     let mut command = command.clone();
     match &mut command {
-        Command::Message { channel, .. } | Command::Leave { channel } => {
-            drop(channel.get_or_insert_with(|| "general".into()).clone())
+        Command::Leave { channel } => {
+            channel.get_or_insert_with(|| "general".into());
         }
-        Command::History { target, .. } if *target == Target::JoinedLast => {
+        Command::Send { to: target, .. } | Command::History { target, .. }
+            if *target == Target::JoinedLast =>
+        {
             *target = Target::Channel("general".into())
         }
         _ => {}
@@ -163,6 +165,7 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
     let target = |target: &Target| match target {
         Target::Channel(name) => ("channel", name.clone()),
         Target::Conversation(name) => ("conversation", name.clone()),
+        Target::User(name) => ("to", name.clone()),
         Target::JoinedLast => panic!("only a line has that, and it was replaced"),
     };
     let mut json = match &command {
@@ -174,25 +177,18 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
             json!({"type": "join", "channel": channel, "since": since.map(|seq| seq.0)})
         }
         Command::Leave { channel } => json!({"type": "leave", "channel": channel}),
-        Command::Message {
-            channel,
+        Command::Send {
+            to,
             text,
             action,
             nonce,
         } => {
-            json!({"type": "message", "channel": channel, "text": text, "action": action, "nonce": nonce})
-        }
-        Command::Direct {
-            to: Recipient::User(to),
-            text,
-            nonce,
-        } => json!({"type": "direct", "to": to, "text": text, "nonce": nonce}),
-        Command::Direct {
-            to: Recipient::Conversation(of),
-            text,
-            nonce,
-        } => {
-            json!({"type": "direct", "conversation": of, "text": text, "nonce": nonce})
+            // Both types take a conversation; only a message has an action, and is to a channel.
+            let kind = match to {
+                Target::Channel(_) => "message",
+                _ => "direct",
+            };
+            json!({"type": kind, target(to).0: target(to).1, "text": text, "action": action, "nonce": nonce})
         }
         Command::Typing { target: of } => json!({"type": "typing", target(of).0: target(of).1}),
         Command::History {
@@ -222,11 +218,11 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
 fn is_the_same_typed(command: &Command) {
     let is_blank = |c: char| c.is_whitespace() || c == '\u{FEFF}';
     let (line, expected) = match command {
-        Command::Message {
+        Command::Send {
+            to: Target::Channel(_) | Target::JoinedLast,
             text,
             action,
             nonce: None,
-            ..
         } if !text.is_empty() && text.trim_matches(is_blank) == &**text => {
             let line = match (action, text.starts_with('/'), text.starts_with('{')) {
                 (true, ..) => format!("/me {text}"),
@@ -234,20 +230,19 @@ fn is_the_same_typed(command: &Command) {
                 (false, _, true) => return,
                 (false, ..) => text.to_string(),
             };
-            (
-                line,
-                Command::Message {
-                    channel: None,
-                    text: text.clone(),
-                    action: *action,
-                    nonce: None,
-                },
-            )
+            let command = Command::Send {
+                to: Target::JoinedLast,
+                text: text.clone(),
+                action: *action,
+                nonce: None,
+            };
+            (line, command)
         }
-        Command::Direct {
-            to: Recipient::User(to),
+        Command::Send {
+            to: Target::User(to),
             text,
             nonce: None,
+            ..
         } if !to.is_empty() && !to.contains(is_blank) && text.trim_matches(is_blank) == &**text => {
             (format!("/msg {to} {text}"), command.clone())
         }

@@ -1,111 +1,122 @@
-//! The error codes, each with its sentence for a person.
+//! The error codes, each with a sentence for people.
 
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
-/// Why a command failed. It changed nothing, and the connection stays open.
+/// Why a command failed. A failed command changes nothing, and the connection stays open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandError {
-    /// Not one JSON object, or a key that has a meaning comes twice.
+    /// The message is not one JSON object, or a known key appears twice in it.
     BadJson,
-    /// `id` is not an unsigned integer below 2^53; it can't be given back.
+    /// `id` is not an unsigned integer below 2^53. The error is sent without an `id`.
     BadId,
-    /// There is no such command.
+    /// The command does not exist.
     UnknownType,
-    /// A field is missing, has the wrong type, or a value that it can't have: says which, and what
-    /// it should be.
+    /// A field is missing, has the wrong type or an invalid value; holds the sentence.
     BadField(&'static str),
-    /// Everything but `hello` comes after it.
+    /// The command needs a `hello` first.
     HelloFirst,
-    /// `hello` comes once.
+    /// `hello` was already answered with `welcome`.
     AlreadyWelcomed,
-    /// A name that no user or channel can have: says why.
+    /// The name is not valid for a user or channel; holds the sentence.
     BadName(Cow<'static, str>),
-    /// Another user has it.
+    /// Another user has the name, or one that looks like it.
     NameTaken,
-    /// Nobody of this name is online, or the other session of a conversation is no longer known.
+    /// No user by that name is online, or the other session of a conversation is not known.
     NoSuchUser,
-    /// There is no such channel.
+    /// The channel does not exist.
     NoSuchChannel,
-    /// There is none, or it is not the asker's.
+    /// The conversation does not exist, or belongs to others.
     NoSuchConversation,
-    /// Join first.
+    /// The connection has not joined the channel.
     NotInChannel,
-    /// Nothing but white space.
+    /// The text is empty or all white space.
     Empty,
-    /// More characters than `--max-text-chars`.
+    /// The text has more characters than `--max-text-chars`.
     TooLong {
-        /// How many there may be.
+        /// The limit in characters.
         limit: usize,
     },
-    /// The server's limit, or the connection's.
+    /// The server's limit on channels is reached, or the connection's.
     TooManyChannels,
-    /// Slow down.
+    /// The connection sent more commands than `--rate` allows.
     RateLimited {
-        /// When one more would be taken, in milliseconds from now.
+        /// When the next command would be accepted, in milliseconds from now.
         retry_ms: u64,
     },
-    /// The history could not be written or read.
+    /// The history could not be read or written.
     StorageFailed,
 }
 
 impl CommandError {
-    /// The code for a program.
+    /// Returns the code, for programs.
     pub fn code(&self) -> &'static str {
         self.describe().0
     }
 
-    /// The sentence for a person.
+    /// Returns the sentence, for people.
     pub fn sentence(&self) -> Cow<'static, str> {
         match self {
-            Self::BadName(why) => why.clone(),
-            Self::TooLong { limit } => format!("a text has at most {limit} characters").into(),
+            Self::BadName(sentence) => sentence.clone(),
+            Self::TooLong { limit } => format!("messages can be up to {limit} characters").into(),
             other => other.describe().1.into(),
         }
     }
 
-    /// How long to wait, where waiting helps.
-    pub fn retry_ms(&self) -> Option<u64> {
-        match self {
-            Self::RateLimited { retry_ms } => Some(*retry_ms),
-            _ => None,
-        }
-    }
-
-    /// Code and sentence: the table.
     fn describe(&self) -> (&'static str, &'static str) {
         match self {
-            Self::BadJson => (
-                "bad_json",
-                "a message is one JSON object, and no key in it comes twice",
-            ),
+            Self::BadJson => ("bad_json", "send one JSON object without duplicate keys"),
             Self::BadId => ("bad_field", "id must be an unsigned integer below 2^53"),
-            Self::UnknownType => ("unknown_type", "there is no such command; /help lists them"),
+            Self::UnknownType => ("unknown_type", "unknown command; /help lists the commands"),
             Self::BadField(sentence) => ("bad_field", sentence),
-            Self::HelloFirst => ("hello_first", "say hello (or /nick NAME) first"),
+            Self::HelloFirst => ("hello_first", "send hello (or /nick NAME) first"),
             Self::AlreadyWelcomed => (
                 "already_welcomed",
-                "hello comes only once; rename gives another name",
+                "you've already said hello; use rename to change your name",
             ),
-            Self::BadName(_) => ("bad_name", "this can't be a name"),
+            Self::BadName(_) => ("bad_name", "this name is not valid"),
             Self::NameTaken => (
                 "name_taken",
-                "somebody else has that name, or one that looks like it",
+                "that name (or one that looks like it) is taken",
             ),
-            Self::NoSuchUser => ("no_such_user", "nobody of that name is here"),
-            Self::NoSuchChannel => ("no_such_channel", "there is no such channel"),
-            Self::NoSuchConversation => ("no_such_conversation", "there is no such conversation"),
+            Self::NoSuchUser => ("no_such_user", "no one by that name is online"),
+            Self::NoSuchChannel => ("no_such_channel", "that channel doesn't exist"),
+            Self::NoSuchConversation => ("no_such_conversation", "that conversation doesn't exist"),
             Self::NotInChannel => ("not_in_channel", "join the channel first"),
-            Self::Empty => ("empty", "there is nothing to send"),
-            Self::TooLong { .. } => ("too_long", "the text is too long"),
+            Self::Empty => ("empty", "type a message first"),
+            Self::TooLong { .. } => ("too_long", "the message is too long"),
             Self::TooManyChannels => (
                 "too_many_channels",
-                "there are too many channels; leave one, or use one that exists",
+                "too many channels; leave one or use an existing one",
             ),
             Self::RateLimited { .. } => ("rate_limited", "too many commands; wait a moment"),
             Self::StorageFailed => (
                 "storage_failed",
-                "the history could not be written or read; nothing was sent",
+                "the server's message history is not available, so nothing was sent or changed",
             ),
         }
+    }
+}
+
+/// Serializes the fields of an `error` event.
+impl Serialize for CommandError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            code: &'static str,
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retry_ms: Option<u64>,
+        }
+        let retry_ms = match self {
+            Self::RateLimited { retry_ms } => Some(*retry_ms),
+            _ => None,
+        };
+        Fields {
+            code: self.code(),
+            message: &self.sentence(),
+            retry_ms,
+        }
+        .serialize(serializer)
     }
 }

@@ -1,278 +1,263 @@
-//! What clients are told, and what follows from a command: events and effects. Plain data, owned,
-//! so that it can be
-//! compared in tests and encoded once for all who get it.
+//! What clients receive, and what follows from a command: events and effects. Plain data, so that
+//! tests can compare it and the hub can encode an event once for all receivers.
 
 use super::command::RequestId;
 use super::error::CommandError;
-use crate::history::{Author, Epoch, Record, Seq};
+use crate::history::{Author, Epoch, Place, Record, Seq};
 use crate::time::UnixMillis;
+use serde::{Serialize, Serializer};
 use std::rc::Rc;
 
-/// What a client is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One JSON message to a client. The variants are its `type`, in snake case, and the fields are
+/// those of the protocol (`docs/protocol.md`).
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// The answer to `hello`.
     Welcome(Box<Welcome>),
     /// The answer to `join`.
     Joined(Box<Joined>),
     /// The answer to `leave`.
-    Left {
-        /// The channel's name.
-        channel: Rc<str>,
-    },
-    /// The message is stored.
+    Left { channel: Rc<str> },
+    /// Confirms that a message is stored.
     Ack {
-        /// Where it stands.
+        #[serde(flatten)]
         place: PlaceName,
-        /// Its number there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<Rc<str>>,
         seq: Seq,
-        /// When it was stored.
         at: UnixMillis,
     },
-    /// Somebody said something in a channel.
-    Message {
-        /// The channel's name.
-        channel: Rc<str>,
-        /// What was said.
-        record: Record,
-    },
-    /// Somebody said something to one user.
-    Direct {
-        /// The conversation's identifier.
-        conversation: Rc<str>,
-        /// What was said.
-        record: Record,
-    },
-    /// Somebody is writing.
+    /// A user is typing.
     Typing {
-        /// Where: a channel or a conversation (`to` is not told).
+        #[serde(flatten)]
         place: PlaceName,
-        /// Who.
         user: Rc<str>,
     },
     /// The answer to `history`.
     History {
-        /// Of what (`to` is not told).
+        #[serde(flatten)]
         place: PlaceName,
-        /// Oldest first.
         messages: Vec<Record>,
-        /// There are others in the direction that was asked.
         more: bool,
-        /// The oldest that is kept.
         first: Seq,
     },
     /// The answer to `who`.
     Users {
-        /// The channel, where one was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
         channel: Option<Rc<str>>,
-        /// At most 500 names.
         users: Vec<Rc<str>>,
-        /// How many there are.
         count: usize,
     },
     /// The answer to `channels`.
-    Channels(Vec<ChannelSummary>),
-    /// Channels came or went.
+    Channels { channels: Vec<ChannelSummary> },
+    /// Channels that changed since the last such event.
     ChannelsChanged {
-        /// New ones.
         created: Vec<Rc<str>>,
-        /// Those that are no longer listed.
         gone: Vec<Rc<str>>,
     },
-    /// Users came or went.
+    /// User names that changed since the last such event.
     Presence {
-        /// Who came.
         joined: Vec<Rc<str>>,
-        /// Who went; applies first.
         left: Vec<Rc<str>>,
-        /// How many are online.
         online: usize,
     },
-    /// Members of a channel came or went.
+    /// Names in a channel that changed since the last such event.
     Members {
-        /// The channel.
         channel: Rc<str>,
-        /// Who came.
         joined: Vec<Rc<str>>,
-        /// Who went; applies first.
         left: Vec<Rc<str>>,
-        /// How many members there are.
         count: usize,
     },
-    /// A user has another name.
-    Renamed {
-        /// The old one.
-        from: Rc<str>,
-        /// The new one.
-        to: Rc<str>,
-    },
+    /// A user changed their name.
+    Renamed { from: Rc<str>, to: Rc<str> },
     /// The answer to `/help`.
-    Help,
+    Help { text: &'static str },
     /// A command failed.
     Error(CommandError),
+    /// A message in a channel (`message`) or a conversation (`direct`).
+    #[serde(untagged)]
+    Message(Record),
 }
 
 /// The answer to `hello`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Welcome {
-    /// The user's name.
     pub name: Rc<str>,
-    /// The session's public number.
     pub author: Author,
-    /// The session's token, a secret.
     pub session: Box<str>,
-    /// At most 500, the most recently used first.
     pub channels: Vec<ChannelSummary>,
-    /// At most 500 names of those online.
     pub users: Vec<Rc<str>>,
-    /// How many are online.
     pub online: usize,
-    /// At most 200, the newest first.
     pub directs: Vec<DirectSummary>,
-    /// `limits.text`, in characters.
-    pub text_chars: usize,
-    /// `limits.message_bytes`.
-    pub message_bytes: usize,
-    /// Which history it is that `seq`s belong to.
+    pub limits: MessageLimits,
     pub epoch: Epoch,
-    /// The server's clock.
     pub time: UnixMillis,
+    pub server: &'static str,
+}
+
+/// The limits that a client needs before it sends.
+#[allow(missing_docs)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MessageLimits {
+    pub text: usize,
+    pub message_bytes: usize,
 }
 
 /// The answer to `join`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Joined {
-    /// The channel's name.
     pub channel: Rc<str>,
-    /// The newest message, 0 where there is none.
     pub seq: Seq,
-    /// The oldest that is kept; `seq + 1` where none is.
     pub first: Seq,
-    /// At most 500 names.
     pub members: Vec<Rc<str>>,
-    /// How many members there are.
     pub count: usize,
-    /// Oldest first.
     pub history: Vec<Record>,
-    /// With `since`: newer ones are still to be fetched. Without: older ones exist.
     pub more: bool,
 }
 
 /// A row of `channels`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChannelSummary {
-    /// The channel's name.
     pub name: Rc<str>,
-    /// How many users are in it.
     pub members: usize,
-    /// Its newest message.
     pub seq: Seq,
 }
 
 /// A row of `directs`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DirectSummary {
-    /// Its identifier.
     pub conversation: Rc<str>,
-    /// The name that the other one has or last had.
     pub with: Rc<str>,
-    /// Its newest message.
     pub seq: Seq,
-    /// Whether the other one is online.
     pub online: bool,
 }
 
-/// A place as it is told to a client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A channel or conversation as clients know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PlaceName {
     /// A channel's name.
     Channel(Rc<str>),
-    /// A conversation.
-    Conversation {
-        /// Its identifier.
-        conversation: Rc<str>,
-        /// In an `ack`, the name of the one it was sent to.
-        to: Option<Rc<str>>,
-    },
+    /// A conversation's identifier.
+    Conversation(Rc<str>),
 }
 
-/// The hub's word for where a client is. Chat only keeps it and gives it back.
+impl From<&Place> for PlaceName {
+    fn from(place: &Place) -> Self {
+        match place {
+            Place::Channel(name) => Self::Channel(name.clone()),
+            Place::Conversation(one, other) => {
+                Self::Conversation(conversation_id(*one, *other).into())
+            }
+        }
+    }
+}
+
+/// Returns the identifier of a conversation. It is no secret: access is checked on each use.
+pub(super) fn conversation_id(one: Author, other: Author) -> String {
+    format!("c{}-{}", one.min(other).0, one.max(other).0)
+}
+
+/// Serializes a stored message as a whole `message` or `direct` event. [`Record::weight`] is an
+/// upper bound of its length.
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            r#type: &'static str,
+            #[serde(flatten)]
+            place: PlaceName,
+            from: &'a str,
+            author: Author,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            to: Option<&'a str>,
+            text: &'a str,
+            seq: Seq,
+            at: UnixMillis,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            action: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            nonce: Option<&'a str>,
+        }
+        let what = &self.what;
+        let kind = match what.place {
+            Place::Channel(_) => "message",
+            Place::Conversation(..) => "direct",
+        };
+        Fields {
+            r#type: kind,
+            place: PlaceName::from(&what.place),
+            from: &what.from,
+            author: what.author,
+            to: what.to.as_deref(),
+            text: &what.text,
+            seq: self.seq,
+            at: self.at,
+            action: what.action,
+            nonce: what.nonce.as_deref(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The hub's address of a connection. The chat stores it and uses it in effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub u64);
 
-/// Chat's word for one client (a tab). The hub only keeps it and gives it back.
+/// The chat's number of a connection. The hub stores it and uses it in calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u32);
 
-/// A channel while it is listed; a number that another channel may have once this one is gone.
+/// The number of a listed channel. It is reused when the channel is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub u32);
 
-/// What can be subscribed to.
+/// What a connection can subscribe to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
-    /// Everyone who was welcomed.
+    /// Events for everyone after their `welcome`.
     Everyone,
-    /// Every connection in a channel.
+    /// Events for the connections in a channel.
     Channel(ChannelId),
 }
 
-/// What follows from a command, in order. The hub carries it out.
+/// What follows from a command. The hub carries out effects in order.
+#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// One client's answer.
+    /// Sends an answer to one connection.
     Answer {
-        /// Whose.
         to: Address,
-        /// What it says.
         event: Event,
-        /// The id of the command that it answers.
         id: Option<RequestId>,
     },
-    /// The same for a handful of clients, encoded once.
-    Deliver {
-        /// Whose.
-        to: Vec<Address>,
-        /// What it says.
-        event: Event,
-    },
-    /// The same for every subscriber of a topic, encoded once.
+    /// Sends an event to some connections, encoded once.
+    Deliver { to: Vec<Address>, event: Event },
+    /// Sends an event to all subscribers of a topic, encoded once.
     Publish {
-        /// Of which.
         topic: Topic,
-        /// What it says.
         event: Event,
-        /// Subscribers that do not get it.
         except: Vec<Address>,
     },
-    /// From here on the client gets what is published.
-    Subscribe {
-        /// Who.
-        who: Address,
-        /// To what.
-        topic: Topic,
-    },
-    /// From here on it does not.
-    Unsubscribe {
-        /// Who.
-        who: Address,
-        /// From what.
-        topic: Topic,
-    },
-    /// The connection ends; the hub then reports it as disconnected.
-    Close {
-        /// Whose.
-        who: Address,
-        /// Which close code that is, the hub knows.
-        why: Farewell,
-    },
+    /// Subscribes a connection to a topic.
+    Subscribe { who: Address, topic: Topic },
+    /// Ends a subscription.
+    Unsubscribe { who: Address, topic: Topic },
+    /// Closes a connection; the hub then reports it as disconnected.
+    Close { who: Address, why: Farewell },
 }
 
-/// Why the chat ends a connection.
+/// Why the chat closes a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Farewell {
-    /// `/quit`: 1000.
+    /// The client sent `/quit`: 1000.
     Quit,
-    /// No `hello` in time: 1008.
+    /// No `hello` came within `--hello-timeout`: 1008.
     NoHello,
 }

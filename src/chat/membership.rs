@@ -1,120 +1,136 @@
-//! Who is in which channel.
+//! Members of channels, and informing clients of who is where.
 //!
-//! Clients join and leave; users are members. A user is a member while a client of theirs is in the
-//! channel, and for the resume
-//! window after one that was in it dropped, unless they left, or came back, since.
+//! Connections join and leave; users are members. A user is a member while one of their connections
+//! is in the channel, and for the resume window after one was lost, unless they left since.
 //!
-//! Not here: the lists of channels and members themselves (`channel.rs`), when others are told
-//! (`gathered.rs`).
+//! Changes of the lists of users, channels and members are sent a quarter of a second after the
+//! first one, so each list changes at most four times a second for a client.
 
-use super::channel::{Found, GENERAL};
+use super::channels::{Found, GENERAL};
 use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, Joined, Topic};
 use super::name::ChannelName;
-use super::{Ask, Chat, Departure, Reminder};
+use super::{Chat, Context, Departure, List, Timer};
 use crate::history::{Author, PageRequest, Place, Seq};
 use crate::limits::{
-    CHANNELS_PER_CONNECTION, COST_OF_EVERYBODY, LIST_NAMES, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT,
+    CHANNELS_PER_CONNECTION, COST_OF_EVERYBODY, GATHERING, LIST_NAMES, PAGE_MESSAGES,
+    PAGE_MESSAGES_DEFAULT, PUT_AWAY,
 };
 use crate::time::Now;
 use std::rc::Rc;
 
 impl Chat {
-    /// `join`. What can fail comes before what changes anything.
+    /// Answers `join`. What can fail comes before any change.
     pub(super) fn join(
         &mut self,
-        ask: &mut Ask<'_>,
+        context: &mut Context<'_>,
         author: Author,
         channel: &str,
         since: Option<Seq>,
     ) -> Result<(), CommandError> {
         let name = ChannelName::parse(channel)?;
-        let found = match self.channels.find(&name) {
-            Found::LooksLike(other) => {
-                return Err(CommandError::BadName(
-                    format!("there is #{other} already, which looks the same; join that one")
-                        .into(),
-                ));
-            }
+        let listed = match self.channels.find(&name) {
             Found::Listed(id) => Some(id),
-            Found::PutAway | Found::Nothing => None,
+            Found::Nothing => None,
+            Found::LooksLike(other) => {
+                let sentence =
+                    format!("#{other} already exists and looks the same; join that one instead");
+                return Err(CommandError::BadName(sentence.into()));
+            }
         };
-        let joined = &self.clients[ask.client.0 as usize].channels;
-        let again = found.is_some_and(|id| joined.contains(&id));
+        let joined = &self.clients[context.client.0 as usize].channels;
+        let again = listed.is_some_and(|id| joined.contains(&id));
         if !again && joined.len() >= CHANNELS_PER_CONNECTION {
             return Err(CommandError::TooManyChannels);
         }
-        let makes_room = match found {
-            None if self.channels.len() >= self.limits.channels => Some(
-                self.channels
-                    .least_used()
-                    .ok_or(CommandError::TooManyChannels)?,
-            ),
+        let put_away = match listed {
+            None if self.channels.len() >= self.limits.channels => {
+                let least_used = self.channels.least_used();
+                Some(least_used.ok_or(CommandError::TooManyChannels)?)
+            }
             _ => None,
         };
-        let own = self.own_name(author)?;
+        // A channel that was put away is found by its name in the history.
         let place = Place::Channel(name.shown().into());
         let span = self.span(&place)?;
-        let (history, more) = self.page(ask, &place, page_of_join(since))?;
-        let id = found.unwrap_or_else(|| self.create(ask, &name, span.newest));
-        // Not before: what is put away may push out, for good, what was put away first, and that
-        // may be this very channel.
-        if let Some(least_used) = makes_room {
-            self.put_away(least_used, ask.now);
+        let (history, more) = self.page(context, &place, page_of_join(since))?;
+        let id = listed.unwrap_or_else(|| self.create(context, &name, span.newest));
+        if let Some(id) = put_away {
+            self.put_away(id, context.now);
         }
-        self.enter(ask.client, author, id, ask.now);
-        self.list_given(Reminder::Members(id), Some(&own));
+        self.enter(context.client, author, id, context.now);
         let (channel, members, count) = self.members_of(id);
-        let (seq, first) = (span.newest, span.first);
-        ask.answer(Event::Joined(Box::new(Joined {
+        context.answer(Event::Joined(Box::new(Joined {
             channel,
-            seq,
-            first,
+            seq: span.newest,
+            first: span.first,
             members,
             count,
             history,
             more,
         })));
         if !again {
-            ask.effects.push(Effect::Subscribe {
-                who: ask.address,
+            context.effects.push(Effect::Subscribe {
+                who: context.address,
                 topic: Topic::Channel(id),
             });
         }
         Ok(())
     }
 
-    fn create(&mut self, ask: &mut Ask<'_>, name: &ChannelName, newest: Seq) -> ChannelId {
-        let id = self.channels.open(name, newest);
-        ask.outcome.cost = COST_OF_EVERYBODY;
-        if let Some(news) = self.news(Reminder::Channels, ask.now) {
-            news.came(&name.shown().into());
-        }
-        id
+    fn create(&mut self, context: &mut Context<'_>, name: &ChannelName, newest: Seq) -> ChannelId {
+        context.outcome.cost = COST_OF_EVERYBODY;
+        self.changed(List::Channels, &name.shown().into(), true, context.now);
+        self.put_away.retain(|other| **other != *name.shown());
+        self.channels.list(name, newest)
     }
 
-    /// `leave`: whatever other clients of the user dropped from this channel, it has left it now.
-    pub(super) fn leave(&mut self, ask: &mut Ask<'_>, author: Author, id: ChannelId) {
-        if let Some(client) = self.clients.get_mut(ask.client.0 as usize) {
-            client.channels.take_out(id);
+    /// Removes a channel from the list that is still in the history. A history in memory forgets
+    /// the one that was put away longest ago, if there are too many.
+    fn put_away(&mut self, id: ChannelId, now: Now) {
+        if let Some(channel) = self.channels.get(id) {
+            self.put_away.push_back(channel.name.shown.clone());
         }
-        let Some(channel) = self.channels.get(id) else {
-            return;
-        };
-        let name = channel.name.shown.clone();
-        ask.effects.push(Effect::Unsubscribe {
-            who: ask.address,
+        self.unlist(id, now);
+        if self.put_away.len() > PUT_AWAY
+            && let Some(name) = self.put_away.pop_front()
+        {
+            self.history.forget(&Place::Channel(name));
+        }
+    }
+
+    /// Removes a channel from the list. Nobody is in it.
+    fn unlist(&mut self, id: ChannelId, now: Now) {
+        if let Some(channel) = self.channels.unlist(id) {
+            self.changed(List::Channels, &channel.name.shown, false, now);
+        }
+    }
+
+    /// Answers `leave`. It also ends what lost connections of the user left in the channel.
+    pub(super) fn leave(
+        &mut self,
+        context: &mut Context<'_>,
+        author: Author,
+        name: Option<&str>,
+    ) -> Result<(), CommandError> {
+        let id = self.joined_channel(context.client, name)?;
+        let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+        let channel = channel.name.shown.clone();
+        if let Some(client) = self.clients.get_mut(context.client.0 as usize) {
+            client.channels.retain(|joined| *joined != id);
+        }
+        context.effects.push(Effect::Unsubscribe {
+            who: context.address,
             topic: Topic::Channel(id),
         });
-        ask.answer(Event::Left { channel: name });
-        if let Some(user) = self.sessions.user_mut(author) {
-            user.forget_drop(id);
-        }
-        self.step_out(author, id, ask.now);
+        context.answer(Event::Left { channel });
+        self.clear_drop(author, id);
+        self.step_out(author, id, context.now);
+        Ok(())
     }
 
-    /// A client went, and with it its part in its channels; the user stays a member for a while if
-    /// it only dropped.
+    /// Takes a connection that is gone out of its channels. If it was lost, its user stays a member
+    /// for the resume window.
     pub(super) fn leave_all(
         &mut self,
         author: Author,
@@ -124,175 +140,231 @@ impl Chat {
     ) {
         let until = now.mono.after(self.limits.resume_window);
         for id in channels {
-            if departure == Departure::Lost
-                && until > now.mono
-                && let Some(user) = self.sessions.user_mut(author)
-            {
-                user.ends_mut().dropped_from.insert(*id, until);
+            if departure == Departure::Lost && until > now.mono {
+                self.clear_drop(author, *id);
+                if let Some(user) = self.sessions.user_mut(author) {
+                    user.dropped.push((*id, until));
+                    self.timers.insert((until, Timer::Dropped(author, *id)));
+                }
             }
             self.step_out(author, *id, now);
         }
     }
 
-    /// The time is over for which a client that dropped makes its user a member.
-    pub(super) fn forget_drops(&mut self, author: Author, now: Now) {
-        let Some(user) = self.sessions.user(author) else {
-            return;
-        };
-        let over: Vec<_> = user
-            .ends()
-            .dropped_from
-            .iter()
-            .filter(|(_, until)| **until <= now.mono)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in over {
-            self.forget_drop(author, id, now);
+    /// Removes what a lost connection of the user left in a channel, and its timer.
+    fn clear_drop(&mut self, author: Author, id: ChannelId) {
+        let user = self.sessions.user_mut(author);
+        if let Some(until) = user.and_then(|user| user.forget_drop(id)) {
+            self.timers.remove(&(until, Timer::Dropped(author, id)));
         }
     }
 
-    /// Takes a user who is about to go offline, and has no client any more, out of every channel.
+    /// Ends the membership of a user who has no connection in the channel.
+    pub(super) fn forget_drop(&mut self, author: Author, id: ChannelId, now: Now) {
+        self.clear_drop(author, id);
+        let channel = self.channels.get(id);
+        if channel.is_some_and(|channel| channel.members.get(&author) == Some(&0)) {
+            self.expel(author, id, now);
+        }
+    }
+
+    /// Ends all memberships of a user who has no connection.
     pub(super) fn forget_all_drops(&mut self, author: Author, now: Now) {
         let Some(user) = self.sessions.user(author) else {
             return;
         };
-        let all: Vec<_> = user.ends().dropped_from.keys().copied().collect();
-        for id in all {
+        let dropped: Vec<_> = user.dropped.iter().map(|(id, _)| *id).collect();
+        for id in dropped {
             self.forget_drop(author, id, now);
         }
     }
 
-    fn forget_drop(&mut self, author: Author, id: ChannelId, now: Now) {
-        if let Some(user) = self.sessions.user_mut(author) {
-            user.forget_drop(id);
-        }
-        if self
-            .channels
-            .get(id)
-            .is_some_and(|channel| channel.members.get(author) == Some(&0))
-        {
-            self.expel(author, id, now);
-        }
-    }
-
-    /// A client comes in, or makes a channel it is in the one joined last.
+    /// Puts a connection into a channel, or makes the channel the one it joined last.
     fn enter(&mut self, client: ClientId, author: Author, id: ChannelId, now: Now) {
         let Some(client) = self.clients.get_mut(client.0 as usize) else {
             return;
         };
-        if let Some(position) = client.channels.iter().position(|joined| *joined == id) {
-            client.channels.remove(position);
-            client.channels.push(id);
-            return;
-        }
+        let before = client.channels.len();
+        client.channels.retain(|joined| *joined != id);
+        let again = client.channels.len() < before;
         client.channels.push(id);
-        let Some(user) = self.sessions.user_mut(author) else {
+        let Some(channel) = self.channels.get_mut(id).filter(|_| !again) else {
             return;
         };
-        user.forget_drop(id);
-        let name = user.name.shown.clone();
-        let Some(channel) = self.channels.get_mut(id) else {
-            return;
-        };
-        let new = match channel.members.get_mut(author) {
-            Some(clients) => {
-                *clients += 1;
-                false
-            }
-            None => channel.members.insert(author, 1).is_none(),
-        };
+        let is_new = !channel.members.contains_key(&author);
+        *channel.members.entry(author).or_default() += 1;
+        self.clear_drop(author, id);
         self.channels.was_used(id);
-        if new && let Some(news) = self.news(Reminder::Members(id), now) {
-            news.came(&name);
+        if is_new && let Ok(name) = self.own_name(author) {
+            self.changed(List::Members(id), &name, true, now);
         }
     }
 
-    /// One client of a member is no longer in a channel.
+    /// Takes one connection of a member out of a channel.
     fn step_out(&mut self, author: Author, id: ChannelId, now: Now) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        let Some(clients) = channel.members.get_mut(author) else {
+        let Some(connections) = channel.members.get_mut(&author) else {
             return;
         };
-        *clients = clients.saturating_sub(1);
-        let gone = *clients == 0;
-        let stays = self
-            .sessions
-            .user(author)
-            .is_some_and(|user| user.ends().dropped_from.contains_key(&id));
-        if gone && !stays {
+        *connections = connections.saturating_sub(1);
+        let is_last = *connections == 0;
+        let user = self.sessions.user(author);
+        if is_last && !user.is_some_and(|user| user.dropped_from(id)) {
             self.expel(author, id, now);
         }
     }
 
-    /// A user is no longer a member. An empty channel in which nothing was ever said goes.
+    /// Ends a user's membership. An empty channel without messages goes.
     fn expel(&mut self, author: Author, id: ChannelId, now: Now) {
-        let name = self
-            .sessions
-            .user(author)
-            .map(|user| user.name.shown.clone());
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        channel.members.remove(author);
-        let forgettable = id != GENERAL && channel.members.is_empty() && channel.newest == Seq(0);
-        self.channels.members_changed(id);
-        if forgettable {
-            if let Some(channel) = self.channels.close(id) {
-                self.unlisted(id, &channel, now);
-            }
-        } else if let Some(name) = name
-            && let Some(news) = self.news(Reminder::Members(id), now)
-        {
-            news.went(&name);
+        channel.members.remove(&author);
+        if id != GENERAL && channel.members.is_empty() && channel.newest == Seq(0) {
+            self.unlist(id, now);
+        } else if let Ok(name) = self.own_name(author) {
+            self.changed(List::Members(id), &name, false, now);
         }
     }
 
-    fn put_away(&mut self, id: ChannelId, now: Now) {
-        if let Some((channel, forgotten)) = self.channels.put_away(id) {
-            self.unlisted(id, &channel, now);
-            if let Some(place) = forgotten {
-                self.history.forget(&place);
-            }
-        }
-    }
-
-    fn unlisted(&mut self, id: ChannelId, channel: &super::channel::Channel, now: Now) {
-        self.drop_news(id, channel);
-        if let Some(news) = self.news(Reminder::Channels, now) {
-            news.went(&channel.name.shown);
-        }
-    }
-
-    /// A channel's name, the names of its members as far as they are listed, and how many there
-    /// are.
+    /// Returns a channel's name, at most 500 names of its members, and how many there are.
     pub(super) fn members_of(&self, id: ChannelId) -> (Rc<str>, Vec<Rc<str>>, usize) {
         let Some(channel) = self.channels.get(id) else {
             return Default::default();
         };
-        let users = channel
-            .members
-            .iter()
-            .filter_map(|(author, _)| self.sessions.user(author));
-        let names = users
-            .map(|user| user.name.shown.clone())
-            .take(LIST_NAMES)
-            .collect();
+        let authors = channel.members.keys();
+        let users = authors.filter_map(|author| self.sessions.user(*author));
+        let names = users.map(|user| user.name.shown.clone());
+        let names = names.take(LIST_NAMES).collect();
         (channel.name.shown.clone(), names, channel.members.len())
+    }
+
+    /// Finds a listed channel by its name.
+    pub(super) fn channel(&self, name: &str) -> Result<ChannelId, CommandError> {
+        match self.channels.find(&ChannelName::parse(name)?) {
+            Found::Listed(id) => Ok(id),
+            Found::LooksLike(_) | Found::Nothing => Err(CommandError::NoSuchChannel),
+        }
+    }
+
+    /// Finds a channel that the connection is in: by its name, or the one joined last.
+    pub(super) fn joined_channel(
+        &self,
+        client: ClientId,
+        name: Option<&str>,
+    ) -> Result<ChannelId, CommandError> {
+        let client = self.clients.get(client.0 as usize);
+        let joined = client.map_or(&[][..], |client| &client.channels);
+        let Some(name) = name else {
+            return joined.last().copied().ok_or(CommandError::NotInChannel);
+        };
+        // Parsing a name costs more than all else that is done for a short message, and is not
+        // needed for a name as it is shown.
+        let is_shown = |id: &&ChannelId| {
+            let channel = self.channels.get(**id);
+            channel.is_some_and(|channel| *channel.name.shown == *name)
+        };
+        if let Some(id) = joined.iter().rev().find(is_shown) {
+            return Ok(*id);
+        }
+        let id = self.channel(name)?;
+        let is_joined = joined.contains(&id);
+        is_joined.then_some(id).ok_or(CommandError::NotInChannel)
+    }
+
+    /// Records a change in a list, which clients will be informed of.
+    pub(super) fn changed(&mut self, list: List, name: &Rc<str>, present: bool, now: Now) {
+        let changes = match list {
+            List::Users => &mut self.user_changes,
+            List::Channels => &mut self.channel_changes,
+            List::Members(id) => match self.channels.get_mut(id) {
+                Some(channel) => &mut channel.changes,
+                None => return,
+            },
+        };
+        if changes.record(name, present) {
+            let at = now.mono.after(GATHERING);
+            self.timers.insert((at, Timer::Announce(list)));
+        }
+    }
+
+    /// Records both names of a user in the lists that have them. Clients replace the old name when
+    /// they receive `renamed`, but may receive it before or after changes that name the user.
+    pub(super) fn announce_rename(
+        &mut self,
+        author: Author,
+        from: &Rc<str>,
+        to: &Rc<str>,
+        now: Now,
+    ) {
+        self.changed(List::Users, from, false, now);
+        self.changed(List::Users, to, true, now);
+        let ids: Vec<_> = self.channels.ids().collect();
+        for id in ids {
+            let Some(channel) = self.channels.get(id) else {
+                continue;
+            };
+            let is_member = channel.members.contains_key(&author);
+            if is_member || !channel.changes.is_empty() {
+                self.changed(List::Members(id), from, false, now);
+                self.changed(List::Members(id), to, is_member, now);
+            }
+        }
+    }
+
+    /// Publishes the changes of a list. Where they concern more than 500 users, only the count is
+    /// sent, and the lists are empty.
+    pub(super) fn announce(&mut self, list: List, effects: &mut Vec<Effect>) {
+        let event = match list {
+            List::Users if self.user_changes.is_empty() => return,
+            List::Users => {
+                let (joined, left) = self.user_changes.take(LIST_NAMES);
+                let online = self.sessions.online();
+                Event::Presence {
+                    joined,
+                    left,
+                    online,
+                }
+            }
+            List::Channels if self.channel_changes.is_empty() => return,
+            List::Channels => {
+                let (created, gone) = self.channel_changes.take(usize::MAX);
+                Event::ChannelsChanged { created, gone }
+            }
+            List::Members(id) => match self.channels.get_mut(id) {
+                Some(channel) if !channel.changes.is_empty() => {
+                    let (joined, left) = channel.changes.take(LIST_NAMES);
+                    Event::Members {
+                        channel: channel.name.shown.clone(),
+                        joined,
+                        left,
+                        count: channel.members.len(),
+                    }
+                }
+                _ => return,
+            },
+        };
+        let topic = match list {
+            List::Users | List::Channels => Topic::Everyone,
+            List::Members(id) => Topic::Channel(id),
+        };
+        effects.push(Effect::Publish {
+            topic,
+            event,
+            except: Vec::new(),
+        });
     }
 }
 
-/// The newest messages; or those that came since, oldest first.
+/// The newest messages, or with `since` the oldest after it.
 fn page_of_join(since: Option<Seq>) -> PageRequest {
-    let (after, rows) = since.map_or((Seq(0), PAGE_MESSAGES_DEFAULT), |since| {
-        (since, PAGE_MESSAGES)
-    });
     PageRequest {
-        after,
+        after: since.unwrap_or(Seq(0)),
         before: Seq(u64::MAX),
         from_oldest: since.is_some(),
-        rows,
+        rows: since.map_or(PAGE_MESSAGES_DEFAULT, |_| PAGE_MESSAGES),
         bytes: 0,
     }
 }

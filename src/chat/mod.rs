@@ -1,91 +1,94 @@
-//! The chat: commands go in, effects come out. It knows neither frames nor sockets, only clients
-//! and their addresses.
+//! The chat: requests go in, effects come out. It knows neither frames nor sockets, only the
+//! addresses of connections.
 //!
-//! A turn is a row of [`Chat::apply`] and one [`Chat::commit`]. A message is only checked and kept
-//! as a proposal by the one;
-//! the other has all of them stored and numbered, and only then do they exist. Nothing else waits
-//! for the commit, so nothing
-//! has to be taken back if it fails.
-//!
-//! Reading order: `command.rs` (what clients may ask), `event.rs` (what they are told, and what
-//! follows from a command), here,
-//! `session.rs` and `welcome.rs` (who somebody is), `channel.rs` and `membership.rs`, `speak.rs`
-//! and `direct.rs` (messages),
-//! `answers.rs` (questions), `presence.rs` and `gathered.rs` (who came and went), `json.rs` and
-//! `line.rs` (the codecs).
+//! A turn is any number of [`Chat::apply`] and one [`Chat::commit`]. A message is checked by the
+//! first and kept as a proposal; the second has all proposals stored and numbered, and only then
+//! publishes them. Nothing else waits for the commit, so nothing has to be undone if it fails.
 //!
 //! Invariants:
-//! * What is not committed has no number; no proposal outlives its turn.
-//! * An effect names only addresses of clients that are connected.
-//! * Each deadline has an entry in `reminders`, at its time or earlier.
-//! * Every list that is told has an order of its own: that of authors, of names, or of use.
+//! * A message has no number before it is stored, and no proposal outlives its turn.
+//! * An effect names only addresses of connections that exist.
+//! * Each deadline in `sessions` and `clients` has its timer.
+//!
+//! Reading order: `command.rs` and `event.rs` (what goes in and out), this file, `users.rs`,
+//! `membership.rs`, `messages.rs`, `queries.rs`; `codec` for JSON and typed lines.
 
-mod answers;
-mod channel;
-mod claims;
+mod changes;
+mod channels;
+pub mod codec;
 pub mod command;
-mod direct;
 pub mod error;
 pub mod event;
-mod gathered;
-pub mod json;
-mod kept;
-pub mod line;
 mod membership;
+mod messages;
 pub mod name;
-mod object;
-mod presence;
-mod session;
-mod speak;
-mod welcome;
+mod name_index;
+mod queries;
+mod sessions;
+mod text;
+mod users;
 
-use crate::few::Few;
-use crate::history::{Author, History, Place, Span, StoreError};
+use crate::history::{Author, History, Place, Proposal, SessionRow, StoreError};
 use crate::limits::Limits;
-use crate::tables::Slots;
 use crate::time::{Millis, Now};
-use channel::{Channels, Found};
-use command::{Command, Recipient, Request, RequestId, When};
+use changes::Changes;
+use channels::Channels;
+use command::{Command, HELP, Request, RequestId};
 use error::CommandError;
 use event::{Address, ChannelId, ClientId, Effect, Event, Farewell};
-use gathered::Gathered;
-use kept::Rows;
-use name::ChannelName;
-use session::Sessions;
-use speak::Speaking;
-use std::collections::BTreeSet;
+use sessions::Sessions;
+use slab::Slab;
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 use std::time::Duration;
 
-/// The chat.
+/// The chat's state.
 pub struct Chat {
     limits: Limits,
     history: Box<dyn History>,
+    /// Makes 128 unguessable bits for a session's token.
     tokens: Box<dyn FnMut() -> [u8; 16]>,
-    clients: Slots<Client>,
+    clients: Slab<Client>,
     sessions: Sessions,
     channels: Channels,
-    gathered: Gathered,
-    speaking: Speaking,
-    rows: Rows,
-    reminders: BTreeSet<(Millis, Reminder)>,
-    /// What the history said when it failed last.
+    /// Channels that are no longer listed, the one put away longest ago first.
+    put_away: VecDeque<Rc<str>>,
+    /// Names of users, and of channels, that everyone has yet to be informed of.
+    user_changes: Changes,
+    channel_changes: Changes,
+    /// Lists whose changes are sent at the end of this turn.
+    due_lists: Vec<List>,
+    /// This turn's messages, and for each of them who sent it.
+    proposals: Vec<Rc<Proposal>>,
+    senders: Vec<Sender>,
+    /// When a user's `typing` was last passed on, for about a second.
+    typing: BTreeMap<(Author, Place), Millis>,
+    /// Rows of sessions that the next commit writes.
+    rows: BTreeMap<Author, SessionRow>,
+    timers: BTreeSet<(Millis, Timer)>,
+    /// Whether there is a timer `StaleRows`, and one `Pruning`.
+    watches_rows: bool,
+    prunes: bool,
+    newest_author: Author,
+    /// The last error of the history, for the log.
     trouble: Option<StoreError>,
 }
 
-/// What an `apply` cost and did.
+/// What a request cost and led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What it takes from the client's rate, in commands.
+    /// The number of commands that it counts as for the rate.
     pub cost: u32,
-    /// A message waits for the commit.
+    /// Whether a message waits for the commit.
     pub proposed: bool,
-    /// Bytes of history that were given.
+    /// Bytes of history in the answer.
     pub page_bytes: usize,
     /// Pages of history that were read.
     pub pages: u32,
 }
 
-/// How a connection went.
+/// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
     /// By `/quit`, or a close with 1000.
@@ -94,59 +97,76 @@ pub enum Departure {
     Lost,
 }
 
-/// A tab, or a program.
+/// A connection.
 struct Client {
     address: Address,
-    whose: Whose,
-    /// Where it is, the channel joined last at the end.
-    channels: Few<ChannelId>,
+    /// The session, after `hello`.
+    author: Option<Author>,
+    /// The deadline for `hello`.
+    hello_by: Option<Millis>,
+    /// The channels that it is in; the one joined last is at the end.
+    channels: SmallVec<[ChannelId; 4]>,
 }
 
-/// Whose a client is.
+/// Who sent a proposal, and in which channel.
+struct Sender {
+    client: ClientId,
+    address: Address,
+    id: Option<RequestId>,
+    channel: Option<ChannelId>,
+}
+
+/// Where a message goes: a channel, or another session.
 #[derive(Clone, Copy)]
-enum Whose {
-    /// Nobody's yet; when it must have said hello.
-    Unknown(Option<Millis>),
-    /// This session's.
-    Of(Author),
+enum Destination {
+    Channel(ChannelId),
+    User(Author),
 }
 
-/// What is to be looked at.
+/// A list of names that clients are informed of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reminder {
-    /// A client that has not said hello.
-    Hello(ClientId),
-    /// A user: a window has ended.
-    User(Author),
-    /// A session that left by itself, to be forgotten.
-    Parted(Author),
-    /// News of who is online.
-    Presence,
-    /// News of channels.
+enum List {
+    Users,
     Channels,
-    /// News of a channel's members.
     Members(ChannelId),
-    /// Names that are held since the restart.
-    HeldOver,
-    /// Rows of users who are online and silent.
-    OldRows,
-    /// The history holds more than it is to keep.
+}
+
+/// What happens when a deadline has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// A connection that sent no `hello` is closed.
+    Hello(ClientId),
+    /// A user without a connection goes offline.
+    Offline(Author),
+    /// A lost connection no longer makes its user a member.
+    Dropped(Author, ChannelId),
+    /// A session that ended by `/quit` is forgotten.
+    Departed(Author),
+    /// Clients are informed of changes.
+    Announce(List),
+    /// Old entries of `typing` are removed.
+    Typing,
+    /// Names held since the restart are freed.
+    HeldNames,
+    /// Rows of users who are online and silent are updated.
+    StaleRows,
+    /// The history prunes a little.
     Pruning,
 }
 
-/// A command on its way: who asks, and where the answer goes.
-struct Ask<'a> {
+/// A request that is being applied.
+struct Context<'a> {
     client: ClientId,
     address: Address,
     id: Option<RequestId>,
     now: Now,
-    /// Bytes of history that may still be given.
+    /// Bytes of history that the answer may have.
     page_bytes: usize,
     outcome: Outcome,
     effects: &'a mut Vec<Effect>,
 }
 
-impl Ask<'_> {
+impl Context<'_> {
     fn answer(&mut self, event: Event) {
         self.effects.push(Effect::Answer {
             to: self.address,
@@ -157,49 +177,64 @@ impl Ask<'_> {
 }
 
 impl Chat {
-    /// A chat that nobody is in, with what the history has kept. `tokens` gives 128 unguessable
-    /// bits, anew at each call.
+    /// Makes a chat without users, with what the history has stored. `tokens` returns 128
+    /// unguessable bits, different ones in each call.
     pub fn new(
         limits: &Limits,
-        history: Box<dyn History>,
+        mut history: Box<dyn History>,
         tokens: Box<dyn FnMut() -> [u8; 16]>,
         now: Now,
     ) -> Self {
+        let remembered = users::remembered(&mut *history, limits, now);
+        let newest_author = history.newest_author();
         let mut chat = Self {
             limits: limits.clone(),
-            sessions: Sessions::new(history.newest_author()),
             history,
             tokens,
-            clients: Slots::new(),
-            channels: Channels::new(),
-            gathered: Gathered::default(),
-            speaking: Speaking::default(),
-            rows: Rows::default(),
-            reminders: BTreeSet::new(),
+            clients: Slab::new(),
+            sessions: Sessions::new(),
+            channels: Channels::new(&remembered.channels, limits.channels),
+            put_away: VecDeque::new(),
+            user_changes: Changes::default(),
+            channel_changes: Changes::default(),
+            due_lists: Vec::new(),
+            proposals: Vec::new(),
+            senders: Vec::new(),
+            typing: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            watches_rows: false,
+            prunes: false,
+            newest_author,
             trouble: None,
         };
-        chat.take_over(now);
+        chat.hold_names(&remembered.sessions, now);
+        chat.prune_after(Duration::ZERO, now);
         chat
     }
 
-    /// A connection shook hands. Its `hello` has to come within `--hello-timeout`.
+    /// Adds a connection. Its `hello` must come within `--hello-timeout`.
     pub fn connected(&mut self, address: Address, now: Now) -> ClientId {
-        let limit = self.limits.hello_timeout;
-        let hello_by = (!limit.is_zero()).then(|| now.mono.after(limit));
+        let timeout = self.limits.hello_timeout;
+        let hello_by = (!timeout.is_zero()).then(|| now.mono.after(timeout));
+        if self.clients.len() == self.clients.capacity() {
+            // Not doubled: unused room would be a good part of what an idle member costs.
+            self.clients.reserve_exact(64.max(self.clients.len() / 8));
+        }
         let client = ClientId(self.clients.insert(Client {
             address,
-            whose: Whose::Unknown(hello_by),
-            channels: Few::default(),
+            author: None,
+            hello_by,
+            channels: SmallVec::new(),
         }) as u32);
         if let Some(at) = hello_by {
-            self.reminders.insert((at, Reminder::Hello(client)));
+            self.timers.insert((at, Timer::Hello(client)));
         }
         client
     }
 
-    /// Takes one request; appends what follows from it. `page_bytes` are the bytes of history that
-    /// this connection may still be
-    /// given in this turn; a page holds one message even where there are none.
+    /// Applies one request and appends the effects. `page_bytes` is how many bytes of history the
+    /// connection may still get in this turn; a page has at least one message.
     pub fn apply(
         &mut self,
         client: ClientId,
@@ -214,248 +249,182 @@ impl Chat {
             page_bytes: 0,
             pages: 0,
         };
-        let Some(Client { address, whose, .. }) = self.clients.get(client.0 as usize) else {
+        let Some(known) = self.clients.get(client.0 as usize) else {
             return outcome;
         };
-        let author = match whose {
-            Whose::Unknown(_) => None,
-            Whose::Of(author) => Some(*author),
-        };
-        let mut ask = Ask {
+        let author = known.author;
+        let mut context = Context {
             client,
-            address: *address,
+            address: known.address,
             id: request.id,
             now,
             page_bytes,
             outcome,
             effects,
         };
-        if let Err(error) = self.carry_out(&mut ask, author, request.when, request.command) {
-            ask.answer(Event::Error(error));
+        let applied = match author {
+            None if request.needs_user => Err(CommandError::HelloFirst),
+            _ => request
+                .command
+                .and_then(|command| self.apply_command(&mut context, command, author)),
+        };
+        if let Err(error) = applied {
+            context.answer(Event::Error(error));
         }
-        ask.outcome
+        context.outcome
     }
 
-    /// The end of the turn: what was proposed is stored, numbered and told, then acknowledged.
+    fn apply_command(
+        &mut self,
+        context: &mut Context<'_>,
+        command: Command,
+        author: Option<Author>,
+    ) -> Result<(), CommandError> {
+        match (command, author) {
+            (Command::Help, _) => {
+                context.answer(Event::Help { text: HELP });
+                Ok(())
+            }
+            (Command::Quit, _) => {
+                context.effects.push(Effect::Close {
+                    who: context.address,
+                    why: Farewell::Quit,
+                });
+                Ok(())
+            }
+            (Command::Trace { .. } | Command::Try(_), _) => Err(CommandError::UnknownType),
+            (Command::Hello { name, session }, None) => {
+                self.hello(context, &name, session.as_deref())
+            }
+            (Command::Nick { name }, None) => self.hello(context, &name, None),
+            (Command::Hello { .. }, Some(_)) => Err(CommandError::AlreadyWelcomed),
+            (_, None) => Err(CommandError::HelloFirst),
+            (Command::Rename { name } | Command::Nick { name }, Some(author)) => {
+                self.rename(context, author, &name)
+            }
+            (Command::Join { channel, since }, Some(author)) => {
+                self.join(context, author, &channel, since)
+            }
+            (Command::Leave { channel }, Some(author)) => {
+                self.leave(context, author, channel.as_deref())
+            }
+            (
+                Command::Send {
+                    to,
+                    text,
+                    action,
+                    nonce,
+                },
+                Some(author),
+            ) => self.send(context, author, &to, text, action, nonce),
+            (Command::Typing { target }, Some(author)) => self.typing(context, author, &target),
+            (
+                Command::History {
+                    target,
+                    range,
+                    limit,
+                },
+                Some(author),
+            ) => self.answer_history(context, author, &target, range, limit),
+            (Command::Who { channel }, Some(_)) => self.answer_who(context, channel.as_deref()),
+            (Command::Channels, Some(_)) => {
+                let channels = self.channels.summaries().collect();
+                context.answer(Event::Channels { channels });
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the turn: informs clients of changes that are due, stores and numbers the proposals,
+    /// publishes them, and then acknowledges them.
     pub fn commit(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.gathered.turn_ends();
+        // At the end of the turn, so that a change of this turn is never missing in a list that
+        // reaches a client after it: topics have no order within a turn.
+        for list in std::mem::take(&mut self.due_lists) {
+            self.announce(list, effects);
+        }
         self.store(now, effects);
     }
 
-    /// A connection went. Where it was its user's last one, the resume window begins, or the user
-    /// goes.
-    pub fn disconnected(
-        &mut self,
-        client: ClientId,
-        departure: Departure,
-        now: Now,
-        _effects: &mut Vec<Effect>,
-    ) {
-        let Some(gone) = self.clients.remove(client.0 as usize) else {
+    /// Removes a connection. If it was its user's last one, the resume window begins, or the user
+    /// goes offline.
+    pub fn disconnected(&mut self, client: ClientId, departure: Departure, now: Now) {
+        let Some(gone) = self.clients.try_remove(client.0 as usize) else {
             return;
         };
-        match gone.whose {
-            Whose::Of(author) => self.client_went(client, author, &gone.channels, departure, now),
-            Whose::Unknown(Some(at)) => {
-                self.reminders.remove(&(at, Reminder::Hello(client)));
-            }
-            Whose::Unknown(None) => {}
+        if self.clients.capacity() > 64 && self.clients.len() < self.clients.capacity() / 4 {
+            self.clients.shrink_to_fit();
+        }
+        if let Some(at) = gone.hello_by {
+            self.timers.remove(&(at, Timer::Hello(client)));
+        }
+        if let Some(author) = gone.author {
+            self.client_left(client, author, &gone.channels, departure, now);
         }
     }
 
-    /// Does what has come due.
+    /// Handles the deadlines that have passed.
     pub fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        while let Some((at, reminder)) = self.reminders.first().copied()
+        while let Some((at, timer)) = self.timers.first().copied()
             && at <= now.mono
         {
-            self.reminders.pop_first();
-            match reminder {
-                Reminder::Hello(client) => {
+            self.timers.pop_first();
+            match timer {
+                Timer::Hello(client) => {
                     if let Some(client) = self.clients.get_mut(client.0 as usize) {
-                        client.whose = Whose::Unknown(None);
+                        client.hello_by = None;
                         effects.push(Effect::Close {
                             who: client.address,
                             why: Farewell::NoHello,
                         });
                     }
                 }
-                Reminder::User(author) => self.look_at_user(author, now),
-                Reminder::Parted(author) => self.sessions.forget(author),
-                Reminder::Presence => self.tell_presence(effects),
-                Reminder::Channels => self.tell_channels(effects),
-                Reminder::Members(channel) => self.tell_members(channel, effects),
-                Reminder::HeldOver => self.release_held_over(),
-                Reminder::OldRows => self.look_at_rows(now),
-                Reminder::Pruning => self.prune(now),
+                Timer::Offline(author) => self.go_offline(author, Departure::Lost, now),
+                Timer::Dropped(author, channel) => self.forget_drop(author, channel, now),
+                Timer::Departed(author) => self.sessions.forget(author),
+                Timer::Announce(list) => self.due_lists.push(list),
+                Timer::Typing => self.forget_typing(now.mono),
+                Timer::HeldNames => self.sessions.release_held(),
+                Timer::StaleRows => self.update_stale_rows(now),
+                Timer::Pruning => self.prune(now),
             }
         }
     }
 
-    /// When [`Chat::tick`] has something to do.
+    /// Returns when [`Chat::tick`] has to be called next.
     pub fn next_deadline(&self) -> Option<Millis> {
-        self.reminders.first().map(|(at, _)| *at)
+        self.timers.first().map(|(at, _)| *at)
     }
 
-    /// How long the history's last commit took, once.
+    /// Returns how long the history's last commit took, once.
     pub fn take_commit_time(&mut self) -> Option<Duration> {
         self.history.take_commit_time()
     }
 
-    /// What the history said when it failed, once: for the log.
+    /// Returns the last error of the history, once: for the log.
     pub fn take_trouble(&mut self) -> Option<StoreError> {
         self.trouble.take()
     }
 
-    /// Users who are online.
+    /// Returns the number of users online.
     pub fn online(&self) -> usize {
         self.sessions.online()
     }
 
-    /// Channels that are listed.
+    /// Returns the number of channels that are listed.
     pub fn channels(&self) -> usize {
         self.channels.len()
     }
 
-    /// Users who are online, and sessions that are remembered though they left: what takes memory
-    /// for each.
+    /// Returns the number of sessions in memory: users online, and sessions that ended by `/quit`
+    /// and can still be resumed.
     pub fn users_kept(&self) -> usize {
-        self.sessions.kept()
+        self.sessions.len()
     }
 
-    /// The order of errors: what is always wrong, then whether it is time for it, then everything
-    /// else.
-    fn carry_out(
-        &mut self,
-        ask: &mut Ask<'_>,
-        author: Option<Author>,
-        when: When,
-        command: Result<Command, CommandError>,
-    ) -> Result<(), CommandError> {
-        match (when, author) {
-            (When::BeforeHello, Some(_)) => return Err(CommandError::AlreadyWelcomed),
-            (When::AfterHello, None) => return Err(CommandError::HelloFirst),
-            _ => {}
-        }
-        match (command?, author) {
-            (Command::Help, _) => ask.answer(Event::Help),
-            (Command::Quit, _) => ask.effects.push(Effect::Close {
-                who: ask.address,
-                why: Farewell::Quit,
-            }),
-            // With --no-trace the hub lets them through, and then there are none.
-            (Command::Trace { .. } | Command::Try(_), _) => return Err(CommandError::UnknownType),
-            (Command::Hello { .. }, Some(_)) => return Err(CommandError::AlreadyWelcomed),
-            (Command::Hello { name, session }, None) => {
-                self.hello(ask, &name, session.as_deref())?
-            }
-            (Command::Nick { name }, None) => self.hello(ask, &name, None)?,
-            (_, None) => return Err(CommandError::HelloFirst),
-            (command, Some(author)) => self.carry_out_for(ask, author, command)?,
-        }
-        Ok(())
-    }
-
-    fn carry_out_for(
-        &mut self,
-        ask: &mut Ask<'_>,
-        author: Author,
-        command: Command,
-    ) -> Result<(), CommandError> {
-        match command {
-            Command::Hello { .. }
-            | Command::Help
-            | Command::Quit
-            | Command::Trace { .. }
-            | Command::Try(_) => Ok(()),
-            Command::Rename { name } | Command::Nick { name } => self.rename(ask, author, &name),
-            Command::Join { channel, since } => self.join(ask, author, &channel, since),
-            Command::Leave { channel } => {
-                let channel = self.joined_channel(ask.client, channel.as_deref())?;
-                self.leave(ask, author, channel);
-                Ok(())
-            }
-            Command::Message {
-                channel,
-                text,
-                action,
-                nonce,
-            } => {
-                let channel = self.joined_channel(ask.client, channel.as_deref())?;
-                self.say_in_channel(ask, author, channel, text, action, nonce)
-            }
-            Command::Direct {
-                to: Recipient::User(name),
-                text,
-                nonce,
-            } => {
-                let to = self.user_named(&name)?;
-                self.say_to(ask, author, to, text, nonce)
-            }
-            Command::Direct {
-                to: Recipient::Conversation(conversation),
-                text,
-                nonce,
-            } => {
-                let to = self.conversation(author, &conversation)?;
-                self.say_to(ask, author, to, text, nonce)
-            }
-            Command::Typing { target } => self.types(ask, author, &target),
-            Command::History {
-                target,
-                range,
-                limit,
-            } => self.tell_history(ask, author, &target, range, limit),
-            Command::Who { channel } => self.tell_users(ask, channel.as_deref()),
-            Command::Channels => {
-                self.tell_all_channels(ask);
-                Ok(())
-            }
-        }
-    }
-
-    /// The listed channel of this name.
-    fn channel(&self, name: &str) -> Result<ChannelId, CommandError> {
-        match self.channels.find(&ChannelName::parse(name)?) {
-            Found::Listed(id) => Ok(id),
-            Found::PutAway | Found::LooksLike(_) | Found::Nothing => {
-                Err(CommandError::NoSuchChannel)
-            }
-        }
-    }
-
-    /// A channel that the client is in; without a name, the one that it joined last.
-    fn joined_channel(
-        &self,
-        client: ClientId,
-        name: Option<&str>,
-    ) -> Result<ChannelId, CommandError> {
-        let joined = self
-            .clients
-            .get(client.0 as usize)
-            .map_or(&[][..], |client| &client.channels);
-        let Some(name) = name else {
-            return joined.last().copied().ok_or(CommandError::NotInChannel);
-        };
-        // Most clients say a channel's name as they were told it, and that leads back to the
-        // channel: the rules for names, which
-        // cost more than all else that is done for a short message, are asked for other spellings
-        // alone.
-        let as_told = |id: &&ChannelId| {
-            self.channels
-                .get(**id)
-                .is_some_and(|channel| *channel.name.shown == *name)
-        };
-        if let Some(id) = joined.iter().rev().find(as_told) {
-            return Ok(*id);
-        }
-        let wanted = self.channel(name)?;
-        joined
-            .contains(&wanted)
-            .then_some(wanted)
-            .ok_or(CommandError::NotInChannel)
-    }
-
-    fn span(&mut self, place: &Place) -> Result<Span, CommandError> {
-        self.history.span(place).map_err(|error| self.failed(error))
+    /// Keeps an error of the history for the log, and returns the one for the client.
+    fn failed(&mut self, error: StoreError) -> CommandError {
+        self.trouble = Some(error);
+        CommandError::StorageFailed
     }
 }

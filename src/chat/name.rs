@@ -1,96 +1,84 @@
-//! Names of users and channels: which there may be, how each is shown, and which are the same.
+//! Names of users and channels: which are valid, how they are shown, and which count as the same.
 //!
-//! A name is brought to NFKC (UAX #15), so that what is only another way to encode or to typeset it
-//! is gone; then each
-//! character must be one that Unicode's security profile allows (UTS #39). Two names that look
-//! alike are one name: they
-//! share a *key*, and keys are all that is ever compared.
+//! A name is normalized to NFKC (UAX #15). Each character must then be allowed by Unicode's
+//! security profile for identifiers (UTS #39 §3.1). Names that look alike share a *key*, which is
+//! derived from the skeleton (UTS #39 §4), and only keys are compared.
 //!
-//! Without the feature `unicode` a name is ASCII, and its one key is its lower-case form.
-//!
-//! Not here: who has which name (`session.rs`, `channel.rs`).
+//! Without the feature `unicode`, names are ASCII and the lower-case form is the only key.
 
 use super::error::CommandError;
 use crate::limits::NAME_CHARS;
 
-/// A user's name: shown as it was written.
+/// A user's name, shown as it was written.
 #[derive(Clone, Debug)]
 pub struct UserName(Name);
 
-/// A channel's name: shown in lower case, without the `#`.
+/// A channel's name, shown in lower case and without the `#`.
 #[derive(Clone, Debug)]
 pub struct ChannelName(Name);
 
-/// What both are.
 #[derive(Clone, Debug)]
 struct Name {
     shown: Box<str>,
     keys: [Box<str>; 2],
 }
 
-/// A longer text can't be a name, so that nothing is done with it. No character of NFKC was more
-/// than four before (the
-/// longest canonical decomposition), none of these has more than four bytes, and there may be a
-/// `#`, of three bytes where
-/// it is fullwidth.
+/// Longer input is rejected before it is normalized. A character of NFKC comes from at most four
+/// characters (the longest canonical decomposition) of at most four bytes, and there may be a `#`,
+/// which has three bytes in its fullwidth form.
 const NAME_BYTES: usize = NAME_CHARS * 4 * 4 + 3;
-/// Marks that may follow one another, …
+/// Combining marks in a row. No real name needs more, and more would cover the lines around it.
 const MARKS: usize = 4;
-/// … and those of them that stand above or below others (combining class other than 0). Real names
-/// need no more, and
-/// what piles them up writes over its neighbours.
+/// Marks in a row with a combining class other than 0, which are drawn above or below each other.
 const STACKED_MARKS: usize = 2;
 
 impl UserName {
-    /// The name that is written so (PROTOCOL, «Names»); `BadName` says what is wrong with it.
+    /// Parses a user's name. Fails with `BadName`.
     pub fn parse(written: &str) -> Result<Self, CommandError> {
-        let shown = normalised(written)?;
-        check(&shown)?;
-        let keys = keys(&shown);
+        let shown = normalized(written)?;
+        check(&shown, written)?;
         Ok(Self(Name {
+            keys: keys(&shown),
             shown: shown.into(),
-            keys,
         }))
     }
 
-    /// As it is told to everybody; parsing it gives the same name.
+    /// Returns the name as it is shown. Parsing it gives the same name.
     pub fn shown(&self) -> &str {
         &self.0.shown
     }
 
-    /// Names that share one are the same. A user is looked for by the second one first.
+    /// Returns the keys. Names that share one are the same; a user is looked up by the second key
+    /// first.
     pub fn keys(&self) -> [&str; 2] {
         self.0.keys()
     }
 }
 
 impl ChannelName {
-    /// The name that is written so, with or without a `#` before it (PROTOCOL, «Names»); `BadName`
-    /// says what is wrong.
+    /// Parses a channel's name, with or without a leading `#`. Fails with `BadName`.
     pub fn parse(written: &str) -> Result<Self, CommandError> {
-        let normalised = normalised(written)?;
-        // Not before: there are wide and small number signs, and they become this one.
-        let name = normalised.strip_prefix('#').unwrap_or(&normalised);
-        check(name)?;
-        let shown = alphabet::normalise(&alphabet::lower_case(name));
-        // Lower case may be longer (`İ` becomes two characters), and what is shown must be a name
-        // too.
-        check(&shown)?;
+        let normalized = normalized(written)?;
+        // After the normalization, which also makes a `#` of its fullwidth and small forms.
+        let name = normalized.strip_prefix('#').unwrap_or(&normalized);
+        check(name, written)?;
+        let shown = alphabet::normalize(&alphabet::lower_case(name));
+        // Lower case may be longer: `İ` becomes two characters.
+        check(&shown, written)?;
         Ok(Self(Name {
             keys: keys(name),
             shown: shown.into(),
         }))
     }
 
-    /// As it is told to everybody; parsing it gives a name that is shown so, too, and shares its
-    /// second key.
+    /// Returns the name as it is shown. Parsing it gives a name that is shown the same and has the
+    /// same second key.
     pub fn shown(&self) -> &str {
         &self.0.shown
     }
 
-    /// Names that share one are the same, or look so: `generaI`, written with a capital I, has
-    /// `general` as its first one.
-    /// A channel's own is the second one.
+    /// Returns the keys. Names that share one are the same or look alike: `generaI`, with a capital
+    /// I, has `general` as its first key.
     pub fn keys(&self) -> [&str; 2] {
         self.0.keys()
     }
@@ -103,26 +91,25 @@ impl Name {
     }
 }
 
-/// Lower-case forms of the skeleton, and of the lower-case form's skeleton: `Ida` looks like `lda`,
-/// and is `ida`.
+/// Returns the lower-case forms of the skeleton, and of the lower-case form's skeleton: `Ida` looks
+/// like `lda`, and is the same as `ida`.
 fn keys(name: &str) -> [Box<str>; 2] {
     let key = |name: &str| alphabet::lower_case(&alphabet::skeleton(name)).into_boxed_str();
     [key(name), key(&alphabet::lower_case(name))]
 }
 
-/// The first step. Work and memory are bounded, however long the text is.
-fn normalised(written: &str) -> Result<String, CommandError> {
+fn normalized(written: &str) -> Result<String, CommandError> {
     if written.len() > NAME_BYTES {
         Err(too_long())
     } else {
-        Ok(alphabet::normalise(written))
+        Ok(alphabet::normalize(written))
     }
 }
 
-/// The rules, for a name that is normalised.
-fn check(name: &str) -> Result<(), CommandError> {
+/// Checks a normalized name against the rules. `written` is for the error.
+fn check(name: &str, written: &str) -> Result<(), CommandError> {
     let Some(first) = name.chars().next() else {
-        return Err(bad("a name has at least one character"));
+        return Err(bad("enter a name"));
     };
     if name.chars().nth(NAME_CHARS).is_some() {
         return Err(too_long());
@@ -130,7 +117,9 @@ fn check(name: &str) -> Result<(), CommandError> {
     let (mut marks, mut stacked) = (0, 0);
     for character in name.chars() {
         if !alphabet::allows(character) && !is_joiner(character) {
-            return Err(CommandError::BadName(refused(character).into()));
+            return Err(CommandError::BadName(
+                not_allowed(character, written).into(),
+            ));
         }
         if alphabet::is_mark(character) {
             marks += 1;
@@ -139,54 +128,62 @@ fn check(name: &str) -> Result<(), CommandError> {
             (marks, stacked) = (0, 0);
         }
         if marks > MARKS || stacked > STACKED_MARKS {
-            return Err(bad(
-                "a name has at most four marks in a row, two of them above or below one another",
-            ));
+            return Err(bad("too many accents on one letter"));
         }
     }
     if is_joiner(first) || alphabet::is_mark(first) {
-        return Err(bad("a name begins with a letter or a digit"));
+        return Err(bad("names must start with a letter or digit"));
     }
     Ok(())
 }
 
-/// What may stand between letters and digits.
+/// Returns whether `character` may stand between letters and digits.
 fn is_joiner(character: char) -> bool {
     matches!(character, '_' | '-' | '.')
 }
 
-/// Names the character, and shows only one that every terminal and font can show.
-fn refused(character: char) -> String {
+/// Makes the sentence about a forbidden character. It shows only characters that every font has,
+/// and proposes the name with hyphens instead of spaces if that is valid.
+fn not_allowed(character: char, written: &str) -> String {
+    let first_is_space = character.is_whitespace();
     let character = match character {
-        ' ' => "a space".to_owned(),
+        ' ' => "spaces".to_owned(),
         visible if visible.is_ascii_graphic() => format!("the character {visible}"),
         other => format!("the character U+{:04X}", u32::from(other)),
     };
-    format!(
-        "a name can't have {character}: only {}, and _ - . between them",
-        alphabet::ALLOWED
-    )
+    let allowed = alphabet::ALLOWED;
+    let mut sentence =
+        format!("names can't contain {character}; use {allowed}, with _ - or . in between");
+    let hyphenated = written.split_whitespace().collect::<Vec<_>>().join("-");
+    if hyphenated != written
+        && first_is_space
+        && let Ok(name) = normalized(&hyphenated)
+        && check(name.strip_prefix('#').unwrap_or(&name), &hyphenated).is_ok()
+    {
+        sentence += &format!(". Try {name}");
+    }
+    sentence
 }
 
 fn too_long() -> CommandError {
     const _: () = assert!(NAME_CHARS == 32, "the sentence says so");
-    bad("a name has at most 32 characters")
+    bad("names can be up to 32 characters")
 }
 
 fn bad(sentence: &'static str) -> CommandError {
     CommandError::BadName(sentence.into())
 }
 
-/// Unicode's own rules.
+/// Unicode's rules.
 #[cfg(feature = "unicode")]
 mod alphabet {
     use unicode_normalization::UnicodeNormalization;
     use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
     use unicode_security::GeneralSecurityProfile;
 
-    pub(super) const ALLOWED: &str = "letters, marks and digits that Unicode recommends for names";
+    pub(super) const ALLOWED: &str = "letters and digits";
 
-    pub(super) fn normalise(text: &str) -> String {
+    pub(super) fn normalize(text: &str) -> String {
         if text.is_ascii() {
             text.to_owned()
         } else {
@@ -198,20 +195,18 @@ mod alphabet {
         text.to_lowercase()
     }
 
-    /// UTS #39 §4: equal for texts that look alike.
+    /// Returns the skeleton (UTS #39 §4), which is equal for texts that look alike.
     pub(super) fn skeleton(text: &str) -> String {
-        if text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || super::is_joiner(byte.into()))
-        {
-            return skeleton_of_ascii(text);
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || super::is_joiner(byte.into());
+        if text.bytes().all(is_plain) {
+            ascii_skeleton(text)
+        } else {
+            unicode_security::skeleton(text).collect()
         }
-        unicode_security::skeleton(text).collect()
     }
 
-    /// Most names are of ASCII, and of that only these look like something else: the tables of
-    /// Unicode say the same.
-    fn skeleton_of_ascii(text: &str) -> String {
+    /// Returns the same skeleton as Unicode's tables, only faster: most names are ASCII.
+    fn ascii_skeleton(text: &str) -> String {
         let mut skeleton = String::with_capacity(2 * text.len());
         for character in text.chars() {
             match character {
@@ -224,8 +219,8 @@ mod alphabet {
         skeleton
     }
 
-    /// A letter, mark or digit with `Identifier_Status` «Allowed», which some punctuation (an
-    /// apostrophe) has too.
+    /// Returns whether it is a letter, mark or digit with `Identifier_Status` Allowed, which some
+    /// punctuation (an apostrophe) has too.
     pub(super) fn allows(character: char) -> bool {
         if character.is_ascii() {
             return character.is_ascii_alphanumeric();
@@ -243,12 +238,12 @@ mod alphabet {
     }
 }
 
-/// ASCII, where the build has no tables of Unicode.
+/// ASCII, for builds without Unicode's tables.
 #[cfg(not(feature = "unicode"))]
 mod alphabet {
     pub(super) const ALLOWED: &str = "the letters a to z and digits";
 
-    pub(super) fn normalise(text: &str) -> String {
+    pub(super) fn normalize(text: &str) -> String {
         text.to_owned()
     }
 
@@ -277,146 +272,103 @@ mod alphabet {
 mod tests {
     use super::*;
 
-    fn why_not<T>(parsed: Result<T, CommandError>) -> String {
+    fn sentence<T>(parsed: Result<T, CommandError>) -> String {
         match parsed {
-            Err(CommandError::BadName(why)) => why.into_owned(),
+            Err(CommandError::BadName(sentence)) => sentence.into_owned(),
             Err(other) => panic!("{other:?}"),
-            Ok(_) => "it is a name".to_owned(),
+            Ok(_) => "valid".to_owned(),
         }
     }
 
     #[test]
-    fn plain_names_in_every_build() {
-        let table: &[(&str, &str, &str)] = &[
-            (
-                "a user's name stays as written",
-                "Ada_Lovelace-1815.",
-                "ada_lovelace-1815.",
-            ),
-            ("one character", "x", "x"),
-            ("a digit may be first", "007", "007"),
-            (
-                "32 characters",
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345",
-                "abcdefghijklmnopqrstuvwxyz012345",
-            ),
-        ];
-        for (name, written, lower) in table {
-            assert_eq!(
-                UserName::parse(written).unwrap().shown(),
-                *written,
-                "{name}"
-            );
-            assert_eq!(
-                ChannelName::parse(written).unwrap().shown(),
-                *lower,
-                "{name}"
-            );
-            assert_eq!(
-                ChannelName::parse(&format!("#{written}")).unwrap().shown(),
-                *lower,
-                "{name}"
-            );
+    fn ascii_names_are_valid_in_every_build() {
+        let longest = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+        for written in ["Ada_Lovelace-1815.", "x", "007", longest] {
+            assert_eq!(UserName::parse(written).unwrap().shown(), written);
+            let lower = written.to_lowercase();
+            for channel in [written.to_owned(), format!("#{written}")] {
+                assert_eq!(ChannelName::parse(&channel).unwrap().shown(), lower);
+            }
         }
+        let key = |name| UserName::parse(name).unwrap().keys()[1].to_owned();
+        assert_eq!(key("Ada"), key("ada"));
+        assert_ne!(key("Ada"), key("Adam"));
     }
 
     #[test]
-    fn what_is_no_name_in_any_build() {
-        let table: &[(&str, &str, &str)] = &[
-            ("nothing", "", "at least one"),
-            (
-                "33 characters",
-                "abcdefghijklmnopqrstuvwxyz0123456",
-                "at most 32",
-            ),
-            ("a space", "Ada Lovelace", "a space"),
-            ("white space around it is not dropped", " Ada", "a space"),
-            ("an underscore first", "_ada", "begins with"),
-            ("a hyphen first", "-ada", "begins with"),
-            ("a dot first", "..", "begins with"),
+    fn invalid_names_say_what_is_wrong() {
+        let table = [
+            ("nothing", "", "enter a name"),
+            ("33 characters", &"a".repeat(33), "up to 32"),
+            ("a space", "Ada Lovelace", "spaces; use"),
+            ("an underscore first", "_ada", "must start with"),
+            ("a dot first", "..", "must start with"),
             ("a number sign within", "a#b", "the character #"),
             ("two number signs", "##ada", "the character #"),
             ("markup", "<script>", "the character <"),
-            (
-                "an apostrophe, which UTS #39 allows and PROTOCOL does not",
-                "o'hara",
-                "the character '",
-            ),
-            ("a control character", "a\u{7}b", "U+0007"),
+            ("an apostrophe", "o'hara", "the character '"),
             ("NUL", "a\0", "U+0000"),
             ("a line feed", "a\nb", "U+000A"),
-            ("a face", "ada\u{1F600}", "U+1F600"),
+            ("an emoji", "ada\u{1F600}", "U+1F600"),
         ];
         for (name, written, part) in table {
-            let why = why_not(UserName::parse(written));
-            assert!(why.contains(part), "{name}: {why}");
-            let why = why_not(ChannelName::parse(&format!("#{written}")));
-            assert!(why.contains(part), "{name}, as a channel: {why}");
+            let user = sentence(UserName::parse(written));
+            let channel = sentence(ChannelName::parse(&format!("#{written}")));
+            assert!(user.contains(part), "{name}: {user}");
+            assert!(channel.contains(part), "{name}, as a channel: {channel}");
         }
-        assert!(
-            why_not(UserName::parse("#ada")).contains("the character #"),
-            "a user's name has no number sign"
-        );
+        assert!(sentence(UserName::parse("#ada")).contains("the character #"));
     }
 
     #[test]
-    fn names_are_compared_without_case_in_every_build() {
-        let (ada, small) = (
-            UserName::parse("Ada").unwrap(),
-            UserName::parse("ada").unwrap(),
-        );
-        assert_eq!(ada.keys()[1], small.keys()[1]);
-        assert_ne!(ada.keys()[1], UserName::parse("Adam").unwrap().keys()[1]);
+    fn name_with_spaces_is_proposed_with_hyphens() {
+        let table = [
+            ("Ada Lovelace", Some(". Try Ada-Lovelace")),
+            ("  a  b\tc ", Some(". Try a-b-c")),
+            ("- b", None),
+            ("a b!", None),
+            ("a!", None),
+            (&format!("{} b", "a".repeat(31)), None),
+        ];
+        for (written, proposal) in table {
+            let sentence = sentence(UserName::parse(written));
+            match proposal {
+                Some(proposal) => assert!(sentence.ends_with(proposal), "{sentence}"),
+                None => assert!(!sentence.contains("Try"), "{sentence}"),
+            }
+        }
+        let channel = sentence(ChannelName::parse("#my channel"));
+        assert!(channel.ends_with(". Try #my-channel"), "{channel}");
+        #[cfg(feature = "unicode")]
+        assert!(sentence(UserName::parse("Zoë Müller")).ends_with("Try Zoë-Müller"));
     }
 
     #[cfg(not(feature = "unicode"))]
     #[test]
-    fn only_ascii_without_unicode() {
+    fn without_unicode_only_ascii_is_valid() {
         for written in ["Zoë", "Ада", "\u{FF03}general", "a\u{301}"] {
-            assert!(
-                why_not(UserName::parse(written)).contains("a to z"),
-                "{written}"
-            );
-            assert!(
-                why_not(ChannelName::parse(written)).contains("a to z"),
-                "{written}"
-            );
+            assert!(sentence(UserName::parse(written)).contains("a to z"));
+            assert!(sentence(ChannelName::parse(written)).contains("a to z"));
         }
-        let (ida, lda) = (
-            UserName::parse("Ida").unwrap(),
-            UserName::parse("lda").unwrap(),
-        );
-        assert_eq!(ida.keys(), ["ida", "ida"]);
-        assert_eq!(lda.keys(), ["lda", "lda"]);
+        assert_eq!(UserName::parse("Ida").unwrap().keys(), ["ida", "ida"]);
+        assert_eq!(UserName::parse("lda").unwrap().keys(), ["lda", "lda"]);
     }
 
-    /// The short ways for ASCII are those of the tables, for each character alone and for each
-    /// pair.
     #[cfg(feature = "unicode")]
     #[test]
-    fn ascii_is_as_unicode_has_it() {
+    fn ascii_shortcuts_agree_with_the_unicode_tables() {
         use unicode_normalization::UnicodeNormalization;
         use unicode_normalization::char::is_combining_mark;
         use unicode_security::GeneralSecurityProfile;
         for one in '\0'..='\x7F' {
-            assert_eq!(
-                alphabet::allows(one),
-                one.is_alphanumeric() && one.identifier_allowed(),
-                "{one:?}"
-            );
+            let allowed = one.is_alphanumeric() && one.identifier_allowed();
+            assert_eq!(alphabet::allows(one), allowed, "{one:?}");
             assert!(!is_combining_mark(one), "{one:?}");
             for other in '\0'..='\x7F' {
                 let text = String::from_iter([one, other]);
-                assert_eq!(
-                    alphabet::normalise(&text),
-                    text.nfkc().collect::<String>(),
-                    "{text:?}"
-                );
-                assert_eq!(
-                    alphabet::skeleton(&text),
-                    unicode_security::skeleton(&text).collect::<String>(),
-                    "{text:?}"
-                );
+                assert!(text.nfkc().eq(text.chars()), "{text:?}");
+                let skeleton: String = unicode_security::skeleton(&text).collect();
+                assert_eq!(alphabet::skeleton(&text), skeleton, "{text:?}");
             }
         }
     }

@@ -21,11 +21,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// A message's number in its place. 0: before the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Seq(pub u64);
 
 /// The public number of a session; below 2^53, never given twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Author(pub u64);
 
 /// Names a history; another one has another. At most 64 characters.

@@ -126,9 +126,7 @@ impl<S: Socket> Hub<S> {
         self.metrics.closed.count(code);
         self.metrics.connections -= 1;
         if let Some(client) = client {
-            self.chat
-                .disconnected(client, departure, self.now, &mut self.effects);
-            self.carry_out();
+            self.chat.disconnected(client, departure, self.now);
         }
     }
 

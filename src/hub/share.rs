@@ -9,9 +9,9 @@ use super::connection::Connection;
 use super::inbox::{ConnectionId, Parting};
 use super::outbox::{KEPT_BYTES, Source, empty};
 use super::topics::{Encoding, Moved, Topics};
+use crate::chat::codec;
 use crate::chat::command::RequestId;
 use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
-use crate::chat::json;
 use crate::tables::Slots;
 use crate::websocket::{self, CloseCode, Deflate, DeflateParameters, Opcode};
 use std::ops::Range;
@@ -242,7 +242,7 @@ impl Encoder {
         // (RFC 7692 §8).
         if encoding == Encoding::Deflated && !matches!(event, Event::Welcome(_)) {
             empty(&mut self.payload, KEPT_BYTES);
-            json::encode(event, id, &mut self.payload);
+            codec::encode(event, id, &mut self.payload);
             if !self.deflate.compress(
                 Opcode::Text,
                 &self.payload,
@@ -252,7 +252,7 @@ impl Encoder {
                 websocket::encode_message(Opcode::Text, &self.payload, out);
             }
         } else {
-            websocket::write_message(Opcode::Text, out, |out| json::encode(event, id, out));
+            websocket::write_message(Opcode::Text, out, |out| codec::encode(event, id, out));
         }
     }
 }

@@ -9,7 +9,7 @@ use super::inbox::{ConnectionId, Inbox, Parting, Said};
 use super::rate::Refused;
 use super::trace::Teller;
 use super::{Hub, Socket};
-use crate::chat::command::{Request, When};
+use crate::chat::command::Request;
 use crate::chat::error::CommandError;
 use crate::http::Refusal;
 use crate::limits::{PAGE_BYTES, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES, TURN_PAGES};
@@ -235,11 +235,7 @@ impl<S: Socket> Hub<S> {
                 metrics.rate_limited += 1;
                 connection.disarm(&request.command);
                 if !request.is_unreadable() {
-                    request = Request {
-                        id: request.id,
-                        when: When::Always,
-                        command: Err(CommandError::RateLimited { retry_ms }),
-                    };
+                    request = Request::failed(request.id, CommandError::RateLimited { retry_ms });
                 }
             }
             Err(Refused::Flooding) => {

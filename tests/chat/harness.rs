@@ -1,22 +1,21 @@
-//! Drives a [`Chat`] as the hub does, and keeps what each client was sent, as JSON.
+//! Drives a [`Chat`] as the hub does, and collects what each client receives, as JSON.
 //!
-//! It also checks what holds always: no effect names a client that is gone, a topic is subscribed
-//! to once, and what is due is
-//! announced by `next_deadline`.
+//! It also checks what always holds: no effect names a connection that is gone, a topic is
+//! subscribed to once, and `next_deadline` announces what is due.
 
 use parlor::chat::command::{Request, RequestId};
 use parlor::chat::event::{Address, ClientId, Effect, Event, Farewell, Topic};
-use parlor::chat::{Chat, Departure, Outcome, json};
+use parlor::chat::{Chat, Departure, Outcome, codec};
 use parlor::history::{Author, History, Memory};
 use parlor::limits::{Limits, PAGE_BYTES};
 use parlor::time::{Millis, Now, UnixMillis};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// When the tests begin, by the wall clock.
+/// The wall clock at the beginning.
 pub(crate) const START: u64 = 1_700_000_000_000;
 
-/// A tab.
+/// A connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tab(pub(crate) Address);
 
@@ -24,20 +23,20 @@ struct Connection {
     client: ClientId,
     topics: BTreeSet<Topic>,
     inbox: Vec<Value>,
-    /// What topics said in this turn and is not yet handed out.
-    said: Vec<(Topic, Value)>,
+    /// What was published in this turn and not yet received.
+    published: Vec<(Topic, Value)>,
     farewell: Option<Farewell>,
 }
 
 pub(crate) struct World {
     pub(crate) chat: Chat,
     pub(crate) now: Now,
-    /// Everything that a turn led to, in order.
+    /// All effects since `ask` was last called.
     pub(crate) effects: Vec<Effect>,
     pub(crate) outcome: Outcome,
     connections: BTreeMap<Address, Connection>,
     next_address: u64,
-    /// In which of two orders a client is handed what topics said in one turn.
+    /// Which of two topics a client receives first within a turn.
     pub(crate) topic_order: bool,
 }
 
@@ -76,7 +75,7 @@ impl World {
         }
     }
 
-    /// Another tab, that has said nothing yet.
+    /// Connects.
     pub(crate) fn connect(&mut self) -> Tab {
         let address = Address(self.next_address);
         self.next_address += 1;
@@ -87,15 +86,14 @@ impl World {
                 client,
                 topics: BTreeSet::new(),
                 inbox: Vec::new(),
-                said: Vec::new(),
+                published: Vec::new(),
                 farewell: None,
             },
         );
         Tab(address)
     }
 
-    /// Another tab, of a new session of this name, in these channels. What it was sent until then
-    /// is thrown away.
+    /// Connects, says hello and joins channels. Discards what was received until then.
     pub(crate) fn enter(&mut self, name: &str, channels: &[&str]) -> Tab {
         let tab = self.connect();
         self.ask_ok(tab, &format!(r#"{{"type":"hello","name":"{name}"}}"#));
@@ -106,17 +104,21 @@ impl World {
         tab
     }
 
-    /// Another tab of the same session.
+    /// Connects as a new session, and returns its token.
+    pub(crate) fn hello(&mut self, name: &str) -> (Tab, String) {
+        let tab = self.connect();
+        let welcome = self.ask_ok(tab, &format!("/nick {name}"));
+        (tab, text(&welcome["session"]))
+    }
+
+    /// Connects to a session.
     pub(crate) fn resume(&mut self, session: &str) -> Tab {
         let tab = self.connect();
-        self.ask_ok(
-            tab,
-            &format!(r#"{{"type":"hello","name":"anybody","session":"{session}"}}"#),
-        );
+        self.ask_ok(tab, &hello_again("anybody", session));
         tab
     }
 
-    /// Says something without ending the turn.
+    /// Sends a message without ending the turn.
     pub(crate) fn say(&mut self, tab: Tab, text: &str) {
         self.say_within(tab, text, PAGE_BYTES);
     }
@@ -134,7 +136,7 @@ impl World {
         self.carry_out(effects);
     }
 
-    /// The end of a turn.
+    /// Ends the turn.
     pub(crate) fn commit(&mut self) {
         let mut effects = Vec::new();
         self.chat.commit(self.now, &mut effects);
@@ -142,7 +144,7 @@ impl World {
         self.hand_out();
     }
 
-    /// One request in a turn of its own; what this client was sent by it.
+    /// Sends one request in a turn of its own. Returns what the client receives.
     pub(crate) fn ask(&mut self, tab: Tab, text: &str) -> Vec<Value> {
         let before = self.connections[&tab.0].inbox.len();
         self.effects.clear();
@@ -153,7 +155,7 @@ impl World {
             .map_or_else(Vec::new, |connection| connection.inbox[before..].to_vec())
     }
 
-    /// One request whose answer is one event, and no error.
+    /// Sends one request that is not answered by an error. Returns the first event.
     #[track_caller]
     pub(crate) fn ask_ok(&mut self, tab: Tab, text: &str) -> Value {
         let answer = self.ask(tab, text);
@@ -164,8 +166,7 @@ impl World {
         answer.into_iter().next().unwrap_or(Value::Null)
     }
 
-    /// The code of the error with which a request is answered; whatever else is sent is no error
-    /// but a surprise.
+    /// Sends one request that is answered by an error alone. Returns the code.
     #[track_caller]
     pub(crate) fn error(&mut self, tab: Tab, text: &str) -> String {
         let answer = self.ask(tab, text);
@@ -179,13 +180,13 @@ impl World {
         answer[0]["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Time goes by, and everything that is due in between happens at its moment.
+    /// Lets time pass, with a turn for each deadline.
     pub(crate) fn wait(&mut self, ms: u64) {
         let until = self.now.mono.0 + ms;
         while let Some(Millis(at)) = self.chat.next_deadline().filter(|at| at.0 <= until) {
             assert!(
                 at >= self.now.mono.0,
-                "a deadline at {at} was passed over at {:?}",
+                "a deadline at {at} was missed at {:?}",
                 self.now.mono
             );
             self.advance(at - self.now.mono.0);
@@ -197,13 +198,13 @@ impl World {
                 self.chat
                     .next_deadline()
                     .is_none_or(|next| next > self.now.mono),
-                "something is due and was not done"
+                "something due was not done"
             );
         }
         self.advance(until - self.now.mono.0);
     }
 
-    /// Time goes by, and a turn begins with what is due by then.
+    /// Lets time pass, and begins a turn with what is due by then.
     pub(crate) fn begin_turn(&mut self, ms: u64) {
         self.advance(ms);
         if self
@@ -222,12 +223,12 @@ impl World {
         self.now.unix.0 += ms;
     }
 
-    /// The connection breaks.
+    /// Loses the connection.
     pub(crate) fn drop(&mut self, tab: Tab) {
         self.disconnect(tab, Departure::Lost);
     }
 
-    /// A close with 1000.
+    /// Closes with 1000.
     pub(crate) fn quit(&mut self, tab: Tab) {
         self.disconnect(tab, Departure::Quit);
     }
@@ -241,18 +242,16 @@ impl World {
         let Some(connection) = self.connections.remove(&tab.0) else {
             panic!("{tab:?} is not connected")
         };
-        let mut effects = Vec::new();
         self.chat
-            .disconnected(connection.client, departure, self.now, &mut effects);
-        self.carry_out(effects);
+            .disconnected(connection.client, departure, self.now);
     }
 
-    /// What a client was sent since it was last asked for.
+    /// Returns what a client received since the last call.
     pub(crate) fn take(&mut self, tab: Tab) -> Vec<Value> {
         std::mem::take(&mut self.connection(tab.0).inbox)
     }
 
-    /// The same, of one type.
+    /// Returns the same, of one type.
     pub(crate) fn take_all(&mut self, tab: Tab, kind: &str) -> Vec<Value> {
         self.take(tab)
             .into_iter()
@@ -260,7 +259,20 @@ impl World {
             .collect()
     }
 
-    /// Throws away what some clients were sent.
+    /// Returns the names of the effects since the last `ask`.
+    pub(crate) fn effect_kinds(&self) -> Vec<&'static str> {
+        let kind = |effect: &Effect| match effect {
+            Effect::Answer { .. } => "Answer",
+            Effect::Deliver { .. } => "Deliver",
+            Effect::Publish { .. } => "Publish",
+            Effect::Subscribe { .. } => "Subscribe",
+            Effect::Unsubscribe { .. } => "Unsubscribe",
+            Effect::Close { .. } => "Close",
+        };
+        self.effects.iter().map(kind).collect()
+    }
+
+    /// Discards what some clients received.
     pub(crate) fn take_from(&mut self, tabs: &[Tab]) {
         tabs.iter()
             .for_each(|tab| self.connection(tab.0).inbox.clear());
@@ -270,7 +282,6 @@ impl World {
         self.connection(tab.0).farewell
     }
 
-    /// It has said hello, and was welcome.
     pub(crate) fn is_welcome(&self, tab: Tab) -> bool {
         self.connections[&tab.0].topics.contains(&Topic::Everyone)
     }
@@ -281,7 +292,6 @@ impl World {
             .unwrap_or_else(|| panic!("{address:?} is not connected"))
     }
 
-    /// The turn is over: each client is handed what the topics said, one topic after the other.
     fn hand_out(&mut self) {
         let order = self.topic_order;
         self.connections
@@ -325,7 +335,7 @@ impl World {
                     let event = shown(event, None);
                     for (address, connection) in &mut self.connections {
                         if connection.topics.contains(topic) && !except.contains(address) {
-                            connection.said.push((*topic, event.clone()));
+                            connection.published.push((*topic, event.clone()));
                         }
                     }
                 }
@@ -346,23 +356,26 @@ impl World {
 }
 
 impl Connection {
-    /// Between topics no order is promised: the hub hands out one after the other, and `order` is
-    /// one of the two orders.
+    /// Receives what was published, one topic after the other, in one of the two orders.
     fn catch_up(&mut self, order: bool) {
-        self.said
+        self.published
             .sort_by_key(|(topic, _)| (*topic == Topic::Everyone) == order);
         self.inbox
-            .extend(self.said.drain(..).map(|(_, event)| event));
+            .extend(self.published.drain(..).map(|(_, event)| event));
     }
 }
 
 fn shown(event: &Event, id: Option<RequestId>) -> Value {
     let mut bytes = Vec::new();
-    json::encode(event, id, &mut bytes);
+    codec::encode(event, id, &mut bytes);
     serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{event:?} is no JSON: {error}"))
 }
 
-/// A list of names.
+/// A `hello` with a token.
+pub(crate) fn hello_again(name: &str, session: &str) -> String {
+    json!({"type": "hello", "name": name, "session": session}).to_string()
+}
+
 pub(crate) fn names(value: &Value) -> Vec<&str> {
     list(value)
         .iter()
@@ -387,4 +400,9 @@ pub(crate) fn text(value: &Value) -> String {
         .as_str()
         .unwrap_or_else(|| panic!("{value} is no text"))
         .to_owned()
+}
+
+pub(crate) fn seqs(messages: &Value) -> Vec<u64> {
+    let messages = list(messages).iter();
+    messages.map(|message| number(&message["seq"])).collect()
 }

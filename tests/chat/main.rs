@@ -1,13 +1,10 @@
-//! The chat's rules, sentence by sentence of PROTOCOL.md: commands go in as JSON or typed lines,
-//! effects are compared.
+//! The chat as the hub sees it: requests in, effects out.
 
 mod channels;
 mod directs;
 mod harness;
 mod hello;
 mod history;
-mod limits;
 mod messages;
-mod names;
-mod presence;
 mod random;
+mod users;

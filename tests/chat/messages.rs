@@ -1,7 +1,7 @@
-//! Saying something in a channel: order, acks, nonces, errors, `typing`; and what a history that
-//! fails leads to.
+//! Messages in channels: order, acks, nonces, errors, `typing`; and a history that fails.
 
-use crate::harness::{START, World, number};
+use crate::harness::{START, World, hello_again, number};
+use parlor::chat::Departure;
 use parlor::history::{
     Author, ConversationRow, Epoch, History, Memory, PageRequest, Place, Proposal, Record,
     SessionRow, Span, StoreError, Stored,
@@ -12,46 +12,36 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
 
-fn say(channel: &str, text: &str) -> String {
+fn message(channel: &str, text: &str) -> String {
     json!({"type": "message", "channel": channel, "text": text}).to_string()
 }
 
-#[test]
-fn every_connection_in_the_channel_gets_a_message_the_senders_too_and_then_there_is_an_ack() {
-    let mut world = World::new();
-    let [ada, ben, cleo] = [
-        world.enter("Ada", &["tea"]),
-        world.enter("Ben", &["tea"]),
-        world.enter("Cleo", &["general"]),
-    ];
-    let answer = world.ask(
-        ada,
-        r#"{"type":"message","channel":"tea","text":"hello","action":true,"nonce":"n1","id":9}"#,
-    );
-    let message = json!({
-        "type": "message", "channel": "tea", "from": "Ada", "author": 1, "text": "hello", "seq": 1, "at": START, "action": true, "nonce": "n1",
-    });
-    assert_eq!(
-        answer,
-        [
-            message.clone(),
-            json!({"type": "ack", "id": 9, "channel": "tea", "seq": 1, "at": START})
-        ]
-    );
-    assert!(world.outcome.proposed);
-    assert_eq!(world.take(ben), [message]);
-    assert!(world.take(cleo).is_empty());
-    let plain = world.ask(ada, &say("tea", "plain"));
-    assert_eq!(
-        plain,
-        [
-            json!({"type": "message", "channel": "tea", "from": "Ada", "author": 1, "text": "plain", "seq": 2, "at": START})
-        ]
-    );
+fn with_id(channel: &str, text: &str, id: u64) -> String {
+    json!({"type": "message", "channel": channel, "text": text, "id": id}).to_string()
 }
 
 #[test]
-fn a_turns_messages_are_numbered_at_its_end_in_their_order_and_acknowledged_behind_them() {
+fn message_reaches_the_channel_and_is_acknowledged() {
+    let mut world = World::new();
+    let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &["tea"])];
+    let cleo = world.enter("Cleo", &["general"]);
+    let request = json!({"type": "message", "channel": "tea", "text": "hello", "action": true,
+        "nonce": "n1", "id": 9});
+    let answer = world.ask(ada, &request.to_string());
+    let event = json!({"type": "message", "channel": "tea", "from": "Ada", "author": 1,
+        "text": "hello", "seq": 1, "at": START, "action": true, "nonce": "n1"});
+    let ack = json!({"type": "ack", "id": 9, "channel": "tea", "seq": 1, "at": START});
+    assert_eq!(answer, [event.clone(), ack]);
+    assert!(world.outcome.proposed);
+    assert_eq!(world.take(ben), [event]);
+    assert!(world.take(cleo).is_empty());
+    let plain = json!({"type": "message", "channel": "tea", "from": "Ada", "author": 1,
+        "text": "plain", "seq": 2, "at": START});
+    assert_eq!(world.ask(ada, &message("tea", "plain")), [plain]);
+}
+
+#[test]
+fn messages_of_a_turn_are_numbered_in_order_and_acks_follow() {
     let mut world = World::new();
     let [ada, ben] = [
         world.enter("Ada", &["tea"]),
@@ -59,229 +49,147 @@ fn a_turns_messages_are_numbered_at_its_end_in_their_order_and_acknowledged_behi
     ];
     world.take(ada);
     world.effects.clear();
-    world.say(
-        ada,
-        r#"{"type":"message","channel":"tea","text":"a","id":1}"#,
-    );
-    world.say(
-        ben,
-        r#"{"type":"message","channel":"tea","text":"b","id":2}"#,
-    );
-    world.say(
-        ben,
-        r#"{"type":"message","channel":"chess","text":"c","id":3}"#,
-    );
-    world.say(
-        ada,
-        r#"{"type":"message","channel":"tea","text":"d","id":4}"#,
-    );
+    for (tab, channel, text, id) in [
+        (ada, "tea", "a", 1),
+        (ben, "tea", "b", 2),
+        (ben, "chess", "c", 3),
+        (ada, "tea", "d", 4),
+    ] {
+        world.say(tab, &with_id(channel, text, id));
+    }
     assert!(
         world.effects.is_empty(),
-        "nothing is told before the commit"
+        "nothing is published before the commit"
     );
     world.commit();
-    let kinds: Vec<_> = world
-        .effects
-        .iter()
-        .map(|effect| {
-            format!("{effect:?}")
-                .split(' ')
-                .next()
-                .unwrap_or("")
-                .to_owned()
-        })
-        .collect();
     assert_eq!(
-        kinds,
-        [
-            "Publish", "Publish", "Publish", "Publish", "Answer", "Answer", "Answer", "Answer"
-        ]
+        world.effect_kinds(),
+        [["Publish"; 4], ["Answer"; 4]].concat()
     );
-    let heard: Vec<_> = world
-        .take(ada)
-        .iter()
-        .map(|event| {
-            (
-                event["text"].clone(),
-                event["seq"].clone(),
-                event["id"].clone(),
-            )
-        })
+    let received = world.take(ada);
+    let received = received.iter();
+    let received: Vec<_> = received
+        .map(|event| json!([event["text"], event["seq"], event["id"]]))
         .collect();
-    let event = |text: Value, seq: u64, id: Value| (text, json!(seq), id);
-    let null = Value::Null;
-    let expected = [
-        event(json!("a"), 1, null.clone()),
-        event(json!("b"), 2, null.clone()),
-        event(json!("d"), 3, null.clone()),
-        event(null.clone(), 1, json!(1)),
-        event(null, 3, json!(4)),
-    ];
-    assert_eq!(heard, expected);
+    let expected = json!([
+        ["a", 1, null],
+        ["b", 2, null],
+        ["d", 3, null],
+        [null, 1, 1],
+        [null, 3, 4]
+    ]);
+    assert_eq!(Value::Array(received), expected);
 }
 
 #[test]
-fn who_joins_in_the_turn_of_a_message_hears_it_behind_joined() {
+fn message_of_the_same_turn_follows_joined() {
     let mut world = World::new();
     let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &[])];
     world.say(ada, "hello");
     world.say(ben, "/join tea");
     world.commit();
-    let heard = world.take(ben);
+    let received = world.take(ben);
+    let kinds = [&received[0]["type"], &received[1]["type"]];
+    assert_eq!(kinds, ["joined", "message"]);
     assert_eq!(
-        (&heard[0]["type"], &heard[0]["seq"], &heard[0]["history"]),
-        (&json!("joined"), &json!(0), &json!([]))
-    );
-    assert_eq!(
-        (&heard[1]["type"], &heard[1]["seq"]),
-        (&json!("message"), &json!(1))
+        (&received[0]["seq"], &received[1]["seq"]),
+        (&json!(0), &json!(1))
     );
 }
 
 #[test]
-fn the_order_of_errors() {
+fn invalid_messages_are_refused() {
     let mut world = World::with(Limits {
         text_chars: 5,
         ..Limits::DEFAULT
     });
     let ada = world.enter("Ada", &["tea"]);
-    let long = " ".repeat(6);
+    let direct =
+        |to: &str, text: &str| json!({"type": "direct", "to": to, "text": text}).to_string();
     let table = [
-        ("a bad name before all else", say("-", ""), "bad_name"),
+        (message("-", "a"), "bad_name"),
+        (message("coffee", "a"), "no_such_channel"),
+        (message("general", "a"), "not_in_channel"),
+        (message("tea", ""), "empty"),
+        (message("tea", " \n\t\u{3000}\u{feff}"), "empty"),
+        (message("tea", "äöüßéè"), "too_long"),
+        (message("tea", "\u{7}"), "bad_field"),
+        (direct("Ben", "a"), "no_such_user"),
+        (direct("-", "a"), "bad_name"),
+        (direct("Ada", ""), "empty"),
+        (direct("Ada", "123456"), "too_long"),
         (
-            "no such channel before an empty text",
-            say("coffee", ""),
-            "no_such_channel",
-        ),
-        (
-            "not in it before an empty text",
-            say("general", ""),
-            "not_in_channel",
-        ),
-        ("empty", say("tea", ""), "empty"),
-        ("white space", say("tea", " \n\t\u{3000}\u{feff}"), "empty"),
-        ("empty before too long", say("tea", &long), "empty"),
-        ("six characters", say("tea", "äöüßéè"), "too_long"),
-        (
-            "a control character before a bad name",
-            say("-", "\u{7}"),
-            "bad_field",
-        ),
-        (
-            "a nonce that is none before a bad name",
-            r#"{"type":"message","channel":"-","text":"a","nonce":""}"#.into(),
-            "bad_field",
-        ),
-        (
-            "to nobody",
-            r#"{"type":"direct","to":"Ben","text":""}"#.into(),
-            "no_such_user",
-        ),
-        (
-            "to a name that is none",
-            r#"{"type":"direct","to":"-","text":""}"#.into(),
-            "bad_name",
-        ),
-        (
-            "to no conversation",
-            r#"{"type":"direct","conversation":"c1-1","text":""}"#.into(),
-            "no_such_conversation",
-        ),
-        (
-            "nothing to oneself",
-            r#"{"type":"direct","to":"Ada","text":""}"#.into(),
-            "empty",
-        ),
-        (
-            "too much to oneself",
-            r#"{"type":"direct","to":"Ada","text":"123456"}"#.into(),
-            "too_long",
-        ),
-        (
-            "typing elsewhere",
             r#"{"type":"typing","channel":"general"}"#.into(),
             "not_in_channel",
         ),
     ];
-    for (name, request, code) in table {
-        assert_eq!(world.error(ada, &request), code, "{name}");
-        assert!(!world.outcome.proposed && world.outcome.cost == 1, "{name}");
+    for (request, code) in table {
+        assert_eq!(world.error(ada, &request), code, "{request}");
+        assert!(
+            !world.outcome.proposed && world.outcome.cost == 1,
+            "{request}"
+        );
     }
-    let text = "äöüßé";
-    assert_eq!(
-        world.ask_ok(ada, &say("tea", text))["text"],
-        text,
-        "five characters are not too long, however many bytes they have"
-    );
-    assert_eq!(
-        world.ask_ok(ada, &say("tea", " a\n"))["text"],
-        " a\n",
-        "a text is passed on as it came"
-    );
+    for text in ["äöüßé", " a\n"] {
+        assert_eq!(world.ask_ok(ada, &message("tea", text))["text"], text);
+    }
 }
 
 #[test]
-fn a_known_nonce_is_not_sent_again_but_answered_with_the_ack_of_the_first() {
+fn known_nonce_is_answered_with_the_first_ack() {
     let mut world = World::new();
-    let [ada, ben] = [
-        world.enter("Ada", &["tea", "chess"]),
-        world.enter("Ben", &["tea"]),
-    ];
-    let send = |channel: &str, id: u64| {
-        format!(r#"{{"type":"message","channel":"{channel}","text":"x","nonce":"n","id":{id}}}"#)
+    let ada = world.enter("Ada", &["tea", "chess"]);
+    let ben = world.enter("Ben", &["tea"]);
+    let send = |channel: &str, nonce: &str, id: Value| {
+        json!({"type": "message", "channel": channel, "text": "x", "nonce": nonce, "id": id})
+            .to_string()
     };
-    let first = world.ask(ada, &send("tea", 1));
+    let first = world.ask(ada, &send("tea", "n", json!(1)));
     world.ask_ok(ada, "/nick Eve");
     world.wait(1_000);
     world.take(ben);
-    let again = world.ask(ada, &send("tea", 2));
+    let ack = json!({"type": "ack", "id": 2, "channel": "tea", "seq": 1, "at": first[1]["at"]});
     assert_eq!(
-        again,
-        [json!({"type": "ack", "id": 2, "channel": "tea", "seq": 1, "at": first[1]["at"]})],
-        "by any name"
+        world.ask(ada, &send("tea", "n", json!(2))),
+        [ack],
+        "under any name"
     );
-    assert_eq!(
-        world.ask(
-            ada,
-            r#"{"type":"message","channel":"tea","text":"x","nonce":"n"}"#
-        ),
-        Vec::<Value>::new(),
-        "no answer without an id"
+    assert!(
+        world.ask(ada, &send("tea", "n", Value::Null)).is_empty(),
+        "no id, no answer"
     );
     assert!(world.take(ben).is_empty(), "it is not sent again");
     assert_eq!(
-        world.ask(ada, &send("chess", 3)).len(),
+        world.ask(ada, &send("chess", "n", json!(3))).len(),
         2,
         "another channel"
     );
-    assert_eq!(world.ask(ben, &send("tea", 4))[1]["seq"], 2, "another user");
-    world.say(
-        ben,
-        r#"{"type":"message","channel":"tea","text":"x","nonce":"m","id":5}"#,
-    );
-    world.say(
-        ben,
-        r#"{"type":"message","channel":"tea","text":"y","nonce":"m","id":6}"#,
+    assert_eq!(
+        world.ask(ben, &send("tea", "n", json!(4)))[1]["seq"],
+        2,
+        "another user"
     );
     world.take(ben);
+    for id in [5, 6] {
+        world.say(ben, &send("tea", "m", json!(id)));
+    }
     world.commit();
-    let told: Vec<_> = world
-        .take(ben)
+    let received = world.take(ben);
+    let received = received
         .iter()
-        .map(|event| (number(&event["seq"]), event["id"].clone()))
-        .collect();
+        .map(|event| (number(&event["seq"]), &event["id"]));
+    let expected = [(3, &Value::Null), (3, &json!(5)), (3, &json!(6))];
     assert_eq!(
-        told,
-        [(3, Value::Null), (3, json!(5)), (3, json!(6))],
-        "known from the same commit"
+        received.collect::<Vec<_>>(),
+        expected,
+        "known within one commit"
     );
 }
 
 #[test]
-fn typing_is_told_to_the_others_at_most_once_a_second() {
+fn typing_is_passed_on_at_most_once_a_second() {
     let mut world = World::new();
-    let tab = world.connect();
-    let session = crate::harness::text(&world.ask_ok(tab, "/nick Ada")["session"]);
+    let (tab, session) = world.hello("Ada");
     let other = world.resume(&session);
     for tab in [tab, other] {
         world.ask_ok(tab, "/join tea");
@@ -291,27 +199,23 @@ fn typing_is_told_to_the_others_at_most_once_a_second() {
     world.wait(2_000);
     world.take_from(&[tab, other, ben]);
     let typing = |channel: &str| format!(r#"{{"type":"typing","channel":"{channel}","id":1}}"#);
-    assert_eq!(
-        world.ask(tab, &typing("tea")),
-        Vec::<Value>::new(),
+    let event = |channel: &str| json!({"type": "typing", "channel": channel, "user": "Ada"});
+    assert!(
+        world.ask(tab, &typing("tea")).is_empty(),
         "there is no answer"
     );
     world.ask(tab, &typing("chess"));
     world.ask(other, &typing("tea"));
     world.wait(999);
     world.ask(tab, &typing("tea"));
-    let event = |channel: &str| json!({"type": "typing", "channel": channel, "user": "Ada"});
     assert_eq!(world.take(ben), [event("tea"), event("chess")]);
     world.wait(1);
     world.ask(other, &typing("tea"));
     assert_eq!(world.take(ben), [event("tea")]);
-    assert!(
-        world.take(tab).is_empty() && world.take(other).is_empty(),
-        "not to one's own connections"
-    );
+    assert!(world.take(tab).is_empty() && world.take(other).is_empty());
 }
 
-/// A history that fails where it is told to.
+/// A history that fails while `fails` is set.
 struct Failing {
     memory: Memory,
     fails: Rc<Cell<bool>>,
@@ -371,97 +275,67 @@ impl History for Failing {
 }
 
 #[test]
-fn a_history_that_fails_is_storage_failed_and_changes_nothing() {
+fn failing_history_is_storage_failed_and_changes_nothing() {
     let fails = Rc::new(Cell::new(false));
     let history = Failing {
         memory: Memory::new("epoch".into(), Author(0)),
         fails: fails.clone(),
     };
     let mut world = World::remembering(Limits::DEFAULT, Box::new(history));
-    let tab = world.connect();
-    let session = crate::harness::text(&world.ask_ok(tab, "/nick Ada")["session"]);
+    let (tab, session) = world.hello("Ada");
     let ben = world.enter("Ben", &["tea"]);
     world.ask_ok(tab, "/join tea");
     world.ask_ok(tab, "/msg Ben hello");
     world.wait(1_000);
     world.take_from(&[tab, ben]);
     fails.set(true);
-    let code = |event: &Value| {
-        (
-            event["type"].clone(),
-            event["code"].clone(),
-            event["id"].clone(),
-        )
-    };
-    let failed = |id: Value| (json!("error"), json!("storage_failed"), id);
-    world.say(
-        tab,
-        r#"{"type":"message","channel":"tea","text":"a","nonce":"n","id":1}"#,
-    );
-    world.say(tab, r#"{"type":"message","channel":"tea","text":"b"}"#);
+    let with_nonce = r#"{"type":"message","channel":"tea","text":"a","nonce":"n","id":1}"#;
+    world.say(tab, with_nonce);
+    world.say(tab, &message("tea", "b"));
     world.say(ben, "/msg Ada c");
     world.commit();
+    let mut failures = |tab| {
+        let events = world.take(tab).into_iter();
+        events
+            .map(|event| json!([event["code"], event["id"]]))
+            .collect::<Value>()
+    };
     assert_eq!(
-        world.take(tab).iter().map(code).collect::<Vec<_>>(),
-        [failed(json!(1)), failed(Value::Null)]
+        failures(tab),
+        json!([["storage_failed", 1], ["storage_failed", null]])
     );
-    assert_eq!(
-        world.take(ben).iter().map(code).collect::<Vec<_>>(),
-        [failed(Value::Null)],
-        "and nobody heard anything"
-    );
-    for command in [
-        "/join coffee",
-        "/join tea",
-        "/history",
-        r#"{"type":"history","conversation":"c1-2"}"#,
-    ] {
+    assert_eq!(failures(ben), json!([["storage_failed", null]]));
+    let history = r#"{"type":"history","conversation":"c1-2"}"#;
+    for command in ["/join coffee", "/join tea", "/history", history] {
         assert_eq!(world.error(tab, command), "storage_failed", "{command}");
     }
     assert_eq!(world.chat.channels(), 2);
     world.drop(tab);
     world.wait(30_000);
     let tab = world.connect();
-    let hello = json!({"type": "hello", "name": "Ada", "session": session}).to_string();
+    let hello = hello_again("Ada", &session);
     assert_eq!(world.error(tab, &hello), "storage_failed");
     assert_eq!(world.chat.online(), 1);
     fails.set(false);
     assert_eq!(world.ask_ok(tab, &hello)["author"], 1);
     world.ask_ok(tab, "/join tea");
-    let answer = world.ask(
-        tab,
-        r#"{"type":"message","channel":"tea","text":"a","nonce":"n","id":1}"#,
-    );
+    let answer = world.ask(tab, with_nonce);
+    let seqs = (&answer[0]["seq"], &answer[1]["seq"]);
     assert_eq!(
-        (&answer[0]["seq"], &answer[1]["seq"]),
+        seqs,
         (&json!(1), &json!(1)),
-        "what failed has no number and its nonce is not known"
+        "no number was used, and no nonce"
     );
 }
 
 #[test]
-fn the_ack_of_who_is_gone_is_told_to_nobody() {
+fn ack_for_a_connection_that_is_gone_is_dropped() {
     let mut world = World::new();
     let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &["tea"])];
-    world.say(
-        ada,
-        r#"{"type":"message","channel":"tea","text":"last words","id":1}"#,
-    );
-    world.disconnect_in_turn(ada, parlor::chat::Departure::Quit);
+    world.say(ada, &with_id("tea", "last words", 1));
+    world.disconnect_in_turn(ada, Departure::Quit);
     let cleo = world.connect();
     world.commit();
     assert_eq!(world.take_all(ben, "message").len(), 1);
-    assert!(
-        world.take(cleo).is_empty(),
-        "though it may have the same number"
-    );
-}
-
-#[test]
-fn at_does_not_go_back_within_a_channel_when_the_wall_clock_does() {
-    let mut world = World::new();
-    let ada = world.enter("Ada", &["tea"]);
-    let first = world.ask_ok(ada, "one");
-    world.now.unix.0 -= 60_000;
-    assert_eq!(world.ask_ok(ada, "two")["at"], first["at"]);
+    assert!(world.take(cleo).is_empty(), "it may have the same number");
 }

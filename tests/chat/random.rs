@@ -1,9 +1,7 @@
-//! Random commands of several tabs, played against the simplest possible client, for many seeds.
+//! Random commands of several clients against a simple model of a client, for many seeds.
 //!
-//! What must hold: a client that applies what it is told, in any of the ways that make sense, knows
-//! what `who` and `channels`
-//! would tell it; each channel's messages come in their order, each once, and are the same for
-//! everybody; a nonce is sent once.
+//! A client that applies the events it receives knows what `who` and `channels` would answer. It
+//! receives each channel's messages in order, each once, and the same as everyone else.
 
 use crate::harness::{Tab, World, list, names, number, text};
 use parlor::limits::Limits;
@@ -35,23 +33,23 @@ const CHANNELS: &[&str] = &["general", "tea", "chess", "rust", "music", "RUST"];
 
 type Names = BTreeSet<String>;
 
-/// What a client makes of what it is told.
+/// What a client knows.
 #[derive(Default)]
 struct Model {
     session: String,
-    /// A renamed user is put into the list only where the old name stood …
+    /// The users online, where `renamed` only replaces a known name.
     online: Names,
-    /// … or in any case.
+    /// The same, where `renamed` adds the new name in any case.
     online_loosely: Names,
     channels: Names,
     joined: BTreeMap<String, (Names, u64)>,
 }
 
-/// What everybody was told, by place and number.
+/// All messages, by place and number.
 #[derive(Default)]
-struct Told(BTreeMap<(String, u64), String>);
+struct Messages(BTreeMap<(String, u64), String>);
 
-impl Told {
+impl Messages {
     fn check(&mut self, place: &Value, message: &Value) {
         let key = (text(place), number(&message["seq"]));
         let said = text(&message["text"]);
@@ -77,7 +75,7 @@ fn apply(known: &mut Names, left: &Value, joined: &Value) {
 }
 
 impl Model {
-    fn hear(&mut self, event: &Value, told: &mut Told) {
+    fn receive(&mut self, event: &Value, all: &mut Messages) {
         match text(&event["type"]).as_str() {
             "welcome" => {
                 self.session = text(&event["session"]);
@@ -116,11 +114,11 @@ impl Model {
                 assert_eq!(history.last().map_or(0, |last| number(&last["seq"])), seq);
                 history
                     .iter()
-                    .for_each(|message| told.check(&message["channel"], message));
+                    .for_each(|message| all.check(&message["channel"], message));
                 let members = set(&event["members"]);
                 assert_eq!(event["count"], members.len());
                 if let Some((_, known)) = self.joined.insert(channel, (members, seq)) {
-                    assert_eq!(known, seq, "joining again shows nothing that was not told");
+                    assert_eq!(known, seq, "joining again shows nothing new");
                 }
             }
             "left" => assert!(self.joined.remove(&text(&event["channel"])).is_some()),
@@ -128,19 +126,19 @@ impl Model {
                 let (members, _) = self
                     .joined
                     .get_mut(&text(&event["channel"]))
-                    .expect("members of a channel that one is in");
+                    .expect("members only of joined channels");
                 apply(members, &event["left"], &event["joined"]);
             }
             "message" => {
                 let (_, seq) = self
                     .joined
                     .get_mut(&text(&event["channel"]))
-                    .expect("a message of a channel that one is in");
+                    .expect("messages only of joined channels");
                 *seq += 1;
-                assert_eq!(event["seq"], *seq, "each message comes once, in order");
-                told.check(&event["channel"], event);
+                assert_eq!(event["seq"], *seq, "each message once, in order");
+                all.check(&event["channel"], event);
             }
-            "direct" => told.check(&event["conversation"], event),
+            "direct" => all.check(&event["conversation"], event),
             "ack" | "users" | "channels" | "history" | "typing" => {}
             "error" => assert_ne!(event["code"], "storage_failed"),
             other => panic!("{other} is no event"),
@@ -152,7 +150,7 @@ struct Game {
     world: World,
     random: Random,
     models: BTreeMap<Tab, Model>,
-    told: Told,
+    messages: Messages,
     sessions: Vec<String>,
     said: u64,
 }
@@ -173,7 +171,7 @@ impl Game {
             world,
             random,
             models: BTreeMap::new(),
-            told: Told::default(),
+            messages: Messages::default(),
             sessions: Vec::new(),
             said: 0,
         }
@@ -192,7 +190,7 @@ impl Game {
             self.world
                 .take(*tab)
                 .iter()
-                .for_each(|event| model.hear(event, &mut self.told));
+                .for_each(|event| model.receive(event, &mut self.messages));
         }
         self.sessions.extend(
             self.models
@@ -277,10 +275,10 @@ impl Game {
         }
     }
 
-    /// When all windows have ended and all is told, everybody knows everything.
+    /// When all windows have ended, every client knows everything.
     fn check(&mut self) {
-        self.world.wait(WINDOW_MS + 1_000);
-        // But for the rows of who is online and silent, which are looked at a few times a day.
+        self.world.wait(WINDOW_MS + 2_500);
+        // What remains is the timer for the rows of silent users.
         let next = self.world.chat.next_deadline();
         assert!(
             next.is_none_or(
@@ -292,7 +290,7 @@ impl Game {
             self.world
                 .take(*tab)
                 .iter()
-                .for_each(|event| model.hear(event, &mut self.told));
+                .for_each(|event| model.receive(event, &mut self.messages));
             let who = self.world.ask_ok(*tab, "/who");
             assert_eq!(set(&who["users"]), model.online);
             assert_eq!(set(&who["users"]), model.online_loosely);
@@ -334,7 +332,7 @@ impl Game {
 }
 
 #[test]
-fn clients_that_apply_what_they_are_told_know_what_is_so() {
+fn clients_that_apply_events_know_the_state() {
     let mut said = 0;
     for seed in 1..=SEEDS {
         let played = std::panic::catch_unwind(|| {
@@ -343,12 +341,12 @@ fn clients_that_apply_what_they_are_told_know_what_is_so() {
                 (0..40).for_each(|_| game.turn());
                 game.check();
             }
-            game.told.0.len()
+            game.messages.0.len()
         });
         match played {
             Ok(messages) => said += messages,
             Err(_) => panic!("seed {seed} failed"),
         }
     }
-    assert!(said > 20 * SEEDS as usize, "only {said} messages were told");
+    assert!(said > 20 * SEEDS as usize, "only {said} messages");
 }

@@ -1,161 +1,132 @@
-//! Typed lines, each beside the command that it stands for (PROTOCOL, «A typed line»).
+//! Typed lines, each beside the command that it stands for.
 
-use parlor::chat::command::{Command, Range, Recipient, Request, Target, When};
+use parlor::chat::command::{Command, Range, Request, Target};
 use parlor::chat::error::CommandError;
 
-type Row = (
-    &'static str,
-    &'static str,
-    When,
-    Result<Command, CommandError>,
-);
-
-fn check(table: Vec<Row>) {
-    for (name, line, when, command) in table {
-        assert_eq!(
-            Request::parse(line),
-            Request {
-                id: None,
-                when,
-                command
-            },
-            "{name}: {line:?}"
-        );
-    }
+#[track_caller]
+fn check(line: &str, needs_user: bool, command: Result<Command, CommandError>) {
+    let expected = Request {
+        id: None,
+        needs_user,
+        command,
+    };
+    assert_eq!(Request::parse(line), expected, "{line:?}");
 }
 
-fn say(text: &str) -> Result<Command, CommandError> {
-    Ok(Command::Message {
-        channel: None,
+fn send(to: Target, text: &str, action: bool) -> Result<Command, CommandError> {
+    Ok(Command::Send {
+        to,
         text: text.into(),
-        action: false,
+        action,
         nonce: None,
     })
-}
-
-fn act(text: &str) -> Result<Command, CommandError> {
-    Ok(Command::Message {
-        channel: None,
-        text: text.into(),
-        action: true,
-        nonce: None,
-    })
-}
-
-fn msg(user: &str, text: &str) -> Result<Command, CommandError> {
-    Ok(Command::Direct {
-        to: Recipient::User(user.into()),
-        text: text.into(),
-        nonce: None,
-    })
-}
-
-fn history(limit: u32) -> Result<Command, CommandError> {
-    Ok(Command::History {
-        target: Target::JoinedLast,
-        range: Range::Newest,
-        limit,
-    })
-}
-
-fn join(channel: &str) -> Result<Command, CommandError> {
-    Ok(Command::Join {
-        channel: channel.into(),
-        since: None,
-    })
-}
-
-fn nick(name: &str) -> Result<Command, CommandError> {
-    Ok(Command::Nick { name: name.into() })
-}
-
-/// Any `BadField`: its sentence is not part of the protocol.
-fn is_bad_field(request: &Request) -> bool {
-    matches!(request.command, Err(CommandError::BadField(sentence)) if !sentence.is_empty())
 }
 
 #[test]
-fn what_is_said() {
-    let after = When::AfterHello;
-    check(vec![
-        ("a plain line", "hello, world", after, say("hello, world")),
-        (
-            "white space around it is dropped",
-            " \t hello \r\n",
-            after,
-            say("hello"),
-        ),
-        (
-            "U+FEFF around it too",
-            "\u{FEFF} \u{FEFF}hello\u{FEFF}",
-            after,
-            say("hello"),
-        ),
-        (
-            "white space of other scripts too",
-            "\u{3000}\u{A0}hello\u{2028}",
-            after,
-            say("hello"),
-        ),
-        ("white space within stays", "a  b\tc", after, say("a  b\tc")),
-        (
-            "a line feed belongs to the text",
-            "one\n/quit",
-            after,
-            say("one\n/quit"),
-        ),
-        (
-            "two slashes are one",
-            "//etc/hosts",
-            after,
-            say("/etc/hosts"),
-        ),
-        ("only at the start", "see //etc", after, say("see //etc")),
-        ("two slashes alone", "//", after, say("/")),
-        ("three", "///", after, say("//")),
-        ("not behind a slash", "http://x/", after, say("http://x/")),
-        (
-            "a brace later is no JSON",
-            "x {\"type\":\"who\"}",
-            after,
-            say("x {\"type\":\"who\"}"),
-        ),
-        ("a bracket is no JSON either", "[1]", after, say("[1]")),
-        ("nothing", "", after, Err(CommandError::Empty)),
-        (
-            "white space alone",
-            " \t\r\n\u{FEFF}",
-            after,
-            Err(CommandError::Empty),
-        ),
-        ("an action", "/me waves", after, act("waves")),
-        (
-            "an action in lines",
-            "/me waves\nand goes",
-            after,
-            act("waves\nand goes"),
-        ),
-        ("an action that is missing is empty", "/me", after, act("")),
-        (
-            "a private message",
-            "/msg Ada hi there",
-            after,
-            msg("Ada", "hi there"),
-        ),
-        (
-            "with white space as it likes",
-            "/msg \t Ada \n  hi  there ",
-            after,
-            msg("Ada", "hi  there"),
-        ),
-        (
-            "one whose text is missing is empty",
-            "/msg Ada",
-            after,
-            msg("Ada", ""),
-        ),
-    ]);
-    for line in [
+fn line_without_a_command_is_a_message() {
+    let table = [
+        ("hello, world", "hello, world"),
+        (" \t hello \r\n", "hello"),
+        ("\u{FEFF} \u{FEFF}hello\u{FEFF}", "hello"),
+        ("\u{3000}\u{A0}hello\u{2028}", "hello"),
+        ("a  b\tc", "a  b\tc"),
+        ("one\n/quit", "one\n/quit"),
+        ("//etc/hosts", "/etc/hosts"),
+        ("see //etc", "see //etc"),
+        ("//", "/"),
+        ("///", "//"),
+        ("http://x/", "http://x/"),
+        ("x {\"type\":\"who\"}", "x {\"type\":\"who\"}"),
+        ("[1]", "[1]"),
+    ];
+    for (line, text) in table {
+        check(line, true, send(Target::JoinedLast, text, false));
+    }
+    check("", true, Err(CommandError::Empty));
+    check(" \t\r\n\u{FEFF}", true, Err(CommandError::Empty));
+    for (line, text) in [("/me waves", "waves"), ("/me a\nb", "a\nb"), ("/me", "")] {
+        check(line, true, send(Target::JoinedLast, text, true));
+    }
+    let table = [
+        ("/msg Ada hi there", "hi there"),
+        ("/msg \t Ada \n  hi  there ", "hi  there"),
+        ("/msg Ada", ""),
+    ];
+    for (line, text) in table {
+        check(line, true, send(Target::User("Ada".into()), text, false));
+    }
+}
+
+#[test]
+fn line_with_a_slash_is_a_command() {
+    let join = |channel: &str| Command::Join {
+        channel: channel.into(),
+        since: None,
+    };
+    let leave = |channel: Option<&str>| Command::Leave {
+        channel: channel.map(Into::into),
+    };
+    let who = |channel: Option<&str>| Command::Who {
+        channel: channel.map(Into::into),
+    };
+    let history = |limit| Command::History {
+        target: Target::JoinedLast,
+        range: Range::Newest,
+        limit,
+    };
+    let table = [
+        ("/join #rust", join("#rust")),
+        ("/join\nrust", join("rust")),
+        ("\u{FEFF}\t/join rust", join("rust")),
+        ("/leave rust", leave(Some("rust"))),
+        ("/leave ", leave(None)),
+        ("/history", history(50)),
+        ("/history 1", history(1)),
+        ("/history  200", history(200)),
+        ("/who", who(None)),
+        ("/who rust", who(Some("rust"))),
+        ("/channels", Command::Channels),
+    ];
+    for (line, command) in table {
+        check(line, true, Ok(command));
+    }
+    // A name's characters are checked later, so that the error is about the name.
+    for name in ["Ada", "Ada Lovelace", "A\u{7}"] {
+        let line = format!("/nick  {name} ");
+        check(&line, false, Ok(Command::Nick { name: name.into() }));
+    }
+    for (line, command) in [("/help", Command::Help), ("/quit", Command::Quit)] {
+        check(line, false, Ok(command.clone()));
+        check(&format!("{line} something"), false, Ok(command));
+    }
+    let unknown = [
+        "/frobnicate",
+        "/JOIN rust",
+        "/",
+        "/ join rust",
+        "/joinrust",
+        "/typing",
+    ];
+    for line in unknown {
+        check(line, false, Err(CommandError::UnknownType));
+    }
+}
+
+#[test]
+fn invalid_arguments_are_bad_fields() {
+    let table = [
+        "/nick",
+        "/join",
+        "/join \t",
+        "/msg",
+        "/history 0",
+        "/history 201",
+        "/history -1",
+        "/history 1.5",
+        "/history 5 6",
+        "/history ten",
+        "/history 99999999999999999999",
+        // Control characters.
         "a\u{7}b",
         "a\0b",
         "a\rb",
@@ -164,143 +135,13 @@ fn what_is_said() {
         "/me \u{1B}[2J",
         "/msg Ada \u{9B}2J",
         "//\u{8}x",
-    ] {
+    ];
+    for line in table {
         let request = Request::parse(line);
         assert!(
-            is_bad_field(&request) && request.when == after,
-            "a control character in {line:?}: {request:?}"
+            matches!(request.command, Err(CommandError::BadField(_))),
+            "{line:?}"
         );
-    }
-}
-
-#[test]
-fn commands() {
-    let (after, always) = (When::AfterHello, When::Always);
-    check(vec![
-        ("a name", "/nick Ada", always, nick("Ada")),
-        (
-            "a name of two words is for the chat to refuse",
-            "/nick  Ada Lovelace ",
-            always,
-            nick("Ada Lovelace"),
-        ),
-        (
-            "a name with a control character likewise",
-            "/nick A\u{7}",
-            always,
-            nick("A\u{7}"),
-        ),
-        ("a channel", "/join #rust", after, join("#rust")),
-        (
-            "the word ends at any white space",
-            "/join\nrust",
-            after,
-            join("rust"),
-        ),
-        (
-            "white space before the slash",
-            "\u{FEFF}\t/join rust",
-            after,
-            join("rust"),
-        ),
-        (
-            "leave one",
-            "/leave rust",
-            after,
-            Ok(Command::Leave {
-                channel: Some("rust".into()),
-            }),
-        ),
-        (
-            "leave the last",
-            "/leave ",
-            after,
-            Ok(Command::Leave { channel: None }),
-        ),
-        ("history", "/history", after, history(50)),
-        ("history of one", "/history 1", after, history(1)),
-        ("history of 200", "/history  200", after, history(200)),
-        (
-            "who is online",
-            "/who",
-            after,
-            Ok(Command::Who { channel: None }),
-        ),
-        (
-            "who is in a channel",
-            "/who rust",
-            after,
-            Ok(Command::Who {
-                channel: Some("rust".into()),
-            }),
-        ),
-        ("channels", "/channels", after, Ok(Command::Channels)),
-        ("help", "/help", always, Ok(Command::Help)),
-        (
-            "help with something",
-            "/help join",
-            always,
-            Ok(Command::Help),
-        ),
-        ("quit", "/quit", always, Ok(Command::Quit)),
-        (
-            "quit with a farewell",
-            "/quit good bye",
-            always,
-            Ok(Command::Quit),
-        ),
-        (
-            "an unknown word",
-            "/frobnicate",
-            always,
-            Err(CommandError::UnknownType),
-        ),
-        (
-            "capitals",
-            "/JOIN rust",
-            always,
-            Err(CommandError::UnknownType),
-        ),
-        ("a slash alone", "/", always, Err(CommandError::UnknownType)),
-        (
-            "a slash and white space",
-            "/ join rust",
-            always,
-            Err(CommandError::UnknownType),
-        ),
-        (
-            "a word that goes on",
-            "/joinrust",
-            always,
-            Err(CommandError::UnknownType),
-        ),
-        (
-            "a command of JSON alone",
-            "/typing",
-            always,
-            Err(CommandError::UnknownType),
-        ),
-    ]);
-}
-
-#[test]
-fn what_is_missing_or_wrong() {
-    let table = [
-        ("/nick", When::Always),
-        ("/join", When::AfterHello),
-        ("/join \t", When::AfterHello),
-        ("/msg", When::AfterHello),
-        ("/history 0", When::AfterHello),
-        ("/history 201", When::AfterHello),
-        ("/history -1", When::AfterHello),
-        ("/history 1.5", When::AfterHello),
-        ("/history 5 6", When::AfterHello),
-        ("/history ten", When::AfterHello),
-        ("/history 99999999999999999999", When::AfterHello),
-    ];
-    for (line, when) in table {
-        let request = Request::parse(line);
-        assert!(is_bad_field(&request), "{line}: {request:?}");
-        assert_eq!((request.when, request.id), (when, None), "{line}");
+        assert_eq!(request.needs_user, line != "/nick", "{line:?}");
     }
 }

@@ -1,7 +1,4 @@
-//! What the chat reads and writes: names, requests as JSON and as typed lines, events.
-//!
-//! Tables of examples, and properties over many made-up inputs; the random numbers are the same in
-//! every run.
+//! What the chat parses and writes: names, commands from JSON and typed lines, events.
 
 mod events;
 mod json;

@@ -1,4 +1,4 @@
-//! Random numbers that are the same in every run (xorshift64*), and choices made with them.
+//! Random numbers that are the same in every run (xorshift64*).
 
 pub(crate) struct Random(pub(crate) u64);
 

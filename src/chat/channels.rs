@@ -1,0 +1,180 @@
+//! The channels that are listed, and their members.
+//!
+//! At `--max-channels`, a new channel takes the place of the one without members that was used
+//! longest ago. That one is *put away*: it is no longer listed, its messages stay in the history,
+//! and joining it lists it again. A channel is used when someone joins it or writes in it.
+
+use super::changes::Changes;
+use super::event::{ChannelId, ChannelSummary};
+use super::name::ChannelName;
+use super::name_index::{IndexedName, NameIndex};
+use crate::history::{Author, ChannelRow, Seq};
+use slab::Slab;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// `general`, which always exists.
+pub(super) const GENERAL: ChannelId = ChannelId(0);
+
+/// A channel that is listed.
+pub(super) struct Channel {
+    pub(super) name: IndexedName,
+    /// The members, each with the number of its connections in the channel: 0 while the user is a
+    /// member only because of a lost connection.
+    pub(super) members: BTreeMap<Author, u32>,
+    pub(super) newest: Seq,
+    /// Member names that clients have yet to be informed of.
+    pub(super) changes: Changes,
+    last_use: u64,
+}
+
+/// All channels that are listed.
+pub(super) struct Channels {
+    listed: Slab<Channel>,
+    names: NameIndex<ChannelId>,
+    by_use: BTreeSet<(u64, ChannelId)>,
+    uses: u64,
+}
+
+/// What a name refers to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Listed(ChannelId),
+    /// No channel, but this one looks the same.
+    LooksLike(Rc<str>),
+    Nothing,
+}
+
+impl Channels {
+    /// Lists `general` and the channels of `rows`, which begin with the most recently used one, up
+    /// to `limit`.
+    pub(super) fn new(rows: &[ChannelRow], limit: usize) -> Self {
+        let mut channels = Self {
+            listed: Slab::new(),
+            names: NameIndex::new(),
+            by_use: BTreeSet::new(),
+            uses: 1,
+        };
+        if let Ok(general) = ChannelName::parse("general") {
+            channels.list(&general, Seq(0));
+        }
+        let mut room = limit.saturating_sub(1);
+        let fits = |row: &&ChannelRow| {
+            let fits = *row.name == *"general" || room > 0;
+            room -= usize::from(fits && *row.name != *"general");
+            fits
+        };
+        let rows: Vec<_> = rows.iter().filter(fits).collect();
+        for row in rows.into_iter().rev() {
+            channels.restore(row);
+        }
+        channels
+    }
+
+    /// Lists a channel of the history. One whose name is no longer valid (with other tables of
+    /// Unicode, or without them) stays in the history.
+    fn restore(&mut self, row: &ChannelRow) {
+        let Ok(name) = ChannelName::parse(&row.name) else {
+            return;
+        };
+        if *name.shown() != *row.name {
+            return;
+        }
+        let id = match self.find(&name) {
+            Found::Listed(id) => id,
+            Found::Nothing => self.list(&name, Seq(0)),
+            Found::LooksLike(_) => return,
+        };
+        self.was_used(id);
+        if let Some(channel) = self.get_mut(id) {
+            channel.newest = row.newest;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.listed.len()
+    }
+
+    pub(super) fn get(&self, id: ChannelId) -> Option<&Channel> {
+        self.listed.get(id.0 as usize)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
+        self.listed.get_mut(id.0 as usize)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = ChannelId> {
+        self.by_use.iter().map(|(_, id)| *id)
+    }
+
+    /// Looks a name up. A name that only looks like a channel's does not refer to it.
+    pub(super) fn find(&self, name: &ChannelName) -> Found {
+        let mut found = Found::Nothing;
+        for id in self.names.owners(name.keys()) {
+            match self.get(id) {
+                Some(channel) if *channel.name.shown == *name.shown() => return Found::Listed(id),
+                Some(channel) => found = Found::LooksLike(channel.name.shown.clone()),
+                None => {}
+            }
+        }
+        found
+    }
+
+    /// Lists a channel that is not listed, and that no listed one looks like.
+    pub(super) fn list(&mut self, name: &ChannelName, newest: Seq) -> ChannelId {
+        let id = ChannelId(self.listed.vacant_key() as u32);
+        let name = IndexedName::from(name);
+        self.names.insert(&name, id);
+        self.listed.insert(Channel {
+            name,
+            members: BTreeMap::new(),
+            newest,
+            changes: Changes::default(),
+            last_use: 0,
+        });
+        self.was_used(id);
+        id
+    }
+
+    /// Removes a channel from the list.
+    pub(super) fn unlist(&mut self, id: ChannelId) -> Option<Channel> {
+        let channel = self.listed.try_remove(id.0 as usize)?;
+        self.names.remove(&channel.name, id);
+        self.by_use.remove(&(channel.last_use, id));
+        Some(channel)
+    }
+
+    pub(super) fn was_used(&mut self, id: ChannelId) {
+        let Some(channel) = self.listed.get_mut(id.0 as usize) else {
+            return;
+        };
+        if channel.last_use == self.uses {
+            return;
+        }
+        self.uses += 1;
+        self.by_use.remove(&(channel.last_use, id));
+        channel.last_use = self.uses;
+        self.by_use.insert((self.uses, id));
+    }
+
+    /// Returns the channel without members that was used longest ago, other than `general`.
+    pub(super) fn least_used(&self) -> Option<ChannelId> {
+        self.ids().find(|id| {
+            *id != GENERAL
+                && self
+                    .get(*id)
+                    .is_some_and(|channel| channel.members.is_empty())
+        })
+    }
+
+    /// Returns all channels, the most recently used first.
+    pub(super) fn summaries(&self) -> impl Iterator<Item = ChannelSummary> {
+        let by_use = self.by_use.iter().rev();
+        let channels = by_use.filter_map(|(_, id)| self.get(*id));
+        channels.map(|channel| ChannelSummary {
+            name: channel.name.shown.clone(),
+            members: channel.members.len(),
+            seq: channel.newest,
+        })
+    }
+}

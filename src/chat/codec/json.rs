@@ -1,0 +1,246 @@
+//! Commands from JSON.
+//!
+//! The message is read into one struct of all known keys, whose values stay raw JSON until the
+//! command's `type` says which of them matter and what they must be.
+
+use crate::chat::command::{Command, Range, Request, RequestId, Target};
+use crate::chat::error::CommandError;
+use crate::chat::text::checked_text;
+use crate::history::Seq;
+use crate::limits::{NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// Numbers from clients are below this, so that JavaScript can represent them.
+const NUMBER_LIMIT: u64 = 1 << 53;
+
+/// The keys that have a meaning; a duplicate is an error. `None`: absent or `null`. A raw value has
+/// valid syntax but is not interpreted, so huge numbers and deep nesting cost nothing.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    r#type: Field<'a>,
+    id: Field<'a>,
+    name: Field<'a>,
+    session: Field<'a>,
+    channel: Field<'a>,
+    since: Field<'a>,
+    text: Field<'a>,
+    action: Field<'a>,
+    nonce: Field<'a>,
+    to: Field<'a>,
+    conversation: Field<'a>,
+    before: Field<'a>,
+    after: Field<'a>,
+    limit: Field<'a>,
+    on: Field<'a>,
+}
+
+type Field<'a> = Option<&'a RawValue>;
+
+/// Parses a message that begins with `{`. Fails where not even an id can be read.
+pub(super) fn parse(text: &str) -> Result<Request, CommandError> {
+    let fields: Fields<'_> = serde_json::from_str(text).map_err(|_| CommandError::BadJson)?;
+    if !surrogates_are_paired(text) {
+        return Err(CommandError::BadJson);
+    }
+    let id = number(fields.id, "").map_err(|_| CommandError::BadId)?;
+    let id = id.map(RequestId);
+    let Ok(Some(kind)) = borrowed(fields.r#type, "") else {
+        let error = CommandError::BadField("type must be a string");
+        return Ok(Request::failed(id, error));
+    };
+    let command = command(&kind, &fields, text);
+    Ok(Request {
+        id,
+        needs_user: !matches!(&*kind, "hello" | "trace" | "try")
+            && command != Err(CommandError::UnknownType),
+        command,
+    })
+}
+
+fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, CommandError> {
+    const NAME: &str = "name must be a string";
+    const CHANNEL: &str = "channel must be a string";
+    Ok(match kind {
+        "hello" => Command::Hello {
+            name: required(fields.name, NAME)?,
+            session: string(fields.session, "session must be a string")?,
+        },
+        "rename" => Command::Rename {
+            name: required(fields.name, NAME)?,
+        },
+        "join" => Command::Join {
+            channel: required(fields.channel, CHANNEL)?,
+            since: seq(fields.since, "since must be an unsigned integer below 2^53")?,
+        },
+        "leave" => Command::Leave {
+            channel: Some(required(fields.channel, CHANNEL)?),
+        },
+        "message" => Command::Send {
+            to: Target::Channel(required(fields.channel, CHANNEL)?),
+            text: message_text(fields)?,
+            action: flag(fields.action, "action must be true or false")?.unwrap_or(false),
+            nonce: nonce(fields)?,
+        },
+        "direct" => {
+            const EITHER: &str = "give either to or conversation, a string";
+            Command::Send {
+                to: target(fields.to, Target::User, fields.conversation, EITHER)?,
+                text: message_text(fields)?,
+                action: false,
+                nonce: nonce(fields)?,
+            }
+        }
+        "typing" => Command::Typing {
+            target: place(fields)?,
+        },
+        "history" => Command::History {
+            target: place(fields)?,
+            range: range(fields)?,
+            limit: limit(fields)?,
+        },
+        "who" => Command::Who {
+            channel: string(fields.channel, CHANNEL)?,
+        },
+        "channels" => Command::Channels,
+        "trace" => Command::Trace {
+            on: flag(fields.on, "on must be true or false")?.unwrap_or(true),
+        },
+        "try" => Command::Try(text.into()),
+        _ => return Err(CommandError::UnknownType),
+    })
+}
+
+fn place(fields: &Fields<'_>) -> Result<Target, CommandError> {
+    const EITHER: &str = "give either channel or conversation, a string";
+    target(fields.channel, Target::Channel, fields.conversation, EITHER)
+}
+
+/// Reads either a name, from which `kind` makes a target, or a conversation.
+fn target(
+    name: Field<'_>,
+    kind: fn(Box<str>) -> Target,
+    conversation: Field<'_>,
+    wrong: &'static str,
+) -> Result<Target, CommandError> {
+    match (string(name, wrong)?, string(conversation, wrong)?) {
+        (Some(name), None) => Ok(kind(name)),
+        (None, Some(conversation)) => Ok(Target::Conversation(conversation)),
+        _ => Err(CommandError::BadField(wrong)),
+    }
+}
+
+fn range(fields: &Fields<'_>) -> Result<Range, CommandError> {
+    const BEFORE: &str = "before must be an unsigned integer below 2^53";
+    const AFTER: &str = "after must be an unsigned integer below 2^53";
+    match (seq(fields.before, BEFORE)?, seq(fields.after, AFTER)?) {
+        (None, None) => Ok(Range::Newest),
+        (Some(before), None) => Ok(Range::Before(before)),
+        (None, Some(after)) => Ok(Range::After(after)),
+        (Some(_), Some(_)) => Err(CommandError::BadField("before and after can't be combined")),
+    }
+}
+
+fn limit(fields: &Fields<'_>) -> Result<u32, CommandError> {
+    const LIMIT: &str = "limit must be an integer from 1 to 200";
+    match number(fields.limit, LIMIT)?.map(u32::try_from) {
+        None => Ok(PAGE_MESSAGES_DEFAULT),
+        Some(Ok(limit @ 1..=PAGE_MESSAGES)) => Ok(limit),
+        Some(_) => Err(CommandError::BadField(LIMIT)),
+    }
+}
+
+fn message_text(fields: &Fields<'_>) -> Result<Box<str>, CommandError> {
+    checked_text(required(fields.text, "text must be a string")?)
+}
+
+fn nonce(fields: &Fields<'_>) -> Result<Option<Box<str>>, CommandError> {
+    const NONCE: &str = "nonce must be a string of 1 to 64 characters without control characters";
+    let nonce = string(fields.nonce, NONCE)?;
+    let is_valid = |nonce: &str| {
+        (1..=NONCE_CHARS).contains(&nonce.chars().take(NONCE_CHARS + 1).count())
+            && !nonce.contains(char::is_control)
+    };
+    if nonce.as_deref().is_none_or(is_valid) {
+        Ok(nonce)
+    } else {
+        Err(CommandError::BadField(NONCE))
+    }
+}
+
+fn flag(field: Field<'_>, wrong: &'static str) -> Result<Option<bool>, CommandError> {
+    match field.map(RawValue::get) {
+        None => Ok(None),
+        Some("false") => Ok(Some(false)),
+        Some("true") => Ok(Some(true)),
+        Some(_) => Err(CommandError::BadField(wrong)),
+    }
+}
+
+fn required(field: Field<'_>, wrong: &'static str) -> Result<Box<str>, CommandError> {
+    string(field, wrong)?.ok_or(CommandError::BadField(wrong))
+}
+
+fn string(field: Field<'_>, wrong: &'static str) -> Result<Option<Box<str>>, CommandError> {
+    Ok(borrowed(field, wrong)?.map(Box::from))
+}
+
+/// Returns a string without a copy where nothing in it is escaped.
+fn borrowed<'a>(
+    field: Field<'a>,
+    wrong: &'static str,
+) -> Result<Option<Cow<'a, str>>, CommandError> {
+    let Some(value) = field.map(RawValue::get) else {
+        return Ok(None);
+    };
+    let quoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+    match quoted {
+        Some(text) if !text.contains('\\') => Ok(Some(Cow::Borrowed(text))),
+        Some(_) => serde_json::from_str(value)
+            .map(Some)
+            .map_err(|_| CommandError::BadField(wrong)),
+        None => Err(CommandError::BadField(wrong)),
+    }
+}
+
+fn seq(field: Field<'_>, wrong: &'static str) -> Result<Option<Seq>, CommandError> {
+    Ok(number(field, wrong)?.map(Seq))
+}
+
+/// Reads an unsigned integer below 2^53, in digits alone: neither `1.0` nor `1e3`.
+fn number(field: Field<'_>, wrong: &'static str) -> Result<Option<u64>, CommandError> {
+    let Some(value) = field else { return Ok(None) };
+    match value.get().parse() {
+        Ok(number) if number < NUMBER_LIMIT => Ok(Some(number)),
+        _ => Err(CommandError::BadField(wrong)),
+    }
+}
+
+/// Returns whether each escaped half of a surrogate pair (`\ud83d`) is followed by its other half,
+/// in any key or value. serde_json checks only strings that it decodes.
+fn surrogates_are_paired(json: &str) -> bool {
+    // In valid JSON, backslashes are in strings only.
+    let mut rest = json;
+    while let Some((_, escape)) = rest.split_once('\\') {
+        rest = match unit(escape) {
+            Some((0xD800..0xDC00, after)) => match after.strip_prefix('\\').and_then(unit) {
+                Some((0xDC00..0xE000, after)) => after,
+                _ => return false,
+            },
+            Some((0xDC00..0xE000, _)) => return false,
+            Some((_, after)) => after,
+            // One of \" \\ \/ \b \f \n \r \t.
+            None => escape.get(1..).unwrap_or_default(),
+        };
+    }
+    true
+}
+
+/// Splits the UTF-16 unit off an escape, which begins at its `u`.
+fn unit(escape: &str) -> Option<(u16, &str)> {
+    let digits = escape.strip_prefix('u')?;
+    let (digits, after) = (digits.get(..4)?, digits.get(4..)?);
+    Some((u16::from_str_radix(digits, 16).ok()?, after))
+}

@@ -1,0 +1,128 @@
+//! Typed lines: what a person writes in a tool such as `websocat`, as the command it stands for.
+//!
+//! A line that begins with `/` is a command, and the rest after its first word is the argument.
+//! Any other line is a message to the channel joined last.
+
+use crate::chat::command::{Command, Range, Request, Target};
+use crate::chat::error::CommandError;
+use crate::chat::text::{checked_text, is_blank};
+use crate::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
+
+/// Parses one line. A line feed within it belongs to its text.
+pub(super) fn parse(line: &str) -> Request {
+    let line = line.trim_matches(is_blank);
+    let (word, command) = match line.strip_prefix('/') {
+        _ if line.is_empty() => ("", Err(CommandError::Empty)),
+        None => ("", send(Target::JoinedLast, line, false)),
+        Some(text) if text.starts_with('/') => ("", send(Target::JoinedLast, text, false)),
+        Some(command) => {
+            let (word, argument) = split(command);
+            (word, slash(word, argument))
+        }
+    };
+    Request {
+        id: None,
+        needs_user: !matches!(word, "help" | "quit" | "nick")
+            && command != Err(CommandError::UnknownType),
+        command,
+    }
+}
+
+/// Parses the command after a slash. Words after a command without arguments are ignored.
+fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
+    Ok(match word {
+        "help" => Command::Help,
+        "quit" => Command::Quit,
+        "nick" => Command::Nick {
+            name: required(argument, "usage: /nick NAME")?,
+        },
+        "join" => Command::Join {
+            channel: required(argument, "usage: /join CHANNEL")?,
+            since: None,
+        },
+        "leave" => Command::Leave {
+            channel: optional(argument),
+        },
+        "msg" => {
+            let (user, text) = split(argument);
+            let user = required(user, "usage: /msg USER TEXT")?;
+            send(Target::User(user), text, false)?
+        }
+        "history" => Command::History {
+            target: Target::JoinedLast,
+            range: Range::Newest,
+            limit: limit(argument)?,
+        },
+        "who" => Command::Who {
+            channel: optional(argument),
+        },
+        "channels" => Command::Channels,
+        "me" => send(Target::JoinedLast, argument, true)?,
+        _ => return Err(CommandError::UnknownType),
+    })
+}
+
+fn send(to: Target, text: &str, action: bool) -> Result<Command, CommandError> {
+    Ok(Command::Send {
+        to,
+        text: checked_text(text.into())?,
+        action,
+        nonce: None,
+    })
+}
+
+fn limit(argument: &str) -> Result<u32, CommandError> {
+    if argument.is_empty() {
+        return Ok(PAGE_MESSAGES_DEFAULT);
+    }
+    let limit = argument.parse().ok();
+    limit
+        .filter(|limit| (1..=PAGE_MESSAGES).contains(limit))
+        .ok_or(CommandError::BadField(
+            "/history takes a number from 1 to 200",
+        ))
+}
+
+/// A name may contain spaces here, so that the error is about the name.
+fn required(argument: &str, usage: &'static str) -> Result<Box<str>, CommandError> {
+    optional(argument).ok_or(CommandError::BadField(usage))
+}
+
+fn optional(argument: &str) -> Option<Box<str>> {
+    (!argument.is_empty()).then(|| argument.into())
+}
+
+/// Splits off the first word, and the white space after it.
+fn split(text: &str) -> (&str, &str) {
+    let (word, rest) = text.split_once(is_blank).unwrap_or((text, ""));
+    (word, rest.trim_start_matches(is_blank))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::command::HELP;
+
+    #[test]
+    fn help_lists_every_command() {
+        let listed = |line: &'static str| line.strip_prefix('/').map(|line| split(line).0);
+        let words: Vec<_> = HELP.lines().filter_map(listed).collect();
+        let expected = [
+            "nick",
+            "join",
+            "leave",
+            "msg",
+            "history",
+            "who",
+            "channels:",
+            "me",
+            "help:",
+            "quit:",
+        ];
+        assert_eq!(words, expected);
+        for word in words {
+            let command = slash(word.trim_end_matches(':'), "1 2");
+            assert_ne!(command, Err(CommandError::UnknownType), "/{word}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Sending messages: proposals, what the commit makes of them, and `typing`.
+//!
+//! The commit first publishes all messages of the turn and then acknowledges them, so the acks of a
+//! client follow its messages in one run.
+
+use super::command::Target;
+use super::error::CommandError;
+use super::event::{Address, Effect, Event, PlaceName, Topic};
+use super::text::is_blank;
+use super::users::PRUNE_INTERVAL;
+use super::{Chat, Context, Destination, Sender, Timer};
+use crate::history::{Author, Place, Proposal, Record, Stored};
+use crate::limits::TYPING_INTERVAL;
+use crate::time::{Millis, Now};
+use std::rc::Rc;
+
+/// How many proposals have room that is kept for the next turn.
+const KEPT_PROPOSALS: usize = 64;
+
+impl Chat {
+    /// Checks a message and keeps it for the commit.
+    pub(super) fn send(
+        &mut self,
+        context: &mut Context<'_>,
+        author: Author,
+        to: &Target,
+        text: Box<str>,
+        action: bool,
+        nonce: Option<Box<str>>,
+    ) -> Result<(), CommandError> {
+        let destination = self.destination(context.client, author, to)?;
+        let place = self.place(author, destination)?;
+        let (to, channel) = match destination {
+            Destination::Channel(id) => (None, Some(id)),
+            Destination::User(other) => {
+                let name = self.name_of(other)?.ok_or(CommandError::NoSuchUser)?;
+                (Some(name), None)
+            }
+        };
+        self.check_length(&text)?;
+        self.proposals.push(Rc::new(Proposal {
+            place,
+            author,
+            from: self.own_name(author)?,
+            to,
+            text,
+            action,
+            nonce,
+        }));
+        self.senders.push(Sender {
+            client: context.client,
+            address: context.address,
+            id: context.id,
+            channel,
+        });
+        context.outcome.proposed = true;
+        Ok(())
+    }
+
+    fn check_length(&self, text: &str) -> Result<(), CommandError> {
+        if text.chars().all(is_blank) {
+            return Err(CommandError::Empty);
+        }
+        let limit = self.limits.text_chars;
+        // Most texts have fewer bytes than the limit, and need not be counted.
+        if text.len() > limit && text.chars().count() > limit {
+            return Err(CommandError::TooLong { limit });
+        }
+        Ok(())
+    }
+
+    /// Stores this turn's proposals and rows, and sends what follows.
+    pub(super) fn store(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let rows = self.take_rows(now);
+        if self.proposals.is_empty() && rows.is_empty() {
+            return;
+        }
+        let stored = self.history.commit(&self.proposals, &rows, now.unix);
+        let mut proposals = std::mem::take(&mut self.proposals);
+        let mut senders = std::mem::take(&mut self.senders);
+        match stored {
+            Ok(stored) => {
+                self.rows_written(&rows, now);
+                self.prune_after(PRUNE_INTERVAL, now);
+                for ((what, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
+                    if !stored.repeated {
+                        self.publish(what, sender, *stored, effects);
+                    }
+                }
+                for ((what, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
+                    if sender.id.is_some() {
+                        let ack = Event::Ack {
+                            place: PlaceName::from(&what.place),
+                            to: what.to.clone(),
+                            seq: stored.seq,
+                            at: stored.at,
+                        };
+                        self.answer_sender(sender, ack, effects);
+                    }
+                }
+            }
+            Err(error) => {
+                let error = self.failed(error);
+                for sender in &senders {
+                    self.answer_sender(sender, Event::Error(error.clone()), effects);
+                }
+            }
+        }
+        proposals.clear();
+        proposals.shrink_to(KEPT_PROPOSALS);
+        senders.clear();
+        senders.shrink_to(KEPT_PROPOSALS);
+        (self.proposals, self.senders) = (proposals, senders);
+    }
+
+    fn publish(
+        &mut self,
+        what: &Rc<Proposal>,
+        sender: &Sender,
+        stored: Stored,
+        effects: &mut Vec<Effect>,
+    ) {
+        let event = Event::Message(Record {
+            what: what.clone(),
+            seq: stored.seq,
+            at: stored.at,
+        });
+        match (&what.place, sender.channel) {
+            (Place::Conversation(one, other), _) => {
+                let mut to = self.addresses(*one);
+                if one != other {
+                    to.extend(self.addresses(*other));
+                }
+                if !to.is_empty() {
+                    effects.push(Effect::Deliver { to, event });
+                }
+            }
+            (Place::Channel(name), Some(id)) => {
+                // The number may belong to another channel by now, if the last member left this
+                // one in this very turn.
+                if let Some(channel) = self.channels.get_mut(id)
+                    && channel.name.shown == *name
+                {
+                    channel.newest = stored.seq;
+                    self.channels.was_used(id);
+                    effects.push(Effect::Publish {
+                        topic: Topic::Channel(id),
+                        event,
+                        except: Vec::new(),
+                    });
+                }
+            }
+            (Place::Channel(_), None) => {}
+        }
+    }
+
+    /// Answers the sender of a proposal, if it is still connected. Its number may belong to another
+    /// connection by now; an address is never reused.
+    fn answer_sender(&self, sender: &Sender, event: Event, effects: &mut Vec<Effect>) {
+        let client = self.clients.get(sender.client.0 as usize);
+        if client.is_some_and(|client| client.address == sender.address) {
+            effects.push(Effect::Answer {
+                to: sender.address,
+                event,
+                id: sender.id,
+            });
+        }
+    }
+
+    /// Returns the addresses of a user's connections.
+    fn addresses(&self, author: Author) -> Vec<Address> {
+        let user = self.sessions.user(author);
+        let clients = user.map_or(&[][..], |user| &user.clients);
+        let clients = clients
+            .iter()
+            .filter_map(|id| self.clients.get(id.0 as usize));
+        clients.map(|client| client.address).collect()
+    }
+
+    /// Handles `typing`: informs the other users' connections, at most once a second.
+    pub(super) fn typing(
+        &mut self,
+        context: &mut Context<'_>,
+        author: Author,
+        target: &Target,
+    ) -> Result<(), CommandError> {
+        let destination = self.destination(context.client, author, target)?;
+        let place = self.place(author, destination)?;
+        let user = self.own_name(author)?;
+        if !self.passes_typing(author, &place, context.now.mono) {
+            return Ok(());
+        }
+        let place = PlaceName::from(&place);
+        let event = Event::Typing { place, user };
+        match destination {
+            Destination::Channel(id) => context.effects.push(Effect::Publish {
+                topic: Topic::Channel(id),
+                event,
+                except: self.addresses(author),
+            }),
+            Destination::User(other) => {
+                let to = self.addresses(other);
+                if other != author && !to.is_empty() {
+                    context.effects.push(Effect::Deliver { to, event });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a user's `typing` is to be passed on, and records that it was.
+    fn passes_typing(&mut self, author: Author, place: &Place, now: Millis) -> bool {
+        let is_recent = |at: &Millis| now.since(*at) < TYPING_INTERVAL;
+        let key = (author, place.clone());
+        if self.typing.get(&key).is_some_and(is_recent) {
+            return false;
+        }
+        if self.typing.is_empty() {
+            let at = now.after(TYPING_INTERVAL);
+            self.timers.insert((at, Timer::Typing));
+        }
+        self.typing.insert(key, now);
+        true
+    }
+
+    /// Removes what is older than a second from `typing`.
+    pub(super) fn forget_typing(&mut self, now: Millis) {
+        self.typing.retain(|_, at| now.since(*at) < TYPING_INTERVAL);
+        if !self.typing.is_empty() {
+            let at = now.after(TYPING_INTERVAL);
+            self.timers.insert((at, Timer::Typing));
+        }
+    }
+}

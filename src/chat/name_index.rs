@@ -1,0 +1,76 @@
+//! An index from names to what has them.
+
+use super::name::{ChannelName, UserName};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+
+/// A name with its keys, small and cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct IndexedName {
+    pub(super) shown: Rc<str>,
+    keys: [Key; 2],
+}
+
+/// A 64-bit hash of a key, to save memory. Two names with the same hash count as the same name,
+/// which does not happen by chance.
+type Key = u64;
+
+fn key(text: &str) -> Key {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl From<&UserName> for IndexedName {
+    fn from(name: &UserName) -> Self {
+        Self {
+            shown: name.shown().into(),
+            keys: name.keys().map(key),
+        }
+    }
+}
+
+impl From<&ChannelName> for IndexedName {
+    fn from(name: &ChannelName) -> Self {
+        Self {
+            shown: name.shown().into(),
+            keys: name.keys().map(key),
+        }
+    }
+}
+
+/// Names and their owners. A key has at most one owner.
+pub(super) struct NameIndex<Owner>(HashMap<Key, Owner>);
+
+impl<Owner: Copy + PartialEq> NameIndex<Owner> {
+    pub(super) fn new() -> Self {
+        Self(HashMap::new())
+    }
+
+    /// Returns the owners of names that count as the same: of the second key's first.
+    pub(super) fn owners(&self, [first, second]: [&str; 2]) -> impl Iterator<Item = Owner> {
+        let owner = |text| self.0.get(&key(text)).copied();
+        [owner(second), owner(first)].into_iter().flatten()
+    }
+
+    /// Adds a name. Keys that have an owner keep it.
+    pub(super) fn insert(&mut self, name: &IndexedName, owner: Owner) {
+        for key in name.keys {
+            self.0.entry(key).or_insert(owner);
+        }
+    }
+
+    /// Removes a name of this owner.
+    pub(super) fn remove(&mut self, name: &IndexedName, owner: Owner) {
+        for key in name.keys {
+            if self.0.get(&key) == Some(&owner) {
+                self.0.remove(&key);
+            }
+        }
+        // A crowd that left does not keep its memory.
+        if self.0.capacity() > 64 && self.0.len() < self.0.capacity() / 4 {
+            self.0.shrink_to(2 * self.0.len());
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Answers that change nothing: earlier messages, who is where, and a user's conversations.
+
+use super::command::{Range, Target};
+use super::error::CommandError;
+use super::event::{ClientId, DirectSummary, Event, PlaceName, conversation_id};
+use super::name::UserName;
+use super::{Chat, Context, Destination};
+use crate::history::{Author, PageRequest, Place, Record, Seq, Span};
+use crate::limits::{LIST_CONVERSATIONS, LIST_NAMES, PAGE_BYTES};
+use std::rc::Rc;
+
+impl Chat {
+    /// Answers `history`, for any channel that is listed and for the user's own conversations.
+    pub(super) fn answer_history(
+        &mut self,
+        context: &mut Context<'_>,
+        author: Author,
+        target: &Target,
+        range: Range,
+        limit: u32,
+    ) -> Result<(), CommandError> {
+        let destination = match target {
+            Target::Channel(name) => Destination::Channel(self.channel(name)?),
+            other => self.destination(context.client, author, other)?,
+        };
+        let place = self.place(author, destination)?;
+        let (after, before) = match range {
+            Range::Newest => (Seq(0), Seq(u64::MAX)),
+            Range::Before(before) => (Seq(0), before),
+            Range::After(after) => (after, Seq(u64::MAX)),
+        };
+        let wanted = PageRequest {
+            after,
+            before,
+            from_oldest: matches!(range, Range::After(_)),
+            rows: limit,
+            bytes: 0,
+        };
+        let first = self.span(&place)?.first;
+        let (messages, more) = self.page(context, &place, wanted)?;
+        context.answer(Event::History {
+            place: PlaceName::from(&place),
+            messages,
+            more,
+            first,
+        });
+        Ok(())
+    }
+
+    /// Reads a page of as many bytes as the connection may still get in this turn. Returns it with
+    /// whether there are more messages.
+    pub(super) fn page(
+        &mut self,
+        context: &mut Context<'_>,
+        place: &Place,
+        wanted: PageRequest,
+    ) -> Result<(Vec<Record>, bool), CommandError> {
+        let mut messages = Vec::new();
+        let wanted = PageRequest {
+            bytes: PAGE_BYTES.min(context.page_bytes),
+            ..wanted
+        };
+        let page = self.history.page(place, wanted, &mut messages);
+        let more = page.map_err(|error| self.failed(error))?;
+        context.outcome.pages += 1;
+        context.outcome.page_bytes += messages.iter().map(Record::weight).sum::<usize>();
+        Ok((messages, more))
+    }
+
+    pub(super) fn span(&mut self, place: &Place) -> Result<Span, CommandError> {
+        self.history.span(place).map_err(|error| self.failed(error))
+    }
+
+    /// Answers `who`.
+    pub(super) fn answer_who(
+        &mut self,
+        context: &mut Context<'_>,
+        channel: Option<&str>,
+    ) -> Result<(), CommandError> {
+        let event = match channel {
+            Some(name) => {
+                let (channel, users, count) = self.members_of(self.channel(name)?);
+                Event::Users {
+                    channel: Some(channel),
+                    users,
+                    count,
+                }
+            }
+            None => Event::Users {
+                channel: None,
+                users: self.sessions.names().take(LIST_NAMES).cloned().collect(),
+                count: self.sessions.online(),
+            },
+        };
+        context.answer(event);
+        Ok(())
+    }
+
+    /// Finds what a target means: a channel that the connection is in, or another session.
+    pub(super) fn destination(
+        &mut self,
+        client: ClientId,
+        author: Author,
+        target: &Target,
+    ) -> Result<Destination, CommandError> {
+        Ok(match target {
+            Target::Channel(name) => Destination::Channel(self.joined_channel(client, Some(name))?),
+            Target::JoinedLast => Destination::Channel(self.joined_channel(client, None)?),
+            Target::User(name) => {
+                let user = self.sessions.find(&UserName::parse(name)?);
+                Destination::User(user.ok_or(CommandError::NoSuchUser)?)
+            }
+            Target::Conversation(id) => Destination::User(self.conversation(author, id)?),
+        })
+    }
+
+    /// Returns where the messages of `author` to a destination are stored.
+    pub(super) fn place(&self, author: Author, to: Destination) -> Result<Place, CommandError> {
+        match to {
+            Destination::Channel(id) => {
+                let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+                Ok(Place::Channel(channel.name.shown.clone()))
+            }
+            Destination::User(other) => Ok(Place::between(author, other)),
+        }
+    }
+
+    /// Returns the other session of a conversation that has messages, if `author` is one of its
+    /// two.
+    fn conversation(&mut self, author: Author, conversation: &str) -> Result<Author, CommandError> {
+        let other = other_of(conversation, author).ok_or(CommandError::NoSuchConversation)?;
+        match self.span(&Place::between(author, other))?.newest {
+            Seq(0) => Err(CommandError::NoSuchConversation),
+            _ => Ok(other),
+        }
+    }
+
+    /// Returns the name that a session has or last had, or `None` if the session is not known.
+    pub(super) fn name_of(&mut self, author: Author) -> Result<Option<Rc<str>>, CommandError> {
+        if let Some(user) = self.sessions.user(author) {
+            return Ok(Some(user.name.shown.clone()));
+        }
+        Ok(self.session_row(author)?.map(|row| row.name))
+    }
+
+    /// Returns a session's conversations, the most recently used first. `own_name` is its name, in
+    /// case it is not online yet.
+    pub(super) fn directs(
+        &mut self,
+        author: Author,
+        own_name: &str,
+    ) -> Result<Vec<DirectSummary>, CommandError> {
+        let rows = self.history.conversations(author, LIST_CONVERSATIONS);
+        let rows = rows.map_err(|error| self.failed(error))?;
+        let mut directs = Vec::with_capacity(rows.len());
+        for row in rows {
+            let is_own = row.other == author;
+            let with = match is_own {
+                true => Some(own_name.into()),
+                false => self.name_of(row.other)?,
+            };
+            directs.push(DirectSummary {
+                conversation: conversation_id(author, row.other).into(),
+                with: match with {
+                    Some(name) => name,
+                    None => self.last_name_of(row.other, author)?,
+                },
+                seq: row.newest,
+                online: is_own || self.sessions.user(row.other).is_some(),
+            });
+        }
+        Ok(directs)
+    }
+
+    /// Returns the name of a session that is not known, from the newest message of a conversation.
+    fn last_name_of(&mut self, author: Author, other: Author) -> Result<Rc<str>, CommandError> {
+        let newest = PageRequest {
+            after: Seq(0),
+            before: Seq(u64::MAX),
+            from_oldest: false,
+            rows: 1,
+            bytes: 0,
+        };
+        let mut messages = Vec::new();
+        let place = Place::between(author, other);
+        let page = self.history.page(&place, newest, &mut messages);
+        page.map_err(|error| self.failed(error))?;
+        let name = messages.first().and_then(|message| {
+            let is_sender = message.what.author == author;
+            let sender = is_sender.then(|| message.what.from.clone());
+            sender.or_else(|| message.what.to.clone())
+        });
+        Ok(name.unwrap_or_default())
+    }
+}
+
+/// Returns the other session of a conversation if `author` is one of its two.
+fn other_of(conversation: &str, author: Author) -> Option<Author> {
+    let (one, other) = conversation.strip_prefix('c')?.split_once('-')?;
+    let (one, other) = (Author(one.parse().ok()?), Author(other.parse().ok()?));
+    let is_canonical = conversation_id(one, other) == conversation;
+    match author {
+        _ if !is_canonical => None,
+        author if author == one => Some(other),
+        author if author == other => Some(one),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversation_id_is_accepted_only_from_its_two() {
+        let largest = Author((1 << 53) - 1);
+        assert!(conversation_id(largest, largest).len() <= 64);
+        assert_eq!(conversation_id(Author(12), Author(7)), "c7-12");
+        let table = [
+            ("one", "c7-12", 7, Some(12)),
+            ("the other", "c7-12", 12, Some(7)),
+            ("a third", "c7-12", 8, None),
+            ("oneself", "c7-7", 7, Some(7)),
+            ("the wrong order", "c12-7", 7, None),
+            ("a leading zero", "c07-12", 7, None),
+            ("a sign", "c+7-12", 7, None),
+            ("half of it", "c7", 7, None),
+            ("a channel", "general", 7, None),
+            ("nothing", "", 7, None),
+        ];
+        for (name, conversation, author, other) in table {
+            let found = other_of(conversation, Author(author));
+            assert_eq!(found, other.map(Author), "{name}");
+        }
+    }
+}

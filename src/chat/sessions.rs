@@ -1,0 +1,247 @@
+//! Sessions, and the users that they are while they are online.
+//!
+//! A session is an identity; a token proves it, of which only a hash is kept. A user is a session
+//! that is online under a name: from its first connection until the resume window after its last
+//! one has passed. Sessions with messages are stored in the history; others are known while their
+//! user is online, and for one more window if the user left by `/quit`.
+
+use super::event::{ChannelId, ClientId};
+use super::name::UserName;
+use super::name_index::{IndexedName, NameIndex};
+use crate::history::{Author, SessionRow};
+use crate::time::Millis;
+use sha1::{Digest, Sha1};
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The hash of a token's secret part.
+pub(super) type Secret = [u8; 20];
+
+/// A session that is online.
+pub(super) struct User {
+    pub(super) name: IndexedName,
+    pub(super) secret: Secret,
+    pub(super) clients: SmallVec<[ClientId; 4]>,
+    /// When its row in the history was last written, if it has one.
+    pub(super) row_written: Option<Millis>,
+    /// The end of the resume window, if no connection is left.
+    pub(super) offline_at: Option<Millis>,
+    /// Channels that a lost connection was in, and until when that makes the user a member.
+    pub(super) dropped: Vec<(ChannelId, Millis)>,
+}
+
+/// All sessions in memory. Lists of users are in the order of their author numbers.
+pub(super) struct Sessions {
+    users: BTreeMap<Author, Box<User>>,
+    names: NameIndex<Author>,
+    /// Sessions without messages whose users left by `/quit`, and until when they can be resumed.
+    departed: BTreeMap<Author, (SessionRow, Millis)>,
+    /// Names held for sessions that were online before a restart.
+    held: BTreeMap<Author, IndexedName>,
+}
+
+impl Sessions {
+    pub(super) fn new() -> Self {
+        Self {
+            users: BTreeMap::new(),
+            names: NameIndex::new(),
+            departed: BTreeMap::new(),
+            held: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn user(&self, author: Author) -> Option<&User> {
+        self.users.get(&author).map(Box::as_ref)
+    }
+
+    pub(super) fn user_mut(&mut self, author: Author) -> Option<&mut User> {
+        self.users.get_mut(&author).map(Box::as_mut)
+    }
+
+    pub(super) fn departed(&self, author: Author) -> Option<&SessionRow> {
+        self.departed.get(&author).map(|(row, _)| row)
+    }
+
+    /// Returns the number of users online.
+    pub(super) fn online(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Returns the number of sessions in memory.
+    pub(super) fn len(&self) -> usize {
+        self.users.len() + self.departed.len()
+    }
+
+    pub(super) fn users(&self) -> impl Iterator<Item = (Author, &User)> {
+        self.users.iter().map(|(author, user)| (*author, &**user))
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.users.values().map(|user| &user.name.shown)
+    }
+
+    /// Returns the user who has this name now.
+    pub(super) fn find(&self, name: &UserName) -> Option<Author> {
+        let mut owners = self.names.owners(name.keys());
+        owners.find(|author| self.users.contains_key(author))
+    }
+
+    /// Returns whether the name belongs to no one, or to `author`.
+    pub(super) fn is_free(&self, name: &UserName, author: Option<Author>) -> bool {
+        let mut owners = self.names.owners(name.keys());
+        owners.all(|owner| Some(owner) == author)
+    }
+
+    /// Makes a session online under a name that is free for it. Returns until when it was
+    /// remembered as departed.
+    pub(super) fn add(
+        &mut self,
+        author: Author,
+        name: &UserName,
+        secret: Secret,
+        row_written: Option<Millis>,
+    ) -> Option<Millis> {
+        if let Some(held) = self.held.remove(&author) {
+            self.names.remove(&held, author);
+        }
+        let name = IndexedName::from(name);
+        self.names.insert(&name, author);
+        let user = User {
+            name,
+            secret,
+            clients: SmallVec::new(),
+            row_written,
+            offline_at: None,
+            dropped: Vec::new(),
+        };
+        self.users.insert(author, Box::new(user));
+        self.departed.remove(&author).map(|(_, until)| until)
+    }
+
+    /// Makes a user offline, and frees the name.
+    pub(super) fn remove(&mut self, author: Author) -> Option<User> {
+        let user = self.users.remove(&author)?;
+        self.names.remove(&user.name, author);
+        Some(*user)
+    }
+
+    /// Gives a user another name that is free for it. Returns the old and the new name as shown.
+    pub(super) fn rename(&mut self, author: Author, name: &UserName) -> Option<(Rc<str>, Rc<str>)> {
+        let user = self.users.get_mut(&author)?;
+        let name = IndexedName::from(name);
+        self.names.remove(&user.name, author);
+        self.names.insert(&name, author);
+        let old = std::mem::replace(&mut user.name, name);
+        Some((old.shown, user.name.shown.clone()))
+    }
+
+    pub(super) fn remember(&mut self, row: SessionRow, until: Millis) {
+        self.departed.insert(row.author, (row, until));
+    }
+
+    pub(super) fn forget(&mut self, author: Author) {
+        self.departed.remove(&author);
+    }
+
+    /// Holds a name for a session that is offline, if no one else has it.
+    pub(super) fn hold(&mut self, author: Author, name: &UserName) {
+        if self.is_free(name, Some(author)) {
+            let name = IndexedName::from(name);
+            self.names.insert(&name, author);
+            self.held.insert(author, name);
+        }
+    }
+
+    /// Frees all names that are held.
+    pub(super) fn release_held(&mut self) {
+        for (author, name) in std::mem::take(&mut self.held) {
+            self.names.remove(&name, author);
+        }
+    }
+
+    pub(super) fn holds_names(&self) -> bool {
+        !self.held.is_empty()
+    }
+}
+
+impl User {
+    /// Ends the membership that a lost connection left in a channel. Returns when it would have
+    /// ended by itself.
+    pub(super) fn forget_drop(&mut self, channel: ChannelId) -> Option<Millis> {
+        let position = self.dropped.iter().position(|(id, _)| *id == channel)?;
+        Some(self.dropped.swap_remove(position).1)
+    }
+
+    pub(super) fn dropped_from(&self, channel: ChannelId) -> bool {
+        self.dropped.iter().any(|(id, _)| *id == channel)
+    }
+}
+
+/// The proof of a session: its author number and 128 random bits.
+pub(super) struct Token {
+    pub(super) author: Author,
+    bits: [u8; 16],
+}
+
+impl Token {
+    pub(super) fn new(author: Author, bits: [u8; 16]) -> Self {
+        Self { author, bits }
+    }
+
+    /// Parses a token. Returns `None` for a text that [`Token::text`] never returns.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (author, bits) = text.split_once('-')?;
+        let token = Self {
+            author: Author(author.parse().ok()?),
+            bits: u128::from_str_radix(bits, 16).ok()?.to_be_bytes(),
+        };
+        (*token.text() == *text).then_some(token)
+    }
+
+    pub(super) fn text(&self) -> Box<str> {
+        format!("{}-{:032x}", self.author.0, u128::from_be_bytes(self.bits)).into()
+    }
+
+    pub(super) fn secret(&self) -> Secret {
+        Sha1::digest(self.bits).into()
+    }
+
+    /// Returns whether `secret` is this token's, in constant time.
+    pub(super) fn matches(&self, secret: &Secret) -> bool {
+        let own = self.secret();
+        let differences = own.iter().zip(secret).map(|(one, other)| one ^ other);
+        differences.fold(0, |all, difference| all | difference) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_is_parsed_only_as_it_was_written() {
+        let token = Token::new(Author(42), [0xab; 16]);
+        let text = token.text();
+        assert_eq!(&*text, "42-abababababababababababababababab");
+        let parsed = Token::parse(&text).unwrap();
+        assert!(parsed.author == Author(42) && parsed.matches(&token.secret()));
+        assert!(!Token::new(Author(42), [0xac; 16]).matches(&token.secret()));
+        let longest = Token::new(Author((1 << 53) - 1), [0xff; 16]).text();
+        assert!(longest.len() <= 64, "{longest}");
+        let table = [
+            ("nothing", ""),
+            ("no secret", "42"),
+            ("an empty secret", "42-"),
+            ("a short secret", "42-ab"),
+            ("capital letters", "42-ABABABABABABABABABABABABABABABAB"),
+            ("a leading zero", "042-abababababababababababababababab"),
+            ("a plus", "+42-abababababababababababababababab"),
+            ("a long secret", "42-ababababababababababababababababab"),
+            ("no author", "-abababababababababababababababab"),
+        ];
+        for (name, text) in table {
+            assert!(Token::parse(text).is_none(), "{name}");
+        }
+    }
+}
