@@ -47,33 +47,20 @@ fn everything_is_kept() {
 
         let mut guest = Person::guest(&server);
         let hello = json!({"type": "hello", "name": "ada"});
-        assert_eq!(
-            guest.refused(hello.clone()),
-            "name_taken",
-            "it is held for its session"
-        );
+        // The name is held for its session.
+        assert_eq!(guest.refused(hello.clone()), "name_taken");
         let mut back = Person::return_of(&server, &session, "Ada");
-        let directs =
-            [json!({"conversation": conversation, "with": "Ben", "seq": 1, "online": false})];
-        assert_fields(
-            &back.welcome,
-            json!({
-                "author": before["author"], "epoch": before["epoch"],
-                "users": ["Ada"], "directs": directs,
-            }),
-        );
-        assert_eq!(
-            channels(&back.welcome),
-            [("tea", 2), ("coffee", 1), ("general", 0)]
-        );
+        let fields = json!({
+            "author": before["author"], "epoch": before["epoch"], "users": ["Ada"],
+            "directs": [{"conversation": conversation, "with": "Ben", "seq": 1, "online": false}],
+        });
+        assert_fields(&back.welcome, fields);
+        let expected = [("tea", 2), ("coffee", 1), ("general", 0)];
+        assert_eq!(channels(&back.welcome), expected);
         let joined = back.ask(json!({"type": "join", "channel": "tea", "since": 1}));
         assert_eq!(joined["history"][0]["text"], "second");
         let again = back.ask(first);
-        assert_eq!(
-            (&again["seq"], &again["at"]),
-            (&ack["seq"], &ack["at"]),
-            "a known nonce"
-        );
+        assert_fields(&again, json!({"seq": ack["seq"], "at": ack["at"]}));
         let page = back.ask(json!({"type": "history", "conversation": conversation}));
         assert_eq!(page["messages"][0]["text"], "psst");
         assert_eq!(back.say("tea", "third")["seq"], 3);
@@ -102,10 +89,8 @@ fn limits_of_another_start_hold_for_what_was_kept() {
     let server = restart(&folder, server, Signal::TERM, &["--max-channels", "2"]);
     let mut ben = server.enter("Ben");
     assert_eq!(channels(&ben.welcome), [("two", 10), ("general", 0)]);
-    assert_eq!(
-        ben.refused(json!({"type": "history", "channel": "one"})),
-        "no_such_channel"
-    );
+    let history = json!({"type": "history", "channel": "one"});
+    assert_eq!(ben.refused(history), "no_such_channel");
     let joined = ben.join("one");
     assert_fields(&joined, json!({"seq": 10, "first": 8, "count": 1}));
 }
@@ -122,21 +107,13 @@ fn start_that_fails_prints_one_line() {
         (&folder.0, "s a directory"),
     ] {
         let mut command = parlor();
-        let output = command
-            .args(["--listen", "127.0.0.1:0", "--history"])
-            .arg(path)
-            .output();
-        let output = output.unwrap();
+        command.args(["--listen", "127.0.0.1:0", "--history"]);
+        let output = command.arg(path).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap().to_lowercase();
-        assert_eq!(
-            (output.status.code(), output.stdout.len()),
-            (Some(1), 0),
-            "{expected}"
-        );
-        assert!(
-            error.contains(expected) && error.lines().count() == 1,
-            "{error}"
-        );
+        assert_eq!(output.status.code(), Some(1), "{expected}");
+        assert!(output.stdout.is_empty(), "{expected}");
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
     }
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();

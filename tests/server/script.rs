@@ -4,7 +4,7 @@
 //! * `Ada > TEXT`: sends a text message, by `/chat` without `hello` if the client is new.
 //! * `Ada < EVENT`: takes the next event of this type, which has these fields; `Ada = EVENT`: which
 //!   has these fields and no others.
-//! * `Ada quiet`: no other event came; `Ada vanishes`: ends TCP; `Ada closed 1000`: is closed.
+//! * `Ada quiet`: no other event came; `Ada closed 1000`: is closed.
 //!
 //! A line that begins with a space continues the one before it. A word with `$` is a variable: an
 //! event sets it, and compares it from then on.
@@ -48,13 +48,10 @@ pub(crate) fn play(options: &str, script: &str) -> Server {
                 let event = person.take_where(line, |event| event["type"] == wanted["type"]);
                 assert!(matches(&wanted, &event, &mut variables), "{line}: {event}");
                 let count = |value: &Value| value.as_object().map(serde_json::Map::len);
-                assert!(
-                    word == "<" || count(&wanted) == count(&event),
-                    "{line}: {event}"
-                );
+                let same = word == "<" || count(&wanted) == count(&event);
+                assert!(same, "{line}: {event}");
             }
             "quiet" => person.assert_quiet(line),
-            "vanishes" => drop(people.remove(name)),
             "closed" => {
                 let code = person.wire.skip_to_close(line).map(|code| code.to_string());
                 assert_eq!(code.as_deref(), Some(rest), "{line}");
@@ -67,26 +64,19 @@ pub(crate) fn play(options: &str, script: &str) -> Server {
 
 /// Whether gathered changes include the wanted ones.
 fn includes(event: &Value, wanted: &Value) -> bool {
-    wanted
-        .as_object()
-        .unwrap()
-        .iter()
-        .all(|(key, value)| match (value, &event[key]) {
-            (Value::Array(wanted), Value::Array(got)) => {
-                wanted.iter().all(|name| got.contains(name))
-            }
-            (wanted, got) => wanted == got,
-        })
+    let mut fields = wanted.as_object().unwrap().iter();
+    fields.all(|(key, wanted)| match (wanted, &event[key]) {
+        (Value::Array(names), Value::Array(got)) => names.iter().all(|name| got.contains(name)),
+        (wanted, got) => wanted == got,
+    })
 }
 
 /// Whether the event has the wanted fields. Sets the variables that have no value yet.
 fn matches(wanted: &Value, event: &Value, variables: &mut Variables) -> bool {
     match (wanted, event) {
         (Value::String(name), _) if name.starts_with('$') => {
-            variables
-                .entry(name.clone())
-                .or_insert_with(|| event.clone())
-                == event
+            let value = variables.entry(name.clone());
+            value.or_insert_with(|| event.clone()) == event
         }
         (Value::Object(wanted), Value::Object(event)) => wanted
             .iter()

@@ -23,8 +23,9 @@ pub(crate) struct Frame {
 impl Frame {
     /// The code of a close frame.
     pub(crate) fn code(&self) -> Option<u16> {
-        let code = self.payload.first_chunk()?;
-        Some(u16::from_be_bytes(*code))
+        self.payload
+            .first_chunk()
+            .map(|code| u16::from_be_bytes(*code))
     }
 }
 
@@ -106,23 +107,15 @@ impl Wire {
 
     /// Reads a message: its opcode and payload.
     pub(crate) fn message(&mut self, name: &str) -> (u8, Vec<u8>) {
-        let Frame {
-            mut fin,
-            opcode,
-            mut payload,
-        } = self.frame(name);
-        let shown = String::from_utf8_lossy(&payload);
-        assert!(
-            opcode == 1 || opcode == 2,
-            "{name}: opcode {opcode}: {shown}"
-        );
-        while !fin {
+        let mut message = self.frame(name);
+        assert!([1, 2].contains(&message.opcode), "{name}: {message:?}");
+        while !message.fin {
             let next = self.frame(name);
             assert_eq!(next.opcode, 0, "{name}: a continuation was expected");
-            payload.extend_from_slice(&next.payload);
-            fin = next.fin;
+            message.payload.extend_from_slice(&next.payload);
+            message.fin = next.fin;
         }
-        (opcode, payload)
+        (message.opcode, message.payload)
     }
 
     /// Skips other frames until the close frame, and returns its code.
@@ -145,17 +138,11 @@ impl Wire {
     /// Checks that the server closes with a code and a reason; answers, and reads the end.
     pub(crate) fn assert_failed(&mut self, name: &str, code: u16) {
         let frame = self.frame(name);
-        assert_eq!(
-            (frame.opcode, frame.code()),
-            (8, Some(code)),
-            "{name}: {frame:?}"
-        );
-        assert!(frame.payload.len() > 2, "{name}: a reason");
+        assert!(frame.opcode == 8 && frame.payload.len() > 2, "{frame:?}");
+        assert_eq!(frame.code(), Some(code), "{name}");
         // The server may have ended already (RFC 6455 §7.1.7), and within a frame no answer is read.
-        let _ = self
-            .raw
-            .stream
-            .write_all(&super::frame(0x88, code.to_be_bytes()));
+        let close = super::frame(0x88, code.to_be_bytes());
+        let _ = self.raw.stream.write_all(&close);
         let _ = self.raw.stream.shutdown(Shutdown::Write);
         match self.try_frame() {
             Err(Nothing::Ended | Nothing::Reset) => {}
@@ -177,11 +164,7 @@ fn decode(bytes: &[u8]) -> Option<(Frame, usize)> {
         return None;
     };
     assert_eq!(second & 0x80, 0, "a server does not mask (§5.1)");
-    assert_eq!(
-        first & 0x70,
-        0,
-        "a reserved bit without an extension (§5.2)"
-    );
+    assert_eq!(first & 0x70, 0, "reserved bits (§5.2)");
     let (opcode, fin) = (first & 0x0f, first & 0x80 != 0);
     assert!(matches!(opcode, 0..=2 | 8..=10), "opcode {opcode} (§5.2)");
     let (length, form) = match second & 0x7f {
@@ -194,22 +177,13 @@ fn decode(bytes: &[u8]) -> Option<(Frame, usize)> {
         126..=0xffff => 2,
         _ => 8,
     };
-    assert_eq!(
-        form, shortest,
-        "{length} is not in the shortest form (§5.2)"
-    );
-    assert!(
-        opcode < 8 || (fin && length < 126),
-        "a control frame is short and whole (§5.5)"
-    );
+    assert_eq!(form, shortest, "a length in a longer form (§5.2)");
+    assert!(opcode < 8 || fin && length < 126, "a control frame (§5.5)");
     let length = usize::try_from(length).expect("it fits");
-    let payload = rest[form..].get(..length)?.to_vec();
-    Some((
-        Frame {
-            fin,
-            opcode,
-            payload,
-        },
-        2 + form + length,
-    ))
+    let frame = Frame {
+        fin,
+        opcode,
+        payload: rest[form..].get(..length)?.to_vec(),
+    };
+    Some((frame, 2 + form + length))
 }
