@@ -20,9 +20,9 @@ pub(crate) struct Arguments {
     pub(crate) operands: Vec<OsString>,
 }
 
-/// Parses arguments with at most `operands` operands. `takes_value` says of an option, named without
-/// its dashes, whether it has a value; `None` means that there is no such option. An error is one
-/// line.
+/// Parses arguments with at most `operands` operands. `takes_value` says of an option, named
+/// without its dashes, whether it has a value; `None` means that there is no such option. An error
+/// is one line.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     operands: usize,

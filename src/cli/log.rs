@@ -1,8 +1,8 @@
 //! Log lines on standard error, written so that they never block the event loop.
 //!
-//! If standard error is a pipe that nothing reads, or a terminal stopped with Ctrl-S, a plain write
-//! would stop the whole chat. A line that would block is dropped instead. (A non-blocking descriptor
-//! would be no help: it is shared with the shell.)
+//! If standard error is a pipe that nothing reads, or a terminal stopped with Ctrl-S, a plain
+//! write would stop the whole chat. A line that would block is dropped instead. (The descriptor
+//! itself stays blocking, since the shell shares it.)
 
 use super::output::is_ready;
 use crate::time::civil;

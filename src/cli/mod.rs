@@ -1,8 +1,8 @@
 //! The command line: options in, exit status out.
 //!
 //! Standard output gets one line, once the server accepts connections. Everything else goes to
-//! standard error. The exit status is 0 for success, 1 for a start that failed (or a tool that found
-//! a broken rule), and 2 for a wrong option or value; both come with one line on standard error.
+//! standard error. The exit status is 0 for success, 1 if the start failed or a tool found a broken
+//! rule, and 2 for a wrong option or value. A start that fails prints one line.
 
 pub(crate) mod args;
 #[cfg(all(feature = "history", feature = "tools"))]

@@ -128,8 +128,8 @@ fn token() -> [u8; 16] {
     random().expect("the system's random number generator failed")
 }
 
-/// Returns the greatest author number of all earlier runs, if none of them is stored: 1,024 for each
-/// millisecond since 1970. It stays below 2^53 until the year 2248.
+/// Returns a number above the author numbers of all earlier runs, if none of them is stored: 1,024
+/// for each millisecond since 1970. It stays below 2^53 until the year 2248.
 fn newest_author(now: UnixMillis) -> Author {
     Author(now.0.min((1 << 43) - 1) << 10)
 }

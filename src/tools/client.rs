@@ -1,8 +1,8 @@
 //! `parlor client`: a WebSocket client for a terminal, on the same code as the server.
 //!
-//! Each line of standard input is sent as a text message; parlor's server understands lines such as
-//! `/nick` and `/join`. Received messages go to standard output, one a line, with control characters
-//! escaped. Remarks go to standard error.
+//! Each line of standard input is sent as a text message; parlor's server understands lines such
+//! as `/nick` and `/join`. Received messages go to standard output, one a line, with control
+//! characters escaped. Remarks go to standard error.
 //!
 //! One loop waits for the keyboard, the socket and Ctrl-C. While the server doesn't read, the
 //! keyboard is not read either, so that a long file can be piped in.
@@ -250,7 +250,7 @@ impl Client<'_, '_> {
             remark("that line is longer than 16 MiB: it was not sent");
         } else if str::from_utf8(line).is_err() {
             remark(
-                "that line is not UTF-8, which a text message must be (RFC 6455 §8.1): it was not sent",
+                "that line is not UTF-8, as a text message must be (RFC 6455 §8.1): it was not sent",
             );
         } else {
             self.send(Opcode::Text, line);

@@ -200,40 +200,25 @@ impl Dissection {
 /// The JSON of `explain frames --json` and of the wire view.
 impl Serialize for Dissection {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Json<'a> {
-            opcode: Option<&'static str>,
-            fin: Option<bool>,
-            rsv1: Option<bool>,
-            masking_key: Option<String>,
-            payload_length: Option<u64>,
-            header_bytes: usize,
-            frame_bytes: Option<u64>,
-            whole: bool,
-            fields: &'a [Field],
-            payload: String,
-            close: Option<(u16, &'static str, &'a str)>,
-            violation: Option<&'static str>,
-        }
         let header = self.decoded();
         let close = self.close_frame().and_then(Result::ok);
         let close = close.and_then(|close| Some((close.code?.get(), close.reason)));
         let key = header.and_then(|header| header.masking_key);
-        Json {
-            opcode: header.map(|header| header.opcode.name()),
-            fin: header.map(|header| header.fin),
-            rsv1: header.map(|header| header.rsv1),
-            masking_key: key.map(|key| Hex(&key).to_string()),
-            payload_length: header.map(|header| header.payload_length),
-            header_bytes: self.header_bytes,
-            frame_bytes: self.frame_bytes(),
-            whole: self.is_whole(),
-            fields: &self.fields,
-            payload: Hex(&self.payload).to_string(),
-            close: close.map(|(code, reason)| (code, CloseCode::name_of(code), reason)),
-            violation: self.header.err().map(|violation| violation.rule().reason),
-        }
-        .serialize(serializer)
+        let json = serde_json::json!({
+            "opcode": header.map(|header| header.opcode.name()),
+            "fin": header.map(|header| header.fin),
+            "rsv1": header.map(|header| header.rsv1),
+            "masking_key": key.map(|key| Hex(&key).to_string()),
+            "payload_length": header.map(|header| header.payload_length),
+            "header_bytes": self.header_bytes,
+            "frame_bytes": self.frame_bytes(),
+            "whole": self.is_whole(),
+            "fields": self.fields,
+            "payload": Hex(&self.payload).to_string(),
+            "close": close.map(|(code, reason)| (code, CloseCode::name_of(code), reason)),
+            "violation": self.header.err().map(|violation| violation.rule().reason),
+        });
+        json.serialize(serializer)
     }
 }
 
@@ -299,7 +284,8 @@ pub struct Step {
 /// use parlor::websocket::{Violation, WebSocket};
 /// // A ping, then a continuation frame without a message.
 /// let steps: Vec<_> = walk(b"\x89\x00\x80\x00", WebSocket::client(1024, || [0; 4])).collect();
-/// assert_eq!((steps[1].at, &steps[1].outcome), (2, &Outcome::Broken(Violation::NothingToContinue)));
+/// let broken = Outcome::Broken(Violation::NothingToContinue);
+/// assert_eq!((steps[1].at, &steps[1].outcome), (2, &broken));
 /// ```
 pub fn walk(bytes: &[u8], mut websocket: WebSocket) -> impl Iterator<Item = Step> {
     let (mut at, mut scratch, mut is_over) = (0, Scratch::default(), false);

@@ -3,7 +3,7 @@
 //!
 //! Each case has its own connection. A ping follows invalid frames: a server that answers it has
 //! noticed nothing. A server should fail the connection with a close frame that gives the reason
-//! (RFC 6455 §7.1.7); one that just hangs up, or gives another reason, is reported but not at fault.
+//! (RFC 6455 §7.1.7). One that just hangs up, or gives another reason, is reported as such.
 
 use super::address::Address;
 use super::cases::{Attempt, CASES, Case};

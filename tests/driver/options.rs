@@ -257,7 +257,7 @@ fn contradictions_are_refused_or_warned_about() {
     for (arguments, part) in [
         (
             "--max-text-chars=500 --max-message-bytes=499",
-            "--max-message-bytes 499 allows only",
+            "500 is more than fits into --max-message-bytes 499",
         ),
         #[cfg(feature = "history")]
         (

@@ -1,8 +1,9 @@
-//! `parlor explain frames`: a stream of bytes frame by frame, to its end or to the first broken rule.
+//! `parlor explain frames`: a stream of bytes frame by frame, up to the first broken
+//! rule.
 
 use crate::text::{EscapedText, Hex, parse_hex};
 use crate::tools::Failure;
-use crate::tools::dissect::{Dissection, Outcome, Step, plural, walk};
+use crate::tools::dissect::{Outcome, Step, plural, walk};
 use crate::tools::terminal::{Style, Terminal};
 use crate::websocket::{CloseCode, CloseFrame, DeflateParameters, Opcode, WebSocket};
 use serde::Serialize;
@@ -101,8 +102,7 @@ pub(super) fn explain(
             _ => message_goes_on,
         };
         if options.is_json {
-            let line = serde_json::to_string(&Json::new(frames, &step, broken));
-            terminal.line(&line.map_err(Failure::failed)?);
+            terminal.line(&json(frames, &step, broken)?);
         } else {
             show(frames, &step, bytes, terminal);
         }
@@ -145,46 +145,30 @@ pub(super) fn explain(
     Ok(false)
 }
 
-/// One line of `--json`.
-#[derive(Serialize)]
-struct Json<'a> {
-    frame: u64,
-    at: usize,
-    #[serde(flatten)]
-    dissection: &'a Dissection,
-    outcome: &'static str,
-    /// The text of a complete message, put together and inflated, or the reason of a close.
-    text: Option<&'a str>,
-    broken: Option<Broken>,
-    /// The close frame that the receiver sends, in hexadecimal.
-    answer: String,
-}
-
-impl<'a> Json<'a> {
-    fn new(frame: u64, step: &'a Step, broken: Option<Broken>) -> Self {
-        let outcome = match &step.outcome {
-            _ if broken.is_some() => "broken",
-            Outcome::Fragment => "fragment",
-            Outcome::Unfinished => "unfinished",
-            Outcome::Whole(opcode, _) if opcode.is_control() => "control",
-            Outcome::Whole(..) => "message",
-            Outcome::Broken(_) => "broken",
-            Outcome::Unread => "unread",
-        };
-        let text = match &step.outcome {
-            Outcome::Whole(Opcode::Text | Opcode::Close, bytes) => str::from_utf8(bytes).ok(),
-            _ => None,
-        };
-        Self {
-            frame,
-            at: step.at,
-            dissection: &step.frame,
-            outcome,
-            text,
-            broken,
-            answer: Hex(&step.answer).to_string(),
-        }
-    }
+/// Returns a line of `--json`.
+fn json(number: u64, step: &Step, broken: Option<Broken>) -> Result<String, Failure> {
+    let outcome = match &step.outcome {
+        _ if broken.is_some() => "broken",
+        Outcome::Fragment => "fragment",
+        Outcome::Unfinished => "unfinished",
+        Outcome::Whole(opcode, _) if opcode.is_control() => "control",
+        Outcome::Whole(..) => "message",
+        Outcome::Broken(_) => "broken",
+        Outcome::Unread => "unread",
+    };
+    // A complete message is put together and inflated. Of a close frame it is the reason.
+    let text = match &step.outcome {
+        Outcome::Whole(Opcode::Text | Opcode::Close, bytes) => str::from_utf8(bytes).ok(),
+        _ => None,
+    };
+    let mut line = serde_json::to_value(&step.frame).map_err(Failure::failed)?;
+    line["frame"] = number.into();
+    line["at"] = step.at.into();
+    line["outcome"] = outcome.into();
+    line["text"] = text.into();
+    line["broken"] = serde_json::to_value(broken).map_err(Failure::failed)?;
+    line["answer"] = Hex(&step.answer).to_string().into();
+    Ok(line.to_string())
 }
 
 /// Prints a frame for a person.

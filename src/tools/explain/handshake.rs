@@ -18,8 +18,8 @@ const HEAD_BYTES: usize = 64 << 10;
 pub(super) fn explain(bytes: &[u8], terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
     let (bytes, is_changed) = as_sent(bytes);
     if is_changed {
-        let note = "Each line is read as if it ended with CR LF, and the last one with an empty line \
-                    after it, as it must when it is sent.";
+        let note = "Each line is read as if it ended with CR LF, and an empty line followed the \
+                    last one, as it must when it is sent.";
         terminal.line(&terminal.paint(Style::Faint, note));
         terminal.line("");
     }
@@ -98,10 +98,14 @@ fn as_sent(bytes: &[u8]) -> (Vec<u8>, bool) {
     (sent, true)
 }
 
-/// The result of one requirement: its section, and what is wrong.
-type Judged = Option<(&'static str, Result<(), String>)>;
+/// A requirement of the standard, and what is wrong.
+struct Judged {
+    about: &'static str,
+    section: &'static str,
+    error: Option<String>,
+}
 
-/// The printed lines, and whether all of them are right.
+/// The printed lines, and whether everything is right so far.
 struct Sheet<'a, 'b> {
     terminal: &'a mut Terminal<'b>,
     is_right: bool,
@@ -109,37 +113,22 @@ struct Sheet<'a, 'b> {
 
 impl Sheet<'_, '_> {
     fn request(&mut self, head: &Head<'_>) {
-        let query = head
-            .query()
-            .map(|query| format!("?{query}"))
-            .unwrap_or_default();
-        let target = format!("{}{query}", head.path());
+        let query = head.query().map(|query| format!("?{query}"));
+        let target = format!("{}{}", head.path(), query.unwrap_or_default());
         let target = Escaped(target.as_bytes());
         let line = format!("{} {target} HTTP/1.{}", head.method(), head.minor_version());
-        self.terminal
-            .line(&self.terminal.paint(Style::Strong, &line));
-        let judge = |about: &str| {
-            let is_meant =
-                |rule: &&handshake::Requirement<_>| rule.about.eq_ignore_ascii_case(about);
-            let rule = handshake::REQUIREMENTS.iter().find(is_meant)?;
-            let result = (rule.judge)(head).map_err(|refusal| refusal.sentence.into_owned());
-            Some((rule.section, result))
-        };
-        self.judged("a GET request", judge("method"));
-        self.judged("of HTTP/1.1", judge("version"));
-        self.headers(head.headers(), judge);
-        let names = handshake::REQUIREMENTS.iter().map(|rule| rule.about);
-        let names = names.filter(|name| !["method", "version"].contains(name));
-        self.missing(
-            names.filter(|name| head.values(name).next().is_none()),
-            judge,
-        );
+        let judged = handshake::REQUIREMENTS.iter().map(|rule| Judged {
+            about: rule.about,
+            section: rule.section,
+            error: (rule.judge)(head)
+                .err()
+                .map(|refusal| refusal.sentence.into_owned()),
+        });
+        let first_line = [("method", "a GET request"), ("version", "of HTTP/1.1")];
+        self.head(&line, &first_line, head.headers(), judged.collect());
     }
 
     fn response(&mut self, head: &ResponseHead<'_>, request: &Head<'_>, key: &str) {
-        let line = format!("HTTP/1.{} {}", head.minor_version(), head.status());
-        self.terminal
-            .line(&self.terminal.paint(Style::Strong, &line));
         let subprotocols: Vec<_> = request.tokens("sec-websocket-protocol").collect();
         let offers = request.tokens("sec-websocket-extensions");
         let names = offers.map(|offer| offer.split(';').next().unwrap_or_default().trim());
@@ -148,54 +137,42 @@ impl Sheet<'_, '_> {
             subprotocols: &subprotocols,
             extensions: &names.collect::<Vec<_>>(),
         };
-        let judge = |about: &str| {
-            let is_meant =
-                |rule: &&handshake::Requirement<_>| rule.about.eq_ignore_ascii_case(about);
-            let rule = client::REQUIREMENTS.iter().find(is_meant)?;
-            Some((
-                rule.section,
-                (rule.judge)(head, &asked).map_err(str::to_owned),
-            ))
-        };
-        self.judged("Switching Protocols", judge("status"));
-        self.headers(head.headers(), judge);
-        let names = client::REQUIREMENTS.iter().map(|rule| rule.about);
-        let names = names.filter(|name| *name != "status");
-        self.missing(
-            names.filter(|name| head.values(name).next().is_none()),
-            judge,
-        );
+        let judged = client::REQUIREMENTS.iter().map(|rule| Judged {
+            about: rule.about,
+            section: rule.section,
+            error: (rule.judge)(head, &asked).err().map(str::to_owned),
+        });
+        let line = format!("HTTP/1.{} {}", head.minor_version(), head.status());
+        let first_line = [("status", "Switching Protocols")];
+        self.head(&line, &first_line, head.headers(), judged.collect());
     }
 
-    /// Prints what is wrong, or `right` if nothing is.
-    fn judged(&mut self, right: &str, judged: Judged) {
-        let Some((section, result)) = judged else {
-            return;
-        };
-        let (style, word, sentence) = match &result {
-            Ok(()) => (Style::Right, "right", right),
-            Err(error) => (Style::Wrong, "wrong", error.as_str()),
-        };
-        self.is_right &= result.is_ok();
-        let word = self.terminal.paint(style, word);
-        self.terminal
-            .line(&format!("    {word}  {sentence} ({section})"));
-    }
-
-    /// Prints each header with its purpose, or with what is wrong with it.
-    fn headers<'h>(
+    /// Prints the first line and each header, with its purpose or what is wrong with it, then the
+    /// missing headers. `first_line` has the requirements on the first line.
+    fn head<'h>(
         &mut self,
+        line: &str,
+        first_line: &[(&str, &str)],
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
-        judge: impl Fn(&str) -> Judged,
+        mut judged: Vec<Judged>,
     ) {
+        self.terminal
+            .line(&self.terminal.paint(Style::Strong, line));
+        for (about, right) in first_line {
+            for judged in judged.extract_if(.., |judged| judged.about == *about) {
+                self.judged(&judged, right);
+            }
+        }
+        let mut seen = Vec::new();
         for (name, value) in headers {
             let shown = format!("{}:", Escaped(name.as_bytes()));
             let shown = self.terminal.paint(Style::Strong, &shown);
             self.terminal.line(&format!("{shown} {}", Escaped(value)));
-            let known = purpose(name);
-            match (judge(name), known) {
-                (Some(judged), _) => {
-                    self.judged(known.map_or("valid", |(_, purpose)| purpose), Some(judged));
+            let requirement = judged.iter().find(|it| it.about.eq_ignore_ascii_case(name));
+            match (requirement, purpose(name)) {
+                (Some(judged), purpose) => {
+                    seen.push(judged.about);
+                    self.judged(judged, purpose.map_or("valid", |(_, purpose)| purpose));
                 }
                 (None, Some((section, purpose))) => {
                     self.terminal
@@ -204,22 +181,25 @@ impl Sheet<'_, '_> {
                 (None, None) => self.terminal.line("           not related to WebSocket"),
             }
         }
+        judged.retain(|judged| judged.error.is_some() && !seen.contains(&judged.about));
+        for missing in judged {
+            let shown = format!("({})", missing.about);
+            self.terminal
+                .line(&self.terminal.paint(Style::Strong, &shown));
+            self.judged(&missing, "");
+        }
     }
 
-    /// Prints the required headers that are missing.
-    fn missing(
-        &mut self,
-        names: impl Iterator<Item = &'static str>,
-        judge: impl Fn(&str) -> Judged,
-    ) {
-        for name in names {
-            let judged = judge(name);
-            if matches!(judged, Some((_, Err(_)))) {
-                let shown = self.terminal.paint(Style::Strong, &format!("({name})"));
-                self.terminal.line(&shown);
-                self.judged("", judged);
-            }
-        }
+    /// Prints what is wrong, or `right` if nothing is.
+    fn judged(&mut self, judged: &Judged, right: &str) {
+        let (style, word, sentence) = match &judged.error {
+            None => (Style::Right, "right", right),
+            Some(error) => (Style::Wrong, "wrong", error.as_str()),
+        };
+        self.is_right &= judged.error.is_none();
+        let word = self.terminal.paint(style, word);
+        self.terminal
+            .line(&format!("    {word}  {sentence} ({})", judged.section));
     }
 
     /// Prints how the accept value is computed.

@@ -1,5 +1,5 @@
-//! `parlor explain`: what is right and wrong with a handshake or with frames, and where the standard
-//! says so. The server's own code judges them; this only prints what it says.
+//! `parlor explain`: what is right and wrong with a handshake or with frames, and where the
+//! standard says so. The server's own code judges them; this only prints what it says.
 
 mod frames;
 mod handshake;
