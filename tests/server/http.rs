@@ -88,7 +88,7 @@ fn head_has_the_headers_of_get_and_no_body() {
     }
 }
 
-/// A client shuts down its sending side after each of these, and gets these statuses and the end.
+/// A client shuts down its sending side after each of these. It gets these statuses and the end.
 #[test]
 fn half_closed_clients_get_their_answers() {
     let server = Server::start(&[]);

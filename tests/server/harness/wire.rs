@@ -140,7 +140,7 @@ impl Wire {
         let frame = self.frame(name);
         assert!(frame.opcode == 8 && frame.payload.len() > 2, "{frame:?}");
         assert_eq!(frame.code(), Some(code), "{name}");
-        // The server may have ended already (RFC 6455 §7.1.7), and within a frame no answer is read.
+        // The server may have ended already (RFC 6455 §7.1.7). Within a frame no answer is read.
         let close = super::frame(0x88, code.to_be_bytes());
         let _ = self.raw.stream.write_all(&close);
         let _ = self.raw.stream.shutdown(Shutdown::Write);
