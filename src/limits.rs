@@ -148,6 +148,8 @@ pub const NONCE_CHARS: usize = 64;
 pub const NONCE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Nonces that are remembered where there is no history on disk.
 pub const NONCES_IN_MEMORY: usize = 100_000;
+/// Nonces of messages that were pruned within a day, in a history on disk.
+pub const PRUNED_NONCES: u32 = 1_000_000;
 /// The write-ahead log of the history, in bytes: what it may have become when a reader keeps it
 /// from its end.
 pub const WAL_BYTES: u64 = 16 << 20;

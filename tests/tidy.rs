@@ -35,12 +35,12 @@ const ONLY_IN: &str = "
     TcpStream      src/server/ src/cli/ src/tools/
     TcpListener    src/server/ src/cli/ src/tools/
     std::fs        src/server/ src/cli/ src/tools/ src/history/sqlite/
-    std::env       src/cli/ src/main.rs
+    std::env       src/cli/ src/tools/ src/main.rs
     std::thread    src/cli/ src/tools/
     getrandom      src/cli/ src/server/ src/tools/
     rustix         src/server/ src/cli/ src/tools/ src/history/sqlite/
     signal_hook    src/server/ src/tools/
-    log::          src/hub/ src/server/ src/cli/ src/tools/
+    log::          src/hub/ src/server/ src/cli/ src/tools/ src/history/sqlite/
     env_logger     src/cli/ src/main.rs
     RefCell
     unwrap(

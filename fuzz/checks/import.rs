@@ -1,4 +1,4 @@
-//! Files for `parlor import` (`src/history/lines.rs`), and what it reads out of them.
+//! Files for `parlor import` (`src/tools/lines.rs`), and what it reads out of them.
 //!
 //! Input: the file. Asserted, up to the first line that is refused:
 //! - what is accepted, encoded again, is read as the same; so it is a fixed point, and never longer
@@ -6,9 +6,9 @@
 //!   a line bounds that of what it says;
 //! - a small model says that what was accepted fits together: the head first, then sessions by
 //!   their numbers, then places, each
-//!   with numbers that go up by one to its newest and with times that do not go back.
+//!   with numbers that go up by one to its newest.
 
-use parlor::history::{LINE_BYTES, Line, Lines, Place};
+use parlor::tools::lines::{LINE_BYTES, Line, Lines};
 
 /// As far as the model is: what the next line has to fit to.
 #[derive(Default)]
@@ -16,7 +16,8 @@ struct Model {
     lines: u64,
     session: Option<u64>,
     newest: Option<u64>,
-    last: Option<(u64, u64)>,
+    between: Option<[u64; 2]>,
+    last: Option<u64>,
 }
 
 pub fn check(data: &[u8]) {
@@ -58,47 +59,36 @@ pub fn check(data: &[u8]) {
 
 impl Model {
     fn take(&mut self, line: &Line) {
-        assert_eq!(
-            matches!(line, Line::Head),
-            self.lines == 0,
-            "the head is the first line, and no other"
-        );
+        let is_head = matches!(line, Line::Parlor { .. });
+        assert_eq!(is_head, self.lines == 0, "the head is the first line, and no other");
         self.lines += 1;
         match line {
-            Line::Head => {}
-            Line::Session(row) => {
-                assert!(
-                    self.newest.is_none()
-                        && row.author.0 > self.session.unwrap_or(0)
-                        && row.author.0 < 1 << 53
-                );
-                self.session = Some(row.author.0);
+            Line::Parlor { .. } => {}
+            Line::Session { author, .. } => {
+                assert!(self.newest.is_none() && *author > self.session.unwrap_or(0));
+                assert!(*author < 1 << 53);
+                self.session = Some(*author);
             }
-            Line::Place(place, newest) => {
-                assert!(self.is_whole() && newest.0 < 1 << 53);
-                if let Place::Conversation(one, other) = place {
-                    assert!(one <= other);
-                }
-                (self.newest, self.last) = (Some(newest.0), None);
+            Line::Channel { newest, .. } | Line::Conversation { newest, .. } => {
+                assert!(self.is_whole() && *newest < 1 << 53);
+                self.between = match line {
+                    Line::Conversation { between, .. } => Some(*between),
+                    _ => None,
+                };
+                assert!(self.between.is_none_or(|[one, other]| one <= other));
+                (self.newest, self.last) = (Some(*newest), None);
             }
-            Line::Message(record) => {
-                let (seq, at) = self.last.unwrap_or((record.seq.0 - 1, 0));
-                assert!(
-                    record.seq.0 == seq + 1
-                        && Some(record.seq.0) <= self.newest
-                        && record.at.0 >= at
-                );
-                assert_eq!(
-                    record.what.to.is_some(),
-                    matches!(record.what.place, Place::Conversation(..))
-                );
-                assert!(!record.what.text.trim().is_empty());
-                self.last = Some((record.seq.0, record.at.0));
+            Line::Message { seq, author, to, text, .. } => {
+                assert!(*seq == self.last.unwrap_or(seq - 1) + 1 && Some(*seq) <= self.newest);
+                assert_eq!(to.is_some(), self.between.is_some());
+                assert!(self.between.is_none_or(|between| between.contains(author)));
+                assert!(!text.trim().is_empty());
+                self.last = Some(*seq);
             }
         }
     }
 
     fn is_whole(&self) -> bool {
-        self.last.is_none_or(|(seq, _)| Some(seq) == self.newest)
+        self.last.is_none_or(|seq| Some(seq) == self.newest)
     }
 }

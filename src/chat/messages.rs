@@ -7,7 +7,6 @@ use super::command::Target;
 use super::error::CommandError;
 use super::event::{Address, Effect, Event, PlaceName, Topic};
 use super::text::is_blank;
-use super::users::PRUNE_INTERVAL;
 use super::{Chat, Context, Destination, Sender, Timer};
 use crate::history::{Author, Place, Proposal, Record, Stored};
 use crate::limits::TYPING_INTERVAL;
@@ -75,13 +74,13 @@ impl Chat {
         if self.proposals.is_empty() && rows.is_empty() {
             return;
         }
-        let stored = self.history.commit(&self.proposals, &rows, now.unix);
+        let stored = self.history.commit(&self.proposals, &rows, now);
         let mut proposals = std::mem::take(&mut self.proposals);
         let mut senders = std::mem::take(&mut self.senders);
         match stored {
             Ok(stored) => {
                 self.rows_written(&rows, now);
-                self.prune_after(PRUNE_INTERVAL, now);
+                self.schedule_maintenance(now);
                 for ((what, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
                     if !stored.repeated {
                         self.publish(what, sender, *stored, effects);

@@ -67,10 +67,10 @@ pub struct Chat {
     /// Rows of sessions that the next commit writes.
     rows: BTreeMap<Author, SessionRow>,
     timers: BTreeSet<(Millis, Timer)>,
-    /// Whether there is a timer `StaleRows`, and one `Pruning`.
+    /// Whether there is a timer `StaleRows`.
     watches_rows: bool,
-    prunes: bool,
-    newest_author: Author,
+    /// The time of the timer `Maintenance`, if it is set.
+    maintain_at: Option<Millis>,
     /// The last error of the history, for the log.
     trouble: Option<StoreError>,
 }
@@ -150,8 +150,8 @@ enum Timer {
     HeldNames,
     /// Rows of users who are online and silent are updated.
     StaleRows,
-    /// The history prunes a little.
-    Pruning,
+    /// The history prunes, or looks at its file.
+    Maintenance,
 }
 
 /// A request that is being applied.
@@ -186,7 +186,6 @@ impl Chat {
         now: Now,
     ) -> Self {
         let remembered = users::remembered(&mut *history, limits, now);
-        let newest_author = history.newest_author();
         let mut chat = Self {
             limits: limits.clone(),
             history,
@@ -204,12 +203,11 @@ impl Chat {
             rows: BTreeMap::new(),
             timers: BTreeSet::new(),
             watches_rows: false,
-            prunes: false,
-            newest_author,
+            maintain_at: None,
             trouble: None,
         };
         chat.hold_names(&remembered.sessions, now);
-        chat.prune_after(Duration::ZERO, now);
+        chat.schedule_maintenance(now);
         chat
     }
 
@@ -386,7 +384,7 @@ impl Chat {
                 Timer::Typing => self.forget_typing(now.mono),
                 Timer::HeldNames => self.sessions.release_held(),
                 Timer::StaleRows => self.update_stale_rows(now),
-                Timer::Pruning => self.prune(now),
+                Timer::Maintenance => self.maintain_history(now),
             }
         }
     }

@@ -8,7 +8,7 @@ use super::sessions::{Token, User};
 use super::{Chat, Context, Departure, List, Timer};
 use crate::history::{Author, History, Place, Remembered, SessionRow};
 use crate::limits::{COST_OF_RENAME, LIST_NAMES, Limits, NAMES_HELD_OVER};
-use crate::time::{Millis, Now, UnixMillis};
+use crate::time::{Millis, Now};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,16 +18,10 @@ const ROW_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const STALE_ROWS_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 /// How many of those rows one turn writes.
 const STALE_ROWS: usize = 500;
-/// The time between two steps of pruning.
-pub(super) const PRUNE_INTERVAL: Duration = Duration::from_millis(50);
-/// The same after a step that failed.
-const PRUNE_RETRY: Duration = Duration::from_secs(60);
 
 /// Reads what the history knows at the start.
 pub(super) fn remembered(history: &mut dyn History, limits: &Limits, now: Now) -> Remembered {
-    let held_over = NAMES_HELD_OVER.as_millis() as u64;
-    let since = UnixMillis(now.unix.0.saturating_sub(held_over));
-    history.remembered(limits.channels, since)
+    history.remembered(limits.channels, NAMES_HELD_OVER, now)
 }
 
 impl Chat {
@@ -109,8 +103,7 @@ impl Chat {
 
     /// Returns an author number that was never used.
     fn new_author(&mut self) -> Result<Author, CommandError> {
-        self.newest_author.0 += 1;
-        Ok(self.newest_author)
+        Ok(self.history.next_author())
     }
 
     fn come_online(&mut self, token: &Token, name: &UserName, has_row: bool, now: Now) {
@@ -335,23 +328,26 @@ impl Chat {
         }
     }
 
-    /// Prunes the history after a while, if it has something to prune.
-    pub(super) fn prune_after(&mut self, wait: Duration, now: Now) {
-        if self.history.wants_pruning() && !std::mem::replace(&mut self.prunes, true) {
-            self.timers.insert((now.mono.after(wait), Timer::Pruning));
+    /// Sets the timer for the history's next maintenance, if it needs any.
+    pub(super) fn schedule_maintenance(&mut self, now: Now) {
+        let Some(wait) = self.history.next_maintenance() else {
+            return;
+        };
+        let at = now.mono.after(wait);
+        if self.maintain_at.is_none_or(|earlier| at < earlier) {
+            if let Some(later) = self.maintain_at.replace(at) {
+                self.timers.remove(&(later, Timer::Maintenance));
+            }
+            self.timers.insert((at, Timer::Maintenance));
         }
     }
 
-    /// Has the history delete a little of what it need not keep.
-    pub(super) fn prune(&mut self, now: Now) {
-        self.prunes = false;
-        let wait = match self.history.prune() {
-            Ok(()) => PRUNE_INTERVAL,
-            Err(error) => {
-                self.failed(error);
-                PRUNE_RETRY
-            }
-        };
-        self.prune_after(wait, now);
+    /// Runs a step of the history's maintenance.
+    pub(super) fn maintain_history(&mut self, now: Now) {
+        self.maintain_at = None;
+        if let Err(error) = self.history.maintain(now) {
+            self.failed(error);
+        }
+        self.schedule_maintenance(now);
     }
 }

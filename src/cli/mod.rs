@@ -5,8 +5,6 @@
 //! rule, and 2 for a wrong option or value. A start that fails prints one line.
 
 pub(crate) mod args;
-#[cfg(all(feature = "history", feature = "tools"))]
-pub(crate) mod backup;
 mod help;
 mod invitation;
 #[cfg(feature = "log-output")]

@@ -1,37 +1,29 @@
-//! The newest messages of each place, in memory alone.
+//! A history in memory: the newest messages of each place, until the process ends.
 //!
-//! Everything here has a limit, and where one is reached the oldest goes: a place's messages beyond
-//! its share, the oldest
-//! message of the place that holds most (so that a flood in one channel takes nothing from the
-//! others), the oldest nonce,
-//! the session seen longest ago, the conversation used longest ago. A place keeps its numbers when
-//! its messages are gone:
-//! `first` moves, `seq` goes on.
-//!
-//! Not here: a place's own messages (`kept`), which channels are listed (`chat`). A channel's
-//! numbers are kept until [`History::forget`].
+//! Everything has a limit, and the oldest goes first: the messages of a place beyond its share, the
+//! messages of the place that holds most (a flood in one channel takes nothing from the others),
+//! nonces, sessions, conversations. A place keeps its numbers when its messages are gone.
 
-use super::kept::{Kept, Use};
-use super::nonces::{Nonce, Nonces};
 use super::{
     Author, ChannelRow, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record,
     Remembered, Seq, SessionRow, Span, StoreError, Stored,
 };
 use crate::limits::{
-    CONVERSATIONS_IN_MEMORY, DAY_MILLIS, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY,
+    CONVERSATIONS_IN_MEMORY, DAY_MILLIS, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY, NONCE_AGE,
     NONCES_IN_MEMORY, SESSIONS_IN_MEMORY,
 };
-use crate::time::UnixMillis;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::time::{Now, TrustedClock, UnixMillis};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
-/// How much is kept.
+/// The limits of a [`Memory`].
 struct Bounds {
     messages: usize,
     bytes: usize,
     nonces: usize,
     sessions: usize,
-    /// How long a session is known after it was last seen.
+    /// How long a session is known after it was last seen, in milliseconds.
     session_millis: u64,
     conversations: usize,
 }
@@ -45,38 +37,71 @@ const BOUNDS: Bounds = Bounds {
     conversations: CONVERSATIONS_IN_MEMORY,
 };
 
+/// Identifies a place. Never given twice, so that leftovers of a place that was forgotten (nonces)
+/// don't apply to a new one of the same name.
+type PlaceId = u64;
+
+/// A nonce belongs to its author and to a place.
+type Nonce = (PlaceId, Author, Box<str>);
+
 /// A history that ends with the process.
 pub struct Memory {
     epoch: Epoch,
     newest_author: Author,
     bounds: Bounds,
-    numbers: HashMap<Place, PlaceNumber>,
-    places: BTreeMap<PlaceNumber, Kept>,
-    next_place: PlaceNumber,
-    /// Places by the bytes that they hold: the last one gives up its oldest message when there are
-    /// too many.
-    heaviest: BTreeSet<(usize, PlaceNumber)>,
+    clock: TrustedClock,
+    ids: HashMap<Place, PlaceId>,
+    places: HashMap<PlaceId, Messages>,
+    /// Places by the bytes they hold.
+    by_bytes: BTreeSet<(usize, PlaceId)>,
     bytes: usize,
-    nonces: Nonces,
+    /// The message that a nonce stands for, and when it was stored by the trusted clock.
+    nonces: HashMap<Rc<Nonce>, (Stored, UnixMillis)>,
+    /// A nonce that was used again after a day is in here twice.
+    oldest_nonces: VecDeque<(Rc<Nonce>, Seq)>,
     sessions: HashMap<Author, SessionRow>,
     by_seen: BTreeSet<(UnixMillis, Author)>,
-    /// The others of each session's conversations, by when they were used.
-    conversations: HashMap<Author, BTreeMap<Use, Author>>,
-    by_use: BTreeMap<Use, (Author, Author)>,
-    uses: Use,
+    /// The conversations of each session, by use: (session, use, other session).
+    conversations: BTreeSet<(Author, u64, Author)>,
+    conversations_by_use: BTreeMap<u64, (Author, Author)>,
+    /// Counts messages of all places, and the places themselves.
+    uses: u64,
 }
 
-/// A place's own number, never given twice: what is left of a place that was forgotten can't be
-/// taken for another's.
-pub(super) type PlaceNumber = u64;
+/// The messages of a place, with numbers up to `newest` without a gap.
+#[derive(Default)]
+struct Messages {
+    records: VecDeque<Record>,
+    newest: Seq,
+    bytes: usize,
+    used: u64,
+}
+
+impl Messages {
+    fn span(&self) -> Span {
+        Span {
+            first: Seq(self.newest.0 + 1 - self.records.len() as u64),
+            newest: self.newest,
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.records.pop_front() {
+            self.bytes -= oldest.bytes();
+        }
+        if self.records.len() < self.records.capacity() / 4 {
+            self.records.shrink_to(self.records.len() * 2);
+        }
+    }
+}
+
 impl Memory {
-    /// A memory of nothing. `epoch` is one that no history had before; authors after
-    /// `newest_author` were never given.
+    /// Makes an empty history. `epoch` must be new; authors up to `newest_author` were given.
     pub fn new(epoch: Epoch, newest_author: Author) -> Self {
         Self::within(BOUNDS, epoch, newest_author)
     }
 
-    /// The same, where a session is known for so many days after it was last seen.
+    /// Sets how many days a session is known after it was last seen.
     pub fn knowing_sessions_for(mut self, days: u32) -> Self {
         self.bounds.session_millis = u64::from(days) * DAY_MILLIS;
         self
@@ -87,170 +112,162 @@ impl Memory {
             epoch,
             newest_author,
             bounds,
-            numbers: HashMap::new(),
-            places: BTreeMap::new(),
-            next_place: 0,
-            heaviest: BTreeSet::new(),
+            clock: TrustedClock::default(),
+            ids: HashMap::new(),
+            places: HashMap::new(),
+            by_bytes: BTreeSet::new(),
             bytes: 0,
-            nonces: Nonces::default(),
+            nonces: HashMap::new(),
+            oldest_nonces: VecDeque::new(),
             sessions: HashMap::new(),
             by_seen: BTreeSet::new(),
-            conversations: HashMap::new(),
-            by_use: BTreeMap::new(),
+            conversations: BTreeSet::new(),
+            conversations_by_use: BTreeMap::new(),
             uses: 0,
         }
     }
 
-    fn store(&mut self, what: &Rc<Proposal>, now: UnixMillis) -> Stored {
-        let number = self.number(&what.place);
-        let asked = what.nonce.as_ref().map(|nonce| {
-            Rc::new(Nonce {
-                place: number,
-                author: what.author,
-                text: nonce.clone(),
-            })
+    fn store(&mut self, what: &Rc<Proposal>, at: UnixMillis) -> Stored {
+        self.uses += 1;
+        let used = self.uses;
+        let id = *self.ids.entry(what.place.clone()).or_insert(used);
+        let nonce = what.nonce.as_ref();
+        let nonce = nonce.map(|text| Rc::new((id, what.author, text.clone())));
+        if let Some(first) = nonce.as_ref().and_then(|nonce| self.repeated(nonce)) {
+            return first;
+        }
+        if let Place::Conversation(one, other) = what.place {
+            self.use_conversation(id, one, other);
+        }
+        self.change(id, |place| {
+            (place.newest.0, place.used) = (place.newest.0 + 1, used);
+            let (what, seq) = (what.clone(), place.newest);
+            place.records.push_back(Record { what, seq, at });
+            place.bytes += place.records.back().map_or(0, Record::bytes);
         });
-        if let Some((seq, at)) = asked
-            .as_ref()
-            .and_then(|nonce| self.nonces.known(nonce, now))
-        {
-            return Stored {
-                seq,
-                at,
-                repeated: true,
-            };
-        }
-        let used = match what.place {
-            Place::Conversation(one, other) => self.use_conversation(number, one, other),
-            Place::Channel(_) => self.next_use(),
-        };
-        let kept = self.places.entry(number).or_default();
-        // The wall clock may go back; within a place time does not.
-        let (seq, at) = (Seq(kept.newest.0 + 1), now.max(kept.at));
-        (kept.newest, kept.at, kept.used) = (seq, at, used);
-        let before = kept.bytes;
-        kept.push(Record {
-            what: what.clone(),
-            seq,
-            at,
-        });
-        if kept.records.len() > self.bounds.messages {
-            kept.drop_oldest();
-        }
-        let after = kept.bytes;
-        self.weigh(number, before, after);
-        while self.bytes > self.bounds.bytes
-            && let Some((before, heaviest)) = self.heaviest.last().copied()
-            && let Some(kept) = self.places.get_mut(&heaviest)
-        {
-            kept.drop_oldest();
-            let after = kept.bytes;
-            self.weigh(heaviest, before, after);
-        }
-        if let Some(nonce) = asked {
-            self.nonces.remember(nonce, seq, at, self.bounds.nonces);
-        }
-        Stored {
-            seq,
+        let place = &self.places[&id];
+        let stored = Stored {
+            seq: place.newest,
             at,
             repeated: false,
+        };
+        if place.records.len() > self.bounds.messages {
+            self.change(id, Messages::drop_oldest);
         }
-    }
-
-    fn number(&mut self, place: &Place) -> PlaceNumber {
-        *self.numbers.entry(place.clone()).or_insert_with(|| {
-            self.next_place += 1;
-            self.next_place
-        })
-    }
-
-    fn kept(&self, place: &Place) -> Option<&Kept> {
-        self.places.get(self.numbers.get(place)?)
-    }
-
-    /// Puts a place where it belongs among the others, after `before` bytes became `after`.
-    fn weigh(&mut self, number: PlaceNumber, before: usize, after: usize) {
-        if before == after {
-            return;
-        }
-        self.heaviest.remove(&(before, number));
-        if after > 0 {
-            self.heaviest.insert((after, number));
-        }
-        self.bytes = self.bytes - before + after;
-    }
-
-    fn next_use(&mut self) -> Use {
-        self.uses += 1;
-        self.uses
-    }
-
-    fn use_conversation(&mut self, number: PlaceNumber, one: Author, other: Author) -> Use {
-        let used = self.next_use();
-        let before = self.places.get(&number).map_or(0, |kept| kept.used);
-        self.by_use.remove(&before);
-        self.by_use.insert(used, (one, other));
-        for (of, with) in [(one, other), (other, one)] {
-            let conversations = self.conversations.entry(of).or_default();
-            conversations.remove(&before);
-            conversations.insert(used, with);
-        }
-        if self.by_use.len() > self.bounds.conversations
-            && let Some((_, (one, other))) = self.by_use.pop_first()
+        while self.bytes > self.bounds.bytes
+            && let Some((_, heaviest)) = self.by_bytes.last()
         {
-            self.drop_place(&Place::Conversation(one, other));
+            self.change(*heaviest, Messages::drop_oldest);
         }
-        used
+        if let Some(nonce) = nonce {
+            self.remember(nonce, stored);
+        }
+        stored
     }
 
-    fn drop_place(&mut self, place: &Place) {
-        let Some(number) = self.numbers.remove(place) else {
-            return;
-        };
-        let Some(kept) = self.places.remove(&number) else {
-            return;
-        };
-        self.weigh(number, kept.bytes, 0);
-        if let Place::Conversation(one, other) = place {
-            self.by_use.remove(&kept.used);
-            for of in [one, other] {
-                if let Some(conversations) = self.conversations.get_mut(of) {
-                    conversations.remove(&kept.used);
-                    if conversations.is_empty() {
-                        self.conversations.remove(of);
-                    }
-                }
-            }
+    /// Changes a place's messages and counts their bytes anew.
+    fn change(&mut self, id: PlaceId, change: impl FnOnce(&mut Messages)) {
+        let place = self.places.entry(id).or_default();
+        self.by_bytes.remove(&(place.bytes, id));
+        self.bytes -= place.bytes;
+        change(place);
+        self.bytes += place.bytes;
+        if place.bytes > 0 {
+            self.by_bytes.insert((place.bytes, id));
         }
     }
 
-    fn keep_session(&mut self, row: &SessionRow) {
-        if let Some(before) = self.sessions.insert(row.author, row.clone()) {
-            self.by_seen.remove(&(before.seen, before.author));
+    /// Returns the result of the message that used this nonce within the last 24 hours.
+    fn repeated(&self, nonce: &Nonce) -> Option<Stored> {
+        let (first, stamp) = self.nonces.get(nonce)?;
+        let age = self.clock.believed().0.saturating_sub(stamp.0);
+        let repeated = true;
+        (u128::from(age) < NONCE_AGE.as_millis()).then_some(Stored { repeated, ..*first })
+    }
+
+    fn remember(&mut self, nonce: Rc<Nonce>, stored: Stored) {
+        let entry = (stored, self.clock.stamp(stored.at));
+        self.nonces.insert(nonce.clone(), entry);
+        self.oldest_nonces.push_back((nonce, stored.seq));
+        if self.oldest_nonces.len() > self.bounds.nonces
+            && let Some((oldest, seq)) = self.oldest_nonces.pop_front()
+            && self
+                .nonces
+                .get(&oldest)
+                .is_some_and(|(first, _)| first.seq == seq)
+        {
+            self.nonces.remove(&oldest);
         }
-        self.by_seen.insert((row.seen, row.author));
+    }
+
+    fn messages(&self, place: &Place) -> Option<&Messages> {
+        self.places.get(self.ids.get(place)?)
+    }
+
+    /// Makes a conversation the most recently used one.
+    fn use_conversation(&mut self, id: PlaceId, one: Author, other: Author) {
+        let before = self.places.get(&id).map_or(0, |place| place.used);
+        self.unlist(before, one, other);
+        self.conversations_by_use.insert(self.uses, (one, other));
+        self.conversations.insert((one, self.uses, other));
+        self.conversations.insert((other, self.uses, one));
+        if self.conversations_by_use.len() > self.bounds.conversations
+            && let Some((_, (one, other))) = self.conversations_by_use.pop_first()
+        {
+            self.forget(&Place::Conversation(one, other));
+        }
+    }
+
+    fn unlist(&mut self, used: u64, one: Author, other: Author) {
+        self.conversations_by_use.remove(&used);
+        self.conversations.remove(&(one, used, other));
+        self.conversations.remove(&(other, used, one));
+    }
+
+    /// The other sessions of a session's conversations, the most recently used first.
+    fn others(&self, of: Author) -> impl Iterator<Item = Author> {
+        let range = (of, 0, Author(0))..=(of, u64::MAX, Author(u64::MAX));
+        self.conversations
+            .range(range)
+            .rev()
+            .map(|(_, _, other)| *other)
+    }
+
+    fn keep_session(&mut self, row: &SessionRow, seen: UnixMillis) {
+        let row = SessionRow {
+            seen,
+            ..row.clone()
+        };
+        let author = row.author;
+        if let Some(before) = self.sessions.insert(author, row) {
+            self.by_seen.remove(&(before.seen, author));
+        }
+        self.by_seen.insert((seen, author));
+    }
+
+    /// Forgets sessions beyond the limits. A conversation stays as long as one of its two sessions
+    /// is known.
+    fn forget_sessions(&mut self) {
+        let believed = self.clock.believed().0;
+        // Stamps of a clock that was ahead for a while.
+        while let Some((seen, author)) = self.by_seen.last().copied()
+            && self.clock.agrees()
+            && seen.0 > believed
+            && let Some(row) = self.sessions.get(&author).cloned()
+        {
+            self.keep_session(&row, UnixMillis(believed));
+        }
         while let Some((seen, author)) = self.by_seen.first().copied()
             && (self.sessions.len() > self.bounds.sessions
-                || seen.0.saturating_add(self.bounds.session_millis) < row.seen.0)
+                || seen.0.saturating_add(self.bounds.session_millis) < believed)
         {
             self.by_seen.pop_first();
-            self.forget_session(author);
-        }
-    }
-
-    /// Its conversations stay for the others, as long as those are known themselves.
-    fn forget_session(&mut self, author: Author) {
-        self.sessions.remove(&author);
-        let others = self
-            .conversations
-            .get(&author)
-            .into_iter()
-            .flat_map(|conversations| conversations.values().copied());
-        let unreadable: Vec<_> = others
-            .filter(|other| !self.sessions.contains_key(other))
-            .collect();
-        for other in unreadable {
-            self.drop_place(&Place::between(author, other));
+            self.sessions.remove(&author);
+            let is_known = |other: &Author| self.sessions.contains_key(other);
+            let unreadable: Vec<_> = self.others(author).filter(|one| !is_known(one)).collect();
+            for other in unreadable {
+                self.forget(&Place::between(author, other));
+            }
         }
     }
 }
@@ -260,13 +277,16 @@ impl History for Memory {
         &mut self,
         proposals: &[Rc<Proposal>],
         sessions: &[SessionRow],
-        now: UnixMillis,
+        now: Now,
     ) -> Result<Vec<Stored>, StoreError> {
+        self.clock.observe(now);
+        let seen = self.clock.stamp(now.unix);
         for row in sessions {
-            self.newest_author = self.newest_author.max(row.author);
-            self.keep_session(row);
+            self.keep_session(row, seen);
         }
-        Ok(proposals.iter().map(|what| self.store(what, now)).collect())
+        self.forget_sessions();
+        let stored = proposals.iter().map(|what| self.store(what, now.unix));
+        Ok(stored.collect())
     }
 
     fn page(
@@ -275,20 +295,18 @@ impl History for Memory {
         ask: PageRequest,
         out: &mut Vec<Record>,
     ) -> Result<bool, StoreError> {
-        let Some(kept) = self.kept(place) else {
+        let Some(place) = self.messages(place) else {
             return Ok(false);
         };
-        let first = kept.span().first;
+        let Span { first, newest } = place.span();
         let from = ask.after.0.saturating_add(1).max(first.0);
-        let to = ask.before.0.min(kept.newest.0.saturating_add(1));
+        let to = ask.before.0.min(newest.0.saturating_add(1));
         if from >= to {
             return Ok(false);
         }
-        // Both are within what is kept, of which there are at most `MESSAGES_IN_MEMORY`.
-        let wanted = kept
-            .records
-            .range((from - first.0) as usize..(to - first.0) as usize);
+        let wanted = (from - first.0) as usize..(to - first.0) as usize;
         let available = wanted.len();
+        let wanted = place.records.range(wanted);
         let start = out.len();
         let mut bytes = 0;
         let mut fits = |record: &&Record| {
@@ -306,13 +324,7 @@ impl History for Memory {
     }
 
     fn span(&mut self, place: &Place) -> Result<Span, StoreError> {
-        Ok(self.kept(place).map_or(
-            Span {
-                first: Seq(1),
-                newest: Seq(0),
-            },
-            Kept::span,
-        ))
+        Ok(self.messages(place).map_or(Span::EMPTY, Messages::span))
     }
 
     fn session(&mut self, author: Author) -> Result<Option<SessionRow>, StoreError> {
@@ -324,67 +336,59 @@ impl History for Memory {
         of: Author,
         most: usize,
     ) -> Result<Vec<ConversationRow>, StoreError> {
-        let others = self
-            .conversations
-            .get(&of)
-            .into_iter()
-            .flat_map(|conversations| conversations.values().rev());
-        let row = |other: &Author| {
-            let newest = self
-                .kept(&Place::between(of, *other))
-                .map_or(Seq(0), |kept| kept.newest);
-            ConversationRow {
-                other: *other,
-                newest,
-            }
+        let row = |other| {
+            let messages = self.messages(&Place::between(of, other));
+            let newest = messages.map_or(Seq(0), |place| place.newest);
+            ConversationRow { other, newest }
         };
-        Ok(others.take(most).map(row).collect())
+        Ok(self.others(of).take(most).map(row).collect())
     }
 
-    /// A memory that is handed to another chat, as the simulation does it, is found by that one as
-    /// a file would be.
-    fn remembered(&mut self, channels: usize, since: UnixMillis) -> Remembered {
-        let row = |(place, number): (&Place, &PlaceNumber)| match (place, self.places.get(number)) {
-            (Place::Channel(name), Some(kept)) => Some((
-                kept.used,
-                ChannelRow {
-                    name: name.clone(),
-                    newest: kept.newest,
-                },
-            )),
+    /// Used where one process runs several servers on one memory: in tests.
+    fn remembered(&mut self, channels: usize, seen_within: Duration, now: Now) -> Remembered {
+        self.clock.observe(now);
+        let within = seen_within.as_millis() as u64;
+        let since = self.clock.believed().0.saturating_sub(within);
+        let row = |(place, id): (&Place, &PlaceId)| match (place, self.places.get(id)) {
+            (Place::Channel(name), Some(place)) => {
+                let (name, newest) = (name.clone(), place.newest);
+                Some((place.used, ChannelRow { name, newest }))
+            }
             _ => None,
         };
-        let mut rows: Vec<_> = self.numbers.iter().filter_map(row).collect();
-        rows.sort_by(|(one, _), (other, _)| other.cmp(one));
-        let sessions = self
+        let mut rows: Vec<_> = self.ids.iter().filter_map(row).collect();
+        rows.sort_by_key(|(used, _)| std::cmp::Reverse(*used));
+        let rows = rows.into_iter().take(channels).map(|(_, row)| row);
+        let late = self
             .by_seen
             .iter()
             .rev()
-            .take_while(|(seen, _)| *seen > since);
-        let sessions = sessions
-            .filter_map(|(_, author)| self.sessions.get(author))
-            .filter(|row| !row.quit)
-            .cloned()
-            .collect();
+            .take_while(|(seen, _)| seen.0 > since);
+        let late = late.filter_map(|(_, author)| self.sessions.get(author));
         Remembered {
-            channels: rows
-                .into_iter()
-                .take(channels)
-                .map(|(_, row)| row)
-                .collect(),
-            sessions,
+            channels: rows.collect(),
+            sessions: late.filter(|row| !row.quit).cloned().collect(),
         }
     }
 
     fn forget(&mut self, place: &Place) {
-        self.drop_place(place);
+        let Some(id) = self.ids.remove(place) else {
+            return;
+        };
+        let used = self.places.get(&id).map_or(0, |place| place.used);
+        self.change(id, |place| *place = Messages::default());
+        self.places.remove(&id);
+        if let Place::Conversation(one, other) = *place {
+            self.unlist(used, one, other);
+        }
     }
 
     fn epoch(&self) -> Epoch {
         self.epoch.clone()
     }
 
-    fn newest_author(&self) -> Author {
+    fn next_author(&mut self) -> Author {
+        self.newest_author.0 += 1;
         self.newest_author
     }
 }
@@ -392,7 +396,7 @@ impl History for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::NONCE_AGE;
+    use crate::time::Millis;
 
     const SMALL: Bounds = Bounds {
         messages: 5,
@@ -402,6 +406,13 @@ mod tests {
         session_millis: DAY_MILLIS,
         conversations: 3,
     };
+    const ALL: PageRequest = PageRequest {
+        after: Seq(0),
+        before: Seq(u64::MAX),
+        from_oldest: false,
+        rows: 200,
+        bytes: 100_000,
+    };
     const ADA: Author = Author(1);
     const BEN: Author = Author(2);
     const CLEO: Author = Author(3);
@@ -410,371 +421,216 @@ mod tests {
         Memory::within(bounds, "e".into(), Author(0))
     }
 
+    /// Both clocks, some milliseconds after the start.
+    fn now(millis: u64) -> Now {
+        let unix = UnixMillis(1_700_000_000_000 + millis);
+        Now {
+            mono: Millis(millis),
+            unix,
+        }
+    }
+
     fn channel(name: &str) -> Place {
         Place::Channel(name.into())
     }
 
-    fn proposal(place: &Place, author: Author, text: &str, nonce: Option<&str>) -> Rc<Proposal> {
-        let (text, nonce) = (text.into(), nonce.map(Into::into));
-        Rc::new(Proposal {
+    fn say(memory: &mut Memory, place: &Place, nonce: Option<&str>) -> Stored {
+        let proposal = Proposal {
             place: place.clone(),
-            author,
+            author: ADA,
             from: "ada".into(),
             to: None,
-            text,
+            text: "hello".into(),
             action: false,
-            nonce,
-        })
+            nonce: nonce.map(Into::into),
+        };
+        memory.commit(&[Rc::new(proposal)], &[], now(0)).unwrap()[0]
     }
 
-    fn say(memory: &mut Memory, place: &Place, text: &str, at: u64) -> Stored {
-        memory
-            .commit(&[proposal(place, ADA, text, None)], &[], UnixMillis(at))
-            .unwrap()[0]
-    }
-
-    fn row(author: Author, seen: u64) -> SessionRow {
-        SessionRow {
+    fn see(memory: &mut Memory, author: Author, millis: u64) {
+        let row = SessionRow {
             author,
             secret: [0; 20],
             name: "ada".into(),
-            seen: UnixMillis(seen),
+            seen: UnixMillis(0),
             quit: false,
-        }
+        };
+        memory.commit(&[], &[row], now(millis)).unwrap();
     }
 
-    fn page(memory: &mut Memory, place: &Place, ask: PageRequest) -> (Vec<u64>, bool) {
-        let mut out = Vec::new();
-        let more = memory.page(place, ask, &mut out).unwrap();
-        (out.iter().map(|record| record.seq.0).collect(), more)
+    fn others(memory: &mut Memory, of: Author) -> Vec<u64> {
+        let rows = memory.conversations(of, 200).unwrap();
+        rows.iter().map(|row| row.other.0).collect()
     }
 
     #[test]
-    fn pages_of_a_place_that_keeps_6_to_10() {
+    fn place_keeps_its_newest_messages() {
         let mut memory = memory(SMALL);
         let place = channel("general");
         for n in 1..=10 {
-            assert_eq!(say(&mut memory, &place, "text", n).seq, Seq(n));
+            assert_eq!(say(&mut memory, &place, None).seq, Seq(n));
         }
-        assert_eq!(
-            memory.span(&place),
-            Ok(Span {
-                first: Seq(6),
-                newest: Seq(10)
-            })
-        );
-        let all = PageRequest {
-            after: Seq(0),
-            before: Seq(u64::MAX),
-            from_oldest: false,
-            rows: 200,
-            bytes: 100_000,
-        };
+        assert_eq!(memory.span(&place).unwrap().first, Seq(6));
         let table: &[(&str, PageRequest, &[u64], bool)] = &[
-            ("everything", all, &[6, 7, 8, 9, 10], false),
+            ("all", ALL, &[6, 7, 8, 9, 10], false),
             (
                 "the newest two",
-                PageRequest { rows: 2, ..all },
+                PageRequest { rows: 2, ..ALL },
                 &[9, 10],
                 true,
-            ),
-            (
-                "two before 8",
-                PageRequest {
-                    rows: 2,
-                    before: Seq(8),
-                    ..all
-                },
-                &[6, 7],
-                false,
             ),
             (
                 "before the first",
                 PageRequest {
                     before: Seq(6),
-                    ..all
+                    ..ALL
                 },
                 &[],
                 false,
             ),
             (
-                "after what is gone",
+                "after pruned ones",
                 PageRequest {
                     after: Seq(2),
                     from_oldest: true,
                     rows: 2,
-                    ..all
+                    ..ALL
                 },
                 &[6, 7],
                 true,
             ),
             (
-                "no bytes: one message, the next",
-                PageRequest {
-                    bytes: 0,
-                    after: Seq(7),
-                    from_oldest: true,
-                    ..all
-                },
-                &[8],
-                true,
-            ),
-            (
                 "bytes for two and a half",
-                PageRequest { bytes: 520, ..all },
+                PageRequest { bytes: 530, ..ALL },
                 &[9, 10],
                 true,
             ),
         ];
         for (name, ask, expected, more) in table {
-            assert_eq!(
-                page(&mut memory, &place, *ask),
-                (expected.to_vec(), *more),
-                "{name}"
-            );
+            let mut out = Vec::new();
+            assert_eq!(memory.page(&place, *ask, &mut out), Ok(*more), "{name}");
+            let seqs: Vec<_> = out.iter().map(|record| record.seq.0).collect();
+            assert_eq!(seqs, *expected, "{name}");
         }
-        assert_eq!(
-            page(&mut memory, &channel("elsewhere"), all),
-            (vec![], false)
-        );
-        assert_eq!(
-            memory.span(&channel("elsewhere")),
-            Ok(Span {
-                first: Seq(1),
-                newest: Seq(0)
-            })
-        );
     }
 
     #[test]
-    fn too_many_bytes_are_taken_from_the_place_that_holds_most() {
+    fn bytes_are_taken_from_the_place_that_holds_most() {
         let mut memory = memory(Bounds {
             messages: 1_000,
             bytes: 10_000,
             ..SMALL
         });
         let (quiet, loud) = (channel("quiet"), channel("loud"));
-        for n in 0..5 {
-            say(&mut memory, &quiet, "hello", n);
-        }
-        for n in 0..500 {
-            say(&mut memory, &loud, "HELLO", n);
+        (0..5).for_each(|_| _ = say(&mut memory, &quiet, None));
+        for _ in 0..500 {
+            say(&mut memory, &loud, None);
             assert!(memory.bytes <= 10_000);
         }
-        assert_eq!(
-            memory.span(&quiet),
-            Ok(Span {
-                first: Seq(1),
-                newest: Seq(5)
-            })
-        );
+        assert_eq!(memory.span(&quiet).unwrap().first, Seq(1));
         let span = memory.span(&loud).unwrap();
-        assert_eq!(span.newest, Seq(500));
-        assert!(span.first > Seq(400) && span.first < Seq(500), "{span:?}");
-        assert_eq!(
-            memory
-                .heaviest
-                .iter()
-                .map(|(bytes, _)| bytes)
-                .sum::<usize>(),
-            memory.bytes
+        assert!(
+            span.newest == Seq(500) && (401..500).contains(&span.first.0),
+            "{span:?}"
         );
+        let sum: usize = memory.by_bytes.iter().map(|(bytes, _)| bytes).sum();
+        assert_eq!(sum, memory.bytes);
     }
 
     #[test]
-    fn numbers_go_on_when_every_message_is_gone() {
+    fn numbers_go_on_after_pruning_but_not_after_forget() {
         let mut memory = memory(Bounds { bytes: 0, ..SMALL });
         let place = channel("general");
-        say(&mut memory, &place, "one", 1);
-        assert_eq!(
-            memory.span(&place),
-            Ok(Span {
-                first: Seq(2),
-                newest: Seq(1)
-            })
-        );
-        assert_eq!(say(&mut memory, &place, "two", 2).seq, Seq(2));
+        say(&mut memory, &place, Some("n"));
+        let (first, newest) = (Seq(2), Seq(1));
+        assert_eq!(memory.span(&place), Ok(Span { first, newest }));
+        assert_eq!(say(&mut memory, &place, None).seq, Seq(2));
         memory.forget(&place);
-        assert_eq!(say(&mut memory, &place, "one", 3).seq, Seq(1));
+        let stored = say(&mut memory, &place, Some("n"));
+        assert!(
+            stored.seq == Seq(1) && !stored.repeated,
+            "its nonces are forgotten too"
+        );
         assert_eq!(memory.bytes, 0);
     }
 
     #[test]
-    fn time_does_not_go_back_within_a_place() {
+    fn oldest_nonces_are_forgotten() {
         let mut memory = memory(SMALL);
-        let at = [50, 40, 60].map(|now| say(&mut memory, &channel("general"), "text", now).at.0);
-        assert_eq!(at, [50, 50, 60]);
-        assert_eq!(
-            say(&mut memory, &channel("other"), "text", 40).at,
-            UnixMillis(40)
-        );
-    }
-
-    #[test]
-    fn a_nonce_is_known_for_a_day_in_its_place_from_its_author() {
-        let mut memory = memory(SMALL);
-        let (general, other) = (channel("general"), channel("other"));
-        let once = [
-            proposal(&general, ADA, "text", Some("n")),
-            proposal(&general, ADA, "another text", Some("n")),
-            proposal(&general, BEN, "text", Some("n")),
-            proposal(&other, ADA, "text", Some("n")),
-        ];
-        let stored = memory.commit(&once, &[], UnixMillis(7)).unwrap();
-        let seen: Vec<_> = stored
-            .iter()
-            .map(|stored| (stored.seq.0, stored.repeated))
-            .collect();
-        assert_eq!(
-            seen,
-            [(1, false), (1, true), (2, false), (1, false)],
-            "known from this very call"
-        );
-        let day = NONCE_AGE.as_millis() as u64;
-        let table = [
-            ("within a day", 7 + day - 1, 1, 7, true),
-            ("a day later", 7 + day, 3, 7 + day, false),
-            ("and again", 8 + day, 3, 7 + day, true),
-        ];
-        for (name, now, seq, at, repeated) in table {
-            let stored = memory.commit(&once[..1], &[], UnixMillis(now)).unwrap();
-            assert_eq!(
-                stored,
-                [Stored {
-                    seq: Seq(seq),
-                    at: UnixMillis(at),
-                    repeated
-                }],
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_oldest_nonces_are_forgotten() {
-        let mut memory = memory(SMALL);
-        let mut send = |nonce: &str| {
-            memory
-                .commit(
-                    &[proposal(&channel("general"), ADA, "text", Some(nonce))],
-                    &[],
-                    UnixMillis(1),
-                )
-                .unwrap()[0]
-        };
-        for nonce in ["a", "b", "c", "d"] {
-            assert!(!send(nonce).repeated);
-        }
-        assert!(send("b").repeated, "three are remembered");
-        assert!(!send("a").repeated, "the fourth was not");
-        assert_eq!(
-            (memory.nonces.known.len(), memory.nonces.oldest_first.len()),
-            (3, 3)
-        );
+        let mut repeated = |nonce| say(&mut memory, &channel("general"), Some(nonce)).repeated;
+        assert_eq!(["a", "b", "c", "d"].map(&mut repeated), [false; 4]);
+        assert!(repeated("b"), "three are kept");
+        assert!(!repeated("a"), "the fourth is not");
+        assert_eq!((memory.nonces.len(), memory.oldest_nonces.len()), (3, 3));
     }
 
     #[test]
     fn sessions_seen_longest_ago_are_forgotten() {
         let mut memory = memory(SMALL);
-        memory
-            .commit(
-                &[],
-                &[row(Author(1), 10), row(Author(2), 20), row(Author(3), 30)],
-                UnixMillis(30),
-            )
-            .unwrap();
-        memory
-            .commit(
-                &[],
-                &[SessionRow {
-                    name: "eve".into(),
-                    ..row(Author(1), 40)
-                }],
-                UnixMillis(40),
-            )
-            .unwrap();
-        memory
-            .commit(&[], &[row(Author(4), 50)], UnixMillis(50))
-            .unwrap();
-        let kept: Vec<_> = (0..10)
-            .filter(|author| memory.session(Author(*author)).unwrap().is_some())
-            .collect();
-        assert_eq!(kept, [1, 3, 4]);
-        assert_eq!(
-            memory.session(Author(1)),
-            Ok(Some(SessionRow {
-                name: "eve".into(),
-                ..row(Author(1), 40)
-            }))
-        );
-        assert_eq!(memory.newest_author(), Author(4));
-    }
-
-    #[test]
-    fn conversations_are_found_by_both_and_the_most_recently_used_comes_first() {
-        let mut memory = memory(SMALL);
-        memory
-            .commit(
-                &[],
-                &[row(ADA, 1), row(BEN, 2), row(CLEO, 3)],
-                UnixMillis(3),
-            )
-            .unwrap();
-        for (one, other) in [(ADA, BEN), (CLEO, ADA), (ADA, ADA), (BEN, ADA)] {
-            say(&mut memory, &Place::between(one, other), "text", 5);
+        for (author, millis) in [(1, 10), (2, 20), (3, 30), (1, 40), (4, 50)] {
+            see(&mut memory, Author(author), millis);
         }
-        let found = |memory: &mut Memory, of, most| -> Vec<_> {
-            memory
-                .conversations(of, most)
-                .unwrap()
-                .into_iter()
-                .map(|row| (row.other, row.newest.0))
-                .collect()
+        let known = |memory: &mut Memory| -> Vec<u64> {
+            let is_known = |one: &u64| memory.session(Author(*one)).unwrap().is_some();
+            (0..10).filter(is_known).collect()
         };
-        assert_eq!(
-            found(&mut memory, ADA, 200),
-            [(BEN, 2), (ADA, 1), (CLEO, 1)]
-        );
-        assert_eq!(found(&mut memory, ADA, 1), [(BEN, 2)]);
-        assert_eq!(found(&mut memory, BEN, 200), [(ADA, 2)]);
-        say(&mut memory, &Place::between(BEN, CLEO), "text", 6);
-        assert_eq!(
-            found(&mut memory, ADA, 200),
-            [(BEN, 2), (ADA, 1)],
-            "three are kept: the one with Cleo was used longest ago"
-        );
-        assert_eq!(found(&mut memory, CLEO, 200), [(BEN, 1)]);
+        assert_eq!(known(&mut memory), [1, 3, 4], "the limit is three");
+        see(&mut memory, Author(4), DAY_MILLIS + 35);
+        assert_eq!(known(&mut memory), [1, 4], "not seen for a day");
     }
 
     #[test]
-    fn a_conversation_goes_when_neither_side_is_known() {
+    fn clock_that_is_ahead_for_a_moment_forgets_no_session() {
         let mut memory = memory(SMALL);
-        memory
-            .commit(
-                &[],
-                &[row(ADA, 1), row(BEN, 2), row(CLEO, 3)],
-                UnixMillis(3),
-            )
-            .unwrap();
+        see(&mut memory, ADA, 0);
+        let wrong = UnixMillis(now(40 * DAY_MILLIS).unix.0);
+        memory.clock.observe(Now {
+            unix: wrong,
+            ..now(10)
+        });
+        let row = memory.session(ADA).unwrap().unwrap();
+        let at = Now {
+            unix: wrong,
+            ..now(20)
+        };
+        let ben = SessionRow { author: BEN, ..row };
+        memory.commit(&[], &[ben], at).unwrap();
+        assert!(memory.session(ADA).unwrap().is_some());
+        see(&mut memory, CLEO, 30);
+        let seen = memory.session(BEN).unwrap().unwrap().seen;
+        assert_eq!(seen, now(30).unix, "a stamp from the future is corrected");
+    }
+
+    #[test]
+    fn conversations_used_longest_ago_are_forgotten() {
+        let mut memory = memory(SMALL);
+        for (one, other) in [(ADA, BEN), (CLEO, ADA), (ADA, ADA), (BEN, ADA)] {
+            say(&mut memory, &Place::between(one, other), None);
+        }
+        assert_eq!(others(&mut memory, ADA), [2, 1, 3]);
+        assert_eq!(others(&mut memory, BEN), [1]);
+        say(&mut memory, &Place::between(BEN, CLEO), None);
+        assert_eq!(others(&mut memory, ADA), [2, 1], "the limit is three");
+        assert_eq!(others(&mut memory, CLEO), [2]);
+    }
+
+    #[test]
+    fn conversation_stays_while_one_side_is_known() {
+        let mut memory = memory(SMALL);
+        for one in [ADA, BEN, CLEO] {
+            see(&mut memory, one, one.0);
+        }
         let place = Place::between(ADA, BEN);
-        say(&mut memory, &place, "text", 4);
-        memory
-            .commit(&[], &[row(Author(4), 4)], UnixMillis(4))
-            .unwrap();
+        say(&mut memory, &place, None);
+        see(&mut memory, Author(4), 4);
         assert_eq!(
             memory.span(&place).unwrap().newest,
             Seq(1),
-            "Ben can still read it"
+            "Ben can read it"
         );
-        memory
-            .commit(&[], &[row(Author(5), 5)], UnixMillis(5))
-            .unwrap();
-        assert_eq!(memory.span(&place).unwrap().newest, Seq(0));
-        assert!(
-            memory.places.is_empty()
-                && memory.conversations.is_empty()
-                && memory.by_use.is_empty()
-                && memory.bytes == 0
-        );
+        see(&mut memory, Author(5), 5);
+        assert_eq!(memory.span(&place), Ok(Span::EMPTY));
+        assert!(memory.places.is_empty() && memory.conversations.is_empty());
+        assert!(memory.conversations_by_use.is_empty() && memory.bytes == 0);
     }
 }

@@ -1,37 +1,37 @@
-//! What may be asked of a memory: the trait, and the words that it speaks.
+//! The history: messages and sessions that outlive a connection, and where the settings stand.
 //!
-//! A *place* (a channel or a conversation) numbers its messages 1, 2, 3 … without a gap. The number
-//! is given by the
-//! commit and by nothing else: what failed to be stored was never counted.
+//! [`History`] is what the chat uses. Two types implement it: [`Memory`], which ends with the
+//! process, and `sqlite::Sqlite`, which keeps a file.
+//!
+//! A *place* (a channel or a conversation) numbers its messages 1, 2, 3 … without a gap. A message
+//! gets its number when it is committed: a message that could not be stored was never counted.
+//! Times come from the wall clock and may go back; ages are judged by a
+//! [`crate::time::TrustedClock`].
 
-mod kept;
-mod lines;
 mod memory;
-mod nonces;
-mod settings;
 #[cfg(feature = "history")]
 pub mod sqlite;
 
-pub use lines::{LINE_BYTES, Line, Lines};
 pub use memory::Memory;
-pub use settings::{Settings, Sync};
 
-use crate::time::UnixMillis;
+use crate::time::{Now, UnixMillis};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A message's number in its place. 0: before the first.
+/// A message's number in its place; 0 is before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Seq(pub u64);
 
-/// The public number of a session; below 2^53, never given twice.
+/// The public number of a session. Below 2^53, so that JavaScript can hold it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Author(pub u64);
 
-/// Names a history; another one has another. At most 64 characters.
+/// A random name of a history, by which clients notice that it is another one. At most 64
+/// characters.
 pub type Epoch = Rc<str>;
 
-/// What numbers messages.
+/// Something that numbers messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// A channel, by its name as it is shown.
@@ -41,7 +41,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The conversation of two sessions, whoever asks.
+    /// Returns the conversation of two sessions, in either order.
     pub fn between(one: Author, other: Author) -> Self {
         Self::Conversation(one.min(other), one.max(other))
     }
@@ -50,113 +50,120 @@ impl Place {
 /// A message that was checked and waits for the turn's commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
-    /// Where it was said.
+    /// The channel or conversation it is for.
     pub place: Place,
-    /// By which session.
+    /// The session that sends it.
     pub author: Author,
-    /// Under which name.
+    /// The name of that session at this time.
     pub from: Rc<str>,
-    /// The name of the one it was said to; private messages alone have it.
+    /// The recipient's name, in a conversation.
     pub to: Option<Rc<str>>,
-    /// What was said.
+    /// The text itself.
     pub text: Box<str>,
-    /// `/me`.
+    /// Whether it was sent by `/me`.
     pub action: bool,
-    /// Makes sending again safe.
+    /// A text that the client made up, which makes sending again safe.
     pub nonce: Option<Box<str>>,
 }
 
 /// A message that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What was proposed.
+    /// The message as it was proposed.
     pub what: Rc<Proposal>,
     /// Its number in its place.
     pub seq: Seq,
-    /// When it was stored; never goes back within a place.
+    /// When it was stored, by the wall clock. It may go back within a place.
     pub at: UnixMillis,
 }
 
-/// What became of a proposal.
+/// The result of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The number of the message, of the first one with this nonce where it is `repeated`.
+    /// The number of the message; of the first one with this nonce if `repeated`.
     pub seq: Seq,
-    /// When that one was stored.
+    /// When that message was stored.
     pub at: UnixMillis,
-    /// The nonce was known: nothing new was stored.
+    /// Whether the nonce was known, so that nothing was stored.
     pub repeated: bool,
 }
 
-/// Which part of a place is read, in rows and in bytes ([`Record::weight`]); at least one message
-/// where there is one.
+/// The part of a place to read. A page holds at least one message if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Messages above this number. With `from_oldest` those next to it come first.
+    /// Only messages above this number.
     pub after: Seq,
-    /// Messages below this number.
+    /// Only messages below this number.
     pub before: Seq,
-    /// Take the oldest of them, not the newest.
+    /// Take the oldest of these messages instead of the newest.
     pub from_oldest: bool,
-    /// At most so many.
+    /// The maximum number of messages.
     pub rows: u32,
-    /// At most so heavy, in bytes of JSON.
+    /// The maximum sum of [`Record::weight`], in bytes.
     pub bytes: usize,
 }
 
-/// The numbers that a place has.
+/// The numbers of a place that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The oldest that is kept; `newest + 1` where none is.
+    /// The oldest message that is kept; `newest + 1` if there is none.
     pub first: Seq,
-    /// The newest that was given; 0 where none was.
+    /// The newest message; 0 if there was none.
     pub newest: Seq,
 }
 
-/// What outlives a user: kept from a session's first message, sent or received, on.
+impl Span {
+    /// The span of a place without messages.
+    pub const EMPTY: Self = Self {
+        first: Seq(1),
+        newest: Seq(0),
+    };
+}
+
+/// A session that sent or received a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRow {
-    /// Whose.
+    /// Its number.
     pub author: Author,
     /// SHA-1 of the secret half of its token.
     pub secret: [u8; 20],
-    /// The name that it has or last had.
+    /// Its name, now or when it was last online.
     pub name: Rc<str>,
-    /// When it was last seen.
+    /// When it was last seen. The history sets it in a commit.
     pub seen: UnixMillis,
-    /// It left by itself, by `/quit` or a close with 1000: its name is not held for it after a
-    /// restart.
+    /// Whether it left by `/quit` or a close with 1000, so that its name is not reserved for it
+    /// after a restart.
     pub quit: bool,
 }
 
-/// A channel in which something was said.
+/// A channel that has messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelRow {
     /// Its name as it is shown.
     pub name: Rc<str>,
-    /// Its newest message.
+    /// The number of its newest message.
     pub newest: Seq,
 }
 
-/// What a server finds when it starts.
+/// What a server restores when it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remembered {
-    /// Channels, the most recently used first, as many as can be listed or put away.
+    /// Channels, the most recently used first.
     pub channels: Vec<ChannelRow>,
-    /// Sessions that were seen lately and did not leave by themselves, the last one first.
+    /// Sessions that were seen lately and did not quit, the last seen first.
     pub sessions: Vec<SessionRow>,
 }
 
-/// A conversation as its owner finds it again.
+/// A conversation in a session's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversationRow {
-    /// The other session; one's own where one writes to oneself.
+    /// The other session; the same one in a conversation with oneself.
     pub other: Author,
-    /// Its newest message.
+    /// The number of its newest message.
     pub newest: Seq,
 }
 
-/// The history could not be read or written; says why, for the log.
+/// Why the history could not be read or written, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError(pub String);
 
@@ -166,90 +173,118 @@ impl std::fmt::Display for StoreError {
     }
 }
 
-/// What remembers. Its calls are the only ones on the loop that may wait for a disk, and each is
-/// bounded.
+/// A store of messages and sessions. Its methods are the only ones in the event loop that may wait
+/// for a disk.
 pub trait History {
-    /// Stores all of them or none, with rows of sessions that are kept from now on or have changed,
-    /// and numbers them in their
-    /// order. A `nonce` that its author used in that place within the last 24 hours gives back the
-    /// first one's number; it may be
-    /// known from this very call.
+    /// Stores all proposals and session rows, or none, and numbers the messages in their order. A
+    /// proposal whose nonce the author used in that place within 24 hours, even in the same call,
+    /// is not stored; its result is that of the first one.
     fn commit(
         &mut self,
         proposals: &[Rc<Proposal>],
         sessions: &[SessionRow],
-        now: UnixMillis,
+        now: Now,
     ) -> Result<Vec<Stored>, StoreError>;
-    /// Appends a page to `out`, oldest first, and says whether there are others on the side away
-    /// from where it began.
+    /// Appends a page to `out`, oldest first. Returns whether there are more messages on the side
+    /// away from where the page begins.
     fn page(
         &mut self,
         place: &Place,
         ask: PageRequest,
         out: &mut Vec<Record>,
     ) -> Result<bool, StoreError>;
-    /// The numbers of a place; those of an empty one where it is unknown.
+    /// Returns the numbers of a place; [`Span::EMPTY`] if it is unknown.
     fn span(&mut self, place: &Place) -> Result<Span, StoreError>;
-    /// A session that was kept.
+    /// Returns a session that is kept.
     fn session(&mut self, author: Author) -> Result<Option<SessionRow>, StoreError>;
-    /// The conversations of a session, the most recently used first.
+    /// Returns the conversations of a session, the most recently used first, at most `most`.
     fn conversations(
         &mut self,
         of: Author,
         most: usize,
     ) -> Result<Vec<ConversationRow>, StoreError>;
-    /// What was there at the start: the channels used last, `channels` of them at most, and the
-    /// sessions seen after `since`.
-    fn remembered(&mut self, _channels: usize, _since: UnixMillis) -> Remembered {
+    /// Returns what a server restores when it starts: at most `channels` channels, and the sessions
+    /// seen within the last `seen_within`.
+    fn remembered(&mut self, _channels: usize, _seen_within: Duration, _now: Now) -> Remembered {
         Remembered::default()
     }
-    /// Whether there is more than is to be kept.
-    fn wants_pruning(&self) -> bool {
-        false
-    }
-    /// Gives up a little of what is not to be kept any more: a step that nobody has to wait for.
-    fn prune(&mut self) -> Result<(), StoreError> {
+    /// Does a short step of maintenance: prunes, and checks that the file is still there.
+    fn maintain(&mut self, _now: Now) -> Result<(), StoreError> {
         Ok(())
     }
-    /// How long the last commit took, once: for the metrics.
+    /// Returns in what time [`History::maintain`] should be called; `None` if it never needs to.
+    fn next_maintenance(&self) -> Option<Duration> {
+        None
+    }
+    /// Returns how long the last commit took, once, for the metrics.
     fn take_commit_time(&mut self) -> Option<Duration> {
         None
     }
-    /// Nobody can ask for this place again: a memory that has no disk to keep it on may drop it.
+    /// Forgets a place that is unreachable from now on. A history on disk keeps it.
     fn forget(&mut self, _place: &Place) {}
-    /// Which history this is.
+    /// Returns the name of this history.
     fn epoch(&self) -> Epoch;
-    /// The greatest author number that was ever given.
-    fn newest_author(&self) -> Author;
+    /// Returns the number of a new session; each number is given once.
+    fn next_author(&mut self) -> Author;
 }
 
 impl Record {
-    /// No less than the bytes of its JSON: for the limits on pages. Looks at each byte of the text.
+    /// Returns an upper bound of the message's size as JSON, in bytes, to limit pages.
     pub fn weight(&self) -> usize {
-        let what = &self.what;
-        // A text has no control characters but line feed and tab, so what is escaped at all becomes
-        // two characters.
-        let escapes = what
-            .text
-            .bytes()
-            .filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t'))
-            .count();
-        self.bytes() + escapes
+        // A text has no control characters but line feed and tab, so an escape has two characters.
+        let is_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n' | b'\t');
+        self.bytes() + self.what.text.bytes().filter(is_escaped).count()
     }
 
-    /// About the bytes that it takes, whatever is escaped in its JSON: for the limits on what is
-    /// kept.
+    /// Returns about the memory that the message takes, in bytes, to limit what is kept.
     pub fn bytes(&self) -> usize {
         let what = &self.what;
         let names = what.from.len() + what.to.as_ref().map_or(0, |to| to.len());
+        let nonce = what.nonce.as_ref().map_or(0, |nonce| nonce.len());
         let place = match &what.place {
             Place::Channel(name) => name.len(),
             Place::Conversation(..) => 64,
         };
-        what.text.len()
-            + names
-            + place
-            + 2 * what.nonce.as_ref().map_or(0, |nonce| nonce.len())
-            + 192
+        what.text.len() + names + place + 2 * nonce + 192
+    }
+}
+
+/// What an `ack` survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// A crash of the process.
+    #[default]
+    Normal,
+    /// A crash of the machine.
+    Full,
+}
+
+/// How a history on disk is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `--history`: the path of the database.
+    pub path: PathBuf,
+    /// `--sync`: what an `ack` survives.
+    pub sync: Sync,
+    /// `--history-keep`: the messages that a place keeps.
+    pub keep: u64,
+    /// `--history-days`: the days before the newest message that are kept; 0: no limit.
+    pub days: u32,
+    /// `--history-bytes`: the maximum size of the database.
+    pub bytes: u64,
+    /// `--session-days`: the days that a session is known after it was last seen.
+    pub session_days: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            path: "parlor.db".into(),
+            sync: Sync::Normal,
+            keep: 100_000,
+            days: 0,
+            bytes: 10 << 30,
+            session_days: 30,
+        }
     }
 }

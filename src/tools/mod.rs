@@ -8,12 +8,16 @@ pub mod headers;
 
 #[cfg(feature = "tools")]
 mod address;
+#[cfg(all(feature = "history", feature = "tools"))]
+mod backup;
 #[cfg(feature = "tools")]
 pub mod cases;
 #[cfg(feature = "tools")]
 mod client;
 #[cfg(feature = "tools")]
 mod explain;
+#[cfg(feature = "tools")]
+pub mod lines;
 #[cfg(feature = "tools")]
 mod poke;
 #[cfg(feature = "tools")]

@@ -1,5 +1,7 @@
 //! The table of subcommands, and how one of them runs.
 
+#[cfg(feature = "history")]
+use super::backup;
 use super::terminal::Terminal;
 use super::{client, explain, poke, replay};
 use crate::cli::args::{self, Arguments, Parsed};
@@ -25,14 +27,14 @@ pub(crate) const TOOLS: &[Tool] = &[
         name: "export",
         usage: "export FILE",
         help: "write the history as lines of JSON",
-        run: crate::cli::backup::export,
+        run: backup::export,
     },
     #[cfg(feature = "history")]
     Tool {
         name: "import",
         usage: "import FILE",
         help: "create a history from exported lines",
-        run: crate::cli::backup::import,
+        run: backup::import,
     },
     Tool {
         name: "client",

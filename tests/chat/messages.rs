@@ -7,7 +7,7 @@ use parlor::history::{
     SessionRow, Span, StoreError, Stored,
 };
 use parlor::limits::Limits;
-use parlor::time::UnixMillis;
+use parlor::time::Now;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -236,7 +236,7 @@ impl History for Failing {
         &mut self,
         proposals: &[Rc<Proposal>],
         sessions: &[SessionRow],
-        now: UnixMillis,
+        now: Now,
     ) -> Result<Vec<Stored>, StoreError> {
         self.check()?;
         self.memory.commit(proposals, sessions, now)
@@ -269,8 +269,8 @@ impl History for Failing {
     fn epoch(&self) -> Epoch {
         self.memory.epoch()
     }
-    fn newest_author(&self) -> Author {
-        self.memory.newest_author()
+    fn next_author(&mut self) -> Author {
+        self.memory.next_author()
     }
 }
 

@@ -9,10 +9,11 @@ use parlor::history::{
     Author, ConversationRow, Epoch, History, Memory, PageRequest, Place, Proposal, Record,
     Remembered, SessionRow, Span, StoreError, Stored,
 };
-use parlor::time::UnixMillis;
+use parlor::time::Now;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// When the server dies: after so many more writes and commits nothing reaches the world.
 #[derive(Default)]
@@ -82,8 +83,6 @@ impl Disk {
 
     /// What a server that starts is given.
     pub(crate) fn mount(disk: &Rc<RefCell<Self>>, fate: &Rc<RefCell<Fate>>) -> Mounted {
-        // Numbers that may have been given before are not given again.
-        disk.borrow_mut().authors += 1 << 20;
         Mounted {
             disk: disk.clone(),
             fate: fate.clone(),
@@ -136,7 +135,7 @@ impl History for Mounted {
         &mut self,
         proposals: &[Rc<Proposal>],
         sessions: &[SessionRow],
-        now: UnixMillis,
+        now: Now,
     ) -> Result<Vec<Stored>, StoreError> {
         let mut disk = self.disk.borrow_mut();
         let fault = disk.fault();
@@ -167,10 +166,7 @@ impl History for Mounted {
                     place.len() + 1,
                     "numbers go up by one"
                 );
-                assert!(
-                    place.last().is_none_or(|last| last.at <= said.at),
-                    "time does not go back within a place"
-                );
+                assert_eq!(said.at, now.unix.0, "the wall clock's time");
                 assert!(
                     place.iter().all(|other| other.text != said.text),
                     "{:?} is stored twice",
@@ -210,23 +206,29 @@ impl History for Mounted {
         self.call(|disk| disk.store.conversations(of, most))
     }
 
-    fn remembered(&mut self, channels: usize, since: UnixMillis) -> Remembered {
-        self.disk.borrow_mut().store.remembered(channels, since)
+    fn remembered(&mut self, channels: usize, seen_within: Duration, now: Now) -> Remembered {
+        self.disk
+            .borrow_mut()
+            .store
+            .remembered(channels, seen_within, now)
     }
 
-    fn wants_pruning(&self) -> bool {
-        self.disk.borrow().store.wants_pruning()
+    fn next_maintenance(&self) -> Option<Duration> {
+        self.disk.borrow().store.next_maintenance()
     }
 
-    fn prune(&mut self) -> Result<(), StoreError> {
-        self.call(|disk| disk.store.prune())
+    fn maintain(&mut self, now: Now) -> Result<(), StoreError> {
+        self.call(|disk| disk.store.maintain(now))
     }
 
     fn epoch(&self) -> Epoch {
         self.disk.borrow().store.epoch()
     }
 
-    fn newest_author(&self) -> Author {
-        Author(self.disk.borrow().authors)
+    /// The store may have forgotten numbers that were given before it died.
+    fn next_author(&mut self) -> Author {
+        let mut disk = self.disk.borrow_mut();
+        disk.authors += 1;
+        Author(disk.authors)
     }
 }

@@ -1,78 +1,85 @@
-//! The history on disk: an SQLite database, of which this process is the only writer.
+//! A history on disk: an SQLite database, of which this process is the only writer.
 //!
-//! * **One writer.** The file itself is locked (`flock`) as long as the server runs, which a second
-//!   server sees; SQLite's own
-//!   locks are others, so that readers are let in: a backup of the running server works.
-//! * **One transaction a turn** (`commit.rs`), in a write-ahead log: `ack` survives the death of
-//!   the process, and with
-//!   `--sync full` that of the machine.
-//! * **No waiting.** A lock of another program is an error at once. The log goes back into the file
-//!   every 1,000 pages, by our
-//!   own hand: what SQLite does by itself there hides its errors.
-//! * **An `fsync` that failed may lie the second time**: the system may have dropped the pages that
-//!   it could not write. So after
-//!   an error of input or output nothing is stored until the database was opened anew and its log
-//!   was put into the file; what
-//!   the failed transaction may have left in the log was never told to anybody, and is taken out
-//!   again.
-//! * **A full disk** needs none of that: the transaction is undone, and the next one may have room.
-//!
-//! Not here: tables and versions (`schema.rs`), reading (`read.rs`), what is given up (`prune.rs`),
-//! files to take away (`dump.rs`).
+//! * **One writer.** The file is locked (`flock`) while the server runs. SQLite's own locks are
+//!   others, so that readers, such as a backup, are let in.
+//! * **One transaction a turn**, in a write-ahead log: `ack` survives the death of the process,
+//!   and with `--sync full` that of the machine.
+//! * **No waiting.** A lock of another program is an error at once. The log is put into the file
+//!   every 1,000 pages by our own checkpoint, since SQLite hides the errors of its automatic one.
+//! * **A failed `fsync` is not repeated**: the kernel may have dropped the pages that it could not
+//!   write. After an I/O error the database is opened again before anything is stored, and what a
+//!   failed transaction may have left in the log is removed. A full disk needs none of this.
+//! * **A lost file is noticed** before the next commit, or within a second: nothing is acknowledged
+//!   that only an unlinked file has. The open file is copied back to its path.
 
-mod commit;
-mod dump;
+mod file;
 mod prune;
 mod read;
-mod schema;
+pub(crate) mod schema;
+mod write;
 
-pub use dump::{Export, Import};
+pub(crate) use file::with_ending;
 
-use crate::history::{Author, Epoch, Place, Seq, SessionRow, Settings, StoreError, Sync};
+use super::{
+    Author, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record, Remembered, Seq,
+    SessionRow, Settings, Span, StoreError, Stored, Sync,
+};
 use crate::limits::{WAL_BYTES, WAL_CHECKPOINT_PAGES};
-use crate::time::UnixMillis;
+use crate::time::{ClockChange, Millis, Now, TrustedClock, UnixMillis};
+use file::{HistoryFile, Loss};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use std::collections::{BTreeSet, HashMap};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Numbers that a start sets aside: no more sessions than that begin before the next one.
-const AUTHORS_OF_A_START: u64 = 1 << 32;
+/// Author numbers that are reserved by one write. A clean stop gives back the unused ones.
+const AUTHORS_AT_ONCE: u64 = 16;
 /// Places whose numbers are kept in memory.
 const KNOWN_PLACES: usize = 10_000;
-/// SQLite's default: a page, and what stands before it in the log.
+/// A page in the log: SQLite's default, and what precedes it.
 const PAGE_BYTES: u64 = 4_096 + 24;
+/// The file is looked at this often while nothing is stored.
+const FILE_CHECK: Duration = Duration::from_secs(1);
+/// A lost file is copied back after this time: whoever replaces files does it in several steps.
+const RESTORE_AFTER: Duration = Duration::from_secs(2);
+/// The additional time after an attempt that failed: copying may take long.
+const RESTORE_AGAIN: Duration = Duration::from_secs(60);
+/// The believed time is stored this often while nothing else is, in milliseconds.
+const STORE_TIME: u64 = 30 * 60 * 1_000;
 
 /// A history on disk.
 pub struct Sqlite {
     settings: Settings,
-    /// `None`: it could not be opened anew after an error.
+    /// `None`: it could not be opened again after an error.
     connection: Option<Connection>,
     epoch: Epoch,
     newest_author: Author,
+    /// Authors up to this one are marked as given in the file.
+    reserved_authors: u64,
     places: HashMap<Place, Known>,
     /// The greatest `used` of a place.
     uses: u64,
-    /// When the newest message was stored, and when anybody was seen last.
+    clock: TrustedClock,
+    /// The believed time in the file.
+    stored_time: UnixMillis,
+    /// The newest age stamps of messages and sessions.
     newest_at: UnixMillis,
     newest_seen: UnixMillis,
-    /// Nothing is stored before the database was opened anew.
-    sick: bool,
-    /// What a failed transaction may have left: messages above these.
+    /// Nothing is stored until the database has been opened again.
+    is_sick: bool,
+    /// A failed transaction may have left messages above these.
     doubtful: Vec<(Place, Seq)>,
-    /// Pages in the log, and at how many they go into the file.
+    /// The pages in the log, and the number at which they are put into the file.
     wal_pages: Arc<AtomicU32>,
     checkpoint_at: u32,
     pruning: prune::Pruning,
     commit_time: Option<Duration>,
-    /// Holds the lock. Closed last, so the last field: to close a file drops all locks that the
-    /// process has on it, SQLite's too.
-    _file: File,
+    lost: Option<Lost>,
+    /// Closed after the connection, so the last field.
+    file: HistoryFile,
 }
 
 /// The numbers of a place that has a row.
@@ -81,12 +88,20 @@ struct Known {
     id: i64,
     first: Seq,
     newest: Seq,
-    at: UnixMillis,
+}
+
+/// A file that can't be written any more.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    loss: Loss,
+    since: Millis,
+    /// It was copied to another name, since its own one belongs to a file that is not ours.
+    is_saved: bool,
 }
 
 impl Sqlite {
-    /// Opens a history, and makes it where there is none, with this epoch. The error is one line
-    /// for whoever starts the server.
+    /// Opens a history; if there is none, makes it with this epoch. The error is one line for the
+    /// person who starts the server.
     pub fn open(settings: Settings, epoch: &str) -> Result<Self, String> {
         let path = settings.path.clone();
         let cant = |why: String| {
@@ -95,31 +110,51 @@ impl Sqlite {
                 path.display()
             )
         };
-        let file = claim(&path).map_err(cant)?;
+        let mut file = HistoryFile::claim(&path, epoch).map_err(cant)?;
         let wal_pages = Arc::new(AtomicU32::new(0));
-        let connection = connect(&settings, &wal_pages).and_then(|mut connection| {
+        let opened = connect(&file, &settings, &wal_pages).and_then(|mut connection| {
             schema::migrate(&mut connection, schema::STEPS, epoch)?;
-            Ok(connection)
+            let row = "SELECT epoch, authors, believed, (SELECT coalesce(max(author), 0)
+                FROM sessions), (SELECT coalesce(max(used), 0) FROM places) FROM history";
+            let row: (String, u64, i64, u64, u64) =
+                connection.query_row(row, [], |row| row.try_into())?;
+            let stamps = prune::newest_stamps(&connection)?;
+            Ok((connection, row, stamps))
         });
-        let connection = connection.map_err(|error| cant(sentence(&error)))?;
+        let (connection, row, [newest_at, newest_seen]) =
+            opened.map_err(|error| cant(sentence(&error)))?;
+        let (epoch, authors, believed, newest_session, uses) = row;
+        file.note();
+        let believed = match believed {
+            0 => newest_at.max(newest_seen),
+            believed => millis(believed),
+        };
         let mut history = Self {
             settings,
-            _file: file,
             connection: Some(connection),
             epoch: epoch.into(),
-            newest_author: Author(0),
+            newest_author: Author(authors.max(newest_session)),
+            reserved_authors: authors,
             places: HashMap::new(),
-            uses: 0,
-            newest_at: UnixMillis(0),
-            newest_seen: UnixMillis(0),
-            sick: false,
+            uses,
+            clock: TrustedClock::continuing(believed),
+            stored_time: UnixMillis(0),
+            newest_at,
+            newest_seen,
+            is_sick: false,
             doubtful: Vec::new(),
             wal_pages,
             checkpoint_at: WAL_CHECKPOINT_PAGES,
             pruning: prune::Pruning::default(),
             commit_time: None,
+            lost: None,
+            file,
         };
-        history.begin().map_err(|error| cant(sentence(&error)))?;
+        // The first write shows that it can be written.
+        history
+            .store_time()
+            .map_err(|error| cant(sentence(&error)))?;
+        history.checkpoint();
         Ok(history)
     }
 
@@ -128,62 +163,71 @@ impl Sqlite {
         let sum = "SELECT coalesce(sum(newest - first + 1), 0) FROM places";
         let connection = self.connection.as_ref();
         let count = connection.and_then(|it| it.query_row(sum, [], |row| row.get(0)).ok());
-        count.unwrap_or(0_i64) as u64
+        count.unwrap_or(0)
     }
 
-    /// Reads what is needed at once, and sets the start's author numbers aside: the first write,
-    /// which shows that it can.
-    fn begin(&mut self) -> rusqlite::Result<()> {
-        let Some(connection) = &self.connection else {
-            return Ok(());
-        };
-        let given: i64 =
-            connection.query_row("SELECT authors FROM history", [], |row| row.get(0))?;
-        let set_aside = given.saturating_add(AUTHORS_OF_A_START as i64);
-        connection.execute("UPDATE history SET authors = ?1", [set_aside])?;
-        connection.pragma_query(None, "wal_checkpoint", |_| Ok(()))?;
-        let epoch: String =
-            connection.query_row("SELECT epoch FROM history", [], |row| row.get(0))?;
-        let newest = "SELECT used, at FROM places ORDER BY used DESC LIMIT 1";
-        let newest = connection.query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?)));
-        let (uses, at): (i64, i64) = if_any(newest)?.unwrap_or_default();
-        let seen: Option<i64> =
-            connection.query_row("SELECT max(seen) FROM sessions", [], |row| row.get(0))?;
-        self.epoch = epoch.into();
-        self.newest_author = Author(given as u64);
-        (self.uses, self.newest_at, self.newest_seen) =
-            (uses as u64, millis(at), millis(seen.unwrap_or(0)));
+    /// Returns the connection. After an I/O error it is opened again.
+    fn connection(&mut self) -> rusqlite::Result<&Connection> {
+        if self.connection.is_none() {
+            self.connection = Some(connect(&self.file, &self.settings, &self.wal_pages)?);
+            self.file.note();
+        }
+        self.connection
+            .as_ref()
+            .ok_or(rusqlite::Error::InvalidQuery)
+    }
+
+    /// Stores the believed time, and which author numbers were given.
+    fn store_time(&mut self) -> rusqlite::Result<()> {
+        let believed = self.clock.believed();
+        let row = (self.reserved_authors, believed.0);
+        let update = "UPDATE history SET authors = ?1, believed = ?2";
+        self.connection()?.execute(update, row)?;
+        self.stored_time = believed;
         Ok(())
     }
 
-    /// What reads. After an error of the disk it is opened anew.
-    fn connection(&mut self) -> rusqlite::Result<&Connection> {
-        if self.connection.is_none() {
-            self.connection = Some(connect(&self.settings, &self.wal_pages)?);
-        }
-        match &self.connection {
-            Some(connection) => Ok(connection),
-            None => Err(rusqlite::Error::InvalidQuery),
+    /// Reads both clocks, and logs what is thought of them.
+    fn observe(&mut self, now: Now) {
+        let days = |millis: i64| format!("{:.1} days", millis as f64 / 86_400_000.0);
+        match self.clock.observe(now) {
+            Some(ClockChange::Doubted(ahead)) => log::warn!(
+                "the clock is {} away from where it should be: for a day, nothing is deleted by it",
+                days(ahead)
+            ),
+            Some(ClockChange::Believed(ahead)) => {
+                log::warn!(
+                    "the clock has stayed {} away for a day and is believed",
+                    days(ahead)
+                );
+            }
+            Some(ClockChange::Cleared) => log::info!("the clock is right again"),
+            None => {}
         }
     }
 
-    /// Before something is written: the database is well, and its log has room.
-    fn ready_to_write(&mut self) -> Result<(), StoreError> {
-        if self.sick {
+    /// Prepares for a write: the file is there, the database is well, and its log has room.
+    fn ready_to_write(&mut self, now: Now) -> Result<(), StoreError> {
+        self.check_file(now)?;
+        if self.is_sick {
             self.places.clear();
-            self.recover().map_err(|error| {
+            let recovered = self.recover();
+            recovered.map_err(|error| {
                 StoreError(format!(
-                    "{}, and it could not be opened anew",
+                    "{}, and it could not be opened again",
                     sentence(&error)
                 ))
             })?;
-            self.sick = false;
+            self.is_sick = false;
             self.doubtful.clear();
         }
         if self.wal_bytes() > WAL_BYTES * 3 / 4 {
             self.checkpoint();
             if self.wal_bytes() > WAL_BYTES * 3 / 4 {
-                return Err(StoreError("its log is full, since another program has been reading the history for too long".to_owned()));
+                return Err(StoreError(
+                    "its log is full, because another program has been reading it for too long"
+                        .to_owned(),
+                ));
             }
         }
         Ok(())
@@ -193,12 +237,8 @@ impl Sqlite {
         u64::from(self.wal_pages.load(Ordering::Relaxed)) * PAGE_BYTES
     }
 
-    /// Opens the database anew, has its log put into the file, and takes out what was never told to
-    /// anybody.
-    ///
-    /// The old connection is let go when that has gone well. Else it goes on reading: a disk that
-    /// takes nothing any more, not even
-    /// the files that SQLite keeps beside the database, still gives back what is there.
+    /// Opens the database again after an I/O error, puts its log into the file, and removes what
+    /// was never acknowledged. If that fails the old connection goes on reading.
     fn recover(&mut self) -> rusqlite::Result<()> {
         let old = self.connection.take();
         let doubtful = std::mem::take(&mut self.doubtful);
@@ -212,34 +252,28 @@ impl Sqlite {
 
     fn reopen(&mut self, doubtful: &[(Place, Seq)]) -> rusqlite::Result<()> {
         let connection = self.connection()?;
-        let (log, done): (i64, i64) =
-            connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| {
-                Ok((row.get(1)?, row.get(2)?))
-            })?;
+        let (log, done) = checkpoint(connection, "FULL")?;
         if log != done {
-            return Err(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-                None,
-            ));
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(rusqlite::Error::SqliteFailure(busy, None));
         }
         let transaction = connection.unchecked_transaction()?;
         for (place, newest) in doubtful {
             if let Some(known) = read::known(&transaction, place)? {
-                transaction.execute(
+                for undo in [
                     "DELETE FROM messages WHERE place = ?1 AND seq > ?2",
-                    (known.id, newest.0 as i64),
-                )?;
-                transaction.execute(
                     "UPDATE places SET newest = ?2 WHERE id = ?1",
-                    (known.id, newest.0 as i64),
-                )?;
+                ] {
+                    transaction.execute(undo, (known.id, newest.0))?;
+                }
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        self.file.note();
+        Ok(())
     }
 
-    /// Puts the log into the file once it has grown. Its errors count: they may be those of an
-    /// `fsync`.
+    /// Puts the log into the file once it has grown. An error here may be one of `fsync`.
     fn tend_log(&mut self) {
         if self.wal_pages.load(Ordering::Relaxed) >= self.checkpoint_at {
             self.checkpoint();
@@ -252,88 +286,342 @@ impl Sqlite {
         let Some(connection) = &self.connection else {
             return;
         };
-        let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-            Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-        });
-        match done {
-            // All of it is in the file: the next transaction begins the log anew, if nobody reads
-            // in it.
+        match checkpoint(connection, "PASSIVE") {
+            // The next transaction begins the log again, unless a program reads in it.
             Ok((log, done)) if log == done => {
                 self.wal_pages.store(0, Ordering::Relaxed);
                 self.checkpoint_at = WAL_CHECKPOINT_PAGES;
             }
             Ok(_) => {}
-            Err(error) => self.sick |= is_of_the_disk(&error),
+            Err(error) => self.is_sick |= is_of_the_disk(&error),
         }
+        self.file.note();
     }
 
-    /// A transaction failed that may have reached the log.
+    /// Notes a transaction that failed and may have reached the log.
     fn write_failed(
         &mut self,
         error: &rusqlite::Error,
         touched: impl IntoIterator<Item = (Place, Seq)>,
     ) -> StoreError {
         if is_of_the_disk(error) {
-            self.sick = true;
+            self.is_sick = true;
             self.doubtful.extend(touched);
         }
         StoreError(sentence(error))
     }
 
-    fn is_known_session(&self, row: &SessionRow) -> bool {
-        let days = u64::from(self.settings.session_days) * crate::limits::DAY_MILLIS;
-        row.seen.0.saturating_add(days) >= self.newest_seen.0
+    /// Fails if the path no longer leads to the open file.
+    fn check_file(&mut self, now: Now) -> Result<(), StoreError> {
+        if self.lost.is_none()
+            && let Err(loss) = self.file.check(&self.epoch)
+        {
+            let (path, what) = (self.file.path.display(), loss.sentence());
+            log::error!("the history {path} {what}: nothing is stored until it is back");
+            self.lost = Some(Lost {
+                loss,
+                since: now.mono,
+                is_saved: false,
+            });
+            if let (Loss::Removed | Loss::Replaced, Some(connection)) = (loss, &self.connection) {
+                // So that a file that was moved is complete without its log.
+                let _ = checkpoint(connection, "FULL");
+            }
+        }
+        match self.lost {
+            Some(Lost { loss, .. }) => Err(StoreError(format!("its file {}", loss.sentence()))),
+            None => Ok(()),
+        }
+    }
+
+    /// Tries to get a lost file back to its path.
+    fn restore(&mut self, now: UnixMillis) -> Result<(), String> {
+        let Some(connection) = &self.connection else {
+            return Err("it is not open".to_owned());
+        };
+        let text = |error: std::io::Error| error.to_string();
+        let is_there = self.file.check(&self.epoch);
+        if matches!(is_there, Ok(()) | Err(Loss::WithoutLog)) {
+            checkpoint(connection, "TRUNCATE").map_err(|error| sentence(&error))?;
+            self.close_silently();
+            if is_there.is_err() {
+                self.file.remove_logs();
+            }
+        } else {
+            if is_there == Err(Loss::Replaced) && self.is_same_history() {
+                let aside = with_ending(&self.file.path, &format!(".replaced-{}", now.0 / 1_000));
+                std::fs::rename(&self.file.path, &aside).map_err(text)?;
+                log::warn!("the file in its place is now {}", aside.display());
+            } else if is_there == Err(Loss::Replaced) {
+                if self.file.is_deleted() && self.lost.is_some_and(|lost| !lost.is_saved) {
+                    let ending = format!(".saved-{}", now.0 / 1_000);
+                    let copy = self.file.copy(connection, &ending)?;
+                    log::error!("the history as it was is saved as {}", copy.display());
+                    self.lost.iter_mut().for_each(|lost| lost.is_saved = true);
+                }
+                return Err("another file has its name".to_owned());
+            }
+            let copy = self.file.copy(connection, ".restored")?;
+            // From here on the old connection must not touch files by their names.
+            connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+                .map_err(|error| sentence(&error))?;
+            self.file.take_over(&copy)?;
+            self.close_silently();
+        }
+        self.wal_pages.store(0, Ordering::Relaxed);
+        (self.is_sick, self.lost) = (false, None);
+        self.doubtful.clear();
+        self.places.clear();
+        self.connection().map_err(|error| sentence(&error))?;
+        log::warn!(
+            "the history {} is back with all that it had",
+            self.file.path.display()
+        );
+        Ok(())
+    }
+
+    /// Closes the connection without a checkpoint, and without removing the log by its name.
+    fn close_silently(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+    }
+
+    /// Whether the file at the path is an older or newer copy of this history.
+    fn is_same_history(&self) -> bool {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let epoch = Connection::open_with_flags(&self.file.path, flags).and_then(|connection| {
+            connection.query_row("SELECT epoch FROM history", [], |row| {
+                row.get::<_, String>(0)
+            })
+        });
+        epoch.is_ok_and(|epoch| *epoch == *self.epoch)
+    }
+
+    /// Returns the numbers of a place, from memory if they are known.
+    fn known(&mut self, place: &Place) -> rusqlite::Result<Option<Known>> {
+        if let Some(known) = self.places.get(place) {
+            return Ok(Some(*known));
+        }
+        let found = read::known(self.connection()?, place)?;
+        if let Some(known) = found {
+            self.remember(place.clone(), known);
+        }
+        Ok(found)
+    }
+
+    fn remember(&mut self, place: Place, known: Known) {
+        if self.places.len() >= KNOWN_PLACES {
+            self.places.clear();
+        }
+        self.places.insert(place, known);
+    }
+
+    /// Writes a turn, and updates what is known of the places in it.
+    fn write(
+        &mut self,
+        proposals: &[Rc<Proposal>],
+        sessions: &[SessionRow],
+        places: write::Places,
+        now: UnixMillis,
+    ) -> rusqlite::Result<Vec<Stored>> {
+        let (stamp, believed) = (self.clock.stamp(now), self.clock.believed());
+        let uses = self.uses;
+        let times = [now, stamp, believed];
+        let turn = write::Turn::begin(self.connection()?, places, uses, times)?;
+        let (stored, places, uses) = turn.write(proposals, sessions)?;
+        if uses > self.uses {
+            self.newest_at = stamp;
+        }
+        if !sessions.is_empty() {
+            self.newest_seen = stamp;
+        }
+        self.pruning.count(uses - self.uses, believed);
+        self.uses = uses;
+        let keep = self.settings.keep;
+        for (place, known) in places {
+            let Some(known) = known else { continue };
+            if known.newest.0 + 1 - known.first.0 > keep + keep / 64 {
+                self.pruning.add_too_long(known.id);
+            }
+            self.remember(place, known);
+        }
+        Ok(stored)
     }
 }
 
-/// Opens the file and locks it against another server. It is made for its owner alone.
-fn claim(path: &Path) -> Result<File, String> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path);
-    let mut file = file.map_err(|error| error.to_string())?;
-    if !file
-        .metadata()
-        .map_err(|error| error.to_string())?
-        .is_file()
-    {
-        return Err("it is no regular file".to_owned());
+impl History for Sqlite {
+    fn commit(
+        &mut self,
+        proposals: &[Rc<Proposal>],
+        sessions: &[SessionRow],
+        now: Now,
+    ) -> Result<Vec<Stored>, StoreError> {
+        self.observe(now);
+        self.ready_to_write(now)?;
+        let began = Instant::now();
+        let mut places = write::Places::new();
+        for proposal in proposals {
+            if !places.contains_key(&proposal.place) {
+                places.insert(proposal.place.clone(), self.known(&proposal.place)?);
+            }
+        }
+        let before = places.clone();
+        let stored = self
+            .write(proposals, sessions, places, now.unix)
+            .map_err(|error| {
+                let newest = |known: Option<Known>| known.map_or(Seq(0), |known| known.newest);
+                let touched = before
+                    .into_iter()
+                    .map(|(place, known)| (place, newest(known)));
+                self.write_failed(&error, touched)
+            })?;
+        self.tend_log();
+        self.commit_time = Some(began.elapsed());
+        Ok(stored)
     }
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err("another parlor uses it".to_owned()),
-        Err(TryLockError::Error(error)) => return Err(format!("it can't be locked: {error}")),
+
+    fn page(
+        &mut self,
+        place: &Place,
+        ask: PageRequest,
+        out: &mut Vec<Record>,
+    ) -> Result<bool, StoreError> {
+        match self.known(place)? {
+            Some(known) => Ok(read::page(self.connection()?, place, known.id, ask, out)?),
+            None => Ok(false),
+        }
     }
-    let mut header = Vec::new();
-    Read::take(&mut file, schema::HEADER_BYTES as u64)
-        .read_to_end(&mut header)
-        .map_err(|error| error.to_string())?;
-    schema::check_header(&header)?;
-    Ok(file)
+
+    fn span(&mut self, place: &Place) -> Result<Span, StoreError> {
+        let span = |Known { first, newest, .. }| Span { first, newest };
+        Ok(self.known(place)?.map_or(Span::EMPTY, span))
+    }
+
+    fn session(&mut self, author: Author) -> Result<Option<SessionRow>, StoreError> {
+        let found = read::session(self.connection()?, author)?;
+        Ok(found.filter(|row| self.is_known(row)))
+    }
+
+    fn conversations(
+        &mut self,
+        of: Author,
+        most: usize,
+    ) -> Result<Vec<ConversationRow>, StoreError> {
+        Ok(read::conversations(self.connection()?, of, most)?)
+    }
+
+    fn remembered(&mut self, channels: usize, seen_within: Duration, now: Now) -> Remembered {
+        self.observe(now);
+        let within = seen_within.as_millis() as u64;
+        let since = UnixMillis(self.clock.believed().0.saturating_sub(within));
+        // It was read a moment ago, when it was opened.
+        let read = self
+            .connection()
+            .and_then(|it| read::remembered(it, channels, since));
+        read.unwrap_or_default()
+    }
+
+    fn maintain(&mut self, now: Now) -> Result<(), StoreError> {
+        self.observe(now);
+        if let Some(lost) = self.lost {
+            let is_back = self.file.check(&self.epoch).is_ok();
+            if is_back || now.mono.since(lost.since) >= RESTORE_AFTER {
+                self.restore(now.unix).map_err(|why| {
+                    let since = now.mono.after(RESTORE_AGAIN);
+                    self.lost.iter_mut().for_each(|lost| lost.since = since);
+                    StoreError(format!(
+                        "its file {}; not restored: {why}",
+                        lost.loss.sentence()
+                    ))
+                })?;
+            }
+        }
+        self.check_file(now)?;
+        let is_old = self.clock.believed().0.abs_diff(self.stored_time.0) >= STORE_TIME;
+        if self.pruning.interval().is_none() && !is_old {
+            return Ok(());
+        }
+        self.ready_to_write(now)?;
+        let stored = if is_old { self.store_time() } else { Ok(()) };
+        let done = stored.and_then(|()| self.prune(now.mono));
+        done.map_err(|error| self.write_failed(&error, []))?;
+        self.tend_log();
+        Ok(())
+    }
+
+    fn next_maintenance(&self) -> Option<Duration> {
+        match self.lost {
+            Some(_) => Some(FILE_CHECK),
+            None => Some(self.pruning.interval().unwrap_or(FILE_CHECK)),
+        }
+    }
+
+    fn take_commit_time(&mut self) -> Option<Duration> {
+        self.commit_time.take()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.epoch.clone()
+    }
+
+    /// A number that could not be reserved is given all the same: a full disk keeps no user out.
+    fn next_author(&mut self) -> Author {
+        self.newest_author.0 += 1;
+        if self.newest_author.0 > self.reserved_authors && self.lost.is_none() && !self.is_sick {
+            let reserved = self.reserved_authors;
+            self.reserved_authors = self.newest_author.0 + AUTHORS_AT_ONCE - 1;
+            if let Err(error) = self.store_time() {
+                self.reserved_authors = reserved;
+                self.write_failed(&error, []);
+            }
+        }
+        self.newest_author
+    }
 }
 
-fn connect(settings: &Settings, wal_pages: &Arc<AtomicU32>) -> rusqlite::Result<Connection> {
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        let is_there = self.file.check(&self.epoch).is_ok();
+        if !is_there && let Err(why) = self.restore(self.clock.believed()) {
+            log::error!(
+                "the history {} is not restored: {why}",
+                self.file.path.display()
+            );
+            return self.close_silently();
+        }
+        if !self.is_sick {
+            self.reserved_authors = self.newest_author.0;
+            // If it fails, numbers are lost, and the time is an hour old.
+            let _ = self.store_time();
+        }
+    }
+}
+
+fn connect(
+    file: &HistoryFile,
+    settings: &Settings,
+    wal_pages: &Arc<AtomicU32>,
+) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(&settings.path, flags)?;
-    // Nobody on the loop waits for another program's lock.
+    let mut connection = Connection::open_with_flags(&file.path, flags)?;
+    // The event loop must not wait for another program's lock.
     connection.busy_timeout(Duration::ZERO)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    let sync = if settings.sync == Sync::Full {
-        "FULL"
-    } else {
-        "NORMAL"
+    let sync = match settings.sync {
+        Sync::Full => "FULL",
+        Sync::Normal => "NORMAL",
     };
     connection.pragma_update(None, "synchronous", sync)?;
     connection.pragma_update(None, "journal_size_limit", (WAL_BYTES / 2) as i64)?;
-    // In KiB: what reading and writing keeps in memory.
+    // The memory for reading and writing: 4,096 KiB.
     connection.pragma_update(None, "cache_size", -4_096)?;
     connection.set_prepared_statement_cache_capacity(32);
+    // The first read makes the log.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     let pages = wal_pages.clone();
-    // A hook takes the place of SQLite's own checkpoints, and tells how long the log is.
+    // The hook replaces SQLite's own checkpoints.
     connection.wal_hook(Some(
         move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
             pages.store(u32::try_from(count).unwrap_or(0), Ordering::Relaxed);
@@ -343,10 +631,15 @@ fn connect(settings: &Settings, wal_pages: &Arc<AtomicU32>) -> rusqlite::Result<
     Ok(connection)
 }
 
-/// Whether after this error it is unknown what is on the disk. Not so where there was no room, or
-/// another program was in the way.
+/// Runs a checkpoint. Returns the pages in the log, and how many of them are in the file.
+fn checkpoint(connection: &Connection, kind: &str) -> rusqlite::Result<(i64, i64)> {
+    let checkpoint = format!("PRAGMA wal_checkpoint({kind})");
+    connection.query_row(&checkpoint, [], |row| Ok((row.get(1)?, row.get(2)?)))
+}
+
+/// Returns whether it is unknown after this error what is on the disk.
 fn is_of_the_disk(error: &rusqlite::Error) -> bool {
-    let fine = [
+    let harmless = [
         ErrorCode::DatabaseBusy,
         ErrorCode::DatabaseLocked,
         ErrorCode::DiskFull,
@@ -355,11 +648,11 @@ fn is_of_the_disk(error: &rusqlite::Error) -> bool {
     ];
     error
         .sqlite_error_code()
-        .is_none_or(|code| !fine.contains(&code))
+        .is_none_or(|code| !harmless.contains(&code))
 }
 
-/// What happened, for a person.
-fn sentence(error: &rusqlite::Error) -> String {
+/// Says what happened, for a person.
+pub(crate) fn sentence(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another program has locked it".to_owned()
@@ -376,16 +669,12 @@ fn sentence(error: &rusqlite::Error) -> String {
     }
 }
 
-fn if_any<T>(found: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
-        Err(error) => Err(error),
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(sentence(&error))
     }
 }
 
 fn millis(stored: i64) -> UnixMillis {
     UnixMillis(u64::try_from(stored).unwrap_or(0))
 }
-
-type PlaceIds = BTreeSet<i64>;

@@ -1,62 +1,62 @@
-//! Giving up what is not to be kept any more, a step at a time: a step is a few hundred rows, and
-//! between two the loop turns.
+//! Pruning: deletes what need not be kept, a few hundred rows at a time, between two turns.
 //!
-//! Days are counted back from the newest message, and those of sessions from whoever was seen last:
-//! a clock that jumped (a Pi
-//! has none that runs while it is off) takes nothing away by itself.
+//! Days are counted back from the newest message, and for sessions from the last one seen, but
+//! never from a time that the trusted clock does not believe.
 
-use super::{PlaceIds, Sqlite, if_any, millis};
-use crate::history::{StoreError, UnixMillis};
-use crate::limits::DAY_MILLIS;
-use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
+use super::{Sqlite, millis};
+use crate::history::SessionRow;
+use crate::limits::{DAY_MILLIS, NONCE_AGE, PRUNED_NONCES};
+use crate::time::{Millis, UnixMillis};
+use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-/// Messages that one step takes.
+/// The maximum number of messages that one step deletes.
 const STEP: i64 = 200;
-/// Places that one step looks at.
-const LOOK: i64 = 1_000;
-/// After so many messages, or so many milliseconds of the messages' time, age and size are looked
-/// at again.
+/// The maximum number of places that one step examines after a start.
+const EXAMINED: i64 = 1_000;
+/// Age and size are examined again after this many messages,
 const MESSAGES_BETWEEN_LOOKS: u64 = 256;
+/// or after this time, in milliseconds.
 const MILLIS_BETWEEN_LOOKS: u64 = 60_000;
+/// The time between two steps.
+const INTERVAL: Duration = Duration::from_millis(50);
+/// The time before the next step if one failed.
+const RETRY: Duration = Duration::from_secs(60);
 
-/// What is to be looked at.
+/// What pruning has to examine.
+#[derive(Default)]
 pub(super) struct Pruning {
     /// Places that have more messages than are kept.
-    too_long: PlaceIds,
-    /// After a start `--history-keep` may be another: places up to here were looked at.
-    looked_up_to: Option<i64>,
-    /// Age and size are to be looked at.
-    look: bool,
+    too_long: BTreeSet<i64>,
+    /// Whether all places were examined since the start; `--history-keep` may have changed.
+    examined_all: bool,
+    /// The greatest place examined so far.
+    examined: i64,
+    /// Whether age and size were examined, and nothing was left to do.
+    rests: bool,
+    /// Messages stored since then.
     stored: u64,
-    looked_at: UnixMillis,
-}
-
-impl Default for Pruning {
-    fn default() -> Self {
-        Self {
-            too_long: PlaceIds::new(),
-            looked_up_to: Some(0),
-            look: true,
-            stored: 0,
-            looked_at: UnixMillis(0),
-        }
-    }
+    rests_since: UnixMillis,
+    /// No step before this time, because the last one failed.
+    retry_at: Millis,
 }
 
 impl Pruning {
-    pub(super) fn is_wanted(&self) -> bool {
-        self.look || self.looked_up_to.is_some() || !self.too_long.is_empty()
+    pub(super) fn interval(&self) -> Option<Duration> {
+        let is_wanted = !self.rests || !self.examined_all || !self.too_long.is_empty();
+        is_wanted.then_some(INTERVAL)
     }
 
-    pub(super) fn too_long(&mut self, place: i64) {
+    pub(super) fn add_too_long(&mut self, place: i64) {
         self.too_long.insert(place);
     }
 
-    /// So many messages came, the newest at this time.
-    pub(super) fn stored(&mut self, count: u64, at: UnixMillis) {
-        self.stored += count;
-        self.look |= self.stored >= MESSAGES_BETWEEN_LOOKS
-            || at.0.abs_diff(self.looked_at.0) >= MILLIS_BETWEEN_LOOKS;
+    /// Counts messages that were stored at this time.
+    pub(super) fn count(&mut self, messages: u64, now: UnixMillis) {
+        self.stored += messages;
+        self.rests &= self.stored < MESSAGES_BETWEEN_LOOKS
+            && now.0.abs_diff(self.rests_since.0) < MILLIS_BETWEEN_LOOKS;
     }
 }
 
@@ -68,182 +68,230 @@ struct Old {
 }
 
 impl Sqlite {
-    pub(super) fn prune_a_little(&mut self) -> std::result::Result<(), StoreError> {
-        self.ready_to_write()?;
-        match self.connection().map(|_| ()).and_then(|()| self.step()) {
-            Ok(cut) => {
-                if let Some(place) = cut {
-                    self.places.retain(|_, known| known.id != place);
-                }
-                self.tend_log();
-                Ok(())
-            }
-            Err(error) => Err(self.write_failed(&error, [])),
+    /// Does one step of pruning, unless the last one failed lately.
+    pub(super) fn prune(&mut self, now: Millis) -> Result<()> {
+        if self.pruning.interval().is_none() || now < self.pruning.retry_at {
+            return Ok(());
         }
+        self.pruning.retry_at = now.after(RETRY);
+        if let Some(place) = self.step()? {
+            self.places.retain(|_, known| known.id != place);
+        }
+        self.pruning.retry_at = now;
+        Ok(())
     }
 
-    /// One step. Returns the place that became shorter, if any.
+    /// Returns whether a session was seen within `--session-days`.
+    pub(super) fn is_known(&self, row: &SessionRow) -> bool {
+        row.seen >= self.oldest_kept(self.settings.session_days, self.newest_seen)
+    }
+
+    /// Returns the time that is some days before the newest stamp, or before the believed time if
+    /// that is earlier.
+    fn oldest_kept(&self, days: u32, newest: UnixMillis) -> UnixMillis {
+        let newest = newest.min(self.clock.believed());
+        UnixMillis(newest.0.saturating_sub(u64::from(days) * DAY_MILLIS))
+    }
+
+    /// Does one step. Returns the place that became shorter, if any.
     fn step(&mut self) -> Result<Option<i64>> {
+        let keep = i64::try_from(self.settings.keep).unwrap_or(i64::MAX);
+        let oldest_message = self.oldest_kept(self.settings.days, self.newest_at);
+        let oldest_session = self.oldest_kept(self.settings.session_days, self.newest_seen);
         let Self {
             connection: Some(connection),
             pruning,
             settings,
-            newest_at,
-            newest_seen,
+            clock,
             ..
         } = self
         else {
             return Ok(None);
         };
+        let believed = clock.believed();
+        let nonces_since = believed.0.cast_signed() - NONCE_AGE.as_millis() as i64;
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-        let keep = i64::try_from(settings.keep).unwrap_or(i64::MAX);
+        let step = Step {
+            connection: &transaction,
+            nonces_since,
+        };
         let mut cut = None;
-        if let Some(from) = pruning.looked_up_to {
-            pruning.looked_up_to = find_too_long(&transaction, from, keep, &mut pruning.too_long)?;
-        } else if let Some(id) = pruning.too_long.first().copied() {
-            let old = place(&transaction, "WHERE id = ?1", id)?;
-            match old.filter(|old| old.newest + 1 - old.first > keep) {
-                Some(old) => {
-                    shorten(&transaction, &old, old.newest + 1 - keep)?;
-                    cut = Some(id);
+        if !pruning.examined_all {
+            let select =
+                "SELECT id, newest + 1 - first FROM places WHERE id > ?1 ORDER BY id LIMIT ?2";
+            let mut select = step.connection.prepare_cached(select)?;
+            let mut rows = select.query((pruning.examined, EXAMINED))?;
+            pruning.examined_all = true;
+            while let Some(row) = rows.next()? {
+                let (id, messages): (i64, i64) = (row.get(0)?, row.get(1)?);
+                (pruning.examined, pruning.examined_all) = (id, false);
+                if messages > keep {
+                    pruning.too_long.insert(id);
                 }
+            }
+        } else if let Some(id) = pruning.too_long.first().copied() {
+            let old = step.place("WHERE id = ?1", id)?;
+            match old.filter(|old| old.newest + 1 - old.first > keep) {
+                Some(old) => cut = step.shorten(&old, old.newest + 1 - keep)?,
                 None => _ = pruning.too_long.remove(&id),
             }
-        } else if let Some(old) = too_old(&transaction, settings.days, *newest_at)? {
-            let until = transaction.query_row(
-                "SELECT min(seq) FROM messages WHERE place = ?1 AND seq < ?2 AND at >= ?3",
-                (
-                    old.id,
-                    old.first + STEP,
-                    oldest_kept(settings.days, *newest_at).0 as i64,
-                ),
-                |row| row.get::<_, Option<i64>>(0),
-            )?;
-            shorten(&transaction, &old, until.unwrap_or(old.newest + 1))?;
-            cut = Some(old.id);
-        } else if let Some(old) = too_big(&transaction, settings.bytes)? {
-            shorten(&transaction, &old, old.newest + 1)?;
-            cut = Some(old.id);
-        } else if !forget_session(&transaction, settings.session_days, *newest_seen, &mut cut)? {
-            (pruning.look, pruning.stored, pruning.looked_at) = (false, 0, *newest_at);
+        } else if settings.days > 0
+            && let Some(old) = step.place(
+                "WHERE first_at < ?1 ORDER BY first_at LIMIT 1",
+                oldest_message.0 as i64,
+            )?
+        {
+            if clock.agrees() {
+                step.correct_stamps(&old, believed)?;
+            }
+            let until = "SELECT min(seq) FROM messages
+                WHERE place = ?1 AND seq < ?2 AND coalesce(stamp, at) >= ?3";
+            let row = (old.id, old.first + STEP, oldest_message.0);
+            let until: Option<i64> = step.connection.query_row(until, row, |row| row.get(0))?;
+            cut = step.shorten(&old, until.unwrap_or(old.newest + 1))?;
+        } else if step.bytes()? > settings.bytes
+            && let Some(old) = step.place("WHERE first_at >= ?1 ORDER BY first_at LIMIT 1", 0)?
+        {
+            cut = step.shorten(&old, old.newest + 1)?;
+        } else if let Some(author) = step.old_session(oldest_session)? {
+            cut = step.forget_session(author)?;
+        } else if !step.forget_nonces()? {
+            if clock.agrees() {
+                step.correct_all(believed)?;
+            }
+            (pruning.rests, pruning.stored, pruning.rests_since) = (true, 0, believed);
         }
         transaction.commit()?;
         Ok(cut)
     }
 }
 
-fn oldest_kept(days: u32, newest: UnixMillis) -> UnixMillis {
-    UnixMillis(newest.0.saturating_sub(u64::from(days) * DAY_MILLIS))
+/// A step's transaction.
+struct Step<'a> {
+    connection: &'a Connection,
+    /// Nonces used before this time are no longer needed.
+    nonces_since: i64,
 }
 
-/// Looks at some places behind `from`; returns how far it came, if there are others.
-fn find_too_long(
-    connection: &Connection,
-    from: i64,
-    keep: i64,
-    found: &mut PlaceIds,
-) -> Result<Option<i64>> {
-    let mut select = connection.prepare_cached(
-        "SELECT id, newest + 1 - first FROM places WHERE id > ?1 ORDER BY id LIMIT ?2",
-    )?;
-    let mut rows = select.query((from, LOOK))?;
-    let mut last = None;
-    while let Some(row) = rows.next()? {
-        let (id, messages): (i64, i64) = (row.get(0)?, row.get(1)?);
-        if messages > keep {
-            found.insert(id);
+impl Step<'_> {
+    fn place(&self, which: &str, value: i64) -> Result<Option<Old>> {
+        let select = format!("SELECT id, first, newest FROM places {which}");
+        let row = |row: &rusqlite::Row<'_>| {
+            let (id, first, newest) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Old { id, first, newest })
+        };
+        self.connection
+            .prepare_cached(&select)?
+            .query_row([value], row)
+            .optional()
+    }
+
+    /// Deletes messages from a place's beginning, at most [`STEP`], and none from `until` on. Their
+    /// nonces are kept. Returns the place.
+    fn shorten(&self, old: &Old, until: i64) -> Result<Option<i64>> {
+        let first = until.min(old.first + STEP).min(old.newest + 1);
+        let keep = "INSERT OR REPLACE INTO pruned_nonces (place, author, nonce, seq, at, stamp)
+            SELECT place, author, nonce, seq, at, coalesce(stamp, at) FROM messages
+            WHERE place = ?1 AND seq < ?2 AND nonce IS NOT NULL AND coalesce(stamp, at) > ?3
+            ORDER BY seq";
+        let row = (old.id, first, self.nonces_since);
+        self.connection.prepare_cached(keep)?.execute(row)?;
+        let delete = "DELETE FROM messages WHERE place = ?1 AND seq < ?2";
+        self.connection
+            .prepare_cached(delete)?
+            .execute((old.id, first))?;
+        let update = "UPDATE places SET first = ?2, first_at = (SELECT coalesce(stamp, at)
+            FROM messages WHERE place = ?1 AND seq = ?2) WHERE id = ?1";
+        self.connection
+            .prepare_cached(update)?
+            .execute((old.id, first))?;
+        Ok(Some(old.id))
+    }
+
+    /// Corrects the stamps of a step's messages that were stored under a clock that was ahead: they
+    /// would hold up all that follows them.
+    fn correct_stamps(&self, old: &Old, believed: UnixMillis) -> Result<()> {
+        let update = "UPDATE messages SET stamp = ?3
+            WHERE place = ?1 AND seq < ?2 AND coalesce(stamp, at) > ?3";
+        let row = (old.id, old.first + STEP, believed.0);
+        self.connection.prepare_cached(update)?.execute(row)?;
+        Ok(())
+    }
+
+    /// The same for sessions and for the oldest messages of places.
+    fn correct_all(&self, believed: UnixMillis) -> Result<()> {
+        for update in [
+            "UPDATE sessions SET seen = ?1 WHERE seen > ?1",
+            "UPDATE places SET first_at = ?1 WHERE first_at > ?1",
+        ] {
+            self.connection
+                .prepare_cached(update)?
+                .execute([believed.0])?;
         }
-        last = Some(id);
+        Ok(())
     }
-    Ok(last)
-}
 
-/// The place with the oldest message, if that is older than is kept.
-fn too_old(connection: &Connection, days: u32, newest: UnixMillis) -> Result<Option<Old>> {
-    if days == 0 {
-        return Ok(None);
+    /// Returns the size of the database without free pages, and without kept nonces.
+    fn bytes(&self) -> Result<u64> {
+        let number = |pragma| {
+            let value = self
+                .connection
+                .pragma_query_value(None, pragma, |row| row.get(0));
+            value.map(|value: i64| value.max(0) as u64)
+        };
+        let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
+        let nonces = "SELECT coalesce(max(id) - min(id) + 1, 0) FROM pruned_nonces";
+        let nonces: i64 = self.connection.query_row(nonces, [], |row| row.get(0))?;
+        Ok((pages * number("page_size")?).saturating_sub(nonces as u64 * 128))
     }
-    place(
-        connection,
-        "WHERE first_at < ?1 ORDER BY first_at LIMIT 1",
-        oldest_kept(days, newest).0 as i64,
-    )
-}
 
-/// The place with the oldest message, if all of them take more than is allowed.
-fn too_big(connection: &Connection, bytes: u64) -> Result<Option<Old>> {
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let used = (number("page_count")? - number("freelist_count")?) * number("page_size")?;
-    match u64::try_from(used).is_ok_and(|used| used > bytes) {
-        true => place(
-            connection,
-            "WHERE first_at >= ?1 ORDER BY first_at LIMIT 1",
-            0,
-        ),
-        false => Ok(None),
+    fn old_session(&self, oldest: UnixMillis) -> Result<Option<i64>> {
+        let select = "SELECT author FROM sessions WHERE seen < ?1 ORDER BY seen LIMIT 1";
+        let mut select = self.connection.prepare_cached(select)?;
+        select.query_row([oldest.0], |row| row.get(0)).optional()
+    }
+
+    /// Forgets a session, or first a step of a conversation that has no reader without it. Returns
+    /// the place that became shorter.
+    fn forget_session(&self, author: i64) -> Result<Option<i64>> {
+        let unreadable = "WHERE name IS NULL AND id = (
+            SELECT id FROM places WHERE name IS NULL AND (one = ?1 OR other = ?1)
+            AND (one = other OR NOT EXISTS (SELECT 1 FROM sessions
+                WHERE author = CASE WHEN one = ?1 THEN other ELSE one END)) LIMIT 1)";
+        let Some(old) = self.place(unreadable, author)? else {
+            self.connection
+                .execute("DELETE FROM sessions WHERE author = ?1", [author])?;
+            return Ok(None);
+        };
+        if old.first <= old.newest {
+            return self.shorten(&old, old.newest + 1);
+        }
+        self.connection
+            .execute("DELETE FROM pruned_nonces WHERE place = ?1", [old.id])?;
+        self.connection
+            .execute("DELETE FROM places WHERE id = ?1", [old.id])?;
+        Ok(Some(old.id))
+    }
+
+    /// Forgets a step of kept nonces that are older than a day, or too many. Returns whether there
+    /// were any.
+    fn forget_nonces(&self) -> Result<bool> {
+        let delete = "DELETE FROM pruned_nonces
+            WHERE id IN (SELECT id FROM pruned_nonces ORDER BY id LIMIT ?1)
+            AND (stamp <= ?2 OR id <= (SELECT max(id) FROM pruned_nonces) - ?3)";
+        let row = (STEP, self.nonces_since, PRUNED_NONCES);
+        Ok(self.connection.prepare_cached(delete)?.execute(row)? > 0)
     }
 }
 
-fn place(connection: &Connection, which: &str, value: i64) -> Result<Option<Old>> {
-    let mut select =
-        connection.prepare_cached(&format!("SELECT id, first, newest FROM places {which}"))?;
-    if_any(select.query_row([value], |row| {
-        Ok(Old {
-            id: row.get(0)?,
-            first: row.get(1)?,
-            newest: row.get(2)?,
-        })
-    }))
-}
-
-/// Takes a step's messages from a place's beginning, and none from `until` on.
-fn shorten(connection: &Connection, old: &Old, until: i64) -> Result<()> {
-    let first = until.min(old.first + STEP).min(old.newest + 1);
-    connection
-        .prepare_cached("DELETE FROM messages WHERE place = ?1 AND seq < ?2")?
-        .execute((old.id, first))?;
-    let update = "UPDATE places SET first = ?2, first_at = (SELECT at FROM messages WHERE place = ?1 AND seq = ?2) WHERE id = ?1";
-    connection
-        .prepare_cached(update)?
-        .execute((old.id, first))?;
-    Ok(())
-}
-
-/// Forgets a session that was not seen for long, or a step of what nobody can read once it is gone.
-/// Returns whether there was one.
-fn forget_session(
-    connection: &Connection,
-    days: u32,
-    newest: UnixMillis,
-    cut: &mut Option<i64>,
-) -> Result<bool> {
-    let select = "SELECT author, seen FROM sessions WHERE seen < ?1 ORDER BY seen LIMIT 1";
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, millis(row.get(1)?)));
-    let found = connection
-        .prepare_cached(select)?
-        .query_row([oldest_kept(days, newest).0 as i64], row);
-    let Some((author, _)) = if_any(found)? else {
-        return Ok(false);
+/// Reads the newest stamps of messages and sessions.
+pub(super) fn newest_stamps(connection: &Connection) -> Result<[UnixMillis; 2]> {
+    let stamp = |select| {
+        let stamp = connection.query_row(select, [], |row| row.get::<_, Option<i64>>(0));
+        Ok::<_, rusqlite::Error>(millis(stamp.optional()?.flatten().unwrap_or(0)))
     };
-    // With two sessions of which none is known a conversation has no reader; its row goes with its
-    // last message.
-    let unreadable = "WHERE name IS NULL AND id = (SELECT id FROM places WHERE name IS NULL AND (one = ?1 OR other = ?1)
-        AND (one = other OR NOT EXISTS
-            (SELECT 1 FROM sessions WHERE author = CASE WHEN one = ?1 THEN other ELSE one END)) LIMIT 1)";
-    match place(connection, unreadable, author)? {
-        Some(old) if old.first <= old.newest => {
-            shorten(connection, &old, old.newest + 1)?;
-            *cut = Some(old.id);
-        }
-        Some(old) => {
-            connection.execute("DELETE FROM places WHERE id = ?1", [old.id])?;
-            *cut = Some(old.id);
-        }
-        None => {
-            _ = connection
-                .prepare_cached("DELETE FROM sessions WHERE author = ?1")?
-                .execute([author])?
-        }
-    }
-    Ok(true)
+    Ok([
+        stamp("SELECT at FROM places ORDER BY used DESC LIMIT 1")?,
+        stamp("SELECT max(seen) FROM sessions")?,
+    ])
 }

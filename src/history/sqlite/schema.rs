@@ -1,27 +1,26 @@
-//! What stands in the file: its tables, their version, and which files are refused.
+//! The tables of a history on disk, their versions, and which files are refused.
 //!
-//! A file is looked at before SQLite opens it, so that a stranger's is not touched: SQLite would
-//! already make files beside it.
-//!
-//! Not here: what is written and read (`commit`, `read`), who holds the file (`mod.rs`).
+//! A file is inspected before SQLite opens it, because SQLite would make files beside it even if it
+//! belongs to another program.
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
-/// `parl`: tells our databases from others (the header's application id,
-/// <https://sqlite.org/fileformat2.html>).
+/// `parl`: the application id in the header (<https://sqlite.org/fileformat2.html>).
 const APPLICATION: i32 = 0x7061_726c;
 
-/// The steps from an empty file to the newest schema. A version is how many of them were taken;
-/// steps are only ever added.
-pub(super) const STEPS: &[&str] = &["
+/// The steps from an empty file to the newest schema. The version of a file is the number of steps
+/// taken; steps are only ever added.
+pub(crate) const STEPS: &[&str] = &[
+    "
     -- One row. `authors`: numbers up to this one may have been given.
     CREATE TABLE history (epoch TEXT NOT NULL, authors INTEGER NOT NULL) STRICT;
-    -- What numbers messages: a channel by its name, or a conversation by its two sessions, the smaller number first.
-    -- `first` is the oldest message that is kept (`newest` + 1: none), `first_at` and `at` are the times of the oldest and of
-    -- the newest; `used` counts messages of all places, so that the greater one was used later.
+    -- Channels (`name`) and conversations (`one`, `other`, the smaller number first). `first`: the
+    -- oldest message that is kept (`newest` + 1: none). `first_at`, `at`: the age stamps of the
+    -- oldest and the newest one. `used` counts messages of all places: greater was used later.
     CREATE TABLE places (
         id INTEGER PRIMARY KEY, name TEXT UNIQUE, one INTEGER, other INTEGER,
-        first INTEGER NOT NULL, newest INTEGER NOT NULL, first_at INTEGER, at INTEGER NOT NULL, used INTEGER NOT NULL
+        first INTEGER NOT NULL, newest INTEGER NOT NULL,
+        first_at INTEGER, at INTEGER NOT NULL, used INTEGER NOT NULL
     ) STRICT;
     CREATE UNIQUE INDEX conversations ON places (one, other) WHERE name IS NULL;
     CREATE INDEX conversations_of_one ON places (one, used) WHERE name IS NULL;
@@ -30,67 +29,91 @@ pub(super) const STEPS: &[&str] = &["
     CREATE INDEX places_by_use ON places (used);
     CREATE INDEX places_by_age ON places (first_at) WHERE first_at IS NOT NULL;
     CREATE TABLE messages (
-        place INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, author INTEGER NOT NULL,
-        sender TEXT NOT NULL, recipient TEXT, text TEXT NOT NULL, action INTEGER NOT NULL, nonce TEXT,
+        place INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+        author INTEGER NOT NULL, sender TEXT NOT NULL, recipient TEXT, text TEXT NOT NULL,
+        action INTEGER NOT NULL, nonce TEXT,
         PRIMARY KEY (place, seq)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX nonces ON messages (place, author, nonce, seq) WHERE nonce IS NOT NULL;
-    -- `secret` is a hash. `quit`: it left by itself.
+    -- `secret` is a hash, `seen` an age stamp. `quit`: it left by itself.
     CREATE TABLE sessions (
-        author INTEGER PRIMARY KEY, secret BLOB NOT NULL, name TEXT NOT NULL, seen INTEGER NOT NULL, quit INTEGER NOT NULL
+        author INTEGER PRIMARY KEY, secret BLOB NOT NULL, name TEXT NOT NULL,
+        seen INTEGER NOT NULL, quit INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX sessions_by_seen ON sessions (seen);
-"];
+",
+    "
+    -- The time that was believed when the history was last used.
+    ALTER TABLE history ADD COLUMN believed INTEGER NOT NULL DEFAULT 0;
+    -- The time by which a message's age is judged, if that is not `at`.
+    ALTER TABLE messages ADD COLUMN stamp INTEGER;
+    -- Nonces of messages that were pruned within a day.
+    CREATE TABLE pruned_nonces (
+        id INTEGER PRIMARY KEY, place INTEGER NOT NULL, author INTEGER NOT NULL,
+        nonce TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, stamp INTEGER NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX pruned_nonces_by_text ON pruned_nonces (place, author, nonce);
+",
+];
 
-/// Bytes of SQLite's header that are looked at.
-pub(super) const HEADER_BYTES: usize = 72;
+/// The bytes of a file's beginning, and of its log's, that are inspected.
+pub(crate) const HEADER_BYTES: usize = 128;
 
-/// Whether a file with this beginning is one of ours; the error says what it is instead. Nothing is
-/// a file that was just made.
-pub(super) fn check_header(header: &[u8]) -> std::result::Result<(), String> {
-    if header.is_empty() {
-        return Ok(());
-    }
-    let number = |at: usize| {
-        header
-            .get(at..at + 4)
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(i32::from_be_bytes)
+/// What a file with a given beginning is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A history of this version or an older one.
+    History,
+    /// Empty: a first start that was cut short, or `touch`.
+    Unfinished,
+}
+
+/// Tells what a file is by its beginning and the beginning of its write-ahead log. The error says
+/// why it can't be used.
+pub(crate) fn inspect(header: &[u8], log: &[u8]) -> std::result::Result<Kind, String> {
+    let number = |bytes: &[u8], at: usize| {
+        let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok());
+        four.map(i32::from_be_bytes)
     };
+    if header.is_empty() {
+        return Ok(Kind::Unfinished);
+    }
     if !header.starts_with(b"SQLite format 3\0") {
         return Err("it is not a database".to_owned());
     }
-    if number(68) != Some(APPLICATION) {
-        return Err("it is the database of another program".to_owned());
+    if number(header, 68) != Some(APPLICATION) {
+        // A database of one page without tables: what the first start of an older parlor left when
+        // it was killed. Its log is empty, or begins with our header as page 1.
+        let is_empty = number(header, 28) == Some(1) && header.get(103..105) == Some(&[0, 0]);
+        let is_unnamed = number(header, 60) == Some(0) && number(header, 68) == Some(0);
+        return match (number(log, 32), number(log, 56 + 68)) {
+            (None, _) if is_empty && is_unnamed => Ok(Kind::Unfinished),
+            (Some(1), Some(APPLICATION)) if is_empty && is_unnamed => Ok(Kind::History),
+            _ => Err("it is the database of another program".to_owned()),
+        };
     }
-    match number(60) {
+    match number(header, 60) {
         Some(version) if version > STEPS.len() as i32 => Err(format!(
             "it was written by a newer parlor (version {version} of its tables)"
         )),
-        _ => Ok(()),
+        _ => Ok(Kind::History),
     }
 }
 
-/// Brings an empty file, or an older one, to the newest schema, in one transaction.
-pub(super) fn migrate(connection: &mut Connection, steps: &[&str], epoch: &str) -> Result<()> {
+/// Brings an empty or older database to the newest schema, in one transaction.
+pub(crate) fn migrate(connection: &mut Connection, steps: &[&str], epoch: &str) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let newest = steps.len() as i64;
-    for step in steps
-        .get(usize::try_from(version).unwrap_or(0)..)
-        .unwrap_or_default()
-    {
+    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for step in steps.iter().skip(version) {
         transaction.execute_batch(step)?;
     }
     if version == 0 {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.execute(
-            "INSERT INTO history (epoch, authors) VALUES (?1, 0)",
-            [epoch],
-        )?;
+        let insert = "INSERT INTO history (epoch, authors) VALUES (?1, 0)";
+        transaction.execute(insert, [epoch])?;
     }
-    if version < newest {
-        transaction.pragma_update(None, "user_version", newest)?;
+    if version < steps.len() {
+        transaction.pragma_update(None, "user_version", steps.len() as i64)?;
     }
     transaction.commit()
 }
@@ -100,79 +123,96 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_are_not_ours() {
-        let header = |application: i32, version: i32| {
+    fn files_are_recognised_by_their_beginning() {
+        let header = |application: i32, version: i32, cells: u8| {
             let mut header = b"SQLite format 3\0".to_vec();
-            header.resize(100, 0);
+            header.resize(HEADER_BYTES, 0);
+            header[31] = 1;
             header[60..64].copy_from_slice(&version.to_be_bytes());
             header[68..72].copy_from_slice(&application.to_be_bytes());
+            header[104] = cells;
             header
         };
+        let mut log = [0; 56];
+        log[35] = 1;
+        let log = |application| [&log[..], &header(application, 2, 0)].concat();
         let newest = STEPS.len() as i32;
-        let table: &[(&str, Vec<u8>, Option<&str>)] = &[
-            ("a new file", vec![], None),
-            ("ours", header(APPLICATION, newest), None),
-            ("an older one", header(APPLICATION, 0), None),
+        let half = header(APPLICATION, 1, 0)[..40].to_vec();
+        type Row = (&'static str, Vec<u8>, Vec<u8>, Result<Kind, &'static str>);
+        let table: &[Row] = &[
+            ("an empty file", vec![], vec![], Ok(Kind::Unfinished)),
+            (
+                "ours",
+                header(APPLICATION, newest, 9),
+                vec![],
+                Ok(Kind::History),
+            ),
+            (
+                "an older one",
+                header(APPLICATION, 1, 9),
+                vec![],
+                Ok(Kind::History),
+            ),
             (
                 "a newer one",
-                header(APPLICATION, newest + 1),
-                Some("newer parlor"),
+                header(APPLICATION, newest + 1, 9),
+                vec![],
+                Err("newer parlor"),
             ),
             (
                 "another program's",
-                header(0, newest),
-                Some("another program"),
+                header(0, newest, 9),
+                vec![],
+                Err("another program"),
             ),
             (
-                "half a header",
-                header(APPLICATION, 1)[..40].to_vec(),
-                Some("another program"),
+                "an empty database",
+                header(0, 0, 0),
+                vec![],
+                Ok(Kind::Unfinished),
             ),
+            (
+                "ours, still in the log",
+                header(0, 0, 0),
+                log(APPLICATION),
+                Ok(Kind::History),
+            ),
+            (
+                "a foreign log",
+                header(0, 0, 0),
+                log(7),
+                Err("another program"),
+            ),
+            ("half a header", half, vec![], Err("another program")),
             (
                 "a text",
-                b"Dear diary, today I wrote a chat".to_vec(),
-                Some("not a database"),
+                b"Dear diary, today".to_vec(),
+                vec![],
+                Err("not a database"),
             ),
         ];
-        for (name, bytes, expected) in table {
-            let got = check_header(bytes);
-            assert_eq!(got.is_err(), expected.is_some(), "{name}");
-            assert!(
-                got.is_ok_and(|()| true)
-                    || check_header(bytes)
-                        .unwrap_err()
-                        .contains(expected.unwrap_or("?")),
-                "{name}"
-            );
+        for (name, header, log, expected) in table {
+            match (inspect(header, log), expected) {
+                (Ok(kind), Ok(expected)) => assert_eq!(kind, *expected, "{name}"),
+                (Err(why), Err(expected)) => assert!(why.contains(expected), "{name}: {why}"),
+                (got, _) => panic!("{name}: {got:?}"),
+            }
         }
     }
 
     #[test]
-    fn an_older_file_is_brought_forward_and_keeps_what_it_has() {
+    fn older_file_is_migrated_and_keeps_its_rows() {
         let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection, STEPS, "epoch").unwrap();
-        connection
-            .execute("INSERT INTO sessions VALUES (7, x'00', 'Ada', 5, 0)", [])
-            .unwrap();
-        let later = [
-            STEPS,
-            &["ALTER TABLE sessions ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'"],
-        ]
-        .concat();
+        migrate(&mut connection, &STEPS[..1], "epoch").unwrap();
+        let insert = "INSERT INTO sessions VALUES (7, x'00', 'Ada', 5, 0)";
+        connection.execute(insert, []).unwrap();
         for _ in 0..2 {
-            migrate(&mut connection, &later, "another").unwrap();
-            let row =
-                "SELECT name || ' ' || colour || ' ' || (SELECT epoch FROM history) FROM sessions";
-            assert_eq!(
-                connection
-                    .query_row(row, [], |row| row.get::<_, String>(0))
-                    .unwrap(),
-                "Ada blue epoch"
-            );
-            let version: i64 = connection
-                .pragma_query_value(None, "user_version", |row| row.get(0))
-                .unwrap();
-            assert_eq!(version, later.len() as i64);
+            migrate(&mut connection, STEPS, "another").unwrap();
+            let row = "SELECT name || epoch || believed FROM sessions, history";
+            let row: String = connection.query_row(row, [], |row| row.get(0)).unwrap();
+            assert_eq!(row, "Adaepoch0");
+            let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+            assert_eq!(version, Ok(STEPS.len()));
         }
     }
 }

@@ -1,0 +1,285 @@
+//! The file of a history: claims it for this process, makes a new one whole or not at all, and
+//! notices when it is removed, replaced, moved or cut short while the server runs.
+
+use super::schema::{HEADER_BYTES, Kind, STEPS, inspect, migrate};
+use super::sentence;
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Identifies a file: its device and its inode.
+type Identity = (u64, u64);
+
+/// The database file of a running server.
+pub(super) struct HistoryFile {
+    /// Absolute, so that SQLite takes no name (`:memory:`, `file:…`) for anything but a path.
+    pub(super) path: PathBuf,
+    /// Holds the lock. When it is closed, SQLite's own locks on the file go too, so it must outlive
+    /// the connection.
+    file: File,
+    identity: Identity,
+    bytes: u64,
+    /// Its time of modification, in seconds and nanoseconds.
+    modified: (i64, i64),
+    log: Option<Identity>,
+}
+
+/// Why a file can't be written any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// Nothing has its name.
+    Removed,
+    /// Another file has its name.
+    Replaced,
+    /// It is shorter than it was.
+    CutShort,
+    /// Another program wrote into it.
+    Overwritten,
+    /// Its write-ahead log was removed or replaced.
+    WithoutLog,
+}
+
+impl Loss {
+    /// Completes "the history PATH …".
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Self::Removed => "was removed or moved",
+            Self::Replaced => "was replaced by another file",
+            Self::CutShort => "was truncated",
+            Self::Overwritten => "was overwritten by another program",
+            Self::WithoutLog => "lost its write-ahead log",
+        }
+    }
+}
+
+impl HistoryFile {
+    /// Opens a history and locks it against another server. If there is none, or an unfinished
+    /// one, it is made with this epoch. The error is one line.
+    pub(super) fn claim(path: &Path, epoch: &str) -> Result<Self, String> {
+        let path = resolve(path).map_err(|error| error.to_string())?;
+        match open(&path, false) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make(&path, epoch, |making, path| fs::hard_link(making, path))?;
+            }
+            Err(error) => return Err(error.to_string()),
+            Ok(file) if !file.metadata().is_ok_and(|about| about.is_file()) => {
+                return Err("it is no regular file".to_owned());
+            }
+            Ok(file) => {
+                lock(&file)?;
+                if inspect_file(&file, &path)? == Kind::History {
+                    return Self::of(path, file);
+                }
+                make(&path, epoch, |making, path| fs::rename(making, path))?;
+            }
+        }
+        let file = open(&path, false).map_err(|error| error.to_string())?;
+        lock(&file)?;
+        inspect_file(&file, &path)?;
+        Self::of(path, file)
+    }
+
+    fn of(path: PathBuf, file: File) -> Result<Self, String> {
+        let about = file.metadata().map_err(|error| error.to_string())?;
+        if about.mode() & 0o077 != 0 {
+            let (path, mode) = (path.display(), about.mode() & 0o777);
+            log::warn!(
+                "other users of this machine can read the history {path} (its mode is {mode:o}); \
+                 to change that: chmod 600 {path}"
+            );
+        }
+        let identity = identity(&about);
+        Ok(Self {
+            path,
+            file,
+            identity,
+            bytes: 0,
+            modified: (0, 0),
+            log: None,
+        })
+    }
+
+    /// Takes the files as they are now for the right ones: after our own writes to the database.
+    pub(super) fn note(&mut self) {
+        let about = fs::metadata(&self.path).ok();
+        if let Some(about) = about.filter(|about| identity(about) == self.identity) {
+            (self.bytes, self.modified) = (about.len(), modified(&about));
+        }
+        self.log = fs::metadata(with_ending(&self.path, "-wal"))
+            .ok()
+            .as_ref()
+            .map(identity);
+    }
+
+    /// Checks that the path still leads to the open file and its log. Two system calls.
+    pub(super) fn check(&mut self, epoch: &str) -> Result<(), Loss> {
+        let about = match fs::metadata(&self.path) {
+            Ok(about) => about,
+            Err(_) => return Err(Loss::Removed),
+        };
+        let log = fs::metadata(with_ending(&self.path, "-wal"));
+        match about {
+            about if identity(&about) != self.identity => Err(Loss::Replaced),
+            about if about.len() < self.bytes => Err(Loss::CutShort),
+            about if modified(&about) != self.modified && !self.is_of(epoch) => {
+                Err(Loss::Overwritten)
+            }
+            about => {
+                // Another program may have run a checkpoint.
+                (self.bytes, self.modified) = (about.len(), modified(&about));
+                match log.ok().as_ref().map(identity) == self.log {
+                    true => Ok(()),
+                    false => Err(Loss::WithoutLog),
+                }
+            }
+        }
+    }
+
+    /// Whether the file holds the history of this epoch, which stands on one of its first pages.
+    fn is_of(&self, epoch: &str) -> bool {
+        let mut start = vec![0; 64 << 10];
+        let count = self.file.read_at(&mut start, 0).unwrap_or(0);
+        start[..count]
+            .windows(epoch.len())
+            .any(|text| text == epoch.as_bytes())
+    }
+
+    /// Whether no path leads to the open file any more.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.file.metadata().is_ok_and(|about| about.nlink() == 0)
+    }
+
+    /// Copies the database as `connection` sees it into a new file beside it.
+    pub(super) fn copy(&self, connection: &Connection, ending: &str) -> Result<PathBuf, String> {
+        let copy = with_ending(&self.path, ending);
+        let _ = fs::remove_file(&copy);
+        let made = open(&copy, true).map_err(|error| error.to_string())?;
+        let copied = connection.execute("VACUUM INTO ?1", [copy.to_str()]);
+        let result = match copied {
+            Err(error) => Err(sentence(&error)),
+            Ok(_) => made.sync_all().map_err(|error| error.to_string()),
+        };
+        if result.is_err() {
+            let _ = fs::remove_file(&copy);
+        }
+        result.map(|()| copy)
+    }
+
+    /// Gives a copy the name of the database, and takes it for the database from now on.
+    pub(super) fn take_over(&mut self, copy: &Path) -> Result<(), String> {
+        self.remove_logs();
+        let taken = match fs::metadata(&self.path) {
+            Ok(about) if identity(&about) == self.identity => fs::rename(copy, &self.path),
+            _ => fs::hard_link(copy, &self.path).and_then(|()| fs::remove_file(copy)),
+        };
+        taken.map_err(|error| error.to_string())?;
+        let file = open(&self.path, false).map_err(|error| error.to_string())?;
+        lock(&file)?;
+        *self = Self::of(self.path.clone(), file)?;
+        Ok(())
+    }
+
+    /// Removes the files that SQLite keeps beside the database.
+    pub(super) fn remove_logs(&self) {
+        remove_logs(&self.path);
+    }
+}
+
+/// Returns the absolute path, with links resolved.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    fs::canonicalize(&path).or_else(|_| match fs::read_link(&path) {
+        Ok(target) => Ok(path.parent().unwrap_or(&path).join(target)),
+        Err(_) => Ok(path),
+    })
+}
+
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create_new(create)
+        .mode(0o600)
+        .open(path)
+}
+
+fn lock(file: &File) -> Result<(), String> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err("another parlor uses it".to_owned()),
+        Err(TryLockError::Error(error)) => Err(format!("it can't be locked: {error}")),
+    }
+}
+
+fn modified(about: &Metadata) -> (i64, i64) {
+    (about.mtime(), about.mtime_nsec())
+}
+
+fn identity(about: &Metadata) -> Identity {
+    (about.dev(), about.ino())
+}
+
+fn inspect_file(file: &File, path: &Path) -> Result<Kind, String> {
+    let read = |file: &File| {
+        let mut bytes = [0; HEADER_BYTES];
+        let count = file.read_at(&mut bytes, 0)?;
+        Ok(bytes[..count].to_vec())
+    };
+    let log = File::open(with_ending(path, "-wal"));
+    let log = log.and_then(|log| read(&log)).unwrap_or_default();
+    inspect(
+        &read(file).map_err(|error: io::Error| error.to_string())?,
+        &log,
+    )
+}
+
+fn remove_logs(path: &Path) {
+    for ending in ["-wal", "-shm"] {
+        let _ = fs::remove_file(with_ending(path, ending));
+    }
+}
+
+/// Makes a new history under another name and then gives it the right one, so that a start that is
+/// cut short leaves nothing under that name.
+fn make(
+    path: &Path,
+    epoch: &str,
+    publish: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> Result<(), String> {
+    let making = with_ending(path, ".new");
+    let text = |error: io::Error| error.to_string();
+    if let Ok(file) = open(&making, false) {
+        // Left behind by a start that was cut short, unless another one is at work.
+        lock(&file)?;
+        fs::remove_file(&making).map_err(text)?;
+    }
+    let file = open(&making, true).map_err(text)?;
+    lock(&file)?;
+    let fill = || {
+        let mut connection =
+            Connection::open_with_flags(&making, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+        migrate(&mut connection, STEPS, epoch)?;
+        connection.close().map_err(|(_, error)| error)
+    };
+    let made = fill().map_err(|error: rusqlite::Error| sentence(&error));
+    let made = made.and_then(|()| {
+        file.sync_all().map_err(text)?;
+        // The log of a history that was removed would be taken for the new one's.
+        remove_logs(path);
+        publish(&making, path).map_err(text)
+    });
+    // After a rename it is gone already.
+    let _ = fs::remove_file(&making);
+    made
+}
+
+/// Appends to a file's name.
+pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}

@@ -1,0 +1,416 @@
+//! A history as lines of JSON: the format of `parlor export` and `parlor import`.
+//!
+//! The first line names the format. Then come the sessions, by their numbers, and the places, the
+//! least recently used first, each followed by its messages, oldest first.
+//!
+//! ```text
+//! {"type":"parlor","version":1}
+//! {"type":"session","author":1,"secret":"9f86…","name":"Ada","seen":1700000000000,"quit":false}
+//! {"type":"channel","name":"general","newest":2}
+//! {"type":"message","seq":1,"at":1700000000000,"author":1,"from":"Ada","text":"hello"}
+//! {"type":"message","seq":2,"at":1700000000001,"author":1,"from":"Ada","text":"waves","action":true,"nonce":"n1"}
+//! {"type":"conversation","between":[1,2],"newest":0}
+//! ```
+
+use crate::chat::name::{ChannelName, UserName};
+use crate::limits::NONCE_CHARS;
+use crate::text::decode_hex;
+use serde::{Deserialize, Serialize};
+
+/// The maximum length of a line, in bytes: JSON needs six at most for each of a text's million.
+pub const LINE_BYTES: usize = 8 << 20;
+/// The version of this format.
+pub const VERSION: u32 = 1;
+/// Authors, numbers and times are below this. JavaScript reads those below 2^53 exactly; half of
+/// them is left for the server that goes on from here.
+const NUMBERS: u64 = 1 << 52;
+
+/// A line.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs)] // the fields are those of `history`
+pub enum Line {
+    /// The first line.
+    Parlor { version: u32 },
+    /// A session. Its `secret` is a hash, in hexadecimal digits.
+    Session {
+        author: u64,
+        secret: String,
+        name: String,
+        seen: u64,
+        quit: bool,
+    },
+    /// A channel, with the number of its newest message.
+    Channel { name: String, newest: u64 },
+    /// A conversation of two sessions, the smaller number first.
+    Conversation { between: [u64; 2], newest: u64 },
+    /// A message of the last channel or conversation.
+    Message {
+        seq: u64,
+        at: u64,
+        author: u64,
+        from: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+        text: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        action: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+    },
+}
+
+impl Line {
+    /// Appends the line, with its line feed.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let written = serde_json::to_writer(&mut *out, self);
+        debug_assert!(written.is_ok(), "a Vec takes everything");
+        out.push(b'\n');
+    }
+}
+
+/// Reads the lines of a file one after another, and checks each against those before it.
+#[derive(Debug, Default)]
+pub struct Lines {
+    has_begun: bool,
+    newest_session: u64,
+    place: Option<Ahead>,
+}
+
+/// The last place, and what may follow.
+#[derive(Debug)]
+struct Ahead {
+    /// The two sessions of a conversation.
+    between: Option<[u64; 2]>,
+    /// The number of the next message; `None` before the first, since older ones may be pruned.
+    next: Option<u64>,
+    newest: u64,
+}
+
+impl Lines {
+    /// Reads the next line, without its line feed. The error says what is wrong with it.
+    pub fn read(&mut self, line: &[u8]) -> Result<Line, String> {
+        let line: Line = serde_json::from_slice(line)
+            .map_err(|error| format!("it is not a line of an export: {error}"))?;
+        match &line {
+            Line::Parlor { .. } if self.has_begun => {
+                return Err("there is only one line of the type parlor, the first".to_owned());
+            }
+            Line::Parlor { version } if *version != VERSION => {
+                return Err(format!(
+                    "it was exported by a newer parlor (version {version} of the format)"
+                ));
+            }
+            Line::Parlor { .. } => self.has_begun = true,
+            _ if !self.has_begun => {
+                return Err("an export begins with a line of the type parlor".to_owned());
+            }
+            Line::Session {
+                author,
+                secret,
+                name,
+                seen,
+                ..
+            } => {
+                below(*author, "an author")?;
+                below(*seen, "a time")?;
+                if self.place.is_some() || *author <= self.newest_session {
+                    return Err(
+                        "sessions come before the places, each once, the smallest number \
+                         first"
+                            .to_owned(),
+                    );
+                }
+                if decode_hex(secret.as_bytes()).is_none_or(|secret| secret.len() != 20) {
+                    return Err("a secret is 40 hexadecimal digits".to_owned());
+                }
+                check_user(name)?;
+                self.newest_session = *author;
+            }
+            Line::Channel { name, newest } => {
+                match ChannelName::parse(name) {
+                    Ok(parsed) if parsed.shown() == name => {}
+                    Ok(parsed) => {
+                        let shown = parsed.shown();
+                        return Err(format!("the channel {name:?} is called {shown:?}"));
+                    }
+                    Err(error) => return Err(format!("{name:?}: {}", error.sentence())),
+                }
+                self.begin(None, *newest)?;
+            }
+            Line::Conversation { between, newest } => {
+                between
+                    .iter()
+                    .try_for_each(|author| below(*author, "an author"))?;
+                if between[0] > between[1] {
+                    return Err("the smaller session number of a conversation comes first".into());
+                }
+                self.begin(Some(*between), *newest)?;
+            }
+            Line::Message { .. } => self.check_message(&line)?,
+        }
+        Ok(line)
+    }
+
+    /// Checks at the end of the file that nothing is missing.
+    pub fn end(&self) -> Result<(), String> {
+        if !self.has_begun {
+            return Err("it is empty".to_owned());
+        }
+        self.is_whole()
+    }
+
+    fn begin(&mut self, between: Option<[u64; 2]>, newest: u64) -> Result<(), String> {
+        self.is_whole()?;
+        below(newest, "the newest number")?;
+        self.place = Some(Ahead {
+            between,
+            next: None,
+            newest,
+        });
+        Ok(())
+    }
+
+    /// Checks that the last place has its newest message, or none at all.
+    fn is_whole(&self) -> Result<(), String> {
+        match &self.place {
+            Some(Ahead {
+                next: Some(next),
+                newest,
+                ..
+            }) if *next != newest + 1 => Err(format!(
+                "the place before it has messages up to {} and says that there are {newest}",
+                next - 1
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_message(&mut self, line: &Line) -> Result<(), String> {
+        let Line::Message {
+            seq,
+            at,
+            author,
+            from,
+            to,
+            text,
+            action,
+            nonce,
+        } = line
+        else {
+            return Ok(());
+        };
+        let Some(Ahead {
+            between,
+            next,
+            newest,
+        }) = &mut self.place
+        else {
+            return Err("a message comes after the line of its place".to_owned());
+        };
+        below(*author, "an author")?;
+        below(*at, "a time")?;
+        let is_control = |one: char| one.is_control() && one != '\n' && one != '\t';
+        let is_bad_nonce = |nonce: &String| {
+            nonce.is_empty()
+                || nonce.chars().count() > NONCE_CHARS
+                || nonce.chars().any(char::is_control)
+        };
+        let wrong = match between {
+            Some(between) if !between.contains(author) => "its author is not in the conversation",
+            Some(_) if to.is_none() => "a private message has a recipient",
+            Some(_) if *action => "a private message is no action",
+            None if to.is_some() => "a message in a channel has no recipient",
+            _ if text.chars().all(char::is_whitespace) || text.contains(is_control) => {
+                "a text is not empty, and has no control characters but line feed and tab"
+            }
+            _ if nonce.as_ref().is_some_and(is_bad_nonce) => {
+                return Err(format!(
+                    "a nonce has 1 to {NONCE_CHARS} characters, and no control characters"
+                ));
+            }
+            _ if *seq == 0 || seq > newest || next.is_some_and(|next| next != *seq) => {
+                return Err(format!(
+                    "the numbers of a place go up by one, as far as {newest}; {seq} is out of order"
+                ));
+            }
+            _ => {
+                check_user(from)?;
+                to.as_deref().map_or(Ok(()), check_user)?;
+                *next = Some(seq + 1);
+                return Ok(());
+            }
+        };
+        Err(wrong.to_owned())
+    }
+}
+
+fn check_user(name: &str) -> Result<(), String> {
+    match UserName::parse(name) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{name:?}: {}", error.sentence())),
+    }
+}
+
+fn below(value: u64, what: &str) -> Result<(), String> {
+    match value < NUMBERS {
+        true => Ok(()),
+        false => Err(format!("{what} is below 2^52")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = r#"{"type":"parlor","version":1}"#;
+    const ADA: &str = r#"{"type":"session","author":1,"secret":"000102030405060708090a0b0c0d0e0f10111213","name":"Ada","seen":5,"quit":false}"#;
+
+    #[test]
+    fn lines_are_read_as_they_were_written() {
+        let texts = [
+            HEAD,
+            ADA,
+            r#"{"type":"channel","name":"general","newest":3}"#,
+            r#"{"type":"message","seq":2,"at":7,"author":1,"from":"Ada","text":"a \"b\"\n","nonce":"n"}"#,
+            r#"{"type":"message","seq":3,"at":7,"author":1,"from":"Ada","text":"waves","action":true}"#,
+            r#"{"type":"channel","name":"empty","newest":9}"#,
+            r#"{"type":"conversation","between":[1,2],"newest":1}"#,
+            r#"{"type":"message","seq":1,"at":7,"author":2,"from":"Ben","to":"Ada","text":"psst"}"#,
+        ];
+        let mut lines = Lines::default();
+        for text in texts {
+            let mut again = Vec::new();
+            lines.read(text.as_bytes()).unwrap().encode(&mut again);
+            assert_eq!(String::from_utf8(again).unwrap(), format!("{text}\n"));
+        }
+        assert_eq!(lines.end(), Ok(()));
+    }
+
+    #[test]
+    fn lines_out_of_place_are_refused() {
+        let channel = r#"{"type":"channel","name":"general","newest":2}"#;
+        let talk = r#"{"type":"conversation","between":[1,2],"newest":2}"#;
+        let message =
+            |more: &str| format!(r#"{{"type":"message","at":7,"author":1,"from":"Ada"{more}}}"#);
+        let first = message(r#","seq":1,"text":"a""#);
+        let table: &[(&str, &[&str], &str)] = &[
+            ("no head", &[ADA], "begins with"),
+            ("two heads", &[HEAD, HEAD], "only one"),
+            (
+                "a newer format",
+                &[r#"{"type":"parlor","version":2}"#],
+                "newer",
+            ),
+            ("no JSON", &[HEAD, "general: hello"], "not a line"),
+            (
+                "an unknown type",
+                &[HEAD, r#"{"type":"edit"}"#],
+                "not a line",
+            ),
+            (
+                "an unknown field",
+                &[
+                    HEAD,
+                    r#"{"type":"channel","name":"a","newest":1,"topic":"b"}"#,
+                ],
+                "not a line",
+            ),
+            ("a session twice", &[HEAD, ADA, ADA], "each once"),
+            (
+                "a session after a place",
+                &[HEAD, channel, ADA],
+                "before the places",
+            ),
+            (
+                "a short secret",
+                &[HEAD, &ADA.replace("1213", "12")],
+                "40 hex",
+            ),
+            (
+                "a secret that is no number",
+                &[HEAD, &ADA.replace("1213", "é13")],
+                "40 hex",
+            ),
+            (
+                "an author that is too large",
+                &[HEAD, &ADA.replace(r#":1,"#, ":4503599627370496,")],
+                "2^52",
+            ),
+            (
+                "a message of no place",
+                &[HEAD, &first],
+                "after the line of its place",
+            ),
+            (
+                "a number twice",
+                &[HEAD, channel, &first, &first],
+                "out of order",
+            ),
+            (
+                "a gap",
+                &[HEAD, channel, &first, &message(r#","seq":3,"text":"a""#)],
+                "out of order",
+            ),
+            (
+                "number 0",
+                &[HEAD, channel, &message(r#","seq":0,"text":"a""#)],
+                "out of order",
+            ),
+            (
+                "messages that are missing",
+                &[HEAD, channel, &first, channel],
+                "up to 1",
+            ),
+            (
+                "an empty text",
+                &[HEAD, channel, &message(r#","seq":1,"text":" ""#)],
+                "not empty",
+            ),
+            (
+                "a control character",
+                &[HEAD, channel, &message(r#","seq":1,"text":"a\u0007""#)],
+                "control",
+            ),
+            (
+                "an empty nonce",
+                &[HEAD, channel, &message(r#","seq":1,"text":"a","nonce":"""#)],
+                "nonce",
+            ),
+            (
+                "a recipient in a channel",
+                &[HEAD, channel, &message(r#","seq":1,"text":"a","to":"Ben""#)],
+                "no recipient",
+            ),
+            (
+                "a private message to nobody",
+                &[HEAD, talk, &first],
+                "has a recipient",
+            ),
+            (
+                "a stranger's",
+                &[
+                    HEAD,
+                    talk,
+                    &message(r#","seq":1,"text":"a","to":"Ben""#).replace(":1,", ":3,"),
+                ],
+                "not in the",
+            ),
+            (
+                "the wrong way round",
+                &[HEAD, &talk.replace("[1,2]", "[2,1]")],
+                "smaller",
+            ),
+        ];
+        for (name, texts, expected) in table {
+            let mut lines = Lines::default();
+            let (last, before) = texts.split_last().unwrap();
+            before
+                .iter()
+                .for_each(|line| drop(lines.read(line.as_bytes()).unwrap()));
+            let error = lines.read(last.as_bytes()).expect_err(name);
+            assert!(error.contains(expected), "{name}: {error}");
+        }
+        assert!(Lines::default().end().is_err());
+    }
+}

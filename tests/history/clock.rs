@@ -1,0 +1,149 @@
+//! A wall clock that is wrong deletes nothing.
+
+use crate::{BEGIN, DAY, Folder, channel, now, proposal, prune, repeats, row, say, span, wrong};
+use parlor::history::sqlite::Sqlite;
+use parlor::history::{Author, History, Place, Settings};
+use parlor::time::Now;
+
+/// How far a clock is off while it is wrong.
+const JUMPS: [i64; 6] = [
+    2 * 60 * 60 * 1_000,
+    2 * DAY as i64,
+    40 * DAY as i64,
+    80 * 365 * DAY as i64,
+    -40 * DAY as i64,
+    -(BEGIN as i64),
+];
+
+fn settings(folder: &Folder) -> Settings {
+    Settings {
+        days: 30,
+        session_days: 30,
+        ..folder.settings()
+    }
+}
+
+/// Ada and Ben speak, in public and privately, and leave.
+fn prepare(history: &mut Sqlite) {
+    let private = Place::between(Author(1), Author(2));
+    let texts = [
+        proposal(&channel("tea"), 1, "a", Some("n")),
+        proposal(&private, 1, "b", None),
+    ];
+    let sessions = [row(1, "Ada", false), row(2, "Ben", false)];
+    history.commit(&texts, &sessions, now(1)).unwrap();
+}
+
+/// Cleo speaks, and whatever is due to be pruned is.
+fn disturb(history: &mut Sqlite, now: Now) {
+    let texts = [proposal(&channel("tea"), 3, "c", None)];
+    let stored = history
+        .commit(&texts, &[row(3, "Cleo", false)], now)
+        .unwrap();
+    assert_eq!(stored[0].at, now.unix, "the time is the wall clock's");
+    prune(history, now);
+}
+
+#[track_caller]
+fn assert_whole(history: &mut Sqlite, now: Now) {
+    prune(history, now);
+    assert_eq!(span(history, &channel("tea")).0, 1);
+    assert_eq!(span(history, &Place::between(Author(1), Author(2))), (1, 1));
+    assert_eq!(history.conversations(Author(2), 9).unwrap().len(), 1);
+    for author in [1, 2] {
+        assert!(
+            history.session(Author(author)).unwrap().is_some(),
+            "{author}"
+        );
+    }
+    assert!(repeats(history, "n", now), "the nonce is known");
+}
+
+#[test]
+fn clock_wrong_for_a_moment_deletes_nothing() {
+    for jump in JUMPS {
+        let folder = Folder::new();
+        let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+        prepare(&mut history);
+        for n in 0..5 {
+            disturb(&mut history, wrong(10 + n, jump));
+            assert_whole(&mut history, wrong(20 + n, jump));
+        }
+        disturb(&mut history, now(30));
+        assert_whole(&mut history, now(40));
+        drop(history);
+        let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+        assert_whole(&mut history, now(50));
+    }
+}
+
+#[test]
+fn clock_wrong_at_the_start_deletes_nothing() {
+    for jump in JUMPS {
+        let folder = Folder::new();
+        let open = || Sqlite::open(settings(&folder), "epoch").unwrap();
+        prepare(&mut open());
+        for start in 0..3 {
+            let mut history = open();
+            disturb(&mut history, wrong(start, jump));
+            assert_whole(&mut history, wrong(10 + start, jump));
+        }
+        let mut history = open();
+        disturb(&mut history, now(100));
+        assert_whole(&mut history, now(110));
+    }
+}
+
+#[test]
+fn history_begun_under_a_wrong_clock_is_kept_when_it_is_right() {
+    for jump in JUMPS {
+        let folder = Folder::new();
+        let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+        disturb(&mut history, wrong(0, jump));
+        prepare(&mut history);
+        disturb(&mut history, now(20));
+        assert_whole(&mut history, now(30));
+    }
+}
+
+#[test]
+fn jump_that_lasts_a_day_is_believed() {
+    let folder = Folder::new();
+    let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+    prepare(&mut history);
+    let jump = 40 * DAY as i64;
+    disturb(&mut history, wrong(10, jump));
+    disturb(&mut history, wrong(DAY - 60_000, jump));
+    assert!(history.session(Author(1)).unwrap().is_some());
+    disturb(&mut history, wrong(DAY + 60_000, jump));
+    prune(&mut history, wrong(DAY + 60_000, jump));
+    assert!(history.session(Author(1)).unwrap().is_none());
+    assert_eq!(
+        span(&mut history, &channel("tea")).0,
+        2,
+        "Cleo's were stored by the new time"
+    );
+}
+
+#[test]
+fn stamps_of_a_wrong_clock_hold_nothing_up() {
+    let folder = Folder::new();
+    let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+    let ahead = 80 * 365 * DAY as i64;
+    say(&mut history, &channel("tea"), now(0));
+    disturb(&mut history, wrong(10, ahead));
+    say(&mut history, &channel("tea"), now(20));
+    disturb(&mut history, now(DAY));
+    // All of that is old, whatever the wrong clock said.
+    let later = now(70 * DAY);
+    for n in 0..40 {
+        history
+            .commit(&[], &[row(4, "Dan", false)], now((30 + n) * DAY))
+            .unwrap();
+        say(&mut history, &channel("general"), now((30 + n) * DAY));
+        prune(&mut history, now((30 + n) * DAY));
+    }
+    prune(&mut history, later);
+    assert_eq!(span(&mut history, &channel("tea")), (5, 4));
+    assert!(history.session(Author(3)).unwrap().is_none());
+}

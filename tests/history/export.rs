@@ -1,0 +1,129 @@
+//! `parlor export` and `parlor import` on the real binary.
+
+use crate::{Folder, channel, now, proposal, row, say, span};
+use parlor::history::sqlite::Sqlite;
+use parlor::history::{Author, History, Place, Settings};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn run(word: &str, database: &Path, file: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
+    command
+        .arg(word)
+        .arg("--history")
+        .arg(database)
+        .arg(file)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn import_is_whole_or_nothing() {
+    let folder = Folder::new();
+    let file = |name: &str| folder.0.join(name);
+    {
+        let mut history = folder.open();
+        for n in 1..=3_000 {
+            let place = match n % 3 {
+                0 => Place::between(Author(1), Author(2)),
+                _ => channel(["general", "tea"][n % 2]),
+            };
+            let text = [proposal(&place, 1, "a \"text\"\n", Some(&format!("n{n}")))];
+            // The clock goes back now and then.
+            history.commit(&text, &[], now((n % 7) as u64)).unwrap();
+        }
+        let sessions = [row(1, "Ada", false), row(2, "Ben", true)];
+        history.commit(&[], &sessions, now(9_000)).unwrap();
+        // Exported while a server uses it.
+        let exported = run("export", &folder.file(), &file("lines"));
+        assert!(exported.status.success(), "{exported:?}");
+    }
+    let lines = std::fs::read_to_string(file("lines")).unwrap();
+    assert_eq!(lines.lines().count(), 1 + 2 + 3 + 3_000);
+    let imported = run("import", &file("copy.db"), &file("lines"));
+    assert!(imported.status.success(), "{imported:?}");
+    let again = run("export", &file("copy.db"), &file("again"));
+    assert!(again.status.success(), "{again:?}");
+    let same = std::fs::read_to_string(file("again")).unwrap() == lines;
+    assert!(same, "the same lines in the same order");
+    let settings = Settings {
+        path: file("copy.db"),
+        ..Settings::default()
+    };
+    let mut history = Sqlite::open(settings, "x").unwrap();
+    assert_ne!(&*history.epoch(), "0123456789abcdef");
+    assert_eq!(history.next_author(), Author(3));
+    drop(history);
+
+    let wrong = lines.replacen("\"seq\":700,", "\"seq\":701,", 1);
+    let number = wrong
+        .lines()
+        .position(|line| line.contains("\"seq\":701,"))
+        .unwrap()
+        + 1;
+    std::fs::write(file("wrong"), &wrong).unwrap();
+    std::fs::write(file("log.db-wal"), "of a server that was killed").unwrap();
+    let files = folder.files();
+    let table: &[(&str, PathBuf, &str, &str)] = &[
+        (
+            "a wrong line",
+            file("new.db"),
+            "wrong",
+            &format!("line {number}:"),
+        ),
+        ("a history that exists", file("copy.db"), "lines", "already"),
+        (
+            "the log of another history",
+            file("log.db"),
+            "lines",
+            "log.db-wal",
+        ),
+        ("a missing file", file("new.db"), "nothing", "nothing"),
+    ];
+    for (name, database, lines, expected) in table {
+        let refused = run("import", database, &file(lines));
+        let error = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{name}");
+        assert!(
+            error.contains(expected) && error.lines().count() == 1,
+            "{name}: {error}"
+        );
+        assert_eq!(folder.files(), files, "{name}: nothing was made");
+    }
+}
+
+#[test]
+fn import_of_the_greatest_numbers_leaves_room() {
+    let folder = Folder::new();
+    let most = (1_u64 << 52) - 1;
+    let secret = "00".repeat(20);
+    let lines = format!(
+        r#"{{"type":"parlor","version":1}}
+{{"type":"session","author":{most},"secret":"{secret}","name":"Ada","seen":{most},"quit":false}}
+{{"type":"channel","name":"tea","newest":{most}}}
+"#
+    );
+    let file = folder.0.join("lines");
+    std::fs::write(&file, lines).unwrap();
+    let imported = run("import", &folder.file(), &file);
+    assert!(imported.status.success(), "{imported:?}");
+    let mut history = folder.open();
+    assert_eq!(history.next_author(), Author(most + 1));
+    assert_eq!(say(&mut history, &channel("tea"), now(1)).seq.0, most + 1);
+    assert_eq!(span(&mut history, &channel("tea")), (most + 1, most + 1));
+}
+
+#[test]
+fn names_of_sqlite_are_paths_for_the_tools() {
+    let folder = Folder::new();
+    drop(folder.open());
+    std::fs::rename(folder.file(), folder.0.join(":memory:")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
+    command
+        .current_dir(&folder.0)
+        .args(["export", "--history", ":memory:", "-"]);
+    assert_eq!(
+        command.output().unwrap().stdout,
+        b"{\"type\":\"parlor\",\"version\":1}\n"
+    );
+}

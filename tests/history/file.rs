@@ -1,0 +1,307 @@
+//! Which files are opened, and what happens when one changes under a running server.
+
+use crate::{ALL, Folder, channel, now, proposal, row, say, seqs, span};
+use parlor::history::sqlite::Sqlite;
+use parlor::history::{Author, History, Settings};
+use std::fs;
+use std::path::Path;
+
+/// What is done to a file, and its name.
+type Change = (&'static str, fn(&Path));
+
+#[test]
+fn refused_files_stay_as_they_are() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let refused = |what: &str| {
+        let before = fs::read(&path).unwrap();
+        let error = Sqlite::open(folder.settings(), "epoch")
+            .err()
+            .unwrap_or_default();
+        let is_one_line = error.contains("parlor.db") && !error.contains('\n');
+        assert!(error.contains(what) && is_one_line, "{what}: {error}");
+        assert_eq!(fs::read(&path).unwrap(), before, "{what}");
+        assert_eq!(
+            folder.files(),
+            ["parlor.db"],
+            "{what}: nothing was made beside it"
+        );
+        fs::remove_file(&path).unwrap();
+    };
+    fs::write(&path, "Dear diary, today I wrote a chat.").unwrap();
+    refused("not a database");
+    let foreign = |sql: &str| {
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
+    };
+    foreign("CREATE TABLE notes (text)");
+    refused("another program");
+    foreign("PRAGMA journal_mode = WAL; CREATE TABLE notes (text)");
+    refused("another program");
+    drop(folder.open());
+    foreign("PRAGMA journal_mode = DELETE; PRAGMA user_version = 1000");
+    refused("newer parlor");
+    let path = folder.0.join("no/folder/parlor.db");
+    let missing = Sqlite::open(
+        Settings {
+            path,
+            ..Settings::default()
+        },
+        "epoch",
+    );
+    assert!(missing.err().unwrap().contains("No such file"));
+    let path = folder.0.clone();
+    assert!(
+        Sqlite::open(
+            Settings {
+                path,
+                ..Settings::default()
+            },
+            "epoch"
+        )
+        .is_err()
+    );
+    let path = "".into();
+    assert!(
+        Sqlite::open(
+            Settings {
+                path,
+                ..Settings::default()
+            },
+            "epoch"
+        )
+        .is_err()
+    );
+}
+
+#[test]
+fn unfinished_files_are_finished() {
+    // An older parlor's first start, killed after each step; its log may have everything.
+    let unfinished: [Change; 4] = [
+        ("empty", |path| fs::write(path, "").unwrap()),
+        ("a start that left its new file", |path| {
+            fs::write(path.with_extension("db.new"), "half").unwrap();
+        }),
+        ("only the journal mode", |path| {
+            let connection = rusqlite::Connection::open(path).unwrap();
+            connection
+                .execute_batch("PRAGMA journal_mode = WAL")
+                .unwrap();
+        }),
+        ("everything in the log", |path| {
+            let other = path.with_extension("other");
+            let connection = rusqlite::Connection::open(&other).unwrap();
+            let make = "PRAGMA journal_mode = WAL; BEGIN; PRAGMA application_id = 0x7061726c;
+                CREATE TABLE filler (text); COMMIT";
+            connection.execute_batch(make).unwrap();
+            connection
+                .execute_batch("BEGIN; DROP TABLE filler; COMMIT")
+                .unwrap();
+            for ending in ["", "-wal"] {
+                let from = format!("{}{ending}", other.display());
+                fs::copy(from, format!("{}{ending}", path.display())).unwrap();
+            }
+        }),
+    ];
+    for (name, leave) in unfinished {
+        let folder = Folder::new();
+        leave(&folder.file());
+        let mut history = Sqlite::open(folder.settings(), "epoch")
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(
+            say(&mut history, &channel("tea"), now(1)).seq.0,
+            1,
+            "{name}"
+        );
+        drop(history);
+        assert_eq!(span(&mut folder.open(), &channel("tea")), (1, 1), "{name}");
+    }
+}
+
+/// Names that SQLite would take for something else than a path.
+#[test]
+fn names_of_sqlite_are_paths() {
+    let folder = Folder::new();
+    for name in [
+        ":memory:",
+        "file:x?mode=memory",
+        "file::memory:",
+        "a?b#c%20d",
+    ] {
+        let settings = Settings {
+            path: folder.0.join(name),
+            ..Settings::default()
+        };
+        say(
+            &mut Sqlite::open(settings.clone(), "epoch").unwrap(),
+            &channel("tea"),
+            now(1),
+        );
+        assert!(folder.0.join(name).is_file(), "{name}");
+        let mut history = Sqlite::open(settings, "epoch").unwrap();
+        assert_eq!(span(&mut history, &channel("tea")), (1, 1), "{name}");
+    }
+}
+
+/// Says three messages, does something to the file, is refused, waits for what comes of it.
+fn disturb(folder: &Folder, change: impl FnOnce(&Path)) -> (Sqlite, Result<(), String>) {
+    let mut history = folder.open();
+    let tea = channel("tea");
+    for n in 1..=3 {
+        let text = [proposal(&tea, 1, "text", None)];
+        history
+            .commit(&text, &[row(1, "Ada", false)], now(n))
+            .unwrap();
+    }
+    change(&folder.file());
+    let fourth = [proposal(&tea, 1, "text", Some("n"))];
+    let error = history.commit(&fourth, &[], now(10)).unwrap_err();
+    assert!(error.0.contains("its file"), "{error}");
+    assert!(history.maintain(now(1_000)).is_err(), "not restored yet");
+    assert_eq!(seqs(&mut history, &tea, ALL).0.len(), 3, "reading goes on");
+    let restored = history.maintain(now(2_100)).map_err(|error| error.0);
+    if restored.is_ok() {
+        let stored = history.commit(&fourth, &[], now(2_200)).unwrap()[0];
+        assert_eq!((stored.seq.0, stored.repeated), (4, false));
+    }
+    (history, restored)
+}
+
+#[track_caller]
+fn assert_has(folder: &Folder, messages: u64) {
+    let mut history = folder.open();
+    assert_eq!(span(&mut history, &channel("tea")), (1, messages));
+    assert!(history.session(Author(1)).unwrap().is_some());
+}
+
+#[test]
+fn lost_file_is_noticed_and_restored() {
+    let beside = |path: &Path, ending: &str| format!("{}{ending}", path.display());
+    let changes: [Change; 5] = [
+        ("removed", |path| fs::remove_file(path).unwrap()),
+        ("removed with its log", |path| {
+            for ending in ["", "-wal", "-shm"] {
+                fs::remove_file(format!("{}{ending}", path.display())).unwrap();
+            }
+        }),
+        ("only its log removed", |path| {
+            fs::remove_file(format!("{}-wal", path.display())).unwrap();
+        }),
+        ("moved", |path| {
+            fs::rename(path, path.with_extension("moved")).unwrap()
+        }),
+        ("replaced by a copy", |path| {
+            fs::copy(path, path.with_extension("copy")).unwrap();
+            fs::rename(path.with_extension("copy"), path).unwrap();
+        }),
+    ];
+    for (name, change) in changes {
+        let folder = Folder::new();
+        let (history, restored) = disturb(&folder, change);
+        assert_eq!(restored, Ok(()), "{name}");
+        drop(history);
+        assert!(
+            !Path::new(&beside(&folder.file(), "-wal")).exists(),
+            "{name}"
+        );
+        assert_has(&folder, 4);
+    }
+}
+
+#[test]
+fn moved_file_is_whole_and_taken_back() {
+    let folder = Folder::new();
+    let moved = folder.0.join("moved.db");
+    let (history, restored) = disturb(&folder, |path| fs::rename(path, &moved).unwrap());
+    assert_eq!(restored, Ok(()));
+    let settings = Settings {
+        path: moved,
+        ..Settings::default()
+    };
+    let mut other = Sqlite::open(settings, "epoch").unwrap();
+    assert_eq!(span(&mut other, &channel("tea")), (1, 3));
+    drop((history, other));
+
+    // Moved back before anything was done about it.
+    let folder = Folder::new();
+    let mut history = folder.open();
+    say(&mut history, &channel("tea"), now(1));
+    fs::rename(folder.file(), folder.0.join("moved.db")).unwrap();
+    assert!(history.maintain(now(10)).is_err());
+    fs::rename(folder.0.join("moved.db"), folder.file()).unwrap();
+    assert_eq!(history.maintain(now(3_000)), Ok(()));
+    assert_eq!(say(&mut history, &channel("tea"), now(3_001)).seq.0, 2);
+}
+
+#[test]
+fn foreign_file_in_its_place_is_left_alone() {
+    let folder = Folder::new();
+    let (history, restored) = disturb(&folder, |path| {
+        fs::write(path.with_extension("new"), "a diary").unwrap();
+        fs::rename(path.with_extension("new"), path).unwrap();
+    });
+    assert!(restored.unwrap_err().contains("another file"));
+    drop(history);
+    assert_eq!(fs::read(folder.file()).unwrap(), b"a diary");
+    let saved = folder.files();
+    let saved = saved
+        .iter()
+        .find(|name| name.contains(".saved-"))
+        .expect("it was saved");
+    let settings = Settings {
+        path: folder.0.join(saved),
+        ..Settings::default()
+    };
+    let mut history = Sqlite::open(settings, "epoch").unwrap();
+    assert_eq!(span(&mut history, &channel("tea")), (1, 3));
+}
+
+/// What is lost can't be restored, but nothing is acknowledged any longer.
+#[test]
+fn damaged_file_is_noticed() {
+    let other = Folder::new();
+    drop(Sqlite::open(
+        other.settings(),
+        "another epoch, another history",
+    ));
+    let foreign = fs::read(other.file()).unwrap();
+    let truncate = |path: &Path, bytes: u64| {
+        let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(bytes).unwrap();
+    };
+    type Change<'a> = (&'a str, &'a dyn Fn(&Path));
+    let changes: [Change<'_>; 3] = [
+        ("truncated", &|path| truncate(path, 0)),
+        ("half of it", &|path| {
+            truncate(path, fs::metadata(path).unwrap().len() / 2)
+        }),
+        // Longer than the file is, so that its length is no sign.
+        ("overwritten", &|path| {
+            fs::write(path, [&foreign[..], &[0; 1 << 20]].concat()).unwrap()
+        }),
+    ];
+    for (name, change) in changes {
+        let folder = Folder::new();
+        let (history, restored) = disturb(&folder, change);
+        drop(history);
+        if restored.is_ok() {
+            assert_has(&folder, 4);
+        }
+        println!("{name}: {restored:?}");
+    }
+}
+
+#[test]
+fn file_removed_before_the_stop_is_restored_by_it() {
+    let folder = Folder::new();
+    let mut history = folder.open();
+    history
+        .commit(&[], &[row(1, "Ada", false)], now(1))
+        .unwrap();
+    (0..3).for_each(|n| _ = say(&mut history, &channel("tea"), now(n + 2)));
+    fs::remove_file(folder.file()).unwrap();
+    drop(history);
+    assert_has(&folder, 3);
+}

@@ -1,0 +1,171 @@
+//! What is pruned: by number, by age, by size, and what survives it.
+
+use crate::{ALL, DAY, Folder, channel, now, proposal, prune, repeats, row, say, seqs, span};
+use parlor::history::sqlite::Sqlite;
+use parlor::history::{Author, History, Place, Seq, Settings};
+
+#[test]
+fn keep_prunes_a_little_at_a_time() {
+    let folder = Folder::new();
+    let (general, tea) = (channel("general"), channel("tea"));
+    {
+        let mut history = folder.open();
+        let turn: Vec<_> = (0..1_000)
+            .map(|_| proposal(&general, 1, "text", None))
+            .collect();
+        history.commit(&turn, &[], now(1)).unwrap();
+        say(&mut history, &tea, now(1));
+    }
+    let settings = Settings {
+        keep: 10,
+        ..folder.settings()
+    };
+    let mut history = Sqlite::open(settings, "epoch").unwrap();
+    assert_eq!(span(&mut history, &general).0, 1, "not at the start");
+    for _ in 0..3 {
+        history.maintain(now(2)).unwrap();
+    }
+    assert!(
+        (2..500).contains(&span(&mut history, &general).0),
+        "and not at once"
+    );
+    prune(&mut history, now(3));
+    assert_eq!(span(&mut history, &general), (991, 1_000));
+    assert_eq!(
+        seqs(&mut history, &general, ALL),
+        ((991..=1_000).collect(), false)
+    );
+    assert_eq!(span(&mut history, &tea), (1, 1));
+    say(&mut history, &general, now(4));
+    prune(&mut history, now(4));
+    assert_eq!(span(&mut history, &general), (992, 1_001));
+}
+
+#[test]
+fn days_count_back_from_the_newest_message() {
+    let folder = Folder::new();
+    let settings = Settings {
+        days: 2,
+        ..folder.settings()
+    };
+    let mut history = Sqlite::open(settings, "epoch").unwrap();
+    let (general, tea) = (channel("general"), channel("tea"));
+    for (place, day) in [(&general, 1), (&general, 2), (&tea, 1), (&general, 3)] {
+        say(&mut history, place, now(day * DAY));
+    }
+    prune(&mut history, now(300 * DAY));
+    assert_eq!(span(&mut history, &tea), (1, 1), "however late it is");
+    say(&mut history, &general, now(301 * DAY));
+    prune(&mut history, now(301 * DAY));
+    assert_eq!(span(&mut history, &general), (4, 4));
+    assert_eq!(
+        span(&mut history, &tea),
+        (2, 1),
+        "a channel keeps its numbers"
+    );
+    assert_eq!(say(&mut history, &tea, now(302 * DAY)).seq, Seq(2));
+    assert_eq!(span(&mut history, &tea), (2, 2));
+}
+
+#[test]
+fn bytes_prune_the_oldest_messages() {
+    let folder = Folder::new();
+    let settings = Settings {
+        bytes: 1 << 20,
+        ..folder.settings()
+    };
+    let mut history = Sqlite::open(settings, "epoch").unwrap();
+    let text = "x".repeat(4_000);
+    let general = channel("general");
+    let turn: Vec<_> = (0..50)
+        .map(|_| proposal(&general, 1, &text, None))
+        .collect();
+    for n in 1..=20 {
+        history.commit(&turn, &[], now(n)).unwrap();
+        prune(&mut history, now(n));
+    }
+    let (first, newest) = span(&mut history, &general);
+    assert!(newest == 1_000 && (700..1_000).contains(&first), "{first}");
+    assert!(std::fs::metadata(folder.file()).unwrap().len() < 4 << 20);
+}
+
+#[test]
+fn sessions_not_seen_for_long_are_forgotten() {
+    let folder = Folder::new();
+    let settings = Settings {
+        session_days: 10,
+        ..folder.settings()
+    };
+    let mut history = Sqlite::open(settings, "epoch").unwrap();
+    let both = Place::between(Author(1), Author(2));
+    let one = Place::between(Author(1), Author(3));
+    let texts = [proposal(&both, 1, "a", None), proposal(&one, 1, "b", None)];
+    let sessions = [
+        row(1, "Ada", false),
+        row(2, "Ben", false),
+        row(3, "Cleo", false),
+    ];
+    history.commit(&texts, &sessions, now(DAY)).unwrap();
+    prune(&mut history, now(DAY));
+    assert!(history.session(Author(1)).unwrap().is_some());
+    history
+        .commit(&[], &[row(3, "Cleo", false)], now(12 * DAY))
+        .unwrap();
+    assert_eq!(history.session(Author(1)).unwrap(), None, "at once");
+    say(&mut history, &channel("tea"), now(13 * DAY));
+    prune(&mut history, now(13 * DAY));
+    let conversations = history.conversations(Author(3), 9).unwrap();
+    assert_eq!(conversations.len(), 1, "Cleo is known and can read it");
+    assert_eq!(history.conversations(Author(2), 9).unwrap(), []);
+    assert_eq!(span(&mut history, &both), (1, 0));
+}
+
+#[test]
+fn nonces_outlive_pruned_messages_for_a_day() {
+    type Kind = (&'static str, fn(&mut Settings));
+    let kinds: [Kind; 3] = [
+        ("keep", |settings| settings.keep = 1),
+        ("days", |settings| settings.days = 1),
+        ("bytes", |settings| settings.bytes = 64 << 10),
+    ];
+    for (name, set) in kinds {
+        let folder = Folder::new();
+        let mut settings = folder.settings();
+        set(&mut settings);
+        let open = || Sqlite::open(settings.clone(), "epoch").unwrap();
+        let mut history = open();
+        assert!(!repeats(&mut history, "first", now(0)));
+        // What makes the first message too old, too many, too large.
+        let later = if name == "days" { DAY + 1 } else { 1 };
+        let mut second = now(later);
+        if name == "days" {
+            // Some milliseconds younger than the message is pruned, the nonce would be too old.
+            assert!(!repeats(&mut history, "second", now(10)));
+            second = now(DAY + 5);
+        }
+        let text = "x".repeat(4_000);
+        let turn: Vec<_> = (0..50)
+            .map(|_| proposal(&channel("tea"), 2, &text, None))
+            .collect();
+        history.commit(&turn, &[], second).unwrap();
+        prune(&mut history, second);
+        let nonce = if name == "days" { "second" } else { "first" };
+        assert!(
+            span(&mut history, &channel("tea")).0 > 1,
+            "{name}: it is pruned"
+        );
+        assert!(repeats(&mut history, nonce, second), "{name}");
+        drop(history);
+        let mut history = open();
+        prune(&mut history, second);
+        assert!(
+            repeats(&mut history, nonce, second),
+            "{name}, after a restart"
+        );
+        let next_day = now(DAY + 20);
+        assert!(
+            !repeats(&mut history, nonce, next_day),
+            "{name}: a day is over"
+        );
+    }
+}

@@ -1,0 +1,278 @@
+//! What is stored and read, in one process and after a restart.
+
+use crate::{ALL, BEGIN, DAY, Folder, channel, now, proposal, row, say, seqs, span};
+use parlor::history::sqlite::Sqlite;
+use parlor::history::{
+    Author, ConversationRow, History, Memory, PageRequest, Place, Seq, SessionRow, Settings,
+};
+use parlor::time::UnixMillis;
+use std::time::Duration;
+
+#[test]
+fn disk_and_memory_answer_alike() {
+    let folder = Folder::new();
+    let mut disk = folder.open();
+    let mut memory = Memory::new("first".into(), Author(0));
+    let (general, private) = (channel("general"), Place::between(Author(2), Author(1)));
+    for history in [&mut disk as &mut dyn History, &mut memory] {
+        for n in 1..=11 {
+            assert_eq!(say(history, &general, now(n)).seq, Seq(n));
+        }
+        let proposals = [
+            proposal(&general, 1, "a", Some("n")),
+            proposal(&private, 1, "b", Some("n")),
+            proposal(&general, 1, "a again", Some("n")),
+            proposal(&general, 2, "another's", Some("n")),
+        ];
+        let sessions = [row(1, "Ada", false), row(2, "Ben", true)];
+        let stored = history.commit(&proposals, &sessions, now(2_000)).unwrap();
+        let results: Vec<_> = stored.iter().map(|it| (it.seq.0, it.repeated)).collect();
+        assert_eq!(results, [(12, false), (1, false), (12, true), (13, false)]);
+        let again = [proposal(&general, 1, "c", Some("n"))];
+        let stored = history.commit(&again, &[], now(1_999 + DAY)).unwrap()[0];
+        assert_eq!(
+            (stored.seq, stored.at.0, stored.repeated),
+            (Seq(12), BEGIN + 2_000, true)
+        );
+        let stored = history.commit(&again, &[], now(2_000 + DAY)).unwrap()[0];
+        assert!(!stored.repeated, "a day is over");
+        assert_eq!(span(history, &general), (1, 14));
+        assert_eq!(span(history, &channel("elsewhere")), (1, 0));
+        assert_eq!(seqs(history, &channel("elsewhere"), ALL), (vec![], false));
+        let table: &[(&str, PageRequest, Vec<u64>, bool)] = &[
+            ("all", ALL, (1..=14).collect(), false),
+            (
+                "the newest two",
+                PageRequest { rows: 2, ..ALL },
+                vec![13, 14],
+                true,
+            ),
+            (
+                "two before 8",
+                PageRequest {
+                    rows: 2,
+                    before: Seq(8),
+                    ..ALL
+                },
+                vec![6, 7],
+                true,
+            ),
+            (
+                "the oldest two after 3",
+                PageRequest {
+                    after: Seq(3),
+                    rows: 2,
+                    from_oldest: true,
+                    ..ALL
+                },
+                vec![4, 5],
+                true,
+            ),
+            (
+                "after the end of numbers",
+                PageRequest {
+                    after: Seq(u64::MAX),
+                    from_oldest: true,
+                    ..ALL
+                },
+                vec![],
+                false,
+            ),
+            (
+                "no bytes: one message",
+                PageRequest { bytes: 0, ..ALL },
+                vec![14],
+                true,
+            ),
+        ];
+        for (name, ask, expected, more) in table {
+            assert_eq!(
+                seqs(history, &general, *ask),
+                (expected.clone(), *more),
+                "{name}"
+            );
+        }
+        for author in [1, 2] {
+            let other = ConversationRow {
+                other: Author(3 - author),
+                newest: Seq(1),
+            };
+            assert_eq!(history.conversations(Author(author), 9).unwrap(), [other]);
+        }
+        let seen = UnixMillis(BEGIN + 2_000);
+        let ben = history.session(Author(2)).unwrap();
+        assert_eq!(
+            ben,
+            Some(SessionRow {
+                seen,
+                ..row(2, "Ben", true)
+            })
+        );
+        let remembered = history.remembered(10, Duration::from_secs(86_401), now(2_000 + DAY));
+        let ada = SessionRow {
+            seen,
+            ..row(1, "Ada", false)
+        };
+        assert_eq!(remembered.sessions, [ada], "Ben quit");
+        assert_eq!(remembered.channels.len(), 1);
+        let authors = [history.next_author().0, history.next_author().0];
+        assert_eq!(authors[1], authors[0] + 1);
+    }
+}
+
+#[test]
+fn stored_messages_are_there_after_a_restart() {
+    let folder = Folder::new();
+    let (general, tea) = (channel("general"), channel("tea"));
+    let third = [proposal(&tea, 1, "third", Some("n"))];
+    let epoch = {
+        let mut history = folder.open();
+        say(&mut history, &tea, now(10));
+        say(&mut history, &general, now(20));
+        history
+            .commit(&third, &[row(1, "Ada", false)], now(30))
+            .unwrap();
+        history.epoch()
+    };
+    let mut history = Sqlite::open(folder.settings(), "second").unwrap();
+    assert_eq!(history.epoch(), epoch);
+    let remembered = history.remembered(10, Duration::from_millis(20), now(40));
+    let names: Vec<_> = remembered.channels.iter().map(|row| &*row.name).collect();
+    assert_eq!(names, ["tea", "general"], "the most recently used first");
+    assert_eq!(remembered.sessions.len(), 1);
+    let later = history.remembered(1, Duration::from_millis(10), now(40));
+    assert_eq!((later.channels.len(), later.sessions.len()), (1, 0));
+    assert_eq!(seqs(&mut history, &tea, ALL).0, [1, 2]);
+    let again = history.commit(&third, &[], now(50)).unwrap()[0];
+    assert_eq!(
+        (again.seq, again.at.0, again.repeated),
+        (Seq(2), BEGIN + 30, true)
+    );
+    assert_eq!(say(&mut history, &tea, now(60)).seq, Seq(3));
+}
+
+#[test]
+fn author_numbers_are_spent_as_they_are_used() {
+    let folder = Folder::new();
+    for expected in 1..=20 {
+        let mut history = folder.open();
+        assert_eq!(
+            history.next_author(),
+            Author(expected),
+            "a clean stop loses none"
+        );
+    }
+    for start in 0..3 {
+        let mut history = folder.open();
+        let first = history.next_author().0;
+        assert!(
+            first <= 21 + start * 16,
+            "a crash loses at most sixteen: {first}"
+        );
+        // As kill -9 leaves it: the file and its log.
+        let copy = folder.0.join("copy.db");
+        for ending in ["", "-wal"] {
+            let path = |path: &std::path::Path| format!("{}{ending}", path.display());
+            std::fs::copy(path(&folder.file()), path(&copy)).unwrap();
+        }
+        drop(history);
+        for ending in ["", "-wal"] {
+            let path = |path: &std::path::Path| format!("{}{ending}", path.display());
+            std::fs::rename(path(&copy), path(&folder.file())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn one_writer_and_many_readers() {
+    let folder = Folder::new();
+    let mut history = folder.open();
+    say(&mut history, &channel("general"), now(1));
+    let second = Sqlite::open(folder.settings(), "epoch").err().unwrap();
+    assert!(second.contains("another parlor uses it"), "{second}");
+    let reader = rusqlite::Connection::open(folder.file()).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = |reader: &rusqlite::Connection| {
+        let count = "SELECT count(*) FROM messages";
+        reader
+            .query_row(count, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    assert_eq!(count(&reader), 1);
+    say(&mut history, &channel("general"), now(2));
+    assert_eq!(
+        count(&reader),
+        1,
+        "a reader sees what was there when it began"
+    );
+    let copy = folder.0.join("copy.db");
+    reader.execute_batch("COMMIT").unwrap();
+    reader
+        .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
+        .unwrap();
+    let settings = Settings {
+        path: copy,
+        ..Settings::default()
+    };
+    let mut restored = Sqlite::open(settings, "epoch").unwrap();
+    assert_eq!(span(&mut restored, &channel("general")), (1, 2));
+}
+
+#[test]
+fn lock_of_another_program_is_an_error_at_once() {
+    let folder = Folder::new();
+    let mut history = folder.open();
+    let general = channel("general");
+    say(&mut history, &general, now(1));
+    let other = rusqlite::Connection::open(folder.file()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let second = [proposal(&general, 1, "second", Some("n"))];
+    let error = history.commit(&second, &[], now(2)).unwrap_err();
+    assert!(error.0.contains("locked"), "{error}");
+    assert_eq!(
+        seqs(&mut history, &general, ALL),
+        (vec![1], false),
+        "reading goes on"
+    );
+    other.execute_batch("COMMIT").unwrap();
+    let stored = history.commit(&second, &[], now(3)).unwrap()[0];
+    assert_eq!((stored.seq, stored.repeated), (Seq(2), false));
+}
+
+#[test]
+fn log_stays_small_with_a_reader_that_never_ends() {
+    let folder = Folder::new();
+    let mut history = folder.open();
+    let general = channel("general");
+    say(&mut history, &general, now(1));
+    let reader = rusqlite::Connection::open(folder.file()).unwrap();
+    let text = "x".repeat(4_000);
+    let turn: Vec<_> = (0..100)
+        .map(|_| proposal(&general, 1, &text, None))
+        .collect();
+    let failures = |history: &mut Sqlite| {
+        let fails = |n: &u64| history.commit(&turn, &[], now(10 + n)).is_err();
+        (0..60).filter(fails).count()
+    };
+    let log = || {
+        std::fs::metadata(folder.0.join("parlor.db-wal"))
+            .unwrap()
+            .len()
+    };
+    assert_eq!(failures(&mut history), 0);
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM messages")
+        .unwrap();
+    assert!(
+        failures(&mut history) > 0,
+        "it refuses rather than let the log grow"
+    );
+    assert!(log() < 16 << 20);
+    reader.execute_batch("COMMIT").unwrap();
+    assert_eq!(
+        failures(&mut history),
+        0,
+        "it goes on when the reader has ended"
+    );
+    assert!(log() < 16 << 20);
+}
