@@ -90,7 +90,7 @@ scene('wire: a rule is broken by hand', [], async ({ meet, server }) => {
   await result.getByText('It gets: ping, 1 bytes').waitFor();
   await ada.role('textbox', 'Frames in hex').fill('8');
   await ada.role('button', 'Try it').click();
-  await result.getByText('frames must be').waitFor();
+  await result.getByText('try needs frames').waitFor();
   assert.equal(await frames(page).getByRole('button').count(), 1, 'nothing of it on this connection');
 });
 
