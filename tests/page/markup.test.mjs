@@ -150,6 +150,7 @@ test('no text loses a word', () => {
 const HOSTILE = {
   'openers of italics': (count) => '*a '.repeat(count),
   'openers of both': (count) => '**a *b '.repeat(count),
+  'pairs': (count) => '*a* **b** '.repeat(count),
   'closers': (count) => 'a* a** a_ '.repeat(count),
   'openers, then a closer': (count) => `${'*_ '.repeat(count)}_*`,
   'italics in italics': (count) => `${'*a'.repeat(count)}${'*'.repeat(count)}`,
