@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -76,7 +76,11 @@ fn add(
         let unknown = || format!("www/{}: the bundle can't have: {line}", name.display());
         if let Some(import) = line.strip_prefix("import ") {
             let (names, path) = import.split_once(" from '").ok_or_else(unknown)?;
-            let other = resolve(name, path.strip_suffix("';").ok_or_else(unknown)?);
+            let path = path.strip_suffix("';").ok_or_else(unknown)?;
+            let other = match path.strip_prefix("../") {
+                Some(path) => PathBuf::from(path), // folders are not nested
+                None => name.with_file_name(path.trim_start_matches("./")),
+            };
             add(www, &other, false, done, bundle)?;
             let names = names.trim_start_matches("* as ").replace(" as ", ": ");
             writeln!(body, "const {names} = $modules[{other:?}];")?;
@@ -102,18 +106,4 @@ fn add(
         )?;
     }
     Ok(())
-}
-
-/// The file that a module names by a relative path.
-fn resolve(module: &Path, path: &str) -> PathBuf {
-    let mut parts: Vec<Component> = module.components().collect();
-    parts.pop();
-    for part in Path::new(path).components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.iter().collect()
 }

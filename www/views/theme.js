@@ -1,6 +1,5 @@
-// Light or dark: as the system has it, or as the reader wants it; remembered, and the same in all tabs.
-//
-// It is loaded before the first paint, so that nothing flashes. The colours stand in style.css.
+// Light or dark: as the system has it, or as the reader wants it; remembered, and the same in all tabs. app/start.js sets it
+// before the first paint. The colours are in styles/chat.css.
 
 import { byId, set } from './dom.js';
 import { keepTheme, theme } from '../store/storage.js';
