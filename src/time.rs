@@ -212,6 +212,9 @@ mod tests {
     const HOUR: u64 = 60 * 60 * 1_000;
     const DAY: u64 = 24 * HOUR;
 
+    /// A name, readings as (monotonic, wall minus [`BEGIN`]), believed times minus [`BEGIN`].
+    type Row<'a> = (&'a str, &'a [(u64, i64)], &'a [i64]);
+
     /// Plays readings of both clocks, as (monotonic, wall minus [`BEGIN`]), and returns the
     /// believed times minus [`BEGIN`].
     fn play(clock: &mut TrustedClock, readings: &[(u64, i64)]) -> Vec<i64> {
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn trusted_clock_doubts_jumps_for_a_day() {
         let (hour, day, year) = (HOUR as i64, DAY as i64, 365 * DAY as i64);
-        let table: &[(&str, &[(u64, i64)], &[i64])] = &[
+        let table: &[Row<'_>] = &[
             (
                 "a steady clock",
                 &[(0, 0), (HOUR, hour), (9 * DAY, 9 * day)],
@@ -301,7 +304,7 @@ mod tests {
     fn trusted_clock_continues_after_a_restart() {
         let day = DAY as i64;
         let continuing = || TrustedClock::continuing(UnixMillis(BEGIN));
-        let table: &[(&str, &[(u64, i64)], &[i64])] = &[
+        let table: &[Row<'_>] = &[
             ("ten minutes later", &[(0, 600_000)], &[600_000]),
             (
                 "a week later",

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use rustix::io::Errno;
+
 use crate::harness::Folder;
 
 /// The library, compiled once by the C compiler that Rust links with.
@@ -13,61 +15,86 @@ fn library() -> &'static PathBuf {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/machine.c");
-        let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("machine-{}.so", std::process::id()));
-        let compiled = Command::new("cc")
-            .args([
-                "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
-            ])
-            .arg(&library)
-            .arg(source)
-            .status();
+        let name = format!("machine-{}.so", std::process::id());
+        let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let mut compiler = Command::new("cc");
+        compiler.args([
+            "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
+        ]);
+        let compiled = compiler.arg(&library).arg(source).status();
         assert!(
             compiled.expect("there is a C compiler").success(),
-            "{source} can't be compiled"
+            "{source}"
         );
         library
     })
 }
 
-/// The clock's place in the file: the last one of `struct orders`.
+/// The calls that can fail, by the place of their orders in the file.
+#[derive(Clone, Copy)]
+pub(crate) enum Call {
+    Write = 0,
+    Sync = 4,
+}
+
+/// The place of the wall clock's order.
 const CLOCK: u64 = 8;
 
 /// The test's end of the orders.
 pub(crate) struct Machine {
-    pub(crate) orders: File,
+    orders: File,
     folder: Folder,
 }
 
 impl Machine {
     pub(crate) fn new(name: &str) -> Self {
         let folder = Folder::new(&format!("machine-{name}"));
-        let orders = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        let orders = options
             .open(folder.0.join("orders"))
             .expect("a file for the orders");
         orders.set_len(4_096).expect("room for the orders");
         Self { orders, folder }
     }
 
-    /// Has a program run on this machine.
-    pub(crate) fn run<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    /// Makes a program run on this machine.
+    pub(crate) fn run(&self, mut command: Command) -> Command {
+        command.env("LD_PRELOAD", library());
+        command.env("MACHINE_ORDERS", self.folder.0.join("orders"));
         command
-            .env("LD_PRELOAD", library())
-            .env("MACHINE_ORDERS", self.folder.0.join("orders"))
     }
 
-    /// Gives an order: one of the numbers of `struct orders`.
-    pub(crate) fn set(&self, index: u64, value: i64) {
+    fn set(&self, index: u64, value: i64) {
         self.orders
             .write_all_at(&value.to_ne_bytes(), index * 8)
-            .expect("the orders can be written");
+            .expect("orders");
     }
 
-    /// Puts the wall clock so many seconds ahead of the true one.
+    /// Sets the wall clock to this many seconds ahead of the true one.
     pub(crate) fn set_clock(&self, seconds: i64) {
         self.set(CLOCK, seconds);
+    }
+
+    /// Returns the number of calls so far.
+    pub(crate) fn calls(&self, call: Call) -> i64 {
+        let mut bytes = [0; 8];
+        self.orders
+            .read_exact_at(&mut bytes, call as u64 * 8)
+            .expect("orders");
+        i64::from_ne_bytes(bytes)
+    }
+
+    /// Makes calls fail: `count` of them, from the n-th from now on.
+    pub(crate) fn fail(&self, call: Call, n: i64, count: i64, error: Errno) {
+        let at = call as u64;
+        self.set(at + 3, error.raw_os_error().into());
+        self.set(at + 2, count);
+        self.set(at + 1, self.calls(call) + n);
+    }
+
+    /// Makes no call fail any longer.
+    pub(crate) fn mend(&self, call: Call) {
+        self.set(call as u64 + 1, 0);
     }
 }

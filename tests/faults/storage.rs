@@ -1,9 +1,10 @@
-//! A disk that fails, or is full: what can't be stored is not acknowledged, what was stays, and it
-//! goes on when the disk does.
+//! A disk that fails or is full, a clock that jumps, deaths and stops in the middle of load: what
+//! can't be stored is not acknowledged, what was stays, and the server goes on when it can.
 
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,216 +12,275 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Folder, Person, Server, parlor, wait};
-use crate::kill::{assert_whole, serve};
-use crate::machine::Machine;
-use crate::survivor::{Survivors, compare};
-use crate::{not_tried, times};
+use crate::harness::{Folder, Person, Server, eventually, parlor, wait};
+use crate::machine::{Call, Machine};
+use crate::process::free_address;
+use crate::survivor::{Survivors, read};
+use crate::witness::Witness;
+use crate::{Dice, not_tried, times};
 
-/// What may fail, and where the orders for it stand in the file of machine.c.
-#[derive(Clone, Copy)]
-enum Call {
-    Write = 0,
-    Sync = 4,
+/// Looks at a copy of the database, as a backup after a crash would be: SQLite finds nothing wrong.
+fn assert_whole(database: &Path) {
+    static COPIES: AtomicUsize = AtomicUsize::new(0);
+    let folder = Folder::new(&format!("copy-{}", COPIES.fetch_add(1, Ordering::Relaxed)));
+    let copy = folder.0.join("parlor.db");
+    for ending in ["", "-wal"] {
+        let path = |path: &Path| format!("{}{ending}", path.display());
+        if Path::new(&path(database)).exists() {
+            std::fs::copy(path(database), path(&copy)).expect("a copy");
+        }
+    }
+    let connection = rusqlite::Connection::open(&copy).expect("SQLite opens it");
+    let check = |sql| connection.query_row(sql, [], |row| row.get::<_, String>(0));
+    assert_eq!(
+        check("PRAGMA integrity_check").expect("SQLite reads it"),
+        "ok"
+    );
+    assert_eq!(
+        check("SELECT count(*) > 0 FROM history").map_err(|_| ()),
+        Err(()),
+        "a number"
+    );
 }
 
-impl Machine {
-    /// How many calls of a kind there were.
-    fn calls(&self, call: Call) -> i64 {
-        let mut bytes = [0; 8];
-        self.orders
-            .read_exact_at(&mut bytes, call as u64 * 8)
-            .expect("the orders can be read");
-        i64::from_ne_bytes(bytes)
-    }
+/// A server with its history in a file, at an address that stays the same over its lives.
+fn serve(mut command: Command, database: &Path, address: SocketAddr, more: &[&str]) -> Server {
+    command.args([
+        "--rate",
+        "0",
+        "--resume-window",
+        "1",
+        "--listen",
+        &address.to_string(),
+    ]);
+    command.arg("--history").arg(database).args(more);
+    Server::spawn(command)
+}
 
-    /// From the n-th call from now on, so many fail.
-    fn fail(&self, call: Call, n: i64, count: i64, error: Errno) {
-        let at = call as u64;
-        self.set(at + 3, error.raw_os_error().into());
-        self.set(at + 2, count);
-        self.set(at + 1, self.calls(call) + n);
+#[test]
+fn kill_in_the_middle_of_load_loses_nothing() {
+    let kills = times(10, 150);
+    let folder = Folder::new("kill");
+    let (database, address) = (folder.0.join("parlor.db"), free_address("127.0.0.84"));
+    let mut dice = Dice(11);
+    let mut server = serve(parlor(), &database, address, &[]);
+    let survivors = Survivors::begin(address);
+    for _ in 0..kills {
+        thread::sleep(Duration::from_millis(30 + dice.below(250) as u64));
+        server.signal(Signal::KILL);
+        server.wait();
+        assert_whole(&database);
+        server = serve(parlor(), &database, address, &[]);
     }
+    let (acknowledged, returns) = survivors.end(&server);
+    println!("result: {kills} kills, {acknowledged} messages acknowledged, {returns} returns");
+    assert!(
+        acknowledged > kills && returns > kills * 3,
+        "they were there when it died"
+    );
+}
 
-    /// No call fails any more.
-    fn mend(&self, call: Call) {
-        self.set(call as u64 + 1, 0);
+#[test]
+fn stop_in_the_middle_of_load_loses_nothing() {
+    let stops = times(3, 30);
+    let folder = Folder::new("stop");
+    let (database, address) = (folder.0.join("parlor.db"), free_address("127.0.0.87"));
+    let mut server = serve(parlor(), &database, address, &["--drain", "1"]);
+    let survivors = Survivors::begin(address);
+    for _ in 0..stops {
+        thread::sleep(Duration::from_millis(200));
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait().code(), Some(0));
+        assert_whole(&database);
+        server = serve(parlor(), &database, address, &["--drain", "1"]);
+    }
+    println!(
+        "result: {stops} stops, {} messages acknowledged",
+        survivors.end(&server).0
+    );
+}
+
+/// A first start that is killed at any time leaves a file that the next one opens.
+#[test]
+fn kill_in_a_first_start_leaves_a_usable_history() {
+    let mut dice = Dice(5);
+    for n in 0..times(25, 600) {
+        let folder = Folder::new(&format!("first-{n}"));
+        let start = || {
+            let mut command = parlor();
+            command.args(["--listen", "127.0.0.1:0", "--history"]);
+            command
+                .arg(folder.0.join("parlor.db"))
+                .stderr(Stdio::null())
+                .stdout(Stdio::null());
+            command
+        };
+        let mut child = start().spawn().expect("it starts");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::fs::read_dir(&folder.0).unwrap().count() == 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_micros(50));
+        }
+        thread::sleep(Duration::from_micros(dice.below(20_000) as u64));
+        child.kill().expect("it is killed");
+        wait(&mut child);
+        drop(Server::spawn(start()));
     }
 }
 
-/// Says something until it is acknowledged, as a careful client does. Returns its number, and how
-/// often it was refused.
-fn insist(person: &mut Person, nonce: &str, text: &str) -> (u64, usize) {
+/// Says something until it is acknowledged. Returns its number, and how often it was refused.
+fn insist(person: &mut Person, nonce: &str) -> (u64, usize) {
     let began = Instant::now();
-    let mut refused = 0;
-    loop {
-        let answer = person
-            .ask(json!({"type": "message", "channel": "general", "text": text, "nonce": nonce}));
+    for refused in 0.. {
+        let answer = say(person, nonce, 100);
         if answer["type"] == "ack" {
             return (answer["seq"].as_u64().expect("a number"), refused);
         }
         assert_eq!(answer["code"], "storage_failed", "{answer}");
-        refused += 1;
         assert!(
             began.elapsed() < Duration::from_secs(20),
             "it does not recover: {answer}"
         );
         thread::sleep(Duration::from_millis(5));
     }
+    (0, 0)
 }
 
-/// All that is kept of `general`, as somebody who comes anew is told: the nonces in their order.
-fn all_nonces(server: &Server) -> Vec<String> {
-    let mut reader = server.enter("Reader");
-    let mut nonces = Vec::new();
-    loop {
-        let page = reader.ask(
-            json!({"type": "history", "channel": "general", "after": nonces.len(), "limit": 200}),
-        );
-        let messages = page["messages"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{page}"));
-        for message in messages {
-            assert_eq!(message["seq"], nonces.len() as u64 + 1, "no gap");
-            nonces.push(message["nonce"].as_str().expect("a nonce").to_owned());
-        }
-        if page["more"] == false {
-            return nonces;
-        }
+fn say(person: &mut Person, nonce: &str, length: usize) -> Value {
+    let text = "x".repeat(length);
+    person.ask(json!({"type": "message", "channel": "general", "text": text, "nonce": nonce}))
+}
+
+/// Checks that the history holds these nonces and nothing else, in this order.
+#[track_caller]
+fn assert_history(server: &Server, said: &[String]) {
+    let mut stored = Default::default();
+    let target = json!({"channel": "general"});
+    read(&mut server.enter("Reader"), target, "general", &mut stored);
+    assert_eq!(stored.len(), said.len());
+    for (nonce, seq) in said.iter().zip(1..) {
+        assert_eq!(stored[nonce].1, seq, "{nonce}");
     }
 }
 
-/// The n-th call of a kind fails, once, for every n up to some; the server is killed and started
-/// anew now and then.
-fn each_call_fails_once(name: &str, call: Call, options: &[&str], errors: &[Errno], most: usize) {
-    let folder = Folder::new(name);
-    let database = folder.0.join("parlor.db");
-    let machine = Machine::new(name);
-    let address = crate::process::free_address("127.0.0.85");
-    let start = || {
-        let mut command = parlor();
-        machine.run(&mut command);
-        serve(command, &database, address, options)
-    };
-    let mut server = start();
-    let mut ada = server.enter("Ada");
+fn enter(server: &Server, before: Option<&Person>) -> Person {
+    let session = before.map_or(Value::Null, Person::session);
+    let mut ada = Person::return_of(server, &session, "Ada");
     ada.join("general");
+    ada
+}
+
+/// The n-th call of a kind fails, once, for every n up to `most`.
+fn each_call_fails_once(call: Call, options: &[&str], errors: &[Errno], most: usize) {
+    let name = format!("fails-{}", call as u64);
+    let (folder, machine) = (Folder::new(&name), Machine::new(&name));
+    let (database, address) = (folder.0.join("parlor.db"), free_address("127.0.0.85"));
+    let start = || serve(machine.run(parlor()), &database, address, options);
+    let mut server = start();
+    let mut ada = enter(&server, None);
     let (mut said, mut refused) = (Vec::new(), 0);
     for n in 1..=most {
         machine.fail(call, n as i64, 1, errors[n % errors.len()]);
         let due = machine.calls(call) + n as i64;
-        // Until the call that fails is over, and one more.
-        loop {
-            let over = machine.calls(call) >= due;
-            let nonce = format!("n{}", said.len() + 1);
-            let (seq, times_refused) = insist(&mut ada, &nonce, "something to be stored");
-            said.push(nonce);
-            refused += times_refused;
+        // Until the call that fails is over, and one message more.
+        let mut is_over = false;
+        while !is_over {
+            is_over = machine.calls(call) >= due;
+            said.push(format!("n{}", said.len() + 1));
+            let (seq, times_refused) = insist(&mut ada, &said[said.len() - 1]);
             assert_eq!(seq, said.len() as u64, "each once, whatever failed");
-            if over {
-                break;
-            }
+            refused += times_refused;
         }
         machine.mend(call);
-        if n % 25 == 0 {
+        if n % 12 == 0 {
             server.signal(Signal::KILL);
             server.wait();
             assert_whole(&database);
             server = start();
-            ada = Person::return_of(&server, &ada.session(), "Ada");
-            ada.join("general");
+            ada = enter(&server, Some(&ada));
         }
     }
-    assert_eq!(
-        all_nonces(&server),
-        said,
-        "what was acknowledged, and nothing else"
-    );
+    assert_history(&server, &said);
     server.signal(Signal::TERM);
     drop((ada, server.wait()));
     assert_whole(&database);
     println!(
-        "result: {name}: {most} failures, {refused} commands refused, {} messages acknowledged and there",
+        "result: {name}: {most} failures, {refused} refused, {} acknowledged",
         said.len()
     );
     assert!(refused > 0, "the failures were felt");
 }
 
 #[test]
-fn every_nth_write_fails() {
-    each_call_fails_once(
-        "write-fails",
-        Call::Write,
-        &[],
-        &[Errno::IO, Errno::NOSPC],
-        times(50, 400),
-    );
+fn every_nth_write_that_fails_loses_nothing() {
+    each_call_fails_once(Call::Write, &[], &[Errno::IO, Errno::NOSPC], times(25, 400));
 }
 
 #[test]
-fn every_nth_sync_fails() {
+fn every_nth_sync_that_fails_loses_nothing() {
     each_call_fails_once(
-        "sync-fails",
         Call::Sync,
         &["--sync", "full"],
         &[Errno::IO],
-        times(25, 200),
+        times(13, 200),
     );
 }
 
-/// No write goes any more, for a while: it says so to whoever writes, serves what it has to whoever
-/// reads, and recovers.
 #[test]
-fn while_nothing_can_be_written_it_serves_what_it_has() {
-    let folder = Folder::new("no-writes");
-    let machine = Machine::new("no-writes");
-    let mut command = parlor();
-    machine.run(&mut command);
+fn disk_without_writes_serves_what_it_has() {
+    let (folder, machine) = (Folder::new("no-writes"), Machine::new("no-writes"));
+    let address = free_address("127.0.0.88");
     let server = serve(
-        command,
+        machine.run(parlor()),
         &folder.0.join("parlor.db"),
-        "127.0.0.1:0".parse().unwrap(),
+        address,
         &[],
     );
-    let mut ada = server.enter("Ada");
-    ada.join("general");
+    let mut ada = enter(&server, None);
     for n in 1..=20 {
-        insist(&mut ada, &format!("n{n}"), "before");
+        insist(&mut ada, &format!("n{n}"));
     }
     ada.drain();
     for (nonce_after, error) in [("n21", Errno::NOSPC), ("n22", Errno::IO)] {
         machine.fail(Call::Write, 1, i64::MAX / 2, error);
         for nonce in ["lost", "lost", "lost, too"] {
-            let command = json!({"type": "message", "channel": "general", "text": "not stored", "nonce": nonce});
-            assert_eq!(ada.refused(command), "storage_failed");
+            assert_eq!(say(&mut ada, nonce, 5)["code"], "storage_failed");
         }
         let page = ada.ask(json!({"type": "history", "channel": "general", "limit": 5}));
         assert_eq!(page["messages"].as_array().map(Vec::len), Some(5), "{page}");
         let mut guest = server.enter("Guest");
-        assert_eq!(guest.join("general")["history"][0]["text"], "before");
+        assert_eq!(
+            guest.join("general")["history"].as_array().unwrap().len(),
+            20
+        );
         guest.quit();
+        let heard = ada.drain();
         assert!(
-            ada.drain().iter().all(|event| event["type"] != "message"),
-            "nothing was delivered that was not stored"
+            heard.iter().all(|event| event["type"] != "message"),
+            "it was not stored"
         );
         machine.mend(Call::Write);
-        insist(&mut ada, nonce_after, "after");
-        assert_eq!(ada.take("message")["text"], "after");
+        insist(&mut ada, nonce_after);
+        ada.take("message");
+        if error == Errno::NOSPC {
+            // The guest counts the messages again.
+            let target = json!({"type": "history", "channel": "general", "before": 2});
+            assert_eq!(ada.ask(target)["first"], 1);
+            break;
+        }
     }
-    assert_eq!(all_nonces(&server).len(), 22);
-    assert!(
-        server
-            .logs()
-            .lines()
-            .filter(|line| line.starts_with("WARN") || line.starts_with("ERROR"))
-            .count()
-            < 10,
-        "{}",
-        server.logs()
-    );
+    machine.fail(Call::Write, 1, i64::MAX / 2, Errno::IO);
+    assert_eq!(say(&mut ada, "lost", 5)["code"], "storage_failed");
+    let mut guest = server.enter("Guest");
+    assert_eq!(guest.join("general")["seq"], 21);
+    machine.mend(Call::Write);
+    insist(&mut ada, "n22");
+    let said: Vec<_> = (1..=22).map(|n| format!("n{n}")).collect();
+    assert_history(&server, &said);
+    let warnings = server.logs().matches(" WARN ").count() + server.logs().matches("ERROR").count();
+    assert!(warnings < 10, "{}", server.logs());
 }
 
-/// A small file system that is gone with its holder, and the folder that it is mounted on.
+/// A small file system, and the process that holds it.
 struct SmallDisk {
     holder: Child,
     folder: Folder,
@@ -233,57 +293,51 @@ impl SmallDisk {
         if !rustix::process::geteuid().is_root() {
             unshare.args(["--user", "--map-root-user"]);
         }
-        let script = format!(
-            "mount -t tmpfs -o size={size} tmpfs \"$0\" && echo mounted && exec sleep 1000"
-        );
-        unshare
-            .args(["--mount", "--kill-child", "--fork", "sh", "-c", &script])
-            .arg(&folder.0);
-        let mut holder = unshare
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("unshare: {error}"))?;
-        let mut line = String::new();
-        let _ = std::io::BufRead::read_line(
-            &mut std::io::BufReader::new(holder.stdout.take().expect("piped")),
-            &mut line,
-        );
-        if line == "mounted\n" {
-            return Ok(Self { holder, folder });
+        let script = format!("mount -t tmpfs -o size={size} tmpfs \"$0\" && touch \"$0/mounted\"");
+        let script = format!("{script} && exec sleep 1000");
+        unshare.args(["--mount", "--kill-child", "--fork", "sh", "-c", &script]);
+        let holder = unshare.arg(&folder.0).stderr(Stdio::null()).spawn();
+        let mut disk = Self {
+            holder: holder.map_err(|error| error.to_string())?,
+            folder,
+        };
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while disk
+            .inside()
+            .is_none_or(|inside| !disk.path(&inside, "mounted").exists())
+        {
+            if disk.holder.try_wait().is_ok_and(|status| status.is_some())
+                || Instant::now() > deadline
+            {
+                return Err("it takes root, or user namespaces".to_owned());
+            }
+            thread::sleep(Duration::from_millis(5));
         }
-        let output = holder
-            .wait_with_output()
-            .map_err(|error| error.to_string())?;
-        Err(String::from_utf8_lossy(&output.stderr)
-            .trim()
-            .replace('\n', "; "))
+        Ok(disk)
     }
 
     /// The process in whose world the file system is.
-    fn inside(&self) -> String {
-        let children =
-            std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.holder.id()))
-                .expect("unshare has a child");
-        children.trim().to_owned()
+    fn inside(&self) -> Option<String> {
+        let children = format!("/proc/{0}/task/{0}/children", self.holder.id());
+        let children = std::fs::read_to_string(children).ok()?;
+        children.split_whitespace().next().map(str::to_owned)
     }
 
-    /// A file on it, as it is called from outside.
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file on it, as it is named from outside.
+    fn path(&self, inside: &str, name: &str) -> PathBuf {
         let within = self.folder.0.join(name);
-        PathBuf::from(format!("/proc/{}/root{}", self.inside(), within.display()))
+        PathBuf::from(format!("/proc/{inside}/root{}", within.display()))
     }
 
     /// The server within.
-    fn parlor(&self) -> Command {
+    fn parlor(&self, inside: &str) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["--target", &self.inside(), "--mount"]);
+        command.args(["--target", inside, "--mount"]);
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--preserve-credentials"]);
         }
         command
-            .arg("--")
-            .arg(env!("CARGO_BIN_EXE_parlor"))
+            .args(["--", env!("CARGO_BIN_EXE_parlor")])
             .stdin(Stdio::null());
         command
     }
@@ -296,63 +350,25 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Starts a server that may refuse to: then it says why in one line, and its status is 1.
-fn starts(mut command: Command) -> bool {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it is there");
-    let mut line = String::new();
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(child.stdout.take().expect("piped")),
-        &mut line,
-    )
-    .expect("text");
-    if line.is_empty() {
-        assert_eq!(wait(&mut child).code(), Some(1));
-        let errors =
-            String::from_utf8(child.wait_with_output().expect("its output").stderr).expect("text");
-        let said: Vec<_> = errors
-            .lines()
-            .filter(|line| line.starts_with("parlor: "))
-            .collect();
-        assert!(said.len() == 1 && said[0].contains("full"), "{errors}");
-        return false;
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    true
-}
-
 #[test]
-fn a_full_disk() {
+fn full_disk_refuses_and_recovers() {
     let disk = match SmallDisk::new("2m") {
         Ok(disk) => disk,
-        Err(why) => {
-            return not_tried(
-                "a full disk",
-                &format!("no tmpfs can be mounted ({why}); it takes root, or user namespaces"),
-            );
-        }
+        Err(why) => return not_tried("a full disk", &format!("no tmpfs can be mounted: {why}")),
     };
-    // Room that can be given back, and the server's history beside it.
+    let inside = disk.inside().expect("the holder has a child");
+    // Room to give back.
     for ballast in ["ballast-1", "ballast-2"] {
-        std::fs::write(disk.path(ballast), vec![1; 400 << 10]).expect("it fits");
+        std::fs::write(disk.path(&inside, ballast), vec![1; 400 << 10]).expect("it fits");
     }
-    let database = disk.folder.0.join("parlor.db");
-    let address = crate::process::free_address("127.0.0.86");
-    let mut server = serve(disk.parlor(), &database, address, &[]);
-    let mut ada = server.enter("Ada");
-    ada.join("general");
+    let (database, address) = (disk.folder.0.join("parlor.db"), free_address("127.0.0.86"));
+    let mut server = serve(disk.parlor(&inside), &database, address, &[]);
+    let mut ada = enter(&server, None);
     let mut said: Vec<String> = Vec::new();
-    let say = |ada: &mut Person, nonce: &str| -> Value {
-        ada.ask(json!({"type": "message", "channel": "general", "text": "x".repeat(3_900), "nonce": nonce}))
-    };
     for round in 1..=2 {
         loop {
             let nonce = format!("n{}", said.len() + 1);
-            let answer = say(&mut ada, &nonce);
+            let answer = say(&mut ada, &nonce, 3_900);
             if answer["type"] != "ack" {
                 assert_eq!(answer["code"], "storage_failed", "{answer}");
                 break;
@@ -360,67 +376,120 @@ fn a_full_disk() {
             said.push(nonce);
             assert!(said.len() < 10_000, "2 MiB are never full");
         }
-        // Full: it says so again and again, and serves what it has.
         for _ in 0..20 {
-            assert_eq!(say(&mut ada, "again")["code"], "storage_failed");
+            assert_eq!(say(&mut ada, "again", 3_900)["code"], "storage_failed");
         }
         let mut guest = server.enter("Guest");
-        assert_eq!(guest.join("general")["seq"], said.len() as u64);
+        assert_eq!(
+            guest.join("general")["seq"],
+            said.len() as u64,
+            "it serves what it has"
+        );
         guest.quit();
         if round == 2 {
-            // It dies while its disk is full.
+            // It dies while its disk is full. A start succeeds, or is refused in one line.
             server.signal(Signal::KILL);
             server.wait();
-            assert_whole(&disk.path("parlor.db"));
-            let mut again = disk.parlor();
+            assert_whole(&disk.path(&inside, "parlor.db"));
+            let mut again = disk.parlor(&inside);
             again
                 .args(["--listen", &address.to_string(), "--history"])
                 .arg(&database);
-            let started = starts(again);
-            println!(
-                "result: a start on a full disk {}",
-                if started {
-                    "succeeds"
-                } else {
-                    "is refused in one line"
-                }
-            );
+            let again = again.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+            let mut again = again.expect("it is there");
+            thread::sleep(Duration::from_millis(500));
+            let _ = again.kill();
+            let output = again.wait_with_output().expect("its output");
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            let errors: Vec<_> = errors
+                .lines()
+                .filter(|it| it.starts_with("parlor: "))
+                .collect();
+            let is_refused = errors.len() == 1 && errors[0].contains("full");
+            assert!(errors.is_empty() || is_refused, "{errors:?}");
         }
-        std::fs::remove_file(disk.path(&format!("ballast-{round}"))).expect("it was there");
+        let ballast = disk.path(&inside, &format!("ballast-{round}"));
+        std::fs::remove_file(ballast).expect("it was there");
         if round == 2 {
-            server = serve(disk.parlor(), &database, address, &[]);
-            ada = Person::return_of(&server, &ada.session(), "Ada");
-            ada.join("general");
+            server = serve(disk.parlor(&inside), &database, address, &[]);
+            ada = enter(&server, Some(&ada));
         }
-        let nonce = format!("n{}", said.len() + 1);
-        insist(&mut ada, &nonce, "there is room again");
-        said.push(nonce);
-        assert_eq!(all_nonces(&server), said);
+        said.push(format!("n{}", said.len() + 1));
+        insist(&mut ada, &said[said.len() - 1]);
+        assert_history(&server, &said);
     }
-    println!(
-        "result: a full disk: {} messages acknowledged and there",
-        said.len()
-    );
+    println!("result: a full disk: {} messages acknowledged", said.len());
 }
 
-/// Told to stop in the middle of talk, again and again: what was acknowledged is there.
+/// Nothing is lost and nothing waits, and each message has the wall clock's time.
 #[test]
-fn stopped_in_the_middle_of_load() {
-    let folder = Folder::new("stop");
-    let database = folder.0.join("parlor.db");
-    let address = crate::process::free_address("127.0.0.87");
-    let mut server = serve(parlor(), &database, address, &["--drain", "1"]);
-    let survivors = Survivors::begin(address);
-    for _ in 0..times(3, 30) {
-        thread::sleep(Duration::from_millis(200));
-        server.signal(Signal::TERM);
-        assert_eq!(server.wait().code(), Some(0));
-        assert_whole(&database);
-        server = serve(parlor(), &database, address, &["--drain", "1"]);
+fn wall_clock_that_jumps_loses_nothing() {
+    let (folder, machine) = (Folder::new("clock"), Machine::new("clock"));
+    let options = [
+        "--ping-interval",
+        "1",
+        "--history-days",
+        "30",
+        "--resume-window",
+        "0.2",
+    ];
+    let (database, address) = (folder.0.join("parlor.db"), free_address("127.0.0.89"));
+    let mut server = serve(machine.run(parlor()), &database, address, &options);
+    let witness = Witness::begin(&server);
+    let mut ada = enter(&server, None);
+    ada.whisper("Ada", "a note");
+    ada.quit();
+    let mut ben = server.enter("Ben");
+    ben.join("general");
+    let day = 86_400;
+    let jumps = [
+        0,
+        day,
+        -day,
+        7_200,
+        40 * day,
+        30 * 365 * day,
+        -60 * 365 * day,
+        0,
+    ];
+    for (n, seconds) in jumps.into_iter().enumerate() {
+        machine.set_clock(seconds);
+        let now = std::time::SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap()
+            .as_secs() as i64;
+        for _ in 0..3 {
+            let at = say(&mut ben, &format!("n{n}"), 5)["at"]
+                .as_i64()
+                .expect("a time");
+            assert!(
+                (at / 1_000 - (now + seconds).max(0)).abs() < 5,
+                "jump {n}: {at}"
+            );
+        }
+        machine.set_clock(0); // the harness compares `Date` with its own clock
+        let guest = server.enter(&format!("Guest{n}"));
+        machine.set_clock(seconds);
+        guest.vanish();
+        eventually("the guest is gone", || ben.online() == 3);
     }
-    let acknowledged = compare(&survivors.end());
-    println!(
-        "result: {} stops, {acknowledged} messages acknowledged and there",
-        times(3, 30)
+    assert!(witness.end() > 1);
+    machine.set_clock(0);
+    let joined = ben.join("general");
+    assert_eq!(
+        (&joined["first"], &joined["seq"]),
+        (&json!(1), &json!(jumps.len()))
     );
+    server.signal(Signal::KILL);
+    server.wait();
+    machine.set_clock(40 * day);
+    let server = serve(machine.run(parlor()), &database, address, &options);
+    machine.set_clock(0);
+    let ben = Person::return_of(&server, &ben.session(), "Ben");
+    assert_eq!(ben.welcome["name"], "Ben");
+    eventually("it prunes what it has to", || {
+        server.metric("parlor_turn_seconds_count") > 3.0
+    });
+    let mut reader = server.enter("Reader");
+    assert_eq!(reader.join("general")["first"], 1);
 }

@@ -1,14 +1,13 @@
-//! Two who talk while something happens to their server, and must not notice.
+//! Two users who talk while something happens to their server, and the memory that it takes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::harness::{Person, Server};
-use crate::memory::{Memory, most_during};
 
-/// One says something ten times a second, the other has to hear it, in order and each once.
+/// One user says something ten times a second; both receive it, each message once and in order.
 pub(crate) struct Witness {
     over: Arc<AtomicBool>,
     talk: JoinHandle<u64>,
@@ -16,34 +15,33 @@ pub(crate) struct Witness {
 
 impl Witness {
     pub(crate) fn begin(server: &Server) -> Self {
-        let [mut wanda, mut will] = ["Wanda", "Will"].map(|name| server.enter(name));
-        let next = [&mut wanda, &mut will]
-            .map(|person| person.join("witness")["seq"].as_u64().expect("a number"))[0]
-            + 1;
+        let mut people = ["Wanda", "Will"].map(|name| server.enter(name));
+        for person in &mut people {
+            person.join("witness");
+        }
         let over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&over);
         let talk = thread::spawn(move || {
-            let mut seq = next;
-            loop {
-                let last = stop.load(Ordering::Relaxed);
-                assert_eq!(wanda.say("witness", "still here?")["seq"], seq, "the ack");
-                for person in [&mut wanda, &mut will] {
+            for seq in 1.. {
+                let is_last = stop.load(Ordering::Relaxed);
+                assert_eq!(people[0].say("witness", "still here?")["seq"], seq);
+                for person in &mut people {
                     let heard = person.take_where("a message", |event| {
                         event["type"] == "message" && event["channel"] == "witness"
                     });
                     assert_eq!(heard["seq"], seq, "each once and in order");
                 }
-                if last {
-                    return seq + 1 - next;
+                if is_last {
+                    return seq;
                 }
-                seq += 1;
                 thread::sleep(Duration::from_millis(100));
             }
+            0
         });
         Self { over, talk }
     }
 
-    /// After one more message. Returns how many there were.
+    /// Ends after one more message. Returns their number.
     pub(crate) fn end(self) -> u64 {
         self.over.store(true, Ordering::Relaxed);
         self.talk
@@ -52,32 +50,59 @@ impl Witness {
     }
 }
 
-/// Does something to a server while two talk, and holds it to a limit: what it may allocate
-/// meanwhile, beyond what it held at rest, in
-/// KiB. Prints a row of the table that `tests/faults/run` shows.
-pub(crate) fn withstand(
-    name: &str,
-    options: &[&str],
-    limit_kib: u64,
-    attack: impl FnOnce(&Server),
-) {
-    let server = Server::start(&[&["--max-connections-per-ip", "0"], options].concat());
-    let rest = Memory::of(server.pid());
+/// Kibibytes of a process, by the name of a line in `smaps_rollup` (proc_pid_smaps(5)).
+fn kibibytes(pid: u32, name: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("a process");
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .expect("its line");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
+}
+
+/// Open descriptors of a process.
+pub(crate) fn descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .expect("a process")
+        .count()
+}
+
+/// Attacks a server while two users talk, and checks what it allocates meanwhile beyond what it
+/// held at rest. Prints a row of the table of `tests/faults/run`.
+pub(crate) fn withstand(name: &str, options: &str, limit_kib: u64, attack: impl FnOnce(&Server)) {
+    let mut arguments = vec!["--max-connections-per-ip", "0"];
+    arguments.extend(options.split_whitespace());
+    let server = Server::start(&arguments);
+    let pid = server.pid();
+    let (pss, rest) = (kibibytes(pid, "Pss:"), kibibytes(pid, "Anonymous:"));
     let witness = Witness::begin(&server);
-    let most = most_during(server.pid(), || attack(&server));
-    let said = witness.end();
-    println!(
-        "| {name} | {} | {} | {most} | {limit_kib} | {said} |",
-        rest.pss, rest.anonymous
-    );
-    let grown = most.saturating_sub(rest.anonymous);
+    let (over, most) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                most.fetch_max(kibibytes(pid, "Anonymous:"), Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        // The measuring must end even if the attack panics.
+        let attack = std::panic::AssertUnwindSafe(|| attack(&server));
+        let done = std::panic::catch_unwind(attack);
+        over.store(true, Ordering::Relaxed);
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    let (most, said) = (most.into_inner(), witness.end());
+    println!("| {name} | {pss} | {rest} | {most} | {limit_kib} | {said} |");
+    let grown = most.saturating_sub(rest);
     assert!(
         grown <= limit_kib,
-        "{name}: it grew by {grown} KiB, and {limit_kib} KiB is the limit"
+        "{name}: it grew by {grown} KiB; the limit is {limit_kib} KiB"
     );
 }
 
-/// Somebody who says more than one person would and reads all that comes, until the server ends it.
+/// Reads all that a connection receives until the server ends it.
 pub(crate) fn reads_everything(person: &Person) -> JoinHandle<u64> {
     let mut stream = person.wire.raw.stream.try_clone().expect("a second handle");
     thread::spawn(move || {
