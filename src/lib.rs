@@ -3,6 +3,9 @@
 
 pub mod chat;
 pub mod cli;
+
+mod few;
+
 pub mod history;
 pub mod http;
 pub mod hub;
@@ -10,10 +13,8 @@ pub mod limits;
 pub mod metrics;
 pub mod progress;
 pub mod server;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
+mod tables;
 pub mod text;
 pub mod time;
-#[cfg(feature = "tools")]
 pub mod tools;
 pub mod websocket;

@@ -6,19 +6,28 @@
 pub mod dissect;
 pub mod headers;
 
+#[cfg(feature = "tools")]
 mod address;
-#[cfg(feature = "history")]
+#[cfg(all(feature = "history", feature = "tools"))]
 mod backup;
+#[cfg(feature = "tools")]
 pub mod cases;
+#[cfg(feature = "tools")]
 mod client;
+#[cfg(feature = "tools")]
 mod explain;
+#[cfg(feature = "tools")]
 pub mod lines;
+#[cfg(feature = "tools")]
 mod poke;
+#[cfg(feature = "tools")]
 pub(crate) mod record;
+#[cfg(feature = "tools")]
 mod replay;
+#[cfg(feature = "tools")]
 mod subcommands;
+#[cfg(feature = "tools")]
 pub(crate) mod terminal;
-mod trial;
-pub(crate) mod wire;
 
+#[cfg(feature = "tools")]
 pub(crate) use subcommands::{Failure, TOOLS, arguments, find};

@@ -1,7 +1,7 @@
 // For everybody: by keyboard alone, by roles and names, with enough contrast, on a small screen.
 
 import assert from 'node:assert/strict';
-import { OUT, scene, until } from './harness.mjs';
+import { OUT, UNSENT, scene, until } from './harness.mjs';
 
 scene('by keyboard alone', [], async ({ meet }) => {
   const bob = await meet('Bob');
@@ -160,7 +160,7 @@ scene('the keyboard is never left nowhere, and what one wrote is read out once',
     }).observe(document.querySelector('[role=log]'), { childList: true, subtree: true });
   });
   await ada.say('aloud');
-  await until(0, () => ada.page.getByText('sending…').count());
+  await until(0, () => ada.page.getByText(UNSENT).count());
   await until(['aloud'], () => ada.page.evaluate(() => globalThis.spoken));
   assert.match(await ada.log.ariaSnapshot(), /Ada/, 'and it is said whose it is');
 

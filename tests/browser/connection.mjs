@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { scene, until } from './harness.mjs';
+import { UNSENT, scene, until } from './harness.mjs';
 
 const status = (person) => person.connection.innerText();
 
@@ -16,12 +16,12 @@ scene('a killed and restarted server is found again, and the people go on', [], 
   await ada.connection.getByText(/lost|reached/).waitFor();
   // What is written now is shown, and waits.
   await ada.say('written in between');
-  await ada.log.getByText('sending…').waitFor();
+  await ada.log.getByText(UNSENT).waitFor();
   await server.again();
   await until('', () => status(ada));
   await until('', () => status(bob));
   await ada.heading('#garden').waitFor();
-  await until(0, () => ada.log.getByText('sending…').count());
+  await until(0, () => ada.log.getByText(UNSENT).count());
   await until(1, () => ada.said('written in between').count());
   assert.equal(await ada.name.count(), 0, 'no name is asked for');
   await bob.channel('garden').click();

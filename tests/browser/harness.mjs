@@ -15,6 +15,9 @@ mkdirSync(OUT, { recursive: true });
 
 export const PROGRAM = process.env.PARLOR ?? `${ROOT}target/debug/parlor`;
 
+/** What a message shows that the server hasn't confirmed yet. */
+export const UNSENT = /sending|waiting to send/i;
+
 /** Whether the program was built with a history that outlives it. */
 export const keepsHistory = () => /--history FILE/.test(execFileSync(PROGRAM, ['--help'], { encoding: 'utf8' }));
 

@@ -1,7 +1,7 @@
 // The connection: when its loss is told, when it is tried again, and that nothing is missing afterwards.
 
 import assert from 'node:assert/strict';
-import { Person, scene, until } from './harness.mjs';
+import { UNSENT, Person, scene, until } from './harness.mjs';
 import { Proxy } from './proxy.mjs';
 
 /** A page behind a line that can be cut. */
@@ -32,7 +32,7 @@ lined('a short loss is not worth a word', async ({ ada, proxy }) => {
   proxy.cut();
   await ada.say('through');
   await ada.said('through').waitFor();
-  await until(0, () => ada.log.getByText(/sending/i).count());
+  await until(0, () => ada.log.getByText(UNSENT).count());
   assert.deepEqual(await ada.page.evaluate(() => window.told), []);
 });
 
@@ -112,7 +112,7 @@ scene('a server that has forgotten everything begins anew, and says so', [], asy
   await ada.said('before').waitFor();
   await server.stop('SIGKILL');
   await server.again();
-  await ada.page.getByRole('alert').filter({ hasText: 'started anew' }).waitFor({ timeout: 20_000 });
+  await ada.page.getByRole('alert').filter({ hasText: 'was restarted' }).waitFor({ timeout: 20_000 });
   await until(0, () => ada.said('before').count());
   await ada.say('after');
   await ada.page.getByText('1 of 1 message, nothing missing').waitFor();
@@ -129,5 +129,5 @@ scene('a name that is taken proposes another; one that can’t be says why', [],
   await other.heading('#general').waitFor();
   await other.person('Ada2').waitFor();
   await other.say('/nick Ada');
-  await other.page.getByRole('alert').filter({ hasText: 'How about Ada2?' }).waitFor();
+  await other.page.getByRole('alert').filter({ hasText: 'Try /nick Ada2' }).waitFor();
 });

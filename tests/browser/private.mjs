@@ -79,7 +79,7 @@ for (const reload of [false, true]) {
     await ada.heading('#general').waitFor();
     await ada.person('Bob').click();
     // The one who is here is a stranger: what was said to the other is not shown.
-    await ada.log.getByText('No other user can read this').waitFor();
+    await ada.log.getByText('Only the two of you').waitFor();
     await until(0, () => ada.said('for the first Bob').count());
     await ada.say('for the second Bob');
     await other.conversation('Ada').click();

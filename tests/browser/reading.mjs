@@ -40,10 +40,10 @@ scene('a long channel: the end first, earlier on the way up, all of it in order'
 scene('what is no longer kept is said, and not that this is the beginning', ['--rate', '0'], async ({ meet, server, browser }) => {
   await flood(browser, server, 'Flood', 'general', 1010); // without a history a thousand are kept
   const ada = await meet('Ada');
-  await ada.page.getByText('50 of 1010 messages, 10 no longer kept by the server').waitFor();
+  await ada.page.getByText('50 of 1010 messages, 10 older messages not stored').waitFor();
   await until(1, async () => {
     await ada.log.evaluate((log) => { log.scrollTop = 0; });
-    return ada.said('What was said here before is no longer kept.').count();
+    return ada.said('Older messages are no longer stored.').count();
   }, '', 30_000);
   await ada.said('line 11').waitFor();
   assert.equal(await ada.log.getByText('This is the beginning').count(), 0);
@@ -147,7 +147,7 @@ scene('one’s own message leads to the end', ['--rate', '0'], async ({ meet, se
   const ada = await meet('Ada');
   await ada.said('line 120').waitFor();
   await ada.log.evaluate((log) => { log.scrollTop = 300; });
-  await ada.role('button', 'To the newest').waitFor();
+  await ada.role('button', 'Jump to latest').waitFor();
   await ada.say('mine');
   await ada.said('mine').waitFor();
   await until(true, async () => await distance(ada) < 5);
@@ -166,7 +166,7 @@ scene('fifty thousand messages: some hundreds stand in the page, and what is rea
   const rows = () => ada.log.evaluate((log) => log.children.length);
   assert.ok(await rows() < 3000, `${await rows()} rows`);
   await ada.log.evaluate((log) => { log.scrollTop = log.scrollHeight / 2; });
-  await ada.role('button', 'To the newest').waitFor();
+  await ada.role('button', 'Jump to latest').waitFor();
   await ada.page.waitForTimeout(300); // what is above comes in before it is reached
   const where = () => ada.log.evaluate((log) => {
     const { top } = log.getBoundingClientRect();

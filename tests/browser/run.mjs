@@ -15,4 +15,6 @@ import './past.mjs';
 import './comfort.mjs';
 import './access.mjs';
 import './look.mjs';
+import './widths.mjs';
+import './details.mjs';
 import './wire.mjs';

@@ -8,7 +8,9 @@ import { createRequire } from 'node:module';
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 export const PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
-export const DEVICES = { desktop: { viewport: { width: 1280, height: 760 } }, phone: PHONE };
+export const DEVICES = {
+  desktop: { viewport: { width: 1280, height: 760 }, locale: 'en-US' }, phone: PHONE, tablet: { viewport: { width: 820, height: 1180 }, hasTouch: true },
+};
 export const SCHEMES = ['light', 'dark'];
 
 const TEXT = '> so they say\n**Yes**, see https://example.org/ and `code` :tada: @Ada\n```\nlet it = be;\n```';
@@ -66,8 +68,13 @@ export async function screens({ meet, server, device, colorScheme }, look) {
     await keyboard.press('Escape');
   }
   await menu();
+  await bob.say('for @Ada');
+  await bob.create('garden');
   await ada.person('Bob').click();
   await ada.heading('Bob').waitFor();
+  await bob.channel('general').click();
+  await bob.say('unread');
+  await ada.page.locator('.unread').first().waitFor({ state: 'attached' });
   await ada.say('psst');
   await ada.said('psst').waitFor();
   await seen('a private conversation');

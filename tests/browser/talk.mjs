@@ -51,7 +51,7 @@ scene('leaving a channel', [], async ({ meet }) => {
   const bob = await meet('Bob');
   assert.equal(await ada.role('button', 'Leave channel').count(), 0, 'general is not left by a slip');
   await ada.say('/leave');
-  await ada.page.getByRole('alert').filter({ hasText: 'Everybody is in #general' }).waitFor();
+  await ada.page.getByRole('alert').filter({ hasText: 'You can’t leave #general' }).waitFor();
   await ada.create('garden');
   await ada.heading('#garden').waitFor();
   await ada.role('button', 'Leave channel').click();
@@ -79,7 +79,7 @@ scene('commands that are typed', ['--max-text-chars', '20'], async ({ meet }) =>
   await ada.say('/leave');
   await ada.heading('#general').waitFor();
 
-  for (const [line, sentence] of [['/dance', 'There is no command /dance'], ['/nick Bob', 'somebody else has that name'], ['x'.repeat(21), 'at most 20 characters']]) {
+  for (const [line, sentence] of [['/dance', '/dance isn’t a command'], ['/nick Bob', 'Try /nick Bob2'], ['x'.repeat(21), 'up to 20 characters']]) {
     await ada.say(line);
     await ada.page.getByRole('alert').filter({ hasText: sentence }).waitFor();
   }

@@ -5,7 +5,7 @@ import { faint } from './access.mjs';
 import { OUT, scene, until } from './harness.mjs';
 
 const frames = (page) => page.getByRole('list', { name: 'Frames', exact: true });
-const chosen = (page) => page.getByRole('region', { name: 'What was chosen' });
+const chosen = (page) => page.getByRole('region', { name: 'Details' });
 const wide = (page) => page.evaluate(() => document.documentElement.scrollWidth);
 
 /** Somebody at /wire, who sees the handshake. */
@@ -20,7 +20,7 @@ scene('wire: from the handshake to a frame', [], async ({ meet, server }) => {
   const ada = await student(meet, server.url);
   const { page } = ada;
   await chosen(page).getByText('GET /echo?trace=1 HTTP/1.1').waitFor();
-  await chosen(page).getByText('16 bytes by chance, in base64').waitFor();
+  await chosen(page).getByText('in base64; the').waitFor();
   const [, guid, sha1, value] = await page.locator('.steps code').allInnerTexts();
   assert.ok(guid.endsWith('258EAFA5-E914-47DA-95CA-C5AB0DC85B11'));
   assert.equal(btoa(String.fromCharCode(...sha1.match(/../g).map((pair) => parseInt(pair, 16)))), value);
@@ -73,21 +73,21 @@ scene('wire: a rule is broken by hand', [], async ({ meet, server }) => {
   const ada = await student(meet, server.url);
   const { page } = ada;
   const result = ada.role('status', 'What the server says');
-  await page.getByText('Make a frame by hand').click();
+  await page.getByText('Build a frame by hand').click();
   const broken = [
     ['Not masked', '§5.1: a client must mask every frame. The server closes with 1002.'],
     ['Text that is not UTF-8', '§8.1: text must be UTF-8. The server closes with 1007.'],
     ['A ping of 126 bytes', '§5.5: a control frame has at most 125 bytes. The server closes with 1002.'],
   ];
   for (const [preset, verdict] of broken) {
-    await ada.role('combobox', 'Break a rule').selectOption(preset);
+    await ada.role('combobox', 'Pick an example').selectOption(preset);
     await ada.role('button', 'Try it').click();
     await result.getByText(verdict).waitFor();
   }
   await ada.role('combobox', 'Opcode', true).selectOption('9');
   await ada.role('textbox', 'Payload').fill('!');
   await ada.role('button', 'Try it').click();
-  await result.getByText('It gets: ping, 1 bytes').waitFor();
+  await result.getByText('Received: ping, 1 byte').waitFor();
   await ada.role('textbox', 'Frames in hex').fill('8');
   await ada.role('button', 'Try it').click();
   await result.getByText('try needs frames').waitFor();
@@ -117,7 +117,7 @@ scene('wire: the panel of the chat', [], async ({ meet }) => {
 scene('wire: turned off', ['--no-trace'], async ({ meet }) => {
   const ada = await meet('Ada');
   await ada.role('button', 'Wire', true).click();
-  await ada.page.getByText('its wire view turned off').waitFor();
+  await ada.page.getByText('wire view is turned off').waitFor();
   await ada.say('nothing is lost');
   await ada.said('nothing is lost').waitFor();
 });
@@ -128,8 +128,8 @@ for (const colorScheme of ['light', 'dark']) {
     await ada.role('textbox', 'Text message').fill('x'.repeat(200));
     await ada.role('button', 'Send', true).click();
     await frames(ada.page).getByRole('button', { name: /out text/ }).click();
-    await ada.page.getByText('Make a frame by hand').click();
-    await ada.role('combobox', 'Break a rule').selectOption('A reserved bit');
+    await ada.page.getByText('Build a frame by hand').click();
+    await ada.role('combobox', 'Pick an example').selectOption('A reserved bit');
     await ada.role('button', 'Try it').click();
     await ada.page.getByText('The server closes with 1002.').waitFor();
     assert.deepEqual(await faint(ada.page), []);

@@ -1,7 +1,7 @@
 // To write: keys, drafts, completion, commands, what is refused, and what waits for a connection.
 
 import assert from 'node:assert/strict';
-import { Person, scene, until } from './harness.mjs';
+import { UNSENT, Person, scene, until } from './harness.mjs';
 import { Proxy } from './proxy.mjs';
 
 const alert = (person, text) => person.page.getByRole('alert').filter({ hasText: text }).waitFor();
@@ -132,14 +132,14 @@ scene('an unknown command is never said aloud, and the box keeps it', [], async 
   const ada = await meet('Ada');
   const bob = await meet('Bob');
   await ada.say('/dnace with me');
-  await alert(ada, 'There is no command /dnace');
+  await alert(ada, '/dnace isn’t a command');
   assert.equal(await ada.text.inputValue(), '/dnace with me');
   await ada.say('/who');
   await ada.page.getByText('In #general: Ada, Bob').waitFor();
   await ada.say('/channels');
   await ada.page.getByText('Channels: #general (2)').waitFor();
   await ada.say('/history');
-  await ada.page.getByText('There are no earlier messages here').waitFor();
+  await ada.page.getByText('there are no earlier messages').waitFor();
   await ada.say('said');
   await bob.said('said').waitFor();
   assert.equal(await bob.page.getByText('dnace').count(), 0);
@@ -154,9 +154,9 @@ scene('the last characters are counted', [], async ({ meet }) => {
   await ada.text.fill('👍'.repeat(3999));
   await ada.page.getByText('1 character left').waitFor();
   await ada.text.fill('x'.repeat(4001));
-  await ada.page.getByText('1 character too many').waitFor();
+  await ada.page.getByText('1 character over the limit').waitFor();
   await press(ada, 'Enter');
-  await alert(ada, 'at most 4000 characters');
+  await alert(ada, 'up to 4,000 characters');
   assert.equal((await ada.text.inputValue()).length, 4001);
 });
 
@@ -191,7 +191,7 @@ scene('a box that grows takes its room from the top of the feed', ['--rate', '0'
     document.querySelector('[role=log]').dispatchEvent(new Event('scroll'));
   });
   await until(true, atEnd, 'and a late scroll is no scroll up');
-  assert.equal(await ada.role('button', 'To the newest').count(), 0);
+  assert.equal(await ada.role('button', 'Jump to latest').count(), 0);
 });
 
 scene('what is refused is "not sent", to be tried again or deleted', [], async ({ meet, server }) => {
@@ -233,7 +233,7 @@ scene('many at once go out in their order, at the pace that the server asks for'
     await press(ada, 'Enter');
   }
   await until(texts, () => bob.log.locator('.text').allInnerTexts(), '', 30_000);
-  await until(0, () => ada.log.getByText(/sending/i).count());
+  await until(0, () => ada.log.getByText(UNSENT).count());
   assert.deepEqual(await ada.log.locator('.text').allInnerTexts(), texts);
 });
 
@@ -248,9 +248,9 @@ scene('what is written without a connection outlives a reload and a closed windo
     await ada.page.routeWebSocket(/chat$/, (socket) => socket.close());
     proxy.cut();
     for (const text of ['one', 'two', 'three']) await ada.say(text);
-    await until(3, () => ada.log.getByText(/sending/i).count());
+    await until(3, () => ada.log.getByText(UNSENT).count());
     await ada.page.reload();
-    await until(3, () => ada.log.getByText(/sending/i).count());
+    await until(3, () => ada.log.getByText(UNSENT).count());
     await ada.say('four');
     // Another tab writes something of its own; then the first is closed, and the other takes over what it had.
     const first = ada.page;
@@ -262,7 +262,7 @@ scene('what is written without a connection outlives a reload and a closed windo
     const expected = ['before', 'one', 'two', 'three', 'four'];
     await until(expected, () => bob.log.locator('.text').allInnerTexts(), '', 30_000);
     await until(expected, () => ada.log.locator('.text').allInnerTexts());
-    await until(0, () => ada.log.getByText(/sending/i).count());
+    await until(0, () => ada.log.getByText(UNSENT).count());
     await ada.page.getByText('5 of 5 messages, nothing missing').waitFor();
   } finally {
     proxy.close();
@@ -291,7 +291,7 @@ scene('two tabs of one person: each sends its own, and both show the same', [], 
       await until(['from the first', 'from the second'], async () => (await person.log.getByText(mine).allInnerTexts()).sort(), '', 30_000);
     }
     assert.deepEqual(await ada.log.locator('.text').allInnerTexts(), await other.log.locator('.text').allInnerTexts());
-    for (const person of [ada, other]) await until(0, () => person.log.getByText(/sending/i).count());
+    for (const person of [ada, other]) await until(0, () => person.log.getByText(UNSENT).count());
   } finally {
     proxy.close();
   }
@@ -308,7 +308,7 @@ scene('without a connection a private conversation is there after a reload, and 
   await ada.page.reload();
   await ada.heading('Bob').waitFor();
   await ada.say('in the dark');
-  await ada.log.getByText(/sending/i).waitFor();
+  await ada.log.getByText(UNSENT).waitFor();
   const page = ada.page;
   await ada.sit(server.url); // the network is back, in another tab; the first is closed
   await page.close();

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PRESETS, bytesOf, cells, dump, frame, hexOf, masking, summary, textOf } from '../../www/wire/frames.js';
+import { PRESETS, bytesOf, cells, dump, frame, hexLines, hexOf, masking, summary, textOf } from '../../www/wire/frames.js';
 
 test('hex, in the spellings that people paste', () => {
   for (const hex of ['8105 4865', '81:05:48:65', '0x81, 0x05, 0x48, 0x65', '\\x81\\x05\\x48\\x65', '81\n05-48;65']) {
@@ -83,4 +83,10 @@ test('what is no UTF-8 is no text', () => {
 test('every preset fits into one trial', () => {
   for (const [name, bytes] of PRESETS) assert.ok(bytes.length > 0 && bytes.length <= 4096, name);
   assert.equal(new Set(PRESETS.map(([name]) => name)).size, PRESETS.length);
+});
+
+test('frames are copied as hex, also after a gap', () => {
+  const handshake = { request: { bytes: '47 45' }, response: { bytes: '48 54' } };
+  const traces = [{ handshake }, { direction: 'in', bytes: '81 00' }, { direction: 'out', bytes: '8a 00', missed: 3 }];
+  assert.equal(hexLines(traces), '47 45\n48 54\nin 81 00\nout 8a 00');
 });

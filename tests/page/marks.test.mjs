@@ -11,8 +11,8 @@ globalThis.sessionStorage = store();
 globalThis.document = { visibilityState: 'visible', hasFocus: () => true };
 let told = [];
 globalThis.addEventListener = (name, act) => name === 'storage' && told.push(act);
-const { Marks } = await import('../../www/app/read-markers.js');
-const places = await import('../../www/store/room.js');
+const { ReadMarkers } = await import('../../www/app/read-markers.js');
+const rooms = await import('../../www/store/room.js');
 const states = await import('../../www/store/state.js');
 
 const message = (seq) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: 'news', seq, at: seq });
@@ -20,12 +20,12 @@ const message = (seq) => ({ type: 'message', channel: 'general', from: 'Bob', au
 /** A tab at its first visit: what `general` has when it enters, what is open. */
 function tab(history, open) {
   const state = states.create();
-  const marks = new Marks(() => state, () => {});
+  const marks = new ReadMarkers(() => state, () => {});
   states.apply(state, { type: 'welcome', name: 'Ada', author: 1, session: 's', channels: [], users: ['Ada'], online: 1, directs: [], epoch: 'e' });
-  marks.take('e');
-  states.open(state, states.channelPlace(state, open));
+  marks.restore('e');
+  states.open(state, states.channelRoom(state, open));
   states.apply(state, { type: 'joined', channel: 'general', seq: history.length, first: 1, members: [], count: 1, history, more: false }, { type: 'join', channel: 'general' });
-  return { state, marks, unread: () => places.unread(states.channelPlace(state, 'general')) };
+  return { state, marks, unread: () => rooms.unread(states.channelRoom(state, 'general')) };
 }
 
 test('what a first visit finds is read, and the other tabs are told', (t) => {
@@ -33,13 +33,13 @@ test('what a first visit finds is read, and the other tabs are told', (t) => {
   [told] = [[]];
   const elsewhere = tab([], 'garden');
   states.apply(elsewhere.state, message(1));
-  elsewhere.marks.look();
+  elsewhere.marks.update();
   assert.equal(elsewhere.unread(), 1);
   const here = tab([message(1)], 'general');
   assert.equal(here.unread(), 0, 'on a first visit nothing is new');
-  here.marks.look();
+  here.marks.update();
   t.mock.timers.tick(400);
-  here.marks.look(); // whatever happens meanwhile does not put it off
+  here.marks.update(); // whatever happens meanwhile does not put it off
   t.mock.timers.tick(100);
   for (const act of told) act({ key: 'parlor:/:read' });
   assert.equal(elsewhere.unread(), 0);
@@ -57,7 +57,7 @@ test('what is not looked at is not read', (t) => {
     const one = tab([], 'general');
     hide(one);
     states.apply(one.state, message(1));
-    one.marks.look();
+    one.marks.update();
     t.mock.timers.tick(1000);
     assert.deepEqual([one.unread(), kept.size], [1, 0]);
   }

@@ -60,3 +60,18 @@ test('a place that becomes another takes its texts with it', () => {
   assert.deepEqual(outbox.pending(box, '@2').map(({ text }) => text), ['a']);
   assert.deepEqual(outbox.pending(box, '#general').map(({ text }) => text), ['b']);
 });
+
+test('a message that closes the connection twice is not sent, and the next one is', () => {
+  const entries = [];
+  for (const nonce of ['a', 'b']) outbox.add(entries, { nonce, key: '#general', conversation: null, text: nonce, at: 0 });
+  const send = () => { outbox.next(entries, () => true).stage = 'sending'; };
+  for (const rejected of [false, true, false]) {
+    send();
+    outbox.lost(entries, rejected, 'too large');
+    assert.equal(entries[0].stage, 'waiting');
+  }
+  send();
+  outbox.lost(entries, true, 'too large');
+  assert.deepEqual([entries[0].stage, entries[0].error], ['failed', 'too large']);
+  assert.equal(outbox.next(entries, () => true).nonce, 'b');
+});

@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as places from '../../www/store/room.js';
+import * as rooms from '../../www/store/room.js';
 
 const message = (seq) => ({ type: 'message', channel: 'general', from: 'Ada', author: 1, text: `text ${seq}`, seq, at: 1000 * seq });
 const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => message(from + index));
 const seqs = (place) => place.messages.map(({ seq }) => seq).join(' ');
 
 function loaded(from, to) {
-  const place = places.channel('general');
-  places.replace(place, range(from, to), to, from > 1);
+  const place = rooms.channel('general');
+  rooms.replace(place, range(from, to), to, from > 1);
   return place;
 }
 
@@ -25,7 +25,7 @@ test('live messages', () => {
   ];
   for (const [name, arrived, expected, gap] of table) {
     const place = loaded(1, 3);
-    const gaps = arrived.map((seq) => places.take(place, message(seq)));
+    const gaps = arrived.map((seq) => rooms.receive(place, message(seq)));
     assert.equal(seqs(place), expected, name);
     assert.equal(gaps.at(-1), gap, name);
     assert.equal(place.known, Math.max(3, ...arrived), name);
@@ -43,7 +43,7 @@ test('pages of what was missed', () => {
   ];
   for (const [name, page, more, first, upTo, expected, again] of table) {
     const place = loaded(1, 3);
-    assert.equal(places.append(place, page, more, first, upTo), again, name);
+    assert.equal(rooms.append(place, page, more, first, upTo), again, name);
     assert.equal(seqs(place), expected, name);
     if (!more) assert.equal(place.newest, upTo, name);
   }
@@ -52,51 +52,51 @@ test('pages of what was missed', () => {
 test('live messages run ahead of the pages and find their place', () => {
   const place = loaded(1, 3);
   place.filling = true;
-  assert.equal(places.take(place, message(8)), false, 'a page is on its way already');
-  assert.equal(places.append(place, range(4, 5), true, 1), true);
-  assert.equal(places.take(place, message(9)), false);
-  assert.equal(places.append(place, range(6, 7), false, 1), false);
+  assert.equal(rooms.receive(place, message(8)), false, 'a page is on its way already');
+  assert.equal(rooms.append(place, range(4, 5), true, 1), true);
+  assert.equal(rooms.receive(place, message(9)), false);
+  assert.equal(rooms.append(place, range(6, 7), false, 1), false);
   assert.equal(seqs(place), '1 2 3 4 5 6 7 8 9');
   assert.equal(place.filling, false);
 });
 
 test('a hole that the server can not fill is not asked for for ever', () => {
   const place = loaded(1, 3);
-  places.take(place, message(9));
-  assert.equal(places.append(place, [], false, 1), false);
+  rooms.receive(place, message(9));
+  assert.equal(rooms.append(place, [], false, 1), false);
   assert.equal(seqs(place), '1 2 3 9');
 });
 
 test('a place that was never opened', () => {
-  const closed = places.channel('general');
-  places.take(closed, message(7));
+  const closed = rooms.channel('general');
+  rooms.receive(closed, message(7));
   assert.deepEqual([closed.messages.length, closed.known], [0, 7], 'only the number counts');
 
-  const fresh = places.person('@1', 'Bob', 'c');
-  places.take(fresh, message(1));
+  const fresh = rooms.person('@1', 'Bob', 'c');
+  rooms.receive(fresh, message(1));
   assert.deepEqual([seqs(fresh), fresh.loaded], ['1', true], 'the first message is the whole history');
 
-  const loading = places.channel('general');
+  const loading = rooms.channel('general');
   loading.filling = true;
-  places.take(loading, message(52));
-  places.replace(loading, range(2, 51), 51, true);
+  rooms.receive(loading, message(52));
+  rooms.replace(loading, range(2, 51), 51, true);
   assert.equal(loading.newest, 52, 'what came while the first page was on its way is not lost');
 });
 
 test('earlier pages go before', () => {
   const place = loaded(6, 8);
   place.fetchingOlder = true;
-  places.prepend(place, range(3, 6), true);
+  rooms.prepend(place, range(3, 6), true);
   assert.deepEqual([seqs(place), place.older, place.fetchingOlder], ['3 4 5 6 7 8', true, false]);
-  places.prepend(place, range(1, 2), false);
+  rooms.prepend(place, range(1, 2), false);
   assert.deepEqual([seqs(place), place.older], ['1 2 3 4 5 6 7 8', false]);
 });
 
 test('what is not looked at is trimmed, and can be fetched again', () => {
   const place = loaded(1, 10);
-  places.trim(place, 20);
+  rooms.trim(place, 20);
   assert.equal(place.older, false);
-  places.trim(place, 4);
+  rooms.trim(place, 4);
   assert.deepEqual([seqs(place), place.older], ['7 8 9 10', true]);
 });
 
@@ -113,11 +113,11 @@ test('any order of live messages and pages gives the same place', () => {
       asks += 1;
       assert.ok(asks < 50, 'asks for ever');
       const page = range(place.newest + 1, end).slice(0, 3);
-      if (places.append(place, page, place.newest + page.length < end, 1)) ask();
+      if (rooms.append(place, page, place.newest + page.length < end, 1)) ask();
     };
     for (const one of live) {
-      if (places.take(place, one)) ask();
-      if (below(4) === 0) places.take(place, one);
+      if (rooms.receive(place, one)) ask();
+      if (below(4) === 0) rooms.receive(place, one);
     }
     place.filling = true;
     ask();

@@ -2,16 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as places from '../../www/store/room.js';
-import { noteWords, rows } from '../../www/views/feed-rows.js';
-import { Span, indexOf } from '../../www/views/message-range.js';
+import * as rooms from '../../www/store/room.js';
+import { rows } from '../../www/views/feed-rows.js';
+import { MessageRange, indexOf } from '../../www/views/message-range.js';
+import { t } from '../../www/texts/en.js';
 import * as states from '../../www/store/state.js';
 
 const message = (seq, more = {}) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: `text ${seq}`, seq, at: 1000 * seq, ...more });
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
 
 test('of a long place a span is shown that moves with the reader', () => {
-  const span = new Span();
+  const span = new MessageRange();
   let messages = range(1, 50_000);
   assert.deepEqual(span.range(messages, true), [49_750, 50_000], 'the end');
   messages.push(message(50_001));
@@ -30,69 +31,70 @@ test('of a long place a span is shown that moves with the reader', () => {
   assert.equal(span.range(messages, false)[1], messages.length, 'and down again');
   span.end();
   assert.deepEqual(span.range(messages, true), [messages.length - 250, messages.length]);
-  assert.deepEqual([new Span().range([], true), new Span().range(range(1, 3), true)], [[0, 0], [0, 3]]);
+  assert.deepEqual([new MessageRange().range([], true), new MessageRange().range(range(1, 3), true)], [[0, 0], [0, 3]]);
 });
 
 test('a span that lost its messages begins anew', () => {
-  const span = new Span();
+  const span = new MessageRange();
   span.range(range(1, 100), false);
   assert.deepEqual(span.range(range(1, 3), false), [0, 3]);
   assert.equal(indexOf(range(5, 9), 7), 2);
 });
 
 test('a part of a place is rows, too', () => {
-  const place = places.channel('general');
-  places.replace(place, range(1, 9), 9, false);
+  const place = rooms.channel('general');
+  rooms.replace(place, range(1, 9), 9, false);
   const kinds = (...part) => rows(place, [], () => false, ...part).map(({ kind, message: one }) => one?.seq ?? kind).join(' ');
   assert.equal(kinds(), 'start day 1 2 3 4 5 6 7 8 9');
   assert.equal(kinds(2, 5), 'older day 3 4 5');
-  places.cameAndWent(place, ['Cleo'], [], 0);
-  places.take(place, message(10));
-  places.cameAndWent(place, ['Dan'], [], 0);
+  rooms.changeMembers(place, ['Cleo'], [], 0);
+  rooms.receive(place, message(10));
+  rooms.changeMembers(place, ['Dan'], [], 0);
   assert.equal(kinds(7), 'older day 8 9 note 10 note');
   assert.equal(kinds(9), 'older note day 10 note');
   assert.equal(kinds(7, 9), 'older day 8 9', 'what comes later waits');
 });
 
 test('runs of coming and going are one line', () => {
-  const words = (joined, left) => noteWords({ joined, left }).map((word) => word.name ?? word).join('');
-  assert.equal(words(['A'], []), 'A joined');
-  assert.equal(words(['A', 'B'], ['C']), 'A and B joined; C left');
-  assert.equal(words([], ['A', 'B', 'C', 'D']), 'A, B, C and D left');
-  assert.equal(words(['A', 'B', 'C', 'D', 'E', 'F'], []), 'A, B, C and 3 others joined');
+  const words = (names) => t.feed.joined(names).join('');
+  assert.equal(words(['A']), 'A joined');
+  assert.equal(words(['A', 'B']), 'A and B joined');
+  assert.equal(words(['A', 'B', 'C', 'D']), 'A, B, C and D joined');
+  assert.equal(words(['A', 'B', 'C', 'D', 'E', 'F']), 'A, B, C and 3 others joined');
+  assert.equal(t.sidebar.others(1), 'and 1 other');
 
-  const place = places.channel('general');
-  places.replace(place, range(1, 1), 1, false);
-  places.cameAndWent(place, ['A', 'B'], [], 0);
-  places.cameAndWent(place, ['C'], ['B'], 0);
+  const place = rooms.channel('general');
+  rooms.replace(place, range(1, 1), 1, false);
+  rooms.changeMembers(place, ['A', 'B'], [], 0);
+  rooms.changeMembers(place, ['C'], ['B'], 0);
   const [{ joined, left }] = place.notes;
   assert.deepEqual([[...joined], [...left], place.notes.length, [...place.members]], [['A', 'C'], [], 1, ['A', 'C']]);
 });
 
 test('that somebody came stands above what they say, also where it is told later', () => {
-  const place = places.channel('general');
-  places.replace(place, [message(1)], 1, false);
+  const place = rooms.channel('general');
+  rooms.replace(place, [message(1)], 1, false);
   for (const seq of [2, 3]) {
-    places.spoke(place, message(seq, { from: 'Cleo' }));
-    places.take(place, message(seq, { from: 'Cleo' }));
+    rooms.noteSpeaker(place, message(seq, { from: 'Cleo' }));
+    rooms.receive(place, message(seq, { from: 'Cleo' }));
   }
-  places.cameAndWent(place, ['Cleo'], [], 0);
+  rooms.changeMembers(place, ['Cleo'], [], 0);
   const kinds = () => rows(place, [], () => false).map(({ kind, message: one }) => one?.seq ?? kind).join(' ');
   assert.equal(kinds(), 'start day 1 note 2 3');
-  places.spoke(place, message(4, { from: 'Cleo' }));
-  places.take(place, message(4, { from: 'Cleo' }));
-  places.cameAndWent(place, ['Dan'], [], 0);
+  rooms.noteSpeaker(place, message(4, { from: 'Cleo' }));
+  rooms.receive(place, message(4, { from: 'Cleo' }));
+  rooms.changeMembers(place, ['Dan'], [], 0);
   assert.equal(kinds(), 'start day 1 note 2 3 4 note', 'who is known to be here has come long ago');
 });
 
 test('one name, two people: both are marked', () => {
-  const place = places.channel('general');
-  places.replace(place, [message(1), message(2, { from: 'Ada', author: 3 })], 2, false);
+  const place = rooms.channel('general');
+  rooms.replace(place, [message(1), message(2, { from: 'Ada', author: 3 })], 2, false);
   const marked = () => rows(place, [], () => false).filter(({ number }) => number > 0).map(({ message: one, number }) => `${one.seq}: ${number}`);
   assert.deepEqual(marked(), []);
-  places.take(place, message(3, { author: 9 }));
+  rooms.receive(place, message(3, { author: 9 }));
   assert.deepEqual(marked(), ['1: 1', '3: 2'], 'in the order in which they came to the server');
-  places.replace(place, [message(1, { from: 'constructor' }), message(2, { from: '__proto__' })], 2, false);
+  rooms.replace(place, [message(1, { from: 'constructor' }), message(2, { from: '__proto__' })], 2, false);
   assert.deepEqual(marked(), [], 'a name of an object is a name');
 });
 
@@ -104,9 +106,9 @@ const WELCOME = {
 function opened({ marks = [], line = null, seq = 5, history = range(1, 5) } = {}) {
   const state = Object.assign(states.create(), { marks: new Map(marks), line });
   states.apply(state, WELCOME);
-  states.open(state, states.channelPlace(state, 'general'));
+  states.open(state, states.channelRoom(state, 'general'));
   states.apply(state, { type: 'joined', channel: 'general', seq, first: 1, members: ['Ada', 'Bob'], count: 2, history, more: false }, { type: 'join', channel: 'general' });
-  return { state, place: states.openPlace(state) };
+  return { state, place: states.openRoom(state) };
 }
 
 test('where the line New stands after a reload', () => {
@@ -126,21 +128,21 @@ test('where the line New stands after a reload', () => {
 test('another tab reads', () => {
   const { state, place } = opened({ marks: [['#general', 3]] });
   states.readElsewhere(state, new Map([['#general', 5]]));
-  assert.deepEqual([place.read, place.newAfter, places.unread(place)], [5, 5, 0]);
+  assert.deepEqual([place.read, place.newAfter, rooms.unread(place)], [5, 5, 0]);
   states.readElsewhere(state, new Map([['#general', 1]]));
   assert.equal(place.read, 5, 'nothing becomes unread again');
 });
 
 test('who is spoken to is told', () => {
   const { state, place } = opened({ history: [message(1), message(2, { text: 'hello @ada' })], marks: [['#general', 1]] });
-  assert.equal(places.isMentioned(place), true, 'in what was missed, too');
-  places.markRead(place);
-  assert.equal(places.isMentioned(place), false);
+  assert.equal(rooms.isMentioned(place), true, 'in what was missed, too');
+  rooms.markRead(place);
+  assert.equal(rooms.isMentioned(place), false);
   states.apply(state, message(6, { text: '@Ada!' }));
-  assert.equal(places.isMentioned(place), true);
-  places.markRead(place);
+  assert.equal(rooms.isMentioned(place), true);
+  rooms.markRead(place);
   states.apply(state, message(7, { text: '@Ada', author: 1, from: 'Ada' }));
-  assert.equal(places.isMentioned(place), false, 'not by oneself');
+  assert.equal(rooms.isMentioned(place), false, 'not by oneself');
 });
 
 test('members', () => {
@@ -154,4 +156,27 @@ test('members', () => {
   assert.deepEqual([...place.members], ['Ada', 'Cleo', 'Dan']);
   states.apply(state, { type: 'renamed', from: 'Dan', to: 'Daniel' });
   assert.equal(place.members.has('Daniel'), true);
+});
+
+test('redundant entries of a member change leave no note', () => {
+  const room = rooms.channel('general');
+  rooms.replace(room, range(1, 1), 1, false);
+  rooms.changeMembers(room, ['A'], [], 0);
+  room.notes = [];
+  rooms.changeMembers(room, ['A'], ['B'], 0);
+  assert.deepEqual([room.notes, [...room.members]], [[], ['A']]);
+  rooms.changeMembers(room, ['A'], ['A'], 0); // left and came back
+  assert.deepEqual([room.notes.map(({ joined, left }) => joined.size + left.size), [...room.members]], [[0], ['A']]);
+});
+
+test('a rename is a line in the rooms of that person, in order', () => {
+  const state = states.create();
+  const [garden, other] = ['garden', 'other'].map((name) => states.channelRoom(state, name));
+  for (const room of [garden, other]) rooms.replace(room, range(1, 1), 1, false);
+  garden.members = new Set(['Ada']);
+  for (const [from, to] of [['Ada', 'Eve'], ['Eve', 'Ada'], ['Ada', 'Eve']]) states.apply(state, { type: 'renamed', from, to });
+  const notes = (room) => rows(room, [], () => false).filter(({ kind }) => kind === 'note');
+  assert.deepEqual(notes(garden).map(({ from, to }) => `${from} ${to}`), ['Ada Eve', 'Eve Ada', 'Ada Eve']);
+  assert.equal(new Set(notes(garden).map(({ key }) => key)).size, 3);
+  assert.deepEqual(notes(other), []);
 });

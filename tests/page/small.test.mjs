@@ -6,7 +6,7 @@ import * as address from '../../www/texts/address.js';
 import { hue, initial } from '../../www/views/avatar.js';
 import { Pause, pauseMs } from '../../www/connection/backoff.js';
 import * as lines from '../../www/texts/commands.js';
-import * as places from '../../www/store/room.js';
+import * as rooms from '../../www/store/room.js';
 import * as protocol from '../../www/connection/protocol.js';
 import * as limits from '../../www/texts/limits.js';
 import { rows } from '../../www/views/feed-rows.js';
@@ -40,7 +40,7 @@ test('addresses', () => {
     ['', null], ['#', null], ['#@', null], ['#%C3', null], ['#%', null],
   ];
   for (const [hash, expected] of table) assert.deepEqual(address.parse(hash), expected, hash);
-  for (const place of [places.channel('general'), places.channel('grün.2'), places.person('@1', 'Jürgen')]) {
+  for (const place of [rooms.channel('general'), rooms.channel('grün.2'), rooms.person('@1', 'Jürgen')]) {
     assert.deepEqual(address.parse(address.of(place)), { kind: place.kind, name: place.name });
   }
 });
@@ -73,7 +73,6 @@ test('typed lines', () => {
     const { does, sentence } = lines.parse(typed);
     assert.equal(does, 'wrong', typed);
     assert.ok(sentence.length > 10, typed);
-    assert.match(sentence, /^[A-Z]/, 'the page shows a first letter as a capital, also one behind a slash');
   }
 });
 
@@ -96,17 +95,25 @@ test('commands name their place, and leave out what is not there', () => {
   const text = (command) => JSON.stringify(command);
   assert.equal(text(protocol.hello('Ada', undefined)), '{"type":"hello","name":"Ada"}');
   assert.equal(text(protocol.join('a', 0)), '{"type":"join","channel":"a","since":0}');
-  assert.equal(text(protocol.direct({ to: 'Bob' }, 'x', 'n')), '{"type":"direct","to":"Bob","text":"x","nonce":"n"}');
-  assert.deepEqual(protocol.where(places.channel('a')), { channel: 'a' });
-  assert.deepEqual(protocol.where(places.person('@1', 'Bob', 'c')), { conversation: 'c' });
-  assert.equal(protocol.where(places.person('@1', 'Bob')), null);
+  assert.equal(text(protocol.post(rooms.person('@1', 'Bob'), { text: 'x', nonce: 'n' })), '{"type":"direct","to":"Bob","text":"x","nonce":"n"}');
+  assert.deepEqual(protocol.target(rooms.channel('a')), { channel: 'a' });
+  assert.deepEqual(protocol.target(rooms.person('@1', 'Bob', 'c')), { conversation: 'c' });
+  assert.equal(protocol.target(rooms.person('@1', 'Bob')), null);
 });
 
 test('a close is told with its reason, once with a full stop', () => {
   assert.equal(protocol.closeSentence(1008, 'too many commands'), 'The server closed the connection: too many commands.');
   assert.equal(protocol.closeSentence(1008, 'Too many.'), 'The server closed the connection: Too many.');
-  assert.equal(protocol.closeSentence(1006, ''), 'The connection is lost.');
-  for (const code of [1000, 1001, 1002, 1003, 1007, 1009, 1011, 1013, 4000]) assert.match(protocol.closeSentence(code, ''), /^The .*\.$/);
+  assert.equal(protocol.closeSentence(1006, ''), 'You’ve lost connection.');
+  for (const code of [1000, 1001, 1002, 1003, 1007, 1009, 1011, 1013, 4000]) assert.match(protocol.closeSentence(code, ''), /^[A-Z].*[a-z]\.$/);
+});
+
+test('the size of a message is that of what is sent', () => {
+  const room = rooms.channel('general');
+  const sent = JSON.stringify({ type: 'message', channel: 'general', text: '', nonce: '0'.repeat(32), id: Number.MAX_SAFE_INTEGER }).length;
+  for (const [text, bytes] of [['', 0], ['abc', 3], ['字'.repeat(2000), 6000], ['"\n', 4], ['\u0001', 6], ['\uD800', 3]]) {
+    assert.equal(protocol.sentBytes(room, text) - sent, bytes, JSON.stringify(text));
+  }
 });
 
 test('characters are counted as the server counts them', () => {
@@ -131,8 +138,8 @@ test('rows of the feed', () => {
   const minutes = (count) => noon + count * 60_000;
   const by = (author, seq, at, more) => ({ type: 'message', from: `user ${author}`, author, text: 'x', seq, at, ...more });
   const kinds = (messages, change = {}, pending = []) => {
-    const place = places.channel('general');
-    places.replace(place, messages, messages.at(-1)?.seq ?? 0, false);
+    const place = rooms.channel('general');
+    rooms.replace(place, messages, messages.at(-1)?.seq ?? 0, false);
     Object.assign(place, change);
     return rows(place, pending, ({ author }) => author === 1).map((row) => {
       if (row.kind !== 'message') return row.kind;
@@ -155,8 +162,8 @@ test('rows of the feed', () => {
   for (const [name, messages, change, expected] of table) assert.equal(kinds(messages, change), expected, name);
   assert.equal(kinds([], {}, [{ nonce: 'n', stage: 'waiting', error: null }]), 'start pending');
   const begins = (messages, upTo) => {
-    const place = places.channel('general');
-    places.replace(place, messages, upTo, false);
+    const place = rooms.channel('general');
+    rooms.replace(place, messages, upTo, false);
     return rows(place, [], () => false)[0].gone;
   };
   assert.equal(begins([], 0), false);
@@ -166,10 +173,10 @@ test('rows of the feed', () => {
 });
 
 test('a message that is sent keeps the row that it had while it was pending', () => {
-  const place = places.channel('general');
+  const place = rooms.channel('general');
   const message = { type: 'message', from: 'Ada', author: 1, text: 'x', seq: 1, at: 0, nonce: 'n' };
   const before = rows(place, [{ nonce: 'n', stage: 'sending', error: null }], () => true).at(-1);
-  places.replace(place, [message], 1, false);
+  rooms.replace(place, [message], 1, false);
   const after = rows(place, [], () => true).at(-1);
   assert.equal(before.key, after.key);
   assert.notEqual(rows(place, [], () => false).at(-1).key, after.key, 'another’s nonce is not ours');

@@ -16,7 +16,7 @@ const joined = (seq, history, more) => ({ type: 'joined', channel: 'general', se
 function entered(welcome = {}) {
   const state = states.create();
   states.apply(state, { ...WELCOME, ...welcome });
-  states.open(state, states.channelPlace(state, 'general'));
+  states.open(state, states.channelRoom(state, 'general'));
   states.apply(state, joined(3, [message(1), message(2), message(3)]), { type: 'join', channel: 'general' });
   return state;
 }
@@ -44,7 +44,7 @@ test('after a reconnect only what was missed is asked for', () => {
   assert.deepEqual(asked(more), [{ type: 'history', channel: 'general', after: 5, limit: 200 }]);
   const last = { type: 'history', channel: 'general', messages: [message(6), message(7), message(8), message(9)], more: false, first: 1 };
   assert.deepEqual(states.apply(state, last, more[0]), []);
-  assert.equal(texts(states.openPlace(state)), '1 2 3 4 5 6 7 8 9');
+  assert.equal(texts(states.openRoom(state)), '1 2 3 4 5 6 7 8 9');
 });
 
 test('what others said without a connection is kept for the bell, once', () => {
@@ -71,7 +71,7 @@ test('who missed very much begins with the newest page', () => {
   const commands = states.apply(state, { ...WELCOME, channels: [{ name: 'general', members: 1, seq: 100_000 }] });
   assert.deepEqual(asked(commands), [{ type: 'join', channel: 'general' }]);
   states.apply(state, joined(100_000, [message(99_999), message(100_000)], { more: true }), commands[0]);
-  const place = states.openPlace(state);
+  const place = states.openRoom(state);
   assert.deepEqual([texts(place), place.older], ['99999 100000', true]);
 });
 
@@ -81,7 +81,7 @@ test('another epoch: numbers and conversations are forgotten', () => {
   const place = named(state, 'Bob')[0];
   assert.equal(place.conversation, 'c');
   assert.deepEqual(asked(states.apply(state, { ...WELCOME, epoch: 'f', author: 7 })), [{ type: 'join', channel: 'general' }]);
-  assert.deepEqual([texts(states.openPlace(state)), place.conversation, place.messages.length], ['', null, 0]);
+  assert.deepEqual([texts(states.openRoom(state)), place.conversation, place.messages.length], ['', null, 0]);
 });
 
 test('another session in the same epoch forgets conversations, and no channel', () => {
@@ -100,7 +100,7 @@ test('a gap is asked for once', () => {
 
 test('what is not open is unread; what one says oneself is not', () => {
   const state = entered();
-  const general = states.openPlace(state);
+  const general = states.openRoom(state);
   const unread = (place) => Math.max(0, place.known - place.read);
   assert.equal(unread(general), 0, 'what was said before one came is not new');
   states.apply(state, message(4));
@@ -118,7 +118,7 @@ test('what was read before a reload is not new after it', () => {
   state.marks = new Map([['#general', 1], ['=c', 4]]);
   states.apply(state, { ...WELCOME, directs: [{ conversation: 'c', with: 'Bob', seq: 5, online: true }] });
   states.apply(state, joined(3, [message(1), message(2), message(3)]), { type: 'join', channel: 'general' });
-  assert.deepEqual([states.channelPlace(state, 'general').read, named(state, 'Bob')[0].read], [1, 4]);
+  assert.deepEqual([states.channelRoom(state, 'general').read, named(state, 'Bob')[0].read], [1, 4]);
 });
 
 test('a first message to a person makes the conversation', () => {
@@ -128,13 +128,13 @@ test('a first message to a person makes the conversation', () => {
   ];
   for (const [name, order] of table) {
     const state = entered();
-    const place = states.personPlace(state, 'Bob');
+    const place = states.personRoom(state, 'Bob');
     states.open(state, place);
     for (const type of order) {
       if (type === 'direct') states.apply(state, direct(1, { from: 'Ada', author: 1, to: 'Bob' }));
       else states.apply(state, { type: 'ack', conversation: 'c', to: 'Bob', seq: 1, at: 0 }, { type: 'direct', to: 'Bob' });
     }
-    assert.equal(states.openPlace(state), place, name);
+    assert.equal(states.openRoom(state), place, name);
     assert.deepEqual([place.conversation, texts(place)], ['c', '1'], name);
     assert.equal(named(state, 'Bob').length, 1, name);
   }
@@ -142,11 +142,11 @@ test('a first message to a person makes the conversation', () => {
 
 test('a draft under another spelling gives way to the conversation that there is', () => {
   const state = entered();
-  const place = states.personPlace(state, 'bob');
+  const place = states.personRoom(state, 'bob');
   states.open(state, place);
   states.apply(state, direct(1, { from: 'Ada', author: 1, to: 'Bob' }));
   states.apply(state, { type: 'ack', conversation: 'c', to: 'Bob', seq: 1, at: 0 }, { type: 'direct', to: 'bob' });
-  const open = states.openPlace(state);
+  const open = states.openRoom(state);
   assert.deepEqual([open.name, open.conversation], ['Bob', 'c']);
   assert.deepEqual(state.merged, [[place.key, open.key]], 'whoever kept the old key is told');
   assert.deepEqual(states.people(state), [open]);
@@ -155,14 +155,14 @@ test('a draft under another spelling gives way to the conversation that there is
 test('somebody else under the name of one who is away is somebody else', () => {
   const directs = [{ conversation: 'c', with: 'Bob', seq: 2, online: false }];
   const state = entered({ directs });
-  const stranger = states.personPlace(state, 'Bob');
+  const stranger = states.personRoom(state, 'Bob');
   assert.equal(stranger.conversation, null, 'Bob is here, and this conversation’s Bob is away');
   states.open(state, stranger);
   states.apply(state, direct(1, { conversation: 'd' }));
   assert.deepEqual(named(state, 'Bob').map(({ conversation }) => conversation).sort(), ['c', 'd']);
 
   const away = entered({ directs, users: ['Ada'], online: 1 });
-  assert.equal(states.personPlace(away, 'bob').conversation, 'c', 'nobody has the name: it means the one who had it');
+  assert.equal(states.personRoom(away, 'bob').conversation, 'c', 'nobody has the name: it means the one who had it');
 });
 
 test('people come and go, and names change', () => {
@@ -208,15 +208,15 @@ test('channels come and go', () => {
 
 test('a channel is called as the server writes it', () => {
   const state = entered();
-  states.open(state, states.channelPlace(state, 'Garden'));
+  states.open(state, states.channelRoom(state, 'Garden'));
   states.apply(state, joined(0, [], { channel: 'garden' }), { type: 'join', channel: 'Garden' });
   assert.deepEqual([state.open, [...state.wanted]], ['#garden', ['general', 'garden']]);
-  assert.equal(state.places.has('#Garden'), false);
+  assert.equal(state.rooms.has('#Garden'), false);
 });
 
 test('who leaves the open channel stands in general', () => {
   const state = entered();
-  states.open(state, states.channelPlace(state, 'garden'));
+  states.open(state, states.channelRoom(state, 'garden'));
   states.apply(state, joined(0, [], { channel: 'garden' }), { type: 'join', channel: 'garden' });
   states.apply(state, { type: 'left', channel: 'garden' }, { type: 'leave', channel: 'garden' });
   assert.deepEqual([state.open, [...state.wanted]], ['#general', ['general']]);
@@ -224,19 +224,19 @@ test('who leaves the open channel stands in general', () => {
 
 test('a draft in which nothing was written goes away with its window', () => {
   const state = entered();
-  const place = states.personPlace(state, 'Bob');
+  const place = states.personRoom(state, 'Bob');
   states.open(state, place);
   assert.equal(states.people(state).length, 1);
-  states.open(state, states.channelPlace(state, 'general'));
+  states.open(state, states.channelRoom(state, 'general'));
   assert.equal(states.people(state).length, 0);
-  states.open(state, Object.assign(states.personPlace(state, 'Bob'), { pinned: true }));
-  states.open(state, states.channelPlace(state, 'general'));
+  states.open(state, Object.assign(states.personRoom(state, 'Bob'), { pinned: true }));
+  states.open(state, states.channelRoom(state, 'general'));
   assert.equal(states.people(state).length, 1, 'something is to be sent there');
 });
 
 test('earlier messages are asked for once, and a failure lets them be asked for again', () => {
   const state = entered();
-  const place = states.openPlace(state);
+  const place = states.openRoom(state);
   assert.deepEqual(states.older(place), [], 'there is nothing before the first');
   place.older = true;
   const [command] = states.older(place);
@@ -255,7 +255,7 @@ test('a channel that can’t be joined is not wanted any more', () => {
 
 test('who is typing, until when', () => {
   const state = entered();
-  const place = states.openPlace(state);
+  const place = states.openRoom(state);
   states.apply(state, { type: 'typing', channel: 'general', user: 'Bob' }, null, 1000);
   assert.deepEqual([...place.typing], [['Bob', 6000]]);
   states.apply(state, message(4));
@@ -266,7 +266,7 @@ test('who is typing, until when', () => {
 
 test('a type of a later version changes nothing, but its number counts', () => {
   const state = entered();
-  const place = states.openPlace(state);
+  const place = states.openRoom(state);
   assert.deepEqual(states.apply(state, { type: 'weather', text: 'rain' }), []);
   assert.deepEqual(states.apply(state, { type: 'edited', channel: 'general', seq: 4 }), []);
   assert.deepEqual(states.apply(state, message(5)), [], 'no gap');

@@ -6,9 +6,9 @@ import { entersSuggestion, fit, ranked, replaced, suggestions, wordAt } from '..
 import { Recall, draftOf, withDraft } from '../../www/store/drafts.js';
 import { EMOJI } from '../../www/texts/emoji.js';
 import { COMMANDS, HELP, parse } from '../../www/texts/commands.js';
-import * as places from '../../www/store/room.js';
-import { proposal } from '../../www/texts/alternative-name.js';
-import { tally } from '../../www/views/sync-status.js';
+import * as rooms from '../../www/store/room.js';
+import { alternativeName } from '../../www/texts/names.js';
+import { syncStatus } from '../../www/views/sync-status.js';
 
 /** A text with `|` where the caret is. */
 const at = (marked) => wordAt(marked.replace('|', ''), marked.indexOf('|'));
@@ -107,32 +107,36 @@ test('Up brings back what was sent last', () => {
   assert.equal(recall.step('#b', 'elsewhere', -1), null, 'there is nothing before the first');
 });
 
-test('another name for one that is taken', () => {
+test('another name for one that is refused', () => {
   for (const [name, other] of [['Ada', 'Ada2'], ['Ada2', 'Ada3'], ['Ada9', 'Ada10'], [' Ada ', 'Ada2'], ['7', 'guest8'], ['x'.repeat(32), `${'x'.repeat(31)}2`]]) {
-    assert.equal(proposal(name), other);
+    assert.equal(alternativeName(name, 'name_taken'), other);
   }
+  for (const [name, other] of [['Zoë Müller', 'Zoë-Müller'], [' a  b ', 'a-b'], ['_x', 'x'], ['a!', 'a'], ['x y'.repeat(12), 'x-yx-yx-yx-yx-yx-yx-yx-yx-yx-yx'], ['!', null], ['Ada', null]]) {
+    assert.equal(alternativeName(name, 'bad_name'), other, name);
+  }
+  assert.equal(alternativeName('Ada', 'rate_limited'), null);
 });
 
 test('the count that nothing is missing', () => {
   const message = (seq) => ({ type: 'message', seq });
   const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
-  const place = places.channel('a');
-  assert.equal(tally(null), '');
-  assert.equal(tally(place), '');
-  places.replace(place, range(1, 842), 842, false);
-  assert.equal(tally(place), '842 of 842 messages, nothing missing');
+  const place = rooms.channel('a');
+  assert.equal(syncStatus(null), '');
+  assert.equal(syncStatus(place), '');
+  rooms.replace(place, range(1, 842), 842, false);
+  assert.equal(syncStatus(place), '842 of 842 messages, nothing missing');
   place.filling = true;
-  places.take(place, message(845));
-  assert.equal(tally(place), '842 of 845 messages, 3 on the way');
-  places.append(place, range(843, 844), false, 1);
-  assert.equal(tally(place), '845 of 845 messages, nothing missing');
-  const late = places.channel('b');
-  places.replace(late, range(793, 842), 842, true);
-  assert.equal(tally(late), '50 of 842 messages, nothing missing', 'the earlier ones come when one scrolls there');
+  rooms.receive(place, message(845));
+  assert.equal(syncStatus(place), '842 of 845 messages, loading 3 more');
+  rooms.append(place, range(843, 844), false, 1);
+  assert.equal(syncStatus(place), '845 of 845 messages, nothing missing');
+  const late = rooms.channel('b');
+  rooms.replace(late, range(793, 842), 842, true);
+  assert.equal(syncStatus(late), '50 of 842 messages, nothing missing', 'the earlier ones come when one scrolls there');
   late.first = 700;
-  assert.equal(tally(late), '50 of 842 messages, 699 no longer kept by the server', 'and it is known at once which do not');
-  places.prepend(late, range(700, 792), false);
-  assert.equal(tally(late), '143 of 842 messages, 699 no longer kept by the server');
+  assert.equal(syncStatus(late), '50 of 842 messages, 699 older messages not stored', 'and it is known at once which do not');
+  rooms.prepend(late, range(700, 792), false);
+  assert.equal(syncStatus(late), '143 of 842 messages, 699 older messages not stored');
 });
 
 test('emoji: each name has a character', () => {

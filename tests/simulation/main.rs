@@ -14,13 +14,15 @@
 //! is broken.
 //!
 //! Reading order: `plan` (what a seed decides), `world` (what happens), `client` (what everybody is
-//! held to), `disk`.
+//! held to), `disk` and `network`.
 
 #![allow(clippy::unwrap_used)]
 
 mod client;
 mod disk;
+mod network;
 mod plan;
+mod random;
 mod world;
 
 use disk::Disk;

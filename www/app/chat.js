@@ -1,173 +1,180 @@
-// What a person can do, and what happens then: the one place where state, outbox, connection, storage and address meet.
+// The actions of the user and the events of the server: where state, outbox, connection, storage and address meet.
 //
-// Not here: how any of them works, and how anything looks. `changed()` is called whenever something is to be shown anew.
+// Views call its methods and read its fields; `changed()` is called whenever they have to be updated.
 
-import * as address from '../texts/address.js';
 import { Connection } from '../connection/connection.js';
-import * as lines from '../texts/commands.js';
-import { characters, printable } from '../texts/limits.js';
-import { Marks } from './read-markers.js';
-import { proposal } from '../texts/alternative-name.js';
-import * as say from '../connection/protocol.js';
-import { Sender } from './sender.js';
+import * as protocol from '../connection/protocol.js';
 import * as states from '../store/state.js';
 import * as storage from '../store/storage.js';
+import * as address from '../texts/address.js';
+import * as commands from '../texts/commands.js';
+import { t } from '../texts/en.js';
+import { characters, printable } from '../texts/limits.js';
+import { alternativeName } from '../texts/names.js';
+import { ReadMarkers } from './read-markers.js';
+import { Sender } from './sender.js';
 
 const TYPING_EVERY_MS = 3000;
 const WHO_EVERY_MS = 5000;
-/** How often a taken name is tried again at the door: another tab may just be storing the session that it was given. */
-const TRIES = 3;
+/** How often a taken name is retried when resuming: another tab may just be storing the session that it got. */
+const MAX_RETRIES = 3;
 
 export class Chat {
-  /** `door`: a name is asked for · `entering` · `in`, with or without a connection */
-  stage = 'door';
+  /** out: the sign-in form is shown · entering · in, with or without a connection */
+  stage = 'out';
   state = states.create();
-  /** What is wrong with the connection, for a person; empty when all is well. */
+  /** What is wrong with the connection, for a person; empty if nothing is. */
   problem = '';
-  /** Why the name was not taken. */
-  doorError = null;
-  /** Another name, where it is taken. */
-  proposal = null;
-  /** What stands beside the composer: `{ text, bad }`. */
+  /** Why the name was refused, and another one to offer, or null. */
+  signInError = null;
+  alternative = null;
+  /** The notice below the composer: `{ text, bad, lost }`, or null. */
   notice = null;
   name = null;
-  /** How far the reader has read. */
-  marks;
-  /** Called with a place, a message that somebody else said in it, and whether it was said while there was no connection. */
+  markers;
+  /** Called with a room, a message of someone else, and whether it was missed while there was no connection. */
   heard = () => {};
-  #changed; #connection; #sender; #kept = null; #tries = 0; #typedAt = -Infinity; #takenUp = false; #doubted = null; #whoTimer = 0; #wire = null;
+  #changed; #confirm; #connection; #sender; #wire = null;
+  #session = null; #retries = 0; #restored = false; #typedAt = -Infinity; #doubted = null; #whoTimer = 0;
 
-  constructor(changed) {
+  /** `confirm(title, text, yes)` asks the user and resolves to a boolean. */
+  constructor(changed, confirm) {
     this.#changed = changed;
-    this.marks = new Marks(() => this.state, changed);
-    this.#connection = new Connection(say.chatUrl(document.baseURI), {
-      credentials: () => ({ name: this.name, session: (storage.session() ?? this.#kept)?.session }),
-      event: (event, asked) => this.#event(event, asked),
-      open: () => this.#entered(),
-      lost: (sentence) => this.#lost(sentence),
-      trace: (trace) => this.#wire?.told(trace),
-      refused: (error, credentials) => this.#refused(error, credentials),
+    this.#confirm = confirm;
+    this.markers = new ReadMarkers(() => this.state, changed);
+    this.#connection = new Connection(protocol.chatUrl(document.baseURI), {
+      credentials: () => ({ name: this.name, session: (storage.session.get() ?? this.#session)?.session }),
+      event: (event, command) => this.#onEvent(event, command),
+      open: () => this.#onOpen(),
+      lost: (sentence, code) => this.#onLost(sentence, code),
+      trace: (trace) => this.#wire?.trace(trace),
+      refused: (error, credentials) => this.#onRefused(error, credentials),
     });
     this.#sender = new Sender({
       state: () => this.state,
       connection: this.#connection,
       ready: () => this.#connection.stage === 'open' && this.stage === 'in',
       changed,
-      failed: (sentence) => this.tell(sentence, true),
+      failed: (error) => this.#fail(error),
     });
-    storage.onSession((session) => this.#sessionElsewhere(session));
+    storage.session.onChange((session) => this.#onSessionElsewhere(session));
   }
 
-  /** The wire view: `wire.told(trace)` gets every frame of the connection from now on, `wire.note(sentence)` why none comes. Null ends it. */
-  watchWire(wire) {
-    this.#wire = wire;
-    if (!wire) this.#connection.traced(false);
-    this.#watch();
-  }
+  // ── Entering and leaving ──
 
-  /** The wire view, from the opening handshake on: of a new connection. */
-  wireFromHandshake() {
-    this.#connection.traced(true);
-  }
-
-  #watch() {
-    const on = this.#wire !== null;
-    this.#connection.request({ type: 'trace', on }).catch((error) => this.#wire?.note(
-      error.code === 'unknown_type' ? 'This server has its wire view turned off (--no-trace).' : error.message));
-  }
-
-  /** Takes up the session that the browser remembers, if it does; with what was open and not sent yet, before the server answers. */
+  /** Resumes the session that the browser keeps, if any: the chat is shown before the server answers. */
   begin() {
-    const known = storage.session();
+    const known = storage.session.get();
     if (!known?.name) return;
     this.enter(known.name);
-    this.#takeUp();
-  }
-
-  /** What is not sent yet. */
-  get outbox() {
-    return this.#sender.outbox;
-  }
-
-  /** Since when there is no connection, by `performance.now()`, or null; and how long the next attempt is away, in milliseconds. */
-  get downSince() {
-    return this.#connection.downSince;
-  }
-
-  pauseLeft() {
-    return this.#connection.pauseLeft();
+    this.#restore();
   }
 
   enter(name) {
-    Object.assign(this, { name, doorError: null, stage: 'entering' });
+    Object.assign(this, { name, signInError: null, stage: 'entering' });
     if (this.#connection.stage === 'waiting') this.#connection.nudge();
     else this.#connection.connect();
     this.#changed();
   }
 
-  /** Leaves for good: at once for the others, and this browser forgets who it was. */
-  quit() {
+  /** Signs out: at once for the others, and this browser forgets the session. Asks first if unsent texts would be lost. */
+  async quit() {
+    const loses = this.outbox.length > 0 || storage.drafts.get().length > 0;
+    if (loses && !await this.#confirm(t.chat.leaveTitle, t.chat.leaveLoses, t.chat.leave)) return;
     storage.forget();
-    this.#out();
+    this.#signOut();
   }
 
-  /** The network came or went, or the page is looked at again. */
+  async rename(name) {
+    await this.#connection.request(protocol.rename(name));
+  }
+
+  get outbox() {
+    return this.#sender.outbox;
+  }
+
+  /** Since when there is no connection, by `performance.now()`; null if there is one. */
+  get downSince() {
+    return this.#connection.downSince;
+  }
+
+  /** Milliseconds until the next attempt to connect. */
+  pauseLeft() {
+    return this.#connection.pauseLeft();
+  }
+
+  /** The network changed, the page became visible, or the user wants to try now. */
   nudge() {
     this.#connection.nudge();
-    this.marks.look();
+    this.markers.update();
   }
 
-  tryNow() {
-    this.#connection.nudge();
-  }
+  // ── Rooms ──
 
-  // ── Places ──
-
-  /** Opens a place. `how.focus` asks for the keyboard; `how.walk` is true where the address is there already. */
-  open(place, how = {}) {
-    if (place.key !== this.state.open) this.hush();
-    const commands = states.open(this.state, place);
-    if (!how.walk) this.#walk(how.instead ? 'replaceState' : 'pushState');
-    this.marks.look();
-    this.focusWanted = how.focus === true;
-    if (place.online === null && place.conversation && this.state.users.has(place.name)) this.#ascertain(place.name);
-    for (const command of commands) this.#ask(command);
+  /**
+   * Opens a room. `focus`: moves the keyboard to the composer · `fromAddress`: the address is already right ·
+   * `replace`: the room replaces the current entry of the browser's history.
+   */
+  open(room, { focus = false, fromAddress = false, replace = false } = {}) {
+    if (room.key !== this.state.open) this.hush();
+    const loading = states.open(this.state, room);
+    if (!fromAddress) this.#writeAddress(replace ? 'replaceState' : 'pushState');
+    this.markers.update();
+    this.focusWanted = focus;
+    if (room.online === null && room.conversation && this.state.users.has(room.name)) {
+      // Someone came under this name. Only `welcome` says whether it is the same person.
+      this.#doubted = room.name;
+      this.#sender.lost();
+      this.#connection.restart();
+    }
+    for (const command of loading) this.#ask(command);
     this.#changed();
   }
 
-  /** Somebody came back under a name: the same one, or a stranger? Only `welcome` says, so it is asked for. */
-  #ascertain(name) {
-    this.#doubted = name;
-    this.#sender.lost();
-    this.#connection.again();
-  }
-
-  /** Opens what the address names; `general` where it names nothing. */
+  /** Opens the room that the address names, or the home channel. */
   openAddress() {
     const { state } = this;
-    const named = address.parse(location.hash);
-    const known = history.state?.conversation && states.conversationPlace(state, history.state.conversation);
-    if (known && named?.kind === 'person') return this.open(known, { walk: true });
-    if (named?.kind === 'person') return this.open(states.personPlace(state, named.name), { walk: true });
-    this.open(states.channelPlace(state, named?.name ?? states.HOME), named ? { walk: true } : { instead: true });
+    const { kind, name } = address.parse(location.hash) ?? {};
+    if (kind === 'person') {
+      const known = history.state?.conversation && states.conversationRoom(state, history.state.conversation);
+      return this.open(known || states.personRoom(state, name), { fromAddress: true });
+    }
+    if (!kind) return this.open(states.channelRoom(state, states.HOME), { replace: true });
+    if (state.wanted.has(name) || state.channels.has(name)) return this.open(states.channelRoom(state, name), { fromAddress: true });
+    return this.#openUnknown(name);
   }
 
-  /** Joins a channel, made where there is none, and opens it. Fails with the server's error. */
+  /** A channel that isn't listed may have a history, or another spelling; if the server doesn't know it, asks before creating it. */
+  async #openUnknown(name) {
+    const { state } = this;
+    try {
+      const { channel } = await this.#connection.request(protocol.history({ channel: name }, { limit: 1 }));
+      return this.open(states.channelRoom(state, channel), { replace: true });
+    } catch (error) {
+      const isUnknown = error.code === 'no_such_channel';
+      this.open((isUnknown && states.openRoom(state)) || states.channelRoom(state, states.HOME), { replace: true });
+      if (!isUnknown) return this.#fail(error);
+      if (!await this.#confirm(t.chat.createTitle, t.chat.unknownChannel(name), t.chat.create)) return undefined;
+      return this.enterChannel(name).catch((refused) => this.#fail(refused));
+    }
+  }
+
+  /** Joins a channel, created if there is none, and opens it. Rejects with the server's error. */
   async enterChannel(name) {
-    const { channel } = await this.#connection.request(say.join(name));
-    this.open(states.channelPlace(this.state, channel), { focus: true });
+    const { channel } = await this.#connection.request(protocol.join(name));
+    this.open(states.channelRoom(this.state, channel), { focus: true });
   }
 
   leaveChannel(name) {
-    return this.#ask(say.leave(name));
+    return this.#ask(protocol.leave(name));
   }
 
-  /** Asks for earlier messages of the open place; false where there are none. */
+  /** Loads earlier messages of the open room; false if there are none. */
   older(limit) {
-    const place = states.openPlace(this.state);
-    const commands = place ? states.older(place) : [];
-    for (const command of commands) this.#ask({ ...command, limit });
-    return commands.length > 0;
+    const room = states.openRoom(this.state);
+    const loading = room ? states.older(room) : [];
+    for (const command of loading) this.#ask({ ...command, limit });
+    return loading.length > 0;
   }
 
   // ── Writing ──
@@ -176,25 +183,25 @@ export class Chat {
     return states.isMine(this.state, message);
   }
 
-  /** Does what was typed. False where it can't be done: then the text should stay. */
-  say(typed) {
-    const place = states.openPlace(this.state);
-    if (!place) return false;
+  /** Sends a text or runs a command. Returns false if it can't be done and the text should stay in the composer. */
+  submit(typed) {
+    const room = states.openRoom(this.state);
+    if (!room) return false;
     this.hush();
-    const line = lines.parse(typed);
+    const line = commands.parse(typed);
     switch (line.does) {
-      case 'say': return this.#post(place, line.text, line.action);
+      case 'say': return this.#post(room, line.text, line.action);
       case 'wrong': return this.tell(line.sentence, true);
-      case 'help': return this.tell(lines.HELP);
-      case 'rename': this.#rename(line.name); break;
-      case 'join': this.enterChannel(line.channel).catch((error) => this.tell(error.message, true)); break;
-      case 'leave': return this.#leave(place, line.channel);
-      case 'who': this.#list(say.who(line.channel ?? (place.kind === 'channel' ? place.name : undefined))); break;
-      case 'channels': this.#list(say.channels()); break;
-      case 'history': return this.older(line.limit ?? undefined) || this.tell('There are no earlier messages here.');
+      case 'help': return this.tell(commands.HELP);
+      case 'rename': this.rename(line.name).catch((error) => this.#renameFailed(error, line.name)); break;
+      case 'join': this.enterChannel(line.channel).catch((error) => this.#fail(error)); break;
+      case 'leave': return this.#leave(room, line.channel);
+      case 'who': this.#list(protocol.who(line.channel ?? (room.kind === 'channel' ? room.name : undefined))); break;
+      case 'channels': this.#list(protocol.channels()); break;
+      case 'history': return this.older(line.limit ?? undefined) || this.tell(t.chat.noEarlier);
       case 'quit': this.quit(); break;
       case 'direct': {
-        const partner = states.personPlace(this.state, line.to);
+        const partner = states.personRoom(this.state, line.to);
         const posted = this.#post(partner, line.text);
         if (posted) this.open(partner, { focus: true });
         return posted;
@@ -203,185 +210,76 @@ export class Chat {
     return true;
   }
 
+  /** By how much a text exceeds the server's limits: `{ unit, length, most, over }`; over is negative if it fits. */
+  excess(room, text, action) {
+    const { text: most, message_bytes: mostBytes } = this.state.limits;
+    const bytes = protocol.sentBytes(room, text, action);
+    if (bytes > mostBytes) return { unit: 'byte', length: bytes, most: mostBytes, over: bytes - mostBytes };
+    const length = characters(text);
+    return { unit: 'character', length, most, over: length - most };
+  }
+
   retry(nonce) {
     this.#sender.retry(nonce);
   }
 
   discard(nonce) {
-    this.#sender.discard(nonce);
+    const room = this.#sender.discard(nonce);
+    const isEmpty = room?.kind === 'person' && room.conversation === null && !room.pinned && !this.state.users.has(room.name);
+    if (isEmpty && room.key === this.state.open) this.open(states.channelRoom(this.state, states.HOME), { replace: true });
+    if (isEmpty) this.state.rooms.delete(room.key);
   }
 
-  /** Tells the others there that something is being written; not with every key. */
+  /** Tells the others that this user is typing, at most every few seconds. */
   typing() {
-    const place = states.openPlace(this.state);
-    const where = place && say.where(place);
-    if (!where || performance.now() - this.#typedAt < TYPING_EVERY_MS) return;
+    const room = states.openRoom(this.state);
+    const target = room && protocol.target(room);
+    if (!target || performance.now() - this.#typedAt < TYPING_EVERY_MS) return;
     this.#typedAt = performance.now();
-    this.#connection.tell(say.typing(where));
+    this.#connection.notify(protocol.typing(target));
   }
 
-  /** Nothing is to be said beside the composer any more. */
+  /** Shows a notice below the composer. Returns false if it is an error. */
+  tell(text, bad = false, lost = false) {
+    this.notice = { text, bad, lost };
+    this.#changed();
+    return !bad;
+  }
+
+  /** Removes the notice. */
   hush() {
     if (this.notice === null) return;
     this.notice = null;
     this.#changed();
   }
 
-  // ── What comes from the server ──
-
-  #event(event, asked) {
-    const { state } = this;
-    if (event.type === 'welcome') this.#welcomed(event);
-    const joined = [...state.wanted].join();
-    const commands = states.apply(state, event, asked, Date.now());
-    this.#sender.seen(event, (message) => this.isMine(message));
-    if (say.carriesText(event) && !this.isMine(event)) this.#heard(event);
-    for (const [place, message] of state.missed.splice(0)) this.heard(place, message, true);
-    if ([...state.wanted].join() !== joined) storage.keepChannels([...state.wanted]);
-    if (event.type === 'welcome' || event.type === 'renamed') this.#keepSession();
-    for (const command of commands) this.#ask(command);
-    if (state.staleUsers) this.#who();
-    if (states.openPlace(state)) this.#walk('replaceState');
-    if (this.stage === 'in') this.marks.look(); // before that, what is open was not yet shown as what is new
-    this.#sender.pump();
+  #fail(error) {
+    return this.tell(error.message, true, error.code === 'lost');
   }
 
-  #heard(message) {
-    const place = message.type === 'direct' ? states.conversationPlace(this.state, message.conversation)
-      : this.state.places.get(`#${message.channel}`);
-    if (place) this.heard(place, message);
+  #post(room, typed, action) {
+    const text = printable(typed);
+    if (text.trim() === '') return this.tell(t.chat.nothingToSend, true);
+    if (action && room.kind === 'person') return this.tell(t.chat.onlyInChannels, true);
+    const { unit, length, most, over } = this.excess(room, text, action);
+    if (over > 0) return this.tell((unit === 'byte' ? t.chat.tooLarge : t.chat.tooLong)(most, length), true);
+    this.#typedAt = -Infinity; // the next text is another one
+    this.#sender.post(room, text, action);
+    return true;
   }
 
-  #welcomed(event) {
-    const { state } = this;
-    if (state.epoch !== null && state.epoch !== event.epoch) {
-      this.tell('The server was started anew, and does not know any more what was said before.');
-    }
-    if (state.me !== null) return;
-    this.marks.take(event.epoch);
-    for (const name of storage.channels()) state.wanted.add(name);
-  }
-
-  #keepSession() {
-    const { name, session } = this.state.me;
-    this.name = name;
-    this.#kept = { name, session };
-    const stored = storage.session();
-    if (stored?.name !== name || stored.session !== session) storage.keepSession(this.#kept);
-  }
-
-  #entered() {
-    const firstTime = this.stage !== 'in';
-    Object.assign(this, { stage: 'in', problem: '', doorError: null });
-    this.#tries = 0;
-    if (firstTime) {
-      this.#takeUp();
-      // A person may turn out to be one with whom there is a conversation.
-      if (!states.openPlace(this.state) || address.parse(location.hash)?.kind === 'person') this.openAddress();
-      this.focusWanted = true;
-    }
-    if (this.#wire) this.#watch();
-    const doubted = this.#doubted;
-    this.#doubted = null;
-    if (doubted !== null && states.openPlace(this.state)?.name === doubted) {
-      const place = states.personPlace(this.state, doubted);
-      if (place.key !== this.state.open) this.open(place, { instead: true, focus: true });
-    }
-    this.#sender.pump();
-  }
-
-  /** The open place and the outbox, from the address and what the browser kept. */
-  #takeUp() {
-    if (this.#takenUp) return;
-    this.#takenUp = true;
-    for (const name of storage.channels()) this.state.wanted.add(name);
-    this.#sender.takeUp();
-    const named = address.parse(location.hash);
-    const conversation = history.state?.conversation;
-    if (named?.kind === 'person' && conversation) states.heldConversation(this.state, conversation, named.name);
-    if (this.stage === 'in' || conversation || named?.kind !== 'person') this.openAddress();
-  }
-
-  #lost(sentence) {
-    this.#sender.lost();
-    this.problem = sentence;
-    this.#changed();
-  }
-
-  /** The server did not take the name. */
-  #refused(error, credentials) {
-    const stored = storage.session();
-    const another = stored !== null && stored.session !== credentials.session;
-    if (error.code === 'name_taken' && (another || (credentials.session && this.#tries < TRIES))) {
-      // A tab of the same person may have been given a new session just now.
-      this.#tries += 1;
-      setTimeout(() => this.stage !== 'door' && this.#connection.connect(), another ? 0 : 200 * 2 ** this.#tries);
-      return;
-    }
-    this.#tries = 0;
-    Object.assign(this, { stage: 'door', problem: '', doorError: error.message, proposal: proposed(error, credentials.name) });
-    this.#changed();
-  }
-
-  #sessionElsewhere(session) {
-    if (session === null && (this.stage === 'in' || this.#takenUp)) this.#out();
-    else if (session?.name && this.stage === 'door') this.enter(session.name);
-  }
-
-  #out() {
-    this.#connection.stop(1000);
-    this.#sender.clear();
-    Object.assign(this, { stage: 'door', state: states.create(), problem: '', doorError: null, notice: null, name: null });
-    this.#kept = null;
-    this.#takenUp = false;
-    history.replaceState(null, '', location.pathname + location.search);
-    this.#changed();
-  }
-
-  /** The list of users is known to be incomplete: it is asked for, but not by all pages at once and not all the time. */
-  #who() {
-    this.#whoTimer ||= setTimeout(async () => {
-      await this.#ask(say.who());
-      setTimeout(() => { this.#whoTimer = 0; }, WHO_EVERY_MS);
-    }, 300 + Math.random() * 1200);
-  }
-
-  // ── What goes to the server ──
-
-  /** Asks for something. What fails is told, and leaves nothing half open. */
-  async #ask(command) {
-    try {
-      await this.#connection.request(command);
-    } catch (error) {
-      if (error.code === 'lost') {
-        if (command.type === 'leave') this.tell(error.message, true);
-        return;
-      }
-      this.tell(error.message, true);
-      const place = states.openPlace(this.state);
-      if (command.type === 'join' && place?.key === `#${command.channel}` && !place.joined && place.name !== states.HOME) {
-        this.state.places.delete(place.key);
-        this.open(states.channelPlace(this.state, states.HOME), { instead: true });
-        this.tell(`#${command.channel} can’t be opened: ${error.message}`, true);
-      }
-    }
-  }
-
-  #leave(place, named) {
-    const name = named ?? (place.kind === 'channel' ? place.name : null);
-    if (name === null) return this.tell('This is no channel: /leave needs its name here.', true);
-    if (name.toLowerCase() === states.HOME) return this.tell(`Everybody is in #${states.HOME}. To leave the chat as a whole, type /quit.`, true);
+  #leave(room, named) {
+    const name = named ?? (room.kind === 'channel' ? room.name : null);
+    if (name === null) return this.tell(t.chat.notInChannel, true);
+    if (name.toLowerCase() === states.HOME) return this.tell(t.chat.cantLeaveHome(states.HOME), true);
     this.leaveChannel(name);
     return true;
   }
 
-  async #rename(name) {
-    try {
-      await this.#connection.request(say.rename(name));
-    } catch (error) {
-      const other = proposed(error, name);
-      this.tell(other ? `${sentence(error.message)} How about ${other}? /nick ${other}` : error.message, true);
-    }
+  #renameFailed(error, name) {
+    const other = alternativeName(name, error.code);
+    if (other) this.tell(t.chat.tryName(error.message, other), true);
+    else this.#fail(error);
   }
 
   /** Shows an answer that is a list of names. */
@@ -389,42 +287,172 @@ export class Chat {
     try {
       const { channel, users, channels, count } = await this.#connection.request(command);
       const names = users ?? channels.map(({ name, members }) => `#${name} (${members})`);
-      const where = !users ? 'Channels' : channel === undefined ? 'Online' : `In #${channel}`;
-      const rest = (count ?? names.length) - names.length;
-      this.tell(`${where}: ${names.join(', ') || 'nobody'}${rest > 0 ? `, and ${rest} others` : ''}`);
+      const title = !users ? t.chat.channels : channel === undefined ? t.chat.online : t.chat.inChannel(channel);
+      this.tell(t.chat.list(title, names, (count ?? names.length) - names.length));
     } catch (error) {
-      this.tell(error.message, true);
+      this.#fail(error);
     }
   }
 
-  #post(place, typed, action) {
-    const text = printable(typed);
-    const most = this.state.limits.text;
-    const count = characters(text);
-    if (text.trim() === '') return this.tell('There is nothing to send.', true);
-    if (count > most) return this.tell(`A text has at most ${most} characters; this one has ${count}.`, true);
-    if (action && place.kind === 'person') return this.tell('In private there is no /me: it is for channels.', true);
-    this.#typedAt = -Infinity; // what comes next is another text
-    this.#sender.post(place, text, action);
-    return true;
+  // ── The wire view ──
+
+  /** Sends every frame from now on to `wire.trace(trace)`, and to `wire.note(sentence)` why there is none. Null ends it. */
+  watchWire(wire) {
+    this.#wire = wire;
+    if (!wire) this.#connection.setTraced(false);
+    this.#requestTrace();
   }
 
-  /** Writes the open place into the address. */
-  #walk(method) {
-    const place = states.openPlace(this.state);
-    const hash = address.of(place);
-    const entry = { conversation: place.conversation ?? null };
-    const same = hash === location.hash && (history.state?.conversation ?? null) === entry.conversation;
-    if (!same) history[method](entry, '', hash);
+  /** Traces a new connection from its opening handshake on. */
+  traceHandshake() {
+    this.#connection.setTraced(true);
   }
 
-  /** Shows a sentence beside the composer. Returns false where it is a bad one: what was asked for was not done. */
-  tell(text, bad = false) {
-    this.notice = { text, bad };
+  #requestTrace() {
+    this.#connection.request({ type: 'trace', on: this.#wire !== null })
+      .catch((error) => this.#wire?.note(error.code === 'unknown_type' ? t.chat.wireOff : error.message));
+  }
+
+  // ── Events ──
+
+  #onEvent(event, command) {
+    const { state } = this;
+    if (event.type === 'welcome') this.#onWelcome(event);
+    const wanted = [...state.wanted].join();
+    const commands = states.apply(state, event, command, Date.now());
+    this.#sender.onEvent(event, (message) => this.isMine(message));
+    if (protocol.carriesText(event) && !this.isMine(event)) {
+      const room = event.type === 'direct' ? states.conversationRoom(state, event.conversation) : state.rooms.get(`#${event.channel}`);
+      if (room) this.heard(room, event);
+    }
+    for (const [room, message] of state.missed.splice(0)) this.heard(room, message, true);
+    if ([...state.wanted].join() !== wanted) storage.channels.set([...state.wanted]);
+    if (event.type === 'welcome' || event.type === 'renamed') this.#keepSession();
+    for (const next of commands) this.#ask(next);
+    if (state.staleUsers) this.#refreshUsers();
+    if (states.openRoom(state)) this.#writeAddress('replaceState');
+    if (this.stage === 'in') this.markers.update(); // before that, what is new wasn't shown yet
+    this.#sender.flush();
+  }
+
+  #onWelcome(event) {
+    const { state } = this;
+    if (state.epoch !== null && state.epoch !== event.epoch) this.tell(t.chat.restarted);
+    if (state.me !== null) return;
+    this.markers.restore(event.epoch);
+    for (const name of storage.channels.get()) state.wanted.add(name);
+  }
+
+  #keepSession() {
+    const { name, session } = this.state.me;
+    this.name = name;
+    this.#session = { name, session };
+    const stored = storage.session.get();
+    if (stored?.name !== name || stored.session !== session) storage.session.set(this.#session);
+  }
+
+  #onOpen() {
+    const isFirst = this.stage !== 'in';
+    Object.assign(this, { stage: 'in', problem: '', signInError: null });
+    this.#retries = 0;
+    if (this.notice?.lost) this.hush();
+    if (isFirst) {
+      this.#restore();
+      // A name may turn out to be someone with whom there is a conversation.
+      if (!states.openRoom(this.state) || address.parse(location.hash)?.kind === 'person') this.openAddress();
+      this.focusWanted = true;
+    }
+    if (this.#wire) this.#requestTrace();
+    const doubted = this.#doubted;
+    this.#doubted = null;
+    if (doubted !== null && states.openRoom(this.state)?.name === doubted) {
+      const room = states.personRoom(this.state, doubted);
+      if (room.key !== this.state.open) this.open(room, { replace: true, focus: true });
+    }
+    this.#sender.flush();
+  }
+
+  /** Restores the open room and the outbox from the address and from what the browser keeps. */
+  #restore() {
+    if (this.#restored) return;
+    this.#restored = true;
+    for (const name of storage.channels.get()) this.state.wanted.add(name);
+    this.#sender.restore();
+    const named = address.parse(location.hash);
+    const conversation = history.state?.conversation;
+    if (named?.kind === 'person' && conversation) states.rememberedConversation(this.state, conversation, named.name);
+    // Before the server answers, only known rooms can be opened.
+    const isKnown = named?.kind === 'person' ? conversation : !named || this.state.wanted.has(named.name);
+    if (this.stage === 'in' || isKnown) this.openAddress();
+  }
+
+  #onLost(sentence, code) {
+    this.#sender.lost(protocol.isRejection(code));
+    this.problem = sentence;
     this.#changed();
-    return !bad;
+  }
+
+  /** The server refused the name. */
+  #onRefused(error, { name, session }) {
+    const stored = storage.session.get();
+    const isNew = stored !== null && stored.session !== session;
+    if (error.code === 'name_taken' && (isNew || (session && this.#retries < MAX_RETRIES))) {
+      // Another tab of the same person may have got a new session just now.
+      this.#retries += 1;
+      setTimeout(() => this.stage !== 'out' && this.#connection.connect(), isNew ? 0 : 200 * 2 ** this.#retries);
+      return;
+    }
+    this.#retries = 0;
+    const alternative = alternativeName(name, error.code);
+    Object.assign(this, { stage: 'out', problem: '', signInError: error.message, alternative });
+    this.#changed();
+  }
+
+  /** Another tab entered or left. */
+  #onSessionElsewhere(session) {
+    if (session === null && (this.stage === 'in' || this.#restored)) this.#signOut();
+    else if (session?.name && this.stage === 'out') this.enter(session.name);
+  }
+
+  #signOut() {
+    this.#connection.stop(1000);
+    this.#sender.clear();
+    Object.assign(this, { stage: 'out', state: states.create(), problem: '', signInError: null, notice: null, name: null });
+    this.#session = null;
+    this.#restored = false;
+    history.replaceState(null, '', location.pathname + location.search);
+    this.#changed();
+  }
+
+  /** Asks for the list of users, which is known to be incomplete: not all pages at once, and not all the time. */
+  #refreshUsers() {
+    this.#whoTimer ||= setTimeout(async () => {
+      await this.#ask(protocol.who());
+      setTimeout(() => { this.#whoTimer = 0; }, WHO_EVERY_MS);
+    }, 300 + Math.random() * 1200);
+  }
+
+  /** Sends a command of the page's own and shows what fails. */
+  async #ask(command) {
+    try {
+      await this.#connection.request(command);
+    } catch (error) {
+      if (error.code !== 'lost' || command.type === 'leave') this.#fail(error);
+      const room = states.openRoom(this.state);
+      if (error.code === 'lost' || command.type !== 'join' || room?.key !== `#${command.channel}`) return;
+      if (room.joined || room.name === states.HOME) return;
+      this.state.rooms.delete(room.key);
+      this.open(states.channelRoom(this.state, states.HOME), { replace: true });
+      this.tell(t.chat.cantOpen(command.channel, error.message), true);
+    }
+  }
+
+  /** Writes the open room into the address. */
+  #writeAddress(method) {
+    const room = states.openRoom(this.state);
+    const hash = address.of(room);
+    const conversation = room.conversation ?? null;
+    const isSame = hash === location.hash && (history.state?.conversation ?? null) === conversation;
+    if (!isSame) history[method]({ conversation }, '', hash);
   }
 }
-
-const sentence = (text) => text.replace(/[^.!?]$/, '$&.');
-const proposed = (error, name) => (error.code === 'name_taken' ? proposal(name) : null);

@@ -1,79 +1,91 @@
-// Joins the parts: the chat, the regions that show it, and what the browser tells.
+// The entry point: connects the chat, the views that show it, and what the browser reports.
 //
-// Everything is shown anew after a change, once for all changes of a moment; each region touches only what is different.
+// After a change every view is updated, once for all changes of a frame; each touches only what is different.
 
-import { Banner } from '../views/connection-banner.js';
-import { Chat } from './chat.js';
-import { Composer } from '../views/composer.js';
-import { Feed } from '../views/feed.js';
-import { Head } from '../views/room-header.js';
-import { Join } from '../views/sign-in.js';
-import { Jump } from '../views/quick-switcher.js';
-import * as keys from '../views/keys.js';
-import { Members } from '../views/member-list.js';
-import { byId, setText } from '../views/dom.js';
-import { Bell } from '../views/notify.js';
 import { pending } from '../store/outbox.js';
+import { openRoom } from '../store/state.js';
+import { t } from '../texts/en.js';
+import { Composer } from '../views/composer.js';
+import { ConnectionBanner } from '../views/connection-banner.js';
+import * as dialogs from '../views/dialogs.js';
+import { byId, fillTexts, setText } from '../views/dom.js';
+import { Feed } from '../views/feed.js';
+import * as keys from '../views/keys.js';
+import { MemberList } from '../views/member-list.js';
+import { Bell } from '../views/notify.js';
+import { QuickSwitcher } from '../views/quick-switcher.js';
+import { RoomHeader } from '../views/room-header.js';
 import { Sidebar } from '../views/sidebar.js';
-import { openPlace } from '../store/state.js';
-import { tally } from '../views/sync-status.js';
+import { SignIn } from '../views/sign-in.js';
+import { syncStatus } from '../views/sync-status.js';
 import * as theme from '../views/theme.js';
+import { timeOf } from '../views/time.js';
 import { togglePanel } from '../wire/panel.js';
+import { Chat } from './chat.js';
 
-const chat = new Chat(changed);
-const join = new Join((name) => chat.enter(name));
+/** The longest time until an update is shown; a hidden tab gets no frames, but has a title. */
+const FRAME_MS = 100;
+/** How often the page is updated without a reason: the date or the time zone may have changed. */
+const REFRESH_MS = 20_000;
+
+fillTexts(t.page);
+const chat = new Chat(changed, dialogs.confirm);
+const signIn = new SignIn((name) => chat.enter(name));
 const sidebar = new Sidebar(chat);
 const feed = new Feed(chat);
 const composer = new Composer(chat);
-const banner = new Banner(chat);
+const banner = new ConnectionBanner(chat);
 const bell = new Bell(chat);
-const jump = new Jump(chat);
-const head = new Head(chat, changed);
-const members = new Members(chat);
+const switcher = new QuickSwitcher(chat);
+const header = new RoomHeader(chat, changed);
+const members = new MemberList(chat);
 
-const FRAME_MS = 100;
-let planned = false, frame = 0, timer = 0;
+let scheduled = false, frame = 0, timer = 0;
 function changed() {
-  if (planned) return;
-  planned = true;
-  // At the next frame, however much comes until then; a tab that is not looked at has none, but has a title.
-  frame = requestAnimationFrame(soon);
-  timer = setTimeout(soon, FRAME_MS);
+  if (scheduled) return;
+  scheduled = true;
+  frame = requestAnimationFrame(update);
+  timer = setTimeout(update, FRAME_MS);
 }
 
-function soon() {
+function update() {
   cancelAnimationFrame(frame);
   clearTimeout(timer);
-  planned = false;
+  scheduled = false;
   show();
 }
 
+let connectedAt = 0;
 function show() {
-  const { state } = chat;
-  const place = openPlace(state);
-  const outside = chat.stage === 'door' || (chat.stage === 'entering' && byId('chat').hidden && !resumes);
-  join.show({ visible: outside, busy: chat.stage === 'entering', error: chat.doorError, name: chat.name, proposal: chat.proposal });
-  byId('chat').hidden = outside;
-  byId('skip').hidden = outside;
+  const { state, stage } = chat;
+  const room = openRoom(state);
+  const isOut = stage === 'out' || (stage === 'entering' && byId('chat').hidden && !resumes);
+  const isOffline = chat.downSince !== null;
+  if (!isOffline) connectedAt = Date.now();
+  resumes &&= stage !== 'out';
+  signIn.show({ visible: isOut, busy: stage === 'entering', error: chat.signInError, name: chat.name, alternative: chat.alternative });
+  byId('chat').hidden = byId('skip').hidden = isOut;
+  byId('chat').classList.toggle('offline', isOffline);
   banner.show();
-  resumes &&= chat.stage !== 'door';
-  sidebar.show(state);
-  feed.show(place, place ? pending(chat.outbox, place.key) : []);
-  composer.show(place, chat.notice);
-  head.show(place);
-  members.show(place);
-  setText(byId('proof'), tally(place));
-  if (chat.focusWanted && !outside) {
+  sidebar.show();
+  feed.show(room, room ? pending(chat.outbox, room.key) : []);
+  composer.show(room, chat.notice);
+  header.show(room);
+  members.show(room);
+  const status = syncStatus(room);
+  setText(byId('sync-status'), !status || !isOffline ? status : connectedAt ? t.room.asOf(status, timeOf(connectedAt)) : '');
+  if (isOut) return;
+  if (chat.focusWanted) {
     chat.focusWanted = false;
     composer.focus();
   }
-  if (!outside) mindFocus();
+  restoreFocus();
 }
 
-// A button may go away with what it did (Try again, Delete, Try now, Leave channel): then the keyboard is with the box.
+// A button may disappear with what it did (Try again, Delete, Leave channel): then the keyboard goes to the composer.
 let focused = null;
 addEventListener('focusin', ({ target }) => { focused = target; });
-function mindFocus() {
+function restoreFocus() {
   const { activeElement, body } = document;
   if (focused === null || (activeElement !== body && activeElement !== focused)) return;
   if (focused.isConnected && !focused.closest('[hidden]')) return;
@@ -82,33 +94,45 @@ function mindFocus() {
 }
 
 byId('wire').addEventListener('click', () => togglePanel(chat, byId('wire')));
-chat.heard = (place, message, missed) => bell.ring(place, message, missed);
+chat.heard = (...heard) => bell.ring(...heard);
 keys.listen({
   inside: () => !byId('chat').hidden,
-  jump: () => jump.open(),
+  jump: () => switcher.open(),
   escape: () => {
     chat.hush();
-    if (document.activeElement !== byId('menu')) composer.focus(); // there the keyboard is after Escape closed the drawer
+    if (document.activeElement !== byId('menu')) composer.focus(); // Escape closed the drawer
   },
 });
 byId('skip').addEventListener('click', (event) => {
-  event.preventDefault(); // the address names a place, and stays
+  event.preventDefault(); // the address names a room
   byId('text').focus();
+});
+// A file dropped anywhere would replace the page.
+addEventListener('dragover', (event) => event.dataTransfer.types.includes('Files') && event.preventDefault());
+addEventListener('drop', (event) => {
+  if (!event.dataTransfer.types.includes('Files')) return;
+  event.preventDefault();
+  if (chat.stage === 'in') chat.tell(t.chat.noFiles, true);
 });
 addEventListener('popstate', () => chat.stage === 'in' && chat.openAddress());
 for (const change of ['online', 'offline']) addEventListener(change, () => chat.nudge());
 addEventListener('pageshow', ({ persisted }) => {
-  chat.marks.putAway(false);
+  chat.markers.setLeaving(false);
   if (persisted) chat.nudge();
 });
-addEventListener('pagehide', () => chat.marks.putAway(true));
-addEventListener('focus', () => chat.marks.look());
-addEventListener('blur', () => chat.marks.lookAway());
-document.addEventListener('visibilitychange', () => (document.visibilityState === 'visible' ? chat.nudge() : chat.marks.lookAway()));
+addEventListener('pagehide', () => chat.markers.setLeaving(true));
+addEventListener('focus', () => chat.markers.update());
+addEventListener('blur', () => chat.markers.onBlur());
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState !== 'visible') return chat.markers.onBlur();
+  chat.nudge();
+  return changed();
+});
+setInterval(changed, REFRESH_MS);
 
 theme.listen();
 chat.begin();
-// Who comes back sees the chat at once, not the door; the door only where the session's name was given to somebody else.
+// A returning user sees the chat at once; the sign-in form only if someone else has the name now.
 let resumes = chat.stage === 'entering';
 show();
 document.documentElement.dataset.started = ''; // see start.js

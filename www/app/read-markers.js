@@ -1,7 +1,6 @@
-// How far the reader has read: a mark for each place, shared by all tabs of a browser and kept over reloads.
+// How far the reader has read each room: shared by all tabs of a browser, and kept over reloads.
 //
-// Read is what was at the end of the feed of the open place while the page had the focus. Not here: how many are unread
-// (place.js), where the line "New" stands (rows.js), whether the feed is at its end (feed.js tells).
+// A message is read once it was at the end of the feed of the open room while the page had the focus.
 
 import { markRead, unread } from '../store/room.js';
 import * as states from '../store/state.js';
@@ -9,51 +8,52 @@ import * as storage from '../store/storage.js';
 
 const KEEP_AFTER_MS = 500;
 
-export class Marks {
-  /** Whether the feed shows the end of the open place. */
+export class ReadMarkers {
+  /** Whether the feed shows the end of the open room. */
   atEnd = true;
-  #state; #changed; #timer = 0; #away = false;
+  #state; #changed; #timer = 0; #leaving = false;
 
-  /** `state()` gives the state as it is now. */
+  /** `state()` returns the current state. */
   constructor(state, changed) {
     this.#state = state;
     this.#changed = changed;
-    storage.onMarks((kept) => {
+    storage.marks.onChange((kept) => {
       if (kept?.epoch !== this.#state().epoch) return;
       states.readElsewhere(this.#state(), new Map(Object.entries(kept.marks)));
       changed();
     });
   }
 
-  /** The first welcome: what was read before this page was loaded. */
-  take(epoch) {
-    const kept = storage.marks();
+  /** Restores the markers at the first welcome. */
+  restore(epoch) {
+    const kept = storage.marks.get();
     if (kept?.epoch === epoch) this.#state().marks = new Map(Object.entries(kept.marks));
-    const line = storage.line();
+    const line = storage.line.get();
     if (line?.epoch === epoch) this.#state().line = line;
   }
 
-  /** What is open, in a page that is looked at, counts as read. What a first visit finds is told to the other tabs, too. */
-  look() {
-    const place = states.openPlace(this.#state());
-    if (!place || !this.atEnd || document.visibilityState !== 'visible' || !document.hasFocus()) return;
-    const isNew = unread(place) > 0;
-    markRead(place);
-    if (place.read > (this.#state().marks.get(states.markKey(place)) ?? 0)) this.#timer ||= setTimeout(() => this.keep(), KEEP_AFTER_MS);
+  /** Marks the open room as read if the reader can see its end. */
+  update() {
+    const state = this.#state();
+    const room = states.openRoom(state);
+    if (!room || !this.atEnd || document.visibilityState !== 'visible' || !document.hasFocus()) return;
+    const isNew = unread(room) > 0;
+    markRead(room);
+    if (room.read > (state.marks.get(states.markKey(room)) ?? 0)) this.#timer ||= setTimeout(() => this.keep(), KEEP_AFTER_MS);
     if (isNew) this.#changed();
   }
 
-  /** The page is put away, perhaps to be loaded anew: the line "New" stays where it is. `visibilitychange` comes after this. */
-  putAway(away) {
-    this.#away = away;
-    if (away) this.keep();
+  /** The page is unloaded, perhaps to be reloaded: the line "New" stays where it is. Comes before `visibilitychange`. */
+  setLeaving(leaving) {
+    this.#leaving = leaving;
+    if (leaving) this.keep();
   }
 
-  /** The page is not looked at any more: what comes from now on is new when it is looked at again. */
-  lookAway() {
-    if (this.#away) return;
-    const place = states.openPlace(this.#state());
-    if (place && unread(place) === 0) place.newAfter = place.read > 0 ? place.read : null;
+  /** The page lost the focus: what comes from now on is below the line "New". */
+  onBlur() {
+    if (this.#leaving) return;
+    const room = states.openRoom(this.#state());
+    if (room && unread(room) === 0) room.newAfter = room.read > 0 ? room.read : null;
     this.keep();
   }
 
@@ -61,16 +61,17 @@ export class Marks {
     clearTimeout(this.#timer);
     this.#timer = 0;
     const state = this.#state();
-    if (state.epoch === null) return;
-    const before = storage.marks();
-    const marks = new Map(Object.entries(before?.epoch === state.epoch ? before.marks : {}));
-    for (const place of state.places.values()) {
-      const key = states.markKey(place);
-      if (key && place.read > 0) marks.set(key, Math.max(place.read, marks.get(key) ?? 0));
+    const { epoch } = state;
+    if (epoch === null) return;
+    const before = storage.marks.get();
+    const marks = new Map(Object.entries(before?.epoch === epoch ? before.marks : {}));
+    for (const room of state.rooms.values()) {
+      const key = states.markKey(room);
+      if (key && room.read > 0) marks.set(key, Math.max(room.read, marks.get(key) ?? 0));
     }
-    storage.keepMarks({ epoch: state.epoch, marks: Object.fromEntries(marks) });
+    storage.marks.set({ epoch, marks: Object.fromEntries(marks) });
     state.marks = marks;
-    const open = states.openPlace(state);
-    storage.keepLine(open && open.newAfter !== null ? { epoch: state.epoch, key: states.markKey(open), after: open.newAfter } : null);
+    const open = states.openRoom(state);
+    storage.line.set(open && open.newAfter !== null ? { epoch, key: states.markKey(open), after: open.newAfter } : null);
   }
 }

@@ -1,127 +1,147 @@
-// Sends what was written: one text after another, in order, each once, however often the connection or the page goes.
+// Sends what was written: one message after another, in order, each stored once, over lost connections and reloads.
 //
-// Not here: the list itself and its rules (outbox.js), where it is kept (shelf.js), pauses that the server asks for and
-// answers that stay away (connection.js).
+// Every unconfirmed message is kept in the browser. A page that loads takes all of them, and a running page those of tabs
+// that seem to be gone. If two tabs send the same message, it is stored once, because it keeps its nonce.
 
+import * as protocol from '../connection/protocol.js';
 import * as outbox from '../store/outbox.js';
-import * as say from '../connection/protocol.js';
-import { Shelf } from '../store/offline-store.js';
 import * as states from '../store/state.js';
+import * as storage from '../store/storage.js';
+import { t } from '../texts/en.js';
+
+/** How often messages of other tabs are looked for, and their age when their tab seems to be gone. */
+const SEARCH_MS = 10_000, ABANDONED_MS = 60_000;
 
 export class Sender {
   outbox = [];
-  #host; #shelf;
+  #host;
 
-  /** `host` has: `state()` · `connection` · `ready()`: whether it may be sent · `changed()` · `failed(sentence)`. */
+  /** `host` has: `state()` · `connection` · `ready()`: whether messages may be sent · `changed()` · `failed(error)`. */
   constructor(host) {
     this.#host = host;
-    this.#shelf = new Shelf((entries) => {
-      this.#unpack(entries);
-      this.pump();
+    storage.onUnsentRemoved((nonce) => {
+      const isSending = this.outbox.some((entry) => entry.nonce === nonce && entry.stage === 'sending');
+      if (!isSending && outbox.settle(this.outbox, nonce)) host.changed();
     });
+    setInterval(() => host.ready() && this.restore(ABANDONED_MS), SEARCH_MS);
   }
 
-  /** What this tab had before a reload, and what others left behind. */
-  takeUp() {
-    this.#unpack(this.#shelf.own());
-    this.#shelf.look(true);
+  /** Takes the messages that the browser keeps, if they are older than `age` milliseconds. */
+  restore(age = -Infinity) {
+    const state = this.#host.state();
+    for (const kept of storage.unsent()) {
+      if (Date.now() - kept.at < age || this.outbox.some(({ nonce }) => nonce === kept.nonce)) continue;
+      const { kind, name, conversation } = kept.place;
+      const room = kind === 'channel' ? states.channelRoom(state, name)
+        : conversation ? states.rememberedConversation(state, conversation, name) : states.newConversation(state, name);
+      room.pinned = true;
+      if (kind === 'channel') state.wanted.add(name);
+      this.outbox.push({ ...kept, key: room.key });
+    }
+    this.outbox.sort((a, b) => a.order - b.order);
+    this.flush();
   }
 
-  /** Forgets all, also what is kept. */
+  /** Forgets the messages of this page. */
   clear() {
     this.outbox = [];
-    this.#shelf.keep([]);
   }
 
-  /** Takes a text for a place; it is shown and kept from now on. */
-  post(place, text, action) {
-    place.pinned = true;
-    place.activity = ++this.#host.state().activity;
-    outbox.add(this.outbox, { nonce: nonce(), key: place.key, conversation: place.conversation ?? null, text, action, at: Date.now() });
-    this.pump();
-    this.#shelf.keep(this.#packed());
+  /** Takes a message for a room. From now on it is shown, and kept until the server has it. */
+  post(room, text, action) {
+    room.pinned = true;
+    room.activity = ++this.#host.state().activity;
+    const { key, conversation = null } = room;
+    const order = Math.max(Date.now(), (this.outbox.at(-1)?.order ?? 0) + 0.001);
+    const entry = outbox.add(this.outbox, { nonce: nonce(), key, conversation, text, action, at: Date.now(), order });
+    this.#keep(entry);
+    this.flush();
   }
 
   retry(nonce) {
-    const entry = this.outbox.find((one) => one.nonce === nonce);
-    outbox.retry(this.outbox, nonce, this.#host.state().places.get(entry?.key)?.conversation ?? null);
-    this.pump();
+    const key = this.outbox.find((one) => one.nonce === nonce)?.key;
+    outbox.retry(this.outbox, nonce, this.#host.state().rooms.get(key)?.conversation ?? null);
+    this.flush();
   }
 
+  /** Deletes a message that wasn't sent. Returns the room that it was for. */
   discard(nonce) {
-    outbox.settle(this.outbox, nonce);
-    this.pump();
-    this.#shelf.keep(this.#packed());
+    const room = this.#host.state().rooms.get(this.#settle(nonce)?.key);
+    if (room) room.pinned = outbox.pending(this.outbox, room.key).length > 0;
+    this.flush();
+    return room;
   }
 
-  /** The connection is gone. */
-  lost() {
-    outbox.lost(this.outbox);
+  /** The connection is gone; `rejected`: the server closed it because of what this page sent. */
+  lost(rejected = false) {
+    outbox.lost(this.outbox, rejected, t.chat.rejected);
+    this.outbox.filter(({ rejections }) => rejections).forEach((entry) => this.#keep(entry));
   }
 
-  /** An event of the server's: one's own messages are known by their nonce, and places may have turned out to be others. */
-  seen(event, isMine) {
-    for (const [from, to] of this.#host.state().merged.splice(0)) outbox.move(this.outbox, from, to);
+  /** Settles own messages, recognized by their nonce, and follows rooms that turned out to be other rooms. */
+  onEvent(event, isMine) {
+    const { merged, rooms } = this.#host.state();
+    for (const [from, to] of merged.splice(0)) outbox.move(this.outbox, from, to);
     if (this.outbox.length === 0) return;
     for (const message of event.history ?? event.messages ?? [event]) {
-      if (message.nonce && isMine(message)) outbox.settle(this.outbox, message.nonce);
+      if (message.nonce && isMine(message)) this.#settle(message.nonce);
+    }
+    for (const entry of this.outbox) {
+      if ((rooms.get(entry.key)?.conversation ?? null) !== entry.place.conversation) this.#keep(entry);
     }
   }
 
-  /** Sends what can be sent. */
-  pump() {
-    const { places } = this.#host.state();
-    const entry = !this.#host.ready() ? null : outbox.next(this.outbox, ({ key }) => {
-      const place = places.get(key);
-      return place && (place.kind === 'person' || place.joined);
-    });
-    if (entry) this.#deliver(entry, places.get(entry.key));
-    this.#shelf.keepSoon(() => this.#packed());
+  /** Sends the next message that can be sent. */
+  flush() {
+    const { rooms } = this.#host.state();
+    const isReady = ({ key }) => {
+      const room = rooms.get(key);
+      return room && (room.kind === 'person' || room.joined);
+    };
+    const entry = this.#host.ready() ? outbox.next(this.outbox, isReady) : null;
+    if (entry) this.#send(entry, rooms.get(entry.key));
     this.#host.changed();
   }
 
-  async #deliver(entry, place) {
-    const { nonce, text, action, conversation } = entry;
-    if (place.kind === 'person' && conversation !== null && conversation !== place.conversation) {
-      // What was meant for one person never goes to another who has the name now.
-      outbox.fail(this.outbox, nonce, 'the server does not know this conversation any more.');
-      return this.pump();
+  async #send(entry, room) {
+    const { nonce, conversation } = entry;
+    if (room.kind === 'person' && conversation !== null && conversation !== room.conversation) {
+      // A message for one person never goes to another who has the name now.
+      this.#fail(entry, { message: t.chat.noConversation });
+      return this.flush();
     }
     entry.stage = 'sending';
-    const to = place.conversation === null ? { to: place.name } : { conversation: place.conversation };
     try {
-      await this.#host.connection.request(place.kind === 'channel' ? say.message(place.name, text, nonce, action) : say.direct(to, text, nonce));
-      outbox.settle(this.outbox, nonce);
+      await this.#host.connection.request(protocol.post(room, entry));
+      this.#settle(nonce);
     } catch (error) {
       if (error.code === 'lost') return undefined;
-      outbox.fail(this.outbox, nonce, error.message);
-      this.#host.failed(error.message);
+      this.#fail(entry, error);
+      this.#host.failed(error);
     }
-    return this.pump();
+    return this.flush();
   }
 
-  /** The outbox in a form that outlives the page: a place's key does not. */
-  #packed() {
-    return this.outbox.map((entry) => {
-      const { kind, name, conversation = null } = this.#host.state().places.get(entry.key) ?? {};
-      return { ...entry, place: { kind, name, conversation } };
-    }).filter(({ place }) => place.kind);
+  #fail(entry, { message }) {
+    outbox.fail(this.outbox, entry.nonce, message);
+    this.#keep(entry);
   }
 
-  #unpack(packed) {
-    const state = this.#host.state();
-    for (const { place: { kind, name, conversation }, ...entry } of packed) {
-      if (this.outbox.some(({ nonce }) => nonce === entry.nonce)) continue;
-      const place = kind === 'channel' ? states.channelPlace(state, name)
-        : conversation ? states.heldConversation(state, conversation, name) : states.draft(state, name);
-      place.pinned = true;
-      if (kind === 'channel') state.wanted.add(name);
-      this.outbox.push({ ...entry, key: place.key, stage: entry.stage === 'failed' ? 'failed' : 'waiting' });
-    }
+  #settle(nonce) {
+    const entry = outbox.settle(this.outbox, nonce);
+    if (entry) storage.keepUnsent(nonce, null);
+    return entry;
+  }
+
+  /** Keeps an entry with what outlives the page: its room, by name and conversation. */
+  #keep(entry) {
+    const { kind, name, conversation = null } = this.#host.state().rooms.get(entry.key) ?? entry.place;
+    entry.place = { kind, name, conversation };
+    storage.keepUnsent(entry.nonce, { ...entry, key: undefined, stage: entry.stage === 'failed' ? 'failed' : 'waiting' });
   }
 }
 
-/** 128 random bits. `crypto.randomUUID` is missing where the page came without TLS. */
+/** 128 random bits. `crypto.randomUUID` exists only on secure pages. */
 function nonce() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,60 +1,56 @@
-// The connection to the server: made, held, lost, found again.
+// The connection to the server: opened, checked, lost, reopened.
 //
-// It says hello, matches answers to commands by `id`, holds commands back where the server says that there were too many, and
-// after a loss comes back by itself (backoff.js). A connection that died without a word is noticed by an answer that stays away;
-// a laptop that slept, by the wall clock.
-//
-// Not here: what events mean (state.js), what is sent again after a loss (chat.js, outbox.js), how it is shown (banner.js).
+// It sends hello, matches answers to commands by `id`, holds commands back when the server says that there were too
+// many, and reconnects by itself (backoff.js). A connection that died silently is noticed by a missing answer, a
+// laptop that slept by the wall clock: browsers don't show pings to a page.
 
+import { t } from '../texts/en.js';
 import { Pause, pauseMs } from './backoff.js';
-import * as say from './protocol.js';
+import * as protocol from './protocol.js';
 
-/** An attempt that takes longer than this is given up. */
+/** An attempt to connect that takes longer is abandoned. */
 const CONNECT_MS = 10_000;
-/** A message without an answer after which the connection counts as lost; another command, where nothing else arrived either. */
+/** A message without an answer after which the connection counts as lost; other commands: if nothing else arrived either. */
 const ANSWER_MS = 10_000;
-/** The same where there is a reason to think that it is lost. */
+/** The same when there is a reason to doubt the connection. */
 const DOUBT_MS = 4000;
-/** Silence after which a visible page asks something, to see whether anybody is there. */
+/** Silence after which a visible page sends a probe. */
 const SILENCE_MS = 60_000;
-/** How often a connection is looked at, and the end of a pause. */
-const LOOK_MS = 1000;
-const PAUSE_LOOK_MS = 200;
-/** The wall clock went so much further between two looks: the machine slept. Pages in the background are looked at once a minute. */
+/** How often the connection is checked, and whether a pause is over. */
+const CHECK_MS = 1000, PAUSE_CHECK_MS = 200;
+/** A jump of the wall clock between two checks that means the machine slept. Hidden pages are checked once a minute. */
 const SLEPT_MS = { visible: 5000, hidden: 90_000 };
-/** How many commands may wait for their answers: what a reconnect asks for in a hundred channels is not asked at once. */
-const IN_FLIGHT_MOST = 12;
-/** A connection that lasted this long makes the next loss a first one. */
-const GOOD_MS = 10_000;
+/** The most commands waiting for an answer: a reconnect with a hundred channels doesn't send all at once. */
+const MAX_IN_FLIGHT = 12;
+/** A connection that lasted this long resets the backoff. */
+const STABLE_MS = 10_000;
 
 export class Connection {
-  #url; #on; #socket = null; #timer = 0; #watch = 0;
-  #attempt = 0; #failures = 0; #startedAt = 0; #welcomedAt = 0; #heardAt = 0; #lookedAt = 0; #pausedUntil = 0;
-  #id = 0; #asked = new Map(); #queue = [];
-  /** idle · connecting · greeting (hello is said) · open · waiting (for the next attempt) */
+  #url; #on; #socket = null; #timer = 0; #checks = 0;
+  #attempt = 0; #failures = 0; #startedAt = 0; #welcomedAt = 0; #heardAt = 0; #checkedAt = 0; #pausedUntil = 0;
+  #id = 0; #sent = new Map(); #queue = [];
+  /** idle · connecting · greeting (hello was sent) · open · waiting (for the next attempt) */
   stage = 'idle';
-  /** Since when there is none, by `performance.now()`; null where there is one, or none is wanted. */
+  /** Since when there is no connection, by `performance.now()`; null if there is one or none is wanted. */
   downSince = null;
-  /** What is waited for while the stage is `waiting`. */
-  pause = null;
 
   /**
-   * `on` has: `credentials()` → { name, session } · `event(event, asked)` · `open()` · `lost(sentence)` · `refused(error, credentials)`:
-   * the answer to hello.
+   * `on` has: `credentials()` → { name, session } · `event(event, command)` · `open()` · `lost(sentence, code)` ·
+   * `refused(error, credentials)`: the answer to hello · `trace(trace)`.
    */
   constructor(url, on) {
     this.#url = url;
     this.#on = on;
   }
 
-  /** Connects now: for the first time, or without waiting for the end of a pause. */
+  /** Connects now, also during a pause. */
   connect() {
     if (this.stage !== 'idle' && this.stage !== 'waiting') return;
     clearInterval(this.#timer);
     this.stage = 'connecting';
     this.#startedAt = performance.now();
     this.downSince ??= this.#startedAt;
-    const socket = new WebSocket(this.#url, say.SUBPROTOCOL);
+    const socket = new WebSocket(this.#url, protocol.SUBPROTOCOL);
     this.#socket = socket;
     this.#timer = setTimeout(() => this.#drop(socket, 1006, ''), CONNECT_MS);
     socket.onopen = () => this.#greet();
@@ -62,67 +58,58 @@ export class Connection {
     socket.onclose = ({ code, reason }) => this.#drop(socket, code, reason);
   }
 
-  /** Says hello anew, to learn what only `welcome` tells. To the server it is a reconnect, which nobody notices. */
-  again() {
-    if (this.stage !== 'open') return;
-    const socket = this.#forget();
-    this.stage = 'idle';
-    socket.close();
-    this.connect();
+  /** Reconnects at once, to get a new `welcome` or a trace. Other users don't notice. */
+  restart() {
+    if (this.stage === 'open') this.#replace();
   }
 
-  /** Connects anew, to be told of every frame from the opening handshake on, or no longer. */
-  traced(on) {
+  /** Traces every frame from the opening handshake on (which needs a new connection), or stops it. */
+  setTraced(on) {
     this.#url = this.#url.split('?')[0] + (on ? '?trace=1' : '');
-    if (on) this.again();
+    if (on) this.restart();
   }
 
-  /** Ends it for good. Code 1000 says that the person goes. */
+  /** Closes for good. Code 1000 tells the server that the person leaves. */
   stop(code) {
-    const socket = this.#forget();
+    const socket = this.#abandon();
     this.stage = 'idle';
     this.downSince = null;
     this.#attempt = this.#failures = 0;
     socket?.close(code);
   }
 
-  /** Something happened that makes it worth to look at once: the network came or went, the page is looked at. */
+  /** Checks at once: the network changed, or the page became visible. */
   nudge() {
     if (this.stage === 'waiting') this.connect();
     else if (this.stage === 'open') this.#doubt();
-    else if (this.stage !== 'idle' && performance.now() - this.#startedAt > DOUBT_MS) {
-      // An attempt that began in the old network, perhaps, and hangs.
-      const socket = this.#forget();
-      this.stage = 'idle';
-      socket.close();
-      this.connect();
-    }
+    // An attempt that hangs may have begun in the old network.
+    else if (this.stage !== 'idle' && performance.now() - this.#startedAt > DOUBT_MS) this.#replace();
   }
 
-  /** How many milliseconds are left until the next attempt. */
+  /** Milliseconds until the next attempt. */
   pauseLeft() {
     return this.stage === 'waiting' ? this.pause.left(performance.now(), Date.now()) : 0;
   }
 
-  /** Sends a command. The promise gives the answer, or fails with the server's error; its code is `lost` where none can come. */
+  /** Sends a command. Resolves to its answer; rejects with the server's error, or with code `lost` if no answer can come. */
   request(command) {
     return new Promise((resolve, reject) => {
-      if (this.stage !== 'open') return reject({ code: 'lost', message: 'There is no connection just now. Try it again when there is one.' });
+      if (this.stage !== 'open') return reject({ code: 'lost', message: t.connection.offline });
       this.#queue.push({ command, resolve, reject });
-      this.#pump();
+      this.#flush();
     });
   }
 
-  /** Sends a command that has no answer and is not missed when it is lost. */
-  tell(command) {
-    if (this.stage === 'open' && this.#queue.length === 0) this.#socket.send(say.encode(command));
+  /** Sends a command that has no answer and may get lost. */
+  notify(command) {
+    if (this.stage === 'open' && this.#queue.length === 0) this.#socket.send(protocol.encode(command));
   }
 
   #greet() {
     this.stage = 'greeting';
     const credentials = this.#on.credentials();
     this.#send({
-      command: say.hello(credentials.name, credentials.session),
+      command: protocol.hello(credentials.name, credentials.session),
       resolve: () => {},
       reject: (error) => {
         this.stop(1000);
@@ -137,121 +124,126 @@ export class Connection {
     this.downSince = null;
     this.#welcomedAt = performance.now();
     this.#failures = 0;
-    this.#lookedAt = Date.now();
-    clearInterval(this.#watch);
-    this.#watch = setInterval(() => this.#look(), LOOK_MS);
+    this.#checkedAt = Date.now();
+    clearInterval(this.#checks);
+    this.#checks = setInterval(() => this.#check(), CHECK_MS);
   }
 
   #receive(data) {
     this.#heardAt = performance.now();
-    const event = typeof data === 'string' ? say.parse(data) : null;
+    const event = typeof data === 'string' ? protocol.parse(data) : null;
     if (!event) return;
     if (event.type === 'trace') return this.#on.trace(event);
-    const asked = this.#asked.get(event.id) ?? null;
-    this.#asked.delete(event.id);
-    if (event.type === 'error' && event.code === 'rate_limited' && asked && asked.command.type !== 'rename') {
-      this.#pause(asked, event.retry_ms ?? 1000);
+    const request = this.#sent.get(event.id) ?? null;
+    this.#sent.delete(event.id);
+    if (event.type === 'error' && event.code === 'rate_limited' && request && request.command.type !== 'rename') {
+      this.#retryAfter(request, event.retry_ms ?? 1000);
       return;
     }
     if (event.type === 'welcome') this.#welcomed();
-    if (!asked?.silent) this.#on.event(event, asked?.command ?? null);
+    if (!request?.silent) this.#on.event(event, request?.command ?? null);
     if (event.type === 'welcome') this.#on.open();
-    if (event.type === 'error') asked?.reject(event);
-    else asked?.resolve(event);
-    this.#pump();
+    if (event.type === 'error') request?.reject(event);
+    else request?.resolve(event);
+    this.#flush();
   }
 
   #send(request) {
     this.#id += 1;
-    this.#asked.set(this.#id, { ...request, at: performance.now() });
-    this.#socket.send(say.encode({ ...request.command, id: this.#id }));
+    this.#sent.set(this.#id, { ...request, at: performance.now() });
+    this.#socket.send(protocol.encode({ ...request.command, id: this.#id }));
   }
 
-  #pump() {
+  #flush() {
     if (this.stage !== 'open' || performance.now() < this.#pausedUntil) return;
-    while (this.#queue.length > 0 && this.#asked.size < IN_FLIGHT_MOST) this.#send(this.#queue.shift());
+    while (this.#queue.length > 0 && this.#sent.size < MAX_IN_FLIGHT) this.#send(this.#queue.shift());
   }
 
-  /** Too many commands: this one goes first again, after a while. */
-  #pause(request, ms) {
+  /** Over the rate: the command is sent again, first, after a pause. */
+  #retryAfter(request, ms) {
     const wait = Math.max(ms, 100) + Math.random() * 100;
     this.#queue.unshift(request);
     this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + wait);
-    setTimeout(() => this.#pump(), wait + 10);
+    setTimeout(() => this.#flush(), wait + 10);
   }
 
-  /** Every second: is anybody there? Browsers don't show pings, so the page has to see for itself. */
-  #look() {
+  #check() {
     const now = performance.now();
-    const slept = Date.now() - this.#lookedAt > SLEPT_MS[document.visibilityState];
-    this.#lookedAt = Date.now();
-    const overdue = [...this.#asked.values()].some(({ command, at, patience }) => {
-      const since = say.carriesText(command) ? at : Math.max(at, this.#heardAt);
+    const slept = Date.now() - this.#checkedAt > SLEPT_MS[document.visibilityState];
+    this.#checkedAt = Date.now();
+    const overdue = [...this.#sent.values()].some(({ command, at, patience }) => {
+      const since = protocol.carriesText(command) ? at : Math.max(at, this.#heardAt);
       return now - since > (patience ?? ANSWER_MS);
     });
+    const silent = this.#sent.size === 0 && now - this.#heardAt > SILENCE_MS;
     if (overdue) this.#drop(this.#socket, 1006, '');
     else if (slept) this.#doubt();
-    else if (this.#asked.size === 0 && document.visibilityState === 'visible' && now - this.#heardAt > SILENCE_MS) this.#probe(ANSWER_MS);
-    else this.#pump();
+    else if (silent && document.visibilityState === 'visible') this.#probe(ANSWER_MS);
+    else this.#flush();
   }
 
-  /** Whether it still stands is asked, once. */
+  /** Sends a probe with a short deadline, unless one is under way. */
   #doubt() {
-    if (![...this.#asked.values()].some(({ patience }) => patience === DOUBT_MS)) this.#probe(DOUBT_MS);
+    if (![...this.#sent.values()].some(({ patience }) => patience === DOUBT_MS)) this.#probe(DOUBT_MS);
   }
 
   #probe(patience) {
-    this.#send({ command: say.history({ channel: 'general' }, { limit: 1 }), silent: true, patience, resolve: () => {}, reject: () => {} });
+    const command = protocol.history({ channel: 'general' }, { limit: 1 });
+    this.#send({ command, silent: true, patience, resolve: () => {}, reject: () => {} });
   }
 
-  /** The connection is gone, or never came. */
+  /** The connection was lost, or an attempt failed. */
   async #drop(socket, code, reason) {
     if (socket !== this.#socket) return;
     const opened = this.stage === 'open' || this.stage === 'greeting';
-    const good = this.stage === 'open' && performance.now() - this.#welcomedAt > GOOD_MS;
-    this.#forget();
+    if (this.stage === 'open' && performance.now() - this.#welcomedAt > STABLE_MS) this.#attempt = 0;
+    this.#abandon();
     socket.close();
-    if (good) this.#attempt = 0;
     if (!opened) this.#failures += 1;
     this.stage = 'waiting';
     this.downSince ??= performance.now();
     this.pause = new Pause(pauseMs(this.#attempt, Math.random()), performance.now(), Date.now());
-    this.#timer = setInterval(() => this.pauseLeft() === 0 && this.connect(), PAUSE_LOOK_MS);
+    this.#timer = setInterval(() => this.pauseLeft() === 0 && this.connect(), PAUSE_CHECK_MS);
     this.#attempt += 1;
-    this.#on.lost(say.closeSentence(code, reason));
+    this.#on.lost(protocol.closeSentence(code, reason), code);
     if (opened) return;
-    // A refused upgrade tells a page nothing. The same address without an upgrade does.
-    const why = await this.#why();
-    if (why && (this.stage === 'waiting' || this.stage === 'connecting')) this.#on.lost(why);
+    const why = await this.#whyRefused();
+    if (why && (this.stage === 'waiting' || this.stage === 'connecting')) this.#on.lost(why, null);
   }
 
-  async #why() {
+  /** A script can't see why an upgrade failed. A request to the same address without an upgrade gets the reason. */
+  async #whyRefused() {
     try {
       const url = this.#url.replace(/^ws/, 'http');
-      const answer = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
-      if ([403, 429, 503].includes(answer.status)) return (await answer.text()).trim();
-      // It answers, and the upgrade fails time and again: not a server that is about to start.
-      if (this.#failures < 3) return null;
-      return 'The server answers, but no WebSocket comes through. A proxy in between may have to be told to pass it on, or the '
-        + 'server does not take connections from pages of this address (its option --origin).';
+      const response = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
+      if ([403, 429, 503].includes(response.status)) return (await response.text()).trim();
+      // A server that is about to start may fail once or twice.
+      return this.#failures < 3 ? null : t.connection.noWebSocket;
     } catch {
-      return 'The server can’t be reached.';
+      return t.connection.unreachable;
     }
   }
 
-  /** Nothing of the old connection may speak any more; what was asked there has no answer. */
-  #forget() {
+  #replace() {
+    const socket = this.#abandon();
+    this.stage = 'idle';
+    socket.close();
+    this.connect();
+  }
+
+  /** Detaches the socket; commands without an answer are rejected as lost. Returns the socket. */
+  #abandon() {
     const socket = this.#socket;
-    clearInterval(this.#timer); // whether it is an interval or a timeout: they share their numbers
-    clearInterval(this.#watch);
+    clearInterval(this.#timer); // also clears a timeout: they share their numbers
+    clearInterval(this.#checks);
     this.#socket = null;
     if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
-    const unanswered = [...this.#asked.values(), ...this.#queue];
-    this.#asked.clear();
+    const unanswered = [...this.#sent.values(), ...this.#queue];
+    this.#sent.clear();
     this.#queue = [];
     this.#pausedUntil = 0;
     for (const { command, reject } of unanswered) {
-      if (command.type !== 'hello') reject({ code: 'lost', message: 'The connection was lost before the answer came. Try it again when there is one.' });
+      if (command.type !== 'hello') reject({ code: 'lost', message: t.connection.lostAnswer });
     }
     return socket;
   }

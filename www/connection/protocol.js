@@ -1,17 +1,16 @@
-// What the page and the server say to each other: commands out, events in, and what a close code means for a person.
+// The chat protocol as the page uses it: commands as plain objects, events parsed, close codes in words. Pure.
 //
-// A command is a plain object. A field that is undefined is left out by JSON.stringify, so that optional ones need no care.
-// Not here: what an event changes (state.js), how commands travel (connection.js).
+// A field that is undefined is left out by JSON.stringify, so optional fields need no special care.
 
 import { beside } from '../texts/address.js';
+import { t } from '../texts/en.js';
 
-/** The subprotocol that the page asks for. */
+/** The WebSocket subprotocol that the page offers. */
 export const SUBPROTOCOL = 'chat';
-
-/** How many messages a page of history holds at most. */
+/** The most messages in one page of history. */
 export const PAGE = 200;
 
-/** The address of the chat beside the page, wherever a proxy has put it. */
+/** The URL of the chat endpoint, relative to the page, so that it works below any path. */
 export function chatUrl(pageUrl) {
   const url = beside('chat', pageUrl);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -22,26 +21,38 @@ export const hello = (name, session) => ({ type: 'hello', name, session });
 export const rename = (name) => ({ type: 'rename', name });
 export const join = (channel, since) => ({ type: 'join', channel, since });
 export const leave = (channel) => ({ type: 'leave', channel });
-export const message = (channel, text, nonce, action) => ({ type: 'message', channel, text, nonce, action });
-export const direct = (to, text, nonce) => ({ type: 'direct', ...to, text, nonce });
-export const typing = (where) => ({ type: 'typing', ...where });
-export const history = (where, page) => ({ type: 'history', ...where, ...page });
+export const typing = (target) => ({ type: 'typing', ...target });
+export const history = (target, page) => ({ type: 'history', ...target, ...page });
 export const who = (channel) => ({ type: 'who', channel });
 export const channels = () => ({ type: 'channels' });
 
-/** A command for the wire. Half a surrogate pair is no character: the server could not even read whom to answer. */
-export const encode = (command) => JSON.stringify(command, (_, value) => (typeof value === 'string' ? value.replace(/\p{Cs}/gu, '\uFFFD') : value));
-
-/** Whether a command carries what a person wrote. */
-export const carriesText = ({ type }) => type === 'message' || type === 'direct';
-
-/** How commands name a place: by its channel, or by its conversation; null for a person nothing was said to yet. */
-export function where(place) {
-  if (place.kind === 'channel') return { channel: place.name };
-  return place.conversation === null ? null : { conversation: place.conversation };
+/** How commands name a room: by channel, or by conversation. Null for a person without a conversation yet. */
+export function target({ kind, name, conversation }) {
+  if (kind === 'channel') return { channel: name };
+  return conversation === null ? null : { conversation };
 }
 
-/** Reads one event. What is none gives null: a later version of the server may say things that this page does not know. */
+/** The command that sends a text to a room. */
+export function post(room, { text, nonce, action }) {
+  if (room.kind === 'channel') return { type: 'message', channel: room.name, text, nonce, action };
+  return { type: 'direct', ...(target(room) ?? { to: room.name }), text, nonce };
+}
+
+/** Serializes a command. Lone surrogates are replaced: they can't be encoded as UTF-8. */
+export const encode = (command) => JSON.stringify(command, (_, value) => (
+  typeof value === 'string' ? value.replace(/\p{Cs}/gu, '\uFFFD') : value));
+
+/** The size in bytes of a text for a room as the server will receive it, at most. */
+export function sentBytes(room, text, action) {
+  const longest = { ...room, conversation: room.conversation ?? '0'.repeat(64) };
+  const command = { ...post(longest, { text, action, nonce: '0'.repeat(32) }), id: Number.MAX_SAFE_INTEGER };
+  return new TextEncoder().encode(encode(command)).length;
+}
+
+/** Whether a command or an event carries what a person wrote. */
+export const carriesText = ({ type }) => type === 'message' || type === 'direct';
+
+/** Parses an event; null if it isn't one. A later server may send types that this page doesn't know. */
 export function parse(data) {
   try {
     const event = JSON.parse(data);
@@ -51,18 +62,11 @@ export function parse(data) {
   }
 }
 
-/** What a close says to a person: one sentence, without what the page does about it. */
+/** Whether a close code says that the server rejected what this client sent. */
+export const isRejection = (code) => [1002, 1003, 1007, 1008, 1009].includes(code);
+
+/** What a close code means for a person, in one sentence. */
 export function closeSentence(code, reason) {
-  const because = reason ? `: ${reason.replace(/\.$/, '')}.` : '.';
-  switch (code) {
-    case 1001: return 'The server is going away, perhaps to restart.';
-    case 1008: return `The server closed the connection${because}`;
-    case 1009: return `The server refused a message that was too big${because}`;
-    case 1011: return `The server had an error${because}`;
-    case 1013: return `The server has too much to do just now${because}`;
-    case 1002:
-    case 1003:
-    case 1007: return `The server did not understand this page${because}`;
-    default: return 'The connection is lost.';
-  }
+  const sentence = t.closed[code] ?? t.closed.lost;
+  return reason && code !== 1001 && t.closed[code] ? `${sentence}: ${reason.replace(/\.$/, '')}.` : `${sentence}.`;
 }

@@ -1,56 +1,60 @@
-// What was written here and is not yet known to be stored.
+// Messages that the server hasn't confirmed yet. Pure: an array, and functions on it.
 //
-// Each entry has a nonce, which makes sending again safe: the server takes it once. One entry is under way at a time, so that
-// what was written in an order arrives in it, whatever is refused or lost in between. Pure: an array, and functions on it.
-//
-// Not here: sending (chat.js), what a pending message looks like (feed.js).
+// Each entry has a nonce, so that sending it again is safe: the server stores it once. One entry is sent at a time, so
+// messages arrive in the order in which they were written, whatever is refused or lost in between.
 
-/** Adds a text for a place; `conversation` is the one it was written in, null for a channel or a first message. `nonce` is one that nobody else makes up. */
-export function add(outbox, { nonce, key, conversation, text, action, at }) {
-  const entry = { nonce, key, conversation, text, action: action || undefined, at, stage: 'waiting', error: null };
+/** Connections that the server may close because of one entry before that entry counts as refused. */
+const MAX_REJECTIONS = 2;
+
+/** Adds a message: `{ nonce, key, conversation, text, action, at, order }`. `conversation` is null for a channel or a first message. */
+export function add(outbox, { action, ...entry }) {
+  Object.assign(entry, { action: action || undefined, stage: 'waiting', error: null });
   outbox.push(entry);
   return entry;
 }
 
-/** The entry to be sent now: none while one is under way; those whose place is not ready wait without holding up others. */
+/** The entry to send now, or null. Entries whose room isn't ready don't hold up others. */
 export function next(outbox, isReady) {
-  if (outbox.some((entry) => entry.stage === 'sending')) return null;
+  if (outbox.some(({ stage }) => stage === 'sending')) return null;
   return outbox.find((entry) => entry.stage === 'waiting' && isReady(entry)) ?? null;
 }
 
-/** The server has it. Returns the entry, or null where it is not one of ours (another tab's, or settled already). */
+/** Removes an entry that the server has. Returns it, or null if there is no such entry. */
 export function settle(outbox, nonce) {
   const index = outbox.findIndex((entry) => entry.nonce === nonce);
   return index < 0 ? null : outbox.splice(index, 1)[0];
 }
 
-/** The server refused it: it stays until the person tries again or throws it away. */
-export function fail(outbox, nonce, sentence) {
+/** Marks an entry as refused. It stays until the person retries or deletes it. */
+export function fail(outbox, nonce, error) {
   const entry = outbox.find((one) => one.nonce === nonce);
-  if (entry) Object.assign(entry, { stage: 'failed', error: sentence });
+  if (entry) Object.assign(entry, { stage: 'failed', error });
 }
 
-/** To be sent again, into the conversation that its place is now. */
+/** Queues a refused entry again, for the conversation that its room has now. */
 export function retry(outbox, nonce, conversation) {
   const entry = outbox.find((one) => one.nonce === nonce);
   if (entry) Object.assign(entry, { stage: 'waiting', error: null, conversation });
 }
 
-/** The connection is gone: what was under way may or may not have arrived, and is sent again with the same nonce. */
-export function lost(outbox) {
-  for (const entry of outbox) {
-    if (entry.stage === 'sending') entry.stage = 'waiting';
+/**
+ * The connection is gone. An entry under way is sent again, unless the server closed the connection because of what
+ * this page sent (`rejected`) and it isn't the first time: then it fails with `error`.
+ */
+export function lost(outbox, rejected = false, error = '') {
+  for (const entry of outbox.filter(({ stage }) => stage === 'sending')) {
+    entry.stage = 'waiting';
+    entry.rejections = (entry.rejections ?? 0) + (rejected ? 1 : 0);
+    if (rejected && entry.rejections >= MAX_REJECTIONS) fail(outbox, entry.nonce, error);
   }
 }
 
-/** A place turned out to be another one: a person with whom there was a conversation already. */
+/** A room turned out to be another one. */
 export function move(outbox, from, to) {
-  for (const entry of outbox) {
-    if (entry.key === from) entry.key = to;
-  }
+  for (const entry of outbox) if (entry.key === from) entry.key = to;
 }
 
-/** What is pending in one place, oldest first. */
+/** The entries of one room, oldest first. */
 export function pending(outbox, key) {
   return outbox.filter((entry) => entry.key === key);
 }

@@ -1,9 +1,9 @@
-// What the server accepts as a text, so that the composer can refuse what it would refuse. Pure.
+// What the server accepts as a text, so that the composer can refuse the rest. Pure.
 
-/** A text without the control characters that the server refuses; a terminal's output, pasted, has some. */
+/** Drops the control characters that the server refuses; pasted terminal output has some. */
 export const printable = (text) => text.replace(/[^\P{Cc}\n\t]/gu, '');
 
-/** How many characters a text has for the server, which counts Unicode scalars and not UTF-16 units. */
+/** The length of a text in Unicode scalars, as the server counts it. */
 export function characters(text) {
   let count = 0;
   for (const _ of text) count += 1;

@@ -1,20 +1,18 @@
-// Where one writes: Enter sends, Shift+Enter begins a new line, and what is not yet sent stays with its place, over reloads too.
-//
-// Not here: what a line means (lines.js), sending (chat.js), completion (suggestions.js).
+// The composer: Enter sends, Shift+Enter starts a new line, and drafts stay with their room, over reloads too.
 
 import { Recall, draftOf, withDraft } from '../store/drafts.js';
-import { parse } from '../texts/commands.js';
-import { EMOJI } from '../texts/emoji.js';
-import { characters } from '../texts/limits.js';
-import { byId, set, setText } from './dom.js';
-import { byName } from '../texts/collation.js';
 import { markKey } from '../store/state.js';
 import * as storage from '../store/storage.js';
-import { Suggestions } from './suggestions.js';
+import { parse } from '../texts/commands.js';
+import { EMOJI } from '../texts/emoji.js';
+import { t } from '../texts/en.js';
+import { byName } from '../texts/names.js';
+import { byId, set, setText } from './dom.js';
+import { Suggestions, replaceText } from './suggestions.js';
 
-/** So near to the limit the characters that are left are counted. */
+/** The characters that are left are counted from here on. */
 const COUNTED = 500;
-/** How long a pause in typing is, after which a draft is kept. */
+/** A pause in typing after which a draft is kept. */
 const DRAFT_MS = 300;
 
 const emoji = [...EMOJI];
@@ -25,10 +23,10 @@ export class Composer {
   #text = byId('text');
   #notice = byId('notice');
   #counter = byId('counter');
-  #suggestions = new Suggestions(this.#text, () => this.#sources(), () => this.#changed());
+  #suggestions = new Suggestions(this.#text, () => this.#sources());
   #recall = new Recall();
-  #place = null; #key = null; #timer = 0;
-  #kept = ''; // the draft as it was last read or kept here
+  #room = null; #key = null; #timer = 0;
+  #kept = ''; // the draft as it was last read or written here
 
   constructor(chat) {
     this.#chat = chat;
@@ -37,50 +35,58 @@ export class Composer {
       event.preventDefault();
       this.#send();
     });
-    this.#text.addEventListener('keydown', (event) => this.#keydown(event));
-    this.#text.addEventListener('input', ({ isComposing }) => {
+    byId('notice-close').addEventListener('click', () => {
+      chat.hush();
+      this.focus();
+    });
+    this.#text.addEventListener('keydown', (event) => this.#onKey(event));
+    this.#text.addEventListener('input', () => {
       this.#changed();
       chat.hush();
-      if (!isComposing) this.#suggestions.look();
+      this.#suggestions.update(); // also while an input method composes: keyboards of phones always do
       if (this.#text.value.trim() !== '' && !this.#text.value.startsWith('/')) chat.typing();
     });
-    this.#text.addEventListener('compositionend', () => this.#suggestions.look());
+    this.#text.addEventListener('paste', ({ clipboardData }) => {
+      if (clipboardData.files.length > 0 && !clipboardData.types.includes('text/plain')) chat.tell(t.chat.noFiles, true);
+    });
+    this.#text.addEventListener('blur', () => this.#keep());
     addEventListener('pagehide', () => this.#keep());
     document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && this.#keep());
     addEventListener('resize', () => this.#grow());
   }
 
   /** `notice` is `{ text, bad }` or null. */
-  show(place, notice) {
-    if (place && place.key !== this.#key) this.#turn(place);
-    set(this.#text, 'placeholder', place ? `Message ${place.kind === 'channel' ? '#' : ''}${place.name}` : '');
+  show(room, notice) {
+    if ((room?.key ?? null) !== this.#key) this.#setRoom(room);
+    set(this.#text, 'placeholder', room ? t.composer.placeholder(`${room.kind === 'channel' ? '#' : ''}${room.name}`) : '');
     if (this.#notice.textContent !== (notice?.text ?? '')) {
       setText(this.#notice, notice?.text ?? '');
-      // Where it is more than has room it scrolls, and has to be reached for that.
+      // A long one scrolls, which needs the keyboard.
       set(this.#notice, 'tabindex', this.#notice.scrollHeight > this.#notice.clientHeight ? '0' : null);
     }
     set(this.#notice, 'class', notice?.bad ? 'notice bad' : 'notice');
-    if (!place && this.#key !== null) this.#turn(null);
+    byId('notice-close').hidden = !notice;
   }
 
-  /** Takes the keyboard, but not where that would push one up over half of a small screen. */
+  /** Takes the keyboard, unless an on-screen keyboard would cover half of the page. */
   focus() {
     if (!isTouch()) this.#text.focus();
   }
 
-  #keydown(event) {
-    // While an input method composes a word, its keys belong to it (229: so in Safari, where Enter ends it).
+  #onKey(event) {
+    // Keys of an input method that composes a word; 229 is Safari's Enter that ends it.
     if (event.isComposing || event.keyCode === 229) return;
-    if (this.#suggestions.key(event)) return void event.preventDefault();
+    if (this.#suggestions.onKey(event)) return void event.preventDefault();
     const { key, shiftKey, altKey, ctrlKey, metaKey } = event;
     if (key === 'Enter' && !shiftKey && !altKey && (ctrlKey || metaKey || !isTouch())) {
       event.preventDefault();
       this.#send();
     } else if ((key === 'ArrowUp' || key === 'ArrowDown') && !shiftKey && !altKey && !ctrlKey && !metaKey) {
-      const text = this.#recall.step(this.#key, this.#text.value, key === 'ArrowUp' ? -1 : 1, () => this.#saidBefore());
+      const text = this.#recall.step(this.#key, this.#text.value, key === 'ArrowUp' ? -1 : 1, () => this.#ownMessages());
       if (text === null) return;
       event.preventDefault();
-      this.#fill(text);
+      replaceText(this.#text, 0, this.#text.value.length, text);
+      this.#suggestions.close();
     }
   }
 
@@ -88,31 +94,25 @@ export class Composer {
     const typed = this.#text.value;
     this.#suggestions.close();
     const key = this.#key;
-    // Only what was taken goes away: what was refused can be mended. A command may have opened another place meanwhile, whose
-    // draft is to stay.
+    // A text that was refused stays, to be corrected. A command may open another room, whose draft must stay.
     if (typed.trim() !== '') {
       this.#text.value = '';
       this.#keep();
-      if (this.#chat.say(typed)) this.#recall.sent(key, typed.trim());
+      if (this.#chat.submit(typed)) this.#recall.sent(key, typed.trim());
       else this.#text.value = typed;
     }
     this.#changed();
     this.#text.focus();
   }
 
-  /** Another place, another draft. */
-  #turn(place) {
+  #setRoom(room) {
     this.#keep();
     this.#suggestions.close();
-    this.#key = place?.key ?? null;
-    this.#place = place;
-    this.#kept = place ? draftOf(storage.drafts(), draftKey(place)) : '';
-    this.#fill(this.#kept);
-  }
-
-  #fill(text) {
-    this.#text.value = text;
-    this.#text.setSelectionRange(text.length, text.length);
+    this.#key = room?.key ?? null;
+    this.#room = room;
+    this.#kept = room ? draftOf(storage.drafts.get(), draftKey(room)) : '';
+    this.#text.value = this.#kept;
+    this.#text.setSelectionRange(this.#kept.length, this.#kept.length);
     this.#changed();
   }
 
@@ -123,41 +123,40 @@ export class Composer {
     this.#timer = setTimeout(() => this.#keep(), DRAFT_MS);
   }
 
-  /** Keeps the draft where it was changed here; what other tabs keep stays. */
+  /** Keeps the draft if it was changed here; drafts that other tabs keep stay. */
   #keep() {
     clearTimeout(this.#timer);
     const text = this.#text.value;
-    if (!this.#place || text === this.#kept || this.#chat.stage === 'door') return;
-    storage.keepDrafts(withDraft(storage.drafts(), draftKey(this.#place), text));
+    if (!this.#room || text === this.#kept || this.#chat.stage === 'out') return;
+    storage.drafts.set(withDraft(storage.drafts.get(), draftKey(this.#room), text));
     this.#kept = text;
   }
 
   #count() {
-    const { text, does } = parse(this.#text.value);
-    const left = this.#chat.state.limits.text - (does === 'say' || does === 'direct' ? characters(text) : 0);
-    const told = left > COUNTED || this.#text.value === '' ? ''
-      : left >= 0 ? `${left} ${left === 1 ? 'character' : 'characters'} left` : `${-left} ${left === -1 ? 'character' : 'characters'} too many`;
-    setText(this.#counter, told);
-    this.#counter.hidden = told === '';
-    set(this.#counter, 'class', left < 0 ? 'counter bad' : 'counter');
+    const { text, action, does } = parse(this.#text.value);
+    const counts = this.#room && (does === 'say' || does === 'direct') && text !== '';
+    const { unit, over } = counts ? this.#chat.excess(this.#room, text, action) : { over: -Infinity };
+    const shown = over > 0 ? t.composer.over(over, unit) : -over <= COUNTED ? t.composer.left(-over) : '';
+    setText(this.#counter, shown);
+    this.#counter.hidden = shown === '';
+    set(this.#counter, 'class', over > 0 ? 'counter bad' : 'counter');
   }
 
-  /** What the person said here before the page was loaded. */
-  #saidBefore() {
-    return (this.#place?.messages ?? []).filter((message) => typeof message.text === 'string' && this.#chat.isMine(message))
+  /** What the reader sent here before the page was loaded, as it was typed. */
+  #ownMessages() {
+    return (this.#room?.messages ?? []).filter((message) => typeof message.text === 'string' && this.#chat.isMine(message))
       .slice(-50).map(({ text, action }) => (action ? `/me ${text}` : text.startsWith('/') ? `/${text}` : text));
   }
 
-  /** Who may be meant: those who spoke here, the latest first, then all others. */
+  /** Names to suggest: those who spoke here, the latest first, then all others. */
   #sources() {
     const { state } = this.#chat;
-    const spoke = (this.#place?.messages ?? []).slice(-200).map(({ from }) => from).reverse();
-    const others = [...state.users].sort(byName);
-    const people = [...new Set([...spoke.filter((name) => state.users.has(name)), ...others])];
-    return { people: people.filter((name) => name !== state.me?.name), emoji };
+    const speakers = (this.#room?.messages ?? []).slice(-200).map(({ from }) => from).reverse();
+    const names = new Set([...speakers.filter((name) => state.users.has(name)), ...[...state.users].sort(byName)]);
+    return { people: [...names].filter((name) => name !== state.me?.name), emoji };
   }
 
-  /** As high as the text is. The form keeps its height meanwhile: the feed beside it would lose its place in what is a moment long higher. */
+  /** Makes the box as high as its text. The form keeps its height meanwhile, or the feed would scroll. */
   #grow() {
     const { form, style } = this.#text;
     form.style.height = `${form.offsetHeight}px`;
@@ -167,4 +166,4 @@ export class Composer {
   }
 }
 
-const draftKey = (place) => markKey(place) || `@${place.name}`;
+const draftKey = (room) => markKey(room) || `@${room.name}`;

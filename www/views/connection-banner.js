@@ -1,41 +1,36 @@
-// The line that tells of a lost connection: in the flow, and only where it lasts; most losses are over before one has read of them.
-//
-// Not here: the connection itself (connection.js).
+// The line about a lost connection. It appears only after a moment: most losses are over before one has read of them.
 
-import { byId, setText } from './dom.js';
+import { t } from '../texts/en.js';
+import { byId, element, setText } from './dom.js';
 
 const AFTER_MS = 2000;
-const LOOK_MS = 250;
+const UPDATE_MS = 250;
 
-export class Banner {
+export class ConnectionBanner {
   #chat; #timer = 0;
   #line = byId('connection');
-  #what; #when;
   #button = byId('try');
+  #what = element('span');
+  #when = element('span', { 'aria-live': 'off' }); // a countdown isn't read out
 
   constructor(chat) {
     this.#chat = chat;
-    // What changes every second is not read out every second.
-    this.#what = document.createElement('span');
-    this.#when = document.createElement('span');
-    this.#when.setAttribute('aria-live', 'off');
-    this.#button.addEventListener('click', () => chat.tryNow());
+    this.#button.addEventListener('click', () => chat.nudge());
   }
 
   show() {
     const since = this.#chat.downSince;
-    const now = performance.now();
     clearTimeout(this.#timer);
-    if (since !== null) this.#timer = setTimeout(() => this.show(), LOOK_MS);
-    const shown = since !== null && now - since >= AFTER_MS;
+    if (since !== null) this.#timer = setTimeout(() => this.show(), UPDATE_MS);
+    const shown = since !== null && performance.now() - since >= AFTER_MS;
     this.#button.hidden = !shown;
     if (!shown) {
       if (this.#line.hasChildNodes()) this.#line.replaceChildren();
       return;
     }
-    const left = Math.ceil(this.#chat.pauseLeft() / 1000);
-    setText(this.#what, `${this.#chat.problem || 'The server does not answer yet.'} `);
-    setText(this.#when, left > 0 ? `Reconnecting in ${left} s` : 'Reconnecting…');
+    const seconds = Math.ceil(this.#chat.pauseLeft() / 1000);
+    setText(this.#what, `${this.#chat.problem || t.connection.connecting} `);
+    setText(this.#when, seconds > 0 ? t.connection.reconnectingIn(seconds) : t.connection.reconnecting);
     if (!this.#line.hasChildNodes()) this.#line.append(this.#what, this.#when);
   }
 }

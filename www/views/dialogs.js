@@ -1,15 +1,14 @@
-// Windows above the page: the keyboard stays in them until they are closed, by Escape, a click beside them, or their button.
-//
-// Not here: what is in them (jump.js, keys.js).
+// Modal windows: the keyboard stays inside until they are closed, by Escape, a click beside them, or their button.
 
-import { byId, element } from './dom.js';
+import { t } from '../texts/en.js';
+import { button, byId, element, set, setText } from './dom.js';
 
-/** Whether one is open: then the page's own keys are silent. */
+/** Whether one is open; the page's own keys do nothing then. */
 export const isOpen = () => document.querySelector('dialog[open]') !== null;
 
-const STOPS = 'button, input, select, textarea, a[href], [tabindex="0"]';
+const FOCUSABLE = 'button, input, select, textarea, a[href], [tabindex="0"]';
 
-/** Opens a dialog; the keyboard goes to `first`. When it closes it goes back to where it was, unless `closed` moved it. */
+/** Opens a dialog; the keyboard goes to `first`, and back when it closes. */
 export function open(dialog, first) {
   if (dialog.open) return;
   const before = document.activeElement;
@@ -20,16 +19,16 @@ export function open(dialog, first) {
   }, { once: true });
 }
 
-/** Makes one, with its heading and a button that closes it. */
+/** Makes a dialog with a heading and a close button. */
 export function make(title, ...content) {
-  const close = element('button', { type: 'button', class: 'close', 'aria-label': 'Close', onclick: () => dialog.close() }, '×');
-  const dialog = element('dialog', { 'aria-label': title }, element('div', { class: 'window' }, element('h2', {}, title), ...content, close));
-  // All that is seen of it stands within; what is clicked besides is the curtain behind it.
-  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
-  // A modal dialog lets Tab out into the browser's own buttons. Here it goes round.
+  const close = button({ class: 'close', 'aria-label': t.page.close, onclick: () => dialog.close() }, '×');
+  const box = element('div', { class: 'window' }, element('h2', {}, title), ...content, close);
+  const dialog = element('dialog', { 'aria-label': title }, box);
+  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close()); // the backdrop
+  // A modal dialog lets Tab out into the browser's own controls. Here it wraps around.
   dialog.addEventListener('keydown', (event) => {
     if (event.key !== 'Tab') return;
-    const stops = [...dialog.querySelectorAll(STOPS)].filter((one) => one.tabIndex >= 0 && one.getClientRects().length > 0);
+    const stops = [...dialog.querySelectorAll(FOCUSABLE)].filter((one) => one.tabIndex >= 0 && one.getClientRects().length > 0);
     const [first, last] = [stops[0], stops.at(-1)];
     if (document.activeElement !== (event.shiftKey ? first : last)) return;
     event.preventDefault();
@@ -37,4 +36,45 @@ export function make(title, ...content) {
   });
   byId('dialogs').append(dialog);
   return dialog;
+}
+
+/** Asks a question. Resolves to whether the person agreed. */
+export function confirm(title, text, yes) {
+  return new Promise((resolve) => {
+    let agreed = false;
+    const agree = () => {
+      agreed = true;
+      dialog.close();
+    };
+    const cancel = button({ onclick: () => dialog.close() }, t.chat.cancel);
+    const choices = element('div', { class: 'choices' }, cancel, button({ class: 'main', onclick: agree }, yes));
+    const dialog = make(title, element('p', {}, text), choices);
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(agreed);
+    }, { once: true });
+    open(dialog, cancel);
+  });
+}
+
+/** Asks for a text. `submit(text)` is awaited; what it throws is shown, and the dialog stays open. */
+export function prompt(title, label, value, yes, submit) {
+  const field = element('input', { 'aria-label': label, value, autocomplete: 'off', spellcheck: 'false', maxlength: '128', required: true });
+  const error = element('p', { class: 'error', role: 'alert' });
+  const form = element('form', {}, field, error, element('div', { class: 'choices' }, element('button', { class: 'main' }, yes)));
+  const dialog = make(title, form);
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    try {
+      await submit(field.value.trim());
+      dialog.close();
+    } catch (refused) {
+      setText(error, refused.message);
+      set(field, 'aria-invalid', 'true');
+      field.select();
+    }
+  });
+  dialog.addEventListener('close', () => dialog.remove(), { once: true });
+  open(dialog, field);
+  field.select();
 }

@@ -1,8 +1,6 @@
-// Nodes of the page, built without markup: text goes in as text, whatever it holds.
-//
-// Not here: what is shown (join.js, sidebar.js, feed.js, composer.js).
+// Building and updating nodes without markup: text goes in as text, whatever it holds.
 
-/** Makes an element. `attributes` become attributes (true: present, false, null or undefined: absent), `on…` listeners. */
+/** Makes an element. `attributes` become attributes (true: present; false, null, undefined: absent), `on…` listeners. */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -13,31 +11,45 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Sets or removes one attribute, and leaves alone what is so already: less for the browser and for a screen reader to do. */
+/** Makes a button that isn't a form's submit button. */
+export const button = (attributes, ...children) => element('button', { type: 'button', ...attributes }, ...children);
+
+/** Sets or removes an attribute; the same value again changes nothing, so that screen readers stay quiet. */
 export function set(node, name, value) {
   if (value === false || value === null || value === undefined) node.removeAttribute(name);
   else if (node.getAttribute(name) !== String(value === true ? '' : value)) node.setAttribute(name, value === true ? '' : value);
 }
 
-/** The text of a node; the same text again changes nothing. */
+/** Sets the text of a node; the same text again changes nothing. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Text for those who listen instead of looking. */
+/** Text for screen readers only. */
 export const spoken = (text) => element('span', { class: 'spoken' }, text);
 
-/** An element of `index.html`. Its ids have a colon, which no channel's name has: an address `#feed` must not scroll to one. */
+/** An element of `index.html`. Ids have a colon, which no channel's name has: an address `#feed` must not scroll to one. */
 export const byId = (name) => document.getElementById(`p:${name}`);
 
+/** Fills in the texts of an HTML file, named by the attributes data-text, data-label, data-title and data-placeholder. */
+export function fillTexts(texts) {
+  for (const node of document.querySelectorAll('[data-text], [data-label], [data-title], [data-placeholder]')) {
+    const { text, label, title, placeholder } = node.dataset;
+    if (text) node.textContent = texts[text];
+    if (label) node.setAttribute('aria-label', texts[label]);
+    if (title) node.title = texts[title];
+    if (placeholder) node.placeholder = texts[placeholder];
+  }
+}
+
 /**
- * Keeps a parent's children in step with a list of rows, each with a `key`. Nodes that stay are not touched or moved, so that
- * focus and selection survive, and a log announces only what is new.
+ * Keeps a parent's children in step with a list of rows, each with a `key`. Nodes that stay are neither touched nor moved,
+ * so that focus and selection survive, and a live region announces only what is new.
  */
 export class Keyed {
   #parent; #make; #update; #nodes = new Map();
 
-  /** `make(row)` gives a node; `update(node, row)` brings it up to date, also the first time. */
+  /** `make(row)` returns a node; `update(node, row)` brings it up to date, also the first time. */
   constructor(parent, make, update) {
     this.#parent = parent;
     this.#make = make;
@@ -54,10 +66,7 @@ export class Keyed {
     let place = this.#parent.firstChild;
     for (const row of rows) {
       let node = this.#nodes.get(row.key);
-      if (!node) {
-        node = this.#make(row);
-        this.#nodes.set(row.key, node);
-      }
+      if (!node) this.#nodes.set(row.key, node = this.#make(row));
       this.#update(node, row);
       if (node === place) place = place.nextSibling;
       else this.#parent.insertBefore(node, place);

@@ -1,94 +1,66 @@
-// What stands in the feed, from top to bottom, as a list of plain rows: day lines, messages with or without the name above them,
-// gaps, who came and went, the line above what is new, and what is not yet sent.
+// The rows of the feed, from top to bottom, as plain objects: days, messages, gaps, notes, the line "New", unsent messages.
 //
-// A row has a `key`, under which the same thing is found again, and a `stamp`, which changes when it looks different. Pure.
-// Not here: the nodes (feed.js, said.js), which part of a long place is shown (span.js).
+// A row has a `key`, by which it is found again, and a `stamp`, which changes when it looks different. Pure.
 
-import { which } from '../store/room.js';
+import { authorNumber } from '../store/room.js';
+import { day } from './time.js';
 
-const TOGETHER_MS = 5 * 60_000;
+const GROUP_MS = 5 * 60_000;
 
-/**
- * The rows of a place's messages from one index up to another. `mine(message)` says what the reader wrote; `pending` are the
- * outbox's entries for this place.
- */
-export function rows(place, pending, mine, from = 0, to = place.messages.length) {
+/** The rows of a room's messages `[from, to)`. `isMine(message)` tells the reader's own; `pending` are outbox entries. */
+export function rows(room, pending, isMine, from = 0, to = room.messages.length) {
   const list = [];
-  if (from > 0 || place.older) list.push({ kind: 'older', key: 'older', stamp: '' });
-  else if (place.loaded || place.conversation === null) {
-    const empty = place.messages.length === 0 && pending.length === 0;
-    // The oldest that is here is not the first that was said: what was before it is no longer kept.
-    const gone = (place.messages[0]?.seq ?? place.known + 1) > 1;
-    list.push({ kind: 'start', key: 'start', stamp: `${place.kind} ${place.name} ${empty} ${gone}`, place: place.kind, name: place.name, empty, gone });
-  }
-  let before = null;
-  let seq = null;
-  let date = null;
-  let note = place.notes.findIndex(({ after }) => from === 0 || after >= place.messages[from - 1].seq);
-  if (note < 0) note = place.notes.length;
-  const notes = (upTo) => {
-    for (; note < place.notes.length && place.notes[note].after < upTo; note += 1) {
-      const { after, joined, left, at } = place.notes[note];
-      if (joined.size + left.size === 0) continue; // who came has gone, and the other way round
-      list.push({ kind: 'note', key: `note ${after}`, stamp: [...joined, '', ...left].join(), joined: [...joined], left: [...left], at });
-      before = null;
+  if (from > 0 || room.older) list.push({ kind: 'older', key: 'older', stamp: '' });
+  else if (room.loaded || room.conversation === null) list.push(start(room, pending));
+  let previous = null, seq = null, date = null;
+  const add = (row) => {
+    list.push(row);
+    previous = null;
+  };
+  let note = room.notes.findIndex(({ after }) => from === 0 || after >= room.messages[from - 1].seq);
+  if (note < 0) note = room.notes.length;
+  const addNotes = (upTo) => {
+    for (; note < room.notes.length && room.notes[note].after < upTo; note += 1) {
+      const { id, joined = new Set(), left = new Set(), from: oldName, to: newName } = room.notes[note];
+      if (joined.size + left.size === 0 && !newName) continue; // joined and left again
+      const stamp = [...joined, '', ...left, oldName, newName].join();
+      add({ kind: 'note', key: `note ${id}`, stamp, joined: [...joined], left: [...left], from: oldName, to: newName });
     }
   };
-  for (let index = from; index < to; index += 1) {
-    const message = place.messages[index];
-    notes(message.seq);
-    if (seq !== null && message.seq > seq + 1) {
-      list.push({ kind: 'gap', key: `gap ${message.seq}`, stamp: '' });
-      before = null;
-    }
-    if (seq !== null && place.newAfter !== null && seq <= place.newAfter && message.seq > place.newAfter) {
-      list.push({ kind: 'new', key: 'new', stamp: '' });
-      before = null;
-    }
+  for (const message of room.messages.slice(from, to)) {
+    addNotes(message.seq);
+    if (seq !== null && message.seq > seq + 1) add({ kind: 'gap', key: `gap ${message.seq}`, stamp: '' });
+    const isFirstNew = seq !== null && room.newAfter !== null && seq <= room.newAfter && message.seq > room.newAfter;
+    if (isFirstNew) add({ kind: 'new', key: 'new', stamp: '' });
     seq = message.seq;
-    if (message.type !== 'message' && message.type !== 'direct') continue; // numbered, but nothing that this page can show
+    if (message.type !== 'message' && message.type !== 'direct') continue; // a type of a later version
     if (date !== day(message.at)) {
       date = day(message.at);
-      list.push({ kind: 'day', key: `day ${date} ${message.seq}`, stamp: date, at: message.at });
-      before = null;
+      add({ kind: 'day', key: `day ${date} ${seq}`, stamp: date, at: message.at });
     }
-    const own = mine(message);
-    const head = startsGroup(before, message);
-    const key = own && message.nonce ? `own ${message.nonce}` : `seq ${message.seq}`;
-    const number = which(place, message.from, message.author);
+    const own = isMine(message);
+    const head = startsGroup(previous, message);
+    const number = authorNumber(room, message.from, message.author);
+    const key = own && message.nonce ? `own ${message.nonce}` : `seq ${seq}`;
     list.push({ kind: 'message', key, stamp: `${head} ${number}`, message, own, head, number });
-    before = message;
+    previous = message;
   }
-  if (to < place.messages.length) return list;
-  notes(Infinity);
+  if (to < room.messages.length) return list;
+  addNotes(Infinity);
   for (const entry of pending) {
     list.push({ kind: 'pending', key: `own ${entry.nonce}`, stamp: `${entry.stage} ${entry.error}`, entry });
   }
   return list;
 }
 
-/** Whether the name stands above a message: somebody else wrote, some time has passed, or one of the two is an action. */
-export function startsGroup(before, message) {
-  return before === null || before.author !== message.author || before.from !== message.from
-    || Boolean(before.action) || Boolean(message.action) || message.at - before.at > TOGETHER_MS;
+function start({ kind, name, messages, known }, pending) {
+  const empty = messages.length === 0 && pending.length === 0;
+  const gone = (messages[0]?.seq ?? known + 1) > 1; // older messages are no longer stored
+  return { kind: 'start', key: 'start', stamp: `${kind} ${name} ${empty} ${gone}`, room: kind, name, empty, gone };
 }
 
-/** Who came and went, as text and names in turn: at most three names are told, the others counted. */
-export function noteWords({ joined, left }) {
-  const part = (names, verb) => {
-    if (names.length === 0) return [];
-    const told = names.slice(0, names.length > 4 ? 3 : 4);
-    const more = names.length - told.length;
-    const words = told.flatMap((name, index) => [index === 0 ? '' : index === told.length - 1 && more === 0 ? ' and ' : ', ', { name }]);
-    return [...words, more > 0 ? ` and ${more} others ${verb}` : ` ${verb}`];
-  };
-  const came = part(joined, 'joined');
-  const went = part(left, 'left');
-  return [...came, came.length > 0 && went.length > 0 ? '; ' : '', ...went].filter((word) => word !== '');
-}
-
-/** The day of a time where the reader is. */
-export function day(at) {
-  const date = new Date(at);
-  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+/** Whether the author's name is shown above a message. */
+export function startsGroup(previous, message) {
+  return previous === null || previous.author !== message.author || previous.from !== message.from
+    || Boolean(previous.action) || Boolean(message.action) || message.at - previous.at > GROUP_MS;
 }

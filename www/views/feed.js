@@ -1,19 +1,21 @@
-// The feed: what was said in the open place, what is being sent, and where the reader stands in it.
+// The feed: the messages of the open room and what is being sent, and where the reader is in it.
 //
-// It stays at the end while the reader is there, and stays put while the reader is not; then a button tells of what is new.
-// Not here: which rows there are (rows.js), what stands in one (said.js), which part of a long place is shown (span.js).
+// It follows the end while the reader is there. Otherwise what the reader looks at keeps its place on the screen, and a
+// button shows how many new messages there are.
 
 import { isUser } from '../store/state.js';
+import { t } from '../texts/en.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
 import { rows } from './feed-rows.js';
+import { MessageRange, indexOf } from './message-range.js';
 import { content } from './message-row.js';
-import { Span, indexOf } from './message-range.js';
+import { calendar } from './time.js';
 
-/** So near to the end counts as at the end. */
+/** A distance from the end that counts as at the end. */
 const NEAR_PX = 100;
-/** How many earlier messages are asked for, so many screens before they are needed. */
+/** How many earlier messages are loaded at once, and how many screens before they are needed. */
 const OLDER = 100, SCREENS = 2;
-/** So long what stands there when a place is opened is not announced. */
+/** After a room is opened or history arrives, nothing is announced for this long. */
 const QUIET_MS = 500;
 
 export class Feed {
@@ -21,89 +23,90 @@ export class Feed {
   #log = byId('feed');
   #down = byId('down');
   #list = null;
-  #place = null;
+  #room = null;
   #pending = [];
-  #span = new Span();
+  #range = new MessageRange();
   #atEnd = true;
-  #top = 0; // where the feed was scrolled to when it was last brought to its end, or stood near it
+  #top = 0; // scroll position when the feed was last at its end
   #seen = 0; // the newest number when the end was last in sight
   #newest = 0; // the newest number that was shown or counted
-  #nonces = new Set(); // of what was said here while the place was open
+  #nonces = new Set(); // of the reader's messages while the room is open
   #quiet = 0;
   #rest = 0; // pixels above the first row, less than one
+  #calendar = '';
 
   constructor(chat) {
     this.#chat = chat;
-    this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+    this.#log.addEventListener('scroll', () => this.#onScroll(), { passive: true });
     this.#down.addEventListener('click', () => {
       this.#toEnd();
       this.#log.focus({ preventScroll: true });
     });
-    // A keyboard that slides up, a composer that grows: who was at the end still is.
-    new ResizeObserver(() => this.#atEnd && this.#place && this.#stick()).observe(this.#log);
+    // A keyboard slides up or the composer grows: a reader at the end stays there.
+    new ResizeObserver(() => this.#atEnd && this.#room && this.#stick()).observe(this.#log);
   }
 
-  show(place, pending) {
-    if (!place) {
+  show(room, pending) {
+    if (!room) {
       this.#log.replaceChildren();
-      this.#place = null;
+      this.#room = null;
       return;
     }
-    const another = place !== this.#place;
-    if (another) this.#begin(place);
-    const own = pending.some(({ nonce }) => !this.#nonces.has(nonce)) || this.#ownCame(place);
+    const isOther = room !== this.#room;
+    if (isOther) this.#begin(room);
+    const own = pending.some(({ nonce }) => !this.#nonces.has(nonce)) || this.#hasNewOwn(room);
     for (const { nonce } of pending) this.#nonces.add(nonce);
     this.#pending = pending;
-    this.#newest = place.messages.at(-1)?.seq ?? 0;
-    this.#busy(another);
-    if (another || own || this.#atEnd) this.#toEnd();
+    this.#calendar = calendar();
+    this.#newest = room.messages.at(-1)?.seq ?? 0;
+    this.#hushWhileLoading(isOther);
+    if (isOther || own || this.#atEnd) this.#toEnd();
     else {
       this.#draw();
-      this.#tell();
+      this.#showDown();
     }
-    this.#reach();
+    this.#loadAhead();
   }
 
-  /** Another place: new rows, and no announcement of what has been standing there all along. */
-  #begin(place) {
+  #begin(room) {
     this.#log.replaceChildren();
-    const does = { older: () => this.#more(), retry: (nonce) => this.#chat.retry(nonce), discard: (nonce) => this.#chat.discard(nonce), isUser: (name) => isUser(this.#chat.state, name) };
-    this.#list = new Keyed(this.#log, makeRow, (node, row) => this.#update(node, row, does));
-    this.#place = place;
-    this.#span = new Span();
-    this.#newest = place.messages.at(-1)?.seq ?? 0;
+    const chat = this.#chat;
+    this.#list = new Keyed(this.#log, makeRow, (node, row) => this.#update(node, row, {
+      me: chat.state.me?.name, isUser: (name) => isUser(chat.state, name),
+      older: () => this.#loadOlder(), retry: (nonce) => chat.retry(nonce), discard: (nonce) => chat.discard(nonce),
+    }));
+    this.#room = room;
+    this.#range = new MessageRange();
+    this.#newest = room.messages.at(-1)?.seq ?? 0;
     this.#nonces = new Set();
   }
 
-  /** Whether the reader has said something, here or in another tab, since the feed was last shown. */
-  #ownCame({ messages }) {
-    for (let index = messages.length - 1; index >= 0 && messages[index].seq > this.#newest; index -= 1) {
-      if (this.#newest > 0 && this.#chat.isMine(messages[index]) && !this.#nonces.has(messages[index].nonce)) return true;
-    }
-    return false;
+  /** Whether a message of the reader came from another tab since the feed was last shown. */
+  #hasNewOwn({ messages }) {
+    if (this.#newest === 0) return false;
+    return messages.slice(indexOf(messages, this.#newest + 1))
+      .some((message) => this.#chat.isMine(message) && !this.#nonces.has(message.nonce));
   }
 
-  /** While history is on its way, and for a moment behind it, nothing is announced. */
-  #busy(another) {
-    const loading = this.#place.filling || this.#place.fetchingOlder || another;
-    if (!loading) return;
+  #hushWhileLoading(isOther) {
+    const isLoading = () => this.#room?.filling || this.#room?.fetchingOlder;
+    if (!isLoading() && !isOther) return;
     set(this.#log, 'aria-busy', 'true');
     clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => (this.#place?.filling || this.#place?.fetchingOlder ? this.#busy(true) : set(this.#log, 'aria-busy', null)), QUIET_MS);
+    this.#quiet = setTimeout(() => (isLoading() ? this.#hushWhileLoading(true) : set(this.#log, 'aria-busy', null)), QUIET_MS);
   }
 
-  /** Brings the rows up to date. What the reader looks at stays where it is. */
+  /** Updates the rows. What the reader looks at keeps its place. */
   #draw() {
-    const place = this.#place;
     const anchor = this.#atEnd ? null : this.#anchor();
-    const [from, to] = this.#span.range(place.messages, this.#atEnd);
-    this.#list.show(rows(place, this.#pending, (message) => this.#chat.isMine(message), from, to));
-    if (anchor?.node.isConnected) this.#back(anchor);
+    const [from, to] = this.#range.range(this.#room.messages, this.#atEnd);
+    this.#list.show(rows(this.#room, this.#pending, (message) => this.#chat.isMine(message), from, to));
+    if (anchor?.row.isConnected) this.#restore(anchor);
   }
 
-  /** Brings a row back to where it was. A browser scrolls by whole pixels: the rest is room above the first row. */
-  #back({ node, top }) {
-    const off = () => node.getBoundingClientRect().top - top;
+  /** Scrolls a row back to where it was. Browsers scroll by whole pixels; the rest becomes room above the first row. */
+  #restore({ row, top }) {
+    const off = () => textTop(row) - top;
     this.#log.scrollTop += Math.ceil(off() - this.#rest);
     this.#rest = Math.max(0, this.#rest - off());
     this.#log.style.setProperty('--rest', `${this.#rest}px`);
@@ -112,46 +115,45 @@ export class Feed {
   /** The first message in sight. */
   #anchor() {
     const { top } = this.#log.getBoundingClientRect();
-    const node = [...this.#log.children].find((one) => one.dataset.kind === 'message' && one.getBoundingClientRect().bottom > top);
-    return node ? { node, top: node.getBoundingClientRect().top } : null;
+    const row = [...this.#log.children].find((one) => one.dataset.kind === 'message' && one.getBoundingClientRect().bottom > top);
+    return row ? { row, top: textTop(row) } : null;
   }
 
-  #scrolled() {
-    if (!this.#place) return;
+  #onScroll() {
+    if (!this.#room) return;
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
     const below = scrollHeight - scrollTop - clientHeight;
-    if (below < SCREENS * clientHeight && this.#span.down(this.#place.messages)) return this.#draw();
-    // That there is less room, or more in it, is no scrolling up: the reader is still at the end, and the feed about to follow.
-    this.#isAtEnd(below < NEAR_PX || (this.#atEnd && scrollTop >= this.#top));
-    this.#reach();
+    if (below < SCREENS * clientHeight && this.#range.down(this.#room.messages)) return this.#draw();
+    // A feed that shrinks or gets more content isn't scrolled up: the reader is still at the end.
+    this.#setAtEnd(below < NEAR_PX || (this.#atEnd && scrollTop >= this.#top));
+    this.#loadAhead();
     return undefined;
   }
 
-  /** What is above is there before the reader is. */
-  #reach() {
+  /** Loads what is above before the reader gets there. */
+  #loadAhead() {
     const { scrollTop, scrollHeight, clientHeight } = this.#log;
-    // So little that nothing can be scrolled: whoever wants more could not ask for it.
-    if (scrollHeight <= clientHeight || scrollTop < SCREENS * clientHeight) this.#more();
+    if (scrollHeight <= clientHeight || scrollTop < SCREENS * clientHeight) this.#loadOlder();
   }
 
-  #more() {
-    const place = this.#place;
+  #loadOlder() {
+    const room = this.#room;
     if (this.#atEnd && this.#log.scrollHeight > (SCREENS + 1) * this.#log.clientHeight) return;
-    if (!this.#atEnd && this.#span.up(place.messages)) {
-      this.#busy(true);
+    if (!this.#atEnd && this.#range.up(room.messages)) {
+      this.#hushWhileLoading(true);
       this.#draw();
-    } else if (place.older && !place.fetchingOlder) {
-      this.#busy(true);
+    } else if (room.older && !room.fetchingOlder) {
+      this.#hushWhileLoading(true);
       this.#chat.older(OLDER);
     }
   }
 
   #toEnd() {
-    if (!this.#atEnd) this.#span.end();
+    if (!this.#atEnd) this.#range.end();
     this.#atEnd = true;
     this.#draw();
     this.#stick();
-    this.#isAtEnd(true);
+    this.#setAtEnd(true);
   }
 
   #stick() {
@@ -159,32 +161,34 @@ export class Feed {
     this.#top = this.#log.scrollTop;
   }
 
-  /** Whether the end is in sight; what is there counts as read. */
-  #isAtEnd(at) {
-    this.#atEnd = at;
-    if (at) [this.#seen, this.#top] = [this.#newest, this.#log.scrollTop];
-    this.#tell();
-    this.#chat.marks.atEnd = at;
-    if (at) this.#chat.marks.look();
+  #setAtEnd(atEnd) {
+    this.#atEnd = atEnd;
+    if (atEnd) [this.#seen, this.#top] = [this.#newest, this.#log.scrollTop];
+    this.#showDown();
+    this.#chat.markers.atEnd = atEnd;
+    if (atEnd) this.#chat.markers.update();
   }
 
-  #tell() {
-    const { messages } = this.#place;
+  #showDown() {
+    const { messages } = this.#room;
     const unseen = this.#atEnd ? 0 : messages.length - indexOf(messages, this.#seen + 1);
     this.#down.hidden = this.#atEnd;
     set(this.#down, 'class', unseen === 0 ? 'down plain' : 'down');
-    setText(this.#down, unseen === 0 ? 'To the newest' : unseen === 1 ? '1 new message' : `${unseen} new messages`);
+    setText(this.#down, unseen === 0 ? t.feed.latest : t.feed.newMessages(unseen));
   }
 
-  #update(node, row, does) {
-    const stamp = `${row.kind} ${row.stamp}`;
+  #update(node, row, context) {
+    const stamp = `${row.kind} ${row.stamp} ${this.#calendar}`;
     if (node.dataset.stamp === stamp) return;
     node.dataset.stamp = stamp;
     node.dataset.kind = row.kind;
     if (row.message) node.dataset.seq = row.message.seq;
-    node.replaceChildren(...content(node, row, this.#chat.state.me?.name, does));
+    node.replaceChildren(...content(node, row, context));
   }
 }
+
+/** The top of a message's text: its name may come and go above it. */
+const textTop = (row) => (row.querySelector('.text') ?? row).getBoundingClientRect().top;
 
 function makeRow({ kind, own }) {
   const side = kind === 'pending' || own ? 'row mine' : kind === 'message' ? 'row theirs' : 'row';

@@ -2,31 +2,19 @@
 //
 // See composer.js for the keys of the message box, quick-switcher.js for those of its list.
 
+import { unread } from '../store/room.js';
+import { t } from '../texts/en.js';
 import * as dialogs from './dialogs.js';
 import { byId, element } from './dom.js';
-import { unread } from '../store/room.js';
-
-/** Rows of the dialog; `Ctrl` is ⌘ on Apple's systems. */
-const KEYS = [
-  ['Ctrl+K', 'jump to a channel or a person'],
-  ['Alt+↑, Alt+↓', 'previous, next conversation'],
-  ['Alt+Shift+↑, Alt+Shift+↓', 'previous, next unread'],
-  ['Enter', 'send (new line on touch keyboards)'],
-  ['Shift+Enter', 'new line'],
-  ['Ctrl+Enter', 'send, on any keyboard'],
-  ['↑ in an empty box', 'recall your last message'],
-  ['@, :, /', 'complete a name, emoji or command (Tab or Enter)'],
-  ['Escape', 'close, then back to the message box'],
-  ['Ctrl+/', 'show keyboard shortcuts'],
-];
 
 const isApple = () => /Mac|iPhone|iPad/.test(`${navigator.platform} ${navigator.userAgent}`);
 
 /** `does` has `jump()`, `escape()`, and `inside()`: whether the chat is shown. */
 export function listen(does) {
   const written = (keys) => (isApple() ? keys.replaceAll('Ctrl', '⌘').replaceAll('Alt', '⌥') : keys);
-  const list = element('dl', {}, ...KEYS.flatMap(([keys, meaning]) => [element('dt', {}, element('kbd', {}, written(keys))), element('dd', {}, meaning)]));
-  const dialog = dialogs.make('Keyboard shortcuts', element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Keys' }, list));
+  const list = element('dl', {}, ...t.keys.flatMap(([keys, meaning]) => [
+    element('dt', {}, element('kbd', {}, written(keys))), element('dd', {}, meaning)]));
+  const dialog = dialogs.make(t.page.shortcuts, element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.page.keyboard }, list));
   const actions = {
     jump: does.jump,
     escape: does.escape,
@@ -82,5 +70,5 @@ function step(by, onlyUnread) {
   const links = [...byId('channels').querySelectorAll('a:not(.quiet), a[aria-current]'), ...byId('conversations').querySelectorAll('a')];
   const here = links.findIndex((link) => link.getAttribute('aria-current') === 'page');
   const way = Array.from(links, (_, index) => links[(here + by * (index + 1) + links.length * 2) % links.length]);
-  way.find((link) => link !== links[here] && (!onlyUnread || (link.place && unread(link.place) > 0)))?.click();
+  way.find((link) => link !== links[here] && (!onlyUnread || (link.room && unread(link.room) > 0)))?.click();
 }

@@ -1,69 +1,68 @@
-// Who is in the open channel: a column of its own where there is room, behind a button where there is none.
-//
-// Not here: who is online at all (sidebar.js).
+// The members of the open channel: a column where there is room, else a panel that a button opens.
 
-import { hue, initial } from './avatar.js';
-import { Keyed, byId, element, set, setText } from './dom.js';
-import { byName } from '../texts/collation.js';
-import { personPlace } from '../store/state.js';
+import { personRoom } from '../store/state.js';
+import { t } from '../texts/en.js';
+import { byName } from '../texts/names.js';
+import { avatar } from './avatar.js';
+import { Keyed, button, byId, element, set, setText } from './dom.js';
 
-export class Members {
+export class MemberList {
   #chat;
   #panel = byId('members-panel');
   #button = byId('members-button');
   #wide = matchMedia('(min-width: 72rem)');
-  #list = new Keyed(byId('members'), (row) => this.#item(row), () => {});
+  #list = new Keyed(byId('members'), ({ name, you }) => element('li', {}, personButton(name, you, () => this.#write(name))), () => {});
   #open = false;
+  #room = null;
 
   constructor(chat) {
     this.#chat = chat;
-    this.#button.addEventListener('click', () => this.#turn(!this.#open));
-    byId('members-close').addEventListener('click', () => this.#turn(false));
+    this.#button.addEventListener('click', () => this.#setOpen(!this.#open));
+    byId('members-close').addEventListener('click', () => this.#setOpen(false));
     this.#panel.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || !this.#open) return;
       event.stopPropagation();
-      this.#turn(false);
+      this.#setOpen(false);
     });
-    // Where it lies over the feed, a touch beside it puts it away.
     addEventListener('pointerdown', ({ target }) => {
-      if (this.#open && !this.#wide.matches && !this.#panel.contains(target) && !this.#button.contains(target)) this.#turn(false);
+      const isInside = this.#panel.contains(target) || this.#button.contains(target);
+      if (this.#open && !this.#wide.matches && !isInside) this.#setOpen(false);
     });
-    this.#wide.addEventListener('change', () => this.show(this.#last));
+    this.#wide.addEventListener('change', () => this.show(this.#room));
   }
 
-  #last = null;
-
-  show(place) {
-    this.#last = place;
-    const there = place?.kind === 'channel' && place.joined;
-    const shown = there && (this.#wide.matches || this.#open);
+  show(room) {
+    this.#room = room;
+    const isChannel = room?.kind === 'channel' && room.joined;
+    const shown = isChannel && (this.#wide.matches || this.#open);
     this.#panel.hidden = !shown;
-    this.#button.hidden = !there || this.#wide.matches;
+    this.#button.hidden = !isChannel || this.#wide.matches;
     set(this.#button, 'aria-expanded', String(shown));
-    if (!there) return;
-    setText(byId('members-count'), String(place.count));
+    if (!isChannel) return;
+    setText(byId('members-count'), String(room.count));
     if (!shown) return;
-    const names = [...place.members].sort(byName);
-    this.#list.show(names.map((name) => ({ key: name, name })));
-    const more = place.count - names.length;
-    setText(byId('members-more'), more > 0 ? `and ${more} others` : '');
+    const me = this.#chat.state.me?.name;
+    const names = [...room.members].sort(byName);
+    this.#list.show(names.map((name) => ({ key: `${name} ${name === me}`, name, you: name === me })));
+    const more = room.count - names.length;
+    setText(byId('members-more'), more > 0 ? t.sidebar.others(more) : '');
   }
 
-  #turn(open) {
+  #setOpen(open) {
     this.#open = open;
-    this.show(this.#last);
+    this.show(this.#room);
     (open ? byId('members-close') : this.#button).focus();
-  }
-
-  #item({ name }) {
-    const me = name === this.#chat.state.me?.name;
-    return element('li', {}, element('button', { type: 'button', onclick: () => this.#write(name) },
-      element('span', { class: `avatar small ${hue(name)}`, 'aria-hidden': 'true' }, initial(name)),
-      element('span', { class: 'name' }, element('bdi', {}, name), me ? element('span', { class: 'you' }, ' (you)') : null)));
   }
 
   #write(name) {
     this.#open = false;
-    this.#chat.open(personPlace(this.#chat.state, name), { focus: true });
+    this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
   }
+}
+
+/** A person in a list; a click writes to them. */
+export function personButton(name, you, onclick, face = avatar(name, 'small')) {
+  const label = element('span', { class: you ? 'person me-too' : 'person' }, element('bdi', { class: 'name' }, name),
+    you ? element('span', { class: 'you' }, ` ${t.sidebar.you}`) : null);
+  return button({ onclick }, face, label);
 }

@@ -1,16 +1,16 @@
-// Which part of a place's messages stands in the feed. A place may hold fifty thousand; a browser that lays out all of them is
-// slow with every one that comes. So a span of some hundreds is shown, which moves with the reader. Pure.
+// Which part of a room's messages is in the document. A room may hold fifty thousand, which no browser lays out quickly, so
+// some hundreds are shown, a range that moves with the reader. Pure.
 //
-// It is held by numbers and not by indices, since pages are put before what is there. Not here: what is scrolled (feed.js).
+// The range is held by numbers, not indices, because earlier pages are inserted before it.
 
-/** At the end so many are shown at first; beyond the other number the far end is given up; so many come at once. */
+/** Messages shown at first at the end · more than this drops the far end · added at once. */
 const FIRST = 250, MOST = 700, STEP = 200;
 
-export class Span {
-  #first = null; // the number of the first that is shown; null: not known yet
-  #last = null; // of the last one; null: the span goes on with what comes
+export class MessageRange {
+  #first = null; // number of the first one; null: not known yet
+  #last = null; // number of the last one; null: the range includes what comes
 
-  /** `[from, to)` among the messages. Who is at the end follows it. */
+  /** `[from, to)` among the messages. At the end, the range follows. */
   range(messages, atEnd) {
     const count = messages.length;
     let to = this.#last === null || atEnd ? count : indexOf(messages, this.#last + 1);
@@ -23,7 +23,7 @@ export class Span {
     return this.#hold(messages, from, to);
   }
 
-  /** Shows earlier ones. False where there are none here. */
+  /** Extends the range upwards. False if it already begins with the first message. */
   up(messages) {
     const from = this.#first === null ? 0 : indexOf(messages, this.#first);
     if (from === 0) return false;
@@ -33,7 +33,7 @@ export class Span {
     return true;
   }
 
-  /** Shows later ones. False where the end is shown. */
+  /** Extends the range downwards. False if it already ends with the last message. */
   down(messages) {
     if (this.#last === null) return false;
     const to = Math.min(messages.length, indexOf(messages, this.#last + 1) + STEP);
@@ -41,7 +41,7 @@ export class Span {
     return true;
   }
 
-  /** To the end. */
+  /** Moves the range to the end. */
   end() {
     this.#first = this.#last = null;
   }

@@ -1,24 +1,22 @@
-// One row of the feed as nodes: a message, a day, a note, the beginning of a place, what is on its way.
-//
-// Not here: which rows there are (rows.js), where they stand and what is seen of them (feed.js), the text (texts.js).
+// One row of the feed as nodes: a message, a day, a note, the start of a room, an unsent message.
 
 import * as address from '../texts/address.js';
-import { hue, initial } from './avatar.js';
-import { element, set, spoken } from './dom.js';
-import { noteWords } from './feed-rows.js';
+import { t } from '../texts/en.js';
+import { avatar, hue } from './avatar.js';
+import { button, element, set, spoken } from './dom.js';
 import { build } from './rich-text.js';
+import { dayName, timeOf } from './time.js';
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const GONE = 'What was said here before is no longer kept.';
-const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+const line = (...parts) => element('p', {}, ...parts);
+const bdi = (name) => element('bdi', {}, name);
 
 /**
- * The nodes of a row. `does` has `older()`, `retry(nonce)`, `discard(nonce)` and `isUser(name)`; `me` is the reader's name. A
- * message that can't be shown as it should be is shown as plain text, so that one row never stops the page.
+ * The content of a row. `context` has `me` (the reader's name), `isUser(name)`, and the actions `older()`, `retry(nonce)` and
+ * `discard(nonce)`. A message that can't be drawn becomes plain text: it must not stop the page.
  */
-export function content(node, row, me, does) {
+export function content(node, row, context) {
   try {
-    return drawn(node, row, me, does);
+    return draw(node, row, context);
   } catch (error) {
     console.error(error);
     const { from, text } = row.message ?? row.entry ?? {};
@@ -26,73 +24,62 @@ export function content(node, row, me, does) {
   }
 }
 
-function drawn(node, row, me, does) {
+function draw(node, row, context) {
   switch (row.kind) {
-    case 'older': return [element('button', { type: 'button', onclick: does.older }, 'Load earlier messages')];
-    case 'start': return beginning(node, row);
-    case 'gap': return [element('p', {}, 'Some messages in between are no longer kept.')];
-    case 'new': return [element('p', {}, 'New')];
-    case 'note': return [element('p', {}, ...noteWords(row).map((word) => (word.name ? element('bdi', {}, word.name) : word)))];
-    case 'day': return [element('p', {}, element('time', { datetime: row.stamp }, dayName(row.at)))];
-    case 'message': return message(node, row, me, does);
-    default: return pending(node, row.entry, me, does);
+    case 'older': return [button({ onclick: context.older }, t.feed.older)];
+    case 'start': return start(node, row);
+    case 'gap': return [line(t.feed.gap)];
+    case 'new': return [line(t.feed.new)];
+    case 'note': return [line(...note(row))];
+    case 'day': return [line(element('time', { datetime: row.stamp }, dayName(row.at)))];
+    case 'message': return message(node, row, context);
+    default: return pending(node, row.entry, context);
   }
 }
 
-function message(node, { message: { from, at, text, action }, own, head, number }, me, { isUser }) {
+function message(node, { message: { from, at, text, action }, own, head, number }, context) {
   set(node, 'aria-live', null);
   set(node, 'class', `row ${own ? 'mine' : 'theirs'}${head ? ' first' : ''}${action ? ' action' : ''}`);
-  const time = element('time', { datetime: new Date(at).toISOString() }, clock.format(at));
-  const which = number > 0 ? element('span', { class: 'which', title: 'Several people have written under this name. Each has a number.' }, `no. ${number}`) : null;
-  if (action) return [bubble(text, me, isUser, from), ...[which].filter(Boolean), time];
-  if (!head) return [spoken(`${from}: `), bubble(text, me, isUser), time];
-  return [
-    own ? null : element('span', { class: `avatar ${hue(from)}`, 'aria-hidden': 'true' }, initial(from)),
-    element('p', { class: 'from' }, element('bdi', { class: own ? 'spoken' : `name ${hue(from)}` }, from), ' ', which, which && ' ', time),
-    bubble(text, me, isUser),
-  ].filter(Boolean);
+  const time = element('time', { datetime: new Date(at).toISOString() }, timeOf(at));
+  const which = number > 0 ? element('span', { class: 'which', title: t.feed.authorTitle }, t.feed.author(number)) : null;
+  if (action) return [bubble(text, context, from), ...(which ? [which] : []), ' ', time];
+  if (!head) return [spoken(`${from}: `), bubble(text, context), time];
+  const name = own ? spoken(`${from} `) : element('bdi', { class: `name ${hue(from)}` }, from);
+  const header = element('p', { class: 'from' }, which, which && ' ', name, ' ', time);
+  return [...(own ? [] : [avatar(from)]), header, bubble(text, context)];
 }
 
-function pending(node, { nonce, text, action, stage, error }, me, does) {
-  // What one wrote oneself is read out when it is said, or not sent; not a time before as well.
+function pending(node, { nonce, text, action, stage, error }, context) {
+  // One's own message is announced when it is sent or refused, and not before.
   set(node, 'aria-live', stage === 'failed' ? null : 'off');
   set(node, 'class', `row mine pending ${stage}${action ? ' action' : ''}`);
-  const parts = [bubble(text, me, does.isUser, action ? me : null)];
-  if (stage === 'failed') {
-    parts.push(element('p', { class: 'state' }, `not sent: ${error} `,
-      element('button', { type: 'button', onclick: () => does.retry(nonce) }, 'Try again'), ' ',
-      element('button', { type: 'button', onclick: () => does.discard(nonce) }, 'Delete')));
-  } else {
-    parts.push(element('p', { class: 'state' }, 'sending…'));
-  }
-  return parts;
+  const state = stage !== 'failed' ? [stage === 'sending' ? t.feed.sending : t.feed.waiting] : [
+    t.feed.notSent(error), button({ onclick: () => context.retry(nonce) }, t.feed.retry), ' ',
+    button({ onclick: () => context.discard(nonce) }, t.feed.delete)];
+  return [bubble(text, context, action ? context.me : null), element('p', { class: 'state' }, ...state)];
 }
 
-/** The text itself; an action begins with who does it. */
-function bubble(text, me, isUser, actor = null) {
+/** The text; an action begins with its author. */
+function bubble(text, { me, isUser }, actor = null) {
   const { nodes, plain } = build(text, me, isUser);
-  const node = element('div', { class: plain ? 'text' : 'text blocks', dir: 'auto' });
-  if (actor) node.append(element('strong', {}, element('bdi', {}, actor)), ' ');
-  node.append(...nodes);
-  return node;
+  const author = actor ? [element('strong', {}, bdi(actor)), ' '] : [];
+  return element('div', { class: plain ? 'text' : 'text blocks', dir: 'auto' }, ...author, ...nodes);
 }
 
-function beginning(node, { place, name, empty, gone }) {
-  set(node, 'class', `row ${place}`);
-  if (place === 'person') {
-    return [element('p', {}, 'Between you and ', element('bdi', {}, name), '.'), element('p', {}, `No other user can read this.${gone ? ` ${GONE}` : ''}`)];
-  }
-  if (gone) return [element('p', {}, `#${name}`), element('p', {}, GONE)];
-  const first = element('p', {}, `This is the beginning of #${name}.`);
+function note({ joined, left, from, to }) {
+  if (to) return t.feed.renamed(bdi(from), bdi(to));
+  const parts = [joined.length > 0 ? t.feed.joined(joined.map(bdi)) : [], left.length > 0 ? t.feed.left(left.map(bdi)) : []];
+  return parts.every(({ length }) => length > 0) ? [...parts[0], '; ', ...parts[1]] : parts.flat();
+}
+
+function start(node, { room, name, empty, gone }) {
+  set(node, 'class', `row ${room}`);
+  const missing = gone ? [line(t.feed.gone)] : [];
+  if (room === 'person') return [line(...t.feed.startDirect(bdi(name))), line(t.feed.private), ...missing];
+  if (gone) return [line(`#${name}`), ...missing];
+  const first = line(t.feed.startChannel(name));
   if (!empty) return [first];
-  const hash = address.of({ kind: place, name });
-  return [first, element('p', {}, 'Nothing was said here yet. Write the first message, or send others this link: ',
-    element('a', { href: hash }, location.host + location.pathname + decodeURIComponent(hash)))];
-}
-
-function dayName(at) {
-  const date = new Date(at);
-  const apart = Math.round((new Date().setHours(12, 0, 0, 0) - date.setHours(12, 0, 0, 0)) / 86_400_000);
-  if (apart === 0) return 'Today';
-  return apart === 1 ? 'Yesterday' : days.format(at);
+  const href = address.of({ kind: room, name });
+  const link = element('a', { href }, location.host + location.pathname + decodeURIComponent(href));
+  return [first, line(t.feed.empty, link)];
 }

@@ -6,20 +6,14 @@
 import { byId, set } from './dom.js';
 import { mentionsMe } from '../store/state.js';
 import * as storage from '../store/storage.js';
+import { t } from '../texts/en.js';
 
 const WAIT_MS = 800;
 const TEXT_MOST = 200;
 
-const SOUND_ONLY = {
-  insecure: 'This page came over plain HTTP, where browsers show no notifications. You’ll hear a sound instead. With HTTPS you would see them too.',
-  unsupported: 'This browser shows no notifications for this page. You’ll hear a sound instead.',
-};
-const BLOCKED = 'Notifications are blocked for this site. Allow them in your browser’s site settings, then click the bell again.';
-const DISMISSED = 'Notifications weren’t allowed. Click the bell again and choose Allow.';
-
 export class Bell {
   #chat; #button = byId('notifications'); #sound = null;
-  #missed = new Map(); #timer = 0; // the newest message of each place that came without a connection
+  #missed = new Map(); #timer = 0; // the newest message of each room that came without a connection
   #isRefused = false; // `new Notification` throws
 
   constructor(chat) {
@@ -29,12 +23,12 @@ export class Bell {
     this.#show();
   }
 
-  /** Another user wrote a message. Of those that came without a connection (`missed`), the newest of each place rings. */
-  ring(place, message, missed = false) {
+  /** Another user wrote a message. Of those that came without a connection (`missed`), the newest of each room rings. */
+  ring(room, message, missed = false) {
     if (!this.#isOn() || document.hasFocus()) return;
     if (message.type === 'message' && !mentionsMe(this.#chat.state, message.text)) return;
     if (missed) {
-      this.#missed.set(place, message);
+      this.#missed.set(room, message);
       this.#timer ||= setTimeout(() => {
         const messages = [...this.#missed];
         this.#missed.clear();
@@ -42,27 +36,27 @@ export class Bell {
         this.#ringNow(messages);
       }, WAIT_MS);
     } else {
-      setTimeout(() => this.#ringNow([[place, message]]), WAIT_MS);
+      setTimeout(() => this.#ringNow([[room, message]]), WAIT_MS);
     }
   }
 
   #ringNow(messages) {
-    const unread = messages.filter(([place, { seq }]) => place.read < seq);
+    const unread = messages.filter(([room, { seq }]) => room.read < seq);
     if (unread.length === 0 || document.hasFocus()) return;
     this.#beep();
     if (this.#soundOnly() || Notification.permission !== 'granted') return;
-    for (const [place, message] of unread) this.#notify(place, message);
+    for (const [room, message] of unread) this.#notify(room, message);
   }
 
-  #notify(place, message) {
-    const title = message.type === 'message' ? `${message.from} mentioned you in #${place.name}` : `${message.from} wrote to you`;
+  #notify(room, message) {
+    const title = message.type === 'message' ? t.bell.mentioned(message.from, room.name) : t.bell.wrote(message.from);
     // The tag is the same in all tabs: what several of them show is one notification.
     const tag = `${location.pathname} ${message.channel ?? message.conversation} ${message.seq}`;
     const notification = this.#made(title, { body: message.text.slice(0, TEXT_MOST), tag, icon: 'icon.svg' });
     if (!notification) return;
     notification.onclick = () => {
       window.focus();
-      this.#chat.open(place, { focus: true });
+      this.#chat.open(room, { focus: true });
       notification.close();
     };
   }
@@ -72,7 +66,7 @@ export class Bell {
     try {
       return new Notification(title, options);
     } catch {
-      if (!this.#isRefused) this.#chat.tell(SOUND_ONLY.unsupported, true);
+      if (!this.#isRefused) this.#chat.tell(t.bell.unsupported, true);
       this.#isRefused = true;
       this.#show();
       return null;
@@ -81,21 +75,21 @@ export class Bell {
 
   /** Why there is a sound but no notification, as a sentence; null where there are both. */
   #soundOnly() {
-    if (!globalThis.isSecureContext) return SOUND_ONLY.insecure;
-    return !globalThis.Notification || this.#isRefused ? SOUND_ONLY.unsupported : null;
+    if (!globalThis.isSecureContext) return t.bell.needsHttps;
+    return !globalThis.Notification || this.#isRefused ? t.bell.unsupported : null;
   }
 
   #isOn() {
-    return storage.bell() === true && (this.#soundOnly() !== null || Notification.permission === 'granted');
+    return storage.bell.get() === true && (this.#soundOnly() !== null || Notification.permission === 'granted');
   }
 
   async #turn() {
     if (this.#isOn()) {
-      storage.keepBell(false);
+      storage.bell.set(null);
       return this.#show();
     }
     const sentence = await this.#ask();
-    storage.keepBell(this.#soundOnly() !== null || Notification.permission === 'granted');
+    storage.bell.set(this.#soundOnly() !== null || Notification.permission === 'granted' || null);
     this.#beep();
     this.#show();
     if (sentence) this.#chat.tell(sentence, true);
@@ -106,16 +100,16 @@ export class Bell {
   async #ask() {
     if (this.#soundOnly()) return this.#soundOnly();
     const permission = Notification.permission === 'default' ? await Notification.requestPermission() : Notification.permission;
-    if (permission === 'denied') return BLOCKED;
-    if (permission === 'default') return DISMISSED;
+    if (permission === 'denied') return t.bell.blocked;
+    if (permission === 'default') return t.bell.notAllowed;
     // Browsers on Android have the class, and throw when it is used; elsewhere trying it would show something.
-    if (/Android/.test(navigator.userAgent)) this.#made('Notifications are on', { silent: true })?.close();
+    if (/Android/.test(navigator.userAgent)) this.#made(t.bell.on, { silent: true })?.close();
     return '';
   }
 
   #show() {
     set(this.#button, 'aria-pressed', String(this.#isOn()));
-    set(this.#button, 'title', this.#soundOnly() ? 'Notifications: sound only' : 'Notifications');
+    set(this.#button, 'title', this.#soundOnly() ? t.bell.soundOnly : t.page.notifications);
     this.#button.replaceChildren(picture(this.#isOn()));
   }
 

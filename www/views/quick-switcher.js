@@ -1,29 +1,29 @@
-// Jump to: a few letters, Enter, and one is in another channel or conversation.
-//
-// Not here: which places fit best (complete.js), opening them (chat.js).
+// The quick switcher: type a few letters, press Enter, and another channel or conversation opens.
 
+import { unread } from '../store/room.js';
+import { HOME, channelRoom, people, personRoom } from '../store/state.js';
 import { ranked } from '../texts/complete.js';
+import { t } from '../texts/en.js';
 import * as dialogs from './dialogs.js';
 import { element, set, setText } from './dom.js';
-import { unread } from '../store/room.js';
-import { HOME, channelPlace, people, personPlace } from '../store/state.js';
 
-const MOST = 12;
+const MAX_SHOWN = 12;
 
-export class Jump {
+export class QuickSwitcher {
   #chat; #targets = []; #at = 0;
-  #list = element('ul', { id: 'p:jump-list', class: 'options', role: 'listbox', 'aria-label': 'Channels and people' });
+  #list = element('ul', { id: 'p:jump-list', class: 'options', role: 'listbox', 'aria-label': t.page.sidebar });
   #field = element('input', {
-    type: 'text', role: 'combobox', 'aria-label': 'Channel or person', placeholder: 'Channel or person', 'aria-expanded': 'true', 'aria-controls': 'p:jump-list',
-    'aria-autocomplete': 'list', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', maxlength: '64',
+    type: 'text', role: 'combobox', 'aria-label': t.switcher.field, placeholder: t.switcher.field, maxlength: '64',
+    'aria-expanded': 'true', 'aria-controls': 'p:jump-list', 'aria-autocomplete': 'list',
+    autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
   });
   #none = element('p', { role: 'status' });
-  #dialog = dialogs.make('Jump to', this.#field, this.#list, this.#none);
+  #dialog = dialogs.make(t.switcher.title, this.#field, this.#list, this.#none);
 
   constructor(chat) {
     this.#chat = chat;
     this.#field.addEventListener('input', () => this.#find());
-    this.#field.addEventListener('keydown', (event) => this.#key(event));
+    this.#field.addEventListener('keydown', (event) => this.#onKey(event));
   }
 
   open() {
@@ -32,43 +32,40 @@ export class Jump {
     dialogs.open(this.#dialog, this.#field);
   }
 
-  #key(event) {
+  #onKey(event) {
     if (event.isComposing || event.keyCode === 229) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) {
-      event.preventDefault();
-      const count = this.#targets.length;
-      if (count > 0) this.#choose((this.#at + step + count) % count);
-    } else if (event.key === 'Enter') {
-      event.preventDefault();
-      this.#go(this.#targets[this.#at]);
-    }
+    const count = this.#targets.length;
+    if (step || event.key === 'Enter') event.preventDefault();
+    if (step && count > 0) this.#choose((this.#at + step + count) % count);
+    else if (event.key === 'Enter') this.#go(this.#targets[this.#at]);
   }
 
   #find() {
     const typed = this.#field.value.trim();
     const sign = /^[#@]/.exec(typed)?.[0];
-    const all = this.#all().filter((target) => !sign || target.sign === sign);
-    this.#targets = ranked(all, typed.replace(/^[#@]/, ''), ({ name }) => name).slice(0, MOST);
+    const candidates = this.#candidates().filter((target) => !sign || target.sign === sign);
+    this.#targets = ranked(candidates, typed.replace(/^[#@]/, ''), ({ name }) => name).slice(0, MAX_SHOWN);
     this.#list.replaceChildren(...this.#targets.map((target, index) => element('li', {
       id: `p:jump-${index}`, role: 'option', onclick: () => this.#go(target),
     }, element('span', { 'aria-hidden': 'true' }, target.sign), element('bdi', {}, target.name),
-    target.news > 0 ? element('span', { class: 'hint' }, ` ${target.news} unread`) : null)));
-    setText(this.#none, this.#targets.length > 0 ? '' : 'Nothing of that name is here. /join makes a channel.');
+    target.news > 0 ? element('span', { class: 'hint' }, ` ${t.sidebar.unread(target.news)}`) : null)));
+    setText(this.#none, this.#targets.length > 0 ? '' : t.switcher.none);
     this.#choose(0);
   }
 
-  /** Where one can go. What is unread comes first, then conversations, channels, and people. */
-  #all() {
+  /** Everything that can be opened: channels, conversations, people; what is unread comes first. */
+  #candidates() {
     const { state } = this.#chat;
-    const news = (place) => (place ? unread(place) : 0);
-    const conversations = people(state).map((place) => ({ sign: '@', name: place.name, news: news(place), place: () => place }));
-    const talkedTo = new Set(people(state).map(({ name }) => name));
+    const conversations = people(state);
+    const partners = new Set(conversations.map(({ name }) => name));
+    const target = (sign, name, known, room) => ({ sign, name, news: known ? unread(known) : 0, room });
     const channels = [...new Set([HOME, ...state.wanted, ...state.channels.keys()])]
-      .map((name) => ({ sign: '#', name, news: news(state.places.get(`#${name}`)), place: () => channelPlace(state, name) }));
-    const others = [...state.users].filter((name) => name !== state.me?.name && !talkedTo.has(name))
-      .map((name) => ({ sign: '@', name, news: 0, place: () => personPlace(state, name) }));
-    return [...channels, ...conversations, ...others].sort((one, other) => (other.news > 0) - (one.news > 0));
+      .map((name) => target('#', name, state.rooms.get(`#${name}`), () => channelRoom(state, name)));
+    const others = [...state.users].filter((name) => name !== state.me?.name && !partners.has(name))
+      .map((name) => target('@', name, null, () => personRoom(state, name)));
+    return [...channels, ...conversations.map((room) => target('@', room.name, room, () => room)), ...others]
+      .sort((a, b) => (b.news > 0) - (a.news > 0));
   }
 
   #choose(index) {
@@ -81,6 +78,6 @@ export class Jump {
   #go(target) {
     if (!target) return;
     this.#dialog.close();
-    this.#chat.open(target.place(), { focus: true });
+    this.#chat.open(target.room(), { focus: true });
   }
 }

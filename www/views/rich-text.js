@@ -1,53 +1,60 @@
-// The text of a message as nodes, by what texts/markup.js found in it. Everything in it becomes text: nothing here makes markup.
+// The text of a message as nodes. Whatever it holds becomes text: there is no way from here to markup.
 
+import { t } from '../texts/en.js';
 import { parse } from '../texts/markup.js';
 import { isSameName } from '../texts/mention.js';
 import { element } from './dom.js';
 
-/** More marks on one character than any language needs: they would reach into the lines above and below. */
-const PILE = /\P{M}\p{M}{5,}/gu;
+/** More marks on one character than any language needs; they would reach into the lines above and below. */
+const STACKED_MARKS = /\P{M}\p{M}{5,}/gu;
 
 /**
- * The nodes of a text: `{ nodes, plain }`; plain where it is one run of words, without blocks. `me` is the reader's name,
- * `isUser(name)` says which other names exist.
+ * Builds a text: `{ nodes, plain }`, where plain means one run of words without blocks. `me` is the reader's name,
+ * `isUser(name)` tells which other names exist.
  */
 export function build(text, me, isUser = () => false) {
   const blocks = parse(text, (name) => isSameName(name, me) || isUser(name));
-  const nodes = blocks.flatMap((block) => made(block, blocks.length === 1, me));
+  const nodes = blocks.flatMap((block) => buildBlock(block, blocks.length === 1, me));
   return { nodes, plain: blocks.length === 1 && blocks[0].kind === 'text' };
 }
 
-function made({ kind, parts, text }, alone, me) {
-  if (kind === 'code') return [element('pre', {}, element('code', {}, ...within(text)))];
-  const inner = parts.flatMap((part) => run(part, me));
-  if (kind === 'quote') return [element('blockquote', { dir: 'auto' }, ...inner)];
-  return alone ? inner : [element('div', { dir: 'auto' }, ...inner)];
+function buildBlock({ kind, parts, text }, alone, me) {
+  if (kind === 'code') return [element('pre', {}, element('code', {}, ...contained(text)))];
+  const nodes = buildParts(parts, me);
+  if (kind === 'quote') return [element('blockquote', { dir: 'auto' }, ...nodes)];
+  return alone ? nodes : [element('div', { dir: 'auto' }, ...nodes)];
 }
 
-function run(part, me) {
+const buildParts = (parts, me) => parts.flatMap((part) => buildPart(part, me));
+
+function buildPart(part, me) {
   switch (part.kind) {
-    case 'code': return [element('code', {}, ...within(part.text))];
-    case 'bold': return [element('strong', {}, ...part.parts.flatMap((one) => run(one, me)))];
-    case 'italic': return [element('em', {}, ...part.parts.flatMap((one) => run(one, me)))];
-    case 'mention': return [element('span', { class: isSameName(part.name, me) ? 'mention to-me' : 'mention' }, part.text)];
-    case 'link': return [linked(part)];
-    default: return within(part.text);
+    case 'code': return [element('code', {}, ...contained(part.text))];
+    case 'bold': return [element('strong', {}, ...buildParts(part.parts, me))];
+    case 'italic': return [element('em', {}, ...buildParts(part.parts, me))];
+    case 'mention': {
+      const isMe = isSameName(part.name, me);
+      return [element('span', { class: isMe ? 'mention to-me' : 'mention' }, part.text)];
+    }
+    case 'link': return [buildLink(part)];
+    default: return contained(part.text);
   }
 }
 
-function linked({ text, href, host }) {
-  const link = element('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow', dir: 'ltr' }, ...within(text));
-  return host === null ? link : element('span', {}, link, element('span', { class: 'host' }, ` (leads to ${host})`));
+function buildLink({ text, href, host }) {
+  const attributes = { href, target: '_blank', rel: 'noopener noreferrer nofollow', dir: 'ltr' };
+  const link = element('a', attributes, ...contained(text));
+  return host === null ? link : element('span', {}, link, element('span', { class: 'host' }, t.feed.leadsTo(host)));
 }
 
-/** Text with its piles of marks held within their line. */
-function within(text) {
+/** Text in which stacked marks stay within their line. */
+function contained(text) {
   if (!/\p{M}/u.test(text)) return [text];
   const parts = [];
   let from = 0;
-  for (const { 0: pile, index } of text.matchAll(PILE)) {
-    parts.push(text.slice(from, index), element('span', { class: 'pile' }, pile));
-    from = index + pile.length;
+  for (const { 0: stack, index } of text.matchAll(STACKED_MARKS)) {
+    parts.push(text.slice(from, index), element('span', { class: 'pile' }, stack));
+    from = index + stack.length;
   }
   return [...parts, text.slice(from)].filter((part) => part !== '');
 }

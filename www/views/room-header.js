@@ -1,64 +1,56 @@
-// The head of the open place: its name, who is there, who is writing; and the window's title.
-//
-// Not here: the column (sidebar.js), the messages (feed.js).
+// The header of the open room: its name, who is there, who is typing; and the window's title.
 
-import { byId, element, set, setText } from './dom.js';
 import { unread } from '../store/room.js';
-import { isHere } from './sidebar.js';
-import { HOME, openPlace } from '../store/state.js';
+import { HOME, isOnline, openRoom } from '../store/state.js';
+import { t } from '../texts/en.js';
+import { byId, element, set, setText } from './dom.js';
 
-export class Head {
+export class RoomHeader {
   #chat; #changed; #timer = 0; #typing = ''; #key = null;
 
   constructor(chat, changed) {
     this.#chat = chat;
     this.#changed = changed;
     byId('leave-channel').addEventListener('click', () => {
-      const place = openPlace(chat.state);
-      if (place?.kind === 'channel') chat.leaveChannel(place.name);
+      const room = openRoom(chat.state);
+      if (room?.kind === 'channel') chat.leaveChannel(room.name);
     });
   }
 
-  show(place) {
+  show(room) {
     const { state } = this.#chat;
-    const title = place ? `${place.kind === 'channel' ? '#' : ''}${place.name}` : '';
-    setText(byId('title'), title);
-    const count = state.channels.get(place?.name);
-    const about = !place ? ''
-      : place.kind === 'person' ? (isHere(state, place) ? 'online' : 'offline')
-        : count ? `${count} ${count === 1 ? 'person' : 'people'}` : '';
-    setText(byId('about'), about);
-    byId('leave-channel').hidden = place?.kind !== 'channel' || place.name === HOME || !place.joined;
-    const news = [...state.places.values()].reduce((sum, one) => sum + unread(one), 0);
+    const isChannel = room?.kind === 'channel';
+    const title = room ? `${isChannel ? '#' : ''}${room.name}` : '';
+    setText(byId('title').firstChild, title);
+    setText(byId('about'), this.#about(room));
+    byId('leave-channel').hidden = !isChannel || room.name === HOME || !room.joined;
+    const news = [...state.rooms.values()].reduce((sum, one) => sum + unread(one), 0);
     document.title = `${news > 0 ? `(${news}) ` : ''}${title || 'parlor'}`;
     set(byId('icon'), 'href', news > 0 ? 'icon-unread.svg' : 'icon.svg');
-    this.#announce(place, title);
-    this.#showTyping(place);
+    if (room && room.key !== this.#key) setText(byId('announce'), t.room.announce(title, isChannel));
+    this.#key = room?.key ?? this.#key;
+    this.#showTyping(room);
   }
 
-  /** Who listens hears where they are now. */
-  #announce(place, title) {
-    if (!place || place.key === this.#key) return;
-    this.#key = place.key;
-    setText(byId('announce'), place.kind === 'person' ? `Private messages with ${title}` : `Channel ${title}`);
+  /** Who is there; nothing without a connection, when it isn't known. */
+  #about(room) {
+    const { state, downSince } = this.#chat;
+    if (!room || downSince !== null) return '';
+    if (room.kind === 'person') return isOnline(state, room) ? t.room.online : t.room.offline;
+    const count = state.channels.get(room.name);
+    return count ? t.room.people(count) : '';
   }
 
-  #showTyping(place) {
+  #showTyping(room) {
     clearTimeout(this.#timer);
     const now = Date.now();
-    const live = place ? [...place.typing].filter(([name, until]) => until > now && name !== this.#chat.state.me?.name) : [];
-    if (live.length > 0) this.#timer = setTimeout(this.#changed, Math.min(...live.map(([, until]) => until)) - now + 20);
-    const names = live.slice(0, 3).map(([name]) => name);
+    const me = this.#chat.state.me?.name;
+    const typing = [...room?.typing ?? []].filter(([name, until]) => until > now && name !== me);
+    if (typing.length > 0) this.#timer = setTimeout(this.#changed, Math.min(...typing.map(([, until]) => until)) - now + 20);
+    const names = typing.slice(0, 3).map(([name]) => name);
     if (names.join() === this.#typing) return;
     this.#typing = names.join();
-    byId('typing').replaceChildren(...sentence(names));
+    const parts = names.length === 0 ? [] : t.room.typing(names.map((name) => element('bdi', {}, name)), names.length);
+    byId('typing').replaceChildren(...parts);
   }
-}
-
-function sentence(names) {
-  const [one, two] = names.map((name) => element('bdi', {}, name));
-  if (names.length === 0) return [];
-  if (names.length === 1) return [element('span', {}, one, ' is typing'), '…'];
-  if (names.length === 2) return [one, ' and ', two, ' are typing…'];
-  return ['Several people are typing…'];
 }

@@ -1,46 +1,45 @@
-// The form at the door: a name, and a sentence where the server does not take it.
-//
-// Not here: hello and its answer (chat.js).
+// The sign-in form: a name, and why the server refuses it.
 
+import { t } from '../texts/en.js';
 import { byId, set, setText } from './dom.js';
 
-export class Join {
+export class SignIn {
   #view = byId('join');
   #form = this.#view.querySelector('form');
   #name = byId('name');
   #error = byId('join-error');
   #button = this.#form.querySelector('[type=submit]');
-  #propose = byId('join-propose');
+  #alternative = byId('join-propose');
   #busy = false;
 
   /** `enter(name)` is called with what was typed. */
   constructor(enter) {
+    const clear = () => {
+      setText(this.#error, '');
+      this.#alternative.hidden = true;
+    };
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
-      setText(this.#error, '');
-      this.#propose.hidden = true;
+      clear();
       enter(this.#name.value.trim());
     });
-    this.#name.addEventListener('input', () => {
-      setText(this.#error, '');
-      this.#propose.hidden = true;
-    });
-    this.#propose.addEventListener('click', () => {
-      this.#name.value = this.#propose.value;
+    this.#name.addEventListener('input', clear);
+    this.#alternative.addEventListener('click', () => {
+      this.#name.value = this.#alternative.value;
       this.#form.requestSubmit();
     });
   }
 
-  /** `proposal` is another name, where the one that was typed is taken. */
-  show({ visible, busy, error, name, proposal }) {
+  /** `alternative` is a name to offer instead of the one that was refused, or null. */
+  show({ visible, busy, error, name, alternative }) {
     const appears = visible && this.#view.hidden;
     this.#view.hidden = !visible;
     set(this.#button, 'aria-busy', busy ? 'true' : null);
     set(this.#name, 'aria-invalid', error ? 'true' : null);
-    if (error) setText(this.#error, proposal ? `${error.replace(/[^.!?]$/, '$&.')} How about ${proposal}?` : error);
-    this.#propose.hidden = !error || !proposal;
-    this.#propose.value = proposal ?? '';
-    setText(this.#propose, `Take ${proposal}`);
+    if (error) setText(this.#error, alternative ? t.signIn.proposal(error, alternative) : error);
+    this.#alternative.hidden = !error || !alternative;
+    this.#alternative.value = alternative ?? '';
+    setText(this.#alternative, t.signIn.take(alternative));
     const refused = this.#busy && !busy && error;
     this.#busy = busy;
     if (appears) this.#name.value ||= name ?? '';

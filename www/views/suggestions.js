@@ -1,30 +1,27 @@
-// The list above the box: what the word before the caret could become. The keyboard stays in the box.
-//
-// Not here: which suggestions there are (complete.js), what the box is besides (composer.js).
+// The list above the composer: what the word before the caret could become. The keyboard stays in the composer.
 
 import { entersSuggestion, replaced, suggestions, wordAt } from '../texts/complete.js';
 import { byId, element, set } from './dom.js';
 
 export class Suggestions {
-  #box; #sources; #taken; #list = byId('suggestions');
+  #box; #sources; #list = byId('suggestions');
   #word = null; #offered = []; #at = 0; #chosen = false;
 
-  /** `sources()` gives `{ people, emoji }`; `taken()` is called after the text of the box was changed. */
-  constructor(box, sources, taken) {
+  /** `sources()` returns `{ people, emoji }`. */
+  constructor(box, sources) {
     this.#box = box;
     this.#sources = sources;
-    this.#taken = taken;
     set(box, 'aria-autocomplete', 'list');
     box.addEventListener('blur', () => this.close());
-    // A caret that is put elsewhere leaves the word.
-    document.addEventListener('selectionchange', () => this.#word && document.activeElement === box && !this.#isThere() && this.close());
-    this.#list.addEventListener('mousedown', (event) => event.preventDefault()); // the box keeps the keyboard
+    document.addEventListener('selectionchange', () => {
+      if (this.#word && document.activeElement === box && this.#wordNow()?.from !== this.#word.from) this.close();
+    });
+    this.#list.addEventListener('mousedown', (event) => event.preventDefault()); // the composer keeps the keyboard
   }
 
-  /** The text was changed by who writes. */
-  look() {
-    const { value, selectionStart, selectionEnd } = this.#box;
-    this.#word = selectionStart === selectionEnd ? wordAt(value, selectionStart) : null;
+  /** The text was changed by typing. */
+  update() {
+    this.#word = this.#wordNow();
     this.#offered = this.#word ? suggestions(this.#word, this.#sources()) : [];
     if (this.#offered.length === 0) return this.close();
     this.#chosen = false;
@@ -33,6 +30,8 @@ export class Suggestions {
     }, element('bdi', {}, label), hint && element('span', { class: 'hint' }, ` ${hint}`))));
     this.#list.hidden = false;
     set(this.#box, 'aria-controls', this.#list.id);
+    // A list that scrolls has to be reachable by keyboard.
+    set(this.#list, 'tabindex', this.#list.scrollHeight > this.#list.clientHeight ? '0' : null);
     this.#choose(0);
     return undefined;
   }
@@ -44,8 +43,9 @@ export class Suggestions {
     for (const name of ['aria-activedescendant', 'aria-controls']) set(this.#box, name, null);
   }
 
-  /** A key in the box. True where it was for the list. */
-  key({ key, shiftKey, ctrlKey, altKey, metaKey }) {
+  /** Handles a key in the composer. True if it was meant for the list. */
+  onKey({ key, shiftKey, ctrlKey, altKey, metaKey }) {
+    if (key === 'Tab' && shiftKey) this.close(); // the focus must not go into a list that is about to close
     if (!this.#word || shiftKey || ctrlKey || altKey || metaKey) return false;
     const count = this.#offered.length;
     switch (key) {
@@ -64,9 +64,9 @@ export class Suggestions {
     }
   }
 
-  #isThere() {
-    const { value, selectionStart } = this.#box;
-    return wordAt(value, selectionStart)?.from === this.#word.from;
+  #wordNow() {
+    const { value, selectionStart, selectionEnd } = this.#box;
+    return selectionStart === selectionEnd ? wordAt(value, selectionStart) : null;
   }
 
   #choose(index) {
@@ -77,10 +77,21 @@ export class Suggestions {
   }
 
   #take(index) {
-    const { text, caret } = replaced(this.#box.value, this.#word, this.#offered[index].value);
-    this.close();
-    this.#box.value = text;
+    const { value } = this.#box;
+    const [word, end] = [this.#word, this.#word.from + this.#word.typed.length];
+    const { text, caret } = replaced(value, word, this.#offered[index].value);
+    replaceText(this.#box, word.from, end, text.slice(word.from, text.length - (value.length - end)));
     this.#box.setSelectionRange(caret, caret);
-    this.#taken();
+    this.close();
   }
+}
+
+/** Replaces a part of a box's text as typing would: it can be undone, and the box sends `input`. */
+export function replaceText(box, from, to, text) {
+  box.focus();
+  box.setSelectionRange(from, to);
+  // The only way onto the browser's undo stack. An empty text can't be inserted, and some browsers refuse.
+  if (document.execCommand(text === '' ? 'delete' : 'insertText', false, text)) return;
+  box.setRangeText(text, from, to, 'end');
+  box.dispatchEvent(new InputEvent('input', { bubbles: true }));
 }

@@ -1,24 +1,21 @@
-// Light or dark: as the system has it, or as the reader wants it; remembered, and the same in all tabs. app/start.js sets it
-// before the first paint. The colours are in styles/chat.css.
+// Light or dark: as the system, or as the reader chose; the same in all tabs. Loaded before the first paint.
 
+import * as storage from '../store/storage.js';
 import { byId, set } from './dom.js';
-import { keepTheme, theme } from '../store/storage.js';
 
-function show() {
-  set(document.documentElement, 'data-theme', theme());
-}
+const show = () => set(document.documentElement, 'data-theme', storage.theme.get());
 
-/** Joins the field to it. */
+/** Connects the menu. */
 export function listen() {
-  const field = byId('theme');
-  field.value = theme() ?? 'system';
-  field.addEventListener('change', () => {
-    keepTheme(field.value === 'system' ? null : field.value);
+  const menu = byId('theme');
+  menu.value = storage.theme.get() ?? 'system';
+  menu.addEventListener('change', () => {
+    storage.theme.set(menu.value === 'system' ? null : menu.value);
     show();
   });
-  addEventListener('storage', () => {
+  storage.theme.onChange((theme) => {
     show();
-    field.value = theme() ?? 'system';
+    menu.value = theme ?? 'system';
   });
 }
 

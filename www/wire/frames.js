@@ -1,10 +1,12 @@
-// Frames as a person looks at them: bytes and hex, where each field stands, how a payload is masked, and frames made by hand.
+// Frames: bytes and hex, where each field is drawn, how a payload is masked, and frames built by hand. Pure.
 //
-// What a field is and means, the server says (`trace`, `tried`); here is only where that is drawn. Pure: no page.
+// What a field means is in the server's answer (`trace`, `tried`).
+
+import { t } from '../texts/en.js';
 
 export const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
 
-/** "81 05 …" as bytes. Null where it is no hex. */
+/** "81 05 …" as bytes; null if it is not hex. */
 export function bytesOf(hex) {
   const digits = hex.replace(/0x|\\x/gi, '').replace(/[\s,:;-]/g, '');
   if (digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits)) return null;
@@ -13,7 +15,7 @@ export function bytesOf(hex) {
 
 export const hexOf = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
-/** Bytes as text, or null where they are not UTF-8. */
+/** Bytes as text; null if they are not UTF-8. */
 export function textOf(bytes) {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -24,10 +26,11 @@ export function textOf(bytes) {
 
 export const bytesOfText = (text) => new TextEncoder().encode(text);
 
-/** Text for one line: control characters as the pictures that Unicode has of them. */
-export const visible = (text) => text.replace(/[\u0000-\u001f]/g, (c) => String.fromCodePoint(0x2400 + c.codePointAt(0))).replace(/\u007f/g, '␡');
+/** Text for one line: control characters become the pictures that Unicode has of them. */
+export const visible = (text) => text.replace(/\u007f/g, '␡')
+  .replace(/[\u0000-\u001f]/g, (character) => String.fromCodePoint(0x2400 + character.codePointAt(0)));
 
-/** One line about a traced frame. */
+/** A traced frame in one line. */
 export function summary({ frame, inflated }) {
   if (frame.violation) return frame.violation;
   if (frame.close) {
@@ -36,13 +39,20 @@ export function summary({ frame, inflated }) {
   }
   const bytes = bytesOf(inflated?.bytes ?? frame.payload);
   const isText = frame.opcode !== 'binary' && (!frame.rsv1 || inflated);
-  // A frame is not a message: its end may cut a character.
-  const text = isText ? [0, 1, 2, 3].map((cut) => textOf(bytes.slice(0, Math.max(0, bytes.length - cut)))).find((whole) => whole !== null) ?? null : null;
+  // The end of a frame may cut a character.
+  const cuts = [0, 1, 2, 3].map((cut) => textOf(bytes.slice(0, Math.max(0, bytes.length - cut))));
+  const text = isText ? cuts.find((whole) => whole !== null) ?? null : null;
   const shown = text === null ? hexOf(bytes.slice(0, 24)) : visible(text);
   return shown.length > 200 ? `${shown.slice(0, 200)}…` : shown;
 }
 
-/** Each field with its first bit: those that share a byte stand behind one another. */
+/** Traces as lines of hex, to be copied: the handshake's bytes, or a frame's after its direction. */
+export function hexLines(traces) {
+  return traces.map(({ handshake, direction, bytes }) => (
+    handshake ? `${handshake.request.bytes}\n${handshake.response.bytes}` : `${direction} ${bytes}`)).join('\n');
+}
+
+/** Each field with its first bit; fields that share a byte follow one another. */
 function placed(fields) {
   let bit = 0;
   return fields.map((field, index) => {
@@ -56,8 +66,8 @@ function placed(fields) {
 const PAYLOAD_ROWS = 3;
 
 /**
- * The diagram of RFC 6455 §5.2: cells in rows of 32 bits. `text` is what stands in the cell: bits, or of a payload its bytes;
- * `continued`: the field goes on in a row that is not drawn.
+ * The diagram of RFC 6455 §5.2: cells in rows of 32 bits. `text` is the cell's bits, or a payload's bytes; `continued`: the
+ * field goes on in a row that isn't drawn.
  */
 export function cells(fields, bytes) {
   const drawn = [];
@@ -70,7 +80,8 @@ export function cells(fields, bytes) {
         drawn.at(-1).continued = true;
         break;
       }
-      const text = field.bits ? field.bits.slice(at - first, at - first + width) : hexOf(bytes.slice(at / 8, (at + width) / 8));
+      const text = field.bits ? field.bits.slice(at - first, at - first + width)
+        : hexOf(bytes.slice(at / 8, (at + width) / 8));
       drawn.push({ index, name: field.name, first: rows === 0, row: Math.floor(at / 32), column, width, text, continued: false });
       at += width;
     }
@@ -78,7 +89,7 @@ export function cells(fields, bytes) {
   return drawn;
 }
 
-/** A hex dump: rows of `width` bytes, each with its offset and the field that it belongs to (the last one that begins there). */
+/** A hex dump: rows of `width` bytes, each with its offset and the fields that it belongs to. */
 export function dump(bytes, fields, width) {
   const owner = (at) => fields.flatMap((field, index) => (field.from <= at && at < field.to ? [index] : []));
   const rows = [];
@@ -93,7 +104,7 @@ export function dump(bytes, fields, width) {
   return rows;
 }
 
-/** How the first bytes of a payload are masked: [as sent, key byte, unmasked, letter]. */
+/** How the first bytes of a payload are masked: [as sent, byte of the key, unmasked, letter]. */
 export function masking({ frame, bytes }, most = 8) {
   const key = frame.masking_key === null ? null : bytesOf(frame.masking_key);
   if (!key) return [];
@@ -104,19 +115,22 @@ export function masking({ frame, bytes }, most = 8) {
   });
 }
 
-/** The key of the examples in RFC 6455 §5.7: it is no secret, which one that a client really uses has to be. */
+/** The masking key of the examples in RFC 6455 §5.7. A real client's key must be unpredictable. */
 const KEY = [0x37, 0xfa, 0x21, 0x3d];
 
 /**
- * A frame, right or wrong. `length` is how its length is written: `short`, `16`, `64`, or as short as it can be; `claims` another
- * length than the payload has.
+ * A frame, valid or not. `length` is how the length is encoded: `short`, `16`, `64` or `shortest`; `claims` is a length other
+ * than the payload's.
  */
-export function frame({ opcode = 1, fin = true, rsv1 = false, rsv2 = false, rsv3 = false, masked = true, payload = [], length = 'shortest', claims = null }) {
+export function frame({
+  opcode = 1, fin = true, rsv1 = false, rsv2 = false, rsv3 = false, masked = true, payload = [], length = 'shortest', claims = null,
+}) {
   const first = (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | (rsv2 ? 0x20 : 0) | (rsv3 ? 0x10 : 0) | opcode;
   const count = BigInt(claims ?? payload.length);
   const form = length !== 'shortest' ? length : count < 126n ? 'short' : count < 65536n ? '16' : '64';
   const bytesOfLength = form === 'short' ? 0 : Number(form) / 8;
-  const lengthBytes = Array.from({ length: bytesOfLength }, (_, at) => Number((count >> BigInt(8 * (bytesOfLength - 1 - at))) & 0xffn));
+  const lengthByte = (_, at) => Number((count >> BigInt(8 * (bytesOfLength - 1 - at))) & 0xffn);
+  const lengthBytes = Array.from({ length: bytesOfLength }, lengthByte);
   const second = (masked ? 0x80 : 0) | (form === 'short' ? Number(count) & 0x7f : form === '16' ? 126 : 127);
   const body = masked ? [...payload].map((byte, at) => byte ^ KEY[at % 4]) : [...payload];
   return Uint8Array.from([first, second, ...lengthBytes, ...(masked ? KEY : []), ...body]);
@@ -126,25 +140,28 @@ const text = (words) => bytesOfText(words);
 const join = (...frames) => Uint8Array.from(frames.flatMap((bytes) => [...bytes]));
 const { continuation, close, ping } = OPCODES;
 
-/** Frames to try: each with a name, and the bytes. The first three break no rule. */
+const { examples } = t.builder;
+
+/** Frames to try: names and bytes. The first three are valid. */
 export const PRESETS = [
-  ['A text message, as it should be', frame({ payload: text('Hello') })],
-  ['A message in two fragments, with a ping between', join(frame({ fin: false, payload: text('Hel') }), frame({ opcode: ping, payload: text('?') }), frame({ opcode: continuation, payload: text('lo') }))],
-  ['A close frame: 1000 and a reason', frame({ opcode: close, payload: [3, 232, ...text('bye')] })],
-  ['Not masked', frame({ masked: false, payload: text('Hello') })],
-  ['A reserved bit', frame({ rsv2: true, payload: text('Hello') })],
-  ['Compressed, though nobody agreed on that', frame({ rsv1: true, payload: [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00] })],
-  ['An opcode without a meaning', frame({ opcode: 3, payload: text('Hello') })],
-  ['Text that is not UTF-8', frame({ payload: [0x48, 0xff, 0x6f] })],
-  ['A character cut by the end', frame({ payload: [0xe2, 0x82] })],
-  ['A ping in fragments', frame({ opcode: ping, fin: false, payload: text('Hel') })],
-  ['A ping of 126 bytes', frame({ opcode: ping, payload: new Uint8Array(126).fill(0x2e) })],
-  ['A continuation of nothing', frame({ opcode: continuation, payload: text('lo') })],
-  ['A new message within a message', join(frame({ fin: false, payload: text('Hel') }), frame({ payload: text('Hello') }))],
-  ['A length in more bytes than it needs', frame({ length: '16', payload: text('Hello') })],
-  ['A length of 2⁶³', frame({ length: '64', claims: 1n << 63n })],
-  ['A message that is too big', frame({ length: '64', claims: 1n << 40n })],
-  ['A close frame with half a code', frame({ opcode: close, payload: [3] })],
-  ['The close code 1005', frame({ opcode: close, payload: [3, 237] })],
-  ['A close reason that is not UTF-8', frame({ opcode: close, payload: [3, 232, 0xff] })],
+  [examples.text, frame({ payload: text('Hello') })],
+  [examples.fragments, join(frame({ fin: false, payload: text('Hel') }),
+    frame({ opcode: ping, payload: text('?') }), frame({ opcode: continuation, payload: text('lo') }))],
+  [examples.close, frame({ opcode: close, payload: [3, 232, ...text('bye')] })],
+  [examples.unmasked, frame({ masked: false, payload: text('Hello') })],
+  [examples.reservedBit, frame({ rsv2: true, payload: text('Hello') })],
+  [examples.compressed, frame({ rsv1: true, payload: [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00] })],
+  [examples.opcode, frame({ opcode: 3, payload: text('Hello') })],
+  [examples.notUtf8, frame({ payload: [0x48, 0xff, 0x6f] })],
+  [examples.cutCharacter, frame({ payload: [0xe2, 0x82] })],
+  [examples.pingFragment, frame({ opcode: ping, fin: false, payload: text('Hel') })],
+  [examples.longPing, frame({ opcode: ping, payload: new Uint8Array(126).fill(0x2e) })],
+  [examples.noStart, frame({ opcode: continuation, payload: text('lo') })],
+  [examples.nested, join(frame({ fin: false, payload: text('Hel') }), frame({ payload: text('Hello') }))],
+  [examples.longLength, frame({ length: '16', payload: text('Hello') })],
+  [examples.hugeLength, frame({ length: '64', claims: 1n << 63n })],
+  [examples.tooBig, frame({ length: '64', claims: 1n << 40n })],
+  [examples.halfCode, frame({ opcode: close, payload: [3] })],
+  [examples.code1005, frame({ opcode: close, payload: [3, 237] })],
+  [examples.badReason, frame({ opcode: close, payload: [3, 232, 0xff] })],
 ];

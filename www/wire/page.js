@@ -1,38 +1,36 @@
-// The page /wire: a connection of its own to /echo or /chat, which is traced from its handshake on.
-//
-// Not here: how it is shown (wire-view.js), frames made by hand (trial.js).
+// The page /wire: a connection of its own to /echo or /chat, traced from its opening handshake on.
 
 import { beside } from '../texts/address.js';
-import { element, setText } from '../views/dom.js';
-import { trialBox } from './frame-builder.js';
+import { t } from '../texts/en.js';
+import { element, fillTexts, setText } from '../views/dom.js';
+import { frameBuilder } from './frame-builder.js';
 import { WireView } from './wire-view.js';
 
+fillTexts(t.page);
 const root = document.getElementById('wire');
-const endpoint = element('select', { 'aria-label': 'Connect to' },
-  element('option', { value: 'echo' }, '/echo: all comes back'), element('option', { value: 'chat' }, '/chat: the chat'));
-const connect = element('button', { type: 'button', class: 'main-button' }, 'Connect');
-const text = element('input', { type: 'text', 'aria-label': 'Text message', placeholder: 'A text message', autocomplete: 'off' });
-const send = element('button', { type: 'submit' }, 'Send');
+const endpoint = element('select', { 'aria-label': t.wire.connectTo },
+  element('option', { value: 'echo' }, t.wire.echo), element('option', { value: 'chat' }, t.wire.chat));
+const connect = element('button', { type: 'button', class: 'main-button' });
+const text = element('input', { type: 'text', 'aria-label': t.wire.text, placeholder: t.wire.text, autocomplete: 'off' });
+const send = element('button', { type: 'submit' }, t.wire.send);
 const form = element('form', { class: 'say' }, text, send);
 const hint = element('p', { class: 'hint' });
 let socket = null;
-let view = null;
 
-function showState() {
-  setText(connect, socket ? 'Close' : 'Connect');
+function show() {
+  setText(connect, socket ? t.wire.disconnect : t.wire.connect);
   endpoint.disabled = socket !== null;
   send.disabled = socket?.readyState !== WebSocket.OPEN;
-  setText(hint, endpoint.value === 'chat' ? 'The chat takes JSON or typed lines. First: /nick YourName, then anything.' : 'The echo sends back what it gets.');
+  setText(hint, endpoint.value === 'chat' ? t.wire.chatHint : t.wire.echoHint);
 }
 
 function open() {
   view.clear();
-  const url = beside(endpoint.value, document.baseURI);
+  const url = beside(`${endpoint.value}?trace=1`, document.baseURI);
   url.protocol = url.protocol.replace('http', 'ws');
-  url.search = '?trace=1';
   const opened = new WebSocket(url);
   socket = opened;
-  opened.onopen = showState;
+  opened.onopen = show;
   let isTraced = false;
   opened.onmessage = ({ data }) => {
     if (typeof data !== 'string' || !data.startsWith('{"type":"trace"')) return;
@@ -40,15 +38,15 @@ function open() {
     view.add(JSON.parse(data));
   };
   opened.onclose = ({ code, reason }) => {
-    view.note(isTraced ? `Closed: ${code} ${reason}` : 'No trace came: the server can’t be reached, does not take this page’s address, or has its wire view turned off (--no-trace).');
+    view.note(isTraced ? t.wire.closed(code, reason) : t.wire.noTrace);
     if (socket === opened) socket = null;
-    showState();
+    show();
   };
-  showState();
+  show();
 }
 
 connect.addEventListener('click', () => (socket ? socket.close(1000) : open()));
-endpoint.addEventListener('change', showState);
+endpoint.addEventListener('change', show);
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   if (socket?.readyState !== WebSocket.OPEN) return;
@@ -56,8 +54,8 @@ form.addEventListener('submit', (event) => {
   text.value = '';
 });
 
-view = new WireView(root, endpoint, connect);
+const view = new WireView(root, endpoint, connect);
 root.querySelector('.status').after(form, hint);
-root.append(trialBox());
+root.append(frameBuilder());
 open();
 document.documentElement.dataset.started = ''; // see start.js

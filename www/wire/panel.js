@@ -1,41 +1,40 @@
-// The panel *Wire* of the chat: the very connection that the chat is on. It opens and closes beside the chat.
-//
-// Not here: how frames are shown (wire-view.js), the chat's connection (chat.js, connection.js).
+// The wire view as a panel beside the chat: the connection that the chat itself uses.
 
-import { element } from '../views/dom.js';
-import { trialBox } from './frame-builder.js';
+import { t } from '../texts/en.js';
+import { button, element, set } from '../views/dom.js';
+import { frameBuilder } from './frame-builder.js';
 import { WireView } from './wire-view.js';
 
-let panel = null;
+let close = null;
 
-/** Opens the panel, or closes it. `button` is the one that did it, and gets the focus back. */
-export function togglePanel(chat, button) {
-  if (panel) {
-    panel.close();
-    return;
-  }
-  const close = element('button', { type: 'button', 'aria-label': 'Close the wire view' }, '×');
-  const again = element('button', { type: 'button', title: 'Connects anew, which nobody else notices' }, 'From the handshake');
-  const root = element('aside', { class: 'wire panel', 'aria-label': 'Wire' }, element('header', {}, element('h2', {}, 'Wire'), close));
+/** Opens the panel, or closes it. `opener` is the button that did it; it gets the focus back. */
+export function togglePanel(chat, opener) {
+  if (close) return close();
+  const cross = button({ 'aria-label': t.wire.close, onclick: () => close?.() }, '×');
+  const again = button({ title: t.wire.againTitle }, t.wire.again);
+  const root = element('aside', { class: 'wire panel', 'aria-label': t.page.wire },
+    element('header', {}, element('h2', {}, t.page.wire), cross));
   const view = new WireView(root, again);
-  root.append(trialBox());
-  panel = {
-    close() {
-      panel = null;
-      chat.watchWire(null);
-      root.remove();
-      button.setAttribute('aria-expanded', 'false');
-      button.focus();
-    },
+  root.append(frameBuilder());
+  close = () => {
+    close = null;
+    chat.watchWire(null);
+    root.remove();
+    set(opener, 'aria-expanded', 'false');
+    opener.focus();
   };
-  close.addEventListener('click', () => panel?.close());
   again.addEventListener('click', () => {
     view.clear();
-    chat.wireFromHandshake();
+    chat.traceHandshake();
   });
-  root.addEventListener('keydown', (event) => event.key === 'Escape' && panel?.close());
-  button.setAttribute('aria-expanded', 'true');
+  root.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation(); // the page's own Escape moves the focus
+    close?.();
+  });
+  set(opener, 'aria-expanded', 'true');
   document.body.append(root);
-  chat.watchWire({ told: (trace) => view.add(trace), note: (sentence) => view.note(sentence) });
-  close.focus();
+  chat.watchWire({ trace: (trace) => view.add(trace), note: (sentence) => view.note(sentence) });
+  cross.focus();
+  return undefined;
 }

@@ -1,17 +1,21 @@
-//! The command `try`: frames made by hand are given to a fresh machine of the server's own code.
+//! Frames made by hand: the command `try` gives them to a fresh machine of the server's own code,
+//! and tells what it makes of them.
 //!
-//! A page can't send a wrong frame itself, and a wrong one would end its connection. So the frames
-//! come as hex, and nothing of the machine is kept.
+//! A page can't send a wrong frame itself, and a wrong one would end its connection. So they come
+//! as hex, are walked over by
+//! [`dissect::walk`], and leave no trace: the machine is gone with the answer.
+//!
+//! Not here: the machine (`websocket::connection`), what the command may ask (`chat::json`).
 
-use super::dissect::{Dissection, Outcome, Step, walk};
 use crate::chat::command::RequestId;
 use crate::chat::error::CommandError;
-use crate::limits::{TRACE_FRAME_BYTES, TRY_FRAMES};
+use crate::limits::{Limits, TRACE_FRAME_BYTES, TRY_FRAMES};
 use crate::text::{Hex, parse_hex};
-use crate::websocket::{DeflateParameters, WebSocket};
+use crate::tools::dissect::{Dissection, Outcome, Step, walk};
+use crate::websocket::{DeflateParameters, Opcode, WebSocket};
 use serde::{Deserialize, Serialize};
 
-/// How many bytes of a message are shown.
+/// Of what a message is put together to, so many bytes are shown.
 const SHOWN_BYTES: usize = 1 << 10;
 
 /// The fields of the command `try`.
@@ -41,7 +45,7 @@ pub(super) struct Trial {
 
 impl Trial {
     /// Parses the command's JSON.
-    pub(super) fn parse(json: &str, message_bytes: usize) -> Result<Self, CommandError> {
+    pub(super) fn parse(json: &str, limits: &Limits) -> Result<Self, CommandError> {
         const WRONG: &str = "try needs frames (1 to 4096 bytes, each as two hexadecimal digits), \
              and takes role (client or server), deflate (true or false) and limit (a number)";
         let parsed = serde_json::from_str(json).ok().and_then(|fields: Fields| {
@@ -52,25 +56,23 @@ impl Trial {
                     frames,
                     role: fields.role.unwrap_or(Role::Client),
                     deflate: fields.deflate.unwrap_or(false),
-                    limit: fields.limit.unwrap_or(usize::MAX).min(message_bytes),
+                    limit: fields.limit.unwrap_or(usize::MAX).min(limits.message_bytes),
                 })
         });
         parsed.ok_or(CommandError::BadField(WRONG))
     }
 }
 
-/// The answer.
 #[derive(Serialize)]
-pub(super) struct Tried {
+struct Tried {
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<u64>,
     steps: Vec<ShownStep>,
-    /// There are further frames that were not looked at.
+    /// There are frames behind them that were not looked at.
     more: bool,
 }
 
-/// One frame, and what the machine made of it.
 #[derive(Serialize)]
 struct ShownStep {
     at: usize,
@@ -78,14 +80,14 @@ struct ShownStep {
     frame: Dissection,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<ShownMessage>,
+    message: Option<Message>,
     #[serde(skip_serializing_if = "Option::is_none")]
     violation: Option<ShownViolation>,
     answer: String,
 }
 
 #[derive(Serialize)]
-struct ShownMessage {
+struct Message {
     opcode: &'static str,
     length: usize,
     bytes: String,
@@ -98,62 +100,76 @@ struct ShownViolation {
     sentence: &'static str,
 }
 
-impl Trial {
-    /// Runs the frames through a machine.
-    pub(super) fn run(&self, id: Option<RequestId>) -> Tried {
-        let machine = match self.role {
-            // The answer is shown, so the masking key is one that is easily undone.
-            Role::Server => WebSocket::client(self.limit, || [0; 4]),
-            Role::Client => WebSocket::server(self.limit),
-        };
-        let machine = machine.with_deflate(self.deflate.then(DeflateParameters::default));
-        let mut walk = walk(&self.frames, machine);
-        let steps = walk.by_ref().take(TRY_FRAMES);
-        Tried {
-            r#type: "tried",
-            id: id.map(|id| id.0),
-            steps: steps.map(|step| show(step, &self.frames)).collect(),
-            more: walk.next().is_some(),
-        }
-    }
+/// Appends the event that answers a trial.
+pub(super) fn tried(trial: &Trial, id: Option<RequestId>, out: &mut Vec<u8>) {
+    let machine = match trial.role {
+        // It is seen what it would answer, so its masking key is one that is easily undone.
+        Role::Server => WebSocket::client(trial.limit, || [0; 4]),
+        Role::Client => WebSocket::server(trial.limit),
+    };
+    let machine = machine.with_deflate(trial.deflate.then(DeflateParameters::default));
+    let mut walk = walk(&trial.frames, machine);
+    let steps: Vec<_> = walk
+        .by_ref()
+        .take(TRY_FRAMES)
+        .map(|step| shown(step, &trial.frames))
+        .collect();
+    let tried = Tried {
+        r#type: "tried",
+        id: id.map(|id| id.0),
+        steps,
+        more: walk.next().is_some(),
+    };
+    let written = serde_json::to_writer(out, &tried);
+    debug_assert!(written.is_ok(), "{written:?}");
 }
 
-fn show(step: Step, frames: &[u8]) -> ShownStep {
-    let rest = &frames[step.at..];
-    // Where a frame with a wrong header ends is unknown.
-    let length = step.frame.frame_bytes();
-    let end = length.map_or(rest.len(), |length| length.min(rest.len() as u64) as usize);
-    let (mut message, mut violation) = (None, None);
-    let outcome = match step.outcome {
-        Outcome::Fragment => "fragment",
-        Outcome::Unfinished => "unfinished",
-        Outcome::Unread => "unread",
-        Outcome::Whole(opcode, bytes) => {
-            message = Some(ShownMessage {
-                opcode: opcode.name(),
-                length: bytes.len(),
-                bytes: Hex(&bytes[..bytes.len().min(SHOWN_BYTES)]).to_string(),
-            });
-            "whole"
-        }
-        Outcome::Broken(broken) => {
-            let rule = broken.rule();
-            violation = Some(ShownViolation {
-                code: rule.code.get(),
-                section: rule.section,
-                sentence: rule.sentence,
-            });
-            "broken"
+fn shown(step: Step, frames: &[u8]) -> ShownStep {
+    let Step {
+        at,
+        frame,
+        outcome,
+        answer,
+    } = step;
+    let rest = &frames[at..];
+    // Of a frame with a wrong header nobody knows where it ends.
+    let end = frame
+        .frame_bytes()
+        .map_or(rest.len(), |length| length.min(rest.len() as u64) as usize);
+    let (word, message, violation) = match outcome {
+        Outcome::Fragment => ("fragment", None, None),
+        Outcome::Unfinished => ("unfinished", None, None),
+        Outcome::Unread => ("unread", None, None),
+        Outcome::Whole(opcode, bytes) => ("whole", Some(message(opcode, &bytes)), None),
+        Outcome::Broken(violation) => {
+            let rule = violation.rule();
+            (
+                "broken",
+                None,
+                Some(ShownViolation {
+                    code: rule.code.get(),
+                    section: rule.section,
+                    sentence: rule.sentence,
+                }),
+            )
         }
     };
     ShownStep {
-        at: step.at,
+        at,
         bytes: Hex(&rest[..end]).to_string(),
-        frame: step.frame,
-        outcome,
+        frame,
+        outcome: word,
         message,
         violation,
-        answer: Hex(&step.answer).to_string(),
+        answer: Hex(&answer).to_string(),
+    }
+}
+
+fn message(opcode: Opcode, bytes: &[u8]) -> Message {
+    Message {
+        opcode: opcode.name(),
+        length: bytes.len(),
+        bytes: Hex(&bytes[..bytes.len().min(SHOWN_BYTES)]).to_string(),
     }
 }
 
@@ -165,8 +181,10 @@ mod tests {
     fn outcome(hex: &str, from_server: bool, deflate: bool, limit: Option<usize>) -> Value {
         let role = if from_server { "server" } else { "client" };
         let json = serde_json::json!({"type": "try", "frames": hex, "role": role, "deflate": deflate, "limit": limit});
-        let trial = Trial::parse(&json.to_string(), 1 << 16).expect("a trial");
-        serde_json::to_value(trial.run(Some(RequestId(7)))).expect("JSON")
+        let trial = Trial::parse(&json.to_string(), &Limits::DEFAULT).expect("a trial");
+        let mut out = Vec::new();
+        tried(&trial, Some(RequestId(7)), &mut out);
+        serde_json::from_slice(&out).expect("JSON")
     }
 
     #[test]
@@ -176,7 +194,7 @@ mod tests {
         let fields = [r#""role":"both""#, r#""limit":-1"#, r#""deflate":1"#]
             .map(|field| format!(r#"{{"frames":"00",{field}}}"#));
         for json in frames.iter().chain(&fields) {
-            let parsed = Trial::parse(json, 1 << 16);
+            let parsed = Trial::parse(json, &Limits::DEFAULT);
             assert!(
                 matches!(parsed, Err(CommandError::BadField(_))),
                 "{json:.60}"
@@ -185,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn trial_names_the_broken_rule_and_its_section() {
+    fn each_broken_rule_is_named_with_its_section() {
         let table = [
             (
                 "a message",
@@ -270,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn trial_has_limits() {
+    fn limits_and_many_frames() {
         let long = outcome("81 85 37 fa 21 3d 7f 9f 4d 51 58", false, false, Some(4));
         assert_eq!(long["steps"][0]["violation"]["code"], 1009);
         let many = outcome(
@@ -292,7 +310,7 @@ mod tests {
 
     #[cfg(feature = "deflate")]
     #[test]
-    fn trial_inflates_compressed_messages() {
+    fn what_is_compressed_is_inflated() {
         // RFC 7692 §7.2.3.1: "Hello".
         let tried = outcome("c1 87 00 00 00 00 f2 48 cd c9 c9 07 00", false, true, None);
         assert_eq!(

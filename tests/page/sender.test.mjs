@@ -1,0 +1,81 @@
+// Unsent messages: kept over reloads, shared by tabs, each removed once the server has it.
+
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+const kept = new Map();
+globalThis.location = { href: 'http://localhost/' };
+globalThis.localStorage = new Proxy({
+  getItem: (key) => kept.get(key) ?? null, setItem: (key, text) => kept.set(key, text), removeItem: (key) => kept.delete(key),
+}, { ownKeys: () => [...kept.keys()], getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }) });
+let listeners = [], intervals = [];
+globalThis.addEventListener = (_, act) => listeners.push(act);
+globalThis.setInterval = (act) => intervals.push(act);
+const { Sender } = await import('../../www/app/sender.js');
+const states = await import('../../www/store/state.js');
+
+beforeEach(() => {
+  kept.clear();
+  [listeners, intervals] = [[], []];
+});
+
+/** A page whose `general` is joined. `sent` are commands under way, each with its answer. */
+function page(ready = true) {
+  const state = states.create();
+  state.me = { name: 'Ada', author: 1 };
+  states.channelRoom(state, 'general').joined = true;
+  const sent = [];
+  const connection = { request: (command) => new Promise((resolve, reject) => { sent.push({ ...command, resolve, reject }); }) };
+  const sender = new Sender({ state: () => state, connection, ready: () => ready, changed: () => {}, failed: () => {} });
+  return { state, sender, sent, post: (text) => sender.post(states.channelRoom(state, 'general'), text) };
+}
+const settled = () => new Promise((resolve) => { setImmediate(resolve); });
+const texts = ({ outbox }) => outbox.map(({ text }) => text);
+
+test('messages outlive a reload, in order, until the server has them', async () => {
+  const before = page(false);
+  for (const text of ['one', 'two', 'three']) before.post(text);
+  const { sender, sent } = page();
+  sender.restore();
+  for (const text of ['one', 'two', 'three']) {
+    assert.equal(sent.at(-1).text, text);
+    sent.at(-1).resolve();
+    await settled();
+  }
+  assert.deepEqual([texts(sender), kept.size], [[], 0]);
+});
+
+test('a refused message stays, also over a reload, until it is deleted', async () => {
+  const one = page();
+  one.post('one');
+  one.sent[0].reject({ code: 'too_long', message: 'too long' });
+  await settled();
+  const { sender, sent } = page();
+  sender.restore();
+  assert.deepEqual([sender.outbox[0].stage, sender.outbox[0].error, sent.length], ['failed', 'too long', 0]);
+  sender.discard(sender.outbox[0].nonce);
+  assert.equal(kept.size, 0);
+});
+
+test('a running page takes over old messages of other tabs, and drops what they removed', (t) => {
+  page(false).post('left');
+  const { sender } = page();
+  intervals.at(-1)();
+  assert.deepEqual(texts(sender), [], 'its tab may be alive');
+  t.mock.method(Date, 'now', () => 8.64e15);
+  intervals.at(-1)();
+  intervals.at(-1)();
+  assert.deepEqual(texts(sender), ['left']);
+  sender.lost();
+  for (const act of listeners) act({ key: [...kept.keys()][0], newValue: null });
+  assert.deepEqual(texts(sender), []);
+});
+
+test('a first message to a person is kept with its conversation once that is known', () => {
+  const { state, sender } = page(false);
+  sender.post(states.newConversation(state, 'Bob'), 'hello');
+  const event = { type: 'direct', conversation: 'c', from: 'Bob', author: 2, to: 'Ada', text: 'hi', seq: 1, at: 0 };
+  states.apply(state, event);
+  sender.onEvent(event, () => false);
+  assert.equal(JSON.parse([...kept.values()][0]).place.conversation, 'c');
+});

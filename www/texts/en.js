@@ -1,0 +1,251 @@
+// Every sentence that a person reads on the page. To translate the page, translate this file.
+//
+// Functions fill in names and numbers. Where one returns a list, its parts may be nodes, such as a name in its own
+// writing direction.
+
+const number = (n) => n.toLocaleString('en');
+const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+const sentence = (text) => text.replace(/[^.!?]$/, '$&.');
+
+/** Names as a list of parts: at most four, the others counted. */
+function list(names) {
+  const shown = names.slice(0, names.length > 4 ? 3 : 4);
+  const more = names.length - shown.length;
+  const parts = shown.flatMap((name, index) => [
+    index === 0 ? '' : index === shown.length - 1 && more === 0 ? ' and ' : ', ', name]).slice(1);
+  return more > 0 ? [...parts, ` and ${count(more, 'other')}`] : parts;
+}
+
+export const t = {
+  /** Texts of the HTML files, by the key in their data attributes. */
+  page: {
+    skip: 'Skip to the message box', connection: 'Connection', tryNow: 'Try now',
+    announcements: 'Announcements', welcome: 'Live chat. Pick a name and you’re in.', yourName: 'Your name',
+    joinChat: 'Join chat', sidebar: 'Channels and people', notifications: 'Notifications', channels: 'Channels',
+    filter: 'Filter channels', newChannel: 'New channel', createChannel: 'Create channel',
+    direct: 'Private messages',
+    noDirect: 'Select someone below to message them privately.',
+    people: 'People online', changeName: 'Change your name', leaveChat: 'Leave chat',
+    leaveChatTitle: 'Sign out and forget your name on this device',
+    theme: 'Theme', system: 'System', light: 'Light', dark: 'Dark', keyboard: 'Keyboard',
+    shortcuts: 'Keyboard shortcuts', closeMenu: 'Close menu', menu: 'Menu', members: 'Members',
+    leaveChannel: 'Leave channel', wire: 'Wire', wireTitle: 'See this connection’s WebSocket frames',
+    messages: 'Messages', suggestions: 'Suggestions', message: 'Message', send: 'Send',
+    closeNotice: 'Close this message', inChannel: 'In this channel', closeMembers: 'Close member list',
+    close: 'Close',
+    wireIntro: 'A WebSocket as the server sees it: the opening handshake, then each frame, bit by bit.',
+    toChat: 'Back to the chat', oneConnection: 'One connection', joinAt: 'Join the chat at',
+    otherAddresses: 'Other addresses',
+  },
+
+  signIn: {
+    proposal: (error, name) => `${sentence(error)} How about ${name}?`,
+    take: (name) => `Take ${name}`,
+  },
+
+  /** Close codes, without the full stop: the server's reason may follow. */
+  closed: {
+    1001: 'The server is shutting down or restarting', 1002: 'The server rejected something this page sent',
+    1003: 'The server rejected something this page sent', 1007: 'The server rejected something this page sent',
+    1008: 'The server closed the connection', 1009: 'A message was too large for the server',
+    1011: 'The server ran into an error', 1013: 'The server is too busy right now',
+    lost: 'You’ve lost connection',
+  },
+  connection: {
+    offline: 'You’re offline. Try again once you’re reconnected.',
+    lostAnswer: 'The connection was lost before the server replied. Please try again.',
+    unreachable: 'The server can’t be reached.',
+    noWebSocket: 'The server responds, but WebSocket connections fail. Check that your proxy forwards WebSockets '
+      + 'and that --origin includes this address.',
+    connecting: 'Connecting…',
+    reconnectingIn: (seconds) => `Reconnecting in ${seconds} s`,
+    reconnecting: 'Reconnecting…',
+  },
+
+  chat: {
+    restarted: 'The server was restarted, and earlier messages are gone.',
+    noEarlier: 'That’s the beginning – there are no earlier messages.',
+    cantOpen: (channel, error) => `Can’t open #${channel}: ${error}`,
+    unknownChannel: (channel) => `There is no channel #${channel} yet. Create it for everyone?`,
+    notInChannel: 'You’re not in a channel. Type /leave followed by its name.',
+    cantLeaveHome: (home) => `You can’t leave #${home}. To leave the chat, type /quit.`,
+    tryName: (error, name) => `${sentence(error)} Try /nick ${name}`,
+    list: (where, names, more) => `${where}: ${names.join(', ') || 'no one'}${more > 0 ? `, and ${more} more` : ''}`,
+    channels: 'Channels', online: 'Online',
+    inChannel: (channel) => `In #${channel}`,
+    nothingToSend: 'Type a message first.',
+    tooLong: (most, length) => `Messages can be up to ${number(most)} characters; yours is ${number(length)}.`,
+    tooLarge: (most, bytes) => `Messages can be up to ${number(most)} bytes as sent; yours is ${number(bytes)}.`,
+    onlyInChannels: '/me only works in channels.', noConversation: 'this conversation no longer exists',
+    rejected: 'the server closed the connection because of it',
+    noFiles: 'Files and pictures can’t be sent here, only text.',
+    wireOff: 'The wire view is turned off on this server (--no-trace).',
+    leaveTitle: 'Leave chat?',
+    leaveLoses: 'You have drafts or messages that weren’t sent. Leaving deletes them.',
+    leave: 'Leave and delete them', createTitle: 'New channel', create: 'Create channel',
+    renameTitle: 'Change your name', rename: 'Change name', cancel: 'Cancel',
+  },
+
+  room: {
+    announce: (title, isChannel) => (isChannel ? `Channel ${title}` : `Private messages with ${title}`),
+    online: 'online', offline: 'offline',
+    people: (n) => count(n, 'person', 'people'),
+    typing: ([one, two], n) => (n > 2 ? ['Several people are typing…'] : n > 1 ? [one, ' and ', two, ' are typing…'] : [one, ' is typing…']),
+    synced: (here, all) => `${here} of ${count(all, 'message')}`,
+    loading: (n) => `loading ${n} more`,
+    notStored: (n) => `${count(n, 'older message')} not stored`,
+    complete: 'nothing missing',
+    asOf: (status, time) => `Offline. As of ${time}: ${status}`,
+  },
+
+  sidebar: {
+    noMatch: 'No channels match.',
+    unread: (n) => `${n} unread`,
+    mentioned: 'mentioned', you: '(you)',
+    others: (n) => `and ${count(n, 'other')}`,
+  },
+
+  feed: {
+    older: 'Load earlier messages', latest: 'Jump to latest',
+    newMessages: (n) => count(n, 'new message'),
+    new: 'New', today: 'Today', yesterday: 'Yesterday', gone: 'Older messages are no longer stored.',
+    gap: 'Some messages here are no longer stored.',
+    startChannel: (name) => `This is the beginning of #${name}.`,
+    empty: 'No messages yet. Say hello, or share this link: ',
+    startDirect: (name) => ['This is your private conversation with ', name, '.'],
+    private: 'Only the two of you can see it here (whoever runs the server can read everything).',
+    author: (n) => `${n}${['th', 'st', 'nd', 'rd'][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] ?? 'th'}`,
+    authorTitle: 'Different people have used this name.',
+    joined: (names) => [...list(names), ' joined'],
+    left: (names) => [...list(names), ' left'],
+    renamed: (from, to) => [from, ' is now called ', to],
+    notSent: (error) => `Not sent: ${sentence(error)} `,
+    retry: 'Try again', delete: 'Delete', sending: 'sending…', waiting: 'Waiting to send…',
+    leadsTo: (host) => ` (leads to ${host})`,
+  },
+
+  composer: {
+    placeholder: (title) => `Message ${title}`,
+    left: (n) => `${count(n, 'character')} left`,
+    over: (n, unit) => `${count(n, unit)} over the limit`,
+  },
+
+  switcher: {
+    title: 'Jump to', field: 'Channel or person', none: 'No matches. Use /join to create a channel.',
+  },
+
+  /** Commands that can be typed: the word, what it needs, what it does, and an example. */
+  commands: [
+    { word: 'me', needs: 'TEXT', does: 'describe an action', example: '/me waves' },
+    { word: 'msg', needs: 'NAME TEXT', does: 'send a private message', example: '/msg Ada hello' },
+    { word: 'nick', needs: 'NAME', does: 'change your name', example: '/nick Ada' },
+    { word: 'join', needs: 'CHANNEL', does: 'join or create a channel', example: '/join garden' },
+    { word: 'leave', needs: '[CHANNEL]', does: 'leave this channel, or another' },
+    { word: 'who', needs: '[CHANNEL]', does: 'list who’s in this channel, or another' },
+    { word: 'channels', needs: '', does: 'list all channels' },
+    { word: 'history', needs: '[N]', does: 'load earlier messages' },
+    { word: 'help', needs: '', does: 'show these commands' },
+    { word: 'quit', needs: '', does: 'leave the chat' },
+  ],
+  command: {
+    slash: 'To send a line that starts with a slash, type two: //like this',
+    unknown: (word) => `/${word} isn’t a command. Type /help for the list, or // to send a message that starts with a slash.`,
+    incomplete: (word, needs, example) => `/${word} needs a ${needs.toLowerCase().replace(' ', ' and a ')}, for example: ${example}`,
+    historyNumber: '/history takes a number from 1 to 200, for example: /history 100',
+  },
+
+  bell: {
+    mentioned: (name, channel) => `${name} mentioned you in #${channel}`,
+    wrote: (name) => `${name} wrote to you`,
+    unsupported: 'This browser shows no notifications for this page. You’ll hear a sound instead.',
+    needsHttps: 'This page came over plain HTTP, where browsers show no notifications. You’ll hear a sound instead. '
+      + 'With HTTPS you would see them too.',
+    on: 'Notifications are on',
+    soundOnly: 'Notifications: sound only',
+    blocked: 'Notifications are blocked for this site. Allow them in your browser’s site settings, then click the bell again.',
+    notAllowed: 'Notifications weren’t allowed. Click the bell again and choose Allow.',
+  },
+
+  /** The dialog of keyboard shortcuts. */
+  keys: [
+    ['Ctrl+K', 'jump to a channel or a person'],
+    ['Alt+↑, Alt+↓', 'previous / next conversation'],
+    ['Alt+Shift+↑, Alt+Shift+↓', 'previous / next unread'],
+    ['Enter', 'send (new line on touch keyboards)'],
+    ['Shift+Enter', 'new line'],
+    ['Ctrl+Enter', 'send, on any keyboard'],
+    ['↑ in an empty box', 'recall your last message'],
+    ['@, :, /', 'complete a name, emoji or command (Tab or Enter)'],
+    ['Escape', 'close, then back to the message box'],
+    ['Ctrl+/', 'show keyboard shortcuts'],
+  ],
+
+  join: {
+    onlyHere: 'Only this computer can reach it. To let others join, start the server with --listen 0.0.0.0:8080.',
+    code: (address) => `QR code of ${address}`,
+  },
+
+  wire: {
+    close: 'Close the wire view', again: 'Start from the handshake',
+    againTitle: 'Reconnects; others won’t notice', connectTo: 'Connect to',
+    echo: '/echo: sends everything back', chat: '/chat: the chat', connect: 'Connect', disconnect: 'Close',
+    text: 'Text message', send: 'Send', echoHint: 'Whatever you send comes back.',
+    chatHint: 'The chat accepts JSON or plain lines. Start with /nick YourName.',
+    closed: (code, reason) => `Closed: ${code} ${reason}`,
+    noTrace: 'No trace received: the server is unreachable, refuses this page’s origin, or has the wire view turned off (--no-trace).',
+    frames: 'Frames', details: 'Details', select: 'Select a frame to see what’s inside.', show: 'Show',
+    all: 'All frames',
+    only: (opcode) => `${opcode} only`,
+    copy: 'Copy as hex', copyThis: 'Copy this as hex', copied: 'Copied', cantCopy: 'Can’t copy here',
+    clear: 'Clear', pause: 'Pause',
+    paused: (n) => `Paused; ${n} waiting.`,
+    skipped: (n) => `${count(n, 'frame')} skipped`,
+    handshake: 'opening handshake', unreadable: 'unreadable', bits: 'Bit by bit (RFC 6455 §5.2)',
+    bitsLabel: 'The bits of the frame, in rows of 32. Its fields are listed below.',
+    fields: 'Fields', bytes: 'Bytes', bytesLabel: 'Bytes in hex',
+    byteRange: (from, to) => (to - from === 1 ? `byte ${from}` : `bytes ${from} to ${to - 1}`),
+    size: (n) => count(n, 'byte'),
+    frame: (n, isIn, opcode, length, shown) => `Frame ${n}, from the ${isIn ? 'client to the server' : 'server to the client'}: `
+      + `${opcode}, ${count(length, 'byte')}${shown < length ? `; the first ${shown} are shown` : ''}.`,
+    part: (label, length, shown) => `${label}: ${count(length, 'byte')}${shown < length ? `, the first ${shown}` : ''}`,
+    payload: 'Payload', compressed: 'Payload, compressed', inflated: 'The message, inflated (RFC 7692)',
+    unmasked: 'Unmasked',
+    masking: 'Each payload byte is XORed with a byte of the key (§5.3)',
+    maskingRows: ['sent', 'key', 'plain', 'letter'],
+    closeFrame: 'Close',
+    handshakeIntro: 'The opening handshake: the client sends an HTTP request asking to switch protocols, and the response '
+      + 'proves that the server understood it.',
+    request: 'The request', response: 'The response',
+    acceptTitle: 'How Sec-WebSocket-Accept is computed (RFC 6455 §4.2.2, 5.4)',
+    accept: ['the request’s key', 'plus the GUID from the RFC', 'its SHA-1 (20 bytes, in hex)', 'those 20 bytes in base64'],
+  },
+
+  builder: {
+    title: 'Build a frame by hand', example: 'Pick an example', choose: 'Choose …', build: 'Or build a frame',
+    opcode: 'Opcode', reserved: 'reserved', length: 'Length',
+    lengths: { shortest: 'shortest', 16: '16-bit length', 64: '64-bit length' },
+    payload: 'Payload', isHex: 'Payload is hex', hex: 'Frames in hex, one after another', sentBy: 'Sent by',
+    client: 'From a client (checked by the server)', server: 'From a server (checked by a client)',
+    deflate: 'Compression negotiated', try: 'Try it', result: 'What the server says', verdict: 'The verdict',
+    frame: (n) => `Frame ${n}`,
+    violation: ({ section, sentence: rule, code }) => `${section.replace(/^(RFC (?:6455|7692)) /, '$1 §')}: ${rule}. The server closes with ${code}.`,
+    outcomes: {
+      whole: 'Valid: a complete message.', fragment: 'Valid: more fragments to follow.',
+      unfinished: 'Valid so far, but incomplete.', unread: 'Ignored: it comes after a close frame.',
+    },
+    received: (opcode, length) => `Received: ${opcode}, ${count(length, 'byte')}: `,
+    reply: 'Reply: ',
+    examples: {
+      text: 'A text message, as it should be',
+      fragments: 'A message in two fragments, with a ping between',
+      close: 'A close frame: 1000 and a reason', unmasked: 'Not masked', reservedBit: 'A reserved bit',
+      compressed: 'Compressed without negotiation', opcode: 'A reserved opcode',
+      notUtf8: 'Text that is not UTF-8', cutCharacter: 'A message ending mid-character',
+      pingFragment: 'A ping in fragments', longPing: 'A ping of 126 bytes',
+      noStart: 'A continuation with nothing to continue', nested: 'A new message within a message',
+      longLength: 'A length that is not minimal', hugeLength: 'A length of 2⁶³',
+      tooBig: 'A message that is too large', halfCode: 'A close frame with a 1-byte code',
+      code1005: 'The close code 1005', badReason: 'A close reason that is not UTF-8',
+    },
+  },
+};
