@@ -3,9 +3,6 @@
 
 pub mod chat;
 pub mod cli;
-
-mod few;
-
 pub mod history;
 pub mod http;
 pub mod hub;
@@ -13,8 +10,10 @@ pub mod limits;
 pub mod metrics;
 pub mod progress;
 pub mod server;
-mod tables;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
 pub mod time;
+#[cfg(feature = "tools")]
 pub mod tools;
 pub mod websocket;

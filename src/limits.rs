@@ -91,21 +91,12 @@ pub const HEADER_LINES: usize = 100;
 pub const READ_BYTES: usize = 64 << 10;
 /// All connections together are read at most this far in one turn, in bytes.
 pub const TURN_READ_BYTES: usize = 4 << 20;
-/// *read* stops when what it puts out itself, echoes above all, comes to this many bytes: they are
-/// written while they are still
-/// in the processor's cache.
-pub const TURN_ECHO_BYTES: usize = 128 << 10;
-/// *apply* stops when this many bytes stand in the turn's buffers; the rest is first in the next
-/// turn.
-pub const TURN_OUTPUT_BYTES: usize = 1 << 20;
-/// *apply* stops when this many pages of history were read.
-pub const TURN_PAGES: usize = 32;
-/// Commands of one connection that are taken in one turn and whose answers may be long (all but
-/// `message`, `direct` and `typing`).
-pub const TURN_QUESTIONS: u8 = 16;
-/// Pages of history that one connection is given in one turn, in bytes; a further page holds one
-/// message.
-pub const PAGE_BYTES: usize = 256 << 10;
+/// What a turn puts out, in bytes: *read* stops at this many, and *apply* at as many more. The rest
+/// comes first in the next turn.
+pub const TURN_OUTPUT_BYTES: usize = 512 << 10;
+/// What a turn puts out for a single connection, in bytes: its further questions wait for the next
+/// turn, and a page of history holds no more than is left of this, but always one message.
+pub const CONNECTION_OUTPUT_BYTES: usize = 256 << 10;
 /// Messages of one page at most, and of one `joined`.
 pub const PAGE_MESSAGES: u32 = 200;
 /// Messages of a page where nobody said how many.
@@ -127,7 +118,7 @@ pub const COST_OF_EVERYBODY: u32 = 5;
 pub const COST_OF_RENAME: u32 = 20;
 /// After our close frame, how long the peer has for its own (RFC 6455 §7.1.1).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// After a refusal, how long what still comes is read and thrown away (RFC 9112 §9.6), …
+/// After an HTTP refusal, how long input is read and discarded (RFC 9112 §9.6), …
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// … and how much of it, in bytes.
 pub const LINGER_BYTES: usize = 64 << 10;

@@ -11,6 +11,7 @@
 #[path = "../benches/micro/world.rs"]
 mod world;
 
+use parlor::hub::Driven;
 use parlor::websocket::{Opcode, encode_masked_message};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -83,7 +84,7 @@ fn turn_of(members: usize, messages: usize) -> usize {
     for _ in 0..8 {
         let mut came = frame.repeat(messages);
         counts.push(allocations(|| {
-            world.hub.received(world.members[0], &mut came, world.now);
+            world.ask(0, &mut came);
             world.hub.end_turn(world.now);
         }));
         world.pass(1);
@@ -127,12 +128,8 @@ fn an_echo_allocates_nothing() {
         let mut buffer = frame.clone();
         let mut round = |world: &mut World| {
             for id in &clients {
-                // As the driver does it.
-                if world.hub.is_crowded() {
-                    world.hub.end_turn(world.now);
-                }
                 buffer.copy_from_slice(&frame);
-                world.hub.received(*id, &mut buffer, world.now);
+                world.receive(*id, &mut buffer);
             }
             world.turn();
         };

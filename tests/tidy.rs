@@ -40,7 +40,7 @@ const ONLY_IN: &str = "
     signal_hook    src/server/ src/tools/
     log::          src/hub/ src/server/ src/cli/ src/tools/ src/history/sqlite/
     env_logger     src/cli/ src/main.rs
-    RefCell
+    RefCell        src/testing.rs src/tools/
     unwrap(
     todo!
     unimplemented!

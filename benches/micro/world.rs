@@ -1,11 +1,8 @@
 //! A hub whose sockets are of memory and swallow everything: the server without the kernel.
-//!
-//! Not here: what is asked of it (`main`, `sizes`, `tests/allocations.rs`).
 
-use parlor::history::{Author, Memory};
-use parlor::http::pages::BuiltIn;
-use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup, Socket};
+use parlor::hub::{ConnectionId, Driven, Ended, Hub, Input, Setup, Socket};
 use parlor::limits::Limits;
+use parlor::testing;
 use parlor::time::{Millis, Now, UnixMillis};
 use parlor::websocket::{Opcode, encode_masked_message};
 use std::io::{self, IoSlice};
@@ -23,7 +20,7 @@ impl Socket for Swallows {
     fn shutdown_write(&mut self) {}
 }
 
-/// A server, its clock, and who came in.
+/// A server, its clock, and its members.
 pub(crate) struct World {
     pub(crate) hub: Hub<Swallows>,
     pub(crate) now: Now,
@@ -34,9 +31,8 @@ pub(crate) struct World {
 
 const HEAD: &str = "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// A client's frame. Its masking key is 0, so that the bytes are the same after they were unmasked,
-/// and can be used again; the
-/// work is the same with every key.
+/// A client's frame. Its masking key is 0, so that the bytes are the same after unmasking and can
+/// be used again; the work is the same with every key.
 pub(crate) fn frame(text: &str) -> Vec<u8> {
     let mut frame = Vec::new();
     encode_masked_message(Opcode::Text, text.as_bytes(), [0; 4], &mut frame);
@@ -73,74 +69,78 @@ impl World {
             resume_window: Duration::ZERO,
             // Nobody here answers a ping.
             ping_interval: Duration::ZERO,
+            trace: false,
             ..Limits::DEFAULT
         };
-        let mut token = 0_u128;
-        let tokens = Box::new(move || {
-            token += 1;
-            token.to_be_bytes()
-        });
         let now = Now {
             mono: Millis(1_000),
             unix: UnixMillis(1_700_000_000_000),
         };
-        let (pages, history) = (
-            Box::new(BuiltIn::new()),
-            Box::new(Memory::new("epoch".into(), Author(0))),
-        );
-        let (origins, trusted_proxies) = (Origins::SameHost, Vec::new());
-        let hub = Hub::new(Setup {
-            limits,
-            origins,
-            trusted_proxies,
-            pages,
-            history,
-            tokens,
-            now,
-        });
+        let setup = Setup {
+            wire: None,
+            ..testing::setup(limits, now)
+        };
         Self {
-            hub,
+            hub: Hub::new(setup),
             now,
             members: Vec::new(),
             named: 0,
         }
     }
 
-    /// One that shook hands.
+    /// Opens a WebSocket.
     pub(crate) fn open(&mut self, path: &str) -> ConnectionId {
-        let peer = std::net::SocketAddr::from(([10, 0, 0, 1], 1));
-        let id = self
-            .hub
-            .accepted(Swallows([0; 2]), peer, self.now)
-            .expect("there is room");
-        self.hub
-            .received(id, &mut HEAD.replace("/chat", path).into_bytes(), self.now);
+        self.open_with(path, &[])
+    }
+
+    /// Opens a WebSocket with frames in the packet of its handshake.
+    fn open_with(&mut self, path: &str, frames: &[u8]) -> ConnectionId {
+        let (socket, peer) = (Swallows([0; 2]), ([10, 0, 0, 1], 1).into());
+        let index = self.hub.next_index();
+        self.hub.handle(Input::Accepted { socket, peer }, self.now);
+        let id = self.hub.id(index).expect("there is room");
+        let head = HEAD.replace("/chat", path);
+        self.receive(id, &mut [head.as_bytes(), frames].concat());
         id
     }
 
-    /// One more has said hello, when the turn is over. Returns its place among the members.
-    pub(crate) fn hello(&mut self) -> usize {
-        let id = self.open("/chat");
-        self.named += 1;
-        self.members.push(id);
-        let member = self.members.len() - 1;
-        self.ask(
-            member,
-            &mut frame(&format!(
-                r#"{{"type":"hello","name":"member{:05}"}}"#,
-                self.named
-            )),
-        );
-        member
+    /// Reads bytes from a connection, as a driver does when an event came for it. What other
+    /// connections have left unread is read on the way.
+    pub(crate) fn receive(&mut self, id: ConnectionId, bytes: &mut [u8]) {
+        self.hub.handle(Input::Readable(id), self.now);
+        while let Some(next) = self.hub.next_read(self.now) {
+            let (id, found) = (next, next == id);
+            let bytes = if found { &mut *bytes } else { &mut [][..] };
+            let more = false;
+            self.hub
+                .handle(Input::Received { id, bytes, more }, self.now);
+            if found {
+                return;
+            }
+        }
+        // The turn has enough to do.
+        self.hub.end_turn(self.now);
+        self.receive(id, bytes);
     }
 
-    /// So many more come in, a hundred in a turn, each into a channel, and what is told of them is
-    /// told.
+    /// One more says hello, when the turn is over. Returns its place among the members.
+    pub(crate) fn hello(&mut self) -> usize {
+        self.hello_with(&[])
+    }
+
+    fn hello_with(&mut self, frames: &[u8]) -> usize {
+        self.named += 1;
+        let hello = format!(r#"{{"type":"hello","name":"member{:05}"}}"#, self.named);
+        let id = self.open_with("/chat", &[&frame(&hello), frames].concat());
+        self.members.push(id);
+        self.members.len() - 1
+    }
+
+    /// Adds `count` members, a hundred in a turn, each in a channel, and lets the news settle.
     pub(crate) fn enter(&mut self, count: usize, channel: impl Fn(usize) -> String) {
         let first = self.members.len();
         for number in first..first + count {
-            self.hello();
-            self.ask(number, &mut join(&channel(number)));
+            self.hello_with(&join(&channel(number)));
             if number % 100 == 99 {
                 self.turn();
                 self.pass(20);
@@ -149,25 +149,37 @@ impl World {
         self.rest();
     }
 
-    /// All but the first so many are lost.
+    /// Loses all members but the first `stay`.
     pub(crate) fn leave(&mut self, stay: usize) {
         for id in self.members.split_off(stay) {
-            self.hub.ended(id, Ended::Failed, self.now);
+            self.lose(id);
         }
         self.members.shrink_to_fit();
         self.rest();
     }
 
-    /// What a member sends.
-    pub(crate) fn ask(&mut self, member: usize, frame: &mut [u8]) {
-        self.hub.received(self.members[member], frame, self.now);
+    /// Loses a connection.
+    pub(crate) fn lose(&mut self, id: ConnectionId) {
+        self.hub.handle(Input::Ended(id, Ended::Failed), self.now);
     }
 
+    /// Reads what a member sends.
+    pub(crate) fn ask(&mut self, member: usize, frame: &mut [u8]) {
+        self.receive(self.members[member], frame);
+    }
+
+    /// Takes turns until nothing is left to do.
     pub(crate) fn turn(&mut self) {
-        self.hub.end_turn(self.now);
-        while self.hub.has_work() {
-            self.hub.take_resumed().for_each(drop);
+        loop {
+            while let Some(id) = self.hub.next_read(self.now) {
+                let (bytes, more) = (&mut [][..], false);
+                self.hub
+                    .handle(Input::Received { id, bytes, more }, self.now);
+            }
             self.hub.end_turn(self.now);
+            if self.hub.next_deadline().is_none_or(|at| at > Millis(0)) {
+                return;
+            }
         }
     }
 
@@ -176,7 +188,7 @@ impl World {
         self.now.unix.0 += millis;
     }
 
-    /// What was gathered is told.
+    /// Lets gathered news go out.
     pub(crate) fn rest(&mut self) {
         for _ in 0..4 {
             self.turn();

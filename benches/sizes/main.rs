@@ -28,7 +28,7 @@ mod timer;
 #[path = "../micro/world.rs"]
 mod world;
 
-use parlor::hub::Ended;
+use parlor::hub::Driven;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -182,7 +182,7 @@ fn of_members(size: usize) -> [f64; 6] {
     let loss = often(|_| {
         micros(|| {
             let last = world.members.pop().expect("somebody is there");
-            world.hub.ended(last, Ended::Failed, world.now);
+            world.lose(last);
             world.turn();
         })
     });

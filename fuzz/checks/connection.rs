@@ -1,27 +1,22 @@
 //! A whole hub on sockets of memory: two or three connections, any bytes in any pieces, a clock,
 //! short writes, ends.
 //!
-//! Input: how far three clients are already, and a list of steps made by `arbitrary`. The driver's
-//! part is played as `server` plays it: nobody is read who is not
-//! to be read. Asserted after each step:
-//! - nothing is written after the FIN (`Line`), and the loop has nothing left to do at once that it
-//!   would not do;
+//! Input: how far three clients are already, and a list of steps made by `arbitrary`. They reach
+//! the hub by the contract that every driver follows. Asserted after each step:
+//! - nothing is written after the FIN (`MemorySocket`), and the loop does not spin;
 //! - what all hold together stays below the limits of each;
-//! - all that was written is whole answers of HTTP, then frames that our own client's end takes,
+//! - all that was written is whole HTTP responses, then frames that our own client's end accepts,
 //!   and on `/chat` events in JSON;
 //!
 //! and in the end, when all are gone and time has passed: no connection is left, no deadline, and
 //! no byte is held.
 
 use arbitrary::{Arbitrary, Unstructured};
-use parlor::history::{Author, Memory};
-use parlor::http::pages::BuiltIn;
-use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup, Socket};
+use parlor::hub::{ConnectionId, Driven, Ended, Input};
 use parlor::limits::Limits;
-use parlor::time::{Millis, Now, UnixMillis};
+use parlor::testing::{self, MemorySocket, Wire};
 use parlor::websocket::{Event, Opcode, Received, Scratch, WebSocket, encode_masked_message};
 use std::cell::RefCell;
-use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 #[derive(Arbitrary, Debug)]
@@ -104,31 +99,22 @@ pub fn check(data: &[u8]) {
         world.step(step);
         world.settle();
     }
-    for index in 0..world.peers.len() {
-        world
-            .hub
-            .ended(world.peers[index].id, Ended::Failed, world.now);
-        world.peers[index].wire.borrow_mut().broken = true;
+    for peer in &world.peers {
+        peer.wire.borrow_mut().broken = true;
+        world.server.end(peer.id, Ended::Failed);
     }
     for _ in 0..10_000 {
         world.settle();
-        let Some(next) = world.hub.next_deadline() else {
+        let Some(next) = world.server.hub.next_deadline() else {
             break;
         };
-        world.pass(next.0 - world.now.mono.0);
+        world.server.jump(next.0 - world.server.now.mono.0);
     }
+    let hub = &world.server.hub;
+    assert_eq!((hub.next_deadline(), hub.connections()), (None, 0));
+    let metrics = hub.metrics();
     assert_eq!(
-        (world.hub.next_deadline(), world.hub.is_drained()),
-        (None, true),
-        "nobody is left, and nothing to wait for"
-    );
-    world.settle();
-    assert_eq!(
-        (
-            world.hub.metrics().buffered_bytes,
-            world.hub.metrics().connections,
-            world.hub.metrics().users_online
-        ),
+        (metrics.buffered_bytes, metrics.connections, metrics.users_online),
         (0, 0, 0)
     );
     world
@@ -138,84 +124,49 @@ pub fn check(data: &[u8]) {
 }
 
 struct World {
-    hub: Hub<Line>,
-    now: Now,
+    server: testing::World<MemorySocket>,
     peers: Vec<Peer>,
 }
 
 struct Peer {
     id: ConnectionId,
     wire: Rc<RefCell<Wire>>,
-    /// What is on its way to the server.
-    arriving: Vec<u8>,
     ended: bool,
 }
 
 impl World {
     fn new() -> Self {
-        let mut token = 0_u128;
-        let tokens = Box::new(move || {
-            token += 1;
-            token.to_be_bytes()
-        });
-        let history = Box::new(Memory::new("epoch".into(), Author(0)));
-        let now = Now {
-            mono: Millis(1_000),
-            unix: UnixMillis(1_700_000_000_000),
-        };
-        let (origins, pages) = (Origins::SameHost, Box::new(BuiltIn::new()));
-        let hub = Hub::new(Setup {
-            limits: LIMITS,
-            origins,
-            trusted_proxies: Vec::new(),
-            pages,
-            history,
-            tokens,
-            now,
-        });
         Self {
-            hub,
-            now,
+            server: testing::World::with_limits(LIMITS),
             peers: Vec::new(),
         }
     }
 
-    /// Two bits for each of three: it comes later, it shook hands, it said hello too, it is in a
-    /// channel.
+    /// Two bits for each of three connections: it comes later, it shook hands, it said hello too,
+    /// it is in a channel.
     fn begin(&mut self, begun: u8) {
         for who in 0..3_u8 {
             let hello = Sentence::Known([0, 3, 7][usize::from(who)], who);
             let sentences = [Sentence::Handshake(0), hello, Sentence::Known(1, who)];
             let count = usize::from(begun >> (2 * who) & 3);
             if count > 0 {
-                self.step(Step::Say(
-                    who,
-                    sentences.into_iter().take(count).collect(),
-                    u8::MAX,
-                ));
+                let sentences = sentences.into_iter().take(count).collect();
+                self.step(Step::Say(who, sentences, u8::MAX));
                 self.settle();
             }
         }
     }
 
-    /// A connection that does not exist yet comes by being named.
+    /// A connection that does not exist yet is made when it is first named.
     fn peer(&mut self, who: u8) -> Option<usize> {
         let who = usize::from(who % 3);
         while self.peers.len() <= who {
-            let wire = Rc::new(RefCell::new(Wire {
-                sent: Vec::new(),
-                room: usize::MAX,
-                write_most: usize::MAX,
-                shut: false,
-                broken: false,
-            }));
-            let id =
-                self.hub
-                    .accepted(Line(Rc::clone(&wire)), ([10, 0, 0, 1], 1).into(), self.now)?;
+            let socket = MemorySocket::default();
+            let wire = Rc::clone(&socket.0);
+            let id = self.server.accept(socket, "10.0.0.1:1")?;
             self.peers.push(Peer {
                 id,
                 wire,
-                arriving: Vec::new(),
                 ended: false,
             });
         }
@@ -224,15 +175,17 @@ impl World {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Tick(millis) => self.pass(u64::from(millis)),
-            Step::Drain => self.hub.drain(self.now),
+            Step::Tick(millis) => self.server.jump(u64::from(millis)),
+            Step::Drain => self.server.hub.handle(Input::Drain, self.server.now),
             Step::Say(who, sentences, piece) => {
-                let Some(who) = self.peer(who) else { return };
-                sentences
-                    .iter()
-                    .take(16)
-                    .for_each(|sentence| sentence.write(&mut self.peers[who].arriving));
-                self.deliver(who, 1 + usize::from(piece));
+                let Some(who) = self.peer(who).filter(|who| !self.peers[*who].ended) else {
+                    return;
+                };
+                let mut bytes = Vec::new();
+                let sentences = sentences.iter().take(16);
+                sentences.for_each(|sentence| sentence.write(&mut bytes));
+                self.server.set_piece(self.peers[who].id, 1 + usize::from(piece));
+                self.server.send(self.peers[who].id, &bytes);
             }
             Step::Room(who, room, most) => {
                 let Some(who) = self.peer(who) else { return };
@@ -244,73 +197,34 @@ impl World {
                 };
                 wire.write_most = 1 + usize::from(most);
                 drop(wire);
-                self.hub.writable(self.peers[who].id);
+                self.server.writable(self.peers[who].id);
             }
             Step::HalfClose(who) | Step::Reset(who) => {
                 let Some(who) = self.peer(who).filter(|who| !self.peers[*who].ended) else {
                     return;
                 };
-                let half = matches!(step, Step::HalfClose(_));
-                self.peers[who].ended = true;
-                self.peers[who].wire.borrow_mut().broken |= !half;
-                self.hub.ended(
-                    self.peers[who].id,
-                    if half {
-                        Ended::EndOfStream
-                    } else {
-                        Ended::Failed
-                    },
-                    self.now,
-                );
-            }
-        }
-    }
-
-    /// Lets arrive what may be read, at most `most` bytes at a time.
-    fn deliver(&mut self, who: usize, most: usize) {
-        let peer = &mut self.peers[who];
-        while !peer.ended && !peer.arriving.is_empty() && self.hub.wants_read(peer.id) {
-            let mut piece: Vec<u8> = peer
-                .arriving
-                .drain(..most.min(peer.arriving.len()))
-                .collect();
-            self.hub.received(peer.id, &mut piece, self.now);
-        }
-    }
-
-    /// Turns until there is nothing more to do, and what holds between turns.
-    fn settle(&mut self) {
-        let mut turns = 0;
-        loop {
-            self.hub.end_turn(self.now);
-            turns += 1;
-            assert!(turns < 1_000, "the loop spins");
-            let resumed: Vec<ConnectionId> = self.hub.take_resumed().collect();
-            for who in 0..self.peers.len() {
-                if resumed.contains(&self.peers[who].id) {
-                    self.deliver(who, 1_000);
+                let peer = &mut self.peers[who];
+                peer.ended = true;
+                if let Step::Reset(_) = step {
+                    peer.wire.borrow_mut().broken = true;
+                    self.server.end(peer.id, Ended::Failed);
+                } else {
+                    self.server.end(peer.id, Ended::EndOfStream);
                 }
             }
-            let is_late = self
-                .hub
-                .next_deadline()
-                .is_some_and(|next| next <= self.now.mono);
-            if !self.hub.has_work() && !is_late {
-                break;
-            }
         }
+    }
+
+    /// Takes turns until there is nothing more to do, and checks what holds between turns.
+    fn settle(&mut self) {
+        self.server.settle();
         // Each may hold an unfinished message or head, one read, and its queue with one message
         // that was put in last.
-        let held = self.hub.metrics().buffered_bytes;
+        let held = self.server.hub.metrics().buffered_bytes;
         assert!(
             held <= 3 * (LIMITS.send_queue_bytes + 60_000) as u64,
             "{held} bytes are held"
         );
-    }
-
-    fn pass(&mut self, millis: u64) {
-        self.now.mono.0 += millis;
-        self.now.unix.0 += millis;
     }
 }
 
@@ -400,42 +314,5 @@ fn frames_are_legal(bytes: &[u8]) {
             );
         }
         at += used;
-    }
-}
-
-/// The server's end of a connection.
-struct Line(Rc<RefCell<Wire>>);
-
-struct Wire {
-    sent: Vec<u8>,
-    room: usize,
-    write_most: usize,
-    shut: bool,
-    broken: bool,
-}
-
-impl Socket for Line {
-    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut wire = self.0.borrow_mut();
-        assert!(!wire.shut, "nothing is written after the FIN");
-        if wire.broken {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        let bytes: Vec<u8> = pieces
-            .iter()
-            .flat_map(|piece| piece.iter().copied())
-            .take(wire.room.min(wire.write_most))
-            .collect();
-        wire.room -= bytes.len();
-        wire.sent.extend(&bytes);
-        if bytes.is_empty() {
-            Err(io::ErrorKind::WouldBlock.into())
-        } else {
-            Ok(bytes.len())
-        }
-    }
-
-    fn shutdown_write(&mut self) {
-        self.0.borrow_mut().shut = true;
     }
 }

@@ -6,7 +6,7 @@ use super::event::{ClientId, DirectSummary, Event, PlaceName, conversation_id};
 use super::name::UserName;
 use super::{Chat, Context, Destination};
 use crate::history::{Author, PageRequest, Place, Record, Seq, Span};
-use crate::limits::{LIST_CONVERSATIONS, LIST_NAMES, PAGE_BYTES};
+use crate::limits::{CONNECTION_OUTPUT_BYTES, LIST_CONVERSATIONS, LIST_NAMES};
 use std::rc::Rc;
 
 impl Chat {
@@ -57,7 +57,7 @@ impl Chat {
     ) -> Result<(Vec<Record>, bool), CommandError> {
         let mut messages = Vec::new();
         let wanted = PageRequest {
-            bytes: PAGE_BYTES.min(context.page_bytes),
+            bytes: CONNECTION_OUTPUT_BYTES.min(context.page_bytes),
             ..wanted
         };
         let page = self.history.page(place, wanted, &mut messages);

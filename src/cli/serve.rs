@@ -7,9 +7,9 @@ use crate::history::{Author, History, Memory};
 #[cfg(feature = "history")]
 use crate::history::{Settings, sqlite::Sqlite};
 use crate::http::pages::{BuiltIn, Pages};
-use crate::hub::Setup;
+use crate::hub::{Driven, Hub, Setup};
 use crate::limits::{REFUSED_CONNECTIONS, SPARE_DESCRIPTORS};
-use crate::server::{Folder, Listener, Server, raise_open_files};
+use crate::server::{Folder, Listener, PeerSocket, Server, raise_open_files};
 use crate::text::Hex;
 use crate::time::{Millis, Now, UnixMillis};
 use std::io::{self, ErrorKind};
@@ -45,6 +45,10 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
         pages = invitation.add_to(pages);
     }
     let setup = Setup {
+        #[cfg(feature = "tools")]
+        wire: Some(Box::new(crate::tools::wire::Wire::new(&options.limits))),
+        #[cfg(not(feature = "tools"))]
+        wire: None,
         limits: options.limits.clone(),
         origins: options.origins.clone(),
         trusted_proxies: options.trusted_proxies.clone(),
@@ -53,33 +57,35 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
         tokens: Box::new(token),
         now,
     };
-    #[cfg(not(feature = "tools"))]
-    let recording = None;
-    #[cfg(feature = "tools")]
-    let (setup, recording) = match &options.record {
-        Some(path) => {
-            let begin = crate::tools::record::begin;
-            let (recording, seed) = begin(path, options, &epoch, author, now)?;
-            let tokens = Box::new(crate::hub::record::tokens(seed));
-            (Setup { tokens, ..setup }, Some(recording))
+    let started = || {
+        print(&format!(
+            "{NAME_AND_VERSION} listening on http://{address}\n"
+        ));
+        log::info!("{opened}");
+        let few_files = few_files(options, open_files);
+        for warning in options.warnings.iter().cloned().chain(few_files) {
+            log::warn!("{warning}");
         }
-        None => (setup, None),
+        invitation.announce();
     };
-    let server =
-        Server::new(listener, setup, recording).map_err(|error| format!("can't start: {error}"))?;
-    print(&format!(
-        "{NAME_AND_VERSION} listening on http://{address}\n"
-    ));
-    log::info!("{opened}");
-    for warning in options
-        .warnings
-        .iter()
-        .cloned()
-        .chain(few_files(options, open_files))
-    {
-        log::warn!("{warning}");
+    #[cfg(feature = "tools")]
+    if let Some(path) = &options.record {
+        let recorder = crate::tools::record::begin(path, options, (&epoch, author), setup)?;
+        return run(listener, recorder, options, started);
     }
-    invitation.announce();
+    run(listener, Hub::new(setup), options, started)
+}
+
+/// Runs the server until it is stopped. `started` is called once it can serve.
+fn run(
+    listener: Listener,
+    hub: impl Driven<PeerSocket>,
+    options: &ServeOptions,
+    started: impl FnOnce(),
+) -> Result<(), String> {
+    let server = Server::new(listener, hub, options.limits.drain);
+    let server = server.map_err(|error| format!("can't start: {error}"))?;
+    started();
     let stopped = server.run();
     stopped.map_err(|error| format!("can't wait for events: {error}"))
 }

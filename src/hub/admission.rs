@@ -1,76 +1,73 @@
-//! How many may come in, and from where.
+//! How many connections are admitted, in all and from one address.
 //!
-//! A connection that is one too many is still taken, to be told so: a slot of its own kind, of
-//! which there are few. When
-//! those are gone too, it is closed without a word.
+//! A connection over a limit is still accepted in order to be refused with a status, in one of
+//! [`REFUSED_CONNECTIONS`] slots; when those are used up, it is dropped.
 //!
-//! Whoever comes by way of a trusted proxy is counted where the proxy says that the request comes
-//! from: as long as the request
-//! is answered, or the WebSocket is open. Between two requests a proxy's connection is nobody's.
+//! `--max-connections-per-ip` counts WebSockets. Connections that only fetch pages have a limit of
+//! their own, [`PAGES_FACTOR`] times as high: a browser opens six at a time, and a whole class
+//! behind one address opens the page in the same minute.
 //!
-//! Not here: how many users there may be (`chat` counts them), whom a proxy speaks for (`proxies`),
-//! and descriptors that run
-//! out (`server/listener.rs`).
+//! A connection through a trusted proxy counts for the address that the proxy names, while its
+//! request is answered or its WebSocket is open.
 
 use super::proxies::{Network, Proxies, is_forwarded};
 use crate::http::{Head, Refusal};
 use crate::limits::{Limits, REFUSED_CONNECTIONS};
-use crate::tables::fewer;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+
+/// How many connections of one address may fetch pages, for each WebSocket that it may open.
+const PAGES_FACTOR: u32 = 8;
+/// Below this limit every connection counts like a WebSocket: a small limit is meant literally.
+const STRICT_BELOW: u32 = 20;
+
+const FULL: &str = "the server is full (--max-connections); try again later";
+const TOO_MANY: &str = "too many connections from your address (--max-connections-per-ip)";
 
 /// Counts open connections, and those of each address.
 pub(super) struct Admission {
     open: u32,
     refused: usize,
-    by_origin: HashMap<Neighbourhood, u32>,
+    by_address: HashMap<Network64, Count>,
     proxies: Proxies,
-    /// The log has told of a header that is not believed.
-    told: bool,
+    /// The log has a warning about a header from a peer that is not trusted.
+    warned: bool,
 }
 
-/// What is counted as one address: an IPv4 address, or the /64 that one household is given in IPv6.
+/// The connections of one address.
+#[derive(Debug, Default)]
+struct Count {
+    all: u32,
+    websockets: u32,
+}
+
+/// What counts as one address: an IPv4 address, or the /64 that a household gets in IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Neighbourhood {
+enum Network64 {
     V4(u32),
     V6(u64),
 }
 
-/// As what a connection is counted, until [`Admission::leave`]. It is shown as the address that it
-/// comes from.
+/// How a connection is counted, until [`Admission::leave`]. Displays its address.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seat {
-    /// Where it comes from: the peer, or whom it named last as the one it speaks for. Whoever is
-    /// counted is counted there. An
-    /// IPv4 address stands within IPv6: so it takes sixteen bytes, where an `IpAddr` takes
-    /// seventeen and a place for each of two.
+    /// The peer, or the client that a trusted proxy named last. IPv4 is mapped into IPv6.
     address: Ipv6Addr,
-    /// The peer is a trusted proxy.
     by_proxy: bool,
     counted: Counted,
 }
 
-/// Among whom a connection is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Counted {
-    /// Among those that are only told why they can't come in.
+    /// Among those that are only told why they are refused.
     Refused,
     /// Among the open ones.
     Open,
-    /// Among the open ones, and among those of its address.
+    /// Among the open ones, and those of its address.
     OfAddress,
-}
-
-/// What becomes of a connection that was accepted.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Admitted {
-    /// It is let in.
-    Welcome(Seat),
-    /// It is told why not.
-    Refused(Seat, Refusal),
-    /// Too many are being told already.
-    Dropped,
+    /// Among the open ones, and the WebSockets of its address.
+    WebSocket,
 }
 
 impl Admission {
@@ -78,69 +75,86 @@ impl Admission {
         Self {
             open: 0,
             refused: 0,
-            by_origin: HashMap::new(),
+            by_address: HashMap::new(),
             proxies: Proxies(trusted),
-            told: false,
+            warned: false,
         }
     }
 
-    /// Counts a connection in. What got a seat must be counted out again by [`Admission::leave`].
-    pub(super) fn enter(&mut self, peer: IpAddr, limits: &Limits) -> Admitted {
+    /// Counts an accepted connection. With a refusal it must be told so; `None`: too many are being
+    /// refused already, and it must be dropped.
+    pub(super) fn enter(
+        &mut self,
+        peer: IpAddr,
+        limits: &Limits,
+    ) -> Option<(Seat, Option<Refusal>)> {
         let mut seat = Seat {
-            address: within_v6(peer),
+            address: in_v6(peer),
             by_proxy: self.proxies.trusts(peer),
             counted: Counted::Open,
         };
         let admitted = if self.open >= limits.connections {
-            Err(Refusal::unavailable(
-                "this server has as many connections as --max-connections lets it have; try again later",
-            ))
+            Err(Refusal::unavailable(FULL))
         } else if seat.by_proxy {
             Ok(())
         } else {
-            self.count(&mut seat, peer, limits)
+            self.count(&mut seat, limits)
         };
         let Err(refusal) = admitted else {
             self.open += 1;
-            return Admitted::Welcome(seat);
+            return Some((seat, None));
         };
         if self.refused >= REFUSED_CONNECTIONS {
-            return Admitted::Dropped;
+            return None;
         }
         self.refused += 1;
         seat.counted = Counted::Refused;
-        Admitted::Refused(seat, refusal)
+        Some((seat, Some(refusal)))
     }
 
-    /// A request came: it is counted as the client that a trusted proxy names, and refused if that
-    /// one has too many.
-    pub(super) fn asked(
+    /// Counts a request for the client that a trusted proxy names.
+    pub(super) fn request(
         &mut self,
         seat: &mut Seat,
         head: &Head<'_>,
         limits: &Limits,
     ) -> Result<(), Refusal> {
         if !seat.by_proxy {
-            if !self.told && is_forwarded(head) {
-                self.told = true;
+            if !self.warned && is_forwarded(head) {
+                self.warned = true;
                 let peer = seat.address();
                 log::warn!(
-                    "{peer} names by X-Forwarded-For or Forwarded whom it asks for, and is not believed; if it is your proxy, use \
-                     --trusted-proxy {peer}"
+                    "{peer} sends X-Forwarded-For or Forwarded and is not trusted; if it is your \
+                     proxy, use --trusted-proxy {peer}"
                 );
             }
             return Ok(());
         }
-        self.answered(seat);
+        self.uncount(seat);
         let Some(client) = self.proxies.client(head) else {
             return Ok(());
         };
-        seat.address = within_v6(client);
-        self.count(seat, client, limits).map_err(Refusal::closing)
+        seat.address = in_v6(client);
+        self.count(seat, limits).map_err(Refusal::closing)
     }
 
-    /// A request was answered and its connection goes on: what comes next on a proxy's may be
-    /// somebody else's.
+    /// Counts a connection as a WebSocket from here on.
+    pub(super) fn upgrade(&mut self, seat: &mut Seat, limits: &Limits) -> Result<(), Refusal> {
+        let Some(count) = self.by_address.get_mut(&Network64::of(seat.address())) else {
+            return Ok(());
+        };
+        if seat.counted != Counted::OfAddress {
+            return Ok(());
+        }
+        if count.websockets >= limits.connections_per_ip {
+            return Err(Refusal::too_many(TOO_MANY).closing());
+        }
+        count.websockets += 1;
+        seat.counted = Counted::WebSocket;
+        Ok(())
+    }
+
+    /// A request was answered: the next one on a proxy's connection may be another client's.
     pub(super) fn answered(&mut self, seat: &mut Seat) {
         if seat.by_proxy {
             self.uncount(seat);
@@ -152,38 +166,46 @@ impl Admission {
         self.uncount(seat);
         match seat.counted {
             Counted::Refused => self.refused -= 1,
-            Counted::Open | Counted::OfAddress => self.open -= 1,
+            _ => self.open -= 1,
         }
     }
 
-    fn count(&mut self, seat: &mut Seat, address: IpAddr, limits: &Limits) -> Result<(), Refusal> {
-        if limits.connections_per_ip == 0 {
+    fn count(&mut self, seat: &mut Seat, limits: &Limits) -> Result<(), Refusal> {
+        let most = limits.connections_per_ip;
+        if most == 0 {
             return Ok(());
         }
-        let neighbourhood = Neighbourhood::of(address);
-        let count = self.by_origin.entry(neighbourhood).or_default();
-        if *count >= limits.connections_per_ip {
-            return Err(Refusal::too_many(
-                "your address has as many connections here as --max-connections-per-ip lets it have",
-            ));
+        let all = if most < STRICT_BELOW {
+            most
+        } else {
+            most.saturating_mul(PAGES_FACTOR)
+        };
+        let count = self
+            .by_address
+            .entry(Network64::of(seat.address()))
+            .or_default();
+        if count.all >= all || count.websockets >= most {
+            return Err(Refusal::too_many(TOO_MANY));
         }
-        *count += 1;
+        count.all += 1;
         seat.counted = Counted::OfAddress;
         Ok(())
     }
 
     fn uncount(&mut self, seat: &mut Seat) {
-        if seat.counted != Counted::OfAddress {
+        let websocket = seat.counted == Counted::WebSocket;
+        if !websocket && seat.counted != Counted::OfAddress {
             return;
         }
         seat.counted = Counted::Open;
-        let neighbourhood = Neighbourhood::of(seat.address());
-        if let Some(count) = self.by_origin.get_mut(&neighbourhood) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_origin.remove(&neighbourhood);
-                if let Some(room) = fewer(self.by_origin.len(), self.by_origin.capacity()) {
-                    self.by_origin.shrink_to(room);
+        let address = Network64::of(seat.address());
+        if let Some(count) = self.by_address.get_mut(&address) {
+            count.all -= 1;
+            count.websockets -= u32::from(websocket);
+            if count.all == 0 {
+                self.by_address.remove(&address);
+                if self.by_address.len() < self.by_address.capacity() / 8 {
+                    self.by_address.shrink_to(2 * self.by_address.len());
                 }
             }
         }
@@ -202,17 +224,15 @@ impl Seat {
     }
 }
 
-fn within_v6(address: IpAddr) -> Ipv6Addr {
+fn in_v6(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,
     }
 }
 
-impl Neighbourhood {
+impl Network64 {
     fn of(address: IpAddr) -> Self {
-        // An IPv4 client of an IPv6 socket comes as ::ffff:a.b.c.d: all of those would share one
-        // /64.
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.to_bits()),
             IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
@@ -225,28 +245,25 @@ mod tests {
     use super::*;
     use crate::progress::Progress;
 
-    fn status(admitted: &Admitted) -> u16 {
-        match admitted {
-            Admitted::Welcome(_) => 200,
-            Admitted::Refused(_, refusal) => refusal.status,
-            Admitted::Dropped => 0,
+    fn limits(connections: u32, connections_per_ip: u32) -> Limits {
+        Limits {
+            connections,
+            connections_per_ip,
+            ..Limits::DEFAULT
         }
     }
 
-    fn statuses(limits: &Limits, addresses: &[&str]) -> Vec<u16> {
-        let mut admission = Admission::new(Vec::new());
-        addresses
-            .iter()
-            .map(|address| status(&admission.enter(address.parse().unwrap(), limits)))
-            .collect()
+    /// The status of a new connection: 200 if it is admitted, 0 if it is dropped.
+    fn enter(admission: &mut Admission, peer: &str, limits: &Limits) -> (u16, Option<Seat>) {
+        match admission.enter(peer.parse().unwrap(), limits) {
+            Some((seat, None)) => (200, Some(seat)),
+            Some((seat, Some(refusal))) => (refusal.status, Some(seat)),
+            None => (0, None),
+        }
     }
 
     #[test]
     fn addresses_are_counted_by_household() {
-        let limits = Limits {
-            connections_per_ip: 2,
-            ..Limits::DEFAULT
-        };
         let table: &[(&str, &[&str], &[u16])] = &[
             (
                 "one IPv4 address",
@@ -274,127 +291,127 @@ mod tests {
                 &[200, 200, 429, 200],
             ),
         ];
-        for (name, addresses, expected) in table {
-            assert_eq!(statuses(&limits, addresses), *expected, "{name}");
+        for (most, unlimited) in [(2, false), (0, true)] {
+            for (name, addresses, expected) in table {
+                let mut admission = Admission::new(Vec::new());
+                for (address, expected) in addresses.iter().zip(*expected) {
+                    let (status, _) = enter(&mut admission, address, &limits(10, most));
+                    assert_eq!(status, if unlimited { 200 } else { *expected }, "{name}");
+                }
+            }
         }
-        let unlimited = Limits {
-            connections_per_ip: 0,
-            ..Limits::DEFAULT
-        };
-        assert_eq!(statuses(&unlimited, &["10.0.0.1"; 5]), [200; 5]);
     }
 
     #[test]
-    fn who_left_makes_room_and_few_are_told_why_not() {
-        let limits = Limits {
-            connections: 1,
-            ..Limits::DEFAULT
-        };
-        let mut admission = Admission::new(Vec::new());
-        let enter =
-            |admission: &mut Admission| admission.enter("10.0.0.1".parse().unwrap(), &limits);
-        let Admitted::Welcome(mut first) = enter(&mut admission) else {
-            panic!()
-        };
-        let mut seats = Vec::new();
-        for _ in 0..REFUSED_CONNECTIONS {
-            let Admitted::Refused(seat, Refusal { status: 503, .. }) = enter(&mut admission) else {
-                panic!()
-            };
-            seats.push(seat);
+    fn pages_have_a_higher_limit_than_websockets() {
+        let (mut admission, limits) = (Admission::new(Vec::new()), limits(10_000, 100));
+        let mut seats: Vec<_> = (0..800)
+            .map(|n| {
+                enter(&mut admission, "10.0.0.1", &limits)
+                    .1
+                    .unwrap_or_else(|| panic!("{n}"))
+            })
+            .collect();
+        assert_eq!(enter(&mut admission, "10.0.0.1", &limits).0, 429);
+        for (n, seat) in seats.iter_mut().enumerate() {
+            let upgraded = admission.upgrade(seat, &limits);
+            assert_eq!(
+                upgraded.map_or_else(|refusal| refusal.status, |()| 101),
+                [101, 429][usize::from(n >= 100)]
+            );
         }
-        assert_eq!(enter(&mut admission), Admitted::Dropped);
+        admission.leave(&mut seats[300]);
+        assert_eq!(
+            enter(&mut admission, "10.0.0.1", &limits).0,
+            429,
+            "100 are WebSockets"
+        );
         admission.leave(&mut seats[0]);
-        assert_eq!(status(&enter(&mut admission)), 503);
-        admission.leave(&mut first);
-        assert_eq!(status(&enter(&mut admission)), 200);
-        assert_eq!(admission.by_origin.len(), 1);
+        let (status, seat) = enter(&mut admission, "10.0.0.1", &limits);
+        assert_eq!(status, 200);
+        assert!(admission.upgrade(&mut seat.unwrap(), &limits).is_ok());
     }
 
-    /// A request that a proxy passes on for somebody.
-    fn ask(admission: &mut Admission, seat: &mut Seat, client: &str, limits: &Limits) -> u16 {
+    #[test]
+    fn full_server_refuses_a_few_and_drops_the_others() {
+        let (mut admission, limits) = (Admission::new(Vec::new()), limits(1, 100));
+        let mut first = enter(&mut admission, "10.0.0.1", &limits).1.unwrap();
+        let mut refused: Vec<_> = (0..REFUSED_CONNECTIONS)
+            .map(|_| enter(&mut admission, "10.0.0.1", &limits))
+            .collect();
+        assert!(refused.iter().all(|(status, _)| *status == 503));
+        assert_eq!(enter(&mut admission, "10.0.0.1", &limits).0, 0);
+        admission.leave(refused[0].1.as_mut().unwrap());
+        assert_eq!(enter(&mut admission, "10.0.0.1", &limits).0, 503);
+        admission.leave(&mut first);
+        assert_eq!(enter(&mut admission, "10.0.0.1", &limits).0, 200);
+        assert_eq!(admission.by_address.len(), 1);
+    }
+
+    /// Sends a request that a proxy passes on for a client.
+    fn request(admission: &mut Admission, seat: &mut Seat, client: &str, limits: &Limits) -> u16 {
         let request = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client}\r\n\r\n");
         let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192) else {
             panic!("{client}")
         };
-        admission
-            .asked(seat, &head, limits)
-            .map_or_else(|refusal| refusal.status, |()| 200)
+        let admitted = admission.request(seat, &head, limits);
+        admitted.map_or_else(|refusal| refusal.status, |()| 200)
     }
 
     #[test]
-    fn who_comes_through_a_trusted_proxy_is_counted_and_the_proxy_is_not() {
-        let limits = Limits {
-            connections_per_ip: 2,
-            ..Limits::DEFAULT
-        };
+    fn client_of_a_trusted_proxy_is_counted_and_the_proxy_is_not() {
+        let limits = limits(100, 2);
         let mut admission = Admission::new(vec![Network::parse("127.0.0.1").unwrap()]);
         let mut seats: Vec<_> = (0..8)
-            .map(
-                |_| match admission.enter("127.0.0.1".parse().unwrap(), &limits) {
-                    Admitted::Welcome(seat) => seat,
-                    other => panic!("{other:?}"),
-                },
-            )
+            .map(|_| enter(&mut admission, "127.0.0.1", &limits).1.unwrap())
             .collect();
         let table = [
             ("the first of one address", 0, "192.0.2.1", 200),
             ("its second", 1, "192.0.2.1", 200),
-            ("one more", 2, "192.0.2.1", 429),
+            ("its third", 2, "192.0.2.1", 429),
             ("another address", 3, "192.0.2.2", 200),
             (
-                "what it makes up does not help",
+                "a made-up hop before the real one",
                 2,
                 "192.0.2.9, 192.0.2.1",
                 429,
             ),
-            ("the same connection again, once more", 0, "192.0.2.1", 200),
-            ("and for somebody else", 0, "192.0.2.2", 200),
-            ("who has two now", 4, "192.0.2.2", 429),
-            ("and the one before has one", 5, "192.0.2.1", 200),
-            ("it does not say for whom", 6, "unknown", 200),
+            ("the same connection again", 0, "192.0.2.1", 200),
+            (
+                "the same connection for another client",
+                0,
+                "192.0.2.2",
+                200,
+            ),
+            ("that client's third", 4, "192.0.2.2", 429),
+            ("the first client, which has one now", 5, "192.0.2.1", 200),
+            ("no address", 6, "unknown", 200),
         ];
         for (name, seat, client, expected) in table {
-            assert_eq!(
-                ask(&mut admission, &mut seats[seat], client, &limits),
-                expected,
-                "{name}"
-            );
+            let status = request(&mut admission, &mut seats[seat], client, &limits);
+            assert_eq!(status, expected, "{name}");
         }
         admission.answered(&mut seats[0]);
         assert_eq!(
-            ask(&mut admission, &mut seats[4], "192.0.2.2", &limits),
-            200,
-            "between two requests it is nobody's"
+            request(&mut admission, &mut seats[4], "192.0.2.2", &limits),
+            200
         );
-        for seat in &mut seats {
-            admission.leave(seat);
-        }
-        assert_eq!((admission.open, admission.by_origin.len()), (0, 0));
+        seats.iter_mut().for_each(|seat| admission.leave(seat));
+        assert_eq!((admission.open, admission.by_address.len()), (0, 0));
     }
 
     #[test]
-    fn nobody_else_is_believed() {
-        let limits = Limits {
-            connections_per_ip: 1,
-            ..Limits::DEFAULT
-        };
+    fn other_peers_are_not_believed() {
+        let limits = limits(100, 1);
         let mut admission = Admission::new(vec![Network::parse("127.0.0.1").unwrap()]);
-        let Admitted::Welcome(mut seat) = admission.enter("192.0.2.7".parse().unwrap(), &limits)
-        else {
-            panic!()
-        };
-        assert_eq!(ask(&mut admission, &mut seat, "192.0.2.8", &limits), 200);
-        assert_eq!(seat.to_string(), "192.0.2.7");
-        assert!(admission.told, "and the log says so");
+        let mut seat = enter(&mut admission, "192.0.2.7", &limits).1.unwrap();
         assert_eq!(
-            status(&admission.enter("192.0.2.7".parse().unwrap(), &limits)),
-            429,
-            "it is still counted as what it is"
-        );
-        assert_eq!(
-            status(&admission.enter("192.0.2.8".parse().unwrap(), &limits)),
+            request(&mut admission, &mut seat, "192.0.2.8", &limits),
             200
         );
+        assert_eq!(seat.to_string(), "192.0.2.7");
+        assert!(admission.warned);
+        assert_eq!(enter(&mut admission, "192.0.2.7", &limits).0, 429);
+        assert_eq!(enter(&mut admission, "192.0.2.8", &limits).0, 200);
     }
 }

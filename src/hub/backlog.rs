@@ -1,43 +1,91 @@
-//! What a slow reader has still to take.
+//! What a slow reader has still to receive, and the count of all bytes that are held in memory.
 //!
-//! A backlog owns what it needs: a share of a topic's buffer, which is counted once however many
-//! hold it, or a copy of
+//! A backlog owns its bytes: a share of a buffer that several connections receive, or a copy of
 //! private bytes. It knows where frames begin, so that it can be cut between two of them: a close
-//! frame behind half a frame
-//! would be one broken frame.
-//!
-//! Not here: when a backlog comes to be (`outbox`), and what happens to a reader that is too slow
-//! (`Hub::too_slow`).
+//! frame that follows half a frame would be a broken frame.
 
 use super::Socket;
-use super::outbox::SLICES;
 use crate::websocket::frame_end;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Private bytes are gathered up to this size, so that what has been written can be given back.
-const GATHERED_BYTES: usize = 64 << 10;
-/// What a held piece costs beside its bytes.
-const HELD_BYTES: usize = 96;
+/// Slices of one `writev`. Linux takes 1,024; gathered by topic, a connection seldom needs more
+/// than three.
+pub(super) const SLICES: usize = 16;
+/// Private bytes are gathered in blocks of this size, so that written ones can be freed.
+const BLOCK_BYTES: usize = 64 << 10;
+/// What a piece costs beside its bytes: its entry in a deque that may be half empty.
+const PIECE_BYTES: usize = 2 * size_of::<Held>();
 
-/// What a reader has still to take, in its order.
+/// Counts the bytes held for all connections together (`--max-buffered-bytes`), as allocated. A
+/// buffer that several backlogs share counts once.
+#[derive(Default)]
+pub(super) struct Buffered {
+    bytes: usize,
+    /// How many backlog pieces hold each shared buffer, by its address.
+    holders: HashMap<usize, u32>,
+}
+
+impl Buffered {
+    /// Returns the bytes held now.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Replaces what was counted before for something by what it takes now.
+    pub(super) fn replace(&mut self, before: usize, now: usize) {
+        debug_assert!(before <= self.bytes, "{before} of {} bytes", self.bytes);
+        self.bytes = self.bytes - before + now;
+    }
+
+    fn hold(&mut self, held: &Held) {
+        self.bytes += PIECE_BYTES + held.bytes.own_capacity();
+        if let HeldBytes::Shared(shared) = &held.bytes {
+            let holders = self.holders.entry(Rc::as_ptr(shared) as usize).or_default();
+            *holders += 1;
+            if *holders == 1 {
+                self.bytes += shared.capacity();
+            }
+        }
+    }
+
+    fn release(&mut self, held: &Held) {
+        self.replace(PIECE_BYTES + held.bytes.own_capacity(), 0);
+        if let HeldBytes::Shared(shared) = &held.bytes {
+            let address = Rc::as_ptr(shared) as usize;
+            let holders = self.holders.get_mut(&address);
+            debug_assert!(holders.is_some(), "a held buffer is counted");
+            if let Some(holders) = holders {
+                *holders -= 1;
+                if *holders == 0 {
+                    self.holders.remove(&address);
+                    self.replace(shared.capacity(), 0);
+                }
+            }
+        }
+    }
+}
+
+/// What a reader has still to receive, in order.
 #[derive(Default)]
 pub(super) struct Backlog {
     held: VecDeque<Held>,
     waiting_bytes: usize,
 }
 
+/// A piece of a backlog.
 pub(super) struct Held {
     bytes: HeldBytes,
     /// The whole piece; with `frames` it begins where a frame begins.
     range: Range<usize>,
-    /// The next byte to be written.
+    /// The next byte to write.
     at: usize,
     frames: bool,
 }
 
+/// Where the bytes of a piece are.
 pub(super) enum HeldBytes {
     Own(Vec<u8>),
     Shared(Rc<Vec<u8>>),
@@ -45,7 +93,7 @@ pub(super) enum HeldBytes {
 }
 
 impl Backlog {
-    /// Bytes that wait.
+    /// Returns how many bytes wait.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
     }
@@ -54,44 +102,31 @@ impl Backlog {
         self.held.is_empty()
     }
 
-    /// Appends; `buffered` is the sum that all connections hold.
-    pub(super) fn push(&mut self, held: Held, buffered: &mut usize) {
+    /// Appends a piece.
+    pub(super) fn push(&mut self, held: Held, buffered: &mut Buffered) {
         self.waiting_bytes += held.range.end - held.at;
-        if let (
-            Some(Held {
-                bytes: HeldBytes::Own(last),
-                range,
-                frames,
-                ..
-            }),
-            HeldBytes::Own(new),
-        ) = (self.held.back_mut(), &held.bytes)
-            && *frames == held.frames
+        if let (Some(last), HeldBytes::Own(new)) = (self.held.back_mut(), &held.bytes)
+            && let HeldBytes::Own(own) = &mut last.bytes
+            && last.frames == held.frames
             && held.at == 0
-            && last.len() + new.len() <= GATHERED_BYTES
+            && own.len() + new.len() <= BLOCK_BYTES
         {
-            last.extend_from_slice(new);
-            range.end = last.len();
-            *buffered += new.len();
+            let before = own.capacity();
+            own.extend_from_slice(new);
+            last.range.end = own.len();
+            buffered.replace(before, own.capacity());
             return;
         }
-        *buffered += HELD_BYTES
-            + match &held.bytes {
-                HeldBytes::Own(own) => own.len(),
-                // Counted once for all: by the first who holds it. (`held` and the topic itself
-                // make two.)
-                HeldBytes::Shared(shared) if Rc::strong_count(shared) == 2 => shared.len(),
-                HeldBytes::Shared(_) | HeldBytes::Static(_) => 0,
-            };
+        buffered.hold(&held);
         self.held.push_back(held);
     }
 
-    /// Writes until all is out or the socket is full. Returns how much was written, and whether it
-    /// would take more.
+    /// Writes until everything is written or the socket is full. Returns how many bytes were
+    /// written, and whether the socket would take more.
     pub(super) fn write<S: Socket>(
         &mut self,
         socket: &mut S,
-        buffered: &mut usize,
+        buffered: &mut Buffered,
     ) -> io::Result<(usize, bool)> {
         let mut total = 0;
         while !self.held.is_empty() {
@@ -114,7 +149,7 @@ impl Backlog {
                 }
                 left -= rest;
                 if let Some(front) = self.held.pop_front() {
-                    front.release(buffered);
+                    buffered.release(&front);
                 }
             }
             if written < wanted {
@@ -124,7 +159,8 @@ impl Backlog {
         Ok((total, true))
     }
 
-    /// The message that came last, or what is left of it; all of an HTTP answer is one.
+    /// Returns the length of the message added last, or of what is left of it. All of an HTTP
+    /// response counts as one message.
     pub(super) fn last_message_bytes(&self) -> usize {
         match self.held.back() {
             Some(last) if last.frames => {
@@ -137,41 +173,35 @@ impl Backlog {
         }
     }
 
-    /// Throws away what was not begun. The frame that was begun is copied, so that it holds nothing
-    /// beside itself.
-    pub(super) fn cut(&mut self, buffered: &mut usize) {
+    /// Drops everything but the frame that is partly written. That frame is copied, so that it
+    /// keeps no larger buffer alive.
+    pub(super) fn cut(&mut self, buffered: &mut Buffered) {
         let mut held = std::mem::take(&mut self.held);
         self.waiting_bytes = 0;
-        let Some(front) = held.front() else { return };
-        let begun = if front.frames {
-            let (frames, at) = (
-                &front.bytes.as_slice()[front.range.clone()],
-                front.at - front.range.start,
-            );
+        let begun = held.front().and_then(|front| {
+            let bytes = &front.bytes.as_slice()[..front.range.end];
+            if !front.frames {
+                return Some(Held::copy(bytes, front.at, false));
+            }
+            let (frames, at) = (&bytes[front.range.start..], front.at - front.range.start);
             let end = frame_start_after(frames, at);
             (end > at).then(|| Held::copy(&frames[..end], at, true))
-        } else {
-            let (bytes, at) = (&front.bytes.as_slice()[..front.range.end], front.at);
-            Some(Held::copy(bytes, at, false))
-        };
-        held.drain(..).for_each(|held| held.release(buffered));
+        });
+        held.drain(..).for_each(|held| buffered.release(&held));
         if let Some(begun) = begun {
             self.push(begun, buffered);
         }
     }
 
-    /// Takes everything out of the sum.
-    pub(super) fn release(self, buffered: &mut usize) {
-        self.held
-            .into_iter()
-            .for_each(|held| held.release(buffered));
+    /// Takes everything out of the count.
+    pub(super) fn release(self, buffered: &mut Buffered) {
+        self.held.iter().for_each(|held| buffered.release(held));
     }
 }
 
 impl Held {
-    /// Copies private bytes of which `written` are out. The frame that is partly written is kept
-    /// from its first byte, so that
-    /// its end can be found.
+    /// Copies private bytes, the first `written` of which are out. A frame that is partly written
+    /// is kept from its first byte, so that its end can be found.
     pub(super) fn copy(bytes: &[u8], written: usize, frames: bool) -> Self {
         let from = if frames {
             frame_start(bytes, written)
@@ -187,29 +217,20 @@ impl Held {
         }
     }
 
-    /// Holds a range of bytes that others have too, `written` of it being out.
+    /// Holds a range of a buffer, the first `written` bytes of which are out.
     pub(super) fn share(
         bytes: HeldBytes,
         range: Range<usize>,
         written: usize,
         frames: bool,
     ) -> Self {
+        let at = range.start + written;
         Self {
             bytes,
-            at: range.start + written,
             range,
+            at,
             frames,
         }
-    }
-
-    /// Takes it out of the sum. The last who holds a shared buffer takes that out too.
-    fn release(self, buffered: &mut usize) {
-        *buffered -= HELD_BYTES
-            + match &self.bytes {
-                HeldBytes::Own(own) => own.len(),
-                HeldBytes::Shared(shared) if Rc::strong_count(shared) == 1 => shared.len(),
-                HeldBytes::Shared(_) | HeldBytes::Static(_) => 0,
-            };
     }
 }
 
@@ -221,9 +242,16 @@ impl HeldBytes {
             Self::Static(bytes) => bytes,
         }
     }
+
+    fn own_capacity(&self) -> usize {
+        match self {
+            Self::Own(bytes) => bytes.capacity(),
+            Self::Shared(_) | Self::Static(_) => 0,
+        }
+    }
 }
 
-/// One write; a socket that takes nothing now is one that takes no bytes.
+/// Writes once. `WouldBlock` counts as a write of no bytes.
 pub(super) fn write_once<S: Socket>(socket: &mut S, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     loop {
         match socket.write(slices) {
@@ -234,7 +262,7 @@ pub(super) fn write_once<S: Socket>(socket: &mut S, slices: &[IoSlice<'_>]) -> i
     }
 }
 
-/// Where the frame begins that holds byte `at` of our own whole frames.
+/// Returns where the frame begins that holds byte `at` of whole frames.
 fn frame_start(frames: &[u8], at: usize) -> usize {
     let mut start = 0;
     loop {
@@ -246,7 +274,7 @@ fn frame_start(frames: &[u8], at: usize) -> usize {
     }
 }
 
-/// Where the first frame begins that nothing was written of, `at` bytes being out.
+/// Returns where the first frame begins of which nothing is written, `at` bytes being out.
 fn frame_start_after(frames: &[u8], at: usize) -> usize {
     let start = frame_start(frames, at);
     if start == at {
@@ -261,7 +289,7 @@ mod tests {
     use super::*;
     use crate::websocket::{Opcode, encode_message};
 
-    /// Takes so many bytes more.
+    /// Takes `room` more bytes.
     struct Slow {
         sent: Vec<u8>,
         room: usize,
@@ -269,11 +297,8 @@ mod tests {
 
     impl Socket for Slow {
         fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-            let bytes: Vec<u8> = pieces
-                .iter()
-                .flat_map(|piece| piece.iter().copied())
-                .take(self.room)
-                .collect();
+            let bytes = pieces.iter().flat_map(|piece| piece.iter().copied());
+            let bytes: Vec<u8> = bytes.take(self.room).collect();
             self.room -= bytes.len();
             self.sent.extend(&bytes);
             Ok(bytes.len())
@@ -283,42 +308,50 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_does_not_come_back_with_what_follows() {
-        let frames: Vec<Vec<u8>> = [&b"first"[..], b"second", b"third", b"goodbye"]
-            .iter()
-            .map(|payload| {
-                let mut frame = Vec::new();
-                encode_message(Opcode::Text, payload, &mut frame);
-                frame
-            })
-            .collect();
-        let mut socket = Slow {
-            sent: Vec::new(),
-            room: 3,
-        };
-        let (mut backlog, mut buffered) = (Backlog::default(), 0);
+    fn cut_backlog_keeps_only_the_frame_that_is_partly_written() {
+        let frames = [&b"first"[..], b"second", b"third", b"goodbye"].map(|payload| {
+            let mut frame = Vec::new();
+            encode_message(Opcode::Text, payload, &mut frame);
+            frame
+        });
+        let (sent, room) = (Vec::new(), 3);
+        let mut socket = Slow { sent, room };
+        let (mut backlog, mut buffered) = (Backlog::default(), Buffered::default());
         backlog.push(Held::copy(&frames[..3].concat(), 0, true), &mut buffered);
-        assert_eq!(
-            backlog.write(&mut socket, &mut buffered).unwrap(),
-            (3, false)
-        );
+        let written = backlog.write(&mut socket, &mut buffered).unwrap();
+        assert_eq!(written, (3, false));
         backlog.cut(&mut buffered);
-        assert_eq!(
-            backlog.waiting_bytes(),
-            frames[0].len() - 3,
-            "the frame that is partly out"
-        );
+        assert_eq!(backlog.waiting_bytes(), frames[0].len() - 3);
         backlog.push(Held::copy(&frames[3], 0, true), &mut buffered);
-        assert_eq!(
-            backlog.waiting_bytes(),
-            frames[0].len() - 3 + frames[3].len()
-        );
         socket.room = usize::MAX;
         backlog.write(&mut socket, &mut buffered).unwrap();
         assert_eq!(socket.sent, [frames[0].as_slice(), &frames[3]].concat());
         assert_eq!(
-            (backlog.waiting_bytes(), backlog.is_empty(), buffered),
+            (
+                backlog.waiting_bytes(),
+                backlog.is_empty(),
+                buffered.bytes()
+            ),
             (0, true, 0)
         );
+    }
+
+    #[test]
+    fn shared_buffer_counts_once_with_its_capacity() {
+        let mut bytes = Vec::with_capacity(1_000);
+        bytes.extend_from_slice(b"\x81\x02hi");
+        let shared = Rc::new(bytes);
+        let mut buffered = Buffered::default();
+        let mut backlogs = [Backlog::default(), Backlog::default()];
+        for backlog in &mut backlogs {
+            let bytes = HeldBytes::Shared(Rc::clone(&shared));
+            backlog.push(Held::share(bytes, 0..4, 0, true), &mut buffered);
+        }
+        assert_eq!(buffered.bytes(), 1_000 + 2 * PIECE_BYTES);
+        let [one, other] = backlogs;
+        one.release(&mut buffered);
+        assert_eq!(buffered.bytes(), 1_000 + PIECE_BYTES);
+        other.release(&mut buffered);
+        assert_eq!((buffered.bytes(), buffered.holders.len()), (0, 0));
     }
 }

@@ -1,279 +1,400 @@
-//! One connection's life: what bytes mean in each stage of it, and what its deadline is.
+//! One connection: the stages of its life, what its bytes mean in each, and its deadline.
 //!
 //! ```text
-//!             accepted                    [Connection::new]            reminder: handshake timeout
+//!            accepted                     [Connection::new]
 //!                v
-//!              Http ---- 101 ---------> Open                           [Connection::upgrade]  reminder: ping, then pong; a message's end
-//!                |                        |  we close: 1001, 1008, 1013, …
-//!                |                        |     it stays Open, but its machine is CloseSent: frames are read, messages dropped,
-//!                | refusal, or            |     only the peer's close frame counts          reminder: close timeout
-//!                | Connection: close      | both close frames are through, or a violation was answered (RFC 6455 §7.1.7)
-//!                v                        v
-//!                +-------------------> Closing                         [Connection::begin_closing]  reminder: 1 s after the outbox is empty
-//!                                         |
-//!    end of stream, error, or reminder    v
-//!    (from any stage)                  (freed)                         [Hub::free]
+//!              Http ------- 101 -------> Open: Running          [upgrade]
+//!                |                         |      | its end is in the inbox   [end]
+//!                |                         |      v
+//!                |                         |    Leaving
+//!                | refusal, or             |      | our close frame is sent   [close_sent]
+//!                | Connection: close       |      v
+//!                |                         |    CloseSent
+//!                v                         v      v peer's close frame, violation, end of stream
+//!              Closing <-----------------------------            [begin_closing]
+//!                v
+//!              Dead                                              [kill], from any stage
 //! ```
 //!
-//! * `Http`: what is kept is the unfinished head; answers go out in the order of their requests,
-//!   one under way.
-//! * `Open`: what is kept is an unfinished frame's header and message.
-//! * `Closing`: nothing is kept and nothing is read as anything; writing is shut once the outbox is
-//!   empty, then the peer's end
-//!   is awaited. A socket that is closed with input unread sends a reset, which can destroy our
-//!   last words on their way.
-//!
-//! Two closings and not one: if input were ignored while we wait for the peer's close frame, a
-//! client that answered it and
-//! waits for us to close TCP (§7.1.1) would wait for a reminder.
-//!
-//! Not here: what a message means (`endpoint`), and what follows from it: requests and partings go
-//! into the turn's inbox.
+//! * `Http`: requests are answered one after another.
+//! * `Open`: frames are read. In `CloseSent`, messages are ignored and only the peer's close frame
+//!   counts (RFC 6455 §7.1.1).
+//! * `Closing`: input is discarded. When the outbox is empty, the sending side is shut down; then
+//!   the peer's end is awaited, because a socket that is closed with unread input sends a reset,
+//!   which can destroy our last bytes on their way.
+//! * `Dead`: freed at the end of the turn.
 
 use super::admission::Seat;
-use super::endpoint::{Desk, Ear, Endpoint, count_chores};
-use super::inbox::{ConnectionId, Inbox, Parting, Said};
+use super::backlog::Buffered;
+use super::context::Context;
+use super::inbox::{CloseReason, ConnectionId, Entry};
 use super::outbox::{Outbox, Source};
-use super::rate::Rate;
+use super::rate::{Rate, Refusals};
+use super::reading::ReadState;
 use super::routes::Path;
-use super::seldom::Seldom;
-use super::tap::Tap;
 use super::topics::{Encoding, Subscriptions};
+use super::wire::Tap;
+use crate::chat::event::ClientId;
 use crate::http::{Refusal, Requests};
-use crate::limits::{LINGER_BYTES, Limits, READ_BYTES, TURN_QUESTIONS};
-use crate::time::{Millis, Now};
-use crate::websocket::{CloseCode, DeflateParameters, Event, Received, Upgrade, WebSocket};
+use crate::limits::{CLOSE_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT, Limits};
+use crate::time::Millis;
+use crate::websocket::{self, CloseCode, DeflateParameters, Upgrade, WebSocket};
 
-/// Where a connection is in its life. Assigned in this file only, by the functions that the diagram
-/// names.
-pub(super) enum Stage {
-    Http {
-        requests: Box<Requests>,
-        answering: bool,
-        served: bool,
-    },
-    Open {
-        websocket: WebSocket,
-        endpoint: Endpoint,
-    },
-    Closing {
-        thrown_away: usize,
-        shut: bool,
-    },
+/// The close for a client that goes on after a hundred refusals.
+pub(super) const FLOODING: CloseReason =
+    CloseReason::Ours(CloseCode::POLICY, "too many messages (--rate)");
+
+/// A connection's stage. Assigned by the functions that the diagram names, and nowhere else.
+pub(super) enum Life {
+    Http(Http),
+    Open(Open),
+    Closing(Closing),
+    Dead,
 }
 
-/// A slot of the slab.
+/// A connection that speaks HTTP.
+pub(super) struct Http {
+    pub(super) requests: Box<Requests>,
+    pub(super) exchange: Exchange,
+}
+
+/// Where HTTP is between requests and responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exchange {
+    /// No request was answered yet.
+    First,
+    /// The next request may begin.
+    Next,
+    /// A response is being sent.
+    Answering,
+}
+
+/// A WebSocket connection.
+pub(super) struct Open {
+    pub(super) websocket: WebSocket,
+    pub(super) endpoint: Endpoint,
+    pub(super) phase: Phase,
+    /// Silence is counted since a ping.
+    pinged: bool,
+    pub(super) rate: Rate,
+    pub(super) pending: Pending,
+}
+
+/// What is at the server's end of a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// The chat; without a client before `Opened` is applied, and after the close.
+    Chat(Option<ClientId>),
+    Echo,
+}
+
+/// How far a WebSocket's end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Running,
+    /// Its end is in the inbox; no more input is processed.
+    Leaving,
+    /// Our close frame is sent, and the chat has forgotten it.
+    CloseSent,
+}
+
+/// A connection's entries in the inbox.
+#[derive(Default)]
+pub(super) struct Pending {
+    pub(super) entries: u32,
+    /// Those that may have a long answer.
+    pub(super) questions: u8,
+    /// It has a proposal in this turn.
+    pub(super) proposed: bool,
+    /// One of its requests, and so all that follow, wait for the next turn.
+    pub(super) deferred: bool,
+}
+
+/// A connection whose last bytes are being sent.
+pub(super) struct Closing {
+    /// Everything is sent, and the sending side is shut down.
+    shut: bool,
+    /// How many bytes may still be discarded; `None` after a WebSocket: any number (RFC 6455
+    /// §7.1.1).
+    pub(super) discard: Option<usize>,
+}
+
+/// State that most connections don't have. Boxed, so an idle connection pays one pointer.
+#[derive(Default)]
+pub(super) struct RareState {
+    /// Bytes that were read and must wait; at most one read.
+    pub(super) unparsed: Vec<u8>,
+    /// What of this connection is counted in [`Buffered`], beside its backlog.
+    counted: usize,
+    /// When the unfinished message began.
+    pub(super) message_since: Option<Millis>,
+    /// Since when it is not read, for reasons of ours.
+    paused_since: Option<Millis>,
+    pub(super) tap: Option<Box<dyn Tap>>,
+    refusals: Refusals,
+}
+
+/// A row of the hub's table.
 pub(super) struct Connection<S> {
     pub(super) socket: S,
     pub(super) id: ConnectionId,
     pub(super) seat: Seat,
-    pub(super) stage: Stage,
+    pub(super) life: Life,
     pub(super) outbox: Outbox,
     pub(super) subscriptions: Subscriptions,
-    pub(super) rate: Rate,
-    /// What only few have.
-    pub(super) seldom: Option<Box<Seldom>>,
-    /// When its one live reminder comes up.
+    pub(super) rare: Option<Box<RareState>>,
+    /// When its one valid reminder comes up.
     pub(super) reminder: Millis,
-    /// Since when it is waited for. Open: since its last byte came; or since the ping, or our close
-    /// frame, went out.
+    /// The start of the time until its deadline.
     pub(super) since: Millis,
-    pub(super) pinged: bool,
-    /// Its end is in the inbox; nothing more is taken from it.
-    pub(super) parting: bool,
+    pub(super) read_state: ReadState,
     /// The peer has shut down its sending side.
-    pub(super) read_closed: bool,
-    /// The chat and the topics have forgotten it, and its end is counted.
-    pub(super) parted: bool,
-    /// What is kept is taken up in the next turn.
-    pub(super) taken_up_next: bool,
-    /// It is freed at the end of the turn.
-    pub(super) doomed: bool,
-    /// The driver wanted to read and was told to wait.
-    pub(super) owed: bool,
-    /// Its entries in the inbox.
-    pub(super) waiting: u32,
-    /// Those of them whose answers may be long: at most [`TURN_QUESTIONS`].
-    pub(super) questions: u8,
-    /// It has a proposal in this turn.
-    pub(super) proposed: bool,
-    /// A request of its own, and so all behind it, waits for the next turn.
-    pub(super) deferred: bool,
+    pub(super) input_ended: bool,
 }
 
+/// A deadline that has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// No whole request head was received.
+    Head,
+    /// A message began and did not end.
+    Message,
+    /// Nothing was received: a ping is sent.
+    Ping,
+    /// There is nothing left to wait for.
+    Gone,
+}
+
+/// What follows when the outbox is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Nothing,
+    /// A response is sent, and another request may come.
+    Response,
+    /// Everything is sent: the sending side must be shut down.
+    Everything,
+}
+
+/// Whether a command or control frame is within the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Allowed,
+    Refused { retry_ms: u64 },
+    Flooding,
+}
+
+impl RareState {
+    fn is_empty(&self) -> bool {
+        self.unparsed.capacity() == 0
+            && self.counted == 0
+            && self.message_since.is_none()
+            && self.paused_since.is_none()
+            && self.tap.is_none()
+            && self.refusals.is_empty()
+    }
+}
+
+impl Open {
+    /// Takes one command, or one control frame or fragment, from the rate.
+    pub(super) fn charge(
+        &mut self,
+        is_command: bool,
+        rare: &mut Option<Box<RareState>>,
+        rate: u32,
+        now: Millis,
+    ) -> Verdict {
+        let taken = if is_command {
+            self.rate.command(rate, now)
+        } else {
+            self.rate.chore(rate, now)
+        };
+        match taken {
+            Ok(()) => Verdict::Allowed,
+            Err(_) if rare.get_or_insert_default().refusals.add(now) => Verdict::Flooding,
+            Err(retry_ms) => Verdict::Refused { retry_ms },
+        }
+    }
+}
+
+// The stages and the transitions between them.
 impl<S> Connection<S> {
-    pub(super) fn new(socket: S, id: ConnectionId, seat: Seat, now: Now) -> Self {
+    pub(super) fn new(socket: S, id: ConnectionId, seat: Seat, now: Millis) -> Self {
         Self {
             socket,
             id,
             seat,
-            stage: Stage::Http {
+            life: Life::Http(Http {
                 requests: Box::default(),
-                answering: false,
-                served: false,
-            },
+                exchange: Exchange::First,
+            }),
             outbox: Outbox::new(),
             subscriptions: Subscriptions::default(),
-            rate: Rate::default(),
-            seldom: None,
+            rare: None,
             reminder: Millis(u64::MAX),
-            since: now.mono,
-            pinged: false,
-            parting: false,
-            parted: false,
-            taken_up_next: false,
-            read_closed: false,
-            doomed: false,
-            owed: false,
-            waiting: 0,
-            questions: 0,
-            proposed: false,
-            deferred: false,
+            since: now,
+            read_state: ReadState::Idle,
+            input_ended: false,
         }
     }
 
-    /// Takes bytes that came from the socket.
-    pub(super) fn receive(&mut self, bytes: &mut [u8], desk: &mut Desk<'_>) {
-        self.heard(desk.now.mono);
-        if let Some(tap) = self.tap_mut() {
-            tap.came(bytes, desk.now.unix);
-            desk.turn.list(self.id.index, &mut self.outbox);
-        }
-        self.take(bytes, desk);
-    }
-
-    /// Takes up what had to wait.
-    pub(super) fn take_up(&mut self, desk: &mut Desk<'_>) {
-        self.resume(desk.now.mono);
-        let mut kept = self
-            .seldom
-            .as_mut()
-            .map(|seldom| std::mem::take(&mut seldom.kept))
-            .unwrap_or_default();
-        self.take(&mut kept, desk);
-    }
-
-    fn take(&mut self, mut bytes: &mut [u8], desk: &mut Desk<'_>) {
-        let mut inflated_bytes = 0;
-        while !bytes.is_empty() {
-            // What a message was inflated to counts as read: the rest is left for the next turn,
-            // after the others.
-            if inflated_bytes > READ_BYTES || self.must_wait(desk.limits) {
-                self.pause(desk.now.mono);
-                self.seldom_mut().kept.extend_from_slice(bytes);
-                break;
-            }
-            let was_tapped = self.is_tapped();
-            let used = match &mut self.stage {
-                Stage::Http { .. } => self.take_request(bytes, desk),
-                Stage::Open { .. } => {
-                    let (used, payload_bytes) = self.take_frames(bytes, desk);
-                    inflated_bytes += payload_bytes.saturating_sub(used);
-                    used
-                }
-                Stage::Closing { thrown_away, .. } => {
-                    *thrown_away += bytes.len();
-                    self.doomed |= *thrown_away > LINGER_BYTES;
-                    bytes.len()
-                }
-            };
-            bytes = &mut bytes[used..];
-            if self.is_tapped() && !was_tapped {
-                self.tap_begins(bytes, desk.now);
-            }
-        }
-        if let Stage::Open { websocket, .. } = &mut self.stage {
-            // Gives back what the last message was gathered in; nothing else can come of no bytes.
-            let nothing = websocket.receive(&mut [], desk.scratch, &mut Vec::new());
-            debug_assert!(matches!(nothing, Ok(Received::Nothing)));
-            if websocket.in_progress() {
-                self.seldom_mut().message_since.get_or_insert(desk.now.mono);
-            } else {
-                self.message_ended();
-            }
-        }
-    }
-
-    /// Bytes that are kept for this connection beside its outbox, newly counted: `buffered` is the
-    /// sum of all.
-    pub(super) fn recount(&mut self, buffered: &mut usize) {
-        let unfinished = match &self.stage {
-            Stage::Http { requests, .. } => requests.held_bytes(),
-            Stage::Open { websocket, .. } => websocket.held_bytes(),
-            Stage::Closing { .. } => 0,
-        };
-        if unfinished == 0 && self.seldom.is_none() {
-            return;
-        }
-        let seldom = self.seldom_mut();
-        let held = unfinished + seldom.held_bytes();
-        *buffered = *buffered - seldom.counted + held;
-        seldom.counted = held;
-        self.drop_nothing();
-    }
-
-    /// All that is held for this connection, what it shares with others too.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.seldom.as_ref().map_or(0, |seldom| seldom.counted) + self.outbox.backlog_bytes()
-    }
-
-    /// Whether what it says may not be taken now: one answer is under way, its end is in the inbox,
-    /// it has asked enough for this
-    /// turn (or it could not be seen in time that it does not read), or it does not read what it is
-    /// sent. After our close frame it is read in any case, since its own may come (RFC 6455
-    /// §7.1.2).
-    pub(super) fn must_wait(&self, limits: &Limits) -> bool {
-        match &self.stage {
-            Stage::Http { answering, .. } => *answering,
-            Stage::Open { websocket, .. } => {
-                let slow = self.outbox.waiting_bytes() > limits.send_queue_bytes / 2;
-                self.parting
-                    || ((slow || self.questions >= TURN_QUESTIONS) && !websocket.close_sent())
-            }
-            Stage::Closing { .. } => false,
-        }
-    }
-
-    /// Goes on in the other protocol.
-    pub(super) fn upgrade(
-        &mut self,
-        upgrade: &Upgrade,
-        path: Path,
-        traced: Option<Vec<u8>>,
-        desk: &mut Desk<'_>,
-    ) {
-        let now = desk.now.unix;
-        desk.turn
-            .write(self.id.index, &mut self.outbox, Source::Http, |out| {
-                upgrade.response(now, out)
-            });
-        if let Some(request) = traced {
-            let mut response = Vec::new();
-            upgrade.response(now, &mut response);
-            self.seldom_mut().tap = Some(Box::new(Tap::with_handshake(request, response)));
-        }
-        desk.metrics.handshakes += 1;
-        desk.metrics.connections += 1;
+    /// Http → Open: switches to WebSocket.
+    pub(super) fn upgrade(&mut self, upgrade: &Upgrade, path: Path, cx: &mut Context) {
+        debug_assert!(matches!(self.life, Life::Http(_)));
+        cx.metrics.handshakes += 1;
+        cx.metrics.connections += 1;
         let (limit, endpoint) = match path {
-            Path::Chat => (desk.limits.message_bytes, Endpoint::Chat(None)),
-            Path::Echo => (desk.limits.echo_bytes, Endpoint::Echo),
+            Path::Chat => (cx.limits.message_bytes, Endpoint::Chat(None)),
+            Path::Echo => (cx.limits.echo_bytes, Endpoint::Echo),
         };
-        self.stage = Stage::Open {
+        let mut pending = Pending::default();
+        if path == Path::Chat {
+            pending.entries = 1;
+            cx.inbox.push_back((self.id, Entry::Opened));
+        }
+        self.since = cx.now.mono;
+        self.life = Life::Open(Open {
             websocket: WebSocket::server(limit).with_deflate(upgrade.deflate()),
             endpoint,
+            phase: Phase::Running,
+            pinged: false,
+            rate: Rate::default(),
+            pending,
+        });
+    }
+
+    /// Running → Leaving: puts the end of a WebSocket into the inbox, after its requests; with
+    /// `first`, before them. After our close frame nothing has to be in order, and it ends at once.
+    pub(super) fn end(&mut self, reason: CloseReason, first: bool, cx: &mut Context) {
+        let Life::Open(open) = &mut self.life else {
+            debug_assert!(false, "only a WebSocket has an end to be put in order");
+            return;
         };
-        self.since = desk.now.mono;
-        if endpoint != Endpoint::Echo {
-            self.say(Said::Came, desk.inbox);
+        match (open.phase, &reason) {
+            (Phase::Running, _) => {
+                open.phase = Phase::Leaving;
+                open.pending.entries += 1;
+                let entry = (self.id, Entry::Closed(reason));
+                if first {
+                    cx.inbox.push_front(entry);
+                } else {
+                    cx.inbox.push_back(entry);
+                }
+            }
+            (Phase::Leaving, _) | (Phase::CloseSent, CloseReason::Ours(..)) => {}
+            (Phase::CloseSent, CloseReason::Failed) => self.kill(),
+            (Phase::CloseSent, _) => self.begin_closing(cx),
         }
     }
 
-    /// How what is said reaches it. What many get is compressed once, for a whole window; who has a
-    /// smaller one gets it as it is.
+    /// Running or Leaving → CloseSent: the peer's close frame is awaited.
+    pub(super) fn close_sent(&mut self, now: Millis) {
+        if let Life::Open(open) = &mut self.life {
+            debug_assert_ne!(open.phase, Phase::CloseSent);
+            open.phase = Phase::CloseSent;
+        }
+        self.since = now;
+        if let Some(rare) = &mut self.rare {
+            rare.message_since = None;
+        }
+    }
+
+    /// Http or Open → Closing: what is in the outbox is still sent, and input is discarded.
+    pub(super) fn begin_closing(&mut self, cx: &mut Context) {
+        let discard = match &self.life {
+            Life::Http(_) => Some(LINGER_BYTES),
+            Life::Open(_) => None,
+            Life::Closing(_) | Life::Dead => {
+                debug_assert!(false, "it is closing already");
+                return;
+            }
+        };
+        let shut = false;
+        self.life = Life::Closing(Closing { shut, discard });
+        self.since = cx.now.mono;
+        cx.turn.mark_dirty(self.id.index, &mut self.outbox);
+        if let Some(rare) = &mut self.rare {
+            rare.unparsed = Vec::new();
+            rare.tap = None;
+            (rare.message_since, rare.paused_since) = (None, None);
+        }
+    }
+
+    /// Any stage → Dead. The chat must have forgotten a WebSocket.
+    pub(super) fn kill(&mut self) {
+        debug_assert!(!self.is_open(), "the chat has not forgotten it");
+        self.life = Life::Dead;
+    }
+
+    /// Handles a socket that failed.
+    pub(super) fn on_failed(&mut self, cx: &mut Context) {
+        match &self.life {
+            Life::Open(_) => self.end(CloseReason::Failed, false, cx),
+            Life::Http(_) | Life::Closing(_) | Life::Dead => self.kill(),
+        }
+    }
+
+    /// Handles the end of the peer's stream, once all input is processed.
+    pub(super) fn on_end_of_stream(&mut self, cx: &mut Context) {
+        self.input_ended = true;
+        match &self.life {
+            _ if self.has_unparsed() => {}
+            Life::Http(http) if http.exchange == Exchange::Answering => {}
+            Life::Http(http) if http.requests.held_bytes() > 0 => {
+                self.refuse(
+                    &Refusal::bad_request("the request headers were cut off"),
+                    cx,
+                );
+            }
+            Life::Http(_) => self.kill(),
+            Life::Closing(closing) if closing.shut => self.kill(),
+            Life::Open(_) => self.end(CloseReason::EndOfStream, false, cx),
+            Life::Closing(_) | Life::Dead => {}
+        }
+    }
+
+    /// Handles an outbox that became empty.
+    pub(super) fn on_sent(&mut self, now: Millis) -> Sent {
+        let is_last = self.input_ended && !self.has_unparsed();
+        let sent = match &mut self.life {
+            Life::Http(http) if http.exchange == Exchange::Answering => {
+                http.exchange = Exchange::Next;
+                Sent::Response
+            }
+            Life::Closing(closing) if !closing.shut => {
+                closing.shut = true;
+                Sent::Everything
+            }
+            _ => return Sent::Nothing,
+        };
+        self.since = now;
+        if is_last {
+            self.kill();
+            return Sent::Nothing;
+        }
+        sent
+    }
+
+    /// Returns whether it is a WebSocket that the chat knows: nothing may follow a close frame.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(&self.life, Life::Open(open) if open.phase != Phase::CloseSent)
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        matches!(self.life, Life::Dead)
+    }
+
+    /// Returns whether its end is in the inbox.
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(&self.life, Life::Open(open) if open.phase == Phase::Leaving)
+    }
+
+    /// Returns how events reach it. Shared events are compressed once, for a full window; a
+    /// connection with a smaller one gets them uncompressed.
     pub(super) fn encoding(&self) -> Encoding {
-        match &self.stage {
-            Stage::Open { websocket, .. }
-                if websocket
+        match &self.life {
+            Life::Open(open)
+                if open
+                    .websocket
                     .deflate()
                     .is_some_and(DeflateParameters::has_full_window) =>
             {
@@ -282,216 +403,148 @@ impl<S> Connection<S> {
             _ => Encoding::Plain,
         }
     }
-
-    /// No more is read as anything; what is in the outbox still goes out.
-    pub(super) fn begin_closing(&mut self, now: Millis) {
-        self.stage = Stage::Closing {
-            thrown_away: 0,
-            shut: false,
-        };
-        self.since = now;
-        if let Some(seldom) = &mut self.seldom {
-            seldom.nothing_is_read();
-        }
-    }
-
-    /// Returns how many bytes it took, and how many the message has that was in them.
-    fn take_frames(&mut self, bytes: &mut [u8], desk: &mut Desk<'_>) -> (usize, usize) {
-        let all = bytes.len();
-        let Stage::Open {
-            websocket,
-            endpoint,
-        } = &mut self.stage
-        else {
-            return (all, 0);
-        };
-        // Taken off the desk, since a message may be borrowed from it while the rest of the desk is
-        // worked at.
-        let mut scratch = std::mem::take(desk.scratch);
-        let mut payload_bytes = 0;
-        let deflate = websocket.deflate();
-        // The machine's own answer to a close frame; it goes out behind the answers to what was
-        // asked before.
-        let mut reply = Vec::new();
-        let (used, went) = match websocket.receive(bytes, &mut scratch, &mut reply) {
-            Err(violation) => (all, Some(Parting::Broken(violation))),
-            Ok(Received::Nothing) => (all, None),
-            Ok(Received::Event {
-                event: Event::Close(frame),
-                used,
-            }) => {
-                let code = frame.code.map(CloseCode::get);
-                (
-                    used,
-                    Some(Parting::Closed {
-                        reply: reply.into(),
-                        code,
-                    }),
-                )
-            }
-            Ok(Received::Event { event, used }) => {
-                if let Event::Text(_) | Event::Binary(_) = event {
-                    desk.metrics.messages_received += 1;
-                    self.seldom
-                        .iter_mut()
-                        .for_each(|seldom| seldom.message_since = None);
-                }
-                let Self {
-                    id,
-                    outbox,
-                    rate,
-                    waiting,
-                    questions,
-                    seldom,
-                    ..
-                } = self;
-                let mut ear = Ear {
-                    id: *id,
-                    outbox,
-                    rate,
-                    waiting,
-                    questions,
-                    seldom,
-                    desk,
-                };
-                payload_bytes = event.payload_bytes();
-                let went = match *endpoint {
-                    Endpoint::Chat(_) => ear.hear(event),
-                    Endpoint::Echo => ear.echo(event, deflate),
-                };
-                (used, went)
-            }
-        };
-        *desk.scratch = scratch;
-        let fragments = websocket.take_fragments();
-        let flood = match *endpoint {
-            Endpoint::Chat(_) => count_chores(fragments, &mut self.rate, &mut self.seldom, desk),
-            Endpoint::Echo => None,
-        };
-        if let Some(parting) = went.or(flood) {
-            self.part(parting, desk.inbox);
-        }
-        (used, payload_bytes)
-    }
-
-    /// Puts this connection's end into the inbox, behind all that it asked; later ones don't count.
-    pub(super) fn part(&mut self, parting: Parting, inbox: &mut Inbox) {
-        if !self.parting {
-            self.parting = true;
-            self.say(Said::Went(parting), inbox);
-        }
-    }
-
-    fn say(&mut self, said: Said, inbox: &mut Inbox) {
-        self.waiting += 1;
-        inbox.push_back((self.id, said));
-    }
-
-    /// Our close frame went out: from now on the peer's own is awaited.
-    pub(super) fn close_sent(&mut self, now: Millis) {
-        (self.since, self.parting) = (now, false);
-        self.message_ended();
-    }
-
-    /// What was to be written is written. Returns whether the connection is through with
-    /// everything.
-    pub(super) fn emptied(&mut self, now: Millis) -> Emptied {
-        match &mut self.stage {
-            Stage::Http { answering, .. } if *answering => {
-                *answering = false;
-                self.since = now;
-                if self.read_closed && !self.has_kept() {
-                    Emptied::Through
-                } else {
-                    Emptied::Answered
-                }
-            }
-            Stage::Closing { shut, .. } if !*shut => {
-                *shut = true;
-                self.since = now;
-                if self.read_closed {
-                    Emptied::Through
-                } else {
-                    Emptied::Shut
-                }
-            }
-            _ => Emptied::GoesOn,
-        }
-    }
-
-    /// The peer has shut down its sending side. Returns whether there is nothing to wait for.
-    pub(super) fn end_of_stream(&mut self, desk: &mut Desk<'_>) -> bool {
-        self.read_closed = true;
-        match &self.stage {
-            Stage::Http { answering, .. } if *answering || self.has_kept() => false,
-            Stage::Http { requests, .. } if requests.held_bytes() > 0 => {
-                self.refuse(
-                    &Refusal::bad_request("the request ended before its head did"),
-                    desk,
-                );
-                false
-            }
-            Stage::Http { .. } => self.outbox.is_empty(),
-            Stage::Closing { shut, .. } => *shut,
-            Stage::Open { .. } => {
-                self.part(Parting::EndOfStream, desk.inbox);
-                false
-            }
-        }
-    }
 }
 
-/// What became of a connection whose outbox is empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Emptied {
-    /// It goes on.
-    GoesOn,
-    /// A request was answered, and another one may come.
-    Answered,
-    /// All is said: the sending side is to be shut.
-    Shut,
-    /// All is said, and the peer has nothing to say either.
-    Through,
-}
+// Time and memory.
+impl<S> Connection<S> {
+    /// Notes that it is not read, for reasons of ours.
+    pub(super) fn pause(&mut self, now: Millis) {
+        self.rare
+            .get_or_insert_default()
+            .paused_since
+            .get_or_insert(now);
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hub::seldom::Seldom;
+    /// Notes that it is read again. The time between does not count against its message.
+    pub(super) fn resume(&mut self, now: Millis) {
+        let Some(rare) = &mut self.rare else { return };
+        let Some(paused_since) = rare.paused_since.take() else {
+            return;
+        };
+        if let Some(began) = &mut rare.message_since {
+            *began = began.after(now.since(paused_since));
+        }
+        // A ping that was sent meanwhile must still be answered.
+        if matches!(&self.life, Life::Open(open) if !open.pinged) {
+            self.on_life_sign(now);
+        }
+    }
 
-    /// Its largest parts; `tests/allocations.rs` has what all of it comes to, in the other layers
-    /// too.
-    #[test]
-    fn an_idle_connection_is_small() {
-        let table = [
-            (
-                "the slot, beside its socket",
-                size_of::<Connection<()>>(),
-                176,
-            ),
-            ("… of that: what it is counted as", size_of::<Seat>(), 18),
-            (
-                "… its stage, and the machine of the WebSocket",
-                size_of::<Stage>(),
-                48,
-            ),
-            ("… what it is sent", size_of::<Outbox>(), 24),
-            ("… what it subscribes to", size_of::<Subscriptions>(), 24),
-            ("… its rate", size_of::<Rate>(), 16),
-            (
-                "apart, while there is something in it: what only few have",
-                size_of::<Seldom>(),
-                120,
-            ),
-            (
-                "apart, before the upgrade: its requests",
-                size_of::<Requests>(),
-                40,
-            ),
-        ];
-        for (what, bytes, most) in table {
-            println!("{bytes:5} bytes: {what}");
-            assert!(bytes <= most, "{what}: {bytes} bytes");
+    /// Restarts the time of silence.
+    pub(super) fn on_life_sign(&mut self, now: Millis) {
+        if let Life::Open(open) = &mut self.life
+            && open.phase != Phase::CloseSent
+        {
+            open.pinged = false;
+            self.since = now;
+        }
+    }
+
+    /// Notes that the socket took some bytes.
+    pub(super) fn on_progress(&mut self, now: Millis) {
+        match &self.life {
+            Life::Http(_) | Life::Closing(Closing { shut: false, .. }) => self.since = now,
+            // While it is not read, taking bytes is its only sign of life.
+            Life::Open(_) if self.is_paused() => self.on_life_sign(now),
+            Life::Open(_) | Life::Closing(_) | Life::Dead => {}
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        let rare = self.rare.as_ref();
+        rare.is_some_and(|rare| rare.paused_since.is_some())
+    }
+
+    /// Returns its deadline and what that means. The reminder is never later.
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<(Millis, Due)> {
+        let (wait, due) = match &self.life {
+            Life::Http(http) if http.exchange == Exchange::Answering => {
+                (limits.handshake_timeout, Due::Gone)
+            }
+            Life::Http(_) => (limits.handshake_timeout, Due::Head),
+            Life::Closing(Closing { shut: false, .. }) => (limits.handshake_timeout, Due::Gone),
+            Life::Closing(Closing {
+                discard: Some(_), ..
+            }) => (LINGER_TIMEOUT, Due::Gone),
+            Life::Closing(_) => (CLOSE_TIMEOUT, Due::Gone),
+            Life::Open(open) if open.phase == Phase::CloseSent => (CLOSE_TIMEOUT, Due::Gone),
+            Life::Open(open) if open.phase == Phase::Running => {
+                let silence = match open.pinged {
+                    true => Some((self.since.after(limits.pong_timeout), Due::Gone)),
+                    false if limits.ping_interval.is_zero() => None,
+                    false => Some((self.since.after(limits.ping_interval), Due::Ping)),
+                };
+                let rare = self.rare.as_ref().filter(|_| !self.is_paused());
+                let message = rare.and_then(|rare| rare.message_since);
+                let message =
+                    message.map(|began| (began.after(limits.message_timeout), Due::Message));
+                return [silence, message]
+                    .into_iter()
+                    .flatten()
+                    .min_by_key(|(at, _)| *at);
+            }
+            // Its end is in the inbox, and is applied in this turn or the next.
+            Life::Open(_) | Life::Dead => return None,
+        };
+        Some((self.since.after(wait), due))
+    }
+
+    /// Sends a ping. From here on silence counts against the peer.
+    pub(super) fn ping(&mut self, cx: &mut Context) {
+        self.since = cx.now.mono;
+        if let Life::Open(open) = &mut self.life {
+            open.pinged = true;
+        }
+        if let Some(rare) = &mut self.rare {
+            rare.refusals.expire(cx.now.mono);
+        }
+        let outbox = &mut self.outbox;
+        cx.turn
+            .write(self.id.index, outbox, Source::Frames, websocket::ping);
+    }
+
+    /// Handles a request head that is late. Between two requests there is nothing to refuse.
+    pub(super) fn on_head_timeout(&mut self, cx: &mut Context) {
+        match &self.life {
+            Life::Http(http)
+                if http.exchange == Exchange::First || http.requests.held_bytes() > 0 =>
+            {
+                self.refuse(&Refusal::timeout(), cx)
+            }
+            _ => self.kill(),
+        }
+    }
+
+    /// Counts the bytes that are held for it beside its backlog, and frees [`RareState`] if nothing
+    /// of it is left.
+    pub(super) fn recount(&mut self, buffered: &mut Buffered) {
+        let unfinished = match &self.life {
+            Life::Http(http) => http.requests.held_bytes(),
+            Life::Open(open) => open.websocket.held_bytes(),
+            Life::Closing(_) | Life::Dead => 0,
+        };
+        if unfinished == 0 && self.rare.is_none() {
+            return;
+        }
+        let rare = self.rare.get_or_insert_default();
+        let tap = rare.tap.as_ref().map_or(0, |tap| tap.held_bytes());
+        let held = unfinished + rare.unparsed.capacity() + tap;
+        buffered.replace(rare.counted, held);
+        rare.counted = held;
+        self.rare.take_if(|rare| rare.is_empty());
+    }
+
+    /// Returns all bytes held for it, including what it shares with others.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| rare.counted) + self.outbox.backlog_bytes()
+    }
+
+    /// Frees everything, at its end.
+    pub(super) fn release(&mut self, buffered: &mut Buffered) {
+        debug_assert!(self.is_dead());
+        self.outbox.release(buffered);
+        if let Some(rare) = self.rare.take() {
+            buffered.replace(rare.counted, 0);
         }
     }
 }

@@ -1,17 +1,15 @@
-//! What connections had to say in a turn, in its order: one list for coming, asking and going, so
-//! that an upgrade and the
-//! frames behind it in the same packet, and a close frame behind them, take effect one after
-//! another.
+//! What connections ask for in a turn, in the order in which it was received.
 //!
-//! Not here: who puts it in (`connection`, `endpoint`), who takes it out (`steps`).
+//! Opening, requests and ends share one list, so that an upgrade, the frames after it in the same
+//! packet and a close frame after those take effect one after another.
 
 use crate::chat::command::Request;
 use crate::chat::event::Address;
 use crate::websocket::{CloseCode, Violation};
 use std::collections::VecDeque;
 
-/// Names a connection for as long as anybody may remember it: a slot is used again, a serial is
-/// not.
+/// Names a connection for as long as anything may refer to it: an index is used again, a serial
+/// number is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId {
     pub(super) index: u32,
@@ -19,7 +17,7 @@ pub struct ConnectionId {
 }
 
 impl ConnectionId {
-    /// The slab index, which is the mio token.
+    /// Returns the index in the hub's table, which is also the mio token.
     pub fn index(self) -> usize {
         self.index as usize
     }
@@ -36,31 +34,42 @@ impl ConnectionId {
     }
 }
 
-/// What a connection had to say in this turn, in its order.
-pub(super) enum Said {
-    /// It shook hands on `/chat`.
-    Came,
-    /// It asked something.
-    Asked(Request),
-    /// It is over.
-    Went(Parting),
+/// An entry of the inbox.
+pub(super) enum Entry {
+    /// A WebSocket was opened on `/chat`.
+    Opened,
+    /// A message was received.
+    Request(Request),
+    /// The WebSocket ends.
+    Closed(CloseReason),
 }
 
-/// The turn's inbox.
-pub(super) type Inbox = VecDeque<(ConnectionId, Said)>;
+/// The requests of a turn.
+pub(super) type Inbox = VecDeque<(ConnectionId, Entry)>;
 
-/// How a WebSocket connection ends.
+/// Why a WebSocket connection ends.
 #[derive(Debug)]
-pub(super) enum Parting {
-    /// The peer closed; our close frame is the answer.
-    Closed { reply: Box<[u8]>, code: Option<u16> },
-    /// The peer broke a rule.
-    Broken(Violation),
+pub(super) enum CloseReason {
+    /// The peer sent a close frame; `reply` is ours.
+    Peer { reply: Box<[u8]>, code: Option<u16> },
+    /// The peer broke a rule (RFC 6455 §7.1.7).
+    Violation(Violation),
     /// We close, and wait for the peer's close frame.
     Ours(CloseCode, &'static str),
-    /// The peer shut down its sending side without a close frame; what was asked before is still
-    /// answered.
+    /// The peer shut down its sending side without a close frame. Its requests are still answered.
     EndOfStream,
-    /// The socket is of no use any more.
+    /// The socket failed.
     Failed,
+}
+
+impl CloseReason {
+    /// Returns the close code for the metrics: 1005 for none in the frame, 1006 for no frame.
+    pub(super) fn code(&self) -> u16 {
+        match self {
+            Self::Peer { code, .. } => code.unwrap_or(1005),
+            Self::Violation(violation) => violation.rule().code.get(),
+            Self::Ours(code, _) => code.get(),
+            Self::EndOfStream | Self::Failed => 1006,
+        }
+    }
 }

@@ -1,470 +1,372 @@
 //! The server without sockets: bytes and time go in, bytes and decisions come out.
 //!
-//! A turn has eight steps. The driver (`server`) waits and reads; what follows is
-//! [`Hub::end_turn`], and its steps stand there
-//! one under the other:
+//! # The contract
 //!
-//! 1. **wait** and 2. **read** are the driver's: it gives what came to [`Hub::received`], which
-//!    changes one slot and puts
-//!    requests into the inbox. What had to wait since an earlier turn is taken up first.
-//! 3. **due**: connections whose deadline has come are looked at.
-//! 4. **apply**: the chat takes the requests in their order and says what follows.
-//! 5. **commit**: the turn's proposals are stored in one transaction, which numbers them; only now
-//!    do they exist.
-//! 6. **share**: what a topic's subscribers get is one buffer; each is handed a range of it.
-//! 7. **flush**: each connection with something to get has one vectored write; what does not fit
-//!    becomes its backlog.
-//! 8. **free**: closed slots leave, buffers are emptied.
+//! A driver turns the hub like this; the server, the simulation, the fuzzer and the replay all do:
 //!
-//! Invariants, which the simulation checks too:
-//! * A slot is freed in *free* only, after all events of its turn; so a token needs no generation.
-//! * Whatever is kept beyond a turn names a connection by [`ConnectionId`]; a look-up compares the
-//!   serial.
-//! * Between the steps goes owned data. No reference crosses a step.
-//! * Topics and the turn's arena are empty between turns.
-//! * Every connection has a live reminder that is not later than its true deadline.
+//! 1. Wait until something happens, but at most until [`Driven::next_deadline`].
+//! 2. Report everything that happened by [`Driven::handle`], in any order.
+//! 3. Until [`Driven::next_read`] returns `None`: read from that connection's socket once, and
+//!    report the result as [`Input::Received`] or [`Input::Ended`].
+//! 4. Call [`Driven::end_turn`].
+//!
+//! A driver can rely on this:
+//!
+//! 5. Nothing but the calls of 2, 3 and 4 changes the hub, and it has no clock, socket or random
+//!    source of its own: the same calls give the same result.
+//! 6. Sockets are written to, and connections freed, in `end_turn` alone. So an index names the
+//!    same connection through a whole turn.
+//! 7. Every connection has a reminder that is not later than its deadline, so `next_deadline` is
+//!    never too late.
+//! 8. A slow or flooding connection delays the others by a few turns at most, and what is held for
+//!    all stays within `--max-buffered-bytes`.
+//!
+//! The steps of a turn are in `turn.rs`, a connection's life in `connection.rs`, what its
+//! bytes mean in `input.rs`, and which one is read next in `reading.rs`.
 
 mod admission;
 mod backlog;
+mod closing;
 mod connection;
-mod deadlines;
-mod due;
-mod endpoint;
+mod connections;
+mod context;
+mod effects;
 mod inbox;
+mod input;
+mod origins;
 mod outbox;
-mod partings;
-mod pressure;
 mod proxies;
 mod rate;
-pub mod record;
-mod requests;
+mod reading;
 mod routes;
-mod seldom;
-mod share;
-mod steps;
-mod tap;
+mod timers;
 mod topics;
-mod trace;
-mod trial;
+mod turn;
 mod warnings;
+mod wire;
 
 pub use inbox::ConnectionId;
+pub use origins::{Origin, Origins};
 pub use proxies::Network;
-pub use routes::{Origin, Origins};
 pub use warnings::Warning;
+pub use wire::{Tap, WireView};
 
 use crate::chat::Chat;
 use crate::chat::event::Effect;
 use crate::history::History;
 use crate::http::pages::Pages;
-use crate::limits::{Limits, TURN_ECHO_BYTES};
+use crate::limits::{Limits, TURN_OUTPUT_BYTES};
 use crate::metrics::Metrics;
-use crate::tables::Slots;
 use crate::time::{Millis, Now};
-use crate::websocket::Scratch;
-use admission::{Admission, Admitted};
-use connection::{Connection, Stage};
-use deadlines::Deadlines;
-use endpoint::Desk;
-use inbox::{Inbox, Parting};
-use outbox::Turn;
+use admission::Admission;
+use connection::Connection;
+use connections::Connections;
+use context::Context;
+use inbox::CloseReason;
+use reading::ReadQueue;
 use routes::Router;
-use share::Encoder;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
-use topics::Topics;
+use timers::{Reminders, SuspendGuard};
 
 /// Where a connection's bytes go. Reading is the driver's.
 pub trait Socket {
-    /// Writes as much as goes without waiting, as `write(2)` and `writev(2)` do. `WouldBlock` and a
-    /// short write mean the same:
-    /// [`Hub::writable`] is called when there is room again.
+    /// Writes as much as possible without waiting, as `writev(2)` does. After `WouldBlock` or a
+    /// short write, [`Input::Writable`] must follow when there is room again.
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
-    /// Says that nothing more will be written (a FIN); reading goes on.
+
+    /// Shuts down the sending side (FIN). Reading goes on.
     fn shutdown_write(&mut self);
 }
 
-/// What a hub is made of.
+/// The parts that a hub is made of.
 pub struct Setup {
-    /// What peers may make grow.
+    /// The limits on what peers can make grow.
     pub limits: Limits,
-    /// Which pages may open `/chat` and `/echo`.
+    /// The pages that may open `/chat` and `/echo`.
     pub origins: Origins,
-    /// Proxies that are believed about whom they speak for.
+    /// Proxies whose headers are trusted.
     pub trusted_proxies: Vec<Network>,
-    /// The files that are served.
+    /// The files to serve.
     pub pages: Box<dyn Pages>,
-    /// What remembers.
+    /// The storage of messages and sessions.
     pub history: Box<dyn History>,
-    /// 128 unguessable bits, anew at each call.
+    /// Returns 128 unguessable bits at each call.
     pub tokens: Box<dyn FnMut() -> [u8; 16]>,
-    /// When it starts: windows that begin with that count from here.
+    /// The wire view, if there is one.
+    pub wire: Option<Box<dyn WireView>>,
+    /// The time of the start.
     pub now: Now,
 }
 
-/// Why there is nothing more to be read from a connection.
+/// Everything that the outside reports.
+pub enum Input<'a, S> {
+    /// A connection was accepted. It gets [`Driven::next_index`]; the socket is dropped if too many
+    /// connections are being refused already.
+    Accepted {
+        /// The socket to write to.
+        socket: S,
+        /// The address of the other end.
+        peer: SocketAddr,
+    },
+    /// There may be something to read: bytes, the end of the stream, or an error.
+    Readable(ConnectionId),
+    /// A read's bytes, at most [`READ_BYTES`](crate::limits::READ_BYTES); none if the socket had
+    /// none after all. They are unmasked in place.
+    Received {
+        /// The connection that [`Driven::next_read`] returned.
+        id: ConnectionId,
+        /// What was read.
+        bytes: &'a mut [u8],
+        /// There may be more that no event will report.
+        more: bool,
+    },
+    /// Nothing more can be read.
+    Ended(ConnectionId, Ended),
+    /// The socket has room again.
+    Writable(ConnectionId),
+    /// The last turn took this long, for the metrics.
+    TurnTook(Duration),
+    /// Graceful shutdown: commits and answers pending requests, then closes every connection with
+    /// 1001.
+    Drain,
+}
+
+/// Why nothing more can be read from a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The peer shut down its sending side; answers may still reach it.
+    /// The peer shut down its sending side; responses may still reach it.
     EndOfStream,
-    /// A reset, or another error: the socket is of no use any more.
+    /// A reset, or another error: the socket is useless.
     Failed,
+}
+
+/// What a driver uses, by the contract at the head of this module. Implemented by [`Hub`], and by a
+/// recorder around one.
+pub trait Driven<S> {
+    /// Handles one input (contract 2).
+    fn handle(&mut self, input: Input<'_, S>, now: Now);
+
+    /// Returns the next connection to read from in this turn (contract 3).
+    fn next_read(&mut self, now: Now) -> Option<ConnectionId>;
+
+    /// Ends the turn (contract 4).
+    fn end_turn(&mut self, now: Now);
+
+    /// Returns when the next turn must begin at the latest; a time in the past means at once.
+    fn next_deadline(&self) -> Option<Millis>;
+
+    /// Returns the index that the next connection gets.
+    fn next_index(&self) -> usize;
+
+    /// Returns the connection that has this index now.
+    fn id(&self, index: usize) -> Option<ConnectionId>;
+
+    /// Returns a connection's socket, to read from.
+    fn socket(&mut self, id: ConnectionId) -> Option<&mut S>;
+
+    /// Returns the number of connections.
+    fn connections(&self) -> usize;
 }
 
 /// The server without sockets.
 pub struct Hub<S> {
-    limits: Limits,
-    connections: Slots<Connection<S>>,
-    next_serial: u32,
-    admission: Admission,
-    router: Router,
+    connections: Connections<S>,
+    /// What all connections share.
+    cx: Context,
     chat: Chat,
-    topics: Topics,
-    turn: Turn,
-    inbox: Inbox,
-    encoder: Encoder,
-    scratch: Scratch,
     effects: Vec<Effect>,
     /// Connections that the chat has just dismissed.
-    farewells: Vec<(ConnectionId, Parting)>,
-    /// Connections that *apply* did something for in this turn.
+    dismissed: Vec<(ConnectionId, CloseReason)>,
+    /// Connections with a request in this turn.
     touched: Vec<ConnectionId>,
-    deadlines: Deadlines<ConnectionId>,
-    /// Connections with bytes that were read and can be taken in the next turn.
-    to_take_up: Vec<ConnectionId>,
-    /// Connections that wait for the inbox to become shorter.
-    owed_by_inbox: Vec<ConnectionId>,
-    resumed: Vec<ConnectionId>,
-    doomed: Vec<ConnectionId>,
-    metrics: Metrics,
-    buffered: usize,
-    /// `--max-buffered-bytes` was reached.
-    too_much: Warning,
-    now: Now,
-    judging: bool,
-    storage_warning: Warning,
-    /// When the buffers of a turn are given up, if no other turn comes before.
-    rest_at: Option<Millis>,
+    /// Connections to free at the end of the turn.
+    dead: Vec<ConnectionId>,
+    reading: ReadQueue,
+    reminders: Reminders<ConnectionId>,
+    suspend_guard: SuspendGuard,
+    /// The deadline that the last turn ended with.
+    promised: Option<Millis>,
+    /// Inputs of this turn.
+    inputs: usize,
+    draining: bool,
+    buffers_full: Warning,
+    storage_failed: Warning,
 }
 
-/// So long after the last turn of a load its buffers are given up, …
-const REST: Duration = Duration::from_millis(250);
-/// … if they have room for more bytes than this.
-const ROOM_AT_REST: usize = 64 << 10;
-
-/// With more than this in the inbox after a turn, nothing is read until it is shorter.
+/// With more entries than this in the inbox, nothing is read.
 const INBOX_LENGTH: usize = 4_096;
 
 impl<S: Socket> Hub<S> {
-    /// A server that nobody is connected to.
+    /// Makes a hub without connections.
     pub fn new(setup: Setup) -> Self {
         Self {
+            connections: Connections::new(),
             chat: Chat::new(&setup.limits, setup.history, setup.tokens, setup.now),
-            router: Router::new(setup.origins, setup.pages),
-            limits: setup.limits,
-            connections: Slots::new(),
-            next_serial: 0,
-            admission: Admission::new(setup.trusted_proxies),
-            topics: Topics::default(),
-            turn: Turn::default(),
-            inbox: Inbox::new(),
-            encoder: Encoder::default(),
-            scratch: Scratch::default(),
+            cx: Context {
+                admission: Admission::new(setup.trusted_proxies),
+                router: Router::new(setup.origins, setup.pages),
+                wire: setup.wire.filter(|_| setup.limits.trace),
+                limits: setup.limits,
+                now: setup.now,
+                turn: Default::default(),
+                topics: Default::default(),
+                inbox: Default::default(),
+                encoder: Default::default(),
+                scratch: Default::default(),
+                metrics: Default::default(),
+                buffered: Default::default(),
+                is_full: false,
+            },
             effects: Vec::new(),
-            farewells: Vec::new(),
+            dismissed: Vec::new(),
             touched: Vec::new(),
-            deadlines: Deadlines::new(),
-            to_take_up: Vec::new(),
-            owed_by_inbox: Vec::new(),
-            resumed: Vec::new(),
-            doomed: Vec::new(),
-            metrics: Metrics::default(),
-            buffered: 0,
-            too_much: Warning::default(),
-            now: Now::default(),
-            judging: true,
-            storage_warning: Warning::default(),
-            rest_at: None,
+            dead: Vec::new(),
+            reading: ReadQueue::default(),
+            reminders: Reminders::new(),
+            suspend_guard: SuspendGuard::default(),
+            promised: None,
+            inputs: 0,
+            draining: false,
+            buffers_full: Warning::default(),
+            storage_failed: Warning::default(),
         }
     }
 
-    /// The slab index, and so the mio token, that the next connection gets.
-    pub fn vacant_index(&self) -> usize {
-        self.connections.vacant()
+    /// Returns the metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.cx.metrics
     }
 
-    /// Takes a connection. `None`: too many are being refused already, and the socket is dropped.
-    pub fn accepted(&mut self, socket: S, peer: SocketAddr, now: Now) -> Option<ConnectionId> {
-        let (seat, refusal) = match self.admission.enter(peer.ip(), &self.limits) {
-            Admitted::Welcome(seat) => (seat, None),
-            Admitted::Refused(seat, refusal) => (seat, Some(refusal)),
-            Admitted::Dropped => return None,
+    fn accept(&mut self, socket: S, peer: SocketAddr) {
+        let entered = self.cx.admission.enter(peer.ip(), &self.cx.limits);
+        let Some((seat, refusal)) = entered else {
+            return;
         };
-        let id = ConnectionId {
-            index: self.connections.vacant() as u32,
-            serial: self.next_serial,
-        };
-        self.next_serial = self.next_serial.wrapping_add(1);
+        let id = self.connections.next_id();
         log::debug!("connection {}: accepted from {seat}", id.serial);
-        self.connections
-            .insert(Connection::new(socket, id, seat, now));
+        let mut connection = Connection::new(socket, id, seat, self.cx.now.mono);
         if let Some(refusal) = refusal {
             log::debug!("connection {}: refused with {}", id.serial, refusal.status);
-            self.at_desk(id, now, |connection, desk| {
-                connection.refuse(&refusal, desk)
-            });
+            connection.refuse(&refusal, &mut self.cx);
         }
-        self.remind(id);
-        Some(id)
+        self.connections.insert(connection);
+        self.settle(id);
     }
 
-    /// Sockets that it holds.
-    pub fn connections(&self) -> usize {
-        self.connections.len()
+    /// Works on one connection, and brings what depends on it up to date.
+    fn on_connection(
+        &mut self,
+        id: ConnectionId,
+        work: impl FnOnce(&mut Connection<S>, &mut Context),
+    ) {
+        self.cx.is_full = self.chat.users_kept() >= 2 * self.cx.limits.connections as usize;
+        if let Some(connection) = self.connections.get_mut(id) {
+            work(connection, &mut self.cx);
+            self.settle(id);
+        }
     }
 
-    /// The connection that has this index now.
-    pub fn id(&self, index: usize) -> Option<ConnectionId> {
+    /// Returns whether the turn has enough to do: reading stops.
+    fn is_crowded(&self) -> bool {
+        self.cx.inbox.len() > INBOX_LENGTH || self.cx.turn.bytes() >= TURN_OUTPUT_BYTES
+    }
+
+    /// Returns the next deadline, apart from work that is left over.
+    fn wake_at(&self) -> Option<Millis> {
+        let deadlines = [self.reminders.next(), self.chat.next_deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+}
+
+impl<S: Socket> Driven<S> for Hub<S> {
+    fn handle(&mut self, input: Input<'_, S>, now: Now) {
+        self.cx.now = now;
+        self.inputs += usize::from(!matches!(input, Input::TurnTook(_)));
+        match input {
+            Input::Accepted { socket, peer } => self.accept(socket, peer),
+            Input::Readable(id) => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    self.reading.push(connection, &self.cx.limits, now.mono);
+                }
+            }
+            Input::Received { id, bytes, more } => {
+                self.reading.count(bytes.len());
+                self.cx.metrics.bytes_received += bytes.len() as u64;
+                self.on_connection(id, |connection, cx| {
+                    if !bytes.is_empty() {
+                        connection.receive(bytes, cx);
+                    }
+                });
+                if more && let Some(connection) = self.connections.get_mut(id) {
+                    self.reading.push(connection, &self.cx.limits, now.mono);
+                }
+            }
+            Input::Ended(id, Ended::EndOfStream) => {
+                self.on_connection(id, |connection, cx| connection.on_end_of_stream(cx));
+            }
+            Input::Ended(id, Ended::Failed) => {
+                self.on_connection(id, |connection, cx| connection.on_failed(cx));
+            }
+            Input::Writable(id) => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.outbox.set_writable();
+                    if !connection.outbox.is_empty() {
+                        self.cx.turn.mark_dirty(id.index, &mut connection.outbox);
+                    }
+                }
+            }
+            Input::TurnTook(took) => self.cx.metrics.turn_seconds.observe(took),
+            Input::Drain => self.draining = true,
+        }
+    }
+
+    fn next_read(&mut self, now: Now) -> Option<ConnectionId> {
+        self.cx.now = now;
+        while !self.is_crowded() {
+            let id = self
+                .reading
+                .next(&mut self.connections, &self.cx.limits, now.mono)?;
+            let connection = self.connections.get_mut(id)?;
+            if !connection.has_unparsed() {
+                return Some(id);
+            }
+            // What was read earlier comes first; after it the socket is read again.
+            self.on_connection(id, |connection, cx| connection.resume_unparsed(cx));
+            if let Some(connection) = self.connections.get_mut(id) {
+                self.reading.push(connection, &self.cx.limits, now.mono);
+            }
+        }
+        None
+    }
+
+    fn end_turn(&mut self, now: Now) {
+        self.cx.now = now;
+        self.run_turn();
+    }
+
+    fn next_deadline(&self) -> Option<Millis> {
+        if self.draining || self.reading.has_work() || !self.cx.inbox.is_empty() {
+            return Some(Millis(0));
+        }
+        self.wake_at()
+    }
+
+    fn next_index(&self) -> usize {
+        self.connections.next_id().index()
+    }
+
+    fn id(&self, index: usize) -> Option<ConnectionId> {
         self.connections.get(index).map(|connection| connection.id)
     }
 
-    /// A connection's socket, to read from.
-    pub fn socket(&mut self, id: ConnectionId) -> Option<&mut S> {
-        self.connection(id).map(|connection| &mut connection.socket)
+    fn socket(&mut self, id: ConnectionId) -> Option<&mut S> {
+        let connection = self.connections.get_mut(id);
+        connection.map(|connection| &mut connection.socket)
     }
 
-    /// Takes what was read from a connection, at most `READ_BYTES` at a time. Only this slot and
-    /// the inbox change.
-    pub fn received(&mut self, id: ConnectionId, bytes: &mut [u8], now: Now) {
-        self.metrics.bytes_received += bytes.len() as u64;
-        self.at_desk(id, now, |connection, desk| connection.receive(bytes, desk));
-        self.remind(id);
-    }
-
-    /// Nothing more can be read from a connection.
-    pub fn ended(&mut self, id: ConnectionId, why: Ended, now: Now) {
-        match why {
-            Ended::Failed => self.failed(id),
-            Ended::EndOfStream => {
-                if self.at_desk(id, now, |connection, desk| connection.end_of_stream(desk))
-                    == Some(true)
-                {
-                    self.doom(id);
-                }
-                self.remind(id);
-            }
-        }
-    }
-
-    /// A connection's socket has room again: its backlog is tried in this turn.
-    pub fn writable(&mut self, id: ConnectionId) {
-        let Self {
-            connections, turn, ..
-        } = self;
-        if let Some(connection) = connections
-            .get_mut(id.index())
-            .filter(|connection| connection.id == id)
-        {
-            connection.outbox.set_writable();
-            if !connection.outbox.is_empty() {
-                turn.list(id.index, &mut connection.outbox);
-            }
-        }
-    }
-
-    /// Whether a connection is to be read now. Where not, [`Hub::take_resumed`] tells when.
-    pub fn wants_read(&mut self, id: ConnectionId) -> bool {
-        let (crowded, now) = (self.is_crowded(), self.now.mono);
-        let Some(connection) = self
-            .connections
-            .get_mut(id.index())
-            .filter(|connection| connection.id == id)
-        else {
-            return false;
-        };
-        if connection.doomed || connection.read_closed {
-            return false;
-        }
-        let own =
-            connection.waiting > 0 || connection.has_kept() || connection.must_wait(&self.limits);
-        if own || crowded {
-            if !own && !connection.owed {
-                self.owed_by_inbox.push(id);
-            }
-            connection.owed = true;
-            connection.pause(now);
-            return false;
-        }
-        connection.resume(now);
-        // What it has begun may be due again.
-        self.remind(id);
-        true
-    }
-
-    /// Connections that are to be read although no event will tell.
-    pub fn take_resumed(&mut self) -> impl Iterator<Item = ConnectionId> {
-        self.resumed.drain(..)
-    }
-
-    /// Whether a turn must begin at once: something is left over.
-    pub fn has_work(&self) -> bool {
-        !self.inbox.is_empty() || !self.to_take_up.is_empty() || !self.resumed.is_empty()
-    }
-
-    /// When the loop must wake up at the latest.
-    pub fn next_deadline(&self) -> Option<Millis> {
-        [
-            self.deadlines.next(),
-            self.chat.next_deadline(),
-            self.rest_at,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
-    /// After a pause of the whole process nothing is due until what came meanwhile has been read:
-    /// the driver says so.
-    pub fn set_judge_deadlines(&mut self, judge: bool) {
-        self.judging = judge;
-    }
-
-    /// The server is about to stop: what was taken is stored and answered, then every connection is
-    /// closed with 1001.
-    pub fn drain(&mut self, now: Now) {
-        self.end_turn(now);
-        while !self.inbox.is_empty() {
-            self.end_turn(now);
-        }
-        let ids: Vec<_> = self
-            .connections
-            .iter()
-            .map(|connection| connection.id)
-            .collect();
-        for id in ids {
-            self.dismiss_for_good(id, now);
-        }
-        self.end_turn(now);
-    }
-
-    /// Whether every connection is gone.
-    pub fn is_drained(&self) -> bool {
-        self.connections.is_empty()
-    }
-
-    /// The driver tells how long the turn took.
-    pub fn turn_took(&mut self, took: Duration) {
-        self.metrics.turn_seconds.observe(took);
-    }
-
-    /// What `/metrics` tells.
-    pub fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
-    fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection<S>> {
-        self.connections
-            .get_mut(id.index())
-            .filter(|connection| connection.id == id)
-    }
-
-    /// Lets a connection work with what it may change, and keeps the sum of what is held.
-    fn at_desk<R>(
-        &mut self,
-        id: ConnectionId,
-        now: Now,
-        work: impl FnOnce(&mut Connection<S>, &mut Desk<'_>) -> R,
-    ) -> Option<R> {
-        let full = self.chat.users_kept() >= 2 * self.limits.connections as usize;
-        let Self {
-            limits,
-            connections,
-            admission,
-            router,
-            turn,
-            inbox,
-            encoder,
-            scratch,
-            metrics,
-            buffered,
-            ..
-        } = self;
-        let connection = connections
-            .get_mut(id.index())
-            .filter(|connection| connection.id == id && !connection.doomed)?;
-        let deflate = &mut encoder.deflate;
-        let done = work(
-            connection,
-            &mut Desk {
-                limits,
-                turn,
-                inbox,
-                admission,
-                router,
-                deflate,
-                scratch,
-                metrics,
-                now,
-                full,
-            },
-        );
-        connection.recount(buffered);
-        if connection.doomed {
-            self.doomed.push(id);
-        }
-        Some(done)
-    }
-
-    /// Sees to it that the connection is looked at in time.
-    fn remind(&mut self, id: ConnectionId) {
-        let Self {
-            limits,
-            connections,
-            deadlines,
-            ..
-        } = self;
-        if let Some(connection) = connections
-            .get_mut(id.index())
-            .filter(|connection| connection.id == id && !connection.doomed)
-            && let Some((at, _)) = connection.deadline(limits)
-            && at < connection.reminder
-        {
-            connection.reminder = at;
-            deadlines.remind(at, id);
-        }
-    }
-
-    /// Whether so much is left over, or to be put out, that reading has to wait.
-    pub fn is_crowded(&self) -> bool {
-        self.inbox.len() > INBOX_LENGTH || self.turn.private_bytes() >= TURN_ECHO_BYTES
-    }
-
-    /// The socket is of no use any more.
-    fn failed(&mut self, id: ConnectionId) {
-        let Self {
-            connections, inbox, ..
-        } = self;
-        let Some(connection) = connections
-            .get_mut(id.index())
-            .filter(|connection| connection.id == id)
-        else {
-            return;
-        };
-        match &connection.stage {
-            Stage::Open { .. } if !connection.parting => connection.part(Parting::Failed, inbox),
-            Stage::Open { .. } => {}
-            Stage::Http { .. } | Stage::Closing { .. } => self.doom(id),
-        }
-    }
-
-    /// Has a connection freed at the end of the turn.
-    fn doom(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connection(id)
-            && !connection.doomed
-        {
-            connection.doomed = true;
-            self.doomed.push(id);
-        }
+    fn connections(&self) -> usize {
+        self.connections.len()
     }
 }

@@ -1,54 +1,53 @@
-//! What goes to one connection in a turn, and how it is written.
+//! What a turn sends: pieces of shared buffers, chained per connection, and one vectored write for
+//! each connection.
 //!
-//! In a turn nothing is copied for a receiver: it gets *pieces*, ranges of buffers that many may
-//! share, chained through one
-//! arena. At the end of the turn its pieces are one vectored write. Only what a socket does not
-//! take becomes a backlog.
-//!
-//! Not here: who gets what (`topics`, `share`), and what a socket does not take (`backlog`).
+//! Within a turn nothing is copied for a receiver: it gets *pieces*, ranges of buffers that several
+//! connections may share. Only what a socket does not take becomes a backlog.
 
 use super::Socket;
-use super::backlog::{Backlog, Held, HeldBytes, write_once};
-use super::topics::Topics;
+use super::backlog::{Backlog, Buffered, Held, HeldBytes, SLICES, write_once};
 use crate::http::Body;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// The end of a chain.
-const NONE: u32 = u32::MAX;
-/// Slices of one `writev`. Linux takes 1,024; what is gathered by topic and joined seldom needs
-/// more than three.
-pub(super) const SLICES: usize = 16;
-/// The turn's bytes keep this capacity, whether it is used or not, …
+/// The end of a chain, and a topic without a buffer.
+pub(super) const NONE: u32 = u32::MAX;
+/// What the turn's own bytes keep allocated between turns, …
 pub(super) const KEPT_BYTES: usize = 256 << 10;
-/// … and its lists this one, in bytes: what stands in them is small.
+/// … each of its lists, and each shared buffer.
 const KEPT_LIST_BYTES: usize = 16 << 10;
-/// What each of them keeps at rest.
-pub(super) const LITTLE_BYTES: usize = 1 << 10;
+/// Shared buffers that are kept for the next turn.
+const KEPT_BUFFERS: usize = 16;
 
-/// Whose bytes a piece is a range of.
+/// Which buffer a piece is a range of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// This turn's private bytes: an HTTP head, with a short body perhaps.
+    /// The turn's private bytes: an HTTP head, perhaps with a short body.
     Http,
-    /// This turn's private bytes: whole frames.
+    /// The turn's private bytes: whole frames.
     Frames,
-    /// A topic's buffer: whole frames.
-    Topic(u32),
+    /// A buffer that several connections receive: whole frames.
+    Shared(u32),
     /// The body of a page.
     Body(u32),
 }
 
-/// What is written in this turn, before it is written.
+/// Everything that a turn sends, before it is written.
 #[derive(Default)]
 pub(super) struct Turn {
-    /// What goes to one connection, or to a handful. Encoders append here.
+    /// What goes to one connection, or to a few. Encoders append here.
     private: Vec<u8>,
+    /// What goes to the subscribers of a topic. Slow readers keep a share beyond the turn.
+    shared: Vec<Rc<Vec<u8>>>,
     bodies: Vec<Body>,
+    /// Bytes of `shared` and of files in `bodies`.
+    shared_bytes: usize,
     pieces: Vec<Piece>,
-    /// Every connection that has a piece, or whose backlog is to be tried.
+    /// Connections that have a piece, or whose backlog may be writable.
     dirty: Vec<u32>,
+    /// Empty buffers for the next turn.
+    spare: Vec<Rc<Vec<u8>>>,
 }
 
 struct Piece {
@@ -58,7 +57,7 @@ struct Piece {
 }
 
 impl Turn {
-    /// Hands a connection what `write` appends to the private bytes, and says which range that is.
+    /// Hands a connection what `write` appends to the private bytes. Returns its range.
     pub(super) fn write(
         &mut self,
         index: u32,
@@ -75,27 +74,45 @@ impl Turn {
 
     /// Hands a connection the body of a response.
     pub(super) fn write_body(&mut self, index: u32, outbox: &mut Outbox, body: Body) {
-        let range = 0..body.as_bytes().len() as u32;
-        match body {
-            Body::None => {}
+        match &body {
+            Body::None => return,
             Body::Text(text) => {
-                self.write(index, outbox, Source::Http, |out| {
-                    out.extend_from_slice(text.as_bytes())
-                });
+                let append = |out: &mut Vec<u8>| out.extend_from_slice(text.as_bytes());
+                self.write(index, outbox, Source::Http, append);
+                return;
             }
-            Body::Static(_) | Body::Shared(_) => {
-                self.bodies.push(body);
-                self.hand(
-                    index,
-                    outbox,
-                    Source::Body(self.bodies.len() as u32 - 1),
-                    range,
-                );
-            }
+            Body::Static(_) => {}
+            Body::Shared(bytes) => self.shared_bytes += bytes.capacity(),
         }
+        let range = 0..body.as_bytes().len() as u32;
+        let source = Source::Body(self.bodies.len() as u32);
+        self.bodies.push(body);
+        self.hand(index, outbox, source, range);
     }
 
-    /// Hands a connection a range. One that touches the one before it becomes one piece with it.
+    /// Appends to a shared buffer, a new one for [`NONE`]. Returns the buffer's number.
+    pub(super) fn append(&mut self, buffer: u32, write: impl FnOnce(&mut Vec<u8>)) -> u32 {
+        let number = if buffer == NONE {
+            self.shared.push(self.spare.pop().unwrap_or_default());
+            self.shared.len() as u32 - 1
+        } else {
+            buffer
+        };
+        // Not shared before the flush, so this copies nothing.
+        let bytes = Rc::make_mut(&mut self.shared[number as usize]);
+        let before = bytes.len();
+        write(bytes);
+        self.shared_bytes += bytes.len() - before;
+        number
+    }
+
+    /// Returns the length of a shared buffer; 0 for [`NONE`].
+    pub(super) fn length(&self, buffer: u32) -> u32 {
+        let bytes = self.shared.get(buffer as usize);
+        bytes.map_or(0, |bytes| bytes.len() as u32)
+    }
+
+    /// Hands a connection a range. A range that follows the one before it extends that piece.
     pub(super) fn hand(
         &mut self,
         index: u32,
@@ -106,7 +123,7 @@ impl Turn {
         if range.is_empty() {
             return;
         }
-        self.list(index, outbox);
+        self.mark_dirty(index, outbox);
         outbox.turn_bytes += range.end - range.start;
         if let Some(last) = self.pieces.get_mut(outbox.last as usize)
             && last.source == source
@@ -116,10 +133,11 @@ impl Turn {
             return;
         }
         let new = self.pieces.len() as u32;
+        let next = NONE;
         self.pieces.push(Piece {
             source,
             range,
-            next: NONE,
+            next,
         });
         match self.pieces.get_mut(outbox.last as usize) {
             Some(last) => last.next = new,
@@ -128,97 +146,89 @@ impl Turn {
         outbox.last = new;
     }
 
-    /// Has a connection looked at in *flush*.
-    pub(super) fn list(&mut self, index: u32, outbox: &mut Outbox) {
-        if !outbox.listed {
-            outbox.listed = true;
+    /// Has a connection flushed in this turn.
+    pub(super) fn mark_dirty(&mut self, index: u32, outbox: &mut Outbox) {
+        if !outbox.dirty {
+            outbox.dirty = true;
             self.dirty.push(index);
         }
     }
 
-    /// Whom *flush* has to look at; they come off the list.
+    /// Takes the list of connections to flush.
     pub(super) fn take_dirty(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Bytes that stand in private buffers.
-    pub(super) fn private_bytes(&self) -> usize {
-        self.private.len()
+    /// Returns the bytes that this turn puts out: what is encoded, counted once for all its
+    /// receivers, and files.
+    pub(super) fn bytes(&self) -> usize {
+        self.private.len() + self.shared_bytes
     }
 
-    /// Empties everything for the next turn; `dirty` is the list that [`Turn::take_dirty`] gave, to
-    /// be used again.
+    /// Empties everything for the next turn; `dirty` is the list from [`Turn::take_dirty`], to be
+    /// used again. Buffers that a backlog shares stay alive until it drains.
     pub(super) fn clear(&mut self, mut dirty: Vec<u32>) {
-        debug_assert!(self.dirty.is_empty(), "all of a turn is flushed in it");
-        empty(&mut dirty, KEPT_LIST_BYTES);
+        debug_assert!(self.dirty.is_empty(), "every connection was flushed");
+        recycle(&mut dirty, KEPT_LIST_BYTES);
         self.dirty = dirty;
-        empty(&mut self.bodies, KEPT_LIST_BYTES);
-        empty(&mut self.pieces, KEPT_LIST_BYTES);
-        empty(&mut self.private, KEPT_BYTES);
+        recycle(&mut self.bodies, KEPT_LIST_BYTES);
+        recycle(&mut self.pieces, KEPT_LIST_BYTES);
+        recycle(&mut self.private, KEPT_BYTES);
+        self.shared_bytes = 0;
+        // Those that this turn did not use shrink, too.
+        for unused in self.spare.iter_mut().filter_map(Rc::get_mut) {
+            recycle(unused, KEPT_LIST_BYTES);
+        }
+        for mut buffer in self.shared.drain(..) {
+            if self.spare.len() < KEPT_BUFFERS
+                && let Some(bytes) = Rc::get_mut(&mut buffer)
+            {
+                recycle(bytes, KEPT_LIST_BYTES);
+                self.spare.push(buffer);
+            }
+        }
     }
 
-    /// Gives up what its buffers and lists have room for, but for a little: a large block that is
-    /// made smaller goes back to the
-    /// system, while for one that is freed the C library would keep the next ones of its size.
-    pub(super) fn rest(&mut self) {
-        self.private.shrink_to(LITTLE_BYTES);
-        self.pieces.shrink_to(LITTLE_BYTES / size_of::<Piece>());
-        self.dirty.shrink_to(LITTLE_BYTES / size_of::<u32>());
-        self.bodies.shrink_to(LITTLE_BYTES / size_of::<Body>());
-    }
-
-    /// Bytes that its buffers and lists have room for.
-    pub(super) fn room(&self) -> usize {
-        let lists =
-            self.pieces.capacity() * size_of::<Piece>() + self.dirty.capacity() * size_of::<u32>();
-        self.private.capacity() + lists + self.bodies.capacity() * size_of::<Body>()
-    }
-
-    fn bytes<'a>(&'a self, piece: &Piece, topics: &'a Topics) -> &'a [u8] {
+    fn piece_bytes(&self, piece: &Piece) -> &[u8] {
         let all = match piece.source {
             Source::Http | Source::Frames => &self.private,
-            Source::Topic(topic) => topics.frames(topic),
+            Source::Shared(buffer) => self.shared[buffer as usize].as_slice(),
             Source::Body(body) => self.bodies[body as usize].as_bytes(),
         };
         &all[piece.range.start as usize..piece.range.end as usize]
     }
 
-    /// The frames that a connection was handed in this turn.
-    pub(super) fn frames<'a>(
-        &'a self,
-        outbox: &Outbox,
-        topics: &'a Topics,
-    ) -> impl Iterator<Item = &'a [u8]> {
+    /// Returns the frames that a connection was handed in this turn.
+    pub(super) fn frames<'a>(&'a self, outbox: &Outbox) -> impl Iterator<Item = &'a [u8]> {
         let next = |piece: &&'a Piece| self.pieces.get(piece.next as usize);
         let pieces = std::iter::successors(self.pieces.get(outbox.first as usize), next);
         pieces
-            .filter(|piece| matches!(piece.source, Source::Frames | Source::Topic(_)))
-            .map(|piece| self.bytes(piece, topics))
+            .filter(|piece| matches!(piece.source, Source::Frames | Source::Shared(_)))
+            .map(|piece| self.piece_bytes(piece))
     }
 
-    /// What a backlog keeps of a piece of which `written` bytes are out.
-    fn held(&self, piece: &Piece, topics: &Topics, written: usize) -> Held {
-        let (start, end) = (piece.range.start as usize, piece.range.end as usize);
-        let frames = matches!(piece.source, Source::Frames | Source::Topic(_));
+    /// Returns what a backlog keeps of a piece of which `written` bytes are out.
+    fn held(&self, piece: &Piece, written: usize) -> Held {
+        let range = piece.range.start as usize..piece.range.end as usize;
+        let frames = matches!(piece.source, Source::Frames | Source::Shared(_));
         let bytes = match piece.source {
-            Source::Topic(topic) => HeldBytes::Shared(topics.share(topic)),
+            Source::Http | Source::Frames => {
+                return Held::copy(&self.private[range], written, frames);
+            }
+            Source::Shared(buffer) => HeldBytes::Shared(Rc::clone(&self.shared[buffer as usize])),
             Source::Body(body) => match &self.bodies[body as usize] {
                 Body::Static(bytes) => HeldBytes::Static(bytes),
                 Body::Shared(bytes) => HeldBytes::Shared(Rc::clone(bytes)),
                 other => HeldBytes::Own(other.as_bytes().to_vec()),
             },
-            Source::Http | Source::Frames => {
-                return Held::copy(&self.private[start..end], written, frames);
-            }
         };
-        Held::share(bytes, start..end, written, frames)
+        Held::share(bytes, range, written, frames)
     }
 }
 
-/// Empties a turn's buffer. It keeps `kept` bytes, and what another turn like this one needs: a
-/// load that goes on would otherwise
-/// pay in every turn for fresh pages of the kernel. The first turn without it gives them back.
-pub(super) fn empty<T>(buffer: &mut Vec<T>, kept: usize) {
+/// Empties a buffer that is used in every turn. It keeps the larger of `kept` bytes and twice what
+/// this turn used: a steady load allocates nothing, and what a burst took is freed.
+pub(super) fn recycle<T>(buffer: &mut Vec<T>, kept: usize) {
     let room = (kept / size_of::<T>()).max(2 * buffer.len());
     buffer.clear();
     buffer.shrink_to(room);
@@ -228,22 +238,13 @@ pub(super) fn empty<T>(buffer: &mut Vec<T>, kept: usize) {
 pub(super) struct Outbox {
     first: u32,
     last: u32,
-    /// Bytes of the pieces of this turn.
+    /// Bytes of this turn's pieces.
     turn_bytes: u32,
-    listed: bool,
-    /// Cleared by a short write, set by the event that says there is room again.
+    dirty: bool,
+    /// Cleared by a short write, set by the event that the socket has room again.
     writable: bool,
     /// Exists exactly while the socket did not take everything.
     backlog: Option<Box<Backlog>>,
-}
-
-/// What a flush did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flushed {
-    /// Bytes that the socket took.
-    pub(super) written: usize,
-    /// Nothing is left to be written.
-    pub(super) empty: bool,
 }
 
 impl Outbox {
@@ -252,7 +253,7 @@ impl Outbox {
             first: NONE,
             last: NONE,
             turn_bytes: 0,
-            listed: false,
+            dirty: false,
             writable: true,
             backlog: None,
         }
@@ -262,82 +263,71 @@ impl Outbox {
         self.backlog.is_none() && self.first == NONE
     }
 
-    /// Bytes that wait for the reader, those of this turn too.
+    /// Returns the bytes that this turn puts out for this connection.
+    pub(super) fn turn_bytes(&self) -> usize {
+        self.turn_bytes as usize
+    }
+
+    /// Returns the bytes that wait for the reader, including this turn's.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.turn_bytes as usize + self.backlog_bytes()
     }
 
-    /// Bytes that a socket did not take.
+    /// Returns the bytes that the socket did not take.
     pub(super) fn backlog_bytes(&self) -> usize {
-        self.backlog
-            .as_ref()
-            .map_or(0, |backlog| backlog.waiting_bytes())
+        let backlog = self.backlog.as_ref();
+        backlog.map_or(0, |backlog| backlog.waiting_bytes())
     }
 
-    /// Whether more waited than may when the last message came. That one may have any length: else
-    /// whoever echoes messages
-    /// longer than the limit would be closed for what was asked, and taken, with a queue that was
-    /// nearly empty.
+    /// Returns whether the queue was over the limit before its last message was added. That message
+    /// is not counted, so that echoing one that is longer than the limit does not close.
     pub(super) fn is_over(&self, limit: usize) -> bool {
-        let Some(backlog) = &self.backlog else {
-            return false;
-        };
-        backlog.waiting_bytes() > limit
-            && backlog.waiting_bytes() - backlog.last_message_bytes() > limit
+        self.backlog_bytes() > limit
+            && self.backlog.as_ref().is_some_and(|backlog| {
+                backlog.waiting_bytes() - backlog.last_message_bytes() > limit
+            })
     }
 
-    /// There is room in the socket's buffer again.
+    /// Notes that the socket has room again.
     pub(super) fn set_writable(&mut self) {
         self.writable = true;
     }
 
-    /// Writes what a connection has: its backlog first, then its pieces of this turn, until the
-    /// socket takes no more.
-    /// `buffered` is the sum that all connections hold.
+    /// Writes the backlog, then this turn's pieces, until the socket takes no more. Returns how
+    /// many bytes were written.
     pub(super) fn flush<S: Socket>(
         &mut self,
         socket: &mut S,
         turn: &Turn,
-        topics: &Topics,
-        buffered: &mut usize,
-    ) -> io::Result<Flushed> {
-        self.listed = false;
-        // First of all: the pieces are this turn's, and a chain that outlived it would lead into
-        // another's.
+        buffered: &mut Buffered,
+    ) -> io::Result<usize> {
+        // First of all: the pieces belong to this turn, whatever fails below.
         let mut next = std::mem::replace(&mut self.first, NONE);
-        (self.last, self.turn_bytes) = (NONE, 0);
-        let mut written = 0;
+        (self.last, self.turn_bytes, self.dirty) = (NONE, 0, false);
+        let (mut written, mut skip) = (0, 0);
         if self.writable
             && let Some(backlog) = &mut self.backlog
         {
-            let taken;
-            (taken, self.writable) = backlog.write(socket, buffered)?;
-            written += taken;
+            (written, self.writable) = backlog.write(socket, buffered)?;
             if backlog.is_empty() {
                 self.backlog = None;
             }
         }
-        let mut skip = 0;
         if self.backlog.is_none() && self.writable {
             let taken;
-            (next, skip, taken, self.writable) = write_pieces(next, socket, turn, topics)?;
+            (next, skip, taken, self.writable) = write_pieces(next, socket, turn)?;
             written += taken;
         }
         while let Some(piece) = turn.pieces.get(next as usize) {
-            self.backlog
-                .get_or_insert_default()
-                .push(turn.held(piece, topics, skip), buffered);
-            skip = 0;
-            next = piece.next;
+            let backlog = self.backlog.get_or_insert_default();
+            backlog.push(turn.held(piece, skip), buffered);
+            (skip, next) = (0, piece.next);
         }
-        Ok(Flushed {
-            written,
-            empty: self.backlog.is_none(),
-        })
+        Ok(written)
     }
 
-    /// Throws away what was not begun: no frame is left half written, and nothing else follows it.
-    pub(super) fn cut(&mut self, buffered: &mut usize) {
+    /// Drops what was not begun, so that a close frame can follow a whole frame.
+    pub(super) fn cut(&mut self, buffered: &mut Buffered) {
         if let Some(backlog) = &mut self.backlog {
             backlog.cut(buffered);
             if backlog.is_empty() {
@@ -346,22 +336,20 @@ impl Outbox {
         }
     }
 
-    /// Gives back everything, when the connection is gone.
-    pub(super) fn release(&mut self, buffered: &mut usize) {
+    /// Frees everything, when the connection is gone.
+    pub(super) fn release(&mut self, buffered: &mut Buffered) {
         if let Some(backlog) = self.backlog.take() {
             backlog.release(buffered);
         }
     }
 }
 
-/// Writes a chain of pieces. Returns the piece that was not written whole, how much of it was, how
-/// much there was in all,
-/// and whether the socket would take more.
+/// Writes a chain of pieces. Returns the first piece that is not whole, how much of it is written,
+/// the bytes written in all, and whether the socket would take more.
 fn write_pieces<S: Socket>(
     mut first: u32,
     socket: &mut S,
     turn: &Turn,
-    topics: &Topics,
 ) -> io::Result<(u32, usize, usize, bool)> {
     let (mut skip, mut total) = (0, 0);
     while first != NONE {
@@ -370,27 +358,24 @@ fn write_pieces<S: Socket>(
         while count < SLICES
             && let Some(piece) = turn.pieces.get(next as usize)
         {
-            let bytes = &turn.bytes(piece, topics)[if count == 0 { skip } else { 0 }..];
+            let bytes = &turn.piece_bytes(piece)[if count == 0 { skip } else { 0 }..];
             slices[count] = IoSlice::new(bytes);
             (count, wanted, next) = (count + 1, wanted + bytes.len(), piece.next);
         }
         let written = write_once(socket, &slices[..count])?;
         total += written;
-        let full = written < wanted;
-        // Passes over what is out.
         let mut left = written;
-        while let Some(piece) = turn.pieces.get(first as usize) {
+        while first != next
+            && let Some(piece) = turn.pieces.get(first as usize)
+        {
             let rest = piece.range.len() - skip;
             if left < rest {
                 skip += left;
                 break;
             }
             (left, skip, first) = (left - rest, 0, piece.next);
-            if left == 0 && first == next {
-                break;
-            }
         }
-        if full {
+        if written < wanted {
             return Ok((first, skip, total, false));
         }
     }

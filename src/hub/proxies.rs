@@ -1,18 +1,14 @@
-//! Which proxies are believed about whom they speak for, and what they say (RFC 7239, and
-//! `X-Forwarded-For` by custom).
+//! Which proxies are trusted, and whom they forward for (RFC 7239, and `X-Forwarded-For` by
+//! custom).
 //!
-//! Anybody can write these headers. Each proxy adds, at the end, the address that it was asked
-//! from; so the list is read from
-//! its end, and only as long as who wrote the entry is trusted. The first address that is not a
-//! trusted proxy's is the client,
-//! and what stands before it is hearsay.
-//!
-//! Not here: what is counted by that address (`admission`).
+//! Any client can send these headers. Each proxy appends the address that it received the request
+//! from, so the list is read from its end, as long as the sender of the entry is trusted. The first
+//! address that is not a trusted proxy's is the client; entries before it are not verified.
 
 use crate::http::Head;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// An address, or all that begin alike (`--trusted-proxy`).
+/// An address, or a range of addresses (`--trusted-proxy`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -20,13 +16,14 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads an address, or a range in the notation of CIDR (RFC 4632 §3.1, RFC 4291 §2.3). Bits
-    /// behind the prefix don't count.
+    /// Parses an address, or a range in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3). Bits after
+    /// the prefix are ignored.
     ///
     /// ```
     /// use parlor::hub::Network;
     /// let network = Network::parse("10.0.0.0/8").unwrap();
-    /// assert!(network.contains("10.1.2.3".parse().unwrap()) && !network.contains("11.0.0.1".parse().unwrap()));
+    /// assert!(network.contains("10.1.2.3".parse().unwrap()));
+    /// assert!(!network.contains("11.0.0.1".parse().unwrap()));
     /// assert!(Network::parse("::1").is_some() && Network::parse("proxy.example").is_none());
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
@@ -35,53 +32,45 @@ impl Network {
             Some((address, bits)) => (address, Some(bits)),
         };
         let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
+        let most: u8 = if address.is_ipv4() { 32 } else { 128 };
         let prefix_bits = match bits {
             None => most,
+            // `parse` alone would accept a sign.
             Some(bits) if bits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 bits.parse().ok().filter(|bits| *bits <= most)?
             }
             Some(_) => return None,
         };
-        // An IPv4 address may be written as one of IPv6 (RFC 4291 §2.5.5.2); it is compared as what
-        // it is.
-        Some(match address.to_canonical() {
-            IpAddr::V4(inner) if address.is_ipv6() && prefix_bits >= 96 => Self {
-                address: inner.into(),
-                prefix_bits: prefix_bits - 96,
-            },
-            IpAddr::V4(_) if address.is_ipv6() => Self {
-                address,
+        // An IPv4 address may be written as an IPv6 address (RFC 4291 §2.5.5.2).
+        let canonical = address.to_canonical();
+        let mapped = canonical.is_ipv4() && address.is_ipv6();
+        Some(match prefix_bits.checked_sub(96).filter(|_| mapped) {
+            Some(prefix_bits) => Self {
+                address: canonical,
                 prefix_bits,
             },
-            canonical => Self {
-                address: canonical,
+            None => Self {
+                address,
                 prefix_bits,
             },
         })
     }
 
-    /// Whether an address is in it.
+    /// Returns whether an address is in the range.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                (network.to_bits() ^ address.to_bits())
-                    .checked_shr(32 - u32::from(self.prefix_bits))
-                    .unwrap_or(0)
-                    == 0
+        let bits = u32::from(self.prefix_bits);
+        let (differing, width) = match (self.address, address.to_canonical()) {
+            (IpAddr::V4(one), IpAddr::V4(other)) => {
+                (u128::from(one.to_bits() ^ other.to_bits()), 32)
             }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                (network.to_bits() ^ address.to_bits())
-                    .checked_shr(128 - u32::from(self.prefix_bits))
-                    .unwrap_or(0)
-                    == 0
-            }
-            _ => false,
-        }
+            (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits(), 128),
+            _ => return false,
+        };
+        differing.checked_shr(width - bits).unwrap_or(0) == 0
     }
 }
 
-/// The proxies that are believed.
+/// The trusted proxies.
 pub(super) struct Proxies(pub(super) Vec<Network>);
 
 impl Proxies {
@@ -89,19 +78,18 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(address))
     }
 
-    /// For whom a trusted proxy asks. `None`: it does not say, or not in words that are understood.
-    ///
-    /// Where both headers are there, `X-Forwarded-For` counts: it is what nearly all proxies write,
-    /// and they pass on a
-    /// `Forwarded` that the client made up.
+    /// Returns the client that a trusted proxy forwards for. `None`: no header says, or not in a
+    /// form that is understood. `X-Forwarded-For` wins over `Forwarded`, which most proxies pass on
+    /// unchanged even if the client made it up.
     pub(super) fn client(&self, head: &Head<'_>) -> Option<IpAddr> {
-        let hops = match head.values("x-forwarded-for").next() {
-            Some(_) => plain_hops(head),
-            None => forwarded_hops(head),
+        let hops: Vec<Option<IpAddr>> = match head.values("x-forwarded-for").next() {
+            Some(_) => elements(head, "x-forwarded-for")
+                .map(|element| node(std::str::from_utf8(element).ok()?))
+                .collect(),
+            None => elements(head, "forwarded").map(forwarded_for).collect(),
         };
         let mut nearest = None;
-        for hop in hops.into_iter().rev() {
-            let Some(address) = hop else { break };
+        for address in hops.into_iter().rev().map_while(|hop| hop) {
             nearest = Some(address);
             if !self.trusts(address) {
                 break;
@@ -111,58 +99,38 @@ impl Proxies {
     }
 }
 
-/// Whether a request says that it is passed on for somebody.
+/// Returns whether a request says that it is forwarded.
 pub(super) fn is_forwarded(head: &Head<'_>) -> bool {
-    ["x-forwarded-for", "forwarded"]
-        .iter()
-        .any(|name| head.values(name).next().is_some())
+    let mut names = ["x-forwarded-for", "forwarded"].iter();
+    names.any(|name| head.values(name).next().is_some())
 }
 
-/// The addresses of `X-Forwarded-For`, the farthest first. `None` stands for what is no address.
-fn plain_hops(head: &Head<'_>) -> Vec<Option<IpAddr>> {
-    let elements = head
-        .values("x-forwarded-for")
-        .flat_map(|value| value.split(|byte| *byte == b','));
-    let named = elements
-        .map(<[u8]>::trim_ascii)
-        .filter(|element| !element.is_empty());
-    named
-        .map(|element| node(std::str::from_utf8(element).ok()?))
-        .collect()
-}
-
-/// The addresses of `Forwarded`, the farthest first (RFC 7239 §4).
-fn forwarded_hops(head: &Head<'_>) -> Vec<Option<IpAddr>> {
-    let elements = head
-        .values("forwarded")
+/// Returns the elements of a list header, the farthest hop first.
+fn elements<'a>(head: &'a Head<'_>, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    let parts = head
+        .values(name)
         .flat_map(|value| unquoted_parts(value, b','));
-    let named = elements
+    parts
         .map(<[u8]>::trim_ascii)
-        .filter(|element| !element.is_empty());
-    named.map(forwarded_for).collect()
+        .filter(|element| !element.is_empty())
 }
 
-/// What an element of `Forwarded` says by `for`, which it says once.
+/// Returns the address in an element of `Forwarded`: its one `for` (RFC 7239 §4).
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
-    let pairs = unquoted_parts(element, b';')
-        .into_iter()
-        .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='));
-    let mut names = pairs
+    let pairs = unquoted_parts(element, b';').into_iter();
+    let mut values = pairs
+        .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"))
         .map(|(_, value)| value.trim());
-    let value = names.next()?;
-    if names.next().is_some() {
-        return None;
-    }
-    // No address has a character that would have to be escaped within the quotes.
-    node(
-        value
-            .strip_prefix('"')
-            .map_or(Some(value), |rest| rest.strip_suffix('"'))?,
-    )
+    let value = values.next().filter(|_| values.next().is_none())?;
+    // No character of an address has to be escaped within quotes.
+    node(match value.strip_prefix('"') {
+        Some(rest) => rest.strip_suffix('"')?,
+        None => value,
+    })
 }
 
-/// What stands between separators; those within quotes separate nothing (RFC 9110 §5.6.4).
+/// Splits at separators outside of quotes (RFC 9110 §5.6.4).
 fn unquoted_parts(text: &[u8], separator: u8) -> Vec<&[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(|&byte| {
@@ -174,30 +142,16 @@ fn unquoted_parts(text: &[u8], separator: u8) -> Vec<&[u8]> {
     parts.collect()
 }
 
-/// An address with or without a port, with or without the brackets of IPv6: each is written by some
-/// proxy (RFC 7239 §6).
+/// Parses an address with or without a port, with or without the brackets of IPv6 (RFC 7239 §6).
 fn node(text: &str) -> Option<IpAddr> {
     let in_brackets = || {
-        text.strip_prefix('[')?
-            .strip_suffix(']')?
-            .parse::<Ipv6Addr>()
-            .ok()
-            .map(IpAddr::V6)
+        let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+        inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
     };
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
-    let address = text
-        .parse::<IpAddr>()
-        .ok()
-        .or_else(with_port)
-        .or_else(in_brackets)?;
-    // Nobody comes from there; whoever is counted by it would be counted with all others who say
-    // so.
-    let somebody = ![
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    ]
-    .contains(&address);
-    somebody.then(|| address.to_canonical())
+    let address: IpAddr = text.parse().ok().or_else(with_port).or_else(in_brackets)?;
+    // All clients behind "0.0.0.0" would count as one.
+    (!address.is_unspecified()).then(|| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -214,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn networks() {
+    fn networks_contain_their_addresses() {
         let table = [
             (
                 "one address",
@@ -229,7 +183,7 @@ mod tests {
                 &["9.255.255.255", "11.0.0.0"],
             ),
             (
-                "bits behind the prefix",
+                "bits after the prefix",
                 "10.1.2.3/8",
                 &["10.0.0.0"],
                 &["11.1.2.3"],
@@ -304,12 +258,12 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_the_first_from_the_right_that_is_not_trusted() {
+    fn client_is_the_first_untrusted_from_the_right() {
         let trusted = proxies(&["127.0.0.1", "10.0.0.0/8", "::1"]);
         let table = [
             ("one proxy", "X-Forwarded-For: 192.0.2.1", Some("192.0.2.1")),
             (
-                "what a client made up stands on the left",
+                "a made-up hop on the left",
                 "X-Forwarded-For: 1.1.1.1, 192.0.2.1",
                 Some("192.0.2.1"),
             ),
@@ -340,7 +294,7 @@ mod tests {
                 Some("192.0.2.1"),
             ),
             (
-                "all of them trusted: the farthest",
+                "all hops trusted: the farthest",
                 "X-Forwarded-For: 10.0.0.8, 10.0.0.7",
                 Some("10.0.0.8"),
             ),
@@ -351,22 +305,18 @@ mod tests {
             ),
             ("none but empty elements", "X-Forwarded-For: ,,", None),
             (
-                "an unknown one ends the walk",
+                "an unknown hop at the end",
                 "X-Forwarded-For: 192.0.2.1, unknown",
                 None,
             ),
             (
-                "and leaves what was known before",
+                "an unknown hop in the middle",
                 "X-Forwarded-For: 192.0.2.1, unknown, 10.0.0.7",
                 Some("10.0.0.7"),
             ),
             ("no address", "X-Forwarded-For: a.example", None),
-            (
-                "an address that nobody has",
-                "X-Forwarded-For: 0.0.0.0",
-                None,
-            ),
-            ("bytes that are no text", "X-Forwarded-For: \u{fc}", None),
+            ("the unspecified address", "X-Forwarded-For: 0.0.0.0", None),
+            ("bytes that are not text", "X-Forwarded-For: \u{fc}", None),
             (
                 "RFC 7239 §4",
                 "Forwarded: for=192.0.2.60;proto=http;by=203.0.113.43",
@@ -388,17 +338,17 @@ mod tests {
                 Some("192.0.2.1"),
             ),
             (
-                "an obfuscated one",
+                "an obfuscated hop",
                 "Forwarded: for=192.0.2.1, for=_hidden",
                 None,
             ),
             (
-                "one without `for`",
+                "a hop without `for`",
                 "Forwarded: for=192.0.2.1, proto=https",
                 None,
             ),
             (
-                "twice `for`",
+                "two `for` in a hop",
                 "Forwarded: for=192.0.2.1;for=192.0.2.2",
                 None,
             ),

@@ -1,29 +1,19 @@
-//! Which path is answered by what, and who may ask from where.
-//!
-//! A browser opens a WebSocket to any host that a page asks for, with the cookies and from within
-//! the network of whoever
-//! looks at the page; its `Origin` header is all that tells one page from another (RFC 6455 §10.2).
-//! Comparing it with `Host` is
-//! not enough: a foreign name can be made to point at this machine (DNS rebinding), and then both
-//! are the foreign name. So
-//! without `--origin` only hosts are believed that nobody outside can own.
-//!
-//! Not here: whether the request is well formed (`http`) and asks for an upgrade as it should
-//! (`websocket::handshake`).
+//! Which path gets which response.
 
+use super::origins::{Origin, Origins};
+use super::warnings::Warning;
 use crate::http::pages::{self, Pages};
-use crate::http::{Authority, Body, Head, Refusal, Response};
+use crate::http::{Body, Head, Refusal, Response};
 use crate::metrics::Metrics;
+use crate::time::Millis;
 use crate::websocket::handshake::NEEDS_UPGRADE;
 use crate::websocket::{self, Upgrade};
-use std::fmt;
-use std::net::Ipv4Addr;
 
-/// What a request gets.
+/// The response to a request.
 pub(super) enum Reply {
-    /// This answer; the connection goes on if the client wants to.
-    Answer(Response),
-    /// Another protocol.
+    /// A response; the connection stays open if the client wants that.
+    Response(Response),
+    /// The switch to WebSocket.
     Upgrade(Upgrade, Path),
 }
 
@@ -34,137 +24,31 @@ pub(super) enum Path {
     Echo,
 }
 
-/// From which pages a browser may open `/chat` and `/echo` (`--origin`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origins {
-    /// The page's host is the one that the request is for, and nobody outside can own it.
-    SameHost,
-    /// These.
-    Listed(Vec<Origin>),
-    /// Any.
-    Any,
-}
-
-impl Origins {
-    /// Whether the page that asks may connect (RFC 6455 §4.2.2, item 4). Who sends no `Origin` is
-    /// no browser, and can
-    /// say what it likes anyway.
-    pub fn check(&self, head: &Head<'_>) -> Result<(), Refusal> {
-        let mut values = head.values("origin");
-        let Some(value) = values.next() else {
-            return Ok(());
-        };
-        if values.next().is_some() {
-            return Err(Refusal::bad_request("Origin must stand in the request once").closing());
-        }
-        let origin = std::str::from_utf8(value).ok().and_then(Origin::parse);
-        let welcome = match (self, origin) {
-            (Self::Any, _) => true,
-            (_, None) => false,
-            (Self::Listed(listed), Some(origin)) => listed.contains(&origin),
-            (Self::SameHost, Some(origin)) => is_same_host(&origin, head.host()),
-        };
-        if welcome {
-            Ok(())
-        } else {
-            Err(Refusal::forbidden(FOREIGN))
-        }
-    }
-}
-
-/// Scheme, host and port of a page (RFC 6454).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    scheme: Box<str>,
-    host: Box<str>,
-    port: Option<u16>,
-}
-
-impl Origin {
-    /// Reads `scheme://host[:port]` in any case; the default ports of `http` and `https` are filled
-    /// in. Any other spelling is
-    /// none, a path or a final slash too.
-    ///
-    /// ```
-    /// use parlor::hub::Origin;
-    /// assert_eq!(Origin::parse("https://Chat.Example"), Origin::parse("https://chat.example:443"));
-    /// assert_eq!(Origin::parse("chat.example"), None);
-    /// ```
-    pub fn parse(text: &str) -> Option<Self> {
-        let (scheme, authority) = text.split_once("://")?;
-        let mut letters = scheme.bytes();
-        let legal = letters
-            .next()
-            .is_some_and(|first| first.is_ascii_alphabetic())
-            && letters
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-        let Authority { host, port } = Authority::parse(authority).filter(|_| legal)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let port = port.or_else(|| default_port(&scheme));
-        Some(Self {
-            scheme: scheme.into(),
-            host: host.to_ascii_lowercase().into(),
-            port,
-        })
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.host)?;
-        match self.port {
-            Some(port) if Some(port) != default_port(&self.scheme) => write!(f, ":{port}"),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn default_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => None,
-    }
-}
-
-/// Whether nobody outside this network can have a name that points here: an address, a name without
-/// a dot, or one under an
-/// ending that is never delegated (RFC 6761, RFC 6762, RFC 8375, and `.internal` and `.lan` by
-/// custom).
-fn is_private(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    let private_ending = || {
-        [".localhost", ".local", ".lan", ".home.arpa", ".internal"]
-            .iter()
-            .any(|ending| host.ends_with(ending))
-    };
-    host.starts_with('[')
-        || host.parse::<Ipv4Addr>().is_ok()
-        || !host.contains('.')
-        || private_ending()
-}
-
-const FOREIGN: &str = "a page from elsewhere may not open a WebSocket here; the server's option --origin URL lets it in";
-const FOREIGN_HOST: &str = "no page may open a WebSocket under this host name; start the server with --origin URL, the address of this page";
-
-/// Finds the answer to each request.
+/// Finds the response to each request.
 pub(super) struct Router {
     origins: Origins,
     pages: Box<dyn Pages>,
+    refused_origin: Warning,
 }
 
 impl Router {
     pub(super) fn new(origins: Origins, pages: Box<dyn Pages>) -> Self {
-        Self { origins, pages }
+        Self {
+            origins,
+            pages,
+            refused_origin: Warning::default(),
+        }
     }
 
-    /// The answer to one request, or why there is none.
-    ///
-    /// A refused upgrade closes, whatever it was refused for: a client that did not wait for the
-    /// answer means by what follows
-    /// frames, and no further request.
-    pub(super) fn route(&mut self, head: &Head<'_>, metrics: &Metrics) -> Result<Reply, Refusal> {
-        self.reply(head, metrics).map_err(|refusal| {
+    /// Returns the response to a request. A refused upgrade closes the connection, whatever the
+    /// reason: what a client sends without waiting for the response are frames.
+    pub(super) fn route(
+        &mut self,
+        head: &Head<'_>,
+        metrics: &Metrics,
+        now: Millis,
+    ) -> Result<Reply, Refusal> {
+        self.reply(head, metrics, now).map_err(|refusal| {
             if asks_for_upgrade(head) {
                 refusal.closing()
             } else {
@@ -173,57 +57,60 @@ impl Router {
         })
     }
 
-    fn reply(&mut self, head: &Head<'_>, metrics: &Metrics) -> Result<Reply, Refusal> {
+    fn reply(&mut self, head: &Head<'_>, metrics: &Metrics, now: Millis) -> Result<Reply, Refusal> {
         match head.method() {
             "GET" | "HEAD" => {}
-            "OPTIONS" => return Ok(Reply::Answer(Response::options())),
+            "OPTIONS" => return Ok(Reply::Response(Response::options())),
             _ => return Err(Refusal::method_not_allowed()),
         }
-        let text = |media_type, text: String| {
-            Ok(Reply::Answer(no_store(Response::new(
-                200,
-                media_type,
-                Body::Text(text.into()),
-            ))))
+        let current = |media_type, text: String| {
+            let mut response = Response::new(200, media_type, Body::Text(text.into()));
+            response.headers.push(("Cache-Control", "no-store".into()));
+            Ok(Reply::Response(response))
         };
         match head.path() {
-            "/chat" => self.upgrade(head, Path::Chat),
-            "/echo" => self.upgrade(head, Path::Echo),
-            "/healthz" => text("text/plain; charset=utf-8", "ok".to_owned()),
-            "/metrics" => text(Metrics::MEDIA_TYPE, metrics.render()),
+            "/chat" => self.upgrade(head, Path::Chat, now),
+            "/echo" => self.upgrade(head, Path::Echo, now),
+            "/healthz" => current("text/plain; charset=utf-8", "ok".to_owned()),
+            "/metrics" => current(Metrics::MEDIA_TYPE, metrics.render()),
             path => match self.pages.page(page_of(path)) {
-                Some(page) => Ok(Reply::Answer(pages::respond(page, head))),
+                Some(page) => Ok(Reply::Response(pages::respond(page, head))),
                 None => Err(Refusal::not_found()),
             },
         }
     }
 
-    fn upgrade(&self, head: &Head<'_>, path: Path) -> Result<Reply, Refusal> {
-        self.origins.check(head)?;
-        let asked = asks_for_upgrade(head);
-        if !asked
-            && self.origins == Origins::SameHost
-            && !Authority::parse(head.host()).is_some_and(|host| is_private(host.host))
-        {
-            return Err(Refusal::forbidden(FOREIGN_HOST));
+    fn upgrade(&mut self, head: &Head<'_>, path: Path, now: Millis) -> Result<Reply, Refusal> {
+        if let Err(refusal) = self.origins.check(head) {
+            if let Some(origin) = Origin::of(head) {
+                self.refused_origin.log(
+                    now,
+                    format_args!("refused a page of {origin}; --origin {origin} would allow it"),
+                );
+            }
+            return Err(refusal);
+        }
+        if !asks_for_upgrade(head) && !self.origins.allow_host(head) {
+            return Err(Refusal::forbidden(
+                "this host name isn't allowed; start the server with --origin set to this page's address",
+            ));
         }
         if head.method() != "GET" {
-            // HEAD gets what GET gets without an upgrade, and never an upgrade.
+            // HEAD gets what a plain GET would get, and never an upgrade (RFC 6455 §4.1, item 2).
             return Err(Refusal::upgrade_required(NEEDS_UPGRADE));
         }
-        // A request that did not ask for another protocol leaves no doubt about what is spoken
-        // next.
-        let refused = |refusal: Refusal| Refusal {
-            closes: refusal.status != 426,
-            ..refusal
-        };
-        websocket::check(head)
-            .map(|upgrade| Reply::Upgrade(upgrade, path))
-            .map_err(refused)
+        match websocket::check(head) {
+            Ok(upgrade) => Ok(Reply::Upgrade(upgrade, path)),
+            // A request without an upgrade leaves no doubt about what is spoken next.
+            Err(refusal) => Err(Refusal {
+                closes: refusal.status != 426,
+                ..refusal
+            }),
+        }
     }
 }
 
-/// The pages that have an address without an ending.
+/// Maps the pages that have an address without an extension.
 fn page_of(path: &str) -> &str {
     match path {
         "/wire" => "/wire.html",
@@ -232,26 +119,9 @@ fn page_of(path: &str) -> &str {
     }
 }
 
-fn asks_for_upgrade(head: &Head<'_>) -> bool {
+/// Returns whether a request asks to switch protocols.
+pub(super) fn asks_for_upgrade(head: &Head<'_>) -> bool {
     head.values("upgrade").next().is_some()
-}
-
-fn is_same_host(origin: &Origin, host: &str) -> bool {
-    let Some(default) = default_port(&origin.scheme) else {
-        return false;
-    };
-    let Some(Authority { host, port }) = Authority::parse(host) else {
-        return false;
-    };
-    is_private(host)
-        && host.eq_ignore_ascii_case(&origin.host)
-        && Some(port.unwrap_or(default)) == origin.port
-}
-
-/// What is true only now is not for a cache.
-fn no_store(mut response: Response) -> Response {
-    response.headers.push(("Cache-Control", "no-store".into()));
-    response
 }
 
 #[cfg(test)]
@@ -266,232 +136,80 @@ mod tests {
         }
     }
 
-    /// The status that a request for `/chat` gets: 101 where it is let in.
-    fn status(origins: Origins, request: &str) -> u16 {
+    fn reply(request: &str) -> Result<Reply, Refusal> {
         let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192) else {
             panic!("{request}")
         };
-        match Router::new(origins, Box::new(NoPages)).route(&head, &Metrics::default()) {
-            Ok(Reply::Answer(response)) => response.status,
-            Ok(Reply::Upgrade(..)) => 101,
-            Err(refusal) => refusal.status,
-        }
-    }
-
-    const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-    fn upgrade(origins: Origins, host: &str, origin: &str) -> u16 {
-        let origin = if origin.is_empty() {
-            String::new()
-        } else {
-            format!("Origin: {origin}\r\n")
-        };
-        status(
-            origins,
-            &format!("GET /chat HTTP/1.1\r\nHost: {host}\r\n{origin}{UPGRADE}\r\n"),
-        )
+        let mut router = Router::new(Origins::SameHost, Box::new(NoPages));
+        router.route(&head, &Metrics::default(), Millis(0))
     }
 
     #[test]
-    fn without_the_option_the_page_must_come_from_the_same_private_host() {
+    fn paths_methods_and_origins_have_their_status() {
+        const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         let table = [
-            ("no browser", "chat.example", "", 101),
+            ("a plain request for the chat", "GET /chat", "a", "", 426),
+            ("a plain request for the echo", "GET /echo", "a", "", 426),
             (
-                "the same host",
-                "localhost:8080",
-                "http://localhost:8080",
-                101,
-            ),
-            ("any case", "LocalHost:8080", "HTTP://localhost:8080", 101),
-            (
-                "an IPv4 address",
-                "192.168.0.7:8080",
-                "http://192.168.0.7:8080",
-                101,
-            ),
-            ("an IPv6 address", "[::1]:8080", "http://[::1]:8080", 101),
-            ("a name without a dot", "raspberry", "http://raspberry", 101),
-            (
-                "a name of the home network",
-                "pi.local:80",
-                "http://pi.local",
-                101,
-            ),
-            (
-                "TLS in front: its default port",
-                "box.lan",
-                "https://box.lan",
-                101,
-            ),
-            (
-                "another port",
-                "localhost:8080",
-                "http://localhost:8081",
-                403,
-            ),
-            (
-                "a default port is no wild card",
-                "localhost:8080",
-                "http://localhost",
-                403,
-            ),
-            ("another host", "localhost:8080", "http://evil.example", 403),
-            (
-                "a foreign name that points here",
-                "evil.example:8080",
-                "http://evil.example:8080",
-                403,
-            ),
-            (
-                "an ending that only looks private",
-                "evil.notlocal",
-                "http://evil.notlocal",
-                403,
-            ),
-            ("a page without an origin", "localhost:8080", "null", 403),
-            (
-                "an extension",
-                "localhost",
-                "chrome-extension://localhost",
-                403,
-            ),
-            ("no origin at all", "localhost", "localhost", 403),
-            (
-                "two origins in one",
-                "localhost",
-                "http://localhost http://localhost",
-                403,
-            ),
-        ];
-        for (name, host, origin, expected) in table {
-            assert_eq!(upgrade(Origins::SameHost, host, origin), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn with_the_option_the_list_decides() {
-        let listed = || {
-            Origins::Listed(vec![
-                Origin::parse("https://chat.example").unwrap(),
-                Origin::parse("http://a:81").unwrap(),
-            ])
-        };
-        let table = [
-            (
-                "listed, whatever the proxy made of Host",
-                listed(),
-                "127.0.0.1:8080",
-                "https://chat.example",
-                101,
-            ),
-            (
-                "its default port spelled out",
-                listed(),
+                "a name that no page could use",
+                "GET /chat",
                 "chat.example",
-                "https://CHAT.example:443",
-                101,
-            ),
-            (
-                "another scheme",
-                listed(),
-                "chat.example",
-                "http://chat.example",
+                "",
                 403,
             ),
-            (
-                "the same host, but not listed",
-                listed(),
-                "localhost",
-                "http://localhost",
-                403,
-            ),
-            ("no browser", listed(), "localhost", "", 101),
-            (
-                "any",
-                Origins::Any,
-                "localhost",
-                "https://evil.example",
-                101,
-            ),
-            ("any, even none", Origins::Any, "localhost", "null", 101),
-        ];
-        for (name, origins, host, origin, expected) in table {
-            assert_eq!(upgrade(origins, host, origin), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn paths_and_methods() {
-        let table = [
-            (
-                "a plain request for the chat",
-                "GET /chat HTTP/1.1\r\nHost: a\r\n\r\n",
-                426,
-            ),
-            (
-                "and for the echo",
-                "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n",
-                426,
-            ),
-            (
-                "under a name that no page could use",
-                "GET /chat HTTP/1.1\r\nHost: chat.example\r\n\r\n",
-                403,
-            ),
-            (
-                "HEAD is told the same",
-                "HEAD /chat HTTP/1.1\r\nHost: a\r\n\r\n",
-                426,
-            ),
-            (
-                "the query is not the path",
-                "GET /healthz?x HTTP/1.1\r\nHost: a\r\n\r\n",
-                200,
-            ),
-            ("metrics", "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 200),
-            ("no page", "GET /chat/ HTTP/1.1\r\nHost: a\r\n\r\n", 404),
-            (
-                "another method",
-                "POST /chat HTTP/1.1\r\nHost: a\r\n\r\n",
-                405,
-            ),
-            (
-                "methods have a case",
-                "get / HTTP/1.1\r\nHost: a\r\n\r\n",
-                405,
-            ),
+            ("HEAD", "HEAD /chat", "a", "", 426),
+            ("HEAD with an upgrade", "HEAD /chat", "a", UPGRADE, 426),
+            ("a query", "GET /healthz?x", "a", "", 200),
+            ("metrics", "HEAD /metrics", "a", "", 200),
+            ("no page", "GET /chat/", "a", "", 404),
+            ("another method", "POST /chat", "a", "", 405),
+            ("a method in lower case", "get /", "a", "", 405),
             (
                 "two origins",
-                "GET /chat HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\nOrigin: http://a\r\n\r\n",
+                "GET /chat",
+                "a",
+                "Origin: http://a\r\nOrigin: http://a\r\n",
                 400,
             ),
+            (
+                "an upgrade without an origin",
+                "GET /chat",
+                "chat.example",
+                UPGRADE,
+                101,
+            ),
+            (
+                "a foreign origin",
+                "GET /chat",
+                "a",
+                "Origin: http://b\r\n",
+                403,
+            ),
+            (
+                "the same origin",
+                "GET /chat",
+                "a",
+                "Origin: http://a\r\n",
+                426,
+            ),
         ];
-        for (name, request, expected) in table {
-            assert_eq!(status(Origins::SameHost, request), expected, "{name}");
+        for (name, request, host, headers, expected) in table {
+            let request = format!("{request} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
+            let status = match reply(&request) {
+                Ok(Reply::Response(response)) => response.status,
+                Ok(Reply::Upgrade(..)) => 101,
+                Err(refusal) => refusal.status,
+            };
+            assert_eq!(status, expected, "{name}");
         }
     }
 
     #[test]
-    fn origins_are_shown_as_they_are_written() {
-        for text in ["https://chat.example", "http://[::1]:8080", "http://a:443"] {
-            assert_eq!(
-                Origin::parse(text)
-                    .map(|origin| origin.to_string())
-                    .as_deref(),
-                Some(text)
-            );
-        }
-        for text in [
-            "",
-            "https://",
-            "https://a/",
-            "https://a/b",
-            "://a",
-            "1a://b",
-            "https:/a",
-            "https://u@a",
-        ] {
-            assert_eq!(Origin::parse(text), None, "{text}");
-        }
+    fn head_and_get_are_refused_alike() {
+        let refusal = |method| {
+            let reply = reply(&format!("{method} /chat HTTP/1.1\r\nHost: a\r\n\r\n"));
+            reply.err().map(|refusal| refusal.sentence)
+        };
+        assert_eq!(refusal("HEAD"), refusal("GET"));
     }
 }

@@ -1,8 +1,5 @@
-//! Warnings that peers can bring about: each kind once a minute, with a count, so that nobody fills
-//! a disk with log lines.
-//!
-//! Not here: what goes wrong with a single peer (told at `debug` alone), how lines are written
-//! (`cli/log_output`).
+//! Warnings that peers can cause: each kind is logged once a minute, with a count, so that no peer
+//! can fill a disk with log lines.
 
 use crate::limits::WARNING_INTERVAL;
 use crate::time::Millis;
@@ -11,32 +8,29 @@ use std::fmt::Display;
 /// One kind of warning.
 #[derive(Debug, Default)]
 pub struct Warning {
-    told_at: Option<Millis>,
-    /// How often it was left out since.
-    left_out: u64,
+    logged_at: Option<Millis>,
+    skipped: u64,
 }
 
 impl Warning {
-    /// Tells it in the log, if a minute has passed since the last time.
-    pub fn tell(&mut self, now: Millis, what: impl Display) {
+    /// Logs the warning, unless it was logged within the last minute.
+    pub fn log(&mut self, now: Millis, what: impl Display) {
         match self.due(now) {
             None => {}
             Some(0) => log::warn!("{what}"),
-            Some(left_out) => log::warn!("{what} (and {left_out} times since this was told last)"),
+            Some(skipped) => log::warn!("{what} (repeated {skipped} times)"),
         }
     }
 
-    /// How often it was left out, if it is to be told now.
+    /// Returns how many were skipped, if the warning is due now.
     fn due(&mut self, now: Millis) -> Option<u64> {
-        if self
-            .told_at
-            .is_some_and(|told_at| now < told_at.after(WARNING_INTERVAL))
-        {
-            self.left_out += 1;
+        let last = self.logged_at;
+        if last.is_some_and(|logged_at| now < logged_at.after(WARNING_INTERVAL)) {
+            self.skipped += 1;
             return None;
         }
-        self.told_at = Some(now);
-        Some(std::mem::take(&mut self.left_out))
+        self.logged_at = Some(now);
+        Some(std::mem::take(&mut self.skipped))
     }
 }
 
@@ -45,11 +39,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn once_a_minute_with_a_count() {
+    fn warning_is_logged_once_a_minute_with_a_count() {
         let mut warning = Warning::default();
         let minute = WARNING_INTERVAL.as_millis() as u64;
         let at = [0, 1, minute - 1, minute, minute + 1, 3 * minute, 4 * minute];
-        let told = at.map(|now| warning.due(Millis(now)));
-        assert_eq!(told, [Some(0), None, None, Some(2), None, Some(1), Some(0)]);
+        let logged = at.map(|now| warning.due(Millis(now)));
+        assert_eq!(
+            logged,
+            [Some(0), None, None, Some(2), None, Some(1), Some(0)]
+        );
     }
 }

@@ -84,7 +84,7 @@ impl Listener {
     }
 
     /// An event told that somebody came.
-    pub(super) fn told(&mut self) {
+    pub(super) fn set_waiting(&mut self) {
         self.waiting = true;
     }
 
@@ -134,9 +134,9 @@ impl Listener {
 
     fn pause(&mut self, error: &io::Error, now: Millis) {
         self.retry_at = Some(now.after(PAUSE));
-        self.warning.tell(
+        self.warning.log(
             now,
-            format_args!("can't accept connections: {error}; trying again until it goes"),
+            format_args!("can't accept connections: {error}; retrying"),
         );
     }
 }
@@ -201,7 +201,7 @@ mod tests {
 
     fn listener() -> Listener {
         let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        listener.told();
+        listener.set_waiting();
         listener
     }
 

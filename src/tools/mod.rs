@@ -6,28 +6,19 @@
 pub mod dissect;
 pub mod headers;
 
-#[cfg(feature = "tools")]
 mod address;
-#[cfg(all(feature = "history", feature = "tools"))]
+#[cfg(feature = "history")]
 mod backup;
-#[cfg(feature = "tools")]
 pub mod cases;
-#[cfg(feature = "tools")]
 mod client;
-#[cfg(feature = "tools")]
 mod explain;
-#[cfg(feature = "tools")]
 pub mod lines;
-#[cfg(feature = "tools")]
 mod poke;
-#[cfg(feature = "tools")]
 pub(crate) mod record;
-#[cfg(feature = "tools")]
 mod replay;
-#[cfg(feature = "tools")]
 mod subcommands;
-#[cfg(feature = "tools")]
 pub(crate) mod terminal;
+mod trial;
+pub(crate) mod wire;
 
-#[cfg(feature = "tools")]
 pub(crate) use subcommands::{Failure, TOOLS, arguments, find};

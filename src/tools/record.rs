@@ -1,28 +1,250 @@
-//! `--record`: what a recording begins with, and the warning that it is on.
+//! `--record FILE`: everything that a hub is told, as lines of a file. With them, and with what its
+//! sockets took, `replay` makes the same things happen again.
 //!
-//! Not here: the lines (`hub::record`), the file (`server::Recording`), playing it (`replay`).
+//! A recording is a head and then one line of JSON for each call of [`Driven::handle`] and
+//! [`Driven::end_turn`], in order. The results of a turn's writes follow its `EndTurn`. The lines
+//! of a turn are in the file before the hub works on them, so a file from a process that died lacks
+//! at most the results of its last writes.
 
 use crate::cli::options::ServeOptions;
 use crate::cli::serve::random;
 use crate::history::Author;
-use crate::hub::record::{Head, VERSION};
-use crate::server::Recording;
+use crate::hub::{ConnectionId, Driven, Ended, Hub, Input, Setup, Socket};
 use crate::text::Hex;
-use crate::time::Now;
-use std::io::{self, Write};
+use crate::time::{Millis, Now, UnixMillis};
+use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::rc::Rc;
 
-/// Begins the file, and says so to whoever starts the server. Returns the seed of the session
-/// tokens too.
-pub(crate) fn begin(
+/// The version of the format. Others are not read.
+pub(super) const VERSION: u32 = 2;
+
+/// The first line of a recording, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    pub(super) parlor_recording: u32,
+    /// The version of the parlor that wrote it.
+    pub(super) server: String,
+    /// What the session tokens were made of: 16 bytes in hex.
+    pub(super) seed: String,
+    /// The epoch of the history.
+    pub(super) epoch: String,
+    /// The newest author number that was used before.
+    pub(super) newest_author: u64,
+    /// When the server started, in milliseconds since 1970.
+    pub(super) started: u64,
+    /// The options that were given, including those from the environment.
+    pub(super) options: Vec<String>,
+}
+
+/// Both clocks, in milliseconds: monotonic, and since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct At(u64, u64);
+
+impl From<Now> for At {
+    fn from(now: Now) -> Self {
+        Self(now.mono.0, now.unix.0)
+    }
+}
+
+impl From<At> for Now {
+    fn from(At(mono, unix): At) -> Self {
+        Self {
+            mono: Millis(mono),
+            unix: UnixMillis(unix),
+        }
+    }
+}
+
+/// A line of a recording. Connections are named by their index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Line {
+    Accepted(At, SocketAddr),
+    Readable(At, usize),
+    /// Whether there may be more, and the bytes in hex.
+    Received(At, usize, bool, String),
+    EndOfStream(At, usize),
+    Failed(At, usize),
+    Writable(At, usize),
+    /// How long the turn took, in nanoseconds.
+    TurnTook(At, u64),
+    Drain(At),
+    EndTurn(At),
+    Wrote(Wrote),
+}
+
+/// The result of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Wrote {
+    Bytes(usize),
+    WouldBlock,
+    Interrupted,
+    Failed,
+}
+
+/// A hub, and the file in which its inputs are recorded.
+pub(crate) struct Recorder<S> {
+    hub: Hub<Taped<S>>,
+    /// `None`: the recording has ended by an error.
+    file: Option<File>,
+    lines: Vec<u8>,
+    tape: Tape,
+}
+
+/// The results of the writes of this turn; `None` once the recording has ended.
+type Tape = Rc<RefCell<Option<Vec<Wrote>>>>;
+
+/// A socket whose writes are recorded.
+struct Taped<S> {
+    socket: S,
+    tape: Tape,
+}
+
+/// Lines that stay allocated between turns, in bytes.
+const KEPT_BYTES: usize = 256 << 10;
+
+impl<S: Socket> Recorder<S> {
+    fn new(setup: Setup, file: File) -> Self {
+        Self {
+            hub: Hub::new(setup),
+            file: Some(file),
+            lines: Vec::new(),
+            tape: Rc::new(RefCell::new(Some(Vec::new()))),
+        }
+    }
+
+    fn record(&mut self, line: &Line) {
+        if self.file.is_some() {
+            let written = serde_json::to_writer(&mut self.lines, line);
+            debug_assert!(written.is_ok(), "{written:?}");
+            self.lines.push(b'\n');
+        }
+    }
+}
+
+impl<S> Recorder<S> {
+    /// Writes the lines to the file. An error ends the recording, not the server.
+    fn flush(&mut self) {
+        let written = self.file.as_mut().map(|file| file.write_all(&self.lines));
+        self.lines.clear();
+        self.lines.shrink_to(KEPT_BYTES);
+        if let Some(Err(error)) = written {
+            log::error!("the recording ends here, and the server goes on: {error}");
+            self.file = None;
+            *self.tape.borrow_mut() = None;
+        }
+    }
+}
+
+impl<S> Drop for Recorder<S> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+impl<S: Socket> Driven<S> for Recorder<S> {
+    fn handle(&mut self, input: Input<'_, S>, now: Now) {
+        let at = At::from(now);
+        let (line, input) = match input {
+            Input::Accepted { socket, peer } => {
+                let tape = Rc::clone(&self.tape);
+                let socket = Taped { socket, tape };
+                (Line::Accepted(at, peer), Input::Accepted { socket, peer })
+            }
+            Input::Readable(id) => (Line::Readable(at, id.index()), Input::Readable(id)),
+            Input::Received { id, bytes, more } => {
+                let hex = format!("{:x}", Hex(bytes));
+                let line = Line::Received(at, id.index(), more, hex);
+                (line, Input::Received { id, bytes, more })
+            }
+            Input::Ended(id, why) => {
+                let line = match why {
+                    Ended::EndOfStream => Line::EndOfStream(at, id.index()),
+                    Ended::Failed => Line::Failed(at, id.index()),
+                };
+                (line, Input::Ended(id, why))
+            }
+            Input::Writable(id) => (Line::Writable(at, id.index()), Input::Writable(id)),
+            Input::TurnTook(took) => (
+                Line::TurnTook(at, took.as_nanos() as u64),
+                Input::TurnTook(took),
+            ),
+            Input::Drain => (Line::Drain(at), Input::Drain),
+        };
+        self.record(&line);
+        self.hub.handle(input, now);
+    }
+
+    fn next_read(&mut self, now: Now) -> Option<ConnectionId> {
+        self.hub.next_read(now)
+    }
+
+    fn end_turn(&mut self, now: Now) {
+        self.record(&Line::EndTurn(now.into()));
+        self.flush();
+        self.hub.end_turn(now);
+        let wrote = self.tape.borrow_mut().as_mut().map(std::mem::take);
+        for wrote in wrote.into_iter().flatten() {
+            self.record(&Line::Wrote(wrote));
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Millis> {
+        self.hub.next_deadline()
+    }
+
+    fn next_index(&self) -> usize {
+        self.hub.next_index()
+    }
+
+    fn id(&self, index: usize) -> Option<ConnectionId> {
+        self.hub.id(index)
+    }
+
+    fn socket(&mut self, id: ConnectionId) -> Option<&mut S> {
+        self.hub.socket(id).map(|taped| &mut taped.socket)
+    }
+
+    fn connections(&self) -> usize {
+        self.hub.connections()
+    }
+}
+
+impl<S: Socket> Socket for Taped<S> {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let result = self.socket.write(pieces);
+        if let Some(tape) = &mut *self.tape.borrow_mut() {
+            tape.push(match &result {
+                Ok(count) => Wrote::Bytes(*count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Wrote::WouldBlock,
+                Err(error) if error.kind() == ErrorKind::Interrupted => Wrote::Interrupted,
+                Err(_) => Wrote::Failed,
+            });
+        }
+        result
+    }
+
+    fn shutdown_write(&mut self) {
+        self.socket.shutdown_write();
+    }
+}
+
+/// Begins a recording, readable for its owner alone, and warns about it on standard error. The
+/// session tokens come from a seed in the file.
+pub(crate) fn begin<S: Socket>(
     path: &Path,
     options: &ServeOptions,
-    epoch: &str,
-    author: Author,
-    now: Now,
-) -> Result<(Recording, [u8; 16]), String> {
+    (epoch, author): (&str, Author),
+    mut setup: Setup,
+) -> Result<Recorder<S>, String> {
     let seed = random::<16>()?;
-    // Where it is and where it listens is nothing to a replay.
+    // A replay has no use for where it is and where it listens.
     let is_kept =
         |given: &&String| !given.starts_with("--record=") && !given.starts_with("--listen=");
     let head = Head {
@@ -31,17 +253,101 @@ pub(crate) fn begin(
         seed: format!("{:x}", Hex(&seed)),
         epoch: epoch.to_owned(),
         newest_author: author.0,
-        started: now.unix.0,
+        started: setup.now.unix.0,
         options: options.given.iter().filter(is_kept).cloned().collect(),
     };
     let head = serde_json::to_string(&head).map_err(|error| error.to_string())?;
-    let recording = Recording::begin(path, &head)
+    let file = create(path, &head)
         .map_err(|error| format!("can't record to {}: {error}", path.display()))?;
     let warning = format!(
-        "parlor: WARNING: all that people send to this server is recorded in {}, with the seed of their sessions: whoever has that file can \
-         read it and be any of them",
+        "parlor: WARNING: everything that people send to this server is recorded in {}, with the \
+         seed of their sessions: anyone who has that file can read it and take over their sessions",
         path.display()
     );
     let _ = writeln!(io::stderr(), "{}", warning.replace(char::is_control, " "));
-    Ok((recording, seed))
+    setup.tokens = Box::new(tokens(seed));
+    Ok(Recorder::new(setup, file))
+}
+
+fn create(path: &Path, head: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true);
+    let mut file = options.mode(0o600).open(path)?;
+    // An existing file may have been readable for others.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    writeln!(file, "{head}")?;
+    Ok(file)
+}
+
+/// Returns the session tokens of a recorded server: as unguessable as the seed, and the same for
+/// the same seed.
+pub(super) fn tokens(seed: [u8; 16]) -> impl FnMut() -> [u8; 16] {
+    let mut number = 0_u64;
+    move || {
+        number += 1;
+        let digest = Sha1::new()
+            .chain_update(seed)
+            .chain_update(number.to_be_bytes());
+        let digest: [u8; 20] = digest.finalize().into();
+        std::array::from_fn(|at| digest[at])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::testing::{MemorySocket, setup};
+
+    #[test]
+    fn lines_are_read_as_they_were_written() {
+        let (at, peer) = (At(12, 1_790_000_000_000), "[::1]:50112".parse().unwrap());
+        let lines = [
+            Line::Accepted(at, peer),
+            Line::Received(at, 7, true, "474554".to_owned()),
+            Line::EndOfStream(at, 7),
+            Line::TurnTook(at, 1_500_000_001),
+            Line::Drain(at),
+            Line::Wrote(Wrote::Bytes(0)),
+            Line::Wrote(Wrote::WouldBlock),
+        ];
+        for line in lines {
+            let json = serde_json::to_string(&line).unwrap();
+            assert_eq!(serde_json::from_str::<Line>(&json).unwrap(), line, "{json}");
+        }
+    }
+
+    #[test]
+    fn tokens_depend_on_the_seed_alone() {
+        let three = |seed| {
+            std::iter::repeat_with(tokens(seed))
+                .take(3)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(three([1; 16]), three([1; 16]));
+        assert_ne!(three([1; 16]), three([2; 16]));
+        assert_ne!(three([1; 16])[0], three([1; 16])[1]);
+    }
+
+    #[test]
+    fn recording_that_failed_holds_nothing() {
+        let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
+            return;
+        };
+        let now = Now::default();
+        let mut recorder = Recorder::new(setup(Limits::DEFAULT, now), full);
+        let (socket, peer) = (MemorySocket::default(), "10.0.0.1:1".parse().unwrap());
+        recorder.handle(Input::Accepted { socket, peer }, now);
+        recorder.end_turn(now);
+        let id = recorder.id(0).unwrap();
+        let request = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+        for _ in 0..100 {
+            let (mut bytes, more) = (request.to_vec(), false);
+            let bytes = bytes.as_mut_slice();
+            recorder.handle(Input::Received { id, bytes, more }, now);
+            recorder.end_turn(now);
+        }
+        assert!(recorder.file.is_none() && recorder.tape.borrow().is_none());
+        assert!(recorder.lines.capacity() < 1 << 10);
+    }
 }

@@ -1,59 +1,61 @@
-//! `parlor replay`: a recording is run through the same layers, on a clock that says what it said
-//! then, and what happened is printed.
+//! `parlor replay`: runs a recording through the same code on the clock of then, and prints what
+//! happened.
 //!
-//! It is a driver like `server`, with lines of a file in the place of events, and sockets that take
-//! what they took. The same file
-//! gives the same lines, byte for byte, every time. Nothing is believed of a file: a line that is
-//! odd, or that tells of a connection
-//! that is not there, ends it with the number of the line, and no line takes more memory than it
-//! may be long.
-//!
-//! Not here: the format (`hub::record`), what options mean (`options`).
+//! It is a driver like `server`, with lines of a file instead of events, and sockets that take what
+//! they took then. The same file gives the same output every time. Nothing in a file is trusted: a
+//! line that is wrong ends the replay with its number, and no line takes more memory than it may
+//! be long.
 
-use super::Failure;
+use super::record::{Head, Line, VERSION, Wrote, tokens};
 use super::terminal::Terminal;
+use super::wire::Wire;
+use super::{Failure, arguments};
 use crate::cli::options::{self, Asked};
 use crate::cli::output::NAME_AND_VERSION;
 use crate::cli::serve::open_history;
 use crate::history::Author;
 use crate::http::pages::BuiltIn;
-use crate::hub::record::{Call, HEAD_BYTES, Head, LINE_BYTES, VERSION, Wrote, tokens};
-use crate::hub::{Ended, Hub, Setup, Socket};
-use crate::text::Escaped;
+use crate::hub::{ConnectionId, Driven, Ended, Hub, Input, Setup, Socket};
+use crate::limits::READ_BYTES;
+use crate::text::{Escaped, Hex, decode_hex};
 use crate::time::{Millis, Now, UnixMillis};
-use lexopt::Arg;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, Read};
 use std::rc::Rc;
+use std::time::Duration;
 
-/// More writes than that in one turn there are not.
+/// The longest line: one read's bytes in hex.
+const LINE_BYTES: usize = 2 * READ_BYTES + 256;
+/// The longest first line.
+const HEAD_BYTES: usize = 64 << 10;
+/// No turn has more writes than this.
 const WRITES: usize = 4_000_000;
 
 const HELP: &str = "\
 Usage: parlor replay [--hex] FILE
 
-Runs what `parlor --record FILE` kept through the same code again, on the clock of then,
-and prints what came and went on each connection; the same lines every time.
+Runs what `parlor --record FILE` recorded through the same code again, on the clock of then,
+and prints what was received and sent on each connection; the same lines every time.
 
-  --hex           show bytes in hex; without it as text, with everything odd escaped
+  --hex           show bytes in hex; without it as text, with special characters escaped
 
-A recording holds what people wrote, and what their sessions can be taken over with.
-Exit status: 0 where it was played to its end, 1 where the file is odd or cut in a line.";
+A recording contains what people wrote, and the keys to their sessions.
+Exit status: 0 if it was replayed to its end, 1 if the file is damaged.";
 
-/// What sockets do: shared by all of them and the one who reads the file.
-#[derive(Clone, Default)]
+/// What the sockets take and did, shared by all of them.
+#[derive(Default)]
 struct Sockets {
-    /// What the next writes take.
-    takes: Rc<Cell<VecDeque<Wrote>>>,
-    did: Rc<Cell<Vec<(u64, Did)>>>,
+    /// Results of the next writes.
+    results: VecDeque<Wrote>,
+    done: Vec<(u64, Done)>,
 }
 
-enum Did {
+enum Done {
     Wrote(Vec<u8>),
-    Waits,
+    WouldBlock,
     Failed,
     Shut,
 }
@@ -61,78 +63,55 @@ enum Did {
 /// A connection's socket.
 struct Played {
     number: u64,
-    sockets: Sockets,
-}
-
-impl Sockets {
-    fn did(&self, number: u64, what: Did) {
-        let mut all = self.did.take();
-        all.push((number, what));
-        self.did.set(all);
-    }
+    sockets: Rc<RefCell<Sockets>>,
 }
 
 impl Socket for Played {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let all: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let mut takes = self.sockets.takes.take();
-        // At the end of a file that was cut: all of it.
-        let next = takes.pop_front().unwrap_or(Wrote::Bytes(all));
-        self.sockets.takes.set(takes);
-        match next {
+        let mut sockets = self.sockets.borrow_mut();
+        // At the end of a file that was cut, everything is taken.
+        let result = sockets
+            .results
+            .pop_front()
+            .unwrap_or(Wrote::Bytes(usize::MAX));
+        let (done, result) = match result {
             Wrote::Bytes(count) => {
-                let mut left = count.min(all);
-                let mut bytes = Vec::with_capacity(left);
-                for piece in pieces {
-                    let part = &piece[..piece.len().min(left)];
-                    bytes.extend_from_slice(part);
-                    left -= part.len();
-                }
-                let written = bytes.len();
-                self.sockets.did(self.number, Did::Wrote(bytes));
-                Ok(written)
+                let bytes = pieces.iter().flat_map(|piece| piece.iter().copied());
+                let bytes: Vec<u8> = bytes.take(count).collect();
+                let count = bytes.len();
+                (Done::Wrote(bytes), Ok(count))
             }
-            Wrote::Wait => {
-                self.sockets.did(self.number, Did::Waits);
-                Err(ErrorKind::WouldBlock.into())
-            }
-            Wrote::Again => Err(ErrorKind::Interrupted.into()),
-            Wrote::Failed => {
-                self.sockets.did(self.number, Did::Failed);
-                Err(ErrorKind::ConnectionReset.into())
-            }
-        }
+            Wrote::WouldBlock => (Done::WouldBlock, Err(ErrorKind::WouldBlock.into())),
+            Wrote::Interrupted => return Err(ErrorKind::Interrupted.into()),
+            Wrote::Failed => (Done::Failed, Err(ErrorKind::ConnectionReset.into())),
+        };
+        sockets.done.push((self.number, done));
+        result
     }
 
     fn shutdown_write(&mut self) {
-        self.sockets.did(self.number, Did::Shut);
+        self.sockets
+            .borrow_mut()
+            .done
+            .push((self.number, Done::Shut));
     }
 }
 
 /// Replays a file.
 pub(super) fn run(
-    arguments: Vec<OsString>,
+    given: Vec<OsString>,
     _: &mut dyn Read,
     terminal: &mut Terminal<'_>,
 ) -> Result<bool, Failure> {
-    let mut parser = lexopt::Parser::from_args(arguments);
-    let wrong = |error: lexopt::Error| Failure::wrong(error.to_string());
-    let (mut file, mut in_hex) = (None, false);
-    while let Some(argument) = parser.next().map_err(wrong)? {
-        match argument {
-            Arg::Long("hex") => in_hex = true,
-            Arg::Long("help") | Arg::Short('h') => {
-                terminal.line(HELP);
-                return Ok(true);
-            }
-            Arg::Value(value) if file.is_none() => file = Some(value),
-            other => return Err(Failure::wrong(other.unexpected().to_string())),
-        }
-    }
-    let file = file.ok_or_else(|| Failure::wrong("replay which file?".to_owned()))?;
+    let Some(given) = arguments(given, 1, &["hex"], HELP, terminal)? else {
+        return Ok(true);
+    };
+    let in_hex = given.has("hex");
+    let file = given.operands.first();
+    let file = file.ok_or_else(|| Failure::wrong("replay which file?"))?;
     let name = file.to_string_lossy().into_owned();
     let opened =
-        File::open(&file).map_err(|error| Failure::wrong(format!("can't read {name}: {error}")))?;
+        File::open(file).map_err(|error| Failure::wrong(format!("can't read {name}: {error}")))?;
     play(&mut BufReader::new(opened), in_hex, &mut |line| {
         terminal.line(line)
     })
@@ -140,79 +119,70 @@ pub(super) fn run(
     Ok(true)
 }
 
-/// One line of at most so many bytes, without its end. An error says what is wrong with it.
-fn line(input: &mut impl BufRead, most: usize, line: &mut Vec<u8>) -> Result<bool, String> {
+/// Reads a line of at most `most` bytes, without its end. Returns whether there was one.
+fn read_line(input: &mut impl BufRead, most: usize, line: &mut Vec<u8>) -> Result<bool, String> {
     line.clear();
+    let mut input = input.take(most as u64 + 1);
     input
-        .take(most as u64 + 1)
         .read_until(b'\n', line)
         .map_err(|error| error.to_string())?;
     match line.pop() {
         None => Ok(false),
         Some(b'\n') => Ok(true),
-        Some(_) if line.len() >= most => {
-            Err("it is longer than a line of a recording can be".to_owned())
-        }
-        Some(_) => Err("the file ends in the middle of it".to_owned()),
+        Some(_) if line.len() >= most => Err("the line is too long".to_owned()),
+        Some(_) => Err("the file ends in the middle of the line".to_owned()),
     }
 }
 
 /// Plays a recording to its end. An error names the line.
 fn play(input: &mut impl BufRead, in_hex: bool, say: &mut dyn FnMut(&str)) -> Result<(), String> {
     let mut bytes = Vec::new();
-    let head = match line(input, HEAD_BYTES, &mut bytes) {
+    let head = match read_line(input, HEAD_BYTES, &mut bytes) {
         Ok(true) => serde_json::from_slice::<Head>(&bytes)
-            .map_err(|_| "line 1: this is no recording of parlor's".to_owned())?,
+            .map_err(|_| "line 1: not a parlor recording".to_owned())?,
         Ok(false) => return Err("line 1: the file is empty".to_owned()),
         Err(error) => return Err(format!("line 1: {error}")),
     };
     let setup = setup(&head).map_err(|error| format!("line 1: {error}"))?;
     if format!("parlor {}", head.server) != NAME_AND_VERSION {
         say(&format!(
-            "(recorded by parlor {}; this is {NAME_AND_VERSION}, and may do other things)",
+            "(recorded by parlor {}; this is {NAME_AND_VERSION}, and may behave differently)",
             head.server
         ));
     }
     let mut player = Player {
         hub: Hub::new(setup),
-        sockets: Sockets::default(),
+        sockets: Rc::default(),
         accepted: 0,
         now: Now::default(),
         in_hex,
         say,
     };
-    let (mut number, mut buffer) = (1, Vec::new());
-    // A call waits until it is known what sockets took in it.
-    let mut waiting: Option<(u64, Call<'static>)> = None;
+    let mut number = 1;
+    // The end of a turn waits until the results of its writes are read.
+    let mut turn: Option<(u64, Now)> = None;
     loop {
         number += 1;
-        let is_there = line(input, LINE_BYTES, &mut bytes)
-            .map_err(|error| format!("line {number}: {error}"))?;
-        let text = str::from_utf8(&bytes).unwrap_or_default();
-        let call = if is_there {
-            Call::parse(text, &mut buffer)
-                .ok_or_else(|| format!("line {number}: this is no call of the hub's"))?
+        let at_line = |error| format!("line {number}: {error}");
+        let line = if read_line(input, LINE_BYTES, &mut bytes).map_err(at_line)? {
+            let line = serde_json::from_slice::<Line>(&bytes);
+            Some(line.map_err(|_| at_line("this is not an input of the hub".to_owned()))?)
         } else {
-            Call::TakeResumed
+            None
         };
-        if let (Call::Wrote(wrote), Some(_)) = (&call, &waiting) {
-            player
-                .takes(*wrote)
-                .map_err(|error| format!("line {number}: {error}"))?;
+        if let (Some(Line::Wrote(wrote)), Some(_)) = (&line, turn) {
+            player.expect(*wrote).map_err(at_line)?;
             continue;
         }
-        if let Some((at, call)) = waiting.take() {
+        if let Some((number, now)) = turn.take() {
             player
-                .tell(&call)
-                .map_err(|error| format!("line {at}: {error}"))?;
+                .end_turn(now)
+                .map_err(|error| format!("line {number}: {error}"))?;
         }
-        match call {
-            _ if !is_there => break,
-            Call::EndTurn(now) => waiting = Some((number, Call::EndTurn(now))),
-            Call::Drain(now) => waiting = Some((number, Call::Drain(now))),
-            call => player
-                .tell(&call)
-                .map_err(|error| format!("line {number}: {error}"))?,
+        match line {
+            None => break,
+            Some(Line::EndTurn(at)) => turn = Some((number, at.into())),
+            Some(line) => player.handle(line).map_err(at_line)?,
         }
     }
     let left = player.hub.connections();
@@ -224,7 +194,7 @@ fn play(input: &mut impl BufRead, in_hex: bool, say: &mut dyn FnMut(&str)) -> Re
     Ok(())
 }
 
-/// The server of then.
+/// Makes the setup of the recorded server.
 fn setup(head: &Head) -> Result<Setup, String> {
     if head.parlor_recording != VERSION {
         return Err(format!(
@@ -232,22 +202,21 @@ fn setup(head: &Head) -> Result<Setup, String> {
             head.parlor_recording
         ));
     }
-    let seed = crate::text::parse_hex(&head.seed)
-        .ok()
-        .and_then(|seed| <[u8; 16]>::try_from(seed).ok())
-        .ok_or("its seed must be 16 bytes in hex")?;
+    let seed = decode_hex(head.seed.as_bytes()).and_then(|seed| seed.try_into().ok());
+    let seed: [u8; 16] = seed.ok_or("its seed must be 16 bytes in hex")?;
     if head.epoch.len() > 64 || head.newest_author >= 1 << 53 {
-        return Err("its epoch or its author is none".to_owned());
+        return Err("its epoch or its author is invalid".to_owned());
     }
     let Asked::Serve(options) = options::parse(head.options.iter().map(OsString::from), |_| None)?
     else {
-        return Err("its options are none of a server".to_owned());
+        return Err("its options are not server options".to_owned());
     };
-    // A file from elsewhere opens no database, and no folder.
+    // A file from elsewhere must not open a database or a folder.
     if !options.in_memory {
         return Err("it must have been made with --no-history".to_owned());
     }
     Ok(Setup {
+        wire: Some(Box::new(Wire::new(&options.limits))),
         limits: options.limits.clone(),
         origins: options.origins.clone(),
         trusted_proxies: options.trusted_proxies.clone(),
@@ -263,106 +232,134 @@ fn setup(head: &Head) -> Result<Setup, String> {
 
 struct Player<'a> {
     hub: Hub<Played>,
-    sockets: Sockets,
+    sockets: Rc<RefCell<Sockets>>,
     accepted: u64,
     now: Now,
     in_hex: bool,
     say: &'a mut dyn FnMut(&str),
 }
 
+const DIVERGED: &str = "this is not what happened then";
+
 impl Player<'_> {
-    fn takes(&mut self, wrote: Wrote) -> Result<(), String> {
-        let mut takes = self.sockets.takes.take();
-        if takes.len() >= WRITES {
+    /// Adds the result of a write of the turn that is about to end.
+    fn expect(&mut self, wrote: Wrote) -> Result<(), String> {
+        let results = &mut self.sockets.borrow_mut().results;
+        if results.len() >= WRITES {
             return Err("no turn has so many writes".to_owned());
         }
-        takes.push_back(wrote);
-        self.sockets.takes.set(takes);
+        results.push_back(wrote);
         Ok(())
     }
 
-    fn tell(&mut self, call: &Call<'_>) -> Result<(), String> {
-        match *call {
-            Call::Accepted { peer, now } => {
-                self.passes(now)?;
-                let number = self.accepted;
+    fn handle(&mut self, line: Line) -> Result<(), String> {
+        match line {
+            Line::Accepted(at, peer) => {
+                let now = self.set_clock(at.into())?;
+                let (number, index) = (self.accepted, self.hub.next_index());
                 self.accepted += 1;
                 self.show(number, &format!("accepted from {peer}"));
-                if self
-                    .hub
-                    .accepted(
-                        Played {
-                            number,
-                            sockets: self.sockets.clone(),
-                        },
-                        peer,
-                        now,
-                    )
-                    .is_none()
-                {
+                let sockets = Rc::clone(&self.sockets);
+                let socket = Played { number, sockets };
+                self.hub.handle(Input::Accepted { socket, peer }, now);
+                if self.hub.id(index).is_none() {
                     self.show(number, "dropped");
                 }
             }
-            Call::WantsRead { index } => {
-                let id = self.hub.id(index).ok_or_else(|| missing(index))?;
-                self.hub.wants_read(id);
+            Line::Received(at, index, more, hex) => {
+                let now = self.set_clock(at.into())?;
+                let id = self.reads(index)?;
+                let bytes = decode_hex(hex.as_bytes()).filter(|bytes| bytes.len() <= READ_BYTES);
+                let mut bytes = bytes.ok_or("these bytes are not from one read")?;
+                if !bytes.is_empty() {
+                    let number = self.number(id);
+                    self.show_bytes(number, "in", &bytes);
+                }
+                let bytes = bytes.as_mut_slice();
+                self.hub.handle(Input::Received { id, bytes, more }, now);
             }
-            Call::Received { index, bytes, now } => {
-                self.passes(now)?;
-                let id = self.hub.id(index).ok_or_else(|| missing(index))?;
-                self.show_bytes(index, "in", bytes)?;
-                self.hub.received(id, &mut bytes.to_vec(), now);
+            Line::EndOfStream(at, index) => {
+                let now = self.set_clock(at.into())?;
+                let id = self.reads(index)?;
+                let number = self.number(id);
+                self.show(number, "end of stream");
+                self.hub.handle(Input::Ended(id, Ended::EndOfStream), now);
             }
-            Call::Ended { index, why, now } => {
-                self.passes(now)?;
-                let id = self.hub.id(index).ok_or_else(|| missing(index))?;
-                let number = self.number(index)?;
-                self.show(
-                    number,
-                    if why == Ended::EndOfStream {
-                        "end of stream"
-                    } else {
-                        "reading failed"
-                    },
-                );
-                self.hub.ended(id, why, now);
+            Line::Failed(at, index) => {
+                let now = self.set_clock(at.into())?;
+                let id = self.reads(index)?;
+                let number = self.number(id);
+                self.show(number, "reading failed");
+                self.hub.handle(Input::Ended(id, Ended::Failed), now);
             }
-            Call::Writable { index } => {
-                let id = self.hub.id(index).ok_or_else(|| missing(index))?;
-                self.hub.writable(id);
+            Line::Readable(at, index) => {
+                let (now, id) = (self.set_clock(at.into())?, self.id(index)?);
+                self.hub.handle(Input::Readable(id), now);
             }
-            Call::TakeResumed => drop(self.hub.take_resumed()),
-            Call::Judge(judge) => self.hub.set_judge_deadlines(judge),
-            Call::EndTurn(now) => {
-                self.passes(now)?;
-                self.hub.end_turn(now);
-                self.show_what_sockets_did()?;
+            Line::Writable(at, index) => {
+                let (now, id) = (self.set_clock(at.into())?, self.id(index)?);
+                self.hub.handle(Input::Writable(id), now);
             }
-            Call::Drain(now) => {
-                self.passes(now)?;
-                self.hub.drain(now);
-                self.show_what_sockets_did()?;
+            Line::TurnTook(at, nanos) => {
+                let now = self.set_clock(at.into())?;
+                self.hub
+                    .handle(Input::TurnTook(Duration::from_nanos(nanos)), now);
             }
-            Call::TurnTook(took) => self.hub.turn_took(took),
-            Call::Wrote(_) => return Err("a socket took something outside of a turn".to_owned()),
+            Line::Drain(at) => {
+                let now = self.set_clock(at.into())?;
+                self.hub.handle(Input::Drain, now);
+            }
+            Line::EndTurn(at) => self.end_turn(at.into())?,
+            Line::Wrote(_) => return Err("a write outside of a turn".to_owned()),
         }
         Ok(())
     }
 
-    fn passes(&mut self, now: Now) -> Result<(), String> {
+    fn end_turn(&mut self, now: Now) -> Result<(), String> {
+        self.set_clock(now)?;
+        if self.hub.next_read(now).is_some() {
+            return Err(DIVERGED.to_owned());
+        }
+        self.hub.end_turn(now);
+        let Sockets { results, done } = self.sockets.take();
+        if !results.is_empty() {
+            return Err(format!("more was written then: {DIVERGED}"));
+        }
+        for (number, done) in done {
+            match done {
+                Done::Wrote(bytes) => self.show_bytes(number, "out", &bytes),
+                Done::WouldBlock => self.show(number, "takes nothing now"),
+                Done::Failed => self.show(number, "writing failed"),
+                Done::Shut => self.show(number, "sending side shut down"),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_clock(&mut self, now: Now) -> Result<Now, String> {
         if now.mono < self.now.mono {
-            return Err("the clock goes back".to_owned());
+            return Err("time goes backwards".to_owned());
         }
         self.now = now;
-        Ok(())
+        Ok(now)
     }
 
-    fn number(&mut self, index: usize) -> Result<u64, String> {
-        let id = self.hub.id(index).ok_or_else(|| missing(index))?;
-        self.hub
-            .socket(id)
-            .map(|socket| socket.number)
-            .ok_or_else(|| missing(index))
+    fn id(&self, index: usize) -> Result<ConnectionId, String> {
+        let id = self.hub.id(index);
+        id.ok_or_else(|| format!("there is no connection {index} now"))
+    }
+
+    /// Returns the connection with this index, which must be the one to read.
+    fn reads(&mut self, index: usize) -> Result<ConnectionId, String> {
+        let id = self.id(index)?;
+        if self.hub.next_read(self.now) != Some(id) {
+            return Err(DIVERGED.to_owned());
+        }
+        Ok(id)
+    }
+
+    fn number(&mut self, id: ConnectionId) -> u64 {
+        self.hub.socket(id).map_or(0, |socket| socket.number)
     }
 
     fn show(&mut self, number: u64, what: &str) {
@@ -374,39 +371,12 @@ impl Player<'_> {
         ));
     }
 
-    fn show_bytes(&mut self, index: usize, what: &str, bytes: &[u8]) -> Result<(), String> {
-        let number = self.number(index)?;
-        self.show_piece(number, what, bytes);
-        Ok(())
-    }
-
-    fn show_piece(&mut self, number: u64, what: &str, bytes: &[u8]) {
+    fn show_bytes(&mut self, number: u64, what: &str, bytes: &[u8]) {
         let shown = if self.in_hex {
-            crate::text::Hex(bytes).to_string()
+            Hex(bytes).to_string()
         } else {
             Escaped(bytes).to_string()
         };
         self.show(number, &format!("{what} {} {shown}", bytes.len()));
     }
-
-    fn show_what_sockets_did(&mut self) -> Result<(), String> {
-        if !self.sockets.takes.take().is_empty() {
-            return Err(
-                "sockets took more than they were given: this is not what happened then".to_owned(),
-            );
-        }
-        for (number, did) in self.sockets.did.take() {
-            match did {
-                Did::Wrote(bytes) => self.show_piece(number, "out", &bytes),
-                Did::Waits => self.show(number, "takes nothing now"),
-                Did::Failed => self.show(number, "writing failed"),
-                Did::Shut => self.show(number, "nothing more goes out"),
-            }
-        }
-        Ok(())
-    }
-}
-
-fn missing(index: usize) -> String {
-    format!("there is no connection {index} now")
 }

@@ -7,7 +7,7 @@ use parlor::chat::command::{Request, RequestId};
 use parlor::chat::event::{Address, ClientId, Effect, Event, Farewell, Topic};
 use parlor::chat::{Chat, Departure, Outcome, codec};
 use parlor::history::{Author, History, Memory};
-use parlor::limits::{Limits, PAGE_BYTES};
+use parlor::limits::{CONNECTION_OUTPUT_BYTES, Limits};
 use parlor::time::{Millis, Now, UnixMillis};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +120,7 @@ impl World {
 
     /// Sends a message without ending the turn.
     pub(crate) fn say(&mut self, tab: Tab, text: &str) {
-        self.say_within(tab, text, PAGE_BYTES);
+        self.say_within(tab, text, CONNECTION_OUTPUT_BYTES);
     }
 
     pub(crate) fn say_within(&mut self, tab: Tab, text: &str, page_bytes: usize) {

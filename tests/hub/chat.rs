@@ -1,56 +1,44 @@
-//! Clients talk, before there is a real socket.
+//! Clients chat: events reach the right connections, in order, in one write for each turn.
 
 use crate::network::*;
+use parlor::hub::{Driven, Input};
 use parlor::limits::Limits;
 use parlor::websocket::Opcode;
 use serde_json::json;
 
 #[test]
-fn two_clients_chat() {
+fn message_reaches_both_and_its_ack_follows() {
     let mut world = World::new(Limits::DEFAULT);
     let (mut ada, mut bob) = (world.enter("Ada"), world.enter("Bob"));
     assert_eq!(ada.events_of("welcome")[0]["name"], "Ada");
     bob.take();
-
-    ada.say(
-        &mut world,
-        r#"{"type":"message","channel":"general","text":"hello","id":7}"#,
-    );
-    world.turn();
+    let text = r#"{"type":"message","channel":"general","text":"hello","id":7}"#;
+    ada.say(&mut world, text);
+    world.settle();
     let (at_ada, at_bob) = (ada.events(), bob.events());
     assert_eq!(at_bob.len(), 1);
     assert_eq!(
         (&at_bob[0]["type"], &at_bob[0]["from"], &at_bob[0]["text"]),
         (&json!("message"), &json!("Ada"), &json!("hello"))
     );
-    assert_eq!(
-        at_ada[0], at_bob[0],
-        "the sender gets the very same message, and its ack behind it"
-    );
+    assert_eq!(at_ada[0], at_bob[0]);
     assert_eq!(
         (&at_ada[1]["type"], &at_ada[1]["id"], &at_ada[1]["seq"]),
         (&json!("ack"), &json!(7), &json!(1))
     );
-
     bob.say(
         &mut world,
         r#"{"type":"direct","to":"ada","text":"psst","id":1}"#,
     );
-    world.turn();
+    world.settle();
     assert_eq!(ada.events_of("direct")[0]["text"], "psst");
-    assert_eq!(
-        bob.events()
-            .iter()
-            .map(|event| event["type"].clone())
-            .collect::<Vec<_>>(),
-        ["direct", "ack"]
-    );
+    assert_eq!(bob.types(), ["direct", "ack"]);
 }
 
 #[test]
-fn what_one_pipelines_takes_effect_in_its_order() {
+fn pipelined_commands_take_effect_in_order() {
     let mut world = World::new(Limits::DEFAULT);
-    let mut ada = world.open("/chat");
+    let mut ada = world.connect();
     let lines = [
         r#"{"type":"hello","name":"Ada","id":1}"#,
         r#"{"type":"join","channel":"general","id":2}"#,
@@ -59,89 +47,66 @@ fn what_one_pipelines_takes_effect_in_its_order() {
         r#"{"type":"message","channel":"general","text":"two","id":5}"#,
         r#"{"type":"leave","channel":"general","id":6}"#,
     ];
-    let bytes: Vec<u8> = lines
+    // In the packet of the handshake, and with a close frame after them.
+    let frames = lines
         .iter()
-        .flat_map(|line| masked(Opcode::Text, line.as_bytes()))
+        .flat_map(|line| masked(Opcode::Text, line.as_bytes()));
+    let bytes: Vec<u8> = handshake("/chat").into_bytes();
+    let bytes: Vec<u8> = bytes
+        .into_iter()
+        .chain(frames)
         .chain(masked(Opcode::Close, &[]))
         .collect();
     ada.send(&mut world, &bytes);
-    world.turn();
+    world.settle();
     let events = ada.events();
     let of_type = |kind: &str| {
         events
             .iter()
             .filter(|event| event["type"] == kind)
-            .cloned()
             .collect::<Vec<_>>()
     };
-    assert_eq!(
-        of_type("history")[0]["messages"][0]["text"],
-        "one",
-        "it sees what it said before"
-    );
+    assert_eq!(of_type("history")[0]["messages"][0]["text"], "one");
     assert_eq!(of_type("message").len(), 2);
-    assert_eq!(
-        of_type("ack")
-            .iter()
-            .map(|ack| ack["id"].clone())
-            .collect::<Vec<_>>(),
-        [3, 5]
-    );
+    let acks: Vec<_> = of_type("ack").iter().map(|ack| ack["id"].clone()).collect();
+    assert_eq!(acks, [3, 5]);
     assert_eq!(of_type("left").len(), 1);
     assert_eq!(
         ada.close,
         Some(1005),
-        "the close is answered behind all of that"
+        "the close is answered after all of that"
     );
     assert!(ada.wire.borrow().shut);
 }
 
 #[test]
-fn frames_in_the_packet_of_the_handshake_are_not_lost() {
-    let mut world = World::new(Limits::DEFAULT);
-    let mut ada = world.connect();
-    let mut bytes = handshake("/chat").into_bytes();
-    bytes.extend(masked(Opcode::Text, br#"{"type":"hello","name":"Ada"}"#));
-    ada.send(&mut world, &bytes);
-    world.turn();
-    assert_eq!(ada.events_of("welcome").len(), 1);
-}
-
-#[test]
-fn one_turn_is_one_write_for_each() {
-    let mut world = World::new(Limits {
+fn turn_is_one_write_for_each_connection() {
+    let limits = Limits {
         rate: 0,
         ..Limits::DEFAULT
-    });
+    };
+    let mut world = World::new(limits);
     let mut clients: Vec<_> = (0..20).map(|n| world.enter(&format!("c{n}"))).collect();
     world.pass(1_000);
-    world.turn();
-    clients
-        .iter_mut()
-        .for_each(|client| drop((client.take(), client.wire.borrow_mut().writes = 0)));
+    world.settle();
+    for client in &mut clients {
+        client.take();
+        client.wire.borrow_mut().writes = 0;
+    }
     for (n, client) in clients.iter_mut().enumerate() {
         for m in 0..5 {
-            client.say(
-                &mut world,
-                &format!(
-                    r#"{{"type":"message","channel":"general","text":"{m} of {n}","id":{m}}}"#
-                ),
-            );
+            client.say(&mut world, &message(&format!("{m} of {n}")));
         }
     }
     world.turn();
     for client in &mut clients {
         assert_eq!(client.wire.borrow().writes, 1);
-        let events = client.events();
-        let seqs: Vec<_> = events
-            .iter()
-            .filter(|event| event["type"] == "message")
-            .map(|event| event["seq"].as_u64().unwrap())
-            .collect();
-        assert_eq!(seqs, (1..=100).collect::<Vec<_>>());
-        assert_eq!(
-            events.iter().filter(|event| event["type"] == "ack").count(),
-            5
+        let events = client.events_of("message");
+        assert!(
+            events
+                .iter()
+                .map(|event| &event["seq"])
+                .eq(&(1..=100).collect::<Vec<_>>())
         );
     }
 }
@@ -149,62 +114,49 @@ fn one_turn_is_one_write_for_each() {
 /// Its length would tell of the token in it by the names beside it, which others choose (RFC 7692
 /// §8: CRIME, BREACH).
 #[test]
-fn a_welcome_is_never_compressed_and_a_long_message_is() {
-    let mut world = World::new(Limits {
+fn welcome_is_never_compressed_and_a_long_message_is() {
+    let limits = Limits {
         rate: 0,
         ..Limits::DEFAULT
-    });
+    };
+    let mut world = World::new(limits);
     let _others: Vec<_> = (0..50)
-        .map(|n| world.enter(&format!("somebody-with-a-long-name-{n}")))
+        .map(|n| world.enter(&format!("user-with-a-long-name-{n}")))
         .collect();
     let mut ada = world.connect();
     let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    ada.send(
-        &mut world,
-        handshake("/chat")
-            .replace("\r\n\r\n", &format!("\r\n{offer}"))
-            .as_bytes(),
-    );
-    world.turn();
-    let answer = String::from_utf8(std::mem::take(&mut ada.wire.borrow_mut().sent)).unwrap();
-    assert_eq!(
-        answer.contains("permessage-deflate"),
-        cfg!(feature = "deflate"),
-        "{answer}"
-    );
-    ada.say(&mut world, r#"{"type":"hello","name":"Ada"}"#);
-    world.turn();
-    let sent = std::mem::take(&mut ada.wire.borrow_mut().sent);
-    let text = String::from_utf8_lossy(&sent);
+    let head = handshake("/chat").replace("\r\n\r\n", &format!("\r\n{offer}"));
+    ada.send(&mut world, head.as_bytes());
+    world.settle();
+    let sent = |world: &mut World, client: &mut Client, text: &str| {
+        client.wire.borrow_mut().sent.clear();
+        client.say(world, text);
+        world.settle();
+        std::mem::take(&mut client.wire.borrow_mut().sent)
+    };
+    let welcome = sent(&mut world, &mut ada, r#"{"type":"hello","name":"Ada"}"#);
+    let text = String::from_utf8_lossy(&welcome);
     assert!(
-        sent[0] == 0x81 && sent.len() > 1_000 && text.contains(r#""type":"welcome""#),
+        welcome[0] == 0x81 && text.contains(r#""type":"welcome""#),
         "{text}"
     );
-    ada.say(&mut world, r#"{"type":"join","channel":"quiet"}"#);
-    world.turn();
-    ada.wire.borrow_mut().sent.clear();
-    ada.say(
+    sent(
         &mut world,
-        &format!(
-            r#"{{"type":"message","channel":"quiet","text":"{}"}}"#,
-            "x".repeat(1_000)
-        ),
+        &mut ada,
+        r#"{"type":"join","channel":"general"}"#,
     );
-    world.turn();
-    let (first, length) = (ada.wire.borrow().sent[0], ada.wire.borrow().sent.len());
-    let compressed = (
-        first == 0xC1 && length < 300,
-        first == 0x81 && length > 1_000,
-    );
-    assert_eq!(
-        compressed,
-        (cfg!(feature = "deflate"), cfg!(not(feature = "deflate"))),
-        "{first:x}, {length} bytes"
-    );
+    let long = sent(&mut world, &mut ada, &message(&"x".repeat(1_000)));
+    let compressed = (long[0], long.len() < 500);
+    let expected = if cfg!(feature = "deflate") {
+        (0xC1, true)
+    } else {
+        (0x81, false)
+    };
+    assert_eq!(compressed, expected);
 }
 
 #[test]
-fn the_echo_sends_everything_back() {
+fn echo_returns_everything() {
     let mut world = World::new(Limits::DEFAULT);
     let mut client = world.open("/echo");
     client.send(&mut world, &masked(Opcode::Text, "grüße".as_bytes()));
@@ -212,48 +164,38 @@ fn the_echo_sends_everything_back() {
     client.send(&mut world, &frame(false, Opcode::Text, b"in "));
     client.send(&mut world, &masked(Opcode::Ping, b"!"));
     client.send(&mut world, &frame(true, Opcode::Continuation, b"pieces"));
-    world.turn();
+    world.settle();
     assert_eq!(client.take(), ["grüße", "binary [1, 2, 3]", "in pieces"]);
 }
 
 #[test]
-fn a_second_tab_gets_everything_too_and_its_typing_is_not_told_to_the_first() {
+fn second_tab_gets_everything_and_the_first_no_typing() {
     let mut world = World::new(Limits::DEFAULT);
     let mut first = world.enter("Ada");
-    let token = first.events_of("welcome")[0]["session"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let welcome = &first.events_of("welcome")[0];
+    let token = welcome["session"].as_str().unwrap().to_owned();
     let mut bob = world.enter("Bob");
     let mut second = world.open("/chat");
     second.say(
         &mut world,
-        &format!(r#"{{"type":"hello","name":"Somebody","session":"{token}"}}"#),
+        &format!(r#"{{"type":"hello","name":"X","session":"{token}"}}"#),
     );
     second.say(&mut world, r#"{"type":"join","channel":"general"}"#);
-    world.turn();
+    world.settle();
     assert_eq!(second.events_of("welcome")[0]["name"], "Ada");
     drop((first.take(), bob.take()));
     second.say(&mut world, r#"{"type":"typing","channel":"general"}"#);
-    second.say(
-        &mut world,
-        r#"{"type":"message","channel":"general","text":"from the second tab"}"#,
+    second.say(&mut world, &message("from the second tab"));
+    world.settle();
+    assert_eq!(bob.types(), ["typing", "message"]);
+    assert_eq!(
+        (first.types(), second.types()),
+        (vec!["message".into()], vec!["message".into()])
     );
-    world.turn();
-    let types = |client: &mut Client| {
-        client
-            .events()
-            .iter()
-            .map(|event| event["type"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(types(&mut bob), ["typing", "message"]);
-    assert_eq!(types(&mut first), ["message"]);
-    assert_eq!(types(&mut second), ["message"]);
 }
 
 #[test]
-fn a_drain_answers_what_was_asked_and_says_1001() {
+fn drain_answers_pending_requests_then_closes_with_1001() {
     let mut world = World::new(Limits::DEFAULT);
     let (mut ada, mut idle) = (world.enter("Ada"), world.connect());
     ada.take();
@@ -261,14 +203,54 @@ fn a_drain_answers_what_was_asked_and_says_1001() {
         &mut world,
         r#"{"type":"message","channel":"general","text":"last words","id":1}"#,
     );
-    world.hub.drain(world.now);
-    assert_eq!(ada.events_of("ack").len(), 1);
-    assert_eq!(ada.close, Some(1001));
-    assert!(!world.hub.is_drained(), "its close frame is awaited");
+    let now = world.now;
+    world.hub.handle(Input::Drain, now);
+    assert!(world.has_work());
+    world.settle();
+    assert_eq!((ada.events_of("ack").len(), ada.close), (1, Some(1001)));
+    assert_eq!(world.hub.connections(), 1, "its close frame is awaited");
     ada.send(&mut world, &masked(Opcode::Close, &1001_u16.to_be_bytes()));
-    world.turn();
+    world.settle();
+    assert!(ada.wire.borrow().shut);
     ada.reset(&mut world);
-    world.turn();
-    assert!(world.hub.is_drained());
-    assert!(idle.take().is_empty());
+    world.settle();
+    assert_eq!((world.hub.connections(), idle.take().len()), (0, 0));
+}
+
+#[cfg(feature = "tools")]
+#[test]
+fn turn_has_a_budget_of_traces_and_counts_the_rest() {
+    use parlor::limits::TRACE_TURN_BYTES;
+    let mut world = World::new(Limits::DEFAULT);
+    let mut clients: Vec<_> = (0..20).map(|_| world.open("/echo?trace=1")).collect();
+    let frames: Vec<u8> = (0..50).flat_map(|_| masked(Opcode::Ping, b"")).collect();
+    let traced = |client: &mut Client| {
+        let traces = client.events_of("trace");
+        let missed = traces.iter().filter_map(|trace| trace["missed"].as_u64());
+        (traces.len() as u64, missed.sum::<u64>())
+    };
+    clients
+        .iter_mut()
+        .for_each(|client| client.send(&mut world, &frames));
+    let before = world.hub.metrics().bytes_sent;
+    world.settle();
+    let sent = (world.hub.metrics().bytes_sent - before) as usize;
+    assert!(
+        (TRACE_TURN_BYTES..TRACE_TURN_BYTES + 20_000).contains(&sent),
+        "{sent}"
+    );
+    let mut in_all: u64 = clients.iter_mut().map(|client| traced(client).0).sum();
+    assert!(in_all < 20 * 100);
+    for client in &mut clients {
+        client.send(&mut world, &masked(Opcode::Pong, b""));
+        world.settle();
+        in_all += traced(client).1;
+    }
+    assert_eq!(in_all, 20 * 100, "each frame is traced or counted");
+    clients[0].send(&mut world, &masked(Opcode::Text, &[b'x'; 3_000])[..2_000]);
+    world.settle();
+    assert!(world.buffered() > 4_000, "half a frame, twice");
+    clients.iter().for_each(|client| client.reset(&mut world));
+    world.settle();
+    assert_eq!(world.buffered(), 0);
 }

@@ -3,8 +3,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod chat;
+mod closing;
+mod fairness;
 mod limits;
 mod network;
-mod pressure;
-mod seeds;
-mod trace;

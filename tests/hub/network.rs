@@ -1,107 +1,37 @@
-//! A network of memory: sockets that take as much as they are told to, and a clock that moves when
-//! somebody says so.
+//! Clients on a network of memory.
 
-use parlor::history::Memory;
-use parlor::http::pages::BuiltIn;
-use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup, Socket};
+use parlor::hub::{ConnectionId, Ended, Setup};
 use parlor::limits::Limits;
-use parlor::time::{Millis, Now, UnixMillis};
+use parlor::testing::{self, MemorySocket, Wire};
 use parlor::websocket::{CloseCode, Event, FrameHeader, Opcode, Received, Scratch, WebSocket};
 use serde_json::Value;
 use std::cell::RefCell;
-use std::io::{self, IoSlice};
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-/// The server's end of a connection.
-#[derive(Clone)]
-pub struct Line(Rc<RefCell<Wire>>);
+/// A hub with its driver.
+pub struct World(testing::World<MemorySocket>);
 
-/// What a connection's two ends share.
-pub struct Wire {
-    /// What the server wrote and the client has not taken yet.
-    pub sent: Vec<u8>,
-    /// How many more bytes the server may write before it has to wait.
-    pub room: usize,
-    /// How much one write takes at most.
-    pub write_most: usize,
-    pub shut: bool,
-    pub broken: bool,
-    pub writes: usize,
-}
-
-impl Socket for Line {
-    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut wire = self.0.borrow_mut();
-        assert!(!wire.shut, "nothing is written after the FIN");
-        if wire.broken {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        wire.writes += 1;
-        let mut left = wire.room.min(wire.write_most);
-        if left == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let before = wire.sent.len();
-        for piece in pieces {
-            let part = &piece[..piece.len().min(left)];
-            wire.sent.extend_from_slice(part);
-            left -= part.len();
-        }
-        let written = wire.sent.len() - before;
-        wire.room -= written;
-        Ok(written)
-    }
-
-    fn shutdown_write(&mut self) {
-        self.0.borrow_mut().shut = true;
+impl Deref for World {
+    type Target = testing::World<MemorySocket>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
-/// A hub and its clock.
-pub struct World {
-    pub hub: Hub<Line>,
-    pub now: Now,
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
 }
 
 impl World {
     pub fn new(limits: Limits) -> Self {
-        let mut token = 0_u128;
-        let tokens = Box::new(move || {
-            token += 1;
-            token.to_be_bytes()
-        });
-        let history = Box::new(Memory::new("epoch".into(), parlor::history::Author(0)));
-        let now = Now {
-            mono: Millis(1_000),
-            unix: UnixMillis(1_700_000_000_000),
-        };
-        let hub = Hub::new(Setup {
-            limits,
-            origins: Origins::SameHost,
-            trusted_proxies: Vec::new(),
-            pages: Box::new(BuiltIn::new()),
-            history,
-            tokens,
-            now,
-        });
-        Self { hub, now }
+        Self(testing::World::with_limits(limits))
     }
 
-    pub fn pass(&mut self, millis: u64) {
-        self.now.mono.0 += millis;
-        self.now.unix.0 += millis;
-    }
-
-    /// Turns, until there is no more to do.
-    pub fn turn(&mut self) {
-        self.hub.end_turn(self.now);
-        let mut turns = 0;
-        while self.hub.has_work() {
-            self.hub.take_resumed().for_each(drop);
-            self.hub.end_turn(self.now);
-            turns += 1;
-            assert!(turns < 10_000, "the loop spins");
-        }
+    pub fn of(setup: Setup) -> Self {
+        Self(testing::World::new(setup))
     }
 
     pub fn connect(&mut self) -> Client {
@@ -109,19 +39,10 @@ impl World {
     }
 
     pub fn connect_from(&mut self, peer: &str) -> Client {
-        let wire = Rc::new(RefCell::new(Wire {
-            sent: Vec::new(),
-            room: usize::MAX,
-            write_most: usize::MAX,
-            shut: false,
-            broken: false,
-            writes: 0,
-        }));
-        let id = self
-            .hub
-            .accepted(Line(Rc::clone(&wire)), peer.parse().unwrap(), self.now);
+        let socket = MemorySocket::default();
+        let wire = Rc::clone(&socket.0);
         Client {
-            id,
+            id: self.accept(socket, peer),
             wire,
             got: Vec::new(),
             http: None,
@@ -130,30 +51,37 @@ impl World {
         }
     }
 
-    /// A client that shook hands.
+    /// Opens a WebSocket.
     pub fn open(&mut self, path: &str) -> Client {
         let mut client = self.connect();
         client.send(self, handshake(path).as_bytes());
-        self.turn();
+        self.settle();
         client.take();
-        assert!(
-            client
-                .http
-                .as_deref()
-                .is_some_and(|head| head.starts_with("HTTP/1.1 101 ")),
-            "{:?}",
-            client.http
-        );
+        let head = client.http.as_deref().unwrap_or_default();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         client
     }
 
-    /// A client that said hello and joined `general`.
+    /// Adds a user who says hello and joins `general`.
     pub fn enter(&mut self, name: &str) -> Client {
         let mut client = self.open("/chat");
         client.say(self, &format!(r#"{{"type":"hello","name":"{name}"}}"#));
         client.say(self, r#"{"type":"join","channel":"general"}"#);
-        self.turn();
+        self.settle();
         client
+    }
+
+    /// Adds members of `general`, and takes everything that follows from that.
+    pub fn enter_all<const N: usize>(&mut self, names: [&str; N]) -> [Client; N] {
+        let mut clients = names.map(|name| self.enter(name));
+        self.pass(1_000);
+        self.settle();
+        clients.iter_mut().for_each(|client| drop(client.take()));
+        clients
+    }
+
+    pub fn buffered(&self) -> u64 {
+        self.hub.metrics().buffered_bytes
     }
 }
 
@@ -164,9 +92,14 @@ pub fn handshake(path: &str) -> String {
     )
 }
 
+/// A message for `general`.
+pub fn message(text: &str) -> String {
+    format!(r#"{{"type":"message","channel":"general","text":"{text}"}}"#)
+}
+
 /// The client's end.
 pub struct Client {
-    /// None: it was dropped at the door.
+    /// `None`: it was dropped at once.
     pub id: Option<ConnectionId>,
     pub wire: Rc<RefCell<Wire>>,
     got: Vec<u8>,
@@ -183,9 +116,12 @@ impl Client {
     }
 
     pub fn send(&mut self, world: &mut World, bytes: &[u8]) {
-        world
-            .hub
-            .received(self.id(), &mut bytes.to_vec(), world.now);
+        world.0.send(self.id(), bytes);
+    }
+
+    /// Whether everything that was sent has been read.
+    pub fn is_read(&self, world: &World) -> bool {
+        world.unread(self.id()) == 0
     }
 
     pub fn say(&mut self, world: &mut World, text: &str) {
@@ -194,13 +130,13 @@ impl Client {
 
     pub fn reset(&self, world: &mut World) {
         self.wire.borrow_mut().broken = true;
-        world.hub.ended(self.id(), Ended::Failed, world.now);
+        world.end(self.id(), Ended::Failed);
     }
 
-    /// Lets the server write so many bytes more.
+    /// Lets the server write `room` more bytes.
     pub fn make_room(&self, world: &mut World, room: usize) {
         self.wire.borrow_mut().room = room;
-        world.hub.writable(self.id());
+        world.writable(self.id());
     }
 
     /// Takes what came, and returns the messages in it.
@@ -246,6 +182,20 @@ impl Client {
             .collect()
     }
 
+    /// The types of the events that came.
+    pub fn types(&mut self) -> Vec<String> {
+        let events = self.events();
+        events
+            .iter()
+            .map(|event| event["type"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Forgets what came, such as the body of a page.
+    pub fn reset_input(&mut self) {
+        self.got.clear();
+    }
+
     /// The events of one type that came.
     pub fn events_of(&mut self, kind: &str) -> Vec<Value> {
         self.events()
@@ -278,20 +228,4 @@ pub fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
             .map(|(byte, key)| byte ^ key),
     );
     bytes
-}
-
-/// Small random numbers from a seed (xorshift64*).
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % bound
-    }
 }

@@ -154,24 +154,32 @@ fn recording_of_a_killed_server_is_replayed() {
 fn wrong_recordings_are_refused_with_their_line() {
     let folder = Folder::new("replay-wrong");
     let head = json!({
-        "parlor_recording": 1, "server": env!("CARGO_PKG_VERSION"), "seed": "00".repeat(16),
+        "parlor_recording": 2, "server": env!("CARGO_PKG_VERSION"), "seed": "00".repeat(16),
         "epoch": "e", "newest_author": 1, "started": 1, "options": ["--no-history"],
     });
     let head = head.to_string();
     let table = [
         ("", "line 1: the file is empty"),
-        ("GET / HTTP/1.1\n", "line 1: this is no recording"),
-        ("HEAD\nU\nhello\n", "line 3: this is no call"),
-        ("HEAD\nQ 5\n", "line 2: there is no connection 5"),
-        ("HEAD\nT 5 5\nT 4 5\n", "line 3: the clock goes back"),
-        ("HEAD\nT 5", "line 2: the file ends in the middle"),
-        ("HEAD\nR 0 1 1 LONG", "line 2: it is longer"),
-        ("HEAD\nT 5 5\nS 5\n", "line 2: sockets took more"),
+        ("GET / HTTP/1.1\n", "line 1: not a parlor recording"),
+        ("HEAD\nTURN5\nhello\n", "line 3: this is not an input"),
+        (
+            "HEAD\n{\"Readable\":[[5,5],5]}\n",
+            "line 2: there is no connection 5",
+        ),
+        ("HEAD\nTURN5\nTURN4\n", "line 3: time goes backwards"),
+        ("HEAD\n{\"EndT", "line 2: the file ends in the middle"),
+        ("HEAD\nLONG", "line 2: the line is too long"),
+        (
+            "HEAD\nTURN5\n{\"Wrote\":{\"Bytes\":5}}\n",
+            "line 2: more was written then",
+        ),
     ];
     let file = folder.0.join("wrong");
     for (text, error) in table {
         let text = text
             .replace("HEAD", &head)
+            .replace("TURN5", r#"{"EndTurn":[5,5]}"#)
+            .replace("TURN4", r#"{"EndTurn":[4,5]}"#)
             .replace("LONG", &"0".repeat(300_000));
         fs::write(&file, text).unwrap();
         let (status, _, errors) = replay(&file, &[]);

@@ -2,8 +2,8 @@
 //! remembers what it saw.
 
 use crate::disk::Said;
-use crate::network::Wire;
 use parlor::hub::ConnectionId;
+use parlor::testing::Wire;
 use parlor::websocket::{CloseCode, Opcode};
 use parlor::websocket::{
     DeflateParameters, Event, Received, Scratch, WebSocket, encode_masked_message,

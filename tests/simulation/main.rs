@@ -14,15 +14,13 @@
 //! is broken.
 //!
 //! Reading order: `plan` (what a seed decides), `world` (what happens), `client` (what everybody is
-//! held to), `disk` and `network`.
+//! held to), `disk`.
 
 #![allow(clippy::unwrap_used)]
 
 mod client;
 mod disk;
-mod network;
 mod plan;
-mod random;
 mod world;
 
 use disk::Disk;

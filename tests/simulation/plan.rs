@@ -2,8 +2,8 @@
 //! often, and how small the limits are.
 //! A third of the seeds has no faults at all, so that what only goes wrong in quiet is found too.
 
-use crate::random::Random;
 use parlor::limits::Limits;
+use parlor::testing::Random;
 use std::time::Duration;
 
 /// Kinds of faults, each a bit, so that a failing seed can be tried without one of them.
@@ -41,7 +41,7 @@ impl Plan {
         let faults = if random.below(3) == 0 {
             0
         } else {
-            random.next() as u32 & ALL_FAULTS
+            random.number() as u32 & ALL_FAULTS
         };
         let channels = if clients > 300 {
             3

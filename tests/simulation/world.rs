@@ -3,16 +3,15 @@
 
 use crate::client::{Client, Place, Truth};
 use crate::disk::{Disk, Fate, Fault};
-use crate::network::{SimSocket, Wire};
 use crate::plan::{CLOCK, DEATHS, DISK, NETWORK, Plan, RUDENESS, STALLS};
-use crate::random::Random;
-use parlor::http::pages::BuiltIn;
-use parlor::hub::{ConnectionId, Ended, Hub, Origins, Setup};
+use parlor::hub::{Driven, Ended, Hub, Setup, Socket};
 use parlor::limits::READ_BYTES;
+use parlor::testing::{self, MemorySocket, Random};
 use parlor::time::{Millis, Now, UnixMillis};
 use serde_json::json;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 /// Within so many simulated milliseconds without faults everybody has everything.
@@ -25,15 +24,36 @@ pub(crate) type Trace = Box<dyn FnMut(&str)>;
 /// What is done to a disk whose server has died.
 pub(crate) type Revive = Box<dyn FnMut(&mut Disk)>;
 
+/// The server's end of a connection: a machine that dies in the middle of a turn writes to nobody
+/// from then on, and does not notice.
+pub(crate) struct SimSocket {
+    memory: MemorySocket,
+    fate: Rc<RefCell<Fate>>,
+}
+
+impl Socket for SimSocket {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let wire = self.memory.0.borrow();
+        let takes = !wire.broken && wire.room.min(wire.write_most) > 0;
+        drop(wire);
+        if takes && !self.fate.borrow_mut().lives() {
+            return Ok(pieces.iter().map(|piece| piece.len()).sum());
+        }
+        self.memory.write(pieces)
+    }
+
+    fn shutdown_write(&mut self) {
+        self.memory.shutdown_write();
+    }
+}
+
 pub(crate) struct World {
     plan: Plan,
     random: Random,
-    hub: Option<Hub<SimSocket>>,
+    server: Option<testing::World<SimSocket>>,
     pub(crate) disk: Rc<RefCell<Disk>>,
     fate: Rc<RefCell<Fate>>,
     clients: Vec<Client>,
-    /// Connections that the server did not want to read: it has to say when it does.
-    unwanted: BTreeSet<ConnectionId>,
     /// Milliseconds since the world began, and since this server did.
     time: u64,
     started: u64,
@@ -67,11 +87,10 @@ impl World {
         let mut world = Self {
             plan,
             random,
-            hub: None,
+            server: None,
             disk: Rc::new(RefCell::new(disk)),
             fate: Rc::default(),
             clients,
-            unwanted: BTreeSet::new(),
             time: 0,
             started: 0,
             clock_off: 0,
@@ -96,22 +115,26 @@ impl World {
     fn start(&mut self) {
         self.started = self.time;
         *self.fate.borrow_mut() = Fate::default();
-        let mut tokens = Random::new(self.random.next());
-        self.hub = Some(Hub::new(Setup {
-            limits: self.plan.limits.clone(),
-            origins: Origins::SameHost,
-            trusted_proxies: Vec::new(),
-            pages: Box::new(BuiltIn::new()),
+        let mut tokens = Random::new(self.random.number());
+        self.server = Some(testing::World::new(Setup {
             history: Box::new(Disk::mount(&self.disk, &self.fate)),
             tokens: Box::new(move || {
-                (u128::from(tokens.next()) << 64 | u128::from(tokens.next())).to_be_bytes()
+                (u128::from(tokens.number()) << 64 | u128::from(tokens.number())).to_be_bytes()
             }),
-            now: self.now(),
+            ..testing::setup(self.plan.limits.clone(), self.now())
         }));
     }
 
+    /// The server, at the time that it is now.
+    fn server(&mut self) -> &mut testing::World<SimSocket> {
+        let now = self.now();
+        let server = self.server.as_mut().expect("a server is running");
+        server.now = now;
+        server
+    }
+
     fn hub(&mut self) -> &mut Hub<SimSocket> {
-        self.hub.as_mut().expect("a server is running")
+        &mut self.server().hub
     }
 
     /// Plays the whole plan: first with what goes wrong, then without, until everybody has
@@ -256,16 +279,16 @@ impl World {
     /// A reset in the middle of whatever was under way, or a half-closed connection.
     fn break_connection(&mut self, who: usize) {
         self.deliver(who, true);
-        let (half, now) = (self.random.percent(30), self.now());
+        let half = self.random.percent(30);
         let Some(connection) = &self.clients[who].connection else {
             return;
         };
         let id = connection.id;
         if half {
-            self.hub().ended(id, Ended::EndOfStream, now);
+            self.server().end(id, Ended::EndOfStream);
         } else {
             connection.wire.borrow_mut().broken = true;
-            self.hub().ended(id, Ended::Failed, now);
+            self.server().end(id, Ended::Failed);
             self.lose(who);
         }
     }
@@ -300,17 +323,10 @@ impl World {
         if self.clients[who].connection.is_some() || self.clients[who].retry_at > self.time {
             return;
         }
-        let wire = Rc::new(RefCell::new(Wire {
-            room: usize::MAX,
-            write_most: usize::MAX,
-            ..Wire::default()
-        }));
-        let socket = SimSocket {
-            wire: wire.clone(),
-            fate: self.fate.clone(),
-        };
-        let (now, peer) = (self.now(), "10.0.0.1:1".parse().expect("an address"));
-        match self.hub().accepted(socket, peer, now) {
+        let memory = MemorySocket::default();
+        let (wire, fate) = (memory.0.clone(), self.fate.clone());
+        let socket = SimSocket { memory, fate };
+        match self.server().accept(socket, "10.0.0.1:1") {
             Some(id) => self.clients[who].begin(id, wire),
             None => self.clients[who].retry_at = self.time + 1_000,
         }
@@ -321,47 +337,28 @@ impl World {
         self.clients[who].retry_at = self.time + self.random.below(2_000) as u64;
     }
 
-    /// Some bytes, or all, of what a client has sent reach the server, if that wants to read.
+    /// Some bytes, or all, of what a client has sent arrive at the server.
     fn deliver(&mut self, who: usize, all: bool) {
-        let Self {
-            hub: Some(hub),
-            clients,
-            random,
-            unwanted,
-            ..
-        } = self
-        else {
+        let Some(connection) = &mut self.clients[who].connection else {
             return;
         };
-        let Some(connection) = &mut clients[who].connection else {
-            return;
-        };
-        if connection.outgoing.is_empty() || unwanted.contains(&connection.id) {
-            return;
-        }
-        if !hub.wants_read(connection.id) {
-            unwanted.insert(connection.id);
+        if connection.outgoing.is_empty() {
             return;
         }
         let most = connection.outgoing.len().min(READ_BYTES);
-        let count = if all || random.percent(60) {
+        let count = if all || self.random.percent(60) {
             most
         } else {
-            1 + random.below(most)
+            1 + self.random.below(most)
         };
-        let mut bytes: Vec<u8> = connection.outgoing.drain(..count).collect();
+        let bytes: Vec<u8> = connection.outgoing.drain(..count).collect();
         let id = connection.id;
-        let now = self.now();
-        self.hub().received(id, &mut bytes, now);
+        self.server().send(id, &bytes);
     }
 
     /// One turn. If the server dies in it, another one comes up on what the disk has.
     fn turn(&mut self) {
-        let now = self.now();
-        let hub = self.hub();
-        hub.end_turn(now);
-        let resumed: Vec<ConnectionId> = hub.take_resumed().collect();
-        resumed.iter().for_each(|id| _ = self.unwanted.remove(id));
+        self.server().turn();
         if self.fate.borrow().dies_after == Some(0) {
             self.everybody_hears(true);
             (0..self.clients.len())
@@ -369,8 +366,7 @@ impl World {
                 .collect::<Vec<_>>()
                 .into_iter()
                 .for_each(|who| self.lose(who));
-            self.hub = None;
-            self.unwanted.clear();
+            self.server = None;
             if let Some(revive) = &mut self.revive {
                 revive(&mut self.disk.borrow_mut());
             }
@@ -419,13 +415,12 @@ impl World {
                 was_full
             };
             if over && !dying {
-                let now = self.now();
                 // It reads to the end and hangs up.
                 self.deliver(who, true);
-                self.hub().ended(id, Ended::EndOfStream, now);
+                self.server().end(id, Ended::EndOfStream);
                 self.lose(who);
             } else if was_full && !dying {
-                self.hub().writable(id);
+                self.server().writable(id);
             }
         }
     }
@@ -460,21 +455,6 @@ impl World {
                 assert!(connection.wire.borrow().sent.len() <= 64 << 20);
             }
         }
-        let Self {
-            hub: Some(hub),
-            unwanted,
-            ..
-        } = self
-        else {
-            return;
-        };
-        if !hub.has_work() {
-            let forgotten = unwanted.iter().find(|id| hub.wants_read(**id));
-            assert!(
-                forgotten.is_none(),
-                "{forgotten:?} may be read again, and nobody was told"
-            );
-        }
     }
 
     /// The faults stop, everybody comes back, and within a minute everybody has everything.
@@ -483,11 +463,10 @@ impl World {
         *self.fate.borrow_mut() = Fate::default();
         self.disk.borrow_mut().fault = None;
         for who in 0..self.clients.len() {
-            let now = self.now();
             if let Some(connection) = &self.clients[who].connection {
                 let id = connection.id;
                 connection.wire.borrow_mut().broken = true;
-                self.hub().ended(id, Ended::Failed, now);
+                self.server().end(id, Ended::Failed);
                 self.lose(who);
             }
         }
@@ -501,14 +480,14 @@ impl World {
             }
             self.turn();
             // As the driver does: what is left over begins the next turn at once.
-            while self.hub().has_work() {
+            while self.server().has_work() {
                 self.turn();
             }
             self.everybody_hears(false);
             if self.time >= next_look {
                 next_look = self.time + 1_000;
                 let missing = self.missing();
-                if missing.is_none() && !self.hub().has_work() {
+                if missing.is_none() && !self.server().has_work() {
                     break;
                 }
                 assert!(
@@ -523,7 +502,7 @@ impl World {
         for _ in 0..3 {
             self.turn();
         }
-        assert!(!self.hub().has_work(), "the loop is idle");
+        assert!(!self.server().has_work(), "the loop is idle");
     }
 
     /// What a client does that got a refusal, or no answer.

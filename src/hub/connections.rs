@@ -1,0 +1,83 @@
+//! The table of connections.
+
+use super::connection::Connection;
+use super::inbox::ConnectionId;
+use super::outbox::Outbox;
+use super::topics::Outboxes;
+use slab::Slab;
+
+/// All connections, by index. A look-up by [`ConnectionId`] compares the serial number, so that a
+/// stale id never finds another connection.
+pub(super) struct Connections<S> {
+    slots: Slab<Connection<S>>,
+    next_serial: u32,
+}
+
+impl<S> Connections<S> {
+    pub(super) fn new() -> Self {
+        let slots = Slab::new();
+        Self {
+            slots,
+            next_serial: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Returns the id that the next connection gets.
+    pub(super) fn next_id(&self) -> ConnectionId {
+        ConnectionId {
+            index: self.slots.vacant_key() as u32,
+            serial: self.next_serial,
+        }
+    }
+
+    /// Adds a connection that was made with [`Connections::next_id`].
+    pub(super) fn insert(&mut self, connection: Connection<S>) {
+        if self.slots.len() == self.slots.capacity() {
+            // Small steps: with doubling, half of the table could be empty for good.
+            self.slots.reserve_exact((self.slots.len() / 16).max(64));
+        }
+        self.slots.insert(connection);
+        self.next_serial = self.next_serial.wrapping_add(1);
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&Connection<S>> {
+        self.slots.get(index)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection<S>> {
+        let connection = self.slots.get_mut(id.index())?;
+        (connection.id == id).then_some(connection)
+    }
+
+    /// Returns the connection that has this index now.
+    pub(super) fn at(&mut self, index: u32) -> Option<&mut Connection<S>> {
+        self.slots.get_mut(index as usize)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Connection<S>> {
+        self.slots.iter().map(|(_, connection)| connection)
+    }
+
+    /// Removes a connection.
+    pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Connection<S>> {
+        self.get_mut(id)?;
+        self.slots.try_remove(id.index())
+    }
+
+    /// Frees what a crowd took, as far as no connection with a high index is left.
+    pub(super) fn shrink(&mut self) {
+        if self.slots.len() < self.slots.capacity() / 4 {
+            self.slots.shrink_to_fit();
+        }
+    }
+}
+
+impl<S> Outboxes for Connections<S> {
+    fn outbox(&mut self, index: u32) -> Option<&mut Outbox> {
+        self.at(index).map(|connection| &mut connection.outbox)
+    }
+}

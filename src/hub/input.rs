@@ -1,0 +1,310 @@
+//! What a connection's input means: requests while it speaks HTTP, frames once it is a WebSocket.
+
+use super::connection::{Connection, Endpoint, Exchange, FLOODING, Life, Open, Phase, Verdict};
+use super::context::Context;
+use super::inbox::{CloseReason, Entry};
+use super::outbox::Source;
+use super::routes::{Path, Reply, asks_for_upgrade};
+use super::wire::Tap;
+use crate::chat::command::{Command, Request};
+use crate::http::{Refusal, Requests, Response};
+use crate::limits::{CONNECTION_OUTPUT_BYTES, Limits, READ_BYTES};
+use crate::progress::Progress;
+use crate::websocket::{self, CloseCode, Event, Opcode, Received};
+
+/// What a question is charged against [`CONNECTION_OUTPUT_BYTES`] before its answer is known.
+const QUESTION_BYTES: usize = 16 << 10;
+
+impl<S> Connection<S> {
+    /// Processes bytes from the socket.
+    pub(super) fn receive(&mut self, bytes: &mut [u8], cx: &mut Context) {
+        self.on_life_sign(cx.now.mono);
+        if let Some(tap) = self.tap() {
+            tap.received(bytes, cx.now.unix);
+            cx.turn.mark_dirty(self.id.index, &mut self.outbox);
+        }
+        self.parse(bytes, cx);
+    }
+
+    /// Processes bytes that had to wait.
+    pub(super) fn resume_unparsed(&mut self, cx: &mut Context) {
+        let rare = self.rare.as_mut();
+        let mut bytes = rare.map_or(Vec::new(), |rare| std::mem::take(&mut rare.unparsed));
+        self.parse(&mut bytes, cx);
+        if self.input_ended {
+            self.on_end_of_stream(cx);
+        }
+    }
+
+    fn parse(&mut self, mut bytes: &mut [u8], cx: &mut Context) {
+        let mut inflated_bytes = 0;
+        while !bytes.is_empty() {
+            // Inflated bytes count as read: the rest is left for the next turn.
+            if inflated_bytes > READ_BYTES || self.must_not_parse(&cx.limits) {
+                self.rare.get_or_insert_default().unparsed = bytes.to_vec();
+                break;
+            }
+            let had_tap = self.tap().is_some();
+            let used = match &mut self.life {
+                Life::Http(_) => self.read_request(bytes, cx),
+                Life::Open(_) => {
+                    let (used, payload_bytes) = self.read_frames(bytes, cx);
+                    inflated_bytes += payload_bytes.saturating_sub(used);
+                    used
+                }
+                Life::Closing(closing) => {
+                    if let Some(left) = &mut closing.discard {
+                        match left.checked_sub(bytes.len()) {
+                            Some(rest) => *left = rest,
+                            None => self.kill(),
+                        }
+                    }
+                    bytes.len()
+                }
+                Life::Dead => bytes.len(),
+            };
+            bytes = &mut bytes[used..];
+            if !had_tap && let Some(tap) = self.tap() {
+                tap.received(bytes, cx.now.unix);
+            }
+        }
+        if let Life::Open(open) = &mut self.life {
+            // Frees what the last message was gathered in; no bytes can't be an event.
+            let nothing = open
+                .websocket
+                .receive(&mut [], &mut cx.scratch, &mut Vec::new());
+            debug_assert!(matches!(nothing, Ok(Received::Nothing)));
+            if open.websocket.in_progress() {
+                let rare = self.rare.get_or_insert_default();
+                rare.message_since.get_or_insert(cx.now.mono);
+            } else if let Some(rare) = &mut self.rare {
+                rare.message_since = None;
+            }
+        }
+    }
+
+    /// Reads at most one request. Returns how many bytes it took.
+    fn read_request(&mut self, bytes: &[u8], cx: &mut Context) -> usize {
+        let Life::Http(http) = &mut self.life else {
+            return bytes.len();
+        };
+        let begins = http.requests.held_bytes() == 0;
+        let (head, used) = match http.requests.receive(bytes, cx.limits.request_head_bytes) {
+            Ok(Progress::NeedMore) => {
+                // A head's time runs from its first byte, or from the accept; never from each byte.
+                if begins && http.exchange == Exchange::Next {
+                    self.since = cx.now.mono;
+                }
+                return bytes.len();
+            }
+            Ok(Progress::Done { value: head, used }) => (head, used),
+            Err(refusal) => {
+                self.refuse(&refusal, cx);
+                return bytes.len();
+            }
+        };
+        let admitted = cx.admission.request(&mut self.seat, &head, &cx.limits);
+        let mut reply = admitted.and_then(|()| cx.router.route(&head, &cx.metrics, cx.now.mono));
+        if let Ok(Reply::Upgrade(_, path)) = &reply {
+            let admitted = if cx.is_full && *path == Path::Chat {
+                Err(Refusal::unavailable(
+                    "the server is full (--max-connections)",
+                ))
+            } else {
+                cx.admission.upgrade(&mut self.seat, &cx.limits)
+            };
+            if let Err(refusal) = admitted {
+                reply = Err(refusal);
+            }
+        }
+        let keep_alive = head.keeps_alive() && !asks_for_upgrade(&head);
+        let bodiless = head.method() == "HEAD";
+        match reply {
+            Ok(Reply::Upgrade(upgrade, path)) => {
+                let mut response = Vec::new();
+                upgrade.response(cx.now.unix, &mut response);
+                let tap = cx.wire.as_ref().zip(head.query());
+                let tap = tap.and_then(|(wire, query)| {
+                    let heads = [head.as_bytes(), &response];
+                    wire.tap_handshake(query, heads, cx.now.unix)
+                });
+                if tap.is_some() {
+                    self.rare.get_or_insert_default().tap = tap;
+                }
+                let append = |out: &mut Vec<u8>| out.extend_from_slice(&response);
+                let (index, outbox) = (self.id.index, &mut self.outbox);
+                cx.turn.write(index, outbox, Source::Http, append);
+                self.upgrade(&upgrade, path, cx);
+            }
+            Ok(Reply::Response(response)) => self.respond(response, keep_alive, bodiless, cx),
+            Err(refusal) => {
+                // A refusal decides for itself whether it closes.
+                let keep_alive = head.keeps_alive() && !refusal.closes;
+                cx.metrics.refused.count(refusal.status);
+                self.respond(refusal.response(), keep_alive, bodiless, cx);
+            }
+        }
+        used
+    }
+
+    /// Responds with a refusal and closes: no request can be read, or none is wanted.
+    pub(super) fn refuse(&mut self, refusal: &Refusal, cx: &mut Context) {
+        cx.metrics.refused.count(refusal.status);
+        self.respond(refusal.response(), false, false, cx);
+    }
+
+    fn respond(&mut self, response: Response, keep_alive: bool, bodiless: bool, cx: &mut Context) {
+        let (index, outbox, now) = (self.id.index, &mut self.outbox, cx.now);
+        cx.turn.write(index, outbox, Source::Http, |out| {
+            response.encode_head(now.unix, keep_alive, out)
+        });
+        if !bodiless {
+            cx.turn.write_body(index, outbox, response.body);
+        }
+        match &mut self.life {
+            Life::Http(http) if keep_alive => {
+                // Frees a gathered head.
+                *http.requests = Requests::default();
+                http.exchange = Exchange::Answering;
+                self.since = now.mono;
+            }
+            _ => self.begin_closing(cx),
+        }
+    }
+
+    /// Reads frames until one event. Returns how many bytes that took, and the event's length.
+    fn read_frames(&mut self, bytes: &mut [u8], cx: &mut Context) -> (usize, usize) {
+        let (all, id, now, rate) = (bytes.len(), self.id, cx.now.mono, cx.limits.rate);
+        let Life::Open(open) = &mut self.life else {
+            return (all, 0);
+        };
+        let deflate = open.websocket.deflate();
+        let is_chat = open.endpoint != Endpoint::Echo;
+        let (mut reply, mut payload_bytes, mut chores) = (Vec::new(), 0, 0);
+        let mut pong = None;
+        let (used, mut end) = match open.websocket.receive(bytes, &mut cx.scratch, &mut reply) {
+            Err(violation) => (all, Some(CloseReason::Violation(violation))),
+            Ok(Received::Nothing) => (all, None),
+            Ok(Received::Event { event, used }) => {
+                payload_bytes = event.payload_bytes();
+                if let (Event::Text(_) | Event::Binary(_), Some(rare)) = (event, &mut self.rare) {
+                    rare.message_since = None;
+                }
+                let end = match event {
+                    Event::Text(text) if is_chat => {
+                        let request = Request::parse(text);
+                        open.pending.entries += 1;
+                        open.pending.questions += u8::from(request.waits_for_commit());
+                        if let (Ok(Command::Trace { on: true }), Some(wire)) =
+                            (&request.command, &cx.wire)
+                        {
+                            // Already now, because only here is known where the next frame begins.
+                            let tap = &mut self.rare.get_or_insert_default().tap;
+                            tap.get_or_insert_with(|| wire.tap());
+                        }
+                        cx.inbox.push_back((id, Entry::Request(request)));
+                        None
+                    }
+                    Event::Binary(_) if is_chat => Some(CloseReason::Ours(
+                        CloseCode::UNSUPPORTED,
+                        "only text messages are accepted",
+                    )),
+                    Event::Text(_) | Event::Binary(_) => {
+                        let (opcode, payload) = match event {
+                            Event::Text(text) => (Opcode::Text, text.as_bytes()),
+                            Event::Binary(bytes) => (Opcode::Binary, bytes),
+                            _ => (Opcode::Binary, &[][..]),
+                        };
+                        let compressor = &mut cx.encoder.deflate;
+                        cx.metrics.messages_delivered += 1;
+                        cx.turn
+                            .write(id.index, &mut self.outbox, Source::Frames, |out| {
+                                let mut compress =
+                                    |agreed| compressor.compress(opcode, payload, agreed, out);
+                                if !deflate.is_some_and(&mut compress) {
+                                    websocket::encode_message(opcode, payload, out);
+                                }
+                            });
+                        None
+                    }
+                    Event::Ping(payload) => {
+                        pong = Some(payload.to_vec());
+                        None
+                    }
+                    Event::Pong(_) => {
+                        chores += 1;
+                        None
+                    }
+                    Event::Close(frame) => Some(CloseReason::Peer {
+                        reply: reply.into(),
+                        code: frame.code.map(CloseCode::get),
+                    }),
+                };
+                if let Event::Text(_) | Event::Binary(_) = event {
+                    cx.metrics.messages_received += 1;
+                }
+                (used, end)
+            }
+        };
+        chores += open.websocket.take_fragments();
+        let rate = if is_chat { rate } else { 0 };
+        for n in 0..chores + u32::from(pong.is_some()) {
+            let verdict = open.charge(false, &mut self.rare, rate, now);
+            cx.metrics.rate_limited += u64::from(verdict != Verdict::Allowed);
+            if verdict == Verdict::Flooding {
+                end.get_or_insert(FLOODING);
+                break;
+            }
+            if verdict == Verdict::Allowed
+                && n == 0
+                && let Some(payload) = pong.take()
+            {
+                cx.turn
+                    .write(id.index, &mut self.outbox, Source::Frames, |out| {
+                        websocket::pong(&payload, out)
+                    });
+            }
+        }
+        if let Some(reason) = end {
+            self.end(reason, false, cx);
+        }
+        (used, payload_bytes)
+    }
+
+    /// Returns whether no more input may be processed: a response is in progress, its end is in the
+    /// inbox, it used up its questions for this turn, or its send queue is more than half full.
+    /// After our close frame it is always read, because the peer's may come.
+    pub(super) fn must_not_parse(&self, limits: &Limits) -> bool {
+        match &self.life {
+            Life::Http(http) => http.exchange == Exchange::Answering,
+            Life::Open(open) if open.phase == Phase::CloseSent => false,
+            Life::Open(open) => {
+                let questions = usize::from(open.pending.questions) * QUESTION_BYTES;
+                open.phase == Phase::Leaving
+                    || questions >= CONNECTION_OUTPUT_BYTES
+                    || self.outbox.waiting_bytes() > limits.send_queue_bytes / 2
+            }
+            Life::Closing(_) | Life::Dead => false,
+        }
+    }
+
+    /// Returns whether it must not be read, for now.
+    pub(super) fn must_wait(&self, limits: &Limits) -> bool {
+        let is_running = |open: &Open| open.phase != Phase::CloseSent && open.pending.entries > 0;
+        matches!(&self.life, Life::Open(open) if is_running(open)) || self.must_not_parse(limits)
+    }
+
+    /// Returns whether there may be input at all.
+    pub(super) fn wants_input(&self) -> bool {
+        !self.is_dead() && (!self.input_ended || self.has_unparsed())
+    }
+
+    pub(super) fn has_unparsed(&self) -> bool {
+        let rare = self.rare.as_ref();
+        rare.is_some_and(|rare| !rare.unparsed.is_empty())
+    }
+
+    pub(super) fn tap(&mut self) -> Option<&mut Box<dyn Tap>> {
+        self.rare.as_mut()?.tap.as_mut()
+    }
+}

@@ -1,0 +1,398 @@
+//! Which web pages may open a WebSocket here.
+//!
+//! A browser opens a WebSocket to any host that a page asks for, with the user's cookies and from
+//! the user's network; the `Origin` header is all that tells one page from another (RFC 6455
+//! §10.2). Comparing it with `Host` is not enough: a foreign name can be made to point at this
+//! machine (DNS rebinding), and then both are the foreign name. So without `--origin` only hosts
+//! are accepted that nobody outside this network can own.
+
+use crate::http::{Authority, Head, Refusal};
+use std::fmt;
+use std::net::Ipv4Addr;
+
+/// The origins from which a browser may open `/chat` and `/echo` (`--origin`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// The page's own host, if nobody outside can own it.
+    SameHost,
+    /// The origins in this list.
+    Listed(Vec<Origin>),
+    /// Every origin.
+    Any,
+}
+
+impl Origins {
+    /// Checks the page that a request comes from (RFC 6455 §4.2.2, item 4). A client without
+    /// `Origin` is not a browser, and could send anything.
+    pub fn check(&self, head: &Head<'_>) -> Result<(), Refusal> {
+        match head.values("origin").count() {
+            0 => Ok(()),
+            1 if self.allow(Origin::of(head).as_ref(), head.host()) => Ok(()),
+            1 => Err(Refusal::forbidden(
+                "this page's origin isn't allowed; start the server with --origin URL to allow it",
+            )),
+            _ => {
+                let refusal = Refusal::bad_request("the request has more than one Origin header");
+                Err(refusal.closing())
+            }
+        }
+    }
+
+    /// Returns whether pages of this origin may connect; `None` is one that can't be parsed.
+    fn allow(&self, origin: Option<&Origin>, host: &str) -> bool {
+        match (self, origin) {
+            (Self::Any, _) => true,
+            (_, None) => false,
+            (Self::Listed(listed), Some(origin)) => listed.contains(origin),
+            (Self::SameHost, Some(origin)) => origin.is_same_host(host),
+        }
+    }
+
+    /// Returns whether any page can be opened under this host name and be allowed to connect.
+    pub(super) fn allow_host(&self, head: &Head<'_>) -> bool {
+        let host = Authority::parse(head.host());
+        *self != Self::SameHost || host.is_some_and(|host| is_private(host.host))
+    }
+}
+
+/// Scheme, host and port of a page (RFC 6454), or the opaque origin `null`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Empty for `null`.
+    scheme: Box<str>,
+    host: Box<str>,
+    port: Option<u16>,
+}
+
+impl Origin {
+    /// Parses `scheme://host[:port]` in any case, or `null`. The default ports of `http` and
+    /// `https` are filled in, and a host with other letters than ASCII is taken in its punycode
+    /// form. Anything else is `None`, also a path or a final slash.
+    ///
+    /// ```
+    /// use parlor::hub::Origin;
+    /// let parse = |text| Origin::parse(text).map(|origin| origin.to_string());
+    /// assert_eq!(parse("https://Chat.Example:443"), Some("https://chat.example".to_owned()));
+    /// assert_eq!(parse("https://bücher.example"), Some("https://xn--bcher-kva.example".to_owned()));
+    /// assert_eq!(parse("chat.example"), None);
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "null" {
+            return Some(Self {
+                scheme: "".into(),
+                host: "null".into(),
+                port: None,
+            });
+        }
+        let (scheme, authority) = text.split_once("://")?;
+        let mut letters = scheme.bytes();
+        let legal = letters
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic())
+            && letters.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        let authority = to_ascii(authority)?;
+        let Authority { host, port } = Authority::parse(&authority).filter(|_| legal)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let port = port.or_else(|| default_port(&scheme));
+        Some(Self {
+            scheme: scheme.into(),
+            host: host.to_ascii_lowercase().into(),
+            port,
+        })
+    }
+
+    /// Returns the origin that a request names, if it can be parsed.
+    pub(super) fn of(head: &Head<'_>) -> Option<Self> {
+        let value = head.values("origin").next()?;
+        Self::parse(std::str::from_utf8(value).ok()?)
+    }
+
+    fn is_same_host(&self, host: &str) -> bool {
+        let (Some(default), Some(Authority { host, port })) =
+            (default_port(&self.scheme), Authority::parse(host))
+        else {
+            return false;
+        };
+        is_private(host)
+            && host.eq_ignore_ascii_case(&self.host)
+            && Some(port.unwrap_or(default)) == self.port
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.scheme {
+            "" => f.write_str(&self.host)?,
+            scheme => write!(f, "{scheme}://{}", self.host)?,
+        }
+        match self.port {
+            Some(port) if Some(port) != default_port(&self.scheme) => write!(f, ":{port}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+/// Returns whether nobody outside this network can own a name: an address, a name without a dot, or
+/// one under an ending that is never delegated (RFC 6761, RFC 6762, RFC 8375, and `.internal` and
+/// `.lan` by custom).
+fn is_private(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let mut endings = [".localhost", ".local", ".lan", ".home.arpa", ".internal"].iter();
+    host.starts_with('[')
+        || host.parse::<Ipv4Addr>().is_ok()
+        || !host.contains('.')
+        || endings.any(|ending| host.ends_with(ending))
+}
+
+/// Converts an authority to ASCII: labels with other letters become `xn--` and their punycode (RFC
+/// 5891 §4.4). `None`: a label is too long for that.
+fn to_ascii(authority: &str) -> Option<String> {
+    let labels = authority.split('.').map(|label| {
+        let (label, port) = match label.find(':') {
+            Some(colon) if !label.is_ascii() => label.split_at(colon),
+            _ => (label, ""),
+        };
+        if label.is_ascii() {
+            return Some(label.to_owned() + port);
+        }
+        let lower = label.to_lowercase();
+        #[cfg(feature = "unicode")]
+        let lower: String = unicode_normalization::UnicodeNormalization::nfc(&*lower).collect();
+        Some(format!("xn--{}{port}", punycode(&lower)?))
+    });
+    Some(labels.collect::<Option<Vec<_>>>()?.join("."))
+}
+
+/// Encodes a label in punycode (RFC 3492 §6.3), with the parameters of its section 5.
+fn punycode(label: &str) -> Option<String> {
+    const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut out: String = label.chars().filter(char::is_ascii).collect();
+    let basic = out.len() as u32;
+    if basic > 0 {
+        out.push('-');
+    }
+    let (mut code, mut delta, mut bias, mut handled) = (128_u32, 0_u32, 72_u32, basic);
+    while let Some(next) = label.chars().map(u32::from).filter(|c| *c >= code).min() {
+        delta = delta.checked_add((next - code).checked_mul(handled + 1)?)?;
+        code = next;
+        for c in label.chars().map(u32::from) {
+            delta += u32::from(c < code);
+            if c != code {
+                continue;
+            }
+            let mut rest = delta;
+            for k in (1_u32..).map(|step| 36 * step) {
+                let threshold = k.saturating_sub(bias).clamp(1, 26);
+                if rest < threshold {
+                    out.push(char::from(DIGITS[rest as usize]));
+                    break;
+                }
+                let digit = threshold + (rest - threshold) % (36 - threshold);
+                out.push(char::from(DIGITS[digit as usize]));
+                rest = (rest - threshold) / (36 - threshold);
+            }
+            delta /= if handled == basic { 700 } else { 2 };
+            delta += delta / (handled + 1);
+            let mut k = 0;
+            while delta > 455 {
+                delta /= 35;
+                k += 36;
+            }
+            bias = k + 36 * delta / (delta + 38);
+            (delta, handled) = (0, handled + 1);
+        }
+        (delta, code) = (delta + 1, code + 1);
+    }
+    (out.len() <= 59).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(origins: &Origins, host: &str, origin: &str) -> bool {
+        origins.allow(Origin::parse(origin).as_ref(), host)
+    }
+
+    #[test]
+    fn same_private_host_is_allowed_without_the_option() {
+        let table = [
+            (
+                "the same host",
+                "localhost:8080",
+                "http://localhost:8080",
+                true,
+            ),
+            ("any case", "LocalHost:8080", "HTTP://localhost:8080", true),
+            (
+                "an IPv4 address",
+                "192.168.0.7:8080",
+                "http://192.168.0.7:8080",
+                true,
+            ),
+            ("an IPv6 address", "[::1]:8080", "http://[::1]:8080", true),
+            (
+                "a name without a dot",
+                "raspberry",
+                "http://raspberry",
+                true,
+            ),
+            (
+                "a name of the home network",
+                "pi.local:80",
+                "http://pi.local",
+                true,
+            ),
+            (
+                "TLS in front with its default port",
+                "box.lan",
+                "https://box.lan",
+                true,
+            ),
+            (
+                "another port",
+                "localhost:8080",
+                "http://localhost:8081",
+                false,
+            ),
+            (
+                "the default port for another",
+                "localhost:8080",
+                "http://localhost",
+                false,
+            ),
+            (
+                "another host",
+                "localhost:8080",
+                "http://evil.example",
+                false,
+            ),
+            (
+                "DNS rebinding",
+                "evil.example:8080",
+                "http://evil.example:8080",
+                false,
+            ),
+            (
+                "an ending that looks private",
+                "evil.notlocal",
+                "http://evil.notlocal",
+                false,
+            ),
+            ("an opaque origin", "localhost:8080", "null", false),
+            (
+                "an opaque origin for a host of that name",
+                "null",
+                "null",
+                false,
+            ),
+            (
+                "an extension",
+                "localhost",
+                "chrome-extension://localhost",
+                false,
+            ),
+            ("no origin at all", "localhost", "localhost", false),
+            (
+                "two origins in one",
+                "localhost",
+                "http://localhost http://localhost",
+                false,
+            ),
+        ];
+        for (name, host, origin, expected) in table {
+            assert_eq!(allows(&Origins::SameHost, host, origin), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn listed_origins_are_allowed_whatever_the_host() {
+        let urls = [
+            "https://chat.example",
+            "http://a:81",
+            "https://bücher.example",
+            "null",
+        ];
+        let listed = Origins::Listed(urls.map(|url| Origin::parse(url).unwrap()).into());
+        let table = [
+            ("a listed one", &listed, "https://chat.example", true),
+            (
+                "its default port spelled out",
+                &listed,
+                "https://CHAT.example:443",
+                true,
+            ),
+            ("another scheme", &listed, "http://chat.example", false),
+            (
+                "the same host, not listed",
+                &listed,
+                "http://localhost",
+                false,
+            ),
+            ("punycode", &listed, "https://xn--bcher-kva.example", true),
+            ("the opaque one", &listed, "null", true),
+            ("any", &Origins::Any, "https://evil.example", true),
+            ("any, unparsable", &Origins::Any, "x", true),
+        ];
+        for (name, origins, origin, expected) in table {
+            assert_eq!(allows(origins, "localhost", origin), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn origins_display_as_browsers_send_them() {
+        for text in [
+            "https://chat.example",
+            "http://[::1]:8080",
+            "http://a:443",
+            "null",
+        ] {
+            let shown = Origin::parse(text).map(|origin| origin.to_string());
+            assert_eq!(shown.as_deref(), Some(text));
+        }
+        let wrong = [
+            "",
+            "https://",
+            "https://a/",
+            "https://a/b",
+            "://a",
+            "1a://b",
+            "https:/a",
+            "https://u@a",
+            "https://bücher.example/",
+        ];
+        for text in wrong {
+            assert_eq!(Origin::parse(text), None, "{text}");
+        }
+    }
+
+    /// Hosts as browsers show them in `location.origin`.
+    #[test]
+    fn hosts_become_punycode() {
+        let table = [
+            (
+                "https://BÜCHER.example:8443",
+                "https://xn--bcher-kva.example:8443",
+            ),
+            (
+                "https://münchen.straße.example",
+                "https://xn--mnchen-3ya.xn--strae-oqa.example",
+            ),
+            ("https://例え.テスト", "https://xn--r8jz45g.xn--zckzah"),
+            ("https://правда.рф", "https://xn--80aafi6cg.xn--p1ai"),
+            ("https://a.bücher:99", "https://a.xn--bcher-kva:99"),
+        ];
+        for (text, expected) in table {
+            let shown = Origin::parse(text).map(|origin| origin.to_string());
+            assert_eq!(shown.as_deref(), Some(expected));
+        }
+    }
+}

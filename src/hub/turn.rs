@@ -1,0 +1,364 @@
+//! A turn. *Wait* and *read* are the driver's; [`Hub::end_turn`](super::Hub) has the other six
+//! steps, one after another:
+//!
+//! 1. **wait** for events, at most until the next deadline.
+//! 2. **read** each ready connection once: its bytes become requests in the inbox.
+//! 3. **due**: look at the connections whose deadline has come.
+//! 4. **apply**: the chat takes the requests in order, and its effects are carried out.
+//! 5. **commit**: the turn's messages are stored in one transaction, which numbers them. Only now
+//!    do they exist.
+//! 6. **share**: what a topic's subscribers receive is one buffer; each is handed a range of it.
+//! 7. **flush**: each connection with something to send gets one vectored write; the rest becomes
+//!    its backlog.
+//! 8. **free**: dead connections leave the table, and memory that a crowd took is freed.
+//!
+//! Only owned data passes from one step to the next.
+
+use super::connection::{Connection, Due, Endpoint, FLOODING, Life, Phase, Sent, Verdict};
+use super::context::Context;
+use super::inbox::{CloseReason, ConnectionId, Entry, Inbox};
+use super::outbox::Source;
+use super::{Hub, Socket};
+use crate::chat::command::{Command, Request};
+use crate::chat::error::CommandError;
+use crate::chat::event::Event;
+use crate::limits::{
+    CONNECTION_OUTPUT_BYTES, COST_OF_EVERYBODY, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES,
+};
+use crate::time::Millis;
+use crate::websocket::{self, CloseCode, Opcode};
+
+/// Entries that the inbox keeps allocated between turns.
+const KEPT_ENTRIES: usize = 256;
+
+impl<S: Socket> Hub<S> {
+    /// Runs the steps after *read*.
+    pub(super) fn run_turn(&mut self) {
+        let quiet = std::mem::replace(&mut self.inputs, 0) == 0;
+        let promised = self.promised.take();
+        if self
+            .suspend_guard
+            .may_judge(promised, quiet, self.cx.now.mono)
+        {
+            self.due();
+        }
+        self.apply();
+        self.commit();
+        if self.draining && self.cx.inbox.is_empty() {
+            self.close_all();
+        }
+        self.share();
+        self.flush();
+        self.free();
+        self.promised = self.wake_at();
+    }
+
+    /// Step 3.
+    fn due(&mut self) {
+        let now = self.cx.now;
+        while let Some((at, id)) = self.reminders.take_due(now.mono) {
+            let Some(connection) = self.connections.get_mut(id) else {
+                continue;
+            };
+            if connection.reminder != at {
+                continue;
+            }
+            connection.reminder = Millis(u64::MAX);
+            let deadline = connection.deadline(&self.cx.limits);
+            match deadline.filter(|(at, _)| *at <= now.mono) {
+                None => {}
+                Some((_, Due::Ping)) => connection.ping(&mut self.cx),
+                Some((_, Due::Head)) => connection.on_head_timeout(&mut self.cx),
+                Some((_, Due::Gone)) => {
+                    log::debug!("connection {}: timed out", id.serial);
+                    connection.on_failed(&mut self.cx);
+                }
+                Some((_, Due::Message)) => {
+                    let why = "message not completed within --message-timeout";
+                    let reason = CloseReason::Ours(CloseCode::POLICY, why);
+                    connection.end(reason, false, &mut self.cx);
+                }
+            }
+            self.settle(id);
+        }
+        if self.chat.next_deadline().is_some_and(|at| at <= now.mono) {
+            self.chat.tick(now, &mut self.effects);
+            self.carry_out();
+            self.close_dismissed();
+        }
+    }
+
+    /// Step 4. Stops when this step has put out [`TURN_OUTPUT_BYTES`]; the rest comes first in the
+    /// next turn. What *read* put out is not counted, or echoes could silence the chat.
+    fn apply(&mut self) {
+        let mut later = Inbox::new();
+        let most = self.cx.turn.bytes() + TURN_OUTPUT_BYTES;
+        while self.cx.turn.bytes() < most {
+            let Some((id, entry)) = self.cx.inbox.pop_front() else {
+                break;
+            };
+            let Some(connection) = self.connections.get_mut(id) else {
+                continue;
+            };
+            let Life::Open(open) = &mut connection.life else {
+                continue;
+            };
+            let is_question =
+                matches!(&entry, Entry::Request(request) if request.waits_for_commit());
+            let waits = is_question || matches!(entry, Entry::Closed(_));
+            let is_over = connection.outbox.turn_bytes() >= CONNECTION_OUTPUT_BYTES;
+            let pending = &mut open.pending;
+            if self.touched.last() != Some(&id) {
+                self.touched.push(id);
+            }
+            // With a proposal, its answer would not reflect what was said before it in this turn:
+            // proposals are numbered in the commit.
+            if pending.deferred || pending.proposed && waits || is_over && is_question {
+                pending.deferred = true;
+                later.push_back((id, entry));
+                continue;
+            }
+            pending.entries -= 1;
+            pending.questions -= u8::from(is_question);
+            match entry {
+                Entry::Opened if open.phase == Phase::CloseSent => {}
+                Entry::Opened => {
+                    let client = self.chat.connected(id.address(), self.cx.now);
+                    open.endpoint = Endpoint::Chat(Some(client));
+                }
+                Entry::Request(request) => self.apply_request(id, request),
+                Entry::Closed(reason) => self.close(id, reason),
+            }
+        }
+        if !later.is_empty() {
+            later.append(&mut self.cx.inbox);
+            self.cx.inbox = later;
+        }
+        self.cx.inbox.shrink_to(KEPT_ENTRIES);
+    }
+
+    fn apply_request(&mut self, id: ConnectionId, mut request: Request) {
+        let (now, rate) = (self.cx.now, self.cx.limits.rate);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let Life::Open(open) = &mut connection.life else {
+            return;
+        };
+        // None: it was closed, and this came after.
+        let Endpoint::Chat(Some(client)) = open.endpoint else {
+            return;
+        };
+        let verdict = open.charge(true, &mut connection.rare, rate, now.mono);
+        self.cx.metrics.rate_limited += u64::from(verdict != Verdict::Allowed);
+        match verdict {
+            Verdict::Allowed => {}
+            Verdict::Flooding => return self.close(id, FLOODING),
+            Verdict::Refused { retry_ms } => {
+                // The command `trace` had begun when it was read.
+                if let Some(rare) = &mut connection.rare {
+                    rare.tap.take_if(|tap| !tap.is_started());
+                }
+                // What can't be read is told before that it came too fast.
+                if !request.is_unreadable() {
+                    request = Request::failed(request.id, CommandError::RateLimited { retry_ms });
+                }
+            }
+        }
+        if let (Some(_), Ok(Command::Trace { .. } | Command::Try(_))) =
+            (&self.cx.wire, &request.command)
+        {
+            return self.apply_wire(id, request);
+        }
+        let page_bytes = CONNECTION_OUTPUT_BYTES.saturating_sub(connection.outbox.turn_bytes());
+        let outcome = self
+            .chat
+            .apply(client, request, page_bytes, now, &mut self.effects);
+        open.pending.proposed |= outcome.proposed;
+        open.rate
+            .charge(outcome.cost.saturating_sub(1), rate, now.mono);
+        self.carry_out();
+        self.close_dismissed();
+    }
+
+    /// Applies a command of the wire view.
+    fn apply_wire(&mut self, id: ConnectionId, request: Request) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let mut answer = Vec::new();
+        let Some(wire) = &self.cx.wire else { return };
+        let answered = match request.command {
+            Ok(Command::Trace { on }) => {
+                match (on, connection.tap()) {
+                    (true, Some(tap)) => tap.start(),
+                    // A refused `trace` before this one took the tap away.
+                    (true, None) => {
+                        let mut tap = wire.tap();
+                        tap.start();
+                        connection.rare.get_or_insert_default().tap = Some(tap);
+                    }
+                    (false, _) => connection.rare.iter_mut().for_each(|rare| rare.tap = None),
+                }
+                wire.answer_trace(on, request.id, &mut answer);
+                Ok(())
+            }
+            Ok(Command::Try(json)) => {
+                if let Life::Open(open) = &mut connection.life {
+                    let rate = self.cx.limits.rate;
+                    open.rate
+                        .charge(COST_OF_EVERYBODY - 1, rate, self.cx.now.mono);
+                }
+                wire.answer_try(&json, request.id, &mut answer)
+            }
+            _ => Ok(()),
+        };
+        match answered {
+            Ok(()) => self.answer_text(id, &answer),
+            Err(error) => self.answer(id.address(), &Event::Error(error), request.id),
+        }
+    }
+
+    /// Step 5. Messages are published first, then acknowledged.
+    fn commit(&mut self) {
+        self.chat.commit(self.cx.now, &mut self.effects);
+        self.carry_out();
+        if let Some(took) = self.chat.take_commit_time() {
+            self.cx.metrics.commit_seconds.observe(took);
+        }
+        if let Some(error) = self.chat.take_trouble() {
+            let now = self.cx.now.mono;
+            self.storage_failed
+                .log(now, format_args!("history error: {error}"));
+        }
+        let mut touched = std::mem::take(&mut self.touched);
+        for id in touched.drain(..) {
+            if let Some(connection) = self.connections.get_mut(id)
+                && let Life::Open(open) = &mut connection.life
+            {
+                (open.pending.proposed, open.pending.deferred) = (false, false);
+            }
+            self.settle(id);
+        }
+        touched.shrink_to(KEPT_ENTRIES);
+        self.touched = touched;
+    }
+
+    /// Step 6.
+    fn share(&mut self) {
+        let cx = &mut self.cx;
+        cx.topics.hand_out(&mut cx.turn, &mut self.connections);
+    }
+
+    /// Step 7.
+    fn flush(&mut self) {
+        let dirty = self.cx.turn.take_dirty();
+        let mut trace_room = TRACE_TURN_BYTES;
+        for index in &dirty {
+            let cx = &mut self.cx;
+            let Some(connection) = self.connections.at(*index) else {
+                continue;
+            };
+            let id = connection.id;
+            if connection.tap().is_some() {
+                connection.write_traces(&mut trace_room, cx);
+            }
+            let (outbox, socket) = (&mut connection.outbox, &mut connection.socket);
+            match outbox.flush(socket, &cx.turn, &mut cx.buffered) {
+                Err(_) => connection.on_failed(cx),
+                Ok(written) => {
+                    cx.metrics.bytes_sent += written as u64;
+                    if written > 0 {
+                        connection.on_progress(cx.now.mono);
+                    }
+                    if connection.outbox.is_empty() {
+                        match connection.on_sent(cx.now.mono) {
+                            Sent::Nothing => {}
+                            Sent::Response => cx.admission.answered(&mut connection.seat),
+                            Sent::Everything => connection.socket.shutdown_write(),
+                        }
+                    } else if connection.outbox.is_over(cx.limits.send_queue_bytes) {
+                        self.close_slow(id, "client reads too slowly");
+                    }
+                }
+            }
+            self.settle(id);
+        }
+        self.cx.turn.clear(dirty);
+        self.close_largest();
+    }
+
+    /// Step 8. What connections share is freed here and nowhere else.
+    fn free(&mut self) {
+        while let Some(id) = self.dead.pop() {
+            if let Some(mut connection) = self.connections.remove(id) {
+                connection.release(&mut self.cx.buffered);
+                self.cx.admission.leave(&mut connection.seat);
+            }
+        }
+        self.connections.shrink();
+        self.cx.topics.shrink();
+        self.reminders.shrink();
+        self.reading.end_turn();
+        self.dead.shrink_to(KEPT_ENTRIES);
+        let metrics = &mut self.cx.metrics;
+        metrics.users_online = self.chat.online() as u64;
+        metrics.channels = self.chat.channels() as u64;
+        metrics.buffered_bytes = self.cx.buffered.bytes() as u64;
+    }
+
+    /// Brings what the hub keeps about a connection up to date with its state: the bytes that are
+    /// held for it, its place in the schedule, its reminder.
+    pub(super) fn settle(&mut self, id: ConnectionId) {
+        let (limits, now) = (&self.cx.limits, self.cx.now.mono);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.is_dead() {
+            self.dead.push(id);
+            return;
+        }
+        connection.recount(&mut self.cx.buffered);
+        if connection.has_unparsed() {
+            self.reading.push(connection, limits, now);
+        }
+        self.reading.update(connection, limits, now);
+        if let Some((at, _)) = connection.deadline(limits)
+            && at < connection.reminder
+        {
+            connection.reminder = at;
+            self.reminders.add(at, id);
+        }
+    }
+}
+
+impl<S> Connection<S> {
+    /// Writes the traces of what passed on a traced connection, as long as there is room in the
+    /// turn and a quarter of its send queue; others are counted.
+    pub(super) fn write_traces(&mut self, room: &mut usize, cx: &mut Context) {
+        let Life::Open(open) = &self.life else { return };
+        let deflate = open.websocket.deflate();
+        let Some(tap) = self.rare.as_mut().and_then(|rare| rare.tap.as_mut()) else {
+            return;
+        };
+        for frames in cx.turn.frames(&self.outbox) {
+            tap.sent(frames, cx.now.unix);
+        }
+        let most = cx.limits.send_queue_bytes / 4;
+        let mut trace = Vec::new();
+        while tap.next_trace(
+            *room > 0 && self.outbox.waiting_bytes() <= most,
+            deflate,
+            &mut trace,
+        ) {
+            if !trace.is_empty() {
+                let outbox = &mut self.outbox;
+                let range = cx.turn.write(self.id.index, outbox, Source::Frames, |out| {
+                    websocket::encode_message(Opcode::Text, &trace, out)
+                });
+                *room = room.saturating_sub(range.len());
+                trace.clear();
+            }
+        }
+    }
+}

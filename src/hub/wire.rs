@@ -1,0 +1,62 @@
+//! The hub's only hook for the wire view, which shows a connection its own frames.
+//!
+//! It is implemented in `tools`; without it the commands `trace` and `try` do not exist.
+
+use crate::chat::command::RequestId;
+use crate::chat::error::CommandError;
+use crate::time::UnixMillis;
+use crate::websocket::DeflateParameters;
+
+/// Answers the wire view's commands and makes its taps.
+pub trait WireView {
+    /// Returns a tap for a connection whose request target asks for one (`?trace=1`). `heads` are
+    /// the request and the response of the opening handshake.
+    fn tap_handshake(
+        &self,
+        query: &str,
+        heads: [&[u8]; 2],
+        now: UnixMillis,
+    ) -> Option<Box<dyn Tap>>;
+
+    /// Returns a tap for a connection that sent the command `trace`. It writes nothing before
+    /// [`Tap::start`].
+    fn tap(&self) -> Box<dyn Tap>;
+
+    /// Appends the answer to `trace`.
+    fn answer_trace(&self, on: bool, id: Option<RequestId>, out: &mut Vec<u8>);
+
+    /// Appends the answer to `try`; `json` is the whole command.
+    fn answer_try(
+        &self,
+        json: &str,
+        id: Option<RequestId>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CommandError>;
+}
+
+/// Sees the frames of one connection and describes them.
+pub trait Tap {
+    /// The command that made it was accepted.
+    fn start(&mut self);
+
+    /// Returns whether it was started.
+    fn is_started(&self) -> bool;
+
+    /// Sees bytes that were received, still masked. The first ones begin a frame.
+    fn received(&mut self, bytes: &[u8], now: UnixMillis);
+
+    /// Sees whole frames that are sent.
+    fn sent(&mut self, frames: &[u8], now: UnixMillis);
+
+    /// Appends the next trace, an event's JSON. Returns whether there was one. Without room it is
+    /// skipped and counted.
+    fn next_trace(
+        &mut self,
+        has_room: bool,
+        deflate: Option<DeflateParameters>,
+        out: &mut Vec<u8>,
+    ) -> bool;
+
+    /// Returns the bytes that it holds.
+    fn held_bytes(&self) -> usize;
+}

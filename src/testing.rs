@@ -1,0 +1,292 @@
+//! A network of memory, for tests, fuzzers and benchmarks: sockets, a driver, and random numbers.
+//!
+//! It is compiled for this crate's own tests and with the feature `testing`, which `Cargo.toml`
+//! turns on for `tests/`, `benches/` and `fuzz/` by a dev-dependency of parlor on itself.
+
+use crate::history::{Author, Memory};
+use crate::http::pages::BuiltIn;
+use crate::hub::{ConnectionId, Driven, Ended, Hub, Input, Origins, Setup, Socket};
+use crate::limits::{Limits, READ_BYTES};
+use crate::time::{Millis, Now, UnixMillis};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, IoSlice};
+use std::rc::Rc;
+
+/// What the two ends of a connection share.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    /// What the server wrote and the client has not taken yet.
+    pub sent: Vec<u8>,
+    /// How many more bytes the server may write before it has to wait.
+    pub room: usize,
+    /// How many bytes one write takes at most.
+    pub write_most: usize,
+    /// The server has shut down its sending side.
+    pub shut: bool,
+    /// Writing fails.
+    pub broken: bool,
+    /// The server has dropped its end.
+    pub closed: bool,
+    /// The number of writes.
+    pub writes: usize,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self {
+            sent: Vec::new(),
+            room: usize::MAX,
+            write_most: usize::MAX,
+            shut: false,
+            broken: false,
+            closed: false,
+            writes: 0,
+        }
+    }
+}
+
+/// The server's end of a connection.
+#[derive(Default)]
+pub struct MemorySocket(pub Rc<RefCell<Wire>>);
+
+impl Socket for MemorySocket {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut wire = self.0.borrow_mut();
+        assert!(!wire.shut, "nothing is written after the FIN");
+        assert!(
+            pieces.iter().any(|piece| !piece.is_empty()),
+            "a write has bytes"
+        );
+        if wire.broken {
+            return Err(ErrorKind::ConnectionReset.into());
+        }
+        wire.writes += 1;
+        let before = wire.sent.len();
+        let mut left = wire.room.min(wire.write_most);
+        if left == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        for piece in pieces {
+            let part = &piece[..piece.len().min(left)];
+            wire.sent.extend_from_slice(part);
+            left -= part.len();
+        }
+        let written = wire.sent.len() - before;
+        wire.room = wire.room.saturating_sub(written);
+        Ok(written)
+    }
+
+    fn shutdown_write(&mut self) {
+        self.0.borrow_mut().shut = true;
+    }
+}
+
+impl Drop for MemorySocket {
+    fn drop(&mut self) {
+        self.0.borrow_mut().closed = true;
+    }
+}
+
+/// Returns a setup with a history in memory, the built-in pages, and tokens that count up.
+pub fn setup(limits: Limits, now: Now) -> Setup {
+    let mut token = 0_u128;
+    Setup {
+        #[cfg(feature = "tools")]
+        wire: Some(Box::new(crate::tools::wire::Wire::new(&limits))),
+        #[cfg(not(feature = "tools"))]
+        wire: None,
+        limits,
+        origins: Origins::SameHost,
+        trusted_proxies: Vec::new(),
+        pages: Box::new(BuiltIn::new()),
+        history: Box::new(Memory::new("epoch".into(), Author(0))),
+        tokens: Box::new(move || {
+            token += 1;
+            token.to_be_bytes()
+        }),
+        now,
+    }
+}
+
+/// A hub, its clock, and its driver. It follows the contract at the head of [`crate::hub`], with
+/// bytes in memory instead of sockets.
+pub struct World<S> {
+    /// The server.
+    pub hub: Hub<S>,
+    /// The time, which passes by [`World::pass`] alone.
+    pub now: Now,
+    arriving: BTreeMap<ConnectionId, Arriving>,
+}
+
+/// What a connection's client has sent, and the server has not read.
+#[derive(Default)]
+struct Arriving {
+    bytes: Vec<u8>,
+    /// How many bytes one read returns at most; 0: as many as there are.
+    piece: usize,
+    end: Option<Ended>,
+}
+
+impl<S: Socket> World<S> {
+    /// Makes a world around the hub of a setup, at the setup's time.
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            now: setup.now,
+            hub: Hub::new(setup),
+            arriving: BTreeMap::new(),
+        }
+    }
+
+    /// Makes a world with these limits, one second after the start.
+    pub fn with_limits(limits: Limits) -> Self {
+        let (mono, unix) = (Millis(1_000), UnixMillis(1_700_000_000_000));
+        Self::new(setup(limits, Now { mono, unix }))
+    }
+
+    /// Connects. `None`: the connection was dropped at once.
+    pub fn accept(&mut self, socket: S, peer: &str) -> Option<ConnectionId> {
+        let peer = peer.parse().expect("an address and a port");
+        let index = self.hub.next_index();
+        self.hub.handle(Input::Accepted { socket, peer }, self.now);
+        self.hub.id(index)
+    }
+
+    /// Lets bytes arrive; the server reads them in its turn.
+    pub fn send(&mut self, id: ConnectionId, bytes: &[u8]) {
+        self.arriving
+            .entry(id)
+            .or_default()
+            .bytes
+            .extend_from_slice(bytes);
+        self.hub.handle(Input::Readable(id), self.now);
+    }
+
+    /// Sets how many bytes one read returns at most.
+    pub fn set_piece(&mut self, id: ConnectionId, piece: usize) {
+        self.arriving.entry(id).or_default().piece = piece;
+    }
+
+    /// Lets the peer end its side, after what was sent; with [`Ended::Failed`], instead of that.
+    pub fn end(&mut self, id: ConnectionId, end: Ended) {
+        let arriving = self.arriving.entry(id).or_default();
+        if end == Ended::Failed {
+            arriving.bytes.clear();
+        }
+        arriving.end = Some(end);
+        self.hub.handle(Input::Readable(id), self.now);
+        if end == Ended::Failed {
+            // An error is reported to writers, too.
+            self.writable(id);
+        }
+    }
+
+    /// Reports that a socket has room again.
+    pub fn writable(&mut self, id: ConnectionId) {
+        self.hub.handle(Input::Writable(id), self.now);
+    }
+
+    /// Returns the number of bytes that were sent and are not read yet.
+    pub fn unread(&self, id: ConnectionId) -> usize {
+        self.arriving
+            .get(&id)
+            .map_or(0, |arriving| arriving.bytes.len())
+    }
+
+    /// Reads what the hub wants to read (contract 3).
+    pub fn read(&mut self) {
+        while let Some(id) = self.hub.next_read(self.now) {
+            let arriving = self.arriving.entry(id).or_default();
+            let most = if arriving.piece == 0 {
+                READ_BYTES
+            } else {
+                arriving.piece
+            };
+            let count = arriving.bytes.len().min(most).min(READ_BYTES);
+            let mut bytes: Vec<u8> = arriving.bytes.drain(..count).collect();
+            let more = !arriving.bytes.is_empty() || arriving.end.is_some();
+            let input = match arriving.end {
+                Some(end) if count == 0 => {
+                    self.arriving.remove(&id);
+                    Input::Ended(id, end)
+                }
+                _ => Input::Received {
+                    id,
+                    bytes: &mut bytes,
+                    more,
+                },
+            };
+            self.hub.handle(input, self.now);
+        }
+    }
+
+    /// Takes one turn.
+    pub fn turn(&mut self) {
+        self.read();
+        self.hub.end_turn(self.now);
+    }
+
+    /// Returns whether a turn must begin at once.
+    pub fn has_work(&self) -> bool {
+        self.hub
+            .next_deadline()
+            .is_some_and(|at| at <= self.now.mono)
+    }
+
+    /// Takes turns until nothing is left to do.
+    pub fn settle(&mut self) {
+        self.turn();
+        for turns in 0.. {
+            if !self.has_work() {
+                return;
+            }
+            assert!(turns < 10_000, "the loop spins");
+            self.turn();
+        }
+    }
+
+    /// Lets time pass, with a turn at each deadline.
+    pub fn pass(&mut self, millis: u64) {
+        let end = self.now.mono.0 + millis;
+        while let Some(at) = self.hub.next_deadline().filter(|at| at.0 <= end) {
+            self.jump(at.0.saturating_sub(self.now.mono.0));
+            self.settle();
+        }
+        self.jump(end - self.now.mono.0);
+    }
+
+    /// Lets time pass at once, as for a process that was suspended.
+    pub fn jump(&mut self, millis: u64) {
+        self.now.mono.0 += millis;
+        self.now.unix.0 += millis;
+    }
+}
+
+/// Random numbers from a seed (xorshift64*).
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Makes a generator. The same seed gives the same numbers.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// Returns the next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// Returns a number below a bound; 0 for the bound 0.
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.number() >> 33) as usize % bound.max(1)
+    }
+
+    /// Returns true in `chance` of 100 cases.
+    pub fn percent(&mut self, chance: usize) -> bool {
+        self.below(100) < chance
+    }
+}

@@ -1,0 +1,545 @@
+//! The wire view's server side: a connection sees its own frames, as the command `trace` or
+//! `?trace=1` in the target asks, and `try` checks frames made by hand.
+//!
+//! A trace is a text message of its own, `{"type":"trace",…}`, on `/echo` too. It follows the frame
+//! that it describes; only the trace of our close frame precedes it, since nothing may follow a
+//! close frame (RFC 6455 §5.5.1). Traces are never traced. What a peer sends faster than it is
+//! traced is counted.
+
+use super::dissect::Dissection;
+use super::headers::purpose;
+use super::trial;
+use crate::chat::command::RequestId;
+use crate::chat::error::CommandError;
+use crate::hub::{Tap, WireView};
+use crate::limits::{Limits, TRACE_FRAME_BYTES, TRACE_FRAMES};
+use crate::progress::Progress;
+use crate::text::Hex;
+use crate::time::UnixMillis;
+use crate::websocket::handshake::{GUID, accept, accept_sha1};
+use crate::websocket::{
+    self, DeflateParameters, FrameHeader, Opcode, Received, Scratch, WebSocket, frame_end,
+};
+use serde::Serialize;
+use std::collections::VecDeque;
+
+/// The wire view of a server.
+pub(crate) struct Wire {
+    /// The longest message of the chat.
+    message_bytes: usize,
+}
+
+impl Wire {
+    /// Makes the wire view of a server with these limits.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            message_bytes: limits.message_bytes,
+        }
+    }
+
+    fn new_tap(&self) -> Frames {
+        Frames {
+            message_bytes: self.message_bytes,
+            ..Frames::default()
+        }
+    }
+}
+
+impl WireView for Wire {
+    fn tap_handshake(
+        &self,
+        query: &str,
+        heads: [&[u8]; 2],
+        now: UnixMillis,
+    ) -> Option<Box<dyn Tap>> {
+        query.split('&').any(|word| word == "trace=1").then(|| {
+            let mut tap = self.new_tap();
+            tap.is_started = true;
+            tap.handshake = Some((now, heads.map(Box::from)));
+            Box::new(tap) as Box<dyn Tap>
+        })
+    }
+
+    fn tap(&self) -> Box<dyn Tap> {
+        Box::new(self.new_tap())
+    }
+
+    fn answer_trace(&self, on: bool, id: Option<RequestId>, out: &mut Vec<u8>) {
+        let answer = Tracing {
+            r#type: "tracing",
+            on,
+            id: id.map(|id| id.0),
+        };
+        write_json(&answer, out);
+    }
+
+    fn answer_try(
+        &self,
+        json: &str,
+        id: Option<RequestId>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CommandError> {
+        let trial = trial::Trial::parse(json, self.message_bytes)?;
+        write_json(&trial.run(id), out);
+        Ok(())
+    }
+}
+
+fn write_json(value: &impl Serialize, out: &mut Vec<u8>) {
+    let written = serde_json::to_writer(out, value);
+    debug_assert!(written.is_ok(), "{written:?}");
+}
+
+/// The tap of one connection: its frames, until they are described.
+#[derive(Default)]
+struct Frames {
+    message_bytes: usize,
+    is_started: bool,
+    handshake: Option<(UnixMillis, [Box<[u8]>; 2])>,
+    /// Frames described so far.
+    number: u64,
+    /// Frames skipped since the last one that was described.
+    missed: u64,
+    seen: VecDeque<Seen>,
+    incoming: Incoming,
+    scratch: Scratch,
+}
+
+/// A frame that passed.
+struct Seen {
+    is_sent: bool,
+    at: UnixMillis,
+    /// As many of its bytes as are shown.
+    bytes: Box<[u8]>,
+    length: u64,
+    /// The frames of the compressed message that ends with this one, if they can be shown whole.
+    compressed: Option<Box<[u8]>>,
+}
+
+/// The frame whose end has not been received, and the compressed message that it belongs to.
+#[derive(Default)]
+struct Incoming {
+    bytes: Vec<u8>,
+    received: u64,
+    /// Unknown until the header is whole.
+    length: Option<u64>,
+    /// Gathered frames of a compressed message; dropped if they are too long to be shown.
+    message: Option<Vec<u8>>,
+    /// A header was wrong: where the next frame begins is unknown.
+    is_over: bool,
+}
+
+impl Tap for Frames {
+    fn start(&mut self) {
+        self.is_started = true;
+    }
+
+    fn is_started(&self) -> bool {
+        self.is_started
+    }
+
+    fn received(&mut self, mut bytes: &[u8], now: UnixMillis) {
+        while !bytes.is_empty() && !self.incoming.is_over {
+            let (used, is_whole) = self.incoming.take(bytes);
+            bytes = &bytes[used..];
+            if is_whole {
+                let incoming = &mut self.incoming;
+                let bytes = std::mem::take(&mut incoming.bytes);
+                let length = incoming.length.take().unwrap_or(incoming.received);
+                incoming.received = 0;
+                let compressed = gather(&mut incoming.message, &bytes, length);
+                self.add(Seen {
+                    is_sent: false,
+                    at: now,
+                    bytes: bytes.into(),
+                    length,
+                    compressed,
+                });
+            }
+        }
+    }
+
+    fn sent(&mut self, frames: &[u8], now: UnixMillis) {
+        let mut start = 0;
+        while self.is_started && start < frames.len() {
+            let frame = &frames[start..frame_end(frames, start)];
+            start += frame.len();
+            let (shown, length) = (frame.len().min(TRACE_FRAME_BYTES), frame.len() as u64);
+            self.add(Seen {
+                is_sent: true,
+                at: now,
+                bytes: frame[..shown].into(),
+                length,
+                compressed: gather(&mut None, &frame[..shown], length),
+            });
+        }
+    }
+
+    fn next_trace(
+        &mut self,
+        has_room: bool,
+        deflate: Option<DeflateParameters>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        if !self.is_started {
+            return false;
+        }
+        if let Some((at, heads)) = self.handshake.take() {
+            let what = What::Handshake {
+                handshake: show_handshake(&heads),
+            };
+            write_json(&Trace::new(0, at, what, 0), out);
+            return true;
+        }
+        let Some(seen) = self.seen.pop_front() else {
+            return false;
+        };
+        self.number += 1;
+        if !has_room {
+            self.missed += 1;
+            return true;
+        }
+        let missed = std::mem::take(&mut self.missed);
+        let what = self.show(&seen, deflate);
+        write_json(&Trace::new(self.number, seen.at, what, missed), out);
+        true
+    }
+
+    fn held_bytes(&self) -> usize {
+        let heads = self.handshake.iter().flat_map(|(_, heads)| heads);
+        let handshake: usize = heads.map(|head| head.len()).sum();
+        let seen = self
+            .seen
+            .iter()
+            .map(|seen| seen.bytes.len() + seen.compressed.as_ref().map_or(0, |bytes| bytes.len()));
+        let incoming = self.incoming.message.as_ref().map_or(0, Vec::capacity);
+        size_of::<Self>()
+            + handshake
+            + incoming
+            + self.incoming.bytes.capacity()
+            + self.seen.capacity() * size_of::<Seen>()
+            + seen.sum::<usize>()
+    }
+}
+
+impl Frames {
+    /// Keeps a frame until it is described; of those that pass in one turn, a fixed number.
+    fn add(&mut self, seen: Seen) {
+        let same = self
+            .seen
+            .iter()
+            .filter(|other| other.is_sent == seen.is_sent);
+        if same.count() < TRACE_FRAMES {
+            self.seen.push_back(seen);
+        } else {
+            self.missed += 1;
+        }
+    }
+
+    fn show(&mut self, seen: &Seen, deflate: Option<DeflateParameters>) -> What<'static> {
+        let compressed = seen.compressed.as_deref();
+        What::Frame {
+            direction: if seen.is_sent { "out" } else { "in" },
+            length: seen.length,
+            cut: seen.length - seen.bytes.len() as u64,
+            bytes: Hex(&seen.bytes).to_string(),
+            frame: Box::new(Dissection::of(&seen.bytes)),
+            inflated: compressed.and_then(|frames| self.inflate(frames, seen.is_sent, deflate)),
+        }
+    }
+
+    /// Inflates a compressed message; `None` if it breaks a rule.
+    fn inflate(
+        &mut self,
+        frames: &[u8],
+        is_sent: bool,
+        deflate: Option<DeflateParameters>,
+    ) -> Option<Inflated> {
+        let machine = if is_sent {
+            // It writes nothing, so the masking key is never used.
+            WebSocket::client(self.message_bytes, || [0; 4])
+        } else {
+            WebSocket::server(self.message_bytes)
+        };
+        let (mut frames, mut machine) = (frames.to_vec(), machine.with_deflate(deflate));
+        let received = machine.receive(&mut frames, &mut self.scratch, &mut Vec::new());
+        let Ok(Received::Event { event, .. }) = received else {
+            return None;
+        };
+        let payload = match event {
+            websocket::Event::Text(text) => text.as_bytes(),
+            websocket::Event::Binary(payload) => payload,
+            _ => return None,
+        };
+        Some(Inflated {
+            length: payload.len(),
+            bytes: Hex(&payload[..payload.len().min(TRACE_FRAME_BYTES)]).to_string(),
+        })
+    }
+}
+
+impl Incoming {
+    /// Takes bytes of one frame. Returns how many, and whether it is whole, or wrong.
+    fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
+        let wanted = self.length.unwrap_or(FrameHeader::BYTES_MAX as u64) - self.received;
+        let used = wanted.min(bytes.len() as u64) as usize;
+        let shown = used.min(TRACE_FRAME_BYTES.saturating_sub(self.bytes.len()));
+        self.bytes.extend_from_slice(&bytes[..shown]);
+        self.received += used as u64;
+        if self.length.is_some() {
+            return (used, self.length == Some(self.received));
+        }
+        match FrameHeader::decode(&self.bytes) {
+            Ok(Progress::NeedMore) => (used, false),
+            Ok(Progress::Done {
+                value: header,
+                used: header_bytes,
+            }) => {
+                let length = (header_bytes as u64).saturating_add(header.payload_length);
+                self.length = Some(length);
+                let too_many = self.received.saturating_sub(length);
+                self.received -= too_many;
+                self.bytes.truncate(self.received as usize);
+                (used - too_many as usize, self.received == length)
+            }
+            Err(_) => {
+                self.is_over = true;
+                (bytes.len(), true)
+            }
+        }
+    }
+}
+
+/// Gathers the frames of a compressed message (RFC 7692 §6). Returns them with its last one.
+fn gather(message: &mut Option<Vec<u8>>, frame: &[u8], length: u64) -> Option<Box<[u8]>> {
+    let Ok(Progress::Done { value: header, .. }) = FrameHeader::decode(frame) else {
+        return None;
+    };
+    if header.opcode.is_control() {
+        return None;
+    }
+    if header.opcode != Opcode::Continuation {
+        *message = header.rsv1.then(Vec::new);
+    }
+    let gathered = message.as_mut()?;
+    gathered.extend_from_slice(frame);
+    if frame.len() as u64 != length || gathered.len() > TRACE_FRAME_BYTES {
+        *message = None;
+    }
+    message.take_if(|_| header.fin).map(Vec::into_boxed_slice)
+}
+
+/// The answer to `trace`.
+#[derive(Serialize)]
+struct Tracing {
+    r#type: &'static str,
+    on: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+}
+
+/// One trace.
+#[derive(Serialize)]
+struct Trace<'a> {
+    r#type: &'static str,
+    n: u64,
+    at: u64,
+    #[serde(flatten)]
+    what: What<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<u64>,
+}
+
+impl<'a> Trace<'a> {
+    fn new(n: u64, at: UnixMillis, what: What<'a>, missed: u64) -> Self {
+        Self {
+            r#type: "trace",
+            n,
+            at: at.0,
+            what,
+            missed: Some(missed).filter(|missed| *missed > 0),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum What<'a> {
+    Handshake {
+        handshake: ShownHandshake<'a>,
+    },
+    Frame {
+        direction: &'static str,
+        length: u64,
+        cut: u64,
+        bytes: String,
+        frame: Box<Dissection>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        inflated: Option<Inflated>,
+    },
+}
+
+/// The payload of a compressed message.
+#[derive(Serialize)]
+struct Inflated {
+    length: usize,
+    bytes: String,
+}
+
+#[derive(Serialize)]
+struct ShownHandshake<'a> {
+    request: ShownHead<'a>,
+    response: ShownHead<'a>,
+    accept: Accept<'a>,
+}
+
+#[derive(Serialize)]
+struct ShownHead<'a> {
+    bytes: String,
+    lines: Vec<ShownLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownLine<'a> {
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<&'static str>,
+}
+
+/// How the value of `Sec-WebSocket-Accept` is computed (RFC 6455 §4.2.2, 5.4).
+#[derive(Serialize)]
+struct Accept<'a> {
+    key: &'a str,
+    guid: &'static str,
+    sha1: String,
+    value: String,
+}
+
+fn show_handshake([request, response]: &[Box<[u8]>; 2]) -> ShownHandshake<'_> {
+    const REQUEST: (&str, &str) = (
+        "RFC 9112 §3",
+        "method (must be GET), request target, HTTP version",
+    );
+    const STATUS: (&str, &str) = (
+        "RFC 9110 §15.2.2",
+        "101: after the blank line, this connection speaks WebSocket",
+    );
+    let request = show_head(request, REQUEST);
+    let mut headers = request
+        .lines
+        .iter()
+        .filter_map(|line| line.text.split_once(':'));
+    let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+    let key = key.map_or("", |(_, key)| key.trim());
+    let accept = Accept {
+        key,
+        guid: GUID,
+        sha1: format!("{:x}", Hex(&accept_sha1(key))),
+        value: accept(key),
+    };
+    let response = show_head(response, STATUS);
+    ShownHandshake {
+        request,
+        response,
+        accept,
+    }
+}
+
+fn show_head<'a>(head: &'a [u8], first: (&'static str, &'static str)) -> ShownHead<'a> {
+    let lines = head.split(|byte| *byte == b'\n');
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines = lines.filter(|line| !line.is_empty()).enumerate();
+    let lines = lines.map(|(row, line)| {
+        let text = str::from_utf8(line).unwrap_or("(not UTF-8: see the bytes)");
+        let about = match row {
+            0 => Some(first),
+            _ => text.split_once(':').and_then(|(name, _)| purpose(name)),
+        };
+        ShownLine {
+            text,
+            section: about.map(|about| about.0),
+            purpose: about.map(|about| about.1),
+        }
+    });
+    ShownHead {
+        lines: lines.collect(),
+        bytes: Hex(head).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames_of(pieces: &[&[u8]]) -> Frames {
+        let mut frames = Frames::default();
+        pieces
+            .iter()
+            .for_each(|piece| frames.received(piece, UnixMillis(1)));
+        frames
+    }
+
+    fn lengths(frames: &Frames) -> Vec<(usize, u64)> {
+        frames
+            .seen
+            .iter()
+            .map(|seen| (seen.bytes.len(), seen.length))
+            .collect()
+    }
+
+    #[test]
+    fn frames_are_found_however_they_are_cut() {
+        let stream =
+            b"\x81\x82\x01\x02\x03\x04ab\x89\x80\x05\x06\x07\x08\x82\xfe\x00\x7e\x01\x02\x03\x04";
+        let stream = [stream, &[7; 126][..], b"\x8a\x80\0\0\0\0"].concat();
+        for size in (1..20).chain([stream.len()]) {
+            let frames = frames_of(&stream.chunks(size).collect::<Vec<_>>());
+            let found: Vec<_> = frames.seen.iter().map(|seen| seen.length).collect();
+            assert_eq!(found, [8, 6, 134, 6], "in pieces of {size}");
+            let bytes = frames
+                .seen
+                .iter()
+                .flat_map(|seen| seen.bytes.iter().copied());
+            assert!(bytes.eq(stream.iter().copied()), "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn long_frame_keeps_its_beginning_and_the_next_is_found() {
+        let length = 3 * TRACE_FRAME_BYTES;
+        let size = (length as u16).to_be_bytes();
+        let frame = [b"\x82\x7e", &size[..], &vec![9; length], b"\x81\x00"].concat();
+        let frames = frames_of(&frame.chunks(1000).collect::<Vec<_>>());
+        assert_eq!(
+            lengths(&frames),
+            [(TRACE_FRAME_BYTES, length as u64 + 4), (2, 2)]
+        );
+    }
+
+    #[test]
+    fn nothing_is_seen_after_a_wrong_header() {
+        let wrong = b"\x81\x80\0\0\0\0\xf1\x80\0\0\0\0\x81\x80\0\0\0\0";
+        assert_eq!(frames_of(&[wrong, b"\x81\x80"]).seen.len(), 2);
+    }
+
+    #[test]
+    fn frames_over_the_limit_are_counted() {
+        let frames = frames_of(&[&b"\x8a\x80\0\0\0\0".repeat(TRACE_FRAMES + 5)]);
+        assert_eq!((frames.seen.len(), frames.missed), (TRACE_FRAMES, 5));
+    }
+
+    #[test]
+    fn compressed_messages_are_gathered_over_their_fragments() {
+        let stream = b"\x41\x02ab\x89\x00\x80\x01c\x81\x01x\x01\x01y\x80\x01z";
+        let frames = frames_of(&[stream]);
+        let gathered: Vec<_> = frames
+            .seen
+            .iter()
+            .map(|seen| seen.compressed.as_deref())
+            .collect();
+        let message = Some(&b"\x41\x02ab\x80\x01c"[..]);
+        assert_eq!(gathered, [None, None, message, None, None, None]);
+    }
+}

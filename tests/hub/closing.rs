@@ -1,0 +1,223 @@
+//! Deadlines, and how connections end.
+
+use crate::network::*;
+use parlor::hub::Driven;
+use parlor::limits::Limits;
+use parlor::websocket::Opcode;
+use std::time::Duration;
+
+#[test]
+fn silent_connection_is_pinged_then_dropped() {
+    let resume_window = Duration::ZERO;
+    let mut world = World::new(Limits {
+        resume_window,
+        ..Limits::DEFAULT
+    });
+    let mut ada = world.enter("Ada");
+    world.pass(1_000);
+    world.settle();
+    ada.take();
+    world.pass(28_999);
+    world.settle();
+    assert!(ada.wire.borrow().sent.is_empty(), "nothing is due yet");
+    world.pass(1);
+    world.settle();
+    assert_eq!(ada.wire.borrow().sent, [0x89, 0], "a ping");
+    ada.send(&mut world, &masked(Opcode::Pong, &[]));
+    world.settle();
+    world.pass(30_000);
+    world.settle();
+    assert_eq!(
+        ada.wire.borrow().sent,
+        [0x89, 0, 0x89, 0],
+        "the pong was a sign of life"
+    );
+    world.pass(20_000);
+    world.settle();
+    let metrics = world.hub.metrics();
+    assert_eq!((metrics.connections, metrics.users_online), (0, 0));
+    assert_eq!(world.hub.connections(), 0);
+    world.pass(250);
+    world.settle();
+    assert_eq!(
+        world.hub.next_deadline(),
+        None,
+        "an empty server never wakes up"
+    );
+}
+
+#[test]
+fn suspended_process_reads_before_it_judges() {
+    let mut world = World::new(Limits::DEFAULT);
+    let mut ada = world.enter("Ada");
+    ada.take();
+    world.jump(3_600_000);
+    world.turn();
+    assert_eq!(ada.close, None);
+    ada.say(&mut world, r#"{"type":"channels"}"#);
+    world.turn();
+    assert_eq!(ada.events_of("channels").len(), 1);
+    world.settle();
+    world.pass(29_000);
+    ada.take();
+    assert_eq!((ada.close, world.hub.connections()), (None, 1));
+}
+
+#[test]
+fn head_message_and_hello_have_deadlines() {
+    let mut world = World::new(Limits::DEFAULT);
+    let mut head = world.connect();
+    head.send(&mut world, b"GET / HTTP/1.1\r\n");
+    let (mut silent, mut message) = (world.open("/chat"), world.open("/echo"));
+    message.send(&mut world, &frame(false, Opcode::Text, b"never "));
+    for _ in 0..61 {
+        world.pass(1_000);
+        // Pongs between the fragments do not end the message.
+        message.send(&mut world, &masked(Opcode::Pong, &[]));
+        world.settle();
+    }
+    drop((head.take(), silent.take(), message.take()));
+    assert!(head.http.unwrap_or_default().starts_with("HTTP/1.1 408 "));
+    assert_eq!((silent.close, message.close), (Some(1008), Some(1008)));
+    world.pass(10_000);
+    world.settle();
+    assert_eq!(
+        world.hub.connections(),
+        0,
+        "closes that are not answered end, too"
+    );
+}
+
+#[test]
+fn refused_connection_is_read_for_a_second_or_64_kib() {
+    let mut world = World::new(Limits::DEFAULT);
+    for (sent, stays) in [(0, true), (64 << 10, true), ((64 << 10) + 1, false)] {
+        let mut client = world.connect();
+        let request = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        client.send(&mut world, request);
+        world.settle();
+        assert!(client.wire.borrow().shut, "the answer is out");
+        client.send(&mut world, &vec![b'x'; sent]);
+        world.settle();
+        assert_eq!(
+            world.hub.socket(client.id()).is_some(),
+            stays,
+            "{sent} bytes"
+        );
+    }
+    world.pass(999);
+    world.settle();
+    assert_eq!(world.hub.connections(), 2);
+    world.pass(1);
+    world.settle();
+    assert_eq!(world.hub.connections(), 0);
+}
+
+/// A text of 5 MB is refused by its header; the client finishes sending it before it reads the
+/// close frame, and must not be reset meanwhile.
+#[test]
+fn closed_websocket_is_read_for_five_seconds_however_much_comes() {
+    let mut world = World::new(Limits::DEFAULT);
+    let text = masked(Opcode::Text, &vec![b'x'; 5_000_000]);
+    for (frames, code) in [
+        (text, 1009),
+        (masked(Opcode::Binary, b"no"), 1003),
+        (
+            [masked(Opcode::Text, b"\xff"), vec![0; 200_000]].concat(),
+            1007,
+        ),
+        (
+            [&[0x81, 0x02, b'h', b'i'][..], &[0; 200_000]].concat(),
+            1002,
+        ),
+    ] {
+        let mut client = world.open("/chat");
+        client.send(&mut world, &frames);
+        world.settle();
+        client.take();
+        assert_eq!((client.close, client.is_read(&world)), (Some(code), true));
+        world.pass(4_999);
+        client.send(&mut world, &masked(Opcode::Text, &[b'x'; 60_000]));
+        world.settle();
+        assert_eq!(world.hub.connections(), 1, "{code}");
+        world.pass(1);
+        world.settle();
+        assert_eq!(world.hub.connections(), 0, "{code}");
+    }
+}
+
+#[test]
+fn requests_are_answered_in_order_and_a_refused_upgrade_closes() {
+    let mut world = World::new(Limits::DEFAULT);
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+    let upgraded = format!("GET /healthz {upgrade}");
+    let table: [(&str, &[&str], &[&str]); 2] = [
+        (
+            "a refused upgrade",
+            &[
+                "GET /healthz ",
+                "HEAD /healthz ",
+                "POST / ",
+                "GET /chat Upgrade: x\r\n",
+                "GET /healthz ",
+            ],
+            &["200", "200", "405", "426"],
+        ),
+        (
+            "an upgrade of a page",
+            &["GET /healthz ", &upgraded, "GET /healthz "],
+            &["200", "200"],
+        ),
+    ];
+    for (name, requests, expected) in table {
+        let mut client = world.connect();
+        for request in requests {
+            let [method, path, headers] = request.splitn(3, ' ').collect::<Vec<_>>()[..] else {
+                panic!("{request}")
+            };
+            let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
+            client.send(&mut world, request.as_bytes());
+        }
+        world.settle();
+        let sent = String::from_utf8(client.wire.borrow().sent.clone()).unwrap();
+        let statuses = sent
+            .match_indices("HTTP/1.1 ")
+            .map(|(at, _)| &sent[at + 9..at + 12]);
+        assert!(statuses.eq(expected.iter().copied()), "{name}: {sent}");
+        assert!(client.wire.borrow().shut, "{name}");
+    }
+}
+
+#[test]
+fn message_begun_before_a_pause_keeps_its_time() {
+    let limits = Limits {
+        send_queue_bytes: 1_000,
+        ping_interval: Duration::ZERO,
+        ..Limits::DEFAULT
+    };
+    let mut world = World::new(limits);
+    let mut client = world.open("/echo");
+    client.send(&mut world, &frame(false, Opcode::Text, b"begun"));
+    client.wire.borrow_mut().room = 0;
+    let pings: Vec<u8> = (0..6)
+        .flat_map(|_| masked(Opcode::Ping, &[b'p'; 100]))
+        .collect();
+    client.send(&mut world, &pings);
+    world.settle();
+    client.send(&mut world, &masked(Opcode::Pong, &[]));
+    world.settle();
+    assert!(!client.is_read(&world), "it does not read its pongs");
+    world.pass(70_000);
+    world.settle();
+    client.make_room(&mut world, usize::MAX);
+    world.settle();
+    client.take();
+    assert!(
+        client.is_read(&world) && client.close.is_none(),
+        "pauses do not count"
+    );
+    world.pass(61_000);
+    world.settle();
+    client.take();
+    assert_eq!(client.close, Some(1008), "then the time goes on");
+}

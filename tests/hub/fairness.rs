@@ -1,0 +1,337 @@
+//! Slow readers and floods: they are bounded, and cost the others nothing.
+
+use crate::network::*;
+use parlor::limits::{CONNECTION_OUTPUT_BYTES, Limits, READ_BYTES, TURN_OUTPUT_BYTES};
+use parlor::websocket::Opcode;
+
+fn unlimited() -> Limits {
+    Limits {
+        rate: 0,
+        connections_per_ip: 0,
+        ..Limits::DEFAULT
+    }
+}
+
+#[test]
+fn slow_reader_is_closed_alone_after_a_whole_frame() {
+    let mut world = World::new(Limits {
+        send_queue_bytes: 10_000,
+        ..unlimited()
+    });
+    let [mut ada, mut slow] = world.enter_all(["Ada", "Slow"]);
+    slow.wire.borrow_mut().room = 333;
+    let mut received = 0;
+    for n in 0..200 {
+        ada.say(&mut world, &message(&format!("{n:0>100}")));
+        world.settle();
+        received += ada.events_of("message").len();
+        assert!(world.buffered() < 60_000);
+    }
+    assert_eq!(received, 200, "the others do not wait");
+    slow.make_room(&mut world, usize::MAX);
+    world.settle();
+    let messages = slow.take();
+    assert_eq!(
+        slow.close,
+        Some(1013),
+        "whole frames, and the close frame last"
+    );
+    assert!((1..10).contains(&messages.len()), "{}", messages.len());
+}
+
+#[test]
+fn slow_reader_that_catches_up_missed_nothing() {
+    let mut world = World::new(unlimited());
+    let [mut ada, mut slow] = world.enter_all(["Ada", "Slow"]);
+    slow.wire.borrow_mut().room = 10;
+    for n in 0..500 {
+        ada.say(&mut world, &message(&format!("{n}")));
+        world.settle();
+        if n % 7 == 0 {
+            slow.make_room(&mut world, n);
+            world.settle();
+        }
+    }
+    slow.make_room(&mut world, usize::MAX);
+    world.settle();
+    let messages = slow.events_of("message");
+    let seqs = messages.iter().map(|event| event["seq"].as_u64().unwrap());
+    assert!(seqs.eq(1..=500));
+    assert_eq!(world.buffered(), 0, "shared buffers are counted out again");
+}
+
+/// Its socket is not tried before it reports room, nothing is left to do because of it, and no
+/// deadline of its own makes the loop spin.
+#[test]
+fn stalled_reader_costs_the_others_nothing() {
+    let mut world = World::new(unlimited());
+    let [mut ada, mut slow] = world.enter_all(["Ada", "Slow"]);
+    slow.wire.borrow_mut().room = 0;
+    let before = slow.wire.borrow().writes;
+    for n in 0..200 {
+        ada.say(&mut world, &message(&format!("{n}")));
+        world.turn();
+        assert_eq!(
+            ada.events_of("message").len(),
+            1,
+            "message {n}, in its own turn"
+        );
+        assert!(!world.has_work());
+        world.jump(10);
+    }
+    assert_eq!(
+        slow.wire.borrow().writes - before,
+        1,
+        "the one that found no room"
+    );
+    slow.make_room(&mut world, usize::MAX);
+    world.settle();
+    assert_eq!(slow.events_of("message").len(), 200);
+}
+
+#[test]
+fn half_full_queue_stops_reading_to_the_byte() {
+    let mut world = World::new(Limits {
+        send_queue_bytes: 10_000,
+        ..unlimited()
+    });
+    let [mut ada, mut slow] = world.enter_all(["Ada", "Slow"]);
+    slow.wire.borrow_mut().room = 0;
+    let mut waiting = 0;
+    while waiting <= 5_000 {
+        slow.send(&mut world, &masked(Opcode::Pong, &[]));
+        ada.say(&mut world, &message("what both get"));
+        world.settle();
+        assert!(slow.is_read(&world), "{waiting} bytes wait");
+        waiting += ada.wire.borrow().sent.len();
+        assert_eq!(ada.events_of("message").len(), 1);
+    }
+    slow.say(&mut world, &message("not yet"));
+    world.settle();
+    assert!(!slow.is_read(&world) && ada.take().is_empty());
+    // One byte too many waits, then none.
+    slow.make_room(&mut world, waiting - 5_001);
+    world.settle();
+    assert!(!slow.is_read(&world));
+    slow.make_room(&mut world, 1);
+    world.settle();
+    assert!(slow.is_read(&world));
+    assert_eq!(ada.events_of("message").len(), 1);
+    slow.make_room(&mut world, usize::MAX);
+    world.settle();
+    assert!(
+        slow.take().len() > 1 && slow.close.is_none(),
+        "nothing was lost"
+    );
+}
+
+#[test]
+fn unread_echo_stops_reading() {
+    let mut world = World::new(Limits {
+        send_queue_bytes: 1_000,
+        ..Limits::DEFAULT
+    });
+    let mut client = world.open("/echo");
+    client.wire.borrow_mut().room = 0;
+    let messages: Vec<u8> = (0..100)
+        .flat_map(|_| masked(Opcode::Text, &[b'x'; 90]))
+        .collect();
+    client.send(&mut world, &messages);
+    world.settle();
+    client.send(&mut world, &masked(Opcode::Text, b"last"));
+    world.settle();
+    assert!(!client.is_read(&world) && client.close.is_none());
+    for _ in 0..100 {
+        client.make_room(&mut world, 500);
+        world.settle();
+    }
+    assert!(client.is_read(&world));
+    assert_eq!(client.take().len(), 101);
+}
+
+/// What a flooding connection asks is answered a little in each turn; who comes after it is
+/// answered in the same turn.
+#[test]
+fn flood_of_questions_is_bounded_in_each_turn() {
+    let mut world = World::new(unlimited());
+    let [mut flood, mut ada] = world.enter_all(["Flood", "Ada"]);
+    let question = masked(Opcode::Text, br#"{"type":"channels"}"#);
+    flood.send(
+        &mut world,
+        &question.repeat(2 * READ_BYTES / question.len()),
+    );
+    for turn in 0..10 {
+        ada.say(&mut world, &message("hello"));
+        world.turn();
+        assert_eq!(ada.events_of("message").len(), 1, "turn {turn}");
+        assert_eq!(flood.events_of("channels").len(), 16, "turn {turn}");
+    }
+}
+
+#[test]
+fn long_answers_of_a_turn_stay_within_the_connections_budget() {
+    let mut world = World::new(unlimited());
+    let [mut ada, mut ben] = world.enter_all(["Ada", "Ben"]);
+    for _ in 0..100 {
+        ada.say(&mut world, &message(&"x".repeat(3_900)));
+        world.settle();
+    }
+    drop((ada.take(), ben.take()));
+    for _ in 0..20 {
+        ada.say(
+            &mut world,
+            r#"{"type":"history","channel":"general","limit":200}"#,
+        );
+    }
+    ben.say(&mut world, r#"{"type":"channels"}"#);
+    let (mut answers, mut turns) = (0, 0);
+    while answers < 20 {
+        let before = world.hub.metrics().bytes_sent;
+        world.turn();
+        let sent = (world.hub.metrics().bytes_sent - before) as usize;
+        assert!(
+            sent < CONNECTION_OUTPUT_BYTES + 80_000,
+            "{sent} bytes in one turn"
+        );
+        if turns == 0 {
+            assert_eq!(ben.events_of("channels").len(), 1, "in the same turn");
+        }
+        answers += ada.events_of("history").len();
+        turns += 1;
+        assert!(turns < 30, "it comes on");
+    }
+}
+
+/// What a single packet asks for can be much more than a queue takes. A slow reader gets all of it.
+#[test]
+fn questions_of_one_packet_are_answered_as_fast_as_they_are_read() {
+    let mut world = World::new(unlimited());
+    let _crowd: Vec<_> = (0..200)
+        .map(|n| world.enter(&format!("user-with-a-long-name-{n}")))
+        .collect();
+    let [mut ada] = world.enter_all(["Ada"]);
+    ada.wire.borrow_mut().room = 0;
+    let count = 1_000;
+    for n in 0..count {
+        ada.say(&mut world, &format!(r#"{{"type":"who","id":{n}}}"#));
+    }
+    let mut answers = 0;
+    while answers < count {
+        world.settle();
+        assert!(world.buffered() < 2 << 20, "{}", world.buffered());
+        ada.make_room(&mut world, 100_000);
+        world.settle();
+        let events = ada.events_of("users");
+        assert!(
+            ada.close.is_none() && !events.is_empty(),
+            "{answers}: {:?}",
+            ada.close
+        );
+        for event in events {
+            assert_eq!(event["id"], answers, "in order");
+            answers += 1;
+        }
+    }
+}
+
+#[test]
+fn echoes_do_not_silence_the_chat() {
+    let mut world = World::new(Limits::DEFAULT);
+    let [mut ada] = world.enter_all(["Ada"]);
+    let mut echo = world.open("/echo");
+    for _ in 0..10 {
+        echo.send(&mut world, &masked(Opcode::Binary, &vec![0; 60_000]));
+    }
+    ada.say(&mut world, r#"{"type":"channels"}"#);
+    world.turn();
+    assert_eq!(ada.events_of("channels").len(), 1, "in the same turn");
+}
+
+#[test]
+fn reading_stops_when_the_turn_has_enough_to_write() {
+    let mut world = World::new(unlimited());
+    let mut clients: Vec<_> = (0..20).map(|_| world.open("/echo")).collect();
+    for client in &mut clients {
+        client.send(&mut world, &masked(Opcode::Binary, &[7; 60_000]));
+    }
+    let mut first = TURN_OUTPUT_BYTES.div_ceil(60_000);
+    // Those that were not reached come first in the next turn.
+    for _ in 0..20_usize.div_ceil(first) {
+        world.turn();
+        let answered = clients
+            .iter_mut()
+            .take(first)
+            .filter_map(|client| client.take().pop());
+        assert_eq!(answered.count(), first.min(clients.len()));
+        clients.drain(..first.min(clients.len()));
+        first = first.min(clients.len());
+    }
+    assert!(clients.is_empty());
+}
+
+#[test]
+fn buffered_input_of_many_is_not_resumed_in_one_turn() {
+    let limits = Limits {
+        send_queue_bytes: 1_000,
+        buffered_bytes: usize::MAX,
+        ..unlimited()
+    };
+    let mut world = World::new(limits);
+    let mut clients: Vec<_> = (0..20).map(|_| world.open("/echo")).collect();
+    for client in &mut clients {
+        client.wire.borrow_mut().room = 0;
+        let short = masked(Opcode::Binary, &[0; 600]);
+        let long = masked(Opcode::Binary, &vec![0; 60_000]);
+        client.send(&mut world, &[short, long].concat());
+    }
+    world.settle();
+    clients
+        .iter()
+        .for_each(|client| client.make_room(&mut world, usize::MAX));
+    let mut before = 0;
+    for _ in 0..10 {
+        world.turn();
+        let sent: usize = clients
+            .iter()
+            .map(|client| client.wire.borrow().sent.len())
+            .sum();
+        assert!(
+            sent - before < TURN_OUTPUT_BYTES + 100_000,
+            "{} in one turn",
+            sent - before
+        );
+        before = sent;
+    }
+    assert!(clients.iter_mut().all(|client| client.take().len() == 2));
+}
+
+/// One packet can't hold many times what one read brings.
+#[cfg(feature = "deflate")]
+#[test]
+fn inflated_bytes_count_as_read() {
+    use parlor::websocket::{Deflate, DeflateParameters};
+    let mut world = World::new(Limits {
+        send_queue_bytes: 1 << 30,
+        ..Limits::DEFAULT
+    });
+    let mut client = world.connect();
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let head = handshake("/echo").replacen("\r\n\r\n", &format!("\r\n{offer}"), 1);
+    client.send(&mut world, head.as_bytes());
+    world.settle();
+    let (zeros, agreed) = (vec![0; READ_BYTES], DeflateParameters::default());
+    let mut plain = Vec::new();
+    assert!(Deflate::default().compress(Opcode::Binary, &zeros, agreed, &mut plain));
+    // As a client sends it: masked, by a key that changes nothing.
+    assert!(plain.len() < 126);
+    let frame = [&[plain[0], plain[1] | 0x80, 0, 0, 0, 0], &plain[2..]].concat();
+    client.send(&mut world, &frame.repeat(40));
+    let (mut turns, start) = (0, world.hub.metrics().messages_received);
+    while world.hub.metrics().messages_received - start < 40 {
+        let before = world.hub.metrics().messages_received;
+        world.turn();
+        assert!(world.hub.metrics().messages_received - before <= 2);
+        turns += 1;
+        assert!(turns <= 40, "it comes on");
+    }
+}
