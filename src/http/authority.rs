@@ -68,41 +68,19 @@ mod tests {
     use super::*;
 
     #[test]
+    #[rustfmt::skip]
     fn authorities() {
         let table = [
             ("a name", "chat.example", Some(("chat.example", None))),
-            (
-                "a name and a port",
-                "localhost:8080",
-                Some(("localhost", Some(8080))),
-            ),
-            (
-                "an IPv4 address",
-                "127.0.0.1:80",
-                Some(("127.0.0.1", Some(80))),
-            ),
-            (
-                "an IPv6 address",
-                "[2001:db8::1]",
-                Some(("[2001:db8::1]", None)),
-            ),
-            (
-                "an IPv6 address and a port",
-                "[::1]:65535",
-                Some(("[::1]", Some(65535))),
-            ),
-            (
-                "an IPv6 address with an IPv4 tail",
-                "[::ffff:1.2.3.4]",
-                Some(("[::ffff:1.2.3.4]", None)),
-            ),
+            ("a name and a port", "localhost:8080", Some(("localhost", Some(8080)))),
+            ("an IPv4 address", "127.0.0.1:80", Some(("127.0.0.1", Some(80)))),
+            ("an IPv6 address", "[2001:db8::1]", Some(("[2001:db8::1]", None))),
+            ("an IPv6 address and a port", "[::1]:65535", Some(("[::1]", Some(65535)))),
+            ("an IPv6 address with an IPv4 tail",
+                "[::ffff:1.2.3.4]", Some(("[::ffff:1.2.3.4]", None))),
             ("a port without digits", "a:", Some(("a", None))),
             ("a port with leading zeros", "a:0080", Some(("a", Some(80)))),
-            (
-                "an underscore, as in some networks at home",
-                "my_box",
-                Some(("my_box", None)),
-            ),
+            ("an underscore, as in some networks at home", "my_box", Some(("my_box", None))),
             ("an escaped byte", "a%2Db", Some(("a%2Db", None))),
             ("nothing", "", None),
             ("a port alone", ":80", None),

@@ -1,12 +1,10 @@
 //! Request heads (RFC 9112 §2 to §6, RFC 9110 §7.2): the bytes of a connection become heads, one
 //! after another.
 //!
-//! A small scanner finds the end of a head and looks at each byte once, however the bytes are cut.
-//! (A server that parsed the head again with each packet spent minutes on one slow client:
-//! CVE-2023-43669.) It also refuses what can't become a request as soon as it shows, such as TLS or
-//! a bare line feed, because a timeout would tell the client nothing.
-//!
-//! A complete head is split once: the request line here, the header lines by `httparse`.
+//! A scanner finds the end of a head and looks at each byte once, however the bytes are cut. (A
+//! server that parsed the head again with each packet spent minutes on one slow client:
+//! CVE-2023-43669.) It refuses what can't become a request, such as TLS, without waiting for its
+//! end. A complete head is split once: the request line here, the header lines by `httparse`.
 
 use super::authority::Authority;
 use super::fields::{Fields, is_token, is_token_byte};
@@ -26,10 +24,9 @@ pub struct Requests {
 impl Requests {
     /// Reads the next bytes of the connection, up to the end of one head.
     ///
-    /// A head that is complete in `input` is borrowed from there; otherwise its bytes are kept, at
-    /// most `max_head_bytes`. `used` counts bytes of this input. The rest belongs to the next
-    /// request (pipelining) or, after an upgrade, to the new protocol. With `NeedMore` all of the
-    /// input was read. After a refusal nothing more on this connection may be read as a request.
+    /// A head that is complete in `input` is borrowed from there; otherwise at most `max_head_bytes`
+    /// are kept. `used` counts bytes of this input; the rest belongs to the next request or, after
+    /// an upgrade, to the new protocol. After a refusal the connection has no further requests.
     ///
     /// ```
     /// use parlor::{http::Requests, progress::Progress};
@@ -90,23 +87,9 @@ struct Scan {
     /// Complete lines so far.
     lines: u32,
     had_blank_line: bool,
-    at: At,
-}
-
-/// The place of the next byte.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum At {
-    #[default]
-    Start,
-    /// After the CR of a blank line before the request.
-    BlankLine,
-    Line,
-    /// After the CR of a line.
-    LineEnd,
-    LineStart,
-    /// After the CR of the empty line.
-    HeadEnd,
-    Done,
+    /// Whether the current line has a byte other than a carriage return.
+    in_line: bool,
+    last: u8,
 }
 
 impl Scan {
@@ -115,8 +98,7 @@ impl Scan {
         const TOO_LONG: &str = "the head of the request is longer than --max-header-bytes allows";
         for (index, &byte) in input.iter().enumerate() {
             self.seen_bytes += 1;
-            self.at = self.next(byte).map_err(Refusal::bad_request)?;
-            if self.at == At::Done {
+            if self.ends_with(byte).map_err(Refusal::bad_request)? {
                 return Ok(Some(index + 1));
             }
             if self.seen_bytes >= max_head_bytes {
@@ -126,33 +108,30 @@ impl Scan {
         Ok(None)
     }
 
-    fn next(&mut self, byte: u8) -> Result<At, &'static str> {
-        use At::*;
-        Ok(match (self.at, byte) {
-            // RFC 9112 §2.2: a blank line before a request is ignored.
-            (Start, b'\r') if !self.had_blank_line => BlankLine,
-            (BlankLine, b'\n') => {
-                (self.had_blank_line, self.seen_bytes) = (true, 0);
-                Start
-            }
-            (Start, byte) if is_token_byte(byte) => Line,
-            (Start, 0x16) => return Err("this port speaks HTTP, but the request looks like HTTPS"),
-            (Start, _) => return Err("a request begins with its method"),
-            (Line, b'\r') => LineEnd,
-            (LineStart, b'\r') => HeadEnd,
-            (LineEnd, b'\n') => {
+    /// Reads one byte. Returns whether the head ends with it.
+    fn ends_with(&mut self, byte: u8) -> Result<bool, &'static str> {
+        let is_start = self.lines == 0 && !self.in_line;
+        match (std::mem::replace(&mut self.last, byte), byte) {
+            (b'\r', b'\n') if self.in_line => {
                 self.lines += 1;
-                LineStart
+                self.in_line = false;
             }
-            (HeadEnd, b'\n') => Done,
-            (BlankLine | LineEnd | HeadEnd, _) => {
-                return Err("a carriage return without a line feed");
+            (b'\r', b'\n') if self.lines > 0 => return Ok(true),
+            // RFC 9112 §2.2: a blank line before a request is ignored.
+            (b'\r', b'\n') => (self.had_blank_line, self.seen_bytes) = (true, 0),
+            (b'\r', _) => return Err("a carriage return without a line feed"),
+            (_, b'\n') => return Err("a line feed without a carriage return"),
+            (_, b'\r') if !(is_start && self.had_blank_line) => {}
+            (_, 0x16) if is_start => {
+                return Err("this port speaks HTTP, but the request looks like HTTPS");
             }
-            (Line | LineStart, b'\n') => return Err("a line feed without a carriage return"),
-            (Line | LineStart, b'\t' | b' '..=b'~' | 0x80..) => Line,
-            (Line | LineStart, _) => return Err("the request has a control character"),
-            (Done, _) => return Err("unexpected bytes after the head of the request"),
-        })
+            (_, byte) if is_start && !is_token_byte(byte) => {
+                return Err("a request begins with its method");
+            }
+            (_, b'\t' | b' '..=b'~' | 0x80..) => self.in_line = true,
+            _ => return Err("the request has a control character"),
+        }
+        Ok(false)
     }
 }
 
@@ -308,20 +287,9 @@ impl<'a> RequestLine<'a> {
             Some((path, query)) => (path, Some(query)),
             None => (path, None),
         };
-        let minor_version = match version.as_bytes() {
-            [
-                b'H',
-                b'T',
-                b'T',
-                b'P',
-                b'/',
-                b'1',
-                b'.',
-                minor @ b'0'..=b'9',
-            ] => u8::from(*minor != b'0'),
-            [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-                return Err(Refusal::version());
-            }
+        let minor_version = match version.strip_prefix("HTTP/").map(str::as_bytes) {
+            Some([b'1', b'.', minor @ b'0'..=b'9']) => u8::from(*minor != b'0'),
+            Some([b'0'..=b'9', b'.', b'0'..=b'9']) => return Err(Refusal::version()),
             _ => return wrong("the request line does not end with a version, such as HTTP/1.1"),
         };
         let line = Self {

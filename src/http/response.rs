@@ -20,6 +20,9 @@ pub struct Response {
     pub body: Body,
 }
 
+/// The methods of all paths.
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
 /// The bytes of a response. They are not copied, so a file that many clients request is held once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -126,90 +129,75 @@ impl Response {
 
 /// Why a request is refused: an HTTP error as a value.
 ///
-/// A refusal that leaves doubt about where the next request begins closes the connection (RFC 9112
-/// §2.2); one of a request that was understood (404, 405, 426) need not. The sentence contains
-/// nothing of the request, so there is nothing to escape.
+/// The connection is closed if it is in doubt where the next request begins (RFC 9112 §2.2); it may
+/// stay open after 404, 405 and 426. The sentence contains nothing of the request, so there is
+/// nothing to escape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The status code, from 400 to 505.
     pub status: u16,
-    /// Headers that the status requires: `Allow` with 405, `Upgrade` and `Sec-WebSocket-Version`
-    /// with 426.
-    pub headers: &'static [(&'static str, &'static str)],
     /// One sentence for a person, without its capital letter and its full stop.
     pub sentence: Cow<'static, str>,
     /// Whether the connection is closed after the answer.
     pub closes: bool,
 }
 
-/// The methods of all paths.
-const METHODS: &str = "GET, HEAD, OPTIONS";
-
-/// The protocol that the client should use (RFC 9110 §15.5.22, RFC 6455 §4.2.2).
-const UPGRADE: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
-
 impl Refusal {
-    /// 400: the request breaks a rule of the standard. Closes.
+    fn new(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            sentence: sentence.into(),
+            closes: !matches!(status, 404 | 405 | 426),
+        }
+    }
+
+    /// 400: the request breaks a rule of the standard.
     pub fn bad_request(sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, sentence)
     }
 
-    /// 403: understood and not allowed, such as a foreign `Origin`. Closes.
+    /// 403: understood and not allowed, such as a foreign `Origin`.
     pub fn forbidden(sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::new(403, sentence)
     }
 
-    /// 404: there is no such page. The connection stays open.
+    /// 404: there is no such page.
     pub fn not_found() -> Self {
-        Self {
-            closes: false,
-            ..Self::new(404, "page not found")
-        }
+        Self::new(404, "page not found")
     }
 
-    /// 405: a method that is not supported. The connection stays open.
+    /// 405: a method that is not supported.
     pub fn method_not_allowed() -> Self {
-        Self {
-            headers: &[("Allow", METHODS)],
-            closes: false,
-            ..Self::new(405, "only GET and HEAD are supported")
-        }
+        Self::new(405, "only GET and HEAD are supported")
     }
 
-    /// 408: the head of the request did not arrive in time. Closes.
+    /// 408: the head of the request did not arrive in time.
     pub fn timeout() -> Self {
-        Self::new(
-            408,
-            "the head of the request did not arrive within --handshake-timeout",
-        )
+        let sentence = "the head of the request did not arrive within --handshake-timeout";
+        Self::new(408, sentence)
     }
 
-    /// 426: this path needs a WebSocket, or another version of it. The connection stays open unless
-    /// an upgrade was refused; see [`Refusal::closing`].
+    /// 426: this path needs a WebSocket, or another version of it.
     pub fn upgrade_required(sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            headers: UPGRADE,
-            closes: false,
-            ..Self::new(426, sentence)
-        }
+        Self::new(426, sentence)
     }
 
-    /// 429: one address has too many connections. Closes.
+    /// 429: one address has too many connections.
     pub fn too_many(sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::new(429, sentence)
     }
 
-    /// 431: the head has too many bytes or lines. Closes.
+    /// 431: the head has too many bytes or lines.
     pub fn too_large(sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::new(431, sentence)
     }
 
-    /// 503: the server is full or shutting down. Closes.
+    /// 503: the server is full or shutting down.
     pub fn unavailable(sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::new(503, sentence)
     }
 
-    /// 505: another major version of HTTP. Closes.
+    /// 505: another major version of HTTP.
     pub fn version() -> Self {
         Self::new(505, "only HTTP/1.1 and 1.0 are supported")
     }
@@ -222,7 +210,7 @@ impl Refusal {
         }
     }
 
-    /// Returns the response: the sentence as plain text.
+    /// Returns the response: the sentence as plain text, and the headers that the status requires.
     ///
     /// ```
     /// let response = parlor::http::Refusal::not_found().response();
@@ -233,26 +221,18 @@ impl Refusal {
         let line = format!("{}{rest}.\n", first.to_ascii_uppercase());
         let media_type = "text/plain; charset=utf-8";
         let mut response = Response::new(self.status, media_type, Body::Text(line.into()));
-        let headers = self
-            .headers
-            .iter()
-            .map(|&(name, value)| (name, Cow::Borrowed(value)));
-        response.headers.extend(headers);
-        // Without this a cache might keep 404 and 405 (RFC 9111 §4.2.2).
+        let headers: &[(&str, &str)] = match self.status {
+            405 => &[("Allow", METHODS)],
+            // RFC 9110 §15.5.22, RFC 6455 §4.2.2.
+            426 => &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
+            _ => &[],
+        };
+        // Without `no-store` a cache might keep 404 and 405 (RFC 9111 §4.2.2).
+        let headers = headers.iter().chain(&[("Cache-Control", "no-store")]);
         response
             .headers
-            .push(("Cache-Control", Cow::Borrowed("no-store")));
+            .extend(headers.map(|&(name, value)| (name, value.into())));
         response
-    }
-
-    fn new(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
-        let sentence = sentence.into();
-        Self {
-            status,
-            headers: &[],
-            sentence,
-            closes: true,
-        }
     }
 }
 

@@ -137,14 +137,10 @@ mod tests {
     const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
     #[test]
+    #[rustfmt::skip]
     fn answers_of_section_4_1() {
         let table: &[(&str, &str, &[&str], Option<&str>)] = &[
-            (
-                "as in the standard",
-                "101 x",
-                &[UPGRADE, CONNECTION, ACCEPT],
-                None,
-            ),
+            ("as in the standard", "101 x", &[UPGRADE, CONNECTION, ACCEPT], None),
             (
                 "in any case",
                 "101 x",
@@ -155,17 +151,8 @@ mod tests {
                 ],
                 None,
             ),
-            (
-                "what was offered",
-                "101 x",
-                &[
-                    UPGRADE,
-                    CONNECTION,
-                    ACCEPT,
-                    "Sec-WebSocket-Protocol: chat\r\n",
-                ],
-                None,
-            ),
+            ("what was offered",
+                "101 x", &[UPGRADE, CONNECTION, ACCEPT, "Sec-WebSocket-Protocol: chat\r\n"], None),
             (
                 "an extension that was offered",
                 "101 x",
@@ -177,48 +164,15 @@ mod tests {
                 ],
                 None,
             ),
-            (
-                "another status",
-                "200 OK",
-                &[UPGRADE, CONNECTION, ACCEPT],
-                Some("101"),
-            ),
-            (
-                "no upgrade",
-                "101 x",
-                &[CONNECTION, ACCEPT],
-                Some("Upgrade"),
-            ),
-            (
-                "another upgrade",
-                "101 x",
-                &["Upgrade: h2c\r\n", CONNECTION, ACCEPT],
-                Some("Upgrade"),
-            ),
-            (
-                "no connection",
-                "101 x",
-                &[UPGRADE, ACCEPT],
-                Some("Connection"),
-            ),
-            (
-                "no accept",
-                "101 x",
-                &[UPGRADE, CONNECTION],
-                Some("no Sec-WebSocket-Accept"),
-            ),
-            (
-                "two",
-                "101 x",
-                &[UPGRADE, CONNECTION, ACCEPT, ACCEPT],
-                Some("more than once"),
-            ),
-            (
-                "another key's",
-                "101 x",
-                &[UPGRADE, CONNECTION, "Sec-WebSocket-Accept: x\r\n"],
-                Some("match this"),
-            ),
+            ("another status", "200 OK", &[UPGRADE, CONNECTION, ACCEPT], Some("101")),
+            ("no upgrade", "101 x", &[CONNECTION, ACCEPT], Some("Upgrade")),
+            ("another upgrade",
+                "101 x", &["Upgrade: h2c\r\n", CONNECTION, ACCEPT], Some("Upgrade")),
+            ("no connection", "101 x", &[UPGRADE, ACCEPT], Some("Connection")),
+            ("no accept", "101 x", &[UPGRADE, CONNECTION], Some("no Sec-WebSocket-Accept")),
+            ("two", "101 x", &[UPGRADE, CONNECTION, ACCEPT, ACCEPT], Some("more than once")),
+            ("another key's",
+                "101 x", &[UPGRADE, CONNECTION, "Sec-WebSocket-Accept: x\r\n"], Some("match this")),
             (
                 "a protocol nobody asked for",
                 "101 x",

@@ -140,6 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[rustfmt::skip]
     fn payloads_of_section_5_5_1() {
         let frame = |code, reason| {
             Ok(CloseFrame {
@@ -148,31 +149,13 @@ mod tests {
             })
         };
         let table: &[(&str, &[u8], Result<CloseFrame<'_>, Violation>)] = &[
-            (
-                "nothing at all",
-                b"",
-                Ok(CloseFrame {
-                    code: None,
-                    reason: "",
-                }),
-            ),
+            ("nothing at all", b"", Ok(CloseFrame { code: None, reason: "" })),
             ("half a code", b"\x03", Err(Violation::CloseLength)),
             ("a code alone", b"\x03\xE8", frame(1000, "")),
-            (
-                "a code and a reason",
-                "\u{3}\u{F}tsch\u{fc}ss".as_bytes(),
-                Err(Violation::CloseCode { code: 783 }),
-            ),
-            (
-                "a reason in UTF-8",
-                b"\x03\xE9tsch\xC3\xBCss",
-                frame(1001, "tsch\u{fc}ss"),
-            ),
-            (
-                "a reason that is not UTF-8",
-                b"\x03\xE8\xFF",
-                Err(Violation::InvalidUtf8),
-            ),
+            ("a code and a reason",
+                "\u{3}\u{F}tsch\u{fc}ss".as_bytes(), Err(Violation::CloseCode { code: 783 })),
+            ("a reason in UTF-8", b"\x03\xE9tsch\xC3\xBCss", frame(1001, "tsch\u{fc}ss")),
+            ("a reason that is not UTF-8", b"\x03\xE8\xFF", Err(Violation::InvalidUtf8)),
             ("an application's code", b"\x13\x87", frame(4999, "")),
         ];
         for (name, payload, expected) in table {

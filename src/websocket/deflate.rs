@@ -515,4 +515,78 @@ mod codec {
             }
         }
     }
+<<<<<<< HEAD
+=======
+
+    #[test]
+    #[rustfmt::skip]
+    fn what_was_inflated_before_changes_no_verdict() {
+        let text = "Gr\u{fc}\u{df}e \u{20ac} ".repeat(1000);
+        let mut wrong_at_5000 = text.clone().into_bytes();
+        wrong_at_5000[5000] = 0xFF;
+        let cut = compressed(text.as_bytes(), DeflateFlush::SyncFlush);
+        let then_nonsense =
+            |payload: &[u8]| [&compressed(payload, DeflateFlush::Finish)[..], &[0xFF; 9]].concat();
+        let table = [
+            ("right", cut.clone(), Ok(text.as_bytes())),
+            (
+                "marked as the last",
+                [&compressed(text.as_bytes(), DeflateFlush::Finish)[..], &[0]].concat(),
+                Ok(text.as_bytes()),
+            ),
+            ("cut", cut[..cut.len() / 2].to_vec(), Err(Violation::InvalidDeflate)),
+            ("nonsense behind it", then_nonsense(text.as_bytes()), Err(Violation::InvalidDeflate)),
+            ("not UTF-8",
+                compressed(&wrong_at_5000, DeflateFlush::SyncFlush), Err(Violation::InvalidUtf8)),
+            ("not UTF-8, then nonsense",
+                then_nonsense(&wrong_at_5000), Err(Violation::InvalidUtf8)),
+            ("too big, then nonsense",
+                then_nonsense(&vec![b'a'; text.len() + 1]), Err(Violation::MessageTooBig)),
+            (
+                "not UTF-8, then too big",
+                compressed(&wrong_at_5000.repeat(2), DeflateFlush::SyncFlush),
+                Err(Violation::InvalidUtf8),
+            ),
+            (
+                "not UTF-8 beyond what is taken",
+                compressed(&[text.as_bytes(), b"\xFF"].concat(), DeflateFlush::Finish),
+                Err(Violation::MessageTooBig),
+            ),
+        ];
+        let mut used = Scratch::default();
+        let long = vec![b'x'; 1 << 20];
+        let long = (compressed(&long, DeflateFlush::SyncFlush), long);
+        for (name, payload, expected) in table {
+            assert_eq!(
+                Scratch::default().inflate(Opcode::Text, &payload, text.len()),
+                expected,
+                "{name}"
+            );
+            assert_eq!(
+                used.inflate(Opcode::Text, &payload, text.len()),
+                expected,
+                "{name}, after others"
+            );
+            assert_eq!(
+                used.inflate(Opcode::Text, &long.0, 1 << 20),
+                Ok(&long.1[..])
+            );
+        }
+    }
+
+    #[test]
+    fn blocks_without_content_cost_no_more_than_others() {
+        // Ten bits each: 52,000 blocks of the fixed code in 64 KiB. With an inflater that builds
+        // its table for each of them
+        // this test takes a minute without optimisation.
+        let empty_blocks = [0x02, 0x08, 0x20, 0x80, 0x00].repeat(13_107);
+        let mut scratch = Scratch::default();
+        for _ in 0..20 {
+            assert_eq!(
+                scratch.inflate(Opcode::Text, &[&empty_blocks[..], &[0]].concat(), 65_536),
+                Ok(&b""[..])
+            );
+        }
+    }
+>>>>>>> d041d9e (http, websocket: shorter scanner and refusals; tables of tests have a row on a line)
 }

@@ -288,6 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[rustfmt::skip]
     fn headers_of_section_5_2() {
         let key = Some([0x37, 0xfa, 0x21, 0x3d]);
         let compressed = FrameHeader {
@@ -313,116 +314,43 @@ mod tests {
         let table: &[Row<'_>] = &[
             ("nothing is no header", &[], Ok(Progress::NeedMore)),
             ("one byte is no header", &[0x81], Ok(Progress::NeedMore)),
-            (
-                "§5.7: unmasked \"Hello\"",
-                &[0x81, 0x05],
-                done(true, Opcode::Text, None, 5, 2),
-            ),
-            (
-                "§5.7: masked \"Hello\"",
-                &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d],
-                done(true, Opcode::Text, key, 5, 6),
-            ),
-            (
-                "§5.7: the first fragment",
-                &[0x01, 0x03],
-                done(false, Opcode::Text, None, 3, 2),
-            ),
-            (
-                "§5.7: the last fragment",
-                &[0x80, 0x02],
-                done(true, Opcode::Continuation, None, 2, 2),
-            ),
-            (
-                "half of the masking key",
-                &[0x81, 0x85, 0x37, 0xfa],
-                Ok(Progress::NeedMore),
-            ),
-            (
-                "§5.7: 256 bytes, binary",
-                &[0x82, 0x7E, 0x01, 0x00],
-                done(true, Opcode::Binary, None, 256, 4),
-            ),
+            ("§5.7: unmasked \"Hello\"", &[0x81, 0x05], done(true, Opcode::Text, None, 5, 2)),
+            ("§5.7: masked \"Hello\"",
+                &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d], done(true, Opcode::Text, key, 5, 6)),
+            ("§5.7: the first fragment", &[0x01, 0x03], done(false, Opcode::Text, None, 3, 2)),
+            ("§5.7: the last fragment",
+                &[0x80, 0x02], done(true, Opcode::Continuation, None, 2, 2)),
+            ("half of the masking key", &[0x81, 0x85, 0x37, 0xfa], Ok(Progress::NeedMore)),
+            ("§5.7: 256 bytes, binary",
+                &[0x82, 0x7E, 0x01, 0x00], done(true, Opcode::Binary, None, 256, 4)),
             (
                 "§5.7: 64 KiB",
                 &[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0],
                 done(true, Opcode::Binary, None, 65_536, 10),
             ),
-            (
-                "half of a length",
-                &[0x82, 0x7F, 0, 0, 0, 0],
-                Ok(Progress::NeedMore),
-            ),
-            (
-                "125 in the 16-bit form",
-                &[0x81, 0x7E, 0x00, 0x7D],
-                Err(Violation::LengthForm),
-            ),
-            (
-                "126 in the 16-bit form",
-                &[0x81, 0x7E, 0x00, 0x7E],
-                done(true, Opcode::Text, None, 126, 4),
-            ),
-            (
-                "65535 in the 64-bit form",
-                &[0x81, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF],
-                Err(Violation::LengthForm),
-            ),
-            (
-                "2^63",
-                &[0x81, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0],
-                Err(Violation::LengthForm),
-            ),
-            (
-                "opcode 3, in the first byte alone",
-                &[0x83],
-                Err(Violation::UnknownOpcode { opcode: 3 }),
-            ),
-            (
-                "opcode 15",
-                &[0x8F, 0x80],
-                Err(Violation::UnknownOpcode { opcode: 15 }),
-            ),
-            (
-                "RSV1 is left to the extension",
-                &[0xC1, 0x07],
-                Ok(Progress::Done {
-                    value: compressed,
-                    used: 2,
-                }),
-            ),
-            (
-                "RSV1 in a continuation, in the first byte alone",
-                &[0xC0],
-                Err(Violation::ReservedBits),
-            ),
-            (
-                "RSV1 in a ping, in the first byte alone",
-                &[0xC9],
-                Err(Violation::ReservedBits),
-            ),
-            (
-                "an unknown opcode counts more",
-                &[0xC3],
-                Err(Violation::UnknownOpcode { opcode: 3 }),
-            ),
+            ("half of a length", &[0x82, 0x7F, 0, 0, 0, 0], Ok(Progress::NeedMore)),
+            ("125 in the 16-bit form", &[0x81, 0x7E, 0x00, 0x7D], Err(Violation::LengthForm)),
+            ("126 in the 16-bit form",
+                &[0x81, 0x7E, 0x00, 0x7E], done(true, Opcode::Text, None, 126, 4)),
+            ("65535 in the 64-bit form",
+                &[0x81, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], Err(Violation::LengthForm)),
+            ("2^63", &[0x81, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0], Err(Violation::LengthForm)),
+            ("opcode 3, in the first byte alone",
+                &[0x83], Err(Violation::UnknownOpcode { opcode: 3 })),
+            ("opcode 15", &[0x8F, 0x80], Err(Violation::UnknownOpcode { opcode: 15 })),
+            ("RSV1 is left to the extension",
+                &[0xC1, 0x07], Ok(Progress::Done { value: compressed, used: 2 })),
+            ("RSV1 in a continuation, in the first byte alone",
+                &[0xC0], Err(Violation::ReservedBits)),
+            ("RSV1 in a ping, in the first byte alone", &[0xC9], Err(Violation::ReservedBits)),
+            ("an unknown opcode counts more", &[0xC3], Err(Violation::UnknownOpcode { opcode: 3 })),
             ("RSV2", &[0xA1], Err(Violation::ReservedBits)),
             ("RSV3", &[0x91], Err(Violation::ReservedBits)),
-            (
-                "a ping in fragments, in the first byte alone",
-                &[0x09],
-                Err(Violation::FragmentedControlFrame),
-            ),
-            (
-                "a ping of 125 bytes",
-                &[0x89, 0x7D],
-                done(true, Opcode::Ping, None, 125, 2),
-            ),
-            (
-                "a longer ping, before its length has come",
-                &[0x89, 0x7E],
-                Err(Violation::LongControlFrame),
-            ),
+            ("a ping in fragments, in the first byte alone",
+                &[0x09], Err(Violation::FragmentedControlFrame)),
+            ("a ping of 125 bytes", &[0x89, 0x7D], done(true, Opcode::Ping, None, 125, 2)),
+            ("a longer ping, before its length has come",
+                &[0x89, 0x7E], Err(Violation::LongControlFrame)),
         ];
         for (name, bytes, expected) in table {
             assert_eq!(&FrameHeader::decode(bytes), expected, "{name}");

@@ -101,6 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[rustfmt::skip]
     fn refused_at_the_first_byte_that_cannot_be_right() {
         // How many bytes are still right, and whether they may be all.
         let table: &[(&str, &[u8], Result<(), usize>)] = &[
@@ -108,27 +109,11 @@ mod tests {
             ("two, three and four bytes", "µ€𝄞".as_bytes(), Ok(())),
             ("the last character of all", "\u{10FFFF}".as_bytes(), Ok(())),
             ("a byte that begins nothing", b"a\x80", Err(1)),
-            (
-                "a character that is cut short by a letter",
-                b"\xE2\x82x",
-                Err(2),
-            ),
-            (
-                "an overlong form shows in its first byte",
-                b"\xC0\x80",
-                Err(0),
-            ),
+            ("a character that is cut short by a letter", b"\xE2\x82x", Err(2)),
+            ("an overlong form shows in its first byte", b"\xC0\x80", Err(0)),
             ("or in its second", b"\xE0\x80\x80", Err(1)),
-            (
-                "a surrogate shows in its second byte",
-                b"\xED\xA0\x80",
-                Err(1),
-            ),
-            (
-                "beyond the last character, in the second byte",
-                b"\xF4\x90\x80\x80",
-                Err(1),
-            ),
+            ("a surrogate shows in its second byte", b"\xED\xA0\x80", Err(1)),
+            ("beyond the last character, in the second byte", b"\xF4\x90\x80\x80", Err(1)),
             ("and in the first", b"\xF5\x80\x80\x80", Err(0)),
             ("overlong in four bytes", b"\xF0\x8F\xBF\xBF", Err(1)),
         ];

@@ -102,6 +102,7 @@ fn section_7_2_3_6_an_empty_fragment() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn offers() {
     let plain = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     let narrow = |bits: u8| format!("{plain}; server_max_window_bits={bits}");
@@ -110,59 +111,23 @@ fn offers() {
     let yes = Some(plain);
     let table: &[(&str, &[&str], Option<&str>)] = &[
         ("nothing asked for", &["permessage-deflate"], yes),
-        (
-            "as Chromium and Firefox ask",
-            &["permessage-deflate; client_max_window_bits"],
-            yes,
-        ),
-        (
-            "no context takeover on either side",
-            &[&with(
-                "server_no_context_takeover; client_no_context_takeover",
-            )],
-            yes,
-        ),
-        (
-            "a client's own window",
-            &[&with("client_max_window_bits=9")],
-            yes,
-        ),
-        (
-            "a window for us",
-            &[&with("server_max_window_bits=10")],
-            Some(&narrow_10),
-        ),
-        (
-            "the smallest",
-            &[&with("server_max_window_bits=8")],
-            Some(&narrow_8),
-        ),
-        (
-            "a whole one, which is answered too",
-            &[&with("server_max_window_bits=15")],
-            Some(&narrow_15),
-        ),
-        (
-            "quoted",
-            &[&with("server_max_window_bits=\"10\"")],
-            Some(&narrow_10),
-        ),
-        (
-            "quoted and escaped",
-            &[&with("server_max_window_bits=\"\\1\\0\"")],
-            Some(&narrow_10),
-        ),
+        ("as Chromium and Firefox ask", &["permessage-deflate; client_max_window_bits"], yes),
+        ("no context takeover on either side",
+            &[&with("server_no_context_takeover; client_no_context_takeover")], yes),
+        ("a client's own window", &[&with("client_max_window_bits=9")], yes),
+        ("a window for us", &[&with("server_max_window_bits=10")], Some(&narrow_10)),
+        ("the smallest", &[&with("server_max_window_bits=8")], Some(&narrow_8)),
+        ("a whole one, which is answered too",
+            &[&with("server_max_window_bits=15")], Some(&narrow_15)),
+        ("quoted", &[&with("server_max_window_bits=\"10\"")], Some(&narrow_10)),
+        ("quoted and escaped", &[&with("server_max_window_bits=\"\\1\\0\"")], Some(&narrow_10)),
         (
             "white space",
             &[" permessage-deflate\t;\tserver_max_window_bits = 10 ; client_max_window_bits "],
             Some(&narrow_10),
         ),
         ("empty elements", &[", ,permessage-deflate,"], yes),
-        (
-            "others before and behind",
-            &["x-y; z=\"a\", permessage-deflate, permessage-bzip2"],
-            yes,
-        ),
+        ("others before and behind", &["x-y; z=\"a\", permessage-deflate, permessage-bzip2"], yes),
         (
             "the first that will do",
             &[&with(
@@ -170,11 +135,7 @@ fn offers() {
             )],
             Some(&narrow_8),
         ),
-        (
-            "in a second header",
-            &["permessage-deflate; x=1", "permessage-deflate"],
-            yes,
-        ),
+        ("in a second header", &["permessage-deflate; x=1", "permessage-deflate"], yes),
         (
             "behind a broken header",
             &[
@@ -186,46 +147,15 @@ fn offers() {
         ("no header at all", &[], None),
         ("an empty one", &[""], None),
         ("another name", &["permessage-deflate2"], None),
-        (
-            "the prefix that browsers once had",
-            &["x-webkit-deflate-frame"],
-            None,
-        ),
+        ("the prefix that browsers once had", &["x-webkit-deflate-frame"], None),
         ("an unknown parameter", &[&with("server_max_window")], None),
-        (
-            "takeover with a value",
-            &[&with("server_no_context_takeover=1")],
-            None,
-        ),
-        (
-            "and on the other side",
-            &[&with("client_no_context_takeover=\"true\"")],
-            None,
-        ),
-        (
-            "takeover twice",
-            &[&with(
-                "client_no_context_takeover; client_no_context_takeover",
-            )],
-            None,
-        ),
-        (
-            "a window twice",
-            &[&with(
-                "server_max_window_bits=10; server_max_window_bits=10",
-            )],
-            None,
-        ),
-        (
-            "the client's twice",
-            &[&with("client_max_window_bits; client_max_window_bits=10")],
-            None,
-        ),
-        (
-            "our window without a value",
-            &[&with("server_max_window_bits")],
-            None,
-        ),
+        ("takeover with a value", &[&with("server_no_context_takeover=1")], None),
+        ("and on the other side", &[&with("client_no_context_takeover=\"true\"")], None),
+        ("takeover twice",
+            &[&with("client_no_context_takeover; client_no_context_takeover")], None),
+        ("a window twice", &[&with("server_max_window_bits=10; server_max_window_bits=10")], None),
+        ("the client's twice", &[&with("client_max_window_bits; client_max_window_bits=10")], None),
+        ("our window without a value", &[&with("server_max_window_bits")], None),
         ("a window of 7", &[&with("server_max_window_bits=7")], None),
         ("of 16", &[&with("client_max_window_bits=16")], None),
         ("of 0", &[&with("server_max_window_bits=0")], None),
@@ -234,52 +164,16 @@ fn offers() {
         ("of +9", &[&with("client_max_window_bits=+9")], None),
         ("of 100", &[&with("client_max_window_bits=100")], None),
         ("of 10.0", &[&with("server_max_window_bits=10.0")], None),
-        (
-            "no value behind the sign",
-            &[&with("server_max_window_bits=")],
-            None,
-        ),
-        (
-            "an empty quotation",
-            &[&with("server_max_window_bits=\"\"")],
-            None,
-        ),
-        (
-            "a quotation that is no token",
-            &[&with("server_max_window_bits=\"1 0\"")],
-            None,
-        ),
-        (
-            "a quotation without an end",
-            &[&with("server_max_window_bits=\"10")],
-            None,
-        ),
-        (
-            "an escape at the end",
-            &[&with("server_max_window_bits=\"10\\")],
-            None,
-        ),
-        (
-            "a comma in quotes is no new offer",
-            &["x; y=\",permessage-deflate,\""],
-            None,
-        ),
+        ("no value behind the sign", &[&with("server_max_window_bits=")], None),
+        ("an empty quotation", &[&with("server_max_window_bits=\"\"")], None),
+        ("a quotation that is no token", &[&with("server_max_window_bits=\"1 0\"")], None),
+        ("a quotation without an end", &[&with("server_max_window_bits=\"10")], None),
+        ("an escape at the end", &[&with("server_max_window_bits=\"10\\")], None),
+        ("a comma in quotes is no new offer", &["x; y=\",permessage-deflate,\""], None),
         ("an empty parameter", &["permessage-deflate;"], None),
-        (
-            "two words",
-            &["permessage-deflate server_no_context_takeover"],
-            None,
-        ),
-        (
-            "a good offer in a broken header",
-            &["permessage-deflate, x; =1"],
-            None,
-        ),
-        (
-            "bytes that are no text",
-            &["permessage-deflate; \u{e4}"],
-            None,
-        ),
+        ("two words", &["permessage-deflate server_no_context_takeover"], None),
+        ("a good offer in a broken header", &["permessage-deflate, x; =1"], None),
+        ("bytes that are no text", &["permessage-deflate; \u{e4}"], None),
     ];
     for (name, values, expected) in table {
         let extensions: String = values
@@ -301,6 +195,7 @@ fn offers() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn messages() {
     let hello = &b"\xf2\x48\xcd\xc9\xc9\x07\x00"[..];
     let longest = [&[0x00, 0x21, 0x01, 0xDE, 0xFE][..], &[b'x'; 0x121], b"\x00"].concat();
@@ -317,11 +212,7 @@ fn messages() {
             ],
             &["Text(\"a\")", HELLO[0], "Text(\"b\")"],
         ),
-        (
-            "binary",
-            vec![(FIN | RSV1 | BINARY, hello)],
-            &["Binary([72, 101, 108, 108, 111])"],
-        ),
+        ("binary", vec![(FIN | RSV1 | BINARY, hello)], &["Binary([72, 101, 108, 108, 111])"]),
         (
             "a ping between fragments",
             vec![
@@ -331,16 +222,8 @@ fn messages() {
             ],
             &["Ping([112])", HELLO[0]],
         ),
-        (
-            "empty fragments",
-            vec![(RSV1 | TEXT, b""), (0, hello), (0, b""), (FIN, b"")],
-            HELLO,
-        ),
-        (
-            "a plain message in fragments",
-            vec![(TEXT, b"a"), (FIN, b"b")],
-            &["Text(\"ab\")"],
-        ),
+        ("empty fragments", vec![(RSV1 | TEXT, b""), (0, hello), (0, b""), (FIN, b"")], HELLO),
+        ("a plain message in fragments", vec![(TEXT, b"a"), (FIN, b"b")], &["Text(\"ab\")"]),
         (
             "a block with BFINAL, and another",
             vec![(
@@ -349,21 +232,11 @@ fn messages() {
             )],
             &["Text(\"HelloHello\")"],
         ),
-        (
-            "nothing but a block with BFINAL",
-            vec![(FIN | RSV1 | TEXT, b"\x03\x00\x00")],
-            &["Text(\"\")"],
-        ),
-        (
-            "inflated as long as it may be",
-            vec![(FIN | RSV1 | BINARY, &exact[1..])],
-            &[&zeros],
-        ),
-        (
-            "compressed nearly as long as it may be",
-            vec![(FIN | RSV1 | TEXT, &longest)],
-            &[&format!("Text({:?})", "x".repeat(0x121))],
-        ),
+        ("nothing but a block with BFINAL",
+            vec![(FIN | RSV1 | TEXT, b"\x03\x00\x00")], &["Text(\"\")"]),
+        ("inflated as long as it may be", vec![(FIN | RSV1 | BINARY, &exact[1..])], &[&zeros]),
+        ("compressed nearly as long as it may be",
+            vec![(FIN | RSV1 | TEXT, &longest)], &[&format!("Text({:?})", "x".repeat(0x121))]),
     ];
     for (name, frames, expected) in table {
         assert_eq!(seen(frames), *expected, "{name}");
@@ -386,6 +259,7 @@ fn flushed(payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+#[rustfmt::skip]
 fn what_is_refused() {
     let (one_too_many, bomb) = (zeros(LIMIT + 1), zeros(200_000));
     let long = [0; LIMIT + 1];
@@ -393,116 +267,42 @@ fn what_is_refused() {
     let cut_character = flushed(b"a\xE2\x82");
     type Row<'a> = (&'a str, &'a [(u8, &'a [u8])], Violation);
     let table: &[Row<'_>] = &[
-        (
-            "RSV1 in a continuation",
-            &[(RSV1 | TEXT, hello), (FIN | RSV1, b"")],
-            Violation::ReservedBits,
-        ),
-        (
-            "RSV1 in a ping",
-            &[(FIN | RSV1 | PING, b"")],
-            Violation::ReservedBits,
-        ),
-        (
-            "RSV1 in a close frame",
-            &[(FIN | RSV1 | 8, b"")],
-            Violation::ReservedBits,
-        ),
-        (
-            "RSV2 beside it",
-            &[(FIN | RSV1 | 0x20 | TEXT, hello)],
-            Violation::ReservedBits,
-        ),
-        (
-            "a message in a message",
-            &[(RSV1 | TEXT, hello), (FIN | RSV1 | TEXT, hello)],
-            Violation::UnfinishedMessage,
-        ),
-        (
-            "no block at all",
-            &[(FIN | RSV1 | TEXT, b"")],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "a block type that there is not",
-            &[(FIN | RSV1 | TEXT, b"\x06")],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "lengths that contradict each other",
-            &[(FIN | RSV1 | TEXT, b"\x00\x05\x00\xfa\xfeHello\x00")],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "a message that breaks off",
-            &[(FIN | RSV1 | TEXT, &hello[..3])],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "one byte before its end",
-            &[(FIN | RSV1 | TEXT, &hello[..6])],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "a stored block that breaks off",
-            &[(FIN | RSV1 | BINARY, b"\x00\x20\x00\xdf\xffHello")],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "BFINAL without the byte behind it",
-            &[(FIN | RSV1 | TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00")],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "nonsense behind BFINAL",
-            &[(FIN | RSV1 | TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x07")],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "the four bytes that should be left out, alone",
-            &[(FIN | RSV1 | TEXT, b"\x00\x00\xff\xff")],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "a reference to before the message",
-            &[(FIN | RSV1 | TEXT, b"\xf2\x00\x11\x00\x00")],
-            Violation::InvalidDeflate,
-        ),
-        (
-            "text that is not UTF-8",
-            &[(FIN | RSV1 | TEXT, b"\x00\x01\x00\xfe\xff\xff\x00")],
-            Violation::InvalidUtf8,
-        ),
-        (
-            "half a character",
-            &[(FIN | RSV1 | TEXT, &cut_character)],
-            Violation::InvalidUtf8,
-        ),
-        (
-            "compressed, one byte too many",
-            &[(FIN | RSV1 | BINARY, &long)],
-            Violation::MessageTooBig,
-        ),
-        (
-            "in fragments",
-            &[(RSV1 | BINARY, &long[..LIMIT]), (0, b"x")],
-            Violation::MessageTooBig,
-        ),
-        (
-            "inflated, one byte too many",
-            &[(FIN | RSV1 | BINARY, &one_too_many)],
-            Violation::MessageTooBig,
-        ),
-        (
-            "a bomb",
-            &[(FIN | RSV1 | TEXT, &bomb)],
-            Violation::MessageTooBig,
-        ),
-        (
-            "a bomb in fragments",
-            &[(RSV1 | BINARY, &bomb[..50]), (FIN, &bomb[50..])],
-            Violation::MessageTooBig,
-        ),
+        ("RSV1 in a continuation",
+            &[(RSV1 | TEXT, hello), (FIN | RSV1, b"")], Violation::ReservedBits),
+        ("RSV1 in a ping", &[(FIN | RSV1 | PING, b"")], Violation::ReservedBits),
+        ("RSV1 in a close frame", &[(FIN | RSV1 | 8, b"")], Violation::ReservedBits),
+        ("RSV2 beside it", &[(FIN | RSV1 | 0x20 | TEXT, hello)], Violation::ReservedBits),
+        ("a message in a message",
+            &[(RSV1 | TEXT, hello), (FIN | RSV1 | TEXT, hello)], Violation::UnfinishedMessage),
+        ("no block at all", &[(FIN | RSV1 | TEXT, b"")], Violation::InvalidDeflate),
+        ("a block type that there is not",
+            &[(FIN | RSV1 | TEXT, b"\x06")], Violation::InvalidDeflate),
+        ("lengths that contradict each other",
+            &[(FIN | RSV1 | TEXT, b"\x00\x05\x00\xfa\xfeHello\x00")], Violation::InvalidDeflate),
+        ("a message that breaks off",
+            &[(FIN | RSV1 | TEXT, &hello[..3])], Violation::InvalidDeflate),
+        ("one byte before its end", &[(FIN | RSV1 | TEXT, &hello[..6])], Violation::InvalidDeflate),
+        ("a stored block that breaks off",
+            &[(FIN | RSV1 | BINARY, b"\x00\x20\x00\xdf\xffHello")], Violation::InvalidDeflate),
+        ("BFINAL without the byte behind it",
+            &[(FIN | RSV1 | TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00")], Violation::InvalidDeflate),
+        ("nonsense behind BFINAL",
+            &[(FIN | RSV1 | TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x07")], Violation::InvalidDeflate),
+        ("the four bytes that should be left out, alone",
+            &[(FIN | RSV1 | TEXT, b"\x00\x00\xff\xff")], Violation::InvalidDeflate),
+        ("a reference to before the message",
+            &[(FIN | RSV1 | TEXT, b"\xf2\x00\x11\x00\x00")], Violation::InvalidDeflate),
+        ("text that is not UTF-8",
+            &[(FIN | RSV1 | TEXT, b"\x00\x01\x00\xfe\xff\xff\x00")], Violation::InvalidUtf8),
+        ("half a character", &[(FIN | RSV1 | TEXT, &cut_character)], Violation::InvalidUtf8),
+        ("compressed, one byte too many",
+            &[(FIN | RSV1 | BINARY, &long)], Violation::MessageTooBig),
+        ("in fragments", &[(RSV1 | BINARY, &long[..LIMIT]), (0, b"x")], Violation::MessageTooBig),
+        ("inflated, one byte too many",
+            &[(FIN | RSV1 | BINARY, &one_too_many)], Violation::MessageTooBig),
+        ("a bomb", &[(FIN | RSV1 | TEXT, &bomb)], Violation::MessageTooBig),
+        ("a bomb in fragments",
+            &[(RSV1 | BINARY, &bomb[..50]), (FIN, &bomb[50..])], Violation::MessageTooBig),
     ];
     for (name, frames, violation) in table {
         assert_eq!(seen(frames), [format!("{violation:?}")], "{name}");
@@ -678,6 +478,7 @@ fn a_thousand_messages_that_cannot_become_shorter() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn what_is_not_sent_compressed() {
     let mut random = Random(11);
     let noise: Vec<u8> = (0..5_000).map(|_| random.below(256) as u8).collect();
@@ -690,41 +491,11 @@ fn what_is_not_sent_compressed() {
     let table: &[(&str, Opcode, &[u8], DeflateParameters, bool)] = &[
         ("a short message", Opcode::Text, &[b'a'; 255], full, false),
         ("one byte more", Opcode::Text, &[b'a'; 256], full, true),
-        (
-            "noise, which would become longer",
-            Opcode::Binary,
-            &noise,
-            full,
-            false,
-        ),
-        (
-            "a control frame, however long",
-            Opcode::Ping,
-            &[b'a'; 1_000],
-            full,
-            false,
-        ),
-        (
-            "no longer than the window",
-            Opcode::Text,
-            &[b'a'; 1 << 10],
-            narrow,
-            true,
-        ),
-        (
-            "longer than the window",
-            Opcode::Text,
-            &[b'a'; (1 << 10) + 1],
-            narrow,
-            false,
-        ),
-        (
-            "a whole window holds for any length",
-            Opcode::Text,
-            &[b'a'; 1 << 17],
-            whole,
-            true,
-        ),
+        ("noise, which would become longer", Opcode::Binary, &noise, full, false),
+        ("a control frame, however long", Opcode::Ping, &[b'a'; 1_000], full, false),
+        ("no longer than the window", Opcode::Text, &[b'a'; 1 << 10], narrow, true),
+        ("longer than the window", Opcode::Text, &[b'a'; (1 << 10) + 1], narrow, false),
+        ("a whole window holds for any length", Opcode::Text, &[b'a'; 1 << 17], whole, true),
         (
             "the smallest window",
             Opcode::Text,

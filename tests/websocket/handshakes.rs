@@ -19,55 +19,20 @@ pub const UPGRADE: &str = "Upgrade: websocket\r\n";
 pub const CONNECTION: &str = "Connection: Upgrade\r\n";
 
 #[test]
+#[rustfmt::skip]
 fn good_ones() {
     let table: &[(&str, &[&str], Option<&str>)] = &[
-        (
-            "as in the standard",
-            &[UPGRADE, CONNECTION, KEY, VERSION],
-            None,
-        ),
-        (
-            "tokens in any case",
-            &[
-                "upgrade: WebSocket\r\n",
-                "CONNECTION: uPGRADE\r\n",
-                KEY,
-                VERSION,
-            ],
-            None,
-        ),
-        (
-            "Firefox keeps alive",
-            &[UPGRADE, "Connection: keep-alive, Upgrade\r\n", KEY, VERSION],
-            None,
-        ),
-        (
-            "lists in several headers",
-            &[
-                UPGRADE,
-                "Connection: keep-alive\r\n",
-                CONNECTION,
-                KEY,
-                VERSION,
-            ],
-            None,
-        ),
-        (
-            "several protocols to choose from",
-            &["Upgrade: h2c, websocket\r\n", CONNECTION, KEY, VERSION],
-            None,
-        ),
-        (
-            "a subprotocol",
-            &[
-                UPGRADE,
-                CONNECTION,
-                KEY,
-                VERSION,
-                "Sec-WebSocket-Protocol: chat\r\n",
-            ],
-            Some("chat"),
-        ),
+        ("as in the standard", &[UPGRADE, CONNECTION, KEY, VERSION], None),
+        ("tokens in any case",
+            &["upgrade: WebSocket\r\n", "CONNECTION: uPGRADE\r\n", KEY, VERSION], None),
+        ("Firefox keeps alive",
+            &[UPGRADE, "Connection: keep-alive, Upgrade\r\n", KEY, VERSION], None),
+        ("lists in several headers",
+            &[UPGRADE, "Connection: keep-alive\r\n", CONNECTION, KEY, VERSION], None),
+        ("several protocols to choose from",
+            &["Upgrade: h2c, websocket\r\n", CONNECTION, KEY, VERSION], None),
+        ("a subprotocol",
+            &[UPGRADE, CONNECTION, KEY, VERSION, "Sec-WebSocket-Protocol: chat\r\n"], Some("chat")),
         (
             "among others",
             &[
@@ -91,39 +56,12 @@ fn good_ones() {
             ],
             Some("chat"),
         ),
-        (
-            "one that is not known",
-            &[
-                UPGRADE,
-                CONNECTION,
-                KEY,
-                VERSION,
-                "Sec-WebSocket-Protocol: superchat\r\n",
-            ],
-            None,
-        ),
-        (
-            "subprotocols have a case",
-            &[
-                UPGRADE,
-                CONNECTION,
-                KEY,
-                VERSION,
-                "Sec-WebSocket-Protocol: Chat\r\n",
-            ],
-            None,
-        ),
-        (
-            "an extension that nobody speaks",
-            &[
-                UPGRADE,
-                CONNECTION,
-                KEY,
-                VERSION,
-                "Sec-WebSocket-Extensions: x-y; z=1\r\n",
-            ],
-            None,
-        ),
+        ("one that is not known",
+            &[UPGRADE, CONNECTION, KEY, VERSION, "Sec-WebSocket-Protocol: superchat\r\n"], None),
+        ("subprotocols have a case",
+            &[UPGRADE, CONNECTION, KEY, VERSION, "Sec-WebSocket-Protocol: Chat\r\n"], None),
+        ("an extension that nobody speaks",
+            &[UPGRADE, CONNECTION, KEY, VERSION, "Sec-WebSocket-Extensions: x-y; z=1\r\n"], None),
     ];
     for (name, headers, subprotocol) in table {
         let upgrade = judge("GET /chat HTTP/1.1", &headers.concat())
@@ -154,59 +92,22 @@ fn compression_is_agreed_on_where_it_is_built_in() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn bad_ones() {
     let get = "GET /chat HTTP/1.1";
     let key = |key: &str| format!("Sec-WebSocket-Key: {key}\r\n");
     let table: &[(&str, &str, Vec<&str>, u16, &str)] = &[
-        (
-            "no Upgrade",
-            get,
-            vec![CONNECTION, KEY, VERSION],
-            426,
-            "Upgrade",
-        ),
-        (
-            "another protocol",
-            get,
-            vec!["Upgrade: websockets\r\n", CONNECTION, KEY, VERSION],
-            426,
-            "Upgrade",
-        ),
-        (
-            "no Connection",
-            get,
-            vec![UPGRADE, KEY, VERSION],
-            426,
-            "Connection",
-        ),
-        (
-            "Connection names another",
-            get,
-            vec![UPGRADE, "Connection: close\r\n", KEY, VERSION],
-            426,
-            "Connection",
-        ),
-        (
-            "another method",
-            "POST /chat HTTP/1.1",
-            vec![UPGRADE, CONNECTION, KEY, VERSION],
-            405,
-            "GET",
-        ),
-        (
-            "HTTP/1.0",
-            "GET /chat HTTP/1.0",
-            vec![UPGRADE, CONNECTION, KEY, VERSION],
-            400,
-            "HTTP/1.1",
-        ),
-        (
-            "no version",
-            get,
-            vec![UPGRADE, CONNECTION, KEY],
-            426,
-            "Sec-WebSocket-Version",
-        ),
+        ("no Upgrade", get, vec![CONNECTION, KEY, VERSION], 426, "Upgrade"),
+        ("another protocol",
+            get, vec!["Upgrade: websockets\r\n", CONNECTION, KEY, VERSION], 426, "Upgrade"),
+        ("no Connection", get, vec![UPGRADE, KEY, VERSION], 426, "Connection"),
+        ("Connection names another",
+            get, vec![UPGRADE, "Connection: close\r\n", KEY, VERSION], 426, "Connection"),
+        ("another method",
+            "POST /chat HTTP/1.1", vec![UPGRADE, CONNECTION, KEY, VERSION], 405, "GET"),
+        ("HTTP/1.0",
+            "GET /chat HTTP/1.0", vec![UPGRADE, CONNECTION, KEY, VERSION], 400, "HTTP/1.1"),
+        ("no version", get, vec![UPGRADE, CONNECTION, KEY], 426, "Sec-WebSocket-Version"),
         (
             "an old version",
             get,
@@ -228,27 +129,11 @@ fn bad_ones() {
             426,
             "Sec-WebSocket-Version",
         ),
-        (
-            "the version twice",
-            get,
-            vec![UPGRADE, CONNECTION, KEY, VERSION, VERSION],
-            400,
-            "Sec-WebSocket-Version",
-        ),
-        (
-            "no key",
-            get,
-            vec![UPGRADE, CONNECTION, VERSION],
-            400,
-            "Sec-WebSocket-Key",
-        ),
-        (
-            "the key twice",
-            get,
-            vec![UPGRADE, CONNECTION, KEY, KEY, VERSION],
-            400,
-            "Sec-WebSocket-Key",
-        ),
+        ("the version twice",
+            get, vec![UPGRADE, CONNECTION, KEY, VERSION, VERSION], 400, "Sec-WebSocket-Version"),
+        ("no key", get, vec![UPGRADE, CONNECTION, VERSION], 400, "Sec-WebSocket-Key"),
+        ("the key twice",
+            get, vec![UPGRADE, CONNECTION, KEY, KEY, VERSION], 400, "Sec-WebSocket-Key"),
         (
             "an empty key",
             get,
@@ -263,10 +148,7 @@ fn bad_ones() {
         ("no padding", key("dGhlIHNhbXBsZSBub25jZQ")),
         ("no base64", key("dGhlIHNhbXBsZSBub25j*Q==")),
         ("the alphabet of addresses", key("__8BAgMEBQYHCAkKCwwNDg==")),
-        (
-            "a list",
-            key("dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ=="),
-        ),
+        ("a list", key("dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==")),
         ("white space inside", key("dGhlIHNhbXBs ZSBub25jZQ==")),
     ];
     let keys = keys.iter().map(|(name, key)| {

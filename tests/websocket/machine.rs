@@ -14,15 +14,12 @@ const PING: u8 = 9;
 const PONG: u8 = 10;
 
 #[test]
+#[rustfmt::skip]
 fn messages() {
     let longest = format!("Binary({:?})", [7_u8; LIMIT]);
     type Row<'a> = (&'a str, Vec<Vec<u8>>, &'a [&'a str]);
     let table: &[Row<'_>] = &[
-        (
-            "an empty text",
-            vec![frame(FIN | TEXT, b"")],
-            &["Text(\"\")"],
-        ),
+        ("an empty text", vec![frame(FIN | TEXT, b"")], &["Text(\"\")"]),
         (
             "two in one packet",
             vec![frame(FIN | TEXT, b"a"), frame(FIN | BINARY, b"b")],
@@ -37,20 +34,9 @@ fn messages() {
             ],
             &["Text(\"abc\")"],
         ),
-        (
-            "empty fragments",
-            vec![
-                frame(BINARY, b""),
-                frame(CONTINUATION, b""),
-                frame(FIN, b""),
-            ],
-            &["Binary([])"],
-        ),
-        (
-            "a text of empty fragments",
-            vec![frame(TEXT, b""), frame(FIN, b"")],
-            &["Text(\"\")"],
-        ),
+        ("empty fragments",
+            vec![frame(BINARY, b""), frame(CONTINUATION, b""), frame(FIN, b"")], &["Binary([])"]),
+        ("a text of empty fragments", vec![frame(TEXT, b""), frame(FIN, b"")], &["Text(\"\")"]),
         (
             "control frames between fragments come first",
             vec![
@@ -62,41 +48,20 @@ fn messages() {
             ],
             &["Ping([112])", "Pong([])", "Text(\"abc\")"],
         ),
-        (
-            "a character cut by fragments",
-            vec![frame(TEXT, b"\xE2"), frame(FIN, b"\x82\xAC")],
-            &["Text(\"€\")"],
-        ),
-        (
-            "as long as it may be",
-            vec![frame(FIN | BINARY, &[7; LIMIT])],
-            &[&longest],
-        ),
-        (
-            "and in fragments",
-            vec![frame(BINARY, &[7; LIMIT - 1]), frame(FIN, &[7])],
-            &[&longest],
-        ),
+        ("a character cut by fragments",
+            vec![frame(TEXT, b"\xE2"), frame(FIN, b"\x82\xAC")], &["Text(\"€\")"]),
+        ("as long as it may be", vec![frame(FIN | BINARY, &[7; LIMIT])], &[&longest]),
+        ("and in fragments", vec![frame(BINARY, &[7; LIMIT - 1]), frame(FIN, &[7])], &[&longest]),
         (
             "a close ends it",
             vec![frame(FIN | CLOSE, b"\x03\xE8"), frame(FIN | TEXT, b"late")],
             &["Close(1000), replied 880203e8"],
         ),
-        (
-            "one without a code",
-            vec![frame(FIN | CLOSE, b"")],
-            &["Close(none), replied 8800"],
-        ),
-        (
-            "an application's code",
-            vec![frame(FIN | CLOSE, b"\x0F\xA0why")],
-            &["Close(4000), replied 88020fa0"],
-        ),
-        (
-            "a close between fragments",
-            vec![frame(TEXT, b"a"), frame(FIN | CLOSE, b"")],
-            &["Close(none), replied 8800"],
-        ),
+        ("one without a code", vec![frame(FIN | CLOSE, b"")], &["Close(none), replied 8800"]),
+        ("an application's code",
+            vec![frame(FIN | CLOSE, b"\x0F\xA0why")], &["Close(4000), replied 88020fa0"]),
+        ("a close between fragments",
+            vec![frame(TEXT, b"a"), frame(FIN | CLOSE, b"")], &["Close(none), replied 8800"]),
     ];
     for (name, frames, expected) in table {
         assert_eq!(in_pieces(&frames.concat()), *expected, "{name}");
@@ -104,92 +69,40 @@ fn messages() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn every_rule_that_can_be_broken() {
     let unmasked = [0x81, 0x01, b'a'].to_vec();
     let announced =
         |length: u64| [&[0x82, 0xFF][..], &length.to_be_bytes(), &[1, 2, 3, 4]].concat();
     let table: &[(&str, Vec<Vec<u8>>, Violation)] = &[
         ("no mask", vec![unmasked], Violation::UnmaskedFrame),
-        (
-            "RSV1 and nothing agreed on",
-            vec![frame(FIN | 0x40 | TEXT, b"a")],
-            Violation::ReservedBits,
-        ),
-        (
-            "opcode 11",
-            vec![frame(FIN | 11, b"")],
-            Violation::UnknownOpcode { opcode: 11 },
-        ),
-        (
-            "a ping in fragments",
-            vec![frame(PING, b"")],
-            Violation::FragmentedControlFrame,
-        ),
-        (
-            "a long ping",
-            vec![frame(FIN | PING, &[0; 126])],
-            Violation::LongControlFrame,
-        ),
-        (
-            "a continuation of nothing",
-            vec![frame(FIN | CONTINUATION, b"a")],
-            Violation::NothingToContinue,
-        ),
+        ("RSV1 and nothing agreed on",
+            vec![frame(FIN | 0x40 | TEXT, b"a")], Violation::ReservedBits),
+        ("opcode 11", vec![frame(FIN | 11, b"")], Violation::UnknownOpcode { opcode: 11 }),
+        ("a ping in fragments", vec![frame(PING, b"")], Violation::FragmentedControlFrame),
+        ("a long ping", vec![frame(FIN | PING, &[0; 126])], Violation::LongControlFrame),
+        ("a continuation of nothing",
+            vec![frame(FIN | CONTINUATION, b"a")], Violation::NothingToContinue),
         (
             "after a message that ended",
             vec![frame(TEXT, b"a"), frame(FIN, b"b"), frame(FIN, b"c")],
             Violation::NothingToContinue,
         ),
-        (
-            "a message in a message",
-            vec![frame(TEXT, b"a"), frame(FIN | TEXT, b"b")],
-            Violation::UnfinishedMessage,
-        ),
-        (
-            "an empty fragment begins one too",
-            vec![frame(TEXT, b""), frame(FIN | BINARY, b"")],
-            Violation::UnfinishedMessage,
-        ),
-        (
-            "text that is not UTF-8",
-            vec![frame(FIN | TEXT, b"\xFF")],
-            Violation::InvalidUtf8,
-        ),
-        (
-            "half a character at the end",
-            vec![frame(TEXT, b"a"), frame(FIN, b"\xE2\x82")],
-            Violation::InvalidUtf8,
-        ),
-        (
-            "in a close reason",
-            vec![frame(FIN | CLOSE, b"\x03\xE8\xFF")],
-            Violation::InvalidUtf8,
-        ),
-        (
-            "half a close code",
-            vec![frame(FIN | CLOSE, b"\x03")],
-            Violation::CloseLength,
-        ),
-        (
-            "a code that says there was none",
-            vec![frame(FIN | CLOSE, b"\x03\xED")],
-            Violation::CloseCode { code: 1005 },
-        ),
-        (
-            "one byte too many",
-            vec![frame(FIN | BINARY, &[0; LIMIT + 1])],
-            Violation::MessageTooBig,
-        ),
-        (
-            "in fragments",
-            vec![frame(BINARY, &[0; LIMIT]), frame(FIN, b"x")],
-            Violation::MessageTooBig,
-        ),
-        (
-            "announced alone, and never sent",
-            vec![announced(1 << 62)],
-            Violation::MessageTooBig,
-        ),
+        ("a message in a message",
+            vec![frame(TEXT, b"a"), frame(FIN | TEXT, b"b")], Violation::UnfinishedMessage),
+        ("an empty fragment begins one too",
+            vec![frame(TEXT, b""), frame(FIN | BINARY, b"")], Violation::UnfinishedMessage),
+        ("text that is not UTF-8", vec![frame(FIN | TEXT, b"\xFF")], Violation::InvalidUtf8),
+        ("half a character at the end",
+            vec![frame(TEXT, b"a"), frame(FIN, b"\xE2\x82")], Violation::InvalidUtf8),
+        ("in a close reason", vec![frame(FIN | CLOSE, b"\x03\xE8\xFF")], Violation::InvalidUtf8),
+        ("half a close code", vec![frame(FIN | CLOSE, b"\x03")], Violation::CloseLength),
+        ("a code that says there was none",
+            vec![frame(FIN | CLOSE, b"\x03\xED")], Violation::CloseCode { code: 1005 }),
+        ("one byte too many", vec![frame(FIN | BINARY, &[0; LIMIT + 1])], Violation::MessageTooBig),
+        ("in fragments",
+            vec![frame(BINARY, &[0; LIMIT]), frame(FIN, b"x")], Violation::MessageTooBig),
+        ("announced alone, and never sent", vec![announced(1 << 62)], Violation::MessageTooBig),
     ];
     for (name, frames, violation) in table {
         let seen = in_pieces(&frames.concat());
