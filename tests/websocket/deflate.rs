@@ -1,12 +1,10 @@
-//! permessage-deflate (RFC 7692): the standard's examples, what is agreed on, what is refused, and
-//! what is sent.
+//! permessage-deflate (RFC 7692): the standard's examples, the negotiation, what is refused, and what
+//! is sent.
 
-use crate::handshakes::{CONNECTION, KEY, UPGRADE, VERSION, judge};
-use crate::pieces::{LIMIT, Random, events, frame, in_pieces_with};
-use parlor::time::UnixMillis;
+use crate::handshakes::{answer, judge};
+use crate::pieces::{LIMIT, Random, events, frame, in_pieces};
 use parlor::websocket::{
     Deflate, DeflateParameters, Event, Opcode, Received, Scratch, Violation, WebSocket,
-    encode_message,
 };
 
 const FIN: u8 = 0x80;
@@ -15,95 +13,136 @@ const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 const PING: u8 = 9;
 
-/// What a server makes of frames as a client sends them, given as first bytes and payloads.
-fn seen(frames: &[(u8, &[u8])]) -> Vec<String> {
-    let bytes: Vec<u8> = frames
+/// Frames as a client sends them, as first bytes and payloads.
+type Frames<'a> = &'a [(u8, &'a [u8])];
+
+fn negotiated() -> Option<DeflateParameters> {
+    Some(DeflateParameters::default())
+}
+
+fn bytes(frames: Frames<'_>) -> Vec<u8> {
+    frames
         .iter()
-        .flat_map(|(first_byte, payload)| frame(*first_byte, payload))
-        .collect();
-    in_pieces_with(Some(DeflateParameters::default()), &bytes)
+        .flat_map(|(first, payload)| frame(*first, payload))
+        .collect()
 }
 
-/// What a server makes of one compressed text.
-fn text(payload: &[u8]) -> Vec<String> {
-    seen(&[(FIN | RSV1 | TEXT, payload)])
+/// Compresses a payload as a sender does, without the last four bytes.
+fn flushed(payload: &[u8]) -> Vec<u8> {
+    let mut compressor = zlib_rs::Deflate::new(6, false, 15);
+    let mut out = vec![0; payload.len() + 100];
+    let flush = zlib_rs::DeflateFlush::SyncFlush;
+    compressor
+        .compress(payload, &mut out, flush)
+        .expect("the buffer is large enough");
+    out.truncate(compressor.total_out() as usize - 4);
+    out
 }
 
-const HELLO: &[&str] = &["Text(\"Hello\")"];
+const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
 
 #[test]
-fn section_7_2_3_1_a_message_compressed_using_one_block() {
-    assert_eq!(text(b"\xf2\x48\xcd\xc9\xc9\x07\x00"), HELLO);
-    assert_eq!(
-        seen(&[(RSV1 | TEXT, b"\xf2\x48\xcd"), (FIN, b"\xc9\xc9\x07\x00")]),
-        HELLO,
-        "in two fragments"
-    );
-    // The frames as they are printed, which a client gets.
-    for printed in [
-        &b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"[..],
-        b"\x41\x03\xf2\x48\xcd\x80\x04\xc9\xc9\x07\x00",
-    ] {
-        let mut client =
-            WebSocket::client(LIMIT, || [0; 4]).with_deflate(Some(DeflateParameters::default()));
-        let mut scratch = Scratch::default();
-        let received = client.receive(&mut printed.to_vec(), &mut scratch, &mut Vec::new())
-            == Ok(Received::Event {
-                event: Event::Text("Hello"),
-                used: printed.len(),
-            });
-        assert!(received, "{printed:x?}");
+#[rustfmt::skip]
+fn compressed_messages_are_inflated() {
+    const COMPRESSED: u8 = FIN | RSV1 | TEXT;
+    let hello = "Text(\"Hello\")";
+    let longest = [&[0x00, 0x21, 0x01, 0xDE, 0xFE][..], &[b'x'; 0x121], b"\x00"].concat();
+    let longest_text = format!("Text({:?})", "x".repeat(0x121));
+    let (zeros, zeros_event) = (flushed(&[0; LIMIT]), format!("Binary({:?})", [0; LIMIT]));
+    let table: &[(&str, Frames<'_>, &[&str])] = &[
+        ("§7.2.3.1, one block", &[(COMPRESSED, HELLO)], &[hello]),
+        ("§7.2.3.1, fragments", &[(RSV1 | TEXT, &HELLO[..3]), (FIN, &HELLO[3..])], &[hello]),
+        ("§7.2.3.2, the same again", &[(COMPRESSED, HELLO), (COMPRESSED, HELLO)], &[hello, hello]),
+        ("§7.2.3.2, a reference to the last message",
+            &[(COMPRESSED, HELLO), (COMPRESSED, b"\xf2\x00\x11\x00\x00")],
+            &[hello, "InvalidDeflate"]),
+        ("§7.2.3.3, a stored block", &[(COMPRESSED, b"\x00\x05\x00\xfa\xffHello\x00")], &[hello]),
+        ("§7.2.3.4, BFINAL", &[(COMPRESSED, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00")], &[hello]),
+        ("§7.2.3.5, two blocks",
+            &[(COMPRESSED, b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00")], &[hello]),
+        ("§7.2.3.6, an empty message", &[(COMPRESSED, b"\x00")], &["Text(\"\")"]),
+        ("§7.2.3.6, an empty last fragment",
+            &[(RSV1 | TEXT, b"\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff"), (FIN, b"\x00")],
+            &[hello]),
+        ("plain messages around it", &[(FIN | TEXT, b"a"), (COMPRESSED, HELLO), (FIN | TEXT, b"b")],
+            &["Text(\"a\")", hello, "Text(\"b\")"]),
+        ("binary", &[(FIN | RSV1 | BINARY, HELLO)], &["Binary([72, 101, 108, 108, 111])"]),
+        ("a ping between fragments",
+            &[(RSV1 | TEXT, &HELLO[..1]), (FIN | PING, b"p"), (FIN, &HELLO[1..])],
+            &["Ping([112])", hello]),
+        ("empty fragments", &[(RSV1 | TEXT, b""), (0, HELLO), (0, b""), (FIN, b"")], &[hello]),
+        ("a plain message in fragments", &[(TEXT, b"a"), (FIN, b"b")], &["Text(\"ab\")"]),
+        ("a block after BFINAL",
+            &[(COMPRESSED, b"\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x48\xcd\xc9\xc9\x07\x00")],
+            &["Text(\"HelloHello\")"]),
+        ("only BFINAL", &[(COMPRESSED, b"\x03\x00\x00")], &["Text(\"\")"]),
+        ("the longest inflated", &[(FIN | RSV1 | BINARY, &zeros)], &[&zeros_event]),
+        ("nearly the longest compressed", &[(COMPRESSED, &longest)], &[&longest_text]),
+    ];
+    for (name, frames, expected) in table {
+        assert_eq!(in_pieces(negotiated(), &bytes(frames)), *expected, "{name}");
+    }
+    // The frames of §7.2.3.1 as they are printed, from a server.
+    for printed in [&b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"[..],
+        b"\x41\x03\xf2\x48\xcd\x80\x04\xc9\xc9\x07\x00"] {
+        let client = WebSocket::client(LIMIT, || [0; 4]).with_deflate(negotiated());
+        assert_eq!(events(client, printed, || 100), [hello]);
     }
 }
 
 #[test]
-fn section_7_2_3_2_sharing_the_window_is_ruled_out() {
-    let first = (FIN | RSV1 | TEXT, &b"\xf2\x48\xcd\xc9\xc9\x07\x00"[..]);
-    assert_eq!(
-        seen(&[first, first]),
-        [HELLO, HELLO].concat(),
-        "without context takeover both are alike"
-    );
-    let refers_back = (FIN | RSV1 | TEXT, &b"\xf2\x00\x11\x00\x00"[..]);
-    assert_eq!(
-        seen(&[first, refers_back]),
-        [HELLO, &["InvalidDeflate"]].concat(),
-        "the first message is forgotten"
-    );
-}
-
-#[test]
-fn section_7_2_3_3_a_block_with_no_compression() {
-    assert_eq!(text(b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), HELLO);
-}
-
-#[test]
-fn section_7_2_3_4_a_block_with_bfinal() {
-    assert_eq!(text(b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), HELLO);
-}
-
-#[test]
-fn section_7_2_3_5_two_blocks_in_one_message() {
-    assert_eq!(
-        text(b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"),
-        HELLO
-    );
-}
-
-#[test]
-fn section_7_2_3_6_an_empty_fragment() {
-    assert_eq!(text(b"\x00"), ["Text(\"\")"]);
-    let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff";
-    assert_eq!(
-        seen(&[(RSV1 | TEXT, hello), (FIN, b"\x00")]),
-        HELLO,
-        "as the end of a message"
-    );
+#[rustfmt::skip]
+fn violations_of_compressed_messages() {
+    use Violation::*;
+    let (one_too_many, bomb) = (flushed(&[0; LIMIT + 1]), flushed(&[0; 200_000]));
+    let (long, hello) = ([0; LIMIT + 1], HELLO);
+    let cut_character = flushed(b"a\xE2\x82");
+    let table: &[(&str, Frames<'_>, Violation)] = &[
+        ("RSV1 in a continuation",
+            &[(RSV1 | TEXT, hello), (FIN | RSV1, b"")], ReservedBits),
+        ("RSV1 in a ping", &[(FIN | RSV1 | PING, b"")], ReservedBits),
+        ("RSV1 in a close frame", &[(FIN | RSV1 | 8, b"")], ReservedBits),
+        ("RSV2 beside it", &[(FIN | RSV1 | 0x20 | TEXT, hello)], ReservedBits),
+        ("a message in a message",
+            &[(RSV1 | TEXT, hello), (FIN | RSV1 | TEXT, hello)], UnfinishedMessage),
+        ("no block at all", &[(FIN | RSV1 | TEXT, b"")], InvalidDeflate),
+        ("a block type that there is not",
+            &[(FIN | RSV1 | TEXT, b"\x06")], InvalidDeflate),
+        ("lengths that contradict each other",
+            &[(FIN | RSV1 | TEXT, b"\x00\x05\x00\xfa\xfeHello\x00")], InvalidDeflate),
+        ("a message that breaks off",
+            &[(FIN | RSV1 | TEXT, &hello[..3])], InvalidDeflate),
+        ("one byte before its end", &[(FIN | RSV1 | TEXT, &hello[..6])], InvalidDeflate),
+        ("a stored block that breaks off",
+            &[(FIN | RSV1 | BINARY, b"\x00\x20\x00\xdf\xffHello")], InvalidDeflate),
+        ("BFINAL without the byte behind it",
+            &[(FIN | RSV1 | TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00")], InvalidDeflate),
+        ("nonsense behind BFINAL",
+            &[(FIN | RSV1 | TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x07")], InvalidDeflate),
+        ("the four bytes that should be left out, alone",
+            &[(FIN | RSV1 | TEXT, b"\x00\x00\xff\xff")], InvalidDeflate),
+        ("a reference to before the message",
+            &[(FIN | RSV1 | TEXT, b"\xf2\x00\x11\x00\x00")], InvalidDeflate),
+        ("text that is not UTF-8",
+            &[(FIN | RSV1 | TEXT, b"\x00\x01\x00\xfe\xff\xff\x00")], InvalidUtf8),
+        ("half a character", &[(FIN | RSV1 | TEXT, &cut_character)], InvalidUtf8),
+        ("compressed, one byte too many",
+            &[(FIN | RSV1 | BINARY, &long)], MessageTooBig),
+        ("in fragments", &[(RSV1 | BINARY, &long[..LIMIT]), (0, b"x")], MessageTooBig),
+        ("inflated, one byte too many",
+            &[(FIN | RSV1 | BINARY, &one_too_many)], MessageTooBig),
+        ("a bomb", &[(FIN | RSV1 | TEXT, &bomb)], MessageTooBig),
+        ("a bomb in fragments",
+            &[(RSV1 | BINARY, &bomb[..50]), (FIN, &bomb[50..])], MessageTooBig),
+    ];
+    for (name, frames, violation) in table {
+        assert_eq!(in_pieces(negotiated(), &bytes(frames)), [format!("{violation:?}")], "{name}");
+    }
 }
 
 #[test]
 #[rustfmt::skip]
-fn offers() {
+fn first_acceptable_offer_is_answered() {
     let plain = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     let narrow = |bits: u8| format!("{plain}; server_max_window_bits={bits}");
     let (narrow_8, narrow_10, narrow_15) = (narrow(8), narrow(10), narrow(15));
@@ -176,168 +215,42 @@ fn offers() {
         ("bytes that are no text", &["permessage-deflate; \u{e4}"], None),
     ];
     for (name, values, expected) in table {
-        let extensions: String = values
-            .iter()
-            .map(|value| format!("Sec-WebSocket-Extensions: {value}\r\n"))
-            .collect();
-        let headers = [UPGRADE, CONNECTION, KEY, VERSION, &extensions].concat();
-        let upgrade = judge("GET /chat HTTP/1.1", &headers)
-            .unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
-        let mut response = Vec::new();
-        upgrade.response(UnixMillis(0), &mut response);
-        let response = String::from_utf8(response).expect("ASCII");
-        let answer = response
-            .lines()
-            .find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
-        assert_eq!(answer, *expected, "{name}");
+        let line = |value: &&str| format!("Sec-WebSocket-Extensions: {value}");
+        let lines: Vec<String> = values.iter().map(line).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let upgrade = judge("GET /chat HTTP/1.1", "", &lines).expect(name);
+        assert_eq!(answer(&upgrade, "Sec-WebSocket-Extensions").as_deref(), *expected, "{name}");
         assert_eq!(upgrade.deflate().is_some(), expected.is_some(), "{name}");
     }
 }
 
 #[test]
-#[rustfmt::skip]
-fn messages() {
-    let hello = &b"\xf2\x48\xcd\xc9\xc9\x07\x00"[..];
-    let longest = [&[0x00, 0x21, 0x01, 0xDE, 0xFE][..], &[b'x'; 0x121], b"\x00"].concat();
-    let exact = [&b"\x02"[..], &zeros(LIMIT)[..]].concat();
-    let zeros = format!("Binary({:?})", [0; LIMIT]);
-    type Frames<'a> = Vec<(u8, &'a [u8])>;
-    let table: &[(&str, Frames<'_>, &[&str])] = &[
-        (
-            "plain messages between",
-            vec![
-                (FIN | TEXT, b"a"),
-                (FIN | RSV1 | TEXT, hello),
-                (FIN | TEXT, b"b"),
-            ],
-            &["Text(\"a\")", HELLO[0], "Text(\"b\")"],
-        ),
-        ("binary", vec![(FIN | RSV1 | BINARY, hello)], &["Binary([72, 101, 108, 108, 111])"]),
-        (
-            "a ping between fragments",
-            vec![
-                (RSV1 | TEXT, b"\xf2"),
-                (FIN | PING, b"p"),
-                (FIN, &hello[1..]),
-            ],
-            &["Ping([112])", HELLO[0]],
-        ),
-        ("empty fragments", vec![(RSV1 | TEXT, b""), (0, hello), (0, b""), (FIN, b"")], HELLO),
-        ("a plain message in fragments", vec![(TEXT, b"a"), (FIN, b"b")], &["Text(\"ab\")"]),
-        (
-            "a block with BFINAL, and another",
-            vec![(
-                FIN | RSV1 | TEXT,
-                b"\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x48\xcd\xc9\xc9\x07\x00",
-            )],
-            &["Text(\"HelloHello\")"],
-        ),
-        ("nothing but a block with BFINAL",
-            vec![(FIN | RSV1 | TEXT, b"\x03\x00\x00")], &["Text(\"\")"]),
-        ("inflated as long as it may be", vec![(FIN | RSV1 | BINARY, &exact[1..])], &[&zeros]),
-        ("compressed nearly as long as it may be",
-            vec![(FIN | RSV1 | TEXT, &longest)], &[&format!("Text({:?})", "x".repeat(0x121))]),
-    ];
-    for (name, frames, expected) in table {
-        assert_eq!(seen(frames), *expected, "{name}");
-    }
-}
-
-/// So many zeros, as a run of DEFLATE by a compressor.
-fn zeros(count: usize) -> Vec<u8> {
-    flushed(&vec![0; count])
-}
-
-fn flushed(payload: &[u8]) -> Vec<u8> {
-    let mut compressor = zlib_rs::Deflate::new(6, false, 15);
-    let mut out = vec![0; payload.len() + 100];
-    compressor
-        .compress(payload, &mut out, zlib_rs::DeflateFlush::SyncFlush)
-        .expect("room enough");
-    out.truncate(compressor.total_out() as usize - 4);
-    out
-}
-
-#[test]
-#[rustfmt::skip]
-fn what_is_refused() {
-    let (one_too_many, bomb) = (zeros(LIMIT + 1), zeros(200_000));
-    let long = [0; LIMIT + 1];
-    let hello = &b"\xf2\x48\xcd\xc9\xc9\x07\x00"[..];
-    let cut_character = flushed(b"a\xE2\x82");
-    type Row<'a> = (&'a str, &'a [(u8, &'a [u8])], Violation);
-    let table: &[Row<'_>] = &[
-        ("RSV1 in a continuation",
-            &[(RSV1 | TEXT, hello), (FIN | RSV1, b"")], Violation::ReservedBits),
-        ("RSV1 in a ping", &[(FIN | RSV1 | PING, b"")], Violation::ReservedBits),
-        ("RSV1 in a close frame", &[(FIN | RSV1 | 8, b"")], Violation::ReservedBits),
-        ("RSV2 beside it", &[(FIN | RSV1 | 0x20 | TEXT, hello)], Violation::ReservedBits),
-        ("a message in a message",
-            &[(RSV1 | TEXT, hello), (FIN | RSV1 | TEXT, hello)], Violation::UnfinishedMessage),
-        ("no block at all", &[(FIN | RSV1 | TEXT, b"")], Violation::InvalidDeflate),
-        ("a block type that there is not",
-            &[(FIN | RSV1 | TEXT, b"\x06")], Violation::InvalidDeflate),
-        ("lengths that contradict each other",
-            &[(FIN | RSV1 | TEXT, b"\x00\x05\x00\xfa\xfeHello\x00")], Violation::InvalidDeflate),
-        ("a message that breaks off",
-            &[(FIN | RSV1 | TEXT, &hello[..3])], Violation::InvalidDeflate),
-        ("one byte before its end", &[(FIN | RSV1 | TEXT, &hello[..6])], Violation::InvalidDeflate),
-        ("a stored block that breaks off",
-            &[(FIN | RSV1 | BINARY, b"\x00\x20\x00\xdf\xffHello")], Violation::InvalidDeflate),
-        ("BFINAL without the byte behind it",
-            &[(FIN | RSV1 | TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00")], Violation::InvalidDeflate),
-        ("nonsense behind BFINAL",
-            &[(FIN | RSV1 | TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x07")], Violation::InvalidDeflate),
-        ("the four bytes that should be left out, alone",
-            &[(FIN | RSV1 | TEXT, b"\x00\x00\xff\xff")], Violation::InvalidDeflate),
-        ("a reference to before the message",
-            &[(FIN | RSV1 | TEXT, b"\xf2\x00\x11\x00\x00")], Violation::InvalidDeflate),
-        ("text that is not UTF-8",
-            &[(FIN | RSV1 | TEXT, b"\x00\x01\x00\xfe\xff\xff\x00")], Violation::InvalidUtf8),
-        ("half a character", &[(FIN | RSV1 | TEXT, &cut_character)], Violation::InvalidUtf8),
-        ("compressed, one byte too many",
-            &[(FIN | RSV1 | BINARY, &long)], Violation::MessageTooBig),
-        ("in fragments", &[(RSV1 | BINARY, &long[..LIMIT]), (0, b"x")], Violation::MessageTooBig),
-        ("inflated, one byte too many",
-            &[(FIN | RSV1 | BINARY, &one_too_many)], Violation::MessageTooBig),
-        ("a bomb", &[(FIN | RSV1 | TEXT, &bomb)], Violation::MessageTooBig),
-        ("a bomb in fragments",
-            &[(RSV1 | BINARY, &bomb[..50]), (FIN, &bomb[50..])], Violation::MessageTooBig),
-    ];
-    for (name, frames, violation) in table {
-        assert_eq!(seen(frames), [format!("{violation:?}")], "{name}");
-    }
-}
-
-#[test]
-fn nothing_is_held_for_a_message_that_has_ended() {
-    let mut websocket = WebSocket::server(1 << 20).with_deflate(Some(DeflateParameters::default()));
-    let (mut scratch, mut replies) = (Scratch::default(), Vec::new());
-    let mut first = frame(RSV1 | BINARY, &zeros(100_000)[..60]);
+fn memory_of_a_compressed_message_is_freed() {
+    let mut websocket = WebSocket::server(1 << 20).with_deflate(negotiated());
+    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    let compressed = flushed(&[0; 100_000]);
+    let mut first = frame(RSV1 | BINARY, &compressed[..60]);
     assert_eq!(
-        websocket.receive(&mut first, &mut scratch, &mut replies),
+        websocket.receive(&mut first, &mut scratch, &mut out),
         Ok(Received::Nothing)
     );
     assert!(
-        websocket.in_progress() && websocket.held_bytes() < 60 + 200,
-        "what came, and not what it inflates to"
+        websocket.in_progress() && websocket.held_bytes() < 300,
+        "not inflated yet"
     );
-    let mut last = frame(FIN, &zeros(100_000)[60..]);
+    let mut last = frame(FIN, &compressed[60..]);
     let used = last.len();
-    let whole = websocket.receive(&mut last, &mut scratch, &mut replies)
-        == Ok(Received::Event {
-            event: Event::Binary(&[0; 100_000]),
-            used,
-        });
-    assert!(whole && !websocket.in_progress());
+    let event = Event::Binary(&[0; 100_000]);
+    let received = websocket.receive(&mut last, &mut scratch, &mut out);
+    assert!(received == Ok(Received::Event { event, used }) && !websocket.in_progress());
     assert_eq!(
-        websocket.receive(&mut [], &mut scratch, &mut replies),
+        websocket.receive(&mut [], &mut scratch, &mut out),
         Ok(Received::Nothing)
     );
     assert_eq!(websocket.held_bytes(), 0);
 }
 
-/// A message as it might be said, of about so many bytes.
+/// Returns text of at least this many bytes.
 fn sentence(random: &mut Random, length: usize) -> String {
     const WORDS: [&str; 8] = [
         "Grüße ", "an ", "alle ", "hier ", "€ ", "𝄞 ", "the ", "room ",
@@ -350,7 +263,8 @@ fn sentence(random: &mut Random, length: usize) -> String {
 }
 
 #[test]
-fn compressed_messages_in_random_fragments_and_pieces() {
+fn random_fragments_give_the_same_events_in_random_pieces() {
+    let server = || WebSocket::server(LIMIT).with_deflate(negotiated());
     for seed in 1..=1_000 {
         let mut random = Random(seed);
         let (mut bytes, mut expected) = (Vec::new(), Vec::new());
@@ -358,169 +272,107 @@ fn compressed_messages_in_random_fragments_and_pieces() {
             let length = random.below(LIMIT - 10);
             let text = sentence(&mut random, length);
             expected.push(format!("Text({text:?})"));
-            let (rsv1, payload) = if random.below(4) == 0 {
-                (0, text.into_bytes())
-            } else {
-                (RSV1, flushed(text.as_bytes()))
+            let (mut first_byte, payload) = match random.below(4) {
+                0 => (TEXT, text.into_bytes()),
+                _ => (RSV1 | TEXT, flushed(text.as_bytes())),
             };
-            let (mut rest, mut first_byte) = (&payload[..], rsv1 | TEXT);
+            let mut rest = &payload[..];
             while random.below(3) > 0 {
-                let (fragment, behind) = rest.split_at(random.below(rest.len() + 1));
+                let (fragment, next) = rest.split_at(random.below(rest.len() + 1));
                 bytes.extend(frame(first_byte, fragment));
-                (rest, first_byte) = (behind, 0);
+                (rest, first_byte) = (next, 0);
             }
             bytes.extend(frame(FIN | first_byte, rest));
         }
-        let deflate = Some(DeflateParameters::default());
-        let whole = events(deflate, &bytes, |_| bytes.len());
-        assert_eq!(whole, expected, "seed {seed}");
-        // And with a byte that is wrong, wherever it is: the same verdict in all pieces.
+        assert_eq!(
+            events(server(), &bytes, || bytes.len()),
+            expected,
+            "seed {seed}"
+        );
+        // With one wrong bit the verdict is the same in all pieces too.
         let broken = random.below(bytes.len());
         for flip in [0, 1 << random.below(8)] {
             bytes[broken] ^= flip;
-            let whole = events(deflate, &bytes, |_| bytes.len());
+            let whole = events(server(), &bytes, || bytes.len());
             for _ in 0..4 {
-                assert_eq!(
-                    events(deflate, &bytes, |_| 1 + random.below(60)),
-                    whole,
-                    "seed {seed}"
-                );
+                let pieces = events(server(), &bytes, || 1 + random.below(60));
+                assert_eq!(pieces, whole, "seed {seed}");
             }
         }
     }
 }
 
-/// What was agreed on after this offer.
-fn agreed(offer: &str) -> DeflateParameters {
-    let headers = [
-        UPGRADE,
-        CONNECTION,
-        KEY,
-        VERSION,
-        &format!("Sec-WebSocket-Extensions: {offer}\r\n"),
-    ]
-    .concat();
-    judge("GET /chat HTTP/1.1", &headers)
-        .expect("a good handshake")
-        .deflate()
-        .expect("a good offer")
-}
-
 #[test]
-fn what_is_sent_compressed_is_read_as_it_was() {
-    let mut deflate = Deflate::default();
-    let (mut scratch, mut random) = (Scratch::default(), Random(7));
+fn compressed_messages_are_read_by_a_client() {
+    let (mut deflate, mut random) = (Deflate::default(), Random(7));
     for length in [256, 257, 300, 1_000, 5_000, 65_536, 200_000] {
         let text = sentence(&mut random, length);
-        let mut out = b"before".to_vec();
+        let mut compress = |out: &mut Vec<u8>| {
+            let parameters = DeflateParameters::default();
+            assert!(
+                deflate.compress(Opcode::Text, text.as_bytes(), parameters, out),
+                "{length}"
+            );
+        };
+        let (mut first, mut both) = (Vec::new(), Vec::new());
+        compress(&mut first);
+        compress(&mut both);
+        compress(&mut both);
+        assert_eq!(both, first.repeat(2), "no message depends on the last one");
         assert!(
-            deflate.compress(
-                Opcode::Text,
-                text.as_bytes(),
-                DeflateParameters::default(),
-                &mut out
-            ),
-            "{length} bytes"
+            first.starts_with(b"\xC1") && first.len() < 10 + text.len(),
+            "one frame"
         );
-        assert!(
-            out.starts_with(b"before\xC1") && out.len() < 6 + 10 + text.len(),
-            "{length} bytes, one frame"
+        let client = WebSocket::client(1 << 20, || [0; 4]).with_deflate(negotiated());
+        assert_eq!(
+            events(client, &first, || first.len()),
+            [format!("Text({text:?})")]
         );
-        let mut client =
-            WebSocket::client(1 << 20, || [0; 4]).with_deflate(Some(DeflateParameters::default()));
-        let used = out.len() - 6;
-        let received = client.receive(&mut out[6..], &mut scratch, &mut Vec::new())
-            == Ok(Received::Event {
-                event: Event::Text(&text),
-                used,
-            });
-        assert!(received, "{length} bytes");
     }
 }
 
+/// After a flush without enough room the compressor panicked some hundred messages later.
 #[test]
-fn each_message_is_compressed_as_if_it_were_the_first() {
-    let mut deflate = Deflate::default();
-    let text = sentence(&mut Random(3), 1_000);
-    let mut once = |out: &mut Vec<u8>| {
-        assert!(deflate.compress(
-            Opcode::Text,
-            text.as_bytes(),
-            DeflateParameters::default(),
-            out
-        ))
-    };
-    let (mut first, mut both) = (Vec::new(), Vec::new());
-    once(&mut first);
-    once(&mut both);
-    once(&mut both);
-    assert_eq!(both, first.repeat(2));
-}
-
-/// A flush that had no room left the compressor confused, and some hundred messages later the
-/// server panicked.
-#[test]
-fn a_thousand_messages_that_cannot_become_shorter() {
+fn compressor_survives_messages_that_do_not_shrink() {
     let (mut random, mut deflate, mut out) = (Random(7), Deflate::default(), Vec::new());
     for length in [300, 1_000, 5_000, 65_536] {
         for _ in 0..1_000_000 / length {
             let noise: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
-            assert!(
-                !deflate.compress(
-                    Opcode::Binary,
-                    &noise,
-                    DeflateParameters::default(),
-                    &mut out
-                ) && out.is_empty()
-            );
+            let parameters = DeflateParameters::default();
+            assert!(!deflate.compress(Opcode::Binary, &noise, parameters, &mut out));
+            assert!(out.is_empty());
         }
     }
 }
 
 #[test]
 #[rustfmt::skip]
-fn what_is_not_sent_compressed() {
+fn short_long_and_random_messages_are_not_compressed() {
     let mut random = Random(11);
     let noise: Vec<u8> = (0..5_000).map(|_| random.below(256) as u8).collect();
+    let of_offer = |bits: u8| {
+        let line = format!("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits={bits}");
+        let upgrade = judge("GET /chat HTTP/1.1", "", &[&line]).expect("a good handshake");
+        upgrade.deflate().expect("a good offer")
+    };
     let full = DeflateParameters::default();
-    let (narrow, whole) = (
-        agreed("permessage-deflate; server_max_window_bits=10"),
-        agreed("permessage-deflate; server_max_window_bits=15"),
-    );
+    let (narrow, whole, smallest) = (of_offer(10), of_offer(15), of_offer(8));
     assert!(full.has_full_window() && whole.has_full_window() && !narrow.has_full_window());
     let table: &[(&str, Opcode, &[u8], DeflateParameters, bool)] = &[
         ("a short message", Opcode::Text, &[b'a'; 255], full, false),
         ("one byte more", Opcode::Text, &[b'a'; 256], full, true),
-        ("noise, which would become longer", Opcode::Binary, &noise, full, false),
-        ("a control frame, however long", Opcode::Ping, &[b'a'; 1_000], full, false),
-        ("no longer than the window", Opcode::Text, &[b'a'; 1 << 10], narrow, true),
+        ("noise, which would grow", Opcode::Binary, &noise, full, false),
+        ("a control frame", Opcode::Ping, &[b'a'; 1_000], full, false),
+        ("as long as the window", Opcode::Text, &[b'a'; 1 << 10], narrow, true),
         ("longer than the window", Opcode::Text, &[b'a'; (1 << 10) + 1], narrow, false),
-        ("a whole window holds for any length", Opcode::Text, &[b'a'; 1 << 17], whole, true),
-        (
-            "the smallest window",
-            Opcode::Text,
-            &[b'a'; 256],
-            agreed("permessage-deflate; server_max_window_bits=8"),
-            true,
-        ),
-        (
-            "one byte beyond it",
-            Opcode::Text,
-            &[b'a'; 257],
-            agreed("permessage-deflate; server_max_window_bits=8"),
-            false,
-        ),
+        ("any length for the full window", Opcode::Text, &[b'a'; 1 << 17], whole, true),
+        ("as long as the smallest window", Opcode::Text, &[b'a'; 256], smallest, true),
+        ("longer than the smallest window", Opcode::Text, &[b'a'; 257], smallest, false),
     ];
     let mut deflate = Deflate::default();
     for (name, opcode, payload, parameters, expected) in table {
-        let mut out = Vec::new();
-        encode_message(Opcode::Text, b"before", &mut out);
-        let before = out.clone();
-        assert_eq!(
-            deflate.compress(*opcode, payload, *parameters, &mut out),
-            *expected,
-            "{name}"
-        );
-        assert_eq!(out == before, !expected, "{name}: and nothing is appended");
+        let mut out = b"before".to_vec();
+        assert_eq!(deflate.compress(*opcode, payload, *parameters, &mut out), *expected, "{name}");
+        assert_eq!(out == b"before", !expected, "{name}");
     }
 }

@@ -1,13 +1,14 @@
-//! Bytes in any pieces give the same events: the property, and what other tests need of it.
+//! Bytes in any pieces give the same events: the property, and helpers for other tests.
 
+use parlor::text::Hex;
 use parlor::websocket::{
     DeflateParameters, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
 
-/// The longest message that is taken in these tests, in bytes.
+/// The longest message that is accepted in these tests, in bytes.
 pub const LIMIT: usize = 300;
 
-/// A frame as a client sends it, with any first byte.
+/// Returns a frame as a client sends it, with any first byte.
 pub fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
     encode_masked_message(
@@ -20,77 +21,60 @@ pub fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a server makes of these bytes, however they are cut; it holds no more than its limit
-/// meanwhile.
-pub fn in_pieces(bytes: &[u8]) -> Vec<String> {
-    in_pieces_with(None, bytes)
-}
-
-/// The same, where something was agreed on about compression.
-pub fn in_pieces_with(deflate: Option<DeflateParameters>, bytes: &[u8]) -> Vec<String> {
-    let whole = events(deflate, bytes, |_| bytes.len());
-    for piece_length in 1..bytes.len().min(20) {
+/// Returns the events of a server for these bytes, which must be the same in pieces of any length.
+pub fn in_pieces(deflate: Option<DeflateParameters>, bytes: &[u8]) -> Vec<String> {
+    let server = || WebSocket::server(LIMIT).with_deflate(deflate);
+    let whole = events(server(), bytes, || bytes.len());
+    for length in 1..bytes.len().min(20) {
         assert_eq!(
-            events(deflate, bytes, |_| piece_length),
+            events(server(), bytes, || length),
             whole,
-            "in pieces of {piece_length}"
+            "in pieces of {length}"
         );
     }
     whole
 }
 
+/// Returns the events of an endpoint, in pieces of these lengths.
 pub fn events(
-    deflate: Option<DeflateParameters>,
+    mut websocket: WebSocket,
     bytes: &[u8],
-    mut piece_length: impl FnMut(usize) -> usize,
+    mut piece_length: impl FnMut() -> usize,
 ) -> Vec<String> {
-    let mut websocket = WebSocket::server(LIMIT).with_deflate(deflate);
-    let mut bytes = bytes.to_vec();
-    let (mut seen, mut scratch, mut replies, mut at) =
-        (Vec::new(), Scratch::default(), Vec::new(), 0);
-    while at < bytes.len() {
-        let end = bytes.len().min(at + piece_length(at));
+    let (mut seen, mut scratch, mut replies) = (Vec::new(), Scratch::default(), Vec::new());
+    let (mut rest, mut failed) = (&mut bytes.to_vec()[..], false);
+    while !rest.is_empty() && !failed {
+        let (mut piece, next) = rest.split_at_mut(piece_length().min(rest.len()));
         loop {
-            match websocket.receive(&mut bytes[at..end], &mut scratch, &mut replies) {
+            match websocket.receive(piece, &mut scratch, &mut replies) {
                 Ok(Received::Nothing) => break,
-                Ok(Received::Event {
-                    event: Event::Close(frame),
-                    used,
-                }) => {
-                    at += used;
-                    let code = frame
-                        .code
-                        .map_or("none".to_owned(), |code| code.get().to_string());
-                    let replies: String =
-                        replies.iter().map(|byte| format!("{byte:02x}")).collect();
-                    seen.push(format!("Close({code}), replied {replies}"));
-                }
                 Ok(Received::Event { event, used }) => {
-                    at += used;
-                    seen.push(format!("{event:?}"));
+                    seen.push(match event {
+                        Event::Close(frame) => {
+                            let code = frame.code.map(|code| code.get());
+                            format!("Close({code:?}), replied {:x}", Hex(&replies))
+                        }
+                        event => format!("{event:?}"),
+                    });
+                    piece = &mut piece[used..];
                 }
                 Err(violation) => {
-                    assert!(
-                        replies.is_empty()
-                            && websocket.receive(&mut bytes[at..end], &mut scratch, &mut replies)
-                                == Ok(Received::Nothing)
-                    );
+                    assert!(replies.is_empty() && !failed, "no more input is read");
                     seen.push(format!("{violation:?}"));
-                    return seen;
+                    failed = true;
                 }
             }
         }
-        at = end;
+        rest = next;
         assert!(
-            websocket.held_bytes() <= 2 * LIMIT + 300,
-            "{} bytes are held",
-            websocket.held_bytes()
+            websocket.held_bytes() <= 2 * bytes.len() + 300,
+            "memory follows the input"
         );
     }
     seen
 }
 
-/// A small generator (xorshift64*): the same seed gives the same bytes.
+/// A small generator (xorshift64*): the same seed gives the same numbers.
 pub struct Random(pub u64);
 
 impl Random {
@@ -103,42 +87,39 @@ impl Random {
 }
 
 #[test]
-fn random_frames_in_random_pieces() {
+fn random_frames_give_the_same_events_in_random_pieces() {
+    let text = "Gr\u{fc}\u{df}e \u{20ac} \u{1d11e} ".repeat(20);
     for seed in 1..=2_000 {
         let mut random = Random(seed);
-        let mut bytes = Vec::new();
-        let (mut begun, count) = (false, 1 + random.below(8));
-        for _ in 0..count {
-            // Mostly legal, so that it goes on; a rule is broken here and there.
+        let (mut bytes, mut in_message) = (Vec::new(), false);
+        for _ in 0..1 + random.below(8) {
+            // Mostly legal frames; a few break a rule.
             let fin = random.below(3) > 0;
             let (opcode, fin) = match random.below(10) {
                 0 | 1 => (9 + random.below(2) as u8, true),
                 2 if random.below(4) == 0 => (8, true),
                 3 if random.below(4) == 0 => (random.below(16) as u8, fin),
-                _ if begun => (0, fin),
+                _ if in_message => (0, fin),
                 _ => (1 + random.below(2) as u8, fin),
             };
             if opcode < 3 {
-                begun = !fin;
+                in_message = !fin;
             }
-            let length =
-                [0, 1, 2, 5, 60, 125, 126, 200][random.below(if opcode > 7 { 5 } else { 8 })];
-            let text = "Gr\u{fc}\u{df}e \u{20ac} \u{1d11e} ".repeat(20);
-            let mut payload = text.as_bytes()[..length.min(text.len())].to_vec();
-            if random.below(12) == 0
-                && let Some(byte) = payload.last_mut()
-            {
-                *byte = random.below(256) as u8;
+            let lengths = if opcode > 7 { 5 } else { 8 };
+            let length = [0, 1, 2, 5, 60, 125, 126, 200][random.below(lengths)];
+            let mut payload = text.as_bytes()[..length].to_vec();
+            if random.below(12) == 0 {
+                payload
+                    .iter_mut()
+                    .last()
+                    .map(|byte| *byte = random.below(256) as u8);
             }
-            bytes.extend(frame(if fin { 0x80 } else { 0 } | opcode, &payload));
+            bytes.extend(frame(u8::from(fin) << 7 | opcode, &payload));
         }
-        let whole = events(None, &bytes, |_| bytes.len());
+        let whole = events(WebSocket::server(LIMIT), &bytes, || bytes.len());
         for _ in 0..5 {
-            assert_eq!(
-                events(None, &bytes, |_| 1 + random.below(40)),
-                whole,
-                "seed {seed}"
-            );
+            let pieces = events(WebSocket::server(LIMIT), &bytes, || 1 + random.below(40));
+            assert_eq!(pieces, whole, "seed {seed}");
         }
     }
 }
