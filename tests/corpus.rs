@@ -1,15 +1,12 @@
-//! The checks of `fuzz/` on stable, without a fuzzer: every seed, every input that ever failed, and
-//! some thousands of inputs
-//! that are made here from the seeds and from nothing.
+//! The checks of `fuzz/` on stable Rust, without a fuzzer: every seed, every input that ever failed,
+//! and some thousands of generated inputs.
 //!
-//! The same check functions are run by libFuzzer for hours (`fuzz/README.md`). What it found stays
-//! in `fuzz/seeds/` under a
-//! name that says what it was, and is played here for ever.
+//! libFuzzer runs the same functions for hours (`fuzz/README.md`). Inputs that it found stay in
+//! `fuzz/seeds/` under a name that says what was wrong.
 
 #![cfg(feature = "tools")]
 #![allow(clippy::unwrap_used)]
-// The checks are modules of the fuzz targets too, and some of them share one that has to be a
-// module of each.
+// The checks are modules of the fuzz targets too, and some of them share a module.
 #![allow(unreachable_pub, clippy::duplicate_mod)]
 
 use parlor::tools::cases::{Attempt, CASES as CASES_OF_POKE};
@@ -68,7 +65,7 @@ fn generated_inputs_pass_their_checks() {
     }
 }
 
-/// What `parlor poke` sends is where fuzzing begins. After a change of the table:
+/// The cases of `parlor poke` are seeds. After a change of the table:
 /// `PARLOR_WRITE_SEEDS=1 cargo test --test corpus`.
 #[test]
 fn every_case_of_poke_is_a_seed() {
@@ -78,7 +75,7 @@ fn every_case_of_poke_is_a_seed() {
             Attempt::Handshake { .. } => ("head", case.request("localhost:8080", "/chat").unwrap()),
             Attempt::Frames { bytes, .. } => ("frames", bytes()),
         };
-        // The last bytes say how the rest is cut.
+        // The last bytes are the lengths of the pieces.
         bytes.extend(if target == "head" { &[6][..] } else { &[2, 6] });
         let path = root()
             .join("seeds")
@@ -90,48 +87,25 @@ fn every_case_of_poke_is_a_seed() {
         assert_eq!(
             fs::read(&path).ok(),
             Some(bytes),
-            "{} is missing or old: see above how it is made",
+            "{} is missing or old",
             path.display()
         );
         wanted.insert(path);
     }
-    let there = ["head", "frames"]
+    let is_case = |path: &PathBuf| path.to_str().unwrap().contains("/poke-");
+    let seeds = ["head", "frames"]
         .into_iter()
         .flat_map(seeds)
         .map(|(path, _)| path);
-    let there: BTreeSet<_> = there
-        .filter(|path| {
-            path.file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with("poke-")
-        })
-        .collect();
-    assert_eq!(there, wanted, "of cases that are gone, too");
+    assert_eq!(seeds.filter(is_case).collect::<BTreeSet<_>>(), wanted);
 }
 
 #[test]
 fn every_fuzz_target_is_replayed_here() {
     let files = fs::read_dir(root().join("fuzz_targets")).unwrap();
-    let targets: BTreeSet<String> = files
-        .map(|file| {
-            file.unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
-    assert_eq!(
-        targets,
-        CHECKS
-            .iter()
-            .map(|(target, ..)| String::from(*target))
-            .collect()
-    );
+    let targets = files.map(|file| file.unwrap().path().file_stem().unwrap().to_owned());
+    let checks = CHECKS.iter().map(|(target, ..)| (*target).into());
+    assert_eq!(targets.collect::<BTreeSet<_>>(), checks.collect());
 }
 
 fn passes(check: fn(&[u8]), bytes: &[u8]) -> bool {
@@ -142,7 +116,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
 }
 
-/// The files of a target, in the order of their names.
+/// Returns the seeds of a target, in the order of their names.
 fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let files = fs::read_dir(root().join("seeds").join(target))
         .unwrap_or_else(|error| panic!("the seeds of {target}: {error}"));
@@ -195,7 +169,7 @@ impl Random {
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % bound
     }
 
-    /// Bytes of nothing, or a seed that was changed here and there.
+    /// Returns random bytes, or a mutated seed.
     fn input(&mut self, seeds: &[Vec<u8>], words: &[Vec<u8>]) -> Vec<u8> {
         if self.below(3) == 0 {
             let length = [8, 40, 200, 1000][self.below(4)];

@@ -176,7 +176,7 @@ mod codec {
 
     /// The stand-in for the compressor in a build without the feature `deflate`.
     #[derive(Default)]
-    pub struct Deflate;
+    pub struct Deflate {}
 
     impl Deflate {
         /// Returns `false`: nothing is compressed.
@@ -193,13 +193,13 @@ mod codec {
 
     /// The stand-in for the inflater in a build without the feature `deflate`.
     #[derive(Default)]
-    pub struct Scratch;
+    pub struct Scratch {}
 
     impl Scratch {
-        pub(in super::super) fn shrink(&mut self) {}
+        pub(in crate::websocket) fn shrink(&mut self) {}
 
         /// RSV1 is never negotiated.
-        pub(in super::super) fn inflate(
+        pub(in crate::websocket) fn inflate(
             &mut self,
             _: Opcode,
             _: &[u8],
@@ -225,7 +225,7 @@ mod codec {
     const LEVEL: i32 = 3;
 
     /// The end of a flush, which the sender omits (RFC 7692 §7.2.1).
-    const FLUSHED: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+    pub(super) const FLUSHED: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
     /// The bytes of a flush that the receiver appends, followed by an empty block that is marked as
     /// the last. Only a message that ends between two blocks ends there too.
@@ -238,7 +238,7 @@ mod codec {
     const FIRST_BYTES: usize = 4 << 10;
 
     /// The size up to which that buffer is kept for the next message, in bytes.
-    const KEPT_BYTES: usize = 64 << 10;
+    pub(super) const KEPT_BYTES: usize = 64 << 10;
 
     /// Compresses whole messages. All connections share one; it allocates 370 KiB with the first
     /// message.
@@ -309,13 +309,13 @@ mod codec {
     /// holds at most 112 KiB.
     #[derive(Default)]
     pub struct Scratch {
-        inflater: Option<Inflater>,
-        inflated: Vec<u8>,
+        pub(super) inflater: Option<Inflater>,
+        pub(super) inflated: Vec<u8>,
     }
 
     impl Scratch {
         /// Frees the memory of a long message.
-        pub(in super::super) fn shrink(&mut self) {
+        pub(in crate::websocket) fn shrink(&mut self) {
             if self.inflated.len() > KEPT_BYTES {
                 self.inflated = Vec::new();
             }
@@ -327,7 +327,7 @@ mod codec {
         ///
         /// Incomplete blocks are a protocol error (1002) and not invalid data (1007), because they
         /// break the format of the extension, not the type of the message (RFC 6455 §7.4.1).
-        pub(in super::super) fn inflate(
+        pub(in crate::websocket) fn inflate(
             &mut self,
             opcode: Opcode,
             compressed: &[u8],
@@ -377,216 +377,92 @@ mod codec {
             }
         }
     }
+}
 
-    #[cfg(test)]
-    mod tests {
-        use super::*;
+#[cfg(test)]
+#[cfg(feature = "deflate")]
+mod tests {
+    use super::WINDOW_BITS_MAX;
+    use super::codec::{FLUSHED, KEPT_BYTES, Scratch};
+    use crate::websocket::{Opcode, Violation};
+    use zlib_rs::{Deflate as Compressor, DeflateFlush};
 
-        /// What a compressor makes of it that marks its end or flushes.
-        fn compressed(payload: &[u8], flush: DeflateFlush) -> Vec<u8> {
-            let mut out = vec![0; payload.len() + 100];
-            let mut compressor = Compressor::new(9, false, WINDOW_BITS_MAX);
-            compressor
-                .compress(payload, &mut out, flush)
-                .expect("room enough");
-            out.truncate(compressor.total_out() as usize);
-            out.truncate(
-                out.len()
-                    - if flush == DeflateFlush::SyncFlush {
-                        FLUSHED.len()
-                    } else {
-                        0
-                    },
-            );
-            out
+    /// Compresses a payload, and ends it with BFINAL or with a flush without its last bytes.
+    fn compressed(payload: &[u8], flush: DeflateFlush) -> Vec<u8> {
+        let mut out = vec![0; payload.len() + 100];
+        let mut compressor = Compressor::new(9, false, WINDOW_BITS_MAX);
+        compressor
+            .compress(payload, &mut out, flush)
+            .expect("the buffer is large enough");
+        out.truncate(compressor.total_out() as usize);
+        if flush == DeflateFlush::SyncFlush {
+            out.truncate(out.len() - FLUSHED.len());
         }
+        out
+    }
 
-        #[test]
-        fn a_bomb_costs_no_more_than_the_limit() {
-            let bomb = compressed(&vec![0; 64 << 20], DeflateFlush::SyncFlush);
-            assert!(bomb.len() < 70_000, "a thousandth");
-            for limit in [0, 1, 100, 4096, 5000, 65_536, 1 << 20] {
-                for opcode in [Opcode::Text, Opcode::Binary] {
-                    let mut scratch = Scratch::default();
-                    assert_eq!(
-                        scratch.inflate(opcode, &bomb, limit),
-                        Err(Violation::MessageTooBig)
-                    );
-                    assert_eq!(
-                        scratch.inflater.as_ref().expect("it was used").total_out(),
-                        limit as u64 + 1,
-                        "and not one byte more"
-                    );
-                    assert_eq!(scratch.inflated.len(), limit + 1);
-                    scratch.shrink();
-                    assert!(
-                        scratch.inflated.capacity() <= KEPT_BYTES,
-                        "memory is given back"
-                    );
-                }
-            }
-        }
-
-        #[test]
-        fn what_was_inflated_before_changes_no_verdict() {
-            let text = "Gr\u{fc}\u{df}e \u{20ac} ".repeat(1000);
-            let mut wrong_at_5000 = text.clone().into_bytes();
-            wrong_at_5000[5000] = 0xFF;
-            let cut = compressed(text.as_bytes(), DeflateFlush::SyncFlush);
-            let then_nonsense = |payload: &[u8]| {
-                [&compressed(payload, DeflateFlush::Finish)[..], &[0xFF; 9]].concat()
-            };
-            let table = [
-                ("right", cut.clone(), Ok(text.as_bytes())),
-                (
-                    "marked as the last",
-                    [&compressed(text.as_bytes(), DeflateFlush::Finish)[..], &[0]].concat(),
-                    Ok(text.as_bytes()),
-                ),
-                (
-                    "cut",
-                    cut[..cut.len() / 2].to_vec(),
-                    Err(Violation::InvalidDeflate),
-                ),
-                (
-                    "nonsense behind it",
-                    then_nonsense(text.as_bytes()),
-                    Err(Violation::InvalidDeflate),
-                ),
-                (
-                    "not UTF-8",
-                    compressed(&wrong_at_5000, DeflateFlush::SyncFlush),
-                    Err(Violation::InvalidUtf8),
-                ),
-                (
-                    "not UTF-8, then nonsense",
-                    then_nonsense(&wrong_at_5000),
-                    Err(Violation::InvalidUtf8),
-                ),
-                (
-                    "too big, then nonsense",
-                    then_nonsense(&vec![b'a'; text.len() + 1]),
-                    Err(Violation::MessageTooBig),
-                ),
-                (
-                    "not UTF-8, then too big",
-                    compressed(&wrong_at_5000.repeat(2), DeflateFlush::SyncFlush),
-                    Err(Violation::InvalidUtf8),
-                ),
-                (
-                    "not UTF-8 beyond what is taken",
-                    compressed(&[text.as_bytes(), b"\xFF"].concat(), DeflateFlush::Finish),
-                    Err(Violation::MessageTooBig),
-                ),
-            ];
-            let mut used = Scratch::default();
-            let long = vec![b'x'; 1 << 20];
-            let long = (compressed(&long, DeflateFlush::SyncFlush), long);
-            for (name, payload, expected) in table {
+    #[test]
+    fn bombs_are_inflated_up_to_the_limit() {
+        let bomb = compressed(&vec![0; 64 << 20], DeflateFlush::SyncFlush);
+        assert!(bomb.len() < 70_000);
+        for limit in [0, 1, 100, 4096, 5000, 65_536, 1 << 20] {
+            for opcode in [Opcode::Text, Opcode::Binary] {
+                let mut scratch = Scratch::default();
+                let inflated = scratch.inflate(opcode, &bomb, limit);
+                assert_eq!(inflated, Err(Violation::MessageTooBig));
+                let total_out = scratch.inflater.as_ref().expect("it was used").total_out();
                 assert_eq!(
-                    Scratch::default().inflate(Opcode::Text, &payload, text.len()),
-                    expected,
-                    "{name}"
+                    (total_out, scratch.inflated.len()),
+                    (limit as u64 + 1, limit + 1)
                 );
-                assert_eq!(
-                    used.inflate(Opcode::Text, &payload, text.len()),
-                    expected,
-                    "{name}, after others"
-                );
-                assert_eq!(
-                    used.inflate(Opcode::Text, &long.0, 1 << 20),
-                    Ok(&long.1[..])
-                );
-            }
-        }
-
-        #[test]
-        fn blocks_without_content_cost_no_more_than_others() {
-            // Ten bits each: 52,000 blocks of the fixed code in 64 KiB. With an inflater that builds
-            // its table for each of them
-            // this test takes a minute without optimisation.
-            let empty_blocks = [0x02, 0x08, 0x20, 0x80, 0x00].repeat(13_107);
-            let mut scratch = Scratch::default();
-            for _ in 0..20 {
-                assert_eq!(
-                    scratch.inflate(Opcode::Text, &[&empty_blocks[..], &[0]].concat(), 65_536),
-                    Ok(&b""[..])
-                );
+                scratch.shrink();
+                assert!(scratch.inflated.capacity() <= KEPT_BYTES);
             }
         }
     }
-<<<<<<< HEAD
-=======
 
     #[test]
     #[rustfmt::skip]
-    fn what_was_inflated_before_changes_no_verdict() {
-        let text = "Gr\u{fc}\u{df}e \u{20ac} ".repeat(1000);
-        let mut wrong_at_5000 = text.clone().into_bytes();
-        wrong_at_5000[5000] = 0xFF;
-        let cut = compressed(text.as_bytes(), DeflateFlush::SyncFlush);
-        let then_nonsense =
-            |payload: &[u8]| [&compressed(payload, DeflateFlush::Finish)[..], &[0xFF; 9]].concat();
+    fn earlier_messages_change_no_verdict() {
+        use Violation::*;
+        let text = "Gr\u{fc}\u{df}e \u{20ac} ".repeat(1000).into_bytes();
+        let mut wrong = text.clone();
+        wrong[5000] = 0xFF;
+        let cut = |payload: &[u8]| compressed(payload, DeflateFlush::SyncFlush);
+        let last = |payload: &[u8], after: &[u8]| {
+            [&compressed(payload, DeflateFlush::Finish)[..], after].concat()
+        };
+        let (long_text, nonsense) = (vec![b'a'; text.len() + 1], &[0xFF; 9][..]);
+        let wrong_end = [&text[..], b"\xFF"].concat();
         let table = [
-            ("right", cut.clone(), Ok(text.as_bytes())),
-            (
-                "marked as the last",
-                [&compressed(text.as_bytes(), DeflateFlush::Finish)[..], &[0]].concat(),
-                Ok(text.as_bytes()),
-            ),
-            ("cut", cut[..cut.len() / 2].to_vec(), Err(Violation::InvalidDeflate)),
-            ("nonsense behind it", then_nonsense(text.as_bytes()), Err(Violation::InvalidDeflate)),
-            ("not UTF-8",
-                compressed(&wrong_at_5000, DeflateFlush::SyncFlush), Err(Violation::InvalidUtf8)),
-            ("not UTF-8, then nonsense",
-                then_nonsense(&wrong_at_5000), Err(Violation::InvalidUtf8)),
-            ("too big, then nonsense",
-                then_nonsense(&vec![b'a'; text.len() + 1]), Err(Violation::MessageTooBig)),
-            (
-                "not UTF-8, then too big",
-                compressed(&wrong_at_5000.repeat(2), DeflateFlush::SyncFlush),
-                Err(Violation::InvalidUtf8),
-            ),
-            (
-                "not UTF-8 beyond what is taken",
-                compressed(&[text.as_bytes(), b"\xFF"].concat(), DeflateFlush::Finish),
-                Err(Violation::MessageTooBig),
-            ),
+            ("right", cut(&text), Ok(&text[..])),
+            ("marked as the last", last(&text, &[0]), Ok(&text)),
+            ("cut off", cut(&text)[..30].to_vec(), Err(InvalidDeflate)),
+            ("followed by nonsense", last(&text, nonsense), Err(InvalidDeflate)),
+            ("not UTF-8", cut(&wrong), Err(InvalidUtf8)),
+            ("not UTF-8, then nonsense", last(&wrong, nonsense), Err(InvalidUtf8)),
+            ("too big, then nonsense", last(&long_text, nonsense), Err(MessageTooBig)),
+            ("not UTF-8, then too big", cut(&wrong.repeat(2)), Err(InvalidUtf8)),
+            ("not UTF-8 after the limit", last(&wrong_end, &[]), Err(MessageTooBig)),
         ];
-        let mut used = Scratch::default();
         let long = vec![b'x'; 1 << 20];
-        let long = (compressed(&long, DeflateFlush::SyncFlush), long);
+        let (mut used, long_compressed) = (Scratch::default(), cut(&long));
         for (name, payload, expected) in table {
-            assert_eq!(
-                Scratch::default().inflate(Opcode::Text, &payload, text.len()),
-                expected,
-                "{name}"
-            );
-            assert_eq!(
-                used.inflate(Opcode::Text, &payload, text.len()),
-                expected,
-                "{name}, after others"
-            );
-            assert_eq!(
-                used.inflate(Opcode::Text, &long.0, 1 << 20),
-                Ok(&long.1[..])
-            );
+            for scratch in [&mut Scratch::default(), &mut used] {
+                assert_eq!(scratch.inflate(Opcode::Text, &payload, text.len()), expected, "{name}");
+            }
+            assert_eq!(used.inflate(Opcode::Text, &long_compressed, 1 << 20), Ok(&long[..]));
         }
     }
 
+    /// An inflater that builds a table for each block takes a minute for this.
     #[test]
-    fn blocks_without_content_cost_no_more_than_others() {
-        // Ten bits each: 52,000 blocks of the fixed code in 64 KiB. With an inflater that builds
-        // its table for each of them
-        // this test takes a minute without optimisation.
-        let empty_blocks = [0x02, 0x08, 0x20, 0x80, 0x00].repeat(13_107);
+    fn empty_blocks_cost_no_more_than_others() {
+        // 52,000 blocks of ten bits each.
+        let blocks = [&[0x02, 0x08, 0x20, 0x80, 0x00].repeat(13_107)[..], &[0]].concat();
         let mut scratch = Scratch::default();
         for _ in 0..20 {
-            assert_eq!(
-                scratch.inflate(Opcode::Text, &[&empty_blocks[..], &[0]].concat(), 65_536),
-                Ok(&b""[..])
-            );
+            assert_eq!(scratch.inflate(Opcode::Text, &blocks, 65_536), Ok(&b""[..]));
         }
     }
->>>>>>> d041d9e (http, websocket: shorter scanner and refusals; tables of tests have a row on a line)
 }

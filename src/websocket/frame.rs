@@ -289,68 +289,44 @@ mod tests {
 
     #[test]
     #[rustfmt::skip]
-    fn headers_of_section_5_2() {
+    fn headers_are_decoded_by_section_5_2() {
         let key = Some([0x37, 0xfa, 0x21, 0x3d]);
-        let compressed = FrameHeader {
-            fin: true,
-            rsv1: true,
-            opcode: Opcode::Text,
-            masking_key: None,
-            payload_length: 7,
+        let done = |fin, rsv1, opcode, masking_key, payload_length, used| {
+            let value = FrameHeader { fin, rsv1, opcode, masking_key, payload_length };
+            Ok(Progress::Done { value, used })
         };
-        let done = |fin, opcode, masking_key, payload_length, used| {
-            Ok(Progress::Done {
-                value: FrameHeader {
-                    fin,
-                    rsv1: false,
-                    opcode,
-                    masking_key,
-                    payload_length,
-                },
-                used,
-            })
-        };
+        use Violation::*;
+        let more = Ok(Progress::NeedMore);
         type Row<'a> = (&'a str, &'a [u8], Result<Progress<FrameHeader>, Violation>);
         let table: &[Row<'_>] = &[
-            ("nothing is no header", &[], Ok(Progress::NeedMore)),
-            ("one byte is no header", &[0x81], Ok(Progress::NeedMore)),
-            ("§5.7: unmasked \"Hello\"", &[0x81, 0x05], done(true, Opcode::Text, None, 5, 2)),
-            ("§5.7: masked \"Hello\"",
-                &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d], done(true, Opcode::Text, key, 5, 6)),
-            ("§5.7: the first fragment", &[0x01, 0x03], done(false, Opcode::Text, None, 3, 2)),
-            ("§5.7: the last fragment",
-                &[0x80, 0x02], done(true, Opcode::Continuation, None, 2, 2)),
-            ("half of the masking key", &[0x81, 0x85, 0x37, 0xfa], Ok(Progress::NeedMore)),
-            ("§5.7: 256 bytes, binary",
-                &[0x82, 0x7E, 0x01, 0x00], done(true, Opcode::Binary, None, 256, 4)),
-            (
-                "§5.7: 64 KiB",
-                &[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0],
-                done(true, Opcode::Binary, None, 65_536, 10),
-            ),
-            ("half of a length", &[0x82, 0x7F, 0, 0, 0, 0], Ok(Progress::NeedMore)),
-            ("125 in the 16-bit form", &[0x81, 0x7E, 0x00, 0x7D], Err(Violation::LengthForm)),
-            ("126 in the 16-bit form",
-                &[0x81, 0x7E, 0x00, 0x7E], done(true, Opcode::Text, None, 126, 4)),
-            ("65535 in the 64-bit form",
-                &[0x81, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], Err(Violation::LengthForm)),
-            ("2^63", &[0x81, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0], Err(Violation::LengthForm)),
-            ("opcode 3, in the first byte alone",
-                &[0x83], Err(Violation::UnknownOpcode { opcode: 3 })),
-            ("opcode 15", &[0x8F, 0x80], Err(Violation::UnknownOpcode { opcode: 15 })),
-            ("RSV1 is left to the extension",
-                &[0xC1, 0x07], Ok(Progress::Done { value: compressed, used: 2 })),
-            ("RSV1 in a continuation, in the first byte alone",
-                &[0xC0], Err(Violation::ReservedBits)),
-            ("RSV1 in a ping, in the first byte alone", &[0xC9], Err(Violation::ReservedBits)),
-            ("an unknown opcode counts more", &[0xC3], Err(Violation::UnknownOpcode { opcode: 3 })),
-            ("RSV2", &[0xA1], Err(Violation::ReservedBits)),
-            ("RSV3", &[0x91], Err(Violation::ReservedBits)),
-            ("a ping in fragments, in the first byte alone",
-                &[0x09], Err(Violation::FragmentedControlFrame)),
-            ("a ping of 125 bytes", &[0x89, 0x7D], done(true, Opcode::Ping, None, 125, 2)),
-            ("a longer ping, before its length has come",
-                &[0x89, 0x7E], Err(Violation::LongControlFrame)),
+            ("nothing", &[], more),
+            ("one byte", &[0x81], more),
+            ("§5.7: unmasked", &[0x81, 0x05], done(true, false, Opcode::Text, None, 5, 2)),
+            ("§5.7: masked", &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d],
+                done(true, false, Opcode::Text, key, 5, 6)),
+            ("§5.7: first fragment", &[0x01, 0x03], done(false, false, Opcode::Text, None, 3, 2)),
+            ("§5.7: last fragment", &[0x80, 0x02],
+                done(true, false, Opcode::Continuation, None, 2, 2)),
+            ("§5.7: 256 bytes", &[0x82, 0x7E, 1, 0], done(true, false, Opcode::Binary, None, 256, 4)),
+            ("§5.7: 64 KiB", &[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0],
+                done(true, false, Opcode::Binary, None, 65_536, 10)),
+            ("half of a masking key", &[0x81, 0x85, 0x37, 0xfa], more),
+            ("half of a length", &[0x82, 0x7F, 0, 0, 0, 0], more),
+            ("125 in 16 bits", &[0x81, 0x7E, 0x00, 0x7D], Err(LengthForm)),
+            ("126 in 16 bits", &[0x81, 0x7E, 0, 0x7E], done(true, false, Opcode::Text, None, 126, 4)),
+            ("65535 in 64 bits", &[0x81, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], Err(LengthForm)),
+            ("2^63", &[0x81, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0], Err(LengthForm)),
+            ("opcode 3", &[0x83], Err(UnknownOpcode { opcode: 3 })),
+            ("opcode 15", &[0x8F, 0x80], Err(UnknownOpcode { opcode: 15 })),
+            ("RSV1 in a text", &[0xC1, 0x07], done(true, true, Opcode::Text, None, 7, 2)),
+            ("RSV1 in a continuation", &[0xC0], Err(ReservedBits)),
+            ("RSV1 in a ping", &[0xC9], Err(ReservedBits)),
+            ("RSV1 and an unknown opcode", &[0xC3], Err(UnknownOpcode { opcode: 3 })),
+            ("RSV2", &[0xA1], Err(ReservedBits)),
+            ("RSV3", &[0x91], Err(ReservedBits)),
+            ("a fragmented ping", &[0x09], Err(FragmentedControlFrame)),
+            ("a ping of 125 bytes", &[0x89, 0x7D], done(true, false, Opcode::Ping, None, 125, 2)),
+            ("a longer ping", &[0x89, 0x7E], Err(LongControlFrame)),
         ];
         for (name, bytes, expected) in table {
             assert_eq!(&FrameHeader::decode(bytes), expected, "{name}");
@@ -358,47 +334,19 @@ mod tests {
     }
 
     #[test]
-    fn headers_survive_the_way_out_and_back() {
-        for payload_length in [
-            0,
-            1,
-            125,
-            126,
-            127,
-            65_535,
-            65_536,
-            1 << 40,
-            i64::MAX as u64,
-        ] {
+    #[rustfmt::skip]
+    fn headers_round_trip_and_prefixes_need_more() {
+        let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 40, i64::MAX as u64];
+        for payload_length in lengths {
             for masking_key in [None, Some([1, 2, 3, 4])] {
-                for (fin, rsv1, opcode) in [
-                    (true, false, Opcode::Text),
-                    (false, true, Opcode::Binary),
-                    (true, false, Opcode::Continuation),
-                ] {
-                    let header = FrameHeader {
-                        fin,
-                        rsv1,
-                        opcode,
-                        masking_key,
-                        payload_length,
-                    };
+                for (fin, rsv1, opcode) in [(true, false, Opcode::Text), (false, true, Opcode::Binary)] {
+                    let value = FrameHeader { fin, rsv1, opcode, masking_key, payload_length };
                     let mut bytes = Vec::new();
-                    header.encode(&mut bytes);
-                    assert!(bytes.len() <= FrameHeader::BYTES_MAX);
-                    assert_eq!(
-                        FrameHeader::decode(&bytes),
-                        Ok(Progress::Done {
-                            value: header,
-                            used: bytes.len()
-                        })
-                    );
-                    for end in 0..bytes.len() {
-                        assert_eq!(
-                            FrameHeader::decode(&bytes[..end]),
-                            Ok(Progress::NeedMore),
-                            "a beginning is never wrong"
-                        );
+                    value.encode(&mut bytes);
+                    let used = bytes.len();
+                    assert_eq!(FrameHeader::decode(&bytes), Ok(Progress::Done { value, used }));
+                    for end in 0..used {
+                        assert_eq!(FrameHeader::decode(&bytes[..end]), Ok(Progress::NeedMore));
                     }
                 }
             }
@@ -406,17 +354,15 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_the_same_however_they_are_written() {
+    fn messages_written_in_place_are_the_same() {
         for length in [0, 1, 125, 126, 500, 65_535, 65_536, 70_000] {
             let payload = vec![b'x'; length];
-            let (mut known, mut unknown) = (b"before".to_vec(), b"before".to_vec());
-            encode_message(Opcode::Text, &payload, &mut known);
-            write_message(Opcode::Text, &mut unknown, |out| {
-                out.extend_from_slice(&payload)
-            });
-            assert_eq!(known, unknown, "{length} bytes");
-            encode_message(Opcode::Text, b"next", &mut known);
-            assert_eq!(frame_end(&known, 6), unknown.len(), "{length} bytes");
+            let (mut encoded, mut written) = (b"before".to_vec(), b"before".to_vec());
+            encode_message(Opcode::Text, &payload, &mut encoded);
+            write_message(Opcode::Text, &mut written, |out| out.extend(&payload));
+            assert_eq!(encoded, written, "{length} bytes");
+            encode_message(Opcode::Text, b"next", &mut encoded);
+            assert_eq!(frame_end(&encoded, 6), written.len(), "{length} bytes");
         }
     }
 }
