@@ -1,4 +1,48 @@
-//! parlor: a live chat in the browser on one small binary that speaks raw WebSocket.
+//! parlor is a live chat in the browser: one small binary that speaks WebSocket itself, written to
+//! be read.
+//!
+//! # Layers
+//!
+//! Each module uses those above it in this table, and never those below it.
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | [`limits`], [`time`], [`text`], [`progress`], [`metrics`] | bounds, clocks, hex and escapes, the result of parsers, counters |
+//! | [`http`] | request heads, responses, the files of the page (RFC 9112) |
+//! | [`websocket`] | handshake, frames, messages, close, compression (RFC 6455, RFC 7692) |
+//! | [`history`] | messages and sessions, in SQLite or in memory |
+//! | [`chat`] | users, channels, messages: commands in, events out |
+//! | [`hub`] | connections: what their bytes mean, who receives which event, timeouts, limits |
+//! | [`server`] | sockets, the event loop, files and signals: the only module that waits |
+//! | [`cli`] | options and subcommands |
+//! | [`tools`] | the toolbox: `explain`, `poke`, `client`, `record`, `replay` |
+//!
+//! Everything below `server` is sans-I/O: it uses no sockets, no clock and no random source, so
+//! tests and the simulation run it with a network and a time of their own.
+//!
+//! # A turn
+//!
+//! One thread serves all connections in turns. Each turn has eight steps:
+//!
+//! 1. **wait** until a socket is readable or writable, or until the next deadline;
+//! 2. **read** bytes from the sockets, and parse them into frames and commands;
+//! 3. **due**: close or ping the connections whose deadline has passed;
+//! 4. **apply** the commands to the chat, in their order;
+//! 5. **commit** the new messages to the history, which gives them their numbers and times;
+//! 6. **share** the events: each is encoded once, and all its receivers refer to the same bytes;
+//! 7. **flush** the bytes to the sockets; what a socket does not take waits in a queue;
+//! 8. **free** closed connections and buffers.
+//!
+//! # The contract of the hub
+//!
+//! See [`hub`].
+//!
+//! # Where to start
+//!
+//! * To learn WebSocket: [`websocket`], beside RFC 6455. `examples/echo.rs` is a server of its own.
+//! * To follow one message from socket to socket: `docs/tour.md`.
+//! * For the reasons behind the design: `docs/architecture.md`.
+//! * To write a client: `docs/protocol.md`, and `examples/client.rs`.
 #![forbid(unsafe_code)]
 
 pub mod chat;

@@ -1,43 +1,89 @@
-//! **The** table of counters, gauges and histograms, and their Prometheus text.
+//! The table of counters, gauges and histograms, and their text for Prometheus.
 //!
-//! Plain fields, counted with `+= 1` where it happens: there is one thread. No label comes from a
-//! peer, so nobody outside
-//! can make the table grow.
+//! The server has one thread, so they are plain fields. No label contains data of a peer, so the
+//! table can't grow.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
-/// Everything that `/metrics` tells.
-#[derive(Clone, Debug, Default)]
-pub struct Metrics {
+/// Declares a struct with a field, a type, a name and a help text (the doc comment) per metric.
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+ $field:ident: $type:ty = $name:literal,)+) => {
+        /// All metrics of `/metrics`.
+        #[derive(Clone, Debug, Default)]
+        pub struct Metrics {
+            $($(#[doc = $help])+ pub $field: $type,)+
+        }
+
+        impl Metrics {
+            /// Returns the text that Prometheus reads.
+            ///
+            /// ```
+            /// let mut metrics = parlor::metrics::Metrics::default();
+            /// metrics.closed.count(1001);
+            /// assert!(metrics.render().contains("\nparlor_closed_total{code=\"1001\"} 1\n"));
+            /// ```
+            pub fn render(&self) -> String {
+                let mut out = String::with_capacity(8 << 10);
+                $(self.$field.render($name, concat!($($help),+).trim(), &mut out);)+
+                out
+            }
+        }
+    };
+}
+
+metrics! {
     /// Open WebSocket connections.
-    pub connections: u64,
-    /// Users online, in their resume window too.
-    pub users_online: u64,
-    /// Channels that are listed.
-    pub channels: u64,
-    /// Opening handshakes that were accepted.
-    pub handshakes: u64,
-    /// Requests and connections that were refused, by status.
-    pub refused: ByStatus,
-    /// WebSocket connections that ended, by close code.
-    pub closed: ByCode,
-    /// Messages that came in whole, on `/chat` and `/echo`.
-    pub messages_received: u64,
-    /// Messages that were handed to a connection.
-    pub messages_delivered: u64,
-    /// Bytes that sockets gave.
-    pub bytes_received: u64,
-    /// Bytes that sockets took.
-    pub bytes_sent: u64,
-    /// Bytes held now for all connections together: unfinished messages and send queues.
-    pub buffered_bytes: u64,
-    /// Commands that were over the rate.
-    pub rate_limited: u64,
-    /// How long a turn took, from the end of the wait to the next.
-    pub turn_seconds: Histogram,
-    /// How long the commit of a turn took; turns without a message are not counted.
-    pub commit_seconds: Histogram,
+    connections: u64 = "parlor_connections",
+    /// Users online, including those in their resume window.
+    users_online: u64 = "parlor_users_online",
+    /// Listed channels.
+    channels: u64 = "parlor_channels",
+    /// Accepted opening handshakes.
+    handshakes: u64 = "parlor_handshakes_total",
+    /// Complete messages received.
+    messages_received: u64 = "parlor_messages_received_total",
+    /// Messages sent to a connection.
+    messages_delivered: u64 = "parlor_messages_delivered_total",
+    /// Bytes received.
+    bytes_received: u64 = "parlor_bytes_received_total",
+    /// Bytes sent.
+    bytes_sent: u64 = "parlor_bytes_sent_total",
+    /// Memory for incomplete messages and send queues, in bytes.
+    buffered_bytes: u64 = "parlor_buffered_bytes",
+    /// Rate-limited commands.
+    rate_limited: u64 = "parlor_rate_limited_total",
+    /// Refused requests and connections, by status.
+    refused: ByStatus = "parlor_refused_total",
+    /// Closed WebSocket connections, by close code.
+    closed: ByCode = "parlor_closed_total",
+    /// Duration of turns of the event loop.
+    turn_seconds: Histogram = "parlor_turn_seconds",
+    /// Duration of commits of the history.
+    commit_seconds: Histogram = "parlor_commit_seconds",
+}
+
+impl Metrics {
+    /// The media type of [`Metrics::render`]'s text.
+    pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+/// Writes a metric in the text format of Prometheus.
+trait Render {
+    fn render(&self, name: &str, help: &str, out: &mut String);
+}
+
+/// A counter if the name ends in `_total`, otherwise a gauge.
+impl Render for u64 {
+    fn render(&self, name: &str, help: &str, out: &mut String) {
+        let kind = if name.ends_with("_total") {
+            "counter"
+        } else {
+            "gauge"
+        };
+        header(name, kind, help, out);
+        sample(name, *self, out);
+    }
 }
 
 /// Counts of refusals, by status.
@@ -47,7 +93,7 @@ pub struct ByStatus([u64; STATUSES.len()]);
 const STATUSES: [u16; 10] = [400, 403, 404, 405, 408, 426, 429, 431, 503, 505];
 
 impl ByStatus {
-    /// Counts one; a status that is not in the table of refusals is not counted.
+    /// Counts one refusal. A status that is not in the table is not counted.
     pub fn count(&mut self, status: u16) {
         if let Some(row) = STATUSES.iter().position(|known| *known == status) {
             self.0[row] += 1;
@@ -55,23 +101,37 @@ impl ByStatus {
     }
 }
 
-/// Counts of closes, by close code: 1000 to 1015 (RFC 6455 §7.4.1), and one row for all others.
+impl Render for ByStatus {
+    fn render(&self, name: &str, help: &str, out: &mut String) {
+        header(name, "counter", help, out);
+        for (status, count) in STATUSES.iter().zip(self.0) {
+            sample(format_args!("{name}{{status=\"{status}\"}}"), count, out);
+        }
+    }
+}
+
+/// Counts of closed connections, by close code: 1000 to 1015 (RFC 6455 §7.4.1), and all others.
 #[derive(Clone, Debug, Default)]
 pub struct ByCode([u64; 17]);
 
 impl ByCode {
-    /// Counts one.
+    /// Counts one closed connection.
     pub fn count(&mut self, code: u16) {
-        self.0[usize::from(code)
-            .checked_sub(1000)
-            .filter(|row| *row < 16)
-            .unwrap_or(16)] += 1;
+        self.0[usize::from(code.wrapping_sub(1000)).min(16)] += 1;
     }
 }
 
-/// How many took how long. The bounds are powers of four from 16 µs to 4 s: a turn is either among
-/// microseconds or a matter
-/// of a disk.
+impl Render for ByCode {
+    fn render(&self, name: &str, help: &str, out: &mut String) {
+        header(name, "counter", help, out);
+        for (code, count) in (1000..).zip(&self.0[..16]) {
+            sample(format_args!("{name}{{code=\"{code}\"}}"), count, out);
+        }
+        sample(format_args!("{name}{{code=\"other\"}}"), self.0[16], out);
+    }
+}
+
+/// A histogram of durations.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
     buckets: [u64; BOUNDS_MICROS.len()],
@@ -79,177 +139,52 @@ pub struct Histogram {
     count: u64,
 }
 
+/// Powers of four, because a turn takes microseconds unless it waits for a disk.
 const BOUNDS_MICROS: [u32; 10] = [
     16, 64, 256, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000,
 ];
 
 impl Histogram {
-    /// Counts one that took so long.
+    /// Counts one duration.
     pub fn observe(&mut self, took: Duration) {
         self.count += 1;
         self.sum += took;
-        if let Some(bucket) = BOUNDS_MICROS
+        let micros = took.as_micros();
+        if let Some(row) = BOUNDS_MICROS
             .iter()
-            .position(|bound| took.as_micros() <= u128::from(*bound))
+            .position(|bound| micros <= u128::from(*bound))
         {
-            self.buckets[bucket] += 1;
+            self.buckets[row] += 1;
         }
     }
+}
 
+impl Render for Histogram {
     fn render(&self, name: &str, help: &str, out: &mut String) {
         header(name, "histogram", help, out);
         let mut below = 0;
         for (bound, count) in BOUNDS_MICROS.iter().zip(self.buckets) {
             below += count;
-            line(
-                out,
-                format_args!(
-                    "{name}_bucket{{le=\"{}\"}} {below}",
-                    f64::from(*bound) / 1e6
-                ),
-            );
+            let bound = f64::from(*bound) / 1e6;
+            sample(format_args!("{name}_bucket{{le=\"{bound}\"}}"), below, out);
         }
-        line(
+        sample(
+            format_args!("{name}_bucket{{le=\"+Inf\"}}"),
+            self.count,
             out,
-            format_args!("{name}_bucket{{le=\"+Inf\"}} {}", self.count),
         );
-        line(out, format_args!("{name}_sum {}", self.sum.as_secs_f64()));
-        line(out, format_args!("{name}_count {}", self.count));
-    }
-}
-
-impl Metrics {
-    /// The media type of [`Metrics::render`]'s text.
-    pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-    /// The text that Prometheus reads.
-    ///
-    /// ```
-    /// let mut metrics = parlor::metrics::Metrics::default();
-    /// metrics.closed.count(1001);
-    /// assert!(metrics.render().contains("\nparlor_closed_total{code=\"1001\"} 1\n"));
-    /// ```
-    pub fn render(&self) -> String {
-        let mut out = String::with_capacity(8 << 10);
-        let plain: [(&str, &str, &str, u64); 10] = [
-            (
-                "parlor_connections",
-                "gauge",
-                "Open WebSocket connections.",
-                self.connections,
-            ),
-            (
-                "parlor_users_online",
-                "gauge",
-                "Users online, in their resume window too.",
-                self.users_online,
-            ),
-            (
-                "parlor_channels",
-                "gauge",
-                "Channels that are listed.",
-                self.channels,
-            ),
-            (
-                "parlor_handshakes_total",
-                "counter",
-                "Opening handshakes that were accepted.",
-                self.handshakes,
-            ),
-            (
-                "parlor_messages_received_total",
-                "counter",
-                "Messages that came in whole.",
-                self.messages_received,
-            ),
-            (
-                "parlor_messages_delivered_total",
-                "counter",
-                "Messages that were handed to a connection.",
-                self.messages_delivered,
-            ),
-            (
-                "parlor_bytes_received_total",
-                "counter",
-                "Bytes that sockets gave.",
-                self.bytes_received,
-            ),
-            (
-                "parlor_bytes_sent_total",
-                "counter",
-                "Bytes that sockets took.",
-                self.bytes_sent,
-            ),
-            (
-                "parlor_buffered_bytes",
-                "gauge",
-                "Bytes of unfinished messages and send queues.",
-                self.buffered_bytes,
-            ),
-            (
-                "parlor_rate_limited_total",
-                "counter",
-                "Commands that were over the rate.",
-                self.rate_limited,
-            ),
-        ];
-        for (name, kind, help, value) in plain {
-            header(name, kind, help, &mut out);
-            line(&mut out, format_args!("{name} {value}"));
-        }
-        header(
-            "parlor_refused_total",
-            "counter",
-            "Refused requests and connections.",
-            &mut out,
-        );
-        for (status, count) in STATUSES.iter().zip(self.refused.0) {
-            line(
-                &mut out,
-                format_args!("parlor_refused_total{{status=\"{status}\"}} {count}"),
-            );
-        }
-        header(
-            "parlor_closed_total",
-            "counter",
-            "WebSocket connections that ended.",
-            &mut out,
-        );
-        for (code, count) in (1000..).zip(&self.closed.0[..16]) {
-            line(
-                &mut out,
-                format_args!("parlor_closed_total{{code=\"{code}\"}} {count}"),
-            );
-        }
-        line(
-            &mut out,
-            format_args!(
-                "parlor_closed_total{{code=\"other\"}} {}",
-                self.closed.0[16]
-            ),
-        );
-        self.turn_seconds.render(
-            "parlor_turn_seconds",
-            "How long turns of the loop took.",
-            &mut out,
-        );
-        self.commit_seconds.render(
-            "parlor_commit_seconds",
-            "How long commits of the history took.",
-            &mut out,
-        );
-        out
+        sample(format_args!("{name}_sum"), self.sum.as_secs_f64(), out);
+        sample(format_args!("{name}_count"), self.count, out);
     }
 }
 
 fn header(name: &str, kind: &str, help: &str, out: &mut String) {
-    line(out, format_args!("# HELP {name} {help}"));
-    line(out, format_args!("# TYPE {name} {kind}"));
+    // Writing to a String can't fail.
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing into a String can't fail.
-    let _ = writeln!(out, "{text}");
+fn sample(name: impl Display, value: impl Display, out: &mut String) {
+    let _ = writeln!(out, "{name} {value}");
 }
 
 #[cfg(test)]
@@ -257,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_are_cumulative_and_the_last_has_all() {
+    fn histogram_buckets_are_cumulative() {
         let mut histogram = Histogram::default();
         for micros in [1, 16, 17, 2_000, 9_000_000] {
             histogram.observe(Duration::from_micros(micros));
@@ -276,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_and_statuses_beyond_the_table() {
+    fn codes_and_statuses_outside_the_table() {
         let mut metrics = Metrics::default();
         for code in [999, 1000, 1015, 1016, 4999] {
             metrics.closed.count(code);
@@ -295,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_is_of_the_text_format() {
+    fn every_line_has_the_text_format() {
         for line in Metrics::default().render().lines() {
             let comment = line.starts_with("# HELP parlor_") || line.starts_with("# TYPE parlor_");
             let sample = line.split_once(' ').is_some_and(|(name, value)| {

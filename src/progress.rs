@@ -1,23 +1,19 @@
-//! What every parser of parlor answers: there is one contract, and this is it.
-//!
-//! Bytes arrive in any pieces, so a parser that has not seen the end has done nothing wrong. That
-//! is why *need more*
-//! is a value here and not an error: errors are for what can never become right, however much still
-//! comes.
+//! The result of every incremental parser in this crate.
 
-/// How far a parser came with the bytes it was given. Parsers return `Result<Progress<T>, E>`,
-/// where `E` is the rule
-/// that the peer broke (`http::Refusal`, `websocket::Violation`).
+/// The progress of a parser through its input. Parsers return `Result<Progress<T>, E>`, where `E`
+/// is the rule that the peer broke (`http::Refusal`, `websocket::Violation`).
+///
+/// Bytes arrive in pieces of any length, so an incomplete input is no error: errors are for input
+/// that can't become right, whatever follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress<T> {
-    /// Nothing is wrong so far, and the end has not come.
+    /// Nothing is wrong so far, and the end has not arrived.
     NeedMore,
-    /// Here it is.
+    /// The value is complete.
     Done {
-        /// What was read.
+        /// The parsed value.
         value: T,
-        /// How many bytes of the input it took; what stands behind them belongs to whatever comes
-        /// next.
+        /// The number of input bytes that it took. The rest belongs to the next value.
         used: usize,
     },
 }

@@ -39,7 +39,6 @@ const ONLY_IN: &str = "
     rustix         src/server/ src/cli/ src/tools/ src/history/sqlite/
     signal_hook    src/server/ src/tools/
     log::          src/hub/ src/server/ src/cli/ src/tools/ src/history/sqlite/
-    env_logger     src/cli/ src/main.rs
     RefCell        src/testing.rs src/tools/
     unwrap(
     todo!

@@ -6,38 +6,27 @@
 
 use super::output::is_ready;
 use crate::time::civil;
-use env_logger::{Builder, Target};
+use log::{LevelFilter, Log, Metadata, Record};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::time::UNIX_EPOCH;
 
-/// Says nothing about single peers.
-const DEFAULT_LEVEL: &str = "info";
 /// A pipe that is writable at all takes this many bytes (`PIPE_BUF`, pipe(7)).
 const LINE_BYTES: usize = 4_096;
 
 /// Starts logging at the level that `PARLOR_LOG`, or else `RUST_LOG`, names.
 pub(super) fn start(variable: impl Fn(&str) -> Option<OsString>) {
     let levels = ["PARLOR_LOG", "RUST_LOG"].into_iter().filter_map(&variable);
+    // The default says nothing about single peers.
     let level = levels
-        .filter_map(|level| level.into_string().ok())
-        .find(|level| !level.is_empty())
-        .unwrap_or_else(|| DEFAULT_LEVEL.to_owned());
+        .filter_map(|level| level.into_string().ok()?.parse().ok())
+        .next()
+        .unwrap_or(LevelFilter::Info);
     let has_time = !is_journal(variable("JOURNAL_STREAM"));
-    // It fails if a logger is there already, which then stays.
-    let _ = Builder::new()
-        .parse_filters(&level)
-        .target(Target::Pipe(Box::new(Stderr)))
-        .format(move |out, record| {
-            let time = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
-            let time = if has_time {
-                utc(time) + " "
-            } else {
-                String::new()
-            };
-            writeln!(out, "{time}{:5} {}", record.level(), record.args())
-        })
-        .try_init();
+    // This fails if there is a logger already, which is kept.
+    if log::set_logger(Box::leak(Box::new(Stderr { has_time }))).is_ok() {
+        log::set_max_level(level);
+    }
 }
 
 /// Whether standard error goes to systemd's journal, which stamps each line itself. The variable
@@ -59,19 +48,29 @@ fn utc(seconds: u64) -> String {
 }
 
 /// Standard error without blocking.
-struct Stderr;
+struct Stderr {
+    has_time: bool,
+}
 
-impl Write for Stderr {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+impl Log for Stderr {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+        let time = if self.has_time {
+            utc(now) + " "
+        } else {
+            String::new()
+        };
+        let line = format!("{time}{:5} {}\n", record.level(), record.args());
         if is_ready(&io::stderr()) {
-            let _ = io::stderr().write(&line[..line.len().min(LINE_BYTES)]);
+            let _ = io::stderr().write(&line.as_bytes()[..line.len().min(LINE_BYTES)]);
         }
-        Ok(line.len())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    fn flush(&self) {}
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use super::{
     Remembered, Seq, SessionRow, Span, StoreError, Stored,
 };
 use crate::limits::{
-    CONVERSATIONS_IN_MEMORY, DAY_MILLIS, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY, NONCE_AGE,
+    CONVERSATIONS_IN_MEMORY, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY, NONCE_AGE,
     NONCES_IN_MEMORY, SESSIONS_IN_MEMORY,
 };
-use crate::time::{Now, TrustedClock, UnixMillis};
+use crate::time::{DAY_MILLIS, Now, TrustedClock, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;

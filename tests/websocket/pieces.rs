@@ -108,11 +108,10 @@ fn random_frames_give_the_same_events_in_random_pieces() {
             let lengths = if opcode > 7 { 5 } else { 8 };
             let length = [0, 1, 2, 5, 60, 125, 126, 200][random.below(lengths)];
             let mut payload = text.as_bytes()[..length].to_vec();
-            if random.below(12) == 0 {
-                payload
-                    .iter_mut()
-                    .last()
-                    .map(|byte| *byte = random.below(256) as u8);
+            if random.below(12) == 0
+                && let Some(byte) = payload.last_mut()
+            {
+                *byte = random.below(256) as u8;
             }
             bytes.extend(frame(u8::from(fin) << 7 | opcode, &payload));
         }

@@ -5,7 +5,8 @@
 
 use super::{Sqlite, millis};
 use crate::history::SessionRow;
-use crate::limits::{DAY_MILLIS, NONCE_AGE, PRUNED_NONCES};
+use crate::limits::{NONCE_AGE, PRUNED_NONCES};
+use crate::time::DAY_MILLIS;
 use crate::time::{Millis, UnixMillis};
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior};
 use std::collections::BTreeSet;
