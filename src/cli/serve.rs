@@ -122,9 +122,21 @@ pub(crate) fn open_history(
 /// Random bytes from the operating system.
 pub(crate) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
     let mut bytes = [0; LENGTH];
-    getrandom::fill(&mut bytes)
+    fill_random(&mut bytes)
         .map_err(|error| format!("the system's random number generator failed: {error}"))?;
     Ok(bytes)
+}
+
+#[cfg(target_os = "linux")]
+fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
+    // Requests of up to 256 bytes are never cut short (getrandom(2)).
+    rustix::rand::getrandom(bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
+    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, bytes)
 }
 
 /// The secret of a session.
