@@ -53,6 +53,13 @@ pub(crate) fn parse(
 }
 
 impl Arguments {
+    /// Returns the first operand. An error says that it is missing.
+    #[cfg(feature = "tools")]
+    pub(crate) fn operand(&self, name: &str) -> Result<&OsStr, String> {
+        let first = self.operands.first().map(OsString::as_os_str);
+        first.ok_or_else(|| format!("{name} is missing"))
+    }
+
     /// Returns whether this option was given.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()

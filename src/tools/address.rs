@@ -1,6 +1,7 @@
 //! The address of a WebSocket, `ws://host:port/path` (RFC 6455 §3), and connections to it.
 
 use super::Failure;
+use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::http::{Authority, ResponseHead};
 use crate::progress::Progress;
@@ -29,29 +30,28 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Parses a URL.
-    pub(super) fn parse(url: &str) -> Result<Self, Failure> {
-        let wrong =
-            |error: &str| Failure::wrong(format!("{error}, such as ws://127.0.0.1:8080/chat"));
+    /// Parses the operand of a command line.
+    pub(super) fn operand(given: &Arguments) -> Result<Self, Failure> {
+        let url = given.operand("an address").map_err(Failure::Wrong)?;
+        Self::parse(&url.to_string_lossy())
+            .map_err(|error| Failure::Wrong(format!("{error}, such as ws://127.0.0.1:8080/chat")))
+    }
+
+    fn parse(url: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         match scheme.to_ascii_lowercase().as_str() {
             "ws" => {}
-            "wss" => {
-                return Err(wrong(
-                    "TLS (wss://) is not supported: use the address behind the proxy",
-                ));
-            }
-            _ => return Err(wrong("a WebSocket address begins with ws://")),
+            "wss" => return Err("TLS (wss://) is not supported: use the address behind the proxy"),
+            _ => return Err("a WebSocket address begins with ws://"),
         }
         let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if target.contains('#') {
-            return Err(wrong("a WebSocket address has no fragment (RFC 6455 §3)"));
+            return Err("a WebSocket address has no fragment (RFC 6455 §3)");
         }
         if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(wrong("an address has only visible ASCII characters"));
+            return Err("an address has only visible ASCII characters");
         }
-        let parts = Authority::parse(authority)
-            .ok_or_else(|| wrong("the address needs a valid host and port"))?;
+        let parts = Authority::parse(authority).ok_or("the address needs a valid host and port")?;
         let slash = if target.starts_with('/') { "" } else { "/" };
         Ok(Self {
             authority: authority.to_owned(),
@@ -62,17 +62,16 @@ impl Address {
     }
 
     /// Returns the addresses of the host, IPv4 first.
-    pub(super) fn resolve(&self) -> Result<Vec<SocketAddr>, Failure> {
+    pub(super) fn resolve(&self) -> Result<Vec<SocketAddr>, String> {
         let resolved = (self.host.as_str(), self.port).to_socket_addrs();
-        let mut addresses: Vec<_> = resolved
-            .map_err(|error| Failure::failed(format!("can't find {}: {error}", self.authority)))?
-            .collect();
+        let resolved = resolved.map_err(|error| format!("can't find {}: {error}", self.authority));
+        let mut addresses: Vec<_> = resolved?.collect();
         addresses.sort_by_key(SocketAddr::is_ipv6);
         Ok(addresses)
     }
 
     /// Opens a connection.
-    pub(super) fn connect(&self) -> Result<TcpStream, Failure> {
+    pub(super) fn connect(&self) -> Result<TcpStream, String> {
         let mut error = "the host has no address".to_owned();
         for address in self.resolve()? {
             match TcpStream::connect_timeout(&address, TIMEOUT).and_then(prepared) {
@@ -80,20 +79,14 @@ impl Address {
                 Err(failed) => error = failed.to_string(),
             }
         }
-        Err(Failure::failed(format!(
-            "can't connect to {}: {error}",
-            self.authority
-        )))
+        Err(format!("can't connect to {}: {error}", self.authority))
     }
 
     /// Opens a connection and does the opening handshake, in which it offers `subprotocol`. Returns
     /// the bytes received after the response too.
-    pub(super) fn open(&self, subprotocol: Option<&str>) -> Result<(TcpStream, Vec<u8>), Failure> {
-        let failed = |error: io::Error| {
-            Failure::failed(format!("no handshake with {}: {error}", self.authority))
-        };
-        let mut stream = self.connect()?;
-        let key = key(random().map_err(Failure::Failed)?);
+    pub(super) fn open(&self, subprotocol: Option<&str>) -> Result<(TcpStream, Vec<u8>), String> {
+        let failed = |error: io::Error| format!("no handshake with {}: {error}", self.authority);
+        let (mut stream, key) = (self.connect()?, key(random()?));
         let (mut out, mut received, mut buffer) = (Vec::new(), Vec::new(), [0; 4 << 10]);
         request(&self.authority, &self.target, &key, subprotocol, &mut out);
         stream.write_all(&out).map_err(failed)?;
@@ -105,12 +98,12 @@ impl Address {
         loop {
             let length = stream.read(&mut buffer).map_err(failed)?;
             if length == 0 {
-                let error = "closed the connection instead of an answer";
-                return Err(Failure::failed(format!("{} {error}", self.authority)));
+                return Err(format!("{} hung up instead of an answer", self.authority));
             }
             received.extend_from_slice(&buffer[..length]);
-            let response = ResponseHead::parse(&received, HEAD_BYTES);
-            if let Progress::Done { value: head, used } = response.map_err(Failure::failed)? {
+            if let Progress::Done { value: head, used } =
+                ResponseHead::parse(&received, HEAD_BYTES)?
+            {
                 check_response(&head, &asked)
                     .map_err(|error| refused(&error, head.status(), &received[used..]))?;
                 received.drain(..used);
@@ -128,12 +121,12 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
 }
 
 /// Adds the server's own reason, the first line of the body.
-fn refused(error: &str, status: u16, body: &[u8]) -> Failure {
+fn refused(error: &str, status: u16, body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     let line = EscapedText(body.lines().next().unwrap_or_default()).to_string();
     let line: String = line.chars().take(SHOWN_CHARS).collect();
     let colon = if line.is_empty() { "" } else { ": " };
-    Failure::failed(format!("{error}; it is {status}{colon}{line}"))
+    format!("{error}; it is {status}{colon}{line}")
 }
 
 #[cfg(test)]
@@ -162,7 +155,7 @@ mod tests {
         for (url, expected) in table {
             let shown = match Address::parse(url) {
                 Ok(a) => format!("{} {} {} {}", a.authority, a.target, a.host, a.port),
-                Err(failure) => format!("{failure:?}"),
+                Err(error) => error.to_owned(),
             };
             assert!(shown.contains(expected), "{url}: {shown}");
         }

@@ -13,7 +13,7 @@ use super::{Failure, arguments};
 use crate::cli::serve::random;
 use crate::progress::Progress;
 use crate::text::{EscapedText, Hex};
-use crate::tools::dissect::Dissection;
+use crate::tools::dissect::{Dissection, shortened};
 use crate::websocket::{
     CloseCode, Event, FrameHeader, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
@@ -62,13 +62,8 @@ pub(super) fn run(
     let Some(given) = arguments(given, 1, &["hex"], HELP, terminal)? else {
         return Ok(true);
     };
-    let url = given
-        .operands
-        .first()
-        .ok_or_else(|| Failure::wrong("an address is missing, such as ws://127.0.0.1:8080/chat"))?;
-    let address = Address::parse(&url.to_string_lossy())?;
-    let interrupts =
-        interrupts().map_err(|error| Failure::failed(format!("can't wait for Ctrl-C: {error}")))?;
+    let address = Address::operand(&given)?;
+    let interrupts = interrupts().map_err(|error| format!("can't wait for Ctrl-C: {error}"))?;
     let (stream, received) = address.open(Some("chat"))?;
     remark(&format!(
         "connected to {}{}",
@@ -229,7 +224,7 @@ impl Client<'_, '_> {
             }
         }
         stdin.consume(length);
-        if length == 0 && !self.line.is_empty() {
+        if length == 0 && (self.is_too_long || !self.line.is_empty()) {
             self.send_line();
         }
         length > 0
@@ -247,11 +242,9 @@ impl Client<'_, '_> {
         let line = std::mem::take(&mut self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
         if std::mem::take(&mut self.is_too_long) {
-            remark("that line is longer than 16 MiB: it was not sent");
+            remark("that line was not sent: it is longer than 16 MiB");
         } else if str::from_utf8(line).is_err() {
-            remark(
-                "that line is not UTF-8, as a text message must be (RFC 6455 §8.1): it was not sent",
-            );
+            remark("that line was not sent: it is not UTF-8 (RFC 6455 §8.1)");
         } else {
             self.send(Opcode::Text, line);
         }
@@ -356,17 +349,11 @@ impl Client<'_, '_> {
 
     /// Prints a frame on one line.
     fn show(&mut self, arrow: &str, frame: &[u8]) {
-        let more = if frame.len() > SHOWN_BYTES {
-            " …"
-        } else {
-            ""
-        };
-        let hex = Hex(&frame[..frame.len().min(SHOWN_BYTES)]);
+        let hex = shortened(frame, SHOWN_BYTES);
+        let title = Dissection::of(frame).title();
         let arrow = self.terminal.paint(Style::Strong, arrow);
-        let title = self
-            .terminal
-            .paint(Style::Faint, &Dissection::of(frame).title());
-        self.terminal.line(&format!("{arrow} {hex}{more}  {title}"));
+        let title = self.terminal.paint(Style::Faint, &title);
+        self.terminal.line(&format!("{arrow} {hex}  {title}"));
     }
 
     /// Says how the connection ended.

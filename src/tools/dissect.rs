@@ -248,6 +248,13 @@ pub(crate) fn plural(count: u64, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Shows at most `most` bytes in hexadecimal.
+#[cfg(feature = "tools")]
+pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
+    let more = if bytes.len() > most { " …" } else { "" };
+    format!("{}{more}", Hex(&bytes[..bytes.len().min(most)]))
+}
+
 /// What a frame means to the end that receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -59,19 +59,12 @@ enum Verdict {
 }
 
 impl Verdict {
-    const fn in_json(self) -> &'static str {
+    /// Returns the look, the word for a person and the word in JSON.
+    const fn words(self) -> (Style, &'static str, &'static str) {
         match self {
-            Self::Rejected => "kept",
-            Self::Differently => "otherwise",
-            Self::Accepted => "let pass",
-        }
-    }
-
-    const fn for_people(self) -> (Style, &'static str) {
-        match self {
-            Self::Rejected => (Style::Right, "rejected   "),
-            Self::Differently => (Style::Strong, "differently"),
-            Self::Accepted => (Style::Wrong, "accepted   "),
+            Self::Rejected => (Style::Right, "rejected   ", "kept"),
+            Self::Differently => (Style::Strong, "differently", "otherwise"),
+            Self::Accepted => (Style::Wrong, "accepted   ", "let pass"),
         }
     }
 }
@@ -88,9 +81,9 @@ pub(super) fn run(
     let is_json = given.has("json");
     let mut cases = Vec::new();
     for name in given.values("case") {
-        let case = CASES.iter().find(|case| name == case.name);
         let unknown = || format!("there is no case {name:?}; parlor poke --list prints them");
-        cases.push(case.ok_or_else(unknown).map_err(Failure::Wrong)?);
+        let case = CASES.iter().find(|case| name == case.name);
+        cases.push(case.ok_or_else(|| Failure::wrong(unknown()))?);
     }
     if cases.is_empty() {
         cases.extend(CASES);
@@ -99,11 +92,7 @@ pub(super) fn run(
         cases.iter().for_each(|case| list(case, is_json, terminal));
         return Ok(true);
     }
-    let url = given
-        .operands
-        .first()
-        .ok_or_else(|| Failure::wrong("an address is missing, such as ws://127.0.0.1:8080/echo"))?;
-    let address = Address::parse(&url.to_string_lossy())?;
+    let address = Address::operand(&given)?;
     check_is_local(&address)?;
     check_speaks_websocket(&address)?;
     let mut counts = [0; 3];
@@ -125,30 +114,29 @@ pub(super) fn run(
 
 fn list(case: &Case, is_json: bool, terminal: &mut Terminal<'_>) {
     let (name, section, demand) = (case.name, case.section, case.demand);
-    let line = match is_json {
-        true => {
-            serde_json::json!({ "name": name, "section": section, "demand": demand }).to_string()
-        }
+    let json = serde_json::json!({ "name": name, "section": section, "demand": demand });
+    terminal.line(&match is_json {
+        true => json.to_string(),
         false => format!("{name:37} {section:22} {demand}"),
-    };
-    terminal.line(&line);
+    });
 }
 
 fn show(case: &Case, verdict: Verdict, answer: &str, is_json: bool, terminal: &mut Terminal<'_>) {
+    let (style, word, in_json) = verdict.words();
+    let (name, section, demand) = (case.name, case.section, case.demand);
     if is_json {
         let line = serde_json::json!({
-            "name": case.name, "section": case.section, "demand": case.demand,
-            "verdict": verdict.in_json(), "came": answer,
+            "name": name, "section": section, "demand": demand, "verdict": in_json, "came": answer,
         });
         return terminal.line(&line.to_string());
     }
-    let (style, word) = verdict.for_people();
-    terminal.line(&format!("{}  {}", terminal.paint(style, word), case.name));
-    terminal.line(&format!("             {} ({})", case.demand, case.section));
-    terminal.line(&format!(
-        "             {}",
-        terminal.paint(Style::Faint, answer)
-    ));
+    let (word, answer) = (
+        terminal.paint(style, word),
+        terminal.paint(Style::Faint, answer),
+    );
+    terminal.line(&format!("{word}  {name}"));
+    terminal.line(&format!("             {demand} ({section})"));
+    terminal.line(&format!("             {answer}"));
 }
 
 /// Refuses a server elsewhere, whose owner did not ask for this. An address is of this machine if
@@ -158,22 +146,22 @@ fn check_is_local(address: &Address) -> Result<(), Failure> {
     let mut addresses = address.resolve()?.into_iter().map(|address| address.ip());
     match addresses.find(|ip| !ip.is_loopback() && is_elsewhere(*ip)) {
         None => Ok(()),
-        Some(ip) => Err(Failure::wrong(format!(
-            "poke is for servers on this machine, and {ip} is elsewhere"
+        Some(ip) => Err(Failure::Wrong(format!(
+            "{ip} is elsewhere, not on this machine"
         ))),
     }
 }
 
 /// Checks that the server works with valid input. Otherwise every rejection would mean nothing.
 fn check_speaks_websocket(address: &Address) -> Result<(), Failure> {
-    let (mut stream, received) = address.open(None)?;
-    match send_frames(&mut stream, received, &[])? {
+    match send_frames(address, &[])? {
         Answer::Pong => Ok(()),
-        other => Err(Failure::failed(format!(
-            "{} answers no ping: {}",
-            address.authority,
-            other.sentence()
-        ))),
+        other => {
+            let (server, answer) = (&address.authority, other.sentence());
+            Err(Failure::Failed(format!(
+                "{server} answers no ping: {answer}"
+            )))
+        }
     }
 }
 
@@ -185,11 +173,8 @@ fn play(case: &Case, address: &Address) -> Result<(Verdict, String), Failure> {
             return send_request(&request.unwrap_or_default(), address);
         }
     };
-    let (mut stream, received) = address.open(None)?;
-    let answer = send_frames(&mut stream, received, &bytes)?;
-    let is_close = bytes
-        .first()
-        .is_some_and(|first| first & 0x0f == Opcode::Close.bits());
+    let answer = send_frames(address, &bytes)?;
+    let is_close = bytes[0] & 0x0f == Opcode::Close.bits();
     let verdict = match answer {
         Answer::Close(Some(code), _) if codes.contains(&code) => Verdict::Rejected,
         // An invalid close frame that is answered like a valid one was accepted.
@@ -213,10 +198,7 @@ fn send_request(request: &[u8], address: &Address) -> Result<(Verdict, String), 
             Err(error) => return Ok((Verdict::Differently, error.to_owned())),
             Ok(Progress::Done { value: head, .. }) => {
                 return Ok(match head.status() {
-                    101 => (
-                        Verdict::Accepted,
-                        "answered 101: the connection is open".to_owned(),
-                    ),
+                    101 => (Verdict::Accepted, "answered 101: it is open".to_owned()),
                     status @ 400.. => (Verdict::Rejected, format!("refused with {status}")),
                     status => (Verdict::Differently, format!("no upgrade, but {status}")),
                 });
@@ -255,21 +237,15 @@ impl Answer {
             },
             Self::End => "hung up without a close frame".to_owned(),
             Self::Pong => "answered the ping that followed: it goes on".to_owned(),
-            Self::Nothing => format!(
-                "sent nothing for {} s: it waits for more",
-                TIMEOUT.as_secs()
-            ),
+            Self::Nothing => format!("sent nothing for {TIMEOUT:?}: it waits for more"),
             Self::Invalid(rule) => format!("broke a rule itself: {rule}"),
         }
     }
 }
 
 /// Sends `bytes`, then a ping, and reads until it is clear what the server made of them.
-fn send_frames(
-    stream: &mut TcpStream,
-    mut received: Vec<u8>,
-    bytes: &[u8],
-) -> Result<Answer, Failure> {
+fn send_frames(address: &Address, bytes: &[u8]) -> Result<Answer, Failure> {
+    let (mut stream, mut received) = address.open(None)?;
     let mut websocket = WebSocket::client(MESSAGE_BYTES, || [0; 4]);
     let mut scratch = Scratch::default();
     // A server may hang up before it has read everything; its close frame can still be read.
@@ -279,7 +255,7 @@ fn send_frames(
     let give_up = Instant::now() + TIMEOUT;
     loop {
         if !is_pinged && ping_at.is_none_or(|at| Instant::now() >= at) {
-            let (mut ping, key) = (Vec::new(), random().map_err(Failure::Failed)?);
+            let (mut ping, key) = (Vec::new(), random()?);
             encode_masked_message(Opcode::Ping, PING, key, &mut ping);
             let _ = stream.write_all(&ping);
             (is_pinged, ping_at) = (true, None);
@@ -302,7 +278,7 @@ fn send_frames(
                 }
             }
         }
-        received = match read(stream, ping_at.unwrap_or(give_up)) {
+        received = match read(&mut stream, ping_at.unwrap_or(give_up)) {
             Some(bytes) if bytes.is_empty() => return Ok(Answer::End),
             Some(bytes) => bytes,
             None if is_pinged => return Ok(Answer::Nothing),

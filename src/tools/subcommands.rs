@@ -96,6 +96,12 @@ pub(crate) enum Failure {
     Failed(String),
 }
 
+impl From<String> for Failure {
+    fn from(error: String) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Failure {
     pub(crate) fn wrong(error: impl ToString) -> Self {
         Self::Wrong(error.to_string())

@@ -3,7 +3,7 @@
 
 use crate::text::{EscapedText, Hex, parse_hex};
 use crate::tools::Failure;
-use crate::tools::dissect::{Outcome, Step, plural, walk};
+use crate::tools::dissect::{Outcome, Step, plural, shortened, walk};
 use crate::tools::terminal::{Style, Terminal};
 use crate::websocket::{CloseCode, CloseFrame, DeflateParameters, Opcode, WebSocket};
 use serde::Serialize;
@@ -221,11 +221,6 @@ fn show_row(style: Style, columns: [&str; 5], terminal: &mut Terminal<'_>) {
     let name = terminal.paint(style, &format!("{name:23}"));
     let line = format!("{place:>6}  {hex}  {bits}  {name}  {meaning}");
     terminal.line(line.trim_end());
-}
-
-fn shortened(bytes: &[u8], most: usize) -> String {
-    let more = if bytes.len() > most { " …" } else { "" };
-    format!("{}{more}", Hex(&bytes[..bytes.len().min(most)]))
 }
 
 /// Says what the receiver makes of a frame that breaks no rule.
