@@ -11,9 +11,8 @@ use crate::cli::serve::random;
 use crate::history::Settings;
 use crate::history::sqlite::{schema, sentence, with_ending};
 use crate::text::{Hex, decode_hex};
-use lexopt::Arg;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -146,21 +145,11 @@ fn read_arguments(
     help: &str,
     terminal: &mut Terminal<'_>,
 ) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
-    let wrong = |error: lexopt::Error| Failure::wrong(error.to_string());
-    let mut parser = lexopt::Parser::from_args(arguments);
-    let (mut history, mut file) = (None, None);
-    while let Some(argument) = parser.next().map_err(wrong)? {
-        match argument {
-            Arg::Long("help") | Arg::Short('h') => {
-                terminal.line(help);
-                return Ok(None);
-            }
-            Arg::Long("history") => history = Some(parser.value().map_err(wrong)?),
-            Arg::Value(value) if file.is_none() => file = Some(PathBuf::from(value)),
-            other => return Err(wrong(other.unexpected())),
-        }
-    }
-    let file = file.ok_or_else(|| Failure::wrong("which file?".to_owned()))?;
+    let Some(given) = super::arguments(arguments, 1, &["history="], help, terminal)? else {
+        return Ok(None);
+    };
+    let file = given.operand("the file").map_err(Failure::Wrong)?.into();
+    let history = given.values("history").next_back().map(OsStr::to_owned);
     let from_variable = || std::env::var_os("PARLOR_HISTORY").filter(|value| !value.is_empty());
     let history = history.or_else(from_variable).map(PathBuf::from);
     let history = history.unwrap_or_else(|| Settings::default().path);
