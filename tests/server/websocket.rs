@@ -53,6 +53,12 @@ fn refused_upgrade_closes_and_what_follows_is_discarded() {
             raw.assert_ended(&name);
         }
     }
+    for path in ["/", "/healthz"] {
+        let mut raw = server.raw();
+        raw.send(Wire::handshake(path) + HEALTH);
+        assert_eq!(raw.response().status, 200, "{path} has no WebSocket");
+        raw.assert_ended(path);
+    }
 }
 
 #[test]
@@ -167,6 +173,18 @@ fn broken_rules_close_with_their_code() {
     let mut wire = server.open("/echo");
     wire.send([frame(0x01, [b'a'; 35_000]), frame(0x80, [b'a'; 35_000])].concat());
     assert_eq!(wire.message("the largest that is allowed").1.len(), 70_000);
+}
+
+/// Bytes that a server leaves unread when it closes would reset the connection, and the close frame
+/// would be lost.
+#[test]
+fn close_reaches_a_client_that_is_still_sending() {
+    let server = Server::start(&[]);
+    let mut wire = server.open("/chat");
+    wire.send(frame(0x81, vec![b'x'; 5 << 20]));
+    assert_eq!(wire.close_code("too large"), Some(1009));
+    wire.send(frame(0x88, b"\x03\xf1"));
+    wire.raw.assert_ended("after the close");
 }
 
 #[test]
