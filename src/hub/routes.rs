@@ -100,6 +100,10 @@ impl Router {
             return Err(Refusal::upgrade_required(NEEDS_UPGRADE));
         }
         match websocket::check(head) {
+            // Lets a student read the first frames without an inflater.
+            Ok(upgrade) if declines_deflate(head) => {
+                Ok(Reply::Upgrade(upgrade.without_deflate(), path))
+            }
             Ok(upgrade) => Ok(Reply::Upgrade(upgrade, path)),
             // A request without an upgrade leaves no doubt about what is spoken next.
             Err(refusal) => Err(Refusal {
@@ -117,6 +121,12 @@ fn page_of(path: &str) -> &str {
         "/join" => "/invite.html",
         path => path,
     }
+}
+
+/// Returns whether the query asks for a connection without compression.
+fn declines_deflate(head: &Head<'_>) -> bool {
+    let mut words = head.query().unwrap_or_default().split('&');
+    words.any(|word| word == "deflate=0")
 }
 
 /// Returns whether a request asks to switch protocols.
@@ -201,6 +211,25 @@ mod tests {
                 Err(refusal) => refusal.status,
             };
             assert_eq!(status, expected, "{name}");
+        }
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn deflate_is_declined_by_the_query() {
+        const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+            Sec-WebSocket-Extensions: permessage-deflate\r\n";
+        for (query, expected) in [
+            ("", true),
+            ("?deflate=1", true),
+            ("?trace=1&deflate=0", false),
+        ] {
+            let request = format!("GET /echo{query} HTTP/1.1\r\nHost: a\r\n{UPGRADE}\r\n");
+            let Ok(Reply::Upgrade(upgrade, _)) = reply(&request) else {
+                panic!("{query} is no upgrade")
+            };
+            assert_eq!(upgrade.deflate().is_some(), expected, "{query}");
         }
     }
 

@@ -97,6 +97,14 @@ impl Upgrade {
         self.subprotocol
     }
 
+    /// Declines compression, whatever the client offered.
+    pub fn without_deflate(self) -> Self {
+        Self {
+            deflate: None,
+            ..self
+        }
+    }
+
     /// Returns the negotiated compression, for
     /// [`WebSocket::with_deflate`](super::WebSocket::with_deflate).
     pub fn deflate(&self) -> Option<DeflateParameters> {
