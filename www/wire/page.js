@@ -26,7 +26,7 @@ function show() {
 
 function open() {
   view.clear();
-  const url = beside(`${endpoint.value}?trace=1`, document.baseURI);
+  const url = beside(`${endpoint.value}?trace=1&deflate=0`, document.baseURI);
   url.protocol = url.protocol.replace('http', 'ws');
   const opened = new WebSocket(url);
   socket = opened;
