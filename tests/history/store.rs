@@ -162,9 +162,12 @@ fn author_numbers_are_spent_as_they_are_used() {
             "a clean stop loses none"
         );
     }
+    let mut newest = 20;
     for start in 0..3 {
         let mut history = folder.open();
         let first = history.next_author().0;
+        assert!(first > newest, "no number is given twice");
+        newest = first;
         assert!(
             first <= 21 + start * 16,
             "a crash loses at most sixteen: {first}"
