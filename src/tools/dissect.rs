@@ -249,7 +249,6 @@ pub(crate) fn plural(count: u64, word: &str) -> String {
 }
 
 /// Shows at most `most` bytes in hexadecimal.
-#[cfg(feature = "tools")]
 pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
     let more = if bytes.len() > most { " …" } else { "" };
     format!("{}{more}", Hex(&bytes[..bytes.len().min(most)]))
