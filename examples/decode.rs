@@ -1,9 +1,9 @@
-//! Decodes a capture: the bytes that one end of a WebSocket connection sent behind its handshake,
-//! frame by frame, to the first
-//! broken rule. `cargo run --example decode -- capture.bin`, or from standard input.
+//! Decodes a capture: the bytes that one end of a WebSocket connection sent after its handshake,
+//! frame by frame, up to the first broken rule.
+//! `cargo run --example decode -- capture.bin`, or from standard input.
 
 use parlor::text::EscapedText;
-use parlor::tools::dissect::{Dissection, Outcome, walk};
+use parlor::tools::dissect::{Outcome, walk};
 use parlor::websocket::{Opcode, WebSocket};
 use std::io::{self, Read};
 
@@ -13,25 +13,22 @@ fn main() -> io::Result<()> {
         Some(path) => std::fs::File::open(path)?.read_to_end(&mut bytes)?,
         None => io::stdin().read_to_end(&mut bytes)?,
     };
-    // A client masks its frames, and it is the server's end that reads them.
-    let is_from_client = Dissection::of(&bytes)
-        .header
-        .is_ok_and(|header| header.is_some_and(|header| header.masking_key.is_some()));
-    let end = if is_from_client {
-        WebSocket::server(1 << 24)
-    } else {
-        WebSocket::client(1 << 24, || [0; 4])
+    // Frames of a client are masked, and the server's end receives them.
+    let is_masked = bytes.get(1).is_some_and(|byte| byte & 0x80 != 0);
+    let receiver = match is_masked {
+        true => WebSocket::server(1 << 24),
+        false => WebSocket::client(1 << 24, || [0; 4]),
     };
-    for step in walk(&bytes, end) {
+    for step in walk(&bytes, receiver) {
         print!("{:8}  {}: ", step.at, step.frame.title());
         match step.outcome {
             Outcome::Whole(Opcode::Text | Opcode::Close, text) => {
-                println!("\"{}\"", EscapedText(&String::from_utf8_lossy(&text)))
+                println!("\"{}\"", EscapedText(&String::from_utf8_lossy(&text)));
             }
             Outcome::Whole(_, payload) => println!("{} bytes", payload.len()),
-            Outcome::Fragment => println!("the message goes on"),
-            Outcome::Unfinished => println!("its end has not come"),
-            Outcome::Unread => println!("it stands behind a close frame"),
+            Outcome::Fragment => println!("a fragment"),
+            Outcome::Unfinished => println!("incomplete"),
+            Outcome::Unread => println!("ignored, after a close frame"),
             Outcome::Broken(violation) => {
                 println!("broken");
                 return Err(io::Error::other(violation.rule().reason));

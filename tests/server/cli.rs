@@ -2,7 +2,7 @@
 //! option and wrong value.
 
 use crate::harness::{Server, Wire, header, parlor, wait};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 /// Runs the binary to its end. Returns status, standard output and standard error.
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
@@ -149,4 +149,16 @@ fn start_logs_time_history_and_join_page() {
         logs.contains("WARN  texts of --max-text-chars 70000"),
         "{logs}"
     );
+}
+
+#[test]
+fn log_lines_have_no_time_in_the_journal() {
+    let mut command = Command::new("sh");
+    let script = "JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr) exec \"$0\" \"$@\"";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_parlor")]);
+    command.args(["--listen=127.0.0.1:0", "--no-history"]);
+    let server = Server::spawn(command);
+    crate::harness::eventually("the start is logged", || {
+        server.logs().starts_with("INFO  ")
+    });
 }
