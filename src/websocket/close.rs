@@ -1,83 +1,9 @@
-//! Close frames (RFC 6455 §5.5.1) and their codes (§7.4).
-//!
-//! Three codes are reserved for APIs and must never be in a frame: 1005 (no code), 1006 (no close
-//! frame), 1015 (TLS failure). That is why a [`CloseCode`] can't be made from every number.
+//! Close frames (RFC 6455 §5.5.1).
 
+use super::close_code::CloseCode;
 use super::frame::{Opcode, write_message};
 use super::violation::Violation;
 use crate::limits::CONTROL_PAYLOAD_MAX;
-
-/// A code that may be in a close frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseCode(u16);
-
-impl CloseCode {
-    /// Normal closure.
-    pub const NORMAL: Self = Self(1000);
-    /// The server stops, or the user leaves the page.
-    pub const GOING_AWAY: Self = Self(1001);
-    /// The peer broke a rule of the protocol.
-    pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// This endpoint does not accept this type of message.
-    pub const UNSUPPORTED: Self = Self(1003);
-    /// The payload does not match the type of the message: text that is not UTF-8.
-    pub const INVALID_PAYLOAD: Self = Self(1007);
-    /// The peer broke a rule of the application.
-    pub const POLICY: Self = Self(1008);
-    /// The message is too big.
-    pub const TOO_BIG: Self = Self(1009);
-    /// The server failed.
-    pub const INTERNAL_ERROR: Self = Self(1011);
-    /// The server is overloaded.
-    pub const TRY_AGAIN_LATER: Self = Self(1013);
-
-    /// Returns the code of this number if it may be in a frame: those defined by RFC 6455 §7.4.1
-    /// and IANA's registry (§11.7), and the ranges for libraries (3000–3999) and applications
-    /// (4000–4999).
-    ///
-    /// ```
-    /// use parlor::websocket::CloseCode;
-    /// assert_eq!(CloseCode::new(1000), Some(CloseCode::NORMAL));
-    /// assert_eq!(CloseCode::new(1005), None);
-    /// ```
-    pub const fn new(code: u16) -> Option<Self> {
-        match code {
-            1000..=1003 | 1007..=1014 | 3000..=4999 => Some(Self(code)),
-            _ => None,
-        }
-    }
-
-    /// Returns the meaning of a number, including those that may not be in a frame (§7.4.1, §7.4.2,
-    /// §11.7).
-    pub const fn name_of(code: u16) -> &'static str {
-        match code {
-            1000 => "normal closure",
-            1001 => "going away",
-            1002 => "protocol error",
-            1003 => "unsupported data",
-            1004 => "reserved (never in a frame)",
-            1005 => "no status code (never in a frame)",
-            1006 => "no close frame (never in a frame)",
-            1007 => "invalid payload data",
-            1008 => "policy violation",
-            1009 => "message too big",
-            1010 => "mandatory extension not negotiated",
-            1011 => "internal error",
-            1012 => "service restart",
-            1013 => "try again later",
-            1014 => "bad gateway",
-            1015 => "TLS failure (never in a frame)",
-            3000..=3999 => "a library's or a framework's code",
-            4000..=4999 => "an application's code",
-            _ => "unassigned (never in a frame)",
-        }
-    }
-
-    /// Returns the number of the code.
-    pub const fn get(self) -> u16 {
-        self.0
-    }
-}
 
 /// The content of a close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +61,14 @@ impl<'a> CloseFrame<'a> {
     }
 }
 
+impl Violation {
+    /// Returns the close frame that reports this violation to the peer.
+    pub const fn close_frame(self) -> CloseFrame<'static> {
+        let rule = self.rule();
+        CloseFrame::new(rule.code, rule.reason)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,24 +94,6 @@ mod tests {
         ];
         for (name, payload, expected) in table {
             assert_eq!(&CloseFrame::decode(payload), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn every_number_is_a_code_or_none() {
-        for number in 0..=u16::MAX {
-            let legal = (1000..=1003).contains(&number)
-                || (1007..=1014).contains(&number)
-                || (3000..=4999).contains(&number);
-            assert_eq!(
-                CloseCode::new(number).map(CloseCode::get),
-                legal.then_some(number)
-            );
-            assert_eq!(
-                CloseCode::name_of(number).contains("never in a frame"),
-                !legal,
-                "{number}"
-            );
         }
     }
 

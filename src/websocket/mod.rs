@@ -7,7 +7,7 @@
 //! 2. [`frame`], §5.2: the headers of frames.
 //! 3. `mask`, §5.3: how a client's payload is masked, and why.
 //! 4. `utf8`, §8.1: validation of text that arrives in pieces.
-//! 5. [`close`], §7.4: close frames, their codes and reasons.
+//! 5. [`close`], §5.5.1, and [`close_code`], §7.4: close frames, their codes and reasons.
 //! 6. [`violation`]: one table of the rules that a peer can break, with their close codes.
 //! 7. [`connection`], §5.4, §5.5, §7: frames become messages; the closing handshake.
 //! 8. [`deflate`], RFC 7692: compressed messages.
@@ -16,6 +16,7 @@
 
 pub mod client;
 pub mod close;
+pub mod close_code;
 pub mod connection;
 pub mod deflate;
 pub mod frame;
@@ -24,7 +25,8 @@ mod mask;
 mod utf8;
 pub mod violation;
 
-pub use close::{CloseCode, CloseFrame};
+pub use close::CloseFrame;
+pub use close_code::CloseCode;
 pub use connection::{Event, Received, WebSocket};
 pub use deflate::{Deflate, DeflateParameters, Scratch};
 pub use frame::{

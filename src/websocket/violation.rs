@@ -3,7 +3,7 @@
 //!
 //! A wrong opening handshake is an HTTP error instead; see [`handshake`](super::handshake).
 
-use super::close::{CloseCode, CloseFrame};
+use super::close_code::CloseCode;
 
 /// A rule that the peer broke. The connection fails with it (RFC 6455 §7.1.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,12 +102,6 @@ impl Violation {
             Self::CloseCode { .. } => rule!(PROTOCOL_ERROR, "RFC 6455 7.4",
                 "this close code must not be sent"),
         }
-    }
-
-    /// Returns the close frame that reports this violation to the peer.
-    pub const fn close_frame(self) -> CloseFrame<'static> {
-        let rule = self.rule();
-        CloseFrame::new(rule.code, rule.reason)
     }
 }
 
