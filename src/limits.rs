@@ -79,8 +79,8 @@ pub const HEADER_LINES: usize = 100;
 pub const READ_BYTES: usize = 64 << 10;
 /// Bytes read from all connections in one turn.
 pub const TURN_READ_BYTES: usize = 4 << 20;
-/// Bytes that a turn puts out: *read* stops at this many, and *apply* at as many more. The rest comes
-/// first in the next turn.
+/// Bytes that a turn puts out: *read* stops at this many, and *apply* at as many more. The rest
+/// comes first in the next turn.
 pub const TURN_OUTPUT_BYTES: usize = 512 << 10;
 /// Bytes that a turn puts out for one connection: its further questions wait for the next turn. A
 /// page of history holds what is left of this, but at least one message.

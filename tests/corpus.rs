@@ -1,5 +1,5 @@
-//! The checks of `fuzz/` on stable Rust, without a fuzzer: every seed, every input that ever failed,
-//! and some thousands of generated inputs.
+//! The checks of `fuzz/` on stable Rust, without a fuzzer: every seed, every input that ever
+//! failed, and some thousands of generated inputs.
 //!
 //! libFuzzer runs the same functions for hours (`fuzz/README.md`). Inputs that it found stay in
 //! `fuzz/seeds/` under a name that says what was wrong.

@@ -58,7 +58,7 @@ const LEFT: &[(&str, usize)] = &[
     ("circles", 25),
     ("documents", 60),
     ("layers", 10),
-    ("lines", 40),
+    ("lines", 12),
 ];
 
 fn root(path: &str) -> PathBuf {

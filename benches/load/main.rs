@@ -1,10 +1,10 @@
 //! What a delivery costs, beside the least that it can cost.
 //!
 //! ```text
-//! cargo bench --bench load                                        the table of the README: some 8 minutes
-//! cargo bench --bench load -- --only fan-40,echo-1 --rounds 3     some of it
-//! cargo bench --bench load -- --peers ws,bun                      with servers of others (benches/peers/NAME)
-//! cargo bench --bench load -- --slower 200                        with a load that is slower
+//! cargo bench --bench load  the table of the README: some 8 minutes
+//! cargo bench --bench load -- --only fan-40,echo-1 --rounds 3  some of it
+//! cargo bench --bench load -- --peers ws,bun  with servers of others (benches/peers/NAME)
+//! cargo bench --bench load -- --slower 200  with a load that is slower
 //! ```
 //!
 //! With peers a second table follows: the same figure for each of them, and its ratio to the floor

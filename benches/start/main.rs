@@ -1,8 +1,8 @@
 //! How long a start takes: from the call to the line that says where it listens.
 //!
 //! ```text
-//! cargo bench --bench start                                    with a million messages: a minute, and half a gigabyte for a while
-//! cargo bench --bench start -- --messages 1000 --runs 3        with fewer
+//! cargo bench --bench start  with a million messages: a minute, and half a gigabyte for a while
+//! cargo bench --bench start -- --messages 1000 --runs 3  with fewer
 //! ```
 //!
 //! The history is made by `parlor import`, in a folder that is gone afterwards: a hundred channels,

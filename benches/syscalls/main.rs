@@ -2,9 +2,9 @@
 //! happens.
 //!
 //! ```text
-//! cargo bench --bench syscalls                                   all of it, as Markdown: some 20 seconds
-//! cargo bench --bench syscalls -- --only fan-1,idle              some of it
-//! cargo bench --bench syscalls -- --with perf --seconds 0.2      by perf(1), and for a shorter time
+//! cargo bench --bench syscalls  all of it, as Markdown: some 20 seconds
+//! cargo bench --bench syscalls -- --only fan-1,idle  some of it
+//! cargo bench --bench syscalls -- --with perf --seconds 0.2  by perf(1), and for a shorter time
 //! ```
 //!
 //! The load is the one of `load`. Once everybody is in and the server is warm, a counter is

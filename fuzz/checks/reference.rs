@@ -110,8 +110,8 @@ fn is_token(bytes: &[u8]) -> bool {
 }
 
 /// `origin-form / absolute-form / asterisk-form` (§3.2), the last for OPTIONS only. Contract: no
-/// `host:port`, because CONNECT is not supported; http and https only; any visible ASCII in path and
-/// query, because browsers send some that RFC 3986 forbids.
+/// `host:port`, because CONNECT is not supported; http and https only; any visible ASCII in path
+/// and query, because browsers send some that RFC 3986 forbids.
 fn is_target(method: &[u8], target: &[u8]) -> bool {
     if (method, target) == (b"OPTIONS", b"*") {
         return true;

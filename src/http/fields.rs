@@ -110,7 +110,8 @@ impl<'a> std::ops::Deref for ResponseHead<'a> {
     }
 }
 
-/// Returns whether this is a token (RFC 9110 §5.6.2): a method, a header name, an element of a list.
+/// Returns whether this is a token (RFC 9110 §5.6.2): a method, a header name, an element of a
+/// list.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }

@@ -1,8 +1,8 @@
 //! The files of `www/`: names, media types, and the responses that carry them (RFC 9110 §8.3,
 //! §8.8.3, §13.1.2).
 //!
-//! They are compiled in by `build.rs`, which also joins the page's modules to one file. With `--www`
-//! they come from a folder instead (`server::Folder`), by the same rules for names.
+//! They are compiled in by `build.rs`, which also joins the page's modules to one file. With
+//! `--www` they come from a folder instead (`server::Folder`), by the same rules for names.
 
 use super::request::Head;
 use super::response::{Body, Response};
@@ -129,8 +129,8 @@ pub fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// Returns an entity tag made of the bytes alone: a file has the same one on every machine and after
-/// every restart. 16 digits of SHA-1; it protects nothing, so a weak hash is enough.
+/// Returns an entity tag made of the bytes alone: a file has the same one on every machine and
+/// after every restart. 16 digits of SHA-1; it protects nothing, so a weak hash is enough.
 pub fn etag(bytes: &[u8]) -> String {
     format!("\"{:x}\"", Hex(&Sha1::digest(bytes)[..8]))
 }

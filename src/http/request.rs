@@ -24,9 +24,10 @@ pub struct Requests {
 impl Requests {
     /// Reads the next bytes of the connection, up to the end of one head.
     ///
-    /// A head that is complete in `input` is borrowed from there; otherwise at most `max_head_bytes`
-    /// are kept. `used` counts bytes of this input; the rest belongs to the next request or, after
-    /// an upgrade, to the new protocol. After a refusal the connection has no further requests.
+    /// A head that is complete in `input` is borrowed from there; otherwise at most
+    /// `max_head_bytes` are kept. `used` counts bytes of this input; the rest belongs to the next
+    /// request or, after an upgrade, to the new protocol. After a refusal the connection has no
+    /// further requests.
     ///
     /// ```
     /// use parlor::{http::Requests, progress::Progress};
@@ -224,9 +225,9 @@ impl<'a> Head<'a> {
         self.line.minor_version
     }
 
-    /// Returns the requested host and port, a legal [`Authority`]: that of an absolute target, which
-    /// overrides `Host` (RFC 9112 §3.2.2), or that of `Host`. Empty if an HTTP/1.0 request has
-    /// neither.
+    /// Returns the requested host and port, a legal [`Authority`]: that of an absolute target,
+    /// which overrides `Host` (RFC 9112 §3.2.2), or that of `Host`. Empty if an HTTP/1.0 request
+    /// has neither.
     pub fn host(&self) -> &'a str {
         self.host
     }

@@ -1,8 +1,8 @@
 //! `--www DIR`: pages from a folder, which may change while the server runs.
 //!
-//! A name is opened part by part, each below the one before and never through a link, so neither the
-//! content of the folder nor a rename during the request leads outside. The folder itself may be a
-//! link and is opened for each request, so that it can be replaced as a whole.
+//! A name is opened part by part, each below the one before and never through a link, so neither
+//! the content of the folder nor a rename during the request leads outside. The folder itself may
+//! be a link and is opened for each request, so that it can be replaced as a whole.
 
 use crate::http::Body;
 use crate::http::pages::{Page, Pages, file_name, media_type};
@@ -19,8 +19,8 @@ use std::rc::{Rc, Weak};
 /// A folder with pages.
 pub struct Folder {
     path: PathBuf,
-    /// Files that responses still hold, by the tag of the version: a file is in memory once, however
-    /// many ask for it, and is freed with the last response.
+    /// Files that responses still hold, by the tag of the version: a file is in memory once,
+    /// however many ask for it, and is freed with the last response.
     held: HashMap<String, Weak<Vec<u8>>>,
 }
 

@@ -13,8 +13,9 @@
 //!      +---------------------------------------------------------------+
 //! ```
 //!
-//! A decoded header is a legal one: rules of §5.2 and §5.5 that hold for every frame are checked here.
-//! Rules that depend on earlier frames or on the sender are in [`connection`](super::connection).
+//! A decoded header is a legal one: rules of §5.2 and §5.5 that hold for every frame are checked
+//! here. Rules that depend on earlier frames or on the sender are in
+//! [`connection`](super::connection).
 
 use super::mask::apply_mask;
 use super::violation::Violation;

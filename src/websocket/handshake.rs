@@ -5,9 +5,9 @@
 //! GET /chat HTTP/1.1                                   HTTP/1.1 101 Switching Protocols
 //! Host: server.example.com                             Upgrade: websocket
 //! Upgrade: websocket                                   Connection: Upgrade
-//! Connection: Upgrade                                  Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
-//! Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==          Sec-WebSocket-Protocol: chat
-//! Sec-WebSocket-Protocol: chat, superchat
+//! Connection: Upgrade                                  Sec-WebSocket-Accept:
+//! s3pPLMBiTxaQ9kYGzzhZRbK+xOo= Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==         
+//! Sec-WebSocket-Protocol: chat Sec-WebSocket-Protocol: chat, superchat
 //! Sec-WebSocket-Version: 13
 //! ```
 //!
@@ -113,8 +113,8 @@ impl Upgrade {
 }
 
 /// Checks a request against RFC 6455 §4.2.1. A request that doesn't ask for WebSocket, or asks for
-/// another version, gets 426; a wrong one gets 400. Both close the connection, because it is unclear
-/// what the client sends next.
+/// another version, gets 426; a wrong one gets 400. Both close the connection, because it is
+/// unclear what the client sends next.
 ///
 /// ```
 /// use parlor::{http::Head, progress::Progress, websocket::check};

@@ -93,15 +93,15 @@ fn head_has_the_headers_of_get_and_no_body() {
 fn half_closed_clients_get_their_answers() {
     let server = Server::start(&[]);
     let table = r"
-        nothing                     |                                                   |
-        three requests              | HEALTHHEALTHHEALTH                                | 200 200 200
-        a request and a half        | HEALTHGET / HT                                    | 200 400
-        no empty line               | GET / HTTP/1.1\r\nHost: a\r\n                     | 400
-        a refusal that keeps        | GET /xyzzy HOST\r\nHEALTH                         | 404 200
-        a body, cut short           | GET / HOSTContent-Length: 5\r\n\r\nhe             | 400
-        one that closes, by a list  | GET / HOSTConnection: x, CLOSE\r\n\r\nHEALTH      | 200
-        HTTP/1.0                    | GET / HTTP/1.0\r\n\r\nHEALTH                      | 200
-        a refused upgrade           | UPGRADE                                           | 426";
+        nothing                     |                                                 |
+        three requests              | HEALTHHEALTHHEALTH                              | 200 200 200
+        a request and a half        | HEALTHGET / HT                                  | 200 400
+        no empty line               | GET / HTTP/1.1\r\nHost: a\r\n                   | 400
+        a refusal that keeps        | GET /xyzzy HOST\r\nHEALTH                       | 404 200
+        a body, cut short           | GET / HOSTContent-Length: 5\r\n\r\nhe           | 400
+        one that closes, by a list  | GET / HOSTConnection: x, CLOSE\r\n\r\nHEALTH    | 200
+        HTTP/1.0                    | GET / HTTP/1.0\r\n\r\nHEALTH                    | 200
+        a refused upgrade           | UPGRADE                                         | 426";
     let upgrade = Wire::handshake("/echo").replace("13", "12");
     for [name, sent, statuses] in rows(table) {
         let sent = sent

@@ -2,10 +2,10 @@
 //! number.
 //!
 //! ```sh
-//! cargo test --test simulation                                          # some fixed seeds, and some new ones
-//! SEEDS=200 cargo test --profile simulation --test simulation           # more of them, fast, as the gate does it
-//! SEED=42 cargo test --test simulation -- --ignored --nocapture one     # one of them, with all that clients were told
-//! SECONDS=3600 cargo test --profile simulation --test simulation -- --ignored --nocapture soak    # new ones, for so long
+//! cargo test --test simulation  # some fixed seeds, and some new ones
+//! SEEDS=200 cargo test --profile simulation --test simulation  # more of them, fast
+//! SEED=42 cargo test --test simulation -- --ignored --nocapture one  # one, with what clients received
+//! SECONDS=3600 cargo test --profile simulation --test simulation -- --ignored soak  # new ones
 //! ```
 //!
 //! A seed that fails prints itself, and the smallest plan that still fails: fewer clients, fewer

@@ -1,5 +1,5 @@
-//! permessage-deflate (RFC 7692): the standard's examples, the negotiation, what is refused, and what
-//! is sent.
+//! permessage-deflate (RFC 7692): the standard's examples, the negotiation, what is refused, and
+//! what is sent.
 
 use crate::handshakes::{answer, judge};
 use crate::pieces::{LIMIT, Random, events, frame, in_pieces};
