@@ -92,34 +92,19 @@ fn options_set_their_own_field() {
         "hello-timeout" hello_timeout "ping-interval" ping_interval "pong-timeout" pong_timeout
         "resume-window" resume_window "drain" drain
     }
-    assert_eq!(
-        seven("rate").replace("rate: 7", "rate: 20"),
-        format!("{expected:?}")
-    );
-    let history = options(
-        &[
-            "--history-keep=7",
-            "--history-days=8",
-            "--history-bytes=2000000",
-        ],
-        &[],
-    )
-    .history;
-    assert_eq!(
-        (history.keep, history.days, history.bytes),
-        (7, 8, 2_000_000)
-    );
+    assert_eq!(expected, Limits::DEFAULT);
+    let history = "--history-keep=7 --history-days=8 --history-bytes=2000000";
+    let history: Vec<_> = history.split(' ').collect();
+    let history = options(&history, &[]).history;
+    let numbers = (history.keep, history.days, history.bytes);
+    assert_eq!(numbers, (7, 8, 2_000_000));
     assert_eq!(options(&["--listen", "[::1]:0"], &[]).listen, "[::1]:0");
     assert_eq!(options(&["--www", "a b"], &[]).www, Some("a b".into()));
     assert!(options(&["--no-history"], &[]).in_memory);
     assert!(!options(&["--no-trace"], &[]).limits.trace);
     let fraction = options(&["--drain=0.25", "--pong-timeout=0.0001"], &[]).limits;
     assert_eq!(fraction.drain.as_micros(), 250_000);
-    assert_eq!(
-        fraction.pong_timeout.as_micros(),
-        1_000,
-        "never rounded down to zero"
-    );
+    assert_eq!(fraction.pong_timeout.as_micros(), 1_000, "never zero");
 }
 
 #[test]
@@ -136,24 +121,14 @@ fn recording_keeps_the_options_it_was_given() {
 
 #[test]
 fn zero_is_accepted_where_it_makes_sense() {
-    let sensible = [
-        "max-connections-per-ip",
-        "rate",
-        "hello-timeout",
-        "ping-interval",
-        "resume-window",
-        "drain",
-    ];
+    let sensible = "max-connections-per-ip rate hello-timeout ping-interval resume-window drain";
+    let sensible: Vec<_> = sensible.split(' ').collect();
     for row in ROWS.iter().filter(|row| ["N", "S"].contains(&row.value)) {
         for zero in ["0", "00", "0.0"] {
             let is_accepted = asked(&[&format!("--{}", row.name), zero], &[]).is_ok();
             let is_whole = row.value == "S" || !zero.contains('.');
-            assert_eq!(
-                is_accepted,
-                sensible.contains(&row.name) && is_whole,
-                "{} {zero}",
-                row.name
-            );
+            let expected = sensible.contains(&row.name) && is_whole;
+            assert_eq!(is_accepted, expected, "{} {zero}", row.name);
         }
     }
 }
@@ -197,27 +172,10 @@ a recording beside a folder         | --record x --no-history --www www";
 
 #[test]
 fn wrong_values_are_refused_by_name() {
-    let wrong = [
-        "",
-        " ",
-        "x",
-        "-1",
-        "+1",
-        "1e3",
-        "0x10",
-        "1_000",
-        "1,000",
-        "1s",
-        "nan",
-        "inf",
-        "1.",
-        ".5",
-        "1.2.3",
-        "99999999999999999999",
-    ];
+    let wrong = "x -1 +1 1e3 0x10 1_000 1,000 1s nan inf 1. .5 1.2.3 99999999999999999999";
     for row in ROWS.iter().filter(|row| ["N", "S"].contains(&row.value)) {
         let variable = row.variable();
-        for value in wrong {
+        for value in wrong.split(' ').chain(["", " "]) {
             let argument = format!("--{}={value}", row.name);
             let error = asked(&[&argument], &[]).expect_err(&argument);
             let begins = format!("--{} must be ", row.name);
@@ -225,10 +183,8 @@ fn wrong_values_are_refused_by_name() {
             assert!(error.ends_with(&format!(", not {value:?}")), "{error}");
             if !value.is_empty() {
                 let error = asked(&[], &[(&variable, value)]).expect_err(&variable);
-                assert!(
-                    error.starts_with(&format!("{variable} must be ")),
-                    "{error}"
-                );
+                let begins = format!("{variable} must be ");
+                assert!(error.starts_with(&begins), "{error}");
             }
         }
     }
@@ -236,148 +192,112 @@ fn wrong_values_are_refused_by_name() {
         let (name, arguments) = line.split_once(" | ").unwrap();
         let arguments: Vec<_> = arguments.split_whitespace().collect();
         let error = asked(&arguments, &[]).expect_err(name);
-        assert!(
-            !error.is_empty() && !error.contains('\n'),
-            "{name}: {error}"
-        );
+        let is_line = !error.is_empty() && !error.contains('\n');
+        assert!(is_line, "{name}: {error}");
     }
     let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
     for option in ["--rate", "--origin", "--listen"] {
-        assert!(
-            parse([option.into(), bytes(b"\xff")], |_| None).is_err(),
-            "{option}: no UTF-8"
-        );
+        let parsed = parse([option.into(), bytes(b"\xff")], |_| None);
+        assert!(parsed.is_err(), "{option}: no UTF-8");
     }
     let folder = parse([bytes(b"--www"), bytes(b"/\xff")], |_| None);
     assert!(matches!(folder, Ok(Asked::Serve(o)) if o.www == Some(bytes(b"/\xff").into())));
 }
 
+/// Parses arguments with a space between them, and variables as `NAME=value; NAME=value`.
+fn words(arguments: &str, variables: &str) -> Result<ServeOptions, String> {
+    let arguments: Vec<_> = arguments.split_whitespace().collect();
+    let variables = variables.split("; ").filter_map(|it| it.split_once('='));
+    match asked(&arguments, &variables.collect::<Vec<_>>())? {
+        Asked::Serve(options) => Ok(*options),
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
 #[test]
 fn contradictions_are_refused_or_warned_about() {
-    for (arguments, part) in [
-        (
-            "--max-text-chars=500 --max-message-bytes=499",
-            "500 is more than fits into --max-message-bytes 499",
-        ),
-        #[cfg(feature = "history")]
-        (
-            "--history x.db --no-history",
-            "--history and --no-history exclude",
-        ),
-        #[cfg(all(feature = "history", feature = "tools"))]
-        ("--record x", "--record needs --no-history"),
-    ] {
-        let arguments: Vec<_> = arguments.split(' ').collect();
-        let error = asked(&arguments, &[]).expect_err(part);
+    let mut refused = vec![(
+        "--max-text-chars=500 --max-message-bytes=499",
+        "500 is more than fits into --max-message-bytes 499",
+    )];
+    if cfg!(feature = "history") {
+        refused.push(("--history x.db --no-history", "--history and --no-history"));
+    }
+    if cfg!(all(feature = "history", feature = "tools")) {
+        refused.push(("--record x", "--record needs --no-history"));
+    }
+    for (arguments, part) in refused {
+        let error = words(arguments, "").expect_err(part);
         assert!(error.contains(part), "{error}");
     }
     for (argument, part) in [
         (
             "--max-text-chars=70000",
-            "70000 may be longer than --max-message-bytes 65536",
+            "--max-text-chars 70000 may be longer",
         ),
         ("--max-message-bytes=4096", "; 16512 bytes are enough"),
         ("--max-message-bytes=16512", ""),
-        (
-            "--max-buffered-bytes=65535",
-            "more than --max-buffered-bytes 65535",
-        ),
+        ("--max-buffered-bytes=65535", "--max-buffered-bytes 65535"),
         ("--sync=full", "--sync has no effect without a history"),
     ] {
-        let warnings = options(&["--no-history", argument], &[]).warnings;
-        assert_eq!(
-            warnings.len(),
-            usize::from(!part.is_empty()),
-            "{warnings:?}"
-        );
+        let warnings = words(&format!("--no-history {argument}"), "")
+            .unwrap()
+            .warnings;
+        let expected = usize::from(!part.is_empty());
+        assert_eq!(warnings.len(), expected, "{warnings:?}");
         assert!(warnings.concat().contains(part), "{warnings:?}");
     }
 }
 
 #[test]
 fn arguments_win_over_variables() {
-    let rate =
-        |arguments: &[&str], variable| options(arguments, &[("PARLOR_RATE", variable)]).limits.rate;
-    assert_eq!(rate(&[], "3"), 3);
-    assert_eq!(rate(&["--rate", "4"], "wrong"), 4);
-    assert_eq!(
-        rate(&["--rate", "4", "--rate=5"], "3"),
-        5,
-        "the last one counts"
-    );
-    assert_eq!(rate(&[], ""), 20, "an empty variable counts as unset");
-
-    let in_memory =
-        |arguments: &[&str], environment: &[_]| options(arguments, environment).in_memory;
-    assert!(in_memory(&[], &[("PARLOR_NO_HISTORY", "1")]));
-    if cfg!(feature = "history") {
-        assert!(!in_memory(
-            &["--history=x.db"],
-            &[("PARLOR_NO_HISTORY", "1")]
-        ));
-        assert!(in_memory(&["--no-history"], &[("PARLOR_HISTORY", "x.db")]));
-        let both = [("PARLOR_HISTORY", "x.db"), ("PARLOR_NO_HISTORY", "1")];
-        assert!(asked(&[], &both).is_err());
-    }
-    for (value, is_accepted) in [
-        ("1", true),
-        ("0", true),
-        ("yes", false),
-        ("true", false),
-        ("2", false),
+    for (arguments, variables, rate) in [
+        ("", "PARLOR_RATE=3", 3),
+        ("--rate 4", "PARLOR_RATE=wrong", 4),
+        ("--rate 4 --rate=5", "PARLOR_RATE=3", 5),
+        ("", "PARLOR_RATE=", 20),
+        ("", "PARLOR_HELP=1; PARLOR_NOTHING=x", 20),
     ] {
-        let asked = asked(&[], &[("PARLOR_NO_HISTORY", value)]);
-        assert_eq!(asked.is_ok(), is_accepted, "{value}");
+        let options = words(arguments, variables).unwrap();
+        assert_eq!(options.limits.rate, rate, "{arguments} {variables}");
     }
-    let others = [("PARLOR_HELP", "1"), ("PARLOR_NOTHING", "x")];
-    assert_eq!(asked(&[], &others), Ok(Asked::Serve(Box::default())));
+    let in_memory = |arguments, variables| words(arguments, variables).map(|it| it.in_memory);
+    assert_eq!(in_memory("", "PARLOR_NO_HISTORY=1"), Ok(true));
+    if cfg!(feature = "history") {
+        assert_eq!(in_memory("", "PARLOR_NO_HISTORY=0"), Ok(false));
+        assert_eq!(in_memory("--history=x", "PARLOR_NO_HISTORY=1"), Ok(false));
+        assert_eq!(in_memory("--no-history", "PARLOR_HISTORY=x"), Ok(true));
+        assert!(words("", "PARLOR_HISTORY=x; PARLOR_NO_HISTORY=1").is_err());
+    }
+    for value in ["yes", "true", "2"] {
+        let variable = format!("PARLOR_NO_HISTORY={value}");
+        assert!(words("", &variable).is_err(), "{value}");
+    }
 }
 
 #[test]
 fn repeatable_options_are_lists() {
-    let origins = |list: &[&str]| {
-        Origins::Listed(
-            list.iter()
-                .map(|origin| Origin::parse(origin).unwrap())
-                .collect(),
-        )
+    let origins = |arguments, variable| words(arguments, variable).unwrap().origins;
+    let listed = |list: &str| {
+        let origins = list.split(' ').map(|origin| Origin::parse(origin).unwrap());
+        Origins::Listed(origins.collect())
     };
-    let networks = |list: &[&str]| {
-        list.iter()
-            .map(|it| Network::parse(it).unwrap())
-            .collect::<Vec<_>>()
-    };
-    let both = ["--origin", "http://a", "--origin=http://b:81"];
-    assert_eq!(
-        options(&both, &[]).origins,
-        origins(&["http://a", "http://b:81"])
-    );
-    let variable = [
-        ("PARLOR_ORIGIN", "http://a, http://b:81"),
-        ("PARLOR_TRUSTED_PROXY", "::1,10.0.0.0/8"),
-    ];
-    assert_eq!(
-        options(&[], &variable).origins,
-        origins(&["http://a", "http://b:81"])
-    );
-    assert_eq!(
-        options(&["--origin", "http://c"], &variable).origins,
-        origins(&["http://c"])
-    );
-    let any = [
-        "--origin", "http://c", "--origin", "*", "--origin", "http://d",
-    ];
-    assert_eq!(options(&any, &[]).origins, Origins::Any);
-    assert_eq!(
-        options(&[], &variable).trusted_proxies,
-        networks(&["::1", "10.0.0.0/8"])
-    );
-    let proxies = ["--trusted-proxy", "::1", "--trusted-proxy=10.0.0.0/8"];
-    assert_eq!(
-        options(&proxies, &[]).trusted_proxies,
-        networks(&["::1", "10.0.0.0/8"])
-    );
-    assert!(asked(&[], &[("PARLOR_ORIGIN", "http://a,,http://b")]).is_err());
+    let variable = "PARLOR_ORIGIN=http://a, http://b:81";
+    let both = listed("http://a http://b:81");
+    assert_eq!(origins("--origin http://a --origin=http://b:81", ""), both);
+    assert_eq!(origins("", variable), both);
+    assert_eq!(origins("--origin http://c", variable), listed("http://c"));
+    let any = "--origin http://c --origin * --origin http://d";
+    assert_eq!(origins(any, ""), Origins::Any);
+    assert!(words("", "PARLOR_ORIGIN=http://a,,http://b").is_err());
+    let networks = ["::1", "10.0.0.0/8"].map(|it| Network::parse(it).unwrap());
+    for (arguments, variable) in [
+        ("--trusted-proxy ::1 --trusted-proxy=10.0.0.0/8", ""),
+        ("", "PARLOR_TRUSTED_PROXY=::1,10.0.0.0/8"),
+    ] {
+        let options = words(arguments, variable).unwrap();
+        assert_eq!(options.trusted_proxies, networks);
+    }
 }
 
 #[test]
@@ -388,10 +308,8 @@ fn help_and_version_win_over_later_errors() {
         ("--version", Asked::Version),
         ("-V", Asked::Version),
     ] {
-        let asked = asked(
-            &["--rate", "3", argument, "--nonsense"],
-            &[("PARLOR_DRAIN", "x")],
-        );
+        let arguments = ["--rate", "3", argument, "--nonsense"];
+        let asked = asked(&arguments, &[("PARLOR_DRAIN", "x")]);
         assert_eq!(asked, Ok(expected));
     }
 }
@@ -400,11 +318,8 @@ fn help_and_version_win_over_later_errors() {
 fn help_fits_80_columns() {
     let text = help();
     for row in ROWS {
-        assert!(
-            text.contains(&format!("\n  {} ", row.usage())),
-            "{}",
-            row.name
-        );
+        let entry = format!("\n  {} ", row.usage());
+        assert!(text.contains(&entry), "{}", row.name);
     }
     for line in text.lines() {
         assert!(line.chars().count() <= 80 && !line.ends_with(' '), "{line}");
