@@ -173,6 +173,8 @@ mod tests {
             ("metrics", "HEAD /metrics", "a", "", 200),
             ("no page", "GET /chat/", "a", "", 404),
             ("another method", "POST /chat", "a", "", 405),
+            ("OPTIONS of a path", "OPTIONS /", "a", "", 204),
+            ("OPTIONS of the server", "OPTIONS *", "a", "", 204),
             ("a method in lower case", "get /", "a", "", 405),
             (
                 "two origins",
