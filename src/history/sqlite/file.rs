@@ -107,10 +107,11 @@ impl HistoryFile {
         if let Some(about) = about.filter(|about| identity(about) == self.identity) {
             (self.bytes, self.modified) = (about.len(), modified(&about));
         }
-        self.log = fs::metadata(with_ending(&self.path, "-wal"))
-            .ok()
-            .as_ref()
-            .map(identity);
+        // Only once: a log that was replaced between two checks must not be taken for the right one.
+        if self.log.is_none() {
+            let log = fs::metadata(with_ending(&self.path, "-wal"));
+            self.log = log.ok().as_ref().map(identity);
+        }
     }
 
     /// Checks that the path still leads to the open file and its log. Two system calls.
@@ -182,8 +183,9 @@ impl HistoryFile {
     }
 
     /// Removes the files that SQLite keeps beside the database.
-    pub(super) fn remove_logs(&self) {
+    pub(super) fn remove_logs(&mut self) {
         remove_logs(&self.path);
+        self.log = None;
     }
 }
 

@@ -119,9 +119,10 @@ impl Sqlite {
             let row: (String, u64, i64, u64, u64) =
                 connection.query_row(row, [], |row| row.try_into())?;
             let stamps = prune::newest_stamps(&connection)?;
-            Ok((connection, row, stamps))
+            let pruning = prune::Pruning::begin(&connection, settings.keep)?;
+            Ok((connection, row, stamps, pruning))
         });
-        let (connection, row, [newest_at, newest_seen]) =
+        let (connection, row, [newest_at, newest_seen], pruning) =
             opened.map_err(|error| cant(sentence(&error)))?;
         let (epoch, authors, believed, newest_session, uses) = row;
         file.note();
@@ -145,7 +146,7 @@ impl Sqlite {
             doubtful: Vec::new(),
             wal_pages,
             checkpoint_at: WAL_CHECKPOINT_PAGES,
-            pruning: prune::Pruning::default(),
+            pruning,
             commit_time: None,
             lost: None,
             file,
@@ -189,15 +190,17 @@ impl Sqlite {
 
     /// Reads both clocks, and logs what is thought of them.
     fn observe(&mut self, now: Now) {
-        let days = |millis: i64| format!("{:.1} days", millis as f64 / 86_400_000.0);
+        let days = |millis: i64| millis as f64 / 86_400_000.0;
         match self.clock.observe(now) {
-            Some(ClockChange::Doubted(ahead)) => log::warn!(
-                "the clock is {} away from where it should be: for a day, nothing is deleted by it",
-                days(ahead)
-            ),
+            Some(ClockChange::Doubted(ahead)) => {
+                let days = days(ahead);
+                log::warn!(
+                    "the clock jumped by {days:.1} days; nothing is deleted by it for a day"
+                );
+            }
             Some(ClockChange::Believed(ahead)) => {
                 log::warn!(
-                    "the clock has stayed {} away for a day and is believed",
+                    "the clock's jump by {:.1} days lasts and is believed",
                     days(ahead)
                 );
             }

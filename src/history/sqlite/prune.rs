@@ -14,8 +14,6 @@ use std::time::Duration;
 
 /// The maximum number of messages that one step deletes.
 const STEP: i64 = 200;
-/// The maximum number of places that one step examines after a start.
-const EXAMINED: i64 = 1_000;
 /// Age and size are examined again after this many messages,
 const MESSAGES_BETWEEN_LOOKS: u64 = 256;
 /// or after this time, in milliseconds.
@@ -30,10 +28,6 @@ const RETRY: Duration = Duration::from_secs(60);
 pub(super) struct Pruning {
     /// Places that have more messages than are kept.
     too_long: BTreeSet<i64>,
-    /// Whether all places were examined since the start; `--history-keep` may have changed.
-    examined_all: bool,
-    /// The greatest place examined so far.
-    examined: i64,
     /// Whether age and size were examined, and nothing was left to do.
     rests: bool,
     /// Messages stored since then.
@@ -44,8 +38,20 @@ pub(super) struct Pruning {
 }
 
 impl Pruning {
+    /// Finds the places that are too long at the start, since `--history-keep` may have changed.
+    pub(super) fn begin(connection: &Connection, keep: u64) -> Result<Self> {
+        let select = "SELECT id FROM places WHERE newest + 1 - first > ?1";
+        let mut select = connection.prepare(select)?;
+        let too_long = select.query_map([keep], |row| row.get(0))?;
+        let too_long = too_long.collect::<Result<_>>()?;
+        Ok(Self {
+            too_long,
+            ..Self::default()
+        })
+    }
+
     pub(super) fn interval(&self) -> Option<Duration> {
-        let is_wanted = !self.rests || !self.examined_all || !self.too_long.is_empty();
+        let is_wanted = !self.rests || !self.too_long.is_empty();
         is_wanted.then_some(INTERVAL)
     }
 
@@ -117,20 +123,7 @@ impl Sqlite {
             nonces_since,
         };
         let mut cut = None;
-        if !pruning.examined_all {
-            let select =
-                "SELECT id, newest + 1 - first FROM places WHERE id > ?1 ORDER BY id LIMIT ?2";
-            let mut select = step.connection.prepare_cached(select)?;
-            let mut rows = select.query((pruning.examined, EXAMINED))?;
-            pruning.examined_all = true;
-            while let Some(row) = rows.next()? {
-                let (id, messages): (i64, i64) = (row.get(0)?, row.get(1)?);
-                (pruning.examined, pruning.examined_all) = (id, false);
-                if messages > keep {
-                    pruning.too_long.insert(id);
-                }
-            }
-        } else if let Some(id) = pruning.too_long.first().copied() {
+        if let Some(id) = pruning.too_long.first().copied() {
             let old = step.place("WHERE id = ?1", id)?;
             match old.filter(|old| old.newest + 1 - old.first > keep) {
                 Some(old) => cut = step.shorten(&old, old.newest + 1 - keep)?,
