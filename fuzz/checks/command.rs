@@ -10,7 +10,7 @@
 //!   stands for, and a JSON
 //!   message or direct that a person could have typed is the same as that line.
 
-use parlor::chat::command::{Command, Range, Request, RequestId, Target};
+use parlor::chat::command::{Command, Draft, Query, Range, Request, RequestId, Target};
 use parlor::chat::error::CommandError;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
@@ -155,7 +155,7 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         Command::Leave { channel } => {
             channel.get_or_insert_with(|| "general".into());
         }
-        Command::Send { to: target, .. } | Command::History { target, .. }
+        Command::Send(Draft { to: target, .. }) | Command::History(Query { target, .. })
             if *target == Target::JoinedLast =>
         {
             *target = Target::Channel("general".into())
@@ -177,12 +177,12 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
             json!({"type": "join", "channel": channel, "since": since.map(|seq| seq.0)})
         }
         Command::Leave { channel } => json!({"type": "leave", "channel": channel}),
-        Command::Send {
+        Command::Send(Draft {
             to,
             text,
             action,
             nonce,
-        } => {
+        }) => {
             // Both types take a conversation; only a message has an action, and is to a channel.
             let kind = match to {
                 Target::Channel(_) => "message",
@@ -191,11 +191,11 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
             json!({"type": kind, target(to).0: target(to).1, "text": text, "action": action, "nonce": nonce})
         }
         Command::Typing { target: of } => json!({"type": "typing", target(of).0: target(of).1}),
-        Command::History {
+        Command::History(Query {
             target: of,
             range,
             limit,
-        } => {
+        }) => {
             let (before, after) = match range {
                 Range::Newest => (None, None),
                 Range::Before(seq) => (Some(seq.0), None),
@@ -218,32 +218,32 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
 fn is_the_same_typed(command: &Command) {
     let is_blank = |c: char| c.is_whitespace() || c == '\u{FEFF}';
     let (line, expected) = match command {
-        Command::Send {
+        Command::Send(Draft {
             to: Target::Channel(_) | Target::JoinedLast,
             text,
             action,
             nonce: None,
-        } if !text.is_empty() && text.trim_matches(is_blank) == &**text => {
+        }) if !text.is_empty() && text.trim_matches(is_blank) == &**text => {
             let line = match (action, text.starts_with('/'), text.starts_with('{')) {
                 (true, ..) => format!("/me {text}"),
                 (false, true, _) => format!("/{text}"),
                 (false, _, true) => return,
                 (false, ..) => text.to_string(),
             };
-            let command = Command::Send {
+            let command = Command::Send(Draft {
                 to: Target::JoinedLast,
                 text: text.clone(),
                 action: *action,
                 nonce: None,
-            };
+            });
             (line, command)
         }
-        Command::Send {
+        Command::Send(Draft {
             to: Target::User(to),
             text,
             nonce: None,
             ..
-        } if !to.is_empty() && !to.contains(is_blank) && text.trim_matches(is_blank) == &**text => {
+        }) if !to.is_empty() && !to.contains(is_blank) && text.trim_matches(is_blank) == &**text => {
             (format!("/msg {to} {text}"), command.clone())
         }
         _ => return,

@@ -20,21 +20,18 @@ impl Changes {
         self.0.is_empty()
     }
 
-    /// Removes all changes and returns the names that are present, and those that are not. Both
-    /// lists are empty if there are more than `limit` names.
-    pub(super) fn take(&mut self, limit: usize) -> (Vec<Rc<str>>, Vec<Rc<str>>) {
-        let (mut present, mut absent) = (Vec::new(), Vec::new());
-        let names = std::mem::take(&mut self.0);
-        if names.len() <= limit {
-            for (name, is_present) in names {
-                let list = if is_present {
-                    &mut present
-                } else {
-                    &mut absent
-                };
-                list.push(name);
-            }
+    /// Removes all changes, if there are any, and returns the names that are present, and those
+    /// that are not. Both lists are empty if there are more than `limit` names.
+    pub(super) fn take(&mut self, limit: usize) -> Option<[Vec<Rc<str>>; 2]> {
+        let mut names = std::mem::take(&mut self.0);
+        if names.is_empty() {
+            return None;
         }
-        (present, absent)
+        if names.len() > limit {
+            names.clear();
+        }
+        let (present, absent): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, here)| *here);
+        let names = |list: Vec<(Rc<str>, bool)>| list.into_iter().map(|(name, _)| name).collect();
+        Some([names(present), names(absent)])
     }
 }

@@ -51,7 +51,7 @@ impl Channels {
     pub(super) fn new(rows: &[ChannelRow], limit: usize) -> Self {
         let mut channels = Self {
             listed: Slab::new(),
-            names: NameIndex::new(),
+            names: NameIndex::default(),
             by_use: BTreeSet::new(),
             uses: 1,
         };
@@ -110,7 +110,7 @@ impl Channels {
     /// Looks a name up. A name that only looks like a channel's does not refer to it.
     pub(super) fn find(&self, name: &ChannelName) -> Found {
         let mut found = Found::Nothing;
-        for id in self.names.owners(name.keys()) {
+        for id in self.names.owners(name) {
             match self.get(id) {
                 Some(channel) if *channel.name.shown == *name.shown() => return Found::Listed(id),
                 Some(channel) => found = Found::LooksLike(channel.name.shown.clone()),

@@ -42,20 +42,11 @@ pub enum Command {
     /// Leaves a channel, by default the one joined last.
     Leave { channel: Option<Box<str>> },
     /// Sends a message to a channel (`message`), a user or a conversation (`direct`).
-    Send {
-        to: Target,
-        text: Box<str>,
-        action: bool,
-        nonce: Option<Box<str>>,
-    },
+    Send(Draft),
     /// Reports that the user is typing.
     Typing { target: Target },
-    /// Asks for earlier or missed messages, at most `limit` (1 to 200).
-    History {
-        target: Target,
-        range: Range,
-        limit: u32,
-    },
+    /// Asks for earlier or missed messages.
+    History(Query),
     /// Asks who is online, or in a channel.
     Who { channel: Option<Box<str>> },
     /// Asks for all channels.
@@ -70,6 +61,25 @@ pub enum Command {
     Help,
     /// The typed `/quit`.
     Quit,
+}
+
+/// A message to be sent.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    pub to: Target,
+    pub text: Box<str>,
+    pub action: bool,
+    pub nonce: Option<Box<str>>,
+}
+
+/// Which messages are asked for, and how many at most: 1 to 200.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    pub target: Target,
+    pub range: Range,
+    pub limit: u32,
 }
 
 /// Where a message goes, or which messages are asked for.
@@ -119,7 +129,7 @@ impl Request {
     pub fn waits_for_commit(&self) -> bool {
         !matches!(
             self.command,
-            Err(_) | Ok(Command::Send { .. } | Command::Typing { .. })
+            Err(_) | Ok(Command::Send(_) | Command::Typing { .. })
         )
     }
 }

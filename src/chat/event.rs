@@ -5,7 +5,8 @@ use super::command::RequestId;
 use super::error::CommandError;
 use crate::history::{Author, Epoch, Place, Record, Seq};
 use crate::time::UnixMillis;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use std::rc::Rc;
 
 /// One JSON message to a client. The variants are its `type`, in snake case, and the fields are
@@ -22,8 +23,8 @@ pub enum Event {
     Left { channel: Rc<str> },
     /// Confirms that a message is stored.
     Ack {
-        #[serde(flatten)]
-        place: PlaceName,
+        #[serde(flatten, serialize_with = "serialize_place")]
+        place: Place,
         #[serde(skip_serializing_if = "Option::is_none")]
         to: Option<Rc<str>>,
         seq: Seq,
@@ -31,14 +32,14 @@ pub enum Event {
     },
     /// A user is typing.
     Typing {
-        #[serde(flatten)]
-        place: PlaceName,
+        #[serde(flatten, serialize_with = "serialize_place")]
+        place: Place,
         user: Rc<str>,
     },
     /// The answer to `history`.
     History {
-        #[serde(flatten)]
-        place: PlaceName,
+        #[serde(flatten, serialize_with = "serialize_place")]
+        place: Place,
         messages: Vec<Record>,
         more: bool,
         first: Seq,
@@ -138,25 +139,16 @@ pub struct DirectSummary {
     pub online: bool,
 }
 
-/// A channel or conversation as clients know it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PlaceName {
-    /// A channel's name.
-    Channel(Rc<str>),
-    /// A conversation's identifier.
-    Conversation(Rc<str>),
-}
-
-impl From<&Place> for PlaceName {
-    fn from(place: &Place) -> Self {
-        match place {
-            Place::Channel(name) => Self::Channel(name.clone()),
-            Place::Conversation(one, other) => {
-                Self::Conversation(conversation_id(*one, *other).into())
-            }
+/// Serializes a place as clients know it: a channel's name, or a conversation's identifier.
+fn serialize_place<S: Serializer>(place: &Place, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    match place {
+        Place::Channel(name) => map.serialize_entry("channel", name)?,
+        Place::Conversation(one, other) => {
+            map.serialize_entry("conversation", &conversation_id(*one, *other))?;
         }
     }
+    map.end()
 }
 
 /// Returns the identifier of a conversation. It is no secret: access is checked on each use.
@@ -171,8 +163,8 @@ impl Serialize for Record {
         #[derive(Serialize)]
         struct Fields<'a> {
             r#type: &'static str,
-            #[serde(flatten)]
-            place: PlaceName,
+            #[serde(flatten, serialize_with = "serialize_place")]
+            place: &'a Place,
             from: &'a str,
             author: Author,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,7 +184,7 @@ impl Serialize for Record {
         };
         Fields {
             r#type: kind,
-            place: PlaceName::from(&what.place),
+            place: &what.place,
             from: &what.from,
             author: what.author,
             to: what.to.as_deref(),
@@ -251,6 +243,18 @@ pub enum Effect {
     Unsubscribe { who: Address, topic: Topic },
     /// Closes a connection; the hub then reports it as disconnected.
     Close { who: Address, why: Farewell },
+}
+
+impl Effect {
+    /// Makes the effect that sends an event to all subscribers of a topic.
+    pub(super) fn publish(topic: Topic, event: Event) -> Self {
+        let except = Vec::new();
+        Self::Publish {
+            topic,
+            event,
+            except,
+        }
+    }
 }
 
 /// Why the chat closes a connection.

@@ -10,13 +10,12 @@ use super::channels::{Found, GENERAL};
 use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, Joined, Topic};
 use super::name::ChannelName;
-use super::{Chat, Context, Departure, List, Timer};
+use super::{Applied, Chat, Context, Departure, List, Timer};
 use crate::history::{Author, PageRequest, Place, Seq};
 use crate::limits::{
     CHANNELS_PER_CONNECTION, COST_OF_EVERYBODY, GATHERING, LIST_NAMES, PAGE_MESSAGES,
     PAGE_MESSAGES_DEFAULT, PUT_AWAY,
 };
-use crate::time::Now;
 use std::rc::Rc;
 
 impl Chat {
@@ -24,10 +23,9 @@ impl Chat {
     pub(super) fn join(
         &mut self,
         context: &mut Context<'_>,
-        author: Author,
         channel: &str,
         since: Option<Seq>,
-    ) -> Result<(), CommandError> {
+    ) -> Applied {
         let name = ChannelName::parse(channel)?;
         let listed = match self.channels.find(&name) {
             Found::Listed(id) => Some(id),
@@ -56,9 +54,9 @@ impl Chat {
         let (history, more) = self.page(context, &place, page_of_join(since))?;
         let id = listed.unwrap_or_else(|| self.create(context, &name, span.newest));
         if let Some(id) = put_away {
-            self.put_away(id, context.now);
+            self.put_away(id);
         }
-        self.enter(context.client, author, id, context.now);
+        self.enter(context.client, context.author()?, id);
         let (channel, members, count) = self.members_of(id);
         context.answer(Event::Joined(Box::new(Joined {
             channel,
@@ -80,18 +78,18 @@ impl Chat {
 
     fn create(&mut self, context: &mut Context<'_>, name: &ChannelName, newest: Seq) -> ChannelId {
         context.outcome.cost = COST_OF_EVERYBODY;
-        self.changed(List::Channels, &name.shown().into(), true, context.now);
+        self.changed(List::Channels, &name.shown().into(), true);
         self.put_away.retain(|other| **other != *name.shown());
         self.channels.list(name, newest)
     }
 
     /// Removes a channel from the list that is still in the history. A history in memory forgets
     /// the one that was put away longest ago, if there are too many.
-    fn put_away(&mut self, id: ChannelId, now: Now) {
+    fn put_away(&mut self, id: ChannelId) {
         if let Some(channel) = self.channels.get(id) {
             self.put_away.push_back(channel.name.shown.clone());
         }
-        self.unlist(id, now);
+        self.unlist(id);
         if self.put_away.len() > PUT_AWAY
             && let Some(name) = self.put_away.pop_front()
         {
@@ -100,19 +98,15 @@ impl Chat {
     }
 
     /// Removes a channel from the list. Nobody is in it.
-    fn unlist(&mut self, id: ChannelId, now: Now) {
+    fn unlist(&mut self, id: ChannelId) {
         if let Some(channel) = self.channels.unlist(id) {
-            self.changed(List::Channels, &channel.name.shown, false, now);
+            self.changed(List::Channels, &channel.name.shown, false);
         }
     }
 
     /// Answers `leave`. It also ends what lost connections of the user left in the channel.
-    pub(super) fn leave(
-        &mut self,
-        context: &mut Context<'_>,
-        author: Author,
-        name: Option<&str>,
-    ) -> Result<(), CommandError> {
+    pub(super) fn leave(&mut self, context: &mut Context<'_>, name: Option<&str>) -> Applied {
+        let author = context.author()?;
         let id = self.joined_channel(context.client, name)?;
         let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
         let channel = channel.name.shown.clone();
@@ -125,7 +119,7 @@ impl Chat {
         });
         context.answer(Event::Left { channel });
         self.clear_drop(author, id);
-        self.step_out(author, id, context.now);
+        self.step_out(author, id);
         Ok(())
     }
 
@@ -136,18 +130,17 @@ impl Chat {
         author: Author,
         channels: &[ChannelId],
         departure: Departure,
-        now: Now,
     ) {
-        let until = now.mono.after(self.limits.resume_window);
+        let until = self.now.mono.after(self.limits.resume_window);
         for id in channels {
-            if departure == Departure::Lost && until > now.mono {
+            if departure == Departure::Lost && until > self.now.mono {
                 self.clear_drop(author, *id);
                 if let Some(user) = self.sessions.user_mut(author) {
                     user.dropped.push((*id, until));
                     self.timers.insert((until, Timer::Dropped(author, *id)));
                 }
             }
-            self.step_out(author, *id, now);
+            self.step_out(author, *id);
         }
     }
 
@@ -160,27 +153,27 @@ impl Chat {
     }
 
     /// Ends the membership of a user who has no connection in the channel.
-    pub(super) fn forget_drop(&mut self, author: Author, id: ChannelId, now: Now) {
+    pub(super) fn forget_drop(&mut self, author: Author, id: ChannelId) {
         self.clear_drop(author, id);
         let channel = self.channels.get(id);
         if channel.is_some_and(|channel| channel.members.get(&author) == Some(&0)) {
-            self.expel(author, id, now);
+            self.expel(author, id);
         }
     }
 
     /// Ends all memberships of a user who has no connection.
-    pub(super) fn forget_all_drops(&mut self, author: Author, now: Now) {
+    pub(super) fn forget_all_drops(&mut self, author: Author) {
         let Some(user) = self.sessions.user(author) else {
             return;
         };
         let dropped: Vec<_> = user.dropped.iter().map(|(id, _)| *id).collect();
         for id in dropped {
-            self.forget_drop(author, id, now);
+            self.forget_drop(author, id);
         }
     }
 
     /// Puts a connection into a channel, or makes the channel the one it joined last.
-    fn enter(&mut self, client: ClientId, author: Author, id: ChannelId, now: Now) {
+    fn enter(&mut self, client: ClientId, author: Author, id: ChannelId) {
         let Some(client) = self.clients.get_mut(client.0 as usize) else {
             return;
         };
@@ -196,12 +189,12 @@ impl Chat {
         self.clear_drop(author, id);
         self.channels.was_used(id);
         if is_new && let Ok(name) = self.own_name(author) {
-            self.changed(List::Members(id), &name, true, now);
+            self.changed(List::Members(id), &name, true);
         }
     }
 
     /// Takes one connection of a member out of a channel.
-    fn step_out(&mut self, author: Author, id: ChannelId, now: Now) {
+    fn step_out(&mut self, author: Author, id: ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
@@ -212,20 +205,20 @@ impl Chat {
         let is_last = *connections == 0;
         let user = self.sessions.user(author);
         if is_last && !user.is_some_and(|user| user.dropped_from(id)) {
-            self.expel(author, id, now);
+            self.expel(author, id);
         }
     }
 
     /// Ends a user's membership. An empty channel without messages goes.
-    fn expel(&mut self, author: Author, id: ChannelId, now: Now) {
+    fn expel(&mut self, author: Author, id: ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
         channel.members.remove(&author);
         if id != GENERAL && channel.members.is_empty() && channel.newest == Seq(0) {
-            self.unlist(id, now);
+            self.unlist(id);
         } else if let Ok(name) = self.own_name(author) {
-            self.changed(List::Members(id), &name, false, now);
+            self.changed(List::Members(id), &name, false);
         }
     }
 
@@ -275,7 +268,7 @@ impl Chat {
     }
 
     /// Records a change in a list, which clients will be informed of.
-    pub(super) fn changed(&mut self, list: List, name: &Rc<str>, present: bool, now: Now) {
+    pub(super) fn changed(&mut self, list: List, name: &Rc<str>, present: bool) {
         let changes = match list {
             List::Users => &mut self.user_changes,
             List::Channels => &mut self.channel_changes,
@@ -285,22 +278,15 @@ impl Chat {
             },
         };
         if changes.record(name, present) {
-            let at = now.mono.after(GATHERING);
-            self.timers.insert((at, Timer::Announce(list)));
+            self.set_timer(GATHERING, Timer::Announce(list));
         }
     }
 
     /// Records both names of a user in the lists that have them. Clients replace the old name when
     /// they receive `renamed`, but may receive it before or after changes that name the user.
-    pub(super) fn announce_rename(
-        &mut self,
-        author: Author,
-        from: &Rc<str>,
-        to: &Rc<str>,
-        now: Now,
-    ) {
-        self.changed(List::Users, from, false, now);
-        self.changed(List::Users, to, true, now);
+    pub(super) fn announce_rename(&mut self, author: Author, from: &Rc<str>, to: &Rc<str>) {
+        self.changed(List::Users, from, false);
+        self.changed(List::Users, to, true);
         let ids: Vec<_> = self.channels.ids().collect();
         for id in ids {
             let Some(channel) = self.channels.get(id) else {
@@ -308,53 +294,43 @@ impl Chat {
             };
             let is_member = channel.members.contains_key(&author);
             if is_member || !channel.changes.is_empty() {
-                self.changed(List::Members(id), from, false, now);
-                self.changed(List::Members(id), to, is_member, now);
+                self.changed(List::Members(id), from, false);
+                self.changed(List::Members(id), to, is_member);
             }
         }
     }
 
     /// Publishes the changes of a list. Where they concern more than 500 users, only the count is
     /// sent, and the lists are empty.
-    pub(super) fn announce(&mut self, list: List, effects: &mut Vec<Effect>) {
-        let event = match list {
-            List::Users if self.user_changes.is_empty() => return,
+    pub(super) fn announce(&mut self, list: List) -> Option<Effect> {
+        let (topic, event) = match list {
             List::Users => {
-                let (joined, left) = self.user_changes.take(LIST_NAMES);
-                let online = self.sessions.online();
-                Event::Presence {
+                let [joined, left] = self.user_changes.take(LIST_NAMES)?;
+                let online = self.sessions.users.len();
+                let event = Event::Presence {
                     joined,
                     left,
                     online,
-                }
+                };
+                (Topic::Everyone, event)
             }
-            List::Channels if self.channel_changes.is_empty() => return,
             List::Channels => {
-                let (created, gone) = self.channel_changes.take(usize::MAX);
-                Event::ChannelsChanged { created, gone }
+                let [created, gone] = self.channel_changes.take(usize::MAX)?;
+                (Topic::Everyone, Event::ChannelsChanged { created, gone })
             }
-            List::Members(id) => match self.channels.get_mut(id) {
-                Some(channel) if !channel.changes.is_empty() => {
-                    let (joined, left) = channel.changes.take(LIST_NAMES);
-                    Event::Members {
-                        channel: channel.name.shown.clone(),
-                        joined,
-                        left,
-                        count: channel.members.len(),
-                    }
-                }
-                _ => return,
-            },
+            List::Members(id) => {
+                let channel = self.channels.get_mut(id)?;
+                let [joined, left] = channel.changes.take(LIST_NAMES)?;
+                let event = Event::Members {
+                    channel: channel.name.shown.clone(),
+                    joined,
+                    left,
+                    count: channel.members.len(),
+                };
+                (Topic::Channel(id), event)
+            }
         };
-        let topic = match list {
-            List::Users | List::Channels => Topic::Everyone,
-            List::Members(id) => Topic::Channel(id),
-        };
-        effects.push(Effect::Publish {
-            topic,
-            event,
-            except: Vec::new(),
-        });
+        Some(Effect::publish(topic, event))
     }
 }
 

@@ -3,14 +3,13 @@
 //! The commit first publishes all messages of the turn and then acknowledges them, so the acks of a
 //! client follow its messages in one run.
 
-use super::command::Target;
+use super::command::{Draft, Target};
 use super::error::CommandError;
-use super::event::{Address, Effect, Event, PlaceName, Topic};
+use super::event::{Address, Effect, Event, Topic};
 use super::text::is_blank;
-use super::{Chat, Context, Destination, Sender, Timer};
+use super::{Applied, Chat, Context, Destination, Sender, Timer};
 use crate::history::{Author, Place, Proposal, Record, Stored};
 use crate::limits::TYPING_INTERVAL;
-use crate::time::{Millis, Now};
 use std::rc::Rc;
 
 /// How many proposals have room that is kept for the next turn.
@@ -18,17 +17,9 @@ const KEPT_PROPOSALS: usize = 64;
 
 impl Chat {
     /// Checks a message and keeps it for the commit.
-    pub(super) fn send(
-        &mut self,
-        context: &mut Context<'_>,
-        author: Author,
-        to: &Target,
-        text: Box<str>,
-        action: bool,
-        nonce: Option<Box<str>>,
-    ) -> Result<(), CommandError> {
-        let destination = self.destination(context.client, author, to)?;
-        let place = self.place(author, destination)?;
+    pub(super) fn send(&mut self, context: &mut Context<'_>, draft: Draft) -> Applied {
+        let author = context.author()?;
+        let destination = self.destination(context, &draft.to)?;
         let (to, channel) = match destination {
             Destination::Channel(id) => (None, Some(id)),
             Destination::User(other) => {
@@ -36,15 +27,15 @@ impl Chat {
                 (Some(name), None)
             }
         };
-        self.check_length(&text)?;
+        self.check_length(&draft.text)?;
         self.proposals.push(Rc::new(Proposal {
-            place,
+            place: self.place(author, destination)?,
             author,
             from: self.own_name(author)?,
             to,
-            text,
-            action,
-            nonce,
+            text: draft.text,
+            action: draft.action,
+            nonce: draft.nonce,
         }));
         self.senders.push(Sender {
             client: context.client,
@@ -56,7 +47,7 @@ impl Chat {
         Ok(())
     }
 
-    fn check_length(&self, text: &str) -> Result<(), CommandError> {
+    fn check_length(&self, text: &str) -> Applied {
         if text.chars().all(is_blank) {
             return Err(CommandError::Empty);
         }
@@ -69,18 +60,18 @@ impl Chat {
     }
 
     /// Stores this turn's proposals and rows, and sends what follows.
-    pub(super) fn store(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        let rows = self.take_rows(now);
+    pub(super) fn store(&mut self, effects: &mut Vec<Effect>) {
+        let rows = self.take_rows();
         if self.proposals.is_empty() && rows.is_empty() {
             return;
         }
-        let stored = self.history.commit(&self.proposals, &rows, now);
+        let stored = self.history.commit(&self.proposals, &rows, self.now);
         let mut proposals = std::mem::take(&mut self.proposals);
         let mut senders = std::mem::take(&mut self.senders);
         match stored {
             Ok(stored) => {
-                self.rows_written(&rows, now);
-                self.schedule_maintenance(now);
+                self.rows_written(&rows);
+                self.schedule_maintenance();
                 for ((what, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
                     if !stored.repeated {
                         self.publish(what, sender, *stored, effects);
@@ -89,7 +80,7 @@ impl Chat {
                 for ((what, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
                     if sender.id.is_some() {
                         let ack = Event::Ack {
-                            place: PlaceName::from(&what.place),
+                            place: what.place.clone(),
                             to: what.to.clone(),
                             seq: stored.seq,
                             at: stored.at,
@@ -142,11 +133,7 @@ impl Chat {
                 {
                     channel.newest = stored.seq;
                     self.channels.was_used(id);
-                    effects.push(Effect::Publish {
-                        topic: Topic::Channel(id),
-                        event,
-                        except: Vec::new(),
-                    });
+                    effects.push(Effect::publish(Topic::Channel(id), event));
                 }
             }
             (Place::Channel(_), None) => {}
@@ -177,19 +164,14 @@ impl Chat {
     }
 
     /// Handles `typing`: informs the other users' connections, at most once a second.
-    pub(super) fn typing(
-        &mut self,
-        context: &mut Context<'_>,
-        author: Author,
-        target: &Target,
-    ) -> Result<(), CommandError> {
-        let destination = self.destination(context.client, author, target)?;
+    pub(super) fn typing(&mut self, context: &mut Context<'_>, target: &Target) -> Applied {
+        let author = context.author()?;
+        let destination = self.destination(context, target)?;
         let place = self.place(author, destination)?;
         let user = self.own_name(author)?;
-        if !self.passes_typing(author, &place, context.now.mono) {
+        if !self.passes_typing(author, &place) {
             return Ok(());
         }
-        let place = PlaceName::from(&place);
         let event = Event::Typing { place, user };
         match destination {
             Destination::Channel(id) => context.effects.push(Effect::Publish {
@@ -208,26 +190,28 @@ impl Chat {
     }
 
     /// Returns whether a user's `typing` is to be passed on, and records that it was.
-    fn passes_typing(&mut self, author: Author, place: &Place, now: Millis) -> bool {
-        let is_recent = |at: &Millis| now.since(*at) < TYPING_INTERVAL;
+    fn passes_typing(&mut self, author: Author, place: &Place) -> bool {
+        let now = self.now.mono;
         let key = (author, place.clone());
-        if self.typing.get(&key).is_some_and(is_recent) {
+        if let Some(last) = self.typing.get(&key)
+            && now.since(*last) < TYPING_INTERVAL
+        {
             return false;
         }
         if self.typing.is_empty() {
-            let at = now.after(TYPING_INTERVAL);
-            self.timers.insert((at, Timer::Typing));
+            self.set_timer(TYPING_INTERVAL, Timer::Typing);
         }
         self.typing.insert(key, now);
         true
     }
 
     /// Removes what is older than a second from `typing`.
-    pub(super) fn forget_typing(&mut self, now: Millis) {
-        self.typing.retain(|_, at| now.since(*at) < TYPING_INTERVAL);
+    pub(super) fn forget_typing(&mut self) {
+        let now = self.now.mono;
+        self.typing
+            .retain(|_, last| now.since(*last) < TYPING_INTERVAL);
         if !self.typing.is_empty() {
-            let at = now.after(TYPING_INTERVAL);
-            self.timers.insert((at, Timer::Typing));
+            self.set_timer(TYPING_INTERVAL, Timer::Typing);
         }
     }
 }

@@ -29,7 +29,7 @@ mod text;
 mod users;
 
 use crate::history::{Author, History, Place, Proposal, SessionRow, StoreError};
-use crate::limits::Limits;
+use crate::limits::{Limits, NAMES_HELD_OVER};
 use crate::time::{Millis, Now};
 use changes::Changes;
 use channels::Channels;
@@ -46,6 +46,8 @@ use std::time::Duration;
 /// The chat's state.
 pub struct Chat {
     limits: Limits,
+    /// The time of the current call.
+    now: Now,
     history: Box<dyn History>,
     /// Makes 128 unguessable bits for a session's token.
     tokens: Box<dyn FnMut() -> [u8; 16]>,
@@ -76,7 +78,7 @@ pub struct Chat {
 }
 
 /// What a request cost and led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The number of commands that it counts as for the rate.
     pub cost: u32,
@@ -154,19 +156,26 @@ enum Timer {
     Maintenance,
 }
 
+/// The result of applying a command; an error is answered.
+type Applied = Result<(), CommandError>;
+
 /// A request that is being applied.
 struct Context<'a> {
     client: ClientId,
     address: Address,
+    author: Option<Author>,
     id: Option<RequestId>,
-    now: Now,
     /// Bytes of history that the answer may have.
     page_bytes: usize,
-    outcome: Outcome,
+    outcome: &'a mut Outcome,
     effects: &'a mut Vec<Effect>,
 }
 
 impl Context<'_> {
+    fn author(&self) -> Result<Author, CommandError> {
+        self.author.ok_or(CommandError::HelloFirst)
+    }
+
     fn answer(&mut self, event: Event) {
         self.effects.push(Effect::Answer {
             to: self.address,
@@ -185,13 +194,14 @@ impl Chat {
         tokens: Box<dyn FnMut() -> [u8; 16]>,
         now: Now,
     ) -> Self {
-        let remembered = users::remembered(&mut *history, limits, now);
+        let remembered = history.remembered(limits.channels, NAMES_HELD_OVER, now);
         let mut chat = Self {
             limits: limits.clone(),
+            now,
             history,
             tokens,
             clients: Slab::new(),
-            sessions: Sessions::new(),
+            sessions: Sessions::default(),
             channels: Channels::new(&remembered.channels, limits.channels),
             put_away: VecDeque::new(),
             user_changes: Changes::default(),
@@ -206,13 +216,14 @@ impl Chat {
             maintain_at: None,
             trouble: None,
         };
-        chat.hold_names(&remembered.sessions, now);
-        chat.schedule_maintenance(now);
+        chat.hold_names(&remembered.sessions);
+        chat.schedule_maintenance();
         chat
     }
 
     /// Adds a connection. Its `hello` must come within `--hello-timeout`.
     pub fn connected(&mut self, address: Address, now: Now) -> ClientId {
+        self.now = now;
         let timeout = self.limits.hello_timeout;
         let hello_by = (!timeout.is_zero()).then(|| now.mono.after(timeout));
         if self.clients.len() == self.clients.capacity() {
@@ -241,112 +252,81 @@ impl Chat {
         now: Now,
         effects: &mut Vec<Effect>,
     ) -> Outcome {
-        let outcome = Outcome {
+        self.now = now;
+        let mut outcome = Outcome {
             cost: 1,
-            proposed: false,
-            page_bytes: 0,
-            pages: 0,
+            ..Outcome::default()
         };
         let Some(known) = self.clients.get(client.0 as usize) else {
             return outcome;
         };
-        let author = known.author;
         let mut context = Context {
             client,
             address: known.address,
+            author: known.author,
             id: request.id,
-            now,
             page_bytes,
-            outcome,
+            outcome: &mut outcome,
             effects,
         };
-        let applied = match author {
+        let applied = match context.author {
             None if request.needs_user => Err(CommandError::HelloFirst),
             _ => request
                 .command
-                .and_then(|command| self.apply_command(&mut context, command, author)),
+                .and_then(|command| self.apply_command(&mut context, command)),
         };
         if let Err(error) = applied {
             context.answer(Event::Error(error));
         }
-        context.outcome
+        outcome
     }
 
-    fn apply_command(
-        &mut self,
-        context: &mut Context<'_>,
-        command: Command,
-        author: Option<Author>,
-    ) -> Result<(), CommandError> {
-        match (command, author) {
-            (Command::Help, _) => {
-                context.answer(Event::Help { text: HELP });
-                Ok(())
+    fn apply_command(&mut self, context: &mut Context<'_>, command: Command) -> Applied {
+        match command {
+            Command::Help => context.answer(Event::Help { text: HELP }),
+            Command::Quit => context.effects.push(Effect::Close {
+                who: context.address,
+                why: Farewell::Quit,
+            }),
+            Command::Trace { .. } | Command::Try(_) => return Err(CommandError::UnknownType),
+            Command::Hello { .. } if context.author.is_some() => {
+                return Err(CommandError::AlreadyWelcomed);
             }
-            (Command::Quit, _) => {
-                context.effects.push(Effect::Close {
-                    who: context.address,
-                    why: Farewell::Quit,
-                });
-                Ok(())
+            Command::Hello { name, session } => self.hello(context, &name, session.as_deref())?,
+            Command::Nick { name } if context.author.is_none() => {
+                self.hello(context, &name, None)?
             }
-            (Command::Trace { .. } | Command::Try(_), _) => Err(CommandError::UnknownType),
-            (Command::Hello { name, session }, None) => {
-                self.hello(context, &name, session.as_deref())
-            }
-            (Command::Nick { name }, None) => self.hello(context, &name, None),
-            (Command::Hello { .. }, Some(_)) => Err(CommandError::AlreadyWelcomed),
-            (_, None) => Err(CommandError::HelloFirst),
-            (Command::Rename { name } | Command::Nick { name }, Some(author)) => {
-                self.rename(context, author, &name)
-            }
-            (Command::Join { channel, since }, Some(author)) => {
-                self.join(context, author, &channel, since)
-            }
-            (Command::Leave { channel }, Some(author)) => {
-                self.leave(context, author, channel.as_deref())
-            }
-            (
-                Command::Send {
-                    to,
-                    text,
-                    action,
-                    nonce,
-                },
-                Some(author),
-            ) => self.send(context, author, &to, text, action, nonce),
-            (Command::Typing { target }, Some(author)) => self.typing(context, author, &target),
-            (
-                Command::History {
-                    target,
-                    range,
-                    limit,
-                },
-                Some(author),
-            ) => self.answer_history(context, author, &target, range, limit),
-            (Command::Who { channel }, Some(_)) => self.answer_who(context, channel.as_deref()),
-            (Command::Channels, Some(_)) => {
+            Command::Rename { name } | Command::Nick { name } => self.rename(context, &name)?,
+            Command::Join { channel, since } => self.join(context, &channel, since)?,
+            Command::Leave { channel } => self.leave(context, channel.as_deref())?,
+            Command::Send(draft) => self.send(context, draft)?,
+            Command::Typing { target } => self.typing(context, &target)?,
+            Command::History(query) => self.answer_history(context, &query)?,
+            Command::Who { channel } => self.answer_who(context, channel.as_deref())?,
+            Command::Channels => {
                 let channels = self.channels.summaries().collect();
                 context.answer(Event::Channels { channels });
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// Ends the turn: informs clients of changes that are due, stores and numbers the proposals,
     /// publishes them, and then acknowledges them.
     pub fn commit(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.now = now;
         // At the end of the turn, so that a change of this turn is never missing in a list that
         // reaches a client after it: topics have no order within a turn.
         for list in std::mem::take(&mut self.due_lists) {
-            self.announce(list, effects);
+            effects.extend(self.announce(list));
         }
-        self.store(now, effects);
+        self.store(effects);
     }
 
     /// Removes a connection. If it was its user's last one, the resume window begins, or the user
     /// goes offline.
     pub fn disconnected(&mut self, client: ClientId, departure: Departure, now: Now) {
+        self.now = now;
         let Some(gone) = self.clients.try_remove(client.0 as usize) else {
             return;
         };
@@ -357,12 +337,13 @@ impl Chat {
             self.timers.remove(&(at, Timer::Hello(client)));
         }
         if let Some(author) = gone.author {
-            self.client_left(client, author, &gone.channels, departure, now);
+            self.client_left(client, author, &gone.channels, departure);
         }
     }
 
     /// Handles the deadlines that have passed.
     pub fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.now = now;
         while let Some((at, timer)) = self.timers.first().copied()
             && at <= now.mono
         {
@@ -377,14 +358,16 @@ impl Chat {
                         });
                     }
                 }
-                Timer::Offline(author) => self.go_offline(author, Departure::Lost, now),
-                Timer::Dropped(author, channel) => self.forget_drop(author, channel, now),
-                Timer::Departed(author) => self.sessions.forget(author),
+                Timer::Offline(author) => self.go_offline(author, Departure::Lost),
+                Timer::Dropped(author, channel) => self.forget_drop(author, channel),
+                Timer::Departed(author) => {
+                    self.sessions.departed.remove(&author);
+                }
                 Timer::Announce(list) => self.due_lists.push(list),
-                Timer::Typing => self.forget_typing(now.mono),
+                Timer::Typing => self.forget_typing(),
                 Timer::HeldNames => self.sessions.release_held(),
-                Timer::StaleRows => self.update_stale_rows(now),
-                Timer::Maintenance => self.maintain_history(now),
+                Timer::StaleRows => self.update_stale_rows(),
+                Timer::Maintenance => self.maintain_history(),
             }
         }
     }
@@ -406,7 +389,7 @@ impl Chat {
 
     /// Returns the number of users online.
     pub fn online(&self) -> usize {
-        self.sessions.online()
+        self.sessions.users.len()
     }
 
     /// Returns the number of channels that are listed.
@@ -417,7 +400,14 @@ impl Chat {
     /// Returns the number of sessions in memory: users online, and sessions that ended by `/quit`
     /// and can still be resumed.
     pub fn users_kept(&self) -> usize {
-        self.sessions.len()
+        self.sessions.users.len() + self.sessions.departed.len()
+    }
+
+    /// Sets a timer. Returns when it will fire.
+    fn set_timer(&mut self, wait: Duration, timer: Timer) -> Millis {
+        let at = self.now.mono.after(wait);
+        self.timers.insert((at, timer));
+        at
     }
 
     /// Keeps an error of the history for the log, and returns the one for the client.

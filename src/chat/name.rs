@@ -8,20 +8,29 @@
 
 use super::error::CommandError;
 use crate::limits::NAME_CHARS;
+use std::marker::PhantomData;
 
-/// A user's name, shown as it was written.
+/// A valid name, of a user or a channel.
 #[derive(Clone, Debug)]
-pub struct UserName(Name);
-
-/// A channel's name, shown in lower case and without the `#`.
-#[derive(Clone, Debug)]
-pub struct ChannelName(Name);
-
-#[derive(Clone, Debug)]
-struct Name {
+pub struct Name<Kind> {
     shown: Box<str>,
     keys: [Box<str>; 2],
+    kind: PhantomData<Kind>,
 }
+
+/// A user's name, shown as it was written.
+pub type UserName = Name<User>;
+
+/// A channel's name, shown in lower case and without the `#`.
+pub type ChannelName = Name<Channel>;
+
+/// Marks names of users.
+#[derive(Clone, Debug)]
+pub struct User;
+
+/// Marks names of channels.
+#[derive(Clone, Debug)]
+pub struct Channel;
 
 /// Longer input is rejected before it is normalized. A character of NFKC comes from at most four
 /// characters (the longest canonical decomposition) of at most four bytes, and there may be a `#`,
@@ -37,21 +46,7 @@ impl UserName {
     pub fn parse(written: &str) -> Result<Self, CommandError> {
         let shown = normalized(written)?;
         check(&shown, written)?;
-        Ok(Self(Name {
-            keys: keys(&shown),
-            shown: shown.into(),
-        }))
-    }
-
-    /// Returns the name as it is shown. Parsing it gives the same name.
-    pub fn shown(&self) -> &str {
-        &self.0.shown
-    }
-
-    /// Returns the keys. Names that share one are the same; a user is looked up by the second key
-    /// first.
-    pub fn keys(&self) -> [&str; 2] {
-        self.0.keys()
+        Ok(Self::new(&shown, keys(&shown)))
     }
 }
 
@@ -65,27 +60,28 @@ impl ChannelName {
         let shown = alphabet::normalize(&alphabet::lower_case(name));
         // Lower case may be longer: `İ` becomes two characters.
         check(&shown, written)?;
-        Ok(Self(Name {
-            keys: keys(name),
+        Ok(Self::new(&shown, keys(name)))
+    }
+}
+
+impl<Kind> Name<Kind> {
+    fn new(shown: &str, keys: [Box<str>; 2]) -> Self {
+        Self {
             shown: shown.into(),
-        }))
+            keys,
+            kind: PhantomData,
+        }
     }
 
     /// Returns the name as it is shown. Parsing it gives a name that is shown the same and has the
     /// same second key.
     pub fn shown(&self) -> &str {
-        &self.0.shown
+        &self.shown
     }
 
     /// Returns the keys. Names that share one are the same or look alike: `generaI`, with a capital
-    /// I, has `general` as its first key.
+    /// I, has `general` as its first key. Names are looked up by the second key first.
     pub fn keys(&self) -> [&str; 2] {
-        self.0.keys()
-    }
-}
-
-impl Name {
-    fn keys(&self) -> [&str; 2] {
         let [first, second] = &self.keys;
         [first, second]
     }

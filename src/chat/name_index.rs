@@ -1,7 +1,7 @@
 //! An index from names to what has them.
 
-use super::name::{ChannelName, UserName};
-use std::collections::HashMap;
+use super::name::Name;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
@@ -22,17 +22,8 @@ fn key(text: &str) -> Key {
     hasher.finish()
 }
 
-impl From<&UserName> for IndexedName {
-    fn from(name: &UserName) -> Self {
-        Self {
-            shown: name.shown().into(),
-            keys: name.keys().map(key),
-        }
-    }
-}
-
-impl From<&ChannelName> for IndexedName {
-    fn from(name: &ChannelName) -> Self {
+impl<Kind> From<&Name<Kind>> for IndexedName {
+    fn from(name: &Name<Kind>) -> Self {
         Self {
             shown: name.shown().into(),
             keys: name.keys().map(key),
@@ -41,16 +32,19 @@ impl From<&ChannelName> for IndexedName {
 }
 
 /// Names and their owners. A key has at most one owner.
-pub(super) struct NameIndex<Owner>(HashMap<Key, Owner>);
+pub(super) struct NameIndex<Owner>(BTreeMap<Key, Owner>);
+
+impl<Owner> Default for NameIndex<Owner> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
 
 impl<Owner: Copy + PartialEq> NameIndex<Owner> {
-    pub(super) fn new() -> Self {
-        Self(HashMap::new())
-    }
-
     /// Returns the owners of names that count as the same: of the second key's first.
-    pub(super) fn owners(&self, [first, second]: [&str; 2]) -> impl Iterator<Item = Owner> {
-        let owner = |text| self.0.get(&key(text)).copied();
+    pub(super) fn owners<Kind>(&self, name: &Name<Kind>) -> impl Iterator<Item = Owner> {
+        let [first, second] = name.keys().map(key);
+        let owner = |key| self.0.get(&key).copied();
         [owner(second), owner(first)].into_iter().flatten()
     }
 
@@ -67,10 +61,6 @@ impl<Owner: Copy + PartialEq> NameIndex<Owner> {
             if self.0.get(&key) == Some(&owner) {
                 self.0.remove(&key);
             }
-        }
-        // A crowd that left does not keep its memory.
-        if self.0.capacity() > 64 && self.0.len() < self.0.capacity() / 4 {
-            self.0.shrink_to(2 * self.0.len());
         }
     }
 }

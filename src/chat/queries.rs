@@ -1,30 +1,23 @@
 //! Answers that change nothing: earlier messages, who is where, and a user's conversations.
 
-use super::command::{Range, Target};
+use super::command::{Query, Range, Target};
 use super::error::CommandError;
-use super::event::{ClientId, DirectSummary, Event, PlaceName, conversation_id};
+use super::event::{DirectSummary, Event, conversation_id};
 use super::name::UserName;
-use super::{Chat, Context, Destination};
+use super::{Applied, Chat, Context, Destination};
 use crate::history::{Author, PageRequest, Place, Record, Seq, Span};
-use crate::limits::{CONNECTION_OUTPUT_BYTES, LIST_CONVERSATIONS, LIST_NAMES};
+use crate::limits::{CONNECTION_OUTPUT_BYTES, LIST_CONVERSATIONS};
 use std::rc::Rc;
 
 impl Chat {
     /// Answers `history`, for any channel that is listed and for the user's own conversations.
-    pub(super) fn answer_history(
-        &mut self,
-        context: &mut Context<'_>,
-        author: Author,
-        target: &Target,
-        range: Range,
-        limit: u32,
-    ) -> Result<(), CommandError> {
-        let destination = match target {
+    pub(super) fn answer_history(&mut self, context: &mut Context<'_>, query: &Query) -> Applied {
+        let destination = match &query.target {
             Target::Channel(name) => Destination::Channel(self.channel(name)?),
-            other => self.destination(context.client, author, other)?,
+            other => self.destination(context, other)?,
         };
-        let place = self.place(author, destination)?;
-        let (after, before) = match range {
+        let place = self.place(context.author()?, destination)?;
+        let (after, before) = match query.range {
             Range::Newest => (Seq(0), Seq(u64::MAX)),
             Range::Before(before) => (Seq(0), before),
             Range::After(after) => (after, Seq(u64::MAX)),
@@ -32,14 +25,14 @@ impl Chat {
         let wanted = PageRequest {
             after,
             before,
-            from_oldest: matches!(range, Range::After(_)),
-            rows: limit,
+            from_oldest: matches!(query.range, Range::After(_)),
+            rows: query.limit,
             bytes: 0,
         };
         let first = self.span(&place)?.first;
         let (messages, more) = self.page(context, &place, wanted)?;
         context.answer(Event::History {
-            place: PlaceName::from(&place),
+            place,
             messages,
             more,
             first,
@@ -76,7 +69,7 @@ impl Chat {
         &mut self,
         context: &mut Context<'_>,
         channel: Option<&str>,
-    ) -> Result<(), CommandError> {
+    ) -> Applied {
         let event = match channel {
             Some(name) => {
                 let (channel, users, count) = self.members_of(self.channel(name)?);
@@ -88,8 +81,8 @@ impl Chat {
             }
             None => Event::Users {
                 channel: None,
-                users: self.sessions.names().take(LIST_NAMES).cloned().collect(),
-                count: self.sessions.online(),
+                users: self.sessions.list(),
+                count: self.sessions.users.len(),
             },
         };
         context.answer(event);
@@ -99,18 +92,20 @@ impl Chat {
     /// Finds what a target means: a channel that the connection is in, or another session.
     pub(super) fn destination(
         &mut self,
-        client: ClientId,
-        author: Author,
+        context: &Context<'_>,
         target: &Target,
     ) -> Result<Destination, CommandError> {
+        let channel = |name| self.joined_channel(context.client, name);
         Ok(match target {
-            Target::Channel(name) => Destination::Channel(self.joined_channel(client, Some(name))?),
-            Target::JoinedLast => Destination::Channel(self.joined_channel(client, None)?),
+            Target::Channel(name) => Destination::Channel(channel(Some(name))?),
+            Target::JoinedLast => Destination::Channel(channel(None)?),
             Target::User(name) => {
                 let user = self.sessions.find(&UserName::parse(name)?);
                 Destination::User(user.ok_or(CommandError::NoSuchUser)?)
             }
-            Target::Conversation(id) => Destination::User(self.conversation(author, id)?),
+            Target::Conversation(id) => {
+                Destination::User(self.conversation(context.author()?, id)?)
+            }
         })
     }
 
@@ -166,7 +161,7 @@ impl Chat {
                     None => self.last_name_of(row.other, author)?,
                 },
                 seq: row.newest,
-                online: is_own || self.sessions.user(row.other).is_some(),
+                online: is_own || self.sessions.users.contains_key(&row.other),
             });
         }
         Ok(directs)

@@ -9,6 +9,7 @@ use super::event::{ChannelId, ClientId};
 use super::name::UserName;
 use super::name_index::{IndexedName, NameIndex};
 use crate::history::{Author, SessionRow};
+use crate::limits::LIST_NAMES;
 use crate::time::Millis;
 use sha1::{Digest, Sha1};
 use smallvec::SmallVec;
@@ -32,25 +33,18 @@ pub(super) struct User {
 }
 
 /// All sessions in memory. Lists of users are in the order of their author numbers.
+#[derive(Default)]
 pub(super) struct Sessions {
-    users: BTreeMap<Author, Box<User>>,
+    /// Added, removed and renamed only by the methods here, which keep the index of names.
+    pub(super) users: BTreeMap<Author, Box<User>>,
     names: NameIndex<Author>,
     /// Sessions without messages whose users left by `/quit`, and until when they can be resumed.
-    departed: BTreeMap<Author, (SessionRow, Millis)>,
+    pub(super) departed: BTreeMap<Author, (SessionRow, Millis)>,
     /// Names held for sessions that were online before a restart.
     held: BTreeMap<Author, IndexedName>,
 }
 
 impl Sessions {
-    pub(super) fn new() -> Self {
-        Self {
-            users: BTreeMap::new(),
-            names: NameIndex::new(),
-            departed: BTreeMap::new(),
-            held: BTreeMap::new(),
-        }
-    }
-
     pub(super) fn user(&self, author: Author) -> Option<&User> {
         self.users.get(&author).map(Box::as_ref)
     }
@@ -59,37 +53,21 @@ impl Sessions {
         self.users.get_mut(&author).map(Box::as_mut)
     }
 
-    pub(super) fn departed(&self, author: Author) -> Option<&SessionRow> {
-        self.departed.get(&author).map(|(row, _)| row)
-    }
-
-    /// Returns the number of users online.
-    pub(super) fn online(&self) -> usize {
-        self.users.len()
-    }
-
-    /// Returns the number of sessions in memory.
-    pub(super) fn len(&self) -> usize {
-        self.users.len() + self.departed.len()
-    }
-
-    pub(super) fn users(&self) -> impl Iterator<Item = (Author, &User)> {
-        self.users.iter().map(|(author, user)| (*author, &**user))
-    }
-
-    pub(super) fn names(&self) -> impl Iterator<Item = &Rc<str>> {
-        self.users.values().map(|user| &user.name.shown)
+    /// Returns at most 500 names of users online.
+    pub(super) fn list(&self) -> Vec<Rc<str>> {
+        let users = self.users.values().take(LIST_NAMES);
+        users.map(|user| user.name.shown.clone()).collect()
     }
 
     /// Returns the user who has this name now.
     pub(super) fn find(&self, name: &UserName) -> Option<Author> {
-        let mut owners = self.names.owners(name.keys());
+        let mut owners = self.names.owners(name);
         owners.find(|author| self.users.contains_key(author))
     }
 
     /// Returns whether the name belongs to no one, or to `author`.
     pub(super) fn is_free(&self, name: &UserName, author: Option<Author>) -> bool {
-        let mut owners = self.names.owners(name.keys());
+        let mut owners = self.names.owners(name);
         owners.all(|owner| Some(owner) == author)
     }
 
@@ -134,14 +112,6 @@ impl Sessions {
         self.names.insert(&name, author);
         let old = std::mem::replace(&mut user.name, name);
         Some((old.shown, user.name.shown.clone()))
-    }
-
-    pub(super) fn remember(&mut self, row: SessionRow, until: Millis) {
-        self.departed.insert(row.author, (row, until));
-    }
-
-    pub(super) fn forget(&mut self, author: Author) {
-        self.departed.remove(&author);
     }
 
     /// Holds a name for a session that is offline, if no one else has it.

@@ -5,10 +5,10 @@ use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, MessageLimits, Topic, Welcome};
 use super::name::UserName;
 use super::sessions::{Token, User};
-use super::{Chat, Context, Departure, List, Timer};
-use crate::history::{Author, History, Place, Remembered, SessionRow};
-use crate::limits::{COST_OF_RENAME, LIST_NAMES, Limits, NAMES_HELD_OVER};
-use crate::time::{Millis, Now};
+use super::{Applied, Chat, Context, Departure, List, Timer};
+use crate::history::{Author, Place, SessionRow};
+use crate::limits::{COST_OF_RENAME, LIST_NAMES};
+use crate::time::Millis;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,11 +19,6 @@ const STALE_ROWS_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 /// How many of those rows one turn writes.
 const STALE_ROWS: usize = 500;
 
-/// Reads what the history knows at the start.
-pub(super) fn remembered(history: &mut dyn History, limits: &Limits, now: Now) -> Remembered {
-    history.remembered(limits.channels, NAMES_HELD_OVER, now)
-}
-
 impl Chat {
     /// Answers `hello`.
     pub(super) fn hello(
@@ -31,10 +26,9 @@ impl Chat {
         context: &mut Context<'_>,
         name: &str,
         session: Option<&str>,
-    ) -> Result<(), CommandError> {
-        let now = context.now;
+    ) -> Applied {
         let (token, directs) = match self.identify(session)? {
-            Some(token) if self.sessions.user(token.author).is_some() => {
+            Some(token) if self.sessions.users.contains_key(&token.author) => {
                 let own_name = self.own_name(token.author)?;
                 let directs = self.directs(token.author, &own_name)?;
                 (token, directs)
@@ -42,14 +36,14 @@ impl Chat {
             Some(token) => {
                 let name = self.free_name(name, Some(token.author))?;
                 let directs = self.directs(token.author, name.shown())?;
-                let has_row = self.sessions.departed(token.author).is_none();
-                self.come_online(&token, &name, has_row, now);
+                let has_row = !self.sessions.departed.contains_key(&token.author);
+                self.come_online(&token, &name, has_row);
                 (token, directs)
             }
             None => {
                 let name = self.free_name(name, None)?;
                 let token = Token::new(self.new_author()?, (self.tokens)());
-                self.come_online(&token, &name, false, now);
+                self.come_online(&token, &name, false);
                 (token, Vec::new())
             }
         };
@@ -59,15 +53,15 @@ impl Chat {
             author: token.author,
             session: token.text(),
             channels: self.channels.summaries().take(LIST_NAMES).collect(),
-            users: self.sessions.names().take(LIST_NAMES).cloned().collect(),
-            online: self.sessions.online(),
+            users: self.sessions.list(),
+            online: self.sessions.users.len(),
             directs,
             limits: MessageLimits {
                 text: self.limits.text_chars,
                 message_bytes: self.limits.message_bytes,
             },
             epoch: self.history.epoch(),
-            time: now.unix,
+            time: self.now.unix,
             server: concat!("parlor ", env!("CARGO_PKG_VERSION")),
         };
         context.answer(Event::Welcome(Box::new(welcome)));
@@ -106,14 +100,14 @@ impl Chat {
         Ok(self.history.next_author())
     }
 
-    fn come_online(&mut self, token: &Token, name: &UserName, has_row: bool, now: Now) {
+    fn come_online(&mut self, token: &Token, name: &UserName, has_row: bool) {
         let author = token.author;
-        let row_written = has_row.then_some(now.mono);
+        let row_written = has_row.then_some(self.now.mono);
         if let Some(until) = self.sessions.add(author, name, token.secret(), row_written) {
             self.timers.remove(&(until, Timer::Departed(author)));
         }
-        self.update_row(author, false, now);
-        self.changed(List::Users, &name.shown().into(), true, now);
+        self.update_row(author, false);
+        self.changed(List::Users, &name.shown().into(), true);
     }
 
     /// Makes a connection one of a user's.
@@ -140,13 +134,8 @@ impl Chat {
     }
 
     /// Answers `rename`. The old name is free at once.
-    pub(super) fn rename(
-        &mut self,
-        context: &mut Context<'_>,
-        author: Author,
-        name: &str,
-    ) -> Result<(), CommandError> {
-        let now = context.now;
+    pub(super) fn rename(&mut self, context: &mut Context<'_>, name: &str) -> Applied {
+        let author = context.author()?;
         let current = self.own_name(author)?;
         let name = self.free_name(name, Some(author))?;
         if *name.shown() == *current {
@@ -159,8 +148,8 @@ impl Chat {
         let renamed = self.sessions.rename(author, &name);
         let (from, to) = renamed.ok_or(CommandError::HelloFirst)?;
         context.outcome.cost = COST_OF_RENAME;
-        self.update_row(author, false, now);
-        self.announce_rename(author, &from, &to, now);
+        self.update_row(author, false);
+        self.announce_rename(author, &from, &to);
         let event = Event::Renamed { from, to };
         context.answer(event.clone());
         context.effects.push(Effect::Publish {
@@ -178,54 +167,53 @@ impl Chat {
         author: Author,
         channels: &[ChannelId],
         departure: Departure,
-        now: Now,
     ) {
         let Some(user) = self.sessions.user_mut(author) else {
             return;
         };
         user.clients.retain(|other| *other != client);
         let is_last = user.clients.is_empty();
-        self.leave_all(author, channels, departure, now);
+        self.leave_all(author, channels, departure);
         if !is_last {
             return;
         }
-        self.update_row(author, departure == Departure::Quit, now);
+        self.update_row(author, departure == Departure::Quit);
         if departure == Departure::Quit || self.limits.resume_window.is_zero() {
-            self.go_offline(author, departure, now);
+            self.go_offline(author, departure);
         } else if let Some(user) = self.sessions.user_mut(author) {
-            let at = now.mono.after(self.limits.resume_window);
+            let at = self.now.mono.after(self.limits.resume_window);
             user.offline_at = Some(at);
             self.timers.insert((at, Timer::Offline(author)));
         }
     }
 
-    pub(super) fn go_offline(&mut self, author: Author, departure: Departure, now: Now) {
-        self.forget_all_drops(author, now);
+    pub(super) fn go_offline(&mut self, author: Author, departure: Departure) {
+        self.forget_all_drops(author);
         let Some(user) = self.sessions.remove(author) else {
             return;
         };
-        self.changed(List::Users, &user.name.shown, false, now);
-        let until = now.mono.after(self.limits.resume_window);
-        if departure == Departure::Quit && user.row_written.is_none() && until > now.mono {
+        self.changed(List::Users, &user.name.shown, false);
+        let until = self.now.mono.after(self.limits.resume_window);
+        if departure == Departure::Quit && user.row_written.is_none() && until > self.now.mono {
             self.timers.insert((until, Timer::Departed(author)));
-            let row = self.row(author, &user, true, now);
-            self.sessions.remember(row, until);
+            let row = self.row(author, &user, true);
+            self.sessions.departed.insert(author, (row, until));
         }
     }
 
-    fn row(&self, author: Author, user: &User, quit: bool, now: Now) -> SessionRow {
+    fn row(&self, author: Author, user: &User, quit: bool) -> SessionRow {
         SessionRow {
             author,
             secret: user.secret,
             name: user.name.shown.clone(),
-            seen: now.unix,
+            seen: self.now.unix,
             quit,
         }
     }
 
     /// Holds the names of sessions that were online before the restart, for the resume window. Of
     /// two with the same name, the first row has it.
-    pub(super) fn hold_names(&mut self, rows: &[SessionRow], now: Now) {
+    pub(super) fn hold_names(&mut self, rows: &[SessionRow]) {
         let window = self.limits.resume_window;
         if window.is_zero() {
             return;
@@ -236,17 +224,16 @@ impl Chat {
             }
         }
         if self.sessions.holds_names() {
-            self.timers
-                .insert((now.mono.after(window), Timer::HeldNames));
+            self.set_timer(window, Timer::HeldNames);
         }
     }
 
     /// Has the next commit write a user's row, if the user has one.
-    pub(super) fn update_row(&mut self, author: Author, quit: bool, now: Now) {
+    pub(super) fn update_row(&mut self, author: Author, quit: bool) {
         if let Some(user) = self.sessions.user(author)
             && user.row_written.is_some()
         {
-            let row = self.row(author, user, quit, now);
+            let row = self.row(author, user, quit);
             self.rows.insert(author, row);
         }
     }
@@ -257,7 +244,8 @@ impl Chat {
         author: Author,
     ) -> Result<Option<SessionRow>, CommandError> {
         let known = self.rows.get(&author);
-        if let Some(row) = known.or_else(|| self.sessions.departed(author)) {
+        let departed = || self.sessions.departed.get(&author).map(|(row, _)| row);
+        if let Some(row) = known.or_else(departed) {
             return Ok(Some(row.clone()));
         }
         self.history
@@ -267,7 +255,7 @@ impl Chat {
 
     /// Returns the rows that this turn's commit has to write: those that changed, and those of
     /// sessions with messages in this turn that have none or an old one.
-    pub(super) fn take_rows(&mut self, now: Now) -> Vec<SessionRow> {
+    pub(super) fn take_rows(&mut self) -> Vec<SessionRow> {
         for index in 0..self.proposals.len() {
             let proposal = &self.proposals[index];
             let authors = match proposal.place {
@@ -276,7 +264,7 @@ impl Chat {
             };
             for author in authors {
                 if !self.rows.contains_key(&author)
-                    && let Some(row) = self.missing_row(author, now)
+                    && let Some(row) = self.missing_row(author)
                 {
                     self.rows.insert(author, row);
                 }
@@ -285,55 +273,54 @@ impl Chat {
         std::mem::take(&mut self.rows).into_values().collect()
     }
 
-    fn missing_row(&self, author: Author, now: Now) -> Option<SessionRow> {
-        let is_recent = |at: Millis| now.mono.since(at) < ROW_INTERVAL;
+    fn missing_row(&self, author: Author) -> Option<SessionRow> {
+        let is_recent = |at: Millis| self.now.mono.since(at) < ROW_INTERVAL;
         match self.sessions.user(author) {
             Some(user) if user.row_written.is_some_and(is_recent) => None,
-            Some(user) => Some(self.row(author, user, false, now)),
-            None => self.sessions.departed(author).cloned(),
+            Some(user) => Some(self.row(author, user, false)),
+            None => Some(self.sessions.departed.get(&author)?.0.clone()),
         }
     }
 
     /// Records that the commit wrote rows.
-    pub(super) fn rows_written(&mut self, rows: &[SessionRow], now: Now) {
+    pub(super) fn rows_written(&mut self, rows: &[SessionRow]) {
         for row in rows {
             if let Some(user) = self.sessions.user_mut(row.author) {
-                user.row_written = Some(now.mono);
+                user.row_written = Some(self.now.mono);
             }
         }
         if !rows.is_empty() && !std::mem::replace(&mut self.watches_rows, true) {
-            let at = now.mono.after(STALE_ROWS_INTERVAL);
-            self.timers.insert((at, Timer::StaleRows));
+            self.set_timer(STALE_ROWS_INTERVAL, Timer::StaleRows);
         }
     }
 
     /// Updates rows of users who are connected but have long been silent, so that they do not
     /// expire.
-    pub(super) fn update_stale_rows(&mut self, now: Now) {
-        let is_stale = |at: Millis| now.mono.since(at) >= ROW_INTERVAL;
-        let users = self.sessions.users();
+    pub(super) fn update_stale_rows(&mut self) {
+        let is_stale = |at: Millis| self.now.mono.since(at) >= ROW_INTERVAL;
+        let users = self.sessions.users.iter();
         let connected = users.filter(|(_, user)| !user.clients.is_empty());
         let stale = connected.filter(|(_, user)| user.row_written.is_some_and(is_stale));
-        let stale: Vec<_> = stale.map(|(author, _)| author).take(STALE_ROWS).collect();
+        let stale: Vec<_> = stale.map(|(author, _)| *author).take(STALE_ROWS).collect();
         for author in &stale {
-            self.update_row(*author, false, now);
+            self.update_row(*author, false);
         }
         let wait = match stale.len() {
             STALE_ROWS => Duration::from_secs(1),
             _ => STALE_ROWS_INTERVAL,
         };
-        self.watches_rows = self.sessions.online() > 0;
+        self.watches_rows = !self.sessions.users.is_empty();
         if self.watches_rows {
-            self.timers.insert((now.mono.after(wait), Timer::StaleRows));
+            self.set_timer(wait, Timer::StaleRows);
         }
     }
 
     /// Sets the timer for the history's next maintenance, if it needs any.
-    pub(super) fn schedule_maintenance(&mut self, now: Now) {
+    pub(super) fn schedule_maintenance(&mut self) {
         let Some(wait) = self.history.next_maintenance() else {
             return;
         };
-        let at = now.mono.after(wait);
+        let at = self.now.mono.after(wait);
         if self.maintain_at.is_none_or(|earlier| at < earlier) {
             if let Some(later) = self.maintain_at.replace(at) {
                 self.timers.remove(&(later, Timer::Maintenance));
@@ -343,11 +330,11 @@ impl Chat {
     }
 
     /// Runs a step of the history's maintenance.
-    pub(super) fn maintain_history(&mut self, now: Now) {
+    pub(super) fn maintain_history(&mut self) {
         self.maintain_at = None;
-        if let Err(error) = self.history.maintain(now) {
+        if let Err(error) = self.history.maintain(self.now) {
             self.failed(error);
         }
-        self.schedule_maintenance(now);
+        self.schedule_maintenance();
     }
 }

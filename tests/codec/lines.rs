@@ -1,6 +1,6 @@
 //! Typed lines, each beside the command that it stands for.
 
-use parlor::chat::command::{Command, Range, Request, Target};
+use parlor::chat::command::{Command, Draft, Query, Range, Request, Target};
 use parlor::chat::error::CommandError;
 
 #[track_caller]
@@ -14,12 +14,12 @@ fn check(line: &str, needs_user: bool, command: Result<Command, CommandError>) {
 }
 
 fn send(to: Target, text: &str, action: bool) -> Result<Command, CommandError> {
-    Ok(Command::Send {
+    Ok(Command::Send(Draft {
         to,
         text: text.into(),
         action,
         nonce: None,
-    })
+    }))
 }
 
 #[test]
@@ -69,10 +69,13 @@ fn line_with_a_slash_is_a_command() {
     let who = |channel: Option<&str>| Command::Who {
         channel: channel.map(Into::into),
     };
-    let history = |limit| Command::History {
-        target: Target::JoinedLast,
-        range: Range::Newest,
-        limit,
+    let history = |limit| {
+        let (target, range) = (Target::JoinedLast, Range::Newest);
+        Command::History(Query {
+            target,
+            range,
+            limit,
+        })
     };
     let table = [
         ("/join #rust", join("#rust")),
@@ -99,44 +102,17 @@ fn line_with_a_slash_is_a_command() {
         check(line, false, Ok(command.clone()));
         check(&format!("{line} something"), false, Ok(command));
     }
-    let unknown = [
-        "/frobnicate",
-        "/JOIN rust",
-        "/",
-        "/ join rust",
-        "/joinrust",
-        "/typing",
-    ];
-    for line in unknown {
+    for line in "/frobnicate|/JOIN rust|/|/ join rust|/joinrust|/typing".split('|') {
         check(line, false, Err(CommandError::UnknownType));
     }
 }
 
 #[test]
 fn invalid_arguments_are_bad_fields() {
-    let table = [
-        "/nick",
-        "/join",
-        "/join \t",
-        "/msg",
-        "/history 0",
-        "/history 201",
-        "/history -1",
-        "/history 1.5",
-        "/history 5 6",
-        "/history ten",
-        "/history 99999999999999999999",
-        // Control characters.
-        "a\u{7}b",
-        "a\0b",
-        "a\rb",
-        "a\u{7F}",
-        "a\u{85}b",
-        "/me \u{1B}[2J",
-        "/msg Ada \u{9B}2J",
-        "//\u{8}x",
-    ];
-    for line in table {
+    let arguments = "/nick|/join|/join \t|/msg|/history 0|/history 201|/history -1|/history 1.5|\
+        /history 5 6|/history ten|/history 99999999999999999999";
+    let control = "a\u{7}b|a\0b|a\rb|a\u{7F}|a\u{85}b|/me \u{1B}[2J|/msg Ada \u{9B}2J|//\u{8}x";
+    for line in arguments.split('|').chain(control.split('|')) {
         let request = Request::parse(line);
         assert!(
             matches!(request.command, Err(CommandError::BadField(_))),

@@ -3,7 +3,7 @@
 //! The message is read into one struct of all known keys, whose values stay raw JSON until the
 //! command's `type` says which of them matter and what they must be.
 
-use crate::chat::command::{Command, Range, Request, RequestId, Target};
+use crate::chat::command::{Command, Draft, Query, Range, Request, RequestId, Target};
 use crate::chat::error::CommandError;
 use crate::chat::text::checked_text;
 use crate::history::Seq;
@@ -73,34 +73,36 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
         },
         "join" => Command::Join {
             channel: required(fields.channel, CHANNEL)?,
-            since: seq(fields.since, "since must be an unsigned integer below 2^53")?,
+            since: number(fields.since, "since must be an unsigned integer below 2^53")?.map(Seq),
         },
         "leave" => Command::Leave {
             channel: Some(required(fields.channel, CHANNEL)?),
         },
-        "message" => Command::Send {
+        "message" => Command::Send(Draft {
             to: Target::Channel(required(fields.channel, CHANNEL)?),
             text: message_text(fields)?,
             action: flag(fields.action, "action must be true or false")?.unwrap_or(false),
             nonce: nonce(fields)?,
-        },
-        "direct" => {
-            const EITHER: &str = "give either to or conversation, a string";
-            Command::Send {
-                to: target(fields.to, Target::User, fields.conversation, EITHER)?,
-                text: message_text(fields)?,
-                action: false,
-                nonce: nonce(fields)?,
-            }
-        }
+        }),
+        "direct" => Command::Send(Draft {
+            to: target(
+                fields.to,
+                Target::User,
+                fields,
+                "give either to or conversation",
+            )?,
+            text: message_text(fields)?,
+            action: false,
+            nonce: nonce(fields)?,
+        }),
         "typing" => Command::Typing {
             target: place(fields)?,
         },
-        "history" => Command::History {
+        "history" => Command::History(Query {
             target: place(fields)?,
             range: range(fields)?,
             limit: limit(fields)?,
-        },
+        }),
         "who" => Command::Who {
             channel: string(fields.channel, CHANNEL)?,
         },
@@ -114,18 +116,18 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
 }
 
 fn place(fields: &Fields<'_>) -> Result<Target, CommandError> {
-    const EITHER: &str = "give either channel or conversation, a string";
-    target(fields.channel, Target::Channel, fields.conversation, EITHER)
+    const EITHER: &str = "give either channel or conversation";
+    target(fields.channel, Target::Channel, fields, EITHER)
 }
 
 /// Reads either a name, from which `kind` makes a target, or a conversation.
 fn target(
     name: Field<'_>,
     kind: fn(Box<str>) -> Target,
-    conversation: Field<'_>,
+    fields: &Fields<'_>,
     wrong: &'static str,
 ) -> Result<Target, CommandError> {
-    match (string(name, wrong)?, string(conversation, wrong)?) {
+    match (string(name, wrong)?, string(fields.conversation, wrong)?) {
         (Some(name), None) => Ok(kind(name)),
         (None, Some(conversation)) => Ok(Target::Conversation(conversation)),
         _ => Err(CommandError::BadField(wrong)),
@@ -135,10 +137,10 @@ fn target(
 fn range(fields: &Fields<'_>) -> Result<Range, CommandError> {
     const BEFORE: &str = "before must be an unsigned integer below 2^53";
     const AFTER: &str = "after must be an unsigned integer below 2^53";
-    match (seq(fields.before, BEFORE)?, seq(fields.after, AFTER)?) {
+    match (number(fields.before, BEFORE)?, number(fields.after, AFTER)?) {
         (None, None) => Ok(Range::Newest),
-        (Some(before), None) => Ok(Range::Before(before)),
-        (None, Some(after)) => Ok(Range::After(after)),
+        (Some(before), None) => Ok(Range::Before(Seq(before))),
+        (None, Some(after)) => Ok(Range::After(Seq(after))),
         (Some(_), Some(_)) => Err(CommandError::BadField("before and after can't be combined")),
     }
 }
@@ -203,10 +205,6 @@ fn borrowed<'a>(
             .map_err(|_| CommandError::BadField(wrong)),
         None => Err(CommandError::BadField(wrong)),
     }
-}
-
-fn seq(field: Field<'_>, wrong: &'static str) -> Result<Option<Seq>, CommandError> {
-    Ok(number(field, wrong)?.map(Seq))
 }
 
 /// Reads an unsigned integer below 2^53, in digits alone: neither `1.0` nor `1e3`.

@@ -3,7 +3,7 @@
 //! A line that begins with `/` is a command, and the rest after its first word is the argument.
 //! Any other line is a message to the channel joined last.
 
-use crate::chat::command::{Command, Range, Request, Target};
+use crate::chat::command::{Command, Draft, Query, Range, Request, Target};
 use crate::chat::error::CommandError;
 use crate::chat::text::{checked_text, is_blank};
 use crate::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
@@ -48,11 +48,11 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
             let user = required(user, "usage: /msg USER TEXT")?;
             send(Target::User(user), text, false)?
         }
-        "history" => Command::History {
+        "history" => Command::History(Query {
             target: Target::JoinedLast,
             range: Range::Newest,
             limit: limit(argument)?,
-        },
+        }),
         "who" => Command::Who {
             channel: optional(argument),
         },
@@ -63,12 +63,12 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
 }
 
 fn send(to: Target, text: &str, action: bool) -> Result<Command, CommandError> {
-    Ok(Command::Send {
+    Ok(Command::Send(Draft {
         to,
         text: checked_text(text.into())?,
         action,
         nonce: None,
-    })
+    }))
 }
 
 fn limit(argument: &str) -> Result<u32, CommandError> {
