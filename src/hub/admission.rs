@@ -15,7 +15,7 @@ use crate::http::{Head, Refusal};
 use crate::limits::{Limits, REFUSED_CONNECTIONS};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// How many connections of one address may fetch pages, for each WebSocket that it may open.
 const PAGES_FACTOR: u32 = 8;
@@ -29,7 +29,7 @@ const TOO_MANY: &str = "too many connections from your address (--max-connection
 pub(super) struct Admission {
     open: u32,
     refused: usize,
-    by_address: HashMap<Network64, Count>,
+    by_address: HashMap<u128, Count>,
     proxies: Proxies,
     /// The log has a warning about a header from a peer that is not trusted.
     warned: bool,
@@ -42,18 +42,11 @@ struct Count {
     websockets: u32,
 }
 
-/// What counts as one address: an IPv4 address, or the /64 that a household gets in IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Network64 {
-    V4(u32),
-    V6(u64),
-}
-
 /// How a connection is counted, until [`Admission::leave`]. Displays its address.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seat {
-    /// The peer, or the client that a trusted proxy named last. IPv4 is mapped into IPv6.
-    address: Ipv6Addr,
+    /// The peer, or the client that a trusted proxy named last.
+    address: IpAddr,
     by_proxy: bool,
     counted: Counted,
 }
@@ -89,7 +82,7 @@ impl Admission {
         limits: &Limits,
     ) -> Option<(Seat, Option<Refusal>)> {
         let mut seat = Seat {
-            address: in_v6(peer),
+            address: peer.to_canonical(),
             by_proxy: self.proxies.trusts(peer),
             counted: Counted::Open,
         };
@@ -122,7 +115,7 @@ impl Admission {
         if !seat.by_proxy {
             if !self.warned && is_forwarded(head) {
                 self.warned = true;
-                let peer = seat.address();
+                let peer = seat.address;
                 log::warn!(
                     "{peer} sends X-Forwarded-For or Forwarded and is not trusted; if it is your \
                      proxy, use --trusted-proxy {peer}"
@@ -134,13 +127,13 @@ impl Admission {
         let Some(client) = self.proxies.client(head) else {
             return Ok(());
         };
-        seat.address = in_v6(client);
+        seat.address = client;
         self.count(seat, limits).map_err(Refusal::closing)
     }
 
     /// Counts a connection as a WebSocket from here on.
     pub(super) fn upgrade(&mut self, seat: &mut Seat, limits: &Limits) -> Result<(), Refusal> {
-        let Some(count) = self.by_address.get_mut(&Network64::of(seat.address())) else {
+        let Some(count) = self.by_address.get_mut(&network(seat.address)) else {
             return Ok(());
         };
         if seat.counted != Counted::OfAddress {
@@ -180,10 +173,7 @@ impl Admission {
         } else {
             most.saturating_mul(PAGES_FACTOR)
         };
-        let count = self
-            .by_address
-            .entry(Network64::of(seat.address()))
-            .or_default();
+        let count = self.by_address.entry(network(seat.address)).or_default();
         if count.all >= all || count.websockets >= most {
             return Err(Refusal::too_many(TOO_MANY));
         }
@@ -198,7 +188,7 @@ impl Admission {
             return;
         }
         seat.counted = Counted::Open;
-        let address = Network64::of(seat.address());
+        let address = network(seat.address);
         if let Some(count) = self.by_address.get_mut(&address) {
             count.all -= 1;
             count.websockets -= u32::from(websocket);
@@ -214,29 +204,15 @@ impl Admission {
 
 impl fmt::Display for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address().fmt(f)
+        self.address.fmt(f)
     }
 }
 
-impl Seat {
-    fn address(&self) -> IpAddr {
-        IpAddr::V6(self.address).to_canonical()
-    }
-}
-
-fn in_v6(address: IpAddr) -> Ipv6Addr {
+/// What counts as one address: an IPv4 address, or the /64 that a household gets in IPv6.
+fn network(address: IpAddr) -> u128 {
     match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    }
-}
-
-impl Network64 {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.to_bits()),
-            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
-        }
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
     }
 }
 

@@ -159,222 +159,79 @@ mod tests {
     use super::*;
     use crate::progress::Progress;
 
-    fn proxies(list: &[&str]) -> Proxies {
-        Proxies(
-            list.iter()
-                .map(|text| Network::parse(text).unwrap())
-                .collect(),
-        )
+    /// Splits a table's rows at their bars.
+    fn rows<const N: usize>(table: &str) -> Vec<[&str; N]> {
+        let rows = table
+            .lines()
+            .map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+        rows.map(|row| row.try_into().unwrap()).collect()
     }
 
     #[test]
     fn networks_contain_their_addresses() {
-        let table = [
-            (
-                "one address",
-                "10.0.0.1",
-                &["10.0.0.1", "::ffff:10.0.0.1"][..],
-                &["10.0.0.2", "::1"][..],
-            ),
-            (
-                "a range",
-                "10.0.0.0/8",
-                &["10.0.0.0", "10.255.255.255"],
-                &["9.255.255.255", "11.0.0.0"],
-            ),
-            (
-                "bits after the prefix",
-                "10.1.2.3/8",
-                &["10.0.0.0"],
-                &["11.1.2.3"],
-            ),
-            (
-                "half a byte",
-                "172.16.0.0/12",
-                &["172.31.255.255"],
-                &["172.32.0.0", "172.15.0.0"],
-            ),
-            (
-                "every address of IPv4",
-                "0.0.0.0/0",
-                &["1.2.3.4", "::ffff:1.2.3.4"],
-                &["::1", "2001:db8::1"],
-            ),
-            (
-                "one address of IPv6",
-                "::1",
-                &["::1"],
-                &["::2", "127.0.0.1"],
-            ),
-            (
-                "a range of IPv6",
-                "2001:db8::/32",
-                &["2001:db8:ffff::1"],
-                &["2001:db9::1"],
-            ),
-            (
-                "every address of IPv6",
-                "::/0",
-                &["::1", "2001:db8::1"],
-                &["1.2.3.4"],
-            ),
-            (
-                "IPv4 as IPv6",
-                "::ffff:10.0.0.0/104",
-                &["10.1.2.3"],
-                &["11.1.2.3"],
-            ),
-        ];
-        for (name, text, inside, outside) in table {
-            let network = Network::parse(text).unwrap();
-            assert!(
-                inside
-                    .iter()
-                    .all(|address| network.contains(address.parse().unwrap())),
-                "{name}"
-            );
-            assert!(
-                !outside
-                    .iter()
-                    .any(|address| network.contains(address.parse().unwrap())),
-                "{name}"
-            );
+        // What it is, the network, addresses in it, addresses outside.
+        const NETWORKS: &str = "\
+one address | 10.0.0.1 | 10.0.0.1 ::ffff:10.0.0.1 | 10.0.0.2 ::1
+a range | 10.0.0.0/8 | 10.0.0.0 10.255.255.255 | 9.255.255.255 11.0.0.0
+bits after the prefix | 10.1.2.3/8 | 10.0.0.0 | 11.1.2.3
+half a byte | 172.16.0.0/12 | 172.31.255.255 | 172.32.0.0 172.15.0.0
+every address of IPv4 | 0.0.0.0/0 | 1.2.3.4 ::ffff:1.2.3.4 | ::1 2001:db8::1
+one address of IPv6 | ::1 | ::1 | ::2 127.0.0.1
+a range of IPv6 | 2001:db8::/32 | 2001:db8:ffff::1 | 2001:db9::1
+every address of IPv6 | ::/0 | ::1 2001:db8::1 | 1.2.3.4
+IPv4 as IPv6 | ::ffff:10.0.0.0/104 | 10.1.2.3 | 11.1.2.3";
+        for [name, network, inside, outside] in rows(NETWORKS) {
+            let network = Network::parse(network).unwrap();
+            let contains = |address: &str| network.contains(address.parse().unwrap());
+            assert!(inside.split_whitespace().all(contains), "{name}");
+            assert!(!outside.split_whitespace().any(contains), "{name}");
         }
-        for text in [
-            "",
-            "10.0.0",
-            "10.0.0.0/33",
-            "::/129",
-            "10.0.0.0/",
-            "10.0.0.0/+8",
-            "10.0.0.0/8/8",
-            "[::1]",
-            "::1%eth0",
-            "*",
-            "a.example",
-        ] {
+        const WRONG: &str = "10.0.0 10.0.0.0/33 ::/129 10.0.0.0/ 10.0.0.0/+8 10.0.0.0/8/8 [::1] ::1%eth0 * a.example";
+        for text in WRONG.split(' ').chain([""]) {
             assert_eq!(Network::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn client_is_the_first_untrusted_from_the_right() {
-        let trusted = proxies(&["127.0.0.1", "10.0.0.0/8", "::1"]);
-        let table = [
-            ("one proxy", "X-Forwarded-For: 192.0.2.1", Some("192.0.2.1")),
-            (
-                "a made-up hop on the left",
-                "X-Forwarded-For: 1.1.1.1, 192.0.2.1",
-                Some("192.0.2.1"),
-            ),
-            (
-                "over several proxies",
-                "X-Forwarded-For: 1.1.1.1,192.0.2.1, 10.0.0.7 ,127.0.0.1",
-                Some("192.0.2.1"),
-            ),
-            (
-                "over several lines",
-                "X-Forwarded-For: 1.1.1.1\r\nx-forwarded-for: 192.0.2.1\r\nX-Forwarded-For: 10.0.0.7",
-                Some("192.0.2.1"),
-            ),
-            ("IPv6", "X-Forwarded-For: 2001:db8::1", Some("2001:db8::1")),
-            (
-                "with a port",
-                "X-Forwarded-For: 192.0.2.1:4711",
-                Some("192.0.2.1"),
-            ),
-            (
-                "IPv6 with a port",
-                "X-Forwarded-For: [2001:db8::1]:4711",
-                Some("2001:db8::1"),
-            ),
-            (
-                "IPv4 as IPv6",
-                "X-Forwarded-For: ::ffff:192.0.2.1",
-                Some("192.0.2.1"),
-            ),
-            (
-                "all hops trusted: the farthest",
-                "X-Forwarded-For: 10.0.0.8, 10.0.0.7",
-                Some("10.0.0.8"),
-            ),
-            (
-                "empty elements",
-                "X-Forwarded-For: ,, 192.0.2.1 ,,",
-                Some("192.0.2.1"),
-            ),
-            ("none but empty elements", "X-Forwarded-For: ,,", None),
-            (
-                "an unknown hop at the end",
-                "X-Forwarded-For: 192.0.2.1, unknown",
-                None,
-            ),
-            (
-                "an unknown hop in the middle",
-                "X-Forwarded-For: 192.0.2.1, unknown, 10.0.0.7",
-                Some("10.0.0.7"),
-            ),
-            ("no address", "X-Forwarded-For: a.example", None),
-            ("the unspecified address", "X-Forwarded-For: 0.0.0.0", None),
-            ("bytes that are not text", "X-Forwarded-For: \u{fc}", None),
-            (
-                "RFC 7239 §4",
-                "Forwarded: for=192.0.2.60;proto=http;by=203.0.113.43",
-                Some("192.0.2.60"),
-            ),
-            (
-                "in any case, quoted, with a port",
-                "Forwarded: For=\"[2001:db8:cafe::17]:4711\"",
-                Some("2001:db8:cafe::17"),
-            ),
-            (
-                "a list",
-                "Forwarded: for=1.1.1.1, for=192.0.2.1, For=\"10.0.0.7\"",
-                Some("192.0.2.1"),
-            ),
-            (
-                "separators within quotes",
-                "Forwarded: for=192.0.2.1;by=\"a,b;for=1.1.1.1\\\",for=2.2.2.2\"",
-                Some("192.0.2.1"),
-            ),
-            (
-                "an obfuscated hop",
-                "Forwarded: for=192.0.2.1, for=_hidden",
-                None,
-            ),
-            (
-                "a hop without `for`",
-                "Forwarded: for=192.0.2.1, proto=https",
-                None,
-            ),
-            (
-                "two `for` in a hop",
-                "Forwarded: for=192.0.2.1;for=192.0.2.2",
-                None,
-            ),
-            (
-                "quotes that do not end",
-                "Forwarded: for=\"192.0.2.1, for=192.0.2.2",
-                None,
-            ),
-            (
-                "both headers",
-                "Forwarded: for=1.1.1.1\r\nX-Forwarded-For: 192.0.2.1",
-                Some("192.0.2.1"),
-            ),
-            ("neither", "X-Real-IP: 192.0.2.1", None),
-        ];
-        for (name, lines, expected) in table {
-            let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\n");
+        let trusted = ["127.0.0.1", "10.0.0.0/8", "::1"].map(|text| Network::parse(text).unwrap());
+        let trusted = Proxies(trusted.into());
+        // What it is, the headers (divided by slashes), the client.
+        const REQUESTS: &str = r#"one proxy | X-Forwarded-For: 192.0.2.1 | 192.0.2.1
+a made-up hop on the left | X-Forwarded-For: 1.1.1.1, 192.0.2.1 | 192.0.2.1
+over several proxies | X-Forwarded-For: 1.1.1.1,192.0.2.1, 10.0.0.7 ,127.0.0.1 | 192.0.2.1
+over several lines | X-Forwarded-For: 1.1.1.1 // x-forwarded-for: 192.0.2.1 // X-Forwarded-For: 10.0.0.7 | 192.0.2.1
+IPv6 | X-Forwarded-For: 2001:db8::1 | 2001:db8::1
+with a port | X-Forwarded-For: 192.0.2.1:4711 | 192.0.2.1
+IPv6 with a port | X-Forwarded-For: [2001:db8::1]:4711 | 2001:db8::1
+IPv4 as IPv6 | X-Forwarded-For: ::ffff:192.0.2.1 | 192.0.2.1
+all hops trusted: the farthest | X-Forwarded-For: 10.0.0.8, 10.0.0.7 | 10.0.0.8
+empty elements | X-Forwarded-For: ,, 192.0.2.1 ,, | 192.0.2.1
+none but empty elements | X-Forwarded-For: ,, | none
+an unknown hop at the end | X-Forwarded-For: 192.0.2.1, unknown | none
+an unknown hop in the middle | X-Forwarded-For: 192.0.2.1, unknown, 10.0.0.7 | 10.0.0.7
+no address | X-Forwarded-For: a.example | none
+the unspecified address | X-Forwarded-For: 0.0.0.0 | none
+bytes that are not text | X-Forwarded-For: ü | none
+RFC 7239 §4 | Forwarded: for=192.0.2.60;proto=http;by=203.0.113.43 | 192.0.2.60
+in any case, quoted, with a port | Forwarded: For="[2001:db8:cafe::17]:4711" | 2001:db8:cafe::17
+a list | Forwarded: for=1.1.1.1, for=192.0.2.1, For="10.0.0.7" | 192.0.2.1
+separators within quotes | Forwarded: for=192.0.2.1;by="a,b;for=1.1.1.1\",for=2.2.2.2" | 192.0.2.1
+an obfuscated hop | Forwarded: for=192.0.2.1, for=_hidden | none
+a hop without `for` | Forwarded: for=192.0.2.1, proto=https | none
+two `for` in a hop | Forwarded: for=192.0.2.1;for=192.0.2.2 | none
+quotes that do not end | Forwarded: for="192.0.2.1, for=192.0.2.2 | none
+both headers | Forwarded: for=1.1.1.1 // X-Forwarded-For: 192.0.2.1 | 192.0.2.1
+neither | X-Real-IP: 192.0.2.1 | none"#;
+        for [name, headers, expected] in rows(REQUESTS) {
+            let headers = headers.replace(" // ", "\r\n");
+            let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n");
             let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192)
             else {
                 panic!("{name}")
             };
-            assert_eq!(
-                trusted.client(&head),
-                expected.map(|text| text.parse().unwrap()),
-                "{name}"
-            );
+            let expected = (expected != "none").then(|| expected.parse().unwrap());
+            assert_eq!(trusted.client(&head), expected, "{name}");
             assert_eq!(is_forwarded(&head), name != "neither", "{name}");
         }
     }
