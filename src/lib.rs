@@ -16,7 +16,7 @@
 //! | [`hub`] | connections: what their bytes mean, who receives which event, timeouts, limits |
 //! | [`server`] | sockets, the event loop, files and signals: the only module that waits |
 //! | [`cli`] | options and subcommands |
-//! | [`tools`] | the toolbox: `explain`, `poke`, `client`, `record`, `replay` |
+//! | [`tools`] | the toolbox: `explain`, `poke`, `client`, `record`, `replay`, the wire view |
 //!
 //! Everything below `server` is sans-I/O: it uses no sockets, no clock and no random source, so
 //! tests and the simulation run it with a network and a time of their own.
@@ -36,7 +36,14 @@
 //!
 //! # The contract of the hub
 //!
-//! See [`hub`].
+//! The server, the simulation, the fuzzer and the replay all drive a [`hub::Hub`] alike:
+//!
+//! 1. Wait until something happens, at most until `next_deadline`.
+//! 2. Report everything that happened as a [`hub::Input`], by `handle`.
+//! 3. Read once from each connection that `next_read` names, and report what was read.
+//! 4. Call `end_turn`, which alone writes to sockets and frees connections.
+//!
+//! What a driver can rely on is at the head of [`hub`].
 //!
 //! # Where to start
 //!
