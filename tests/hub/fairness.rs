@@ -190,7 +190,7 @@ fn long_answers_of_a_turn_stay_within_the_connections_budget() {
         world.turn();
         let sent = (world.hub.metrics().bytes_sent - before) as usize;
         assert!(
-            sent < CONNECTION_OUTPUT_BYTES + 80_000,
+            sent < CONNECTION_OUTPUT_BYTES + 25_000,
             "{sent} bytes in one turn"
         );
         if turns == 0 {
