@@ -30,6 +30,7 @@ fn wrong_option_ends_with_one_line_and_status_2() {
         (&["--unknown"], &[], "--unknown"),
         (&["unknown"], &[], "unknown"),
         (&["--rate", "many"], &[], "--rate must be"),
+        #[cfg(feature = "history")]
         (&["--history", "x.db"], &[], "exclude each other"),
         (&[], &[("PARLOR_RATE", "many")], "PARLOR_RATE must be"),
         (
@@ -130,6 +131,9 @@ fn listening_line_has_the_real_port() {
 
 #[test]
 fn start_logs_time_history_and_join_page() {
+    if !cfg!(feature = "log-output") {
+        return;
+    }
     let server = Server::start(&["--max-text-chars=70000"]);
     let join = format!("http://{}/join", server.address);
     crate::harness::eventually("everything is logged", || server.logs().contains(&join));
@@ -153,6 +157,9 @@ fn start_logs_time_history_and_join_page() {
 
 #[test]
 fn log_lines_have_no_time_in_the_journal() {
+    if !cfg!(feature = "log-output") {
+        return;
+    }
     let mut command = Command::new("sh");
     let script = "JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr) exec \"$0\" \"$@\"";
     command.args(["-c", script, env!("CARGO_BIN_EXE_parlor")]);

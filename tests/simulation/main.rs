@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo test --test simulation  # some fixed seeds, and some new ones
 //! SEEDS=200 cargo test --profile simulation --test simulation  # more of them, fast
-//! SEED=42 cargo test --test simulation -- --ignored --nocapture one  # one, with what clients received
+//! SEED=42 cargo test --test simulation -- --ignored --nocapture one  # one, shown
 //! SECONDS=3600 cargo test --profile simulation --test simulation -- --ignored soak  # new ones
 //! ```
 //!
