@@ -160,7 +160,13 @@ scene('no room is told in the server’s own words', ['--max-connections-per-ip'
   await server.stop('SIGKILL');
   await server.again();
   const { port } = new URL(server.url);
-  const crowd = Array.from({ length: 30 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  const upgrade = `GET /echo HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n`
+    + `Sec-WebSocket-Key: ${'A'.repeat(22)}==\r\nSec-WebSocket-Version: 13\r\n\r\n`;
+  const crowd = Array.from({ length: 30 }, () => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    socket.write(upgrade);
+    return socket;
+  });
   await ada.connection.getByText(/connections/).waitFor();
   for (const socket of crowd) socket.destroy();
   await until('', () => status(ada));

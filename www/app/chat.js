@@ -8,7 +8,7 @@ import * as states from '../store/state.js';
 import * as storage from '../store/storage.js';
 import * as address from '../texts/address.js';
 import * as commands from '../texts/commands.js';
-import { t } from '../texts/en.js';
+import { capitalized, t } from '../texts/en.js';
 import { characters, printable } from '../texts/limits.js';
 import { alternativeName } from '../texts/names.js';
 import { ReadMarkers } from './read-markers.js';
@@ -254,7 +254,7 @@ export class Chat {
   }
 
   #fail(error) {
-    return this.tell(error.message, true, error.code === 'lost');
+    return this.tell(capitalized(error.message), true, error.code === 'lost');
   }
 
   #post(room, typed, action) {

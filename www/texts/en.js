@@ -16,6 +16,9 @@ function list(names) {
   return more > 0 ? [...parts, ` and ${count(more, 'other')}`] : parts;
 }
 
+/** Sentences of the server begin with a small letter, because they may follow a colon. */
+export const capitalized = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
+
 export const t = {
   /** Texts of the HTML files, by the key in their data attributes. */
   page: {
@@ -69,7 +72,7 @@ export const t = {
     unknownChannel: (channel) => `There is no channel #${channel} yet. Create it for everyone?`,
     notInChannel: 'You’re not in a channel. Type /leave followed by its name.',
     cantLeaveHome: (home) => `You can’t leave #${home}. To leave the chat, type /quit.`,
-    tryName: (error, name) => `${sentence(error)} Try /nick ${name}`,
+    tryName: (error, name) => `${sentence(capitalized(error))} Try /nick ${name}`,
     list: (where, names, more) => `${where}: ${names.join(', ') || 'no one'}${more > 0 ? `, and ${more} more` : ''}`,
     channels: 'Channels', online: 'Online',
     inChannel: (channel) => `In #${channel}`,
