@@ -10,11 +10,14 @@ const COLUMN: usize = 31;
 
 /// Returns the text of `--help`.
 pub fn help() -> String {
+    let commands = match cfg!(feature = "tools") {
+        true => "\n       parlor COMMAND ...",
+        false => "",
+    };
     let mut text = format!(
         "{NAME_AND_VERSION}: a live chat in the browser, in one small binary.
 
-Usage: parlor [OPTION]...
-       parlor COMMAND ...
+Usage: parlor [OPTION]...{commands}
 
 Starts the server and prints its address. Open it in two browser windows to chat
 with yourself. Ctrl-C stops the server.
