@@ -54,10 +54,9 @@ const BANNED: &str = "so many, so much, any more, is told, are told, be told, wh
 
 /// How many problems of each kind are still there, at most. Ends up empty.
 const LEFT: &[(&str, usize)] = &[
-    ("words", 250),
-    ("circles", 25),
-    ("documents", 60),
-    ("layers", 10),
+    ("words", 180),
+    ("circles", 20),
+    ("documents", 20),
     ("lines", 12),
 ];
 
