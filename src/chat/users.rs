@@ -42,7 +42,7 @@ impl Chat {
             }
             None => {
                 let name = self.free_name(name, None)?;
-                let token = Token::new(self.new_author()?, (self.tokens)());
+                let token = Token::new(self.history.next_author(), (self.tokens)());
                 self.come_online(&token, &name, false);
                 (token, Vec::new())
             }
@@ -93,11 +93,6 @@ impl Chat {
         } else {
             Err(CommandError::NameTaken)
         }
-    }
-
-    /// Returns an author number that was never used.
-    fn new_author(&mut self) -> Result<Author, CommandError> {
-        Ok(self.history.next_author())
     }
 
     fn come_online(&mut self, token: &Token, name: &UserName, has_row: bool) {
