@@ -35,7 +35,7 @@ scene('chaos: cut every second, killed in between, each message once and in orde
   }, CUT_MS);
   try {
     const half = MESSAGES / 2;
-    // As fast as nobody types, within the page: a driver's keys take a busy machine half a second each.
+    // Typed within the page: a driver's keys take a busy machine half a second each.
     const write = ({ text }, name) => text.evaluate(async (box, [who, count, every]) => {
       for (let number = 1; number <= count; number += 1) {
         box.value = `${who} ${number}`;

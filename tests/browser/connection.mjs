@@ -87,7 +87,7 @@ scene('a reload keeps the name and the open place', ['--resume-window', '1'], as
   const log = await ada.log.boundingBox();
   assert.ok((await ada.said('before').boundingBox()).x > log.x + log.width / 2, 'one’s own are still one’s own');
   await new Promise((resolve) => setTimeout(resolve, 1600));
-  assert.equal(gone, false, 'a reload takes nobody out of the list');
+  assert.equal(gone, false, 'a reload removes no one from the list');
 });
 
 scene('a second tab is the same person', [], async ({ meet, server }) => {
@@ -148,14 +148,14 @@ scene('closing a window takes the person out after the resume window', ['--resum
   assert.ok(Date.now() - closed > 700, `not before: ${Date.now() - closed} ms`);
 });
 
-scene('a refused origin is told in the server’s own words', ['--origin', 'https://chat.example'], async ({ meet }) => {
+scene('a refused origin is explained in the server’s words', ['--origin', 'https://chat.example'], async ({ meet }) => {
   const ada = await meet(null);
   await ada.enter('Ada');
   await ada.connection.getByText('--origin').waitFor();
   await ada.role('button', 'Join chat').waitFor();
 });
 
-scene('no room is told in the server’s own words', ['--max-connections-per-ip', '30'], async ({ meet, server }) => {
+scene('a full server is explained in the server’s words', ['--max-connections-per-ip', '30'], async ({ meet, server }) => {
   const ada = await meet('Ada');
   await server.stop('SIGKILL');
   await server.again();

@@ -14,6 +14,19 @@ scene('a message larger than the server takes is refused before it is sent', ['-
   await alert(ada, 'up to 4,096 bytes').waitFor();
   await ada.say('字'.repeat(1300));
   await ada.page.getByText('1 of 1 message, nothing missing').waitFor();
+  // One that is pending all the same, from a time when the limit was another, holds up nothing.
+  await ada.page.evaluate(() => {
+    const place = { kind: 'channel', name: 'general', conversation: null };
+    const entry = { nonce: 'large', conversation: null, text: '字'.repeat(2000), at: 0, order: 0, stage: 'waiting', error: null, place };
+    localStorage.setItem('parlor:/:unsent:large', JSON.stringify(entry));
+  });
+  await ada.page.reload();
+  await ada.heading('#general').waitFor();
+  await ada.say('next');
+  await ada.log.getByText('Not sent: the server closed the connection because of it.').waitFor({ timeout: 40_000 });
+  await ada.page.getByText('2 of 2 messages, nothing missing').waitFor();
+  await ada.role('button', 'Delete', true).click();
+  await until(2, () => ada.log.locator('.text').count());
 });
 
 scene('without a connection nothing pretends to be current, and what waits says so', [], async ({ meet, server }) => {

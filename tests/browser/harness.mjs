@@ -68,7 +68,7 @@ export function browser() {
   return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 }
 
-/** Somebody at a browser of their own: nothing is shared with anybody else's. Words of a page are found by role and name alone. */
+/** A user with a browser context of their own. Elements are found by role and name. */
 export class Person {
   static async at(browser, url, options = {}) {
     const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', viewport: { width: 1100, height: 720 }, ...options });
@@ -85,7 +85,7 @@ export class Person {
     this.page = await this.context.newPage();
     this.page.on('pageerror', (error) => this.complaints.push(`${error}`));
     this.page.on('console', (line) => {
-      // A server that is away is told by the browser itself, and so is a refusal; the page's own policy must never be hurt.
+      // The browser itself reports unreachable servers and refusals; the page's own policy must never be violated.
       const text = line.text();
       if (line.type() === 'error' && !/WebSocket connection to|Failed to load resource/.test(text)) this.complaints.push(text);
     });
@@ -133,8 +133,8 @@ export class Person {
 let shared = null, ends = false;
 
 /**
- * A test with a server of its own, in windows that share nothing. `meet(name, options)` brings somebody in, whoever else comes is
- * put into `people`; nobody's page may complain.
+ * A test with a server of its own, in windows that share nothing. `meet(name, options)` opens a page for a user; other users are
+ * added to `people`. No page may report an error.
  */
 export function scene(name, options, play, most = 60_000) {
   if (!ends) after(() => shared?.close());

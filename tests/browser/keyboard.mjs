@@ -75,7 +75,7 @@ scene('Alt and the arrows walk through channels, with Shift through the unread',
   await walk('Alt+Shift+ArrowUp', '#cats');
   await ada.said('meow').waitFor();
   await press(ada, 'Alt+Shift+ArrowDown');
-  assert.equal(await ada.heading('#cats').count(), 1, 'nothing is unread any more');
+  assert.equal(await ada.heading('#cats').count(), 1, 'nothing is unread');
   await ada.log.focus();
   await press(ada, 'Escape');
   assert.ok(await inBox(ada));

@@ -1,4 +1,4 @@
-// The connection: when its loss is told, when it is tried again, and that nothing is missing afterwards.
+// Lost connections: when the page says so, when it reconnects, and that no message is missing afterwards.
 
 import assert from 'node:assert/strict';
 import { UNSENT, Person, scene, until } from './harness.mjs';
@@ -36,7 +36,7 @@ lined('a short loss is not worth a word', async ({ ada, proxy }) => {
   assert.deepEqual(await ada.page.evaluate(() => window.told), []);
 });
 
-lined('a loss that lasts is told, with the time until the next attempt and a button', async ({ ada, proxy }) => {
+lined('a lasting loss is shown with a countdown and a button', async ({ ada, proxy }) => {
   await pauseLong(ada);
   proxy.mode = 'shut';
   proxy.cut();
@@ -106,7 +106,7 @@ lined('what was said meanwhile is fetched, in private too', async ({ ada, proxy,
   await ada.said('g 1').waitFor();
 });
 
-scene('a server that has forgotten everything begins anew, and says so', [], async ({ meet, server }) => {
+scene('a server that lost its history is announced', [], async ({ meet, server }) => {
   const ada = await meet('Ada');
   await ada.say('before');
   await ada.said('before').waitFor();

@@ -32,7 +32,7 @@ scene('private messages reach only their two', [], async ({ meet }) => {
   assert.ok(!received.some((payload) => /between you|nobody else/.test(payload)), 'nor does the connection carry it');
 });
 
-scene('private messages are there after a reload, and unread ones are told', [], async ({ meet, server }) => {
+scene('private messages survive a reload, and unread ones are shown', [], async ({ meet, server }) => {
   const ada = await meet('Ada');
   const bob = await meet('Bob');
   await ada.person('Bob').click();
@@ -63,7 +63,7 @@ scene('a note to oneself', [], async ({ meet }) => {
 });
 
 for (const reload of [false, true]) {
-  scene(`somebody who took a name that became free is not who had it${reload ? ', after a reload either' : ''}`, ['--resume-window', '1'], async ({ meet }) => {
+  scene(`a new owner of a free name is a stranger${reload ? ', after a reload either' : ''}`, ['--resume-window', '1'], async ({ meet }) => {
     const ada = await meet('Ada');
     const bob = await meet('Bob');
     await ada.person('Bob').click();
@@ -89,7 +89,7 @@ for (const reload of [false, true]) {
   });
 }
 
-scene('somebody who comes back is who they were', ['--resume-window', '0.3'], async ({ meet, server }) => {
+scene('a returning user keeps the conversation', ['--resume-window', '0.3'], async ({ meet, server }) => {
   const ada = await meet('Ada');
   const bob = await meet('Bob');
   await ada.person('Bob').click();

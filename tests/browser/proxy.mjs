@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 
 export class Proxy {
   #server; #target; #pairs = new Set();
-  /** `open`: bytes pass · `silent`: they are swallowed both ways, as by a network that is gone · `shut`: nobody is let in. */
+  /** `open`: bytes pass · `silent`: they are swallowed both ways, as by a network that is gone · `shut`: connections are refused. */
   mode = 'open';
   url = null;
 

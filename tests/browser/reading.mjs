@@ -49,7 +49,7 @@ scene('what is no longer kept is said, and not that this is the beginning', ['--
   assert.equal(await ada.log.getByText('This is the beginning').count(), 0);
 });
 
-scene('who reads above stays there, and is told of what is new', ['--rate', '0'], async ({ meet, server, browser }) => {
+scene('a reader above stays there, with a count of new messages', ['--rate', '0'], async ({ meet, server, browser }) => {
   await flood(browser, server, 'Flood', 'general', 49);
   const ada = await meet('Ada');
   const bob = await meet('Bob');

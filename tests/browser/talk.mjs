@@ -90,7 +90,7 @@ scene('commands that are typed', ['--max-text-chars', '20'], async ({ meet }) =>
   await bob.said('y'.repeat(20)).waitFor();
 });
 
-scene('somebody is typing', [], async ({ meet }) => {
+scene('typing is shown', [], async ({ meet }) => {
   const ada = await meet('Ada');
   const bob = await meet('Bob');
   await ada.text.pressSequentially('hel');

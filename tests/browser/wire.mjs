@@ -8,7 +8,7 @@ const frames = (page) => page.getByRole('list', { name: 'Frames', exact: true })
 const chosen = (page) => page.getByRole('region', { name: 'Details' });
 const wide = (page) => page.evaluate(() => document.documentElement.scrollWidth);
 
-/** Somebody at /wire, who sees the handshake. */
+/** A user at /wire with the handshake on the list. */
 async function student(meet, url, options) {
   const person = await meet(null, options);
   await person.page.goto(new URL('wire', url).href);

@@ -182,7 +182,7 @@ scene('a box that grows takes its room from the top of the feed', ['--rate', '0'
   await until(true, atEnd, 'when it has grown');
   await ada.text.pressSequentially(' and more of it');
   await until(true, atEnd, 'with each further letter');
-  // A scroll of before is told when the box has grown already, and before the feed could follow.
+  // An earlier scroll event arrives after the box has grown and before the feed follows.
   await ada.text.fill('');
   await until(true, atEnd, 'when it is small again');
   await ada.text.evaluate((box) => {

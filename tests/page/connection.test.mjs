@@ -28,7 +28,7 @@ beforeEach((t) => {
   t.mock.method(Math, 'random', () => 0.9999999);
   globalThis.WebSocket = Socket;
   globalThis.document = { visibilityState: 'visible' };
-  globalThis.fetch = async () => { throw new Error('nobody there'); };
+  globalThis.fetch = async () => { throw new Error('unreachable'); };
 });
 
 function connected(t) {
@@ -44,7 +44,7 @@ function connected(t) {
 
 const message = (text) => ({ type: 'message', channel: 'general', text });
 
-test('pauses double, and begin anew only after ten seconds of health', (t) => {
+test('pauses double, and start over only after ten stable seconds', (t) => {
   const { connection, pass } = connected(t);
   const pauses = [];
   const lose = (after) => {

@@ -28,7 +28,7 @@ function tab(history, open) {
   return { state, marks, unread: () => rooms.unread(states.channelRoom(state, 'general')) };
 }
 
-test('what a first visit finds is read, and the other tabs are told', (t) => {
+test('messages of a first visit are read, also in other tabs', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   [told] = [[]];
   const elsewhere = tab([], 'garden');
@@ -45,7 +45,7 @@ test('what a first visit finds is read, and the other tabs are told', (t) => {
   assert.equal(elsewhere.unread(), 0);
 });
 
-test('what is not looked at is not read', (t) => {
+test('messages out of sight stay unread', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   kept.clear();
   for (const hide of [

@@ -42,7 +42,7 @@ test('settled once, by whichever comes first: its ack or itself', () => {
   assert.equal(outbox.settle(box, 'of another tab'), null);
 });
 
-test('what was refused stays, and goes when it is told to', () => {
+test('a refused message stays until it is retried or deleted', () => {
   const box = filled('a', 'b');
   outbox.fail(box, 'nonce of a', 'no');
   assert.deepEqual([box[0].stage, box[0].error], ['failed', 'no']);

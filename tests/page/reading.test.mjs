@@ -34,7 +34,7 @@ test('of a long place a span is shown that moves with the reader', () => {
   assert.deepEqual([new MessageRange().range([], true), new MessageRange().range(range(1, 3), true)], [[0, 0], [0, 3]]);
 });
 
-test('a span that lost its messages begins anew', () => {
+test('a range without its messages starts over', () => {
   const span = new MessageRange();
   span.range(range(1, 100), false);
   assert.deepEqual(span.range(range(1, 3), false), [0, 3]);
@@ -55,7 +55,7 @@ test('a part of a place is rows, too', () => {
   assert.equal(kinds(7, 9), 'older day 8 9', 'what comes later waits');
 });
 
-test('runs of coming and going are one line', () => {
+test('consecutive joins and leaves share one note', () => {
   const words = (names) => t.feed.joined(names).join('');
   assert.equal(words(['A']), 'A joined');
   assert.equal(words(['A', 'B']), 'A and B joined');
@@ -71,7 +71,7 @@ test('runs of coming and going are one line', () => {
   assert.deepEqual([[...joined], [...left], place.notes.length, [...place.members]], [['A', 'C'], [], 1, ['A', 'C']]);
 });
 
-test('that somebody came stands above what they say, also where it is told later', () => {
+test('a late joining note is above the first message', () => {
   const place = rooms.channel('general');
   rooms.replace(place, [message(1)], 1, false);
   for (const seq of [2, 3]) {
@@ -102,7 +102,7 @@ const WELCOME = {
   type: 'welcome', name: 'Ada', author: 1, session: 's', channels: [{ name: 'general', members: 2, seq: 5 }], users: ['Ada', 'Bob'], online: 2, directs: [], epoch: 'e', time: 0,
 };
 
-/** Somebody who opens general, with what the browser remembers. */
+/** A page that opens general, with read markers from before. */
 function opened({ marks = [], line = null, seq = 5, history = range(1, 5) } = {}) {
   const state = Object.assign(states.create(), { marks: new Map(marks), line });
   states.apply(state, WELCOME);
@@ -133,7 +133,7 @@ test('another tab reads', () => {
   assert.equal(place.read, 5, 'nothing becomes unread again');
 });
 
-test('who is spoken to is told', () => {
+test('a mention of the reader is remembered', () => {
   const { state, place } = opened({ history: [message(1), message(2, { text: 'hello @ada' })], marks: [['#general', 1]] });
   assert.equal(rooms.isMentioned(place), true, 'in what was missed, too');
   rooms.markRead(place);

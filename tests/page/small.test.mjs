@@ -11,7 +11,7 @@ import * as protocol from '../../www/connection/protocol.js';
 import * as limits from '../../www/texts/limits.js';
 import { rows } from '../../www/views/feed-rows.js';
 
-test('pauses are anything up to the full one, which doubles', () => {
+test('pauses are random up to a limit that doubles', () => {
   const longest = [0, 1, 2, 3, 4, 5, 6, 100, 1e9].map((attempt) => pauseMs(attempt, 0.9999999));
   assert.deepEqual(longest, [1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 30000]);
   for (let attempt = 0; attempt < 10; attempt += 1) {
@@ -20,7 +20,7 @@ test('pauses are anything up to the full one, which doubles', () => {
   }
 });
 
-test('a pause is over by whichever clock went further', () => {
+test('a pause ends by the clock that went further', () => {
   const pause = new Pause(4000, 100, 1_000_000);
   const table = [
     ['at once', 100, 1_000_000, 4000], ['a second later', 1100, 1_001_000, 3000], ['the machine slept', 200, 1_600_000, 0],
@@ -76,7 +76,7 @@ test('typed lines', () => {
   }
 });
 
-test('where the chat is', () => {
+test('the chat’s URL is relative to the page', () => {
   const table = [
     ['http://localhost:8080/', 'ws://localhost:8080/chat'],
     ['https://example.org/rooms/parlor/?a=b#general', 'wss://example.org/rooms/parlor/chat'],
@@ -91,7 +91,7 @@ test('events', () => {
   for (const none of ['', 'hello', 'null', '1', '[]', '{}', '{"type":1}', '"type"']) assert.equal(protocol.parse(none), null, none);
 });
 
-test('commands name their place, and leave out what is not there', () => {
+test('commands name their room and omit absent fields', () => {
   const text = (command) => JSON.stringify(command);
   assert.equal(text(protocol.hello('Ada', undefined)), '{"type":"hello","name":"Ada"}');
   assert.equal(text(protocol.join('a', 0)), '{"type":"join","channel":"a","since":0}');
@@ -101,7 +101,7 @@ test('commands name their place, and leave out what is not there', () => {
   assert.equal(protocol.target(rooms.person('@1', 'Bob')), null);
 });
 
-test('a close is told with its reason, once with a full stop', () => {
+test('a close sentence has the reason and one full stop', () => {
   assert.equal(protocol.closeSentence(1008, 'too many commands'), 'The server closed the connection: too many commands.');
   assert.equal(protocol.closeSentence(1008, 'Too many.'), 'The server closed the connection: Too many.');
   assert.equal(protocol.closeSentence(1006, ''), 'You’ve lost connection.');
@@ -120,13 +120,13 @@ test('characters are counted as the server counts them', () => {
   for (const [text, count] of [['', 0], ['abc', 3], ['grün', 4], ['👍🏽', 2], ['a\n', 2]]) assert.equal(limits.characters(text), count, text);
 });
 
-test('letters and colours', () => {
+test('avatars: letters and colours', () => {
   for (const [name, letter] of [['ada', 'A'], ['über', 'Ü'], ['𐐨x', '𐐀'], ['', '']]) assert.equal(initial(name), letter);
   assert.equal(hue('Ada'), hue('Ada'));
   assert.ok(new Set(['Ada', 'Bob', 'Cleo', 'Dan', 'Eve', 'Finn'].map(hue)).size >= 3);
 });
 
-test('what no server could read is not sent', () => {
+test('lone surrogates and control characters are not sent', () => {
   const table = [['plain', 'plain'], ['a\uD800b', 'a\uFFFDb'], ['\uDC00', '\uFFFD'], ['😀', '😀'], ['two\nlines\tand a tab', 'two\nlines\tand a tab']];
   for (const [text, sent] of table) assert.equal(JSON.parse(protocol.encode({ text, id: 1 })).text, sent, JSON.stringify(text));
   assert.equal(protocol.encode({ type: 'join', since: undefined }), '{"type":"join"}');
@@ -172,7 +172,7 @@ test('rows of the feed', () => {
   assert.equal(begins([], 7), true, 'nothing is kept');
 });
 
-test('a message that is sent keeps the row that it had while it was pending', () => {
+test('a sent message keeps the row it had while pending', () => {
   const place = rooms.channel('general');
   const message = { type: 'message', from: 'Ada', author: 1, text: 'x', seq: 1, at: 0, nonce: 'n' };
   const before = rows(place, [{ nonce: 'n', stage: 'sending', error: null }], () => true).at(-1);

@@ -12,7 +12,7 @@ const message = (seq, more) => ({ type: 'message', channel: 'general', from: 'Bo
 const direct = (seq, more) => ({ type: 'direct', conversation: 'c', from: 'Bob', author: 2, to: 'Ada', text: `text ${seq}`, seq, at: seq, ...more });
 const joined = (seq, history, more) => ({ type: 'joined', channel: 'general', seq, first: 1, members: ['Ada'], count: 1, history, more: false, ...more });
 
-/** Somebody in `general`, with three messages. */
+/** A state in `general` with three messages. */
 function entered(welcome = {}) {
   const state = states.create();
   states.apply(state, { ...WELCOME, ...welcome });
@@ -148,11 +148,11 @@ test('a draft under another spelling gives way to the conversation that there is
   states.apply(state, { type: 'ack', conversation: 'c', to: 'Bob', seq: 1, at: 0 }, { type: 'direct', to: 'bob' });
   const open = states.openRoom(state);
   assert.deepEqual([open.name, open.conversation], ['Bob', 'c']);
-  assert.deepEqual(state.merged, [[place.key, open.key]], 'whoever kept the old key is told');
+  assert.deepEqual(state.merged, [[place.key, open.key]], 'the old key is reported');
   assert.deepEqual(states.people(state), [open]);
 });
 
-test('somebody else under the name of one who is away is somebody else', () => {
+test('a newcomer under the name of an absent person is a stranger', () => {
   const directs = [{ conversation: 'c', with: 'Bob', seq: 2, online: false }];
   const state = entered({ directs });
   const stranger = states.personRoom(state, 'Bob');
@@ -162,7 +162,7 @@ test('somebody else under the name of one who is away is somebody else', () => {
   assert.deepEqual(named(state, 'Bob').map(({ conversation }) => conversation).sort(), ['c', 'd']);
 
   const away = entered({ directs, users: ['Ada'], online: 1 });
-  assert.equal(states.personRoom(away, 'bob').conversation, 'c', 'nobody has the name: it means the one who had it');
+  assert.equal(states.personRoom(away, 'bob').conversation, 'c', 'the name is free: it means its last owner');
 });
 
 test('people come and go, and names change', () => {
@@ -246,7 +246,7 @@ test('earlier messages are asked for once, and a failure lets them be asked for 
   assert.equal(states.older(place).length, 1);
 });
 
-test('a channel that can’t be joined is not wanted any more', () => {
+test('a channel that can’t be joined is not retried', () => {
   const state = entered();
   state.wanted.add('full');
   states.apply(state, { type: 'error', code: 'too_many_channels', message: '' }, { type: 'join', channel: 'full' });

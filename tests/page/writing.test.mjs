@@ -1,4 +1,4 @@
-// What helps to write: completion, drafts, what was sent last, another name; and the count that nothing is missing.
+// What helps to write: completion, drafts, what was sent last, another name; and sync status counts missing messages.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -117,7 +117,7 @@ test('another name for one that is refused', () => {
   assert.equal(alternativeName('Ada', 'rate_limited'), null);
 });
 
-test('the count that nothing is missing', () => {
+test('sync status counts missing messages', () => {
   const message = (seq) => ({ type: 'message', seq });
   const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
   const place = rooms.channel('a');

@@ -133,7 +133,7 @@ export function noteSpeaker(room, { from, seq }) {
 }
 
 /**
- * Applies a change of the members: names that are now in or out, some of them redundant. The note in the feed stands after
+ * Applies a change of the members: names that are now in or out, some of them redundant. The note in the feed comes after
  * the last message, but before the first message of someone who joined; changes without a message in between share it.
  */
 export function changeMembers(room, joined, left, at) {

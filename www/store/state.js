@@ -274,7 +274,7 @@ function onMessage(state, event) {
   noteMentions(state, room, [event]);
   rooms.noteSpeaker(room, event);
   const gap = rooms.receive(room, event);
-  // One's own message, perhaps from another tab, is read; and so is what it answers.
+  // The user's own message, perhaps from another tab, is read if everything before it was.
   if (isMine(state, event) && allRead) rooms.markRead(room);
   return gap ? [loadAfter(room)] : [];
 }

@@ -50,7 +50,7 @@ function message(node, { message: { from, at, text, action }, own, head, number 
 }
 
 function pending(node, { nonce, text, action, stage, error }, context) {
-  // One's own message is announced when it is sent or refused, and not before.
+  // The reader's own message is announced when it is sent or refused, and not before.
   set(node, 'aria-live', stage === 'failed' ? null : 'off');
   set(node, 'class', `row mine pending ${stage}${action ? ' action' : ''}`);
   const state = stage !== 'failed' ? [stage === 'sending' ? t.feed.sending : t.feed.waiting] : [

@@ -61,7 +61,7 @@ export class Bell {
     };
   }
 
-  /** A notification; null where the browser refuses to make one, which is told once. */
+  /** A notification; null if the browser refuses to make one; the page says so once. */
   #made(title, options) {
     try {
       return new Notification(title, options);
