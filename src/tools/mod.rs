@@ -12,6 +12,7 @@ mod backup;
 pub mod cases;
 mod client;
 mod explain;
+mod failure;
 pub mod lines;
 mod poke;
 pub(crate) mod record;
@@ -21,4 +22,5 @@ pub(crate) mod terminal;
 mod trial;
 pub(crate) mod wire;
 
-pub(crate) use subcommands::{Failure, TOOLS, arguments, find};
+use failure::{Failure, arguments};
+pub(crate) use subcommands::{TOOLS, find};
