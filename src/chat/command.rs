@@ -57,9 +57,9 @@ pub enum Command {
     /// Frames made by hand, to be checked: the whole command as JSON. Handled by the wire view,
     /// like `Trace`.
     Try(Box<str>),
-    /// The typed `/help`.
+    /// The typed `/help`: asks for the list of commands.
     Help,
-    /// The typed `/quit`.
+    /// The typed `/quit`: ends the connection.
     Quit,
 }
 
@@ -85,7 +85,7 @@ pub struct Query {
 /// Where a message goes, or which messages are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A channel's name.
+    /// A channel, by its name.
     Channel(Box<str>),
     /// The channel joined last (typed lines only).
     JoinedLast,
@@ -98,7 +98,7 @@ pub enum Target {
 /// Which messages of a channel or conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
-    /// The newest ones.
+    /// The newest of them.
     Newest,
     /// The newest ones below this number.
     Before(Seq),

@@ -75,7 +75,7 @@ pub enum Event {
     Renamed { from: Rc<str>, to: Rc<str> },
     /// The answer to `/help`.
     Help { text: &'static str },
-    /// A command failed.
+    /// Says why a command failed.
     Error(CommandError),
     /// A message in a channel (`message`) or a conversation (`direct`).
     #[serde(untagged)]
@@ -239,7 +239,7 @@ pub enum Effect {
     },
     /// Subscribes a connection to a topic.
     Subscribe { who: Address, topic: Topic },
-    /// Ends a subscription.
+    /// Ends a connection's subscription to a topic.
     Unsubscribe { who: Address, topic: Topic },
     /// Closes a connection; the hub then reports it as disconnected.
     Close { who: Address, why: Farewell },

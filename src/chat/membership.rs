@@ -97,7 +97,7 @@ impl Chat {
         }
     }
 
-    /// Removes a channel from the list. Nobody is in it.
+    /// Removes a channel that has no members from the list.
     fn unlist(&mut self, id: ChannelId) {
         if let Some(channel) = self.channels.unlist(id) {
             self.changed(List::Channels, &channel.name.shown, false);

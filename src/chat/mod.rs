@@ -43,7 +43,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The chat's state.
+/// The state of the chat.
 pub struct Chat {
     limits: Limits,
     /// The time of the current call.
@@ -99,7 +99,7 @@ pub enum Departure {
     Lost,
 }
 
-/// A connection.
+/// A connection, as the chat knows it.
 struct Client {
     address: Address,
     /// The session, after `hello`.

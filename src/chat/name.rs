@@ -170,7 +170,7 @@ fn bad(sentence: &'static str) -> CommandError {
     CommandError::BadName(sentence.into())
 }
 
-/// Unicode's rules.
+/// The rules of Unicode, from its tables.
 #[cfg(feature = "unicode")]
 mod alphabet {
     use unicode_normalization::UnicodeNormalization;
@@ -193,7 +193,7 @@ mod alphabet {
 
     /// Returns the skeleton (UTS #39 §4), which is equal for texts that look alike.
     pub(super) fn skeleton(text: &str) -> String {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || super::is_joiner(byte.into());
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         if text.bytes().all(is_plain) {
             ascii_skeleton(text)
         } else {

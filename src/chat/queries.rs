@@ -64,7 +64,7 @@ impl Chat {
         self.history.span(place).map_err(|error| self.failed(error))
     }
 
-    /// Answers `who`.
+    /// Answers `who`, for everyone or for one channel.
     pub(super) fn answer_who(
         &mut self,
         context: &mut Context<'_>,

@@ -20,7 +20,7 @@ const STALE_ROWS_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 const STALE_ROWS: usize = 500;
 
 impl Chat {
-    /// Answers `hello`.
+    /// Answers `hello`: begins a session, or continues the one of the token.
     pub(super) fn hello(
         &mut self,
         context: &mut Context<'_>,
