@@ -121,10 +121,15 @@ fn without_tests(text: &str) -> &str {
 
 /// The code of a file without tests and comments, in one line.
 fn code(text: &str) -> String {
-    let mut code = String::new();
-    for line in without_tests(text).lines().map(str::trim) {
+    let (mut code, mut is_inline) = (String::new(), false);
+    for line in without_tests(text).lines() {
+        // In a module within the file, `super` is the file.
+        is_inline |= line.starts_with("mod ") && line.ends_with('{');
+        is_inline &= line != "}";
+        let line = line.trim();
         if !line.starts_with("//") {
-            code += line.split(" // ").next().unwrap();
+            let line = line.split(" // ").next().unwrap();
+            code += &line.replace("super::", if is_inline { "self::" } else { "super::" });
             code.push(' ');
         }
     }
