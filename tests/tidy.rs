@@ -55,7 +55,7 @@ const BANNED: &str = "so many, so much, any more, is told, are told, be told, wh
 /// How many problems of each kind are still there, at most. Ends up empty.
 const LEFT: &[(&str, usize)] = &[
     ("words", 180),
-    ("circles", 10),
+    ("circles", 4),
     ("documents", 20),
     ("lines", 12),
 ];

@@ -30,7 +30,6 @@ use super::context::Context;
 use super::inbox::{CloseReason, ConnectionId, Entry};
 use super::outbox::{Outbox, Source};
 use super::rate::{Rate, Refusals};
-use super::reading::ReadState;
 use super::routes::Path;
 use super::topics::{Encoding, Subscriptions};
 use super::wire::Tap;
@@ -132,6 +131,17 @@ pub(super) struct RareState {
     paused_since: Option<Millis>,
     pub(super) tap: Option<Box<dyn Tap>>,
     refusals: Refusals,
+}
+
+/// A connection's place in the schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadState {
+    /// An event will report when there is something to read.
+    Idle,
+    /// It is in the queue.
+    Queued,
+    /// There is, or may be, something to read, and it must wait.
+    Blocked,
 }
 
 /// A row of the hub's table.

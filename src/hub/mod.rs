@@ -39,6 +39,7 @@ mod proxies;
 mod rate;
 mod reading;
 mod routes;
+mod socket;
 mod timers;
 mod topics;
 mod turn;
@@ -48,6 +49,7 @@ mod wire;
 pub use inbox::ConnectionId;
 pub use origins::{Origin, Origins};
 pub use proxies::Network;
+pub use socket::Socket;
 pub use warnings::Warning;
 pub use wire::{Tap, WireView};
 
@@ -65,20 +67,9 @@ use context::Context;
 use inbox::CloseReason;
 use reading::ReadQueue;
 use routes::Router;
-use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 use timers::{Reminders, SuspendGuard};
-
-/// Where a connection's bytes go. Reading is the driver's.
-pub trait Socket {
-    /// Writes as much as possible without waiting, as `writev(2)` does. After `WouldBlock` or a
-    /// short write, [`Input::Writable`] must follow when there is room again.
-    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
-
-    /// Shuts down the sending side (FIN). Reading goes on.
-    fn shutdown_write(&mut self);
-}
 
 /// The parts that a hub is made of.
 pub struct Setup {

@@ -8,23 +8,12 @@
 //!   connections: a skipped one would queue up again after those that filled the buffers, and could
 //!   starve.
 
-use super::connection::Connection;
+use super::connection::{Connection, ReadState};
 use super::connections::Connections;
 use super::inbox::ConnectionId;
 use crate::limits::{Limits, TURN_READ_BYTES};
 use crate::time::Millis;
 use std::collections::VecDeque;
-
-/// A connection's place in the schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ReadState {
-    /// An event will report when there is something to read.
-    Idle,
-    /// It is in the queue.
-    Queued,
-    /// There is, or may be, something to read, and it must wait.
-    Blocked,
-}
 
 /// The queue of connections that have, or may have, something to read.
 #[derive(Default)]
