@@ -56,8 +56,8 @@ const BANNED: &str = "so many, so much, any more, is told, are told, be told, wh
 const LEFT: &[(&str, usize)] = &[
     ("words", 180),
     ("circles", 4),
-    ("documents", 20),
-    ("lines", 12),
+    ("documents", 15),
+    ("lines", 25),
 ];
 
 fn root(path: &str) -> PathBuf {

@@ -107,7 +107,8 @@ impl HistoryFile {
         if let Some(about) = about.filter(|about| identity(about) == self.identity) {
             (self.bytes, self.modified) = (about.len(), modified(&about));
         }
-        // Only once: a log that was replaced between two checks must not be taken for the right one.
+        // Only once: a log that was replaced between two checks must not be taken for the right
+        // one.
         if self.log.is_none() {
             let log = fs::metadata(with_ending(&self.path, "-wal"));
             self.log = log.ok().as_ref().map(identity);
