@@ -7,8 +7,8 @@
 //!
 //! | module | contents |
 //! | --- | --- |
-//! | [`limits`], [`time`], [`text`], [`progress`], [`metrics`] | bounds, clocks, hex and escapes,
-//! the result of parsers, counters |
+//! | [`limits`], [`time`], [`metrics`] | bounds, clocks, counters |
+//! | [`text`], [`progress`] | hex and escapes, the result of parsers |
 //! | [`http`] | request heads, responses, the files of the page (RFC 9112) |
 //! | [`websocket`] | handshake, frames, messages, close, compression (RFC 6455, RFC 7692) |
 //! | [`history`] | messages and sessions, in SQLite or in memory |

@@ -90,7 +90,8 @@ impl Render for u64 {
 #[derive(Clone, Debug, Default)]
 pub struct ByStatus([u64; STATUSES.len()]);
 
-const STATUSES: [u16; 10] = [400, 403, 404, 405, 408, 426, 429, 431, 503, 505];
+/// The status codes of refusals.
+pub const STATUSES: [u16; 10] = [400, 403, 404, 405, 408, 426, 429, 431, 503, 505];
 
 impl ByStatus {
     /// Counts one refusal. A status that is not in the table is not counted.

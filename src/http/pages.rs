@@ -8,7 +8,6 @@ use super::request::Head;
 use super::response::{Body, Response};
 use crate::text::{Hex, hex_digit};
 use sha1::{Digest, Sha1};
-use std::borrow::Cow;
 
 /// One file, ready to be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,18 +30,25 @@ pub trait Pages {
 /// Every file of `www/` by its name; a script that an HTML file names with all its imports.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/www.rs"));
 
-/// The pages that are compiled in.
-pub struct BuiltIn {
-    /// Tags in the order of [`FILES`].
-    etags: Vec<String>,
-}
+/// The pages that are compiled in, with their names.
+#[derive(Clone, Debug)]
+pub struct BuiltIn(Vec<(&'static str, Page)>);
 
 impl BuiltIn {
     /// Computes the tags of all files.
     pub fn new() -> Self {
-        Self {
-            etags: FILES.iter().map(|(_, bytes)| etag(bytes)).collect(),
-        }
+        let page = |(name, bytes): &(&'static str, &'static [u8])| {
+            let (media_type, etag, bytes) = (media_type(name), etag(bytes), Body::Static(bytes));
+            (
+                *name,
+                Page {
+                    media_type,
+                    etag,
+                    bytes,
+                },
+            )
+        };
+        Self(FILES.iter().map(page).collect())
     }
 }
 
@@ -55,13 +61,8 @@ impl Default for BuiltIn {
 impl Pages for BuiltIn {
     fn page(&mut self, path: &str) -> Option<Page> {
         let wanted = file_name(path)?;
-        let index = FILES.iter().position(|(name, _)| *name == wanted)?;
-        let (name, bytes) = FILES[index];
-        Some(Page {
-            media_type: media_type(name),
-            etag: self.etags[index].clone(),
-            bytes: Body::Static(bytes),
-        })
+        let page = self.0.iter().find(|(name, _)| *name == wanted);
+        page.map(|(_, page)| page.clone())
     }
 }
 
@@ -147,24 +148,17 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// Returns the response that carries a page, or a 304 for a client that has it already. The same
 /// for `GET` and `HEAD`.
 pub fn respond(page: Page, head: &Head<'_>) -> Response {
-    let mut response = if is_known(&page.etag, head) {
-        Response {
-            status: 304,
-            headers: Vec::new(),
-            body: Body::None,
-        }
+    let response = if is_known(&page.etag, head) {
+        Response::empty(304)
     } else {
         Response::new(200, page.media_type, page.bytes)
     };
-    response.headers.extend([
-        ("ETag", Cow::Owned(page.etag)),
-        // Kept, but validated each time: after an upgrade a reload shows the new page (RFC 9111
-        // §5.2.2.4).
-        ("Cache-Control", Cow::Borrowed("no-cache")),
-        ("Content-Security-Policy", CONTENT_SECURITY_POLICY.into()),
-        ("Referrer-Policy", Cow::Borrowed("no-referrer")),
-    ]);
     response
+        .with("ETag", page.etag)
+        // Kept, but validated each time (RFC 9111 §5.2.2.4): a reload shows the new version.
+        .with("Cache-Control", "no-cache")
+        .with("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        .with("Referrer-Policy", "no-referrer")
 }
 
 /// Evaluates `If-None-Match` (RFC 9110 §13.1.2): `*`, or tags that are compared weakly (§8.8.3.2).

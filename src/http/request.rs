@@ -103,7 +103,7 @@ impl Scan {
                 return Ok(Some(index + 1));
             }
             if self.seen_bytes >= max_head_bytes {
-                return Err(Refusal::too_large(TOO_LONG));
+                return Err(Refusal::new(431, TOO_LONG));
             }
         }
         Ok(None)
@@ -180,9 +180,10 @@ impl<'a> Head<'a> {
     fn of(bytes: &'a [u8]) -> Result<Self, Refusal> {
         let (line, fields) = RequestLine::parse(bytes)?;
         let fields = Fields::parse(fields).map_err(|error| match error {
-            httparse::Error::TooManyHeaders => Refusal::too_large(format!(
-                "the request has more than {HEADER_LINES} header lines"
-            )),
+            httparse::Error::TooManyHeaders => {
+                let sentence = format!("the request has more than {HEADER_LINES} header lines");
+                Refusal::new(431, sentence)
+            }
             // Folded lines are obsolete, and the white space hides names (RFC 9112 §5.1, §5.2).
             _ => Refusal::bad_request(
                 "a header line is not a name, a colon and a value; folded lines and white space \
@@ -290,7 +291,9 @@ impl<'a> RequestLine<'a> {
         };
         let minor_version = match version.strip_prefix("HTTP/").map(str::as_bytes) {
             Some([b'1', b'.', minor @ b'0'..=b'9']) => u8::from(*minor != b'0'),
-            Some([b'0'..=b'9', b'.', b'0'..=b'9']) => return Err(Refusal::version()),
+            Some([b'0'..=b'9', b'.', b'0'..=b'9']) => {
+                return Err(Refusal::new(505, "only HTTP/1.1 and 1.0 are supported"));
+            }
             _ => return wrong("the request line does not end with a version, such as HTTP/1.1"),
         };
         let line = Self {

@@ -87,7 +87,7 @@ impl Admission {
             counted: Counted::Open,
         };
         let admitted = if self.open >= limits.connections {
-            Err(Refusal::unavailable(FULL))
+            Err(Refusal::new(503, FULL))
         } else if seat.by_proxy {
             Ok(())
         } else {
@@ -140,7 +140,7 @@ impl Admission {
             return Ok(());
         }
         if count.websockets >= limits.connections_per_ip {
-            return Err(Refusal::too_many(TOO_MANY).closing());
+            return Err(Refusal::new(429, TOO_MANY).closing());
         }
         count.websockets += 1;
         seat.counted = Counted::WebSocket;
@@ -175,7 +175,7 @@ impl Admission {
         };
         let count = self.by_address.entry(network(seat.address)).or_default();
         if count.all >= all || count.websockets >= most {
-            return Err(Refusal::too_many(TOO_MANY));
+            return Err(Refusal::new(429, TOO_MANY));
         }
         count.all += 1;
         seat.counted = Counted::OfAddress;

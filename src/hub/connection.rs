@@ -519,7 +519,8 @@ impl<S> Connection<S> {
             Life::Http(http)
                 if http.exchange == Exchange::First || http.requests.held_bytes() > 0 =>
             {
-                self.refuse(&Refusal::timeout(), cx)
+                let sentence = "the head of the request did not arrive within --handshake-timeout";
+                self.refuse(&Refusal::new(408, sentence), cx)
             }
             _ => self.kill(),
         }

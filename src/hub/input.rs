@@ -107,9 +107,7 @@ impl<S> Connection<S> {
         let mut reply = admitted.and_then(|()| cx.router.route(&head, &cx.metrics, cx.now.mono));
         if let Ok(Reply::Upgrade(_, path)) = &reply {
             let admitted = if cx.is_full && *path == Path::Chat {
-                Err(Refusal::unavailable(
-                    "the server is full (--max-connections)",
-                ))
+                Err(Refusal::new(503, "the server is full (--max-connections)"))
             } else {
                 cx.admission.upgrade(&mut self.seat, &cx.limits)
             };

@@ -28,7 +28,8 @@ impl Origins {
         match head.values("origin").count() {
             0 => Ok(()),
             1 if self.allow(Origin::of(head).as_ref(), head.host()) => Ok(()),
-            1 => Err(Refusal::forbidden(
+            1 => Err(Refusal::new(
+                403,
                 "this page's origin isn't allowed; start the server with --origin URL to allow it",
             )),
             _ => {

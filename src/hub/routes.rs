@@ -75,7 +75,7 @@ impl Router {
             "/metrics" => current(Metrics::MEDIA_TYPE, metrics.render()),
             path => match self.pages.page(page_of(path)) {
                 Some(page) => Ok(Reply::Response(pages::respond(page, head))),
-                None => Err(Refusal::not_found()),
+                None => Err(Refusal::new(404, "page not found")),
             },
         }
     }
@@ -91,13 +91,14 @@ impl Router {
             return Err(refusal);
         }
         if !asks_for_upgrade(head) && !self.origins.allow_host(head) {
-            return Err(Refusal::forbidden(
+            return Err(Refusal::new(
+                403,
                 "this host name isn't allowed; start the server with --origin set to this page's address",
             ));
         }
         if head.method() != "GET" {
             // HEAD gets what a plain GET would get, and never an upgrade (RFC 6455 §4.1, item 2).
-            return Err(Refusal::upgrade_required(NEEDS_UPGRADE));
+            return Err(Refusal::new(426, NEEDS_UPGRADE));
         }
         match websocket::check(head) {
             // Lets a student read the first frames without an inflater.

@@ -16,6 +16,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 
+const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
+
 /// A folder with pages.
 pub struct Folder {
     path: PathBuf,
@@ -25,17 +27,18 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Fails where there is no such folder, or it may not be entered.
+    /// Fails if the folder can't be opened.
     pub fn new(path: PathBuf) -> io::Result<Self> {
-        let held = HashMap::new();
-        let folder = Self { path, held };
+        let folder = Self {
+            path,
+            held: HashMap::new(),
+        };
         folder.open()?;
         Ok(folder)
     }
 
     fn open(&self) -> io::Result<OwnedFd> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(open(&self.path, flags, Mode::empty())?)
+        Ok(open(&self.path, FLAGS | OFlags::DIRECTORY, Mode::empty())?)
     }
 
     /// Opens a file below the folder. A link is refused; a pipe without a writer does not block.
@@ -43,14 +46,8 @@ impl Folder {
         let mut opened = self.open()?;
         let mut parts = name.split('/').peekable();
         while let Some(part) = parts.next() {
-            let mut flags = OFlags::RDONLY
-                | OFlags::NOFOLLOW
-                | OFlags::NONBLOCK
-                | OFlags::NOCTTY
-                | OFlags::CLOEXEC;
-            if parts.peek().is_some() {
-                flags |= OFlags::DIRECTORY;
-            }
+            let mut flags = FLAGS | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+            flags.set(OFlags::DIRECTORY, parts.peek().is_some());
             opened = openat(&opened, part, flags, Mode::empty())?;
         }
         Ok(File::from(opened))
@@ -71,8 +68,8 @@ impl Folder {
         if length > PAGE_FILE_BYTES {
             return None;
         }
-        // The tag has the length that was read, not the one that was announced: half of a file that
-        // is being written is not the whole one, though both may have the same time.
+        // The tag has the length that was read, because a file that is being written may have the
+        // same time when it is complete.
         let tag = tag(about, length);
         let bytes = Rc::new(bytes);
         self.held.retain(|_, held| held.strong_count() > 0);

@@ -1,20 +1,16 @@
-//! The door: binding, taking connections in batches, and what happens when descriptors run out.
+//! The listening socket: accepts connections in batches, and pauses when file descriptors run out.
 //!
-//! A listener that can't accept for want of a descriptor stays ready: with a level-triggered poll
-//! the loop would spin, with
-//! an edge-triggered one nobody would be told again. So it pauses and tries again by the clock;
-//! those who came wait in the
-//! kernel's queue, and are served when somebody else has left. It does not come to the last
-//! descriptor: some are left for
-//! the history and for pages.
-//!
-//! Not here: how many connections are welcome (`hub::admission`).
+//! A socket from which nothing can be accepted stays readable. To retry at once would spin, and no
+//! further event reports it (edge-triggered). So the listener retries after a pause; meanwhile the
+//! connections wait in the kernel's queue. The last descriptors are reserved for the history and
+//! for pages. The limits on connections are in `hub::admission`.
 
 use crate::hub::Warning;
 use crate::limits::{SPARE_DESCRIPTORS, TURN_ACCEPTS};
 use crate::time::Millis;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -22,29 +18,27 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-/// Connections that the kernel holds until they are accepted. mio asks for 128: after a restart a
-/// thousand clients return at
-/// once, and whoever finds no room waits a second for his SYN's retry.
+/// The length of the kernel's queue. mio asks for 128, too few after a restart: a client that finds
+/// no room waits a second until it repeats its SYN.
 const BACKLOG: i32 = 1_024;
-/// How long it pauses after a failure that the next `accept` would meet again.
+/// The time until the next `accept` after a failure that it would repeat.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A listening socket.
+/// A listening socket with its pauses.
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    /// Somebody may wait in the kernel's queue: an event told so, and since then it was not found
-    /// empty.
+    /// Whether an event has reported connections, and the queue was not found empty since.
     waiting: bool,
     retry_at: Option<Millis>,
     warning: Warning,
-    /// Connections for which there are descriptors.
+    /// The number of connections for which there are descriptors.
     room: usize,
 }
 
 impl Listener {
-    /// Listens; connections are taken by [`super::Server::run`], and wait till then. Port 0 is any
-    /// free one.
+    /// Binds and listens. [`super::Server::run`] accepts the connections, which wait until then.
+    /// Port 0 is any free port.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpListener::bind(address)?;
         rustix::net::listen(&socket, BACKLOG)?;
@@ -58,7 +52,7 @@ impl Listener {
         })
     }
 
-    /// Where it listens, with the real port.
+    /// Returns the bound address, with the real port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -67,61 +61,51 @@ impl Listener {
         registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
-    /// Counts the descriptors that are left for connections. To be called when all else is open
-    /// that stays open.
+    /// Counts the descriptors left for connections. Call it when everything else is open.
     pub(super) fn measure_room(&mut self) -> io::Result<()> {
-        let Some(most) = getrlimit(Resource::Nofile).current else {
-            return Ok(());
-        };
-        // A new descriptor is the lowest number that is free (POSIX, open(2)): so many are in use
-        // below the limit.
-        let used = File::open("/dev/null")?.as_raw_fd() as usize;
-        let left = usize::try_from(most)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(used);
-        self.room = (left - SPARE_DESCRIPTORS.min(left / 4)).max(1);
+        if let Some(limit) = getrlimit(Resource::Nofile).current {
+            // A new descriptor is the lowest free number (open(2)), so this many are in use.
+            let used = File::open("/dev/null")?.as_raw_fd() as usize;
+            let left = usize::try_from(limit).unwrap_or(usize::MAX);
+            let left = left.saturating_sub(used);
+            self.room = (left - SPARE_DESCRIPTORS.min(left / 4)).max(1);
+        }
         Ok(())
     }
 
-    /// An event told that somebody came.
+    /// Notes that an event has reported connections.
     pub(super) fn set_waiting(&mut self) {
         self.waiting = true;
     }
 
-    /// Whether connections may wait that no event will tell of.
+    /// Returns whether connections may wait that no event will report.
     pub(super) fn has_more(&self) -> bool {
         self.waiting && self.retry_at.is_none()
     }
 
-    /// When to try again after a failure.
+    /// Returns the end of the pause after a failure.
     pub(super) fn retry_at(&self) -> Option<Millis> {
         self.retry_at
     }
 
-    /// Hands a batch of connections to `take`, whose failure is one of this machine's and not of
-    /// the connection's. `open` have
-    /// been taken before and are still there.
+    /// Passes a batch of connections to `take`, beside the `open` ones. An error of `take` concerns
+    /// the machine, so it causes a pause.
     pub(super) fn accept(
         &mut self,
         now: Millis,
         open: usize,
         mut take: impl FnMut(TcpStream, SocketAddr) -> io::Result<()>,
     ) {
-        if self.retry_at.is_some_and(|at| at <= now) {
-            self.retry_at = None;
-        }
+        self.retry_at.take_if(|at| *at <= now);
         for taken in 0..TURN_ACCEPTS {
             if !self.has_more() {
                 return;
             }
             if open + taken >= self.room {
-                return self.pause(&rustix::io::Errno::MFILE.into(), now);
+                return self.pause(&Errno::MFILE.into(), now);
             }
-            match self
-                .socket
-                .accept()
-                .and_then(|(stream, peer)| take(stream, peer))
-            {
+            let accepted = self.socket.accept();
+            match accepted.and_then(|(stream, peer)| take(stream, peer)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.waiting = false,
                 Err(error) if is_of_the_connection(&error) => {
@@ -134,62 +118,33 @@ impl Listener {
 
     fn pause(&mut self, error: &io::Error, now: Millis) {
         self.retry_at = Some(now.after(PAUSE));
-        self.warning.log(
-            now,
-            format_args!("can't accept connections: {error}; retrying"),
-        );
+        let sentence = format_args!("can't accept connections: {error}; retrying");
+        self.warning.log(now, sentence);
     }
 }
 
-/// Whether an error concerns a connection that was about to be accepted, and not the next one
-/// (accept(2): Linux passes on
-/// what happened to it in the network).
+/// Returns whether an error concerns the connection that was about to be accepted, not the next
+/// one: Linux reports its network errors here (accept(2)), and those of a firewall.
+#[rustfmt::skip] // a list
 fn is_of_the_connection(error: &io::Error) -> bool {
-    use ErrorKind::{
-        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
-        NetworkUnreachable, PermissionDenied,
-    };
-    let network = matches!(
-        error.kind(),
-        HostUnreachable | NetworkDown | NetworkUnreachable
-    );
-    // A firewall's word.
-    let denied = error.kind() == PermissionDenied;
-    network
-        || denied
-        || matches!(
-            error.kind(),
-            ConnectionAborted | ConnectionReset | Interrupted
-        )
-        || is_protocol_error(error)
+    use Errno as E;
+    matches!(Errno::from_io_error(error), Some(
+        E::CONNABORTED | E::CONNRESET | E::INTR | E::PROTO | E::NOPROTOOPT | E::OPNOTSUPP | E::TIMEDOUT
+        | E::HOSTDOWN | E::HOSTUNREACH | E::NETDOWN | E::NETUNREACH | E::PERM | E::ACCESS
+    ))
 }
 
-fn is_protocol_error(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    matches!(
-        Errno::from_io_error(error),
-        Some(
-            Errno::PROTO | Errno::NOPROTOOPT | Errno::OPNOTSUPP | Errno::HOSTDOWN | Errno::TIMEDOUT
-        )
-    )
-}
-
-/// Raises the soft limit on open files to the hard one, and returns what it is now; `None`: there
-/// is none.
-///
-/// The soft limit is 1,024 in most shells, for the sake of programs that use `select(2)`; ours does
-/// not.
+/// Raises the soft limit on open files to the hard one, and returns the limit; `None`: there is
+/// none. The soft limit is 1,024 in most shells for the sake of `select(2)`, which is not used here.
 pub fn raise_open_files() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    match setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: maximum,
-            maximum,
-        },
-    ) {
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
         Ok(()) => maximum,
-        // macOS takes no more than a limit of its own. It stays as it was.
+        // macOS refuses more than a limit of its own, and keeps the old one.
         Err(_) => current,
     }
 }
@@ -206,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_bounded_and_the_rest_is_remembered() {
+    fn listener_accepts_a_batch_and_continues() {
         let mut listener = listener();
         let clients: Vec<_> = (0..TURN_ACCEPTS + 1)
             .map(|_| Client::connect(listener.address()).unwrap())
@@ -230,18 +185,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_a_pause_and_neither_a_spin_nor_a_stop() {
+    fn listener_pauses_after_a_failure() {
         let mut listener = listener();
         let _clients = [(); 3].map(|()| Client::connect(listener.address()).unwrap());
         let mut calls = 0;
-        let mut accept = |listener: &mut Listener, now, result: Option<rustix::io::Errno>| {
+        let mut accept = |listener: &mut Listener, now, result: Option<Errno>| {
             listener.accept(Millis(now), 0, |_, _| {
                 calls += 1;
                 result.map_or(Ok(()), |error| Err(error.into()))
             });
             calls
         };
-        assert_eq!(accept(&mut listener, 0, Some(rustix::io::Errno::MFILE)), 1);
+        assert_eq!(accept(&mut listener, 0, Some(Errno::MFILE)), 1);
         assert_eq!(
             (listener.has_more(), listener.retry_at()),
             (false, Some(Millis(100)))
@@ -249,14 +204,14 @@ mod tests {
         assert_eq!(
             accept(&mut listener, 99, None),
             1,
-            "it waits, whatever happens meanwhile"
+            "no attempt during the pause"
         );
-        assert_eq!(accept(&mut listener, 100, None), 3, "and then takes all");
+        assert_eq!(accept(&mut listener, 100, None), 3, "all after the pause");
         assert_eq!((listener.has_more(), listener.retry_at()), (false, None));
     }
 
     #[test]
-    fn the_last_descriptors_are_not_for_connections() {
+    fn listener_reserves_the_last_descriptors() {
         let mut listener = listener();
         listener.measure_room().unwrap();
         assert!(listener.room > 1, "{}", listener.room);
@@ -275,21 +230,18 @@ mod tests {
             (listener.has_more(), listener.retry_at()),
             (false, Some(Millis(100)))
         );
-        assert_eq!(accept(&mut listener, 100, 3), 2, "nobody has left");
-        assert_eq!(accept(&mut listener, 200, 2), 3, "one has");
+        assert_eq!(accept(&mut listener, 100, 3), 2, "none was closed");
+        assert_eq!(accept(&mut listener, 200, 2), 3, "one was closed");
     }
 
     #[test]
-    fn whose_fault_an_error_is() {
-        use rustix::io::Errno;
+    fn errors_of_one_connection_cause_no_pause() {
         for errno in [
             Errno::CONNABORTED,
             Errno::INTR,
             Errno::PROTO,
             Errno::HOSTUNREACH,
-            Errno::NETDOWN,
             Errno::PERM,
-            Errno::TIMEDOUT,
         ] {
             assert!(is_of_the_connection(&errno.into()), "{errno:?}");
         }
@@ -299,7 +251,6 @@ mod tests {
             Errno::NOBUFS,
             Errno::NOMEM,
             Errno::INVAL,
-            Errno::NOSPC,
         ] {
             assert!(!is_of_the_connection(&errno.into()), "{errno:?}");
         }

@@ -25,7 +25,7 @@ use socket::ReadResult;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Beyond every index.
+/// A token beyond every index of a connection.
 const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
 /// Events that one poll takes; the next one reports the rest.
@@ -91,8 +91,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
         loop {
             let timeout = self.timeout();
             match self.poll.poll(&mut self.events, timeout) {
-                // A signal, or SIGCONT after a stop: it says nothing about the sockets. A turn now
-                // would judge deadlines without having read what came in time.
+                // A signal. A turn now would check deadlines without reading what came in time.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => return result,
             }
@@ -100,10 +99,11 @@ impl<H: Driven<PeerSocket>> Server<H> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.listener.as_ref().is_some_and(Listener::has_more) {
+        let listener = self.listener.as_ref();
+        if listener.is_some_and(Listener::has_more) {
             return Some(Duration::ZERO);
         }
-        let retry_at = self.listener.as_ref().and_then(Listener::retry_at);
+        let retry_at = listener.and_then(Listener::retry_at);
         let times = [self.hub.next_deadline(), retry_at, self.stop_at];
         // The clock is cut to whole milliseconds, so a wait never ends before its deadline.
         let now = self.now(Instant::now()).mono;
@@ -191,10 +191,8 @@ impl<H: Driven<PeerSocket>> Server<H> {
         if self.listener.take().is_none() {
             return false;
         }
-        log::info!(
-            "stopping; connections have {} s to close",
-            self.drain.as_secs_f64()
-        );
+        let seconds = self.drain.as_secs_f64();
+        log::info!("stopping; connections have {seconds} s to close");
         self.hub.handle(Input::Drain, now);
         self.stop_at = Some(now.mono.after(self.drain));
         signals == 1

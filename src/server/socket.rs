@@ -1,11 +1,11 @@
-//! A connection's socket.
+//! The socket of one connection.
 
 use crate::hub::Socket;
 use mio::net::TcpStream;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 
-/// A socket that does not block.
+/// A non-blocking socket.
 pub struct PeerSocket {
     stream: TcpStream,
     /// An event reported that the peer has shut down its side, or an error. No other event will.
@@ -29,7 +29,7 @@ impl PeerSocket {
         }
     }
 
-    /// Reads once.
+    /// Reads once, into `buffer`.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<ReadResult> {
         read_once(&mut self.stream, buffer, self.peer_closed)
     }
@@ -60,10 +60,8 @@ fn read_once(
     let bytes = |count, more| Ok(ReadResult::Bytes { count, more });
     match socket.read(buffer) {
         Ok(0) => Ok(ReadResult::EndOfStream),
-        // A short read has emptied the socket (epoll(7), question 9), which saves a second read
-        // that could only say WouldBlock. But if the peer's FIN was in the same event, no further
-        // event reports it: without `peer_closed`, the connection would stay until its ping times
-        // out.
+        // A short read has emptied the socket (epoll(7), question 9). But if the peer's FIN was in
+        // the same event, no further event reports it, so it has to be read.
         Ok(count) => bytes(count, count == buffer.len() || peer_closed),
         Err(error) if error.kind() == ErrorKind::WouldBlock => bytes(0, false),
         Err(error) if error.kind() == ErrorKind::Interrupted => bytes(0, true),
@@ -84,6 +82,7 @@ mod tests {
     }
 
     #[test]
+    #[rustfmt::skip]
     fn read_says_whether_an_event_will_report_the_rest() {
         let bytes = |count, more| Ok(ReadResult::Bytes { count, more });
         let table = [
@@ -91,24 +90,9 @@ mod tests {
             ("a short read", Ok(7), false, bytes(7, false)),
             ("a short read after the FIN", Ok(7), true, bytes(7, true)),
             ("the end", Ok(0), true, Ok(ReadResult::EndOfStream)),
-            (
-                "nothing yet",
-                Err(ErrorKind::WouldBlock),
-                false,
-                bytes(0, false),
-            ),
-            (
-                "a signal",
-                Err(ErrorKind::Interrupted),
-                false,
-                bytes(0, true),
-            ),
-            (
-                "a reset",
-                Err(ErrorKind::ConnectionReset),
-                false,
-                Err(ErrorKind::ConnectionReset),
-            ),
+            ("nothing yet", Err(ErrorKind::WouldBlock), false, bytes(0, false)),
+            ("a signal", Err(ErrorKind::Interrupted), false, bytes(0, true)),
+            ("a reset", Err(ErrorKind::ConnectionReset), false, Err(ErrorKind::ConnectionReset)),
         ];
         for (name, answer, peer_closed, expected) in table {
             let result = read_once(&mut Answer(answer), &mut [0; 8], peer_closed);

@@ -112,11 +112,13 @@ pub const REQUIREMENTS: &[Requirement<JudgeResponse>] = &[
 /// Checks the server's response. An error is the first broken rule: one sentence with its section.
 ///
 /// ```
-/// use parlor::{http::ResponseHead, progress::Progress, websocket::client::{Asked,
-/// check_response}}; let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+/// use parlor::{http::ResponseHead, progress::Progress};
+/// use parlor::websocket::client::{Asked, check_response};
+/// let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
 ///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-/// let Ok(Progress::Done { value: head, .. }) = ResponseHead::parse(answer, 8192) else { panic!()
-/// }; let key = "dGhlIHNhbXBsZSBub25jZQ==";
+/// let parsed = ResponseHead::parse(answer, 8192);
+/// let Ok(Progress::Done { value: head, .. }) = parsed else { panic!() };
+/// let key = "dGhlIHNhbXBsZSBub25jZQ==";
 /// let asked = Asked { key, subprotocols: &["chat"], extensions: &[] };
 /// assert_eq!(check_response(&head, &asked), Ok(()));
 /// assert!(check_response(&head, &Asked { key: "another", ..asked }).is_err());

@@ -5,10 +5,10 @@
 //! GET /chat HTTP/1.1                                   HTTP/1.1 101 Switching Protocols
 //! Host: server.example.com                             Upgrade: websocket
 //! Upgrade: websocket                                   Connection: Upgrade
-//! Connection: Upgrade                                  Sec-WebSocket-Accept:
-//! s3pPLMBiTxaQ9kYGzzhZRbK+xOo= Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==         
-//! Sec-WebSocket-Protocol: chat Sec-WebSocket-Protocol: chat, superchat
-//! Sec-WebSocket-Version: 13
+//! Connection: Upgrade                                  Connection: Upgrade
+//! Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==          Sec-WebSocket-Accept:
+//! Sec-WebSocket-Protocol: chat, superchat                s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+//! Sec-WebSocket-Version: 13                            Sec-WebSocket-Protocol: chat
 //! ```
 //!
 //! Two things make it safe: a form or an image can't set these headers, so a browser sends such a
@@ -17,7 +17,7 @@
 //! checks `Origin`.
 
 use super::deflate::DeflateParameters;
-use crate::http::{Body, Head, Refusal, Response};
+use crate::http::{Head, Refusal, Response};
 use crate::time::UnixMillis;
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -36,7 +36,7 @@ pub const NEEDS_UPGRADE: &str = "this path needs a WebSocket: send the header Up
 
 /// Base64 (RFC 4648 §4) with padding. Unused bits of the last character may be set, as in an
 /// example of RFC 6455 §4.1.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(super) static BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
@@ -72,24 +72,17 @@ pub struct Upgrade {
 impl Upgrade {
     /// Appends the answer, after which both ends send frames (§4.2.2, step 5).
     pub fn response(&self, now: UnixMillis, out: &mut Vec<u8>) {
-        let mut headers = vec![
-            ("Upgrade", "websocket".into()),
-            ("Connection", "Upgrade".into()),
-            ("Sec-WebSocket-Accept", self.accept.clone().into()),
-        ];
-        headers.extend(
-            self.subprotocol
-                .map(|name| ("Sec-WebSocket-Protocol", name.into())),
-        );
-        let extension = self.deflate.map(|parameters| parameters.answer().into());
-        headers.extend(extension.map(|answer| ("Sec-WebSocket-Extensions", answer)));
-        let (status, body) = (101, Body::None);
-        Response {
-            status,
-            headers,
-            body,
+        let mut response = Response::empty(101)
+            .with("Upgrade", "websocket")
+            .with("Connection", "Upgrade")
+            .with("Sec-WebSocket-Accept", self.accept.clone());
+        if let Some(name) = self.subprotocol {
+            response = response.with("Sec-WebSocket-Protocol", name);
         }
-        .encode_head(now, true, out);
+        if let Some(parameters) = self.deflate {
+            response = response.with("Sec-WebSocket-Extensions", parameters.answer());
+        }
+        response.encode_head(now, true, out);
     }
 
     /// Returns the negotiated subprotocol.
@@ -99,10 +92,8 @@ impl Upgrade {
 
     /// Declines compression, whatever the client offered.
     pub fn without_deflate(self) -> Self {
-        Self {
-            deflate: None,
-            ..self
-        }
+        let deflate = None;
+        Self { deflate, ..self }
     }
 
     /// Returns the negotiated compression, for
@@ -129,11 +120,10 @@ pub fn check(head: &Head<'_>) -> Result<Upgrade, Refusal> {
         .try_for_each(|rule| (rule.judge)(head))?;
     // Names of subprotocols are case-sensitive (§11.3.4).
     let mut subprotocols = head.tokens("sec-websocket-protocol");
+    let is_offered = subprotocols.any(|name| name == SUBPROTOCOL);
     Ok(Upgrade {
         accept: accept(key(head)?),
-        subprotocol: subprotocols
-            .any(|name| name == SUBPROTOCOL)
-            .then_some(SUBPROTOCOL),
+        subprotocol: is_offered.then_some(SUBPROTOCOL),
         deflate: DeflateParameters::negotiate(head.values("sec-websocket-extensions")),
     })
 }
@@ -203,11 +193,8 @@ pub const REQUIREMENTS: &[Requirement<JudgeRequest>] = &[
 /// Returns the key if it is 16 bytes in base64.
 fn key<'a>(head: &Head<'a>) -> Result<&'a str, Refusal> {
     let twice = "the request has more than one Sec-WebSocket-Key header";
-    let Some(key) = single(head, "sec-websocket-key", twice)? else {
-        return Err(Refusal::bad_request(
-            "the request has no Sec-WebSocket-Key header",
-        ));
-    };
+    let none = || Refusal::bad_request("the request has no Sec-WebSocket-Key header");
+    let key = single(head, "sec-websocket-key", twice)?.ok_or_else(none)?;
     str::from_utf8(key)
         .ok()
         .filter(|key| BASE64.decode(key).is_ok_and(|nonce| nonce.len() == 16))
@@ -228,6 +215,6 @@ fn single<'a>(
 }
 
 fn upgrade_required(is_met: bool, sentence: &'static str) -> Result<(), Refusal> {
-    let wrong = || Refusal::upgrade_required(sentence).closing();
+    let wrong = || Refusal::new(426, sentence).closing();
     is_met.then_some(()).ok_or_else(wrong)
 }
