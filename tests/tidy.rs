@@ -18,7 +18,6 @@ const LAYERS: &str = "
     chat: history
     hub: chat history http websocket
     server: hub http
-    testing: history http hub tools
     tools: chat cli history http hub server websocket
     cli: chat history http hub server tools websocket
     main: cli
@@ -47,6 +46,9 @@ const ONLY_IN: &str = "
     print!
     println!
 ";
+
+/// Support for tests, which counts as tests and may import every layer.
+const TESTING: &str = "src/testing.rs";
 
 /// Forms that readers stumble over, in lower case.
 const BANNED: &str = "so many, so much, any more, is told, are told, be told, whoever, nobody, \
@@ -250,7 +252,8 @@ fn imports_follow_the_layers() {
     for (path, text) in sources() {
         let module = module(&path);
         let layer = module.split("::").next().unwrap();
-        for name in named(&module, &code(&text), &BTreeSet::new()).concat() {
+        let named = named(&module, &code(&text), &BTreeSet::new()).concat();
+        for name in named.into_iter().filter(|_| path != TESTING) {
             let top = name.split("::").next().unwrap();
             let below = allowed.get(layer).is_some_and(|below| below.contains(&top));
             if top != layer && !below && root("src").join(top).is_dir() {
@@ -337,7 +340,8 @@ fn lines_and_files_are_short() {
 fn code_is_as_short_as_promised() {
     let count = |files: &[(String, String)]| {
         let all: usize = files.iter().map(|(_, text)| text.lines().count()).sum();
-        let code = files.iter().map(|(_, text)| without_tests(text));
+        let code = files.iter().filter(|(path, _)| path != TESTING);
+        let code = code.map(|(_, text)| without_tests(text));
         let code: usize = code.map(|text| text.lines().count()).sum();
         (all, code)
     };
@@ -393,7 +397,7 @@ fn words(path: &str, text: &str) -> Vec<String> {
             problem(&format!("a doc comment of {count} words: {}", line.trim()));
         }
         for name in ["PROTOCOL", "DESIGN", "READING", "STYLE"] {
-            if line.contains(name) {
+            if line.replace("PROTOCOL_ERROR", "").contains(name) {
                 problem("cites a document that is not here");
             }
         }
