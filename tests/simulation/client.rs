@@ -407,7 +407,7 @@ impl Client {
         self.count = event["online"].as_u64().expect("a number");
         let connection = self.connection.as_mut().expect("it is there");
         connection.welcomed = true;
-        if self.number % 4 == 0 {
+        if self.number.is_multiple_of(4) {
             // More questions than one turn answers, before what matters.
             (0..20).for_each(|_| self.send_text("/channels"));
         }
