@@ -60,6 +60,12 @@ impl Arguments {
         first.ok_or_else(|| format!("{name} is missing"))
     }
 
+    /// Returns whether any option was given.
+    #[cfg(feature = "tools")]
+    pub(crate) fn has_options(&self) -> bool {
+        !self.options.is_empty()
+    }
+
     /// Returns whether this option was given.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()

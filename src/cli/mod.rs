@@ -29,8 +29,11 @@ pub fn run(
     let mut arguments = arguments.into_iter().peekable();
     let command = arguments.peek().and_then(|first| first.to_str());
     #[cfg(feature = "tools")]
-    if let Some(tool) = command.and_then(crate::tools::find) {
-        return tool.run(arguments.skip(1).collect(), &variable);
+    if let Some(tool) = crate::tools::TOOLS
+        .iter()
+        .find(|tool| Some(tool.name()) == command)
+    {
+        return tool.run(arguments.skip(1), &variable);
     }
     #[cfg(not(feature = "tools"))]
     if let Some(tool) = command.filter(|command| TOOLS.contains(command)) {

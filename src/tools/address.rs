@@ -1,6 +1,6 @@
 //! The address of a WebSocket, `ws://host:port/path` (RFC 6455 §3), and connections to it.
 
-use super::Failure;
+use super::tool::Failure;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::http::{Authority, ResponseHead};
@@ -18,7 +18,7 @@ const HEAD_BYTES: usize = 64 << 10;
 /// The part of a refusal's body that is shown, in characters.
 const SHOWN_CHARS: usize = 200;
 
-/// A WebSocket's address.
+/// The parsed address of a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     /// The host and port as they were written, for the `Host` header.
@@ -70,7 +70,7 @@ impl Address {
         Ok(addresses)
     }
 
-    /// Opens a connection.
+    /// Opens a TCP connection.
     pub(super) fn connect(&self) -> Result<TcpStream, String> {
         let mut error = "the host has no address".to_owned();
         for address in self.resolve()? {

@@ -6,13 +6,15 @@
 //! whole.
 
 use super::lines::{LINE_BYTES, Line, Lines, VERSION};
-use super::{Failure, terminal::Terminal};
+use super::terminal::Terminal;
+use super::tool::{Failure, Tool};
+use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::history::Settings;
 use crate::history::sqlite::{schema, sentence, with_ending};
 use crate::text::{Hex, decode_hex};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -45,15 +47,17 @@ const PROGRESS: Duration = Duration::from_secs(2);
 /// Rows that are read at once.
 const ROWS: i64 = 1_000;
 
-/// Runs `parlor export`.
-pub(super) fn export(
-    arguments: Vec<OsString>,
-    _: &mut dyn Read,
-    terminal: &mut Terminal<'_>,
-) -> Result<bool, Failure> {
-    let Some((history, file)) = read_arguments(arguments, EXPORT_HELP, terminal)? else {
-        return Ok(true);
-    };
+pub(super) const EXPORT: Tool = Tool {
+    usage: "export FILE",
+    help: "write the history as lines of JSON",
+    manual: EXPORT_HELP,
+    options: &["history="],
+    operands: 1,
+    run: export,
+};
+
+fn export(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
+    let (history, file) = history_and_file(given)?;
     let export = Export::open(&history).map_err(Failure::failed)?;
     if file.as_os_str() == "-" {
         write_lines(&export, &mut io::stdout().lock()).map_err(Failure::failed)?;
@@ -93,15 +97,17 @@ fn write_lines(export: &Export, out: &mut dyn Write) -> Result<(), String> {
     out.flush().map_err(cant)
 }
 
-/// Runs `parlor import`.
-pub(super) fn import(
-    arguments: Vec<OsString>,
-    _: &mut dyn Read,
-    terminal: &mut Terminal<'_>,
-) -> Result<bool, Failure> {
-    let Some((history, file)) = read_arguments(arguments, IMPORT_HELP, terminal)? else {
-        return Ok(true);
-    };
+pub(super) const IMPORT: Tool = Tool {
+    usage: "import FILE",
+    help: "create a history from exported lines",
+    manual: IMPORT_HELP,
+    options: &["history="],
+    operands: 1,
+    run: import,
+};
+
+fn import(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
+    let (history, file) = history_and_file(given)?;
     let cant = |why: String| Failure::failed(format!("can't import {}: {why}", file.display()));
     let epoch = random::<16>().map_err(cant)?;
     let opened = File::open(&file).map_err(|error| cant(error.to_string()))?;
@@ -139,15 +145,8 @@ fn read_lines(
     }
 }
 
-/// Reads the arguments: the database and the file. `None`: help was asked for.
-fn read_arguments(
-    arguments: Vec<OsString>,
-    help: &str,
-    terminal: &mut Terminal<'_>,
-) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
-    let Some(given) = super::arguments(arguments, 1, &["history="], help, terminal)? else {
-        return Ok(None);
-    };
+/// Returns the paths of the database and of the file.
+fn history_and_file(given: &Arguments) -> Result<(PathBuf, PathBuf), Failure> {
     let file = given.operand("the file").map_err(Failure::Wrong)?.into();
     let history = given.values("history").next_back().map(OsStr::to_owned);
     let from_variable = || std::env::var_os("PARLOR_HISTORY").filter(|value| !value.is_empty());
@@ -156,7 +155,7 @@ fn read_arguments(
     // SQLite takes some relative names, such as `:memory:`, for something else than a path.
     let history = std::path::absolute(history);
     let history = history.map_err(|_| Failure::wrong("--history must be a file".to_owned()))?;
-    Ok(Some((history, file)))
+    Ok((history, file))
 }
 
 /// A database that lines are read from.

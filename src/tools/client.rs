@@ -9,7 +9,8 @@
 
 use super::address::Address;
 use super::terminal::{Style, Terminal};
-use super::{Failure, arguments};
+use super::tool::{Failure, Tool};
+use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::progress::Progress;
 use crate::text::{EscapedText, Hex};
@@ -18,7 +19,6 @@ use crate::websocket::{
     CloseCode, Event, FrameHeader, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::ffi::OsString;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -53,16 +53,18 @@ Ctrl-D, Ctrl-C or /quit says goodbye.
 Exit status: 0 after a goodbye, 1 if the connection failed or the server broke a
 rule, 2 for a wrong option.";
 
+pub(super) const TOOL: Tool = Tool {
+    usage: "client URL",
+    help: "chat, or talk to any WebSocket server, in the terminal",
+    manual: HELP,
+    options: &["hex"],
+    operands: 1,
+    run,
+};
+
 /// Runs until the connection has ended.
-pub(super) fn run(
-    given: Vec<OsString>,
-    _: &mut dyn Read,
-    terminal: &mut Terminal<'_>,
-) -> Result<bool, Failure> {
-    let Some(given) = arguments(given, 1, &["hex"], HELP, terminal)? else {
-        return Ok(true);
-    };
-    let address = Address::operand(&given)?;
+fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
+    let address = Address::operand(given)?;
     let interrupts = interrupts().map_err(|error| format!("can't wait for Ctrl-C: {error}"))?;
     let (stream, received) = address.open(Some("chat"))?;
     remark(&format!(

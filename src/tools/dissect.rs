@@ -71,11 +71,12 @@ impl Dissection {
                 (Err(violation), length)
             }
         };
+        let (fields, payload) = (Vec::new(), Vec::new());
         let mut dissection = Self {
-            fields: Vec::new(),
+            fields,
             header,
             header_bytes,
-            payload: Vec::new(),
+            payload,
         };
         dissection.add_header_fields(&bytes[..header_bytes]);
         if let Ok(Some(header)) = header {
@@ -84,12 +85,13 @@ impl Dissection {
         dissection
     }
 
-    fn add_field(&mut self, name: &'static str, from: usize, bytes: &[u8], meaning: String) {
+    /// Adds the field from byte `from` to byte `to`.
+    fn add(&mut self, name: &'static str, from: usize, to: usize, bits: String, meaning: String) {
         self.fields.push(Field {
             name,
             from,
-            to: from + bytes.len(),
-            bits: bytes.iter().map(|byte| format!("{byte:08b}")).collect(),
+            to,
+            bits,
             meaning,
         });
     }
@@ -98,33 +100,27 @@ impl Dissection {
         for (name, byte, first, count) in FIXED {
             let Some(whole) = bytes.get(byte) else { return };
             let value = (whole << first) >> (8 - count);
-            self.fields.push(Field {
-                name,
-                from: byte,
-                to: byte + 1,
-                bits: format!("{value:0width$b}", width = count as usize),
-                meaning: meaning_of(name, value),
-            });
+            let bits = format!("{value:0width$b}", width = count as usize);
+            self.add(name, byte, byte + 1, bits, meaning_of(name, value));
         }
-        let masking_key = self.decoded().and_then(|header| header.masking_key);
-        let key_at = bytes.len() - masking_key.map_or(0, |key| key.len());
-        match &bytes[2..key_at] {
-            [] => {}
-            rest if self.header == Ok(None) => {
-                self.add_field("unfinished header", 2, rest, "incomplete".to_owned());
-            }
-            length => {
-                let add = |sum, byte: &u8| sum << 8 | u64::from(*byte);
-                let meaning = payload_bytes(length.iter().fold(0, add));
-                self.add_field("extended payload length", 2, length, meaning);
-            }
+        let key = self.decoded().and_then(|header| header.masking_key);
+        let key_at = bytes.len() - key.map_or(0, |key| key.len());
+        let length = &bytes[2..key_at];
+        if !length.is_empty() {
+            let (name, meaning) = match self.header {
+                Ok(None) => ("unfinished header", "incomplete".to_owned()),
+                _ => {
+                    let add = |sum, byte: &u8| sum << 8 | u64::from(*byte);
+                    let meaning = payload_bytes(length.iter().fold(0, add));
+                    ("extended payload length", meaning)
+                }
+            };
+            self.add(name, 2, key_at, bits_of(length), meaning);
         }
-        if let Some(key) = masking_key {
-            let meaning = format!(
-                "{}: the payload is XORed with this key, repeating",
-                Hex(&key)
-            );
-            self.add_field("masking key", key_at, &key, meaning);
+        if let Some(key) = key {
+            let meaning = "the payload is XORed with this key, repeating";
+            let meaning = format!("{}: {meaning}", Hex(&key));
+            self.add("masking key", key_at, bytes.len(), bits_of(&key), meaning);
         }
     }
 
@@ -132,29 +128,22 @@ impl Dissection {
         let length = header.payload_length.min(rest.len() as u64) as usize;
         let key = header.masking_key.unwrap_or_default();
         let bytes = rest[..length].iter().zip(key.iter().cycle());
-        self.payload = bytes.map(|(byte, key)| byte ^ key).collect();
-        let from = self.header_bytes;
-        let mut add = |name, from, to, meaning| {
-            self.fields.push(Field {
-                name,
-                from,
-                to,
-                bits: String::new(),
-                meaning,
-            });
-        };
-        match self.payload[..] {
+        let payload: Vec<u8> = bytes.map(|(byte, key)| byte ^ key).collect();
+        let (from, to) = (self.header_bytes, self.header_bytes + length);
+        let mut add = |name, from, to, meaning| self.add(name, from, to, String::new(), meaning);
+        match payload[..] {
             [] => {}
             [high, low, ..] if header.opcode == Opcode::Close => {
                 let code = u16::from_be_bytes([high, low]);
                 let meaning = format!("{code}: {}", CloseCode::name_of(code));
                 add("close code", from, from + 2, meaning);
                 if length > 2 {
-                    add("close reason", from + 2, from + length, String::new());
+                    add("close reason", from + 2, to, String::new());
                 }
             }
-            _ => add("payload", from, from + length, String::new()),
+            _ => add("payload", from, to, String::new()),
         }
+        self.payload = payload;
     }
 
     /// Returns the header if it is complete and valid.
@@ -176,18 +165,22 @@ impl Dissection {
 
     /// Describes the frame in a few words: `text, 5 bytes, masked`.
     pub fn title(&self) -> String {
-        let header = match self.header {
-            Ok(Some(header)) => header,
-            Ok(None) => return "an incomplete header".to_owned(),
-            Err(_) => return "an invalid header".to_owned(),
+        let Some(header) = self.decoded() else {
+            let state = if self.header.is_ok() {
+                "incomplete"
+            } else {
+                "invalid"
+            };
+            return format!("an {state} header");
         };
-        let bytes = plural(header.payload_length, "byte");
-        let masked = match header.masking_key {
-            Some(_) => "masked",
-            None => "not masked",
+        let (opcode, bytes) = (header.opcode.name(), plural(header.payload_length, "byte"));
+        let not = if header.masking_key.is_some() {
+            ""
+        } else {
+            "not "
         };
         let more = if header.fin { "" } else { ", more to follow" };
-        format!("{}, {bytes}, {masked}{more}", header.opcode.name())
+        format!("{opcode}, {bytes}, {not}masked{more}")
     }
 
     /// Returns the content of a whole close frame.
@@ -239,11 +232,15 @@ fn meaning_of(field: &str, value: u8) -> String {
     format!("{value}: {meaning}")
 }
 
+fn bits_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:08b}")).collect()
+}
+
 fn payload_bytes(length: u64) -> String {
     format!("{} of payload", plural(length, "byte"))
 }
 
-/// `1 byte`, `2 bytes`.
+/// Returns a count with its unit: `1 byte`, `2 bytes`.
 pub(crate) fn plural(count: u64, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
@@ -251,7 +248,7 @@ pub(crate) fn plural(count: u64, word: &str) -> String {
 /// Shows at most `most` bytes in hexadecimal.
 pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
     let more = if bytes.len() > most { " …" } else { "" };
-    format!("{}{more}", Hex(&bytes[..bytes.len().min(most)]))
+    format!("{}{more}", Hex(bytes.get(..most).unwrap_or(bytes)))
 }
 
 /// What a frame means to the end that receives it.
@@ -270,12 +267,27 @@ pub enum Outcome {
     Unread,
 }
 
+impl Outcome {
+    /// Returns the word for it in JSON.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Fragment => "fragment",
+            Self::Unfinished => "unfinished",
+            Self::Whole(..) => "whole",
+            Self::Broken(_) => "broken",
+            Self::Unread => "unread",
+        }
+    }
+}
+
 /// One frame of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The index of its first byte in the stream.
     pub at: usize,
-    /// The frame.
+    /// The number of its bytes; after a header that is wrong, all that follow.
+    pub length: usize,
+    /// The fields of the frame.
     pub frame: Dissection,
     /// What the receiver makes of it.
     pub outcome: Outcome,
@@ -300,31 +312,31 @@ pub fn walk(bytes: &[u8], mut websocket: WebSocket) -> impl Iterator<Item = Step
             .get(at..)
             .filter(|rest| !rest.is_empty() && !is_over)?;
         let (frame, mut answer) = (Dissection::of(rest), Vec::new());
-        let length = frame
-            .frame_bytes()
-            .unwrap_or(u64::MAX)
-            .min(rest.len() as u64) as usize;
+        let length = frame.frame_bytes().unwrap_or(u64::MAX);
+        let length = length.min(rest.len() as u64) as usize;
         let is_unread = websocket.is_closed();
         // Receiving unmasks in place.
         let mut copy = rest[..length].to_vec();
         let outcome = match websocket.receive(&mut copy, &mut scratch, &mut answer) {
             Ok(Received::Event { event, .. }) => whole(event),
-            Err(violation) => Outcome::Broken(violation),
+            Err(violation) => {
+                websocket.close(violation.close_frame(), &mut answer);
+                is_over = true;
+                Outcome::Broken(violation)
+            }
             Ok(Received::Nothing) if is_unread => Outcome::Unread,
             Ok(Received::Nothing) if frame.is_whole() => Outcome::Fragment,
             Ok(Received::Nothing) => Outcome::Unfinished,
         };
-        if let Outcome::Broken(violation) = outcome {
-            websocket.close(violation.close_frame(), &mut answer);
-            is_over = true;
-        }
-        at += length;
-        Some(Step {
-            at: at - length,
+        let step = Step {
+            at,
+            length,
             frame,
             outcome,
             answer,
-        })
+        };
+        at += length;
+        Some(step)
     })
 }
 

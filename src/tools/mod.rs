@@ -3,24 +3,32 @@
 //! Everything here is behind the cargo feature `tools` (on by default). Nothing but `cli` uses this
 //! folder; the hub knows the wire view only by a trait of its own.
 
+pub mod cases;
 pub mod dissect;
 pub mod headers;
+pub mod lines;
 
 mod address;
 #[cfg(feature = "history")]
 mod backup;
-pub mod cases;
 mod client;
 mod explain;
-mod failure;
-pub mod lines;
 mod poke;
 pub(crate) mod record;
 mod replay;
-mod subcommands;
 pub(crate) mod terminal;
+pub(crate) mod tool;
 mod trial;
 pub(crate) mod wire;
 
-use failure::{Failure, arguments};
-pub(crate) use subcommands::{TOOLS, find};
+/// Every tool, in the order of `--help`.
+pub(crate) const TOOLS: &[tool::Tool] = &[
+    #[cfg(feature = "history")]
+    backup::EXPORT,
+    #[cfg(feature = "history")]
+    backup::IMPORT,
+    client::TOOL,
+    explain::TOOL,
+    poke::TOOL,
+    replay::TOOL,
+];

@@ -9,7 +9,8 @@ use super::address::Address;
 use super::cases::{Attempt, CASES, Case};
 use super::dissect::plural;
 use super::terminal::{Style, Terminal};
-use super::{Failure, arguments};
+use super::tool::{Failure, Tool};
+use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::http::ResponseHead;
 use crate::progress::Progress;
@@ -17,7 +18,6 @@ use crate::text::EscapedText;
 use crate::websocket::{
     CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
-use std::ffi::OsString;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -69,15 +69,17 @@ impl Verdict {
     }
 }
 
+pub(super) const TOOL: Tool = Tool {
+    usage: "poke URL",
+    help: "send inputs that the standard forbids to a server on this machine",
+    manual: HELP,
+    options: &["list", "json", "case="],
+    operands: 1,
+    run,
+};
+
 /// Sends the cases. `false`: one was accepted.
-pub(super) fn run(
-    given: Vec<OsString>,
-    _: &mut dyn Read,
-    terminal: &mut Terminal<'_>,
-) -> Result<bool, Failure> {
-    let Some(given) = arguments(given, 1, &["list", "json", "case="], HELP, terminal)? else {
-        return Ok(true);
-    };
+fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
     let is_json = given.has("json");
     let mut cases = Vec::new();
     for name in given.values("case") {
@@ -92,7 +94,7 @@ pub(super) fn run(
         cases.iter().for_each(|case| list(case, is_json, terminal));
         return Ok(true);
     }
-    let address = Address::operand(&given)?;
+    let address = Address::operand(given)?;
     check_is_local(&address)?;
     check_speaks_websocket(&address)?;
     let mut counts = [0; 3];

@@ -8,8 +8,9 @@
 
 use super::record::{Head, Line, VERSION, Wrote, tokens};
 use super::terminal::Terminal;
+use super::tool::{Failure, Tool};
 use super::wire::Wire;
-use super::{Failure, arguments};
+use crate::cli::args::Arguments;
 use crate::cli::options::{self, Asked};
 use crate::cli::output::NAME_AND_VERSION;
 use crate::cli::serve::open_history;
@@ -21,7 +22,6 @@ use crate::text::{Escaped, Hex, decode_hex};
 use crate::time::{Millis, Now, UnixMillis};
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, Read};
 use std::rc::Rc;
@@ -97,15 +97,16 @@ impl Socket for Played {
     }
 }
 
-/// Replays a file.
-pub(super) fn run(
-    given: Vec<OsString>,
-    _: &mut dyn Read,
-    terminal: &mut Terminal<'_>,
-) -> Result<bool, Failure> {
-    let Some(given) = arguments(given, 1, &["hex"], HELP, terminal)? else {
-        return Ok(true);
-    };
+pub(super) const TOOL: Tool = Tool {
+    usage: "replay FILE",
+    help: "run a recording of --record through the same code again",
+    manual: HELP,
+    options: &["hex"],
+    operands: 1,
+    run,
+};
+
+fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
     let in_hex = given.has("hex");
     let file = given.operands.first();
     let file = file.ok_or_else(|| Failure::wrong("replay which file?"))?;
@@ -207,7 +208,7 @@ fn setup(head: &Head) -> Result<Setup, String> {
     if head.epoch.len() > 64 || head.newest_author >= 1 << 53 {
         return Err("its epoch or its author is invalid".to_owned());
     }
-    let Asked::Serve(options) = options::parse(head.options.iter().map(OsString::from), |_| None)?
+    let Asked::Serve(options) = options::parse(head.options.iter().map(Into::into), |_| None)?
     else {
         return Err("its options are not server options".to_owned());
     };

@@ -1,17 +1,17 @@
-//! The command `try`: frames made by hand are given to a fresh machine of the server's own code.
+//! The command `try`: frames made by hand go through a fresh copy of the server's own code.
 //!
-//! A page can't send a wrong frame itself, and a wrong one would end its connection. So the frames
-//! come as hex, and nothing of the machine is kept.
+//! A page can't send an invalid frame itself, and one would end its connection. So the frames come
+//! as hex, and nothing is kept.
 
-use super::dissect::{Dissection, Outcome, Step, walk};
-use crate::chat::command::RequestId;
+use super::dissect::{Outcome, Step, walk};
 use crate::chat::error::CommandError;
 use crate::limits::{TRACE_FRAME_BYTES, TRY_FRAMES};
 use crate::text::{Hex, parse_hex};
 use crate::websocket::{DeflateParameters, WebSocket};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-/// How many bytes of a message are shown.
+/// The bytes of a message that are shown.
 const SHOWN_BYTES: usize = 1 << 10;
 
 /// The fields of the command `try`.
@@ -23,150 +23,76 @@ struct Fields {
     limit: Option<usize>,
 }
 
-/// Which end sends the frames.
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+/// The end that sends the frames.
+#[derive(Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Role {
     Client,
     Server,
 }
 
-/// A parsed `try`.
-pub(super) struct Trial {
-    frames: Vec<u8>,
-    role: Role,
-    deflate: bool,
-    limit: usize,
-}
-
-impl Trial {
-    /// Parses the command's JSON.
-    pub(super) fn parse(json: &str, message_bytes: usize) -> Result<Self, CommandError> {
-        const WRONG: &str = "try needs frames (1 to 4096 bytes, each as two hexadecimal digits), \
-             and takes role (client or server), deflate (true or false) and limit (a number)";
-        let parsed = serde_json::from_str(json).ok().and_then(|fields: Fields| {
-            let frames = parse_hex(&fields.frames).ok()?;
-            (1..=TRACE_FRAME_BYTES)
-                .contains(&frames.len())
-                .then_some(Self {
-                    frames,
-                    role: fields.role.unwrap_or(Role::Client),
-                    deflate: fields.deflate.unwrap_or(false),
-                    limit: fields.limit.unwrap_or(usize::MAX).min(message_bytes),
-                })
-        });
-        parsed.ok_or(CommandError::BadField(WRONG))
-    }
-}
-
-/// The answer.
-#[derive(Serialize)]
-pub(super) struct Tried {
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<u64>,
-    steps: Vec<ShownStep>,
-    /// There are further frames that were not looked at.
-    more: bool,
-}
-
-/// One frame, and what the machine made of it.
-#[derive(Serialize)]
-struct ShownStep {
-    at: usize,
-    bytes: String,
-    frame: Dissection,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<ShownMessage>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    violation: Option<ShownViolation>,
-    answer: String,
-}
-
-#[derive(Serialize)]
-struct ShownMessage {
-    opcode: &'static str,
-    length: usize,
-    bytes: String,
-}
-
-#[derive(Serialize)]
-struct ShownViolation {
-    code: u16,
-    section: &'static str,
-    sentence: &'static str,
-}
-
-impl Trial {
-    /// Runs the frames through a machine.
-    pub(super) fn run(&self, id: Option<RequestId>) -> Tried {
-        let machine = match self.role {
-            // The answer is shown, so the masking key is one that is easily undone.
-            Role::Server => WebSocket::client(self.limit, || [0; 4]),
-            Role::Client => WebSocket::server(self.limit),
-        };
-        let machine = machine.with_deflate(self.deflate.then(DeflateParameters::default));
-        let mut walk = walk(&self.frames, machine);
-        let steps = walk.by_ref().take(TRY_FRAMES);
-        Tried {
-            r#type: "tried",
-            id: id.map(|id| id.0),
-            steps: steps.map(|step| show(step, &self.frames)).collect(),
-            more: walk.next().is_some(),
-        }
-    }
-}
-
-fn show(step: Step, frames: &[u8]) -> ShownStep {
-    let rest = &frames[step.at..];
-    // Where a frame with a wrong header ends is unknown.
-    let length = step.frame.frame_bytes();
-    let end = length.map_or(rest.len(), |length| length.min(rest.len() as u64) as usize);
-    let (mut message, mut violation) = (None, None);
-    let outcome = match step.outcome {
-        Outcome::Fragment => "fragment",
-        Outcome::Unfinished => "unfinished",
-        Outcome::Unread => "unread",
-        Outcome::Whole(opcode, bytes) => {
-            message = Some(ShownMessage {
-                opcode: opcode.name(),
-                length: bytes.len(),
-                bytes: Hex(&bytes[..bytes.len().min(SHOWN_BYTES)]).to_string(),
-            });
-            "whole"
-        }
-        Outcome::Broken(broken) => {
-            let rule = broken.rule();
-            violation = Some(ShownViolation {
-                code: rule.code.get(),
-                section: rule.section,
-                sentence: rule.sentence,
-            });
-            "broken"
-        }
+/// Runs the command and returns the answer, `tried`. Messages have at most `message_bytes`.
+pub(super) fn answer(json: &str, message_bytes: usize) -> Result<Value, CommandError> {
+    const WRONG: &str = "try needs frames (1 to 4096 bytes, each as two hexadecimal digits), and \
+                         takes role (client or server), deflate (true or false) and limit (a \
+                         number)";
+    let wrong = CommandError::BadField(WRONG);
+    let Ok(fields) = serde_json::from_str::<Fields>(json) else {
+        return Err(wrong);
     };
-    ShownStep {
-        at: step.at,
-        bytes: Hex(&rest[..end]).to_string(),
-        frame: step.frame,
-        outcome,
-        message,
-        violation,
-        answer: Hex(&step.answer).to_string(),
+    let bytes = parse_hex(&fields.frames).unwrap_or_default();
+    if !(1..=TRACE_FRAME_BYTES).contains(&bytes.len()) {
+        return Err(wrong);
     }
+    let limit = fields.limit.unwrap_or(usize::MAX).min(message_bytes);
+    let machine = match fields.role {
+        // The answer is shown, so the masking key is one that is easily undone.
+        Some(Role::Server) => WebSocket::client(limit, || [0; 4]),
+        _ => WebSocket::server(limit),
+    };
+    let deflate = fields.deflate == Some(true);
+    let machine = machine.with_deflate(deflate.then(DeflateParameters::default));
+    let mut walk = walk(&bytes, machine);
+    let steps = walk.by_ref().take(TRY_FRAMES);
+    let steps: Vec<_> = steps.map(|step| show(step, &bytes)).collect();
+    // Further frames are not looked at.
+    Ok(json!({ "type": "tried", "steps": steps, "more": walk.next().is_some() }))
+}
+
+/// Returns one frame, and what the receiver made of it.
+fn show(step: Step, bytes: &[u8]) -> Value {
+    let mut shown = json!({
+        "at": step.at,
+        "bytes": Hex(&bytes[step.at..step.at + step.length]).to_string(),
+        "frame": step.frame,
+        "outcome": step.outcome.name(),
+        "answer": Hex(&step.answer).to_string(),
+    });
+    match step.outcome {
+        Outcome::Whole(opcode, payload) => {
+            let start = Hex(payload.get(..SHOWN_BYTES).unwrap_or(&payload)).to_string();
+            let (opcode, length) = (opcode.name(), payload.len());
+            shown["message"] = json!({ "opcode": opcode, "length": length, "bytes": start });
+        }
+        Outcome::Broken(violation) => {
+            let rule = violation.rule();
+            let (code, section, sentence) = (rule.code.get(), rule.section, rule.sentence);
+            let rule = json!({ "code": code, "section": section, "sentence": sentence });
+            shown["violation"] = rule;
+        }
+        Outcome::Fragment | Outcome::Unfinished | Outcome::Unread => {}
+    }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     fn outcome(hex: &str, from_server: bool, deflate: bool, limit: Option<usize>) -> Value {
         let role = if from_server { "server" } else { "client" };
         let json = serde_json::json!({"type": "try", "frames": hex, "role": role, "deflate": deflate, "limit": limit});
-        let trial = Trial::parse(&json.to_string(), 1 << 16).expect("a trial");
-        serde_json::to_value(trial.run(Some(RequestId(7)))).expect("JSON")
+        answer(&json.to_string(), 1 << 16).expect("an answer")
     }
 
     #[test]
@@ -176,7 +102,7 @@ mod tests {
         let fields = [r#""role":"both""#, r#""limit":-1"#, r#""deflate":1"#]
             .map(|field| format!(r#"{{"frames":"00",{field}}}"#));
         for json in frames.iter().chain(&fields) {
-            let parsed = Trial::parse(json, 1 << 16);
+            let parsed = answer(json, 1 << 16);
             assert!(
                 matches!(parsed, Err(CommandError::BadField(_))),
                 "{json:.60}"
@@ -249,11 +175,7 @@ mod tests {
         for (name, hex, from_server, expected, section) in table {
             let tried = outcome(hex, from_server, false, None);
             let step = &tried["steps"][0];
-            assert_eq!(
-                (step["outcome"].as_str(), tried["id"].as_u64()),
-                (Some(expected), Some(7)),
-                "{name}: {tried}"
-            );
+            assert_eq!(step["outcome"], expected, "{name}: {tried}");
             assert_eq!(
                 step["violation"]["section"].as_str().unwrap_or_default(),
                 section,

@@ -18,9 +18,9 @@ use crate::text::Hex;
 use crate::time::UnixMillis;
 use crate::websocket::handshake::{GUID, accept, accept_sha1};
 use crate::websocket::{
-    self, DeflateParameters, FrameHeader, Opcode, Received, Scratch, WebSocket, frame_end,
+    DeflateParameters, Event, FrameHeader, Opcode, Received, Scratch, WebSocket, frame_end,
 };
-use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 
 /// The wire view of a server.
@@ -32,14 +32,14 @@ pub(crate) struct Wire {
 impl Wire {
     /// Makes the wire view of a server with these limits.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            message_bytes: limits.message_bytes,
-        }
+        let message_bytes = limits.message_bytes;
+        Self { message_bytes }
     }
 
-    fn new_tap(&self) -> Frames {
+    fn new_frames(&self) -> Frames {
+        let message_bytes = self.message_bytes;
         Frames {
-            message_bytes: self.message_bytes,
+            message_bytes,
             ..Frames::default()
         }
     }
@@ -52,25 +52,19 @@ impl WireView for Wire {
         heads: [&[u8]; 2],
         now: UnixMillis,
     ) -> Option<Box<dyn Tap>> {
-        query.split('&').any(|word| word == "trace=1").then(|| {
-            let mut tap = self.new_tap();
-            tap.is_started = true;
-            tap.handshake = Some((now, heads.map(Box::from)));
-            Box::new(tap) as Box<dyn Tap>
-        })
+        query.split('&').find(|word| *word == "trace=1")?;
+        let mut frames = self.new_frames();
+        frames.is_started = true;
+        frames.handshake = Some((now, heads.map(Box::from)));
+        Some(Box::new(frames))
     }
 
     fn tap(&self) -> Box<dyn Tap> {
-        Box::new(self.new_tap())
+        Box::new(self.new_frames())
     }
 
     fn answer_trace(&self, on: bool, id: Option<RequestId>, out: &mut Vec<u8>) {
-        let answer = Tracing {
-            r#type: "tracing",
-            on,
-            id: id.map(|id| id.0),
-        };
-        write_json(&answer, out);
+        write_answer(json!({ "type": "tracing", "on": on }), id, out);
     }
 
     fn answer_try(
@@ -79,15 +73,20 @@ impl WireView for Wire {
         id: Option<RequestId>,
         out: &mut Vec<u8>,
     ) -> Result<(), CommandError> {
-        let trial = trial::Trial::parse(json, self.message_bytes)?;
-        write_json(&trial.run(id), out);
+        write_answer(trial::answer(json, self.message_bytes)?, id, out);
         Ok(())
     }
 }
 
-fn write_json(value: &impl Serialize, out: &mut Vec<u8>) {
-    let written = serde_json::to_writer(out, value);
-    debug_assert!(written.is_ok(), "{written:?}");
+fn write_answer(mut answer: Value, id: Option<RequestId>, out: &mut Vec<u8>) {
+    if let Some(id) = id {
+        answer["id"] = id.0.into();
+    }
+    write_json(&answer, out);
+}
+
+fn write_json(json: &Value, out: &mut Vec<u8>) {
+    out.extend_from_slice(json.to_string().as_bytes());
 }
 
 /// The tap of one connection: its frames, until they are described.
@@ -185,10 +184,9 @@ impl Tap for Frames {
             return false;
         }
         if let Some((at, heads)) = self.handshake.take() {
-            let what = What::Handshake {
-                handshake: show_handshake(&heads),
-            };
-            write_json(&Trace::new(0, at, what, 0), out);
+            let handshake = show_handshake(&heads);
+            let trace = json!({ "type": "trace", "n": 0, "at": at.0, "handshake": handshake });
+            write_json(&trace, out);
             return true;
         }
         let Some(seen) = self.seen.pop_front() else {
@@ -199,26 +197,25 @@ impl Tap for Frames {
             self.missed += 1;
             return true;
         }
-        let missed = std::mem::take(&mut self.missed);
-        let what = self.show(&seen, deflate);
-        write_json(&Trace::new(self.number, seen.at, what, missed), out);
+        let mut trace = self.show(&seen, deflate);
+        if self.missed > 0 {
+            trace["missed"] = std::mem::take(&mut self.missed).into();
+        }
+        write_json(&trace, out);
         true
     }
 
     fn held_bytes(&self) -> usize {
         let heads = self.handshake.iter().flat_map(|(_, heads)| heads);
-        let handshake: usize = heads.map(|head| head.len()).sum();
-        let seen = self
-            .seen
-            .iter()
-            .map(|seen| seen.bytes.len() + seen.compressed.as_ref().map_or(0, |bytes| bytes.len()));
-        let incoming = self.incoming.message.as_ref().map_or(0, Vec::capacity);
+        let compressed = self.seen.iter().flat_map(|seen| &seen.compressed);
+        let seen = self.seen.iter().map(|seen| &seen.bytes);
+        let boxes = heads.chain(seen).chain(compressed).map(|bytes| bytes.len());
+        let message = self.incoming.message.as_ref().map_or(0, Vec::capacity);
+        let buffers = self.incoming.bytes.capacity() + message;
         size_of::<Self>()
-            + handshake
-            + incoming
-            + self.incoming.bytes.capacity()
+            + boxes.sum::<usize>()
+            + buffers
             + self.seen.capacity() * size_of::<Seen>()
-            + seen.sum::<usize>()
     }
 }
 
@@ -236,16 +233,22 @@ impl Frames {
         }
     }
 
-    fn show(&mut self, seen: &Seen, deflate: Option<DeflateParameters>) -> What<'static> {
-        let compressed = seen.compressed.as_deref();
-        What::Frame {
-            direction: if seen.is_sent { "out" } else { "in" },
-            length: seen.length,
-            cut: seen.length - seen.bytes.len() as u64,
-            bytes: Hex(&seen.bytes).to_string(),
-            frame: Box::new(Dissection::of(&seen.bytes)),
-            inflated: compressed.and_then(|frames| self.inflate(frames, seen.is_sent, deflate)),
+    fn show(&mut self, seen: &Seen, deflate: Option<DeflateParameters>) -> Value {
+        let mut trace = json!({
+            "type": "trace",
+            "n": self.number,
+            "at": seen.at.0,
+            "direction": if seen.is_sent { "out" } else { "in" },
+            "length": seen.length,
+            "cut": seen.length - seen.bytes.len() as u64,
+            "bytes": Hex(&seen.bytes).to_string(),
+            "frame": Dissection::of(&seen.bytes),
+        });
+        let frames = seen.compressed.as_deref();
+        if let Some(inflated) = frames.and_then(|it| self.inflate(it, seen.is_sent, deflate)) {
+            trace["inflated"] = inflated;
         }
+        trace
     }
 
     /// Inflates a compressed message; `None` if it breaks a rule.
@@ -254,27 +257,28 @@ impl Frames {
         frames: &[u8],
         is_sent: bool,
         deflate: Option<DeflateParameters>,
-    ) -> Option<Inflated> {
-        let machine = if is_sent {
+    ) -> Option<Value> {
+        let receiver = match is_sent {
             // It writes nothing, so the masking key is never used.
-            WebSocket::client(self.message_bytes, || [0; 4])
-        } else {
-            WebSocket::server(self.message_bytes)
+            true => WebSocket::client(self.message_bytes, || [0; 4]),
+            false => WebSocket::server(self.message_bytes),
         };
-        let (mut frames, mut machine) = (frames.to_vec(), machine.with_deflate(deflate));
-        let received = machine.receive(&mut frames, &mut self.scratch, &mut Vec::new());
-        let Ok(Received::Event { event, .. }) = received else {
-            return None;
-        };
-        let payload = match event {
-            websocket::Event::Text(text) => text.as_bytes(),
-            websocket::Event::Binary(payload) => payload,
+        let mut receiver = receiver.with_deflate(deflate);
+        let (mut frames, mut answer) = (frames.to_vec(), Vec::new());
+        let received = receiver.receive(&mut frames, &mut self.scratch, &mut answer);
+        let payload = match received.ok()? {
+            Received::Event {
+                event: Event::Text(text),
+                ..
+            } => text.as_bytes(),
+            Received::Event {
+                event: Event::Binary(payload),
+                ..
+            } => payload,
             _ => return None,
         };
-        Some(Inflated {
-            length: payload.len(),
-            bytes: Hex(&payload[..payload.len().min(TRACE_FRAME_BYTES)]).to_string(),
-        })
+        let start = payload.get(..TRACE_FRAME_BYTES).unwrap_or(payload);
+        Some(json!({ "length": payload.len(), "bytes": Hex(start).to_string() }))
     }
 }
 
@@ -329,144 +333,40 @@ fn gather(message: &mut Option<Vec<u8>>, frame: &[u8], length: u64) -> Option<Bo
     message.take_if(|_| header.fin).map(Vec::into_boxed_slice)
 }
 
-/// The answer to `trace`.
-#[derive(Serialize)]
-struct Tracing {
-    r#type: &'static str,
-    on: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<u64>,
+/// Shows the request and the response, and how the accept value is computed (RFC 6455 §4.2.2, 5.4).
+fn show_handshake([request, response]: &[Box<[u8]>; 2]) -> Value {
+    const REQUEST: &str = "method (must be GET), request target, HTTP version";
+    const STATUS: &str = "101: after the blank line, this connection speaks WebSocket";
+    let key = lines(request).filter_map(|line| line.split_once(':'));
+    let mut key = key.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+    let key = key.next().map_or("", |(_, key)| key.trim());
+    let sha1 = format!("{:x}", Hex(&accept_sha1(key)));
+    json!({
+        "request": show_head(request, ("RFC 9112 §3", REQUEST)),
+        "response": show_head(response, ("RFC 9110 §15.2.2", STATUS)),
+        "accept": { "key": key, "guid": GUID, "sha1": sha1, "value": accept(key) },
+    })
 }
 
-/// One trace.
-#[derive(Serialize)]
-struct Trace<'a> {
-    r#type: &'static str,
-    n: u64,
-    at: u64,
-    #[serde(flatten)]
-    what: What<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    missed: Option<u64>,
+fn lines(head: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = head
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii_end);
+    let lines = lines.filter(|line| !line.is_empty());
+    lines.map(|line| str::from_utf8(line).unwrap_or("(not UTF-8: see the bytes)"))
 }
 
-impl<'a> Trace<'a> {
-    fn new(n: u64, at: UnixMillis, what: What<'a>, missed: u64) -> Self {
-        Self {
-            r#type: "trace",
-            n,
-            at: at.0,
-            what,
-            missed: Some(missed).filter(|missed| *missed > 0),
+fn show_head(head: &[u8], first: (&str, &str)) -> Value {
+    let lines = lines(head).enumerate().map(|(row, text)| {
+        let mut line = json!({ "text": text });
+        let name = text.split(':').next().unwrap_or_default();
+        if let Some((section, purpose)) = if row == 0 { Some(first) } else { purpose(name) } {
+            line["section"] = section.into();
+            line["purpose"] = purpose.into();
         }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum What<'a> {
-    Handshake {
-        handshake: ShownHandshake<'a>,
-    },
-    Frame {
-        direction: &'static str,
-        length: u64,
-        cut: u64,
-        bytes: String,
-        frame: Box<Dissection>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        inflated: Option<Inflated>,
-    },
-}
-
-/// The payload of a compressed message.
-#[derive(Serialize)]
-struct Inflated {
-    length: usize,
-    bytes: String,
-}
-
-#[derive(Serialize)]
-struct ShownHandshake<'a> {
-    request: ShownHead<'a>,
-    response: ShownHead<'a>,
-    accept: Accept<'a>,
-}
-
-#[derive(Serialize)]
-struct ShownHead<'a> {
-    bytes: String,
-    lines: Vec<ShownLine<'a>>,
-}
-
-#[derive(Serialize)]
-struct ShownLine<'a> {
-    text: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    section: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    purpose: Option<&'static str>,
-}
-
-/// How the value of `Sec-WebSocket-Accept` is computed (RFC 6455 §4.2.2, 5.4).
-#[derive(Serialize)]
-struct Accept<'a> {
-    key: &'a str,
-    guid: &'static str,
-    sha1: String,
-    value: String,
-}
-
-fn show_handshake([request, response]: &[Box<[u8]>; 2]) -> ShownHandshake<'_> {
-    const REQUEST: (&str, &str) = (
-        "RFC 9112 §3",
-        "method (must be GET), request target, HTTP version",
-    );
-    const STATUS: (&str, &str) = (
-        "RFC 9110 §15.2.2",
-        "101: after the blank line, this connection speaks WebSocket",
-    );
-    let request = show_head(request, REQUEST);
-    let mut headers = request
-        .lines
-        .iter()
-        .filter_map(|line| line.text.split_once(':'));
-    let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
-    let key = key.map_or("", |(_, key)| key.trim());
-    let accept = Accept {
-        key,
-        guid: GUID,
-        sha1: format!("{:x}", Hex(&accept_sha1(key))),
-        value: accept(key),
-    };
-    let response = show_head(response, STATUS);
-    ShownHandshake {
-        request,
-        response,
-        accept,
-    }
-}
-
-fn show_head<'a>(head: &'a [u8], first: (&'static str, &'static str)) -> ShownHead<'a> {
-    let lines = head.split(|byte| *byte == b'\n');
-    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let lines = lines.filter(|line| !line.is_empty()).enumerate();
-    let lines = lines.map(|(row, line)| {
-        let text = str::from_utf8(line).unwrap_or("(not UTF-8: see the bytes)");
-        let about = match row {
-            0 => Some(first),
-            _ => text.split_once(':').and_then(|(name, _)| purpose(name)),
-        };
-        ShownLine {
-            text,
-            section: about.map(|about| about.0),
-            purpose: about.map(|about| about.1),
-        }
+        line
     });
-    ShownHead {
-        lines: lines.collect(),
-        bytes: Hex(head).to_string(),
-    }
+    json!({ "bytes": Hex(head).to_string(), "lines": lines.collect::<Vec<_>>() })
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use crate::http::{Head, ResponseHead};
 use crate::hub::Origins;
 use crate::progress::Progress;
 use crate::text::{Escaped, Hex};
-use crate::tools::Failure;
 use crate::tools::headers::purpose;
 use crate::tools::terminal::{Style, Terminal};
+use crate::tools::tool::Failure;
 use crate::websocket::client::{self, Asked};
 use crate::websocket::handshake::{self, GUID, accept_sha1};
 use crate::websocket::{accept, check};
@@ -17,56 +17,22 @@ const HEAD_BYTES: usize = 64 << 10;
 /// Explains the handshake. `false`: a rule is broken.
 pub(super) fn explain(bytes: &[u8], terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
     let (bytes, is_changed) = as_sent(bytes);
-    if is_changed {
-        let note = "Each line is read as if it ended with CR LF, and an empty line followed the \
-                    last one, as it must when it is sent.";
-        terminal.line(&terminal.paint(Style::Faint, note));
-        terminal.line("");
-    }
     if bytes.starts_with(b"HTTP/") {
         return Err(Failure::wrong("a response needs its request before it"));
     }
-    let mut sheet = Sheet {
-        terminal,
-        is_right: true,
-    };
-    let (head, used) = match Head::parse(&bytes, HEAD_BYTES) {
-        Ok(Progress::Done { value, used }) => (value, used),
-        Ok(Progress::NeedMore) => {
-            sheet.wrong("the request has no end: an empty line is missing (RFC 9112 §2.1)");
-            return Ok(false);
-        }
-        Err(refusal) => {
-            sheet.wrong(&format!("{} (RFC 9112, RFC 9110 §7.2)", refusal.sentence));
-            let line = format!("A server answers {} and ignores the rest.", refusal.status);
-            sheet.terminal.line(&line);
-            return Ok(false);
-        }
-    };
-    sheet.request(&head);
-    let key = head.values("sec-websocket-key").next();
-    let key = key
-        .and_then(|key| str::from_utf8(key).ok())
-        .unwrap_or_default();
-    if !key.is_empty() {
-        sheet.show_accept(key);
+    if is_changed {
+        let note = "Each line is read as if it ended with CR LF, and an empty line followed the \
+                    last one, as it must when it is sent.";
+        terminal.styled(Style::Faint, note);
+        terminal.line("");
     }
-    let rest = bytes[used..].trim_ascii_start();
-    if !rest.is_empty() {
-        sheet.terminal.line("");
-        match ResponseHead::parse(rest, HEAD_BYTES) {
-            Ok(Progress::Done { value, .. }) => sheet.response(&value, &head, key),
-            Ok(Progress::NeedMore) => {
-                sheet.wrong("the response has no end: an empty line is missing (RFC 9112 §2.1)");
-                return Ok(false);
-            }
-            Err(error) => {
-                sheet.wrong(&format!("{error} (RFC 9112 §4)"));
-                return Ok(false);
-            }
-        }
+    let is_right = true;
+    let mut sheet = Sheet { terminal, is_right };
+    if let Err(sentence) = sheet.both(&bytes) {
+        let word = sheet.terminal.paint(Style::Wrong, "wrong");
+        sheet.terminal.line(&format!("{word}  {sentence}"));
+        return Ok(false);
     }
-    sheet.verdict(&head);
     Ok(sheet.is_right)
 }
 
@@ -112,6 +78,39 @@ struct Sheet<'a, 'b> {
 }
 
 impl Sheet<'_, '_> {
+    /// Explains the request and the response. An error says why one can't be parsed.
+    fn both(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let missing = |of| format!("the {of} has no end: an empty line is missing (RFC 9112 §2.1)");
+        let (head, used) = match Head::parse(bytes, HEAD_BYTES) {
+            Ok(Progress::Done { value, used }) => (value, used),
+            Ok(Progress::NeedMore) => return Err(missing("request")),
+            Err(refusal) => {
+                let (status, sentence) = (refusal.status, refusal.sentence);
+                let sections = "RFC 9112, RFC 9110 §7.2";
+                return Err(format!(
+                    "{sentence} ({sections}); a server answers {status}"
+                ));
+            }
+        };
+        self.request(&head);
+        let key = head.values("sec-websocket-key").next();
+        let key = str::from_utf8(key.unwrap_or_default()).unwrap_or_default();
+        if !key.is_empty() {
+            self.show_accept(key);
+        }
+        let rest = bytes[used..].trim_ascii_start();
+        if !rest.is_empty() {
+            self.terminal.line("");
+            match ResponseHead::parse(rest, HEAD_BYTES) {
+                Ok(Progress::Done { value, .. }) => self.response(&value, &head, key),
+                Ok(Progress::NeedMore) => return Err(missing("response")),
+                Err(error) => return Err(format!("{error} (RFC 9112 §4)")),
+            }
+        }
+        self.verdict(&head);
+        Ok(())
+    }
+
     fn request(&mut self, head: &Head<'_>) {
         let query = head.query().map(|query| format!("?{query}"));
         let target = format!("{}{}", head.path(), query.unwrap_or_default());
@@ -122,7 +121,7 @@ impl Sheet<'_, '_> {
             section: rule.section,
             error: (rule.judge)(head)
                 .err()
-                .map(|refusal| refusal.sentence.into_owned()),
+                .map(|refusal| refusal.sentence.into()),
         });
         let first_line = [("method", "a GET request"), ("version", "of HTTP/1.1")];
         self.head(&line, &first_line, head.headers(), judged.collect());
@@ -156,8 +155,7 @@ impl Sheet<'_, '_> {
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
         mut judged: Vec<Judged>,
     ) {
-        self.terminal
-            .line(&self.terminal.paint(Style::Strong, line));
+        self.terminal.styled(Style::Strong, line);
         for (about, right) in first_line {
             for judged in judged.extract_if(.., |judged| judged.about == *about) {
                 self.judged(&judged, right);
@@ -168,24 +166,20 @@ impl Sheet<'_, '_> {
             let shown = format!("{}:", Escaped(name.as_bytes()));
             let shown = self.terminal.paint(Style::Strong, &shown);
             self.terminal.line(&format!("{shown} {}", Escaped(value)));
-            let requirement = judged.iter().find(|it| it.about.eq_ignore_ascii_case(name));
-            match (requirement, purpose(name)) {
-                (Some(judged), purpose) => {
-                    seen.push(judged.about);
-                    self.judged(judged, purpose.map_or("valid", |(_, purpose)| purpose));
-                }
-                (None, Some((section, purpose))) => {
-                    self.terminal
-                        .line(&format!("           {purpose} ({section})"));
-                }
-                (None, None) => self.terminal.line("           not related to WebSocket"),
+            let purpose = purpose(name);
+            if let Some(judged) = judged.iter().find(|it| it.about.eq_ignore_ascii_case(name)) {
+                seen.push(judged.about);
+                self.judged(judged, purpose.map_or("valid", |(_, purpose)| purpose));
+                continue;
             }
+            let purpose = purpose.map(|(section, purpose)| format!("{purpose} ({section})"));
+            let purpose = purpose.unwrap_or("not related to WebSocket".to_owned());
+            self.terminal.line(&format!("           {purpose}"));
         }
         judged.retain(|judged| judged.error.is_some() && !seen.contains(&judged.about));
         for missing in judged {
             let shown = format!("({})", missing.about);
-            self.terminal
-                .line(&self.terminal.paint(Style::Strong, &shown));
+            self.terminal.styled(Style::Strong, &shown);
             self.judged(&missing, "");
         }
     }
@@ -197,34 +191,26 @@ impl Sheet<'_, '_> {
             Some(error) => (Style::Wrong, "wrong", error.as_str()),
         };
         self.is_right &= judged.error.is_none();
-        let word = self.terminal.paint(style, word);
+        let (word, section) = (self.terminal.paint(style, word), judged.section);
         self.terminal
-            .line(&format!("    {word}  {sentence} ({})", judged.section));
+            .line(&format!("    {word}  {sentence} ({section})"));
     }
 
     /// Prints how the accept value is computed.
     fn show_accept(&mut self, key: &str) {
-        let (shown, sha1) = (Escaped(key.as_bytes()), accept_sha1(key));
         let heading = "How Sec-WebSocket-Accept is computed";
         let heading = self.terminal.paint(Style::Strong, heading);
         let value = self.terminal.paint(Style::Right, &accept(key));
-        self.terminal.line("");
-        self.terminal
-            .line(&format!("{heading} (RFC 6455 §4.2.2, 5.4)"));
-        self.terminal
-            .line(&format!("    the request's key          {shown}"));
-        self.terminal
-            .line(&format!("    plus the GUID of the RFC   {shown}{GUID}"));
-        self.terminal
-            .line(&format!("    its SHA-1, in hex          {:x}", Hex(&sha1)));
-        self.terminal
-            .line(&format!("    those 20 bytes in base64   {value}"));
-    }
-
-    fn wrong(&mut self, sentence: &str) {
-        self.is_right = false;
-        let word = self.terminal.paint(Style::Wrong, "wrong");
-        self.terminal.line(&format!("{word}  {sentence}"));
+        let (key, sha1) = (Escaped(key.as_bytes()), accept_sha1(key));
+        let sha1 = Hex(&sha1);
+        self.terminal.line(&format!(
+            "
+{heading} (RFC 6455 §4.2.2, 5.4)
+    the request's key          {key}
+    plus the GUID of the RFC   {key}{GUID}
+    its SHA-1, in hex          {sha1:x}
+    those 20 bytes in base64   {value}"
+        ));
     }
 
     /// Prints what the server's own `check` says of the request.
@@ -233,29 +219,27 @@ impl Sheet<'_, '_> {
         let upgrade = match check(head) {
             Ok(upgrade) => upgrade,
             Err(refusal) => {
-                let (status, sentence) = (refusal.status, refusal.sentence);
                 self.is_right = false;
-                return self
-                    .terminal
-                    .line(&format!("parlor would answer {status}: {sentence}."));
+                let (status, sentence) = (refusal.status, refusal.sentence);
+                let line = format!("parlor would answer {status}: {sentence}.");
+                return self.terminal.line(&line);
             }
         };
         let subprotocol = upgrade
             .subprotocol()
             .map(|name| format!("the subprotocol {name}"));
         let subprotocol = subprotocol.unwrap_or("no subprotocol".to_owned());
-        let compression = match upgrade.deflate() {
-            Some(_) => "compression",
-            None => "no compression",
+        let no = if upgrade.deflate().is_some() {
+            ""
+        } else {
+            "no "
         };
-        let line = format!("parlor would answer 101, with {subprotocol} and {compression}.");
+        let line = format!("parlor would answer 101, with {subprotocol} and {no}compression.");
         self.terminal.line(&line);
         if let Err(refusal) = Origins::SameHost.check(head) {
-            let status = refusal.status;
-            let line = format!(
-                "But it refuses with {status} a page of this Origin, unless --origin allows it."
-            );
-            self.terminal.line(&line);
+            let refuses = format!("it refuses with {} a page of this Origin", refusal.status);
+            self.terminal
+                .line(&format!("But {refuses}, unless --origin allows it."));
         }
     }
 }

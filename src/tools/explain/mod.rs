@@ -5,13 +5,24 @@ mod frames;
 mod handshake;
 
 use super::terminal::Terminal;
-use super::{Failure, arguments};
+use super::tool::{Failure, Tool};
+use crate::cli::args::Arguments;
+use crate::text::parse_hex;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 
 /// The longest input, in bytes.
 const INPUT_BYTES: u64 = 256 << 20;
+
+pub(super) const TOOL: Tool = Tool {
+    usage: "explain handshake|frames",
+    help: "check a handshake or frames, and name the sections of the standard",
+    manual: HELP,
+    options: &["hex=", "from=", "deflate", "json"],
+    operands: usize::MAX,
+    run,
+};
 
 const HELP: &str = "\
 Usage: parlor explain handshake [FILE]
@@ -31,80 +42,45 @@ Frames are bytes, or their hexadecimal digits.
 Exit status: 0 if everything is valid, 1 if a rule is broken, 2 for a wrong option.";
 
 /// Explains a handshake or frames. `false`: a rule is broken.
-pub(super) fn run(
-    given: Vec<OsString>,
-    input: &mut dyn Read,
-    terminal: &mut Terminal<'_>,
-) -> Result<bool, Failure> {
-    let options = ["hex=", "from=", "deflate", "json"];
-    let Some(given) = arguments(given, usize::MAX, &options, HELP, terminal)? else {
-        return Ok(true);
-    };
+fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
     let Some((kind, operands)) = given.operands.split_first() else {
         return Err(Failure::wrong("explain what? handshake or frames"));
     };
-    let has_options = ["hex", "from", "deflate", "json"]
-        .iter()
-        .any(|name| given.has(name));
-    let hex: Vec<_> = given.values("hex").collect();
-    let bytes = match (&hex[..], operands) {
-        ([], []) => read(None, input)?,
-        ([], [file]) => read(Some(file), input)?,
-        ([], [_, other, ..]) => {
-            return Err(Failure::wrong(format!("unexpected argument {other:?}")));
+    let is_hex = given.has("hex");
+    let bytes = match operands {
+        // The digits may be several words.
+        words if is_hex => {
+            let words = words.iter().map(OsString::as_os_str);
+            let words = given.values("hex").chain(words).map(OsStr::to_string_lossy);
+            parse_hex(&words.collect::<Vec<_>>().join(" ")).map_err(Failure::Wrong)?
         }
-        // Hex may be several words.
-        (hex, words) => {
-            let words = hex
-                .iter()
-                .copied()
-                .chain(words.iter().map(OsString::as_os_str));
-            let text: Vec<_> = words.map(OsStr::to_string_lossy).collect();
-            crate::text::parse_hex(&text.join(" ")).map_err(Failure::Wrong)?
-        }
+        [_, other, ..] => return Err(Failure::wrong(format!("unexpected argument {other:?}"))),
+        file => read(file.first())?,
     };
     match kind.to_str() {
-        Some("handshake") if has_options => Err(Failure::wrong(
-            "explain handshake takes a file and no options",
-        )),
-        Some("handshake") => handshake::explain(&bytes, terminal),
-        Some("frames") => {
-            if given.has("deflate") && cfg!(not(feature = "deflate")) {
-                let error = "--deflate needs a parlor that was built with the feature deflate";
-                return Err(Failure::wrong(error));
-            }
-            let options = frames::Options {
-                is_hex: !hex.is_empty(),
-                is_json: given.has("json"),
-                has_deflate: given.has("deflate"),
-                from_client: match given.values("from").next_back().map(OsStr::to_str) {
-                    None | Some(Some("auto")) => None,
-                    Some(Some("client")) => Some(true),
-                    Some(Some("server")) => Some(false),
-                    _ => return Err(Failure::wrong("--from must be client, server or auto")),
-                },
-            };
-            frames::explain(&options, &bytes, terminal)
+        Some("handshake") if given.has_options() => {
+            let error = "explain handshake takes a file and no options";
+            Err(Failure::wrong(error))
         }
-        _ => Err(Failure::wrong(format!(
-            "explain handshake or frames, not {kind:?}"
-        ))),
+        Some("handshake") => handshake::explain(&bytes, terminal),
+        Some("frames") => frames::explain(given, bytes, is_hex, terminal),
+        _ => {
+            let error = format!("explain handshake or frames, not {kind:?}");
+            Err(Failure::Wrong(error))
+        }
     }
 }
 
 /// Reads a file, or standard input.
-fn read(file: Option<&OsString>, input: &mut dyn Read) -> Result<Vec<u8>, Failure> {
+fn read(file: Option<&OsString>) -> Result<Vec<u8>, Failure> {
     let file = file.filter(|file| *file != "-");
     let name = file.map_or("standard input".into(), |file| file.to_string_lossy());
-    let cant = |error| Failure::wrong(format!("can't read {name}: {error}"));
+    let opened = file.map_or(Ok(Box::new(io::stdin()) as Box<dyn Read>), |file| {
+        Ok(Box::new(File::open(file)?))
+    });
     let mut bytes = Vec::new();
-    match file {
-        Some(file) => {
-            File::open(file).and_then(|file| file.take(INPUT_BYTES + 1).read_to_end(&mut bytes))
-        }
-        None => input.take(INPUT_BYTES + 1).read_to_end(&mut bytes),
-    }
-    .map_err(cant)?;
+    let read = opened.and_then(|input| input.take(INPUT_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|error: io::Error| Failure::wrong(format!("can't read {name}: {error}")))?;
     match bytes.len() as u64 {
         0 => Err(Failure::wrong(format!("there is nothing in {name}"))),
         1..=INPUT_BYTES => Ok(bytes),
