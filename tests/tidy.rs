@@ -509,6 +509,7 @@ fn documented_protocol_is_that_of_the_code() {
     let mut events = vec!["direct".to_owned()];
     for (_, text) in sources() {
         events.extend(between(&text, "r#type: \"", "\""));
+        events.extend(between(&text, "json!({ \"type\": \"", "\""));
     }
     let variants = between(&text("src/chat/event.rs"), "pub enum Event {", "\n}").concat();
     for line in variants

@@ -1,5 +1,5 @@
-//! `--record FILE`: everything that a hub is told, as lines of a file. With them, and with what its
-//! sockets took, `replay` makes the same things happen again.
+//! `--record FILE`: every input of a hub, as lines of a file. With them, and with what its sockets
+//! took, `replay` makes the same things happen again.
 //!
 //! A recording is a head and then one line of JSON for each call of [`Driven::handle`] and
 //! [`Driven::end_turn`], in order. The results of a turn's writes follow its `EndTurn`. The lines
@@ -44,22 +44,12 @@ pub(super) struct Head {
 }
 
 /// Both clocks, in milliseconds: monotonic, and since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct At(u64, u64);
+pub(super) type At = (u64, u64);
 
-impl From<Now> for At {
-    fn from(now: Now) -> Self {
-        Self(now.mono.0, now.unix.0)
-    }
-}
-
-impl From<At> for Now {
-    fn from(At(mono, unix): At) -> Self {
-        Self {
-            mono: Millis(mono),
-            unix: UnixMillis(unix),
-        }
-    }
+/// Returns both clocks.
+pub(super) fn now((mono, unix): At) -> Now {
+    let (mono, unix) = (Millis(mono), UnixMillis(unix));
+    Now { mono, unix }
 }
 
 /// A line of a recording. Connections are named by their index.
@@ -150,7 +140,7 @@ impl<S> Drop for Recorder<S> {
 
 impl<S: Socket> Driven<S> for Recorder<S> {
     fn handle(&mut self, input: Input<'_, S>, now: Now) {
-        let at = At::from(now);
+        let at = (now.mono.0, now.unix.0);
         let (line, input) = match input {
             Input::Accepted { socket, peer } => {
                 let tape = Rc::clone(&self.tape);
@@ -163,18 +153,16 @@ impl<S: Socket> Driven<S> for Recorder<S> {
                 let line = Line::Received(at, id.index(), more, hex);
                 (line, Input::Received { id, bytes, more })
             }
-            Input::Ended(id, why) => {
-                let line = match why {
-                    Ended::EndOfStream => Line::EndOfStream(at, id.index()),
-                    Ended::Failed => Line::Failed(at, id.index()),
-                };
-                (line, Input::Ended(id, why))
+            Input::Ended(id, Ended::EndOfStream) => {
+                let line = Line::EndOfStream(at, id.index());
+                (line, Input::Ended(id, Ended::EndOfStream))
             }
+            Input::Ended(id, why) => (Line::Failed(at, id.index()), Input::Ended(id, why)),
             Input::Writable(id) => (Line::Writable(at, id.index()), Input::Writable(id)),
-            Input::TurnTook(took) => (
-                Line::TurnTook(at, took.as_nanos() as u64),
-                Input::TurnTook(took),
-            ),
+            Input::TurnTook(took) => {
+                let line = Line::TurnTook(at, took.as_nanos() as u64);
+                (line, Input::TurnTook(took))
+            }
             Input::Drain => (Line::Drain(at), Input::Drain),
         };
         self.record(&line);
@@ -186,7 +174,7 @@ impl<S: Socket> Driven<S> for Recorder<S> {
     }
 
     fn end_turn(&mut self, now: Now) {
-        self.record(&Line::EndTurn(now.into()));
+        self.record(&Line::EndTurn((now.mono.0, now.unix.0)));
         self.flush();
         self.hub.end_turn(now);
         let wrote = self.tape.borrow_mut().as_mut().map(std::mem::take);
@@ -285,11 +273,8 @@ pub(super) fn tokens(seed: [u8; 16]) -> impl FnMut() -> [u8; 16] {
     let mut number = 0_u64;
     move || {
         number += 1;
-        let digest = Sha1::new()
-            .chain_update(seed)
-            .chain_update(number.to_be_bytes());
-        let digest: [u8; 20] = digest.finalize().into();
-        std::array::from_fn(|at| digest[at])
+        let digest = Sha1::digest([&seed[..], &number.to_be_bytes()].concat());
+        std::array::from_fn(|index| digest[index])
     }
 }
 
@@ -301,7 +286,7 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_were_written() {
-        let (at, peer) = (At(12, 1_790_000_000_000), "[::1]:50112".parse().unwrap());
+        let (at, peer) = ((12, 1_790_000_000_000), "[::1]:50112".parse().unwrap());
         let lines = [
             Line::Accepted(at, peer),
             Line::Received(at, 7, true, "474554".to_owned()),

@@ -6,7 +6,7 @@
 //! line that is wrong ends the replay with its number, and no line takes more memory than it may
 //! be long.
 
-use super::record::{Head, Line, VERSION, Wrote, tokens};
+use super::record::{Head, Line, VERSION, Wrote, now, tokens};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
 use super::wire::Wire;
@@ -19,7 +19,7 @@ use crate::http::pages::BuiltIn;
 use crate::hub::{ConnectionId, Driven, Ended, Hub, Input, Setup, Socket};
 use crate::limits::READ_BYTES;
 use crate::text::{Escaped, Hex, decode_hex};
-use crate::time::{Millis, Now, UnixMillis};
+use crate::time::Now;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -45,22 +45,20 @@ and prints what was received and sent on each connection; the same lines every t
 A recording contains what people wrote, and the keys to their sessions.
 Exit status: 0 if it was replayed to its end, 1 if the file is damaged.";
 
-/// What the sockets take and did, shared by all of them.
+/// The results of the next writes of all sockets, and what they did.
 #[derive(Default)]
 struct Sockets {
-    /// Results of the next writes.
     results: VecDeque<Wrote>,
     done: Vec<(u64, Done)>,
 }
 
 enum Done {
     Wrote(Vec<u8>),
-    WouldBlock,
-    Failed,
-    Shut,
+    /// Anything else, in words.
+    Other(&'static str),
 }
 
-/// A connection's socket.
+/// The socket of one connection.
 struct Played {
     number: u64,
     sockets: Rc<RefCell<Sockets>>,
@@ -69,31 +67,29 @@ struct Played {
 impl Socket for Played {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut sockets = self.sockets.borrow_mut();
-        // At the end of a file that was cut, everything is taken.
-        let result = sockets
-            .results
-            .pop_front()
-            .unwrap_or(Wrote::Bytes(usize::MAX));
-        let (done, result) = match result {
-            Wrote::Bytes(count) => {
+        let (done, result) = match sockets.results.pop_front() {
+            Some(Wrote::Interrupted) => return Err(ErrorKind::Interrupted.into()),
+            Some(Wrote::WouldBlock) => ("takes nothing now", ErrorKind::WouldBlock),
+            Some(Wrote::Failed) => ("writing failed", ErrorKind::ConnectionReset),
+            wrote => {
                 let bytes = pieces.iter().flat_map(|piece| piece.iter().copied());
-                let bytes: Vec<u8> = bytes.take(count).collect();
+                let bytes: Vec<u8> = match wrote {
+                    Some(Wrote::Bytes(count)) => bytes.take(count).collect(),
+                    // At the end of a file that was cut, everything is taken.
+                    _ => bytes.collect(),
+                };
                 let count = bytes.len();
-                (Done::Wrote(bytes), Ok(count))
+                sockets.done.push((self.number, Done::Wrote(bytes)));
+                return Ok(count);
             }
-            Wrote::WouldBlock => (Done::WouldBlock, Err(ErrorKind::WouldBlock.into())),
-            Wrote::Interrupted => return Err(ErrorKind::Interrupted.into()),
-            Wrote::Failed => (Done::Failed, Err(ErrorKind::ConnectionReset.into())),
         };
-        sockets.done.push((self.number, done));
-        result
+        sockets.done.push((self.number, Done::Other(done)));
+        Err(result.into())
     }
 
     fn shutdown_write(&mut self) {
-        self.sockets
-            .borrow_mut()
-            .done
-            .push((self.number, Done::Shut));
+        let done = Done::Other("sending side shut down");
+        self.sockets.borrow_mut().done.push((self.number, done));
     }
 }
 
@@ -107,127 +103,131 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let in_hex = given.has("hex");
     let file = given.operands.first();
     let file = file.ok_or_else(|| Failure::wrong("replay which file?"))?;
-    let name = file.to_string_lossy().into_owned();
-    let opened =
-        File::open(file).map_err(|error| Failure::wrong(format!("can't read {name}: {error}")))?;
-    play(&mut BufReader::new(opened), in_hex, &mut |line| {
+    let name = file.to_string_lossy();
+    let opened = File::open(file);
+    let opened = opened.map_err(|error| Failure::wrong(format!("can't read {name}: {error}")))?;
+    let mut lines = Lines {
+        input: BufReader::new(opened),
+        bytes: Vec::new(),
+        number: 0,
+    };
+    let played = play(&mut lines, given.has("hex"), &mut |line| {
         terminal.line(line)
-    })
-    .map_err(|error| Failure::failed(format!("{name}, {error}")))?;
+    });
+    let number = lines.number;
+    played.map_err(|error| Failure::failed(format!("{name}, line {number}: {error}")))?;
     Ok(true)
 }
 
-/// Reads a line of at most `most` bytes, without its end. Returns whether there was one.
-fn read_line(input: &mut impl BufRead, most: usize, line: &mut Vec<u8>) -> Result<bool, String> {
-    line.clear();
-    let mut input = input.take(most as u64 + 1);
-    input
-        .read_until(b'\n', line)
-        .map_err(|error| error.to_string())?;
-    match line.pop() {
-        None => Ok(false),
-        Some(b'\n') => Ok(true),
-        Some(_) if line.len() >= most => Err("the line is too long".to_owned()),
-        Some(_) => Err("the file ends in the middle of the line".to_owned()),
+/// The lines of a file, in the memory of one.
+struct Lines<R> {
+    input: R,
+    bytes: Vec<u8>,
+    /// The number of the last line that was read.
+    number: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Returns the next line, of at most `most` bytes; `None` at the end of the file.
+    fn next(&mut self, most: usize) -> Result<Option<&[u8]>, String> {
+        self.number += 1;
+        self.bytes.clear();
+        let read = Read::take(&mut self.input, most as u64 + 1).read_until(b'\n', &mut self.bytes);
+        read.map_err(|error| error.to_string())?;
+        match self.bytes.pop() {
+            None => Ok(None),
+            Some(b'\n') => Ok(Some(&self.bytes)),
+            Some(_) if self.bytes.len() >= most => Err("the line is too long".to_owned()),
+            Some(_) => Err("the file ends in the middle of the line".to_owned()),
+        }
     }
 }
 
-/// Plays a recording to its end. An error names the line.
-fn play(input: &mut impl BufRead, in_hex: bool, say: &mut dyn FnMut(&str)) -> Result<(), String> {
-    let mut bytes = Vec::new();
-    let head = match read_line(input, HEAD_BYTES, &mut bytes) {
-        Ok(true) => serde_json::from_slice::<Head>(&bytes)
-            .map_err(|_| "line 1: not a parlor recording".to_owned())?,
-        Ok(false) => return Err("line 1: the file is empty".to_owned()),
-        Err(error) => return Err(format!("line 1: {error}")),
-    };
-    let setup = setup(&head).map_err(|error| format!("line 1: {error}"))?;
-    if format!("parlor {}", head.server) != NAME_AND_VERSION {
-        say(&format!(
-            "(recorded by parlor {}; this is {NAME_AND_VERSION}, and may behave differently)",
-            head.server
+/// Plays a recording to its end. An error is about the last line that was read.
+fn play(
+    lines: &mut Lines<impl BufRead>,
+    in_hex: bool,
+    print: &mut dyn FnMut(&str),
+) -> Result<(), String> {
+    let head = lines.next(HEAD_BYTES)?.ok_or("the file is empty")?;
+    let head: Head = serde_json::from_slice(head).map_err(|_| "not a parlor recording")?;
+    let (hub, server) = (Hub::new(setup(&head)?), format!("parlor {}", head.server));
+    if server != NAME_AND_VERSION {
+        print(&format!(
+            "(recorded by {server}; this is {NAME_AND_VERSION}, and may behave differently)"
         ));
     }
     let mut player = Player {
-        hub: Hub::new(setup),
+        hub,
         sockets: Rc::default(),
         accepted: 0,
         now: Now::default(),
         in_hex,
-        say,
+        print,
     };
-    let mut number = 1;
-    // The end of a turn waits until the results of its writes are read.
-    let mut turn: Option<(u64, Now)> = None;
+    // The end of a turn, and its line, wait until the results of its writes are read.
+    let mut turn_end = None;
     loop {
-        number += 1;
-        let at_line = |error| format!("line {number}: {error}");
-        let line = if read_line(input, LINE_BYTES, &mut bytes).map_err(at_line)? {
-            let line = serde_json::from_slice::<Line>(&bytes);
-            Some(line.map_err(|_| at_line("this is not an input of the hub".to_owned()))?)
-        } else {
-            None
-        };
-        if let (Some(Line::Wrote(wrote)), Some(_)) = (&line, turn) {
-            player.expect(*wrote).map_err(at_line)?;
+        let line = lines.next(LINE_BYTES)?.map(serde_json::from_slice);
+        let line = line
+            .transpose()
+            .map_err(|_| "this is not an input of the hub")?;
+        if let (Some(Line::Wrote(wrote)), Some(_)) = (&line, turn_end) {
+            player.expect(*wrote)?;
             continue;
         }
-        if let Some((number, now)) = turn.take() {
-            player
-                .end_turn(now)
-                .map_err(|error| format!("line {number}: {error}"))?;
+        if let Some((number, at)) = turn_end.take() {
+            let here = std::mem::replace(&mut lines.number, number);
+            player.end_turn(now(at))?;
+            lines.number = here;
         }
         match line {
             None => break,
-            Some(Line::EndTurn(at)) => turn = Some((number, at.into())),
-            Some(line) => player.handle(line).map_err(at_line)?,
+            Some(Line::EndTurn(at)) => turn_end = Some((lines.number, at)),
+            Some(line) => player.handle(line)?,
         }
     }
-    let left = player.hub.connections();
-    (player.say)(&format!(
-        "end: {} lines, {} connections, {left} of them open",
-        number - 1,
-        player.accepted
+    let (accepted, open) = (player.accepted, player.hub.connections());
+    let count = lines.number - 1;
+    print(&format!(
+        "end: {count} lines, {accepted} connections, {open} of them open"
     ));
     Ok(())
 }
 
 /// Makes the setup of the recorded server.
 fn setup(head: &Head) -> Result<Setup, String> {
-    if head.parlor_recording != VERSION {
+    let version = head.parlor_recording;
+    if version != VERSION {
         return Err(format!(
-            "its format is version {}, and this parlor reads {VERSION}",
-            head.parlor_recording
+            "its format is version {version}, and this parlor reads {VERSION}"
         ));
     }
     let seed = decode_hex(head.seed.as_bytes()).and_then(|seed| seed.try_into().ok());
-    let seed: [u8; 16] = seed.ok_or("its seed must be 16 bytes in hex")?;
+    let seed = seed.ok_or("its seed must be 16 bytes in hex")?;
     if head.epoch.len() > 64 || head.newest_author >= 1 << 53 {
         return Err("its epoch or its author is invalid".to_owned());
     }
-    let Asked::Serve(options) = options::parse(head.options.iter().map(Into::into), |_| None)?
-    else {
+    let options = options::parse(head.options.iter().map(Into::into), |_| None)?;
+    let Asked::Serve(options) = options else {
         return Err("its options are not server options".to_owned());
     };
     // A file from elsewhere must not open a database or a folder.
     if !options.in_memory {
         return Err("it must have been made with --no-history".to_owned());
     }
+    let (history, _) = open_history(&options, &head.epoch, Author(head.newest_author))?;
     Ok(Setup {
         wire: Some(Box::new(Wire::new(&options.limits))),
-        limits: options.limits.clone(),
-        origins: options.origins.clone(),
-        trusted_proxies: options.trusted_proxies.clone(),
+        limits: options.limits,
+        origins: options.origins,
+        trusted_proxies: options.trusted_proxies,
         pages: Box::new(BuiltIn::new()),
-        history: open_history(&options, &head.epoch, Author(head.newest_author))?.0,
+        history,
         tokens: Box::new(tokens(seed)),
-        now: Now {
-            mono: Millis(0),
-            unix: UnixMillis(head.started),
-        },
+        now: now((0, head.started)),
     })
 }
 
@@ -237,7 +237,7 @@ struct Player<'a> {
     accepted: u64,
     now: Now,
     in_hex: bool,
-    say: &'a mut dyn FnMut(&str),
+    print: &'a mut dyn FnMut(&str),
 }
 
 const DIVERGED: &str = "this is not what happened then";
@@ -247,16 +247,28 @@ impl Player<'_> {
     fn expect(&mut self, wrote: Wrote) -> Result<(), String> {
         let results = &mut self.sockets.borrow_mut().results;
         if results.len() >= WRITES {
-            return Err("no turn has so many writes".to_owned());
+            return Err(format!("a turn has at most {WRITES} writes"));
         }
         results.push_back(wrote);
         Ok(())
     }
 
     fn handle(&mut self, line: Line) -> Result<(), String> {
-        match line {
-            Line::Accepted(at, peer) => {
-                let now = self.set_clock(at.into())?;
+        let now = match line {
+            Line::Accepted(at, ..)
+            | Line::Readable(at, ..)
+            | Line::Received(at, ..)
+            | Line::EndOfStream(at, ..)
+            | Line::Failed(at, ..)
+            | Line::Writable(at, ..)
+            | Line::TurnTook(at, ..)
+            | Line::Drain(at)
+            | Line::EndTurn(at) => self.set_clock(now(at))?,
+            Line::Wrote(_) => return Err("a write outside of a turn".to_owned()),
+        };
+        let mut bytes;
+        let input = match line {
+            Line::Accepted(_, peer) => {
                 let (number, index) = (self.accepted, self.hub.next_index());
                 self.accepted += 1;
                 self.show(number, &format!("accepted from {peer}"));
@@ -266,53 +278,35 @@ impl Player<'_> {
                 if self.hub.id(index).is_none() {
                     self.show(number, "dropped");
                 }
+                return Ok(());
             }
-            Line::Received(at, index, more, hex) => {
-                let now = self.set_clock(at.into())?;
-                let id = self.reads(index)?;
-                let bytes = decode_hex(hex.as_bytes()).filter(|bytes| bytes.len() <= READ_BYTES);
-                let mut bytes = bytes.ok_or("these bytes are not from one read")?;
+            Line::Received(_, index, more, hex) => {
+                let (id, number) = self.reads(index)?;
+                let decoded = decode_hex(hex.as_bytes()).filter(|it| it.len() <= READ_BYTES);
+                bytes = decoded.ok_or("these bytes are not from one read")?;
                 if !bytes.is_empty() {
-                    let number = self.number(id);
                     self.show_bytes(number, "in", &bytes);
                 }
                 let bytes = bytes.as_mut_slice();
-                self.hub.handle(Input::Received { id, bytes, more }, now);
+                Input::Received { id, bytes, more }
             }
-            Line::EndOfStream(at, index) => {
-                let now = self.set_clock(at.into())?;
-                let id = self.reads(index)?;
-                let number = self.number(id);
+            Line::EndOfStream(_, index) => {
+                let (id, number) = self.reads(index)?;
                 self.show(number, "end of stream");
-                self.hub.handle(Input::Ended(id, Ended::EndOfStream), now);
+                Input::Ended(id, Ended::EndOfStream)
             }
-            Line::Failed(at, index) => {
-                let now = self.set_clock(at.into())?;
-                let id = self.reads(index)?;
-                let number = self.number(id);
+            Line::Failed(_, index) => {
+                let (id, number) = self.reads(index)?;
                 self.show(number, "reading failed");
-                self.hub.handle(Input::Ended(id, Ended::Failed), now);
+                Input::Ended(id, Ended::Failed)
             }
-            Line::Readable(at, index) => {
-                let (now, id) = (self.set_clock(at.into())?, self.id(index)?);
-                self.hub.handle(Input::Readable(id), now);
-            }
-            Line::Writable(at, index) => {
-                let (now, id) = (self.set_clock(at.into())?, self.id(index)?);
-                self.hub.handle(Input::Writable(id), now);
-            }
-            Line::TurnTook(at, nanos) => {
-                let now = self.set_clock(at.into())?;
-                self.hub
-                    .handle(Input::TurnTook(Duration::from_nanos(nanos)), now);
-            }
-            Line::Drain(at) => {
-                let now = self.set_clock(at.into())?;
-                self.hub.handle(Input::Drain, now);
-            }
-            Line::EndTurn(at) => self.end_turn(at.into())?,
-            Line::Wrote(_) => return Err("a write outside of a turn".to_owned()),
-        }
+            Line::Readable(_, index) => Input::Readable(self.id(index)?),
+            Line::Writable(_, index) => Input::Writable(self.id(index)?),
+            Line::TurnTook(_, nanos) => Input::TurnTook(Duration::from_nanos(nanos)),
+            Line::Drain(_) => Input::Drain,
+            Line::EndTurn(_) | Line::Wrote(_) => return Ok(()),
+        };
+        self.hub.handle(input, now);
         Ok(())
     }
 
@@ -329,9 +323,7 @@ impl Player<'_> {
         for (number, done) in done {
             match done {
                 Done::Wrote(bytes) => self.show_bytes(number, "out", &bytes),
-                Done::WouldBlock => self.show(number, "takes nothing now"),
-                Done::Failed => self.show(number, "writing failed"),
-                Done::Shut => self.show(number, "sending side shut down"),
+                Done::Other(words) => self.show(number, words),
             }
         }
         Ok(())
@@ -350,33 +342,25 @@ impl Player<'_> {
         id.ok_or_else(|| format!("there is no connection {index} now"))
     }
 
-    /// Returns the connection with this index, which must be the one to read.
-    fn reads(&mut self, index: usize) -> Result<ConnectionId, String> {
+    /// Returns the connection with this index, which must be the one to read, and its number.
+    fn reads(&mut self, index: usize) -> Result<(ConnectionId, u64), String> {
         let id = self.id(index)?;
         if self.hub.next_read(self.now) != Some(id) {
             return Err(DIVERGED.to_owned());
         }
-        Ok(id)
-    }
-
-    fn number(&mut self, id: ConnectionId) -> u64 {
-        self.hub.socket(id).map_or(0, |socket| socket.number)
+        let number = self.hub.socket(id).map_or(0, |socket| socket.number);
+        Ok((id, number))
     }
 
     fn show(&mut self, number: u64, what: &str) {
-        let mono = self.now.mono.0;
-        (self.say)(&format!(
-            "{}.{:03} #{number} {what}",
-            mono / 1000,
-            mono % 1000
-        ));
+        let (seconds, millis) = (self.now.mono.0 / 1_000, self.now.mono.0 % 1_000);
+        (self.print)(&format!("{seconds}.{millis:03} #{number} {what}"));
     }
 
     fn show_bytes(&mut self, number: u64, what: &str, bytes: &[u8]) {
-        let shown = if self.in_hex {
-            Hex(bytes).to_string()
-        } else {
-            Escaped(bytes).to_string()
+        let shown = match self.in_hex {
+            true => Hex(bytes).to_string(),
+            false => Escaped(bytes).to_string(),
         };
         self.show(number, &format!("{what} {} {shown}", bytes.len()));
     }
