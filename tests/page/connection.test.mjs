@@ -130,6 +130,9 @@ test('a machine that slept is noticed by the wall clock', (t) => {
   pass(1000);
   assert.equal(sockets[0].sent.length, before + 1, 'the server is asked whether it is there');
   sockets[0].breaks();
+  const pause = connection.pauseLeft();
+  t.mock.method(Date, 'now', () => still);
+  assert.equal(connection.pauseLeft(), pause, 'a wall clock that is set back prolongs no pause');
   t.mock.method(Date, 'now', () => still + 1_200_000);
   pass(300);
   assert.equal(connection.stage, 'connecting', 'a pause is over that the machine slept through');

@@ -4,11 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as address from '../../www/texts/address.js';
 import { hue, initial } from '../../www/views/avatar.js';
-import { Pause, pauseMs } from '../../www/connection/backoff.js';
+import { pauseMs } from '../../www/connection/connection.js';
 import * as lines from '../../www/texts/commands.js';
 import * as rooms from '../../www/store/room.js';
 import * as protocol from '../../www/connection/protocol.js';
-import * as limits from '../../www/texts/limits.js';
 import { rows } from '../../www/views/feed-rows.js';
 
 test('pauses are random up to a limit that doubles', () => {
@@ -18,15 +17,6 @@ test('pauses are random up to a limit that doubles', () => {
     assert.equal(pauseMs(attempt, 0), 0);
     assert.equal(pauseMs(attempt, 0.5), Math.min(15_000, 500 * 2 ** attempt));
   }
-});
-
-test('a pause ends by the clock that went further', () => {
-  const pause = new Pause(4000, 100, 1_000_000);
-  const table = [
-    ['at once', 100, 1_000_000, 4000], ['a second later', 1100, 1_001_000, 3000], ['the machine slept', 200, 1_600_000, 0],
-    ['the wall clock was set back', 1100, 400_000, 3000], ['over', 9000, 1_009_000, 0],
-  ];
-  for (const [name, mono, wall, left] of table) assert.equal(pause.left(mono, wall), left, name);
 });
 
 test('addresses', () => {
@@ -117,7 +107,7 @@ test('the size of a message is that of what is sent', () => {
 });
 
 test('characters are counted as the server counts them', () => {
-  for (const [text, count] of [['', 0], ['abc', 3], ['grün', 4], ['👍🏽', 2], ['a\n', 2]]) assert.equal(limits.characters(text), count, text);
+  for (const [text, count] of [['', 0], ['abc', 3], ['grün', 4], ['👍🏽', 2], ['a\n', 2]]) assert.equal(protocol.characters(text), count, text);
 });
 
 test('avatars: letters and colours', () => {
@@ -130,7 +120,7 @@ test('lone surrogates and control characters are not sent', () => {
   const table = [['plain', 'plain'], ['a\uD800b', 'a\uFFFDb'], ['\uDC00', '\uFFFD'], ['😀', '😀'], ['two\nlines\tand a tab', 'two\nlines\tand a tab']];
   for (const [text, sent] of table) assert.equal(JSON.parse(protocol.encode({ text, id: 1 })).text, sent, JSON.stringify(text));
   assert.equal(protocol.encode({ type: 'join', since: undefined }), '{"type":"join"}');
-  assert.equal(limits.printable('\u001b[31mred\u001b[0m\u0085 \u007f\ttab\nline ☺'), '[31mred[0m \ttab\nline ☺');
+  assert.equal(protocol.printable('\u001b[31mred\u001b[0m\u0085 \u007f\ttab\nline ☺'), '[31mred[0m \ttab\nline ☺');
 });
 
 test('rows of the feed', () => {

@@ -9,7 +9,6 @@ import * as storage from '../store/storage.js';
 import * as address from '../texts/address.js';
 import * as commands from '../texts/commands.js';
 import { capitalized, t } from '../texts/en.js';
-import { characters, printable } from '../texts/limits.js';
 import { alternativeName } from '../texts/names.js';
 import { ReadMarkers } from './read-markers.js';
 import { Sender } from './sender.js';
@@ -215,7 +214,7 @@ export class Chat {
     const { text: most, message_bytes: mostBytes } = this.state.limits;
     const bytes = protocol.sentBytes(room, text, action);
     if (bytes > mostBytes) return { unit: 'byte', length: bytes, most: mostBytes, over: bytes - mostBytes };
-    const length = characters(text);
+    const length = protocol.characters(text);
     return { unit: 'character', length, most, over: length - most };
   }
 
@@ -258,7 +257,7 @@ export class Chat {
   }
 
   #post(room, typed, action) {
-    const text = printable(typed);
+    const text = protocol.printable(typed);
     if (text.trim() === '') return this.tell(t.chat.nothingToSend, true);
     if (action && room.kind === 'person') return this.tell(t.chat.onlyInChannels, true);
     const { unit, length, most, over } = this.excess(room, text, action);

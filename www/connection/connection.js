@@ -1,34 +1,34 @@
-// The connection to the server: opened, checked, lost, reopened.
+// The connection to the server: opens it, checks it, and opens it again.
 //
-// It sends hello, matches answers to commands by `id`, holds commands back when the server says that there were too
-// many, and reconnects by itself (backoff.js). A connection that died silently is noticed by a missing answer, a
-// laptop that slept by the wall clock: browsers don't show pings to a page.
+// Sends hello, matches answers to commands by `id`, and waits when the server reports too many commands. Scripts don't
+// see pings: a dead connection is noticed by a missing answer, a computer that slept by its wall clock.
 
 import { t } from '../texts/en.js';
-import { Pause, pauseMs } from './backoff.js';
 import * as protocol from './protocol.js';
 
-/** An attempt to connect that takes longer is abandoned. */
-const CONNECT_MS = 10_000;
-/** A message without an answer after which the connection counts as lost; other commands: if nothing else arrived either. */
-const ANSWER_MS = 10_000;
-/** The same when there is a reason to doubt the connection. */
-const DOUBT_MS = 4000;
-/** Silence after which a visible page sends a probe. */
-const SILENCE_MS = 60_000;
-/** How often the connection is checked, and whether a pause is over. */
+// All in milliseconds.
+const CONNECT_MS = 10_000; // for an attempt to connect
+const ANSWER_MS = 10_000; // for an answer; commands without a text may wait longer while other events arrive
+const DOUBT_MS = 4000; // for an answer when there is a reason to doubt the connection
+const SILENCE_MS = 60_000; // without events, until a visible page sends a probe
 const CHECK_MS = 1000, PAUSE_CHECK_MS = 200;
-/** A jump of the wall clock between two checks that means the machine slept. Hidden pages are checked once a minute. */
+/** A jump of the wall clock between two checks that means sleep. Browsers check hidden pages once a minute. */
 const SLEPT_MS = { visible: 5000, hidden: 90_000 };
 /** The most commands waiting for an answer: a reconnect with a hundred channels doesn't send all at once. */
 const MAX_IN_FLIGHT = 12;
-/** A connection that lasted this long resets the backoff. */
+/** A connection that lasted this long resets the pause between attempts. */
 const STABLE_MS = 10_000;
+const FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 30_000;
+
+/** The pause before attempt 0, 1, 2 … with full jitter, so that a thousand pages don't return at once. */
+export function pauseMs(attempt, random) {
+  return Math.round(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * random);
+}
 
 export class Connection {
   #url; #on; #socket = null; #timer = 0; #checks = 0;
   #attempt = 0; #failures = 0; #startedAt = 0; #welcomedAt = 0; #heardAt = 0; #checkedAt = 0; #pausedUntil = 0;
-  #id = 0; #sent = new Map(); #queue = [];
+  #pauseEnds = { monotonic: 0, wall: 0 }; #id = 0; #sent = new Map(); #queue = [];
   /** idle · connecting · greeting (hello was sent) · open · waiting (for the next attempt) */
   stage = 'idle';
   /** Since when there is no connection, by `performance.now()`; null if there is one or none is wanted. */
@@ -58,7 +58,7 @@ export class Connection {
     socket.onclose = ({ code, reason }) => this.#drop(socket, code, reason);
   }
 
-  /** Reconnects at once, to get a new `welcome` or a trace. Other users don't notice. */
+  /** Reconnects, to get a new `welcome` or a trace. Other users don't notice. */
   restart() {
     if (this.stage === 'open') this.#replace();
   }
@@ -86,9 +86,11 @@ export class Connection {
     else if (this.stage !== 'idle' && performance.now() - this.#startedAt > DOUBT_MS) this.#replace();
   }
 
-  /** Milliseconds until the next attempt. */
+  /** Milliseconds until the next attempt. One clock may stop during sleep, the other may be set back. */
   pauseLeft() {
-    return this.stage === 'waiting' ? this.pause.left(performance.now(), Date.now()) : 0;
+    if (this.stage !== 'waiting') return 0;
+    const { monotonic, wall } = this.#pauseEnds;
+    return Math.max(0, Math.min(monotonic - performance.now(), wall - Date.now()));
   }
 
   /** Sends a command. Resolves to its answer; rejects with the server's error, or with code `lost` if no answer can come. */
@@ -108,14 +110,11 @@ export class Connection {
   #greet() {
     this.stage = 'greeting';
     const credentials = this.#on.credentials();
-    this.#send({
-      command: protocol.hello(credentials.name, credentials.session),
-      resolve: () => {},
-      reject: (error) => {
-        this.stop(1000);
-        this.#on.refused(error, credentials);
-      },
-    });
+    const reject = (error) => {
+      this.stop(1000);
+      this.#on.refused(error, credentials);
+    };
+    this.#send({ command: protocol.hello(credentials.name, credentials.session), reject });
   }
 
   #welcomed() {
@@ -136,15 +135,12 @@ export class Connection {
     if (event.type === 'trace') return this.#on.trace(event);
     const request = this.#sent.get(event.id) ?? null;
     this.#sent.delete(event.id);
-    if (event.type === 'error' && event.code === 'rate_limited' && request && request.command.type !== 'rename') {
-      this.#retryAfter(request, event.retry_ms ?? 1000);
-      return;
-    }
+    if (event.code === 'rate_limited' && request) return this.#retryAfter(request, event.retry_ms ?? 1000);
     if (event.type === 'welcome') this.#welcomed();
     if (!request?.silent) this.#on.event(event, request?.command ?? null);
     if (event.type === 'welcome') this.#on.open();
-    if (event.type === 'error') request?.reject(event);
-    else request?.resolve(event);
+    if (event.type === 'error') request?.reject?.(event);
+    else request?.resolve?.(event);
     this.#flush();
   }
 
@@ -189,7 +185,7 @@ export class Connection {
 
   #probe(patience) {
     const command = protocol.history({ channel: 'general' }, { limit: 1 });
-    this.#send({ command, silent: true, patience, resolve: () => {}, reject: () => {} });
+    this.#send({ command, silent: true, patience });
   }
 
   /** The connection was lost, or an attempt failed. */
@@ -202,7 +198,8 @@ export class Connection {
     if (!opened) this.#failures += 1;
     this.stage = 'waiting';
     this.downSince ??= performance.now();
-    this.pause = new Pause(pauseMs(this.#attempt, Math.random()), performance.now(), Date.now());
+    const pause = pauseMs(this.#attempt, Math.random());
+    this.#pauseEnds = { monotonic: performance.now() + pause, wall: Date.now() + pause };
     this.#timer = setInterval(() => this.pauseLeft() === 0 && this.connect(), PAUSE_CHECK_MS);
     this.#attempt += 1;
     this.#on.lost(protocol.closeSentence(code, reason), code);
@@ -243,7 +240,7 @@ export class Connection {
     this.#queue = [];
     this.#pausedUntil = 0;
     for (const { command, reject } of unanswered) {
-      if (command.type !== 'hello') reject({ code: 'lost', message: t.connection.lostAnswer });
+      if (command.type !== 'hello') reject?.({ code: 'lost', message: t.connection.lostAnswer });
     }
     return socket;
   }

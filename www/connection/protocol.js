@@ -1,6 +1,5 @@
-// The chat protocol as the page uses it: commands as plain objects, events parsed, close codes in words. Pure.
-//
-// A field that is undefined is left out by JSON.stringify, so optional fields need no special care.
+// The chat protocol as the page uses it: commands, events, close codes, and what the server accepts as a text. Pure.
+// JSON.stringify leaves out fields that are undefined, so optional fields need no special care.
 
 import { beside } from '../texts/address.js';
 import { t } from '../texts/en.js';
@@ -38,9 +37,8 @@ export function post(room, { text, nonce, action }) {
   return { type: 'direct', ...(target(room) ?? { to: room.name }), text, nonce };
 }
 
-/** Serializes a command. Lone surrogates are replaced: they can't be encoded as UTF-8. */
-export const encode = (command) => JSON.stringify(command, (_, value) => (
-  typeof value === 'string' ? value.replace(/\p{Cs}/gu, '\uFFFD') : value));
+/** Serializes a command. Lone surrogates are replaced: UTF-8 can't encode them. */
+export const encode = (command) => JSON.stringify(command, (_, value) => value?.toWellFormed?.() ?? value);
 
 /** The size in bytes of a text for a room as the server will receive it, at most. */
 export function sentBytes(room, text, action) {
@@ -48,6 +46,12 @@ export function sentBytes(room, text, action) {
   const command = { ...post(longest, { text, action, nonce: '0'.repeat(32) }), id: Number.MAX_SAFE_INTEGER };
   return new TextEncoder().encode(encode(command)).length;
 }
+
+/** Removes the control characters that the server refuses; pasted terminal output has some. */
+export const printable = (text) => text.replace(/[^\P{Cc}\n\t]/gu, '');
+
+/** The length of a text in Unicode scalars, as the server counts it. */
+export const characters = (text) => [...text].length;
 
 /** Whether a command or an event carries what a person wrote. */
 export const carriesText = ({ type }) => type === 'message' || type === 'direct';

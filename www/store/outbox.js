@@ -1,12 +1,17 @@
 // Messages that the server hasn't confirmed yet. Pure: an array, and functions on it.
 //
 // Each entry has a nonce, so that sending it again is safe: the server stores it once. One entry is sent at a time, so
-// messages arrive in the order in which they were written, whatever is refused or lost in between.
+// messages arrive in the order in which they were written, also if some are refused or lost.
 
 /** Connections that the server may close because of one entry before that entry counts as refused. */
 const MAX_REJECTIONS = 2;
 
-/** Adds a message: `{ nonce, key, conversation, text, action, at, order }`. `conversation` is null for a channel or a first message. */
+const find = (outbox, nonce) => outbox.find((entry) => entry.nonce === nonce);
+
+/**
+ * Adds a message: `{ nonce, key, conversation, text, action, at, order }`. `conversation` is null for a channel or a
+ * first message.
+ */
 export function add(outbox, { action, ...entry }) {
   Object.assign(entry, { action: action || undefined, stage: 'waiting', error: null });
   outbox.push(entry);
@@ -21,20 +26,18 @@ export function next(outbox, isReady) {
 
 /** Removes an entry that the server has. Returns it, or null if there is no such entry. */
 export function settle(outbox, nonce) {
-  const index = outbox.findIndex((entry) => entry.nonce === nonce);
-  return index < 0 ? null : outbox.splice(index, 1)[0];
+  const entry = find(outbox, nonce);
+  return entry ? outbox.splice(outbox.indexOf(entry), 1)[0] : null;
 }
 
-/** Marks an entry as refused. It stays until the person retries or deletes it. */
+/** Marks an entry as refused. It stays until the user retries or deletes it. */
 export function fail(outbox, nonce, error) {
-  const entry = outbox.find((one) => one.nonce === nonce);
-  if (entry) Object.assign(entry, { stage: 'failed', error });
+  Object.assign(find(outbox, nonce) ?? {}, { stage: 'failed', error });
 }
 
 /** Queues a refused entry again, for the conversation that its room has now. */
 export function retry(outbox, nonce, conversation) {
-  const entry = outbox.find((one) => one.nonce === nonce);
-  if (entry) Object.assign(entry, { stage: 'waiting', error: null, conversation });
+  Object.assign(find(outbox, nonce) ?? {}, { stage: 'waiting', error: null, conversation });
 }
 
 /**
@@ -49,12 +52,8 @@ export function lost(outbox, rejected = false, error = '') {
   }
 }
 
-/** A room turned out to be another one. */
-export function move(outbox, from, to) {
-  for (const entry of outbox) if (entry.key === from) entry.key = to;
-}
+/** Moves the entries of a room to another room, which turned out to be the same. */
+export const move = (outbox, from, to) => pending(outbox, from).forEach((entry) => { entry.key = to; });
 
 /** The entries of one room, oldest first. */
-export function pending(outbox, key) {
-  return outbox.filter((entry) => entry.key === key);
-}
+export const pending = (outbox, key) => outbox.filter((entry) => entry.key === key);

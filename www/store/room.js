@@ -1,55 +1,42 @@
 // One room: a channel or a private conversation, and its messages. Pure: functions change the room they are given.
 //
-// Everything with a `seq` is kept in one array in that order, also types that this page can't show, so that a jump in the
-// numbers is always a real gap. The array is complete up to `newest`; what arrives beyond it waits in `ahead` until a
-// page of history fills the hole.
+// One array holds every event with a `seq` in that order, also types that this page can't show, so that a jump in the
+// numbers is always a real gap. It is complete up to `newest`; later messages wait in `ahead` until history fills the hole.
 
 const MAX_NOTES = 200;
 let notes = 0; // made so far, for their ids
 
 /** Makes a channel; its key is its address. */
-export function channel(name) {
-  return { key: `#${name}`, kind: 'channel', name, joined: false, ...empty() };
-}
+export const channel = (name) => ({ key: `#${name}`, kind: 'channel', name, joined: false, ...empty() });
 
 /**
- * Makes a private conversation. `conversation` is the server's identifier, null until something was sent; the key is this
- * page's own. `online`: true, false, or null if someone came under this name who may be another person. `pinned`:
- * something is to be sent there, so it stays in the list before the first message.
+ * Makes a private conversation. `conversation` is the server's identifier, null until something was sent; the key is
+ * this page's own. `online`: true, false, or null if a user with this name joined who may be another person.
+ * `pinned`: something is to be sent there, so it stays in the list before the first message.
  */
-export function person(key, name, conversation = null) {
-  return { key, kind: 'person', name, conversation, online: null, activity: 0, pinned: false, ...empty() };
-}
+export const person = (key, name, conversation = null) => (
+  { key, kind: 'person', name, conversation, online: null, activity: 0, pinned: false, ...empty() });
 
-function empty() {
-  return {
-    messages: [], loaded: false, older: false, // whether there are messages before the first one
-    first: 1, newest: 0, known: 0, ahead: new Map(), // first that the server keeps · complete up to · highest seen
-    filling: false, fetchingOlder: false, begun: false, read: 0, newAfter: null, mentioned: 0, // last mention of the reader
-    missedAfter: null, // while messages are loaded that were missed without a connection: the number before them
-    typing: new Map(), authors: new Map(), members: new Set(), count: 0, notes: [],
-    early: new Map(), // name → seq of the first message of someone whose joining wasn't announced yet
-  };
-}
+const empty = () => ({
+  messages: [], loaded: false, older: false, // whether there are messages before the first one
+  first: 1, newest: 0, known: 0, ahead: new Map(), // first that the server keeps · complete up to · highest seen
+  filling: false, fetchingOlder: false, begun: false, read: 0, newAfter: null,
+  mentioned: 0, // the last mention of the reader
+  missedAfter: null, // while messages are loaded that were missed without a connection: the number before them
+  typing: new Map(), authors: new Map(), members: new Set(), count: 0, notes: [],
+  early: new Map(), // name → seq of a member's first message, if it came before the event that announces the member
+});
 
 /** Drops everything: another history began, and the numbers mean something else. */
-export function reset(room) {
-  Object.assign(room, empty());
-}
+export const reset = (room) => Object.assign(room, empty());
 
 /** The number of unread messages. */
-export function unread(room) {
-  return Math.max(0, room.known - room.read);
-}
+export const unread = (room) => Math.max(0, room.known - room.read);
 
 /** Whether an unread message mentions the reader. */
-export function isMentioned(room) {
-  return room.mentioned > room.read;
-}
+export const isMentioned = (room) => room.mentioned > room.read;
 
-export function markRead(room) {
-  room.read = Math.max(room.read, room.known);
-}
+export const markRead = (room) => { room.read = Math.max(room.read, room.known); };
 
 /** Replaces the messages by the newest page: `upTo` is the newest number, `older` says if there are earlier ones. */
 export function replace(room, messages, upTo, older) {
@@ -79,8 +66,8 @@ export function receive(room, message) {
 }
 
 /**
- * Adds a page of what came after `newest`. `first` is the oldest message that the server keeps, `upTo` the newest there
- * is, if the answer says it. Returns true if another page is needed.
+ * Adds a page of messages after `newest`. `first` is the oldest number that the server keeps, `upTo` the newest one, if
+ * the answer has it. Returns true if another page is needed.
  */
 export function append(room, messages, more, first, upTo = 0) {
   const added = messages.filter(({ seq }) => seq > room.newest);
@@ -99,7 +86,7 @@ export function append(room, messages, more, first, upTo = 0) {
   return room.filling;
 }
 
-/** Adds a page of what came before the oldest message. */
+/** Adds a page of messages before the oldest one. */
 export function prepend(room, messages, more) {
   const oldest = room.messages[0]?.seq ?? Infinity;
   room.messages = messages.filter(({ seq }) => seq < oldest).concat(room.messages);
@@ -115,7 +102,7 @@ export function trim(room, most) {
   room.older = true;
 }
 
-/** Which of several authors that used a name this is: 1 for the first one. 0 if there is only one. */
+/** The number of an author among those who used the same name, from 1; 0 if there is only one. */
 export function authorNumber(room, name, author) {
   const authors = room.authors.get(name);
   return authors?.size > 1 ? [...authors].filter((one) => one <= author).length : 0;

@@ -1,4 +1,4 @@
-// The state of the page: who the user is, who is online, which rooms there are, and which one is open. Pure.
+// The state of the page: the user, the users online, the rooms, and which room is open. Pure.
 //
 // `apply(state, event, command)` applies one event of the server, with the command that it answers, and returns the
 // commands that follow from it.
@@ -9,14 +9,10 @@ import * as rooms from './room.js';
 
 /** The channel that everyone is in. It always exists. */
 export const HOME = 'general';
-/** After missing more messages than this, the newest page is loaded and the rest on demand. */
-const MAX_MISSED = 1000;
-/** Lists in events stop at this many names. */
-const MAX_LISTED = 500;
-/** How many messages a room keeps that isn't open. */
-const KEPT_MESSAGES = 300;
-/** How long someone is shown as typing. */
-const TYPING_MS = 5000;
+const MAX_MISSED = 1000; // after missing more, the newest page is loaded and the rest on demand
+const MAX_LISTED = 500; // names in an event's list
+const KEPT_MESSAGES = 300; // in a room that isn't open
+const TYPING_MS = 5000; // a user is shown as typing this long
 
 export function create() {
   return {
@@ -46,9 +42,7 @@ export function people(state) {
 }
 
 /** The room of a channel; made if there is none. */
-export function channelRoom(state, name) {
-  return state.rooms.get(`#${name}`) ?? add(state, rooms.channel(name));
-}
+export const channelRoom = (state, name) => state.rooms.get(`#${name}`) ?? add(state, rooms.channel(name));
 
 /** The room for writing to a name; made if there is none. Of two conversations under one name, the one that is online. */
 export function personRoom(state, name) {
@@ -65,14 +59,12 @@ export function newConversation(state, name) {
   return known ?? addPerson(state, name);
 }
 
-export function conversationRoom(state, conversation) {
-  return people(state).find((room) => room.conversation === conversation) ?? null;
-}
+export const conversationRoom = (state, conversation) => (
+  people(state).find((room) => room.conversation === conversation) ?? null);
 
 /** The room of a conversation that the browser remembers; made if the server hasn't listed it yet. */
-export function rememberedConversation(state, conversation, name) {
-  return conversationRoom(state, conversation) ?? addPerson(state, name, conversation);
-}
+export const rememberedConversation = (state, conversation, name) => (
+  conversationRoom(state, conversation) ?? addPerson(state, name, conversation));
 
 /** The room that an event or a command names, if there is one. */
 function roomOf(state, { channel, conversation }) {
@@ -81,14 +73,11 @@ function roomOf(state, { channel, conversation }) {
 }
 
 /** Under which key a room's read marker is kept over a reload; null if it can't be. */
-export function markKey(room) {
-  return room.kind === 'channel' ? room.key : room.conversation && `=${room.conversation}`;
-}
+export const markKey = (room) => (
+  room.kind === 'channel' ? room.key : room.conversation && `=${room.conversation}`);
 
 /** Whether the partner of a conversation is online, as far as this page knows. */
-export function isOnline(state, room) {
-  return room.online !== false && state.users.has(room.name);
-}
+export const isOnline = (state, room) => room.online !== false && state.users.has(room.name);
 
 /** Opens a room. Returns the commands that load what is missing. */
 export function open(state, room) {
@@ -100,8 +89,9 @@ export function open(state, room) {
   }
   state.open = room.key;
   if (rooms.unread(room) > 0 && room.read > 0) room.newAfter = room.read;
-  if (room.kind === 'channel') return room.joined || room.filling ? [] : join(room);
-  return room.conversation === null || room.loaded || room.filling ? [] : load(room);
+  if (room.filling) return [];
+  if (room.kind === 'channel') return room.joined ? [] : [join(room)];
+  return room.conversation === null || room.loaded ? [] : [load(room)];
 }
 
 /** Loads what is before the oldest message of a room. */
@@ -113,7 +103,7 @@ export function older(room) {
 
 /** Applies one event; `command` is the one that it answers, or null. Returns commands to send. */
 export function apply(state, event, command = null, now = 0) {
-  return EVENTS[event.type]?.(state, event, command, now) ?? onUnknown(state, event);
+  return (EVENTS[event.type] ?? onUnknown)(state, event, command, now) ?? [];
 }
 
 const EVENTS = {
@@ -122,19 +112,18 @@ const EVENTS = {
   left(state, { channel }) {
     state.wanted.delete(channel);
     state.rooms.delete(`#${channel}`);
-    return state.open === `#${channel}` ? open(state, channelRoom(state, HOME)) : [];
+    return state.open === `#${channel}` ? open(state, channelRoom(state, HOME)) : null;
   },
   message: onMessage,
   direct: onMessage,
   history: onHistory,
   ack(state, event, command) {
     // The first message to a person tells which conversation that is.
-    if (event.conversation && command?.to) bind(state, newConversation(state, command.to), event.conversation, event.to);
-    return [];
+    if (!event.conversation || !command?.to) return;
+    bind(state, newConversation(state, command.to), event.conversation, event.to);
   },
   typing(state, event, command, now) {
     roomOf(state, event)?.typing.set(event.user, now + TYPING_MS);
-    return [];
   },
   presence(state, { joined, left, online }) {
     for (const name of left) state.users.delete(name);
@@ -144,7 +133,7 @@ const EVENTS = {
       // The event doesn't say whether someone who came under this name is the same person.
       if (joined.includes(room.name) && room.online === false) room.online = null;
     }
-    return setOnline(state, online, joined.length + left.length === 0);
+    setOnline(state, online, joined.length + left.length === 0);
   },
   users(state, { channel, users, count }) {
     if (channel) {
@@ -153,27 +142,25 @@ const EVENTS = {
     } else {
       Object.assign(state, { users: new Set(users), staleUsers: false, online: count });
     }
-    return [];
   },
   members(state, event, command, now) {
     state.channels.set(event.channel, event.count);
     const room = state.rooms.get(`#${event.channel}`);
-    if (!room) return [];
+    if (!room) return null;
     const me = state.me?.name;
     const others = (names) => names.filter((name) => name !== me);
     rooms.changeMembers(room, others(event.joined), others(event.left), now);
     room.count = event.count;
     if (room.joined && me !== undefined) room.members.add(me);
-    return event.count <= MAX_LISTED && room.members.size !== event.count ? [protocol.who(event.channel)] : [];
+    return event.count <= MAX_LISTED && room.members.size !== event.count ? [protocol.who(event.channel)] : null;
   },
   channels(state, { channels }) {
     state.channels = counts(channels);
-    return [];
   },
   channels_changed(state, { created, gone }) {
     for (const name of gone) state.channels.delete(name);
     for (const name of created) if (!state.channels.has(name)) state.channels.set(name, 0);
-    return created.length + gone.length === 0 ? [protocol.channels()] : [];
+    return created.length + gone.length === 0 ? [protocol.channels()] : null;
   },
   renamed(state, { from, to }, command, now) {
     if (state.me?.name === from) state.me.name = to;
@@ -186,14 +173,12 @@ const EVENTS = {
       if (member) room.members.add(to);
       if (member || partner) rooms.noteRename(room, from, to, now);
     }
-    return [];
   },
   /** A command failed: what it was for can be asked for again. */
   error(state, event, command) {
     const room = command && roomOf(state, command);
     if (command?.type === 'join') state.wanted.delete(command.channel);
     if (room) room.filling = room.fetchingOlder = false;
-    return [];
   },
 };
 
@@ -225,16 +210,16 @@ function onWelcome(state, event) {
     Object.assign(room, { name, online, known: Math.max(room.known, seq), activity: ++state.activity });
     restoreMarks(state, room, seq);
   }
-  const commands = setOnline(state, event.online, false);
-  if (event.channels.length >= MAX_LISTED) commands.push(protocol.channels());
+  setOnline(state, event.online, false);
+  const commands = event.channels.length >= MAX_LISTED ? [protocol.channels()] : [];
   const first = openRoom(state)?.kind === 'channel' ? [openRoom(state).name] : [];
   for (const name of new Set([...first, ...state.wanted])) {
-    commands.push(...join(channelRoom(state, name), event.channels.find((one) => one.name === name)?.seq));
+    commands.push(join(channelRoom(state, name), event.channels.find((one) => one.name === name)?.seq));
   }
   for (const room of people(state)) {
     if (room.conversation === null) continue;
     if (room.loaded && room.known > room.newest) commands.push(loadAfter(room));
-    else if (!room.loaded && (room.key === state.open || room.missedAfter !== null)) commands.push(...load(room));
+    else if (!room.loaded && (room.key === state.open || room.missedAfter !== null)) commands.push(load(room));
   }
   return commands;
 }
@@ -249,20 +234,14 @@ function onJoined(state, event, command) {
   state.wanted.add(event.channel);
   state.channels.set(event.channel, event.count);
   const room = channelRoom(state, event.channel);
-  if (room.begun) {
-    noteMissed(state, room, event.history, room.newest);
-  } else {
-    if (state.marks.has(room.key)) restoreMarks(state, room, event.seq);
-    else room.read = event.seq; // on a first visit nothing is new
-  }
+  if (room.begun) noteMissed(state, room, event.history, room.newest);
+  else if (state.marks.has(room.key)) restoreMarks(state, room, event.seq);
+  else room.read = event.seq; // on a first visit nothing is new
   Object.assign(room, { joined: true, begun: true, members: new Set(event.members), count: event.count, first: event.first });
   noteMentions(state, room, event.history);
   room.known = Math.max(room.known, event.seq);
-  if (command?.since === undefined || !room.loaded) {
-    rooms.replace(room, event.history, event.seq, event.more);
-    return room.ahead.size > 0 ? [loadAfter(room)] : [];
-  }
-  return rooms.append(room, event.history, event.more, event.first, event.seq) ? [loadAfter(room)] : [];
+  if (command?.since !== undefined && room.loaded) return append(room, event, event.seq);
+  return replace(room, event, event.seq);
 }
 
 /** A live message. */
@@ -276,34 +255,40 @@ function onMessage(state, event) {
   const gap = rooms.receive(room, event);
   // The user's own message, perhaps from another tab, is read if everything before it was.
   if (isMine(state, event) && allRead) rooms.markRead(room);
-  return gap ? [loadAfter(room)] : [];
+  return gap ? [loadAfter(room)] : null;
 }
 
 /** The answer to `history`: before, after, or the newest page. */
 function onHistory(state, event, command) {
   const room = roomOf(state, event);
-  if (!room || !command) return [];
+  if (!room || !command) return null;
   room.first = Math.max(room.first, event.first);
-  if (command.before !== undefined) {
-    rooms.prepend(room, event.messages, event.more);
-  } else if (command.after !== undefined) {
+  if (command.before !== undefined) return rooms.prepend(room, event.messages, event.more);
+  if (command.after !== undefined) {
     noteMissed(state, room, event.messages, room.newest);
     noteMentions(state, room, event.messages);
-    return rooms.append(room, event.messages, event.more, event.first) ? [loadAfter(room)] : [];
-  } else {
-    if (room.missedAfter !== null) noteMissed(state, room, event.messages, room.missedAfter);
-    room.missedAfter = null;
-    rooms.replace(room, event.messages, event.first - 1, event.more);
-    if (room.ahead.size > 0) return [loadAfter(room)];
+    return append(room, event);
   }
-  return [];
+  if (room.missedAfter !== null) noteMissed(state, room, event.messages, room.missedAfter);
+  room.missedAfter = null;
+  return replace(room, event, event.first - 1);
+}
+
+/** Adds a page of what came after the newest message, and asks for the next one if there is one. */
+function append(room, { history, messages = history, more, first }, upTo) {
+  return rooms.append(room, messages, more, first, upTo) ? [loadAfter(room)] : null;
+}
+
+/** Shows the newest page only, and asks for what arrived live beyond it. */
+function replace(room, { history, messages = history, more }, upTo) {
+  rooms.replace(room, messages, upTo, more);
+  return room.ahead.size > 0 ? [loadAfter(room)] : null;
 }
 
 /** A type of a later version: its number counts, if it has one. */
 function onUnknown(state, event) {
-  if (!Number.isInteger(event.seq) || event.type === 'ack') return [];
-  const room = roomOf(state, event);
-  return room && rooms.receive(room, event) ? [loadAfter(room)] : [];
+  const room = Number.isInteger(event.seq) ? roomOf(state, event) : null;
+  return room && rooms.receive(room, event) ? [loadAfter(room)] : null;
 }
 
 /** Restores the read marker that the browser kept, and the line "New" as it was before a reload. */
@@ -371,25 +356,20 @@ function setOnline(state, online, namesOmitted) {
   state.online = online;
   const complete = online <= MAX_LISTED ? state.users.size === online : state.users.size >= MAX_LISTED;
   state.staleUsers = namesOmitted || !complete;
-  return [];
 }
 
 function join(room, newest = room.known) {
   room.filling = true;
-  const goesOn = room.loaded && newest - room.newest <= MAX_MISSED;
-  if (!goesOn) room.loaded = false;
-  return [protocol.join(room.name, goesOn ? room.newest : undefined)];
+  room.loaded &&= newest - room.newest <= MAX_MISSED;
+  return protocol.join(room.name, room.loaded ? room.newest : undefined);
 }
 
-function load(room) {
+function load(room, page = {}) {
   room.filling = true;
-  return [protocol.history(protocol.target(room), {})];
+  return protocol.history(protocol.target(room), page);
 }
 
-function loadAfter(room) {
-  room.filling = true;
-  return protocol.history(protocol.target(room), { after: room.newest, limit: protocol.PAGE });
-}
+const loadAfter = (room) => load(room, { after: room.newest, limit: protocol.PAGE });
 
 const counts = (channels) => new Map(channels.map(({ name, members }) => [name, members]));
 const addPerson = (state, name, conversation) => add(state, rooms.person(`@${state.nextKey++}`, name, conversation));

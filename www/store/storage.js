@@ -1,7 +1,7 @@
-// What the browser keeps for this page. Most of it is shared by all tabs; `line` belongs to one tab.
+// Values kept by the browser. Most are shared by all tabs; `line` belongs to one tab.
 //
-// Keys begin with the page's path, because several chats may run behind one host. If nothing can be kept (a private
-// window may forbid it), the page works and forgets.
+// Keys begin with the page's path, because one host may have several chats. Without storage (a private window may forbid
+// it), the page works and forgets.
 
 const BASE = `parlor:${new URL('.', location.href).pathname}:`;
 const UNSENT = 'unsent:';
@@ -26,32 +26,27 @@ const write = (store, name, value) => attempt(() => (
 const item = (store, name, missing = null) => ({
   get: () => read(store, name) ?? missing,
   set: (value) => write(store, name, value),
-  onChange: (changed) => addEventListener('storage', ({ key }) => (key === BASE + name || key === null) && changed(read(store, name))),
+  onChange: (changed) => addEventListener('storage', ({ key }) => {
+    if (key === BASE + name || key === null) changed(read(store, name));
+  }),
 });
 
-/** `{ name, session }`; null before the first hello and after leaving. */
-export const session = item(shared, 'session');
-/** The names of the channels to join. */
-export const channels = item(shared, 'channels', []);
-/** Read markers: `{ epoch, marks: { key: seq } }`. */
-export const marks = item(shared, 'read');
-/** Where the line "New" is: `{ epoch, key, after }`. */
-export const line = item(perTab, 'line');
-/** `light` or `dark`; null: as the system. */
-export const theme = item(shared, 'theme');
-/** Drafts: `[[key, text]]`. */
-export const drafts = item(shared, 'drafts', []);
-/** Whether notifications are on: true, or null. */
-export const bell = item(shared, 'bell');
+export const session = item(shared, 'session'); // { name, session }; null before the first hello and after leaving
+export const channels = item(shared, 'channels', []); // the names of the channels to join
+export const marks = item(shared, 'read'); // read markers: { epoch, marks: { key: seq } }
+export const line = item(perTab, 'line'); // where the line "New" is: { epoch, key, after }
+export const theme = item(shared, 'theme'); // 'light' or 'dark'; null: as the system
+export const drafts = item(shared, 'drafts', []); // [[key, text]]
+export const bell = item(shared, 'bell'); // true if notifications are on, or null
 
-/** The messages that the server hasn't confirmed yet, of all tabs, in the order in which they were written. */
+/** The messages of all tabs that the server hasn't confirmed yet, in the order in which they were written. */
 export function unsent() {
-  const nonces = Object.keys(attempt(shared) ?? {}).filter((key) => key.startsWith(BASE + UNSENT));
-  const entries = nonces.map((key) => read(shared, key.slice(BASE.length))).filter(Boolean);
+  const keys = Object.keys(attempt(shared) ?? {}).filter((key) => key.startsWith(BASE + UNSENT));
+  const entries = keys.map((key) => read(shared, key.slice(BASE.length))).filter(Boolean);
   return entries.sort((a, b) => a.order - b.order);
 }
 
-/** Keeps one of them, or removes it. */
+/** Keeps an unconfirmed message; null removes it. */
 export const keepUnsent = (nonce, entry) => write(shared, UNSENT + nonce, entry);
 
 /** Calls back with the nonce of a message that another tab removed. */
@@ -61,7 +56,7 @@ export function onUnsentRemoved(removed) {
   });
 }
 
-/** Forgets everything about a person who leaves. */
+/** Forgets everything about a user who leaves. */
 export function forget() {
   for (const value of [session, channels, marks, line, drafts, bell]) value.set(null);
   for (const { nonce } of unsent()) keepUnsent(nonce, null);

@@ -1,15 +1,12 @@
-// What a text means: links, mentions, emoji, and a small, safe part of Markdown. Pure: takes a text, returns plain objects.
-// Nothing in the result is markup of any kind, and no character is lost but the marks that have a meaning.
+// Parses a text: links, mentions, emoji, and a small, safe part of Markdown. Pure: takes a text, returns plain objects.
 //
 //   blocks   text { parts } · quote { parts } · code { text }
 //   parts    plain { text } · code { text } · bold { parts } · italic { parts } · link { text, href, host } · mention { text, name }
 //
-// The time is linear in the length of the text, whatever it holds: nothing scans ahead over what is scanned again later.
-// See views/rich-text.js for the nodes, mention.js for the rule of mentions.
+// The time is linear in the length of the text, whatever it holds. views/rich-text.js makes the nodes.
 
 import { EMOJI } from './emoji.js';
-import { isSameName, mentionAt } from './mention.js';
-import { UNSPACED, after, before, joins } from './words.js';
+import { UNSPACED, after, before, isSameName, joins, matchAt, mentionAt } from './mention.js';
 
 const FENCE = /^```[\w+-]*\s*$/;
 const QUOTE = /^> ?/;
@@ -31,28 +28,23 @@ export function parse(text, isUser = () => false) {
   const blocks = [];
   const lines = text.split('\n');
   const closing = closingFences(lines);
-  let open = null; // consecutive lines of one kind are one block
-  const add = (kind, line) => {
-    if (open?.kind !== kind) blocks.push(open = { kind, lines: [] });
-    open.lines.push(line);
-  };
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index];
-    // A fence without a closing one is text.
     const end = FENCE.test(line) ? closing[index] : -1;
-    if (end > index + 1) {
-      blocks.push({ kind: 'code', lines: lines.slice(index + 1, end) });
-      open = null;
+    if (end > index + 1) { // a fence without a closing one is text
+      blocks.push({ kind: 'code', text: lines.slice(index + 1, end).join('\n') });
       index = end;
-    } else if (QUOTE.test(line)) add('quote', line.replace(QUOTE, ''));
-    else add('text', line);
-  }
-  return blocks.map(({ kind, lines: own }) => {
-    if (kind === 'code') return { kind, text: own.join('\n') };
+      continue;
+    }
+    const kind = QUOTE.test(line) ? 'quote' : 'text';
+    // Consecutive lines of one kind are one block.
+    if (blocks.at(-1)?.kind === kind) blocks.at(-1).parts.push({ kind: 'plain', text: '\n' });
+    else blocks.push({ kind, parts: [] });
     const context = { isUser, quoted: kind === 'quote', inside: '' };
-    const parts = own.flatMap((line, index) => (index === 0 ? inline(line, context) : [{ kind: 'plain', text: '\n' }, ...inline(line, context)]));
-    return { kind, parts: joined(parts) };
-  });
+    blocks.at(-1).parts.push(...inline(line.replace(QUOTE, ''), context));
+  }
+  for (const block of blocks) if (block.parts) block.parts = joined(block.parts);
+  return blocks;
 }
 
 /** Whether a text mentions a user: outside code and quotes, where it is shown as a mention too. */
@@ -167,16 +159,16 @@ function emphasis(text, at, run, runs, context) {
 }
 
 function emoji(text, at) {
-  const name = !joins(before(text, at)) && take(COLONS, text, at)?.[1];
+  const name = !joins(before(text, at)) && matchAt(COLONS, text, at)?.[1];
   return name && EMOJI.has(name) ? { part: { kind: 'plain', text: EMOJI.get(name) }, end: at + name.length + 2 } : null;
 }
 
 function link(text, at) {
-  const found = joins(before(text, at)) ? null : take(ORIGIN, text, at);
+  const found = joins(before(text, at)) ? null : matchAt(ORIGIN, text, at);
   if (!found) return null;
   const [origin, scheme, user, host] = found;
   const cut = foreignEnd(host);
-  const written = cut === null ? trimmed(origin + (take(REST, text, at + origin.length)?.[0] ?? '')) : scheme + user + host.slice(0, cut);
+  const written = cut === null ? trimmed(origin + (matchAt(REST, text, at + origin.length)?.[0] ?? '')) : scheme + user + host.slice(0, cut);
   const url = parsed(written);
   if (!url) return null;
   const shown = /^https?:\/\/([^/?#\\]*)/i.exec(written)[1].toLowerCase();
@@ -190,7 +182,7 @@ function foreignEnd(host) {
   return at > 0 && COMPLETE.test(host.slice(0, at)) && !host.slice(at).includes('.') ? at : null;
 }
 
-/** `URL.canParse` is younger than some browsers that are supported. */
+/** As `URL.parse`, which some supported browsers lack. */
 function parsed(address) {
   try {
     return new URL(address);
@@ -219,9 +211,4 @@ function joined(parts) {
     else list.push(part);
   }
   return list;
-}
-
-function take(pattern, text, at) {
-  pattern.lastIndex = at;
-  return pattern.exec(text);
 }

@@ -1,9 +1,9 @@
-// The form in which frames are built by hand. What a page can't send itself goes as hex in the command `try` to a fresh
-// copy of the server's own WebSocket code. Each try has a connection of its own, so it works beside any other.
+// The form that builds frames by hand. The command `try` sends them as hex to a fresh copy of the server's WebSocket code,
+// since a page can't send invalid frames itself. Each try has a connection of its own.
 
 import { chatUrl } from '../connection/protocol.js';
 import { t } from '../texts/en.js';
-import { element } from '../views/dom.js';
+import { element, set } from '../views/dom.js';
 import { OPCODES, PRESETS, bytesOf, bytesOfText, frame, hexOf, textOf, visible } from './frames.js';
 import { dissected } from './wire-view.js';
 
@@ -36,22 +36,22 @@ function tryFrames(command) {
 }
 
 function verdict({ outcome, violation, message, answer }) {
-  const nodes = [violation ? element('p', { class: 'wrong' }, b.violation(violation)) : element('p', { class: 'right' }, b.outcomes[outcome])];
-  if (message) {
-    const bytes = bytesOf(message.bytes);
-    const text = textOf(bytes);
-    const shown = text === null ? hexOf(bytes) : visible(text);
-    nodes.push(element('p', {}, b.received(message.opcode, message.length), element('code', {}, shown)));
-  }
-  if (answer) nodes.push(element('p', {}, b.reply, element('code', {}, answer)));
-  return nodes;
+  const bytes = message && bytesOf(message.bytes);
+  const text = message && textOf(bytes);
+  const line = (label, value) => element('p', {}, label, element('code', {}, value));
+  return [
+    element('p', { class: violation ? 'wrong' : 'right' }, violation ? b.violation(violation) : b.outcomes[outcome]),
+    message && line(b.received(message.opcode, message.length), text === null ? hexOf(bytes) : visible(text)),
+    answer && line(b.reply, answer),
+  ].filter(Boolean);
 }
 
 export function frameBuilder() {
   const preset = select([['', b.choose], ...PRESETS.map(([name], index) => [index, name])]);
-  const opcode = select([...Object.entries(OPCODES).map(([name, value]) => [value, `${value}: ${name}`]), ...[3, 11].map((value) => [value, `${value}: ${b.reserved}`])]);
+  const names = [...Object.entries(OPCODES), [b.reserved, 3], [b.reserved, 11]];
+  const opcode = select(names.map(([name, value]) => [value, `${value}: ${name}`]));
   opcode.value = '1';
-  const [fin, rsv1, rsv2, rsv3, masked] = [check('FIN', true), check('RSV1'), check('RSV2'), check('RSV3'), check('MASK', true)];
+  const bits = { fin: check('FIN', true), rsv1: check('RSV1'), rsv2: check('RSV2'), rsv3: check('RSV3'), masked: check('MASK', true) };
   const length = select(['shortest', '16', '64'].map((value) => [value, b.lengths[value]]));
   const payload = element('input', { type: 'text', value: 'Hello', autocomplete: 'off', spellcheck: 'false' });
   const isHex = check(b.isHex);
@@ -62,24 +62,22 @@ export function frameBuilder() {
 
   const build = () => {
     const bytes = isHex.box.checked ? bytesOf(payload.value) : bytesOfText(payload.value);
-    payload.setAttribute('aria-invalid', String(bytes === null));
-    if (!bytes) return;
-    hex.value = hexOf(frame({
-      opcode: Number(opcode.value), fin: fin.box.checked, rsv1: rsv1.box.checked, rsv2: rsv2.box.checked, rsv3: rsv3.box.checked,
-      masked: masked.box.checked, payload: bytes, length: length.value,
-    }));
+    set(payload, 'aria-invalid', String(bytes === null));
+    const flags = Object.fromEntries(Object.entries(bits).map(([name, { box }]) => [name, box.checked]));
+    if (bytes) hex.value = hexOf(frame({ opcode: Number(opcode.value), ...flags, payload: bytes, length: length.value }));
   };
-  for (const node of [opcode, length, payload, ...[fin, rsv1, rsv2, rsv3, masked, isHex].map(({ box }) => box)]) node.addEventListener('input', build);
   preset.addEventListener('change', () => {
     if (preset.value !== '') hex.value = hexOf(PRESETS[Number(preset.value)][1]);
   });
+  const checks = element('div', { class: 'checks' }, ...Object.values(bits).map(({ label }) => label));
+  const fieldset = element('fieldset', {}, element('legend', {}, b.build),
+    field(b.opcode, opcode), checks, field(b.length, length), field(b.payload, payload), isHex.label);
+  fieldset.addEventListener('input', build);
   build();
 
   const form = element('form', {},
     field(b.example, preset),
-    element('fieldset', {}, element('legend', {}, b.build), field(b.opcode, opcode),
-      element('div', { class: 'checks' }, fin.label, rsv1.label, rsv2.label, rsv3.label, masked.label), field(b.length, length),
-      field(b.payload, payload), isHex.label),
+    fieldset,
     field(b.hex, hex), field(b.sentBy, role), deflate.label,
     element('button', { type: 'submit' }, b.try));
   form.addEventListener('submit', async (event) => {
@@ -87,7 +85,7 @@ export function frameBuilder() {
     try {
       const { steps } = await tryFrames({ frames: hex.value, role: role.value, deflate: deflate.box.checked });
       result.replaceChildren(...steps.flatMap((step, index) => [
-        element('h3', {}, steps.length > 1 ? b.frame(index + 1) : b.verdict), ...verdict(step), ...dissected(step.bytes, step.frame),
+        element('h3', {}, steps.length > 1 ? b.frame(index + 1) : b.verdict), ...verdict(step), dissected(step.bytes, step.frame),
       ]));
     } catch (error) {
       result.replaceChildren(element('p', { class: 'wrong' }, error.message));

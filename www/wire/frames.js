@@ -1,6 +1,5 @@
 // Frames: bytes and hex, where each field is drawn, how a payload is masked, and frames built by hand. Pure.
-//
-// What a field means is in the server's answer (`trace`, `tried`).
+// The server's events (`trace`, `tried`) say what each field means.
 
 import { t } from '../texts/en.js';
 
@@ -15,10 +14,10 @@ export function bytesOf(hex) {
 
 export const hexOf = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
-/** Bytes as text; null if they are not UTF-8. */
-export function textOf(bytes) {
+/** Bytes as text; null if they are not UTF-8. With `{ stream: true }` a character that is cut at the end is left out. */
+export function textOf(bytes, options) {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, options);
   } catch {
     return null;
   }
@@ -39,9 +38,7 @@ export function summary({ frame, inflated }) {
   }
   const bytes = bytesOf(inflated?.bytes ?? frame.payload);
   const isText = frame.opcode !== 'binary' && (!frame.rsv1 || inflated);
-  // The end of a frame may cut a character.
-  const cuts = [0, 1, 2, 3].map((cut) => textOf(bytes.slice(0, Math.max(0, bytes.length - cut))));
-  const text = isText ? cuts.find((whole) => whole !== null) ?? null : null;
+  const text = isText ? textOf(bytes, { stream: true }) : null;
   const shown = text === null ? hexOf(bytes.slice(0, 24)) : visible(text);
   return shown.length > 200 ? `${shown.slice(0, 200)}…` : shown;
 }
@@ -52,94 +49,77 @@ export function hexLines(traces) {
     handshake ? `${handshake.request.bytes}\n${handshake.response.bytes}` : `${direction} ${bytes}`)).join('\n');
 }
 
-/** Each field with its first bit; fields that share a byte follow one another. */
-function placed(fields) {
-  let bit = 0;
-  return fields.map((field, index) => {
-    const first = field.bits ? bit : field.from * 8;
-    bit = field.bits ? bit + field.bits.length : field.to * 8;
-    return { field, index, first, length: field.bits ? field.bits.length : (field.to - field.from) * 8 };
-  });
-}
-
 /** Rows of payload that the diagram draws. */
 const PAYLOAD_ROWS = 3;
 
 /**
- * The diagram of RFC 6455 §5.2: cells in rows of 32 bits. `text` is the cell's bits, or a payload's bytes; `continued`: the
- * field goes on in a row that isn't drawn.
+ * The diagram of RFC 6455 §5.2: cells in rows of 32 bits. `text` is the cell's bits, or a payload's bytes; `continued`:
+ * the field goes on in a row that isn't drawn.
  */
 export function cells(fields, bytes) {
   const drawn = [];
-  for (const { field, index, first, length } of placed(fields)) {
-    let rows = 0;
-    for (let at = first; at < first + length; rows += 1) {
-      const column = at % 32;
-      const width = Math.min(32 - column, first + length - at);
-      if (!field.bits && rows === PAYLOAD_ROWS) {
+  let end = 0; // of the field before, in bits: fields that share a byte follow one another
+  for (const [index, { name, bits, from, to }] of fields.entries()) {
+    const start = bits ? end : from * 8;
+    end = bits ? start + bits.length : to * 8;
+    for (let at = start, rows = 0; at < end; rows += 1) {
+      if (!bits && rows === PAYLOAD_ROWS) {
         drawn.at(-1).continued = true;
         break;
       }
-      const text = field.bits ? field.bits.slice(at - first, at - first + width)
-        : hexOf(bytes.slice(at / 8, (at + width) / 8));
-      drawn.push({ index, name: field.name, first: rows === 0, row: Math.floor(at / 32), column, width, text, continued: false });
-      at += width;
+      const column = at % 32;
+      const next = Math.min(at - column + 32, end);
+      const text = bits ? bits.slice(at - start, next - start) : hexOf(bytes.slice(at / 8, next / 8));
+      drawn.push({ index, name, first: rows === 0, row: Math.floor(at / 32), column, width: next - at, text, continued: false });
+      at = next;
     }
   }
   return drawn;
 }
 
-/** A hex dump: rows of `width` bytes, each with its offset and the fields that it belongs to. */
+/** A hex dump: rows of `width` bytes, each byte with the indices of its fields. */
 export function dump(bytes, fields, width) {
-  const owner = (at) => fields.flatMap((field, index) => (field.from <= at && at < field.to ? [index] : []));
-  const rows = [];
-  for (let at = 0; at < bytes.length; at += width) {
-    rows.push([...bytes.slice(at, at + width)].map((byte, offset) => ({
-      at: at + offset,
-      hex: byte.toString(16).padStart(2, '0'),
-      letter: byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·',
-      fields: owner(at + offset),
-    })));
-  }
-  return rows;
+  const all = Array.from(bytes, (byte, at) => ({
+    hex: hexOf([byte]), letter: printable(byte) ?? '·',
+    fields: [...fields.keys()].filter((index) => fields[index].from <= at && at < fields[index].to),
+  }));
+  return Array.from({ length: Math.ceil(all.length / width) }, (_, row) => all.slice(row * width, (row + 1) * width));
 }
+
+const printable = (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : null);
 
 /** How the first bytes of a payload are masked: [as sent, byte of the key, unmasked, letter]. */
 export function masking({ frame, bytes }, most = 8) {
   const key = frame.masking_key === null ? null : bytesOf(frame.masking_key);
   if (!key) return [];
   const masked = bytesOf(bytes).slice(frame.header_bytes, frame.header_bytes + most);
-  return [...masked].map((byte, at) => {
+  return Array.from(masked, (byte, at) => {
     const plain = byte ^ key[at % 4];
-    return [hexOf([byte]), hexOf([key[at % 4]]), hexOf([plain]), plain >= 0x20 && plain < 0x7f ? String.fromCharCode(plain) : ''];
+    return [hexOf([byte]), hexOf([key[at % 4]]), hexOf([plain]), printable(plain) ?? ''];
   });
 }
 
 /** The masking key of the examples in RFC 6455 §5.7. A real client's key must be unpredictable. */
 const KEY = [0x37, 0xfa, 0x21, 0x3d];
 
-/**
- * A frame, valid or not. `length` is how the length is encoded: `short`, `16`, `64` or `shortest`; `claims` is a length other
- * than the payload's.
- */
+/** A frame, valid or not. `length`: how the length is encoded: in `7`, `16` or `64` bits, or in the `shortest` form. */
 export function frame({
-  opcode = 1, fin = true, rsv1 = false, rsv2 = false, rsv3 = false, masked = true, payload = [], length = 'shortest', claims = null,
+  opcode = 1, fin = true, rsv1 = false, rsv2 = false, rsv3 = false, masked = true, payload = [], length = 'shortest',
 }) {
-  const first = (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | (rsv2 ? 0x20 : 0) | (rsv3 ? 0x10 : 0) | opcode;
-  const count = BigInt(claims ?? payload.length);
-  const form = length !== 'shortest' ? length : count < 126n ? 'short' : count < 65536n ? '16' : '64';
-  const bytesOfLength = form === 'short' ? 0 : Number(form) / 8;
-  const lengthByte = (_, at) => Number((count >> BigInt(8 * (bytesOfLength - 1 - at))) & 0xffn);
-  const lengthBytes = Array.from({ length: bytesOfLength }, lengthByte);
-  const second = (masked ? 0x80 : 0) | (form === 'short' ? Number(count) & 0x7f : form === '16' ? 126 : 127);
-  const body = masked ? [...payload].map((byte, at) => byte ^ KEY[at % 4]) : [...payload];
-  return Uint8Array.from([first, second, ...lengthBytes, ...(masked ? KEY : []), ...body]);
+  const count = payload.length;
+  const shortest = count < 126 ? 7 : count < 65536 ? 16 : 64;
+  const bits = length === 'shortest' ? shortest : Number(length);
+  const lengthBytes = Array.from({ length: bits >> 3 }, (_, at) => Math.floor(count / 2 ** (bits - 8 - 8 * at)) % 256);
+  return Uint8Array.from([
+    (fin << 7) | (rsv1 << 6) | (rsv2 << 5) | (rsv3 << 4) | opcode,
+    (masked << 7) | ({ 16: 126, 64: 127 }[bits] ?? count),
+    ...lengthBytes, ...(masked ? KEY : []), ...Array.from(payload, (byte, at) => (masked ? byte ^ KEY[at % 4] : byte)),
+  ]);
 }
 
-const text = (words) => bytesOfText(words);
+const text = bytesOfText;
 const join = (...frames) => Uint8Array.from(frames.flatMap((bytes) => [...bytes]));
 const { continuation, close, ping } = OPCODES;
-
 const { examples } = t.builder;
 
 /** Frames to try: names and bytes. The first three are valid. */
@@ -159,8 +139,8 @@ export const PRESETS = [
   [examples.noStart, frame({ opcode: continuation, payload: text('lo') })],
   [examples.nested, join(frame({ fin: false, payload: text('Hel') }), frame({ payload: text('Hello') }))],
   [examples.longLength, frame({ length: '16', payload: text('Hello') })],
-  [examples.hugeLength, frame({ length: '64', claims: 1n << 63n })],
-  [examples.tooBig, frame({ length: '64', claims: 1n << 40n })],
+  [examples.hugeLength, bytesOf('81 ff 80 00 00 00 00 00 00 00 37 fa 21 3d')],
+  [examples.tooBig, bytesOf('81 ff 00 00 01 00 00 00 00 00 37 fa 21 3d')],
   [examples.halfCode, frame({ opcode: close, payload: [3] })],
   [examples.code1005, frame({ opcode: close, payload: [3, 237] })],
   [examples.badReason, frame({ opcode: close, payload: [3, 232, 0xff] })],

@@ -9,7 +9,7 @@ import { WireView } from './wire-view.js';
 fillTexts(t.page);
 const root = document.getElementById('wire');
 const endpoint = element('select', { 'aria-label': t.wire.connectTo },
-  element('option', { value: 'echo' }, t.wire.echo), element('option', { value: 'chat' }, t.wire.chat));
+  ...['echo', 'chat'].map((value) => element('option', { value }, t.wire[value])));
 const connect = element('button', { type: 'button', class: 'main-button' });
 const text = element('input', { type: 'text', 'aria-label': t.wire.text, placeholder: t.wire.text, autocomplete: 'off' });
 const send = element('button', { type: 'submit' }, t.wire.send);

@@ -16,6 +16,7 @@ export function togglePanel(chat, opener) {
     element('header', {}, element('h2', {}, t.page.wire), cross));
   const view = new WireView(root, again);
   root.append(frameBuilder());
+  set(opener, 'aria-expanded', 'true');
   close = () => {
     close = null;
     chat.watchWire(null);
@@ -32,7 +33,6 @@ export function togglePanel(chat, opener) {
     event.stopPropagation(); // the page's own Escape moves the focus
     close?.();
   });
-  set(opener, 'aria-expanded', 'true');
   document.body.append(root);
   chat.watchWire({ trace: (trace) => view.add(trace), note: (sentence) => view.note(sentence) });
   cross.focus();

@@ -25,58 +25,50 @@ function copyButton(label, text) {
   return copy;
 }
 
-/** A frame in detail: bit diagram, fields, hex dump. `bytes` is hex, `frame` the server's dissection. */
+/**
+ * A frame in detail: bit diagram, fields, hex dump. `bytes` is hex, `frame` the server's dissection. The parts of a field
+ * (`data-field`) are marked together while one of them has the pointer or the focus.
+ */
 export function dissected(bytes, frame) {
   const all = bytesOf(bytes);
-  const parts = frame.fields.map(() => []); // the nodes of each field, which are marked together
-  const mark = (index, on) => index !== undefined && parts[index].forEach((node) => node.classList.toggle('marked', on));
-  const marks = (node, index) => {
-    node.addEventListener('mouseenter', () => mark(index, true));
-    node.addEventListener('mouseleave', () => mark(index, false));
-    node.addEventListener('focus', () => mark(index, true));
-    node.addEventListener('blur', () => mark(index, false));
-    return node;
+  const root = element('div', {}, heading(w.bits), bitDiagram(frame, all), fieldList(frame), heading(w.bytes), hexDump(frame, all));
+  const mark = ({ type, target }) => {
+    const part = (type !== 'focusout' && target.closest('[data-field]')) || root.querySelector('[data-field]:focus');
+    const field = part?.dataset.field.split(' ')[0];
+    for (const node of root.querySelectorAll('[data-field]')) {
+      node.classList.toggle('marked', node.dataset.field.split(' ').includes(field));
+    }
   };
-  const part = (node, index) => {
-    parts[index].push(node);
-    node.classList.add(`part-${index % 6}`);
-    return marks(node, index);
-  };
-  return [heading(w.bits), bitDiagram(frame, all, part), fieldList(frame, part), heading(w.bytes), hexDump(frame, all, parts, marks)];
+  for (const type of ['mouseover', 'mouseleave', 'focusin', 'focusout']) root.addEventListener(type, mark);
+  return root;
 }
 
-function bitDiagram({ fields }, bytes, part) {
+function bitDiagram({ fields }, bytes) {
   const ruler = Array.from({ length: 32 }, (_, column) => element('span', { class: 'ruler' }, String(column % 10)));
-  const drawn = cells(fields, bytes).map((cell) => {
-    const node = element('span', { class: cell.width < 4 ? 'cell narrow' : 'cell', title: cell.name },
-      element('b', {}, cell.first ? cell.name : '…'), element('i', {}, `${cell.text}${cell.continued ? ' …' : ''}`));
-    node.style.gridColumn = `${cell.column + 1} / span ${cell.width}`;
-    node.style.gridRow = String(cell.row + 2);
-    return part(node, cell.index);
+  const drawn = cells(fields, bytes).map(({ index, name, first, row, column, width, text, continued }) => {
+    const node = element('span', { class: `cell part-${index % 6}`, 'data-field': index, title: name },
+      element('b', {}, first ? name : '…'), element('i', {}, `${text}${continued ? ' …' : ''}`));
+    node.classList.toggle('narrow', width < 4);
+    node.style.gridArea = `${row + 2} / ${column + 1} / auto / span ${width}`;
+    return node;
   });
   return element('div', { class: 'bits', role: 'img', 'aria-label': w.bitsLabel }, ...ruler, ...drawn);
 }
 
-function fieldList({ fields }, part) {
-  const rows = fields.map((field, index) => part(button({ class: 'field' },
-    element('b', {}, field.name), ' ', field.bits.length > 32 || field.bits.length < 2 ? null : code(field.bits),
-    element('span', {}, field.meaning || w.size(field.to - field.from)), element('small', {}, w.byteRange(field.from, field.to))), index));
+function fieldList({ fields }) {
+  const rows = fields.map(({ name, bits, meaning, from, to }, index) => button({ class: `field part-${index % 6}`, 'data-field': index },
+    element('b', {}, name), ' ', bits.length > 32 || bits.length < 2 ? null : code(bits),
+    element('span', {}, meaning || w.size(to - from)), element('small', {}, w.byteRange(from, to))));
   return element('ul', { class: 'fields', 'aria-label': w.fields }, ...rows.map((row) => element('li', {}, row)));
 }
 
-function hexDump({ fields }, bytes, parts, marks) {
+function hexDump({ fields }, bytes) {
   const width = matchMedia('(min-width: 30rem)').matches ? 16 : 8;
-  const rows = dump(bytes, fields, width).flatMap((row) => {
-    const digits = row.flatMap((byte) => {
-      // A byte of several fields is marked with each of them, and marks the first.
-      const node = marks(element('span', {}, byte.hex), byte.fields[0]);
-      for (const index of byte.fields) parts[index].push(node);
-      return [node, ' '];
-    });
-    const letters = row.map(({ letter }) => letter).join('');
-    return [element('span', { class: 'offset' }, row[0].at.toString(16).padStart(4, '0')), element('span', { class: 'hex' }, ...digits),
-      element('span', { class: 'letters', 'aria-hidden': 'true' }, letters)];
-  });
+  const rows = dump(bytes, fields, width).flatMap((row, index) => [
+    element('span', { class: 'offset' }, (index * width).toString(16).padStart(4, '0')),
+    element('span', { class: 'hex' }, ...row.flatMap((byte) => [element('span', { 'data-field': byte.fields.join(' ') }, byte.hex), ' '])),
+    element('span', { class: 'letters', 'aria-hidden': 'true' }, row.map(({ letter }) => letter).join('')),
+  ]);
   return element('div', { class: 'dump', role: 'group', 'aria-label': w.bytesLabel }, ...rows);
 }
 
@@ -91,7 +83,7 @@ function frameDetails(trace) {
   const opcode = frame.opcode ?? w.unreadable;
   const nodes = [element('p', {}, w.frame(trace.n, trace.direction === 'in', opcode, trace.length, trace.length - (trace.cut ?? 0)))];
   if (frame.violation) nodes.push(element('p', { class: 'wrong' }, frame.violation));
-  nodes.push(...dissected(trace.bytes, frame));
+  nodes.push(dissected(trace.bytes, frame));
   const steps = masking(trace);
   if (steps.length > 0) {
     const rows = w.maskingRows.map((name, column) => element('tr', {}, element('th', { scope: 'row' }, name),
@@ -117,7 +109,7 @@ function handshakeDetails({ handshake }) {
 }
 
 export class WireView {
-  #traces = []; #waiting = []; #paused = false; #only = 'all'; #selected = null;
+  #entries = []; #paused = false; #waiting = 0; #only = 'all'; #selected = null;
   #list = element('ul', { class: 'frames', 'aria-label': w.frames });
   #details = element('section', { class: 'details', 'aria-label': w.details, tabindex: '-1' });
   #status = element('p', { class: 'status', role: 'status' });
@@ -128,58 +120,60 @@ export class WireView {
       ...Object.keys(OPCODES).map((name) => element('option', { value: name }, w.only(name))));
     filter.addEventListener('change', () => {
       this.#only = filter.value;
-      this.#list.replaceChildren();
-      for (const trace of this.#shown()) this.#append(trace);
+      this.#redraw();
     });
-    const copy = copyButton(w.copy, () => hexLines(this.#shown()));
+    const copy = copyButton(w.copy, () => hexLines(this.#shown().filter(({ note }) => !note)));
     const pause = button({ 'aria-pressed': 'false', onclick: () => this.#setPaused(pause, !this.#paused) }, w.pause);
-    root.append(element('div', { class: 'bar' }, ...controls, filter, pause, copy, button({ onclick: () => this.clear() }, w.clear)),
-      this.#status, element('div', { class: 'both' }, this.#list, this.#details));
+    const bar = [...controls, filter, pause, copy, button({ onclick: () => this.clear() }, w.clear)];
+    root.append(element('div', { class: 'bar' }, ...bar), this.#status, element('div', { class: 'both' }, this.#list, this.#details));
     this.#list.addEventListener('keydown', (event) => this.#onKey(event));
     this.clear();
   }
 
   /** Adds a trace. */
   add(trace) {
-    if (this.#paused) {
-      this.#waiting.push(trace);
-      if (this.#waiting.length > KEPT) this.#waiting.shift();
-      setText(this.#status, w.paused(this.#waiting.length));
-      return;
-    }
-    this.#traces.push(trace);
-    if (this.#traces.length > KEPT) this.#traces.shift();
-    if (!this.#fits(trace)) return;
+    this.#entries.push(trace);
+    if (this.#entries.length > KEPT) this.#entries.shift();
+    if (this.#paused && !trace.note) return setText(this.#status, w.paused(this.#waiting += 1));
+    if (!this.#fits(trace)) return undefined;
     const atEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 60;
     this.#append(trace);
     while (this.#list.children.length > KEPT) this.#list.firstChild.remove();
     if (atEnd) this.#list.scrollTop = this.#list.scrollHeight;
-    if (!this.#selected) this.#select(trace, this.#list.lastChild.firstChild);
+    if (!this.#selected && !trace.note) this.#select(trace, this.#list.lastChild.firstChild);
+    return undefined;
   }
 
   /** Adds a line about the connection. */
   note(text) {
-    this.#list.append(element('li', { class: 'note' }, text));
+    this.add({ note: text });
   }
 
   clear() {
-    this.#traces = [];
+    this.#entries = [];
     this.#selected = null;
-    this.#list.replaceChildren();
+    this.#waiting = 0;
+    this.#redraw();
     this.#details.replaceChildren(element('p', {}, w.select));
     setText(this.#status, '');
   }
 
   #fits(trace) {
-    return this.#only === 'all' || trace.frame?.opcode === this.#only;
+    return this.#only === 'all' || trace.note || trace.frame?.opcode === this.#only;
   }
 
   #shown() {
-    return this.#traces.filter((trace) => this.#fits(trace));
+    return this.#entries.filter((trace) => this.#fits(trace));
+  }
+
+  #redraw() {
+    this.#list.replaceChildren();
+    for (const trace of this.#shown()) this.#append(trace);
   }
 
   #append(trace) {
-    if (trace.missed) this.note(w.skipped(trace.missed));
+    if (trace.missed) this.#line(w.skipped(trace.missed));
+    if (trace.note) return this.#line(trace.note);
     const time = element('time', {}, new Date(trace.at).toLocaleTimeString('en-GB', { hour12: false }));
     const [arrow, way] = trace.direction === 'in' ? ['→', 'in'] : ['←', 'out'];
     const parts = trace.handshake ? [element('b', {}, w.handshake), element('small', {}, time)] : [
@@ -187,7 +181,12 @@ export class WireView {
       element('b', {}, trace.frame.opcode ?? w.unreadable), element('small', {}, `${trace.length} B `, time),
       element('span', { class: 'said', dir: 'auto' }, summary(trace))];
     const entry = button({ class: trace.handshake ? 'frame' : `frame ${way}`, onclick: () => this.#select(trace, entry) }, ...parts);
-    this.#list.append(element('li', {}, entry));
+    if (trace === this.#selected) set(entry, 'aria-current', 'true');
+    return this.#list.append(element('li', {}, entry));
+  }
+
+  #line(text) {
+    this.#list.append(element('li', { class: 'note' }, text));
   }
 
   #select(trace, entry) {
@@ -211,10 +210,12 @@ export class WireView {
 
   #setPaused(pause, paused) {
     this.#paused = paused;
+    this.#waiting = 0;
     set(pause, 'aria-pressed', String(paused));
     setText(this.#status, paused ? w.paused(0) : '');
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    if (!paused) for (const trace of waiting) this.add(trace);
+    if (paused) return;
+    this.#redraw();
+    this.#list.scrollTop = this.#list.scrollHeight;
+    if (!this.#selected) this.#list.querySelector('button')?.click();
   }
 }
