@@ -6,7 +6,7 @@
 
 use super::{
     Author, ChannelRow, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record,
-    Remembered, Seq, SessionRow, Span, StoreError, Stored,
+    Remembered, Result, Seq, SessionRow, Span, Stored,
 };
 use crate::limits::{
     CONVERSATIONS_IN_MEMORY, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY, NONCE_AGE,
@@ -28,14 +28,18 @@ struct Bounds {
     conversations: usize,
 }
 
-const BOUNDS: Bounds = Bounds {
-    messages: MESSAGES_IN_MEMORY,
-    bytes: HISTORY_IN_MEMORY,
-    nonces: NONCES_IN_MEMORY,
-    sessions: SESSIONS_IN_MEMORY,
-    session_millis: Limits::DEFAULT.session_days as u64 * DAY_MILLIS,
-    conversations: CONVERSATIONS_IN_MEMORY,
-};
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            messages: MESSAGES_IN_MEMORY,
+            bytes: HISTORY_IN_MEMORY,
+            nonces: NONCES_IN_MEMORY,
+            sessions: SESSIONS_IN_MEMORY,
+            session_millis: u64::from(Limits::DEFAULT.session_days) * DAY_MILLIS,
+            conversations: CONVERSATIONS_IN_MEMORY,
+        }
+    }
+}
 
 /// Identifies a place. Never given twice, so that leftovers of a place that was forgotten (nonces)
 /// don't apply to a new one of the same name.
@@ -45,6 +49,7 @@ type PlaceId = u64;
 type Nonce = (PlaceId, Author, Box<str>);
 
 /// A history that ends with the process.
+#[derive(Default)]
 pub struct Memory {
     epoch: Epoch,
     newest_author: Author,
@@ -98,33 +103,17 @@ impl Messages {
 impl Memory {
     /// Makes an empty history. `epoch` must be new; authors up to `newest_author` were given.
     pub fn new(epoch: Epoch, newest_author: Author) -> Self {
-        Self::within(BOUNDS, epoch, newest_author)
+        Self {
+            epoch,
+            newest_author,
+            ..Self::default()
+        }
     }
 
     /// Sets how many days a session is known after it was last seen.
     pub fn knowing_sessions_for(mut self, days: u32) -> Self {
         self.bounds.session_millis = u64::from(days) * DAY_MILLIS;
         self
-    }
-
-    fn within(bounds: Bounds, epoch: Epoch, newest_author: Author) -> Self {
-        Self {
-            epoch,
-            newest_author,
-            bounds,
-            clock: TrustedClock::default(),
-            ids: HashMap::new(),
-            places: HashMap::new(),
-            by_bytes: BTreeSet::new(),
-            bytes: 0,
-            nonces: HashMap::new(),
-            oldest_nonces: VecDeque::new(),
-            sessions: HashMap::new(),
-            by_seen: BTreeSet::new(),
-            conversations: BTreeSet::new(),
-            conversations_by_use: BTreeMap::new(),
-            uses: 0,
-        }
     }
 
     fn store(&mut self, what: &Rc<Proposal>, at: UnixMillis) -> Stored {
@@ -165,7 +154,7 @@ impl Memory {
         stored
     }
 
-    /// Changes a place's messages and counts their bytes anew.
+    /// Changes a place's messages, and updates the sums of bytes.
     fn change(&mut self, id: PlaceId, change: impl FnOnce(&mut Messages)) {
         let place = self.places.entry(id).or_default();
         self.by_bytes.remove(&(place.bytes, id));
@@ -278,7 +267,7 @@ impl History for Memory {
         proposals: &[Rc<Proposal>],
         sessions: &[SessionRow],
         now: Now,
-    ) -> Result<Vec<Stored>, StoreError> {
+    ) -> Result<Vec<Stored>> {
         self.clock.observe(now);
         let seen = self.clock.stamp(now.unix);
         for row in sessions {
@@ -289,12 +278,7 @@ impl History for Memory {
         Ok(stored.collect())
     }
 
-    fn page(
-        &mut self,
-        place: &Place,
-        ask: PageRequest,
-        out: &mut Vec<Record>,
-    ) -> Result<bool, StoreError> {
+    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool> {
         let Some(place) = self.messages(place) else {
             return Ok(false);
         };
@@ -323,19 +307,15 @@ impl History for Memory {
         Ok(out.len() - start < available)
     }
 
-    fn span(&mut self, place: &Place) -> Result<Span, StoreError> {
+    fn span(&mut self, place: &Place) -> Result<Span> {
         Ok(self.messages(place).map_or(Span::EMPTY, Messages::span))
     }
 
-    fn session(&mut self, author: Author) -> Result<Option<SessionRow>, StoreError> {
+    fn session(&mut self, author: Author) -> Result<Option<SessionRow>> {
         Ok(self.sessions.get(&author).cloned())
     }
 
-    fn conversations(
-        &mut self,
-        of: Author,
-        most: usize,
-    ) -> Result<Vec<ConversationRow>, StoreError> {
+    fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>> {
         let row = |other| {
             let messages = self.messages(&Place::between(of, other));
             let newest = messages.map_or(Seq(0), |place| place.newest);
@@ -418,7 +398,10 @@ mod tests {
     const CLEO: Author = Author(3);
 
     fn memory(bounds: Bounds) -> Memory {
-        Memory::within(bounds, "e".into(), Author(0))
+        Memory {
+            bounds,
+            ..Memory::default()
+        }
     }
 
     /// Both clocks, some milliseconds after the start.

@@ -1,4 +1,4 @@
-//! The history: messages and sessions that outlive a connection, and where the settings stand.
+//! The history: messages and sessions that outlive a connection, and the settings of both.
 //!
 //! [`History`] is what the chat uses. Two types implement it: [`Memory`], which ends with the
 //! process, and `sqlite::Sqlite`, which keeps a file.
@@ -58,7 +58,7 @@ pub struct Proposal {
     pub from: Rc<str>,
     /// The recipient's name, in a conversation.
     pub to: Option<Rc<str>>,
-    /// The text itself.
+    /// The text that was sent.
     pub text: Box<str>,
     /// Whether it was sent by `/me`.
     pub action: bool,
@@ -123,7 +123,7 @@ impl Span {
 /// A session that sent or received a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRow {
-    /// Its number.
+    /// The number of the session.
     pub author: Author,
     /// SHA-1 of the secret half of its token.
     pub secret: [u8; 20],
@@ -167,6 +167,15 @@ pub struct ConversationRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError(pub String);
 
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// The result of reading or writing a history.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
 impl std::fmt::Display for StoreError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(&self.0)
@@ -184,32 +193,23 @@ pub trait History {
         proposals: &[Rc<Proposal>],
         sessions: &[SessionRow],
         now: Now,
-    ) -> Result<Vec<Stored>, StoreError>;
+    ) -> Result<Vec<Stored>>;
     /// Appends a page to `out`, oldest first. Returns whether there are more messages on the side
     /// away from where the page begins.
-    fn page(
-        &mut self,
-        place: &Place,
-        ask: PageRequest,
-        out: &mut Vec<Record>,
-    ) -> Result<bool, StoreError>;
+    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool>;
     /// Returns the numbers of a place; [`Span::EMPTY`] if it is unknown.
-    fn span(&mut self, place: &Place) -> Result<Span, StoreError>;
+    fn span(&mut self, place: &Place) -> Result<Span>;
     /// Returns a session that is kept.
-    fn session(&mut self, author: Author) -> Result<Option<SessionRow>, StoreError>;
+    fn session(&mut self, author: Author) -> Result<Option<SessionRow>>;
     /// Returns the conversations of a session, the most recently used first, at most `most`.
-    fn conversations(
-        &mut self,
-        of: Author,
-        most: usize,
-    ) -> Result<Vec<ConversationRow>, StoreError>;
+    fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>>;
     /// Returns what a server restores when it starts: at most `channels` channels, and the sessions
     /// seen within the last `seen_within`.
     fn remembered(&mut self, _channels: usize, _seen_within: Duration, _now: Now) -> Remembered {
         Remembered::default()
     }
     /// Does a short step of maintenance: prunes, and checks that the file is still there.
-    fn maintain(&mut self, _now: Now) -> Result<(), StoreError> {
+    fn maintain(&mut self, _now: Now) -> Result<()> {
         Ok(())
     }
     /// Returns in what time [`History::maintain`] should be called; `None` if it never needs to.

@@ -36,7 +36,7 @@ const IMPORT_HELP: &str = "\
 Usage: parlor import [--history DB] FILE
 
 Makes a history from lines that parlor export wrote. The database must not be there
-yet. A line that is wrong is told with its number, and nothing is made.
+yet. A wrong line is reported with its number, and nothing is made.
 
   --history DB    the database (default parlor.db, or PARLOR_HISTORY)
 

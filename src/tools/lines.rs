@@ -25,12 +25,12 @@ pub const VERSION: u32 = 1;
 /// them is left for the server that goes on from here.
 const NUMBERS: u64 = 1 << 52;
 
-/// A line.
+/// One line of an export.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the fields are those of `history`
 pub enum Line {
-    /// The first line.
+    /// The first line, which names the format.
     Parlor { version: u32 },
     /// A session. Its `secret` is a hash, in hexadecimal digits.
     Session {
@@ -383,7 +383,7 @@ mod tests {
                 "no recipient",
             ),
             (
-                "a private message to nobody",
+                "a private message without a recipient",
                 &[HEAD, talk, &first],
                 "has a recipient",
             ),

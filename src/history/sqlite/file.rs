@@ -2,7 +2,7 @@
 //! notices when it is removed, replaced, moved or cut short while the server runs.
 
 use super::schema::{HEADER_BYTES, Kind, STEPS, inspect, migrate};
-use super::sentence;
+use crate::history::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -26,7 +26,7 @@ pub(super) struct HistoryFile {
     log: Option<Identity>,
 }
 
-/// Why a file can't be written any more.
+/// Why a file can't be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
     /// Nothing has its name.
@@ -56,18 +56,18 @@ impl Loss {
 
 impl HistoryFile {
     /// Opens a history and locks it against another server. If there is none, or an unfinished
-    /// one, it is made with this epoch. The error is one line.
-    pub(super) fn claim(path: &Path, epoch: &str) -> Result<Self, String> {
-        let path = resolve(path).map_err(|error| error.to_string())?;
+    /// one, it is made with this epoch.
+    pub(super) fn claim(path: &Path, epoch: &str) -> Result<Self> {
+        let path = resolve(path)?;
         match open(&path, false) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 make(&path, epoch, |making, path| fs::hard_link(making, path))?;
             }
-            Err(error) => return Err(error.to_string()),
-            Ok(file) if !file.metadata().is_ok_and(|about| about.is_file()) => {
-                return Err("it is no regular file".to_owned());
+            Ok(file) if !file.metadata()?.is_file() => {
+                return Err(StoreError("it is no regular file".to_owned()));
             }
-            Ok(file) => {
+            opened => {
+                let file = opened?;
                 lock(&file)?;
                 if inspect_file(&file, &path)? == Kind::History {
                     return Self::of(path, file);
@@ -75,14 +75,14 @@ impl HistoryFile {
                 make(&path, epoch, |making, path| fs::rename(making, path))?;
             }
         }
-        let file = open(&path, false).map_err(|error| error.to_string())?;
+        let file = open(&path, false)?;
         lock(&file)?;
         inspect_file(&file, &path)?;
         Self::of(path, file)
     }
 
-    fn of(path: PathBuf, file: File) -> Result<Self, String> {
-        let about = file.metadata().map_err(|error| error.to_string())?;
+    fn of(path: PathBuf, file: File) -> Result<Self> {
+        let about = file.metadata()?;
         if about.mode() & 0o077 != 0 {
             let (path, mode) = (path.display(), about.mode() & 0o777);
             log::warn!(
@@ -101,83 +101,69 @@ impl HistoryFile {
         })
     }
 
+    fn log(&self) -> Option<Identity> {
+        let about = fs::metadata(with_ending(&self.path, "-wal"));
+        about.ok().as_ref().map(identity)
+    }
+
     /// Takes the files as they are now for the right ones: after our own writes to the database.
     pub(super) fn note(&mut self) {
         let about = fs::metadata(&self.path).ok();
         if let Some(about) = about.filter(|about| identity(about) == self.identity) {
             (self.bytes, self.modified) = (about.len(), modified(&about));
         }
-        // Only once: a log that was replaced between two checks must not be taken for the right
-        // one.
-        if self.log.is_none() {
-            let log = fs::metadata(with_ending(&self.path, "-wal"));
-            self.log = log.ok().as_ref().map(identity);
-        }
+        // Only once: a log that was replaced between two checks is not the right one.
+        self.log = self.log.or_else(|| self.log());
     }
 
     /// Checks that the path still leads to the open file and its log. Two system calls.
-    pub(super) fn check(&mut self, epoch: &str) -> Result<(), Loss> {
-        let about = match fs::metadata(&self.path) {
-            Ok(about) => about,
-            Err(_) => return Err(Loss::Removed),
-        };
-        let log = fs::metadata(with_ending(&self.path, "-wal"));
-        match about {
-            about if identity(&about) != self.identity => Err(Loss::Replaced),
-            about if about.len() < self.bytes => Err(Loss::CutShort),
-            about if modified(&about) != self.modified && !self.is_of(epoch) => {
-                Err(Loss::Overwritten)
-            }
-            about => {
-                // Another program may have run a checkpoint.
-                (self.bytes, self.modified) = (about.len(), modified(&about));
-                match log.ok().as_ref().map(identity) == self.log {
-                    true => Ok(()),
-                    false => Err(Loss::WithoutLog),
-                }
-            }
+    pub(super) fn check(&mut self, epoch: &str) -> std::result::Result<(), Loss> {
+        let about = fs::metadata(&self.path).map_err(|_| Loss::Removed)?;
+        if identity(&about) != self.identity {
+            return Err(Loss::Replaced);
+        }
+        if about.len() < self.bytes {
+            return Err(Loss::CutShort);
+        }
+        if modified(&about) != self.modified && !holds(&self.file, epoch) {
+            return Err(Loss::Overwritten);
+        }
+        // Another program may have run a checkpoint.
+        (self.bytes, self.modified) = (about.len(), modified(&about));
+        match self.log() == self.log {
+            true => Ok(()),
+            false => Err(Loss::WithoutLog),
         }
     }
 
-    /// Whether the file holds the history of this epoch, which stands on one of its first pages.
-    fn is_of(&self, epoch: &str) -> bool {
-        let mut start = vec![0; 64 << 10];
-        let count = self.file.read_at(&mut start, 0).unwrap_or(0);
-        start[..count]
-            .windows(epoch.len())
-            .any(|text| text == epoch.as_bytes())
-    }
-
-    /// Whether no path leads to the open file any more.
+    /// Returns whether the open file has no path left.
     pub(super) fn is_deleted(&self) -> bool {
         self.file.metadata().is_ok_and(|about| about.nlink() == 0)
     }
 
     /// Copies the database as `connection` sees it into a new file beside it.
-    pub(super) fn copy(&self, connection: &Connection, ending: &str) -> Result<PathBuf, String> {
+    pub(super) fn copy(&self, connection: &Connection, ending: &str) -> Result<PathBuf> {
         let copy = with_ending(&self.path, ending);
         let _ = fs::remove_file(&copy);
-        let made = open(&copy, true).map_err(|error| error.to_string())?;
+        let made = open(&copy, true)?;
         let copied = connection.execute("VACUUM INTO ?1", [copy.to_str()]);
-        let result = match copied {
-            Err(error) => Err(sentence(&error)),
-            Ok(_) => made.sync_all().map_err(|error| error.to_string()),
-        };
-        if result.is_err() {
+        let copied = copied
+            .map_err(StoreError::from)
+            .and_then(|_| Ok(made.sync_all()?));
+        if copied.is_err() {
             let _ = fs::remove_file(&copy);
         }
-        result.map(|()| copy)
+        copied.map(|()| copy)
     }
 
     /// Gives a copy the name of the database, and takes it for the database from now on.
-    pub(super) fn take_over(&mut self, copy: &Path) -> Result<(), String> {
+    pub(super) fn take_over(&mut self, copy: &Path) -> Result<()> {
         self.remove_logs();
-        let taken = match fs::metadata(&self.path) {
-            Ok(about) if identity(&about) == self.identity => fs::rename(copy, &self.path),
-            _ => fs::hard_link(copy, &self.path).and_then(|()| fs::remove_file(copy)),
-        };
-        taken.map_err(|error| error.to_string())?;
-        let file = open(&self.path, false).map_err(|error| error.to_string())?;
+        match fs::metadata(&self.path) {
+            Ok(about) if identity(&about) == self.identity => fs::rename(copy, &self.path)?,
+            _ => fs::hard_link(copy, &self.path).and_then(|()| fs::remove_file(copy))?,
+        }
+        let file = open(&self.path, false)?;
         lock(&file)?;
         *self = Self::of(self.path.clone(), file)?;
         Ok(())
@@ -188,6 +174,14 @@ impl HistoryFile {
         remove_logs(&self.path);
         self.log = None;
     }
+}
+
+/// Returns whether a file holds the history of this epoch, which is on one of its first pages.
+pub(super) fn holds(file: &File, epoch: &str) -> bool {
+    let mut start = vec![0; 64 << 10];
+    let count = file.read_at(&mut start, 0).unwrap_or(0);
+    let mut texts = start[..count].windows(epoch.len());
+    texts.any(|text| text == epoch.as_bytes())
 }
 
 /// Returns the absolute path, with links resolved.
@@ -209,12 +203,11 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
         .open(path)
 }
 
-fn lock(file: &File) -> Result<(), String> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err("another parlor uses it".to_owned()),
-        Err(TryLockError::Error(error)) => Err(format!("it can't be locked: {error}")),
-    }
+fn lock(file: &File) -> Result<()> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => StoreError("another parlor uses it".to_owned()),
+        TryLockError::Error(error) => StoreError(format!("it can't be locked: {error}")),
+    })
 }
 
 fn modified(about: &Metadata) -> (i64, i64) {
@@ -225,18 +218,14 @@ fn identity(about: &Metadata) -> Identity {
     (about.dev(), about.ino())
 }
 
-fn inspect_file(file: &File, path: &Path) -> Result<Kind, String> {
+fn inspect_file(file: &File, path: &Path) -> Result<Kind> {
     let read = |file: &File| {
         let mut bytes = [0; HEADER_BYTES];
         let count = file.read_at(&mut bytes, 0)?;
-        Ok(bytes[..count].to_vec())
+        Ok::<_, io::Error>(bytes[..count].to_vec())
     };
-    let log = File::open(with_ending(path, "-wal"));
-    let log = log.and_then(|log| read(&log)).unwrap_or_default();
-    inspect(
-        &read(file).map_err(|error: io::Error| error.to_string())?,
-        &log,
-    )
+    let log = File::open(with_ending(path, "-wal")).and_then(|log| read(&log));
+    inspect(&read(file)?, &log.unwrap_or_default()).map_err(StoreError)
 }
 
 fn remove_logs(path: &Path) {
@@ -251,30 +240,27 @@ fn make(
     path: &Path,
     epoch: &str,
     publish: impl FnOnce(&Path, &Path) -> io::Result<()>,
-) -> Result<(), String> {
+) -> Result<()> {
     let making = with_ending(path, ".new");
-    let text = |error: io::Error| error.to_string();
     if let Ok(file) = open(&making, false) {
-        // Left behind by a start that was cut short, unless another one is at work.
+        // A start that was cut short left it, unless another one is at work.
         lock(&file)?;
-        fs::remove_file(&making).map_err(text)?;
+        fs::remove_file(&making)?;
     }
-    let file = open(&making, true).map_err(text)?;
+    let file = open(&making, true)?;
     lock(&file)?;
-    let fill = || {
-        let mut connection =
-            Connection::open_with_flags(&making, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let fill = || -> Result<()> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let mut connection = Connection::open_with_flags(&making, flags)?;
         connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
         migrate(&mut connection, STEPS, epoch)?;
-        connection.close().map_err(|(_, error)| error)
-    };
-    let made = fill().map_err(|error: rusqlite::Error| sentence(&error));
-    let made = made.and_then(|()| {
-        file.sync_all().map_err(text)?;
+        connection.close().map_err(|(_, error)| error)?;
+        file.sync_all()?;
         // The log of a history that was removed would be taken for the new one's.
         remove_logs(path);
-        publish(&making, path).map_err(text)
-    });
+        Ok(publish(&making, path)?)
+    };
+    let made = fill();
     // After a rename it is gone already.
     let _ = fs::remove_file(&making);
     made

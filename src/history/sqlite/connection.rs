@@ -1,0 +1,81 @@
+//! The connection to the database: how it is opened, its checkpoints, and what its errors mean.
+
+use crate::history::{StoreError, Sync};
+use crate::limits::WAL_BYTES;
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Result};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Opens the database for reading and writing. `wal_pages` is set to the length of the log after
+/// each commit.
+pub(super) fn connect(path: &Path, sync: Sync, wal_pages: &Arc<AtomicU32>) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    // The event loop must not wait for another program's lock.
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    let sync = match sync {
+        Sync::Full => "FULL",
+        Sync::Normal => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", sync)?;
+    connection.pragma_update(None, "journal_size_limit", (WAL_BYTES / 2) as i64)?;
+    // The memory for reading and writing: 4,096 KiB.
+    connection.pragma_update(None, "cache_size", -4_096)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    // The first read makes the log.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    let pages = wal_pages.clone();
+    let count_pages = move |_: &mut Wal, count: std::ffi::c_int| {
+        pages.store(u32::try_from(count).unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    };
+    // The hook replaces SQLite's own checkpoints, whose errors would be hidden.
+    connection.wal_hook(Some(count_pages))?;
+    Ok(connection)
+}
+
+/// Runs a checkpoint. Returns the pages in the log, and how many of them are in the file.
+pub(super) fn checkpoint(connection: &Connection, kind: &str) -> Result<(i64, i64)> {
+    let checkpoint = format!("PRAGMA wal_checkpoint({kind})");
+    connection.query_row(&checkpoint, [], |row| Ok((row.get(1)?, row.get(2)?)))
+}
+
+/// Returns whether the content of the disk is unknown after this error.
+pub(super) fn is_of_the_disk(error: &rusqlite::Error) -> bool {
+    use ErrorCode::*;
+    let harmless = [
+        DatabaseBusy,
+        DatabaseLocked,
+        DiskFull,
+        TooBig,
+        ConstraintViolation,
+    ];
+    let code = error.sqlite_error_code();
+    code.is_none_or(|code| !harmless.contains(&code))
+}
+
+/// Describes an error for a person.
+pub(crate) fn sentence(error: &rusqlite::Error) -> String {
+    use ErrorCode::*;
+    let text = match error.sqlite_error_code() {
+        Some(DatabaseBusy | DatabaseLocked) => "another program has locked it",
+        Some(DiskFull) => "the disk is full",
+        Some(ReadOnly) => "it can't be written",
+        Some(CannotOpen) => {
+            "it, or the files that SQLite keeps beside it, can't be opened for writing"
+        }
+        Some(NotADatabase | DatabaseCorrupt) => "it is damaged, or not a database",
+        _ => return error.to_string(),
+    };
+    text.to_owned()
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(sentence(&error))
+    }
+}
