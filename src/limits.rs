@@ -25,8 +25,7 @@ macro_rules! limits {
 limits! {
     /// `--max-connections`: open sockets; further ones get 503.
     connections: u32 = 10_000,
-    /// `--max-connections-per-ip`: sockets of one address (IPv6: of one /64); further ones get 429.
-    /// 0: no limit.
+    /// `--max-connections-per-ip`: sockets of one address (IPv6: /64); others get 429. 0: no limit.
     connections_per_ip: u32 = 100,
     /// `--max-header-bytes`: the head of a request; a longer one gets 431.
     request_head_bytes: usize = 8 << 10,
@@ -44,8 +43,7 @@ limits! {
     rate: u32 = 20,
     /// `--send-queue-bytes`: the queue of a slow reader.
     send_queue_bytes: usize = 1 << 20,
-    /// `--handshake-timeout`: for a complete request head, for the next one, and for progress of a
-    /// response.
+    /// `--handshake-timeout`: for a complete request head, the next one, and progress of a response.
     handshake_timeout: Duration = Duration::from_secs(10),
     /// `--message-timeout`: for a complete message after its first byte.
     message_timeout: Duration = Duration::from_secs(60),
@@ -65,12 +63,6 @@ limits! {
     trace: bool = true,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
 /// The payload of a control frame, in bytes (RFC 6455 §5.5).
 pub const CONTROL_PAYLOAD_MAX: usize = 125;
 /// Header lines of one request; more get 431.
@@ -79,11 +71,9 @@ pub const HEADER_LINES: usize = 100;
 pub const READ_BYTES: usize = 64 << 10;
 /// Bytes read from all connections in one turn.
 pub const TURN_READ_BYTES: usize = 4 << 20;
-/// Bytes that a turn puts out: *read* stops at this many, and *apply* at as many more. The rest
-/// comes first in the next turn.
+/// Bytes that a turn puts out: *read* stops at this many, and *apply* at as many more.
 pub const TURN_OUTPUT_BYTES: usize = 512 << 10;
-/// Bytes that a turn puts out for one connection: its further questions wait for the next turn. A
-/// page of history holds what is left of this, but at least one message.
+/// Bytes that a turn puts out for one connection, a page of history included; further ones wait.
 pub const CONNECTION_OUTPUT_BYTES: usize = 256 << 10;
 /// Messages of one page of history, and of one `joined`.
 pub const PAGE_MESSAGES: u32 = 200;

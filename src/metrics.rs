@@ -33,25 +33,25 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// Open WebSocket connections.
+    /// WebSocket connections that are open.
     connections: u64 = "parlor_connections",
     /// Users online, including those in their resume window.
     users_online: u64 = "parlor_users_online",
-    /// Listed channels.
+    /// Channels that are listed.
     channels: u64 = "parlor_channels",
-    /// Accepted opening handshakes.
+    /// Opening handshakes that were accepted.
     handshakes: u64 = "parlor_handshakes_total",
-    /// Complete messages received.
+    /// Complete messages that were received.
     messages_received: u64 = "parlor_messages_received_total",
     /// Messages sent to a connection.
     messages_delivered: u64 = "parlor_messages_delivered_total",
-    /// Bytes received.
+    /// Bytes received from all sockets.
     bytes_received: u64 = "parlor_bytes_received_total",
-    /// Bytes sent.
+    /// Bytes sent to all sockets.
     bytes_sent: u64 = "parlor_bytes_sent_total",
     /// Memory for incomplete messages and send queues, in bytes.
     buffered_bytes: u64 = "parlor_buffered_bytes",
-    /// Rate-limited commands.
+    /// Commands that were rate-limited.
     rate_limited: u64 = "parlor_rate_limited_total",
     /// Refused requests and connections, by status.
     refused: ByStatus = "parlor_refused_total",
@@ -76,12 +76,13 @@ trait Render {
 /// A counter if the name ends in `_total`, otherwise a gauge.
 impl Render for u64 {
     fn render(&self, name: &str, help: &str, out: &mut String) {
-        let kind = if name.ends_with("_total") {
-            "counter"
-        } else {
-            "gauge"
-        };
-        header(name, kind, help, out);
+        let is_counter = name.ends_with("_total");
+        header(
+            name,
+            if is_counter { "counter" } else { "gauge" },
+            help,
+            out,
+        );
         sample(name, *self, out);
     }
 }
@@ -141,20 +142,17 @@ pub struct Histogram {
 }
 
 /// Powers of four, because a turn takes microseconds unless it waits for a disk.
-const BOUNDS_MICROS: [u32; 10] = [
-    16, 64, 256, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000,
-];
+#[rustfmt::skip] // a list
+const BOUNDS_MICROS: [u32; 10] =
+    [16, 64, 256, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000];
 
 impl Histogram {
-    /// Counts one duration.
+    /// Counts one more duration.
     pub fn observe(&mut self, took: Duration) {
         self.count += 1;
         self.sum += took;
-        let micros = took.as_micros();
-        if let Some(row) = BOUNDS_MICROS
-            .iter()
-            .position(|bound| micros <= u128::from(*bound))
-        {
+        let fits = |bound: &u32| took.as_micros() <= u128::from(*bound);
+        if let Some(row) = BOUNDS_MICROS.iter().position(fits) {
             self.buckets[row] += 1;
         }
     }
@@ -169,11 +167,8 @@ impl Render for Histogram {
             let bound = f64::from(*bound) / 1e6;
             sample(format_args!("{name}_bucket{{le=\"{bound}\"}}"), below, out);
         }
-        sample(
-            format_args!("{name}_bucket{{le=\"+Inf\"}}"),
-            self.count,
-            out,
-        );
+        let all = format_args!("{name}_bucket{{le=\"+Inf\"}}");
+        sample(all, self.count, out);
         sample(format_args!("{name}_sum"), self.sum.as_secs_f64(), out);
         sample(format_args!("{name}_count"), self.count, out);
     }

@@ -9,11 +9,11 @@
 pub enum Progress<T> {
     /// Nothing is wrong so far, and the end has not arrived.
     NeedMore,
-    /// The value is complete.
+    /// The value is complete, and the rest of the input belongs to the next one.
     Done {
-        /// The parsed value.
+        /// The value that was parsed.
         value: T,
-        /// The number of input bytes that it took. The rest belongs to the next value.
+        /// The number of input bytes that it took.
         used: usize,
     },
 }

@@ -24,7 +24,7 @@ pub struct Wire {
     pub write_most: usize,
     /// The server has shut down its sending side.
     pub shut: bool,
-    /// Writing fails.
+    /// Whether every write fails.
     pub broken: bool,
     /// The server has dropped its end.
     pub closed: bool,
@@ -112,7 +112,7 @@ pub fn setup(limits: Limits, now: Now) -> Setup {
 /// A hub, its clock, and its driver. It follows the contract at the head of [`crate::hub`], with
 /// bytes in memory instead of sockets.
 pub struct World<S> {
-    /// The server.
+    /// The server under test.
     pub hub: Hub<S>,
     /// The time, which passes by [`World::pass`] alone.
     pub now: Now,
@@ -220,7 +220,7 @@ impl<S: Socket> World<S> {
         }
     }
 
-    /// Takes one turn.
+    /// Takes one turn of the hub.
     pub fn turn(&mut self) {
         self.read();
         self.hub.end_turn(self.now);

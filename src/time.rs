@@ -19,9 +19,9 @@ pub struct UnixMillis(pub u64);
 /// Both clocks, read together at the beginning of a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
-    /// The monotonic clock.
+    /// The time of the monotonic clock.
     pub mono: Millis,
-    /// The wall clock.
+    /// The time of the wall clock.
     pub unix: UnixMillis,
 }
 
@@ -35,10 +35,8 @@ impl Millis {
     /// assert_eq!(Millis(1).after(Duration::MAX), Millis(u64::MAX));
     /// ```
     pub fn after(self, wait: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-        )
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(millis))
     }
 
     /// Returns the time since `earlier`; zero if `earlier` is later.
@@ -66,16 +64,15 @@ pub(crate) fn civil(days: u64) -> (u64, usize, u64) {
 /// A jump of the wall clock against the monotonic one that is longer than this is doubted.
 const JUMP: i64 = 60 * 60 * 1_000;
 /// A doubted jump is believed after the clocks have agreed on it for this time.
-const DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
+const DOUBT: Duration = Duration::from_millis(DAY_MILLIS);
 /// 2020-01-01: no server of ours runs earlier, so an earlier wall clock is never believed.
 const EARLIEST: UnixMillis = UnixMillis(1_577_836_800_000);
 
 /// A clock to judge ages by: what is deleted, or forgotten, for being old.
 ///
 /// It follows the wall clock as long as that agrees with the monotonic clock. When the wall clock
-/// jumps by more than an hour, in either direction, this clock goes on at the old time; it takes
-/// over the new one when the jump has lasted a day. So a clock that is wrong for some hours
-/// deletes nothing.
+/// jumps by more than an hour, this clock keeps the old time until the jump has lasted a day. So a
+/// clock that is wrong for some hours deletes nothing.
 ///
 /// ```
 /// use parlor::time::{Millis, Now, TrustedClock, UnixMillis};
@@ -117,10 +114,8 @@ impl TrustedClock {
     /// Continues from a time that was believed before a restart. Time without a server counts
     /// like a jump: more than an hour of it is believed after a day.
     pub fn continuing(believed: UnixMillis) -> Self {
-        Self {
-            believed,
-            ..Self::default()
-        }
+        let clock = Self::default();
+        Self { believed, ..clock }
     }
 
     /// Takes a reading of both clocks. Returns a change of opinion about the wall clock, if any.

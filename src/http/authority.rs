@@ -23,18 +23,17 @@ impl<'a> Authority<'a> {
     /// ```
     pub fn parse(text: &'a str) -> Option<Self> {
         // Colons within brackets are those of an IPv6 address.
-        let host_end = match text.strip_prefix('[') {
+        let (is_host, length) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (address, _) = rest.split_once(']')?;
-                address.parse::<Ipv6Addr>().ok()?;
-                address.len() + 2
+                (address.parse::<Ipv6Addr>().is_ok(), address.len() + 2)
             }
             None => {
                 let end = text.find(':').unwrap_or(text.len());
-                is_registered_name(&text[..end]).then_some(end)?
+                (is_registered_name(&text[..end]), end)
             }
         };
-        let (host, rest) = text.split_at(host_end);
+        let (host, rest) = text.split_at(length);
         let port = match rest.strip_prefix(':') {
             Some("") => None,
             // `parse` alone would accept a sign.
@@ -44,7 +43,7 @@ impl<'a> Authority<'a> {
             None if rest.is_empty() => None,
             _ => return None,
         };
-        Some(Self { host, port })
+        is_host.then_some(Self { host, port })
     }
 }
 
@@ -52,15 +51,12 @@ impl<'a> Authority<'a> {
 /// IPv4 addresses.
 fn is_registered_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte);
-    let mut parts = name.split('%');
-    let is_start_plain = parts
-        .next()
-        .is_some_and(|start| start.bytes().all(is_plain));
+    let (start, escaped) = name.split_once('%').unwrap_or((name, "00"));
     let is_escaped = |part: &str| {
-        let (digits, rest) = part.as_bytes().split_at_checked(2)?;
-        Some(digits.iter().all(u8::is_ascii_hexdigit) && rest.iter().copied().all(is_plain))
+        let is_hex = part.len() >= 2 && part.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+        is_hex && part.bytes().skip(2).all(is_plain)
     };
-    !name.is_empty() && is_start_plain && parts.all(|part| is_escaped(part).unwrap_or(false))
+    !name.is_empty() && start.bytes().all(is_plain) && escaped.split('%').all(is_escaped)
 }
 
 #[cfg(test)]

@@ -26,9 +26,10 @@ impl<'a> Fields<'a> {
     /// Returns the values of all fields of this name, without white space around them. Values are
     /// bytes, because they may contain bytes that are not ASCII.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers()
-            .filter(move |(own, _)| own.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        let named = self
+            .headers()
+            .filter(move |(own, _)| own.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value)
     }
 
     /// Returns the elements of a list, over all fields of this name (RFC 9110 §5.6.1). Empty
@@ -44,8 +45,8 @@ impl<'a> Fields<'a> {
 
     /// Returns whether a list contains this token, in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        self.tokens(name)
-            .any(|element| element.eq_ignore_ascii_case(token))
+        let mut tokens = self.tokens(name);
+        tokens.any(|element| element.eq_ignore_ascii_case(token))
     }
 }
 
@@ -91,7 +92,7 @@ impl<'a> ResponseHead<'a> {
         }
     }
 
-    /// Returns the status code.
+    /// Returns the status code, such as 101.
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -110,8 +111,7 @@ impl<'a> std::ops::Deref for ResponseHead<'a> {
     }
 }
 
-/// Returns whether this is a token (RFC 9110 §5.6.2): a method, a header name, an element of a
-/// list.
+/// Returns whether this is a token (RFC 9110 §5.6.2), such as a method or a header name.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }

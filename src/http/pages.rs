@@ -66,12 +66,11 @@ impl Pages for BuiltIn {
     }
 }
 
-/// Returns the name of the file that a path means, with `/` between its parts, or `None` where it
-/// can mean none.
+/// Returns the name of the file that a path means, with `/` between its parts.
 ///
-/// Each part is percent-decoded once, after the split, so `%2F` makes no part of its own. Refused
-/// are empty and hidden parts (`.` and `..` among them), slashes, backslashes, control characters,
-/// invalid escapes and invalid UTF-8. Symbolic links are left to the caller.
+/// Each part is percent-decoded once, after the split. Refused are empty and hidden parts (`.` and
+/// `..` among them), slashes, backslashes, control characters, invalid escapes and invalid UTF-8.
+/// Symbolic links are left to the caller.
 ///
 /// ```
 /// use parlor::http::pages::file_name;
@@ -130,23 +129,19 @@ pub fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// Returns an entity tag made of the bytes alone: a file has the same one on every machine and
-/// after every restart. 16 digits of SHA-1; it protects nothing, so a weak hash is enough.
+/// Returns an entity tag made of the bytes alone: 16 digits of SHA-1, the same after a restart. It
+/// protects nothing, so a weak hash is enough.
 pub fn etag(bytes: &[u8]) -> String {
     format!("\"{:x}\"", Hex(&Sha1::digest(bytes)[..8]))
 }
 
-/// A page may load what this server serves and connect to it, and nothing else: no inline script or
-/// style, no frame around it. Markup that slipped in somewhere would be dead text.
-///
-/// `connect-src 'self'` covers `ws:` and `wss:` to the page's own host and port (CSP 3 §6.7.2.8) in
-/// all supported browsers. To allow `ws: wss:` instead would allow any host.
+/// A page may load what this server serves and connect to it (`connect-src 'self'` includes `ws:`,
+/// CSP 3 §6.7.2.8), and nothing else: injected markup would be dead text.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'";
 
-/// Returns the response that carries a page, or a 304 for a client that has it already. The same
-/// for `GET` and `HEAD`.
+/// Returns the response that carries a page, or a 304 for a client that has it already.
 pub fn respond(page: Page, head: &Head<'_>) -> Response {
     let response = if is_known(&page.etag, head) {
         Response::empty(304)
@@ -162,9 +157,7 @@ pub fn respond(page: Page, head: &Head<'_>) -> Response {
 }
 
 /// Evaluates `If-None-Match` (RFC 9110 §13.1.2): `*`, or tags that are compared weakly (§8.8.3.2).
-///
-/// The list is split at every comma, also inside quotes. No piece of such a tag has both quotes, so
-/// none equals ours.
+/// A tag with a comma is cut there, and no piece of it has both quotes, so none equals ours.
 fn is_known(etag: &str, head: &Head<'_>) -> bool {
     head.tokens("if-none-match")
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)

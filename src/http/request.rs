@@ -24,10 +24,9 @@ pub struct Requests {
 impl Requests {
     /// Reads the next bytes of the connection, up to the end of one head.
     ///
-    /// A head that is complete in `input` is borrowed from there; otherwise at most
-    /// `max_head_bytes` are kept. `used` counts bytes of this input; the rest belongs to the next
-    /// request or, after an upgrade, to the new protocol. After a refusal the connection has no
-    /// further requests.
+    /// Borrows a head that is complete in `input`, and keeps at most `max_head_bytes` of others.
+    /// `used` counts bytes of this input; the rest belongs to the next request or, after an
+    /// upgrade, to the new protocol. After a refusal the connection has no further requests.
     ///
     /// ```
     /// use parlor::{http::Requests, progress::Progress};
@@ -70,8 +69,7 @@ impl Requests {
         }
     }
 
-    /// Returns the memory allocated for an incomplete head, in bytes. 0 means that the connection
-    /// is between two requests.
+    /// Returns the memory for an incomplete head, in bytes. 0: between two requests.
     pub fn held_bytes(&self) -> usize {
         match self.scan.seen_bytes {
             0 => 0,
@@ -178,6 +176,8 @@ impl<'a> Head<'a> {
 
     /// Parses a complete head whose end [`Scan`] found.
     fn of(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        const NOT_A_HEADER: &str = "a header line is not a name, a colon and a value; folded lines \
+            and white space before the colon are not supported";
         let (line, fields) = RequestLine::parse(bytes)?;
         let fields = Fields::parse(fields).map_err(|error| match error {
             httparse::Error::TooManyHeaders => {
@@ -185,10 +185,7 @@ impl<'a> Head<'a> {
                 Refusal::new(431, sentence)
             }
             // Folded lines are obsolete, and the white space hides names (RFC 9112 §5.1, §5.2).
-            _ => Refusal::bad_request(
-                "a header line is not a name, a colon and a value; folded lines and white space \
-                 before the colon are not supported",
-            ),
+            _ => Refusal::bad_request(NOT_A_HEADER),
         })?;
         let host = check_host(&fields, line.minor_version)?;
         check_no_body(&fields)?;
@@ -274,10 +271,8 @@ impl<'a> RequestLine<'a> {
             return wrong("the method is not a token");
         }
         // Browsers send some characters in a query that RFC 3986 forbids, such as `|`.
-        if !target
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
-        {
+        let is_visible = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+        if !target.bytes().all(is_visible) {
             return wrong("the request target has a fragment or a byte that is not visible ASCII");
         }
         let (authority, path) = match target {
@@ -311,6 +306,7 @@ impl<'a> RequestLine<'a> {
 /// Splits a target into authority and path. Origin form has no authority, absolute form has one
 /// (RFC 9112 §3.2).
 fn split_target(target: &str) -> Result<(Option<&str>, &str), Refusal> {
+    let wrong = |sentence: &'static str| Err(Refusal::bad_request(sentence));
     if target.starts_with('/') {
         return Ok((None, target));
     }
@@ -319,21 +315,16 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), Refusal> {
         start.eq_ignore_ascii_case(scheme).then_some(rest)
     });
     let Some(rest) = rest else {
-        return Err(Refusal::bad_request(
-            "the request target is neither a path nor an http address",
-        ));
+        return wrong("the request target is neither a path nor an http address");
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     match Authority::parse(authority) {
         Some(_) => Ok((Some(authority), path)),
-        None => Err(Refusal::bad_request(
-            "the address in the request target has an invalid host",
-        )),
+        None => wrong("the address in the request target has an invalid host"),
     }
 }
 
-/// Checks that there is one legal `Host` (RFC 9112 §3.2). A proxy and this server might use
-/// different ones of two.
+/// Checks that there is one legal `Host` (RFC 9112 §3.2): of two, a proxy might use the other.
 fn check_host<'a>(fields: &Fields<'a>, minor_version: u8) -> Result<&'a str, Refusal> {
     let mut hosts = fields.values("host");
     let sentence = match (hosts.next(), hosts.next()) {
@@ -349,8 +340,7 @@ fn check_host<'a>(fields: &Fields<'a>, minor_version: u8) -> Result<&'a str, Ref
 }
 
 /// Checks that no body is announced (RFC 9112 §6). A single plain zero is allowed, because some
-/// clients send it with every request. Lists, signs and second headers are ways to make two servers
-/// read one stream as different requests.
+/// clients always send it; lists, signs and second headers can smuggle requests.
 fn check_no_body(fields: &Fields<'_>) -> Result<(), Refusal> {
     let mut lengths = fields.values("content-length");
     let sentence = match (lengths.next(), lengths.next()) {

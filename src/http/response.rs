@@ -72,7 +72,7 @@ impl Response {
         Self::empty(204).with("Allow", METHODS)
     }
 
-    /// Adds a header.
+    /// Adds a header to the others.
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -135,13 +135,12 @@ impl Response {
 /// Why a request is refused: an HTTP error as a value.
 ///
 /// The connection is closed if it is in doubt where the next request begins (RFC 9112 §2.2); it may
-/// stay open after 404, 405 and 426. The sentence contains nothing of the request, so there is
-/// nothing to escape.
+/// stay open after 404, 405 and 426.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The status code, from 400 to 505.
     pub status: u16,
-    /// One sentence for a person, without its capital letter and its full stop.
+    /// A sentence without its capital letter and full stop. It contains nothing of the request.
     pub sentence: Cow<'static, str>,
     /// Whether the connection is closed after the answer.
     pub closes: bool,

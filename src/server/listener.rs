@@ -129,8 +129,9 @@ impl Listener {
 fn is_of_the_connection(error: &io::Error) -> bool {
     use Errno as E;
     matches!(Errno::from_io_error(error), Some(
-        E::CONNABORTED | E::CONNRESET | E::INTR | E::PROTO | E::NOPROTOOPT | E::OPNOTSUPP | E::TIMEDOUT
-        | E::HOSTDOWN | E::HOSTUNREACH | E::NETDOWN | E::NETUNREACH | E::PERM | E::ACCESS
+        E::CONNABORTED | E::CONNRESET | E::INTR | E::PROTO | E::NOPROTOOPT | E::OPNOTSUPP
+        | E::TIMEDOUT | E::HOSTDOWN | E::HOSTUNREACH | E::NETDOWN | E::NETUNREACH | E::PERM
+        | E::ACCESS
     ))
 }
 

@@ -1,5 +1,5 @@
-//! Signals as input of the event loop: the handler writes a byte into a pipe, and the loop reads it.
-//! A handler may do hardly anything else.
+//! Signals as input of the event loop: the handler writes a byte into a pipe, and the loop reads
+//! it. A handler may do hardly anything else.
 
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};

@@ -36,7 +36,7 @@ pub fn request(host: &str, target: &str, key: &str, subprotocol: Option<&str>, o
 pub struct Asked<'a> {
     /// The value of `Sec-WebSocket-Key`.
     pub key: &'a str,
-    /// The offered subprotocols.
+    /// The subprotocols that were offered.
     pub subprotocols: &'a [&'a str],
     /// The names of the offered extensions.
     pub extensions: &'a [&'a str],

@@ -8,7 +8,7 @@
 pub struct CloseCode(u16);
 
 impl CloseCode {
-    /// Normal closure.
+    /// The normal end of a connection.
     pub const NORMAL: Self = Self(1000);
     /// The server stops, or the user leaves the page.
     pub const GOING_AWAY: Self = Self(1001);
@@ -22,7 +22,7 @@ impl CloseCode {
     pub const POLICY: Self = Self(1008);
     /// The message is too big.
     pub const TOO_BIG: Self = Self(1009);
-    /// The server failed.
+    /// The server failed internally.
     pub const INTERNAL_ERROR: Self = Self(1011);
     /// The server is overloaded.
     pub const TRY_AGAIN_LATER: Self = Self(1013);

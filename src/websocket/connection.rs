@@ -79,7 +79,7 @@ pub struct WebSocket {
     deflate: Option<DeflateParameters>,
     /// Exists only while a frame or message is incomplete, and until its event has been used.
     partial: Option<Box<Partial>>,
-    /// See [`WebSocket::take_fragments`].
+    /// Counts what [`WebSocket::take_fragments`] returns.
     fragments: u32,
 }
 
@@ -144,13 +144,10 @@ impl WebSocket {
         Self::new(Role::Server, max_message_bytes)
     }
 
-    /// Creates the client's end. `masking_key` returns a new, unpredictable key at each call (RFC
+    /// Creates the client's end. `key` returns a new, unpredictable key at each call (RFC
     /// 6455 §5.3), for the close frame.
-    pub fn client(
-        max_message_bytes: usize,
-        masking_key: impl FnMut() -> [u8; 4] + 'static,
-    ) -> Self {
-        Self::new(Role::Client(Box::new(masking_key)), max_message_bytes)
+    pub fn client(max_message_bytes: usize, key: impl FnMut() -> [u8; 4] + 'static) -> Self {
+        Self::new(Role::Client(Box::new(key)), max_message_bytes)
     }
 
     fn new(role: Role, max_message_bytes: usize) -> Self {
@@ -164,9 +161,8 @@ impl WebSocket {
         }
     }
 
-    /// Sets the compression that the opening handshake negotiated
-    /// ([`Upgrade::deflate`](super::Upgrade::deflate)). The message limit holds for the bytes on
-    /// the wire and for the inflated message.
+    /// Sets the negotiated compression ([`Upgrade::deflate`](super::Upgrade::deflate)). The message
+    /// limit holds for the bytes on the wire and for the inflated message.
     pub fn with_deflate(self, deflate: Option<DeflateParameters>) -> Self {
         Self { deflate, ..self }
     }
@@ -208,33 +204,28 @@ impl WebSocket {
         if matches!(complete, Ok(None)) {
             self.free_done();
         }
-        let Self {
-            role,
-            phase,
-            max_message_bytes,
-            partial,
-            ..
-        } = self;
-        let event = match complete {
+        let (event, used) = match complete {
             Ok(None) => return Ok(Received::Nothing),
             Ok(Some((complete, used))) => {
-                event(complete, input, partial, scratch, *max_message_bytes)
-                    .map(|event| (event, used))
+                let partial = &mut self.partial;
+                let event = event(complete, input, partial, scratch, self.max_message_bytes);
+                (event, used)
             }
-            Err(violation) => Err(violation),
+            Err(violation) => (Err(violation), 0),
         };
-        match (&event, *phase) {
-            (Ok((Event::Close(frame), _)), Phase::Open) => {
+        match (&event, self.phase) {
+            (Ok(Event::Close(frame)), Phase::Open) => {
                 // §5.5.1: the answer echoes the code, or has none if there was none.
                 let code = frame.code;
-                role.write_close(CloseFrame { code, reason: "" }, replies);
-                *phase = Phase::Closed;
+                self.role
+                    .write_close(CloseFrame { code, reason: "" }, replies);
+                self.phase = Phase::Closed;
             }
-            (Ok((Event::Close(_), _)) | Err(_), Phase::CloseSent) => *phase = Phase::Closed,
-            (Err(_), _) => *phase = Phase::Failed,
+            (Ok(Event::Close(_)) | Err(_), Phase::CloseSent) => self.phase = Phase::Closed,
+            (Err(_), _) => self.phase = Phase::Failed,
             (Ok(_), _) => {}
         }
-        event.map(|(event, used)| Received::Event { event, used })
+        event.map(|event| Received::Event { event, used })
     }
 
     /// Appends our close frame, the last frame that we send, unless one was sent before. From now
@@ -264,16 +255,14 @@ impl WebSocket {
 
     /// Returns whether a frame or a message has begun whose end has not arrived.
     pub fn in_progress(&self) -> bool {
-        self.partial
-            .as_ref()
-            .is_some_and(|partial| partial.in_progress())
+        let partial = self.partial.as_deref();
+        partial.is_some_and(Partial::in_progress)
     }
 
     /// Returns the memory allocated for incomplete input, in bytes.
     pub fn held_bytes(&self) -> usize {
-        self.partial
-            .as_ref()
-            .map_or(0, |partial| partial.allocated_bytes())
+        let partial = self.partial.as_deref();
+        partial.map_or(0, Partial::allocated_bytes)
     }
 
     /// Returns the number of non-final fragments since the last call. Each is work that an
@@ -297,21 +286,17 @@ impl WebSocket {
     fn advance(&mut self, input: &mut [u8]) -> Result<Option<(Complete, usize)>, Violation> {
         let mut at = 0;
         loop {
-            let begun = self
-                .partial
-                .as_mut()
-                .and_then(|partial| partial.frame.take());
+            let partial = self.partial.as_mut();
+            let begun = partial.and_then(|partial| partial.frame.take());
             let is_new = begun.is_none();
-            let (header, done) = match begun {
-                Some(begun) => begun,
-                None => match self.read_header(&input[at..])? {
-                    None => return Ok(None),
-                    Some((header, used)) => {
-                        at += used;
-                        self.check(&header)?;
-                        (header, 0)
-                    }
-                },
+            let (header, done) = if let Some(begun) = begun {
+                begun
+            } else if let Some((header, used)) = self.read_header(&input[at..])? {
+                at += used;
+                self.check(&header)?;
+                (header, 0)
+            } else {
+                return Ok(None);
             };
             // The smaller of the two fits into usize, because the input does.
             let length = (header.payload_length - done).min((input.len() - at) as u64) as usize;
@@ -336,10 +321,8 @@ impl WebSocket {
     /// Reads the next header. Returns it and the number of bytes of `input` consumed, or `None` if
     /// its end has not arrived; its beginning is kept then.
     fn read_header(&mut self, input: &[u8]) -> Result<Option<(FrameHeader, usize)>, Violation> {
-        let kept = self
-            .partial
-            .as_ref()
-            .map_or(0, |partial| partial.header_length);
+        let partial = self.partial.as_ref();
+        let kept = partial.map_or(0, |partial| partial.header_length);
         if kept == 0 {
             if self.deflate.is_none() && input.first().is_some_and(|first| first & RSV1 != 0) {
                 return Err(Violation::ReservedBits);
@@ -376,10 +359,8 @@ impl WebSocket {
         if header.opcode.is_control() || self.phase == Phase::CloseSent {
             return Ok(());
         }
-        let message = self
-            .partial
-            .as_ref()
-            .and_then(|partial| partial.message.as_ref());
+        let partial = self.partial.as_ref();
+        let message = partial.and_then(|partial| partial.message.as_ref());
         let before = match (message, header.opcode) {
             (None, Opcode::Continuation) => return Err(Violation::NothingToContinue),
             (None, _) => 0,
@@ -442,10 +423,8 @@ impl WebSocket {
             Payload::Bytes(gathered) => gathered.extend_from_slice(bytes),
         }
         let is_complete = ends && header.fin;
-        Ok(partial
-            .message
-            .take_if(|_| is_complete)
-            .map(Complete::Gathered))
+        let message = partial.message.take_if(|_| is_complete);
+        Ok(message.map(Complete::Gathered))
     }
 }
 

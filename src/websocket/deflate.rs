@@ -45,8 +45,7 @@ impl DeflateParameters {
     /// Returns whether the client can read messages compressed with the full window, such as one
     /// that is compressed once for many clients.
     pub fn has_full_window(self) -> bool {
-        self.server_max_window_bits
-            .is_none_or(|bits| bits == WINDOW_BITS_MAX)
+        self.compressible_bytes() == usize::MAX
     }
 
     /// Returns the longest payload that may be compressed for this client, in bytes. No reference
@@ -62,43 +61,37 @@ impl DeflateParameters {
     /// Returns the first acceptable offer of all values of the header, in their order.
     pub(super) fn negotiate<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
         // Without the feature every offer is declined, as for an unknown extension (RFC 6455 §9.1).
-        values.find_map(|value| {
-            first_acceptable(value)
-                .flatten()
-                .filter(|_| cfg!(feature = "deflate"))
-        })
+        let accepted = values.find_map(|value| first_acceptable(value).flatten());
+        accepted.filter(|_| cfg!(feature = "deflate"))
     }
 
     /// Returns the value of the header that accepts the offer (§7.1).
     pub(super) fn answer(self) -> String {
         let bits = self.server_max_window_bits;
-        let bits = bits.map(|bits| format!("; server_max_window_bits={bits}"));
-        format!(
-            "{NAME}; server_no_context_takeover; client_no_context_takeover{}",
-            bits.unwrap_or_default()
-        )
+        let bits = bits.map_or(String::new(), |bits| {
+            format!("; server_max_window_bits={bits}")
+        });
+        format!("{NAME}; server_no_context_takeover; client_no_context_takeover{bits}")
     }
 
     /// Adds one parameter of an offer; `None` declines the offer. The client's window needs no
     /// answer (§7.1.2.2), because the server can read any window.
     fn with(self, name: &str, value: Option<&str>) -> Option<Self> {
-        let window_bits = || {
-            value?
-                .parse()
-                .ok()
-                .filter(|bits| (8..=WINDOW_BITS_MAX).contains(bits))
-        };
-        // No leading zeros or signs (§7.1.2).
-        let is_plain =
-            value.is_none_or(|value| value.starts_with(|first| ('1'..='9').contains(&first)));
+        // 8 to 15, without leading zeros or signs (§7.1.2).
+        let bits = value.and_then(|value| {
+            let mut all = 8..=WINDOW_BITS_MAX;
+            all.find(|bits| value == bits.to_string())
+        });
         match (name, value) {
-            _ if !is_plain => None,
             ("server_no_context_takeover" | "client_no_context_takeover", None) => Some(self),
             ("client_max_window_bits", None) => Some(self),
-            ("client_max_window_bits", Some(_)) => window_bits().map(|_| self),
-            ("server_max_window_bits", Some(_)) => window_bits().map(|bits| Self {
-                server_max_window_bits: Some(bits),
-            }),
+            ("client_max_window_bits", Some(_)) => bits.map(|_| self),
+            ("server_max_window_bits", Some(_)) => {
+                let server_max_window_bits = Some(bits?);
+                Some(Self {
+                    server_max_window_bits,
+                })
+            }
             _ => None,
         }
     }
@@ -133,9 +126,8 @@ fn parse_offer(element: &str) -> Option<Option<DeflateParameters>> {
         };
         token(name)?;
         let is_new = !names.contains(&name);
-        offer = offer
-            .filter(|_| is_new)
-            .and_then(|offer| offer.with(name, value.as_deref()));
+        offer = offer.filter(|_| is_new);
+        offer = offer.and_then(|offer| offer.with(name, value.as_deref()));
         // At most four names are collected: the list ends with the first unacceptable one.
         if offer.is_some() {
             names.push(name);
@@ -221,7 +213,7 @@ mod codec {
     /// Shorter payloads are not compressed: it takes 6 µs, and saves 12 of 100 bytes and 61 of 250.
     const COMPRESSED_BYTES_MIN: usize = 256;
 
-    /// Level 6 takes up to half as much time again for one percent; level 1 leaves a fifth more.
+    /// Level 6 takes half as much time again for one percent; level 1 leaves a fifth more.
     const LEVEL: i32 = 3;
 
     /// The end of a flush, which the sender omits (RFC 7692 §7.2.1).
@@ -274,9 +266,8 @@ mod codec {
             if opcode.is_control() || !lengths.contains(&payload.len()) {
                 return false;
             }
-            let compressor = self
-                .compressor
-                .get_or_insert_with(|| Compressor::new(LEVEL, false, WINDOW_BITS_MAX));
+            let new = || Compressor::new(LEVEL, false, WINDOW_BITS_MAX);
+            let compressor = self.compressor.get_or_insert_with(new);
             let start = out.len();
             let (mut is_shorter, mut is_complete) = (false, false);
             write_frame(true, opcode, out, |out| {
@@ -379,8 +370,8 @@ mod codec {
     }
 }
 
-#[cfg(test)]
 #[cfg(feature = "deflate")]
+#[cfg(test)]
 mod tests {
     use super::WINDOW_BITS_MAX;
     use super::codec::{FLUSHED, KEPT_BYTES, Scratch};

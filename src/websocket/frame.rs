@@ -218,16 +218,11 @@ pub fn encode_message(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
 
 /// Appends a message as a client sends it: one frame, masked. Each frame needs a new, unpredictable
 /// key (RFC 6455 §5.3).
-pub fn encode_masked_message(
-    opcode: Opcode,
-    payload: &[u8],
-    masking_key: [u8; 4],
-    out: &mut Vec<u8>,
-) {
-    FrameHeader::of_message(opcode, payload.len(), Some(masking_key)).encode(out);
+pub fn encode_masked_message(opcode: Opcode, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
+    FrameHeader::of_message(opcode, payload.len(), Some(key)).encode(out);
     let start = out.len();
     out.extend_from_slice(payload);
-    apply_mask(&mut out[start..], masking_key, 0);
+    apply_mask(&mut out[start..], key, 0);
 }
 
 /// Appends a message as a server sends it, with the payload that `write` appends. For payloads of
@@ -255,10 +250,8 @@ pub(super) fn write_frame(
     let start = out.len();
     out.extend_from_slice(&[0; ROOM]);
     write(out);
-    let header = FrameHeader {
-        rsv1,
-        ..FrameHeader::of_message(opcode, out.len() - start - ROOM, None)
-    };
+    let mut header = FrameHeader::of_message(opcode, out.len() - start - ROOM, None);
+    header.rsv1 = rsv1;
     let (bytes, length) = header.bytes();
     out.splice(start..start + ROOM, bytes[..length].iter().copied());
 }
@@ -276,10 +269,7 @@ pub fn pong(payload: &[u8], out: &mut Vec<u8>) {
 /// Returns the end of the frame that begins at `start`, in bytes that are whole frames of ours.
 pub fn frame_end(frames: &[u8], start: usize) -> usize {
     match FrameHeader::decode(&frames[start..]) {
-        Ok(Progress::Done {
-            value: header,
-            used,
-        }) => start + used + header.payload_length as usize,
+        Ok(Progress::Done { value, used }) => start + used + value.payload_length as usize,
         Ok(Progress::NeedMore) | Err(_) => frames.len(),
     }
 }
@@ -340,7 +330,8 @@ mod tests {
         let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 40, i64::MAX as u64];
         for payload_length in lengths {
             for masking_key in [None, Some([1, 2, 3, 4])] {
-                for (fin, rsv1, opcode) in [(true, false, Opcode::Text), (false, true, Opcode::Binary)] {
+                let kinds = [(true, false, Opcode::Text), (false, true, Opcode::Binary)];
+                for (fin, rsv1, opcode) in kinds {
                     let value = FrameHeader { fin, rsv1, opcode, masking_key, payload_length };
                     let mut bytes = Vec::new();
                     value.encode(&mut bytes);

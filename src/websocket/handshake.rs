@@ -115,9 +115,9 @@ impl Upgrade {
 /// assert_eq!(check(&head).unwrap().subprotocol(), None);
 /// ```
 pub fn check(head: &Head<'_>) -> Result<Upgrade, Refusal> {
-    REQUIREMENTS
-        .iter()
-        .try_for_each(|rule| (rule.judge)(head))?;
+    for rule in REQUIREMENTS {
+        (rule.judge)(head)?;
+    }
     // Names of subprotocols are case-sensitive (§11.3.4).
     let mut subprotocols = head.tokens("sec-websocket-protocol");
     let is_offered = subprotocols.any(|name| name == SUBPROTOCOL);

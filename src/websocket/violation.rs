@@ -112,17 +112,16 @@ mod tests {
 
     #[test]
     fn every_reason_fits_into_a_close_frame() {
+        use Violation::*;
         for violation in [
-            Violation::ReservedBits,
-            Violation::LengthForm,
-            Violation::MessageTooBig,
-            Violation::InvalidDeflate,
-            Violation::CloseLength,
+            ReservedBits,
+            LengthForm,
+            MessageTooBig,
+            InvalidDeflate,
+            CloseLength,
         ] {
-            assert!(
-                violation.rule().reason.len() <= CONTROL_PAYLOAD_MAX - 2,
-                "{violation:?}"
-            );
+            let length = violation.rule().reason.len();
+            assert!(length <= CONTROL_PAYLOAD_MAX - 2, "{violation:?}");
         }
     }
 }
