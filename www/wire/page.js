@@ -1,5 +1,6 @@
 // The page /wire: a connection of its own to /echo or /chat, traced from its opening handshake on.
 
+import { parse } from '../connection/protocol.js';
 import { beside } from '../texts/address.js';
 import { t } from '../texts/en.js';
 import { element, fillTexts, setText } from '../views/dom.js';
@@ -33,9 +34,10 @@ function open() {
   opened.onopen = show;
   let isTraced = false;
   opened.onmessage = ({ data }) => {
-    if (typeof data !== 'string' || !data.startsWith('{"type":"trace"')) return;
+    const event = parse(data);
+    if (event?.type !== 'trace') return;
     isTraced = true;
-    view.add(JSON.parse(data));
+    view.add(event);
   };
   opened.onclose = ({ code, reason }) => {
     view.note(isTraced ? t.wire.closed(code, reason) : t.wire.noTrace);
