@@ -1,22 +1,9 @@
-// Names that are taken or bad, and text that looks like markup.
+// Names in other scripts, and text that looks like markup.
 
 import assert from 'node:assert/strict';
 import { scene, until } from './harness.mjs';
 
 const SCRIPT = '<script>document.title="hurt"</script><img src=x onerror=\'document.title="hurt"\'>';
-
-scene('a name that is taken says so', [], async ({ meet }) => {
-  await meet('Ada');
-  const other = await meet(null);
-  await other.enter('ada');
-  const alert = other.page.getByRole('alert').filter({ hasText: /taken/ });
-  await alert.waitFor();
-  assert.equal(await other.name.inputValue(), 'ada', 'what was typed can be mended');
-  await until(true, () => other.name.evaluate((field) => field === document.activeElement), 'and the keyboard is there');
-  await other.enter('Bob');
-  await other.heading('#general').waitFor();
-  await other.person('Ada').waitFor();
-});
 
 scene('<script> in a name, a channel or a text stays text', [], async ({ meet }) => {
   const ada = await meet(null);

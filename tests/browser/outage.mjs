@@ -118,13 +118,15 @@ scene('a server that lost its history is announced', [], async ({ meet, server }
   await ada.page.getByText('1 of 1 message, nothing missing').waitFor();
 });
 
-scene('a name that is taken proposes another; one that can’t be says why', [], async ({ meet }) => {
+scene('a name that is taken proposes another; an invalid one says why', [], async ({ meet }) => {
   await meet('Ada');
   const other = await meet(null);
   await other.enter('-x');
   await other.page.getByRole('alert').filter({ hasText: /letter or (a )?digit/ }).waitFor();
   await other.enter('Ada');
   await other.page.getByRole('alert').filter({ hasText: 'How about Ada2?' }).waitFor();
+  assert.equal(await other.name.inputValue(), 'Ada');
+  await until(true, () => other.name.evaluate((field) => field === document.activeElement), 'the focus is in the field');
   await other.role('button', 'Take Ada2').click();
   await other.heading('#general').waitFor();
   await other.person('Ada2').waitFor();

@@ -168,7 +168,8 @@ function link(text, at) {
   if (!found) return null;
   const [origin, scheme, user, host] = found;
   const cut = foreignEnd(host);
-  const written = cut === null ? trimmed(origin + (matchAt(REST, text, at + origin.length)?.[0] ?? '')) : scheme + user + host.slice(0, cut);
+  const rest = matchAt(REST, text, at + origin.length)?.[0] ?? '';
+  const written = cut === null ? trimmed(origin + rest) : scheme + user + host.slice(0, cut);
   const url = parsed(written);
   if (!url) return null;
   const shown = /^https?:\/\/([^/?#\\]*)/i.exec(written)[1].toLowerCase();

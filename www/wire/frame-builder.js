@@ -51,7 +51,10 @@ export function frameBuilder() {
   const names = [...Object.entries(OPCODES), [b.reserved, 3], [b.reserved, 11]];
   const opcode = select(names.map(([name, value]) => [value, `${value}: ${name}`]));
   opcode.value = '1';
-  const bits = { fin: check('FIN', true), rsv1: check('RSV1'), rsv2: check('RSV2'), rsv3: check('RSV3'), masked: check('MASK', true) };
+  const bits = {
+    fin: check('FIN', true), rsv1: check('RSV1'), rsv2: check('RSV2'), rsv3: check('RSV3'),
+    masked: check('MASK', true),
+  };
   const length = select(['shortest', '16', '64'].map((value) => [value, b.lengths[value]]));
   const payload = element('input', { type: 'text', value: 'Hello', autocomplete: 'off', spellcheck: 'false' });
   const isHex = check(b.isHex);
@@ -63,8 +66,9 @@ export function frameBuilder() {
   const build = () => {
     const bytes = isHex.box.checked ? bytesOf(payload.value) : bytesOfText(payload.value);
     set(payload, 'aria-invalid', String(bytes === null));
-    const flags = Object.fromEntries(Object.entries(bits).map(([name, { box }]) => [name, box.checked]));
-    if (bytes) hex.value = hexOf(frame({ opcode: Number(opcode.value), ...flags, payload: bytes, length: length.value }));
+    const made = { opcode: Number(opcode.value), length: length.value, payload: bytes };
+    for (const [name, { box }] of Object.entries(bits)) made[name] = box.checked;
+    if (bytes) hex.value = hexOf(frame(made));
   };
   preset.addEventListener('change', () => {
     if (preset.value !== '') hex.value = hexOf(PRESETS[Number(preset.value)][1]);
@@ -75,17 +79,15 @@ export function frameBuilder() {
   fieldset.addEventListener('input', build);
   build();
 
-  const form = element('form', {},
-    field(b.example, preset),
-    fieldset,
-    field(b.hex, hex), field(b.sentBy, role), deflate.label,
-    element('button', { type: 'submit' }, b.try));
+  const form = element('form', {}, field(b.example, preset), fieldset, field(b.hex, hex),
+    field(b.sentBy, role), deflate.label, element('button', { type: 'submit' }, b.try));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     try {
       const { steps } = await tryFrames({ frames: hex.value, role: role.value, deflate: deflate.box.checked });
       result.replaceChildren(...steps.flatMap((step, index) => [
-        element('h3', {}, steps.length > 1 ? b.frame(index + 1) : b.verdict), ...verdict(step), dissected(step.bytes, step.frame),
+        element('h3', {}, steps.length > 1 ? b.frame(index + 1) : b.verdict),
+        ...verdict(step), dissected(step.bytes, step.frame),
       ]));
     } catch (error) {
       result.replaceChildren(element('p', { class: 'wrong' }, error.message));

@@ -70,7 +70,8 @@ export function cells(fields, bytes) {
       const column = at % 32;
       const next = Math.min(at - column + 32, end);
       const text = bits ? bits.slice(at - start, next - start) : hexOf(bytes.slice(at / 8, next / 8));
-      drawn.push({ index, name, first: rows === 0, row: Math.floor(at / 32), column, width: next - at, text, continued: false });
+      const row = Math.floor(at / 32);
+      drawn.push({ index, name, first: rows === 0, row, column, width: next - at, text, continued: false });
       at = next;
     }
   }
@@ -113,7 +114,8 @@ export function frame({
   return Uint8Array.from([
     (fin << 7) | (rsv1 << 6) | (rsv2 << 5) | (rsv3 << 4) | opcode,
     (masked << 7) | ({ 16: 126, 64: 127 }[bits] ?? count),
-    ...lengthBytes, ...(masked ? KEY : []), ...Array.from(payload, (byte, at) => (masked ? byte ^ KEY[at % 4] : byte)),
+    ...lengthBytes, ...(masked ? KEY : []),
+    ...Array.from(payload, (byte, at) => (masked ? byte ^ KEY[at % 4] : byte)),
   ]);
 }
 

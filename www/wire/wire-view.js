@@ -31,7 +31,8 @@ function copyButton(label, text) {
  */
 export function dissected(bytes, frame) {
   const all = bytesOf(bytes);
-  const root = element('div', {}, heading(w.bits), bitDiagram(frame, all), fieldList(frame), heading(w.bytes), hexDump(frame, all));
+  const root = element('div', {}, heading(w.bits), bitDiagram(frame, all), fieldList(frame),
+    heading(w.bytes), hexDump(frame, all));
   const mark = ({ type, target }) => {
     const part = (type !== 'focusout' && target.closest('[data-field]')) || root.querySelector('[data-field]:focus');
     const field = part?.dataset.field.split(' ')[0];
@@ -56,17 +57,19 @@ function bitDiagram({ fields }, bytes) {
 }
 
 function fieldList({ fields }) {
-  const rows = fields.map(({ name, bits, meaning, from, to }, index) => button({ class: `field part-${index % 6}`, 'data-field': index },
+  const rows = fields.map(({ name, bits, meaning, from, to }, index) => element('li', {}, button(
+    { class: `field part-${index % 6}`, 'data-field': index },
     element('b', {}, name), ' ', bits.length > 32 || bits.length < 2 ? null : code(bits),
-    element('span', {}, meaning || w.size(to - from)), element('small', {}, w.byteRange(from, to))));
-  return element('ul', { class: 'fields', 'aria-label': w.fields }, ...rows.map((row) => element('li', {}, row)));
+    element('span', {}, meaning || w.size(to - from)), element('small', {}, w.byteRange(from, to)))));
+  return element('ul', { class: 'fields', 'aria-label': w.fields }, ...rows);
 }
 
 function hexDump({ fields }, bytes) {
   const width = matchMedia('(min-width: 30rem)').matches ? 16 : 8;
+  const digits = (byte) => [element('span', { 'data-field': byte.fields.join(' ') }, byte.hex), ' '];
   const rows = dump(bytes, fields, width).flatMap((row, index) => [
     element('span', { class: 'offset' }, (index * width).toString(16).padStart(4, '0')),
-    element('span', { class: 'hex' }, ...row.flatMap((byte) => [element('span', { 'data-field': byte.fields.join(' ') }, byte.hex), ' '])),
+    element('span', { class: 'hex' }, ...row.flatMap(digits)),
     element('span', { class: 'letters', 'aria-hidden': 'true' }, row.map(({ letter }) => letter).join('')),
   ]);
   return element('div', { class: 'dump', role: 'group', 'aria-label': w.bytesLabel }, ...rows);
@@ -125,7 +128,8 @@ export class WireView {
     const copy = copyButton(w.copy, () => hexLines(this.#shown().filter(({ note }) => !note)));
     const pause = button({ 'aria-pressed': 'false', onclick: () => this.#setPaused(pause, !this.#paused) }, w.pause);
     const bar = [...controls, filter, pause, copy, button({ onclick: () => this.clear() }, w.clear)];
-    root.append(element('div', { class: 'bar' }, ...bar), this.#status, element('div', { class: 'both' }, this.#list, this.#details));
+    root.append(element('div', { class: 'bar' }, ...bar), this.#status,
+      element('div', { class: 'both' }, this.#list, this.#details));
     this.#list.addEventListener('keydown', (event) => this.#onKey(event));
     this.clear();
   }
