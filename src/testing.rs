@@ -285,6 +285,17 @@ impl Random {
         (self.number() >> 33) as usize % bound.max(1)
     }
 
+    /// Returns one entry of a list.
+    pub fn pick<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len())]
+    }
+
+    /// Returns a text of up to `most` pieces.
+    pub fn text(&mut self, pieces: &[&str], most: usize) -> String {
+        let length = self.below(most + 1);
+        (0..length).map(|_| self.pick(pieces)).collect()
+    }
+
     /// Returns true in `chance` of 100 cases.
     pub fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance

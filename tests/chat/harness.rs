@@ -41,10 +41,6 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
-        Self::with(Limits::DEFAULT)
-    }
-
     pub(crate) fn with(limits: Limits) -> Self {
         Self::remembering(limits, Box::new(Memory::new("epoch".into(), Author(0))))
     }
@@ -63,12 +59,7 @@ impl World {
             chat: Chat::new(&limits, history, Box::new(tokens), now),
             now,
             effects: Vec::new(),
-            outcome: Outcome {
-                cost: 0,
-                proposed: false,
-                page_bytes: 0,
-                pages: 0,
-            },
+            outcome: Outcome::default(),
             connections: BTreeMap::new(),
             next_address: 1,
             topic_order: false,
@@ -80,42 +71,27 @@ impl World {
         let address = Address(self.next_address);
         self.next_address += 1;
         let client = self.chat.connected(address, self.now);
-        self.connections.insert(
-            address,
-            Connection {
-                client,
-                topics: BTreeSet::new(),
-                inbox: Vec::new(),
-                published: Vec::new(),
-                farewell: None,
-            },
-        );
+        let connection = Connection {
+            client,
+            topics: BTreeSet::new(),
+            inbox: Vec::new(),
+            published: Vec::new(),
+            farewell: None,
+        };
+        self.connections.insert(address, connection);
         Tab(address)
     }
 
-    /// Connects, says hello and joins channels. Discards what was received until then.
-    pub(crate) fn enter(&mut self, name: &str, channels: &[&str]) -> Tab {
-        let tab = self.connect();
-        self.ask_ok(tab, &format!(r#"{{"type":"hello","name":"{name}"}}"#));
-        for channel in channels {
-            self.ask_ok(tab, &format!(r#"{{"type":"join","channel":"{channel}"}}"#));
-        }
-        self.take(tab);
-        tab
-    }
-
-    /// Connects as a new session, and returns its token.
-    pub(crate) fn hello(&mut self, name: &str) -> (Tab, String) {
+    /// Connects, says hello and joins channels. Discards what was received until then, and returns
+    /// the session's token, too.
+    pub(crate) fn enter(&mut self, name: &str, channels: &[&str]) -> (Tab, String) {
         let tab = self.connect();
         let welcome = self.ask_ok(tab, &format!("/nick {name}"));
+        for channel in channels {
+            self.ask_ok(tab, &format!("/join {channel}"));
+        }
+        self.take(tab);
         (tab, text(&welcome["session"]))
-    }
-
-    /// Connects to a session.
-    pub(crate) fn resume(&mut self, session: &str) -> Tab {
-        let tab = self.connect();
-        self.ask_ok(tab, &hello_again("anybody", session));
-        tab
     }
 
     /// Sends a message without ending the turn.
@@ -170,8 +146,9 @@ impl World {
     #[track_caller]
     pub(crate) fn error(&mut self, tab: Tab, text: &str) -> String {
         let answer = self.ask(tab, text);
-        assert_eq!(answer.len(), 1, "{text} was answered {answer:?}");
-        assert_eq!(answer[0]["type"], "error", "{text} was answered {answer:?}");
+        let is_error = answer.len() == 1 && answer[0]["type"] == "error";
+        assert!(is_error, "{text} was answered {answer:?}");
+        self.connection(tab.0).inbox.pop();
         assert!(
             answer[0]["message"]
                 .as_str()
@@ -223,17 +200,13 @@ impl World {
         self.now.unix.0 += ms;
     }
 
-    /// Loses the connection.
-    pub(crate) fn drop(&mut self, tab: Tab) {
-        self.disconnect(tab, Departure::Lost);
-    }
-
-    /// Closes with 1000.
-    pub(crate) fn quit(&mut self, tab: Tab) {
-        self.disconnect(tab, Departure::Quit);
-    }
-
-    fn disconnect(&mut self, tab: Tab, departure: Departure) {
+    /// Ends a connection, and the turn.
+    pub(crate) fn disconnect(&mut self, tab: Tab, quits: bool) {
+        let departure = if quits {
+            Departure::Quit
+        } else {
+            Departure::Lost
+        };
         self.disconnect_in_turn(tab, departure);
         self.commit();
     }
@@ -251,12 +224,11 @@ impl World {
         std::mem::take(&mut self.connection(tab.0).inbox)
     }
 
-    /// Returns the same, of one type.
-    pub(crate) fn take_all(&mut self, tab: Tab, kind: &str) -> Vec<Value> {
-        self.take(tab)
-            .into_iter()
-            .filter(|event| event["type"] == kind)
-            .collect()
+    /// Takes the first event of one type from what a client received.
+    pub(crate) fn take_first(&mut self, tab: Tab, kind: &Value) -> Option<Value> {
+        let inbox = &mut self.connection(tab.0).inbox;
+        let at = inbox.iter().position(|event| event["type"] == *kind)?;
+        Some(inbox.remove(at))
     }
 
     /// Returns the names of the effects since the last `ask`.
@@ -270,12 +242,6 @@ impl World {
             Effect::Close { .. } => "Close",
         };
         self.effects.iter().map(kind).collect()
-    }
-
-    /// Discards what some clients received.
-    pub(crate) fn take_from(&mut self, tabs: &[Tab]) {
-        tabs.iter()
-            .for_each(|tab| self.connection(tab.0).inbox.clear());
     }
 
     pub(crate) fn farewell(&mut self, tab: Tab) -> Option<Farewell> {

@@ -1,61 +1,69 @@
-//! `history` and `who`, which need no membership.
+//! Pages of messages, by `history` and `join`, and `who`, which needs no membership.
 
-use crate::harness::{World, seqs};
-use serde_json::json;
+use crate::harness::seqs;
+use crate::script::play;
 
 #[test]
-fn history_returns_pages_of_any_channel() {
-    let mut world = World::new();
-    let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &[])];
-    for n in 0..60 {
-        world.ask_ok(ada, &format!("message {n}"));
+fn join_and_history_return_pages() {
+    let mut script = play("Ada enters tea\nBen enters");
+    for n in 0..300 {
+        script.play(&format!("Ada > message {n}"));
     }
-    let table = [
-        ("", 11..61, true),
-        (r#","limit":10"#, 51..61, true),
-        (r#","limit":200"#, 1..61, false),
-        (r#","before":11"#, 1..11, false),
-        (r#","before":11,"limit":5"#, 6..11, true),
-        (r#","after":5"#, 6..56, true),
-        (r#","after":55"#, 56..61, false),
-        (r#","after":0,"limit":1"#, 1..2, true),
-        (r#","before":1"#, 1..1, false),
-        (r#","before":0"#, 1..1, false),
-        (r#","after":60"#, 1..1, false),
-        (r#","after":1000"#, 1..1, false),
-    ];
-    for (range, expected, more) in table {
-        let request = format!(r#"{{"type":"history","channel":"TEA"{range}}}"#);
-        let history = world.ask_ok(ben, &request);
-        assert_eq!(
-            seqs(&history["messages"]),
-            expected.collect::<Vec<_>>(),
-            "{range}"
-        );
-        assert_eq!(
-            (&history["more"], &history["first"]),
-            (&json!(more), &json!(1)),
-            "{range}"
-        );
-        assert_eq!(history["channel"], "tea");
+    let ben = script.tab("Ben");
+    // The command and its fields, the first and the last number, and `more`.
+    let table = r#"
+        join                           251 300 true
+        join,"since":0                   1 200 true
+        join,"since":99                100 299 true
+        join,"since":100               101 300 false
+        join,"since":299               300 300 false
+        join,"since":300                 1   0 false
+        join,"since":301                 1   0 false
+        join,"since":9007199254740991    1   0 false
+        history                        251 300 true
+        history,"limit":10             291 300 true
+        history,"limit":200            101 300 true
+        history,"before":51              1  50 false
+        history,"before":52              2  51 true
+        history,"before":11,"limit":5    6  10 true
+        history,"after":5                6  55 true
+        history,"after":250            251 300 false
+        history,"after":0,"limit":1      1   1 true
+        history,"before":1               1   0 false
+        history,"before":0               1   0 false
+        history,"after":300              1   0 false
+        history,"after":1000             1   0 false"#;
+    for row in table.trim().lines() {
+        let words: Vec<_> = row.split_whitespace().collect();
+        let (kind, fields) = words[0].split_once(',').unwrap_or((words[0], r#""x":0"#));
+        let request = format!(r#"{{"type":"{kind}","channel":"TEA",{fields}}}"#);
+        let answer = script.world.ask_ok(ben, &request);
+        let messages = answer.get("messages").unwrap_or(&answer["history"]);
+        let [first, last] = [1, 2].map(|n| words[n].parse::<u64>().expect(row));
+        assert!(seqs(messages).into_iter().eq(first..=last), "{row}");
+        assert_eq!(answer["more"].to_string(), words[3], "{row}");
+        assert!(answer["first"] == 1 && answer["channel"] == "tea", "{row}");
+        assert!(kind == "history" || answer["seq"] == 300, "{row}");
     }
-    let history = world.ask_ok(ben, r#"{"type":"history","channel":"general"}"#);
-    let empty =
-        json!({"type": "history", "channel": "general", "messages": [], "more": false, "first": 1});
-    assert_eq!(history, empty);
-    for (channel, code) in [("coffee", "no_such_channel"), ("-", "bad_name")] {
-        let request = format!(r#"{{"type":"history","channel":"{channel}"}}"#);
-        assert_eq!(world.error(ben, &request), code);
-    }
+    script.play(
+        r#"
+skip
+Ben > {"type":"history","channel":"general"}
+Ben = {"type":"history","channel":"general","messages":[],"more":false,"first":1}
+Ben ! no_such_channel {"type":"history","channel":"coffee"}
+Ben ! bad_name {"type":"history","channel":"-"}"#,
+    );
 }
 
 #[test]
 fn page_is_limited_in_bytes_but_has_one_message() {
-    let mut world = World::new();
-    let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &[])];
+    let mut script = play("Ada enters tea\nBen enters");
+    let text = "ä".repeat(4_000);
     for _ in 0..100 {
-        world.ask_ok(ada, &"ä".repeat(4_000));
+        script.play(&format!("Ada > {text}"));
     }
+    let ben = script.tab("Ben");
+    let world = &mut script.world;
     world.say_within(
         ben,
         r#"{"type":"join","channel":"tea","since":0}"#,
@@ -64,10 +72,7 @@ fn page_is_limited_in_bytes_but_has_one_message() {
     let joined = world.take(ben).remove(0);
     let bytes = joined.to_string().len();
     assert!((240 << 10..256 << 10).contains(&bytes), "{bytes} bytes");
-    assert_eq!(
-        (&joined["more"], seqs(&joined["history"])[0]),
-        (&json!(true), 1)
-    );
+    assert!(joined["more"] == true && joined["history"][0]["seq"] == 1);
     assert!((bytes - 4_096..=256 << 10).contains(&world.outcome.page_bytes));
     assert_eq!(world.outcome.pages, 1);
     let newest = r#"{"type":"history","channel":"tea"}"#;
@@ -80,41 +85,40 @@ fn page_is_limited_in_bytes_but_has_one_message() {
     ] {
         world.say_within(ben, request, page_bytes);
         let history = world.take(ben).remove(0);
-        assert_eq!(
-            (seqs(&history["messages"]), &history["more"]),
-            (expected, &json!(true))
-        );
+        assert_eq!(seqs(&history["messages"]), expected);
+        assert_eq!(history["more"], true);
     }
 }
 
 #[test]
 fn first_moves_when_old_messages_are_dropped() {
-    let mut world = World::new();
-    let ada = world.enter("Ada", &["tea"]);
+    let mut script = play("Ada enters tea");
     for n in 0..1_010 {
-        world.ask_ok(ada, &format!("message {n}"));
+        script.play(&format!("Ada > message {n}"));
     }
-    let joined = world.ask_ok(ada, r#"{"type":"join","channel":"tea","since":3}"#);
+    let ada = script.tab("Ada");
+    let join = r#"{"type":"join","channel":"tea","since":3}"#;
+    let joined = script.world.ask_ok(ada, join);
     assert_eq!(
         (&joined["first"], &joined["seq"]),
-        (&json!(11), &json!(1_010))
+        (&11.into(), &1_010.into())
     );
-    assert_eq!(seqs(&joined["history"])[0], 11);
+    assert_eq!(joined["history"][0]["seq"], 11);
 }
 
 #[test]
 fn who_lists_users_online_or_in_any_channel() {
-    let mut world = World::new();
-    let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &["chess"])];
-    let all = json!({"type": "users", "users": ["Ada", "Ben"], "count": 2});
-    assert_eq!(world.ask_ok(ben, "/who"), all);
-    let tea = json!({"type": "users", "channel": "tea", "users": ["Ada"], "count": 1, "id": 7});
-    assert_eq!(
-        world.ask_ok(ben, r#"{"type":"who","channel":"TEA","id":7}"#),
-        tea
+    play(
+        r#"
+Ada enters tea
+Ben enters chess
+Ben > /who
+Ben = {"type":"users","users":["Ada","Ben"],"count":2}
+Ben > {"type":"who","channel":"TEA","id":7}
+Ben = {"type":"users","channel":"tea","users":["Ada"],"count":1,"id":7}
+Ada > /who general
+Ada = {"type":"users","channel":"general","users":[],"count":0}
+Ada ! no_such_channel /who coffee
+Ada ! bad_name /who -"#,
     );
-    let empty = json!({"type": "users", "channel": "general", "users": [], "count": 0});
-    assert_eq!(world.ask_ok(ada, "/who general"), empty);
-    assert_eq!(world.error(ada, "/who coffee"), "no_such_channel");
-    assert_eq!(world.error(ada, "/who -"), "bad_name");
 }

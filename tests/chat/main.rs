@@ -7,4 +7,5 @@ mod hello;
 mod history;
 mod messages;
 mod random;
+mod script;
 mod users;

@@ -1,6 +1,7 @@
 //! Messages in channels: order, acks, nonces, errors, `typing`; and a history that fails.
 
-use crate::harness::{START, World, hello_again, number};
+use crate::harness::World;
+use crate::script::{Script, play, play_with};
 use parlor::chat::Departure;
 use parlor::history::{
     Author, ConversationRow, Epoch, History, Memory, PageRequest, Place, Proposal, Record,
@@ -8,211 +9,173 @@ use parlor::history::{
 };
 use parlor::limits::Limits;
 use parlor::time::Now;
-use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
 
-fn message(channel: &str, text: &str) -> String {
-    json!({"type": "message", "channel": channel, "text": text}).to_string()
-}
-
-fn with_id(channel: &str, text: &str, id: u64) -> String {
-    json!({"type": "message", "channel": channel, "text": text, "id": id}).to_string()
-}
-
 #[test]
 fn message_reaches_the_channel_and_is_acknowledged() {
-    let mut world = World::new();
-    let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &["tea"])];
-    let cleo = world.enter("Cleo", &["general"]);
-    let request = json!({"type": "message", "channel": "tea", "text": "hello", "action": true,
-        "nonce": "n1", "id": 9});
-    let answer = world.ask(ada, &request.to_string());
-    let event = json!({"type": "message", "channel": "tea", "from": "Ada", "author": 1,
-        "text": "hello", "seq": 1, "at": START, "action": true, "nonce": "n1"});
-    let ack = json!({"type": "ack", "id": 9, "channel": "tea", "seq": 1, "at": START});
-    assert_eq!(answer, [event.clone(), ack]);
-    assert!(world.outcome.proposed);
-    assert_eq!(world.take(ben), [event]);
-    assert!(world.take(cleo).is_empty());
-    let plain = json!({"type": "message", "channel": "tea", "from": "Ada", "author": 1,
-        "text": "plain", "seq": 2, "at": START});
-    assert_eq!(world.ask(ada, &message("tea", "plain")), [plain]);
+    let mut script = play(
+        r#"
+Ada,Ben enters tea
+Cleo enters general
+Ada > {"type":"message","channel":"tea","text":"hello","action":true,"nonce":"n1","id":9}"#,
+    );
+    assert!(script.world.outcome.proposed);
+    script.play(
+        r#"
+Ada,Ben = {"type":"message","channel":"tea","from":"Ada","author":1,"text":"hello","seq":1,
+ "at":$START,"action":true,"nonce":"n1"}
+Ada = {"type":"ack","id":9,"channel":"tea","seq":1,"at":$START}
+Ada,Ben,Cleo quiet
+Ada > plain
+Ada = {"type":"message","channel":"tea","from":"Ada","author":1,"text":"plain","seq":2,
+ "at":$START}
+Ada quiet"#,
+    );
 }
 
 #[test]
 fn messages_of_a_turn_are_numbered_in_order_and_acks_follow() {
-    let mut world = World::new();
-    let [ada, ben] = [
-        world.enter("Ada", &["tea"]),
-        world.enter("Ben", &["tea", "chess"]),
-    ];
-    world.take(ada);
-    world.effects.clear();
-    for (tab, channel, text, id) in [
-        (ada, "tea", "a", 1),
-        (ben, "tea", "b", 2),
-        (ben, "chess", "c", 3),
-        (ada, "tea", "d", 4),
-    ] {
-        world.say(tab, &with_id(channel, text, id));
-    }
+    let mut script = play("Ada enters tea\nBen enters tea chess");
+    script.world.effects.clear();
+    script.play(
+        r#"
+Ada + {"type":"message","channel":"tea","text":"a","id":1}
+Ben + {"type":"message","channel":"tea","text":"b","id":2}
+Ben + {"type":"message","channel":"chess","text":"c","id":3}
+Ada + {"type":"message","channel":"tea","text":"d","id":4}"#,
+    );
     assert!(
-        world.effects.is_empty(),
+        script.world.effects.is_empty(),
         "nothing is published before the commit"
     );
-    world.commit();
-    assert_eq!(
-        world.effect_kinds(),
-        [["Publish"; 4], ["Answer"; 4]].concat()
+    script.play("commit");
+    let kinds = [["Publish"; 4], ["Answer"; 4]].concat();
+    assert_eq!(script.world.effect_kinds(), kinds);
+    script.play(
+        r#"
+Ada < {"type":"message","text":"a","seq":1,"id":null}
+Ada < {"type":"message","text":"b","seq":2,"id":null}
+Ada < {"type":"message","text":"d","seq":3,"id":null}
+Ada < {"type":"ack","seq":1,"id":1}
+Ada < {"type":"ack","seq":3,"id":4}
+Ada quiet
+Ben types message message message message ack ack"#,
     );
-    let received = world.take(ada);
-    let received = received.iter();
-    let received: Vec<_> = received
-        .map(|event| json!([event["text"], event["seq"], event["id"]]))
-        .collect();
-    let expected = json!([
-        ["a", 1, null],
-        ["b", 2, null],
-        ["d", 3, null],
-        [null, 1, 1],
-        [null, 3, 4]
-    ]);
-    assert_eq!(Value::Array(received), expected);
 }
 
 #[test]
 fn message_of_the_same_turn_follows_joined() {
-    let mut world = World::new();
-    let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &[])];
-    world.say(ada, "hello");
-    world.say(ben, "/join tea");
-    world.commit();
-    let received = world.take(ben);
-    let kinds = [&received[0]["type"], &received[1]["type"]];
-    assert_eq!(kinds, ["joined", "message"]);
-    assert_eq!(
-        (&received[0]["seq"], &received[1]["seq"]),
-        (&json!(0), &json!(1))
+    play(
+        r#"
+Ada enters tea
+Ben enters
+Ada + hello
+Ben + /join tea
+commit
+Ben < {"type":"joined","seq":0}
+Ben < {"type":"message","seq":1}
+Ada + hello
+Ben > {"type":"join","channel":"tea","since":1}
+Ben types joined message"#,
     );
 }
 
 #[test]
 fn invalid_messages_are_refused() {
-    let mut world = World::with(Limits {
+    let limits = Limits {
         text_chars: 5,
         ..Limits::DEFAULT
-    });
-    let ada = world.enter("Ada", &["tea"]);
-    let direct =
-        |to: &str, text: &str| json!({"type": "direct", "to": to, "text": text}).to_string();
-    let table = [
-        (message("-", "a"), "bad_name"),
-        (message("coffee", "a"), "no_such_channel"),
-        (message("general", "a"), "not_in_channel"),
-        (message("tea", ""), "empty"),
-        (message("tea", " \n\t\u{3000}\u{feff}"), "empty"),
-        (message("tea", "äöüßéè"), "too_long"),
-        (message("tea", "\u{7}"), "bad_field"),
-        (direct("Ben", "a"), "no_such_user"),
-        (direct("-", "a"), "bad_name"),
-        (direct("Ada", ""), "empty"),
-        (direct("Ada", "123456"), "too_long"),
+    };
+    let mut script = play_with(limits, "Ada enters tea");
+    for (code, request) in [
+        ("bad_name", r#""message","channel":"-","text":"a""#),
         (
-            r#"{"type":"typing","channel":"general"}"#.into(),
-            "not_in_channel",
+            "no_such_channel",
+            r#""message","channel":"coffee","text":"a""#,
         ),
-    ];
-    for (request, code) in table {
-        assert_eq!(world.error(ada, &request), code, "{request}");
-        assert!(
-            !world.outcome.proposed && world.outcome.cost == 1,
-            "{request}"
-        );
+        (
+            "not_in_channel",
+            r#""message","channel":"general","text":"a""#,
+        ),
+        ("empty", r#""message","channel":"tea","text":"""#),
+        (
+            "empty",
+            r#""message","channel":"tea","text":" \n\t\u3000\ufeff""#,
+        ),
+        ("too_long", r#""message","channel":"tea","text":"äöüßéè""#),
+        ("bad_field", r#""message","channel":"tea","text":"\u0007""#),
+        ("no_such_user", r#""direct","to":"Ben","text":"a""#),
+        ("bad_name", r#""direct","to":"-","text":"a""#),
+        ("empty", r#""direct","to":"Ada","text":"""#),
+        ("too_long", r#""direct","to":"Ada","text":"123456""#),
+        ("not_in_channel", r#""typing","channel":"general""#),
+    ] {
+        script.play(&format!("Ada ! {code} {{\"type\":{request}}}\ncost 1"));
+        assert!(!script.world.outcome.proposed, "{request}");
     }
-    for text in ["äöüßé", " a\n"] {
-        assert_eq!(world.ask_ok(ada, &message("tea", text))["text"], text);
-    }
+    script.play(
+        r#"
+Ada > äöüßé
+Ada < {"type":"message","text":"äöüßé"}
+Ada > {"type":"message","channel":"tea","text":" a\n"}
+Ada < {"type":"message","text":" a\n"}"#,
+    );
 }
 
 #[test]
 fn known_nonce_is_answered_with_the_first_ack() {
-    let mut world = World::new();
-    let ada = world.enter("Ada", &["tea", "chess"]);
-    let ben = world.enter("Ben", &["tea"]);
-    let send = |channel: &str, nonce: &str, id: Value| {
-        json!({"type": "message", "channel": channel, "text": "x", "nonce": nonce, "id": id})
-            .to_string()
-    };
-    let first = world.ask(ada, &send("tea", "n", json!(1)));
-    world.ask_ok(ada, "/nick Eve");
-    world.wait(1_000);
-    world.take(ben);
-    let ack = json!({"type": "ack", "id": 2, "channel": "tea", "seq": 1, "at": first[1]["at"]});
-    assert_eq!(
-        world.ask(ada, &send("tea", "n", json!(2))),
-        [ack],
-        "under any name"
-    );
-    assert!(
-        world.ask(ada, &send("tea", "n", Value::Null)).is_empty(),
-        "no id, no answer"
-    );
-    assert!(world.take(ben).is_empty(), "it is not sent again");
-    assert_eq!(
-        world.ask(ada, &send("chess", "n", json!(3))).len(),
-        2,
-        "another channel"
-    );
-    assert_eq!(
-        world.ask(ben, &send("tea", "n", json!(4)))[1]["seq"],
-        2,
-        "another user"
-    );
-    world.take(ben);
-    for id in [5, 6] {
-        world.say(ben, &send("tea", "m", json!(id)));
-    }
-    world.commit();
-    let received = world.take(ben);
-    let received = received
-        .iter()
-        .map(|event| (number(&event["seq"]), &event["id"]));
-    let expected = [(3, &Value::Null), (3, &json!(5)), (3, &json!(6))];
-    assert_eq!(
-        received.collect::<Vec<_>>(),
-        expected,
-        "known within one commit"
+    play(
+        r#"
+Ada enters tea chess
+Ben enters tea
+Ada > {"type":"message","channel":"tea","text":"x","nonce":"n","id":1}
+Ada > /nick Eve
+wait 1000
+skip
+Ada > {"type":"message","channel":"tea","text":"x","nonce":"n","id":2}
+Ada = {"type":"ack","id":2,"channel":"tea","seq":1,"at":$START}
+Ada > {"type":"message","channel":"tea","text":"x","nonce":"n"}
+Ada,Ben quiet
+Ada > {"type":"message","channel":"chess","text":"x","nonce":"n","id":3}
+Ada types message ack
+Ben > {"type":"message","channel":"tea","text":"x","nonce":"n","id":4}
+Ben < {"type":"ack","seq":2}
+skip
+Ben + {"type":"message","channel":"tea","text":"x","nonce":"m","id":5}
+Ben + {"type":"message","channel":"tea","text":"x","nonce":"m","id":6}
+commit
+Ben < {"type":"message","seq":3}
+Ben < {"type":"ack","seq":3,"id":5}
+Ben < {"type":"ack","seq":3,"id":6}
+Ben quiet"#,
     );
 }
 
 #[test]
 fn typing_is_passed_on_at_most_once_a_second() {
-    let mut world = World::new();
-    let (tab, session) = world.hello("Ada");
-    let other = world.resume(&session);
-    for tab in [tab, other] {
-        world.ask_ok(tab, "/join tea");
-        world.ask_ok(tab, "/join chess");
-    }
-    let ben = world.enter("Ben", &["tea", "chess"]);
-    world.wait(2_000);
-    world.take_from(&[tab, other, ben]);
-    let typing = |channel: &str| format!(r#"{{"type":"typing","channel":"{channel}","id":1}}"#);
-    let event = |channel: &str| json!({"type": "typing", "channel": channel, "user": "Ada"});
-    assert!(
-        world.ask(tab, &typing("tea")).is_empty(),
-        "there is no answer"
+    play(
+        r#"
+Ada enters tea chess
+Tab of Ada
+Tab > /join tea
+Tab > /join chess
+Ben enters tea chess
+wait 2000
+skip
+Ada > {"type":"typing","channel":"tea","id":1}
+Ada > {"type":"typing","channel":"chess","id":1}
+Tab > {"type":"typing","channel":"tea","id":1}
+wait 999
+Ada > {"type":"typing","channel":"tea","id":1}
+Ben = {"type":"typing","channel":"tea","user":"Ada"}
+Ben = {"type":"typing","channel":"chess","user":"Ada"}
+Ben quiet
+wait 1
+Tab > {"type":"typing","channel":"tea","id":1}
+Ben = {"type":"typing","channel":"tea","user":"Ada"}
+Ada,Tab,Ben quiet"#,
     );
-    world.ask(tab, &typing("chess"));
-    world.ask(other, &typing("tea"));
-    world.wait(999);
-    world.ask(tab, &typing("tea"));
-    assert_eq!(world.take(ben), [event("tea"), event("chess")]);
-    world.wait(1);
-    world.ask(other, &typing("tea"));
-    assert_eq!(world.take(ben), [event("tea")]);
-    assert!(world.take(tab).is_empty() && world.take(other).is_empty());
 }
 
 /// A history that fails while `fails` is set.
@@ -281,61 +244,57 @@ fn failing_history_is_storage_failed_and_changes_nothing() {
         memory: Memory::new("epoch".into(), Author(0)),
         fails: fails.clone(),
     };
-    let mut world = World::remembering(Limits::DEFAULT, Box::new(history));
-    let (tab, session) = world.hello("Ada");
-    let ben = world.enter("Ben", &["tea"]);
-    world.ask_ok(tab, "/join tea");
-    world.ask_ok(tab, "/msg Ben hello");
-    world.wait(1_000);
-    world.take_from(&[tab, ben]);
+    let world = World::remembering(Limits::DEFAULT, Box::new(history));
+    let mut script = Script::new(world);
+    script.play("Ada,Ben enters tea\nAda > /msg Ben hello\nwait 1000\nskip");
     fails.set(true);
-    let with_nonce = r#"{"type":"message","channel":"tea","text":"a","nonce":"n","id":1}"#;
-    world.say(tab, with_nonce);
-    world.say(tab, &message("tea", "b"));
-    world.say(ben, "/msg Ada c");
-    world.commit();
-    let mut failures = |tab| {
-        let events = world.take(tab).into_iter();
-        events
-            .map(|event| json!([event["code"], event["id"]]))
-            .collect::<Value>()
-    };
-    assert_eq!(
-        failures(tab),
-        json!([["storage_failed", 1], ["storage_failed", null]])
+    script.play(
+        r#"
+Ada + {"type":"message","channel":"tea","text":"a","nonce":"n","id":1}
+Ada + b
+Ben + /msg Ada c
+commit
+Ada < {"type":"error","code":"storage_failed","id":1}
+Ada,Ben < {"type":"error","code":"storage_failed","id":null}
+Ada,Ben quiet
+Ada ! storage_failed /join coffee
+Ada ! storage_failed /join tea
+Ada ! storage_failed /history
+Ada ! storage_failed {"type":"history","conversation":"c1-2"}
+channels 2
+Ada drops
+wait 30000
+Ada ! storage_failed {"type":"hello","name":"Ada","session":"$Ada"}
+online 1"#,
     );
-    assert_eq!(failures(ben), json!([["storage_failed", null]]));
-    let history = r#"{"type":"history","conversation":"c1-2"}"#;
-    for command in ["/join coffee", "/join tea", "/history", history] {
-        assert_eq!(world.error(tab, command), "storage_failed", "{command}");
-    }
-    assert_eq!(world.chat.channels(), 2);
-    world.drop(tab);
-    world.wait(30_000);
-    let tab = world.connect();
-    let hello = hello_again("Ada", &session);
-    assert_eq!(world.error(tab, &hello), "storage_failed");
-    assert_eq!(world.chat.online(), 1);
     fails.set(false);
-    assert_eq!(world.ask_ok(tab, &hello)["author"], 1);
-    world.ask_ok(tab, "/join tea");
-    let answer = world.ask(tab, with_nonce);
-    let seqs = (&answer[0]["seq"], &answer[1]["seq"]);
-    assert_eq!(
-        seqs,
-        (&json!(1), &json!(1)),
-        "no number was used, and no nonce"
+    // No number was used, and no nonce.
+    script.play(
+        r#"
+Ada > {"type":"hello","name":"Ada","session":"$Ada"}
+Ada < {"type":"welcome","author":1}
+Ada > /join tea
+Ada > {"type":"message","channel":"tea","text":"a","nonce":"n","id":1}
+Ada < {"type":"message","seq":1}
+Ada < {"type":"ack","seq":1}"#,
     );
 }
 
+/// A new connection may have the number of the old one.
 #[test]
 fn ack_for_a_connection_that_is_gone_is_dropped() {
-    let mut world = World::new();
-    let [ada, ben] = [world.enter("Ada", &["tea"]), world.enter("Ben", &["tea"])];
-    world.say(ada, &with_id("tea", "last words", 1));
-    world.disconnect_in_turn(ada, Departure::Quit);
-    let cleo = world.connect();
-    world.commit();
-    assert_eq!(world.take_all(ben, "message").len(), 1);
-    assert!(world.take(cleo).is_empty(), "it may have the same number");
+    let mut script = play("Ada,Ben enters tea\nskip");
+    script.play(r#"Ada + {"type":"message","channel":"tea","text":"last words","id":1}"#);
+    let ada = script.tab("Ada");
+    script.world.disconnect_in_turn(ada, Departure::Quit);
+    script.tab("Cleo");
+    script.world.commit();
+    let [ben, cleo] = ["Ben", "Cleo"].map(|name| script.tab(name));
+    let count = script
+        .world
+        .take(ben)
+        .iter()
+        .filter(|event| event["type"] == "message")
+        .count();
+    assert_eq!((count, script.world.take(cleo).len()), (1, 0));
 }

@@ -3,30 +3,16 @@
 //! A client that applies the events it receives knows what `who` and `channels` would answer. It
 //! receives each channel's messages in order, each once, and the same as everyone else.
 
-use crate::harness::{Tab, World, list, names, number, text};
+use crate::harness::{Tab, World, hello_again, list, names, number, text};
+use parlor::chat::Departure;
 use parlor::limits::Limits;
+use parlor::testing::Random;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const WINDOW_MS: u64 = 700;
 const SEEDS: u64 = 100;
-
-/// xorshift64*
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % bound
-    }
-
-    fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list[self.below(list.len())]
-    }
-}
 
 const NAMES: &[&str] = &["ada", "Ada", "ben", "cleo", "dan", "eve", "fay", "gil"];
 const CHANNELS: &[&str] = &["general", "tea", "chess", "rust", "music", "RUST"];
@@ -81,26 +67,20 @@ impl Model {
                 self.session = text(&event["session"]);
                 self.online = set(&event["users"]);
                 self.online_loosely = self.online.clone();
-                self.channels = list(&event["channels"])
-                    .iter()
-                    .map(|channel| text(&channel["name"]))
-                    .collect();
+                let channels = list(&event["channels"]).iter();
+                self.channels = channels.map(|channel| text(&channel["name"])).collect();
             }
             "presence" => {
-                apply(&mut self.online, &event["left"], &event["joined"]);
-                apply(&mut self.online_loosely, &event["left"], &event["joined"]);
-                assert_eq!(event["online"], self.online.len());
-                assert_eq!(event["online"], self.online_loosely.len());
+                for online in [&mut self.online, &mut self.online_loosely] {
+                    apply(online, &event["left"], &event["joined"]);
+                    assert_eq!(event["online"], online.len());
+                }
             }
             "channels_changed" => apply(&mut self.channels, &event["gone"], &event["created"]),
             "renamed" => {
                 let (from, to) = (text(&event["from"]), text(&event["to"]));
-                let lists = self
-                    .joined
-                    .values_mut()
-                    .map(|(members, _)| members)
-                    .chain([&mut self.online]);
-                for list in lists {
+                let members = self.joined.values_mut().map(|(members, _)| members);
+                for list in members.chain([&mut self.online]) {
                     if list.remove(&from) {
                         list.insert(to.clone());
                     }
@@ -112,9 +92,9 @@ impl Model {
                 let (channel, seq) = (text(&event["channel"]), number(&event["seq"]));
                 let history = list(&event["history"]);
                 assert_eq!(history.last().map_or(0, |last| number(&last["seq"])), seq);
-                history
-                    .iter()
-                    .for_each(|message| all.check(&message["channel"], message));
+                for message in history {
+                    all.check(&message["channel"], message);
+                }
                 let members = set(&event["members"]);
                 assert_eq!(event["count"], members.len());
                 if let Some((_, known)) = self.joined.insert(channel, (members, seq)) {
@@ -123,17 +103,13 @@ impl Model {
             }
             "left" => assert!(self.joined.remove(&text(&event["channel"])).is_some()),
             "members" => {
-                let (members, _) = self
-                    .joined
-                    .get_mut(&text(&event["channel"]))
-                    .expect("members only of joined channels");
+                let joined = self.joined.get_mut(&text(&event["channel"]));
+                let (members, _) = joined.expect("members only of joined channels");
                 apply(members, &event["left"], &event["joined"]);
             }
             "message" => {
-                let (_, seq) = self
-                    .joined
-                    .get_mut(&text(&event["channel"]))
-                    .expect("messages only of joined channels");
+                let joined = self.joined.get_mut(&text(&event["channel"]));
+                let (_, seq) = joined.expect("messages only of joined channels");
                 *seq += 1;
                 assert_eq!(event["seq"], *seq, "each message once, in order");
                 all.check(&event["channel"], event);
@@ -163,13 +139,9 @@ impl Game {
             resume_window: Duration::from_millis(WINDOW_MS),
             ..Limits::DEFAULT
         };
-        let (world, random) = (
-            World::with(limits),
-            Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
-        );
         Self {
-            world,
-            random,
+            world: World::with(limits),
+            random: Random::new(seed),
             models: BTreeMap::new(),
             messages: Messages::default(),
             sessions: Vec::new(),
@@ -187,19 +159,12 @@ impl Game {
         }
         self.world.commit();
         for (tab, model) in &mut self.models {
-            self.world
-                .take(*tab)
-                .iter()
-                .for_each(|event| model.receive(event, &mut self.messages));
+            let events = self.world.take(*tab).into_iter();
+            events.for_each(|event| model.receive(&event, &mut self.messages));
+            if !model.session.is_empty() && !self.sessions.contains(&model.session) {
+                self.sessions.push(model.session.clone());
+            }
         }
-        self.sessions.extend(
-            self.models
-                .values()
-                .map(|model| model.session.clone())
-                .filter(|session| !session.is_empty()),
-        );
-        self.sessions.sort();
-        self.sessions.dedup();
     }
 
     fn step(&mut self, proposed: &mut BTreeSet<Tab>) {
@@ -231,17 +196,10 @@ impl Game {
                 self.random.pick(NAMES)
             ),
             17 => ["/who", "/channels", "/history", "/who general"][id % 4].to_owned(),
-            18 => {
+            leaves => {
                 self.models.remove(&tab);
-                return self
-                    .world
-                    .disconnect_in_turn(tab, parlor::chat::Departure::Lost);
-            }
-            _ => {
-                self.models.remove(&tab);
-                return self
-                    .world
-                    .disconnect_in_turn(tab, parlor::chat::Departure::Quit);
+                let departure = [Departure::Lost, Departure::Quit][leaves - 18];
+                return self.world.disconnect_in_turn(tab, departure);
             }
         };
         self.world.say(tab, &command);
@@ -253,25 +211,13 @@ impl Game {
     fn come(&mut self) {
         let tab = self.world.connect();
         let name = self.random.pick(NAMES);
-        let session = match self.sessions.len() {
-            0 => String::new(),
-            known => match self.random.below(2) {
-                0 => format!(
-                    r#","session":"{}""#,
-                    self.sessions[self.random.below(known)]
-                ),
-                _ => String::new(),
-            },
-        };
-        self.world.say(
-            tab,
-            &format!(r#"{{"type":"hello","name":"{name}"{session}}}"#),
-        );
+        let session = self.random.below(2 * self.sessions.len());
+        let session = self.sessions.get(session).map_or("", String::as_str);
+        self.world.say(tab, &hello_again(name, session));
         if self.world.is_welcome(tab) {
             self.models.insert(tab, Model::default());
         } else {
-            self.world
-                .disconnect_in_turn(tab, parlor::chat::Departure::Lost);
+            self.world.disconnect_in_turn(tab, Departure::Lost);
         }
     }
 
@@ -281,52 +227,42 @@ impl Game {
         // What remains is the timer for the rows of silent users.
         let next = self.world.chat.next_deadline();
         assert!(
-            next.is_none_or(
-                |at| at.since(self.world.now.mono) > std::time::Duration::from_secs(3_600)
-            ),
+            next.is_none_or(|at| at.since(self.world.now.mono) > Duration::from_secs(3_600)),
             "{next:?}"
         );
         for (tab, model) in &mut self.models {
-            self.world
-                .take(*tab)
-                .iter()
-                .for_each(|event| model.receive(event, &mut self.messages));
+            let events = self.world.take(*tab).into_iter();
+            events.for_each(|event| model.receive(&event, &mut self.messages));
             let who = self.world.ask_ok(*tab, "/who");
             assert_eq!(set(&who["users"]), model.online);
             assert_eq!(set(&who["users"]), model.online_loosely);
             assert_eq!(who["count"], model.online.len());
             let channels = self.world.ask_ok(*tab, "/channels");
-            let listed: Names = list(&channels["channels"])
-                .iter()
-                .map(|channel| text(&channel["name"]))
-                .collect();
+            let listed = list(&channels["channels"]).iter();
+            let listed: Names = listed.map(|channel| text(&channel["name"])).collect();
             assert_eq!(listed, model.channels);
             assert!(listed.len() <= 4);
             for (channel, (members, seq)) in &model.joined {
                 let who = self.world.ask_ok(*tab, &format!("/who {channel}"));
                 assert_eq!(&set(&who["users"]), members, "members of {channel}");
                 assert_eq!(who["count"], members.len());
-                let row = list(&channels["channels"])
-                    .iter()
-                    .find(|row| row["name"] == *channel)
-                    .expect("a listed channel");
+                let mut rows = list(&channels["channels"]).iter();
+                let row = rows.find(|row| row["name"] == *channel).expect(channel);
                 assert_eq!(row["seq"], *seq);
                 assert_eq!(row["members"], members.len());
             }
             self.world.take(*tab);
         }
-        let online: Names = self
-            .models
-            .values()
+        let models = self.models.values();
+        let online: Names = models
             .flat_map(|model| model.online.iter().cloned())
             .collect();
         assert_eq!(self.world.chat.online(), online.len());
-        assert_eq!(
-            self.world.chat.channels(),
+        let channels = self.world.chat.channels();
+        assert!(
             self.models
                 .values()
-                .next()
-                .map_or(self.world.chat.channels(), |model| model.channels.len())
+                .all(|model| model.channels.len() == channels)
         );
     }
 }
@@ -343,10 +279,7 @@ fn clients_that_apply_events_know_the_state() {
             }
             game.messages.0.len()
         });
-        match played {
-            Ok(messages) => said += messages,
-            Err(_) => panic!("seed {seed} failed"),
-        }
+        said += played.unwrap_or_else(|_| panic!("seed {seed} failed"));
     }
     assert!(said > 20 * SEEDS as usize, "only {said} messages");
 }

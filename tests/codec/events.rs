@@ -1,11 +1,11 @@
 //! Events as JSON, parsed again by serde_json; and that [`Record::weight`] is an upper bound.
 
-use crate::random::Random;
 use parlor::chat::codec::encode;
 use parlor::chat::command::RequestId;
 use parlor::chat::error::CommandError;
 use parlor::chat::event::{ChannelSummary, DirectSummary, Event, Joined, MessageLimits, Welcome};
 use parlor::history::{Author, Place, Proposal, Record, Seq};
+use parlor::testing::Random;
 use parlor::time::UnixMillis;
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -202,7 +202,7 @@ fn events_have_the_fields_of_the_protocol() {
 fn record_weighs_at_least_its_json() {
     let pieces = "\" \\ \n \t / < a é \u{2028} \u{FEFF} \u{FFFF} 😀 \u{10FFFF} \\u0041 \u{202E}";
     let pieces: Vec<_> = pieces.split(' ').collect();
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     for round in 0..20_000 {
         let most = if round % 100 == 0 { 4_000 } else { 20 };
         let name = |random: &mut Random| -> Rc<str> {

@@ -1,9 +1,9 @@
 //! Commands from JSON: each with its fields, and what is wrong with a message.
 
-use crate::random::Random;
 use parlor::chat::command::{Command, Draft, Query, Range, Request, RequestId, Target};
 use parlor::chat::error::CommandError;
 use parlor::history::Seq;
+use parlor::testing::Random;
 
 /// The code of the error, or `ok`.
 fn code(json: &str) -> &'static str {
@@ -355,7 +355,7 @@ fn random_messages_are_json_exactly_if_serde_says_so() {
         1e-5 null true fal \n é 😀 \"x\": \"a\" \u{7} {} []";
     let mut pieces: Vec<_> = pieces.split(' ').collect();
     pieces.push(" ");
-    let (mut random, mut valid) = (Random(42), 0);
+    let (mut random, mut valid) = (Random::new(42), 0);
     for _ in 0..100_000 {
         let inside = random.text(&pieces, 12);
         let messages = [

@@ -5,4 +5,3 @@ mod json;
 mod lines;
 #[cfg(feature = "unicode")]
 mod names;
-mod random;

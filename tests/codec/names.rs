@@ -1,8 +1,8 @@
 //! Names by Unicode's rules.
 
-use crate::random::Random;
 use parlor::chat::error::CommandError;
 use parlor::chat::name::{ChannelName, UserName};
+use parlor::testing::Random;
 use std::time::Instant;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
@@ -195,7 +195,7 @@ fn random_names_keep_the_rules() {
         а А Ё क \u{93e} \u{94d} 한 \u{1112} \u{1161} \u{11ab} - . _ 9 ٣ ᾼ \u{345} \u{344} ㈱ \
         \u{20000} ŉ ʼ # ٱ \u{654} א \u{5b0} อ \u{e33} ຳ";
     let pieces: Vec<_> = pieces.split(' ').collect();
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut random = Random::new(0x9E37_79B9_7F4A_7C15);
     for most in [4, 8, 40] {
         for _ in 0..10_000 {
             check(&random.text(&pieces, most));
