@@ -73,7 +73,7 @@ fn every_case_of_poke_is_a_seed() {
     for case in CASES_OF_POKE {
         let (target, mut bytes) = match case.attempt {
             Attempt::Handshake { .. } => ("head", case.request("localhost:8080", "/chat").unwrap()),
-            Attempt::Frames { bytes, .. } => ("frames", bytes()),
+            Attempt::Frames(_, bytes) => ("frames", bytes()),
         };
         // The last bytes are the lengths of the pieces.
         bytes.extend(if target == "head" { &[6][..] } else { &[2, 6] });

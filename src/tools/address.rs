@@ -90,9 +90,10 @@ impl Address {
         let (mut out, mut received, mut buffer) = (Vec::new(), Vec::new(), [0; 4 << 10]);
         request(&self.authority, &self.target, &key, subprotocol, &mut out);
         stream.write_all(&out).map_err(failed)?;
+        let (key, subprotocols) = (key.as_str(), subprotocol.as_slice());
         let asked = Asked {
-            key: &key,
-            subprotocols: subprotocol.as_slice(),
+            key,
+            subprotocols,
             extensions: &[],
         };
         loop {
@@ -101,11 +102,10 @@ impl Address {
                 return Err(format!("{} hung up instead of an answer", self.authority));
             }
             received.extend_from_slice(&buffer[..length]);
-            if let Progress::Done { value: head, used } =
-                ResponseHead::parse(&received, HEAD_BYTES)?
-            {
-                check_response(&head, &asked)
-                    .map_err(|error| refused(&error, head.status(), &received[used..]))?;
+            let parsed = ResponseHead::parse(&received, HEAD_BYTES)?;
+            if let Progress::Done { value: head, used } = parsed {
+                let refused = |error: String| refused(&error, head.status(), &received[used..]);
+                check_response(&head, &asked).map_err(refused)?;
                 received.drain(..used);
                 return Ok((stream, received));
             }

@@ -1,8 +1,5 @@
-//! The table of inputs that a server must reject, each with the section that says so.
-//!
-//! `parlor poke` sends them to a server. They are parlor's own regression test too
-//! (tests/server/poke.rs), and seeds of the fuzzers (tests/corpus.rs). Inputs whose handling the
-//! standard leaves to the server, such as long messages, are left out.
+//! The table of inputs that a server must reject, each with the section that says so. `parlor poke`
+//! sends them to a server; parlor's own tests and fuzzers use them too.
 
 use crate::websocket::{Opcode, encode_masked_message};
 
@@ -15,29 +12,18 @@ pub struct Case {
     pub section: &'static str,
     /// What the section demands of a server.
     pub demand: &'static str,
-    /// What is sent.
+    /// The input itself.
     pub attempt: Attempt,
 }
 
-/// What is sent.
+/// An invalid input.
 #[derive(Clone, Copy, Debug)]
 pub enum Attempt {
-    /// An opening handshake, which has to be refused.
-    Handshake {
-        /// The request line, with `{target}` for the path.
-        line: &'static str,
-        /// The name of a header that is left out.
-        without: &'static str,
-        /// Header lines that are added.
-        with: &'static str,
-    },
-    /// Frames after a valid handshake. The connection has to fail.
-    Frames {
-        /// The close codes for this fault.
-        codes: &'static [u16],
-        /// Makes the frames.
-        bytes: fn() -> Vec<u8>,
-    },
+    /// An opening handshake, which has to be refused: the request line with `{target}` for the
+    /// path, the name of a header that is left out, and header lines that are added.
+    Handshake(&'static str, &'static str, &'static str),
+    /// Frames after a valid handshake. The connection has to fail with one of these close codes.
+    Frames(&'static [u16], fn() -> Vec<u8>),
 }
 
 /// The request of RFC 6455 §1.2, as far as a server needs it.
@@ -52,12 +38,7 @@ const HEADERS: [(&str, &str); 5] = [
 impl Case {
     /// Returns the bytes of a handshake; `None` if the case is about frames.
     pub fn request(&self, host: &str, target: &str) -> Option<Vec<u8>> {
-        let Attempt::Handshake {
-            line,
-            without,
-            with,
-        } = self.attempt
-        else {
+        let Attempt::Handshake(line, without, with) = self.attempt else {
             return None;
         };
         let mut text = format!("{line}\r\n");
@@ -87,8 +68,8 @@ fn with_length(first: u8, length: &[u8], payload: &[u8]) -> Vec<u8> {
 
 /// Makes several frames, each from its first byte and its payload.
 fn frames(frames: &[(u8, &[u8])]) -> Vec<u8> {
+    let frames = frames.iter();
     frames
-        .iter()
         .flat_map(|(first, payload)| frame(*first, payload))
         .collect()
 }
@@ -102,35 +83,23 @@ fn close(code: u16, reason: &[u8]) -> Vec<u8> {
 }
 
 const fn line(line: &'static str) -> Attempt {
-    Attempt::Handshake {
-        line,
-        without: "",
-        with: "",
-    }
+    Attempt::Handshake(line, "", "")
 }
 
 const fn headers((without, with): (&'static str, &'static str)) -> Attempt {
-    let line = "GET {target} HTTP/1.1";
-    Attempt::Handshake {
-        line,
-        without,
-        with,
-    }
+    Attempt::Handshake("GET {target} HTTP/1.1", without, with)
 }
 
 const fn fails(bytes: fn() -> Vec<u8>) -> Attempt {
-    let codes = &[1002];
-    Attempt::Frames { codes, bytes }
+    Attempt::Frames(&[1002], bytes)
 }
 
 const fn not_utf8(bytes: fn() -> Vec<u8>) -> Attempt {
-    let codes = &[1007];
-    Attempt::Frames { codes, bytes }
+    Attempt::Frames(&[1007], bytes)
 }
 
 const fn fails_or_is_too_big(bytes: fn() -> Vec<u8>) -> Attempt {
-    let codes = &[1002, 1009];
-    Attempt::Frames { codes, bytes }
+    Attempt::Frames(&[1002, 1009], bytes)
 }
 
 macro_rules! cases {
@@ -296,7 +265,7 @@ mod tests {
         assert_eq!(names.len(), CASES.len());
         assert!(CASES.len() >= 60);
         for case in CASES {
-            let Attempt::Frames { codes, bytes } = case.attempt else {
+            let Attempt::Frames(codes, bytes) = case.attempt else {
                 continue;
             };
             match walk(&bytes(), WebSocket::server(1 << 20))

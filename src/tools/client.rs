@@ -18,7 +18,7 @@ use crate::tools::dissect::{Dissection, shortened};
 use crate::websocket::{
     CloseCode, Event, FrameHeader, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -67,10 +67,10 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     let address = Address::operand(given)?;
     let interrupts = interrupts().map_err(|error| format!("can't wait for Ctrl-C: {error}"))?;
     let (stream, received) = address.open(Some("chat"))?;
-    remark(&format!(
-        "connected to {}{}",
-        address.authority, address.target
-    ));
+    let Address {
+        authority, target, ..
+    } = &address;
+    remark(&format!("connected to {authority}{target}"));
     let mut client = Client {
         stream,
         websocket: WebSocket::client(MESSAGE_BYTES, masking_key),
@@ -106,7 +106,7 @@ fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// An open connection.
+/// An open connection and its state.
 struct Client<'a, 'b> {
     stream: TcpStream,
     websocket: WebSocket,
@@ -196,11 +196,9 @@ impl Client<'_, '_> {
         if reads_input {
             descriptors.push(PollFd::new(&stdin, PollFlags::IN));
         }
-        let briefly = Timespec {
-            tv_sec: 0,
-            tv_nsec: 50_000_000,
-        };
-        match poll(&mut descriptors, has_deadline.then_some(&briefly)) {
+        let briefly = Duration::from_millis(50).try_into().ok();
+        let briefly = briefly.as_ref().filter(|_| has_deadline);
+        match poll(&mut descriptors, briefly) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(Failure::failed(format!("can't wait for events: {error}"))),
         }
@@ -288,15 +286,16 @@ impl Client<'_, '_> {
         Ok(())
     }
 
-    /// Handles received bytes.
+    /// Prints the messages in received bytes, and answers pings and a close frame.
     fn receive(&mut self, mut bytes: Vec<u8>) {
         self.show_received(&bytes);
         let mut rest = &mut bytes[..];
         loop {
-            let (mut answer, mut pong) = (Vec::new(), None);
-            let used = match self.websocket.receive(rest, &mut self.scratch, &mut answer) {
+            let (mut answer, mut pong, mut length) = (Vec::new(), None, rest.len());
+            match self.websocket.receive(rest, &mut self.scratch, &mut answer) {
                 Ok(Received::Nothing) => return,
                 Ok(Received::Event { event, used }) => {
+                    length = used;
                     match event {
                         Event::Text(text) => self.terminal.line(&EscapedText(text).to_string()),
                         Event::Binary(bytes) => {
@@ -309,21 +308,19 @@ impl Client<'_, '_> {
                             self.closed = Some((frame.code, EscapedText(frame.reason).to_string()));
                         }
                     }
-                    used
                 }
                 Err(violation) => {
                     self.broken = Some(violation.rule().reason);
                     self.websocket.close(violation.close_frame(), &mut answer);
-                    rest.len()
                 }
-            };
+            }
             if !self.is_leaving {
                 self.send_frame(&answer);
                 if let Some(payload) = pong {
                     self.send(Opcode::Pong, &payload);
                 }
             }
-            rest = &mut rest[used..];
+            rest = &mut rest[length..];
         }
     }
 
@@ -361,7 +358,7 @@ impl Client<'_, '_> {
     /// Says how the connection ended.
     fn verdict(&self) -> Result<bool, Failure> {
         if let Some(rule) = self.broken {
-            return Err(Failure::failed(format!("the server broke a rule: {rule}")));
+            return Err(Failure::Failed(format!("the server broke a rule: {rule}")));
         }
         let Some((code, reason)) = &self.closed else {
             return Err(Failure::failed(match self.is_leaving {
@@ -375,13 +372,11 @@ impl Client<'_, '_> {
             "closed with {code}, {}{colon}{reason}",
             CloseCode::name_of(code)
         );
-        match code {
-            1000 | 1001 | 1005 => {
-                remark(&text);
-                Ok(true)
-            }
-            _ => Err(Failure::Failed(text)),
+        if !matches!(code, 1000 | 1001 | 1005) {
+            return Err(Failure::Failed(text));
         }
+        remark(&text);
+        Ok(true)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::text::EscapedText;
 use crate::websocket::{
     CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
+use serde_json::json;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -50,7 +51,7 @@ its own connection, and prints what the standard demands and what came back:
 Exit status: 0 if nothing was accepted, 1 if something was or the server can't be
 reached, 2 for a wrong option.";
 
-/// What a server made of a case.
+/// The reaction of a server to a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Rejected,
@@ -58,16 +59,12 @@ enum Verdict {
     Accepted,
 }
 
-impl Verdict {
-    /// Returns the look, the word for a person and the word in JSON.
-    const fn words(self) -> (Style, &'static str, &'static str) {
-        match self {
-            Self::Rejected => (Style::Right, "rejected   ", "kept"),
-            Self::Differently => (Style::Strong, "differently", "otherwise"),
-            Self::Accepted => (Style::Wrong, "accepted   ", "let pass"),
-        }
-    }
-}
+/// The look of each verdict, its word for a person and its word in JSON.
+const WORDS: [(Style, &str, &str); 3] = [
+    (Style::Right, "rejected   ", "kept"),
+    (Style::Strong, "differently", "otherwise"),
+    (Style::Wrong, "accepted   ", "let pass"),
+];
 
 pub(super) const TOOL: Tool = Tool {
     usage: "poke URL",
@@ -91,54 +88,65 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         cases.extend(CASES);
     }
     if given.has("list") {
-        cases.iter().for_each(|case| list(case, is_json, terminal));
+        for Case {
+            name,
+            section,
+            demand,
+            ..
+        } in cases
+        {
+            let json = json!({ "name": name, "section": section, "demand": demand });
+            terminal.line(&match is_json {
+                true => json.to_string(),
+                false => format!("{name:37} {section:22} {demand}"),
+            });
+        }
         return Ok(true);
     }
     let address = Address::operand(given)?;
     check_is_local(&address)?;
-    check_speaks_websocket(&address)?;
+    // If valid input didn't work, every rejection would mean nothing.
+    match send_frames(&address, &[])? {
+        Answer::Pong => {}
+        other => {
+            let (server, answer) = (&address.authority, other.sentence());
+            return Err(Failure::Failed(format!(
+                "{server} answers no ping: {answer}"
+            )));
+        }
+    }
     let mut counts = [0; 3];
     for case in &cases {
         let (verdict, answer) = play(case, &address)?;
         counts[verdict as usize] += 1;
-        show(case, verdict, &answer, is_json, terminal);
+        let (style, word, in_json) = WORDS[verdict as usize];
+        let Case {
+            name,
+            section,
+            demand,
+            ..
+        } = case;
+        if is_json {
+            let line = json!({ "name": name, "section": section, "demand": demand,
+                               "verdict": in_json, "came": answer });
+            terminal.line(&line.to_string());
+            continue;
+        }
+        let (word, answer) = (
+            terminal.paint(style, word),
+            terminal.paint(Style::Faint, &answer),
+        );
+        let margin = "             ";
+        let demand = format!("{margin}{demand} ({section})");
+        terminal.line(&format!("{word}  {name}\n{demand}\n{margin}{answer}"));
     }
     let [rejected, differently, accepted] = counts;
     if !is_json {
-        terminal.line(&format!(
-            "{}: {rejected} rejected correctly, {differently} rejected differently, \
-             {accepted} accepted",
-            plural(cases.len() as u64, "case")
-        ));
+        let cases = plural(cases.len() as u64, "case");
+        let counts = format!("{rejected} rejected correctly, {differently} rejected differently");
+        terminal.line(&format!("{cases}: {counts}, {accepted} accepted"));
     }
     Ok(accepted == 0)
-}
-
-fn list(case: &Case, is_json: bool, terminal: &mut Terminal<'_>) {
-    let (name, section, demand) = (case.name, case.section, case.demand);
-    let json = serde_json::json!({ "name": name, "section": section, "demand": demand });
-    terminal.line(&match is_json {
-        true => json.to_string(),
-        false => format!("{name:37} {section:22} {demand}"),
-    });
-}
-
-fn show(case: &Case, verdict: Verdict, answer: &str, is_json: bool, terminal: &mut Terminal<'_>) {
-    let (style, word, in_json) = verdict.words();
-    let (name, section, demand) = (case.name, case.section, case.demand);
-    if is_json {
-        let line = serde_json::json!({
-            "name": name, "section": section, "demand": demand, "verdict": in_json, "came": answer,
-        });
-        return terminal.line(&line.to_string());
-    }
-    let (word, answer) = (
-        terminal.paint(style, word),
-        terminal.paint(Style::Faint, answer),
-    );
-    terminal.line(&format!("{word}  {name}"));
-    terminal.line(&format!("             {demand} ({section})"));
-    terminal.line(&format!("             {answer}"));
 }
 
 /// Refuses a server elsewhere, whose owner did not ask for this. An address is of this machine if
@@ -148,29 +156,16 @@ fn check_is_local(address: &Address) -> Result<(), Failure> {
     let mut addresses = address.resolve()?.into_iter().map(|address| address.ip());
     match addresses.find(|ip| !ip.is_loopback() && is_elsewhere(*ip)) {
         None => Ok(()),
-        Some(ip) => Err(Failure::Wrong(format!(
+        Some(ip) => Err(Failure::wrong(format!(
             "{ip} is elsewhere, not on this machine"
         ))),
     }
 }
 
-/// Checks that the server works with valid input. Otherwise every rejection would mean nothing.
-fn check_speaks_websocket(address: &Address) -> Result<(), Failure> {
-    match send_frames(address, &[])? {
-        Answer::Pong => Ok(()),
-        other => {
-            let (server, answer) = (&address.authority, other.sentence());
-            Err(Failure::Failed(format!(
-                "{server} answers no ping: {answer}"
-            )))
-        }
-    }
-}
-
 fn play(case: &Case, address: &Address) -> Result<(Verdict, String), Failure> {
     let (codes, bytes) = match case.attempt {
-        Attempt::Frames { codes, bytes } => (codes, bytes()),
-        Attempt::Handshake { .. } => {
+        Attempt::Frames(codes, bytes) => (codes, bytes()),
+        Attempt::Handshake(..) => {
             let request = case.request(&address.authority, &address.target);
             return send_request(&request.unwrap_or_default(), address);
         }
@@ -195,24 +190,25 @@ fn send_request(request: &[u8], address: &Address) -> Result<(Verdict, String), 
     let _ = stream.write_all(request);
     let (mut received, until) = (Vec::new(), Instant::now() + TIMEOUT);
     loop {
-        match ResponseHead::parse(&received, HEAD_BYTES) {
-            Ok(Progress::NeedMore) => {}
-            Err(error) => return Ok((Verdict::Differently, error.to_owned())),
-            Ok(Progress::Done { value: head, .. }) => {
-                return Ok(match head.status() {
-                    101 => (Verdict::Accepted, "answered 101: it is open".to_owned()),
-                    status @ 400.. => (Verdict::Rejected, format!("refused with {status}")),
-                    status => (Verdict::Differently, format!("no upgrade, but {status}")),
-                });
-            }
-        }
-        match read(&mut stream, until) {
-            Some(bytes) if bytes.is_empty() => {
-                return Ok((Verdict::Differently, "hung up without an answer".to_owned()));
-            }
-            Some(bytes) => received.extend_from_slice(&bytes),
-            None => return Ok((Verdict::Accepted, Answer::Nothing.sentence())),
-        }
+        let (verdict, answer) = match ResponseHead::parse(&received, HEAD_BYTES) {
+            Ok(Progress::NeedMore) => match read(&mut stream, until) {
+                Some(bytes) if bytes.is_empty() => {
+                    (Verdict::Differently, "hung up without an answer".to_owned())
+                }
+                Some(bytes) => {
+                    received.extend_from_slice(&bytes);
+                    continue;
+                }
+                None => (Verdict::Accepted, Answer::Nothing.sentence()),
+            },
+            Err(error) => (Verdict::Differently, error.to_owned()),
+            Ok(Progress::Done { value: head, .. }) => match head.status() {
+                101 => (Verdict::Accepted, "answered 101: it is open".to_owned()),
+                status @ 400.. => (Verdict::Rejected, format!("refused with {status}")),
+                status => (Verdict::Differently, format!("no upgrade, but {status}")),
+            },
+        };
+        return Ok((verdict, answer));
     }
 }
 
@@ -262,22 +258,20 @@ fn send_frames(address: &Address, bytes: &[u8]) -> Result<Answer, Failure> {
             let _ = stream.write_all(&ping);
             (is_pinged, ping_at) = (true, None);
         }
-        let mut rest = &mut received[..];
+        let (mut rest, mut out) = (&mut received[..], Vec::new());
         loop {
-            match websocket.receive(rest, &mut scratch, &mut Vec::new()) {
+            let (event, used) = match websocket.receive(rest, &mut scratch, &mut out) {
+                Ok(Received::Event { event, used }) => (event, used),
                 Ok(Received::Nothing) => break,
                 Err(violation) => return Ok(Answer::Invalid(violation.rule().reason)),
-                Ok(Received::Event { event, used }) => {
-                    match event {
-                        Event::Pong(PING) => return Ok(Answer::Pong),
-                        Event::Close(frame) => {
-                            let reason = EscapedText(frame.reason).to_string();
-                            return Ok(Answer::Close(frame.code.map(CloseCode::get), reason));
-                        }
-                        _ => {}
-                    }
-                    rest = &mut rest[used..];
+            };
+            match event {
+                Event::Pong(PING) => return Ok(Answer::Pong),
+                Event::Close(frame) => {
+                    let reason = EscapedText(frame.reason).to_string();
+                    return Ok(Answer::Close(frame.code.map(CloseCode::get), reason));
                 }
+                _ => rest = &mut rest[used..],
             }
         }
         received = match read(&mut stream, ping_at.unwrap_or(give_up)) {
