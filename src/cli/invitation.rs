@@ -28,14 +28,14 @@ impl Invitation {
     /// Logs the addresses, and draws the code if standard error is a terminal.
     pub(super) fn announce(&self) {
         let page = &self.page;
-        if self.urls.is_empty() {
-            log::info!("only this computer can reach the chat; {page} tells how to let others in");
-        }
         for url in &self.urls {
             log::info!("others can join at {url}");
         }
-        if !self.urls.is_empty() {
-            log::info!("{page} shows this to them");
+        match self.urls.is_empty() {
+            true => {
+                log::info!("only this computer can reach the chat; to let others in, see {page}")
+            }
+            false => log::info!("{page} shows this to them"),
         }
         if io::stderr().is_terminal() {
             let _ = io::stderr().write_all(drawn(&self.code).as_bytes());
@@ -118,10 +118,11 @@ fn local_addresses(fib_trie: &str) -> Vec<IpAddr> {
 
 #[cfg(feature = "qr")]
 fn code(text: &str) -> Vec<String> {
-    let Ok(code) = qrcodegen::QrCode::encode_text(text, qrcodegen::QrCodeEcc::Medium) else {
+    use qrcodegen::{QrCode, QrCodeEcc};
+    let Ok(code) = QrCode::encode_text(text, QrCodeEcc::Medium) else {
         return Vec::new();
     };
-    let module = |x, y| if code.get_module(x, y) { '1' } else { '0' };
+    let module = |x, y| char::from(b'0' + u8::from(code.get_module(x, y)));
     let row = |y| (0..code.size()).map(|x| module(x, y)).collect();
     (0..code.size()).map(row).collect()
 }
@@ -134,25 +135,22 @@ fn code(_: &str) -> Vec<String> {
 /// Draws a QR code, two rows to a line, light on dark as terminals are, with the border of four
 /// modules that readers need.
 fn drawn(code: &[String]) -> String {
-    const BORDER: usize = 4;
-    let Some(width) = code.first().map(|row| row.len() + 2 * BORDER) else {
+    if code.is_empty() {
         return String::new();
-    };
-    let is_dark = |x: usize, y: usize| {
-        let row = y.checked_sub(BORDER).and_then(|y| code.get(y));
-        let module = row.zip(x.checked_sub(BORDER));
-        module.is_some_and(|(row, x)| row.as_bytes().get(x) == Some(&b'1'))
-    };
+    }
+    let blank = "0".repeat(code.len() + 8);
+    let mut rows = vec![blank.clone(); 4];
+    rows.extend(code.iter().map(|row| format!("0000{row}0000")));
+    rows.extend(vec![blank; 5]);
     let mut text = String::new();
-    for y in (0..code.len() + 2 * BORDER).step_by(2) {
-        text.extend(
-            (0..width).map(|x| match (is_dark(x, y), is_dark(x, y + 1)) {
-                (true, true) => ' ',
-                (true, false) => '▄',
-                (false, true) => '▀',
-                (false, false) => '█',
-            }),
-        );
+    for pair in rows.chunks_exact(2) {
+        let modules = pair[0].chars().zip(pair[1].chars());
+        text.extend(modules.map(|pair| match pair {
+            ('1', '1') => ' ',
+            ('1', _) => '▄',
+            (_, '1') => '▀',
+            _ => '█',
+        }));
         text.push('\n');
     }
     text

@@ -16,12 +16,10 @@ const LINE_BYTES: usize = 4_096;
 
 /// Starts logging at the level that `PARLOR_LOG`, or else `RUST_LOG`, names.
 pub(super) fn start(variable: impl Fn(&str) -> Option<OsString>) {
-    let levels = ["PARLOR_LOG", "RUST_LOG"].into_iter().filter_map(&variable);
+    let level = |name| variable(name)?.into_string().ok()?.parse().ok();
+    let level = level("PARLOR_LOG").or_else(|| level("RUST_LOG"));
     // The default says nothing about single peers.
-    let level = levels
-        .filter_map(|level| level.into_string().ok()?.parse().ok())
-        .next()
-        .unwrap_or(LevelFilter::Info);
+    let level = level.unwrap_or(LevelFilter::Info);
     let has_time = !is_journal(variable("JOURNAL_STREAM"));
     // This fails if there is a logger already, which is kept.
     if log::set_logger(Box::leak(Box::new(Stderr { has_time }))).is_ok() {

@@ -69,6 +69,8 @@ pub struct Row {
     kind: Kind,
 }
 
+type Set = fn(&mut ServeOptions, &OsStr) -> Result<(), String>;
+
 /// How a value is parsed, and where it is stored.
 enum Kind {
     Flag(fn(&mut ServeOptions)),
@@ -78,15 +80,9 @@ enum Kind {
     ),
     Seconds(Zero, fn(&mut Limits) -> &mut Duration),
     /// Anything else, with its default.
-    Value(
-        &'static str,
-        fn(&mut ServeOptions, &OsStr) -> Result<(), String>,
-    ),
+    Value(&'static str, Set),
     /// The same, but each use adds a value. Otherwise the last one counts.
-    List(
-        &'static str,
-        fn(&mut ServeOptions, &OsStr) -> Result<(), String>,
-    ),
+    List(&'static str, Set),
 }
 
 /// A field that holds a whole number.
@@ -115,11 +111,7 @@ const COUNT: RangeInclusive<u64> = 1..=1_000_000;
 const COUNT_OR_ZERO: RangeInclusive<u64> = 0..=1_000_000;
 const DAYS: RangeInclusive<u64> = 1..=36_500;
 /// A tebibyte, or as much as the machine can address.
-const MEMORY: RangeInclusive<u64> = 1..=if usize::BITS > 40 {
-    1 << 40
-} else {
-    u32::MAX as u64
-};
+const MEMORY: RangeInclusive<u64> = 1..=[u32::MAX as u64, 1 << 40][(usize::BITS > 40) as usize];
 
 macro_rules! options {
     ($($group:literal { $($name:literal $value:literal $kind:expr, $help:literal;)* })*) => {
@@ -223,8 +215,9 @@ options! {
 impl Row {
     /// Returns the option as it is written on the command line: `--listen ADDR:PORT`.
     pub fn usage(&self) -> String {
-        let usage = format!("--{} {}", self.name, self.value);
-        usage.trim_end().to_owned()
+        format!("--{} {}", self.name, self.value)
+            .trim_end()
+            .to_owned()
     }
 
     /// Returns the environment variable that sets the option.
@@ -301,12 +294,8 @@ fn set_record(options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
 }
 
 fn needs_feature(is_there: bool, feature: &str) -> Result<(), String> {
-    match is_there {
-        true => Ok(()),
-        false => Err(format!(
-            "needs a parlor that was built with the feature {feature}"
-        )),
-    }
+    let error = || format!("needs a parlor that was built with the feature {feature}");
+    is_there.then_some(()).ok_or_else(error)
 }
 
 /// What the command line asks for.
@@ -346,17 +335,15 @@ pub fn parse(
         if values.is_empty() && !is_excluded {
             source = row.variable();
             let variable = variable(&source).unwrap_or_default();
-            values = row
-                .split(variable)
-                .map_err(|error| format!("{source} {error}"))?;
+            let split = row.split(variable);
+            values = split.map_err(|error| format!("{source} {error}"))?;
         }
         for value in &values {
-            row.set(&mut options, value)
-                .map_err(|error| format!("{source} {error}, not {value:?}"))?;
-            options.given.push(match row.value {
-                "" => format!("--{}", row.name),
-                _ => format!("--{}={}", row.name, value.display()),
-            });
+            let set = row.set(&mut options, value);
+            set.map_err(|error| format!("{source} {error}, not {value:?}"))?;
+            let equals = if row.value.is_empty() { "" } else { "=" };
+            let given = format!("--{}{equals}{}", row.name, value.display());
+            options.given.push(given);
         }
         if !values.is_empty() {
             given.push((row.name, source));
@@ -376,10 +363,8 @@ const ENVELOPE_BYTES: usize = 512;
 /// the name of each given option, and the argument or variable that gave it.
 fn check(options: &mut ServeOptions, given: &[(&str, String)]) -> Result<(), String> {
     let source = |name| {
-        given
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, source)| source)
+        let found = given.iter().find(|(known, _)| *known == name);
+        found.map(|(_, source)| source)
     };
     if let (Some(one), Some(other)) = (source(EXCLUSIVE[0]), source(EXCLUSIVE[1])) {
         return Err(format!("{one} and {other} exclude each other"));
@@ -415,10 +400,9 @@ fn check(options: &mut ServeOptions, given: &[(&str, String)]) -> Result<(), Str
     }
     if options.in_memory {
         let unused = ["sync", "history-keep", "history-days", "history-bytes"];
+        let unused = unused.into_iter().filter_map(source);
         let warn = |source| format!("{source} has no effect without a history");
-        options
-            .warnings
-            .extend(unused.into_iter().filter_map(source).map(warn));
+        options.warnings.extend(unused.map(warn));
     }
     Ok(())
 }

@@ -17,9 +17,8 @@ pub(crate) const NAME_AND_VERSION: &str = concat!("parlor ", env!("CARGO_PKG_VER
 /// Prints to standard output. A closed pipe (`parlor --help | head -1`) is no error.
 pub(super) fn print(text: &str) {
     let mut stdout = io::stdout().lock();
-    let _ = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
+    let written = stdout.write_all(text.as_bytes());
+    let _ = written.and_then(|()| stdout.flush());
 }
 
 /// Prints to standard output unless the write would block.
@@ -32,11 +31,7 @@ pub(super) fn print_if_ready(text: &str) {
 /// Whether a write to this output would not block.
 pub(super) fn is_ready(output: &impl AsFd) -> bool {
     let mut descriptors = [PollFd::new(output, PollFlags::OUT)];
-    let at_once = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let polled = poll(&mut descriptors, Some(&at_once));
+    let polled = poll(&mut descriptors, Some(&Timespec::default()));
     polled.is_ok() && descriptors[0].revents().contains(PollFlags::OUT)
 }
 

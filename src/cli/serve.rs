@@ -105,12 +105,12 @@ pub(crate) fn open_history(
             ..options.history.clone()
         };
         let path = std::path::absolute(&settings.path).unwrap_or(settings.path.clone());
-        let is_new = !path.exists();
+        let (is_new, path) = (!path.exists(), path.display());
         let history = Sqlite::open(settings, epoch)?;
-        let opened = match (history.messages(), path.display()) {
-            _ if is_new => format!("created the history {path}", path = path.display()),
-            (1, path) => format!("opened the history {path} with 1 message"),
-            (count, path) => format!("opened the history {path} with {count} messages"),
+        let opened = match history.messages() {
+            _ if is_new => format!("created the history {path}"),
+            1 => format!("opened the history {path} with 1 message"),
+            count => format!("opened the history {path} with {count} messages"),
         };
         return Ok((Box::new(history), opened));
     }
@@ -122,8 +122,8 @@ pub(crate) fn open_history(
 /// Random bytes from the operating system.
 pub(crate) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
     let mut bytes = [0; LENGTH];
-    fill_random(&mut bytes)
-        .map_err(|error| format!("the system's random number generator failed: {error}"))?;
+    let filled = fill_random(&mut bytes);
+    filled.map_err(|error| format!("the system's random number generator failed: {error}"))?;
     Ok(bytes)
 }
 
@@ -162,18 +162,12 @@ fn resolve(listen: &str) -> io::Result<SocketAddr> {
 
 fn cant_listen(listen: &str, error: &io::Error) -> String {
     let reason = match error.kind() {
-        ErrorKind::AddrInUse => {
-            "another program uses that port; stop it, or choose another port with --listen"
-        }
-        ErrorKind::PermissionDenied => {
-            "you need root privileges for that port; choose one from 1024 with --listen"
-        }
-        ErrorKind::AddrNotAvailable => {
-            "this machine has no such address; choose another one with --listen"
-        }
+        ErrorKind::AddrInUse => "another program uses that port; stop it, or choose another port",
+        ErrorKind::PermissionDenied => "ports below 1024 need root privileges; choose another port",
+        ErrorKind::AddrNotAvailable => "this machine has no such address; choose another one",
         _ => return format!("can't listen on {listen}: {error}"),
     };
-    format!("can't listen on {listen}: {reason}")
+    format!("can't listen on {listen}: {reason} with --listen")
 }
 
 /// Files that are open beside those of connections: the standard three, the event loop's, the

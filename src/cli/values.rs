@@ -13,20 +13,16 @@ const SECONDS_MAX: f64 = 1e9;
 
 /// Parses `ADDR:PORT`. An address that begins with a letter is a host name, resolved at the start.
 pub(super) fn listen(value: &OsStr) -> Result<String, String> {
-    let is_address = |text: &str| {
-        let Some((host, port)) = text.rsplit_once(':') else {
-            return false;
-        };
-        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        let is_name = host.starts_with(|first: char| first.is_ascii_alphabetic())
-            && host.bytes().all(is_letter);
-        text.parse::<SocketAddr>().is_ok()
-            || (is_name && digits(port) && port.parse::<u16>().is_ok())
+    let is_address = |text: &&str| {
+        let (host, port) = text.rsplit_once(':').unwrap_or_default();
+        let is_letter = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        let is_name = host.starts_with(|c: char| c.is_ascii_alphabetic());
+        let has_name = is_name && host.chars().all(is_letter);
+        let has_port = digits(port) && port.parse::<u16>().is_ok();
+        text.parse::<SocketAddr>().is_ok() || (has_name && has_port)
     };
-    match value.to_str() {
-        Some(text) if is_address(text) => Ok(text.to_owned()),
-        _ => Err("must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned()),
-    }
+    let text = value.to_str().filter(is_address).map(str::to_owned);
+    text.ok_or("must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
 /// Parses a path, which `what` names.
@@ -62,15 +58,11 @@ pub(super) fn network(value: &OsStr) -> Result<Network, String> {
 pub(super) fn number(value: &OsStr, range: &RangeInclusive<u64>) -> Result<u64, String> {
     let text = value.to_str().filter(|text| digits(text));
     let number = text.and_then(|text| text.parse().ok());
+    let (from, to) = (range.start(), range.end());
+    let wrong = || format!("must be a whole number from {from} to {to}");
     number
         .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            format!(
-                "must be a whole number from {} to {}",
-                range.start(),
-                range.end()
-            )
-        })
+        .ok_or_else(wrong)
 }
 
 /// Whether an option can be zero.
@@ -87,17 +79,19 @@ pub(super) fn seconds(value: &OsStr, zero: Zero) -> Result<Duration, String> {
         digits(whole) && digits(fraction)
     };
     let text = value.to_str().filter(is_plain);
+    let from = if zero == Zero::Allowed {
+        "from 0"
+    } else {
+        "above 0 and up"
+    };
     match text.and_then(|text| text.parse().ok()) {
         Some(0.0) if zero == Zero::Allowed => Ok(Duration::ZERO),
         Some(seconds) if seconds > 0.0 && seconds <= SECONDS_MAX => {
             let millis = (seconds * 1_000.0_f64).round().max(1.0);
             Ok(Duration::from_millis(millis as u64))
         }
-        _ if zero == Zero::Allowed => Err(format!(
-            "must be seconds from 0 to {SECONDS_MAX}, such as 10 or 0.5"
-        )),
         _ => Err(format!(
-            "must be seconds above 0 and up to {SECONDS_MAX}, such as 10 or 0.5"
+            "must be seconds {from} to {SECONDS_MAX}, such as 10 or 0.5"
         )),
     }
 }
