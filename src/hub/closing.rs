@@ -100,7 +100,6 @@ impl<S: Socket> Hub<S> {
 
     /// Closes every connection, for a graceful shutdown.
     pub(super) fn close_all(&mut self) {
-        self.draining = false;
         let ids: Vec<_> = self
             .connections
             .iter()

@@ -179,8 +179,8 @@ pub struct Hub<S> {
     suspend_guard: SuspendGuard,
     /// The deadline that the last turn ended with.
     promised: Option<Millis>,
-    /// Inputs of this turn.
-    inputs: usize,
+    /// This turn had an input.
+    had_input: bool,
     draining: bool,
     buffers_full: Warning,
     storage_failed: Warning,
@@ -218,7 +218,7 @@ impl<S: Socket> Hub<S> {
             reminders: Reminders::new(),
             suspend_guard: SuspendGuard::default(),
             promised: None,
-            inputs: 0,
+            had_input: false,
             draining: false,
             buffers_full: Warning::default(),
             storage_failed: Warning::default(),
@@ -274,7 +274,7 @@ impl<S: Socket> Hub<S> {
 impl<S: Socket> Driven<S> for Hub<S> {
     fn handle(&mut self, input: Input<'_, S>, now: Now) {
         self.cx.now = now;
-        self.inputs += usize::from(!matches!(input, Input::TurnTook(_)));
+        self.had_input |= !matches!(input, Input::TurnTook(_));
         match input {
             Input::Accepted { socket, peer } => self.accept(socket, peer),
             Input::Readable(id) => {
@@ -338,7 +338,7 @@ impl<S: Socket> Driven<S> for Hub<S> {
     }
 
     fn next_deadline(&self) -> Option<Millis> {
-        if self.draining || self.reading.has_work() || !self.cx.inbox.is_empty() {
+        if self.reading.has_work() || !self.cx.inbox.is_empty() {
             return Some(Millis(0));
         }
         self.wake_at()

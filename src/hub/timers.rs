@@ -55,7 +55,8 @@ pub(super) struct SuspendGuard {
 
 impl SuspendGuard {
     /// Returns whether deadlines count in this turn. `promised` is the deadline that the last turn
-    /// ended with; `quiet`: this turn had no input.
+    /// ended with; `quiet`: this turn had no input,
+    /// and left nothing to read.
     pub(super) fn may_judge(&mut self, promised: Option<Millis>, quiet: bool, now: Millis) -> bool {
         match self.until {
             None if promised.is_some_and(|promised| promised.after(LATE) < now) => {

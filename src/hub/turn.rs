@@ -34,7 +34,7 @@ const KEPT_ENTRIES: usize = 256;
 impl<S: Socket> Hub<S> {
     /// Runs the steps after *read*.
     pub(super) fn run_turn(&mut self) {
-        let quiet = std::mem::replace(&mut self.inputs, 0) == 0;
+        let quiet = !std::mem::take(&mut self.had_input) && !self.reading.has_work();
         let promised = self.promised.take();
         if self
             .suspend_guard
@@ -44,7 +44,14 @@ impl<S: Socket> Hub<S> {
         }
         self.apply();
         self.commit();
-        if self.draining && self.cx.inbox.is_empty() {
+        if std::mem::take(&mut self.draining) {
+            // Nothing is read before the closes: a client that goes on asking can't delay them.
+            while !self.cx.inbox.is_empty() {
+                self.share();
+                self.flush();
+                self.apply();
+                self.commit();
+            }
             self.close_all();
         }
         self.share();

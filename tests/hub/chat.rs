@@ -217,6 +217,33 @@ fn drain_answers_pending_requests_then_closes_with_1001() {
     assert_eq!((world.hub.connections(), idle.take().len()), (0, 0));
 }
 
+/// A question after a message waits for the commit, so the inbox is not empty after that turn.
+#[test]
+fn drain_does_not_wait_for_clients_that_keep_asking() {
+    let mut world = World::new(Limits {
+        rate: 0,
+        ..Limits::DEFAULT
+    });
+    let mut clients = world.enter_all(["Ada", "Bob"]);
+    let now = world.now;
+    for turn in 0..4 {
+        let client = &mut clients[turn % 2];
+        client.say(&mut world, &message("hello"));
+        client.say(
+            &mut world,
+            r#"{"type":"history","channel":"general","before":9}"#,
+        );
+        if turn == 0 {
+            world.hub.handle(Input::Drain, now);
+        }
+        world.turn();
+    }
+    let answers = clients[0].events_of("history").len();
+    clients[1].take();
+    let closes = clients.map(|client| client.close);
+    assert_eq!((answers, closes), (1, [Some(1001); 2]));
+}
+
 #[cfg(feature = "tools")]
 #[test]
 fn turn_has_a_budget_of_traces_and_counts_the_rest() {

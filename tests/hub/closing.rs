@@ -66,6 +66,39 @@ fn suspended_process_reads_before_it_judges() {
     assert_eq!((ada.close, world.hub.connections()), (None, 1));
 }
 
+/// A turn that can't read, because enough is to be answered, is not a quiet one.
+#[test]
+fn suspended_process_that_can_not_read_does_not_judge() {
+    let mut world = World::new(Limits {
+        rate: 0,
+        connections_per_ip: 0,
+        ..Limits::DEFAULT
+    });
+    let mut clients: Vec<_> = (0..257).map(|n| world.enter(&format!("User{n}"))).collect();
+    for _ in 0..12 {
+        clients[0].say(&mut world, &message(&"x".repeat(4_000)));
+    }
+    let mut late = world.connect();
+    late.send(&mut world, b"GET /healthz HTTP/1.1\r\n");
+    world.settle();
+    world.jump(3_600_000);
+    // 16 questions of one connection are read in a turn; with 4,096 in the inbox, reading stops.
+    let question = masked(
+        Opcode::Text,
+        br#"{"type":"history","channel":"general","before":13}"#,
+    );
+    for client in &mut clients {
+        client.send(&mut world, &question.repeat(16));
+    }
+    late.send(&mut world, b"Host: a\r\n\r\n");
+    for _ in 0..2 {
+        world.turn();
+        assert!(!late.is_read(&world));
+    }
+    late.take();
+    assert_eq!(late.http, None, "its head came in time");
+}
+
 #[test]
 fn head_message_and_hello_have_deadlines() {
     let mut world = World::new(Limits::DEFAULT);
