@@ -43,7 +43,7 @@ limits! {
     rate: u32 = 20,
     /// `--send-queue-bytes`: the queue of a slow reader.
     send_queue_bytes: usize = 1 << 20,
-    /// `--handshake-timeout`: for a complete request head, the next one, and progress of a response.
+    /// `--handshake-timeout`: for a request head, for the next one, and for progress of a response.
     handshake_timeout: Duration = Duration::from_secs(10),
     /// `--message-timeout`: for a complete message after its first byte.
     message_timeout: Duration = Duration::from_secs(60),

@@ -5,11 +5,11 @@ use std::ffi::{OsStr, OsString};
 
 /// What a command line asks for.
 pub(crate) enum Parsed {
-    /// `--help` or `-h`.
+    /// The option `--help` or `-h`.
     Help,
-    /// `--version` or `-V`.
+    /// The option `--version` or `-V`.
     Version,
-    /// Anything else.
+    /// All other command lines.
     Arguments(Arguments),
 }
 

@@ -21,21 +21,21 @@ pub struct ServeOptions {
     pub listen: String,
     /// `--www`: a folder to serve instead of the built-in page.
     pub www: Option<PathBuf>,
-    /// `--origin`.
+    /// `--origin`: the pages that may connect.
     pub origins: Origins,
-    /// `--trusted-proxy`.
+    /// `--trusted-proxy`: networks of proxies whose headers are trusted.
     pub trusted_proxies: Vec<Network>,
     /// `--history` and the options that go with it.
     pub history: Settings,
     /// `--no-history`: `history` is not used.
     pub in_memory: bool,
-    /// `--record`.
+    /// `--record`: the file for the recording.
     pub record: Option<PathBuf>,
     /// With `--record`: everything given, by the environment too, as command line arguments.
     pub given: Vec<String>,
     /// One sentence for each combination of options that can't work as it was probably meant.
     pub warnings: Vec<String>,
-    /// All other options.
+    /// The options that are limits.
     pub limits: Limits,
 }
 
@@ -56,7 +56,7 @@ impl Default for ServeOptions {
     }
 }
 
-/// One option.
+/// A row of the table of options.
 pub struct Row {
     /// The heading under which `--help` shows it.
     pub group: &'static str,
@@ -301,9 +301,9 @@ fn needs_feature(is_there: bool, feature: &str) -> Result<(), String> {
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// `--help`.
+    /// The help text (`--help`).
     Help,
-    /// `--version`.
+    /// The version (`--version`).
     Version,
     /// The server, with these options.
     Serve(Box<ServeOptions>),

@@ -74,8 +74,8 @@ impl Admission {
         }
     }
 
-    /// Counts an accepted connection. With a refusal it must be told so; `None`: too many are being
-    /// refused already, and it must be dropped.
+    /// Counts an accepted connection. A refusal must be sent to the peer. `None`: too many refusals
+    /// are being sent already, and the connection must be dropped.
     pub(super) fn enter(
         &mut self,
         peer: IpAddr,

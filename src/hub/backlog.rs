@@ -102,7 +102,7 @@ impl Backlog {
         self.held.is_empty()
     }
 
-    /// Appends a piece.
+    /// Appends a piece to the queue.
     pub(super) fn push(&mut self, held: Held, buffered: &mut Buffered) {
         self.waiting_bytes += held.range.end - held.at;
         if let (Some(last), HeldBytes::Own(new)) = (self.held.back_mut(), &held.bytes)

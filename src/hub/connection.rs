@@ -68,7 +68,7 @@ pub(super) enum Exchange {
     Answering,
 }
 
-/// A WebSocket connection.
+/// The state of a WebSocket connection.
 pub(super) struct Open {
     pub(super) websocket: WebSocket,
     pub(super) endpoint: Endpoint,

@@ -62,7 +62,7 @@ impl<S> Connections<S> {
         self.slots.iter().map(|(_, connection)| connection)
     }
 
-    /// Removes a connection.
+    /// Removes a connection and returns it.
     pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Connection<S>> {
         self.get_mut(id)?;
         self.slots.try_remove(id.index())

@@ -40,7 +40,7 @@ pub(super) enum Entry {
     Opened,
     /// A message was received.
     Request(Request),
-    /// The WebSocket ends.
+    /// The WebSocket connection ends.
     Closed(CloseReason),
 }
 
@@ -58,7 +58,7 @@ pub(super) enum CloseReason {
     Ours(CloseCode, &'static str),
     /// The peer shut down its sending side without a close frame. Its requests are still answered.
     EndOfStream,
-    /// The socket failed.
+    /// The socket reported an error.
     Failed,
 }
 

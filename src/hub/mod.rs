@@ -108,7 +108,7 @@ pub enum Input<'a, S> {
     Received {
         /// The connection that [`Driven::next_read`] returned.
         id: ConnectionId,
-        /// What was read.
+        /// The bytes that were read.
         bytes: &'a mut [u8],
         /// There may be more that no event will report.
         more: bool,
@@ -225,7 +225,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Returns the metrics.
+    /// Returns the server's metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.cx.metrics
     }

@@ -1,10 +1,10 @@
 //! Which web pages may open a WebSocket here.
 //!
 //! A browser opens a WebSocket to any host that a page asks for, with the user's cookies and from
-//! the user's network; the `Origin` header is all that tells one page from another (RFC 6455
-//! §10.2). Comparing it with `Host` is not enough: a foreign name can be made to point at this
-//! machine (DNS rebinding), and then both are the foreign name. So without `--origin` only hosts
-//! are accepted that nobody outside this network can own.
+//! the user's network; only the `Origin` header says which page it was (RFC 6455 §10.2).
+//! Comparing `Origin` with `Host` is not enough: an attacker can make a domain name resolve to this
+//! machine (DNS rebinding), and then both headers hold that name. Without `--origin`, parlor
+//! therefore accepts only hosts that an outsider can't register.
 
 use crate::http::{Authority, Head, Refusal};
 use std::fmt;
@@ -13,11 +13,11 @@ use std::net::Ipv4Addr;
 /// The origins from which a browser may open `/chat` and `/echo` (`--origin`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
-    /// The page's own host, if nobody outside can own it.
+    /// The page's own host, if an outsider can't register its name.
     SameHost,
     /// The origins in this list.
     Listed(Vec<Origin>),
-    /// Every origin.
+    /// Every origin is allowed.
     Any,
 }
 
@@ -59,7 +59,7 @@ impl Origins {
 /// Scheme, host and port of a page (RFC 6454), or the opaque origin `null`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Empty for `null`.
+    /// Empty for the origin `null`.
     scheme: Box<str>,
     host: Box<str>,
     port: Option<u16>,
@@ -141,8 +141,8 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Returns whether nobody outside this network can own a name: an address, a name without a dot, or
-/// one under an ending that is never delegated (RFC 6761, RFC 6762, RFC 8375, and `.internal` and
+/// Returns whether an outsider can't register this host: it is an address, a name without a dot, or
+/// a name under a suffix that is never delegated (RFC 6761, RFC 6762, RFC 8375, and `.internal` and
 /// `.lan` by custom).
 fn is_private(host: &str) -> bool {
     let host = host.to_ascii_lowercase();

@@ -70,7 +70,7 @@ impl Network {
     }
 }
 
-/// The trusted proxies.
+/// The networks of the trusted proxies.
 pub(super) struct Proxies(pub(super) Vec<Network>);
 
 impl Proxies {

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-/// Reminders, soonest first.
+/// A queue of reminders, soonest first.
 ///
 /// A reminder is a hint; the truth is what it points at. A deadline that moves later costs nothing:
 /// when the reminder comes up, its owner says when to look again. None is ever removed, so an owner

@@ -56,8 +56,8 @@ struct Subscription {
     position: u32,
 }
 
-/// A subscriber whose position changed because another one left: its [`Subscriptions`] must be
-/// told.
+/// A subscriber whose position changed because another one left. The caller must update its
+/// [`Subscriptions`].
 #[must_use]
 pub(super) struct Moved {
     pub(super) connection: u32,

@@ -60,7 +60,7 @@ impl<S: Socket> Hub<S> {
         self.promised = self.wake_at();
     }
 
-    /// Step 3.
+    /// Step 3: handles connections and chat timers whose deadline has passed.
     fn due(&mut self) {
         let now = self.cx.now;
         while let Some((at, id)) = self.reminders.take_due(now.mono) {
@@ -166,7 +166,7 @@ impl<S: Socket> Hub<S> {
                 if let Some(rare) = &mut connection.rare {
                     rare.tap.take_if(|tap| !tap.is_started());
                 }
-                // What can't be read is told before that it came too fast.
+                // `bad_json` and `bad_id` take precedence over `rate_limited`.
                 if !request.is_unreadable() {
                     request = Request::failed(request.id, CommandError::RateLimited { retry_ms });
                 }
@@ -251,13 +251,13 @@ impl<S: Socket> Hub<S> {
         self.touched = touched;
     }
 
-    /// Step 6.
+    /// Step 6: gives each subscriber its range of the published frames.
     fn share(&mut self) {
         let cx = &mut self.cx;
         cx.topics.hand_out(&mut cx.turn, &mut self.connections);
     }
 
-    /// Step 7.
+    /// Step 7: writes to every connection that has output.
     fn flush(&mut self) {
         let dirty = self.cx.turn.take_dirty();
         let mut trace_room = TRACE_TURN_BYTES;

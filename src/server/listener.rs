@@ -136,7 +136,7 @@ fn is_of_the_connection(error: &io::Error) -> bool {
 }
 
 /// Raises the soft limit on open files to the hard one, and returns the limit; `None`: there is
-/// none. The soft limit is 1,024 in most shells for the sake of `select(2)`, which is not used here.
+/// none. In most shells the soft limit is 1,024 because of `select(2)`, which parlor doesn't use.
 pub fn raise_open_files() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = Rlimit {

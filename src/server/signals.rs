@@ -36,8 +36,8 @@ impl Signals {
     }
 }
 
-/// Returns whether SIGHUP is handled: not under `nohup`, which has it ignored. Only Linux shows that
-/// in a file; elsewhere SIGHUP keeps its action.
+/// Returns whether SIGHUP is handled: not under `nohup`, which sets it to be ignored. Only Linux
+/// shows that in a file; elsewhere SIGHUP keeps its action.
 fn handles_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status")
         .is_ok_and(|status| ignores(&status, SIGHUP) == Some(false))

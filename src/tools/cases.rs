@@ -12,11 +12,11 @@ pub struct Case {
     pub section: &'static str,
     /// What the section demands of a server.
     pub demand: &'static str,
-    /// The input itself.
+    /// The input to be sent.
     pub attempt: Attempt,
 }
 
-/// An invalid input.
+/// An input that breaks a rule.
 #[derive(Clone, Copy, Debug)]
 pub enum Attempt {
     /// An opening handshake, which has to be refused: the request line with `{target}` for the

@@ -46,7 +46,7 @@ pub(super) struct Head {
 /// Both clocks, in milliseconds: monotonic, and since 1970.
 pub(super) type At = (u64, u64);
 
-/// Returns both clocks.
+/// Converts recorded times to [`Now`].
 pub(super) fn now((mono, unix): At) -> Now {
     let (mono, unix) = (Millis(mono), UnixMillis(unix));
     Now { mono, unix }

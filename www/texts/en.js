@@ -116,7 +116,7 @@ export const t = {
     startChannel: (name) => `This is the beginning of #${name}.`,
     empty: 'No messages yet. Say hello, or share this link: ',
     startDirect: (name) => ['This is your private conversation with ', name, '.'],
-    private: 'Only the two of you can see it here (whoever runs the server can read everything).',
+    private: 'Only the two of you can see it here. The operator of the server can read everything.',
     author: (n) => `${n}${['th', 'st', 'nd', 'rd'][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] ?? 'th'}`,
     authorTitle: 'Different people have used this name.',
     joined: (names) => [...list(names), ' joined'],
