@@ -303,7 +303,7 @@ fn needs_feature(is_there: bool, feature: &str) -> Result<(), String> {
 pub enum Asked {
     /// The help text (`--help`).
     Help,
-    /// The version (`--version`).
+    /// The version number (`--version`).
     Version,
     /// The server, with these options.
     Serve(Box<ServeOptions>),
