@@ -289,9 +289,8 @@ impl History for Memory {
             return Ok(false);
         }
         let wanted = (from - first.0) as usize..(to - first.0) as usize;
-        let available = wanted.len();
+        let (start, available) = (out.len(), wanted.len());
         let wanted = place.records.range(wanted);
-        let start = out.len();
         let mut bytes = 0;
         let mut fits = |record: &&Record| {
             bytes += record.weight();
@@ -454,36 +453,23 @@ mod tests {
             assert_eq!(say(&mut memory, &place, None).seq, Seq(n));
         }
         assert_eq!(memory.span(&place).unwrap().first, Seq(6));
+        let before = PageRequest {
+            before: Seq(6),
+            ..ALL
+        };
+        let after = PageRequest {
+            after: Seq(2),
+            from_oldest: true,
+            rows: 2,
+            ..ALL
+        };
         let table: &[(&str, PageRequest, &[u64], bool)] = &[
             ("all", ALL, &[6, 7, 8, 9, 10], false),
+            ("newest two", PageRequest { rows: 2, ..ALL }, &[9, 10], true),
+            ("before the first", before, &[], false),
+            ("after pruned ones", after, &[6, 7], true),
             (
-                "the newest two",
-                PageRequest { rows: 2, ..ALL },
-                &[9, 10],
-                true,
-            ),
-            (
-                "before the first",
-                PageRequest {
-                    before: Seq(6),
-                    ..ALL
-                },
-                &[],
-                false,
-            ),
-            (
-                "after pruned ones",
-                PageRequest {
-                    after: Seq(2),
-                    from_oldest: true,
-                    rows: 2,
-                    ..ALL
-                },
-                &[6, 7],
-                true,
-            ),
-            (
-                "bytes for two and a half",
+                "two and a half",
                 PageRequest { bytes: 530, ..ALL },
                 &[9, 10],
                 true,

@@ -10,8 +10,8 @@ use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
-use crate::history::Settings;
 use crate::history::sqlite::{schema, sentence, with_ending};
+use crate::history::{self, Settings, StoreError};
 use crate::text::{Hex, decode_hex};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 use std::ffi::OsStr;
@@ -58,43 +58,42 @@ pub(super) const EXPORT: Tool = Tool {
 
 fn export(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
     let (history, file) = history_and_file(given)?;
-    let export = Export::open(&history).map_err(Failure::failed)?;
+    let cant = |why| {
+        Failure::failed(format!(
+            "can't read the history {}: {why}",
+            history.display()
+        ))
+    };
+    let connection = open(&history).map_err(cant)?;
     if file.as_os_str() == "-" {
-        write_lines(&export, &mut io::stdout().lock()).map_err(Failure::failed)?;
-        return Ok(true);
+        let written = write_lines(&connection, io::stdout().lock());
+        return written.map(|_| true).map_err(Failure::failed);
     }
-    let cant = |error: io::Error| format!("can't write {}: {error}", file.display());
-    let made = create(&file).map_err(|error| Failure::failed(cant(error)))?;
-    let mut out = BufWriter::new(made);
-    let written = write_lines(&export, &mut out)
-        .and_then(|()| out.into_inner().map_err(|error| cant(error.into_error())))
-        .and_then(|made| made.sync_all().map_err(cant));
+    let cant = |why: StoreError| Failure::failed(format!("can't write {}: {why}", file.display()));
+    let made = create(&file).map_err(|error| cant(error.into()))?;
+    let written = write_lines(&connection, made).and_then(|made| Ok(made.sync_all()?));
     if written.is_err() {
         // Half of an export is useless.
         let _ = fs::remove_file(&file);
     }
-    written.map(|()| true).map_err(Failure::failed)
+    written.map(|()| true).map_err(cant)
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(path)
 }
 
-fn write_lines(export: &Export, out: &mut dyn Write) -> Result<(), String> {
+fn write_lines<W: Write>(connection: &Connection, out: W) -> history::Result<W> {
     let mut progress = Progress::new("lines are written");
-    let mut buffer = Vec::new();
-    let cant = |error: io::Error| format!("can't write: {error}");
-    export.each(|line| {
+    let (mut out, mut buffer) = (BufWriter::new(out), Vec::new());
+    each_line(connection, |line| {
         buffer.clear();
         line.encode(&mut buffer);
         progress.count();
-        out.write_all(&buffer).map_err(cant)
+        Ok(out.write_all(&buffer)?)
     })?;
-    out.flush().map_err(cant)
+    Ok(out.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
 
 pub(super) const IMPORT: Tool = Tool {
@@ -108,14 +107,19 @@ pub(super) const IMPORT: Tool = Tool {
 
 fn import(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
     let (history, file) = history_and_file(given)?;
-    let cant = |why: String| Failure::failed(format!("can't import {}: {why}", file.display()));
+    let cant = |why| Failure::failed(format!("can't import {}: {why}", file.display()));
     let epoch = random::<16>().map_err(cant)?;
     let opened = File::open(&file).map_err(|error| cant(error.to_string()))?;
     let epoch = format!("{:x}", Hex(&epoch));
-    let mut import = Import::begin(&history, &epoch).map_err(Failure::failed)?;
+    let mut import = Import::begin(&history, &epoch)?;
     read_lines(BufReader::new(opened), |line| import.take(line)).map_err(cant)?;
-    import.finish().map_err(Failure::failed)?;
+    let finished = import.finish();
+    finished.map_err(|why| cant_make(&history, &why))?;
     Ok(true)
+}
+
+fn cant_make(target: &Path, why: &StoreError) -> String {
+    format!("can't make the history {}: {why}", target.display())
 }
 
 /// Reads every line, in the memory of one. The error names the line.
@@ -158,155 +162,135 @@ fn history_and_file(given: &Arguments) -> Result<(PathBuf, PathBuf), Failure> {
     Ok((history, file))
 }
 
-/// A database that lines are read from.
-pub(super) struct Export {
-    connection: Connection,
+/// Opens a history to read it.
+fn open(path: &Path) -> history::Result<Connection> {
+    let begin = |path: &Path| {
+        let mut begin = Vec::new();
+        let file = File::open(path)?;
+        Read::take(file, schema::HEADER_BYTES as u64).read_to_end(&mut begin)?;
+        Ok::<_, io::Error>(begin)
+    };
+    let log = begin(&with_ending(path, "-wal")).unwrap_or_default();
+    if schema::inspect(&begin(path)?, &log).map_err(StoreError)? == schema::Kind::Unfinished {
+        return Err(StoreError("it is empty".to_owned()));
+    }
+    // Nothing is written to it, but SQLite may have to make its own files beside it.
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
 }
 
-impl Export {
-    /// Opens a history to read it. The error is one line.
-    pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let cant = |why: &str| format!("can't read the history {}: {why}", path.display());
-        let begin = |path: &Path| {
-            let mut begin = Vec::new();
-            let file = File::open(path)?;
-            Read::take(file, schema::HEADER_BYTES as u64).read_to_end(&mut begin)?;
-            Ok(begin)
+/// Gives every line of a history in its order. Stops with the first error.
+fn each_line(
+    connection: &Connection,
+    mut take: impl FnMut(&Line) -> history::Result<()>,
+) -> history::Result<()> {
+    take(&Line::Parlor { version: VERSION })?;
+    let mut after = 0;
+    loop {
+        let sessions = sessions(connection, after)?;
+        let Some(Line::Session { author, .. }) = sessions.last() else {
+            break;
         };
-        let header = begin(path).map_err(|error: io::Error| cant(&error.to_string()))?;
-        let log = begin(&with_ending(path, "-wal")).unwrap_or_default();
-        if schema::inspect(&header, &log).map_err(|why| cant(&why))? == schema::Kind::Unfinished {
-            return Err(cant("it is empty"));
+        after = *author;
+        sessions.iter().try_for_each(&mut take)?;
+    }
+    // In the order of use now: a place that is used meanwhile would come twice.
+    let mut select = connection.prepare("SELECT id FROM places WHERE newest > 0 ORDER BY used")?;
+    let places: Vec<i64> = select
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for id in places {
+        // It may have been forgotten meanwhile.
+        if let Some((place, newest)) = place(connection, id)? {
+            take(&place)?;
+            each_message(connection, id, newest, &mut take)?;
         }
-        let open = || {
-            // Nothing is written to it, but SQLite may have to make its own files beside it.
-            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-            connection.pragma_update(None, "query_only", true)?;
-            connection.busy_timeout(Duration::from_secs(5))?;
-            Ok(Self { connection })
-        };
-        open().map_err(|error: rusqlite::Error| cant(&sentence(&error)))
     }
+    Ok(())
+}
 
-    /// Gives every line in its order. Stops with the first error.
-    pub(super) fn each(
-        &self,
-        mut take: impl FnMut(&Line) -> Result<(), String>,
-    ) -> Result<(), String> {
-        take(&Line::Parlor { version: VERSION })?;
-        let mut after = 0;
-        loop {
-            let rows = self.sessions(after).map_err(|error| sentence(&error))?;
-            let Some(Line::Session { author, .. }) = rows.last() else {
-                break;
-            };
-            after = *author;
-            rows.iter().try_for_each(&mut take)?;
+fn sessions(connection: &Connection, after: u64) -> rusqlite::Result<Vec<Line>> {
+    let select = "SELECT author, secret, name, seen, quit FROM sessions
+        WHERE author > ?1 ORDER BY author LIMIT ?2";
+    let row = |row: &Row<'_>| {
+        Ok(Line::Session {
+            author: row.get(0)?,
+            secret: format!("{:x}", Hex(row.get_ref(1)?.as_blob()?)),
+            name: row.get(2)?,
+            seen: row.get(3)?,
+            quit: row.get(4)?,
+        })
+    };
+    let mut select = connection.prepare_cached(select)?;
+    select.query_map((after, ROWS), row)?.collect()
+}
+
+/// Returns the line of a place, and its newest number.
+fn place(connection: &Connection, id: i64) -> rusqlite::Result<Option<(Line, u64)>> {
+    let row = |row: &Row<'_>| {
+        let newest = row.get(3)?;
+        let line = match row.get(0)? {
+            Some(name) => Line::Channel { name, newest },
+            None => Line::Conversation {
+                between: [row.get(1)?, row.get(2)?],
+                newest,
+            },
+        };
+        Ok((line, newest))
+    };
+    let select = "SELECT name, one, other, newest FROM places WHERE id = ?1";
+    connection
+        .prepare_cached(select)?
+        .query_row([id], row)
+        .optional()
+}
+
+/// Gives a place's messages up to `newest`. Pruning deletes messages that were given already; if it
+/// overtakes the export there is a gap, which no import accepts.
+fn each_message(
+    connection: &Connection,
+    id: i64,
+    newest: u64,
+    take: &mut impl FnMut(&Line) -> history::Result<()>,
+) -> history::Result<()> {
+    let select = "SELECT seq, at, author, sender, recipient, text, action, nonce FROM messages
+        WHERE place = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
+    let row = |row: &Row<'_>| {
+        let seq: u64 = row.get(0)?;
+        let line = Line::Message {
+            seq,
+            at: row.get(1)?,
+            author: row.get(2)?,
+            from: row.get(3)?,
+            to: row.get(4)?,
+            text: row.get(5)?,
+            action: row.get(6)?,
+            nonce: row.get(7)?,
+        };
+        Ok((seq, line))
+    };
+    let mut select = connection.prepare_cached(select)?;
+    let mut after = 0;
+    loop {
+        let rows = select.query_map((id, after, newest, ROWS), row)?;
+        let rows: Vec<(u64, Line)> = rows.collect::<Result<_, _>>()?;
+        let first = rows.first().map_or(newest + 1, |(seq, _)| *seq);
+        if after > 0 && first != after + 1 {
+            let why = "messages were pruned while they were read; export it again";
+            return Err(StoreError(why.to_owned()));
         }
-        // In the order of use now: a place that is used meanwhile would come twice.
-        for id in self.places().map_err(|error| sentence(&error))? {
-            // It may have been forgotten meanwhile.
-            if let Some(place) = self.place(id).map_err(|error| sentence(&error))? {
-                take(&place)?;
-                let (Line::Channel { newest, .. } | Line::Conversation { newest, .. }) = place
-                else {
-                    continue;
-                };
-                self.messages(id, newest, &mut take)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn sessions(&self, after: u64) -> rusqlite::Result<Vec<Line>> {
-        let select = "SELECT author, secret, name, seen, quit FROM sessions
-            WHERE author > ?1 ORDER BY author LIMIT ?2";
-        let row = |row: &Row<'_>| {
-            Ok(Line::Session {
-                author: row.get(0)?,
-                secret: format!("{:x}", Hex(row.get_ref(1)?.as_blob()?)),
-                name: row.get(2)?,
-                seen: row.get(3)?,
-                quit: row.get(4)?,
-            })
+        let Some((last, _)) = rows.last() else {
+            return Ok(());
         };
-        let mut select = self.connection.prepare_cached(select)?;
-        select.query_map((after, ROWS), row)?.collect()
-    }
-
-    /// All places, the least recently used first.
-    fn places(&self) -> rusqlite::Result<Vec<i64>> {
-        let select = "SELECT id FROM places WHERE newest > 0 ORDER BY used";
-        let mut select = self.connection.prepare(select)?;
-        select.query_map([], |row| row.get(0))?.collect()
-    }
-
-    fn place(&self, id: i64) -> rusqlite::Result<Option<Line>> {
-        let row = |row: &Row<'_>| {
-            let newest = row.get(3)?;
-            Ok(match row.get(0)? {
-                Some(name) => Line::Channel { name, newest },
-                None => {
-                    let between = [row.get(1)?, row.get(2)?];
-                    Line::Conversation { between, newest }
-                }
-            })
-        };
-        let select = "SELECT name, one, other, newest FROM places WHERE id = ?1";
-        self.connection
-            .prepare_cached(select)?
-            .query_row([id], row)
-            .optional()
-    }
-
-    /// Gives a place's messages up to `newest`. What is pruned meanwhile is behind us as a rule; if
-    /// pruning overtook us there would be a gap, which no import accepts.
-    fn messages(
-        &self,
-        id: i64,
-        newest: u64,
-        take: &mut impl FnMut(&Line) -> Result<(), String>,
-    ) -> Result<(), String> {
-        let select = "SELECT seq, at, author, sender, recipient, text, action, nonce FROM messages
-            WHERE place = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
-        let row = |row: &Row<'_>| {
-            Ok(Line::Message {
-                seq: row.get(0)?,
-                at: row.get(1)?,
-                author: row.get(2)?,
-                from: row.get(3)?,
-                to: row.get(4)?,
-                text: row.get(5)?,
-                action: row.get(6)?,
-                nonce: row.get(7)?,
-            })
-        };
-        let mut after = 0;
-        loop {
-            let page = || {
-                let mut select = self.connection.prepare_cached(select)?;
-                let rows = select.query_map((id, after, newest, ROWS), row)?;
-                rows.collect::<rusqlite::Result<Vec<_>>>()
-            };
-            let lines = page().map_err(|error| sentence(&error))?;
-            let seq = |line: Option<&Line>| match line {
-                Some(Line::Message { seq, .. }) => Some(*seq),
-                _ => None,
-            };
-            if after > 0 && seq(lines.first()).unwrap_or(newest + 1) != after + 1 {
-                return Err("messages were pruned while they were read; export it again".to_owned());
-            }
-            lines.iter().try_for_each(&mut *take)?;
-            match seq(lines.last()) {
-                Some(last) => after = last,
-                None => return Ok(()),
-            }
-        }
+        after = *last;
+        rows.iter().try_for_each(|(_, line)| take(line))?;
     }
 }
 
 /// A database that is made from lines.
-pub(super) struct Import {
+struct Import {
     connection: Option<Connection>,
     making: PathBuf,
     target: PathBuf,
@@ -318,49 +302,52 @@ pub(super) struct Import {
 impl Import {
     /// Begins a new history, with an epoch of its own, which will be `target`. The error is one
     /// line.
-    pub(super) fn begin(target: &Path, epoch: &str) -> Result<Self, String> {
+    fn begin(target: &Path, epoch: &str) -> Result<Self, String> {
         if target.exists() {
+            let target = target.display();
             return Err(format!(
-                "there is a history {} already; move it away, or name another with --history",
-                target.display()
+                "there is a history {target} already; move it away, or name another with --history"
             ));
         }
         // SQLite would put it into the new history.
         let log = with_ending(target, "-wal");
         if log.exists() {
+            let log = log.display();
             return Err(format!(
-                "there is the log of another history, {}; move it to where its history is",
-                log.display()
+                "there is the log of another history, {log}; move it to where its history is"
             ));
         }
         let making = with_ending(target, &format!(".import-{}", std::process::id()));
-        let cant = |why: String| format!("can't make the history {}: {why}", target.display());
-        create(&making).map_err(|error| cant(error.to_string()))?;
+        create(&making).map_err(|error| cant_make(target, &error.into()))?;
+        let target = target.to_owned();
+        let (connection, place, uses, newest_author) = (None, 0, 0, 0);
         let mut import = Self {
-            connection: None,
+            connection,
             making,
-            target: target.to_owned(),
-            place: 0,
-            uses: 0,
-            newest_author: 0,
+            target,
+            place,
+            uses,
+            newest_author,
         };
-        let open = || {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-            let mut connection = Connection::open_with_flags(&import.making, flags)?;
-            // If this process dies the file is thrown away.
-            connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
-            connection.pragma_update(None, "synchronous", "OFF")?;
-            schema::migrate(&mut connection, schema::STEPS, epoch)?;
-            connection.execute_batch("BEGIN")?;
-            Ok(connection)
-        };
-        let opened = open().map_err(|error: rusqlite::Error| cant(sentence(&error)))?;
-        import.connection = Some(opened);
+        let opened = import.open(epoch);
+        opened.map_err(|error| cant_make(&import.target, &error.into()))?;
         Ok(import)
     }
 
+    fn open(&mut self, epoch: &str) -> rusqlite::Result<()> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let mut connection = Connection::open_with_flags(&self.making, flags)?;
+        // If this process dies the file is thrown away.
+        connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        schema::migrate(&mut connection, schema::STEPS, epoch)?;
+        connection.execute_batch("BEGIN")?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
     /// Takes a line that [`Lines`] accepted. The error says what is wrong.
-    pub(super) fn take(&mut self, line: &Line) -> Result<(), String> {
+    fn take(&mut self, line: &Line) -> Result<(), String> {
         self.insert(line)
             .map_err(|error| match error.sqlite_error_code() {
                 Some(ErrorCode::ConstraintViolation) => "it is in the file twice".to_owned(),
@@ -394,12 +381,14 @@ impl Import {
             }
             Line::Channel { newest, .. } | Line::Conversation { newest, .. } => {
                 self.uses += 1;
-                let (name, between) = match line {
-                    Line::Channel { name, .. } => (Some(name), None),
-                    Line::Conversation { between, .. } => (None, Some(between)),
-                    _ => (None, None),
+                let (name, one, other) = match line {
+                    Line::Channel { name, .. } => (Some(name), None, None),
+                    Line::Conversation {
+                        between: [one, other],
+                        ..
+                    } => (None, Some(one), Some(other)),
+                    _ => (None, None, None),
                 };
-                let (one, other) = (between.map(|it| it[0]), between.map(|it| it[1]));
                 // As if all were pruned: the first message sets `first`.
                 let insert = "INSERT INTO places (name, one, other, first, newest, at, used)
                     VALUES (?1, ?2, ?3, ?4 + 1, ?4, 0, ?5)";
@@ -432,22 +421,17 @@ impl Import {
         Ok(())
     }
 
-    /// Gives the history its name, after the last line. The error is one line.
-    pub(super) fn finish(mut self) -> Result<(), String> {
-        let Some(connection) = self.connection.take() else {
-            return Ok(());
-        };
-        let ended = connection
-            .execute("UPDATE history SET authors = ?1", [self.newest_author])
-            .and_then(|_| connection.execute_batch("COMMIT"))
-            .and_then(|()| connection.close().map_err(|(_, error)| error));
-        let cant = |why: String| format!("can't make the history {}: {why}", self.target.display());
-        ended.map_err(|error| cant(sentence(&error)))?;
-        let synced = File::open(&self.making).and_then(|file| file.sync_all());
-        // A link fails if the name is in use by now; a rename would replace that file.
-        synced
-            .and_then(|()| fs::hard_link(&self.making, &self.target))
-            .map_err(|error| cant(error.to_string()))
+    /// Gives the history its name, after the last line.
+    fn finish(mut self) -> history::Result<()> {
+        if let Some(connection) = self.connection.take() {
+            connection.execute("UPDATE history SET authors = ?1", [self.newest_author])?;
+            connection.execute_batch("COMMIT")?;
+            connection.close().map_err(|(_, error)| error)?;
+            File::open(&self.making)?.sync_all()?;
+            // A link fails if the name is in use by now; a rename would replace that file.
+            fs::hard_link(&self.making, &self.target)?;
+        }
+        Ok(())
     }
 }
 
@@ -462,23 +446,22 @@ impl Drop for Import {
 struct Progress {
     what: &'static str,
     count: u64,
-    told: Instant,
+    reported: Instant,
 }
 
 impl Progress {
     fn new(what: &'static str) -> Self {
-        let told = Instant::now();
         Self {
             what,
             count: 0,
-            told,
+            reported: Instant::now(),
         }
     }
 
     fn count(&mut self) {
         self.count += 1;
-        if self.count.is_multiple_of(1_024) && self.told.elapsed() >= PROGRESS {
-            self.told = Instant::now();
+        if self.count.is_multiple_of(1_024) && self.reported.elapsed() >= PROGRESS {
+            self.reported = Instant::now();
             let _ = writeln!(io::stderr(), "parlor: {} {} so far", self.count, self.what);
         }
     }

@@ -246,10 +246,10 @@ impl Lines {
 }
 
 fn check_user(name: &str) -> Result<(), String> {
-    match UserName::parse(name) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("{name:?}: {}", error.sentence())),
-    }
+    let parsed = UserName::parse(name);
+    parsed
+        .map(|_| ())
+        .map_err(|error| format!("{name:?}: {}", error.sentence()))
 }
 
 fn below(value: u64, what: &str) -> Result<(), String> {
@@ -310,10 +310,7 @@ mod tests {
             ),
             (
                 "an unknown field",
-                &[
-                    HEAD,
-                    r#"{"type":"channel","name":"a","newest":1,"topic":"b"}"#,
-                ],
+                &[HEAD, &channel.replace("}", r#","topic":"b"}"#)],
                 "not a line",
             ),
             ("a session twice", &[HEAD, ADA, ADA], "each once"),

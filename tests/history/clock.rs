@@ -2,7 +2,7 @@
 
 use crate::{BEGIN, DAY, Folder, channel, now, proposal, prune, repeats, row, say, span, wrong};
 use parlor::history::sqlite::Sqlite;
-use parlor::history::{Author, History, Place, Settings};
+use parlor::history::{Author, History, Place};
 use parlor::time::Now;
 
 /// How far a clock is off while it is wrong.
@@ -15,12 +15,8 @@ const JUMPS: [i64; 6] = [
     -(BEGIN as i64),
 ];
 
-fn settings(folder: &Folder) -> Settings {
-    Settings {
-        days: 30,
-        session_days: 30,
-        ..folder.settings()
-    }
+fn open(folder: &Folder) -> Sqlite {
+    folder.open_with(|settings| settings.days = 30)
 }
 
 /// Ada and Ben speak, in public and privately, and leave.
@@ -63,7 +59,7 @@ fn assert_whole(history: &mut Sqlite, now: Now) {
 fn clock_wrong_for_a_moment_deletes_nothing() {
     for jump in JUMPS {
         let folder = Folder::new();
-        let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+        let mut history = open(&folder);
         prepare(&mut history);
         for n in 0..5 {
             disturb(&mut history, wrong(10 + n, jump));
@@ -72,7 +68,7 @@ fn clock_wrong_for_a_moment_deletes_nothing() {
         disturb(&mut history, now(30));
         assert_whole(&mut history, now(40));
         drop(history);
-        let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+        let mut history = open(&folder);
         assert_whole(&mut history, now(50));
     }
 }
@@ -81,14 +77,13 @@ fn clock_wrong_for_a_moment_deletes_nothing() {
 fn clock_wrong_at_the_start_deletes_nothing() {
     for jump in JUMPS {
         let folder = Folder::new();
-        let open = || Sqlite::open(settings(&folder), "epoch").unwrap();
-        prepare(&mut open());
+        prepare(&mut open(&folder));
         for start in 0..3 {
-            let mut history = open();
+            let mut history = open(&folder);
             disturb(&mut history, wrong(start, jump));
             assert_whole(&mut history, wrong(10 + start, jump));
         }
-        let mut history = open();
+        let mut history = open(&folder);
         disturb(&mut history, now(100));
         assert_whole(&mut history, now(110));
     }
@@ -98,7 +93,7 @@ fn clock_wrong_at_the_start_deletes_nothing() {
 fn history_begun_under_a_wrong_clock_is_kept_when_it_is_right() {
     for jump in JUMPS {
         let folder = Folder::new();
-        let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+        let mut history = open(&folder);
         disturb(&mut history, wrong(0, jump));
         prepare(&mut history);
         disturb(&mut history, now(20));
@@ -109,7 +104,7 @@ fn history_begun_under_a_wrong_clock_is_kept_when_it_is_right() {
 #[test]
 fn jump_that_lasts_a_day_is_believed() {
     let folder = Folder::new();
-    let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+    let mut history = open(&folder);
     prepare(&mut history);
     let jump = 40 * DAY as i64;
     disturb(&mut history, wrong(10, jump));
@@ -128,7 +123,7 @@ fn jump_that_lasts_a_day_is_believed() {
 #[test]
 fn stamps_of_a_wrong_clock_hold_nothing_up() {
     let folder = Folder::new();
-    let mut history = Sqlite::open(settings(&folder), "epoch").unwrap();
+    let mut history = open(&folder);
     let ahead = 80 * 365 * DAY as i64;
     say(&mut history, &channel("tea"), now(0));
     disturb(&mut history, wrong(10, ahead));

@@ -1,8 +1,7 @@
 //! `parlor export` and `parlor import` on the real binary.
 
 use crate::{Folder, channel, now, proposal, row, say, span};
-use parlor::history::sqlite::Sqlite;
-use parlor::history::{Author, History, Place, Settings};
+use parlor::history::{Author, History, Place};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -46,21 +45,14 @@ fn import_is_whole_or_nothing() {
     assert!(again.status.success(), "{again:?}");
     let same = std::fs::read_to_string(file("again")).unwrap() == lines;
     assert!(same, "the same lines in the same order");
-    let settings = Settings {
-        path: file("copy.db"),
-        ..Settings::default()
-    };
-    let mut history = Sqlite::open(settings, "x").unwrap();
+    let mut history = folder.open_file("copy.db");
     assert_ne!(&*history.epoch(), "0123456789abcdef");
     assert_eq!(history.next_author(), Author(3));
     drop(history);
 
     let wrong = lines.replacen("\"seq\":700,", "\"seq\":701,", 1);
-    let number = wrong
-        .lines()
-        .position(|line| line.contains("\"seq\":701,"))
-        .unwrap()
-        + 1;
+    let is_wrong = |line: &str| line.contains("\"seq\":701,");
+    let number = wrong.lines().position(is_wrong).unwrap() + 1;
     std::fs::write(file("wrong"), &wrong).unwrap();
     std::fs::write(file("log.db-wal"), "of a server that was killed").unwrap();
     let files = folder.files();

@@ -43,37 +43,18 @@ fn refused_files_stay_as_they_are() {
     drop(folder.open());
     foreign("PRAGMA journal_mode = DELETE; PRAGMA user_version = 1000");
     refused("newer parlor");
-    let path = folder.0.join("no/folder/parlor.db");
-    let missing = Sqlite::open(
-        Settings {
+    for (path, expected) in [
+        (folder.0.join("no/folder/parlor.db"), "No such file"),
+        (folder.0.clone(), "directory"),
+        ("".into(), "empty path"),
+    ] {
+        let settings = Settings {
             path,
             ..Settings::default()
-        },
-        "epoch",
-    );
-    assert!(missing.err().unwrap().contains("No such file"));
-    let path = folder.0.clone();
-    assert!(
-        Sqlite::open(
-            Settings {
-                path,
-                ..Settings::default()
-            },
-            "epoch"
-        )
-        .is_err()
-    );
-    let path = "".into();
-    assert!(
-        Sqlite::open(
-            Settings {
-                path,
-                ..Settings::default()
-            },
-            "epoch"
-        )
-        .is_err()
-    );
+        };
+        let error = Sqlite::open(settings, "epoch").err().unwrap_or_default();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[test]
@@ -130,18 +111,13 @@ fn names_of_sqlite_are_paths() {
         "file::memory:",
         "a?b#c%20d",
     ] {
-        let settings = Settings {
-            path: folder.0.join(name),
-            ..Settings::default()
-        };
-        say(
-            &mut Sqlite::open(settings.clone(), "epoch").unwrap(),
-            &channel("tea"),
-            now(1),
-        );
+        say(&mut folder.open_file(name), &channel("tea"), now(1));
         assert!(folder.0.join(name).is_file(), "{name}");
-        let mut history = Sqlite::open(settings, "epoch").unwrap();
-        assert_eq!(span(&mut history, &channel("tea")), (1, 1), "{name}");
+        assert_eq!(
+            span(&mut folder.open_file(name), &channel("tea")),
+            (1, 1),
+            "{name}"
+        );
     }
 }
 
@@ -216,11 +192,7 @@ fn moved_file_is_whole_and_taken_back() {
     let moved = folder.0.join("moved.db");
     let (history, restored) = disturb(&folder, |path| fs::rename(path, &moved).unwrap());
     assert_eq!(restored, Ok(()));
-    let settings = Settings {
-        path: moved,
-        ..Settings::default()
-    };
-    let mut other = Sqlite::open(settings, "epoch").unwrap();
+    let mut other = folder.open_file("moved.db");
     assert_eq!(span(&mut other, &channel("tea")), (1, 3));
     drop((history, other));
 
@@ -250,15 +222,10 @@ fn foreign_file_in_its_place_is_left_alone() {
         .iter()
         .find(|name| name.contains(".saved-"))
         .expect("it was saved");
-    let settings = Settings {
-        path: folder.0.join(saved),
-        ..Settings::default()
-    };
-    let mut history = Sqlite::open(settings, "epoch").unwrap();
-    assert_eq!(span(&mut history, &channel("tea")), (1, 3));
+    assert_eq!(span(&mut folder.open_file(saved), &channel("tea")), (1, 3));
 }
 
-/// What is lost can't be restored, but nothing is acknowledged any longer.
+/// What is lost can't be restored, but nothing more is acknowledged.
 #[test]
 fn damaged_file_is_noticed() {
     let other = Folder::new();

@@ -56,7 +56,18 @@ impl Folder {
     }
 
     fn open(&self) -> Sqlite {
-        Sqlite::open(self.settings(), "0123456789abcdef").unwrap()
+        self.open_with(|_| {})
+    }
+
+    fn open_with(&self, change: impl FnOnce(&mut Settings)) -> Sqlite {
+        let mut settings = self.settings();
+        change(&mut settings);
+        Sqlite::open(settings, "0123456789abcdef").unwrap()
+    }
+
+    /// Opens another file of the folder.
+    fn open_file(&self, name: &str) -> Sqlite {
+        self.open_with(|settings| settings.path = self.0.join(name))
     }
 
     /// The names of the files in it.

@@ -1,7 +1,6 @@
 //! What is pruned: by number, by age, by size, and what survives it.
 
 use crate::{ALL, DAY, Folder, channel, now, proposal, prune, repeats, row, say, seqs, span};
-use parlor::history::sqlite::Sqlite;
 use parlor::history::{Author, History, Place, Seq, Settings};
 
 #[test]
@@ -10,17 +9,11 @@ fn keep_prunes_a_little_at_a_time() {
     let (general, tea) = (channel("general"), channel("tea"));
     {
         let mut history = folder.open();
-        let turn: Vec<_> = (0..1_000)
-            .map(|_| proposal(&general, 1, "text", None))
-            .collect();
+        let turn = vec![proposal(&general, 1, "text", None); 1_000];
         history.commit(&turn, &[], now(1)).unwrap();
         say(&mut history, &tea, now(1));
     }
-    let settings = Settings {
-        keep: 10,
-        ..folder.settings()
-    };
-    let mut history = Sqlite::open(settings, "epoch").unwrap();
+    let mut history = folder.open_with(|settings| settings.keep = 10);
     assert_eq!(span(&mut history, &general).0, 1, "not at the start");
     for _ in 0..2 {
         history.maintain(now(2)).unwrap();
@@ -44,11 +37,7 @@ fn keep_prunes_a_little_at_a_time() {
 #[test]
 fn days_count_back_from_the_newest_message() {
     let folder = Folder::new();
-    let settings = Settings {
-        days: 2,
-        ..folder.settings()
-    };
-    let mut history = Sqlite::open(settings, "epoch").unwrap();
+    let mut history = folder.open_with(|settings| settings.days = 2);
     let (general, tea) = (channel("general"), channel("tea"));
     for (place, day) in [(&general, 1), (&general, 2), (&tea, 1), (&general, 3)] {
         say(&mut history, place, now(day * DAY));
@@ -70,16 +59,10 @@ fn days_count_back_from_the_newest_message() {
 #[test]
 fn bytes_prune_the_oldest_messages() {
     let folder = Folder::new();
-    let settings = Settings {
-        bytes: 1 << 20,
-        ..folder.settings()
-    };
-    let mut history = Sqlite::open(settings, "epoch").unwrap();
+    let mut history = folder.open_with(|settings| settings.bytes = 1 << 20);
     let text = "x".repeat(4_000);
     let general = channel("general");
-    let turn: Vec<_> = (0..50)
-        .map(|_| proposal(&general, 1, &text, None))
-        .collect();
+    let turn = vec![proposal(&general, 1, &text, None); 50];
     for n in 1..=20 {
         history.commit(&turn, &[], now(n)).unwrap();
         prune(&mut history, now(n));
@@ -92,19 +75,11 @@ fn bytes_prune_the_oldest_messages() {
 #[test]
 fn sessions_not_seen_for_long_are_forgotten() {
     let folder = Folder::new();
-    let settings = Settings {
-        session_days: 10,
-        ..folder.settings()
-    };
-    let mut history = Sqlite::open(settings, "epoch").unwrap();
+    let mut history = folder.open_with(|settings| settings.session_days = 10);
     let both = Place::between(Author(1), Author(2));
     let one = Place::between(Author(1), Author(3));
     let texts = [proposal(&both, 1, "a", None), proposal(&one, 1, "b", None)];
-    let sessions = [
-        row(1, "Ada", false),
-        row(2, "Ben", false),
-        row(3, "Cleo", false),
-    ];
+    let sessions = [(1, "Ada"), (2, "Ben"), (3, "Cleo")].map(|(n, name)| row(n, name, false));
     history.commit(&texts, &sessions, now(DAY)).unwrap();
     prune(&mut history, now(DAY));
     assert!(history.session(Author(1)).unwrap().is_some());
@@ -130,10 +105,7 @@ fn nonces_outlive_pruned_messages_for_a_day() {
     ];
     for (name, set) in kinds {
         let folder = Folder::new();
-        let mut settings = folder.settings();
-        set(&mut settings);
-        let open = || Sqlite::open(settings.clone(), "epoch").unwrap();
-        let mut history = open();
+        let mut history = folder.open_with(set);
         assert!(!repeats(&mut history, "first", now(0)));
         // What makes the first message too old, too many, too large.
         let later = if name == "days" { DAY + 1 } else { 1 };
@@ -144,9 +116,7 @@ fn nonces_outlive_pruned_messages_for_a_day() {
             second = now(DAY + 5);
         }
         let text = "x".repeat(4_000);
-        let turn: Vec<_> = (0..50)
-            .map(|_| proposal(&channel("tea"), 2, &text, None))
-            .collect();
+        let turn = vec![proposal(&channel("tea"), 2, &text, None); 50];
         history.commit(&turn, &[], second).unwrap();
         prune(&mut history, second);
         let nonce = if name == "days" { "second" } else { "first" };
@@ -156,7 +126,7 @@ fn nonces_outlive_pruned_messages_for_a_day() {
         );
         assert!(repeats(&mut history, nonce, second), "{name}");
         drop(history);
-        let mut history = open();
+        let mut history = folder.open_with(set);
         prune(&mut history, second);
         assert!(
             repeats(&mut history, nonce, second),

@@ -3,7 +3,7 @@
 use crate::{ALL, BEGIN, DAY, Folder, channel, now, proposal, row, say, seqs, span};
 use parlor::history::sqlite::Sqlite;
 use parlor::history::{
-    Author, ConversationRow, History, Memory, PageRequest, Place, Seq, SessionRow, Settings,
+    Author, ConversationRow, History, Memory, PageRequest, Place, Seq, SessionRow,
 };
 use parlor::time::UnixMillis;
 use std::time::Duration;
@@ -39,58 +39,43 @@ fn disk_and_memory_answer_alike() {
         assert_eq!(span(history, &general), (1, 14));
         assert_eq!(span(history, &channel("elsewhere")), (1, 0));
         assert_eq!(seqs(history, &channel("elsewhere"), ALL), (vec![], false));
-        let table: &[(&str, PageRequest, Vec<u64>, bool)] = &[
-            ("all", ALL, (1..=14).collect(), false),
+        let before = PageRequest {
+            rows: 2,
+            before: Seq(8),
+            ..ALL
+        };
+        let after = |seq| PageRequest {
+            after: Seq(seq),
+            rows: 2,
+            from_oldest: true,
+            ..ALL
+        };
+        let table: &[(&str, PageRequest, &[u64], bool)] = &[
             (
-                "the newest two",
-                PageRequest { rows: 2, ..ALL },
-                vec![13, 14],
-                true,
-            ),
-            (
-                "two before 8",
-                PageRequest {
-                    rows: 2,
-                    before: Seq(8),
-                    ..ALL
-                },
-                vec![6, 7],
-                true,
-            ),
-            (
-                "the oldest two after 3",
-                PageRequest {
-                    after: Seq(3),
-                    rows: 2,
-                    from_oldest: true,
-                    ..ALL
-                },
-                vec![4, 5],
-                true,
-            ),
-            (
-                "after the end of numbers",
-                PageRequest {
-                    after: Seq(u64::MAX),
-                    from_oldest: true,
-                    ..ALL
-                },
-                vec![],
+                "all",
+                ALL,
+                &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
                 false,
             ),
             (
-                "no bytes: one message",
+                "the newest two",
+                PageRequest { rows: 2, ..ALL },
+                &[13, 14],
+                true,
+            ),
+            ("two before 8", before, &[6, 7], true),
+            ("the oldest two after 3", after(3), &[4, 5], true),
+            ("after the end of numbers", after(u64::MAX), &[], false),
+            (
+                "one without bytes",
                 PageRequest { bytes: 0, ..ALL },
-                vec![14],
+                &[14],
                 true,
             ),
         ];
         for (name, ask, expected, more) in table {
-            assert_eq!(
-                seqs(history, &general, *ask),
-                (expected.clone(), *more),
-                "{name}"
-            );
+            let found = seqs(history, &general, *ask);
+            assert_eq!(found, (expected.to_vec(), *more), "{name}");
         }
         for author in [1, 2] {
             let other = ConversationRow {
@@ -213,11 +198,7 @@ fn one_writer_and_many_readers() {
     reader
         .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
         .unwrap();
-    let settings = Settings {
-        path: copy,
-        ..Settings::default()
-    };
-    let mut restored = Sqlite::open(settings, "epoch").unwrap();
+    let mut restored = folder.open_file("copy.db");
     assert_eq!(span(&mut restored, &channel("general")), (1, 2));
 }
 
@@ -250,9 +231,7 @@ fn log_stays_small_with_a_reader_that_never_ends() {
     say(&mut history, &general, now(1));
     let reader = rusqlite::Connection::open(folder.file()).unwrap();
     let text = "x".repeat(4_000);
-    let turn: Vec<_> = (0..100)
-        .map(|_| proposal(&general, 1, &text, None))
-        .collect();
+    let turn = vec![proposal(&general, 1, &text, None); 100];
     let failures = |history: &mut Sqlite| {
         let fails = |n: &u64| history.commit(&turn, &[], now(10 + n)).is_err();
         (0..60).filter(fails).count()

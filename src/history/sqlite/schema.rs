@@ -138,61 +138,38 @@ mod tests {
         let log = |application| [&log[..], &header(application, 2, 0)].concat();
         let newest = STEPS.len() as i32;
         let half = header(APPLICATION, 1, 0)[..40].to_vec();
-        type Row = (&'static str, Vec<u8>, Vec<u8>, Result<Kind, &'static str>);
-        let table: &[Row] = &[
-            ("an empty file", vec![], vec![], Ok(Kind::Unfinished)),
-            (
-                "ours",
-                header(APPLICATION, newest, 9),
-                vec![],
-                Ok(Kind::History),
-            ),
-            (
-                "an older one",
-                header(APPLICATION, 1, 9),
-                vec![],
-                Ok(Kind::History),
-            ),
+        let (ours, empty, none) = (|it| header(APPLICATION, it, 9), header(0, 0, 0), vec![]);
+        let (history, unfinished) = (Ok(Kind::History), Ok(Kind::Unfinished));
+        let (foreign, text) = (Err("another program"), b"Dear diary, today".to_vec());
+        let table = [
+            ("an empty file", none.clone(), none.clone(), &unfinished),
+            ("ours", ours(newest), none.clone(), &history),
+            ("an older one", ours(1), none.clone(), &history),
             (
                 "a newer one",
-                header(APPLICATION, newest + 1, 9),
-                vec![],
-                Err("newer parlor"),
+                ours(newest + 1),
+                none.clone(),
+                &Err("newer parlor"),
             ),
             (
                 "another program's",
                 header(0, newest, 9),
-                vec![],
-                Err("another program"),
+                none.clone(),
+                &foreign,
             ),
             (
                 "an empty database",
-                header(0, 0, 0),
-                vec![],
-                Ok(Kind::Unfinished),
+                empty.clone(),
+                none.clone(),
+                &unfinished,
             ),
-            (
-                "ours, still in the log",
-                header(0, 0, 0),
-                log(APPLICATION),
-                Ok(Kind::History),
-            ),
-            (
-                "a foreign log",
-                header(0, 0, 0),
-                log(7),
-                Err("another program"),
-            ),
-            ("half a header", half, vec![], Err("another program")),
-            (
-                "a text",
-                b"Dear diary, today".to_vec(),
-                vec![],
-                Err("not a database"),
-            ),
+            ("ours in the log", empty.clone(), log(APPLICATION), &history),
+            ("a foreign log", empty, log(7), &foreign),
+            ("half a header", half, none.clone(), &foreign),
+            ("a text", text, none, &Err("not a database")),
         ];
         for (name, header, log, expected) in table {
-            match (inspect(header, log), expected) {
+            match (inspect(&header, &log), expected) {
                 (Ok(kind), Ok(expected)) => assert_eq!(kind, *expected, "{name}"),
                 (Err(why), Err(expected)) => assert!(why.contains(expected), "{name}: {why}"),
                 (got, _) => panic!("{name}: {got:?}"),
