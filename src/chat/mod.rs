@@ -84,10 +84,6 @@ pub struct Outcome {
     pub cost: u32,
     /// Whether a message waits for the commit.
     pub proposed: bool,
-    /// Bytes of history in the answer.
-    pub page_bytes: usize,
-    /// Pages of history that were read.
-    pub pages: u32,
 }
 
 /// How a connection ended.

@@ -55,8 +55,6 @@ impl Chat {
         };
         let page = self.history.page(place, wanted, &mut messages);
         let more = page.map_err(|error| self.failed(error))?;
-        context.outcome.pages += 1;
-        context.outcome.page_bytes += messages.iter().map(Record::weight).sum::<usize>();
         Ok((messages, more))
     }
 

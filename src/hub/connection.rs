@@ -100,7 +100,8 @@ pub(super) enum Phase {
 /// A connection's entries in the inbox.
 #[derive(Default)]
 pub(super) struct Pending {
-    pub(super) entries: u32,
+    /// At most what one read holds: a request takes seven bytes of it.
+    pub(super) entries: u16,
     /// Those that may have a long answer.
     pub(super) questions: u8,
     /// It has a proposal in this turn.

@@ -3,13 +3,14 @@
 
 use super::connection::Connection;
 use super::connections::Connections;
+use super::context::Encoder;
 use super::inbox::{CloseReason, ConnectionId};
 use super::outbox::Source;
 use super::topics::{Encoding, Moved};
 use super::{Hub, Socket};
 use crate::chat::command::RequestId;
 use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
-use crate::websocket::{self, CloseCode, Opcode};
+use crate::websocket::CloseCode;
 use std::ops::Range;
 
 /// Effects that are kept allocated between turns.
@@ -51,28 +52,26 @@ impl<S: Socket> Hub<S> {
         self.effects = effects;
     }
 
-    /// Sends an event to one connection, after everything published before it.
+    /// Sends an event to one connection.
     pub(super) fn answer(&mut self, to: Address, event: &Event, id: Option<RequestId>) {
+        self.send(to, |encoder, encoding, out| {
+            encoder.encode(event, id, encoding, out)
+        });
+    }
+
+    /// Sends one frame to one connection, after everything published before it.
+    pub(super) fn send(
+        &mut self,
+        to: Address,
+        write: impl FnOnce(&mut Encoder, Encoding, &mut Vec<u8>),
+    ) {
         if let Some((index, connection)) = find(&mut self.connections, to) {
             let (cx, encoding) = (&mut self.cx, connection.encoding());
             let outbox = &mut connection.outbox;
             cx.topics
                 .catch_up(&connection.subscriptions, outbox, &mut cx.turn);
             cx.turn.write(index, outbox, Source::Frames, |out| {
-                cx.encoder.encode(event, id, encoding, out)
-            });
-            cx.metrics.messages_delivered += 1;
-        }
-    }
-
-    /// Sends a text message that is not an event of the chat to one connection.
-    pub(super) fn answer_text(&mut self, id: ConnectionId, text: &[u8]) {
-        if let Some((index, connection)) = find(&mut self.connections, id.address()) {
-            let (cx, outbox) = (&mut self.cx, &mut connection.outbox);
-            cx.topics
-                .catch_up(&connection.subscriptions, outbox, &mut cx.turn);
-            cx.turn.write(index, outbox, Source::Frames, |out| {
-                websocket::encode_message(Opcode::Text, text, out)
+                write(&mut cx.encoder, encoding, out)
             });
             cx.metrics.messages_delivered += 1;
         }

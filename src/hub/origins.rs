@@ -217,6 +217,7 @@ fn punycode(label: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::proxies::rows;
     use super::*;
 
     fn allows(origins: &Origins, host: &str, origin: &str) -> bool {
@@ -225,92 +226,31 @@ mod tests {
 
     #[test]
     fn same_private_host_is_allowed_without_the_option() {
-        let table = [
-            (
-                "the same host",
-                "localhost:8080",
-                "http://localhost:8080",
-                true,
-            ),
-            ("any case", "LocalHost:8080", "HTTP://localhost:8080", true),
-            (
-                "an IPv4 address",
-                "192.168.0.7:8080",
-                "http://192.168.0.7:8080",
-                true,
-            ),
-            ("an IPv6 address", "[::1]:8080", "http://[::1]:8080", true),
-            (
-                "a name without a dot",
-                "raspberry",
-                "http://raspberry",
-                true,
-            ),
-            (
-                "a name of the home network",
-                "pi.local:80",
-                "http://pi.local",
-                true,
-            ),
-            (
-                "TLS in front with its default port",
-                "box.lan",
-                "https://box.lan",
-                true,
-            ),
-            (
-                "another port",
-                "localhost:8080",
-                "http://localhost:8081",
-                false,
-            ),
-            (
-                "the default port for another",
-                "localhost:8080",
-                "http://localhost",
-                false,
-            ),
-            (
-                "another host",
-                "localhost:8080",
-                "http://evil.example",
-                false,
-            ),
-            (
-                "DNS rebinding",
-                "evil.example:8080",
-                "http://evil.example:8080",
-                false,
-            ),
-            (
-                "an ending that looks private",
-                "evil.notlocal",
-                "http://evil.notlocal",
-                false,
-            ),
-            ("an opaque origin", "localhost:8080", "null", false),
-            (
-                "an opaque origin for a host of that name",
-                "null",
-                "null",
-                false,
-            ),
-            (
-                "an extension",
-                "localhost",
-                "chrome-extension://localhost",
-                false,
-            ),
-            ("no origin at all", "localhost", "localhost", false),
-            (
-                "two origins in one",
-                "localhost",
-                "http://localhost http://localhost",
-                false,
-            ),
-        ];
-        for (name, host, origin, expected) in table {
-            assert_eq!(allows(&Origins::SameHost, host, origin), expected, "{name}");
+        // What it is, the host, the origin, whether it is allowed.
+        const TABLE: &str = "\
+the same host | localhost:8080 | http://localhost:8080 | yes
+any case | LocalHost:8080 | HTTP://localhost:8080 | yes
+an IPv4 address | 192.168.0.7:8080 | http://192.168.0.7:8080 | yes
+an IPv6 address | [::1]:8080 | http://[::1]:8080 | yes
+a name without a dot | raspberry | http://raspberry | yes
+a name of the home network | pi.local:80 | http://pi.local | yes
+TLS in front with its default port | box.lan | https://box.lan | yes
+another port | localhost:8080 | http://localhost:8081 | no
+the default port for another | localhost:8080 | http://localhost | no
+another host | localhost:8080 | http://evil.example | no
+DNS rebinding | evil.example:8080 | http://evil.example:8080 | no
+an ending that looks private | evil.notlocal | http://evil.notlocal | no
+an opaque origin | localhost:8080 | null | no
+an opaque origin for a host of that name | null | null | no
+an extension | localhost | chrome-extension://localhost | no
+no origin at all | localhost | localhost | no
+two origins in one | localhost | http://localhost http://localhost | no";
+        for [name, host, origin, expected] in rows(TABLE) {
+            assert_eq!(
+                allows(&Origins::SameHost, host, origin),
+                expected == "yes",
+                "{name}"
+            );
         }
     }
 
@@ -323,28 +263,27 @@ mod tests {
             "null",
         ];
         let listed = Origins::Listed(urls.map(|url| Origin::parse(url).unwrap()).into());
-        let table = [
-            ("a listed one", &listed, "https://chat.example", true),
-            (
-                "its default port spelled out",
-                &listed,
-                "https://CHAT.example:443",
-                true,
-            ),
-            ("another scheme", &listed, "http://chat.example", false),
-            (
-                "the same host, not listed",
-                &listed,
-                "http://localhost",
-                false,
-            ),
-            ("punycode", &listed, "https://xn--bcher-kva.example", true),
-            ("the opaque one", &listed, "null", true),
-            ("any", &Origins::Any, "https://evil.example", true),
-            ("any, unparsable", &Origins::Any, "x", true),
-        ];
-        for (name, origins, origin, expected) in table {
-            assert_eq!(allows(origins, "localhost", origin), expected, "{name}");
+        // What it is, the option, the origin, whether it is allowed.
+        const TABLE: &str = "\
+a listed one | listed | https://chat.example | yes
+its default port spelled out | listed | https://CHAT.example:443 | yes
+another scheme | listed | http://chat.example | no
+the same host, not listed | listed | http://localhost | no
+punycode | listed | https://xn--bcher-kva.example | yes
+the opaque one | listed | null | yes
+any | any | https://evil.example | yes
+any, unparsable | any | x | yes";
+        for [name, option, origin, expected] in rows(TABLE) {
+            let origins = if option == "any" {
+                &Origins::Any
+            } else {
+                &listed
+            };
+            assert_eq!(
+                allows(origins, "localhost", origin),
+                expected == "yes",
+                "{name}"
+            );
         }
     }
 
@@ -359,18 +298,8 @@ mod tests {
             let shown = Origin::parse(text).map(|origin| origin.to_string());
             assert_eq!(shown.as_deref(), Some(text));
         }
-        let wrong = [
-            "",
-            "https://",
-            "https://a/",
-            "https://a/b",
-            "://a",
-            "1a://b",
-            "https:/a",
-            "https://u@a",
-            "https://bücher.example/",
-        ];
-        for text in wrong {
+        const WRONG: &str = "https:// https://a/ https://a/b ://a 1a://b https:/a https://u@a https://bücher.example/";
+        for text in WRONG.split(' ').chain([""]) {
             assert_eq!(Origin::parse(text), None, "{text}");
         }
     }
@@ -378,20 +307,13 @@ mod tests {
     /// Hosts as browsers show them in `location.origin`.
     #[test]
     fn hosts_become_punycode() {
-        let table = [
-            (
-                "https://BÜCHER.example:8443",
-                "https://xn--bcher-kva.example:8443",
-            ),
-            (
-                "https://münchen.straße.example",
-                "https://xn--mnchen-3ya.xn--strae-oqa.example",
-            ),
-            ("https://例え.テスト", "https://xn--r8jz45g.xn--zckzah"),
-            ("https://правда.рф", "https://xn--80aafi6cg.xn--p1ai"),
-            ("https://a.bücher:99", "https://a.xn--bcher-kva:99"),
-        ];
-        for (text, expected) in table {
+        const TABLE: &str = "\
+https://BÜCHER.example:8443 | https://xn--bcher-kva.example:8443
+https://münchen.straße.example | https://xn--mnchen-3ya.xn--strae-oqa.example
+https://例え.テスト | https://xn--r8jz45g.xn--zckzah
+https://правда.рф | https://xn--80aafi6cg.xn--p1ai
+https://a.bücher:99 | https://a.xn--bcher-kva:99";
+        for [text, expected] in rows(TABLE) {
             let shown = Origin::parse(text).map(|origin| origin.to_string());
             assert_eq!(shown.as_deref(), Some(expected));
         }

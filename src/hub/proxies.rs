@@ -154,18 +154,19 @@ fn node(text: &str) -> Option<IpAddr> {
     (!address.is_unspecified()).then(|| address.to_canonical())
 }
 
+/// Splits a table's rows at their bars.
+#[cfg(test)]
+pub(super) fn rows<const N: usize>(table: &str) -> Vec<[&str; N]> {
+    let rows = table
+        .lines()
+        .map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    rows.map(|row| row.try_into().unwrap()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::progress::Progress;
-
-    /// Splits a table's rows at their bars.
-    fn rows<const N: usize>(table: &str) -> Vec<[&str; N]> {
-        let rows = table
-            .lines()
-            .map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
-        rows.map(|row| row.try_into().unwrap()).collect()
-    }
 
     #[test]
     fn networks_contain_their_addresses() {

@@ -221,7 +221,9 @@ impl<S: Socket> Hub<S> {
             _ => Ok(()),
         };
         match answered {
-            Ok(()) => self.answer_text(id, &answer),
+            Ok(()) => self.send(id.address(), |_, _, out| {
+                websocket::encode_message(Opcode::Text, &answer, out)
+            }),
             Err(error) => self.answer(id.address(), &Event::Error(error), request.id),
         }
     }
