@@ -47,34 +47,26 @@ pub type JudgeResponse = fn(&ResponseHead<'_>, &Asked<'_>) -> Result<(), &'stati
 
 /// The requirements of §4.1 for a response, in the order of the checks.
 pub const REQUIREMENTS: &[Requirement<JudgeResponse>] = &[
-    Requirement {
-        about: "status",
-        section: "RFC 6455 §4.1",
-        judge: |head, _| match head.status() {
-            101 => Ok(()),
-            _ => Err("the server did not switch protocols: the status must be 101"),
-        },
-    },
-    Requirement {
-        about: "Upgrade",
-        section: "RFC 6455 §4.1",
-        judge: |head, _| match head.tokens("upgrade").collect::<Vec<_>>()[..] {
+    Requirement::new("status", "RFC 6455 §4.1", |head, _| match head.status() {
+        101 => Ok(()),
+        _ => Err("the server did not switch protocols: the status must be 101"),
+    }),
+    Requirement::new("Upgrade", "RFC 6455 §4.1", |head, _| {
+        match head.tokens("upgrade").collect::<Vec<_>>()[..] {
             [protocol] if protocol.eq_ignore_ascii_case("websocket") => Ok(()),
             _ => Err("the Upgrade header of the response must be websocket"),
-        },
-    },
-    Requirement {
-        about: "Connection",
-        section: "RFC 6455 §4.1",
-        judge: |head, _| match head.has_token("connection", "upgrade") {
+        }
+    }),
+    Requirement::new("Connection", "RFC 6455 §4.1", |head, _| {
+        match head.has_token("connection", "upgrade") {
             true => Ok(()),
             false => Err("the Connection header of the response must contain Upgrade"),
-        },
-    },
-    Requirement {
-        about: "Sec-WebSocket-Accept",
-        section: "RFC 6455 §4.1, §4.2.2",
-        judge: |head, asked| {
+        }
+    }),
+    Requirement::new(
+        "Sec-WebSocket-Accept",
+        "RFC 6455 §4.1, §4.2.2",
+        |head, asked| {
             let mut values = head.values("sec-websocket-accept");
             match (values.next(), values.next()) {
                 (Some(value), None) if value == accept(asked.key).as_bytes() => Ok(()),
@@ -83,21 +75,21 @@ pub const REQUIREMENTS: &[Requirement<JudgeResponse>] = &[
                 (None, _) => Err("the response has no Sec-WebSocket-Accept header"),
             }
         },
-    },
-    Requirement {
-        about: "Sec-WebSocket-Protocol",
-        section: "RFC 6455 §4.1",
-        judge: |head, asked| match head.tokens("sec-websocket-protocol").collect::<Vec<_>>()[..] {
+    ),
+    Requirement::new(
+        "Sec-WebSocket-Protocol",
+        "RFC 6455 §4.1",
+        |head, asked| match head.tokens("sec-websocket-protocol").collect::<Vec<_>>()[..] {
             [] => Ok(()),
             [one] if asked.subprotocols.contains(&one) => Ok(()),
             [_] => Err("the server chose a subprotocol that was not offered"),
             _ => Err("the server must choose one subprotocol"),
         },
-    },
-    Requirement {
-        about: "Sec-WebSocket-Extensions",
-        section: "RFC 6455 §4.1, §9.1",
-        judge: |head, asked| {
+    ),
+    Requirement::new(
+        "Sec-WebSocket-Extensions",
+        "RFC 6455 §4.1, §9.1",
+        |head, asked| {
             let mut names = head
                 .tokens("sec-websocket-extensions")
                 .map(|token| token.split(';').next().unwrap_or_default().trim());
@@ -106,7 +98,7 @@ pub const REQUIREMENTS: &[Requirement<JudgeResponse>] = &[
                 false => Err("the server chose an extension that was not offered"),
             }
         },
-    },
+    ),
 ];
 
 /// Checks the server's response. An error is the first broken rule: one sentence with its section.

@@ -24,7 +24,7 @@ use super::close::CloseFrame;
 use super::deflate::{DeflateParameters, Scratch};
 use super::frame::{FrameHeader, Opcode, RSV1, encode_masked_message};
 use super::mask::apply_mask;
-use super::utf8::{self, Text};
+use super::utf8;
 use super::violation::Violation;
 use crate::progress::Progress;
 use std::ops::Range;
@@ -118,13 +118,9 @@ struct Partial {
 struct Message {
     opcode: Opcode,
     compressed: bool,
-    payload: Payload,
-}
-
-enum Payload {
-    /// Uncompressed text, whose UTF-8 is validated as it arrives.
-    Text(Text),
-    Bytes(Vec<u8>),
+    payload: Vec<u8>,
+    /// The number of bytes of an uncompressed text that are valid UTF-8 so far.
+    valid: usize,
 }
 
 /// A complete message or control frame, in the input or gathered.
@@ -364,7 +360,7 @@ impl WebSocket {
         let before = match (message, header.opcode) {
             (None, Opcode::Continuation) => return Err(Violation::NothingToContinue),
             (None, _) => 0,
-            (Some(message), Opcode::Continuation) => message.payload.length(),
+            (Some(message), Opcode::Continuation) => message.payload.len(),
             (Some(_), _) => return Err(Violation::UnfinishedMessage),
         };
         if header.payload_length > (self.max_message_bytes - before) as u64 {
@@ -403,24 +399,16 @@ impl WebSocket {
             if !ends {
                 return Ok(None);
             }
-            return Ok(Some(Complete::Gathered(Message {
-                opcode,
-                compressed,
-                payload: Payload::Bytes(std::mem::take(&mut partial.control)),
-            })));
+            let payload = std::mem::take(&mut partial.control);
+            let message = Message::new(header, payload);
+            return Ok(Some(Complete::Gathered(message)));
         }
         // The first frame determines the type of the message.
-        let message = partial.message.get_or_insert_with(|| Message {
-            opcode,
-            compressed,
-            payload: match opcode {
-                Opcode::Text if !compressed => Payload::Text(Text::default()),
-                _ => Payload::Bytes(Vec::new()),
-            },
-        });
-        match &mut message.payload {
-            Payload::Text(text) => text.feed(bytes)?,
-            Payload::Bytes(gathered) => gathered.extend_from_slice(bytes),
+        let new = || Message::new(header, Vec::new());
+        let message = partial.message.get_or_insert_with(new);
+        message.payload.extend_from_slice(bytes);
+        if message.opcode == Opcode::Text && !message.compressed {
+            message.valid += utf8::valid_up_to(&message.payload[message.valid..])?;
         }
         let is_complete = ends && header.fin;
         let message = partial.message.take_if(|_| is_complete);
@@ -448,19 +436,19 @@ impl Partial {
 
     fn allocated_bytes(&self) -> usize {
         let messages = [&self.message, &self.done].into_iter().flatten();
-        let payloads = messages.map(|message| match &message.payload {
-            Payload::Text(text) => text.capacity(),
-            Payload::Bytes(bytes) => bytes.capacity(),
-        });
+        let payloads = messages.map(|message| message.payload.capacity());
         size_of::<Self>() + self.control.capacity() + payloads.sum::<usize>()
     }
 }
 
-impl Payload {
-    fn length(&self) -> usize {
-        match self {
-            Self::Text(text) => text.length(),
-            Self::Bytes(bytes) => bytes.len(),
+impl Message {
+    fn new(header: &FrameHeader, payload: Vec<u8>) -> Self {
+        let (opcode, compressed) = (header.opcode, header.rsv1);
+        Self {
+            opcode,
+            compressed,
+            payload,
+            valid: 0,
         }
     }
 }
@@ -482,10 +470,7 @@ fn event<'a>(
         } => (opcode, compressed, &input[payload]),
         Complete::Gathered(message) => {
             let message = partial.get_or_insert_default().done.insert(message);
-            match &message.payload {
-                Payload::Text(text) => return text.finish().map(Event::Text),
-                Payload::Bytes(bytes) => (message.opcode, message.compressed, bytes.as_slice()),
-            }
+            (message.opcode, message.compressed, &message.payload[..])
         }
     };
     let payload = match compressed {

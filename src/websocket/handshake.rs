@@ -139,55 +139,47 @@ pub struct Requirement<J> {
     pub judge: J,
 }
 
+impl<J: Copy> Requirement<J> {
+    pub(super) const fn new(about: &'static str, section: &'static str, judge: J) -> Self {
+        Self {
+            about,
+            section,
+            judge,
+        }
+    }
+}
+
 /// Checks a request against one rule.
 pub type JudgeRequest = fn(&Head<'_>) -> Result<(), Refusal>;
 
 /// The requirements of §4.2.1 for a request, in the order of the checks. ([`Head`] checks `Host`.)
 pub const REQUIREMENTS: &[Requirement<JudgeRequest>] = &[
-    Requirement {
-        about: "method",
-        section: "RFC 6455 §4.2.1, 1",
-        judge: |head| {
-            let wrong = || Refusal::method_not_allowed().closing();
-            (head.method() == "GET").then_some(()).ok_or_else(wrong)
-        },
-    },
-    Requirement {
-        about: "Upgrade",
-        section: "RFC 6455 §4.2.1, 3",
-        judge: |head| upgrade_required(head.has_token("upgrade", "websocket"), NEEDS_UPGRADE),
-    },
-    Requirement {
-        about: "Connection",
-        section: "RFC 6455 §4.2.1, 4",
-        judge: |head| {
-            let sentence = "this path needs a WebSocket: the Connection header must name Upgrade";
-            upgrade_required(head.has_token("connection", "upgrade"), sentence)
-        },
-    },
-    Requirement {
-        about: "version",
-        section: "RFC 6455 §4.2.1, 1",
-        judge: |head| match head.minor_version() {
+    Requirement::new("method", "RFC 6455 §4.2.1, 1", |head| {
+        let wrong = || Refusal::method_not_allowed().closing();
+        (head.method() == "GET").then_some(()).ok_or_else(wrong)
+    }),
+    Requirement::new("Upgrade", "RFC 6455 §4.2.1, 3", |head| {
+        upgrade_required(head.has_token("upgrade", "websocket"), NEEDS_UPGRADE)
+    }),
+    Requirement::new("Connection", "RFC 6455 §4.2.1, 4", |head| {
+        let sentence = "this path needs a WebSocket: the Connection header must name Upgrade";
+        upgrade_required(head.has_token("connection", "upgrade"), sentence)
+    }),
+    Requirement::new("version", "RFC 6455 §4.2.1, 1", |head| {
+        match head.minor_version() {
             0 => Err(Refusal::bad_request("WebSocket needs HTTP/1.1")),
             _ => Ok(()),
-        },
-    },
-    Requirement {
-        about: "Sec-WebSocket-Version",
-        section: "RFC 6455 §4.2.1, 6",
-        judge: |head| {
-            let twice = "the request has more than one Sec-WebSocket-Version header";
-            let version = single(head, "sec-websocket-version", twice)?;
-            let sentence = "only Sec-WebSocket-Version 13 is supported";
-            upgrade_required(version == Some(b"13"), sentence)
-        },
-    },
-    Requirement {
-        about: "Sec-WebSocket-Key",
-        section: "RFC 6455 §4.2.1, 5",
-        judge: |head| key(head).map(|_| ()),
-    },
+        }
+    }),
+    Requirement::new("Sec-WebSocket-Version", "RFC 6455 §4.2.1, 6", |head| {
+        let twice = "the request has more than one Sec-WebSocket-Version header";
+        let version = single(head, "sec-websocket-version", twice)?;
+        let sentence = "only Sec-WebSocket-Version 13 is supported";
+        upgrade_required(version == Some(b"13"), sentence)
+    }),
+    Requirement::new("Sec-WebSocket-Key", "RFC 6455 §4.2.1, 5", |head| {
+        key(head).map(|_| ())
+    }),
 ];
 
 /// Returns the key if it is 16 bytes in base64.

@@ -16,84 +16,18 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Violation> {
     text.map_err(|_| Violation::InvalidUtf8)
 }
 
-/// The text of a message so far. Each byte is validated once.
-#[derive(Debug, Default)]
-pub(super) struct Text {
-    valid: String,
-    /// The beginning of a character whose end has not arrived: at most three bytes.
-    begun: [u8; 4],
-    begun_length: u8,
-}
-
-impl Text {
-    /// Appends the next bytes, which may begin and end in the middle of a character.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Violation> {
-        while self.begun_length > 0 {
-            let [first, rest @ ..] = bytes else {
-                return Ok(());
-            };
-            bytes = rest;
-            self.begun[usize::from(self.begun_length)] = *first;
-            self.begun_length += 1;
-            match str::from_utf8(&self.begun[..usize::from(self.begun_length)]) {
-                Ok(character) => {
-                    self.valid.push_str(character);
-                    self.begun_length = 0;
-                }
-                Err(error) if is_cut(&error) => {}
-                Err(_) => return Err(Violation::InvalidUtf8),
-            }
-        }
-        let (whole, begun) = bytes.split_at(cut_character(bytes));
-        self.valid.push_str(text(whole)?);
-        self.begun[..begun.len()].copy_from_slice(begun);
-        self.begun_length = begun.len() as u8;
-        Ok(())
-    }
-
-    /// Returns the complete text; an error if it ends in the middle of a character.
-    pub(super) fn finish(&self) -> Result<&str, Violation> {
-        match self.begun_length {
-            0 => Ok(&self.valid),
-            _ => Err(Violation::InvalidUtf8),
-        }
-    }
-
-    /// Returns the length so far in bytes.
-    pub(super) fn length(&self) -> usize {
-        self.valid.len() + usize::from(self.begun_length)
-    }
-
-    /// Returns the allocated memory in bytes.
-    pub(super) fn capacity(&self) -> usize {
-        self.valid.capacity()
-    }
-}
-
 /// Returns the length of the valid beginning of `bytes`, which may end in the middle of a character
 /// if more bytes can follow.
-#[cfg(feature = "deflate")]
 pub(super) fn valid_up_to(bytes: &[u8]) -> Result<usize, Violation> {
-    match str::from_utf8(bytes) {
+    #[cfg(feature = "simd")]
+    let text = simdutf8::compat::from_utf8(bytes);
+    #[cfg(not(feature = "simd"))]
+    let text = str::from_utf8(bytes);
+    match text {
         Ok(_) => Ok(bytes.len()),
-        Err(error) if is_cut(&error) => Ok(error.valid_up_to()),
+        Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
         Err(_) => Err(Violation::InvalidUtf8),
     }
-}
-
-/// Returns whether the only fault is that the last character is incomplete.
-fn is_cut(error: &std::str::Utf8Error) -> bool {
-    error.error_len().is_none()
-}
-
-/// Returns the position of the incomplete character at the end, or the length if there is none.
-fn cut_character(bytes: &[u8]) -> usize {
-    let near = bytes.len().saturating_sub(3);
-    let first = bytes[near..].iter().rposition(|byte| *byte >= 0xC0);
-    first
-        .map(|at| near + at)
-        .filter(|at| str::from_utf8(&bytes[*at..]).is_err_and(|error| is_cut(&error)))
-        .unwrap_or(bytes.len())
 }
 
 #[cfg(test)]
@@ -119,11 +53,16 @@ mod tests {
         ];
         for (name, bytes, wrong) in table {
             for length in 1..=bytes.len() {
-                let mut text = Text::default();
-                let failed = bytes.chunks(length).position(|piece| text.feed(piece).is_err());
+                let (mut arrived, mut valid) = (0, 0);
+                let failed = bytes.chunks(length).position(|piece| {
+                    arrived += piece.len();
+                    let more = valid_up_to(&bytes[valid..arrived]);
+                    valid += more.unwrap_or_default();
+                    more.is_err()
+                });
                 assert_eq!(failed, wrong.map(|at| at / length), "{name}, in pieces of {length}");
                 if wrong.is_none() {
-                    assert_eq!(text.finish(), Ok(str::from_utf8(bytes).unwrap()), "{name}");
+                    assert_eq!((valid, text(bytes).is_ok()), (bytes.len(), true), "{name}");
                 }
             }
         }
@@ -131,11 +70,9 @@ mod tests {
 
     #[test]
     fn text_must_not_end_within_a_character() {
-        for bytes in [&b"\xE2"[..], b"a\xE2\x82", b"\xF0\x9D\x84"] {
-            let mut text = Text::default();
-            assert_eq!(text.feed(bytes), Ok(()));
-            assert_eq!(text.length(), bytes.len());
-            assert_eq!(text.finish(), Err(Violation::InvalidUtf8));
+        for (bytes, valid) in [(&b"\xE2"[..], 0), (b"a\xE2\x82", 1), (b"\xF0\x9D\x84", 0)] {
+            assert_eq!(valid_up_to(bytes), Ok(valid));
+            assert_eq!(text(bytes), Err(Violation::InvalidUtf8));
         }
     }
 }
