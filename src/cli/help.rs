@@ -10,9 +10,11 @@ const COLUMN: usize = 31;
 
 /// Returns the text of `--help`.
 pub fn help() -> String {
-    let commands = match cfg!(feature = "tools") {
-        true => "\n       parlor COMMAND ...",
-        false => "",
+    let has_commands = cfg!(feature = "tools");
+    let commands = if has_commands {
+        "\n       parlor COMMAND ..."
+    } else {
+        ""
     };
     let mut text = format!(
         "{NAME_AND_VERSION}: a live chat in the browser, in one small binary.
@@ -29,8 +31,7 @@ with yourself. Ctrl-C stops the server.
             group = row.group;
             text += &format!("\n{group}:\n");
         }
-        let default = Some(row.default()).filter(|default| !default.is_empty());
-        let default = default.map_or(String::new(), |default| format!(" [{default}]"));
+        let default = format!(" [{}]", row.default()).replace(" []", "");
         entry(&row.usage(), &format!("{}{default}", row.help), &mut text);
     }
     text += "\nOthers:\n";

@@ -41,24 +41,18 @@ pub fn run(
         return fail(WRONG, &error);
     }
     match options::parse(arguments, &variable) {
-        Err(error) => fail(WRONG, &format!("{error}; see parlor --help")),
-        Ok(Asked::Help) => {
-            print(&help());
-            ExitCode::SUCCESS
-        }
-        Ok(Asked::Version) => {
-            print(&format!("{NAME_AND_VERSION}\n"));
-            ExitCode::SUCCESS
-        }
+        Err(error) => return fail(WRONG, &format!("{error}; see parlor --help")),
+        Ok(Asked::Help) => print(&help()),
+        Ok(Asked::Version) => print(&format!("{NAME_AND_VERSION}\n")),
         Ok(Asked::Serve(options)) => {
             #[cfg(feature = "log-output")]
             log::start(&variable);
-            match serve::serve(&options, print_if_ready) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => fail(FAILED, &error),
+            if let Err(error) = serve::serve(&options, print_if_ready) {
+                return fail(FAILED, &error);
             }
         }
     }
+    ExitCode::SUCCESS
 }
 
 /// Commands that this build lacks.

@@ -71,12 +71,11 @@ impl Dissection {
                 (Err(violation), length)
             }
         };
-        let (fields, payload) = (Vec::new(), Vec::new());
         let mut dissection = Self {
-            fields,
+            fields: Vec::new(),
             header,
             header_bytes,
-            payload,
+            payload: Vec::new(),
         };
         dissection.add_header_fields(&bytes[..header_bytes]);
         if let Ok(Some(header)) = header {
@@ -106,15 +105,14 @@ impl Dissection {
         let key = self.decoded().and_then(|header| header.masking_key);
         let key_at = bytes.len() - key.map_or(0, |key| key.len());
         let length = &bytes[2..key_at];
+        let value = length
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let (name, meaning) = match self.header {
+            Ok(None) => ("unfinished header", "incomplete".to_owned()),
+            _ => ("extended payload length", payload_bytes(value)),
+        };
         if !length.is_empty() {
-            let (name, meaning) = match self.header {
-                Ok(None) => ("unfinished header", "incomplete".to_owned()),
-                _ => {
-                    let add = |sum, byte: &u8| sum << 8 | u64::from(*byte);
-                    let meaning = payload_bytes(length.iter().fold(0, add));
-                    ("extended payload length", meaning)
-                }
-            };
             self.add(name, 2, key_at, bits_of(length), meaning);
         }
         if let Some(key) = key {

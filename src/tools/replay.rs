@@ -208,7 +208,7 @@ fn setup(head: &Head) -> Result<Setup, String> {
     let seed = decode_hex(head.seed.as_bytes()).and_then(|seed| seed.try_into().ok());
     let seed = seed.ok_or("its seed must be 16 bytes in hex")?;
     if head.epoch.len() > 64 || head.newest_author >= 1 << 53 {
-        return Err("its epoch or its author is invalid".to_owned());
+        return Err("its epoch or author is invalid".to_owned());
     }
     let options = options::parse(head.options.iter().map(Into::into), |_| None)?;
     let Asked::Serve(options) = options else {

@@ -211,11 +211,8 @@ impl Tap for Frames {
         let seen = self.seen.iter().map(|seen| &seen.bytes);
         let boxes = heads.chain(seen).chain(compressed).map(|bytes| bytes.len());
         let message = self.incoming.message.as_ref().map_or(0, Vec::capacity);
-        let buffers = self.incoming.bytes.capacity() + message;
-        size_of::<Self>()
-            + boxes.sum::<usize>()
-            + buffers
-            + self.seen.capacity() * size_of::<Seen>()
+        let own = size_of::<Self>() + self.seen.capacity() * size_of::<Seen>();
+        own + boxes.sum::<usize>() + self.incoming.bytes.capacity() + message
     }
 }
 

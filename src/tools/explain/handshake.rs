@@ -64,12 +64,8 @@ fn as_sent(bytes: &[u8]) -> (Vec<u8>, bool) {
     (sent, true)
 }
 
-/// A requirement of the standard, and what is wrong.
-struct Judged {
-    about: &'static str,
-    section: &'static str,
-    error: Option<String>,
-}
+/// The subject of a requirement, its section, and what is wrong.
+type Judged = (&'static str, &'static str, Option<String>);
 
 /// The printed lines, and whether everything is right so far.
 struct Sheet<'a, 'b> {
@@ -116,12 +112,10 @@ impl Sheet<'_, '_> {
         let target = format!("{}{}", head.path(), query.unwrap_or_default());
         let target = Escaped(target.as_bytes());
         let line = format!("{} {target} HTTP/1.{}", head.method(), head.minor_version());
-        let judged = handshake::REQUIREMENTS.iter().map(|rule| Judged {
-            about: rule.about,
-            section: rule.section,
-            error: (rule.judge)(head)
-                .err()
-                .map(|refusal| refusal.sentence.into()),
+        let judged = handshake::REQUIREMENTS.iter().map(|rule| {
+            let error = (rule.judge)(head).err();
+            let error = error.map(|refusal| refusal.sentence.into());
+            (rule.about, rule.section, error)
         });
         let first_line = [("method", "a GET request"), ("version", "of HTTP/1.1")];
         self.head(&line, &first_line, head.headers(), judged.collect());
@@ -136,10 +130,9 @@ impl Sheet<'_, '_> {
             subprotocols: &subprotocols,
             extensions: &names.collect::<Vec<_>>(),
         };
-        let judged = client::REQUIREMENTS.iter().map(|rule| Judged {
-            about: rule.about,
-            section: rule.section,
-            error: (rule.judge)(head, &asked).err().map(str::to_owned),
+        let judged = client::REQUIREMENTS.iter().map(|rule| {
+            let error = (rule.judge)(head, &asked).err();
+            (rule.about, rule.section, error.map(str::to_owned))
         });
         let line = format!("HTTP/1.{} {}", head.minor_version(), head.status());
         let first_line = [("status", "Switching Protocols")];
@@ -157,7 +150,7 @@ impl Sheet<'_, '_> {
     ) {
         self.terminal.styled(Style::Strong, line);
         for (about, right) in first_line {
-            for judged in judged.extract_if(.., |judged| judged.about == *about) {
+            for judged in judged.extract_if(.., |judged| judged.0 == *about) {
                 self.judged(&judged, right);
             }
         }
@@ -167,8 +160,9 @@ impl Sheet<'_, '_> {
             let shown = self.terminal.paint(Style::Strong, &shown);
             self.terminal.line(&format!("{shown} {}", Escaped(value)));
             let purpose = purpose(name);
-            if let Some(judged) = judged.iter().find(|it| it.about.eq_ignore_ascii_case(name)) {
-                seen.push(judged.about);
+            let mut known = judged.iter();
+            if let Some(judged) = known.find(|it| it.0.eq_ignore_ascii_case(name)) {
+                seen.push(judged.0);
                 self.judged(judged, purpose.map_or("valid", |(_, purpose)| purpose));
                 continue;
             }
@@ -176,24 +170,24 @@ impl Sheet<'_, '_> {
             let purpose = purpose.unwrap_or("not related to WebSocket".to_owned());
             self.terminal.line(&format!("           {purpose}"));
         }
-        judged.retain(|judged| judged.error.is_some() && !seen.contains(&judged.about));
+        judged.retain(|(about, _, error)| error.is_some() && !seen.contains(about));
         for missing in judged {
-            let shown = format!("({})", missing.about);
+            let shown = format!("({})", missing.0);
             self.terminal.styled(Style::Strong, &shown);
             self.judged(&missing, "");
         }
     }
 
     /// Prints what is wrong, or `right` if nothing is.
-    fn judged(&mut self, judged: &Judged, right: &str) {
-        let (style, word, sentence) = match &judged.error {
+    fn judged(&mut self, (_, section, error): &Judged, right: &str) {
+        let (style, word, sentence) = match error {
             None => (Style::Right, "right", right),
             Some(error) => (Style::Wrong, "wrong", error.as_str()),
         };
-        self.is_right &= judged.error.is_none();
-        let (word, section) = (self.terminal.paint(style, word), judged.section);
-        self.terminal
-            .line(&format!("    {word}  {sentence} ({section})"));
+        self.is_right &= error.is_none();
+        let word = self.terminal.paint(style, word);
+        let line = format!("    {word}  {sentence} ({section})");
+        self.terminal.line(&line);
     }
 
     /// Prints how the accept value is computed.
