@@ -4,9 +4,9 @@
 use crate::disk::Said;
 use parlor::hub::ConnectionId;
 use parlor::testing::Wire;
-use parlor::websocket::{CloseCode, Opcode};
 use parlor::websocket::{
-    DeflateParameters, Event, Received, Scratch, WebSocket, encode_masked_message,
+    CloseCode, DeflateParameters, Event, Opcode, Received, Scratch, WebSocket,
+    encode_masked_message,
 };
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -15,7 +15,8 @@ use std::rc::Rc;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// So many messages of one client are under way at a time.
+/// The most messages of one client that wait for an answer: a client that is refused a hundred
+/// times in ten seconds is closed.
 const UNDER_WAY: usize = 8;
 
 /// A message that is not acknowledged.
@@ -108,14 +109,12 @@ impl Client {
     pub(crate) fn begin(&mut self, id: ConnectionId, wire: Rc<RefCell<Wire>>) {
         let websocket = WebSocket::client(1 << 24, || KEY);
         let websocket = websocket.with_deflate(self.deflate.then(DeflateParameters::default));
-        let extension = if self.deflate {
-            "Sec-WebSocket-Extensions: permessage-deflate\r\n"
-        } else {
-            ""
-        };
+        let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
         let head = format!(
-            "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             {extension}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n{}\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            if self.deflate { offer } else { "" }
         );
         self.connection = Some(Connection {
             id,
@@ -132,18 +131,12 @@ impl Client {
             closing: false,
         });
         self.online.clear();
-        self.pending
-            .values_mut()
-            .for_each(|pending| pending.sent = false);
+        self.pending.values_mut().for_each(|it| it.sent = false);
         self.hello();
     }
 
     pub(crate) fn hello(&mut self) {
-        let token = if self.token.is_empty() {
-            Value::Null
-        } else {
-            json!(self.token)
-        };
+        let token = Some(&self.token).filter(|token| !token.is_empty());
         self.send(&json!({"type": "hello", "name": self.name, "session": token}));
     }
 
@@ -173,48 +166,38 @@ impl Client {
     }
 
     pub(crate) fn say(&mut self, place: Place, text: String) {
-        self.pending.insert(
-            self.next_nonce,
-            Pending {
-                place,
-                text,
-                sent: false,
-            },
-        );
+        let pending = Pending {
+            place,
+            text,
+            sent: false,
+        };
+        self.pending.insert(self.next_nonce, pending);
         self.next_nonce += 1;
         self.send_pending();
     }
 
-    /// Sends what is not under way, in its order, as far as the client is where it is to be said.
-    pub(crate) fn send_pending(&mut self) {
-        let Some(connection) = self
-            .connection
-            .as_ref()
-            .filter(|connection| connection.welcomed)
-        else {
-            return;
-        };
-        let joined = connection.joined.clone();
-        let ready = |pending: &Pending| match &pending.place {
-            Place::Channel(channel) => joined.contains(channel),
+    /// The connection, if it had its welcome.
+    pub(crate) fn welcomed(&self) -> Option<&Connection> {
+        self.connection.as_ref().filter(|it| it.welcomed)
+    }
+
+    fn is_in(&self, place: &Place) -> bool {
+        self.welcomed().is_some_and(|connection| match place {
+            Place::Channel(channel) => connection.joined.contains(channel),
             Place::To(_) => true,
-        };
-        // Not all at once: who is refused a hundred times in ten seconds is sent away.
+        })
+    }
+
+    /// Sends pending messages in order, to places where the client is, within [`UNDER_WAY`].
+    pub(crate) fn send_pending(&mut self) {
         let under_way = self.pending.values().filter(|pending| pending.sent).count();
-        let unsent = self
-            .pending
-            .iter()
-            .filter(|(_, pending)| !pending.sent && ready(pending));
-        let to_send: Vec<u64> = unsent
-            .map(|(n, _)| *n)
-            .take(UNDER_WAY.saturating_sub(under_way))
-            .collect();
-        for nonce in to_send {
-            let Some(pending) = self.pending.get_mut(&nonce) else {
-                continue;
-            };
+        let pending = self.pending.iter();
+        let ready = pending.filter(|(_, it)| !it.sent && self.is_in(&it.place));
+        let nonces: Vec<u64> = ready.map(|(nonce, _)| *nonce).collect();
+        for nonce in nonces.iter().take(UNDER_WAY.saturating_sub(under_way)) {
+            let pending = self.pending.get_mut(nonce).expect("it is pending");
             pending.sent = true;
-            let command = message(self.number, nonce, pending);
+            let command = message(self.number, *nonce, pending);
             self.send(&command);
         }
     }
@@ -222,15 +205,18 @@ impl Client {
     /// Sends again what was acknowledged long ago.
     pub(crate) fn send_again(&mut self, which: usize) {
         if let Some((nonce, pending, _)) = self.acknowledged.get(which)
-            && let Place::Channel(channel) = &pending.place
-            && self
-                .connection
-                .as_ref()
-                .is_some_and(|connection| connection.joined.contains(channel))
+            && matches!(pending.place, Place::Channel(_))
+            && self.is_in(&pending.place)
         {
             let command = message(self.number, *nonce, pending);
             self.send(&command);
         }
+    }
+
+    /// Asks for the messages of a place after the newest one that is known without a gap.
+    pub(crate) fn ask_history(&mut self, field: &str, place: &str) {
+        let after = self.newest(place);
+        self.send(&json!({"type": "history", field: place, "after": after, "limit": 200}));
     }
 
     /// Hears what came. Returns whether the connection is over.
@@ -249,111 +235,59 @@ impl Client {
     }
 
     fn hear(&mut self, event: &Value, truth: &Truth<'_>) {
-        let number = |value: &Value| {
-            value
-                .as_u64()
-                .unwrap_or_else(|| panic!("a number in {event}"))
-        };
-        let text = |value: &Value| {
-            value
-                .as_str()
-                .unwrap_or_else(|| panic!("a text in {event}"))
-                .to_owned()
-        };
-        match event["type"].as_str().expect("a type") {
+        let kind = event["type"].as_str().expect("a type");
+        match kind {
             "welcome" => self.welcome(event),
             "joined" | "history" => {
-                let place = text(if event["channel"].is_null() {
-                    &event["conversation"]
-                } else {
-                    &event["channel"]
-                });
-                let messages = event[if event["type"] == "joined" {
+                let (field, place) = place_of(event);
+                let list = if kind == "joined" {
                     "history"
                 } else {
                     "messages"
-                }]
-                .as_array()
-                .expect("messages");
-                let numbers: Vec<u64> = messages
-                    .iter()
-                    .map(|message| number(&message["seq"]))
-                    .collect();
-                assert!(
-                    numbers.windows(2).all(|two| two[1] == two[0] + 1),
-                    "a page has no gap: {numbers:?}"
-                );
+                };
+                let messages = event[list].as_array().expect("messages");
+                let numbers: Vec<u64> = messages.iter().map(|it| number(&it["seq"])).collect();
+                let no_gap = numbers.windows(2).all(|two| two[1] == two[0] + 1);
+                assert!(no_gap, "a page has no gap: {numbers:?}");
                 messages.iter().for_each(|message| self.see(message, truth));
-                if event["type"] == "joined" {
-                    self.channels.insert(place.clone());
-                    self.connection
-                        .as_mut()
-                        .expect("it is there")
-                        .joined
-                        .insert(place.clone());
+                let newest = self.newest(place);
+                let connection = self.connection.as_mut().expect("it is there");
+                if kind == "joined" {
+                    self.channels.insert(place.to_owned());
+                    connection.joined.insert(place.to_owned());
                     let live = number(&event["seq"]);
-                    let before = self
-                        .connection
-                        .as_mut()
-                        .expect("it is there")
-                        .live
-                        .insert(place.clone(), live);
+                    let before = connection.live.insert(place.to_owned(), live);
                     assert!(before.is_none_or(|before| before <= live));
                 }
-                if event["more"] == true {
-                    let command = json!({"type": "history", "channel": place, "after": self.newest(&place), "limit": 200});
-                    if event["channel"].is_string()
-                        && number(&command["after"]) < number(&truth_len(truth, &place))
-                    {
-                        self.send(&command);
-                    }
-                } else if let Some(connection) = &mut self.connection {
-                    connection.behind.remove(&place);
+                if event["more"] != true {
+                    connection.behind.remove(place);
+                } else if field == "channel" && newest < truth.count(place) {
+                    self.ask_history(field, place);
                 }
             }
             "message" | "direct" => {
-                let place = text(if event["channel"].is_null() {
-                    &event["conversation"]
-                } else {
-                    &event["channel"]
-                });
+                let (field, place) = place_of(event);
                 self.see(event, truth);
                 let seq = number(&event["seq"]);
                 let connection = self.connection.as_mut().expect("it is there");
-                if event["type"] == "message" {
-                    assert!(
-                        connection.joined.contains(&place),
-                        "a message of a channel that it is not in: {event}"
-                    );
-                }
-                let before = connection.live.insert(place.clone(), seq);
-                assert!(
-                    before.is_none_or(|before| before < seq),
-                    "live messages come in order, each once: {before:?}, then {event}"
-                );
-                if self.newest(&place) < seq {
-                    // A gap: what a failed commit left behind after all, or what came while it was
+                let is_in = kind == "direct" || connection.joined.contains(place);
+                assert!(is_in, "a message of a channel that it is not in: {event}");
+                let before = connection.live.insert(place.to_owned(), seq);
+                let in_order = before.is_none_or(|before| before < seq);
+                assert!(in_order, "in order, each once: {before:?}, then {event}");
+                if self.newest(place) < seq {
+                    // A gap: what a failed commit stored nevertheless, or what came while it was
                     // away.
-                    let field = if event["type"] == "message" {
-                        "channel"
-                    } else {
-                        "conversation"
-                    };
-                    self.send(&json!({"type": "history", field: place, "after": self.newest(&place), "limit": 200}));
+                    self.ask_history(field, place);
                 }
             }
             "ack" => self.acknowledge(event, truth),
             "error" => self.refused(event),
             "presence" => {
-                for (list, come) in [("left", false), ("joined", true)] {
-                    for name in event[list].as_array().expect("a list") {
-                        if come {
-                            self.online.insert(text(name))
-                        } else {
-                            self.online.remove(&text(name))
-                        };
-                    }
+                for name in event["left"].as_array().expect("a list") {
+                    self.online.remove(&text(name));
                 }
+                self.online.extend(texts(&event["joined"]));
                 self.count = number(&event["online"]);
             }
             "renamed" => {
@@ -371,13 +305,8 @@ impl Client {
                 connection.live.remove(&channel);
             }
             "users" => {
-                let names: Vec<String> = event["users"]
-                    .as_array()
-                    .expect("a list")
-                    .iter()
-                    .map(text)
-                    .collect();
-                let keys: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+                let names: Vec<String> = texts(&event["users"]).collect();
+                let keys: BTreeSet<_> = names.iter().map(|name| name.to_lowercase()).collect();
                 assert_eq!(keys.len(), names.len(), "a name is one user's: {names:?}");
             }
             "typing" | "members" | "channels" | "channels_changed" | "help" => {}
@@ -386,25 +315,18 @@ impl Client {
     }
 
     fn welcome(&mut self, event: &Value) {
-        self.token = event["session"].as_str().expect("a token").to_owned();
-        let author = event["author"].as_u64().expect("an author");
-        if author != self.author && self.author != 0 {
-            // Its session was not kept, so nothing that it had proposed was stored.
-            assert!(
-                self.acknowledged.is_empty(),
-                "a session that has written is known after a restart"
-            );
-        }
+        self.token = text(&event["session"]);
+        let author = number(&event["author"]);
+        // If its session was not kept, nothing that it had proposed was stored.
+        let is_kept = [0, author].contains(&self.author) || self.acknowledged.is_empty();
+        assert!(
+            is_kept,
+            "a session that has written is known after a restart"
+        );
         self.author = author;
-        self.name = event["name"].as_str().expect("a name").to_owned();
-        self.online = event["users"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
-        self.count = event["online"].as_u64().expect("a number");
+        self.name = text(&event["name"]);
+        self.online = texts(&event["users"]).collect();
+        self.count = number(&event["online"]);
         let connection = self.connection.as_mut().expect("it is there");
         connection.welcomed = true;
         if self.number.is_multiple_of(4) {
@@ -415,13 +337,9 @@ impl Client {
             self.join(&channel);
         }
         for direct in event["directs"].as_array().expect("a list") {
-            let conversation = direct["conversation"]
-                .as_str()
-                .expect("an identifier")
-                .to_owned();
-            if self.newest(&conversation) < direct["seq"].as_u64().expect("a seq") {
-                let after = self.newest(&conversation);
-                self.send(&json!({"type": "history", "conversation": conversation, "after": after, "limit": 200}));
+            let conversation = text(&direct["conversation"]);
+            if self.newest(&conversation) < number(&direct["seq"]) {
+                self.ask_history("conversation", &conversation);
             }
         }
         self.send_pending();
@@ -429,67 +347,31 @@ impl Client {
 
     /// A message, live or from a page: it is the one that is stored under its number.
     fn see(&mut self, message: &Value, truth: &Truth<'_>) {
-        let place = if message["channel"].is_null() {
-            &message["conversation"]
-        } else {
-            &message["channel"]
-        };
-        let place = place.as_str().expect("a place");
-        let seq = message["seq"].as_u64().expect("a seq");
-        let stored = truth
-            .log
-            .get(place)
-            .and_then(|messages| messages.get(seq as usize - 1));
-        let stored = stored.unwrap_or_else(|| panic!("it was told and is not stored: {message}"));
-        assert_eq!(
-            (&message["text"], &message["author"]),
-            (&json!(stored.text), &json!(stored.author)),
-            "{message}"
-        );
-        if message["type"] == "direct" {
-            let mine = [format!("c{}-", self.author), format!("-{}", self.author)];
-            assert!(
-                place.starts_with(&mine[0]) || place.ends_with(&mine[1]),
-                "a private message of others: {message}"
-            );
-        }
-        let before = self
-            .seen
-            .entry(place.to_owned())
-            .or_default()
-            .insert(seq, stored.text.clone());
+        let (_, place) = place_of(message);
+        let stored = truth.stored(message);
+        assert_eq!(message["text"], stored.text, "{message}");
+        assert_eq!(message["author"], stored.author, "{message}");
+        let is_mine = message["type"] == "message" || is_of(place, self.author);
+        assert!(is_mine, "a private message of others: {message}");
+        let seen = self.seen.entry(place.to_owned()).or_default();
+        let before = seen.insert(number(&message["seq"]), stored.text.clone());
         assert!(before.is_none_or(|before| before == stored.text));
     }
 
     fn acknowledge(&mut self, event: &Value, truth: &Truth<'_>) {
-        let nonce = event["id"].as_u64().expect("an id");
-        let seq = event["seq"].as_u64().expect("a seq");
-        let place = if event["channel"].is_null() {
-            &event["conversation"]
-        } else {
-            &event["channel"]
-        };
-        let stored = truth
-            .log
-            .get(place.as_str().expect("a place"))
-            .and_then(|messages| messages.get(seq as usize - 1));
-        let stored =
-            stored.unwrap_or_else(|| panic!("it was acknowledged and is not stored: {event}"));
-        assert_eq!(
-            (&stored.author, &stored.nonce),
-            (&self.author, &Some(format!("{}-{nonce}", self.number))),
-            "{event}"
-        );
+        let (nonce, seq) = (number(&event["id"]), number(&event["seq"]));
+        let stored = truth.stored(event);
+        assert_eq!(stored.author, self.author, "{event}");
+        let tag = format!("{}-{nonce}", self.number);
+        assert_eq!(stored.nonce, Some(tag), "{event}");
         if let Some(pending) = self.pending.remove(&nonce) {
             assert_eq!(stored.text, pending.text);
             self.acknowledged.push((nonce, pending, seq));
             self.send_pending();
         } else {
             let first = self.acknowledged.iter().find(|(known, ..)| *known == nonce);
-            assert!(
-                first.is_some_and(|(_, _, known)| *known == seq),
-                "the same nonce, another number: {event}"
-            );
+            let is_same = first.is_some_and(|(_, _, known)| *known == seq);
+            assert!(is_same, "the same nonce, another number: {event}");
         }
     }
 
@@ -497,43 +379,76 @@ impl Client {
         self.refusals += 1;
         match event["code"].as_str().expect("a code") {
             "name_taken" => {
-                self.name = format!(
-                    "{}{}",
-                    self.name.chars().take(8).collect::<String>(),
-                    self.number
-                )
+                let begin: String = self.name.chars().take(8).collect();
+                self.name = format!("{begin}{}", self.number);
             }
             "no_such_user" => {
-                // Who it was meant for has gone; it is not to be said any more.
-                if let Some(nonce) = event["id"].as_u64() {
-                    self.pending.remove(&nonce);
-                }
+                // The user has gone; the message is dropped.
+                _ = event["id"]
+                    .as_u64()
+                    .map(|nonce| self.pending.remove(&nonce));
             }
             _ => {}
         }
-        if let Some(pending) = event["id"]
-            .as_u64()
-            .and_then(|nonce| self.pending.get_mut(&nonce))
-        {
+        let nonce = event["id"].as_u64();
+        if let Some(pending) = nonce.and_then(|nonce| self.pending.get_mut(&nonce)) {
             pending.sent = false;
         }
     }
 }
 
-fn truth_len(truth: &Truth<'_>, place: &str) -> Value {
-    json!(truth.log.get(place).map_or(0, Vec::len))
+impl Truth<'_> {
+    /// Returns the stored message that an event names by its place and number.
+    fn stored(&self, event: &Value) -> &Said {
+        let at = number(&event["seq"]) as usize - 1;
+        let log = self.log.get(place_of(event).1);
+        let stored = log.and_then(|messages| messages.get(at));
+        stored.unwrap_or_else(|| panic!("this is not stored: {event}"))
+    }
+
+    fn count(&self, place: &str) -> u64 {
+        self.log.get(place).map_or(0, |log| log.len() as u64)
+    }
+}
+
+#[track_caller]
+fn number(value: &Value) -> u64 {
+    value.as_u64().expect("a number")
+}
+
+#[track_caller]
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+#[track_caller]
+fn texts(list: &Value) -> impl Iterator<Item = String> {
+    list.as_array().expect("a list").iter().map(text)
+}
+
+/// Returns the field of an event's place, and the place.
+fn place_of(event: &Value) -> (&'static str, &str) {
+    let named = |field| event[field].as_str().map(|place| (field, place));
+    named("channel")
+        .or_else(|| named("conversation"))
+        .expect("a place")
+}
+
+/// Returns whether a conversation is one of this session's.
+pub(crate) fn is_of(place: &str, author: u64) -> bool {
+    let two = place
+        .strip_prefix('c')
+        .and_then(|rest| rest.split_once('-'));
+    two.is_some_and(|(one, other)| one.parse() == Ok(author) || other.parse() == Ok(author))
 }
 
 fn message(number: usize, nonce: u64, pending: &Pending) -> Value {
+    let (kind, field, place) = match &pending.place {
+        Place::Channel(channel) => ("message", "channel", channel),
+        Place::To(name) => ("direct", "to", name),
+    };
     let tag = format!("{number}-{nonce}");
-    match &pending.place {
-        Place::Channel(channel) => {
-            json!({"type": "message", "channel": channel, "text": pending.text, "nonce": tag, "id": nonce})
-        }
-        Place::To(name) => {
-            json!({"type": "direct", "to": name, "text": pending.text, "nonce": tag, "id": nonce})
-        }
-    }
+    json!({"type": kind, field: place, "text": pending.text, "nonce": tag, "id": nonce})
 }
 
 impl Connection {
@@ -544,44 +459,34 @@ impl Connection {
             let Some(end) = self.got.windows(4).position(|four| four == b"\r\n\r\n") else {
                 return self.is_over();
             };
-            let head =
-                String::from_utf8(self.got.drain(..end + 4).collect()).expect("a head is text");
-            if !head.starts_with("HTTP/1.1 101 ") {
+            let head: Vec<u8> = self.got.drain(..end + 4).collect();
+            if !head.starts_with(b"HTTP/1.1 101 ") {
                 return true;
             }
             self.upgraded = true;
         }
         let mut bytes = std::mem::take(&mut self.got);
-        let (mut rest, mut replies, mut scratch) =
-            (bytes.as_mut_slice(), Vec::new(), Scratch::default());
-        loop {
-            match self.websocket.receive(rest, &mut scratch, &mut replies) {
-                Ok(Received::Nothing) => break,
-                Ok(Received::Event { event, used }) => {
-                    match event {
-                        Event::Text(text) => messages.push(text.to_owned()),
-                        Event::Close(frame) => {
-                            let code = frame.code.map(CloseCode::get);
-                            assert!(
-                                code.is_some_and(
-                                    |code| [1000, 1001, 1002, 1008, 1013].contains(&code)
-                                ),
-                                "closed with {code:?}"
-                            );
-                            self.closing = true;
-                        }
-                        Event::Ping(payload) => parlor::websocket::encode_masked_message(
-                            Opcode::Pong,
-                            payload,
-                            KEY,
-                            &mut self.outgoing,
-                        ),
-                        Event::Pong(_) | Event::Binary(_) => {}
-                    }
-                    rest = &mut rest[used..];
+        let mut rest = bytes.as_mut_slice();
+        let (mut replies, mut scratch) = (Vec::new(), Scratch::default());
+        while let Received::Event { event, used } = self
+            .websocket
+            .receive(rest, &mut scratch, &mut replies)
+            .expect("the server keeps the rules")
+        {
+            match event {
+                Event::Text(text) => messages.push(text.to_owned()),
+                Event::Close(frame) => {
+                    let code = frame.code.map_or(0, CloseCode::get);
+                    let is_expected = [1000, 1001, 1002, 1008, 1013].contains(&code);
+                    assert!(is_expected, "closed with {code}");
+                    self.closing = true;
                 }
-                Err(violation) => panic!("the server broke a rule: {violation:?}"),
+                Event::Ping(payload) => {
+                    encode_masked_message(Opcode::Pong, payload, KEY, &mut self.outgoing);
+                }
+                Event::Pong(_) | Event::Binary(_) => {}
             }
+            rest = &mut rest[used..];
         }
         self.outgoing.append(&mut replies);
         self.is_over()

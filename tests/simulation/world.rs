@@ -1,7 +1,7 @@
 //! The simulated world: one server on one disk, its clients, and everything that happens between
 //! them.
 
-use crate::client::{Client, Place, Truth};
+use crate::client::{Client, Place, Truth, is_of};
 use crate::disk::{Disk, Fate, Fault};
 use crate::plan::{CLOCK, DEATHS, DISK, NETWORK, Plan, RUDENESS, STALLS};
 use parlor::hub::{Driven, Ended, Hub, Setup, Socket};
@@ -10,7 +10,7 @@ use parlor::testing::{self, MemorySocket, Random};
 use parlor::time::{Millis, Now, UnixMillis};
 use serde_json::json;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
@@ -72,14 +72,12 @@ impl World {
         let mut random = Random::new(plan.seed ^ 0x5157);
         let clients = (0..plan.clients).map(|number| {
             // Few names for many: they race for them.
-            let name = if number % 4 == 3 {
-                format!("Ada{}", number % 3)
-            } else {
-                format!("user{number}")
+            let name = match number % 4 {
+                3 => format!("Ada{}", number % 3),
+                _ => format!("user{number}"),
             };
-            let channels = (0..plan.channels)
-                .filter(|_| random.percent(60))
-                .map(|n| format!("room{n}"));
+            let rooms = (0..plan.channels).filter(|_| random.percent(60));
+            let channels = rooms.map(|n| format!("room{n}"));
             let channels = channels.chain(["general".to_owned()]).collect();
             Client::new(number, name, channels, plan.deflate && random.percent(50))
         });
@@ -187,9 +185,8 @@ impl World {
     }
 
     fn speak_to_somebody(&mut self, who: usize) {
-        let name = self.clients[self.random.below(self.clients.len())]
-            .name
-            .clone();
+        let whom = self.random.below(self.clients.len());
+        let name = self.clients[whom].name.clone();
         let text = self.text();
         self.clients[who].say(Place::To(name), text);
     }
@@ -198,11 +195,7 @@ impl World {
         let which = self.random.below(6);
         let number = self.random.below(1_000);
         let client = &mut self.clients[who];
-        if client
-            .connection
-            .as_ref()
-            .is_none_or(|connection| !connection.welcomed)
-        {
+        if client.welcomed().is_none() {
             return;
         }
         let channel = client.channels.first().cloned().unwrap_or_default();
@@ -224,17 +217,11 @@ impl World {
     fn move_about(&mut self, who: usize) {
         let channel = format!("room{}", self.random.below(self.plan.channels));
         let client = &mut self.clients[who];
-        let Some(connection) = client
-            .connection
-            .as_ref()
-            .filter(|connection| connection.welcomed)
-        else {
+        let Some(connection) = client.welcomed() else {
             return;
         };
-        let waits = client
-            .pending
-            .values()
-            .any(|pending| pending.place == Place::Channel(channel.clone()));
+        let place = Place::Channel(channel.clone());
+        let waits = client.pending.values().any(|it| it.place == place);
         if connection.joined.contains(&channel) && !waits {
             client.channels.remove(&channel);
             client.send(&json!({"type": "leave", "channel": channel}));
@@ -298,25 +285,17 @@ impl World {
         let Some(connection) = &mut self.clients[who].connection else {
             return;
         };
-        match how {
+        let bytes = match how {
             // Without a mask: RFC 6455 §5.1.
-            0 => connection.outgoing.extend([0x81, 0x02, b'h', b'i']),
-            1 => connection
-                .outgoing
-                .extend([0x89, 0x80, 1, 2, 3, 4].repeat(50)),
-            2 => connection.outgoing.extend(
-                [
-                    [0x01, 0x80, 1, 2, 3, 4].as_slice(),
-                    &[0x00, 0x80, 1, 2, 3, 4].repeat(50),
-                ]
-                .concat(),
-            ),
-            _ => {
-                for _ in 0..60 {
-                    self.clients[who].send_text("{}");
-                }
+            0 => vec![0x81, 0x02, b'h', b'i'],
+            1 => [0x89, 0x80, 1, 2, 3, 4].repeat(50),
+            2 => {
+                let begin = [0x01, 0x80, 1, 2, 3, 4];
+                [&begin[..], &[0x00, 0x80, 1, 2, 3, 4].repeat(50)].concat()
             }
-        }
+            _ => return (0..60).for_each(|_| self.clients[who].send_text("{}")),
+        };
+        connection.outgoing.extend(bytes);
     }
 
     fn connect(&mut self, who: usize) {
@@ -361,11 +340,11 @@ impl World {
         self.server().turn();
         if self.fate.borrow().dies_after == Some(0) {
             self.everybody_hears(true);
-            (0..self.clients.len())
-                .filter(|who| self.clients[*who].connection.is_some())
-                .collect::<Vec<_>>()
-                .into_iter()
-                .for_each(|who| self.lose(who));
+            for who in 0..self.clients.len() {
+                if self.clients[who].connection.is_some() {
+                    self.lose(who);
+                }
+            }
             self.server = None;
             if let Some(revive) = &mut self.revive {
                 revive(&mut self.disk.borrow_mut());
@@ -379,11 +358,8 @@ impl World {
     fn everybody_hears(&mut self, dying: bool) {
         for who in 0..self.clients.len() {
             let time = self.time;
-            let stalled = self.clients[who]
-                .connection
-                .as_ref()
-                .is_none_or(|connection| !dying && connection.stalled_until > time);
-            if stalled {
+            let connection = self.clients[who].connection.as_ref();
+            if connection.is_none_or(|it| !dying && it.stalled_until > time) {
                 continue;
             }
             let Self {
@@ -438,17 +414,12 @@ impl World {
         let hub = self.hub();
         let buffered = hub.metrics().buffered_bytes as usize;
         // One that is too large is told to go in one turn and gone in the next.
-        assert!(
-            buffered <= limits.buffered_bytes + (1 << 20),
-            "{buffered} bytes are held"
-        );
+        let most = limits.buffered_bytes + (1 << 20);
+        assert!(buffered <= most, "{buffered} bytes are held");
         if hub.connections() > 0 {
             let next = hub.next_deadline().expect("each connection has a reminder");
             let longest = limits.ping_interval.max(limits.message_timeout) + limits.pong_timeout;
-            assert!(
-                next.since(now) <= longest,
-                "the next deadline is far away: {next:?} at {now:?}"
-            );
+            assert!(next.since(now) <= longest, "far away: {next:?} at {now:?}");
         }
         for client in &self.clients {
             if let Some(connection) = &client.connection {
@@ -490,10 +461,10 @@ impl World {
                 if missing.is_none() && !self.server().has_work() {
                     break;
                 }
+                let what = missing.unwrap_or_else(|| "there is work left".to_owned());
                 assert!(
                     self.time < until,
-                    "a minute without faults is over, and {}",
-                    missing.unwrap_or_else(|| "there is work left".to_owned())
+                    "a minute without faults is over, and {what}"
                 );
                 self.mend();
             }
@@ -507,78 +478,52 @@ impl World {
 
     /// What a client does that got a refusal, or no answer.
     fn mend(&mut self) {
-        let lengths: BTreeMap<String, u64> = self
-            .disk
-            .borrow()
-            .log
-            .iter()
-            .map(|(place, log)| (place.clone(), log.len() as u64))
-            .collect();
+        let log = &self.disk.borrow().log;
         for client in &mut self.clients {
-            let Some(connection) = client.connection.as_ref() else {
+            if client.connection.is_none() {
                 continue;
-            };
-            if !connection.welcomed {
+            }
+            let Some(connection) = client.welcomed() else {
                 client.hello();
                 continue;
-            }
+            };
             let joined = connection.joined.clone();
-            // Who left a channel while something was still to be said there goes back for it.
-            let unsaid = client
-                .pending
-                .values()
-                .filter_map(|pending| match &pending.place {
-                    Place::Channel(channel) => Some(channel.clone()),
-                    Place::To(_) => None,
-                });
-            client.channels.extend(unsaid);
-            let channels: Vec<_> = client
-                .channels
-                .iter()
-                .filter(|one| !joined.contains(*one))
-                .cloned()
-                .collect();
-            for channel in channels {
-                client.join(&channel);
+            // A client that left a channel with a message still pending goes back for it.
+            let unsent = client.pending.values().filter_map(|it| match &it.place {
+                Place::Channel(channel) => Some(channel.clone()),
+                Place::To(_) => None,
+            });
+            client.channels.extend(unsent);
+            for channel in client.channels.clone().difference(&joined) {
+                client.join(channel);
             }
-            for (place, length) in &lengths {
-                let field = if client.channels.contains(place) {
-                    "channel"
-                } else {
-                    "conversation"
-                };
-                let is_mine = field == "channel" || is_of(place, client.author);
-                if is_mine && client.newest(place) < *length {
-                    client.send(&json!({"type": "history", field: place, "after": client.newest(place), "limit": 200}));
+            for (place, messages) in log {
+                let is_channel = client.channels.contains(place);
+                let is_mine = is_channel || is_of(place, client.author);
+                if is_mine && client.newest(place) < messages.len() as u64 {
+                    let field = if is_channel {
+                        "channel"
+                    } else {
+                        "conversation"
+                    };
+                    client.ask_history(field, place);
                 }
             }
             client.send_pending();
         }
     }
 
-    /// What somebody does not have yet.
+    /// Describes what a client does not have yet.
     fn missing(&self) -> Option<String> {
         let log = &self.disk.borrow().log;
-        let present: BTreeSet<String> = self
-            .clients
-            .iter()
-            .map(|client| client.name.clone())
-            .collect();
-        if let Some(client) = self.clients.iter().find(|client| {
-            client
-                .connection
-                .as_ref()
-                .is_none_or(|connection| !connection.welcomed)
-        }) {
-            return Some(format!(
-                "client {} is not there, as {:?}, after {} refusals",
-                client.number, client.name, client.refusals
-            ));
-        }
+        let names = self.clients.iter().map(|client| client.name.clone());
+        let present: BTreeSet<String> = names.collect();
         for client in &self.clients {
-            let who = client.number;
-            let Some(connection) = &client.connection else {
-                continue;
+            let (who, name, refusals) = (client.number, &client.name, client.refusals);
+            let Some(connection) = client.welcomed() else {
+                return Some(format!(
+                    "{who} is not there, as {name:?}, {refusals} refusals"
+                ));
             };
             if let Some((nonce, pending)) = client.pending.first_key_value() {
                 return Some(format!(
@@ -590,18 +535,15 @@ impl World {
             }
             for (place, messages) in log {
                 let (newest, length) = (client.newest(place), messages.len() as u64);
-                if (client.channels.contains(place) || is_of(place, client.author))
-                    && newest < length
-                {
-                    return Some(format!(
-                        "client {who} has {newest} of {length} messages of {place}"
-                    ));
+                let is_mine = client.channels.contains(place) || is_of(place, client.author);
+                if is_mine && newest < length {
+                    return Some(format!("client {who} has {newest} of {length} of {place}"));
                 }
             }
-            if self.clients.len() <= 400 && client.online != present {
+            let online = &client.online;
+            if self.clients.len() <= 400 && *online != present {
                 return Some(format!(
-                    "client {who} believes that {:?} are online, and it is {present:?}",
-                    client.online
+                    "client {who} lists {online:?}, and it is {present:?}"
                 ));
             }
             if client.count != self.clients.len() as u64 {
@@ -610,12 +552,4 @@ impl World {
         }
         None
     }
-}
-
-/// Whether a conversation is one of this session's.
-fn is_of(place: &str, author: u64) -> bool {
-    let two = place
-        .strip_prefix('c')
-        .and_then(|rest| rest.split_once('-'));
-    two.is_some_and(|(one, other)| one.parse() == Ok(author) || other.parse() == Ok(author))
 }
