@@ -54,10 +54,7 @@ impl Socket for MemorySocket {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         assert!(!wire.shut, "nothing is written after the FIN");
-        assert!(
-            pieces.iter().any(|piece| !piece.is_empty()),
-            "a write has bytes"
-        );
+        assert!(pieces.iter().any(|it| !it.is_empty()), "a write has bytes");
         if wire.broken {
             return Err(ErrorKind::ConnectionReset.into());
         }
@@ -86,6 +83,13 @@ impl Drop for MemorySocket {
     fn drop(&mut self) {
         self.0.borrow_mut().closed = true;
     }
+}
+
+/// Returns the default limits with a change.
+pub fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::DEFAULT;
+    change(&mut limits);
+    limits
 }
 
 /// Returns a setup with a history in memory, the built-in pages, and tokens that count up.
@@ -154,11 +158,8 @@ impl<S: Socket> World<S> {
 
     /// Lets bytes arrive; the server reads them in its turn.
     pub fn send(&mut self, id: ConnectionId, bytes: &[u8]) {
-        self.arriving
-            .entry(id)
-            .or_default()
-            .bytes
-            .extend_from_slice(bytes);
+        let arriving = self.arriving.entry(id).or_default();
+        arriving.bytes.extend_from_slice(bytes);
         self.hub.handle(Input::Readable(id), self.now);
     }
 
@@ -188,21 +189,19 @@ impl<S: Socket> World<S> {
 
     /// Returns the number of bytes that were sent and are not read yet.
     pub fn unread(&self, id: ConnectionId) -> usize {
-        self.arriving
-            .get(&id)
-            .map_or(0, |arriving| arriving.bytes.len())
+        self.arriving.get(&id).map_or(0, |it| it.bytes.len())
     }
 
     /// Reads what the hub wants to read (contract 3).
     pub fn read(&mut self) {
         while let Some(id) = self.hub.next_read(self.now) {
             let arriving = self.arriving.entry(id).or_default();
-            let most = if arriving.piece == 0 {
+            let piece = if arriving.piece == 0 {
                 READ_BYTES
             } else {
                 arriving.piece
             };
-            let count = arriving.bytes.len().min(most).min(READ_BYTES);
+            let count = arriving.bytes.len().min(piece).min(READ_BYTES);
             let mut bytes: Vec<u8> = arriving.bytes.drain(..count).collect();
             let more = !arriving.bytes.is_empty() || arriving.end.is_some();
             let input = match arriving.end {
@@ -228,9 +227,8 @@ impl<S: Socket> World<S> {
 
     /// Returns whether a turn must begin at once.
     pub fn has_work(&self) -> bool {
-        self.hub
-            .next_deadline()
-            .is_some_and(|at| at <= self.now.mono)
+        let next = self.hub.next_deadline();
+        next.is_some_and(|at| at <= self.now.mono)
     }
 
     /// Takes turns until nothing is left to do.

@@ -3,6 +3,7 @@
 use crate::harness::number;
 use crate::script::{play, play_with};
 use parlor::limits::{Limits, PUT_AWAY};
+use parlor::testing::limits;
 
 #[test]
 fn joined_lists_members_and_messages_and_then_subscribes() {
@@ -215,13 +216,7 @@ Ada > /join general",
 
 #[test]
 fn least_used_empty_channel_is_put_away_at_the_limit() {
-    let mut script = play_with(
-        Limits {
-            channels: 4,
-            ..Limits::DEFAULT
-        },
-        "Ada,Ben enters",
-    );
+    let mut script = play_with(limits(|it| it.channels = 4), "Ada,Ben enters");
     for channel in ["tea", "chess", "rust"] {
         script.play(&format!("Ada > /join {channel}\nAda > hello"));
     }

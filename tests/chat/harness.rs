@@ -276,11 +276,8 @@ impl World {
                     connection.inbox.push(event);
                 }
                 Effect::Deliver { to, event } => {
-                    assert_eq!(
-                        to.iter().collect::<BTreeSet<_>>().len(),
-                        to.len(),
-                        "delivered twice"
-                    );
+                    // Delivered twice.
+                    assert_eq!(to.iter().collect::<BTreeSet<_>>().len(), to.len());
                     for address in to {
                         let connection = self.connection(*address);
                         connection.catch_up(order);

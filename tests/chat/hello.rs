@@ -3,7 +3,7 @@
 use crate::harness::{hello_again, list};
 use crate::script::{play, play_with};
 use parlor::chat::event::Farewell;
-use parlor::limits::Limits;
+use parlor::testing::limits;
 use std::time::Duration;
 
 #[test]
@@ -202,12 +202,8 @@ Eve < {"type":"welcome","author":3}"#,
 
 #[test]
 fn without_a_resume_window_users_leave_at_once() {
-    let resume_window = Duration::ZERO;
     play_with(
-        Limits {
-            resume_window,
-            ..Limits::DEFAULT
-        },
+        limits(|it| it.resume_window = Duration::ZERO),
         r#"
 Ada,Ben enters tea
 Ada drops
@@ -231,14 +227,7 @@ fn quit_and_a_missing_hello_close() {
     assert_eq!(script.world.farewell(ada), Some(Farewell::Quit));
     script.play("Ada quits\nwait 60000");
     assert_eq!(script.world.chat.next_deadline(), None);
-    let hello_timeout = Duration::ZERO;
-    let mut script = play_with(
-        Limits {
-            hello_timeout,
-            ..Limits::DEFAULT
-        },
-        "",
-    );
+    let mut script = play_with(limits(|it| it.hello_timeout = Duration::ZERO), "");
     script.tab("Ada");
     assert_eq!(script.world.chat.next_deadline(), None, "no timeout");
 }

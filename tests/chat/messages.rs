@@ -8,6 +8,7 @@ use parlor::history::{
     SessionRow, Span, StoreError, Stored,
 };
 use parlor::limits::Limits;
+use parlor::testing::limits;
 use parlor::time::Now;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -45,10 +46,8 @@ Ben + {"type":"message","channel":"tea","text":"b","id":2}
 Ben + {"type":"message","channel":"chess","text":"c","id":3}
 Ada + {"type":"message","channel":"tea","text":"d","id":4}"#,
     );
-    assert!(
-        script.world.effects.is_empty(),
-        "nothing is published before the commit"
-    );
+    // Nothing is published before the commit.
+    assert!(script.world.effects.is_empty());
     script.play("commit");
     let kinds = [["Publish"; 4], ["Answer"; 4]].concat();
     assert_eq!(script.world.effect_kinds(), kinds);
@@ -83,11 +82,7 @@ Ben types joined message"#,
 
 #[test]
 fn invalid_messages_are_refused() {
-    let limits = Limits {
-        text_chars: 5,
-        ..Limits::DEFAULT
-    };
-    let mut script = play_with(limits, "Ada enters tea");
+    let mut script = play_with(limits(|it| it.text_chars = 5), "Ada enters tea");
     for (code, request) in [
         ("bad_name", r#""message","channel":"-","text":"a""#),
         (

@@ -3,7 +3,7 @@
 
 use crate::harness::list;
 use crate::script::{play, play_with};
-use parlor::limits::Limits;
+use parlor::testing::limits;
 
 #[test]
 fn renamed_goes_to_everyone_and_costs_twenty() {
@@ -184,13 +184,7 @@ Ada quiet"#
 
 #[test]
 fn users_that_left_leave_nothing_behind() {
-    let mut script = play_with(
-        Limits {
-            rate: 0,
-            ..Limits::DEFAULT
-        },
-        "",
-    );
+    let mut script = play_with(limits(|it| it.rate = 0), "");
     for round in 0..50 {
         for n in 0..20 {
             script.play(&format!("r{round}u{n} enters general c{n}"));

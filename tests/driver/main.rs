@@ -153,11 +153,8 @@ fn signal_ends_the_server_well() {
             assert!(ask(&mut one).ends_with("ok") && ask(&mut other).ends_with("ok"));
         }
         parlor.signal(signal);
-        assert_eq!(
-            one.read(&mut [0]).unwrap(),
-            0,
-            "an idle connection is closed"
-        );
+        // An idle connection is closed.
+        assert_eq!(one.read(&mut [0]).unwrap(), 0);
         let (status, stdout, stderr) = parlor.end();
         assert_eq!((status, stdout.as_str()), (Some(0), ""), "{signal:?}");
         // About the start and the stop; none about peers.
@@ -220,10 +217,8 @@ fn exhausted_descriptors_neither_spin_nor_stop_the_server() {
     );
     waiting.set_read_timeout(Some(LONG)).unwrap();
     streams.drain(..40);
-    assert!(
-        answer(&mut waiting).ends_with("ok"),
-        "it is served when others have left"
-    );
+    // It is served when others have left.
+    assert!(answer(&mut waiting).ends_with("ok"));
     drop((streams, waiting));
     assert!(parlor.is_well());
     parlor.signal(Signal::TERM);
@@ -241,10 +236,8 @@ fn suspended_process_reads_before_it_judges_deadlines() {
     // More than one poll reports.
     let mut streams: Vec<_> = (0..1_500).map(|_| parlor.connect()).collect();
     streams.iter_mut().for_each(|stream| send(stream, half));
-    assert!(
-        parlor.is_well(),
-        "all that came before this one have been accepted"
-    );
+    // All that came before this one have been accepted.
+    assert!(parlor.is_well());
     parlor.freeze();
     streams.iter_mut().for_each(|stream| send(stream, rest));
     sleep(Duration::from_millis(4_500));
@@ -254,10 +247,8 @@ fn suspended_process_reads_before_it_judges_deadlines() {
     }
     let mut late = parlor.connect();
     send(&mut late, half);
-    assert!(
-        answer(&mut late).starts_with("HTTP/1.1 408 "),
-        "deadlines hold again"
-    );
+    // Deadlines hold again.
+    assert!(answer(&mut late).starts_with("HTTP/1.1 408 "));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::network::*;
 use parlor::hub::{Driven, Input};
 use parlor::limits::Limits;
+use parlor::testing::limits;
 use parlor::websocket::Opcode;
 use serde_json::json;
 
@@ -57,8 +58,7 @@ fn pipelined_commands_take_effect_in_order() {
         .chain(frames)
         .chain(masked(Opcode::Close, &[]))
         .collect();
-    ada.send(&mut world, &bytes);
-    world.settle();
+    ada.settle(&mut world, &bytes);
     let events = ada.events();
     let of_type = |kind: &str| {
         events
@@ -71,21 +71,14 @@ fn pipelined_commands_take_effect_in_order() {
     let acks: Vec<_> = of_type("ack").iter().map(|ack| ack["id"].clone()).collect();
     assert_eq!(acks, [3, 5]);
     assert_eq!(of_type("left").len(), 1);
-    assert_eq!(
-        ada.close,
-        Some(1005),
-        "the close is answered after all of that"
-    );
+    // The close is answered after all of that.
+    assert_eq!(ada.close, Some(1005));
     assert!(ada.wire.borrow().shut);
 }
 
 #[test]
 fn turn_is_one_write_for_each_connection() {
-    let limits = Limits {
-        rate: 0,
-        ..Limits::DEFAULT
-    };
-    let mut world = World::new(limits);
+    let mut world = World::new(limits(|it| it.rate = 0));
     let mut clients: Vec<_> = (0..20).map(|n| world.enter(&format!("c{n}"))).collect();
     world.pass(1_000);
     world.settle();
@@ -115,19 +108,14 @@ fn turn_is_one_write_for_each_connection() {
 /// §8: CRIME, BREACH).
 #[test]
 fn welcome_is_never_compressed_and_a_long_message_is() {
-    let limits = Limits {
-        rate: 0,
-        ..Limits::DEFAULT
-    };
-    let mut world = World::new(limits);
+    let mut world = World::new(limits(|it| it.rate = 0));
     let _others: Vec<_> = (0..50)
         .map(|n| world.enter(&format!("user-with-a-long-name-{n}")))
         .collect();
     let mut ada = world.connect();
     let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     let head = handshake("/chat").replace("\r\n\r\n", &format!("\r\n{offer}"));
-    ada.send(&mut world, head.as_bytes());
-    world.settle();
+    ada.settle(&mut world, head.as_bytes());
     let sent = |world: &mut World, client: &mut Client, text: &str| {
         client.wire.borrow_mut().sent.clear();
         client.say(world, text);
@@ -163,8 +151,7 @@ fn echo_returns_everything() {
     client.send(&mut world, &masked(Opcode::Binary, &[1, 2, 3]));
     client.send(&mut world, &frame(false, Opcode::Text, b"in "));
     client.send(&mut world, &masked(Opcode::Ping, b"!"));
-    client.send(&mut world, &frame(true, Opcode::Continuation, b"pieces"));
-    world.settle();
+    client.settle(&mut world, &frame(true, Opcode::Continuation, b"pieces"));
     assert_eq!(client.take(), ["grüße", "binary [1, 2, 3]", "in pieces"]);
 }
 
@@ -209,8 +196,7 @@ fn drain_answers_pending_requests_then_closes_with_1001() {
     world.settle();
     assert_eq!((ada.events_of("ack").len(), ada.close), (1, Some(1001)));
     assert_eq!(world.hub.connections(), 1, "its close frame is awaited");
-    ada.send(&mut world, &masked(Opcode::Close, &1001_u16.to_be_bytes()));
-    world.settle();
+    ada.settle(&mut world, &masked(Opcode::Close, &1001_u16.to_be_bytes()));
     assert!(ada.wire.borrow().shut);
     ada.reset(&mut world);
     world.settle();
@@ -269,8 +255,7 @@ fn turn_has_a_budget_of_traces_and_counts_the_rest() {
     let mut in_all: u64 = clients.iter_mut().map(|client| traced(client).0).sum();
     assert!(in_all < 20 * 100);
     for client in &mut clients {
-        client.send(&mut world, &masked(Opcode::Pong, b""));
-        world.settle();
+        client.settle(&mut world, &masked(Opcode::Pong, b""));
         in_all += traced(client).1;
     }
     assert_eq!(in_all, 20 * 100, "each frame is traced or counted");

@@ -3,16 +3,13 @@
 use crate::network::*;
 use parlor::hub::Driven;
 use parlor::limits::Limits;
+use parlor::testing::limits;
 use parlor::websocket::Opcode;
 use std::time::Duration;
 
 #[test]
 fn silent_connection_is_pinged_then_dropped() {
-    let resume_window = Duration::ZERO;
-    let mut world = World::new(Limits {
-        resume_window,
-        ..Limits::DEFAULT
-    });
+    let mut world = World::new(limits(|it| it.resume_window = Duration::ZERO));
     let mut ada = world.enter("Ada");
     world.pass(1_000);
     world.settle();
@@ -23,15 +20,11 @@ fn silent_connection_is_pinged_then_dropped() {
     world.pass(1);
     world.settle();
     assert_eq!(ada.wire.borrow().sent, [0x89, 0], "a ping");
-    ada.send(&mut world, &masked(Opcode::Pong, &[]));
-    world.settle();
+    ada.settle(&mut world, &masked(Opcode::Pong, &[]));
     world.pass(30_000);
     world.settle();
-    assert_eq!(
-        ada.wire.borrow().sent,
-        [0x89, 0, 0x89, 0],
-        "the pong was a sign of life"
-    );
+    // The pong was a sign of life.
+    assert_eq!(ada.wire.borrow().sent, [0x89, 0, 0x89, 0]);
     world.pass(20_000);
     world.settle();
     let metrics = world.hub.metrics();
@@ -39,11 +32,8 @@ fn silent_connection_is_pinged_then_dropped() {
     assert_eq!(world.hub.connections(), 0);
     world.pass(250);
     world.settle();
-    assert_eq!(
-        world.hub.next_deadline(),
-        None,
-        "an empty server never wakes up"
-    );
+    // An empty server never wakes up.
+    assert_eq!(world.hub.next_deadline(), None);
 }
 
 #[test]
@@ -109,19 +99,15 @@ fn head_message_and_hello_have_deadlines() {
     for _ in 0..61 {
         world.pass(1_000);
         // Pongs between the fragments do not end the message.
-        message.send(&mut world, &masked(Opcode::Pong, &[]));
-        world.settle();
+        message.settle(&mut world, &masked(Opcode::Pong, &[]));
     }
     drop((head.take(), silent.take(), message.take()));
     assert!(head.http.unwrap_or_default().starts_with("HTTP/1.1 408 "));
     assert_eq!((silent.close, message.close), (Some(1008), Some(1008)));
     world.pass(10_000);
     world.settle();
-    assert_eq!(
-        world.hub.connections(),
-        0,
-        "closes that are not answered end, too"
-    );
+    // Closes that are not answered end, too.
+    assert_eq!(world.hub.connections(), 0);
 }
 
 #[test]
@@ -130,8 +116,7 @@ fn refused_connection_is_read_for_a_second_or_64_kib() {
     for (sent, stays) in [(0, true), (64 << 10, true), ((64 << 10) + 1, false)] {
         let mut client = world.connect();
         let request = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-        client.send(&mut world, request);
-        world.settle();
+        client.settle(&mut world, request);
         assert!(client.wire.borrow().shut, "the answer is out");
         client.send(&mut world, &vec![b'x'; sent]);
         world.settle();
@@ -168,8 +153,7 @@ fn closed_websocket_is_read_for_five_seconds_however_much_comes() {
         ),
     ] {
         let mut client = world.open("/chat");
-        client.send(&mut world, &frames);
-        world.settle();
+        client.settle(&mut world, &frames);
         client.take();
         assert_eq!((client.close, client.is_read(&world)), (Some(code), true));
         world.pass(4_999);
@@ -238,22 +222,16 @@ fn message_begun_before_a_pause_keeps_its_time() {
     let pings: Vec<u8> = (0..6)
         .flat_map(|_| masked(Opcode::Ping, &[b'p'; 100]))
         .collect();
-    client.send(&mut world, &pings);
-    world.settle();
-    client.send(&mut world, &masked(Opcode::Pong, &[]));
-    world.settle();
+    client.settle(&mut world, &pings);
+    client.settle(&mut world, &masked(Opcode::Pong, &[]));
     assert!(!client.is_read(&world), "it does not read its pongs");
     world.pass(70_000);
     world.settle();
     client.make_room(&mut world, usize::MAX);
-    world.settle();
     client.take();
-    assert!(
-        client.is_read(&world) && client.close.is_none(),
-        "pauses do not count"
-    );
+    // Pauses do not count.
+    assert!(client.is_read(&world) && client.close.is_none());
     world.pass(61_000);
     world.settle();
-    client.take();
-    assert_eq!(client.close, Some(1008), "then the time goes on");
+    assert_eq!(client.closed(), Some(1008), "then the time goes on");
 }

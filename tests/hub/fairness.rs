@@ -2,22 +2,20 @@
 
 use crate::network::*;
 use parlor::limits::{CONNECTION_OUTPUT_BYTES, Limits, READ_BYTES, TURN_OUTPUT_BYTES};
+use parlor::testing::limits;
 use parlor::websocket::Opcode;
 
-fn unlimited() -> Limits {
-    Limits {
-        rate: 0,
-        connections_per_ip: 0,
-        ..Limits::DEFAULT
-    }
+/// A world without a rate, for any number of connections from one address.
+fn unlimited(change: impl FnOnce(&mut Limits)) -> World {
+    World::new(limits(|it| {
+        (it.rate, it.connections_per_ip) = (0, 0);
+        change(it);
+    }))
 }
 
 #[test]
 fn slow_reader_is_closed_alone_after_a_whole_frame() {
-    let mut world = World::new(Limits {
-        send_queue_bytes: 10_000,
-        ..unlimited()
-    });
+    let mut world = unlimited(|it| it.send_queue_bytes = 10_000);
     let [mut ada, mut slow] = world.enter_all(["Ada", "Slow"]);
     slow.wire.borrow_mut().room = 333;
     let mut received = 0;
@@ -29,19 +27,15 @@ fn slow_reader_is_closed_alone_after_a_whole_frame() {
     }
     assert_eq!(received, 200, "the others do not wait");
     slow.make_room(&mut world, usize::MAX);
-    world.settle();
     let messages = slow.take();
-    assert_eq!(
-        slow.close,
-        Some(1013),
-        "whole frames, and the close frame last"
-    );
+    // Whole frames, and the close frame last.
+    assert_eq!(slow.close, Some(1013));
     assert!((1..10).contains(&messages.len()), "{}", messages.len());
 }
 
 #[test]
 fn slow_reader_that_catches_up_missed_nothing() {
-    let mut world = World::new(unlimited());
+    let mut world = unlimited(|_| {});
     let [mut ada, mut slow] = world.enter_all(["Ada", "Slow"]);
     slow.wire.borrow_mut().room = 10;
     for n in 0..500 {
@@ -49,11 +43,9 @@ fn slow_reader_that_catches_up_missed_nothing() {
         world.settle();
         if n % 7 == 0 {
             slow.make_room(&mut world, n);
-            world.settle();
         }
     }
     slow.make_room(&mut world, usize::MAX);
-    world.settle();
     let messages = slow.events_of("message");
     let seqs = messages.iter().map(|event| event["seq"].as_u64().unwrap());
     assert!(seqs.eq(1..=500));
@@ -64,7 +56,7 @@ fn slow_reader_that_catches_up_missed_nothing() {
 /// deadline of its own makes the loop spin.
 #[test]
 fn stalled_reader_costs_the_others_nothing() {
-    let mut world = World::new(unlimited());
+    let mut world = unlimited(|_| {});
     let [mut ada, mut slow] = world.enter_all(["Ada", "Slow"]);
     slow.wire.borrow_mut().room = 0;
     let before = slow.wire.borrow().writes;
@@ -79,22 +71,15 @@ fn stalled_reader_costs_the_others_nothing() {
         assert!(!world.has_work());
         world.jump(10);
     }
-    assert_eq!(
-        slow.wire.borrow().writes - before,
-        1,
-        "the one that found no room"
-    );
+    // The one that found no room.
+    assert_eq!(slow.wire.borrow().writes - before, 1);
     slow.make_room(&mut world, usize::MAX);
-    world.settle();
     assert_eq!(slow.events_of("message").len(), 200);
 }
 
 #[test]
 fn half_full_queue_stops_reading_to_the_byte() {
-    let mut world = World::new(Limits {
-        send_queue_bytes: 10_000,
-        ..unlimited()
-    });
+    let mut world = unlimited(|it| it.send_queue_bytes = 10_000);
     let [mut ada, mut slow] = world.enter_all(["Ada", "Slow"]);
     slow.wire.borrow_mut().room = 0;
     let mut waiting = 0;
@@ -111,39 +96,28 @@ fn half_full_queue_stops_reading_to_the_byte() {
     assert!(!slow.is_read(&world) && ada.take().is_empty());
     // One byte too many waits, then none.
     slow.make_room(&mut world, waiting - 5_001);
-    world.settle();
     assert!(!slow.is_read(&world));
     slow.make_room(&mut world, 1);
-    world.settle();
     assert!(slow.is_read(&world));
     assert_eq!(ada.events_of("message").len(), 1);
     slow.make_room(&mut world, usize::MAX);
-    world.settle();
-    assert!(
-        slow.take().len() > 1 && slow.close.is_none(),
-        "nothing was lost"
-    );
+    // Nothing was lost.
+    assert!(slow.take().len() > 1 && slow.close.is_none());
 }
 
 #[test]
 fn unread_echo_stops_reading() {
-    let mut world = World::new(Limits {
-        send_queue_bytes: 1_000,
-        ..Limits::DEFAULT
-    });
+    let mut world = World::new(limits(|it| it.send_queue_bytes = 1_000));
     let mut client = world.open("/echo");
     client.wire.borrow_mut().room = 0;
     let messages: Vec<u8> = (0..100)
         .flat_map(|_| masked(Opcode::Text, &[b'x'; 90]))
         .collect();
-    client.send(&mut world, &messages);
-    world.settle();
-    client.send(&mut world, &masked(Opcode::Text, b"last"));
-    world.settle();
+    client.settle(&mut world, &messages);
+    client.settle(&mut world, &masked(Opcode::Text, b"last"));
     assert!(!client.is_read(&world) && client.close.is_none());
     for _ in 0..100 {
         client.make_room(&mut world, 500);
-        world.settle();
     }
     assert!(client.is_read(&world));
     assert_eq!(client.take().len(), 101);
@@ -153,7 +127,7 @@ fn unread_echo_stops_reading() {
 /// answered in the same turn.
 #[test]
 fn flood_of_questions_is_bounded_in_each_turn() {
-    let mut world = World::new(unlimited());
+    let mut world = unlimited(|_| {});
     let [mut flood, mut ada] = world.enter_all(["Flood", "Ada"]);
     let question = masked(Opcode::Text, br#"{"type":"channels"}"#);
     flood.send(
@@ -170,7 +144,7 @@ fn flood_of_questions_is_bounded_in_each_turn() {
 
 #[test]
 fn long_answers_of_a_turn_stay_within_the_connections_budget() {
-    let mut world = World::new(unlimited());
+    let mut world = unlimited(|_| {});
     let [mut ada, mut ben] = world.enter_all(["Ada", "Ben"]);
     for _ in 0..100 {
         ada.say(&mut world, &message(&"x".repeat(3_900)));
@@ -205,7 +179,7 @@ fn long_answers_of_a_turn_stay_within_the_connections_budget() {
 /// What a single packet asks for can be much more than a queue takes. A slow reader gets all of it.
 #[test]
 fn questions_of_one_packet_are_answered_as_fast_as_they_are_read() {
-    let mut world = World::new(unlimited());
+    let mut world = unlimited(|_| {});
     let _crowd: Vec<_> = (0..200)
         .map(|n| world.enter(&format!("user-with-a-long-name-{n}")))
         .collect();
@@ -220,7 +194,6 @@ fn questions_of_one_packet_are_answered_as_fast_as_they_are_read() {
         world.settle();
         assert!(world.buffered() < 2 << 20, "{}", world.buffered());
         ada.make_room(&mut world, 100_000);
-        world.settle();
         let events = ada.events_of("users");
         assert!(
             ada.close.is_none() && !events.is_empty(),
@@ -249,7 +222,7 @@ fn echoes_do_not_silence_the_chat() {
 
 #[test]
 fn reading_stops_when_the_turn_has_enough_to_write() {
-    let mut world = World::new(unlimited());
+    let mut world = unlimited(|_| {});
     let mut clients: Vec<_> = (0..20).map(|_| world.open("/echo")).collect();
     for client in &mut clients {
         client.send(&mut world, &masked(Opcode::Binary, &[7; 60_000]));
@@ -271,12 +244,7 @@ fn reading_stops_when_the_turn_has_enough_to_write() {
 
 #[test]
 fn buffered_input_of_many_is_not_resumed_in_one_turn() {
-    let limits = Limits {
-        send_queue_bytes: 1_000,
-        buffered_bytes: usize::MAX,
-        ..unlimited()
-    };
-    let mut world = World::new(limits);
+    let mut world = unlimited(|it| (it.send_queue_bytes, it.buffered_bytes) = (1_000, usize::MAX));
     let mut clients: Vec<_> = (0..20).map(|_| world.open("/echo")).collect();
     for client in &mut clients {
         client.wire.borrow_mut().room = 0;
@@ -285,9 +253,10 @@ fn buffered_input_of_many_is_not_resumed_in_one_turn() {
         client.send(&mut world, &[short, long].concat());
     }
     world.settle();
-    clients
-        .iter()
-        .for_each(|client| client.make_room(&mut world, usize::MAX));
+    for client in &clients {
+        client.wire.borrow_mut().room = usize::MAX;
+        world.writable(client.id());
+    }
     let mut before = 0;
     for _ in 0..10 {
         world.turn();
@@ -310,15 +279,11 @@ fn buffered_input_of_many_is_not_resumed_in_one_turn() {
 #[test]
 fn inflated_bytes_count_as_read() {
     use parlor::websocket::{Deflate, DeflateParameters};
-    let mut world = World::new(Limits {
-        send_queue_bytes: 1 << 30,
-        ..Limits::DEFAULT
-    });
+    let mut world = World::new(limits(|it| it.send_queue_bytes = 1 << 30));
     let mut client = world.connect();
     let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     let head = handshake("/echo").replacen("\r\n\r\n", &format!("\r\n{offer}"), 1);
-    client.send(&mut world, head.as_bytes());
-    world.settle();
+    client.settle(&mut world, head.as_bytes());
     let (zeros, agreed) = (vec![0; READ_BYTES], DeflateParameters::default());
     let mut plain = Vec::new();
     assert!(Deflate::default().compress(Opcode::Binary, &zeros, agreed, &mut plain));

@@ -25,18 +25,14 @@ fn flood_of_commands_is_refused_then_closed() {
     let limited: Vec<_> = limited
         .map(|event| event["retry_ms"].as_u64().unwrap())
         .collect();
-    assert_eq!(
-        limited.len(),
-        60 - 38,
-        "hello and join took two of the burst of forty"
-    );
+    // Hello and join took two of the burst of forty.
+    assert_eq!(limited.len(), 60 - 38);
     assert!(limited.iter().all(|wait| (1..=50).contains(wait)));
     for _ in 0..80 {
         ada.say(&mut world, r#"{"type":"channels","id":1}"#);
     }
     world.settle();
-    ada.take();
-    assert_eq!(ada.close, Some(1008));
+    assert_eq!(ada.closed(), Some(1008));
 }
 
 #[test]
@@ -45,17 +41,12 @@ fn flood_of_pings_counts_as_commands() {
     let mut ada = world.enter("Ada");
     ada.take();
     let pings: Vec<u8> = (0..200).flat_map(|_| masked(Opcode::Ping, &[])).collect();
-    ada.send(&mut world, &pings);
-    world.settle();
+    ada.settle(&mut world, &pings);
     let sent = ada.wire.borrow().sent.clone();
     let pongs = sent.windows(2).filter(|two| *two == [0x8A, 0]).count();
-    assert_eq!(
-        pongs,
-        10 + 38,
-        "ten are free, the others take the tokens that are left"
-    );
-    ada.take();
-    assert_eq!(ada.close, Some(1008));
+    // Ten are free, the others take the tokens that are left.
+    assert_eq!(pongs, 10 + 38);
+    assert_eq!(ada.closed(), Some(1008));
 }
 
 #[test]
@@ -114,10 +105,8 @@ fn class_of_60_browsers_opens_the_page_from_one_address() {
     let mut more = world.connect();
     world.settle();
     more.take();
-    assert!(
-        more.http.unwrap_or_default().contains("429"),
-        "100 WebSockets"
-    );
+    // 100 WebSockets.
+    assert!(more.http.unwrap_or_default().contains("429"));
 }
 
 fn small_buffers() -> Limits {
@@ -134,8 +123,7 @@ fn largest_connections_are_closed_when_the_buffers_are_full() {
     let mut clients: Vec<_> = (0..10).map(|_| world.open("/echo")).collect();
     for (n, client) in clients.iter_mut().enumerate() {
         let message = masked(Opcode::Binary, &vec![0; 60_000]);
-        client.send(&mut world, &message[..20_000 + 4_000 * n]);
-        world.settle();
+        client.settle(&mut world, &message[..20_000 + 4_000 * n]);
     }
     for (n, client) in clients.iter_mut().enumerate() {
         client.take();
@@ -207,11 +195,8 @@ fn failed_write_leaves_nothing_in_the_buffers_of_the_next_turn() {
     }
     world.settle();
     for (n, echo) in echoes.iter_mut().enumerate() {
-        assert_eq!(
-            echo.take(),
-            [format!("echo {n}")],
-            "nothing that was for another"
-        );
+        // Nothing that was for another.
+        assert_eq!(echo.take(), [format!("echo {n}")]);
     }
 }
 

@@ -57,8 +57,11 @@ impl World {
         client.send(self, handshake(path).as_bytes());
         self.settle();
         client.take();
-        let head = client.http.as_deref().unwrap_or_default();
-        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        assert!(
+            client.head().starts_with("HTTP/1.1 101 "),
+            "{}",
+            client.head()
+        );
         client
     }
 
@@ -128,15 +131,33 @@ impl Client {
         self.send(world, &masked(Opcode::Text, text.as_bytes()));
     }
 
+    /// Sends bytes, and takes turns until nothing is left to do.
+    pub fn settle(&mut self, world: &mut World, bytes: &[u8]) {
+        self.send(world, bytes);
+        world.settle();
+    }
+
     pub fn reset(&self, world: &mut World) {
         self.wire.borrow_mut().broken = true;
         world.end(self.id(), Ended::Failed);
     }
 
-    /// Lets the server write `room` more bytes.
+    /// Lets the server write `room` more bytes, and takes turns.
     pub fn make_room(&self, world: &mut World, room: usize) {
         self.wire.borrow_mut().room = room;
         world.writable(self.id());
+        world.settle();
+    }
+
+    /// Returns the head of the answer that was taken, or nothing.
+    pub fn head(&self) -> &str {
+        self.http.as_deref().unwrap_or_default()
+    }
+
+    /// Takes what came, and returns the close code.
+    pub fn closed(&mut self) -> Option<u16> {
+        self.take();
+        self.close
     }
 
     /// Takes what came, and returns the messages in it.
@@ -148,12 +169,8 @@ impl Client {
             };
             self.http = Some(String::from_utf8(self.got.drain(..end + 4).collect()).unwrap());
         }
-        if self
-            .http
-            .as_deref()
-            .is_some_and(|head| !head.starts_with("HTTP/1.1 101 "))
-        {
-            return Vec::new(); // what follows is a body
+        if !self.head().starts_with("HTTP/1.1 101 ") {
+            return Vec::new(); // A body follows.
         }
         let mut messages = Vec::new();
         let mut bytes = std::mem::take(&mut self.got);
@@ -176,19 +193,17 @@ impl Client {
     }
 
     pub fn events(&mut self) -> Vec<Value> {
-        self.take()
-            .iter()
-            .map(|text| serde_json::from_str(text).expect("events are JSON"))
+        let messages = self.take();
+        let events = messages.iter().map(|text| serde_json::from_str(text));
+        events
+            .map(|event| event.expect("events are JSON"))
             .collect()
     }
 
     /// The types of the events that came.
     pub fn types(&mut self) -> Vec<String> {
-        let events = self.events();
-        events
-            .iter()
-            .map(|event| event["type"].as_str().unwrap().to_owned())
-            .collect()
+        let kind = |event: &Value| event["type"].as_str().unwrap().to_owned();
+        self.events().iter().map(kind).collect()
     }
 
     /// Forgets what came, such as the body of a page.
@@ -198,10 +213,9 @@ impl Client {
 
     /// The events of one type that came.
     pub fn events_of(&mut self, kind: &str) -> Vec<Value> {
-        self.events()
-            .into_iter()
-            .filter(|event| event["type"] == kind)
-            .collect()
+        let mut events = self.events();
+        events.retain(|event| event["type"] == kind);
+        events
     }
 }
 
@@ -221,11 +235,7 @@ pub fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     };
     let mut bytes = Vec::new();
     header.encode(&mut bytes);
-    bytes.extend(
-        payload
-            .iter()
-            .zip(key.iter().cycle())
-            .map(|(byte, key)| byte ^ key),
-    );
+    let masked = payload.iter().zip(key.iter().cycle());
+    bytes.extend(masked.map(|(byte, key)| byte ^ key));
     bytes
 }

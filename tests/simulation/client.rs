@@ -319,10 +319,8 @@ impl Client {
         let author = number(&event["author"]);
         // If its session was not kept, nothing that it had proposed was stored.
         let is_kept = [0, author].contains(&self.author) || self.acknowledged.is_empty();
-        assert!(
-            is_kept,
-            "a session that has written is known after a restart"
-        );
+        // A session that has written is known after a restart.
+        assert!(is_kept);
         self.author = author;
         self.name = text(&event["name"]);
         self.online = texts(&event["users"]).collect();

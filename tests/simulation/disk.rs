@@ -155,17 +155,11 @@ impl History for Mounted {
             let place = disk.log.entry(key(&what.place)).or_default();
             if stored.repeated {
                 let first = &place[stored.seq.0 as usize - 1];
-                assert_eq!(
-                    (&first.nonce, first.author),
-                    (&said.nonce, said.author),
-                    "a repeated nonce is its own"
-                );
+                // A repeated nonce is its own.
+                assert_eq!((&first.nonce, first.author), (&said.nonce, said.author));
             } else {
-                assert_eq!(
-                    stored.seq.0 as usize,
-                    place.len() + 1,
-                    "numbers go up by one"
-                );
+                // Numbers go up by one.
+                assert_eq!(stored.seq.0 as usize, place.len() + 1);
                 assert_eq!(said.at, now.unix.0, "the wall clock's time");
                 assert!(
                     place.iter().all(|other| other.text != said.text),
