@@ -8,12 +8,12 @@
 //! | module | contents |
 //! | --- | --- |
 //! | [`limits`], [`time`], [`metrics`] | bounds, clocks, counters |
-//! | [`text`], [`progress`] | hex and escapes, the result of parsers |
+//! | [`text`], [`progress`] | hex and escapes, the result of incremental parsers |
 //! | [`http`] | request heads, responses, the files of the page (RFC 9112) |
 //! | [`websocket`] | handshake, frames, messages, close, compression (RFC 6455, RFC 7692) |
 //! | [`history`] | messages and sessions, in SQLite or in memory |
 //! | [`chat`] | users, channels, messages: commands in, events out |
-//! | [`hub`] | connections: what their bytes mean, who receives which event, timeouts, limits |
+//! | [`hub`] | connections: parsing of input, delivery of events, timeouts, limits |
 //! | [`server`] | sockets, the event loop, files and signals: the only module that waits |
 //! | [`cli`] | options and subcommands |
 //! | [`tools`] | the toolbox: `explain`, `poke`, `client`, `record`, `replay`, the wire view |
@@ -31,7 +31,7 @@
 //! 4. **apply** the commands to the chat, in their order;
 //! 5. **commit** the new messages to the history, which gives them their numbers and times;
 //! 6. **share** the events: each is encoded once, and all its receivers refer to the same bytes;
-//! 7. **flush** the bytes to the sockets; what a socket does not take waits in a queue;
+//! 7. **flush** the bytes to the sockets; bytes that a socket does not accept are queued;
 //! 8. **free** closed connections and buffers.
 //!
 //! # The contract of the hub
@@ -39,11 +39,11 @@
 //! The server, the simulation, the fuzzer and the replay all drive a [`hub::Hub`] alike:
 //!
 //! 1. Wait until something happens, at most until `next_deadline`.
-//! 2. Report everything that happened as a [`hub::Input`], by `handle`.
-//! 3. Read once from each connection that `next_read` names, and report what was read.
+//! 2. Report every event as a [`hub::Input`], by `handle`.
+//! 3. Read once from each connection that `next_read` returns, and report the result.
 //! 4. Call `end_turn`, which alone writes to sockets and frees connections.
 //!
-//! What a driver can rely on is at the head of [`hub`].
+//! The guarantees of the hub are at the head of [`hub`].
 //!
 //! # Where to start
 //!

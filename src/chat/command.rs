@@ -1,23 +1,24 @@
-//! What clients may ask for.
+//! The commands of clients.
 //!
-//! Commands come from JSON or from typed lines (`codec`); from here on the two are the same. Names
-//! are still text as it was sent: they are checked when the command is applied.
+//! `codec` parses JSON and typed lines into the same commands. Names are still unchecked text: they
+//! are validated when the command is applied.
 
 use super::error::CommandError;
 use crate::history::Seq;
 
-/// A number below 2^53 that a client puts into a command; the answer carries it.
+/// A number below 2^53 that a client puts into a command. The answer repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(pub u64);
 
-/// One message of a client: a command and its id, or why the message is not a command.
+/// One message of a client: its id, and a command or the error that it is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The id that the answer carries.
+    /// The id that the answer repeats.
     pub id: Option<RequestId>,
-    /// Whether the command is answered `hello_first` before `hello`, whatever else is wrong.
+    /// Whether the command is only allowed after `hello`. Before it, the answer is `hello_first`,
+    /// even if `command` is an error.
     pub needs_user: bool,
-    /// The command, or what is wrong with the message itself.
+    /// The command, or the error of parsing it.
     pub command: Result<Command, CommandError>,
 }
 
@@ -51,11 +52,11 @@ pub enum Command {
     Who { channel: Option<Box<str>> },
     /// Asks for all channels.
     Channels,
-    /// Starts or stops showing this connection its own frames. Handled by the wire view; the chat
-    /// gets it only where that is off.
+    /// Starts or stops showing this connection its own frames. The wire view handles it; the chat
+    /// gets it only if the wire view is off.
     Trace { on: bool },
-    /// Frames made by hand, to be checked: the whole command as JSON. Handled by the wire view,
-    /// like `Trace`.
+    /// Explains frames that the user composed. Contains the whole command as JSON, which the wire
+    /// view parses.
     Try(Box<str>),
     /// The typed `/help`: asks for the list of commands.
     Help,
@@ -73,7 +74,7 @@ pub struct Draft {
     pub nonce: Option<Box<str>>,
 }
 
-/// Which messages are asked for, and how many at most: 1 to 200.
+/// A request for messages of the history; `limit` is from 1 to 200.
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -82,7 +83,7 @@ pub struct Query {
     pub limit: u32,
 }
 
-/// Where a message goes, or which messages are asked for.
+/// The channel or conversation that a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A channel, by its name.
@@ -95,7 +96,7 @@ pub enum Target {
     Conversation(Box<str>),
 }
 
-/// Which messages of a channel or conversation.
+/// A range of the messages in a channel or conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
     /// The newest of them.
@@ -116,7 +117,8 @@ impl Request {
         }
     }
 
-    /// Returns whether the message could not be parsed, which is reported even over the rate.
+    /// Returns whether the message could not be parsed. This error takes precedence over
+    /// `rate_limited`.
     pub fn is_unreadable(&self) -> bool {
         matches!(
             self.command,
@@ -124,8 +126,8 @@ impl Request {
         )
     }
 
-    /// Returns whether the command must not share a turn with a message sent before it on the same
-    /// connection: the message has no number until the commit, and the answer would lack it.
+    /// Returns whether the command must wait for the next turn if the same connection sent a message
+    /// in this one. The message has no number until the commit, so the answer would lack it.
     pub fn waits_for_commit(&self) -> bool {
         !matches!(
             self.command,

@@ -1,7 +1,7 @@
-//! Sending messages: proposals, what the commit makes of them, and `typing`.
+//! Sends messages and `typing`.
 //!
-//! The commit first publishes all messages of the turn and then acknowledges them, so the acks of a
-//! client follow its messages in one run.
+//! A message is checked and kept as a *proposal*. The commit at the end of the turn stores all
+//! proposals, publishes them, and then acknowledges them, so an `ack` follows its message.
 
 use super::command::{Draft, Target};
 use super::error::CommandError;
@@ -12,7 +12,7 @@ use crate::history::{Author, Place, Proposal, Record, Stored};
 use crate::limits::TYPING_INTERVAL;
 use std::rc::Rc;
 
-/// How many proposals have room that is kept for the next turn.
+/// The capacity, in proposals, that stays allocated between turns.
 const KEPT_PROPOSALS: usize = 64;
 
 impl Chat {
@@ -52,14 +52,14 @@ impl Chat {
             return Err(CommandError::Empty);
         }
         let limit = self.limits.text_chars;
-        // Most texts have fewer bytes than the limit, and need not be counted.
+        // A text has no more characters than bytes, so most texts need not be counted.
         if text.len() > limit && text.chars().count() > limit {
             return Err(CommandError::TooLong { limit });
         }
         Ok(())
     }
 
-    /// Stores this turn's proposals and rows, and sends what follows.
+    /// Stores this turn's proposals and changed sessions (`rows`), and sends messages and answers.
     pub(super) fn store(&mut self, effects: &mut Vec<Effect>) {
         let rows = self.take_rows();
         if self.proposals.is_empty() && rows.is_empty() {
@@ -126,8 +126,8 @@ impl Chat {
                 }
             }
             (Place::Channel(name), Some(id)) => {
-                // The number may belong to another channel by now, if the last member left this
-                // one in this very turn.
+                // If the last member left in this turn, the channel is gone and another one may have
+                // its number.
                 if let Some(channel) = self.channels.get_mut(id)
                     && channel.name.shown == *name
                 {
@@ -140,8 +140,8 @@ impl Chat {
         }
     }
 
-    /// Answers the sender of a proposal, if it is still connected. Its number may belong to another
-    /// connection by now; an address is never reused.
+    /// Answers the sender of a proposal, if it is still connected. Another client may have its number
+    /// by now, so the address is compared, which is never reused.
     fn answer_sender(&self, sender: &Sender, event: Event, effects: &mut Vec<Effect>) {
         let client = self.clients.get(sender.client.0 as usize);
         if client.is_some_and(|client| client.address == sender.address) {
@@ -189,7 +189,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Returns whether a user's `typing` is to be passed on, and records that it was.
+    /// Returns whether a user's `typing` may be sent now, and records the time if so.
     fn passes_typing(&mut self, author: Author, place: &Place) -> bool {
         let now = self.now.mono;
         let key = (author, place.clone());
@@ -205,7 +205,7 @@ impl Chat {
         true
     }
 
-    /// Removes what is older than a second from `typing`.
+    /// Removes entries older than [`TYPING_INTERVAL`] from `typing`.
     pub(super) fn forget_typing(&mut self) {
         let now = self.now.mono;
         self.typing

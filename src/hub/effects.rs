@@ -1,5 +1,8 @@
-//! Carries out what the chat decided: events become frames, each encoded once, and frames become
-//! pieces of this turn.
+//! Carries out the chat's effects: encodes each event once as a frame, and adds the frame to the
+//! output of its receivers.
+//!
+//! An event goes to one connection (`answer`), to a few (`deliver`), or to a topic's subscribers
+//! (`publish`). A connection may use compression or not, so there are two encodings of an event.
 
 use super::connection::Connection;
 use super::connections::Connections;
@@ -13,7 +16,7 @@ use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
 use crate::websocket::CloseCode;
 use std::ops::Range;
 
-/// Effects that are kept allocated between turns.
+/// The capacity, in effects, that stays allocated between turns.
 const KEPT_EFFECTS: usize = 128;
 
 impl<S: Socket> Hub<S> {
@@ -42,7 +45,7 @@ impl<S: Socket> Hub<S> {
                         Farewell::Quit => (CloseCode::NORMAL, "goodbye"),
                         Farewell::NoHello => (CloseCode::POLICY, "no hello within --hello-timeout"),
                     };
-                    // Not through the inbox: requests after a /quit are not applied.
+                    // This bypasses the inbox, so that requests after a /quit are not applied.
                     let reason = CloseReason::Ours(code, reason);
                     self.dismissed.push((ConnectionId::of(who), reason));
                 }
@@ -102,7 +105,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Appends an event to a topic, once for each encoding.
+    /// Appends an event to a topic, once for each encoding. The connections in `except` don't get it.
     fn publish(&mut self, topic: Topic, event: &Event, except: &[Address]) {
         let cx = &mut self.cx;
         for address in except {
@@ -138,7 +141,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Leaves every topic: a connection that is about to close receives nothing more.
+    /// Unsubscribes a connection from every topic, because it is about to close.
     pub(super) fn unsubscribe_all(&mut self, id: ConnectionId) {
         while let Some((_, connection)) = find(&mut self.connections, id.address())
             && let Some(topic) = connection.subscriptions.any()

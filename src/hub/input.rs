@@ -1,4 +1,8 @@
-//! What a connection's input means: requests while it speaks HTTP, frames once it is a WebSocket.
+//! Parses a connection's input: requests while it speaks HTTP, frames once it is a WebSocket.
+//!
+//! A *tap* copies a connection's bytes for the wire view, and exists only while a user has the wire view open.
+//! A *question* is a command that is answered with stored state, so it waits for the commit. The
+//! types are in `connection.rs`.
 
 use super::connection::{Connection, Endpoint, Exchange, FLOODING, Life, Open, Phase, Verdict};
 use super::context::Context;
@@ -12,7 +16,7 @@ use crate::limits::{CONNECTION_OUTPUT_BYTES, Limits, READ_BYTES};
 use crate::progress::Progress;
 use crate::websocket::{self, CloseCode, Event, Opcode, Received};
 
-/// What a question is charged against [`CONNECTION_OUTPUT_BYTES`] before its answer is known.
+/// The bytes that a question is charged against [`CONNECTION_OUTPUT_BYTES`] before its answer is known.
 const QUESTION_BYTES: usize = 16 << 10;
 
 impl<S> Connection<S> {
@@ -26,7 +30,7 @@ impl<S> Connection<S> {
         self.parse(bytes, cx);
     }
 
-    /// Processes bytes that had to wait.
+    /// Processes bytes that were read earlier and kept.
     pub(super) fn resume_unparsed(&mut self, cx: &mut Context) {
         let rare = self.rare.as_mut();
         let mut bytes = rare.map_or(Vec::new(), |rare| std::mem::take(&mut rare.unparsed));
@@ -69,7 +73,7 @@ impl<S> Connection<S> {
             }
         }
         if let Life::Open(open) = &mut self.life {
-            // Frees what the last message was gathered in; no bytes can't be an event.
+            // An empty input completes no event; it frees the buffer of the last message.
             let nothing = open
                 .websocket
                 .receive(&mut [], &mut cx.scratch, &mut Vec::new());
@@ -91,7 +95,8 @@ impl<S> Connection<S> {
         let begins = http.requests.held_bytes() == 0;
         let (head, used) = match http.requests.receive(bytes, cx.limits.request_head_bytes) {
             Ok(Progress::NeedMore) => {
-                // A head's time runs from its first byte, or from the accept; never from each byte.
+                // The deadline of a head counts from the accept or from the head's first byte. Later
+                // bytes don't extend it.
                 if begins && http.exchange == Exchange::Next {
                     self.since = cx.now.mono;
                 }
@@ -145,7 +150,7 @@ impl<S> Connection<S> {
         used
     }
 
-    /// Responds with a refusal and closes: no request can be read, or none is wanted.
+    /// Responds with a refusal and closes the connection.
     pub(super) fn refuse(&mut self, refusal: &Refusal, cx: &mut Context) {
         cx.metrics.refused.count(refusal.status);
         self.respond(refusal.response(), false, false, cx);
@@ -170,7 +175,8 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Reads frames until one event. Returns how many bytes that took, and the event's length.
+    /// Reads frames until one event is complete. Returns the number of bytes consumed, and the
+    /// length of the event's payload.
     fn read_frames(&mut self, bytes: &mut [u8], cx: &mut Context) -> (usize, usize) {
         let (all, id, now, rate) = (bytes.len(), self.id, cx.now.mono, cx.limits.rate);
         let Life::Open(open) = &mut self.life else {
@@ -196,7 +202,8 @@ impl<S> Connection<S> {
                         if let (Ok(Command::Trace { on: true }), Some(wire)) =
                             (&request.command, &cx.wire)
                         {
-                            // Already now, because only here is known where the next frame begins.
+                            // The tap must begin with the next frame, and only this place knows
+                            // where that begins.
                             let tap = &mut self.rare.get_or_insert_default().tap;
                             tap.get_or_insert_with(|| wire.tap());
                         }
@@ -269,9 +276,9 @@ impl<S> Connection<S> {
         (used, payload_bytes)
     }
 
-    /// Returns whether no more input may be processed: a response is in progress, its end is in the
-    /// inbox, it used up its questions for this turn, or its send queue is more than half full.
-    /// After our close frame it is always read, because the peer's may come.
+    /// Returns whether input must be kept unparsed: a response is in progress, the connection's end
+    /// is in the inbox, it used up its questions for this turn, or its send queue is more than half
+    /// full. After our close frame, input is always parsed, to find the peer's close frame.
     pub(super) fn must_not_parse(&self, limits: &Limits) -> bool {
         match &self.life {
             Life::Http(http) => http.exchange == Exchange::Answering,
@@ -286,13 +293,13 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Returns whether it must not be read, for now.
+    /// Returns whether the socket must not be read for now.
     pub(super) fn must_wait(&self, limits: &Limits) -> bool {
         let is_running = |open: &Open| open.phase != Phase::CloseSent && open.pending.entries > 0;
         matches!(&self.life, Life::Open(open) if is_running(open)) || self.must_not_parse(limits)
     }
 
-    /// Returns whether there may be input at all.
+    /// Returns whether the connection can still have input.
     pub(super) fn wants_input(&self) -> bool {
         !self.is_dead() && (!self.input_ended || self.has_unparsed())
     }

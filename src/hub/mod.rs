@@ -2,7 +2,7 @@
 //!
 //! # The contract
 //!
-//! A driver turns the hub like this; the server, the simulation, the fuzzer and the replay all do:
+//! The server, the simulation, the fuzzer and the replay are drivers. Each of them repeats:
 //!
 //! 1. Wait until something happens, but at most until [`Driven::next_deadline`].
 //! 2. Report everything that happened by [`Driven::handle`], in any order.
@@ -103,14 +103,14 @@ pub enum Input<'a, S> {
     },
     /// There may be something to read: bytes, the end of the stream, or an error.
     Readable(ConnectionId),
-    /// A read's bytes, at most [`READ_BYTES`](crate::limits::READ_BYTES); none if the socket had
-    /// none after all. They are unmasked in place.
+    /// The bytes of one read, at most [`READ_BYTES`](crate::limits::READ_BYTES); empty if the read
+    /// would have blocked. They are unmasked in place.
     Received {
         /// The connection that [`Driven::next_read`] returned.
         id: ConnectionId,
         /// The bytes that were read.
         bytes: &'a mut [u8],
-        /// There may be more that no event will report.
+        /// Whether the socket may hold more bytes. No event reports those, so the hub reads again.
         more: bool,
     },
     /// Nothing more can be read.
@@ -168,7 +168,7 @@ pub struct Hub<S> {
     cx: Context,
     chat: Chat,
     effects: Vec<Effect>,
-    /// Connections that the chat has just dismissed.
+    /// Connections that the chat has asked to close, with the reason.
     dismissed: Vec<(ConnectionId, CloseReason)>,
     /// Connections with a request in this turn.
     touched: Vec<ConnectionId>,
@@ -177,7 +177,7 @@ pub struct Hub<S> {
     reading: ReadQueue,
     reminders: Reminders<ConnectionId>,
     suspend_guard: SuspendGuard,
-    /// The deadline that the last turn ended with.
+    /// The value of `next_deadline` at the end of the last turn.
     promised: Option<Millis>,
     /// This turn had an input.
     had_input: bool,
@@ -186,7 +186,7 @@ pub struct Hub<S> {
     storage_failed: Warning,
 }
 
-/// With more entries than this in the inbox, nothing is read.
+/// With more entries than this in the inbox, no connection is read.
 const INBOX_LENGTH: usize = 4_096;
 
 impl<S: Socket> Hub<S> {
@@ -246,7 +246,7 @@ impl<S: Socket> Hub<S> {
         self.settle(id);
     }
 
-    /// Works on one connection, and brings what depends on it up to date.
+    /// Runs `work` on a connection, and then [`settle`](Self::settle)s it.
     fn on_connection(
         &mut self,
         id: ConnectionId,
@@ -259,12 +259,12 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Returns whether the turn has enough to do: reading stops.
+    /// Returns whether this turn has enough work, so that no more connections are read.
     fn is_crowded(&self) -> bool {
         self.cx.inbox.len() > INBOX_LENGTH || self.cx.turn.bytes() >= TURN_OUTPUT_BYTES
     }
 
-    /// Returns the next deadline, apart from work that is left over.
+    /// Returns the next deadline of a connection or of the chat.
     fn wake_at(&self) -> Option<Millis> {
         let deadlines = [self.reminders.next(), self.chat.next_deadline()];
         deadlines.into_iter().flatten().min()
@@ -323,7 +323,7 @@ impl<S: Socket> Driven<S> for Hub<S> {
             if !connection.has_unparsed() {
                 return Some(id);
             }
-            // What was read earlier comes first; after it the socket is read again.
+            // Bytes that were read earlier come first. After them the socket is read again.
             self.on_connection(id, |connection, cx| connection.resume_unparsed(cx));
             if let Some(connection) = self.connections.get_mut(id) {
                 self.reading.push(connection, &self.cx.limits, now.mono);

@@ -1,8 +1,8 @@
-//! What a turn sends: pieces of shared buffers, chained per connection, and one vectored write for
-//! each connection.
+//! The output of a turn, and the write that sends it.
 //!
-//! Within a turn nothing is copied for a receiver: it gets *pieces*, ranges of buffers that several
-//! connections may share. Only what a socket does not take becomes a backlog.
+//! A [`Turn`] holds the bytes. A connection's [`Outbox`] is a linked list of *pieces*: ranges of
+//! buffers that several connections may share, so nothing is copied for a receiver. The flush writes
+//! them by one vectored write. Bytes that the socket does not accept become the backlog.
 
 use super::Socket;
 use super::backlog::{Backlog, Buffered, Held, HeldBytes, SLICES, write_once};
@@ -13,14 +13,14 @@ use std::rc::Rc;
 
 /// The end of a chain, and a topic without a buffer.
 pub(super) const NONE: u32 = u32::MAX;
-/// What the turn's own bytes keep allocated between turns, …
+/// The capacity of [`Turn::private`] that stays allocated between turns.
 pub(super) const KEPT_BYTES: usize = 256 << 10;
-/// … each of its lists, and each shared buffer.
+/// The same for each list of a turn, and for each shared buffer.
 const KEPT_LIST_BYTES: usize = 16 << 10;
 /// Shared buffers that are kept for the next turn.
 const KEPT_BUFFERS: usize = 16;
 
-/// Which buffer a piece is a range of.
+/// The buffer that a piece is a range of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// The turn's private bytes: an HTTP head, perhaps with a short body.
@@ -36,15 +36,15 @@ pub(super) enum Source {
 /// Everything that a turn sends, before it is written.
 #[derive(Default)]
 pub(super) struct Turn {
-    /// What goes to one connection, or to a few. Encoders append here.
+    /// Bytes for one connection, or for a few. Encoders append here.
     private: Vec<u8>,
-    /// What goes to the subscribers of a topic. Slow readers keep a share beyond the turn.
+    /// The buffers of topics. The backlog of a slow reader keeps a reference beyond the turn.
     shared: Vec<Rc<Vec<u8>>>,
     bodies: Vec<Body>,
     /// Bytes of `shared` and of files in `bodies`.
     shared_bytes: usize,
     pieces: Vec<Piece>,
-    /// Connections that have a piece, or whose backlog may be writable.
+    /// Connections to flush: they have a piece, or a backlog and a writable socket.
     dirty: Vec<u32>,
     /// Empty buffers for the next turn.
     spare: Vec<Rc<Vec<u8>>>,
@@ -57,7 +57,7 @@ struct Piece {
 }
 
 impl Turn {
-    /// Hands a connection what `write` appends to the private bytes. Returns its range.
+    /// Appends private bytes by `write`, and hands them to a connection. Returns their range.
     pub(super) fn write(
         &mut self,
         index: u32,
@@ -98,7 +98,7 @@ impl Turn {
         } else {
             buffer
         };
-        // Not shared before the flush, so this copies nothing.
+        // Before the flush there is one reference, so this copies nothing.
         let bytes = Rc::make_mut(&mut self.shared[number as usize]);
         let before = bytes.len();
         write(bytes);
@@ -112,7 +112,7 @@ impl Turn {
         bytes.map_or(0, |bytes| bytes.len() as u32)
     }
 
-    /// Hands a connection a range. A range that follows the one before it extends that piece.
+    /// Hands a connection a range of a buffer. If it continues the last piece, that piece grows.
     pub(super) fn hand(
         &mut self,
         index: u32,
@@ -146,7 +146,7 @@ impl Turn {
         outbox.last = new;
     }
 
-    /// Has a connection flushed in this turn.
+    /// Schedules a connection for this turn's flush.
     pub(super) fn mark_dirty(&mut self, index: u32, outbox: &mut Outbox) {
         if !outbox.dirty {
             outbox.dirty = true;
@@ -159,7 +159,7 @@ impl Turn {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Returns the bytes that this turn puts out: what is encoded, counted once for all its
+    /// Returns the size of this turn's output in bytes: encoded events, each counted once for all its
     /// receivers, and files.
     pub(super) fn bytes(&self) -> usize {
         self.private.len() + self.shared_bytes
@@ -175,7 +175,7 @@ impl Turn {
         recycle(&mut self.pieces, KEPT_LIST_BYTES);
         recycle(&mut self.private, KEPT_BYTES);
         self.shared_bytes = 0;
-        // Those that this turn did not use shrink, too.
+        // Buffers that this turn did not use shrink, too.
         for unused in self.spare.iter_mut().filter_map(Rc::get_mut) {
             recycle(unused, KEPT_LIST_BYTES);
         }
@@ -207,7 +207,7 @@ impl Turn {
             .map(|piece| self.piece_bytes(piece))
     }
 
-    /// Returns what a backlog keeps of a piece of which `written` bytes are out.
+    /// Returns the entry of a backlog for a piece of which `written` bytes were sent.
     fn held(&self, piece: &Piece, written: usize) -> Held {
         let range = piece.range.start as usize..piece.range.end as usize;
         let frames = matches!(piece.source, Source::Frames | Source::Shared(_));
@@ -226,8 +226,8 @@ impl Turn {
     }
 }
 
-/// Empties a buffer that is used in every turn. It keeps the larger of `kept` bytes and twice what
-/// this turn used: a steady load allocates nothing, and what a burst took is freed.
+/// Empties a buffer for the next turn. It keeps the larger of `kept` bytes and twice what this turn
+/// used, so a steady load allocates nothing, and the memory of a burst is freed.
 pub(super) fn recycle<T>(buffer: &mut Vec<T>, kept: usize) {
     let room = (kept / size_of::<T>()).max(2 * buffer.len());
     buffer.clear();
@@ -241,9 +241,9 @@ pub(super) struct Outbox {
     /// Bytes of this turn's pieces.
     turn_bytes: u32,
     dirty: bool,
-    /// Cleared by a short write, set by the event that the socket has room again.
+    /// Cleared by a short write; set when the socket is reported writable.
     writable: bool,
-    /// Exists exactly while the socket did not take everything.
+    /// The bytes that the socket did not accept; `None` if there are none.
     backlog: Option<Box<Backlog>>,
 }
 
@@ -263,24 +263,24 @@ impl Outbox {
         self.backlog.is_none() && self.first == NONE
     }
 
-    /// Returns the bytes that this turn puts out for this connection.
+    /// Returns the bytes of this connection's output in this turn.
     pub(super) fn turn_bytes(&self) -> usize {
         self.turn_bytes as usize
     }
 
-    /// Returns the bytes that wait for the reader, including this turn's.
+    /// Returns the number of unsent bytes, including this turn's.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.turn_bytes as usize + self.backlog_bytes()
     }
 
-    /// Returns the bytes that the socket did not take.
+    /// Returns the number of bytes in the backlog.
     pub(super) fn backlog_bytes(&self) -> usize {
         let backlog = self.backlog.as_ref();
         backlog.map_or(0, |backlog| backlog.waiting_bytes())
     }
 
-    /// Returns whether the queue was over the limit before its last message was added. That message
-    /// is not counted, so that echoing one that is longer than the limit does not close.
+    /// Returns whether the backlog is over the limit. Its last message is not counted, so that one
+    /// message longer than the limit can be sent.
     pub(super) fn is_over(&self, limit: usize) -> bool {
         self.backlog_bytes() > limit
             && self.backlog.as_ref().is_some_and(|backlog| {
@@ -301,7 +301,7 @@ impl Outbox {
         turn: &Turn,
         buffered: &mut Buffered,
     ) -> io::Result<usize> {
-        // First of all: the pieces belong to this turn, whatever fails below.
+        // This comes first: the pieces are invalid after this turn, even if a write fails.
         let mut next = std::mem::replace(&mut self.first, NONE);
         (self.last, self.turn_bytes, self.dirty) = (NONE, 0, false);
         let (mut written, mut skip) = (0, 0);
@@ -326,7 +326,7 @@ impl Outbox {
         Ok(written)
     }
 
-    /// Drops what was not begun, so that a close frame can follow a whole frame.
+    /// Drops all frames of which nothing was sent, so that a close frame follows a whole frame.
     pub(super) fn cut(&mut self, buffered: &mut Buffered) {
         if let Some(backlog) = &mut self.backlog {
             backlog.cut(buffered);
@@ -336,7 +336,7 @@ impl Outbox {
         }
     }
 
-    /// Frees everything, when the connection is gone.
+    /// Frees the backlog of a closed connection.
     pub(super) fn release(&mut self, buffered: &mut Buffered) {
         if let Some(backlog) = self.backlog.take() {
             backlog.release(buffered);
@@ -344,8 +344,8 @@ impl Outbox {
     }
 }
 
-/// Writes a chain of pieces. Returns the first piece that is not whole, how much of it is written,
-/// the bytes written in all, and whether the socket would take more.
+/// Writes a list of pieces. Returns the first piece that was not written completely, the number of
+/// its bytes that were, the number of bytes written in all, and whether the socket has room.
 fn write_pieces<S: Socket>(
     mut first: u32,
     socket: &mut S,

@@ -1,10 +1,11 @@
-//! Who receives what is published.
+//! Topics and their subscribers.
 //!
-//! A topic is everyone, or one channel. Within a turn its frames are appended to one shared buffer,
-//! encoded once for each encoding that has a subscriber; a subscriber receives a range of it. Each
-//! subscriber has a cursor: a connection that subscribes within a turn gets only what follows, and
-//! one that is answered is *caught up* first, so that events keep their order. Between turns no
-//! topic has a buffer, and every cursor is 0.
+//! There is one topic for everyone, and one for each channel. Within a turn, the frames published in
+//! a topic are appended to one shared buffer (one for each encoding that has a subscriber), and each
+//! subscriber receives a range of it. Each subscriber has a cursor into the buffer, `given`. A
+//! connection that subscribes within a turn gets only later frames. Before a connection gets an
+//! answer, `catch_up` hands it the frames published so far, so events keep their order. Between
+//! turns no topic has a buffer, and every cursor is 0.
 
 use super::outbox::{NONE, Outbox, Source, Turn};
 use crate::chat::event::{ChannelId, Topic};
@@ -15,7 +16,7 @@ use smallvec::SmallVec;
 pub(super) enum Encoding {
     #[default]
     Plain,
-    /// Compressed where that makes them shorter.
+    /// Compressed by permessage-deflate, if that makes the event shorter.
     Deflated,
 }
 
@@ -42,7 +43,7 @@ struct Subscribers {
 
 struct Subscriber {
     connection: u32,
-    /// How much of the buffer it was handed.
+    /// The bytes of the buffer that it was handed so far.
     given: u32,
 }
 
@@ -90,7 +91,7 @@ impl Subscriptions {
 }
 
 impl Topics {
-    /// Subscribes a connection from here on.
+    /// Subscribes a connection to the events that follow.
     pub(super) fn subscribe(
         &mut self,
         connection: u32,
@@ -109,7 +110,7 @@ impl Topics {
         subscriptions.0.push(Subscription { topic, position });
     }
 
-    /// Unsubscribes a connection; what was published before is still handed out.
+    /// Unsubscribes a connection, after handing it the events published so far.
     pub(super) fn unsubscribe(
         &mut self,
         subscriptions: &mut Subscriptions,
@@ -134,8 +135,8 @@ impl Topics {
         })
     }
 
-    /// Appends a frame for every subscriber of this encoding, if there is one. Returns their
-    /// number.
+    /// Appends a frame for the subscribers with this encoding. Returns their number; with none,
+    /// nothing is encoded.
     pub(super) fn publish(
         &mut self,
         topic: Topic,
@@ -204,7 +205,7 @@ impl Topics {
         }
     }
 
-    /// Frees what a crowd of channels took.
+    /// Frees the memory of channels that no longer exist.
     pub(super) fn shrink(&mut self) {
         while self.topics.last().is_some_and(|last| last.list.is_empty()) {
             self.topics.pop();

@@ -1,16 +1,15 @@
-//! A turn. *Wait* and *read* are the driver's; [`Hub::end_turn`](super::Hub) has the other six
-//! steps, one after another:
+//! The steps of a turn. The driver does *wait* and *read*; `Hub::run_turn` does the other six:
 //!
 //! 1. **wait** for events, at most until the next deadline.
 //! 2. **read** each ready connection once: its bytes become requests in the inbox.
-//! 3. **due**: look at the connections whose deadline has come.
+//! 3. **due**: ping, close or drop the connections whose deadline has passed.
 //! 4. **apply**: the chat takes the requests in order, and its effects are carried out.
 //! 5. **commit**: the turn's messages are stored in one transaction, which numbers them. Only now
 //!    do they exist.
-//! 6. **share**: what a topic's subscribers receive is one buffer; each is handed a range of it.
+//! 6. **share**: each topic has one buffer of frames, and each subscriber gets a range of it.
 //! 7. **flush**: each connection with something to send gets one vectored write; the rest becomes
 //!    its backlog.
-//! 8. **free**: dead connections leave the table, and memory that a crowd took is freed.
+//! 8. **free**: closed connections are removed, and tables that have become too large shrink.
 //!
 //! Only owned data passes from one step to the next.
 
@@ -95,8 +94,9 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Step 4. Stops when this step has put out [`TURN_OUTPUT_BYTES`]; the rest comes first in the
-    /// next turn. What *read* put out is not counted, or echoes could silence the chat.
+    /// Step 4: gives the inbox's requests to the chat. Stops after [`TURN_OUTPUT_BYTES`] of output;
+    /// the rest comes first in the next turn. Output of *read* (echoes) is not counted, or a flood of
+    /// it could delay the chat for ever.
     fn apply(&mut self) {
         let mut later = Inbox::new();
         let most = self.cx.turn.bytes() + TURN_OUTPUT_BYTES;
@@ -118,8 +118,8 @@ impl<S: Socket> Hub<S> {
             if self.touched.last() != Some(&id) {
                 self.touched.push(id);
             }
-            // With a proposal, its answer would not reflect what was said before it in this turn:
-            // proposals are numbered in the commit.
+            // A question after a proposal waits for the next turn: its answer must contain the
+            // proposed message, which has no number before the commit.
             if pending.deferred || pending.proposed && waits || is_over && is_question {
                 pending.deferred = true;
                 later.push_back((id, entry));
@@ -152,7 +152,7 @@ impl<S: Socket> Hub<S> {
         let Life::Open(open) = &mut connection.life else {
             return;
         };
-        // None: it was closed, and this came after.
+        // None: the client has left the chat, and this request came after that.
         let Endpoint::Chat(Some(client)) = open.endpoint else {
             return;
         };
@@ -162,7 +162,7 @@ impl<S: Socket> Hub<S> {
             Verdict::Allowed => {}
             Verdict::Flooding => return self.close(id, FLOODING),
             Verdict::Refused { retry_ms } => {
-                // The command `trace` had begun when it was read.
+                // `read_frames` has already created the tap of a `trace` command. Drop it again.
                 if let Some(rare) = &mut connection.rare {
                     rare.tap.take_if(|tap| !tap.is_started());
                 }
@@ -199,7 +199,7 @@ impl<S: Socket> Hub<S> {
             Ok(Command::Trace { on }) => {
                 match (on, connection.tap()) {
                     (true, Some(tap)) => tap.start(),
-                    // A refused `trace` before this one took the tap away.
+                    // An earlier `trace` was over the rate, which dropped the tap.
                     (true, None) => {
                         let mut tap = wire.tap();
                         tap.start();
@@ -228,7 +228,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Step 5. Messages are published first, then acknowledged.
+    /// Step 5: stores the turn's messages. All are published first, then acknowledged.
     fn commit(&mut self) {
         self.chat.commit(self.cx.now, &mut self.effects);
         self.carry_out();
@@ -297,7 +297,7 @@ impl<S: Socket> Hub<S> {
         self.close_largest();
     }
 
-    /// Step 8. What connections share is freed here and nowhere else.
+    /// Step 8: removes closed connections and shrinks shared tables. No other step frees those.
     fn free(&mut self) {
         while let Some(id) = self.dead.pop() {
             if let Some(mut connection) = self.connections.remove(id) {
@@ -316,8 +316,8 @@ impl<S: Socket> Hub<S> {
         metrics.buffered_bytes = self.cx.buffered.bytes() as u64;
     }
 
-    /// Brings what the hub keeps about a connection up to date with its state: the bytes that are
-    /// held for it, its place in the schedule, its reminder.
+    /// Updates what the hub derives from a connection's state: the count of buffered bytes, the
+    /// queue of connections to read, and the reminder of its next deadline.
     pub(super) fn settle(&mut self, id: ConnectionId) {
         let (limits, now) = (&self.cx.limits, self.cx.now.mono);
         let Some(connection) = self.connections.get_mut(id) else {
@@ -342,8 +342,8 @@ impl<S: Socket> Hub<S> {
 }
 
 impl<S> Connection<S> {
-    /// Writes the traces of what passed on a traced connection, as long as there is room in the
-    /// turn and a quarter of its send queue; others are counted.
+    /// Sends a traced connection the traces of its own frames. Traces beyond `room`, or beyond a
+    /// quarter of the send queue, are only counted.
     pub(super) fn write_traces(&mut self, room: &mut usize, cx: &mut Context) {
         let Life::Open(open) = &self.life else { return };
         let deflate = open.websocket.deflate();

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// A token beyond every index of a connection.
 const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
-/// Events that one poll takes; the next one reports the rest.
+/// The most events that one poll returns. The next poll returns the rest.
 const EVENTS: usize = 1_024;
 
 /// The server with its sockets, around a hub or a recorder.
@@ -47,8 +47,8 @@ pub struct Server<H> {
 }
 
 impl<H: Driven<PeerSocket>> Server<H> {
-    /// Connects a hub to a listener. `drain` is how long a shutdown waits for closes. From here on
-    /// SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`] handles them. Fails
+    /// Connects a hub to a listener. `drain` is how long a shutdown waits for connections to close.
+    /// From here on SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`] handles them. Fails
     /// if the system has no file descriptors left.
     pub fn new(mut listener: Listener, hub: H, drain: Duration) -> io::Result<Self> {
         let poll = Poll::new()?;
@@ -91,7 +91,8 @@ impl<H: Driven<PeerSocket>> Server<H> {
         loop {
             let timeout = self.timeout();
             match self.poll.poll(&mut self.events, timeout) {
-                // A signal. A turn now would check deadlines without reading what came in time.
+                // A signal interrupted the wait. A turn now would check deadlines before reading
+                // input that arrived in time.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => return result,
             }
@@ -105,7 +106,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
         }
         let retry_at = listener.and_then(Listener::retry_at);
         let times = [self.hub.next_deadline(), retry_at, self.stop_at];
-        // The clock is cut to whole milliseconds, so a wait never ends before its deadline.
+        // `now` is rounded down to whole milliseconds, so a wait never ends before its deadline.
         let now = self.now(Instant::now()).mono;
         times.into_iter().flatten().min().map(|at| at.since(now))
     }
@@ -138,7 +139,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
                     if closed || event.is_readable() {
                         self.hub.handle(Input::Readable(id), now);
                     }
-                    // Writing reports an error, too.
+                    // A write also reports the socket's error.
                     if event.is_writable() || event.is_write_closed() || event.is_error() {
                         self.hub.handle(Input::Writable(id), now);
                     }
@@ -148,7 +149,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
         signals
     }
 
-    /// Contract 2: accepts the connections that wait.
+    /// Contract 2: accepts the pending connections.
     fn accept(&mut self, now: Now) {
         let (hub, poll) = (&mut self.hub, &self.poll);
         let Some(listener) = &mut self.listener else {

@@ -1,10 +1,9 @@
-//! Frames become messages (RFC 6455 §5.4), and the closing handshake (§7).
+//! Assembles frames into messages (RFC 6455 §5.4), and runs the closing handshake (§7).
 //!
-//! A message that lies whole in the input, as nearly all do, is unmasked in place and borrowed from
-//! there: nothing is copied or allocated. Only a message in several pieces is gathered, and its
-//! buffer grows with the bytes that arrive, never with the length that a header announces. A
-//! compressed message is gathered as it is and inflated once, into a [`Scratch`] that all
-//! connections share.
+//! Most messages are complete in the input. They are unmasked in place and borrowed from it: nothing
+//! is copied or allocated. A message that arrives in pieces is collected in a buffer, which grows
+//! with the bytes that arrive, never with the length that a header announces. A compressed message
+//! is inflated once it is complete, into a [`Scratch`] that all connections share.
 //!
 //! ```text
 //!            close()                   the peer's close frame, or a violation
@@ -36,12 +35,12 @@ pub enum Event<'a> {
     Text(&'a str),
     /// A complete binary message.
     Binary(&'a [u8]),
-    /// A ping, to be answered by a [`pong`](super::pong) with the same payload. The caller answers,
-    /// so that it can limit the rate.
+    /// A ping. The caller answers it by a [`pong`](super::pong) with the same payload, and can limit
+    /// the rate of its answers.
     Ping(&'a [u8]),
     /// The answer to a ping, or an unsolicited sign of life (§5.5.3).
     Pong(&'a [u8]),
-    /// The peer's close frame. If an answer was due, it has been written.
+    /// The peer's close frame. The answer, if one is due, is already in `replies`.
     Close(CloseFrame<'a>),
 }
 
@@ -79,11 +78,11 @@ pub struct WebSocket {
     deflate: Option<DeflateParameters>,
     /// Exists only while a frame or message is incomplete, and until its event has been used.
     partial: Option<Box<Partial>>,
-    /// Counts what [`WebSocket::take_fragments`] returns.
+    /// The number that [`WebSocket::take_fragments`] returns.
     fragments: u32,
 }
 
-/// The end that this is: a client masks its frames, a server must not (§5.1).
+/// The role of this end: a client masks its frames, a server must not (§5.1).
 enum Role {
     Server,
     /// Holds the source of the masking keys.
@@ -100,21 +99,21 @@ enum Phase {
     Closed,
 }
 
-/// The beginning of a header, a frame or a message whose end has not arrived.
+/// A header, frame or message whose end has not arrived.
 #[derive(Default)]
 struct Partial {
     header: [u8; FrameHeader::BYTES_MAX],
     header_length: usize,
     /// The frame whose payload is arriving, and the number of payload bytes so far.
     frame: Option<(FrameHeader, u64)>,
-    /// The payload so far of a control frame, which may come between the fragments of a message.
+    /// The payload of an incomplete control frame, which may come between fragments of a message.
     control: Vec<u8>,
     message: Option<Message>,
     /// The complete message or control frame that the last event borrows from.
     done: Option<Message>,
 }
 
-/// A gathered message or control frame.
+/// A collected message or control frame.
 struct Message {
     opcode: Opcode,
     compressed: bool,
@@ -123,7 +122,7 @@ struct Message {
     valid: usize,
 }
 
-/// A complete message or control frame, in the input or gathered.
+/// A complete message or control frame, either in the input or collected.
 enum Complete {
     Input {
         opcode: Opcode,
@@ -173,7 +172,7 @@ impl WebSocket {
     /// a compressed message is borrowed from it.
     ///
     /// Call it again with the rest of the input until it returns `Nothing`, even if the rest is
-    /// empty: only then is the memory behind the last event freed. After an error no more input is
+    /// empty: only that frees the memory of the last event. After an error no more input is
     /// read; call [`WebSocket::close`] with [`Violation::close_frame`].
     ///
     /// ```
@@ -249,7 +248,7 @@ impl WebSocket {
         self.phase == Phase::Closed
     }
 
-    /// Returns whether a frame or a message has begun whose end has not arrived.
+    /// Returns whether a frame or message is incomplete.
     pub fn in_progress(&self) -> bool {
         let partial = self.partial.as_deref();
         partial.is_some_and(Partial::in_progress)
@@ -261,8 +260,8 @@ impl WebSocket {
         partial.map_or(0, Partial::allocated_bytes)
     }
 
-    /// Returns the number of non-final fragments since the last call. Each is work that an
-    /// unfragmented message would not have caused.
+    /// Returns the number of non-final fragments since the last call, so that the caller can limit
+    /// them: each costs more than its bytes.
     pub fn take_fragments(&mut self) -> u32 {
         std::mem::take(&mut self.fragments)
     }
@@ -315,7 +314,7 @@ impl WebSocket {
     }
 
     /// Reads the next header. Returns it and the number of bytes of `input` consumed, or `None` if
-    /// its end has not arrived; its beginning is kept then.
+    /// its end has not arrived; in that case the beginning is kept.
     fn read_header(&mut self, input: &[u8]) -> Result<Option<(FrameHeader, usize)>, Violation> {
         let partial = self.partial.as_ref();
         let kept = partial.map_or(0, |partial| partial.header_length);
@@ -370,8 +369,8 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Takes the next piece of a frame's payload. `is_whole`: the piece is all of it; `ends`: the
-    /// piece is the last one.
+    /// Processes the next piece of a frame's payload. `is_whole`: the piece is the whole payload.
+    /// `ends`: the piece is the last one.
     fn take_payload(
         &mut self,
         header: &FrameHeader,
@@ -453,7 +452,7 @@ impl Message {
     }
 }
 
-/// Inflates and validates a complete message or control frame. A gathered one moves to
+/// Inflates and validates a complete message or control frame. A collected one moves to
 /// [`Partial::done`], because the event borrows from it.
 fn event<'a>(
     complete: Complete,

@@ -1,4 +1,4 @@
-//! Frames (RFC 6455 §5.2): the header of each payload, and how frames are written.
+//! Decodes and encodes frames (RFC 6455 §5.2): a header, and the payload after it.
 //!
 //! ```text
 //!       0                   1                   2                   3
@@ -13,8 +13,8 @@
 //!      +---------------------------------------------------------------+
 //! ```
 //!
-//! A decoded header is a legal one: rules of §5.2 and §5.5 that hold for every frame are checked
-//! here. Rules that depend on earlier frames or on the sender are in
+//! `FrameHeader::decode` checks the rules of §5.2 and §5.5 that hold for every frame, so a decoded
+//! header is valid. Rules that depend on earlier frames or on the sender are in
 //! [`connection`](super::connection).
 
 use super::mask::apply_mask;
@@ -34,7 +34,7 @@ pub enum Opcode {
     Binary = 0x2,
     /// A part of the closing handshake (§5.5.1).
     Close = 0x8,
-    /// A question whether the peer is alive (§5.5.2).
+    /// Asks the peer for a pong, to check that it is alive (§5.5.2).
     Ping = 0x9,
     /// The answer to a ping (§5.5.3).
     Pong = 0xA,
@@ -225,8 +225,8 @@ pub fn encode_masked_message(opcode: Opcode, payload: &[u8], key: [u8; 4], out: 
     apply_mask(&mut out[start..], key, 0);
 }
 
-/// Appends a message as a server sends it, with the payload that `write` appends. For payloads of
-/// unknown length, which are written in place without a copy.
+/// Appends a message as a server sends it, with the payload that `write` appends. The payload's
+/// length need not be known in advance, and it is not copied.
 ///
 /// ```
 /// use parlor::websocket::{Opcode, write_message};
@@ -245,7 +245,7 @@ pub(super) fn write_frame(
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut Vec<u8>),
 ) {
-    // Most chat messages have a header of four bytes; for others the payload is moved.
+    // Most chat messages have a header of four bytes. For other lengths the payload is moved.
     const ROOM: usize = 4;
     let start = out.len();
     out.extend_from_slice(&[0; ROOM]);
@@ -266,7 +266,8 @@ pub fn pong(payload: &[u8], out: &mut Vec<u8>) {
     encode_message(Opcode::Pong, payload, out);
 }
 
-/// Returns the end of the frame that begins at `start`, in bytes that are whole frames of ours.
+/// Returns the end of the frame that begins at `start`. `frames` must contain whole frames that this
+/// server encoded.
 pub fn frame_end(frames: &[u8], start: usize) -> usize {
     match FrameHeader::decode(&frames[start..]) {
         Ok(Progress::Done { value, used }) => start + used + value.payload_length as usize,
