@@ -126,8 +126,9 @@ impl Request {
         )
     }
 
-    /// Returns whether the command must wait for the next turn if the same connection sent a message
-    /// in this one. The message has no number until the commit, so the answer would lack it.
+    /// Returns whether the command must wait for the next turn if the same connection sent a
+    /// message in this one. The message has no number until the commit, so the answer would lack
+    /// it.
     pub fn waits_for_commit(&self) -> bool {
         !matches!(
             self.command,

@@ -126,8 +126,8 @@ impl Chat {
                 }
             }
             (Place::Channel(name), Some(id)) => {
-                // If the last member left in this turn, the channel is gone and another one may have
-                // its number.
+                // If the last member left in this turn, the channel is gone and another one may
+                // have its number.
                 if let Some(channel) = self.channels.get_mut(id)
                     && channel.name.shown == *name
                 {
@@ -140,8 +140,8 @@ impl Chat {
         }
     }
 
-    /// Answers the sender of a proposal, if it is still connected. Another client may have its number
-    /// by now, so the address is compared, which is never reused.
+    /// Answers the sender of a proposal, if it is still connected. Another client may have its
+    /// number by now, so the address is compared, which is never reused.
     fn answer_sender(&self, sender: &Sender, event: Event, effects: &mut Vec<Effect>) {
         let client = self.clients.get(sender.client.0 as usize);
         if client.is_some_and(|client| client.address == sender.address) {

@@ -105,7 +105,8 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Appends an event to a topic, once for each encoding. The connections in `except` don't get it.
+    /// Appends an event to a topic, once for each encoding. The connections in `except` don't get
+    /// it.
     fn publish(&mut self, topic: Topic, event: &Event, except: &[Address]) {
         let cx = &mut self.cx;
         for address in except {

@@ -1,8 +1,8 @@
 //! Parses a connection's input: requests while it speaks HTTP, frames once it is a WebSocket.
 //!
-//! A *tap* copies a connection's bytes for the wire view, and exists only while a user has the wire view open.
-//! A *question* is a command that is answered with stored state, so it waits for the commit. The
-//! types are in `connection.rs`.
+//! A *tap* copies a connection's bytes for the wire view, and exists only while a user has the wire
+//! view open. A *question* is a command that is answered with stored state, so it waits for the
+//! commit. The types are in `connection.rs`.
 
 use super::connection::{Connection, Endpoint, Exchange, FLOODING, Life, Open, Phase, Verdict};
 use super::context::Context;
@@ -16,7 +16,8 @@ use crate::limits::{CONNECTION_OUTPUT_BYTES, Limits, READ_BYTES};
 use crate::progress::Progress;
 use crate::websocket::{self, CloseCode, Event, Opcode, Received};
 
-/// The bytes that a question is charged against [`CONNECTION_OUTPUT_BYTES`] before its answer is known.
+/// The bytes that a question is charged against [`CONNECTION_OUTPUT_BYTES`] before its answer is
+/// known.
 const QUESTION_BYTES: usize = 16 << 10;
 
 impl<S> Connection<S> {
@@ -95,8 +96,8 @@ impl<S> Connection<S> {
         let begins = http.requests.held_bytes() == 0;
         let (head, used) = match http.requests.receive(bytes, cx.limits.request_head_bytes) {
             Ok(Progress::NeedMore) => {
-                // The deadline of a head counts from the accept or from the head's first byte. Later
-                // bytes don't extend it.
+                // The deadline of a head counts from the accept or from the head's first byte.
+                // Later bytes don't extend it.
                 if begins && http.exchange == Exchange::Next {
                     self.since = cx.now.mono;
                 }

@@ -1,8 +1,8 @@
 //! The output of a turn, and the write that sends it.
 //!
 //! A [`Turn`] holds the bytes. A connection's [`Outbox`] is a linked list of *pieces*: ranges of
-//! buffers that several connections may share, so nothing is copied for a receiver. The flush writes
-//! them by one vectored write. Bytes that the socket does not accept become the backlog.
+//! buffers that several connections may share, so nothing is copied for a receiver. The flush
+//! writes them by one vectored write. Bytes that the socket does not accept become the backlog.
 
 use super::Socket;
 use super::backlog::{Backlog, Buffered, Held, HeldBytes, SLICES, write_once};
@@ -159,8 +159,8 @@ impl Turn {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Returns the size of this turn's output in bytes: encoded events, each counted once for all its
-    /// receivers, and files.
+    /// Returns the size of this turn's output in bytes: encoded events, each counted once for all
+    /// its receivers, and files.
     pub(super) fn bytes(&self) -> usize {
         self.private.len() + self.shared_bytes
     }

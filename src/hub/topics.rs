@@ -1,8 +1,8 @@
 //! Topics and their subscribers.
 //!
-//! There is one topic for everyone, and one for each channel. Within a turn, the frames published in
-//! a topic are appended to one shared buffer (one for each encoding that has a subscriber), and each
-//! subscriber receives a range of it. Each subscriber has a cursor into the buffer, `given`. A
+//! There is one topic for everyone, and one for each channel. Within a turn, the frames published
+//! in a topic are appended to one shared buffer (one for each encoding that has a subscriber), and
+//! each subscriber receives a range of it. Each subscriber has a cursor into the buffer, `given`. A
 //! connection that subscribes within a turn gets only later frames. Before a connection gets an
 //! answer, `catch_up` hands it the frames published so far, so events keep their order. Between
 //! turns no topic has a buffer, and every cursor is 0.

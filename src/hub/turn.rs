@@ -95,8 +95,8 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Step 4: gives the inbox's requests to the chat. Stops after [`TURN_OUTPUT_BYTES`] of output;
-    /// the rest comes first in the next turn. Output of *read* (echoes) is not counted, or a flood of
-    /// it could delay the chat for ever.
+    /// the rest comes first in the next turn. Output of *read* (echoes) is not counted, or a flood
+    /// of it could delay the chat for ever.
     fn apply(&mut self) {
         let mut later = Inbox::new();
         let most = self.cx.turn.bytes() + TURN_OUTPUT_BYTES;

@@ -48,8 +48,8 @@ pub struct Server<H> {
 
 impl<H: Driven<PeerSocket>> Server<H> {
     /// Connects a hub to a listener. `drain` is how long a shutdown waits for connections to close.
-    /// From here on SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`] handles them. Fails
-    /// if the system has no file descriptors left.
+    /// From here on SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`] handles
+    /// them. Fails if the system has no file descriptors left.
     pub fn new(mut listener: Listener, hub: H, drain: Duration) -> io::Result<Self> {
         let poll = Poll::new()?;
         listener.register(poll.registry(), LISTENER)?;

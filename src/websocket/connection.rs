@@ -1,9 +1,9 @@
 //! Assembles frames into messages (RFC 6455 §5.4), and runs the closing handshake (§7).
 //!
-//! Most messages are complete in the input. They are unmasked in place and borrowed from it: nothing
-//! is copied or allocated. A message that arrives in pieces is collected in a buffer, which grows
-//! with the bytes that arrive, never with the length that a header announces. A compressed message
-//! is inflated once it is complete, into a [`Scratch`] that all connections share.
+//! Most messages are complete in the input. They are unmasked in place and borrowed from it:
+//! nothing is copied or allocated. A message that arrives in pieces is collected in a buffer, which
+//! grows with the bytes that arrive, never with the length that a header announces. A compressed
+//! message is inflated once it is complete, into a [`Scratch`] that all connections share.
 //!
 //! ```text
 //!            close()                   the peer's close frame, or a violation
@@ -35,8 +35,8 @@ pub enum Event<'a> {
     Text(&'a str),
     /// A complete binary message.
     Binary(&'a [u8]),
-    /// A ping. The caller answers it by a [`pong`](super::pong) with the same payload, and can limit
-    /// the rate of its answers.
+    /// A ping. The caller answers it by a [`pong`](super::pong) with the same payload, and can
+    /// limit the rate of its answers.
     Ping(&'a [u8]),
     /// The answer to a ping, or an unsolicited sign of life (§5.5.3).
     Pong(&'a [u8]),

@@ -266,8 +266,8 @@ pub fn pong(payload: &[u8], out: &mut Vec<u8>) {
     encode_message(Opcode::Pong, payload, out);
 }
 
-/// Returns the end of the frame that begins at `start`. `frames` must contain whole frames that this
-/// server encoded.
+/// Returns the end of the frame that begins at `start`. `frames` must contain whole frames that
+/// this server encoded.
 pub fn frame_end(frames: &[u8], start: usize) -> usize {
     match FrameHeader::decode(&frames[start..]) {
         Ok(Progress::Done { value, used }) => start + used + value.payload_length as usize,
