@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{GATHERED, Person, Raw, Server, Wire, eventually, frame, frame_with, header};
+use crate::harness::{
+    GATHERED, PATIENCE, Person, Raw, Server, Wire, eventually, frame, frame_with, header,
+};
 use crate::witness::{Witness, descriptors, reads_everything, withstand};
 use crate::{Dice, counted, times};
 
@@ -29,12 +31,17 @@ enum Poured {
 
 /// Sends something again and again, and reads nothing.
 fn pour(raw: &mut Raw, bytes: &[u8], times: usize) -> Poured {
+    pour_within(Duration::from_millis(300), raw, bytes, times)
+}
+
+/// Sends likewise. The server counts as not reading after a pause of `patience`.
+fn pour_within(patience: Duration, raw: &mut Raw, bytes: &[u8], times: usize) -> Poured {
     raw.stream.set_nonblocking(true).expect("no waiting");
     let mut outcome = Poured::Taken;
     'all: for _ in 0..times {
         let (mut rest, mut since) = (bytes, Instant::now());
         while !rest.is_empty() {
-            let is_patient = since.elapsed() < Duration::from_millis(300);
+            let is_patient = since.elapsed() < patience;
             match raw.stream.write(rest) {
                 Ok(count) => (rest, since) = (&rest[count..], Instant::now()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock && is_patient => {
@@ -124,7 +131,8 @@ fn fragments_to_echo_cost_their_bytes() {
         let mut wires: Vec<_> = (0..5).map(|_| server.open("/echo")).collect();
         for wire in &mut wires {
             wire.send(frame(0x01, "x"));
-            assert_eq!(pour(&mut wire.raw, &empty, times(20, 1_000)), Poured::Taken);
+            let poured = pour_within(PATIENCE, &mut wire.raw, &empty, times(20, 1_000));
+            assert_eq!(poured, Poured::Taken);
             wire.send(frame(0x80, "y"));
             assert_eq!(wire.message("all of them together").1, b"xy");
         }
@@ -136,11 +144,8 @@ fn fragments_to_echo_cost_their_bytes() {
         let mut wires: Vec<_> = (0..peers).map(|_| server.open("/echo")).collect();
         for wire in &mut wires {
             wire.send(frame(0x02, "x"));
-            assert_eq!(
-                pour(&mut wire.raw, &single, 255),
-                Poured::Taken,
-                "less than a mebibyte"
-            );
+            let poured = pour_within(PATIENCE, &mut wire.raw, &single, 255);
+            assert_eq!(poured, Poured::Taken, "less than a mebibyte");
         }
         for wire in &mut wires {
             let _ = pour(&mut wire.raw, &single, 2);
