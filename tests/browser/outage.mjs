@@ -123,6 +123,9 @@ scene('a name that is taken proposes another; an invalid one says why', [], asyn
   const other = await meet(null);
   await other.enter('-x');
   await other.page.getByRole('alert').filter({ hasText: /letter or (a )?digit/ }).waitFor();
+  await other.enter('Zoë Müller');
+  await other.role('button', 'Take Zoë-Müller').waitFor();
+  assert.doesNotMatch(await other.page.getByRole('alert').first().textContent(), /Zoë-Müller.*Zoë-Müller/, 'the name is proposed once');
   await other.enter('Ada');
   await other.page.getByRole('alert').filter({ hasText: 'How about Ada2?' }).waitFor();
   assert.equal(await other.name.inputValue(), 'Ada');

@@ -36,7 +36,8 @@ export class SignIn {
     this.#view.hidden = !visible;
     set(this.#button, 'aria-busy', busy ? 'true' : null);
     set(this.#name, 'aria-invalid', error ? 'true' : null);
-    if (error) setText(this.#error, alternative ? t.signIn.proposal(error, alternative) : error);
+    // The server's sentence may name the alternative already.
+    if (error) setText(this.#error, alternative && !error.includes(alternative) ? t.signIn.proposal(error, alternative) : error);
     this.#alternative.hidden = !error || !alternative;
     this.#alternative.value = alternative ?? '';
     setText(this.#alternative, t.signIn.take(alternative));
