@@ -73,8 +73,8 @@ fn allocations(work: impl FnOnce()) -> usize {
 const MESSAGE: &str =
     r#"{"type":"message","channel":"general","text":"what is said to everybody"}"#;
 
-/// Allocations of a turn in which so much is said to so many, from the bytes that came to those
-/// that go.
+/// Counts the allocations of a turn with this many members and messages, from the received bytes to
+/// the written ones.
 fn turn_of(members: usize, messages: usize) -> usize {
     let mut world = World::new();
     world.enter(members, in_one);
@@ -142,7 +142,7 @@ fn an_echo_allocates_nothing() {
     }
 }
 
-/// Bytes that each of so many members takes, with all that the hub keeps for nobody in particular.
+/// Returns the memory of one of `members` members in bytes, including its share of the hub's.
 fn bytes_of_a_member(members: usize, channel: impl Fn(usize) -> String) -> usize {
     let mut world = World::new();
     world.members.reserve_exact(members);
@@ -168,7 +168,7 @@ fn silent_member_takes_at_most_620_bytes() {
 }
 
 #[test]
-fn what_grew_in_a_burst_does_not_stay_grown() {
+fn memory_of_a_burst_is_freed() {
     let mut world = World::new();
     world.enter(100, in_one);
     let mut burst = |crowd: usize| {

@@ -257,7 +257,7 @@ fn refused_when_the_head_is_complete() {
 
 #[test]
 #[rustfmt::skip]
-fn accepted_without_a_byte_of_what_follows() {
+fn head_is_accepted_at_its_last_byte() {
     let browser = "GET /chat HTTP/1.1\r\nHost: 192.168.1.2:8080\r\nConnection: Upgrade\r\n\
         Pragma: no-cache\r\nUpgrade: websocket\r\nOrigin: http://192.168.1.2:8080\r\n\
         Sec-WebSocket-Version: 13\r\nAccept-Language: de,en;q=0.9\r\n\
@@ -311,7 +311,7 @@ fn blank_line_between_requests_begins_no_request() {
 }
 
 #[test]
-fn a_head_has_a_limit_in_bytes() {
+fn head_has_a_limit_in_bytes() {
     let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     assert!(matches!(
         all_ways("exactly the limit", head, head.len()),
@@ -348,7 +348,7 @@ fn a_head_has_a_limit_in_bytes() {
 /// billion of them, and this test
 /// takes minutes.
 #[test]
-fn a_head_in_a_million_pieces_is_looked_at_once() {
+fn head_in_a_million_pieces_is_searched_once() {
     let head = [
         b"GET / HTTP/1.1\r\nHost: a\r\nX: ",
         &[b'x'; 1_000_000][..],
@@ -366,7 +366,7 @@ fn a_head_in_a_million_pieces_is_looked_at_once() {
 }
 
 #[test]
-fn a_head_has_a_limit_in_lines() {
+fn head_has_a_limit_in_lines() {
     let head = |lines: usize| {
         format!(
             "GET / HTTP/1.1\r\nHost: a\r\n{}",
@@ -384,7 +384,7 @@ fn a_head_has_a_limit_in_lines() {
 /// same fields, also where the
 /// table's rows are mangled a little.
 #[test]
-fn what_is_accepted_httparse_reads_the_same_way() {
+fn accepted_heads_agree_with_httparse() {
     let seed = b"GET /a?b HTTP/1.1\r\nHost: a:80\r\nA:  b c \r\nConnection: x, close\r\nContent-Length: 0\r\n\r\n";
     let mut accepted = 0;
     for at in 0..seed.len() {

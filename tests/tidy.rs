@@ -56,10 +56,10 @@ const BANNED: &str = "so many, so much, any more, is told, are told, be told, wh
 
 /// How many problems of each kind are still there, at most. Ends up empty.
 const LEFT: &[(&str, usize)] = &[
-    ("words", 12),
-    ("circles", 4),
+    ("words", 0),
+    ("circles", 0),
     ("documents", 0),
-    ("lines", 12),
+    ("lines", 8),
 ];
 
 fn root(path: &str) -> PathBuf {

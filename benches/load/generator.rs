@@ -30,15 +30,15 @@ pub(crate) enum Entry {
 /// When a sender sends again.
 #[derive(Clone, Copy)]
 pub(crate) enum Drive {
-    /// When its own message is back, so that each has so many in flight.
+    /// When its own message is back, so that each has this many in flight.
     Own { window: usize },
-    /// When it has everybody's messages, so many of each.
+    /// When it has this many messages of each client.
     Rounds { batch: usize },
     /// When something comes: all that comes is its own.
     Echo { window: usize },
 }
 
-/// Comes in so many at a time: enough to keep the server busy, and fewer than its listen backlog.
+/// Connections opened at a time: enough to keep the server busy, and fewer than its listen backlog.
 const WAVE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Nothing comes for so long: presence is told, the server is at rest.
@@ -79,7 +79,7 @@ pub(crate) struct Done {
 }
 
 impl Crowd {
-    /// Lets so many in, numbered from `first` on, in waves.
+    /// Connects this many clients, numbered from `first` on, in waves.
     pub(crate) fn gather(
         address: SocketAddr,
         entry: Entry,
@@ -297,7 +297,7 @@ impl Crowd {
 }
 
 impl Client {
-    /// Sends its message so many times, in one write.
+    /// Sends its message this many times, in one write.
     fn send(&mut self, times: usize) -> io::Result<()> {
         if times == 1 && self.unsent.is_empty() {
             match self.socket.write(&self.frame) {
@@ -322,8 +322,8 @@ impl Client {
         Ok(())
     }
 
-    /// Reads all there is. Returns how many messages ended in it, and how many of those were its
-    /// own.
+    /// Reads all available bytes. Returns how many messages ended in them, and how many of those
+    /// were its own.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<(usize, usize)> {
         let (mut frames, mut own) = (0, 0);
         loop {

@@ -1,6 +1,6 @@
 //! What is said in a run: the texts, the requests, and the frames around them.
 //!
-//! Not here: who sends them and when (`generator`).
+//! `generator` decides which client sends which message, and when.
 
 use parlor::websocket::{Opcode, encode_masked_message, encode_message};
 
@@ -13,7 +13,7 @@ pub(crate) const WELCOME: &str = r##"{"type":"welcome","name":"m00001","author":
 /// What a floor answers to `join`.
 pub(crate) const JOINED: &str = r##"{"type":"joined","channel":"general","seq":1,"first":1,"members":["m00001"],"count":1,"history":[],"more":false}"##;
 
-/// A text of so many bytes that names its sender.
+/// Returns a text of this length in bytes that names its sender.
 pub(crate) fn text(sender: usize, bytes: usize) -> String {
     format!("@{sender:05} {:x<1$}", "", bytes.saturating_sub(7))
 }

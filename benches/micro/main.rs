@@ -300,7 +300,7 @@ fn events(timer: &Timer) {
     }
 }
 
-/// A whole turn of the hub: parsed, applied, numbered, encoded once, and handed to so many members.
+/// Runs a whole turn of the hub, with one message to this many members.
 fn fan_out(timer: &Timer) {
     for messages in [1, 40] {
         for members in [10, 100, 1_000, 10_000] {

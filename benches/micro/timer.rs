@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Timer {
     /// Of these the median is taken.
     pub(crate) rounds: usize,
-    /// One side of a round: so many calls as fill this time.
+    /// The duration of one side of a round.
     pub(crate) each: Duration,
 }
 
@@ -44,7 +44,7 @@ impl Timer {
     }
 }
 
-/// Nanoseconds of one of so many calls.
+/// Returns the nanoseconds of one call, as the mean of this many.
 fn nanos(calls: u32, work: &mut impl FnMut()) -> f64 {
     let began = Instant::now();
     (0..calls).for_each(|_| work());

@@ -21,10 +21,10 @@ use std::rc::Rc;
 
 #[derive(Arbitrary, Debug)]
 enum Step {
-    /// The bytes of some sentences arrive, so many at a time.
+    /// The bytes of some sentences arrive, this many at a time.
     Say(u8, Vec<Sentence>, u8),
     Tick(u16),
-    /// The socket takes so many bytes more, so many in one write.
+    /// The socket accepts this many more bytes, and at most that many in one write.
     Room(u8, u16, u8),
     HalfClose(u8),
     Reset(u8),

@@ -78,7 +78,7 @@ for (const reload of [false, true]) {
     if (reload) await ada.page.reload();
     await ada.heading('#general').waitFor();
     await ada.person('Bob').click();
-    // The one who is here is a stranger: what was said to the other is not shown.
+    // The online user is a different person, so the other conversation is not shown.
     await ada.log.getByText('Only the two of you').waitFor();
     await until(0, () => ada.said('for the first Bob').count());
     await ada.say('for the second Bob');

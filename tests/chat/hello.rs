@@ -7,7 +7,7 @@ use parlor::testing::limits;
 use std::time::Duration;
 
 #[test]
-fn welcome_lists_what_there_is() {
+fn welcome_lists_channels_and_users() {
     let mut script = play("Ben enters tea");
     let tab = script.tab("Ada");
     let welcome = script

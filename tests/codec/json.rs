@@ -66,7 +66,7 @@ fn commands_have_the_fields_of_the_protocol() {
 }
 
 #[test]
-fn json_is_read_however_it_is_written() {
+fn json_spellings_are_equivalent() {
     let nested = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
     let deep = format!(r#"{{"type":"who","channel":"a","x":{nested}}}"#);
     let table = [

@@ -229,7 +229,7 @@ fn exhausted_descriptors_neither_spin_nor_stop_the_server() {
 }
 
 #[test]
-fn suspended_process_reads_before_it_judges_deadlines() {
+fn suspended_process_reads_before_checking_deadlines() {
     parlor::server::raise_open_files();
     let parlor = Parlor::start(&["--handshake-timeout", "3", "--max-connections-per-ip", "0"]);
     let (half, rest) = HEALTH.split_at(20);

@@ -193,7 +193,7 @@ fn log_that_is_not_read_loses_whole_lines() {
     );
 }
 
-/// Users who talk while the server is stopped: each receives 1001 after all acks.
+/// Users send messages while the server is stopped. Each receives 1001 after all of its acks.
 fn stops_in_order(server: &Server, stop: impl FnOnce()) {
     let talk = |mut person: Person| {
         let mut said = 0;

@@ -226,7 +226,7 @@ fn every_nth_sync_that_fails_loses_nothing() {
 }
 
 #[test]
-fn disk_without_writes_serves_what_it_has() {
+fn disk_with_failing_writes_serves_stored_messages() {
     let (folder, machine) = (Folder::new("no-writes"), Machine::new("no-writes"));
     let address = free_address("127.0.0.88");
     let server = serve(

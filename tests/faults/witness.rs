@@ -1,4 +1,4 @@
-//! Two users who talk while something happens to their server, and the memory that it takes.
+//! Two users who send messages while their server is under attack, and the memory that it uses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -90,7 +90,7 @@ fn clock_wrong_at_the_start_deletes_nothing() {
 }
 
 #[test]
-fn history_begun_under_a_wrong_clock_is_kept_when_it_is_right() {
+fn history_survives_a_corrected_clock() {
     for jump in JUMPS {
         let folder = Folder::new();
         let mut history = open(&folder);

@@ -37,7 +37,7 @@ fn silent_connection_is_pinged_then_dropped() {
 }
 
 #[test]
-fn suspended_process_reads_before_it_judges() {
+fn suspended_hub_reads_before_checking_deadlines() {
     let mut world = World::new(Limits::DEFAULT);
     let mut ada = world.enter("Ada");
     world.pass(31_000);

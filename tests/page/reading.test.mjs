@@ -1,4 +1,4 @@
-// Reading, its pure parts: which part of a long place is shown, who came and went, what was read.
+// Pure functions for reading: the visible range of a long room, joins and leaves, and read markers.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

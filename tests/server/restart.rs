@@ -74,7 +74,7 @@ fn everything_is_kept() {
 }
 
 #[test]
-fn limits_of_another_start_hold_for_what_was_kept() {
+fn limits_of_a_restart_hold_for_stored_messages() {
     let folder = Folder::new("restart-limits");
     let server = start(&folder, &["--history-keep", "3", "--rate", "0"]);
     let mut ada = server.enter("Ada");

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// When the server dies: after so many more writes and commits nothing reaches the world.
+/// When the server dies: after this many more writes and commits, nothing leaves it.
 #[derive(Default)]
 pub(crate) struct Fate {
     pub(crate) dies_after: Option<u32>,

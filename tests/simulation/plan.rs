@@ -22,7 +22,7 @@ pub(crate) struct Plan {
     pub(crate) clients: usize,
     pub(crate) steps: usize,
     pub(crate) faults: u32,
-    /// Of a hundred steps, about so many go wrong.
+    /// The percentage of steps with a fault.
     pub(crate) ratio: usize,
     pub(crate) channels: usize,
     pub(crate) deflate: bool,

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
-/// Within so many simulated milliseconds without faults everybody has everything.
+/// Without faults, every client has every message within this many simulated milliseconds.
 const CONVERGES_WITHIN: u64 = 60_000;
 /// The wall clock stands at most so far from where it should: a nonce is known for 24 hours by it.
 const CLOCK_OFF: i64 = 11 * 60 * 60 * 1_000;

@@ -106,7 +106,7 @@ export class Sender {
   async #send(entry, room) {
     const { nonce, conversation } = entry;
     if (room.kind === 'person' && conversation !== null && conversation !== room.conversation) {
-      // A message for one person never goes to another who has the name now.
+      // A private message never goes to a different user who has taken the name since.
       this.#fail(entry, { message: t.chat.noConversation });
       return this.flush();
     }

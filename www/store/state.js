@@ -25,7 +25,7 @@ export function create() {
     line: null, // where the line "New" was before a reload: { key, after }
     nextKey: 1, activity: 0,
     missed: [], // [room, message] of others that were missed without a connection, for the bell
-    merged: [], // [from, to]: keys of rooms that turned out to be other rooms, for those who keep keys
+    merged: [], // [from, to]: keys of rooms that were merged into others, for modules that keep keys
   };
 }
 
@@ -48,7 +48,7 @@ export const channelRoom = (state, name) => state.rooms.get(`#${name}`) ?? add(s
 export function personRoom(state, name) {
   const same = people(state).filter((room) => room.name.toLowerCase() === name.toLowerCase());
   const best = [true, null, false].map((online) => same.find((room) => room.online === online)).find(Boolean);
-  // Someone who came under the name of a person known to be away is a stranger.
+  // A user who takes the name of a user known to be offline is a different person.
   if (best && !(best.online === false && best.conversation !== null && state.users.has(name))) return best;
   return newConversation(state, name);
 }
@@ -130,7 +130,7 @@ const EVENTS = {
     for (const name of joined) state.users.add(name);
     for (const room of people(state)) {
       if (left.includes(room.name)) room.online = false;
-      // The event doesn't say whether someone who came under this name is the same person.
+      // The event doesn't say whether the user with this name is the same person as before.
       if (joined.includes(room.name) && room.online === false) room.online = null;
     }
     setOnline(state, online, joined.length + left.length === 0);
@@ -201,7 +201,7 @@ function onWelcome(state, event) {
     limits: { ...state.limits, ...event.limits }, channels: counts(event.channels), users: new Set(event.users),
   });
   for (const { conversation, with: name, seq, online } of [...event.directs].reverse()) {
-    // A conversation begun with someone who is here is this one; with someone who is away, it may be another person.
+    // A conversation with an online user is this one. If the user is offline, it may be another person.
     const room = conversationRoom(state, conversation)
       ?? (online ? bind(state, newConversation(state, name), conversation, name) : addPerson(state, name, conversation));
     // Messages of a conversation that wasn't loaded have to be, to know whose they are.

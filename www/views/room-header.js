@@ -1,4 +1,4 @@
-// The header of the open room: its name, who is there, who is typing; and the window's title.
+// The header of the open room: its name, its members, and users who are typing; and the window's title.
 
 import { unread } from '../store/room.js';
 import { HOME, isOnline, openRoom } from '../store/state.js';
