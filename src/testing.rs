@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 
-/// What the two ends of a connection share.
+/// The state that the two ends of a connection share.
 #[derive(Clone, Debug)]
 pub struct Wire {
-    /// What the server wrote and the client has not taken yet.
+    /// Bytes that the server wrote and the client has not read yet.
     pub sent: Vec<u8>,
-    /// How many more bytes the server may write before it has to wait.
+    /// The number of bytes that the server may still write before it has to wait.
     pub room: usize,
-    /// How many bytes one write takes at most.
+    /// The maximum length of one write in bytes.
     pub write_most: usize,
     /// The server has shut down its sending side.
     pub shut: bool,
@@ -123,7 +123,7 @@ pub struct World<S> {
     arriving: BTreeMap<ConnectionId, Arriving>,
 }
 
-/// What a connection's client has sent, and the server has not read.
+/// Bytes that a connection's client has sent and the server has not read.
 #[derive(Default)]
 struct Arriving {
     bytes: Vec<u8>,

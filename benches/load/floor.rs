@@ -7,7 +7,7 @@
 //! is that of their bytes. Only the sender's mark is put into the ready frame, for the generator to
 //! find its own messages by.
 //!
-//! Not here: what is sent to them (`generator`).
+//! `generator` sends messages to them.
 
 use crate::text::{MARK, head_of_answer, ready_event, server_frame};
 use mio::net::{TcpListener, TcpStream};

@@ -5,7 +5,7 @@
 //! how that is known). Its own share
 //! of its core is printed beside them.
 //!
-//! Not here: the scenarios (`scenarios`), what is said (`text`).
+//! The scenarios are in `scenarios`, the messages in `text`.
 
 use crate::text;
 use mio::net::TcpStream;

@@ -30,7 +30,7 @@
 //! is the median of all slices,
 //! the ratio the median of the slices' ratios.
 //!
-//! Not here: the scenarios (`scenarios`), the floors (`floor`), the load (`generator`).
+//! The scenarios are in `scenarios`, the floors in `floor`, the load in `generator`.
 
 mod floor;
 mod generator;

@@ -1,6 +1,6 @@
 //! The scenarios: what is done to a server, and what is measured of it.
 //!
-//! Not here: how the load is made (`generator`), how figures become a table (`main`).
+//! `generator` makes the load; `main` prints the table.
 
 use crate::floor::Shape;
 use crate::generator::{Crowd, Drive, Entry};

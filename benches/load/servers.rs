@@ -1,6 +1,6 @@
 //! The servers that are compared: how each is started on core 0, and what it has used.
 //!
-//! Not here: what is done to them (`scenarios`).
+//! `scenarios` uses them.
 
 use crate::floor::Shape;
 use std::fs;

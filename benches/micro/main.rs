@@ -13,7 +13,7 @@
 //! What is fed to a step is the same each time: where the step changes its bytes (unmasking), the
 //! key is 0, and the work the same.
 //!
-//! Not here: what a whole server costs (`load`), and how it grows (`sizes`).
+//! `load` measures a whole server, and `sizes` how its costs grow.
 
 // The very files of the server: what they have is for their own layer alone. Their tests are no
 // tests here.

@@ -1,6 +1,6 @@
 //! A small timer: what is measured takes turns with what it is compared with, and medians are told.
 //!
-//! Not here: what is measured (`main`).
+//! `main` lists the measurements.
 
 use std::time::{Duration, Instant};
 

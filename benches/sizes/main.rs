@@ -19,7 +19,7 @@
 //! looked for. Each figure is the median of many single turns, in microseconds where nothing else
 //! is said.
 //!
-//! Not here: what it costs with a kernel (`load`), memory for each (`tests/allocations.rs`).
+//! `load` measures the costs with a kernel, and `tests/allocations.rs` the memory of a member.
 
 #[allow(dead_code)]
 #[path = "../micro/timer.rs"]

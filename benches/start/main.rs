@@ -11,7 +11,7 @@
 //! it the first one read is in the
 //! machine's page cache for the others, as after a restart of the server and not of the machine.
 //!
-//! Not here: what a server costs once it runs (`load`).
+//! `load` measures a running server.
 
 #[allow(dead_code)]
 #[path = "../micro/timer.rs"]

@@ -1,4 +1,4 @@
-//! What clients receive, and what follows from a command: events and effects. Plain data, so that
+//! Events, which clients receive, and effects, which tell the hub what to do. Plain data, so that
 //! tests can compare it and the hub can encode an event once for all receivers.
 
 use super::command::RequestId;
@@ -210,7 +210,7 @@ pub struct ClientId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub u32);
 
-/// What a connection can subscribe to.
+/// A list of receivers that a connection can subscribe to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// Events for everyone after their `welcome`.
@@ -219,7 +219,7 @@ pub enum Topic {
     Channel(ChannelId),
 }
 
-/// What follows from a command. The hub carries out effects in order.
+/// A consequence of a command. The hub carries out effects in order.
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {

@@ -77,7 +77,7 @@ pub struct Chat {
     trouble: Option<StoreError>,
 }
 
-/// What a request cost and led to.
+/// The cost and the result of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The number of commands that it counts as for the rate.
@@ -106,7 +106,7 @@ struct Client {
     channels: SmallVec<[ChannelId; 4]>,
 }
 
-/// Who sent a proposal, and in which channel.
+/// The sender of a proposal, and its channel.
 struct Sender {
     client: ClientId,
     address: Address,

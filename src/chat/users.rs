@@ -16,7 +16,7 @@ use std::time::Duration;
 const ROW_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// How often the rows of users who are online and silent are written again.
 const STALE_ROWS_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
-/// How many of those rows one turn writes.
+/// The number of those rows that one turn writes.
 const STALE_ROWS: usize = 500;
 
 impl Chat {

@@ -3,7 +3,7 @@
 use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
 
-/// What a command line asks for.
+/// The action that a command line asks for.
 pub(crate) enum Parsed {
     /// The option `--help` or `-h`.
     Help,

@@ -298,7 +298,7 @@ fn needs_feature(is_there: bool, feature: &str) -> Result<(), String> {
     is_there.then_some(()).ok_or_else(error)
 }
 
-/// What the command line asks for.
+/// The action that the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// The help text (`--help`).

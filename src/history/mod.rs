@@ -145,7 +145,7 @@ pub struct ChannelRow {
     pub newest: Seq,
 }
 
-/// What a server restores when it starts.
+/// The state that a server restores when it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remembered {
     /// Channels, the most recently used first.

@@ -1,4 +1,4 @@
-//! What a slow reader has still to receive, and the count of all bytes that are held in memory.
+//! The backlog of a slow reader, and the count of all bytes that are held in memory.
 //!
 //! A backlog owns its bytes: a share of a buffer that several connections receive, or a copy of
 //! private bytes. It knows where frames begin, so that it can be cut between two of them: a close
@@ -16,7 +16,7 @@ use std::rc::Rc;
 pub(super) const SLICES: usize = 16;
 /// Private bytes are gathered in blocks of this size, so that written ones can be freed.
 const BLOCK_BYTES: usize = 64 << 10;
-/// What a piece costs beside its bytes: its entry in a deque that may be half empty.
+/// The cost of a piece beside its bytes: an entry in a deque that may be half empty.
 const PIECE_BYTES: usize = 2 * size_of::<Held>();
 
 /// Counts the bytes held for all connections together (`--max-buffered-bytes`), as allocated. A
@@ -24,7 +24,7 @@ const PIECE_BYTES: usize = 2 * size_of::<Held>();
 #[derive(Default)]
 pub(super) struct Buffered {
     bytes: usize,
-    /// How many backlog pieces hold each shared buffer, by its address.
+    /// The number of backlog pieces that hold each shared buffer, by its address.
     holders: HashMap<usize, u32>,
 }
 
@@ -68,7 +68,7 @@ impl Buffered {
     }
 }
 
-/// What a reader has still to receive, in order.
+/// Bytes that the socket did not accept yet, in order.
 #[derive(Default)]
 pub(super) struct Backlog {
     held: VecDeque<Held>,

@@ -135,7 +135,7 @@ impl<S: Socket> Hub<S> {
         if !matches!(connection.life, Life::Open(_)) {
             connection.kill();
         } else if connection.is_open() {
-            // What it does not take after our close frame is bounded by that.
+            // Its backlog after our close frame is bounded by that.
             let reason = CloseReason::Ours(CloseCode::TRY_AGAIN_LATER, why);
             connection.end(reason, true, &mut self.cx);
         }

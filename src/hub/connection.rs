@@ -79,7 +79,7 @@ pub(super) struct Open {
     pub(super) pending: Pending,
 }
 
-/// What is at the server's end of a WebSocket.
+/// The service that a WebSocket is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// The chat; without a client before `Opened` is applied, and after the close.
@@ -124,7 +124,7 @@ pub(super) struct Closing {
 pub(super) struct RareState {
     /// Bytes that were read and must wait; at most one read.
     pub(super) unparsed: Vec<u8>,
-    /// What of this connection is counted in [`Buffered`], beside its backlog.
+    /// Bytes of this connection counted in [`Buffered`], beside its backlog.
     counted: usize,
     /// When the unfinished message began.
     pub(super) message_since: Option<Millis>,
@@ -176,7 +176,7 @@ pub(super) enum Due {
     Gone,
 }
 
-/// What follows when the outbox is empty.
+/// The next action when the outbox is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
     Nothing,

@@ -1,4 +1,4 @@
-//! What connections ask for in a turn, in the order in which it was received.
+//! The requests of a turn, in the order in which they were received.
 //!
 //! Opening, requests and ends share one list, so that an upgrade, the frames after it in the same
 //! packet and a close frame after those take effect one after another.

@@ -164,7 +164,7 @@ pub trait Driven<S> {
 /// The server without sockets.
 pub struct Hub<S> {
     connections: Connections<S>,
-    /// What all connections share.
+    /// The state that all connections share.
     cx: Context,
     chat: Chat,
     effects: Vec<Effect>,

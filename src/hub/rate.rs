@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 /// Tokens that return at a steady rate, up to a burst.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
-    /// When it is full again, in microseconds since the start.
+    /// The time at which it is full again, in microseconds since the start.
     full_at: u64,
 }
 

@@ -12,7 +12,7 @@ pub struct PeerSocket {
     pub(super) peer_closed: bool,
 }
 
-/// What a read found.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadResult {
     /// Bytes, perhaps none; `more`: it must be read again, because no event will report the rest.

@@ -10,7 +10,7 @@ pub struct Case {
     pub name: &'static str,
     /// The section of the standard.
     pub section: &'static str,
-    /// What the section demands of a server.
+    /// The behavior that the section requires of a server.
     pub demand: &'static str,
     /// The input to be sent.
     pub attempt: Attempt,

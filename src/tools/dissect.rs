@@ -249,7 +249,7 @@ pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
     format!("{}{more}", Hex(bytes.get(..most).unwrap_or(bytes)))
 }
 
-/// What a frame means to the end that receives it.
+/// The meaning of a frame for its receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A fragment of a message that goes on.

@@ -212,7 +212,7 @@ fn send_request(request: &[u8], address: &Address) -> Result<(Verdict, String), 
     }
 }
 
-/// What came back on an open connection.
+/// The response on an open connection.
 enum Answer {
     /// A close frame with this code and reason.
     Close(Option<u16>, String),

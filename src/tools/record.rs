@@ -31,7 +31,7 @@ pub(super) struct Head {
     pub(super) parlor_recording: u32,
     /// The version of the parlor that wrote it.
     pub(super) server: String,
-    /// What the session tokens were made of: 16 bytes in hex.
+    /// The random bytes of the session tokens: 16 bytes in hex.
     pub(super) seed: String,
     /// The epoch of the history.
     pub(super) epoch: String,

@@ -22,7 +22,7 @@ export class Chat {
   /** out: the sign-in form is shown · entering · in, with or without a connection */
   stage = 'out';
   state = states.create();
-  /** What is wrong with the connection, for a person; empty if nothing is. */
+  /** The problem with the connection, as a sentence for the user; empty if there is none. */
   problem = '';
   /** Why the name was refused, and another one to offer, or null. */
   signInError = null;

@@ -69,7 +69,7 @@ export function parse(data) {
 /** Whether a close code says that the server rejected what this client sent. */
 export const isRejection = (code) => [1002, 1003, 1007, 1008, 1009].includes(code);
 
-/** What a close code means for a person, in one sentence. */
+/** Returns the meaning of a close code, as a sentence for the user. */
 export function closeSentence(code, reason) {
   const sentence = t.closed[code] ?? t.closed.lost;
   return reason && code !== 1001 && t.closed[code] ? `${sentence}: ${reason.replace(/\.$/, '')}.` : `${sentence}.`;

@@ -10,7 +10,7 @@ export function withDraft(drafts, key, text) {
 
 export const draftOf = (drafts, key) => drafts.find(([one]) => one === key)?.[1] ?? '';
 
-/** What was sent in each room, and which of it is in the composer now. */
+/** The texts sent in each room, and the one that is in the composer now. */
 export class Recall {
   #sent = new Map(); #key = null; #at = null; #shown = null;
 

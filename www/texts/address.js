@@ -10,7 +10,7 @@ export function beside(path, pageUrl) {
   return url;
 }
 
-/** What an address means: `{ kind, name }`, or null where it names no place. */
+/** Parses an address: `{ kind, name }`, or null if it names no room. */
 export function parse(hash) {
   let text;
   try {

@@ -1,4 +1,4 @@
-// What a person types into the composer: a text, or a command that begins with a slash. Pure.
+// Parses the composer's text: a message, or a command that begins with a slash. Pure functions.
 //
 // The server parses such lines too, for clients other than this page. The page does it by itself because here they
 // refer to the open room.

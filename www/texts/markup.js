@@ -10,7 +10,7 @@ import { UNSPACED, after, before, isSameName, joins, matchAt, mentionAt } from '
 
 const FENCE = /^```[\w+-]*\s*$/;
 const QUOTE = /^> ?/;
-/** What can begin a part. */
+/** The characters that can begin a part. */
 const SIGN = /`+|\*+|_+|[:@＠]|https?:\/\//giu;
 const RUN = /`+|\*+|_+/g;
 /** The marks of emphasis, and which lengths of a run close them. */

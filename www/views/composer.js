@@ -142,7 +142,7 @@ export class Composer {
     set(this.#counter, 'class', over > 0 ? 'counter bad' : 'counter');
   }
 
-  /** What the reader sent here before the page was loaded, as it was typed. */
+  /** Returns the texts that the user sent here before the page was loaded, as typed. */
   #ownMessages() {
     return (this.#room?.messages ?? []).filter((message) => typeof message.text === 'string' && this.#chat.isMine(message))
       .slice(-50).map(({ text, action }) => (action ? `/me ${text}` : text.startsWith('/') ? `/${text}` : text));

@@ -13,7 +13,7 @@ import { calendar } from './time.js';
 
 /** A distance from the end that counts as at the end. */
 const NEAR_PX = 100;
-/** How many earlier messages are loaded at once, and how many screens before they are needed. */
+/** The number of earlier messages loaded at once, and the distance in screens at which loading starts. */
 const OLDER = 100, SCREENS = 2;
 /** After a room is opened or history arrives, nothing is announced for this long. */
 const QUIET_MS = 500;

@@ -32,7 +32,7 @@ export class RoomHeader {
     this.#showTyping(room);
   }
 
-  /** Who is there; nothing without a connection, when it isn't known. */
+  /** Shows the members; empty without a connection, when they are not known. */
   #about(room) {
     const { state, downSince } = this.#chat;
     if (!room || downSince !== null) return '';

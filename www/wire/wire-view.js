@@ -4,7 +4,7 @@ import { t } from '../texts/en.js';
 import { button, element, set, setText } from '../views/dom.js';
 import { OPCODES, bytesOf, cells, dump, hexLines, hexOf, masking, summary, textOf, visible } from './frames.js';
 
-/** How many frames are kept; the oldest go first. */
+/** The number of frames that are kept; the oldest are dropped first. */
 const KEPT = 500;
 
 const w = t.wire;

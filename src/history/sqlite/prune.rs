@@ -22,7 +22,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// The time before the next step if one failed.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// What pruning has to examine.
+/// The records that pruning has to examine.
 #[derive(Default)]
 pub(super) struct Pruning {
     /// The newest age stamps of messages and sessions.
