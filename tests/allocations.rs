@@ -94,7 +94,7 @@ fn turn_of(members: usize, messages: usize) -> usize {
 }
 
 #[test]
-fn a_delivery_allocates_nothing() {
+fn delivery_allocates_nothing() {
     for messages in [1, 10] {
         let few = turn_of(10, messages);
         for members in [100, 1_000, 5_000] {
@@ -118,7 +118,7 @@ fn a_delivery_allocates_nothing() {
 /// from the kernel anew must be
 /// cleared by it first, which costs more than all that is done with it.
 #[test]
-fn an_echo_allocates_nothing() {
+fn echo_allocates_nothing() {
     for bytes in [64, 16 << 10, 60_000] {
         let mut world = World::new();
         let clients: Vec<_> = (0..64).map(|_| world.open("/echo")).collect();

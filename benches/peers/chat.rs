@@ -2,7 +2,7 @@
 //! What is published is encoded
 //! once; `T` is what their library shares a text by.
 //!
-//! Not here: the protocol of a connection, and how what is sent reaches it.
+//! The peers themselves handle the WebSocket protocol.
 
 use serde_json::{Value, json};
 use std::cell::RefCell;

@@ -16,7 +16,7 @@
 //! changes what it finds gathered only as far as the scenario lets anything gather: what is in
 //! flight is bounded.
 //!
-//! Not here: time (`load`), allocations for each delivery (`tests/allocations.rs`).
+//! `load` measures time, and `tests/allocations.rs` the allocations of a delivery.
 
 #[allow(dead_code)]
 #[path = "../load/floor.rs"]

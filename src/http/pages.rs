@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     #[rustfmt::skip]
-    fn a_page_that_is_known_is_not_sent_again() {
+    fn known_page_is_not_sent_again() {
         let table: &[(&str, &str, u16)] = &[
             ("nothing is known", "", 200),
             ("the same tag", "If-None-Match: \"0123\"\r\n", 304),

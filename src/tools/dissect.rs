@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_header_is_shown_as_far_as_it_was_looked_at() {
+    fn wrong_header_is_shown_up_to_the_error() {
         let ping = Dissection::of(b"\x89\xfe\x00\x7e\x01\x02\x03\x04");
         assert_eq!(
             (ping.header, ping.header_bytes),
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_sees_what_the_machine_sees() {
+    fn dissection_agrees_with_the_parser() {
         // A text in two fragments with a ping between; half a frame behind it.
         let bytes = b"\x01\x02\xc3\xa4\x89\x01p\x80\x01b\x82\x05x";
         let steps: Vec<_> = walk(bytes, WebSocket::client(1024, || [0; 4]))

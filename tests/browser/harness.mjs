@@ -1,6 +1,6 @@
 // A real server, real browsers, and people in them.
 //
-// Not here: what is tested (the other files).
+// The other files are the tests.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';

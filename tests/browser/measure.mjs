@@ -4,7 +4,7 @@
 //   cargo build --release && tests/browser/run nothing && PARLOR=target/release/parlor node tests/browser/measure.mjs
 //
 // Times are of the page's main thread, as the browser itself counts them: script, layout with styles, and all tasks, which are these two
-// and painting, garbage and what the debugger asks. Not here: the screens (screens.mjs).
+// and painting, garbage and what the debugger asks. The screens are in screens.mjs.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

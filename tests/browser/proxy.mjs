@@ -1,6 +1,6 @@
 // A line between page and server that can be cut: every connection goes through here, byte by byte.
 //
-// Not here: what is tested with it.
+// `harness.mjs` and the scenes use it.
 
 import { connect, createServer } from 'node:net';
 

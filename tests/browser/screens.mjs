@@ -1,6 +1,6 @@
 // All screens of the page, one after another, and what axe-core finds on one.
 //
-// Not here: that it finds nothing (look.mjs), how much it looked at (measure.mjs).
+// look.mjs checks them, and measure.mjs measures them.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
