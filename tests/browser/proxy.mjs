@@ -1,6 +1,6 @@
 // A line between page and server that can be cut: every connection goes through here, byte by byte.
 //
-// `harness.mjs` and the scenes use it.
+// The scenes that break the connection use it.
 
 import { connect, createServer } from 'node:net';
 
