@@ -135,10 +135,8 @@ impl Chat {
         for id in channels {
             if departure == Departure::Lost && until > self.now.mono {
                 self.clear_drop(author, *id);
-                if let Some(user) = self.sessions.user_mut(author) {
-                    user.dropped.push((*id, until));
-                    self.timers.insert((until, Timer::Dropped(author, *id)));
-                }
+                self.sessions.dropped.insert((author, *id), until);
+                self.timers.insert((until, Timer::Dropped(author, *id)));
             }
             self.step_out(author, *id);
         }
@@ -146,8 +144,7 @@ impl Chat {
 
     /// Removes what a lost connection of the user left in a channel, and its timer.
     fn clear_drop(&mut self, author: Author, id: ChannelId) {
-        let user = self.sessions.user_mut(author);
-        if let Some(until) = user.and_then(|user| user.forget_drop(id)) {
+        if let Some(until) = self.sessions.dropped.remove(&(author, id)) {
             self.timers.remove(&(until, Timer::Dropped(author, id)));
         }
     }
@@ -163,10 +160,9 @@ impl Chat {
 
     /// Ends all memberships of a user who has no connection.
     pub(super) fn forget_all_drops(&mut self, author: Author) {
-        let Some(user) = self.sessions.user(author) else {
-            return;
-        };
-        let dropped: Vec<_> = user.dropped.iter().map(|(id, _)| *id).collect();
+        let all = (author, ChannelId(0))..=(author, ChannelId(u32::MAX));
+        let dropped = self.sessions.dropped.range(all);
+        let dropped: Vec<_> = dropped.map(|((_, id), _)| *id).collect();
         for id in dropped {
             self.forget_drop(author, id);
         }
@@ -203,8 +199,7 @@ impl Chat {
         };
         *connections = connections.saturating_sub(1);
         let is_last = *connections == 0;
-        let user = self.sessions.user(author);
-        if is_last && !user.is_some_and(|user| user.dropped_from(id)) {
+        if is_last && !self.sessions.dropped.contains_key(&(author, id)) {
             self.expel(author, id);
         }
     }

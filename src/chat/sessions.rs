@@ -26,10 +26,6 @@ pub(super) struct User {
     pub(super) clients: SmallVec<[ClientId; 4]>,
     /// When its row in the history was last written, if it has one.
     pub(super) row_written: Option<Millis>,
-    /// The end of the resume window, if no connection is left.
-    pub(super) offline_at: Option<Millis>,
-    /// Channels that a lost connection was in, and until when that makes the user a member.
-    pub(super) dropped: Vec<(ChannelId, Millis)>,
 }
 
 /// All sessions in memory. Lists of users are in the order of their author numbers.
@@ -38,6 +34,10 @@ pub(super) struct Sessions {
     /// Added, removed and renamed only by the methods here, which keep the index of names.
     pub(super) users: BTreeMap<Author, Box<User>>,
     names: NameIndex<Author>,
+    /// The end of the resume window of users without a connection.
+    pub(super) offline_at: BTreeMap<Author, Millis>,
+    /// Channels that a user's lost connection was in, and until when that makes the user a member.
+    pub(super) dropped: BTreeMap<(Author, ChannelId), Millis>,
     /// Sessions without messages whose users left by `/quit`, and until when they can be resumed.
     pub(super) departed: BTreeMap<Author, (SessionRow, Millis)>,
     /// Names held for sessions that were online before a restart.
@@ -90,8 +90,6 @@ impl Sessions {
             secret,
             clients: SmallVec::new(),
             row_written,
-            offline_at: None,
-            dropped: Vec::new(),
         };
         self.users.insert(author, Box::new(user));
         self.departed.remove(&author).map(|(_, until)| until)
@@ -101,6 +99,7 @@ impl Sessions {
     pub(super) fn remove(&mut self, author: Author) -> Option<User> {
         let user = self.users.remove(&author)?;
         self.names.remove(&user.name, author);
+        self.offline_at.remove(&author);
         Some(*user)
     }
 
@@ -132,19 +131,6 @@ impl Sessions {
 
     pub(super) fn holds_names(&self) -> bool {
         !self.held.is_empty()
-    }
-}
-
-impl User {
-    /// Ends the membership that a lost connection left in a channel. Returns when it would have
-    /// ended by itself.
-    pub(super) fn forget_drop(&mut self, channel: ChannelId) -> Option<Millis> {
-        let position = self.dropped.iter().position(|(id, _)| *id == channel)?;
-        Some(self.dropped.swap_remove(position).1)
-    }
-
-    pub(super) fn dropped_from(&self, channel: ChannelId) -> bool {
-        self.dropped.iter().any(|(id, _)| *id == channel)
     }
 }
 

@@ -116,9 +116,9 @@ impl Chat {
         }
         if let Some(user) = self.sessions.user_mut(author) {
             user.clients.push(id);
-            if let Some(at) = user.offline_at.take() {
-                self.timers.remove(&(at, Timer::Offline(author)));
-            }
+        }
+        if let Some(at) = self.sessions.offline_at.remove(&author) {
+            self.timers.remove(&(at, Timer::Offline(author)));
         }
     }
 
@@ -175,9 +175,9 @@ impl Chat {
         self.update_row(author, departure == Departure::Quit);
         if departure == Departure::Quit || self.limits.resume_window.is_zero() {
             self.go_offline(author, departure);
-        } else if let Some(user) = self.sessions.user_mut(author) {
+        } else {
             let at = self.now.mono.after(self.limits.resume_window);
-            user.offline_at = Some(at);
+            self.sessions.offline_at.insert(author, at);
             self.timers.insert((at, Timer::Offline(author)));
         }
     }
