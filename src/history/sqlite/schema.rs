@@ -75,8 +75,13 @@ pub(crate) fn inspect(header: &[u8], log: &[u8]) -> std::result::Result<Kind, St
         let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok());
         four.map(i32::from_be_bytes)
     };
-    if header.is_empty() {
+    if header.is_empty() && log.is_empty() {
         return Ok(Kind::Unfinished);
+    }
+    if header.is_empty() {
+        let why = "it is empty, but its log (-wal) is not: it was truncated; restore a backup, or \
+                   remove the log to begin a new history";
+        return Err(why.to_owned());
     }
     if !header.starts_with(b"SQLite format 3\0") {
         return Err("it is not a database".to_owned());
@@ -143,6 +148,12 @@ mod tests {
         let (foreign, text) = (Err("another program"), b"Dear diary, today".to_vec());
         let table = [
             ("an empty file", none.clone(), none.clone(), &unfinished),
+            (
+                "an empty file with a log",
+                none.clone(),
+                log(APPLICATION),
+                &Err("truncated"),
+            ),
             ("ours", ours(newest), none.clone(), &history),
             ("an older one", ours(1), none.clone(), &history),
             (
