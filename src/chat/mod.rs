@@ -52,6 +52,8 @@ pub struct Chat {
     /// Makes 128 unguessable bits for a session's token.
     tokens: Box<dyn FnMut() -> [u8; 16]>,
     clients: Slab<Client>,
+    /// The deadline for `hello` of connections that have not sent it.
+    hello_by: BTreeMap<ClientId, Millis>,
     sessions: Sessions,
     channels: Channels,
     /// Channels that are no longer listed, the one put away longest ago first.
@@ -100,8 +102,6 @@ struct Client {
     address: Address,
     /// The session, after `hello`.
     author: Option<Author>,
-    /// The deadline for `hello`.
-    hello_by: Option<Millis>,
     /// The channels that it is in; the one joined last is at the end.
     channels: SmallVec<[ChannelId; 4]>,
 }
@@ -197,6 +197,7 @@ impl Chat {
             history,
             tokens,
             clients: Slab::new(),
+            hello_by: BTreeMap::new(),
             sessions: Sessions::default(),
             channels: Channels::new(&remembered.channels, limits.channels),
             put_away: VecDeque::new(),
@@ -221,7 +222,6 @@ impl Chat {
     pub fn connected(&mut self, address: Address, now: Now) -> ClientId {
         self.now = now;
         let timeout = self.limits.hello_timeout;
-        let hello_by = (!timeout.is_zero()).then(|| now.mono.after(timeout));
         if self.clients.len() == self.clients.capacity() {
             // Not doubled: unused room would be a good part of what an idle member costs.
             self.clients.reserve_exact(64.max(self.clients.len() / 8));
@@ -229,10 +229,11 @@ impl Chat {
         let client = ClientId(self.clients.insert(Client {
             address,
             author: None,
-            hello_by,
             channels: SmallVec::new(),
         }) as u32);
-        if let Some(at) = hello_by {
+        if !timeout.is_zero() {
+            let at = now.mono.after(timeout);
+            self.hello_by.insert(client, at);
             self.timers.insert((at, Timer::Hello(client)));
         }
         client
@@ -329,11 +330,15 @@ impl Chat {
         if self.clients.capacity() > 64 && self.clients.len() < self.clients.capacity() / 4 {
             self.clients.shrink_to_fit();
         }
-        if let Some(at) = gone.hello_by {
-            self.timers.remove(&(at, Timer::Hello(client)));
-        }
+        self.clear_hello_timer(client);
         if let Some(author) = gone.author {
             self.client_left(client, author, &gone.channels, departure);
+        }
+    }
+
+    fn clear_hello_timer(&mut self, client: ClientId) {
+        if let Some(at) = self.hello_by.remove(&client) {
+            self.timers.remove(&(at, Timer::Hello(client)));
         }
     }
 
@@ -346,8 +351,8 @@ impl Chat {
             self.timers.pop_first();
             match timer {
                 Timer::Hello(client) => {
-                    if let Some(client) = self.clients.get_mut(client.0 as usize) {
-                        client.hello_by = None;
+                    self.hello_by.remove(&client);
+                    if let Some(client) = self.clients.get(client.0 as usize) {
                         effects.push(Effect::Close {
                             who: client.address,
                             why: Farewell::NoHello,

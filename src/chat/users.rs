@@ -111,9 +111,7 @@ impl Chat {
             return;
         };
         client.author = Some(author);
-        if let Some(at) = client.hello_by.take() {
-            self.timers.remove(&(at, Timer::Hello(id)));
-        }
+        self.clear_hello_timer(id);
         if let Some(user) = self.sessions.user_mut(author) {
             user.clients.push(id);
         }
