@@ -7,14 +7,21 @@
 //! §2.1 makes of the path; written as a path again, with every byte escaped, it is the same name.
 
 use parlor::http::pages::{BuiltIn, Pages, file_name};
+use std::cell::RefCell;
 use std::path::{Component, Path};
+
+thread_local! {
+    /// Made once: hashing all files takes longer than a check.
+    static PAGES: RefCell<BuiltIn> = RefCell::new(BuiltIn::new());
+}
 
 pub fn check(data: &[u8]) {
     let Ok(path) = str::from_utf8(data) else {
         return;
     };
     let name = file_name(path);
-    assert!(BuiltIn::new().page(path).is_none() || name.is_some());
+    let page = PAGES.with_borrow_mut(|pages| pages.page(path));
+    assert!(page.is_none() || name.is_some());
     let decoded = decoded(path.as_bytes());
     let Some(name) = name else {
         let refused = decoded.is_none_or(|decoded| {
