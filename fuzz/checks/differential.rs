@@ -21,13 +21,14 @@
 
 use std::io::{self, Read, Write};
 use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
-use tungstenite::{Error, Message};
+use tungstenite::{Error, Message as Theirs};
 
+use parlor::tools::test::model::Message;
 use parlor::websocket::Violation;
 
 #[path = "machine.rs"]
 mod machine;
-use machine::{LIMIT, Machine, Seen};
+use machine::{LIMIT, Machine};
 
 pub fn check(data: &[u8]) {
     let Some((&end, bytes)) = data.split_last() else {
@@ -37,13 +38,13 @@ pub fn check(data: &[u8]) {
     let ours = Machine::of(client, None, bytes, [usize::MAX; 2]);
     let padding = if ours.failed.is_some() { LIMIT + 16 } else { 0 };
     let (theirs, refused) = tungstenite(client, [bytes, &vec![0; padding]].concat());
-    let replaced = Seen::Close(Some(1002), "Protocol violation".to_owned());
+    let replaced = Message::Close(Some(1002), "Protocol violation".to_owned());
     match (ours.failed, ours.seen.as_slice()) {
         (Some(Violation::LengthForm | Violation::LongControlFrame), seen) => {
             assert!(theirs.starts_with(seen), "{theirs:?}, and not {seen:?}")
         }
         (Some(Violation::CloseCode { .. }), seen)
-        | (None, [seen @ .., Seen::Close(Some(1014), _)]) => {
+        | (None, [seen @ .., Message::Close(Some(1014), _)]) => {
             assert!(
                 theirs == [seen, &[replaced]].concat() || (refused && theirs == seen),
                 "{theirs:?}, and not {seen:?}"
@@ -58,7 +59,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// What tungstenite makes of these bytes, up to a close frame, and whether it refused.
-fn tungstenite(client: bool, bytes: Vec<u8>) -> (Vec<Seen>, bool) {
+fn tungstenite(client: bool, bytes: Vec<u8>) -> (Vec<Message>, bool) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(LIMIT))
         .max_frame_size(Some(LIMIT))
@@ -68,18 +69,18 @@ fn tungstenite(client: bool, bytes: Vec<u8>) -> (Vec<Seen>, bool) {
     let mut seen = Vec::new();
     loop {
         seen.push(match websocket.read() {
-            Ok(Message::Text(text)) => Seen::Text(text.to_string()),
-            Ok(Message::Binary(bytes)) => Seen::Binary(bytes.to_vec()),
-            Ok(Message::Ping(bytes)) => Seen::Ping(bytes.to_vec()),
-            Ok(Message::Pong(bytes)) => Seen::Pong(bytes.to_vec()),
-            Ok(Message::Close(frame)) => {
+            Ok(Theirs::Text(text)) => Message::Text(text.to_string()),
+            Ok(Theirs::Binary(bytes)) => Message::Binary(bytes.to_vec()),
+            Ok(Theirs::Ping(bytes)) => Message::Ping(bytes.to_vec()),
+            Ok(Theirs::Pong(bytes)) => Message::Pong(bytes.to_vec()),
+            Ok(Theirs::Close(frame)) => {
                 let (code, reason) = frame.map_or((None, String::new()), |frame| {
                     (Some(frame.code.into()), frame.reason.to_string())
                 });
-                seen.push(Seen::Close(code, reason));
+                seen.push(Message::Close(code, reason));
                 return (seen, false);
             }
-            Ok(Message::Frame(_)) => unreachable!("tungstenite hands out no raw frames"),
+            Ok(Theirs::Frame(_)) => unreachable!("tungstenite hands out no raw frames"),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 return (seen, false);
             }

@@ -13,13 +13,14 @@
 
 use parlor::progress::Progress;
 use parlor::tools::dissect::{Outcome, walk};
+use parlor::tools::test::model::Message;
 use parlor::websocket::{
     CloseCode, CloseFrame, FrameHeader, Opcode, Violation, encode_masked_message, encode_message,
 };
 
 #[path = "machine.rs"]
 mod machine;
-use machine::{Machine, Seen};
+use machine::Machine;
 
 pub fn check(data: &[u8]) {
     let [bytes @ .., first, second] = data else {
@@ -51,8 +52,8 @@ pub fn check(data: &[u8]) {
         );
         let answered = Machine::of(!client, None, &whole.replies, [usize::MAX; 2]);
         match whole.seen.last() {
-            Some(Seen::Close(code, _)) => {
-                assert_eq!(answered.seen, [Seen::Close(*code, String::new())])
+            Some(Message::Close(code, _)) => {
+                assert_eq!(answered.seen, [Message::Close(*code, String::new())])
             }
             _ => assert!(whole.replies.is_empty(), "nothing else is answered here"),
         }
@@ -89,19 +90,19 @@ fn taken_apart(client: bool, bytes: &[u8], whole: &Machine) {
     );
 }
 
-fn results(machine: &Machine) -> (&[Seen], Option<Violation>, &[u8]) {
+fn results(machine: &Machine) -> (&[Message], Option<Violation>, &[u8]) {
     (&machine.seen, machine.failed, &machine.replies)
 }
 
 /// The frame that says this to the given end.
-fn encode(seen: &Seen, to_client: bool, out: &mut Vec<u8>) {
+fn encode(seen: &Message, to_client: bool, out: &mut Vec<u8>) {
     let mut close = Vec::new();
     let (opcode, payload) = match seen {
-        Seen::Text(text) => (Opcode::Text, text.as_bytes()),
-        Seen::Binary(bytes) => (Opcode::Binary, bytes.as_slice()),
-        Seen::Ping(bytes) => (Opcode::Ping, bytes.as_slice()),
-        Seen::Pong(bytes) => (Opcode::Pong, bytes.as_slice()),
-        Seen::Close(code, reason) => {
+        Message::Text(text) => (Opcode::Text, text.as_bytes()),
+        Message::Binary(bytes) => (Opcode::Binary, bytes.as_slice()),
+        Message::Ping(bytes) => (Opcode::Ping, bytes.as_slice()),
+        Message::Pong(bytes) => (Opcode::Pong, bytes.as_slice()),
+        Message::Close(code, reason) => {
             let code =
                 code.map(|code| CloseCode::new(code).expect("a code that was taken may be sent"));
             CloseFrame { code, reason }.encode(&mut close);

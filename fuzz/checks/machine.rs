@@ -4,9 +4,8 @@
 //! and a little, and after an
 //! error or a close frame it hears nothing and says nothing.
 
-use parlor::websocket::{
-    CloseCode, DeflateParameters, Event, Received, Scratch, Violation, WebSocket,
-};
+use parlor::tools::test::model::Message;
+use parlor::websocket::{DeflateParameters, Received, Scratch, Violation, WebSocket};
 
 /// The longest message that is taken, in bytes: small, so that inputs get beyond it.
 pub const LIMIT: usize = 300;
@@ -14,19 +13,9 @@ pub const LIMIT: usize = 300;
 /// frame between its fragments.
 const BESIDES: usize = 300;
 
-/// An event that owns what it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    Text(String),
-    Binary(Vec<u8>),
-    Ping(Vec<u8>),
-    Pong(Vec<u8>),
-    Close(Option<u16>, String),
-}
-
 pub struct Machine {
     pub websocket: WebSocket,
-    pub seen: Vec<Seen>,
+    pub seen: Vec<Message>,
     pub failed: Option<Violation>,
     pub replies: Vec<u8>,
     scratch: Scratch,
@@ -75,7 +64,8 @@ impl Machine {
     }
 
     fn feed_piece(&mut self, mut rest: &mut [u8]) {
-        let was_deaf = self.failed.is_some() || matches!(self.seen.last(), Some(Seen::Close(..)));
+        let is_closed = matches!(self.seen.last(), Some(Message::Close(..)));
+        let was_deaf = self.failed.is_some() || is_closed;
         let before = (self.seen.len(), self.replies.len());
         loop {
             match self
@@ -84,7 +74,7 @@ impl Machine {
             {
                 Ok(Received::Nothing) => break,
                 Ok(Received::Event { event, used }) => {
-                    self.seen.push(Seen::of(event));
+                    self.seen.push(event.into());
                     rest = &mut rest[used..];
                 }
                 Err(violation) => {
@@ -101,20 +91,6 @@ impl Machine {
                 (self.seen.len(), self.replies.len()),
                 "nothing is heard after the end"
             );
-        }
-    }
-}
-
-impl Seen {
-    fn of(event: Event<'_>) -> Self {
-        match event {
-            Event::Text(text) => Self::Text(text.to_owned()),
-            Event::Binary(bytes) => Self::Binary(bytes.to_vec()),
-            Event::Ping(bytes) => Self::Ping(bytes.to_vec()),
-            Event::Pong(bytes) => Self::Pong(bytes.to_vec()),
-            Event::Close(frame) => {
-                Self::Close(frame.code.map(CloseCode::get), frame.reason.to_owned())
-            }
         }
     }
 }

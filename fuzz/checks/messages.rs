@@ -1,24 +1,24 @@
-//! A list of frames, mostly legal ones, against a small model of what such a list means (RFC 6455
-//! §5.4 to §5.6, §7, §8.1).
+//! A list of frames, mostly legal ones, against the reference model (RFC 6455 §5.4 to §5.6, §7,
+//! §8.1; `src/tools/test/model.rs`).
 //!
-//! Input: a list made by `arbitrary`. The model knows nothing of bytes, lengths' forms or masks; it
-//! says what the messages
-//! are and with which code it ends. Asserted: the machine says the same, whoever's end it is,
-//! however the bytes are cut,
-//! and wherever in between we closed ourselves.
+//! Input: a list made by `arbitrary`. Asserted: the machine gives the messages of the model and
+//! fails with its code, at either end, however the bytes are cut, and wherever it closed
+//! itself.
 //!
-//! With and without compression (RFC 7692): the model inflates blocks that are stored, which takes
-//! five lines, and says nothing
-//! where a message has others. What was taken is then compressed by parlor, and has to be the same
-//! message again.
+//! Half of the inputs are compressed (RFC 7692). The model inflates stored blocks only, and the
+//! check ends where a message has others. Received messages are then compressed by parlor, and must
+//! be the same after inflating.
 
 use arbitrary::{Arbitrary, Unstructured};
+use parlor::tools::test::model::{
+    Frame, Inflated, Message, Receiver, inflate_stored, shortest_form,
+};
 use parlor::websocket::{CloseCode, CloseFrame, Deflate, DeflateParameters, Opcode};
 use std::sync::OnceLock;
 
 #[path = "machine.rs"]
 mod machine;
-use machine::{LIMIT, Machine, Seen};
+use machine::{LIMIT, Machine};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -66,16 +66,7 @@ enum Payload {
 /// compressed.
 const BOMBS: [usize; 5] = [LIMIT - 1, LIMIT, LIMIT + 1, 10 * LIMIT, 100_000];
 
-/// A frame as it is sent. `announced` differs from the payload's length only in the last one.
-#[derive(Debug)]
-struct Frame {
-    first_byte: u8,
-    masked: bool,
-    form: u8,
-    announced: u64,
-    payload: Vec<u8>,
-}
-
+const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const TEXT: &str = "a\u{fc}\u{20ac}\u{1d11e}zz\u{7ff}\u{800}\u{ffff}\u{10000}\u{10ffff} \u{0}";
 
 pub fn check(data: &[u8]) {
@@ -85,9 +76,17 @@ pub fn check(data: &[u8]) {
     };
     input.deflate &= !bombs()[0].is_empty(); // parlor may have been built without it
     let frames = frames(&input, &mut data);
-    let Some((expected, code)) = model(&input, &frames) else {
+    let receiver = Receiver {
+        is_client: input.client,
+        limit: LIMIT,
+        inflate: input.deflate.then_some(inflate),
+        closes_before: usize::from(input.close_before),
+        checks_late: false,
+    };
+    let Some(meaning) = receiver.read(&frames) else {
         return;
     };
+    let (expected, code) = (meaning.messages, meaning.broken.map(|rule| rule.codes[0]));
     let agreed = input.deflate.then(DeflateParameters::default);
     let pieces = input.pieces.map(|length| 1 + usize::from(length % 40));
     for pieces in [pieces, [usize::MAX; 2]] {
@@ -122,10 +121,10 @@ pub fn check(data: &[u8]) {
     }
 }
 
-fn is_the_same_compressed(message: &Seen) {
+fn is_the_same_compressed(message: &Message) {
     let (opcode, payload) = match message {
-        Seen::Text(text) => (Opcode::Text, text.as_bytes()),
-        Seen::Binary(bytes) => (Opcode::Binary, bytes.as_slice()),
+        Message::Text(text) => (Opcode::Text, text.as_bytes()),
+        Message::Binary(bytes) => (Opcode::Binary, bytes.as_slice()),
         _ => return,
     };
     let mut bytes = Vec::new();
@@ -148,152 +147,15 @@ fn failed_code(machine: &Machine) -> Option<u16> {
     machine.failed.map(|violation| violation.rule().code.get())
 }
 
-type Verdict = (Vec<Seen>, Option<u16>);
-
-/// What a list of frames means: the messages, and the code that it fails with. `None`: this model
-/// does not know.
-fn model(input: &Input, frames: &[Frame]) -> Option<Verdict> {
-    let mut seen = Vec::new();
-    let mut message: Option<(u8, Vec<u8>)> = None; // with the first frame's opcode and RSV1
-    for (index, frame) in frames.iter().enumerate() {
-        let (fin, reserved, opcode) = (
-            frame.first_byte & 0x80 != 0,
-            frame.first_byte & 0x70,
-            frame.first_byte & 0x0F,
-        );
-        let (is_control, cut) = (opcode >= 8, frame.announced != frame.payload.len() as u64);
-        let compressed = reserved == 0x40 && input.deflate && matches!(opcode, 1 | 2);
-        if (reserved != 0 && !compressed)
-            || !matches!(opcode, 0..=2 | 8..=10)
-            || frame.form != shortest_form(frame.announced)
-        {
-            return Some((seen, Some(1002)));
-        }
-        if is_control && (!fin || frame.announced > 125)
-            || frame.announced >> 63 != 0
-            || frame.masked == input.client
-        {
-            return Some((seen, Some(1002)));
-        }
-        if index >= usize::from(input.close_before) && opcode != 8 {
-            continue; // §7.1.1: only the peer's close frame still counts
-        }
-        if is_control && cut {
-            continue; // it is the last one, and never becomes whole
-        }
-        match (opcode, &message) {
-            (8, _) => return Some(closed(seen, &frame.payload)),
-            (9, _) => seen.push(Seen::Ping(frame.payload.clone())),
-            (10, _) => seen.push(Seen::Pong(frame.payload.clone())),
-            (0, None) | (1 | 2, Some(_)) => return Some((seen, Some(1002))),
-            _ => {
-                let (kind, mut bytes) = message.take().unwrap_or((opcode | reserved, Vec::new()));
-                if bytes.len() as u64 + frame.announced > LIMIT as u64 {
-                    return Some((seen, Some(1009)));
-                }
-                bytes.extend(&frame.payload);
-                let ends = fin && !cut;
-                match (kind, ends) {
-                    (0x40.., false) => message = Some((kind, bytes)),
-                    (0x40.., true) => match judged(kind & 0x0F, true, &inflated(&bytes)?) {
-                        Ok(whole) => seen.extend(whole),
-                        Err(code) => return Some((seen, Some(code))),
-                    },
-                    _ => match judged(
-                        kind,
-                        ends,
-                        &Inflated {
-                            bytes: bytes.clone(),
-                            right: true,
-                        },
-                    ) {
-                        Ok(None) => message = Some((kind, bytes)),
-                        Ok(whole) => seen.extend(whole),
-                        Err(code) => return Some((seen, Some(code))),
-                    },
-                }
-            }
-        }
-    }
-    Some((seen, None))
-}
-
-/// §5.5.1, §7.4.
-fn closed(mut seen: Vec<Seen>, payload: &[u8]) -> Verdict {
-    let (code, reason) = match payload {
-        [] => (None, Ok("")),
-        [high, low, reason @ ..] => (
-            Some(u16::from_be_bytes([*high, *low])),
-            str::from_utf8(reason),
-        ),
-        [_] => return (seen, Some(1002)),
-    };
-    match (code, reason) {
-        (None | Some(1000..=1003 | 1007..=1014 | 3000..=4999), Ok(reason)) => {
-            seen.push(Seen::Close(code, reason.to_owned()));
-            (seen, None)
-        }
-        (Some(1000..=1003 | 1007..=1014 | 3000..=4999), Err(_)) => (seen, Some(1007)),
-        _ => (seen, Some(1002)),
-    }
-}
-
-/// A message so far, or all of it (`ends`).
-fn judged(kind: u8, ends: bool, inflated: &Inflated) -> Result<Option<Seen>, u16> {
-    let Inflated { bytes, right } = inflated;
-    let text = str::from_utf8(&bytes[..bytes.len().min(LIMIT)]);
-    match text {
-        Err(error) if kind == 1 && error.error_len().is_some() => Err(1007),
-        _ if bytes.len() > LIMIT => Err(1009),
-        _ if !right => Err(1002),
-        _ if !ends => Ok(None),
-        Ok(text) if kind == 1 => Ok(Some(Seen::Text(text.to_owned()))),
-        Err(_) if kind == 1 => Err(1007),
-        _ => Ok(Some(Seen::Binary(bytes.clone()))),
-    }
-}
-
-struct Inflated {
-    bytes: Vec<u8>,
-    /// The blocks were whole ones, and ended where the message does.
-    right: bool,
-}
-
-/// Stored blocks (RFC 1951 §3.2.4), with the end that the sender left out (RFC 7692 §7.2.2), which
-/// is that of an empty block and
-/// never what stands in one. `None`: there are other blocks among them.
-fn inflated(compressed: &[u8]) -> Option<Inflated> {
-    if let Some(index) = bombs().iter().position(|bomb| bomb == compressed) {
-        return Some(Inflated {
+/// Inflates stored blocks, and the messages of `BOMBS`.
+fn inflate(compressed: &[u8]) -> Option<Inflated> {
+    match bombs().iter().position(|bomb| bomb == compressed) {
+        Some(index) => Some(Inflated {
             bytes: vec![b'a'; BOMBS[index]],
-            right: true,
-        });
+            is_right: true,
+        }),
+        None => inflate_stored(compressed),
     }
-    let whole = [compressed, &[0, 0, 0xFF, 0xFF]].concat();
-    let (mut at, mut bytes) = (0, Vec::new());
-    while at < whole.len() {
-        match (whole[at] >> 1 & 3, &whole[at + 1..]) {
-            (0, [low, high, not_low, not_high, ..]) if [!low, !high] == [*not_low, *not_high] => {
-                let (start, length) = (at + 5, usize::from(u16::from_le_bytes([*low, *high])));
-                bytes.extend(compressed.iter().skip(start).take(length));
-                if length > 0 && start + length > compressed.len() {
-                    return Some(Inflated {
-                        bytes,
-                        right: false,
-                    });
-                }
-                at = start + length;
-            }
-            (0 | 3, _) => {
-                return Some(Inflated {
-                    bytes,
-                    right: false,
-                });
-            }
-            _ => return None,
-        }
-    }
-    Some(Inflated { bytes, right: true })
 }
 
 /// What parlor's own compressor makes of `BOMBS`: there the check can be sure of what it holds.
@@ -318,14 +180,6 @@ fn bombs() -> &'static [Vec<u8>] {
     })
 }
 
-fn shortest_form(length: u64) -> u8 {
-    match length {
-        0..=125 => 7,
-        126..=0xFFFF => 16,
-        _ => 64,
-    }
-}
-
 fn frames(input: &Input, data: &mut Unstructured<'_>) -> Vec<Frame> {
     let (mut frames, mut begun, mut at, mut left) = (Vec::new(), false, 0, Vec::new());
     while frames.len() < 24
@@ -343,13 +197,11 @@ fn frames(input: &Input, data: &mut Unstructured<'_>) -> Vec<Frame> {
         let fin = choice.fin || (opcode >= 8 && choice.fault % 32 != 31);
         let payload = choice.payload.bytes(&mut at, &mut left);
         let length = payload.len() as u64;
-        let mut frame = Frame {
-            first_byte: u8::from(fin) << 7 | opcode,
-            masked: !input.client,
-            form: shortest_form(length),
-            announced: length,
-            payload,
+        let (key, no_key) = match input.client {
+            true => (None, Some(KEY)),
+            false => (Some(KEY), None),
         };
+        let mut frame = Frame::new(u8::from(fin) << 7 | opcode, key, payload);
         if matches!(choice.payload, Payload::Stored { .. } | Payload::Bomb(_))
             && matches!(opcode, 1 | 2)
         {
@@ -357,7 +209,7 @@ fn frames(input: &Input, data: &mut Unstructured<'_>) -> Vec<Frame> {
         }
         match choice.fault % 32 {
             1 => frame.first_byte |= 0x10 << (choice.number % 3),
-            2 => frame.masked = !frame.masked,
+            2 => frame.key = no_key,
             3 if length <= 0xFFFF => frame.form = 16,
             4 => frame.form = 64,
             5 => frame.announced = length.saturating_add(1 + choice.number % (2 * LIMIT as u64)),
@@ -427,38 +279,5 @@ impl Payload {
                 .chain(text.take(usize::from(reason % 130)))
                 .collect(),
         }
-    }
-}
-
-impl Frame {
-    fn bytes(&self) -> Vec<u8> {
-        let mask = u8::from(self.masked) << 7;
-        let mut bytes = vec![self.first_byte];
-        match self.form {
-            7 => bytes.push(mask | self.announced as u8),
-            16 => {
-                bytes.push(mask | 126);
-                bytes.extend((self.announced as u16).to_be_bytes());
-            }
-            _ => {
-                bytes.push(mask | 127);
-                bytes.extend(self.announced.to_be_bytes());
-            }
-        }
-        let key = if self.masked {
-            [0x37, 0xfa, 0x21, 0x3d]
-        } else {
-            [0; 4]
-        };
-        if self.masked {
-            bytes.extend(key);
-        }
-        bytes.extend(
-            self.payload
-                .iter()
-                .zip(key.iter().cycle())
-                .map(|(byte, key)| byte ^ key),
-        );
-        bytes
     }
 }

@@ -7,6 +7,7 @@ pub mod cases;
 pub mod dissect;
 pub mod headers;
 pub mod lines;
+pub mod test;
 
 mod address;
 #[cfg(feature = "history")]

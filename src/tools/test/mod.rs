@@ -1,0 +1,3 @@
+//! `parlor test`: a conformance test for WebSocket servers and clients.
+
+pub mod model;
