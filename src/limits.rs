@@ -93,6 +93,12 @@ pub const FLOOD_WINDOW: Duration = Duration::from_secs(10);
 pub const COST_OF_EVERYBODY: u32 = 5;
 /// The cost of a `rename`, in commands.
 pub const COST_OF_RENAME: u32 = 20;
+/// The cost of an `own`, in commands.
+pub const COST_OF_KEY: u32 = 5;
+/// Wrong keys or passwords from one address within a minute; further ones are `rate_limited`.
+pub const WRONG_KEYS: usize = 10;
+/// Addresses of which wrong keys are counted; beyond it, all are forgotten.
+pub const WRONG_KEY_PEERS: usize = 10_000;
 /// The time for the peer's close frame after ours (RFC 6455 §7.1.1).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time for which input is read and discarded after an HTTP refusal (RFC 9112 §9.6).

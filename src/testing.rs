@@ -3,6 +3,7 @@
 //! It is compiled for this crate's own tests and with the feature `testing`, which `Cargo.toml`
 //! turns on for `tests/`, `benches/` and `fuzz/` by a dev-dependency of parlor on itself.
 
+use crate::chat::Keys;
 use crate::history::{Author, Memory};
 use crate::http::pages::BuiltIn;
 use crate::hub::{ConnectionId, Driven, Ended, Hub, Input, Origins, Setup, Socket};
@@ -102,6 +103,7 @@ pub fn setup(limits: Limits, now: Now) -> Setup {
         wire: None,
         limits,
         origins: Origins::SameHost,
+        keys: Keys::default(),
         trusted_proxies: Vec::new(),
         pages: Box::new(BuiltIn::new()),
         history: Box::new(Memory::new("epoch".into(), Author(0))),

@@ -271,6 +271,7 @@ fn events(timer: &Timer) {
             text: text(bytes, false).into(),
             action: false,
             nonce: None,
+            owner: false,
         };
         let record = Record {
             what: Rc::new(what),

@@ -205,6 +205,7 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         }
         Command::Who { channel } => json!({"type": "who", "channel": channel}),
         Command::Channels => json!({"type": "channels"}),
+        Command::Own { key } => json!({"type": "own", "key": key}),
         Command::Trace { on } => json!({"type": "trace", "on": on}),
         Command::Try(_) => return, // raw JSON, checked by the wire view
         Command::Nick { .. } | Command::Help | Command::Quit => return, // lines alone

@@ -52,6 +52,8 @@ pub enum Command {
     Who { channel: Option<Box<str>> },
     /// Asks for all channels.
     Channels,
+    /// Makes the connection an owner's by the owner's key; without one, it no longer is.
+    Own { key: Option<Box<str>> },
     /// Starts or stops showing this connection its own frames. The wire view handles it; the chat
     /// gets it only if the wire view is off.
     Trace { on: bool },
@@ -147,6 +149,7 @@ pub const HELP: &str = "\
 /who [CHANNEL]: list who's online, or in a channel
 /channels: list all channels
 /me TEXT: describe an action
+/own KEY: become the owner of this chat
 /help: show this list
 /quit: leave the chat
 Anything else is a message to the channel joined last. \

@@ -44,6 +44,10 @@ pub enum CommandError {
         /// When the next command would be accepted, in milliseconds from now.
         retry_ms: u64,
     },
+    /// The command needs a connection that sent `own` with the owner's key.
+    NotOwner,
+    /// The key is not the owner's key, or there is none.
+    BadKey,
     /// The history could not be read or written.
     StorageFailed,
 }
@@ -90,6 +94,8 @@ impl CommandError {
                 "too many channels; leave one or use an existing one",
             ),
             Self::RateLimited { .. } => ("rate_limited", "too many commands; wait a moment"),
+            Self::NotOwner => ("not_owner", "only the owner of this chat can do that"),
+            Self::BadKey => ("bad_key", "that is not the owner's key"),
             Self::StorageFailed => (
                 "storage_failed",
                 "the server's message history is not available, so nothing was sent or changed",

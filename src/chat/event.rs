@@ -75,6 +75,12 @@ pub enum Event {
     Renamed { from: Rc<str>, to: Rc<str> },
     /// The answer to `/help`.
     Help { text: &'static str },
+    /// The answer to `own`. The lists are for owners only.
+    Owned {
+        on: bool,
+        muted: Vec<Sanctioned>,
+        kicked: Vec<Sanctioned>,
+    },
     /// Says why a command failed.
     Error(CommandError),
     /// A message in a channel (`message`) or a conversation (`direct`).
@@ -139,6 +145,14 @@ pub struct DirectSummary {
     pub online: bool,
 }
 
+/// A user who is muted or kicked.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sanctioned {
+    pub user: Rc<str>,
+    pub until: UnixMillis,
+}
+
 /// Serializes a place as clients know it: a channel's name, or a conversation's identifier.
 fn serialize_place<S: Serializer>(place: &Place, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(1))?;
@@ -176,6 +190,8 @@ impl Serialize for Record {
             action: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
             nonce: Option<&'a str>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            owner: bool,
         }
         let what = &self.what;
         let kind = match what.place {
@@ -193,6 +209,7 @@ impl Serialize for Record {
             at: self.at,
             action: what.action,
             nonce: what.nonce.as_deref(),
+            owner: what.owner,
         }
         .serialize(serializer)
     }
@@ -201,6 +218,10 @@ impl Serialize for Record {
 /// The hub's address of a connection. The chat stores it and uses it in effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub u64);
+
+/// What counts as one address for wrong keys: an IPv4 address, or the /64 of an IPv6 address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Peer(pub u128);
 
 /// The chat's number of a connection. The hub stores it and uses it in calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

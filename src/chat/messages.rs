@@ -36,6 +36,7 @@ impl Chat {
             text: draft.text,
             action: draft.action,
             nonce: draft.nonce,
+            owner: context.is_owner && channel.is_some(),
         }));
         self.senders.push(Sender {
             client: context.client,

@@ -17,12 +17,14 @@ mod changes;
 mod channels;
 pub mod codec;
 pub mod command;
+mod entry;
 pub mod error;
 pub mod event;
 mod membership;
 mod messages;
 pub mod name;
 mod name_index;
+mod owner;
 mod queries;
 mod sessions;
 mod text;
@@ -31,11 +33,14 @@ mod users;
 use crate::history::{Author, History, Place, Proposal, SessionRow, StoreError};
 use crate::limits::{Limits, NAMES_HELD_OVER};
 use crate::time::{Millis, Now};
+pub use entry::Keys;
+
 use changes::Changes;
 use channels::Channels;
 use command::{Command, HELP, Request, RequestId};
+use entry::Tries;
 use error::CommandError;
-use event::{Address, ChannelId, ClientId, Effect, Event, Farewell};
+use event::{Address, ChannelId, ClientId, Effect, Event, Farewell, Peer};
 use sessions::Sessions;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -52,6 +57,11 @@ pub struct Chat {
     /// Makes 128 unguessable bits for a session's token.
     tokens: Box<dyn FnMut() -> [u8; 16]>,
     clients: Slab<Client>,
+    /// What the server was started with.
+    keys: Keys,
+    wrong_keys: Tries,
+    /// Connections that sent the owner's key.
+    owners: BTreeSet<ClientId>,
     /// The deadline for `hello` of connections that have not sent it.
     hello_by: BTreeMap<ClientId, Millis>,
     sessions: Sessions,
@@ -160,6 +170,8 @@ struct Context<'a> {
     client: ClientId,
     address: Address,
     author: Option<Author>,
+    is_owner: bool,
+    peer: Peer,
     id: Option<RequestId>,
     /// Bytes of history that the answer may have.
     page_bytes: usize,
@@ -186,6 +198,7 @@ impl Chat {
     /// unguessable bits, different ones in each call.
     pub fn new(
         limits: &Limits,
+        keys: Keys,
         mut history: Box<dyn History>,
         tokens: Box<dyn FnMut() -> [u8; 16]>,
         now: Now,
@@ -197,6 +210,9 @@ impl Chat {
             history,
             tokens,
             clients: Slab::new(),
+            keys,
+            wrong_keys: Tries::default(),
+            owners: BTreeSet::new(),
             hello_by: BTreeMap::new(),
             sessions: Sessions::default(),
             channels: Channels::new(&remembered.channels, limits.channels),
@@ -239,12 +255,13 @@ impl Chat {
         client
     }
 
-    /// Applies one request and appends the effects. `page_bytes` is how many bytes of history the
-    /// connection may still get in this turn; a page has at least one message.
+    /// Applies one request of a connection from `peer`, and appends the effects. `page_bytes` is
+    /// how many bytes of history it may still get in this turn; a page has at least one message.
     pub fn apply(
         &mut self,
         client: ClientId,
         request: Request,
+        peer: Peer,
         page_bytes: usize,
         now: Now,
         effects: &mut Vec<Effect>,
@@ -261,6 +278,8 @@ impl Chat {
             client,
             address: known.address,
             author: known.author,
+            is_owner: self.owners.contains(&client),
+            peer,
             id: request.id,
             page_bytes,
             outcome: &mut outcome,
@@ -300,6 +319,7 @@ impl Chat {
             Command::Typing { target } => self.typing(context, &target)?,
             Command::History(query) => self.answer_history(context, &query)?,
             Command::Who { channel } => self.answer_who(context, channel.as_deref())?,
+            Command::Own { key } => self.own(context, key.as_deref())?,
             Command::Channels => {
                 let channels = self.channels.summaries().collect();
                 context.answer(Event::Channels { channels });
@@ -331,6 +351,7 @@ impl Chat {
             self.clients.shrink_to_fit();
         }
         self.clear_hello_timer(client);
+        self.owners.remove(&client);
         if let Some(author) = gone.author {
             self.client_left(client, author, &gone.channels, departure);
         }

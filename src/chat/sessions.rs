@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// The hash of a token's secret part.
+/// The SHA-1 of a token's secret part, of a key or of a password.
 pub(super) type Secret = [u8; 20];
 
 /// A session that is online.
@@ -163,12 +163,16 @@ impl Token {
         Sha1::digest(self.bits).into()
     }
 
-    /// Returns whether `secret` is this token's, in constant time.
+    /// Returns whether `secret` is this token's.
     pub(super) fn matches(&self, secret: &Secret) -> bool {
-        let own = self.secret();
-        let differences = own.iter().zip(secret).map(|(one, other)| one ^ other);
-        differences.fold(0, |all, difference| all | difference) == 0
+        same(&self.secret(), secret)
     }
+}
+
+/// Compares two hashes in constant time.
+pub(super) fn same(one: &Secret, other: &Secret) -> bool {
+    let differences = one.iter().zip(other).map(|(one, other)| one ^ other);
+    differences.fold(0, |all, difference| all | difference) == 0
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::invitation::Invitation;
 use super::options::ServeOptions;
 use super::output::NAME_AND_VERSION;
+use crate::chat::Keys;
 use crate::history::{Author, History, Memory};
 #[cfg(feature = "history")]
 use crate::history::{Settings, sqlite::Sqlite};
@@ -51,6 +52,7 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
         wire: None,
         limits: options.limits.clone(),
         origins: options.origins.clone(),
+        keys: Keys::default(),
         trusted_proxies: options.trusted_proxies.clone(),
         pages,
         history,

@@ -425,6 +425,7 @@ mod tests {
             text: "hello".into(),
             action: false,
             nonce: nonce.map(Into::into),
+            owner: false,
         };
         memory.commit(&[Rc::new(proposal)], &[], now(0)).unwrap()[0]
     }

@@ -11,6 +11,7 @@
 //! request is answered or its WebSocket is open.
 
 use super::proxies::{Network, Proxies, is_forwarded};
+use crate::chat::event::Peer;
 use crate::http::{Head, Refusal};
 use crate::limits::{Limits, REFUSED_CONNECTIONS};
 use std::collections::HashMap;
@@ -199,6 +200,13 @@ impl Admission {
                 }
             }
         }
+    }
+}
+
+impl Seat {
+    /// Returns the address as the chat counts wrong keys.
+    pub(super) fn peer(&self) -> Peer {
+        Peer(network(self.address))
     }
 }
 

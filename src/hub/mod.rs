@@ -53,8 +53,8 @@ pub use socket::Socket;
 pub use warnings::Warning;
 pub use wire::{Tap, WireView};
 
-use crate::chat::Chat;
 use crate::chat::event::Effect;
+use crate::chat::{Chat, Keys};
 use crate::history::History;
 use crate::http::pages::Pages;
 use crate::limits::{Limits, TURN_OUTPUT_BYTES};
@@ -77,6 +77,8 @@ pub struct Setup {
     pub limits: Limits,
     /// The pages that may open `/chat` and `/echo`.
     pub origins: Origins,
+    /// The owner's key and the room's password.
+    pub keys: Keys,
     /// Proxies whose headers are trusted.
     pub trusted_proxies: Vec<Network>,
     /// The files to serve.
@@ -194,7 +196,13 @@ impl<S: Socket> Hub<S> {
     pub fn new(setup: Setup) -> Self {
         Self {
             connections: Connections::new(),
-            chat: Chat::new(&setup.limits, setup.history, setup.tokens, setup.now),
+            chat: Chat::new(
+                &setup.limits,
+                setup.keys,
+                setup.history,
+                setup.tokens,
+                setup.now,
+            ),
             cx: Context {
                 admission: Admission::new(setup.trusted_proxies),
                 router: Router::new(setup.origins, setup.pages),

@@ -177,10 +177,11 @@ impl<S: Socket> Hub<S> {
         {
             return self.apply_wire(id, request);
         }
+        let peer = connection.seat.peer();
         let page_bytes = CONNECTION_OUTPUT_BYTES.saturating_sub(connection.outbox.turn_bytes());
         let outcome = self
             .chat
-            .apply(client, request, page_bytes, now, &mut self.effects);
+            .apply(client, request, peer, page_bytes, now, &mut self.effects);
         open.pending.proposed |= outcome.proposed;
         open.rate
             .charge(outcome.cost.saturating_sub(1), rate, now.mono);

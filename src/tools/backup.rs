@@ -255,7 +255,8 @@ fn each_message(
     newest: u64,
     take: &mut impl FnMut(&Line) -> history::Result<()>,
 ) -> history::Result<()> {
-    let select = "SELECT seq, at, author, sender, recipient, text, action, nonce FROM messages
+    let select =
+        "SELECT seq, at, author, sender, recipient, text, action, nonce, owner FROM messages
         WHERE place = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
     let row = |row: &Row<'_>| {
         let seq: u64 = row.get(0)?;
@@ -268,6 +269,7 @@ fn each_message(
             text: row.get(5)?,
             action: row.get(6)?,
             nonce: row.get(7)?,
+            owner: row.get(8)?,
         };
         Ok((seq, line))
     };
@@ -405,11 +407,14 @@ impl Import {
                 text,
                 action,
                 nonce,
+                owner,
             } => {
                 let insert = "INSERT INTO messages
-                    (place, seq, at, author, sender, recipient, text, action, nonce)
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-                let row = (self.place, seq, at, author, from, to, text, action, nonce);
+                    (place, seq, at, author, sender, recipient, text, action, nonce, owner)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                let row = (
+                    self.place, seq, at, author, from, to, text, action, nonce, owner,
+                );
                 connection.prepare_cached(insert)?.execute(row)?;
                 let update = "UPDATE places SET at = ?3, first_at = coalesce(first_at, ?3),
                     first = min(first, ?2) WHERE id = ?1";

@@ -57,6 +57,8 @@ pub enum Line {
         action: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        owner: bool,
     },
 }
 
@@ -196,6 +198,7 @@ impl Lines {
             text,
             action,
             nonce,
+            owner,
         } = line
         else {
             return Ok(());
@@ -219,7 +222,7 @@ impl Lines {
         let wrong = match between {
             Some(between) if !between.contains(author) => "its author is not in the conversation",
             Some(_) if to.is_none() => "a private message has a recipient",
-            Some(_) if *action => "a private message is no action",
+            Some(_) if *action || *owner => "a private message is no action, and no owner's",
             None if to.is_some() => "a message in a channel has no recipient",
             _ if text.chars().all(char::is_whitespace) || text.contains(is_control) => {
                 "a text is not empty, and has no control characters but line feed and tab"
@@ -273,7 +276,7 @@ mod tests {
             ADA,
             r#"{"type":"channel","name":"general","newest":3}"#,
             r#"{"type":"message","seq":2,"at":7,"author":1,"from":"Ada","text":"a \"b\"\n","nonce":"n"}"#,
-            r#"{"type":"message","seq":3,"at":7,"author":1,"from":"Ada","text":"waves","action":true}"#,
+            r#"{"type":"message","seq":3,"at":7,"author":1,"from":"Ada","text":"waves","action":true,"owner":true}"#,
             r#"{"type":"channel","name":"empty","newest":9}"#,
             r#"{"type":"conversation","between":[1,2],"newest":1}"#,
             r#"{"type":"message","seq":1,"at":7,"author":2,"from":"Ben","to":"Ada","text":"psst"}"#,

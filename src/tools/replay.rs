@@ -10,6 +10,7 @@ use super::record::{Head, Line, VERSION, Wrote, now, tokens};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
 use super::wire::Wire;
+use crate::chat::Keys;
 use crate::cli::args::Arguments;
 use crate::cli::options::{self, Asked};
 use crate::cli::output::NAME_AND_VERSION;
@@ -223,6 +224,7 @@ fn setup(head: &Head) -> Result<Setup, String> {
         wire: Some(Box::new(Wire::new(&options.limits))),
         limits: options.limits,
         origins: options.origins,
+        keys: Keys::default(),
         trusted_proxies: options.trusted_proxies,
         pages: Box::new(BuiltIn::new()),
         history,

@@ -4,8 +4,8 @@
 //! subscribed to once, and `next_deadline` announces what is due.
 
 use parlor::chat::command::{Request, RequestId};
-use parlor::chat::event::{Address, ClientId, Effect, Event, Farewell, Topic};
-use parlor::chat::{Chat, Departure, Outcome, codec};
+use parlor::chat::event::{Address, ClientId, Effect, Event, Farewell, Peer, Topic};
+use parlor::chat::{Chat, Departure, Keys, Outcome, codec};
 use parlor::history::{Author, History, Memory};
 use parlor::limits::{CONNECTION_OUTPUT_BYTES, Limits};
 use parlor::time::{Millis, Now, UnixMillis};
@@ -56,7 +56,13 @@ impl World {
             unix: UnixMillis(START),
         };
         Self {
-            chat: Chat::new(&limits, history, Box::new(tokens), now),
+            chat: Chat::new(
+                &limits,
+                Keys::new(Some("key"), None),
+                history,
+                Box::new(tokens),
+                now,
+            ),
             now,
             effects: Vec::new(),
             outcome: Outcome::default(),
@@ -105,6 +111,7 @@ impl World {
         self.outcome = self.chat.apply(
             client,
             Request::parse(text),
+            Peer(7),
             page_bytes,
             self.now,
             &mut effects,

@@ -6,6 +6,7 @@ mod harness;
 mod hello;
 mod history;
 mod messages;
+mod owner;
 mod random;
 mod script;
 mod users;

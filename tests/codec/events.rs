@@ -3,7 +3,9 @@
 use parlor::chat::codec::encode;
 use parlor::chat::command::RequestId;
 use parlor::chat::error::CommandError;
-use parlor::chat::event::{ChannelSummary, DirectSummary, Event, Joined, MessageLimits, Welcome};
+use parlor::chat::event::{
+    ChannelSummary, DirectSummary, Event, Joined, MessageLimits, Sanctioned, Welcome,
+};
 use parlor::history::{Author, Place, Proposal, Record, Seq};
 use parlor::testing::Random;
 use parlor::time::UnixMillis;
@@ -30,6 +32,7 @@ fn record(place: Place, to: Option<&str>, nonce: Option<&str>) -> Record {
         text: "hi".into(),
         action: nonce.is_some(),
         nonce: nonce.map(Into::into),
+        owner: false,
     };
     Record {
         what: Rc::new(what),
@@ -101,6 +104,14 @@ fn events() -> Vec<Event> {
         users: names("Ada"),
         count,
     };
+    let owned = Event::Owned {
+        on: true,
+        muted: vec![Sanctioned {
+            user: "Bob".into(),
+            until: at,
+        }],
+        kicked: Vec::new(),
+    };
     let channel = "rust".into();
     let (from, to) = ("Ada".into(), "Zoë".into());
     let (created, gone) = (names("rust"), names("go c"));
@@ -134,6 +145,7 @@ fn events() -> Vec<Event> {
         },
         Event::Renamed { from, to },
         Event::Help { text: "/help" },
+        owned,
         Event::Error(CommandError::TooLong { limit: 4_000 }),
         Event::Error(CommandError::BadName("\"<b>\" is none".into())),
         Event::Error(CommandError::RateLimited { retry_ms: 250 }),
@@ -174,6 +186,7 @@ const EXPECTED: &str = r#"
 {"type": "members", "channel": "rust", "joined": [], "left": ["Ada"], "count": 1}
 {"type": "renamed", "from": "Ada", "to": "Zoë"}
 {"type": "help", "text": "/help"}
+{"type": "owned", "on": true, "muted": [{"user": "Bob", "until": 5}], "kicked": []}
 {"type": "error", "code": "too_long", "message": "messages can be up to 4000 characters"}
 {"type": "error", "code": "bad_name", "message": "\"<b>\" is none"}
 {"type": "error", "code": "rate_limited", "message": "too many commands; wait a moment",
@@ -222,6 +235,7 @@ fn record_weighs_at_least_its_json() {
             action: !private && random.below(2) == 0,
             nonce: (random.below(2) == 0)
                 .then(|| random.text(&["\"", "\\", "é", "x", "😀"], 64).into()),
+            owner: !private && random.below(2) == 0,
         });
         let (seq, at) = (Seq(u64::MAX), UnixMillis(u64::MAX));
         let record = Record {

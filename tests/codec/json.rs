@@ -37,6 +37,8 @@ const COMMANDS: &str = r#"
 "who"                                  = Who { channel: None }
 "who","channel":"a"                    = Who { channel: Some("a") }
 "channels"                             = Channels
+"own","key":"k"                        = Own { key: Some("k") }
+"own"                                  = Own { key: None }
 "trace"                                = Trace { on: true }
 "trace","on":false                     = Trace { on: false }
 "#;

@@ -77,6 +77,9 @@ fn line_with_a_slash_is_a_command() {
             limit,
         })
     };
+    let own = |key: Option<&str>| Command::Own {
+        key: key.map(Into::into),
+    };
     let table = [
         ("/join #rust", join("#rust")),
         ("/join\nrust", join("rust")),
@@ -89,6 +92,8 @@ fn line_with_a_slash_is_a_command() {
         ("/who", who(None)),
         ("/who rust", who(Some("rust"))),
         ("/channels", Command::Channels),
+        ("/own 12ab", own(Some("12ab"))),
+        ("/own", own(None)),
     ];
     for (line, command) in table {
         check(line, true, Ok(command));

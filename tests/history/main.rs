@@ -113,6 +113,7 @@ fn proposal(place: &Place, author: u64, text: &str, nonce: Option<&str>) -> Rc<P
         text: text.into(),
         action: false,
         nonce: nonce.map(Into::into),
+        owner: false,
     })
 }
 

@@ -35,6 +35,7 @@ struct Fields<'a> {
     after: Field<'a>,
     limit: Field<'a>,
     on: Field<'a>,
+    key: Field<'a>,
 }
 
 type Field<'a> = Option<&'a RawValue>;
@@ -107,6 +108,9 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
             channel: string(fields.channel, CHANNEL)?,
         },
         "channels" => Command::Channels,
+        "own" => Command::Own {
+            key: string(fields.key, "key must be a string")?,
+        },
         "trace" => Command::Trace {
             on: flag(fields.on, "on must be true or false")?.unwrap_or(true),
         },

@@ -57,6 +57,9 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
             channel: optional(argument),
         },
         "channels" => Command::Channels,
+        "own" => Command::Own {
+            key: optional(argument),
+        },
         "me" => send(Target::JoinedLast, argument, true)?,
         _ => return Err(CommandError::UnknownType),
     })
@@ -116,6 +119,7 @@ mod tests {
             "who",
             "channels:",
             "me",
+            "own",
             "help:",
             "quit:",
         ];

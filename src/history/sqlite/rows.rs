@@ -118,6 +118,7 @@ fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
         text: row.get(5)?,
         action: row.get(6)?,
         nonce: row.get(7)?,
+        owner: row.get(8)?,
     });
     let (seq, at) = (Seq(row.get(0)?), UnixMillis(row.get(1)?));
     Ok(Record { what, seq, at })
@@ -136,7 +137,7 @@ pub(super) fn page(
     };
     let order = if ask.from_oldest { "ASC" } else { "DESC" };
     let select = format!(
-        "SELECT seq, at, author, sender, recipient, text, action, nonce FROM messages
+        "SELECT seq, at, author, sender, recipient, text, action, nonce, owner FROM messages
         WHERE place = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq {order} LIMIT ?4"
     );
     let mut select = connection.prepare_cached(&select)?;
@@ -214,8 +215,8 @@ impl Turn {
         let place = self.places.entry(what.place.clone());
         place.or_insert((Seq(seq.0 - 1), known)).1 = known;
         let insert = "INSERT INTO messages
-            (place, seq, at, author, sender, recipient, text, action, nonce, stamp)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, ?3))";
+            (place, seq, at, author, sender, recipient, text, action, nonce, stamp, owner)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, ?3), ?11)";
         let Proposal {
             author,
             from,
@@ -223,6 +224,7 @@ impl Turn {
             text,
             action,
             nonce,
+            owner,
             ..
         } = what;
         let row = (
@@ -236,6 +238,7 @@ impl Turn {
             action,
             nonce,
             self.stamp.0,
+            owner,
         );
         connection.prepare_cached(insert)?.execute(row)?;
         Ok(Stored { seq, at, repeated })

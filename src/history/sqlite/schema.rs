@@ -54,6 +54,10 @@ pub(crate) const STEPS: &[&str] = &[
     ) STRICT;
     CREATE UNIQUE INDEX pruned_nonces_by_text ON pruned_nonces (place, author, nonce);
 ",
+    "
+    -- Whether an owner sent it.
+    ALTER TABLE messages ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// The bytes of a file's beginning, and of its log's, that are inspected.
