@@ -9,7 +9,7 @@
 // The checks are modules of the fuzz targets too, and some of them share a module.
 #![allow(unreachable_pub, clippy::duplicate_mod)]
 
-use parlor::tools::cases::{Attempt, CASES as CASES_OF_POKE};
+use parlor::tools::test::cases::{self, Expected, Request, Script};
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,22 +65,30 @@ fn generated_inputs_pass_their_checks() {
     }
 }
 
-/// The cases of `parlor poke` are seeds. After a change of the table:
+/// The cases of `parlor test` that break a rule are seeds. After a change of the table:
 /// `PARLOR_WRITE_SEEDS=1 cargo test --test corpus`.
 #[test]
-fn every_case_of_poke_is_a_seed() {
+fn every_case_that_breaks_a_rule_is_a_seed() {
     let mut wanted = BTreeSet::new();
-    for case in CASES_OF_POKE {
-        let (target, mut bytes) = match case.attempt {
-            Attempt::Handshake { .. } => ("head", case.request("localhost:8080", "/chat").unwrap()),
-            Attempt::Frames(_, bytes) => ("frames", bytes()),
+    for case in cases::all() {
+        let (target, mut bytes) = match case.expected {
+            Expected::Refused => {
+                let mut request = Request::new("localhost:8080", "/chat");
+                case.apply(&mut request);
+                ("head", request.bytes("dGhlIHNhbXBsZSBub25jZQ=="))
+            }
+            Expected::Fails(_) => ("frames", Script::parse(&case.input).unwrap().bytes()),
+            _ => continue,
         };
+        if case.number().is_some() || bytes.len() > 1000 {
+            continue;
+        }
         // The last bytes are the lengths of the pieces.
         bytes.extend(if target == "head" { &[6][..] } else { &[2, 6] });
         let path = root()
             .join("seeds")
             .join(target)
-            .join(format!("poke-{}", case.name));
+            .join(format!("case-{}", case.name));
         if std::env::var_os("PARLOR_WRITE_SEEDS").is_some() {
             fs::write(&path, &bytes).unwrap();
         }
@@ -92,7 +100,7 @@ fn every_case_of_poke_is_a_seed() {
         );
         wanted.insert(path);
     }
-    let is_case = |path: &PathBuf| path.to_str().unwrap().contains("/poke-");
+    let is_case = |path: &PathBuf| path.to_str().unwrap().contains("/case-");
     let seeds = ["head", "frames"]
         .into_iter()
         .flat_map(seeds)

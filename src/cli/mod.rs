@@ -57,4 +57,4 @@ pub fn run(
 
 /// Commands that this build lacks.
 #[cfg(not(feature = "tools"))]
-const TOOLS: [&str; 6] = ["client", "explain", "export", "import", "poke", "replay"];
+const TOOLS: [&str; 6] = ["client", "explain", "export", "import", "replay", "test"];

@@ -10,6 +10,9 @@ use std::process::ExitCode;
 pub(crate) const FAILED: u8 = 1;
 /// Exit status of a wrong option or value.
 pub(crate) const WRONG: u8 = 2;
+/// Exit status of `parlor test` for a server that can't be reached.
+#[cfg(feature = "tools")]
+pub(crate) const UNREACHABLE: u8 = 3;
 
 /// The program's name with its version, as `--version` and the listening line show it.
 pub(crate) const NAME_AND_VERSION: &str = concat!("parlor ", env!("CARGO_PKG_VERSION"));

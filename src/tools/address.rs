@@ -30,14 +30,20 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Parses the operand of a command line.
-    pub(super) fn operand(given: &Arguments) -> Result<Self, Failure> {
+    /// Parses the operand of a command line. `wss://` is right if something else does the TLS.
+    pub(super) fn operand(given: &Arguments, has_tls: bool) -> Result<Self, Failure> {
         let url = given.operand("an address").map_err(Failure::Wrong)?;
-        Self::parse(&url.to_string_lossy())
+        let url = url.to_string_lossy();
+        let url = url
+            .strip_prefix("wss")
+            .filter(|_| has_tls)
+            .map(|rest| format!("ws{rest}"))
+            .unwrap_or_else(|| url.into_owned());
+        Self::parse(&url)
             .map_err(|error| Failure::Wrong(format!("{error}, such as ws://127.0.0.1:8080/chat")))
     }
 
-    fn parse(url: &str) -> Result<Self, &'static str> {
+    pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         match scheme.to_ascii_lowercase().as_str() {
             "ws" => {}
@@ -70,11 +76,11 @@ impl Address {
         Ok(addresses)
     }
 
-    /// Opens a TCP connection.
-    pub(super) fn connect(&self) -> Result<TcpStream, String> {
+    /// Opens a TCP connection within this time.
+    pub(super) fn connect(&self, within: Duration) -> Result<TcpStream, String> {
         let mut error = "the host has no address".to_owned();
         for address in self.resolve()? {
-            match TcpStream::connect_timeout(&address, TIMEOUT).and_then(prepared) {
+            match TcpStream::connect_timeout(&address, within).and_then(prepared) {
                 Ok(stream) => return Ok(stream),
                 Err(failed) => error = failed.to_string(),
             }
@@ -86,7 +92,7 @@ impl Address {
     /// the bytes received after the response too.
     pub(super) fn open(&self, subprotocol: Option<&str>) -> Result<(TcpStream, Vec<u8>), String> {
         let failed = |error: io::Error| format!("no handshake with {}: {error}", self.authority);
-        let (mut stream, key) = (self.connect()?, key(random()?));
+        let (mut stream, key) = (self.connect(TIMEOUT)?, key(random()?));
         let (mut out, mut received, mut buffer) = (Vec::new(), Vec::new(), [0; 4 << 10]);
         request(&self.authority, &self.target, &key, subprotocol, &mut out);
         stream.write_all(&out).map_err(failed)?;

@@ -64,7 +64,7 @@ pub(super) const TOOL: Tool = Tool {
 
 /// Runs until the connection has ended.
 fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let address = Address::operand(given)?;
+    let address = Address::operand(given, false)?;
     let interrupts = interrupts().map_err(|error| format!("can't wait for Ctrl-C: {error}"))?;
     let (stream, received) = address.open(Some("chat"))?;
     let Address {

@@ -3,7 +3,6 @@
 //! Everything here is behind the cargo feature `tools` (on by default). Nothing but `cli` uses this
 //! folder; the hub knows the wire view only by a trait of its own.
 
-pub mod cases;
 pub mod dissect;
 pub mod headers;
 pub mod lines;
@@ -14,7 +13,6 @@ mod address;
 mod backup;
 mod client;
 mod explain;
-mod poke;
 pub(crate) mod record;
 mod replay;
 pub(crate) mod terminal;
@@ -30,6 +28,6 @@ pub(crate) const TOOLS: &[tool::Tool] = &[
     backup::IMPORT,
     client::TOOL,
     explain::TOOL,
-    poke::TOOL,
     replay::TOOL,
+    test::TOOL,
 ];

@@ -3,7 +3,7 @@
 
 use super::terminal::Terminal;
 use crate::cli::args::{self, Arguments, Parsed};
-use crate::cli::output::{FAILED, NAME_AND_VERSION, WRONG, fail};
+use crate::cli::output::{FAILED, NAME_AND_VERSION, UNREACHABLE, WRONG, fail};
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     Wrong(String),
     /// Anything else: exit status 1.
     Failed(String),
+    /// A server that can't be reached, where status 1 has another meaning: exit status 3.
+    Unreachable(String),
 }
 
 impl From<String> for Failure {
@@ -65,6 +67,7 @@ impl Tool {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(FAILED),
             Err(Failure::Failed(error)) => fail(FAILED, &error),
+            Err(Failure::Unreachable(error)) => fail(UNREACHABLE, &error),
             Err(Failure::Wrong(error)) => fail(
                 WRONG,
                 &format!("{error}; see parlor {} --help", self.name()),

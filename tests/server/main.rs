@@ -18,12 +18,12 @@ mod lifecycle;
 mod limits;
 mod pages;
 #[cfg(feature = "tools")]
-mod poke;
-#[cfg(feature = "tools")]
 mod replay;
 #[cfg(feature = "history")]
 mod restart;
 mod script;
+#[cfg(feature = "tools")]
+mod test;
 #[cfg(feature = "tools")]
 mod trace;
 mod websocket;

@@ -1,0 +1,360 @@
+//! The cases, as data: each is an input for a server and what the standard demands of the answer.
+//!
+//! `cases.txt` describes them in lines, and [`GENERATED`] those that differ only in a size or a
+//! byte. A line that begins with `#` gives section, severity, expectation and demand of the lines
+//! after it, each of which is a name and an input:
+//!
+//! ```text
+//! # RFC 6455 §5.2 | security | 1002 | a reserved bit that no extension defines must …
+//! rsv2-continuation | 01:Hel a0:lo
+//! # RFC 9112 §3.2 | security | refused | a request must have exactly one Host header
+//! host-twice | + Host: elsewhere.example
+//! ```
+//!
+//! A name that is a number is that of the same case of the Autobahn test suite. The grammar of
+//! inputs is that of [`Case::apply`] and [`Script::parse`].
+
+use crate::websocket::{Opcode, encode_masked_message};
+use std::borrow::Cow;
+
+/// What it means if a server does something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The standard leaves it open. Counts only with `--strict`.
+    Informational,
+    /// A rule without a consequence that is known.
+    Pedantic,
+    /// Correct clients can fail.
+    Interoperability,
+    /// An attacker gains something.
+    Security,
+}
+
+impl Severity {
+    /// Every severity with its word.
+    pub const WORDS: [(Self, &'static str); 4] = [
+        (Self::Security, "security"),
+        (Self::Interoperability, "interoperability"),
+        (Self::Pedantic, "pedantic"),
+        (Self::Informational, "informational"),
+    ];
+
+    /// Parses the word of a severity.
+    pub fn parse(word: &str) -> Option<Self> {
+        let found = Self::WORDS.iter().find(|(_, known)| *known == word);
+        found.map(|(severity, _)| *severity)
+    }
+
+    /// Returns the word of the severity.
+    pub fn word(self) -> &'static str {
+        let found = Self::WORDS.iter().find(|(severity, _)| *severity == self);
+        found.map_or("", |(_, word)| *word)
+    }
+}
+
+/// The answer that a case demands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The opening handshake is refused with a status from 400 on.
+    Refused,
+    /// The opening handshake succeeds, and no extension is chosen.
+    Opened,
+    /// The connection fails, with one of these codes.
+    Fails(Vec<u16>),
+    /// Messages are echoed, pings are answered, and the connection goes on.
+    GoesOn,
+    /// Our close frame is answered, with one of these codes or without one.
+    Closes(Vec<u16>),
+    /// The connection goes on or fails, and the server accepts another one.
+    Survives,
+}
+
+impl Expected {
+    fn parse(words: &str) -> Option<Self> {
+        let codes = |words: &str| -> Option<Vec<u16>> {
+            words.split(' ').map(|code| code.parse().ok()).collect()
+        };
+        Some(match words {
+            "refused" => Self::Refused,
+            "opened" => Self::Opened,
+            "goes on" => Self::GoesOn,
+            "survives" => Self::Survives,
+            words => match words.strip_prefix("closes ") {
+                Some(words) => Self::Closes(codes(words)?),
+                None => Self::Fails(codes(words)?),
+            },
+        })
+    }
+
+    /// Returns whether the case is an opening handshake.
+    pub fn is_of_handshake(&self) -> bool {
+        matches!(self, Self::Refused | Self::Opened)
+    }
+}
+
+/// One case of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The name for `--case`: words, or the number of a case of Autobahn.
+    pub name: Cow<'static, str>,
+    /// The section of the standard.
+    pub section: &'static str,
+    /// What a different answer means.
+    pub severity: Severity,
+    /// The answer that the section demands.
+    pub expected: Expected,
+    /// The behavior that the section demands of a server, in one sentence.
+    pub demand: &'static str,
+    /// The input, in the grammar of the table.
+    pub input: Cow<'static, str>,
+}
+
+/// Returns every case, in the order of the table.
+pub fn all() -> Vec<Case> {
+    parse(include_str!("cases.txt")).unwrap_or_default()
+}
+
+/// Parses a table. `Err` holds the wrong line.
+fn parse(table: &'static str) -> Result<Vec<Case>, &'static str> {
+    let (mut head, mut cases) = (None, Vec::new());
+    for line in table.lines().filter(|line| !line.is_empty()) {
+        let columns: Vec<_> = line.trim_start_matches("# ").split(" | ").collect();
+        match (&columns[..], &head) {
+            ([section, severity, expected, demand], _) => {
+                let severity = Severity::parse(severity).ok_or(line)?;
+                let expected = Expected::parse(expected).ok_or(line)?;
+                head = Some((*section, severity, expected, *demand));
+            }
+            ([name, input], Some((section, severity, expected, demand))) => cases.push(Case {
+                name: Cow::Borrowed(name),
+                section,
+                severity: *severity,
+                expected: expected.clone(),
+                demand,
+                input: Cow::Borrowed(input),
+            }),
+            _ => return Err(line),
+        }
+    }
+    Ok(cases)
+}
+
+impl Case {
+    /// Returns the number of the case in the Autobahn test suite.
+    pub fn number(&self) -> Option<&str> {
+        let is_number = self.name.starts_with(|c: char| c.is_ascii_digit());
+        is_number.then_some(&*self.name)
+    }
+
+    /// Applies the input to the request of an opening handshake. Its parts are separated by ` & `:
+    /// `- Name` leaves a header out, `+ Name: value` adds one, and any other is the request line,
+    /// with `{target}` for the path.
+    pub fn apply(&self, request: &mut Request) {
+        for part in self.input.split(" & ").filter(|part| !part.is_empty()) {
+            match part.split_at_checked(2) {
+                Some(("- ", name)) => request.headers.retain(|(known, _)| *known != name),
+                Some(("+ ", header)) => {
+                    request
+                        .more
+                        .extend([unescape(header), b"\r\n".to_vec()].concat());
+                }
+                _ => request.line = part.replace("{target}", &request.target),
+            }
+        }
+    }
+}
+
+/// The request of an opening handshake (RFC 6455 §1.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    target: String,
+    line: String,
+    headers: Vec<(&'static str, String)>,
+    /// Header lines that follow, each with its line end.
+    pub more: Vec<u8>,
+}
+
+impl Request {
+    /// Creates a valid request.
+    pub fn new(host: &str, target: &str) -> Self {
+        let headers = [
+            ("Host", host),
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Key", ""),
+            ("Sec-WebSocket-Version", "13"),
+        ];
+        Self {
+            target: target.to_owned(),
+            line: format!("GET {target} HTTP/1.1"),
+            headers: headers
+                .map(|(name, value)| (name, value.to_owned()))
+                .to_vec(),
+            more: Vec::new(),
+        }
+    }
+
+    /// Returns the bytes, with this value of `Sec-WebSocket-Key`.
+    pub fn bytes(&self, key: &str) -> Vec<u8> {
+        let mut text = format!("{}\r\n", self.line);
+        for (name, value) in &self.headers {
+            let value = if *name == "Sec-WebSocket-Key" {
+                key
+            } else {
+                value
+            };
+            text += &format!("{name}: {value}\r\n");
+        }
+        [text.as_bytes(), &self.more, b"\r\n"].concat()
+    }
+}
+
+/// Decodes `\xNN`, and `c{N}`, which is N times the byte c.
+fn unescape(text: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), text);
+    while let Some(first) = rest.chars().next() {
+        let escape = match first {
+            '{' => rest[1..].split_once('}'),
+            '\\' => rest
+                .strip_prefix("\\x")
+                .and_then(|rest| rest.split_at_checked(2)),
+            _ => None,
+        };
+        let Some((digits, after)) = escape else {
+            bytes.extend_from_slice(first.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = &rest[first.len_utf8()..];
+            continue;
+        };
+        rest = after;
+        if first == '\\' {
+            bytes.push(u8::from_str_radix(digits, 16).unwrap_or_default());
+        } else if let Some(last) = bytes.pop() {
+            bytes.resize(bytes.len() + digits.parse().unwrap_or(1), last);
+        }
+    }
+    bytes
+}
+
+/// One step of a case after the opening handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Sends these bytes in pieces of at most so many.
+    Send(Vec<u8>, usize),
+    /// Waits for an answer, or a moment if there is none.
+    Wait,
+}
+
+/// The input of a case on an open connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script {
+    /// The offer of compression in the opening handshake.
+    pub offer: Option<String>,
+    /// What is sent.
+    pub steps: Vec<Step>,
+    /// The echoes and pongs to be received, each with its opcode, before the first broken rule.
+    pub answers: Vec<(u8, Vec<u8>)>,
+}
+
+impl Script {
+    /// Parses an input: words in the order in which they take effect.
+    ///
+    /// | word | meaning |
+    /// | --- | --- |
+    /// | `81:Hello` | a masked frame with this first byte and payload; `3*` before it repeats it |
+    /// | `81/fe0005:Hello` | the same with these bytes of length |
+    /// | `raw:\x81\x00` | bytes as they are |
+    /// | `!` | a rule is broken from here on, so no more answers are expected |
+    /// | `wait` | a pause |
+    /// | `chop=1` | from here on, frames are sent in pieces of so many bytes |
+    /// | `frag=1` | from here on, messages are cut into fragments of so many bytes |
+    /// | `offer=…` | compression is offered, with these parameters |
+    pub fn parse(input: &str) -> Option<Self> {
+        let (mut script, mut chop, mut fragment) = (Self::default(), usize::MAX, usize::MAX);
+        let (mut is_valid, mut message) = (true, None);
+        for word in input.split(' ').filter(|word| !word.is_empty()) {
+            match word.split_once(['=', ':']).unwrap_or((word, "")) {
+                ("!", _) => is_valid = false,
+                ("wait", _) => script.steps.push(Step::Wait),
+                ("chop", number) => chop = number.parse().ok()?,
+                ("frag", number) => fragment = number.parse().ok()?,
+                ("offer", offer) => script.offer = Some(offer.replace(';', "; ")),
+                ("raw", bytes) => script.steps.push(Step::Send(unescape(bytes), chop)),
+                (head, payload) => {
+                    let (times, head) = head.split_once('*').unwrap_or(("1", head));
+                    let (first, length) = head.split_once('/').unwrap_or((head, ""));
+                    let first = u8::from_str_radix(first, 16).ok()?;
+                    let (payload, length) = (unescape(payload), crate::text::parse_hex(length));
+                    let bytes = fragments(first, &payload, &length.ok()?, fragment);
+                    for _ in 0..times.parse().ok()? {
+                        script.steps.push(Step::Send(bytes.clone(), chop));
+                        if is_valid {
+                            let answer = answer(first, &payload, &mut message);
+                            script.answers.extend(answer);
+                        }
+                    }
+                }
+            }
+        }
+        Some(script)
+    }
+
+    /// Returns all bytes that are sent.
+    pub fn bytes(&self) -> Vec<u8> {
+        let sent = self.steps.iter().map(|step| match step {
+            Step::Send(bytes, _) => &bytes[..],
+            Step::Wait => &[],
+        });
+        sent.collect::<Vec<_>>().concat()
+    }
+}
+
+/// Returns the answer that a valid frame completes. `message` is the one that has begun.
+fn answer(first: u8, payload: &[u8], message: &mut Option<(u8, Vec<u8>)>) -> Option<(u8, Vec<u8>)> {
+    let (is_last, opcode) = (first & 0x80 != 0, first & 0x0f);
+    match opcode {
+        0x9 => return Some((0xa, payload.to_vec())),
+        0x0 => message.as_mut()?.1.extend_from_slice(payload),
+        0x1 | 0x2 => *message = Some((opcode, payload.to_vec())),
+        _ => return None,
+    }
+    message.take_if(|_| is_last)
+}
+
+/// Makes a frame, or several fragments.
+fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize) -> Vec<u8> {
+    if payload.len() <= bytes || first & 0x08 != 0 {
+        return frame(first, payload, length);
+    }
+    let count = payload.len().div_ceil(bytes);
+    let fragment = |(index, payload): (usize, &[u8])| {
+        let opcode = if index == 0 { first & 0x7f } else { 0 };
+        frame(
+            if index + 1 == count {
+                opcode | 0x80
+            } else {
+                opcode
+            },
+            payload,
+            length,
+        )
+    };
+    payload
+        .chunks(bytes)
+        .enumerate()
+        .flat_map(fragment)
+        .collect()
+}
+
+/// Makes a masked frame with this first byte, which is FIN, RSV and opcode, valid or not. `length`
+/// replaces the bytes of its length, unless it is empty.
+pub(super) fn frame(first: u8, payload: &[u8], length: &[u8]) -> Vec<u8> {
+    let key = [0x37, 0xfa, 0x21, 0x3d]; // RFC 6455 §5.7
+    let mut bytes = Vec::new();
+    encode_masked_message(Opcode::Binary, payload, key, &mut bytes);
+    bytes[0] = first;
+    if !length.is_empty() {
+        let key_at = bytes.len() - payload.len() - key.len();
+        bytes.splice(1..key_at, length.iter().copied());
+    }
+    bytes
+}

@@ -1,0 +1,258 @@
+//! The byte stream to a server: TCP, or the standard input and output of a command, so that TLS
+//! needs no code here (`openssl s_client -quiet -connect …`).
+//!
+//! Neither side can block the tool: one call both writes what is pending and reads what arrived,
+//! until a deadline.
+
+use super::cases::Request;
+use crate::cli::serve::random;
+use crate::http::ResponseHead;
+use crate::progress::Progress;
+use crate::tools::address::Address;
+use crate::websocket::client::{Asked, check_response, key};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The bytes of each direction that are kept for a report.
+const LOGGED_BYTES: usize = 256;
+const READ_BYTES: usize = 64 << 10;
+const HEAD_BYTES: usize = 64 << 10;
+
+/// The first bytes of one direction, and how many there were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Log {
+    pub(super) start: Vec<u8>,
+    pub(super) total: usize,
+}
+
+impl Log {
+    fn add(&mut self, bytes: &[u8]) {
+        let room = LOGGED_BYTES - self.start.len();
+        self.start
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.total += bytes.len();
+    }
+}
+
+/// A stream that is open, with what was sent and received since the last [`Transport::forget`].
+pub(super) struct Transport {
+    input: OwnedFd,
+    output: OwnedFd,
+    child: Option<Child>,
+    pending: Vec<u8>,
+    written: usize,
+    is_broken: bool,
+    pub(super) sent: Log,
+    pub(super) received: Log,
+}
+
+impl Transport {
+    fn new(input: OwnedFd, output: OwnedFd, child: Option<Child>) -> Result<Self, String> {
+        for descriptor in [&input, &output] {
+            let flags = fcntl_getfl(descriptor);
+            let set = flags.and_then(|flags| fcntl_setfl(descriptor, flags | OFlags::NONBLOCK));
+            set.map_err(|error| format!("can't set up the stream: {error}"))?;
+        }
+        Ok(Self {
+            input,
+            output,
+            child,
+            pending: Vec::new(),
+            written: 0,
+            is_broken: false,
+            sent: Log::default(),
+            received: Log::default(),
+        })
+    }
+
+    /// Sends bytes, as far as the peer reads them; [`Transport::exchange`] sends the rest.
+    pub(super) fn send(&mut self, bytes: &[u8]) {
+        self.sent.add(bytes);
+        self.pending.extend_from_slice(bytes);
+        self.write();
+    }
+
+    /// Returns whether all bytes were sent, or can't be because the peer closed the stream.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    fn write(&mut self) {
+        while self.written < self.pending.len() {
+            match rustix::io::write(&self.output, &self.pending[self.written..]) {
+                Ok(length) => self.written += length,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return,
+                // A server may hang up before it has read everything; its answer can still be read.
+                Err(_) => {
+                    self.is_broken = true;
+                    break;
+                }
+            }
+        }
+        self.pending = Vec::new();
+        self.written = 0;
+    }
+
+    /// Writes pending bytes and waits for received ones: none at the end of the stream, and `None`
+    /// if nothing arrives before `until`.
+    pub(super) fn exchange(&mut self, until: Instant) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            self.write();
+            match rustix::io::read(&self.input, &mut buffer[..]) {
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => {}
+                result => {
+                    buffer.truncate(result.unwrap_or(0));
+                    self.received.add(&buffer);
+                    return Some(buffer);
+                }
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).unwrap_or_default();
+            if left == Timespec::default() {
+                return None;
+            }
+            let mut descriptors = vec![PollFd::new(&self.input, PollFlags::IN)];
+            if !self.is_flushed() && !self.is_broken {
+                descriptors.push(PollFd::new(&self.output, PollFlags::OUT));
+            }
+            let _ = poll(&mut descriptors, Some(&left));
+        }
+    }
+
+    /// Forgets the bytes sent and received so far.
+    pub(super) fn forget(&mut self) {
+        (self.sent, self.received) = Default::default();
+    }
+}
+
+impl Drop for Transport {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
+                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The server under test, and how to reach and open it.
+pub(super) struct Target {
+    pub(super) address: Address,
+    /// The command whose standard input and output are the stream.
+    pub(super) command: Option<String>,
+    /// Header lines that every opening handshake has, with their line ends.
+    pub(super) headers: String,
+    pub(super) subprotocols: Vec<String>,
+    /// The longest silence, for connecting too.
+    pub(super) timeout: Duration,
+}
+
+/// A WebSocket after its opening handshake.
+pub(super) struct Opened {
+    pub(super) transport: Transport,
+    /// The bytes received after the response.
+    pub(super) rest: Vec<u8>,
+}
+
+impl Target {
+    /// Refuses a server elsewhere, whose owner did not ask for this. An address is of this machine
+    /// if it can be listened on.
+    pub(super) fn check_is_local(&self) -> Result<(), String> {
+        let is_elsewhere = |ip| TcpListener::bind((ip, 0)).is_err();
+        let mut addresses = self.address.resolve()?.into_iter().map(|one| one.ip());
+        match addresses.find(|ip| !ip.is_loopback() && is_elsewhere(*ip)) {
+            None => Ok(()),
+            Some(ip) => Err(format!(
+                "{ip} is elsewhere, not on this machine: --allow-remote tests your own server there"
+            )),
+        }
+    }
+
+    /// Opens a stream, before any handshake.
+    pub(super) fn connect(&self) -> Result<Transport, String> {
+        let Some(command) = &self.command else {
+            let stream = self.address.connect(self.timeout)?;
+            let output = stream.try_clone().map_err(|error| error.to_string())?;
+            return Transport::new(stream.into(), output.into(), None);
+        };
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).process_group(0);
+        shell
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let child = shell.spawn();
+        let mut child = child.map_err(|error| format!("can't run the command: {error}"))?;
+        match (child.stdout.take(), child.stdin.take()) {
+            (Some(input), Some(output)) => Transport::new(input.into(), output.into(), Some(child)),
+            _ => Err("the command has no standard input and output".to_owned()),
+        }
+    }
+
+    /// Returns the request of an opening handshake, with these header lines too.
+    pub(super) fn request(&self, more: &str) -> Request {
+        let mut headers = self.headers.clone();
+        if !self.subprotocols.is_empty() {
+            headers += &format!(
+                "Sec-WebSocket-Protocol: {}\r\n",
+                self.subprotocols.join(", ")
+            );
+        }
+        let mut request = Request::new(&self.address.authority, &self.address.target);
+        request.more = format!("{headers}{more}").into_bytes();
+        request
+    }
+
+    /// Opens a WebSocket, with an offer of extensions. An error is one sentence.
+    pub(super) fn open(&self, offer: Option<&str>) -> Result<Opened, String> {
+        let (mut transport, key) = (self.connect()?, key(random()?));
+        let more = offer.map(|offer| format!("Sec-WebSocket-Extensions: {offer}\r\n"));
+        let request = self.request(&more.unwrap_or_default());
+        transport.send(&request.bytes(&key));
+        let (mut received, until) = (Vec::new(), Instant::now() + self.timeout);
+        let authority = &self.address.authority;
+        loop {
+            match transport.exchange(until) {
+                None => return Err(format!("{authority} does not answer the opening handshake")),
+                Some(bytes) if bytes.is_empty() => {
+                    return Err(match &self.command {
+                        Some(_) => "the command ended instead of an answer".to_owned(),
+                        None => format!("{authority} hung up instead of an answer"),
+                    });
+                }
+                Some(bytes) => received.extend_from_slice(&bytes),
+            }
+            if let Progress::Done { value: head, used } =
+                ResponseHead::parse(&received, HEAD_BYTES)?
+            {
+                let subprotocols: Vec<_> = self.subprotocols.iter().map(String::as_str).collect();
+                let asked = Asked {
+                    key: &key,
+                    subprotocols: &subprotocols,
+                    extensions: if offer.is_some() {
+                        &["permessage-deflate"]
+                    } else {
+                        &[]
+                    },
+                };
+                check_response(&head, &asked)
+                    .map_err(|error| format!("{error}; it is {}", head.status()))?;
+                transport.forget();
+                let rest = received.split_off(used);
+                transport.received.add(&rest);
+                return Ok(Opened { transport, rest });
+            }
+        }
+    }
+}
