@@ -249,7 +249,7 @@ pub enum Step {
 pub struct Script {
     /// The offer of compression in the opening handshake.
     pub offer: Option<String>,
-    /// What is sent.
+    /// The input, in order.
     pub steps: Vec<Step>,
     /// The echoes and pongs to be received, each with its opcode, before the first broken rule.
     pub answers: Vec<(u8, Vec<u8>)>,
@@ -265,8 +265,8 @@ impl Script {
     /// | `raw:\x81\x00` | bytes as they are |
     /// | `!` | a rule is broken from here on, so no more answers are expected |
     /// | `wait` | a pause |
-    /// | `chop=1` | from here on, frames are sent in pieces of so many bytes |
-    /// | `frag=1` | from here on, messages are cut into fragments of so many bytes |
+    /// | `chop=N` | from here on, frames are sent in pieces of N bytes |
+    /// | `frag=N` | from here on, messages are cut into fragments of N bytes |
     /// | `offer=…` | compression is offered, with these parameters |
     pub fn parse(input: &str) -> Option<Self> {
         let (mut script, mut chop, mut fragment) = (Self::default(), usize::MAX, usize::MAX);

@@ -7,7 +7,7 @@ use crate::websocket::Opcode;
 /// Whether a server did what a case demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
-    /// It did.
+    /// The answer is the one demanded.
     Held,
     /// It went on as if nothing was wrong, or failed although nothing was wrong.
     Violated,

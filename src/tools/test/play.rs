@@ -126,7 +126,7 @@ impl Reader {
     }
 }
 
-/// Plays a case.
+/// Plays a case on a connection of its own.
 pub(super) fn play(case: &Case, target: &Target) -> Outcome {
     let failed = |error: String| Outcome {
         end: End::NotOpened(error),
