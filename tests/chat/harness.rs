@@ -338,7 +338,15 @@ impl Connection {
 fn shown(event: &Event, id: Option<RequestId>) -> Value {
     let mut bytes = Vec::new();
     codec::encode(event, id, &mut bytes);
-    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{event:?} is no JSON: {error}"))
+    let text = String::from_utf8(bytes).expect("JSON is UTF-8");
+    let json: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    // A duplicate key would not show in the value.
+    let keys = |text: &str| text.matches("\":").count();
+    assert!(
+        text.len() > 2_000 || keys(&text) == keys(&json.to_string()),
+        "{text}"
+    );
+    json
 }
 
 /// A `hello` with a token.

@@ -55,23 +55,6 @@ fn refusals_arrive_and_are_counted() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_order() {
-    let server = Server::start(&[]);
-    let mut raw = server.raw();
-    raw.send(get("/", "") + &get("/metrics", "") + &get("/healthz", "").repeat(100));
-    let page = raw.response().text();
-    assert!(page.starts_with("<!"), "{page}");
-    assert!(raw.response().text().contains("parlor_connections"));
-    for n in 0..100 {
-        assert_eq!(raw.response().text().trim_end(), "ok", "{n}");
-    }
-    // Nothing of this announces a body.
-    let lines = "Content-Length: 0\r\nContent_Length: 5\r\nTE: chunked\r\nExpect: 100-continue\r\n";
-    raw.send_slowly(get("http://localhost/healthz", lines).repeat(2));
-    assert_eq!((raw.response().status, raw.response().status), (200, 200));
-}
-
-#[test]
 fn head_has_the_headers_of_get_and_no_body() {
     let server = Server::start(&[]);
     for path in ["/", "/healthz", "/chat", "/xyzzy"] {

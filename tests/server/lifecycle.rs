@@ -1,18 +1,20 @@
-//! The end of the process while WebSockets are open, a new start, metrics and logs. See
-//! tests/driver and tests/faults for signals, outputs, descriptors and starts that fail.
+//! How the process sleeps, is suspended and ends; a new start, metrics and logs. Outputs and
+//! descriptors are in tests/faults.
 
 use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Person, Server, eventually, frame, parlor};
+use crate::harness::{Folder, Person, Server, eventually, frame, parlor, shell};
 
 /// Whether SIGHUP was ignored when this process started (`nohup`). The server inherits it.
 fn hangups_are_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
+    mask.is_some_and(|mask| mask.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']))
 }
 
 #[test]
@@ -21,13 +23,14 @@ fn signal_closes_with_1001_and_waits_for_the_closes() {
         if signal == Signal::HUP && hangups_are_ignored() {
             continue;
         }
-        let mut server = Server::start(&["--drain", "10"]);
+        let mut server = Server::start(&["--drain", "60"]);
         let (mut echo, mut ada) = (server.open("/echo"), server.enter("Ada"));
-        ada.join("general");
-        ada.say("general", "last");
-        ada.take("message");
+        let mut idle = server.raw();
+        idle.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(idle.response().status, 200);
         server.signal(signal);
         assert_eq!(echo.close_code("going away"), Some(1001), "{signal:?}");
+        idle.assert_ended("an idle connection");
         let refused = || std::net::TcpStream::connect(server.address).is_err();
         eventually("no connection is accepted", refused);
         echo.send(frame(0x88, b"\x03\xe9"));
@@ -35,13 +38,79 @@ fn signal_closes_with_1001_and_waits_for_the_closes() {
         ada.wire.assert_failed("going away", 1001);
         drop((echo, ada));
         assert_eq!(server.wait().code(), Some(0), "{signal:?}");
+        assert!(server.logs().lines().count() <= 3, "{}", server.logs());
     }
-    for drain in ["0", "0.3"] {
-        let mut server = Server::start(&["--drain", drain]);
-        let _silent = server.open("/echo");
-        server.signal(Signal::TERM);
+}
+
+#[test]
+fn stalled_reader_is_awaited_until_drain_or_second_signal() {
+    let folder = Folder::new("www-drain");
+    let big = std::fs::File::create(folder.0.join("big")).unwrap();
+    big.set_len(16 << 20).unwrap();
+    let www = folder.0.to_str().unwrap();
+    for (drain, signals) in [("60", 2), ("0.3", 1), ("0", 1)] {
+        let queue = "--send-queue-bytes=1073741824";
+        let mut server = Server::start(&[queue, "--drain", drain, "--www", www]);
+        let mut lazy = server.raw();
+        lazy.send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        lazy.fill().unwrap();
+        for _ in 0..signals {
+            sleep(Duration::from_millis(200));
+            assert!(server.is_running(), "--drain {drain}");
+            server.signal(Signal::TERM);
+        }
         assert_eq!(server.wait().code(), Some(0), "--drain {drain}");
     }
+}
+
+#[test]
+fn ignored_hangup_stays_ignored() {
+    let mut server = Server::spawn(shell("trap '' HUP"));
+    server.signal(Signal::HUP);
+    sleep(Duration::from_millis(100));
+    assert!(server.is_running());
+}
+
+#[test]
+fn suspended_process_reads_before_checking_deadlines() {
+    ::parlor::server::raise_open_files();
+    let server = Server::with("--handshake-timeout 3 --max-connections-per-ip 0");
+    let (half, rest) = ("GET /healthz HTTP/1.1\r\n", "Host: localhost\r\n\r\n");
+    // More than one poll reports.
+    let mut peers: Vec<_> = (0..1_500).map(|_| server.raw()).collect();
+    peers.iter_mut().for_each(|raw| raw.send(half));
+    // All that came before this one have been accepted.
+    assert_eq!(server.get("/healthz").status, 200);
+    server.signal(Signal::STOP);
+    sleep(Duration::from_millis(100));
+    peers.iter_mut().for_each(|raw| raw.send(rest));
+    sleep(Duration::from_millis(4_500));
+    server.signal(Signal::CONT);
+    for (index, raw) in peers.iter_mut().enumerate() {
+        assert_eq!(raw.response().status, 200, "{index}");
+    }
+    let mut late = server.raw();
+    late.send(half);
+    assert_eq!(late.response().status, 408, "deadlines hold again");
+}
+
+#[test]
+fn idle_server_sleeps() {
+    let server = Server::start(&[]);
+    let _open = server.open("/echo");
+    // Clock ticks, a hundred a second (proc_pid_stat(5)).
+    let ticks = || -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+        let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+        fields
+            .skip(11)
+            .take(2)
+            .map(|it| it.parse::<u64>().unwrap())
+            .sum()
+    };
+    let before = ticks();
+    sleep(Duration::from_millis(500));
+    assert!(ticks() - before < 5);
 }
 
 #[test]

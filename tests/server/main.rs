@@ -21,7 +21,6 @@ mod pages;
 mod replay;
 #[cfg(feature = "history")]
 mod restart;
-mod script;
 #[cfg(feature = "tools")]
 mod test;
 #[cfg(feature = "tools")]

@@ -1,4 +1,4 @@
-//! The pages: headers, everything that they refer to, and a whole class that opens them at once.
+//! The pages: headers, everything that they refer to, and the addresses for others.
 
 use crate::harness::{Raw, Server, eventually};
 
@@ -91,29 +91,4 @@ fn addresses_for_others_are_told_and_logged() {
         (none, server.logs().contains("others can join")),
         (Some(0), false)
     );
-}
-
-/// 60 browsers behind one address, each with six connections, all open at once.
-#[test]
-fn class_of_sixty_opens_the_page_at_once() {
-    let server = Server::start(&[]);
-    let mut files = references(&server.get("/").text());
-    files.push(String::new());
-    assert!(files.len() <= 10, "a handful: {files:?}");
-    let six = || (0..6).map(|_| server.raw()).collect();
-    let mut browsers: Vec<Vec<Raw>> = (0..60).map(|_| six()).collect();
-    let asked = |number: usize| files.iter().skip(number).step_by(6);
-    for connections in &mut browsers {
-        for (number, raw) in connections.iter_mut().enumerate() {
-            asked(number).for_each(|file| ask(raw, &format!("/{file}"), ""));
-        }
-    }
-    for connections in &mut browsers {
-        for (number, raw) in connections.iter_mut().enumerate() {
-            asked(number).for_each(|file| assert_eq!(raw.response().status, 200, "{file}"));
-        }
-    }
-    // Then each opens the chat; a handshake that is refused panics.
-    let chats: Vec<_> = (0..60).map(|_| server.open("/chat")).collect();
-    assert_eq!(chats.len(), 60);
 }

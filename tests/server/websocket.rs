@@ -2,86 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Raw, Server, Wire, eventually, frame, header, rows};
-
-const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-/// The example that many tutorials print. The whole answer, but for `Date`.
-#[test]
-fn handshake_of_the_tutorials_is_answered() {
-    let server = Server::start(&[]);
-    let host = server.address;
-    let response = server.request(format!(
-        "GET /chat HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\nOrigin: http://{host}\r\n\
-         Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    ));
-    let date = format!("Date: {}\r\n", response.header("date").unwrap());
-    assert_eq!(
-        response.head.replace(&date, ""),
-        "HTTP/1.1 101 Switching Protocols\r\nX-Content-Type-Options: nosniff\r\n\
-         Upgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n\
-         Sec-WebSocket-Protocol: chat\r\n\r\n"
-    );
-}
-
-/// A client that did not wait for the answer means frames by what follows, or a body. A server that
-/// answers it as requests can be used for request smuggling.
-#[test]
-fn refused_upgrade_closes_and_what_follows_is_discarded() {
-    let server = Server::start(&[]);
-    let usual = Wire::handshake("/chat");
-    let table = "
-        a wrong key         | dGhlIHNhbXBsZSBub25jZQ== | xyzzy                                | 400
-        another version     | 13                       | 8                                    | 426
-        another host's page | Upgrade: w               | Origin: http://xyzzy\\r\\nUpgrade: w  | 403
-        a body              | Upgrade: w               | Content-Length: 51\\r\\nUpgrade: w    | 400
-        HTTP/1.0            | HTTP/1.1                 | HTTP/1.0                             | 400
-        no Connection       | Connection:              | X-Other:                             | 426
-        another method      | GET                      | POST                                 | 405
-        another path        | /chat                    | /xyzzy                               | 404";
-    let message = frame(0x81, "/nick xyzzy");
-    for [name, part, change, status] in rows(table) {
-        for behind in [HEALTH.as_bytes(), usual.as_bytes(), &message] {
-            let mut raw = server.raw();
-            raw.send([usual.replace(&part, &change).as_bytes(), behind].concat());
-            let response = raw.response();
-            response.assert_refusal(&name, &[status.parse().unwrap()]);
-            let version = response.header("sec-websocket-version");
-            assert_eq!(version, (status == "426").then_some("13"), "{name}");
-            raw.assert_ended(&name);
-        }
-    }
-    for path in ["/", "/healthz"] {
-        let mut raw = server.raw();
-        raw.send(Wire::handshake(path) + HEALTH);
-        assert_eq!(raw.response().status, 200, "{path} has no WebSocket");
-        raw.assert_ended(path);
-    }
-}
-
-#[test]
-fn requests_before_and_frames_after_a_handshake_are_answered() {
-    let server = Server::start(&[]);
-    let mut raw = server.raw();
-    let before = [HEALTH, "GET /xyzzy HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat();
-    let requests = before + &Wire::handshake("/chat");
-    let frames = [frame(0x81, "/nick Ada"), frame(0x81, "/join general")];
-    raw.send([requests.as_bytes(), &frames.concat()].concat());
-    for status in [200, 404, 101] {
-        assert_eq!(raw.response().status, status);
-    }
-    let mut wire = Wire { raw };
-    for expected in ["welcome", "joined"] {
-        let event: Value = serde_json::from_slice(&wire.message(expected).1).unwrap();
-        assert_eq!(event["type"], expected);
-    }
-    let mut raw = server.raw();
-    raw.send(Wire::handshake("/echo") + HEALTH);
-    assert_eq!(raw.response().status, 101);
-    Wire { raw }.assert_failed("a request instead of a frame", 1002);
-}
+use crate::harness::{Raw, Server, Wire, eventually, frame, header};
 
 #[test]
 fn conversation_byte_by_byte_is_the_same() {
@@ -128,23 +49,6 @@ fn messages_of_every_length_are_echoed() {
         assert_eq!(wire.message("one of many in a packet").1, b"x");
     }
     wire.leave();
-}
-
-#[test]
-fn close_codes_are_returned() {
-    let server = Server::start(&[]);
-    for path in ["/echo", "/chat"] {
-        for code in [1000u16, 1001, 1014, 3000, 4999] {
-            let mut wire = server.open(path);
-            let payload = [&code.to_be_bytes()[..], &[b'r'; 123]].concat();
-            wire.send(frame(0x88, payload));
-            assert_eq!(wire.close_code(path), Some(code), "{path}");
-            wire.raw.assert_ended("after the closing handshake");
-        }
-        let mut wire = server.open(path);
-        wire.send(frame(0x88, ""));
-        assert_eq!(wire.close_code(path), None, "{path}");
-    }
 }
 
 /// One row for each close code. Each row has a message behind it, which is not answered.
@@ -198,18 +102,6 @@ fn half_closed_client_gets_its_echo() {
     while let Ok(frame) = wire.try_frame() {
         assert_eq!(frame.opcode, 8, "a close at most");
     }
-}
-
-#[test]
-fn vanished_clients_leave_nothing_behind() {
-    let server = Server::start(&[]);
-    let mut other = server.open("/echo");
-    for bytes in [vec![], vec![0x81], frame(0x01, "half"), frame(0x81, "x")] {
-        server.open("/echo").send(bytes);
-        other.text("still there");
-        assert_eq!(other.message("the other").1, b"still there");
-    }
-    eventually("one is open", || server.metric("parlor_connections") == 1.0);
 }
 
 #[test]

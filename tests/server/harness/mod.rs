@@ -7,8 +7,10 @@ mod person;
 mod raw;
 mod wire;
 
+#[allow(unused_imports)] // used by tests/faults
 pub(crate) use person::{GATHERED, Person, assert_fields};
 pub(crate) use raw::{Raw, Response};
+#[allow(unused_imports)]
 pub(crate) use wire::{Wire, frame, frame_with, header};
 
 use std::io::{BufRead, BufReader, Read};
@@ -37,6 +39,16 @@ pub(crate) fn parlor() -> Command {
             command.env_remove(name);
         }
     }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// A server without a history on a free port, which a shell becomes after it has set something up.
+pub(crate) fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("{script}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_parlor")]);
+    command.args(["--listen=127.0.0.1:0", "--no-history"]);
     command.stdin(Stdio::null());
     command
 }
@@ -137,6 +149,10 @@ impl Server {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("the child is there");
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a status").is_none()
     }
 
     /// Waits for the end of the process.

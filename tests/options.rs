@@ -1,5 +1,7 @@
 //! The table of options: every option by argument and by variable, wrong values, and `--help`.
 
+#![allow(clippy::unwrap_used)]
+
 use parlor::cli::help;
 use parlor::cli::options::{Asked, ROWS, ServeOptions, parse};
 use parlor::hub::{Network, Origin, Origins};
