@@ -86,6 +86,22 @@ impl Drop for MemorySocket {
     }
 }
 
+/// Returns the rows of a table in a text: one a line, with `|` between the cells. `\r` and `\n` in a
+/// cell are written out.
+///
+/// # Panics
+///
+/// Panics if a row has another number of cells.
+pub fn rows<const CELLS: usize>(table: &str) -> Vec<[String; CELLS]> {
+    let cell = |cell: &str| cell.trim().replace(r"\r", "\r").replace(r"\n", "\n");
+    let cells = |row: &str| {
+        let cells: Vec<_> = row.split('|').map(cell).collect();
+        let cells = cells.try_into();
+        cells.unwrap_or_else(|_| panic!("not {CELLS} cells: {row}"))
+    };
+    table.trim().lines().map(cells).collect()
+}
+
 /// Returns the default limits with a change.
 pub fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::DEFAULT;

@@ -352,95 +352,51 @@ fn whole(event: Event<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::rows;
+    use crate::text::parse_hex;
+
+    /// The bytes in hex, and the last fields with the places where they begin and end.
+    const FIELDS: &str = "
+        81                         | opcode 0 1
+        81 05 48 65 6c 6c 6f       | payload length 1 2, payload 2 7
+        81 05 48 65                | payload 2 4
+        82 fe 01 00 01 02 03 04 61 | extended payload length 2 4, masking key 4 8, payload 8 9
+        82 7f 00 00 00 00 00 01 00 00 | payload length 1 2, extended payload length 2 10
+        81 7f 00 00 00             | payload length 1 2, unfinished header 2 5
+        81 7e 00 05 48             | payload length 1 2, extended payload length 2 4
+        88 05 03 e9 62 79 65       | close code 2 4, close reason 4 7
+        88 80 01 02 03 04          | masking key 2 6
+        83 80                      | opcode 0 1";
 
     #[test]
     fn fields_lie_one_behind_the_other() {
-        type Row<'a> = (&'a [u8], &'a [(&'a str, usize, usize)]);
-        let table: &[Row<'_>] = &[
-            (b"\x81", &[("opcode", 0, 1)]),
-            (
-                b"\x81\x05Hello",
-                &[("payload length", 1, 2), ("payload", 2, 7)],
-            ),
-            (b"\x81\x05He", &[("payload", 2, 4)]),
-            (
-                b"\x82\xfe\x01\x00\x01\x02\x03\x04abc",
-                &[
-                    ("extended payload length", 2, 4),
-                    ("masking key", 4, 8),
-                    ("payload", 8, 11),
-                ],
-            ),
-            (
-                b"\x82\x7f\0\0\0\0\0\x01\0\0",
-                &[("payload length", 1, 2), ("extended payload length", 2, 10)],
-            ),
-            (
-                b"\x81\x7f\0\0\0",
-                &[("payload length", 1, 2), ("unfinished header", 2, 5)],
-            ),
-            (
-                b"\x81\x7e\0\x05Hello",
-                &[("payload length", 1, 2), ("extended payload length", 2, 4)],
-            ),
-            (
-                b"\x88\x05\x03\xe9bye",
-                &[("close code", 2, 4), ("close reason", 4, 7)],
-            ),
-            (b"\x88\x80\x01\x02\x03\x04", &[("masking key", 2, 6)]),
-            (b"\x83\x80", &[("opcode", 0, 1)]),
-        ];
-        for (bytes, expected) in table {
-            let dissection = Dissection::of(bytes);
-            let tail = &dissection.fields[dissection.fields.len() - expected.len()..];
-            let found: Vec<_> = tail
-                .iter()
-                .map(|field| (field.name, field.from, field.to))
-                .collect();
-            assert_eq!(&found, expected, "{}", Hex(bytes));
-            assert!(
-                dissection
-                    .fields
-                    .windows(2)
-                    .all(|two| two[0].to == two[1].from || two[0].from == two[1].from)
-            );
+        for [hex, expected] in rows(FIELDS) {
+            let dissection = Dissection::of(&parse_hex(&hex).unwrap());
+            let shown = |field: &Field| format!("{} {} {}", field.name, field.from, field.to);
+            let shown: Vec<_> = dissection.fields.iter().map(shown).collect();
+            assert!(shown.join(", ").ends_with(&expected), "{hex}: {shown:?}");
+            let follows = |two: &[Field]| [two[0].from, two[0].to].contains(&two[1].from);
+            assert!(dissection.fields.windows(2).all(follows), "{hex}");
             let bits: usize = dissection.fields.iter().map(|field| field.bits.len()).sum();
             assert_eq!(
                 bits,
                 8 * dissection.header_bytes,
-                "each bit of the header is in one field"
+                "each bit of the header once"
             );
         }
     }
 
     #[test]
-    fn wrong_header_is_shown_up_to_the_error() {
+    fn wrong_frames_are_shown_up_to_the_error() {
         let ping = Dissection::of(b"\x89\xfe\x00\x7e\x01\x02\x03\x04");
-        assert_eq!(
-            (ping.header, ping.header_bytes),
-            (Err(Violation::LongControlFrame), 2)
-        );
-        assert_eq!(
-            (ping.frame_bytes(), ping.is_whole(), ping.close_frame()),
-            (None, false, None)
-        );
-    }
-
-    #[test]
-    fn closes_are_named_even_where_they_may_not_be_sent() {
+        let seen = (ping.header, ping.header_bytes, ping.frame_bytes());
+        assert_eq!(seen, (Err(Violation::LongControlFrame), 2, None));
         let close = Dissection::of(b"\x88\x02\x03\xed");
-        assert!(
-            close
-                .fields
-                .iter()
-                .any(|field| field.meaning == "1005: no status code (never in a frame)")
-        );
-        assert_eq!(
-            close.close_frame(),
-            Some(Err(Violation::CloseCode { code: 1005 }))
-        );
-        let json = serde_json::to_value(Dissection::of(b"\x88\x03\x03\xe8x"))
-            .expect("it has no map with odd keys");
+        let meaning = &close.fields.last().unwrap().meaning;
+        assert_eq!(meaning, "1005: no status code (never in a frame)");
+        let violation = Violation::CloseCode { code: 1005 };
+        assert_eq!(close.close_frame(), Some(Err(violation)));
+        let json = serde_json::to_value(Dissection::of(b"\x88\x03\x03\xe8x")).unwrap();
         assert_eq!(
             json["close"],
             serde_json::json!([1000, "normal closure", "x"])
@@ -462,18 +418,16 @@ mod tests {
             (10, Outcome::Unfinished),
         ];
         assert_eq!(steps, expected);
-        let closed: Vec<_> =
-            walk(b"\x88\x00\x89\x00", WebSocket::client(1024, || [0; 4])).collect();
+        let walk = |bytes, websocket| walk(bytes, websocket).collect::<Vec<_>>();
+        let closed = walk(b"\x88\x00\x89\x00", WebSocket::client(1024, || [0; 4]));
         assert_eq!(
             closed[0].answer, b"\x88\x80\0\0\0\0",
             "the machine's own answer"
         );
         assert_eq!(closed[1].outcome, Outcome::Unread);
-        let broken: Vec<_> = walk(b"\x81\x00\x81\x00", WebSocket::server(1024)).collect();
-        assert_eq!(
-            (broken.len(), &broken[0].outcome),
-            (1, &Outcome::Broken(Violation::UnmaskedFrame))
-        );
+        let broken = walk(b"\x81\x00\x81\x00", WebSocket::server(1024));
+        let outcome = Outcome::Broken(Violation::UnmaskedFrame);
+        assert_eq!((broken.len(), &broken[0].outcome), (1, &outcome));
         assert!(broken[0].answer.starts_with(b"\x88"));
     }
 }

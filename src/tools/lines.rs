@@ -265,6 +265,7 @@ fn below(value: u64, what: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::rows;
 
     const HEAD: &str = r#"{"type":"parlor","version":1}"#;
     const ADA: &str = r#"{"type":"session","author":1,"secret":"000102030405060708090a0b0c0d0e0f10111213","name":"Ada","seen":5,"quit":false}"#;
@@ -290,126 +291,57 @@ mod tests {
         assert_eq!(lines.end(), Ok(()));
     }
 
+    /// The last line, those before it, and a part of the error. `M` is a message of number 1 with
+    /// `more` fields, `C` and `T` are the lines of a channel and of a conversation.
+    const WRONG: &str = r#"
+        ADA                                        |              | begins with
+        HEAD                                       | HEAD         | only one
+        {"type":"parlor","version":2}              |              | newer
+        general: hello                             | HEAD         | not a line
+        {"type":"edit"}                            | HEAD         | not a line
+        {"type":"channel","name":"a","newest":2,"topic":"b"} | HEAD | not a line
+        {"type":"channel","name":"A","newest":2}   | HEAD         | is called "a"
+        ADA                                        | HEAD ADA     | each once
+        ADA                                        | HEAD C       | before the places
+        ADA 1213 12                                | HEAD         | 40 hex
+        ADA 1213 é13                               | HEAD         | 40 hex
+        ADA :1, :4503599627370496,                 | HEAD         | 2^52
+        M                                          | HEAD         | after the line of its place
+        M                                          | HEAD C M     | out of order
+        M "seq":1 "seq":3                          | HEAD C M     | out of order
+        M "seq":1 "seq":0                          | HEAD C       | out of order
+        C                                          | HEAD C M     | up to 1
+        M "a"} "\t"}                               | HEAD C       | not empty
+        M "a"} "a\u0007"}                          | HEAD C       | control
+        M "a"} "a","nonce":""}                     | HEAD C       | nonce
+        M "a"} "a","to":"Ben"}                     | HEAD C       | no recipient
+        M                                          | HEAD T       | has a recipient
+        M :1,"from" :3,"from"                      | HEAD T       | not in the
+        T [1,2] [2,1]                              | HEAD         | smaller"#;
+
     #[test]
     fn lines_out_of_place_are_refused() {
-        let channel = r#"{"type":"channel","name":"general","newest":2}"#;
-        let talk = r#"{"type":"conversation","between":[1,2],"newest":2}"#;
-        let message =
-            |more: &str| format!(r#"{{"type":"message","at":7,"author":1,"from":"Ada"{more}}}"#);
-        let first = message(r#","seq":1,"text":"a""#);
-        let table: &[(&str, &[&str], &str)] = &[
-            ("no head", &[ADA], "begins with"),
-            ("two heads", &[HEAD, HEAD], "only one"),
-            (
-                "a newer format",
-                &[r#"{"type":"parlor","version":2}"#],
-                "newer",
-            ),
-            ("no JSON", &[HEAD, "general: hello"], "not a line"),
-            (
-                "an unknown type",
-                &[HEAD, r#"{"type":"edit"}"#],
-                "not a line",
-            ),
-            (
-                "an unknown field",
-                &[HEAD, &channel.replace("}", r#","topic":"b"}"#)],
-                "not a line",
-            ),
-            ("a session twice", &[HEAD, ADA, ADA], "each once"),
-            (
-                "a session after a place",
-                &[HEAD, channel, ADA],
-                "before the places",
-            ),
-            (
-                "a short secret",
-                &[HEAD, &ADA.replace("1213", "12")],
-                "40 hex",
-            ),
-            (
-                "a secret that is no number",
-                &[HEAD, &ADA.replace("1213", "é13")],
-                "40 hex",
-            ),
-            (
-                "an author that is too large",
-                &[HEAD, &ADA.replace(r#":1,"#, ":4503599627370496,")],
-                "2^52",
-            ),
-            (
-                "a message of no place",
-                &[HEAD, &first],
-                "after the line of its place",
-            ),
-            (
-                "a number twice",
-                &[HEAD, channel, &first, &first],
-                "out of order",
-            ),
-            (
-                "a gap",
-                &[HEAD, channel, &first, &message(r#","seq":3,"text":"a""#)],
-                "out of order",
-            ),
-            (
-                "number 0",
-                &[HEAD, channel, &message(r#","seq":0,"text":"a""#)],
-                "out of order",
-            ),
-            (
-                "messages that are missing",
-                &[HEAD, channel, &first, channel],
-                "up to 1",
-            ),
-            (
-                "an empty text",
-                &[HEAD, channel, &message(r#","seq":1,"text":" ""#)],
-                "not empty",
-            ),
-            (
-                "a control character",
-                &[HEAD, channel, &message(r#","seq":1,"text":"a\u0007""#)],
-                "control",
-            ),
-            (
-                "an empty nonce",
-                &[HEAD, channel, &message(r#","seq":1,"text":"a","nonce":"""#)],
-                "nonce",
-            ),
-            (
-                "a recipient in a channel",
-                &[HEAD, channel, &message(r#","seq":1,"text":"a","to":"Ben""#)],
-                "no recipient",
-            ),
-            (
-                "a private message without a recipient",
-                &[HEAD, talk, &first],
-                "has a recipient",
-            ),
-            (
-                "a stranger's",
-                &[
-                    HEAD,
-                    talk,
-                    &message(r#","seq":1,"text":"a","to":"Ben""#).replace(":1,", ":3,"),
-                ],
-                "not in the",
-            ),
-            (
-                "the wrong way round",
-                &[HEAD, &talk.replace("[1,2]", "[2,1]")],
-                "smaller",
-            ),
-        ];
-        for (name, texts, expected) in table {
+        let line = |word: &str| match word {
+            "HEAD" => HEAD.to_owned(),
+            "ADA" => ADA.to_owned(),
+            "C" => r#"{"type":"channel","name":"general","newest":2}"#.to_owned(),
+            "T" => r#"{"type":"conversation","between":[1,2],"newest":2}"#.to_owned(),
+            "M" => {
+                r#"{"type":"message","seq":1,"at":7,"author":1,"from":"Ada","text":"a"}"#.to_owned()
+            }
+            other => other.to_owned(),
+        };
+        for [wrong, before, expected] in rows(WRONG) {
             let mut lines = Lines::default();
-            let (last, before) = texts.split_last().unwrap();
-            before
-                .iter()
-                .for_each(|line| drop(lines.read(line.as_bytes()).unwrap()));
-            let error = lines.read(last.as_bytes()).expect_err(name);
-            assert!(error.contains(expected), "{name}: {error}");
+            for word in before.split_whitespace() {
+                lines.read(line(word).as_bytes()).unwrap();
+            }
+            let wrong = match wrong.split(' ').collect::<Vec<_>>()[..] {
+                [word, from, to] => line(word).replace(from, to),
+                _ => line(&wrong),
+            };
+            let error = lines.read(wrong.as_bytes()).expect_err(&wrong);
+            assert!(error.contains(&expected), "{wrong}: {error}");
         }
         assert!(Lines::default().end().is_err());
     }

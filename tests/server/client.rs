@@ -1,6 +1,6 @@
 //! `parlor client` against parlor, and against servers that break rules.
 
-use crate::harness::{PATIENCE, Server, parlor};
+use crate::harness::{PATIENCE, Server, parlor, rows};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdin, Stdio};
@@ -160,19 +160,19 @@ fn frames_are_shown_in_both_directions() {
 #[test]
 fn failed_start_says_why() {
     let server = Server::start(&[]);
-    let http = format!("http://{}/", server.address);
-    for (arguments, part, status) in [
-        (&[url(&server, "/").as_str()][..], "101", 1),
-        (&["ws://127.0.0.1:1/"], "can't connect", 1),
-        (&["ws://nothing.invalid/"], "can't find", 1),
-        (&[&http], "begins with ws://", 2),
-        (&["wss://127.0.0.1/"], "TLS (wss://) is not supported", 2),
-        (&[], "an address is missing", 2),
-        (&["--shout", "ws://127.0.0.1:1/"], "shout", 2),
-    ] {
-        let mut client = Client::start(arguments);
-        client.until_remark(part);
-        assert_eq!(client.status(), Some(status), "{arguments:?}");
+    let table = "
+        ws://ADDRESS/         | 101                               | 1
+        ws://127.0.0.1:1/     | can't connect                     | 1
+        ws://nothing.invalid/ | can't find                        | 1
+        http://ADDRESS/       | begins with ws://                 | 2
+        wss://127.0.0.1/      | TLS (wss://) is not supported     | 2
+                              | an address is missing             | 2
+        --shout ws://ADDRESS/ | shout                             | 2";
+    for [words, part, status] in rows(table) {
+        let words = words.replace("ADDRESS", &server.address.to_string());
+        let mut client = Client::start(&words.split_whitespace().collect::<Vec<_>>());
+        client.until_remark(&part);
+        assert_eq!(client.status().unwrap().to_string(), status, "{words}");
     }
 }
 
@@ -182,49 +182,47 @@ fn rules_broken_by_the_server_are_named() {
     let valid = |key: &str| {
         let accept = ::parlor::websocket::accept(key);
         format!(
-            "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+            "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
         )
     };
-    // What follows a valid response, or all of another one; the remark; the client's close code.
-    let table: &[(&str, &[u8], &str, Option<u16>)] = &[
+    // The response to this key, or none; what follows it; the remark; the client's close code.
+    type Row<'a> = (Option<&'a str>, &'a [u8], &'a str, Option<u16>);
+    const ITS: Option<&str> = Some("");
+    let masked = "RFC 6455 5.1: a server must not mask";
+    let table: &[Row<'_>] = &[
+        (ITS, b"\x81\x80\0\0\0\0", masked, Some(1002)),
+        (ITS, b"\x81\x01\xff", "RFC 6455 8.1", Some(1007)),
+        (ITS, b"\xc1\x01\0", "RFC 6455 5.2", Some(1002)),
+        (ITS, b"", "without a close frame (1006)", None),
         (
-            "",
-            b"\x81\x80\0\0\0\0",
-            "RFC 6455 5.1: a server must not mask",
-            Some(1002),
-        ),
-        ("", b"\x81\x01\xff", "RFC 6455 8.1", Some(1007)),
-        ("", b"\xc1\x01\0", "RFC 6455 5.2", Some(1002)),
-        ("", b"", "without a close frame (1006)", None),
-        (
-            "another key",
+            Some("k"),
             b"",
             "doesn't match this request's key (RFC 6455 §4.1",
             None,
         ),
         (
-            "-",
+            None,
             b"HTTP/1.1 503 x\r\n\r\nFull\x1b[2J.\n",
             "503: Full\\u{1b}[2J.",
             None,
         ),
-        ("-", b"SSH-2.0-x\r\n\r\n", "HTTP/1.1", None),
-        ("-", b"", "instead of an answer", None),
+        (None, b"SSH-2.0-x\r\n\r\n", "HTTP/1.1", None),
+        (None, b"", "instead of an answer", None),
     ];
     for (key, bytes, remark, code) in table {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = Client::start(&[&format!("ws://{}/", listener.local_addr().unwrap())]);
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
-        let request: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
-        let asked = request
+        let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+        let request: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+        let mut keys = request
             .iter()
-            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+            .filter_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
         let response = match *key {
-            "" => valid(asked.unwrap()),
-            "-" => String::new(),
-            other => valid(other),
+            ITS => valid(keys.next().unwrap()),
+            other => other.map(valid).unwrap_or_default(),
         };
         stream
             .write_all(&[response.as_bytes(), bytes].concat())

@@ -1,6 +1,6 @@
 //! `parlor explain`: bytes in; sentences, sections and an exit status out.
 
-use crate::harness::parlor;
+use crate::harness::{Folder, parlor, rows};
 use serde_json::Value;
 use std::io::Write;
 use std::process::Stdio;
@@ -41,106 +41,88 @@ an escape sequence       | 81041b5b324a               | 0 | \"\\u{1b}[2J\"
 compression              | c107 f248cdc9c90700        | 1 | RFC 6455 5.2, reserved bit
 no hex                   | 81 xx                      | 2 | hexadecimal";
 
+/// Runs `explain` with these words; checks its status and that it prints these parts.
+#[track_caller]
+fn check(words: &str, input: &[u8], status: &str, parts: &str) -> String {
+    let words: Vec<_> = ["explain"]
+        .into_iter()
+        .chain(words.split_whitespace())
+        .collect();
+    let (text, ended) = run(&words, input);
+    assert_eq!(ended.to_string(), status, "{words:?}: {text}");
+    for part in parts.split(", ") {
+        assert!(text.contains(part), "{words:?}: {part:?} in {text}");
+    }
+    text
+}
+
 #[test]
 fn frames_are_explained_to_the_first_broken_rule() {
-    for line in FRAMES.lines() {
-        let columns: Vec<_> = line.split('|').map(str::trim).collect();
-        let [name, hex, status, parts] = columns[..] else {
-            panic!("{line}");
-        };
-        let hex: Vec<_> = hex.split(' ').collect();
-        let (text, ended) = run(&[&["explain", "frames", "--hex"], &hex[..]].concat(), b"");
-        assert_eq!(ended.to_string(), status, "{name}: {text}");
-        for part in parts.split(", ") {
-            assert!(text.contains(part), "{name}: {part:?} in {text}");
-        }
-        assert!(!text.contains('\x1b'), "{name}: no colours in a pipe");
+    for [_, hex, status, parts] in rows(FRAMES) {
+        let text = check(&format!("frames --hex {hex}"), b"", &status, &parts);
+        assert!(!text.contains('\x1b'), "no colours in a pipe");
     }
-    let compressed = [
-        "explain",
-        "frames",
-        "--deflate",
-        "--hex",
-        "c107f248cdc9c90700",
-    ];
-    let (text, status) = run(&compressed, b"");
-    let (part, expected) = match cfg!(feature = "deflate") {
-        true => ("\"Hello\"", 0),
-        false => ("the feature deflate", 2),
+    let (status, part) = match cfg!(feature = "deflate") {
+        true => ("0", "\"Hello\""),
+        false => ("2", "the feature deflate"),
     };
-    assert!(text.contains(part) && status == expected, "{text}");
+    check(
+        "frames --deflate --hex c107f248cdc9c90700",
+        b"",
+        status,
+        part,
+    );
 }
 
 #[test]
 fn input_is_a_file_or_standard_input() {
-    let file = std::env::temp_dir().join(format!("parlor-explain-{}", std::process::id()));
+    let folder = Folder::new("explain");
+    let file = folder.0.join("frames");
     let name = file.to_str().unwrap();
-    let inputs = [
+    for (bytes, parts) in [
         (&b"\x81\x02hi"[..], "\"hi\""),
-        (b"81 02\n68 69\n", "digits were read"),
-    ];
-    for (bytes, expected) in inputs {
+        (b"81 02\n68 69\n", "\"hi\", digits were read"),
+    ] {
         std::fs::write(&file, bytes).unwrap();
-        for operand in [&[name][..], &["-"], &[]] {
-            let (text, status) = run(&[&["explain", "frames"], operand].concat(), bytes);
-            assert!(
-                status == 0 && text.contains(expected),
-                "{operand:?}: {text}"
-            );
-            assert!(text.contains("\"hi\""), "{operand:?}: {text}");
+        for operand in [name, "-", ""] {
+            check(&format!("frames {operand}"), bytes, "0", parts);
         }
     }
-    std::fs::remove_file(&file).unwrap();
-    for (arguments, part) in [
-        (&["frames", name][..], "can't read"),
-        (&["frames"], "nothing in standard input"),
-        (
-            &["frames", "--from", "me", "--hex", "8100"],
-            "--from must be",
-        ),
-        (&["frames", "--nonsense"], "nonsense"),
-        (&["poetry", "--hex", "8100"], "poetry"),
-        (&[], "explain what"),
-        (&["handshake", "--hex", "8100"], "no options"),
-    ] {
-        let (text, status) = run(&[&["explain"], arguments].concat(), b"");
-        assert!(
-            status == 2 && text.lines().count() == 1,
-            "{arguments:?}: {status}, {text}"
-        );
-        assert!(text.contains(part), "{arguments:?}: {text}");
+    let table = "
+        frames /nothing             | can't read
+        frames                      | nothing in standard input
+        frames --from me --hex 8100 | --from must be
+        frames --nonsense           | nonsense
+        poetry --hex 8100           | poetry
+                                    | explain what
+        handshake --hex 8100        | no options";
+    for [words, part] in rows(table) {
+        let text = check(&words, b"", "2", &part);
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
 }
 
 #[test]
 fn json_is_one_object_a_frame() {
-    let explain = |hex| {
-        let (text, status) = run(&["explain", "frames", "--json", "--hex", hex], b"");
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"));
-        (lines.collect::<Vec<Value>>(), status)
+    let explain = |hex, status| -> Vec<Value> {
+        let text = check(&format!("frames --json --hex {hex}"), b"", status, "");
+        let lines = text.lines().map(serde_json::from_str);
+        lines.map(|line| line.expect("JSON")).collect()
     };
-    let (lines, status) = explain("8183000000006869c3 8985000000002e2e2e2e2e 8000");
-    assert_eq!(
-        (lines.len(), status),
-        (1, 1),
-        "nothing is read after a broken rule"
-    );
+    let lines = explain("8183000000006869c3 8985000000002e2e2e2e2e 8000", "1");
+    assert_eq!(lines.len(), 1, "nothing is read after a broken rule");
     assert_eq!(lines[0]["broken"]["section"], "RFC 6455 8.1");
     assert_eq!(lines[0]["broken"]["code"], 1007);
-    let (lines, status) = explain("81826162636409 0b 8980 00000000");
-    assert_eq!((lines.len(), status), (2, 0));
-    let [first, second] = [&lines[0], &lines[1]];
+    let lines = explain("81826162636409 0b 8980 00000000", "0");
     assert_eq!(
-        (&first["outcome"], &first["text"]),
+        (&lines[0]["outcome"], &lines[0]["text"]),
         (&"message".into(), &"hi".into())
     );
     assert_eq!(
-        (&second["opcode"], &second["at"]),
+        (&lines[1]["opcode"], &lines[1]["at"]),
         (&"ping".into(), &8.into())
     );
-    let fields = first["fields"].as_array().unwrap().iter();
+    let fields = lines[0]["fields"].as_array().unwrap().iter();
     let names: Vec<_> = fields
         .map(|field| field["name"].as_str().unwrap())
         .collect();
@@ -174,65 +156,28 @@ no HTTP | GET /chat HTTP/1.1 | hello | 1 | wrong";
 
 #[test]
 fn handshakes_are_explained_header_by_header() {
-    let explain = |name: &str, input: &str, status: i32, parts: &str| {
-        let (text, ended) = run(&["explain", "handshake"], input.as_bytes());
-        assert_eq!(ended, status, "{name}: {text}");
-        for part in parts.split(", ") {
-            assert!(text.contains(part), "{name}: {part:?} in {text}");
-        }
-        assert_eq!(text.contains("wrong  "), status == 1, "{name}: {text}");
+    let explain = |input: &str, status: &str, parts: &str| {
+        let text = check("handshake", input.as_bytes(), status, parts);
+        assert_eq!(text.contains("wrong  "), status == "1", "{text}");
     };
     let both = format!("{REQUEST}{RESPONSE}");
-    for line in HANDSHAKES.lines().filter(|line| !line.is_empty()) {
-        let columns: Vec<_> = line.split(" | ").collect();
-        let [name, from, to, status, parts] = columns[..] else {
-            panic!("{line}");
-        };
-        explain(
-            name,
-            &both.replace(from, to),
-            status.parse().unwrap(),
-            parts,
-        );
+    for [_, from, to, status, parts] in rows(HANDSHAKES) {
+        explain(&both.replace(&from, &to), &status, &parts);
     }
     let lines = both.lines().enumerate();
-    let curl: String = lines
-        .map(|(n, line)| format!("{} {line}\n", if n < 9 { '>' } else { '<' }))
-        .collect();
+    let curl = lines.map(|(n, line)| format!("{} {line}\n", if n < 9 { '>' } else { '<' }));
+    let curl = curl.collect::<String>();
     let accept = "CR LF, s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    explain(&format!("* Trying\n{curl}"), "0", accept);
+    explain(both.replace('\r', "").trim(), "0", accept);
+    explain(REQUEST, "0", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    explain(REQUEST.trim_end(), "1", "empty line");
+    explain(both.trim_end(), "1", "the response has no end");
+    explain(RESPONSE, "2", "needs its request before it");
+    let faults = REQUEST.replace("Version: 13", "Version: 8");
     explain(
-        "the output of curl -v",
-        &format!("* Trying\n{curl}"),
-        0,
-        accept,
+        &faults.replace("websocket", "cobweb"),
+        "1",
+        "§4.2.1, 3, §4.2.1, 6",
     );
-    explain(
-        "line feeds of an editor",
-        both.replace('\r', "").trim(),
-        0,
-        accept,
-    );
-    explain(
-        "a request alone",
-        REQUEST,
-        0,
-        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
-    );
-    explain("a request without end", REQUEST.trim_end(), 1, "empty line");
-    explain(
-        "a response without end",
-        both.trim_end(),
-        1,
-        "the response has no end",
-    );
-    explain(
-        "a response alone",
-        RESPONSE,
-        2,
-        "needs its request before it",
-    );
-    let faults = REQUEST
-        .replace("Version: 13", "Version: 8")
-        .replace("websocket", "cobweb");
-    explain("two faults", &faults, 1, "§4.2.1, 3, §4.2.1, 6");
 }

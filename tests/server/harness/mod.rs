@@ -13,6 +13,9 @@ pub(crate) use raw::{Raw, Response};
 #[allow(unused_imports)]
 pub(crate) use wire::{Wire, frame, frame_with, header};
 
+#[allow(unused_imports)]
+pub(crate) use ::parlor::testing::rows;
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -206,20 +209,6 @@ pub(crate) fn eventually(name: &str, mut holds: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "not in time: {name}");
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// The rows of a table in a text, with `|` between the cells. `\r\n` in a cell is a line end.
-pub(crate) fn rows<const CELLS: usize>(table: &str) -> Vec<[String; CELLS]> {
-    let cells = |row: &str| {
-        let cells = row
-            .split('|')
-            .map(|cell| cell.trim().replace(r"\r", "\r").replace(r"\n", "\n"));
-        cells
-            .collect::<Vec<_>>()
-            .try_into()
-            .expect("the number of cells")
-    };
-    table.trim().lines().map(cells).collect()
 }
 
 /// A folder that is removed at the end of the test.
