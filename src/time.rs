@@ -171,117 +171,61 @@ mod tests {
     use super::*;
 
     const BEGIN: u64 = 1_700_000_000_000;
-    const HOUR: u64 = 60 * 60 * 1_000;
-    const DAY: u64 = 24 * HOUR;
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
 
-    /// A name, readings as (monotonic, wall minus [`BEGIN`]), believed times minus [`BEGIN`].
-    type Row<'a> = (&'a str, &'a [(u64, i64)], &'a [i64]);
+    /// Parses a sum of milliseconds, hours (`h`) and days (`d`).
+    fn millis(text: &str) -> i64 {
+        let day = DAY as i64;
+        let term = |term: &str| match (term.strip_suffix('d'), term.strip_suffix('h')) {
+            (Some(days), _) => days.parse::<i64>().unwrap() * day,
+            (_, Some(hours)) => hours.parse::<i64>().unwrap() * day / 24,
+            _ => term.parse().unwrap(),
+        };
+        text.split('+').map(term).sum()
+    }
 
-    /// Plays readings of both clocks, as (monotonic, wall minus [`BEGIN`]), and returns the
-    /// believed times minus [`BEGIN`].
-    fn play(clock: &mut TrustedClock, readings: &[(u64, i64)]) -> Vec<i64> {
-        let read = |(mono, wall): &(u64, i64)| {
-            let unix = UnixMillis(BEGIN.saturating_add_signed(*wall));
-            let mono = Millis(*mono);
+    /// Plays readings of both clocks, as `monotonic:wall`, and returns the believed times. Walls
+    /// and believed times are counted from [`BEGIN`].
+    fn play(mut clock: TrustedClock, readings: &str) -> Vec<i64> {
+        let read = |reading: &str| {
+            let (mono, wall) = reading.split_once(':').unwrap();
+            let unix = UnixMillis(BEGIN.saturating_add_signed(millis(wall)));
+            let mono = Millis(millis(mono) as u64);
             clock.observe(Now { mono, unix });
             clock.believed().0 as i64 - BEGIN as i64
         };
-        readings.iter().map(read).collect()
+        readings.split(' ').map(read).collect()
     }
+
+    /// What happens, the readings, and the believed times.
+    const JUMPS: &str = "
+        a steady clock                  | 0:0 1h:1h 9d:9d                       | 0 1h 9d
+        a small correction              | 0:0 10:1800000 20:-900000             | 0 1800000 -900000
+        40 days ahead for a moment      | 0:0 10:40d 20:20                      | 0 10 20
+        back for a moment               | 0:0 10:-40d 20:20                     | 0 10 20
+        1970 for a year                 | 0:0 10:-21900d 365d:-21900d           | 0 10 365d
+        40 days ahead for two days      | 0:0 10:40d 1d+9:41d 1d+10:41d+10      | 0 10 1d+9 41d+10
+        a believed jump is taken back   | 0:0 10:9d 2d:11d 3d:3d 4d:4d          | 0 10 11d 12d 4d
+        another jump every few hours    | 0:0 10:5d 1h:9d 20h:5d 25h:9d         | 0 10 1h 20h 25h
+        a wall clock at the end of time | 0:0 10:9223368636854775807            | 0 10";
+    const RESTARTS: &str = "
+        ten minutes later               | 0:600000                              | 600000
+        a week later                    | 0:7d 1d:8d                            | 0 8d
+        40 days ahead, then right       | 0:40d 9:9                             | 0 9
+        1970, then right                | 0:-1700000000000 9:9                  | 0 9";
 
     #[test]
     fn trusted_clock_doubts_jumps_for_a_day() {
-        let (hour, day, year) = (HOUR as i64, DAY as i64, 365 * DAY as i64);
-        let table: &[Row<'_>] = &[
-            (
-                "a steady clock",
-                &[(0, 0), (HOUR, hour), (9 * DAY, 9 * day)],
-                &[0, hour, 9 * day],
-            ),
-            (
-                "a correction of half an hour",
-                &[(0, 0), (10, hour / 2), (20, -hour / 4)],
-                &[0, hour / 2, -hour / 4],
-            ),
-            (
-                "40 days ahead for a moment",
-                &[(0, 0), (10, 40 * day), (20, 20)],
-                &[0, 10, 20],
-            ),
-            (
-                "back for a moment",
-                &[(0, 0), (10, -40 * day), (20, 20)],
-                &[0, 10, 20],
-            ),
-            (
-                "1970 for a year",
-                &[(0, 0), (10, -60 * year), (365 * DAY, -60 * year)],
-                &[0, 10, year],
-            ),
-            (
-                "40 days ahead for two days",
-                &[
-                    (0, 0),
-                    (10, 40 * day),
-                    (DAY + 9, 41 * day),
-                    (DAY + 10, 41 * day + 10),
-                ],
-                &[0, 10, day + 9, 41 * day + 10],
-            ),
-            (
-                "a believed jump that is taken back",
-                &[
-                    (0, 0),
-                    (10, 9 * day),
-                    (2 * DAY, 11 * day),
-                    (3 * DAY, 3 * day),
-                    (4 * DAY, 4 * day),
-                ],
-                &[0, 10, 11 * day, 12 * day, 4 * day],
-            ),
-            (
-                "another jump every few hours",
-                &[
-                    (0, 0),
-                    (10, 5 * day),
-                    (HOUR, 9 * day),
-                    (20 * HOUR, 5 * day),
-                    (25 * HOUR, 9 * day),
-                ],
-                &[0, 10, hour, 20 * hour, 25 * hour],
-            ),
-            (
-                "a wall clock at the end of time",
-                &[(0, 0), (10, i64::MAX - 2 * BEGIN as i64)],
-                &[0, 10],
-            ),
+        let after_a_restart = || TrustedClock::continuing(UnixMillis(BEGIN));
+        let clocks: [(&str, &dyn Fn() -> TrustedClock); 2] = [
+            (JUMPS, &TrustedClock::default),
+            (RESTARTS, &after_a_restart),
         ];
-        for (name, readings, expected) in table {
-            let believed = play(&mut TrustedClock::default(), readings);
-            assert_eq!(believed, *expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn trusted_clock_continues_after_a_restart() {
-        let day = DAY as i64;
-        let continuing = || TrustedClock::continuing(UnixMillis(BEGIN));
-        let table: &[Row<'_>] = &[
-            ("ten minutes later", &[(0, 600_000)], &[600_000]),
-            (
-                "a week later",
-                &[(0, 7 * day), (DAY, 8 * day)],
-                &[0, 8 * day],
-            ),
-            (
-                "40 days ahead, then right",
-                &[(0, 40 * day), (9, 9)],
-                &[0, 9],
-            ),
-            ("1970, then right", &[(0, -(BEGIN as i64)), (9, 9)], &[0, 9]),
-        ];
-        for (name, readings, expected) in table {
-            assert_eq!(play(&mut continuing(), readings), *expected, "{name}");
+        for (table, clock) in clocks {
+            for [name, readings, expected] in crate::testing::rows(table) {
+                let expected: Vec<_> = expected.split(' ').map(millis).collect();
+                assert_eq!(play(clock(), &readings), expected, "{name}");
+            }
         }
     }
 
@@ -307,8 +251,7 @@ mod tests {
 
     #[test]
     fn trusted_clock_stamps_the_later_time() {
-        let mut clock = TrustedClock::default();
-        play(&mut clock, &[(0, 0)]);
+        let clock = TrustedClock::continuing(UnixMillis(BEGIN));
         for wall in [0, BEGIN - DAY, BEGIN, BEGIN + DAY] {
             let stamp = clock.stamp(UnixMillis(wall));
             assert_eq!(stamp, UnixMillis(wall.max(BEGIN)));

@@ -246,72 +246,40 @@ mod tests {
         }
     }
 
+    /// What is one, and four addresses: of each but the third, a connection is admitted.
+    const HOUSEHOLDS: &str = "
+        one IPv4 address | 10.0.0.1    | 10.0.0.1        | 10.0.0.1        | 10.0.0.2
+        one /64          | 2001:db8::1 | 2001:db8::2     | 2001:db8::3     | 2001:db8:0:1::1
+        IPv4 within IPv6 | 10.0.0.1    | ::ffff:10.0.0.1 | ::ffff:10.0.0.1 | ::ffff:10.0.0.2";
+
     #[test]
     fn addresses_are_counted_by_household() {
-        let table: &[(&str, &[&str], &[u16])] = &[
-            (
-                "one IPv4 address",
-                &["10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2"],
-                &[200, 200, 429, 200],
-            ),
-            (
-                "one /64",
-                &[
-                    "2001:db8::1",
-                    "2001:db8::2",
-                    "2001:db8::3",
-                    "2001:db8:0:1::1",
-                ],
-                &[200, 200, 429, 200],
-            ),
-            (
-                "IPv4 within IPv6",
-                &[
-                    "10.0.0.1",
-                    "::ffff:10.0.0.1",
-                    "::ffff:10.0.0.1",
-                    "::ffff:10.0.0.2",
-                ],
-                &[200, 200, 429, 200],
-            ),
-        ];
-        for (most, unlimited) in [(2, false), (0, true)] {
-            for (name, addresses, expected) in table {
+        for (most, third) in [(2, 429), (0, 200)] {
+            for [name, a, b, c, d] in crate::testing::rows(HOUSEHOLDS) {
                 let mut admission = Admission::new(Vec::new());
-                for (address, expected) in addresses.iter().zip(*expected) {
-                    let (status, _) = enter(&mut admission, address, &limits(10, most));
-                    assert_eq!(status, if unlimited { 200 } else { *expected }, "{name}");
-                }
+                let limits = limits(10, most);
+                let status = [a, b, c, d].map(|peer| enter(&mut admission, &peer, &limits).0);
+                assert_eq!(status, [200, 200, third, 200], "{name}");
             }
         }
     }
 
+    /// A class of 60 browsers behind one address: six connections each, one becomes a WebSocket.
     #[test]
     fn pages_have_a_higher_limit_than_websockets() {
         let (mut admission, limits) = (Admission::new(Vec::new()), limits(10_000, 100));
-        let mut seats: Vec<_> = (0..800)
-            .map(|n| {
-                enter(&mut admission, "10.0.0.1", &limits)
-                    .1
-                    .unwrap_or_else(|| panic!("{n}"))
-            })
-            .collect();
-        assert_eq!(enter(&mut admission, "10.0.0.1", &limits).0, 429);
+        let enter = |admission: &mut Admission| enter(admission, "10.0.0.1", &limits);
+        let seats = (0..800).map(|_| enter(&mut admission).1.unwrap());
+        let mut seats: Vec<_> = seats.collect();
+        assert_eq!(enter(&mut admission).0, 429);
         for (n, seat) in seats.iter_mut().enumerate() {
             let upgraded = admission.upgrade(seat, &limits);
-            assert_eq!(
-                upgraded.map_or_else(|refusal| refusal.status, |()| 101),
-                [101, 429][usize::from(n >= 100)]
-            );
+            assert_eq!(upgraded.is_ok(), n < 100);
         }
         admission.leave(&mut seats[300]);
-        assert_eq!(
-            enter(&mut admission, "10.0.0.1", &limits).0,
-            429,
-            "100 are WebSockets"
-        );
+        assert_eq!(enter(&mut admission).0, 429, "100 are WebSockets");
         admission.leave(&mut seats[0]);
-        let (status, seat) = enter(&mut admission, "10.0.0.1", &limits);
+        let (status, seat) = enter(&mut admission);
         assert_eq!(status, 200);
         assert!(admission.upgrade(&mut seat.unwrap(), &limits).is_ok());
     }
@@ -320,9 +288,8 @@ mod tests {
     fn full_server_refuses_a_few_and_drops_the_others() {
         let (mut admission, limits) = (Admission::new(Vec::new()), limits(1, 100));
         let mut first = enter(&mut admission, "10.0.0.1", &limits).1.unwrap();
-        let mut refused: Vec<_> = (0..REFUSED_CONNECTIONS)
-            .map(|_| enter(&mut admission, "10.0.0.1", &limits))
-            .collect();
+        let refused = (0..REFUSED_CONNECTIONS).map(|_| enter(&mut admission, "10.0.0.1", &limits));
+        let mut refused: Vec<_> = refused.collect();
         assert!(refused.iter().all(|(status, _)| *status == 503));
         assert_eq!(enter(&mut admission, "10.0.0.1", &limits).0, 0);
         admission.leave(refused[0].1.as_mut().unwrap());
@@ -346,34 +313,23 @@ mod tests {
     fn client_of_a_trusted_proxy_is_counted_and_the_proxy_is_not() {
         let limits = limits(100, 2);
         let mut admission = Admission::new(vec![Network::parse("127.0.0.1").unwrap()]);
-        let mut seats: Vec<_> = (0..8)
-            .map(|_| enter(&mut admission, "127.0.0.1", &limits).1.unwrap())
-            .collect();
-        let table = [
-            ("the first of one address", 0, "192.0.2.1", 200),
-            ("its second", 1, "192.0.2.1", 200),
-            ("its third", 2, "192.0.2.1", 429),
-            ("another address", 3, "192.0.2.2", 200),
-            (
-                "a made-up hop before the real one",
-                2,
-                "192.0.2.9, 192.0.2.1",
-                429,
-            ),
-            ("the same connection again", 0, "192.0.2.1", 200),
-            (
-                "the same connection for another client",
-                0,
-                "192.0.2.2",
-                200,
-            ),
-            ("that client's third", 4, "192.0.2.2", 429),
-            ("the first client, which has one now", 5, "192.0.2.1", 200),
-            ("no address", 6, "unknown", 200),
-        ];
-        for (name, seat, client, expected) in table {
-            let status = request(&mut admission, &mut seats[seat], client, &limits);
-            assert_eq!(status, expected, "{name}");
+        let seats = (0..8).map(|_| enter(&mut admission, "127.0.0.1", &limits).1.unwrap());
+        let mut seats: Vec<_> = seats.collect();
+        let table = "
+            the first of one address            | 0 | 192.0.2.1            | 200
+            its second                          | 1 | 192.0.2.1            | 200
+            its third                           | 2 | 192.0.2.1            | 429
+            another address                     | 3 | 192.0.2.2            | 200
+            a made-up hop before the real one   | 2 | 192.0.2.9, 192.0.2.1 | 429
+            the same connection again           | 0 | 192.0.2.1            | 200
+            the same one for another client     | 0 | 192.0.2.2            | 200
+            that client's third                 | 4 | 192.0.2.2            | 429
+            the first client, which has one now | 5 | 192.0.2.1            | 200
+            no address                          | 6 | unknown              | 200";
+        for [name, seat, client, expected] in crate::testing::rows(table) {
+            let seat = &mut seats[seat.parse::<usize>().unwrap()];
+            let status = request(&mut admission, seat, &client, &limits);
+            assert_eq!(status.to_string(), expected, "{name}");
         }
         admission.answered(&mut seats[0]);
         assert_eq!(

@@ -156,19 +156,10 @@ fn node(text: &str) -> Option<IpAddr> {
 
 /// Splits a table's rows at their bars.
 #[cfg(test)]
-pub(super) fn rows<const N: usize>(table: &'static str) -> Vec<[&'static str; N]> {
-    let row = |row: &'static str| {
-        assert_eq!(row.split('|').count(), N, "{row}");
-        let mut cells = row.split('|').map(str::trim);
-        std::array::from_fn(|_| cells.next().unwrap_or_default())
-    };
-    table.lines().map(row).collect()
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
     use crate::progress::Progress;
+    use crate::testing::rows;
 
     #[test]
     fn networks_contain_their_addresses() {
@@ -184,7 +175,7 @@ a range of IPv6 | 2001:db8::/32 | 2001:db8:ffff::1 | 2001:db9::1
 every address of IPv6 | ::/0 | ::1 2001:db8::1 | 1.2.3.4
 IPv4 as IPv6 | ::ffff:10.0.0.0/104 | 10.1.2.3 | 11.1.2.3";
         for [name, network, inside, outside] in rows(NETWORKS) {
-            let network = Network::parse(network).unwrap();
+            let network = Network::parse(&network).unwrap();
             let contains = |address: &str| network.contains(address.parse().unwrap());
             assert!(inside.split_whitespace().all(contains), "{name}");
             assert!(!outside.split_whitespace().any(contains), "{name}");

@@ -110,10 +110,7 @@ mod tests {
         assert_eq!(rate.command(20, Millis(54)), Err(1));
         assert_eq!(rate.command(20, Millis(55)), Ok(()));
         assert_eq!(rate.command(20, Millis(55)), Err(50));
-        assert!(
-            (0..1_000).all(|_| rate.command(0, Millis(55)).is_ok()),
-            "0: no limit"
-        );
+        assert!((0..1_000).all(|_| rate.command(0, Millis(55)).is_ok()));
     }
 
     #[test]

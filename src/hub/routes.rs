@@ -137,9 +137,9 @@ pub(super) fn asks_for_upgrade(head: &Head<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::proxies::rows;
     use super::*;
     use crate::progress::Progress;
+    use crate::testing::rows;
 
     struct NoPages;
     impl Pages for NoPages {

@@ -85,57 +85,27 @@ mod tests {
         assert_eq!(due, expected);
     }
 
+    /// What happens; and of each turn, whose promised deadline is at 5 s (9 s for the last one):
+    /// whether it was quiet, the time, and whether deadlines count.
+    const TURNS: &str = "
+        in time                       | busy 5000 yes, quiet 6000 yes
+        suspended, then a quiet turn  | busy 6001 no, quiet 6002 yes
+        suspended, first turn quiet   | quiet 6001 no, quiet 6001 yes
+        suspended, never quiet        | busy 8000 no, busy 8999 no, busy 9000 yes
+        suspended twice               | busy 8000 no, quiet 8001 yes, busy 10001 no";
+
     #[test]
     fn suspended_process_judges_after_a_quiet_turn_or_a_second() {
-        // Of each turn: the promised deadline, whether it was quiet, the time; and whether
-        // deadlines count.
-        type Turn = (Option<u64>, bool, u64, bool);
-        let table: &[(&str, &[Turn])] = &[
-            ("no deadline", &[(None, false, 9_000, true)]),
-            (
-                "in time",
-                &[
-                    (Some(5_000), false, 5_000, true),
-                    (Some(5_000), true, 6_000, true),
-                ],
-            ),
-            (
-                "suspended, then a quiet turn",
-                &[
-                    (Some(5_000), false, 6_001, false),
-                    (Some(5_000), true, 6_002, true),
-                ],
-            ),
-            (
-                "suspended, first turn quiet",
-                &[
-                    (Some(5_000), true, 6_001, false),
-                    (Some(5_000), true, 6_001, true),
-                ],
-            ),
-            (
-                "suspended, never quiet",
-                &[
-                    (Some(5_000), false, 8_000, false),
-                    (Some(5_000), false, 8_999, false),
-                    (Some(5_000), false, 9_000, true),
-                ],
-            ),
-            (
-                "suspended twice",
-                &[
-                    (Some(5_000), false, 8_000, false),
-                    (Some(5_000), true, 8_001, true),
-                    (Some(9_000), false, 10_001, false),
-                ],
-            ),
-        ];
-        for (name, turns) in table {
+        for [name, turns] in crate::testing::rows(TURNS) {
             let mut guard = SuspendGuard::default();
-            for (promised, quiet, now, judges) in *turns {
-                let may = guard.may_judge(promised.map(Millis), *quiet, Millis(*now));
-                assert_eq!(may, *judges, "{name}, at {now}");
+            for turn in turns.split(", ") {
+                let words: Vec<_> = turn.split(' ').collect();
+                let now = words[1].parse().unwrap();
+                let promised = Some(Millis(if now > 10_000 { 9_000 } else { 5_000 }));
+                let may = guard.may_judge(promised, words[0] == "quiet", Millis(now));
+                assert_eq!(may, words[2] == "yes", "{name}, at {now}");
             }
         }
+        assert!(SuspendGuard::default().may_judge(None, false, Millis(9_000)));
     }
 }

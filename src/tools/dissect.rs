@@ -378,11 +378,7 @@ mod tests {
             let follows = |two: &[Field]| [two[0].from, two[0].to].contains(&two[1].from);
             assert!(dissection.fields.windows(2).all(follows), "{hex}");
             let bits: usize = dissection.fields.iter().map(|field| field.bits.len()).sum();
-            assert_eq!(
-                bits,
-                8 * dissection.header_bytes,
-                "each bit of the header once"
-            );
+            assert_eq!(bits, 8 * dissection.header_bytes);
         }
     }
 
@@ -420,10 +416,7 @@ mod tests {
         assert_eq!(steps, expected);
         let walk = |bytes, websocket| walk(bytes, websocket).collect::<Vec<_>>();
         let closed = walk(b"\x88\x00\x89\x00", WebSocket::client(1024, || [0; 4]));
-        assert_eq!(
-            closed[0].answer, b"\x88\x80\0\0\0\0",
-            "the machine's own answer"
-        );
+        assert_eq!(closed[0].answer, b"\x88\x80\0\0\0\0");
         assert_eq!(closed[1].outcome, Outcome::Unread);
         let broken = walk(b"\x81\x00\x81\x00", WebSocket::server(1024));
         let outcome = Outcome::Broken(Violation::UnmaskedFrame);

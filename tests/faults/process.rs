@@ -268,9 +268,5 @@ fn process_1_stops_in_order() {
     assert!(status.lines().any(is_first), "{status}");
     let inner = Pid::from_raw(inner).unwrap();
     stops_in_order(&server, || kill_process(inner, Signal::TERM).unwrap());
-    assert_eq!(
-        server.wait().code(),
-        Some(0),
-        "unshare passes its status on"
-    );
+    assert_eq!(server.wait().code(), Some(0));
 }

@@ -141,11 +141,7 @@ fn author_numbers_are_spent_as_they_are_used() {
     let folder = Folder::new();
     for expected in 1..=20 {
         let mut history = folder.open();
-        assert_eq!(
-            history.next_author(),
-            Author(expected),
-            "a clean stop loses none"
-        );
+        assert_eq!(history.next_author(), Author(expected));
     }
     let mut newest = 20;
     for start in 0..3 {
@@ -188,11 +184,7 @@ fn one_writer_and_many_readers() {
     };
     assert_eq!(count(&reader), 1);
     say(&mut history, &channel("general"), now(2));
-    assert_eq!(
-        count(&reader),
-        1,
-        "a reader sees what was there when it began"
-    );
+    assert_eq!(count(&reader), 1);
     let copy = folder.0.join("copy.db");
     reader.execute_batch("COMMIT").unwrap();
     reader
@@ -213,11 +205,7 @@ fn lock_of_another_program_is_an_error_at_once() {
     let second = [proposal(&general, 1, "second", Some("n"))];
     let error = history.commit(&second, &[], now(2)).unwrap_err();
     assert!(error.0.contains("locked"), "{error}");
-    assert_eq!(
-        seqs(&mut history, &general, ALL),
-        (vec![1], false),
-        "reading goes on"
-    );
+    assert_eq!(seqs(&mut history, &general, ALL), (vec![1], false));
     other.execute_batch("COMMIT").unwrap();
     let stored = history.commit(&second, &[], now(3)).unwrap()[0];
     assert_eq!((stored.seq, stored.repeated), (Seq(2), false));
@@ -245,16 +233,9 @@ fn log_stays_small_with_a_reader_that_never_ends() {
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM messages")
         .unwrap();
-    assert!(
-        failures(&mut history) > 0,
-        "it refuses rather than let the log grow"
-    );
+    assert!(failures(&mut history) > 0);
     assert!(log() < 16 << 20);
     reader.execute_batch("COMMIT").unwrap();
-    assert_eq!(
-        failures(&mut history),
-        0,
-        "it goes on when the reader has ended"
-    );
+    assert_eq!(failures(&mut history), 0);
     assert!(log() < 16 << 20);
 }

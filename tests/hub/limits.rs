@@ -49,66 +49,6 @@ fn flood_of_pings_counts_as_commands() {
     assert_eq!(ada.closed(), Some(1008));
 }
 
-#[test]
-fn connection_over_a_limit_is_refused_with_its_status() {
-    let limits = Limits {
-        connections: 2,
-        connections_per_ip: 1,
-        ..Limits::DEFAULT
-    };
-    let mut world = World::new(limits);
-    let _first = world.connect_from("10.0.0.1:1");
-    let mut same = world.connect_from("10.0.0.1:2");
-    let _second = world.connect_from("10.0.0.2:1");
-    let mut third = world.connect_from("10.0.0.3:1");
-    world.settle();
-    for (client, status) in [(&mut same, "429"), (&mut third, "503")] {
-        client.take();
-        assert!(client.http.as_deref().unwrap_or_default().contains(status));
-        assert!(client.wire.borrow().shut);
-    }
-}
-
-/// Each browser opens six connections for the page, and one becomes a WebSocket.
-#[test]
-fn class_of_60_browsers_opens_the_page_from_one_address() {
-    let mut world = World::new(Limits::DEFAULT);
-    let mut browsers: Vec<Vec<_>> = (0..60)
-        .map(|_| (0..6).map(|_| world.connect()).collect())
-        .collect();
-    let page = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    for client in browsers.iter_mut().flatten() {
-        client.send(&mut world, page);
-    }
-    world.settle();
-    for client in browsers.iter_mut().flatten() {
-        client.take();
-        assert!(
-            client
-                .http
-                .take()
-                .unwrap_or_default()
-                .starts_with("HTTP/1.1 200 ")
-        );
-        client.reset_input();
-    }
-    for browser in &mut browsers {
-        browser[0].send(&mut world, handshake("/chat").as_bytes());
-    }
-    world.settle();
-    for browser in &mut browsers {
-        browser[0].take();
-        let head = browser[0].http.as_deref().unwrap_or_default();
-        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    }
-    let _chats: Vec<_> = (0..40).map(|_| world.open("/chat")).collect();
-    let mut more = world.connect();
-    world.settle();
-    more.take();
-    // 100 WebSockets.
-    assert!(more.http.unwrap_or_default().contains("429"));
-}
-
 fn small_buffers() -> Limits {
     Limits {
         buffered_bytes: 300_000,

@@ -206,11 +206,6 @@ impl Client {
         self.events().iter().map(kind).collect()
     }
 
-    /// Forgets what came, such as the body of a page.
-    pub fn reset_input(&mut self) {
-        self.got.clear();
-    }
-
     /// The events of one type that came.
     pub fn events_of(&mut self, kind: &str) -> Vec<Value> {
         let mut events = self.events();

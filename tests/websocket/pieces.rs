@@ -66,10 +66,7 @@ pub fn events(
             }
         }
         rest = next;
-        assert!(
-            websocket.held_bytes() <= 2 * bytes.len() + 300,
-            "memory follows the input"
-        );
+        assert!(websocket.held_bytes() <= 2 * bytes.len() + 300);
     }
     seen
 }

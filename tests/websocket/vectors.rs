@@ -113,8 +113,5 @@ fn section_7_1_closing_handshake_ends_both_sides() {
     let received = server.receive(&mut to_server, &mut scratch, &mut more);
     let event = Event::Close(going_away(""));
     assert_eq!(received, Ok(Received::Event { event, used: 8 }));
-    assert!(
-        server.is_closed() && more.is_empty(),
-        "an answer is not answered"
-    );
+    assert!(server.is_closed() && more.is_empty());
 }

@@ -150,41 +150,32 @@ mod tests {
         let (ours, empty, none) = (|it| header(APPLICATION, it, 9), header(0, 0, 0), vec![]);
         let (history, unfinished) = (Ok(Kind::History), Ok(Kind::Unfinished));
         let (foreign, text) = (Err("another program"), b"Dear diary, today".to_vec());
+        let (newer, truncated) = (ours(newest + 1), Err("truncated"));
         let table = [
-            ("an empty file", none.clone(), none.clone(), &unfinished),
+            ("an empty file", &none, none.clone(), &unfinished),
             (
                 "an empty file with a log",
-                none.clone(),
+                &none,
                 log(APPLICATION),
-                &Err("truncated"),
+                &truncated,
             ),
-            ("ours", ours(newest), none.clone(), &history),
-            ("an older one", ours(1), none.clone(), &history),
-            (
-                "a newer one",
-                ours(newest + 1),
-                none.clone(),
-                &Err("newer parlor"),
-            ),
+            ("ours", &ours(newest), none.clone(), &history),
+            ("an older one", &ours(1), none.clone(), &history),
+            ("a newer one", &newer, none.clone(), &Err("newer parlor")),
             (
                 "another program's",
-                header(0, newest, 9),
+                &header(0, newest, 9),
                 none.clone(),
                 &foreign,
             ),
-            (
-                "an empty database",
-                empty.clone(),
-                none.clone(),
-                &unfinished,
-            ),
-            ("ours in the log", empty.clone(), log(APPLICATION), &history),
-            ("a foreign log", empty, log(7), &foreign),
-            ("half a header", half, none.clone(), &foreign),
-            ("a text", text, none, &Err("not a database")),
+            ("an empty database", &empty, none.clone(), &unfinished),
+            ("ours in the log", &empty, log(APPLICATION), &history),
+            ("a foreign log", &empty, log(7), &foreign),
+            ("half a header", &half, none.clone(), &foreign),
+            ("a text", &text, none.clone(), &Err("not a database")),
         ];
         for (name, header, log, expected) in table {
-            match (inspect(&header, &log), expected) {
+            match (inspect(header, &log), expected) {
                 (Ok(kind), Ok(expected)) => assert_eq!(kind, *expected, "{name}"),
                 (Err(why), Err(expected)) => assert!(why.contains(expected), "{name}: {why}"),
                 (got, _) => panic!("{name}: {got:?}"),
