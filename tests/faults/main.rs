@@ -28,38 +28,14 @@ fn times(short: usize, long: usize) -> usize {
     }
 }
 
-/// Returns a counter with a label, which is missing until it has counted something.
-fn counted(server: &harness::Server, name: &str) -> f64 {
-    let text = server.get("/metrics").text();
-    let mut lines = text.lines();
-    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.map_or(0.0, |value| value.parse().expect("a number"))
-}
-
 /// Reports a test that can't run on this machine, also in the file that `tests/faults/run` prints.
 fn not_tried(what: &str, why: &str) {
     use std::io::Write;
     let line = format!("not tried: {what}: {why}\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
     if let Some(path) = std::env::var_os("PARLOR_NOT_TRIED") {
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path);
-        file.and_then(|mut file| file.write_all(line.as_bytes()))
-            .expect("it can be written");
-    }
-}
-
-/// Random numbers that are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        // xorshift64 (Marsaglia, 2003).
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.create(true).append(true).open(path).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
     }
 }

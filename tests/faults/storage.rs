@@ -17,7 +17,8 @@ use crate::machine::{Call, Machine};
 use crate::process::free_address;
 use crate::survivor::{Survivors, read};
 use crate::witness::Witness;
-use crate::{Dice, not_tried, times};
+use crate::{not_tried, times};
+use parlor::testing::Random;
 
 /// Looks at a copy of the database, as a backup after a crash would be: SQLite finds nothing wrong.
 fn assert_whole(database: &Path) {
@@ -43,12 +44,9 @@ fn assert_whole(database: &Path) {
 /// A server with its history in a file, at an address that stays the same over its lives.
 fn serve(mut command: Command, database: &Path, address: SocketAddr, more: &[&str]) -> Server {
     command.args([
-        "--rate",
-        "0",
-        "--resume-window",
-        "1",
-        "--listen",
-        &address.to_string(),
+        "--rate=0",
+        "--resume-window=1",
+        &format!("--listen={address}"),
     ]);
     command.arg("--history").arg(database).args(more);
     Server::spawn(command)
@@ -59,7 +57,7 @@ fn kill_in_the_middle_of_load_loses_nothing() {
     let kills = times(10, 150);
     let folder = Folder::new("kill");
     let (database, address) = (folder.0.join("parlor.db"), free_address("127.0.0.84"));
-    let mut dice = Dice(11);
+    let mut dice = Random::new(11);
     let mut server = serve(parlor(), &database, address, &[]);
     let survivors = Survivors::begin(address);
     for _ in 0..kills {
@@ -88,25 +86,21 @@ fn stop_in_the_middle_of_load_loses_nothing() {
         assert_whole(&database);
         server = serve(parlor(), &database, address, &["--drain", "1"]);
     }
-    println!(
-        "result: {stops} stops, {} messages acknowledged",
-        survivors.end(&server).0
-    );
+    let acknowledged = survivors.end(&server).0;
+    println!("result: {stops} stops, {acknowledged} messages acknowledged");
 }
 
 /// A first start that is killed at any time leaves a file that the next one opens.
 #[test]
 fn kill_in_a_first_start_leaves_a_usable_history() {
-    let mut dice = Dice(5);
+    let mut dice = Random::new(5);
     for n in 0..times(25, 600) {
         let folder = Folder::new(&format!("first-{n}"));
         let start = || {
             let mut command = parlor();
             command.args(["--listen", "127.0.0.1:0", "--history"]);
-            command
-                .arg(folder.0.join("parlor.db"))
-                .stderr(Stdio::null())
-                .stdout(Stdio::null());
+            command.arg(folder.0.join("parlor.db"));
+            command.stderr(Stdio::null()).stdout(Stdio::null());
             command
         };
         let mut child = start().spawn().expect("it starts");
@@ -211,24 +205,16 @@ fn every_nth_write_that_fails_loses_nothing() {
 
 #[test]
 fn every_nth_sync_that_fails_loses_nothing() {
-    each_call_fails_once(
-        Call::Sync,
-        &["--sync", "full"],
-        &[Errno::IO],
-        times(13, 200),
-    );
+    let most = times(13, 200);
+    each_call_fails_once(Call::Sync, &["--sync=full"], &[Errno::IO], most);
 }
 
 #[test]
 fn disk_with_failing_writes_serves_stored_messages() {
     let (folder, machine) = (Folder::new("no-writes"), Machine::new("no-writes"));
     let address = free_address("127.0.0.88");
-    let server = serve(
-        machine.run(parlor()),
-        &folder.0.join("parlor.db"),
-        address,
-        &[],
-    );
+    let database = folder.0.join("parlor.db");
+    let server = serve(machine.run(parlor()), &database, address, &[]);
     let mut ada = enter(&server, None);
     for n in 1..=20 {
         insist(&mut ada, &format!("n{n}"));
@@ -288,18 +274,14 @@ impl SmallDisk {
         let script = format!("{script} && exec sleep 1000");
         unshare.args(["--mount", "--kill-child", "--fork", "sh", "-c", &script]);
         let holder = unshare.arg(&folder.0).stderr(Stdio::null()).spawn();
-        let mut disk = Self {
+        let disk = Self {
             holder: holder.map_err(|error| error.to_string())?,
             folder,
         };
         let deadline = Instant::now() + Duration::from_secs(5);
-        while disk
-            .inside()
-            .is_none_or(|inside| !disk.path(&inside, "mounted").exists())
-        {
-            if disk.holder.try_wait().is_ok_and(|status| status.is_some())
-                || Instant::now() > deadline
-            {
+        let mounted = |inside: String| disk.path(&inside, "mounted").exists();
+        while !disk.inside().is_some_and(mounted) {
+            if Instant::now() > deadline {
                 return Err("it takes root, or user namespaces".to_owned());
             }
             thread::sleep(Duration::from_millis(5));
@@ -327,9 +309,8 @@ impl SmallDisk {
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--preserve-credentials"]);
         }
-        command
-            .args(["--", env!("CARGO_BIN_EXE_parlor")])
-            .stdin(Stdio::null());
+        command.args(["--", env!("CARGO_BIN_EXE_parlor")]);
+        command.stdin(Stdio::null());
         command
     }
 }
@@ -379,19 +360,16 @@ fn full_disk_refuses_and_recovers() {
             server.wait();
             assert_whole(&disk.path(&inside, "parlor.db"));
             let mut again = disk.parlor(&inside);
-            again
-                .args(["--listen", &address.to_string(), "--history"])
-                .arg(&database);
+            let listen = format!("--listen={address}");
+            again.args([&listen, "--history"]).arg(&database);
             let again = again.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-            let mut again = again.expect("it is there");
+            let mut again = again.unwrap();
             thread::sleep(Duration::from_millis(500));
             let _ = again.kill();
             let output = again.wait_with_output().expect("its output");
-            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-            let errors: Vec<_> = errors
-                .lines()
-                .filter(|it| it.starts_with("parlor: "))
-                .collect();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            let errors = errors.lines().filter(|it| it.starts_with("parlor: "));
+            let errors: Vec<_> = errors.collect();
             let is_refused = errors.len() == 1 && errors[0].contains("full");
             assert!(errors.is_empty() || is_refused, "{errors:?}");
         }
@@ -413,12 +391,9 @@ fn full_disk_refuses_and_recovers() {
 fn wall_clock_that_jumps_loses_nothing() {
     let (folder, machine) = (Folder::new("clock"), Machine::new("clock"));
     let options = [
-        "--ping-interval",
-        "1",
-        "--history-days",
-        "30",
-        "--resume-window",
-        "0.2",
+        "--ping-interval=1",
+        "--history-days=30",
+        "--resume-window=0.2",
     ];
     let (database, address) = (folder.0.join("parlor.db"), free_address("127.0.0.89"));
     let mut server = serve(machine.run(parlor()), &database, address, &options);
@@ -429,30 +404,15 @@ fn wall_clock_that_jumps_loses_nothing() {
     let mut ben = server.enter("Ben");
     ben.join("general");
     let day = 86_400;
-    let jumps = [
-        0,
-        day,
-        -day,
-        7_200,
-        40 * day,
-        30 * 365 * day,
-        -60 * 365 * day,
-        0,
-    ];
+    let year = 365 * day;
+    let jumps = [0, day, -day, 7_200, 40 * day, 30 * year, -60 * year, 0];
     for (n, seconds) in jumps.into_iter().enumerate() {
         machine.set_clock(seconds);
-        let now = std::time::SystemTime::UNIX_EPOCH
-            .elapsed()
-            .unwrap()
-            .as_secs() as i64;
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        let wall = (now.as_secs() as i64 + seconds).max(0);
         for _ in 0..3 {
-            let at = say(&mut ben, &format!("n{n}"), 5)["at"]
-                .as_i64()
-                .expect("a time");
-            assert!(
-                (at / 1_000 - (now + seconds).max(0)).abs() < 5,
-                "jump {n}: {at}"
-            );
+            let at = say(&mut ben, &format!("n{n}"), 5)["at"].as_i64().unwrap();
+            assert!((at / 1_000 - wall).abs() < 5, "jump {n}: {at}");
         }
         machine.set_clock(0); // the harness compares `Date` with its own clock
         let guest = server.enter(&format!("Guest{n}"));

@@ -170,11 +170,8 @@ impl Server {
 
     /// The value of one line of `/metrics`.
     pub(crate) fn metric(&self, name: &str) -> f64 {
-        let text = self.get("/metrics").text();
-        let mut lines = text.lines();
-        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        let value = value.unwrap_or_else(|| panic!("no {name} in {text}"));
-        value.parse().expect("a number")
+        let value = self.raw().metric(name);
+        value.unwrap_or_else(|| panic!("there is no {name}"))
     }
 }
 

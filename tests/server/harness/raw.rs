@@ -129,6 +129,15 @@ impl Raw {
         response
     }
 
+    /// Asks for `/metrics`. Returns the value of one line.
+    pub(crate) fn metric(&mut self, name: &str) -> Option<f64> {
+        self.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let text = self.response().text();
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        Some(value.parse().expect("a number"))
+    }
+
     /// Reads a response without a body.
     pub(crate) fn response_head(&mut self) -> Response {
         let end = loop {
