@@ -86,8 +86,8 @@ impl Drop for MemorySocket {
     }
 }
 
-/// Returns the rows of a table in a text: one a line, with `|` between the cells. `\r` and `\n` in a
-/// cell are written out.
+/// Returns the rows of a table in a text: one a line, with `|` between the cells. In a cell, `\r`
+/// and `\n` are written out.
 ///
 /// # Panics
 ///

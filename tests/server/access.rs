@@ -1,9 +1,7 @@
 //! Which pages may connect (`--origin`), and whose address counts (`--trusted-proxy`). The rules
 //! are in `src/hub`; Caddy and nginx in tests/proxies/run.
 
-#[cfg(feature = "log-output")]
-use crate::harness::parlor;
-use crate::harness::{Raw, Server, Wire, eventually, rows};
+use crate::harness::{Raw, Server, Wire, rows};
 
 /// Sends an opening handshake with this Host and these lines.
 fn upgrade(server: &Server, host: &str, lines: &str) -> (Raw, u16) {
@@ -42,6 +40,7 @@ fn origin_must_be_allowed() {
 #[cfg(feature = "log-output")]
 #[test]
 fn log_names_untrusted_proxies_once_and_clients_of_trusted_ones() {
+    use crate::harness::{eventually, parlor};
     let server = Server::with("--max-connections-per-ip 3");
     let forwarded =
         |server, n| upgrade(server, "localhost", &format!("X-Forwarded-For: 9.9.9.{n}"));

@@ -1,7 +1,7 @@
 //! The command line and the environment of the real binary. `tests/options.rs` has every option and
 //! wrong value.
 
-use crate::harness::{Server, eventually, header, parlor, shell};
+use crate::harness::{Server, header, parlor};
 use std::process::{Command, Stdio};
 
 /// Runs a command to its end. Returns status, standard output and standard error.
@@ -96,6 +96,7 @@ fn listening_line_has_the_real_port() {
 #[cfg(feature = "log-output")]
 #[test]
 fn start_is_logged_with_its_time_but_not_in_the_journal() {
+    use crate::harness::{eventually, shell};
     let server = Server::start(&["--max-text-chars=70000"]);
     let join = format!("http://{}/join", server.address);
     eventually("everything is logged", || server.logs().contains(&join));

@@ -34,7 +34,7 @@ close code 1005          | 880203ed                   | 1 | 1005, RFC 6455 7.4
 close code 1001          | 880203e9                   | 0 | 1001, going away
 a text after a close     | 8800 810161                | 1 | RFC 6455 5.5.1
 a ping after a close     | 8800 8900                  | 0 | is ignored
-half a frame             | 8105 48                    | 0 | incomplete: 4 bytes missing, more bytes may follow
+half a frame             | 8105 48                    | 0 | 4 bytes missing, more bytes may follow
 half a header            | 817e01                     | 0 | more of the header
 half a message           | 010161                     | 0 | has not ended
 an escape sequence       | 81041b5b324a               | 0 | \"\\u{1b}[2J\"
@@ -131,14 +131,16 @@ fn json_is_one_object_a_frame() {
 }
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 
 /// Input | replaced in request and response | by | exit status | parts of the output.
 const HANDSHAKES: &str = "\
-the standard's example | GET | GET | 0 | 258EAFA5-E914-47DA-95CA-C5AB0DC85B11, b37a4f2cc0624f1690f64606cf385945b2bec4ea, s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+the standard's example | GET | GET | 0 | 258EAFA5-E914-47DA-95CA-C5AB0DC85B11, \
+    b37a4f2cc0624f1690f64606cf385945b2bec4ea, s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
 a page of another host | GET | GET | 0 | answer 101, refuses with 403, --origin
 no Upgrade | Upgrade: websocket | A: b | 1 | Upgrade: websocket, §4.2.1, 3, 426
 no Connection | Connection: | C: | 1 | §4.2.1, 4
