@@ -61,6 +61,8 @@ pub mod hub;
 pub mod limits;
 pub mod metrics;
 pub mod progress;
+#[cfg(any(test, feature = "testing", feature = "tools"))]
+pub mod random;
 pub mod server;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

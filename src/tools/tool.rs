@@ -93,3 +93,14 @@ impl Tool {
         Ok(true)
     }
 }
+
+/// Returns the value of an option that is a number from 1 on.
+pub(super) fn number(given: &Arguments, name: &str) -> Result<Option<usize>, Failure> {
+    let Some(value) = given.values(name).next_back() else {
+        return Ok(None);
+    };
+    let number = value.to_str().and_then(|value| value.parse().ok());
+    let number = number.filter(|number| (1..=1_000_000).contains(number));
+    let error = || Failure::Wrong(format!("--{name} needs a number from 1 to 1000000"));
+    number.map(Some).ok_or_else(error)
+}

@@ -22,14 +22,31 @@ fn parlor_holds_every_case() {
 }
 
 #[test]
+fn random_sequences_find_no_fault_in_parlor() {
+    let server = Server::start(&["--rate", "0"]);
+    for path in ["/echo", "/chat"] {
+        let url = format!("ws://{}{path}", server.address);
+        let arguments = ["test", "--sequences", "300", "--seed", "1", &url];
+        let (text, status) = run(&arguments, b"");
+        assert_eq!(status, 0, "{path}: {text}");
+        assert!(
+            text.contains("300 sequences with seed 1: 0 faults"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn unsuitable_server_is_refused() {
     let server = Server::start(&[]);
     let no_websocket = format!("ws://{}/", server.address);
+    let echo = format!("ws://{}/echo", server.address);
     for (arguments, part, status) in [
         // 192.0.2.0/24 is for documentation (RFC 5737).
         (&["ws://192.0.2.1/echo"][..], "elsewhere", 2),
         (&["--case", "nothing", "ws://127.0.0.1/"], "no case", 2),
         (&[], "address is missing", 2),
+        (&["--replay", "/nowhere", &echo], "replay /nowhere", 2),
         (&["ws://127.0.0.1:1/"], "can't connect", 3),
         (&[&no_websocket], "101", 3),
     ] {

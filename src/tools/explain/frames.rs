@@ -65,22 +65,36 @@ pub(super) fn explain(
         Some(Some("server")) => (false, ""),
         _ => return Err(Failure::wrong("--from must be client, server or auto")),
     };
-    let (sender, receiver, websocket) = match from_client {
-        true => ("client", "server", WebSocket::server(MESSAGE_BYTES)),
-        false => (
-            "server",
-            "client",
-            WebSocket::client(MESSAGE_BYTES, || [0; 4]),
-        ),
-    };
     if !is_json {
+        let sender = if from_client { "client" } else { "server" };
         let line = format!("Frames of a {sender}{guess}{source}.");
         terminal.styled(Style::Faint, &line);
     }
+    Ok(explain_from(
+        &bytes,
+        from_client,
+        has_deflate,
+        is_json,
+        terminal,
+    ))
+}
+
+/// Explains the frames of a client or server. `false`: a rule is broken.
+pub(crate) fn explain_from(
+    bytes: &[u8],
+    from_client: bool,
+    has_deflate: bool,
+    is_json: bool,
+    terminal: &mut Terminal<'_>,
+) -> bool {
+    let (receiver, websocket) = match from_client {
+        true => ("server", WebSocket::server(MESSAGE_BYTES)),
+        false => ("client", WebSocket::client(MESSAGE_BYTES, || [0; 4])),
+    };
     let websocket = websocket.with_deflate(has_deflate.then(DeflateParameters::default));
     let (mut frames, mut is_incomplete, mut message_goes_on) = (0, false, false);
     let mut broken = None;
-    for step in walk(&bytes, websocket) {
+    for step in walk(bytes, websocket) {
         frames += 1;
         is_incomplete = step.outcome == Outcome::Unfinished;
         message_goes_on = match step.outcome {
@@ -101,7 +115,7 @@ pub(super) fn explain(
         }
     }
     if is_json {
-        return Ok(broken.is_none());
+        return broken.is_none();
     }
     terminal.line("");
     let Some((rule, rest)) = broken else {
@@ -114,7 +128,7 @@ pub(super) fn explain(
             let line = "The last message has not ended: a frame with FIN must follow";
             terminal.line(&format!("{line} (RFC 6455 §5.4)."));
         }
-        return Ok(true);
+        return true;
     };
     let line = format!("Frame {frames} breaks a rule: {}.", rule.reason);
     terminal.styled(Style::Wrong, &line);
@@ -126,7 +140,7 @@ pub(super) fn explain(
         let rest = plural(rest as u64, "byte");
         terminal.line(&format!("{rest} after it: ignored."));
     }
-    Ok(false)
+    false
 }
 
 /// Returns a code and its name.

@@ -1,7 +1,7 @@
 //! `parlor explain`: what is right and wrong with a handshake or with frames, and where the
 //! standard says so. The server's own code judges them; this only prints what it says.
 
-mod frames;
+pub(super) mod frames;
 mod handshake;
 
 use super::terminal::Terminal;

@@ -6,6 +6,8 @@
 pub mod cases;
 pub mod model;
 
+mod fuzz;
+mod grammar;
 mod judge;
 mod play;
 mod runner;
@@ -13,7 +15,7 @@ mod transport;
 
 use super::address::Address;
 use super::terminal::{Style, Terminal};
-use super::tool::{Failure, Tool};
+use super::tool::{Failure, Tool, number};
 use crate::cli::args::Arguments;
 use crate::text::Hex;
 use cases::{Case, Expected, Severity};
@@ -54,6 +56,10 @@ prints what the standard demands and what came back:
   --fail-on WORD  fail only for cases of this severity or a higher one: security,
                   interoperability or pedantic, which is the default
   --strict        informational cases count too
+  --fuzz S        send random sequences of frames for this time in seconds
+  --sequences N   send this number of random sequences
+  --seed N        the sequences of an earlier run; without it, those of a random seed
+  --replay FILE   play a sequence that failed, from the file that --fuzz wrote
   --json          print one object a line
 
 Exit status: 0 if all cases held, 1 if one did not, 2 for a wrong option, 3 if the
@@ -77,6 +83,10 @@ pub(super) const TOOL: Tool = Tool {
         "jobs=",
         "fail-on=",
         "strict",
+        "fuzz=",
+        "sequences=",
+        "seed=",
+        "replay=",
         "json",
     ],
     operands: 1,
@@ -118,6 +128,12 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
                 "{server} answers no ping: {answer}"
             )));
         }
+    }
+    if ["fuzz", "sequences", "replay"]
+        .iter()
+        .any(|name| given.has(name))
+    {
+        return fuzz::run(given, &target, jobs, terminal);
     }
     let mut counts = [0; Verdict::ALL.len()];
     let mut lines = vec![None; cases.len()];
@@ -217,15 +233,4 @@ fn target(given: &Arguments) -> Result<Target, Failure> {
         target.check_is_local().map_err(Failure::Wrong)?;
     }
     Ok(target)
-}
-
-/// Returns the value of an option that is a number from 1 on.
-fn number(given: &Arguments, name: &str) -> Result<Option<usize>, Failure> {
-    let Some(value) = given.values(name).next_back() else {
-        return Ok(None);
-    };
-    let number = value.to_str().and_then(|value| value.parse().ok());
-    let number = number.filter(|number| (1..=1_000_000).contains(number));
-    let error = || Failure::Wrong(format!("--{name} needs a number from 1 to 1000000"));
-    number.map(Some).ok_or_else(error)
 }

@@ -110,6 +110,13 @@ const fn rule(demand: &'static str, codes: &'static [u16]) -> Rule {
     Rule { demand, codes }
 }
 
+impl Rule {
+    /// Returns whether the rule is about the payload of a close frame.
+    pub fn is_of_close(self) -> bool {
+        [CLOSE_LENGTH, CLOSE_CODE, CLOSE_REASON].contains(&self)
+    }
+}
+
 const RESERVED_BITS: Rule = rule("RFC 6455 §5.2: reserved bits are 0", &[1002]);
 const OPCODE: Rule = rule("RFC 6455 §5.2: an opcode has a meaning", &[1002]);
 const FORM: Rule = rule("RFC 6455 §5.2: a length is in its shortest form", &[1002]);

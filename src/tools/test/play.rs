@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 const PING_DELAY: Duration = Duration::from_millis(200);
 /// The length of a pause within an input.
 const PAUSE: Duration = Duration::from_millis(400);
-const PING: &[u8] = b"still there?";
+pub(super) const PING: &[u8] = b"still there?";
 /// A longer message of the server breaks off the case.
 const MESSAGE_BYTES: u64 = 64 << 20;
 const HEAD_BYTES: usize = 64 << 10;
+/// A valid `Sec-WebSocket-Key` (RFC 6455 §1.2).
+pub(super) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// How a case ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,17 @@ pub(super) enum End {
 }
 
 impl End {
+    /// Judges the payload of a close frame.
+    pub(super) fn close(payload: &[u8]) -> Self {
+        match CloseFrame::decode(payload) {
+            Ok(frame) => {
+                let reason = EscapedText(frame.reason).to_string();
+                Self::Close(frame.code.map(CloseCode::get), reason)
+            }
+            Err(violation) => Self::Invalid(violation.rule().reason.to_owned()),
+        }
+    }
+
     /// Returns what came back in one sentence.
     pub(super) fn sentence(&self) -> String {
         match self {
@@ -151,26 +164,35 @@ pub(super) fn play(case: &Case, target: &Target) -> Outcome {
 fn play_handshake(case: &Case, target: &Target, mut transport: Transport) -> Outcome {
     let mut request = target.request("");
     case.apply(&mut request);
-    transport.send(&request.bytes("dGhlIHNhbXBsZSBub25jZQ=="));
-    let (mut received, until) = (Vec::new(), Instant::now() + target.timeout);
-    let end = loop {
-        match transport.exchange(until) {
-            None => break End::Nothing(target.timeout),
-            Some(bytes) if bytes.is_empty() => break End::HungUp,
-            Some(bytes) => received.extend_from_slice(&bytes),
-        }
-        match ResponseHead::parse(&received, HEAD_BYTES) {
-            Ok(Progress::NeedMore) => {}
-            Ok(Progress::Done { value, .. }) => break End::Status(value.status()),
-            Err(error) => break End::Invalid(error.to_owned()),
-        }
-    };
+    transport.send(&request.bytes(KEY));
+    let (end, _) = read_response(&mut transport, target.timeout);
     let (sent, received) = (transport.sent.clone(), transport.received.clone());
     Outcome {
         end,
         sent,
         received,
     }
+}
+
+/// Reads the response to an opening handshake. Returns the bytes after it, too.
+pub(super) fn read_response(transport: &mut Transport, timeout: Duration) -> (End, Vec<u8>) {
+    let (mut received, until) = (Vec::new(), Instant::now() + timeout);
+    let end = loop {
+        match transport.exchange(until) {
+            None => break End::Nothing(timeout),
+            Some(bytes) if bytes.is_empty() => break End::HungUp,
+            Some(bytes) => received.extend_from_slice(&bytes),
+        }
+        match ResponseHead::parse(&received, HEAD_BYTES) {
+            Ok(Progress::NeedMore) => {}
+            Ok(Progress::Done { value, used }) => {
+                let status = value.status();
+                return (End::Status(status), received.split_off(used));
+            }
+            Err(error) => break End::Invalid(error.to_owned()),
+        }
+    };
+    (end, Vec::new())
 }
 
 fn play_script(case: &Case, script: &Script, target: &Target, opened: Opened) -> Outcome {
@@ -204,13 +226,7 @@ fn play_script(case: &Case, script: &Script, target: &Target, opened: Opened) ->
         match reader.next() {
             Err(rule) => break End::Invalid(rule),
             Ok(Some((0xa, payload))) if payload == PING => break End::Pong,
-            Ok(Some((0x8, payload))) => match CloseFrame::decode(&payload) {
-                Ok(frame) => {
-                    let reason = EscapedText(frame.reason).to_string();
-                    break End::Close(frame.code.map(CloseCode::get), reason);
-                }
-                Err(violation) => break End::Invalid(violation.rule().reason.to_owned()),
-            },
+            Ok(Some((0x8, payload))) => break End::close(&payload),
             Ok(Some(_)) => continue,
             Ok(None) => {}
         }
