@@ -23,27 +23,33 @@ pub struct Response {
 /// The methods of all paths.
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
-/// The bytes of a response. They are not copied, so a file that many clients request is held once.
+/// The bytes of a response. A file that many clients request is held once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// No body, as in 101, 204 and 304.
-    None,
-    /// A fixed text, or one for this response.
-    Text(Cow<'static, str>),
-    /// A file that is compiled in.
+    /// Bytes that are compiled in. None for a status without a body: 101, 204 and 304.
     Static(&'static [u8]),
     /// A file that was read, shared by all responses with it.
     Shared(Rc<Vec<u8>>),
+    /// Bytes of this response alone.
+    Own(Vec<u8>),
 }
 
 impl Body {
     /// Returns the bytes of the body.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
-            Self::None => &[],
-            Self::Text(text) => text.as_bytes(),
             Self::Static(bytes) => bytes,
             Self::Shared(bytes) => bytes,
+            Self::Own(bytes) => bytes,
+        }
+    }
+
+    /// Returns the memory that the body holds, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Static(_) => 0,
+            Self::Shared(bytes) => bytes.capacity(),
+            Self::Own(bytes) => bytes.capacity(),
         }
     }
 }
@@ -63,7 +69,7 @@ impl Response {
         Self {
             status,
             headers: Vec::new(),
-            body: Body::None,
+            body: Body::Static(&[]),
         }
     }
 
@@ -93,7 +99,7 @@ impl Response {
     /// ```
     /// use parlor::{http::{Body, Response}, time::UnixMillis};
     /// let mut out = Vec::new();
-    /// let response = Response::new(200, "text/plain", Body::Text("ok".into()));
+    /// let response = Response::new(200, "text/plain", Body::Static(b"ok"));
     /// response.encode_head(UnixMillis(784_111_777_000), false, &mut out);
     /// assert_eq!(String::from_utf8(out).unwrap(), "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
     ///     X-Content-Type-Options: nosniff\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
@@ -182,7 +188,7 @@ impl Refusal {
         let (first, rest) = self.sentence.split_at(1);
         let line = format!("{}{rest}.\n", first.to_ascii_uppercase());
         let media_type = "text/plain; charset=utf-8";
-        let response = Response::new(self.status, media_type, Body::Text(line.into()));
+        let response = Response::new(self.status, media_type, Body::Own(line.into()));
         let response = match self.status {
             405 => response.with("Allow", METHODS),
             // RFC 9110 §15.5.22, RFC 6455 §4.2.2.

@@ -4,16 +4,13 @@
 //! private bytes. It knows where frames begin, so that it can be cut between two of them: a close
 //! frame that follows half a frame would be a broken frame.
 
-use super::Socket;
+use crate::http::Body;
 use crate::websocket::frame_end;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Slices of one `writev`. Linux takes 1,024; gathered by topic, a connection seldom needs more
-/// than three.
-pub(super) const SLICES: usize = 16;
 /// Private bytes are gathered in blocks of this size, so that written ones can be freed.
 const BLOCK_BYTES: usize = 64 << 10;
 /// The cost of a piece beside its bytes: an entry in a deque that may be half empty.
@@ -41,30 +38,33 @@ impl Buffered {
     }
 
     fn hold(&mut self, held: &Held) {
-        self.bytes += PIECE_BYTES + held.bytes.own_capacity();
-        if let HeldBytes::Shared(shared) = &held.bytes {
-            let holders = self.holders.entry(Rc::as_ptr(shared) as usize).or_default();
-            *holders += 1;
-            if *holders == 1 {
-                self.bytes += shared.capacity();
+        self.bytes += PIECE_BYTES;
+        let is_counted = match &held.bytes {
+            Body::Shared(shared) => {
+                let holders = self.holders.entry(Rc::as_ptr(shared) as usize).or_default();
+                *holders += 1;
+                *holders > 1
             }
+            Body::Static(_) | Body::Own(_) => false,
+        };
+        if !is_counted {
+            self.bytes += held.bytes.held_bytes();
         }
     }
 
     fn release(&mut self, held: &Held) {
-        self.replace(PIECE_BYTES + held.bytes.own_capacity(), 0);
-        if let HeldBytes::Shared(shared) = &held.bytes {
-            let address = Rc::as_ptr(shared) as usize;
-            let holders = self.holders.get_mut(&address);
-            debug_assert!(holders.is_some(), "a held buffer is counted");
-            if let Some(holders) = holders {
-                *holders -= 1;
-                if *holders == 0 {
-                    self.holders.remove(&address);
-                    self.replace(shared.capacity(), 0);
-                }
+        let mut freed = PIECE_BYTES + held.bytes.held_bytes();
+        if let Body::Shared(shared) = &held.bytes
+            && let Entry::Occupied(mut holders) = self.holders.entry(Rc::as_ptr(shared) as usize)
+        {
+            *holders.get_mut() -= 1;
+            if *holders.get() == 0 {
+                holders.remove();
+            } else {
+                freed = PIECE_BYTES;
             }
         }
+        self.replace(freed, 0);
     }
 }
 
@@ -72,12 +72,12 @@ impl Buffered {
 #[derive(Default)]
 pub(super) struct Backlog {
     held: VecDeque<Held>,
-    waiting_bytes: usize,
+    pub(super) waiting_bytes: usize,
 }
 
 /// A piece of a backlog.
 pub(super) struct Held {
-    bytes: HeldBytes,
+    bytes: Body,
     /// The whole piece; with `frames` it begins where a frame begins.
     range: Range<usize>,
     /// The next byte to write.
@@ -85,19 +85,7 @@ pub(super) struct Held {
     frames: bool,
 }
 
-/// Where the bytes of a piece are.
-pub(super) enum HeldBytes {
-    Own(Vec<u8>),
-    Shared(Rc<Vec<u8>>),
-    Static(&'static [u8]),
-}
-
 impl Backlog {
-    /// Returns how many bytes wait.
-    pub(super) fn waiting_bytes(&self) -> usize {
-        self.waiting_bytes
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
@@ -105,8 +93,8 @@ impl Backlog {
     /// Appends a piece to the queue.
     pub(super) fn push(&mut self, held: Held, buffered: &mut Buffered) {
         self.waiting_bytes += held.range.end - held.at;
-        if let (Some(last), HeldBytes::Own(new)) = (self.held.back_mut(), &held.bytes)
-            && let HeldBytes::Own(own) = &mut last.bytes
+        if let (Some(last), Body::Own(new)) = (self.held.back_mut(), &held.bytes)
+            && let Body::Own(own) = &mut last.bytes
             && last.frames == held.frames
             && held.at == 0
             && own.len() + new.len() <= BLOCK_BYTES
@@ -121,42 +109,27 @@ impl Backlog {
         self.held.push_back(held);
     }
 
-    /// Writes until everything is written or the socket is full. Returns how many bytes were
-    /// written, and whether the socket would take more.
-    pub(super) fn write<S: Socket>(
-        &mut self,
-        socket: &mut S,
-        buffered: &mut Buffered,
-    ) -> io::Result<(usize, bool)> {
-        let mut total = 0;
-        while !self.held.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let mut wanted = 0;
-            for (slice, held) in slices.iter_mut().zip(&self.held) {
-                let bytes = &held.bytes.as_slice()[held.at..held.range.end];
-                wanted += bytes.len();
-                *slice = IoSlice::new(bytes);
+    /// Returns the bytes to write, in order.
+    pub(super) fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let held = self.held.iter();
+        held.map(|held| &held.bytes.as_bytes()[held.at..held.range.end])
+    }
+
+    /// Removes the first `written` bytes. Returns how many of them were not in the backlog.
+    pub(super) fn advance(&mut self, mut written: usize, buffered: &mut Buffered) -> usize {
+        while let Some(front) = self.held.front_mut() {
+            let rest = front.range.end - front.at;
+            let taken = rest.min(written);
+            front.at += taken;
+            written -= taken;
+            self.waiting_bytes -= taken;
+            if taken < rest {
+                break;
             }
-            let written = write_once(socket, &slices[..self.held.len().min(SLICES)])?;
-            total += written;
-            self.waiting_bytes -= written;
-            let mut left = written;
-            while let Some(front) = self.held.front_mut() {
-                let rest = front.range.end - front.at;
-                if left < rest {
-                    front.at += left;
-                    break;
-                }
-                left -= rest;
-                if let Some(front) = self.held.pop_front() {
-                    buffered.release(&front);
-                }
-            }
-            if written < wanted {
-                return Ok((total, false));
-            }
+            buffered.release(front);
+            self.held.pop_front();
         }
-        Ok((total, true))
+        written
     }
 
     /// Returns the length of the message added last, or of what is left of it. All of an HTTP
@@ -164,7 +137,7 @@ impl Backlog {
     pub(super) fn last_message_bytes(&self) -> usize {
         match self.held.back() {
             Some(last) if last.frames => {
-                let frames = &last.bytes.as_slice()[last.range.clone()];
+                let frames = &last.bytes.as_bytes()[last.range.clone()];
                 let begins = frame_start(frames, frames.len() - 1);
                 frames.len() - begins.max(last.at - last.range.start)
             }
@@ -179,7 +152,7 @@ impl Backlog {
         let mut held = std::mem::take(&mut self.held);
         self.waiting_bytes = 0;
         let begun = held.front().and_then(|front| {
-            let bytes = &front.bytes.as_slice()[..front.range.end];
+            let bytes = &front.bytes.as_bytes()[..front.range.end];
             if !front.frames {
                 return Some(Held::copy(bytes, front.at, false));
             }
@@ -211,53 +184,20 @@ impl Held {
         let own = bytes[from..].to_vec();
         Self {
             range: 0..own.len(),
-            bytes: HeldBytes::Own(own),
+            bytes: Body::Own(own),
             at: written - from,
             frames,
         }
     }
 
     /// Holds a range of a buffer, the first `written` bytes of which are out.
-    pub(super) fn share(
-        bytes: HeldBytes,
-        range: Range<usize>,
-        written: usize,
-        frames: bool,
-    ) -> Self {
+    pub(super) fn share(bytes: Body, range: Range<usize>, written: usize, frames: bool) -> Self {
         let at = range.start + written;
         Self {
             bytes,
             range,
             at,
             frames,
-        }
-    }
-}
-
-impl HeldBytes {
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
-            Self::Static(bytes) => bytes,
-        }
-    }
-
-    fn own_capacity(&self) -> usize {
-        match self {
-            Self::Own(bytes) => bytes.capacity(),
-            Self::Shared(_) | Self::Static(_) => 0,
-        }
-    }
-}
-
-/// Writes once. `WouldBlock` counts as a write of no bytes.
-pub(super) fn write_once<S: Socket>(socket: &mut S, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    loop {
-        match socket.write(slices) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
-            done => return done,
         }
     }
 }
@@ -289,24 +229,6 @@ mod tests {
     use super::*;
     use crate::websocket::{Opcode, encode_message};
 
-    /// Takes `room` more bytes.
-    struct Slow {
-        sent: Vec<u8>,
-        room: usize,
-    }
-
-    impl Socket for Slow {
-        fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-            let bytes = pieces.iter().flat_map(|piece| piece.iter().copied());
-            let bytes: Vec<u8> = bytes.take(self.room).collect();
-            self.room -= bytes.len();
-            self.sent.extend(&bytes);
-            Ok(bytes.len())
-        }
-
-        fn shutdown_write(&mut self) {}
-    }
-
     #[test]
     fn cut_backlog_keeps_only_the_frame_that_is_partly_written() {
         let frames = [&b"first"[..], b"second", b"third", b"goodbye"].map(|payload| {
@@ -314,26 +236,17 @@ mod tests {
             encode_message(Opcode::Text, payload, &mut frame);
             frame
         });
-        let (sent, room) = (Vec::new(), 3);
-        let mut socket = Slow { sent, room };
         let (mut backlog, mut buffered) = (Backlog::default(), Buffered::default());
         backlog.push(Held::copy(&frames[..3].concat(), 0, true), &mut buffered);
-        let written = backlog.write(&mut socket, &mut buffered).unwrap();
-        assert_eq!(written, (3, false));
+        assert_eq!(backlog.advance(3, &mut buffered), 0);
         backlog.cut(&mut buffered);
-        assert_eq!(backlog.waiting_bytes(), frames[0].len() - 3);
+        assert_eq!(backlog.waiting_bytes, frames[0].len() - 3);
         backlog.push(Held::copy(&frames[3], 0, true), &mut buffered);
-        socket.room = usize::MAX;
-        backlog.write(&mut socket, &mut buffered).unwrap();
-        assert_eq!(socket.sent, [frames[0].as_slice(), &frames[3]].concat());
-        assert_eq!(
-            (
-                backlog.waiting_bytes(),
-                backlog.is_empty(),
-                buffered.bytes()
-            ),
-            (0, true, 0)
-        );
+        let sent: Vec<_> = backlog.slices().collect();
+        assert_eq!(sent.concat(), [&frames[0][3..], &frames[3]].concat());
+        let left = 1_000 - backlog.waiting_bytes;
+        assert_eq!(backlog.advance(1_000, &mut buffered), left);
+        assert_eq!((backlog.is_empty(), buffered.bytes()), (true, 0));
     }
 
     #[test]
@@ -344,7 +257,7 @@ mod tests {
         let mut buffered = Buffered::default();
         let mut backlogs = [Backlog::default(), Backlog::default()];
         for backlog in &mut backlogs {
-            let bytes = HeldBytes::Shared(Rc::clone(&shared));
+            let bytes = Body::Shared(Rc::clone(&shared));
             backlog.push(Held::share(bytes, 0..4, 0, true), &mut buffered);
         }
         assert_eq!(buffered.bytes(), 1_000 + 2 * PIECE_BYTES);

@@ -51,25 +51,26 @@ impl<S: Socket> Hub<S> {
         }
         let append = |out: &mut Vec<u8>| out.extend_from_slice(&frame);
         cx.turn
-            .write(id.index, &mut connection.outbox, Source::Frames, append);
+            .write(&mut connection.outbox, Source::Frames, append);
         connection.close_sent(cx.now.mono);
         if let CloseReason::Failed = reason {
             connection.kill();
         } else if !peer_answers {
             connection.begin_closing(cx);
         }
-        cx.turn.mark_dirty(id.index, &mut connection.outbox);
+        cx.turn.mark_dirty(&mut connection.outbox);
         self.settle(id);
     }
 
     /// Makes the chat and the topics forget a connection, and counts its end.
     fn forget(&mut self, id: ConnectionId, reason: &CloseReason) {
-        self.unsubscribe_all(id);
-        let open = self
-            .connections
-            .get_mut(id)
-            .filter(|connection| connection.is_open());
-        let Some(connection) = open else { return };
+        let connection = self.connections.get_mut(id);
+        let Some(connection) = connection.filter(|connection| connection.is_open()) else {
+            return;
+        };
+        let cx = &mut self.cx;
+        cx.topics
+            .unsubscribe_all(&mut connection.outbox, &mut cx.turn);
         let Life::Open(open) = &mut connection.life else {
             return;
         };
@@ -158,7 +159,7 @@ impl<S: Socket> Hub<S> {
         // Those whose end is in the inbox come first: they free their bytes in the next turn.
         let mut holders: Vec<_> = living
             .map(|connection| {
-                let held = (connection.is_leaving(), connection.held_bytes());
+                let held = (connection.is_in(Phase::Leaving), connection.held_bytes());
                 (Reverse(held), connection.id)
             })
             .collect();
@@ -171,7 +172,7 @@ impl<S: Socket> Hub<S> {
             let Some(connection) = self.connections.get_mut(id).filter(|_| !leaving) else {
                 continue;
             };
-            if matches!(&connection.life, Life::Open(open) if open.phase == Phase::CloseSent) {
+            if connection.is_in(Phase::CloseSent) {
                 // It may still hold half a frame. It is reset, or others would be closed for it.
                 connection.kill();
                 self.settle(id);

@@ -24,26 +24,22 @@
 //!   which can destroy our last bytes on their way.
 //! * `Dead`: freed at the end of the turn.
 
+use super::Socket;
 use super::admission::Seat;
 use super::backlog::Buffered;
 use super::context::Context;
 use super::inbox::{CloseReason, ConnectionId, Entry};
-use super::outbox::{Outbox, Source};
-use super::rate::{Rate, Refusals};
+use super::outbox::{Encoding, Outbox, Source};
+use super::rate::Rate;
 use super::routes::Path;
-use super::topics::{Encoding, Subscriptions};
 use super::wire::Tap;
 use crate::chat::event::ClientId;
 use crate::http::{Refusal, Requests};
 use crate::limits::{CLOSE_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT, Limits};
 use crate::time::Millis;
-use crate::websocket::{self, CloseCode, DeflateParameters, Upgrade, WebSocket};
+use crate::websocket::{self, DeflateParameters, Upgrade, WebSocket};
 
-/// The close for a client that goes on after a hundred refusals.
-pub(super) const FLOODING: CloseReason =
-    CloseReason::Ours(CloseCode::POLICY, "too many messages (--rate)");
-
-/// A connection's stage. Assigned by the functions that the diagram names, and nowhere else.
+/// The stage of a connection. Only the functions that the diagram names assign it.
 pub(super) enum Life {
     Http(Http),
     Open(Open),
@@ -68,12 +64,12 @@ pub(super) enum Exchange {
     Answering,
 }
 
-/// The state of a WebSocket connection.
+/// A WebSocket connection.
 pub(super) struct Open {
     pub(super) websocket: WebSocket,
     pub(super) endpoint: Endpoint,
     pub(super) phase: Phase,
-    /// Silence is counted since a ping.
+    /// A ping was sent, and nothing was received since.
     pinged: bool,
     pub(super) rate: Rate,
     pub(super) pending: Pending,
@@ -82,29 +78,29 @@ pub(super) struct Open {
 /// The service that a WebSocket is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// The chat; without a client before `Opened` is applied, and after the close.
+    /// The chat. The client is `None` before `Entry::Opened` is applied, and after the close.
     Chat(Option<ClientId>),
     Echo,
 }
 
-/// How far a WebSocket's end has come.
+/// The phases of an open WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Running,
-    /// Its end is in the inbox; no more input is processed.
+    /// `Entry::Closed` is in the inbox; no more input is processed.
     Leaving,
-    /// Our close frame is sent, and the chat has forgotten it.
+    /// Our close frame is sent, and the chat has forgotten the connection.
     CloseSent,
 }
 
 /// A connection's entries in the inbox.
 #[derive(Default)]
 pub(super) struct Pending {
-    /// At most what one read holds: a request takes seven bytes of it.
+    /// All entries. One read holds fewer than 2^16, because a request takes at least seven bytes.
     pub(super) entries: u16,
-    /// Those that may have a long answer.
+    /// The entries that may have a long answer.
     pub(super) questions: u8,
-    /// It has a proposal in this turn.
+    /// The connection has a proposal in this turn.
     pub(super) proposed: bool,
     /// One of its requests, and so all that follow, wait for the next turn.
     pub(super) deferred: bool,
@@ -114,117 +110,64 @@ pub(super) struct Pending {
 pub(super) struct Closing {
     /// Everything is sent, and the sending side is shut down.
     shut: bool,
-    /// How many bytes may still be discarded; `None` after a WebSocket: any number (RFC 6455
-    /// §7.1.1).
+    /// The bytes of input that may still be discarded. After a WebSocket there is no limit, and
+    /// this is `None` (RFC 6455 §7.1.1).
     pub(super) discard: Option<usize>,
 }
 
 /// State that most connections don't have. Boxed, so an idle connection pays one pointer.
 #[derive(Default)]
 pub(super) struct RareState {
-    /// Bytes that were read and must wait; at most one read.
+    /// Bytes that were read and are not parsed yet; at most one read.
     pub(super) unparsed: Vec<u8>,
-    /// Bytes of this connection counted in [`Buffered`], beside its backlog.
+    /// Bytes of this connection that are counted in [`Buffered`], without its backlog.
     counted: usize,
-    /// When the unfinished message began.
+    /// The time at which the unfinished message began.
     pub(super) message_since: Option<Millis>,
-    /// Since when it is not read, for reasons of ours.
+    /// The time at which the hub stopped reading from the connection.
     paused_since: Option<Millis>,
     pub(super) tap: Option<Box<dyn Tap>>,
-    refusals: Refusals,
 }
 
-/// A connection's place in the schedule.
+/// A connection's place in the queue of connections to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadState {
     /// An event will report when there is something to read.
     Idle,
-    /// It is in the queue.
+    /// The connection is in the queue.
     Queued,
-    /// There is, or may be, something to read, and it must wait.
+    /// There is, or may be, something to read, but the connection must wait.
     Blocked,
 }
 
-/// A row of the hub's table.
+/// An entry of the hub's table.
 pub(super) struct Connection<S> {
     pub(super) socket: S,
     pub(super) id: ConnectionId,
     pub(super) seat: Seat,
     pub(super) life: Life,
     pub(super) outbox: Outbox,
-    pub(super) subscriptions: Subscriptions,
     pub(super) rare: Option<Box<RareState>>,
-    /// When its one valid reminder comes up.
+    /// The time of the connection's only valid reminder.
     pub(super) reminder: Millis,
-    /// The start of the time until its deadline.
+    /// The time from which the deadline is counted.
     pub(super) since: Millis,
     pub(super) read_state: ReadState,
     /// The peer has shut down its sending side.
     pub(super) input_ended: bool,
 }
 
-/// A deadline that has come.
+/// A kind of deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// No whole request head was received.
+    /// A request head must be complete.
     Head,
-    /// A message began and did not end.
+    /// A message must be complete.
     Message,
-    /// Nothing was received: a ping is sent.
+    /// A ping must be sent, because nothing was received.
     Ping,
-    /// There is nothing left to wait for.
-    Gone,
-}
-
-/// The next action when the outbox is empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
-    Nothing,
-    /// A response is sent, and another request may come.
-    Response,
-    /// Everything is sent: the sending side must be shut down.
-    Everything,
-}
-
-/// Whether a command or control frame is within the rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Allowed,
-    Refused { retry_ms: u64 },
-    Flooding,
-}
-
-impl RareState {
-    fn is_empty(&self) -> bool {
-        self.unparsed.capacity() == 0
-            && self.counted == 0
-            && self.message_since.is_none()
-            && self.paused_since.is_none()
-            && self.tap.is_none()
-            && self.refusals.is_empty()
-    }
-}
-
-impl Open {
-    /// Takes one command, or one control frame or fragment, from the rate.
-    pub(super) fn charge(
-        &mut self,
-        is_command: bool,
-        rare: &mut Option<Box<RareState>>,
-        rate: u32,
-        now: Millis,
-    ) -> Verdict {
-        let taken = if is_command {
-            self.rate.command(rate, now)
-        } else {
-            self.rate.chore(rate, now)
-        };
-        match taken {
-            Ok(()) => Verdict::Allowed,
-            Err(_) if rare.get_or_insert_default().refusals.add(now) => Verdict::Flooding,
-            Err(retry_ms) => Verdict::Refused { retry_ms },
-        }
-    }
+    /// The connection must be dropped.
+    Drop,
 }
 
 // The stages and the transitions between them.
@@ -238,8 +181,7 @@ impl<S> Connection<S> {
                 requests: Box::default(),
                 exchange: Exchange::First,
             }),
-            outbox: Outbox::new(),
-            subscriptions: Subscriptions::default(),
+            outbox: Outbox::new(id.index),
             rare: None,
             reminder: Millis(u64::MAX),
             since: now,
@@ -262,9 +204,15 @@ impl<S> Connection<S> {
             pending.entries = 1;
             cx.inbox.push_back((self.id, Entry::Opened));
         }
+        // Shared events are compressed once, for a full window. A connection with a smaller window
+        // gets them uncompressed.
+        let deflate = upgrade.deflate();
+        if deflate.is_some_and(DeflateParameters::has_full_window) {
+            self.outbox.encoding = Encoding::Deflated;
+        }
         self.since = cx.now.mono;
         self.life = Life::Open(Open {
-            websocket: WebSocket::server(limit).with_deflate(upgrade.deflate()),
+            websocket: WebSocket::server(limit).with_deflate(deflate),
             endpoint,
             phase: Phase::Running,
             pinged: false,
@@ -274,10 +222,11 @@ impl<S> Connection<S> {
     }
 
     /// Running → Leaving: puts the end of a WebSocket into the inbox, after its requests; with
-    /// `first`, before them. After our close frame nothing has to be in order, and it ends at once.
+    /// `first`, before them. After our close frame no order has to be kept, so the connection ends
+    /// at once.
     pub(super) fn end(&mut self, reason: CloseReason, first: bool, cx: &mut Context) {
         let Life::Open(open) = &mut self.life else {
-            debug_assert!(false, "only a WebSocket has an end to be put in order");
+            debug_assert!(false, "the connection is no WebSocket");
             return;
         };
         match (open.phase, &reason) {
@@ -297,7 +246,7 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Running or Leaving → CloseSent: the peer's close frame is awaited.
+    /// Running or Leaving → CloseSent: waits for the peer's close frame.
     pub(super) fn close_sent(&mut self, now: Millis) {
         if let Life::Open(open) = &mut self.life {
             debug_assert_ne!(open.phase, Phase::CloseSent);
@@ -309,20 +258,20 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Http or Open → Closing: what is in the outbox is still sent, and input is discarded.
+    /// Http or Open → Closing: sends what is in the outbox, and discards input.
     pub(super) fn begin_closing(&mut self, cx: &mut Context) {
         let discard = match &self.life {
             Life::Http(_) => Some(LINGER_BYTES),
             Life::Open(_) => None,
             Life::Closing(_) | Life::Dead => {
-                debug_assert!(false, "it is closing already");
+                debug_assert!(false, "the connection is closing already");
                 return;
             }
         };
         let shut = false;
         self.life = Life::Closing(Closing { shut, discard });
         self.since = cx.now.mono;
-        cx.turn.mark_dirty(self.id.index, &mut self.outbox);
+        cx.turn.mark_dirty(&mut self.outbox);
         if let Some(rare) = &mut self.rare {
             rare.unparsed = Vec::new();
             rare.tap = None;
@@ -351,10 +300,8 @@ impl<S> Connection<S> {
             _ if self.has_unparsed() => {}
             Life::Http(http) if http.exchange == Exchange::Answering => {}
             Life::Http(http) if http.requests.held_bytes() > 0 => {
-                self.refuse(
-                    &Refusal::bad_request("the request headers were cut off"),
-                    cx,
-                );
+                let refusal = Refusal::bad_request("the request headers were cut off");
+                self.refuse(&refusal, cx);
             }
             Life::Http(_) => self.kill(),
             Life::Closing(closing) if closing.shut => self.kill(),
@@ -363,29 +310,32 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Handles an outbox that became empty.
-    pub(super) fn on_sent(&mut self, now: Millis) -> Sent {
+    /// Handles an outbox that became empty: either the next request may come, or the sending side
+    /// is shut down.
+    pub(super) fn on_sent(&mut self, cx: &mut Context)
+    where
+        S: Socket,
+    {
         let is_last = self.input_ended && !self.has_unparsed();
-        let sent = match &mut self.life {
+        match &mut self.life {
             Life::Http(http) if http.exchange == Exchange::Answering => {
                 http.exchange = Exchange::Next;
-                Sent::Response
+                cx.admission.answered(&mut self.seat);
             }
             Life::Closing(closing) if !closing.shut => {
                 closing.shut = true;
-                Sent::Everything
+                self.socket.shutdown_write();
             }
-            _ => return Sent::Nothing,
-        };
-        self.since = now;
+            _ => return,
+        }
+        self.since = cx.now.mono;
         if is_last {
             self.kill();
-            return Sent::Nothing;
         }
-        sent
     }
 
-    /// Returns whether it is a WebSocket that the chat knows: nothing may follow a close frame.
+    /// Returns whether the connection is a WebSocket that the chat knows. After our close frame it
+    /// is not, because nothing may follow a close frame.
     pub(super) fn is_open(&self) -> bool {
         matches!(&self.life, Life::Open(open) if open.phase != Phase::CloseSent)
     }
@@ -394,39 +344,22 @@ impl<S> Connection<S> {
         matches!(self.life, Life::Dead)
     }
 
-    /// Returns whether its end is in the inbox.
-    pub(super) fn is_leaving(&self) -> bool {
-        matches!(&self.life, Life::Open(open) if open.phase == Phase::Leaving)
-    }
-
-    /// Returns how events reach it. Shared events are compressed once, for a full window; a
-    /// connection with a smaller one gets them uncompressed.
-    pub(super) fn encoding(&self) -> Encoding {
-        match &self.life {
-            Life::Open(open)
-                if open
-                    .websocket
-                    .deflate()
-                    .is_some_and(DeflateParameters::has_full_window) =>
-            {
-                Encoding::Deflated
-            }
-            _ => Encoding::Plain,
-        }
+    /// Returns whether this is an open WebSocket in this phase.
+    pub(super) fn is_in(&self, phase: Phase) -> bool {
+        matches!(&self.life, Life::Open(open) if open.phase == phase)
     }
 }
 
 // Time and memory.
 impl<S> Connection<S> {
-    /// Notes that it is not read, for reasons of ours.
+    /// Notes that the hub does not read from the connection, for reasons of its own.
     pub(super) fn pause(&mut self, now: Millis) {
-        self.rare
-            .get_or_insert_default()
-            .paused_since
-            .get_or_insert(now);
+        let rare = self.rare.get_or_insert_default();
+        rare.paused_since.get_or_insert(now);
     }
 
-    /// Notes that it is read again. The time between does not count against its message.
+    /// Notes that the hub reads from the connection again. The time between does not count against
+    /// its message.
     pub(super) fn resume(&mut self, now: Millis) {
         let Some(rare) = &mut self.rare else { return };
         let Some(paused_since) = rare.paused_since.take() else {
@@ -451,11 +384,11 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Notes that the socket took some bytes.
+    /// Notes that the socket accepted some bytes.
     pub(super) fn on_progress(&mut self, now: Millis) {
         match &self.life {
             Life::Http(_) | Life::Closing(Closing { shut: false, .. }) => self.since = now,
-            // While it is not read, taking bytes is its only sign of life.
+            // While the hub does not read from it, this is the only sign of life.
             Life::Open(_) if self.is_paused() => self.on_life_sign(now),
             Life::Open(_) | Life::Closing(_) | Life::Dead => {}
         }
@@ -466,38 +399,38 @@ impl<S> Connection<S> {
         rare.is_some_and(|rare| rare.paused_since.is_some())
     }
 
-    /// Returns its deadline and what that means. The reminder is never later.
+    /// Returns the connection's deadline. The reminder is never later.
     pub(super) fn deadline(&self, limits: &Limits) -> Option<(Millis, Due)> {
         let (wait, due) = match &self.life {
-            Life::Http(http) if http.exchange == Exchange::Answering => {
-                (limits.handshake_timeout, Due::Gone)
+            Life::Http(http) if http.exchange != Exchange::Answering => {
+                (limits.handshake_timeout, Due::Head)
             }
-            Life::Http(_) => (limits.handshake_timeout, Due::Head),
-            Life::Closing(Closing { shut: false, .. }) => (limits.handshake_timeout, Due::Gone),
-            Life::Closing(Closing {
-                discard: Some(_), ..
-            }) => (LINGER_TIMEOUT, Due::Gone),
-            Life::Closing(_) => (CLOSE_TIMEOUT, Due::Gone),
-            Life::Open(open) if open.phase == Phase::CloseSent => (CLOSE_TIMEOUT, Due::Gone),
-            Life::Open(open) if open.phase == Phase::Running => {
-                let silence = match open.pinged {
-                    true => Some((self.since.after(limits.pong_timeout), Due::Gone)),
-                    false if limits.ping_interval.is_zero() => None,
-                    false => Some((self.since.after(limits.ping_interval), Due::Ping)),
-                };
-                let rare = self.rare.as_ref().filter(|_| !self.is_paused());
-                let message = rare.and_then(|rare| rare.message_since);
-                let message =
-                    message.map(|began| (began.after(limits.message_timeout), Due::Message));
-                return [silence, message]
-                    .into_iter()
-                    .flatten()
-                    .min_by_key(|(at, _)| *at);
-            }
-            // Its end is in the inbox, and is applied in this turn or the next.
-            Life::Open(_) | Life::Dead => return None,
+            Life::Http(_) => (limits.handshake_timeout, Due::Drop),
+            Life::Closing(it) if !it.shut => (limits.handshake_timeout, Due::Drop),
+            Life::Closing(it) if it.discard.is_some() => (LINGER_TIMEOUT, Due::Drop),
+            Life::Closing(_) => (CLOSE_TIMEOUT, Due::Drop),
+            Life::Open(open) => match open.phase {
+                Phase::Running => return self.running_deadline(open.pinged, limits),
+                // `Entry::Closed` is applied in this turn or the next.
+                Phase::Leaving => return None,
+                Phase::CloseSent => (CLOSE_TIMEOUT, Due::Drop),
+            },
+            Life::Dead => return None,
         };
         Some((self.since.after(wait), due))
+    }
+
+    fn running_deadline(&self, pinged: bool, limits: &Limits) -> Option<(Millis, Due)> {
+        let silence = match pinged {
+            true => Some((self.since.after(limits.pong_timeout), Due::Drop)),
+            false if limits.ping_interval.is_zero() => None,
+            false => Some((self.since.after(limits.ping_interval), Due::Ping)),
+        };
+        let rare = self.rare.as_ref().filter(|_| !self.is_paused());
+        let message = rare.and_then(|rare| rare.message_since);
+        let message = message.map(|began| (began.after(limits.message_timeout), Due::Message));
+        let deadlines = silence.into_iter().chain(message);
+        deadlines.min_by_key(|(at, _)| *at)
     }
 
     /// Sends a ping. From here on silence counts against the peer.
@@ -506,12 +439,8 @@ impl<S> Connection<S> {
         if let Life::Open(open) = &mut self.life {
             open.pinged = true;
         }
-        if let Some(rare) = &mut self.rare {
-            rare.refusals.expire(cx.now.mono);
-        }
         let outbox = &mut self.outbox;
-        cx.turn
-            .write(self.id.index, outbox, Source::Frames, websocket::ping);
+        cx.turn.write(outbox, Source::Frames, websocket::ping);
     }
 
     /// Handles a request head that is late. Between two requests there is nothing to refuse.
@@ -527,8 +456,8 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Counts the bytes that are held for it beside its backlog, and frees [`RareState`] if nothing
-    /// of it is left.
+    /// Counts the bytes that are held for the connection beside its backlog, and frees
+    /// [`RareState`] if it is empty.
     pub(super) fn recount(&mut self, buffered: &mut Buffered) {
         let unfinished = match &self.life {
             Life::Http(http) => http.requests.held_bytes(),
@@ -543,15 +472,18 @@ impl<S> Connection<S> {
         let held = unfinished + rare.unparsed.capacity() + tap;
         buffered.replace(rare.counted, held);
         rare.counted = held;
-        self.rare.take_if(|rare| rare.is_empty());
+        self.rare.take_if(|rare| {
+            let has_time = rare.message_since.or(rare.paused_since).is_some();
+            rare.counted == 0 && rare.tap.is_none() && !has_time
+        });
     }
 
-    /// Returns all bytes held for it, including what it shares with others.
+    /// Returns all bytes held for the connection, including what it shares with others.
     pub(super) fn held_bytes(&self) -> usize {
         self.rare.as_ref().map_or(0, |rare| rare.counted) + self.outbox.backlog_bytes()
     }
 
-    /// Frees everything, at its end.
+    /// Frees everything, at the end of the connection.
     pub(super) fn release(&mut self, buffered: &mut Buffered) {
         debug_assert!(self.is_dead());
         self.outbox.release(buffered);

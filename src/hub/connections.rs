@@ -2,8 +2,6 @@
 
 use super::connection::Connection;
 use super::inbox::ConnectionId;
-use super::outbox::Outbox;
-use super::topics::Outboxes;
 use slab::Slab;
 
 /// All connections, by index. A look-up by [`ConnectionId`] compares the serial number, so that a
@@ -73,11 +71,5 @@ impl<S> Connections<S> {
         if self.slots.len() < self.slots.capacity() / 4 {
             self.slots.shrink_to_fit();
         }
-    }
-}
-
-impl<S> Outboxes for Connections<S> {
-    fn outbox(&mut self, index: u32) -> Option<&mut Outbox> {
-        self.at(index).map(|connection| &mut connection.outbox)
     }
 }

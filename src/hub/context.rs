@@ -3,14 +3,13 @@
 use super::admission::Admission;
 use super::backlog::Buffered;
 use super::inbox::Inbox;
-use super::outbox::{KEPT_BYTES, Turn, recycle};
+use super::outbox::{Encoding, KEPT_BYTES, Turn, recycle};
 use super::routes::Router;
-use super::topics::{Encoding, Topics};
+use super::topics::Topics;
 use super::wire::WireView;
 use crate::chat::codec;
 use crate::chat::command::RequestId;
 use crate::chat::event::Event;
-
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::time::Now;
@@ -59,12 +58,21 @@ impl Encoder {
         }
         recycle(&mut self.payload, KEPT_BYTES);
         codec::encode(event, id, &mut self.payload);
-        let agreed = DeflateParameters::default();
-        if !self
-            .deflate
-            .compress(Opcode::Text, &self.payload, agreed, out)
-        {
-            websocket::encode_message(Opcode::Text, &self.payload, out);
-        }
+        let agreed = Some(DeflateParameters::default());
+        encode_message(&mut self.deflate, agreed, Opcode::Text, &self.payload, out);
+    }
+}
+
+/// Appends a message as one frame, compressed if that was agreed on and makes it shorter.
+pub(super) fn encode_message(
+    deflate: &mut Deflate,
+    agreed: Option<DeflateParameters>,
+    opcode: Opcode,
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let mut compress = |agreed| deflate.compress(opcode, payload, agreed, out);
+    if !agreed.is_some_and(&mut compress) {
+        websocket::encode_message(opcode, payload, out);
     }
 }

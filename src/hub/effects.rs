@@ -1,15 +1,13 @@
 //! Carries out the chat's effects: encodes each event once as a frame, and adds the frame to the
 //! output of its receivers.
 //!
-//! An event goes to one connection (`answer`), to a few (`deliver`), or to a topic's subscribers
-//! (`publish`). A connection may use compression or not, so there are two encodings of an event.
+//! An event goes to one connection or a few (`send`), or to a topic's subscribers (`publish`). A
+//! connection may use compression or not, so there are two encodings of an event.
 
-use super::connection::Connection;
 use super::connections::Connections;
 use super::context::Encoder;
 use super::inbox::{CloseReason, ConnectionId};
-use super::outbox::Source;
-use super::topics::{Encoding, Moved};
+use super::outbox::{Encoding, Outbox, Source};
 use super::{Hub, Socket};
 use crate::chat::command::RequestId;
 use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
@@ -24,22 +22,25 @@ impl<S: Socket> Hub<S> {
     pub(super) fn carry_out(&mut self) {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
+            let (topics, turn) = (&mut self.cx.topics, &mut self.cx.turn);
             match effect {
-                Effect::Answer { to, event, id } => self.answer(to, &event, id),
-                Effect::Deliver { to, event } => self.deliver(&to, &event),
+                Effect::Answer { to, event, id } => self.send_event(&[to], &event, id),
+                Effect::Deliver { to, event } => self.send_event(&to, &event, None),
                 Effect::Publish {
                     topic,
                     event,
                     except,
                 } => self.publish(topic, &event, &except),
                 Effect::Subscribe { who, topic } => {
-                    if let Some((index, connection)) = find(&mut self.connections, who) {
-                        let topic = (topic, connection.encoding());
-                        let (topics, turn) = (&mut self.cx.topics, &self.cx.turn);
-                        topics.subscribe(index, &mut connection.subscriptions, topic, turn);
+                    if let Some(outbox) = find(&mut self.connections, who) {
+                        topics.subscribe(outbox, topic, turn);
                     }
                 }
-                Effect::Unsubscribe { who, topic } => self.unsubscribe(who, topic),
+                Effect::Unsubscribe { who, topic } => {
+                    if let Some(outbox) = find(&mut self.connections, who) {
+                        topics.unsubscribe(outbox, topic, turn);
+                    }
+                }
                 Effect::Close { who, why } => {
                     let (code, reason) = match why {
                         Farewell::Quit => (CloseCode::NORMAL, "goodbye"),
@@ -55,49 +56,32 @@ impl<S: Socket> Hub<S> {
         self.effects = effects;
     }
 
-    /// Sends an event to one connection.
-    pub(super) fn answer(&mut self, to: Address, event: &Event, id: Option<RequestId>) {
+    /// Sends an event to a few connections.
+    pub(super) fn send_event(&mut self, to: &[Address], event: &Event, id: Option<RequestId>) {
         self.send(to, |encoder, encoding, out| {
             encoder.encode(event, id, encoding, out)
         });
     }
 
-    /// Sends one frame to one connection, after everything published before it.
+    /// Sends one frame to a few connections, after everything published before it. It is written
+    /// once for each encoding.
     pub(super) fn send(
         &mut self,
-        to: Address,
-        write: impl FnOnce(&mut Encoder, Encoding, &mut Vec<u8>),
+        to: &[Address],
+        mut write: impl FnMut(&mut Encoder, Encoding, &mut Vec<u8>),
     ) {
-        if let Some((index, connection)) = find(&mut self.connections, to) {
-            let (cx, encoding) = (&mut self.cx, connection.encoding());
-            let outbox = &mut connection.outbox;
-            cx.topics
-                .catch_up(&connection.subscriptions, outbox, &mut cx.turn);
-            cx.turn.write(index, outbox, Source::Frames, |out| {
-                write(&mut cx.encoder, encoding, out)
-            });
-            cx.metrics.messages_delivered += 1;
-        }
-    }
-
-    /// Sends an event to a few connections; it is encoded once.
-    fn deliver(&mut self, to: &[Address], event: &Event) {
         let mut written = [None, None];
         for address in to {
-            let Some((index, connection)) = find(&mut self.connections, *address) else {
+            let Some(outbox) = find(&mut self.connections, *address) else {
                 continue;
             };
-            let (cx, encoding) = (&mut self.cx, connection.encoding());
-            let outbox = &mut connection.outbox;
-            cx.topics
-                .catch_up(&connection.subscriptions, outbox, &mut cx.turn);
+            let (cx, encoding) = (&mut self.cx, outbox.encoding);
+            cx.topics.catch_up(outbox, &mut cx.turn);
             match &mut written[encoding as usize] {
-                Some(range) => cx
-                    .turn
-                    .hand(index, outbox, Source::Frames, Range::clone(range)),
+                Some(range) => cx.turn.hand(outbox, Source::Frames, Range::clone(range)),
                 first => {
-                    *first = Some(cx.turn.write(index, outbox, Source::Frames, |out| {
-                        cx.encoder.encode(event, None, encoding, out)
+                    *first = Some(cx.turn.write(outbox, Source::Frames, |out| {
+                        write(&mut cx.encoder, encoding, out)
                     }));
                 }
             }
@@ -110,10 +94,8 @@ impl<S: Socket> Hub<S> {
     fn publish(&mut self, topic: Topic, event: &Event, except: &[Address]) {
         let cx = &mut self.cx;
         for address in except {
-            if let Some((_, connection)) = find(&mut self.connections, *address) {
-                let outbox = &mut connection.outbox;
-                cx.topics
-                    .catch_up(&connection.subscriptions, outbox, &mut cx.turn);
+            if let Some(outbox) = find(&mut self.connections, *address) {
+                cx.topics.catch_up(outbox, &mut cx.turn);
             }
         }
         let mut receivers = 0;
@@ -123,50 +105,16 @@ impl<S: Socket> Hub<S> {
             });
         }
         for address in except {
-            if let Some((_, connection)) = find(&mut self.connections, *address) {
-                let skipped = cx.topics.skip(&connection.subscriptions, topic, &cx.turn);
-                receivers = receivers.saturating_sub(usize::from(skipped));
+            if let Some(outbox) = find(&mut self.connections, *address) {
+                receivers -= usize::from(cx.topics.skip(outbox, topic, &cx.turn));
             }
         }
         cx.metrics.messages_delivered += receivers as u64;
     }
-
-    fn unsubscribe(&mut self, who: Address, topic: Topic) {
-        if let Some((_, connection)) = find(&mut self.connections, who) {
-            let (cx, outbox) = (&mut self.cx, &mut connection.outbox);
-            let subscriptions = &mut connection.subscriptions;
-            let moved = cx
-                .topics
-                .unsubscribe(subscriptions, outbox, &mut cx.turn, topic);
-            update_moved(&mut self.connections, moved);
-        }
-    }
-
-    /// Unsubscribes a connection from every topic, because it is about to close.
-    pub(super) fn unsubscribe_all(&mut self, id: ConnectionId) {
-        while let Some((_, connection)) = find(&mut self.connections, id.address())
-            && let Some(topic) = connection.subscriptions.any()
-        {
-            self.unsubscribe(id.address(), topic);
-        }
-    }
 }
 
-/// Finds an open connection by its address.
-fn find<S>(
-    connections: &mut Connections<S>,
-    address: Address,
-) -> Option<(u32, &mut Connection<S>)> {
+/// Finds the outbox of an open connection by its address.
+fn find<S>(connections: &mut Connections<S>, address: Address) -> Option<&mut Outbox> {
     let connection = connections.get_mut(ConnectionId::of(address))?;
-    connection
-        .is_open()
-        .then_some((connection.id.index, connection))
-}
-
-fn update_moved<S>(connections: &mut Connections<S>, moved: Option<Moved>) {
-    if let Some(moved) = moved
-        && let Some(connection) = connections.at(moved.connection)
-    {
-        connection.subscriptions.on_moved(&moved);
-    }
+    connection.is_open().then_some(&mut connection.outbox)
 }

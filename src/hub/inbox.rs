@@ -63,6 +63,9 @@ pub(super) enum CloseReason {
 }
 
 impl CloseReason {
+    /// The client goes on after a hundred refusals.
+    pub(super) const FLOODING: Self = Self::Ours(CloseCode::POLICY, "too many messages (--rate)");
+
     /// Returns the close code for the metrics: 1005 for none in the frame, 1006 for no frame.
     pub(super) fn code(&self) -> u16 {
         match self {

@@ -4,10 +4,11 @@
 //! view open. A *question* is a command that is answered with stored state, so it waits for the
 //! commit. The types are in `connection.rs`.
 
-use super::connection::{Connection, Endpoint, Exchange, FLOODING, Life, Open, Phase, Verdict};
-use super::context::Context;
+use super::connection::{Connection, Endpoint, Exchange, Life, Open, Phase};
+use super::context::{Context, encode_message};
 use super::inbox::{CloseReason, Entry};
 use super::outbox::Source;
+use super::rate::Verdict;
 use super::routes::{Path, Reply, asks_for_upgrade};
 use super::wire::Tap;
 use crate::chat::command::{Command, Request};
@@ -26,7 +27,7 @@ impl<S> Connection<S> {
         self.on_life_sign(cx.now.mono);
         if let Some(tap) = self.tap() {
             tap.received(bytes, cx.now.unix);
-            cx.turn.mark_dirty(self.id.index, &mut self.outbox);
+            cx.turn.mark_dirty(&mut self.outbox);
         }
         self.parse(bytes, cx);
     }
@@ -136,8 +137,7 @@ impl<S> Connection<S> {
                     self.rare.get_or_insert_default().tap = tap;
                 }
                 let append = |out: &mut Vec<u8>| out.extend_from_slice(&response);
-                let (index, outbox) = (self.id.index, &mut self.outbox);
-                cx.turn.write(index, outbox, Source::Http, append);
+                cx.turn.write(&mut self.outbox, Source::Http, append);
                 self.upgrade(&upgrade, path, cx);
             }
             Ok(Reply::Response(response)) => self.respond(response, keep_alive, bodiless, cx),
@@ -158,12 +158,12 @@ impl<S> Connection<S> {
     }
 
     fn respond(&mut self, response: Response, keep_alive: bool, bodiless: bool, cx: &mut Context) {
-        let (index, outbox, now) = (self.id.index, &mut self.outbox, cx.now);
-        cx.turn.write(index, outbox, Source::Http, |out| {
+        let (outbox, now) = (&mut self.outbox, cx.now);
+        cx.turn.write(outbox, Source::Http, |out| {
             response.encode_head(now.unix, keep_alive, out)
         });
         if !bodiless {
-            cx.turn.write_body(index, outbox, response.body);
+            cx.turn.write_body(outbox, response.body);
         }
         match &mut self.life {
             Life::Http(http) if keep_alive => {
@@ -179,23 +179,26 @@ impl<S> Connection<S> {
     /// Reads frames until one event is complete. Returns the number of bytes consumed, and the
     /// length of the event's payload.
     fn read_frames(&mut self, bytes: &mut [u8], cx: &mut Context) -> (usize, usize) {
-        let (all, id, now, rate) = (bytes.len(), self.id, cx.now.mono, cx.limits.rate);
+        let (all, now) = (bytes.len(), cx.now.mono);
         let Life::Open(open) = &mut self.life else {
             return (all, 0);
         };
-        let deflate = open.websocket.deflate();
         let is_chat = open.endpoint != Endpoint::Echo;
-        let (mut reply, mut payload_bytes, mut chores) = (Vec::new(), 0, 0);
-        let mut pong = None;
-        let (used, mut end) = match open.websocket.receive(bytes, &mut cx.scratch, &mut reply) {
-            Err(violation) => (all, Some(CloseReason::Violation(violation))),
-            Ok(Received::Nothing) => (all, None),
+        let deflate = open.websocket.deflate();
+        let mut echo = |opcode, payload: &[u8]| {
+            cx.metrics.messages_delivered += 1;
+            cx.turn.write(&mut self.outbox, Source::Frames, |out| {
+                encode_message(&mut cx.encoder.deflate, deflate, opcode, payload, out)
+            });
+        };
+        // Control frames and fragments, which the rate limits, and a ping among them.
+        let (mut chores, mut ping) = (0, None);
+        let (mut reply, mut end) = (Vec::new(), None);
+        let received = open.websocket.receive(bytes, &mut cx.scratch, &mut reply);
+        let (used, payload_bytes) = match received {
+            Ok(Received::Nothing) => (all, 0),
             Ok(Received::Event { event, used }) => {
-                payload_bytes = event.payload_bytes();
-                if let (Event::Text(_) | Event::Binary(_), Some(rare)) = (event, &mut self.rare) {
-                    rare.message_since = None;
-                }
-                let end = match event {
+                match event {
                     Event::Text(text) if is_chat => {
                         let request = Request::parse(text);
                         open.pending.entries += 1;
@@ -208,67 +211,50 @@ impl<S> Connection<S> {
                             let tap = &mut self.rare.get_or_insert_default().tap;
                             tap.get_or_insert_with(|| wire.tap());
                         }
-                        cx.inbox.push_back((id, Entry::Request(request)));
-                        None
+                        cx.inbox.push_back((self.id, Entry::Request(request)));
                     }
-                    Event::Binary(_) if is_chat => Some(CloseReason::Ours(
-                        CloseCode::UNSUPPORTED,
-                        "only text messages are accepted",
-                    )),
-                    Event::Text(_) | Event::Binary(_) => {
-                        let (opcode, payload) = match event {
-                            Event::Text(text) => (Opcode::Text, text.as_bytes()),
-                            Event::Binary(bytes) => (Opcode::Binary, bytes),
-                            _ => (Opcode::Binary, &[][..]),
-                        };
-                        let compressor = &mut cx.encoder.deflate;
-                        cx.metrics.messages_delivered += 1;
-                        cx.turn
-                            .write(id.index, &mut self.outbox, Source::Frames, |out| {
-                                let mut compress =
-                                    |agreed| compressor.compress(opcode, payload, agreed, out);
-                                if !deflate.is_some_and(&mut compress) {
-                                    websocket::encode_message(opcode, payload, out);
-                                }
-                            });
-                        None
+                    Event::Binary(_) if is_chat => {
+                        let reason = "only text messages are accepted";
+                        end = Some(CloseReason::Ours(CloseCode::UNSUPPORTED, reason));
                     }
-                    Event::Ping(payload) => {
-                        pong = Some(payload.to_vec());
-                        None
+                    Event::Text(text) => echo(Opcode::Text, text.as_bytes()),
+                    Event::Binary(payload) => echo(Opcode::Binary, payload),
+                    Event::Ping(payload) => (chores, ping) = (1, Some(payload.to_vec())),
+                    Event::Pong(_) => chores = 1,
+                    Event::Close(frame) => {
+                        let code = frame.code.map(CloseCode::get);
+                        let reply = reply.into();
+                        end = Some(CloseReason::Peer { reply, code });
                     }
-                    Event::Pong(_) => {
-                        chores += 1;
-                        None
-                    }
-                    Event::Close(frame) => Some(CloseReason::Peer {
-                        reply: reply.into(),
-                        code: frame.code.map(CloseCode::get),
-                    }),
-                };
+                }
                 if let Event::Text(_) | Event::Binary(_) = event {
                     cx.metrics.messages_received += 1;
+                    if let Some(rare) = &mut self.rare {
+                        rare.message_since = None;
+                    }
                 }
-                (used, end)
+                (used, event.payload_bytes())
+            }
+            Err(violation) => {
+                end = Some(CloseReason::Violation(violation));
+                (all, 0)
             }
         };
         chores += open.websocket.take_fragments();
-        let rate = if is_chat { rate } else { 0 };
-        for n in 0..chores + u32::from(pong.is_some()) {
-            let verdict = open.charge(false, &mut self.rare, rate, now);
+        let rate = if is_chat { cx.limits.rate } else { 0 };
+        for _ in 0..chores {
+            let verdict = open.rate.chore(rate, now);
             cx.metrics.rate_limited += u64::from(verdict != Verdict::Allowed);
-            if verdict == Verdict::Flooding {
-                end.get_or_insert(FLOODING);
-                break;
+            // The first one is the ping. Over the rate it gets no pong.
+            let answered = ping.take().filter(|_| verdict == Verdict::Allowed);
+            if let Some(payload) = answered {
+                cx.turn.write(&mut self.outbox, Source::Frames, |out| {
+                    websocket::pong(&payload, out)
+                });
             }
-            if verdict == Verdict::Allowed
-                && n == 0
-                && let Some(payload) = pong.take()
-            {
-                cx.turn
-                    .write(id.index, &mut self.outbox, Source::Frames, |out| {
-                        websocket::pong(&payload, out)
-                    });
+            if verdict == Verdict::Flooding {
+                end.get_or_insert(CloseReason::FLOODING);
+                break;
             }
         }
         if let Some(reason) = end {

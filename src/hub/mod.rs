@@ -39,7 +39,6 @@ mod proxies;
 mod rate;
 mod reading;
 mod routes;
-mod socket;
 mod timers;
 mod topics;
 mod turn;
@@ -48,8 +47,8 @@ mod wire;
 
 pub use inbox::ConnectionId;
 pub use origins::{Origin, Origins};
+pub use outbox::Socket;
 pub use proxies::Network;
-pub use socket::Socket;
 pub use warnings::Warning;
 pub use wire::{Tap, WireView};
 
@@ -310,9 +309,9 @@ impl<S: Socket> Driven<S> for Hub<S> {
             }
             Input::Writable(id) => {
                 if let Some(connection) = self.connections.get_mut(id) {
-                    connection.outbox.set_writable();
+                    connection.outbox.writable = true;
                     if !connection.outbox.is_empty() {
-                        self.cx.turn.mark_dirty(id.index, &mut connection.outbox);
+                        self.cx.turn.mark_dirty(&mut connection.outbox);
                     }
                 }
             }

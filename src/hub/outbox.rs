@@ -4,12 +4,37 @@
 //! buffers that several connections may share, so nothing is copied for a receiver. The flush
 //! writes them by one vectored write. Bytes that the socket does not accept become the backlog.
 
-use super::Socket;
-use super::backlog::{Backlog, Buffered, Held, HeldBytes, SLICES, write_once};
+use super::backlog::{Backlog, Buffered, Held};
 use crate::http::Body;
-use std::io::{self, IoSlice};
+use smallvec::SmallVec;
+use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
+
+/// Where a connection's bytes go. The driver has real sockets, tests have memory. Reading is up to
+/// the driver.
+pub trait Socket {
+    /// Writes as much as possible without waiting, as `writev(2)` does. After `WouldBlock` or a
+    /// short write, [`Input::Writable`](super::Input::Writable) must follow when there is room
+    /// again.
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Shuts down the sending side (FIN). Reading goes on.
+    fn shutdown_write(&mut self);
+}
+
+/// How events reach a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Encoding {
+    #[default]
+    Plain,
+    /// Compressed by permessage-deflate, if that makes the event shorter.
+    Deflated,
+}
+
+/// Slices of one `writev`. Linux takes 1,024; gathered by topic, a connection seldom needs more
+/// than three.
+const SLICES: usize = 16;
 
 /// The end of a chain, and a topic without a buffer.
 pub(super) const NONE: u32 = u32::MAX;
@@ -60,7 +85,6 @@ impl Turn {
     /// Appends private bytes by `write`, and hands them to a connection. Returns their range.
     pub(super) fn write(
         &mut self,
-        index: u32,
         outbox: &mut Outbox,
         source: Source,
         write: impl FnOnce(&mut Vec<u8>),
@@ -68,26 +92,17 @@ impl Turn {
         let start = self.private.len() as u32;
         write(&mut self.private);
         let range = start..self.private.len() as u32;
-        self.hand(index, outbox, source, range.clone());
+        self.hand(outbox, source, range.clone());
         range
     }
 
     /// Hands a connection the body of a response.
-    pub(super) fn write_body(&mut self, index: u32, outbox: &mut Outbox, body: Body) {
-        match &body {
-            Body::None => return,
-            Body::Text(text) => {
-                let append = |out: &mut Vec<u8>| out.extend_from_slice(text.as_bytes());
-                self.write(index, outbox, Source::Http, append);
-                return;
-            }
-            Body::Static(_) => {}
-            Body::Shared(bytes) => self.shared_bytes += bytes.capacity(),
-        }
+    pub(super) fn write_body(&mut self, outbox: &mut Outbox, body: Body) {
+        self.shared_bytes += body.held_bytes();
         let range = 0..body.as_bytes().len() as u32;
         let source = Source::Body(self.bodies.len() as u32);
         self.bodies.push(body);
-        self.hand(index, outbox, source, range);
+        self.hand(outbox, source, range);
     }
 
     /// Appends to a shared buffer, a new one for [`NONE`]. Returns the buffer's number.
@@ -113,17 +128,11 @@ impl Turn {
     }
 
     /// Hands a connection a range of a buffer. If it continues the last piece, that piece grows.
-    pub(super) fn hand(
-        &mut self,
-        index: u32,
-        outbox: &mut Outbox,
-        source: Source,
-        range: Range<u32>,
-    ) {
+    pub(super) fn hand(&mut self, outbox: &mut Outbox, source: Source, range: Range<u32>) {
         if range.is_empty() {
             return;
         }
-        self.mark_dirty(index, outbox);
+        self.mark_dirty(outbox);
         outbox.turn_bytes += range.end - range.start;
         if let Some(last) = self.pieces.get_mut(outbox.last as usize)
             && last.source == source
@@ -147,10 +156,10 @@ impl Turn {
     }
 
     /// Schedules a connection for this turn's flush.
-    pub(super) fn mark_dirty(&mut self, index: u32, outbox: &mut Outbox) {
+    pub(super) fn mark_dirty(&mut self, outbox: &mut Outbox) {
         if !outbox.dirty {
             outbox.dirty = true;
-            self.dirty.push(index);
+            self.dirty.push(outbox.index);
         }
     }
 
@@ -189,6 +198,18 @@ impl Turn {
         }
     }
 
+    /// Returns the frames that a connection was handed in this turn.
+    pub(super) fn frames<'a>(&'a self, outbox: &Outbox) -> impl Iterator<Item = &'a [u8]> {
+        let pieces = self.pieces_from(outbox.first);
+        let frames = pieces.filter(|piece| piece.has_frames());
+        frames.map(|piece| self.piece_bytes(piece))
+    }
+
+    fn pieces_from(&self, first: u32) -> impl Iterator<Item = &Piece> {
+        let next = |piece: &&Piece| self.pieces.get(piece.next as usize);
+        std::iter::successors(self.pieces.get(first as usize), next)
+    }
+
     fn piece_bytes(&self, piece: &Piece) -> &[u8] {
         let all = match piece.source {
             Source::Http | Source::Frames => &self.private,
@@ -198,31 +219,23 @@ impl Turn {
         &all[piece.range.start as usize..piece.range.end as usize]
     }
 
-    /// Returns the frames that a connection was handed in this turn.
-    pub(super) fn frames<'a>(&'a self, outbox: &Outbox) -> impl Iterator<Item = &'a [u8]> {
-        let next = |piece: &&'a Piece| self.pieces.get(piece.next as usize);
-        let pieces = std::iter::successors(self.pieces.get(outbox.first as usize), next);
-        pieces
-            .filter(|piece| matches!(piece.source, Source::Frames | Source::Shared(_)))
-            .map(|piece| self.piece_bytes(piece))
-    }
-
     /// Returns the entry of a backlog for a piece of which `written` bytes were sent.
     fn held(&self, piece: &Piece, written: usize) -> Held {
-        let range = piece.range.start as usize..piece.range.end as usize;
-        let frames = matches!(piece.source, Source::Frames | Source::Shared(_));
         let bytes = match piece.source {
             Source::Http | Source::Frames => {
-                return Held::copy(&self.private[range], written, frames);
+                return Held::copy(self.piece_bytes(piece), written, piece.has_frames());
             }
-            Source::Shared(buffer) => HeldBytes::Shared(Rc::clone(&self.shared[buffer as usize])),
-            Source::Body(body) => match &self.bodies[body as usize] {
-                Body::Static(bytes) => HeldBytes::Static(bytes),
-                Body::Shared(bytes) => HeldBytes::Shared(Rc::clone(bytes)),
-                other => HeldBytes::Own(other.as_bytes().to_vec()),
-            },
+            Source::Shared(buffer) => Body::Shared(Rc::clone(&self.shared[buffer as usize])),
+            Source::Body(body) => self.bodies[body as usize].clone(),
         };
-        Held::share(bytes, range, written, frames)
+        let range = piece.range.start as usize..piece.range.end as usize;
+        Held::share(bytes, range, written, piece.has_frames())
+    }
+}
+
+impl Piece {
+    fn has_frames(&self) -> bool {
+        matches!(self.source, Source::Frames | Source::Shared(_))
     }
 }
 
@@ -236,20 +249,28 @@ pub(super) fn recycle<T>(buffer: &mut Vec<T>, kept: usize) {
 
 /// The outgoing side of a connection.
 pub(super) struct Outbox {
+    /// The index of the connection.
+    pub(super) index: u32,
+    /// The topics that the connection is subscribed to, by number.
+    pub(super) topics: SmallVec<[u32; 4]>,
+    pub(super) encoding: Encoding,
     first: u32,
     last: u32,
     /// Bytes of this turn's pieces.
     turn_bytes: u32,
     dirty: bool,
     /// Cleared by a short write; set when the socket is reported writable.
-    writable: bool,
+    pub(super) writable: bool,
     /// The bytes that the socket did not accept; `None` if there are none.
     backlog: Option<Box<Backlog>>,
 }
 
 impl Outbox {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(index: u32) -> Self {
         Self {
+            index,
+            topics: SmallVec::new(),
+            encoding: Encoding::Plain,
             first: NONE,
             last: NONE,
             turn_bytes: 0,
@@ -276,21 +297,15 @@ impl Outbox {
     /// Returns the number of bytes in the backlog.
     pub(super) fn backlog_bytes(&self) -> usize {
         let backlog = self.backlog.as_ref();
-        backlog.map_or(0, |backlog| backlog.waiting_bytes())
+        backlog.map_or(0, |backlog| backlog.waiting_bytes)
     }
 
     /// Returns whether the backlog is over the limit. Its last message is not counted, so that one
     /// message longer than the limit can be sent.
     pub(super) fn is_over(&self, limit: usize) -> bool {
-        self.backlog_bytes() > limit
-            && self.backlog.as_ref().is_some_and(|backlog| {
-                backlog.waiting_bytes() - backlog.last_message_bytes() > limit
-            })
-    }
-
-    /// Notes that the socket has room again.
-    pub(super) fn set_writable(&mut self) {
-        self.writable = true;
+        let backlog = self.backlog.as_ref();
+        let long = backlog.filter(|backlog| backlog.waiting_bytes > limit);
+        long.is_some_and(|it| it.waiting_bytes - it.last_message_bytes() > limit)
     }
 
     /// Writes the backlog, then this turn's pieces, until the socket takes no more. Returns how
@@ -302,26 +317,28 @@ impl Outbox {
         buffered: &mut Buffered,
     ) -> io::Result<usize> {
         // This comes first: the pieces are invalid after this turn, even if a write fails.
-        let mut next = std::mem::replace(&mut self.first, NONE);
+        let first = std::mem::replace(&mut self.first, NONE);
         (self.last, self.turn_bytes, self.dirty) = (NONE, 0, false);
-        let (mut written, mut skip) = (0, 0);
-        if self.writable
-            && let Some(backlog) = &mut self.backlog
-        {
-            (written, self.writable) = backlog.write(socket, buffered)?;
-            if backlog.is_empty() {
-                self.backlog = None;
+        let mut written = 0;
+        if self.writable {
+            let old = self.backlog.iter().flat_map(|backlog| backlog.slices());
+            let new = turn.pieces_from(first).map(|piece| turn.piece_bytes(piece));
+            (written, self.writable) = write_slices(socket, old.chain(new))?;
+        }
+        let mut left = written;
+        if let Some(backlog) = &mut self.backlog {
+            left = backlog.advance(left, buffered);
+            self.backlog.take_if(|backlog| backlog.is_empty());
+        }
+        for piece in turn.pieces_from(first) {
+            match left.checked_sub(piece.range.len()) {
+                Some(rest) => left = rest,
+                None => {
+                    let backlog = self.backlog.get_or_insert_default();
+                    backlog.push(turn.held(piece, left), buffered);
+                    left = 0;
+                }
             }
-        }
-        if self.backlog.is_none() && self.writable {
-            let taken;
-            (next, skip, taken, self.writable) = write_pieces(next, socket, turn)?;
-            written += taken;
-        }
-        while let Some(piece) = turn.pieces.get(next as usize) {
-            let backlog = self.backlog.get_or_insert_default();
-            backlog.push(turn.held(piece, skip), buffered);
-            (skip, next) = (0, piece.next);
         }
         Ok(written)
     }
@@ -330,9 +347,7 @@ impl Outbox {
     pub(super) fn cut(&mut self, buffered: &mut Buffered) {
         if let Some(backlog) = &mut self.backlog {
             backlog.cut(buffered);
-            if backlog.is_empty() {
-                self.backlog = None;
-            }
+            self.backlog.take_if(|backlog| backlog.is_empty());
         }
     }
 
@@ -344,40 +359,33 @@ impl Outbox {
     }
 }
 
-/// Writes a list of pieces. Returns the first piece that was not written completely, the number of
-/// its bytes that were, the number of bytes written in all, and whether the socket has room.
-fn write_pieces<S: Socket>(
-    mut first: u32,
+/// Writes slices until all are written or the socket is full. Returns how many bytes were written,
+/// and whether the socket would take more.
+fn write_slices<'a, S: Socket>(
     socket: &mut S,
-    turn: &Turn,
-) -> io::Result<(u32, usize, usize, bool)> {
-    let (mut skip, mut total) = (0, 0);
-    while first != NONE {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let (mut count, mut wanted, mut next) = (0, 0, first);
-        while count < SLICES
-            && let Some(piece) = turn.pieces.get(next as usize)
-        {
-            let bytes = &turn.piece_bytes(piece)[if count == 0 { skip } else { 0 }..];
-            slices[count] = IoSlice::new(bytes);
-            (count, wanted, next) = (count + 1, wanted + bytes.len(), piece.next);
+    mut slices: impl Iterator<Item = &'a [u8]>,
+) -> io::Result<(usize, bool)> {
+    let mut total = 0;
+    loop {
+        let mut batch = [IoSlice::new(&[]); SLICES];
+        let (mut count, mut wanted) = (0, 0);
+        for (slot, bytes) in batch.iter_mut().zip(&mut slices) {
+            *slot = IoSlice::new(bytes);
+            (count, wanted) = (count + 1, wanted + bytes.len());
         }
-        let written = write_once(socket, &slices[..count])?;
-        total += written;
-        let mut left = written;
-        while first != next
-            && let Some(piece) = turn.pieces.get(first as usize)
-        {
-            let rest = piece.range.len() - skip;
-            if left < rest {
-                skip += left;
-                break;
+        if count == 0 {
+            return Ok((total, true));
+        }
+        let written = loop {
+            match socket.write(&batch[..count]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break 0,
+                result => break result?,
             }
-            (left, skip, first) = (left - rest, 0, piece.next);
-        }
-        if written < wanted {
-            return Ok((first, skip, total, false));
+        };
+        total += written;
+        if written < wanted || count < SLICES {
+            return Ok((total, written == wanted));
         }
     }
-    Ok((NONE, 0, total, true))
 }

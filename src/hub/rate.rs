@@ -5,7 +5,6 @@
 
 use crate::limits::{FLOOD_REFUSALS, FLOOD_WINDOW, FREE_CHORES};
 use crate::time::Millis;
-use std::collections::VecDeque;
 
 /// Tokens that return at a steady rate, up to a burst.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,29 +36,53 @@ impl Bucket {
     }
 }
 
-/// The buckets of one connection.
+/// Whether a command or control frame is within the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Allowed,
+    /// It must be repeated after this time.
+    Refused {
+        retry_ms: u64,
+    },
+    /// The connection goes on after a hundred refusals, and must be closed.
+    Flooding,
+}
+
+/// The buckets of one connection, and its refusals.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
     commands: Bucket,
     chores: Bucket,
+    /// Refusals are counted from the first one on, for [`FLOOD_WINDOW`].
+    refusals: u32,
+    first_refusal: Millis,
 }
 
 impl Rate {
-    /// Takes one command. `rate` is `--rate`; 0 means no limit. An error is the time to wait, in
-    /// milliseconds.
-    pub(super) fn command(&mut self, rate: u32, now: Millis) -> Result<(), u64> {
-        match rate {
-            0 => Ok(()),
-            rate => self.commands.take(rate, rate.saturating_mul(2), now),
+    /// Takes one command. `rate` is `--rate`; 0 means no limit.
+    pub(super) fn command(&mut self, rate: u32, now: Millis) -> Verdict {
+        if rate == 0 {
+            return Verdict::Allowed;
+        }
+        let Err(retry_ms) = self.commands.take(rate, rate.saturating_mul(2), now) else {
+            return Verdict::Allowed;
+        };
+        if self.refusals == 0 || now.since(self.first_refusal) > FLOOD_WINDOW {
+            (self.refusals, self.first_refusal) = (0, now);
+        }
+        self.refusals += 1;
+        match self.refusals {
+            FLOOD_REFUSALS.. => Verdict::Flooding,
+            _ => Verdict::Refused { retry_ms },
         }
     }
 
     /// Takes one control frame or fragment: ten per second cost nothing, others count as commands.
-    pub(super) fn chore(&mut self, rate: u32, now: Millis) -> Result<(), u64> {
-        if rate == 0 || self.chores.take(FREE_CHORES, FREE_CHORES, now).is_ok() {
-            return Ok(());
+    pub(super) fn chore(&mut self, rate: u32, now: Millis) -> Verdict {
+        match self.chores.take(FREE_CHORES, FREE_CHORES, now) {
+            Ok(()) => Verdict::Allowed,
+            Err(_) => self.command(rate, now),
         }
-        self.command(rate, now)
     }
 
     /// Charges a command that costs more than the one token it was accepted for.
@@ -70,64 +93,40 @@ impl Rate {
     }
 }
 
-/// When commands were refused, within the last [`FLOOD_WINDOW`].
-#[derive(Debug, Default)]
-pub(super) struct Refusals(VecDeque<Millis>);
-
-impl Refusals {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Drops refusals that no longer count.
-    pub(super) fn expire(&mut self, now: Millis) {
-        while self
-            .0
-            .front()
-            .is_some_and(|at| now.since(*at) > FLOOD_WINDOW)
-        {
-            self.0.pop_front();
-        }
-    }
-
-    /// Counts a refusal. Returns whether it is one too many, and the connection must be closed.
-    pub(super) fn add(&mut self, now: Millis) -> bool {
-        self.expire(now);
-        self.0.push_back(now);
-        self.0.len() >= FLOOD_REFUSALS as usize
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    use Verdict::{Allowed, Flooding, Refused};
+
     #[test]
     fn burst_is_twice_the_rate_then_the_rate() {
         let mut rate = Rate::default();
-        assert!((0..40).all(|_| rate.command(20, Millis(5)).is_ok()));
-        assert_eq!(rate.command(20, Millis(5)), Err(50));
-        assert_eq!(rate.command(20, Millis(54)), Err(1));
-        assert_eq!(rate.command(20, Millis(55)), Ok(()));
-        assert_eq!(rate.command(20, Millis(55)), Err(50));
-        assert!((0..1_000).all(|_| rate.command(0, Millis(55)).is_ok()));
+        let mut command = |at| rate.command(20, Millis(at));
+        assert!((0..40).all(|_| command(5) == Allowed));
+        let verdicts = [5, 54, 55, 55].map(&mut command);
+        let refused = |retry_ms| Refused { retry_ms };
+        assert_eq!(verdicts, [refused(50), refused(1), Allowed, refused(50)]);
+        let mut unlimited = (0..1_000).map(|_| rate.command(0, Millis(55)));
+        assert!(unlimited.all(|verdict| verdict == Allowed));
     }
 
     #[test]
     fn charge_delays_the_next_command() {
         let mut rate = Rate::default();
         rate.charge(44, 20, Millis(0));
-        assert_eq!(rate.command(20, Millis(0)), Err(250));
-        assert_eq!(rate.command(20, Millis(250)), Ok(()));
+        let retry_ms = 250;
+        assert_eq!(rate.command(20, Millis(0)), Refused { retry_ms });
+        assert_eq!(rate.command(20, Millis(250)), Allowed);
     }
 
     #[test]
     fn chores_are_free_up_to_ten_per_second() {
         let mut rate = Rate::default();
         // Ten are free, two are the burst of one command per second.
-        assert!((0..12).all(|_| rate.chore(1, Millis(0)).is_ok()));
-        assert!(rate.chore(1, Millis(0)).is_err());
-        assert_eq!(rate.chore(1, Millis(100)), Ok(()));
+        assert!((0..12).all(|_| rate.chore(1, Millis(0)) == Allowed));
+        assert_ne!(rate.chore(1, Millis(0)), Allowed);
+        assert_eq!(rate.chore(1, Millis(100)), Allowed);
     }
 
     #[test]
@@ -137,8 +136,10 @@ mod tests {
             ("in two seconds", 20, Some(99)),
             ("slower", 200, None),
         ] {
-            let mut refusals = Refusals::default();
-            let floods = (0..300).position(|n| refusals.add(Millis(9_000 + n * gap)));
+            let mut rate = Rate::default();
+            rate.charge(1_000, 1, Millis(9_000));
+            let mut verdicts = (0..300).map(|n| rate.command(1, Millis(9_000 + n * gap)));
+            let floods = verdicts.position(|verdict| verdict == Flooding);
             assert_eq!(floods, flood_at, "{name}");
         }
     }

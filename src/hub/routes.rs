@@ -64,7 +64,7 @@ impl Router {
             _ => return Err(Refusal::method_not_allowed()),
         }
         let current = |media_type, text: String| {
-            let mut response = Response::new(200, media_type, Body::Text(text.into()));
+            let mut response = Response::new(200, media_type, Body::Own(text.into()));
             response.headers.push(("Cache-Control", "no-store".into()));
             Ok(Reply::Response(response))
         };

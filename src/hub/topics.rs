@@ -7,23 +7,9 @@
 //! answer, `catch_up` hands it the frames published so far, so events keep their order. Between
 //! turns no topic has a buffer, and every cursor is 0.
 
-use super::outbox::{NONE, Outbox, Source, Turn};
+use super::outbox::{Encoding, NONE, Outbox, Source, Turn};
 use crate::chat::event::{ChannelId, Topic};
-use smallvec::SmallVec;
-
-/// How events reach a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Encoding {
-    #[default]
-    Plain,
-    /// Compressed by permessage-deflate, if that makes the event shorter.
-    Deflated,
-}
-
-/// Finds the outboxes of connections, by index.
-pub(super) trait Outboxes {
-    fn outbox(&mut self, index: u32) -> Option<&mut Outbox>;
-}
+use std::ops::Range;
 
 /// All topics and their subscribers.
 #[derive(Default)]
@@ -38,6 +24,7 @@ pub(super) struct Topics {
 struct Subscribers {
     /// The buffer of this turn, or [`NONE`].
     buffer: u32,
+    /// Sorted by connection.
     list: Vec<Subscriber>,
 }
 
@@ -47,92 +34,66 @@ struct Subscriber {
     given: u32,
 }
 
-/// A connection's subscriptions, with its position among the subscribers of each topic.
-#[derive(Default)]
-pub(super) struct Subscriptions(SmallVec<[Subscription; 2]>);
-
-#[derive(Clone, Copy)]
-struct Subscription {
-    topic: u32,
-    position: u32,
-}
-
-/// A subscriber whose position changed because another one left. The caller must update its
-/// [`Subscriptions`].
-#[must_use]
-pub(super) struct Moved {
-    pub(super) connection: u32,
-    topic: u32,
-    position: u32,
-}
-
-impl Subscriptions {
-    /// Updates the position that [`Topics::unsubscribe`] changed.
-    pub(super) fn on_moved(&mut self, moved: &Moved) {
-        let mut all = self.0.iter_mut();
-        if let Some(subscription) = all.find(|subscription| subscription.topic == moved.topic) {
-            subscription.position = moved.position;
-        }
+impl Subscribers {
+    /// Returns the position of a connection, or the one at which to insert it.
+    fn position(&self, connection: u32) -> Result<usize, usize> {
+        let list = &self.list;
+        list.binary_search_by_key(&connection, |subscriber| subscriber.connection)
     }
 
-    /// Returns any topic that is subscribed to.
-    pub(super) fn any(&self) -> Option<Topic> {
-        self.0.last().map(|last| match last.topic / 2 {
-            0 => Topic::Everyone,
-            channel => Topic::Channel(ChannelId(channel - 1)),
-        })
-    }
-
-    fn find(&self, topic: Topic) -> Option<usize> {
-        let wanted = number(topic, Encoding::Plain) / 2;
-        let mut topics = self.0.iter();
-        topics.position(|subscription| subscription.topic / 2 == wanted)
+    /// Moves a connection's cursor to the end of the buffer. Returns the range that it passed.
+    fn advance(&mut self, connection: u32, turn: &Turn) -> Range<u32> {
+        let end = turn.length(self.buffer);
+        let given = match self.position(connection) {
+            Ok(position) => std::mem::replace(&mut self.list[position].given, end),
+            Err(_) => end,
+        };
+        given..end
     }
 }
 
 impl Topics {
     /// Subscribes a connection to the events that follow.
-    pub(super) fn subscribe(
-        &mut self,
-        connection: u32,
-        subscriptions: &mut Subscriptions,
-        (topic, encoding): (Topic, Encoding),
-        turn: &Turn,
-    ) {
-        if subscriptions.find(topic).is_some() {
-            return;
+    pub(super) fn subscribe(&mut self, outbox: &mut Outbox, topic: Topic, turn: &Turn) {
+        let topic = number(topic, outbox.encoding);
+        while topic as usize >= self.topics.len() {
+            let (buffer, list) = (NONE, Vec::new());
+            self.topics.push(Subscribers { buffer, list });
         }
-        let topic = number(topic, encoding);
-        let subscribers = self.subscribers(topic);
-        let position = subscribers.list.len() as u32;
-        let given = turn.length(subscribers.buffer);
-        subscribers.list.push(Subscriber { connection, given });
-        subscriptions.0.push(Subscription { topic, position });
+        let subscribers = &mut self.topics[topic as usize];
+        if let Err(position) = subscribers.position(outbox.index) {
+            let (connection, given) = (outbox.index, turn.length(subscribers.buffer));
+            let new = Subscriber { connection, given };
+            subscribers.list.insert(position, new);
+            outbox.topics.push(topic);
+        }
     }
 
     /// Unsubscribes a connection, after handing it the events published so far.
-    pub(super) fn unsubscribe(
-        &mut self,
-        subscriptions: &mut Subscriptions,
-        outbox: &mut Outbox,
-        turn: &mut Turn,
-        topic: Topic,
-    ) -> Option<Moved> {
-        let place = subscriptions.find(topic)?;
-        let Subscription { topic, position } = subscriptions.0.remove(place);
-        self.hand(topic, position, outbox, turn);
-        let list = &mut self.subscribers(topic).list;
-        list.swap_remove(position as usize);
-        if list.len() < list.capacity() / 4 {
-            list.shrink_to(2 * list.len());
+    pub(super) fn unsubscribe(&mut self, outbox: &mut Outbox, topic: Topic, turn: &mut Turn) {
+        self.catch_up(outbox, turn);
+        let topic = number(topic, outbox.encoding);
+        outbox.topics.retain(|known| *known != topic);
+        if let Some(subscribers) = self.topics.get_mut(topic as usize)
+            && let Ok(position) = subscribers.position(outbox.index)
+        {
+            let list = &mut subscribers.list;
+            list.remove(position);
+            if list.len() < list.capacity() / 4 {
+                list.shrink_to(2 * list.len());
+            }
         }
-        let moved = list.get(position as usize)?;
-        let connection = moved.connection;
-        Some(Moved {
-            connection,
-            topic,
-            position,
-        })
+    }
+
+    /// Unsubscribes a connection from every topic.
+    pub(super) fn unsubscribe_all(&mut self, outbox: &mut Outbox, turn: &mut Turn) {
+        while let Some(last) = outbox.topics.last() {
+            let topic = match last / 2 {
+                0 => Topic::Everyone,
+                channel => Topic::Channel(ChannelId(channel - 1)),
+            };
+            self.unsubscribe(outbox, topic, turn);
+        }
     }
 
     /// Appends a frame for the subscribers with this encoding. Returns their number; with none,
@@ -145,12 +106,10 @@ impl Topics {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> usize {
         let topic = number(topic, encoding);
-        let Some(subscribers) = self.topics.get_mut(topic as usize) else {
+        let subscribers = self.topics.get_mut(topic as usize);
+        let Some(subscribers) = subscribers.filter(|it| !it.list.is_empty()) else {
             return 0;
         };
-        if subscribers.list.is_empty() {
-            return 0;
-        }
         let buffer = turn.append(subscribers.buffer, write);
         if std::mem::replace(&mut subscribers.buffer, buffer) == NONE {
             self.published.push(topic);
@@ -159,48 +118,41 @@ impl Topics {
     }
 
     /// Hands a connection everything published so far, so that an answer can follow.
-    pub(super) fn catch_up(
-        &mut self,
-        subscriptions: &Subscriptions,
-        outbox: &mut Outbox,
-        turn: &mut Turn,
-    ) {
-        if !self.published.is_empty() {
-            for subscription in &subscriptions.0 {
-                self.hand(subscription.topic, subscription.position, outbox, turn);
+    pub(super) fn catch_up(&mut self, outbox: &mut Outbox, turn: &mut Turn) {
+        for index in 0..outbox.topics.len() {
+            let subscribers = &mut self.topics[outbox.topics[index] as usize];
+            if subscribers.buffer != NONE {
+                let range = subscribers.advance(outbox.index, turn);
+                turn.hand(outbox, Source::Shared(subscribers.buffer), range);
             }
         }
     }
 
     /// Skips what was published in a topic since [`Topics::catch_up`]. Returns whether the
     /// connection is subscribed.
-    pub(super) fn skip(
-        &mut self,
-        subscriptions: &Subscriptions,
-        topic: Topic,
-        turn: &Turn,
-    ) -> bool {
-        let Some(place) = subscriptions.find(topic) else {
-            return false;
-        };
-        let Subscription { topic, position } = subscriptions.0[place];
-        let subscribers = self.subscribers(topic);
-        subscribers.list[position as usize].given = turn.length(subscribers.buffer);
-        true
+    pub(super) fn skip(&mut self, outbox: &Outbox, topic: Topic, turn: &Turn) -> bool {
+        let topic = number(topic, outbox.encoding);
+        let is_subscribed = outbox.topics.contains(&topic);
+        if is_subscribed {
+            self.topics[topic as usize].advance(outbox.index, turn);
+        }
+        is_subscribed
     }
 
-    /// Hands each subscriber the rest of its topic's buffer, at the end of the turn.
-    pub(super) fn hand_out(&mut self, turn: &mut Turn, outboxes: &mut impl Outboxes) {
+    /// Hands each subscriber the rest of its topic's buffer, at the end of the turn. `hand` gets
+    /// the index of a connection, and the range for it.
+    pub(super) fn hand_out(
+        &mut self,
+        turn: &mut Turn,
+        mut hand: impl FnMut(&mut Turn, u32, Source, Range<u32>),
+    ) {
         for topic in self.published.drain(..) {
             let subscribers = &mut self.topics[topic as usize];
-            let source = Source::Shared(subscribers.buffer);
-            let end = turn.length(subscribers.buffer);
-            subscribers.buffer = NONE;
+            let buffer = std::mem::replace(&mut subscribers.buffer, NONE);
+            let end = turn.length(buffer);
             for Subscriber { connection, given } in &mut subscribers.list {
-                let given = std::mem::take(given);
-                if let Some(outbox) = outboxes.outbox(*connection) {
-                    turn.hand(*connection, outbox, source, given..end);
-                }
+                let range = std::mem::take(given)..end;
+                hand(turn, *connection, Source::Shared(buffer), range);
             }
         }
     }
@@ -214,26 +166,6 @@ impl Topics {
             self.topics.shrink_to(2 * self.topics.len());
             self.published.shrink_to(2 * self.topics.len());
         }
-    }
-
-    fn hand(&mut self, topic: u32, position: u32, outbox: &mut Outbox, turn: &mut Turn) {
-        let subscribers = &mut self.topics[topic as usize];
-        let end = turn.length(subscribers.buffer);
-        let subscriber = &mut subscribers.list[position as usize];
-        let given = std::mem::replace(&mut subscriber.given, end);
-        let source = Source::Shared(subscribers.buffer);
-        turn.hand(subscriber.connection, outbox, source, given..end);
-    }
-
-    fn subscribers(&mut self, topic: u32) -> &mut Subscribers {
-        let index = topic as usize;
-        while index >= self.topics.len() {
-            self.topics.push(Subscribers {
-                buffer: NONE,
-                list: Vec::new(),
-            });
-        }
-        &mut self.topics[index]
     }
 }
 

@@ -13,10 +13,11 @@
 //!
 //! Only owned data passes from one step to the next.
 
-use super::connection::{Connection, Due, Endpoint, FLOODING, Life, Phase, Sent, Verdict};
+use super::connection::{Connection, Due, Endpoint, Life, Phase};
 use super::context::Context;
 use super::inbox::{CloseReason, ConnectionId, Entry, Inbox};
 use super::outbox::Source;
+use super::rate::Verdict;
 use super::{Hub, Socket};
 use crate::chat::command::{Command, Request};
 use crate::chat::error::CommandError;
@@ -75,7 +76,7 @@ impl<S: Socket> Hub<S> {
                 None => {}
                 Some((_, Due::Ping)) => connection.ping(&mut self.cx),
                 Some((_, Due::Head)) => connection.on_head_timeout(&mut self.cx),
-                Some((_, Due::Gone)) => {
+                Some((_, Due::Drop)) => {
                     log::debug!("connection {}: timed out", id.serial);
                     connection.on_failed(&mut self.cx);
                 }
@@ -156,11 +157,11 @@ impl<S: Socket> Hub<S> {
         let Endpoint::Chat(Some(client)) = open.endpoint else {
             return;
         };
-        let verdict = open.charge(true, &mut connection.rare, rate, now.mono);
+        let verdict = open.rate.command(rate, now.mono);
         self.cx.metrics.rate_limited += u64::from(verdict != Verdict::Allowed);
         match verdict {
             Verdict::Allowed => {}
-            Verdict::Flooding => return self.close(id, FLOODING),
+            Verdict::Flooding => return self.close(id, CloseReason::FLOODING),
             Verdict::Refused { retry_ms } => {
                 // `read_frames` has already created the tap of a `trace` command. Drop it again.
                 if let Some(rare) = &mut connection.rare {
@@ -222,10 +223,10 @@ impl<S: Socket> Hub<S> {
             _ => Ok(()),
         };
         match answered {
-            Ok(()) => self.send(id.address(), |_, _, out| {
+            Ok(()) => self.send(&[id.address()], |_, _, out| {
                 websocket::encode_message(Opcode::Text, &answer, out)
             }),
-            Err(error) => self.answer(id.address(), &Event::Error(error), request.id),
+            Err(error) => self.send_event(&[id.address()], &Event::Error(error), request.id),
         }
     }
 
@@ -256,8 +257,13 @@ impl<S: Socket> Hub<S> {
 
     /// Step 6: gives each subscriber its range of the published frames.
     fn share(&mut self) {
-        let cx = &mut self.cx;
-        cx.topics.hand_out(&mut cx.turn, &mut self.connections);
+        let (cx, connections) = (&mut self.cx, &mut self.connections);
+        cx.topics
+            .hand_out(&mut cx.turn, |turn, index, source, range| {
+                if let Some(connection) = connections.at(index) {
+                    turn.hand(&mut connection.outbox, source, range);
+                }
+            });
     }
 
     /// Step 7: writes to every connection that has output.
@@ -282,11 +288,7 @@ impl<S: Socket> Hub<S> {
                         connection.on_progress(cx.now.mono);
                     }
                     if connection.outbox.is_empty() {
-                        match connection.on_sent(cx.now.mono) {
-                            Sent::Nothing => {}
-                            Sent::Response => cx.admission.answered(&mut connection.seat),
-                            Sent::Everything => connection.socket.shutdown_write(),
-                        }
+                        connection.on_sent(cx);
                     } else if connection.outbox.is_over(cx.limits.send_queue_bytes) {
                         self.close_slow(id, "client reads too slowly");
                     }
@@ -363,7 +365,7 @@ impl<S> Connection<S> {
         ) {
             if !trace.is_empty() {
                 let outbox = &mut self.outbox;
-                let range = cx.turn.write(self.id.index, outbox, Source::Frames, |out| {
+                let range = cx.turn.write(outbox, Source::Frames, |out| {
                     websocket::encode_message(Opcode::Text, &trace, out)
                 });
                 *room = room.saturating_sub(range.len());
