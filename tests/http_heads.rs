@@ -414,7 +414,7 @@ fn accepted_heads_agree_with_httparse() {
                 );
                 assert_eq!(
                     (request.method, request.version),
-                    (Some(head.method()), Some(head.minor_version()))
+                    (Some(head.method), Some(head.minor_version))
                 );
                 for header in &*request.headers {
                     assert!(

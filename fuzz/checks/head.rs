@@ -99,13 +99,13 @@ fn in_pieces(
 
 fn has_fields(head: &Head<'_>, request: &reference::Request<'_>) {
     assert_eq!(
-        (head.method(), head.minor_version()),
+        (head.method, head.minor_version),
         (request.method, request.minor_version)
     );
-    let path = head.query().map_or(head.path().to_owned(), |query| {
-        format!("{}?{query}", head.path())
+    let path = head.query.map_or(head.path.to_owned(), |query| {
+        format!("{}?{query}", head.path)
     });
-    assert!(head.path().starts_with('/') || (head.path(), head.method()) == ("*", "OPTIONS"));
+    assert!(head.path.starts_with('/') || (head.path, head.method) == ("*", "OPTIONS"));
     let tail = path.strip_prefix('/').unwrap_or(&path);
     assert!(
         request.target.ends_with(tail),
@@ -161,16 +161,16 @@ fn is_the_same_written_out_again(head: &Head<'_>, request: &reference::Request<'
     let Ok(Progress::Done { value, used }) = Head::parse(&bytes, usize::MAX) else {
         panic!("{bytes:?}")
     };
-    assert_eq!((used, value.as_bytes()), (bytes.len(), &bytes[..]));
+    assert_eq!((used, value.bytes), (bytes.len(), &bytes[..]));
     let fields = |head: &Head<'_>| {
         format!(
             "{:?}",
             (
-                head.method(),
-                head.path(),
-                head.query(),
-                head.minor_version(),
-                head.host()
+                head.method,
+                head.path,
+                head.query,
+                head.minor_version,
+                head.host
             )
         )
     };

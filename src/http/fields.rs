@@ -5,7 +5,7 @@ use crate::progress::Progress;
 use httparse::{EMPTY_HEADER, Error, Header, Status};
 
 /// Header fields in their order. Names are compared without case.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields<'a>(Vec<Header<'a>>);
 
 impl<'a> Fields<'a> {

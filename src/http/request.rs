@@ -34,7 +34,7 @@ impl Requests {
     /// assert_eq!(requests.receive(b"GET / HTTP/1.1\r\nHo", 8192), Ok(Progress::NeedMore));
     /// let received = requests.receive(b"st: a\r\n\r\nGET /next", 8192);
     /// let Ok(Progress::Done { value: head, used: 9 }) = received else { panic!() };
-    /// assert_eq!(head.host(), "a");
+    /// assert_eq!(head.host, "a");
     /// assert_eq!(requests.held_bytes(), 0);
     /// ```
     pub fn receive<'a>(
@@ -62,7 +62,7 @@ impl Requests {
                     self.kept.extend_from_slice(input);
                 }
                 if was_in_request_line && self.scan.lines > 0 {
-                    RequestLine::parse(&self.kept)?;
+                    Head::parse_line(&self.kept)?;
                 }
                 incomplete.map(|_| Progress::NeedMore)
             }
@@ -137,9 +137,21 @@ impl Scan {
 /// The head of a request, borrowed from the received bytes. See [`Fields`] for its headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head<'a> {
-    bytes: &'a [u8],
-    line: RequestLine<'a>,
-    host: &'a str,
+    /// The bytes of the head, with the empty line at its end.
+    pub bytes: &'a [u8],
+    /// The method, which may be any token. Methods are case-sensitive (RFC 9110 §9.1).
+    pub method: &'a str,
+    /// The path of the target, percent-encoded, without the query. It begins with a slash, or is
+    /// `*` (for `OPTIONS`).
+    pub path: &'a str,
+    /// The part of the target after the first `?`.
+    pub query: Option<&'a str>,
+    /// 0 for HTTP/1.0, and 1 for HTTP/1.1 and later minor versions (RFC 9110 §2.5).
+    pub minor_version: u8,
+    /// The requested host and port, a legal [`Authority`]: that of an absolute target, which
+    /// overrides `Host` (RFC 9112 §3.2.2), or that of `Host`. Empty if an HTTP/1.0 request has
+    /// neither.
+    pub host: &'a str,
     fields: Fields<'a>,
 }
 
@@ -154,7 +166,7 @@ impl<'a> Head<'a> {
     /// let bytes = b"GET /chat?room=1 HTTP/1.1\r\nHost: localhost:8080\r\n\r\nmore bytes";
     /// let parsed = Head::parse(bytes, 8192);
     /// let Ok(Progress::Done { value: head, used: 51 }) = parsed else { panic!() };
-    /// assert_eq!((head.method(), head.path(), head.query()), ("GET", "/chat", Some("room=1")));
+    /// assert_eq!((head.method, head.path, head.query), ("GET", "/chat", Some("room=1")));
     /// assert_eq!(Head::parse(b"GET /chat HT", 8192), Ok(Progress::NeedMore));
     /// assert_eq!(Head::parse(b"GET chat HTTP/1.1\r\n", 8192).unwrap_err().status, 400);
     /// ```
@@ -167,7 +179,7 @@ impl<'a> Head<'a> {
             }
             incomplete => {
                 if scan.lines > 0 {
-                    RequestLine::parse(bytes)?;
+                    Head::parse_line(bytes)?;
                 }
                 incomplete.map(|_| Progress::NeedMore)
             }
@@ -178,8 +190,8 @@ impl<'a> Head<'a> {
     fn of(bytes: &'a [u8]) -> Result<Self, Refusal> {
         const NOT_A_HEADER: &str = "a header line is not a name, a colon and a value; folded lines \
             and white space before the colon are not supported";
-        let (line, fields) = RequestLine::parse(bytes)?;
-        let fields = Fields::parse(fields).map_err(|error| match error {
+        let (mut head, fields) = Self::parse_line(bytes)?;
+        head.fields = Fields::parse(fields).map_err(|error| match error {
             httparse::Error::TooManyHeaders => {
                 let sentence = format!("the request has more than {HEADER_LINES} header lines");
                 Refusal::new(431, sentence)
@@ -187,78 +199,17 @@ impl<'a> Head<'a> {
             // Folded lines are obsolete, and the white space hides names (RFC 9112 §5.1, §5.2).
             _ => Refusal::bad_request(NOT_A_HEADER),
         })?;
-        let host = check_host(&fields, line.minor_version)?;
-        check_no_body(&fields)?;
-        Ok(Self {
-            bytes: bytes.strip_prefix(b"\r\n").unwrap_or(bytes),
-            line,
-            host: line.authority.unwrap_or(host),
-            fields,
-        })
+        let host = check_host(&head.fields, head.minor_version)?;
+        if head.host.is_empty() {
+            head.host = host;
+        }
+        check_no_body(&head.fields)?;
+        Ok(head)
     }
 
-    /// Returns the bytes of the head, with the empty line at its end.
-    pub fn as_bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// Returns the method, which may be any token. Methods are case-sensitive (RFC 9110 §9.1).
-    pub fn method(&self) -> &'a str {
-        self.line.method
-    }
-
-    /// Returns the path of the target, percent-encoded, without the query. It begins with a slash,
-    /// or is `*` (for `OPTIONS`).
-    pub fn path(&self) -> &'a str {
-        self.line.path
-    }
-
-    /// Returns the part of the target after the first `?`.
-    pub fn query(&self) -> Option<&'a str> {
-        self.line.query
-    }
-
-    /// Returns 0 for HTTP/1.0, and 1 for HTTP/1.1 and later minor versions (RFC 9110 §2.5).
-    pub fn minor_version(&self) -> u8 {
-        self.line.minor_version
-    }
-
-    /// Returns the requested host and port, a legal [`Authority`]: that of an absolute target,
-    /// which overrides `Host` (RFC 9112 §3.2.2), or that of `Host`. Empty if an HTTP/1.0 request
-    /// has neither.
-    pub fn host(&self) -> &'a str {
-        self.host
-    }
-
-    /// Returns whether the client keeps the connection open after this request (RFC 9112 §9.3).
-    pub fn keeps_alive(&self) -> bool {
-        !self.has_token("connection", "close")
-            && (self.minor_version() == 1 || self.has_token("connection", "keep-alive"))
-    }
-}
-
-impl<'a> Deref for Head<'a> {
-    type Target = Fields<'a>;
-
-    fn deref(&self) -> &Fields<'a> {
-        &self.fields
-    }
-}
-
-/// The request line (RFC 9112 §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct RequestLine<'a> {
-    method: &'a str,
-    /// From a target in absolute form.
-    authority: Option<&'a str>,
-    path: &'a str,
-    query: Option<&'a str>,
-    minor_version: u8,
-}
-
-impl<'a> RequestLine<'a> {
-    /// Parses the first line of `bytes`. Returns it, and the bytes after it.
-    fn parse(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Refusal> {
+    /// Parses the request line (RFC 9112 §3). Returns a head without fields, and the bytes after
+    /// the line.
+    fn parse_line(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Refusal> {
         let wrong = |sentence: &'static str| Err(Refusal::bad_request(sentence));
         let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
         let end = bytes.windows(2).position(|two| two == b"\r\n");
@@ -291,15 +242,31 @@ impl<'a> RequestLine<'a> {
             }
             _ => return wrong("the request line does not end with a version, such as HTTP/1.1"),
         };
-        let line = Self {
+        let head = Self {
+            bytes,
             method,
-            authority,
             // RFC 9112 §3.2.1: an absolute target may omit the path.
             path: if path.is_empty() { "/" } else { path },
             query,
             minor_version,
+            host: authority.unwrap_or_default(),
+            fields: Fields::default(),
         };
-        Ok((line, &rest[rest.len().min(2)..]))
+        Ok((head, &rest[rest.len().min(2)..]))
+    }
+
+    /// Returns whether the client keeps the connection open after this request (RFC 9112 §9.3).
+    pub fn keeps_alive(&self) -> bool {
+        !self.has_token("connection", "close")
+            && (self.minor_version == 1 || self.has_token("connection", "keep-alive"))
+    }
+}
+
+impl<'a> Deref for Head<'a> {
+    type Target = Fields<'a>;
+
+    fn deref(&self) -> &Fields<'a> {
+        &self.fields
     }
 }
 
@@ -384,7 +351,7 @@ mod tests {
         for (name, target, expected) in table {
             let bytes = format!("GET {target} HTTP/1.1\r\nHost: h:1\r\n\r\n");
             let head = head(&bytes);
-            assert_eq!((head.path(), head.query(), head.host()), expected, "{name}");
+            assert_eq!((head.path, head.query, head.host), expected, "{name}");
         }
     }
 
@@ -393,10 +360,7 @@ mod tests {
         let lines = "A: 1\r\na:\t2 \r\nB:\r\nb: x , ,Y,\r\nB: \"\u{e4}\"\r\n\r\n";
         let bytes = format!("get / HTTP/1.0\r\n{lines}");
         let head = head(&bytes);
-        assert_eq!(
-            (head.method(), head.minor_version(), head.host()),
-            ("get", 0, "")
-        );
+        assert_eq!((head.method, head.minor_version, head.host), ("get", 0, ""));
         assert_eq!(head.values("a").collect::<Vec<_>>(), [b"1", b"2"]);
         assert_eq!(head.tokens("B").collect::<Vec<_>>(), ["x", "Y", "\"ä\""]);
         assert_eq!(head.values("c").count(), 0);
@@ -431,7 +395,7 @@ mod tests {
             let mut seen = Vec::new();
             for mut piece in stream.as_bytes().chunks(piece_length) {
                 while let Progress::Done { value, used } = requests.receive(piece, 8192).unwrap() {
-                    seen.push(format!("{} {}", value.method(), value.path()));
+                    seen.push(format!("{} {}", value.method, value.path));
                     piece = &piece[used..];
                 }
             }
@@ -452,7 +416,7 @@ mod tests {
         let Ok(Progress::Done { value, .. }) = received else {
             panic!()
         };
-        assert!(input.as_ptr_range().contains(&value.path().as_ptr()));
+        assert!(input.as_ptr_range().contains(&value.path.as_ptr()));
         // A gathered head is freed by the next call.
         for piece in [&input[..10], &input[10..], b""] {
             let _ = requests.receive(piece, 8192);

@@ -5,6 +5,7 @@
 
 use crate::time::{UnixMillis, civil};
 use std::borrow::Cow;
+use std::io::Write;
 use std::rc::Rc;
 
 /// A response without the headers that [`Response::encode_head`] adds.
@@ -105,36 +106,28 @@ impl Response {
     ///     X-Content-Type-Options: nosniff\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
     /// ```
     pub fn encode_head(&self, now: UnixMillis, keep_alive: bool, out: &mut Vec<u8>) {
-        let mut line = |parts: &[&str]| {
-            for part in parts {
-                out.extend_from_slice(part.as_bytes());
-            }
-            out.extend_from_slice(b"\r\n");
-        };
-        // Always our own version, whatever that of the request (RFC 9110 §6.2).
-        line(&[
-            "HTTP/1.1 ",
-            &self.status.to_string(),
-            " ",
-            reason(self.status),
-        ]);
-        let date = imf_fixdate(now);
-        line(&["Date: ", str::from_utf8(&date).unwrap_or_default()]);
-        line(&["X-Content-Type-Options: nosniff"]);
+        // Writing to a Vec can't fail. The version is always our own, whatever that of the request
+        // (RFC 9110 §6.2).
+        let _ = write!(out, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
+        let _ = write!(
+            out,
+            "Date: {}\r\nX-Content-Type-Options: nosniff\r\n",
+            imf_fixdate(now)
+        );
         for (name, value) in &self.headers {
-            line(&[name, ": ", value]);
+            let _ = write!(out, "{name}: {value}\r\n");
         }
         // These have no body, and so no length (RFC 9110 §8.6).
         if !matches!(self.status, 101 | 204 | 304) {
-            line(&["Content-Length: ", &self.body.as_bytes().len().to_string()]);
+            let _ = write!(out, "Content-Length: {}\r\n", self.body.as_bytes().len());
         }
         if self.status != 101 {
             let option = if keep_alive { "keep-alive" } else { "close" };
             // `Upgrade` is for this hop only, so `Connection` must name it (RFC 9110 §7.8).
             let upgrade = self.header("Upgrade").map_or("", |_| ", Upgrade");
-            line(&["Connection: ", option, upgrade]);
+            let _ = write!(out, "Connection: {option}{upgrade}\r\n");
         }
-        line(&[]);
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -224,33 +217,17 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Formats a date in the form of RFC 9110 §5.6.7, always in GMT. Every response has one, so it is
-/// written digit by digit: `format!` takes ten times as long.
-fn imf_fixdate(at: UnixMillis) -> [u8; 29] {
+/// Formats a date in the form of RFC 9110 §5.6.7, always in GMT.
+fn imf_fixdate(at: UnixMillis) -> String {
     // 1970 began on a Thursday.
-    const WEEKDAYS: &[u8] = b"ThuFriSatSunMonTueWed";
-    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let seconds = at.0 / 1_000;
     let (days, time) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
-    let mut date = *b"Thu, 01 Jan 1970 00:00:00 GMT";
+    let (weekday, month) = (WEEKDAYS[days as usize % 7], &MONTHS[3 * month..][..3]);
     let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
-    let numbers = [
-        (5, day),
-        (12, year / 100),
-        (14, year),
-        (17, hour),
-        (20, minute),
-        (23, second),
-    ];
-    for (at, number) in numbers {
-        date[at] = b'0' + (number / 10 % 10) as u8;
-        date[at + 1] = b'0' + (number % 10) as u8;
-    }
-    let weekday = (days % 7) as usize;
-    date[..3].copy_from_slice(&WEEKDAYS[3 * weekday..][..3]);
-    date[8..11].copy_from_slice(&MONTHS[3 * month..][..3]);
-    date
+    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
 #[cfg(test)]
@@ -271,7 +248,7 @@ mod tests {
             ("more than 32 bits", 4_294_967_296_000, "Sun, 07 Feb 2106 06:28:16 GMT"),
         ];
         for (name, at, expected) in table {
-            assert_eq!(str::from_utf8(&imf_fixdate(UnixMillis(at))), Ok(expected), "{name}");
+            assert_eq!(imf_fixdate(UnixMillis(at)), expected, "{name}");
         }
         imf_fixdate(UnixMillis(u64::MAX)); // no overflow
     }

@@ -123,14 +123,14 @@ impl<S> Connection<S> {
             }
         }
         let keep_alive = head.keeps_alive() && !asks_for_upgrade(&head);
-        let bodiless = head.method() == "HEAD";
+        let bodiless = head.method == "HEAD";
         match reply {
             Ok(Reply::Upgrade(upgrade, path)) => {
                 let mut response = Vec::new();
                 upgrade.response(cx.now.unix, &mut response);
-                let tap = cx.wire.as_ref().zip(head.query());
+                let tap = cx.wire.as_ref().zip(head.query);
                 let tap = tap.and_then(|(wire, query)| {
-                    let heads = [head.as_bytes(), &response];
+                    let heads = [head.bytes, &response];
                     wire.tap_handshake(query, heads, cx.now.unix)
                 });
                 if tap.is_some() {

@@ -27,7 +27,7 @@ impl Origins {
     pub fn check(&self, head: &Head<'_>) -> Result<(), Refusal> {
         match head.values("origin").count() {
             0 => Ok(()),
-            1 if self.allow(Origin::of(head).as_ref(), head.host()) => Ok(()),
+            1 if self.allow(Origin::of(head).as_ref(), head.host) => Ok(()),
             1 => Err(Refusal::new(
                 403,
                 "this page's origin isn't allowed; start the server with --origin URL to allow it",
@@ -51,7 +51,7 @@ impl Origins {
 
     /// Returns whether any page can be opened under this host name and be allowed to connect.
     pub(super) fn allow_host(&self, head: &Head<'_>) -> bool {
-        let host = Authority::parse(head.host());
+        let host = Authority::parse(head.host);
         *self != Self::SameHost || host.is_some_and(|host| is_private(host.host))
     }
 }

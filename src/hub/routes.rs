@@ -58,7 +58,7 @@ impl Router {
     }
 
     fn reply(&mut self, head: &Head<'_>, metrics: &Metrics, now: Millis) -> Result<Reply, Refusal> {
-        match head.method() {
+        match head.method {
             "GET" | "HEAD" => {}
             "OPTIONS" => return Ok(Reply::Response(Response::options())),
             _ => return Err(Refusal::method_not_allowed()),
@@ -68,7 +68,7 @@ impl Router {
             response.headers.push(("Cache-Control", "no-store".into()));
             Ok(Reply::Response(response))
         };
-        match head.path() {
+        match head.path {
             "/chat" => self.upgrade(head, Path::Chat, now),
             "/echo" => self.upgrade(head, Path::Echo, now),
             "/healthz" => current("text/plain; charset=utf-8", "ok".to_owned()),
@@ -96,7 +96,7 @@ impl Router {
                 "this host name isn't allowed; start the server with --origin set to this page's address",
             ));
         }
-        if head.method() != "GET" {
+        if head.method != "GET" {
             // HEAD gets what a plain GET would get, and never an upgrade (RFC 6455 §4.1, item 2).
             return Err(Refusal::new(426, NEEDS_UPGRADE));
         }
@@ -126,7 +126,7 @@ fn page_of(path: &str) -> &str {
 
 /// Returns whether the query asks for a connection without compression.
 fn declines_deflate(head: &Head<'_>) -> bool {
-    let mut words = head.query().unwrap_or_default().split('&');
+    let mut words = head.query.unwrap_or_default().split('&');
     words.any(|word| word == "deflate=0")
 }
 

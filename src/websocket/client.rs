@@ -178,7 +178,7 @@ mod tests {
         let Ok(Progress::Done { value: head, .. }) = parsed else {
             panic!()
         };
-        let target = (head.host(), head.path(), head.query());
+        let target = (head.host, head.path, head.query);
         assert_eq!(target, ("localhost:8080", "/chat", Some("x")));
         let upgrade = crate::websocket::check(&head).expect("a good handshake");
         assert_eq!(upgrade.subprotocol(), Some("chat"));

@@ -156,7 +156,7 @@ pub type JudgeRequest = fn(&Head<'_>) -> Result<(), Refusal>;
 pub const REQUIREMENTS: &[Requirement<JudgeRequest>] = &[
     Requirement::new("method", "RFC 6455 §4.2.1, 1", |head| {
         let wrong = || Refusal::method_not_allowed().closing();
-        (head.method() == "GET").then_some(()).ok_or_else(wrong)
+        (head.method == "GET").then_some(()).ok_or_else(wrong)
     }),
     Requirement::new("Upgrade", "RFC 6455 §4.2.1, 3", |head| {
         upgrade_required(head.has_token("upgrade", "websocket"), NEEDS_UPGRADE)
@@ -166,7 +166,7 @@ pub const REQUIREMENTS: &[Requirement<JudgeRequest>] = &[
         upgrade_required(head.has_token("connection", "upgrade"), sentence)
     }),
     Requirement::new("version", "RFC 6455 §4.2.1, 1", |head| {
-        match head.minor_version() {
+        match head.minor_version {
             0 => Err(Refusal::bad_request("WebSocket needs HTTP/1.1")),
             _ => Ok(()),
         }

@@ -108,10 +108,10 @@ impl Sheet<'_, '_> {
     }
 
     fn request(&mut self, head: &Head<'_>) {
-        let query = head.query().map(|query| format!("?{query}"));
-        let target = format!("{}{}", head.path(), query.unwrap_or_default());
+        let query = head.query.map(|query| format!("?{query}"));
+        let target = format!("{}{}", head.path, query.unwrap_or_default());
         let target = Escaped(target.as_bytes());
-        let line = format!("{} {target} HTTP/1.{}", head.method(), head.minor_version());
+        let line = format!("{} {target} HTTP/1.{}", head.method, head.minor_version);
         let judged = handshake::REQUIREMENTS.iter().map(|rule| {
             let error = (rule.judge)(head).err();
             let error = error.map(|refusal| refusal.sentence.into());
