@@ -64,7 +64,7 @@ pub(super) enum Exchange {
     Answering,
 }
 
-/// A WebSocket connection.
+/// A connection that speaks WebSocket.
 pub(super) struct Open {
     pub(super) websocket: WebSocket,
     pub(super) endpoint: Endpoint,

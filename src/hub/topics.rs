@@ -24,7 +24,7 @@ pub(super) struct Topics {
 struct Subscribers {
     /// The buffer of this turn, or [`NONE`].
     buffer: u32,
-    /// Sorted by connection.
+    /// Sorted by their connections.
     list: Vec<Subscriber>,
 }
 
