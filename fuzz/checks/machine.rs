@@ -5,7 +5,9 @@
 //! error or a close frame it hears nothing and says nothing.
 
 use parlor::tools::test::model::Message;
-use parlor::websocket::{DeflateParameters, Received, Scratch, Violation, WebSocket};
+use parlor::websocket::{
+    CloseCode, DeflateParameters, Event, Received, Scratch, Violation, WebSocket,
+};
 
 /// The longest message that is taken, in bytes: small, so that inputs get beyond it.
 pub const LIMIT: usize = 300;
@@ -64,7 +66,7 @@ impl Machine {
     }
 
     fn feed_piece(&mut self, mut rest: &mut [u8]) {
-        let is_closed = matches!(self.seen.last(), Some(Message::Close(..)));
+        let is_closed = matches!(self.seen.last(), Some((8, _)));
         let was_deaf = self.failed.is_some() || is_closed;
         let before = (self.seen.len(), self.replies.len());
         loop {
@@ -74,7 +76,7 @@ impl Machine {
             {
                 Ok(Received::Nothing) => break,
                 Ok(Received::Event { event, used }) => {
-                    self.seen.push(event.into());
+                    self.seen.push(message(event));
                     rest = &mut rest[used..];
                 }
                 Err(violation) => {
@@ -93,4 +95,20 @@ impl Machine {
             );
         }
     }
+}
+
+fn message(event: Event<'_>) -> Message {
+    match event {
+        Event::Text(text) => (1, text.as_bytes().to_vec()),
+        Event::Binary(bytes) => (2, bytes.to_vec()),
+        Event::Ping(bytes) => (9, bytes.to_vec()),
+        Event::Pong(bytes) => (10, bytes.to_vec()),
+        Event::Close(frame) => (8, close(frame.code.map(CloseCode::get), frame.reason)),
+    }
+}
+
+/// The payload of a close frame (RFC 6455 §5.5.1).
+pub fn close(code: Option<u16>, reason: &str) -> Vec<u8> {
+    let code = code.map(u16::to_be_bytes);
+    [code.as_slice().concat(), reason.as_bytes().to_vec()].concat()
 }

@@ -6,7 +6,7 @@
 
 use super::cases::{self, Case, Expected, frame};
 use super::grammar::{Demand, LEGAL, Sequence};
-use super::model::Frame;
+use super::model::{Frame, Message};
 use super::play::{End, KEY, PING, Reader, read_response};
 use super::runner::in_parallel;
 use super::transport::{Target, Transport};
@@ -82,7 +82,7 @@ impl Peer {
         demand: &Demand,
         is_echo: bool,
         timeout: Duration,
-    ) -> (End, Vec<(u8, Vec<u8>)>) {
+    ) -> (End, Vec<Message>) {
         let mut bytes = sequence.bytes();
         if !demand.closes {
             bytes.extend(frame(0x89, PING, &[]));

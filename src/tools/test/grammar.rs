@@ -206,12 +206,6 @@ impl Sequence {
             receiver.read(&self.frames).unwrap_or_default()
         };
         let (early, late) = (meaning(false), meaning(true));
-        let data = |message| match message {
-            Message::Text(text) => Some((1, text.into_bytes())),
-            Message::Binary(bytes) => Some((2, bytes)),
-            _ => None,
-        };
-        let is_close = |message: &Message| matches!(message, Message::Close(..));
         let broken = [early.broken, late.broken].into_iter().flatten();
         let codes = broken
             .clone()
@@ -219,14 +213,15 @@ impl Sequence {
             .copied()
             .collect();
         let rule = broken.clone().next().map_or(LEGAL, |rule| rule.demand);
-        let closes = late.messages.iter().any(is_close) || broken.clone().any(Rule::is_of_close);
+        let closes = late.messages.iter().any(|(opcode, _)| *opcode == 8)
+            || broken.clone().any(Rule::is_of_close);
         Demand {
             rule,
             codes,
             closes,
             may_go_on: !closes && late.broken.is_none(),
             is_within_message: late.is_within_message,
-            echoes: late.messages.into_iter().filter_map(data).collect(),
+            echoes: late.messages.into_iter().filter(|it| it.0 < 8).collect(),
         }
     }
 
@@ -296,8 +291,8 @@ pub(super) struct Demand {
     /// The connection may go on: no rule is broken, or not for a server that checks text late.
     pub(super) may_go_on: bool,
     is_within_message: bool,
-    /// The messages with their opcodes, for a server that sends them back.
-    pub(super) echoes: Vec<(u8, Vec<u8>)>,
+    /// The messages, for a server that sends them back.
+    pub(super) echoes: Vec<Message>,
 }
 
 impl Demand {
@@ -307,12 +302,7 @@ impl Demand {
     }
 
     /// Returns what is wrong with an answer. `is_echo`: the server sends messages back.
-    pub(super) fn fault(
-        &self,
-        end: &End,
-        received: &[(u8, Vec<u8>)],
-        is_echo: bool,
-    ) -> Option<String> {
+    pub(super) fn fault(&self, end: &End, received: &[Message], is_echo: bool) -> Option<String> {
         let is_legal = self.rule == LEGAL;
         // A server may close for reasons of its own: policy, limits, types, overload, a restart.
         let is_choice = |code: &u16| matches!(code, 1001 | 1003 | 1008 | 1009 | 1012..);
