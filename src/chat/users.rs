@@ -201,6 +201,7 @@ impl Chat {
             name: user.name.shown.clone(),
             seen: self.now.unix,
             quit,
+            password: None,
         }
     }
 

@@ -5,8 +5,8 @@
 //! nonces, sessions, conversations. A place keeps its numbers when its messages are gone.
 
 use super::{
-    Author, ChannelRow, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record,
-    Remembered, Result, Seq, SessionRow, Span, Stored,
+    Author, ChannelRow, ChannelSettings, ConversationRow, Decision, Epoch, History, PageRequest,
+    Place, Proposal, Record, Remembered, Result, Sanction, Seq, SessionRow, Span, Stored,
 };
 use crate::limits::{
     CONVERSATIONS_IN_MEMORY, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY, NONCE_AGE,
@@ -65,6 +65,8 @@ pub struct Memory {
     /// A nonce that was used again after a day is in here twice.
     oldest_nonces: VecDeque<(Rc<Nonce>, Seq)>,
     sessions: HashMap<Author, SessionRow>,
+    sanctions: BTreeMap<Author, Sanction>,
+    door_is_closed: bool,
     by_seen: BTreeSet<(UnixMillis, Author)>,
     /// The conversations of each session, by use: (session, use, other session).
     conversations: BTreeSet<(Author, u64, Author)>,
@@ -80,6 +82,9 @@ struct Messages {
     newest: Seq,
     bytes: usize,
     used: u64,
+    settings: ChannelSettings,
+    /// An owner removed it, and it has no message since.
+    is_removed: bool,
 }
 
 impl Messages {
@@ -130,6 +135,7 @@ impl Memory {
         }
         self.change(id, |place| {
             (place.newest.0, place.used) = (place.newest.0 + 1, used);
+            place.is_removed = false;
             let (what, seq) = (what.clone(), place.newest);
             place.records.push_back(Record { what, seq, at });
             place.bytes += place.records.back().map_or(0, Record::bytes);
@@ -278,6 +284,44 @@ impl History for Memory {
         Ok(stored.collect())
     }
 
+    fn decide(&mut self, decision: &Decision, sessions: &[SessionRow], now: Now) -> Result<()> {
+        self.commit(&[], sessions, now)?;
+        let (channel, settings) = match decision {
+            Decision::Sanction(sanction) => {
+                self.sanctions
+                    .retain(|_, it| it.muted_until.max(it.kicked_until) > now.unix);
+                self.sanctions.insert(sanction.author, sanction.clone());
+                return Ok(());
+            }
+            Decision::Door { is_open } => {
+                self.door_is_closed = !is_open;
+                return Ok(());
+            }
+            Decision::Settings(channel, settings) => (channel, *settings),
+            Decision::Clear(channel) => {
+                let (writing, pinned) = (self.settings(channel)?.writing, None);
+                (channel, ChannelSettings { writing, pinned })
+            }
+            Decision::Remove(channel) => (channel, ChannelSettings::default()),
+        };
+        self.uses += 1;
+        let place = Place::Channel(channel.clone());
+        let id = *self.ids.entry(place).or_insert(self.uses);
+        self.change(id, |place| {
+            place.settings = settings;
+            place.is_removed = matches!(decision, Decision::Remove(_));
+            if !matches!(decision, Decision::Settings(..)) {
+                (place.records, place.bytes) = (VecDeque::new(), 0);
+            }
+        });
+        Ok(())
+    }
+
+    fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings> {
+        let place = self.messages(&Place::Channel(channel.clone()));
+        Ok(place.map_or(ChannelSettings::default(), |place| place.settings))
+    }
+
     fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool> {
         let Some(place) = self.messages(place) else {
             return Ok(false);
@@ -329,9 +373,14 @@ impl History for Memory {
         let within = seen_within.as_millis() as u64;
         let since = self.clock.believed().0.saturating_sub(within);
         let row = |(place, id): (&Place, &PlaceId)| match (place, self.places.get(id)) {
-            (Place::Channel(name), Some(place)) => {
-                let (name, newest) = (name.clone(), place.newest);
-                Some((place.used, ChannelRow { name, newest }))
+            (Place::Channel(name), Some(place)) if !place.is_removed => {
+                let (name, newest, settings) = (name.clone(), place.newest, place.settings);
+                let row = ChannelRow {
+                    name,
+                    newest,
+                    settings,
+                };
+                Some((place.used, row))
             }
             _ => None,
         };
@@ -347,6 +396,8 @@ impl History for Memory {
         Remembered {
             channels: rows.collect(),
             sessions: late.filter(|row| !row.quit).cloned().collect(),
+            sanctions: self.sanctions.values().cloned().collect(),
+            door_is_closed: self.door_is_closed,
         }
     }
 
@@ -437,6 +488,7 @@ mod tests {
             name: "ada".into(),
             seen: UnixMillis(0),
             quit: false,
+            password: None,
         };
         memory.commit(&[], &[row], now(millis)).unwrap();
     }

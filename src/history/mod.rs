@@ -136,6 +136,60 @@ pub struct SessionRow {
     /// Whether it left by `/quit` or a close with 1000, so that its name is not reserved for it
     /// after a restart.
     pub quit: bool,
+    /// A hash of the room's password with which it got in, if there was one.
+    pub password: Option<[u8; 20]>,
+}
+
+/// How long a session is muted and kicked, by the wall clock; until 0: it is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sanction {
+    /// The number of the session.
+    pub author: Author,
+    /// Its name when the owner decided.
+    pub name: Rc<str>,
+    /// Until when it can't write.
+    pub muted_until: UnixMillis,
+    /// Until when it can't come back.
+    pub kicked_until: UnixMillis,
+}
+
+/// Who may write in a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writing {
+    /// All its members.
+    #[default]
+    All,
+    /// Owners only.
+    Owner,
+    /// All, with this many seconds between two messages of one user.
+    Slow(u32),
+}
+
+/// An owner's settings of a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChannelSettings {
+    /// Who may write in it.
+    pub writing: Writing,
+    /// The message that is shown above the others.
+    pub pinned: Option<Seq>,
+}
+
+/// A decision of an owner, stored at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// A session is muted or kicked, or no longer.
+    Sanction(Sanction),
+    /// New sessions are let in, or not.
+    Door {
+        /// Whether they are.
+        is_open: bool,
+    },
+    /// A channel has other settings.
+    Settings(Rc<str>, ChannelSettings),
+    /// A channel's messages are deleted; its numbers go on.
+    Clear(Rc<str>),
+    /// The same, and the channel is not remembered until it has a message again.
+    Remove(Rc<str>),
 }
 
 /// A channel that has messages.
@@ -145,6 +199,8 @@ pub struct ChannelRow {
     pub name: Rc<str>,
     /// The number of its newest message.
     pub newest: Seq,
+    /// An owner's settings.
+    pub settings: ChannelSettings,
 }
 
 /// The state that a server restores when it starts.
@@ -154,6 +210,10 @@ pub struct Remembered {
     pub channels: Vec<ChannelRow>,
     /// Sessions that were seen lately and did not quit, the last seen first.
     pub sessions: Vec<SessionRow>,
+    /// Sessions that are muted or kicked.
+    pub sanctions: Vec<Sanction>,
+    /// Whether an owner has closed the door for new sessions.
+    pub door_is_closed: bool,
 }
 
 /// A conversation in a session's list.
@@ -196,6 +256,10 @@ pub trait History {
         sessions: &[SessionRow],
         now: Now,
     ) -> Result<Vec<Stored>>;
+    /// Stores a decision and the session rows, or nothing.
+    fn decide(&mut self, decision: &Decision, sessions: &[SessionRow], now: Now) -> Result<()>;
+    /// Returns an owner's settings of a channel.
+    fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings>;
     /// Appends a page to `out`, oldest first. Returns whether there are more messages on the side
     /// away from where the page begins.
     fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool>;

@@ -11,7 +11,7 @@ use super::tool::{Failure, Tool};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::history::sqlite::{schema, sentence, with_ending};
-use crate::history::{self, Settings, StoreError};
+use crate::history::{self, Seq, Settings, Span, StoreError};
 use crate::text::{Hex, decode_hex};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 use std::ffi::OsStr;
@@ -197,15 +197,16 @@ fn each_line(
         sessions.iter().try_for_each(&mut take)?;
     }
     // In the order of use now: a place that is used meanwhile would come twice.
-    let mut select = connection.prepare("SELECT id FROM places WHERE newest > 0 ORDER BY used")?;
+    let mut select = connection
+        .prepare("SELECT id FROM places WHERE newest > 0 AND NOT removed ORDER BY used")?;
     let places: Vec<i64> = select
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for id in places {
         // It may have been forgotten meanwhile.
-        if let Some((place, newest)) = place(connection, id)? {
+        if let Some((place, span)) = place(connection, id)? {
             take(&place)?;
-            each_message(connection, id, newest, &mut take)?;
+            each_message(connection, id, span, &mut take)?;
         }
     }
     Ok(())
@@ -227,8 +228,8 @@ fn sessions(connection: &Connection, after: u64) -> rusqlite::Result<Vec<Line>> 
     select.query_map((after, ROWS), row)?.collect()
 }
 
-/// Returns the line of a place, and its newest number.
-fn place(connection: &Connection, id: i64) -> rusqlite::Result<Option<(Line, u64)>> {
+/// Returns the line of a place, and its span.
+fn place(connection: &Connection, id: i64) -> rusqlite::Result<Option<(Line, Span)>> {
     let row = |row: &Row<'_>| {
         let newest = row.get(3)?;
         let line = match row.get(0)? {
@@ -238,21 +239,22 @@ fn place(connection: &Connection, id: i64) -> rusqlite::Result<Option<(Line, u64
                 newest,
             },
         };
-        Ok((line, newest))
+        let (first, newest) = (Seq(row.get(4)?), Seq(newest));
+        Ok((line, Span { first, newest }))
     };
-    let select = "SELECT name, one, other, newest FROM places WHERE id = ?1";
+    let select = "SELECT name, one, other, newest, first FROM places WHERE id = ?1";
     connection
         .prepare_cached(select)?
         .query_row([id], row)
         .optional()
 }
 
-/// Gives a place's messages up to `newest`. Pruning deletes messages that were given already; if it
+/// Gives a place's messages of a span. Pruning deletes messages that were given already; if it
 /// overtakes the export there is a gap, which no import accepts.
 fn each_message(
     connection: &Connection,
     id: i64,
-    newest: u64,
+    span: Span,
     take: &mut impl FnMut(&Line) -> history::Result<()>,
 ) -> history::Result<()> {
     let select =
@@ -274,12 +276,13 @@ fn each_message(
         Ok((seq, line))
     };
     let mut select = connection.prepare_cached(select)?;
-    let mut after = 0;
+    let (mut after, newest) = (span.first.0 - 1, span.newest.0);
+    let mut is_first = true;
     loop {
         let rows = select.query_map((id, after, newest, ROWS), row)?;
         let rows: Vec<(u64, Line)> = rows.collect::<Result<_, _>>()?;
         let first = rows.first().map_or(newest + 1, |(seq, _)| *seq);
-        if after > 0 && first != after + 1 {
+        if !std::mem::take(&mut is_first) && first != after + 1 {
             let why = "messages were pruned while they were read; export it again";
             return Err(StoreError(why.to_owned()));
         }

@@ -4,8 +4,8 @@ use crate::harness::World;
 use crate::script::{Script, play, play_with};
 use parlor::chat::Departure;
 use parlor::history::{
-    Author, ConversationRow, Epoch, History, Memory, PageRequest, Place, Proposal, Record,
-    SessionRow, Span, StoreError, Stored,
+    Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Memory, PageRequest, Place,
+    Proposal, Record, SessionRow, Span, StoreError, Stored,
 };
 use parlor::limits::Limits;
 use parlor::testing::limits;
@@ -198,6 +198,18 @@ impl History for Failing {
     ) -> Result<Vec<Stored>, StoreError> {
         self.check()?;
         self.memory.commit(proposals, sessions, now)
+    }
+    fn decide(
+        &mut self,
+        decision: &Decision,
+        sessions: &[SessionRow],
+        now: Now,
+    ) -> Result<(), StoreError> {
+        self.check()?;
+        self.memory.decide(decision, sessions, now)
+    }
+    fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings, StoreError> {
+        self.memory.settings(channel)
     }
     fn page(
         &mut self,

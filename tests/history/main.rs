@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod clock;
+mod decisions;
 #[cfg(feature = "tools")]
 mod export;
 mod file;
@@ -134,6 +135,7 @@ fn row(author: u64, name: &str, quit: bool) -> SessionRow {
         name: name.into(),
         seen: UnixMillis(0),
         quit,
+        password: None,
     }
 }
 

@@ -6,8 +6,8 @@
 //! it.
 
 use parlor::history::{
-    Author, ConversationRow, Epoch, History, Memory, PageRequest, Place, Proposal, Record,
-    Remembered, SessionRow, Span, StoreError, Stored,
+    Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Memory, PageRequest, Place,
+    Proposal, Record, Remembered, SessionRow, Span, StoreError, Stored,
 };
 use parlor::time::Now;
 use std::cell::RefCell;
@@ -173,6 +173,19 @@ impl History for Mounted {
             Some(_) => Err(StoreError("the disk says that it failed".to_owned())),
             None => Ok(stored),
         }
+    }
+
+    fn decide(
+        &mut self,
+        decision: &Decision,
+        sessions: &[SessionRow],
+        now: Now,
+    ) -> Result<(), StoreError> {
+        self.call(|disk| disk.store.decide(decision, sessions, now))
+    }
+
+    fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings, StoreError> {
+        self.call(|disk| disk.store.settings(channel))
     }
 
     fn page(

@@ -13,6 +13,7 @@
 //!   that only an unlinked file has. The open file is copied back to its path.
 
 mod connection;
+mod decisions;
 mod file;
 mod prune;
 mod rows;
@@ -22,8 +23,8 @@ pub(crate) use connection::sentence;
 pub(crate) use file::with_ending;
 
 use super::{
-    Author, ConversationRow, Epoch, History, PageRequest, Place, Proposal, Record, Remembered,
-    Result, Seq, SessionRow, Settings, Span, StoreError, Stored,
+    Author, ChannelSettings, ConversationRow, Decision, Epoch, History, PageRequest, Place,
+    Proposal, Record, Remembered, Result, Seq, SessionRow, Settings, Span, StoreError, Stored,
 };
 use crate::limits::{WAL_BYTES, WAL_CHECKPOINT_PAGES};
 use crate::time::{ClockChange, Millis, Now, TrustedClock, UnixMillis};
@@ -382,6 +383,23 @@ impl History for Sqlite {
         Ok(stored)
     }
 
+    fn decide(&mut self, decision: &Decision, sessions: &[SessionRow], now: Now) -> Result<()> {
+        self.observe(now);
+        self.ready_to_write(now)?;
+        let stamp = self.clock.stamp(now.unix);
+        let written = self
+            .connection()
+            .and_then(|it| decisions::store(it, decision, sessions, (now.unix, stamp)));
+        written.map_err(|error| self.write_failed(error, Vec::new()))?;
+        self.pruning.wake();
+        self.tend_log();
+        Ok(())
+    }
+
+    fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings> {
+        Ok(decisions::settings(self.connection()?, channel)?)
+    }
+
     fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool> {
         Ok(rows::page(self.connection()?, place, ask, out)?)
     }
@@ -409,9 +427,11 @@ impl History for Sqlite {
         let within = seen_within.as_millis() as u64;
         let since = UnixMillis(self.clock.believed().0.saturating_sub(within));
         // It was read a moment ago, when it was opened.
-        let read = self
-            .connection()
-            .and_then(|it| rows::remembered(it, channels, since));
+        let read = self.connection().and_then(|it| {
+            let mut remembered = rows::remembered(it, channels, since)?;
+            decisions::restore(it, &mut remembered)?;
+            Ok(remembered)
+        });
         read.unwrap_or_default()
     }
 

@@ -87,6 +87,11 @@ impl Pruning {
         self.too_long.extend(is_too_long.map(|(_, it)| it.id));
     }
 
+    /// Has the next step look for something to delete.
+    pub(super) fn wake(&mut self) {
+        self.rests = false;
+    }
+
     /// Returns the time after which a session was last seen if it is still known.
     pub(super) fn oldest_session(&self, settings: &Settings, clock: &TrustedClock) -> UnixMillis {
         oldest(settings.session_days, self.newest_seen, clock)
@@ -113,7 +118,9 @@ impl Pruning {
             connection: &transaction,
             nonces_since,
         };
-        if let Some(id) = self.too_long.first().copied() {
+        if let Some(old) = step.place("WHERE cleared AND id > ?1 LIMIT 1", 0)? {
+            step.clear(&old)?;
+        } else if let Some(id) = self.too_long.first().copied() {
             let old = step.place("WHERE id = ?1", id)?;
             match old.filter(|old| old.newest + 1 - old.first > keep) {
                 Some(old) => step.shorten(&old, old.newest + 1 - keep)?,
@@ -197,16 +204,35 @@ impl Step<'_> {
     /// nonces are kept.
     fn shorten(&self, old: &Old, until: i64) -> Result<()> {
         let first = until.min(old.first + STEP).min(old.newest + 1);
+        self.delete_below(old.id, first)?;
+        let update = "UPDATE places SET first = ?2, first_at = (SELECT coalesce(stamp, at)
+            FROM messages WHERE place = ?1 AND seq = ?2) WHERE id = ?1";
+        self.execute(update, (old.id, first))?;
+        Ok(())
+    }
+
+    /// Deletes [`STEP`] messages of a place that was cleared.
+    fn clear(&self, old: &Old) -> Result<()> {
+        let oldest = "SELECT min(seq) FROM messages WHERE place = ?1";
+        let mut oldest = self.connection.prepare_cached(oldest)?;
+        let oldest: Option<i64> = oldest.query_row([old.id], |row| row.get(0))?;
+        match oldest.filter(|oldest| *oldest < old.first) {
+            Some(oldest) => self.delete_below(old.id, old.first.min(oldest + STEP)),
+            None => {
+                let done = "UPDATE places SET cleared = 0 WHERE id = ?1";
+                self.execute(done, [old.id]).map(|_| ())
+            }
+        }
+    }
+
+    fn delete_below(&self, place: i64, first: i64) -> Result<()> {
         let keep = "INSERT OR REPLACE INTO pruned_nonces (place, author, nonce, seq, at, stamp)
             SELECT place, author, nonce, seq, at, coalesce(stamp, at) FROM messages
             WHERE place = ?1 AND seq < ?2 AND nonce IS NOT NULL AND coalesce(stamp, at) > ?3
             ORDER BY seq";
-        self.execute(keep, (old.id, first, self.nonces_since))?;
+        self.execute(keep, (place, first, self.nonces_since))?;
         let delete = "DELETE FROM messages WHERE place = ?1 AND seq < ?2";
-        self.execute(delete, (old.id, first))?;
-        let update = "UPDATE places SET first = ?2, first_at = (SELECT coalesce(stamp, at)
-            FROM messages WHERE place = ?1 AND seq = ?2) WHERE id = ?1";
-        self.execute(update, (old.id, first))?;
+        self.execute(delete, (place, first))?;
         Ok(())
     }
 

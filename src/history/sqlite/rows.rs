@@ -2,8 +2,8 @@
 //! Each query is bounded by an index and a number of rows.
 
 use crate::history::{
-    Author, ChannelRow, ConversationRow, PageRequest, Place, Proposal, Record, Remembered, Seq,
-    SessionRow, Stored,
+    Author, ChannelRow, ChannelSettings, ConversationRow, PageRequest, Place, Proposal, Record,
+    Remembered, Seq, SessionRow, Stored,
 };
 use crate::limits::NONCE_AGE;
 use crate::time::UnixMillis;
@@ -56,12 +56,14 @@ fn session_row(row: &Row<'_>) -> Result<SessionRow> {
         name: row.get(2)?,
         seen: UnixMillis(row.get(3)?),
         quit: row.get(4)?,
+        password: row.get(5)?,
     })
 }
 
 /// Returns a session, if it has a row.
 pub(super) fn session(connection: &Connection, author: Author) -> Result<Option<SessionRow>> {
-    let select = "SELECT author, secret, name, seen, quit FROM sessions WHERE author = ?1";
+    let select = "SELECT author, secret, name, seen, quit, password FROM sessions
+        WHERE author = ?1";
     let mut select = connection.prepare_cached(select)?;
     select.query_row([author.0], session_row).optional()
 }
@@ -87,7 +89,7 @@ pub(super) fn conversations(
     select.query_map((of.0, most), row)?.collect()
 }
 
-/// Returns the channels used last and the sessions seen after `since`.
+/// Returns the channels used last and the sessions seen after `since`, without decisions.
 pub(super) fn remembered(
     connection: &Connection,
     channels: usize,
@@ -95,18 +97,27 @@ pub(super) fn remembered(
 ) -> Result<Remembered> {
     let row = |row: &Row<'_>| {
         let (name, newest) = (row.get(0)?, Seq(row.get(1)?));
-        Ok(ChannelRow { name, newest })
+        Ok(ChannelRow {
+            name,
+            newest,
+            settings: ChannelSettings::default(),
+        })
     };
-    let select = "SELECT name, newest FROM places WHERE name IS NOT NULL AND newest > 0
+    let select = "SELECT name, newest FROM places
+        WHERE name IS NOT NULL AND (newest > 0 OR writing <> 0) AND NOT removed
         ORDER BY used DESC LIMIT ?1";
     let mut select = connection.prepare(select)?;
     let channels = select.query_map([channels], row)?.collect::<Result<_>>()?;
-    let select = "SELECT author, secret, name, seen, quit FROM sessions
+    let select = "SELECT author, secret, name, seen, quit, password FROM sessions
         WHERE seen > ?1 AND NOT quit ORDER BY seen DESC LIMIT ?2";
     let mut select = connection.prepare(select)?;
     let sessions = select.query_map((since.0, REMEMBERED_SESSIONS), session_row)?;
     let sessions = sessions.collect::<Result<_>>()?;
-    Ok(Remembered { channels, sessions })
+    Ok(Remembered {
+        channels,
+        sessions,
+        ..Remembered::default()
+    })
 }
 
 fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
@@ -132,16 +143,18 @@ pub(super) fn page(
     ask: PageRequest,
     out: &mut Vec<Record>,
 ) -> Result<bool> {
-    let Some(Known { id, .. }) = known(connection, place)? else {
+    let Some(Known { id, first, .. }) = known(connection, place)? else {
         return Ok(false);
     };
+    // Messages below `first` may be left of a channel that was cleared.
+    let after = ask.after.max(Seq(first.0 - 1));
     let order = if ask.from_oldest { "ASC" } else { "DESC" };
     let select = format!(
         "SELECT seq, at, author, sender, recipient, text, action, nonce, owner FROM messages
         WHERE place = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq {order} LIMIT ?4"
     );
     let mut select = connection.prepare_cached(&select)?;
-    let [after, before] = [ask.after, ask.before].map(|seq| seq.0.min(i64::MAX as u64));
+    let [after, before] = [after, ask.before].map(|seq| seq.0.min(i64::MAX as u64));
     let most = ask.rows.max(1) as usize;
     // One more than is wanted shows whether there are more.
     let mut rows = select.query((id, after, before, most + 1))?;
@@ -185,12 +198,7 @@ impl Turn {
         sessions: &[SessionRow],
     ) -> Result<Vec<Stored>> {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-        for row in sessions {
-            let keep = "INSERT OR REPLACE INTO sessions (author, secret, name, seen, quit)
-                VALUES (?1, ?2, ?3, ?4, ?5)";
-            let row = (row.author.0, row.secret, &row.name, self.stamp.0, row.quit);
-            transaction.prepare_cached(keep)?.execute(row)?;
-        }
+        keep_sessions(&transaction, sessions, self.stamp)?;
         let stored = proposals.iter().map(|what| self.store(&transaction, what));
         let stored = stored.collect::<Result<_>>()?;
         transaction.commit()?;
@@ -206,7 +214,7 @@ impl Turn {
             None => make(connection, &what.place)?,
         };
         self.uses += 1;
-        let update = "UPDATE places SET newest = newest + 1, at = ?2, used = ?3,
+        let update = "UPDATE places SET newest = newest + 1, at = ?2, used = ?3, removed = 0,
             first_at = CASE WHEN first > newest THEN ?2 ELSE first_at END
             WHERE id = ?1 RETURNING id, first, newest";
         let mut update = connection.prepare_cached(update)?;
@@ -275,8 +283,24 @@ impl Turn {
     }
 }
 
+/// Stores session rows, as seen at `stamp`.
+pub(super) fn keep_sessions(
+    connection: &Connection,
+    sessions: &[SessionRow],
+    stamp: UnixMillis,
+) -> Result<()> {
+    for row in sessions {
+        let keep = "INSERT OR REPLACE INTO sessions (author, secret, name, seen, quit, password)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let (author, secret, password) = (row.author.0, row.secret, row.password);
+        let row = (author, secret, &row.name, stamp.0, row.quit, password);
+        connection.prepare_cached(keep)?.execute(row)?;
+    }
+    Ok(())
+}
+
 /// Inserts the row of a place without messages, and returns its id.
-fn make(connection: &Connection, place: &Place) -> Result<i64> {
+pub(super) fn make(connection: &Connection, place: &Place) -> Result<i64> {
     let (name, one, other) = match place {
         Place::Channel(name) => (Some(name), None, None),
         Place::Conversation(one, other) => (None, Some(one.0), Some(other.0)),

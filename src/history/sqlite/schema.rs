@@ -58,6 +58,23 @@ pub(crate) const STEPS: &[&str] = &[
     -- Whether an owner sent it.
     ALTER TABLE messages ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;
 ",
+    "
+    -- The decisions of owners. `door`: new sessions are let in.
+    ALTER TABLE history ADD COLUMN door INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE sanctions (
+        author INTEGER PRIMARY KEY, name TEXT NOT NULL,
+        muted_until INTEGER NOT NULL, kicked_until INTEGER NOT NULL
+    ) STRICT;
+    -- `writing`: 0: all; -1: owners; else the seconds between two messages of a user. `removed`: by
+    -- an owner, with no message since. `cleared`: messages below `first` are yet to be deleted.
+    ALTER TABLE places ADD COLUMN writing INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE places ADD COLUMN pinned INTEGER;
+    ALTER TABLE places ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE places ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX places_cleared ON places (id) WHERE cleared;
+    -- A hash of the password with which it got in.
+    ALTER TABLE sessions ADD COLUMN password BLOB;
+",
 ];
 
 /// The bytes of a file's beginning, and of its log's, that are inspected.
