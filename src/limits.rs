@@ -99,6 +99,14 @@ pub const COST_OF_KEY: u32 = 5;
 pub const WRONG_KEYS: usize = 10;
 /// Addresses of which wrong keys are counted; beyond it, all are forgotten.
 pub const WRONG_KEY_PEERS: usize = 10_000;
+/// Users that are muted or kicked at a time.
+pub const SANCTIONS: usize = 1_000;
+/// The longest mute or kick, in minutes: a year.
+pub const SANCTION_MINUTES: u32 = 525_600;
+/// The longest time between two messages of a user in slow mode, in seconds: a day.
+pub const SLOW_SECONDS: u32 = 86_400;
+/// Users of which the time of the last message is kept, for each channel in slow mode.
+pub const SLOW_USERS: usize = 10_000;
 /// The time for the peer's close frame after ours (RFC 6455 §7.1.1).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time for which input is read and discarded after an HTTP refusal (RFC 9112 §9.6).

@@ -10,16 +10,17 @@
 //!   stands for, and a JSON
 //!   message or direct that a person could have typed is the same as that line.
 
-use parlor::chat::command::{Command, Draft, Query, Range, Request, RequestId, Target};
+use parlor::chat::command::{Command, Draft, Hello, Query, Range, Request, RequestId, Target};
 use parlor::chat::error::CommandError;
+use parlor::history::Writing;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 /// Each type with its fields and their kinds: `s`tring, `t`ext, `n`umber, `b`oolean, `x` for nonce,
-/// `l`imit; `!` where it has to be
+/// `l`imit, `m`inutes, `w`ho may write; `!` where it has to be
 /// there. Of the two that `|` joins one has to be there, of two with `^` at most one.
-const TABLE: [(&str, &str); 10] = [
-    ("hello", "name:s! session:s"),
+const TABLE: [(&str, &str); 17] = [
+    ("hello", "name:s! session:s password:s key:s"),
     ("rename", "name:s!"),
     ("join", "channel:s! since:n"),
     ("leave", "channel:s!"),
@@ -29,9 +30,16 @@ const TABLE: [(&str, &str); 10] = [
     ("history", "channel|conversation before^after limit:l"),
     ("who", "channel:s"),
     ("channels", ""),
+    ("own", "key:s"),
+    ("mute", "user:s! minutes:m!"),
+    ("kick", "user:s! minutes:m!"),
+    ("door", "open:b!"),
+    ("writing", "channel:s! who:w!"),
+    ("clear", "channel:s!"),
+    ("remove_channel", "channel:s!"),
 ];
-const KEYS: &str =
-    "type id name session channel since text action nonce to conversation before after limit";
+const KEYS: &str = "type id name session channel since text action nonce to conversation before \
+    after limit key password user minutes open who";
 
 pub fn check(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {
@@ -131,6 +139,12 @@ fn error(fields: &Map<String, Value>) -> Option<&'static str> {
             (Some(value), "l") => value
                 .as_u64()
                 .is_some_and(|limit| (1..=200).contains(&limit)),
+            (Some(value), "m") => value.as_u64().is_some_and(|minutes| minutes <= 525_600),
+            (Some(value), "w") => {
+                let seconds = value.as_u64();
+                seconds.is_some_and(|seconds| (1..=86_400).contains(&seconds))
+                    || matches!(value.as_str(), Some("all" | "owner"))
+            }
             (Some(value), "b") => value.is_boolean(),
             (Some(Value::String(text)), "t") => !text
                 .chars()
@@ -152,7 +166,9 @@ fn is_number(value: &Value) -> bool {
 fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
     let mut command = command.clone();
     match &mut command {
-        Command::Leave { channel } => {
+        Command::Leave { channel }
+        | Command::Writing { channel, .. }
+        | Command::Clear { channel } => {
             channel.get_or_insert_with(|| "general".into());
         }
         Command::Send(Draft { to: target, .. }) | Command::History(Query { target, .. })
@@ -169,8 +185,13 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         Target::JoinedLast => panic!("only a line has that, and it was replaced"),
     };
     let mut json = match &command {
-        Command::Hello { name, session } => {
-            json!({"type": "hello", "name": name, "session": session})
+        Command::Hello(Hello {
+            name,
+            session,
+            password,
+            key,
+        }) => {
+            json!({"type": "hello", "name": name, "session": session, "password": password, "key": key})
         }
         Command::Rename { name } => json!({"type": "rename", "name": name}),
         Command::Join { channel, since } => {
@@ -206,6 +227,23 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         Command::Who { channel } => json!({"type": "who", "channel": channel}),
         Command::Channels => json!({"type": "channels"}),
         Command::Own { key } => json!({"type": "own", "key": key}),
+        Command::Mute { user, minutes } => {
+            json!({"type": "mute", "user": user, "minutes": minutes})
+        }
+        Command::Kick { user, minutes } => {
+            json!({"type": "kick", "user": user, "minutes": minutes})
+        }
+        Command::Door { open } => json!({"type": "door", "open": open}),
+        Command::Writing { channel, who } => {
+            let who = match who {
+                Writing::All => json!("all"),
+                Writing::Owner => json!("owner"),
+                Writing::Slow(seconds) => json!(seconds),
+            };
+            json!({"type": "writing", "channel": channel, "who": who})
+        }
+        Command::Clear { channel } => json!({"type": "clear", "channel": channel}),
+        Command::RemoveChannel { channel } => json!({"type": "remove_channel", "channel": channel}),
         Command::Trace { on } => json!({"type": "trace", "on": on}),
         Command::Try(_) => return, // raw JSON, checked by the wire view
         Command::Nick { .. } | Command::Help | Command::Quit => return, // lines alone

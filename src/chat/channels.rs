@@ -8,7 +8,8 @@ use super::changes::Changes;
 use super::event::{ChannelId, ChannelSummary};
 use super::name::ChannelName;
 use super::name_index::{IndexedName, NameIndex};
-use crate::history::{Author, ChannelRow, Seq};
+use crate::history::{Author, ChannelRow, ChannelSettings, Seq, Span};
+use crate::time::Millis;
 use slab::Slab;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -25,6 +26,12 @@ pub(super) struct Channel {
     pub(super) newest: Seq,
     /// Member names that clients have yet to be informed of.
     pub(super) changes: Changes,
+    /// What an owner has set.
+    pub(super) settings: ChannelSettings,
+    /// In slow mode, when each user sent the last message.
+    pub(super) last_sent: BTreeMap<Author, Millis>,
+    /// It had no messages when it was listed, and has none yet.
+    pub(super) is_blank: bool,
     last_use: u64,
 }
 
@@ -56,7 +63,7 @@ impl Channels {
             uses: 1,
         };
         if let Ok(general) = ChannelName::parse("general") {
-            channels.list(&general, Seq(0));
+            channels.list(&general, Span::EMPTY, ChannelSettings::default());
         }
         let mut room = limit.saturating_sub(1);
         let fits = |row: &&ChannelRow| {
@@ -82,12 +89,14 @@ impl Channels {
         }
         let id = match self.find(&name) {
             Found::Listed(id) => id,
-            Found::Nothing => self.list(&name, Seq(0)),
+            Found::Nothing => self.list(&name, Span::EMPTY, row.settings),
             Found::LooksLike(_) => return,
         };
         self.was_used(id);
         if let Some(channel) = self.get_mut(id) {
             channel.newest = row.newest;
+            channel.settings = row.settings;
+            channel.is_blank = row.newest == Seq(0);
         }
     }
 
@@ -121,14 +130,22 @@ impl Channels {
     }
 
     /// Lists a channel that is not listed, and that no listed one looks like.
-    pub(super) fn list(&mut self, name: &ChannelName, newest: Seq) -> ChannelId {
+    pub(super) fn list(
+        &mut self,
+        name: &ChannelName,
+        span: Span,
+        settings: ChannelSettings,
+    ) -> ChannelId {
         let id = ChannelId(self.listed.vacant_key() as u32);
         let name = IndexedName::from(name);
         self.names.insert(&name, id);
         self.listed.insert(Channel {
             name,
             members: BTreeMap::new(),
-            newest,
+            newest: span.newest,
+            settings,
+            last_sent: BTreeMap::new(),
+            is_blank: span.first > span.newest,
             changes: Changes::default(),
             last_use: 0,
         });

@@ -4,7 +4,7 @@
 //! are validated when the command is applied.
 
 use super::error::CommandError;
-use crate::history::Seq;
+use crate::history::{Seq, Writing};
 
 /// A number below 2^53 that a client puts into a command. The answer repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +27,7 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Begins a session, or continues one. `name` is ignored if the session's user is online.
-    Hello {
-        name: Box<str>,
-        session: Option<Box<str>>,
-    },
+    Hello(Hello),
     /// Changes the user's name.
     Rename { name: Box<str> },
     /// The typed `/nick NAME`: `hello` before the welcome, `rename` after it.
@@ -54,6 +51,21 @@ pub enum Command {
     Channels,
     /// Makes the connection an owner's by the owner's key; without one, it no longer is.
     Own { key: Option<Box<str>> },
+    /// Mutes a user, or no longer with 0 minutes.
+    Mute { user: Box<str>, minutes: u32 },
+    /// Removes a user, who can't come back for some minutes.
+    Kick { user: Box<str>, minutes: u32 },
+    /// Lets new sessions in, or not.
+    Door { open: bool },
+    /// Sets who may write in a channel, by default in the one joined last.
+    Writing {
+        channel: Option<Box<str>>,
+        who: Writing,
+    },
+    /// Deletes the messages of a channel, by default of the one joined last.
+    Clear { channel: Option<Box<str>> },
+    /// Deletes a channel and its messages.
+    RemoveChannel { channel: Box<str> },
     /// Starts or stops showing this connection its own frames. The wire view handles it; the chat
     /// gets it only if the wire view is off.
     Trace { on: bool },
@@ -64,6 +76,17 @@ pub enum Command {
     Help,
     /// The typed `/quit`: ends the connection.
     Quit,
+}
+
+/// The first command of a connection. `password` is the room's; with the owner's `key` neither it
+/// nor an open door is needed.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hello {
+    pub name: Box<str>,
+    pub session: Option<Box<str>>,
+    pub password: Option<Box<str>>,
+    pub key: Option<Box<str>>,
 }
 
 /// A message to be sent.
@@ -149,8 +172,14 @@ pub const HELP: &str = "\
 /who [CHANNEL]: list who's online, or in a channel
 /channels: list all channels
 /me TEXT: describe an action
-/own KEY: become the owner of this chat
 /help: show this list
 /quit: leave the chat
+/own KEY: become the owner of this chat, who can use these:
+/mute USER MINUTES: stop a user from writing; 0 ends it
+/kick USER MINUTES: remove a user for some minutes; 0 ends it
+/door open|closed: let new users in, or not
+/writing [CHANNEL] all|owner|SECONDS: set who may write, or how often
+/clear [CHANNEL]: delete all messages of a channel
+/remove CHANNEL: delete a channel
 Anything else is a message to the channel joined last. \
 To send a line that starts with a slash, type two.";

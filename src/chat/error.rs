@@ -46,6 +46,29 @@ pub enum CommandError {
     },
     /// The command needs a connection that sent `own` with the owner's key.
     NotOwner,
+    /// An owner has muted the user.
+    Muted {
+        /// When that ends, in milliseconds from now.
+        retry_ms: u64,
+    },
+    /// An owner has removed the user.
+    Kicked {
+        /// When the user can come back, in milliseconds from now.
+        retry_ms: u64,
+    },
+    /// An owner has closed the door for new sessions.
+    DoorClosed,
+    /// Only owners may write in the channel.
+    ReadOnly,
+    /// The channel is in slow mode.
+    Slow {
+        /// When the user's next message would be accepted, in milliseconds from now.
+        retry_ms: u64,
+    },
+    /// The room has a password, and `hello` had none.
+    PasswordNeeded,
+    /// The password is not the room's.
+    BadPassword,
     /// The key is not the owner's key, or there is none.
     BadKey,
     /// The history could not be read or written.
@@ -95,6 +118,16 @@ impl CommandError {
             ),
             Self::RateLimited { .. } => ("rate_limited", "too many commands; wait a moment"),
             Self::NotOwner => ("not_owner", "only the owner of this chat can do that"),
+            Self::Muted { .. } => ("muted", "you can't write for now: the owner muted you"),
+            Self::Kicked { .. } => ("kicked", "the owner removed you; come back later"),
+            Self::DoorClosed => ("door_closed", "this chat is closed for new people"),
+            Self::ReadOnly => (
+                "read_only",
+                "only the owner can write in this channel for now",
+            ),
+            Self::Slow { .. } => ("slow", "this channel is in slow mode; wait a moment"),
+            Self::PasswordNeeded => ("password_needed", "this chat needs a password"),
+            Self::BadPassword => ("bad_password", "that is not the password"),
             Self::BadKey => ("bad_key", "that is not the owner's key"),
             Self::StorageFailed => (
                 "storage_failed",
@@ -115,7 +148,10 @@ impl Serialize for CommandError {
             retry_ms: Option<u64>,
         }
         let retry_ms = match self {
-            Self::RateLimited { retry_ms } => Some(*retry_ms),
+            Self::RateLimited { retry_ms }
+            | Self::Muted { retry_ms }
+            | Self::Kicked { retry_ms }
+            | Self::Slow { retry_ms } => Some(*retry_ms),
             _ => None,
         };
         Fields {

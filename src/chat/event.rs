@@ -3,7 +3,7 @@
 
 use super::command::RequestId;
 use super::error::CommandError;
-use crate::history::{Author, Epoch, Place, Record, Seq};
+use crate::history::{Author, Epoch, Place, Record, Seq, Writing};
 use crate::time::UnixMillis;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -81,6 +81,20 @@ pub enum Event {
         muted: Vec<Sanctioned>,
         kicked: Vec<Sanctioned>,
     },
+    /// A user is muted, for owners and for that user; until 0: no longer.
+    Muted(Sanctioned),
+    /// A user was removed, for owners; until 0: may come back.
+    Kicked(Sanctioned),
+    /// New sessions are let in, or not.
+    Door { open: bool },
+    /// A channel has other settings.
+    ChannelChanged {
+        channel: Rc<str>,
+        writing: Writing,
+        pinned: Option<Seq>,
+    },
+    /// The messages of a channel below `first` were deleted.
+    Cleared { channel: Rc<str>, first: Seq },
     /// Says why a command failed.
     Error(CommandError),
     /// A message in a channel (`message`) or a conversation (`direct`).
@@ -99,6 +113,7 @@ pub struct Welcome {
     pub users: Vec<Rc<str>>,
     pub online: usize,
     pub directs: Vec<DirectSummary>,
+    pub door: bool,
     pub limits: MessageLimits,
     pub epoch: Epoch,
     pub time: UnixMillis,
@@ -124,6 +139,10 @@ pub struct Joined {
     pub count: usize,
     pub history: Vec<Record>,
     pub more: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub writing: Writing,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Seq>,
 }
 
 /// A row of `channels`.
@@ -163,6 +182,21 @@ fn serialize_place<S: Serializer>(place: &Place, serializer: S) -> Result<S::Ok,
         }
     }
     map.end()
+}
+
+/// Serializes who may write as `all`, `owner`, or a number of seconds.
+impl Serialize for Writing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => serializer.serialize_str("all"),
+            Self::Owner => serializer.serialize_str("owner"),
+            Self::Slow(seconds) => serializer.serialize_u32(*seconds),
+        }
+    }
+}
+
+fn is_default(writing: &Writing) -> bool {
+    *writing == Writing::default()
 }
 
 /// Returns the identifier of a conversation. It is no secret: access is checked on each use.
@@ -285,4 +319,6 @@ pub enum Farewell {
     Quit,
     /// No `hello` came within `--hello-timeout`: 1008.
     NoHello,
+    /// An owner removed the user: 1008.
+    Removed,
 }

@@ -11,7 +11,7 @@ use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, Joined, Topic};
 use super::name::ChannelName;
 use super::{Applied, Chat, Context, Departure, List, Timer};
-use crate::history::{Author, PageRequest, Place, Seq};
+use crate::history::{Author, ChannelSettings, PageRequest, Place, Seq, Span};
 use crate::limits::{
     CHANNELS_PER_CONNECTION, COST_OF_EVERYBODY, GATHERING, LIST_NAMES, PAGE_MESSAGES,
     PAGE_MESSAGES_DEFAULT, PUT_AWAY,
@@ -52,12 +52,19 @@ impl Chat {
         let place = Place::Channel(name.shown().into());
         let span = self.span(&place)?;
         let (history, more) = self.page(context, &place, page_of_join(since))?;
-        let id = listed.unwrap_or_else(|| self.create(context, &name, span.newest));
+        let id = match listed {
+            Some(id) => id,
+            None => self.create(context, &name, span)?,
+        };
         if let Some(id) = put_away {
             self.put_away(id);
         }
         self.enter(context.client, context.author()?, id);
         let (channel, members, count) = self.members_of(id);
+        let settings = self
+            .channels
+            .get(id)
+            .map_or(ChannelSettings::default(), |it| it.settings);
         context.answer(Event::Joined(Box::new(Joined {
             channel,
             seq: span.newest,
@@ -66,6 +73,8 @@ impl Chat {
             count,
             history,
             more,
+            writing: settings.writing,
+            pinned: settings.pinned,
         })));
         if !again {
             context.effects.push(Effect::Subscribe {
@@ -76,16 +85,24 @@ impl Chat {
         Ok(())
     }
 
-    fn create(&mut self, context: &mut Context<'_>, name: &ChannelName, newest: Seq) -> ChannelId {
+    fn create(
+        &mut self,
+        context: &mut Context<'_>,
+        name: &ChannelName,
+        span: Span,
+    ) -> Result<ChannelId, CommandError> {
+        self.check_muted(context)?;
+        let settings = self.history.settings(&name.shown().into());
+        let settings = settings.map_err(|error| self.failed(error))?;
         context.outcome.cost = COST_OF_EVERYBODY;
         self.changed(List::Channels, &name.shown().into(), true);
         self.put_away.retain(|other| **other != *name.shown());
-        self.channels.list(name, newest)
+        Ok(self.channels.list(name, span, settings))
     }
 
     /// Removes a channel from the list that is still in the history. A history in memory forgets
     /// the one that was put away longest ago, if there are too many.
-    fn put_away(&mut self, id: ChannelId) {
+    pub(super) fn put_away(&mut self, id: ChannelId) {
         if let Some(channel) = self.channels.get(id) {
             self.put_away.push_back(channel.name.shown.clone());
         }
@@ -143,7 +160,7 @@ impl Chat {
     }
 
     /// Removes what a lost connection of the user left in a channel, and its timer.
-    fn clear_drop(&mut self, author: Author, id: ChannelId) {
+    pub(super) fn clear_drop(&mut self, author: Author, id: ChannelId) {
         if let Some(until) = self.sessions.dropped.remove(&(author, id)) {
             self.timers.remove(&(until, Timer::Dropped(author, id)));
         }
@@ -210,7 +227,8 @@ impl Chat {
             return;
         };
         channel.members.remove(&author);
-        if id != GENERAL && channel.members.is_empty() && channel.newest == Seq(0) {
+        let is_plain = channel.is_blank && channel.settings == ChannelSettings::default();
+        if id != GENERAL && channel.members.is_empty() && is_plain {
             self.unlist(id);
         } else if let Ok(name) = self.own_name(author) {
             self.changed(List::Members(id), &name, false);

@@ -27,7 +27,11 @@ impl Chat {
                 (Some(name), None)
             }
         };
+        self.check_muted(context)?;
         self.check_length(&draft.text)?;
+        if let Some(id) = channel {
+            self.check_writing(context, id)?;
+        }
         self.proposals.push(Rc::new(Proposal {
             place: self.place(author, destination)?,
             author,
@@ -92,7 +96,8 @@ impl Chat {
             }
             Err(error) => {
                 let error = self.failed(error);
-                for sender in &senders {
+                for (what, sender) in proposals.iter().zip(&senders) {
+                    self.not_sent(what.author, sender.channel);
                     self.answer_sender(sender, Event::Error(error.clone()), effects);
                 }
             }
@@ -133,6 +138,7 @@ impl Chat {
                     && channel.name.shown == *name
                 {
                     channel.newest = stored.seq;
+                    channel.is_blank = false;
                     self.channels.was_used(id);
                     effects.push(Effect::publish(Topic::Channel(id), event));
                 }
@@ -143,7 +149,7 @@ impl Chat {
 
     /// Answers the sender of a proposal, if it is still connected. Another client may have its
     /// number by now, so the address is compared, which is never reused.
-    fn answer_sender(&self, sender: &Sender, event: Event, effects: &mut Vec<Effect>) {
+    pub(super) fn answer_sender(&self, sender: &Sender, event: Event, effects: &mut Vec<Effect>) {
         let client = self.clients.get(sender.client.0 as usize);
         if client.is_some_and(|client| client.address == sender.address) {
             effects.push(Effect::Answer {
@@ -155,7 +161,7 @@ impl Chat {
     }
 
     /// Returns the addresses of a user's connections.
-    fn addresses(&self, author: Author) -> Vec<Address> {
+    pub(super) fn addresses(&self, author: Author) -> Vec<Address> {
         let user = self.sessions.user(author);
         let clients = user.map_or(&[][..], |user| &user.clients);
         let clients = clients
@@ -170,6 +176,7 @@ impl Chat {
         let destination = self.destination(context, target)?;
         let place = self.place(author, destination)?;
         let user = self.own_name(author)?;
+        self.check_muted(context)?;
         if !self.passes_typing(author, &place) {
             return Ok(());
         }

@@ -11,15 +11,15 @@
 //! * Each deadline in `sessions` and `clients` has its timer.
 //!
 //! Reading order: `command.rs` and `event.rs` (what goes in and out), this file, `users.rs`,
-//! `membership.rs`, `messages.rs`, `queries.rs`; `codec` for JSON and typed lines.
+//! `membership.rs`, `messages.rs`, `queries.rs`, `owner.rs`; `codec` for JSON and typed lines.
 
 mod changes;
 mod channels;
 pub mod codec;
 pub mod command;
-mod entry;
 pub mod error;
 pub mod event;
+mod keys;
 mod membership;
 mod messages;
 pub mod name;
@@ -30,17 +30,17 @@ mod sessions;
 mod text;
 mod users;
 
-use crate::history::{Author, History, Place, Proposal, SessionRow, StoreError};
+use crate::history::{Author, History, Place, Proposal, Sanction, SessionRow, StoreError};
 use crate::limits::{Limits, NAMES_HELD_OVER};
 use crate::time::{Millis, Now};
-pub use entry::Keys;
+pub use keys::Keys;
 
 use changes::Changes;
 use channels::Channels;
-use command::{Command, HELP, Request, RequestId};
-use entry::Tries;
+use command::{Command, HELP, Hello, Request, RequestId};
 use error::CommandError;
 use event::{Address, ChannelId, ClientId, Effect, Event, Farewell, Peer};
+use keys::Tries;
 use sessions::Sessions;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -60,6 +60,11 @@ pub struct Chat {
     /// What the server was started with.
     keys: Keys,
     wrong_keys: Tries,
+    wrong_passwords: Tries,
+    /// Whether new sessions are let in.
+    door_is_open: bool,
+    /// Sessions that owners have muted or kicked; some entries may be over.
+    sanctions: BTreeMap<Author, Sanction>,
     /// Connections that sent the owner's key.
     owners: BTreeSet<ClientId>,
     /// The deadline for `hello` of connections that have not sent it.
@@ -204,6 +209,8 @@ impl Chat {
         now: Now,
     ) -> Self {
         let remembered = history.remembered(limits.channels, NAMES_HELD_OVER, now);
+        let sanctions = remembered.sanctions.into_iter();
+        let sanctions = sanctions.map(|it| (it.author, it)).collect();
         let mut chat = Self {
             limits: limits.clone(),
             now,
@@ -212,6 +219,9 @@ impl Chat {
             clients: Slab::new(),
             keys,
             wrong_keys: Tries::default(),
+            wrong_passwords: Tries::default(),
+            door_is_open: !remembered.door_is_closed,
+            sanctions,
             owners: BTreeSet::new(),
             hello_by: BTreeMap::new(),
             sessions: Sessions::default(),
@@ -305,12 +315,16 @@ impl Chat {
                 why: Farewell::Quit,
             }),
             Command::Trace { .. } | Command::Try(_) => return Err(CommandError::UnknownType),
-            Command::Hello { .. } if context.author.is_some() => {
+            Command::Hello(_) if context.author.is_some() => {
                 return Err(CommandError::AlreadyWelcomed);
             }
-            Command::Hello { name, session } => self.hello(context, &name, session.as_deref())?,
+            Command::Hello(hello) => self.hello(context, &hello)?,
             Command::Nick { name } if context.author.is_none() => {
-                self.hello(context, &name, None)?
+                let hello = Hello {
+                    name,
+                    ..Hello::default()
+                };
+                self.hello(context, &hello)?
             }
             Command::Rename { name } | Command::Nick { name } => self.rename(context, &name)?,
             Command::Join { channel, since } => self.join(context, &channel, since)?,
@@ -320,6 +334,14 @@ impl Chat {
             Command::History(query) => self.answer_history(context, &query)?,
             Command::Who { channel } => self.answer_who(context, channel.as_deref())?,
             Command::Own { key } => self.own(context, key.as_deref())?,
+            Command::Mute { user, minutes } => self.mute(context, &user, minutes)?,
+            Command::Kick { user, minutes } => self.kick(context, &user, minutes)?,
+            Command::Door { open } => self.set_door(context, open)?,
+            Command::Writing { channel, who } => {
+                self.set_writing(context, channel.as_deref(), who)?
+            }
+            Command::Clear { channel } => self.clear(context, channel.as_deref())?,
+            Command::RemoveChannel { channel } => self.remove_channel(context, &channel)?,
             Command::Channels => {
                 let channels = self.channels.summaries().collect();
                 context.answer(Event::Channels { channels });

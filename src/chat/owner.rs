@@ -1,31 +1,432 @@
-//! The commands of an owner.
+//! The commands of owners, and what they mean for others.
 //!
-//! A connection is an owner's from its `own` with the right key until it ends or gives it up.
+//! A connection is an owner's from its `own` with the right key until it ends or gives it up. What
+//! an owner decides is stored before it takes effect, so it holds after a restart. An owner's
+//! connections can write even where their user is muted or others can't.
 
+use super::channels::GENERAL;
 use super::error::CommandError;
-use super::event::Event;
-use super::{Applied, Chat, Context};
-use crate::limits::COST_OF_KEY;
+use super::event::{Address, ChannelId, Effect, Event, Farewell, Sanctioned, Topic};
+use super::name::UserName;
+use super::{Applied, Chat, Context, Departure, Timer};
+use crate::history::{
+    Author, ChannelSettings, Decision, Place, Proposal, Sanction, Seq, SessionRow, Writing,
+};
+use crate::limits::{COST_OF_KEY, SANCTIONS, SLOW_USERS};
+use crate::time::UnixMillis;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
 
+impl Context<'_> {
+    /// Returns the session, if the connection is an owner's.
+    pub(super) fn owner(&self) -> Result<Author, CommandError> {
+        let owner = self.author.filter(|_| self.is_owner);
+        owner.ok_or(CommandError::NotOwner)
+    }
+
+    /// Answers an owner's command, and sends the same event to others.
+    fn answer_and_deliver(&mut self, event: Event, mut to: BTreeSet<Address>) {
+        self.answer(event.clone());
+        to.remove(&self.address);
+        if !to.is_empty() {
+            let to = to.into_iter().collect();
+            self.effects.push(Effect::Deliver { to, event });
+        }
+    }
+
+    /// Answers an owner's command, and publishes the same event.
+    fn answer_and_publish(&mut self, event: Event, topic: Topic) {
+        self.answer(event.clone());
+        self.effects.push(Effect::Publish {
+            topic,
+            event,
+            except: vec![self.address],
+        });
+    }
+}
+
+// The owner's commands.
 impl Chat {
     /// Answers `own`: makes the connection an owner's, or takes that back.
     pub(super) fn own(&mut self, context: &mut Context<'_>, key: Option<&str>) -> Applied {
         context.author()?;
         context.outcome.cost = COST_OF_KEY;
-        match key {
-            None => _ = self.owners.remove(&context.client),
-            Some(key) => {
-                let (wrong, now) = (CommandError::BadKey, self.now.mono);
-                self.wrong_keys
-                    .check(context.peer, key, self.keys.owner, wrong, now)?;
-                self.owners.insert(context.client);
-            }
-        }
+        let Some(key) = key else {
+            self.owners.remove(&context.client);
+            let (muted, kicked) = (Vec::new(), Vec::new());
+            context.answer(Event::Owned {
+                on: false,
+                muted,
+                kicked,
+            });
+            return Ok(());
+        };
+        let (wrong, now) = (CommandError::BadKey, self.now.mono);
+        self.wrong_keys
+            .check(context.peer, key, self.keys.owner, wrong, now)?;
+        self.owners.insert(context.client);
+        let list = |until: fn(&Sanction) -> UnixMillis| {
+            let all = self.sanctions.values();
+            let lasting = all.filter(|it| until(it) > self.now.unix);
+            let row = |it: &Sanction| Sanctioned {
+                user: self.present_name(it),
+                until: until(it),
+            };
+            lasting.map(row).collect()
+        };
         context.answer(Event::Owned {
-            on: key.is_some(),
-            muted: Vec::new(),
-            kicked: Vec::new(),
+            on: true,
+            muted: list(|it| it.muted_until),
+            kicked: list(|it| it.kicked_until),
         });
         Ok(())
+    }
+
+    /// Answers `mute`. The user's messages of this turn are not sent.
+    pub(super) fn mute(&mut self, context: &mut Context<'_>, user: &str, minutes: u32) -> Applied {
+        let mut sanction = self.sanction(context, user, minutes)?;
+        let (author, until) = (sanction.author, self.minutes_from_now(minutes));
+        sanction.muted_until = until;
+        let user = sanction.name.clone();
+        self.store_sanction(sanction)?;
+        if let Err(error) = self.check_not_muted(author) {
+            self.withdraw(context, &error, |what| what.author == author && !what.owner);
+        }
+        let mut to = self.owner_addresses();
+        to.extend(self.addresses(author));
+        context.answer_and_deliver(Event::Muted(Sanctioned { user, until }), to);
+        Ok(())
+    }
+
+    /// Answers `kick`: closes the connections of a user, who goes offline at once.
+    pub(super) fn kick(&mut self, context: &mut Context<'_>, user: &str, minutes: u32) -> Applied {
+        let mut sanction = self.sanction(context, user, minutes)?;
+        let (author, until) = (sanction.author, self.minutes_from_now(minutes));
+        sanction.kicked_until = until;
+        let user = sanction.name.clone();
+        self.store_sanction(sanction)?;
+        self.dismiss(context, author);
+        let to = self.owner_addresses();
+        context.answer_and_deliver(Event::Kicked(Sanctioned { user, until }), to);
+        Ok(())
+    }
+
+    /// Answers `door`. When it closes, all sessions online are stored, so that they are known after
+    /// a restart.
+    pub(super) fn set_door(&mut self, context: &mut Context<'_>, open: bool) -> Applied {
+        context.owner()?;
+        let users = self.sessions.users.iter().filter(|_| !open);
+        let rows: Vec<_> = users.map(|(id, user)| self.row(*id, user, false)).collect();
+        self.decide(&Decision::Door { is_open: open }, &rows)?;
+        self.door_is_open = open;
+        context.answer_and_publish(Event::Door { open }, Topic::Everyone);
+        Ok(())
+    }
+
+    /// Answers `writing`: sets who may write in a channel.
+    pub(super) fn set_writing(
+        &mut self,
+        context: &mut Context<'_>,
+        channel: Option<&str>,
+        writing: Writing,
+    ) -> Applied {
+        context.owner()?;
+        let id = self.owners_channel(context, channel)?;
+        self.change_settings(context, id, |settings| settings.writing = writing)
+    }
+
+    /// Changes a channel's settings, and informs its connections and the owner that asked.
+    pub(super) fn change_settings(
+        &mut self,
+        context: &mut Context<'_>,
+        id: ChannelId,
+        change: impl FnOnce(&mut ChannelSettings),
+    ) -> Applied {
+        let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+        let (name, mut settings) = (channel.name.shown.clone(), channel.settings);
+        change(&mut settings);
+        self.decide(&Decision::Settings(name.clone(), settings), &[])?;
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.settings = settings;
+            channel.last_sent.clear();
+        }
+        let event = Event::ChannelChanged {
+            channel: name,
+            writing: settings.writing,
+            pinned: settings.pinned,
+        };
+        context.answer_and_publish(event, Topic::Channel(id));
+        Ok(())
+    }
+
+    /// Answers `clear`: deletes the messages of a channel.
+    pub(super) fn clear(&mut self, context: &mut Context<'_>, channel: Option<&str>) -> Applied {
+        context.owner()?;
+        let id = self.owners_channel(context, channel)?;
+        let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+        let (channel, newest) = (channel.name.shown.clone(), channel.newest);
+        self.decide(&Decision::Clear(channel.clone()), &[])?;
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.settings.pinned = None;
+        }
+        let first = Seq(newest.0 + 1);
+        context.answer_and_publish(Event::Cleared { channel, first }, Topic::Channel(id));
+        Ok(())
+    }
+
+    /// Answers `remove_channel`: takes everyone out of it. The history keeps the number of its
+    /// newest message, so that the numbers go on if it is made again.
+    pub(super) fn remove_channel(&mut self, context: &mut Context<'_>, name: &str) -> Applied {
+        context.owner()?;
+        let id = self.channel(name)?;
+        if id == GENERAL {
+            return Err(CommandError::BadField("general can't be removed"));
+        }
+        let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+        let (channel, members) = (channel.name.shown.clone(), channel.members.clone());
+        self.decide(&Decision::Remove(channel.clone()), &[])?;
+        let place = Place::Channel(channel.clone());
+        self.withdraw(context, &CommandError::NotInChannel, |it| it.place == place);
+        let mut to = BTreeSet::new();
+        for (_, client) in &mut self.clients {
+            let before = client.channels.len();
+            client.channels.retain(|joined| *joined != id);
+            if client.channels.len() < before {
+                to.insert(client.address);
+                context.effects.push(Effect::Unsubscribe {
+                    who: client.address,
+                    topic: Topic::Channel(id),
+                });
+            }
+        }
+        for author in members.into_keys() {
+            self.clear_drop(author, id);
+        }
+        self.put_away(id);
+        context.answer_and_deliver(Event::Left { channel }, to);
+        Ok(())
+    }
+
+    /// Finds the channel that an owner means, who need not be in it.
+    fn owners_channel(
+        &self,
+        context: &Context<'_>,
+        name: Option<&str>,
+    ) -> Result<ChannelId, CommandError> {
+        match name {
+            Some(name) => self.channel(name),
+            None => self.joined_channel(context.client, None),
+        }
+    }
+
+    fn owner_addresses(&self) -> BTreeSet<Address> {
+        let clients = self.owners.iter();
+        let clients = clients.filter_map(|id| self.clients.get(id.0 as usize));
+        clients.map(|client| client.address).collect()
+    }
+}
+
+// Decisions about users.
+impl Chat {
+    /// Finds the user that an owner names, and returns what was decided about that session. One
+    /// that is offline is found by the name in the lists of muted and kicked users.
+    fn sanction(
+        &self,
+        context: &Context<'_>,
+        user: &str,
+        minutes: u32,
+    ) -> Result<Sanction, CommandError> {
+        let own = context.owner()?;
+        let name = UserName::parse(user)?;
+        let online = self.sessions.find(&name);
+        let lower = |name: &str| name.to_lowercase();
+        let is_meant = |it: &&Sanction| lower(&it.name) == lower(name.shown());
+        let mut lasting = self
+            .sanctions
+            .values()
+            .filter(|it| it.until() > self.now.unix);
+        let listed = lasting.find(is_meant).map(|it| it.author);
+        let is_listed = |author: &Author| self.sanctions.contains_key(author);
+        let author = match minutes {
+            // Another user may have the name of one who is kicked.
+            0 => online.filter(is_listed).or(listed).or(online),
+            _ => online.or(listed),
+        };
+        let author = author.ok_or(CommandError::NoSuchUser)?;
+        if author == own {
+            return Err(CommandError::BadField("this is your own session"));
+        }
+        let known = self.sanctions.get(&author);
+        if known.is_none() && self.sanctions.len() >= SANCTIONS {
+            return Err(CommandError::BadField("too many users are muted or kicked"));
+        }
+        let none = UnixMillis(0);
+        let (muted_until, kicked_until) = known.map_or((none, none), |it| {
+            let lasting = |until: UnixMillis| if until > self.now.unix { until } else { none };
+            (lasting(it.muted_until), lasting(it.kicked_until))
+        });
+        let name = match self.own_name(author) {
+            Ok(name) => name,
+            Err(_) => known.map_or_else(|| name.shown().into(), |it| it.name.clone()),
+        };
+        Ok(Sanction {
+            author,
+            name,
+            muted_until,
+            kicked_until,
+        })
+    }
+
+    /// Stores what was decided about a session, with its row, so that it is known after a restart.
+    fn store_sanction(&mut self, sanction: Sanction) -> Applied {
+        let author = sanction.author;
+        let user = self.sessions.user(author);
+        let rows: Vec<_> = user
+            .map(|user| self.row(author, user, false))
+            .into_iter()
+            .collect();
+        self.decide(&Decision::Sanction(sanction.clone()), &rows)?;
+        self.sanctions.insert(author, sanction);
+        let now = self.now.unix;
+        self.sanctions.retain(|_, it| it.until() > now);
+        Ok(())
+    }
+
+    /// Returns the name of a user who is online, or else the one when the owner decided.
+    fn present_name(&self, sanction: &Sanction) -> Rc<str> {
+        let name = self.own_name(sanction.author);
+        name.unwrap_or_else(|_| sanction.name.clone())
+    }
+
+    fn decide(&mut self, decision: &Decision, rows: &[SessionRow]) -> Applied {
+        let stored = self.history.decide(decision, rows, self.now);
+        stored.map_err(|error| self.failed(error))?;
+        self.rows_written(rows);
+        self.schedule_maintenance();
+        Ok(())
+    }
+
+    fn minutes_from_now(&self, minutes: u32) -> UnixMillis {
+        match minutes {
+            0 => UnixMillis(0),
+            _ => UnixMillis(self.now.unix.0 + u64::from(minutes) * 60_000),
+        }
+    }
+
+    /// Closes a user's connections and makes the user offline.
+    fn dismiss(&mut self, context: &mut Context<'_>, author: Author) {
+        let Some(user) = self.sessions.user_mut(author) else {
+            return;
+        };
+        for id in std::mem::take(&mut user.clients) {
+            self.owners.remove(&id);
+            let Some(client) = self.clients.get_mut(id.0 as usize) else {
+                continue;
+            };
+            client.author = None;
+            context.effects.push(Effect::Close {
+                who: client.address,
+                why: Farewell::Removed,
+            });
+            let channels = std::mem::take(&mut client.channels);
+            self.leave_all(author, &channels, Departure::Quit);
+        }
+        if let Some(at) = self.sessions.offline_at.remove(&author) {
+            self.timers.remove(&(at, Timer::Offline(author)));
+        }
+        self.withdraw(context, &CommandError::HelloFirst, |it| it.author == author);
+        self.go_offline(author, Departure::Lost);
+    }
+
+    /// Takes messages of this turn back, which are not stored yet, and answers them with an error.
+    fn withdraw(
+        &mut self,
+        context: &mut Context<'_>,
+        error: &CommandError,
+        is_withdrawn: impl Fn(&Proposal) -> bool,
+    ) {
+        let proposals = std::mem::take(&mut self.proposals);
+        let senders = std::mem::take(&mut self.senders);
+        for (what, sender) in proposals.into_iter().zip(senders) {
+            if is_withdrawn(&what) {
+                self.answer_sender(&sender, Event::Error(error.clone()), context.effects);
+            } else {
+                self.proposals.push(what);
+                self.senders.push(sender);
+            }
+        }
+    }
+
+    /// Fails while the session is kicked.
+    pub(super) fn check_kicked(&self, author: Author) -> Applied {
+        let until = self.sanctions.get(&author).map(|it| it.kicked_until);
+        let retry_ms = until.map_or(0, |until| until.0.saturating_sub(self.now.unix.0));
+        match retry_ms {
+            0 => Ok(()),
+            _ => Err(CommandError::Kicked { retry_ms }),
+        }
+    }
+
+    /// Fails while the user is muted, except on an owner's connection.
+    pub(super) fn check_muted(&self, context: &Context<'_>) -> Applied {
+        match context.is_owner {
+            true => Ok(()),
+            false => self.check_not_muted(context.author()?),
+        }
+    }
+
+    fn check_not_muted(&self, author: Author) -> Applied {
+        let until = self.sanctions.get(&author).map(|it| it.muted_until);
+        let retry_ms = until.map_or(0, |until| until.0.saturating_sub(self.now.unix.0));
+        match retry_ms {
+            0 => Ok(()),
+            _ => Err(CommandError::Muted { retry_ms }),
+        }
+    }
+
+    /// Fails where only owners may write.
+    pub(super) fn check_read_only(&self, context: &Context<'_>, id: ChannelId) -> Applied {
+        let channel = self.channels.get(id).filter(|_| !context.is_owner);
+        match channel.map(|channel| channel.settings.writing) {
+            Some(Writing::Owner) => Err(CommandError::ReadOnly),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails where only owners may write, or while the user has to wait. Otherwise the user's next
+    /// message has to wait.
+    pub(super) fn check_writing(&mut self, context: &Context<'_>, id: ChannelId) -> Applied {
+        self.check_read_only(context, id)?;
+        let (author, now) = (context.author()?, self.now.mono);
+        let channel = self.channels.get_mut(id).filter(|_| !context.is_owner);
+        let Some(channel) = channel else {
+            return Ok(());
+        };
+        let Writing::Slow(seconds) = channel.settings.writing else {
+            return Ok(());
+        };
+        let interval = Duration::from_secs(seconds.into());
+        let wait = |last| interval.saturating_sub(now.since(last));
+        let wait_of_user = channel.last_sent.get(&author).map(|last| wait(*last));
+        if let Some(wait) = wait_of_user.filter(|wait| !wait.is_zero()) {
+            let retry_ms = wait.as_millis() as u64;
+            return Err(CommandError::Slow { retry_ms });
+        }
+        if channel.last_sent.len() >= SLOW_USERS {
+            channel.last_sent.retain(|_, last| !wait(*last).is_zero());
+            if channel.last_sent.len() >= SLOW_USERS {
+                channel.last_sent.pop_first();
+            }
+        }
+        channel.last_sent.insert(author, now);
+        Ok(())
+    }
+
+    /// Forgets the time of a message that could not be stored.
+    pub(super) fn not_sent(&mut self, author: Author, channel: Option<ChannelId>) {
+        if let Some(channel) = channel.and_then(|id| self.channels.get_mut(id)) {
+            channel.last_sent.remove(&author);
+        }
     }
 }

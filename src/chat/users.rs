@@ -1,14 +1,16 @@
 //! Users: they come online by `hello`, change their names, and go offline. And the rows of their
 //! sessions in the history, which are written with the messages of a turn, in one transaction.
 
+use super::command::Hello;
 use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, MessageLimits, Topic, Welcome};
 use super::name::UserName;
-use super::sessions::{Token, User};
+use super::sessions::{Secret, Token, User};
 use super::{Applied, Chat, Context, Departure, List, Timer};
 use crate::history::{Author, Place, SessionRow};
 use crate::limits::{COST_OF_RENAME, LIST_NAMES};
 use crate::time::Millis;
+use sha1::{Digest, Sha1};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,13 +23,9 @@ const STALE_ROWS: usize = 500;
 
 impl Chat {
     /// Answers `hello`: begins a session, or continues the one of the token.
-    pub(super) fn hello(
-        &mut self,
-        context: &mut Context<'_>,
-        name: &str,
-        session: Option<&str>,
-    ) -> Applied {
-        let (token, directs) = match self.identify(session)? {
+    pub(super) fn hello(&mut self, context: &mut Context<'_>, hello: &Hello) -> Applied {
+        let name = &hello.name;
+        let (token, directs) = match self.admit(context, hello)? {
             Some(token) if self.sessions.users.contains_key(&token.author) => {
                 let own_name = self.own_name(token.author)?;
                 let directs = self.directs(token.author, &own_name)?;
@@ -56,6 +54,7 @@ impl Chat {
             users: self.sessions.list(),
             online: self.sessions.users.len(),
             directs,
+            door: self.door_is_open,
             limits: MessageLimits {
                 text: self.limits.text_chars,
                 message_bytes: self.limits.message_bytes,
@@ -72,17 +71,56 @@ impl Chat {
         Ok(())
     }
 
-    /// Parses a token. Returns `None` where its session is not known, or has another token.
-    fn identify(&mut self, token: Option<&str>) -> Result<Option<Token>, CommandError> {
+    /// Decides whether a `hello` is let in. Returns the session that it continues, if any.
+    fn admit(
+        &mut self,
+        context: &Context<'_>,
+        hello: &Hello,
+    ) -> Result<Option<Token>, CommandError> {
+        let (peer, now) = (context.peer, self.now.mono);
+        if let Some(key) = &hello.key {
+            let wrong = CommandError::BadKey;
+            self.wrong_keys
+                .check(peer, key, self.keys.owner, wrong, now)?;
+        }
+        let known = self.identify(hello.session.as_deref())?;
+        let has_password = known
+            .as_ref()
+            .is_some_and(|(_, has_password)| *has_password);
+        if self.keys.password.is_some() && !has_password && hello.key.is_none() {
+            let given = hello.password.as_deref();
+            let given = given.ok_or(CommandError::PasswordNeeded)?;
+            let (right, wrong) = (self.keys.password, CommandError::BadPassword);
+            self.wrong_passwords.check(peer, given, right, wrong, now)?;
+        }
+        match known {
+            Some((token, _)) => self.check_kicked(token.author).map(|()| Some(token)),
+            None if self.door_is_open || hello.key.is_some() => Ok(None),
+            None => Err(CommandError::DoorClosed),
+        }
+    }
+
+    /// Returns what the row of a session has that got in with the room's password.
+    fn password_mark(&self) -> Option<Secret> {
+        let password = self.keys.password?;
+        let epoch = self.history.epoch();
+        Some(Sha1::digest([&password[..], epoch.as_bytes()].concat()).into())
+    }
+
+    /// Parses a token. Returns it with whether its session got in with the room's password; `None`
+    /// where the session is not known, or has another token.
+    fn identify(&mut self, token: Option<&str>) -> Result<Option<(Token, bool)>, CommandError> {
         let Some(token) = token.and_then(Token::parse) else {
             return Ok(None);
         };
-        let secret = match self.sessions.user(token.author) {
-            Some(user) => Some(user.secret),
-            None => self.session_row(token.author)?.map(|row| row.secret),
+        let (secret, has_password) = match self.sessions.user(token.author) {
+            Some(user) => (user.secret, true),
+            None => match self.session_row(token.author)? {
+                Some(row) => (row.secret, row.password == self.password_mark()),
+                None => return Ok(None),
+            },
         };
-        let matches = secret.is_some_and(|secret| token.matches(&secret));
-        Ok(matches.then_some(token))
+        Ok(token.matches(&secret).then_some((token, has_password)))
     }
 
     /// Parses a name that is free for a session; `None` is a new one.
@@ -102,6 +140,12 @@ impl Chat {
             self.timers.remove(&(until, Timer::Departed(author)));
         }
         self.update_row(author, false);
+        // A session must be known again after a restart if it may get in only then.
+        if (!self.door_is_open || self.keys.password.is_some())
+            && let Some(user) = self.sessions.user(author)
+        {
+            self.rows.insert(author, self.row(author, user, false));
+        }
         self.changed(List::Users, &name.shown().into(), true);
     }
 
@@ -130,6 +174,7 @@ impl Chat {
     pub(super) fn rename(&mut self, context: &mut Context<'_>, name: &str) -> Applied {
         let author = context.author()?;
         let current = self.own_name(author)?;
+        self.check_muted(context)?;
         let name = self.free_name(name, Some(author))?;
         if *name.shown() == *current {
             context.answer(Event::Renamed {
@@ -194,14 +239,14 @@ impl Chat {
         }
     }
 
-    fn row(&self, author: Author, user: &User, quit: bool) -> SessionRow {
+    pub(super) fn row(&self, author: Author, user: &User, quit: bool) -> SessionRow {
         SessionRow {
             author,
             secret: user.secret,
             name: user.name.shown.clone(),
             seen: self.now.unix,
             quit,
-            password: None,
+            password: self.password_mark(),
         }
     }
 

@@ -288,8 +288,7 @@ impl History for Memory {
         self.commit(&[], sessions, now)?;
         let (channel, settings) = match decision {
             Decision::Sanction(sanction) => {
-                self.sanctions
-                    .retain(|_, it| it.muted_until.max(it.kicked_until) > now.unix);
+                self.sanctions.retain(|_, it| it.until() > now.unix);
                 self.sanctions.insert(sanction.author, sanction.clone());
                 return Ok(());
             }

@@ -153,13 +153,20 @@ pub struct Sanction {
     pub kicked_until: UnixMillis,
 }
 
+impl Sanction {
+    /// Returns the time from which the session is neither muted nor kicked.
+    pub fn until(&self) -> UnixMillis {
+        self.muted_until.max(self.kicked_until)
+    }
+}
+
 /// Who may write in a channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Writing {
-    /// All its members.
+    /// All of its members.
     #[default]
     All,
-    /// Owners only.
+    /// Connections of owners only.
     Owner,
     /// All, with this many seconds between two messages of one user.
     Slow(u32),
@@ -181,7 +188,7 @@ pub enum Decision {
     Sanction(Sanction),
     /// New sessions are let in, or not.
     Door {
-        /// Whether they are.
+        /// Whether they are let in.
         is_open: bool,
     },
     /// A channel has other settings.
@@ -199,7 +206,7 @@ pub struct ChannelRow {
     pub name: Rc<str>,
     /// The number of its newest message.
     pub newest: Seq,
-    /// An owner's settings.
+    /// What an owner has set.
     pub settings: ChannelSettings,
 }
 

@@ -44,6 +44,7 @@ impl<S: Socket> Hub<S> {
                 Effect::Close { who, why } => {
                     let (code, reason) = match why {
                         Farewell::Quit => (CloseCode::NORMAL, "goodbye"),
+                        Farewell::Removed => (CloseCode::POLICY, "removed by the owner"),
                         Farewell::NoHello => (CloseCode::POLICY, "no hello within --hello-timeout"),
                     };
                     // This bypasses the inbox, so that requests after a /quit are not applied.

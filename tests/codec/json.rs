@@ -12,8 +12,9 @@ fn code(json: &str) -> &'static str {
 
 /// The fields, and the command as `{:?}` prints it. `TO`, `OF` and `TEXT` are short for fields.
 const COMMANDS: &str = r#"
-"hello","name":"Ada"                   = Hello { name: "Ada", session: None }
-"hello","name":"Ada","session":"s"     = Hello { name: "Ada", session: Some("s") }
+"hello","name":"Ada"                   = Hello(Hello { name: "Ada", session: None, password: None, key: None })
+"hello","name":"Ada","session":"s","password":"p","key":"k"
+   = Hello(Hello { name: "Ada", session: Some("s"), password: Some("p"), key: Some("k") })
 "rename","name":"Ada"                  = Rename { name: "Ada" }
 "join","channel":"a"                   = Join { channel: "a", since: None }
 "join","channel":"a","since":0         = Join { channel: "a", since: Some(Seq(0)) }
@@ -39,6 +40,14 @@ const COMMANDS: &str = r#"
 "channels"                             = Channels
 "own","key":"k"                        = Own { key: Some("k") }
 "own"                                  = Own { key: None }
+"mute","user":"Ben","minutes":525600   = Mute { user: "Ben", minutes: 525600 }
+"kick","user":"Ben","minutes":0        = Kick { user: "Ben", minutes: 0 }
+"door","open":false                    = Door { open: false }
+"writing","channel":"a","who":"all"    = Writing { channel: Some("a"), who: All }
+"writing","channel":"a","who":"owner"  = Writing { channel: Some("a"), who: Owner }
+"writing","channel":"a","who":86400    = Writing { channel: Some("a"), who: Slow(86400) }
+"clear","channel":"a"                  = Clear { channel: Some("a") }
+"remove_channel","channel":"a"         = RemoveChannel { channel: "a" }
 "trace"                                = Trace { on: true }
 "trace","on":false                     = Trace { on: false }
 "#;
@@ -208,6 +217,15 @@ fn missing_and_mistyped_fields_are_bad_fields() {
         history | A"after":-1 | A"limit":0 | A"limit":201 | A"limit":4294967297
         history | A"limit":"5" | A"limit":5.0
         who | "channel":5 | "channel":[] | "channel":false
+        own | "key":5
+        mute |          | "user":"a" | "minutes":5 | "user":5,"minutes":5 | "user":"a","minutes":"5"
+        mute | "user":"a","minutes":525601 | "user":"a","minutes":-1 | "user":"a","minutes":1.0
+        kick | "user":"a" | "user":"a","minutes":99999999999999999999
+        door |          | "open":1 | "open":null
+        writing |       | "channel":"a" | "who":"all" | A"who":"none" | A"who":0 | A"who":86401
+        writing | A"who":-1 | A"who":"5" | A"who":["all"]
+        clear |         | "channel":5
+        remove_channel | | "channel":null
         trace | "on":1 | "on":"true""#;
     for row in table.trim().lines() {
         let mut cells = row.split('|').map(str::trim);

@@ -2,6 +2,7 @@
 
 use parlor::chat::command::{Command, Draft, Query, Range, Request, Target};
 use parlor::chat::error::CommandError;
+use parlor::history::Writing;
 
 #[track_caller]
 fn check(line: &str, needs_user: bool, command: Result<Command, CommandError>) {
@@ -77,6 +78,24 @@ fn line_with_a_slash_is_a_command() {
             limit,
         })
     };
+    let mute = |user: &str, minutes| Command::Mute {
+        user: user.into(),
+        minutes,
+    };
+    let kick = |user: &str, minutes| Command::Kick {
+        user: user.into(),
+        minutes,
+    };
+    let writing = |channel: Option<&str>, who| Command::Writing {
+        channel: channel.map(Into::into),
+        who,
+    };
+    let clear = |channel: Option<&str>| Command::Clear {
+        channel: channel.map(Into::into),
+    };
+    let remove = |channel: &str| Command::RemoveChannel {
+        channel: channel.into(),
+    };
     let own = |key: Option<&str>| Command::Own {
         key: key.map(Into::into),
     };
@@ -94,6 +113,19 @@ fn line_with_a_slash_is_a_command() {
         ("/channels", Command::Channels),
         ("/own 12ab", own(Some("12ab"))),
         ("/own", own(None)),
+        ("/mute Ben  10", mute("Ben", 10)),
+        ("/kick Ben 525600", kick("Ben", 525_600)),
+        ("/door open", Command::Door { open: true }),
+        ("/door closed", Command::Door { open: false }),
+        ("/writing owner", writing(None, Writing::Owner)),
+        ("/writing rust  all", writing(Some("rust"), Writing::All)),
+        (
+            "/writing #rust 30",
+            writing(Some("#rust"), Writing::Slow(30)),
+        ),
+        ("/clear", clear(None)),
+        ("/clear rust", clear(Some("rust"))),
+        ("/remove rust", remove("rust")),
     ];
     for (line, command) in table {
         check(line, true, Ok(command));
@@ -115,7 +147,9 @@ fn line_with_a_slash_is_a_command() {
 #[test]
 fn invalid_arguments_are_bad_fields() {
     let arguments = "/nick|/join|/join \t|/msg|/history 0|/history 201|/history -1|/history 1.5|\
-        /history 5 6|/history ten|/history 99999999999999999999";
+        /history 5 6|/history ten|/history 99999999999999999999|/mute|/mute Ben|/mute Ben ten|\
+        /mute Ben 525601|/kick Ben -1|/door|/door ajar|/writing|/writing rust|/writing 0|\
+        /writing rust 86401|/remove";
     let control = "a\u{7}b|a\0b|a\rb|a\u{7F}|a\u{85}b|/me \u{1B}[2J|/msg Ada \u{9B}2J|//\u{8}x";
     for line in arguments.split('|').chain(control.split('|')) {
         let request = Request::parse(line);

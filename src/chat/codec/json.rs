@@ -3,11 +3,13 @@
 //! The message is read into one struct of all known keys, whose values stay raw JSON until the
 //! command's `type` says which of them matter and what they must be.
 
-use crate::chat::command::{Command, Draft, Query, Range, Request, RequestId, Target};
+use crate::chat::command::{Command, Draft, Hello, Query, Range, Request, RequestId, Target};
 use crate::chat::error::CommandError;
 use crate::chat::text::checked_text;
-use crate::history::Seq;
-use crate::limits::{NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
+use crate::history::{Seq, Writing};
+use crate::limits::{
+    NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SLOW_SECONDS,
+};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -36,6 +38,11 @@ struct Fields<'a> {
     limit: Field<'a>,
     on: Field<'a>,
     key: Field<'a>,
+    password: Field<'a>,
+    user: Field<'a>,
+    minutes: Field<'a>,
+    open: Field<'a>,
+    who: Field<'a>,
 }
 
 type Field<'a> = Option<&'a RawValue>;
@@ -62,13 +69,18 @@ pub(super) fn parse(text: &str) -> Result<Request, CommandError> {
 }
 
 fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, CommandError> {
+    const USER: &str = "user must be a string";
+    const OPEN: &str = "open must be true or false";
     const NAME: &str = "name must be a string";
+    const KEY: &str = "key must be a string";
     const CHANNEL: &str = "channel must be a string";
     Ok(match kind {
-        "hello" => Command::Hello {
+        "hello" => Command::Hello(Hello {
             name: required(fields.name, NAME)?,
             session: string(fields.session, "session must be a string")?,
-        },
+            password: string(fields.password, "password must be a string")?,
+            key: string(fields.key, KEY)?,
+        }),
         "rename" => Command::Rename {
             name: required(fields.name, NAME)?,
         },
@@ -109,7 +121,28 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
         },
         "channels" => Command::Channels,
         "own" => Command::Own {
-            key: string(fields.key, "key must be a string")?,
+            key: string(fields.key, KEY)?,
+        },
+        "mute" => Command::Mute {
+            user: required(fields.user, USER)?,
+            minutes: minutes(fields)?,
+        },
+        "kick" => Command::Kick {
+            user: required(fields.user, USER)?,
+            minutes: minutes(fields)?,
+        },
+        "door" => Command::Door {
+            open: flag(fields.open, OPEN)?.ok_or(CommandError::BadField(OPEN))?,
+        },
+        "writing" => Command::Writing {
+            channel: Some(required(fields.channel, CHANNEL)?),
+            who: who(fields)?,
+        },
+        "clear" => Command::Clear {
+            channel: Some(required(fields.channel, CHANNEL)?),
+        },
+        "remove_channel" => Command::RemoveChannel {
+            channel: required(fields.channel, CHANNEL)?,
         },
         "trace" => Command::Trace {
             on: flag(fields.on, "on must be true or false")?.unwrap_or(true),
@@ -155,6 +188,29 @@ fn limit(fields: &Fields<'_>) -> Result<u32, CommandError> {
         None => Ok(PAGE_MESSAGES_DEFAULT),
         Some(Ok(limit @ 1..=PAGE_MESSAGES)) => Ok(limit),
         Some(_) => Err(CommandError::BadField(LIMIT)),
+    }
+}
+
+fn minutes(fields: &Fields<'_>) -> Result<u32, CommandError> {
+    const MINUTES: &str = "minutes must be an integer from 0 to 525600, a year";
+    let minutes = number(fields.minutes, MINUTES)?.map(u32::try_from);
+    match minutes {
+        Some(Ok(minutes @ 0..=SANCTION_MINUTES)) => Ok(minutes),
+        _ => Err(CommandError::BadField(MINUTES)),
+    }
+}
+
+fn who(fields: &Fields<'_>) -> Result<Writing, CommandError> {
+    const WHO: &str = "who must be all, owner, or seconds from 1 to 86400";
+    let seconds = match borrowed(fields.who, "") {
+        Ok(Some(word)) if word == "all" => return Ok(Writing::All),
+        Ok(Some(word)) if word == "owner" => return Ok(Writing::Owner),
+        Ok(_) => None,
+        Err(_) => number(fields.who, WHO)?,
+    };
+    match seconds.map(u32::try_from) {
+        Some(Ok(seconds @ 1..=SLOW_SECONDS)) => Ok(Writing::Slow(seconds)),
+        _ => Err(CommandError::BadField(WHO)),
     }
 }
 

@@ -6,7 +6,8 @@
 use crate::chat::command::{Command, Draft, Query, Range, Request, Target};
 use crate::chat::error::CommandError;
 use crate::chat::text::{checked_text, is_blank};
-use crate::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
+use crate::history::Writing;
+use crate::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SLOW_SECONDS};
 
 /// Parses one line. A line feed within it belongs to its text.
 pub(super) fn parse(line: &str) -> Request {
@@ -60,6 +61,30 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
         "own" => Command::Own {
             key: optional(argument),
         },
+        "mute" => {
+            let (user, minutes) = sanction(argument)?;
+            Command::Mute { user, minutes }
+        }
+        "kick" => {
+            let (user, minutes) = sanction(argument)?;
+            Command::Kick { user, minutes }
+        }
+        "door" => Command::Door {
+            open: door(argument)?,
+        },
+        "writing" => {
+            let (channel, who) = argument.rsplit_once(is_blank).unwrap_or(("", argument));
+            Command::Writing {
+                channel: optional(channel.trim_end_matches(is_blank)),
+                who: writing(who)?,
+            }
+        }
+        "clear" => Command::Clear {
+            channel: optional(argument),
+        },
+        "remove" => Command::RemoveChannel {
+            channel: required(argument, "usage: /remove CHANNEL")?,
+        },
         "me" => send(Target::JoinedLast, argument, true)?,
         _ => return Err(CommandError::UnknownType),
     })
@@ -84,6 +109,36 @@ fn limit(argument: &str) -> Result<u32, CommandError> {
         .ok_or(CommandError::BadField(
             "/history takes a number from 1 to 200",
         ))
+}
+
+fn sanction(argument: &str) -> Result<(Box<str>, u32), CommandError> {
+    let (user, minutes) = split(argument);
+    let minutes = number(minutes, SANCTION_MINUTES);
+    optional(user).zip(minutes).ok_or(CommandError::BadField(
+        "usage: /mute USER MINUTES or /kick USER MINUTES, up to 525600",
+    ))
+}
+
+fn door(argument: &str) -> Result<bool, CommandError> {
+    match argument {
+        "open" => Ok(true),
+        "closed" => Ok(false),
+        _ => Err(CommandError::BadField("usage: /door open or /door closed")),
+    }
+}
+
+fn writing(who: &str) -> Result<Writing, CommandError> {
+    const USAGE: &str = "usage: /writing [CHANNEL] all, or owner, or seconds from 1 to 86400";
+    match (who, number(who, SLOW_SECONDS)) {
+        ("all", _) => Ok(Writing::All),
+        ("owner", _) => Ok(Writing::Owner),
+        (_, Some(seconds @ 1..)) => Ok(Writing::Slow(seconds)),
+        _ => Err(CommandError::BadField(USAGE)),
+    }
+}
+
+fn number(argument: &str, most: u32) -> Option<u32> {
+    argument.parse().ok().filter(|number| *number <= most)
 }
 
 /// A name may contain spaces here, so that the error is about the name.
@@ -119,9 +174,15 @@ mod tests {
             "who",
             "channels:",
             "me",
-            "own",
             "help:",
             "quit:",
+            "own",
+            "mute",
+            "kick",
+            "door",
+            "writing",
+            "clear",
+            "remove",
         ];
         assert_eq!(words, expected);
         for word in words {
