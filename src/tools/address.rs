@@ -7,6 +7,7 @@ use crate::http::{Authority, ResponseHead};
 use crate::progress::Progress;
 use crate::text::EscapedText;
 use crate::websocket::client::{Asked, check_response, key, request};
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
@@ -116,6 +117,12 @@ impl Address {
                 return Ok((stream, received));
             }
         }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ws://{}{}", self.authority, self.target)
     }
 }
 

@@ -1,8 +1,7 @@
 //! The cases, as data: each is an input for a server and what the standard demands of the answer.
 //!
-//! `cases.txt` describes them in lines, and [`GENERATED`] those that differ only in a size or a
-//! byte. A line that begins with `#` gives section, severity, expectation and demand of the lines
-//! after it, each of which is a name and an input:
+//! In `cases.txt` a line that begins with `#` gives section, severity, expectation and demand of
+//! the lines after it, each of which is a name and an input:
 //!
 //! ```text
 //! # RFC 6455 §5.2 | security | 1002 | a reserved bit that no extension defines must …
@@ -11,11 +10,15 @@
 //! host-twice | + Host: elsewhere.example
 //! ```
 //!
-//! A name that is a number is that of the same case of the Autobahn test suite. The grammar of
-//! inputs is that of [`Case::apply`] and [`Script::parse`].
+//! A name that is a number is that of the same case of the Autobahn test suite. Rows that differ
+//! only in a value are one line: after ` @` and the first number, if it is not 1, come the values,
+//! or the name of a list of them, a line that begins with `=`. In the input `@` is the value, and
+//! `@1` and `@2` are its parts. The grammar of inputs is that of [`Case::apply`] and
+//! [`Script::parse`].
 
+use super::codec::Codec;
 use crate::websocket::{Opcode, encode_masked_message};
-use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// What it means if a server does something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +70,8 @@ pub enum Expected {
     Closes(Vec<u16>),
     /// The connection goes on or fails, and the server accepts another one.
     Survives,
+    /// The server ends the connection in time.
+    Ends,
 }
 
 impl Expected {
@@ -79,6 +84,7 @@ impl Expected {
             "opened" => Self::Opened,
             "goes on" => Self::GoesOn,
             "survives" => Self::Survives,
+            "ends" => Self::Ends,
             words => match words.strip_prefix("closes ") {
                 Some(words) => Self::Closes(codes(words)?),
                 None => Self::Fails(codes(words)?),
@@ -88,7 +94,7 @@ impl Expected {
 
     /// Returns whether the case is an opening handshake.
     pub fn is_of_handshake(&self) -> bool {
-        matches!(self, Self::Refused | Self::Opened)
+        matches!(self, Self::Refused | Self::Opened | Self::Ends)
     }
 }
 
@@ -96,7 +102,7 @@ impl Expected {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
     /// The name for `--case`: words, or the number of a case of Autobahn.
-    pub name: Cow<'static, str>,
+    pub name: String,
     /// The section of the standard.
     pub section: &'static str,
     /// What a different answer means.
@@ -106,7 +112,7 @@ pub struct Case {
     /// The behavior that the section demands of a server, in one sentence.
     pub demand: &'static str,
     /// The input, in the grammar of the table.
-    pub input: Cow<'static, str>,
+    pub input: String,
 }
 
 /// Returns every case, in the order of the table.
@@ -116,48 +122,102 @@ pub fn all() -> Vec<Case> {
 
 /// Parses a table. `Err` holds the wrong line.
 fn parse(table: &'static str) -> Result<Vec<Case>, &'static str> {
-    let (mut head, mut cases) = (None, Vec::new());
-    for line in table.lines().filter(|line| !line.is_empty()) {
+    let (mut head, mut lists, mut cases) = (None, HashMap::new(), Vec::new());
+    for line in table.lines() {
+        if let Some((name, values)) = line
+            .strip_prefix("= ")
+            .and_then(|line| line.split_once(' '))
+        {
+            lists.insert(name, values);
+            continue;
+        }
         let columns: Vec<_> = line.trim_start_matches("# ").split(" | ").collect();
         match (&columns[..], &head) {
             ([section, severity, expected, demand], _) => {
                 let severity = Severity::parse(severity).ok_or(line)?;
-                let expected = Expected::parse(expected).ok_or(line)?;
-                head = Some((*section, severity, expected, *demand));
+                head = Some((*section, severity, *expected, *demand));
             }
-            ([name, input], Some((section, severity, expected, demand))) => cases.push(Case {
-                name: Cow::Borrowed(name),
-                section,
-                severity: *severity,
-                expected: expected.clone(),
-                demand,
-                input: Cow::Borrowed(input),
-            }),
+            ([name, input], Some((section, severity, expected, demand))) => {
+                for (name, value) in expand(name, &lists) {
+                    let (first, second) = value.split_once('/').unwrap_or((value, ""));
+                    let fill = |text: &str| {
+                        let text = text.replace("@1", first).replace("@2", second);
+                        text.replace('@', value)
+                    };
+                    cases.push(Case {
+                        name,
+                        section,
+                        severity: *severity,
+                        expected: Expected::parse(&fill(expected)).ok_or(line)?,
+                        demand,
+                        input: if value.is_empty() {
+                            (*input).to_owned()
+                        } else {
+                            fill(input)
+                        },
+                    });
+                }
+            }
             _ => return Err(line),
         }
     }
     Ok(cases)
 }
 
+/// Returns the names of a row, each with its value.
+fn expand<'a>(name: &'a str, lists: &HashMap<&str, &'a str>) -> Vec<(String, &'a str)> {
+    let Some((name, values)) = name.split_once(" @") else {
+        return vec![(name.to_owned(), "")];
+    };
+    let (start, values) = values.split_once(' ').unwrap_or((values, ""));
+    let values = lists.get(start).unwrap_or(&values);
+    let numbers = start.parse().unwrap_or(1)..;
+    numbers
+        .zip(values.split(' '))
+        .map(|(number, value): (u32, _)| (format!("{name}{number}"), value))
+        .collect()
+}
+
 impl Case {
     /// Returns the number of the case in the Autobahn test suite.
     pub fn number(&self) -> Option<&str> {
         let is_number = self.name.starts_with(|c: char| c.is_ascii_digit());
-        is_number.then_some(&*self.name)
+        is_number.then_some(self.name.as_str())
+    }
+
+    /// Returns whether the input has a MiB or more.
+    pub(super) fn is_long(&self) -> bool {
+        let numbers = self
+            .input
+            .split(['{', '}'])
+            .filter_map(|part| part.parse().ok());
+        self.input.contains("bomb=") || numbers.max().unwrap_or(0) >= 1 << 20
+    }
+
+    /// Returns the offer of compression, if the input begins with one.
+    pub(super) fn offer(&self) -> Option<String> {
+        let word = self.input.split(' ').next()?;
+        Some(word.strip_prefix("offer=")?.replace(';', "; "))
     }
 
     /// Applies the input to the request of an opening handshake. Its parts are separated by ` & `:
-    /// `- Name` leaves a header out, `+ Name: value` adds one, and any other is the request line,
-    /// with `{target}` for the path.
+    /// `- Name` leaves a header out, `+ Name: value` adds one (`N*+` N times), `unfinished` leaves
+    /// the end out, and any other is the request line, with `{target}` for the path.
     pub fn apply(&self, request: &mut Request) {
         for part in self.input.split(" & ").filter(|part| !part.is_empty()) {
+            let (times, part) = part
+                .split_once('*')
+                .filter(|(_, part)| part.starts_with("+ "))
+                .map_or((1, part), |(times, part)| {
+                    (times.parse().unwrap_or(1), part)
+                });
             match part.split_at_checked(2) {
                 Some(("- ", name)) => request.headers.retain(|(known, _)| *known != name),
                 Some(("+ ", header)) => {
-                    request
-                        .more
-                        .extend([unescape(header), b"\r\n".to_vec()].concat());
+                    let line = [unescape(header), b"\r\n".to_vec()].concat();
+                    request.more.extend(line.repeat(times));
                 }
+                _ if part == "unfinished" => request.end = "",
                 _ => request.line = part.replace("{target}", &request.target),
             }
         }
@@ -172,6 +232,7 @@ pub struct Request {
     headers: Vec<(&'static str, String)>,
     /// Header lines that follow, each with its line end.
     pub more: Vec<u8>,
+    end: &'static str,
 }
 
 impl Request {
@@ -191,6 +252,7 @@ impl Request {
                 .map(|(name, value)| (name, value.to_owned()))
                 .to_vec(),
             more: Vec::new(),
+            end: "\r\n",
         }
     }
 
@@ -205,7 +267,7 @@ impl Request {
             };
             text += &format!("{name}: {value}\r\n");
         }
-        [text.as_bytes(), &self.more, b"\r\n"].concat()
+        [text.as_bytes(), &self.more, self.end.as_bytes()].concat()
     }
 }
 
@@ -238,17 +300,17 @@ fn unescape(text: &str) -> Vec<u8> {
 /// One step of a case after the opening handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Sends these bytes in pieces of at most so many.
+    /// Sends these bytes in pieces of at most N bytes.
     Send(Vec<u8>, usize),
     /// Waits for an answer, or a moment if there is none.
     Wait,
+    /// Waits until N answers have arrived.
+    Answers(usize),
 }
 
 /// The input of a case on an open connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
-    /// The offer of compression in the opening handshake.
-    pub offer: Option<String>,
     /// The input, in order.
     pub steps: Vec<Step>,
     /// The echoes and pongs to be received, each with its opcode, before the first broken rule.
@@ -265,20 +327,61 @@ impl Script {
     /// | `raw:\x81\x00` | bytes as they are |
     /// | `!` | a rule is broken from here on, so no more answers are expected |
     /// | `wait` | a pause |
+    /// | `sync` | from here on, each frame is sent on its own, and not together with the next |
+    /// | `answers` | waits for the answers to what was sent |
     /// | `chop=N` | from here on, frames are sent in pieces of N bytes |
     /// | `frag=N` | from here on, messages are cut into fragments of N bytes |
-    /// | `offer=…` | compression is offered, with these parameters |
+    /// | `offer=…` | compression is offered, with these parameters; it must come first |
+    /// | `load=json,16,9` | 9 messages of 16 bytes, each after the echo of the last one |
+    /// | `bomb=N` | a compressed message of N MiB |
     pub fn parse(input: &str) -> Option<Self> {
+        Self::parse_with(input, None, true)
+    }
+
+    /// Parses an input. Messages of `load` and `bomb` are compressed by `codec`; only one is sent
+    /// to a server that does not echo.
+    pub(super) fn parse_with(
+        input: &str,
+        mut codec: Option<&mut Codec>,
+        is_echo: bool,
+    ) -> Option<Self> {
         let (mut script, mut chop, mut fragment) = (Self::default(), usize::MAX, usize::MAX);
-        let (mut is_valid, mut message) = (true, None);
+        let (mut is_valid, mut is_synced, mut message) = (true, false, None);
         for word in input.split(' ').filter(|word| !word.is_empty()) {
             match word.split_once(['=', ':']).unwrap_or((word, "")) {
                 ("!", _) => is_valid = false,
+                ("sync", _) => is_synced = true,
                 ("wait", _) => script.steps.push(Step::Wait),
+                ("answers", _) => script.steps.push(Step::Answers(script.answers.len())),
                 ("chop", number) => chop = number.parse().ok()?,
+                ("frag", "") => {}
                 ("frag", number) => fragment = number.parse().ok()?,
-                ("offer", offer) => script.offer = Some(offer.replace(';', "; ")),
+                ("offer", _) => {}
                 ("raw", bytes) => script.steps.push(Step::Send(unescape(bytes), chop)),
+                ("bomb", number) => {
+                    let zeros = vec![0; 1 << 20];
+                    let block = codec.as_mut().map(|codec| codec.compress(&zeros));
+                    let block = [block.unwrap_or_default(), vec![0, 0, 0xff, 0xff]].concat();
+                    let bytes = frame(0xc2, &block.repeat(number.parse().ok()?), &[]);
+                    script.steps.push(Step::Send(bytes, chop));
+                }
+                ("load", parameters) => {
+                    let mut parameters = parameters.split(',');
+                    let (kind, size) = (parameters.next()?, parameters.next()?.parse().ok()?);
+                    let count: u64 = parameters.next()?.parse().ok()?;
+                    for seed in 1..=if is_echo { count } else { 1 } {
+                        let (first, payload) = data(kind, size, seed);
+                        let bytes = match &mut codec {
+                            Some(codec) => {
+                                fragments(first | 0x40, &codec.compress(&payload), &[], fragment)
+                            }
+                            None => fragments(first, &payload, &[], fragment),
+                        };
+                        script.steps.push(Step::Send(bytes, chop));
+                        script.answers.push((first & 0x0f, payload));
+                        script.steps.push(Step::Answers(script.answers.len()));
+                    }
+                }
                 (head, payload) => {
                     let (times, head) = head.split_once('*').unwrap_or(("1", head));
                     let (first, length) = head.split_once('/').unwrap_or((head, ""));
@@ -286,7 +389,12 @@ impl Script {
                     let (payload, length) = (unescape(payload), crate::text::parse_hex(length));
                     let bytes = fragments(first, &payload, &length.ok()?, fragment);
                     for _ in 0..times.parse().ok()? {
-                        script.steps.push(Step::Send(bytes.clone(), chop));
+                        match script.steps.last_mut() {
+                            Some(Step::Send(last, before)) if *before == chop && !is_synced => {
+                                last.extend_from_slice(&bytes);
+                            }
+                            _ => script.steps.push(Step::Send(bytes.clone(), chop)),
+                        }
                         if is_valid {
                             let answer = answer(first, &payload, &mut message);
                             script.answers.extend(answer);
@@ -302,7 +410,7 @@ impl Script {
     pub fn bytes(&self) -> Vec<u8> {
         let sent = self.steps.iter().map(|step| match step {
             Step::Send(bytes, _) => &bytes[..],
-            Step::Wait => &[],
+            Step::Wait | Step::Answers(_) => &[],
         });
         sent.collect::<Vec<_>>().concat()
     }
@@ -320,6 +428,48 @@ fn answer(first: u8, payload: &[u8], message: &mut Option<(u8, Vec<u8>)>) -> Opt
     message.take_if(|_| is_last)
 }
 
+/// Returns the first byte and the payload of a message of this kind, of about as much redundancy as
+/// the files of Autobahn's sections 12 and 13.
+fn data(kind: &str, size: usize, seed: u64) -> (u8, Vec<u8>) {
+    let (first, words) = match kind {
+        "json" => (
+            0x81,
+            r#"{"id":_"name":"_"tags":[_],"active":true,_},{"_"_null,_0.5,_":"#,
+        ),
+        "html" => (
+            0x81,
+            r#"<div class="_">_</div>_<p>_</p>_<a href="/_<td>_</td></tr>_&nbsp;_the "#,
+        ),
+        "prose" => (
+            0x82,
+            "Habe _nun, _ach! _Philosophie, _Juristerei _und _Medizin _leider _auch_\n",
+        ),
+        "picture" => (
+            0x82,
+            "\x10\x11_\x12\x13_\x14\x14_\x20_\x21_\x22\x23_\x10\x10\x10",
+        ),
+        "text" => (0x81, "*"),
+        _ => (0x82, "\x7e"),
+    };
+    let words: Vec<_> = words.split('_').collect();
+    let (mut payload, mut state) = (Vec::with_capacity(size + 32), seed);
+    while payload.len() < size {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let number = (state >> 40) as usize;
+        match kind {
+            "noise" => payload.extend_from_slice(&number.to_le_bytes()[..3]),
+            _ => payload.extend_from_slice(words[number % words.len()].as_bytes()),
+        }
+        if words.len() > 1 && number.is_multiple_of(5) {
+            payload.extend_from_slice((number / 5 % 1000).to_string().as_bytes());
+        }
+    }
+    payload.truncate(size);
+    (first, payload)
+}
+
 /// Makes a frame, or several fragments.
 fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize) -> Vec<u8> {
     if payload.len() <= bytes || first & 0x08 != 0 {
@@ -327,7 +477,7 @@ fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize) -> Vec<u8> 
     }
     let count = payload.len().div_ceil(bytes);
     let fragment = |(index, payload): (usize, &[u8])| {
-        let opcode = if index == 0 { first & 0x7f } else { 0 };
+        let opcode = if index == 0 { first & 0x7f } else { 0x00 };
         frame(
             if index + 1 == count {
                 opcode | 0x80

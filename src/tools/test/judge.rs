@@ -1,8 +1,11 @@
 //! The verdict on what came back.
 
-use super::cases::{Case, Expected};
+use super::cases::{Case, Expected, Severity};
 use super::play::{End, Outcome};
 use crate::websocket::Opcode;
+
+/// Every server has to accept messages of this length, in bytes.
+const LIMIT_BYTES: usize = 64 << 10;
 
 /// Whether a server did what a case demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,16 +16,20 @@ pub(super) enum Verdict {
     Violated,
     /// It rejected the input, but in another way.
     Other,
+    /// The case is not for this server.
+    NotApplicable,
 }
 
 impl Verdict {
-    pub(super) const ALL: [Self; 3] = [Self::Held, Self::Violated, Self::Other];
+    pub(super) const ALL: [Self; 4] =
+        [Self::Held, Self::Violated, Self::Other, Self::NotApplicable];
 
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Violated => "violated",
             Self::Other => "other",
+            Self::NotApplicable => "n/a",
         }
     }
 }
@@ -30,12 +37,17 @@ impl Verdict {
 /// Judges the outcome of a case.
 pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
     let is_failure = |code: &u16| matches!(code, 1002 | 1003 | 1007..=1011);
+    let is_right = outcome.answers == outcome.expected;
     match (&case.expected, &outcome.end) {
+        (_, End::NotApplicable(_)) => Verdict::NotApplicable,
+        (Expected::Survives, End::NotOpened(_)) => Verdict::Violated,
         (_, End::NotOpened(_)) => Verdict::Other,
-        (Expected::Refused, End::Status(400..)) => Verdict::Held,
-        (Expected::Opened, End::Status(101)) => Verdict::Held,
-        (Expected::Refused, End::Status(101) | End::Nothing(_)) => Verdict::Violated,
+        (Expected::Refused, End::Status(400.., _)) => Verdict::Held,
+        (Expected::Opened, End::Status(101, false)) => Verdict::Held,
+        (Expected::Opened, End::Status(400.., _)) => Verdict::Other,
+        (Expected::Refused, End::Status(101, _) | End::Nothing(_)) => Verdict::Violated,
         (Expected::Refused, _) => Verdict::Other,
+        (Expected::Ends, End::Status(400.., _) | End::HungUp) => Verdict::Held,
         (Expected::Fails(codes), End::Close(Some(code), _)) if codes.contains(code) => {
             Verdict::Held
         }
@@ -43,14 +55,65 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
         // An invalid close frame that is answered like a valid one was accepted.
         (Expected::Fails(_), End::Close(..)) if sends_close(case) => Verdict::Violated,
         (Expected::Fails(_), End::Close(..) | End::HungUp | End::Invalid(_)) => Verdict::Other,
-        (Expected::GoesOn, End::Pong) => Verdict::Held,
-        (Expected::Closes(_), End::Close(None, _)) => Verdict::Held,
-        (Expected::Closes(codes), End::Close(Some(code), _)) if codes.contains(code) => {
-            Verdict::Held
+        (Expected::GoesOn, End::Pong | End::Answers) if is_right => Verdict::Held,
+        (Expected::GoesOn, _) if is_limited(outcome) => Verdict::Held,
+        (Expected::Closes(codes), End::Close(code, _)) if is_right => {
+            match code.is_none_or(|code| codes.contains(&code)) {
+                true => Verdict::Held,
+                false => Verdict::Other,
+            }
         }
-        (Expected::Survives, End::Pong | End::Close(..)) => Verdict::Held,
+        (Expected::Survives, End::Pong | End::Close(..) | End::HungUp) => Verdict::Held,
         _ => Verdict::Violated,
     }
+}
+
+/// Returns whether the server refused a long message, which it may (RFC 6455 §10.4).
+fn is_limited(outcome: &Outcome) -> bool {
+    matches!(outcome.end, End::Close(Some(1009), _)) && outcome.sent.total > LIMIT_BYTES
+}
+
+/// Returns the two verdicts of Autobahn's report: on the messages, and on the end.
+pub(super) fn autobahn(case: &Case, outcome: &Outcome) -> (&'static str, &'static str) {
+    let number = case.number().unwrap_or_default();
+    let is_of = |section: &str| number.starts_with(section);
+    match outcome.end {
+        _ if case.severity == Severity::Informational => return ("INFORMATIONAL", "INFORMATIONAL"),
+        End::NotApplicable(_) => return ("UNIMPLEMENTED", "OK"),
+        End::NotOpened(_) => return ("FAILED", "FAILED"),
+        _ => {}
+    }
+    let is_ended = matches!(outcome.end, End::Close(..) | End::HungUp | End::Invalid(_));
+    // Autobahn begins the closing handshake after a valid input, and section 7 is about that.
+    let (codes, ends_it) = match &case.expected {
+        Expected::Fails(codes) => (&codes[..], is_of("7.") || !is_ended),
+        Expected::Closes(codes) => (&codes[..], true),
+        _ => (&[1000][..], !is_ended),
+    };
+    let must_end_it = is_of("7.") || !matches!(case.expected, Expected::Fails(_));
+    let must_be_clean = !matches!(case.expected, Expected::Fails(_));
+    let (is_clean, code) = match outcome.closing_end() {
+        End::Close(code, _) => (outcome.is_dropped, *code),
+        _ => (false, None),
+    };
+    let close = match code {
+        _ if ends_it != must_end_it => "FAILED",
+        _ if must_be_clean && !is_clean => "UNCLEAN",
+        Some(code) if !codes.contains(&code) => "WRONG CODE",
+        _ => "OK",
+    };
+    let is_late = is_of("6.4.") && outcome.pauses == 2;
+    let is_lost = outcome.answers.is_empty() && !must_be_clean;
+    let behavior = match outcome.answers == outcome.expected {
+        _ if is_of("6.") && ends_it && !must_be_clean => "FAILED",
+        _ if is_of("7.") && close == "WRONG CODE" => "FAILED",
+        true if is_of("6.4.") && outcome.pauses == 0 => "FAILED",
+        true if is_late => "NON-STRICT",
+        true => "OK",
+        false if is_lost => "NON-STRICT",
+        false => "FAILED",
+    };
+    (behavior, close)
 }
 
 /// Returns whether a close frame is the case's first frame.

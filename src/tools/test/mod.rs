@@ -6,23 +6,29 @@
 pub mod cases;
 pub mod model;
 
+mod codec;
 mod fuzz;
 mod grammar;
 mod judge;
 mod play;
+mod report;
 mod runner;
 mod transport;
 
 use super::address::Address;
-use super::terminal::{Style, Terminal};
+use super::dissect::plural;
+use super::terminal::Terminal;
 use super::tool::{Failure, Tool, number};
 use crate::cli::args::Arguments;
-use crate::text::Hex;
 use cases::{Case, Expected, Severity};
 use judge::{Verdict, judge};
-use play::{End, play};
-use std::borrow::Cow;
-use std::time::Duration;
+use play::{Outcome, Plan, Reaction, play};
+use report::Played;
+use serde_json::json;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use transport::Target;
 
 /// The longest silence, unless `--timeout` is given.
@@ -32,38 +38,57 @@ const JOBS: usize = 16;
 
 const HELP: &str = "\
 Usage: parlor test [OPTIONS] URL
-       parlor test [OPTIONS] --list
+       parlor test [--case GLOB]... [--json] --list
 
 Sends valid and invalid inputs to a WebSocket server, each on its own connection, and
-prints what the standard demands and what came back:
+prints each case that fails: what the standard demands, what came back, and the bytes.
   held        the server did what the standard demands
   violated    it accepted what it must reject, or the reverse
   other       it rejected the input, but for another reason or without one
+  n/a         the case is not for this server, which lacks an extension for example
 
-  --case GLOB     only these cases; can be repeated
-  --skip GLOB     not these cases; can be repeated
-  --section TEXT  only cases of sections that contain this, such as 5.2
-  --list          print the cases, one a line
-  --header LINE   send this header, such as 'Authorization: Bearer x'; can be repeated
-  --subprotocol NAME  offer this subprotocol; can be repeated
-  --origin URL    send this Origin
-  --connect CMD   use the standard input and output of this command as the stream,
-                  such as 'openssl s_client -quiet -connect localhost:443'
-  --allow-remote  test a server on another machine. Test only servers that are yours,
-                  or whose owner asked you to: the inputs are those of an attacker
-  --timeout S     the longest silence in seconds; 5 without this option
-  --jobs N        connections at once; 16 without this option
-  --fail-on WORD  fail only for cases of this severity or a higher one: security,
-                  interoperability or pedantic, which is the default
-  --strict        informational cases count too
-  --fuzz S        send random sequences of frames for this time in seconds
-  --sequences N   send this number of random sequences
-  --seed N        the sequences of an earlier run; without it, those of a random seed
-  --replay FILE   play a sequence that failed, from the file that --fuzz wrote
-  --json          print one object a line
+Which cases
+  --case GLOB       only these, such as 'mask-*' or '9.*'; repeatable. The cases of
+                    Autobahn have its numbers, and 'autobahn' is all of them
+  --skip GLOB       not these; repeatable
+  --section TEXT    only those of a section that contains this, such as 5.2; repeatable
+  --list            print the cases, one a line
 
-Exit status: 0 if all cases held, 1 if one did not, 2 for a wrong option, 3 if the
-server can't be reached or answers no ping.";
+Which server
+  --header LINE     send this header, such as 'Authorization: Bearer x'; repeatable
+  --origin ORIGIN   send this Origin
+  --subprotocol P   offer this subprotocol; repeatable
+  --connect CMD     use standard input and output of this command as the connection:
+                    'openssl s_client -quiet -connect localhost:443' for wss://localhost/
+  --allow-remote    test a server on another machine. Test only servers that are yours, or
+                    whose owner asked you to: some inputs are those of an attacker
+  --echo            the server echoes messages; otherwise one of each kind shows it
+  --binary-only     the server takes no text
+  --server-speaks-first  ignore what the server sends before the first input
+  --timeout S       the longest silence in seconds (5)
+  --jobs N          connections at once (16)
+
+Random sequences instead of the cases
+  --fuzz S          send random sequences of frames for this time in seconds
+  --sequences N     send this number of random sequences
+  --seed N          the sequences of an earlier run; without it, those of a random seed
+  --replay FILE     play a sequence that failed, from the file that --fuzz wrote
+
+What counts
+  --fail-on WORD    only this severity or a higher one fails: security, interoperability
+                    or pedantic (the default)
+  --strict          informational cases fail, too
+  --write-expected FILE  write the verdicts of this run
+  --expect FILE     fail only for verdicts that are not those of FILE
+
+Output
+  --verbose         print all cases
+  --json            one object a line for each case, and one for all
+  --junit FILE      JUnit XML, which GitHub and GitLab read
+  --autobahn DIR    an index.json as Autobahn writes it
+
+Exit status: 0 if no case failed, 1 if one did, 2 for a wrong option, 3 if the server
+can't be reached or answers no ping.";
 
 pub(super) const TOOL: Tool = Tool {
     usage: "test URL",
@@ -75,19 +100,27 @@ pub(super) const TOOL: Tool = Tool {
         "section=",
         "list",
         "header=",
-        "subprotocol=",
         "origin=",
+        "subprotocol=",
         "connect=",
         "allow-remote",
+        "echo",
+        "binary-only",
+        "server-speaks-first",
         "timeout=",
         "jobs=",
         "fail-on=",
         "strict",
+        "write-expected=",
+        "expect=",
         "fuzz=",
         "sequences=",
         "seed=",
         "replay=",
+        "verbose",
         "json",
+        "junit=",
+        "autobahn=",
     ],
     operands: 1,
     run,
@@ -95,7 +128,7 @@ pub(super) const TOOL: Tool = Tool {
 
 /// Plays the cases. `false`: one failed.
 fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let cases = selected(given)?;
+    let (cases, is_json) = (selected(given)?, given.has("json"));
     if given.has("list") {
         for case in &cases {
             let Case {
@@ -105,85 +138,208 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
                 ..
             } = case;
             let severity = case.severity.word();
-            terminal.line(&format!("{name:37} {section:22} {severity:17} {demand}"));
+            terminal.line(&match is_json {
+                true => json!({ "name": name, "autobahn": case.number(), "section": section,
+                                "severity": severity, "demand": demand })
+                .to_string(),
+                false => format!("{name:35} {section:22} {severity:17} {demand}"),
+            });
         }
         return Ok(true);
     }
+    let (expected, fail_on) = (expected(given)?, fail_on(given)?);
     let (target, jobs) = (target(given)?, number(given, "jobs")?.unwrap_or(JOBS));
-    // If valid input didn't work, every rejection would mean nothing.
-    let ping = Case {
-        name: Cow::Borrowed("ping"),
-        section: "",
-        severity: Severity::Interoperability,
-        expected: Expected::GoesOn,
-        demand: "",
-        input: Cow::Borrowed(""),
+    let (plan, server) = plan(given, target)?;
+    if ["fuzz", "sequences", "replay"].iter().any(|name| given.has(name)) {
+        return fuzz::run(given, &plan.target, jobs, terminal);
+    }
+    let start = Instant::now();
+    let mut outcomes = play_all(&cases, &plan, jobs);
+    let is_failure = |case: &Case, verdict: Verdict| match &expected {
+        Some(expected) => {
+            let known = expected.iter().find(|(name, _)| *name == case.name);
+            verdict != known.map_or(Verdict::Held, |(_, verdict)| *verdict)
+        }
+        None => matches!(verdict, Verdict::Violated | Verdict::Other) && case.severity >= fail_on,
     };
-    match play(&ping, &target).end {
-        End::Pong => {}
-        End::NotOpened(error) => return Err(Failure::Unreachable(error)),
-        other => {
-            let (server, answer) = (&target.address.authority, other.sentence());
-            return Err(Failure::Unreachable(format!(
-                "{server} answers no ping: {answer}"
-            )));
-        }
-    }
-    if ["fuzz", "sequences", "replay"]
-        .iter()
-        .any(|name| given.has(name))
-    {
-        return fuzz::run(given, &target, jobs, terminal);
-    }
-    let mut counts = [0; Verdict::ALL.len()];
-    let mut lines = vec![None; cases.len()];
-    runner::in_parallel(
-        jobs,
-        &cases,
-        |case| play(case, &target),
-        |index, outcome| {
-            lines[index] = Some((judge(&cases[index], &outcome), outcome));
-            true
-        },
-    );
-    for (case, (verdict, outcome)) in cases.iter().zip(lines.into_iter().flatten()) {
-        counts[verdict as usize] += 1;
-        if verdict != Verdict::Held {
-            let answer = outcome.end.sentence();
-            terminal.styled(Style::Wrong, &format!("{:9} {}", verdict.word(), case.name));
-            terminal.line(&format!("          {} ({})", case.demand, case.section));
-            terminal.line(&format!("          {answer}"));
-            for (word, log) in [("sent", &outcome.sent), ("received", &outcome.received)] {
-                let (shown, total) = (Hex(&log.start), log.total);
-                terminal.line(&format!("          {word} {total} bytes: {shown}"));
+    let played = cases.iter().zip(outcomes.drain(..));
+    let played: Vec<_> = played
+        .map(|(case, outcome)| {
+            let verdict = judge(case, &outcome);
+            Played {
+                case,
+                verdict,
+                is_failure: is_failure(case, verdict),
+                outcome,
             }
+        })
+        .collect();
+    let (url, seconds) = (
+        plan.target.address.to_string(),
+        start.elapsed().as_secs_f64(),
+    );
+    let summary = report::summary(&played, &url, &server, seconds);
+    let write = |option, file: Option<&str>, text: String| match given.values(option).next_back() {
+        None => Ok(()),
+        Some(path) => {
+            let path = file.map_or(PathBuf::from(path), |file| Path::new(path).join(file));
+            let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+            made.and_then(|()| fs::write(&path, text))
+                .map_err(|error| Failure::Wrong(format!("can't write {}: {error}", path.display())))
         }
+    };
+    write("junit", None, report::junit(&played, &url, seconds))?;
+    write(
+        "autobahn",
+        Some("index.json"),
+        format!("{:#}\n", report::index(&played, &url)),
+    )?;
+    write("write-expected", None, report::baseline(&played))?;
+    if is_json {
+        played
+            .iter()
+            .for_each(|played| terminal.line(&played.json().to_string()));
+        terminal.line(&summary.to_string());
+    } else {
+        let all = given.has("verbose");
+        played
+            .iter()
+            .filter(|one| one.is_failure || all)
+            .for_each(|one| one.print(terminal));
+        report::print_sections(&played, terminal);
+        let [held, violated, other, not_applicable] = report::counts(played.iter());
+        let server = if server.is_empty() {
+            String::new()
+        } else {
+            format!(" ({server})")
+        };
+        terminal.line(&format!(
+            "{url}{server}: {} in {seconds:.1} s: {held} held, {violated} violated, {other} other, \
+             {not_applicable} not applicable",
+            plural(played.len() as u64, "case"),
+        ));
+        terminal.line(&match (
+            &summary["failed"],
+            &summary["failed_by_severity"]["security"],
+        ) {
+            (failed, _) if failed == 0 => "No case failed.".to_owned(),
+            (failed, security) => format!("{failed} failed, {security} of them security."),
+        });
     }
-    let [held, violated, other] = counts;
-    terminal.line(&format!("{held} held, {violated} violated, {other} other"));
-    Ok(violated + other == 0)
+    match plan.probe(0x2) {
+        Ok(_) => Ok(summary["failed"] == 0),
+        Err(end) => Err(Failure::Unreachable(format!(
+            "{url} answers no more: {}",
+            end.sentence()
+        ))),
+    }
+}
+
+/// Plays all cases and shows the progress on a terminal. Those that wait long come first, and
+/// those with long messages last and one by one, so that they don't delay others into a timeout.
+fn play_all(cases: &[Case], plan: &Plan, jobs: usize) -> Vec<Outcome> {
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    order.sort_by_key(|index| cases[*index].expected != Expected::Ends);
+    let (long, short): (Vec<_>, Vec<_>) = order.into_iter().partition(|at| cases[*at].is_long());
+    let mut outcomes = vec![Outcome::default(); cases.len()];
+    let (mut done, is_shown) = (0, io::stderr().is_terminal());
+    for (order, jobs) in [(short, jobs), (long, 1)] {
+        let work = |index: &usize| play(&cases[*index], plan);
+        runner::in_parallel(jobs, &order, work, |at, outcome| {
+            outcomes[order[at]] = outcome;
+            done += 1;
+            if is_shown {
+                let end = if done == cases.len() { "\r\x1b[K" } else { "" };
+                let _ = write!(io::stderr(), "\r{done} of {} cases{end}", cases.len());
+            }
+            true
+        });
+    }
+    outcomes
+}
+
+/// Finds out what the server does with messages. Returns its name, too.
+fn plan(given: &Arguments, target: Target) -> Result<(Plan, String), Failure> {
+    let opened = target.open(None).map_err(Failure::Unreachable)?;
+    let speaks_first = given.has("server-speaks-first");
+    let mut plan = Plan {
+        target,
+        reactions: [Reaction::Echoes; 2],
+        speaks_first,
+    };
+    // If valid input didn't work, every rejection would mean nothing.
+    let reaction = |opcode| {
+        plan.probe(opcode).map_err(|end| {
+            let server = &plan.target.address.authority;
+            Failure::Unreachable(format!("{server} answers no ping: {}", end.sentence()))
+        })
+    };
+    let reactions = [reaction(0x1)?, reaction(0x2)?];
+    if !given.has("echo") {
+        plan.reactions = reactions;
+    }
+    if given.has("binary-only") {
+        plan.reactions[0] = Reaction::Closes;
+    }
+    Ok((plan, opened.server))
+}
+
+/// Returns the lowest severity that counts.
+fn fail_on(given: &Arguments) -> Result<Severity, Failure> {
+    if given.has("strict") {
+        return Ok(Severity::Informational);
+    }
+    let Some(word) = given.values("fail-on").next_back() else {
+        return Ok(Severity::Pedantic);
+    };
+    let severity = word.to_str().and_then(Severity::parse);
+    severity.ok_or_else(|| Failure::wrong("--fail-on needs security, interoperability or pedantic"))
+}
+
+/// Reads the file of `--expect`.
+fn expected(given: &Arguments) -> Result<Option<Vec<(String, Verdict)>>, Failure> {
+    let Some(path) = given.values("expect").next_back() else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(path);
+    let path = path.to_string_lossy();
+    let text = text.map_err(|error| Failure::Wrong(format!("can't read {path}: {error}")))?;
+    let parsed = report::parse_baseline(&text)
+        .map_err(|line| Failure::Wrong(format!("{path}: {line:?} is not a name and a verdict")))?;
+    Ok(Some(
+        parsed
+            .into_iter()
+            .map(|(name, verdict)| (name.to_owned(), verdict))
+            .collect(),
+    ))
+}
+
+/// Returns every value of an option.
+fn texts(given: &Arguments, name: &str) -> Vec<String> {
+    let values = given
+        .values(name)
+        .map(|value| value.to_string_lossy().into_owned());
+    values.collect()
 }
 
 /// Returns the cases that the options ask for.
 fn selected(given: &Arguments) -> Result<Vec<Case>, Failure> {
-    let globs = |name| {
-        let values = given
-            .values(name)
-            .map(|value| value.to_string_lossy().into_owned());
-        values.collect::<Vec<_>>()
-    };
-    let (wanted, skipped, sections) = (globs("case"), globs("skip"), globs("section"));
+    let [wanted, skipped, sections] = ["case", "skip", "section"].map(|name| texts(given, name));
     let mut cases = cases::all();
+    let is_named = |glob: &String, case: &Case| match glob.as_str() {
+        "autobahn" => case.number().is_some(),
+        glob => is_match(glob, &case.name),
+    };
     for glob in wanted.iter().chain(&skipped) {
-        if !cases.iter().any(|case| is_match(glob, &case.name)) {
+        if !cases.iter().any(|case| is_named(glob, case)) {
             let error = format!("there is no case {glob:?}; parlor test --list prints them");
             return Err(Failure::Wrong(error));
         }
     }
-    let is_any = |globs: &[String], name: &str| globs.iter().any(|glob| is_match(glob, name));
     cases.retain(|case| {
-        (wanted.is_empty() || is_any(&wanted, &case.name))
-            && !is_any(&skipped, &case.name)
+        let is_any = |globs: &[String]| globs.iter().any(|glob| is_named(glob, case));
+        (wanted.is_empty() || is_any(&wanted))
+            && !is_any(&skipped)
             && (sections.is_empty() || sections.iter().any(|part| case.section.contains(part)))
     });
     Ok(cases)
@@ -202,14 +358,8 @@ fn is_match(glob: &str, name: &str) -> bool {
 
 /// Returns the server that the options describe.
 fn target(given: &Arguments) -> Result<Target, Failure> {
-    let texts = |name| {
-        let values = given
-            .values(name)
-            .map(|value| value.to_string_lossy().into_owned());
-        values.collect::<Vec<_>>()
-    };
     let mut headers = String::new();
-    for line in texts("header") {
+    for line in texts(given, "header") {
         if !line.contains(':') || line.contains(['\r', '\n']) {
             return Err(Failure::Wrong(format!(
                 "{line:?} is not a header such as 'Name: value'"
@@ -217,16 +367,16 @@ fn target(given: &Arguments) -> Result<Target, Failure> {
         }
         headers += &format!("{line}\r\n");
     }
-    for origin in texts("origin") {
+    for origin in texts(given, "origin") {
         headers += &format!("Origin: {origin}\r\n");
     }
     let seconds = number(given, "timeout")?.map(|seconds| Duration::from_secs(seconds as u64));
-    let command = texts("connect").pop();
+    let command = texts(given, "connect").pop();
     let target = Target {
         address: Address::operand(given, command.is_some())?,
         command,
         headers,
-        subprotocols: texts("subprotocol"),
+        subprotocols: texts(given, "subprotocol"),
         timeout: seconds.unwrap_or(TIMEOUT),
     };
     if target.command.is_none() && !given.has("allow-remote") {

@@ -1,10 +1,12 @@
 //! Plays a case against a server and records what comes back.
 
 use super::cases::{Case, Expected, Script, Step, frame};
+use super::codec::Codec;
 use super::transport::{Log, Opened, Target, Transport};
 use crate::http::ResponseHead;
 use crate::progress::Progress;
 use crate::text::EscapedText;
+use crate::tools::dissect::plural;
 use crate::websocket::{CloseCode, CloseFrame, FrameHeader, Opcode};
 use std::time::{Duration, Instant};
 
@@ -19,12 +21,16 @@ const MESSAGE_BYTES: u64 = 64 << 20;
 const HEAD_BYTES: usize = 64 << 10;
 /// A valid `Sec-WebSocket-Key` (RFC 6455 §1.2).
 pub(super) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+/// The longest time of a case, however slowly it goes on, in timeouts.
+const CASE_TIMEOUTS: u32 = 20;
+/// The time after which an unfinished head is ended by the server, in timeouts.
+const SLOW_TIMEOUTS: u32 = 3;
 
 /// How a case ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The response to an opening handshake.
-    Status(u16),
+    /// The response to an opening handshake, and whether it has an extension.
+    Status(u16, bool),
     /// A close frame with this code and reason.
     Close(Option<u16>, String),
     /// The end of the stream without a close frame or response.
@@ -37,6 +43,10 @@ pub(super) enum End {
     Invalid(String),
     /// The opening handshake failed.
     NotOpened(String),
+    /// All answers came that were expected.
+    Answers,
+    /// The case is not for this server.
+    NotApplicable(&'static str),
 }
 
 impl End {
@@ -54,9 +64,10 @@ impl End {
     /// Returns what came back in one sentence.
     pub(super) fn sentence(&self) -> String {
         match self {
-            Self::Status(101) => "answered 101: it is open".to_owned(),
-            Self::Status(status @ 400..) => format!("refused with {status}"),
-            Self::Status(status) => format!("no upgrade, but {status}"),
+            Self::Status(101, false) => "answered 101: it is open".to_owned(),
+            Self::Status(101, true) => "answered 101 and chose an extension".to_owned(),
+            Self::Status(status @ 400.., _) => format!("refused with {status}"),
+            Self::Status(status, _) => format!("no upgrade, but {status}"),
             Self::Close(None, _) => "closed without a code".to_owned(),
             Self::Close(Some(code), reason) => match reason.as_str() {
                 "" => format!("closed with {code}, {}", CloseCode::name_of(*code)),
@@ -67,6 +78,8 @@ impl End {
             Self::Nothing(time) => format!("sent nothing for {time:?}: it waits for more"),
             Self::Invalid(rule) => format!("broke a rule itself: {rule}"),
             Self::NotOpened(error) => error.clone(),
+            Self::Answers => "gave an answer".to_owned(),
+            Self::NotApplicable(reason) => (*reason).to_owned(),
         }
     }
 }
@@ -75,8 +88,64 @@ impl End {
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
     pub(super) end: End,
+    /// The messages and pongs received, each with its opcode.
+    pub(super) answers: Vec<(u8, Vec<u8>)>,
+    /// The ones that the case demands of this server.
+    pub(super) expected: Vec<(u8, Vec<u8>)>,
+    /// The answer to the close frame that we sent after a case that went on.
+    pub(super) closing: Option<End>,
+    /// Whether the server closed the stream after the closing handshake.
+    pub(super) is_dropped: bool,
+    /// The pauses of the input that passed without an end.
+    pub(super) pauses: usize,
     pub(super) sent: Log,
     pub(super) received: Log,
+    pub(super) time: Duration,
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Self {
+            end: End::HungUp,
+            answers: Vec::new(),
+            expected: Vec::new(),
+            closing: None,
+            is_dropped: false,
+            pauses: 0,
+            sent: Log::default(),
+            received: Log::default(),
+            time: Duration::ZERO,
+        }
+    }
+}
+
+impl Outcome {
+    /// Returns how the connection ended, after our close frame if we sent one.
+    pub(super) fn closing_end(&self) -> &End {
+        self.closing.as_ref().unwrap_or(&self.end)
+    }
+
+    /// Returns what came back in one sentence.
+    pub(super) fn sentence(&self) -> String {
+        let names = |answers: &[(u8, Vec<u8>)]| {
+            let names = answers.iter().map(|(opcode, payload)| {
+                let name = Opcode::try_from(*opcode).map_or("", Opcode::name);
+                format!("{name} of {}", plural(payload.len() as u64, "byte"))
+            });
+            match answers.len() {
+                0 => "nothing".to_owned(),
+                1..=3 => names.collect::<Vec<_>>().join(", "),
+                more => format!("{more} answers"),
+            }
+        };
+        match (&self.end, self.answers == self.expected) {
+            (End::Answers | End::Pong, false) if !self.expected.is_empty() => {
+                let (answers, expected) = (names(&self.answers), names(&self.expected));
+                format!("answered with {answers} instead of {expected}")
+            }
+            (end, _) => end.sentence(),
+        }
+    }
 }
 
 /// Messages and control frames from the bytes of a server.
@@ -85,8 +154,9 @@ pub(super) struct Reader {
     bytes: Vec<u8>,
     /// The part of `bytes` that was read.
     read: usize,
-    /// The message that has begun.
-    message: Option<(u8, Vec<u8>)>,
+    /// The message that has begun, and whether it is compressed.
+    message: Option<(u8, Vec<u8>, bool)>,
+    codec: Option<Codec>,
 }
 
 impl Reader {
@@ -123,16 +193,137 @@ impl Reader {
             self.read += end;
             match (header.opcode, &mut self.message) {
                 (opcode, _) if opcode.is_control() => return Ok(Some((opcode.bits(), payload))),
-                (Opcode::Continuation, Some((_, message))) => message.extend(payload),
+                (Opcode::Continuation, Some((_, message, _))) => message.extend(payload),
                 (Opcode::Continuation, None) | (_, Some(_)) => {
                     return Err("RFC 6455 5.4: fragments out of order".to_owned());
                 }
-                (opcode, None) => self.message = Some((opcode.bits(), payload)),
+                (opcode, None) => self.message = Some((opcode.bits(), payload, header.rsv1)),
             }
-            if let Some((opcode, message)) = self.message.take_if(|_| header.fin) {
-                match opcode == Opcode::Text.bits() && str::from_utf8(&message).is_err() {
-                    true => return Err("RFC 6455 8.1: text must be UTF-8".to_owned()),
-                    false => return Ok(Some((opcode, message))),
+            let Some((opcode, mut message, is_compressed)) = self.message.take_if(|_| header.fin)
+            else {
+                continue;
+            };
+            if is_compressed {
+                let rule = "RFC 6455 5.2: a reserved bit is set and no extension gave it a meaning";
+                message = self.codec.as_mut().ok_or(rule)?.inflate(message)?;
+            }
+            if opcode == Opcode::Text.bits() && str::from_utf8(&message).is_err() {
+                return Err("RFC 6455 8.1: text must be UTF-8".to_owned());
+            }
+            return Ok(Some((opcode, message)));
+        }
+    }
+}
+
+/// What a server does with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reaction {
+    Echoes,
+    GoesOn,
+    Closes,
+}
+
+/// What is known of a server before its cases are played.
+pub(super) struct Plan {
+    pub(super) target: Target,
+    /// What it does with text, and with binary messages.
+    pub(super) reactions: [Reaction; 2],
+    /// Whether it sends messages before it has received one.
+    pub(super) speaks_first: bool,
+}
+
+impl Plan {
+    fn reaction(&self, opcode: u8) -> Reaction {
+        self.reactions[usize::from(opcode == 0x2)]
+    }
+
+    /// Finds out what the server does with a message of this opcode. An error is why not even a
+    /// ping is answered.
+    pub(super) fn probe(&self, opcode: u8) -> Result<Reaction, End> {
+        let mut session = Session::open(self, None).map_err(End::NotOpened)?.0;
+        let message = (opcode, b"parlor test".to_vec());
+        session
+            .transport
+            .send(&frame(0x80 | opcode, &message.1, &[]));
+        session.ping();
+        session.receive(None, |session| session.is_answered);
+        session.receive(Some(PING_DELAY), |session| {
+            session.answers.contains(&message)
+        });
+        Ok(match session.end {
+            _ if session.answers.contains(&message) => Reaction::Echoes,
+            None => Reaction::GoesOn,
+            Some(_) => Reaction::Closes,
+        })
+    }
+}
+
+/// An open connection with what came back so far.
+struct Session {
+    transport: Transport,
+    reader: Reader,
+    answers: Vec<(u8, Vec<u8>)>,
+    /// Whether the ping was answered that judges the connection.
+    is_answered: bool,
+    end: Option<End>,
+    timeout: Duration,
+    give_up: Instant,
+}
+
+impl Session {
+    /// Opens a connection with this offer; returns whether it was accepted.
+    fn open(plan: &Plan, offer: Option<&str>) -> Result<(Self, Option<Codec>), String> {
+        let Opened {
+            transport,
+            rest,
+            extensions,
+            ..
+        } = plan.target.open(offer)?;
+        let timeout = plan.target.timeout;
+        let mut session = Self {
+            transport,
+            reader: Reader::default(),
+            answers: Vec::new(),
+            is_answered: false,
+            end: None,
+            timeout,
+            give_up: Instant::now() + CASE_TIMEOUTS * timeout,
+        };
+        session.reader.add(&rest);
+        if plan.speaks_first {
+            session.ping();
+            session.receive(None, |session| session.is_answered);
+            (session.answers, session.is_answered) = (Vec::new(), false);
+        }
+        Ok((session, Codec::negotiated(&extensions)))
+    }
+
+    fn ping(&mut self) {
+        self.transport.send(&frame(0x89, PING, &[]));
+    }
+
+    /// Sends and receives until `is_done`, at most for `time`, and as long as the server does
+    /// something. Sets `end` if the connection ends.
+    fn receive(&mut self, time: Option<Duration>, is_done: impl Fn(&Self) -> bool) {
+        let until = time.map(|time| Instant::now() + time);
+        while !is_done(self) && self.end.is_none() {
+            match self.reader.next() {
+                Err(rule) => self.end = Some(End::Invalid(rule)),
+                Ok(Some((0xa, payload))) if payload == PING => self.is_answered = true,
+                Ok(Some((0x8, payload))) => self.end = Some(End::close(&payload)),
+                Ok(Some((0x9, _))) => {}
+                Ok(Some(answer)) => self.answers.push(answer),
+                Ok(None) => {
+                    let deadline = (self.transport.progress + self.timeout).min(self.give_up);
+                    let next = until.map_or(deadline, |until| until.min(deadline));
+                    match self.transport.exchange(next) {
+                        Some(bytes) if bytes.is_empty() => self.end = Some(End::HungUp),
+                        Some(bytes) => self.reader.add(&bytes),
+                        None if Instant::now() >= deadline => {
+                            self.end = Some(End::Nothing(self.timeout));
+                        }
+                        None => return,
+                    }
                 }
             }
         }
@@ -140,37 +331,43 @@ impl Reader {
 }
 
 /// Plays a case on a connection of its own.
-pub(super) fn play(case: &Case, target: &Target) -> Outcome {
-    let failed = |error: String| Outcome {
+pub(super) fn play(case: &Case, plan: &Plan) -> Outcome {
+    let start = Instant::now();
+    let played = match case.expected.is_of_handshake() {
+        true => plan
+            .target
+            .connect()
+            .map(|transport| play_handshake(case, plan, transport)),
+        false => play_script(case, plan),
+    };
+    let mut outcome = played.unwrap_or_else(|error| Outcome {
         end: End::NotOpened(error),
-        sent: Log::default(),
-        received: Log::default(),
-    };
-    if case.expected.is_of_handshake() {
-        return match target.connect() {
-            Ok(transport) => play_handshake(case, target, transport),
-            Err(error) => failed(error),
-        };
+        ..Outcome::default()
+    });
+    if case.expected == Expected::Survives
+        && let Err(error) = plan.target.open(None)
+    {
+        outcome.end = End::NotOpened(format!("no connection can be opened then: {error}"));
     }
-    let Some(script) = Script::parse(&case.input) else {
-        return failed(format!("the table has a wrong input: {}", case.input));
-    };
-    match target.open(script.offer.as_deref()) {
-        Ok(opened) => play_script(case, &script, target, opened),
-        Err(error) => failed(error),
-    }
+    outcome.time = start.elapsed();
+    outcome
 }
 
-fn play_handshake(case: &Case, target: &Target, mut transport: Transport) -> Outcome {
-    let mut request = target.request("");
+fn play_handshake(case: &Case, plan: &Plan, mut transport: Transport) -> Outcome {
+    let mut request = plan.target.request("");
     case.apply(&mut request);
     transport.send(&request.bytes(KEY));
-    let (end, _) = read_response(&mut transport, target.timeout);
-    let (sent, received) = (transport.sent.clone(), transport.received.clone());
+    let timeout = match case.expected {
+        Expected::Ends => SLOW_TIMEOUTS * plan.target.timeout,
+        _ => plan.target.timeout,
+    };
+    let (end, _) = read_response(&mut transport, timeout);
+    let Transport { sent, received, .. } = &transport;
     Outcome {
         end,
-        sent,
-        received,
+        sent: sent.clone(),
+        received: received.clone(),
+        ..Outcome::default()
     }
 }
 
@@ -186,8 +383,9 @@ pub(super) fn read_response(transport: &mut Transport, timeout: Duration) -> (En
         match ResponseHead::parse(&received, HEAD_BYTES) {
             Ok(Progress::NeedMore) => {}
             Ok(Progress::Done { value, used }) => {
-                let status = value.status();
-                return (End::Status(status), received.split_off(used));
+                let has_extension = value.values("sec-websocket-extensions").next().is_some();
+                let end = End::Status(value.status(), has_extension);
+                return (end, received.split_off(used));
             }
             Err(error) => break End::Invalid(error.to_owned()),
         }
@@ -195,55 +393,100 @@ pub(super) fn read_response(transport: &mut Transport, timeout: Duration) -> (En
     (end, Vec::new())
 }
 
-fn play_script(case: &Case, script: &Script, target: &Target, opened: Opened) -> Outcome {
-    let Opened {
-        mut transport,
-        rest,
-    } = opened;
-    let mut reader = Reader::default();
-    reader.add(&rest);
+fn play_script(case: &Case, plan: &Plan) -> Result<Outcome, String> {
+    let offer = case.offer();
+    let (mut session, codec) = Session::open(plan, offer.as_deref())?;
+    session.reader.codec = codec;
+    let mut outcome = Outcome::default();
+    if offer.is_some() && session.reader.codec.is_none() {
+        outcome.end = End::NotApplicable("the server does not compress");
+        return Ok(outcome);
+    }
+    let is_echo = plan.reactions.contains(&Reaction::Echoes);
+    let script = Script::parse_with(&case.input, session.reader.codec.as_mut(), is_echo);
+    let mut script = script.ok_or_else(|| format!("a wrong input: {}", case.input))?;
+    let has = |reaction| {
+        script
+            .answers
+            .iter()
+            .any(|(opcode, _)| *opcode != 0xa && plan.reaction(*opcode) == reaction)
+    };
+    if has(Reaction::Closes) {
+        outcome.end = End::NotApplicable("the server takes no such messages");
+        return Ok(outcome);
+    }
+    let is_echo = !has(Reaction::GoesOn);
+    if !is_echo {
+        script.answers.retain(|(opcode, _)| *opcode == 0xa);
+    }
     for step in &script.steps {
         match step {
-            Step::Send(bytes, chop) => bytes.chunks(*chop).for_each(|piece| transport.send(piece)),
+            Step::Send(bytes, chop) => {
+                bytes
+                    .chunks(*chop)
+                    .for_each(|piece| session.transport.send(piece));
+            }
             Step::Wait => {
-                if let Some(bytes) = transport.exchange(Instant::now() + PAUSE) {
-                    reader.add(&bytes);
-                }
+                session.receive(None, |session| session.transport.is_flushed());
+                session.receive(Some(PAUSE), |_| false);
+                outcome.pauses += usize::from(session.end.is_none());
             }
+            Step::Answers(count) if is_echo => {
+                session.receive(None, |session| session.answers.len() >= *count);
+            }
+            Step::Answers(_) => {}
+        }
+        if session.end.is_some() {
+            break;
         }
     }
-    let delay = match case.expected {
-        Expected::Fails(_) | Expected::Survives => PING_DELAY,
-        _ => Duration::ZERO,
-    };
-    let mut ping_at = Some(Instant::now() + delay);
-    let mut until = Instant::now() + target.timeout;
-    let end = loop {
-        if ping_at.is_some_and(|at| Instant::now() >= at) && transport.is_flushed() {
-            transport.send(&frame(0x89, PING, &[]));
-            ping_at = None;
+    match case.expected {
+        Expected::Closes(_) => session.receive(None, |_| false),
+        Expected::GoesOn if is_echo && !script.answers.is_empty() => {
+            session.receive(None, |session| {
+                session.answers.len() >= script.answers.len()
+            });
         }
-        match reader.next() {
-            Err(rule) => break End::Invalid(rule),
-            Ok(Some((0xa, payload))) if payload == PING => break End::Pong,
-            Ok(Some((0x8, payload))) => break End::close(&payload),
-            Ok(Some(_)) => continue,
-            Ok(None) => {}
-        }
-        match transport.exchange(ping_at.unwrap_or(until)) {
-            Some(bytes) if bytes.is_empty() => break End::HungUp,
-            Some(bytes) => {
-                reader.add(&bytes);
-                until = Instant::now() + target.timeout;
+        _ => {
+            if case.expected != Expected::GoesOn {
+                session.receive(None, |session| session.transport.is_flushed());
+                session.receive(Some(PING_DELAY), |_| false);
             }
-            None if Instant::now() >= until => break End::Nothing(target.timeout),
-            None => {}
+            session.ping();
+            session.receive(None, |session| session.is_answered);
         }
-    };
-    let (sent, received) = (transport.sent.clone(), transport.received.clone());
-    Outcome {
-        end,
-        sent,
-        received,
     }
+    outcome.end = match session.end.take() {
+        None if session.is_answered => End::Pong,
+        None => End::Answers,
+        Some(end) => end,
+    };
+    let goes_on = matches!(outcome.end, End::Pong | End::Answers);
+    if goes_on && case.expected == Expected::GoesOn {
+        session
+            .transport
+            .send(&frame(0x88, &1000_u16.to_be_bytes(), &[]));
+        session.receive(None, |_| false);
+        outcome.closing = session.end.take();
+    }
+    // The server closes the stream first (RFC 6455 §7.1.1).
+    if case.number().is_some() && matches!(outcome.closing_end(), End::Close(..)) {
+        let until = Instant::now() + session.timeout.min(Duration::from_secs(1));
+        while session
+            .transport
+            .exchange(until)
+            .is_some_and(|bytes| !bytes.is_empty())
+        {}
+        outcome.is_dropped = Instant::now() < until;
+    }
+    outcome.answers = session.answers;
+    if !is_echo {
+        outcome.answers.retain(|(opcode, _)| *opcode == 0xa);
+    }
+    outcome.expected = script.answers;
+    (outcome.sent, outcome.received) = (
+        session.transport.sent.clone(),
+        session.transport.received.clone(),
+    );
+    Ok(outcome)
 }

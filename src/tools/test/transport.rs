@@ -48,6 +48,8 @@ pub(super) struct Transport {
     pending: Vec<u8>,
     written: usize,
     is_broken: bool,
+    /// The time at which bytes were last written or read.
+    pub(super) progress: Instant,
     pub(super) sent: Log,
     pub(super) received: Log,
 }
@@ -66,6 +68,7 @@ impl Transport {
             pending: Vec::new(),
             written: 0,
             is_broken: false,
+            progress: Instant::now(),
             sent: Log::default(),
             received: Log::default(),
         })
@@ -86,7 +89,10 @@ impl Transport {
     fn write(&mut self) {
         while self.written < self.pending.len() {
             match rustix::io::write(&self.output, &self.pending[self.written..]) {
-                Ok(length) => self.written += length,
+                Ok(length) => {
+                    self.written += length;
+                    self.progress = Instant::now();
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
                 // A server may hang up before it has read everything; its answer can still be read.
@@ -112,6 +118,7 @@ impl Transport {
                 result => {
                     buffer.truncate(result.unwrap_or(0));
                     self.received.add(&buffer);
+                    self.progress = Instant::now();
                     return Some(buffer);
                 }
             }
@@ -163,6 +170,10 @@ pub(super) struct Opened {
     pub(super) transport: Transport,
     /// The bytes received after the response.
     pub(super) rest: Vec<u8>,
+    /// The extensions that the server chose.
+    pub(super) extensions: String,
+    /// The `Server` header of the response.
+    pub(super) server: String,
 }
 
 impl Target {
@@ -248,10 +259,20 @@ impl Target {
                 };
                 check_response(&head, &asked)
                     .map_err(|error| format!("{error}; it is {}", head.status()))?;
+                let text = |name| {
+                    let values = head.values(name).map(String::from_utf8_lossy);
+                    values.collect::<Vec<_>>().join(", ")
+                };
+                let (extensions, server) = (text("sec-websocket-extensions"), text("server"));
                 transport.forget();
                 let rest = received.split_off(used);
                 transport.received.add(&rest);
-                return Ok(Opened { transport, rest });
+                return Ok(Opened {
+                    transport,
+                    rest,
+                    extensions,
+                    server,
+                });
             }
         }
     }
