@@ -185,6 +185,11 @@ impl Case {
         is_number.then_some(self.name.as_str())
     }
 
+    /// Returns whether the case waits for the end of a connection for a long time.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.expected == Expected::Ends
+    }
+
     /// Returns whether the input has a MiB or more.
     pub(super) fn is_long(&self) -> bool {
         let numbers = self

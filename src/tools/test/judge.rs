@@ -68,9 +68,20 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
     }
 }
 
-/// Returns whether the server refused a long message, which it may (RFC 6455 §10.4).
+/// Returns whether the server refused a long message, or one of many fragments, which it may (RFC
+/// 6455 §10.4).
 fn is_limited(outcome: &Outcome) -> bool {
-    matches!(outcome.end, End::Close(Some(1009), _)) && outcome.sent.total > LIMIT_BYTES
+    matches!(outcome.end, End::Close(Some(1008 | 1009), _)) && outcome.sent.total > LIMIT_BYTES
+}
+
+/// Returns what the verdict means: an attacker gains nothing by input that is rejected in another
+/// way.
+pub(super) fn severity(case: &Case, verdict: Verdict, outcome: &Outcome) -> Severity {
+    match (verdict, &outcome.end) {
+        (_, End::NotOpened(_)) => case.severity,
+        (Verdict::Other, _) => case.severity.min(Severity::Pedantic),
+        _ => case.severity,
+    }
 }
 
 /// Returns the two verdicts of Autobahn's report: on the messages, and on the end.

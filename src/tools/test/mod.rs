@@ -20,11 +20,12 @@ use super::dissect::plural;
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool, number};
 use crate::cli::args::Arguments;
-use cases::{Case, Expected, Severity};
-use judge::{Verdict, judge};
+use cases::{Case, Severity};
+use judge::{Verdict, judge, severity};
 use play::{Outcome, Plan, Reaction, play};
 use report::Played;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -155,22 +156,24 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     }
     let start = Instant::now();
     let mut outcomes = play_all(&cases, &plan, jobs);
-    let is_failure = |case: &Case, verdict: Verdict| match &expected {
-        Some(expected) => {
-            let known = expected.iter().find(|(name, _)| *name == case.name);
-            verdict != known.map_or(Verdict::Held, |(_, verdict)| *verdict)
-        }
-        None => matches!(verdict, Verdict::Violated | Verdict::Other) && case.severity >= fail_on,
-    };
-    let played = cases.iter().zip(outcomes.drain(..));
-    let played: Vec<_> = played
+    let played: Vec<_> = cases
+        .iter()
+        .zip(outcomes.drain(..))
         .map(|(case, outcome)| {
             let verdict = judge(case, &outcome);
+            let severity = severity(case, verdict, &outcome);
+            let is_failure = match &expected {
+                Some(expected) => verdict != *expected.get(&case.name).unwrap_or(&Verdict::Held),
+                None => {
+                    [Verdict::Violated, Verdict::Other].contains(&verdict) && severity >= fail_on
+                }
+            };
             Played {
                 case,
-                verdict,
-                is_failure: is_failure(case, verdict),
                 outcome,
+                verdict,
+                severity,
+                is_failure,
             }
         })
         .collect();
@@ -235,15 +238,16 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     }
 }
 
-/// Plays all cases and shows the progress on a terminal. Those that wait long come first, and
-/// those with long messages last and one by one, so that they don't delay others into a timeout.
+/// Plays all cases and shows the progress on a terminal. Those with long messages come last and
+/// one by one, so that they don't delay others into a timeout, beside those that only wait.
 fn play_all(cases: &[Case], plan: &Plan, jobs: usize) -> Vec<Outcome> {
-    let mut order: Vec<usize> = (0..cases.len()).collect();
-    order.sort_by_key(|index| cases[*index].expected != Expected::Ends);
-    let (long, short): (Vec<_>, Vec<_>) = order.into_iter().partition(|at| cases[*at].is_long());
+    let (mut last, short): (Vec<_>, Vec<_>) =
+        (0..cases.len()).partition(|at| cases[*at].is_long() || cases[*at].is_waiting());
+    last.sort_by_key(|at| !cases[*at].is_waiting());
+    let waiting = last.iter().filter(|at| cases[**at].is_waiting()).count();
     let mut outcomes = vec![Outcome::default(); cases.len()];
     let (mut done, is_shown) = (0, io::stderr().is_terminal());
-    for (order, jobs) in [(short, jobs), (long, 1)] {
+    for (order, jobs) in [(short, jobs), (last, waiting + 1)] {
         let work = |index: &usize| play(&cases[*index], plan);
         runner::in_parallel(jobs, &order, work, |at, outcome| {
             outcomes[order[at]] = outcome;
@@ -297,21 +301,17 @@ fn fail_on(given: &Arguments) -> Result<Severity, Failure> {
 }
 
 /// Reads the file of `--expect`.
-fn expected(given: &Arguments) -> Result<Option<Vec<(String, Verdict)>>, Failure> {
+fn expected(given: &Arguments) -> Result<Option<BTreeMap<String, Verdict>>, Failure> {
     let Some(path) = given.values("expect").next_back() else {
         return Ok(None);
     };
     let text = fs::read_to_string(path);
     let path = path.to_string_lossy();
     let text = text.map_err(|error| Failure::Wrong(format!("can't read {path}: {error}")))?;
-    let parsed = report::parse_baseline(&text)
-        .map_err(|line| Failure::Wrong(format!("{path}: {line:?} is not a name and a verdict")))?;
-    Ok(Some(
-        parsed
-            .into_iter()
-            .map(|(name, verdict)| (name.to_owned(), verdict))
-            .collect(),
-    ))
+    let parsed = report::parse_baseline(&text);
+    parsed
+        .map(Some)
+        .map_err(|line| Failure::Wrong(format!("{path}: {line:?} is not a name and a verdict")))
 }
 
 /// Returns every value of an option.

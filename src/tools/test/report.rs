@@ -4,12 +4,11 @@ use super::cases::{Case, Severity};
 use super::judge::{Verdict, autobahn};
 use super::play::{End, Outcome};
 use crate::cli::output::NAME_AND_VERSION;
-use crate::text::Hex;
+use crate::text::{Escaped, Hex};
 use crate::tools::dissect::plural;
 use crate::tools::terminal::{Style, Terminal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// The bytes of each direction that are shown.
 const SHOWN_BYTES: usize = 64;
@@ -19,6 +18,7 @@ pub(super) struct Played<'a> {
     pub(super) case: &'a Case,
     pub(super) outcome: Outcome,
     pub(super) verdict: Verdict,
+    pub(super) severity: Severity,
     /// Whether it counts as a failure of the run.
     pub(super) is_failure: bool,
 }
@@ -26,20 +26,14 @@ pub(super) struct Played<'a> {
 impl Played<'_> {
     /// Prints what was demanded, what came back, and the bytes.
     pub(super) fn print(&self, terminal: &mut Terminal<'_>) {
-        let Self {
-            case,
-            outcome,
-            verdict,
-            ..
-        } = self;
-        let style = if self.is_failure {
-            Style::Wrong
-        } else {
-            Style::Faint
-        };
-        let word = terminal.paint(style, &format!("{:9}", verdict.word()));
-        let name = terminal.paint(Style::Strong, &case.name);
-        terminal.line(&format!("{word} {name} ({})", case.severity.word()));
+        let (case, outcome) = (self.case, &self.outcome);
+        let word = format!("{:9}", self.verdict.word());
+        let style = [Style::Faint, Style::Wrong][usize::from(self.is_failure)];
+        let (word, name) = (
+            terminal.paint(style, &word),
+            terminal.paint(Style::Strong, &case.name),
+        );
+        terminal.line(&format!("{word} {name} ({})", self.severity.word()));
         terminal.line(&format!(
             "    demanded   {} ({})",
             case.demand, case.section
@@ -48,27 +42,48 @@ impl Played<'_> {
         for (word, log) in [("sent", &outcome.sent), ("received", &outcome.received)] {
             let shown = &log.start[..log.start.len().min(SHOWN_BYTES)];
             let more = if log.total > shown.len() { " …" } else { "" };
+            let bytes = match case.expected.is_of_handshake() {
+                true => Escaped(&log.start).to_string(),
+                false => Hex(shown).to_string() + more,
+            };
             let total = plural(log.total as u64, "byte");
-            terminal.line(&format!("    {word:10} {total}: {}{more}", Hex(shown)));
+            terminal.line(&format!("    {word:10} {total}: {bytes}"));
         }
     }
 
     /// Returns the object of `--json`.
     pub(super) fn json(&self) -> Value {
-        let Self {
-            case,
-            outcome,
-            verdict,
-            is_failure,
-        } = self;
+        let (case, outcome) = (self.case, &self.outcome);
+        let (sent, received) = (&outcome.sent, &outcome.received);
         json!({
             "name": case.name, "autobahn": case.number(), "section": case.section,
-            "severity": case.severity.word(), "demand": case.demand, "verdict": verdict.word(),
-            "failed": is_failure, "came": outcome.sentence(),
-            "sent": Hex(&outcome.sent.start).to_string(), "sent_bytes": outcome.sent.total,
-            "received": Hex(&outcome.received.start).to_string(),
-            "received_bytes": outcome.received.total, "seconds": outcome.time.as_secs_f64(),
+            "severity": self.severity.word(), "demand": case.demand,
+            "verdict": self.verdict.word(), "failed": self.is_failure, "came": outcome.sentence(),
+            "sent": Hex(&sent.start).to_string(), "sent_bytes": sent.total,
+            "received": Hex(&received.start).to_string(), "received_bytes": received.total,
+            "seconds": outcome.time.as_secs_f64(),
         })
+    }
+
+    /// Returns the element of a JUnit report.
+    fn junit(&self) -> String {
+        let (case, outcome) = (self.case, &self.outcome);
+        let (word, came) = (self.verdict.word(), xml_text(&outcome.sentence()));
+        let (name, class) = (xml_text(&case.name), xml_text(case.section));
+        let (severity, demand) = (self.severity.word(), xml_text(case.demand));
+        let (sent, received) = (Hex(&outcome.sent.start), Hex(&outcome.received.start));
+        let body = match (self.is_failure, self.verdict) {
+            (true, _) => format!(
+                "<failure type=\"{severity}\" message=\"{word}: {came}\">{demand}\nsent: {sent}\n\
+                 received: {received}</failure>"
+            ),
+            (false, Verdict::NotApplicable) => format!("<skipped message=\"{came}\"/>"),
+            (false, _) => String::new(),
+        };
+        let time = outcome.time.as_secs_f64();
+        format!(
+            "<testcase classname=\"{class}\" name=\"{name}\" time=\"{time:.3}\">{body}</testcase>\n"
+        )
     }
 }
 
@@ -110,7 +125,7 @@ pub(super) fn summary(played: &[Played<'_>], url: &str, server: &str, seconds: f
     let by_severity = Severity::WORDS.map(|(severity, word)| {
         let count = failed
             .clone()
-            .filter(|played| played.case.severity == severity)
+            .filter(|played| played.severity == severity)
             .count();
         (word.to_owned(), json!(count))
     });
@@ -129,38 +144,13 @@ pub(super) fn junit(played: &[Played<'_>], url: &str, seconds: f64) -> String {
         counts(played.iter())[Verdict::NotApplicable as usize],
     );
     let failures = played.iter().filter(|played| played.is_failure).count();
-    let mut xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{}\" \
-         tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{seconds:.3}\">\n",
-        xml_text(&format!("parlor test {url}"))
-    );
-    for Played {
-        case,
-        outcome,
-        verdict,
-        is_failure,
-    } in played
-    {
-        let (name, class, time) = (xml_text(&case.name), xml_text(case.section), outcome.time);
-        let (word, came) = (verdict.word(), xml_text(&outcome.sentence()));
-        let body = match (is_failure, verdict) {
-            (true, _) => format!(
-                "<failure type=\"{}\" message=\"{word}: {came}\">{}\nsent: {}\nreceived: {}</failure>",
-                case.severity.word(),
-                xml_text(case.demand),
-                Hex(&outcome.sent.start),
-                Hex(&outcome.received.start),
-            ),
-            (false, Verdict::NotApplicable) => format!("<skipped message=\"{came}\"/>"),
-            (false, _) => String::new(),
-        };
-        let _ = writeln!(
-            xml,
-            "<testcase classname=\"{class}\" name=\"{name}\" time=\"{:.3}\">{body}</testcase>",
-            time.as_secs_f64()
-        );
-    }
-    xml + "</testsuite>\n</testsuites>\n"
+    let name = xml_text(&format!("parlor test {url}"));
+    let cases: String = played.iter().map(Played::junit).collect();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{name}\" \
+         tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{seconds:.3}\">\n\
+         {cases}</testsuite>\n</testsuites>\n"
+    )
 }
 
 /// Escapes text for XML 1.0, which has no control characters.
@@ -214,7 +204,7 @@ pub(super) fn baseline(played: &[Played<'_>]) -> String {
 }
 
 /// Parses the file of `--expect`. An error is the wrong line.
-pub(super) fn parse_baseline(text: &str) -> Result<BTreeMap<&str, Verdict>, &str> {
+pub(super) fn parse_baseline(text: &str) -> Result<BTreeMap<String, Verdict>, &str> {
     let lines = text
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -223,7 +213,9 @@ pub(super) fn parse_baseline(text: &str) -> Result<BTreeMap<&str, Verdict>, &str
         let verdict = Verdict::ALL
             .into_iter()
             .find(|verdict| verdict.word() == word);
-        verdict.map(|verdict| (name, verdict)).ok_or(line)
+        verdict
+            .map(|verdict| (name.to_owned(), verdict))
+            .ok_or(line)
     });
     parsed.collect()
 }
@@ -244,7 +236,7 @@ mod tests {
     fn baseline_is_lines_of_a_name_and_a_verdict() {
         let parsed = parse_baseline("# x\n\n1.1.1 violated\nrsv1 other\n12.1.1 n/a\n").unwrap();
         let verdicts = [Verdict::Violated, Verdict::Other, Verdict::NotApplicable];
-        let names = ["1.1.1", "rsv1", "12.1.1"];
+        let names = ["1.1.1", "rsv1", "12.1.1"].map(str::to_owned);
         assert_eq!(parsed, names.into_iter().zip(verdicts).collect());
         for wrong in ["rsv1", "rsv1 wrong", "rsv1  held"] {
             assert_eq!(parse_baseline(wrong), Err(wrong));
