@@ -91,11 +91,6 @@ impl Expected {
             },
         })
     }
-
-    /// Returns whether the case is an opening handshake.
-    pub fn is_of_handshake(&self) -> bool {
-        matches!(self, Self::Refused | Self::Opened | Self::Ends)
-    }
 }
 
 /// One case of the table.
@@ -183,6 +178,12 @@ impl Case {
     pub fn number(&self) -> Option<&str> {
         let is_number = self.name.starts_with(|c: char| c.is_ascii_digit());
         is_number.then_some(self.name.as_str())
+    }
+
+    /// Returns whether the input is an opening handshake.
+    pub fn is_of_handshake(&self) -> bool {
+        let is_of_handshake = [Expected::Refused, Expected::Opened, Expected::Ends];
+        is_of_handshake.contains(&self.expected) || self.input.starts_with(['+', '-'])
     }
 
     /// Returns whether the case waits for the end of a connection for a long time.

@@ -63,7 +63,7 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
                 false => Verdict::Other,
             }
         }
-        (Expected::Survives, End::Pong | End::Close(..) | End::HungUp) => Verdict::Held,
+        (Expected::Survives, _) => Verdict::Held,
         _ => Verdict::Violated,
     }
 }

@@ -151,7 +151,10 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     let (expected, fail_on) = (expected(given)?, fail_on(given)?);
     let (target, jobs) = (target(given)?, number(given, "jobs")?.unwrap_or(JOBS));
     let (plan, server) = plan(given, target)?;
-    if ["fuzz", "sequences", "replay"].iter().any(|name| given.has(name)) {
+    if ["fuzz", "sequences", "replay"]
+        .iter()
+        .any(|name| given.has(name))
+    {
         return fuzz::run(given, &plan.target, jobs, terminal);
     }
     let start = Instant::now();

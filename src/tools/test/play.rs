@@ -333,7 +333,7 @@ impl Session {
 /// Plays a case on a connection of its own.
 pub(super) fn play(case: &Case, plan: &Plan) -> Outcome {
     let start = Instant::now();
-    let played = match case.expected.is_of_handshake() {
+    let played = match case.is_of_handshake() {
         true => plan
             .target
             .connect()

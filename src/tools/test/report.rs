@@ -42,7 +42,7 @@ impl Played<'_> {
         for (word, log) in [("sent", &outcome.sent), ("received", &outcome.received)] {
             let shown = &log.start[..log.start.len().min(SHOWN_BYTES)];
             let more = if log.total > shown.len() { " …" } else { "" };
-            let bytes = match case.expected.is_of_handshake() {
+            let bytes = match case.is_of_handshake() {
                 true => Escaped(&log.start).to_string(),
                 false => Hex(shown).to_string() + more,
             };
