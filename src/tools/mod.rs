@@ -13,8 +13,10 @@ mod address;
 mod backup;
 mod client;
 mod explain;
+mod link;
 pub(crate) mod record;
 mod replay;
+mod say;
 pub(crate) mod terminal;
 pub(crate) mod tool;
 mod trial;
@@ -29,5 +31,6 @@ pub(crate) const TOOLS: &[tool::Tool] = &[
     client::TOOL,
     explain::TOOL,
     replay::TOOL,
+    say::TOOL,
     test::TOOL,
 ];

@@ -22,6 +22,8 @@ mod replay;
 #[cfg(feature = "history")]
 mod restart;
 #[cfg(feature = "tools")]
+mod say;
+#[cfg(feature = "tools")]
 mod test;
 #[cfg(feature = "tools")]
 mod trace;

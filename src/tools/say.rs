@@ -1,0 +1,322 @@
+//! `parlor say`: each line of standard input becomes a message in a channel of a parlor server,
+//! exactly once.
+//!
+//! A line is sent with a nonce, and again with the same one until it is acknowledged, over as many
+//! connections as that takes. The server stores a nonce of a session once.
+
+use super::address::Address;
+use super::link::{Link, Typed, remark};
+use super::terminal::Terminal;
+use super::tool::{Failure, Tool};
+use crate::cli::args::Arguments;
+use crate::cli::serve::random;
+use crate::text::{EscapedText, Hex};
+use crate::websocket::{Event, Opcode};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// After this long without a connection, or without room for a message, it gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The time between two attempts to connect.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The time until a command is sent again that failed for a reason of the server's.
+const RETRY: Duration = Duration::from_millis(500);
+/// The time without an answer after which a connection counts as lost.
+const SILENCE: Duration = Duration::from_secs(20);
+/// The time for the server's close frame at the end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+const HELP: &str = "\
+Usage: parlor say URL CHANNEL [--name NAME] [--session FILE]
+
+Sends each line of standard input as a message to a channel, and waits until the
+server has stored it. If the connection is lost it connects again, for a minute,
+and sends again what was not acknowledged; each line arrives once. Empty lines are
+left out, and so are control characters.
+  make 2>&1 | tail -1 | parlor say ws://127.0.0.1:8080/chat general --name ci
+
+  --name NAME     the name of the sender (default say)
+  --session FILE  keeps the session, so that the next run is the same user; the file
+                  is a secret
+
+Exit status: 0 if every line was stored, 1 if one was not, 2 for a wrong option.";
+
+pub(super) const TOOL: Tool = Tool {
+    usage: "say URL CHANNEL",
+    help: "send each line of standard input to a channel, exactly once",
+    manual: HELP,
+    options: &["name=", "session="],
+    operands: 2,
+    run,
+};
+
+fn run(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
+    let address = Address::operand(given, false)?;
+    let channel = given.operands.get(1).and_then(|channel| channel.to_str());
+    let channel = channel.ok_or_else(|| Failure::wrong("the channel is missing"))?;
+    let value = |name| given.values(name).next_back();
+    let file = value("session").map(PathBuf::from);
+    let salt = random::<8>()?;
+    let mut say = Say {
+        channel,
+        name: value("name").and_then(OsStr::to_str).unwrap_or("say"),
+        session: file.as_deref().map(read_session).transpose()?.flatten(),
+        file,
+        salt: format!("{:x}", Hex(&salt)),
+        typed: Typed::default(),
+        has_input: true,
+        lines: VecDeque::new(),
+        number: 1,
+        refused: 0,
+        stage: Stage::Hello,
+        is_sent: false,
+        retry_at: None,
+        last_answer: Instant::now(),
+    };
+    // The first connection must succeed, so that a wrong address is an error at once.
+    let mut opened = Link::open(&address)?;
+    loop {
+        let why = match say.talk(opened) {
+            Ok(()) => return Ok(say.refused == 0),
+            Err(Trouble::Failed(why)) => return Err(Failure::Failed(why)),
+            Err(Trouble::Lost(why)) => why,
+        };
+        remark(&format!("{why}; connecting again"));
+        let since = Instant::now();
+        opened = loop {
+            sleep(PAUSE);
+            match Link::open(&address) {
+                Ok(opened) => break opened,
+                Err(why) if since.elapsed() > PATIENCE => return Err(Failure::Failed(why)),
+                Err(_) => {}
+            }
+        };
+    }
+}
+
+fn read_session(file: &Path) -> Result<Option<String>, String> {
+    match fs::read_to_string(file) {
+        Ok(token) => Ok(Some(token.trim().to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("can't read {}: {error}", file.display())),
+    }
+}
+
+/// Why a connection ended before all was said.
+enum Trouble {
+    Lost(String),
+    /// Another connection would not help.
+    Failed(String),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Wrong(why) | Failure::Failed(why) | Failure::Unreachable(why) => {
+                Self::Failed(why)
+            }
+        }
+    }
+}
+
+/// What the server has answered on this connection: nothing yet, `welcome`, `joined`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Hello,
+    Join,
+    Talk,
+}
+
+struct Say<'a> {
+    channel: &'a str,
+    name: &'a str,
+    session: Option<String>,
+    /// Where the session is kept.
+    file: Option<PathBuf>,
+    /// The beginning of each nonce of this run.
+    salt: String,
+    typed: Typed,
+    has_input: bool,
+    /// Lines that are not acknowledged, the oldest first, and the number of that one.
+    lines: VecDeque<String>,
+    number: u64,
+    refused: u64,
+    stage: Stage,
+    /// The command of this stage, or the oldest line, was sent on this connection.
+    is_sent: bool,
+    /// The next command is not sent before.
+    retry_at: Option<Instant>,
+    last_answer: Instant,
+}
+
+impl Say<'_> {
+    /// Talks until all lines are acknowledged and both ends have said goodbye.
+    fn talk(&mut self, (mut link, received): (Link, Vec<u8>)) -> Result<(), Trouble> {
+        let lost = |error: io::Error| Trouble::Lost(format!("the connection is lost: {error}"));
+        (self.stage, self.is_sent, self.retry_at) = (Stage::Hello, false, None);
+        self.receive(&mut link, received)?;
+        let stdin = io::stdin();
+        let mut deadline = None;
+        loop {
+            if !self.has_input && self.lines.is_empty() {
+                link.say_goodbye();
+                deadline.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(());
+            }
+            self.send_next(&mut link);
+            link.flush().map_err(lost)?;
+            let wants_input = self.has_input && self.lines.is_empty();
+            let (socket, [input]) = link.wait(
+                [wants_input.then(|| stdin.as_fd())],
+                Some(Duration::from_millis(100)),
+            )?;
+            if input {
+                self.read_lines();
+            }
+            match socket.then(|| link.read()).transpose() {
+                // The end of the stream after a goodbye, or without one.
+                Ok(Some(Some(bytes))) if bytes.is_empty() && link.is_leaving => return Ok(()),
+                Ok(Some(Some(bytes))) if bytes.is_empty() => {
+                    let why = "the server ended the connection";
+                    return Err(Trouble::Lost(why.to_owned()));
+                }
+                Ok(Some(Some(bytes))) => self.receive(&mut link, bytes)?,
+                Ok(_) => {}
+                Err(_) if link.is_leaving => return Ok(()),
+                Err(error) => return Err(lost(error)),
+            }
+            if self.is_sent && !link.is_leaving && self.last_answer.elapsed() > SILENCE {
+                return Err(Trouble::Lost("the server does not answer".to_owned()));
+            }
+        }
+    }
+
+    fn read_lines(&mut self) {
+        let lines = &mut self.lines;
+        self.has_input = self.typed.read(|line| {
+            let line = String::from_utf8_lossy(line);
+            let is_kept = |c: &char| !c.is_control() || *c == '\t';
+            let line: String = line.chars().filter(is_kept).collect();
+            if !line.trim().is_empty() {
+                lines.push_back(line);
+            }
+        });
+    }
+
+    /// Sends the next command, if nothing waits for an answer.
+    fn send_next(&mut self, link: &mut Link) {
+        let is_early = self.retry_at.is_some_and(|at| at > Instant::now());
+        if self.is_sent || is_early || link.is_leaving {
+            return;
+        }
+        let channel = self.channel;
+        let command = match self.stage {
+            Stage::Hello => {
+                json!({"type": "hello", "name": self.name, "session": self.session, "id": 0 })
+            }
+            Stage::Join => json!({"type": "join", "channel": channel, "id": 0 }),
+            Stage::Talk => {
+                let Some(text) = self.lines.front() else {
+                    return;
+                };
+                let nonce = format!("{}-{}", self.salt, self.number);
+                json!({"type": "message", "channel": channel, "text": text, "nonce": nonce,
+                    "id": self.number })
+            }
+        };
+        link.send(Opcode::Text, command.to_string().as_bytes());
+        (self.is_sent, self.retry_at, self.last_answer) = (true, None, Instant::now());
+    }
+
+    fn receive(&mut self, link: &mut Link, mut bytes: Vec<u8>) -> Result<(), Trouble> {
+        let (mut events, mut closed) = (Vec::new(), None);
+        let received = link.receive(&mut bytes, |event| match event {
+            Event::Text(text) => events.push(text.to_owned()),
+            Event::Close(frame) => closed = Some(EscapedText(frame.reason).to_string()),
+            Event::Binary(_) | Event::Ping(_) | Event::Pong(_) => {}
+        });
+        for text in events {
+            let event: Value = serde_json::from_str(&text).unwrap_or_default();
+            self.hear(&event)?;
+        }
+        received.map_err(|rule| Trouble::Failed(format!("the server broke a rule: {rule}")))?;
+        match closed {
+            Some(reason) if !link.is_leaving => {
+                Err(Trouble::Lost(format!("the server closes: {reason}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn hear(&mut self, event: &Value) -> Result<(), Trouble> {
+        let is_answer = event["id"]
+            == if self.stage == Stage::Talk {
+                self.number
+            } else {
+                0
+            };
+        match event["type"].as_str() {
+            Some("welcome") => {
+                self.session = event["session"].as_str().map(str::to_owned);
+                self.keep_session().map_err(Trouble::Failed)?;
+                (self.stage, self.is_sent) = (Stage::Join, false);
+            }
+            Some("joined") => (self.stage, self.is_sent) = (Stage::Talk, false),
+            Some("ack") if is_answer => self.end_line(),
+            Some("error") if is_answer => self.retry_or_refuse(event)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the line that was acknowledged, or refused, off the list.
+    fn end_line(&mut self) {
+        self.lines.pop_front();
+        self.number += 1;
+        self.is_sent = false;
+    }
+
+    /// Sends the command again later, if that can help. A line that can't be sent is reported.
+    fn retry_or_refuse(&mut self, error: &Value) -> Result<(), Trouble> {
+        let wait = match error["retry_ms"].as_u64() {
+            Some(millis) => Some(Duration::from_millis(millis)),
+            None => (error["code"] == "storage_failed").then_some(RETRY),
+        };
+        let why = EscapedText(error["message"].as_str().unwrap_or_default()).to_string();
+        match (wait.filter(|wait| *wait <= PATIENCE), self.stage) {
+            (Some(wait), _) => {
+                self.retry_at = Some(Instant::now() + wait);
+                self.is_sent = false;
+            }
+            (None, Stage::Talk) => {
+                remark(&format!("line {} was refused: {why}", self.number));
+                self.refused += 1;
+                self.end_line();
+            }
+            (None, _) => return Err(Trouble::Failed(format!("the server refuses: {why}"))),
+        }
+        Ok(())
+    }
+
+    /// Writes the session's token into its file, readable for its owner alone.
+    fn keep_session(&self) -> Result<(), String> {
+        let (Some(file), Some(session)) = (&self.file, &self.session) else {
+            return Ok(());
+        };
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        let written = options.open(file);
+        let written = written.and_then(|mut file| writeln!(file, "{session}"));
+        written.map_err(|error| format!("can't write {}: {error}", file.display()))
+    }
+}

@@ -1,0 +1,146 @@
+//! `parlor say`: each line arrives once, whatever happens to the server.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::explain::run;
+use crate::harness::{Folder, Person, Server, eventually, parlor, rows};
+
+fn url(server: &Server) -> String {
+    format!("ws://{}/chat", server.address)
+}
+
+/// The texts of the channel `builds`.
+fn texts(person: &mut Person) -> Vec<String> {
+    let mut texts = Vec::new();
+    loop {
+        let after = texts.len();
+        let page = person
+            .ask(json!({"type": "history", "channel": "builds", "after": after, "limit": 200}));
+        let messages = page["messages"].as_array().unwrap().iter();
+        texts.extend(messages.map(|it| it["text"].as_str().unwrap().to_owned()));
+        if page["more"] == false {
+            return texts;
+        }
+    }
+}
+
+#[test]
+fn lines_become_messages_of_one_user() {
+    let server = Server::with("--max-text-chars 30");
+    let folder = Folder::new("say");
+    let file = folder.0.join("session");
+    let (url, file) = (url(&server), file.to_str().unwrap());
+    let mut bob = server.enter("Bob");
+    bob.join("builds");
+    let long = "x".repeat(31);
+    for (input, status) in [
+        ("one\r\n\n/quit \u{1b}[31m\n", 0),
+        (&format!("{long}\nlast"), 1),
+    ] {
+        let arguments = ["say", &url, "builds", "--name", "ci", "--session", file];
+        let (text, ended) = run(&arguments, input.as_bytes());
+        assert_eq!(ended, status, "{text}");
+        assert_eq!(text.contains("line 1 was refused"), status == 1, "{text}");
+    }
+    assert_eq!(texts(&mut bob), ["one", "/quit [31m", "last"]);
+    let authors = [0, 1, 2].map(|_| bob.take("message")["author"].clone());
+    assert_eq!(authors[0], authors[2], "the same session");
+    let mode = std::fs::metadata(file).unwrap().permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+        0o600
+    );
+    eventually("it said goodbye", || bob.online() == 1);
+}
+
+#[test]
+fn say_that_can_not_begin_says_why() {
+    let server = Server::start(&[]);
+    let _taken = server.enter("say");
+    let table = "
+        ws://127.0.0.1:1/ a | can't connect              | 1
+        URL a               | is taken                   | 1
+        URL - --name x      | the server refuses         | 1
+        URL                 | the channel is missing     | 2
+                            | an address is missing      | 2
+        URL a --shout       | shout                      | 2";
+    for [words, part, status] in rows(table) {
+        let words = format!("say {}", words.replace("URL", &url(&server)));
+        let (text, ended) = run(&words.split_whitespace().collect::<Vec<_>>(), b"x\n");
+        assert!(text.contains(&part), "{words}: {text}");
+        assert_eq!(ended.to_string(), status, "{words}: {text}");
+    }
+}
+
+/// Passes connections on to a server, and cuts each of the first three before its first `ack`.
+fn cutting_proxy(server: &Server) -> String {
+    let (listener, to) = (TcpListener::bind("127.0.0.1:0").unwrap(), server.address);
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for (n, client) in listener.incoming().enumerate() {
+            let (client, behind) = (client.unwrap(), TcpStream::connect(to).unwrap());
+            let (mut from, mut into) = (client.try_clone().unwrap(), behind.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut from, &mut into));
+            let (mut buffer, mut client, mut behind) = ([0; 4096], client, behind);
+            while let Ok(length @ 1..) = behind.read(&mut buffer) {
+                let has_ack = String::from_utf8_lossy(&buffer[..length]).contains("\"ack\"");
+                if n < 3 && has_ack || client.write_all(&buffer[..length]).is_err() {
+                    break;
+                }
+            }
+            let _ = client.shutdown(std::net::Shutdown::Both);
+            let _ = behind.shutdown(std::net::Shutdown::Both);
+        }
+    });
+    format!("ws://{address}/chat")
+}
+
+#[test]
+fn line_whose_ack_was_lost_is_stored_once() {
+    let server = Server::start(&["--rate", "0"]);
+    let (text, status) = run(&["say", &cutting_proxy(&server), "builds"], b"one\ntwo");
+    assert_eq!(text.matches("connecting again").count(), 3, "{text}");
+    assert_eq!(status, 0, "{text}");
+    assert_eq!(texts(&mut server.enter("Reader")), ["one", "two"]);
+}
+
+/// The server is killed between a line and its ack, too.
+#[cfg(feature = "history")]
+#[test]
+fn each_line_arrives_once_over_kills_of_the_server() {
+    let folder = Folder::new("say-kill");
+    let start = |listen: &str| {
+        let mut command = parlor();
+        command.args(["--rate=0", "--listen", listen, "--history"]);
+        command.arg(folder.0.join("parlor.db"));
+        Server::spawn(command)
+    };
+    let mut server = start("127.0.0.90:0");
+    let listen = server.address.to_string();
+    let lines: Vec<_> = (1..=1_000).map(|n| format!("line {n}")).collect();
+    let mut command = parlor();
+    command
+        .args(["say", &url(&server), "builds"])
+        .stdin(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(lines.join("\n").as_bytes()).unwrap();
+    drop(input);
+    for n in 0..5 {
+        sleep(Duration::from_millis(30 + 20 * n));
+        server.signal(rustix::process::Signal::KILL);
+        server.wait();
+        server = start(&listen);
+    }
+    let output = child.wait_with_output().unwrap();
+    let remarks = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{remarks}");
+    assert!(remarks.lines().count() > 1, "{remarks}");
+    assert_eq!(texts(&mut server.enter("Reader")), lines);
+}
