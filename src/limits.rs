@@ -125,6 +125,10 @@ pub const LIST_CONVERSATIONS: usize = 200;
 pub const CHANNELS_PER_CONNECTION: usize = 100;
 /// Characters of a `nonce`.
 pub const NONCE_CHARS: usize = 64;
+/// Different emojis among the reactions to one message.
+pub const REACTIONS: usize = 20;
+/// Bytes of the emoji of a reaction.
+pub const EMOJI_BYTES: usize = 32;
 /// The time for which a nonce is remembered.
 pub const NONCE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Nonces that are remembered without a history on disk.

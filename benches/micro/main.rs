@@ -264,6 +264,7 @@ fn commands(timer: &Timer) {
 fn events(timer: &Timer) {
     for bytes in SIZES {
         let what = Proposal {
+            kind: Default::default(),
             place: parlor::history::Place::Channel("general".into()),
             author: Author(100),
             from: "member".into(),
@@ -277,6 +278,7 @@ fn events(timer: &Timer) {
             what: Rc::new(what),
             seq: Seq(10_000),
             at: UnixMillis(1_700_000_000_000),
+            changes: None,
         };
         let event = Event::Message(record);
         let mut out = Vec::new();

@@ -12,7 +12,7 @@
 
 use parlor::chat::command::{Command, Draft, Hello, Query, Range, Request, RequestId, Target};
 use parlor::chat::error::CommandError;
-use parlor::history::Writing;
+use parlor::history::{Kind, Writing};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
@@ -171,7 +171,9 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         | Command::Clear { channel } => {
             channel.get_or_insert_with(|| "general".into());
         }
-        Command::Send(Draft { to: target, .. }) | Command::History(Query { target, .. })
+        Command::Send(Draft { to: target, .. })
+        | Command::Change(_, Draft { to: target, .. })
+        | Command::History(Query { target, .. })
             if *target == Target::JoinedLast =>
         {
             *target = Target::Channel("general".into())
@@ -210,6 +212,17 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
                 _ => "direct",
             };
             json!({"type": kind, target(to).0: target(to).1, "text": text, "action": action, "nonce": nonce})
+        }
+        Command::Change(kind, Draft { to, text, nonce, .. }) => {
+            let (seq, kind, rest) = match kind {
+                Kind::Edit { of } => (of, "edit", json!({"text": text})),
+                Kind::Delete { of } => (of, "delete", json!({})),
+                Kind::React { of, on } => (of, "react", json!({"emoji": text, "on": on})),
+                Kind::Message | Kind::Deleted => panic!("no command has that"),
+            };
+            let mut json = json!({"type": kind, target(to).0: target(to).1, "seq": seq.0, "nonce": nonce});
+            json.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            json
         }
         Command::Typing { target: of } => json!({"type": "typing", target(of).0: target(of).1}),
         Command::History(Query {

@@ -4,7 +4,10 @@
 //! are validated when the command is applied.
 
 use super::error::CommandError;
-use crate::history::{Seq, Writing};
+use crate::history::{Kind, Seq, Writing};
+
+/// Numbers from clients are below this, so that JavaScript can represent them.
+pub(super) const NUMBER_LIMIT: u64 = 1 << 53;
 
 /// A number below 2^53 that a client puts into a command. The answer repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,9 @@ pub enum Command {
     Leave { channel: Option<Box<str>> },
     /// Sends a message to a channel (`message`), a user or a conversation (`direct`).
     Send(Draft),
+    /// Changes an earlier message (`edit`, `delete`, `react`). The text is the new one, the emoji,
+    /// or empty.
+    Change(Kind, Draft),
     /// Reports that the user is typing.
     Typing { target: Target },
     /// Asks for earlier or missed messages.
@@ -157,7 +163,7 @@ impl Request {
     pub fn waits_for_commit(&self) -> bool {
         !matches!(
             self.command,
-            Err(_) | Ok(Command::Send(_) | Command::Typing { .. })
+            Err(_) | Ok(Command::Send(_) | Command::Change(..) | Command::Typing { .. })
         )
     }
 }
@@ -172,6 +178,10 @@ pub const HELP: &str = "\
 /who [CHANNEL]: list who's online, or in a channel
 /channels: list all channels
 /me TEXT: describe an action
+/edit SEQ TEXT: give one of your messages another text
+/delete SEQ: delete one of your messages
+/react SEQ EMOJI: react to a message
+/unreact SEQ EMOJI: take a reaction back
 /help: show this list
 /quit: leave the chat
 /own KEY: become the owner of this chat, who can use these:

@@ -1,5 +1,6 @@
 //! The error codes, each with a sentence for people.
 
+use crate::history::Refusal;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
@@ -30,6 +31,10 @@ pub enum CommandError {
     NoSuchConversation,
     /// The connection has not joined the channel.
     NotInChannel,
+    /// The message does not exist, is deleted, or is no longer stored.
+    NoSuchMessage,
+    /// Another session sent the message.
+    NotYours,
     /// The text is empty or all white space.
     Empty,
     /// The text has more characters than `--max-text-chars`.
@@ -110,6 +115,11 @@ impl CommandError {
             Self::NoSuchChannel => ("no_such_channel", "that channel doesn't exist"),
             Self::NoSuchConversation => ("no_such_conversation", "that conversation doesn't exist"),
             Self::NotInChannel => ("not_in_channel", "join the channel first"),
+            Self::NoSuchMessage => (
+                "no_such_message",
+                "that message is deleted, or does not exist",
+            ),
+            Self::NotYours => ("not_yours", "you can only change your own messages"),
             Self::Empty => ("empty", "type a message first"),
             Self::TooLong { .. } => ("too_long", "the message is too long"),
             Self::TooManyChannels => (
@@ -133,6 +143,18 @@ impl CommandError {
                 "storage_failed",
                 "the server's message history is not available, so nothing was sent or changed",
             ),
+        }
+    }
+}
+
+impl From<Refusal> for CommandError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoSuchMessage => Self::NoSuchMessage,
+            Refusal::NotYours => Self::NotYours,
+            Refusal::TooManyReactions => {
+                Self::BadField("the message has 20 different reactions already; use one of them")
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::command::RequestId;
 use super::error::CommandError;
-use crate::history::{Author, Epoch, Place, Record, Seq, Writing};
+use crate::history::{Author, Epoch, Kind, Place, Reaction, Record, Seq, Writing};
 use crate::time::UnixMillis;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -97,7 +97,8 @@ pub enum Event {
     Cleared { channel: Rc<str>, first: Seq },
     /// Says why a command failed.
     Error(CommandError),
-    /// A message in a channel (`message`) or a conversation (`direct`).
+    /// A message in a channel (`message`) or a conversation (`direct`), or a change of an earlier
+    /// one (`edited`, `deleted`, `reacted`).
     #[serde(untagged)]
     Message(Record),
 }
@@ -204,8 +205,8 @@ pub(super) fn conversation_id(one: Author, other: Author) -> String {
     format!("c{}-{}", one.min(other).0, one.max(other).0)
 }
 
-/// Serializes a stored message as a whole `message` or `direct` event. [`Record::weight`] is an
-/// upper bound of its length.
+/// Serializes a stored message as a whole event. [`Record::weight`] is an upper bound of its
+/// length.
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -226,12 +227,18 @@ impl Serialize for Record {
             nonce: Option<&'a str>,
             #[serde(skip_serializing_if = "std::ops::Not::not")]
             owner: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            edited_at: Option<UnixMillis>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            reactions: &'a [Reaction],
         }
         let what = &self.what;
-        let kind = match what.place {
-            Place::Channel(_) => "message",
-            Place::Conversation(..) => "direct",
+        let kind = match (what.kind, &what.place) {
+            (Kind::Message, Place::Channel(_)) => "message",
+            (Kind::Message, Place::Conversation(..)) => "direct",
+            _ => return ChangeFields::of(self).serialize(serializer),
         };
+        let changes = self.changes.as_deref();
         Fields {
             r#type: kind,
             place: &what.place,
@@ -244,8 +251,91 @@ impl Serialize for Record {
             action: what.action,
             nonce: what.nonce.as_deref(),
             owner: what.owner,
+            edited_at: changes.and_then(|changes| changes.edited_at),
+            reactions: changes.map_or(&[], |changes| &changes.reactions),
         }
         .serialize(serializer)
+    }
+}
+
+/// The fields of a change of an earlier message, or of a deleted one.
+#[derive(Serialize)]
+struct ChangeFields<'a> {
+    r#type: &'static str,
+    #[serde(flatten, serialize_with = "serialize_place")]
+    place: &'a Place,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<Seq>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emoji: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<Author>,
+    seq: Seq,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    owner: bool,
+}
+
+impl<'a> ChangeFields<'a> {
+    fn of(record: &'a Record) -> Self {
+        let what = &record.what;
+        let (text, from, author) = (Some(&*what.text), Some(&*what.from), Some(what.author));
+        let deleted = Self {
+            r#type: "deleted_message",
+            place: &what.place,
+            of: None,
+            text: None,
+            emoji: None,
+            on: None,
+            from: None,
+            by: None,
+            author: None,
+            seq: record.seq,
+            at: None,
+            nonce: None,
+            owner: false,
+        };
+        let change = |of| Self {
+            of: Some(of),
+            at: Some(record.at),
+            nonce: what.nonce.as_deref(),
+            owner: what.owner,
+            ..deleted
+        };
+        match what.kind {
+            Kind::Edit { of } => Self {
+                r#type: "edited",
+                text,
+                from,
+                author,
+                ..change(of)
+            },
+            Kind::Delete { of } => Self {
+                r#type: "deleted",
+                by: from,
+                ..change(of)
+            },
+            Kind::React { of, on } => Self {
+                r#type: "reacted",
+                emoji: text,
+                on: Some(on),
+                from,
+                author,
+                ..change(of)
+            },
+            Kind::Message | Kind::Deleted => deleted,
+        }
     }
 }
 

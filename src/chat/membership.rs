@@ -355,5 +355,6 @@ fn page_of_join(since: Option<Seq>) -> PageRequest {
         from_oldest: since.is_some(),
         rows: since.map_or(PAGE_MESSAGES_DEFAULT, |_| PAGE_MESSAGES),
         bytes: 0,
+        reader: Author(0),
     }
 }

@@ -8,7 +8,7 @@ use super::error::CommandError;
 use super::event::{Address, Effect, Event, Topic};
 use super::text::is_blank;
 use super::{Applied, Chat, Context, Destination, Sender, Timer};
-use crate::history::{Author, Place, Proposal, Record, Stored};
+use crate::history::{Author, Kind, Place, Proposal, Record, Seq, Stored};
 use crate::limits::TYPING_INTERVAL;
 use std::rc::Rc;
 
@@ -16,23 +16,34 @@ use std::rc::Rc;
 const KEPT_PROPOSALS: usize = 64;
 
 impl Chat {
-    /// Checks a message and keeps it for the commit.
-    pub(super) fn send(&mut self, context: &mut Context<'_>, draft: Draft) -> Applied {
+    /// Checks a message and keeps it for the commit. Whether there is the message that a change is
+    /// about is checked by the commit, since an earlier change of this turn may delete it.
+    pub(super) fn send(&mut self, context: &mut Context<'_>, kind: Kind, draft: Draft) -> Applied {
         let author = context.author()?;
         let destination = self.destination(context, &draft.to)?;
         let (to, channel) = match destination {
             Destination::Channel(id) => (None, Some(id)),
             Destination::User(other) => {
-                let name = self.name_of(other)?.ok_or(CommandError::NoSuchUser)?;
-                (Some(name), None)
+                let name = self.name_of(other)?;
+                if name.is_none() && kind == Kind::Message {
+                    return Err(CommandError::NoSuchUser);
+                }
+                (name, None)
             }
         };
-        self.check_muted(context)?;
-        self.check_length(&draft.text)?;
-        if let Some(id) = channel {
-            self.check_writing(context, id)?;
+        if !matches!(kind, Kind::Delete { .. }) {
+            self.check_muted(context)?;
+        }
+        if matches!(kind, Kind::Message | Kind::Edit { .. }) {
+            self.check_length(&draft.text)?;
+        }
+        match (kind, channel) {
+            (Kind::Delete { .. }, _) | (_, None) => {}
+            (Kind::Message, Some(id)) => self.check_writing(context, id)?,
+            (_, Some(id)) => self.check_read_only(context, id)?,
         }
         self.proposals.push(Rc::new(Proposal {
+            kind,
             place: self.place(author, destination)?,
             author,
             from: self.own_name(author)?,
@@ -77,13 +88,16 @@ impl Chat {
             Ok(stored) => {
                 self.rows_written(&rows);
                 self.schedule_maintenance();
+                let deleted = deleted(&proposals, &stored);
                 for ((what, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
-                    if !stored.repeated {
-                        self.publish(what, sender, *stored, effects);
+                    if !stored.repeated && stored.refused.is_none() {
+                        self.publish(what, sender, *stored, &deleted, effects);
                     }
                 }
                 for ((what, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
-                    if sender.id.is_some() {
+                    if let Some(why) = stored.refused {
+                        self.answer_sender(sender, Event::Error(why.into()), effects);
+                    } else if sender.id.is_some() {
                         let ack = Event::Ack {
                             place: what.place.clone(),
                             to: what.to.clone(),
@@ -114,12 +128,20 @@ impl Chat {
         what: &Rc<Proposal>,
         sender: &Sender,
         stored: Stored,
+        deleted: &[(&Place, Seq)],
         effects: &mut Vec<Effect>,
     ) {
+        let mut what = what.clone();
+        let about = what.changes().unwrap_or(stored.seq);
+        if !matches!(what.kind, Kind::Delete { .. }) && deleted.contains(&(&what.place, about)) {
+            let what = Rc::make_mut(&mut what);
+            (what.kind, what.text) = (Kind::Deleted, Box::default());
+        }
         let event = Event::Message(Record {
             what: what.clone(),
             seq: stored.seq,
             at: stored.at,
+            changes: None,
         });
         match (&what.place, sender.channel) {
             (Place::Conversation(one, other), _) => {
@@ -222,4 +244,15 @@ impl Chat {
             self.set_timer(TYPING_INTERVAL, Timer::Typing);
         }
     }
+}
+
+/// Returns the messages that the turn deleted, so that none of their texts is published.
+fn deleted<'a>(proposals: &'a [Rc<Proposal>], stored: &[Stored]) -> Vec<(&'a Place, Seq)> {
+    let stored = proposals.iter().zip(stored);
+    let stored = stored.filter(|(_, stored)| !stored.repeated && stored.refused.is_none());
+    let deleted = stored.filter_map(|(what, _)| match what.kind {
+        Kind::Delete { of } => Some((&what.place, of)),
+        _ => None,
+    });
+    deleted.collect()
 }

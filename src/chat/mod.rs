@@ -30,7 +30,7 @@ mod sessions;
 mod text;
 mod users;
 
-use crate::history::{Author, History, Place, Proposal, Sanction, SessionRow, StoreError};
+use crate::history::{Author, History, Kind, Place, Proposal, Sanction, SessionRow, StoreError};
 use crate::limits::{Limits, NAMES_HELD_OVER};
 use crate::time::{Millis, Now};
 pub use keys::Keys;
@@ -329,7 +329,8 @@ impl Chat {
             Command::Rename { name } | Command::Nick { name } => self.rename(context, &name)?,
             Command::Join { channel, since } => self.join(context, &channel, since)?,
             Command::Leave { channel } => self.leave(context, channel.as_deref())?,
-            Command::Send(draft) => self.send(context, draft)?,
+            Command::Send(draft) => self.send(context, Kind::Message, draft)?,
+            Command::Change(kind, draft) => self.send(context, kind, draft)?,
             Command::Typing { target } => self.typing(context, &target)?,
             Command::History(query) => self.answer_history(context, &query)?,
             Command::Who { channel } => self.answer_who(context, channel.as_deref())?,

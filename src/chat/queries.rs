@@ -28,6 +28,7 @@ impl Chat {
             from_oldest: matches!(query.range, Range::After(_)),
             rows: query.limit,
             bytes: 0,
+            reader: Author(0),
         };
         let first = self.span(&place)?.first;
         let (messages, more) = self.page(context, &place, wanted)?;
@@ -51,6 +52,7 @@ impl Chat {
         let mut messages = Vec::new();
         let wanted = PageRequest {
             bytes: CONNECTION_OUTPUT_BYTES.min(context.page_bytes),
+            reader: context.author()?,
             ..wanted
         };
         let page = self.history.page(place, wanted, &mut messages);
@@ -173,6 +175,7 @@ impl Chat {
             from_oldest: false,
             rows: 1,
             bytes: 0,
+            reader: author,
         };
         let mut messages = Vec::new();
         let place = Place::between(author, other);

@@ -1,6 +1,7 @@
 //! Rules for the text of messages: which characters it may contain, and when it counts as empty.
 
 use super::error::CommandError;
+use crate::limits::EMOJI_BYTES;
 
 /// Returns whether `character` is white space or U+FEFF, with which some tools begin every text.
 pub(super) fn is_blank(character: char) -> bool {
@@ -15,6 +16,18 @@ pub(super) fn checked_text(text: Box<str>) -> Result<Box<str>, CommandError> {
         ));
     }
     Ok(text)
+}
+
+/// Returns `emoji` if it may be a reaction: short, and neither words nor white space.
+pub(super) fn checked_emoji(emoji: Box<str>) -> Result<Box<str>, CommandError> {
+    let is_forbidden = |one: char| one.is_control() || is_blank(one) || one.is_ascii_alphabetic();
+    match (1..=EMOJI_BYTES).contains(&emoji.len()) && !emoji.contains(is_forbidden) {
+        true => Ok(emoji),
+        false => Err(CommandError::BadField(
+            "emoji must have 1 to 32 bytes, without letters of ASCII, white space and control \
+             characters",
+        )),
+    }
 }
 
 /// Returns whether `text` contains a control character other than line feed and tab.

@@ -4,6 +4,7 @@
 //! messages of the place that holds most (a flood in one channel takes nothing from the others),
 //! nonces, sessions, conversations. A place keeps its numbers when its messages are gone.
 
+use super::messages::Messages;
 use super::{
     Author, ChannelRow, ChannelSettings, ConversationRow, Decision, Epoch, History, PageRequest,
     Place, Proposal, Record, Remembered, Result, Sanction, Seq, SessionRow, Span, Stored,
@@ -75,36 +76,6 @@ pub struct Memory {
     uses: u64,
 }
 
-/// The messages of a place, with numbers up to `newest` without a gap.
-#[derive(Default)]
-struct Messages {
-    records: VecDeque<Record>,
-    newest: Seq,
-    bytes: usize,
-    used: u64,
-    settings: ChannelSettings,
-    /// An owner removed it, and it has no message since.
-    is_removed: bool,
-}
-
-impl Messages {
-    fn span(&self) -> Span {
-        Span {
-            first: Seq(self.newest.0 + 1 - self.records.len() as u64),
-            newest: self.newest,
-        }
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some(oldest) = self.records.pop_front() {
-            self.bytes -= oldest.bytes();
-        }
-        if self.records.len() < self.records.capacity() / 4 {
-            self.records.shrink_to(self.records.len() * 2);
-        }
-    }
-}
-
 impl Memory {
     /// Makes an empty history. `epoch` must be new; authors up to `newest_author` were given.
     pub fn new(epoch: Epoch, newest_author: Author) -> Self {
@@ -130,21 +101,26 @@ impl Memory {
         if let Some(first) = nonce.as_ref().and_then(|nonce| self.repeated(nonce)) {
             return first;
         }
+        if let Some(of) = what.changes() {
+            let place = self.places.get(&id);
+            let target = place.and_then(|place| Some(place.present(place.get(of)?, what.author)));
+            if let Some(stored) = Stored::without_change(what, target.as_ref()) {
+                return stored;
+            }
+        }
         if let Place::Conversation(one, other) = what.place {
             self.use_conversation(id, one, other);
         }
         self.change(id, |place| {
-            (place.newest.0, place.used) = (place.newest.0 + 1, used);
-            place.is_removed = false;
-            let (what, seq) = (what.clone(), place.newest);
-            place.records.push_back(Record { what, seq, at });
-            place.bytes += place.records.back().map_or(0, Record::bytes);
+            (place.used, place.is_removed) = (used, false);
+            place.push(what, at);
         });
         let place = &self.places[&id];
         let stored = Stored {
             seq: place.newest,
             at,
             repeated: false,
+            refused: None,
         };
         if place.records.len() > self.bounds.messages {
             self.change(id, Messages::drop_oldest);
@@ -333,17 +309,18 @@ impl History for Memory {
         }
         let wanted = (from - first.0) as usize..(to - first.0) as usize;
         let (start, available) = (out.len(), wanted.len());
-        let wanted = place.records.range(wanted);
+        let present = |record| place.present(record, ask.reader);
+        let wanted = place.records.range(wanted).map(present);
         let mut bytes = 0;
-        let mut fits = |record: &&Record| {
+        let mut fits = |record: &Record| {
             bytes += record.weight();
             bytes <= ask.bytes || bytes == record.weight()
         };
         let rows = ask.rows.max(1) as usize;
         if ask.from_oldest {
-            out.extend(wanted.take(rows).take_while(&mut fits).cloned());
+            out.extend(wanted.take(rows).take_while(&mut fits));
         } else {
-            out.extend(wanted.rev().take(rows).take_while(&mut fits).cloned());
+            out.extend(wanted.rev().take(rows).take_while(&mut fits));
             out[start..].reverse();
         }
         Ok(out.len() - start < available)
@@ -425,6 +402,7 @@ impl History for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Kind;
     use crate::time::Millis;
 
     const SMALL: Bounds = Bounds {
@@ -441,6 +419,7 @@ mod tests {
         from_oldest: false,
         rows: 200,
         bytes: 100_000,
+        reader: Author(0),
     };
     const ADA: Author = Author(1);
     const BEN: Author = Author(2);
@@ -468,6 +447,7 @@ mod tests {
 
     fn say(memory: &mut Memory, place: &Place, nonce: Option<&str>) -> Stored {
         let proposal = Proposal {
+            kind: Kind::Message,
             place: place.clone(),
             author: ADA,
             from: "ada".into(),

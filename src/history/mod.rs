@@ -5,15 +5,19 @@
 //!
 //! A *place* (a channel or a conversation) numbers its messages 1, 2, 3 … without a gap. A message
 //! gets its number when it is committed: a message that could not be stored was never counted.
+//! An edit, a deletion and a reaction are messages with a number of their own ([`Kind`]). Reading
+//! gives every message in its present form; an earlier text is stored nowhere.
 //! Times come from the wall clock and may go back; ages are judged by a
 //! [`crate::time::TrustedClock`].
 
 mod memory;
+mod messages;
 #[cfg(feature = "history")]
 pub mod sqlite;
 
 pub use memory::Memory;
 
+use crate::limits::REACTIONS;
 use crate::time::{Now, UnixMillis};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -47,9 +51,28 @@ impl Place {
     }
 }
 
+/// What a message is: a text of its own, or a change of an earlier message of its place.
+#[allow(missing_docs)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A text of its own.
+    #[default]
+    Message,
+    /// A new text for the message `of`.
+    Edit { of: Seq },
+    /// The removal of the message `of`.
+    Delete { of: Seq },
+    /// A reaction to the message `of`, or its withdrawal. The text is the emoji.
+    React { of: Seq, on: bool },
+    /// A deleted message, or an edit or reaction of one: it has no content. Only read.
+    Deleted,
+}
+
 /// A message that was checked and waits for the turn's commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
+    /// What it is. Whether the message that it changes exists is checked by the commit.
+    pub kind: Kind,
     /// The channel or conversation it is for.
     pub place: Place,
     /// The session that sends it.
@@ -77,17 +100,99 @@ pub struct Record {
     pub seq: Seq,
     /// When it was stored, by the wall clock. It may go back within a place.
     pub at: UnixMillis,
+    /// Later changes, boxed because few messages have any.
+    pub changes: Option<Box<Changes>>,
+}
+
+/// What happened to a message since it was sent, as one session sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// When it was last edited.
+    pub edited_at: Option<UnixMillis>,
+    /// Its reactions, the emoji used first at the beginning.
+    pub reactions: Vec<Reaction>,
+}
+
+/// The reactions to a message with one emoji.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Reaction {
+    /// The emoji that was sent.
+    pub emoji: Box<str>,
+    /// The number of sessions that reacted with it.
+    pub count: u64,
+    /// Whether the reading session is one of them.
+    pub mine: bool,
+}
+
+/// Why a change of an earlier message was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No message with that number is kept, or it is deleted, or it is a change itself.
+    NoSuchMessage,
+    /// Another session sent the message.
+    NotYours,
+    /// The message has [`REACTIONS`](crate::limits::REACTIONS) other emojis.
+    TooManyReactions,
 }
 
 /// The result of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The number of the message; of the first one with this nonce if `repeated`.
+    /// The number of the message. If `repeated`, that of the first one with this nonce, or of the
+    /// message that already is as the proposal wants it.
     pub seq: Seq,
     /// When that message was stored.
     pub at: UnixMillis,
-    /// Whether the nonce was known, so that nothing was stored.
+    /// Whether nothing was stored because the nonce was known, or nothing would have changed.
     pub repeated: bool,
+    /// Why nothing was stored; the other fields then have no meaning.
+    pub refused: Option<Refusal>,
+}
+
+impl Stored {
+    /// Returns the result of a change that is not stored, given the message that it changes as its
+    /// author sees it: because it is refused, or because it would change nothing.
+    fn without_change(what: &Proposal, target: Option<&Record>) -> Option<Self> {
+        let refused = |why| {
+            Some(Self {
+                seq: Seq(0),
+                at: UnixMillis(0),
+                repeated: false,
+                refused: Some(why),
+            })
+        };
+        let target = target.filter(|target| target.what.kind == Kind::Message);
+        let Some(target) = target else {
+            return refused(Refusal::NoSuchMessage);
+        };
+        // An owner may delete any message in a channel, and everyone may react.
+        let is_allowed = match (what.kind, &what.place) {
+            (Kind::React { .. }, _) => true,
+            (Kind::Delete { .. }, Place::Channel(_)) if what.owner => true,
+            _ => target.what.author == what.author,
+        };
+        if !is_allowed {
+            return refused(Refusal::NotYours);
+        }
+        let Kind::React { on, .. } = what.kind else {
+            return None;
+        };
+        let changes = target.changes.as_ref();
+        let reactions = changes.map_or(&[][..], |changes| &changes.reactions);
+        let same = reactions.iter().find(|it| it.emoji == what.text);
+        if same.is_some_and(|it| it.mine) == on {
+            return Some(Self {
+                seq: target.seq,
+                at: target.at,
+                repeated: true,
+                refused: None,
+            });
+        }
+        match same {
+            None if reactions.len() >= REACTIONS => refused(Refusal::TooManyReactions),
+            _ => None,
+        }
+    }
 }
 
 /// The part of a place to read. A page holds at least one message if there is one.
@@ -103,6 +208,8 @@ pub struct PageRequest {
     pub rows: u32,
     /// The maximum sum of [`Record::weight`], in bytes.
     pub bytes: usize,
+    /// The session that reads, to which `mine` of a [`Reaction`] refers.
+    pub reader: Author,
 }
 
 /// The numbers of a place that are kept.
@@ -256,7 +363,7 @@ impl std::fmt::Display for StoreError {
 pub trait History {
     /// Stores all proposals and session rows, or none, and numbers the messages in their order. A
     /// proposal whose nonce the author used in that place within 24 hours, even in the same call,
-    /// is not stored; its result is that of the first one.
+    /// is not stored; its result is that of the first one. Neither is a change that is refused.
     fn commit(
         &mut self,
         proposals: &[Rc<Proposal>],
@@ -301,12 +408,27 @@ pub trait History {
     fn next_author(&mut self) -> Author;
 }
 
+impl Proposal {
+    /// Returns the message that this one changes.
+    pub fn changes(&self) -> Option<Seq> {
+        match self.kind {
+            Kind::Edit { of } | Kind::Delete { of } | Kind::React { of, .. } => Some(of),
+            Kind::Message | Kind::Deleted => None,
+        }
+    }
+}
+
 impl Record {
     /// Returns an upper bound of the message's size as JSON, in bytes, to limit pages.
     pub fn weight(&self) -> usize {
         // A text has no control characters but line feed and tab, so an escape has two characters.
         let is_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n' | b'\t');
-        self.bytes() + self.what.text.bytes().filter(is_escaped).count()
+        let changes = self.changes.iter().map(|changes| {
+            let emojis = changes.reactions.iter();
+            40 + emojis.map(|it| 2 * it.emoji.len() + 64).sum::<usize>()
+        });
+        let added = changes.sum::<usize>();
+        self.bytes() + added + self.what.text.bytes().filter(is_escaped).count()
     }
 
     /// Returns about the memory that the message takes, in bytes, to limit what is kept.
@@ -318,7 +440,7 @@ impl Record {
             Place::Channel(name) => name.len(),
             Place::Conversation(..) => 64,
         };
-        what.text.len() + names + place + 2 * nonce + 192
+        what.text.len() + names + place + 2 * nonce + 224
     }
 }
 

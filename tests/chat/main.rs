@@ -1,5 +1,6 @@
 //! The chat as the hub sees it: requests in, effects out.
 
+mod changes;
 mod channels;
 mod directs;
 mod harness;

@@ -3,7 +3,7 @@
 
 use parlor::chat::codec::encode;
 use parlor::chat::event::Event;
-use parlor::history::{Author, Place, Proposal, Record, Seq};
+use parlor::history::{Author, Changes, Kind, Place, Proposal, Reaction, Record, Seq};
 use parlor::testing::Random;
 use parlor::time::UnixMillis;
 use serde_json::Value;
@@ -28,7 +28,16 @@ fn record_weighs_at_least_its_json() {
         };
         let largest = Author((1 << 53) - 1);
         let private = random.below(2) == 0;
+        let of = Seq(u64::MAX);
+        let kinds = [
+            Kind::Message,
+            Kind::Message,
+            Kind::Edit { of },
+            Kind::Delete { of },
+        ];
+        let kind = kinds[random.below(4)];
         let what = Rc::new(Proposal {
+            kind,
             place: match private {
                 true => Place::between(largest, largest),
                 false => Place::Channel(name(&mut random)),
@@ -47,6 +56,17 @@ fn record_weighs_at_least_its_json() {
             what: what.clone(),
             seq,
             at,
+            changes: (random.below(2) == 0).then(|| {
+                let reaction = |_| Reaction {
+                    emoji: random.text(&["\"", "\\", "👍"], 8).into(),
+                    count: u64::MAX,
+                    mine: false,
+                };
+                Box::new(Changes {
+                    edited_at: Some(UnixMillis(u64::MAX)),
+                    reactions: (0..20).map(reaction).collect(),
+                })
+            }),
         };
         let text = encoded(&Event::Message(record.clone()));
         // In a page, a comma follows.
@@ -56,6 +76,9 @@ fn record_weighs_at_least_its_json() {
             record.weight()
         );
         let read: Value = serde_json::from_str(&text).unwrap();
+        if kind != Kind::Message {
+            continue;
+        }
         let (text, from) = (read["text"].as_str(), read["from"].as_str());
         assert_eq!((text, from), (Some(&*what.text), Some(&*what.from)));
         let (nonce, to) = (read["nonce"].as_str(), read["to"].as_str());

@@ -27,6 +27,12 @@ const COMMANDS: &str = r#"
 "direct","to":"Bob","text":"hi","nonce":"n"
                                        = Send(TO User("Bob"), TEXT false, nonce: Some("n") })
 "direct","conversation":"c","text":"hi" = Send(TO Conversation("c"), TEXT false, nonce: None })
+"edit","channel":"a","seq":7,"text":"hi"
+                      = Change(Edit { of: Seq(7) }, TO Channel("a"), TEXT false, nonce: None })
+"delete","conversation":"c","seq":7,"nonce":"n"
+          = Change(Delete { of: Seq(7) }, TO Conversation("c"), NO_TEXT false, nonce: Some("n") })
+"react","channel":"a","seq":7,"emoji":"👍","on":false
+          = Change(React { of: Seq(7), on: false }, TO Channel("a"), EMOJI false, nonce: None })
 "typing","channel":"a"                 = Typing { target: Channel("a") }
 "typing","conversation":"c"            = Typing { target: Conversation("c") }
 "history","channel":"a"                = History(OF Channel("a"), range: Newest, limit: 50 })
@@ -57,6 +63,8 @@ fn commands_have_the_fields_of_the_protocol() {
     let rows = COMMANDS.replace("\n ", " ").replace("TO ", "Draft { to: ");
     let rows = rows
         .replace("OF ", "Query { target: ")
+        .replace("NO_TEXT ", "text: \"\", action: ")
+        .replace("EMOJI ", "text: \"👍\", action: ")
         .replace("TEXT ", "text: \"hi\", action: ");
     for (fields, command) in rows.lines().filter_map(|row| row.split_once(" = ")) {
         for (id, number) in [("", None), (r#""id":7,"#, Some(7)), (r#""id":null,"#, None)] {
@@ -212,6 +220,10 @@ fn missing_and_mistyped_fields_are_bad_fields() {
         direct |        | "text":"hi" | "to":"a" | "to":"a","conversation":"c","text":"hi"
         direct | "to":5,"text":"hi" | "to":"a","conversation":5,"text":"hi"
         direct | "to":null,"conversation":null,"text":"hi"
+        edit | "seq":1,"text":"hi" | A"text":"hi" | A"seq":1 | A"seq":-1,"text":"hi"
+        delete |        | A | A"seq":1.0 | A"seq":9007199254740992 | A"conversation":"c","seq":1
+        react | A"seq":1 | A"emoji":"👍" | A"seq":1,"emoji":"" | A"seq":1,"emoji":"ok"
+        react | A"seq":1,"emoji":"👍 " | A"seq":1,"emoji":"👍","on":1
         typing |        | A"conversation":"c" | "channel":5 | "to":"a"
         history |       | A"conversation":"c" | A"before":1,"after":1 | A"before":"1"
         history | A"after":-1 | A"limit":0 | A"limit":201 | A"limit":4294967297
@@ -233,7 +245,7 @@ fn missing_and_mistyped_fields_are_bad_fields() {
         for fields in cells {
             let comma = if fields.is_empty() { "" } else { "," };
             let fields = fields.replace('A', r#""channel":"a","#);
-            let json = format!(r#"{{"type":"{kind}","id":3{comma}{fields}}}"#);
+            let json = format!(r#"{{"type":"{kind}","id":3{comma}{fields}}}"#).replace(",}", "}");
             let request = Request::parse(&json);
             let is_bad_field = matches!(request.command, Err(CommandError::BadField(_)));
             assert!(is_bad_field, "{json}: {request:?}");

@@ -2,7 +2,7 @@
 
 use parlor::chat::command::{Command, Draft, Query, Range, Request, Target};
 use parlor::chat::error::CommandError;
-use parlor::history::Writing;
+use parlor::history::{Kind, Seq, Writing};
 
 #[track_caller]
 fn check(line: &str, needs_user: bool, command: Result<Command, CommandError>) {
@@ -99,6 +99,10 @@ fn line_with_a_slash_is_a_command() {
     let own = |key: Option<&str>| Command::Own {
         key: key.map(Into::into),
     };
+    let change = |kind, text: &str| match send(Target::JoinedLast, text, false) {
+        Ok(Command::Send(draft)) => Command::Change(kind, draft),
+        other => panic!("{other:?}"),
+    };
     let table = [
         ("/join #rust", join("#rust")),
         ("/join\nrust", join("rust")),
@@ -111,6 +115,31 @@ fn line_with_a_slash_is_a_command() {
         ("/who", who(None)),
         ("/who rust", who(Some("rust"))),
         ("/channels", Command::Channels),
+        (
+            "/edit 7 new text",
+            change(Kind::Edit { of: Seq(7) }, "new text"),
+        ),
+        ("/delete 7", change(Kind::Delete { of: Seq(7) }, "")),
+        (
+            "/react 7 👍",
+            change(
+                Kind::React {
+                    of: Seq(7),
+                    on: true,
+                },
+                "👍",
+            ),
+        ),
+        (
+            "/unreact 7 👍",
+            change(
+                Kind::React {
+                    of: Seq(7),
+                    on: false,
+                },
+                "👍",
+            ),
+        ),
         ("/own 12ab", own(Some("12ab"))),
         ("/own", own(None)),
         ("/mute Ben  10", mute("Ben", 10)),
@@ -149,7 +178,8 @@ fn invalid_arguments_are_bad_fields() {
     let arguments = "/nick|/join|/join \t|/msg|/history 0|/history 201|/history -1|/history 1.5|\
         /history 5 6|/history ten|/history 99999999999999999999|/mute|/mute Ben|/mute Ben ten|\
         /mute Ben 525601|/kick Ben -1|/door|/door ajar|/writing|/writing rust|/writing 0|\
-        /writing rust 86401|/remove";
+        /writing rust 86401|/remove|/edit|/edit x text|/delete|/delete -1|/react 7|/react 7 ok|\
+        /react 👍";
     let control = "a\u{7}b|a\0b|a\rb|a\u{7F}|a\u{85}b|/me \u{1B}[2J|/msg Ada \u{9B}2J|//\u{8}x";
     for line in arguments.split('|').chain(control.split('|')) {
         let request = Request::parse(line);

@@ -5,6 +5,7 @@
 #![cfg(feature = "history")]
 #![allow(clippy::unwrap_used)]
 
+mod changes;
 mod clock;
 mod decisions;
 #[cfg(feature = "tools")]
@@ -15,7 +16,7 @@ mod store;
 
 use parlor::history::sqlite::Sqlite;
 use parlor::history::{
-    Author, History, PageRequest, Place, Proposal, Seq, SessionRow, Settings, Span, Stored,
+    Author, History, Kind, PageRequest, Place, Proposal, Seq, SessionRow, Settings, Span, Stored,
 };
 use parlor::time::{Millis, Now, UnixMillis};
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ const ALL: PageRequest = PageRequest {
     from_oldest: false,
     rows: 200,
     bytes: 1 << 20,
+    reader: Author(0),
 };
 
 /// A folder that is removed after the test.
@@ -107,6 +109,7 @@ fn channel(name: &str) -> Place {
 
 fn proposal(place: &Place, author: u64, text: &str, nonce: Option<&str>) -> Rc<Proposal> {
     Rc::new(Proposal {
+        kind: Kind::Message,
         place: place.clone(),
         author: Author(author),
         from: "ada".into(),

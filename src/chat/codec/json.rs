@@ -3,18 +3,17 @@
 //! The message is read into one struct of all known keys, whose values stay raw JSON until the
 //! command's `type` says which of them matter and what they must be.
 
-use crate::chat::command::{Command, Draft, Hello, Query, Range, Request, RequestId, Target};
+use crate::chat::command::{
+    Command, Draft, Hello, NUMBER_LIMIT, Query, Range, Request, RequestId, Target,
+};
 use crate::chat::error::CommandError;
-use crate::chat::text::checked_text;
-use crate::history::{Seq, Writing};
+use crate::chat::text::{checked_emoji, checked_text};
+use crate::history::{Kind, Seq, Writing};
 use crate::limits::{
     NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SLOW_SECONDS,
 };
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// Numbers from clients are below this, so that JavaScript can represent them.
-const NUMBER_LIMIT: u64 = 1 << 53;
 
 /// The keys that have a meaning; a duplicate is an error. `None`: absent or `null`. A raw value has
 /// valid syntax but is not interpreted, so huge numbers and deep nesting cost nothing.
@@ -43,6 +42,8 @@ struct Fields<'a> {
     minutes: Field<'a>,
     open: Field<'a>,
     who: Field<'a>,
+    seq: Field<'a>,
+    emoji: Field<'a>,
 }
 
 type Field<'a> = Option<&'a RawValue>;
@@ -108,6 +109,13 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
             action: false,
             nonce: nonce(fields)?,
         }),
+        "edit" => change(fields, |of| Kind::Edit { of }, message_text(fields)?)?,
+        "delete" => change(fields, |of| Kind::Delete { of }, Box::default())?,
+        "react" => {
+            let on = flag(fields.on, "on must be true or false")?.unwrap_or(true);
+            let emoji = checked_emoji(required(fields.emoji, "emoji must be a string")?)?;
+            change(fields, |of| Kind::React { of, on }, emoji)?
+        }
         "typing" => Command::Typing {
             target: place(fields)?,
         },
@@ -150,6 +158,22 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
         "try" => Command::Try(text.into()),
         _ => return Err(CommandError::UnknownType),
     })
+}
+
+fn change(
+    fields: &Fields<'_>,
+    kind: impl FnOnce(Seq) -> Kind,
+    text: Box<str>,
+) -> Result<Command, CommandError> {
+    const SEQ: &str = "seq must be an unsigned integer below 2^53";
+    let of = number(fields.seq, SEQ)?.ok_or(CommandError::BadField(SEQ))?;
+    let draft = Draft {
+        to: place(fields)?,
+        text,
+        action: false,
+        nonce: nonce(fields)?,
+    };
+    Ok(Command::Change(kind(Seq(of)), draft))
 }
 
 fn place(fields: &Fields<'_>) -> Result<Target, CommandError> {

@@ -3,10 +3,10 @@
 //! A line that begins with `/` is a command, and the rest after its first word is the argument.
 //! Any other line is a message to the channel joined last.
 
-use crate::chat::command::{Command, Draft, Query, Range, Request, Target};
+use crate::chat::command::{Command, Draft, NUMBER_LIMIT, Query, Range, Request, Target};
 use crate::chat::error::CommandError;
-use crate::chat::text::{checked_text, is_blank};
-use crate::history::Writing;
+use crate::chat::text::{checked_emoji, checked_text, is_blank};
+use crate::history::{Kind, Seq, Writing};
 use crate::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SLOW_SECONDS};
 
 /// Parses one line. A line feed within it belongs to its text.
@@ -86,17 +86,51 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
             channel: required(argument, "usage: /remove CHANNEL")?,
         },
         "me" => send(Target::JoinedLast, argument, true)?,
+        "edit" => {
+            let (of, text) = numbered(argument, "usage: /edit SEQ TEXT")?;
+            let text = checked_text(text.into())?;
+            change(Kind::Edit { of }, text)
+        }
+        "delete" => {
+            let (of, _) = numbered(argument, "usage: /delete SEQ")?;
+            change(Kind::Delete { of }, Box::default())
+        }
+        "react" => reaction(argument, true)?,
+        "unreact" => reaction(argument, false)?,
         _ => return Err(CommandError::UnknownType),
     })
 }
 
 fn send(to: Target, text: &str, action: bool) -> Result<Command, CommandError> {
-    Ok(Command::Send(Draft {
+    let text = checked_text(text.into())?;
+    Ok(Command::Send(draft(to, text, action)))
+}
+
+fn change(kind: Kind, text: Box<str>) -> Command {
+    Command::Change(kind, draft(Target::JoinedLast, text, false))
+}
+
+fn reaction(argument: &str, on: bool) -> Result<Command, CommandError> {
+    let (of, emoji) = numbered(argument, "usage: /react SEQ EMOJI")?;
+    let emoji = checked_emoji(emoji.into())?;
+    Ok(change(Kind::React { of, on }, emoji))
+}
+
+fn draft(to: Target, text: Box<str>, action: bool) -> Draft {
+    Draft {
         to,
-        text: checked_text(text.into())?,
+        text,
         action,
         nonce: None,
-    }))
+    }
+}
+
+/// Splits off the number of a message.
+fn numbered<'a>(argument: &'a str, usage: &'static str) -> Result<(Seq, &'a str), CommandError> {
+    let (number, rest) = split(argument);
+    let number = number.parse().ok();
+    let number = number.filter(|number| *number < NUMBER_LIMIT);
+    Ok((Seq(number.ok_or(CommandError::BadField(usage))?), rest))
 }
 
 fn limit(argument: &str) -> Result<u32, CommandError> {
@@ -174,6 +208,11 @@ mod tests {
             "who",
             "channels:",
             "me",
+            "own",
+            "edit",
+            "delete",
+            "react",
+            "unreact",
             "help:",
             "quit:",
             "own",

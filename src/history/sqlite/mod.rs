@@ -68,8 +68,10 @@ pub struct Sqlite {
     stored_time: UnixMillis,
     /// Nothing is stored until the database has been opened again.
     is_sick: bool,
-    /// Places in which a failed transaction may have left messages above these numbers.
+    /// Places in which a failed transaction may have left messages above these numbers, and what it
+    /// may have overwritten.
     doubtful: Vec<(Place, Seq)>,
+    undo: Vec<rows::Overwritten>,
     /// The pages in the log, and the number at which they are put into the file.
     wal_pages: Arc<AtomicU32>,
     checkpoint_at: u32,
@@ -128,6 +130,7 @@ impl Sqlite {
             stored_time: UnixMillis(0),
             is_sick: false,
             doubtful: Vec::new(),
+            undo: Vec::new(),
             wal_pages,
             checkpoint_at: WAL_CHECKPOINT_PAGES,
             pruning,
@@ -222,6 +225,9 @@ impl Sqlite {
             return Err(rusqlite::Error::SqliteFailure(busy, None));
         }
         let transaction = connection.unchecked_transaction()?;
+        for overwritten in self.undo.iter().rev() {
+            overwritten.restore(&transaction)?;
+        }
         for (place, newest) in &self.doubtful {
             if let Some(known) = rows::known(&transaction, place)? {
                 let undo = "DELETE FROM messages WHERE place = ?1 AND seq > ?2";
@@ -230,11 +236,15 @@ impl Sqlite {
                 transaction.execute(undo, (known.id, newest.0))?;
             }
         }
+        for overwritten in &self.undo {
+            overwritten.count_reactions(&transaction)?;
+        }
         transaction.commit()?;
         self.connection = Some(connection);
         self.file.note();
         self.is_sick = false;
         self.doubtful.clear();
+        self.undo.clear();
         Ok(())
     }
 
@@ -264,10 +274,15 @@ impl Sqlite {
     }
 
     /// Notes a transaction that failed and may have reached the log.
-    fn write_failed(&mut self, error: rusqlite::Error, touched: Vec<(Place, Seq)>) -> StoreError {
+    fn write_failed(&mut self, error: rusqlite::Error, turn: Option<rows::Turn>) -> StoreError {
         if is_of_the_disk(&error) {
             self.is_sick = true;
-            self.doubtful.extend(touched);
+            if let Some(turn) = turn {
+                let places = turn.places.into_iter();
+                let touched = places.map(|(place, (before, _))| (place, before));
+                self.doubtful.extend(touched);
+                self.undo.extend(turn.undo);
+            }
         }
         error.into()
     }
@@ -331,6 +346,7 @@ impl Sqlite {
         self.wal_pages.store(0, Ordering::Relaxed);
         (self.is_sick, self.lost) = (false, None);
         self.doubtful.clear();
+        self.undo.clear();
         self.connection()?;
         log::warn!(
             "the history {} is back with all that it had",
@@ -363,17 +379,15 @@ impl History for Sqlite {
             believed: self.clock.believed(),
             uses: self.uses,
             places: HashMap::new(),
+            undo: Vec::new(),
         };
         let written = self
             .connection()
             .and_then(|it| turn.write(it, proposals, sessions));
-        let stored = written.map_err(|error| {
-            let touched = turn
-                .places
-                .drain()
-                .map(|(place, (before, _))| (place, before));
-            self.write_failed(error, touched.collect())
-        })?;
+        let stored = match written {
+            Ok(stored) => stored,
+            Err(error) => return Err(self.write_failed(error, Some(turn))),
+        };
         let (messages, keep) = (turn.uses - self.uses, self.settings.keep);
         self.pruning
             .count(&turn, messages, !sessions.is_empty(), keep);
@@ -390,7 +404,7 @@ impl History for Sqlite {
         let written = self
             .connection()
             .and_then(|it| decisions::store(it, decision, sessions, (now.unix, stamp)));
-        written.map_err(|error| self.write_failed(error, Vec::new()))?;
+        written.map_err(|error| self.write_failed(error, None))?;
         self.pruning.wake();
         self.tend_log();
         Ok(())
@@ -459,7 +473,7 @@ impl History for Sqlite {
             Some(it) => self.pruning.step(it, &self.settings, &self.clock, now.mono),
             None => Ok(()),
         });
-        done.map_err(|error| self.write_failed(error, Vec::new()))?;
+        done.map_err(|error| self.write_failed(error, None))?;
         self.tend_log();
         Ok(())
     }
@@ -485,7 +499,7 @@ impl History for Sqlite {
             self.reserved_authors = self.newest_author.0 + AUTHORS_AT_ONCE - 1;
             if let Err(error) = self.store_time() {
                 self.reserved_authors = reserved;
-                self.write_failed(error, Vec::new());
+                self.write_failed(error, None);
             }
         }
         self.newest_author

@@ -233,6 +233,8 @@ impl Step<'_> {
         self.execute(keep, (place, first, self.nonces_since))?;
         let delete = "DELETE FROM messages WHERE place = ?1 AND seq < ?2";
         self.execute(delete, (place, first))?;
+        let delete = "DELETE FROM reactions WHERE place = ?1 AND seq < ?2";
+        self.execute(delete, (place, first))?;
         Ok(())
     }
 

@@ -2,12 +2,14 @@
 //! Each query is bounded by an index and a number of rows.
 
 use crate::history::{
-    Author, ChannelRow, ChannelSettings, ConversationRow, PageRequest, Place, Proposal, Record,
-    Remembered, Seq, SessionRow, Stored,
+    Author, Changes, ChannelRow, ChannelSettings, ConversationRow, Kind, PageRequest, Place,
+    Proposal, Reaction, Record, Remembered, Seq, SessionRow, Stored,
 };
 use crate::limits::NONCE_AGE;
 use crate::time::UnixMillis;
-use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, OptionalExtension, Result, Row, ToSql, Transaction, TransactionBehavior, params,
+};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -120,19 +122,62 @@ pub(super) fn remembered(
     })
 }
 
+/// The columns that [`record`] reads. `?1` is the reader.
+const RECORD: &str = "m.seq, m.at, m.author, m.sender, m.recipient,
+    CASE m.kind WHEN 1 THEN (SELECT text FROM messages o
+        WHERE o.place = m.place AND o.seq = m.of AND o.kind = 0) ELSE m.text END,
+    m.action, m.nonce, m.owner, m.kind, m.of, m.edited,
+    CASE WHEN m.reacted THEN (SELECT json_group_array(json_array(emoji, n, mine)) FROM (
+        SELECT emoji, count(*) AS n, max(author = ?1) AS mine FROM reactions r
+        WHERE r.place = m.place AND r.seq = m.seq GROUP BY emoji ORDER BY min(by))) END";
+
 fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
+    let text: Option<Box<str>> = row.get(5)?;
+    let of = || row.get(10).map(Seq);
+    let kind = match row.get(9)? {
+        0 => Kind::Message,
+        1 if text.is_some() => Kind::Edit { of: of()? },
+        2 => Kind::Delete { of: of()? },
+        on @ (3 | 4) => Kind::React {
+            of: of()?,
+            on: on == 3,
+        },
+        // Deleted, or an edit of a message that was pruned.
+        _ => Kind::Deleted,
+    };
     let what = Rc::new(Proposal {
+        kind,
         place: place.clone(),
         author: Author(row.get(2)?),
         from: row.get(3)?,
         to: row.get(4)?,
-        text: row.get(5)?,
+        text: text.unwrap_or_default(),
         action: row.get(6)?,
         nonce: row.get(7)?,
         owner: row.get(8)?,
     });
-    let (seq, at) = (Seq(row.get(0)?), UnixMillis(row.get(1)?));
-    Ok(Record { what, seq, at })
+    let edited_at = row.get::<_, Option<u64>>(11)?.map(UnixMillis);
+    let json = row.get_ref(12)?.as_str_or_null()?.unwrap_or("[]");
+    let reactions: Vec<(Box<str>, u64, u8)> = serde_json::from_str(json).unwrap_or_default();
+    let reaction = |(emoji, count, mine)| Reaction {
+        emoji,
+        count,
+        mine: mine != 0,
+    };
+    let reactions: Vec<_> = reactions.into_iter().map(reaction).collect();
+    let is_changed = edited_at.is_some() || !reactions.is_empty();
+    let changes = is_changed.then(|| {
+        Box::new(Changes {
+            edited_at,
+            reactions,
+        })
+    });
+    Ok(Record {
+        what,
+        seq: Seq(row.get(0)?),
+        at: UnixMillis(row.get(1)?),
+        changes,
+    })
 }
 
 /// Appends a page of a place to `out`, oldest first. Returns whether there are more messages on the
@@ -150,14 +195,14 @@ pub(super) fn page(
     let after = ask.after.max(Seq(first.0 - 1));
     let order = if ask.from_oldest { "ASC" } else { "DESC" };
     let select = format!(
-        "SELECT seq, at, author, sender, recipient, text, action, nonce, owner FROM messages
-        WHERE place = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq {order} LIMIT ?4"
+        "SELECT {RECORD} FROM messages m
+        WHERE place = ?2 AND seq > ?3 AND seq < ?4 ORDER BY seq {order} LIMIT ?5"
     );
     let mut select = connection.prepare_cached(&select)?;
     let [after, before] = [after, ask.before].map(|seq| seq.0.min(i64::MAX as u64));
     let most = ask.rows.max(1) as usize;
     // One more than is wanted shows whether there are more.
-    let mut rows = select.query((id, after, before, most + 1))?;
+    let mut rows = select.query((ask.reader.0, id, after, before, most + 1))?;
     let (start, mut bytes, mut more) = (out.len(), 0, false);
     while let Some(row) = rows.next()? {
         let record = record(place, row)?;
@@ -175,6 +220,16 @@ pub(super) fn page(
     Ok(more)
 }
 
+/// Returns a message as the author of `what`, which changes it, sees it.
+fn one(connection: &Connection, place: i64, what: &Proposal, of: Seq) -> Result<Option<Record>> {
+    let select = format!("SELECT {RECORD} FROM messages m WHERE place = ?2 AND seq = ?3");
+    let mut select = connection.prepare_cached(&select)?;
+    let row = (what.author.0, place, of.0.min(i64::MAX as u64));
+    select
+        .query_row(row, |row| record(&what.place, row))
+        .optional()
+}
+
 /// The transaction of a turn.
 pub(super) struct Turn {
     /// The time of its messages, by the wall clock.
@@ -187,6 +242,50 @@ pub(super) struct Turn {
     pub(super) uses: u64,
     /// Places that got messages: the newest number before the turn, and the numbers since.
     pub(super) places: HashMap<Place, (Seq, Known)>,
+    /// What it overwrote, in its order.
+    pub(super) undo: Vec<Overwritten>,
+}
+
+/// The rows of a message and of its changes, as they were before another change of it.
+pub(super) struct Overwritten {
+    place: i64,
+    of: Seq,
+    rows: Vec<Content>,
+}
+
+/// The columns of a row that may be overwritten: `seq`, `kind`, `text`, `of` and `edited`.
+type Content = (u64, u8, Box<str>, Option<u64>, Option<u64>);
+
+impl Overwritten {
+    /// Writes the rows again.
+    pub(super) fn restore(&self, connection: &Connection) -> Result<()> {
+        for (seq, kind, text, of, edited) in &self.rows {
+            let update = "UPDATE messages SET kind = ?3, text = ?4, of = ?5, edited = ?6
+                WHERE place = ?1 AND seq = ?2";
+            let row = (self.place, seq, kind, text, of, edited);
+            connection.execute(update, row)?;
+        }
+        Ok(())
+    }
+
+    /// Derives the reactions to the message again from the rows that are left.
+    pub(super) fn count_reactions(&self, connection: &Connection) -> Result<()> {
+        let delete = "DELETE FROM reactions WHERE place = ?1 AND seq = ?2";
+        connection.execute(delete, (self.place, self.of.0))?;
+        count_reactions(connection, self.place, "of = ?2", self.of.0)
+    }
+}
+
+/// Inserts the reactions that stand after the messages of a place that `which` (with `?2`) selects.
+fn count_reactions(connection: &Connection, place: i64, which: &str, value: u64) -> Result<()> {
+    let insert = format!(
+        "INSERT INTO reactions SELECT place, of, text, author, by FROM (
+            SELECT place, of, text, author, max(seq) AS by, kind FROM messages
+            WHERE place = ?1 AND {which} AND kind IN (3, 4) GROUP BY of, text, author
+        ) WHERE kind = 3"
+    );
+    connection.execute(&insert, (place, value))?;
+    Ok(())
 }
 
 impl Turn {
@@ -213,23 +312,36 @@ impl Turn {
             },
             None => make(connection, &what.place)?,
         };
+        if let Some(of) = what.changes() {
+            let target = one(connection, id, what, of)?;
+            if let Some(stored) = Stored::without_change(what, target.as_ref()) {
+                return Ok(stored);
+            }
+        }
         self.uses += 1;
         let update = "UPDATE places SET newest = newest + 1, at = ?2, used = ?3, removed = 0,
             first_at = CASE WHEN first > newest THEN ?2 ELSE first_at END
             WHERE id = ?1 RETURNING id, first, newest";
         let mut update = connection.prepare_cached(update)?;
         let known = update.query_row((id, self.stamp.0, self.uses), Known::read)?;
-        let (seq, at, repeated) = (known.newest, self.now, false);
+        let (seq, at) = (known.newest, self.now);
         let place = self.places.entry(what.place.clone());
         place.or_insert((Seq(seq.0 - 1), known)).1 = known;
         let insert = "INSERT INTO messages
-            (place, seq, at, author, sender, recipient, text, action, nonce, stamp, owner)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, ?3), ?11)";
+            (place, seq, at, author, sender, recipient, text, action, nonce, stamp, kind, of, owner)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, ?3), ?11, ?12, ?13)";
+        let (kind, text) = match what.kind {
+            Kind::Message => (0, &*what.text),
+            Kind::Edit { .. } => (1, ""),
+            Kind::Delete { .. } => (2, ""),
+            Kind::React { on, .. } => (if on { 3 } else { 4 }, &*what.text),
+            Kind::Deleted => (5, ""),
+        };
+        let of = what.changes().map(|of| of.0);
         let Proposal {
             author,
             from,
             to,
-            text,
             action,
             nonce,
             owner,
@@ -246,10 +358,94 @@ impl Turn {
             action,
             nonce,
             self.stamp.0,
+            kind,
+            of,
             owner,
         );
         connection.prepare_cached(insert)?.execute(row)?;
-        Ok(Stored { seq, at, repeated })
+        self.change(connection, id, what, seq)?;
+        Ok(Stored {
+            seq,
+            at,
+            repeated: false,
+            refused: None,
+        })
+    }
+
+    /// Carries out the change of an earlier message that message `by` is.
+    fn change(
+        &mut self,
+        connection: &Connection,
+        place: i64,
+        what: &Proposal,
+        by: Seq,
+    ) -> Result<()> {
+        let execute = |sql: &str, values: &[&dyn ToSql]| -> Result<usize> {
+            connection.prepare_cached(sql)?.execute(values)
+        };
+        let Proposal { author, text, .. } = what;
+        match what.kind {
+            Kind::Message | Kind::Deleted => {}
+            Kind::Edit { of } => {
+                self.remember(connection, place, of, &["seq = ?2"])?;
+                let update = "UPDATE messages SET text = ?3, edited = ?4
+                    WHERE place = ?1 AND seq = ?2";
+                execute(update, params![place, of.0, text, self.now.0])?;
+            }
+            Kind::Delete { of } => {
+                let about = ["seq = ?2", "of = ?2 AND kind <> 2"];
+                self.remember(connection, place, of, &about)?;
+                for which in about {
+                    let delete = format!(
+                        "UPDATE messages
+                        SET kind = 5, text = '', of = NULL, edited = NULL
+                        WHERE place = ?1 AND {which}"
+                    );
+                    execute(&delete, params![place, of.0])?;
+                }
+                let delete = "DELETE FROM reactions WHERE place = ?1 AND seq = ?2";
+                execute(delete, params![place, of.0])?;
+            }
+            Kind::React { of, on } => {
+                self.remember(connection, place, of, &[])?;
+                let update = match on {
+                    true => "INSERT INTO reactions VALUES (?1, ?2, ?3, ?4, ?5)",
+                    false => {
+                        "DELETE FROM reactions
+                        WHERE place = ?1 AND seq = ?2 AND emoji = ?3 AND author = ?4 AND by < ?5"
+                    }
+                };
+                execute(update, params![place, of.0, text, author.0, by.0])?;
+                let update = "UPDATE messages SET reacted = 1
+                    WHERE place = ?1 AND seq = ?2 AND NOT reacted";
+                execute(update, params![place, of.0])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the rows that a change of `of` is about to overwrite.
+    fn remember(
+        &mut self,
+        connection: &Connection,
+        place: i64,
+        of: Seq,
+        which: &[&str],
+    ) -> Result<()> {
+        let mut rows = Vec::new();
+        for which in which {
+            let select = format!(
+                "SELECT seq, kind, text, of, edited FROM messages
+                WHERE place = ?1 AND {which}"
+            );
+            let mut select = connection.prepare_cached(&select)?;
+            let row = |row: &Row<'_>| row.try_into();
+            for row in select.query_map((place, of.0), row)? {
+                rows.push(row?);
+            }
+        }
+        self.undo.push(Overwritten { place, of, rows });
+        Ok(())
     }
 
     /// Returns the result of the message that used this nonce within the last 24 hours.
@@ -274,6 +470,7 @@ impl Turn {
                 seq,
                 at,
                 repeated: true,
+                refused: None,
             })
         };
         let since = self.believed.0.cast_signed() - NONCE_AGE.as_millis() as i64;

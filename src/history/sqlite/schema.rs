@@ -75,6 +75,21 @@ pub(crate) const STEPS: &[&str] = &[
     -- A hash of the password with which it got in.
     ALTER TABLE sessions ADD COLUMN password BLOB;
 ",
+    "
+    -- 0: a message, 1: an edit, 2: a deletion, 3: a reaction, 4: its withdrawal, of message `of`;
+    -- 5: deleted. The text of an edit is in its message alone; that of a reaction is the emoji.
+    ALTER TABLE messages ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE messages ADD COLUMN of INTEGER;
+    -- When it was last edited, and whether there may be reactions.
+    ALTER TABLE messages ADD COLUMN edited INTEGER;
+    ALTER TABLE messages ADD COLUMN reacted INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX changes ON messages (place, of) WHERE of IS NOT NULL;
+    -- The reactions that stand: message `seq` has `emoji` from `author` by message `by`.
+    CREATE TABLE reactions (
+        place INTEGER NOT NULL, seq INTEGER NOT NULL, emoji TEXT NOT NULL, author INTEGER NOT NULL,
+        by INTEGER NOT NULL, PRIMARY KEY (place, seq, emoji, author)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The bytes of a file's beginning, and of its log's, that are inspected.

@@ -1,0 +1,130 @@
+//! `edit`, `delete` and `react`: who receives what, in which order, and what is refused.
+
+use crate::script::play;
+
+#[test]
+fn changes_reach_the_channel_and_are_acknowledged() {
+    play(
+        r#"
+Ada,Ben enters tea
+Ada > typo
+skip
+Ada > {"type":"edit","channel":"tea","seq":1,"text":"text","nonce":"n","id":1}
+Ada,Ben = {"type":"edited","channel":"tea","from":"Ada","author":1,"of":1,"text":"text","seq":2,
+ "at":$START,"nonce":"n"}
+Ada = {"type":"ack","channel":"tea","seq":2,"at":$START,"id":1}
+Ben > {"type":"react","channel":"tea","seq":1,"emoji":"👍","id":1}
+Ada,Ben = {"type":"reacted","channel":"tea","from":"Ben","author":2,"of":1,"emoji":"👍","on":true,
+ "seq":3,"at":$START}
+Ben < {"type":"ack","seq":3}
+Ben > {"type":"react","channel":"tea","seq":1,"emoji":"👍","id":2}
+Ben < {"type":"ack","seq":1,"id":2}
+Ben > /history
+Ben = {"type":"history","channel":"tea","more":false,"first":1,"messages":[
+ {"type":"message","channel":"tea","from":"Ada","author":1,"text":"text","seq":1,"at":$START,
+  "edited_at":$START,"reactions":[{"emoji":"👍","count":1,"mine":true}]},
+ {"type":"edited","channel":"tea","from":"Ada","author":1,"of":1,"text":"text","seq":2,
+  "at":$START,"nonce":"n"},
+ {"type":"reacted","channel":"tea","from":"Ben","author":2,"of":1,"emoji":"👍","on":true,"seq":3,
+  "at":$START}]}
+Ada > {"type":"delete","channel":"tea","seq":1,"id":3}
+Ada,Ben = {"type":"deleted","channel":"tea","by":"Ada","of":1,"seq":4,"at":$START}
+Ada < {"type":"ack","seq":4}
+Ada > /join tea
+Ada < {"type":"joined","seq":4,"history":[{"type":"deleted_message","channel":"tea","seq":1},
+ {"type":"deleted_message","seq":2},{"type":"deleted_message","seq":3},{"type":"deleted","seq":4}]}
+Ada,Ben quiet"#,
+    );
+}
+
+#[test]
+fn changes_that_are_not_allowed_are_refused() {
+    let mut script = play("Ada,Ben enters tea\nCleo enters\nAda > text\nskip");
+    for (who, code, request) in [
+        (
+            "Cleo",
+            "not_in_channel",
+            r#"react","channel":"tea","seq":1,"emoji":"👍""#,
+        ),
+        (
+            "Ben",
+            "not_yours",
+            r#"edit","channel":"tea","seq":1,"text":"mine""#,
+        ),
+        ("Ben", "not_yours", r#"delete","channel":"tea","seq":1"#),
+        (
+            "Ada",
+            "empty",
+            r#"edit","channel":"tea","seq":1,"text":" ""#,
+        ),
+        (
+            "Ada",
+            "no_such_message",
+            r#"edit","channel":"tea","seq":9,"text":"x""#,
+        ),
+        (
+            "Ada",
+            "no_such_conversation",
+            r#"delete","conversation":"c1-2","seq":1"#,
+        ),
+    ] {
+        script.play(&format!("{who} ! {code} {{\"type\":\"{request}}}\ncost 1"));
+    }
+    script.play(
+        r#"
+Ada > /history
+Ada < {"type":"history","messages":[{"text":"text","edited_at":null}]}
+Ben > /own key
+Ben > {"type":"writing","channel":"tea","who":"owner"}
+Ada ! read_only /edit 1 calm
+Ada ! read_only /react 1 👍
+Ben > {"type":"mute","user":"Ada","minutes":1}
+Ada ! muted /edit 1 calm
+Ben > /delete 1
+Ada = {"type":"deleted","channel":"tea","by":"Ben","of":1,"seq":2,"at":$START,"owner":true}"#,
+    );
+}
+
+#[test]
+fn private_messages_are_changed_by_their_author() {
+    play(
+        r#"
+Ada,Ben enters
+Ada > /msg Ben secret
+Ben quits
+skip
+Ada > {"type":"edit","conversation":"c1-2","seq":1,"text":"text","id":1}
+Ada = {"type":"edited","conversation":"c1-2","from":"Ada","author":1,"of":1,"text":"text","seq":2,
+ "at":$START}
+Ada < {"type":"ack","conversation":"c1-2","seq":2}
+Bob > {"type":"hello","name":"Bob","session":"$Ben"}
+Bob ! not_yours {"type":"delete","conversation":"c1-2","seq":1}
+Bob > {"type":"react","conversation":"c1-2","seq":1,"emoji":"👍"}
+Ada,Bob < {"type":"reacted","seq":3}"#,
+    );
+}
+
+/// A client that applies what it receives in order never holds a deleted text at the end.
+#[test]
+fn text_deleted_in_its_turn_is_not_published() {
+    play(
+        r#"
+Ada,Ben enters tea
+Ada > one
+skip
+Ben + {"type":"history","channel":"tea"}
+Ada + /edit 1 two
+Ada + three
+Ada + /delete 1
+Ada + /delete 3
+Ben + /react 1 👍
+commit
+Ben < {"type":"history","messages":[{"text":"one","seq":1}]}
+Ben = {"type":"deleted_message","channel":"tea","seq":2}
+Ben = {"type":"deleted_message","channel":"tea","seq":3}
+Ben < {"type":"deleted","of":1,"seq":4}
+Ben < {"type":"deleted","of":3,"seq":5}
+Ben < {"type":"error","code":"no_such_message"}
+Ben quiet"#,
+    );
+}

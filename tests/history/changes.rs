@@ -1,0 +1,200 @@
+//! Edits, deletions and reactions: what is stored, what is refused, and what is read.
+
+use crate::{ALL, Folder, channel, now, proposal};
+use parlor::history::{Author, History, Kind, Memory, PageRequest, Place, Proposal, Refusal, Seq};
+use serde_json::{Value, json};
+use std::rc::Rc;
+
+pub(crate) fn change(place: &Place, author: u64, kind: Kind, text: &str) -> Rc<Proposal> {
+    let mut change = proposal(place, author, text, None);
+    Rc::make_mut(&mut change).kind = kind;
+    change
+}
+
+/// The numbers of the results; 0 for what was refused, and negative for what was not stored.
+fn commit(history: &mut dyn History, proposals: &[Rc<Proposal>], at: u64) -> Vec<i64> {
+    let stored = history.commit(proposals, &[], now(at)).unwrap();
+    let number = |it: &parlor::history::Stored| match it.repeated {
+        true => -(it.seq.0 as i64),
+        false => it.seq.0 as i64,
+    };
+    stored.iter().map(number).collect()
+}
+
+/// A page as its reader's client gets it, without what all rows share.
+pub(crate) fn page(history: &mut dyn History, place: &Place, reader: u64) -> Vec<Value> {
+    let mut out = Vec::new();
+    let reader = Author(reader);
+    let ask = PageRequest { reader, ..ALL };
+    history.page(place, ask, &mut out).unwrap();
+    let fields = |record: &parlor::history::Record| {
+        let mut fields = serde_json::to_value(record).unwrap();
+        for key in ["channel", "from", "at", "nonce", "edited_at"] {
+            fields.as_object_mut().unwrap().remove(key);
+        }
+        fields
+    };
+    out.iter().map(fields).collect()
+}
+
+#[test]
+fn changes_are_rows_and_messages_have_their_present_form() {
+    let folder = Folder::new();
+    let mut disk = folder.open();
+    let mut memory = Memory::new("first".into(), Author(0));
+    let tea = channel("tea");
+    let edit = |author, of, text| change(&tea, author, Kind::Edit { of: Seq(of) }, text);
+    let delete = |author, of| change(&tea, author, Kind::Delete { of: Seq(of) }, "");
+    let react = |author, of, on, emoji| {
+        let of = Seq(of);
+        change(&tea, author, Kind::React { of, on }, emoji)
+    };
+    for history in [&mut disk as &mut dyn History, &mut memory] {
+        let texts = ["one", "two", "three"].map(|text| proposal(&tea, 1, text, None));
+        assert_eq!(commit(history, &texts, 1), [1, 2, 3]);
+        let changes = [
+            edit(1, 1, "uno"),
+            react(1, 1, true, "🎉"),
+            react(2, 1, true, "👍"),
+            react(1, 1, true, "👍"),
+            react(1, 1, true, "👍"),
+            react(1, 1, false, "🎉"),
+            react(1, 1, false, "🎉"),
+            edit(1, 2, "due"),
+            react(2, 2, true, "👍"),
+            delete(1, 2),
+        ];
+        let stored = commit(history, &changes, 2);
+        assert_eq!(stored, [4, 5, 6, 7, -1, 8, -1, 9, 10, 11]);
+        let thumbs = |mine| json!([{"emoji": "👍", "count": 2, "mine": mine}]);
+        let message = |seq: u64, text: &str| json!({"type": "message", "author": 1, "seq": seq, "text": text});
+        let with = |mut message: Value, reactions: Value| {
+            message["reactions"] = reactions;
+            message
+        };
+        let reacted = |seq: u64, author: u64, emoji: &str, on: bool| json!({"type": "reacted", "author": author, "of": 1, "emoji": emoji, "on": on, "seq": seq});
+        let gone = |seq: u64| json!({"type": "deleted_message", "seq": seq});
+        let expected = vec![
+            with(message(1, "uno"), thumbs(true)),
+            gone(2),
+            message(3, "three"),
+            json!({"type": "edited", "author": 1, "of": 1, "text": "uno", "seq": 4}),
+            reacted(5, 1, "🎉", true),
+            reacted(6, 2, "👍", true),
+            reacted(7, 1, "👍", true),
+            reacted(8, 1, "🎉", false),
+            gone(9),
+            gone(10),
+            json!({"type": "deleted", "by": "ada", "of": 2, "seq": 11}),
+        ];
+        assert_eq!(page(history, &tea, 1), expected);
+        assert_eq!(page(history, &tea, 3)[0]["reactions"], thumbs(false));
+        commit(history, &[edit(1, 1, "un"), edit(1, 1, "eins")], 3);
+        let texts = [0, 3, 11, 12].map(|row| page(history, &tea, 1)[row]["text"].clone());
+        assert_eq!(
+            texts,
+            ["eins", "eins", "eins", "eins"],
+            "one text alone is kept"
+        );
+    }
+}
+
+#[test]
+fn refused_changes_are_not_stored() {
+    let folder = Folder::new();
+    let mut disk = folder.open();
+    let mut memory = Memory::new("first".into(), Author(0));
+    let (tea, private) = (channel("tea"), Place::between(Author(1), Author(2)));
+    let [edit, delete] = [|of| Kind::Edit { of }, |of| Kind::Delete { of }];
+    let react = |of| Kind::React { of, on: true };
+    let by_owner = |place: &Place, kind| {
+        let mut change = change(place, 2, kind, "");
+        Rc::make_mut(&mut change).owner = true;
+        change
+    };
+    for history in [&mut disk as &mut dyn History, &mut memory] {
+        let texts = [&tea, &tea, &private].map(|place| proposal(place, 1, "text", None));
+        commit(history, &texts, 1);
+        let emojis = (0..20).map(|n| change(&tea, 1, react(Seq(1)), &n.to_string()));
+        commit(history, &emojis.collect::<Vec<_>>(), 1);
+        use Refusal::*;
+        let table = [
+            (
+                "an edit by another",
+                change(&tea, 2, edit(Seq(1)), "a"),
+                NotYours,
+            ),
+            ("an owner's edit", by_owner(&tea, edit(Seq(1))), NotYours),
+            (
+                "a deletion by another",
+                change(&tea, 2, delete(Seq(1)), ""),
+                NotYours,
+            ),
+            (
+                "an owner's in private",
+                by_owner(&private, delete(Seq(1))),
+                NotYours,
+            ),
+            (
+                "number 0",
+                change(&tea, 1, delete(Seq(0)), ""),
+                NoSuchMessage,
+            ),
+            (
+                "a later one",
+                change(&tea, 1, edit(Seq(99)), "a"),
+                NoSuchMessage,
+            ),
+            (
+                "the largest",
+                change(&tea, 1, edit(Seq(u64::MAX)), "a"),
+                NoSuchMessage,
+            ),
+            (
+                "a reaction",
+                change(&tea, 1, delete(Seq(3)), ""),
+                NoSuchMessage,
+            ),
+            (
+                "another place",
+                change(&channel("x"), 1, edit(Seq(1)), "a"),
+                NoSuchMessage,
+            ),
+            (
+                "an emoji too many",
+                change(&tea, 2, react(Seq(1)), "👍"),
+                TooManyReactions,
+            ),
+        ];
+        for (name, change, expected) in table {
+            let stored = history.commit(&[change], &[], now(2)).unwrap()[0];
+            assert_eq!(stored.refused, Some(expected), "{name}");
+        }
+        assert_eq!(
+            commit(history, &[change(&tea, 2, react(Seq(1)), "7")], 2),
+            [23]
+        );
+        // The owner's deletion is stored, and in the same commit nothing about it any more.
+        let changes = [
+            by_owner(&tea, delete(Seq(2))),
+            change(&tea, 1, edit(Seq(2)), "a"),
+        ];
+        let stored = history.commit(&changes, &[], now(2)).unwrap();
+        let refused = [stored[0].refused, stored[1].refused];
+        assert_eq!(
+            (stored[0].seq, refused),
+            (Seq(24), [None, Some(NoSuchMessage)])
+        );
+        assert_eq!(crate::span(history, &tea), (1, 24), "no number was used");
+        // With a nonce, what was stored is acknowledged again though the message is gone.
+        let nonce = |of: u64, nonce: &str| {
+            let mut change = change(&tea, 1, delete(Seq(of)), "");
+            Rc::make_mut(&mut change).nonce = Some(nonce.into());
+            change
+        };
+        assert_eq!(
+            commit(history, &[nonce(1, "n"), nonce(1, "n")], 3),
+            [25, -25]
+        );
+    }
+}
