@@ -20,7 +20,7 @@ test('keys elsewhere', () => {
     ['slash', 'Ctrl+/ Slash', 'help'], ['slash with Shift, German', 'Ctrl+Shift+/ Digit7', 'help'], ['question mark', 'Ctrl+Shift+? Slash', 'help'], ['on the number block', 'Ctrl+/ NumpadDivide', 'help'],
     ['slash on a Cyrillic layout', 'Ctrl+/ Backslash', 'help'], ['the same place, Thai', 'Ctrl+ฝ Slash', 'help'],
     ['zoom out, German', 'Ctrl+- Slash', null], ['zoom out, Nordic', 'Ctrl+- Slash', null], ['underscore, German', 'Ctrl+Shift+_ Slash', null], ['Turkish', 'Ctrl+. Slash', null], ['French', 'Ctrl+! Slash', null], ['Cyrillic full stop', 'Ctrl+. Slash', null], ['Brazilian', 'Ctrl+; Slash', null], ['Latin letter outside ASCII', 'Ctrl+é Slash', null],
-    ['zoom in', 'Ctrl++ Equal', null], ['zoom reset', 'Ctrl+0 Digit0', null], ['find', 'Ctrl+f KeyF', null],
+    ['zoom in', 'Ctrl++ Equal', null], ['zoom reset', 'Ctrl+0 Digit0', null], ['find', 'Ctrl+f KeyF', 'search'],
     ['up', 'Alt+ArrowUp', 'previous'], ['down', 'Alt+ArrowDown', 'next'], ['up, unread', 'Alt+Shift+ArrowUp', 'previousUnread'], ['down, unread', 'Alt+Shift+ArrowDown', 'nextUnread'],
     ['the browser’s back', 'Alt+ArrowLeft', null], ['virtual desktops', 'Ctrl+Alt+ArrowUp', null], ['the system’s', 'Meta+ArrowUp', null],
     ['Escape', 'Escape', 'escape'], ['the task manager', 'Shift+Escape', null], ['the start menu', 'Ctrl+Escape', null], ['another window', 'Alt+Escape', null],

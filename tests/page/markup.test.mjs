@@ -9,10 +9,11 @@ function short(text, users = []) {
   const signs = { bold: 'b', italic: 'i', mention: '@', code: 'c', link: 'l' };
   const part = (one) => {
     if (one.kind === 'plain') return one.text;
+    if (one.kind === 'channel') return `#(${one.name}${one.seq === null ? '' : ` ${one.seq}`})`;
     if (one.kind === 'link') return `l<${one.text}${one.host === null ? '' : `|${one.host}`}>`;
     return `${signs[one.kind]}(${one.parts?.map(part).join('') ?? one.name ?? one.text})`;
   };
-  return parse(text, (name) => users.includes(name)).map((block) => {
+  return parse(text, (name) => users.includes(name), (name) => ['general', 'garden.2', '中'].includes(name)).map((block) => {
     if (block.kind === 'code') return `f(${block.text})`;
     const inner = block.parts.map(part).join('');
     return block.kind === 'quote' ? `q(${inner})` : inner;
@@ -22,6 +23,14 @@ function short(text, users = []) {
 function check(table) {
   for (const [name, text, expected] of table) assert.equal(short(text), expected, name);
 }
+
+test('channels, and messages in them', () => check([
+  ['a channel', 'see #general.', 'see #(general).'], ['a message', 'see #general/842, please', 'see #(general 842), please'],
+  ['in a quote', '> Ada: hi #general/1', 'q(Ada: hi #(general 1))'], ['a name with a full stop', '#garden.2/3', '#(garden.2 3)'],
+  ['no such channel', '#1 and #generals', '#1 and #generals'], ['within a word', 'a#general C##general', 'a#general C##general'],
+  ['in an address', 'https://example.org/#general', 'l<https://example.org/#general>'], ['in code', '`#general`', 'c(#general)'],
+  ['no number', '#general/x #general/1x', '#(general)/x #(general)/1x'], ['beside Chinese letters', '看#中文', '看#(中)文'],
+]));
 
 test('emphasis, code, emoji and blocks', () => check([
   ['nothing', 'hello, you', 'hello, you'],

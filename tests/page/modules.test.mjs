@@ -9,7 +9,7 @@ const LAYERS = {
   texts: [],
   connection: ['texts'],
   store: ['texts', 'connection/protocol.js'],
-  views: ['texts', 'store'],
+  views: ['texts', 'store', 'connection/protocol.js'],
   wire: ['texts', 'connection/protocol.js', 'views/dom.js'],
   app: ['texts', 'connection', 'store', 'views', 'wire'],
 };

@@ -6,6 +6,9 @@ import * as rooms from '../../www/store/room.js';
 
 const message = (seq) => ({ type: 'message', channel: 'general', from: 'Ada', author: 1, text: `text ${seq}`, seq, at: 1000 * seq });
 const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => message(from + index));
+const edited = (seq, of, text) => ({ type: 'edited', channel: 'general', seq, of, text, at: seq });
+const reacted = (seq, of, on = true, mine = false) => ({ type: 'reacted', channel: 'general', seq, of, emoji: '👍', on, mine, author: seq });
+const deleted = (seq, of) => ({ type: 'deleted', channel: 'general', seq, of, by: 'Ada', at: seq });
 const seqs = (place) => place.messages.map(({ seq }) => seq).join(' ');
 
 function loaded(from, to) {
@@ -124,4 +127,60 @@ test('any order of live messages and pages gives the same place', () => {
     assert.equal(seqs(place), range(1, end).map(({ seq }) => seq).join(' '));
     assert.deepEqual([place.ahead.size, place.filling], [0, false]);
   }
+});
+
+test('events about a message: its present form, each number counted, no text twice', () => {
+  const place = loaded(1, 3);
+  for (const event of [edited(4, 2, 'better'), reacted(5, 2), reacted(6, 2, true, true), reacted(7, 3), reacted(8, 3, false)]) rooms.receive(place, event);
+  assert.equal(seqs(place), '1 2 3 4 5 6 7 8');
+  assert.deepEqual([rooms.find(place, 2).text, rooms.find(place, 2).edited_at], ['better', 4]);
+  assert.deepEqual(rooms.find(place, 2).reactions, [{ emoji: '👍', count: 2, mine: true }]);
+  assert.deepEqual(rooms.find(place, 3).reactions, []);
+  assert.equal(rooms.find(place, 4).text, undefined);
+  rooms.receive(place, deleted(9, 2));
+  assert.ok(!JSON.stringify(place.messages).includes('better'));
+  assert.equal(rooms.find(place, 2).type, 'deleted_message');
+  assert.equal(place.deleted.get(2), 'Ada');
+});
+
+test('reactions that history has are not counted again by their events', () => {
+  const place = loaded(5, 8);
+  rooms.receive(place, reacted(9, 4)); // about a message that isn't held
+  rooms.prepend(place, [{ ...message(4), reactions: [{ emoji: '👍', count: 1, mine: false }] }], false);
+  assert.equal(rooms.find(place, 4).reactions[0].count, 1);
+  rooms.append(place, [reacted(10, 4)], false, 1, 10); // missed without a connection
+  assert.equal(rooms.find(place, 4).reactions[0].count, 2);
+  const again = rooms.channel('general');
+  rooms.replace(again, [{ ...message(4), reactions: [{ emoji: '👍', count: 1, mine: false }] }, reacted(5, 4)], 5, true);
+  assert.equal(rooms.find(again, 4).reactions[0].count, 1);
+});
+
+test('what is no message is not unread', () => {
+  const place = loaded(1, 3);
+  rooms.markRead(place);
+  for (const event of [reacted(4, 1), message(5), reacted(6, 5), deleted(7, 1)]) rooms.receive(place, event);
+  assert.equal(rooms.unread(place), 1);
+  rooms.markRead(place);
+  assert.equal(rooms.unread(place), 0);
+});
+
+test('a part of the history joins the newest messages when it reaches them', () => {
+  const place = loaded(101, 110);
+  rooms.showPast(place, range(11, 20), true);
+  assert.deepEqual([seqs(place.past), place.past.newer, seqs(place)], [seqs({ messages: range(11, 20) }), true, seqs({ messages: range(101, 110) })]);
+  rooms.receive(place, edited(111, 15, 'changed there, too'));
+  assert.equal(rooms.find(place, 15).text, 'changed there, too');
+  rooms.prepend(place.past, range(1, 10), false);
+  rooms.extendPast(place, range(21, 105));
+  assert.equal(place.past, null);
+  assert.deepEqual([seqs(place), place.older], [seqs({ messages: range(1, 111) }), false]);
+});
+
+test('a cleared channel goes on with its numbers', () => {
+  const place = loaded(1, 3);
+  Object.assign(place, { pin: 2 });
+  rooms.clear(place, 4);
+  assert.deepEqual([seqs(place), place.newest, place.known, place.older, place.pin], ['', 3, 3, false, null]);
+  rooms.receive(place, message(4));
+  assert.equal(seqs(place), '4');
 });

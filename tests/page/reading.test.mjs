@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as rooms from '../../www/store/room.js';
 import { rows } from '../../www/views/feed-rows.js';
-import { MessageRange, indexOf } from '../../www/views/message-range.js';
+import { MessageRange } from '../../www/views/message-range.js';
 import { t } from '../../www/texts/en.js';
 import * as states from '../../www/store/state.js';
 
@@ -38,7 +38,7 @@ test('a range without its messages starts over', () => {
   const span = new MessageRange();
   span.range(range(1, 100), false);
   assert.deepEqual(span.range(range(1, 3), false), [0, 3]);
-  assert.equal(indexOf(range(5, 9), 7), 2);
+  assert.equal(rooms.indexOf(range(5, 9), 7), 2);
 });
 
 test('a part of a place is rows, too', () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as address from '../../www/texts/address.js';
 import { hue, initial } from '../../www/views/avatar.js';
+import { marked } from '../../www/texts/mark.js';
 import { pauseMs } from '../../www/connection/connection.js';
 import * as lines from '../../www/texts/commands.js';
 import * as rooms from '../../www/store/room.js';
@@ -22,6 +23,9 @@ test('pauses are random up to a limit that doubles', () => {
 test('addresses', () => {
   const table = [
     ['#general', { kind: 'channel', name: 'general' }],
+    ['#general/842', { kind: 'channel', name: 'general', seq: 842 }],
+    ['#gr%C3%BCn/1', { kind: 'channel', name: 'grün', seq: 1 }],
+    ['#general/x', { kind: 'channel', name: 'general/x' }],
     ['general', { kind: 'channel', name: 'general' }],
     ['#@Ada', { kind: 'person', name: 'Ada' }],
     ['#gr%C3%BCn', { kind: 'channel', name: 'grün' }],
@@ -32,6 +36,27 @@ test('addresses', () => {
   for (const [hash, expected] of table) assert.deepEqual(address.parse(hash), expected, hash);
   for (const place of [rooms.channel('general'), rooms.channel('grün.2'), rooms.person('@1', 'Jürgen')]) {
     assert.deepEqual(address.parse(address.of(place)), { kind: place.kind, name: place.name });
+  }
+  assert.equal(address.of(rooms.channel('grün'), 7), '#gr%C3%BCn/7');
+});
+
+test('secrets of a link', () => {
+  const table = [
+    ['#owner=KEY', { owner: 'KEY' }], ['#password=a%20%26b%3D', { password: 'a &b=' }], ['#owner=K&password=P', { owner: 'K', password: 'P' }],
+    ['#password=%', { password: '%' }], ['#general', null], ['#owner', null], ['', null],
+  ];
+  for (const [hash, expected] of table) assert.deepEqual(address.secrets(hash), expected, hash);
+  assert.deepEqual(address.secrets(address.withPassword('a &b=+ü')), { password: 'a &b=+ü' });
+});
+
+test('a search marks its words, whatever their case and form', () => {
+  const table = [
+    ['Hello World', 'world', 'Hello [World]'], ['ＷＯＲＬＤ', 'world', '[ＷＯＲＬＤ]'], ['ﬁne', 'f', '[ﬁ]ne'], ['aaa', 'a', '[a][a][a]'],
+    ['e\u0301tude', 'é', '[e\u0301]tude'], ['nothing', 'x', 'nothing'], [`${'a'.repeat(200)}b`, 'b', `…${'a'.repeat(60)}[b]`],
+    [`b${'a'.repeat(300)}`, 'b', `[b]${'a'.repeat(239)}…`],
+  ];
+  for (const [text, wanted, expected] of table) {
+    assert.equal(marked(text, wanted).map(([part, isFound]) => (isFound ? `[${part}]` : part)).join(''), expected, text);
   }
 });
 
@@ -57,9 +82,17 @@ test('typed lines', () => {
     ['/history', { does: 'history', limit: null }],
     ['/history 20', { does: 'history', limit: 20 }],
     ['/history 999', { does: 'history', limit: 200 }],
+    ['/mute @Bob 10', { does: 'send', command: { type: 'mute', user: 'Bob', minutes: 10 } }],
+    ['/door closed', { does: 'send', command: { type: 'door', open: false } }],
+    ['/writing 30', { does: 'send', command: { type: 'writing', channel: undefined, who: 30 } }],
+    ['/writing #garden owner', { does: 'send', command: { type: 'writing', channel: 'garden', who: 'owner' } }],
+    ['/pin none', { does: 'send', command: { type: 'pin', seq: null } }],
+    ['/edit 7 better\ntext', { does: 'send', command: { type: 'edit', seq: 7, text: 'better\ntext' } }],
+    ['/react 7 :tada:', { does: 'send', command: { type: 'react', seq: 7, emoji: '🎉', on: true } }],
+    ['/unreact 7 🎉', { does: 'send', command: { type: 'react', seq: 7, emoji: '🎉', on: false } }],
   ];
   for (const [typed, expected] of table) assert.deepEqual(lines.parse(typed), expected, typed);
-  for (const typed of ['/me', '/nick ', '/join', '/msg', '/msg Bob', '/', '/ hello', '/dance', '/mehr', '/history x', '/history 0', '/history -1', '/constructor']) {
+  for (const typed of ['/me', '/nick ', '/join', '/msg', '/msg Bob', '/', '/ hello', '/dance', '/mehr', '/history x', '/history 0', '/history -1', '/constructor', '/mute Bob', '/mute Bob soon', '/door', '/door ajar', '/edit 7', '/edit x y', '/pin', '/own']) {
     const { does, sentence } = lines.parse(typed);
     assert.equal(does, 'wrong', typed);
     assert.ok(sentence.length > 10, typed);
@@ -83,7 +116,7 @@ test('events', () => {
 
 test('commands name their room and omit absent fields', () => {
   const text = (command) => JSON.stringify(command);
-  assert.equal(text(protocol.hello('Ada', undefined)), '{"type":"hello","name":"Ada"}');
+  assert.equal(text(protocol.hello({ name: 'Ada' })), '{"type":"hello","name":"Ada"}');
   assert.equal(text(protocol.join('a', 0)), '{"type":"join","channel":"a","since":0}');
   assert.equal(text(protocol.post(rooms.person('@1', 'Bob'), { text: 'x', nonce: 'n' })), '{"type":"direct","to":"Bob","text":"x","nonce":"n"}');
   assert.deepEqual(protocol.target(rooms.channel('a')), { channel: 'a' });
@@ -147,6 +180,9 @@ test('rows of the feed', () => {
     ['something of a later version is no gap', [by(2, 1, noon), by(2, 2, noon, { type: 'edited' }), by(2, 3, noon)], {}, 'start day other+ other'],
     ['what is new', [by(2, 1, noon), by(2, 2, noon), by(2, 3, noon)], { newAfter: 1 }, 'start day other+ new other+ other'],
     ['nothing is new', [by(2, 1, noon)], { newAfter: 1 }, 'start day other+'],
+    ['a deleted message', [by(2, 1, noon), { type: 'deleted_message', seq: 2 }, by(2, 3, noon), { type: 'deleted', seq: 4, of: 2, by: 'A' }], {}, 'start day other+ deleted other+'],
+    ['an edit that is gone with its message', [by(2, 1, noon), { type: 'deleted_message', seq: 2 }], {}, 'start day other+'],
+    ['the owner’s are marked', [by(2, 1, noon), by(2, 2, noon, { owner: true })], {}, 'start day other+ other+'],
     ['there is more above', [by(2, 7, noon)], { older: true }, 'older day other+'],
   ];
   for (const [name, messages, change, expected] of table) assert.equal(kinds(messages, change), expected, name);

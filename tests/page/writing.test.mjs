@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { entersSuggestion, fit, ranked, replaced, suggestions, wordAt } from '../../www/texts/complete.js';
-import { Recall, draftOf, withDraft } from '../../www/store/drafts.js';
+import { draftOf, withDraft } from '../../www/store/drafts.js';
 import { EMOJI } from '../../www/texts/emoji.js';
 import { COMMANDS, HELP, parse } from '../../www/texts/commands.js';
 import * as rooms from '../../www/store/room.js';
@@ -47,7 +47,7 @@ test('suggestions', () => {
   assert.deepEqual(values(':smi|'), [':smile: ', ':smirk: ']);
   assert.deepEqual(values(':+1|'), [':+1: ']);
   assert.deepEqual(values('/h|'), ['/history ', '/help']);
-  assert.deepEqual(values('/M|'), ['/me ', '/msg ']);
+  assert.deepEqual(values('/M|'), ['/me ', '/msg ', '/mute ']);
   assert.deepEqual(values('@nobody|'), []);
   assert.equal(offered('/|').length, 10);
   assert.deepEqual(offered('@bob|').map(({ whole }) => whole), [true, false]);
@@ -76,7 +76,10 @@ test('every command is in /help, and understood', () => {
     assert.notEqual(parse(example ?? `/${word}`).does, 'wrong', word);
   }
   // PROTOCOL: the typed lines, all of them.
-  assert.deepEqual(COMMANDS.map(({ word }) => word).sort(), ['channels', 'help', 'history', 'join', 'leave', 'me', 'msg', 'nick', 'quit', 'who']);
+  assert.deepEqual(COMMANDS.map(({ word }) => word).sort(), [
+    'channels', 'clear', 'delete', 'door', 'edit', 'help', 'history', 'join', 'kick', 'leave', 'me', 'msg', 'mute', 'nick', 'own', 'pin', 'quit', 'react',
+    'remove', 'search', 'unreact', 'who', 'writing',
+  ]);
 });
 
 test('drafts, each of its place', () => {
@@ -88,23 +91,6 @@ test('drafts, each of its place', () => {
   for (let number = 0; number < 200; number += 1) drafts = withDraft(drafts, `#${number}`, 'x');
   assert.equal(drafts.length, 100, 'the oldest go');
   assert.equal(draftOf(drafts, '#199'), 'x');
-});
-
-test('Up brings back what was sent last', () => {
-  const recall = new Recall();
-  assert.equal(recall.step('#a', '', -1), null, 'nothing was sent');
-  assert.equal(recall.step('#a', '', -1, () => ['of before']), 'of before');
-  for (const text of ['one', 'two', 'two', 'three']) recall.sent('#a', text);
-  recall.sent('#b', 'elsewhere');
-  assert.equal(recall.step('#a', 'something', -1), null, 'a box that is not empty is left alone');
-  assert.equal(recall.step('#a', '', 1), null, 'Down in an empty box is the box’s own');
-  const shown = [];
-  for (const [text, step] of [['', -1], ['three', -1], ['two', -1], ['one', 1], ['two', 1], ['three', 1]]) shown.push(recall.step('#a', text, step));
-  assert.deepEqual(shown, ['three', 'two', 'one', 'two', 'three', '']);
-  assert.equal(recall.step('#a', '', -1), 'three');
-  assert.equal(recall.step('#a', 'three, changed', -1), null);
-  assert.equal(recall.step('#b', '', -1), 'elsewhere');
-  assert.equal(recall.step('#b', 'elsewhere', -1), null, 'there is nothing before the first');
 });
 
 test('another name for one that is refused', () => {

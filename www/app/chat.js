@@ -4,12 +4,15 @@
 
 import { Connection } from '../connection/connection.js';
 import * as protocol from '../connection/protocol.js';
+import * as rooms from '../store/room.js';
 import * as states from '../store/state.js';
 import * as storage from '../store/storage.js';
 import * as address from '../texts/address.js';
 import * as commands from '../texts/commands.js';
 import { capitalized, t } from '../texts/en.js';
 import { alternativeName } from '../texts/names.js';
+import { Deletions } from './deletions.js';
+import { Past } from './past.js';
 import { ReadMarkers } from './read-markers.js';
 import { Sender } from './sender.js';
 
@@ -24,16 +27,25 @@ export class Chat {
   state = states.create();
   /** The problem with the connection, as a sentence for the user; empty if there is none. */
   problem = '';
-  /** Why the name was refused, and another one to offer, or null. */
+  /** Why the name was refused, and another one to offer, or null. Whether the room has a password. */
   signInError = null;
   alternative = null;
+  needsPassword = false;
   /** The notice below the composer: `{ text, bad, lost }`, or null. */
   notice = null;
   name = null;
   markers;
+  /** What the composer should take: `{ quote }`, a text, or `{ edit }`, a message; null if nothing. */
+  composing = null;
+  /** People whose messages are hidden in this browser: author → name. */
+  ignored = new Map();
+  deletions; past;
   /** Called with a room, a message of someone else, and whether it was missed while there was no connection. */
   heard = () => {};
-  #changed; #confirm; #connection; #sender; #wire = null;
+  /** Called with an event `edited` or `deleted` before it is applied, and with a text to search for. */
+  outdated = () => {};
+  searchWanted = () => {};
+  #changed; #confirm; #connection; #sender; #wire = null; #password = storage.password.get();
   #session = null; #retries = 0; #restored = false; #typedAt = -Infinity; #doubted = null; #whoTimer = 0;
 
   /** `confirm(title, text, yes)` asks the user and resolves to a boolean. */
@@ -42,7 +54,9 @@ export class Chat {
     this.#confirm = confirm;
     this.markers = new ReadMarkers(() => this.state, changed);
     this.#connection = new Connection(protocol.chatUrl(document.baseURI), {
-      credentials: () => ({ name: this.name, session: (storage.session.get() ?? this.#session)?.session }),
+      credentials: () => ({
+        name: this.name, session: (storage.session.get() ?? this.#session)?.session, password: this.#password ?? undefined,
+      }),
       event: (event, command) => this.#onEvent(event, command),
       open: () => this.#onOpen(),
       lost: (sentence, code) => this.#onLost(sentence, code),
@@ -56,6 +70,18 @@ export class Chat {
       changed,
       failed: (error) => this.#fail(error),
     });
+    const { tell } = this;
+    this.past = new Past({ changed, tell: tell.bind(this), ask: async (command) => {
+      const page = await this.#connection.request(command, true);
+      states.prepare(this.state, page);
+      return page;
+    } });
+    this.deletions = new Deletions({
+      changed, state: () => this.state, request: (command) => this.#connection.request(command),
+      notify: (command) => this.#connection.notify(command), failed: (error) => this.#fail(error),
+    });
+    storage.ignored.onChange(() => this.#readIgnored());
+    storage.ownerKey.onChange(() => this.#own());
     storage.session.onChange((session) => this.#onSessionElsewhere(session));
   }
 
@@ -63,13 +89,15 @@ export class Chat {
 
   /** Resumes the session that the browser keeps, if any: the chat is shown before the server answers. */
   begin() {
+    this.takeSecrets();
     const known = storage.session.get();
     if (!known?.name) return;
     this.enter(known.name);
     this.#restore();
   }
 
-  enter(name) {
+  enter(name, password = null) {
+    if (password) this.#password = password;
     Object.assign(this, { name, signInError: null, stage: 'entering' });
     if (this.#connection.stage === 'waiting') this.#connection.nudge();
     else this.#connection.connect();
@@ -82,6 +110,18 @@ export class Chat {
     if (loses && !await this.#confirm(t.chat.leaveTitle, t.chat.leaveLoses, t.chat.leave)) return;
     storage.forget();
     this.#signOut();
+  }
+
+  /** Takes the owner's key and the room's password from the address, and removes them from it. Returns whether there were any. */
+  takeSecrets() {
+    const found = address.secrets(location.hash);
+    if (!found) return false;
+    const room = states.openRoom(this.state);
+    history.replaceState(history.state, '', location.pathname + location.search + (room ? address.of(room) : ''));
+    if (found.password) this.#password = found.password;
+    if (found.owner) storage.ownerKey.set(found.owner);
+    if (this.stage === 'in') this.#own();
+    return true;
   }
 
   async rename(name) {
@@ -133,22 +173,43 @@ export class Chat {
   /** Opens the room that the address names, or the home channel. */
   openAddress() {
     const { state } = this;
-    const { kind, name } = address.parse(location.hash) ?? {};
+    const { kind, name, seq } = address.parse(location.hash) ?? {};
     if (kind === 'person') {
       const known = history.state?.conversation && states.conversationRoom(state, history.state.conversation);
       return this.open(known || states.personRoom(state, name), { fromAddress: true });
     }
     if (!kind) return this.open(states.channelRoom(state, states.HOME), { replace: true });
-    if (state.wanted.has(name) || state.channels.has(name)) return this.open(states.channelRoom(state, name), { fromAddress: true });
-    return this.#openUnknown(name);
+    if (!state.wanted.has(name) && !state.channels.has(name)) return this.#openUnknown(name, seq);
+    const room = states.channelRoom(state, name);
+    this.open(room, { fromAddress: true });
+    if (seq !== undefined && seq !== room.target?.seq) this.past.jump(room, seq);
+    return undefined;
+  }
+
+  /** Follows a link of a message to a channel, or to a message in one. */
+  follow(hash) {
+    history.pushState(null, '', hash);
+    states.openRoom(this.state).target = null;
+    this.openAddress();
+  }
+
+  /** Opens the room of a message, at this message. */
+  show(message) {
+    const { state } = this;
+    const room = message.channel !== undefined ? states.channelRoom(state, message.channel)
+      : states.rememberedConversation(state, message.conversation, this.isMine(message) ? message.to : message.from);
+    this.past.jump(room, message.seq, true);
+    this.open(room);
   }
 
   /** A channel that isn't listed may have a history, or another spelling; if the server doesn't know it, asks before creating it. */
-  async #openUnknown(name) {
+  async #openUnknown(name, seq) {
     const { state } = this;
     try {
       const { channel } = await this.#connection.request(protocol.history({ channel: name }, { limit: 1 }));
-      return this.open(states.channelRoom(state, channel), { replace: true });
+      const room = states.channelRoom(state, channel);
+      if (seq !== undefined) this.past.jump(room, seq);
+      return this.open(room, { replace: true });
     } catch (error) {
       const isUnknown = error.code === 'no_such_channel';
       this.open((isUnknown && states.openRoom(state)) || states.channelRoom(state, states.HOME), { replace: true });
@@ -171,6 +232,7 @@ export class Chat {
   /** Loads earlier messages of the open room; false if there are none. */
   older(limit) {
     const room = states.openRoom(this.state);
+    if (room?.past) return void this.past.older(room, limit);
     const loading = room ? states.older(room) : [];
     for (const command of loading) this.#ask({ ...command, limit });
     return loading.length > 0;
@@ -199,6 +261,7 @@ export class Chat {
       case 'channels': this.#list(protocol.channels()); break;
       case 'history': return this.older(line.limit ?? undefined) || this.tell(t.chat.noEarlier);
       case 'quit': this.quit(); break;
+      case 'send': this.#run(room, line.command); break;
       case 'direct': {
         const partner = states.personRoom(this.state, line.to);
         const posted = this.#post(partner, line.text);
@@ -227,6 +290,99 @@ export class Chat {
     const isEmpty = room?.kind === 'person' && room.conversation === null && !room.pinned && !this.state.users.has(room.name);
     if (isEmpty && room.key === this.state.open) this.open(states.channelRoom(this.state, states.HOME), { replace: true });
     if (isEmpty) this.state.rooms.delete(room.key);
+  }
+
+  // ── Messages that are there, and people ──
+
+  /** Whether this page has the owner's rights. */
+  get owns() {
+    return this.state.owner !== null;
+  }
+
+  /** Sends a command; what fails is shown. Resolves to the answer, or null. */
+  async send(command) {
+    try {
+      return await this.#connection.request(command);
+    } catch (error) {
+      this.#fail(error);
+      return null;
+    }
+  }
+
+  /** Runs a typed line that is one command, where needed for the open room, and after a question if it can't be undone. */
+  #run(room, command) {
+    const { type } = command;
+    const isHere = !command.channel && ['writing', 'pin', 'edit', 'delete', 'react'].includes(type);
+    if (type === 'own') return this.#own(command.key);
+    if (type === 'delete' && rooms.find(room, command.seq)) return this.deletions.add(room, command.seq);
+    if (type === 'search') return this.searchWanted(command.text);
+    if (type === 'clear') return this.clear(command.channel || room.name);
+    if (type === 'remove_channel') return this.removeChannel(command.channel);
+    return this.send({ ...command, ...(isHere && protocol.target(room)) });
+  }
+
+  async clear(channel) {
+    if (await this.#confirm(t.owner.clearTitle(channel), t.owner.clearText, t.owner.clear)) this.send({ type: 'clear', channel });
+  }
+
+  async removeChannel(channel) {
+    const sure = await this.#confirm(t.owner.removeTitle(channel), t.owner.removeText, t.owner.remove);
+    if (sure) this.send({ type: 'remove_channel', channel });
+  }
+
+  /** Changes the text of an own message. Resolves to whether it was changed. */
+  async edit(room, seq, typed) {
+    const text = protocol.printable(typed);
+    if (!this.#fits(room, text)) return false;
+    return await this.send({ type: 'edit', ...protocol.target(room), seq, text }) !== null;
+  }
+
+  react(room, { seq, reactions = [] }, emoji) {
+    const on = !reactions.some((one) => one.emoji === emoji && one.mine);
+    return this.send({ type: 'react', ...protocol.target(room), seq, emoji, on });
+  }
+
+  /** Hides the messages of a person in this browser, or shows them again. */
+  ignore(author, name, on) {
+    if (on) this.ignored.set(author, name);
+    else this.ignored.delete(author);
+    storage.ignored.set({ epoch: this.state.epoch, people: Object.fromEntries(this.ignored) });
+    this.#changed();
+  }
+
+  #readIgnored() {
+    const { epoch, people = {} } = storage.ignored.get() ?? {};
+    this.ignored = new Map(epoch === this.state.epoch ? Object.entries(people).map(([author, name]) => [Number(author), name]) : []);
+    this.#changed();
+  }
+
+  /** Puts a quote of a message, or a message to edit, into the composer. */
+  compose(what) {
+    this.composing = what;
+    this.focusWanted = true;
+    this.#changed();
+  }
+
+  /** Searches the channels and one's own conversations. Rejects with the server's error. */
+  search(question) {
+    return this.#connection.request({ type: 'search', ...question });
+  }
+
+  /** Claims the chat with a key, or with the one that the browser keeps. Null gives it up. */
+  async #own(key = storage.ownerKey.get() ?? undefined) {
+    if (key === undefined || this.stage !== 'in') return;
+    try {
+      await this.#connection.request({ type: 'own', key });
+      storage.ownerKey.set(key);
+      storage.password.set(key && this.#password);
+    } catch (error) {
+      if (error.code === 'bad_key') storage.ownerKey.set(null);
+      if (error.code !== 'lost') this.#fail(error);
+    }
+  }
+
+  disown() {
+    return this.#own(null);
   }
 
   /** Tells the others that this user is typing, at most every few seconds. */
@@ -258,13 +414,19 @@ export class Chat {
 
   #post(room, typed, action) {
     const text = protocol.printable(typed);
-    if (text.trim() === '') return this.tell(t.chat.nothingToSend, true);
     if (action && room.kind === 'person') return this.tell(t.chat.onlyInChannels, true);
-    const { unit, length, most, over } = this.excess(room, text, action);
-    if (over > 0) return this.tell((unit === 'byte' ? t.chat.tooLarge : t.chat.tooLong)(most, length), true);
+    if (!this.#fits(room, text, action)) return false;
+    this.past.leave(room);
     this.#typedAt = -Infinity; // the next text is another one
     this.#sender.post(room, text, action);
     return true;
+  }
+
+  /** Whether the server will take a text; if not, says why. */
+  #fits(room, text, action) {
+    if (text.trim() === '') return this.tell(t.chat.nothingToSend, true);
+    const { unit, length, most, over } = this.excess(room, text, action);
+    return over <= 0 || this.tell((unit === 'byte' ? t.chat.tooLarge : t.chat.tooLong)(most, length), true);
   }
 
   #leave(room, named) {
@@ -318,18 +480,23 @@ export class Chat {
     const { state } = this;
     if (event.type === 'welcome') this.#onWelcome(event);
     const wanted = [...state.wanted].join();
+    if (event.type === 'edited' || event.type === 'deleted') this.outdated(event);
     const commands = states.apply(state, event, command, Date.now());
     this.#sender.onEvent(event, (message) => this.isMine(message));
-    if (protocol.carriesText(event) && !this.isMine(event)) {
-      const room = event.type === 'direct' ? states.conversationRoom(state, event.conversation) : state.rooms.get(`#${event.channel}`);
-      if (room) this.heard(room, event);
-    }
-    for (const [room, message] of state.missed.splice(0)) this.heard(room, message, true);
+    const room = protocol.carriesText(event) && !this.isMine(event) ? states.roomOf(state, event) : null;
+    if (room && this.ignored.has(event.author)) room.silent.add(event.seq);
+    else if (room) this.heard(room, event);
+    for (const [room, message] of state.missed.splice(0)) if (!this.ignored.has(message.author)) this.heard(room, message, true);
     if ([...state.wanted].join() !== wanted) storage.channels.set([...state.wanted]);
+    if (event.type === 'welcome') this.#readIgnored();
     if (event.type === 'welcome' || event.type === 'renamed') this.#keepSession();
     for (const next of commands) this.#ask(next);
     if (state.staleUsers) this.#refreshUsers();
-    if (states.openRoom(state)) this.#writeAddress('replaceState');
+    if (states.openRoom(state)) {
+      this.past.resolve(states.openRoom(state));
+      this.#writeAddress('replaceState');
+    }
+    if (event.type === 'muted' && event.user === state.me.name) this.tell(event.until > 0 ? t.owner.youAreMuted : t.owner.youMayWrite);
     if (this.stage === 'in') this.markers.update(); // before that, what is new wasn't shown yet
     this.#sender.flush();
   }
@@ -352,7 +519,7 @@ export class Chat {
 
   #onOpen() {
     const isFirst = this.stage !== 'in';
-    Object.assign(this, { stage: 'in', problem: '', signInError: null });
+    Object.assign(this, { stage: 'in', problem: '', signInError: null, needsPassword: false });
     this.#retries = 0;
     if (this.notice?.lost) this.hush();
     if (isFirst) {
@@ -362,6 +529,8 @@ export class Chat {
       this.focusWanted = true;
     }
     if (this.#wire) this.#requestTrace();
+    this.#own();
+    this.deletions.flush();
     const doubted = this.#doubted;
     this.#doubted = null;
     if (doubted !== null && states.openRoom(this.state)?.name === doubted) {
@@ -402,8 +571,10 @@ export class Chat {
       return;
     }
     this.#retries = 0;
+    if (error.code === 'bad_password') this.#password = null;
     const alternative = alternativeName(name, error.code);
-    Object.assign(this, { stage: 'out', problem: '', signInError: error.message, alternative });
+    const asks = ['password_needed', 'bad_password'].includes(error.code);
+    Object.assign(this, { stage: 'out', problem: '', signInError: error.message, alternative, needsPassword: asks });
     this.#changed();
   }
 
@@ -449,7 +620,7 @@ export class Chat {
   /** Writes the open room into the address. */
   #writeAddress(method) {
     const room = states.openRoom(this.state);
-    const hash = address.of(room);
+    const hash = address.of(room, room.target?.seq);
     const conversation = room.conversation ?? null;
     const isSame = hash === location.hash && (history.state?.conversation ?? null) === conversation;
     if (!isSame) history[method]({ conversation }, '', hash);

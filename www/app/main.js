@@ -13,8 +13,10 @@ import { Feed } from '../views/feed.js';
 import * as keys from '../views/keys.js';
 import { MemberList } from '../views/member-list.js';
 import { Bell } from '../views/notify.js';
+import { OwnerBar } from '../views/owner-bar.js';
 import { QuickSwitcher } from '../views/quick-switcher.js';
 import { RoomHeader } from '../views/room-header.js';
+import { Search } from '../views/search.js';
 import { Sidebar } from '../views/sidebar.js';
 import { SignIn } from '../views/sign-in.js';
 import { syncStatus } from '../views/sync-status.js';
@@ -30,14 +32,16 @@ const REFRESH_MS = 20_000;
 
 fillTexts(t.page);
 const chat = new Chat(changed, dialogs.confirm);
-const signIn = new SignIn((name) => chat.enter(name));
+const signIn = new SignIn((name, password) => chat.enter(name, password));
 const sidebar = new Sidebar(chat);
 const feed = new Feed(chat);
 const composer = new Composer(chat);
 const banner = new ConnectionBanner(chat);
 const bell = new Bell(chat);
 const switcher = new QuickSwitcher(chat);
-const header = new RoomHeader(chat, changed);
+const header = new RoomHeader(chat, changed, () => togglePanel(chat, byId('more')));
+const ownerBar = new OwnerBar(chat);
+const search = new Search(chat);
 const members = new MemberList(chat);
 
 let scheduled = false, frame = 0, timer = 0;
@@ -63,7 +67,8 @@ function show() {
   const isOffline = chat.downSince !== null;
   if (!isOffline) connectedAt = Date.now();
   resumes &&= stage !== 'out';
-  signIn.show({ visible: isOut, busy: stage === 'entering', error: chat.signInError, name: chat.name, alternative: chat.alternative });
+  const { signInError: error, name, alternative, needsPassword } = chat;
+  signIn.show({ visible: isOut, busy: stage === 'entering', error, name, alternative, needsPassword });
   byId('chat').hidden = byId('skip').hidden = isOut;
   byId('chat').classList.toggle('offline', isOffline);
   banner.show();
@@ -71,6 +76,7 @@ function show() {
   feed.show(room, room ? pending(chat.outbox, room.key) : []);
   composer.show(room, chat.notice);
   header.show(room);
+  ownerBar.show(room);
   members.show(room);
   const status = syncStatus(room);
   setText(byId('sync-status'), !status || !isOffline ? status : connectedAt ? t.room.asOf(status, timeOf(connectedAt)) : '');
@@ -93,11 +99,16 @@ function restoreFocus() {
   composer.focus();
 }
 
-byId('wire').addEventListener('click', () => togglePanel(chat, byId('wire')));
 chat.heard = (...heard) => bell.ring(...heard);
+chat.searchWanted = (text) => search.open(text);
+chat.outdated = (event) => {
+  for (const view of [bell, ownerBar, search]) view.outdated(event);
+};
 keys.listen({
   inside: () => !byId('chat').hidden,
   jump: () => switcher.open(),
+  search: () => search.open(),
+  hasSearch: () => search.hasFocus,
   escape: () => {
     chat.hush();
     if (document.activeElement !== byId('menu')) composer.focus(); // Escape closed the drawer
@@ -114,7 +125,7 @@ addEventListener('drop', (event) => {
   event.preventDefault();
   if (chat.stage === 'in') chat.tell(t.chat.noFiles, true);
 });
-addEventListener('popstate', () => chat.stage === 'in' && chat.openAddress());
+addEventListener('popstate', () => !chat.takeSecrets() && chat.stage === 'in' && chat.openAddress());
 for (const change of ['online', 'offline']) addEventListener(change, () => chat.nudge());
 addEventListener('pageshow', ({ persisted }) => {
   chat.markers.setLeaving(false);

@@ -94,9 +94,9 @@ export class Sender {
   /** Sends the next message that can be sent. */
   flush() {
     const { rooms } = this.#host.state();
-    const isReady = ({ key }) => {
+    const isReady = ({ key, notBefore = 0 }) => {
       const room = rooms.get(key);
-      return room && (room.kind === 'person' || room.joined);
+      return room && notBefore <= Date.now() && (room.kind === 'person' || room.joined);
     };
     const entry = this.#host.ready() ? outbox.next(this.outbox, isReady) : null;
     if (entry) this.#send(entry, rooms.get(entry.key));
@@ -116,10 +116,18 @@ export class Sender {
       this.#settle(nonce);
     } catch (error) {
       if (error.code === 'lost') return undefined;
+      if (error.code === 'slow') return this.#wait(entry, error.retry_ms ?? 1000);
       this.#fail(entry, error);
       this.#host.failed(error);
     }
     return this.flush();
+  }
+
+  /** The channel takes one message of a user at a time: the entry is sent when it may be. */
+  #wait(entry, ms) {
+    Object.assign(entry, { stage: 'waiting', notBefore: Date.now() + ms });
+    setTimeout(() => this.flush(), ms + 50);
+    this.flush();
   }
 
   #fail(entry, { message }) {

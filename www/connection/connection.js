@@ -35,7 +35,7 @@ export class Connection {
   downSince = null;
 
   /**
-   * `on` has: `credentials()` → { name, session } · `event(event, command)` · `open()` · `lost(sentence, code)` ·
+   * `on` has: `credentials()` → { name, session, password } · `event(event, command)` · `open()` · `lost(sentence, code)` ·
    * `refused(error, credentials)`: the answer to hello · `trace(trace)`.
    */
   constructor(url, on) {
@@ -93,11 +93,14 @@ export class Connection {
     return Math.max(0, Math.min(monotonic - performance.now(), wall - Date.now()));
   }
 
-  /** Sends a command. Resolves to its answer; rejects with the server's error, or with code `lost` if no answer can come. */
-  request(command) {
+  /**
+   * Sends a command. Resolves to its answer; rejects with the server's error, or with code `lost` if no answer can come.
+   * `silent`: the answer goes to the caller only.
+   */
+  request(command, silent = false) {
     return new Promise((resolve, reject) => {
       if (this.stage !== 'open') return reject({ code: 'lost', message: t.connection.offline });
-      this.#queue.push({ command, resolve, reject });
+      this.#queue.push({ command, resolve, reject, silent });
       this.#flush();
     });
   }
@@ -114,7 +117,7 @@ export class Connection {
       this.stop(1000);
       this.#on.refused(error, credentials);
     };
-    this.#send({ command: protocol.hello(credentials.name, credentials.session), reject });
+    this.#send({ command: protocol.hello(credentials), reject });
   }
 
   #welcomed() {

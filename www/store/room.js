@@ -1,7 +1,12 @@
 // One room: a channel or a private conversation, and its messages. Pure: functions change the room they are given.
 //
-// One array holds every event with a `seq` in that order, also types that this page can't show, so that a jump in the
-// numbers is always a real gap. It is complete up to `newest`; later messages wait in `ahead` until history fills the hole.
+// One array holds every event with a `seq` in that order, also those about earlier messages, so that a jump in the numbers is
+// always a real gap. It is complete up to `newest`; later messages wait in `ahead` until history fills the hole. Events about a
+// message are applied to it where they stand in this order, and keep no text.
+//
+// A part of the history that doesn't reach the newest messages is a room of its own, `past`, until it does.
+
+import { carriesText } from '../connection/protocol.js';
 
 const MAX_NOTES = 200;
 let notes = 0; // made so far, for their ids
@@ -20,6 +25,9 @@ export const person = (key, name, conversation = null) => (
 const empty = () => ({
   messages: [], loaded: false, older: false, // whether there are messages before the first one
   first: 1, newest: 0, known: 0, ahead: new Map(), // first that the server keeps · complete up to · highest seen
+  past: null, target: null, // a part of the history that is shown instead · the message to show: { seq }
+  writing: 'all', pin: null, // who may write: 'all', 'owner', or seconds between two messages · the pinned message's number
+  silent: new Set(), deleted: new Map(), // unread numbers that are no messages · who deleted a message: seq → name
   filling: false, fetchingOlder: false, begun: false, read: 0, newAfter: null,
   mentioned: 0, // the last mention of the reader
   missedAfter: null, // while messages are loaded that were missed without a connection: the number before them
@@ -31,20 +39,43 @@ const empty = () => ({
 export const reset = (room) => Object.assign(room, empty());
 
 /** The number of unread messages. */
-export const unread = (room) => Math.max(0, room.known - room.read);
+export const unread = (room) => Math.max(0, room.known - room.read - [...room.silent].filter((seq) => seq > room.read).length);
 
 /** Whether an unread message mentions the reader. */
 export const isMentioned = (room) => room.mentioned > room.read;
 
-export const markRead = (room) => { room.read = Math.max(room.read, room.known); };
+export function markRead(room) {
+  room.read = Math.max(room.read, room.known);
+  room.silent.clear();
+}
+
+/** The index of the first message with this number or a higher one. */
+export function indexOf(messages, seq) {
+  let low = 0;
+  for (let high = messages.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (messages[middle].seq < seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The event with this number, if the page holds it. */
+export function find(room, seq) {
+  for (const { messages } of [room, room.past].filter(Boolean)) {
+    const found = messages[indexOf(messages, seq)];
+    if (found?.seq === seq) return found;
+  }
+  return null;
+}
 
 /** Replaces the messages by the newest page: `upTo` is the newest number, `older` says if there are earlier ones. */
 export function replace(room, messages, upTo, older) {
   room.messages = [...messages];
   room.authors.clear();
-  noteAuthors(room, messages);
   room.newest = Math.max(upTo, messages.at(-1)?.seq ?? 0);
   room.known = Math.max(room.known, room.newest);
+  note(room, messages);
   room.older = older;
   room.loaded = true;
   room.filling = false;
@@ -72,10 +103,10 @@ export function receive(room, message) {
 export function append(room, messages, more, first, upTo = 0) {
   const added = messages.filter(({ seq }) => seq > room.newest);
   room.messages.push(...added);
-  noteAuthors(room, added);
   room.newest = added.at(-1)?.seq ?? room.newest; // a jump here is shown as a gap: the server no longer keeps it
   if (!more) room.newest = Math.max(room.newest, upTo, first - 1);
   room.known = Math.max(room.known, room.newest);
+  note(room, added);
   drain(room);
   if (!more && messages.length === 0 && room.ahead.size > 0) {
     // The server has nothing in between; asking again would never end.
@@ -90,9 +121,45 @@ export function append(room, messages, more, first, upTo = 0) {
 export function prepend(room, messages, more) {
   const oldest = room.messages[0]?.seq ?? Infinity;
   room.messages = messages.filter(({ seq }) => seq < oldest).concat(room.messages);
-  noteAuthors(room, messages);
+  note(room, messages);
   room.older = more;
   room.fetchingOlder = false;
+}
+
+/** Shows a part of the history that doesn't reach the messages of the room. */
+export function showPast(room, messages, older) {
+  room.past = Object.assign(Object.create(room), {
+    messages, older, newer: true, loaded: true, filling: false, fetchingOlder: false, notes: [], authors: new Map(),
+  });
+  note(room.past, messages);
+  meet(room);
+}
+
+/** Adds a page after the part of the history that is shown. */
+export function extendPast(room, messages) {
+  room.past.messages.push(...messages);
+  room.past.filling = false;
+  note(room.past, messages);
+  meet(room);
+}
+
+/** Joins a part of the history with the messages of the room when it reaches them. */
+function meet(room) {
+  const { past } = room;
+  const last = past.messages.at(-1)?.seq ?? 0;
+  if (last < room.newest && last + 1 < (room.messages[0]?.seq ?? Infinity)) return;
+  const rest = room.messages.slice(indexOf(room.messages, last + 1));
+  Object.assign(room, { messages: [...past.messages, ...rest], older: past.older, past: null });
+  note(room, past.messages);
+}
+
+/** Removes all messages before the number `first`: the owner cleared the channel. */
+export function clear(room, first) {
+  room.messages = room.messages.slice(indexOf(room.messages, first));
+  if (room.loaded) room.newest = Math.max(room.newest, first - 1);
+  Object.assign(room, { past: null, target: null, older: false, first, known: Math.max(room.known, first - 1), notes: [] });
+  if (room.pin < first) room.pin = null;
+  drain(room);
 }
 
 /** Keeps only the newest messages of a room that isn't open. */
@@ -108,10 +175,34 @@ export function authorNumber(room, name, author) {
   return authors?.size > 1 ? [...authors].filter((one) => one <= author).length : 0;
 }
 
-function noteAuthors(room, messages) {
-  for (const { from, author } of messages) {
-    if (from !== undefined) room.authors.set(from, (room.authors.get(from) ?? new Set()).add(author));
+/** Notes the authors of messages, and applies events about earlier messages. */
+function note(room, messages) {
+  for (const message of messages) {
+    const { seq, from, author, of } = message;
+    message.asOf ??= room.known; // events up to here are part of what history says about it
+    if (carriesText(message)) room.authors.set(from, (room.authors.get(from) ?? new Set()).add(author));
+    else if (seq > room.read) room.silent.add(seq);
+    if (message.type === 'deleted') room.deleted.set(of, message.by);
+    const earlier = of === undefined ? null : find(room, of);
+    if (earlier && carriesText(earlier)) change(earlier, message);
+    if (message.type === 'edited') delete message.text; // the message has it, as long as it has one
   }
+}
+
+/** Applies an event to the message that it is about. */
+function change(message, { type, seq, at, text, emoji, on, mine }) {
+  if (type === 'edited') Object.assign(message, { text, edited_at: at });
+  if (type === 'deleted') {
+    for (const key of Object.keys(message)) if (!['seq', 'at', 'channel', 'conversation'].includes(key)) delete message[key];
+    message.type = 'deleted_message';
+  }
+  if (type !== 'reacted' || seq <= message.asOf) return;
+  message.asOf = seq;
+  const all = message.reactions ??= [];
+  const one = all.find((other) => other.emoji === emoji) ?? all[all.push({ emoji, count: 0, mine: false }) - 1];
+  one.count += on ? 1 : -1;
+  if (mine) one.mine = on;
+  message.reactions = all.filter(({ count }) => count > 0);
 }
 
 /** Remembers a speaker whose joining wasn't announced yet. */
@@ -153,7 +244,7 @@ function addNote(room, note) {
 function drain(room) {
   for (let next; (next = room.ahead.get(room.newest + 1)) !== undefined;) {
     room.messages.push(next);
-    noteAuthors(room, [next]);
+    note(room, [next]);
     room.newest += 1;
   }
   for (const seq of room.ahead.keys()) if (seq <= room.newest) room.ahead.delete(seq);

@@ -24,6 +24,7 @@ export function create() {
     marks: new Map(), // read markers that the browser keeps for all tabs: markKey → seq
     line: null, // where the line "New" was before a reload: { key, after }
     nextKey: 1, activity: 0,
+    door: true, owner: null, // whether new users may enter · for an owner: { muted, kicked }, both user → until
     missed: [], // [room, message] of others that were missed without a connection, for the bell
     merged: [], // [from, to]: keys of rooms that were merged into others, for modules that keep keys
   };
@@ -67,7 +68,7 @@ export const rememberedConversation = (state, conversation, name) => (
   conversationRoom(state, conversation) ?? addPerson(state, name, conversation));
 
 /** The room that an event or a command names, if there is one. */
-function roomOf(state, { channel, conversation }) {
+export function roomOf(state, { channel, conversation }) {
   if (channel !== undefined) return state.rooms.get(`#${channel}`) ?? null;
   return conversation === undefined ? null : conversationRoom(state, conversation);
 }
@@ -83,7 +84,7 @@ export const isOnline = (state, room) => room.online !== false && state.users.ha
 export function open(state, room) {
   const before = openRoom(state);
   if (before && before !== room) {
-    before.newAfter = null;
+    before.newAfter = before.past = before.target = null;
     rooms.trim(before, KEPT_MESSAGES);
     if (before.kind === 'person' && before.conversation === null && !before.pinned) state.rooms.delete(before.key);
   }
@@ -103,7 +104,13 @@ export function older(room) {
 
 /** Applies one event; `command` is the one that it answers, or null. Returns commands to send. */
 export function apply(state, event, command = null, now = 0) {
-  return (EVENTS[event.type] ?? onUnknown)(state, event, command, now) ?? [];
+  prepare(state, event);
+  return (EVENTS[event.type] ?? onChange)(state, event, command, now) ?? [];
+}
+
+/** Marks the reactions of the reader in an event or a page of history. */
+export function prepare(state, event) {
+  for (const one of event.history ?? event.messages ?? [event]) if (one.type === 'reacted') one.mine = isMine(state, one);
 }
 
 const EVENTS = {
@@ -117,6 +124,22 @@ const EVENTS = {
   message: onMessage,
   direct: onMessage,
   history: onHistory,
+  cleared(state, { channel, first }) {
+    const room = state.rooms.get(`#${channel}`);
+    if (room) rooms.clear(room, first);
+  },
+  channel_changed(state, { channel, writing, pinned }) {
+    Object.assign(state.rooms.get(`#${channel}`) ?? {}, { writing, pin: pinned ?? null });
+  },
+  door(state, { open: isOpen }) {
+    state.door = isOpen;
+  },
+  owned(state, { on, muted, kicked }) {
+    const list = (entries = []) => new Map(entries.map(({ user, until }) => [user, until]));
+    state.owner = on ? { muted: list(muted), kicked: list(kicked) } : null;
+  },
+  muted: (state, event) => restrict(state.owner?.muted, event),
+  kicked: (state, event) => restrict(state.owner?.kicked, event),
   ack(state, event, command) {
     // The first message to a person tells which conversation that is.
     if (!event.conversation || !command?.to) return;
@@ -182,6 +205,12 @@ const EVENTS = {
   },
 };
 
+/** Notes until when a user is muted or kicked. */
+function restrict(list, { user, until }) {
+  if (until > 0) list?.set(user, until);
+  else list?.delete(user);
+}
+
 function onWelcome(state, event) {
   const isReturning = state.me !== null;
   const newSession = isReturning && state.me.author !== event.author;
@@ -199,6 +228,7 @@ function onWelcome(state, event) {
   Object.assign(state, {
     me: { name: event.name, author: event.author, session: event.session }, epoch: event.epoch,
     limits: { ...state.limits, ...event.limits }, channels: counts(event.channels), users: new Set(event.users),
+    door: event.door !== false, owner: null,
   });
   for (const { conversation, with: name, seq, online } of [...event.directs].reverse()) {
     // A conversation with an online user is this one. If the user is offline, it may be another person.
@@ -237,7 +267,8 @@ function onJoined(state, event, command) {
   if (room.begun) noteMissed(state, room, event.history, room.newest);
   else if (state.marks.has(room.key)) restoreMarks(state, room, event.seq);
   else room.read = event.seq; // on a first visit nothing is new
-  Object.assign(room, { joined: true, begun: true, members: new Set(event.members), count: event.count, first: event.first });
+  const { members, count, first, writing = 'all', pinned = null } = event;
+  Object.assign(room, { joined: true, begun: true, members: new Set(members), count, first, writing, pin: pinned });
   noteMentions(state, room, event.history);
   room.known = Math.max(room.known, event.seq);
   if (command?.since !== undefined && room.loaded) return append(room, event, event.seq);
@@ -285,8 +316,8 @@ function replace(room, { history, messages = history, more }, upTo) {
   return room.ahead.size > 0 ? [loadAfter(room)] : null;
 }
 
-/** A type of a later version: its number counts, if it has one. */
-function onUnknown(state, event) {
+/** An event about an earlier message, or a type of a later version: its number counts, if it has one. */
+function onChange(state, event) {
   const room = Number.isInteger(event.seq) ? roomOf(state, event) : null;
   return room && rooms.receive(room, event) ? [loadAfter(room)] : null;
 }
@@ -316,8 +347,8 @@ export function readElsewhere(state, marks) {
 /** Remembers the newest message that mentions the reader. */
 function noteMentions(state, room, messages) {
   for (const message of messages) {
-    const isNew = !isMine(state, message) && message.seq > room.mentioned && message.channel !== undefined;
-    if (isNew && mentionsMe(state, message.text ?? '')) room.mentioned = message.seq;
+    const isNew = message.type === 'message' && !isMine(state, message) && message.seq > room.mentioned;
+    if (isNew && mentionsMe(state, message.text)) room.mentioned = message.seq;
   }
 }
 

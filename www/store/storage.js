@@ -37,6 +37,10 @@ export const marks = item(shared, 'read'); // read markers: { epoch, marks: { ke
 export const line = item(perTab, 'line'); // where the line "New" is: { epoch, key, after }
 export const theme = item(shared, 'theme'); // 'light' or 'dark'; null: as the system
 export const drafts = item(shared, 'drafts', []); // [[key, text]]
+export const deletions = item(shared, 'deletions', []); // messages that are to be deleted: see app/deletions.js
+export const ignored = item(shared, 'ignored'); // { epoch, people: { author: name } }
+export const ownerKey = item(shared, 'owner'); // the key of a link #owner=KEY
+export const password = item(perTab, 'password'); // the room's password, for the owner's links only
 export const bell = item(shared, 'bell'); // true if notifications are on, or null
 
 /** The messages of all tabs that the server hasn't confirmed yet, in the order in which they were written. */
@@ -58,6 +62,6 @@ export function onUnsentRemoved(removed) {
 
 /** Forgets everything about a user who leaves. */
 export function forget() {
-  for (const value of [session, channels, marks, line, drafts, bell]) value.set(null);
+  for (const value of [session, channels, marks, line, drafts, deletions, ignored, ownerKey, password, bell]) value.set(null);
   for (const { nonce } of unsent()) keepUnsent(nonce, null);
 }

@@ -1,4 +1,5 @@
-// Addresses: of what lies beside the page, and the part after `#`: `#channel` for a channel, `#@name` for a person.
+// Addresses: of what lies beside the page, and the part after `#`: `#channel` for a channel, `#channel/842` for a message in it,
+// `#@name` for a person.
 
 /**
  * The URL of a path beside the page at `pageUrl`. Without the name and password that this may have, as in
@@ -10,7 +11,7 @@ export function beside(path, pageUrl) {
   return url;
 }
 
-/** Parses an address: `{ kind, name }`, or null if it names no room. */
+/** Parses an address: `{ kind, name }` and perhaps `seq`, or null if it names no room. No name has a slash. */
 export function parse(hash) {
   let text;
   try {
@@ -18,12 +19,27 @@ export function parse(hash) {
   } catch {
     return null; // half an escape
   }
-  const isPerson = text.startsWith('@');
-  const name = isPerson ? text.slice(1) : text;
-  return name === '' ? null : { kind: isPerson ? 'person' : 'channel', name };
+  const [, sign, name, seq] = /^(@?)([^]*?)(?:\/(\d{1,15}))?$/.exec(text);
+  return name === '' ? null : { kind: sign ? 'person' : 'channel', name, ...(seq && { seq: Number(seq) }) };
 }
 
-/** The address of a place. */
-export function of(place) {
-  return `#${place.kind === 'person' ? '@' : ''}${encodeURIComponent(place.name)}`;
+/** The address of a room, or of the message `seq` in it. */
+export function of(room, seq = null) {
+  return `#${room.kind === 'person' ? '@' : ''}${encodeURIComponent(room.name)}${seq === null ? '' : `/${seq}`}`;
 }
+
+/** The secrets of a link, `#owner=KEY`, `#password=WORD` or both joined by `&`: `{ owner, password }`; null if there is none. */
+export function secrets(hash) {
+  if (!/^#(owner|password)=/.test(hash)) return null;
+  return Object.fromEntries(hash.slice(1).split('&').map((part) => {
+    const [, name, value] = /^([^=]*)=?([^]*)$/.exec(part);
+    try {
+      return [name, decodeURIComponent(value)];
+    } catch {
+      return [name, value]; // half an escape
+    }
+  }));
+}
+
+/** The part after `#` of a link that has the room's password. */
+export const withPassword = (password) => `#password=${encodeURIComponent(password)}`;

@@ -1,20 +1,22 @@
 // Parses a text: links, mentions, emoji, and a small, safe part of Markdown. Pure: takes a text, returns plain objects.
 //
 //   blocks   text { parts } · quote { parts } · code { text }
-//   parts    plain { text } · code { text } · bold { parts } · italic { parts } · link { text, href, host } · mention { text, name }
+//   parts    plain { text } · code { text } · bold { parts } · italic { parts } · link { text, href, host } · mention { text, name } ·
+//            channel { text, name, seq }
 //
 // The time is linear in the length of the text, whatever it holds. views/rich-text.js makes the nodes.
 
 import { EMOJI } from './emoji.js';
-import { UNSPACED, after, before, isSameName, joins, matchAt, mentionAt } from './mention.js';
+import { UNSPACED, after, before, isSameName, joins, matchAt, mentionAt, nameEnds } from './mention.js';
 
 const FENCE = /^```[\w+-]*\s*$/;
 const QUOTE = /^> ?/;
 /** The characters that can begin a part. */
-const SIGN = /`+|\*+|_+|[:@＠]|https?:\/\//giu;
+const SIGN = /`+|\*+|_+|[:@＠#]|https?:\/\//giu;
 const RUN = /`+|\*+|_+/g;
 /** The marks of emphasis, and which lengths of a run close them. */
 const MARKS = { '*': { kind: 'italic', closes: [1, 3] }, '**': { kind: 'bold', closes: [2, 3] }, _: { kind: 'italic', closes: [1] } };
+const CHANNEL = /#([\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*)(?:\/(\d{1,15})(?![\p{L}\p{N}_]))?/uy;
 const COLONS = /:([a-z0-9_+-]{1,32}):/y;
 /** Scheme, user information, host and port. Punctuation ends it, typographic and full-width punctuation too. */
 const ORIGIN = /(https?:\/\/)((?:[\p{L}\p{M}\p{N}._~%$&+=:-]*@)?)(\[[\da-f:.]+\]|[\p{L}\p{M}\p{N}._-]+)((?::\d+)?)/iuy;
@@ -23,8 +25,8 @@ const REST = /[/?#\\][!#-;=?-_a-~\p{L}\p{M}\p{N}·‐–]*/uy;
 /** A complete host, as the part of a host before letters of a script without spaces: `example.com` in `example.com你好`. */
 const COMPLETE = /^(?:[a-z0-9_-]+\.)+[a-z0-9-]*[a-z0-9]$|^localhost$/i;
 
-/** The blocks of a text. `isUser(name)` says which names exist (see mention.js). */
-export function parse(text, isUser = () => false) {
+/** The blocks of a text. `isUser(name)` and `isChannel(name)` say which names exist (see mention.js). */
+export function parse(text, isUser = () => false, isChannel = () => false) {
   const blocks = [];
   const lines = text.split('\n');
   const closing = closingFences(lines);
@@ -40,7 +42,7 @@ export function parse(text, isUser = () => false) {
     // Consecutive lines of one kind are one block.
     if (blocks.at(-1)?.kind === kind) blocks.at(-1).parts.push({ kind: 'plain', text: '\n' });
     else blocks.push({ kind, parts: [] });
-    const context = { isUser, quoted: kind === 'quote', inside: '' };
+    const context = { isUser, isChannel, quoted: kind === 'quote', inside: '' };
     blocks.at(-1).parts.push(...inline(line.replace(QUOTE, ''), context));
   }
   for (const block of blocks) if (block.parts) block.parts = joined(block.parts);
@@ -99,6 +101,7 @@ function read(sign, text, at, runs, context) {
       const found = context.quoted ? null : mentionAt(text, at, context.isUser);
       return found && { part: { kind: 'mention', text: text.slice(at, found.end), name: found.name }, end: found.end };
     }
+    case '#': return channel(text, at, context.isChannel);
     default: return link(text, at);
   }
 }
@@ -161,6 +164,17 @@ function emphasis(text, at, run, runs, context) {
 function emoji(text, at) {
   const name = !joins(before(text, at)) && matchAt(COLONS, text, at)?.[1];
   return name && EMOJI.has(name) ? { part: { kind: 'plain', text: EMOJI.get(name) }, end: at + name.length + 2 } : null;
+}
+
+/** `#general`, or `#general/842` for a message in it, where there is such a channel. */
+function channel(text, at, isChannel) {
+  const isPart = joins(before(text, at)) || /[/=&#]/.test(before(text, at));
+  const [whole, run, seq] = (isPart ? null : matchAt(CHANNEL, text, at)) ?? [];
+  const length = run && nameEnds(run).find((end) => isChannel(run.slice(0, end)));
+  if (!length) return null;
+  const end = seq && length === run.length ? at + whole.length : at + 1 + length;
+  const isMessage = end > at + 1 + length;
+  return { part: { kind: 'channel', text: text.slice(at, end), name: run.slice(0, length), seq: isMessage ? Number(seq) : null }, end };
 }
 
 function link(text, at) {

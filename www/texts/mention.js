@@ -71,7 +71,7 @@ export function mentionAt(text, at, isUser) {
 }
 
 /** The lengths that a name at the beginning of a run can have, the longest first. */
-function nameEnds(run) {
+export function nameEnds(run) {
   const ends = [];
   const spoken = run.replace(/[.-]+$/, '').length;
   let character = '';

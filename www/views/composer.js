@@ -1,6 +1,7 @@
 // The composer: Enter sends, Shift+Enter starts a new line, and drafts stay with their room, over reloads too.
 
-import { Recall, draftOf, withDraft } from '../store/drafts.js';
+import { draftOf, withDraft } from '../store/drafts.js';
+import { carriesText } from '../connection/protocol.js';
 import { markKey } from '../store/state.js';
 import * as storage from '../store/storage.js';
 import { parse } from '../texts/commands.js';
@@ -24,7 +25,7 @@ export class Composer {
   #notice = byId('notice');
   #counter = byId('counter');
   #suggestions = new Suggestions(this.#text, () => this.#sources());
-  #recall = new Recall();
+  #editing = null; // the message that is edited; the draft waits meanwhile
   #room = null; #key = null; #timer = 0;
   #kept = ''; // the draft as it was last read or written here
 
@@ -35,6 +36,7 @@ export class Composer {
       event.preventDefault();
       this.#send();
     });
+    byId('cancel-edit').addEventListener('click', () => this.#endEdit());
     byId('notice-close').addEventListener('click', () => {
       chat.hush();
       this.focus();
@@ -58,6 +60,11 @@ export class Composer {
   /** `notice` is `{ text, bad }` or null. */
   show(room, notice) {
     if ((room?.key ?? null) !== this.#key) this.#setRoom(room);
+    const { quote, edit } = this.#chat.composing ?? {};
+    this.#chat.composing = null;
+    if (edit) this.#beginEdit(edit);
+    if (quote) replaceText(this.#text, 0, 0, quote);
+    if (quote) this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length);
     set(this.#text, 'placeholder', room ? t.composer.placeholder(`${room.kind === 'channel' ? '#' : ''}${room.name}`) : '');
     if (this.#notice.textContent !== (notice?.text ?? '')) {
       setText(this.#notice, notice?.text ?? '');
@@ -81,32 +88,56 @@ export class Composer {
     if (key === 'Enter' && !shiftKey && !altKey && (ctrlKey || metaKey || !isTouch())) {
       event.preventDefault();
       this.#send();
-    } else if ((key === 'ArrowUp' || key === 'ArrowDown') && !shiftKey && !altKey && !ctrlKey && !metaKey) {
-      const text = this.#recall.step(this.#key, this.#text.value, key === 'ArrowUp' ? -1 : 1, () => this.#ownMessages());
-      if (text === null) return;
+    } else if (key === 'ArrowUp' && !shiftKey && !altKey && !ctrlKey && !metaKey && this.#text.value === '') {
+      const last = this.#room?.messages.findLast((message) => carriesText(message) && this.#chat.isMine(message) && !message.action);
+      if (!last) return;
       event.preventDefault();
-      replaceText(this.#text, 0, this.#text.value.length, text);
-      this.#suggestions.close();
+      this.#beginEdit(last);
+    } else if (key === 'Escape' && this.#editing) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.#endEdit();
     }
   }
 
-  #send() {
+  #beginEdit(message) {
+    this.#keep();
+    this.#editing = message;
+    byId('editing').hidden = false;
+    replaceText(this.#text, 0, this.#text.value.length, message.text);
+    this.#suggestions.close();
+  }
+
+  #endEdit() {
+    this.#editing = null;
+    byId('editing').hidden = true;
+    replaceText(this.#text, 0, this.#text.value.length, this.#kept);
+    this.#suggestions.close();
+  }
+
+  async #send() {
     const typed = this.#text.value;
     this.#suggestions.close();
-    const key = this.#key;
+    const editing = this.#editing;
+    if (editing) {
+      const isDone = typed === editing.text || await this.#chat.edit(this.#room, editing.seq, typed);
+      return isDone && editing === this.#editing ? this.#endEdit() : undefined;
+    }
     // A text that was refused stays, to be corrected. A command may open another room, whose draft must stay.
     if (typed.trim() !== '') {
       this.#text.value = '';
       this.#keep();
-      if (this.#chat.submit(typed)) this.#recall.sent(key, typed.trim());
-      else this.#text.value = typed;
+      if (!this.#chat.submit(typed)) this.#text.value = typed;
     }
     this.#changed();
     this.#text.focus();
+    return undefined;
   }
 
   #setRoom(room) {
     this.#keep();
+    this.#editing = null;
+    byId('editing').hidden = true;
     this.#suggestions.close();
     this.#key = room?.key ?? null;
     this.#room = room;
@@ -127,25 +158,19 @@ export class Composer {
   #keep() {
     clearTimeout(this.#timer);
     const text = this.#text.value;
-    if (!this.#room || text === this.#kept || this.#chat.stage === 'out') return;
+    if (!this.#room || this.#editing || text === this.#kept || this.#chat.stage === 'out') return;
     storage.drafts.set(withDraft(storage.drafts.get(), draftKey(this.#room), text));
     this.#kept = text;
   }
 
   #count() {
-    const { text, action, does } = parse(this.#text.value);
+    const { text, action, does } = this.#editing ? { text: this.#text.value, does: 'say' } : parse(this.#text.value);
     const counts = this.#room && (does === 'say' || does === 'direct') && text !== '';
     const { unit, over } = counts ? this.#chat.excess(this.#room, text, action) : { over: -Infinity };
     const shown = over > 0 ? t.composer.over(over, unit) : -over <= COUNTED ? t.composer.left(-over) : '';
     setText(this.#counter, shown);
     this.#counter.hidden = shown === '';
     set(this.#counter, 'class', over > 0 ? 'counter bad' : 'counter');
-  }
-
-  /** Returns the texts that the user sent here before the page was loaded, as typed. */
-  #ownMessages() {
-    return (this.#room?.messages ?? []).filter((message) => typeof message.text === 'string' && this.#chat.isMine(message))
-      .slice(-50).map(({ text, action }) => (action ? `/me ${text}` : text.startsWith('/') ? `/${text}` : text));
   }
 
   /** Names to suggest: those who spoke here, the latest first, then all others. */

@@ -39,27 +39,32 @@ export function make(title, ...content) {
 }
 
 /** Asks a question. Resolves to whether the person agreed. */
-export function confirm(title, text, yes) {
+export const confirm = async (title, text, yes) => await choose(title, text, [[yes, true]]) === true;
+
+/** Offers `choices`, each a text and a value. Resolves to the value of the chosen one, or null. */
+export function choose(title, text, choices) {
   return new Promise((resolve) => {
-    let agreed = false;
-    const agree = () => {
-      agreed = true;
-      dialog.close();
-    };
+    let chosen = null;
     const cancel = button({ onclick: () => dialog.close() }, t.chat.cancel);
-    const choices = element('div', { class: 'choices' }, cancel, button({ class: 'main', onclick: agree }, yes));
-    const dialog = make(title, element('p', {}, text), choices);
+    const buttons = choices.map(([label, value]) => button({
+      class: 'main',
+      onclick: () => {
+        chosen = value;
+        dialog.close();
+      },
+    }, label));
+    const dialog = make(title, element('p', {}, text), element('div', { class: 'choices' }, cancel, ...buttons));
     dialog.addEventListener('close', () => {
       dialog.remove();
-      resolve(agreed);
+      resolve(chosen);
     }, { once: true });
     open(dialog, cancel);
   });
 }
 
-/** Asks for a text. `submit(text)` is awaited; what it throws is shown, and the dialog stays open. */
-export function prompt(title, label, value, yes, submit) {
-  const field = element('input', { 'aria-label': label, value, autocomplete: 'off', spellcheck: 'false', maxlength: '128', required: true });
+/** Asks for a text, or a `date`. `submit(text)` is awaited; what it throws is shown, and the dialog stays open. */
+export function prompt(title, label, value, yes, submit, type = 'text') {
+  const field = element('input', { type, 'aria-label': label, value, autocomplete: 'off', spellcheck: 'false', maxlength: '128', required: true });
   const error = element('p', { class: 'error', role: 'alert' });
   const form = element('form', {}, field, error, element('div', { class: 'choices' }, element('button', { class: 'main' }, yes)));
   const dialog = make(title, form);

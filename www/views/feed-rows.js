@@ -1,14 +1,19 @@
-// The rows of the feed, from top to bottom, as plain objects: days, messages, gaps, notes, the line "New", unsent messages.
+// The rows of the feed, from top to bottom, as plain objects: days, messages and what is left of deleted ones, gaps, notes, the
+// line "New", unsent messages.
 //
 // A row has a `key`, by which it is found again, and a `stamp`, which changes when it looks different. Pure.
 
+import { carriesText } from '../connection/protocol.js';
 import { authorNumber } from '../store/room.js';
 import { day } from './time.js';
 
 const GROUP_MS = 5 * 60_000;
 
-/** The rows of a room's messages `[from, to)`. `isMine(message)` tells the reader's own; `pending` are outbox entries. */
-export function rows(room, pending, isMine, from = 0, to = room.messages.length) {
+/**
+ * The rows of a room's messages `[from, to)`. `isMine(message)` tells the reader's own; `pending` are outbox entries. Of
+ * `hidden`, `ignored(message)` tells whose messages are folded, and `deleting(seq)` which are about to be deleted.
+ */
+export function rows(room, pending, isMine, from = 0, to = room.messages.length, { ignored = () => false, deleting = () => false } = {}) {
   const list = [];
   if (from > 0 || room.older) list.push({ kind: 'older', key: 'older', stamp: '' });
   else if (room.loaded || room.conversation === null) list.push(start(room, pending));
@@ -33,19 +38,28 @@ export function rows(room, pending, isMine, from = 0, to = room.messages.length)
     const isFirstNew = seq !== null && room.newAfter !== null && seq <= room.newAfter && message.seq > room.newAfter;
     if (isFirstNew) add({ kind: 'new', key: 'new', stamp: '' });
     seq = message.seq;
-    if (message.type !== 'message' && message.type !== 'direct') continue; // a type of a later version
-    if (date !== day(message.at)) {
+    const isDeleted = room.deleted.has(seq);
+    if (!carriesText(message) && !isDeleted) continue; // about another message, or a type of a later version
+    if (message.at !== undefined && date !== day(message.at)) {
       date = day(message.at);
       add({ kind: 'day', key: `day ${date} ${seq}`, stamp: date, at: message.at });
+    }
+    if (isDeleted) add({ kind: 'deleted', key: `seq ${seq}`, stamp: room.deleted.get(seq), by: room.deleted.get(seq) });
+    else if (deleting(seq)) add({ kind: 'deleting', key: `deleting ${seq}`, stamp: '', seq });
+    if (isDeleted || deleting(seq)) continue;
+    if (ignored(message)) {
+      if (list.at(-1).kind === 'ignored') list.at(-1).stamp = list.at(-1).seqs.push(seq);
+      else add({ kind: 'ignored', key: `ignored ${seq}`, stamp: 1, seqs: [seq] });
+      continue;
     }
     const own = isMine(message);
     const head = startsGroup(previous, message);
     const number = authorNumber(room, message.from, message.author);
     const key = own && message.nonce ? `own ${message.nonce}` : `seq ${seq}`;
-    list.push({ kind: 'message', key, stamp: `${head} ${number}`, message, own, head, number });
+    list.push({ kind: 'message', key, stamp: JSON.stringify([head, number, message.edited_at, message.reactions]), message, own, head, number });
     previous = message;
   }
-  if (to < room.messages.length) return list;
+  if (to < room.messages.length || room.newer) return list;
   addNotes(Infinity);
   for (const entry of pending) {
     list.push({ kind: 'pending', key: `own ${entry.nonce}`, stamp: `${entry.stage} ${entry.error}`, entry });
@@ -62,5 +76,5 @@ function start({ kind, name, messages, known }, pending) {
 /** Whether the author's name is shown above a message. */
 export function startsGroup(previous, message) {
   return previous === null || previous.author !== message.author || previous.from !== message.from
-    || Boolean(previous.action) || Boolean(message.action) || message.at - previous.at > GROUP_MS;
+    || previous.owner !== message.owner || Boolean(previous.action) || Boolean(message.action) || message.at - previous.at > GROUP_MS;
 }

@@ -1,13 +1,17 @@
 // The feed: the messages of the open room and what is being sent, and where the reader is in it.
 //
 // It follows the end while the reader is there. Otherwise what the reader looks at keeps its place on the screen, and a
-// button shows how many new messages there are.
+// button shows how many new messages there are. Another button, at the message under the pointer or chosen by arrow keys, opens
+// the menu of that message; on a touch screen a long press does.
 
+import { carriesText } from '../connection/protocol.js';
+import { indexOf } from '../store/room.js';
 import { isUser } from '../store/state.js';
 import { t } from '../texts/en.js';
+import { messageMenu } from './actions.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
 import { rows } from './feed-rows.js';
-import { MessageRange, indexOf } from './message-range.js';
+import { MessageRange } from './message-range.js';
 import { content } from './message-row.js';
 import { calendar } from './time.js';
 
@@ -15,6 +19,10 @@ import { calendar } from './time.js';
 const NEAR_PX = 100;
 /** The number of earlier messages loaded at once, and the distance in screens at which loading starts. */
 const OLDER = 100, SCREENS = 2;
+/** The room that the button at a message needs beside the text and the time. */
+const BESIDE_PX = 80;
+/** How long a press is that opens a menu. */
+const PRESS_MS = 500;
 /** After a room is opened or history arrives, nothing is announced for this long. */
 const QUIET_MS = 500;
 
@@ -22,8 +30,15 @@ export class Feed {
   #chat;
   #log = byId('feed');
   #down = byId('down');
+  #up = byId('first-unread');
+  #more = byId('actions');
+  #chosen = null; // the row whose menu the button opens
+  #press = 0;
   #list = null;
-  #room = null;
+  #room = null; // or a part of its history
+  #main = null; // the room as a whole
+  #target = null;
+  #revealed = new Set(); // numbers of messages of ignored people that are shown
   #pending = [];
   #range = new MessageRange();
   #atEnd = true;
@@ -39,9 +54,19 @@ export class Feed {
     this.#chat = chat;
     this.#log.addEventListener('scroll', () => this.#onScroll(), { passive: true });
     this.#down.addEventListener('click', () => {
+      chat.past.leave(this.#main);
+      this.#room = this.#main;
       this.#toEnd();
       this.#log.focus({ preventScroll: true });
     });
+    this.#up.addEventListener('click', () => chat.past.jump(this.#main, this.#main.newAfter + 1, true));
+    this.#log.addEventListener('click', (event) => {
+      const link = event.target.closest('a[href^="#"]');
+      if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      chat.follow(link.getAttribute('href'));
+    });
+    this.#listenToActions();
     // A keyboard slides up or the composer grows: a reader at the end stays there.
     new ResizeObserver(() => this.#atEnd && this.#room && this.#stick()).observe(this.#log);
   }
@@ -49,18 +74,20 @@ export class Feed {
   show(room, pending) {
     if (!room) {
       this.#log.replaceChildren();
-      this.#room = null;
+      this.#room = this.#main = null;
       return;
     }
-    const isOther = room !== this.#room;
+    const isOther = room !== this.#main;
     if (isOther) this.#begin(room);
+    this.#room = room.past ?? room;
     const own = pending.some(({ nonce }) => !this.#nonces.has(nonce)) || this.#hasNewOwn(room);
     for (const { nonce } of pending) this.#nonces.add(nonce);
     this.#pending = pending;
     this.#calendar = calendar();
     this.#newest = room.messages.at(-1)?.seq ?? 0;
     this.#hushWhileLoading(isOther);
-    if (isOther || own || this.#atEnd) this.#toEnd();
+    if (room.target?.found && room.target !== this.#target) this.#reveal(room.target);
+    else if (!room.past && (isOther || own || this.#atEnd)) this.#toEnd();
     else {
       this.#draw();
       this.#showDown();
@@ -73,9 +100,17 @@ export class Feed {
     const chat = this.#chat;
     this.#list = new Keyed(this.#log, makeRow, (node, row) => this.#update(node, row, {
       me: chat.state.me?.name, isUser: (name) => isUser(chat.state, name),
+      isChannel: (name) => chat.state.channels.has(name.toLowerCase()) || chat.state.wanted.has(name.toLowerCase()),
       older: () => this.#loadOlder(), retry: (nonce) => chat.retry(nonce), discard: (nonce) => chat.discard(nonce),
+      undo: (seq) => chat.deletions.undo(room, seq), react: (message, emoji) => chat.react(room, message, emoji),
+      reveal: (seqs) => {
+        for (const seq of seqs) this.#revealed.add(seq);
+        this.#draw();
+      },
     }));
-    this.#room = room;
+    this.#main = room;
+    this.#target = this.#chosen = null;
+    this.#revealed.clear();
     this.#range = new MessageRange();
     this.#newest = room.messages.at(-1)?.seq ?? 0;
     this.#nonces = new Set();
@@ -100,7 +135,10 @@ export class Feed {
   #draw() {
     const anchor = this.#atEnd ? null : this.#anchor();
     const [from, to] = this.#range.range(this.#room.messages, this.#atEnd);
-    this.#list.show(rows(this.#room, this.#pending, (message) => this.#chat.isMine(message), from, to));
+    const { ignored, deletions } = this.#chat;
+    this.#list.show(rows(this.#room, this.#pending, (message) => this.#chat.isMine(message), from, to, {
+      ignored: ({ author, seq }) => ignored.has(author) && !this.#revealed.has(seq), deleting: (seq) => deletions.has(this.#main, seq),
+    }));
     if (anchor?.row.isConnected) this.#restore(anchor);
   }
 
@@ -123,9 +161,12 @@ export class Feed {
     if (!this.#room) return;
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
     const below = scrollHeight - scrollTop - clientHeight;
+    this.#more.classList.remove('shown');
+    this.#showUp();
     if (below < SCREENS * clientHeight && this.#range.down(this.#room.messages)) return this.#draw();
+    if (below < SCREENS * clientHeight && this.#room.newer) this.#chat.past.newer(this.#main);
     // A feed that shrinks or gets more content isn't scrolled up: the reader is still at the end.
-    this.#setAtEnd(below < NEAR_PX || (this.#atEnd && scrollTop >= this.#top));
+    this.#setAtEnd(!this.#room.newer && (below < NEAR_PX || (this.#atEnd && scrollTop >= this.#top)));
     this.#loadAhead();
     return undefined;
   }
@@ -161,6 +202,69 @@ export class Feed {
     this.#top = this.#log.scrollTop;
   }
 
+  /** Shows a message in the middle of the feed, and marks it. */
+  #reveal(target) {
+    this.#target = target;
+    this.#range.around(this.#room.messages, target.seq);
+    this.#atEnd = false;
+    this.#draw();
+    const row = [...this.#log.children].find(({ dataset }) => Number(dataset.seq) >= target.seq) ?? this.#log.lastElementChild;
+    row.scrollIntoView({ block: 'center' });
+    this.#log.querySelector('[data-target]')?.removeAttribute('data-target');
+    set(row, 'data-target', true);
+    this.#choose(row);
+    if (target.focus) this.#more.focus({ preventScroll: true });
+    this.#onScroll();
+    this.#showDown();
+  }
+
+  #listenToActions() {
+    const rowOf = (node) => node.closest?.('.row[data-kind=message]') ?? null;
+    const log = this.#log;
+    log.addEventListener('pointerover', ({ target, pointerType }) => pointerType === 'mouse' && rowOf(target) && this.#choose(rowOf(target)));
+    log.addEventListener('pointerdown', ({ target, pointerType, clientX, clientY }) => {
+      clearTimeout(this.#press);
+      const row = pointerType === 'touch' ? rowOf(target) : null;
+      if (row) this.#press = setTimeout(() => this.#open(row, new DOMRect(clientX, clientY)), PRESS_MS);
+    });
+    for (const end of ['pointerup', 'pointercancel', 'scroll']) log.addEventListener(end, () => clearTimeout(this.#press), { passive: true });
+    // The browser's own menu of a long press would select words.
+    log.addEventListener('contextmenu', (event) => event.pointerType === 'touch' && rowOf(event.target) && event.preventDefault());
+    this.#more.addEventListener('focus', () => this.#choose(this.#chosen?.isConnected ? this.#chosen : this.#messageRows().at(-1)));
+    this.#more.addEventListener('click', () => this.#open(this.#chosen, this.#more.getBoundingClientRect()));
+    this.#more.addEventListener('keydown', (event) => {
+      const list = this.#messageRows();
+      const next = list[list.indexOf(this.#chosen) + { ArrowUp: -1, ArrowDown: 1 }[event.key]];
+      if (!next) return;
+      event.preventDefault();
+      next.scrollIntoView({ block: 'nearest' });
+      this.#choose(next);
+    });
+  }
+
+  #messageRows = () => [...this.#log.querySelectorAll('[data-kind=message]')];
+
+  /** Moves the button to a row: beside its text. */
+  #choose(row) {
+    if (!row) return;
+    this.#chosen = row;
+    const message = this.#messageOf(row);
+    if (!message) return;
+    set(this.#more, 'aria-label', t.menu.of(message.from, message.text.slice(0, 80)));
+    const [frame, text] = [this.#log.getBoundingClientRect(), (row.querySelector('.text') ?? row).getBoundingClientRect()];
+    const left = (row.classList.contains('mine') ? text.left - BESIDE_PX : text.right + 4) - frame.left;
+    this.#more.style.left = `${Math.max(0, Math.min(left, frame.width - BESIDE_PX / 2))}px`;
+    this.#more.style.top = `${Math.max(0, text.top - frame.top)}px`;
+    this.#more.classList.add('shown');
+  }
+
+  #messageOf = (row) => this.#room.messages[indexOf(this.#room.messages, Number(row.dataset.seq))];
+
+  #open(row, rect) {
+    const message = row && this.#messageOf(row);
+    if (message) messageMenu(this.#chat, this.#main, message, rect);
+  }
+
   #setAtEnd(atEnd) {
     this.#atEnd = atEnd;
     if (atEnd) [this.#seen, this.#top] = [this.#newest, this.#log.scrollTop];
@@ -169,9 +273,19 @@ export class Feed {
     if (atEnd) this.#chat.markers.update();
   }
 
+  /** The button to the line "New", while that is above what is in sight. */
+  #showUp() {
+    const { newAfter, messages } = this.#main;
+    const line = this.#log.querySelector('[data-kind=new]');
+    const isAbove = line ? line.getBoundingClientRect().bottom < this.#log.getBoundingClientRect().top : messages[0]?.seq > newAfter;
+    this.#up.hidden = newAfter === null || Boolean(this.#room.newer) || !isAbove;
+  }
+
   #showDown() {
+    this.#showUp();
     const { messages } = this.#room;
-    const unseen = this.#atEnd ? 0 : messages.length - indexOf(messages, this.#seen + 1);
+    const unseen = this.#atEnd || this.#room.newer ? 0
+      : messages.slice(indexOf(messages, this.#seen + 1)).filter(carriesText).length;
     this.#down.hidden = this.#atEnd;
     set(this.#down, 'class', unseen === 0 ? 'down plain' : 'down');
     setText(this.#down, unseen === 0 ? t.feed.latest : t.feed.newMessages(unseen));
@@ -183,6 +297,7 @@ export class Feed {
     node.dataset.stamp = stamp;
     node.dataset.kind = row.kind;
     if (row.message) node.dataset.seq = row.message.seq;
+    if (row.kind !== 'message' && row.kind !== 'pending') set(node, 'class', 'row');
     node.replaceChildren(...content(node, row, context));
   }
 }

@@ -9,7 +9,7 @@ import { byId, element } from './dom.js';
 
 const isApple = () => /Mac|iPhone|iPad/.test(`${navigator.platform} ${navigator.userAgent}`);
 
-/** `does` has `jump()`, `escape()`, and `inside()`: whether the chat is shown. */
+/** `does` has `jump()`, `search()`, `escape()`, `hasSearch()`: whether the field of the search has the keyboard, and `inside()`: whether the chat is shown. */
 export function listen(does) {
   const written = (keys) => (isApple() ? keys.replaceAll('Ctrl', '⌘').replaceAll('Alt', '⌥') : keys);
   const list = element('dl', {}, ...t.keys.flatMap(([keys, meaning]) => [
@@ -17,6 +17,7 @@ export function listen(does) {
   const dialog = dialogs.make(t.page.shortcuts, element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.page.keyboard }, list));
   const actions = {
     jump: does.jump,
+    search: does.search,
     escape: does.escape,
     help: () => dialogs.open(dialog, dialog.querySelector('button')),
     previous: () => step(-1, false),
@@ -28,8 +29,9 @@ export function listen(does) {
   byId('help').addEventListener('click', actions.help);
   addEventListener('keydown', (event) => {
     if (event.defaultPrevented || !does.inside()) return;
-    const act = actions[shortcut(event, isApple())];
-    if (!act) return;
+    const name = shortcut(event, isApple());
+    const act = actions[name];
+    if (!act || (name === 'search' && does.hasSearch())) return; // a second Ctrl+F is the browser's
     // An open dialog has the keyboard for itself. Escape closes it without this page's help.
     if (event.key !== 'Escape') event.preventDefault();
     if (!dialogs.isOpen()) act();
@@ -37,7 +39,7 @@ export function listen(does) {
 }
 
 /**
- * The action that a `keydown` event asks for: `jump`, `help`, `escape`, `previous`, `next`, `previousUnread` or `nextUnread`;
+ * The action that a `keydown` event asks for: `jump`, `search`, `help`, `escape`, `previous`, `next`, `previousUnread` or `nextUnread`;
  * or null.
  *
  * A letter is matched by what the key prints. Where it prints a letter of another script (on a Cyrillic layout, say), its
@@ -53,6 +55,7 @@ export function shortcut(event, apple) {
     const isOtherScript = /^\p{L}$/u.test(key) && !/\p{Script=Latin}/u.test(key);
     const prints = (letter, place) => (isOtherScript ? code === place : key.toLowerCase() === letter);
     if (!shiftKey && prints('k', 'KeyK')) return 'jump';
+    if (!shiftKey && prints('f', 'KeyF')) return 'search';
     // With Shift too: some layouts have the slash there, and on others it is the question mark that means help.
     return prints('/', 'Slash') || (shiftKey && key === '?') ? 'help' : null;
   }

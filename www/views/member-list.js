@@ -3,6 +3,7 @@
 import { personRoom } from '../store/state.js';
 import { t } from '../texts/en.js';
 import { byName } from '../texts/names.js';
+import { personMenu } from './actions.js';
 import { avatar } from './avatar.js';
 import { Keyed, button, byId, element, set, setText } from './dom.js';
 
@@ -11,7 +12,7 @@ export class MemberList {
   #panel = byId('members-panel');
   #button = byId('members-button');
   #wide = matchMedia('(min-width: 72rem)');
-  #list = new Keyed(byId('members'), ({ name, you }) => element('li', {}, personButton(name, you, () => this.#write(name))), () => {});
+  #list = new Keyed(byId('members'), ({ name, you }) => element('li', {}, personButton(name, you, (event) => this.#write(name, event.currentTarget.getBoundingClientRect()))), () => {});
   #open = false;
   #room = null;
 
@@ -54,13 +55,14 @@ export class MemberList {
     (open ? byId('members-close') : this.#button).focus();
   }
 
-  #write(name) {
+  #write(name, rect) {
+    if (this.#chat.owns && name !== this.#chat.state.me.name) return personMenu(this.#chat, name, rect);
     this.#open = false;
-    this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
+    return this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
   }
 }
 
-/** A person in a list; a click writes to them. */
+/** A person in a list; a click writes to them, or opens an owner's menu. */
 export function personButton(name, you, onclick, face = avatar(name, 'small')) {
   const label = element('span', { class: you ? 'person me-too' : 'person' }, element('bdi', { class: 'name' }, name),
     you ? element('span', { class: 'you' }, ` ${t.sidebar.you}`) : null);

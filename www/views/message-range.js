@@ -3,6 +3,8 @@
 //
 // The range is held by numbers, not indices, because earlier pages are inserted before it.
 
+import { indexOf } from '../store/room.js';
+
 /** Messages shown at first at the end · more than this drops the far end · added at once. */
 const FIRST = 250, MOST = 700, STEP = 200;
 
@@ -41,6 +43,12 @@ export class MessageRange {
     return true;
   }
 
+  /** Moves the range to the message with a number. */
+  around(messages, seq) {
+    const from = Math.max(0, indexOf(messages, seq) - FIRST / 2);
+    this.#hold(messages, from, Math.min(messages.length, from + FIRST));
+  }
+
   /** Moves the range to the end. */
   end() {
     this.#first = this.#last = null;
@@ -51,15 +59,4 @@ export class MessageRange {
     this.#last = to < messages.length ? messages[to - 1].seq : null;
     return [from, to];
   }
-}
-
-/** The index of the first message with this number or a higher one. */
-export function indexOf(messages, seq) {
-  let low = 0;
-  for (let high = messages.length; low < high;) {
-    const middle = (low + high) >> 1;
-    if (messages[middle].seq < seq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

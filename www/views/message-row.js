@@ -5,14 +5,14 @@ import { t } from '../texts/en.js';
 import { avatar, hue } from './avatar.js';
 import { button, element, set, spoken } from './dom.js';
 import { build } from './rich-text.js';
-import { dayName, timeOf } from './time.js';
+import { dayName, timeOf, whenOf } from './time.js';
 
 const line = (...parts) => element('p', {}, ...parts);
 const bdi = (name) => element('bdi', {}, name);
 
 /**
- * The content of a row. `context` has `me` (the reader's name), `isUser(name)`, and the actions `older()`, `retry(nonce)` and
- * `discard(nonce)`. A message that can't be drawn becomes plain text: it must not stop the page.
+ * The content of a row. `context` has `me` (the reader's name), `isUser(name)`, `isChannel(name)`, and the actions `older()`,
+ * `retry(nonce)`, `discard(nonce)`, `undo(seq)`, `reveal(seqs)` and `react(message, emoji)`. A message that can't be drawn becomes plain text: it must not stop the page.
  */
 export function content(node, row, context) {
   try {
@@ -33,20 +33,31 @@ function draw(node, row, context) {
     case 'note': return [line(...note(row))];
     case 'day': return [line(element('time', { datetime: row.stamp }, dayName(row.at)))];
     case 'message': return message(node, row, context);
+    case 'deleted': return [line(...t.feed.deleted(row.by && bdi(row.by)))];
+    case 'deleting': return [line(t.feed.deleting, button({ onclick: () => context.undo(row.seq) }, t.feed.undo))];
+    case 'ignored': return [line(t.feed.ignored(row.seqs.length), button({ onclick: () => context.reveal(row.seqs) }, t.feed.showIgnored))];
     default: return pending(node, row.entry, context);
   }
 }
 
-function message(node, { message: { from, at, text, action }, own, head, number }, context) {
+function message(node, { message: whole, own, head, number }, context) {
+  const { from, at, text, action, edited_at: editedAt, owner, reactions = [] } = whole;
   set(node, 'aria-live', null);
   set(node, 'class', `row ${own ? 'mine' : 'theirs'}${head ? ' first' : ''}${action ? ' action' : ''}`);
   const time = element('time', { datetime: new Date(at).toISOString() }, timeOf(at));
   const which = number > 0 ? element('span', { class: 'which', title: t.feed.authorTitle }, t.feed.author(number)) : null;
-  if (action) return [bubble(text, context, from), ...(which ? [which] : []), ' ', time];
-  if (!head) return [spoken(`${from}: `), bubble(text, context), time];
+  const badge = owner ? element('span', { class: 'owner', title: t.owner.badgeTitle }, t.owner.badge) : null;
+  const below = [
+    editedAt && element('time', { class: 'edited', datetime: new Date(editedAt).toISOString(), title: t.feed.editedAt(whenOf(editedAt)) }, t.feed.edited),
+    reactions.length > 0 && element('div', { class: 'reactions' }, ...reactions.map(({ emoji, count, mine }) => button({
+      'aria-pressed': String(mine), 'aria-label': t.feed.reaction(emoji, count, mine), onclick: () => context.react(whole, emoji),
+    }, `${emoji} ${count}`))),
+  ].filter(Boolean);
+  if (action) return [bubble(text, context, from), ...[which, badge].filter(Boolean), ' ', time, ...below];
+  if (!head) return [spoken(`${from}: `), bubble(text, context), time, ...below];
   const name = own ? spoken(`${from} `) : element('bdi', { class: `name ${hue(from)}` }, from);
-  const header = element('p', { class: 'from' }, which, which && ' ', name, ' ', time);
-  return [...(own ? [] : [avatar(from)]), header, bubble(text, context)];
+  const header = element('p', { class: 'from' }, which, which && ' ', name, badge && ' ', badge, ' ', time);
+  return [...(own ? [] : [avatar(from)]), header, bubble(text, context), ...below];
 }
 
 function pending(node, { nonce, text, action, stage, error }, context) {
@@ -60,8 +71,8 @@ function pending(node, { nonce, text, action, stage, error }, context) {
 }
 
 /** The text; an action begins with its author. */
-function bubble(text, { me, isUser }, actor = null) {
-  const { nodes, plain } = build(text, me, isUser);
+function bubble(text, { me, isUser, isChannel }, actor = null) {
+  const { nodes, plain } = build(text, me, isUser, isChannel);
   const author = actor ? [element('strong', {}, bdi(actor)), ' '] : [];
   return element('div', { class: plain ? 'text' : 'text blocks', dir: 'auto' }, ...author, ...nodes);
 }

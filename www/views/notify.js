@@ -14,6 +14,7 @@ const TEXT_MOST = 200;
 export class Bell {
   #chat; #button = byId('notifications'); #sound = null;
   #missed = new Map(); #timer = 0; // the newest message of each room that came without a connection
+  #shown = new Map(); // the notifications by their tags
   #isRefused = false; // `new Notification` throws
 
   constructor(chat) {
@@ -51,14 +52,20 @@ export class Bell {
   #notify(room, message) {
     const title = message.type === 'message' ? t.bell.mentioned(message.from, room.name) : t.bell.wrote(message.from);
     // The tag is the same in all tabs: what several of them show is one notification.
-    const tag = `${location.pathname} ${message.channel ?? message.conversation} ${message.seq}`;
+    const tag = tagOf(message, message.seq);
     const notification = this.#made(title, { body: message.text.slice(0, TEXT_MOST), tag, icon: 'icon.svg' });
     if (!notification) return;
+    this.#shown.set(tag, notification);
     notification.onclick = () => {
       window.focus();
       this.#chat.open(room, { focus: true });
       notification.close();
     };
+  }
+
+  /** A message was changed or deleted: a notification doesn't keep its old text. */
+  outdated(event) {
+    this.#shown.get(tagOf(event, event.of))?.close();
   }
 
   /** A notification; null if the browser refuses to make one; the page says so once. */
@@ -132,6 +139,8 @@ export class Bell {
     } catch { /* a device without sound */ }
   }
 }
+
+const tagOf = ({ channel, conversation }, seq) => `${location.pathname} ${channel ?? conversation} ${seq}`;
 
 /** A bell, struck through where it is off. Drawn, because not every system has a character for it. */
 function picture(on) {

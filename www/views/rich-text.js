@@ -1,5 +1,6 @@
 // The text of a message as nodes. Whatever it holds becomes text: there is no way from here to markup.
 
+import * as address from '../texts/address.js';
 import { t } from '../texts/en.js';
 import { parse } from '../texts/markup.js';
 import { isSameName } from '../texts/mention.js';
@@ -10,10 +11,10 @@ const STACKED_MARKS = /\P{M}\p{M}{5,}/gu;
 
 /**
  * Builds a text: `{ nodes, plain }`, where plain means one run of words without blocks. `me` is the reader's name,
- * `isUser(name)` tells which other names exist.
+ * `isUser(name)` tells which other names exist, `isChannel(name)` which channels.
  */
-export function build(text, me, isUser = () => false) {
-  const blocks = parse(text, (name) => isSameName(name, me) || isUser(name));
+export function build(text, me, isUser = () => false, isChannel = () => false) {
+  const blocks = parse(text, (name) => isSameName(name, me) || isUser(name), isChannel);
   const nodes = blocks.flatMap((block) => buildBlock(block, blocks.length === 1, me));
   return { nodes, plain: blocks.length === 1 && blocks[0].kind === 'text' };
 }
@@ -36,12 +37,15 @@ function buildPart(part, me) {
       const isMe = isSameName(part.name, me);
       return [element('span', { class: isMe ? 'mention to-me' : 'mention' }, part.text)];
     }
+    case 'channel': return [element('a', { href: address.of({ kind: 'channel', name: part.name.toLowerCase() }, part.seq) }, part.text)];
     case 'link': return [buildLink(part)];
     default: return contained(part.text);
   }
 }
 
 function buildLink({ text, href, host }) {
+  const page = `${location.origin}${location.pathname}#`;
+  if (href.startsWith(page)) return element('a', { href: href.slice(page.length - 1), dir: 'ltr' }, ...contained(text));
   const attributes = { href, target: '_blank', rel: 'noopener noreferrer nofollow', dir: 'ltr' };
   const link = element('a', attributes, ...contained(text));
   return host === null ? link : element('span', {}, link, element('span', { class: 'host' }, t.feed.leadsTo(host)));

@@ -1,20 +1,39 @@
-// The header of the open room: its name, its members, and users who are typing; and the window's title.
+// The header of the open room: its name, its members, its menu, and users who are typing; and the window's title.
 
 import { unread } from '../store/room.js';
 import { HOME, isOnline, openRoom } from '../store/state.js';
 import { t } from '../texts/en.js';
+import * as dialogs from './dialogs.js';
 import { byId, element, set, setText } from './dom.js';
+import { openMenu } from './menu.js';
+import { saveTranscript } from './transcript.js';
 
 export class RoomHeader {
   #chat; #changed; #timer = 0; #typing = ''; #key = null;
 
-  constructor(chat, changed) {
+  /** `toggleWire()` opens or closes the wire view. */
+  constructor(chat, changed, toggleWire) {
     this.#chat = chat;
     this.#changed = changed;
-    byId('leave-channel').addEventListener('click', () => {
+    const more = byId('more');
+    more.addEventListener('click', () => {
       const room = openRoom(chat.state);
-      if (room?.kind === 'channel') chat.leaveChannel(room.name);
+      openMenu(t.page.more, [
+        { text: t.menu.date, act: () => this.#askDate(room) },
+        { text: t.menu.transcript, act: () => saveTranscript(chat, room) },
+        { text: t.page.wire, act: toggleWire },
+        this.#canLeave(room) && { text: t.page.leaveChannel, act: () => chat.leaveChannel(room.name) },
+      ], more.getBoundingClientRect());
     });
+  }
+
+  #canLeave = (room) => room.kind === 'channel' && room.name !== HOME && room.joined;
+
+  #askDate(room) {
+    dialogs.prompt(t.menu.dateTitle, t.menu.day, '', t.menu.go, (day) => {
+      const from = new Date(`${day}T00:00`).getTime();
+      return Number.isNaN(from) ? undefined : this.#chat.past.toDate(room, from);
+    }, 'date');
   }
 
   show(room) {
@@ -23,7 +42,7 @@ export class RoomHeader {
     const title = room ? `${isChannel ? '#' : ''}${room.name}` : '';
     setText(byId('title').firstChild, title);
     setText(byId('about'), this.#about(room));
-    byId('leave-channel').hidden = !isChannel || room.name === HOME || !room.joined;
+    byId('more').hidden = !room;
     const news = [...state.rooms.values()].reduce((sum, one) => sum + unread(one), 0);
     document.title = `${news > 0 ? `(${news}) ` : ''}${title || 'parlor'}`;
     set(byId('icon'), 'href', news > 0 ? 'icon-unread.svg' : 'icon.svg');

@@ -5,6 +5,7 @@ import { HOME, channelRoom, isOnline, people, personRoom } from '../store/state.
 import * as address from '../texts/address.js';
 import { t } from '../texts/en.js';
 import { alternativeName, byName } from '../texts/names.js';
+import { personMenu } from './actions.js';
 import { showAvatar } from './avatar.js';
 import * as dialogs from './dialogs.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
@@ -40,7 +41,7 @@ export class Sidebar {
     const shown = [...names].filter((name) => name.toLowerCase().includes(wanted))
       .sort((a, b) => (b === HOME) - (a === HOME) || byName(a, b));
     this.#channels.show(shown.map((name) => {
-      const room = state.rooms.get(`#${name}`) ?? { key: `#${name}`, kind: 'channel', name, known: 0, read: 0 };
+      const room = state.rooms.get(`#${name}`) ?? { key: `#${name}`, kind: 'channel', name, known: 0, read: 0, silent: [] };
       return { key: room.key, room, open: room === open, quiet: !room.joined && !state.wanted.has(name) };
     }));
     setText(byId('no-channels'), shown.length === 0 ? t.sidebar.noMatch : '');
@@ -76,9 +77,10 @@ export class Sidebar {
   }
 
   #makePerson({ name, you }) {
-    const write = () => {
+    const write = ({ currentTarget }) => {
+      if (this.#chat.owns && !you) return personMenu(this.#chat, name, currentTarget.getBoundingClientRect());
       this.#setDrawer(false);
-      this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
+      return this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
     };
     const letter = face();
     showAvatar(letter.firstChild, name, 'small');

@@ -1,4 +1,4 @@
-// The sign-in form: a name, and why the server refuses it.
+// The sign-in form: a name, the room's password if it has one, and why the server refuses them.
 
 import { t } from '../texts/en.js';
 import { byId, set, setText } from './dom.js';
@@ -7,12 +7,13 @@ export class SignIn {
   #view = byId('join');
   #form = this.#view.querySelector('form');
   #name = byId('name');
+  #password = byId('password');
   #error = byId('join-error');
   #button = this.#form.querySelector('[type=submit]');
   #alternative = byId('join-propose');
   #busy = false;
 
-  /** `enter(name)` is called with what was typed. */
+  /** `enter(name, password)` is called with what was typed. */
   constructor(enter) {
     const clear = () => {
       setText(this.#error, '');
@@ -21,9 +22,9 @@ export class SignIn {
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       clear();
-      enter(this.#name.value.trim());
+      enter(this.#name.value.trim(), this.#password.value);
     });
-    this.#name.addEventListener('input', clear);
+    for (const field of [this.#name, this.#password]) field.addEventListener('input', clear);
     this.#alternative.addEventListener('click', () => {
       this.#name.value = this.#alternative.value;
       this.#form.requestSubmit();
@@ -31,11 +32,14 @@ export class SignIn {
   }
 
   /** `alternative` is a name to offer instead of the one that was refused, or null. */
-  show({ visible, busy, error, name, alternative }) {
+  show({ visible, busy, error, name, alternative, needsPassword }) {
     const appears = visible && this.#view.hidden;
     this.#view.hidden = !visible;
     set(this.#button, 'aria-busy', busy ? 'true' : null);
-    set(this.#name, 'aria-invalid', error ? 'true' : null);
+    const wrong = needsPassword ? this.#password : this.#name;
+    for (const field of [this.#name, this.#password]) set(field, 'aria-invalid', error && field === wrong ? 'true' : null);
+    this.#password.hidden = this.#password.labels[0].hidden = !needsPassword;
+    if (!visible) this.#password.value = '';
     // The server's sentence may name the alternative already.
     if (error) setText(this.#error, alternative && !error.includes(alternative) ? t.signIn.proposal(error, alternative) : error);
     this.#alternative.hidden = !error || !alternative;
@@ -44,6 +48,6 @@ export class SignIn {
     const refused = this.#busy && !busy && error;
     this.#busy = busy;
     if (appears) this.#name.value ||= name ?? '';
-    if (appears || (visible && refused)) this.#name.focus();
+    if (appears || (visible && refused)) wrong.focus();
   }
 }

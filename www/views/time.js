@@ -23,6 +23,9 @@ export function timeOf(at) {
   return formats.time.format(at).replace(/\u202f/g, ' ');
 }
 
+/** The day and the time. */
+export const whenOf = (at) => `${dayName(at)}, ${timeOf(at)}`;
+
 /** The local date, as a key. */
 export function day(at) {
   const date = new Date(at);

@@ -1,0 +1,82 @@
+// The menus of a message and of a person: what can be done with them, and for an owner what can be done about them.
+
+import { authorNumber } from '../store/room.js';
+import { personRoom } from '../store/state.js';
+import * as address from '../texts/address.js';
+import { EMOJI } from '../texts/emoji.js';
+import { t } from '../texts/en.js';
+import * as dialogs from './dialogs.js';
+import { element } from './dom.js';
+import { openMenu } from './menu.js';
+
+const QUICK = ['+1', 'heart', 'joy', 'tada', 'open_mouth', 'cry'];
+/** The longest quote, in characters. */
+const QUOTED = 200;
+/** For how long people are muted or removed, in minutes. */
+const MUTED = [5, 15, 60, 1440], KICKED = [0, 5, 60, 1440];
+
+/** Opens the menu of a message. */
+export function messageMenu(chat, room, message, rect) {
+  const { from, author, seq, text, action } = message;
+  const isMine = chat.isMine(message);
+  const isChannel = room.kind === 'channel';
+  const link = isChannel ? address.of(room, seq) : '';
+  const reaction = ([name, emoji]) => ({
+    text: emoji, label: name.replaceAll('_', ' '), act: () => chat.react(room, message, emoji),
+    pressed: (message.reactions ?? []).some((one) => one.emoji === emoji && one.mine),
+  });
+  const all = { text: t.menu.moreReactions, act: () => openMenu(t.menu.react, [{ name: t.menu.react, row: [...EMOJI].map(reaction) }], rect) };
+  const isIgnored = chat.ignored.has(author);
+  // An old message may be from another person of this name, who is not to be muted for it.
+  const isKnown = chat.state.users.has(from) && authorNumber(room, from, author) === 0;
+  openMenu(t.page.actions, [
+    { name: t.menu.react, row: QUICK.map((name) => reaction([name, EMOJI.get(name)])) },
+    all,
+    { text: t.menu.reply, act: () => chat.compose({ quote: quote(message, isChannel ? decodeURIComponent(link) : '') }) },
+    { text: t.menu.copyText, act: () => copy(chat, text) },
+    isChannel && { text: t.menu.copyLink, act: () => copy(chat, new URL(link, location.href).href) },
+    isMine && !action && { text: t.menu.edit, act: () => chat.compose({ edit: message }) },
+    chat.owns && isChannel && { text: room.pin === seq ? t.menu.unpin : t.menu.pin, act: () => chat.send({ type: 'pin', channel: room.name, seq: room.pin === seq ? null : seq }) },
+    !isMine && { text: isIgnored ? t.menu.attend(from) : t.menu.ignore(from), act: () => chat.ignore(author, from, !isIgnored) },
+    (isMine || (chat.owns && isChannel)) && { text: t.menu.delete, danger: true, act: () => chat.deletions.add(room, seq) },
+    ...(isMine || !isKnown ? [] : restrictions(chat, from)),
+  ], rect);
+}
+
+/** Opens the menu of a person, for an owner. */
+export function personMenu(chat, name, rect) {
+  openMenu(name, [
+    { text: t.menu.message(name), act: () => chat.open(personRoom(chat.state, name), { focus: true }) }, ...restrictions(chat, name),
+  ], rect);
+}
+
+function restrictions(chat, user) {
+  if (!chat.owns) return [];
+  const ask = async (type, title, text, choices) => {
+    const minutes = await dialogs.choose(title, text, choices.map((one) => [t.owner.minutes(one), one]));
+    if (minutes !== null) chat.send({ type, user, minutes });
+  };
+  return [
+    { text: t.menu.mute(user), danger: true, act: () => ask('mute', t.owner.muteTitle(user), t.owner.muteText, MUTED) },
+    { text: t.menu.kick(user), danger: true, act: () => ask('kick', t.owner.kickTitle(user), t.owner.kickText, KICKED) },
+  ];
+}
+
+/** A quote of a message in one line; quotes in it are left out. */
+function quote({ from, text }, link) {
+  const said = text.split('\n').filter((line) => !line.startsWith('>')).join(' ').trim();
+  const short = [...said].length > QUOTED ? `${[...said].slice(0, QUOTED).join('')}…` : said;
+  return t.chat.quote(from, short, link);
+}
+
+/** Copies a text, in the one way that browsers allow over plain HTTP too. */
+function copy(chat, text) {
+  const box = element('textarea', {}, text);
+  const before = document.activeElement;
+  document.body.append(box);
+  box.select();
+  const isCopied = document.execCommand('copy');
+  box.remove();
+  before?.focus();
+  chat.tell(isCopied ? t.menu.copied : t.menu.cantCopy + text);
+}

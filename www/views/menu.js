@@ -1,0 +1,46 @@
+// A menu that opens at a button or a point: the keyboard is in it until it closes, and goes back to where it was.
+
+import { button, element } from './dom.js';
+
+const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+
+/**
+ * Opens a menu at a rectangle. `items` are `{ text, act, danger }`, or `{ name, row }` with a row of small items
+ * `{ text, label, pressed, act }`. Absent items (null) are left out.
+ */
+export function openMenu(label, items, rect) {
+  const before = document.activeElement;
+  const item = ({ text, label: name, pressed, act, danger }) => button({
+    role: pressed === undefined ? 'menuitem' : 'menuitemcheckbox', tabindex: '-1', class: danger ? 'danger' : null,
+    'aria-label': name, 'aria-checked': pressed === undefined ? null : String(pressed),
+    onclick: () => {
+      close();
+      act();
+    },
+  }, text);
+  const menu = element('div', { class: 'popup', role: 'menu', 'aria-label': label, popover: 'auto' }, ...items.filter(Boolean).map((one) => (
+    one.row ? element('div', { class: 'row-of', role: 'group', 'aria-label': one.name }, ...one.row.map(item)) : item(one))));
+  const close = () => {
+    if (menu.contains(document.activeElement) || document.activeElement === document.body) before?.focus();
+    menu.remove();
+  };
+  menu.addEventListener('toggle', ({ newState }) => newState === 'closed' && close());
+  menu.addEventListener('keydown', (event) => {
+    const all = [...menu.querySelectorAll('button')];
+    const at = all.indexOf(document.activeElement);
+    const next = { Home: 0, End: all.length - 1 }[event.key] ?? (STEPS[event.key] && (at + STEPS[event.key] + all.length) % all.length);
+    if (next !== undefined) all[next].focus();
+    else if (event.key === 'Escape' || event.key === 'Tab') close();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  document.body.append(menu);
+  menu.showPopover();
+  // On a phone the style sheet puts it at the bottom.
+  const { width, height } = menu.getBoundingClientRect();
+  const top = rect.bottom + height < innerHeight ? rect.bottom : Math.max(4, Math.min(rect.top, innerHeight) - height);
+  menu.style.left = `${Math.max(4, Math.min(rect.left, innerWidth - width - 4))}px`;
+  menu.style.top = `${top}px`;
+  menu.querySelector('button').focus();
+}

@@ -1,0 +1,121 @@
+// The lines above the feed: what an owner can do, what everyone should know (a closed door, who may write), the pinned message.
+
+import { find } from '../store/room.js';
+import { HOME } from '../store/state.js';
+import { t } from '../texts/en.js';
+import * as dialogs from './dialogs.js';
+import { button, byId, element, set, setText } from './dom.js';
+import { openMenu } from './menu.js';
+import { whenOf } from './time.js';
+
+/** The choices of who may write; a number is seconds between two messages of one person. */
+const WHO = ['all', 'owner', 5, 30, 300];
+
+export class OwnerBar {
+  #chat; #room = null; #shown = '';
+  #bar = byId('owner-bar');
+  #door = button({ onclick: () => this.#chat.send({ type: 'door', open: !this.#chat.state.door }) });
+  #who = element('select', { onchange: () => {
+    const who = this.#who.value;
+    this.#chat.send({ type: 'writing', channel: this.#room.name, who: Number(who) || who });
+  } });
+  #people = button({ onclick: () => this.#showRestricted() });
+  #list = element('ul', { role: 'list', class: 'restricted' });
+  #dialog = null;
+  #pinned = {}; // { room, seq, message }: the pinned message if the page doesn't hold it
+
+  constructor(chat) {
+    this.#chat = chat;
+    const more = button({ 'aria-haspopup': 'menu', 'aria-label': t.page.more, onclick: () => openMenu(t.page.more, this.#items(), more.getBoundingClientRect()) }, '⋯');
+    this.#bar.append(element('strong', {}, t.page.youOwn), this.#door, this.#who, this.#people, more);
+  }
+
+  show(room) {
+    const { state, owns } = this.#chat;
+    this.#room = room;
+    const isChannel = room?.kind === 'channel';
+    this.#bar.hidden = !owns;
+    setText(this.#door, state.door ? t.owner.closeDoor : t.owner.openDoor);
+    this.#who.hidden = !isChannel;
+    if (owns && isChannel) this.#showWho(room);
+    setText(this.#people, t.owner.restricted((state.owner?.muted.size ?? 0) + (state.owner?.kicked.size ?? 0)));
+    if (this.#dialog) this.#fillRestricted();
+    const writing = !isChannel || owns ? 'all' : room.writing;
+    const rules = [state.door ? '' : t.owner.doorClosed, writing === 'owner' ? t.owner.readOnly : writing === 'all' ? '' : t.owner.slowMode(writing)];
+    setText(byId('rules'), rules.filter(Boolean).join(' '));
+    byId('rules').hidden = rules.join('') === '';
+    this.#showPinned(isChannel ? room : null);
+  }
+
+  /** A message was changed or deleted: if it is the pinned one, it is asked for again. */
+  outdated({ of }) {
+    if (this.#pinned.seq === of) this.#pinned = {};
+  }
+
+  #showWho({ name, writing }) {
+    const choices = WHO.includes(writing) ? WHO : [...WHO, writing];
+    const key = `${name} ${choices}`;
+    if (this.#who.dataset.key !== key) {
+      this.#who.replaceChildren(...choices.map((who) => element('option', { value: who }, t.owner.who[who] ?? t.owner.everySeconds(who))));
+      this.#who.dataset.key = key;
+      set(this.#who, 'aria-label', t.owner.writingIn(name));
+    }
+    this.#who.value = String(writing);
+  }
+
+  #items() {
+    const { name, kind } = this.#room;
+    const isChannel = kind === 'channel';
+    return [
+      isChannel && { text: t.owner.clearMenu, danger: true, act: () => this.#chat.clear(name) },
+      isChannel && name !== HOME && { text: t.owner.removeMenu, danger: true, act: () => this.#chat.removeChannel(name) },
+      { text: t.owner.giveUp, act: () => this.#chat.disown() },
+    ];
+  }
+
+  /** The list of muted and removed people, each with an undo. */
+  #showRestricted() {
+    this.#dialog = dialogs.make(t.owner.restrictedTitle, element('div', { class: 'scroll' }, this.#list));
+    this.#dialog.addEventListener('close', () => {
+      this.#dialog.remove();
+      this.#dialog = null;
+    }, { once: true });
+    this.#shown = '';
+    this.#fillRestricted();
+    dialogs.open(this.#dialog, this.#dialog.querySelector('button'));
+  }
+
+  #fillRestricted() {
+    const { muted = new Map(), kicked = new Map() } = this.#chat.state.owner ?? {};
+    const all = [...[...muted].map(([user, until]) => ['mute', user, until]), ...[...kicked].map(([user, until]) => ['kick', user, until])];
+    if (this.#shown === String(all)) return;
+    this.#shown = String(all);
+    this.#list.replaceChildren(...all.map(([type, user, until]) => element('li', {}, element('bdi', {}, user),
+      ` ${(type === 'mute' ? t.owner.muted : t.owner.kicked)(whenOf(until))} `,
+      button({ 'aria-label': `${t.owner.undo}: ${user}`, onclick: () => this.#chat.send({ type, user, minutes: 0 }) }, t.owner.undo))));
+    if (all.length === 0) this.#list.append(element('li', {}, t.owner.noRestricted));
+  }
+
+  /** Shows the pinned message of a channel; it is asked for if the page doesn't hold it. */
+  #showPinned(room) {
+    const bar = byId('pinned');
+    const seq = room?.pin ?? null;
+    const held = seq === null ? null : find(room, seq) ?? (this.#pinned.room === room && this.#pinned.seq === seq ? this.#pinned.message : null);
+    bar.hidden = !held?.text;
+    if (seq !== null && !held && (this.#pinned.room !== room || this.#pinned.seq !== seq)) {
+      const pinned = { room, seq, message: null };
+      this.#pinned = pinned;
+      this.#chat.past.message(room, seq).then((message) => {
+        pinned.message = message;
+      });
+    }
+    if (bar.hidden) return;
+    const stamp = `${room.key} ${seq} ${held.text} ${this.#chat.owns}`;
+    if (bar.dataset.stamp === stamp) return;
+    bar.dataset.stamp = stamp;
+    const go = button({ class: 'pin', onclick: () => this.#chat.past.jump(room, seq, true) },
+      element('span', { 'aria-hidden': 'true' }, '📌 '), element('bdi', { class: 'name' }, held.from), ': ', element('bdi', {}, held.text));
+    const off = this.#chat.owns ? button({ 'aria-label': t.page.unpin, title: t.page.unpin, onclick: () => this.#chat.send({ type: 'pin', channel: room.name, seq: null }) }, '×') : null;
+    bar.replaceChildren(...[go, off].filter(Boolean));
+  }
+}

@@ -1,0 +1,116 @@
+// The search panel: results as they come, the newest first, with the words marked; a click shows the message in its room.
+
+import { openRoom, roomOf } from '../store/state.js';
+import * as protocol from '../connection/protocol.js';
+import { t } from '../texts/en.js';
+import { marked } from '../texts/mark.js';
+import { button, byId, element, set, setText } from './dom.js';
+import { whenOf } from './time.js';
+
+/** A pause in typing after which the server is asked. */
+const PAUSE_MS = 250;
+const PAGE = 50;
+
+export class Search {
+  #chat; #timer = 0; #asked = null; // the question whose answers are shown
+  #panel = byId('search');
+  #text = byId('search-text');
+  #scope = byId('search-scope');
+  #results = byId('results');
+  #more = byId('search-more');
+
+  constructor(chat) {
+    this.#chat = chat;
+    byId('search-button').addEventListener('click', () => (this.#panel.hidden ? this.open() : this.#close()));
+    byId('search-close').addEventListener('click', () => this.#close());
+    this.#text.addEventListener('input', () => this.#later());
+    this.#scope.addEventListener('change', () => this.#begin());
+    this.#more.addEventListener('click', () => this.#ask(this.#asked));
+    setText(this.#more, t.search.more);
+    this.#panel.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter' && event.target === this.#text && !event.isComposing) this.#begin();
+      if (event.key !== 'Escape') return;
+      event.stopPropagation(); // the page's own Escape moves the focus
+      event.preventDefault();
+      this.#close();
+    });
+  }
+
+  /** Whether the field has the keyboard: then Ctrl+F is the browser's. */
+  get hasFocus() {
+    return document.activeElement === this.#text;
+  }
+
+  /** Opens the panel, perhaps with a text to search for. */
+  open(text = null) {
+    this.#panel.hidden = false;
+    set(byId('search-button'), 'aria-expanded', 'true');
+    if (text !== null) this.#text.value = text;
+    this.#text.focus();
+    this.#text.select();
+    if (text !== null || !this.#asked) this.#begin();
+  }
+
+  #close() {
+    this.#panel.hidden = true;
+    set(byId('search-button'), 'aria-expanded', 'false');
+    byId('search-button').focus();
+  }
+
+  #later() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#begin(), PAUSE_MS);
+  }
+
+  #begin() {
+    clearTimeout(this.#timer);
+    const text = this.#text.value.trim();
+    const room = this.#scope.value === 'here' ? openRoom(this.#chat.state) : null;
+    this.#asked = { text, where: room ? protocol.target(room) : {}, before: undefined, count: 0 };
+    this.#results.replaceChildren();
+    this.#more.hidden = true;
+    if (text === '') setText(byId('search-status'), t.search.intro);
+    else this.#ask(this.#asked);
+  }
+
+  async #ask(question) {
+    const { text, where, before } = question;
+    setText(byId('search-status'), t.search.searching);
+    this.#more.hidden = true;
+    try {
+      const { results, more, before: next } = await this.#chat.search({ text, ...where, before, limit: PAGE });
+      if (question !== this.#asked) return; // another question was asked meanwhile
+      question.before = next;
+      question.count += results.length;
+      this.#results.append(...results.map((message) => this.#result(message, text)));
+      setText(byId('search-status'), question.count > 0 ? t.search.found(question.count, more) : t.search.none);
+      this.#more.hidden = !more;
+    } catch (error) {
+      if (question === this.#asked) setText(byId('search-status'), error.message);
+    }
+  }
+
+  /** A message was changed or deleted: its old text goes from the results. */
+  outdated({ channel, conversation, of, type, text }) {
+    const item = [...this.#results.children].find(({ message: one }) => (
+      one.seq === of && one.channel === channel && one.conversation === conversation));
+    if (type === 'deleted') item?.remove();
+    else item?.replaceWith(this.#result({ ...item.message, text }, this.#asked.text));
+  }
+
+  #result(message, text) {
+    const { channel, from, at } = message;
+    const room = roomOf(this.#chat.state, message);
+    const where = channel === undefined ? (room?.name ?? '') : `#${channel}`;
+    const words = marked(message.text, text).map(([part, isFound]) => (isFound ? element('mark', {}, part) : part));
+    const item = element('li', {}, button({ onclick: () => this.#go(message) },
+      element('span', { class: 'hint' }, element('bdi', {}, where), ' · ', element('bdi', {}, from), ` · ${whenOf(at)}`),
+      element('span', { class: 'found', dir: 'auto' }, ...words)));
+    return Object.assign(item, { message });
+  }
+
+  #go(message) {
+    if (matchMedia('(width < 72rem)').matches) this.#close();
+    this.#chat.show(message);
+  }
+}
