@@ -120,6 +120,19 @@ export class Person {
     await this.role('button', 'Send').click();
   }
 
+  /** Chooses from the menu of the room. */
+  async more(item) {
+    await this.role('button', 'More', true).click();
+    await this.role('menuitem', item, true).click();
+  }
+
+  /** Chooses from the menu of a message. */
+  async act(text, item) {
+    await this.said(text).hover();
+    await this.role('button', 'Actions:').click();
+    await this.role('menuitem', item, true).click();
+  }
+
   async create(channel) {
     await this.role('textbox', 'New channel').fill(channel);
     await this.role('button', 'Create channel').click();

@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'parlor-past-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** A scene whose `general` has these messages; `minutes` is when each was said, counted from noon of a day. */
-function past(name, messages, play) {
+export function past(name, messages, play) {
   const [file, database] = ['lines', 'db'].map((kind) => join(folder, `${name.replace(/\W+/g, '-')}.${kind}`));
   const noon = new Date(2026, 4, 6, 12).getTime();
   const lines = [

@@ -12,6 +12,7 @@ import './keyboard.mjs';
 import './chaos.mjs';
 import './reading.mjs';
 import './past.mjs';
+import './jump.mjs';
 import './comfort.mjs';
 import './access.mjs';
 import './look.mjs';

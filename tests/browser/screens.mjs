@@ -78,7 +78,7 @@ export async function screens({ meet, server, device, colorScheme }, look) {
   await ada.say('psst');
   await ada.said('psst').waitFor();
   await seen('a private conversation');
-  await ada.role('button', 'Wire', true).click();
+  await ada.more('Wire');
   await ada.role('complementary', 'Wire').waitFor();
   await seen('the wire panel');
   await keyboard.press('Escape');

@@ -31,7 +31,7 @@ for (const hasTouch of [false, true]) {
         await ada.channel('general').click();
         await until(true, async () => (await box(page, '#p\\:text')).isReachable, `the composer after the drawer ${at}`);
       }
-      await ada.role('button', 'Wire', true).click();
+      await ada.more('Wire');
       const panel = await box(page, '.wire.panel h2');
       assert.ok(panel.isReachable, `the wire panel ${at}`);
       const feed = await box(page, '#p\\:feed');
@@ -39,7 +39,7 @@ for (const hasTouch of [false, true]) {
       assert.ok(!isBeside || feed.width >= 320, `a feed of ${feed.width} px beside the wire panel ${at}`);
       assert.equal(isBeside, width >= 1024, at);
       await page.keyboard.press('Escape');
-      await until('Wire', () => page.evaluate(() => document.activeElement.ariaLabel), 'Escape gives the focus back');
+      await until('More', () => page.evaluate(() => document.activeElement.ariaLabel), 'Escape gives the focus back');
     }
   });
 }

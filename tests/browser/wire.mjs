@@ -96,8 +96,7 @@ scene('wire: a rule is broken by hand', [], async ({ meet, server }) => {
 
 scene('wire: the panel of the chat', [], async ({ meet }) => {
   const [ada, bob] = [await meet('Ada'), await meet('Bob')];
-  const wire = ada.role('button', 'Wire', true);
-  await wire.click();
+  await ada.more('Wire');
   const panel = ada.role('complementary', 'Wire');
   await panel.waitFor();
   await bob.say('look at this');
@@ -116,7 +115,7 @@ scene('wire: the panel of the chat', [], async ({ meet }) => {
 
 scene('wire: turned off', ['--no-trace'], async ({ meet }) => {
   const ada = await meet('Ada');
-  await ada.role('button', 'Wire', true).click();
+  await ada.more('Wire');
   await ada.page.getByText('wire view is turned off').waitFor();
   await ada.say('nothing is lost');
   await ada.said('nothing is lost').waitFor();

@@ -43,25 +43,6 @@ scene('on a touch keyboard Enter breaks the line', [], async ({ meet }) => {
   await ada.said('one two').waitFor();
 });
 
-scene('Up brings back what was sent last, also after a reload', [], async ({ meet }) => {
-  const ada = await meet('Ada');
-  for (const text of ['one', 'two']) {
-    await ada.say(text);
-    await ada.said(text).waitFor();
-  }
-  await press(ada, 'ArrowUp');
-  assert.equal(await ada.text.inputValue(), 'two');
-  await press(ada, 'ArrowUp');
-  assert.equal(await ada.text.inputValue(), 'one');
-  await press(ada, 'ArrowDown', 'ArrowDown');
-  assert.equal(await ada.text.inputValue(), '');
-  await ada.page.reload();
-  await ada.said('two').waitFor();
-  await ada.text.focus();
-  await press(ada, 'ArrowUp');
-  assert.equal(await ada.text.inputValue(), 'two');
-});
-
 scene('drafts stay with their conversation, over switches and reloads', [], async ({ meet }) => {
   const ada = await meet('Ada');
   await meet('Bob');

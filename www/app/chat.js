@@ -71,15 +71,23 @@ export class Chat {
       failed: (error) => this.#fail(error),
     });
     const { tell } = this;
-    this.past = new Past({ changed, tell: tell.bind(this), ask: async (command) => {
-      const page = await this.#connection.request(command, true);
-      states.prepare(this.state, page);
-      return page;
-    } });
+    this.past = new Past({
+      tell: tell.bind(this),
+      changed: () => {
+        if (states.openRoom(this.state)) this.#writeAddress('replaceState');
+        changed();
+      },
+      ask: async (command) => {
+        const page = await this.#connection.request(command, true);
+        states.prepare(this.state, page);
+        return page;
+      },
+    });
     this.deletions = new Deletions({
       changed, state: () => this.state, request: (command) => this.#connection.request(command),
       notify: (command) => this.#connection.notify(command), failed: (error) => this.#fail(error),
     });
+    storage.answerForPassword(() => (this.owns ? this.#password : null));
     storage.ignored.onChange(() => this.#readIgnored());
     storage.ownerKey.onChange(() => this.#own());
     storage.session.onChange((session) => this.#onSessionElsewhere(session));

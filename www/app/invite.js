@@ -1,7 +1,10 @@
-// The page /join: the addresses of this server, the first one large and, if the server has one, as a QR code.
+// The page /join: the addresses of this server, the first one large and, if the server has one, as a QR code. In the browser of an
+// owner who knows the room's password, the addresses have it.
 
-import { beside } from '../texts/address.js';
+import { findPassword } from '../store/storage.js';
+import { beside, withPassword } from '../texts/address.js';
 import { t } from '../texts/en.js';
+import { qrRows } from '../texts/qr.js';
 import { element, fillTexts } from '../views/dom.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -29,14 +32,17 @@ async function load() {
 }
 
 fillTexts(t.page);
-const { addresses, code } = await load();
+const [{ addresses, code }, password] = await Promise.all([load(), findPassword()]);
+const link = (address) => (password === null ? address : `${address}${withPassword(password)}`);
 const here = beside('./', location.href).href;
 const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname);
 // A host name that led here is better than a number; the code is that of the first number.
 const [first, ...others] = isLocal ? [...addresses, here].slice(0, Math.max(1, addresses.length))
   : [here, ...addresses.filter((address) => address !== here)];
-byId('address').textContent = first.replace(/^http:\/\//, '').replace(/\/$/, '');
-if (code.length > 0 && first === addresses[0]) byId('code').append(qrCode(code, first));
-byId('others').append(...others.map((address) => element('li', {}, address)));
+const rows = password !== null ? qrRows(link(first)) : first === addresses[0] ? code : [];
+byId('address').textContent = link(first).replace(/^http:\/\//, '').replace(/\/$/, '');
+if (rows.length > 0) byId('code').append(qrCode(rows, first));
+byId('others').append(...others.map((address) => element('li', {}, link(address))));
+if (password !== null) byId('hint').textContent = t.join.withPassword;
 if (isLocal && addresses.length === 0) byId('hint').textContent = t.join.onlyHere;
 document.documentElement.dataset.started = ''; // see start.js

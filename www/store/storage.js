@@ -43,6 +43,23 @@ export const ownerKey = item(shared, 'owner'); // the key of a link #owner=KEY
 export const password = item(perTab, 'password'); // the room's password, for the owner's links only
 export const bell = item(shared, 'bell'); // true if notifications are on, or null
 
+/** Answers other tabs that ask for the room's password, which no storage that tabs share keeps. `get()` returns it, or null. */
+export function answerForPassword(get) {
+  const tabs = new BroadcastChannel(BASE);
+  tabs.addEventListener('message', ({ data }) => data === 'password?' && get() && tabs.postMessage({ password: get() }));
+}
+
+/** The room's password if this tab or another one has it and its user owns the chat; else null. */
+export function findPassword(patience = 500) {
+  if (password.get() !== null || ownerKey.get() === null) return password.get();
+  const tabs = new BroadcastChannel(BASE);
+  return new Promise((resolve) => {
+    tabs.addEventListener('message', ({ data }) => data.password && resolve(data.password));
+    tabs.postMessage('password?');
+    setTimeout(resolve, patience, null);
+  });
+}
+
 /** The messages of all tabs that the server hasn't confirmed yet, in the order in which they were written. */
 export function unsent() {
   const keys = Object.keys(attempt(shared) ?? {}).filter((key) => key.startsWith(BASE + UNSENT));

@@ -262,6 +262,7 @@ export const t = {
 
   join: {
     onlyHere: 'Only this computer can reach it. To let others join, start the server with --listen 0.0.0.0:8080.',
+    withPassword: 'These links hold the room’s password. Only you, the owner, see them here.',
     code: (address) => `QR code of ${address}`,
   },
 

@@ -18,13 +18,16 @@ export function openMenu(label, items, rect) {
       act();
     },
   }, text);
-  const menu = element('div', { class: 'popup', role: 'menu', 'aria-label': label, popover: 'auto' }, ...items.filter(Boolean).map((one) => (
+  const menu = element('div', { class: 'popup', role: 'menu', 'aria-label': label, popover: 'manual' }, ...items.filter(Boolean).map((one) => (
     one.row ? element('div', { class: 'row-of', role: 'group', 'aria-label': one.name }, ...one.row.map(item)) : item(one))));
   const close = () => {
+    removeEventListener('pointerdown', onOutside, true);
     if (menu.contains(document.activeElement) || document.activeElement === document.body) before?.focus();
     menu.remove();
   };
-  menu.addEventListener('toggle', ({ newState }) => newState === 'closed' && close());
+  // Not the browser's own way to close it, which would take the end of a long press for a click beside it.
+  const onOutside = ({ target }) => menu.contains(target) || close();
+  addEventListener('pointerdown', onOutside, true);
   menu.addEventListener('keydown', (event) => {
     const all = [...menu.querySelectorAll('button')];
     const at = all.indexOf(document.activeElement);

@@ -110,7 +110,7 @@ export class Search {
   }
 
   #go(message) {
-    if (matchMedia('(width < 72rem)').matches) this.#close();
+    if (matchMedia('(width < 64rem)').matches) this.#close();
     this.#chat.show(message);
   }
 }

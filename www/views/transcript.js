@@ -25,7 +25,7 @@ export function saveTranscript(chat, room) {
   const title = t.transcript.title(place, dayName(dates[0], 0), dayName(dates.at(-1), 0));
   const file = document.implementation.createHTMLDocument(title);
   file.documentElement.lang = document.documentElement.lang;
-  file.head.prepend(element('meta', { charset: 'utf-8' }), element('meta', { name: 'viewport', content: 'width=device-width' }), element('style', {}, STYLE));
+  file.head.prepend(element('meta', { charset: 'utf-8' }), element('meta', { name: 'viewport', content: 'width=device-width' }));
   file.body.append(element('h1', {}, title), element('p', {}, t.transcript.made(dates.length, whenOf(Date.now()))), ...list.map((row) => {
     const node = element('div', { class: 'row', 'data-kind': row.kind });
     node.append(...content(node, row, context));
@@ -33,7 +33,9 @@ export function saveTranscript(chat, room) {
   }));
   for (const one of file.querySelectorAll('button')) one.replaceWith(element('span', {}, one.textContent));
   for (const link of file.querySelectorAll('a[href^="#"]')) link.href = new URL(link.getAttribute('href'), location.href).href;
-  const url = URL.createObjectURL(new Blob([`<!doctype html>\n${file.documentElement.outerHTML}`], { type: 'text/html' }));
+  // As a node the page's own policy would refuse the style.
+  const html = file.documentElement.outerHTML.replace('</head>', () => `<style>${STYLE}</style></head>`);
+  const url = URL.createObjectURL(new Blob([`<!doctype html>\n${html}`], { type: 'text/html' }));
   element('a', { href: url, download: t.transcript.file(room.name, day(Date.now())) }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
   return true;

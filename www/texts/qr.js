@@ -1,0 +1,105 @@
+// QR codes (ISO/IEC 18004) of a text: byte mode, level M, versions 1 to 10, up to 213 bytes. Pure.
+//
+// The server draws the code of its address; a link with the room's password must not be sent to it, so this page draws that one.
+
+/** For each version: codewords, of these for error correction in a block, blocks, and where alignment patterns are. */
+const VERSIONS = [
+  [26, 10, 1, []], [44, 16, 1, [6, 18]], [70, 26, 1, [6, 22]], [100, 18, 2, [6, 26]], [134, 24, 2, [6, 30]], [172, 16, 4, [6, 34]],
+  [196, 18, 4, [6, 22, 38]], [242, 22, 4, [6, 24, 42]], [292, 22, 5, [6, 26, 46]], [346, 26, 5, [6, 28, 50]],
+];
+
+/** The product of two numbers in GF(2⁸) with the polynomial of QR codes. */
+function times(a, b) {
+  let product = 0;
+  for (let bit = 7; bit >= 0; bit -= 1) product = (product << 1) ^ ((product >> 7) * 0x11d) ^ (((b >> bit) & 1) * a);
+  return product;
+}
+
+/** The Reed-Solomon codewords of a block. */
+function correction(block, degree) {
+  let divisor = [1];
+  for (let power = 0, root = 1; power < degree; power += 1, root = times(root, 2)) {
+    divisor = [...divisor, 0].map((one, index) => one ^ (index > 0 ? times(divisor[index - 1], root) : 0));
+  }
+  let rest = new Array(degree).fill(0);
+  for (const byte of block) {
+    const factor = byte ^ rest[0];
+    rest = [...rest.slice(1), 0].map((one, index) => one ^ times(divisor[index + 1], factor));
+  }
+  return rest;
+}
+
+/** A value with the bits of its BCH code behind it. */
+function protectedBits(value, bits, polynomial) {
+  let rest = value << bits;
+  for (let bit = 31 - Math.clz32(rest); rest >> bits; bit = 31 - Math.clz32(rest)) rest ^= polynomial << (bit - bits);
+  return (value << bits) | rest;
+}
+
+/** The bytes of the code, data and correction, interleaved. */
+function codewords(bytes, version) {
+  const [total, degree, blocks] = VERSIONS[version - 1];
+  const room = total - degree * blocks;
+  const length = version < 10 ? [bytes.length] : [bytes.length >> 8, bytes.length & 255];
+  // After the four bits of the mode every byte is shifted by half of one.
+  const shifted = [4, ...length.flatMap((byte) => [byte >> 4, byte & 15]), ...bytes.flatMap((byte) => [byte >> 4, byte & 15]), 0];
+  const data = Array.from({ length: Math.ceil(shifted.length / 2) }, (_, index) => (shifted[2 * index] << 4) | (shifted[2 * index + 1] ?? 0));
+  for (let pad = 0xec; data.length < room; pad ^= 0xfd) data.push(pad);
+  const short = Math.floor(room / blocks);
+  const list = [];
+  for (let block = 0, at = 0; block < blocks; block += 1) {
+    const size = short + (block >= blocks - (room % blocks) ? 1 : 0);
+    list.push(data.slice(at, at += size));
+  }
+  const interleaved = (parts) => Array.from({ length: parts.at(-1).length }, (_, index) => parts.map((part) => part[index])).flat();
+  return [...interleaved(list), ...interleaved(list.map((block) => correction(block, degree)))].filter((byte) => byte !== undefined);
+}
+
+/** The rows of the code in `0` and `1` (dark); none if the text is too long. */
+export function qrRows(text) {
+  const bytes = [...new TextEncoder().encode(text)];
+  const version = VERSIONS.findIndex(([total, degree, blocks], index) => bytes.length + (index < 9 ? 2 : 3) <= total - degree * blocks) + 1;
+  if (version === 0) return [];
+  const size = 17 + 4 * version;
+  const cells = Array.from({ length: size }, () => new Array(size).fill(null));
+  const square = (x, y, radius, dark) => {
+    for (let down = -radius; down <= radius; down += 1) {
+      for (let right = -radius; right <= radius; right += 1) {
+        if (cells[y + down]?.[x + right] !== undefined) cells[y + down][x + right] = dark(Math.max(Math.abs(down), Math.abs(right)));
+      }
+    }
+  };
+  const aligned = VERSIONS[version - 1][3];
+  for (const x of aligned) {
+    for (const y of aligned) if (!(x === 6 && y > size - 9) && !(y === 6 && x > size - 9) && x + y > 12) square(x, y, 2, (far) => far !== 1);
+  }
+  for (const [x, y] of [[3, 3], [size - 4, 3], [3, size - 4]]) square(x, y, 4, (far) => far !== 2 && far !== 4);
+  for (let at = 8; at < size - 8; at += 1) cells[6][at] = cells[at][6] = at % 2 === 0;
+  const format = protectedBits(0, 10, 0x537) ^ 0x5412; // level M, mask 0
+  for (let bit = 0; bit < 15; bit += 1) {
+    const dark = ((format >> bit) & 1) === 1;
+    cells[bit < 6 ? bit : bit < 8 ? bit + 1 : size - 15 + bit][8] = dark;
+    cells[8][bit < 8 ? size - 1 - bit : bit < 9 ? 7 : 14 - bit] = dark;
+  }
+  cells[size - 8][8] = true;
+  const info = version < 7 ? 0 : protectedBits(version, 12, 0x1f25);
+  for (let bit = 0; version >= 7 && bit < 18; bit += 1) {
+    const [long, short] = [size - 11 + (bit % 3), Math.floor(bit / 3)];
+    cells[long][short] = cells[short][long] = ((info >> bit) & 1) === 1;
+  }
+  const stream = codewords(bytes, version);
+  let next = 0;
+  for (let right = size - 1; right >= 1; right -= 2) {
+    if (right === 6) right = 5; // the column of the timing pattern
+    for (let step = 0; step < size; step += 1) {
+      const y = ((right + 1) & 2) === 0 ? size - 1 - step : step;
+      for (const x of [right, right - 1]) {
+        if (cells[y][x] !== null) continue;
+        const bit = ((stream[next >> 3] ?? 0) >> (7 - (next & 7))) & 1;
+        next += 1;
+        cells[y][x] = (bit === 1) !== ((x + y) % 2 === 0);
+      }
+    }
+  }
+  return cells.map((row) => row.map((dark) => (dark ? '1' : '0')).join(''));
+}
