@@ -70,7 +70,7 @@ scene('a reply quotes, with a link back; the menu works by keyboard and by a lon
   await bob.role('menuitem', 'Reply').waitFor();
   await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   await bob.role('menuitem', 'Reply').click();
-  assert.equal(await bob.text.inputValue(), '> Ada: Is this on? #general/1\n');
+  await until('> Ada: Is this on? #general/1\n', () => bob.text.inputValue());
   await bob.text.press('End');
   await bob.text.pressSequentially('It is.');
   await bob.role('button', 'Send').click();

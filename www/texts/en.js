@@ -125,7 +125,7 @@ export const t = {
     who: { all: 'Everyone writes', owner: 'Only the owner writes', 5: 'One message per 5 s', 30: 'One message per 30 s', 300: 'One message per 5 min' },
     everySeconds: (seconds) => `One message per ${seconds} s`,
     writingIn: (channel) => `Who may write in #${channel}`,
-    restricted: (n) => `Muted and removed (${n})`, restrictedTitle: 'Muted and removed people',
+    restricted: (n) => `Muted and removed (${n})…`, restrictedTitle: 'Muted and removed people',
     noRestricted: 'No one is muted or removed.',
     muted: (until) => `muted until ${until}`,
     kicked: (until) => `removed until ${until}`,

@@ -225,7 +225,12 @@ export class Feed {
     log.addEventListener('pointerdown', ({ target, pointerType, clientX, clientY }) => {
       clearTimeout(this.#press);
       const row = pointerType === 'touch' ? rowOf(target) : null;
-      if (row) this.#press = setTimeout(() => this.#open(row, new DOMRect(clientX, clientY)), PRESS_MS);
+      if (!row) return;
+      this.#press = setTimeout(() => {
+        // The end of the press is no click on what the menu has there.
+        log.addEventListener('touchend', (event) => event.preventDefault(), { once: true });
+        this.#open(row, new DOMRect(clientX, clientY));
+      }, PRESS_MS);
     });
     for (const end of ['pointerup', 'pointercancel', 'scroll']) log.addEventListener(end, () => clearTimeout(this.#press), { passive: true });
     // The browser's own menu of a long press would select words.

@@ -1,6 +1,6 @@
 // A menu that opens at a button or a point: the keyboard is in it until it closes, and goes back to where it was.
 
-import { button, element } from './dom.js';
+import { button, byId, element } from './dom.js';
 
 const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 
@@ -38,7 +38,7 @@ export function openMenu(label, items, rect) {
     event.preventDefault();
     event.stopPropagation();
   });
-  document.body.append(menu);
+  (before?.closest('main, aside') ?? byId('main')).append(menu);
   menu.showPopover();
   // On a phone the style sheet puts it at the bottom.
   const { width, height } = menu.getBoundingClientRect();

@@ -19,7 +19,6 @@ export class OwnerBar {
     const who = this.#who.value;
     this.#chat.send({ type: 'writing', channel: this.#room.name, who: Number(who) || who });
   } });
-  #people = button({ onclick: () => this.#showRestricted() });
   #list = element('ul', { role: 'list', class: 'restricted' });
   #dialog = null;
   #pinned = {}; // { room, seq, message }: the pinned message if the page doesn't hold it
@@ -27,7 +26,7 @@ export class OwnerBar {
   constructor(chat) {
     this.#chat = chat;
     const more = button({ 'aria-haspopup': 'menu', 'aria-label': t.page.more, onclick: () => openMenu(t.page.more, this.#items(), more.getBoundingClientRect()) }, '⋯');
-    this.#bar.append(element('strong', {}, t.page.youOwn), this.#door, this.#who, this.#people, more);
+    this.#bar.append(element('strong', {}, t.page.youOwn), this.#door, this.#who, more);
   }
 
   show(room) {
@@ -38,7 +37,6 @@ export class OwnerBar {
     setText(this.#door, state.door ? t.owner.closeDoor : t.owner.openDoor);
     this.#who.hidden = !isChannel;
     if (owns && isChannel) this.#showWho(room);
-    setText(this.#people, t.owner.restricted((state.owner?.muted.size ?? 0) + (state.owner?.kicked.size ?? 0)));
     if (this.#dialog) this.#fillRestricted();
     const writing = !isChannel || owns ? 'all' : room.writing;
     const rules = [state.door ? '' : t.owner.doorClosed, writing === 'owner' ? t.owner.readOnly : writing === 'all' ? '' : t.owner.slowMode(writing)];
@@ -65,8 +63,10 @@ export class OwnerBar {
 
   #items() {
     const { name, kind } = this.#room;
+    const { muted, kicked } = this.#chat.state.owner;
     const isChannel = kind === 'channel';
     return [
+      { text: t.owner.restricted(muted.size + kicked.size), act: () => this.#showRestricted() },
       isChannel && { text: t.owner.clearMenu, danger: true, act: () => this.#chat.clear(name) },
       isChannel && name !== HOME && { text: t.owner.removeMenu, danger: true, act: () => this.#chat.removeChannel(name) },
       { text: t.owner.giveUp, act: () => this.#chat.disown() },

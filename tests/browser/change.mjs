@@ -1,0 +1,188 @@
+// Messages that are changed after they were sent: edited, deleted, reacted to, pinned; search; and what an owner's links do.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { scene, until } from './harness.mjs';
+import { faults } from './screens.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'parlor-change-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** A file with a secret, as the server wants it. */
+export function secret(name, text) {
+  const file = join(folder, name);
+  writeFileSync(file, `${text}\n`, { mode: 0o600 });
+  return file;
+}
+
+export const KEY = 'b1946ac92492d2347c6235b4d2611184';
+const complete = (person, count) => person.page.getByText(`${count} of ${count} messages, nothing missing`).waitFor();
+
+scene('a message is edited, reacted to and deleted, and each has the same picture', [], async ({ meet }) => {
+  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+  await ada.say('the secret is 4711');
+  await bob.said('the secret is 4711').waitFor();
+  await ada.said('the secret is 4711').waitFor();
+
+  await ada.text.press('ArrowUp');
+  await ada.page.getByText('Editing your message').waitFor();
+  assert.equal(await ada.text.inputValue(), 'the secret is 4711');
+  await ada.text.press('Escape');
+  assert.equal(await ada.text.inputValue(), '');
+  await ada.text.press('ArrowUp');
+  await ada.text.fill('no secret');
+  await ada.text.press('Enter');
+  await bob.said('no secret').waitFor();
+  assert.match(await bob.log.getByText('(edited)').getAttribute('title'), /^Edited Today, /);
+  assert.equal(await ada.text.inputValue(), '');
+
+  await bob.act('no secret', 'tada');
+  const one = ada.role('button', '🎉 1', true);
+  await one.click(); // Ada joins in
+  await bob.role('button', '🎉 2, with yours').waitFor();
+  await bob.role('button', '🎉 2, with yours').click();
+  await ada.role('button', '🎉 1, with yours').waitFor();
+  for (const person of [ada, bob]) await complete(person, 5);
+  await bob.page.reload();
+  await bob.role('button', '🎉 1', true).waitFor();
+  await complete(bob, 5);
+  assert.deepEqual(await faults(bob.page), []);
+
+  await ada.act('no secret', 'Delete');
+  await ada.log.getByRole('button', { name: 'Undo' }).click();
+  await ada.said('no secret').waitFor();
+  await ada.act('no secret', 'Delete');
+  await bob.log.getByText('Message deleted by Ada.').waitFor();
+  assert.equal(await bob.said('no secret').count(), 0);
+  for (const person of [ada, bob]) {
+    await complete(person, 6);
+    await person.page.reload();
+    await person.log.getByText('Message deleted by Ada.').waitFor();
+    await complete(person, 6);
+    const kept = await person.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.body.innerHTML]));
+    assert.doesNotMatch(kept, /secret/, 'the page keeps neither text');
+  }
+});
+
+scene('a deletion is sent at once when its page is closed', [], async ({ meet }) => {
+  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+  await ada.say('oops');
+  await bob.said('oops').waitFor();
+  await ada.act('oops', 'Delete');
+  await ada.page.close({ runBeforeUnload: false });
+  await bob.log.getByText('Message deleted by Ada.').waitFor({ timeout: 4000 });
+});
+
+scene('a private message is edited and deleted', [], async ({ meet }) => {
+  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+  await ada.say('/msg Bob psst');
+  await ada.said('psst').waitFor();
+  await ada.act('psst', 'Edit');
+  await ada.text.fill('hello');
+  await ada.text.press('Enter');
+  await bob.conversation('Ada').click();
+  await bob.said('hello').waitFor();
+  assert.equal(await bob.said('psst').count(), 0);
+  await ada.act('hello', 'Delete');
+  await bob.log.getByText('Message deleted by Ada.').waitFor();
+});
+
+scene('the owner is marked, pins a message, and gives the chat up', ['--owner-key', secret('pin', KEY)], async ({ meet, server }) => {
+  const [ada, bob] = [await meet(null), await meet('Bob')];
+  await ada.page.goto(`${server.url}#owner=${KEY}`);
+  await ada.page.reload();
+  await ada.enter('Ada');
+  await ada.page.getByText('You own this chat').waitFor();
+  assert.doesNotMatch(ada.page.url(), new RegExp(KEY));
+  await ada.say('the rules');
+  await bob.log.locator('.owner', { hasText: 'owner' }).waitFor();
+  await ada.said('the rules').waitFor();
+  await ada.act('the rules', 'Pin');
+  const pinned = bob.page.getByRole('group', { name: 'Pinned message' });
+  await pinned.getByText('the rules').waitFor();
+  assert.equal(await pinned.getByRole('button', { name: 'Unpin' }).count(), 0, 'not for Bob');
+  for (let line = 0; line < 60; line += 1) await bob.say(`line ${line}`);
+  await bob.said('line 59').waitFor();
+  await bob.page.reload();
+  await pinned.getByText('the rules').click();
+  await until('the rules', () => bob.log.locator('[data-target] .text').innerText());
+  await ada.page.reload();
+  await ada.page.getByText('You own this chat').waitFor();
+  await ada.page.getByRole('button', { name: 'Unpin' }).click();
+  await until(0, () => pinned.count());
+  await ada.role('group', 'You own this chat').getByRole('button', { name: 'More' }).click();
+  await ada.role('menuitem', 'Give up ownership').click();
+  await until(0, () => ada.role('group', 'You own this chat').count());
+  await ada.page.goto(`${server.url}#owner=wrong`);
+  await ada.page.reload();
+  await ada.page.getByRole('alert').filter({ hasText: /key/ }).waitFor();
+});
+
+scene('search: as one types, everywhere or here, and to the message', [], async ({ meet }) => {
+  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+  await bob.say('the ADDRESS is Main Street');
+  await bob.create('garden');
+  await bob.heading('#garden').waitFor();
+  await bob.say('another address');
+  await bob.said('another address').waitFor();
+  await bob.say('/msg Ada my own address');
+  await ada.conversation('Bob').waitFor();
+  await ada.page.keyboard.press('Control+f');
+  const panel = ada.role('complementary', 'Search');
+  const found = () => panel.locator('.found').allInnerTexts();
+  await panel.getByRole('searchbox').fill('address');
+  await until(['another address', 'my own address', 'the ADDRESS is Main Street'], async () => (await found()).sort());
+  assert.deepEqual((await panel.locator('mark').allInnerTexts()).sort(), ['ADDRESS', 'address', 'address']);
+  await panel.getByRole('combobox', { name: 'Where' }).selectOption('Only here');
+  await until(['the ADDRESS is Main Street'], found);
+  await panel.getByRole('combobox', { name: 'Where' }).selectOption('Everywhere');
+  assert.deepEqual(await faults(ada.page), []);
+  await panel.getByText('another address').click();
+  await ada.heading('#garden').waitFor();
+  await until('another address', () => ada.log.locator('[data-target] .text').innerText());
+  await bob.channel('garden').click();
+  await bob.act('another address', 'Delete');
+  await until(0, () => panel.getByText('another address').count(), 'a deleted text leaves the results, too');
+  await panel.getByRole('searchbox').fill('nowhere to be found');
+  await panel.getByText('Nothing found.').waitFor();
+  await ada.page.keyboard.press('Escape');
+  await until(0, () => panel.count());
+});
+
+scene('a room with a password', ['--password-file', secret('password', 'sesame & co'), '--owner-key', secret('key', KEY)], async ({ meet, server }) => {
+  const ada = await meet(null);
+  await ada.enter('Ada');
+  const field = ada.role('textbox', 'The room’s password').or(ada.page.getByLabel('The room’s password'));
+  await field.waitFor();
+  assert.deepEqual(await faults(ada.page), []);
+  await field.fill('wrong');
+  await ada.role('button', 'Join chat').click();
+  await ada.page.getByRole('alert').filter({ hasText: /password/ }).waitFor();
+  await field.fill('sesame & co');
+  await ada.role('button', 'Join chat').click();
+  await ada.heading('#general').waitFor();
+  await ada.page.reload();
+  await ada.heading('#general').waitFor(); // not asked again
+  const kept = () => ada.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
+  assert.doesNotMatch(await kept(), /sesame/);
+
+  const bob = await meet(null);
+  await bob.page.goto(`${server.url}#owner=${KEY}&password=sesame%20%26%20co`);
+  await bob.page.reload();
+  assert.doesNotMatch(bob.page.url(), /sesame|owner/);
+  await bob.enter('Bob');
+  await bob.page.getByText('You own this chat').waitFor();
+  const at = async (person) => {
+    const page = await person.context.newPage();
+    await page.goto(new URL('join', server.url).href);
+    await page.getByRole('heading', { name: 'Join the chat at' }).waitFor();
+    await page.waitForFunction(() => document.documentElement.dataset.started === '');
+    return page;
+  };
+  const join = await at(bob);
+  await join.getByText('#password=sesame%20%26%20co').first().waitFor();
+  await join.getByRole('img', { name: /QR code/ }).waitFor();
+  assert.doesNotMatch(await (await at(ada)).locator('body').innerText(), /sesame/, 'only the owner’s browser shows it');
+});
