@@ -148,7 +148,7 @@ scene('the keyboard is never left nowhere, and what one wrote is read out once',
   await ada.heading('#garden').waitFor();
   await ada.more('Leave channel');
   await ada.heading('#general').waitFor();
-  await until('text', focused, 'the button went away with the channel');
+  await until('more', focused, 'the menu closed, its button is there');
 
   // What is on its way is not announced, what came is: once.
   await ada.page.evaluate(() => {

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as rooms from '../../www/store/room.js';
-import { rows } from '../../www/views/feed-rows.js';
-import { MessageRange } from '../../www/views/message-range.js';
+import { MessageRange, rows } from '../../www/views/feed-rows.js';
 import { t } from '../../www/texts/en.js';
 import * as states from '../../www/store/state.js';
 

@@ -79,3 +79,46 @@ test('a first message to a person is kept with its conversation once that is kno
   sender.onEvent(event, () => false);
   assert.equal(JSON.parse([...kept.values()][0]).place.conversation, 'c');
 });
+
+test('a room that is not ready does not hold up another', () => {
+  const { state, sender, sent, post } = page();
+  sender.post(states.channelRoom(state, 'far'), 'far');
+  post('near');
+  assert.deepEqual(sent.map(({ text }) => text), ['near']);
+});
+
+test('after a loss the same nonce goes out again, and a message that closes the connection twice fails', () => {
+  const { sender, sent, post } = page();
+  for (const text of ['one', 'two']) post(text);
+  for (const rejected of [false, true, false, true]) {
+    sender.lost(rejected);
+    sender.flush();
+  }
+  assert.deepEqual(sent.map(({ text }) => text), ['one', 'one', 'one', 'one', 'two']);
+  assert.equal(new Set(sent.slice(0, 4).map(({ nonce }) => nonce)).size, 1);
+  assert.equal(sender.outbox[0].stage, 'failed');
+});
+
+test('a refused message goes out again when it is retried, and the others go on', async () => {
+  const { sender, sent, post } = page();
+  for (const text of ['one', 'two']) post(text);
+  sent[0].reject({ code: 'muted', message: 'muted' });
+  await settled();
+  assert.equal(sent.at(-1).text, 'two');
+  sent.at(-1).resolve();
+  await settled();
+  sender.retry(sender.outbox[0].nonce);
+  assert.equal(sent.at(-1).text, 'one');
+});
+
+test('in slow mode a message waits for its time', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { sender, sent, post } = page();
+  post('one');
+  sent[0].reject({ code: 'slow', message: 'slow', retry_ms: 3000 });
+  await settled();
+  sender.flush();
+  assert.equal(sent.length, 1);
+  t.mock.timers.tick(3100);
+  assert.deepEqual([sent.length, sent[1].nonce], [2, sent[0].nonce]);
+});

@@ -8,7 +8,7 @@ import { EMOJI } from '../../www/texts/emoji.js';
 import { COMMANDS, HELP, parse } from '../../www/texts/commands.js';
 import * as rooms from '../../www/store/room.js';
 import { alternativeName } from '../../www/texts/names.js';
-import { syncStatus } from '../../www/views/sync-status.js';
+import { syncStatus } from '../../www/views/room-header.js';
 
 /** A text with `|` where the caret is. */
 const at = (marked) => wordAt(marked.replace('|', ''), marked.indexOf('|'));

@@ -114,7 +114,7 @@ export class Chat {
 
   /** Signs out: at once for the others, and this browser forgets the session. Asks first if unsent texts would be lost. */
   async quit() {
-    const loses = this.outbox.length > 0 || storage.drafts.get().length > 0;
+    const loses = this.#sender.outbox.length > 0 || storage.drafts.get().length > 0;
     if (loses && !await this.#confirm(t.chat.leaveTitle, t.chat.leaveLoses, t.chat.leave)) return;
     storage.forget();
     this.#signOut();
@@ -136,8 +136,9 @@ export class Chat {
     await this.#connection.request(protocol.rename(name));
   }
 
-  get outbox() {
-    return this.#sender.outbox;
+  /** The messages for a room that the server hasn't confirmed. */
+  pending(room) {
+    return this.#sender.pending(room);
   }
 
   /** Since when there is no connection, by `performance.now()`; null if there is one. */

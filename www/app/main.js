@@ -2,13 +2,12 @@
 //
 // After a change every view is updated, once for all changes of a frame; each touches only what is different.
 
-import { pending } from '../store/outbox.js';
 import { openRoom } from '../store/state.js';
 import { t } from '../texts/en.js';
 import { Composer } from '../views/composer.js';
 import { ConnectionBanner } from '../views/connection-banner.js';
 import * as dialogs from '../views/dialogs.js';
-import { byId, fillTexts, setText } from '../views/dom.js';
+import { byId, fillTexts } from '../views/dom.js';
 import { Feed } from '../views/feed.js';
 import * as keys from '../views/keys.js';
 import { MemberList } from '../views/member-list.js';
@@ -19,9 +18,7 @@ import { RoomHeader } from '../views/room-header.js';
 import { Search } from '../views/search.js';
 import { Sidebar } from '../views/sidebar.js';
 import { SignIn } from '../views/sign-in.js';
-import { syncStatus } from '../views/sync-status.js';
 import * as theme from '../views/theme.js';
-import { timeOf } from '../views/time.js';
 import { togglePanel } from '../wire/panel.js';
 import { Chat } from './chat.js';
 
@@ -59,27 +56,22 @@ function update() {
   show();
 }
 
-let connectedAt = 0;
 function show() {
   const { state, stage } = chat;
   const room = openRoom(state);
   const isOut = stage === 'out' || (stage === 'entering' && byId('chat').hidden && !resumes);
-  const isOffline = chat.downSince !== null;
-  if (!isOffline) connectedAt = Date.now();
   resumes &&= stage !== 'out';
   const { signInError: error, name, alternative, needsPassword } = chat;
   signIn.show({ visible: isOut, busy: stage === 'entering', error, name, alternative, needsPassword });
   byId('chat').hidden = byId('skip').hidden = isOut;
-  byId('chat').classList.toggle('offline', isOffline);
+  byId('chat').classList.toggle('offline', chat.downSince !== null);
   banner.show();
   sidebar.show();
-  feed.show(room, room ? pending(chat.outbox, room.key) : []);
+  feed.show(room, room ? chat.pending(room) : []);
   composer.show(room, chat.notice);
   header.show(room);
   ownerBar.show(room);
   members.show(room);
-  const status = syncStatus(room);
-  setText(byId('sync-status'), !status || !isOffline ? status : connectedAt ? t.room.asOf(status, timeOf(connectedAt)) : '');
   if (isOut) return;
   if (chat.focusWanted) {
     chat.focusWanted = false;

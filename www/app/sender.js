@@ -4,15 +4,17 @@
 // that seem to be gone. If two tabs send the same message, it is stored once, because it keeps its nonce.
 
 import * as protocol from '../connection/protocol.js';
-import * as outbox from '../store/outbox.js';
 import * as states from '../store/state.js';
 import * as storage from '../store/storage.js';
 import { t } from '../texts/en.js';
 
 /** How often messages of other tabs are looked for, and their age when their tab seems to be gone. */
 const SEARCH_MS = 10_000, ABANDONED_MS = 60_000;
+/** Connections that the server may close because of one message before that message counts as refused. */
+const MAX_REJECTIONS = 2;
 
 export class Sender {
+  /** The messages that the server hasn't confirmed, oldest first; their `stage` is `waiting`, `sending` or `failed`. */
   outbox = [];
   #host;
 
@@ -20,17 +22,21 @@ export class Sender {
   constructor(host) {
     this.#host = host;
     storage.onUnsentRemoved((nonce) => {
-      const isSending = this.outbox.some((entry) => entry.nonce === nonce && entry.stage === 'sending');
-      if (!isSending && outbox.settle(this.outbox, nonce)) host.changed();
+      const entry = this.#find(nonce);
+      if (entry && entry.stage !== 'sending') this.#remove(entry);
+      host.changed();
     });
     setInterval(() => host.ready() && this.restore(ABANDONED_MS), SEARCH_MS);
   }
+
+  /** The unconfirmed messages of one room. */
+  pending = (room) => this.outbox.filter(({ key }) => key === room.key);
 
   /** Takes the messages that the browser keeps, if they are older than `age` milliseconds. */
   restore(age = -Infinity) {
     const state = this.#host.state();
     for (const kept of storage.unsent()) {
-      if (Date.now() - kept.at < age || this.outbox.some(({ nonce }) => nonce === kept.nonce)) continue;
+      if (Date.now() - kept.at < age || this.#find(kept.nonce)) continue;
       const { kind, name, conversation } = kept.place;
       const room = kind === 'channel' ? states.channelRoom(state, name)
         : conversation ? states.rememberedConversation(state, conversation, name) : states.newConversation(state, name);
@@ -53,35 +59,45 @@ export class Sender {
     room.activity = ++this.#host.state().activity;
     const { key, conversation = null } = room;
     const order = Math.max(Date.now(), (this.outbox.at(-1)?.order ?? 0) + 0.001);
-    const entry = outbox.add(this.outbox, { nonce: nonce(), key, conversation, text, action, at: Date.now(), order });
+    const entry = { nonce: nonce(), key, conversation, text, action: action || undefined, at: Date.now(), order, stage: 'waiting', error: null };
+    this.outbox.push(entry);
     this.#keep(entry);
     this.flush();
   }
 
+  /** Sends a refused message again, to the conversation that its room has now. */
   retry(nonce) {
-    const key = this.outbox.find((one) => one.nonce === nonce)?.key;
-    outbox.retry(this.outbox, nonce, this.#host.state().rooms.get(key)?.conversation ?? null);
+    const entry = this.#find(nonce);
+    const { conversation = null } = this.#host.state().rooms.get(entry?.key) ?? {};
+    Object.assign(entry ?? {}, { stage: 'waiting', error: null, conversation });
     this.flush();
   }
 
   /** Deletes a message that wasn't sent. Returns the room that it was for. */
   discard(nonce) {
     const room = this.#host.state().rooms.get(this.#settle(nonce)?.key);
-    if (room) room.pinned = outbox.pending(this.outbox, room.key).length > 0;
+    if (room) room.pinned = this.pending(room).length > 0;
     this.flush();
     return room;
   }
 
-  /** The connection is gone; `rejected`: the server closed it because of what this page sent. */
+  /**
+   * The connection is gone. The message under way is sent again, unless the server closed the connection because of what this
+   * page sent (`rejected`), and not for the first time.
+   */
   lost(rejected = false) {
-    outbox.lost(this.outbox, rejected, t.chat.rejected);
-    this.outbox.filter(({ rejections }) => rejections).forEach((entry) => this.#keep(entry));
+    const entry = this.outbox.find(({ stage }) => stage === 'sending');
+    if (!entry) return;
+    entry.stage = 'waiting';
+    entry.rejections = (entry.rejections ?? 0) + (rejected ? 1 : 0);
+    if (rejected && entry.rejections >= MAX_REJECTIONS) Object.assign(entry, { stage: 'failed', error: t.chat.rejected });
+    if (entry.rejections > 0) this.#keep(entry);
   }
 
   /** Settles own messages, recognized by their nonce, and follows rooms that turned out to be other rooms. */
   onEvent(event, isMine) {
     const { merged, rooms } = this.#host.state();
-    for (const [from, to] of merged.splice(0)) outbox.move(this.outbox, from, to);
+    for (const [from, to] of merged.splice(0)) for (const entry of this.pending({ key: from })) entry.key = to;
     if (this.outbox.length === 0) return;
     for (const message of event.history ?? event.messages ?? [event]) {
       if (message.nonce && isMine(message)) this.#settle(message.nonce);
@@ -91,14 +107,15 @@ export class Sender {
     }
   }
 
-  /** Sends the next message that can be sent. */
+  /** Sends the next message that can be sent, unless one is under way. One whose room isn't ready doesn't hold up others. */
   flush() {
     const { rooms } = this.#host.state();
-    const isReady = ({ key, notBefore = 0 }) => {
+    const isNext = ({ stage, key, notBefore = 0 }) => {
       const room = rooms.get(key);
-      return room && notBefore <= Date.now() && (room.kind === 'person' || room.joined);
+      return stage === 'waiting' && notBefore <= Date.now() && room && (room.kind === 'person' || room.joined);
     };
-    const entry = this.#host.ready() ? outbox.next(this.outbox, isReady) : null;
+    const isFree = this.#host.ready() && !this.outbox.some(({ stage }) => stage === 'sending');
+    const entry = isFree ? this.outbox.find(isNext) : undefined;
     if (entry) this.#send(entry, rooms.get(entry.key));
     this.#host.changed();
   }
@@ -130,14 +147,21 @@ export class Sender {
     this.flush();
   }
 
+  /** The message stays until the user retries or deletes it. */
   #fail(entry, { message }) {
-    outbox.fail(this.outbox, entry.nonce, message);
+    Object.assign(entry, { stage: 'failed', error: message });
     this.#keep(entry);
   }
 
+  #find = (nonce) => this.outbox.find((entry) => entry.nonce === nonce);
+
+  #remove = (entry) => this.outbox.splice(this.outbox.indexOf(entry), 1);
+
   #settle(nonce) {
-    const entry = outbox.settle(this.outbox, nonce);
-    if (entry) storage.keepUnsent(nonce, null);
+    const entry = this.#find(nonce);
+    if (!entry) return null;
+    this.#remove(entry);
+    storage.keepUnsent(nonce, null);
     return entry;
   }
 

@@ -10,8 +10,7 @@ import { isUser } from '../store/state.js';
 import { t } from '../texts/en.js';
 import { messageMenu } from './actions.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
-import { rows } from './feed-rows.js';
-import { MessageRange } from './message-range.js';
+import { MessageRange, rows } from './feed-rows.js';
 import { content } from './message-row.js';
 import { calendar } from './time.js';
 

@@ -1,4 +1,4 @@
-// The header of the open room: its name, its members, its menu, and users who are typing; and the window's title.
+// The open room's name, members and menu, users who are typing, and whether any message is missing; and the window's title.
 
 import { unread } from '../store/room.js';
 import { HOME, isOnline, openRoom } from '../store/state.js';
@@ -6,10 +6,22 @@ import { t } from '../texts/en.js';
 import * as dialogs from './dialogs.js';
 import { byId, element, set, setText } from './dom.js';
 import { openMenu } from './menu.js';
+import { timeOf } from './time.js';
 import { saveTranscript } from './transcript.js';
 
+/** Whether any message of a room is missing on this page, in one sentence; empty if nothing is known yet. */
+export function syncStatus(room) {
+  if (!room?.loaded || room.known === 0) return '';
+  const { messages, known, newest, older, first } = room;
+  const loading = Math.max(0, known - newest);
+  const earlier = older && messages.length > 0 ? Math.max(0, messages[0].seq - first) : 0;
+  const notStored = known - messages.length - loading - earlier; // messages are numbered without gaps
+  const rest = loading > 0 ? t.room.loading(loading) : notStored > 0 ? t.room.notStored(notStored) : t.room.complete;
+  return `${t.room.synced(messages.length, known)}, ${rest}`;
+}
+
 export class RoomHeader {
-  #chat; #changed; #timer = 0; #typing = ''; #key = null;
+  #chat; #changed; #timer = 0; #typing = ''; #key = null; #connectedAt = 0;
 
   /** `toggleWire()` opens or closes the wire view. */
   constructor(chat, changed, toggleWire) {
@@ -49,6 +61,11 @@ export class RoomHeader {
     if (room && room.key !== this.#key) setText(byId('announce'), t.room.announce(title, isChannel));
     this.#key = room?.key ?? this.#key;
     this.#showTyping(room);
+    const isOffline = this.#chat.downSince !== null;
+    if (!isOffline) this.#connectedAt = Date.now();
+    const status = syncStatus(room);
+    const asOf = this.#connectedAt > 0 && status ? t.room.asOf(status, timeOf(this.#connectedAt)) : '';
+    setText(byId('sync-status'), isOffline ? asOf : status);
   }
 
   /** Shows the members; empty without a connection, when they are not known. */
