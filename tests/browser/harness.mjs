@@ -126,11 +126,11 @@ export class Person {
     await this.role('menuitem', item, true).click();
   }
 
-  /** Chooses from the menu of a message. */
+  /** Chooses from the menu of a message; a reaction by its name. */
   async act(text, item) {
     await this.said(text).hover();
     await this.role('button', 'Actions:').click();
-    await this.role('menuitem', item, true).click();
+    await this.role('menuitem', item, true).or(this.role('menuitemcheckbox', item, true)).click();
   }
 
   async create(channel) {

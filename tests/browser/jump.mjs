@@ -51,7 +51,7 @@ if (keepsHistory()) {
     await ada.role('button', 'Jump', true).click();
     await until('10 May 2026', () => ada.log.evaluate((log) => {
       const row = log.querySelector('[data-target]');
-      return /\d+ May \d+/.exec(row.previousElementSibling.textContent)?.[0];
+      return /\d+ May \d+/.exec(row?.previousElementSibling.textContent)?.[0];
     }), 'the first of that day');
     await ada.page.goto(`${server.url}#general/9999`);
     await ada.page.getByRole('alert').filter({ hasText: 'Message 9999 isn’t there' }).waitFor();

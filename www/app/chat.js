@@ -55,7 +55,8 @@ export class Chat {
     this.markers = new ReadMarkers(() => this.state, changed);
     this.#connection = new Connection(protocol.chatUrl(document.baseURI), {
       credentials: () => ({
-        name: this.name, session: (storage.session.get() ?? this.#session)?.session, password: this.#password ?? undefined,
+        name: this.name, session: (storage.session.get() ?? this.#session)?.session,
+        password: this.#password ?? undefined, key: storage.ownerKey.get() ?? undefined,
       }),
       event: (event, command) => this.#onEvent(event, command),
       open: () => this.#onOpen(),
@@ -577,14 +578,19 @@ export class Chat {
       // Another tab of the same person may have got a new session just now.
       this.#retries += 1;
       setTimeout(() => this.stage !== 'out' && this.#connection.connect(), isNew ? 0 : 200 * 2 ** this.#retries);
-      return;
+      return undefined;
     }
     this.#retries = 0;
+    if (error.code === 'bad_key') {
+      storage.ownerKey.set(null);
+      this.#fail(error);
+      return this.#connection.connect();
+    }
     if (error.code === 'bad_password') this.#password = null;
     const alternative = alternativeName(name, error.code);
     const asks = ['password_needed', 'bad_password'].includes(error.code);
     Object.assign(this, { stage: 'out', problem: '', signInError: error.message, alternative, needsPassword: asks });
-    this.#changed();
+    return this.#changed();
   }
 
   /** Another tab entered or left. */

@@ -35,7 +35,7 @@ export class Connection {
   downSince = null;
 
   /**
-   * `on` has: `credentials()` → { name, session, password } · `event(event, command)` · `open()` · `lost(sentence, code)` ·
+   * `on` has: `credentials()` → { name, session, password, key } · `event(event, command)` · `open()` · `lost(sentence, code)` ·
    * `refused(error, credentials)`: the answer to hello · `trace(trace)`.
    */
   constructor(url, on) {

@@ -16,7 +16,7 @@ export function chatUrl(pageUrl) {
   return url.href;
 }
 
-export const hello = ({ name, session, password }) => ({ type: 'hello', name, session, password });
+export const hello = (credentials) => ({ type: 'hello', ...credentials });
 export const rename = (name) => ({ type: 'rename', name });
 export const join = (channel, since) => ({ type: 'join', channel, since });
 export const leave = (channel) => ({ type: 'leave', channel });

@@ -1,7 +1,6 @@
 // The menus of a message and of a person: what can be done with them, and for an owner what can be done about them.
 
 import { authorNumber } from '../store/room.js';
-import { personRoom } from '../store/state.js';
 import * as address from '../texts/address.js';
 import { EMOJI } from '../texts/emoji.js';
 import { t } from '../texts/en.js';
@@ -43,11 +42,9 @@ export function messageMenu(chat, room, message, rect) {
   ], rect);
 }
 
-/** Opens the menu of a person, for an owner. */
-export function personMenu(chat, name, rect) {
-  openMenu(name, [
-    { text: t.menu.message(name), act: () => chat.open(personRoom(chat.state, name), { focus: true }) }, ...restrictions(chat, name),
-  ], rect);
+/** Opens the menu of a person, for an owner; `write()` opens the conversation. */
+export function personMenu(chat, name, write, rect) {
+  openMenu(name, [{ text: t.menu.message(name), act: write }, ...restrictions(chat, name)], rect);
 }
 
 function restrictions(chat, user) {

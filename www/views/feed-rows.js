@@ -18,6 +18,7 @@ export function rows(room, pending, isMine, from = 0, to = room.messages.length,
   if (from > 0 || room.older) list.push({ kind: 'older', key: 'older', stamp: '' });
   else if (room.loaded || room.conversation === null) list.push(start(room, pending));
   let previous = null, seq = null, date = null;
+  let isRead = room.newAfter !== null && room.messages[from]?.seq <= room.newAfter; // what comes next, up to the line "New"
   const add = (row) => {
     list.push(row);
     previous = null;
@@ -35,11 +36,13 @@ export function rows(room, pending, isMine, from = 0, to = room.messages.length,
   for (const message of room.messages.slice(from, to)) {
     addNotes(message.seq);
     if (seq !== null && message.seq > seq + 1) add({ kind: 'gap', key: `gap ${message.seq}`, stamp: '' });
-    const isFirstNew = seq !== null && room.newAfter !== null && seq <= room.newAfter && message.seq > room.newAfter;
-    if (isFirstNew) add({ kind: 'new', key: 'new', stamp: '' });
     seq = message.seq;
     const isDeleted = room.deleted.has(seq);
     if (!carriesText(message) && !isDeleted) continue; // about another message, or a type of a later version
+    if (isRead && seq > room.newAfter) {
+      add({ kind: 'new', key: 'new', stamp: '' });
+      isRead = false;
+    }
     if (message.at !== undefined && date !== day(message.at)) {
       date = day(message.at);
       add({ kind: 'day', key: `day ${date} ${seq}`, stamp: date, at: message.at });

@@ -46,7 +46,6 @@ export class Feed {
   #newest = 0; // the newest number that was shown or counted
   #nonces = new Set(); // of the reader's messages while the room is open
   #quiet = 0;
-  #rest = 0; // pixels above the first row, less than one
   #calendar = '';
 
   constructor(chat) {
@@ -119,7 +118,7 @@ export class Feed {
   #hasNewOwn({ messages }) {
     if (this.#newest === 0) return false;
     return messages.slice(indexOf(messages, this.#newest + 1))
-      .some((message) => this.#chat.isMine(message) && !this.#nonces.has(message.nonce));
+      .some((message) => carriesText(message) && this.#chat.isMine(message) && !this.#nonces.has(message.nonce));
   }
 
   #hushWhileLoading(isOther) {
@@ -138,15 +137,7 @@ export class Feed {
     this.#list.show(rows(this.#room, this.#pending, (message) => this.#chat.isMine(message), from, to, {
       ignored: ({ author, seq }) => ignored.has(author) && !this.#revealed.has(seq), deleting: (seq) => deletions.has(this.#main, seq),
     }));
-    if (anchor?.row.isConnected) this.#restore(anchor);
-  }
-
-  /** Scrolls a row back to where it was. Browsers scroll by whole pixels; the rest becomes room above the first row. */
-  #restore({ row, top }) {
-    const off = () => textTop(row) - top;
-    this.#log.scrollTop += Math.ceil(off() - this.#rest);
-    this.#rest = Math.max(0, this.#rest - off());
-    this.#log.style.setProperty('--rest', `${this.#rest}px`);
+    if (anchor?.row.isConnected) this.#log.scrollTop += textTop(anchor.row) - anchor.top;
   }
 
   /** The first message in sight. */
@@ -253,7 +244,7 @@ export class Feed {
     if (!row) return;
     this.#chosen = row;
     const message = this.#messageOf(row);
-    if (!message) return;
+    if (!message?.text) return;
     set(this.#more, 'aria-label', t.menu.of(message.from, message.text.slice(0, 80)));
     const [frame, text] = [this.#log.getBoundingClientRect(), (row.querySelector('.text') ?? row).getBoundingClientRect()];
     const left = (row.classList.contains('mine') ? text.left - BESIDE_PX : text.right + 4) - frame.left;
@@ -266,7 +257,7 @@ export class Feed {
 
   #open(row, rect) {
     const message = row && this.#messageOf(row);
-    if (message) messageMenu(this.#chat, this.#main, message, rect);
+    if (message?.text) messageMenu(this.#chat, this.#main, message, rect);
   }
 
   #setAtEnd(atEnd) {

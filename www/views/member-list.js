@@ -12,7 +12,7 @@ export class MemberList {
   #panel = byId('members-panel');
   #button = byId('members-button');
   #wide = matchMedia('(min-width: 72rem)');
-  #list = new Keyed(byId('members'), ({ name, you }) => element('li', {}, personButton(name, you, (event) => this.#write(name, event.currentTarget.getBoundingClientRect()))), () => {});
+  #list = new Keyed(byId('members'), ({ name, you }) => element('li', {}, personButton(this.#chat, name, you, () => this.#write(name))), () => {});
   #open = false;
   #room = null;
 
@@ -55,15 +55,15 @@ export class MemberList {
     (open ? byId('members-close') : this.#button).focus();
   }
 
-  #write(name, rect) {
-    if (this.#chat.owns && name !== this.#chat.state.me.name) return personMenu(this.#chat, name, rect);
+  #write(name) {
     this.#open = false;
-    return this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
+    this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
   }
 }
 
 /** A person in a list; a click writes to them, or opens an owner's menu. */
-export function personButton(name, you, onclick, face = avatar(name, 'small')) {
+export function personButton(chat, name, you, write, face = avatar(name, 'small')) {
+  const onclick = ({ currentTarget }) => (chat.owns && !you ? personMenu(chat, name, write, currentTarget.getBoundingClientRect()) : write());
   const label = element('span', { class: you ? 'person me-too' : 'person' }, element('bdi', { class: 'name' }, name),
     you ? element('span', { class: 'you' }, ` ${t.sidebar.you}`) : null);
   return button({ onclick }, face, label);

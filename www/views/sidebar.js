@@ -5,7 +5,6 @@ import { HOME, channelRoom, isOnline, people, personRoom } from '../store/state.
 import * as address from '../texts/address.js';
 import { t } from '../texts/en.js';
 import { alternativeName, byName } from '../texts/names.js';
-import { personMenu } from './actions.js';
 import { showAvatar } from './avatar.js';
 import * as dialogs from './dialogs.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
@@ -77,14 +76,13 @@ export class Sidebar {
   }
 
   #makePerson({ name, you }) {
-    const write = ({ currentTarget }) => {
-      if (this.#chat.owns && !you) return personMenu(this.#chat, name, currentTarget.getBoundingClientRect());
+    const write = () => {
       this.#setDrawer(false);
-      return this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
+      this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
     };
     const letter = face();
     showAvatar(letter.firstChild, name, 'small');
-    return element('li', {}, personButton(name, you, write, letter));
+    return element('li', {}, personButton(this.#chat, name, you, write, letter));
   }
 
   async #create(event) {
