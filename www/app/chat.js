@@ -603,7 +603,7 @@ export class Chat {
     this.#connection.stop(1000);
     this.#sender.clear();
     Object.assign(this, { stage: 'out', state: states.create(), problem: '', signInError: null, notice: null, name: null });
-    this.#session = null;
+    this.#session = this.#password = null;
     this.#restored = false;
     history.replaceState(null, '', location.pathname + location.search);
     this.#changed();
