@@ -6,7 +6,7 @@ import { rows } from './feed-rows.js';
 import { content } from './message-row.js';
 import { day, dayName, whenOf } from './time.js';
 
-const STYLE = `:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif; } body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+const LOOKS = `:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif; } body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 .first, .action, [data-kind=day], [data-kind=deleted] { margin-top: .8rem; } .from, .edited, time, .reactions, .owner, [data-kind=day], [data-kind=deleted] { font-size: .85rem; opacity: .8; }
 p, pre, blockquote { margin: 0; } .from .name { font-weight: 700; } .text { white-space: pre-wrap; overflow-wrap: anywhere; } blockquote, pre { padding-left: .8rem; border-left: 3px solid; }
 .avatar, .spoken, .row:not(.first):not(.action) > time:not(.edited) { display: none; } .reactions span { margin-right: .6rem; }`;
@@ -34,7 +34,7 @@ export function saveTranscript(chat, room) {
   for (const one of file.querySelectorAll('button')) one.replaceWith(element('span', {}, one.textContent));
   for (const link of file.querySelectorAll('a[href^="#"]')) link.href = new URL(link.getAttribute('href'), location.href).href;
   // As a node the page's own policy would refuse the style.
-  const html = file.documentElement.outerHTML.replace('</head>', () => `<style>${STYLE}</style></head>`);
+  const html = file.documentElement.outerHTML.replace('</head>', () => `<style>${LOOKS}</style></head>`);
   const url = URL.createObjectURL(new Blob([`<!doctype html>\n${html}`], { type: 'text/html' }));
   element('a', { href: url, download: t.transcript.file(room.name, day(Date.now())) }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
