@@ -90,21 +90,6 @@ pub fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Shows a peer's bytes with everything escaped that is not printable ASCII, so that no control
-/// sequence reaches a terminal and a log entry stays one line.
-///
-/// ```
-/// use parlor::text::Escaped;
-/// assert_eq!(Escaped(b"a\x1b[2J\n\"").to_string(), r#"a\x1b[2J\n\""#);
-/// ```
-pub struct Escaped<'a>(pub &'a [u8]);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0.escape_ascii(), f)
-    }
-}
-
 /// Shows a peer's text with letters of every script, and escapes what moves the cursor or reverses
 /// the line: control characters, line ends, and invisible formatting characters.
 ///

@@ -2,7 +2,7 @@
 //! the documentation come from these rows.
 
 use super::args::{self, Parsed};
-use super::values::{self, Zero};
+use super::values;
 use crate::history::Settings;
 use crate::hub::{Network, Origins};
 use crate::limits::Limits;
@@ -78,7 +78,8 @@ enum Kind {
         RangeInclusive<u64>,
         fn(&mut ServeOptions) -> &mut dyn Number,
     ),
-    Seconds(Zero, fn(&mut Limits) -> &mut Duration),
+    Seconds(fn(&mut Limits) -> &mut Duration),
+    SecondsOrZero(fn(&mut Limits) -> &mut Duration),
     /// Anything else, with its default.
     Value(&'static str, Set),
     /// The same, but each use adds a value. Otherwise the last one counts.
@@ -126,7 +127,7 @@ macro_rules! options {
     };
 }
 
-use Kind::{Flag, List, Seconds, Value, Whole};
+use Kind::{Flag, List, Seconds, SecondsOrZero, Value, Whole};
 
 options! {
     "Address and pages" {
@@ -188,19 +189,19 @@ options! {
             "bytes that may wait for a slow client before it is closed with 1013";
     }
     "Times, in seconds; they may have a fraction" {
-        "handshake-timeout" "S" Seconds(Zero::Wrong, |limits| &mut limits.handshake_timeout),
+        "handshake-timeout" "S" Seconds(|limits| &mut limits.handshake_timeout),
             "for complete request headers, and for a client to read some of a response";
-        "message-timeout" "S" Seconds(Zero::Wrong, |limits| &mut limits.message_timeout),
+        "message-timeout" "S" Seconds(|limits| &mut limits.message_timeout),
             "for a whole message, from its first byte";
-        "hello-timeout" "S" Seconds(Zero::Allowed, |limits| &mut limits.hello_timeout),
+        "hello-timeout" "S" SecondsOrZero(|limits| &mut limits.hello_timeout),
             "for a client to send hello; 0: no limit";
-        "ping-interval" "S" Seconds(Zero::Allowed, |limits| &mut limits.ping_interval),
+        "ping-interval" "S" SecondsOrZero(|limits| &mut limits.ping_interval),
             "silence after which a ping is sent; 0: no pings";
-        "pong-timeout" "S" Seconds(Zero::Wrong, |limits| &mut limits.pong_timeout),
+        "pong-timeout" "S" Seconds(|limits| &mut limits.pong_timeout),
             "silence after that ping until the connection is dropped";
-        "resume-window" "S" Seconds(Zero::Allowed, |limits| &mut limits.resume_window),
+        "resume-window" "S" SecondsOrZero(|limits| &mut limits.resume_window),
             "how long a user without a connection stays online";
-        "drain" "S" Seconds(Zero::Allowed, |limits| &mut limits.drain),
+        "drain" "S" SecondsOrZero(|limits| &mut limits.drain),
             "how long a shutdown waits for connections to close";
     }
     "For study" {
@@ -241,7 +242,9 @@ impl Row {
                 number if range.contains(&number) => number.to_string(),
                 _ => "no limit".to_owned(),
             },
-            Seconds(_, field) => field(&mut options.limits).as_secs_f64().to_string(),
+            Seconds(field) | SecondsOrZero(field) => {
+                field(&mut options.limits).as_secs_f64().to_string()
+            }
             Value(default, _) | List(default, _) => (*default).to_owned(),
         }
     }
@@ -251,7 +254,8 @@ impl Row {
         match &self.kind {
             Flag(set) => set(options),
             Whole(range, field) => field(options).set(values::number(value, range)?),
-            Seconds(zero, field) => *field(&mut options.limits) = values::seconds(value, *zero)?,
+            Seconds(field) => *field(&mut options.limits) = values::seconds(value, false)?,
+            SecondsOrZero(field) => *field(&mut options.limits) = values::seconds(value, true)?,
             Value(_, set) | List(_, set) => set(options, value)?,
         }
         Ok(())

@@ -11,18 +11,28 @@ use std::time::Duration;
 /// About thirty years: far from every overflow.
 const SECONDS_MAX: f64 = 1e9;
 
+fn parse<T>(
+    value: &OsStr,
+    parse: impl FnOnce(&str) -> Option<T>,
+    expected: &str,
+) -> Result<T, String> {
+    let parsed = value.to_str().and_then(parse);
+    parsed.ok_or_else(|| format!("must be {expected}"))
+}
+
 /// Parses `ADDR:PORT`. An address that begins with a letter is a host name, resolved at the start.
 pub(super) fn listen(value: &OsStr) -> Result<String, String> {
-    let is_address = |text: &&str| {
+    let address = |text: &str| {
         let (host, port) = text.rsplit_once(':').unwrap_or_default();
         let is_letter = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         let is_name = host.starts_with(|c: char| c.is_ascii_alphabetic());
         let has_name = is_name && host.chars().all(is_letter);
         let has_port = digits(port) && port.parse::<u16>().is_ok();
-        text.parse::<SocketAddr>().is_ok() || (has_name && has_port)
+        let is_address = text.parse::<SocketAddr>().is_ok() || (has_name && has_port);
+        is_address.then(|| text.to_owned())
     };
-    let text = value.to_str().filter(is_address).map(str::to_owned);
-    text.ok_or("must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
+    let expected = "an address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+    parse(value, address, expected)
 }
 
 /// Parses a path, which `what` names.
@@ -35,65 +45,60 @@ pub(super) fn path(value: &OsStr, what: &str) -> Result<PathBuf, String> {
 
 /// Parses the mode of `--sync`.
 pub(super) fn sync(value: &OsStr) -> Result<Sync, String> {
-    match value.to_str() {
-        Some("normal") => Ok(Sync::Normal),
-        Some("full") => Ok(Sync::Full),
-        _ => Err("must be normal or full".to_owned()),
-    }
+    let mode = |text: &str| match text {
+        "normal" => Some(Sync::Normal),
+        "full" => Some(Sync::Full),
+        _ => None,
+    };
+    parse(value, mode, "normal or full")
 }
 
 /// Parses an origin, which has no path.
 pub(super) fn origin(value: &OsStr) -> Result<Origin, String> {
-    let origin = value.to_str().and_then(Origin::parse);
-    origin.ok_or("must be an origin without a path, such as https://chat.example, or *".to_owned())
+    let expected = "an origin without a path, such as https://chat.example, or *";
+    parse(value, Origin::parse, expected)
 }
 
 /// Parses an IP address or a range of addresses.
 pub(super) fn network(value: &OsStr) -> Result<Network, String> {
-    let network = value.to_str().and_then(Network::parse);
-    network.ok_or("must be an address or a range, such as 127.0.0.1 or 10.0.0.0/8".to_owned())
+    let expected = "an address or a range, such as 127.0.0.1 or 10.0.0.0/8";
+    parse(value, Network::parse, expected)
 }
 
 /// Parses a whole number in plain digits.
 pub(super) fn number(value: &OsStr, range: &RangeInclusive<u64>) -> Result<u64, String> {
-    let text = value.to_str().filter(|text| digits(text));
-    let number = text.and_then(|text| text.parse().ok());
+    let number = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|it| digits(text) && range.contains(it))
+    };
     let (from, to) = (range.start(), range.end());
-    let wrong = || format!("must be a whole number from {from} to {to}");
-    number
-        .filter(|number| range.contains(number))
-        .ok_or_else(wrong)
-}
-
-/// Whether an option can be zero.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Zero {
-    Allowed,
-    Wrong,
+    parse(
+        value,
+        number,
+        &format!("a whole number from {from} to {to}"),
+    )
 }
 
 /// Parses seconds in plain decimal notation, rounded to milliseconds but never down to zero.
-pub(super) fn seconds(value: &OsStr, zero: Zero) -> Result<Duration, String> {
-    let is_plain = |text: &&str| {
+pub(super) fn seconds(value: &OsStr, may_be_zero: bool) -> Result<Duration, String> {
+    let seconds = |text: &str| {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        digits(whole) && digits(fraction)
+        let is_plain = digits(whole) && digits(fraction);
+        let seconds = text.parse::<f64>().ok().filter(|_| is_plain)?;
+        if seconds == 0.0 {
+            return may_be_zero.then_some(Duration::ZERO);
+        }
+        let millis = (seconds * 1_000.0_f64).round().max(1.0);
+        (seconds <= SECONDS_MAX).then(|| Duration::from_millis(millis as u64))
     };
-    let text = value.to_str().filter(is_plain);
-    let from = if zero == Zero::Allowed {
+    let from = if may_be_zero {
         "from 0"
     } else {
         "above 0 and up"
     };
-    match text.and_then(|text| text.parse().ok()) {
-        Some(0.0) if zero == Zero::Allowed => Ok(Duration::ZERO),
-        Some(seconds) if seconds > 0.0 && seconds <= SECONDS_MAX => {
-            let millis = (seconds * 1_000.0_f64).round().max(1.0);
-            Ok(Duration::from_millis(millis as u64))
-        }
-        _ => Err(format!(
-            "must be seconds {from} to {SECONDS_MAX}, such as 10 or 0.5"
-        )),
-    }
+    let expected = format!("seconds {from} to {SECONDS_MAX}, such as 10 or 0.5");
+    parse(value, seconds, &expected)
 }
 
 fn digits(text: &str) -> bool {

@@ -1,5 +1,5 @@
-//! How WebSockets end: what the peer is sent, when the chat forgets it, and which connections are
-//! closed when too much is held.
+//! How WebSockets end: the close frame, the chat's part, and which connections are closed when
+//! too much is held.
 
 use super::connection::{Endpoint, Life, Phase};
 use super::inbox::{CloseReason, ConnectionId};
@@ -11,9 +11,10 @@ use crate::websocket::{CloseCode, CloseFrame};
 use std::cmp::Reverse;
 
 impl<S: Socket> Hub<S> {
-    /// Ends a WebSocket. The close frame follows everything that it was sent before.
+    /// Ends a WebSocket. The chat forgets it, and a close frame follows everything that it was
+    /// sent before.
     pub(super) fn close(&mut self, id: ConnectionId, reason: CloseReason) {
-        self.forget(id, &reason);
+        let cx = &mut self.cx;
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -23,6 +24,23 @@ impl<S: Socket> Hub<S> {
         if open.phase == Phase::CloseSent {
             return;
         }
+        let code = reason.code();
+        let seat = &connection.seat;
+        log::debug!("connection {} of {seat}: closes with {code}", id.serial);
+        cx.metrics.closed.count(code);
+        cx.metrics.connections -= 1;
+        cx.topics
+            .unsubscribe_all(&mut connection.outbox, &mut cx.turn);
+        if let Endpoint::Chat(client) = &mut open.endpoint
+            && let Some(client) = client.take()
+        {
+            let departure = if code == CloseCode::NORMAL.get() {
+                Departure::Quit
+            } else {
+                Departure::Lost
+            };
+            self.chat.disconnected(client, departure, cx.now);
+        }
         let mut frame = Vec::new();
         let mut peer_answers = false;
         match &reason {
@@ -31,13 +49,12 @@ impl<S: Socket> Hub<S> {
                 open.websocket.close(violation.close_frame(), &mut frame);
             }
             CloseReason::Ours(code, reason) => {
-                open.websocket
-                    .close(CloseFrame::new(*code, reason), &mut frame);
+                let close = CloseFrame::new(*code, reason);
+                open.websocket.close(close, &mut frame);
                 peer_answers = !connection.input_ended;
             }
             CloseReason::EndOfStream | CloseReason::Failed => {}
         }
-        let cx = &mut self.cx;
         if matches!(reason, CloseReason::Ours(CloseCode::TRY_AGAIN_LATER, _)) {
             connection.outbox.cut(&mut cx.buffered);
             if let Some(rare) = &mut connection.rare {
@@ -52,44 +69,14 @@ impl<S: Socket> Hub<S> {
         let append = |out: &mut Vec<u8>| out.extend_from_slice(&frame);
         cx.turn
             .write(&mut connection.outbox, Source::Frames, append);
+        cx.turn.mark_dirty(&mut connection.outbox);
         connection.close_sent(cx.now.mono);
         if let CloseReason::Failed = reason {
             connection.kill();
         } else if !peer_answers {
             connection.begin_closing(cx);
         }
-        cx.turn.mark_dirty(&mut connection.outbox);
         self.settle(id);
-    }
-
-    /// Makes the chat and the topics forget a connection, and counts its end.
-    fn forget(&mut self, id: ConnectionId, reason: &CloseReason) {
-        let connection = self.connections.get_mut(id);
-        let Some(connection) = connection.filter(|connection| connection.is_open()) else {
-            return;
-        };
-        let cx = &mut self.cx;
-        cx.topics
-            .unsubscribe_all(&mut connection.outbox, &mut cx.turn);
-        let Life::Open(open) = &mut connection.life else {
-            return;
-        };
-        let client = match &mut open.endpoint {
-            Endpoint::Chat(client) => client.take(),
-            Endpoint::Echo => None,
-        };
-        let (code, seat) = (reason.code(), &connection.seat);
-        log::debug!("connection {} of {seat}: closes with {code}", id.serial);
-        self.cx.metrics.closed.count(code);
-        self.cx.metrics.connections -= 1;
-        if let Some(client) = client {
-            let departure = if code == CloseCode::NORMAL.get() {
-                Departure::Quit
-            } else {
-                Departure::Lost
-            };
-            self.chat.disconnected(client, departure, self.cx.now);
-        }
     }
 
     /// Closes the connections that the chat dismissed.
@@ -99,32 +86,24 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Closes every connection, for a graceful shutdown.
+    /// Closes every connection, for a graceful shutdown: WebSockets with 1001, and others as soon
+    /// as their response is sent.
     pub(super) fn close_all(&mut self) {
-        let ids: Vec<_> = self
-            .connections
-            .iter()
-            .map(|connection| connection.id)
-            .collect();
-        ids.into_iter().for_each(|id| self.close_for_drain(id));
-    }
-
-    /// Closes with 1001, or at once where nothing is being sent.
-    fn close_for_drain(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        match &connection.life {
-            Life::Open(open) if open.phase == Phase::CloseSent => {}
-            Life::Open(_) => {
-                let reason = "the server is shutting down";
-                self.close(id, CloseReason::Ours(CloseCode::GOING_AWAY, reason));
+        let ids: Vec<_> = self.connections.iter().map(|it| it.id).collect();
+        for id in ids {
+            let reason = "the server is shutting down";
+            self.close(id, CloseReason::Ours(CloseCode::GOING_AWAY, reason));
+            if let Some(connection) = self.connections.get_mut(id)
+                && let Life::Http(_) = connection.life
+            {
+                if connection.outbox.is_empty() {
+                    connection.kill();
+                } else {
+                    connection.begin_closing(&mut self.cx);
+                }
+                self.settle(id);
             }
-            Life::Http(_) if connection.outbox.is_empty() => connection.kill(),
-            Life::Http(_) => connection.begin_closing(&mut self.cx),
-            Life::Closing(_) | Life::Dead => {}
         }
-        self.settle(id);
     }
 
     /// Closes a slow reader with 1013, before its requests: the buffers of this turn are flushed
@@ -143,37 +122,35 @@ impl<S: Socket> Hub<S> {
         self.settle(id);
     }
 
-    /// Closes the connections that hold most, until what is left is within `--max-buffered-bytes`.
-    /// A shared buffer is freed only by its last holder; if that is not enough, the next turn goes
-    /// on.
+    /// Closes the connections that hold most, until the rest is within `--max-buffered-bytes`. A
+    /// shared buffer is freed only by its last holder; if that is not enough, the next turn closes
+    /// more.
     pub(super) fn close_largest(&mut self) {
         let limit = self.cx.limits.buffered_bytes;
         let mut excess = self.cx.buffered.bytes().saturating_sub(limit);
         if excess == 0 {
             return;
         }
-        let living = self
-            .connections
-            .iter()
-            .filter(|connection| !connection.is_dead());
-        // Those whose end is in the inbox come first: they free their bytes in the next turn.
-        let mut holders: Vec<_> = living
-            .map(|connection| {
-                let held = (connection.is_in(Phase::Leaving), connection.held_bytes());
-                (Reverse(held), connection.id)
-            })
-            .collect();
-        holders.sort_unstable_by_key(|(held, id)| (*held, id.index));
-        for (Reverse((leaving, held)), id) in holders {
-            if excess == 0 || held == 0 && !leaving {
+        let connections = self.connections.iter();
+        let living = connections.filter(|connection| !connection.is_dead());
+        // Connections whose end is in the inbox come first: they free their bytes in the next turn.
+        let held = living.map(|connection| {
+            let is_leaving = connection.is_in(Phase::Leaving);
+            (is_leaving, connection.held_bytes(), connection.id)
+        });
+        let mut held: Vec<_> = held.collect();
+        held.sort_unstable_by_key(|(leaving, held, id)| (Reverse((*leaving, *held)), id.index));
+        for (is_leaving, held, id) in held {
+            if excess == 0 || held == 0 && !is_leaving {
                 return;
             }
             excess = excess.saturating_sub(held);
-            let Some(connection) = self.connections.get_mut(id).filter(|_| !leaving) else {
+            let connection = self.connections.get_mut(id);
+            let Some(connection) = connection.filter(|_| !is_leaving) else {
                 continue;
             };
             if connection.is_in(Phase::CloseSent) {
-                // It may still hold half a frame. It is reset, or others would be closed for it.
+                // It may still hold half a frame, for which others would be closed. It is reset.
                 connection.kill();
                 self.settle(id);
                 continue;

@@ -13,11 +13,8 @@ pub(super) struct Connections<S> {
 
 impl<S> Connections<S> {
     pub(super) fn new() -> Self {
-        let slots = Slab::new();
-        Self {
-            slots,
-            next_serial: 0,
-        }
+        let (slots, next_serial) = (Slab::new(), 0);
+        Self { slots, next_serial }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -26,10 +23,8 @@ impl<S> Connections<S> {
 
     /// Returns the id that the next connection gets.
     pub(super) fn next_id(&self) -> ConnectionId {
-        ConnectionId {
-            index: self.slots.vacant_key() as u32,
-            serial: self.next_serial,
-        }
+        let (index, serial) = (self.slots.vacant_key() as u32, self.next_serial);
+        ConnectionId { index, serial }
     }
 
     /// Adds a connection that was made with [`Connections::next_id`].
@@ -42,18 +37,18 @@ impl<S> Connections<S> {
         self.next_serial = self.next_serial.wrapping_add(1);
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&Connection<S>> {
-        self.slots.get(index)
-    }
-
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection<S>> {
-        let connection = self.slots.get_mut(id.index())?;
-        (connection.id == id).then_some(connection)
+        self.at(id.index).filter(|connection| connection.id == id)
     }
 
     /// Returns the connection that has this index now.
     pub(super) fn at(&mut self, index: u32) -> Option<&mut Connection<S>> {
         self.slots.get_mut(index as usize)
+    }
+
+    /// Returns the id of the connection that has this index now.
+    pub(super) fn id(&self, index: usize) -> Option<ConnectionId> {
+        self.slots.get(index).map(|connection| connection.id)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Connection<S>> {

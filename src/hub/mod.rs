@@ -39,8 +39,9 @@ mod proxies;
 mod rate;
 mod reading;
 mod routes;
-mod timers;
+mod suspend;
 mod topics;
+mod traces;
 mod turn;
 mod warnings;
 mod wire;
@@ -66,9 +67,11 @@ use context::Context;
 use inbox::CloseReason;
 use reading::ReadQueue;
 use routes::Router;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::time::Duration;
-use timers::{Reminders, SuspendGuard};
+use suspend::SuspendGuard;
 
 /// The parts that a hub is made of.
 pub struct Setup {
@@ -176,7 +179,10 @@ pub struct Hub<S> {
     /// Connections to free at the end of the turn.
     dead: Vec<ConnectionId>,
     reading: ReadQueue,
-    reminders: Reminders<ConnectionId>,
+    /// Times at which to check a connection's deadline. An entry is a hint: a deadline that moves
+    /// later costs nothing, and one that moves earlier adds a second entry. A connection ignores
+    /// entries other than its `reminder`.
+    reminders: BinaryHeap<Reverse<(Millis, ConnectionId)>>,
     suspend_guard: SuspendGuard,
     /// The value of `next_deadline` at the end of the last turn.
     promised: Option<Millis>,
@@ -222,7 +228,7 @@ impl<S: Socket> Hub<S> {
             touched: Vec::new(),
             dead: Vec::new(),
             reading: ReadQueue::default(),
-            reminders: Reminders::new(),
+            reminders: BinaryHeap::new(),
             suspend_guard: SuspendGuard::default(),
             promised: None,
             had_input: false,
@@ -273,7 +279,8 @@ impl<S: Socket> Hub<S> {
 
     /// Returns the next deadline of a connection or of the chat.
     fn wake_at(&self) -> Option<Millis> {
-        let deadlines = [self.reminders.next(), self.chat.next_deadline()];
+        let reminder = self.reminders.peek().map(|Reverse((at, _))| *at);
+        let deadlines = [reminder, self.chat.next_deadline()];
         deadlines.into_iter().flatten().min()
     }
 }
@@ -356,7 +363,7 @@ impl<S: Socket> Driven<S> for Hub<S> {
     }
 
     fn id(&self, index: usize) -> Option<ConnectionId> {
-        self.connections.get(index).map(|connection| connection.id)
+        self.connections.id(index)
     }
 
     fn socket(&mut self, id: ConnectionId) -> Option<&mut S> {

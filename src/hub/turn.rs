@@ -13,20 +13,16 @@
 //!
 //! Only owned data passes from one step to the next.
 
-use super::connection::{Connection, Due, Endpoint, Life, Phase};
-use super::context::Context;
+use super::connection::{Due, Endpoint, Life, Phase};
 use super::inbox::{CloseReason, ConnectionId, Entry, Inbox};
-use super::outbox::Source;
 use super::rate::Verdict;
 use super::{Hub, Socket};
 use crate::chat::command::{Command, Request};
 use crate::chat::error::CommandError;
-use crate::chat::event::Event;
-use crate::limits::{
-    CONNECTION_OUTPUT_BYTES, COST_OF_EVERYBODY, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES,
-};
+use crate::limits::{CONNECTION_OUTPUT_BYTES, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES};
 use crate::time::Millis;
-use crate::websocket::{self, CloseCode, Opcode};
+use crate::websocket::CloseCode;
+use std::cmp::Reverse;
 
 /// Entries that the inbox keeps allocated between turns.
 const KEPT_ENTRIES: usize = 256;
@@ -63,7 +59,10 @@ impl<S: Socket> Hub<S> {
     /// Step 3: handles connections and chat timers whose deadline has passed.
     fn due(&mut self) {
         let now = self.cx.now;
-        while let Some((at, id)) = self.reminders.take_due(now.mono) {
+        while let Some(Reverse((at, id))) = self.reminders.peek().copied()
+            && at <= now.mono
+        {
+            self.reminders.pop();
             let Some(connection) = self.connections.get_mut(id) else {
                 continue;
             };
@@ -190,46 +189,6 @@ impl<S: Socket> Hub<S> {
         self.close_dismissed();
     }
 
-    /// Applies a command of the wire view.
-    fn apply_wire(&mut self, id: ConnectionId, request: Request) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        let mut answer = Vec::new();
-        let Some(wire) = &self.cx.wire else { return };
-        let answered = match request.command {
-            Ok(Command::Trace { on }) => {
-                match (on, connection.tap()) {
-                    (true, Some(tap)) => tap.start(),
-                    // An earlier `trace` was over the rate, which dropped the tap.
-                    (true, None) => {
-                        let mut tap = wire.tap();
-                        tap.start();
-                        connection.rare.get_or_insert_default().tap = Some(tap);
-                    }
-                    (false, _) => connection.rare.iter_mut().for_each(|rare| rare.tap = None),
-                }
-                wire.answer_trace(on, request.id, &mut answer);
-                Ok(())
-            }
-            Ok(Command::Try(json)) => {
-                if let Life::Open(open) = &mut connection.life {
-                    let rate = self.cx.limits.rate;
-                    open.rate
-                        .charge(COST_OF_EVERYBODY - 1, rate, self.cx.now.mono);
-                }
-                wire.answer_try(&json, request.id, &mut answer)
-            }
-            _ => Ok(()),
-        };
-        match answered {
-            Ok(()) => self.send(&[id.address()], |_, _, out| {
-                websocket::encode_message(Opcode::Text, &answer, out)
-            }),
-            Err(error) => self.send_event(&[id.address()], &Event::Error(error), request.id),
-        }
-    }
-
     /// Step 5: stores the turn's messages. All are published first, then acknowledged.
     fn commit(&mut self) {
         self.chat.commit(self.cx.now, &mut self.effects);
@@ -310,7 +269,9 @@ impl<S: Socket> Hub<S> {
         }
         self.connections.shrink();
         self.cx.topics.shrink();
-        self.reminders.shrink();
+        if self.reminders.len() < self.reminders.capacity() / 4 {
+            self.reminders.shrink_to(2 * self.reminders.len());
+        }
         self.reading.end_turn();
         self.dead.shrink_to(KEPT_ENTRIES);
         let metrics = &mut self.cx.metrics;
@@ -339,38 +300,7 @@ impl<S: Socket> Hub<S> {
             && at < connection.reminder
         {
             connection.reminder = at;
-            self.reminders.add(at, id);
-        }
-    }
-}
-
-impl<S> Connection<S> {
-    /// Sends a traced connection the traces of its own frames. Traces beyond `room`, or beyond a
-    /// quarter of the send queue, are only counted.
-    pub(super) fn write_traces(&mut self, room: &mut usize, cx: &mut Context) {
-        let Life::Open(open) = &self.life else { return };
-        let deflate = open.websocket.deflate();
-        let Some(tap) = self.rare.as_mut().and_then(|rare| rare.tap.as_mut()) else {
-            return;
-        };
-        for frames in cx.turn.frames(&self.outbox) {
-            tap.sent(frames, cx.now.unix);
-        }
-        let most = cx.limits.send_queue_bytes / 4;
-        let mut trace = Vec::new();
-        while tap.next_trace(
-            *room > 0 && self.outbox.waiting_bytes() <= most,
-            deflate,
-            &mut trace,
-        ) {
-            if !trace.is_empty() {
-                let outbox = &mut self.outbox;
-                let range = cx.turn.write(outbox, Source::Frames, |out| {
-                    websocket::encode_message(Opcode::Text, &trace, out)
-                });
-                *room = room.saturating_sub(range.len());
-                trace.clear();
-            }
+            self.reminders.push(Reverse((at, id)));
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::history::Author;
 use crate::http::pages::BuiltIn;
 use crate::hub::{ConnectionId, Driven, Ended, Hub, Input, Setup, Socket};
 use crate::limits::READ_BYTES;
-use crate::text::{Escaped, Hex, decode_hex};
+use crate::text::{Hex, decode_hex};
 use crate::time::Now;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -362,7 +362,7 @@ impl Player<'_> {
     fn show_bytes(&mut self, number: u64, what: &str, bytes: &[u8]) {
         let shown = match self.in_hex {
             true => Hex(bytes).to_string(),
-            false => Escaped(bytes).to_string(),
+            false => bytes.escape_ascii().to_string(),
         };
         self.show(number, &format!("{what} {} {shown}", bytes.len()));
     }

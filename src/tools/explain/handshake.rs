@@ -3,7 +3,7 @@
 use crate::http::{Head, ResponseHead};
 use crate::hub::Origins;
 use crate::progress::Progress;
-use crate::text::{Escaped, Hex};
+use crate::text::Hex;
 use crate::tools::headers::purpose;
 use crate::tools::terminal::{Style, Terminal};
 use crate::tools::tool::Failure;
@@ -110,7 +110,7 @@ impl Sheet<'_, '_> {
     fn request(&mut self, head: &Head<'_>) {
         let query = head.query.map(|query| format!("?{query}"));
         let target = format!("{}{}", head.path, query.unwrap_or_default());
-        let target = Escaped(target.as_bytes());
+        let target = target.as_bytes().escape_ascii();
         let line = format!("{} {target} HTTP/1.{}", head.method, head.minor_version);
         let judged = handshake::REQUIREMENTS.iter().map(|rule| {
             let error = (rule.judge)(head).err();
@@ -156,9 +156,10 @@ impl Sheet<'_, '_> {
         }
         let mut seen = Vec::new();
         for (name, value) in headers {
-            let shown = format!("{}:", Escaped(name.as_bytes()));
+            let shown = format!("{}:", name.as_bytes().escape_ascii());
             let shown = self.terminal.paint(Style::Strong, &shown);
-            self.terminal.line(&format!("{shown} {}", Escaped(value)));
+            self.terminal
+                .line(&format!("{shown} {}", value.escape_ascii()));
             let purpose = purpose(name);
             let mut known = judged.iter();
             if let Some(judged) = known.find(|it| it.0.eq_ignore_ascii_case(name)) {
@@ -195,7 +196,7 @@ impl Sheet<'_, '_> {
         let heading = "How Sec-WebSocket-Accept is computed";
         let heading = self.terminal.paint(Style::Strong, heading);
         let value = self.terminal.paint(Style::Right, &accept(key));
-        let (key, sha1) = (Escaped(key.as_bytes()), accept_sha1(key));
+        let (key, sha1) = (key.as_bytes().escape_ascii(), accept_sha1(key));
         let sha1 = Hex(&sha1);
         self.terminal.line(&format!(
             "

@@ -1,0 +1,84 @@
+//! The commands of the wire view, and the traces that it sends. See [`WireView`](super::WireView).
+
+use super::connection::{Connection, Life};
+use super::context::Context;
+use super::inbox::ConnectionId;
+use super::outbox::Source;
+use super::{Hub, Socket};
+use crate::chat::command::{Command, Request};
+use crate::chat::event::Event;
+use crate::limits::COST_OF_EVERYBODY;
+use crate::websocket::{self, Opcode};
+
+impl<S: Socket> Hub<S> {
+    /// Applies a command of the wire view.
+    pub(super) fn apply_wire(&mut self, id: ConnectionId, request: Request) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let mut answer = Vec::new();
+        let Some(wire) = &self.cx.wire else { return };
+        let answered = match request.command {
+            Ok(Command::Trace { on }) => {
+                match (on, connection.tap()) {
+                    (true, Some(tap)) => tap.start(),
+                    // An earlier `trace` was over the rate, which dropped the tap.
+                    (true, None) => {
+                        let mut tap = wire.tap();
+                        tap.start();
+                        connection.rare.get_or_insert_default().tap = Some(tap);
+                    }
+                    (false, _) => connection.rare.iter_mut().for_each(|rare| rare.tap = None),
+                }
+                wire.answer_trace(on, request.id, &mut answer);
+                Ok(())
+            }
+            Ok(Command::Try(json)) => {
+                if let Life::Open(open) = &mut connection.life {
+                    let rate = self.cx.limits.rate;
+                    open.rate
+                        .charge(COST_OF_EVERYBODY - 1, rate, self.cx.now.mono);
+                }
+                wire.answer_try(&json, request.id, &mut answer)
+            }
+            _ => Ok(()),
+        };
+        match answered {
+            Ok(()) => self.send(&[id.address()], |_, _, out| {
+                websocket::encode_message(Opcode::Text, &answer, out)
+            }),
+            Err(error) => self.send_event(&[id.address()], &Event::Error(error), request.id),
+        }
+    }
+}
+
+impl<S> Connection<S> {
+    /// Sends a traced connection the traces of its own frames. Traces beyond `room`, or beyond a
+    /// quarter of the send queue, are only counted.
+    pub(super) fn write_traces(&mut self, room: &mut usize, cx: &mut Context) {
+        let Life::Open(open) = &self.life else { return };
+        let deflate = open.websocket.deflate();
+        let Some(tap) = self.rare.as_mut().and_then(|rare| rare.tap.as_mut()) else {
+            return;
+        };
+        for frames in cx.turn.frames(&self.outbox) {
+            tap.sent(frames, cx.now.unix);
+        }
+        let most = cx.limits.send_queue_bytes / 4;
+        let mut trace = Vec::new();
+        while tap.next_trace(
+            *room > 0 && self.outbox.waiting_bytes() <= most,
+            deflate,
+            &mut trace,
+        ) {
+            if !trace.is_empty() {
+                let outbox = &mut self.outbox;
+                let range = cx.turn.write(outbox, Source::Frames, |out| {
+                    websocket::encode_message(Opcode::Text, &trace, out)
+                });
+                *room = room.saturating_sub(range.len());
+                trace.clear();
+            }
+        }
+    }
+}
