@@ -37,7 +37,7 @@ use crate::chat::event::ClientId;
 use crate::http::{Refusal, Requests};
 use crate::limits::{CLOSE_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT, Limits};
 use crate::time::Millis;
-use crate::websocket::{self, DeflateParameters, Upgrade, WebSocket};
+use crate::websocket::{self, CloseCode, DeflateParameters, Upgrade, WebSocket};
 
 /// The stage of a connection. Only the functions that the diagram names assign it.
 pub(super) enum Life {
@@ -158,8 +158,7 @@ pub(super) struct Connection<S> {
 }
 
 /// A kind of deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
+enum Due {
     /// A request head must be complete.
     Head,
     /// A message must be complete.
@@ -399,8 +398,8 @@ impl<S> Connection<S> {
         rare.is_some_and(|rare| rare.paused_since.is_some())
     }
 
-    /// Returns the connection's deadline. The reminder is never later.
-    pub(super) fn deadline(&self, limits: &Limits) -> Option<(Millis, Due)> {
+    /// Returns the connection's deadline and its kind.
+    fn deadline(&self, limits: &Limits) -> Option<(Millis, Due)> {
         let (wait, due) = match &self.life {
             Life::Http(http) if http.exchange != Exchange::Answering => {
                 (limits.handshake_timeout, Due::Head)
@@ -433,26 +432,45 @@ impl<S> Connection<S> {
         deadlines.min_by_key(|(at, _)| *at)
     }
 
-    /// Sends a ping. From here on silence counts against the peer.
-    pub(super) fn ping(&mut self, cx: &mut Context) {
-        self.since = cx.now.mono;
-        if let Life::Open(open) = &mut self.life {
-            open.pinged = true;
-        }
-        let outbox = &mut self.outbox;
-        cx.turn.write(outbox, Source::Frames, websocket::ping);
+    /// Returns when the deadline must be checked, if that is earlier than the reminder. The reminder
+    /// is never later than the deadline.
+    pub(super) fn next_reminder(&mut self, limits: &Limits) -> Option<Millis> {
+        let (at, _) = self
+            .deadline(limits)
+            .filter(|(at, _)| *at < self.reminder)?;
+        self.reminder = at;
+        Some(at)
     }
 
-    /// Handles a request head that is late. Between two requests there is nothing to refuse.
-    pub(super) fn on_head_timeout(&mut self, cx: &mut Context) {
-        match &self.life {
-            Life::Http(http)
+    /// Acts on the deadline, if it has passed.
+    pub(super) fn check_deadline(&mut self, cx: &mut Context) {
+        let deadline = self.deadline(&cx.limits);
+        let Some((_, due)) = deadline.filter(|(at, _)| *at <= cx.now.mono) else {
+            return;
+        };
+        match (due, &mut self.life) {
+            (Due::Ping, Life::Open(open)) => {
+                // From here on silence counts against the peer.
+                open.pinged = true;
+                self.since = cx.now.mono;
+                let outbox = &mut self.outbox;
+                cx.turn.write(outbox, Source::Frames, websocket::ping);
+            }
+            (Due::Head, Life::Http(http))
                 if http.exchange == Exchange::First || http.requests.held_bytes() > 0 =>
             {
                 let sentence = "the head of the request did not arrive within --handshake-timeout";
-                self.refuse(&Refusal::new(408, sentence), cx)
+                self.refuse(&Refusal::new(408, sentence), cx);
             }
-            _ => self.kill(),
+            (Due::Message, _) => {
+                let why = "message not completed within --message-timeout";
+                self.end(CloseReason::Ours(CloseCode::POLICY, why), false, cx);
+            }
+            // Between two requests there is nothing to refuse.
+            (Due::Ping | Due::Head | Due::Drop, _) => {
+                log::debug!("connection {}: timed out", self.id.serial);
+                self.on_failed(cx);
+            }
         }
     }
 

@@ -272,6 +272,13 @@ impl<S: Socket> Hub<S> {
         }
     }
 
+    /// Queues a connection that has, or may have, something to read.
+    fn queue(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            self.reading.push(connection, &self.cx);
+        }
+    }
+
     /// Returns whether this turn has enough work, so that no more connections are read.
     fn is_crowded(&self) -> bool {
         self.cx.inbox.len() > INBOX_LENGTH || self.cx.turn.bytes() >= TURN_OUTPUT_BYTES
@@ -291,21 +298,17 @@ impl<S: Socket> Driven<S> for Hub<S> {
         self.had_input |= !matches!(input, Input::TurnTook(_));
         match input {
             Input::Accepted { socket, peer } => self.accept(socket, peer),
-            Input::Readable(id) => {
-                if let Some(connection) = self.connections.get_mut(id) {
-                    self.reading.push(connection, &self.cx.limits, now.mono);
-                }
-            }
+            Input::Readable(id) => self.queue(id),
             Input::Received { id, bytes, more } => {
-                self.reading.count(bytes.len());
+                self.reading.bytes += bytes.len();
                 self.cx.metrics.bytes_received += bytes.len() as u64;
                 self.on_connection(id, |connection, cx| {
                     if !bytes.is_empty() {
                         connection.receive(bytes, cx);
                     }
                 });
-                if more && let Some(connection) = self.connections.get_mut(id) {
-                    self.reading.push(connection, &self.cx.limits, now.mono);
+                if more {
+                    self.queue(id);
                 }
             }
             Input::Ended(id, Ended::EndOfStream) => {
@@ -330,18 +333,14 @@ impl<S: Socket> Driven<S> for Hub<S> {
     fn next_read(&mut self, now: Now) -> Option<ConnectionId> {
         self.cx.now = now;
         while !self.is_crowded() {
-            let id = self
-                .reading
-                .next(&mut self.connections, &self.cx.limits, now.mono)?;
+            let id = self.reading.next(&mut self.connections, &self.cx)?;
             let connection = self.connections.get_mut(id)?;
             if !connection.has_unparsed() {
                 return Some(id);
             }
             // Bytes that were read earlier come first. After them the socket is read again.
             self.on_connection(id, |connection, cx| connection.resume_unparsed(cx));
-            if let Some(connection) = self.connections.get_mut(id) {
-                self.reading.push(connection, &self.cx.limits, now.mono);
-            }
+            self.queue(id);
         }
         None
     }

@@ -56,18 +56,14 @@ impl Origins {
     }
 }
 
-/// Scheme, host and port of a page (RFC 6454), or the opaque origin `null`.
+/// Scheme, host and port of a page (RFC 6454) as browsers send them, without a default port; or the
+/// opaque origin `null`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// Empty for the origin `null`.
-    scheme: Box<str>,
-    host: Box<str>,
-    port: Option<u16>,
-}
+pub struct Origin(String);
 
 impl Origin {
     /// Parses `scheme://host[:port]` in any case, or `null`. The default ports of `http` and
-    /// `https` are filled in, and a host with other letters than ASCII is taken in its punycode
+    /// `https` are omitted, and a host with other letters than ASCII is taken in its punycode
     /// form. Anything else is `None`, also a path or a final slash.
     ///
     /// ```
@@ -79,11 +75,7 @@ impl Origin {
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
         if text == "null" {
-            return Some(Self {
-                scheme: "".into(),
-                host: "null".into(),
-                port: None,
-            });
+            return Some(Self(text.to_owned()));
         }
         let (scheme, authority) = text.split_once("://")?;
         let mut letters = scheme.bytes();
@@ -93,13 +85,10 @@ impl Origin {
             && letters.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
         let authority = to_ascii(authority)?;
         let Authority { host, port } = Authority::parse(&authority).filter(|_| legal)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let port = port.or_else(|| default_port(&scheme));
-        Some(Self {
-            scheme: scheme.into(),
-            host: host.to_ascii_lowercase().into(),
-            port,
-        })
+        let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+        let port = port.filter(|port| Some(*port) != default_port(&scheme));
+        let port = port.map_or(String::new(), |port| format!(":{port}"));
+        Some(Self(format!("{scheme}://{host}{port}")))
     }
 
     /// Returns the origin that a request names, if it can be parsed.
@@ -108,28 +97,18 @@ impl Origin {
         Self::parse(std::str::from_utf8(value).ok()?)
     }
 
+    /// Returns whether this is a page of a private host that a `Host` header names.
     fn is_same_host(&self, host: &str) -> bool {
-        let (Some(default), Some(Authority { host, port })) =
-            (default_port(&self.scheme), Authority::parse(host))
-        else {
-            return false;
-        };
-        is_private(host)
-            && host.eq_ignore_ascii_case(&self.host)
-            && Some(port.unwrap_or(default)) == self.port
+        let scheme = self.0.split_once("://").map_or("", |(scheme, _)| scheme);
+        let authority = Authority::parse(host).filter(|it| is_private(it.host));
+        let is_web = authority.is_some() && default_port(scheme).is_some();
+        is_web && Self::parse(&format!("{scheme}://{host}")).as_ref() == Some(self)
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.scheme {
-            "" => f.write_str(&self.host)?,
-            scheme => write!(f, "{scheme}://{}", self.host)?,
-        }
-        match self.port {
-            Some(port) if Some(port) != default_port(&self.scheme) => write!(f, ":{port}"),
-            _ => Ok(()),
-        }
+        f.write_str(&self.0)
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) struct Turn {
     shared_bytes: usize,
     pieces: Vec<Piece>,
     /// Connections to flush: they have a piece, or a backlog and a writable socket.
-    dirty: Vec<u32>,
+    pub(super) dirty: Vec<u32>,
     /// Empty buffers for the next turn.
     spare: Vec<Rc<Vec<u8>>>,
 }
@@ -141,13 +141,13 @@ impl Turn {
             last.range.end = range.end;
             return;
         }
-        let new = self.pieces.len() as u32;
-        let next = NONE;
-        self.pieces.push(Piece {
+        let (new, next) = (self.pieces.len() as u32, NONE);
+        let piece = Piece {
             source,
             range,
             next,
-        });
+        };
+        self.pieces.push(piece);
         match self.pieces.get_mut(outbox.last as usize) {
             Some(last) => last.next = new,
             None => outbox.first = new,
@@ -163,23 +163,16 @@ impl Turn {
         }
     }
 
-    /// Takes the list of connections to flush.
-    pub(super) fn take_dirty(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.dirty)
-    }
-
     /// Returns the size of this turn's output in bytes: encoded events, each counted once for all
     /// its receivers, and files.
     pub(super) fn bytes(&self) -> usize {
         self.private.len() + self.shared_bytes
     }
 
-    /// Empties everything for the next turn; `dirty` is the list from [`Turn::take_dirty`], to be
-    /// used again. Buffers that a backlog shares stay alive until it drains.
-    pub(super) fn clear(&mut self, mut dirty: Vec<u32>) {
-        debug_assert!(self.dirty.is_empty(), "every connection was flushed");
-        recycle(&mut dirty, KEPT_LIST_BYTES);
-        self.dirty = dirty;
+    /// Empties everything for the next turn. Buffers that a backlog shares stay alive until it
+    /// drains.
+    pub(super) fn clear(&mut self) {
+        recycle(&mut self.dirty, KEPT_LIST_BYTES);
         recycle(&mut self.bodies, KEPT_LIST_BYTES);
         recycle(&mut self.pieces, KEPT_LIST_BYTES);
         recycle(&mut self.private, KEPT_BYTES);

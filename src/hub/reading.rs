@@ -1,27 +1,28 @@
 //! Which connection is read next. Production, simulation and fuzzing all schedule by this queue.
 //!
-//! * A turn reads each connection at most once, and all together at most [`TURN_READ_BYTES`]; who
-//!   was not reached comes first in the next turn.
-//! * A connection that must wait (its requests are not applied yet, it does not read what it is
-//!   sent, …) leaves the queue, and returns by [`ReadQueue::update`] when it may be read again.
+//! * A turn reads each connection at most once, and all together at most [`TURN_READ_BYTES`]; the
+//!   connections that were not reached come first in the next turn.
+//! * A connection that must wait (its requests are not applied yet, its send queue is long, …)
+//!   leaves the queue, and returns by [`ReadQueue::update`] when it may be read again.
 //! * When the turn has enough to do, the hub stops reading altogether. It does not skip single
 //!   connections: a skipped one would queue up again after those that filled the buffers, and could
 //!   starve.
 
 use super::connection::{Connection, ReadState};
 use super::connections::Connections;
+use super::context::Context;
 use super::inbox::ConnectionId;
-use crate::limits::{Limits, TURN_READ_BYTES};
-use crate::time::Millis;
+use crate::limits::TURN_READ_BYTES;
 use std::collections::VecDeque;
 
 /// The queue of connections that have, or may have, something to read.
 #[derive(Default)]
 pub(super) struct ReadQueue {
     queue: VecDeque<ConnectionId>,
-    /// Entries left in this turn's round; `None`: it has not begun.
+    /// The entries that this turn has not reached; `None` before the turn's first read.
     round: Option<usize>,
-    bytes: usize,
+    /// The bytes that this turn has read.
+    pub(super) bytes: usize,
 }
 
 impl ReadQueue {
@@ -31,49 +32,43 @@ impl ReadQueue {
     }
 
     /// Queues a connection that has, or may have, something to read.
-    pub(super) fn push<S>(&mut self, connection: &mut Connection<S>, limits: &Limits, now: Millis) {
+    pub(super) fn push<S>(&mut self, connection: &mut Connection<S>, cx: &Context) {
         if connection.read_state == ReadState::Idle {
             connection.read_state = ReadState::Blocked;
-            self.update(connection, limits, now);
+            self.update(connection, cx);
         }
     }
 
     /// Queues a connection again if it no longer has to wait. To be called when its state may have
     /// changed.
-    pub(super) fn update<S>(
-        &mut self,
-        connection: &mut Connection<S>,
-        limits: &Limits,
-        now: Millis,
-    ) {
+    pub(super) fn update<S>(&mut self, connection: &mut Connection<S>, cx: &Context) {
         if connection.read_state != ReadState::Blocked {
-        } else if connection.must_wait(limits) {
-            connection.pause(now);
+        } else if connection.must_wait(&cx.limits) {
+            connection.pause(cx.now.mono);
         } else {
-            connection.resume(now);
+            connection.resume(cx.now.mono);
             connection.read_state = ReadState::Queued;
             self.queue.push_back(connection.id);
         }
     }
 
-    /// Takes the next connection of this turn. `None`: each had its turn, or enough was read.
+    /// Takes the next connection of this turn. `None`: each was read once, or enough was read.
     pub(super) fn next<S>(
         &mut self,
         connections: &mut Connections<S>,
-        limits: &Limits,
-        now: Millis,
+        cx: &Context,
     ) -> Option<ConnectionId> {
         let round = self.round.get_or_insert(self.queue.len());
         while *round > 0 && self.bytes < TURN_READ_BYTES {
             *round -= 1;
             let id = self.queue.pop_front()?;
-            // It may be closed, and its index in use by another one.
+            // The connection may be closed, and its index in use by another one.
             let Some(connection) = connections.get_mut(id) else {
                 continue;
             };
-            if connection.must_wait(limits) {
+            if connection.must_wait(&cx.limits) {
                 connection.read_state = ReadState::Blocked;
-                connection.pause(now);
+                connection.pause(cx.now.mono);
                 continue;
             }
             connection.read_state = ReadState::Idle;
@@ -82,11 +77,6 @@ impl ReadQueue {
             }
         }
         None
-    }
-
-    /// Counts bytes that were read.
-    pub(super) fn count(&mut self, bytes: usize) {
-        self.bytes += bytes;
     }
 
     /// Ends this turn's round.

@@ -13,7 +13,7 @@
 //!
 //! Only owned data passes from one step to the next.
 
-use super::connection::{Due, Endpoint, Life, Phase};
+use super::connection::{Endpoint, Life, Phase};
 use super::inbox::{CloseReason, ConnectionId, Entry, Inbox};
 use super::rate::Verdict;
 use super::{Hub, Socket};
@@ -21,7 +21,6 @@ use crate::chat::command::{Command, Request};
 use crate::chat::error::CommandError;
 use crate::limits::{CONNECTION_OUTPUT_BYTES, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES};
 use crate::time::Millis;
-use crate::websocket::CloseCode;
 use std::cmp::Reverse;
 
 /// Entries that the inbox keeps allocated between turns.
@@ -70,21 +69,7 @@ impl<S: Socket> Hub<S> {
                 continue;
             }
             connection.reminder = Millis(u64::MAX);
-            let deadline = connection.deadline(&self.cx.limits);
-            match deadline.filter(|(at, _)| *at <= now.mono) {
-                None => {}
-                Some((_, Due::Ping)) => connection.ping(&mut self.cx),
-                Some((_, Due::Head)) => connection.on_head_timeout(&mut self.cx),
-                Some((_, Due::Drop)) => {
-                    log::debug!("connection {}: timed out", id.serial);
-                    connection.on_failed(&mut self.cx);
-                }
-                Some((_, Due::Message)) => {
-                    let why = "message not completed within --message-timeout";
-                    let reason = CloseReason::Ours(CloseCode::POLICY, why);
-                    connection.end(reason, false, &mut self.cx);
-                }
-            }
+            connection.check_deadline(&mut self.cx);
             self.settle(id);
         }
         if self.chat.next_deadline().is_some_and(|at| at <= now.mono) {
@@ -227,11 +212,12 @@ impl<S: Socket> Hub<S> {
 
     /// Step 7: writes to every connection that has output.
     fn flush(&mut self) {
-        let dirty = self.cx.turn.take_dirty();
         let mut trace_room = TRACE_TURN_BYTES;
-        for index in &dirty {
+        let mut flushed = 0;
+        while let Some(index) = self.cx.turn.dirty.get(flushed).copied() {
+            flushed += 1;
             let cx = &mut self.cx;
-            let Some(connection) = self.connections.at(*index) else {
+            let Some(connection) = self.connections.at(index) else {
                 continue;
             };
             let id = connection.id;
@@ -255,7 +241,7 @@ impl<S: Socket> Hub<S> {
             }
             self.settle(id);
         }
-        self.cx.turn.clear(dirty);
+        self.cx.turn.clear();
         self.close_largest();
     }
 
@@ -283,7 +269,7 @@ impl<S: Socket> Hub<S> {
     /// Updates what the hub derives from a connection's state: the count of buffered bytes, the
     /// queue of connections to read, and the reminder of its next deadline.
     pub(super) fn settle(&mut self, id: ConnectionId) {
-        let (limits, now) = (&self.cx.limits, self.cx.now.mono);
+        let cx = &mut self.cx;
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -291,15 +277,12 @@ impl<S: Socket> Hub<S> {
             self.dead.push(id);
             return;
         }
-        connection.recount(&mut self.cx.buffered);
+        connection.recount(&mut cx.buffered);
         if connection.has_unparsed() {
-            self.reading.push(connection, limits, now);
+            self.reading.push(connection, cx);
         }
-        self.reading.update(connection, limits, now);
-        if let Some((at, _)) = connection.deadline(limits)
-            && at < connection.reminder
-        {
-            connection.reminder = at;
+        self.reading.update(connection, cx);
+        if let Some(at) = connection.next_reminder(&cx.limits) {
             self.reminders.push(Reverse((at, id)));
         }
     }
