@@ -54,49 +54,85 @@ pub(crate) struct Own {
 
 impl<T: From<String> + Clone> Chat<T> {
     fn new(server: &'static str) -> Self {
-        Self { server, users: HashMap::new(), channels: HashMap::new(), authors: 0 }
+        Self {
+            server,
+            users: HashMap::new(),
+            channels: HashMap::new(),
+            authors: 0,
+        }
     }
 
     pub(crate) fn gone(&mut self, own: &Own) {
         self.users.remove(&own.name);
-        self.channels.values_mut().for_each(|channel| drop(channel.members.remove(&own.author)));
+        self.channels
+            .values_mut()
+            .for_each(|channel| drop(channel.members.remove(&own.author)));
     }
 
     pub(crate) fn apply(&mut self, own: &mut Own, sender: &UnboundedSender<T>, request: &[u8]) {
-        let Ok(request) = serde_json::from_slice::<Value>(request) else { return };
+        let Ok(request) = serde_json::from_slice::<Value>(request) else {
+            return;
+        };
         let text = |field: &str| request[field].as_str().unwrap_or_default().to_owned();
         let answer = |event: Value| drop(sender.send(event.to_string().into()));
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let at = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as u64);
         match request["type"].as_str() {
             Some("hello") if self.users.contains_key(&text("name")) => {
-                answer(json!({"type": "error", "code": "name_taken", "message": "that name is taken", "id": request["id"]}));
+                answer(
+                    json!({"type": "error", "code": "name_taken", "message": "that name is taken", "id": request["id"]}),
+                );
             }
             Some("hello") => {
                 self.authors += 1;
-                *own = Own { name: text("name"), author: self.authors };
+                *own = Own {
+                    name: text("name"),
+                    author: self.authors,
+                };
                 self.users.insert(own.name.clone(), sender.clone());
-                answer(json!({"type": "welcome", "id": request["id"], "name": own.name, "author": own.author,
+                answer(
+                    json!({"type": "welcome", "id": request["id"], "name": own.name, "author": own.author,
                     "session": own.author.to_string(), "channels": [], "users": [], "online": self.users.len(), "directs": [],
-                    "limits": {"text": 4000, "message_bytes": 65536}, "epoch": "0", "time": at, "server": self.server}));
+                    "limits": {"text": 4000, "message_bytes": 65536}, "epoch": "0", "time": at, "server": self.server}),
+                );
             }
             Some("join") => {
-                let channel = self.channels.entry(text("channel")).or_insert_with(|| Channel { members: HashMap::new(), seq: 0 });
+                let channel = self
+                    .channels
+                    .entry(text("channel"))
+                    .or_insert_with(|| Channel {
+                        members: HashMap::new(),
+                        seq: 0,
+                    });
                 channel.members.insert(own.author, sender.clone());
-                answer(json!({"type": "joined", "id": request["id"], "channel": request["channel"], "seq": channel.seq,
-                    "first": channel.seq + 1, "members": [own.name], "count": channel.members.len(), "history": [], "more": false}));
+                answer(
+                    json!({"type": "joined", "id": request["id"], "channel": request["channel"], "seq": channel.seq,
+                    "first": channel.seq + 1, "members": [own.name], "count": channel.members.len(), "history": [], "more": false}),
+                );
             }
             Some("message") => {
-                let channel = self.channels.get_mut(&text("channel")).filter(|channel| channel.members.contains_key(&own.author));
+                let channel = self
+                    .channels
+                    .get_mut(&text("channel"))
+                    .filter(|channel| channel.members.contains_key(&own.author));
                 let Some(channel) = channel else {
-                    return answer(json!({"type": "error", "code": "not_in_channel", "message": "join first", "id": request["id"]}));
+                    return answer(
+                        json!({"type": "error", "code": "not_in_channel", "message": "join first", "id": request["id"]}),
+                    );
                 };
                 channel.seq += 1;
                 let event = json!({"type": "message", "channel": request["channel"], "from": own.name, "author": own.author,
                     "text": request["text"], "seq": channel.seq, "at": at});
                 let event = T::from(event.to_string());
-                channel.members.values().for_each(|member| drop(member.send(event.clone())));
+                channel
+                    .members
+                    .values()
+                    .for_each(|member| drop(member.send(event.clone())));
                 if !request["id"].is_null() {
-                    answer(json!({"type": "ack", "id": request["id"], "channel": request["channel"], "seq": channel.seq, "at": at}));
+                    answer(
+                        json!({"type": "ack", "id": request["id"], "channel": request["channel"], "seq": channel.seq, "at": at}),
+                    );
                 }
             }
             Some("direct") => match self.users.get(&text("to")) {
@@ -108,7 +144,9 @@ impl<T: From<String> + Clone> Chat<T> {
                     let event = T::from(event.to_string());
                     drop((to.send(event.clone()), sender.send(event)));
                 }
-                None => answer(json!({"type": "error", "code": "no_such_user", "message": "nobody has that name", "id": request["id"]})),
+                None => answer(
+                    json!({"type": "error", "code": "no_such_user", "message": "nobody has that name", "id": request["id"]}),
+                ),
             },
             _ => {}
         }

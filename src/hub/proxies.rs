@@ -195,7 +195,7 @@ IPv4 as IPv6 | ::ffff:10.0.0.0/104 | 10.1.2.3 | 11.1.2.3";
         const REQUESTS: &str = r#"one proxy | X-Forwarded-For: 192.0.2.1 | 192.0.2.1
 a made-up hop on the left | X-Forwarded-For: 1.1.1.1, 192.0.2.1 | 192.0.2.1
 over several proxies | X-Forwarded-For: 1.1.1.1,192.0.2.1, 10.0.0.7 ,127.0.0.1 | 192.0.2.1
-over several lines | X-Forwarded-For: 1.1.1.1 // x-forwarded-for: 192.0.2.1 // X-Forwarded-For: 10.0.0.7 | 192.0.2.1
+over several lines | x-forwarded-for: 1.1.1.1, 192.0.2.1 // X-Forwarded-For: 10.0.0.7 | 192.0.2.1
 IPv6 | X-Forwarded-For: 2001:db8::1 | 2001:db8::1
 with a port | X-Forwarded-For: 192.0.2.1:4711 | 192.0.2.1
 IPv6 with a port | X-Forwarded-For: [2001:db8::1]:4711 | 2001:db8::1

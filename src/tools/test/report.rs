@@ -4,7 +4,7 @@ use super::cases::{Case, Severity};
 use super::judge::{Verdict, autobahn};
 use super::play::{End, Outcome};
 use crate::cli::output::NAME_AND_VERSION;
-use crate::text::{Escaped, Hex};
+use crate::text::Hex;
 use crate::tools::dissect::plural;
 use crate::tools::terminal::{Style, Terminal};
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ impl Played<'_> {
             let shown = &log.start[..log.start.len().min(SHOWN_BYTES)];
             let more = if log.total > shown.len() { " …" } else { "" };
             let bytes = match case.is_of_handshake() {
-                true => Escaped(&log.start).to_string(),
+                true => log.start.escape_ascii().to_string(),
                 false => Hex(shown).to_string() + more,
             };
             let total = plural(log.total as u64, "byte");

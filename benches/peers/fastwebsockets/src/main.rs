@@ -9,7 +9,9 @@ mod chat;
 use bytes::Bytes;
 use chat::{Chat, Own};
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
-use fastwebsockets::{FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, WebSocketError};
+use fastwebsockets::{
+    FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, WebSocketError,
+};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -41,16 +43,29 @@ impl From<String> for Out {
 async fn main() -> std::io::Result<()> {
     chat::listen("fastwebsockets", |stream, chat| {
         let service = service_fn(move |request| ready(upgraded(request, &chat)));
-        tokio::task::spawn_local(http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades());
+        tokio::task::spawn_local(
+            http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades(),
+        );
     })
     .await
 }
 
-fn upgraded(mut request: Request<Incoming>, chat: &Shared) -> Result<Response<Empty<Bytes>>, WebSocketError> {
+fn upgraded(
+    mut request: Request<Incoming>,
+    chat: &Shared,
+) -> Result<Response<Empty<Bytes>>, WebSocketError> {
     let (response, upgrade) = upgrade(&mut request)?;
     let echo = request.uri().path() == "/echo";
     let chat = Rc::clone(chat);
-    tokio::task::spawn_local(async move { if echo { echoes(upgrade).await } else { serve(upgrade, chat).await } });
+    tokio::task::spawn_local(async move {
+        if echo {
+            echoes(upgrade).await
+        } else {
+            serve(upgrade, chat).await
+        }
+    });
     Ok(response)
 }
 
@@ -74,14 +89,21 @@ async fn serve(upgrade: UpgradeFut, chat: Shared) -> Result<(), WebSocketError> 
         while let Some(next) = receiver.recv().await {
             let frame = match &next {
                 Out::Text(text) => Frame::text(Payload::Borrowed(text)),
-                Out::Control(opcode, payload) => Frame::new(true, *opcode, None, Payload::Borrowed(payload)),
+                Out::Control(opcode, payload) => {
+                    Frame::new(true, *opcode, None, Payload::Borrowed(payload))
+                }
             };
             if out.write_frame(frame).await.is_err() {
                 return;
             }
         }
     });
-    let mut control = |frame: Frame<'_>| ready(sender.send(Out::Control(frame.opcode, Bytes::copy_from_slice(&frame.payload))));
+    let mut control = |frame: Frame<'_>| {
+        ready(sender.send(Out::Control(
+            frame.opcode,
+            Bytes::copy_from_slice(&frame.payload),
+        )))
+    };
     let mut own = Own::default();
     while let Ok(frame) = messages.read_frame(&mut control).await
         && frame.opcode != OpCode::Close
