@@ -102,6 +102,9 @@ fn options_set_their_own_field() {
     assert_eq!(numbers, (7, 8, 2_000_000));
     assert_eq!(options(&["--listen", "[::1]:0"], &[]).listen, "[::1]:0");
     assert_eq!(options(&["--www", "a b"], &[]).www, Some("a b".into()));
+    let files = options(&["--owner-key=k", "--password-file=p"], &[]);
+    assert_eq!(files.owner_key, Some("k".into()));
+    assert_eq!(files.password_file, Some("p".into()));
     assert!(options(&["--no-history"], &[]).in_memory);
     assert!(!options(&["--no-trace"], &[]).limits.trace);
     let fraction = options(&["--drain=0.25", "--pong-timeout=0.0001"], &[]).limits;

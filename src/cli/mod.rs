@@ -7,6 +7,7 @@
 pub(crate) mod args;
 mod help;
 mod invitation;
+mod keys;
 #[cfg(feature = "log-output")]
 mod log;
 pub mod options;

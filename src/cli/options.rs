@@ -29,6 +29,10 @@ pub struct ServeOptions {
     pub history: Settings,
     /// `--no-history`: `history` is not used.
     pub in_memory: bool,
+    /// `--owner-key`: the file with the owner's key.
+    pub owner_key: Option<PathBuf>,
+    /// `--password-file`: the file with the room's password.
+    pub password_file: Option<PathBuf>,
     /// `--record`: the file for the recording.
     pub record: Option<PathBuf>,
     /// With `--record`: everything given, by the environment too, as command line arguments.
@@ -48,6 +52,8 @@ impl Default for ServeOptions {
             trusted_proxies: Vec::new(),
             history: Settings::default(),
             in_memory: cfg!(not(feature = "history")),
+            owner_key: None,
+            password_file: None,
             record: None,
             given: Vec::new(),
             warnings: Vec::new(),
@@ -142,6 +148,13 @@ options! {
             List("", |o, value| values::network(value).map(|it| o.trusted_proxies.push(it))),
             "a proxy whose X-Forwarded-For or Forwarded header is believed; an address or a range \
              such as 10.0.0.0/8; can be given several times";
+        "owner-key" "FILE"
+            Value("", |o, value| values::path(value, "file").map(|it| o.owner_key = Some(it))),
+            "the file with the owner's key; created with a fresh key if there is none. Without it \
+             the key is another one at each start, shown on a terminal only";
+        "password-file" "FILE"
+            Value("", |o, value| values::path(value, "file").map(|it| o.password_file = Some(it))),
+            "the file whose first line is the password of this chat";
         "www" "DIR"
             Value("built in", |o, value| values::path(value, "folder").map(|it| o.www = Some(it))),
             "serve the page's files from a folder; hidden files and links are not served";

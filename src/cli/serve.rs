@@ -1,9 +1,9 @@
 //! Starts the server that the options describe.
 
 use super::invitation::Invitation;
+use super::keys::Secrets;
 use super::options::ServeOptions;
 use super::output::NAME_AND_VERSION;
-use crate::chat::Keys;
 use crate::history::{Author, History, Memory};
 #[cfg(feature = "history")]
 use crate::history::{Settings, sqlite::Sqlite};
@@ -32,6 +32,7 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
         .and_then(Listener::bind)
         .map_err(|error| cant_listen(&options.listen, &error))?;
     let address = listener.address();
+    let secrets = Secrets::read(options, format!("{:x}", Hex(&random::<16>()?)))?;
     let epoch = format!("{:x}", Hex(&random::<16>()?));
     let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let now = Now {
@@ -52,7 +53,7 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
         wire: None,
         limits: options.limits.clone(),
         origins: options.origins.clone(),
-        keys: Keys::default(),
+        keys: secrets.keys,
         trusted_proxies: options.trusted_proxies.clone(),
         pages,
         history,
@@ -69,6 +70,7 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
             log::warn!("{warning}");
         }
         invitation.announce();
+        secrets.announce(address);
     };
     #[cfg(feature = "tools")]
     if let Some(path) = &options.record {

@@ -39,6 +39,11 @@ pub(super) struct Head {
     pub(super) newest_author: u64,
     /// When the server started, in milliseconds since 1970.
     pub(super) started: u64,
+    /// The hashes of the owner's key and of the room's password, in hex.
+    #[serde(default)]
+    pub(super) owner_key: Option<String>,
+    #[serde(default)]
+    pub(super) password: Option<String>,
     /// The options that were given, including those from the environment.
     pub(super) options: Vec<String>,
 }
@@ -232,9 +237,10 @@ pub(crate) fn begin<S: Socket>(
     mut setup: Setup,
 ) -> Result<Recorder<S>, String> {
     let seed = random::<16>()?;
-    // A replay has no use for where it is and where it listens.
-    let is_kept =
-        |given: &&String| !given.starts_with("--record=") && !given.starts_with("--listen=");
+    // A replay has no use for where it is and where it listens, and reads no files.
+    let dropped = ["--record=", "--listen=", "--owner-key=", "--password-file="];
+    let is_kept = |given: &&String| !dropped.iter().any(|option| given.starts_with(option));
+    let hex = |hash: [u8; 20]| format!("{:x}", Hex(&hash));
     let head = Head {
         parlor_recording: VERSION,
         server: env!("CARGO_PKG_VERSION").to_owned(),
@@ -242,6 +248,8 @@ pub(crate) fn begin<S: Socket>(
         epoch: epoch.to_owned(),
         newest_author: author.0,
         started: setup.now.unix.0,
+        owner_key: setup.keys.owner.map(hex),
+        password: setup.keys.password.map(hex),
         options: options.given.iter().filter(is_kept).cloned().collect(),
     };
     let head = serde_json::to_string(&head).map_err(|error| error.to_string())?;

@@ -211,6 +211,14 @@ fn setup(head: &Head) -> Result<Setup, String> {
     if head.epoch.len() > 64 || head.newest_author >= 1 << 53 {
         return Err("its epoch or author is invalid".to_owned());
     }
+    let hash = |hex: &String| {
+        let hash = decode_hex(hex.as_bytes()).and_then(|hash| hash.try_into().ok());
+        hash.ok_or("its hashes must be 20 bytes in hex")
+    };
+    let keys = Keys {
+        owner: head.owner_key.as_ref().map(hash).transpose()?,
+        password: head.password.as_ref().map(hash).transpose()?,
+    };
     let options = options::parse(head.options.iter().map(Into::into), |_| None)?;
     let Asked::Serve(options) = options else {
         return Err("its options are not server options".to_owned());
@@ -224,7 +232,7 @@ fn setup(head: &Head) -> Result<Setup, String> {
         wire: Some(Box::new(Wire::new(&options.limits))),
         limits: options.limits,
         origins: options.origins,
-        keys: Keys::default(),
+        keys,
         trusted_proxies: options.trusted_proxies,
         pages: Box::new(BuiltIn::new()),
         history,

@@ -46,6 +46,11 @@ impl World {
     }
 
     pub(crate) fn remembering(limits: Limits, history: Box<dyn History>) -> Self {
+        Self::new(limits, Keys::new(Some("key"), None), history)
+    }
+
+    /// Makes a world with these keys.
+    pub(crate) fn new(limits: Limits, keys: Keys, history: Box<dyn History>) -> Self {
         let mut tokens = 0u128;
         let tokens = move || {
             tokens += 0x0123_4567_89ab_cdef;
@@ -56,13 +61,7 @@ impl World {
             unix: UnixMillis(START),
         };
         Self {
-            chat: Chat::new(
-                &limits,
-                Keys::new(Some("key"), None),
-                history,
-                Box::new(tokens),
-                now,
-            ),
+            chat: Chat::new(&limits, keys, history, Box::new(tokens), now),
             now,
             effects: Vec::new(),
             outcome: Outcome::default(),

@@ -1,8 +1,11 @@
 //! `hello`, `welcome`, and how long sessions and users last.
 
-use crate::harness::{hello_again, list};
-use crate::script::{play, play_with};
+use crate::harness::{World, hello_again, list};
+use crate::script::{Script, play, play_with};
+use parlor::chat::Keys;
 use parlor::chat::event::Farewell;
+use parlor::history::{Author, Memory};
+use parlor::limits::Limits;
 use parlor::testing::limits;
 use std::time::Duration;
 
@@ -230,4 +233,48 @@ fn quit_and_a_missing_hello_close() {
     let mut script = play_with(limits(|it| it.hello_timeout = Duration::ZERO), "");
     script.tab("Ada");
     assert_eq!(script.world.chat.next_deadline(), None, "no timeout");
+}
+
+#[test]
+fn room_with_a_password_tells_nothing_before_it() {
+    let memory = Memory::new("epoch".into(), Author(0));
+    let keys = Keys::new(Some("key"), Some("word"));
+    let world = World::new(Limits::DEFAULT, keys, Box::new(memory));
+    let mut script = Script::new(world);
+    script.play(
+        r#"
+Ada ! password_needed /nick Ada
+Ada ! hello_first /who
+Ada > {"type":"hello","name":"Ada","password":"word"}
+Ada < {"type":"welcome","author":1}
+Ben ! password_needed {"type":"hello","name":"Ada"}
+Ben ! bad_password {"type":"hello","name":"Ada","password":"Word"}
+Ben ! bad_field {"type":"hello","name":"Ben","password":5}
+Ben ! bad_password {"type":"hello","name":"Ben","session":"1-00000000000000000123456789abcdee",
+ "password":""}
+Ben ! name_taken {"type":"hello","name":"Ada","password":"word"}
+Ben ! bad_key {"type":"hello","name":"Ben","key":"word"}
+Ben > {"type":"hello","name":"Ben","key":"key"}"#,
+    );
+    let tab = script.tab("Cleo");
+    let hello = r#"{"type":"hello","name":"Cleo","password":"word"}"#;
+    let welcome = script.world.ask_ok(tab, hello);
+    // The session is not asked again, long after its window.
+    script.play("Cleo drops\nwait 86400000");
+    let again = hello_again("Cleo", welcome["session"].as_str().unwrap_or_default());
+    let back = script.tab("Cleo");
+    assert_eq!(script.world.ask_ok(back, &again)["author"], 3);
+    for n in 0..10 {
+        let hello = format!(r#"{{"type":"hello","name":"Eve","password":"{n}"}}"#);
+        script.play(&format!("Eve ! bad_password {hello}"));
+    }
+    script.play(
+        r#"
+Eve ! rate_limited {"type":"hello","name":"Eve","password":"word"}
+Eve ! password_needed /nick Eve
+Cleo drops
+wait 1000"#,
+    );
+    let tab = script.tab("Cleo");
+    assert_eq!(script.world.ask_ok(tab, &again)["author"], 3);
 }

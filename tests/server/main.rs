@@ -16,6 +16,8 @@ mod harness;
 mod http;
 mod lifecycle;
 mod limits;
+#[cfg(feature = "history")]
+mod owner;
 mod pages;
 #[cfg(feature = "tools")]
 mod replay;

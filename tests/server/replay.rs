@@ -67,7 +67,12 @@ fn recorded(folder: &Folder, options: &str) -> (Server, PathBuf) {
 #[test]
 fn session_is_replayed_byte_for_byte() {
     let folder = Folder::new("replay");
-    let (mut server, file) = recorded(&folder, "--send-queue-bytes 20000 --rate 0 --drain 10");
+    let (options, key) = (
+        "--send-queue-bytes 20000 --rate 0 --drain 10",
+        folder.0.join("key"),
+    );
+    let key = key.display();
+    let (mut server, file) = recorded(&folder, &format!("{options} --owner-key {key}"));
     #[cfg(feature = "log-output")]
     crate::harness::eventually("a warning", || server.logs().contains("WARNING"));
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions());
@@ -81,6 +86,11 @@ fn session_is_replayed_byte_for_byte() {
         &mut ada,
         r#"{"type":"message","channel":"general","text":"Gr\u00fc\u00dfe","id":7}"#,
     );
+    let key = fs::read_to_string(key.to_string()).unwrap();
+    for key in ["wrong", key.trim_end()] {
+        say(&mut ada, &format!("/own {key}"));
+    }
+    until(&mut ada, r#""type":"owned""#);
     until(&mut bob, "Grüße");
     until(&mut ada, r#""type":"ack""#);
     // A frame in pieces, a broken rule, a reset, and a reader that is too slow.

@@ -1,0 +1,128 @@
+//! The owner's key and the room's password, which are the first lines of files, and the owner's
+//! link.
+
+use super::options::ServeOptions;
+use crate::chat::Keys;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// A first line has at most this many bytes.
+const LINE_BYTES: u64 = 1_024;
+
+/// The owner's key, which may be shown to the owner, and the hashes of both.
+pub(super) struct Secrets {
+    owner: Option<String>,
+    pub(super) keys: Keys,
+}
+
+impl Secrets {
+    /// Reads the files that the options name. Makes a fresh owner's key where there is no file yet,
+    /// and where there is no option but a terminal, on which the owner can read it. An error is one
+    /// line. `fresh` is an unguessable key.
+    pub(super) fn read(options: &ServeOptions, fresh: String) -> Result<Self, String> {
+        let owner = match &options.owner_key {
+            Some(path) => Some(read_or_make(path, fresh)?),
+            None if io::stderr().is_terminal() => Some(fresh),
+            None => None,
+        };
+        let password = options.password_file.as_deref();
+        let read = |path: &Path| read(path).map_err(|why| cant_use("password", path, &why));
+        let password = password.map(read).transpose()?;
+        let keys = Keys::new(owner.as_deref(), password.as_deref());
+        Ok(Self { owner, keys })
+    }
+
+    /// Prints the owner's link, if standard error is a terminal. The fragment of an address reaches
+    /// no server and no log.
+    pub(super) fn announce(&self, listen: SocketAddr) {
+        if let Some(key) = self.owner.as_ref().filter(|_| io::stderr().is_terminal()) {
+            let line = format!("You own this chat at {}\n", link(listen, key));
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
+    }
+}
+
+fn link(listen: SocketAddr, key: &str) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let mut link = format!("http://{}/#owner=", SocketAddr::new(ip, listen.port()));
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            link.push(byte.into());
+        } else {
+            let _ = write!(link, "%{byte:02X}"); // a String takes everything
+        }
+    }
+    link
+}
+
+fn read_or_make(path: &Path, fresh: String) -> Result<String, String> {
+    let cant = |why: String| cant_use("owner's key", path, &why);
+    let mut options = OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(mut file) => {
+            let written = writeln!(file, "{fresh}").and_then(|()| file.sync_all());
+            written
+                .map(|()| fresh)
+                .map_err(|error| cant(error.to_string()))
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => read(path).map_err(cant),
+        Err(error) => Err(cant(error.to_string())),
+    }
+}
+
+/// Reads the first line of a file that only its user can read.
+fn read(path: &Path) -> Result<String, String> {
+    let text = |error: io::Error| error.to_string();
+    let file = File::open(path).map_err(text)?;
+    let mode = file.metadata().map_err(text)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        return Err(format!(
+            "other users of this machine can read it (its mode is {mode:o}); to change that: \
+             chmod 600 {path}"
+        ));
+    }
+    let mut begin = String::new();
+    let read = file.take(LINE_BYTES).read_to_string(&mut begin);
+    read.map_err(text)?;
+    match begin.lines().next() {
+        None | Some("") => Err("its first line is empty".to_owned()),
+        Some(line) if line.len() as u64 == LINE_BYTES => {
+            Err("its first line is too long".to_owned())
+        }
+        Some(line) => Ok(line.to_owned()),
+    }
+}
+
+fn cant_use(what: &str, path: &Path, why: &str) -> String {
+    format!("can't use the {what} in {}: {why}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_link_is_for_this_machine() {
+        for (listen, expected) in [
+            (
+                "127.0.0.1:8080",
+                "http://127.0.0.1:8080/#owner=a-b%20%C3%A9%25",
+            ),
+            ("0.0.0.0:80", "http://127.0.0.1:80/#owner=a-b%20%C3%A9%25"),
+            ("[::]:80", "http://[::1]:80/#owner=a-b%20%C3%A9%25"),
+            ("192.0.2.7:80", "http://192.0.2.7:80/#owner=a-b%20%C3%A9%25"),
+        ] {
+            assert_eq!(link(listen.parse().unwrap(), "a-b é%"), expected);
+        }
+    }
+}
