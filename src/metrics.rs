@@ -53,9 +53,9 @@ metrics! {
     buffered_bytes: u64 = "parlor_buffered_bytes",
     /// Commands that were rate-limited.
     rate_limited: u64 = "parlor_rate_limited_total",
-    /// Wrong owner's keys.
+    /// Wrong owner's keys that were sent.
     wrong_keys: u64 = "parlor_wrong_keys_total",
-    /// Wrong passwords of the room.
+    /// Wrong passwords that were sent.
     wrong_passwords: u64 = "parlor_wrong_passwords_total",
     /// Refused requests and connections, by status.
     refused: ByStatus = "parlor_refused_total",

@@ -59,7 +59,7 @@ fn defaults_shown_are_the_ones_that_hold() {
     }
     assert_eq!(
         checked,
-        ROWS.len() - if cfg!(feature = "history") { 7 } else { 8 }
+        ROWS.len() - if cfg!(feature = "history") { 9 } else { 10 }
     );
 }
 

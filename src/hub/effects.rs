@@ -10,6 +10,7 @@ use super::inbox::{CloseReason, ConnectionId};
 use super::outbox::{Encoding, Outbox, Source};
 use super::{Hub, Socket};
 use crate::chat::command::RequestId;
+use crate::chat::error::CommandError;
 use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
 use crate::websocket::CloseCode;
 use std::ops::Range;
@@ -59,6 +60,11 @@ impl<S: Socket> Hub<S> {
 
     /// Sends an event to a few connections.
     pub(super) fn send_event(&mut self, to: &[Address], event: &Event, id: Option<RequestId>) {
+        match event {
+            Event::Error(CommandError::BadKey) => self.cx.metrics.wrong_keys += 1,
+            Event::Error(CommandError::BadPassword) => self.cx.metrics.wrong_passwords += 1,
+            _ => {}
+        }
         self.send(to, |encoder, encoding, out| {
             encoder.encode(event, id, encoding, out)
         });

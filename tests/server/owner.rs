@@ -57,6 +57,8 @@ fn decisions_hold_after_a_restart() {
     let [mut ada, mut ben, cleo, dan] = people;
     assert_eq!(own(&mut ada, "wrong")["code"], "bad_key");
     assert_eq!(own(&mut ada, key.trim_end())["on"], true);
+    assert_eq!(server.metric("parlor_wrong_keys_total"), 1.0);
+    assert_eq!(server.metric("parlor_wrong_passwords_total"), 4.0);
     ben.say("tea", "gone");
     for (order, answer) in [
         (
