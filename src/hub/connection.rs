@@ -432,8 +432,8 @@ impl<S> Connection<S> {
         deadlines.min_by_key(|(at, _)| *at)
     }
 
-    /// Moves the reminder if the deadline is earlier, and returns its new time. So it is never later
-    /// than the deadline.
+    /// Moves the reminder if the deadline is earlier, and returns its new time. So the reminder is
+    /// never later than the deadline.
     pub(super) fn next_reminder(&mut self, limits: &Limits) -> Option<Millis> {
         let (at, _) = self
             .deadline(limits)
