@@ -5,18 +5,23 @@ use crate::explain::run;
 use crate::harness::{PATIENCE, Server};
 use ::parlor::http::Head;
 use ::parlor::progress::Progress;
-use ::parlor::websocket::{CloseCode, CloseFrame, FrameHeader, Opcode, accept, encode_message};
+use ::parlor::websocket::{CloseCode, CloseFrame, Opcode, accept, encode_message};
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 #[test]
-fn parlor_holds_every_case() {
-    let server = Server::start(&[]);
-    for path in ["/echo", "/chat"] {
+fn parlor_holds_the_cases() {
+    let server = Server::start(&["--handshake-timeout", "1", "--rate", "0"]);
+    // All of sections 9, 12 and 13 take a release build.
+    let skip = ["--skip", "9.*", "--skip", "12.*", "--skip", "13.*"];
+    let some = ["--case", "9.1.2", "--case", "12.*.4", "--case", "13.*.4"];
+    for (path, cases) in [("/echo", &skip[..]), ("/echo", &some), ("/chat", &skip)] {
         let url = format!("ws://{}{path}", server.address);
-        let (text, status) = run(&["test", &url], b"");
+        let (text, status) = run(&[&["test"], cases, &[&url]].concat(), b"");
         assert_eq!(status, 0, "{path}: {text}");
+        assert!(text.ends_with("No case failed.\n"), "{text}");
     }
     assert_eq!(server.get("/healthz").status, 200);
 }
@@ -41,13 +46,23 @@ fn unsuitable_server_is_refused() {
     let server = Server::start(&[]);
     let no_websocket = format!("ws://{}/", server.address);
     let echo = format!("ws://{}/echo", server.address);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("ws://{}/", silent.local_addr().unwrap());
     for (arguments, part, status) in [
         // 192.0.2.0/24 is for documentation (RFC 5737).
         (&["ws://192.0.2.1/echo"][..], "elsewhere", 2),
-        (&["--case", "nothing", "ws://127.0.0.1/"], "no case", 2),
+        (&["http://127.0.0.1/"], "begins with ws://", 2),
+        (&["--case", "nothing", &echo], "no case", 2),
+        (&["--jobs", "0", &echo], "--jobs needs a number", 2),
+        (&["--fail-on", "all", &echo], "--fail-on needs", 2),
+        (&["--header", "X", &echo], "is not a header", 2),
+        (&["--expect", "/nowhere", &echo], "can't read /nowhere", 2),
+        (&["--junit", "/dev/null/x", &echo], "can't write", 2),
         (&[], "address is missing", 2),
         (&["--replay", "/nowhere", &echo], "replay /nowhere", 2),
         (&["ws://127.0.0.1:1/"], "can't connect", 3),
+        (&["--timeout", "1", &silent], "does not answer", 3),
+        (&["--connect", "exit 7", &echo], "the command ended", 3),
         (&[&no_websocket], "101", 3),
     ] {
         let (text, ended) = run(&[&["test"], arguments].concat(), b"");
@@ -65,7 +80,35 @@ fn unsuitable_server_is_refused() {
     }
 }
 
-/// Answers any handshake, any ping after any bytes, and any close frame.
+#[test]
+fn command_is_the_connection_with_headers_and_a_subprotocol() {
+    let server = Server::start(&["--origin", "https://chat.example"]);
+    let (host, port) = (server.address.ip(), server.address.port());
+    let pipe = format!("exec 3<>/dev/tcp/{host}/{port}; cat <&3 & exec cat >&3");
+    let command = format!("exec bash -c '{pipe}'");
+    let url = "wss://chat.example/chat";
+    let options = [
+        "--connect",
+        &command,
+        "--case",
+        "rsv*",
+        "--skip",
+        "rsv-all-empty",
+        url,
+    ];
+    for (more, status) in [
+        (
+            &["--origin", "https://chat.example", "--subprotocol", "chat"][..],
+            0,
+        ),
+        (&["--header", "Origin: https://other.example"], 3),
+    ] {
+        let (text, ended) = run(&[&["test"], more, &options].concat(), b"");
+        assert_eq!(ended, status, "{text}");
+    }
+}
+
+/// Answers any handshake, any ping after any bytes, and any close frame; hangs up on opcode 3.
 fn careless(listener: &TcpListener) {
     for stream in listener.incoming().map_while(Result::ok) {
         thread::spawn(move || answer(stream));
@@ -97,20 +140,20 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     loop {
         let length = stream.read(&mut buffer)?;
         let mut out = Vec::new();
-        match FrameHeader::decode(&buffer[..length]) {
+        let ping = length.checked_sub(18).map(|at| &buffer[at..length]);
+        match (ping, buffer[0] & 0x0F) {
             _ if length == 0 => return Ok(()),
-            Ok(Progress::Done { value, used })
-                if value.opcode == Opcode::Ping && length == used + 12 =>
-            {
-                let key = value.masking_key.unwrap_or_default();
-                let payload: Vec<u8> = buffer[used..length]
+            (_, 3) => return Ok(()),
+            (Some([0x89, 0x8c, a, b, c, d, payload @ ..]), _) => {
+                let key = [a, b, c, d].into_iter().cycle();
+                let payload: Vec<u8> = payload
                     .iter()
-                    .zip(key.iter().cycle())
+                    .zip(key)
                     .map(|(byte, key)| byte ^ key)
                     .collect();
                 encode_message(Opcode::Pong, &payload, &mut out);
             }
-            _ if buffer[0] & 0x0F == 8 => CloseFrame::new(CloseCode::NORMAL, "").encode(&mut out),
+            (_, 8) => CloseFrame::new(CloseCode::NORMAL, "").encode(&mut out),
             _ => {}
         }
         stream.write_all(&out)?;
@@ -122,7 +165,96 @@ fn careless_server_is_found_out() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     thread::spawn(move || careless(&listener));
-    let (text, status) = run(&["test", "--case", "rsv*", "--case", "close-1*", &url], b"");
+    let folder = std::env::temp_dir().join(format!("parlor-test-{}", std::process::id()));
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (expected, junit, autobahn) = (file("expected"), file("junit.xml"), file("autobahn"));
+    // A case of each verdict, and Autobahn's 3.1.
+    let cases = [
+        "--case", "rsv3", "--case", "opcode-3", "--case", "3.1", "--case", "2.7", &url,
+    ];
+    let test = |options: &[&str]| run(&[&["test"], options, &cases].concat(), b"");
+    let files = [
+        "--write-expected",
+        &expected,
+        "--junit",
+        &junit,
+        "--autobahn",
+        &autobahn,
+    ];
+    let (text, status) = test(&files);
     assert_eq!(status, 1, "{text}");
-    assert!(text.contains("0 held, 12 violated, 0 other"), "{text}");
+    for part in [
+        "violated  rsv3 (interoperability)\n    demanded   a reserved bit",
+        "came back  answered the ping that followed: it goes on",
+        "sent       29 bytes: 91 85 37 fa 21 3d 7f 9f 4d 51 58 89 8c",
+        "other     opcode-3 (pedantic)",
+        "4 cases in",
+        "1 held, 2 violated, 1 other, 0 not applicable",
+        "3 failed, 0 of them security.",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let lines = read(&expected);
+    assert!(
+        lines.ends_with("\n3.1 violated\nrsv3 violated\nopcode-3 other\n"),
+        "{lines}"
+    );
+    let xml = read(&junit);
+    assert!(
+        xml.contains("tests=\"4\" failures=\"3\" skipped=\"0\""),
+        "{xml}"
+    );
+    let index: Value = serde_json::from_str(&read(&file("autobahn/index.json"))).unwrap();
+    let verdict = |number: &str| {
+        [
+            &index[&url][number]["behavior"],
+            &index[&url][number]["behaviorClose"],
+        ]
+    };
+    assert_eq!(verdict("3.1"), ["OK", "FAILED"]);
+    assert_eq!(verdict("2.7")[0], "OK");
+    // Only changes fail with a baseline; and only what is severe enough without one.
+    assert_eq!(test(&["--expect", &expected]).1, 0);
+    std::fs::write(&expected, "rsv3 violated\nopcode-3 other\n2.7 other\n").unwrap();
+    let (text, status) = test(&["--expect", &expected]);
+    assert!(status == 1 && text.contains("2 failed"), "{text}");
+    assert_eq!(test(&["--fail-on", "security"]).1, 0);
+    let (text, _) = test(&["--json"]);
+    let json: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |name| json.iter().find(|case| case["name"] == name).unwrap();
+    assert_eq!(
+        (json.len(), &of("opcode-3")["verdict"]),
+        (5, &"other".into())
+    );
+    assert_eq!(
+        (&json[4]["summary"], &json[4]["failed"]),
+        (&true.into(), &3.into())
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn cases_are_listed_with_autobahns_numbers() {
+    let (text, status) = run(&["test", "--list", "--json", "--case", "autobahn"], b"");
+    assert_eq!((text.lines().count(), status), (517, 0));
+    let (text, _) = run(
+        &[
+            "test",
+            "--list",
+            "--section",
+            "5.1",
+            "--skip",
+            "mask-missing-*",
+        ],
+        b"",
+    );
+    assert!(
+        text.lines().any(|line| line.starts_with("mask-missing ")),
+        "{text}"
+    );
+    assert!(!text.contains("mask-missing-ping"), "{text}");
 }

@@ -26,7 +26,7 @@ use play::{Outcome, Plan, Reaction, play};
 use report::Played;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -150,6 +150,7 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     }
     let (expected, fail_on) = (expected(given)?, fail_on(given)?);
     let (target, jobs) = (target(given)?, number(given, "jobs")?.unwrap_or(JOBS));
+    let files = files(given)?;
     let (plan, server) = plan(given, target)?;
     if ["fuzz", "sequences", "replay"]
         .iter()
@@ -185,22 +186,16 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         start.elapsed().as_secs_f64(),
     );
     let summary = report::summary(&played, &url, &server, seconds);
-    let write = |option, file: Option<&str>, text: String| match given.values(option).next_back() {
-        None => Ok(()),
-        Some(path) => {
-            let path = file.map_or(PathBuf::from(path), |file| Path::new(path).join(file));
-            let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-            made.and_then(|()| fs::write(&path, text))
-                .map_err(|error| Failure::Wrong(format!("can't write {}: {error}", path.display())))
-        }
-    };
-    write("junit", None, report::junit(&played, &url, seconds))?;
-    write(
-        "autobahn",
-        Some("index.json"),
+    let texts = [
+        report::junit(&played, &url, seconds),
         format!("{:#}\n", report::index(&played, &url)),
-    )?;
-    write("write-expected", None, report::baseline(&played))?;
+        report::baseline(&played),
+    ];
+    for (path, text) in files.iter().zip(texts) {
+        path.as_ref().map_or(Ok(()), |path| {
+            fs::write(path, text).map_err(unwritable(path))
+        })?;
+    }
     if is_json {
         played
             .iter()
@@ -239,6 +234,24 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
             end.sentence()
         ))),
     }
+}
+
+/// Returns the paths of `--junit`, `--autobahn` and `--write-expected`, after a check that they can
+/// be written.
+fn files(given: &Arguments) -> Result<[Option<PathBuf>; 3], Failure> {
+    let path = |option| given.values(option).next_back().map(PathBuf::from);
+    let index = path("autobahn").map(|folder| folder.join("index.json"));
+    let files = [path("junit"), index, path("write-expected")];
+    for path in files.iter().flatten() {
+        let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+        let opened = made.and_then(|()| File::options().create(true).append(true).open(path));
+        opened.map_err(unwritable(path))?;
+    }
+    Ok(files)
+}
+
+fn unwritable(path: &Path) -> impl Fn(io::Error) -> Failure {
+    move |error| Failure::Wrong(format!("can't write {}: {error}", path.display()))
 }
 
 /// Plays all cases and shows the progress on a terminal. Those with long messages come last and
