@@ -222,16 +222,16 @@ impl Say<'_> {
         let channel = self.channel;
         let command = match self.stage {
             Stage::Hello => {
-                json!({"type": "hello", "name": self.name, "session": self.session, "id": 0 })
+                json!({"type": "hello", "name": self.name, "session": self.session, "id": 0})
             }
-            Stage::Join => json!({"type": "join", "channel": channel, "id": 0 }),
+            Stage::Join => json!({"type": "join", "channel": channel, "id": 0}),
             Stage::Talk => {
                 let Some(text) = self.lines.front() else {
                     return;
                 };
                 let nonce = format!("{}-{}", self.salt, self.number);
                 json!({"type": "message", "channel": channel, "text": text, "nonce": nonce,
-                    "id": self.number })
+                    "id": self.number})
             }
         };
         link.send(Opcode::Text, command.to_string().as_bytes());
