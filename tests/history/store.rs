@@ -50,28 +50,18 @@ fn disk_and_memory_answer_alike() {
             from_oldest: true,
             ..ALL
         };
+        let (two, none) = (
+            PageRequest { rows: 2, ..ALL },
+            PageRequest { bytes: 0, ..ALL },
+        );
+        let all: Vec<u64> = (1..=14).collect();
         let table: &[(&str, PageRequest, &[u64], bool)] = &[
-            (
-                "all",
-                ALL,
-                &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
-                false,
-            ),
-            (
-                "the newest two",
-                PageRequest { rows: 2, ..ALL },
-                &[13, 14],
-                true,
-            ),
+            ("all", ALL, &all, false),
+            ("the newest two", two, &[13, 14], true),
             ("two before 8", before, &[6, 7], true),
             ("the oldest two after 3", after(3), &[4, 5], true),
             ("after the end of numbers", after(u64::MAX), &[], false),
-            (
-                "one without bytes",
-                PageRequest { bytes: 0, ..ALL },
-                &[14],
-                true,
-            ),
+            ("one without bytes", none, &[14], true),
         ];
         for (name, ask, expected, more) in table {
             let found = seqs(history, &general, *ask);

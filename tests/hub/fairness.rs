@@ -33,25 +33,6 @@ fn slow_reader_is_closed_alone_after_a_whole_frame() {
     assert!((1..10).contains(&messages.len()), "{}", messages.len());
 }
 
-#[test]
-fn slow_reader_that_catches_up_missed_nothing() {
-    let mut world = unlimited(|_| {});
-    let [mut ada, mut slow] = world.enter_all(["Ada", "Slow"]);
-    slow.wire.borrow_mut().room = 10;
-    for n in 0..500 {
-        ada.say(&mut world, &message(&format!("{n}")));
-        world.settle();
-        if n % 7 == 0 {
-            slow.make_room(&mut world, n);
-        }
-    }
-    slow.make_room(&mut world, usize::MAX);
-    let messages = slow.events_of("message");
-    let seqs = messages.iter().map(|event| event["seq"].as_u64().unwrap());
-    assert!(seqs.eq(1..=500));
-    assert_eq!(world.buffered(), 0, "shared buffers are counted out again");
-}
-
 /// Its socket is not tried before it reports room, nothing is left to do because of it, and no
 /// deadline of its own makes the loop spin.
 #[test]
@@ -103,24 +84,6 @@ fn half_full_queue_stops_reading_to_the_byte() {
     slow.make_room(&mut world, usize::MAX);
     // Nothing was lost.
     assert!(slow.take().len() > 1 && slow.close.is_none());
-}
-
-#[test]
-fn unread_echo_stops_reading() {
-    let mut world = World::new(limits(|it| it.send_queue_bytes = 1_000));
-    let mut client = world.open("/echo");
-    client.wire.borrow_mut().room = 0;
-    let messages: Vec<u8> = (0..100)
-        .flat_map(|_| masked(Opcode::Text, &[b'x'; 90]))
-        .collect();
-    client.settle(&mut world, &messages);
-    client.settle(&mut world, &masked(Opcode::Text, b"last"));
-    assert!(!client.is_read(&world) && client.close.is_none());
-    for _ in 0..100 {
-        client.make_room(&mut world, 500);
-    }
-    assert!(client.is_read(&world));
-    assert_eq!(client.take().len(), 101);
 }
 
 /// What a flooding connection asks is answered a little in each turn; who comes after it is
