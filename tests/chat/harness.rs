@@ -132,19 +132,16 @@ impl World {
         self.effects.clear();
         self.say(tab, text);
         self.commit();
-        self.connections
-            .get(&tab.0)
-            .map_or_else(Vec::new, |connection| connection.inbox[before..].to_vec())
+        let connection = self.connections.get(&tab.0);
+        connection.map_or_else(Vec::new, |it| it.inbox[before..].to_vec())
     }
 
     /// Sends one request that is not answered by an error. Returns the first event.
     #[track_caller]
     pub(crate) fn ask_ok(&mut self, tab: Tab, text: &str) -> Value {
         let answer = self.ask(tab, text);
-        assert!(
-            answer.iter().all(|event| event["type"] != "error"),
-            "{text} was answered {answer:?}"
-        );
+        let is_right = answer.iter().all(|event| event["type"] != "error");
+        assert!(is_right, "{text} was answered {answer:?}");
         answer.into_iter().next().unwrap_or(Value::Null)
     }
 
@@ -155,11 +152,7 @@ impl World {
         let is_error = answer.len() == 1 && answer[0]["type"] == "error";
         assert!(is_error, "{text} was answered {answer:?}");
         self.connection(tab.0).inbox.pop();
-        assert!(
-            answer[0]["message"]
-                .as_str()
-                .is_some_and(|message| !message.is_empty())
-        );
+        assert!(answer[0]["message"].as_str() > Some(""));
         answer[0]["code"].as_str().unwrap_or_default().to_owned()
     }
 
@@ -167,22 +160,11 @@ impl World {
     pub(crate) fn wait(&mut self, ms: u64) {
         let until = self.now.mono.0 + ms;
         while let Some(Millis(at)) = self.chat.next_deadline().filter(|at| at.0 <= until) {
-            assert!(
-                at >= self.now.mono.0,
-                "a deadline at {at} was missed at {:?}",
-                self.now.mono
-            );
-            self.advance(at - self.now.mono.0);
-            let mut effects = Vec::new();
-            self.chat.tick(self.now, &mut effects);
-            self.carry_out(effects);
+            assert!(at >= self.now.mono.0, "a deadline at {at} was missed");
+            self.begin_turn(at - self.now.mono.0);
             self.commit();
-            assert!(
-                self.chat
-                    .next_deadline()
-                    .is_none_or(|next| next > self.now.mono),
-                "something due was not done"
-            );
+            let next = self.chat.next_deadline();
+            assert!(next.is_none_or(|next| next > self.now.mono), "not done");
         }
         self.advance(until - self.now.mono.0);
     }
@@ -190,11 +172,8 @@ impl World {
     /// Lets time pass, and begins a turn with what is due by then.
     pub(crate) fn begin_turn(&mut self, ms: u64) {
         self.advance(ms);
-        if self
-            .chat
-            .next_deadline()
-            .is_some_and(|at| at <= self.now.mono)
-        {
+        let next = self.chat.next_deadline();
+        if next.is_some_and(|at| at <= self.now.mono) {
             let mut effects = Vec::new();
             self.chat.tick(self.now, &mut effects);
             self.carry_out(effects);
@@ -208,21 +187,14 @@ impl World {
 
     /// Ends a connection, and the turn.
     pub(crate) fn disconnect(&mut self, tab: Tab, quits: bool) {
-        let departure = if quits {
-            Departure::Quit
-        } else {
-            Departure::Lost
-        };
-        self.disconnect_in_turn(tab, departure);
+        self.disconnect_in_turn(tab, [Departure::Lost, Departure::Quit][usize::from(quits)]);
         self.commit();
     }
 
     pub(crate) fn disconnect_in_turn(&mut self, tab: Tab, departure: Departure) {
-        let Some(connection) = self.connections.remove(&tab.0) else {
-            panic!("{tab:?} is not connected")
-        };
-        self.chat
-            .disconnected(connection.client, departure, self.now);
+        let connection = self.connections.remove(&tab.0).expect("it is connected");
+        let client = connection.client;
+        self.chat.disconnected(client, departure, self.now);
     }
 
     /// Returns what a client received since the last call.
@@ -259,16 +231,13 @@ impl World {
     }
 
     fn connection(&mut self, address: Address) -> &mut Connection {
-        self.connections
-            .get_mut(&address)
-            .unwrap_or_else(|| panic!("{address:?} is not connected"))
+        let connection = self.connections.get_mut(&address);
+        connection.unwrap_or_else(|| panic!("{address:?} is not connected"))
     }
 
     fn hand_out(&mut self) {
-        let order = self.topic_order;
-        self.connections
-            .values_mut()
-            .for_each(|connection| connection.catch_up(order));
+        let connections = self.connections.values_mut();
+        connections.for_each(|connection| connection.catch_up(self.topic_order));
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -295,12 +264,8 @@ impl World {
                     event,
                     except,
                 } => {
-                    except.iter().for_each(|address| {
-                        assert!(
-                            self.connections.contains_key(address),
-                            "{address:?} is not connected"
-                        )
-                    });
+                    let is_known = |address| self.connections.contains_key(address);
+                    assert!(except.iter().all(is_known), "not connected");
                     let event = shown(event, None);
                     for (address, connection) in &mut self.connections {
                         if connection.topics.contains(topic) && !except.contains(address) {
@@ -308,10 +273,10 @@ impl World {
                         }
                     }
                 }
-                Effect::Subscribe { who, topic } => assert!(
-                    self.connection(*who).topics.insert(*topic),
-                    "subscribed twice"
-                ),
+                Effect::Subscribe { who, topic } => {
+                    let is_new = self.connection(*who).topics.insert(*topic);
+                    assert!(is_new, "subscribed twice");
+                }
                 Effect::Unsubscribe { who, topic } => {
                     let connection = self.connection(*who);
                     connection.catch_up(order);
@@ -327,10 +292,10 @@ impl World {
 impl Connection {
     /// Receives what was published, one topic after the other, in one of the two orders.
     fn catch_up(&mut self, order: bool) {
-        self.published
-            .sort_by_key(|(topic, _)| (*topic == Topic::Everyone) == order);
-        self.inbox
-            .extend(self.published.drain(..).map(|(_, event)| event));
+        let is_late = |(topic, _): &(Topic, Value)| (*topic == Topic::Everyone) == order;
+        self.published.sort_by_key(is_late);
+        let published = self.published.drain(..);
+        self.inbox.extend(published.map(|(_, event)| event));
     }
 }
 
@@ -354,29 +319,20 @@ pub(crate) fn hello_again(name: &str, session: &str) -> String {
 }
 
 pub(crate) fn names(value: &Value) -> Vec<&str> {
-    list(value)
-        .iter()
-        .map(|name| name.as_str().unwrap_or_else(|| panic!("{name} is no name")))
-        .collect()
+    let names = list(value).iter();
+    names.map(|name| name.as_str().expect("a name")).collect()
 }
 
 pub(crate) fn list(value: &Value) -> &[Value] {
-    value
-        .as_array()
-        .unwrap_or_else(|| panic!("{value} is no list"))
+    value.as_array().expect("a list")
 }
 
 pub(crate) fn number(value: &Value) -> u64 {
-    value
-        .as_u64()
-        .unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_u64().expect("a number")
 }
 
 pub(crate) fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("{value} is no text"))
-        .to_owned()
+    value.as_str().expect("a text").to_owned()
 }
 
 pub(crate) fn seqs(messages: &Value) -> Vec<u64> {

@@ -2,14 +2,11 @@
 //! limit and nobody else's.
 
 use std::io::{ErrorKind, Write};
-use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{
-    GATHERED, PATIENCE, Person, Raw, Server, Wire, eventually, frame, frame_with, header,
-};
+use crate::harness::*;
 use crate::times;
 use crate::witness::{Witness, descriptors, reads_everything, withstand};
 use parlor::testing::Random;
@@ -92,17 +89,13 @@ fn unread_pongs_and_responses_stop_the_reading() {
         }
     });
     let limit = peers as u64 * 2 * 64 + SLACK_KIB;
-    withstand(
-        "requests, unread",
-        "--handshake-timeout 600",
-        limit,
-        |server| {
-            let mut peers: Vec<_> = (0..peers).map(|_| server.raw()).collect();
-            for raw in &mut peers {
-                assert_eq!(pour(raw, requests.as_bytes(), 1_000), Poured::Held);
-            }
-        },
-    );
+    let options = "--handshake-timeout 600";
+    withstand("requests, unread", options, limit, |server| {
+        let mut peers: Vec<_> = (0..peers).map(|_| server.raw()).collect();
+        for raw in &mut peers {
+            assert_eq!(pour(raw, requests.as_bytes(), 1_000), Poured::Held);
+        }
+    });
 }
 
 #[test]
@@ -174,33 +167,30 @@ fn unfinished_input_shares_one_limit() {
     });
     let peers = times(200, 2_000);
     let limit = peers as u64 * 2 * 8 + SLACK_KIB;
-    withstand(
-        "heads that never end",
-        "--handshake-timeout 60",
-        limit,
-        |server| {
-            let head = format!(
-                "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}",
-                "x".repeat(8_000)
-            );
-            let mut peers: Vec<_> = (0..peers).map(|_| server.raw()).collect();
-            peers.iter_mut().for_each(|raw| raw.send(&head));
-            eventually("all have come", || {
-                server.metric("parlor_buffered_bytes") >= (peers.len() * head.len()) as f64
-            });
-        },
-    );
+    let options = "--handshake-timeout 60";
+    withstand("heads that never end", options, limit, |server| {
+        let head = long_head(8_000);
+        let mut peers: Vec<_> = (0..peers).map(|_| server.raw()).collect();
+        peers.iter_mut().for_each(|raw| raw.send(&head));
+        let sent = (peers.len() * head.len()) as f64;
+        eventually("all have come", || {
+            server.metric("parlor_buffered_bytes") >= sent
+        });
+    });
+}
+
+fn long_head(length: usize) -> String {
+    let value = "x".repeat(length);
+    format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {value}")
 }
 
 /// Commands whose answers are long, a thousand in one write, and not one of them is read.
 #[test]
 fn answers_that_are_not_read() {
     let (users, peers) = (times(50, 600), times(4, 40));
+    let history = r#"{"type":"history","channel":"general","limit":200}"#;
     for (name, command) in [
-        (
-            "history, unread",
-            r#"{"type":"history","channel":"general","limit":200}"#,
-        ),
+        ("history, unread", history),
         ("who, unread", r#"{"type":"who"}"#),
         ("errors, unread", r#"{"type":"nonsense","id":1}"#),
     ] {
@@ -237,60 +227,53 @@ fn storm(server: &Server, people: usize, commands: impl Fn(usize) -> Vec<u8>, ti
     let mut people: Vec<Person> = (0..people).map(enter).collect();
     let readers: Vec<_> = people.iter().map(reads_everything).collect();
     for n in 0..times {
+        let commands = || commands(n);
         people
             .iter_mut()
-            .for_each(|person| person.wire.send(commands(n)));
+            .for_each(|person| person.wire.send(commands()));
     }
     for (person, reader) in people.iter().zip(readers) {
-        person
-            .wire
-            .raw
-            .stream
-            .shutdown(Shutdown::Write)
-            .expect("the end");
+        person.wire.raw.half_close();
         assert!(reader.join().unwrap() > 0);
     }
 }
 
 #[test]
 fn storms_of_joins_and_new_channels() {
-    let commands = |list: Vec<serde_json::Value>| -> Vec<u8> {
-        list.iter()
-            .flat_map(|command| frame(0x81, command.to_string()))
-            .collect()
+    let commands = |words: &[&str], channel: String| -> Vec<u8> {
+        let command = |word: &&str| json!({"type": word, "channel": channel, "text": "x"});
+        let frames = words
+            .iter()
+            .map(|word| frame(0x81, command(word).to_string()));
+        frames.collect::<Vec<_>>().concat()
     };
-    withstand(
-        "joins and leaves, read",
-        "--rate 0",
-        4 * SLACK_KIB,
-        |server| {
-            let packet = |_| {
-                let channels = (0..20).map(|n| format!("c{n}"));
-                let both = |name| ["join", "leave"].map(|it| json!({"type": it, "channel": name}));
-                commands(channels.flat_map(both).collect())
-            };
-            storm(server, 20, packet, times(10, 200));
-        },
-    );
-    for (name, words, limit, (short, long)) in [
+    let (both, all) = (&["join", "leave"][..], &["join", "message", "leave"][..]);
+    let limit = 4 * SLACK_KIB;
+    withstand("joins and leaves, read", "--rate 0", limit, |server| {
+        let packet = |_| {
+            (0..20)
+                .flat_map(|n| commands(both, format!("c{n}")))
+                .collect()
+        };
+        storm(server, 20, packet, times(10, 200));
+    });
+    for (name, words, limit, times) in [
         (
             "channels made and left",
-            &["join", "leave"][..],
+            both,
             SLACK_KIB,
-            (2_000, 100_000),
+            times(2_000, 100_000),
         ),
         (
             "channels made and written in",
-            &["join", "message", "leave"],
+            all,
             3 * SLACK_KIB,
-            (1_000, 30_000),
+            times(1_000, 30_000),
         ),
     ] {
         withstand(name, "--rate 0 --max-channels 200", limit, |server| {
-            let command =
-                |n, word| json!({"type": word, "channel": format!("made-{n}"), "text": "x"});
-            let packet = |n| commands(words.iter().map(|word| command(n, word)).collect());
-            storm(server, 1, packet, times(short, long));
+            let packet = |n| commands(words, format!("made-{n}"));
+            storm(server, 1, packet, times);
             assert!(server.metric("parlor_channels") <= 200.0);
         });
     }
@@ -320,56 +303,44 @@ fn users_that_vanish_and_connections_beyond_the_limit() {
         assert!(refused > 0, "users without a connection are limited");
         assert!(server.metric("parlor_users_online") <= 203.0);
     });
-    withstand(
-        "connections beyond the limit",
-        "--max-connections 50",
-        SLACK_KIB,
-        |server| {
-            let mut held: Vec<Raw> = (0..40).map(|_| server.raw()).collect();
-            for _ in 0..times(600, 20_000) {
-                held.push(server.raw());
-                if held.len() > 400 {
-                    held.drain(40..240);
-                }
+    let (name, options) = ("connections beyond the limit", "--max-connections 50");
+    withstand(name, options, SLACK_KIB, |server| {
+        let mut held: Vec<Raw> = (0..40).map(|_| server.raw()).collect();
+        for _ in 0..times(600, 20_000) {
+            held.push(server.raw());
+            if held.len() > 400 {
+                held.drain(40..240);
             }
-            assert!(descriptors(server.pid()) < 50 + 64 + 40);
-        },
-    );
+        }
+        assert!(descriptors(server.pid()) < 50 + 64 + 40);
+    });
 }
 
 #[test]
 fn reader_that_stops_is_closed_alone() {
     let options = "--rate 0 --resume-window 0.2";
     // The history keeps 4 MB.
-    withstand(
-        "one reader that stops",
-        options,
-        QUEUE_KIB + 6_000 + SLACK_KIB,
-        |server| {
-            let mut slow = server.enter("Slow");
-            slow.wire.raw.narrow();
-            slow.join("loud");
-            let mut talkers: Vec<Person> = (0..4).map(|n| server.enter(&format!("T{n}"))).collect();
-            talkers
-                .iter_mut()
-                .for_each(|talker| drop(talker.join("loud")));
-            let text = "x".repeat(4_000);
-            let said = talkers.len() * times(450, 5_000);
-            for n in 0..said {
-                talkers[n % 4].say("loud", &text);
+    let limit = QUEUE_KIB + 6_000 + SLACK_KIB;
+    withstand("one reader that stops", options, limit, |server| {
+        let mut slow = server.enter("Slow");
+        slow.wire.raw.narrow();
+        slow.join("loud");
+        let mut talkers = ["T1", "T2", "T3", "T4"].map(|name| server.enter(name));
+        let each = talkers.iter_mut();
+        each.for_each(|talker| drop(talker.join("loud")));
+        let text = "x".repeat(4_000);
+        let said = talkers.len() * times(450, 5_000);
+        for n in 0..said {
+            talkers[n % 4].say("loud", &text);
+        }
+        for talker in &mut talkers {
+            for seq in 1..=said {
+                assert_eq!(talker.take("message")["seq"], seq, "all, in order");
             }
-            for talker in &mut talkers {
-                for seq in 1..=said {
-                    let next = talker.take_where("a message", |event| {
-                        event["channel"] == "loud" && event["type"] == "message"
-                    });
-                    assert_eq!(next["seq"], seq, "all, in order");
-                }
-            }
-            assert!([Some(1013), None].contains(&close_code(&mut slow.wire)));
-            assert_eq!(closed(server, 1013), 1, "it alone");
-        },
-    );
+        }
+        assert!([Some(1013), None].contains(&close_code(&mut slow.wire)));
+        assert_eq!(closed(server, 1013), 1, "it alone");
+    });
 }
 
 /// Cut off anywhere: before the first byte, in the head, in a frame, between two messages.
@@ -389,9 +360,8 @@ fn resets_leave_nothing_behind() {
             .concat();
             raw.send(&talk[..dice.below(talk.len() + 1)]);
             if dice.below(3) == 0 {
-                raw.stream
-                    .set_read_timeout(Some(Duration::from_millis(1)))
-                    .expect("a timeout");
+                let briefly = Some(Duration::from_millis(1));
+                raw.stream.set_read_timeout(briefly).expect("a timeout");
                 let _ = raw.fill();
             }
             reset(&raw);
@@ -411,10 +381,7 @@ fn slow_heads_and_slow_frames_time_out() {
     let server =
         Server::with("--handshake-timeout 1 --message-timeout 1 --max-connections-per-ip 0");
     let witness = Witness::begin(&server);
-    let head = format!(
-        "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}",
-        "x".repeat(5_000)
-    );
+    let head = long_head(5_000);
     let text = frame(0x81, "x".repeat(5_000));
     let count = times(20, 200);
     let mut heads: Vec<Raw> = (0..count).map(|_| server.raw()).collect();
@@ -429,12 +396,12 @@ fn slow_heads_and_slow_frames_time_out() {
             break;
         }
         assert!(began.elapsed() < Duration::from_secs(60));
-        heads
-            .iter_mut()
-            .for_each(|raw| put(raw, head.as_bytes()[at % head.len()]));
-        wires
-            .iter_mut()
-            .for_each(|wire| put(&mut wire.raw, text[at % text.len()]));
+        for raw in &mut heads {
+            put(raw, head.as_bytes()[at % head.len()]);
+        }
+        for wire in &mut wires {
+            put(&mut wire.raw, text[at % text.len()]);
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(witness.end() > 1);
@@ -469,20 +436,16 @@ fn bomb(compressed_bytes: usize) -> Vec<u8> {
 fn compressed_bombs_are_too_large() {
     let bomb = frame(0xc2, bomb(1_000_000));
     // The message, up to twice, and once for all what is inflated, up to the limit.
-    withstand(
-        "compressed bombs to /echo",
-        "",
-        3 * 1_024 + SLACK_KIB,
-        |server| {
-            for _ in 0..times(10, 200) {
-                let mut raw = server.raw();
-                let offer = "Host: localhost\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
-                raw.send(Wire::handshake("/echo").replace("Host: localhost\r\n", offer));
-                assert!(raw.response().header("sec-websocket-extensions").is_some());
-                let mut wire = Wire { raw };
-                wire.send(&bomb);
-                assert_eq!(close_code(&mut wire), Some(1009), "160 MB");
-            }
-        },
-    );
+    let limit = 3 * 1_024 + SLACK_KIB;
+    withstand("compressed bombs to /echo", "", limit, |server| {
+        for _ in 0..times(10, 200) {
+            let mut raw = server.raw();
+            let offer = "Host: localhost\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
+            raw.send(Wire::handshake("/echo").replace("Host: localhost\r\n", offer));
+            assert!(raw.response().header("sec-websocket-extensions").is_some());
+            let mut wire = Wire { raw };
+            wire.send(&bomb);
+            assert_eq!(close_code(&mut wire), Some(1009), "160 MB");
+        }
+    });
 }

@@ -18,14 +18,9 @@ fn library() -> &'static PathBuf {
         let name = format!("machine-{}.so", std::process::id());
         let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let mut compiler = Command::new("cc");
-        compiler.args([
-            "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
-        ]);
+        compiler.args("-O1 -Wall -Wextra -Werror -shared -fPIC -o".split(' '));
         let compiled = compiler.arg(&library).arg(source).status();
-        assert!(
-            compiled.expect("there is a C compiler").success(),
-            "{source}"
-        );
+        assert!(compiled.expect("there is a C compiler").success());
         library
     })
 }
@@ -51,9 +46,7 @@ impl Machine {
         let folder = Folder::new(&format!("machine-{name}"));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
-        let orders = options
-            .open(folder.0.join("orders"))
-            .expect("a file for the orders");
+        let orders = options.open(folder.0.join("orders")).expect("a file");
         orders.set_len(4_096).expect("room for the orders");
         Self { orders, folder }
     }
@@ -66,9 +59,8 @@ impl Machine {
     }
 
     fn set(&self, index: u64, value: i64) {
-        self.orders
-            .write_all_at(&value.to_ne_bytes(), index * 8)
-            .expect("orders");
+        let bytes = value.to_ne_bytes();
+        self.orders.write_all_at(&bytes, index * 8).expect("orders");
     }
 
     /// Sets the wall clock to this many seconds ahead of the true one.
@@ -79,9 +71,8 @@ impl Machine {
     /// Returns the number of calls so far.
     pub(crate) fn calls(&self, call: Call) -> i64 {
         let mut bytes = [0; 8];
-        self.orders
-            .read_exact_at(&mut bytes, call as u64 * 8)
-            .expect("orders");
+        let read = self.orders.read_exact_at(&mut bytes, call as u64 * 8);
+        read.expect("orders");
         i64::from_ne_bytes(bytes)
     }
 

@@ -142,8 +142,12 @@ fn say(person: &mut Person, nonce: &str, length: usize) -> Value {
 #[track_caller]
 fn assert_history(server: &Server, said: &[String]) {
     let mut stored = Default::default();
-    let target = json!({"channel": "general"});
-    read(&mut server.enter("Reader"), target, "general", &mut stored);
+    read(
+        &mut server.enter("Reader"),
+        "channel",
+        "general",
+        &mut stored,
+    );
     assert_eq!(stored.len(), said.len());
     for (nonce, seq) in said.iter().zip(1..) {
         assert_eq!(stored[nonce].1, seq, "{nonce}");

@@ -55,29 +55,14 @@ impl Survivors {
         self.over.store(true, Ordering::Relaxed);
         let (mut acknowledged, mut returns) = (0, 0);
         for thread in self.threads {
-            let it = thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let it = thread.join();
+            let it = it.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let mut reader = Person::return_of(server, &it.session, &it.name);
             let mut history = Numbers::new();
-            read(
-                &mut reader,
-                json!({"channel": "general"}),
-                "general",
-                &mut history,
-            );
-            for (place, _) in it
-                .acknowledged
-                .values()
-                .filter(|(place, _)| place != "general")
-            {
+            read(&mut reader, "channel", "general", &mut history);
+            for (place, _) in it.acknowledged.values() {
                 if !history.values().any(|(known, _)| known == place) {
-                    read(
-                        &mut reader,
-                        json!({"conversation": place}),
-                        place,
-                        &mut history,
-                    );
+                    read(&mut reader, "conversation", place, &mut history);
                 }
             }
             for (nonce, number) in it.acknowledged.iter().chain(&it.received) {
@@ -91,18 +76,12 @@ impl Survivors {
 }
 
 /// Reads a place from its beginning: numbers without a gap, each nonce once.
-pub(crate) fn read(reader: &mut Person, target: Value, place: &str, into: &mut Numbers) {
+pub(crate) fn read(reader: &mut Person, kind: &str, place: &str, into: &mut Numbers) {
     let mut after = 0_u64;
     loop {
-        let mut ask = json!({"type": "history", "after": after, "limit": 200});
-        ask.as_object_mut()
-            .unwrap()
-            .extend(target.as_object().unwrap().clone());
+        let ask = json!({"type": "history", kind: place, "after": after, "limit": 200});
         let page = reader.ask(ask);
-        for message in page["messages"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{page}"))
-        {
+        for message in page["messages"].as_array().expect("messages") {
             after += 1;
             assert_eq!(message["seq"], after, "no gap");
             let nonce = message["nonce"].as_str().expect("a nonce").to_owned();
@@ -140,11 +119,8 @@ impl Survivor {
                 return self;
             }
             let deadline = *deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
-            assert!(
-                !is_over || Instant::now() < deadline,
-                "{:?} unanswered",
-                self.pending
-            );
+            let is_late = is_over && Instant::now() >= deadline;
+            assert!(!is_late, "{:?} unanswered", self.pending);
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -155,9 +131,8 @@ impl Survivor {
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         let handshake = tungstenite::client(format!("ws://{address}/chat"), stream);
         let (mut socket, _) = handshake.map_err(|_| Error::ConnectionClosed)?;
-        socket
-            .get_ref()
-            .set_read_timeout(Some(Duration::from_millis(20)))?;
+        let briefly = Some(Duration::from_millis(20));
+        socket.get_ref().set_read_timeout(briefly)?;
         self.pending.iter_mut().for_each(|(_, sent)| *sent = false);
         self.retry_at = None;
         let hello = json!({"type": "hello", "name": self.name, "session": self.session});
@@ -192,16 +167,11 @@ impl Survivor {
     fn next_command(&mut self) -> Value {
         self.said += 1;
         let (id, nonce) = (self.said, format!("{}-{}", self.name, self.said));
-        match id % 5 {
-            0 => {
-                let to = &self.partner;
-                json!({"type": "direct", "to": to, "text": "psst", "nonce": nonce, "id": id})
-            }
-            _ => {
-                let channel = "general";
-                json!({"type": "message", "channel": channel, "text": "x", "nonce": nonce, "id": id})
-            }
-        }
+        let (kind, field, place) = match id % 5 {
+            0 => ("direct", "to", &*self.partner),
+            _ => ("message", "channel", "general"),
+        };
+        json!({"type": kind, field: place, "text": "x", "nonce": nonce, "id": id})
     }
 
     /// Takes an event. Returns whether the client is now in the channel.
@@ -219,10 +189,8 @@ impl Survivor {
             "message" | "direct" => {
                 let nonce = event["nonce"].as_str().expect("a nonce").to_owned();
                 let before = self.received.insert(nonce, number(event));
-                assert!(
-                    before.is_none_or(|before| before == number(event)),
-                    "{event}"
-                );
+                let is_same = before.is_none_or(|before| before == number(event));
+                assert!(is_same, "{event}");
             }
             "ack" => {
                 if let Some(at) = self.pending.iter().position(is_pending) {
@@ -234,10 +202,7 @@ impl Survivor {
             // The partner, or the disk, is away for a moment.
             "error" if ["no_such_user", "storage_failed"].contains(&code(event)) => {
                 self.retry_at = Some(Instant::now() + Duration::from_millis(50));
-                let again = self
-                    .pending
-                    .iter_mut()
-                    .filter(|pending| is_pending(pending));
+                let again = self.pending.iter_mut().filter(|it| is_pending(it));
                 again.for_each(|(_, sent)| *sent = false);
             }
             // The answer to the first hello was lost, and with it the session.
@@ -258,10 +223,8 @@ fn code(event: &Value) -> &str {
 
 fn number(event: &Value) -> (String, u64) {
     let place = event["channel"].as_str().or(event["conversation"].as_str());
-    (
-        place.expect("a place").to_owned(),
-        event["seq"].as_u64().expect("a number"),
-    )
+    let seq = event["seq"].as_u64().expect("a number");
+    (place.expect("a place").to_owned(), seq)
 }
 
 fn send(socket: &mut WebSocket<TcpStream>, command: &Value) -> Result<(), Error> {

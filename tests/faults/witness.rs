@@ -44,30 +44,24 @@ impl Witness {
     /// Ends after one more message. Returns their number.
     pub(crate) fn end(self) -> u64 {
         self.over.store(true, Ordering::Relaxed);
-        self.talk
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let said = self.talk.join();
+        said.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
 /// Kibibytes of a process, by the name of a line in `smaps_rollup` (proc_pid_smaps(5)).
 fn kibibytes(pid: u32, name: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("a process");
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name))
-        .expect("its line");
-    line.trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number")
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name));
+    let number = line.expect("its line").trim().trim_end_matches(" kB");
+    number.parse().expect("a number")
 }
 
 /// Open descriptors of a process.
 pub(crate) fn descriptors(pid: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{pid}/fd"))
-        .expect("a process")
-        .count()
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    open.expect("a process").count()
 }
 
 /// Attacks a server while two users talk, and checks what it allocates meanwhile beyond what it
@@ -98,7 +92,7 @@ pub(crate) fn withstand(name: &str, options: &str, limit_kib: u64, attack: impl 
     let grown = most.saturating_sub(rest);
     assert!(
         grown <= limit_kib,
-        "{name}: it grew by {grown} KiB; the limit is {limit_kib} KiB"
+        "{name}: {grown} KiB; the limit is {limit_kib} KiB"
     );
 }
 

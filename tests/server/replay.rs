@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::harness::{Folder, Raw, Server, Wire, frame, parlor};
+use crate::harness::{Folder, Raw, Server, Wire, frame, parlor, rows};
 
 /// Opens `/chat` and joins `general`. The buffer keeps every byte received.
 fn enter(server: &Server, name: &str) -> Raw {
@@ -33,12 +33,8 @@ fn until(raw: &mut Raw, words: &str) {
 /// Exit status, standard output and standard error of a replay.
 fn replay(file: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = parlor();
-    let output = command
-        .arg("replay")
-        .args(arguments)
-        .arg(file)
-        .output()
-        .unwrap();
+    let command = command.arg("replay").args(arguments).arg(file);
+    let output = command.output().unwrap();
     let [out, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     (output.status.code(), out, errors)
 }
@@ -58,10 +54,8 @@ fn sent(lines: &str) -> BTreeMap<&str, Vec<u8>> {
 
 fn recorded(folder: &Folder, options: &str) -> (Server, PathBuf) {
     let file = folder.0.join("recording");
-    (
-        Server::with(&format!("{options} --record {}", file.display())),
-        file,
-    )
+    let server = Server::with(&format!("{options} --record {}", file.display()));
+    (server, file)
 }
 
 #[test]
@@ -82,17 +76,14 @@ fn session_is_replayed_byte_for_byte() {
     page.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     until(&mut page, "</html>");
     let (mut ada, mut bob) = (enter(&server, "Ada"), enter(&server, "Bob"));
-    say(
-        &mut ada,
-        r#"{"type":"message","channel":"general","text":"Gr\u00fc\u00dfe","id":7}"#,
-    );
+    say(&mut ada, "Gr\u{fc}\u{df}e");
     let key = fs::read_to_string(key.to_string()).unwrap();
     for key in ["wrong", key.trim_end()] {
         say(&mut ada, &format!("/own {key}"));
     }
     until(&mut ada, r#""type":"owned""#);
     until(&mut bob, "Grüße");
-    until(&mut ada, r#""type":"ack""#);
+    until(&mut ada, "Grüße");
     // A frame in pieces, a broken rule, a reset, and a reader that is too slow.
     let mut eve = server.raw();
     eve.send(Wire::handshake("/echo"));
@@ -110,10 +101,7 @@ fn session_is_replayed_byte_for_byte() {
     slow.narrow();
     let text = "x".repeat(3_000);
     while server.metric(r#"parlor_closed_total{code="1013"}"#) == 0.0 {
-        for n in 0..50 {
-            let message = r#"{"type":"message","channel":"general","text":""#;
-            say(&mut ada, &format!("{message}{n}{text}\"}}"));
-        }
+        (0..50).for_each(|n| say(&mut ada, &format!("{n}{text}")));
         say(&mut ada, r#"{"type":"who","id":8}"#);
         until(&mut ada, r#""type":"users""#);
         until(&mut bob, &format!("49{text}"));
@@ -148,10 +136,7 @@ fn recording_of_a_killed_server_is_replayed() {
     let folder = Folder::new("replay-killed");
     let (mut server, file) = recorded(&folder, "--rate 0");
     let mut ada = enter(&server, "Ada");
-    say(
-        &mut ada,
-        r#"{"type":"message","channel":"general","text":"last words"}"#,
-    );
+    say(&mut ada, "last words");
     until(&mut ada, "last words");
     server.signal(rustix::process::Signal::KILL);
     server.wait();
@@ -169,32 +154,25 @@ fn wrong_recordings_are_refused_with_their_line() {
         "epoch": "e", "newest_author": 1, "started": 1, "options": ["--no-history"],
     });
     let head = head.to_string();
-    let table = [
-        ("", "line 1: the file is empty"),
-        ("GET / HTTP/1.1\n", "line 1: not a parlor recording"),
-        ("HEAD\nTURN5\nhello\n", "line 3: this is not an input"),
-        (
-            "HEAD\n{\"Readable\":[[5,5],5]}\n",
-            "line 2: there is no connection 5",
-        ),
-        ("HEAD\nTURN5\nTURN4\n", "line 3: time goes backwards"),
-        ("HEAD\n{\"EndT", "line 2: the file ends in the middle"),
-        ("HEAD\nLONG", "line 2: the line is too long"),
-        (
-            "HEAD\nTURN5\n{\"Wrote\":{\"Bytes\":5}}\n",
-            "line 2: more was written then",
-        ),
-    ];
+    let table = r#"
+                                                  | line 1: the file is empty
+        GET / HTTP/1.1\n                          | line 1: not a parlor recording
+        HEAD\nTURN5\nhello\n                      | line 3: this is not an input
+        HEAD\n{"Readable":[[5,5],5]}\n           | line 2: there is no connection 5
+        HEAD\nTURN5\nTURN4\n                      | line 3: time goes backwards
+        HEAD\n{"EndT                              | line 2: the file ends in the middle
+        HEAD\nLONG                                | line 2: the line is too long
+        HEAD\nTURN5\n{"Wrote":{"Bytes":5}}\n      | line 2: more was written then"#;
     let file = folder.0.join("wrong");
-    for (text, error) in table {
+    for [text, error] in rows(table) {
         let text = text
             .replace("HEAD", &head)
-            .replace("TURN5", r#"{"EndTurn":[5,5]}"#)
-            .replace("TURN4", r#"{"EndTurn":[4,5]}"#)
             .replace("LONG", &"0".repeat(300_000));
+        let turn = |at| format!(r#"{{"EndTurn":[{at},5]}}"#);
+        let text = text.replace("TURN5", &turn(5)).replace("TURN4", &turn(4));
         fs::write(&file, text).unwrap();
         let (status, _, errors) = replay(&file, &[]);
-        assert!(errors.contains(error), "{error}: {errors}");
+        assert!(errors.contains(&error), "{error}: {errors}");
         assert_eq!((status, errors.lines().count()), (Some(1), 1), "{error}");
     }
     let (file, www) = (file.to_str().unwrap(), folder.0.to_str().unwrap());
