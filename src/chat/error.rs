@@ -76,6 +76,11 @@ pub enum CommandError {
     BadPassword,
     /// The key is not the owner's key, or there is none.
     BadKey,
+    /// Ten wrong keys or passwords came from the address within a minute.
+    TooManyTries {
+        /// When the next one would be compared, in milliseconds from now.
+        retry_ms: u64,
+    },
     /// The history could not be read or written.
     StorageFailed,
 }
@@ -139,6 +144,10 @@ impl CommandError {
             Self::PasswordNeeded => ("password_needed", "this chat needs a password"),
             Self::BadPassword => ("bad_password", "that is not the password"),
             Self::BadKey => ("bad_key", "that is not the owner's key"),
+            Self::TooManyTries { .. } => (
+                "rate_limited",
+                "too many wrong keys or passwords from your address; wait a minute",
+            ),
             Self::StorageFailed => (
                 "storage_failed",
                 "the server's message history is not available, so nothing was sent or changed",
@@ -171,6 +180,7 @@ impl Serialize for CommandError {
         }
         let retry_ms = match self {
             Self::RateLimited { retry_ms }
+            | Self::TooManyTries { retry_ms }
             | Self::Muted { retry_ms }
             | Self::Kicked { retry_ms }
             | Self::Slow { retry_ms } => Some(*retry_ms),

@@ -55,7 +55,7 @@ impl Tries {
             times.retain(|at| now.since(*at) < WINDOW);
             if times.len() >= WRONG_KEYS {
                 let retry_ms = times[0].after(WINDOW).since(now).as_millis() as u64;
-                return Err(CommandError::RateLimited { retry_ms });
+                return Err(CommandError::TooManyTries { retry_ms });
             }
         }
         if right.is_some_and(|right| same(&hash(given), &right)) {
@@ -86,7 +86,7 @@ mod tests {
             assert_eq!(check(1, "kez", n * 1_000), Err(CommandError::BadKey));
             assert_eq!(check(2, "key", n * 1_000), Ok(()), "right ones don't count");
         }
-        let limited = |retry_ms| Err(CommandError::RateLimited { retry_ms });
+        let limited = |retry_ms| Err(CommandError::TooManyTries { retry_ms });
         assert_eq!(check(1, "key", 10_000), limited(50_000));
         assert_eq!(check(1, "", 59_999), limited(1));
         assert_eq!(check(2, "", 59_999), Err(CommandError::BadKey));

@@ -253,7 +253,7 @@ fn failing_history_is_storage_failed_and_changes_nothing() {
     };
     let world = World::remembering(Limits::DEFAULT, Box::new(history));
     let mut script = Script::new(world);
-    script.play("Ada,Ben enters tea\nAda > /msg Ben hello\nwait 1000\nskip");
+    script.play("Ada,Ben enters tea\nAda > /msg Ben hello\nAda > /own key\nwait 1000\nskip");
     fails.set(true);
     script.play(
         r#"
@@ -267,6 +267,13 @@ Ada,Ben quiet
 Ada ! storage_failed /join coffee
 Ada ! storage_failed /join tea
 Ada ! storage_failed /history
+Ada ! storage_failed /mute Ben 5
+Ada ! storage_failed /kick Ben 5
+Ada ! storage_failed /door closed
+Ada ! storage_failed /writing tea owner
+Ada ! storage_failed /clear tea
+Ada ! storage_failed /remove tea
+Ada,Ben quiet
 Ada ! storage_failed {"type":"history","conversation":"c1-2"}
 channels 2
 Ada drops

@@ -1,6 +1,7 @@
 //! Limits on connections, commands and memory.
 
 use crate::network::*;
+use parlor::chat::Keys;
 use parlor::http::Body;
 use parlor::http::pages::{Page, Pages};
 use parlor::hub::{Driven, Setup};
@@ -180,4 +181,41 @@ fn file_that_many_ask_for_is_held_once_and_counts() {
     clients.iter().for_each(|client| client.reset(&mut world));
     world.settle();
     assert_eq!((world.buffered(), world.hub.connections()), (0, 0));
+}
+
+#[test]
+fn wrong_keys_count_for_the_address_that_the_proxy_names() {
+    let setup = testing::setup(Limits::DEFAULT, Default::default());
+    let proxy = parlor::hub::Network::parse("10.0.0.1");
+    let mut world = World::of(Setup {
+        keys: Keys::new(Some("key"), None),
+        trusted_proxies: proxy.into_iter().collect(),
+        ..setup
+    });
+    let mut enter = |name: &str, address: &str| {
+        let mut client = world.connect();
+        let with = format!("Host: localhost\r\nX-Forwarded-For: {address}\r\n");
+        let head = handshake("/chat").replace("Host: localhost\r\n", &with);
+        client.send(&mut world, head.as_bytes());
+        client.say(&mut world, &format!("/nick {name}"));
+        world.settle();
+        client.take();
+        client
+    };
+    let [mut ada, mut eve] =
+        [("Ada", "192.0.2.7"), ("Eve", "192.0.2.8")].map(|(name, at)| enter(name, at));
+    for n in 0..11 {
+        world.pass(250);
+        eve.say(&mut world, &format!("/own {n}"));
+    }
+    for client in [&mut ada, &mut eve] {
+        client.say(&mut world, "/own key");
+    }
+    world.settle();
+    let events = eve.events();
+    let codes: Vec<_> = events.iter().filter_map(|it| it["code"].as_str()).collect();
+    assert_eq!(codes[..10], ["bad_key"; 10]);
+    assert_eq!(codes[10..], ["rate_limited"; 2]);
+    assert!(ada.events().iter().any(|it| it["type"] == "owned"));
+    assert_eq!(world.hub.metrics().wrong_keys, 10);
 }
