@@ -19,7 +19,8 @@ macro_rules! checks {
     ($($name:ident = $path:literal, $generated:literal;)*) => {
         $(#[path = $path] mod $name;)*
         /// Target, check, and how many inputs are generated for it here.
-        const CHECKS: &[(&str, fn(&[u8]), u64)] = &[$((stringify!($name), $name::check, $generated)),*];
+        const CHECKS: &[(&str, fn(&[u8]), u64)] =
+            &[$((stringify!($name), $name::check, $generated)),*];
     };
 }
 

@@ -17,15 +17,18 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 /// Each type with its fields and their kinds: `s`tring, `t`ext, `n`umber, `b`oolean, `x` for nonce,
-/// `l`imit, `m`inutes, `w`ho may write; `!` where it has to be
-/// there. Of the two that `|` joins one has to be there, of two with `^` at most one.
-const TABLE: [(&str, &str); 17] = [
+/// `l`imit, `m`inutes, `w`ho may write, `e`moji; `!` where it has to be there. Of the two that `|`
+/// joins one has to be there, of two with `^` at most one.
+const TABLE: [(&str, &str); 20] = [
     ("hello", "name:s! session:s password:s key:s"),
     ("rename", "name:s!"),
     ("join", "channel:s! since:n"),
     ("leave", "channel:s!"),
     ("message", "channel:s! text:t! action:b nonce:x"),
     ("direct", "to|conversation text:t! nonce:x"),
+    ("edit", "channel|conversation seq:n! text:t! nonce:x"),
+    ("delete", "channel|conversation seq:n! nonce:x"),
+    ("react", "channel|conversation seq:n! emoji:e! on:b nonce:x"),
     ("typing", "channel|conversation"),
     ("history", "channel|conversation before^after limit:l"),
     ("who", "channel:s"),
@@ -39,7 +42,7 @@ const TABLE: [(&str, &str); 17] = [
     ("remove_channel", "channel:s!"),
 ];
 const KEYS: &str = "type id name session channel since text action nonce to conversation before \
-    after limit key password user minutes open who";
+    after limit key password user minutes open who seq emoji on";
 
 pub fn check(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {
@@ -149,6 +152,10 @@ fn error(fields: &Map<String, Value>) -> Option<&'static str> {
             (Some(Value::String(text)), "t") => !text
                 .chars()
                 .any(|c| c.is_control() && c != '\n' && c != '\t'),
+            (Some(Value::String(emoji)), "e") => {
+                let is_word = |c: char| c.is_ascii_alphabetic() || is_blank(c) || c.is_control();
+                (1..=32).contains(&emoji.len()) && !emoji.contains(is_word)
+            }
             (Some(Value::String(text)), "x") => {
                 (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control)
             }
@@ -160,6 +167,10 @@ fn error(fields: &Map<String, Value>) -> Option<&'static str> {
 
 fn is_number(value: &Value) -> bool {
     value.as_u64().is_some_and(|number| number < 1 << 53)
+}
+
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{FEFF}'
 }
 
 /// Where a line leaves the channel open, both get the same one.
@@ -193,7 +204,8 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
             password,
             key,
         }) => {
-            json!({"type": "hello", "name": name, "session": session, "password": password, "key": key})
+            json!({"type": "hello", "name": name, "session": session, "password": password,
+                "key": key})
         }
         Command::Rename { name } => json!({"type": "rename", "name": name}),
         Command::Join { channel, since } => {
@@ -211,17 +223,26 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
                 Target::Channel(_) => "message",
                 _ => "direct",
             };
-            json!({"type": kind, target(to).0: target(to).1, "text": text, "action": action, "nonce": nonce})
+            json!({"type": kind, target(to).0: target(to).1, "text": text, "action": action,
+                "nonce": nonce})
         }
-        Command::Change(kind, Draft { to, text, nonce, .. }) => {
+        Command::Change(
+            kind,
+            Draft {
+                to, text, nonce, ..
+            },
+        ) => {
             let (seq, kind, rest) = match kind {
                 Kind::Edit { of } => (of, "edit", json!({"text": text})),
                 Kind::Delete { of } => (of, "delete", json!({})),
                 Kind::React { of, on } => (of, "react", json!({"emoji": text, "on": on})),
                 Kind::Message | Kind::Deleted => panic!("no command has that"),
             };
-            let mut json = json!({"type": kind, target(to).0: target(to).1, "seq": seq.0, "nonce": nonce});
-            json.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            let (field, place) = target(to);
+            let mut json = json!({"type": kind, field: place, "seq": seq.0, "nonce": nonce});
+            json.as_object_mut()
+                .unwrap()
+                .extend(rest.as_object().unwrap().clone());
             json
         }
         Command::Typing { target: of } => json!({"type": "typing", target(of).0: target(of).1}),
@@ -235,7 +256,8 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
                 Range::Before(seq) => (Some(seq.0), None),
                 Range::After(seq) => (None, Some(seq.0)),
             };
-            json!({"type": "history", target(of).0: target(of).1, "before": before, "after": after, "limit": limit})
+            json!({"type": "history", target(of).0: target(of).1, "before": before,
+                "after": after, "limit": limit})
         }
         Command::Who { channel } => json!({"type": "who", "channel": channel}),
         Command::Channels => json!({"type": "channels"}),
@@ -266,9 +288,12 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
     assert_eq!((again.command, again.id), (Ok(command), id), "{json}");
 }
 
+fn is_word(word: &str) -> bool {
+    !word.is_empty() && !word.contains(is_blank)
+}
+
 /// What a person would have typed for a command, where it can be typed.
 fn is_the_same_typed(command: &Command) {
-    let is_blank = |c: char| c.is_whitespace() || c == '\u{FEFF}';
     let (line, expected) = match command {
         Command::Send(Draft {
             to: Target::Channel(_) | Target::JoinedLast,
@@ -295,8 +320,39 @@ fn is_the_same_typed(command: &Command) {
             text,
             nonce: None,
             ..
-        }) if !to.is_empty() && !to.contains(is_blank) && text.trim_matches(is_blank) == &**text => {
+        }) if is_word(to) && text.trim_matches(is_blank) == &**text => {
             (format!("/msg {to} {text}"), command.clone())
+        }
+        Command::Change(
+            kind,
+            Draft {
+                to: Target::Channel(_) | Target::JoinedLast,
+                text,
+                nonce: None,
+                ..
+            },
+        ) if text.trim_matches(is_blank) == &**text => {
+            let line = match kind {
+                Kind::Edit { of } => format!("/edit {} {text}", of.0),
+                Kind::Delete { of } => format!("/delete {}", of.0),
+                Kind::React { of, on } => {
+                    format!("/{}react {} {text}", ["un", ""][usize::from(*on)], of.0)
+                }
+                Kind::Message | Kind::Deleted => panic!("no command has that"),
+            };
+            let draft = Draft {
+                to: Target::JoinedLast,
+                text: text.clone(),
+                action: false,
+                nonce: None,
+            };
+            (line, Command::Change(*kind, draft))
+        }
+        Command::Mute { user, minutes } if is_word(user) => {
+            (format!("/mute {user} {minutes}"), command.clone())
+        }
+        Command::Kick { user, minutes } if is_word(user) => {
+            (format!("/kick {user} {minutes}"), command.clone())
         }
         _ => return,
     };

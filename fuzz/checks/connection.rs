@@ -12,6 +12,7 @@
 //! no byte is held.
 
 use arbitrary::{Arbitrary, Unstructured};
+use parlor::chat::Keys;
 use parlor::hub::{ConnectionId, Driven, Ended, Input};
 use parlor::limits::Limits;
 use parlor::testing::{self, MemorySocket, Wire};
@@ -74,6 +75,21 @@ const COMMANDS: [&str; 15] = [
     r#""message","channel":"x","text":" ""#,
     r#""direct","to":"Bob","text":"yes","nonce":"2""#,
 ];
+/// The commands of owners, and those about earlier messages.
+const MORE_COMMANDS: [&str; 12] = [
+    r#""own","key":"key""#,
+    r#""edit","channel":"general","seq":1,"text":"hello""#,
+    r#""delete","channel":"general","seq":1"#,
+    r#""react","channel":"general","seq":1,"emoji":"+1""#,
+    r#""mute","user":"Bob","minutes":1"#,
+    r#""kick","user":"Eve","minutes":1"#,
+    r#""door","open":false"#,
+    r#""writing","channel":"general","who":"owner""#,
+    r#""writing","channel":"x","who":2"#,
+    r#""clear","channel":"general""#,
+    r#""remove_channel","channel":"x""#,
+    r#""own","key":"wrong""#,
+];
 const LINES: [&str; 8] = [
     "hello",
     "/nick Cy",
@@ -114,7 +130,11 @@ pub fn check(data: &[u8]) {
     assert_eq!((hub.next_deadline(), hub.connections()), (None, 0));
     let metrics = hub.metrics();
     assert_eq!(
-        (metrics.buffered_bytes, metrics.connections, metrics.users_online),
+        (
+            metrics.buffered_bytes,
+            metrics.connections,
+            metrics.users_online
+        ),
         (0, 0, 0)
     );
     world
@@ -136,8 +156,11 @@ struct Peer {
 
 impl World {
     fn new() -> Self {
+        let now = testing::World::<MemorySocket>::with_limits(LIMITS).now;
+        let mut setup = testing::setup(LIMITS, now);
+        setup.keys = Keys::new(Some("key"), None);
         Self {
-            server: testing::World::with_limits(LIMITS),
+            server: testing::World::new(setup),
             peers: Vec::new(),
         }
     }
@@ -184,7 +207,8 @@ impl World {
                 let mut bytes = Vec::new();
                 let sentences = sentences.iter().take(16);
                 sentences.for_each(|sentence| sentence.write(&mut bytes));
-                self.server.set_piece(self.peers[who].id, 1 + usize::from(piece));
+                self.server
+                    .set_piece(self.peers[who].id, 1 + usize::from(piece));
                 self.server.send(self.peers[who].id, &bytes);
             }
             Step::Room(who, room, most) => {
@@ -250,10 +274,14 @@ impl Sentence {
                 );
                 return out[start] = *first_byte;
             }
-            Self::Known(command, id) => format!(
-                r#"{{"type":{},"id":{id}}}"#,
-                COMMANDS[usize::from(*command) % COMMANDS.len()]
-            ),
+            Self::Known(command, id) => {
+                // Seeds have numbers below.
+                let fields = match command.checked_sub(150).map(usize::from) {
+                    Some(more) => MORE_COMMANDS[more % MORE_COMMANDS.len()],
+                    None => COMMANDS[usize::from(*command) % COMMANDS.len()],
+                };
+                format!(r#"{{"type":{fields},"id":{id}}}"#)
+            }
             Self::Line(line) => LINES[usize::from(*line) % LINES.len()].to_owned(),
             Self::Text(text) => text.clone(),
             Self::Long(length) => "x".repeat(usize::from(length % 700)),
