@@ -1,12 +1,12 @@
-// QR codes (ISO/IEC 18004) of a text: byte mode, level M, versions 1 to 10, up to 213 bytes. Pure.
+// QR codes (ISO/IEC 18004) of a text: byte mode, level M, versions 1 to 6, up to 106 bytes. Pure.
 //
 // The server draws the code of its address; a link with the room's password must not be sent to it, so this page draws that one.
 
-/** For each version: codewords, of these for error correction in a block, blocks, and where alignment patterns are. */
-const VERSIONS = [
-  [26, 10, 1, []], [44, 16, 1, [6, 18]], [70, 26, 1, [6, 22]], [100, 18, 2, [6, 26]], [134, 24, 2, [6, 30]], [172, 16, 4, [6, 34]],
-  [196, 18, 4, [6, 22, 38]], [242, 22, 4, [6, 24, 42]], [292, 22, 5, [6, 26, 46]], [346, 26, 5, [6, 28, 50]],
-];
+/** For each version: codewords, of these for error correction in a block, and blocks, which are equally long. */
+const VERSIONS = [[26, 10, 1], [44, 16, 1], [70, 26, 1], [100, 18, 2], [134, 24, 2], [172, 16, 4]];
+
+/** The format's bits for level M and mask 0: their code is all zeros before the standard's own mask. */
+const FORMAT = 0x5412;
 
 /** The product of two numbers in GF(2⁸) with the polynomial of QR codes. */
 function times(a, b) {
@@ -29,36 +29,24 @@ function correction(block, degree) {
   return rest;
 }
 
-/** A value with the bits of its BCH code behind it. */
-function protectedBits(value, bits, polynomial) {
-  let rest = value << bits;
-  for (let bit = 31 - Math.clz32(rest); rest >> bits; bit = 31 - Math.clz32(rest)) rest ^= polynomial << (bit - bits);
-  return (value << bits) | rest;
-}
-
 /** The bytes of the code, data and correction, interleaved. */
 function codewords(bytes, version) {
   const [total, degree, blocks] = VERSIONS[version - 1];
   const room = total - degree * blocks;
-  const length = version < 10 ? [bytes.length] : [bytes.length >> 8, bytes.length & 255];
   // After the four bits of the mode every byte is shifted by half of one.
-  const shifted = [4, ...length.flatMap((byte) => [byte >> 4, byte & 15]), ...bytes.flatMap((byte) => [byte >> 4, byte & 15]), 0];
-  const data = Array.from({ length: Math.ceil(shifted.length / 2) }, (_, index) => (shifted[2 * index] << 4) | (shifted[2 * index + 1] ?? 0));
+  const halves = [4, ...[bytes.length, ...bytes].flatMap((byte) => [byte >> 4, byte & 15]), 0];
+  const data = Array.from({ length: halves.length / 2 }, (_, index) => (halves[2 * index] << 4) | halves[2 * index + 1]);
   for (let pad = 0xec; data.length < room; pad ^= 0xfd) data.push(pad);
-  const short = Math.floor(room / blocks);
-  const list = [];
-  for (let block = 0, at = 0; block < blocks; block += 1) {
-    const size = short + (block >= blocks - (room % blocks) ? 1 : 0);
-    list.push(data.slice(at, at += size));
-  }
-  const interleaved = (parts) => Array.from({ length: parts.at(-1).length }, (_, index) => parts.map((part) => part[index])).flat();
-  return [...interleaved(list), ...interleaved(list.map((block) => correction(block, degree)))].filter((byte) => byte !== undefined);
+  const size = room / blocks;
+  const list = Array.from({ length: blocks }, (_, block) => data.slice(block * size, (block + 1) * size));
+  const interleaved = (parts) => parts[0].flatMap((_, index) => parts.map((part) => part[index]));
+  return [...interleaved(list), ...interleaved(list.map((block) => correction(block, degree)))];
 }
 
 /** The rows of the code in `0` and `1` (dark); none if the text is too long. */
 export function qrRows(text) {
   const bytes = [...new TextEncoder().encode(text)];
-  const version = VERSIONS.findIndex(([total, degree, blocks], index) => bytes.length + (index < 9 ? 2 : 3) <= total - degree * blocks) + 1;
+  const version = VERSIONS.findIndex(([total, degree, blocks]) => bytes.length + 2 <= total - degree * blocks) + 1;
   if (version === 0) return [];
   const size = 17 + 4 * version;
   const cells = Array.from({ length: size }, () => new Array(size).fill(null));
@@ -69,24 +57,15 @@ export function qrRows(text) {
       }
     }
   };
-  const aligned = VERSIONS[version - 1][3];
-  for (const x of aligned) {
-    for (const y of aligned) if (!(x === 6 && y > size - 9) && !(y === 6 && x > size - 9) && x + y > 12) square(x, y, 2, (far) => far !== 1);
-  }
+  if (version > 1) square(size - 7, size - 7, 2, (far) => far !== 1);
   for (const [x, y] of [[3, 3], [size - 4, 3], [3, size - 4]]) square(x, y, 4, (far) => far !== 2 && far !== 4);
   for (let at = 8; at < size - 8; at += 1) cells[6][at] = cells[at][6] = at % 2 === 0;
-  const format = protectedBits(0, 10, 0x537) ^ 0x5412; // level M, mask 0
   for (let bit = 0; bit < 15; bit += 1) {
-    const dark = ((format >> bit) & 1) === 1;
+    const dark = ((FORMAT >> bit) & 1) === 1;
     cells[bit < 6 ? bit : bit < 8 ? bit + 1 : size - 15 + bit][8] = dark;
     cells[8][bit < 8 ? size - 1 - bit : bit < 9 ? 7 : 14 - bit] = dark;
   }
   cells[size - 8][8] = true;
-  const info = version < 7 ? 0 : protectedBits(version, 12, 0x1f25);
-  for (let bit = 0; version >= 7 && bit < 18; bit += 1) {
-    const [long, short] = [size - 11 + (bit % 3), Math.floor(bit / 3)];
-    cells[long][short] = cells[short][long] = ((info >> bit) & 1) === 1;
-  }
   const stream = codewords(bytes, version);
   let next = 0;
   for (let right = size - 1; right >= 1; right -= 2) {
