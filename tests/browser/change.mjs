@@ -170,7 +170,7 @@ scene('a room with a password', ['--password-file', secret('password', 'sesame &
 
   const bob = await meet(null);
   await bob.page.goto(`${server.url}#owner=${KEY}&password=sesame%20%26%20co`);
-  await bob.page.reload();
+  await until(false, () => /owner/.test(bob.page.url()));
   assert.doesNotMatch(bob.page.url(), /sesame|owner/);
   await bob.enter('Bob');
   await bob.page.getByText('You own this chat').waitFor();

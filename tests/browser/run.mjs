@@ -13,6 +13,8 @@ import './chaos.mjs';
 import './reading.mjs';
 import './past.mjs';
 import './jump.mjs';
+import './change.mjs';
+import './class.mjs';
 import './comfort.mjs';
 import './access.mjs';
 import './look.mjs';
