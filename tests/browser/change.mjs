@@ -1,4 +1,4 @@
-// Messages that are changed after they were sent: edited, deleted, reacted to, pinned; search; and what an owner's links do.
+// Messages that are changed after they were sent: edited, deleted, reacted to; and a room with a password.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -87,68 +87,6 @@ scene('a private message is edited and deleted', [], async ({ meet }) => {
   assert.equal(await bob.said('psst').count(), 0);
   await ada.act('hello', 'Delete');
   await bob.log.getByText('Message deleted by Ada.').waitFor();
-});
-
-scene('the owner is marked, pins a message, and gives the chat up', ['--owner-key', secret('pin', KEY)], async ({ meet, server }) => {
-  const [ada, bob] = [await meet(null), await meet('Bob')];
-  await ada.page.goto(`${server.url}#owner=${KEY}`);
-  await ada.page.reload();
-  await ada.enter('Ada');
-  await ada.page.getByText('You own this chat').waitFor();
-  assert.doesNotMatch(ada.page.url(), new RegExp(KEY));
-  await ada.say('the rules');
-  await bob.log.locator('.owner', { hasText: 'owner' }).waitFor();
-  await ada.said('the rules').waitFor();
-  await ada.act('the rules', 'Pin');
-  const pinned = bob.page.getByRole('group', { name: 'Pinned message' });
-  await pinned.getByText('the rules').waitFor();
-  assert.equal(await pinned.getByRole('button', { name: 'Unpin' }).count(), 0, 'not for Bob');
-  for (let line = 0; line < 60; line += 1) await bob.say(`line ${line}`);
-  await bob.said('line 59').waitFor();
-  await bob.page.reload();
-  await pinned.getByText('the rules').click();
-  await until('the rules', () => bob.log.locator('[data-target] .text').innerText());
-  await ada.page.reload();
-  await ada.page.getByText('You own this chat').waitFor();
-  await ada.page.getByRole('button', { name: 'Unpin' }).click();
-  await until(0, () => pinned.count());
-  await ada.role('group', 'You own this chat').getByRole('button', { name: 'More' }).click();
-  await ada.role('menuitem', 'Give up ownership').click();
-  await until(0, () => ada.role('group', 'You own this chat').count());
-  await ada.page.goto(`${server.url}#owner=wrong`);
-  await ada.page.reload();
-  await ada.page.getByRole('alert').filter({ hasText: /key/ }).waitFor();
-});
-
-scene('search: as one types, everywhere or here, and to the message', [], async ({ meet }) => {
-  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
-  await bob.say('the ADDRESS is Main Street');
-  await bob.create('garden');
-  await bob.heading('#garden').waitFor();
-  await bob.say('another address');
-  await bob.said('another address').waitFor();
-  await bob.say('/msg Ada my own address');
-  await ada.conversation('Bob').waitFor();
-  await ada.page.keyboard.press('Control+f');
-  const panel = ada.role('complementary', 'Search');
-  const found = () => panel.locator('.found').allInnerTexts();
-  await panel.getByRole('searchbox').fill('address');
-  await until(['another address', 'my own address', 'the ADDRESS is Main Street'], async () => (await found()).sort());
-  assert.deepEqual((await panel.locator('mark').allInnerTexts()).sort(), ['ADDRESS', 'address', 'address']);
-  await panel.getByRole('combobox', { name: 'Where' }).selectOption('Only here');
-  await until(['the ADDRESS is Main Street'], found);
-  await panel.getByRole('combobox', { name: 'Where' }).selectOption('Everywhere');
-  assert.deepEqual(await faults(ada.page), []);
-  await panel.getByText('another address').click();
-  await ada.heading('#garden').waitFor();
-  await until('another address', () => ada.log.locator('[data-target] .text').innerText());
-  await bob.channel('garden').click();
-  await bob.act('another address', 'Delete');
-  await until(0, () => panel.getByText('another address').count(), 'a deleted text leaves the results, too');
-  await panel.getByRole('searchbox').fill('nowhere to be found');
-  await panel.getByText('Nothing found.').waitFor();
-  await ada.page.keyboard.press('Escape');
-  await until(0, () => panel.count());
 });
 
 scene('a room with a password', ['--password-file', secret('password', 'sesame & co'), '--owner-key', secret('key', KEY)], async ({ meet, server }) => {
