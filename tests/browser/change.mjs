@@ -22,6 +22,7 @@ const complete = (person, count) => person.page.getByText(`${count} of ${count} 
 
 scene('a message is edited, reacted to and deleted, and each has the same picture', [], async ({ meet }) => {
   const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+  await ada.say('good morning'); // so that the next one has no header of its own
   await ada.say('the secret is 4711');
   await bob.said('the secret is 4711').waitFor();
   await ada.said('the secret is 4711').waitFor();
@@ -36,6 +37,10 @@ scene('a message is edited, reacted to and deleted, and each has the same pictur
   await ada.text.press('Enter');
   await bob.said('no secret').waitFor();
   assert.match(await bob.log.getByText('(edited)').getAttribute('title'), /^Edited Today, /);
+  for (const person of [ada, bob]) {
+    const look = await person.log.getByText('(edited)').evaluate((node) => getComputedStyle(node).opacity);
+    assert.equal(look, '1', 'the mark is seen without hovering');
+  }
   assert.equal(await ada.text.inputValue(), '');
 
   await bob.act('no secret', 'tada');
@@ -44,10 +49,10 @@ scene('a message is edited, reacted to and deleted, and each has the same pictur
   await bob.role('button', '🎉 2, with yours').waitFor();
   await bob.role('button', '🎉 2, with yours').click();
   await ada.role('button', '🎉 1, with yours').waitFor();
-  for (const person of [ada, bob]) await complete(person, 5);
+  for (const person of [ada, bob]) await complete(person, 6);
   await bob.page.reload();
   await bob.role('button', '🎉 1', true).waitFor();
-  await complete(bob, 5);
+  await complete(bob, 6);
   assert.deepEqual(await faults(bob.page), []);
 
   await ada.act('no secret', 'Delete');
@@ -57,10 +62,10 @@ scene('a message is edited, reacted to and deleted, and each has the same pictur
   await bob.log.getByText('Message deleted by Ada.').waitFor();
   assert.equal(await bob.said('no secret').count(), 0);
   for (const person of [ada, bob]) {
-    await complete(person, 6);
+    await complete(person, 7);
     await person.page.reload();
     await person.log.getByText('Message deleted by Ada.').waitFor();
-    await complete(person, 6);
+    await complete(person, 7);
     const kept = await person.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.body.innerHTML]));
     assert.doesNotMatch(kept, /secret/, 'the page keeps neither text');
   }
