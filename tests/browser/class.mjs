@@ -68,7 +68,7 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   await received('deleted', { by: 'Teacher' });
   await teacher.person('Bob').click();
   await teacher.role('menuitem', 'Mute Bob…').click();
-  await teacher.role('button', '5 min').click();
+  await teacher.role('button', '5 min', true).click();
   await bob.page.getByText('The owner has muted you').waitFor();
   await bob.say('but why');
   await bob.log.getByText('Not sent:').waitFor();
@@ -78,12 +78,12 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   // Remove: out, and not in again.
   await teacher.person('pupil5').click();
   await teacher.role('menuitem', 'Remove pupil5…').click();
-  await teacher.role('button', '5 min').click();
+  await teacher.role('button', '5 min', true).click();
   await until('1008 removed by the owner', () => room.evaluate(() => globalThis.pupils[5].closed));
   const session = await room.evaluate(() => globalThis.pupils[5].session);
   await room.evaluate((token) => new Promise((resolve) => { globalThis.connect(5, { name: 'pupil5', session: token }, resolve); }), session);
   assert.equal((await events(5, 'error'))[0].code, 'kicked');
-  await bar.getByRole('button', { name: 'More' }).click();
+  await bar.getByRole('button', { name: 'Owner’s actions' }).click();
   await teacher.role('menuitem', 'Muted and removed (2)…').click();
   const list = teacher.role('dialog', 'Muted and removed people');
   await list.getByRole('button', { name: 'Undo: Bob' }).click();
@@ -118,7 +118,7 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
 
   // Clear: everything is gone for everyone, and the numbers go on.
   const newest = (await events(1, 'message')).at(-1).seq;
-  await bar.getByRole('button', { name: 'More' }).click();
+  await bar.getByRole('button', { name: 'Owner’s actions' }).click();
   await teacher.role('menuitem', 'Clear this channel…').click();
   await teacher.role('dialog', 'Clear #general?').getByRole('button', { name: 'Clear channel' }).click();
   await received('cleared', { first: newest + 1 });

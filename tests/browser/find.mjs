@@ -28,7 +28,7 @@ scene('the owner is marked, pins a message, and gives the chat up', ['--owner-ke
   await ada.page.getByText('You own this chat').waitFor();
   await ada.page.getByRole('button', { name: 'Unpin' }).click();
   await until(0, () => pinned.count());
-  await ada.role('group', 'You own this chat').getByRole('button', { name: 'More' }).click();
+  await ada.role('group', 'You own this chat').getByRole('button', { name: 'Owner’s actions' }).click();
   await ada.role('menuitem', 'Give up ownership').click();
   await until(0, () => ada.role('group', 'You own this chat').count());
   await ada.page.goto(`${server.url}#owner=wrong`);

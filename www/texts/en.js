@@ -134,7 +134,7 @@ export const t = {
     clearTitle: (channel) => `Clear #${channel}?`, clearText: 'All its messages are deleted for everyone. This can’t be undone.',
     removeTitle: (channel) => `Remove #${channel}?`,
     removeText: 'Everyone leaves it, and all its messages are deleted. This can’t be undone.',
-    giveUp: 'Give up ownership',
+    more: 'Owner’s actions', giveUp: 'Give up ownership',
     muteTitle: (name) => `Mute ${name}?`, muteText: 'A muted person reads along, but can’t write.',
     kickTitle: (name) => `Remove ${name}?`, kickText: 'The person is disconnected, and can’t come back for this long.',
     minutes: (n) => (n === 0 ? 'Only disconnect' : n < 60 ? `${n} min` : n < 1440 ? count(n / 60, 'hour') : count(n / 1440, 'day')),

@@ -25,7 +25,7 @@ export class OwnerBar {
 
   constructor(chat) {
     this.#chat = chat;
-    const more = button({ 'aria-haspopup': 'menu', 'aria-label': t.page.more, onclick: () => openMenu(t.page.more, this.#items(), more.getBoundingClientRect()) }, '⋯');
+    const more = button({ 'aria-haspopup': 'menu', 'aria-label': t.owner.more, onclick: () => openMenu(t.owner.more, this.#items(), more.getBoundingClientRect()) }, '⋯');
     this.#bar.append(element('strong', {}, t.page.youOwn), this.#door, this.#who, more);
   }
 
