@@ -20,6 +20,11 @@ use super::codec::Codec;
 use crate::websocket::{Opcode, encode_masked_message};
 use std::collections::HashMap;
 
+/// An input with a number from this one on is played alone.
+const MANY: usize = 2_000;
+/// Repeated frames of more bytes are sent one after another, and not made at once.
+const LONG_BYTES: usize = 1 << 20;
+
 /// What it means if a server does something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -191,13 +196,11 @@ impl Case {
         self.expected == Expected::Ends
     }
 
-    /// Returns whether the input has a MiB or more.
+    /// Returns whether the input is long, or has many frames.
     pub(super) fn is_long(&self) -> bool {
-        let numbers = self
-            .input
-            .split(['{', '}'])
-            .filter_map(|part| part.parse().ok());
-        self.input.contains("bomb=") || numbers.max().unwrap_or(0) >= 1 << 20
+        let parts = self.input.split(['{', '}', '*', ' ', '=']);
+        let largest = parts.filter_map(|part| part.parse().ok()).max();
+        self.input.contains("bomb=") || largest.unwrap_or(0) >= MANY
     }
 
     /// Returns the offer of compression, if the input begins with one.
@@ -224,7 +227,10 @@ impl Case {
                     request.more.extend(line.repeat(times));
                 }
                 _ if part == "unfinished" => request.end = "",
-                _ => request.line = part.replace("{target}", &request.target),
+                _ => {
+                    let line = part.replace("{target}", &request.target);
+                    request.line = String::from_utf8_lossy(&unescape(&line)).into_owned();
+                }
             }
         }
     }
@@ -277,7 +283,7 @@ impl Request {
     }
 }
 
-/// Decodes `\xNN`, and `c{N}`, which is N times the byte c.
+/// Decodes `\xNN`, and `c{N}`, which is N times the byte c; `ab{N:2}` repeats two bytes.
 fn unescape(text: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), text);
     while let Some(first) = rest.chars().next() {
@@ -296,8 +302,11 @@ fn unescape(text: &str) -> Vec<u8> {
         rest = after;
         if first == '\\' {
             bytes.push(u8::from_str_radix(digits, 16).unwrap_or_default());
-        } else if let Some(last) = bytes.pop() {
-            bytes.resize(bytes.len() + digits.parse().unwrap_or(1), last);
+        } else {
+            let (count, width) = digits.split_once(':').unwrap_or((digits, "1"));
+            let start = bytes.len().saturating_sub(width.parse().unwrap_or(1));
+            let last = bytes.split_off(start);
+            bytes.extend(last.repeat(count.parse().unwrap_or(1)));
         }
     }
     bytes
@@ -306,8 +315,8 @@ fn unescape(text: &str) -> Vec<u8> {
 /// One step of a case after the opening handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Sends these bytes in pieces of at most N bytes.
-    Send(Vec<u8>, usize),
+    /// Sends these bytes in pieces of at most N bytes, M times.
+    Send(Vec<u8>, usize, usize),
     /// Waits for an answer, or a moment if there is none.
     Wait,
     /// Waits until N answers have arrived.
@@ -363,13 +372,13 @@ impl Script {
                 ("frag", "") => {}
                 ("frag", number) => fragment = number.parse().ok()?,
                 ("offer", _) => {}
-                ("raw", bytes) => script.steps.push(Step::Send(unescape(bytes), chop)),
+                ("raw", bytes) => script.steps.push(Step::Send(unescape(bytes), chop, 1)),
                 ("bomb", number) => {
                     let zeros = vec![0; 1 << 20];
                     let block = codec.as_mut().map(|codec| codec.compress(&zeros));
                     let block = [block.unwrap_or_default(), vec![0, 0, 0xff, 0xff]].concat();
                     let bytes = frame(0xc2, &block.repeat(number.parse().ok()?), &[]);
-                    script.steps.push(Step::Send(bytes, chop));
+                    script.steps.push(Step::Send(bytes, chop, 1));
                 }
                 ("load", parameters) => {
                     let mut parameters = parameters.split(',');
@@ -383,7 +392,7 @@ impl Script {
                             }
                             None => fragments(first, &payload, &[], fragment),
                         };
-                        script.steps.push(Step::Send(bytes, chop));
+                        script.steps.push(Step::Send(bytes, chop, 1));
                         script.answers.push((first & 0x0f, payload));
                         script.steps.push(Step::Answers(script.answers.len()));
                     }
@@ -394,18 +403,18 @@ impl Script {
                     let first = u8::from_str_radix(first, 16).ok()?;
                     let (payload, length) = (unescape(payload), crate::text::parse_hex(length));
                     let bytes = fragments(first, &payload, &length.ok()?, fragment);
-                    for _ in 0..times.parse().ok()? {
-                        match script.steps.last_mut() {
-                            Some(Step::Send(last, before)) if *before == chop && !is_synced => {
-                                last.extend_from_slice(&bytes);
-                            }
-                            _ => script.steps.push(Step::Send(bytes.clone(), chop)),
+                    let times: usize = times.parse().ok()?;
+                    match script.steps.last_mut() {
+                        _ if times * bytes.len() > LONG_BYTES => {
+                            script.steps.push(Step::Send(bytes, chop, times));
                         }
-                        if is_valid {
-                            let answer = answer(first, &payload, &mut message);
-                            script.answers.extend(answer);
+                        Some(Step::Send(last, before, 1)) if *before == chop && !is_synced => {
+                            last.extend(bytes.repeat(times));
                         }
+                        _ => script.steps.push(Step::Send(bytes.repeat(times), chop, 1)),
                     }
+                    let answers = (0..times).filter_map(|_| answer(first, &payload, &mut message));
+                    script.answers.extend(answers.filter(|_| is_valid));
                 }
             }
         }
@@ -415,8 +424,8 @@ impl Script {
     /// Returns all bytes that are sent.
     pub fn bytes(&self) -> Vec<u8> {
         let sent = self.steps.iter().map(|step| match step {
-            Step::Send(bytes, _) => &bytes[..],
-            Step::Wait | Step::Answers(_) => &[],
+            Step::Send(bytes, _, times) => bytes.repeat(*times),
+            Step::Wait | Step::Answers(_) => Vec::new(),
         });
         sent.collect::<Vec<_>>().concat()
     }

@@ -48,6 +48,10 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
         (Expected::Refused, End::Status(101, _) | End::Nothing(_)) => Verdict::Violated,
         (Expected::Refused, _) => Verdict::Other,
         (Expected::Ends, End::Status(400.., _) | End::HungUp) => Verdict::Held,
+        // It went on behind the broken rule.
+        (Expected::Fails(_), _) if outcome.answers.len() > outcome.expected.len() => {
+            Verdict::Violated
+        }
         (Expected::Fails(codes), End::Close(Some(code), _)) if codes.contains(code) => {
             Verdict::Held
         }

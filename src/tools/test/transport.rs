@@ -109,6 +109,18 @@ impl Transport {
     /// Writes pending bytes and waits for received ones: none at the end of the stream, and `None`
     /// if nothing arrives before `until`.
     pub(super) fn exchange(&mut self, until: Instant) -> Option<Vec<u8>> {
+        loop {
+            let received = self.exchange_or_flush(until);
+            if received.is_some() || Instant::now() >= until {
+                return received;
+            }
+        }
+    }
+
+    /// Like [`Transport::exchange`], and returns `None` too as soon as all pending bytes are
+    /// written.
+    pub(super) fn exchange_or_flush(&mut self, until: Instant) -> Option<Vec<u8>> {
+        let was_flushed = self.is_flushed();
         let mut buffer = vec![0; READ_BYTES];
         loop {
             self.write();
@@ -124,7 +136,7 @@ impl Transport {
             }
             let left = until.saturating_duration_since(Instant::now());
             let left = Timespec::try_from(left).unwrap_or_default();
-            if left == Timespec::default() {
+            if left == Timespec::default() || self.is_flushed() != was_flushed {
                 return None;
             }
             let mut descriptors = vec![PollFd::new(&self.input, PollFlags::IN)];
