@@ -2,9 +2,11 @@
 
 use crate::{ALL, Folder, channel, now, proposal, prune, row, say, seqs, span};
 use parlor::history::{
-    Author, ChannelSettings, Decision, History, Memory, Remembered, Sanction, Seq, Writing,
+    Author, ChannelSettings, Decision, History, Kind, Memory, Proposal, Refusal, Remembered,
+    Sanction, Seq, Writing,
 };
 use parlor::time::UnixMillis;
+use std::rc::Rc;
 use std::time::Duration;
 
 fn remembered(history: &mut dyn History) -> Remembered {
@@ -118,6 +120,13 @@ fn cleared_channel_is_empty_and_its_numbers_go_on() {
             "nothing is pinned"
         );
         assert_eq!(names(&remembered(history)), ["tea"]);
+        let edit = Rc::new(Proposal {
+            kind: Kind::Edit { of: Seq(500) },
+            nonce: None,
+            ..(*again[0]).clone()
+        });
+        let edited = history.commit(&[edit], &[], now(650)).unwrap()[0];
+        assert_eq!(edited.refused, Some(Refusal::NoSuchMessage));
         for (place, newest) in [(&tea, 500), (&chess, 499)] {
             assert_eq!(span(history, place), (newest + 1, newest));
             assert_eq!(seqs(history, place, ALL), (vec![], false));

@@ -222,7 +222,11 @@ pub(super) fn page(
 
 /// Returns a message as the author of `what`, which changes it, sees it.
 fn one(connection: &Connection, place: i64, what: &Proposal, of: Seq) -> Result<Option<Record>> {
-    let select = format!("SELECT {RECORD} FROM messages m WHERE place = ?2 AND seq = ?3");
+    // A message below `first` is left of a channel that was cleared.
+    let select = format!(
+        "SELECT {RECORD} FROM messages m WHERE place = ?2 AND seq = ?3
+        AND seq >= (SELECT first FROM places WHERE id = ?2)"
+    );
     let mut select = connection.prepare_cached(&select)?;
     let row = (what.author.0, place, of.0.min(i64::MAX as u64));
     select
