@@ -2,18 +2,13 @@
 
 use crate::{Folder, channel, now, proposal, row, say, span};
 use parlor::history::{Author, History, Place};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn run(word: &str, database: &Path, file: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
-    command
-        .arg(word)
-        .arg("--history")
-        .arg(database)
-        .arg(file)
-        .output()
-        .unwrap()
+    command.args([word, "--history"]).args([database, file]);
+    command.output().unwrap()
 }
 
 #[test]
@@ -56,31 +51,17 @@ fn import_is_whole_or_nothing() {
     std::fs::write(file("wrong"), &wrong).unwrap();
     std::fs::write(file("log.db-wal"), "of a server that was killed").unwrap();
     let files = folder.files();
-    let table: &[(&str, PathBuf, &str, &str)] = &[
-        (
-            "a wrong line",
-            file("new.db"),
-            "wrong",
-            &format!("line {number}:"),
-        ),
-        ("a history that exists", file("copy.db"), "lines", "already"),
-        (
-            "the log of another history",
-            file("log.db"),
-            "lines",
-            "log.db-wal",
-        ),
-        ("a missing file", file("new.db"), "nothing", "nothing"),
-    ];
-    for (name, database, lines, expected) in table {
-        let refused = run("import", database, &file(lines));
+    for (database, lines, expected) in [
+        ("new.db", "wrong", &*format!("line {number}:")),
+        ("copy.db", "lines", "already"),
+        ("log.db", "lines", "log.db-wal"),
+        ("new.db", "nothing", "nothing"),
+    ] {
+        let refused = run("import", &file(database), &file(lines));
         let error = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!(refused.status.code(), Some(1), "{name}");
-        assert!(
-            error.contains(expected) && error.lines().count() == 1,
-            "{name}: {error}"
-        );
-        assert_eq!(folder.files(), files, "{name}: nothing was made");
+        assert_eq!(refused.status.code(), Some(1), "{expected}");
+        assert!(error.contains(expected) && error.lines().count() == 1);
+        assert_eq!(folder.files(), files, "{expected}: nothing was made");
     }
 }
 
@@ -111,11 +92,8 @@ fn names_of_sqlite_are_paths_for_the_tools() {
     drop(folder.open());
     std::fs::rename(folder.file(), folder.0.join(":memory:")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
-    command
-        .current_dir(&folder.0)
-        .args(["export", "--history", ":memory:", "-"]);
-    assert_eq!(
-        command.output().unwrap().stdout,
-        b"{\"type\":\"parlor\",\"version\":1}\n"
-    );
+    command.current_dir(&folder.0);
+    command.args(["export", "--history", ":memory:", "-"]);
+    let output = command.output().unwrap().stdout;
+    assert_eq!(output, b"{\"type\":\"parlor\",\"version\":1}\n");
 }

@@ -21,20 +21,14 @@ fn refused_files_stay_as_they_are() {
         let is_one_line = error.contains("parlor.db") && !error.contains('\n');
         assert!(error.contains(what) && is_one_line, "{what}: {error}");
         assert_eq!(fs::read(&path).unwrap(), before, "{what}");
-        assert_eq!(
-            folder.files(),
-            ["parlor.db"],
-            "{what}: nothing was made beside it"
-        );
+        assert_eq!(folder.files(), ["parlor.db"], "{what}: nothing else");
         fs::remove_file(&path).unwrap();
     };
     fs::write(&path, "Dear diary, today I wrote a chat.").unwrap();
     refused("not a database");
     let foreign = |sql: &str| {
-        rusqlite::Connection::open(&path)
-            .unwrap()
-            .execute_batch(sql)
-            .unwrap();
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch(sql).unwrap();
     };
     foreign("CREATE TABLE notes (text)");
     refused("another program");
@@ -67,9 +61,8 @@ fn unfinished_files_are_finished() {
         }),
         ("only the journal mode", |path| {
             let connection = rusqlite::Connection::open(path).unwrap();
-            connection
-                .execute_batch("PRAGMA journal_mode = WAL")
-                .unwrap();
+            let wal = "PRAGMA journal_mode = WAL";
+            connection.execute_batch(wal).unwrap();
         }),
         ("everything in the log", |path| {
             let other = path.with_extension("other");
@@ -77,9 +70,8 @@ fn unfinished_files_are_finished() {
             let make = "PRAGMA journal_mode = WAL; BEGIN; PRAGMA application_id = 0x7061726c;
                 CREATE TABLE filler (text); COMMIT";
             connection.execute_batch(make).unwrap();
-            connection
-                .execute_batch("BEGIN; DROP TABLE filler; COMMIT")
-                .unwrap();
+            let drop = "BEGIN; DROP TABLE filler; COMMIT";
+            connection.execute_batch(drop).unwrap();
             for ending in ["", "-wal"] {
                 let from = format!("{}{ending}", other.display());
                 fs::copy(from, format!("{}{ending}", path.display())).unwrap();
@@ -89,13 +81,9 @@ fn unfinished_files_are_finished() {
     for (name, leave) in unfinished {
         let folder = Folder::new();
         leave(&folder.file());
-        let mut history = Sqlite::open(folder.settings(), "epoch")
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(
-            say(&mut history, &channel("tea"), now(1)).seq.0,
-            1,
-            "{name}"
-        );
+        let mut history = Sqlite::open(folder.settings(), "epoch").expect(name);
+        let seq = say(&mut history, &channel("tea"), now(1)).seq.0;
+        assert_eq!(seq, 1, "{name}");
         drop(history);
         assert_eq!(span(&mut folder.open(), &channel("tea")), (1, 1), "{name}");
     }
@@ -105,19 +93,11 @@ fn unfinished_files_are_finished() {
 #[test]
 fn names_of_sqlite_are_paths() {
     let folder = Folder::new();
-    for name in [
-        ":memory:",
-        "file:x?mode=memory",
-        "file::memory:",
-        "a?b#c%20d",
-    ] {
+    for name in ":memory: file:x?mode=memory file::memory: a?b#c%20d".split(' ') {
         say(&mut folder.open_file(name), &channel("tea"), now(1));
         assert!(folder.0.join(name).is_file(), "{name}");
-        assert_eq!(
-            span(&mut folder.open_file(name), &channel("tea")),
-            (1, 1),
-            "{name}"
-        );
+        let span = span(&mut folder.open_file(name), &channel("tea"));
+        assert_eq!(span, (1, 1), "{name}");
     }
 }
 
@@ -126,10 +106,8 @@ fn disturb(folder: &Folder, change: impl FnOnce(&Path)) -> (Sqlite, Result<(), S
     let mut history = folder.open();
     let tea = channel("tea");
     for n in 1..=3 {
-        let text = [proposal(&tea, 1, "text", None)];
-        history
-            .commit(&text, &[row(1, "Ada", false)], now(n))
-            .unwrap();
+        let (text, ada) = ([proposal(&tea, 1, "text", None)], [row(1, "Ada", false)]);
+        history.commit(&text, &ada, now(n)).unwrap();
     }
     change(&folder.file());
     let fourth = [proposal(&tea, 1, "text", Some("n"))];
@@ -178,10 +156,8 @@ fn lost_file_is_noticed_and_restored() {
         let (history, restored) = disturb(&folder, change);
         assert_eq!(restored, Ok(()), "{name}");
         drop(history);
-        assert!(
-            !Path::new(&beside(&folder.file(), "-wal")).exists(),
-            "{name}"
-        );
+        let log = beside(&folder.file(), "-wal");
+        assert!(!Path::new(&log).exists(), "{name}");
         assert_has(&folder, 4);
     }
 }
@@ -217,11 +193,9 @@ fn foreign_file_in_its_place_is_left_alone() {
     assert!(restored.unwrap_err().contains("another file"));
     drop(history);
     assert_eq!(fs::read(folder.file()).unwrap(), b"a diary");
-    let saved = folder.files();
-    let saved = saved
-        .iter()
-        .find(|name| name.contains(".saved-"))
-        .expect("it was saved");
+    let files = folder.files();
+    let mut saved = files.iter().filter(|name| name.contains(".saved-"));
+    let saved = saved.next().expect("it was saved");
     assert_eq!(span(&mut folder.open_file(saved), &channel("tea")), (1, 3));
 }
 
@@ -229,10 +203,7 @@ fn foreign_file_in_its_place_is_left_alone() {
 #[test]
 fn damaged_file_is_noticed() {
     let other = Folder::new();
-    drop(Sqlite::open(
-        other.settings(),
-        "another epoch, another history",
-    ));
+    drop(Sqlite::open(other.settings(), "another epoch"));
     let foreign = fs::read(other.file()).unwrap();
     let truncate = |path: &Path, bytes: u64| {
         let file = fs::OpenOptions::new().write(true).open(path).unwrap();
@@ -264,9 +235,8 @@ fn damaged_file_is_noticed() {
 fn file_removed_before_the_stop_is_restored_by_it() {
     let folder = Folder::new();
     let mut history = folder.open();
-    history
-        .commit(&[], &[row(1, "Ada", false)], now(1))
-        .unwrap();
+    let ada = [row(1, "Ada", false)];
+    history.commit(&[], &ada, now(1)).unwrap();
     (0..3).for_each(|n| _ = say(&mut history, &channel("tea"), now(n + 2)));
     fs::remove_file(folder.file()).unwrap();
     drop(history);

@@ -59,11 +59,7 @@ fn suspended_hub_reads_before_checking_deadlines() {
 /// A turn that can't read, because enough is to be answered, is not a quiet one.
 #[test]
 fn suspended_process_that_can_not_read_does_not_judge() {
-    let mut world = World::new(Limits {
-        rate: 0,
-        connections_per_ip: 0,
-        ..Limits::DEFAULT
-    });
+    let mut world = World::new(limits(|it| (it.rate, it.connections_per_ip) = (0, 0)));
     let mut clients: Vec<_> = (0..257).map(|n| world.enter(&format!("User{n}"))).collect();
     for _ in 0..12 {
         clients[0].say(&mut world, &message(&"x".repeat(4_000)));
@@ -73,10 +69,8 @@ fn suspended_process_that_can_not_read_does_not_judge() {
     world.settle();
     world.jump(3_600_000);
     // 16 questions of one connection are read in a turn; with 4,096 in the inbox, reading stops.
-    let question = masked(
-        Opcode::Text,
-        br#"{"type":"history","channel":"general","before":13}"#,
-    );
+    let question = br#"{"type":"history","channel":"general","before":13}"#;
+    let question = masked(Opcode::Text, question);
     for client in &mut clients {
         client.send(&mut world, &question.repeat(16));
     }
@@ -120,11 +114,8 @@ fn refused_connection_is_read_for_a_second_or_64_kib() {
         assert!(client.wire.borrow().shut, "the answer is out");
         client.send(&mut world, &vec![b'x'; sent]);
         world.settle();
-        assert_eq!(
-            world.hub.socket(client.id()).is_some(),
-            stays,
-            "{sent} bytes"
-        );
+        let is_open = world.hub.socket(client.id()).is_some();
+        assert_eq!(is_open, stays, "{sent} bytes");
     }
     world.pass(999);
     world.settle();
@@ -140,17 +131,15 @@ fn refused_connection_is_read_for_a_second_or_64_kib() {
 fn closed_websocket_is_read_for_five_seconds_however_much_comes() {
     let mut world = World::new(Limits::DEFAULT);
     let text = masked(Opcode::Text, &vec![b'x'; 5_000_000]);
+    let zeros = vec![0; 200_000];
     for (frames, code) in [
         (text, 1009),
         (masked(Opcode::Binary, b"no"), 1003),
         (
-            [masked(Opcode::Text, b"\xff"), vec![0; 200_000]].concat(),
+            [masked(Opcode::Text, b"\xff"), zeros.clone()].concat(),
             1007,
         ),
-        (
-            [&[0x81, 0x02, b'h', b'i'][..], &[0; 200_000]].concat(),
-            1002,
-        ),
+        ([b"\x81\x02hi".to_vec(), zeros].concat(), 1002),
     ] {
         let mut client = world.open("/chat");
         client.settle(&mut world, &frames);
@@ -171,21 +160,19 @@ fn requests_are_answered_in_order_and_a_refused_upgrade_closes() {
     let mut world = World::new(Limits::DEFAULT);
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
     let upgraded = format!("GET /healthz {upgrade}");
+    let health = "GET /healthz ";
+    let refused = [
+        health,
+        "HEAD /healthz ",
+        "POST / ",
+        "GET /chat Upgrade: x\r\n",
+        health,
+    ];
     let table: [(&str, &[&str], &[&str]); 2] = [
-        (
-            "a refused upgrade",
-            &[
-                "GET /healthz ",
-                "HEAD /healthz ",
-                "POST / ",
-                "GET /chat Upgrade: x\r\n",
-                "GET /healthz ",
-            ],
-            &["200", "200", "405", "426"],
-        ),
+        ("a refused upgrade", &refused, &["200", "200", "405", "426"]),
         (
             "an upgrade of a page",
-            &["GET /healthz ", &upgraded, "GET /healthz "],
+            &[health, &upgraded, health],
             &["200", "200"],
         ),
     ];
@@ -200,9 +187,8 @@ fn requests_are_answered_in_order_and_a_refused_upgrade_closes() {
         }
         world.settle();
         let sent = String::from_utf8(client.wire.borrow().sent.clone()).unwrap();
-        let statuses = sent
-            .match_indices("HTTP/1.1 ")
-            .map(|(at, _)| &sent[at + 9..at + 12]);
+        let statuses = sent.match_indices("HTTP/1.1 ");
+        let statuses = statuses.map(|(at, _)| &sent[at + 9..at + 12]);
         assert!(statuses.eq(expected.iter().copied()), "{name}: {sent}");
         assert!(client.wire.borrow().shut, "{name}");
     }
@@ -210,18 +196,14 @@ fn requests_are_answered_in_order_and_a_refused_upgrade_closes() {
 
 #[test]
 fn message_begun_before_a_pause_keeps_its_time() {
-    let limits = Limits {
-        send_queue_bytes: 1_000,
-        ping_interval: Duration::ZERO,
-        ..Limits::DEFAULT
-    };
-    let mut world = World::new(limits);
+    let none = Duration::ZERO;
+    let mut world = World::new(limits(|it| {
+        (it.send_queue_bytes, it.ping_interval) = (1_000, none);
+    }));
     let mut client = world.open("/echo");
     client.send(&mut world, &frame(false, Opcode::Text, b"begun"));
     client.wire.borrow_mut().room = 0;
-    let pings: Vec<u8> = (0..6)
-        .flat_map(|_| masked(Opcode::Ping, &[b'p'; 100]))
-        .collect();
+    let pings = masked(Opcode::Ping, &[b'p'; 100]).repeat(6);
     client.settle(&mut world, &pings);
     client.settle(&mut world, &masked(Opcode::Pong, &[]));
     assert!(!client.is_read(&world), "it does not read its pongs");

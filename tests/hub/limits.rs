@@ -6,7 +6,7 @@ use parlor::http::Body;
 use parlor::http::pages::{Page, Pages};
 use parlor::hub::{Driven, Setup};
 use parlor::limits::Limits;
-use parlor::testing;
+use parlor::testing::{self, limits};
 use parlor::websocket::Opcode;
 use std::rc::Rc;
 
@@ -23,9 +23,8 @@ fn flood_of_commands_is_refused_then_closed() {
     let limited = events
         .iter()
         .filter(|event| event["code"] == "rate_limited");
-    let limited: Vec<_> = limited
-        .map(|event| event["retry_ms"].as_u64().unwrap())
-        .collect();
+    let limited = limited.map(|event| event["retry_ms"].as_u64().unwrap());
+    let limited: Vec<_> = limited.collect();
     // Hello and join took two of the burst of forty.
     assert_eq!(limited.len(), 60 - 38);
     assert!(limited.iter().all(|wait| (1..=50).contains(wait)));
@@ -41,7 +40,7 @@ fn flood_of_pings_counts_as_commands() {
     let mut world = World::new(Limits::DEFAULT);
     let mut ada = world.enter("Ada");
     ada.take();
-    let pings: Vec<u8> = (0..200).flat_map(|_| masked(Opcode::Ping, &[])).collect();
+    let pings = masked(Opcode::Ping, &[]).repeat(200);
     ada.settle(&mut world, &pings);
     let sent = ada.wire.borrow().sent.clone();
     let pongs = sent.windows(2).filter(|two| *two == [0x8A, 0]).count();
@@ -51,11 +50,7 @@ fn flood_of_pings_counts_as_commands() {
 }
 
 fn small_buffers() -> Limits {
-    Limits {
-        buffered_bytes: 300_000,
-        connections_per_ip: 0,
-        ..Limits::DEFAULT
-    }
+    limits(|it| (it.buffered_bytes, it.connections_per_ip) = (300_000, 0))
 }
 
 #[test]
@@ -84,11 +79,8 @@ fn buffers_overfull_after_one_turn_fit_after_the_next() {
         }
         world.turn();
         world.turn();
-        assert!(
-            (150_000..=300_000).contains(&world.buffered()),
-            "{}",
-            world.buffered()
-        );
+        let held = world.buffered();
+        assert!((150_000..=300_000).contains(&held), "{held}");
     }
 }
 
@@ -105,10 +97,8 @@ fn closed_connection_that_holds_a_half_frame_is_reset_first() {
     }
     assert!(world.buffered() <= 300_000);
     drop((ada.take(), echo.take(), idle.take()));
-    assert_eq!(
-        (ada.close, echo.close, idle.wire.borrow().shut),
-        (None, None, false)
-    );
+    assert_eq!((ada.close, echo.close), (None, None));
+    assert!(!idle.wire.borrow().shut);
 }
 
 #[test]
@@ -129,10 +119,7 @@ fn failed_write_leaves_nothing_in_the_buffers_of_the_next_turn() {
     // In the next one everyone gets news before its end is taken from the inbox.
     world.jump(1_000);
     for (n, echo) in echoes.iter_mut().enumerate() {
-        echo.send(
-            &mut world,
-            &masked(Opcode::Text, format!("echo {n}").as_bytes()),
-        );
+        echo.say(&mut world, &format!("echo {n}"));
     }
     world.settle();
     for (n, echo) in echoes.iter_mut().enumerate() {
@@ -166,18 +153,11 @@ fn file_that_many_ask_for_is_held_once_and_counts() {
         client.send(&mut world, b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
     world.turn();
-    let writes = clients
-        .iter()
-        .filter(|client| client.wire.borrow().writes > 0)
-        .count();
-    assert_eq!(writes, 1, "one file is enough for a turn");
+    let has_written = |client: &&Client| client.wire.borrow().writes > 0;
+    assert_eq!(clients.iter().filter(has_written).count(), 1, "in a turn");
     world.settle();
-    assert!(clients.iter().all(|client| client.wire.borrow().writes > 0));
-    assert!(
-        ((16 << 20)..(17 << 20)).contains(&world.buffered()),
-        "{}",
-        world.buffered()
-    );
+    assert!(clients.iter().all(|client| has_written(&client)));
+    assert_eq!(world.buffered() >> 20, 16);
     clients.iter().for_each(|client| client.reset(&mut world));
     world.settle();
     assert_eq!((world.buffered(), world.hub.connections()), (0, 0));
