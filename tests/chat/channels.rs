@@ -2,7 +2,7 @@
 
 use crate::harness::number;
 use crate::script::{play, play_with};
-use parlor::limits::{Limits, PUT_AWAY};
+use parlor::limits::PUT_AWAY;
 use parlor::testing::limits;
 
 #[test]
@@ -94,10 +94,7 @@ wait 1000"#,
     );
     let ada = script.tab("Ada");
     let received = script.world.take(ada);
-    assert!(
-        received.iter().all(|event| event["channel"] != "tea"),
-        "{received:?}"
-    );
+    assert!(received.iter().all(|event| event["channel"] != "tea"));
     script.play(
         "
 Ada ! not_in_channel /leave tea
@@ -250,14 +247,8 @@ Ada < {"type":"message","seq":2}"#,
 
 #[test]
 fn ten_thousand_channels_are_put_away_at_most() {
-    let mut script = play_with(
-        Limits {
-            channels: 2,
-            rate: 0,
-            ..Limits::DEFAULT
-        },
-        "Ada enters",
-    );
+    let limits = limits(|it| (it.channels, it.rate) = (2, 0));
+    let mut script = play_with(limits, "Ada enters");
     let ada = script.tab("Ada");
     let world = &mut script.world;
     let mut visit = |channel: &str| {
@@ -274,8 +265,5 @@ fn ten_thousand_channels_are_put_away_at_most() {
     assert_eq!(visit("c0"), 1);
     visit("one-more");
     visit("and-another");
-    assert_eq!(
-        [visit("c1"), visit("c0"), visit("c3"), visit("c9")],
-        [0, 2, 0, 1]
-    );
+    assert_eq!(["c1", "c0", "c3", "c9"].map(visit), [0, 2, 0, 1]);
 }

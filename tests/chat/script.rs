@@ -68,9 +68,8 @@ impl Script {
                     continue;
                 }
                 "skip" => {
-                    self.tabs
-                        .values()
-                        .for_each(|tab| drop(self.world.take(*tab)));
+                    let tabs = self.tabs.values();
+                    tabs.for_each(|tab| drop(self.world.take(*tab)));
                     continue;
                 }
                 _ => {
@@ -110,9 +109,8 @@ impl Script {
         let line = format!("{name} {word} {rest}");
         match word {
             "of" => {
-                _ = self
-                    .world
-                    .ask_ok(tab, &hello_again("anybody", &self.sessions[&rest]))
+                let hello = hello_again("anybody", &self.sessions[&rest]);
+                self.world.ask_ok(tab, &hello);
             }
             ">" => _ = self.world.ask_ok(tab, &rest),
             "+" => self.world.say(tab, &rest),
@@ -124,11 +122,7 @@ impl Script {
                 let wanted: Value = serde_json::from_str(&rest).expect(&line);
                 let event = self.world.take_first(tab, &wanted["type"]);
                 let event = event.unwrap_or_else(|| panic!("nothing came: {line}"));
-                let same = if word == "=" {
-                    event == wanted
-                } else {
-                    includes(&event, &wanted)
-                };
+                let same = event == wanted || word == "<" && includes(&event, &wanted);
                 assert!(same, "{line}: {event}");
             }
             "types" => {

@@ -1,5 +1,6 @@
 //! Bytes in any pieces give the same events: the property, and helpers for other tests.
 
+use parlor::testing::Random;
 use parlor::text::Hex;
 use parlor::websocket::{
     DeflateParameters, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
@@ -11,12 +12,8 @@ pub const LIMIT: usize = 300;
 /// Returns a frame as a client sends it, with any first byte.
 pub fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
-    encode_masked_message(
-        Opcode::Binary,
-        payload,
-        [0x37, 0xfa, 0x21, 0x3d],
-        &mut frame,
-    );
+    let key = [0x37, 0xfa, 0x21, 0x3d];
+    encode_masked_message(Opcode::Binary, payload, key, &mut frame);
     frame[0] = first_byte;
     frame
 }
@@ -26,11 +23,8 @@ pub fn in_pieces(deflate: Option<DeflateParameters>, bytes: &[u8]) -> Vec<String
     let server = || WebSocket::server(LIMIT).with_deflate(deflate);
     let whole = events(server(), bytes, || bytes.len());
     for length in 1..bytes.len().min(20) {
-        assert_eq!(
-            events(server(), bytes, || length),
-            whole,
-            "in pieces of {length}"
-        );
+        let pieces = events(server(), bytes, || length);
+        assert_eq!(pieces, whole, "in pieces of {length}");
     }
     whole
 }
@@ -71,23 +65,11 @@ pub fn events(
     seen
 }
 
-/// A small generator (xorshift64*): the same seed gives the same numbers.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % end
-    }
-}
-
 #[test]
 fn random_frames_give_the_same_events_in_random_pieces() {
     let text = "Gr\u{fc}\u{df}e \u{20ac} \u{1d11e} ".repeat(20);
     for seed in 1..=2_000 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let (mut bytes, mut in_message) = (Vec::new(), false);
         for _ in 0..1 + random.below(8) {
             // Mostly legal frames; a few break a rule.

@@ -17,11 +17,8 @@ fn events(is_client: bool, bytes: &[u8]) -> Vec<String> {
     };
     let whole = pieces::events(endpoint(), bytes, || bytes.len());
     for length in [1, 2, 3, 7] {
-        assert_eq!(
-            pieces::events(endpoint(), bytes, || length),
-            whole,
-            "in pieces of {length}"
-        );
+        let pieces = pieces::events(endpoint(), bytes, || length);
+        assert_eq!(pieces, whole, "in pieces of {length}");
     }
     whole
 }
@@ -91,10 +88,8 @@ fn section_5_7_frames_are_encoded() {
     for (header, length) in headers {
         let payload = vec![0xAB; length];
         let frame = [header, &payload].concat();
-        assert_eq!(
-            encoded(&|out| encode_message(Opcode::Binary, &payload, out)),
-            frame
-        );
+        let encoded = encoded(&|out| encode_message(Opcode::Binary, &payload, out));
+        assert_eq!(encoded, frame);
         assert_eq!(events(true, &frame), [format!("Binary({payload:?})")]);
     }
 }
