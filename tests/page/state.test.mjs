@@ -272,3 +272,37 @@ test('a type of a later version changes nothing, but its number counts', () => {
   assert.deepEqual(states.apply(state, message(5)), [], 'no gap');
   assert.equal(place.newest, 5);
 });
+
+test('what an owner decides', () => {
+  const state = entered({ door: false });
+  assert.deepEqual([state.door, state.owner], [false, null]);
+  const until = (list) => [...list].join(' ');
+  states.apply(state, { type: 'muted', user: 'Ada', until: 5 }); // the reader's own; only owners have lists
+  states.apply(state, { type: 'owned', on: true, muted: [{ user: 'Bob', until: 9 }], kicked: [] });
+  states.apply(state, { type: 'kicked', user: 'Cleo', until: 7 });
+  states.apply(state, { type: 'muted', user: 'Bob', until: 0 });
+  assert.deepEqual([until(state.owner.muted), until(state.owner.kicked)], ['', 'Cleo,7']);
+  states.apply(state, { type: 'door', open: true });
+  states.apply(state, { type: 'channel_changed', channel: 'general', writing: 'owner', pinned: 2 });
+  const place = states.openRoom(state);
+  assert.deepEqual([state.door, place.writing, place.pin], [true, 'owner', 2]);
+  states.apply(state, { type: 'cleared', channel: 'general', first: 4 });
+  assert.deepEqual([texts(place), place.pin, place.known], ['', null, 3]);
+  states.apply(state, { type: 'owned', on: false, muted: [], kicked: [] });
+  assert.equal(state.owner, null);
+  states.apply(state, { ...WELCOME, door: true });
+  states.apply(state, joined(9, [message(9)], { writing: 30, pinned: 9 }), { type: 'join', channel: 'general' });
+  assert.deepEqual([place.writing, place.pin], [30, 9]);
+});
+
+test('who was away learns of changes to messages that the page holds', () => {
+  const state = entered();
+  const [ask] = states.apply(state, { ...WELCOME, channels: [{ name: 'general', members: 2, seq: 6 }] });
+  const change = (type, seq, of, more) => ({ type, channel: 'general', seq, of, at: seq, ...more });
+  states.apply(state, joined(6, [
+    change('edited', 4, 1, { text: 'better' }), change('deleted', 5, 2, { by: 'Bob' }), change('reacted', 6, 3, { emoji: '👍', on: true, author: 1 }),
+  ]), ask);
+  const [one, two, three] = states.openRoom(state).messages;
+  assert.deepEqual([one.text, two.type, two.text, three.reactions], ['better', 'deleted_message', undefined, [{ emoji: '👍', count: 1, mine: true }]]);
+  assert.equal(states.openRoom(state).known, 6);
+});

@@ -137,7 +137,7 @@ export const t = {
     more: 'Owner’s actions', giveUp: 'Give up ownership',
     muteTitle: (name) => `Mute ${name}?`, muteText: 'A muted person reads along, but can’t write.',
     kickTitle: (name) => `Remove ${name}?`, kickText: 'The person is disconnected, and can’t come back for this long.',
-    minutes: (n) => (n === 0 ? 'Only disconnect' : n < 60 ? `${n} min` : n < 1440 ? count(n / 60, 'hour') : count(n / 1440, 'day')),
+    minutes: (n) => (n < 60 ? `${n} min` : n < 1440 ? count(n / 60, 'hour') : count(n / 1440, 'day')),
     youAreMuted: 'The owner has muted you: you can read, but not write.', youMayWrite: 'You can write again.',
   },
 

@@ -5,14 +5,14 @@ import * as address from '../texts/address.js';
 import { EMOJI } from '../texts/emoji.js';
 import { t } from '../texts/en.js';
 import * as dialogs from './dialogs.js';
-import { element } from './dom.js';
+import { copyText } from './dom.js';
 import { openMenu } from './menu.js';
 
 const QUICK = ['+1', 'heart', 'joy', 'tada', 'open_mouth', 'cry'];
 /** The longest quote, in characters. */
 const QUOTED = 200;
 /** For how long people are muted or removed, in minutes. */
-const MUTED = [5, 15, 60, 1440], KICKED = [0, 5, 60, 1440];
+const MINUTES = [5, 15, 60, 1440];
 
 /** Opens the menu of a message. */
 export function messageMenu(chat, room, message, rect) {
@@ -49,13 +49,13 @@ export function personMenu(chat, name, write, rect) {
 
 function restrictions(chat, user) {
   if (!chat.owns) return [];
-  const ask = async (type, title, text, choices) => {
-    const minutes = await dialogs.choose(title, text, choices.map((one) => [t.owner.minutes(one), one]));
+  const ask = async (type, title, text) => {
+    const minutes = await dialogs.choose(title, text, MINUTES.map((one) => [t.owner.minutes(one), one]));
     if (minutes !== null) chat.send({ type, user, minutes });
   };
   return [
-    { text: t.menu.mute(user), danger: true, act: () => ask('mute', t.owner.muteTitle(user), t.owner.muteText, MUTED) },
-    { text: t.menu.kick(user), danger: true, act: () => ask('kick', t.owner.kickTitle(user), t.owner.kickText, KICKED) },
+    { text: t.menu.mute(user), danger: true, act: () => ask('mute', t.owner.muteTitle(user), t.owner.muteText) },
+    { text: t.menu.kick(user), danger: true, act: () => ask('kick', t.owner.kickTitle(user), t.owner.kickText) },
   ];
 }
 
@@ -66,14 +66,4 @@ function quote({ from, text }, link) {
   return t.chat.quote(from, short, link);
 }
 
-/** Copies a text, in the one way that browsers allow over plain HTTP too. */
-function copy(chat, text) {
-  const box = element('textarea', {}, text);
-  const before = document.activeElement;
-  document.body.append(box);
-  box.select();
-  const isCopied = document.execCommand('copy');
-  box.remove();
-  before?.focus();
-  chat.tell(isCopied ? t.menu.copied : t.menu.cantCopy + text);
-}
+const copy = (chat, text) => chat.tell(copyText(text) ? t.menu.copied : t.menu.cantCopy + text);

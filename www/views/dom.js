@@ -25,6 +25,18 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Copies a text, in the one way that browsers allow over plain HTTP too. Returns whether it was copied. */
+export function copyText(text) {
+  const box = element('textarea', {}, text);
+  const before = document.activeElement;
+  document.body.append(box);
+  box.select();
+  const isCopied = document.execCommand('copy');
+  box.remove();
+  before?.focus();
+  return isCopied;
+}
+
 /** Text for screen readers only. */
 export const spoken = (text) => element('span', { class: 'spoken' }, text);
 

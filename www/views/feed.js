@@ -66,7 +66,10 @@ export class Feed {
     });
     this.#listenToActions();
     // A keyboard slides up or the composer grows: a reader at the end stays there.
-    new ResizeObserver(() => this.#atEnd && this.#room && this.#stick()).observe(this.#log);
+    new ResizeObserver(() => {
+      if (this.#atEnd && this.#room) this.#stick();
+      this.#follow();
+    }).observe(this.#log);
   }
 
   show(room, pending) {
@@ -138,6 +141,7 @@ export class Feed {
       ignored: ({ author, seq }) => ignored.has(author) && !this.#revealed.has(seq), deleting: (seq) => deletions.has(this.#main, seq),
     }));
     if (anchor?.row.isConnected) this.#log.scrollTop += textTop(anchor.row) - anchor.top;
+    this.#follow();
   }
 
   /** The first message in sight. */
@@ -251,6 +255,13 @@ export class Feed {
     this.#more.style.left = `${Math.max(0, Math.min(left, frame.width - BESIDE_PX / 2))}px`;
     this.#more.style.top = `${Math.max(0, text.top - frame.top)}px`;
     this.#more.classList.add('shown');
+  }
+
+  /** Keeps the button at its row when that moves. */
+  #follow() {
+    if (!this.#more.classList.contains('shown')) return;
+    if (this.#chosen.isConnected) this.#choose(this.#chosen);
+    else this.#more.classList.remove('shown');
   }
 
   #messageOf = (row) => this.#room.messages[indexOf(this.#room.messages, Number(row.dataset.seq))];

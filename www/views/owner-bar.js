@@ -96,19 +96,16 @@ export class OwnerBar {
     if (all.length === 0) this.#list.append(element('li', {}, t.owner.noRestricted));
   }
 
-  /** Shows the pinned message of a channel; it is asked for if the page doesn't hold it. */
+  /** Shows the pinned message of a channel, which the page may not hold. */
   #showPinned(room) {
     const bar = byId('pinned');
     const seq = room?.pin ?? null;
-    const held = seq === null ? null : find(room, seq) ?? (this.#pinned.room === room && this.#pinned.seq === seq ? this.#pinned.message : null);
-    bar.hidden = !held?.text;
-    if (seq !== null && !held && (this.#pinned.room !== room || this.#pinned.seq !== seq)) {
-      const pinned = { room, seq, message: null };
-      this.#pinned = pinned;
-      this.#chat.past.message(room, seq).then((message) => {
-        pinned.message = message;
-      });
+    if (seq !== null && (this.#pinned.room !== room || this.#pinned.seq !== seq)) {
+      const pinned = this.#pinned = { room, seq, message: null };
+      this.#chat.past.message(room, seq).then((message) => { pinned.message = message; });
     }
+    const held = seq === null ? null : find(room, seq) ?? this.#pinned.message;
+    bar.hidden = !held?.text;
     if (bar.hidden) return;
     const stamp = `${room.key} ${seq} ${held.text} ${this.#chat.owns}`;
     if (bar.dataset.stamp === stamp) return;

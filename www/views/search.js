@@ -23,7 +23,10 @@ export class Search {
     this.#chat = chat;
     byId('search-button').addEventListener('click', () => (this.#panel.hidden ? this.open() : this.#close()));
     byId('search-close').addEventListener('click', () => this.#close());
-    this.#text.addEventListener('input', () => this.#later());
+    this.#text.addEventListener('input', () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#begin(), PAUSE_MS);
+    });
     this.#scope.addEventListener('change', () => this.#begin());
     this.#more.addEventListener('click', () => this.#ask(this.#asked));
     setText(this.#more, t.search.more);
@@ -55,11 +58,6 @@ export class Search {
     this.#panel.hidden = true;
     set(byId('search-button'), 'aria-expanded', 'false');
     byId('search-button').focus();
-  }
-
-  #later() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#begin(), PAUSE_MS);
   }
 
   #begin() {

@@ -1,7 +1,7 @@
 // The wire view: a list of frames, and one of them in detail. It shows the traces that it is given.
 
 import { t } from '../texts/en.js';
-import { button, element, set, setText } from '../views/dom.js';
+import { button, copyText, element, set, setText } from '../views/dom.js';
 import { OPCODES, bytesOf, cells, dump, hexLines, hexOf, masking, summary, textOf, visible } from './frames.js';
 
 /** The number of frames that are kept; the oldest are dropped first. */
@@ -12,16 +12,12 @@ const code = (...children) => element('code', {}, ...children);
 const heading = (text) => element('h3', {}, text);
 
 function copyButton(label, text) {
-  const copy = button({}, label);
-  copy.addEventListener('click', async () => {
-    try {
-      await navigator.clipboard.writeText(text());
-      setText(copy, w.copied);
-    } catch {
-      setText(copy, w.cantCopy);
-    }
-    setTimeout(() => setText(copy, label), 1500);
-  });
+  const copy = button({
+    onclick: () => {
+      setText(copy, copyText(text()) ? w.copied : w.cantCopy);
+      setTimeout(() => setText(copy, label), 1500);
+    },
+  }, label);
   return copy;
 }
 
