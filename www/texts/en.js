@@ -35,7 +35,7 @@ export const t = {
     leaveChatTitle: 'Sign out and forget your name on this device',
     theme: 'Theme', system: 'System', light: 'Light', dark: 'Dark', keyboard: 'Keyboard',
     shortcuts: 'Keyboard shortcuts', closeMenu: 'Close menu', menu: 'Menu', members: 'Members',
-    leaveChannel: 'Leave channel', wire: 'Wire', wireTitle: 'See this connection’s WebSocket frames',
+    leaveChannel: 'Leave channel', wire: 'Wire',
     messages: 'Messages', suggestions: 'Suggestions', message: 'Message', send: 'Send',
     closeNotice: 'Close this message', inChannel: 'In this channel', closeMembers: 'Close member list',
     close: 'Close',
