@@ -64,6 +64,17 @@ fn unsuitable_server_is_refused() {
         (&["--timeout", "1", &silent], "does not answer", 3),
         (&["--connect", "exit 7", &echo], "the command ended", 3),
         (&[&no_websocket], "101", 3),
+        (&["--listen", "nowhere"], "can't listen on nowhere", 2),
+        (
+            &["--listen", "127.0.0.1:0", "--", "/nowhere"],
+            "can't run /nowhere",
+            2,
+        ),
+        (
+            &["--listen", "127.0.0.1:0", "--", "false"],
+            "did not connect",
+            3,
+        ),
     ] {
         let (text, ended) = run(&[&["test"], arguments].concat(), b"");
         assert!(

@@ -17,7 +17,7 @@
 //! [`Script::parse`].
 
 use super::codec::Codec;
-use crate::websocket::{Opcode, encode_masked_message};
+use crate::websocket::{Opcode, accept, encode_masked_message, encode_message};
 use std::collections::HashMap;
 
 /// An input with a number from this one on is played alone.
@@ -115,9 +115,23 @@ pub struct Case {
     pub input: String,
 }
 
-/// Returns every case, in the order of the table.
+/// Returns every case for servers, in the order of the table.
 pub fn all() -> Vec<Case> {
     parse(include_str!("cases.txt")).unwrap_or_default()
+}
+
+/// Returns every case for clients: those of the table that fit, and those of its own.
+pub(super) fn for_clients() -> Vec<Case> {
+    let mut cases = all();
+    cases.retain(|case| {
+        let is_of_server = ["raw:", "offer="]
+            .iter()
+            .any(|word| case.input.contains(word));
+        let goes_elsewhere = case.is_of_handshake() || case.is_long();
+        !is_of_server && !goes_elsewhere && case.expected != Expected::Survives
+    });
+    cases.extend(parse(include_str!("clients.txt")).unwrap_or_default());
+    cases
 }
 
 /// Parses a table. `Err` holds the wrong line.
@@ -268,6 +282,16 @@ impl Request {
         }
     }
 
+    /// Creates, instead of a request, a valid response to one with this key (RFC 6455 §1.3).
+    pub(super) fn response(key: &str) -> Self {
+        let mut response = Self::new("", "");
+        response.line = "HTTP/1.1 101 Switching Protocols".to_owned();
+        let names = ["Upgrade", "Connection"];
+        response.headers.retain(|(name, _)| names.contains(name));
+        response.headers.push(("Sec-WebSocket-Accept", accept(key)));
+        response
+    }
+
     /// Returns the bytes, with this value of `Sec-WebSocket-Key`.
     pub fn bytes(&self, key: &str) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.line);
@@ -350,15 +374,16 @@ impl Script {
     /// | `load=json,16,9` | 9 messages of 16 bytes, each after the echo of the last one |
     /// | `bomb=N` | a compressed message of N MiB |
     pub fn parse(input: &str) -> Option<Self> {
-        Self::parse_with(input, None, true)
+        Self::parse_with(input, None, true, true)
     }
 
     /// Parses an input. Messages of `load` and `bomb` are compressed by `codec`; only one is sent
-    /// to a server that does not echo.
+    /// to a server that does not echo. `masks`: the frames are those of a client.
     pub(super) fn parse_with(
         input: &str,
         mut codec: Option<&mut Codec>,
         is_echo: bool,
+        masks: bool,
     ) -> Option<Self> {
         let (mut script, mut chop, mut fragment) = (Self::default(), usize::MAX, usize::MAX);
         let (mut is_valid, mut is_synced, mut message) = (true, false, None);
@@ -377,7 +402,7 @@ impl Script {
                     let zeros = vec![0; 1 << 20];
                     let block = codec.as_mut().map(|codec| codec.compress(&zeros));
                     let block = [block.unwrap_or_default(), vec![0, 0, 0xff, 0xff]].concat();
-                    let bytes = frame(0xc2, &block.repeat(number.parse().ok()?), &[]);
+                    let bytes = frame(0xc2, &block.repeat(number.parse().ok()?), &[], masks);
                     script.steps.push(Step::Send(bytes, chop, 1));
                 }
                 ("load", parameters) => {
@@ -387,10 +412,14 @@ impl Script {
                     for seed in 1..=if is_echo { count } else { 1 } {
                         let (first, payload) = data(kind, size, seed);
                         let bytes = match &mut codec {
-                            Some(codec) => {
-                                fragments(first | 0x40, &codec.compress(&payload), &[], fragment)
-                            }
-                            None => fragments(first, &payload, &[], fragment),
+                            Some(codec) => fragments(
+                                first | 0x40,
+                                &codec.compress(&payload),
+                                &[],
+                                fragment,
+                                masks,
+                            ),
+                            None => fragments(first, &payload, &[], fragment, masks),
                         };
                         script.steps.push(Step::Send(bytes, chop, 1));
                         script.answers.push((first & 0x0f, payload));
@@ -402,7 +431,7 @@ impl Script {
                     let (first, length) = head.split_once('/').unwrap_or((head, ""));
                     let first = u8::from_str_radix(first, 16).ok()?;
                     let (payload, length) = (unescape(payload), crate::text::parse_hex(length));
-                    let bytes = fragments(first, &payload, &length.ok()?, fragment);
+                    let bytes = fragments(first, &payload, &length.ok()?, fragment, masks);
                     let times: usize = times.parse().ok()?;
                     match script.steps.last_mut() {
                         _ if times * bytes.len() > LONG_BYTES => {
@@ -486,9 +515,9 @@ fn data(kind: &str, size: usize, seed: u64) -> (u8, Vec<u8>) {
 }
 
 /// Makes a frame, or several fragments.
-fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize) -> Vec<u8> {
+fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize, masks: bool) -> Vec<u8> {
     if payload.len() <= bytes || first & 0x08 != 0 {
-        return frame(first, payload, length);
+        return frame(first, payload, length, masks);
     }
     let count = payload.len().div_ceil(bytes);
     let fragment = |(index, payload): (usize, &[u8])| {
@@ -501,6 +530,7 @@ fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize) -> Vec<u8> 
             },
             payload,
             length,
+            masks,
         )
     };
     payload
@@ -510,16 +540,22 @@ fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize) -> Vec<u8> 
         .collect()
 }
 
-/// Makes a masked frame with this first byte, which is FIN, RSV and opcode, valid or not. `length`
+/// Makes a frame with this first byte, which is FIN, RSV and opcode, valid or not. `length`
 /// replaces the bytes of its length, unless it is empty.
-pub(super) fn frame(first: u8, payload: &[u8], length: &[u8]) -> Vec<u8> {
+pub(super) fn frame(first: u8, payload: &[u8], length: &[u8], masks: bool) -> Vec<u8> {
     let key = [0x37, 0xfa, 0x21, 0x3d]; // RFC 6455 §5.7
     let mut bytes = Vec::new();
-    encode_masked_message(Opcode::Binary, payload, key, &mut bytes);
+    match masks {
+        true => encode_masked_message(Opcode::Binary, payload, key, &mut bytes),
+        false => encode_message(Opcode::Binary, payload, &mut bytes),
+    }
     bytes[0] = first;
     if !length.is_empty() {
-        let key_at = bytes.len() - payload.len() - key.len();
-        bytes.splice(1..key_at, length.iter().copied());
+        let end = bytes.len() - payload.len() - if masks { key.len() } else { 0 };
+        bytes.splice(1..end, length.iter().copied());
+    }
+    if !masks && !length.is_empty() {
+        bytes[1] &= 0x7f;
     }
     bytes
 }

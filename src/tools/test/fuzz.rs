@@ -4,10 +4,10 @@
 //! connection that stays open is used for the next one of its batch. A sequence that fails is
 //! shrunk, explained, and written to a file that `--replay FILE` plays again.
 
-use super::cases::{self, Case, Expected, frame};
-use super::grammar::{Demand, LEGAL, Sequence};
-use super::model::{Frame, Message};
-use super::play::{End, KEY, PING, Reader, read_response};
+use super::cases::{self, Case, Expected};
+use super::grammar::{LEGAL, Sequence};
+use super::model::Frame;
+use super::play::{End, KEY, Plan, Reaction, Session, read_response};
 use super::runner::in_parallel;
 use super::transport::{Target, Transport};
 use crate::cli::args::Arguments;
@@ -58,12 +58,6 @@ struct Finding {
     is_repeated: bool,
 }
 
-/// A connection after its opening handshake.
-struct Peer {
-    transport: Transport,
-    reader: Reader,
-}
-
 /// Sends bytes, the first ones in pieces of these lengths.
 fn send(transport: &mut Transport, mut bytes: &[u8], pieces: &[usize]) {
     for length in pieces {
@@ -72,51 +66,6 @@ fn send(transport: &mut Transport, mut bytes: &[u8], pieces: &[usize]) {
         bytes = rest;
     }
     transport.send(bytes);
-}
-
-impl Peer {
-    /// Sends frames and a ping, and reads up to the pong and all echoes.
-    fn play(
-        &mut self,
-        sequence: &Sequence,
-        demand: &Demand,
-        is_echo: bool,
-        timeout: Duration,
-    ) -> (End, Vec<Message>) {
-        let mut bytes = sequence.bytes();
-        if !demand.closes {
-            bytes.extend(frame(0x89, PING, &[]));
-        }
-        send(&mut self.transport, &bytes, &sequence.pieces);
-        let echoes = if is_echo { demand.echoes.len() } else { 0 };
-        let (mut messages, mut is_answered) = (Vec::new(), false);
-        let mut until = Instant::now() + timeout;
-        let end = loop {
-            let is_complete = is_answered && (messages.len() >= echoes || !demand.may_go_on);
-            match self.reader.next() {
-                Err(rule) => break End::Invalid(rule),
-                Ok(Some((0x8, payload))) => break End::close(&payload),
-                Ok(Some((0xa, payload))) if payload == PING => {
-                    is_answered = true;
-                    until = if demand.may_go_on {
-                        until
-                    } else {
-                        Instant::now() + DELAY
-                    };
-                }
-                Ok(Some((opcode @ 1..=2, payload))) => messages.push((opcode, payload)),
-                Ok(Some(_)) => {}
-                Ok(None) if is_complete && demand.may_go_on => break End::Pong,
-                Ok(None) => match self.transport.exchange(until) {
-                    None if is_complete => break End::Pong,
-                    None => break End::Nothing(timeout),
-                    Some(bytes) if bytes.is_empty() => break End::HungUp,
-                    Some(bytes) => self.reader.add(&bytes),
-                },
-            }
-        };
-        (end, messages)
-    }
 }
 
 impl Fuzz<'_> {
@@ -134,20 +83,18 @@ impl Fuzz<'_> {
     }
 
     /// Opens a connection. `Err`: the answer to the opening handshake.
-    fn open(&self, sequence: &Sequence) -> Result<Peer, End> {
+    fn open(&self, sequence: &Sequence) -> Result<Session, End> {
         let mut transport = self.target.connect().map_err(End::NotOpened)?;
         send(&mut transport, &self.request(sequence), &sequence.pieces);
         let (end, rest) = read_response(&mut transport, self.target.timeout);
-        let mut reader = Reader::default();
-        reader.add(&rest);
-        let peer = Peer { transport, reader };
-        Some(peer)
+        let session = Session::new(transport, &rest, false, self.target.timeout);
+        Some(session)
             .filter(|_| end == End::Status(101, false))
             .ok_or(end)
     }
 
     /// Opens a connection and judges the opening handshake. `None`: refused, as demanded.
-    fn open_judged(&self, sequence: &Sequence) -> Result<Option<Peer>, Fault> {
+    fn open_judged(&self, sequence: &Sequence) -> Result<Option<Session>, Fault> {
         for _ in 0..RETRIES {
             return match (self.open(sequence), self.case(sequence)) {
                 (Err(End::NotOpened(_) | End::Status(429 | 503, _)), _) => {
@@ -163,13 +110,27 @@ impl Fuzz<'_> {
         Err((ALIVE, "no connection can be opened".to_owned()))
     }
 
-    /// Plays a sequence on an open connection. Returns the connection if it can be used again.
-    fn play_on(&self, mut peer: Peer, sequence: &Sequence) -> Result<Option<Peer>, Fault> {
+    /// Plays a sequence on an open connection: its frames, and a ping. Returns the connection if it
+    /// can be used again.
+    fn play_on(&self, mut open: Session, sequence: &Sequence) -> Result<Option<Session>, Fault> {
         let demand = sequence.demand();
-        let (end, messages) = peer.play(sequence, &demand, self.is_echo, self.target.timeout);
+        send(&mut open.transport, &sequence.bytes(), &sequence.pieces);
+        if !demand.closes {
+            open.ping();
+        }
+        open.receive(None, |open| open.is_answered);
+        if self.is_echo && demand.may_go_on {
+            let is_complete = |open: &Session| open.messages().count() >= demand.echoes.len();
+            open.receive(None, is_complete);
+        } else if !demand.may_go_on {
+            open.receive(Some(DELAY), |_| false);
+        }
+        let end = open.end.take().unwrap_or(End::Pong);
+        let messages: Vec<_> = open.messages().cloned().collect();
+        (open.answers, open.is_answered) = (Vec::new(), false);
         match demand.fault(&end, &messages, self.is_echo) {
             Some(answer) => Err((demand.rule, answer)),
-            None => Ok(Some(peer).filter(|_| end == End::Pong && demand.is_reusable())),
+            None => Ok(Some(open).filter(|_| end == End::Pong && demand.is_reusable())),
         }
     }
 
@@ -223,18 +184,6 @@ impl Fuzz<'_> {
         })
     }
 
-    /// Sends a message. Returns whether the server accepts it, and whether it sends it back.
-    fn probe(&self, opcode: u8) -> (bool, bool) {
-        let sequence = Sequence::of_message(opcode);
-        let (demand, timeout) = (sequence.demand(), self.target.timeout.min(3 * DELAY));
-        let Ok(mut peer) = self.open(&sequence) else {
-            return (false, false);
-        };
-        let (end, messages) = peer.play(&sequence, &demand, true, timeout);
-        let is_accepted = matches!(end, End::Pong | End::Nothing(_));
-        (is_accepted, messages == demand.echoes)
-    }
-
     /// Prints a fault and the sequence that shows it.
     fn show(&self, finding: &Finding, terminal: &mut Terminal<'_>) {
         let (demand, answer) = &finding.fault;
@@ -257,34 +206,29 @@ impl Fuzz<'_> {
 /// Plays random sequences, or that of `--replay`. `false`: a fault was found.
 pub(super) fn run(
     given: &Arguments,
-    target: &Target,
+    plan: &Plan,
     jobs: usize,
     terminal: &mut Terminal<'_>,
 ) -> Result<bool, Failure> {
     let replayed = given.values("replay").next_back();
     let replayed = replayed.map(|path| read(Path::new(path))).transpose()?;
     let mut cases = cases::all();
-    // What is left to a server's policy is no fault, and long heads are slow.
-    let is_policy = |name: &str| {
-        ["origin", "header-of", "headers-of"]
-            .iter()
-            .any(|start| name.starts_with(start))
-    };
-    cases.retain(|case| case.expected == Expected::Refused && !is_policy(&case.name));
-    let mut fuzz = Fuzz {
-        target,
+    // The rules of HTTP differ by server, and the policy on origins is its own.
+    let is_of_handshake = |case: &Case| case.section.starts_with("RFC 6455 §4");
+    cases.retain(|case| case.expected == Expected::Refused && is_of_handshake(case));
+    let reactions = [1, 2].map(|opcode| (opcode, plan.reactions[opcode - 1]));
+    let accepted = reactions.iter().filter(|(_, it)| *it != Reaction::Closes);
+    let mut opcodes: Vec<u8> = accepted.clone().map(|(opcode, _)| *opcode as u8).collect();
+    let is_echo = !opcodes.is_empty() && accepted.clone().all(|(_, it)| *it == Reaction::Echoes);
+    if opcodes.is_empty() {
+        opcodes = vec![1, 2];
+    }
+    let fuzz = Fuzz {
+        target: &plan.target,
         cases,
-        is_echo: false,
+        is_echo,
         faults: Mutex::default(),
     };
-    let mut opcodes = vec![1, 2];
-    let probed = [1, 2].map(|opcode| fuzz.probe(opcode));
-    if probed.iter().any(|(is_accepted, _)| *is_accepted) {
-        opcodes.retain(|opcode| probed[usize::from(opcode - 1)].0);
-        fuzz.is_echo = probed
-            .iter()
-            .all(|(is_accepted, is_echo)| is_accepted == is_echo);
-    }
     if let Some(sequence) = replayed {
         let Err(fault) = fuzz.play(&sequence) else {
             terminal.styled(Style::Right, "held");

@@ -148,15 +148,6 @@ impl Sequence {
         sequence
     }
 
-    /// Makes a sequence of one message.
-    pub(super) fn of_message(opcode: u8) -> Self {
-        let frames = vec![Frame::new(0x80 | opcode, Some([0; 4]), b"parlor".to_vec())];
-        Self {
-            frames,
-            ..Self::default()
-        }
-    }
-
     /// Returns the bytes of all frames.
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.frames.iter().flat_map(Frame::bytes).collect()

@@ -42,10 +42,10 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
         (_, End::NotApplicable(_)) => Verdict::NotApplicable,
         (Expected::Survives, End::NotOpened(_)) => Verdict::Violated,
         (_, End::NotOpened(_)) => Verdict::Other,
-        (Expected::Refused, End::Status(400.., _)) => Verdict::Held,
-        (Expected::Opened, End::Status(101, false)) => Verdict::Held,
+        (Expected::Refused, End::Status(400.., _) | End::Refused) => Verdict::Held,
+        (Expected::Opened, End::Status(101, false) | End::Pong) => Verdict::Held,
         (Expected::Opened, End::Status(400.., _)) => Verdict::Other,
-        (Expected::Refused, End::Status(101, _) | End::Nothing(_)) => Verdict::Violated,
+        (Expected::Refused, End::Status(101, _) | End::Pong | End::Nothing(_)) => Verdict::Violated,
         (Expected::Refused, _) => Verdict::Other,
         (Expected::Ends, End::Status(400.., _) | End::HungUp) => Verdict::Held,
         // It went on behind the broken rule.

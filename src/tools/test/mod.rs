@@ -10,6 +10,7 @@ mod codec;
 mod fuzz;
 mod grammar;
 mod judge;
+mod listen;
 mod play;
 mod report;
 mod runner;
@@ -22,6 +23,7 @@ use super::tool::{Failure, Tool, number};
 use crate::cli::args::Arguments;
 use cases::{Case, Severity};
 use judge::{Verdict, judge, severity};
+use listen::Listener;
 use play::{Outcome, Plan, Reaction, play};
 use report::Played;
 use serde_json::json;
@@ -39,6 +41,7 @@ const JOBS: usize = 16;
 
 const HELP: &str = "\
 Usage: parlor test [OPTIONS] URL
+       parlor test [OPTIONS] --listen ADDR:PORT [-- CMD ARGS...]
        parlor test [--case GLOB]... [--json] --list
 
 Sends valid and invalid inputs to a WebSocket server, each on its own connection, and
@@ -74,6 +77,12 @@ Random sequences instead of the cases
   --sequences N     send this number of random sequences
   --seed N          the sequences of an earlier run; without it, those of a random seed
   --replay FILE     play a sequence that failed, from the file that --fuzz wrote
+
+Which client
+  --listen ADDR:PORT  be the server, and test the clients that connect, one case for
+                    each connection. A command is started once for each case, with {url}
+                    replaced; test clients of Autobahn find its paths. Cases of text and
+                    binary messages need a client that echoes (--echo without a command)
 
 What counts
   --fail-on WORD    only this severity or a higher one fails: security, interoperability
@@ -118,18 +127,20 @@ pub(super) const TOOL: Tool = Tool {
         "sequences=",
         "seed=",
         "replay=",
+        "listen=",
         "verbose",
         "json",
         "junit=",
         "autobahn=",
     ],
-    operands: 1,
+    operands: usize::MAX,
     run,
 };
 
 /// Plays the cases. `false`: one failed.
 fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let (cases, is_json) = (selected(given)?, given.has("json"));
+    let listen = texts(given, "listen").pop();
+    let (cases, is_json) = (selected(given, listen.is_some())?, given.has("json"));
     if given.has("list") {
         for case in &cases {
             let Case {
@@ -149,17 +160,26 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         return Ok(true);
     }
     let (expected, fail_on) = (expected(given)?, fail_on(given)?);
-    let (target, jobs) = (target(given)?, number(given, "jobs")?.unwrap_or(JOBS));
+    let jobs = number(given, "jobs")?.unwrap_or(JOBS);
     let files = files(given)?;
-    let (plan, server) = plan(given, target)?;
-    if ["fuzz", "sequences", "replay"]
-        .iter()
-        .any(|name| given.has(name))
-    {
-        return fuzz::run(given, &plan.target, jobs, terminal);
-    }
     let start = Instant::now();
-    let mut outcomes = play_all(&cases, &plan, jobs);
+    let (mut outcomes, plan, url, server) = if let Some(address) = listen {
+        let listener = Listener::new(&address, &cases, timeout(given)?, given.has("echo"))?;
+        let url = listener.url();
+        (listener.play(&given.operands)?, None, url, String::new())
+    } else {
+        let target = target(given)?;
+        let (plan, server) = plan(given, target)?;
+        if ["fuzz", "sequences", "replay"]
+            .iter()
+            .any(|name| given.has(name))
+        {
+            return fuzz::run(given, &plan, jobs, terminal);
+        }
+        let outcomes = play_all(&cases, &plan, jobs);
+        let url = plan.target.address.to_string();
+        (outcomes, Some(plan), url, server)
+    };
     let played: Vec<_> = cases
         .iter()
         .zip(outcomes.drain(..))
@@ -181,10 +201,7 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
             }
         })
         .collect();
-    let (url, seconds) = (
-        plan.target.address.to_string(),
-        start.elapsed().as_secs_f64(),
-    );
+    let seconds = start.elapsed().as_secs_f64();
     let summary = report::summary(&played, &url, &server, seconds);
     let texts = [
         report::junit(&played, &url, seconds),
@@ -227,7 +244,7 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
             (failed, security) => format!("{failed} failed, {security} of them security."),
         });
     }
-    match plan.probe(0x2) {
+    match plan.map_or(Ok(Reaction::GoesOn), |plan| plan.probe(0x2)) {
         Ok(_) => Ok(summary["failed"] == 0),
         Err(end) => Err(Failure::Unreachable(format!(
             "{url} answers no more: {}",
@@ -339,9 +356,12 @@ fn texts(given: &Arguments, name: &str) -> Vec<String> {
 }
 
 /// Returns the cases that the options ask for.
-fn selected(given: &Arguments) -> Result<Vec<Case>, Failure> {
+fn selected(given: &Arguments, is_for_clients: bool) -> Result<Vec<Case>, Failure> {
     let [wanted, skipped, sections] = ["case", "skip", "section"].map(|name| texts(given, name));
-    let mut cases = cases::all();
+    let mut cases = match is_for_clients {
+        true => cases::for_clients(),
+        false => cases::all(),
+    };
     let is_named = |glob: &String, case: &Case| match glob.as_str() {
         "autobahn" => case.number().is_some(),
         glob => is_match(glob, &case.name),
@@ -372,8 +392,17 @@ fn is_match(glob: &str, name: &str) -> bool {
     }
 }
 
+/// Returns the longest silence.
+fn timeout(given: &Arguments) -> Result<Duration, Failure> {
+    let seconds = number(given, "timeout")?.map(|seconds| Duration::from_secs(seconds as u64));
+    Ok(seconds.unwrap_or(TIMEOUT))
+}
+
 /// Returns the server that the options describe.
 fn target(given: &Arguments) -> Result<Target, Failure> {
+    if let [_, other, ..] = &given.operands[..] {
+        return Err(Failure::Wrong(format!("unexpected argument {other:?}")));
+    }
     let mut headers = String::new();
     for line in texts(given, "header") {
         if !line.contains(':') || line.contains(['\r', '\n']) {
@@ -386,14 +415,13 @@ fn target(given: &Arguments) -> Result<Target, Failure> {
     for origin in texts(given, "origin") {
         headers += &format!("Origin: {origin}\r\n");
     }
-    let seconds = number(given, "timeout")?.map(|seconds| Duration::from_secs(seconds as u64));
     let command = texts(given, "connect").pop();
     let target = Target {
         address: Address::operand(given, command.is_some())?,
         command,
         headers,
         subprotocols: texts(given, "subprotocol"),
-        timeout: seconds.unwrap_or(TIMEOUT),
+        timeout: timeout(given)?,
     };
     if target.command.is_none() && !given.has("allow-remote") {
         target.check_is_local().map_err(Failure::Wrong)?;

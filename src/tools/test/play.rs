@@ -36,6 +36,8 @@ pub(super) enum End {
     Close(Option<u16>, String),
     /// The end of the stream without a close frame or response.
     HungUp,
+    /// The end of the stream after our response to a client's opening handshake.
+    Refused,
     /// The ping that followed was answered.
     Pong,
     /// Silence until the timeout.
@@ -74,6 +76,7 @@ impl End {
                 "" => format!("closed with {code}, {}", CloseCode::name_of(*code)),
                 reason => format!("closed with {code}: {reason}"),
             },
+            Self::Refused => "ended the connection".to_owned(),
             Self::HungUp => "hung up without an answer".to_owned(),
             Self::Pong => "answered the ping that followed: it goes on".to_owned(),
             Self::Nothing(time) => format!("sent nothing for {time:?}: it waits for more"),
@@ -149,9 +152,10 @@ impl Outcome {
     }
 }
 
-/// Messages and control frames from the bytes of a server.
+/// Messages and control frames from the bytes of a server, or of a client.
 #[derive(Default)]
 pub(super) struct Reader {
+    pub(super) is_of_client: bool,
     bytes: Vec<u8>,
     /// The part of `bytes` that was read.
     read: usize,
@@ -167,7 +171,7 @@ impl Reader {
     }
 
     /// Returns the next message or control frame with its opcode. An error is the rule that the
-    /// server broke.
+    /// peer broke.
     pub(super) fn next(&mut self) -> Result<Option<(u8, Vec<u8>)>, String> {
         loop {
             let bytes = &self.bytes[self.read..];
@@ -180,8 +184,8 @@ impl Reader {
             else {
                 return Ok(None);
             };
-            if header.masking_key.is_some() {
-                return Err("RFC 6455 5.1: a server must not mask any frame".to_owned());
+            if header.masking_key.is_some() != self.is_of_client {
+                return Err("RFC 6455 5.1: a client masks every frame, a server none".to_owned());
             }
             if header.payload_length > MESSAGE_BYTES {
                 return Err(format!("a frame of {} bytes", header.payload_length));
@@ -190,7 +194,9 @@ impl Reader {
             if bytes.len() < end {
                 return Ok(None);
             }
-            let payload = bytes[used..end].to_vec();
+            let key = header.masking_key.unwrap_or_default();
+            let payload = bytes[used..end].iter().zip(key.iter().cycle());
+            let payload: Vec<u8> = payload.map(|(byte, key)| byte ^ key).collect();
             self.read += end;
             match (header.opcode, &mut self.message) {
                 (opcode, _) if opcode.is_control() => return Ok(Some((opcode.bits(), payload))),
@@ -234,39 +240,23 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn reaction(&self, opcode: u8) -> Reaction {
-        self.reactions[usize::from(opcode == 0x2)]
-    }
-
     /// Finds out what the server does with a message of this opcode. An error is why not even a
     /// ping is answered.
     pub(super) fn probe(&self, opcode: u8) -> Result<Reaction, End> {
         let mut session = Session::open(self, None).map_err(End::NotOpened)?.0;
         let message = (opcode, b"parlor test".to_vec());
-        session
-            .transport
-            .send(&frame(0x80 | opcode, &message.1, &[]));
-        session.ping();
-        session.receive(None, |session| session.is_answered);
-        session.receive(Some(PING_DELAY), |session| {
-            session.answers.contains(&message)
-        });
-        Ok(match session.end {
-            _ if session.answers.contains(&message) => Reaction::Echoes,
-            None => Reaction::GoesOn,
-            Some(_) => Reaction::Closes,
-        })
+        Ok(session.probe(&message))
     }
 }
 
 /// An open connection with what came back so far.
-struct Session {
-    transport: Transport,
+pub(super) struct Session {
+    pub(super) transport: Transport,
     reader: Reader,
-    answers: Vec<(u8, Vec<u8>)>,
+    pub(super) answers: Vec<(u8, Vec<u8>)>,
     /// Whether the ping was answered that judges the connection.
-    is_answered: bool,
-    end: Option<End>,
+    pub(super) is_answered: bool,
+    pub(super) end: Option<End>,
     timeout: Duration,
     give_up: Instant,
 }
@@ -280,16 +270,7 @@ impl Session {
             plan.target.open(offer)
         })?;
         let timeout = plan.target.timeout;
-        let mut session = Self {
-            transport: opened.transport,
-            reader: Reader::default(),
-            answers: Vec::new(),
-            is_answered: false,
-            end: None,
-            timeout,
-            give_up: Instant::now() + CASE_TIMEOUTS * timeout,
-        };
-        session.reader.add(&opened.rest);
+        let mut session = Self::new(opened.transport, &opened.rest, false, timeout);
         if plan.speaks_first {
             session.ping();
             session.receive(None, |session| session.is_answered);
@@ -298,13 +279,79 @@ impl Session {
         Ok((session, Codec::negotiated(&opened.extensions)))
     }
 
-    fn ping(&mut self) {
-        self.transport.send(&frame(0x89, PING, &[]));
+    /// Creates the state of a connection after its opening handshake. `rest` was received after it.
+    pub(super) fn new(
+        transport: Transport,
+        rest: &[u8],
+        is_of_client: bool,
+        timeout: Duration,
+    ) -> Self {
+        let mut reader = Reader {
+            is_of_client,
+            ..Reader::default()
+        };
+        reader.add(rest);
+        Self {
+            transport,
+            reader,
+            answers: Vec::new(),
+            is_answered: false,
+            end: None,
+            timeout,
+            give_up: Instant::now() + CASE_TIMEOUTS * timeout,
+        }
+    }
+
+    /// Returns the messages received so far.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &(u8, Vec<u8>)> {
+        self.answers.iter().filter(|(opcode, _)| *opcode < 8)
+    }
+
+    /// Sends a valid frame.
+    pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
+        let masks = !self.reader.is_of_client;
+        self.transport.send(&frame(first, payload, &[], masks));
+    }
+
+    pub(super) fn ping(&mut self) {
+        self.send(0x89, PING);
+    }
+
+    /// Plays an opening handshake, to which this is the response.
+    pub(super) fn play_response(mut self, response: &[u8]) -> Outcome {
+        self.transport.send(response);
+        self.ping();
+        self.receive(None, |session| session.is_answered);
+        Outcome {
+            end: match self.end.take() {
+                None => End::Pong,
+                Some(End::HungUp) => End::Refused,
+                Some(end) => end,
+            },
+            sent: self.transport.sent.clone(),
+            received: self.transport.received.clone(),
+            ..Outcome::default()
+        }
+    }
+
+    /// Sends a message, and finds out what the peer does with it.
+    pub(super) fn probe(&mut self, message: &(u8, Vec<u8>)) -> Reaction {
+        self.send(0x80 | message.0, &message.1);
+        self.ping();
+        self.receive(None, |session| session.is_answered);
+        self.receive(Some(PING_DELAY), |session| {
+            session.answers.contains(message)
+        });
+        match self.end {
+            _ if self.answers.contains(message) => Reaction::Echoes,
+            None => Reaction::GoesOn,
+            Some(_) => Reaction::Closes,
+        }
     }
 
     /// Sends and receives until `is_done`, at most for `time`, and as long as the server does
     /// something. Sets `end` if the connection ends.
-    fn receive(&mut self, time: Option<Duration>, is_done: impl Fn(&Self) -> bool) {
+    pub(super) fn receive(&mut self, time: Option<Duration>, is_done: impl Fn(&Self) -> bool) {
         let until = time.map(|time| Instant::now() + time);
         while !is_done(self) && self.end.is_none() {
             match self.reader.next() {
@@ -407,14 +454,26 @@ fn play_script(case: &Case, plan: &Plan) -> Result<Outcome, String> {
         outcome.end = End::NotApplicable("the server does not compress");
         return Ok(outcome);
     }
-    let is_echo = plan.reactions.contains(&Reaction::Echoes);
-    let script = Script::parse_with(&case.input, session.reader.codec.as_mut(), is_echo);
+    play_in(session, case, plan.reactions)
+}
+
+/// Plays a case on an open connection, for a peer with these reactions to text and to binary
+/// messages.
+pub(super) fn play_in(
+    mut session: Session,
+    case: &Case,
+    reactions: [Reaction; 2],
+) -> Result<Outcome, String> {
+    let mut outcome = Outcome::default();
+    let is_echo = reactions.contains(&Reaction::Echoes);
+    let masks = !session.reader.is_of_client;
+    let script = Script::parse_with(&case.input, session.reader.codec.as_mut(), is_echo, masks);
     let mut script = script.ok_or_else(|| format!("a wrong input: {}", case.input))?;
     let has = |reaction| {
         script
             .answers
             .iter()
-            .any(|(opcode, _)| *opcode != 0xa && plan.reaction(*opcode) == reaction)
+            .any(|(opcode, _)| *opcode != 0xa && reactions[usize::from(*opcode == 0x2)] == reaction)
     };
     if has(Reaction::Closes) {
         outcome.end = End::NotApplicable("the server takes no such messages");
@@ -480,14 +539,14 @@ fn play_script(case: &Case, plan: &Plan) -> Result<Outcome, String> {
     };
     let goes_on = matches!(outcome.end, End::Pong | End::Answers);
     if goes_on && case.expected == Expected::GoesOn {
-        session
-            .transport
-            .send(&frame(0x88, &1000_u16.to_be_bytes(), &[]));
+        session.send(0x88, &1000_u16.to_be_bytes());
         session.receive(None, |_| false);
         outcome.closing = session.end.take();
     }
     // The server closes the stream first (RFC 6455 §7.1.1).
-    if case.number().is_some() && matches!(outcome.closing_end(), End::Close(..)) {
+    outcome.is_dropped = session.reader.is_of_client;
+    let is_closed = matches!(outcome.closing_end(), End::Close(..));
+    if case.number().is_some() && is_closed && !outcome.is_dropped {
         let until = Instant::now() + session.timeout.min(Duration::from_secs(1));
         while session
             .transport

@@ -13,7 +13,7 @@ use crate::websocket::client::{Asked, check_response, key};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -72,6 +72,12 @@ impl Transport {
             sent: Log::default(),
             received: Log::default(),
         })
+    }
+
+    /// Creates the stream of a TCP connection.
+    pub(super) fn of(stream: TcpStream) -> Result<Self, String> {
+        let output = stream.try_clone().map_err(|error| error.to_string())?;
+        Self::new(stream.into(), output.into(), None)
     }
 
     /// Sends bytes, as far as the peer reads them; [`Transport::exchange`] sends the rest.
@@ -155,14 +161,17 @@ impl Transport {
 
 impl Drop for Transport {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
-                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
-            }
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.child.iter_mut().for_each(stop);
     }
+}
+
+/// Ends a command that leads a process group of its own.
+pub(super) fn stop(child: &mut Child) {
+    if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// The server under test, and how to reach and open it.
@@ -205,9 +214,7 @@ impl Target {
     /// Opens a stream, before any handshake.
     pub(super) fn connect(&self) -> Result<Transport, String> {
         let Some(command) = &self.command else {
-            let stream = self.address.connect(self.timeout)?;
-            let output = stream.try_clone().map_err(|error| error.to_string())?;
-            return Transport::new(stream.into(), output.into(), None);
+            return Transport::of(self.address.connect(self.timeout)?);
         };
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).process_group(0);
