@@ -78,11 +78,12 @@ impl Model {
                 assert!(self.between.is_none_or(|[one, other]| one <= other));
                 (self.newest, self.last) = (Some(*newest), None);
             }
-            Line::Message { seq, author, to, text, .. } => {
+            Line::Message { seq, author, to, text, change, .. } => {
                 assert!(*seq == self.last.unwrap_or(seq - 1) + 1 && Some(*seq) <= self.newest);
                 assert_eq!(to.is_some(), self.between.is_some());
                 assert!(self.between.is_none_or(|between| between.contains(author)));
-                assert!(!text.trim().is_empty());
+                assert!(change.is_some() || !text.trim().is_empty());
+                assert!(change.and_then(|it| it.of()).is_none_or(|of| (1..*seq).contains(&of)));
                 self.last = Some(*seq);
             }
         }

@@ -5,12 +5,12 @@
 //! import goes into a new file beside the one that it is to become, and takes its name when it is
 //! whole.
 
-use super::lines::{LINE_BYTES, Line, Lines, VERSION};
+use super::lines::{Change, LINE_BYTES, Line, Lines, VERSION};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
-use crate::history::sqlite::{schema, sentence, with_ending};
+use crate::history::sqlite::{count_reactions, schema, sentence, with_ending};
 use crate::history::{self, Seq, Settings, Span, StoreError};
 use crate::text::{Hex, decode_hex};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
@@ -233,7 +233,12 @@ fn place(connection: &Connection, id: i64) -> rusqlite::Result<Option<(Line, Spa
     let row = |row: &Row<'_>| {
         let newest = row.get(3)?;
         let line = match row.get(0)? {
-            Some(name) => Line::Channel { name, newest },
+            Some(name) => Line::Channel {
+                name,
+                newest,
+                pinned: row.get(5)?,
+                writing: row.get(6)?,
+            },
             None => Line::Conversation {
                 between: [row.get(1)?, row.get(2)?],
                 newest,
@@ -242,7 +247,8 @@ fn place(connection: &Connection, id: i64) -> rusqlite::Result<Option<(Line, Spa
         let (first, newest) = (Seq(row.get(4)?), Seq(newest));
         Ok((line, Span { first, newest }))
     };
-    let select = "SELECT name, one, other, newest, first FROM places WHERE id = ?1";
+    let select = "SELECT name, one, other, newest, first, pinned, nullif(writing, 0)
+        FROM places WHERE id = ?1";
     connection
         .prepare_cached(select)?
         .query_row([id], row)
@@ -257,11 +263,19 @@ fn each_message(
     span: Span,
     take: &mut impl FnMut(&Line) -> history::Result<()>,
 ) -> history::Result<()> {
-    let select =
-        "SELECT seq, at, author, sender, recipient, text, action, nonce, owner FROM messages
-        WHERE place = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
+    let select = "SELECT seq, at, author, sender, recipient, text, action, nonce, owner, kind, of
+        FROM messages WHERE place = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
     let row = |row: &Row<'_>| {
         let seq: u64 = row.get(0)?;
+        let of = || row.get(10);
+        let change = match row.get(9)? {
+            0 => None,
+            1 => Some(Change::Edit(of()?)),
+            2 => Some(Change::Delete(of()?)),
+            3 => Some(Change::React(of()?)),
+            4 => Some(Change::Unreact(of()?)),
+            _ => Some(Change::Deleted),
+        };
         let line = Line::Message {
             seq,
             at: row.get(1)?,
@@ -272,6 +286,7 @@ fn each_message(
             action: row.get(6)?,
             nonce: row.get(7)?,
             owner: row.get(8)?,
+            change,
         };
         Ok((seq, line))
     };
@@ -386,18 +401,24 @@ impl Import {
             }
             Line::Channel { newest, .. } | Line::Conversation { newest, .. } => {
                 self.uses += 1;
-                let (name, one, other) = match line {
-                    Line::Channel { name, .. } => (Some(name), None, None),
-                    Line::Conversation {
-                        between: [one, other],
+                let (name, pinned, writing) = match line {
+                    Line::Channel {
+                        name,
+                        pinned,
+                        writing,
                         ..
-                    } => (None, Some(one), Some(other)),
-                    _ => (None, None, None),
+                    } => (Some(name), *pinned, writing.unwrap_or(0)),
+                    _ => (None, None, 0),
+                };
+                let (one, other) = match line {
+                    Line::Conversation { between, .. } => (Some(between[0]), Some(between[1])),
+                    _ => (None, None),
                 };
                 // As if all were pruned: the first message sets `first`.
-                let insert = "INSERT INTO places (name, one, other, first, newest, at, used)
-                    VALUES (?1, ?2, ?3, ?4 + 1, ?4, 0, ?5)";
-                let row = (name, one, other, newest, self.uses);
+                let insert = "INSERT INTO places
+                    (name, one, other, first, newest, at, used, pinned, writing)
+                    VALUES (?1, ?2, ?3, ?4 + 1, ?4, 0, ?5, ?6, ?7)";
+                let row = (name, one, other, newest, self.uses, pinned, writing);
                 connection.prepare_cached(insert)?.execute(row)?;
                 self.place = connection.last_insert_rowid();
             }
@@ -411,14 +432,30 @@ impl Import {
                 action,
                 nonce,
                 owner,
+                change,
             } => {
-                let insert = "INSERT INTO messages
-                    (place, seq, at, author, sender, recipient, text, action, nonce, owner)
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                let kind = match change {
+                    None => 0,
+                    Some(Change::Edit(_)) => 1,
+                    Some(Change::Delete(_)) => 2,
+                    Some(Change::React(_)) => 3,
+                    Some(Change::Unreact(_)) => 4,
+                    Some(Change::Deleted) => 5,
+                };
+                let of = change.and_then(Change::of);
+                let insert = "INSERT INTO messages (place, seq, at, author, sender, recipient,
+                        text, action, nonce, owner, kind, of)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
                 let row = (
-                    self.place, seq, at, author, from, to, text, action, nonce, owner,
+                    self.place, seq, at, author, from, to, text, action, nonce, owner, kind, of,
                 );
                 connection.prepare_cached(insert)?.execute(row)?;
+                if kind == 1 {
+                    let edit = "UPDATE messages SET edited = ?3 WHERE place = ?1 AND seq = ?2";
+                    connection
+                        .prepare_cached(edit)?
+                        .execute((self.place, of, at))?;
+                }
                 let update = "UPDATE places SET at = ?3, first_at = coalesce(first_at, ?3),
                     first = min(first, ?2) WHERE id = ?1";
                 connection
@@ -432,6 +469,7 @@ impl Import {
     /// Gives the history its name, after the last line.
     fn finish(mut self) -> history::Result<()> {
         if let Some(connection) = self.connection.take() {
+            count_reactions(&connection, "true", [])?;
             connection.execute("UPDATE history SET authors = ?1", [self.newest_author])?;
             connection.execute_batch("COMMIT")?;
             connection.close().map_err(|(_, error)| error)?;

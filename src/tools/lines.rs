@@ -6,14 +6,15 @@
 //! ```text
 //! {"type":"parlor","version":1}
 //! {"type":"session","author":1,"secret":"9f86…","name":"Ada","seen":1700000000000,"quit":false}
-//! {"type":"channel","name":"general","newest":2}
+//! {"type":"channel","name":"general","newest":3}
 //! {"type":"message","seq":1,"at":1700000000000,"author":1,"from":"Ada","text":"hello"}
 //! {"type":"message","seq":2,"at":1700000000001,"author":1,"from":"Ada","text":"waves","action":true,"nonce":"n1"}
+//! {"type":"message","seq":3,"at":1700000000002,"author":1,"from":"Ada","change":{"edit":1}}
 //! {"type":"conversation","between":[1,2],"newest":0}
 //! ```
 
 use crate::chat::name::{ChannelName, UserName};
-use crate::limits::NONCE_CHARS;
+use crate::limits::{EMOJI_BYTES, NONCE_CHARS};
 use crate::text::decode_hex;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +42,15 @@ pub enum Line {
         quit: bool,
     },
     /// A channel, with the number of its newest message.
-    Channel { name: String, newest: u64 },
+    Channel {
+        name: String,
+        newest: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pinned: Option<u64>,
+        /// As in the table `places`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        writing: Option<i64>,
+    },
     /// A conversation of two sessions, the smaller number first.
     Conversation { between: [u64; 2], newest: u64 },
     /// A message of the last channel or conversation.
@@ -52,6 +61,8 @@ pub enum Line {
         from: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<String>,
+        /// The present text, or the emoji of a reaction.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         action: bool,
@@ -59,7 +70,31 @@ pub enum Line {
         nonce: Option<String>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         owner: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<Change>,
     },
+}
+
+/// A change of the earlier message that has this number, or a message that is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Change {
+    Edit(u64),
+    Delete(u64),
+    React(u64),
+    Unreact(u64),
+    Deleted,
+}
+
+impl Change {
+    /// Returns the number of the message that is changed.
+    pub fn of(self) -> Option<u64> {
+        match self {
+            Self::Edit(of) | Self::Delete(of) | Self::React(of) | Self::Unreact(of) => Some(of),
+            Self::Deleted => None,
+        }
+    }
 }
 
 impl Line {
@@ -129,7 +164,13 @@ impl Lines {
                 check_user(name)?;
                 self.newest_session = *author;
             }
-            Line::Channel { name, newest } => {
+            Line::Channel {
+                name,
+                newest,
+                pinned,
+                ..
+            } => {
+                pinned.map_or(Ok(()), |pinned| below(pinned, "a pinned number"))?;
                 match ChannelName::parse(name) {
                     Ok(parsed) if parsed.shown() == name => {}
                     Ok(parsed) => {
@@ -199,6 +240,7 @@ impl Lines {
             action,
             nonce,
             owner,
+            change,
         } = line
         else {
             return Ok(());
@@ -219,14 +261,24 @@ impl Lines {
                 || nonce.chars().count() > NONCE_CHARS
                 || nonce.chars().any(char::is_control)
         };
+        let is_blank = text.chars().all(char::is_whitespace);
+        let is_emoji = text.len() <= EMOJI_BYTES && !text.contains(char::is_whitespace);
+        let has_right_text = match change {
+            None => !is_blank,
+            Some(Change::React(_) | Change::Unreact(_)) => !is_blank && is_emoji,
+            Some(_) => text.is_empty(),
+        };
+        let of = change.and_then(Change::of);
         let wrong = match between {
             Some(between) if !between.contains(author) => "its author is not in the conversation",
             Some(_) if to.is_none() => "a private message has a recipient",
             Some(_) if *action || *owner => "a private message is no action, and no owner's",
             None if to.is_some() => "a message in a channel has no recipient",
-            _ if text.chars().all(char::is_whitespace) || text.contains(is_control) => {
-                "a text is not empty, and has no control characters but line feed and tab"
+            _ if !has_right_text || text.contains(is_control) => {
+                "a text is not empty, and has no control characters but line feed and tab; an edit \
+                 and a deletion have none"
             }
+            _ if of.is_some_and(|of| of == 0 || of >= *seq) => "a change is of an earlier message",
             _ if nonce.as_ref().is_some_and(is_bad_nonce) => {
                 return Err(format!(
                     "a nonce has 1 to {NONCE_CHARS} characters, and no control characters"
@@ -275,9 +327,13 @@ mod tests {
         let texts = [
             HEAD,
             ADA,
-            r#"{"type":"channel","name":"general","newest":3}"#,
+            r#"{"type":"channel","name":"general","newest":7,"pinned":2,"writing":-1}"#,
             r#"{"type":"message","seq":2,"at":7,"author":1,"from":"Ada","text":"a \"b\"\n","nonce":"n"}"#,
             r#"{"type":"message","seq":3,"at":7,"author":1,"from":"Ada","text":"waves","action":true,"owner":true}"#,
+            r#"{"type":"message","seq":4,"at":7,"author":1,"from":"Ada","change":{"edit":2}}"#,
+            r#"{"type":"message","seq":5,"at":7,"author":1,"from":"Ada","text":"👍","change":{"react":3}}"#,
+            r#"{"type":"message","seq":6,"at":7,"author":1,"from":"Ada","nonce":"m","change":"deleted"}"#,
+            r#"{"type":"message","seq":7,"at":7,"author":1,"from":"Ada","change":{"delete":6}}"#,
             r#"{"type":"channel","name":"empty","newest":9}"#,
             r#"{"type":"conversation","between":[1,2],"newest":1}"#,
             r#"{"type":"message","seq":1,"at":7,"author":2,"from":"Ben","to":"Ada","text":"psst"}"#,

@@ -99,6 +99,48 @@ fn changes_are_rows_and_messages_have_their_present_form() {
     }
 }
 
+#[cfg(feature = "tools")]
+#[test]
+fn export_and_import_keep_changes() {
+    let folder = Folder::new();
+    let tea = channel("tea");
+    let of = Seq(1);
+    let react = |author, on, emoji| change(&tea, author, Kind::React { of, on }, emoji);
+    let proposals = [
+        proposal(&tea, 1, "typo", None),
+        proposal(&tea, 1, "secret", Some("n")),
+        change(&tea, 1, Kind::Edit { of }, "text"),
+        react(1, true, "👍"),
+        react(2, true, "👍"),
+        react(2, true, "🎉"),
+        react(1, false, "👍"),
+        change(&tea, 1, Kind::Delete { of: Seq(2) }, ""),
+    ];
+    let mut history = folder.open();
+    assert_eq!(commit(&mut history, &proposals, 5).last(), Some(&8));
+    let lines = folder.0.join("lines");
+    crate::export::run("export", &folder.file(), &lines);
+    let exported = std::fs::read_to_string(&lines).unwrap();
+    assert!(
+        !exported.contains("typo") && !exported.contains("secret"),
+        "{exported}"
+    );
+    crate::export::run("import", &folder.0.join("copy.db"), &lines);
+    let mut copy = folder.open_file("copy.db");
+    let read = |history: &mut dyn History| {
+        let (mut out, reader) = (Vec::new(), Author(2));
+        history
+            .page(&tea, PageRequest { reader, ..ALL }, &mut out)
+            .unwrap();
+        serde_json::to_value(out).unwrap()
+    };
+    assert_eq!(read(&mut copy), read(&mut history));
+    assert_eq!(
+        commit(&mut copy, &[react(2, true, "🎉"), proposals[1].clone()], 6),
+        [-1, -2]
+    );
+}
+
 #[test]
 fn refused_changes_are_not_stored() {
     let folder = Folder::new();

@@ -5,7 +5,7 @@ use parlor::history::{Author, History, Place};
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn run(word: &str, database: &Path, file: &Path) -> Output {
+pub(crate) fn run(word: &str, database: &Path, file: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
     command.args([word, "--history"]).args([database, file]);
     command.output().unwrap()

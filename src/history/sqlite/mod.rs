@@ -21,6 +21,8 @@ pub(crate) mod schema;
 
 pub(crate) use connection::sentence;
 pub(crate) use file::with_ending;
+#[cfg(feature = "tools")]
+pub(crate) use rows::count_reactions;
 
 use super::{
     Author, ChannelSettings, ConversationRow, Decision, Epoch, History, PageRequest, Place,

@@ -8,7 +8,8 @@ use crate::history::{
 use crate::limits::NONCE_AGE;
 use crate::time::UnixMillis;
 use rusqlite::{
-    Connection, OptionalExtension, Result, Row, ToSql, Transaction, TransactionBehavior, params,
+    Connection, OptionalExtension, Params, Result, Row, ToSql, Transaction, TransactionBehavior,
+    params,
 };
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -276,19 +277,27 @@ impl Overwritten {
     pub(super) fn count_reactions(&self, connection: &Connection) -> Result<()> {
         let delete = "DELETE FROM reactions WHERE place = ?1 AND seq = ?2";
         connection.execute(delete, (self.place, self.of.0))?;
-        count_reactions(connection, self.place, "of = ?2", self.of.0)
+        let which = "place = ?1 AND of = ?2";
+        count_reactions(connection, which, (self.place, self.of.0))
     }
 }
 
-/// Inserts the reactions that stand after the messages of a place that `which` (with `?2`) selects.
-fn count_reactions(connection: &Connection, place: i64, which: &str, value: u64) -> Result<()> {
+/// Derives the reactions that stand from the messages that `which` selects, in an empty table.
+pub(crate) fn count_reactions(
+    connection: &Connection,
+    which: &str,
+    values: impl Params,
+) -> Result<()> {
     let insert = format!(
         "INSERT INTO reactions SELECT place, of, text, author, by FROM (
             SELECT place, of, text, author, max(seq) AS by, kind FROM messages
-            WHERE place = ?1 AND {which} AND kind IN (3, 4) GROUP BY of, text, author
+            WHERE kind IN (3, 4) AND {which} GROUP BY place, of, text, author
         ) WHERE kind = 3"
     );
-    connection.execute(&insert, (place, value))?;
+    connection.execute(&insert, values)?;
+    let update = "UPDATE messages SET reacted = 1
+        WHERE NOT reacted AND (place, seq) IN (SELECT place, seq FROM reactions)";
+    connection.execute(update, [])?;
     Ok(())
 }
 
