@@ -2,6 +2,7 @@
 
 use crate::{ALL, Folder, channel, now, proposal};
 use parlor::history::{Author, History, Kind, Memory, PageRequest, Place, Proposal, Refusal, Seq};
+use parlor::testing::Random;
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -239,4 +240,75 @@ fn refused_changes_are_not_stored() {
             [25, -25]
         );
     }
+}
+
+/// Rows are long and many, so that SQLite moves them between pages and leaves their bytes there.
+#[test]
+fn deleted_texts_are_in_no_file() {
+    let folder = Folder::new();
+    let mut random = Random::new(3);
+    let places = ["a", "b", "c", "d", "e"].map(channel);
+    let mut history = folder.open_with(|settings| settings.keep = 500);
+    let (mut texts, mut at) = (vec![Vec::new(); places.len()], 0);
+    for n in 0..4_000 {
+        let place = random.below(places.len());
+        let text = format!("<{n:016x}>").repeat(1 + random.below(60));
+        let nonce = format!("n{n}");
+        at += 1;
+        let message = [proposal(&places[place], 1, &text, Some(&nonce))];
+        history.commit(&message, &[], now(at)).unwrap();
+        texts[place].push(format!("<{n:016x}>"));
+    }
+    crate::prune(&mut history, now(at));
+    let mut gone = Vec::new();
+    for (place, texts) in places.iter().zip(&texts) {
+        let newest = texts.len();
+        for (index, text) in texts.iter().enumerate() {
+            let of = Seq(index as u64 + 1);
+            let kind = match (newest - index < 450, random.below(3)) {
+                (true, 0) => Kind::Edit { of },
+                (true, 1) => Kind::Delete { of },
+                (true, _) => continue,
+                (false, _) if newest - index < 600 => continue,
+                (false, _) => {
+                    gone.push(text); // pruned
+                    continue;
+                }
+            };
+            let change = [change(place, 1, kind, "new")];
+            assert_eq!(
+                history.commit(&change, &[], now(at)).unwrap()[0].refused,
+                None
+            );
+            gone.push(text);
+        }
+    }
+    // A reader keeps the log for as long as it reads.
+    let reader = rusqlite::Connection::open(folder.file()).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM messages")
+        .unwrap();
+    history.maintain(now(at + 1_000)).unwrap();
+    reader.execute_batch("COMMIT").unwrap();
+    history.maintain(now(at + 2_000)).unwrap();
+    let found = || {
+        let read = |ending: &str| std::fs::read(format!("{}{ending}", folder.file().display()));
+        let bytes = [read("").unwrap(), read("-wal").unwrap_or_default()].concat();
+        let markers = bytes
+            .split(|byte| *byte == b'<')
+            .map(|it| it.get(..16).unwrap_or(it));
+        let markers: std::collections::HashSet<_> = markers.collect();
+        let left = gone
+            .iter()
+            .filter(|text| markers.contains(&text.as_bytes()[1..17]));
+        left.count()
+    };
+    assert!(gone.len() > 2_000);
+    assert_eq!(found(), 0);
+    drop(history);
+    assert_eq!(found(), 0, "after a stop");
+    let check: String = reader
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(check, "ok");
 }

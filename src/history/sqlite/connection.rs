@@ -22,6 +22,7 @@ pub(super) fn connect(path: &Path, sync: Sync, wal_pages: &Arc<AtomicU32>) -> Re
         Sync::Normal => "NORMAL",
     };
     connection.pragma_update(None, "synchronous", sync)?;
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     connection.pragma_update(None, "journal_size_limit", (WAL_BYTES / 2) as i64)?;
     // The memory for reading and writing: 4,096 KiB.
     connection.pragma_update(None, "cache_size", -4_096)?;

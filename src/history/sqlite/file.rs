@@ -2,8 +2,10 @@
 //! notices when it is removed, replaced, moved or cut short while the server runs.
 
 use super::schema::{HEADER_BYTES, Kind, STEPS, inspect, migrate};
+use super::scrub;
 use crate::history::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags};
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -133,6 +135,19 @@ impl HistoryFile {
         match self.log() == self.log {
             true => Ok(()),
             false => Err(Loss::WithoutLog),
+        }
+    }
+
+    /// Returns the numbers of the pages in the log.
+    pub(super) fn pages_in_log(&self) -> BTreeSet<u32> {
+        scrub::pages_in_log(&with_ending(&self.path, "-wal")).unwrap_or_default()
+    }
+
+    /// Removes what is left of deleted texts on some pages, or on all.
+    pub(super) fn clean(&self, pages: Option<&BTreeSet<u32>>) -> io::Result<()> {
+        match pages {
+            Some(pages) => scrub::clean(&self.file, pages.iter().copied()),
+            None => scrub::clean(&self.file, 1..=u32::MAX),
         }
     }
 

@@ -9,6 +9,7 @@
 //! * **A failed `fsync` is not repeated**: the kernel may have dropped the pages that it could not
 //!   write. After an I/O error the database is opened again before anything is stored, and what a
 //!   failed transaction may have left in the log is removed. A full disk needs none of this.
+//! * **A deleted text is gone** from the file and its log a second after its commit: see `scrub`.
 //! * **A lost file is noticed** before the next commit, or within a second: nothing is acknowledged
 //!   that only an unlinked file has. The open file is copied back to its path.
 
@@ -18,6 +19,7 @@ mod file;
 mod prune;
 mod rows;
 pub(crate) mod schema;
+mod scrub;
 
 pub(crate) use connection::sentence;
 pub(crate) use file::with_ending;
@@ -33,8 +35,8 @@ use crate::time::{ClockChange, Millis, Now, TrustedClock, UnixMillis};
 use connection::{checkpoint, connect, is_of_the_disk};
 use file::{HistoryFile, Loss};
 use prune::Pruning;
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,8 +45,8 @@ use std::time::{Duration, Instant};
 
 /// Author numbers that are reserved by one write. A clean stop gives back the unused ones.
 const AUTHORS_AT_ONCE: u64 = 16;
-/// A page in the log: SQLite's default, and what precedes it.
-const PAGE_BYTES: u64 = 4_096 + 24;
+/// A page in the log, and what precedes it.
+const PAGE_BYTES: u64 = (scrub::PAGE + scrub::FRAME_HEADER) as u64;
 /// The file is checked this often while nothing is stored.
 const FILE_CHECK: Duration = Duration::from_secs(1);
 /// A lost file is copied back after this time, since a replacement takes several steps.
@@ -77,6 +79,9 @@ pub struct Sqlite {
     /// The pages in the log, and the number at which they are put into the file.
     wal_pages: Arc<AtomicU32>,
     checkpoint_at: u32,
+    /// Texts were deleted that the log still has, and when it was last emptied of some.
+    holds_deleted: bool,
+    emptied_at: Millis,
     pruning: Pruning,
     commit_time: Option<Duration>,
     lost: Option<Lost>,
@@ -112,8 +117,9 @@ impl Sqlite {
         let mut connection = connect(&file.path, settings.sync, &wal_pages)?;
         schema::migrate(&mut connection, schema::STEPS, epoch)?;
         let row = "SELECT epoch, authors, believed, (SELECT coalesce(max(author), 0)
-            FROM sessions), (SELECT coalesce(max(used), 0) FROM places) FROM history";
-        let (epoch, authors, believed, newest_session, uses): (String, u64, u64, u64, u64) =
+            FROM sessions), (SELECT coalesce(max(used), 0) FROM places), clean FROM history";
+        type Row = (String, u64, u64, u64, u64, bool);
+        let (epoch, authors, believed, newest_session, uses, is_clean): Row =
             connection.query_row(row, [], |row| row.try_into())?;
         let pruning = Pruning::begin(&connection, settings.keep)?;
         file.note();
@@ -135,6 +141,8 @@ impl Sqlite {
             undo: Vec::new(),
             wal_pages,
             checkpoint_at: WAL_CHECKPOINT_PAGES,
+            holds_deleted: true,
+            emptied_at: Millis(0),
             pruning,
             commit_time: None,
             lost: None,
@@ -142,7 +150,12 @@ impl Sqlite {
         };
         // The first write shows that it can be written.
         history.store_time()?;
-        history.checkpoint();
+        history.checkpoint("TRUNCATE");
+        if !is_clean && !history.holds_deleted {
+            history.file.clean(None)?;
+            let update = "UPDATE history SET clean = 1";
+            history.connection()?.execute(update, [])?;
+        }
         Ok(history)
     }
 
@@ -207,7 +220,7 @@ impl Sqlite {
             u64::from(pages.load(Ordering::Relaxed)) * PAGE_BYTES > WAL_BYTES * 3 / 4
         };
         if is_full(&self.wal_pages) {
-            self.checkpoint();
+            self.checkpoint("PASSIVE");
             if is_full(&self.wal_pages) {
                 let why =
                     "its log is full, because another program has been reading it for too long";
@@ -221,6 +234,7 @@ impl Sqlite {
     /// was never acknowledged. If that fails the old connection goes on reading.
     fn recover(&mut self) -> rusqlite::Result<()> {
         let connection = connect(&self.file.path, self.settings.sync, &self.wal_pages)?;
+        let written = self.file.pages_in_log();
         let (log, done) = checkpoint(&connection, "FULL")?;
         if log != done {
             let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
@@ -243,6 +257,7 @@ impl Sqlite {
         }
         transaction.commit()?;
         self.connection = Some(connection);
+        self.holds_deleted |= self.file.clean(Some(&written)).is_err();
         self.file.note();
         self.is_sick = false;
         self.doubtful.clear();
@@ -253,21 +268,28 @@ impl Sqlite {
     /// Puts the log into the file once it has grown. Its error may be one of `fsync`.
     fn tend_log(&mut self) {
         if self.wal_pages.load(Ordering::Relaxed) >= self.checkpoint_at {
-            self.checkpoint();
+            self.checkpoint("PASSIVE");
         }
     }
 
-    fn checkpoint(&mut self) {
+    /// Puts the log into the file; `TRUNCATE` also empties it, unless a program reads in it.
+    fn checkpoint(&mut self, kind: &str) {
         let pages = self.wal_pages.load(Ordering::Relaxed);
         self.checkpoint_at = pages + WAL_CHECKPOINT_PAGES;
         let Some(connection) = &self.connection else {
             return;
         };
-        match checkpoint(connection, "PASSIVE") {
+        let written = self.file.pages_in_log();
+        match checkpoint(connection, kind) {
             // The next transaction begins the log again, unless a program reads in it.
             Ok((log, done)) if log == done => {
                 self.wal_pages.store(0, Ordering::Relaxed);
                 self.checkpoint_at = WAL_CHECKPOINT_PAGES;
+                // The lock keeps other programs from writing.
+                let lock = TransactionBehavior::Immediate;
+                let locked = Transaction::new_unchecked(connection, lock);
+                let is_clean = locked.is_ok() && self.file.clean(Some(&written)).is_ok();
+                self.holds_deleted &= log > 0 || !is_clean;
             }
             Ok(_) => {}
             Err(error) => self.is_sick |= is_of_the_disk(&error),
@@ -343,6 +365,7 @@ impl Sqlite {
             // From here on the old connection must not touch files by their names.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             self.file.take_over(&copy)?;
+            self.file.clean(None)?;
             self.close_silently();
         }
         self.wal_pages.store(0, Ordering::Relaxed);
@@ -394,6 +417,7 @@ impl History for Sqlite {
         self.pruning
             .count(&turn, messages, !sessions.is_empty(), keep);
         self.uses = turn.uses;
+        self.holds_deleted |= turn.undo.iter().any(rows::Overwritten::has_text);
         self.tend_log();
         self.commit_time = Some(began.elapsed());
         Ok(stored)
@@ -465,6 +489,10 @@ impl History for Sqlite {
             }
         }
         self.check_file(now)?;
+        if self.holds_deleted && now.mono.since(self.emptied_at) >= FILE_CHECK {
+            self.emptied_at = now.mono;
+            self.checkpoint("TRUNCATE");
+        }
         let is_old = self.clock.believed().0.abs_diff(self.stored_time.0) >= STORE_TIME;
         if self.pruning.interval().is_none() && !is_old {
             return Ok(());
@@ -472,7 +500,10 @@ impl History for Sqlite {
         self.ready_to_write(now)?;
         let stored = if is_old { self.store_time() } else { Ok(()) };
         let done = stored.and_then(|()| match &self.connection {
-            Some(it) => self.pruning.step(it, &self.settings, &self.clock, now.mono),
+            Some(it) => {
+                self.holds_deleted = true;
+                self.pruning.step(it, &self.settings, &self.clock, now.mono)
+            }
             None => Ok(()),
         });
         done.map_err(|error| self.write_failed(error, None))?;
@@ -522,6 +553,8 @@ impl Drop for Sqlite {
             self.reserved_authors = self.newest_author.0;
             // If it fails, numbers are lost, and the time is an hour old.
             let _ = self.store_time();
+            // SQLite's own checkpoint, when the connection is closed, would not clean the pages.
+            self.checkpoint("TRUNCATE");
         }
     }
 }

@@ -262,6 +262,11 @@ pub(super) struct Overwritten {
 type Content = (u64, u8, Box<str>, Option<u64>, Option<u64>);
 
 impl Overwritten {
+    /// Returns whether a text was overwritten.
+    pub(super) fn has_text(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
     /// Writes the rows again.
     pub(super) fn restore(&self, connection: &Connection) -> Result<()> {
         for (seq, kind, text, of, edited) in &self.rows {
@@ -318,15 +323,18 @@ impl Turn {
     }
 
     fn store(&mut self, connection: &Connection, what: &Proposal) -> Result<Stored> {
-        let id = match known(connection, &what.place)? {
-            Some(Known { id, .. }) => match self.repeated(connection, id, what)? {
+        let (id, first) = match known(connection, &what.place)? {
+            Some(Known { id, first, .. }) => match self.repeated(connection, id, what)? {
                 Some(first) => return Ok(first),
-                None => id,
+                None => (id, first),
             },
-            None => make(connection, &what.place)?,
+            None => (make(connection, &what.place)?, Seq(1)),
         };
         if let Some(of) = what.changes() {
-            let target = one(connection, id, what, of)?;
+            let target = match of >= first {
+                true => one(connection, id, what, of)?,
+                false => None,
+            };
             if let Some(stored) = Stored::without_change(what, target.as_ref()) {
                 return Ok(stored);
             }
@@ -418,6 +426,8 @@ impl Turn {
                 }
                 let delete = "DELETE FROM reactions WHERE place = ?1 AND seq = ?2";
                 execute(delete, params![place, of.0])?;
+                let unpin = "UPDATE places SET pinned = NULL WHERE id = ?1 AND pinned = ?2";
+                execute(unpin, params![place, of.0])?;
             }
             Kind::React { of, on } => {
                 self.remember(connection, place, of, &[])?;

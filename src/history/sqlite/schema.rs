@@ -90,6 +90,10 @@ pub(crate) const STEPS: &[&str] = &[
         by INTEGER NOT NULL, PRIMARY KEY (place, seq, emoji, author)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    -- Whether all pages were cleaned of what older versions, or an import, left of moved rows.
+    ALTER TABLE history ADD COLUMN clean INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// The bytes of a file's beginning, and of its log's, that are inspected.

@@ -1,0 +1,142 @@
+//! Removes what SQLite leaves of deleted texts.
+//!
+//! `PRAGMA secure_delete` writes zeros over deleted rows. But when SQLite moves rows to another page
+//! of a table, their bytes can stay in the unused middle of the old page, and they are still there
+//! when the row is deleted later. So the middle of each page that a checkpoint wrote is filled with
+//! zeros in the file itself. SQLite gives these bytes no meaning
+//! (<https://sqlite.org/fileformat2.html#b_tree_pages>).
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// The bytes of a page: SQLite's default.
+pub(super) const PAGE: usize = 4_096;
+/// What precedes a page in the log (<https://sqlite.org/walformat.html>).
+pub(super) const FRAME_HEADER: usize = 24;
+/// The header of the log.
+const LOG_HEADER: u64 = 32;
+/// In a larger file, the first byte of a page doesn't tell whether it belongs to a tree.
+const MOST_PAGES: u64 = 1 << 24;
+
+/// Returns the numbers of the pages in a log.
+pub(super) fn pages_in_log(log: &Path) -> io::Result<BTreeSet<u32>> {
+    let log = File::open(log)?;
+    let frames = log.metadata()?.len().saturating_sub(LOG_HEADER) / (FRAME_HEADER + PAGE) as u64;
+    let mut number = [0; 4];
+    let page = |frame: u64| {
+        log.read_exact_at(
+            &mut number,
+            LOG_HEADER + frame * (FRAME_HEADER + PAGE) as u64,
+        )?;
+        Ok(u32::from_be_bytes(number))
+    };
+    (0..frames).map(page).collect()
+}
+
+/// Fills the unused middle of some pages, in their order, with zeros. No other program may write meanwhile.
+pub(super) fn clean(file: &File, pages: impl IntoIterator<Item = u32>) -> io::Result<()> {
+    let count = file.metadata()?.len() / PAGE as u64;
+    if count >= MOST_PAGES {
+        return Ok(());
+    }
+    let mut page = [0; PAGE];
+    // Page 0 is in no valid log, and pages beyond the end were cut off.
+    for number in pages
+        .into_iter()
+        .take_while(|number| u64::from(*number) <= count)
+    {
+        let Some(index) = number.checked_sub(1) else {
+            continue;
+        };
+        let at = u64::from(index) * PAGE as u64;
+        file.read_exact_at(&mut page, at)?;
+        let unused = unused(&page, index == 0);
+        let is_dirty =
+            |range: &std::ops::Range<usize>| page[range.clone()].iter().any(|it| *it != 0);
+        if let Some(unused) = unused.filter(is_dirty) {
+            page[unused.clone()].fill(0);
+            file.write_all_at(&page[unused.clone()], at + unused.start as u64)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the range between the list of a tree page's rows and the first of them.
+fn unused(page: &[u8; PAGE], is_first: bool) -> Option<std::ops::Range<usize>> {
+    // The first page begins with the header of the file.
+    let header = if is_first { 100 } else { 0 };
+    let list = header
+        + match page[header] {
+            2 | 5 => 12,
+            10 | 13 => 8,
+            _ => return None,
+        };
+    let number = |at: usize| usize::from(u16::from_be_bytes([page[at], page[at + 1]]));
+    let (rows, content) = (number(header + 3), number(header + 5));
+    let unused = list + 2 * rows..content;
+    (unused.start <= unused.end && unused.end <= PAGE).then_some(unused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unused_middle_is_found_on_tree_pages_only() {
+        let page = |at: usize, start: [u8; 7]| {
+            let mut page = [7; PAGE];
+            page[at..at + 7].copy_from_slice(&start);
+            page
+        };
+        let table = [
+            (
+                "a leaf",
+                page(0, [13, 0, 0, 0, 3, 8, 0]),
+                false,
+                Some(14..2_048),
+            ),
+            (
+                "an inner page",
+                page(0, [2, 0, 0, 0, 1, 8, 0]),
+                false,
+                Some(14..2_048),
+            ),
+            (
+                "the first page",
+                page(100, [13, 0, 0, 0, 2, 8, 0]),
+                true,
+                Some(112..2_048),
+            ),
+            (
+                "a full page",
+                page(0, [10, 0, 0, 0, 4, 0, 16]),
+                false,
+                Some(16..16),
+            ),
+            (
+                "an overflow page",
+                page(0, [0, 0, 0, 9, 3, 8, 0]),
+                false,
+                None,
+            ),
+            (
+                "a damaged page",
+                page(0, [13, 0, 0, 9, 9, 8, 0]),
+                false,
+                None,
+            ),
+            (
+                "content beyond the end",
+                page(0, [13, 0, 0, 0, 3, 99, 0]),
+                false,
+                None,
+            ),
+        ];
+        for (name, page, is_first, expected) in table {
+            assert_eq!(unused(&page, is_first), expected, "{name}");
+        }
+    }
+}
