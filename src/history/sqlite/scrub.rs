@@ -1,10 +1,9 @@
 //! Removes what SQLite leaves of deleted texts.
 //!
-//! `PRAGMA secure_delete` writes zeros over deleted rows. But when SQLite moves rows to another page
-//! of a table, their bytes can stay in the unused middle of the old page, and they are still there
-//! when the row is deleted later. So the middle of each page that a checkpoint wrote is filled with
-//! zeros in the file itself. SQLite gives these bytes no meaning
-//! (<https://sqlite.org/fileformat2.html#b_tree_pages>).
+//! `PRAGMA secure_delete` writes zeros over deleted rows. But when SQLite moves rows to another
+//! page, their bytes can stay in the unused middle of the old page, and are still there when the
+//! row is deleted. So the middle of each page that a checkpoint wrote is filled with zeros in the
+//! file. SQLite gives these bytes no meaning (<https://sqlite.org/fileformat2.html#b_tree_pages>).
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -36,7 +35,8 @@ pub(super) fn pages_in_log(log: &Path) -> io::Result<BTreeSet<u32>> {
     (0..frames).map(page).collect()
 }
 
-/// Fills the unused middle of some pages, in their order, with zeros. No other program may write meanwhile.
+/// Fills the unused middle of some pages, in their order, with zeros. No other program may write
+/// meanwhile.
 pub(super) fn clean(file: &File, pages: impl IntoIterator<Item = u32>) -> io::Result<()> {
     let count = file.metadata()?.len() / PAGE as u64;
     if count >= MOST_PAGES {
