@@ -45,6 +45,11 @@ if (keepsHistory()) {
     await ada.role('button', 'Jump to latest').click();
     await ada.said('line 1500').waitFor();
     await until('#general', () => new URL(ada.page.url()).hash);
+    await ada.log.getByRole('link', { name: '#general/3' }).click();
+    await until('line 3', () => target(ada));
+    await ada.page.goBack();
+    await ada.said('line 1500').waitFor();
+    await until('#general', () => new URL(ada.page.url()).hash);
 
     await ada.more('Jump to date…');
     await ada.role('textbox', 'Day').or(ada.page.getByLabel('Day')).fill('2026-05-10');

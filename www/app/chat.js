@@ -117,6 +117,7 @@ export class Chat {
   async quit() {
     const loses = this.#sender.outbox.length > 0 || storage.drafts.get().length > 0;
     if (loses && !await this.#confirm(t.chat.leaveTitle, t.chat.leaveLoses, t.chat.leave)) return;
+    this.deletions.hurry();
     storage.forget();
     this.#signOut();
   }
@@ -192,7 +193,8 @@ export class Chat {
     if (!state.wanted.has(name) && !state.channels.has(name)) return this.#openUnknown(name, seq);
     const room = states.channelRoom(state, name);
     this.open(room, { fromAddress: true });
-    if (seq !== undefined && seq !== room.target?.seq) this.past.jump(room, seq);
+    if (seq === undefined) this.past.leave(room);
+    else if (seq !== room.target?.seq) this.past.jump(room, seq);
     return undefined;
   }
 

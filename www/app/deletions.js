@@ -15,9 +15,12 @@ export class Deletions {
     this.#host = host;
     storage.deletions.onChange((waiting) => { this.#waiting = waiting ?? []; });
     if (this.#waiting.length > 0) setTimeout(() => this.flush(), UNDO_MS);
-    addEventListener('pagehide', () => {
-      for (const one of this.#waiting) host.notify(command(one));
-    });
+    addEventListener('pagehide', () => this.hurry());
+  }
+
+  /** Sends all of them at once: the page is closed, or its user leaves. */
+  hurry() {
+    for (const one of this.#waiting) this.#host.notify(command(one));
   }
 
   /** Whether a message of a room is about to be deleted. */
@@ -41,7 +44,7 @@ export class Deletions {
         await this.#host.request(command(one));
       } catch (error) {
         if (error.code === 'lost') return; // sent again after the next welcome
-        if (error.code !== 'no_such_message') this.#host.failed(error);
+        if (!['no_such_message', 'not_yours'].includes(error.code)) this.#host.failed(error);
       }
       this.#keep(this.#waiting.filter((other) => other !== one));
     }

@@ -87,8 +87,10 @@ export class Feed {
     this.#calendar = calendar();
     this.#newest = room.messages.at(-1)?.seq ?? 0;
     this.#hushWhileLoading(isOther);
+    const isLeft = this.#target !== null && room.target === null; // the newest messages are shown again
+    if (isLeft) this.#target = null;
     if (room.target?.found && room.target !== this.#target) this.#reveal(room.target);
-    else if (!room.past && (isOther || own || this.#atEnd)) this.#toEnd();
+    else if (!room.past && (isOther || own || isLeft || this.#atEnd)) this.#toEnd();
     else {
       this.#draw();
       this.#showDown();
