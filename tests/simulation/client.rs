@@ -1,7 +1,8 @@
-//! Somebody who chats, loses the connection, comes back, sends again what was not acknowledged, and
-//! remembers what it saw.
+//! A client that chats, loses the connection, comes back, sends again what was not acknowledged,
+//! and remembers what it saw. Client 0 is the chat's owner.
 
-use crate::disk::Said;
+use crate::disk::{Disk, Said};
+use parlor::history::Kind;
 use parlor::hub::ConnectionId;
 use parlor::testing::Wire;
 use parlor::websocket::{
@@ -15,6 +16,9 @@ use std::rc::Rc;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
+/// The owner's key.
+pub(crate) const OWNER_KEY: &str = "a key";
+
 /// The most messages of one client that wait for an answer: a client that is refused a hundred
 /// times in ten seconds is closed.
 const UNDER_WAY: usize = 8;
@@ -23,16 +27,37 @@ const UNDER_WAY: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
     pub(crate) place: Place,
+    pub(crate) change: Change,
     pub(crate) text: String,
     /// It is under way on this connection.
     pub(crate) sent: bool,
 }
 
-/// Where something is said.
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing earlier.
+    New,
+    Edit(u64),
+    Delete(u64),
+    React(u64, bool),
+}
+
+/// The place of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Channel(String),
+    Conversation(String),
     To(String),
+}
+
+/// A message that was acknowledged.
+pub(crate) struct Acknowledged {
+    nonce: u64,
+    pending: Pending,
+    seq: u64,
+    /// A conversation has its identifier here.
+    place: Place,
 }
 
 /// A connection as its client sees it.
@@ -50,6 +75,12 @@ pub(crate) struct Connection {
     behind: BTreeSet<String>,
     /// The newest live message of each place: they come in order, each once.
     live: BTreeMap<String, u64>,
+    /// Texts that were gone before this commit reach it no more: it heard of a later one, or
+    /// connected after it.
+    heard: u64,
+    /// Messages below these numbers reach it no more: the channel was cleared.
+    firsts: BTreeMap<String, u64>,
+    pub(crate) is_owner: bool,
     /// Its reading is stopped until this time.
     pub(crate) stalled_until: u64,
     pub(crate) closing: bool,
@@ -64,19 +95,21 @@ pub(crate) struct Client {
     pub(crate) connection: Option<Connection>,
     pub(crate) channels: BTreeSet<String>,
     pub(crate) pending: BTreeMap<u64, Pending>,
-    pub(crate) acknowledged: Vec<(u64, Pending, u64)>,
-    /// What was seen, by place and number.
-    pub(crate) seen: BTreeMap<String, BTreeMap<u64, String>>,
+    pub(crate) acknowledged: Vec<Acknowledged>,
+    /// The texts of messages that were seen, by place and number; `None`: a deleted one, or a
+    /// change.
+    pub(crate) seen: BTreeMap<String, BTreeMap<u64, Option<String>>>,
+    /// The messages up to these numbers are no longer kept.
+    floors: BTreeMap<String, u64>,
+    /// The door was closed while its session was there, so that session is known for good.
+    is_inside: bool,
+    /// The owner takes every decision back.
+    pub(crate) pardons: bool,
     pub(crate) online: BTreeSet<String>,
     pub(crate) count: u64,
     pub(crate) retry_at: u64,
     next_nonce: u64,
     pub(crate) refusals: u64,
-}
-
-/// What every client is held to.
-pub(crate) struct Truth<'a> {
-    pub(crate) log: &'a BTreeMap<String, Vec<Said>>,
 }
 
 impl Client {
@@ -97,6 +130,9 @@ impl Client {
             pending: BTreeMap::new(),
             acknowledged: Vec::new(),
             seen: BTreeMap::new(),
+            floors: BTreeMap::new(),
+            is_inside: false,
+            pardons: false,
             online: BTreeSet::new(),
             count: 0,
             retry_at: 0,
@@ -106,7 +142,7 @@ impl Client {
     }
 
     /// The connection stands: everything that is known is said at once, as a good client may.
-    pub(crate) fn begin(&mut self, id: ConnectionId, wire: Rc<RefCell<Wire>>) {
+    pub(crate) fn begin(&mut self, id: ConnectionId, wire: Rc<RefCell<Wire>>, truth: &Disk) {
         let websocket = WebSocket::client(1 << 24, || KEY);
         let websocket = websocket.with_deflate(self.deflate.then(DeflateParameters::default));
         let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
@@ -127,6 +163,9 @@ impl Client {
             joined: BTreeSet::new(),
             behind: BTreeSet::new(),
             live: BTreeMap::new(),
+            heard: truth.commits + 1,
+            firsts: truth.firsts.clone(),
+            is_owner: false,
             stalled_until: 0,
             closing: false,
         });
@@ -142,8 +181,20 @@ impl Client {
 
     /// Up to which number nothing is missing.
     pub(crate) fn newest(&self, place: &str) -> u64 {
-        let seen = self.seen.get(place).into_iter().flatten();
-        seen.zip(1..).take_while(|((seq, _), n)| *seq == n).count() as u64
+        let floor = self.floors.get(place).copied().unwrap_or(0);
+        let seen = self.seen.get(place).into_iter();
+        let kept = seen
+            .flat_map(|seen| seen.range(floor + 1..))
+            .zip(floor + 1..);
+        floor + kept.take_while(|((seq, _), n)| *seq == n).count() as u64
+    }
+
+    /// Notes that the messages below a number are no longer kept.
+    fn forget_below(&mut self, place: &str, first: u64) {
+        let floor = self.floors.entry(place.to_owned()).or_default();
+        *floor = (*floor).max(first - 1);
+        let kept = self.seen.entry(place.to_owned()).or_default();
+        *kept = kept.split_off(&(*floor + 1));
     }
 
     pub(crate) fn send(&mut self, command: &Value) {
@@ -165,9 +216,10 @@ impl Client {
         self.send(&json!({"type": "join", "channel": channel, "since": since}));
     }
 
-    pub(crate) fn say(&mut self, place: Place, text: String) {
+    pub(crate) fn say(&mut self, place: Place, change: Change, text: String) {
         let pending = Pending {
             place,
+            change,
             text,
             sent: false,
         };
@@ -184,7 +236,7 @@ impl Client {
     fn is_in(&self, place: &Place) -> bool {
         self.welcomed().is_some_and(|connection| match place {
             Place::Channel(channel) => connection.joined.contains(channel),
-            Place::To(_) => true,
+            Place::Conversation(_) | Place::To(_) => true,
         })
     }
 
@@ -204,13 +256,20 @@ impl Client {
 
     /// Sends again what was acknowledged long ago.
     pub(crate) fn send_again(&mut self, which: usize) {
-        if let Some((nonce, pending, _)) = self.acknowledged.get(which)
-            && matches!(pending.place, Place::Channel(_))
-            && self.is_in(&pending.place)
+        if let Some(known) = self.acknowledged.get(which)
+            && matches!(known.pending.place, Place::Channel(_))
+            && self.is_in(&known.pending.place)
         {
-            let command = message(self.number, *nonce, pending);
+            let command = message(self.number, known.nonce, &known.pending);
             self.send(&command);
         }
+    }
+
+    /// Returns the place and number of a message that it sent.
+    pub(crate) fn own_message(&self, which: usize) -> Option<(Place, u64)> {
+        let own = self.acknowledged.get(which)?;
+        let is_new = own.pending.change == Change::New;
+        is_new.then(|| (own.place.clone(), own.seq))
     }
 
     /// Asks for the messages of a place after the newest one that is known without a gap.
@@ -220,7 +279,7 @@ impl Client {
     }
 
     /// Hears what came. Returns whether the connection is over.
-    pub(crate) fn take(&mut self, truth: &Truth<'_>, log: &mut dyn FnMut(&str)) -> bool {
+    pub(crate) fn take(&mut self, truth: &Disk, log: &mut dyn FnMut(&str)) -> bool {
         let Some(connection) = &mut self.connection else {
             return false;
         };
@@ -234,7 +293,7 @@ impl Client {
         over
     }
 
-    fn hear(&mut self, event: &Value, truth: &Truth<'_>) {
+    fn hear(&mut self, event: &Value, truth: &Disk) {
         let kind = event["type"].as_str().expect("a type");
         match kind {
             "welcome" => self.welcome(event),
@@ -249,6 +308,7 @@ impl Client {
                 let numbers: Vec<u64> = messages.iter().map(|it| number(&it["seq"])).collect();
                 let no_gap = numbers.windows(2).all(|two| two[1] == two[0] + 1);
                 assert!(no_gap, "a page has no gap: {numbers:?}");
+                self.forget_below(place, number(&event["first"]));
                 messages.iter().for_each(|message| self.see(message, truth));
                 let newest = self.newest(place);
                 let connection = self.connection.as_mut().expect("it is there");
@@ -265,12 +325,22 @@ impl Client {
                     self.ask_history(field, place);
                 }
             }
-            "message" | "direct" => {
+            "message" | "direct" | "edited" | "deleted" | "reacted" | "deleted_message" => {
                 let (field, place) = place_of(event);
-                self.see(event, truth);
                 let seq = number(&event["seq"]);
                 let connection = self.connection.as_mut().expect("it is there");
-                let is_in = kind == "direct" || connection.joined.contains(place);
+                connection.heard = connection.heard.max(truth.stored(place, seq).commit);
+                self.see(event, truth);
+                let stored = truth.stored(place, seq);
+                let is_of_turn = |it: &Said| it.gone_at() == Some(stored.commit);
+                let about = event["of"].as_u64().unwrap_or(seq);
+                let is_gone = stored.deleted && is_of_turn(truth.stored(place, about));
+                assert!(
+                    !is_gone || event["text"].is_null(),
+                    "deleted in its turn: {event}"
+                );
+                let connection = self.connection.as_mut().expect("it is there");
+                let is_in = field == "conversation" || connection.joined.contains(place);
                 assert!(is_in, "a message of a channel that it is not in: {event}");
                 let before = connection.live.insert(place.to_owned(), seq);
                 let in_order = before.is_none_or(|before| before < seq);
@@ -279,6 +349,19 @@ impl Client {
                     // A gap: what a failed commit stored nevertheless, or what came while it was
                     // away.
                     self.ask_history(field, place);
+                }
+            }
+            "cleared" => {
+                let (channel, first) = (text(&event["channel"]), number(&event["first"]));
+                self.forget_below(&channel, first);
+                let connection = self.connection.as_mut().expect("it is there");
+                connection.firsts.insert(channel, first);
+            }
+            "owned" => {
+                let connection = self.connection.as_mut().expect("it is there");
+                connection.is_owner = event["on"] == true;
+                if self.pardons {
+                    self.pardon(event);
                 }
             }
             "ack" => self.acknowledge(event, truth),
@@ -310,8 +393,24 @@ impl Client {
                 assert_eq!(keys.len(), names.len(), "a name is one user's: {names:?}");
             }
             "typing" | "members" | "channels" | "channels_changed" | "help" => {}
+            "door" => self.is_inside |= event["open"] == false,
+            "muted" | "kicked" | "channel_changed" => {}
             other => panic!("an event that is not known: {other}"),
         }
+    }
+
+    /// Takes back what the owner decided about users, as listed in `owned`, and the door.
+    fn pardon(&mut self, owned: &Value) {
+        self.send(&json!({"type": "door", "open": true}));
+        for (kind, list) in [("mute", "muted"), ("kick", "kicked")] {
+            for row in owned[list].as_array().expect("a list") {
+                self.send(&json!({"type": kind, "user": row["user"], "minutes": 0}));
+            }
+        }
+    }
+
+    pub(crate) fn own(&mut self) {
+        self.send(&json!({"type": "own", "key": OWNER_KEY}));
     }
 
     fn welcome(&mut self, event: &Value) {
@@ -321,12 +420,17 @@ impl Client {
         let is_kept = [0, author].contains(&self.author) || self.acknowledged.is_empty();
         // A session that has written is known after a restart.
         assert!(is_kept);
+        self.is_inside &= self.author == author;
+        self.is_inside |= event["door"] == false;
         self.author = author;
         self.name = text(&event["name"]);
         self.online = texts(&event["users"]).collect();
         self.count = number(&event["online"]);
         let connection = self.connection.as_mut().expect("it is there");
         connection.welcomed = true;
+        if self.number == 0 {
+            self.own();
+        }
         if self.number.is_multiple_of(4) {
             // More questions than one turn answers, before what matters.
             (0..20).for_each(|_| self.send_text("/channels"));
@@ -343,32 +447,83 @@ impl Client {
         self.send_pending();
     }
 
-    /// A message, live or from a page: it is the one that is stored under its number.
-    fn see(&mut self, message: &Value, truth: &Truth<'_>) {
-        let (_, place) = place_of(message);
-        let stored = truth.stored(message);
-        assert_eq!(message["text"], stored.text, "{message}");
-        assert_eq!(message["author"], stored.author, "{message}");
-        let is_mine = message["type"] == "message" || is_of(place, self.author);
-        assert!(is_mine, "a private message of others: {message}");
+    /// A message or a change, live or from a page: it is the one that is stored under its number,
+    /// and what is gone is not in it.
+    fn see(&mut self, event: &Value, truth: &Disk) {
+        let (_, place) = place_of(event);
+        let seq = number(&event["seq"]);
+        let stored = truth.stored(place, seq);
+        let connection = self.connection.as_ref().expect("it is there");
+        let first = connection.firsts.get(place).copied().unwrap_or(1);
+        assert!(seq >= first, "the channel was cleared: {event}");
+        let is_mine = event["channel"].is_string() || is_of(place, self.author);
+        assert!(is_mine, "a private message of others: {event}");
+        let of = event["of"].as_u64();
+        let heard = connection.heard;
         let seen = self.seen.entry(place.to_owned()).or_default();
-        let before = seen.insert(number(&message["seq"]), stored.text.clone());
-        assert!(before.is_none_or(|before| before == stored.text));
+        match (event["type"].as_str().expect("a type"), stored.kind) {
+            ("message" | "direct", Kind::Message) => {
+                assert_eq!(event["author"], stored.author, "{event}");
+                let before = seen.insert(seq, Some(text(&event["text"])));
+                check_text(event, stored, before.as_ref(), heard);
+            }
+            ("edited", Kind::Edit { of: about }) if of == Some(about.0) => {
+                let target = truth.stored(place, about.0);
+                check_text(event, target, seen.get(&about.0), heard);
+                seen.insert(seq, None);
+                if let Some(Some(known)) = seen.get_mut(&about.0) {
+                    *known = text(&event["text"]);
+                }
+            }
+            ("deleted", Kind::Delete { of: about }) if of == Some(about.0) => {
+                seen.insert(seq, None);
+                if let Some(known) = seen.get_mut(&about.0) {
+                    *known = None;
+                }
+            }
+            ("reacted", Kind::React { of: about, on }) if of == Some(about.0) => {
+                assert_eq!(event["on"], on, "{event}");
+                seen.insert(seq, None);
+            }
+            ("deleted_message", _) if stored.deleted => {
+                seen.insert(seq, None);
+            }
+            _ => panic!("another one is stored: {event}, {stored:?}"),
+        }
     }
 
-    fn acknowledge(&mut self, event: &Value, truth: &Truth<'_>) {
+    fn acknowledge(&mut self, event: &Value, truth: &Disk) {
         let (nonce, seq) = (number(&event["id"]), number(&event["seq"]));
-        let stored = truth.stored(event);
-        assert_eq!(stored.author, self.author, "{event}");
-        let tag = format!("{}-{nonce}", self.number);
-        assert_eq!(stored.nonce, Some(tag), "{event}");
-        if let Some(pending) = self.pending.remove(&nonce) {
-            assert_eq!(stored.text, pending.text);
-            self.acknowledged.push((nonce, pending, seq));
+        let (field, place) = place_of(event);
+        let stored = truth.stored(place, seq);
+        let pending = self.pending.remove(&nonce);
+        let known = self.acknowledged.iter().find(|known| known.nonce == nonce);
+        let change = pending.as_ref().or(known.map(|known| &known.pending));
+        let change = change.expect("it was sent").change;
+        // A reaction that is there already has the number of its message.
+        let is_there = matches!(change, Change::React(of, _) if of == seq);
+        if !is_there {
+            assert_eq!(stored.author, self.author, "{event}");
+            let tag = format!("{}-{nonce}", self.number);
+            assert_eq!(stored.nonce, Some(tag), "{event}");
+        }
+        if let Some(pending) = pending {
+            if change == Change::New {
+                assert_eq!(stored.texts[0].0, pending.text);
+            }
+            let place = match field {
+                "channel" => Place::Channel(place.to_owned()),
+                _ => Place::Conversation(place.to_owned()),
+            };
+            self.acknowledged.push(Acknowledged {
+                nonce,
+                pending,
+                seq,
+                place,
+            });
             self.send_pending();
         } else {
-            let first = self.acknowledged.iter().find(|(known, ..)| *known == nonce);
-            let is_same = first.is_some_and(|(_, _, known)| *known == seq);
+            let is_same = known.is_some_and(|known| known.seq == seq);
             assert!(is_same, "the same nonce, another number: {event}");
         }
     }
@@ -380,8 +535,9 @@ impl Client {
                 let begin: String = self.name.chars().take(8).collect();
                 self.name = format!("{begin}{}", self.number);
             }
-            "no_such_user" => {
-                // The user has gone; the message is dropped.
+            "door_closed" => assert!(!self.is_inside, "{} was inside", self.author),
+            "no_such_user" | "no_such_message" | "not_yours" => {
+                // The user or the message has gone; nothing is sent again.
                 _ = event["id"]
                     .as_u64()
                     .map(|nonce| self.pending.remove(&nonce));
@@ -395,18 +551,21 @@ impl Client {
     }
 }
 
-impl Truth<'_> {
-    /// Returns the stored message that an event names by its place and number.
-    fn stored(&self, event: &Value) -> &Said {
-        let at = number(&event["seq"]) as usize - 1;
-        let log = self.log.get(place_of(event).1);
-        let stored = log.and_then(|messages| messages.get(at));
-        stored.unwrap_or_else(|| panic!("this is not stored: {event}"))
-    }
-
-    fn count(&self, place: &str) -> u64 {
-        self.log.get(place).map_or(0, |log| log.len() as u64)
-    }
+/// Checks the text of a message: it has it, or had it when the event was sent, and the client has
+/// not seen a newer one.
+fn check_text(event: &Value, stored: &Said, before: Option<&Option<String>>, heard: u64) {
+    let index = |text: &str| stored.texts.iter().position(|(known, _)| known == text);
+    let now = index(event["text"].as_str().expect("a text"));
+    let now = now.unwrap_or_else(|| panic!("it never had this text: {event}, {stored:?}"));
+    let gone = stored.texts[now].1;
+    let is_known = gone.is_none_or(|commit| commit >= heard);
+    assert!(is_known, "gone before commit {heard}: {event}, {stored:?}");
+    let is_newer = match before {
+        None => true,
+        Some(None) => false,
+        Some(Some(before)) => index(before).is_some_and(|before| before <= now),
+    };
+    assert!(is_newer, "after {before:?} came {event}");
 }
 
 #[track_caller]
@@ -441,12 +600,22 @@ pub(crate) fn is_of(place: &str, author: u64) -> bool {
 }
 
 fn message(number: usize, nonce: u64, pending: &Pending) -> Value {
-    let (kind, field, place) = match &pending.place {
-        Place::Channel(channel) => ("message", "channel", channel),
-        Place::To(name) => ("direct", "to", name),
+    let (field, place) = match &pending.place {
+        Place::Channel(channel) => ("channel", channel),
+        Place::Conversation(conversation) => ("conversation", conversation),
+        Place::To(name) => ("to", name),
     };
     let tag = format!("{number}-{nonce}");
-    json!({"type": kind, field: place, "text": pending.text, "nonce": tag, "id": nonce})
+    let mut command = match pending.change {
+        Change::New if field == "channel" => json!({"type": "message", "text": pending.text}),
+        Change::New => json!({"type": "direct", "text": pending.text}),
+        Change::Edit(seq) => json!({"type": "edit", "seq": seq, "text": pending.text}),
+        Change::Delete(seq) => json!({"type": "delete", "seq": seq}),
+        Change::React(seq, on) => json!({"type": "react", "seq": seq, "emoji": "👍", "on": on}),
+    };
+    command[field] = json!(place);
+    (command["nonce"], command["id"]) = (json!(tag), json!(nonce));
+    command
 }
 
 impl Connection {

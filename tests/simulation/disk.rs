@@ -1,17 +1,18 @@
-//! A disk that outlives its server, and fails when it is told to.
+//! A disk that outlives its server, and fails when the plan says so.
 //!
-//! What is on it is a memory, or a real SQLite file. Beside it stands the log of everything that
-//! was ever stored, in its order:
-//! the truth that clients are held to. A server that dies leaves the disk as its last commit left
-//! it.
+//! It keeps a history in memory, or a real SQLite file. Beside it stands the log of everything that
+//! was ever stored, in its order, and of what the owner decided: the truth that the server and the
+//! clients are held to. A server that dies leaves the disk as its last commit left it.
 
 use parlor::history::{
-    Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Memory, PageRequest, Place,
-    Proposal, Record, Remembered, SessionRow, Span, StoreError, Stored,
+    Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Kind, Memory, PageRequest,
+    Place, Proposal, Record, Refusal, Remembered, Sanction, SessionRow, Span, StoreError, Stored,
+    Writing,
 };
 use parlor::time::Now;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -44,20 +45,66 @@ pub(crate) enum Fault {
     FailsAfterwards,
 }
 
-/// A message that is stored.
+/// A message that is stored, or a change of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
+    pub(crate) kind: Kind,
     pub(crate) author: u64,
-    pub(crate) text: String,
+    /// The texts that a message had, the present one last, each with the number of the commit that
+    /// replaced or deleted it.
+    pub(crate) texts: Vec<(String, Option<u64>)>,
+    /// It was deleted, or it is a change of a message that was.
+    pub(crate) deleted: bool,
     pub(crate) nonce: Option<String>,
-    pub(crate) at: u64,
+    /// The number of the commit that stored it.
+    pub(crate) commit: u64,
+}
+
+impl Said {
+    /// Returns the text that everyone has to have at the end.
+    pub(crate) fn present(&self) -> Option<&str> {
+        let text = self.texts.last().filter(|_| !self.deleted);
+        text.map(|(text, _)| text.as_str())
+    }
+
+    /// Returns the number of the commit with which its last text was gone.
+    pub(crate) fn gone_at(&self) -> Option<u64> {
+        self.texts.last().and_then(|(_, gone)| *gone)
+    }
+
+    fn forget(&mut self, commit: u64, gone: &mut BTreeSet<u64>) {
+        if let Some((text, at)) = self.texts.last_mut().filter(|(_, at)| at.is_none()) {
+            *at = Some(commit);
+            gone.extend(numbers(text.as_bytes()));
+        }
+    }
+}
+
+/// Returns the numbers of the simulation's texts, `text-N;`, that some bytes contain.
+fn numbers(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let digits = |rest: &[u8]| {
+        let end = rest.iter().position(|byte| *byte == b';')?;
+        str::from_utf8(&rest[..end]).ok()?.parse().ok()
+    };
+    let starts = bytes.windows(5).enumerate();
+    let starts = starts.filter(|(_, word)| word == b"text-");
+    starts.filter_map(move |(start, _)| digits(&bytes[start + 5..]))
 }
 
 /// The disk, and what is done to it.
 pub(crate) struct Disk {
     pub(crate) store: Box<dyn History>,
+    /// The files in which no text may be that is gone.
+    pub(crate) files: Vec<PathBuf>,
     /// Everything that was ever stored, by place, number 1 first.
     pub(crate) log: BTreeMap<String, Vec<Said>>,
+    /// The number of the oldest message of a channel that the owner cleared.
+    pub(crate) firsts: BTreeMap<String, u64>,
+    /// The texts that were deleted or replaced, by their number.
+    gone: BTreeSet<u64>,
+    sanctions: BTreeMap<u64, Sanction>,
+    writing: BTreeMap<String, Writing>,
+    door_is_open: bool,
     /// The n-th storage call from now fails.
     pub(crate) fault: Option<(u32, Fault)>,
     pub(crate) calls: u64,
@@ -69,11 +116,151 @@ impl Disk {
     pub(crate) fn new(store: Box<dyn History>) -> Self {
         Self {
             store,
+            files: Vec::new(),
             log: BTreeMap::new(),
+            firsts: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            sanctions: BTreeMap::new(),
+            writing: BTreeMap::new(),
+            door_is_open: true,
             fault: None,
             calls: 0,
             commits: 0,
             authors: 0,
+        }
+    }
+
+    /// Returns what is stored under the place and number of an event.
+    pub(crate) fn stored(&self, place: &str, seq: u64) -> &Said {
+        let log = self.log.get(place);
+        let stored = log.and_then(|messages| messages.get(seq as usize - 1));
+        stored.unwrap_or_else(|| panic!("{place}/{seq} is not stored"))
+    }
+
+    pub(crate) fn count(&self, place: &str) -> u64 {
+        self.log.get(place).map_or(0, |log| log.len() as u64)
+    }
+
+    /// Returns why a change must not be stored.
+    fn refusal(&self, what: &Proposal) -> Option<Refusal> {
+        let (of, is_delete) = match what.kind {
+            Kind::Edit { of } | Kind::React { of, .. } => (of.0, false),
+            Kind::Delete { of } => (of.0, true),
+            Kind::Message | Kind::Deleted => return None,
+        };
+        let place = key(&what.place);
+        let first = self.firsts.get(&place).copied().unwrap_or(1);
+        let messages = self.log.get(&place).map_or(&[][..], Vec::as_slice);
+        let target = messages.get((of as usize).wrapping_sub(1));
+        let kept = target.filter(|it| of >= first && !it.deleted && it.kind == Kind::Message);
+        let Some(target) = kept else {
+            return Some(Refusal::NoSuchMessage);
+        };
+        let is_owner = what.owner && is_delete && matches!(what.place, Place::Channel(_));
+        let is_allowed = target.author == what.author.0 || is_owner;
+        let is_reaction = matches!(what.kind, Kind::React { .. });
+        (!is_allowed && !is_reaction).then_some(Refusal::NotYours)
+    }
+
+    /// Drops what is over by the wall clock. The server drops it, too, and it does not hold again
+    /// if the clock goes back.
+    fn expire(&mut self, now: Now) {
+        self.sanctions.retain(|_, it| it.until() > now.unix);
+    }
+
+    /// Checks what the store made of a proposal, and writes it into the log.
+    fn judge(&mut self, what: &Proposal, stored: &Stored, now: Now) {
+        let name = key(&what.place);
+        let nonce = what.nonce.as_deref().map(str::to_owned);
+        let is_reaction = matches!(what.kind, Kind::React { .. });
+        if stored.repeated {
+            let first = self.stored(&name, stored.seq.0);
+            // A repeated nonce is its own; a reaction may be there already.
+            let is_same = (&first.nonce, first.author) == (&nonce, what.author.0);
+            assert!(is_same || is_reaction, "{what:?}, {first:?}");
+            return;
+        }
+        if stored.refused.is_some() || !is_reaction {
+            assert_eq!(stored.refused, self.refusal(what), "{what:?}");
+        }
+        if stored.refused.is_some() {
+            return;
+        }
+        let is_delete = matches!(what.kind, Kind::Delete { .. });
+        if let Some(sanction) = self.sanctions.get(&what.author.0) {
+            let is_muted = sanction.muted_until > now.unix && !what.owner && !is_delete;
+            let is_kicked = sanction.kicked_until > now.unix;
+            assert!(!is_muted && !is_kicked, "{what:?} at {now:?}, {sanction:?}");
+        }
+        let is_read_only = self.writing.get(&name) == Some(&Writing::Owner);
+        assert!(!is_read_only || what.owner || is_delete, "{what:?}");
+        let (commit, text) = (self.commits, what.text.to_string());
+        let place = self.log.entry(name).or_default();
+        // Numbers go up by one.
+        assert_eq!(stored.seq.0 as usize, place.len() + 1);
+        assert_eq!(stored.at, now.unix, "the wall clock's time");
+        let has_text = |it: &Said| it.texts.iter().any(|(known, _)| *known == text);
+        assert!(!place.iter().any(has_text), "{text:?} is stored twice");
+        let mut texts = Vec::new();
+        match what.kind {
+            Kind::Message => texts.push((text, None)),
+            Kind::Edit { of } => {
+                let target = &mut place[of.0 as usize - 1];
+                target.forget(commit, &mut self.gone);
+                target.texts.push((text, None));
+            }
+            Kind::Delete { of } => {
+                place[of.0 as usize - 1].forget(commit, &mut self.gone);
+                for (said, seq) in place.iter_mut().zip(1..) {
+                    let about = match said.kind {
+                        Kind::Edit { of } | Kind::React { of, .. } => of.0,
+                        _ => seq,
+                    };
+                    said.deleted |= about == of.0;
+                }
+            }
+            Kind::React { .. } | Kind::Deleted => {}
+        }
+        place.push(Said {
+            kind: what.kind,
+            author: what.author.0,
+            texts,
+            deleted: false,
+            nonce,
+            commit,
+        });
+    }
+
+    /// Notes what an owner decided.
+    fn decided(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Sanction(sanction) => {
+                self.sanctions.insert(sanction.author.0, sanction.clone());
+            }
+            Decision::Door { is_open } => self.door_is_open = *is_open,
+            Decision::Settings(channel, settings) => {
+                self.writing.insert(channel.to_string(), settings.writing);
+            }
+            Decision::Clear(channel) | Decision::Remove(channel) => {
+                if let Decision::Remove(_) = decision {
+                    self.writing.remove(&**channel);
+                }
+                let place = self.log.entry(channel.to_string()).or_default();
+                for said in place.iter_mut() {
+                    said.forget(self.commits, &mut self.gone);
+                }
+                let first = place.len() as u64 + 1;
+                self.firsts.insert(channel.to_string(), first);
+            }
+        }
+    }
+
+    /// Checks that no text that is gone is in the files.
+    fn look_for_gone_texts(&self) {
+        for path in &self.files {
+            let bytes = std::fs::read(path).unwrap_or_default();
+            let found = numbers(&bytes).find(|number| self.gone.contains(number));
+            assert_eq!(found, None, "this text is still in {}", path.display());
         }
     }
 
@@ -145,29 +332,12 @@ impl History for Mounted {
         disk.commits += 1;
         let stored = disk.store.commit(proposals, sessions, now)?;
         assert_eq!(stored.len(), proposals.len());
+        disk.expire(now);
         for (what, stored) in proposals.iter().zip(&stored) {
-            let said = Said {
-                author: what.author.0,
-                text: what.text.to_string(),
-                nonce: what.nonce.as_deref().map(str::to_owned),
-                at: stored.at.0,
-            };
-            let place = disk.log.entry(key(&what.place)).or_default();
-            if stored.repeated {
-                let first = &place[stored.seq.0 as usize - 1];
-                // A repeated nonce is its own.
-                assert_eq!((&first.nonce, first.author), (&said.nonce, said.author));
-            } else {
-                // Numbers go up by one.
-                assert_eq!(stored.seq.0 as usize, place.len() + 1);
-                assert_eq!(said.at, now.unix.0, "the wall clock's time");
-                assert!(
-                    place.iter().all(|other| other.text != said.text),
-                    "{:?} is stored twice",
-                    said.text
-                );
-                place.push(said);
-            }
+            disk.judge(what, stored, now);
+        }
+        if proposals.iter().any(|what| what.kind != Kind::Message) {
+            disk.look_for_gone_texts();
         }
         match fault {
             Some(_) => Err(StoreError("the disk says that it failed".to_owned())),
@@ -181,7 +351,16 @@ impl History for Mounted {
         sessions: &[SessionRow],
         now: Now,
     ) -> Result<(), StoreError> {
-        self.call(|disk| disk.store.decide(decision, sessions, now))
+        if !self.fate.borrow_mut().lives() {
+            return Err(StoreError("the machine is dead".to_owned()));
+        }
+        self.call(|disk| {
+            disk.store.decide(decision, sessions, now)?;
+            disk.decided(decision);
+            disk.expire(now);
+            disk.look_for_gone_texts();
+            Ok(())
+        })
     }
 
     fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings, StoreError> {
@@ -214,10 +393,9 @@ impl History for Mounted {
     }
 
     fn remembered(&mut self, channels: usize, seen_within: Duration, now: Now) -> Remembered {
-        self.disk
-            .borrow_mut()
-            .store
-            .remembered(channels, seen_within, now)
+        let mut disk = self.disk.borrow_mut();
+        disk.expire(now);
+        disk.store.remembered(channels, seen_within, now)
     }
 
     fn next_maintenance(&self) -> Option<Duration> {
@@ -235,6 +413,7 @@ impl History for Mounted {
     /// The store may have forgotten numbers that were given before it died.
     fn next_author(&mut self) -> Author {
         let mut disk = self.disk.borrow_mut();
+        assert!(disk.door_is_open, "the door is closed for new sessions");
         disk.authors += 1;
         Author(disk.authors)
     }

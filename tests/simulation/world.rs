@@ -1,9 +1,10 @@
 //! The simulated world: one server on one disk, its clients, and everything that happens between
 //! them.
 
-use crate::client::{Client, Place, Truth, is_of};
+use crate::client::{Change, Client, OWNER_KEY, Place, is_of};
 use crate::disk::{Disk, Fate, Fault};
 use crate::plan::{CLOCK, DEATHS, DISK, NETWORK, Plan, RUDENESS, STALLS};
+use parlor::chat::Keys;
 use parlor::hub::{Driven, Ended, Hub, Setup, Socket};
 use parlor::limits::READ_BYTES;
 use parlor::testing::{self, MemorySocket, Random};
@@ -115,6 +116,7 @@ impl World {
         *self.fate.borrow_mut() = Fate::default();
         let mut tokens = Random::new(self.random.number());
         self.server = Some(testing::World::new(Setup {
+            keys: Keys::new(Some(OWNER_KEY), None),
             history: Box::new(Disk::mount(&self.disk, &self.fate)),
             tokens: Box::new(move || {
                 (u128::from(tokens.number()) << 64 | u128::from(tokens.number())).to_be_bytes()
@@ -150,10 +152,12 @@ impl World {
         self.time += self.random.below(40) as u64;
         let who = self.random.below(self.clients.len());
         match self.random.below(100) {
-            0..45 => self.say(who),
-            45..50 => self.speak_to_somebody(who),
-            50..60 => self.chatter(who),
+            0..40 => self.say(who),
+            40..45 => self.speak_to_somebody(who),
+            45..55 => self.change_something(who),
+            55..60 => self.chatter(who),
             60..63 => self.move_about(who),
+            63..67 => self.decide(),
             _ => {}
         }
         if self.random.percent(self.plan.ratio) {
@@ -174,21 +178,78 @@ impl World {
         let channels: Vec<_> = self.clients[who].channels.iter().cloned().collect();
         let channel = channels[self.random.below(channels.len())].clone();
         let text = self.text();
-        self.clients[who].say(Place::Channel(channel), text);
+        self.clients[who].say(Place::Channel(channel), Change::New, text);
     }
 
-    /// No text is said twice, so that one that is stored twice is seen.
+    /// Edits, deletes or reacts to a message: an own one, mostly one of the last.
+    fn change_something(&mut self, who: usize) {
+        let (how, other) = (self.random.below(10), self.random.below(20) as u64);
+        let text = self.text();
+        let client = &self.clients[who];
+        let back = self.random.below(client.acknowledged.len().min(30)) + 1;
+        let which = client.acknowledged.len().wrapping_sub(back);
+        let Some((place, seq)) = client.own_message(which) else {
+            return;
+        };
+        let change = match how {
+            0..5 => Change::Edit(seq),
+            5..7 => Change::Delete(seq),
+            // Most of these are others' messages, or changes.
+            7 => Change::Edit(other),
+            8 => Change::React(other, true),
+            _ => Change::React(seq, other < 12),
+        };
+        self.clients[who].say(place, change, text);
+    }
+
+    /// The owner does something that only an owner can do.
+    fn decide(&mut self) {
+        let how = self.random.below(16);
+        let user = self.clients[self.random.below(self.clients.len())]
+            .name
+            .clone();
+        let channel = format!("room{}", self.random.below(self.plan.channels));
+        let channel = [channel, "general".to_owned()][self.random.below(2)].clone();
+        let minutes = self.random.below(3);
+        let command = match how {
+            0..3 => json!({"type": "mute", "user": user, "minutes": minutes}),
+            3 => json!({"type": "kick", "user": user, "minutes": minutes}),
+            4 => json!({"type": "door", "open": false}),
+            5..8 => json!({"type": "door", "open": true}),
+            8..11 => {
+                let who = [json!("owner"), json!(1), json!("all"), json!("all")];
+                json!({"type": "writing", "channel": channel, "who": who[self.random.below(4)]})
+            }
+            11 => json!({"type": "clear", "channel": channel}),
+            12 if channel != "general" => json!({"type": "remove_channel", "channel": channel}),
+            _ => {
+                let truth = self.disk.borrow().count(&channel) as usize;
+                let seq = 1 + self.random.below(truth) as u64;
+                let place = Place::Channel(channel);
+                return self.clients[0].say(place, Change::Delete(seq), String::new());
+            }
+        };
+        let owner = &mut self.clients[0];
+        if owner
+            .welcomed()
+            .is_some_and(|connection| connection.is_owner)
+        {
+            owner.send(&command);
+        }
+    }
+
+    /// No text is said twice, so that one that is stored twice is seen, and one that is gone.
     fn text(&mut self) -> String {
         self.texts += 1;
         let long = [0, 0, 0, 40, 900][self.random.below(5)];
-        format!("text {}{}", self.texts, "x".repeat(long))
+        format!("text-{};{}", self.texts, "x".repeat(long))
     }
 
     fn speak_to_somebody(&mut self, who: usize) {
         let whom = self.random.below(self.clients.len());
         let name = self.clients[whom].name.clone();
         let text = self.text();
-        self.clients[who].say(Place::To(name), text);
+        self.clients[who].say(Place::To(name), Change::New, text);
     }
 
     fn chatter(&mut self, who: usize) {
@@ -306,7 +367,7 @@ impl World {
         let (wire, fate) = (memory.0.clone(), self.fate.clone());
         let socket = SimSocket { memory, fate };
         match self.server().accept(socket, "10.0.0.1:1") {
-            Some(id) => self.clients[who].begin(id, wire),
+            Some(id) => self.clients[who].begin(id, wire, &self.disk.borrow()),
             None => self.clients[who].retry_at = self.time + 1_000,
         }
     }
@@ -370,7 +431,7 @@ impl World {
                 ..
             } = self;
             let disk = disk.borrow();
-            let over = clients[who].take(&Truth { log: &disk.log }, &mut |line| {
+            let over = clients[who].take(&disk, &mut |line| {
                 *digest = line.bytes().fold(*digest, |digest, byte| {
                     (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
                 });
@@ -433,6 +494,7 @@ impl World {
         self.note("the faults stop");
         *self.fate.borrow_mut() = Fate::default();
         self.disk.borrow_mut().fault = None;
+        self.clients[0].pardons = true;
         for who in 0..self.clients.len() {
             if let Some(connection) = &self.clients[who].connection {
                 let id = connection.id;
@@ -479,6 +541,13 @@ impl World {
     /// What a client does that got a refusal, or no answer.
     fn mend(&mut self) {
         let log = &self.disk.borrow().log;
+        if self.clients[0].welcomed().is_some() {
+            self.clients[0].own();
+            for channel in log.keys().filter(|place| !place.starts_with('c')) {
+                let command = json!({"type": "writing", "channel": channel, "who": "all"});
+                self.clients[0].send(&command);
+            }
+        }
         for client in &mut self.clients {
             if client.connection.is_none() {
                 continue;
@@ -491,7 +560,7 @@ impl World {
             // A client that left a channel with a message still pending goes back for it.
             let unsent = client.pending.values().filter_map(|it| match &it.place {
                 Place::Channel(channel) => Some(channel.clone()),
-                Place::To(_) => None,
+                Place::Conversation(_) | Place::To(_) => None,
             });
             client.channels.extend(unsent);
             for channel in client.channels.clone().difference(&joined) {
@@ -538,6 +607,15 @@ impl World {
                 let is_mine = client.channels.contains(place) || is_of(place, client.author);
                 if is_mine && newest < length {
                     return Some(format!("client {who} has {newest} of {length} of {place}"));
+                }
+                // Whoever was away knows of every change, too.
+                for (seq, seen) in client.seen.get(place).into_iter().flatten() {
+                    let stored = messages[*seq as usize - 1].present();
+                    if is_mine && seen.as_deref() != stored {
+                        return Some(format!(
+                            "client {who} has {seen:?} as {place}/{seq}, and it is {stored:?}"
+                        ));
+                    }
                 }
             }
             let online = &client.online;
