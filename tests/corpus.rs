@@ -43,7 +43,7 @@ fn every_seed_passes_its_check() {
         for (path, bytes) in seeds(target) {
             assert!(
                 passes(*check, &bytes),
-                "fuzz/checks/{target}.rs fails for {}: see above",
+                "{} fails: see above",
                 path.display()
             );
         }
@@ -52,17 +52,24 @@ fn every_seed_passes_its_check() {
 
 #[test]
 fn generated_inputs_pass_their_checks() {
-    for (target, check, count) in CHECKS {
-        let seeds: Vec<Vec<u8>> = seeds(target).into_iter().map(|(_, bytes)| bytes).collect();
-        let words: Vec<Vec<u8>> = dictionary(target);
-        for seed in 1..=*count {
-            let bytes = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1).input(&seeds, &words);
-            assert!(
-                passes(*check, &bytes),
-                "fuzz/checks/{target}.rs fails for seed {seed}: \"{}\"",
-                bytes.escape_ascii()
-            );
+    std::thread::scope(|scope| {
+        for (target, check, count) in CHECKS {
+            scope.spawn(move || generate(target, *check, *count));
         }
+    });
+}
+
+fn generate(target: &str, check: fn(&[u8]), count: u64) {
+    let seeds: Vec<_> = seeds(target).into_iter().map(|(_, bytes)| bytes).collect();
+    let words = dictionary(target);
+    for seed in 1..=count {
+        let bytes = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1).input(&seeds, &words);
+        let shown = || bytes.escape_ascii();
+        assert!(
+            passes(check, &bytes),
+            "{target} fails for {seed}: \"{}\"",
+            shown()
+        );
     }
 }
 
@@ -132,10 +139,8 @@ fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     paths.sort();
     assert!(!paths.is_empty(), "{target} has no seeds");
-    paths
-        .into_iter()
-        .map(|path| (path.clone(), fs::read(path).unwrap()))
-        .collect()
+    let read = |path: PathBuf| (path.clone(), fs::read(path).unwrap());
+    paths.into_iter().map(read).collect()
 }
 
 /// The words of a target's dictionary, if it has one: lines of `"word"` with `\xNN`, as libFuzzer
@@ -143,10 +148,10 @@ fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
 fn dictionary(target: &str) -> Vec<Vec<u8>> {
     let text = fs::read_to_string(root().join("dictionaries").join(format!("{target}.dict")))
         .unwrap_or_default();
-    text.lines()
-        .filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'))
-        .map(unescaped)
-        .collect()
+    let words = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
+    words.map(unescaped).collect()
 }
 
 fn unescaped(word: &str) -> Vec<u8> {
