@@ -138,11 +138,8 @@ pub(super) fn for_clients() -> Vec<Case> {
 fn parse(table: &'static str) -> Result<Vec<Case>, &'static str> {
     let (mut head, mut lists, mut cases) = (None, HashMap::new(), Vec::new());
     for line in table.lines() {
-        if let Some((name, values)) = line
-            .strip_prefix("= ")
-            .and_then(|line| line.split_once(' '))
-        {
-            lists.insert(name, values);
+        if let Some(list) = line.strip_prefix("= ") {
+            lists.extend(list.split_once(' '));
             continue;
         }
         let columns: Vec<_> = line.trim_start_matches("# ").split(" | ").collect();
@@ -165,7 +162,7 @@ fn parse(table: &'static str) -> Result<Vec<Case>, &'static str> {
                         expected: Expected::parse(&fill(expected)).ok_or(line)?,
                         demand,
                         input: if value.is_empty() {
-                            (*input).to_owned()
+                            (*input).into()
                         } else {
                             fill(input)
                         },
@@ -186,9 +183,8 @@ fn expand<'a>(name: &'a str, lists: &HashMap<&str, &'a str>) -> Vec<(String, &'a
     let (start, values) = values.split_once(' ').unwrap_or((values, ""));
     let values = lists.get(start).unwrap_or(&values);
     let numbers = start.parse().unwrap_or(1)..;
-    numbers
-        .zip(values.split(' '))
-        .map(|(number, value): (u32, _)| (format!("{name}{number}"), value))
+    let rows = numbers.zip(values.split(' '));
+    rows.map(|(number, value): (u32, _)| (format!("{name}{number}"), value))
         .collect()
 }
 
@@ -203,11 +199,6 @@ impl Case {
     pub fn is_of_handshake(&self) -> bool {
         let is_of_handshake = [Expected::Refused, Expected::Opened, Expected::Ends];
         is_of_handshake.contains(&self.expected) || self.input.starts_with(['+', '-'])
-    }
-
-    /// Returns whether the case waits for the end of a connection for a long time.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.expected == Expected::Ends
     }
 
     /// Returns whether the input is long, or has many frames.
@@ -228,14 +219,16 @@ impl Case {
     /// the end out, and any other is the request line, with `{target}` for the path.
     pub fn apply(&self, request: &mut Request) {
         for part in self.input.split(" & ").filter(|part| !part.is_empty()) {
-            let (times, part) = part
-                .split_once('*')
-                .filter(|(_, part)| part.starts_with("+ "))
-                .map_or((1, part), |(times, part)| {
-                    (times.parse().unwrap_or(1), part)
-                });
+            let repeated = part.split_once("*+");
+            let (times, part) = repeated.map_or((1, part), |(times, _)| {
+                (times.parse().unwrap_or(1), &part[times.len() + 1..])
+            });
             match part.split_at_checked(2) {
-                Some(("- ", name)) => request.headers.retain(|(known, _)| *known != name),
+                Some(("- ", name)) => {
+                    request
+                        .headers
+                        .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+                }
                 Some(("+ ", header)) => {
                     let line = [unescape(header), b"\r\n".to_vec()].concat();
                     request.more.extend(line.repeat(times));
@@ -255,9 +248,10 @@ impl Case {
 pub struct Request {
     target: String,
     line: String,
-    headers: Vec<(&'static str, String)>,
+    /// The headers that the input can leave out.
+    pub headers: Vec<(String, String)>,
     /// Header lines that follow, each with its line end.
-    pub more: Vec<u8>,
+    more: Vec<u8>,
     end: &'static str,
 }
 
@@ -268,14 +262,14 @@ impl Request {
             ("Host", host),
             ("Upgrade", "websocket"),
             ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Key", ""),
+            ("Sec-WebSocket-Key", "KEY"),
             ("Sec-WebSocket-Version", "13"),
         ];
         Self {
             target: target.to_owned(),
             line: format!("GET {target} HTTP/1.1"),
             headers: headers
-                .map(|(name, value)| (name, value.to_owned()))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
             more: Vec::new(),
             end: "\r\n",
@@ -287,8 +281,12 @@ impl Request {
         let mut response = Self::new("", "");
         response.line = "HTTP/1.1 101 Switching Protocols".to_owned();
         let names = ["Upgrade", "Connection"];
-        response.headers.retain(|(name, _)| names.contains(name));
-        response.headers.push(("Sec-WebSocket-Accept", accept(key)));
+        response
+            .headers
+            .retain(|(name, _)| names.contains(&name.as_str()));
+        response
+            .headers
+            .push(("Sec-WebSocket-Accept".to_owned(), accept(key)));
         response
     }
 
@@ -296,12 +294,7 @@ impl Request {
     pub fn bytes(&self, key: &str) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.line);
         for (name, value) in &self.headers {
-            let value = if *name == "Sec-WebSocket-Key" {
-                key
-            } else {
-                value
-            };
-            text += &format!("{name}: {value}\r\n");
+            text += &format!("{name}: {}\r\n", if value == "KEY" { key } else { value });
         }
         [text.as_bytes(), &self.more, self.end.as_bytes()].concat()
     }
@@ -313,9 +306,7 @@ fn unescape(text: &str) -> Vec<u8> {
     while let Some(first) = rest.chars().next() {
         let escape = match first {
             '{' => rest[1..].split_once('}'),
-            '\\' => rest
-                .strip_prefix("\\x")
-                .and_then(|rest| rest.split_at_checked(2)),
+            '\\' if rest.starts_with("\\x") => rest[2..].split_at_checked(2),
             _ => None,
         };
         let Some((digits, after)) = escape else {
@@ -475,32 +466,19 @@ fn answer(first: u8, payload: &[u8], message: &mut Option<(u8, Vec<u8>)>) -> Opt
 /// Returns the first byte and the payload of a message of this kind, of about as much redundancy as
 /// the files of Autobahn's sections 12 and 13.
 fn data(kind: &str, size: usize, seed: u64) -> (u8, Vec<u8>) {
+    #[rustfmt::skip]
     let (first, words) = match kind {
-        "json" => (
-            0x81,
-            r#"{"id":_"name":"_"tags":[_],"active":true,_},{"_"_null,_0.5,_":"#,
-        ),
-        "html" => (
-            0x81,
-            r#"<div class="_">_</div>_<p>_</p>_<a href="/_<td>_</td></tr>_&nbsp;_the "#,
-        ),
-        "prose" => (
-            0x82,
-            "Habe _nun, _ach! _Philosophie, _Juristerei _und _Medizin _leider _auch_\n",
-        ),
-        "picture" => (
-            0x82,
-            "\x10\x11_\x12\x13_\x14\x14_\x20_\x21_\x22\x23_\x10\x10\x10",
-        ),
+        "json" => (0x81, r#"{"id":_"name":"_"tags":[_],"active":true,_},{"_"_null,_0.5,_":"#),
+        "html" => (0x81, r#"<div class="_">_</div>_<p>_</p>_<a href="/_<td>_</td></tr>_&nbsp;_the "#),
+        "prose" => (0x82, "Habe _nun, _ach! _Philosophie, _Juristerei _und _Medizin _leider _auch_\n"),
+        "picture" => (0x82, "\x10\x11_\x12\x13_\x14\x14_\x20_\x21_\x22\x23_\x10\x10\x10"),
         "text" => (0x81, "*"),
         _ => (0x82, "\x7e"),
     };
     let words: Vec<_> = words.split('_').collect();
     let (mut payload, mut state) = (Vec::with_capacity(size + 32), seed);
     while payload.len() < size {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
         let number = (state >> 40) as usize;
         match kind {
             "noise" => payload.extend_from_slice(&number.to_le_bytes()[..3]),
@@ -522,22 +500,11 @@ fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize, masks: bool
     let count = payload.len().div_ceil(bytes);
     let fragment = |(index, payload): (usize, &[u8])| {
         let opcode = if index == 0 { first & 0x7f } else { 0x00 };
-        frame(
-            if index + 1 == count {
-                opcode | 0x80
-            } else {
-                opcode
-            },
-            payload,
-            length,
-            masks,
-        )
+        let fin = if index + 1 == count { 0x80 } else { 0x00 };
+        frame(fin | opcode, payload, length, masks)
     };
-    payload
-        .chunks(bytes)
-        .enumerate()
-        .flat_map(fragment)
-        .collect()
+    let fragments = payload.chunks(bytes).enumerate();
+    fragments.flat_map(fragment).collect()
 }
 
 /// Makes a frame with this first byte, which is FIN, RSV and opcode, valid or not. `length`

@@ -1,117 +1,87 @@
 //! Compression of messages (RFC 7692) as a client does it, with context takeover and small windows:
 //! the server's own codec (`websocket::deflate`) has neither.
 
+use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
+
+const LEVEL: i32 = 3;
+/// The end of a flush, which the sender omits (§7.2.1).
+const FLUSHED: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+/// A longer message breaks off the case.
+const MESSAGE_BYTES: usize = 64 << 20;
+
+/// Both directions of one connection.
+pub(super) struct Codec {
+    deflate: Deflate,
+    inflate: Inflate,
+    /// Whether each of our messages, and of the server's, is compressed on its own.
+    is_reset: (bool, bool),
+}
+
+impl Codec {
+    /// Creates what the server's answer asks for; `None` if it declined.
+    pub(super) fn negotiated(extensions: &str) -> Option<Self> {
+        let bits = parameter(extensions, "client_max_window_bits");
+        let bits = bits.and_then(|bits| bits.parse().ok()).unwrap_or(15);
+        let has = |name| parameter(extensions, name).is_some();
+        has("permessage-deflate").then(|| Self {
+            deflate: Deflate::new(LEVEL, false, u8::clamp(bits, 9, 15)),
+            inflate: Inflate::new(false, 15),
+            is_reset: (
+                has("client_no_context_takeover"),
+                has("server_no_context_takeover"),
+            ),
+        })
+    }
+
+    /// Compresses the payload of a message.
+    pub(super) fn compress(&mut self, payload: &[u8]) -> Vec<u8> {
+        if self.is_reset.0 {
+            self.deflate.reset();
+        }
+        let before = self.deflate.total_out();
+        let mut out = vec![0; zlib_rs::compress_bound(payload.len()) + 64];
+        let _ = self
+            .deflate
+            .compress(payload, &mut out, DeflateFlush::SyncFlush);
+        let length = (self.deflate.total_out() - before) as usize;
+        out.truncate(length.saturating_sub(FLUSHED.len()));
+        out
+    }
+
+    /// Decompresses the payload of a message. An error is the rule that the server broke.
+    pub(super) fn inflate(&mut self, payload: Vec<u8>) -> Result<Vec<u8>, String> {
+        if self.is_reset.1 {
+            self.inflate.reset(false);
+        }
+        let (input, mut used) = ([payload, FLUSHED.to_vec()].concat(), 0);
+        let (mut out, mut length) = (vec![0; 4 * input.len()], 0);
+        loop {
+            let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
+            let flush = InflateFlush::NoFlush;
+            let status = self
+                .inflate
+                .decompress(&input[used..], &mut out[length..], flush);
+            used += (self.inflate.total_in() - read) as usize;
+            length += (self.inflate.total_out() - written) as usize;
+            match status {
+                Ok(_) if length == out.len() && length < MESSAGE_BYTES => {
+                    out.resize(2 * length, 0);
+                }
+                Ok(Status::StreamEnd) if used < input.len() => self.inflate.reset(false),
+                Ok(_) if used == input.len() => {
+                    out.truncate(length);
+                    return Ok(out);
+                }
+                _ => return Err("RFC 7692 7.2.2: invalid compressed data".to_owned()),
+            }
+        }
+    }
+}
+
 /// Returns the value of a parameter in the server's answer, empty if it has none.
-#[cfg(feature = "deflate")]
 fn parameter<'a>(extensions: &'a str, name: &str) -> Option<&'a str> {
     extensions.split(';').find_map(|part| {
         let (known, value) = part.split_once('=').unwrap_or((part, ""));
         (known.trim() == name).then(|| value.trim().trim_matches('"'))
     })
 }
-
-#[cfg(feature = "deflate")]
-mod with_zlib {
-    use super::parameter;
-    use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
-
-    const LEVEL: i32 = 3;
-    /// The end of a flush, which the sender omits (§7.2.1).
-    const FLUSHED: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
-    /// A longer message breaks off the case.
-    const MESSAGE_BYTES: usize = 64 << 20;
-
-    /// Both directions of one connection.
-    pub(in super::super) struct Codec {
-        deflate: Deflate,
-        inflate: Inflate,
-        /// Whether each of our messages, and of the server's, is compressed on its own.
-        is_reset: (bool, bool),
-    }
-
-    impl Codec {
-        /// Creates what the server's answer asks for; `None` if it declined.
-        pub(in super::super) fn negotiated(extensions: &str) -> Option<Self> {
-            let bits = parameter(extensions, "client_max_window_bits");
-            let bits = bits.and_then(|bits| bits.parse().ok()).unwrap_or(15);
-            let has = |name| parameter(extensions, name).is_some();
-            has("permessage-deflate").then(|| Self {
-                deflate: Deflate::new(LEVEL, false, u8::clamp(bits, 9, 15)),
-                inflate: Inflate::new(false, 15),
-                is_reset: (
-                    has("client_no_context_takeover"),
-                    has("server_no_context_takeover"),
-                ),
-            })
-        }
-
-        /// Compresses the payload of a message.
-        pub(in super::super) fn compress(&mut self, payload: &[u8]) -> Vec<u8> {
-            if self.is_reset.0 {
-                self.deflate.reset();
-            }
-            let before = self.deflate.total_out();
-            let mut out = vec![0; zlib_rs::compress_bound(payload.len()) + 64];
-            let _ = self
-                .deflate
-                .compress(payload, &mut out, DeflateFlush::SyncFlush);
-            let length = (self.deflate.total_out() - before) as usize;
-            out.truncate(length.saturating_sub(FLUSHED.len()));
-            out
-        }
-
-        /// Decompresses the payload of a message. An error is the rule that the server broke.
-        pub(in super::super) fn inflate(&mut self, payload: Vec<u8>) -> Result<Vec<u8>, String> {
-            if self.is_reset.1 {
-                self.inflate.reset(false);
-            }
-            let (input, mut used) = ([payload, FLUSHED.to_vec()].concat(), 0);
-            let (mut out, mut length) = (vec![0; 4 * input.len()], 0);
-            loop {
-                let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
-                let flush = InflateFlush::NoFlush;
-                let status = self
-                    .inflate
-                    .decompress(&input[used..], &mut out[length..], flush);
-                used += (self.inflate.total_in() - read) as usize;
-                length += (self.inflate.total_out() - written) as usize;
-                match status {
-                    Ok(_) if length == out.len() && length < MESSAGE_BYTES => {
-                        out.resize(2 * length, 0);
-                    }
-                    Ok(Status::StreamEnd) if used < input.len() => self.inflate.reset(false),
-                    Ok(_) if used == input.len() => {
-                        out.truncate(length);
-                        return Ok(out);
-                    }
-                    _ => return Err("RFC 7692 7.2.2: invalid compressed data".to_owned()),
-                }
-            }
-        }
-    }
-}
-
-#[cfg(not(feature = "deflate"))]
-mod without_zlib {
-    /// The stand-in in a build without the feature `deflate`: compression is never negotiated.
-    pub(in super::super) enum Codec {}
-
-    impl Codec {
-        pub(in super::super) fn negotiated(_: &str) -> Option<Self> {
-            None
-        }
-
-        pub(in super::super) fn compress(&mut self, _: &[u8]) -> Vec<u8> {
-            match *self {}
-        }
-
-        pub(in super::super) fn inflate(&mut self, _: Vec<u8>) -> Result<Vec<u8>, String> {
-            match *self {}
-        }
-    }
-}
-
-#[cfg(feature = "deflate")]
-pub(super) use with_zlib::Codec;
-#[cfg(not(feature = "deflate"))]
-pub(super) use without_zlib::Codec;

@@ -75,7 +75,7 @@ impl Fuzz<'_> {
     }
 
     fn request(&self, sequence: &Sequence) -> Vec<u8> {
-        let mut request = self.target.request("");
+        let mut request = self.target.request();
         if let Some(case) = self.case(sequence) {
             case.apply(&mut request);
         }

@@ -187,7 +187,8 @@ impl<'a> Listener<'a> {
         let case = self.cases.get(index);
         let mut response = Request::response(&key);
         if let Some(protocol) = protocol {
-            response.more = format!("Sec-WebSocket-Protocol: {protocol}\r\n").into_bytes();
+            let name = "Sec-WebSocket-Protocol".to_owned();
+            response.headers.push((name, protocol.to_owned()));
         }
         let text = match (path.as_str(), case) {
             ("/getCaseCount", _) => {

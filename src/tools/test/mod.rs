@@ -17,11 +17,10 @@ mod runner;
 mod transport;
 
 use super::address::Address;
-use super::dissect::plural;
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool, number};
 use crate::cli::args::Arguments;
-use cases::{Case, Severity};
+use cases::{Case, Expected, Severity};
 use judge::{Verdict, judge, severity};
 use listen::Listener;
 use play::{Outcome, Plan, Reaction, play};
@@ -100,38 +99,16 @@ Output
 Exit status: 0 if no case failed, 1 if one did, 2 for a wrong option, 3 if the server
 can't be reached or answers no ping.";
 
+#[rustfmt::skip]
 pub(super) const TOOL: Tool = Tool {
     usage: "test URL",
     help: "test a WebSocket server against the standard",
     manual: HELP,
     options: &[
-        "case=",
-        "skip=",
-        "section=",
-        "list",
-        "header=",
-        "origin=",
-        "subprotocol=",
-        "connect=",
-        "allow-remote",
-        "echo",
-        "binary-only",
-        "server-speaks-first",
-        "timeout=",
-        "jobs=",
-        "fail-on=",
-        "strict",
-        "write-expected=",
-        "expect=",
-        "fuzz=",
-        "sequences=",
-        "seed=",
-        "replay=",
-        "listen=",
-        "verbose",
-        "json",
-        "junit=",
-        "autobahn=",
+        "case=", "skip=", "section=", "list", "header=", "origin=", "subprotocol=", "connect=",
+        "allow-remote", "echo", "binary-only", "server-speaks-first", "timeout=", "jobs=",
+        "fuzz=", "sequences=", "seed=", "replay=", "listen=", "fail-on=", "strict",
+        "write-expected=", "expect=", "verbose", "json", "junit=", "autobahn=",
     ],
     operands: usize::MAX,
     run,
@@ -143,17 +120,12 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     let (cases, is_json) = (selected(given, listen.is_some())?, given.has("json"));
     if given.has("list") {
         for case in &cases {
-            let Case {
-                name,
-                section,
-                demand,
-                ..
-            } = case;
-            let severity = case.severity.word();
+            let (name, section, demand) = (&case.name, case.section, case.demand);
+            let (severity, number) = (case.severity.word(), case.number());
+            let json = json!({ "name": name, "autobahn": number, "section": section,
+                               "severity": severity, "demand": demand });
             terminal.line(&match is_json {
-                true => json!({ "name": name, "autobahn": case.number(), "section": section,
-                                "severity": severity, "demand": demand })
-                .to_string(),
+                true => json.to_string(),
                 false => format!("{name:35} {section:22} {severity:17} {demand}"),
             });
         }
@@ -163,45 +135,36 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     let jobs = number(given, "jobs")?.unwrap_or(JOBS);
     let files = files(given)?;
     let start = Instant::now();
-    let (mut outcomes, plan, url, server) = if let Some(address) = listen {
+    let (outcomes, plan, url, server) = if let Some(address) = listen {
         let listener = Listener::new(&address, &cases, timeout(given)?, given.has("echo"))?;
         let url = listener.url();
         (listener.play(&given.operands)?, None, url, String::new())
     } else {
-        let target = target(given)?;
-        let (plan, server) = plan(given, target)?;
-        if ["fuzz", "sequences", "replay"]
-            .iter()
-            .any(|name| given.has(name))
-        {
+        let (plan, server) = plan(given, target(given)?)?;
+        let is_random = |name: &&str| given.has(name);
+        if ["fuzz", "sequences", "replay"].iter().any(is_random) {
             return fuzz::run(given, &plan, jobs, terminal);
         }
-        let outcomes = play_all(&cases, &plan, jobs);
         let url = plan.target.address.to_string();
-        (outcomes, Some(plan), url, server)
+        (play_all(&cases, &plan, jobs), Some(plan), url, server)
     };
-    let played: Vec<_> = cases
-        .iter()
-        .zip(outcomes.drain(..))
-        .map(|(case, outcome)| {
-            let verdict = judge(case, &outcome);
-            let severity = severity(case, verdict, &outcome);
-            let is_failure = match &expected {
-                Some(expected) => verdict != *expected.get(&case.name).unwrap_or(&Verdict::Held),
-                None => {
-                    [Verdict::Violated, Verdict::Other].contains(&verdict) && severity >= fail_on
-                }
-            };
-            Played {
-                case,
-                outcome,
-                verdict,
-                severity,
-                is_failure,
-            }
-        })
-        .collect();
-    let seconds = start.elapsed().as_secs_f64();
+    let (seconds, mut played) = (start.elapsed().as_secs_f64(), Vec::new());
+    for (case, outcome) in cases.iter().zip(outcomes) {
+        let verdict = judge(case, &outcome);
+        let severity = severity(case, verdict, &outcome);
+        let is_wrong = matches!(verdict, Verdict::Violated | Verdict::Other);
+        let is_failure = match &expected {
+            Some(expected) => verdict != *expected.get(&case.name).unwrap_or(&Verdict::Held),
+            None => is_wrong && severity >= fail_on,
+        };
+        played.push(Played {
+            case,
+            outcome,
+            verdict,
+            severity,
+            is_failure,
+        });
+    }
     let summary = report::summary(&played, &url, &server, seconds);
     let texts = [
         report::junit(&played, &url, seconds),
@@ -209,46 +172,25 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         report::baseline(&played),
     ];
     for (path, text) in files.iter().zip(texts) {
-        path.as_ref().map_or(Ok(()), |path| {
-            fs::write(path, text).map_err(unwritable(path))
-        })?;
+        if let Some(path) = path {
+            fs::write(path, text).map_err(unwritable(path))?;
+        }
     }
-    if is_json {
-        played
-            .iter()
-            .for_each(|played| terminal.line(&played.json().to_string()));
-        terminal.line(&summary.to_string());
-    } else {
-        let all = given.has("verbose");
-        played
-            .iter()
-            .filter(|one| one.is_failure || all)
-            .for_each(|one| one.print(terminal));
-        report::print_sections(&played, terminal);
-        let [held, violated, other, not_applicable] = report::counts(played.iter());
-        let server = if server.is_empty() {
-            String::new()
-        } else {
-            format!(" ({server})")
-        };
-        terminal.line(&format!(
-            "{url}{server}: {} in {seconds:.1} s: {held} held, {violated} violated, {other} other, \
-             {not_applicable} not applicable",
-            plural(played.len() as u64, "case"),
-        ));
-        terminal.line(&match (
-            &summary["failed"],
-            &summary["failed_by_severity"]["security"],
-        ) {
-            (failed, _) if failed == 0 => "No case failed.".to_owned(),
-            (failed, security) => format!("{failed} failed, {security} of them security."),
-        });
+    for played in &played {
+        if is_json {
+            terminal.line(&played.json().to_string());
+        } else if played.is_failure || given.has("verbose") {
+            played.print(terminal);
+        }
     }
-    match plan.map_or(Ok(Reaction::GoesOn), |plan| plan.probe(0x2)) {
-        Ok(_) => Ok(summary["failed"] == 0),
+    match is_json {
+        true => terminal.line(&summary.to_string()),
+        false => report::print_summary(&played, &summary, terminal),
+    }
+    match plan.map_or(Ok(()), |plan| plan.ping()) {
+        Ok(()) => Ok(summary["failed"] == 0),
         Err(end) => Err(Failure::Unreachable(format!(
-            "{url} answers no more: {}",
-            end.sentence()
+            "{url} no longer answers: {end}"
         ))),
     }
 }
@@ -274,10 +216,11 @@ fn unwritable(path: &Path) -> impl Fn(io::Error) -> Failure {
 /// Plays all cases and shows the progress on a terminal. Those with long messages come last and
 /// one by one, so that they don't delay others into a timeout, beside those that only wait.
 fn play_all(cases: &[Case], plan: &Plan, jobs: usize) -> Vec<Outcome> {
+    let is_waiting = |at: &usize| cases[*at].expected == Expected::Ends;
     let (mut last, short): (Vec<_>, Vec<_>) =
-        (0..cases.len()).partition(|at| cases[*at].is_long() || cases[*at].is_waiting());
-    last.sort_by_key(|at| !cases[*at].is_waiting());
-    let waiting = last.iter().filter(|at| cases[**at].is_waiting()).count();
+        (0..cases.len()).partition(|at| cases[*at].is_long() || is_waiting(at));
+    last.sort_by_key(|at| !is_waiting(at));
+    let waiting = last.iter().filter(|at| is_waiting(at)).count();
     let mut outcomes = vec![Outcome::default(); cases.len()];
     let (mut done, is_shown) = (0, io::stderr().is_terminal());
     for (order, jobs) in [(short, jobs), (last, waiting + 1)] {
@@ -297,28 +240,27 @@ fn play_all(cases: &[Case], plan: &Plan, jobs: usize) -> Vec<Outcome> {
 
 /// Finds out what the server does with messages. Returns its name, too.
 fn plan(given: &Arguments, target: Target) -> Result<(Plan, String), Failure> {
-    let opened = target.open(None).map_err(Failure::Unreachable)?;
-    let speaks_first = given.has("server-speaks-first");
+    let server = target.open(None).map_err(Failure::Unreachable)?.server;
+    let (speaks_first, reactions) = (given.has("server-speaks-first"), [Reaction::Echoes; 2]);
     let mut plan = Plan {
         target,
-        reactions: [Reaction::Echoes; 2],
+        reactions,
         speaks_first,
     };
     // If valid input didn't work, every rejection would mean nothing.
-    let reaction = |opcode| {
-        plan.probe(opcode).map_err(|end| {
-            let server = &plan.target.address.authority;
-            Failure::Unreachable(format!("{server} answers no ping: {}", end.sentence()))
-        })
-    };
-    let reactions = [reaction(0x1)?, reaction(0x2)?];
+    plan.ping().map_err(|end| {
+        Failure::Unreachable(format!(
+            "{} answers no ping: {end}",
+            plan.target.address.authority
+        ))
+    })?;
     if !given.has("echo") {
-        plan.reactions = reactions;
+        plan.reactions = [plan.reaction_to(0x1), plan.reaction_to(0x2)];
     }
     if given.has("binary-only") {
         plan.reactions[0] = Reaction::Closes;
     }
-    Ok((plan, opened.server))
+    Ok((plan, server))
 }
 
 /// Returns the lowest severity that counts.
@@ -349,10 +291,10 @@ fn expected(given: &Arguments) -> Result<Option<BTreeMap<String, Verdict>>, Fail
 
 /// Returns every value of an option.
 fn texts(given: &Arguments, name: &str) -> Vec<String> {
-    let values = given
+    given
         .values(name)
-        .map(|value| value.to_string_lossy().into_owned());
-    values.collect()
+        .map(|value| value.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Returns the cases that the options ask for.
@@ -403,17 +345,21 @@ fn target(given: &Arguments) -> Result<Target, Failure> {
     if let [_, other, ..] = &given.operands[..] {
         return Err(Failure::Wrong(format!("unexpected argument {other:?}")));
     }
-    let mut headers = String::new();
-    for line in texts(given, "header") {
-        if !line.contains(':') || line.contains(['\r', '\n']) {
-            return Err(Failure::Wrong(format!(
-                "{line:?} is not a header such as 'Name: value'"
-            )));
+    let mut headers = Vec::new();
+    let origins = texts(given, "origin")
+        .into_iter()
+        .map(|origin| format!("Origin: {origin}"));
+    for line in texts(given, "header").into_iter().chain(origins) {
+        match line
+            .split_once(':')
+            .filter(|_| !line.contains(['\r', '\n']))
+        {
+            Some((name, value)) => headers.push((name.to_owned(), value.trim().to_owned())),
+            None => {
+                let error = format!("{line:?} is not a header such as 'Name: value'");
+                return Err(Failure::Wrong(error));
+            }
         }
-        headers += &format!("{line}\r\n");
-    }
-    for origin in texts(given, "origin") {
-        headers += &format!("Origin: {origin}\r\n");
     }
     let command = texts(given, "connect").pop();
     let target = Target {

@@ -124,6 +124,10 @@ impl Default for Outcome {
 }
 
 impl Outcome {
+    fn log(&mut self, transport: &Transport) {
+        (self.sent, self.received) = (transport.sent.clone(), transport.received.clone());
+    }
+
     /// Returns how the connection ended, after our close frame if we sent one.
     pub(super) fn closing_end(&self) -> &End {
         self.closing.as_ref().unwrap_or(&self.end)
@@ -240,12 +244,21 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Finds out what the server does with a message of this opcode. An error is why not even a
-    /// ping is answered.
-    pub(super) fn probe(&self, opcode: u8) -> Result<Reaction, End> {
-        let mut session = Session::open(self, None).map_err(End::NotOpened)?.0;
+    /// Checks that the server answers a ping. An error is what came instead.
+    pub(super) fn ping(&self) -> Result<(), String> {
+        let mut session = Session::open(self, None)?.0;
+        session.ping();
+        session.receive(None, |session| session.is_answered);
+        session.end.map_or(Ok(()), |end| Err(end.sentence()))
+    }
+
+    /// Finds out what the server does with a message of this opcode.
+    pub(super) fn reaction_to(&self, opcode: u8) -> Reaction {
         let message = (opcode, b"parlor test".to_vec());
-        Ok(session.probe(&message))
+        match Session::open(self, None) {
+            Ok((mut session, _)) => session.probe(&message),
+            Err(_) => Reaction::Closes,
+        }
     }
 }
 
@@ -386,10 +399,7 @@ impl Session {
 pub(super) fn play(case: &Case, plan: &Plan) -> Outcome {
     let start = Instant::now();
     let played = match case.is_of_handshake() {
-        true => plan
-            .target
-            .connect()
-            .map(|transport| play_handshake(case, plan, transport)),
+        true => play_handshake(case, plan),
         false => play_script(case, plan),
     };
     let mut outcome = played.unwrap_or_else(|error| Outcome {
@@ -405,22 +415,18 @@ pub(super) fn play(case: &Case, plan: &Plan) -> Outcome {
     outcome
 }
 
-fn play_handshake(case: &Case, plan: &Plan, mut transport: Transport) -> Outcome {
-    let mut request = plan.target.request("");
+fn play_handshake(case: &Case, plan: &Plan) -> Result<Outcome, String> {
+    let (mut transport, mut outcome) = (plan.target.connect()?, Outcome::default());
+    let mut request = plan.target.request();
     case.apply(&mut request);
     transport.send(&request.bytes(KEY));
     let timeout = match case.expected {
         Expected::Ends => SLOW_TIMEOUTS * plan.target.timeout,
         _ => plan.target.timeout,
     };
-    let (end, _) = read_response(&mut transport, timeout);
-    let Transport { sent, received, .. } = &transport;
-    Outcome {
-        end,
-        sent: sent.clone(),
-        received: received.clone(),
-        ..Outcome::default()
-    }
+    outcome.end = read_response(&mut transport, timeout).0;
+    outcome.log(&transport);
+    Ok(outcome)
 }
 
 /// Reads the response to an opening handshake. Returns the bytes after it, too.
@@ -470,10 +476,8 @@ pub(super) fn play_in(
     let script = Script::parse_with(&case.input, session.reader.codec.as_mut(), is_echo, masks);
     let mut script = script.ok_or_else(|| format!("a wrong input: {}", case.input))?;
     let has = |reaction| {
-        script
-            .answers
-            .iter()
-            .any(|(opcode, _)| *opcode != 0xa && reactions[usize::from(*opcode == 0x2)] == reaction)
+        let mut answers = script.answers.iter().filter(|(opcode, _)| *opcode != 0xa);
+        answers.any(|(opcode, _)| reactions[usize::from(*opcode - 1)] == reaction)
     };
     if has(Reaction::Closes) {
         outcome.end = End::NotApplicable("the server takes no such messages");
@@ -486,10 +490,8 @@ pub(super) fn play_in(
     for step in &script.steps {
         match step {
             Step::Send(bytes, chop, times) => {
-                for _ in 0..*times {
-                    bytes
-                        .chunks(*chop)
-                        .for_each(|piece| session.transport.send(piece));
+                for piece in (0..*times).flat_map(|_| bytes.chunks(*chop)) {
+                    session.transport.send(piece);
                     if *times > 1 {
                         session.receive(None, |session| session.transport.is_flushed());
                     }
@@ -548,8 +550,8 @@ pub(super) fn play_in(
     let is_closed = matches!(outcome.closing_end(), End::Close(..));
     if case.number().is_some() && is_closed && !outcome.is_dropped {
         let until = Instant::now() + session.timeout.min(Duration::from_secs(1));
-        while session
-            .transport
+        let transport = &mut session.transport;
+        while transport
             .exchange(until)
             .is_some_and(|bytes| !bytes.is_empty())
         {}
@@ -560,9 +562,6 @@ pub(super) fn play_in(
         outcome.answers.retain(|(opcode, _)| *opcode == 0xa);
     }
     outcome.expected = script.answers;
-    (outcome.sent, outcome.received) = (
-        session.transport.sent.clone(),
-        session.transport.received.clone(),
-    );
+    outcome.log(&session.transport);
     Ok(outcome)
 }

@@ -94,8 +94,8 @@ pub(super) fn counts<'a>(played: impl Iterator<Item = &'a Played<'a>>) -> [usize
     counts
 }
 
-/// Prints how many cases of each section have each verdict.
-pub(super) fn print_sections(played: &[Played<'_>], terminal: &mut Terminal<'_>) {
+/// Prints how many cases of each section have each verdict, and the result of the whole run.
+pub(super) fn print_summary(played: &[Played<'_>], summary: &Value, terminal: &mut Terminal<'_>) {
     let mut sections: Vec<&str> = Vec::new();
     for played in played {
         if !sections.contains(&played.case.section) {
@@ -116,6 +116,31 @@ pub(super) fn print_sections(played: &[Played<'_>], terminal: &mut Terminal<'_>)
             counts(of_section).map(|count| count.to_string()),
         ));
     }
+    let [held, violated, other, not_applicable] = counts(played.iter());
+    let text = |field: &str| summary[field].as_str().unwrap_or_default();
+    let (url, server, cases) = (
+        text("url"),
+        text("server"),
+        plural(played.len() as u64, "case"),
+    );
+    let server = if server.is_empty() {
+        server
+    } else {
+        &format!(" ({server})")
+    };
+    terminal.line(&format!(
+        "{url}{server}: {cases} in {:.1} s: {held} held, {violated} violated, {other} other, \
+         {not_applicable} not applicable",
+        summary["seconds"].as_f64().unwrap_or_default(),
+    ));
+    let (failed, security) = (
+        &summary["failed"],
+        &summary["failed_by_severity"]["security"],
+    );
+    terminal.line(&match failed == 0 {
+        true => "No case failed.".to_owned(),
+        false => format!("{failed} failed, {security} of them security."),
+    });
 }
 
 /// Returns the result of the whole run, the last object of `--json`.

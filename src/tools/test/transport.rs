@@ -179,8 +179,8 @@ pub(super) struct Target {
     pub(super) address: Address,
     /// The command whose standard input and output are the stream.
     pub(super) command: Option<String>,
-    /// Header lines that every opening handshake has, with their line ends.
-    pub(super) headers: String,
+    /// The headers that every opening handshake has, too.
+    pub(super) headers: Vec<(String, String)>,
     pub(super) subprotocols: Vec<String>,
     /// The longest silence, for connecting too.
     pub(super) timeout: Duration,
@@ -230,25 +230,27 @@ impl Target {
         }
     }
 
-    /// Returns the request of an opening handshake, with these header lines too.
-    pub(super) fn request(&self, more: &str) -> Request {
-        let mut headers = self.headers.clone();
-        if !self.subprotocols.is_empty() {
-            headers += &format!(
-                "Sec-WebSocket-Protocol: {}\r\n",
-                self.subprotocols.join(", ")
-            );
-        }
+    /// Returns the request of an opening handshake.
+    pub(super) fn request(&self) -> Request {
         let mut request = Request::new(&self.address.authority, &self.address.target);
-        request.more = format!("{headers}{more}").into_bytes();
+        request.headers.extend_from_slice(&self.headers);
+        if !self.subprotocols.is_empty() {
+            let header = (
+                "Sec-WebSocket-Protocol".to_owned(),
+                self.subprotocols.join(", "),
+            );
+            request.headers.push(header);
+        }
         request
     }
 
     /// Opens a WebSocket, with an offer of extensions. An error is one sentence.
     pub(super) fn open(&self, offer: Option<&str>) -> Result<Opened, String> {
         let (mut transport, key) = (self.connect()?, key(random()?));
-        let more = offer.map(|offer| format!("Sec-WebSocket-Extensions: {offer}\r\n"));
-        let request = self.request(&more.unwrap_or_default());
+        let mut request = self.request();
+        let offer_header =
+            offer.map(|offer| ("Sec-WebSocket-Extensions".to_owned(), offer.to_owned()));
+        request.headers.extend(offer_header);
         transport.send(&request.bytes(&key));
         let (mut received, until) = (Vec::new(), Instant::now() + self.timeout);
         let authority = &self.address.authority;
