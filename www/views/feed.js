@@ -302,11 +302,14 @@ export class Feed {
   #update(node, row, context) {
     const stamp = `${row.kind} ${row.stamp} ${this.#calendar}`;
     if (node.dataset.stamp === stamp) return;
+    const isChange = row.kind === 'message' && node.dataset.kind === 'message';
     node.dataset.stamp = stamp;
     node.dataset.kind = row.kind;
     if (row.message) node.dataset.seq = row.message.seq;
     if (row.kind !== 'message' && row.kind !== 'pending') set(node, 'class', 'row');
-    node.replaceChildren(...content(node, row, context));
+    const parts = content(node, row, context);
+    if (isChange) set(node, 'aria-live', 'off'); // a reaction doesn't have the whole message read out again
+    node.replaceChildren(...parts);
   }
 }
 
