@@ -590,7 +590,7 @@ export class Chat {
     }
     if (error.code === 'bad_password') this.#password = null;
     const alternative = alternativeName(name, error.code);
-    const asks = ['password_needed', 'bad_password'].includes(error.code);
+    const asks = ['password_needed', 'bad_password'].includes(error.code) || (this.needsPassword && error.code === 'rate_limited');
     Object.assign(this, { stage: 'out', problem: '', signInError: error.message, alternative, needsPassword: asks });
     return this.#changed();
   }
