@@ -131,3 +131,39 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   assert.equal(await ada.said('Good morning').count(), 0);
   people.splice(people.indexOf(late), 1); // its console has the refusal
 }, 180_000);
+
+scene('an owner by typed lines, and a room in slow mode', ['--owner-key', secret('lines', KEY)], async ({ meet }) => {
+  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+  await ada.say('/own wrong');
+  await ada.page.getByRole('alert').filter({ hasText: /key/i }).waitFor();
+  await ada.say(`/own ${KEY}`);
+  const bar = ada.role('group', 'You own this chat');
+  await bar.waitFor();
+  assert.equal(await bob.log.getByText('/own').count(), 0);
+  await ada.say('/writing 2');
+  await bob.page.getByText('One message every 2 s for each person.').waitFor();
+  await bob.say('one');
+  await bob.said('one').waitFor();
+  await bob.say('two');
+  await bob.log.getByText('Waiting to send…').waitFor();
+  await ada.said('two').waitFor(); // sent by itself, when it may be
+  await ada.say('/mute Bob 5');
+  await bob.page.getByText('The owner has muted you').waitFor();
+  await ada.say('/mute Bob 0');
+  await bob.page.getByText('You can write again.').waitFor();
+  await bob.create('garden');
+  await bob.heading('#garden').waitFor();
+  await bob.say('a rose');
+  await ada.say('/remove garden');
+  await ada.role('dialog', 'Remove #garden?').getByRole('button', { name: 'Remove channel' }).click();
+  await bob.heading('#general').waitFor();
+  await until(0, () => bob.channel('garden').count());
+  await bob.create('garden'); // the name is free
+  await bob.heading('#garden').waitFor();
+  assert.equal(await bob.said('a rose').count(), 0);
+  await bob.say('a new rose');
+  await bob.said('a new rose').waitFor();
+  await ada.say('/kick Bob 5');
+  await bob.page.getByRole('alert').filter({ hasText: /owner removed you/i }).waitFor();
+  await bob.name.waitFor();
+});
