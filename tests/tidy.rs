@@ -438,7 +438,8 @@ fn between(text: &str, before: &str, after: &str) -> Vec<String> {
 /// The words of a `match`, up to the arm for all others.
 fn arms(text: &str, begin: &str) -> Vec<String> {
     let arms = between(text, begin, "_ =>").concat();
-    between(&arms.replace('\n', " "), " \"", "\" =>")
+    let arms = arms.replace('\n', " ").replace("\" | \"", "\" => \"");
+    between(&arms, " \"", "\" =>")
 }
 
 /// The value of a constant as documents write it: `64 << 10` is 64 KiB.

@@ -262,11 +262,13 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         Command::Who { channel } => json!({"type": "who", "channel": channel}),
         Command::Channels => json!({"type": "channels"}),
         Command::Own { key } => json!({"type": "own", "key": key}),
-        Command::Mute { user, minutes } => {
-            json!({"type": "mute", "user": user, "minutes": minutes})
-        }
-        Command::Kick { user, minutes } => {
-            json!({"type": "kick", "user": user, "minutes": minutes})
+        Command::Sanction {
+            kick,
+            user,
+            minutes,
+        } => {
+            let kind = if *kick { "kick" } else { "mute" };
+            json!({"type": kind, "user": user, "minutes": minutes})
         }
         Command::Door { open } => json!({"type": "door", "open": open}),
         Command::Writing { channel, who } => {
@@ -348,11 +350,13 @@ fn is_the_same_typed(command: &Command) {
             };
             (line, Command::Change(*kind, draft))
         }
-        Command::Mute { user, minutes } if is_word(user) => {
-            (format!("/mute {user} {minutes}"), command.clone())
-        }
-        Command::Kick { user, minutes } if is_word(user) => {
-            (format!("/kick {user} {minutes}"), command.clone())
+        Command::Sanction {
+            kick,
+            user,
+            minutes,
+        } if is_word(user) => {
+            let word = if *kick { "kick" } else { "mute" };
+            (format!("/{word} {user} {minutes}"), command.clone())
         }
         _ => return,
     };

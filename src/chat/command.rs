@@ -57,10 +57,12 @@ pub enum Command {
     Channels,
     /// Makes the connection an owner's by the owner's key; without one, it no longer is.
     Own { key: Option<Box<str>> },
-    /// Mutes a user, or no longer with 0 minutes.
-    Mute { user: Box<str>, minutes: u32 },
-    /// Removes a user, who can't come back for some minutes.
-    Kick { user: Box<str>, minutes: u32 },
+    /// Mutes or kicks a user for some minutes; 0 ends it.
+    Sanction {
+        kick: bool,
+        user: Box<str>,
+        minutes: u32,
+    },
     /// Lets new sessions in, or not.
     Door { open: bool },
     /// Sets who may write in a channel, by default in the one joined last.

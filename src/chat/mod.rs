@@ -335,8 +335,11 @@ impl Chat {
             Command::History(query) => self.answer_history(context, &query)?,
             Command::Who { channel } => self.answer_who(context, channel.as_deref())?,
             Command::Own { key } => self.own(context, key.as_deref())?,
-            Command::Mute { user, minutes } => self.mute(context, &user, minutes)?,
-            Command::Kick { user, minutes } => self.kick(context, &user, minutes)?,
+            Command::Sanction {
+                kick,
+                user,
+                minutes,
+            } => self.sanction(context, kick, &user, minutes)?,
             Command::Door { open } => self.set_door(context, open)?,
             Command::Writing { channel, who } => {
                 self.set_writing(context, channel.as_deref(), who)?

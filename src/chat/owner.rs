@@ -15,7 +15,6 @@ use crate::history::{
 use crate::limits::{COST_OF_KEY, SANCTIONS, SLOW_USERS};
 use crate::time::UnixMillis;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 use std::time::Duration;
 
 impl Context<'_> {
@@ -50,65 +49,68 @@ impl Context<'_> {
 impl Chat {
     /// Answers `own`: makes the connection an owner's, or takes that back.
     pub(super) fn own(&mut self, context: &mut Context<'_>, key: Option<&str>) -> Applied {
-        context.author()?;
         context.outcome.cost = COST_OF_KEY;
-        let Some(key) = key else {
-            self.owners.remove(&context.client);
-            let (muted, kicked) = (Vec::new(), Vec::new());
-            context.answer(Event::Owned {
-                on: false,
-                muted,
-                kicked,
-            });
-            return Ok(());
-        };
-        let (wrong, now) = (CommandError::BadKey, self.now.mono);
-        self.wrong_keys
-            .check(context.peer, key, self.keys.owner, wrong, now)?;
-        self.owners.insert(context.client);
+        self.owners.remove(&context.client);
+        if let Some(key) = key {
+            let (wrong, now) = (CommandError::BadKey, self.now.mono);
+            self.wrong_keys
+                .check(context.peer, key, self.keys.owner, wrong, now)?;
+            self.owners.insert(context.client);
+        }
         let list = |until: fn(&Sanction) -> UnixMillis| {
-            let all = self.sanctions.values();
+            let all = self.sanctions.values().filter(|_| key.is_some());
             let lasting = all.filter(|it| until(it) > self.now.unix);
             let row = |it: &Sanction| Sanctioned {
-                user: self.present_name(it),
+                user: self.own_name(it.author).unwrap_or(it.name.clone()),
                 until: until(it),
             };
             lasting.map(row).collect()
         };
         context.answer(Event::Owned {
-            on: true,
+            on: key.is_some(),
             muted: list(|it| it.muted_until),
             kicked: list(|it| it.kicked_until),
         });
         Ok(())
     }
 
-    /// Answers `mute`. The user's messages of this turn are not sent.
-    pub(super) fn mute(&mut self, context: &mut Context<'_>, user: &str, minutes: u32) -> Applied {
-        let mut sanction = self.sanction(context, user, minutes)?;
-        let (author, until) = (sanction.author, self.minutes_from_now(minutes));
-        sanction.muted_until = until;
-        let user = sanction.name.clone();
-        self.store_sanction(sanction)?;
-        if let Err(error) = self.check_not_muted(author) {
-            self.withdraw(context, &error, |what| what.author == author && !what.owner);
+    /// Answers `mute` and `kick`. A muted user's messages of this turn are not sent; a kicked
+    /// user's connections are closed, and the user is offline at once.
+    pub(super) fn sanction(
+        &mut self,
+        context: &mut Context<'_>,
+        kicks: bool,
+        user: &str,
+        minutes: u32,
+    ) -> Applied {
+        let mut sanction = self.decided(context, user, minutes)?;
+        let until = match minutes {
+            0 => UnixMillis(0),
+            _ => UnixMillis(self.now.unix.0 + u64::from(minutes) * 60_000),
+        };
+        match kicks {
+            true => sanction.kicked_until = until,
+            false => sanction.muted_until = until,
         }
-        let mut to = self.owner_addresses();
+        let (author, user) = (sanction.author, sanction.name.clone());
+        // With its row the session is known after a restart.
+        let row = self.sessions.user(author);
+        let row = row.map(|user| self.row(author, user, false));
+        self.decide(&Decision::Sanction(sanction.clone()), row.as_slice())?;
+        self.sanctions.insert(author, sanction);
+        let now = self.now.unix;
+        self.sanctions.retain(|_, it| it.until() > now);
+        let (sanctioned, mut to) = (Sanctioned { user, until }, self.owner_addresses());
+        if kicks {
+            self.dismiss(context, author);
+            context.answer_and_deliver(Event::Kicked(sanctioned), to);
+            return Ok(());
+        }
+        if let Err(error) = self.check_not_muted(author) {
+            self.withdraw(context, &error, |it| it.author == author && !it.owner);
+        }
         to.extend(self.addresses(author));
-        context.answer_and_deliver(Event::Muted(Sanctioned { user, until }), to);
-        Ok(())
-    }
-
-    /// Answers `kick`: closes the connections of a user, who goes offline at once.
-    pub(super) fn kick(&mut self, context: &mut Context<'_>, user: &str, minutes: u32) -> Applied {
-        let mut sanction = self.sanction(context, user, minutes)?;
-        let (author, until) = (sanction.author, self.minutes_from_now(minutes));
-        sanction.kicked_until = until;
-        let user = sanction.name.clone();
-        self.store_sanction(sanction)?;
-        self.dismiss(context, author);
-        let to = self.owner_addresses();
-        context.answer_and_deliver(Event::Kicked(Sanctioned { user, until }), to);
+        context.answer_and_deliver(Event::Muted(sanctioned), to);
         Ok(())
     }
 
@@ -231,7 +233,7 @@ impl Chat {
 impl Chat {
     /// Finds the user that an owner names, and returns what was decided about that session. One
     /// that is offline is found by the name in the lists of muted and kicked users.
-    fn sanction(
+    fn decided(
         &self,
         context: &Context<'_>,
         user: &str,
@@ -240,8 +242,7 @@ impl Chat {
         let own = context.owner()?;
         let name = UserName::parse(user)?;
         let online = self.sessions.find(&name);
-        let lower = |name: &str| name.to_lowercase();
-        let is_meant = |it: &&Sanction| lower(&it.name) == lower(name.shown());
+        let is_meant = |it: &&Sanction| it.name.to_lowercase() == name.shown().to_lowercase();
         let mut lasting = self
             .sanctions
             .values()
@@ -254,49 +255,23 @@ impl Chat {
             _ => online.or(listed),
         };
         let author = author.ok_or(CommandError::NoSuchUser)?;
+        let known = self.sanctions.get(&author);
         if author == own {
             return Err(CommandError::BadField("this is your own session"));
         }
-        let known = self.sanctions.get(&author);
         if known.is_none() && self.sanctions.len() >= SANCTIONS {
             return Err(CommandError::BadField("too many users are muted or kicked"));
         }
-        let none = UnixMillis(0);
-        let (muted_until, kicked_until) = known.map_or((none, none), |it| {
-            let lasting = |until: UnixMillis| if until > self.now.unix { until } else { none };
-            (lasting(it.muted_until), lasting(it.kicked_until))
-        });
-        let name = match self.own_name(author) {
-            Ok(name) => name,
-            Err(_) => known.map_or_else(|| name.shown().into(), |it| it.name.clone()),
-        };
-        Ok(Sanction {
+        let mut sanction = known.cloned().unwrap_or(Sanction {
             author,
-            name,
-            muted_until,
-            kicked_until,
-        })
-    }
-
-    /// Stores what was decided about a session, with its row, so that it is known after a restart.
-    fn store_sanction(&mut self, sanction: Sanction) -> Applied {
-        let author = sanction.author;
-        let user = self.sessions.user(author);
-        let rows: Vec<_> = user
-            .map(|user| self.row(author, user, false))
-            .into_iter()
-            .collect();
-        self.decide(&Decision::Sanction(sanction.clone()), &rows)?;
-        self.sanctions.insert(author, sanction);
-        let now = self.now.unix;
-        self.sanctions.retain(|_, it| it.until() > now);
-        Ok(())
-    }
-
-    /// Returns the name of a user who is online, or else the one when the owner decided.
-    fn present_name(&self, sanction: &Sanction) -> Rc<str> {
-        let name = self.own_name(sanction.author);
-        name.unwrap_or_else(|_| sanction.name.clone())
+            name: name.shown().into(),
+            muted_until: UnixMillis(0),
+            kicked_until: UnixMillis(0),
+        });
+        if let Ok(name) = self.own_name(author) {
+            sanction.name = name;
+        }
+        Ok(sanction)
     }
 
     fn decide(&mut self, decision: &Decision, rows: &[SessionRow]) -> Applied {
@@ -305,13 +280,6 @@ impl Chat {
         self.rows_written(rows);
         self.schedule_maintenance();
         Ok(())
-    }
-
-    fn minutes_from_now(&self, minutes: u32) -> UnixMillis {
-        match minutes {
-            0 => UnixMillis(0),
-            _ => UnixMillis(self.now.unix.0 + u64::from(minutes) * 60_000),
-        }
     }
 
     /// Closes a user's connections and makes the user offline.
@@ -360,11 +328,9 @@ impl Chat {
 
     /// Fails while the session is kicked.
     pub(super) fn check_kicked(&self, author: Author) -> Applied {
-        let until = self.sanctions.get(&author).map(|it| it.kicked_until);
-        let retry_ms = until.map_or(0, |until| until.0.saturating_sub(self.now.unix.0));
-        match retry_ms {
+        match self.left(author, |it| it.kicked_until) {
             0 => Ok(()),
-            _ => Err(CommandError::Kicked { retry_ms }),
+            retry_ms => Err(CommandError::Kicked { retry_ms }),
         }
     }
 
@@ -377,12 +343,16 @@ impl Chat {
     }
 
     fn check_not_muted(&self, author: Author) -> Applied {
-        let until = self.sanctions.get(&author).map(|it| it.muted_until);
-        let retry_ms = until.map_or(0, |until| until.0.saturating_sub(self.now.unix.0));
-        match retry_ms {
+        match self.left(author, |it| it.muted_until) {
             0 => Ok(()),
-            _ => Err(CommandError::Muted { retry_ms }),
+            retry_ms => Err(CommandError::Muted { retry_ms }),
         }
+    }
+
+    /// Returns how long a decision still holds, in milliseconds.
+    fn left(&self, author: Author, until: fn(&Sanction) -> UnixMillis) -> u64 {
+        let until = self.sanctions.get(&author).map_or(UnixMillis(0), until);
+        until.0.saturating_sub(self.now.unix.0)
     }
 
     /// Fails where only owners may write.

@@ -78,11 +78,8 @@ fn line_with_a_slash_is_a_command() {
             limit,
         })
     };
-    let mute = |user: &str, minutes| Command::Mute {
-        user: user.into(),
-        minutes,
-    };
-    let kick = |user: &str, minutes| Command::Kick {
+    let sanction = |kick, user: &str, minutes| Command::Sanction {
+        kick,
         user: user.into(),
         minutes,
     };
@@ -142,8 +139,8 @@ fn line_with_a_slash_is_a_command() {
         ),
         ("/own 12ab", own(Some("12ab"))),
         ("/own", own(None)),
-        ("/mute Ben  10", mute("Ben", 10)),
-        ("/kick Ben 525600", kick("Ben", 525_600)),
+        ("/mute Ben  10", sanction(false, "Ben", 10)),
+        ("/kick Ben 525600", sanction(true, "Ben", 525_600)),
         ("/door open", Command::Door { open: true }),
         ("/door closed", Command::Door { open: false }),
         ("/writing owner", writing(None, Writing::Owner)),

@@ -70,7 +70,6 @@ pub(super) fn parse(text: &str) -> Result<Request, CommandError> {
 }
 
 fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, CommandError> {
-    const USER: &str = "user must be a string";
     const OPEN: &str = "open must be true or false";
     const NAME: &str = "name must be a string";
     const KEY: &str = "key must be a string";
@@ -131,12 +130,9 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
         "own" => Command::Own {
             key: string(fields.key, KEY)?,
         },
-        "mute" => Command::Mute {
-            user: required(fields.user, USER)?,
-            minutes: minutes(fields)?,
-        },
-        "kick" => Command::Kick {
-            user: required(fields.user, USER)?,
+        "mute" | "kick" => Command::Sanction {
+            kick: kind == "kick",
+            user: required(fields.user, "user must be a string")?,
             minutes: minutes(fields)?,
         },
         "door" => Command::Door {

@@ -61,13 +61,18 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
         "own" => Command::Own {
             key: optional(argument),
         },
-        "mute" => {
-            let (user, minutes) = sanction(argument)?;
-            Command::Mute { user, minutes }
-        }
-        "kick" => {
-            let (user, minutes) = sanction(argument)?;
-            Command::Kick { user, minutes }
+        "mute" | "kick" => {
+            let (user, minutes) = split(argument);
+            let minutes = number(minutes, SANCTION_MINUTES);
+            let given = optional(user).zip(minutes).ok_or(CommandError::BadField(
+                "usage: /mute USER MINUTES or /kick USER MINUTES, up to 525600",
+            ));
+            let ((user, minutes), kick) = (given?, word == "kick");
+            Command::Sanction {
+                kick,
+                user,
+                minutes,
+            }
         }
         "door" => Command::Door {
             open: door(argument)?,
@@ -143,14 +148,6 @@ fn limit(argument: &str) -> Result<u32, CommandError> {
         .ok_or(CommandError::BadField(
             "/history takes a number from 1 to 200",
         ))
-}
-
-fn sanction(argument: &str) -> Result<(Box<str>, u32), CommandError> {
-    let (user, minutes) = split(argument);
-    let minutes = number(minutes, SANCTION_MINUTES);
-    optional(user).zip(minutes).ok_or(CommandError::BadField(
-        "usage: /mute USER MINUTES or /kick USER MINUTES, up to 525600",
-    ))
 }
 
 fn door(argument: &str) -> Result<bool, CommandError> {
