@@ -1,7 +1,9 @@
 //! Edits, deletions and reactions: what is stored, what is refused, and what is read.
 
 use crate::{ALL, Folder, channel, now, proposal};
-use parlor::history::{Author, History, Kind, Memory, PageRequest, Place, Proposal, Refusal, Seq};
+use parlor::history::{
+    Author, Decision, History, Kind, Memory, PageRequest, Place, Proposal, Refusal, Seq,
+};
 use parlor::testing::Random;
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -291,6 +293,11 @@ fn deleted_texts_are_in_no_file() {
     history.maintain(now(at + 1_000)).unwrap();
     reader.execute_batch("COMMIT").unwrap();
     history.maintain(now(at + 2_000)).unwrap();
+    let clear = Decision::Clear("a".into());
+    history.decide(&clear, &[], now(at + 3_000)).unwrap();
+    crate::prune(&mut history, now(at + 4_000));
+    history.maintain(now(at + 5_000)).unwrap();
+    gone.extend(&texts[0]);
     let found = || {
         let read = |ending: &str| std::fs::read(format!("{}{ending}", folder.file().display()));
         let bytes = [read("").unwrap(), read("-wal").unwrap_or_default()].concat();
