@@ -140,8 +140,8 @@ scene('an owner by typed lines, and a room in slow mode', ['--owner-key', secret
   const bar = ada.role('group', 'You own this chat');
   await bar.waitFor();
   assert.equal(await bob.log.getByText('/own').count(), 0);
-  await ada.say('/writing 2');
-  await bob.page.getByText('One message every 2 s for each person.').waitFor();
+  await ada.say('/writing 10');
+  await bob.page.getByText('One message every 10 s for each person.').waitFor();
   await bob.say('one');
   await bob.said('one').waitFor();
   await bob.say('two');
