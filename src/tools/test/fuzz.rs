@@ -185,14 +185,9 @@ impl Fuzz<'_> {
     }
 
     /// Prints a fault and the sequence that shows it.
-    fn show(&self, finding: &Finding, terminal: &mut Terminal<'_>) {
-        let (demand, answer) = &finding.fault;
+    fn show(&self, (demand, answer): &Fault, sequence: &Sequence, terminal: &mut Terminal<'_>) {
         terminal.styled(Style::Wrong, &format!("violated  {demand}: {answer}"));
-        if !finding.is_repeated {
-            terminal.line("These frames did not fail a second time on a connection of their own.");
-        }
-        let sequence = &finding.sequence;
-        if sequence.case.is_some() || finding.fault.0 == OPENED {
+        if sequence.case.is_some() || *demand == OPENED {
             let request = self.request(sequence);
             let lines = String::from_utf8_lossy(&request);
             let lines = lines.lines().map(|line| EscapedText(line).to_string());
@@ -234,15 +229,7 @@ pub(super) fn run(
             terminal.styled(Style::Right, "held");
             return Ok(true);
         };
-        let is_repeated = true;
-        fuzz.show(
-            &Finding {
-                fault,
-                sequence,
-                is_repeated,
-            },
-            terminal,
-        );
+        fuzz.show(&fault, &sequence, terminal);
         return Ok(false);
     }
     let seconds = number(given, "fuzz")?.map(|seconds| Duration::from_secs(seconds as u64));
@@ -263,23 +250,24 @@ pub(super) fn run(
             Sequence::new(seed, number, &opcodes, &fuzz.cases)
         }))
     };
-    let mut failed = Ok(());
-    in_parallel(jobs, &batches, play, |batch, findings| {
+    let (mut failed, mut found) = (Ok(()), 0);
+    in_parallel(jobs, &batches, play, |_, findings| {
         for finding in &findings {
-            let path = format!("parlor-test-{seed}-{batch}.json");
-            fuzz.show(finding, terminal);
+            found += 1;
+            let path = format!("parlor-test-{seed}-{found}.json");
+            fuzz.show(&finding.fault, &finding.sequence, terminal);
+            if !finding.is_repeated {
+                terminal.line("It did not fail a second time on a connection of its own.");
+            }
             terminal.line(&format!("--replay {path} plays it again.\n"));
-            failed = serde_json::to_string(&finding.sequence)
-                .map_err(Failure::failed)
-                .and_then(|text| fs::write(&path, text).map_err(Failure::failed));
+            let text = serde_json::to_string(&finding.sequence).map_err(Failure::failed);
+            failed = text.and_then(|text| fs::write(&path, text).map_err(Failure::failed));
         }
         failed.is_ok() && !is_over() && findings.iter().all(|finding| finding.fault.0 != ALIVE)
     });
     failed?;
-    let faults = fuzz
-        .faults
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let faults = fuzz.faults.into_inner();
+    let faults = faults.unwrap_or_else(PoisonError::into_inner);
     for ((demand, answer), count) in &faults {
         terminal.line(&format!("{count:>9} × {demand}: {answer}"));
     }

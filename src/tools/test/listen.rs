@@ -16,7 +16,7 @@ use crate::websocket::check;
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -48,36 +48,28 @@ impl<'a> Listener<'a> {
         cases: &'a [Case],
         timeout: Duration,
         is_echo: bool,
-    ) -> Result<Self, Failure> {
-        let socket = TcpListener::bind(address).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        });
-        let wrong =
-            |error: io::Error| Failure::Wrong(format!("can't listen on {address}: {error}"));
+    ) -> Result<Self, String> {
+        let socket = TcpListener::bind(address);
+        let socket = socket.and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+        let reaction = if is_echo {
+            Reaction::Echoes
+        } else {
+            Reaction::GoesOn
+        };
         Ok(Self {
-            socket: socket.map_err(wrong)?,
+            socket: socket.map_err(|error| format!("can't listen on {address}: {error}"))?,
             cases,
             timeout,
             outcomes: vec![None; cases.len()],
-            reactions: [if is_echo {
-                Reaction::Echoes
-            } else {
-                Reaction::GoesOn
-            }; 2],
+            reactions: [reaction; 2],
             is_autobahn: false,
             is_over: false,
         })
     }
 
     pub(super) fn url(&self) -> String {
-        let address = self.socket.local_addr().ok();
-        format!(
-            "ws://{}",
-            address
-                .as_ref()
-                .map_or(String::new(), SocketAddr::to_string)
-        )
+        let address = self.socket.local_addr();
+        address.map_or(String::new(), |address| format!("ws://{address}"))
     }
 
     /// Plays the cases, each with a command or with the clients that connect.
@@ -92,40 +84,41 @@ impl<'a> Listener<'a> {
         } else {
             self.play_with(command)?;
         }
+        let missing = Outcome {
+            end: End::NotOpened("the client sent no valid opening handshake".to_owned()),
+            ..Outcome::default()
+        };
         let outcomes = self.outcomes.into_iter();
         Ok(outcomes
-            .map(|outcome| outcome.unwrap_or_else(|| not_opened("the client did not connect")))
+            .map(|it| it.unwrap_or_else(|| missing.clone()))
             .collect())
     }
 
     fn play_with(&mut self, command: &[OsString]) -> Result<(), Failure> {
         for number in 0..=self.cases.len() {
             // The first connection shows what the client does with messages.
-            let path = match number {
-                0 => "/getClient".to_owned(),
-                number => format!("/runCase?case={number}&agent=client"),
+            let url = match number {
+                0 => self.url() + "/getClient",
+                number => format!("{}/runCase?case={number}&agent=client", self.url()),
             };
-            let words = command.iter().map(|word| {
-                word.to_string_lossy()
-                    .replace("{url}", &(self.url() + &path))
-            });
+            let words = command
+                .iter()
+                .map(|it| it.to_string_lossy().replace("{url}", &url));
             let words: Vec<_> = words.collect();
             let mut child = Command::new(&words[0]);
             child
                 .args(&words[1..])
                 .process_group(0)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            let mut child = child
-                .spawn()
-                .map_err(|error| Failure::Wrong(format!("can't run {}: {error}", words[0])))?;
-            let is_served = self.serve_one(Some(Instant::now() + self.timeout), Some(&mut child));
+                .stdin(Stdio::null());
+            let child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+            let wrong = |error| Failure::Wrong(format!("can't run {}: {error}", words[0]));
+            let mut child = child.map_err(wrong)?;
+            let until = Instant::now() + self.timeout;
+            let is_served = self.serve_one(Some(until), Some(&mut child));
             stop(&mut child);
             if number == 0 && !is_served {
-                return Err(Failure::Unreachable(
-                    "the command did not connect".to_owned(),
-                ));
+                let error = "the command did not connect".to_owned();
+                return Err(Failure::Unreachable(error));
             }
         }
         Ok(())
@@ -134,9 +127,8 @@ impl<'a> Listener<'a> {
     /// Serves the next connection, if there is one before `until` and before the command ends.
     fn serve_one(&mut self, until: Option<Instant>, mut child: Option<&mut Child>) -> bool {
         loop {
-            let is_ended = child
-                .as_mut()
-                .is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+            let is_running = |child: &mut &mut Child| matches!(child.try_wait(), Ok(None));
+            let is_ended = !child.as_mut().is_none_or(is_running);
             match self.socket.accept() {
                 Ok((stream, _)) => {
                     // A connection that breaks off concerns its own case.
@@ -154,43 +146,36 @@ impl<'a> Listener<'a> {
         }
     }
 
+    /// Answers an opening handshake, and plays the case that its path asks for.
     fn serve(&mut self, mut transport: Transport) -> Result<(), String> {
         let (mut received, until) = (Vec::new(), Instant::now() + self.timeout);
-        let (path, query, key, protocol, used) = loop {
-            let bytes = transport.exchange(until).ok_or("no request")?;
+        let (head, used) = loop {
+            let bytes = transport.exchange(until).unwrap_or_default();
             received.extend_from_slice(&bytes);
             match Head::parse(&received, HEAD_BYTES) {
-                Ok(Progress::Done { value: head, used }) => {
-                    check(&head).map_err(|refusal| refusal.sentence.into_owned())?;
-                    let text = |name| head.values(name).next().map(String::from_utf8_lossy);
-                    let protocol = head
-                        .tokens("sec-websocket-protocol")
-                        .next()
-                        .map(str::to_owned);
-                    let key = text("sec-websocket-key").unwrap_or_default().into_owned();
-                    break (
-                        head.path.to_owned(),
-                        head.query.unwrap_or_default().to_owned(),
-                        key,
-                        protocol,
-                        used,
-                    );
-                }
+                Ok(Progress::Done { value, used }) => break (value, used),
                 Ok(Progress::NeedMore) if !bytes.is_empty() => {}
-                _ => return Err("no valid request".to_owned()),
+                _ => return Err("no request".to_owned()),
             }
         };
-        let number = query
-            .split('&')
-            .find_map(|part| part.strip_prefix("case=")?.parse().ok());
-        let index = number.unwrap_or(0_usize).wrapping_sub(1);
-        let case = self.cases.get(index);
-        let mut response = Request::response(&key);
-        if let Some(protocol) = protocol {
+        check(&head).map_err(|refusal| refusal.sentence.into_owned())?;
+        let key = head.values("sec-websocket-key").next().unwrap_or_default();
+        let mut response = Request::response(&String::from_utf8_lossy(key));
+        if let Some(protocol) = head.tokens("sec-websocket-protocol").next() {
             let name = "Sec-WebSocket-Protocol".to_owned();
             response.headers.push((name, protocol.to_owned()));
         }
-        let text = match (path.as_str(), case) {
+        let mut query = head.query.unwrap_or_default().split('&');
+        let number = query.find_map(|part| part.strip_prefix("case=")?.parse().ok());
+        let index = number.unwrap_or(0_usize).wrapping_sub(1);
+        let (case, timeout) = (self.cases.get(index), self.timeout);
+        let rest = &received[used..];
+        let open = |mut transport: Transport, response: &Request| {
+            transport.send(&response.bytes(""));
+            transport.forget();
+            Session::new(transport, rest, true, timeout)
+        };
+        let text = match (head.path, case) {
             ("/getCaseCount", _) => {
                 self.is_autobahn = true;
                 self.reactions = [Reaction::Echoes; 2];
@@ -209,62 +194,39 @@ impl<'a> Listener<'a> {
                 String::new()
             }
             ("/getClient", _) => {
-                transport.send(&response.bytes(""));
-                let mut session = Session::new(transport, &received[used..], true, self.timeout);
-                self.reactions =
-                    [1, 2].map(|opcode| session.probe(&(opcode, b"parlor test".to_vec())));
+                let mut session = open(transport, &response);
+                let message = |opcode| (opcode, b"parlor test".to_vec());
+                self.reactions = [1, 2].map(|opcode| session.probe(&message(opcode)));
                 return Ok(());
             }
-            ("/runCase", case) => {
-                return self.play_case(case.map(|_| index), transport, response, &received[used..]);
-            }
-            _ => {
-                let next = self.outcomes.iter().position(Option::is_none);
-                return self.play_case(next, transport, response, &received[used..]);
+            (path, case) => {
+                let next = || self.outcomes.iter().position(Option::is_none);
+                let index = if path == "/runCase" {
+                    case.map(|_| index)
+                } else {
+                    next()
+                };
+                let index = index.ok_or("there is no such case")?;
+                let (case, start) = (&self.cases[index], Instant::now());
+                let mut outcome = if case.is_of_handshake() {
+                    case.apply(&mut response);
+                    let session = Session::new(transport, rest, true, timeout);
+                    session.play_response(&response.bytes(""))
+                } else {
+                    play_in(open(transport, &response), case, self.reactions)?
+                };
+                outcome.time = start.elapsed();
+                self.outcomes[index] = Some(outcome);
+                return Ok(());
             }
         };
-        transport.send(&response.bytes(""));
-        let mut session = Session::new(transport, &received[used..], true, self.timeout);
+        let mut session = open(transport, &response);
         if !text.is_empty() {
             session.send(0x81, text.as_bytes());
         }
         session.send(0x88, &1000_u16.to_be_bytes());
         session.receive(None, |_| false);
         Ok(())
-    }
-
-    fn play_case(
-        &mut self,
-        index: Option<usize>,
-        mut transport: Transport,
-        mut response: Request,
-        rest: &[u8],
-    ) -> Result<(), String> {
-        let Some((index, case)) = index.and_then(|index| Some((index, self.cases.get(index)?)))
-        else {
-            return Err("there is no such case".to_owned());
-        };
-        let start = Instant::now();
-        let mut outcome = if case.is_of_handshake() {
-            case.apply(&mut response);
-            let session = Session::new(transport, rest, true, self.timeout);
-            session.play_response(&response.bytes(""))
-        } else {
-            transport.send(&response.bytes(""));
-            transport.forget();
-            let session = Session::new(transport, rest, true, self.timeout);
-            play_in(session, case, self.reactions)?
-        };
-        outcome.time = start.elapsed();
-        self.outcomes[index] = Some(outcome);
-        Ok(())
-    }
-}
-
-fn not_opened(reason: &str) -> Outcome {
-    Outcome {
-        end: End::NotOpened(reason.to_owned()),
-        ..Outcome::default()
     }
 }
 

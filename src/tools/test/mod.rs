@@ -136,7 +136,8 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     let files = files(given)?;
     let start = Instant::now();
     let (outcomes, plan, url, server) = if let Some(address) = listen {
-        let listener = Listener::new(&address, &cases, timeout(given)?, given.has("echo"))?;
+        let listener = Listener::new(&address, &cases, timeout(given)?, given.has("echo"))
+            .map_err(Failure::Wrong)?;
         let url = listener.url();
         (listener.play(&given.operands)?, None, url, String::new())
     } else {
