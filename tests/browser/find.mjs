@@ -32,7 +32,6 @@ scene('the owner is marked, pins a message, and gives the chat up', ['--owner-ke
   await ada.role('menuitem', 'Give up ownership').click();
   await until(0, () => ada.role('group', 'You own this chat').count());
   await ada.page.goto(`${server.url}#owner=wrong`);
-  await ada.page.reload();
   await ada.page.getByRole('alert').filter({ hasText: /key/ }).waitFor();
 });
 
