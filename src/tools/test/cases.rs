@@ -526,3 +526,69 @@ pub(super) fn frame(first: u8, payload: &[u8], length: &[u8], masks: bool) -> Ve
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::dissect::{Outcome, walk};
+    use crate::websocket::{DeflateParameters, WebSocket};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn tables_are_valid_and_have_autobahns_numbers() {
+        let cases = parse(include_str!("cases.txt")).expect("a valid table");
+        let names: BTreeSet<_> = cases.iter().map(|case| case.name.as_str()).collect();
+        assert_eq!(names.len(), cases.len(), "a name is there twice");
+        let numbers: BTreeSet<_> = cases.iter().filter_map(Case::number).collect();
+        let autobahn = include_str!("../../../tests/autobahn/expected.json").lines();
+        assert_eq!(
+            numbers,
+            autobahn.filter_map(|line| line.split('"').nth(1)).collect()
+        );
+        let clients = parse(include_str!("clients.txt")).expect("a valid table");
+        for case in cases
+            .iter()
+            .chain(&clients)
+            .filter(|case| !case.is_of_handshake())
+        {
+            assert!(
+                case.is_long() || Script::parse(&case.input).is_some(),
+                "{}",
+                case.input
+            );
+        }
+    }
+
+    #[test]
+    fn cases_break_exactly_the_rules_that_they_name() {
+        let is_fast = |case: &&Case| !case.is_long() && !case.input.contains("load=");
+        for case in all()
+            .iter()
+            .filter(is_fast)
+            .filter(|case| !case.is_of_handshake())
+        {
+            let script = Script::parse(&case.input).expect("a valid input");
+            let deflate = case.offer().map(|_| DeflateParameters::default());
+            let machine = WebSocket::server(1 << 20).with_deflate(deflate);
+            let broken = walk(&script.bytes(), machine).find_map(|step| match step.outcome {
+                Outcome::Broken(violation) => Some(violation.rule().code.get()),
+                _ => None,
+            });
+            match (&case.expected, broken) {
+                (Expected::Fails(codes), Some(code)) => assert!(codes.contains(&code), "{case:?}"),
+                (Expected::Fails(_), None) => panic!("nothing is wrong: {case:?}"),
+                (Expected::Closes(_), Some(_)) if case.severity == Severity::Informational => {}
+                (_, broken) => assert_eq!(broken, None, "{case:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn inputs_are_decoded() {
+        assert_eq!(unescape("a\\x00b{3}ä"), b"a\0bbb\xc3\xa4");
+        assert_eq!(unescape("\\x0d\\x0a{2:2}c{0}"), b"\r\n\r\n");
+        let script = Script::parse("01:a 89:b frag=2 80:cde ! 89:f").expect("valid");
+        let answers = [(0xa, b"b".to_vec()), (0x1, b"acde".to_vec())];
+        assert_eq!(script.answers, answers);
+    }
+}

@@ -375,3 +375,25 @@ fn target(given: &Arguments) -> Result<Target, Failure> {
     }
     Ok(target)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_whole_names() {
+        for (glob, name, expected) in [
+            ("rsv1", "rsv1", true),
+            ("rsv1", "rsv1-ping", false),
+            ("rsv*", "rsv", true),
+            ("*-ping", "rsv1-ping", true),
+            ("12.*.1", "12.3.1", true),
+            ("12.*.1", "12.3.10", false),
+            ("*a*b*", "xaybz", true),
+            ("a*a", "a", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(is_match(glob, name), expected, "{glob} {name}");
+        }
+    }
+}
