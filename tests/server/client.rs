@@ -1,160 +1,106 @@
 //! `parlor client` against parlor, and against servers that break rules.
 
+use crate::explain::run;
 use crate::harness::{PATIENCE, Server, parlor, rows};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-
-/// A running client, with the lines of its standard output and standard error.
-struct Client {
-    child: Child,
-    keyboard: Option<ChildStdin>,
-    lines: Receiver<String>,
-    remarks: Receiver<String>,
-}
-
-impl Client {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = parlor();
-        command.arg("client").args(arguments).stdin(Stdio::piped());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary starts");
-        let lines = read_lines(child.stdout.take().expect("stdout is piped"));
-        let remarks = read_lines(child.stderr.take().expect("stderr is piped"));
-        Self {
-            keyboard: child.stdin.take(),
-            child,
-            lines,
-            remarks,
-        }
-    }
-
-    fn types(&mut self, line: &str) {
-        self.sends(format!("{line}\n").as_bytes());
-    }
-
-    fn sends(&mut self, bytes: &[u8]) {
-        let keyboard = self.keyboard.as_mut().expect("it was not closed");
-        keyboard.write_all(bytes).expect("it reads");
-    }
-
-    /// Waits for a line that contains `part`.
-    fn until(&self, part: &str) -> String {
-        wait_for(&self.lines, part)
-    }
-
-    fn until_remark(&self, part: &str) -> String {
-        wait_for(&self.remarks, part)
-    }
-
-    fn status(&mut self) -> Option<i32> {
-        drop(self.keyboard.take());
-        crate::harness::wait(&mut self.child).code()
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn wait_for(lines: &Receiver<String>, part: &str) -> String {
-    let mut seen = Vec::new();
-    loop {
-        match lines.recv_timeout(PATIENCE) {
-            Ok(line) if line.contains(part) => return line,
-            Ok(line) => seen.push(line),
-            Err(_) => panic!("no line with {part:?}, but {seen:?}"),
-        }
-    }
-}
-
-fn read_lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
-    let (say, heard) = mpsc::channel();
-    thread::spawn(move || {
-        BufReader::new(pipe)
-            .lines()
-            .map_while(Result::ok)
-            .try_for_each(|line| say.send(line))
-    });
-    heard
-}
+use std::process::{Child, Stdio};
 
 fn url(server: &Server, path: &str) -> String {
     format!("ws://{}{path}", server.address)
 }
 
+fn start(arguments: &[&str]) -> Child {
+    let mut command = parlor();
+    command.arg("client").args(arguments).stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the binary starts")
+}
+
+/// Waits for the end. Returns the status and everything that was printed.
+fn ended(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(printed).unwrap())
+}
+
 #[test]
 fn lines_become_messages_until_quit() {
     let server = Server::start(&[]);
-    let mut ada = Client::start(&[&url(&server, "/chat")]);
-    ada.until_remark("connected to");
-    ada.types("/nick Ada");
-    ada.until("\"welcome\"");
-    ada.types("/join general");
-    ada.until("\"joined\"");
-    ada.types("Gr\u{fc}\u{df}e");
-    ada.until("\"text\":\"Gr\u{fc}\u{df}e\"");
-    ada.types("/quit");
-    ada.until_remark("closed with 1000");
-    assert_eq!(ada.status(), Some(0));
+    let lines = "/nick Ada\n/join general\nGr\u{fc}\u{df}e\n/quit\n";
+    let (text, status) = run(&["client", &url(&server, "/chat")], lines.as_bytes());
+    for part in [
+        "connected to",
+        "\"welcome\"",
+        "\"text\":\"Gr\u{fc}\u{df}e\"",
+        "closed with 1000",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert_eq!(status, 0);
 }
 
 #[test]
 fn end_of_input_says_goodbye_after_all_lines() {
     let server = Server::start(&[]);
-    let mut client = Client::start(&[&url(&server, "/echo")]);
-    client.sends(b"one\ntwo\x1b[2J\r\n\xff\nwithout a line end");
-    drop(client.keyboard.take());
-    for line in ["one", "two\\u{1b}[2J", "without a line end"] {
-        assert_eq!(client.until(""), line);
-    }
-    client.until_remark("not UTF-8");
-    client.until_remark("closed with 1000");
-    assert_eq!(client.status(), Some(0));
+    let lines = b"one\ntwo\x1b[2J\r\n\xff\nwithout a line end";
+    let (text, status) = run(&["client", &url(&server, "/echo")], lines);
+    assert!(
+        text.starts_with("one\ntwo\\u{1b}[2J\nwithout a line end\n"),
+        "{text}"
+    );
+    assert!(text.contains("not UTF-8") && text.contains("closed with 1000"));
+    assert_eq!(status, 0);
 }
 
 /// Without a bound it would hold the line whole, and search it from its start for each read.
 #[test]
 fn line_over_16_mib_is_dropped() {
     let server = Server::start(&[]);
-    let mut client = Client::start(&[&url(&server, "/echo")]);
-    for _ in 0..64 {
-        client.sends(&[b'a'; 1 << 20]);
-    }
-    client.types("");
-    client.types("after");
-    client.until_remark("longer than 16 MiB");
-    assert_eq!(client.until(""), "after");
-    let path = format!("/proc/{}/status", client.child.id());
-    let status = std::fs::read_to_string(path).unwrap_or_default();
+    let mut client = start(&[&url(&server, "/echo")]);
+    let mut keyboard = client.stdin.take().unwrap();
+    (0..64).for_each(|_| keyboard.write_all(&[b'a'; 1 << 20]).unwrap());
+    keyboard.write_all(b"\nafter\n").unwrap();
+    let mut line = String::new();
+    let mut printed = BufReader::new(client.stdout.take().unwrap());
+    printed.read_line(&mut line).unwrap();
+    assert_eq!(line, "after\n");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", client.id())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.map(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap());
-    assert!(peak.is_none_or(|kib| kib < 48 << 10), "{peak:?} KiB");
+    let peak = peak.unwrap().trim().trim_end_matches(" kB");
+    assert!(peak.parse::<u64>().unwrap() < 48 << 10, "{peak} KiB");
+    drop(keyboard);
+    assert!(ended(client).1.contains("longer than 16 MiB"));
 }
 
 #[test]
 fn frames_are_shown_in_both_directions() {
     let server = Server::start(&["--ping-interval", "0.2"]);
-    let mut client = Client::start(&["--hex", &url(&server, "/echo")]);
-    client.types("Hello");
-    let sent = client.until("-> 81 85");
-    assert!(sent.contains("text, 5 bytes, masked"), "{sent}");
-    let received = client.until("<- 81 05 48 65 6c 6c 6f");
-    assert!(received.contains("text, 5 bytes, not masked"), "{received}");
-    client.until("Hello");
-    client.until("<- 89 00");
-    client.until("-> 8a 80");
-    let pid = rustix::process::Pid::from_child(&client.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    client.until("-> 88 82");
-    client.until("<- 88 02 03 e8");
-    client.until_remark("closed with 1000");
-    assert_eq!(client.status(), Some(0));
+    let mut client = start(&["--hex", &url(&server, "/echo")]);
+    let mut keyboard = client.stdin.take().unwrap();
+    keyboard.write_all(b"Hello\n").unwrap();
+    let mut printed = BufReader::new(client.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("-> 8a 80") {
+        assert_ne!(printed.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    kill_process(Pid::from_child(&client), Signal::INT).unwrap();
+    printed.read_to_string(&mut text).unwrap();
+    for part in [
+        "-> 81 85",
+        "text, 5 bytes, masked",
+        "<- 81 05 48 65 6c 6c 6f",
+        "text, 5 bytes, not masked",
+        "\nHello\n",
+        "<- 89 00",
+        "-> 88 82",
+        "<- 88 02 03 e8",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let (status, remarks) = ended(client);
+    assert!(status == Some(0) && remarks.contains("closed with 1000"));
 }
 
 #[test]
@@ -170,9 +116,13 @@ fn failed_start_says_why() {
         --shout ws://ADDRESS/ | shout                             | 2";
     for [words, part, status] in rows(table) {
         let words = words.replace("ADDRESS", &server.address.to_string());
-        let mut client = Client::start(&words.split_whitespace().collect::<Vec<_>>());
-        client.until_remark(&part);
-        assert_eq!(client.status().unwrap().to_string(), status, "{words}");
+        let words: Vec<_> = ["client"]
+            .into_iter()
+            .chain(words.split_whitespace())
+            .collect();
+        let (text, ended) = run(&words, b"");
+        assert!(text.contains(&part), "{words:?}: {text}");
+        assert_eq!(ended.to_string(), status, "{words:?}");
     }
 }
 
@@ -212,7 +162,7 @@ fn rules_broken_by_the_server_are_named() {
     ];
     for (key, bytes, remark, code) in table {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut client = Client::start(&[&format!("ws://{}/", listener.local_addr().unwrap())]);
+        let client = start(&[&format!("ws://{}/", listener.local_addr().unwrap())]);
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let lines = BufReader::new(&stream).lines().map_while(Result::ok);
@@ -230,8 +180,11 @@ fn rules_broken_by_the_server_are_named() {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut sent = Vec::new();
         let _ = stream.read_to_end(&mut sent);
-        client.until_remark(remark);
-        assert_eq!(client.status(), Some(1), "{remark}");
+        let (status, text) = ended(client);
+        assert!(
+            status == Some(1) && text.contains(remark),
+            "{remark}: {text}"
+        );
         if let Some(code) = code {
             assert_eq!(sent[0], 0x88, "{remark}: a close frame");
             let payload = [sent[6] ^ sent[2], sent[7] ^ sent[3]];
