@@ -33,9 +33,8 @@ fn prepare(history: &mut Sqlite) {
 /// Cleo speaks, and whatever is due to be pruned is.
 fn disturb(history: &mut Sqlite, now: Now) {
     let texts = [proposal(&channel("tea"), 3, "c", None)];
-    let stored = history
-        .commit(&texts, &[row(3, "Cleo", false)], now)
-        .unwrap();
+    let cleo = [row(3, "Cleo", false)];
+    let stored = history.commit(&texts, &cleo, now).unwrap();
     assert_eq!(stored[0].at, now.unix, "the time is the wall clock's");
     prune(history, now);
 }
@@ -47,10 +46,7 @@ fn assert_whole(history: &mut Sqlite, now: Now) {
     assert_eq!(span(history, &Place::between(Author(1), Author(2))), (1, 1));
     assert_eq!(history.conversations(Author(2), 9).unwrap().len(), 1);
     for author in [1, 2] {
-        assert!(
-            history.session(Author(author)).unwrap().is_some(),
-            "{author}"
-        );
+        assert!(history.session(Author(author)).unwrap().is_some());
     }
     assert!(repeats(history, "n", now), "the nonce is known");
 }
@@ -115,11 +111,10 @@ fn stamps_of_a_wrong_clock_hold_nothing_up() {
     // All of that is old, whatever the wrong clock said.
     let later = now(70 * DAY);
     for n in 0..40 {
-        history
-            .commit(&[], &[row(4, "Dan", false)], now((30 + n) * DAY))
-            .unwrap();
-        say(&mut history, &channel("general"), now((30 + n) * DAY));
-        prune(&mut history, now((30 + n) * DAY));
+        let (dan, now) = ([row(4, "Dan", false)], now((30 + n) * DAY));
+        history.commit(&[], &dan, now).unwrap();
+        say(&mut history, &channel("general"), now);
+        prune(&mut history, now);
     }
     prune(&mut history, later);
     assert_eq!(span(&mut history, &channel("tea")), (5, 4));

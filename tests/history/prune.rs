@@ -21,10 +21,8 @@ fn keep_prunes_a_little_at_a_time() {
     assert!((2..500).contains(&span(&mut history, &general).0));
     prune(&mut history, now(3));
     assert_eq!(span(&mut history, &general), (991, 1_000));
-    assert_eq!(
-        seqs(&mut history, &general, ALL),
-        ((991..=1_000).collect(), false)
-    );
+    let kept = (991..=1_000).collect();
+    assert_eq!(seqs(&mut history, &general, ALL), (kept, false));
     assert_eq!(span(&mut history, &tea), (1, 1));
     say(&mut history, &general, now(4));
     prune(&mut history, now(4));
@@ -76,9 +74,8 @@ fn sessions_not_seen_for_long_are_forgotten() {
     history.commit(&texts, &sessions, now(DAY)).unwrap();
     prune(&mut history, now(DAY));
     assert!(history.session(Author(1)).unwrap().is_some());
-    history
-        .commit(&[], &[row(3, "Cleo", false)], now(12 * DAY))
-        .unwrap();
+    let cleo = [row(3, "Cleo", false)];
+    history.commit(&[], &cleo, now(12 * DAY)).unwrap();
     assert_eq!(history.session(Author(1)).unwrap(), None, "at once");
     say(&mut history, &channel("tea"), now(13 * DAY));
     prune(&mut history, now(13 * DAY));
@@ -113,22 +110,13 @@ fn nonces_outlive_pruned_messages_for_a_day() {
         history.commit(&turn, &[], second).unwrap();
         prune(&mut history, second);
         let nonce = if name == "days" { "second" } else { "first" };
-        assert!(
-            span(&mut history, &channel("tea")).0 > 1,
-            "{name}: it is pruned"
-        );
+        assert!(span(&mut history, &channel("tea")).0 > 1, "{name}");
         assert!(repeats(&mut history, nonce, second), "{name}");
         drop(history);
         let mut history = folder.open_with(set);
         prune(&mut history, second);
-        assert!(
-            repeats(&mut history, nonce, second),
-            "{name}, after a restart"
-        );
+        assert!(repeats(&mut history, nonce, second), "{name}, restarted");
         let next_day = now(DAY + 20);
-        assert!(
-            !repeats(&mut history, nonce, next_day),
-            "{name}: a day is over"
-        );
+        assert!(!repeats(&mut history, nonce, next_day), "{name}: a day");
     }
 }

@@ -30,10 +30,8 @@ fn disk_and_memory_answer_alike() {
         assert_eq!(results, [(12, false), (1, false), (12, true), (13, false)]);
         let again = [proposal(&general, 1, "c", Some("n"))];
         let stored = history.commit(&again, &[], now(1_999 + DAY)).unwrap()[0];
-        assert_eq!(
-            (stored.seq, stored.at.0, stored.repeated),
-            (Seq(12), BEGIN + 2_000, true)
-        );
+        let found = (stored.seq.0, stored.at.0, stored.repeated);
+        assert_eq!(found, (12, BEGIN + 2_000, true));
         let stored = history.commit(&again, &[], now(2_000 + DAY)).unwrap()[0];
         assert!(!stored.repeated, "a day is over");
         assert_eq!(span(history, &general), (1, 14));
@@ -76,13 +74,8 @@ fn disk_and_memory_answer_alike() {
         }
         let seen = UnixMillis(BEGIN + 2_000);
         let ben = history.session(Author(2)).unwrap();
-        assert_eq!(
-            ben,
-            Some(SessionRow {
-                seen,
-                ..row(2, "Ben", true)
-            })
-        );
+        let expected = row(2, "Ben", true);
+        assert_eq!(ben, Some(SessionRow { seen, ..expected }));
         let remembered = history.remembered(10, Duration::from_secs(86_401), now(2_000 + DAY));
         let ada = SessionRow {
             seen,
@@ -119,10 +112,8 @@ fn stored_messages_are_there_after_a_restart() {
     assert_eq!((later.channels.len(), later.sessions.len()), (1, 0));
     assert_eq!(seqs(&mut history, &tea, ALL).0, [1, 2]);
     let again = history.commit(&third, &[], now(50)).unwrap()[0];
-    assert_eq!(
-        (again.seq, again.at.0, again.repeated),
-        (Seq(2), BEGIN + 30, true)
-    );
+    let found = (again.seq.0, again.at.0, again.repeated);
+    assert_eq!(found, (2, BEGIN + 30, true));
     assert_eq!(say(&mut history, &tea, now(60)).seq, Seq(3));
 }
 
@@ -139,10 +130,7 @@ fn author_numbers_are_spent_as_they_are_used() {
         let first = history.next_author().0;
         assert!(first > newest, "no number is given twice");
         newest = first;
-        assert!(
-            first <= 21 + start * 16,
-            "a crash loses at most sixteen: {first}"
-        );
+        assert!(first <= 21 + start * 16, "a crash loses sixteen: {first}");
         // As kill -9 leaves it: the file and its log.
         let copy = folder.0.join("copy.db");
         for ending in ["", "-wal"] {
@@ -168,18 +156,16 @@ fn one_writer_and_many_readers() {
     reader.execute_batch("BEGIN").unwrap();
     let count = |reader: &rusqlite::Connection| {
         let count = "SELECT count(*) FROM messages";
-        reader
-            .query_row(count, [], |row| row.get::<_, i64>(0))
-            .unwrap()
+        let count = reader.query_row(count, [], |row| row.get::<_, i64>(0));
+        count.unwrap()
     };
     assert_eq!(count(&reader), 1);
     say(&mut history, &channel("general"), now(2));
     assert_eq!(count(&reader), 1);
     let copy = folder.0.join("copy.db");
     reader.execute_batch("COMMIT").unwrap();
-    reader
-        .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
-        .unwrap();
+    let copied = reader.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]);
+    copied.unwrap();
     let mut restored = folder.open_file("copy.db");
     assert_eq!(span(&mut restored, &channel("general")), (1, 2));
 }
@@ -214,11 +200,8 @@ fn log_stays_small_with_a_reader_that_never_ends() {
         let fails = |n: &u64| history.commit(&turn, &[], now(10 + n)).is_err();
         (0..60).filter(fails).count()
     };
-    let log = || {
-        std::fs::metadata(folder.0.join("parlor.db-wal"))
-            .unwrap()
-            .len()
-    };
+    let log = folder.0.join("parlor.db-wal");
+    let log = || std::fs::metadata(&log).unwrap().len();
     assert_eq!(failures(&mut history), 0);
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM messages")
