@@ -12,11 +12,12 @@ use super::runner::in_parallel;
 use super::transport::{Target, Transport};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
-use crate::text::EscapedText;
+use crate::text::{EscapedText, Hex};
 use crate::tools::dissect::plural;
 use crate::tools::explain::frames::explain_from;
 use crate::tools::terminal::{Style, Terminal};
 use crate::tools::tool::{Failure, number};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -150,10 +151,18 @@ impl Fuzz<'_> {
                 Some(peer) if sequence.case.is_none() => Ok(Some(peer)),
                 _ => self.open_judged(&sequence).inspect(|_| before.clear()),
             };
-            match open.and_then(|open| open.map_or(Ok(None), |peer| self.play_on(peer, &sequence)))
-            {
+            match open.and_then(|open| match open {
+                Some(open) => self.play_on(open, &sequence),
+                None => Ok(None),
+            }) {
                 Ok(open) => peer = open,
-                Err(fault) => findings.extend(self.found(fault, &sequence, &before)),
+                Err(fault) => {
+                    let is_gone = fault.0 == ALIVE;
+                    findings.extend(self.found(fault, &sequence, &before));
+                    if is_gone {
+                        break;
+                    }
+                }
             }
             before.extend(sequence.frames);
         }
@@ -205,7 +214,7 @@ pub(super) fn run(
     jobs: usize,
     terminal: &mut Terminal<'_>,
 ) -> Result<bool, Failure> {
-    let replayed = given.values("replay").next_back();
+    let (is_json, replayed) = (given.has("json"), given.values("replay").next_back());
     let replayed = replayed.map(|path| read(Path::new(path))).transpose()?;
     let mut cases = cases::all();
     // The rules of HTTP differ by server, and the policy on origins is its own.
@@ -255,11 +264,19 @@ pub(super) fn run(
         for finding in &findings {
             found += 1;
             let path = format!("parlor-test-{seed}-{found}.json");
-            fuzz.show(&finding.fault, &finding.sequence, terminal);
-            if !finding.is_repeated {
-                terminal.line("It did not fail a second time on a connection of its own.");
+            let (fault, is_repeated) = (&finding.fault, finding.is_repeated);
+            if is_json {
+                let bytes = Hex(&finding.sequence.bytes()).to_string();
+                let line = json!({ "demand": fault.0, "answer": fault.1, "bytes": bytes,
+                                   "repeated": is_repeated, "file": path });
+                terminal.line(&line.to_string());
+            } else {
+                fuzz.show(fault, &finding.sequence, terminal);
+                if !is_repeated {
+                    terminal.line("It did not fail a second time on a connection of its own.");
+                }
+                terminal.line(&format!("--replay {path} plays it again.\n"));
             }
-            terminal.line(&format!("--replay {path} plays it again.\n"));
             let text = serde_json::to_string(&finding.sequence).map_err(Failure::failed);
             failed = text.and_then(|text| fs::write(&path, text).map_err(Failure::failed));
         }
@@ -268,10 +285,16 @@ pub(super) fn run(
     failed?;
     let faults = fuzz.faults.into_inner();
     let faults = faults.unwrap_or_else(PoisonError::into_inner);
+    let played = played.into_inner();
+    if is_json {
+        let faults: Vec<_> = faults.iter().collect();
+        terminal.line(&json!({ "sequences": played, "seed": seed, "faults": faults }).to_string());
+        return Ok(faults.is_empty());
+    }
     for ((demand, answer), count) in &faults {
         terminal.line(&format!("{count:>9} × {demand}: {answer}"));
     }
-    let (played, found) = (played.into_inner(), plural(faults.len() as u64, "fault"));
+    let found = plural(faults.len() as u64, "fault");
     terminal.line(&format!("{played} sequences with seed {seed}: {found}"));
     Ok(faults.is_empty())
 }
