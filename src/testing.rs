@@ -122,6 +122,7 @@ pub fn setup(limits: Limits, now: Now) -> Setup {
         origins: Origins::SameHost,
         keys: Keys::default(),
         trusted_proxies: Vec::new(),
+        user_header: None,
         pages: Box::new(BuiltIn::new()),
         history: Box::new(Memory::new("epoch".into(), Author(0))),
         tokens: Box::new(move || {

@@ -53,7 +53,7 @@ fn defaults_shown_are_the_ones_that_hold() {
     }
     assert_eq!(
         checked,
-        ROWS.len() - if cfg!(feature = "history") { 9 } else { 10 }
+        ROWS.len() - if cfg!(feature = "history") { 10 } else { 11 }
     );
 }
 
@@ -99,6 +99,8 @@ fn options_set_their_own_field() {
     let files = options(&["--owner-key=k", "--password-file=p"], &[]);
     assert_eq!(files.owner_key, Some("k".into()));
     assert_eq!(files.password_file, Some("p".into()));
+    let header = options(&["--user-header=X-User", "--trusted-proxy=::1"], &[]);
+    assert_eq!(header.user_header, Some("X-User".to_owned()));
     assert!(options(&["--no-history"], &[]).in_memory);
     assert!(!options(&["--no-trace"], &[]).limits.trace);
     let fraction = options(&["--drain=0.25", "--pong-timeout=0.0001"], &[]).limits;
@@ -167,7 +169,10 @@ an operand after two dashes         | -- --help
 a wrong value before a good one     | --rate wrong --rate=5
 characters that can't fit the bytes | --max-text-chars=500 --max-message-bytes=499
 a database and none                 | --history x.db --no-history
-a recording beside a folder         | --record x --no-history --www www";
+a recording beside a folder         | --record x --no-history --www www
+a header of no proxy                | --user-header Remote-User
+a header that is none               | --user-header a:b --trusted-proxy ::1
+a header beside a password          | --user-header a --trusted-proxy ::1 --password-file p";
 
 #[test]
 fn wrong_values_are_refused_by_name() {

@@ -23,6 +23,8 @@ pub enum CommandError {
     BadName(Cow<'static, str>),
     /// Another user has the name, or one that looks like it.
     NameTaken,
+    /// The proxy names the users (`--user-header`).
+    NameFixed,
     /// No user by that name is online, or the other session of a conversation is not known.
     NoSuchUser,
     /// The channel does not exist.
@@ -115,6 +117,10 @@ impl CommandError {
             Self::NameTaken => (
                 "name_taken",
                 "that name (or one that looks like it) is taken",
+            ),
+            Self::NameFixed => (
+                "name_fixed",
+                "your name comes from the sign-in of this server",
             ),
             Self::NoSuchUser => ("no_such_user", "no one by that name is online"),
             Self::NoSuchChannel => ("no_such_channel", "that channel doesn't exist"),

@@ -67,6 +67,10 @@ pub struct Chat {
     sanctions: BTreeMap<Author, Sanction>,
     /// Connections that sent the owner's key.
     owners: BTreeSet<ClientId>,
+    /// A trusted proxy names all users.
+    has_proxy_users: bool,
+    /// The user whom the proxy names, of each connection.
+    proxy_users: BTreeMap<ClientId, Box<str>>,
     /// The deadline for `hello` of connections that have not sent it.
     hello_by: BTreeMap<ClientId, Millis>,
     sessions: Sessions,
@@ -223,6 +227,8 @@ impl Chat {
             door_is_open: !remembered.door_is_closed,
             sanctions,
             owners: BTreeSet::new(),
+            has_proxy_users: false,
+            proxy_users: BTreeMap::new(),
             hello_by: BTreeMap::new(),
             sessions: Sessions::default(),
             channels: Channels::new(&remembered.channels, limits.channels),
@@ -263,6 +269,16 @@ impl Chat {
             self.timers.insert((at, Timer::Hello(client)));
         }
         client
+    }
+
+    /// Takes the names of all users from a trusted proxy, by [`Chat::set_proxy_user`].
+    pub fn take_names_from_proxy(&mut self) {
+        self.has_proxy_users = true;
+    }
+
+    /// Sets the user of a connection, which is valid as a name. `hello` can't choose another.
+    pub fn set_proxy_user(&mut self, client: ClientId, name: Box<str>) {
+        self.proxy_users.insert(client, name);
     }
 
     /// Applies one request of a connection from `peer`, and appends the effects. `page_bytes` is
@@ -378,6 +394,7 @@ impl Chat {
         }
         self.clear_hello_timer(client);
         self.owners.remove(&client);
+        self.proxy_users.remove(&client);
         if let Some(author) = gone.author {
             self.client_left(client, author, &gone.channels, departure);
         }

@@ -24,8 +24,12 @@ const STALE_ROWS: usize = 500;
 impl Chat {
     /// Answers `hello`: begins a session, or continues the one of the token.
     pub(super) fn hello(&mut self, context: &mut Context<'_>, hello: &Hello) -> Applied {
-        let name = &hello.name;
-        let (token, directs) = match self.admit(context, hello)? {
+        let proxy_user = self.proxy_users.get(&context.client).cloned();
+        let (name, admitted) = match &proxy_user {
+            Some(name) => (name, self.admit_proxy_user(name)?),
+            None => (&hello.name, self.admit(context, hello)?),
+        };
+        let (token, directs) = match admitted {
             Some(token) if self.sessions.users.contains_key(&token.author) => {
                 let own_name = self.own_name(token.author)?;
                 let directs = self.directs(token.author, &own_name)?;
@@ -100,11 +104,37 @@ impl Chat {
         }
     }
 
-    /// Returns what the row of a session has that got in with the room's password.
-    fn password_mark(&self) -> Option<Secret> {
-        let password = self.keys.password?;
+    /// Finds the session of a user whom the proxy names: the same one for all browsers. Its token
+    /// is a fresh one, because a token proves nothing here.
+    fn admit_proxy_user(&mut self, name: &str) -> Result<Option<Token>, CommandError> {
+        let online = self.sessions.find(&UserName::parse(name)?);
+        let online = online.filter(|author| self.own_name(*author).is_ok_and(|it| *it == *name));
+        let stored = match (online, self.password_mark(name)) {
+            (None, Some(mark)) => {
+                let stored = self.history.session_with_mark(&mark);
+                stored.map_err(|error| self.failed(error))?
+            }
+            _ => None,
+        };
+        match online.or(stored) {
+            Some(author) => {
+                self.check_kicked(author)?;
+                Ok(Some(Token::new(author, (self.tokens)())))
+            }
+            None if self.door_is_open => Ok(None),
+            None => Err(CommandError::DoorClosed),
+        }
+    }
+
+    /// Returns what the row of a session has that got in with the room's password, or as the user
+    /// whom the proxy named so.
+    fn password_mark(&self, name: &str) -> Option<Secret> {
         let epoch = self.history.epoch();
-        Some(Sha1::digest([&password[..], epoch.as_bytes()].concat()).into())
+        let proof = match self.has_proxy_users {
+            true => Sha1::digest(format!("proxy user {name}")).into(),
+            false => self.keys.password?,
+        };
+        Some(Sha1::digest([&proof[..], epoch.as_bytes()].concat()).into())
     }
 
     /// Parses a token. Returns it with whether its session got in with the room's password; `None`
@@ -116,7 +146,7 @@ impl Chat {
         let (secret, has_password) = match self.sessions.user(token.author) {
             Some(user) => (user.secret, true),
             None => match self.session_row(token.author)? {
-                Some(row) => (row.secret, row.password == self.password_mark()),
+                Some(row) => (row.secret, row.password == self.password_mark(&row.name)),
                 None => return Ok(None),
             },
         };
@@ -141,7 +171,7 @@ impl Chat {
         }
         self.update_row(author, false);
         // A session must be known again after a restart if it may get in only then.
-        if (!self.door_is_open || self.keys.password.is_some())
+        if (!self.door_is_open || self.keys.password.is_some() || self.has_proxy_users)
             && let Some(user) = self.sessions.user(author)
         {
             self.rows.insert(author, self.row(author, user, false));
@@ -174,6 +204,9 @@ impl Chat {
     pub(super) fn rename(&mut self, context: &mut Context<'_>, name: &str) -> Applied {
         let author = context.author()?;
         let current = self.own_name(author)?;
+        if self.has_proxy_users {
+            return Err(CommandError::NameFixed);
+        }
         self.check_muted(context)?;
         let name = self.free_name(name, Some(author))?;
         if *name.shown() == *current {
@@ -246,7 +279,7 @@ impl Chat {
             name: user.name.shown.clone(),
             seen: self.now.unix,
             quit,
-            password: self.password_mark(),
+            password: self.password_mark(&user.name.shown),
         }
     }
 

@@ -25,6 +25,8 @@ pub struct ServeOptions {
     pub origins: Origins,
     /// `--trusted-proxy`: networks of proxies whose headers are trusted.
     pub trusted_proxies: Vec<Network>,
+    /// `--user-header`: the header in which a trusted proxy names the user.
+    pub user_header: Option<String>,
     /// `--history` and the options that go with it.
     pub history: Settings,
     /// `--no-history`: `history` is not used.
@@ -50,6 +52,7 @@ impl Default for ServeOptions {
             www: None,
             origins: Origins::SameHost,
             trusted_proxies: Vec::new(),
+            user_header: None,
             history: Settings::default(),
             in_memory: cfg!(not(feature = "history")),
             owner_key: None,
@@ -155,6 +158,10 @@ options! {
         "password-file" "FILE"
             Value("", |o, value| values::path(value, "file").map(|it| o.password_file = Some(it))),
             "the file whose first line is the password of this chat";
+        "user-header" "NAME"
+            Value("", |o, value| values::header(value).map(|it| o.user_header = Some(it))),
+            "the header in which a trusted proxy names the user, such as Remote-User: users need \
+             no other name, and requests without it get 403; needs --trusted-proxy";
         "www" "DIR"
             Value("built in", |o, value| values::path(value, "folder").map(|it| o.www = Some(it))),
             "serve the page's files from a folder; hidden files and links are not served";
@@ -391,6 +398,15 @@ fn check(options: &mut ServeOptions, given: &[(&str, String)]) -> Result<(), Str
         Some(_) if options.www.is_some() => return Err("--record excludes --www".to_owned()),
         Some(_) => {}
         None => options.given.clear(),
+    }
+    match (&options.user_header, &options.password_file) {
+        (Some(_), _) if options.trusted_proxies.is_empty() => {
+            return Err("--user-header needs --trusted-proxy".to_owned());
+        }
+        (Some(_), Some(_)) => {
+            return Err("--user-header and --password-file exclude each other".to_owned());
+        }
+        _ => {}
     }
     let (chars, bytes) = (options.limits.text_chars, options.limits.message_bytes);
     if let (Some(one), Some(other)) = (source("max-text-chars"), source("max-message-bytes"))

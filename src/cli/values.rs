@@ -1,6 +1,7 @@
 //! Parsers for the values of options. An error says what the value must be.
 
 use crate::history::Sync;
+use crate::http::is_token;
 use crate::hub::{Network, Origin};
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -63,6 +64,12 @@ pub(super) fn origin(value: &OsStr) -> Result<Origin, String> {
 pub(super) fn network(value: &OsStr) -> Result<Network, String> {
     let expected = "an address or a range, such as 127.0.0.1 or 10.0.0.0/8";
     parse(value, Network::parse, expected)
+}
+
+/// Parses the name of a header.
+pub(super) fn header(value: &OsStr) -> Result<String, String> {
+    let name = |text: &str| is_token(text).then(|| text.to_owned());
+    parse(value, name, "the name of a header, such as Remote-User")
 }
 
 /// Parses a whole number in plain digits.

@@ -334,6 +334,12 @@ impl History for Memory {
         Ok(self.sessions.get(&author).cloned())
     }
 
+    fn session_with_mark(&mut self, mark: &[u8; 20]) -> Result<Option<Author>> {
+        let marked = self.sessions.values();
+        let marked = marked.filter(|row| row.password.as_ref() == Some(mark));
+        Ok(marked.max_by_key(|row| row.seen).map(|row| row.author))
+    }
+
     fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>> {
         let row = |other| {
             let messages = self.messages(&Place::between(of, other));

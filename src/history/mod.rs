@@ -243,7 +243,8 @@ pub struct SessionRow {
     /// Whether it left by `/quit` or a close with 1000, so that its name is not reserved for it
     /// after a restart.
     pub quit: bool,
-    /// A hash of the room's password with which it got in, if there was one.
+    /// A hash of the room's password with which it got in, if there was one; or of the name that a
+    /// trusted proxy gave its user.
     pub password: Option<[u8; 20]>,
 }
 
@@ -381,6 +382,8 @@ pub trait History {
     fn span(&mut self, place: &Place) -> Result<Span>;
     /// Returns a session that is kept.
     fn session(&mut self, author: Author) -> Result<Option<SessionRow>>;
+    /// Returns the session that was last seen of those whose rows have this `password`.
+    fn session_with_mark(&mut self, mark: &[u8; 20]) -> Result<Option<Author>>;
     /// Returns the conversations of a session, the most recently used first, at most `most`.
     fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>>;
     /// Returns what a server restores when it starts: at most `channels` channels, and the sessions

@@ -204,6 +204,15 @@ impl Admission {
 }
 
 impl Seat {
+    pub(super) fn is_by_proxy(&self) -> bool {
+        self.by_proxy
+    }
+
+    /// Returns whether a request comes from this machine, and not through a proxy on it.
+    pub(super) fn is_local(&self, head: &Head<'_>) -> bool {
+        self.address.is_loopback() && (self.by_proxy || !is_forwarded(head))
+    }
+
     /// Returns the address as the chat counts wrong keys.
     pub(super) fn peer(&self) -> Peer {
         Peer(network(self.address))

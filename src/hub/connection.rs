@@ -194,15 +194,15 @@ impl<S> Connection<S> {
         debug_assert!(matches!(self.life, Life::Http(_)));
         cx.metrics.handshakes += 1;
         cx.metrics.connections += 1;
+        let mut pending = Pending::default();
         let (limit, endpoint) = match path {
-            Path::Chat => (cx.limits.message_bytes, Endpoint::Chat(None)),
+            Path::Chat(user) => {
+                pending.entries = 1;
+                cx.inbox.push_back((self.id, Entry::Opened(user)));
+                (cx.limits.message_bytes, Endpoint::Chat(None))
+            }
             Path::Echo => (cx.limits.echo_bytes, Endpoint::Echo),
         };
-        let mut pending = Pending::default();
-        if path == Path::Chat {
-            pending.entries = 1;
-            cx.inbox.push_back((self.id, Entry::Opened));
-        }
         // Shared events are compressed once, for a full window. A connection with a smaller window
         // gets them uncompressed.
         let deflate = upgrade.deflate();

@@ -36,8 +36,8 @@ impl ConnectionId {
 
 /// An entry of the inbox.
 pub(super) enum Entry {
-    /// A WebSocket was opened on `/chat`.
-    Opened,
+    /// A WebSocket was opened on `/chat`, for the user whom a trusted proxy names.
+    Opened(Option<Box<str>>),
     /// A message was received.
     Request(Request),
     /// The WebSocket connection ends.

@@ -111,9 +111,10 @@ impl<S> Connection<S> {
             }
         };
         let admitted = cx.admission.request(&mut self.seat, &head, &cx.limits);
-        let mut reply = admitted.and_then(|()| cx.router.route(&head, &cx.metrics, cx.now.mono));
+        let mut reply =
+            admitted.and_then(|()| cx.router.route(&head, &self.seat, &cx.metrics, cx.now.mono));
         if let Ok(Reply::Upgrade(_, path)) = &reply {
-            let admitted = if cx.is_full && *path == Path::Chat {
+            let admitted = if cx.is_full && *path != Path::Echo {
                 Err(Refusal::new(503, "the server is full (--max-connections)"))
             } else {
                 cx.admission.upgrade(&mut self.seat, &cx.limits)

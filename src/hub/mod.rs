@@ -83,6 +83,8 @@ pub struct Setup {
     pub keys: Keys,
     /// Proxies whose headers are trusted.
     pub trusted_proxies: Vec<Network>,
+    /// The header in which a trusted proxy names the user; without one, users choose their names.
+    pub user_header: Option<String>,
     /// The files to serve.
     pub pages: Box<dyn Pages>,
     /// The storage of messages and sessions.
@@ -199,18 +201,18 @@ const INBOX_LENGTH: usize = 4_096;
 impl<S: Socket> Hub<S> {
     /// Makes a hub without connections.
     pub fn new(setup: Setup) -> Self {
+        let is_private = setup.keys.password.is_some() || setup.user_header.is_some();
+        let (history, tokens) = (setup.history, setup.tokens);
+        let mut chat = Chat::new(&setup.limits, setup.keys, history, tokens, setup.now);
+        if setup.user_header.is_some() {
+            chat.take_names_from_proxy();
+        }
         Self {
             connections: Connections::new(),
-            chat: Chat::new(
-                &setup.limits,
-                setup.keys,
-                setup.history,
-                setup.tokens,
-                setup.now,
-            ),
+            chat,
             cx: Context {
                 admission: Admission::new(setup.trusted_proxies),
-                router: Router::new(setup.origins, setup.pages),
+                router: Router::new(setup.origins, setup.pages, setup.user_header, is_private),
                 wire: setup.wire.filter(|_| setup.limits.trace),
                 limits: setup.limits,
                 now: setup.now,

@@ -1,7 +1,9 @@
 //! Which path gets which response.
 
+use super::admission::Seat;
 use super::origins::{Origin, Origins};
 use super::warnings::Warning;
+use crate::chat::name::UserName;
 use crate::http::pages::{self, Pages};
 use crate::http::{Body, Head, Refusal, Response};
 use crate::metrics::Metrics;
@@ -18,9 +20,10 @@ pub(super) enum Reply {
 }
 
 /// The paths that speak WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Path {
-    Chat,
+    /// The chat, and the user whom a trusted proxy names.
+    Chat(Option<Box<str>>),
     Echo,
 }
 
@@ -28,14 +31,25 @@ pub(super) enum Path {
 pub(super) struct Router {
     origins: Origins,
     pages: Box<dyn Pages>,
+    /// The header in which a trusted proxy names the user.
+    user_header: Option<String>,
+    /// Only users see anything of the chat.
+    is_private: bool,
     refused_origin: Warning,
 }
 
 impl Router {
-    pub(super) fn new(origins: Origins, pages: Box<dyn Pages>) -> Self {
+    pub(super) fn new(
+        origins: Origins,
+        pages: Box<dyn Pages>,
+        user_header: Option<String>,
+        is_private: bool,
+    ) -> Self {
         Self {
             origins,
             pages,
+            user_header,
+            is_private,
             refused_origin: Warning::default(),
         }
     }
@@ -45,10 +59,11 @@ impl Router {
     pub(super) fn route(
         &mut self,
         head: &Head<'_>,
+        seat: &Seat,
         metrics: &Metrics,
         now: Millis,
     ) -> Result<Reply, Refusal> {
-        self.reply(head, metrics, now).map_err(|refusal| {
+        self.reply(head, seat, metrics, now).map_err(|refusal| {
             if asks_for_upgrade(head) {
                 refusal.closing()
             } else {
@@ -57,7 +72,30 @@ impl Router {
         })
     }
 
-    fn reply(&mut self, head: &Head<'_>, metrics: &Metrics, now: Millis) -> Result<Reply, Refusal> {
+    /// Returns the user whom a trusted proxy names; `None` if users choose their names.
+    fn user(&self, head: &Head<'_>, seat: &Seat) -> Result<Option<Box<str>>, Refusal> {
+        const NO_USER: &str =
+            "no trusted proxy named a user whose name is valid here (--user-header)";
+        let Some(header) = &self.user_header else {
+            return Ok(None);
+        };
+        let mut values = head.values(header).filter(|_| seat.is_by_proxy());
+        let user = match (values.next(), values.next()) {
+            (Some(user), None) => str::from_utf8(user).ok(),
+            _ => None,
+        };
+        let name = user.and_then(|user| UserName::parse(user).ok());
+        let name = name.ok_or_else(|| Refusal::new(403, NO_USER))?;
+        Ok(Some(name.shown().into()))
+    }
+
+    fn reply(
+        &mut self,
+        head: &Head<'_>,
+        seat: &Seat,
+        metrics: &Metrics,
+        now: Millis,
+    ) -> Result<Reply, Refusal> {
         match head.method {
             "GET" | "HEAD" => {}
             "OPTIONS" => return Ok(Reply::Response(Response::options())),
@@ -68,10 +106,23 @@ impl Router {
             response.headers.push(("Cache-Control", "no-store".into()));
             Ok(Reply::Response(response))
         };
+        let user = match head.path {
+            "/healthz" | "/metrics" => None,
+            _ => self.user(head, seat)?,
+        };
         match head.path {
-            "/chat" => self.upgrade(head, Path::Chat, now),
+            "/chat" => self.upgrade(head, Path::Chat(user), now),
             "/echo" => self.upgrade(head, Path::Echo, now),
             "/healthz" => current("text/plain; charset=utf-8", "ok".to_owned()),
+            // Lets the page omit the form that asks for a name.
+            "/user.json" => {
+                let user = serde_json::json!({ "name": user });
+                current("application/json", user.to_string())
+            }
+            "/metrics" if self.is_private && !seat.is_local(head) => {
+                let why = "this chat is private, so only this machine can read its metrics";
+                Err(Refusal::new(403, why))
+            }
             "/metrics" => current(Metrics::MEDIA_TYPE, metrics.render()),
             path => match self.pages.page(page_of(path)) {
                 Some(page) => Ok(Reply::Response(pages::respond(page, head))),
@@ -138,6 +189,9 @@ pub(super) fn asks_for_upgrade(head: &Head<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::Network;
+    use crate::hub::admission::Admission;
+    use crate::limits::Limits;
     use crate::progress::Progress;
     use crate::testing::rows;
 
@@ -152,8 +206,61 @@ mod tests {
         let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192) else {
             panic!("{request}")
         };
-        let mut router = Router::new(Origins::SameHost, Box::new(NoPages));
-        router.route(&head, &Metrics::default(), Millis(0))
+        let mut router = Router::new(Origins::SameHost, Box::new(NoPages), None, false);
+        reply_by(&mut router, "192.0.2.7", &head)
+    }
+
+    /// The reply to a request of this peer; 127.0.0.1 is a trusted proxy.
+    fn reply_by(router: &mut Router, peer: &str, head: &Head<'_>) -> Result<Reply, Refusal> {
+        let mut admission = Admission::new(vec![Network::parse("127.0.0.1").unwrap()]);
+        let entered = admission.enter(peer.parse().unwrap(), &Limits::DEFAULT);
+        let (mut seat, _) = entered.unwrap();
+        admission.request(&mut seat, head, &Limits::DEFAULT)?;
+        router.route(head, &seat, &Metrics::default(), Millis(0))
+    }
+
+    #[test]
+    fn private_chat_needs_a_user_and_hides_its_metrics() {
+        // The path, the peer, other headers (divided by slashes), the status and the body.
+        const TABLE: &str = "\
+/user.json | 127.0.0.1 | Remote-User: Ada | 200 {\"name\":\"Ada\"}
+/user.json | 127.0.0.1 | remote-user: Jörg // X-Forwarded-For: 192.0.2.1 | 200 {\"name\":\"Jörg\"}
+/user.json | 127.0.0.1 |  | 403
+/user.json | 127.0.0.1 | Remote-User: | 403
+/user.json | 127.0.0.1 | Remote-User: ada@chat.example | 403
+/user.json | 127.0.0.1 | Remote-User: Ada // Remote-User: Bob | 403
+/user.json | 192.0.2.7 | Remote-User: Ada | 403
+/chat | 127.0.0.1 |  | 403
+/chat | 127.0.0.1 | Remote-User: Ada | 426
+/ | 192.0.2.7 |  | 403
+/healthz | 192.0.2.7 |  | 200 ok
+/metrics | 127.0.0.1 |  | 200 # HELP
+/metrics | ::1 |  | 200 # HELP
+/metrics | ::1 | X-Forwarded-For: 192.0.2.1 | 403
+/metrics | 127.0.0.1 | X-Forwarded-For: 192.0.2.1 | 403
+/metrics | 192.0.2.7 | Remote-User: Ada | 403";
+        let header = Some("Remote-User".to_owned());
+        let mut router = Router::new(Origins::SameHost, Box::new(NoPages), header, true);
+        for [path, peer, headers, expected] in rows(TABLE) {
+            let headers = headers.replace(" // ", "\r\n");
+            let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n");
+            let parsed = Head::parse(request.as_bytes(), 8192);
+            let Ok(Progress::Done { value: head, .. }) = parsed else {
+                panic!("{path} {headers}")
+            };
+            let reply = match reply_by(&mut router, &peer, &head) {
+                Ok(Reply::Response(response)) => {
+                    let body = str::from_utf8(response.body.as_bytes()).unwrap();
+                    format!("{} {body}", response.status)
+                }
+                Ok(Reply::Upgrade(..)) => "101".to_owned(),
+                Err(refusal) => refusal.status.to_string(),
+            };
+            assert!(
+                reply.starts_with(&expected),
+                "{path} by {peer}, {headers}: {reply}"
+            );
+        }
     }
 
     #[test]

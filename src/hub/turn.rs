@@ -113,9 +113,12 @@ impl<S: Socket> Hub<S> {
             pending.entries -= 1;
             pending.questions -= u8::from(is_question);
             match entry {
-                Entry::Opened if open.phase == Phase::CloseSent => {}
-                Entry::Opened => {
+                Entry::Opened(_) if open.phase == Phase::CloseSent => {}
+                Entry::Opened(user) => {
                     let client = self.chat.connected(id.address(), self.cx.now);
+                    if let Some(user) = user {
+                        self.chat.set_proxy_user(client, user);
+                    }
                     open.endpoint = Endpoint::Chat(Some(client));
                 }
                 Entry::Request(request) => self.apply_request(id, request),

@@ -234,6 +234,7 @@ fn setup(head: &Head) -> Result<Setup, String> {
         origins: options.origins,
         keys,
         trusted_proxies: options.trusted_proxies,
+        user_header: options.user_header,
         pages: Box::new(BuiltIn::new()),
         history,
         tokens: Box::new(tokens(seed)),

@@ -87,6 +87,12 @@ impl World {
         Tab(address)
     }
 
+    /// Sets the user whom the proxy names.
+    pub(crate) fn set_proxy_user(&mut self, tab: Tab, name: &str) {
+        let client = self.connection(tab.0).client;
+        self.chat.set_proxy_user(client, name.into());
+    }
+
     /// Connects, says hello and joins channels. Discards what was received until then, and returns
     /// the session's token, too.
     pub(crate) fn enter(&mut self, name: &str, channels: &[&str]) -> (Tab, String) {

@@ -7,6 +7,7 @@ use parlor::chat::event::Farewell;
 use parlor::history::{Author, Memory};
 use parlor::limits::Limits;
 use parlor::testing::limits;
+use serde_json::json;
 use std::time::Duration;
 
 #[test]
@@ -27,6 +28,32 @@ Ada = {{"type":"welcome","id":1,"name":"Ada","author":2,"session":{session},
     ));
     let session = welcome["session"].as_str().map(str::len);
     assert!(session.is_some_and(|length| (20..=64).contains(&length)));
+}
+
+#[test]
+fn user_of_a_proxy_is_the_same_in_every_browser() {
+    let mut world = World::with(Limits::DEFAULT);
+    world.chat.take_names_from_proxy();
+    let enter = |world: &mut World, name: &str, hello: &str| {
+        let tab = world.connect();
+        world.set_proxy_user(tab, name);
+        let welcome = world.ask_ok(tab, hello);
+        (tab, welcome["name"].clone(), welcome["author"].clone())
+    };
+    let hello = r#"{"type":"hello","name":"Mallory","id":1}"#;
+    let (first, name, author) = enter(&mut world, "Ada", hello);
+    assert_eq!((&name, &author), (&json!("Ada"), &json!(1)));
+    let (second, ..) = enter(&mut world, "Ada", "/nick Eve");
+    let (_, ben, other) = enter(&mut world, "Ben", hello);
+    assert_eq!((ben, other), (json!("Ben"), json!(2)));
+    assert_eq!(world.error(second, "/nick Eve"), "name_fixed");
+    world.commit();
+    // Offline in between, without a token and without a message.
+    world.disconnect(first, true);
+    world.disconnect(second, true);
+    world.wait(10 * 60 * 1_000);
+    let (_, name, again) = enter(&mut world, "Ada", hello);
+    assert_eq!((name, again), (json!("Ada"), json!(1)));
 }
 
 #[test]

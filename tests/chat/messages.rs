@@ -218,6 +218,10 @@ impl History for Failing {
         self.check()?;
         self.memory.session(author)
     }
+    fn session_with_mark(&mut self, mark: &[u8; 20]) -> Result<Option<Author>, StoreError> {
+        self.check()?;
+        self.memory.session_with_mark(mark)
+    }
     fn conversations(
         &mut self,
         of: Author,

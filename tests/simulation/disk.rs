@@ -384,6 +384,10 @@ impl History for Mounted {
         self.call(|disk| disk.store.session(author))
     }
 
+    fn session_with_mark(&mut self, mark: &[u8; 20]) -> Result<Option<Author>, StoreError> {
+        self.call(|disk| disk.store.session_with_mark(mark))
+    }
+
     fn conversations(
         &mut self,
         of: Author,

@@ -100,9 +100,17 @@ export class Chat {
   begin() {
     this.takeSecrets();
     const known = storage.session.get();
-    if (!known?.name) return;
-    this.enter(known.name);
-    this.#restore();
+    if (known?.name) {
+      this.enter(known.name);
+      this.#restore();
+    } else this.#askProxy();
+  }
+
+  /** Enters without the form if a proxy in front of the server names the user. */
+  async #askProxy() {
+    const answer = await fetch('user.json').catch(() => null);
+    const name = answer?.ok && (await answer.json().catch(() => null))?.name;
+    if (name && this.stage === 'out') this.enter(name);
   }
 
   enter(name, password = null) {

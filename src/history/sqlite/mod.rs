@@ -458,6 +458,11 @@ impl History for Sqlite {
         Ok(found.filter(|row| row.seen >= oldest))
     }
 
+    fn session_with_mark(&mut self, mark: &[u8; 20]) -> Result<Option<Author>> {
+        let oldest = self.pruning.oldest_session(&self.settings, &self.clock);
+        Ok(rows::session_with_mark(self.connection()?, mark, oldest)?)
+    }
+
     fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>> {
         Ok(rows::conversations(self.connection()?, of, most)?)
     }

@@ -71,6 +71,19 @@ pub(super) fn session(connection: &Connection, author: Author) -> Result<Option<
     select.query_row([author.0], session_row).optional()
 }
 
+/// Returns the session that was last seen of those whose rows have this `password`.
+pub(super) fn session_with_mark(
+    connection: &Connection,
+    mark: &[u8; 20],
+    oldest: UnixMillis,
+) -> Result<Option<Author>> {
+    let select = "SELECT author FROM sessions WHERE password = ?1 AND seen >= ?2
+        ORDER BY seen DESC LIMIT 1";
+    let mut select = connection.prepare_cached(select)?;
+    let found = select.query_row((mark, oldest.0), |row| row.get(0));
+    Ok(found.optional()?.map(Author))
+}
+
 /// Returns the conversations of a session, the most recently used first, at most `most`.
 pub(super) fn conversations(
     connection: &Connection,
