@@ -179,6 +179,7 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
     match &mut command {
         Command::Leave { channel }
         | Command::Writing { channel, .. }
+        | Command::Pin { channel, .. }
         | Command::Clear { channel } => {
             channel.get_or_insert_with(|| "general".into());
         }
@@ -212,6 +213,9 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
             json!({"type": "join", "channel": channel, "since": since.map(|seq| seq.0)})
         }
         Command::Leave { channel } => json!({"type": "leave", "channel": channel}),
+        Command::Pin { channel, seq } => {
+            json!({"type": "pin", "channel": channel, "seq": seq.map(|seq| seq.0)})
+        }
         Command::Send(Draft {
             to,
             text,

@@ -5,10 +5,10 @@
 //! and joining it lists it again. A channel is used when someone joins it or writes in it.
 
 use super::changes::Changes;
-use super::event::{ChannelId, ChannelSummary};
+use super::event::{ChannelId, ChannelSummary, Event};
 use super::name::ChannelName;
 use super::name_index::{IndexedName, NameIndex};
-use crate::history::{Author, ChannelRow, ChannelSettings, Seq, Span};
+use crate::history::{Author, ChannelRow, ChannelSettings, Kind, Seq, Span};
 use crate::time::Millis;
 use slab::Slab;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,26 @@ pub(super) struct Channel {
     /// It had no messages when it was listed, and has none yet.
     pub(super) is_blank: bool,
     last_use: u64,
+}
+
+impl Channel {
+    /// Returns the event that tells the channel's settings.
+    pub(super) fn changed(&self) -> Event {
+        Event::ChannelChanged {
+            channel: self.name.shown.clone(),
+            writing: self.settings.writing,
+            pinned: self.settings.pinned,
+        }
+    }
+
+    /// Unpins the message that was deleted, if it is the pinned one. Returns the event for it.
+    pub(super) fn unpin(&mut self, kind: Kind) -> Option<Event> {
+        let Kind::Delete { of } = kind else {
+            return None;
+        };
+        self.settings.pinned.take_if(|pinned| *pinned == of)?;
+        Some(self.changed())
+    }
 }
 
 /// All channels that are listed.

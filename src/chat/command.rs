@@ -70,6 +70,11 @@ pub enum Command {
         channel: Option<Box<str>>,
         who: Writing,
     },
+    /// Pins a message of a channel, by default the one joined last, or none.
+    Pin {
+        channel: Option<Box<str>>,
+        seq: Option<Seq>,
+    },
     /// Deletes the messages of a channel, by default of the one joined last.
     Clear { channel: Option<Box<str>> },
     /// Deletes a channel and its messages.
@@ -184,6 +189,7 @@ pub const HELP: &str = "\
 /delete SEQ: delete one of your messages
 /react SEQ EMOJI: react to a message
 /unreact SEQ EMOJI: take a reaction back
+/pin SEQ: show a message above the others, or none with /pin none (owners)
 /help: show this list
 /quit: leave the chat
 /own KEY: become the owner of this chat, who can use these:

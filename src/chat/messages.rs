@@ -161,8 +161,11 @@ impl Chat {
                 {
                     channel.newest = stored.seq;
                     channel.is_blank = false;
+                    let unpinned = channel.unpin(what.kind);
                     self.channels.was_used(id);
                     effects.push(Effect::publish(Topic::Channel(id), event));
+                    let topic = Topic::Channel(id);
+                    effects.extend(unpinned.map(|event| Effect::publish(topic, event)));
                 }
             }
             (Place::Channel(_), None) => {}

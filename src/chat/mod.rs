@@ -360,6 +360,7 @@ impl Chat {
             Command::Writing { channel, who } => {
                 self.set_writing(context, channel.as_deref(), who)?
             }
+            Command::Pin { channel, seq } => self.pin(context, channel.as_deref(), seq)?,
             Command::Clear { channel } => self.clear(context, channel.as_deref())?,
             Command::RemoveChannel { channel } => self.remove_channel(context, &channel)?,
             Command::Channels => {

@@ -8,9 +8,10 @@ use super::channels::GENERAL;
 use super::error::CommandError;
 use super::event::{Address, ChannelId, Effect, Event, Farewell, Sanctioned, Topic};
 use super::name::UserName;
-use super::{Applied, Chat, Context, Departure, Timer};
+use super::{Applied, Chat, Context, Departure, Destination, Timer};
 use crate::history::{
-    Author, ChannelSettings, Decision, Place, Proposal, Sanction, Seq, SessionRow, Writing,
+    Author, ChannelSettings, Decision, Kind, PageRequest, Place, Proposal, Record, Sanction, Seq,
+    SessionRow, Writing,
 };
 use crate::limits::{COST_OF_KEY, SANCTIONS, SLOW_USERS};
 use crate::time::UnixMillis;
@@ -138,6 +139,34 @@ impl Chat {
         self.change_settings(context, id, |settings| settings.writing = writing)
     }
 
+    /// Answers `pin`: sets the message that is shown above the others of a channel.
+    pub(super) fn pin(
+        &mut self,
+        context: &mut Context<'_>,
+        channel: Option<&str>,
+        seq: Option<Seq>,
+    ) -> Applied {
+        context.owner()?;
+        let id = self.owners_channel(context, channel)?;
+        if let Some(seq) = seq {
+            let wanted = PageRequest {
+                after: Seq(seq.0.saturating_sub(1)),
+                before: Seq(seq.0 + 1),
+                from_oldest: true,
+                rows: 1,
+                bytes: 0,
+                reader: Author(0),
+            };
+            let place = self.place(context.author()?, Destination::Channel(id))?;
+            let (messages, _) = self.page(context, &place, wanted)?;
+            let is_message = |it: &Record| it.seq == seq && it.what.kind == Kind::Message;
+            if !messages.first().is_some_and(is_message) {
+                return Err(CommandError::NoSuchMessage);
+            }
+        }
+        self.change_settings(context, id, |settings| settings.pinned = seq)
+    }
+
     /// Changes a channel's settings, and informs its connections and the owner that asked.
     pub(super) fn change_settings(
         &mut self,
@@ -148,17 +177,14 @@ impl Chat {
         let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
         let (name, mut settings) = (channel.name.shown.clone(), channel.settings);
         change(&mut settings);
-        self.decide(&Decision::Settings(name.clone(), settings), &[])?;
+        self.decide(&Decision::Settings(name, settings), &[])?;
         if let Some(channel) = self.channels.get_mut(id) {
+            if channel.settings.writing != settings.writing {
+                channel.last_sent.clear();
+            }
             channel.settings = settings;
-            channel.last_sent.clear();
+            context.answer_and_publish(channel.changed(), Topic::Channel(id));
         }
-        let event = Event::ChannelChanged {
-            channel: name,
-            writing: settings.writing,
-            pinned: settings.pinned,
-        };
-        context.answer_and_publish(event, Topic::Channel(id));
         Ok(())
     }
 

@@ -50,6 +50,7 @@ impl Messages {
                 });
             }
             Kind::Delete { of } => {
+                self.settings.pinned.take_if(|pinned| *pinned == of);
                 let about = |it: &&Record| it.seq == of || it.what.changes() == Some(of);
                 let about: Vec<_> = self.records.iter().filter(about).map(|it| it.seq).collect();
                 for seq in about {

@@ -104,6 +104,36 @@ Ada,Bob < {"type":"reacted","seq":3}"#,
     );
 }
 
+#[test]
+fn owner_pins_one_message_until_it_is_deleted() {
+    play(
+        r#"
+Ada,Ben enters tea
+Ben > one
+Ben > two
+Ben > /react 1 👍
+Ada > /own key
+skip
+Ada ! no_such_message /pin 3
+Ada ! no_such_message {"type":"pin","channel":"tea","seq":9}
+Ada > {"type":"pin","channel":"tea","seq":1,"id":1}
+Ada = {"type":"channel_changed","channel":"tea","writing":"all","pinned":1,"id":1}
+Ben = {"type":"channel_changed","channel":"tea","writing":"all","pinned":1}
+Ada > /pin 2
+Ben > /delete 1
+Ben < {"type":"channel_changed","pinned":2}
+Ben > /join tea
+Ben < {"type":"joined","pinned":2}
+Ben > /delete 2
+Ada,Ben < {"type":"deleted","of":1}
+Ada,Ben < {"type":"deleted","of":2}
+Ben = {"type":"channel_changed","channel":"tea","writing":"all","pinned":null}
+Ben quiet
+Ben > /join tea
+Ben < {"type":"joined","pinned":null}"#,
+    );
+}
+
 /// A client that applies what it receives in order never holds a deleted text at the end.
 #[test]
 fn text_deleted_in_its_turn_is_not_published() {

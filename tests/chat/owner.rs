@@ -63,6 +63,7 @@ fn owners_commands_are_for_owners() {
         "/kick Ben 1",
         "/door closed",
         "/writing tea owner",
+        "/pin 1",
         "/clear tea",
         "/remove tea",
     ];

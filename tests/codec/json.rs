@@ -32,6 +32,8 @@ const COMMANDS: &str = r#"
           = Change(Delete { of: Seq(7) }, TO Conversation("c"), NO_TEXT false, nonce: Some("n") })
 "react","channel":"a","seq":7,"emoji":"👍","on":false
           = Change(React { of: Seq(7), on: false }, TO Channel("a"), EMOJI false, nonce: None })
+"pin","channel":"a","seq":7            = Pin { channel: Some("a"), seq: Some(Seq(7)) }
+"pin","channel":"a","seq":null         = Pin { channel: Some("a"), seq: None }
 "typing","channel":"a"                 = Typing { target: Channel("a") }
 "typing","conversation":"c"            = Typing { target: Conversation("c") }
 "history","channel":"a"                = History(OF Channel("a"), range: Newest, limit: 50 })

@@ -96,6 +96,10 @@ fn line_with_a_slash_is_a_command() {
     let own = |key: Option<&str>| Command::Own {
         key: key.map(Into::into),
     };
+    let pin = |seq| {
+        let channel = None;
+        Command::Pin { channel, seq }
+    };
     let change = |kind, text: &str| match send(Target::JoinedLast, text, false) {
         Ok(Command::Send(draft)) => Command::Change(kind, draft),
         other => panic!("{other:?}"),
@@ -137,6 +141,8 @@ fn line_with_a_slash_is_a_command() {
                 "👍",
             ),
         ),
+        ("/pin 7", pin(Some(Seq(7)))),
+        ("/pin none", pin(None)),
         ("/own 12ab", own(Some("12ab"))),
         ("/own", own(None)),
         ("/mute Ben  10", sanction(false, "Ben", 10)),
@@ -175,7 +181,7 @@ fn invalid_arguments_are_bad_fields() {
     let arguments = "/nick|/join|/join \t|/msg|/history 0|/history 201|/history -1|/history 1.5|\
         /history 5 6|/history ten|/history 99999999999999999999|/mute|/mute Ben|/mute Ben ten|\
         /mute Ben 525601|/kick Ben -1|/door|/door ajar|/writing|/writing rust|/writing 0|\
-        /writing rust 86401|/remove|/edit|/edit x text|/delete|/delete -1|/react 7|/react 7 ok|\
+        /writing rust 86401|/remove|/edit|/edit x text|/delete|/delete -1|/pin|/pin x|/react 7|/react 7 ok|\
         /react 👍";
     let control = "a\u{7}b|a\0b|a\rb|a\u{7F}|a\u{85}b|/me \u{1B}[2J|/msg Ada \u{9B}2J|//\u{8}x";
     for line in arguments.split('|').chain(control.split('|')) {

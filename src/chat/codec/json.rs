@@ -46,6 +46,8 @@ struct Fields<'a> {
     emoji: Field<'a>,
 }
 
+const SEQ: &str = "seq must be an unsigned integer below 2^53";
+
 type Field<'a> = Option<&'a RawValue>;
 
 /// Parses a message that begins with `{`. Fails where not even an id can be read.
@@ -138,6 +140,10 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
         "door" => Command::Door {
             open: flag(fields.open, OPEN)?.ok_or(CommandError::BadField(OPEN))?,
         },
+        "pin" => Command::Pin {
+            channel: Some(required(fields.channel, CHANNEL)?),
+            seq: number(fields.seq, SEQ)?.map(Seq),
+        },
         "writing" => Command::Writing {
             channel: Some(required(fields.channel, CHANNEL)?),
             who: who(fields)?,
@@ -161,7 +167,6 @@ fn change(
     kind: impl FnOnce(Seq) -> Kind,
     text: Box<str>,
 ) -> Result<Command, CommandError> {
-    const SEQ: &str = "seq must be an unsigned integer below 2^53";
     let of = number(fields.seq, SEQ)?.ok_or(CommandError::BadField(SEQ))?;
     let draft = Draft {
         to: place(fields)?,

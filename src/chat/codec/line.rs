@@ -84,6 +84,13 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
                 who: writing(who)?,
             }
         }
+        "pin" => Command::Pin {
+            channel: None,
+            seq: match argument {
+                "none" => None,
+                number => Some(numbered(number, "usage: /pin SEQ, or /pin none")?.0),
+            },
+        },
         "clear" => Command::Clear {
             channel: optional(argument),
         },
@@ -210,6 +217,7 @@ mod tests {
             "delete",
             "react",
             "unreact",
+            "pin",
             "help:",
             "quit:",
             "own",
