@@ -125,6 +125,20 @@ pub const LIST_CONVERSATIONS: usize = 200;
 pub const CHANNELS_PER_CONNECTION: usize = 100;
 /// Characters of a `nonce`.
 pub const NONCE_CHARS: usize = 64;
+/// Characters of the text of a search.
+pub const SEARCH_CHARS: usize = 200;
+/// Messages of one answer to a search.
+pub const SEARCH_RESULTS: u32 = 50;
+/// Messages of an answer to a search without a `limit`.
+pub const SEARCH_RESULTS_DEFAULT: u32 = 20;
+/// Bytes of one answer to a search.
+pub const SEARCH_PAGE_BYTES: usize = 128 << 10;
+/// Bytes of the history that searches read in one turn: about a millisecond.
+pub const SEARCH_TURN_BYTES: usize = 128 << 10;
+/// Searches that take turns; further ones wait for them.
+pub const SEARCHES_SIDE_BY_SIDE: usize = 16;
+/// The cost of a `search`, in commands.
+pub const COST_OF_SEARCH: u32 = 5;
 /// Different emojis among the reactions to one message.
 pub const REACTIONS: usize = 20;
 /// Bytes of the emoji of a reaction.

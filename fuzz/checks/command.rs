@@ -10,7 +10,9 @@
 //!   stands for, and a JSON
 //!   message or direct that a person could have typed is the same as that line.
 
-use parlor::chat::command::{Command, Draft, Hello, Query, Range, Request, RequestId, Target};
+use parlor::chat::command::{
+    Command, Draft, Hello, Query, Range, Request, RequestId, SearchQuery, Target,
+};
 use parlor::chat::error::CommandError;
 use parlor::history::{Kind, Writing};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -213,6 +215,14 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
             json!({"type": "join", "channel": channel, "since": since.map(|seq| seq.0)})
         }
         Command::Leave { channel } => json!({"type": "leave", "channel": channel}),
+        Command::Search(SearchQuery { text, target: of, before, limit }) => {
+            let mut json = json!({"type": "search", "text": text, "before": before,
+                "limit": limit});
+            if let Some(of) = of {
+                json[target(of).0] = json!(target(of).1);
+            }
+            json
+        }
         Command::Pin { channel, seq } => {
             json!({"type": "pin", "channel": channel, "seq": seq.map(|seq| seq.0)})
         }

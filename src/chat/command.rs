@@ -51,6 +51,8 @@ pub enum Command {
     Typing { target: Target },
     /// Asks for earlier or missed messages.
     History(Query),
+    /// Asks for messages that contain a text.
+    Search(SearchQuery),
     /// Asks who is online, or in a channel.
     Who { channel: Option<Box<str>> },
     /// Asks for all channels.
@@ -121,6 +123,17 @@ pub struct Query {
     pub limit: u32,
 }
 
+/// A search, of everything that the session can read if there is no target; `limit` is from 1 to
+/// 50.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchQuery {
+    pub text: Box<str>,
+    pub target: Option<Target>,
+    pub before: Option<Box<str>>,
+    pub limit: u32,
+}
+
 /// The channel or conversation that a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -182,6 +195,7 @@ pub const HELP: &str = "\
 /leave [CHANNEL]: leave a channel, or the one joined last
 /msg USER TEXT: send a private message
 /history [N]: show the latest messages of the channel joined last
+/search TEXT: find messages that contain a text
 /who [CHANNEL]: list who's online, or in a channel
 /channels: list all channels
 /me TEXT: describe an action

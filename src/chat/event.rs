@@ -44,6 +44,12 @@ pub enum Event {
         more: bool,
         first: Seq,
     },
+    /// The answer to `search`.
+    Found {
+        results: Vec<Record>,
+        more: bool,
+        before: Option<Box<str>>,
+    },
     /// The answer to `who`.
     Users {
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -26,6 +26,8 @@ pub mod name;
 mod name_index;
 mod owner;
 mod queries;
+mod search;
+mod searches;
 mod sessions;
 mod text;
 mod users;
@@ -94,6 +96,8 @@ pub struct Chat {
     watches_rows: bool,
     /// The time of the timer `Maintenance`, if it is set.
     maintain_at: Option<Millis>,
+    /// The searches that are underway, in the order in which they are continued.
+    searches: VecDeque<searches::Search>,
     /// The last error of the history, for the log.
     trouble: Option<StoreError>,
 }
@@ -243,6 +247,7 @@ impl Chat {
             timers: BTreeSet::new(),
             watches_rows: false,
             maintain_at: None,
+            searches: VecDeque::new(),
             trouble: None,
         };
         chat.hold_names(&remembered.sessions);
@@ -349,6 +354,7 @@ impl Chat {
             Command::Change(kind, draft) => self.send(context, kind, draft)?,
             Command::Typing { target } => self.typing(context, &target)?,
             Command::History(query) => self.answer_history(context, &query)?,
+            Command::Search(query) => self.search(context, &query)?,
             Command::Who { channel } => self.answer_who(context, channel.as_deref())?,
             Command::Own { key } => self.own(context, key.as_deref())?,
             Command::Sanction {
@@ -381,6 +387,7 @@ impl Chat {
             effects.extend(self.announce(list));
         }
         self.store(effects);
+        self.continue_searches(effects);
     }
 
     /// Removes a connection. If it was its user's last one, the resume window begins, or the user

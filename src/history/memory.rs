@@ -6,8 +6,9 @@
 
 use super::messages::Messages;
 use super::{
-    Author, ChannelRow, ChannelSettings, ConversationRow, Decision, Epoch, History, PageRequest,
-    Place, Proposal, Record, Remembered, Result, Sanction, Seq, SessionRow, Span, Stored,
+    Author, ChannelRow, ChannelSettings, ConversationRow, Decision, Epoch, History, Kind,
+    PageRequest, Place, Proposal, Record, Remembered, Result, Sanction, Seq, SessionRow, Span,
+    Stored, cost,
 };
 use crate::limits::{
     CONVERSATIONS_IN_MEMORY, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY, NONCE_AGE,
@@ -326,6 +327,37 @@ impl History for Memory {
         Ok(out.len() - start < available)
     }
 
+    fn scan(
+        &mut self,
+        place: &Place,
+        before: Seq,
+        rows: u32,
+        budget: &mut usize,
+        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+    ) -> Result<Option<Seq>> {
+        let Some(place) = self.messages(place) else {
+            return Ok(None);
+        };
+        let Span { first, newest } = place.span();
+        let count = before.0.min(newest.0 + 1).saturating_sub(first.0) as usize;
+        let newest_first = place.records.range(..count).rev();
+        let mut last = None;
+        for record in newest_first.take(rows as usize) {
+            let is_message = record.what.kind == Kind::Message;
+            look(
+                record.seq,
+                record.at,
+                Some(&*record.what.text).filter(|_| is_message),
+            );
+            *budget = budget.saturating_sub(cost(&record.what.text));
+            last = Some(record.seq).filter(|seq| *seq > first);
+            if *budget == 0 {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
     fn span(&mut self, place: &Place) -> Result<Span> {
         Ok(self.messages(place).map_or(Span::EMPTY, Messages::span))
     }
@@ -408,7 +440,6 @@ impl History for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Kind;
     use crate::time::Millis;
 
     const SMALL: Bounds = Bounds {

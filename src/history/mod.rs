@@ -378,6 +378,18 @@ pub trait History {
     /// Appends a page to `out`, oldest first. Returns whether there are more messages on the side
     /// away from where the page begins.
     fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool>;
+    /// Passes the messages of a place below `before` to `look`, newest first, at most `rows`: the
+    /// number, the time, and the present text of one that is neither deleted nor a change. Takes
+    /// what it reads from `budget`, in bytes, and ends when that is used up, but after one message
+    /// at least. Returns the number below which the others are; `None` if there are none.
+    fn scan(
+        &mut self,
+        place: &Place,
+        before: Seq,
+        rows: u32,
+        budget: &mut usize,
+        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+    ) -> Result<Option<Seq>>;
     /// Returns the numbers of a place; [`Span::EMPTY`] if it is unknown.
     fn span(&mut self, place: &Place) -> Result<Span>;
     /// Returns a session that is kept.
@@ -419,6 +431,12 @@ impl Proposal {
             Kind::Message | Kind::Deleted => None,
         }
     }
+}
+
+/// Returns what reading a text costs a search, in bytes: other scripts than Latin take longer.
+fn cost(text: &str) -> usize {
+    let each = if text.is_ascii() { 1 } else { 8 };
+    64 + each * text.len()
 }
 
 impl Record {

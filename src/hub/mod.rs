@@ -353,7 +353,8 @@ impl<S: Socket> Driven<S> for Hub<S> {
     }
 
     fn next_deadline(&self) -> Option<Millis> {
-        if self.reading.has_work() || !self.cx.inbox.is_empty() {
+        let has_work = self.reading.has_work() || self.chat.is_searching();
+        if has_work || !self.cx.inbox.is_empty() {
             return Some(Millis(0));
         }
         self.wake_at()

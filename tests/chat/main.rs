@@ -10,4 +10,5 @@ mod messages;
 mod owner;
 mod random;
 mod script;
+mod search;
 mod users;

@@ -5,11 +5,11 @@ use crate::script::{Script, play, play_with};
 use parlor::chat::Departure;
 use parlor::history::{
     Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Memory, PageRequest, Place,
-    Proposal, Record, SessionRow, Span, StoreError, Stored,
+    Proposal, Record, Seq, SessionRow, Span, StoreError, Stored,
 };
 use parlor::limits::Limits;
 use parlor::testing::limits;
-use parlor::time::Now;
+use parlor::time::{Now, UnixMillis};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -210,6 +210,18 @@ impl History for Failing {
         self.check()?;
         self.memory.page(place, ask, out)
     }
+    fn scan(
+        &mut self,
+        place: &Place,
+        before: Seq,
+        rows: u32,
+        budget: &mut usize,
+        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+    ) -> Result<Option<Seq>, StoreError> {
+        self.check()?;
+        self.memory.scan(place, before, rows, budget, look)
+    }
+
     fn span(&mut self, place: &Place) -> Result<Span, StoreError> {
         self.check()?;
         self.memory.span(place)

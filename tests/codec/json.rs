@@ -34,6 +34,10 @@ const COMMANDS: &str = r#"
           = Change(React { of: Seq(7), on: false }, TO Channel("a"), EMOJI false, nonce: None })
 "pin","channel":"a","seq":7            = Pin { channel: Some("a"), seq: Some(Seq(7)) }
 "pin","channel":"a","seq":null         = Pin { channel: Some("a"), seq: None }
+"search","text":"hi"
+            = Search(SearchQuery { text: "hi", target: None, before: None, limit: 20 })
+"search","text":"hi","conversation":"c","before":"5.9.#a","limit":50
+            = Search(SearchQuery { text: "hi", target: Some(Conversation("c")), before: Some("5.9.#a"), limit: 50 })
 "typing","channel":"a"                 = Typing { target: Channel("a") }
 "typing","conversation":"c"            = Typing { target: Conversation("c") }
 "history","channel":"a"                = History(OF Channel("a"), range: Newest, limit: 50 })
@@ -225,6 +229,8 @@ fn missing_and_mistyped_fields_are_bad_fields() {
         delete |        | A | A"seq":1.0 | A"seq":9007199254740992 | A"conversation":"c","seq":1
         react | A"seq":1 | A"emoji":"👍" | A"seq":1,"emoji":"" | A"seq":1,"emoji":"ok"
         react | A"seq":1,"emoji":"👍 " | A"seq":1,"emoji":"👍","on":1
+        search |        | "text":5 | "text":"a","limit":0 | "text":"a","limit":51
+        search | "text":"a","before":5 | "text":"a","channel":"a","conversation":"c"
         typing |        | A"conversation":"c" | "channel":5 | "to":"a"
         history |       | A"conversation":"c" | A"before":1,"after":1 | A"before":"1"
         history | A"after":-1 | A"limit":0 | A"limit":201 | A"limit":4294967297

@@ -181,8 +181,8 @@ fn invalid_arguments_are_bad_fields() {
     let arguments = "/nick|/join|/join \t|/msg|/history 0|/history 201|/history -1|/history 1.5|\
         /history 5 6|/history ten|/history 99999999999999999999|/mute|/mute Ben|/mute Ben ten|\
         /mute Ben 525601|/kick Ben -1|/door|/door ajar|/writing|/writing rust|/writing 0|\
-        /writing rust 86401|/remove|/edit|/edit x text|/delete|/delete -1|/pin|/pin x|/react 7|/react 7 ok|\
-        /react 👍";
+        /writing rust 86401|/remove|/edit|/edit x text|/delete|/delete -1|/pin|/pin x|/react 7|\
+        /react 7 ok|/react 👍|/search";
     let control = "a\u{7}b|a\0b|a\rb|a\u{7F}|a\u{85}b|/me \u{1B}[2J|/msg Ada \u{9B}2J|//\u{8}x";
     for line in arguments.split('|').chain(control.split('|')) {
         let request = Request::parse(line);

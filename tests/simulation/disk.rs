@@ -6,10 +6,10 @@
 
 use parlor::history::{
     Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Kind, Memory, PageRequest,
-    Place, Proposal, Record, Refusal, Remembered, Sanction, SessionRow, Span, StoreError, Stored,
-    Writing,
+    Place, Proposal, Record, Refusal, Remembered, Sanction, Seq, SessionRow, Span, StoreError,
+    Stored, Writing,
 };
-use parlor::time::Now;
+use parlor::time::{Now, UnixMillis};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -374,6 +374,17 @@ impl History for Mounted {
         out: &mut Vec<Record>,
     ) -> Result<bool, StoreError> {
         self.call(|disk| disk.store.page(place, ask, out))
+    }
+
+    fn scan(
+        &mut self,
+        place: &Place,
+        before: Seq,
+        rows: u32,
+        budget: &mut usize,
+        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+    ) -> Result<Option<Seq>, StoreError> {
+        self.call(|disk| disk.store.scan(place, before, rows, budget, look))
     }
 
     fn span(&mut self, place: &Place) -> Result<Span, StoreError> {

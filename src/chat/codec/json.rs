@@ -4,13 +4,14 @@
 //! command's `type` says which of them matter and what they must be.
 
 use crate::chat::command::{
-    Command, Draft, Hello, NUMBER_LIMIT, Query, Range, Request, RequestId, Target,
+    Command, Draft, Hello, NUMBER_LIMIT, Query, Range, Request, RequestId, SearchQuery, Target,
 };
 use crate::chat::error::CommandError;
 use crate::chat::text::{checked_emoji, checked_text};
 use crate::history::{Kind, Seq, Writing};
 use crate::limits::{
-    NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SLOW_SECONDS,
+    NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SEARCH_RESULTS,
+    SEARCH_RESULTS_DEFAULT, SLOW_SECONDS,
 };
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -125,6 +126,12 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
             range: range(fields)?,
             limit: limit(fields)?,
         }),
+        "search" => Command::Search(SearchQuery {
+            text: required(fields.text, "text must be a string")?,
+            target: anywhere(fields)?,
+            before: string(fields.before, "before must be a string")?,
+            limit: results(fields)?,
+        }),
         "who" => Command::Who {
             channel: string(fields.channel, CHANNEL)?,
         },
@@ -182,6 +189,12 @@ fn place(fields: &Fields<'_>) -> Result<Target, CommandError> {
     target(fields.channel, Target::Channel, fields, EITHER)
 }
 
+/// Reads a place, or none.
+fn anywhere(fields: &Fields<'_>) -> Result<Option<Target>, CommandError> {
+    let is_given = fields.channel.is_some() || fields.conversation.is_some();
+    is_given.then(|| place(fields)).transpose()
+}
+
 /// Reads either a name, from which `kind` makes a target, or a conversation.
 fn target(
     name: Field<'_>,
@@ -236,6 +249,15 @@ fn who(fields: &Fields<'_>) -> Result<Writing, CommandError> {
     match seconds.map(u32::try_from) {
         Some(Ok(seconds @ 1..=SLOW_SECONDS)) => Ok(Writing::Slow(seconds)),
         _ => Err(CommandError::BadField(WHO)),
+    }
+}
+
+fn results(fields: &Fields<'_>) -> Result<u32, CommandError> {
+    const LIMIT: &str = "limit must be an integer from 1 to 50";
+    match number(fields.limit, LIMIT)?.map(u32::try_from) {
+        None => Ok(SEARCH_RESULTS_DEFAULT),
+        Some(Ok(limit @ 1..=SEARCH_RESULTS)) => Ok(limit),
+        Some(_) => Err(CommandError::BadField(LIMIT)),
     }
 }
 

@@ -3,11 +3,15 @@
 //! A line that begins with `/` is a command, and the rest after its first word is the argument.
 //! Any other line is a message to the channel joined last.
 
-use crate::chat::command::{Command, Draft, NUMBER_LIMIT, Query, Range, Request, Target};
+use crate::chat::command::{
+    Command, Draft, NUMBER_LIMIT, Query, Range, Request, SearchQuery, Target,
+};
 use crate::chat::error::CommandError;
 use crate::chat::text::{checked_emoji, checked_text, is_blank};
 use crate::history::{Kind, Seq, Writing};
-use crate::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SLOW_SECONDS};
+use crate::limits::{
+    PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SEARCH_RESULTS_DEFAULT, SLOW_SECONDS,
+};
 
 /// Parses one line. A line feed within it belongs to its text.
 pub(super) fn parse(line: &str) -> Request {
@@ -54,6 +58,12 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
             range: Range::Newest,
             limit: limit(argument)?,
         }),
+        "search" => Command::Search(SearchQuery {
+            text: required(argument, "usage: /search TEXT")?,
+            target: None,
+            before: None,
+            limit: SEARCH_RESULTS_DEFAULT,
+        }),
         "who" => Command::Who {
             channel: optional(argument),
         },
@@ -86,10 +96,7 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
         }
         "pin" => Command::Pin {
             channel: None,
-            seq: match argument {
-                "none" => None,
-                number => Some(numbered(number, "usage: /pin SEQ, or /pin none")?.0),
-            },
+            seq: pinned(argument)?,
         },
         "clear" => Command::Clear {
             channel: optional(argument),
@@ -120,6 +127,12 @@ fn send(to: Target, text: &str, action: bool) -> Result<Command, CommandError> {
 
 fn change(kind: Kind, text: Box<str>) -> Command {
     Command::Change(kind, draft(Target::JoinedLast, text, false))
+}
+
+fn pinned(argument: &str) -> Result<Option<Seq>, CommandError> {
+    let is_none = argument == "none";
+    let number = || numbered(argument, "usage: /pin SEQ, or /pin none");
+    (!is_none).then(|| Ok(number()?.0)).transpose()
 }
 
 fn reaction(argument: &str, on: bool) -> Result<Command, CommandError> {
@@ -209,6 +222,7 @@ mod tests {
             "leave",
             "msg",
             "history",
+            "search",
             "who",
             "channels:",
             "me",

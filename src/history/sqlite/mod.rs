@@ -444,6 +444,18 @@ impl History for Sqlite {
         Ok(rows::page(self.connection()?, place, ask, out)?)
     }
 
+    fn scan(
+        &mut self,
+        place: &Place,
+        before: Seq,
+        rows: u32,
+        budget: &mut usize,
+        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+    ) -> Result<Option<Seq>> {
+        let connection = self.connection()?;
+        Ok(rows::scan(connection, place, (before, rows), budget, look)?)
+    }
+
     fn span(&mut self, place: &Place) -> Result<Span> {
         let known = rows::known(self.connection()?, place)?;
         Ok(known.map_or(Span::EMPTY, |it| Span {

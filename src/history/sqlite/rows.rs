@@ -3,7 +3,7 @@
 
 use crate::history::{
     Author, Changes, ChannelRow, ChannelSettings, ConversationRow, Kind, PageRequest, Place,
-    Proposal, Reaction, Record, Remembered, Seq, SessionRow, Stored,
+    Proposal, Reaction, Record, Remembered, Seq, SessionRow, Stored, cost,
 };
 use crate::limits::NONCE_AGE;
 use crate::time::UnixMillis;
@@ -232,6 +232,37 @@ pub(super) fn page(
         out[start..].reverse();
     }
     Ok(more)
+}
+
+/// Passes the messages of a place below a number to `look`: see `History::scan`.
+pub(super) fn scan(
+    connection: &Connection,
+    place: &Place,
+    (before, most): (Seq, u32),
+    budget: &mut usize,
+    look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+) -> Result<Option<Seq>> {
+    let Some(Known { id, first, .. }) = known(connection, place)? else {
+        return Ok(None);
+    };
+    let select = "SELECT seq, at, kind, text FROM messages
+        WHERE place = ?1 AND seq >= ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4";
+    let mut select = connection.prepare_cached(select)?;
+    let before = before.0.min(i64::MAX as u64);
+    let mut rows = select.query((id, first.0, before, most))?;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        let (seq, at) = (Seq(row.get(0)?), UnixMillis(row.get(1)?));
+        let kind: u8 = row.get(2)?;
+        let text = row.get_ref(3)?.as_str()?;
+        look(seq, at, (kind == 0).then_some(text));
+        *budget = budget.saturating_sub(cost(text));
+        last = Some(seq).filter(|seq| *seq > first);
+        if *budget == 0 {
+            break;
+        }
+    }
+    Ok(last)
 }
 
 /// Returns a message as the author of `what`, which changes it, sees it.

@@ -1,0 +1,172 @@
+//! Searches the texts of all channels and of one's own conversations.
+//!
+//! A search reads the messages themselves, newest first, in slices: a turn reads a fixed number of
+//! bytes for all searches together. What was found is read again when it is sent, so a message that
+//! was deleted meanwhile is not in the answer, and one that was edited is in its present form.
+//!
+//! A text contains another one if it does after NFKC and without regard to case.
+
+use super::command::{SearchQuery, Target};
+use super::error::CommandError;
+use super::event::{Effect, Event};
+use super::searches::{Lane, Position, Search, contains, folded};
+use super::text::is_blank;
+use super::{Applied, Chat, Context, Destination};
+use crate::history::{Author, Kind, PageRequest, Place, Record, Seq, StoreError};
+use crate::limits::{
+    COST_OF_SEARCH, LIST_CONVERSATIONS, SEARCH_CHARS, SEARCH_PAGE_BYTES, SEARCH_TURN_BYTES,
+    SEARCHES_SIDE_BY_SIDE,
+};
+use std::collections::BinaryHeap;
+
+impl Chat {
+    /// Begins a search. It is answered at the end of this turn or a later one.
+    pub(super) fn search(&mut self, context: &mut Context<'_>, query: &SearchQuery) -> Applied {
+        const BEFORE: &str = "before must come from the answer to an earlier search";
+        context.outcome.cost = COST_OF_SEARCH;
+        let author = context.author()?;
+        if query.text.chars().all(is_blank) {
+            return Err(CommandError::Empty);
+        }
+        if query.text.chars().nth(SEARCH_CHARS).is_some() {
+            let limit = SEARCH_CHARS;
+            return Err(CommandError::TooLong { limit });
+        }
+        let begin = query.before.as_deref().map(Position::decode);
+        let begin = match begin {
+            Some(None) => return Err(CommandError::BadField(BEFORE)),
+            Some(begin) => begin,
+            None => None,
+        };
+        let lanes = match &query.target {
+            None => None,
+            Some(target) => {
+                let destination = match target {
+                    Target::Channel(name) => Destination::Channel(self.channel(name)?),
+                    other => self.destination(context, other)?,
+                };
+                Some(vec![Lane::new(self.place(author, destination)?)])
+            }
+        };
+        let old = self
+            .searches
+            .iter()
+            .position(|it| it.address == context.address);
+        if let Some(old) = old.and_then(|old| self.searches.remove(old)) {
+            let answer = self.found(&old).map_err(|error| self.failed(error))?;
+            context.effects.push(answer);
+        }
+        self.searches.push_back(Search {
+            client: context.client,
+            address: context.address,
+            id: context.id,
+            author,
+            text: folded(&query.text, String::new()).into(),
+            limit: query.limit as usize,
+            begin,
+            lanes,
+            unread: BinaryHeap::new(),
+            found: Vec::new(),
+            has_more: false,
+        });
+        Ok(())
+    }
+
+    /// Returns whether a search is underway, so that the next turn begins at once.
+    pub fn is_searching(&self) -> bool {
+        !self.searches.is_empty()
+    }
+
+    /// Reads one slice for the search that waits longest, and answers those that are done.
+    pub(super) fn continue_searches(&mut self, effects: &mut Vec<Effect>) {
+        let mut budget = SEARCH_TURN_BYTES;
+        while budget > 0
+            && let Some(mut search) = self.searches.pop_front()
+        {
+            let client = self.clients.get(search.client.0 as usize);
+            if client.is_none_or(|client| client.address != search.address) {
+                continue;
+            }
+            let lanes = match search.lanes.take() {
+                Some(lanes) => Ok(lanes),
+                None => self.lanes(search.author),
+            };
+            let read = lanes.and_then(|lanes| {
+                search.lanes = Some(lanes);
+                search.read_slice(&mut *self.history, &mut budget)
+            });
+            let answer = match read {
+                Ok(false) => {
+                    let turn = self.searches.len().min(SEARCHES_SIDE_BY_SIDE - 1);
+                    self.searches.insert(turn, search);
+                    continue;
+                }
+                Ok(true) => self.found(&search),
+                Err(error) => Err(error),
+            };
+            budget = budget.saturating_sub(SEARCH_PAGE_BYTES / 4);
+            effects.push(answer.unwrap_or_else(|error| Effect::Answer {
+                to: search.address,
+                event: Event::Error(self.failed(error)),
+                id: search.id,
+            }));
+        }
+    }
+
+    /// Returns the places that a session can read.
+    fn lanes(&mut self, author: Author) -> Result<Vec<Lane>, StoreError> {
+        let channels = self.channels.summaries();
+        let mut lanes: Vec<_> = channels
+            .map(|channel| Lane::new(Place::Channel(channel.name)))
+            .collect();
+        let others = self.history.conversations(author, LIST_CONVERSATIONS)?;
+        let places = others.iter().map(|row| Place::between(author, row.other));
+        lanes.extend(places.map(Lane::new));
+        Ok(lanes)
+    }
+
+    /// Makes the answer to a search from what it has found so far.
+    fn found(&mut self, search: &Search) -> Result<Effect, StoreError> {
+        let unread = search.unread.peek().map(|(next, _)| next);
+        let is_final = |it: &&Position| Some(*it) >= unread;
+        let hits: Vec<_> = search.found.iter().take_while(is_final).collect();
+        let (mut results, mut last, mut bytes) = (Vec::new(), None, 0);
+        let mut buffer = String::new();
+        for hit in &hits {
+            let wanted = PageRequest {
+                after: Seq(hit.seq.0 - 1),
+                before: Seq(hit.seq.0 + 1),
+                from_oldest: true,
+                rows: 1,
+                bytes: 0,
+                reader: search.author,
+            };
+            let mut page = Vec::new();
+            self.history.page(&hit.place, wanted, &mut page)?;
+            let matches = |it: &Record| {
+                it.what.kind == Kind::Message && contains(&it.what.text, &search.text, &mut buffer)
+            };
+            if let Some(record) = page.pop().filter(matches) {
+                bytes += record.weight();
+                if bytes > SEARCH_PAGE_BYTES && !results.is_empty() {
+                    break;
+                }
+                results.push(record);
+            }
+            last = Some(*hit);
+        }
+        let is_complete = last == hits.last().copied() && hits.len() == search.found.len();
+        let more = unread.is_some() || search.has_more || !is_complete;
+        let before = last.or(search.begin.as_ref()).filter(|_| more);
+        let event = Event::Found {
+            results,
+            more,
+            before: before.map(Position::encode),
+        };
+        Ok(Effect::Answer {
+            to: search.address,
+            event,
+            id: search.id,
+        })
+    }
+}

@@ -1,0 +1,251 @@
+//! A search through the history: what it reads next, and what it has found. `search.rs` has the
+//! command.
+//!
+//! The places are read side by side, each from its newest message on: next is always the one whose
+//! unread messages are the newest. So the newest results are known before everything is read.
+
+use super::command::RequestId;
+use super::event::{Address, ClientId, conversation_id};
+use crate::history::{Author, History, Place, Seq, StoreError};
+use crate::time::UnixMillis;
+use std::collections::BinaryHeap;
+
+/// Rows that are read from a place at once, at first; then twice as many each time.
+const FIRST_ROWS: u32 = 4;
+const MOST_ROWS: u32 = 256;
+
+/// A search that is underway.
+pub(super) struct Search {
+    pub(super) client: ClientId,
+    pub(super) address: Address,
+    pub(super) id: Option<RequestId>,
+    pub(super) author: Author,
+    pub(super) text: Box<str>,
+    pub(super) limit: usize,
+    /// Where it begins: after this message, which the answer to an earlier search ended with.
+    pub(super) begin: Option<Position>,
+    /// The places that it reads; `None` before its first slice.
+    pub(super) lanes: Option<Vec<Lane>>,
+    /// The lanes that have unread messages, all of them before the position.
+    pub(super) unread: BinaryHeap<(Position, usize)>,
+    /// What was found, newest first.
+    pub(super) found: Vec<Position>,
+    /// Whether `found` lacks some because they are too many.
+    pub(super) has_more: bool,
+}
+
+/// A place, and how far it is read.
+pub(super) struct Lane {
+    place: Place,
+    /// Messages from here on are read.
+    read_from: Seq,
+    rows: u32,
+    has_begun: bool,
+}
+
+/// A message's place in the order of an answer: the newest is the greatest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    pub(super) at: UnixMillis,
+    pub(super) place: Place,
+    pub(super) seq: Seq,
+}
+
+impl Position {
+    /// Returns the text for `before`.
+    pub(super) fn encode(&self) -> Box<str> {
+        let place = match &self.place {
+            Place::Channel(name) => format!("#{name}"),
+            Place::Conversation(one, other) => conversation_id(*one, *other),
+        };
+        format!("{}.{}.{place}", self.at.0, self.seq.0).into()
+    }
+
+    pub(super) fn decode(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '.');
+        let (at, seq, place) = (parts.next()?, parts.next()?, parts.next()?);
+        let place = match place.strip_prefix('#') {
+            Some(name) => Place::Channel(name.into()),
+            None => {
+                let (one, other) = place.strip_prefix('c')?.split_once('-')?;
+                Place::between(Author(one.parse().ok()?), Author(other.parse().ok()?))
+            }
+        };
+        Some(Self {
+            at: UnixMillis(at.parse().ok()?),
+            place,
+            seq: Seq(seq.parse().ok()?),
+        })
+    }
+}
+
+impl Search {
+    /// Reads until the budget is used up. Returns whether the search is done.
+    pub(super) fn read_slice(
+        &mut self,
+        history: &mut dyn History,
+        budget: &mut usize,
+    ) -> Result<bool, StoreError> {
+        let Self {
+            lanes,
+            unread,
+            found,
+            begin,
+            ..
+        } = self;
+        let lanes = lanes.as_deref_mut().unwrap_or_default();
+        if unread.is_empty() && lanes.iter().all(|lane| !lane.has_begun) {
+            let (at, seq) = (UnixMillis(u64::MAX), Seq(u64::MAX));
+            unread.extend(lanes.iter().enumerate().map(|(index, lane)| {
+                let place = lane.place.clone();
+                (Position { at, place, seq }, index)
+            }));
+        }
+        let mut buffer = String::new();
+        while let Some((next, _)) = unread.peek() {
+            if found.len() == self.limit && found.last() >= Some(next) {
+                break;
+            }
+            if *budget == 0 {
+                return Ok(false);
+            }
+            let Some((next, index)) = unread.pop() else {
+                break;
+            };
+            let lane = &mut lanes[index];
+            if !std::mem::replace(&mut lane.has_begun, true)
+                && let Some(begin) = begin
+            {
+                lane.read_from = begin_of(history, &lane.place, begin, budget)?;
+            }
+            let mut oldest = next.at;
+            let (place, rows) = (&lane.place, lane.rows);
+            let before = lane.read_from;
+            let rest = history.scan(place, before, rows, budget, &mut |seq, at, text| {
+                // A clock that went back must not change the order within a place.
+                oldest = oldest.min(at);
+                let text = text.filter(|text| contains(text, &self.text, &mut buffer));
+                if text.is_some() {
+                    let (at, place) = (oldest, place.clone());
+                    let hit = Position { at, place, seq };
+                    let index = found.partition_point(|it| *it > hit);
+                    found.insert(index, hit);
+                    self.has_more |= found.len() > self.limit;
+                    found.truncate(self.limit);
+                }
+            })?;
+            lane.rows = (2 * rows).min(MOST_ROWS);
+            if let Some(seq) = rest {
+                lane.read_from = seq;
+                let (at, place) = (oldest, next.place);
+                unread.push((Position { at, place, seq }, index));
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Returns the number in a place below which the messages come after `begin`.
+fn begin_of(
+    history: &mut dyn History,
+    place: &Place,
+    begin: &Position,
+    budget: &mut usize,
+) -> Result<Seq, StoreError> {
+    if *place == begin.place {
+        return Ok(begin.seq);
+    }
+    let span = history.span(place)?;
+    let (mut low, mut high) = (span.first.0, span.newest.0 + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let mut is_later = false;
+        let mut look = |_, at, _: Option<&str>| {
+            is_later = at > begin.at || at == begin.at && *place > begin.place;
+        };
+        history.scan(place, Seq(middle + 1), 1, budget, &mut look)?;
+        match is_later {
+            true => high = middle,
+            false => low = middle + 1,
+        }
+    }
+    Ok(Seq(low))
+}
+
+impl Lane {
+    pub(super) fn new(place: Place) -> Self {
+        Self {
+            place,
+            read_from: Seq(u64::MAX),
+            rows: FIRST_ROWS,
+            has_begun: false,
+        }
+    }
+}
+
+/// Returns whether a text contains a folded one.
+pub(super) fn contains(text: &str, wanted: &str, buffer: &mut String) -> bool {
+    *buffer = folded(text, std::mem::take(buffer));
+    buffer.contains(wanted)
+}
+
+/// Returns the form of a text in which cases and compatible characters are equal, in the memory of
+/// `folded`.
+pub(super) fn folded(text: &str, mut folded: String) -> String {
+    folded.clear();
+    #[cfg(feature = "unicode")]
+    if !text.is_ascii() {
+        use unicode_normalization::UnicodeNormalization;
+        // By way of upper case, `ß` becomes `ss`, and a final sigma a sigma.
+        let upper = text.nfkc().flat_map(char::to_uppercase);
+        folded.extend(upper.flat_map(char::to_lowercase).nfkc());
+        return folded;
+    }
+    folded.push_str(text);
+    folded.make_ascii_lowercase();
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn position_is_read_as_it_was_written() {
+        for place in [
+            Place::Channel("a.b-c".into()),
+            Place::between(Author(7), Author(2)),
+        ] {
+            let (at, seq) = (UnixMillis(5), Seq(9));
+            let position = Position { at, place, seq };
+            assert_eq!(Position::decode(&position.encode()), Some(position));
+        }
+        for wrong in [
+            "", "5", "5.9", "5.x.#a", "-1.9.#a", "5.9.a", "5.9.c1", "5.9.c1-x",
+        ] {
+            assert_eq!(Position::decode(wrong), None, "{wrong}");
+        }
+    }
+
+    #[cfg(feature = "unicode")]
+    #[test]
+    fn texts_are_compared_without_case_in_every_script() {
+        let table = [
+            ("Straße", "STRASSE", true),
+            ("ΟΔΟΣ", "οδος", true),
+            ("cafe\u{301}", "CAFÉ", true),
+            ("ｆｕｌｌ ｗｉｄｔｈ", "full width", true),
+            ("ﬁn", "fin", true),
+            ("Привет, мир", "ПРИВЕТ", true),
+            ("東京タワー", "京タ", true),
+            ("100% sure", "100%", true),
+            ("resume", "résumé", false),
+            ("ab", "abc", false),
+        ];
+        for (text, wanted, expected) in table {
+            let wanted = folded(wanted, String::new());
+            let found = contains(text, &wanted, &mut String::new());
+            assert_eq!(found, expected, "{text} and {wanted}");
+        }
+    }
+}
