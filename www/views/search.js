@@ -81,7 +81,7 @@ export class Search {
       question.before = next;
       question.count += results.length;
       this.#results.append(...results.map((message) => this.#result(message, text)));
-      setText(byId('search-status'), question.count > 0 ? t.search.found(question.count, more) : t.search.none);
+      setText(byId('search-status'), question.count > 0 || more ? t.search.found(question.count, more) : t.search.none);
       this.#more.hidden = !more;
     } catch (error) {
       if (question === this.#asked) setText(byId('search-status'), error.message);
@@ -99,7 +99,7 @@ export class Search {
   #result(message, text) {
     const { channel, from, at } = message;
     const room = roomOf(this.#chat.state, message);
-    const where = channel === undefined ? (room?.name ?? '') : `#${channel}`;
+    const where = channel === undefined ? `@${room?.name ?? ''}` : `#${channel}`;
     const words = marked(message.text, text).map(([part, isFound]) => (isFound ? element('mark', {}, part) : part));
     const item = element('li', {}, button({ onclick: () => this.#go(message) },
       element('span', { class: 'hint' }, element('bdi', {}, where), ' · ', element('bdi', {}, from), ` · ${whenOf(at)}`),
