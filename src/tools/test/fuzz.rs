@@ -9,7 +9,7 @@ use super::grammar::{LEGAL, Sequence};
 use super::model::Frame;
 use super::play::{End, KEY, Plan, Reaction, Session, read_response};
 use super::runner::in_parallel;
-use super::transport::{Target, Transport};
+use super::transport::Transport;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::text::{EscapedText, Hex};
@@ -42,7 +42,7 @@ type Fault = (&'static str, String);
 
 /// A run of random sequences.
 struct Fuzz<'a> {
-    target: &'a Target,
+    plan: &'a Plan,
     /// The invalid opening handshakes.
     cases: Vec<Case>,
     /// The server sends messages back.
@@ -76,7 +76,7 @@ impl Fuzz<'_> {
     }
 
     fn request(&self, sequence: &Sequence) -> Vec<u8> {
-        let mut request = self.target.request();
+        let mut request = self.plan.target.request();
         if let Some(case) = self.case(sequence) {
             case.apply(&mut request);
         }
@@ -85,13 +85,13 @@ impl Fuzz<'_> {
 
     /// Opens a connection. `Err`: the answer to the opening handshake.
     fn open(&self, sequence: &Sequence) -> Result<Session, End> {
-        let mut transport = self.target.connect().map_err(End::NotOpened)?;
+        let mut transport = self.plan.target.connect().map_err(End::NotOpened)?;
         send(&mut transport, &self.request(sequence), &sequence.pieces);
-        let (end, rest) = read_response(&mut transport, self.target.timeout);
-        let session = Session::new(transport, &rest, false, self.target.timeout);
-        Some(session)
-            .filter(|_| end == End::Status(101, false))
-            .ok_or(end)
+        let (end, rest) = read_response(&mut transport, self.plan.target.timeout);
+        match end {
+            End::Status(101, false) => Ok(Session::with_server(self.plan, transport, &rest)),
+            end => Err(end),
+        }
     }
 
     /// Opens a connection and judges the opening handshake. `None`: refused, as demanded.
@@ -228,7 +228,7 @@ pub(super) fn run(
         opcodes = vec![1, 2];
     }
     let fuzz = Fuzz {
-        target: &plan.target,
+        plan,
         cases,
         is_echo,
         faults: Mutex::default(),

@@ -282,14 +282,19 @@ impl Session {
             sleep(PAUSE);
             plan.target.open(offer)
         })?;
-        let timeout = plan.target.timeout;
-        let mut session = Self::new(opened.transport, &opened.rest, false, timeout);
+        let session = Self::with_server(plan, opened.transport, &opened.rest);
+        Ok((session, Codec::negotiated(&opened.extensions)))
+    }
+
+    /// Creates the state of a connection to a server, after the messages that it sends first.
+    pub(super) fn with_server(plan: &Plan, transport: Transport, rest: &[u8]) -> Self {
+        let mut session = Self::new(transport, rest, false, plan.target.timeout);
         if plan.speaks_first {
             session.ping();
             session.receive(None, |session| session.is_answered);
             (session.answers, session.is_answered) = (Vec::new(), false);
         }
-        Ok((session, Codec::negotiated(&opened.extensions)))
+        session
     }
 
     /// Creates the state of a connection after its opening handshake. `rest` was received after it.
