@@ -46,10 +46,8 @@ fn decisions_hold_after_a_restart() {
     assert_eq!(key.trim_end().len(), 32);
     let people = ["Ada", "Ben", "Cleo", "Dan"].map(|name| {
         let mut person = Person::guest(&server);
-        assert_eq!(
-            person.refused(hello(name, &Value::Null, "x")),
-            "bad_password"
-        );
+        let refused = person.refused(hello(name, &Value::Null, "x"));
+        assert_eq!(refused, "bad_password");
         person.welcome = person.ask(hello(name, &Value::Null, "open sesame"));
         person.join("tea");
         person
@@ -61,21 +59,16 @@ fn decisions_hold_after_a_restart() {
     assert_eq!(server.metric("parlor_wrong_passwords_total"), 4.0);
     ben.say("tea", "gone");
     for (order, answer) in [
+        (r#"{"type":"mute","user":"Ben","minutes":5}"#, "muted"),
+        (r#"{"type":"kick","user":"Cleo","minutes":5}"#, "kicked"),
         (
-            json!({"type": "mute", "user": "Ben", "minutes": 5}),
-            "muted",
-        ),
-        (
-            json!({"type": "kick", "user": "Cleo", "minutes": 5}),
-            "kicked",
-        ),
-        (
-            json!({"type": "writing", "channel": "tea", "who": 60}),
+            r#"{"type":"writing","channel":"tea","who":60}"#,
             "channel_changed",
         ),
-        (json!({"type": "clear", "channel": "tea"}), "cleared"),
-        (json!({"type": "door", "open": false}), "door"),
+        (r#"{"type":"clear","channel":"tea"}"#, "cleared"),
+        (r#"{"type":"door","open":false}"#, "door"),
     ] {
+        let order = serde_json::from_str(order).unwrap();
         assert_eq!(ada.ask(order)["type"], answer);
     }
     let sessions = [&ada, &ben, &cleo, &dan].map(Person::session);
@@ -93,10 +86,8 @@ fn decisions_hold_after_a_restart() {
         person
     };
     for n in [0, 1, 3] {
-        assert_fields(
-            &enter(&server, n, "").welcome,
-            json!({"type": "welcome", "door": false}),
-        );
+        let welcome = enter(&server, n, "").welcome;
+        assert_fields(&welcome, json!({"type": "welcome", "door": false}));
     }
     assert_eq!(enter(&server, 2, "").welcome["code"], "kicked");
     let mut eve = Person::guest(&server);
@@ -104,10 +95,8 @@ fn decisions_hold_after_a_restart() {
     assert_eq!(refused, "door_closed");
     let mut ben = enter(&server, 1, "");
     let joined = ben.join("tea");
-    assert_fields(
-        &joined,
-        json!({"first": 2, "seq": 1, "writing": 60, "history": []}),
-    );
+    let fields = json!({"first": 2, "seq": 1, "writing": 60, "history": []});
+    assert_fields(&joined, fields);
     let message = json!({"type": "message", "channel": "tea", "text": "a"});
     let refused = ben.ask(message.clone());
     assert_eq!(refused["code"], "muted");
@@ -122,10 +111,8 @@ fn decisions_hold_after_a_restart() {
     // With another password all are asked again.
     secret(&folder, "word", "another");
     let server = Server::spawn(command(&folder, &options));
-    assert_eq!(
-        enter(&server, 3, "open sesame").welcome["code"],
-        "bad_password"
-    );
+    let refused = &enter(&server, 3, "open sesame").welcome["code"];
+    assert_eq!(refused, "bad_password");
     assert_eq!(enter(&server, 3, "another").welcome["type"], "welcome");
     assert_eq!(enter(&server, 3, "").welcome["type"], "welcome");
 }
@@ -148,9 +135,8 @@ fn file_of_a_secret_is_refused() {
         ("--owner-key=empty", "first line is empty"),
         ("--owner-key=no/where", "No such file"),
     ] {
-        let output = command(&folder, &[option, "--no-history"])
-            .output()
-            .unwrap();
+        let output = command(&folder, &[option, "--no-history"]).output();
+        let output = output.unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{option}");
         assert!(error.contains(why) && error.lines().count() == 1, "{error}");
@@ -180,11 +166,8 @@ fn owners_link_is_shown_on_a_terminal_only() {
             .write(true)
             .open(name.to_str().unwrap());
         let mut command = command(&folder, options);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(side.unwrap())
-            .spawn()
-            .unwrap();
+        command.stdout(Stdio::piped()).stderr(side.unwrap());
+        let mut child = command.spawn().unwrap();
         drop(command);
         let (mut terminal, mut shown) = (fs::File::from(terminal), String::new());
         let mut buffer = [0; 4_096];
@@ -195,14 +178,8 @@ fn owners_link_is_shown_on_a_terminal_only() {
         child.kill().unwrap();
         child.wait().unwrap();
         let (link, shown_key) = shown.trim_end().rsplit_once("#owner=").unwrap();
-        assert!(
-            link.contains("You own this chat at http://127.0.0.1:"),
-            "{shown}"
-        );
+        assert!(link.contains("You own this chat at http://127.0.0.1:"));
         let is_ours = shown_key == key.trim_end();
-        assert!(
-            is_ours == (options.len() == 2) && shown_key.len() == 32,
-            "{shown}"
-        );
+        assert!(is_ours == (options.len() == 2) && shown_key.len() == 32);
     }
 }

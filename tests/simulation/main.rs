@@ -31,17 +31,17 @@ use world::World;
 
 /// Plays a plan; its digest and its steps, or what went wrong.
 fn play(plan: &Plan) -> Result<(u64, u64), String> {
-    catch_unwind(AssertUnwindSafe(|| {
+    let played = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(plan.clone(), Disk::memory());
         world.run();
         (world.digest, world.steps)
-    }))
-    .map_err(|panic| {
-        let text = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied());
-        text.unwrap_or("it panicked").to_owned()
+    }));
+    played.map_err(|panic| match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic
+            .downcast_ref::<&str>()
+            .unwrap_or(&"it panicked")
+            .to_string(),
     })
 }
 
@@ -76,14 +76,11 @@ fn play_all(seeds: impl IntoIterator<Item = u64>) -> u64 {
             Ok((_, played)) => steps += played,
             Err(why) => {
                 assert!(shrinks(), "seed {seed} fails: {why}");
-                let Plan {
-                    clients,
-                    steps,
-                    faults,
-                    ..
-                } = shrink(Plan::of(seed));
+                let plan = shrink(Plan::of(seed));
+                let (clients, steps, faults) = (plan.clients, plan.steps, plan.faults);
                 panic!(
-                    "seed {seed} fails: {why}\nThe smallest plan that still does: SEED={seed} CLIENTS={clients} STEPS={steps} FAULTS={faults} \
+                    "seed {seed} fails: {why}\nThe smallest plan that still does: SEED={seed} \
+                     CLIENTS={clients} STEPS={steps} FAULTS={faults} \
                      cargo test --test simulation -- --ignored --nocapture one"
                 );
             }
@@ -92,13 +89,14 @@ fn play_all(seeds: impl IntoIterator<Item = u64>) -> u64 {
     steps
 }
 
-/// How many seeds are played: few where nobody says, since most people run this without
-/// optimisation.
+/// Returns the number in a variable of the environment.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// How many seeds are played: few by default, since most people run this without optimisation.
 fn seeds() -> u64 {
-    std::env::var("SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok())
-        .unwrap_or(20)
+    number("SEEDS").unwrap_or(20)
 }
 
 /// `SHRINK=0`: that a seed fails is enough.
@@ -129,11 +127,7 @@ fn new_seeds_too() {
 fn the_same_seed_is_the_same_history() {
     for seed in [3, 14, 15, 92, 65] {
         let plan = Plan::of(seed);
-        assert_eq!(
-            play(&plan),
-            play(&plan),
-            "seed {seed}: something depends on more than the seed"
-        );
+        assert_eq!(play(&plan), play(&plan), "seed {seed}");
     }
 }
 
@@ -168,16 +162,8 @@ fn on_sqlite() {
     let folder = std::env::temp_dir().join(format!("parlor-simulation-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let open = |path: &std::path::Path| -> Box<dyn History> {
-        Box::new(
-            Sqlite::open(
-                Settings {
-                    path: path.to_owned(),
-                    ..Settings::default()
-                },
-                "epoch",
-            )
-            .unwrap(),
-        )
+        let (path, default) = (path.to_owned(), Settings::default());
+        Box::new(Sqlite::open(Settings { path, ..default }, "epoch").unwrap())
     };
     for seed in 0..12 {
         let mut copies = 0;
@@ -215,11 +201,6 @@ fn on_sqlite() {
 #[test]
 #[ignore = "needs SEED"]
 fn one() {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .and_then(|value| value.parse::<u64>().ok())
-    };
     let mut plan = Plan::of(number("SEED").expect("SEED is a number"));
     plan.clients = number("CLIENTS").map_or(plan.clients, |clients| clients as usize);
     plan.steps = number("STEPS").map_or(plan.steps, |steps| steps as usize);
@@ -234,11 +215,7 @@ fn one() {
 #[test]
 #[ignore = "runs for SECONDS"]
 fn soak() {
-    let seconds = std::env::var("SECONDS")
-        .ok()
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(60);
-    let until = Instant::now() + Duration::from_secs(seconds);
+    let until = Instant::now() + Duration::from_secs(number("SECONDS").unwrap_or(60));
     let (mut steps, mut seeds) = (0, 0_u64);
     for seed in new_seeds().take_while(|_| Instant::now() < until) {
         steps += play_all([seed]);

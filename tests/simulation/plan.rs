@@ -38,16 +38,12 @@ impl Plan {
             5..40 => 10 + random.below(30),
             _ => 1 + random.below(10),
         };
-        let faults = if random.below(3) == 0 {
-            0
-        } else {
-            random.number() as u32 & ALL_FAULTS
+        let faults = match random.below(3) {
+            0 => 0,
+            _ => random.number() as u32 & ALL_FAULTS,
         };
-        let channels = if clients > 300 {
-            3
-        } else {
-            1 + random.below(8)
-        };
+        let is_crowd = clients > 300;
+        let channels = if is_crowd { 3 } else { 1 + random.below(8) };
         let pick = |random: &mut Random, choices: &[usize]| choices[random.below(choices.len())];
         let limits = Limits {
             connections: 10_000,
@@ -60,7 +56,7 @@ impl Plan {
             resume_window: Duration::from_millis([0, 1_000, 30_000][random.below(3)]),
             ..Limits::DEFAULT
         };
-        let steps = if clients > 300 {
+        let steps = if is_crowd {
             400
         } else {
             200 + random.below(600)
