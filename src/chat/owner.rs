@@ -84,10 +84,12 @@ impl Chat {
         user: &str,
         minutes: u32,
     ) -> Applied {
+        let now = self.now.unix;
+        self.sanctions.retain(|_, it| it.until() > now);
         let mut sanction = self.decided(context, user, minutes)?;
         let until = match minutes {
             0 => UnixMillis(0),
-            _ => UnixMillis(self.now.unix.0 + u64::from(minutes) * 60_000),
+            _ => UnixMillis(now.0 + u64::from(minutes) * 60_000),
         };
         match kicks {
             true => sanction.kicked_until = until,
@@ -99,8 +101,6 @@ impl Chat {
         let row = row.map(|user| self.row(author, user, false));
         self.decide(&Decision::Sanction(sanction.clone()), row.as_slice())?;
         self.sanctions.insert(author, sanction);
-        let now = self.now.unix;
-        self.sanctions.retain(|_, it| it.until() > now);
         let (sanctioned, mut to) = (Sanctioned { user, until }, self.owner_addresses());
         if kicks {
             self.dismiss(context, author);
@@ -269,11 +269,8 @@ impl Chat {
         let name = UserName::parse(user)?;
         let online = self.sessions.find(&name);
         let is_meant = |it: &&Sanction| it.name.to_lowercase() == name.shown().to_lowercase();
-        let mut lasting = self
-            .sanctions
-            .values()
-            .filter(|it| it.until() > self.now.unix);
-        let listed = lasting.find(is_meant).map(|it| it.author);
+        let listed = self.sanctions.values().find(is_meant);
+        let listed = listed.map(|it| it.author);
         let is_listed = |author: &Author| self.sanctions.contains_key(author);
         let author = match minutes {
             // Another user may have the name of one who is kicked.
