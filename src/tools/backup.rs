@@ -8,6 +8,7 @@
 use super::lines::{Change, LINE_BYTES, Line, Lines, VERSION};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
+use super::transcript::Excerpt;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::history::sqlite::{count_reactions, schema, sentence, with_ending};
@@ -23,12 +24,17 @@ use std::time::{Duration, Instant};
 
 const EXPORT_HELP: &str = "\
 Usage: parlor export [--history DB] FILE
+       parlor export [--history DB] --html CHANNEL [--from DATE] [--to DATE] [FILE]
 
 Writes the history as lines of JSON, the server's running or not. FILE must not be
 there yet; - is standard output. It holds private messages and hashes of session
 secrets, so it is made readable for its owner alone.
 
   --history DB    the database (default parlor.db, or PARLOR_HISTORY)
+  --html CHANNEL  write this channel as one HTML file instead, to standard output if
+                  there is no FILE
+  --from DATE     only messages since this day, such as 2026-11-29 (UTC)
+  --to DATE       only messages up to and including this day
 
 Exit status: 0, 1 where it could not be done, 2 for a wrong option.";
 
@@ -49,15 +55,20 @@ const ROWS: i64 = 1_000;
 
 pub(super) const EXPORT: Tool = Tool {
     usage: "export FILE",
-    help: "write the history as lines of JSON",
+    help: "write the history as lines of JSON, or a channel as HTML",
     manual: EXPORT_HELP,
-    options: &["history="],
+    options: &["history=", "html=", "from=", "to="],
     operands: 1,
     run: export,
 };
 
 fn export(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let (history, file) = history_and_file(given)?;
+    let excerpt = excerpt(given)?;
+    let history = history_path(given)?;
+    let file = match given.operand("the file") {
+        Err(_) if excerpt.is_some() => PathBuf::from("-"),
+        file => file.map_err(Failure::Wrong)?.into(),
+    };
     let cant = |why| {
         Failure::failed(format!(
             "can't read the history {}: {why}",
@@ -66,12 +77,12 @@ fn export(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
     };
     let connection = open(&history).map_err(cant)?;
     if file.as_os_str() == "-" {
-        let written = write_lines(&connection, io::stdout().lock());
+        let written = write(&connection, excerpt.as_ref(), io::stdout().lock());
         return written.map(|_| true).map_err(Failure::failed);
     }
     let cant = |why: StoreError| Failure::failed(format!("can't write {}: {why}", file.display()));
     let made = create(&file).map_err(|error| cant(error.into()))?;
-    let written = write_lines(&connection, made).and_then(|made| Ok(made.sync_all()?));
+    let written = write(&connection, excerpt.as_ref(), made).and_then(|made| Ok(made.sync_all()?));
     if written.is_err() {
         // Half of an export is useless.
         let _ = fs::remove_file(&file);
@@ -84,16 +95,38 @@ fn create(path: &Path) -> io::Result<File> {
     options.write(true).create_new(true).mode(0o600).open(path)
 }
 
-fn write_lines<W: Write>(connection: &Connection, out: W) -> history::Result<W> {
-    let mut progress = Progress::new("lines are written");
-    let (mut out, mut buffer) = (BufWriter::new(out), Vec::new());
+/// Writes the whole history, or a channel of it as HTML.
+fn write<W: Write>(
+    connection: &Connection,
+    excerpt: Option<&Excerpt>,
+    out: W,
+) -> history::Result<W> {
+    let mut out = BufWriter::new(out);
+    match excerpt {
+        Some(excerpt) => excerpt.write(connection, &mut out)?,
+        None => write_lines(connection, &mut out)?,
+    }
+    Ok(out.into_inner().map_err(io::IntoInnerError::into_error)?)
+}
+
+fn write_lines(connection: &Connection, out: &mut impl Write) -> history::Result<()> {
+    let (mut progress, mut buffer) = (Progress::new("lines are written"), Vec::new());
     each_line(connection, |line| {
         buffer.clear();
         line.encode(&mut buffer);
         progress.count();
         Ok(out.write_all(&buffer)?)
-    })?;
-    Ok(out.into_inner().map_err(io::IntoInnerError::into_error)?)
+    })
+}
+
+/// Returns the part of the history that is exported as HTML.
+fn excerpt(given: &Arguments) -> Result<Option<Excerpt>, Failure> {
+    let value = |name| given.values(name).next_back().and_then(OsStr::to_str);
+    match (value("html"), value("from"), value("to")) {
+        (Some(channel), from, to) => Excerpt::parse(channel, from, to).map(Some),
+        (None, None, None) => Ok(None),
+        (None, ..) => Err(Failure::wrong("--from and --to need --html CHANNEL")),
+    }
 }
 
 pub(super) const IMPORT: Tool = Tool {
@@ -106,7 +139,8 @@ pub(super) const IMPORT: Tool = Tool {
 };
 
 fn import(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let (history, file) = history_and_file(given)?;
+    let history = history_path(given)?;
+    let file = PathBuf::from(given.operand("the file").map_err(Failure::Wrong)?);
     let cant = |why| Failure::failed(format!("can't import {}: {why}", file.display()));
     let epoch = random::<16>().map_err(cant)?;
     let opened = File::open(&file).map_err(|error| cant(error.to_string()))?;
@@ -149,17 +183,15 @@ fn read_lines(
     }
 }
 
-/// Returns the paths of the database and of the file.
-fn history_and_file(given: &Arguments) -> Result<(PathBuf, PathBuf), Failure> {
-    let file = given.operand("the file").map_err(Failure::Wrong)?.into();
+/// Returns the path of the database.
+fn history_path(given: &Arguments) -> Result<PathBuf, Failure> {
     let history = given.values("history").next_back().map(OsStr::to_owned);
     let from_variable = || std::env::var_os("PARLOR_HISTORY").filter(|value| !value.is_empty());
     let history = history.or_else(from_variable).map(PathBuf::from);
     let history = history.unwrap_or_else(|| Settings::default().path);
     // SQLite takes some relative names, such as `:memory:`, for something else than a path.
     let history = std::path::absolute(history);
-    let history = history.map_err(|_| Failure::wrong("--history must be a file".to_owned()))?;
-    Ok((history, file))
+    history.map_err(|_| Failure::wrong("--history must be a file"))
 }
 
 /// Opens a history to read it.

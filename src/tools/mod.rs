@@ -19,6 +19,8 @@ mod replay;
 mod say;
 pub(crate) mod terminal;
 pub(crate) mod tool;
+#[cfg(feature = "history")]
+mod transcript;
 mod trial;
 pub(crate) mod wire;
 

@@ -1,7 +1,7 @@
 //! `parlor export` and `parlor import` on the real binary.
 
-use crate::{Folder, channel, now, proposal, row, say, span};
-use parlor::history::{Author, History, Place};
+use crate::{DAY, Folder, channel, now, proposal, row, say, span};
+use parlor::history::{Author, History, Place, Seq};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -96,4 +96,72 @@ fn names_of_sqlite_are_paths_for_the_tools() {
     command.args(["export", "--history", ":memory:", "-"]);
     let output = command.output().unwrap().stdout;
     assert_eq!(output, b"{\"type\":\"parlor\",\"version\":1}\n");
+}
+
+#[test]
+fn channel_is_exported_as_html_in_its_present_form() {
+    use crate::changes::change;
+    use parlor::history::Kind;
+    let folder = Folder::new();
+    let tea = channel("tea");
+    let edit = |of, text: &str| change(&tea, 1, Kind::Edit { of: Seq(of) }, text);
+    let mut history = folder.open();
+    let first = [
+        proposal(&tea, 1, "typo", None),
+        proposal(&tea, 1, "secret", None),
+        edit(1, "<b>1 & 2</b>\n\u{5d0}"),
+        change(&tea, 1, Kind::Delete { of: Seq(2) }, ""),
+        change(
+            &tea,
+            2,
+            Kind::React {
+                of: Seq(1),
+                on: true,
+            },
+            "👍",
+        ),
+    ];
+    history.commit(&first, &[], now(0)).unwrap();
+    let next = [proposal(&tea, 1, "the next day", None)];
+    history.commit(&next, &[], now(DAY)).unwrap();
+    let export = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
+        command.args(["export", "--history"]).arg(folder.file());
+        let output = command.args(arguments).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    let (status, html) = export(&["--html", "#Tea"]);
+    assert_eq!(status, Some(0), "{html}");
+    for part in [
+        "<title>#tea</title>",
+        "<h2>2023-11-14</h2>",
+        "22:13 · edited</small>",
+        "&lt;b&gt;1 &amp; 2&lt;/b&gt;\n\u{5d0}</span> <small>👍 1</small>",
+        "a deleted message",
+        "the next day",
+    ] {
+        assert_eq!(html.matches(part).count(), 1, "{part}: {html}");
+    }
+    assert!(!html.contains("typo") && !html.contains("secret"), "{html}");
+    // The arguments, the exit status, what is in the answer, and what is not.
+    for (arguments, status, part, not) in [
+        ("--html tea --from 2023-11-15", 0, "next day", "deleted"),
+        ("--html tea --to 2023-11-14 -", 0, "deleted", "next day"),
+        ("--html coffee", 1, "no channel #coffee", "<h1>"),
+        ("--html tea --from today", 2, "--from needs a date", "<h1>"),
+        ("--html tea --to 2023-13-01", 2, "--to needs a date", "<h1>"),
+        ("--html !", 2, "name", "<h1>"),
+        ("--from 2023-11-15 -", 2, "need --html", "<h1>"),
+    ] {
+        let (code, text) = export(&arguments.split(' ').collect::<Vec<_>>());
+        let is_right = code == Some(status) && text.contains(part) && !text.contains(not);
+        assert!(is_right, "{arguments}: {code:?} {text}");
+    }
+    let file = folder.0.join("tea.html");
+    assert_eq!(
+        export(&["--html", "tea", file.to_str().unwrap()]).0,
+        Some(0)
+    );
+    assert_eq!(std::fs::read_to_string(file).unwrap(), html);
 }
