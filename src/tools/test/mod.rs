@@ -214,17 +214,14 @@ fn unwritable(path: &Path) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::Wrong(format!("can't write {}: {error}", path.display()))
 }
 
-/// Plays all cases and shows the progress on a terminal. Those with long messages come last and
-/// one by one, so that they don't delay others into a timeout, beside those that only wait.
+/// Plays all cases and shows the progress on a terminal. Those that only wait begin at once; those
+/// with long messages come last and one by one, so that they don't delay others into a timeout.
 fn play_all(cases: &[Case], plan: &Plan, jobs: usize) -> Vec<Outcome> {
-    let is_waiting = |at: &usize| cases[*at].expected == Expected::Ends;
-    let (mut last, short): (Vec<_>, Vec<_>) =
-        (0..cases.len()).partition(|at| cases[*at].is_long() || is_waiting(at));
-    last.sort_by_key(|at| !is_waiting(at));
-    let waiting = last.iter().filter(|at| is_waiting(at)).count();
+    let (long, mut short): (Vec<_>, Vec<_>) = (0..cases.len()).partition(|at| cases[*at].is_long());
+    short.sort_by_key(|at| cases[*at].expected != Expected::Ends);
     let mut outcomes = vec![Outcome::default(); cases.len()];
     let (mut done, is_shown) = (0, io::stderr().is_terminal());
-    for (order, jobs) in [(short, jobs), (last, waiting + 1)] {
+    for (order, jobs) in [(short, jobs), (long, 1)] {
         let work = |index: &usize| play(&cases[*index], plan);
         runner::in_parallel(jobs, &order, work, |at, outcome| {
             outcomes[order[at]] = outcome;
