@@ -195,7 +195,8 @@ fn careless_server_is_found_out() {
     let (text, status) = test(&files);
     assert_eq!(status, 1, "{text}");
     for part in [
-        "violated  rsv3 (interoperability)\n    demanded   a reserved bit",
+        "violated  3.1 (interoperability)\n    demanded   a reserved bit",
+        "    also       rsv3",
         "came back  answered the ping that followed: it goes on",
         "sent       29 bytes: 91 85 37 fa 21 3d 7f 9f 4d 51 58 89 8c",
         "other     opcode-3 (pedantic)",

@@ -45,6 +45,7 @@ Usage: parlor test [OPTIONS] URL
 
 Sends valid and invalid inputs to a WebSocket server, each on its own connection, and
 prints each case that fails: what the standard demands, what came back, and the bytes.
+Cases that fail alike are printed once, the most severe ones first.
   held        the server did what the standard demands
   violated    it accepted what it must reject, or the reverse
   other       it rejected the input, but for another reason or without one
@@ -91,7 +92,7 @@ What counts
   --expect FILE     fail only for verdicts that are not those of FILE
 
 Output
-  --verbose         print all cases
+  --verbose         print all cases, and each on its own
   --json            one object a line for each case, and one for all
   --junit FILE      JUnit XML, which GitHub and GitLab read
   --autobahn DIR    an index.json as Autobahn writes it
@@ -177,16 +178,14 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
             fs::write(path, text).map_err(unwritable(path))?;
         }
     }
-    for played in &played {
-        if is_json {
-            terminal.line(&played.json().to_string());
-        } else if played.is_failure || given.has("verbose") {
-            played.print(terminal);
-        }
-    }
-    match is_json {
-        true => terminal.line(&summary.to_string()),
-        false => report::print_summary(&played, &summary, terminal),
+    if is_json {
+        played
+            .iter()
+            .for_each(|one| terminal.line(&one.json().to_string()));
+        terminal.line(&summary.to_string());
+    } else {
+        report::print_cases(&played, given.has("verbose"), terminal);
+        report::print_summary(&played, &summary, terminal);
     }
     match plan.map_or(Ok(()), |plan| plan.ping()) {
         Ok(()) => Ok(summary["failed"] == 0),

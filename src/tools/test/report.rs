@@ -8,6 +8,7 @@ use crate::text::Hex;
 use crate::tools::dissect::plural;
 use crate::tools::terminal::{Style, Terminal};
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// The bytes of each direction that are shown.
@@ -87,6 +88,29 @@ impl Played<'_> {
     }
 }
 
+/// Prints the cases that failed, the most severe ones first and those that failed alike together, or
+/// all of them.
+pub(super) fn print_cases(played: &[Played<'_>], is_all: bool, terminal: &mut Terminal<'_>) {
+    let mut shown: Vec<_> = played
+        .iter()
+        .filter(|one| one.is_failure || is_all)
+        .collect();
+    shown.sort_by_key(|one| (Reverse(one.severity), one.case.demand));
+    let is_alike = |one: &&Played<'_>, other: &&Played<'_>| {
+        let what = |one: &Played<'_>| (one.case.demand, one.verdict, one.outcome.sentence());
+        !is_all && what(one) == what(other)
+    };
+    for group in shown.chunk_by(is_alike) {
+        group[0].print(terminal);
+        if let [_, others @ ..] = group
+            && !others.is_empty()
+        {
+            let names: Vec<_> = others.iter().map(|one| one.case.name.as_str()).collect();
+            terminal.line(&format!("    also       {}", names.join(", ")));
+        }
+    }
+}
+
 /// Returns the number of cases with each verdict.
 pub(super) fn counts<'a>(played: impl Iterator<Item = &'a Played<'a>>) -> [usize; 4] {
     let mut counts = [0; 4];
@@ -137,9 +161,16 @@ pub(super) fn print_summary(played: &[Played<'_>], summary: &Value, terminal: &m
         &summary["failed"],
         &summary["failed_by_severity"]["security"],
     );
+    let is_security = |one: &&Played<'_>| one.is_failure && one.severity == Severity::Security;
+    let names = played
+        .iter()
+        .filter(is_security)
+        .map(|one| one.case.name.as_str());
+    let colon = if security == 0 { "" } else { ": " };
+    let names = names.collect::<Vec<_>>().join(", ");
     terminal.line(&match failed == 0 {
         true => "No case failed.".to_owned(),
-        false => format!("{failed} failed, {security} of them security."),
+        false => format!("{failed} failed, {security} of them security{colon}{names}."),
     });
 }
 
