@@ -15,6 +15,7 @@ import './past.mjs';
 import './jump.mjs';
 import './change.mjs';
 import './class.mjs';
+import './find.mjs';
 import './comfort.mjs';
 import './access.mjs';
 import './look.mjs';
