@@ -108,7 +108,7 @@ export class Chat {
 
   /** Enters without the form if a proxy in front of the server names the user. */
   async #askProxy() {
-    const answer = await fetch('user.json').catch(() => null);
+    const answer = await fetch(address.beside('user.json', location.href)).catch(() => null);
     const name = answer?.ok && (await answer.json().catch(() => null))?.name;
     if (name && this.stage === 'out') this.enter(name);
   }
