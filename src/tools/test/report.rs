@@ -88,8 +88,8 @@ impl Played<'_> {
     }
 }
 
-/// Prints the cases that failed, the most severe ones first and those that failed alike together, or
-/// all of them.
+/// Prints the cases that failed, or all. The most severe ones come first, and those that failed
+/// alike are printed once.
 pub(super) fn print_cases(played: &[Played<'_>], is_all: bool, terminal: &mut Terminal<'_>) {
     let mut shown: Vec<_> = played
         .iter()
