@@ -19,9 +19,9 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 /// Each type with its fields and their kinds: `s`tring, `t`ext, `n`umber, `b`oolean, `x` for nonce,
-/// `l`imit, `m`inutes, `w`ho may write, `e`moji; `!` where it has to be there. Of the two that `|`
-/// joins one has to be there, of two with `^` at most one.
-const TABLE: [(&str, &str); 20] = [
+/// `l`imit, `r`esults, `m`inutes, `w`ho may write, `e`moji; `!` where it has to be there. Of the two that `|`
+/// joins one has to be there, of two with `^` or `?` at most one.
+const TABLE: [(&str, &str); 22] = [
     ("hello", "name:s! session:s password:s key:s"),
     ("rename", "name:s!"),
     ("join", "channel:s! since:n"),
@@ -33,6 +33,8 @@ const TABLE: [(&str, &str); 20] = [
     ("react", "channel|conversation seq:n! emoji:e! on:b nonce:x"),
     ("typing", "channel|conversation"),
     ("history", "channel|conversation before^after limit:l"),
+    ("search", "text:s! channel?conversation before:s limit:r"),
+    ("pin", "channel:s! seq:n"),
     ("who", "channel:s"),
     ("channels", ""),
     ("own", "key:s"),
@@ -133,6 +135,11 @@ fn error(fields: &Map<String, Value>) -> Option<&'static str> {
                 (Some(Value::String(_)), None) | (None, Some(Value::String(_)))
             );
         }
+        if let Some((one, other)) = field.split_once('?') {
+            let both = value(one).is_some() && value(other).is_some();
+            let mut given = [one, other].into_iter().filter_map(value);
+            return !both && given.all(Value::is_string);
+        }
         if let Some((one, other)) = field.split_once('^') {
             let both = value(one).is_some() && value(other).is_some();
             return !both && [one, other].into_iter().filter_map(value).all(is_number);
@@ -141,9 +148,12 @@ fn error(fields: &Map<String, Value>) -> Option<&'static str> {
         match (value(key), kind.trim_end_matches('!')) {
             (None, _) => !kind.ends_with('!'),
             (Some(value), "n") => is_number(value),
-            (Some(value), "l") => value
-                .as_u64()
-                .is_some_and(|limit| (1..=200).contains(&limit)),
+            (Some(value), "l" | "r") => {
+                let most = if kind == "l" { 200 } else { 50 };
+                value
+                    .as_u64()
+                    .is_some_and(|limit| (1..=most).contains(&limit))
+            }
             (Some(value), "m") => value.as_u64().is_some_and(|minutes| minutes <= 525_600),
             (Some(value), "w") => {
                 let seconds = value.as_u64();
@@ -215,7 +225,12 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
             json!({"type": "join", "channel": channel, "since": since.map(|seq| seq.0)})
         }
         Command::Leave { channel } => json!({"type": "leave", "channel": channel}),
-        Command::Search(SearchQuery { text, target: of, before, limit }) => {
+        Command::Search(SearchQuery {
+            text,
+            target: of,
+            before,
+            limit,
+        }) => {
             let mut json = json!({"type": "search", "text": text, "before": before,
                 "limit": limit});
             if let Some(of) = of {
@@ -371,6 +386,19 @@ fn is_the_same_typed(command: &Command) {
         } if is_word(user) => {
             let word = if *kick { "kick" } else { "mute" };
             (format!("/{word} {user} {minutes}"), command.clone())
+        }
+        Command::Search(SearchQuery {
+            text,
+            target: None,
+            before: None,
+            limit: 20,
+        }) if !text.is_empty() && text.trim_matches(is_blank) == &**text => {
+            (format!("/search {text}"), command.clone())
+        }
+        Command::Pin { seq, .. } => {
+            let number = seq.map_or("none".to_owned(), |seq| seq.0.to_string());
+            let (channel, seq) = (None, *seq);
+            (format!("/pin {number}"), Command::Pin { channel, seq })
         }
         _ => return,
     };

@@ -76,7 +76,7 @@ const COMMANDS: [&str; 15] = [
     r#""direct","to":"Bob","text":"yes","nonce":"2""#,
 ];
 /// The commands of owners, and those about earlier messages.
-const MORE_COMMANDS: [&str; 12] = [
+const MORE_COMMANDS: [&str; 15] = [
     r#""own","key":"key""#,
     r#""edit","channel":"general","seq":1,"text":"hello""#,
     r#""delete","channel":"general","seq":1"#,
@@ -89,6 +89,9 @@ const MORE_COMMANDS: [&str; 12] = [
     r#""clear","channel":"general""#,
     r#""remove_channel","channel":"x""#,
     r#""own","key":"wrong""#,
+    r#""pin","channel":"general","seq":1"#,
+    r#""search","text":"h""#,
+    r#""search","text":"hello","channel":"general","limit":1"#,
 ];
 const LINES: [&str; 8] = [
     "hello",
