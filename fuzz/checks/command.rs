@@ -19,8 +19,8 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 /// Each type with its fields and their kinds: `s`tring, `t`ext, `n`umber, `b`oolean, `x` for nonce,
-/// `l`imit, `r`esults, `m`inutes, `w`ho may write, `e`moji; `!` where it has to be there. Of the two that `|`
-/// joins one has to be there, of two with `^` or `?` at most one.
+/// `l`imit, `r`esults, `m`inutes, `w`ho may write, `e`moji; `!` where it has to be there. Of the
+/// two that `|` joins one has to be there, of two with `^` or `?` at most one.
 const TABLE: [(&str, &str); 22] = [
     ("hello", "name:s! session:s password:s key:s"),
     ("rename", "name:s!"),
