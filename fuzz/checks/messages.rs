@@ -11,7 +11,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::tools::test::model::{
-    Frame, Message, Receiver, inflate_stored, shortest_form,
+    Frame, Message, Receiver, shortest_form,
 };
 use parlor::websocket::{CloseCode, CloseFrame, Deflate, DeflateParameters, Opcode};
 use std::sync::OnceLock;
@@ -153,6 +153,26 @@ fn inflate(compressed: &[u8]) -> Option<(Vec<u8>, bool)> {
         Some(index) => Some((vec![b'a'; BOMBS[index]], true)),
         None => inflate_stored(compressed),
     }
+}
+
+/// Inflates stored blocks (RFC 1951 §3.2.4), after adding the end that the sender left out (RFC
+/// 7692 §7.2.2): the header of an empty block.
+fn inflate_stored(compressed: &[u8]) -> Option<(Vec<u8>, bool)> {
+    let whole = [compressed, &[0, 0, 0xFF, 0xFF]].concat();
+    let (mut at, mut bytes, mut is_right) = (0, Vec::new(), true);
+    while is_right && at < whole.len() {
+        match (whole[at] >> 1 & 3, &whole[at + 1..]) {
+            (0, [low, high, not_low, not_high, ..]) if [!low, !high] == [*not_low, *not_high] => {
+                let (start, length) = (at + 5, usize::from(u16::from_le_bytes([*low, *high])));
+                bytes.extend(compressed.iter().skip(start).take(length));
+                at = start + length;
+                is_right = length == 0 || at <= compressed.len();
+            }
+            (0 | 3, _) => is_right = false,
+            _ => return None,
+        }
+    }
+    Some((bytes, is_right))
 }
 
 /// What parlor's own compressor makes of `BOMBS`: there the check can be sure of what it holds.

@@ -131,7 +131,7 @@ impl Fuzz<'_> {
         (open.answers, open.is_answered) = (Vec::new(), false);
         match demand.fault(&end, &messages, self.is_echo) {
             Some(answer) => Err((demand.rule, answer)),
-            None => Ok(Some(open).filter(|_| end == End::Pong && demand.is_reusable())),
+            None => Ok(Some(open).filter(|_| end == End::Pong && demand.is_reusable(self.is_echo))),
         }
     }
 

@@ -192,12 +192,16 @@ impl Sequence {
         let rule = broken.clone().next().map_or(LEGAL, |rule| rule.demand);
         let closes = late.messages.iter().any(|(opcode, _)| *opcode == 8)
             || broken.clone().any(Rule::is_of_close);
+        let is_close = |frame: &Frame| frame.first_byte & 0x0f == 8;
+        let close_at = self.frames.iter().position(is_close);
         Demand {
             rule,
             codes: codes.collect(),
             closes,
+            has_rest: close_at.is_some_and(|at| at + 1 < self.frames.len()),
             may_go_on: !closes && late.broken.is_none(),
             is_within_message: late.is_within_message,
+            has_data: self.frames.iter().any(|frame| frame.first_byte & 8 == 0),
             echoes: late.messages.into_iter().filter(|it| it.0 < 8).collect(),
         }
     }
@@ -259,17 +263,23 @@ pub(super) struct Demand {
     codes: Vec<u16>,
     /// A close frame ends the sequence, right or wrong.
     pub(super) closes: bool,
+    /// Frames follow the first close frame. A server that doesn't read them resets the connection,
+    /// which can lose its answer.
+    has_rest: bool,
     /// The connection may go on: no rule is broken, or not for a server that checks text late.
     pub(super) may_go_on: bool,
     is_within_message: bool,
+    /// The application gets data, and may close the connection for what it says.
+    pub(super) has_data: bool,
     /// The messages, for a server that sends them back.
     pub(super) echoes: Vec<Message>,
 }
 
 impl Demand {
     /// Returns whether another sequence may follow on the same connection.
-    pub(super) fn is_reusable(&self) -> bool {
-        self.rule == LEGAL && self.may_go_on && !self.is_within_message
+    pub(super) fn is_reusable(&self, is_echo: bool) -> bool {
+        let is_complete = self.may_go_on && !self.is_within_message;
+        self.rule == LEGAL && is_complete && (is_echo || !self.has_data)
     }
 
     /// Returns what is wrong with an answer. `is_echo`: the server sends messages back.
@@ -287,10 +297,9 @@ impl Demand {
             End::Close(..) if self.closes => false,
             End::Close(Some(code), _) if !is_legal => !self.codes.contains(code),
             End::Close(..) | End::HungUp if !is_legal => false,
+            End::HungUp if self.has_rest => false,
             // The application may have ended it.
-            End::Close(None | Some(1000 | 1011), _) | End::HungUp => {
-                is_echo || self.echoes.is_empty()
-            }
+            End::Close(None | Some(1000 | 1011), _) | End::HungUp => is_echo || !self.has_data,
             _ => true,
         };
         is_wrong.then(|| match end {
@@ -355,6 +364,8 @@ mod tests {
         let nothing = || End::Nothing(std::time::Duration::ZERO);
         let (ping, text) = (sequence(&[(0x89, b"")]), sequence(&[(0x81, b"a")]));
         let (reserved, late) = (sequence(&[(0xd1, b"a")]), sequence(&[(0x01, b"\xff")]));
+        let closed = sequence(&[(0x88, b"\x03\xe8"), (0x81, b"a")]);
+        let begun = sequence(&[(0x02, b"a"), (0x89, b"")]);
         let closing = sequence(&[(0x88, b"\x03\xe8")]);
         for (sequence, end, is_echo, is_fault) in [
             (&ping, End::Pong, true, false),
@@ -364,6 +375,7 @@ mod tests {
             (&text, close(1007), false, true),
             (&text, End::HungUp, true, true),
             (&text, End::HungUp, false, false),
+            (&begun, End::HungUp, false, false),
             (&text, nothing(), false, true),
             (&reserved, close(1002), true, false),
             (&reserved, End::HungUp, true, false),
@@ -375,6 +387,7 @@ mod tests {
             (&late, close(1002), true, true),
             (&closing, close(1001), true, false),
             (&closing, End::HungUp, true, true),
+            (&closed, End::HungUp, true, false),
         ] {
             let fault = sequence.demand().fault(&end, &[], is_echo);
             assert_eq!(fault.is_some(), is_fault, "{sequence:?}: {end:?}");
