@@ -255,8 +255,9 @@ impl Disk {
         }
     }
 
-    /// Checks that no text that is gone is in the files.
-    fn look_for_gone_texts(&self) {
+    /// Checks that no text that is gone is in the files, once the history is maintained.
+    pub(crate) fn look_for_gone_texts(&mut self, now: Now) {
+        self.store.maintain(now).expect("the disk is well");
         for path in &self.files {
             let bytes = std::fs::read(path).unwrap_or_default();
             let found = numbers(&bytes).find(|number| self.gone.contains(number));
@@ -336,9 +337,6 @@ impl History for Mounted {
         for (what, stored) in proposals.iter().zip(&stored) {
             disk.judge(what, stored, now);
         }
-        if proposals.iter().any(|what| what.kind != Kind::Message) {
-            disk.look_for_gone_texts();
-        }
         match fault {
             Some(_) => Err(StoreError("the disk says that it failed".to_owned())),
             None => Ok(stored),
@@ -358,7 +356,6 @@ impl History for Mounted {
             disk.store.decide(decision, sessions, now)?;
             disk.decided(decision);
             disk.expire(now);
-            disk.look_for_gone_texts();
             Ok(())
         })
     }

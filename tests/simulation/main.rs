@@ -165,6 +165,10 @@ fn on_sqlite() {
         let (path, default) = (path.to_owned(), Settings::default());
         Box::new(Sqlite::open(Settings { path, ..default }, "epoch").unwrap())
     };
+    let files = |path: &std::path::Path| -> Vec<std::path::PathBuf> {
+        let with = |suffix| std::path::PathBuf::from(format!("{}{suffix}", path.display()));
+        ["", "-wal"].map(with).into()
+    };
     for seed in 0..12 {
         let mut copies = 0;
         let mut path = folder.join(format!("{seed}.db"));
@@ -177,19 +181,18 @@ fn on_sqlite() {
             },
             Disk::new(open(&path)),
         );
-        let (folder, open) = (folder.clone(), open);
+        world.disk.borrow_mut().files = files(&path);
+        let folder = folder.clone();
         world.revive = Some(Box::new(move |disk| {
             copies += 1;
             let copy = folder.join(format!("{seed}-{copies}.db"));
-            for suffix in ["", "-wal"] {
-                let with = |path: &std::path::Path| {
-                    std::path::PathBuf::from(format!("{}{suffix}", path.display()))
-                };
-                if with(&path).exists() {
-                    std::fs::copy(with(&path), with(&copy)).unwrap();
+            for (from, to) in files(&path).iter().zip(files(&copy)) {
+                if from.exists() {
+                    std::fs::copy(from, to).unwrap();
                 }
             }
             disk.store = open(&copy);
+            disk.files = files(&copy);
             path = copy;
         }));
         world.run();

@@ -536,6 +536,9 @@ impl World {
             self.turn();
         }
         assert!(!self.server().has_work(), "the loop is idle");
+        self.time += 2_000;
+        let now = self.now();
+        self.disk.borrow_mut().look_for_gone_texts(now);
     }
 
     /// What a client does that got a refusal, or no answer.
