@@ -216,7 +216,8 @@ impl Case {
 
     /// Applies the input to the request of an opening handshake. Its parts are separated by ` & `:
     /// `- Name` leaves a header out, `+ Name: value` adds one (`N*+` N times), `unfinished` leaves
-    /// the end out, and any other is the request line, with `{target}` for the path.
+    /// the end out, `blank` puts blank lines before it, and any other is the request line, with
+    /// `{target}` for the path.
     pub fn apply(&self, request: &mut Request) {
         for part in self.input.split(" & ").filter(|part| !part.is_empty()) {
             let repeated = part.split_once("*+");
@@ -234,6 +235,7 @@ impl Case {
                     request.more.extend(line.repeat(times));
                 }
                 _ if part == "unfinished" => request.end = "",
+                _ if part == "blank" => request.line.insert_str(0, &"\r\n".repeat(1 << 16)),
                 _ => {
                     let line = part.replace("{target}", &request.target);
                     request.line = String::from_utf8_lossy(&unescape(&line)).into_owned();
@@ -360,12 +362,14 @@ impl Script {
     /// | `sync` | from here on, each frame is sent on its own, and not together with the next |
     /// | `answers` | waits for the answers to what was sent |
     /// | `chop=N` | from here on, frames are sent in pieces of N bytes |
+    /// | `slow=N` | the same, with a pause after each |
     /// | `frag=N` | from here on, messages are cut into fragments of N bytes |
     /// | `offer=…` | compression is offered, with these parameters; it must come first |
     /// | `load=json,16,9` | 9 messages of 16 bytes, each after the echo of the last one |
     /// | `bomb=N` | a compressed message of N MiB |
+    /// | `LIMIT` | the shortest power of two that is too long for a message |
     pub fn parse(input: &str) -> Option<Self> {
-        Self::parse_with(input, None, true, true)
+        Self::parse_with(&input.replace("LIMIT", "131072"), None, true, true)
     }
 
     /// Parses an input. Messages of `load` and `bomb` are compressed by `codec`; only one is sent
@@ -377,14 +381,16 @@ impl Script {
         masks: bool,
     ) -> Option<Self> {
         let (mut script, mut chop, mut fragment) = (Self::default(), usize::MAX, usize::MAX);
-        let (mut is_valid, mut is_synced, mut message) = (true, false, None);
+        let (mut is_valid, mut is_synced, mut is_slow, mut message) = (true, false, false, None);
         for word in input.split(' ').filter(|word| !word.is_empty()) {
             match word.split_once(['=', ':']).unwrap_or((word, "")) {
                 ("!", _) => is_valid = false,
                 ("sync", _) => is_synced = true,
                 ("wait", _) => script.steps.push(Step::Wait),
                 ("answers", _) => script.steps.push(Step::Answers(script.answers.len())),
-                ("chop", number) => chop = number.parse().ok()?,
+                ("chop" | "slow", number) => {
+                    (is_slow, chop) = (word.starts_with("slow"), number.parse().ok()?);
+                }
                 ("frag", "") => {}
                 ("frag", number) => fragment = number.parse().ok()?,
                 ("offer", _) => {}
@@ -425,6 +431,11 @@ impl Script {
                     let bytes = fragments(first, &payload, &length.ok()?, fragment, masks);
                     let times: usize = times.parse().ok()?;
                     match script.steps.last_mut() {
+                        _ if is_slow => {
+                            script.steps.extend(bytes.chunks(chop).flat_map(|piece| {
+                                [Step::Send(piece.to_vec(), chop, 1), Step::Wait]
+                            }))
+                        }
                         _ if times * bytes.len() > LONG_BYTES => {
                             script.steps.push(Step::Send(bytes, chop, times));
                         }
@@ -492,19 +503,19 @@ fn data(kind: &str, size: usize, seed: u64) -> (u8, Vec<u8>) {
     (first, payload)
 }
 
-/// Makes a frame, or several fragments.
+/// Makes a frame, or several fragments. The last one is shorter than the others, and can be empty.
 fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize, masks: bool) -> Vec<u8> {
-    if payload.len() <= bytes || first & 0x08 != 0 {
+    if payload.len() < bytes || first & 0x08 != 0 {
         return frame(first, payload, length, masks);
     }
-    let count = payload.len().div_ceil(bytes);
-    let fragment = |(index, payload): (usize, &[u8])| {
+    let last = payload.len() / bytes;
+    let fragment = |index: usize| {
         let opcode = if index == 0 { first & 0x7f } else { 0x00 };
-        let fin = if index + 1 == count { 0x80 } else { 0x00 };
-        frame(fin | opcode, payload, length, masks)
+        let fin = if index == last { 0x80 } else { 0x00 };
+        let end = payload.len().min((index + 1) * bytes);
+        frame(fin | opcode, &payload[index * bytes..end], length, masks)
     };
-    let fragments = payload.chunks(bytes).enumerate();
-    fragments.flat_map(fragment).collect()
+    (0..=last).flat_map(fragment).collect()
 }
 
 /// Makes a frame with this first byte, which is FIN, RSV and opcode, valid or not. `length`

@@ -58,7 +58,9 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
         (Expected::Fails(_), End::Close(Some(code), _)) if is_failure(code) => Verdict::Other,
         // An invalid close frame that is answered like a valid one was accepted.
         (Expected::Fails(_), End::Close(..)) if sends_close(case) => Verdict::Violated,
-        (Expected::Fails(_), End::Close(..) | End::HungUp | End::Invalid(_)) => Verdict::Other,
+        // An invalid frame is the echo of the invalid input.
+        (Expected::Fails(_), End::Invalid(_)) => Verdict::Violated,
+        (Expected::Fails(_), End::Close(..) | End::HungUp) => Verdict::Other,
         (Expected::GoesOn, End::Pong | End::Answers) if is_right => Verdict::Held,
         (Expected::GoesOn, _) if is_limited(outcome) => Verdict::Held,
         (Expected::Closes(codes), End::Close(code, _)) if is_right => {

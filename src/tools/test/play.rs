@@ -262,6 +262,23 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Returns the shortest message that the server refuses as too long, of some lengths in bytes.
+    fn refused_length(&self) -> Option<usize> {
+        (17..=23).map(|bits| 1 << bits).find(|length| {
+            let Ok((mut session, _)) = Session::open(self, None) else {
+                return false;
+            };
+            session
+                .transport
+                .send(&frame(0x82, &vec![0; *length], &[], true));
+            session.transport.send(&frame(0x80, b"", &[], true));
+            session.receive(None, |_| false);
+            matches!(session.end, Some(End::Close(Some(1009), _)))
+        })
+    }
+}
+
 /// An open connection with what came back so far.
 pub(super) struct Session {
     pub(super) transport: Transport,
@@ -465,7 +482,15 @@ fn play_script(case: &Case, plan: &Plan) -> Result<Outcome, String> {
         outcome.end = End::NotApplicable("the server does not compress");
         return Ok(outcome);
     }
-    play_in(session, case, plan.reactions)
+    let mut case = case.clone();
+    if case.input.contains("LIMIT") {
+        let Some(limit) = plan.refused_length() else {
+            outcome.end = End::NotApplicable("no message is too long");
+            return Ok(outcome);
+        };
+        case.input = case.input.replace("LIMIT", &limit.to_string());
+    }
+    play_in(session, &case, plan.reactions)
 }
 
 /// Plays a case on an open connection, for a peer with these reactions to text and to binary
