@@ -1,0 +1,26 @@
+// An echo client: client.cjs bun|undici|ws URL. undici's WebSocket is the one that is built into node.
+// Plays the cases of a server that speaks Autobahn's control paths.
+const [kind, url] = process.argv.slice(2);
+const Socket = kind === 'bun' ? globalThis.WebSocket : kind === 'ws' ? require('ws') : require('undici').WebSocket;
+
+// Resolves with the last message when the connection has ended, however it ends.
+const play = (path, echoes) => new Promise((resolve) => {
+  const socket = new Socket(url + path);
+  socket.binaryType = 'arraybuffer';
+  let last;
+  socket.onmessage = ({ data }) => {
+    last = data;
+    if (echoes) socket.send(data);
+    else socket.close();
+  };
+  socket.onerror = () => {};
+  socket.onclose = () => resolve(last);
+});
+
+(async () => {
+  const count = Number(await play('/getCaseCount', false));
+  if (!count) throw new Error('no number of cases');
+  for (let n = 1; n <= count; n++) await play(`/runCase?case=${n}&agent=${kind}`, true);
+  await play(`/updateReports?agent=${kind}`, false);
+  process.exit(0);
+})();
