@@ -57,6 +57,12 @@ metrics! {
     wrong_keys: u64 = "parlor_wrong_keys_total",
     /// Wrong passwords that were sent.
     wrong_passwords: u64 = "parlor_wrong_passwords_total",
+    /// Messages that were edited.
+    edits: u64 = "parlor_edits_total",
+    /// Messages that were deleted, one by one.
+    deletions: u64 = "parlor_deletions_total",
+    /// Searches that were answered.
+    searches: u64 = "parlor_searches_total",
     /// Refused requests and connections, by status.
     refused: ByStatus = "parlor_refused_total",
     /// Closed WebSocket connections, by close code.
