@@ -262,7 +262,7 @@ export class Feed {
   /** Keeps the button at its row when that moves. */
   #follow() {
     if (!this.#more.classList.contains('shown')) return;
-    if (this.#chosen.isConnected) this.#choose(this.#chosen);
+    if (this.#chosen?.isConnected) this.#choose(this.#chosen);
     else this.#more.classList.remove('shown');
   }
 
