@@ -226,7 +226,6 @@ mod tests {
             "who",
             "channels:",
             "me",
-            "own",
             "edit",
             "delete",
             "react",
