@@ -246,6 +246,9 @@ fn careless_server_is_found_out() {
         (&json[4]["summary"], &json[4]["failed"]),
         (&true.into(), &3.into())
     );
+    // An invalid close frame that is answered like a valid one was accepted.
+    let (text, _) = run(&["test", "--json", "--case", "close-1005", &url], b"");
+    assert!(text.contains("\"verdict\":\"violated\""), "{text}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
