@@ -210,6 +210,13 @@ fn open(path: &Path) -> history::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.busy_timeout(Duration::from_secs(5))?;
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version < schema::STEPS.len() {
+        let path = path.display();
+        return Err(StoreError(format!(
+            "an older parlor wrote it; upgrade it by a start with --history {path}"
+        )));
+    }
     Ok(connection)
 }
 

@@ -164,4 +164,13 @@ fn channel_is_exported_as_html_in_its_present_form() {
         Some(0)
     );
     assert_eq!(std::fs::read_to_string(file).unwrap(), html);
+
+    // A history that is not upgraded yet.
+    let connection = rusqlite::Connection::open(folder.file()).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    let (code, text) = export(&["-"]);
+    assert!(
+        code == Some(1) && text.contains("an older parlor wrote it"),
+        "{text}"
+    );
 }
