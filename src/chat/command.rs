@@ -33,7 +33,7 @@ pub enum Command {
     Hello(Hello),
     /// Changes the user's name.
     Rename { name: Box<str> },
-    /// The typed `/nick NAME`: `hello` before the welcome, `rename` after it.
+    /// The typed `/nick NAME [PASSWORD]`: `hello` before the welcome, `rename` after it.
     Nick { name: Box<str> },
     /// Joins a channel, and creates it if it does not exist.
     Join {

@@ -341,8 +341,13 @@ impl Chat {
             }
             Command::Hello(hello) => self.hello(context, &hello)?,
             Command::Nick { name } if context.author.is_none() => {
+                // A name has no space, so the rest is the password, if there is one.
+                let words = name
+                    .split_once(' ')
+                    .filter(|_| self.keys.password.is_some());
                 let hello = Hello {
-                    name,
+                    name: words.map_or(&*name, |(name, _)| name).into(),
+                    password: words.map(|(_, password)| password.into()),
                     ..Hello::default()
                 };
                 self.hello(context, &hello)?

@@ -272,7 +272,8 @@ fn room_with_a_password_tells_nothing_before_it() {
         r#"
 Ada ! password_needed /nick Ada
 Ada ! hello_first /who
-Ada > {"type":"hello","name":"Ada","password":"word"}
+Ada ! bad_password /nick Ada a word
+Ada > /nick Ada word
 Ada < {"type":"welcome","author":1}
 Ben ! password_needed {"type":"hello","name":"Ada"}
 Ben ! bad_password {"type":"hello","name":"Ada","password":"Word"}
