@@ -210,7 +210,7 @@ impl Seat {
 
     /// Returns whether a request comes from this machine, and not through a proxy on it.
     pub(super) fn is_local(&self, head: &Head<'_>) -> bool {
-        self.address.is_loopback() && (self.by_proxy || !is_forwarded(head))
+        self.address.is_loopback() && !is_forwarded(head)
     }
 
     /// Returns the address as the chat counts wrong keys.

@@ -83,10 +83,15 @@ impl Proxies {
     /// unchanged even if the client made it up.
     pub(super) fn client(&self, head: &Head<'_>) -> Option<IpAddr> {
         let hops: Vec<Option<IpAddr>> = match head.values("x-forwarded-for").next() {
-            Some(_) => elements(head, "x-forwarded-for")
-                .map(|element| node(std::str::from_utf8(element).ok()?))
+            // Without quoting: a quote that a client made up must not hide the hop after it.
+            Some(_) => elements(head, "x-forwarded-for", |value| {
+                value.split(|byte| *byte == b',').collect()
+            })
+            .map(|element| node(std::str::from_utf8(element).ok()?))
+            .collect(),
+            None => elements(head, "forwarded", |value| unquoted_parts(value, b','))
+                .map(forwarded_for)
                 .collect(),
-            None => elements(head, "forwarded").map(forwarded_for).collect(),
         };
         let mut nearest = None;
         for address in hops.into_iter().rev().map_while(|hop| hop) {
@@ -105,14 +110,14 @@ pub(super) fn is_forwarded(head: &Head<'_>) -> bool {
     names.any(|name| head.values(name).next().is_some())
 }
 
-/// Returns the elements of a list header, the farthest hop first.
-fn elements<'a>(head: &'a Head<'_>, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    let parts = head
-        .values(name)
-        .flat_map(|value| unquoted_parts(value, b','));
-    parts
-        .map(<[u8]>::trim_ascii)
-        .filter(|element| !element.is_empty())
+/// Splits a list header into its elements, the farthest hop first.
+fn elements<'a>(
+    head: &'a Head<'_>,
+    name: &'a str,
+    split: fn(&'a [u8]) -> Vec<&'a [u8]>,
+) -> impl Iterator<Item = &'a [u8]> {
+    let parts = head.values(name).flat_map(split).map(<[u8]>::trim_ascii);
+    parts.filter(|element| !element.is_empty())
 }
 
 /// Returns the address in an element of `Forwarded`: its one `for` (RFC 7239 §4).
@@ -202,6 +207,7 @@ IPv6 with a port | X-Forwarded-For: [2001:db8::1]:4711 | 2001:db8::1
 IPv4 as IPv6 | X-Forwarded-For: ::ffff:192.0.2.1 | 192.0.2.1
 all hops trusted: the farthest | X-Forwarded-For: 10.0.0.8, 10.0.0.7 | 10.0.0.8
 empty elements | X-Forwarded-For: ,, 192.0.2.1 ,, | 192.0.2.1
+a made-up quote on the left | X-Forwarded-For: ", 192.0.2.1 | 192.0.2.1
 none but empty elements | X-Forwarded-For: ,, | none
 an unknown hop at the end | X-Forwarded-For: 192.0.2.1, unknown | none
 an unknown hop in the middle | X-Forwarded-For: 192.0.2.1, unknown, 10.0.0.7 | 10.0.0.7

@@ -238,6 +238,8 @@ mod tests {
 /metrics | ::1 |  | 200 # HELP
 /metrics | ::1 | X-Forwarded-For: 192.0.2.1 | 403
 /metrics | 127.0.0.1 | X-Forwarded-For: 192.0.2.1 | 403
+/metrics | 127.0.0.1 | X-Forwarded-For: unknown | 403
+/metrics | 127.0.0.1 | Forwarded: for=\"a, for=192.0.2.1 | 403
 /metrics | 192.0.2.7 | Remote-User: Ada | 403";
         let header = Some("Remote-User".to_owned());
         let mut router = Router::new(Origins::SameHost, Box::new(NoPages), header, true);
