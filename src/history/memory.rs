@@ -94,6 +94,12 @@ impl Memory {
     }
 
     fn store(&mut self, what: &Rc<Proposal>, at: UnixMillis) -> Stored {
+        if !self.ids.contains_key(&what.place)
+            && what.changes().is_some()
+            && let Some(refused) = Stored::without_change(what, None)
+        {
+            return refused;
+        }
         self.uses += 1;
         let used = self.uses;
         let id = *self.ids.entry(what.place.clone()).or_insert(used);
@@ -440,6 +446,7 @@ impl History for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Refusal;
     use crate::time::Millis;
 
     const SMALL: Bounds = Bounds {
@@ -483,8 +490,12 @@ mod tests {
     }
 
     fn say(memory: &mut Memory, place: &Place, nonce: Option<&str>) -> Stored {
+        propose(memory, place, Kind::Message, nonce)
+    }
+
+    fn propose(memory: &mut Memory, place: &Place, kind: Kind, nonce: Option<&str>) -> Stored {
         let proposal = Proposal {
-            kind: Kind::Message,
+            kind,
             place: place.clone(),
             author: ADA,
             from: "ada".into(),
@@ -550,6 +561,17 @@ mod tests {
             let seqs: Vec<_> = out.iter().map(|record| record.seq.0).collect();
             assert_eq!(seqs, *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn change_in_an_unknown_place_leaves_nothing() {
+        let mut memory = memory(SMALL);
+        let of = Seq(1);
+        for kind in [Kind::Edit { of }, Kind::Delete { of }] {
+            let stored = propose(&mut memory, &channel("tea"), kind, None);
+            assert_eq!(stored.refused, Some(Refusal::NoSuchMessage));
+        }
+        assert!(memory.ids.is_empty());
     }
 
     #[test]

@@ -102,6 +102,19 @@ fn changes_are_rows_and_messages_have_their_present_form() {
     }
 }
 
+#[test]
+fn change_in_an_unknown_place_leaves_nothing() {
+    let folder = Folder::new();
+    let mut disk = folder.open();
+    let edit = change(&channel("tea"), 1, Kind::Edit { of: Seq(1) }, "uno");
+    let stored = disk.commit(&[edit], &[], now(1)).unwrap();
+    assert_eq!(stored[0].refused, Some(Refusal::NoSuchMessage));
+    drop(disk);
+    let file = rusqlite::Connection::open(folder.file()).unwrap();
+    let places = file.query_row("SELECT count(*) FROM places", [], |row| row.get(0));
+    assert_eq!(places, Ok(0));
+}
+
 #[cfg(feature = "tools")]
 #[test]
 fn export_and_import_keep_changes() {

@@ -372,7 +372,10 @@ impl Turn {
                 Some(first) => return Ok(first),
                 None => (id, first),
             },
-            None => (make(connection, &what.place)?, Seq(1)),
+            None => match Stored::without_change(what, None).filter(|_| what.changes().is_some()) {
+                Some(refused) => return Ok(refused),
+                None => (make(connection, &what.place)?, Seq(1)),
+            },
         };
         if let Some(of) = what.changes() {
             let target = match of >= first {
