@@ -13,6 +13,11 @@ use std::collections::BinaryHeap;
 /// Rows that are read from a place at once, at first; then twice as many each time.
 const FIRST_ROWS: u32 = 4;
 const MOST_ROWS: u32 = 256;
+/// What a query takes from the budget beside the rows that it reads, in bytes.
+const QUERY_BYTES: usize = 1 << 10;
+
+/// The longest text of a position: two numbers, and a name of 32 characters or two more numbers.
+const MOST_BYTES: usize = 256;
 
 /// A search that is underway.
 pub(super) struct Search {
@@ -62,6 +67,9 @@ impl Position {
     }
 
     pub(super) fn decode(text: &str) -> Option<Self> {
+        if text.len() > MOST_BYTES {
+            return None;
+        }
         let mut parts = text.splitn(3, '.');
         let (at, seq, place) = (parts.next()?, parts.next()?, parts.next()?);
         let place = match place.strip_prefix('#') {
@@ -121,6 +129,7 @@ impl Search {
             let mut oldest = next.at;
             let (place, rows) = (&lane.place, lane.rows);
             let before = lane.read_from;
+            *budget = budget.saturating_sub(QUERY_BYTES);
             let rest = history.scan(place, before, rows, budget, &mut |seq, at, text| {
                 // A clock that went back must not change the order within a place.
                 oldest = oldest.min(at);
@@ -163,6 +172,7 @@ fn begin_of(
         let mut look = |_, at, _: Option<&str>| {
             is_later = at > begin.at || at == begin.at && *place > begin.place;
         };
+        *budget = budget.saturating_sub(QUERY_BYTES);
         history.scan(place, Seq(middle + 1), 1, budget, &mut look)?;
         match is_later {
             true => high = middle,
@@ -220,8 +230,9 @@ mod tests {
             let position = Position { at, place, seq };
             assert_eq!(Position::decode(&position.encode()), Some(position));
         }
+        let long = format!("5.9.#{}", "a".repeat(MOST_BYTES));
         for wrong in [
-            "", "5", "5.9", "5.x.#a", "-1.9.#a", "5.9.a", "5.9.c1", "5.9.c1-x",
+            &*long, "", "5", "5.9", "5.x.#a", "-1.9.#a", "5.9.a", "5.9.c1", "5.9.c1-x",
         ] {
             assert_eq!(Position::decode(wrong), None, "{wrong}");
         }

@@ -82,6 +82,22 @@ fn search_goes_on_where_the_answer_before_ended() {
     );
 }
 
+#[test]
+fn search_of_many_channels_takes_turns() {
+    let mut script = play("Ada,Ben enters tea");
+    for n in 1..100 {
+        script.play(&format!("Ada > /join a{n}\nBen > /join b{n}"));
+    }
+    script.play(
+        r#"
+skip
+Ada > {"type":"search","text":"x","id":1}
+Ada quiet
+commit
+Ada < {"type":"found","results":[],"more":false,"id":1}"#,
+    );
+}
+
 /// Each message is about 4 KB, so a slice reads about thirty.
 #[test]
 fn long_search_takes_turns_and_sees_changes() {
