@@ -332,3 +332,41 @@ fn deleted_texts_are_in_no_file() {
         .unwrap();
     assert_eq!(check, "ok");
 }
+
+/// SQLite keeps pages in memory, and writes them whole.
+#[test]
+fn deleted_text_does_not_come_back_with_its_page() {
+    let folder = Folder::new();
+    let mut random = Random::new(5);
+    let places: Vec<_> = (0..30).map(|n| channel(&format!("c{n}"))).collect();
+    let mut history = folder.open();
+    for round in 1..30 {
+        let at = round * 10_000;
+        let mut secrets = Vec::new();
+        for n in 0..90 {
+            let place = &places[random.below(places.len())];
+            let text = match n % 3 {
+                0 => "<secret>".repeat(1 + random.below(40)),
+                _ => "text".repeat(1 + random.below(80)),
+            };
+            let message = [proposal(place, 1, &text, None)];
+            let stored = history.commit(&message, &[], now(at)).unwrap()[0];
+            if n % 3 == 0 {
+                secrets.push((place, stored.seq));
+            }
+        }
+        for (place, of) in secrets {
+            let delete = [change(place, 1, Kind::Delete { of }, "")];
+            history.commit(&delete, &[], now(at)).unwrap();
+        }
+        history.maintain(now(at + 1_000)).unwrap();
+        for place in &places {
+            crate::say(&mut history, place, now(at + 1_000));
+        }
+        for ending in ["", "-wal"] {
+            let bytes = std::fs::read(format!("{}{ending}", folder.file().display())).unwrap();
+            let is_found = bytes.windows(8).any(|it| it == b"<secret>");
+            assert!(!is_found, "round {round}, parlor.db{ending}");
+        }
+    }
+}

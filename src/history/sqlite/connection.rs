@@ -39,10 +39,23 @@ pub(super) fn connect(path: &Path, sync: Sync, wal_pages: &Arc<AtomicU32>) -> Re
     Ok(connection)
 }
 
-/// Runs a checkpoint. Returns the pages in the log, and how many of them are in the file.
+/// Runs a checkpoint. Returns the pages in the log, and how many of them are in the file. While
+/// another program runs one, that is an error.
 pub(super) fn checkpoint(connection: &Connection, kind: &str) -> Result<(i64, i64)> {
     let checkpoint = format!("PRAGMA wal_checkpoint({kind})");
-    connection.query_row(&checkpoint, [], |row| Ok((row.get(1)?, row.get(2)?)))
+    connection.query_row(&checkpoint, [], |row| {
+        let (is_busy, log, done): (bool, i64, i64) = row.try_into()?;
+        match is_busy && log < 0 {
+            true => Err(busy()),
+            false => Ok((log, done)),
+        }
+    })
+}
+
+/// Returns the error of a lock that another program has.
+pub(super) fn busy() -> rusqlite::Error {
+    let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+    rusqlite::Error::SqliteFailure(busy, None)
 }
 
 /// Returns whether the content of the disk is unknown after this error.
@@ -78,5 +91,46 @@ pub(crate) fn sentence(error: &rusqlite::Error) -> String {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         Self(sentence(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    thread_local! {
+        static SECOND: RefCell<Option<(Connection, Option<ErrorCode>)>> = RefCell::default();
+    }
+
+    #[test]
+    fn checkpoint_beside_that_of_another_is_busy() {
+        let path = std::env::temp_dir().join(format!("parlor-checkpoint-{}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        let open = || connect(&path, Sync::Normal, &Arc::default()).unwrap();
+        let (mut first, reader) = (open(), Connection::open(&path).unwrap());
+        first.execute_batch("CREATE TABLE t (n)").unwrap();
+        reader
+            .execute_batch("BEGIN; SELECT count(*) FROM t")
+            .unwrap();
+        first.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        SECOND.set(Some((open(), None)));
+        // The first one waits for the reader, and meanwhile the second one tries it.
+        let wait = |_| {
+            SECOND.with_borrow_mut(|second| {
+                let (second, error) = second.as_mut().unwrap();
+                let tried = checkpoint(second, "PASSIVE");
+                *error = tried.err().and_then(|it| it.sqlite_error_code());
+            });
+            false
+        };
+        first.busy_handler(Some(wait)).unwrap();
+        let (log, done) = checkpoint(&first, "FULL").unwrap();
+        assert!(done < log, "{done} of {log}");
+        let (_, error) = SECOND.take().unwrap();
+        assert_eq!(error, Some(ErrorCode::DatabaseBusy));
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+        }
     }
 }

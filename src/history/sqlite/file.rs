@@ -4,7 +4,7 @@
 use super::schema::{HEADER_BYTES, Kind, STEPS, inspect, migrate};
 use super::scrub;
 use crate::history::{Result, StoreError};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -139,16 +139,26 @@ impl HistoryFile {
     }
 
     /// Returns the numbers of the pages in the log.
-    pub(super) fn pages_in_log(&self) -> BTreeSet<u32> {
-        scrub::pages_in_log(&with_ending(&self.path, "-wal")).unwrap_or_default()
+    pub(super) fn pages_in_log(&self) -> io::Result<BTreeSet<u32>> {
+        scrub::pages_in_log(&with_ending(&self.path, "-wal"))
     }
 
-    /// Removes what is left of deleted texts on some pages, or on all.
-    pub(super) fn clean(&self, pages: Option<&BTreeSet<u32>>) -> io::Result<()> {
+    /// Removes what is left of deleted texts on some pages, or on all, when the whole log is in the
+    /// file.
+    pub(super) fn clean(
+        &self,
+        connection: &Connection,
+        pages: Option<&BTreeSet<u32>>,
+    ) -> Result<()> {
+        // The lock keeps other programs from writing.
+        let lock = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         match pages {
-            Some(pages) => scrub::clean(&self.file, pages.iter().copied()),
-            None => scrub::clean(&self.file, 1..=u32::MAX),
+            Some(pages) => scrub::clean(&self.file, pages.iter().copied())?,
+            None => scrub::clean(&self.file, 1..=u32::MAX)?,
         }
+        drop(lock);
+        // SQLite would write its copies of the pages, which are not clean.
+        Ok(connection.execute_batch("PRAGMA shrink_memory")?)
     }
 
     /// Returns whether the open file has no path left.
@@ -162,9 +172,10 @@ impl HistoryFile {
         let _ = fs::remove_file(&copy);
         let made = open(&copy, true)?;
         let copied = connection.execute("VACUUM INTO ?1", [copy.to_str()]);
-        let copied = copied
-            .map_err(StoreError::from)
-            .and_then(|_| Ok(made.sync_all()?));
+        let copied = copied.map_err(StoreError::from).and_then(|_| {
+            scrub::clean(&made, 1..=u32::MAX)?;
+            Ok(made.sync_all()?)
+        });
         if copied.is_err() {
             let _ = fs::remove_file(&copy);
         }

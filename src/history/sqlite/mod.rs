@@ -32,11 +32,11 @@ use super::{
 };
 use crate::limits::{WAL_BYTES, WAL_CHECKPOINT_PAGES};
 use crate::time::{ClockChange, Millis, Now, TrustedClock, UnixMillis};
-use connection::{checkpoint, connect, is_of_the_disk};
+use connection::{busy, checkpoint, connect, is_of_the_disk};
 use file::{HistoryFile, Loss};
 use prune::Pruning;
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -151,10 +151,12 @@ impl Sqlite {
         // The first write shows that it can be written.
         history.store_time()?;
         history.checkpoint("TRUNCATE");
-        if !is_clean && !history.holds_deleted {
-            history.file.clean(None)?;
-            let update = "UPDATE history SET clean = 1";
-            history.connection()?.execute(update, [])?;
+        if !is_clean
+            && !history.holds_deleted
+            && let Some(connection) = &history.connection
+        {
+            history.file.clean(connection, None)?;
+            connection.execute("UPDATE history SET clean = 1", [])?;
         }
         Ok(history)
     }
@@ -234,12 +236,12 @@ impl Sqlite {
     /// was never acknowledged. If that fails the old connection goes on reading.
     fn recover(&mut self) -> rusqlite::Result<()> {
         let connection = connect(&self.file.path, self.settings.sync, &self.wal_pages)?;
-        let written = self.file.pages_in_log();
+        let written = self.file.pages_in_log().ok();
         let (log, done) = checkpoint(&connection, "FULL")?;
         if log != done {
-            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-            return Err(rusqlite::Error::SqliteFailure(busy, None));
+            return Err(busy());
         }
+        self.holds_deleted |= self.file.clean(&connection, written.as_ref()).is_err();
         let transaction = connection.unchecked_transaction()?;
         for overwritten in self.undo.iter().rev() {
             overwritten.restore(&transaction)?;
@@ -257,7 +259,6 @@ impl Sqlite {
         }
         transaction.commit()?;
         self.connection = Some(connection);
-        self.holds_deleted |= self.file.clean(Some(&written)).is_err();
         self.file.note();
         self.is_sick = false;
         self.doubtful.clear();
@@ -276,20 +277,23 @@ impl Sqlite {
     fn checkpoint(&mut self, kind: &str) {
         let pages = self.wal_pages.load(Ordering::Relaxed);
         self.checkpoint_at = pages + WAL_CHECKPOINT_PAGES;
-        let Some(connection) = &self.connection else {
+        let (Some(connection), Ok(written)) = (&self.connection, self.file.pages_in_log()) else {
             return;
         };
-        let written = self.file.pages_in_log();
-        match checkpoint(connection, kind) {
+        match checkpoint(connection, "PASSIVE") {
             // The next transaction begins the log again, unless a program reads in it.
             Ok((log, done)) if log == done => {
                 self.wal_pages.store(0, Ordering::Relaxed);
                 self.checkpoint_at = WAL_CHECKPOINT_PAGES;
-                // The lock keeps other programs from writing.
-                let lock = TransactionBehavior::Immediate;
-                let locked = Transaction::new_unchecked(connection, lock);
-                let is_clean = locked.is_ok() && self.file.clean(Some(&written)).is_ok();
-                self.holds_deleted &= log > 0 || !is_clean;
+                let is_clean = self.file.clean(connection, Some(&written)).is_ok();
+                self.holds_deleted |= !is_clean;
+                // Until its pages are clean the log names them, even if the process dies.
+                if is_clean && kind == "TRUNCATE" {
+                    match checkpoint(connection, kind) {
+                        Ok((log, _)) => self.holds_deleted &= log != 0,
+                        Err(error) => self.is_sick |= is_of_the_disk(&error),
+                    }
+                }
             }
             Ok(_) => {}
             Err(error) => self.is_sick |= is_of_the_disk(&error),
@@ -365,7 +369,6 @@ impl Sqlite {
             // From here on the old connection must not touch files by their names.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             self.file.take_over(&copy)?;
-            self.file.clean(None)?;
             self.close_silently();
         }
         self.wal_pages.store(0, Ordering::Relaxed);

@@ -36,13 +36,19 @@ pub(super) fn pages_in_log(log: &Path) -> io::Result<BTreeSet<u32>> {
 }
 
 /// Fills the unused middle of some pages, in their order, with zeros. No other program may write
-/// meanwhile.
+/// meanwhile. A file with pages that this server does not make is left as it is.
 pub(super) fn clean(file: &File, pages: impl IntoIterator<Item = u32>) -> io::Result<()> {
     let count = file.metadata()?.len() / PAGE as u64;
     if count >= MOST_PAGES {
         return Ok(());
     }
     let mut page = [0; PAGE];
+    file.read_exact_at(&mut page, 0)?;
+    // The size of a page, the bytes that extensions reserve on each, and auto-vacuum, which adds
+    // pages of another kind.
+    if page[16..18] != [0x10, 0] || page[20] != 0 || page[52..56] != [0; 4] {
+        return Ok(());
+    }
     // Page 0 is in no valid log, and pages beyond the end were cut off.
     for number in pages
         .into_iter()
@@ -138,5 +144,29 @@ mod tests {
         for (name, page, is_first, expected) in table {
             assert_eq!(unused(&page, is_first), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn only_files_with_the_usual_pages_are_cleaned() {
+        let path = std::env::temp_dir().join(format!("parlor-scrub-{}", std::process::id()));
+        let table = [
+            ("the usual pages", None, true),
+            ("larger pages", Some((16, 0x20)), false),
+            ("reserved bytes", Some((20, 8)), false),
+            ("maps of pages (auto-vacuum)", Some((55, 4)), false),
+        ];
+        for (name, other, expected) in table {
+            let mut bytes = vec![0; 2 * PAGE];
+            bytes[16] = 0x10;
+            bytes[PAGE..].fill(7);
+            bytes[PAGE..PAGE + 7].copy_from_slice(&[13, 0, 0, 0, 3, 8, 0]);
+            other.inspect(|(at, value)| bytes[*at] = *value);
+            std::fs::write(&path, &bytes).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            clean(&file, 1..=2).unwrap();
+            let is_cleaned = std::fs::read(&path).unwrap() != bytes;
+            assert_eq!(is_cleaned, expected, "{name}");
+        }
+        let _ = std::fs::remove_file(&path);
     }
 }
