@@ -162,6 +162,27 @@ fn lost_file_is_noticed_and_restored() {
     }
 }
 
+/// The lost log is the only place of what a reader keeps out of the file.
+#[test]
+fn log_removed_beside_a_reader_loses_nothing() {
+    let folder = Folder::new();
+    let mut history = folder.open();
+    say(&mut history, &channel("tea"), now(1));
+    let reader = rusqlite::Connection::open(folder.file()).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM messages")
+        .unwrap();
+    say(&mut history, &channel("tea"), now(2));
+    fs::remove_file(format!("{}-wal", folder.file().display())).unwrap();
+    assert!(history.maintain(now(10)).is_err());
+    assert!(history.maintain(now(3_000)).is_err());
+    drop(reader);
+    assert_eq!(history.maintain(now(120_000)), Ok(()));
+    assert_eq!(say(&mut history, &channel("tea"), now(120_001)).seq.0, 3);
+    drop(history);
+    assert_eq!(span(&mut folder.open(), &channel("tea")), (1, 3));
+}
+
 #[test]
 fn moved_file_is_whole_and_taken_back() {
     let folder = Folder::new();

@@ -345,7 +345,11 @@ impl Sqlite {
         };
         let is_there = self.file.check(&self.epoch);
         if matches!(is_there, Ok(()) | Err(Loss::WithoutLog)) {
-            checkpoint(connection, "TRUNCATE")?;
+            // What a reader keeps out of the file would be lost with the log.
+            let (log, done) = checkpoint(connection, "TRUNCATE")?;
+            if log != done {
+                return Err(busy().into());
+            }
             self.close_silently();
             if is_there.is_err() {
                 self.file.remove_logs();
