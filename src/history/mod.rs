@@ -440,13 +440,15 @@ fn cost(text: &str) -> usize {
 }
 
 impl Record {
-    /// Returns an upper bound of the message's size as JSON, in bytes, to limit pages.
+    /// Returns an upper bound of the message's size as JSON, in bytes, to limit pages. What it
+    /// costs to count the reactions is added.
     pub fn weight(&self) -> usize {
         // A text has no control characters but line feed and tab, so an escape has two characters.
         let is_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n' | b'\t');
         let changes = self.changes.iter().map(|changes| {
             let emojis = changes.reactions.iter();
-            40 + emojis.map(|it| 2 * it.emoji.len() + 64).sum::<usize>()
+            let weight = |it: &Reaction| 2 * it.emoji.len() + 64 + 16 * it.count as usize;
+            40 + emojis.map(weight).sum::<usize>()
         });
         let added = changes.sum::<usize>();
         self.bytes() + added + self.what.text.bytes().filter(is_escaped).count()

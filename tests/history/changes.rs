@@ -115,6 +115,32 @@ fn change_in_an_unknown_place_leaves_nothing() {
     assert_eq!(places, Ok(0));
 }
 
+#[test]
+fn page_of_many_reactions_is_shorter() {
+    let folder = Folder::new();
+    let mut disk = folder.open();
+    let mut memory = Memory::new("first".into(), Author(0));
+    let tea = channel("tea");
+    let react = |n: u64| {
+        let of = Seq(n % 3 + 1);
+        change(&tea, n, Kind::React { of, on: true }, "👍")
+    };
+    let texts = ["one", "two", "three"].map(|text| proposal(&tea, 1, text, None));
+    let reactions: Vec<_> = (0..300).map(react).collect();
+    let (before, bytes) = (Seq(4), 4_000);
+    for history in [&mut disk as &mut dyn History, &mut memory] {
+        commit(history, &texts, 1);
+        let ask = PageRequest {
+            before,
+            bytes,
+            ..ALL
+        };
+        assert_eq!(crate::seqs(history, &tea, ask), (vec![1, 2, 3], false));
+        commit(history, &reactions, 2);
+        assert_eq!(crate::seqs(history, &tea, ask), (vec![2, 3], true));
+    }
+}
+
 #[cfg(feature = "tools")]
 #[test]
 fn export_and_import_keep_changes() {
