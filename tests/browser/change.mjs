@@ -47,6 +47,7 @@ scene('a message is edited, reacted to and deleted, and each has the same pictur
   const one = ada.role('button', '🎉 1', true);
   await one.click(); // Ada joins in
   await bob.role('button', '🎉 2, with yours').waitFor();
+  await until('🎉 2, with yours', () => ada.page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'the keyboard stays');
   await bob.role('button', '🎉 2, with yours').click();
   await ada.role('button', '🎉 1, with yours').waitFor();
   for (const person of [ada, bob]) await complete(person, 6);

@@ -31,6 +31,8 @@ export class Chat {
   signInError = null;
   alternative = null;
   needsPassword = false;
+  /** Whether a proxy in front of the server names the user. */
+  nameIsFixed = false;
   /** The notice below the composer: `{ text, bad, lost }`, or null. */
   notice = null;
   name = null;
@@ -42,7 +44,7 @@ export class Chat {
   deletions; past;
   /** Called with a room, a message of someone else, and whether it was missed while there was no connection. */
   heard = () => {};
-  /** Called with an event `edited` or `deleted` before it is applied, and with a text to search for. */
+  /** Called with an event `edited`, `deleted` or `cleared` before it is applied, and with a text to search for. */
   outdated = () => {};
   searchWanted = () => {};
   #changed; #confirm; #connection; #sender; #wire = null; #password = storage.password.get();
@@ -90,7 +92,7 @@ export class Chat {
     });
     storage.answerForPassword(() => (this.owns ? this.#password : null));
     storage.ignored.onChange(() => this.#readIgnored());
-    storage.ownerKey.onChange(() => this.#own());
+    storage.ownerKey.onChange((key) => this.#own(key));
     storage.session.onChange((session) => this.#onSessionElsewhere(session));
   }
 
@@ -103,14 +105,18 @@ export class Chat {
     if (known?.name) {
       this.enter(known.name);
       this.#restore();
-    } else this.#askProxy();
+    }
+    this.#askProxy();
   }
 
-  /** Enters without the form if a proxy in front of the server names the user. */
+  /** Enters without the form if a proxy in front of the server names the user, who can't choose another name then. */
   async #askProxy() {
     const answer = await fetch(address.beside('user.json', location.href)).catch(() => null);
     const name = answer?.ok && (await answer.json().catch(() => null))?.name;
-    if (name && this.stage === 'out') this.enter(name);
+    if (!name) return;
+    this.nameIsFixed = true;
+    if (this.stage === 'out') this.enter(name);
+    else this.#changed();
   }
 
   enter(name, password = null) {
@@ -500,7 +506,7 @@ export class Chat {
     const { state } = this;
     if (event.type === 'welcome') this.#onWelcome(event);
     const wanted = [...state.wanted].join();
-    if (event.type === 'edited' || event.type === 'deleted') this.outdated(event);
+    if (['edited', 'deleted', 'cleared'].includes(event.type)) this.outdated(event);
     const commands = states.apply(state, event, command, Date.now());
     this.#sender.onEvent(event, (message) => this.isMine(message));
     const room = protocol.carriesText(event) && !this.isMine(event) ? states.roomOf(state, event) : null;
@@ -614,6 +620,7 @@ export class Chat {
     this.#sender.clear();
     Object.assign(this, { stage: 'out', state: states.create(), problem: '', signInError: null, notice: null, name: null });
     this.#session = this.#password = null;
+    storage.password.set(null); // of this tab, also if another one left
     this.#restored = false;
     history.replaceState(null, '', location.pathname + location.search);
     this.#changed();

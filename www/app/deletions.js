@@ -8,7 +8,7 @@ import * as storage from '../store/storage.js';
 const UNDO_MS = 5000;
 
 export class Deletions {
-  #host; #waiting = storage.deletions.get(); // { target, seq, due }, where target names the room as in commands
+  #host; #waiting = storage.deletions.get(); // { epoch, target, seq, due }, where target names the room as in commands
 
   /** `host` has: `state()` · `request(command)` · `notify(command)` · `changed()` · `failed(error)`. */
   constructor(host) {
@@ -28,7 +28,7 @@ export class Deletions {
 
   add(room, seq) {
     if (this.has(room, seq)) return;
-    this.#keep([...this.#waiting, { target: protocol.target(room), seq, due: Date.now() + UNDO_MS }]);
+    this.#keep([...this.#waiting, { epoch: this.#host.state().epoch, target: protocol.target(room), seq, due: Date.now() + UNDO_MS }]);
     setTimeout(() => this.flush(), UNDO_MS + 1);
   }
 
@@ -41,7 +41,8 @@ export class Deletions {
   async flush() {
     for (const one of this.#waiting.filter(({ due }) => due <= Date.now())) {
       try {
-        await this.#host.request(command(one));
+        // In another history the number is that of another message.
+        if (one.epoch === this.#host.state().epoch) await this.#host.request(command(one));
       } catch (error) {
         if (error.code === 'lost') return; // sent again after the next welcome
         if (!['no_such_message', 'not_yours'].includes(error.code)) this.#host.failed(error);

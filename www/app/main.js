@@ -72,7 +72,7 @@ function show() {
   header.show(room);
   ownerBar.show(room);
   members.show(room);
-  if (isOut) return;
+  if (isOut) return search.forget();
   if (chat.focusWanted) {
     chat.focusWanted = false;
     composer.focus();

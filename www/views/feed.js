@@ -259,11 +259,13 @@ export class Feed {
     this.#more.classList.add('shown');
   }
 
-  /** Keeps the button at its row when that moves. */
+  /** Keeps the button at its row when that moves. If the message is gone, so is its text in the label. */
   #follow() {
-    if (!this.#more.classList.contains('shown')) return;
-    if (this.#chosen?.isConnected) this.#choose(this.#chosen);
-    else this.#more.classList.remove('shown');
+    const isThere = this.#chosen?.isConnected && this.#messageOf(this.#chosen)?.text;
+    if (isThere && this.#more.classList.contains('shown')) this.#choose(this.#chosen);
+    if (isThere) return;
+    this.#more.classList.remove('shown');
+    set(this.#more, 'aria-label', t.page.actions);
   }
 
   #messageOf = (row) => this.#room.messages[indexOf(this.#room.messages, Number(row.dataset.seq))];
@@ -309,7 +311,12 @@ export class Feed {
     if (row.kind !== 'message' && row.kind !== 'pending') set(node, 'class', 'row');
     const parts = content(node, row, context);
     if (isChange) set(node, 'aria-live', 'off'); // a reaction doesn't have the whole message read out again
+    const emoji = node.contains(document.activeElement) ? document.activeElement.dataset.emoji : undefined;
     node.replaceChildren(...parts);
+    if (emoji === undefined) return;
+    // The keyboard stays at the reaction, or at its message if the reaction is gone.
+    this.#chosen = node;
+    ([...node.querySelectorAll('[data-emoji]')].find(({ dataset }) => dataset.emoji === emoji) ?? this.#more).focus({ preventScroll: true });
   }
 }
 

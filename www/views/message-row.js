@@ -50,7 +50,7 @@ function message(node, { message: whole, own, head, number }, context) {
   const below = [
     editedAt && element('time', { class: 'edited', datetime: new Date(editedAt).toISOString(), title: t.feed.editedAt(whenOf(editedAt)) }, t.feed.edited),
     reactions.length > 0 && element('div', { class: 'reactions' }, ...reactions.map(({ emoji, count, mine }) => button({
-      'aria-pressed': String(mine), 'aria-label': t.feed.reaction(emoji, count, mine), onclick: () => context.react(whole, emoji),
+      'data-emoji': emoji, 'aria-pressed': String(mine), 'aria-label': t.feed.reaction(emoji, count, mine), onclick: () => context.react(whole, emoji),
     }, `${emoji} ${count}`))),
   ].filter(Boolean);
   if (action) return [bubble(text, context, from), ...[which, badge].filter(Boolean), ' ', time, ...below];

@@ -60,6 +60,16 @@ export class Search {
     byId('search-button').focus();
   }
 
+  /** The user left: nothing of the search stays for the next one. */
+  forget() {
+    if (!this.#asked) return;
+    this.#panel.hidden = true;
+    set(byId('search-button'), 'aria-expanded', 'false');
+    this.#text.value = '';
+    this.#begin();
+    this.#asked = null;
+  }
+
   #begin() {
     clearTimeout(this.#timer);
     const text = this.#text.value.trim();
@@ -88,8 +98,12 @@ export class Search {
     }
   }
 
-  /** A message was changed or deleted: its old text goes from the results. */
-  outdated({ channel, conversation, of, type, text }) {
+  /** A message was changed or deleted, or a channel cleared: the old text goes from the results. */
+  outdated({ channel, conversation, of, type, text, first }) {
+    if (type === 'cleared') {
+      for (const one of [...this.#results.children]) if (one.message.channel === channel && one.message.seq < first) one.remove();
+      return;
+    }
     const item = [...this.#results.children].find(({ message: one }) => (
       one.seq === of && one.channel === channel && one.conversation === conversation));
     if (type === 'deleted') item?.remove();
