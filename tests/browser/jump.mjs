@@ -98,6 +98,7 @@ scene('a reply quotes, with a link back; the menu works by keyboard and by a lon
 
 scene('ignored people are folded in this browser, and stay so', [], async ({ meet }) => {
   const [ada, bob, cleo] = [await meet('Ada'), await meet('Bob'), await meet('Cleo')];
+  await ada.page.getByText('3 people').waitFor(); // the note "Cleo joined" would stand between the two messages
   for (const text of ['one', 'two']) {
     await bob.say(text);
     await ada.said(text).waitFor();
