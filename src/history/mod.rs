@@ -131,7 +131,7 @@ pub enum Refusal {
     NoSuchMessage,
     /// Another session sent the message.
     NotYours,
-    /// The message has [`REACTIONS`](crate::limits::REACTIONS) other emojis.
+    /// The message has [`REACTIONS`] other emojis.
     TooManyReactions,
 }
 

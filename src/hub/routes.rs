@@ -244,6 +244,9 @@ mod tests {
         let header = Some("Remote-User".to_owned());
         let mut router = Router::new(Origins::SameHost, Box::new(NoPages), header, true);
         for [path, peer, headers, expected] in rows(TABLE) {
+            if !cfg!(feature = "unicode") && !headers.is_ascii() {
+                continue;
+            }
             let headers = headers.replace(" // ", "\r\n");
             let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n");
             let parsed = Head::parse(request.as_bytes(), 8192);

@@ -103,7 +103,8 @@ pub(crate) struct Disk {
     /// The texts that were deleted or replaced, by their number.
     gone: BTreeSet<u64>,
     sanctions: BTreeMap<u64, Sanction>,
-    writing: BTreeMap<String, Writing>,
+    /// Each with the number of commits before it was decided.
+    writing: BTreeMap<String, (Writing, u64)>,
     door_is_open: bool,
     /// The n-th storage call from now fails.
     pub(crate) fault: Option<(u32, Fault)>,
@@ -192,7 +193,10 @@ impl Disk {
             let is_kicked = sanction.kicked_until > now.unix;
             assert!(!is_muted && !is_kicked, "{what:?} at {now:?}, {sanction:?}");
         }
-        let is_read_only = self.writing.get(&name) == Some(&Writing::Owner);
+        // The next commit may have messages that were sent before the decision.
+        let writing = self.writing.get(&name);
+        let is_read_only = writing
+            .is_some_and(|(who, before)| *who == Writing::Owner && before + 1 < self.commits);
         assert!(!is_read_only || what.owner || is_delete, "{what:?}");
         let (commit, text) = (self.commits, what.text.to_string());
         let place = self.log.entry(name).or_default();
@@ -239,7 +243,11 @@ impl Disk {
             }
             Decision::Door { is_open } => self.door_is_open = *is_open,
             Decision::Settings(channel, settings) => {
-                self.writing.insert(channel.to_string(), settings.writing);
+                let known = self.writing.get(&**channel);
+                if known.is_none_or(|(who, _)| *who != settings.writing) {
+                    let decided = (settings.writing, self.commits);
+                    self.writing.insert(channel.to_string(), decided);
+                }
             }
             Decision::Clear(channel) | Decision::Remove(channel) => {
                 if let Decision::Remove(_) = decision {
