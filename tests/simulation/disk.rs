@@ -254,8 +254,9 @@ impl Disk {
                     self.writing.remove(&**channel);
                 }
                 let place = self.log.entry(channel.to_string()).or_default();
+                // It comes after the last commit, and the turn may have answers from before it.
                 for said in place.iter_mut() {
-                    said.forget(self.commits, &mut self.gone);
+                    said.forget(self.commits + 1, &mut self.gone);
                 }
                 let first = place.len() as u64 + 1;
                 self.firsts.insert(channel.to_string(), first);
