@@ -59,7 +59,7 @@ fn record_weighs_at_least_its_json() {
             changes: (random.below(2) == 0).then(|| {
                 let reaction = |_| Reaction {
                     emoji: random.text(&["\"", "\\", "👍"], 8).into(),
-                    count: u64::MAX,
+                    count: u64::from(u32::MAX),
                     mine: false,
                 };
                 Box::new(Changes {
