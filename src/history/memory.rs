@@ -8,7 +8,7 @@ use super::messages::Messages;
 use super::{
     Author, ChannelRow, ChannelSettings, ConversationRow, Decision, Epoch, History, Kind,
     PageRequest, Place, Proposal, Record, Remembered, Result, Sanction, Seq, SessionRow, Span,
-    Stored, cost,
+    Stored, Visit, cost,
 };
 use crate::limits::{
     CONVERSATIONS_IN_MEMORY, HISTORY_IN_MEMORY, Limits, MESSAGES_IN_MEMORY, NONCE_AGE,
@@ -339,7 +339,7 @@ impl History for Memory {
         before: Seq,
         rows: u32,
         budget: &mut usize,
-        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+        visit: &mut Visit<'_>,
     ) -> Result<Option<Seq>> {
         let Some(place) = self.messages(place) else {
             return Ok(None);
@@ -349,13 +349,10 @@ impl History for Memory {
         let newest_first = place.records.range(..count).rev();
         let mut last = None;
         for record in newest_first.take(rows as usize) {
+            let text = &*record.what.text;
             let is_message = record.what.kind == Kind::Message;
-            look(
-                record.seq,
-                record.at,
-                Some(&*record.what.text).filter(|_| is_message),
-            );
-            *budget = budget.saturating_sub(cost(&record.what.text));
+            visit(record.seq, record.at, is_message.then_some(text));
+            *budget = budget.saturating_sub(cost(text));
             last = Some(record.seq).filter(|seq| *seq > first);
             if *budget == 0 {
                 break;

@@ -359,6 +359,10 @@ impl std::fmt::Display for StoreError {
     }
 }
 
+/// Receives a message from [`History::scan`]: its number, its time, and its present text, which is
+/// `None` if the message is deleted or a change.
+pub type Visit<'a> = dyn FnMut(Seq, UnixMillis, Option<&str>) + 'a;
+
 /// A store of messages and sessions. Its methods are the only ones in the event loop that may wait
 /// for a disk.
 pub trait History {
@@ -378,17 +382,16 @@ pub trait History {
     /// Appends a page to `out`, oldest first. Returns whether there are more messages on the side
     /// away from where the page begins.
     fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool>;
-    /// Passes the messages of a place below `before` to `look`, newest first, at most `rows`: the
-    /// number, the time, and the present text of one that is neither deleted nor a change. Takes
-    /// what it reads from `budget`, in bytes, and ends when that is used up, but after one message
-    /// at least. Returns the number below which the others are; `None` if there are none.
+    /// Passes at most `rows` messages of a place below `before` to `visit`, newest first. Subtracts
+    /// the bytes that it reads from `budget`, and stops after the message that uses it up. Returns
+    /// the number below which the unread messages are; `None` if there are none.
     fn scan(
         &mut self,
         place: &Place,
         before: Seq,
         rows: u32,
         budget: &mut usize,
-        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+        visit: &mut Visit<'_>,
     ) -> Result<Option<Seq>>;
     /// Returns the numbers of a place; [`Span::EMPTY`] if it is unknown.
     fn span(&mut self, place: &Place) -> Result<Span>;

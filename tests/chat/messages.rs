@@ -5,11 +5,11 @@ use crate::script::{Script, play, play_with};
 use parlor::chat::Departure;
 use parlor::history::{
     Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Memory, PageRequest, Place,
-    Proposal, Record, Seq, SessionRow, Span, StoreError, Stored,
+    Proposal, Record, Seq, SessionRow, Span, StoreError, Stored, Visit,
 };
 use parlor::limits::Limits;
 use parlor::testing::limits;
-use parlor::time::{Now, UnixMillis};
+use parlor::time::Now;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -216,10 +216,10 @@ impl History for Failing {
         before: Seq,
         rows: u32,
         budget: &mut usize,
-        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+        visit: &mut Visit<'_>,
     ) -> Result<Option<Seq>, StoreError> {
         self.check()?;
-        self.memory.scan(place, before, rows, budget, look)
+        self.memory.scan(place, before, rows, budget, visit)
     }
 
     fn span(&mut self, place: &Place) -> Result<Span, StoreError> {

@@ -7,9 +7,9 @@
 use parlor::history::{
     Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Kind, Memory, PageRequest,
     Place, Proposal, Record, Refusal, Remembered, Sanction, Seq, SessionRow, Span, StoreError,
-    Stored, Writing,
+    Stored, Visit, Writing,
 };
-use parlor::time::{Now, UnixMillis};
+use parlor::time::Now;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -388,9 +388,9 @@ impl History for Mounted {
         before: Seq,
         rows: u32,
         budget: &mut usize,
-        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+        visit: &mut Visit<'_>,
     ) -> Result<Option<Seq>, StoreError> {
-        self.call(|disk| disk.store.scan(place, before, rows, budget, look))
+        self.call(|disk| disk.store.scan(place, before, rows, budget, visit))
     }
 
     fn span(&mut self, place: &Place) -> Result<Span, StoreError> {

@@ -29,6 +29,7 @@ pub(crate) use rows::count_reactions;
 use super::{
     Author, ChannelSettings, ConversationRow, Decision, Epoch, History, PageRequest, Place,
     Proposal, Record, Remembered, Result, Seq, SessionRow, Settings, Span, StoreError, Stored,
+    Visit,
 };
 use crate::limits::{WAL_BYTES, WAL_CHECKPOINT_PAGES};
 use crate::time::{ClockChange, Millis, Now, TrustedClock, UnixMillis};
@@ -457,10 +458,10 @@ impl History for Sqlite {
         before: Seq,
         rows: u32,
         budget: &mut usize,
-        look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+        visit: &mut Visit<'_>,
     ) -> Result<Option<Seq>> {
         let connection = self.connection()?;
-        Ok(rows::scan(connection, place, (before, rows), budget, look)?)
+        Ok(rows::scan(connection, place, before, rows, budget, visit)?)
     }
 
     fn span(&mut self, place: &Place) -> Result<Span> {

@@ -3,7 +3,7 @@
 
 use crate::history::{
     Author, Changes, ChannelRow, ChannelSettings, ConversationRow, Kind, PageRequest, Place,
-    Proposal, Reaction, Record, Remembered, Seq, SessionRow, Stored, cost,
+    Proposal, Reaction, Record, Remembered, Seq, SessionRow, Stored, Visit, cost,
 };
 use crate::limits::NONCE_AGE;
 use crate::time::UnixMillis;
@@ -234,13 +234,14 @@ pub(super) fn page(
     Ok(more)
 }
 
-/// Passes the messages of a place below a number to `look`: see `History::scan`.
+/// Passes the messages of a place below a number to `visit`: see `History::scan`.
 pub(super) fn scan(
     connection: &Connection,
     place: &Place,
-    (before, most): (Seq, u32),
+    before: Seq,
+    most: u32,
     budget: &mut usize,
-    look: &mut dyn FnMut(Seq, UnixMillis, Option<&str>),
+    visit: &mut Visit<'_>,
 ) -> Result<Option<Seq>> {
     let Some(Known { id, first, .. }) = known(connection, place)? else {
         return Ok(None);
@@ -255,7 +256,7 @@ pub(super) fn scan(
         let (seq, at) = (Seq(row.get(0)?), UnixMillis(row.get(1)?));
         let kind: u8 = row.get(2)?;
         let text = row.get_ref(3)?.as_str()?;
-        look(seq, at, (kind == 0).then_some(text));
+        visit(seq, at, (kind == 0).then_some(text));
         *budget = budget.saturating_sub(cost(text));
         last = Some(seq).filter(|seq| *seq > first);
         if *budget == 0 {
