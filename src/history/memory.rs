@@ -95,7 +95,6 @@ impl Memory {
 
     fn store(&mut self, what: &Rc<Proposal>, at: UnixMillis) -> Stored {
         if !self.ids.contains_key(&what.place)
-            && what.changes().is_some()
             && let Some(refused) = Stored::without_change(what, None)
         {
             return refused;
@@ -108,12 +107,12 @@ impl Memory {
         if let Some(first) = nonce.as_ref().and_then(|nonce| self.repeated(nonce)) {
             return first;
         }
-        if let Some(of) = what.changes() {
-            let place = self.places.get(&id);
-            let target = place.and_then(|place| Some(place.present(place.get(of)?, what.author)));
-            if let Some(stored) = Stored::without_change(what, target.as_ref()) {
-                return stored;
-            }
+        let target = what.changes().and_then(|of| {
+            let place = self.places.get(&id)?;
+            Some(place.present(place.get(of)?, what.author))
+        });
+        if let Some(stored) = Stored::without_change(what, target.as_ref()) {
+            return stored;
         }
         if let Place::Conversation(one, other) = what.place {
             self.use_conversation(id, one, other);

@@ -150,9 +150,10 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Returns the result of a change that is not stored, given the message that it changes as its
-    /// author sees it: because it is refused, or because it would change nothing.
+    /// Returns the result of a change that is refused or would change nothing; `None` if `what` is
+    /// to be stored. `target` is the message that it changes, as the author of `what` sees it.
     fn without_change(what: &Proposal, target: Option<&Record>) -> Option<Self> {
+        what.changes()?;
         let refused = |why| {
             Some(Self {
                 seq: Seq(0),
@@ -384,7 +385,7 @@ pub trait History {
     fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool>;
     /// Passes at most `rows` messages of a place below `before` to `visit`, newest first. Subtracts
     /// the bytes that it reads from `budget`, and stops after the message that uses it up. Returns
-    /// the number below which the unread messages are; `None` if there are none.
+    /// the number below which the remaining messages are; `None` if none remain.
     fn scan(
         &mut self,
         place: &Place,

@@ -368,24 +368,22 @@ impl Turn {
     }
 
     fn store(&mut self, connection: &Connection, what: &Proposal) -> Result<Stored> {
-        let (id, first) = match known(connection, &what.place)? {
-            Some(Known { id, first, .. }) => match self.repeated(connection, id, what)? {
+        let id = match known(connection, &what.place)? {
+            Some(Known { id, .. }) => match self.repeated(connection, id, what)? {
                 Some(first) => return Ok(first),
-                None => (id, first),
+                None => id,
             },
-            None => match Stored::without_change(what, None).filter(|_| what.changes().is_some()) {
+            None => match Stored::without_change(what, None) {
                 Some(refused) => return Ok(refused),
-                None => (make(connection, &what.place)?, Seq(1)),
+                None => make(connection, &what.place)?,
             },
         };
-        if let Some(of) = what.changes() {
-            let target = match of >= first {
-                true => one(connection, id, what, of)?,
-                false => None,
-            };
-            if let Some(stored) = Stored::without_change(what, target.as_ref()) {
-                return Ok(stored);
-            }
+        let target = match what.changes() {
+            Some(of) => one(connection, id, what, of)?,
+            None => None,
+        };
+        if let Some(stored) = Stored::without_change(what, target.as_ref()) {
+            return Ok(stored);
         }
         self.uses += 1;
         let update = "UPDATE places SET newest = newest + 1, at = ?2, used = ?3, removed = 0,
