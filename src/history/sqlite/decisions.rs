@@ -1,12 +1,17 @@
-//! The decisions of owners: who is muted or kicked, the door, and the settings of channels.
+//! The decisions of owners (who is muted or kicked, the door, the settings of channels), and the
+//! state that a server restores when it starts.
 
-use super::rows::{keep_sessions, known, make};
+use super::rows::{keep_sessions, known, make, session_row};
 use crate::history::{
-    Author, ChannelSettings, Decision, Place, Remembered, Sanction, Seq, SessionRow, Writing,
+    Author, ChannelRow, ChannelSettings, Decision, Place, Remembered, Sanction, Seq, SessionRow,
+    Writing,
 };
 use crate::time::UnixMillis;
 use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, TransactionBehavior};
 use std::rc::Rc;
+
+/// The maximum number of sessions whose names are reserved after a restart.
+const REMEMBERED_SESSIONS: i64 = 20_000;
 
 /// Stores a decision and session rows in one transaction. The messages of a cleared channel can no
 /// longer be read; pruning deletes them.
@@ -64,28 +69,48 @@ fn place(connection: &Connection, channel: &Rc<str>) -> Result<i64> {
 
 /// Returns the settings of a channel.
 pub(super) fn settings(connection: &Connection, channel: &str) -> Result<ChannelSettings> {
-    let row = |row: &Row<'_>| {
-        let (writing, pinned): (i64, Option<u64>) = row.try_into()?;
-        Ok(ChannelSettings {
-            writing: match u32::try_from(writing) {
-                Ok(0) => Writing::All,
-                Ok(seconds) => Writing::Slow(seconds),
-                Err(_) => Writing::Owner,
-            },
-            pinned: pinned.map(Seq),
-        })
-    };
     let select = "SELECT writing, pinned FROM places WHERE name = ?1";
     let mut select = connection.prepare_cached(select)?;
-    let found = select.query_row([channel], row).optional()?;
-    Ok(found.unwrap_or_default())
+    let found = select.query_row([channel], |row| read_settings(row, 0));
+    Ok(found.optional()?.unwrap_or_default())
 }
 
-/// Adds the decisions to what a server restores.
-pub(super) fn restore(connection: &Connection, to: &mut Remembered) -> Result<()> {
-    for channel in &mut to.channels {
-        channel.settings = settings(connection, &channel.name)?;
-    }
+/// Reads the columns `writing` and `pinned`, which begin with column `at`.
+fn read_settings(row: &Row<'_>, at: usize) -> Result<ChannelSettings> {
+    let (writing, pinned): (i64, Option<u64>) = (row.get(at)?, row.get(at + 1)?);
+    Ok(ChannelSettings {
+        writing: match u32::try_from(writing) {
+            Ok(0) => Writing::All,
+            Ok(seconds) => Writing::Slow(seconds),
+            Err(_) => Writing::Owner,
+        },
+        pinned: pinned.map(Seq),
+    })
+}
+
+/// Returns the channels used last, the sessions seen after `since`, and the decisions.
+pub(super) fn remembered(
+    connection: &Connection,
+    channels: usize,
+    since: UnixMillis,
+) -> Result<Remembered> {
+    let row = |row: &Row<'_>| {
+        Ok(ChannelRow {
+            name: row.get(0)?,
+            newest: Seq(row.get(1)?),
+            settings: read_settings(row, 2)?,
+        })
+    };
+    let select = "SELECT name, newest, writing, pinned FROM places
+        WHERE name IS NOT NULL AND (newest > 0 OR writing <> 0) AND NOT removed
+        ORDER BY used DESC LIMIT ?1";
+    let mut select = connection.prepare(select)?;
+    let channels = select.query_map([channels], row)?.collect::<Result<_>>()?;
+    let select = "SELECT author, secret, name, seen, quit, password FROM sessions
+        WHERE seen > ?1 AND NOT quit ORDER BY seen DESC LIMIT ?2";
+    let mut select = connection.prepare(select)?;
+    let sessions = select.query_map((since.0, REMEMBERED_SESSIONS), session_row)?;
+    let sessions = sessions.collect::<Result<_>>()?;
     let row = |row: &Row<'_>| {
         Ok(Sanction {
             author: Author(row.get(0)?),
@@ -96,8 +121,13 @@ pub(super) fn restore(connection: &Connection, to: &mut Remembered) -> Result<()
     };
     let select = "SELECT author, name, muted_until, kicked_until FROM sanctions";
     let mut select = connection.prepare(select)?;
-    to.sanctions = select.query_map([], row)?.collect::<Result<_>>()?;
+    let sanctions = select.query_map([], row)?.collect::<Result<_>>()?;
     let door = "SELECT NOT door FROM history";
-    to.door_is_closed = connection.query_row(door, [], |row| row.get(0))?;
-    Ok(())
+    let door_is_closed = connection.query_row(door, [], |row| row.get(0))?;
+    Ok(Remembered {
+        channels,
+        sessions,
+        sanctions,
+        door_is_closed,
+    })
 }

@@ -492,11 +492,8 @@ impl History for Sqlite {
         let within = seen_within.as_millis() as u64;
         let since = UnixMillis(self.clock.believed().0.saturating_sub(within));
         // It was read a moment ago, when it was opened.
-        let read = self.connection().and_then(|it| {
-            let mut remembered = rows::remembered(it, channels, since)?;
-            decisions::restore(it, &mut remembered)?;
-            Ok(remembered)
-        });
+        let read = self.connection();
+        let read = read.and_then(|it| decisions::remembered(it, channels, since));
         read.unwrap_or_default()
     }
 

@@ -2,8 +2,8 @@
 //! Each query is bounded by an index and a number of rows.
 
 use crate::history::{
-    Author, Changes, ChannelRow, ChannelSettings, ConversationRow, Kind, PageRequest, Place,
-    Proposal, Reaction, Record, Remembered, Seq, SessionRow, Stored, Visit, cost,
+    Author, Changes, ConversationRow, Kind, PageRequest, Place, Proposal, Reaction, Record, Seq,
+    SessionRow, Stored, Visit, cost,
 };
 use crate::limits::NONCE_AGE;
 use crate::time::UnixMillis;
@@ -13,9 +13,6 @@ use rusqlite::{
 };
 use std::collections::HashMap;
 use std::rc::Rc;
-
-/// The maximum number of sessions whose names are reserved after a restart.
-const REMEMBERED_SESSIONS: i64 = 20_000;
 
 /// The numbers of a place that has a row.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +49,8 @@ pub(super) fn known(connection: &Connection, place: &Place) -> Result<Option<Kno
     found.optional()
 }
 
-fn session_row(row: &Row<'_>) -> Result<SessionRow> {
+/// Reads the columns of `sessions` in the order of [`SessionRow`].
+pub(super) fn session_row(row: &Row<'_>) -> Result<SessionRow> {
     Ok(SessionRow {
         author: Author(row.get(0)?),
         secret: row.get(1)?,
@@ -103,37 +101,6 @@ pub(super) fn conversations(
     };
     let mut select = connection.prepare_cached(select)?;
     select.query_map((of.0, most), row)?.collect()
-}
-
-/// Returns the channels used last and the sessions seen after `since`, without decisions.
-pub(super) fn remembered(
-    connection: &Connection,
-    channels: usize,
-    since: UnixMillis,
-) -> Result<Remembered> {
-    let row = |row: &Row<'_>| {
-        let (name, newest) = (row.get(0)?, Seq(row.get(1)?));
-        Ok(ChannelRow {
-            name,
-            newest,
-            settings: ChannelSettings::default(),
-        })
-    };
-    let select = "SELECT name, newest FROM places
-        WHERE name IS NOT NULL AND (newest > 0 OR writing <> 0) AND NOT removed
-        ORDER BY used DESC LIMIT ?1";
-    let mut select = connection.prepare(select)?;
-    let channels = select.query_map([channels], row)?.collect::<Result<_>>()?;
-    let select = "SELECT author, secret, name, seen, quit, password FROM sessions
-        WHERE seen > ?1 AND NOT quit ORDER BY seen DESC LIMIT ?2";
-    let mut select = connection.prepare(select)?;
-    let sessions = select.query_map((since.0, REMEMBERED_SESSIONS), session_row)?;
-    let sessions = sessions.collect::<Result<_>>()?;
-    Ok(Remembered {
-        channels,
-        sessions,
-        ..Remembered::default()
-    })
 }
 
 /// The columns that [`record`] reads. `?1` is the reader.
