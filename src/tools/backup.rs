@@ -440,18 +440,15 @@ impl Import {
             }
             Line::Channel { newest, .. } | Line::Conversation { newest, .. } => {
                 self.uses += 1;
-                let (name, pinned, writing) = match line {
+                let (name, [one, other], pinned, writing) = match line {
                     Line::Channel {
                         name,
                         pinned,
                         writing,
                         ..
-                    } => (Some(name), *pinned, writing.unwrap_or(0)),
-                    _ => (None, None, 0),
-                };
-                let (one, other) = match line {
-                    Line::Conversation { between, .. } => (Some(between[0]), Some(between[1])),
-                    _ => (None, None),
+                    } => (Some(name), [None; 2], *pinned, writing.unwrap_or(0)),
+                    Line::Conversation { between, .. } => (None, between.map(Some), None, 0),
+                    _ => return Ok(()),
                 };
                 // As if all were pruned: the first message sets `first`.
                 let insert = "INSERT INTO places
