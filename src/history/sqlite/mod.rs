@@ -46,8 +46,6 @@ use std::time::{Duration, Instant};
 
 /// Author numbers that are reserved by one write. A clean stop gives back the unused ones.
 const AUTHORS_AT_ONCE: u64 = 16;
-/// A page in the log, and what precedes it.
-const PAGE_BYTES: u64 = (scrub::PAGE + scrub::FRAME_HEADER) as u64;
 /// The file is checked this often while nothing is stored.
 const FILE_CHECK: Duration = Duration::from_secs(1);
 /// A lost file is copied back after this time, since a replacement takes several steps.
@@ -220,7 +218,7 @@ impl Sqlite {
             })?;
         }
         let is_full = |pages: &AtomicU32| {
-            u64::from(pages.load(Ordering::Relaxed)) * PAGE_BYTES > WAL_BYTES * 3 / 4
+            u64::from(pages.load(Ordering::Relaxed)) * scrub::FRAME > WAL_BYTES * 3 / 4
         };
         if is_full(&self.wal_pages) {
             self.checkpoint("PASSIVE");

@@ -12,10 +12,10 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// The bytes of a page: SQLite's default.
-pub(super) const PAGE: usize = 4_096;
-/// What precedes a page in the log (<https://sqlite.org/walformat.html>).
-pub(super) const FRAME_HEADER: usize = 24;
-/// The header of the log.
+const PAGE: usize = 4_096;
+/// The bytes of a page in the log, with its header (<https://sqlite.org/walformat.html>).
+pub(super) const FRAME: u64 = 24 + PAGE as u64;
+/// The bytes of the log's header.
 const LOG_HEADER: u64 = 32;
 /// In a larger file, the first byte of a page doesn't tell whether it belongs to a tree.
 const MOST_PAGES: u64 = 1 << 24;
@@ -23,13 +23,10 @@ const MOST_PAGES: u64 = 1 << 24;
 /// Returns the numbers of the pages in a log.
 pub(super) fn pages_in_log(log: &Path) -> io::Result<BTreeSet<u32>> {
     let log = File::open(log)?;
-    let frames = log.metadata()?.len().saturating_sub(LOG_HEADER) / (FRAME_HEADER + PAGE) as u64;
+    let frames = log.metadata()?.len().saturating_sub(LOG_HEADER) / FRAME;
     let mut number = [0; 4];
     let page = |frame: u64| {
-        log.read_exact_at(
-            &mut number,
-            LOG_HEADER + frame * (FRAME_HEADER + PAGE) as u64,
-        )?;
+        log.read_exact_at(&mut number, LOG_HEADER + frame * FRAME)?;
         Ok(u32::from_be_bytes(number))
     };
     (0..frames).map(page).collect()
@@ -50,21 +47,17 @@ pub(super) fn clean(file: &File, pages: impl IntoIterator<Item = u32>) -> io::Re
         return Ok(());
     }
     // Page 0 is in no valid log, and pages beyond the end were cut off.
-    for number in pages
-        .into_iter()
-        .take_while(|number| u64::from(*number) <= count)
-    {
-        let Some(index) = number.checked_sub(1) else {
+    let pages = pages.into_iter().filter(|number| *number > 0);
+    for number in pages.take_while(|number| u64::from(*number) <= count) {
+        let at = u64::from(number - 1) * PAGE as u64;
+        file.read_exact_at(&mut page, at)?;
+        let Some(unused) = unused(&page, number == 1) else {
             continue;
         };
-        let at = u64::from(index) * PAGE as u64;
-        file.read_exact_at(&mut page, at)?;
-        let unused = unused(&page, index == 0);
-        let is_dirty =
-            |range: &std::ops::Range<usize>| page[range.clone()].iter().any(|it| *it != 0);
-        if let Some(unused) = unused.filter(is_dirty) {
-            page[unused.clone()].fill(0);
-            file.write_all_at(&page[unused.clone()], at + unused.start as u64)?;
+        let (start, bytes) = (unused.start as u64, &mut page[unused]);
+        if bytes.iter().any(|byte| *byte != 0) {
+            bytes.fill(0);
+            file.write_all_at(bytes, at + start)?;
         }
     }
     Ok(())
@@ -92,57 +85,20 @@ mod tests {
 
     #[test]
     fn unused_middle_is_found_on_tree_pages_only() {
-        let page = |at: usize, start: [u8; 7]| {
-            let mut page = [7; PAGE];
-            page[at..at + 7].copy_from_slice(&start);
-            page
-        };
+        // The place of the page's header, and the beginning of the header.
         let table = [
-            (
-                "a leaf",
-                page(0, [13, 0, 0, 0, 3, 8, 0]),
-                false,
-                Some(14..2_048),
-            ),
-            (
-                "an inner page",
-                page(0, [2, 0, 0, 0, 1, 8, 0]),
-                false,
-                Some(14..2_048),
-            ),
-            (
-                "the first page",
-                page(100, [13, 0, 0, 0, 2, 8, 0]),
-                true,
-                Some(112..2_048),
-            ),
-            (
-                "a full page",
-                page(0, [10, 0, 0, 0, 4, 0, 16]),
-                false,
-                Some(16..16),
-            ),
-            (
-                "an overflow page",
-                page(0, [0, 0, 0, 9, 3, 8, 0]),
-                false,
-                None,
-            ),
-            (
-                "a damaged page",
-                page(0, [13, 0, 0, 9, 9, 8, 0]),
-                false,
-                None,
-            ),
-            (
-                "content beyond the end",
-                page(0, [13, 0, 0, 0, 3, 99, 0]),
-                false,
-                None,
-            ),
+            ("leaf", 0, [13, 0, 0, 0, 3, 8, 0], Some(14..2_048)),
+            ("inner page", 0, [2, 0, 0, 0, 1, 8, 0], Some(14..2_048)),
+            ("page 1", 100, [13, 0, 0, 0, 2, 8, 0], Some(112..2_048)),
+            ("full page", 0, [10, 0, 0, 0, 4, 0, 16], Some(16..16)),
+            ("overflow page", 0, [0, 0, 0, 9, 3, 8, 0], None),
+            ("damaged page", 0, [13, 0, 0, 9, 9, 8, 0], None),
+            ("content past the end", 0, [13, 0, 0, 0, 3, 99, 0], None),
         ];
-        for (name, page, is_first, expected) in table {
-            assert_eq!(unused(&page, is_first), expected, "{name}");
+        for (name, at, header, expected) in table {
+            let mut page = [7; PAGE];
+            page[at..at + 7].copy_from_slice(&header);
+            assert_eq!(unused(&page, at == 100), expected, "{name}");
         }
     }
 
