@@ -33,10 +33,10 @@ pub(crate) struct Pending {
     pub(crate) sent: bool,
 }
 
-/// What a message is about.
+/// The change of an earlier message, if a message is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Nothing earlier.
+    /// No change, but a text of its own.
     New,
     Edit(u64),
     Delete(u64),
@@ -75,10 +75,10 @@ pub(crate) struct Connection {
     behind: BTreeSet<String>,
     /// The newest live message of each place: they come in order, each once.
     live: BTreeMap<String, u64>,
-    /// Texts that were gone before this commit reach it no more: it heard of a later one, or
-    /// connected after it.
+    /// It must not receive a text that was removed before this commit: it connected later, or has
+    /// received a message of this commit.
     heard: u64,
-    /// Messages below these numbers reach it no more: the channel was cleared.
+    /// It must not receive messages below these numbers: the channels were cleared.
     firsts: BTreeMap<String, u64>,
     pub(crate) is_owner: bool,
     /// Its reading is stopped until this time.
@@ -101,9 +101,9 @@ pub(crate) struct Client {
     pub(crate) seen: BTreeMap<String, BTreeMap<u64, Option<String>>>,
     /// The messages up to these numbers are no longer kept.
     floors: BTreeMap<String, u64>,
-    /// The door was closed while its session was there, so that session is known for good.
+    /// Whether the door was closed while it had this session: then the session is never refused.
     is_inside: bool,
-    /// The owner takes every decision back.
+    /// Whether the owner takes back every decision.
     pub(crate) pardons: bool,
     pub(crate) online: BTreeSet<String>,
     pub(crate) count: u64,
@@ -328,13 +328,12 @@ impl Client {
             "message" | "direct" | "edited" | "deleted" | "reacted" | "deleted_message" => {
                 let (field, place) = place_of(event);
                 let seq = number(&event["seq"]);
-                let connection = self.connection.as_mut().expect("it is there");
-                connection.heard = connection.heard.max(truth.stored(place, seq).commit);
-                self.see(event, truth);
                 let stored = truth.stored(place, seq);
-                let is_of_turn = |it: &Said| it.gone_at() == Some(stored.commit);
-                let about = event["of"].as_u64().unwrap_or(seq);
-                let is_gone = stored.deleted && is_of_turn(truth.stored(place, about));
+                let connection = self.connection.as_mut().expect("it is there");
+                connection.heard = connection.heard.max(stored.commit);
+                self.see(event, truth);
+                let about = truth.stored(place, event["of"].as_u64().unwrap_or(seq));
+                let is_gone = stored.deleted && about.gone_at() == Some(stored.commit);
                 assert!(
                     !is_gone || event["text"].is_null(),
                     "deleted in its turn: {event}"
@@ -447,8 +446,8 @@ impl Client {
         self.send_pending();
     }
 
-    /// A message or a change, live or from a page: it is the one that is stored under its number,
-    /// and what is gone is not in it.
+    /// Checks a message or a change, live or from a page, against the one that is stored under its
+    /// number, and keeps it.
     fn see(&mut self, event: &Value, truth: &Disk) {
         let (_, place) = place_of(event);
         let seq = number(&event["seq"]);
@@ -500,7 +499,7 @@ impl Client {
         let known = self.acknowledged.iter().find(|known| known.nonce == nonce);
         let change = pending.as_ref().or(known.map(|known| &known.pending));
         let change = change.expect("it was sent").change;
-        // A reaction that is there already has the number of its message.
+        // A reaction that was set already is acknowledged with the number of its message.
         let is_there = matches!(change, Change::React(of, _) if of == seq);
         if !is_there {
             assert_eq!(stored.author, self.author, "{event}");
@@ -551,8 +550,8 @@ impl Client {
     }
 }
 
-/// Checks the text of a message: it has it, or had it when the event was sent, and the client has
-/// not seen a newer one.
+/// Checks the text of an event: the message has this text, or had it when the event was sent, and
+/// the client has seen no newer one.
 fn check_text(event: &Value, stored: &Said, before: Option<&Option<String>>, heard: u64) {
     let index = |text: &str| stored.texts.iter().position(|(known, _)| known == text);
     let now = index(event["text"].as_str().expect("a text"));

@@ -51,9 +51,9 @@ pub(crate) struct Said {
     pub(crate) kind: Kind,
     pub(crate) author: u64,
     /// The texts that a message had, the present one last, each with the number of the commit that
-    /// replaced or deleted it.
+    /// removed it: by an edit, a deletion, or a cleared channel.
     pub(crate) texts: Vec<(String, Option<u64>)>,
-    /// It was deleted, or it is a change of a message that was.
+    /// Whether it was deleted, or is a change of a message that was.
     pub(crate) deleted: bool,
     pub(crate) nonce: Option<String>,
     /// The number of the commit that stored it.
@@ -61,13 +61,13 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// Returns the text that everyone has to have at the end.
+    /// Returns the text that every client must have at the end.
     pub(crate) fn present(&self) -> Option<&str> {
         let text = self.texts.last().filter(|_| !self.deleted);
         text.map(|(text, _)| text.as_str())
     }
 
-    /// Returns the number of the commit with which its last text was gone.
+    /// Returns the number of the commit that removed its last text.
     pub(crate) fn gone_at(&self) -> Option<u64> {
         self.texts.last().and_then(|(_, gone)| *gone)
     }
@@ -94,16 +94,16 @@ fn numbers(bytes: &[u8]) -> impl Iterator<Item = u64> {
 /// The disk, and what is done to it.
 pub(crate) struct Disk {
     pub(crate) store: Box<dyn History>,
-    /// The files in which no text may be that is gone.
+    /// The files that must not contain a removed text.
     pub(crate) files: Vec<PathBuf>,
     /// Everything that was ever stored, by place, number 1 first.
     pub(crate) log: BTreeMap<String, Vec<Said>>,
     /// The number of the oldest message of a channel that the owner cleared.
     pub(crate) firsts: BTreeMap<String, u64>,
-    /// The texts that were deleted or replaced, by their number.
+    /// The numbers of the removed texts.
     gone: BTreeSet<u64>,
     sanctions: BTreeMap<u64, Sanction>,
-    /// Each with the number of commits before it was decided.
+    /// By channel. Each with the number of commits before the decision.
     writing: BTreeMap<String, (Writing, u64)>,
     door_is_open: bool,
     /// The n-th storage call from now fails.
@@ -144,11 +144,7 @@ impl Disk {
 
     /// Returns why a change must not be stored.
     fn refusal(&self, what: &Proposal) -> Option<Refusal> {
-        let (of, is_delete) = match what.kind {
-            Kind::Edit { of } | Kind::React { of, .. } => (of.0, false),
-            Kind::Delete { of } => (of.0, true),
-            Kind::Message | Kind::Deleted => return None,
-        };
+        let of = what.changes()?.0;
         let place = key(&what.place);
         let first = self.firsts.get(&place).copied().unwrap_or(1);
         let messages = self.log.get(&place).map_or(&[][..], Vec::as_slice);
@@ -157,26 +153,27 @@ impl Disk {
         let Some(target) = kept else {
             return Some(Refusal::NoSuchMessage);
         };
+        let is_delete = matches!(what.kind, Kind::Delete { .. });
         let is_owner = what.owner && is_delete && matches!(what.place, Place::Channel(_));
         let is_allowed = target.author == what.author.0 || is_owner;
         let is_reaction = matches!(what.kind, Kind::React { .. });
         (!is_allowed && !is_reaction).then_some(Refusal::NotYours)
     }
 
-    /// Drops what is over by the wall clock. The server drops it, too, and it does not hold again
-    /// if the clock goes back.
+    /// Drops sanctions that have expired by the wall clock. The server drops them, too, so a clock
+    /// that goes back does not restore them.
     fn expire(&mut self, now: Now) {
         self.sanctions.retain(|_, it| it.until() > now.unix);
     }
 
-    /// Checks what the store made of a proposal, and writes it into the log.
+    /// Checks the store's result for a proposal, and appends the message to the log.
     fn judge(&mut self, what: &Proposal, stored: &Stored, now: Now) {
         let name = key(&what.place);
         let nonce = what.nonce.as_deref().map(str::to_owned);
         let is_reaction = matches!(what.kind, Kind::React { .. });
         if stored.repeated {
             let first = self.stored(&name, stored.seq.0);
-            // A repeated nonce is its own; a reaction may be there already.
+            // Either the nonce is the author's own, or the reaction was set already.
             let is_same = (&first.nonce, first.author) == (&nonce, what.author.0);
             assert!(is_same || is_reaction, "{what:?}, {first:?}");
             return;
@@ -235,7 +232,7 @@ impl Disk {
         });
     }
 
-    /// Notes what an owner decided.
+    /// Records an owner's decision.
     fn decided(&mut self, decision: &Decision) {
         match decision {
             Decision::Sanction(sanction) => {
@@ -254,7 +251,7 @@ impl Disk {
                     self.writing.remove(&**channel);
                 }
                 let place = self.log.entry(channel.to_string()).or_default();
-                // It comes after the last commit, and the turn may have answers from before it.
+                // The last commit is over, but its turn may still send answers with these texts.
                 for said in place.iter_mut() {
                     said.forget(self.commits + 1, &mut self.gone);
                 }
@@ -264,7 +261,7 @@ impl Disk {
         }
     }
 
-    /// Checks that no text that is gone is in the files, once the history is maintained.
+    /// Maintains the history, and checks that no file contains a removed text.
     pub(crate) fn look_for_gone_texts(&mut self, now: Now) {
         self.store.maintain(now).expect("the disk is well");
         for path in &self.files {

@@ -181,7 +181,7 @@ impl World {
         self.clients[who].say(Place::Channel(channel), Change::New, text);
     }
 
-    /// Edits, deletes or reacts to a message: an own one, mostly one of the last.
+    /// Edits, deletes or reacts to a message, mostly one of the last that the client sent.
     fn change_something(&mut self, who: usize) {
         let (how, other) = (self.random.below(10), self.random.below(20) as u64);
         let text = self.text();
@@ -238,7 +238,8 @@ impl World {
         }
     }
 
-    /// No text is said twice, so that one that is stored twice is seen, and one that is gone.
+    /// Returns a text that is used once, so that it is recognised if it is stored twice or should
+    /// be gone.
     fn text(&mut self) -> String {
         self.texts += 1;
         let long = [0, 0, 0, 40, 900][self.random.below(5)];
@@ -611,7 +612,7 @@ impl World {
                 if is_mine && newest < length {
                     return Some(format!("client {who} has {newest} of {length} of {place}"));
                 }
-                // Whoever was away knows of every change, too.
+                // A client that was away has every change, too.
                 for (seq, seen) in client.seen.get(place).into_iter().flatten() {
                     let stored = messages[*seq as usize - 1].present();
                     if is_mine && seen.as_deref() != stored {
