@@ -1,4 +1,4 @@
-//! How long a search takes, and what it costs others: the time of deliveries while one is underway.
+//! How long a search takes, and how long deliveries to others take while one is underway.
 //!
 //! ```text
 //! cargo bench --bench search    100,000 messages of one channel: half a minute
@@ -75,7 +75,7 @@ fn measured(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints the time from a message to its delivery, without searches and beside them.
+/// Prints how long the delivery of a message takes, without a search and while one is underway.
 fn deliveries(server: &mut Server) -> Result<()> {
     for is_searching in [false, true] {
         let ends = AtomicBool::new(false);
@@ -113,7 +113,7 @@ fn deliveries(server: &mut Server) -> Result<()> {
     Ok(())
 }
 
-/// Milliseconds of one search.
+/// Returns the duration of one search, in milliseconds.
 fn search(client: &mut WebSocket<TcpStream>) -> Result<f64> {
     let began = Instant::now();
     let text = r#"{"type":"search","text":"nowhere to be found","channel":"general"}"#;

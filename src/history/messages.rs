@@ -1,7 +1,7 @@
 //! The messages of a place in memory, and the changes of each.
 //!
-//! The text of an edit is kept in the message alone, and reactions are counted from the messages
-//! that carry them, so a page is what the newest change left.
+//! The text of an edit is stored in the edited message only, and reactions are counted when a
+//! message is read. So every page has the newest state.
 
 use super::{Author, ChannelSettings, Kind, Proposal, Reaction, Record, Seq, Span};
 use crate::time::UnixMillis;
@@ -33,7 +33,7 @@ impl Messages {
         self.records.get(index as usize)
     }
 
-    /// Appends a message, and carries out its change of an earlier one.
+    /// Appends a message. If it is a change, applies it to the earlier message.
     pub(super) fn push(&mut self, what: &Rc<Proposal>, at: UnixMillis) {
         let mut kept = what.clone();
         match what.kind {
@@ -42,7 +42,7 @@ impl Messages {
                 target.changes.get_or_insert_default();
             }),
             Kind::Edit { of } => {
-                // The text is kept once, in the message.
+                // The edited message has the text.
                 Rc::make_mut(&mut kept).text = Box::default();
                 self.update(of, |target| {
                     Rc::make_mut(&mut target.what).text = what.text.clone();

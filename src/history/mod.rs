@@ -64,14 +64,14 @@ pub enum Kind {
     Delete { of: Seq },
     /// A reaction to the message `of`, or its withdrawal. The text is the emoji.
     React { of: Seq, on: bool },
-    /// A deleted message, or an edit or reaction of one: it has no content. Only read.
+    /// A deleted message, or a change of one. It has no content, and is never proposed.
     Deleted,
 }
 
 /// A message that was checked and waits for the turn's commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
-    /// What it is. Whether the message that it changes exists is checked by the commit.
+    /// What it is. The commit checks that the message that it changes exists.
     pub kind: Kind,
     /// The channel or conversation it is for.
     pub place: Place,
@@ -138,8 +138,8 @@ pub enum Refusal {
 /// The result of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The number of the message. If `repeated`, that of the first one with this nonce, or of the
-    /// message that already is as the proposal wants it.
+    /// The number of the message. If `repeated`, the number of the first message with this nonce,
+    /// or of the message that already has the proposed state.
     pub seq: Seq,
     /// When that message was stored.
     pub at: UnixMillis,
@@ -244,21 +244,21 @@ pub struct SessionRow {
     /// Whether it left by `/quit` or a close with 1000, so that its name is not reserved for it
     /// after a restart.
     pub quit: bool,
-    /// A hash of the room's password with which it got in, if there was one; or of the name that a
-    /// trusted proxy gave its user.
+    /// A hash of the room's password that the session gave, if any, or of the user name that a
+    /// trusted proxy gave.
     pub password: Option<[u8; 20]>,
 }
 
-/// How long a session is muted and kicked, by the wall clock; until 0: it is not.
+/// Until which times a session is muted and kicked, by the wall clock; 0 if it is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sanction {
     /// The number of the session.
     pub author: Author,
     /// Its name when the owner decided.
     pub name: Rc<str>,
-    /// Until when it can't write.
+    /// The time until which it can't write.
     pub muted_until: UnixMillis,
-    /// Until when it can't come back.
+    /// The time until which it can't come back.
     pub kicked_until: UnixMillis,
 }
 
@@ -293,18 +293,19 @@ pub struct ChannelSettings {
 /// A decision of an owner, stored at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// A session is muted or kicked, or no longer.
+    /// Mutes or kicks a session, or ends that.
     Sanction(Sanction),
-    /// New sessions are let in, or not.
+    /// Opens or closes the door for new sessions.
     Door {
-        /// Whether they are let in.
+        /// Whether new sessions are let in.
         is_open: bool,
     },
-    /// A channel has other settings.
+    /// Changes the settings of a channel.
     Settings(Rc<str>, ChannelSettings),
-    /// A channel's messages are deleted; its numbers go on.
+    /// Deletes the messages of a channel. The next message gets the next number.
     Clear(Rc<str>),
-    /// The same, and the channel is not remembered until it has a message again.
+    /// Does the same, and resets the settings. A start restores the channel only if it has had a
+    /// message since.
     Remove(Rc<str>),
 }
 
@@ -369,7 +370,7 @@ pub type Visit<'a> = dyn FnMut(Seq, UnixMillis, Option<&str>) + 'a;
 pub trait History {
     /// Stores all proposals and session rows, or none, and numbers the messages in their order. A
     /// proposal whose nonce the author used in that place within 24 hours, even in the same call,
-    /// is not stored; its result is that of the first one. Neither is a change that is refused.
+    /// is not stored; its result is that of the first one. A refused change is not stored either.
     fn commit(
         &mut self,
         proposals: &[Rc<Proposal>],
@@ -437,15 +438,16 @@ impl Proposal {
     }
 }
 
-/// Returns what reading a text costs a search, in bytes: other scripts than Latin take longer.
+/// Returns what searching a text takes from the budget, in bytes. Text that is not ASCII takes
+/// longer.
 fn cost(text: &str) -> usize {
     let each = if text.is_ascii() { 1 } else { 8 };
     64 + each * text.len()
 }
 
 impl Record {
-    /// Returns an upper bound of the message's size as JSON, in bytes, to limit pages. What it
-    /// costs to count the reactions is added.
+    /// Returns an upper bound of the message's size as JSON, in bytes, to limit pages. It
+    /// includes the cost of counting the reactions.
     pub fn weight(&self) -> usize {
         // A text has no control characters but line feed and tab, so an escape has two characters.
         let is_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n' | b'\t');

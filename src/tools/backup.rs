@@ -214,7 +214,7 @@ fn open(path: &Path) -> history::Result<Connection> {
     if version < schema::STEPS.len() {
         let path = path.display();
         return Err(StoreError(format!(
-            "an older parlor wrote it; upgrade it by a start with --history {path}"
+            "an older parlor wrote it; to upgrade it, start a server with --history {path}"
         )));
     }
     Ok(connection)
@@ -294,8 +294,8 @@ fn place(connection: &Connection, id: i64) -> rusqlite::Result<Option<(Line, Spa
         .optional()
 }
 
-/// Gives a place's messages of a span. Pruning deletes messages that were given already; if it
-/// overtakes the export there is a gap, which no import accepts.
+/// Passes a place's messages of a span to `take`. Pruning deletes messages that were passed
+/// already; if it overtakes the export there is a gap, which no import accepts.
 fn each_message(
     connection: &Connection,
     id: i64,

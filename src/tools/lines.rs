@@ -47,7 +47,7 @@ pub enum Line {
         newest: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pinned: Option<u64>,
-        /// As in the table `places`.
+        /// The column `writing` of the table `places`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         writing: Option<i64>,
     },
@@ -272,11 +272,11 @@ impl Lines {
         let wrong = match between {
             Some(between) if !between.contains(author) => "its author is not in the conversation",
             Some(_) if to.is_none() => "a private message has a recipient",
-            Some(_) if *action || *owner => "a private message is no action, and no owner's",
+            Some(_) if *action || *owner => "a private message has no `action` and no `owner`",
             None if to.is_some() => "a message in a channel has no recipient",
             _ if !has_right_text || text.contains(is_control) => {
-                "a text is not empty, and has no control characters but line feed and tab; an edit \
-                 and a deletion have none"
+                "a text is not empty, and has no control characters but line feed and tab; an \
+                 edit, a deletion and a deleted message have no text"
             }
             _ if of.is_some_and(|of| of == 0 || of >= *seq) => "a change is of an earlier message",
             _ if nonce.as_ref().is_some_and(is_bad_nonce) => {
@@ -347,8 +347,9 @@ mod tests {
         assert_eq!(lines.end(), Ok(()));
     }
 
-    /// The last line, those before it, and a part of the error. `M` is a message of number 1 with
-    /// `more` fields, `C` and `T` are the lines of a channel and of a conversation.
+    /// The wrong line, the lines before it, and a part of the error. Two words after the name of a
+    /// line are a text in it and its replacement. `C` is a channel, `T` a conversation, and `M` the
+    /// message number 1.
     const WRONG: &str = r#"
         ADA                                        |              | begins with
         HEAD                                       | HEAD         | only one

@@ -14,7 +14,7 @@ pub(crate) fn change(place: &Place, author: u64, kind: Kind, text: &str) -> Rc<P
     change
 }
 
-/// The numbers of the results; 0 for what was refused, and negative for what was not stored.
+/// Returns the numbers of the results: 0 for a refused change, negative for a repeated proposal.
 fn commit(history: &mut dyn History, proposals: &[Rc<Proposal>], at: u64) -> Vec<i64> {
     let stored = history.commit(proposals, &[], now(at)).unwrap();
     let number = |it: &parlor::history::Stored| match it.repeated {
@@ -24,7 +24,7 @@ fn commit(history: &mut dyn History, proposals: &[Rc<Proposal>], at: u64) -> Vec
     stored.iter().map(number).collect()
 }
 
-/// A page as its reader's client gets it, without what all rows share.
+/// Returns a page as its reader's client gets it, without the fields that all rows share.
 pub(crate) fn page(history: &mut dyn History, place: &Place, reader: u64) -> Vec<Value> {
     let mut out = Vec::new();
     let reader = Author(reader);
@@ -70,12 +70,18 @@ fn changes_are_rows_and_messages_have_their_present_form() {
         let stored = commit(history, &changes, 2);
         assert_eq!(stored, [4, 5, 6, 7, -1, 8, -1, 9, 10, 11]);
         let thumbs = |mine| json!([{"emoji": "👍", "count": 2, "mine": mine}]);
-        let message = |seq: u64, text: &str| json!({"type": "message", "author": 1, "seq": seq, "text": text});
+        let message = |seq: u64, text: &str| {
+            let kind = "message";
+            json!({"type": kind, "author": 1, "seq": seq, "text": text})
+        };
         let with = |mut message: Value, reactions: Value| {
             message["reactions"] = reactions;
             message
         };
-        let reacted = |seq: u64, author: u64, emoji: &str, on: bool| json!({"type": "reacted", "author": author, "of": 1, "emoji": emoji, "on": on, "seq": seq});
+        let reacted = |seq: u64, author: u64, emoji: &str, on: bool| {
+            let kind = "reacted";
+            json!({"type": kind, "author": author, "of": 1, "emoji": emoji, "on": on, "seq": seq})
+        };
         let gone = |seq: u64| json!({"type": "deleted_message", "seq": seq});
         let expected = vec![
             with(message(1, "uno"), thumbs(true)),
@@ -258,7 +264,7 @@ fn refused_changes_are_not_stored() {
             commit(history, &[change(&tea, 2, react(Seq(1)), "7")], 2),
             [23]
         );
-        // The owner's deletion is stored, and in the same commit nothing about it any more.
+        // The owner's deletion is stored. A later edit in the same commit is refused.
         let changes = [
             by_owner(&tea, delete(Seq(2))),
             change(&tea, 1, edit(Seq(2)), "a"),
@@ -270,7 +276,7 @@ fn refused_changes_are_not_stored() {
             (Seq(24), [None, Some(NoSuchMessage)])
         );
         assert_eq!(crate::span(history, &tea), (1, 24), "no number was used");
-        // With a nonce, what was stored is acknowledged again though the message is gone.
+        // A repeated nonce gets its first result although the message is deleted by now.
         let nonce = |of: u64, nonce: &str| {
             let mut change = change(&tea, 1, delete(Seq(of)), "");
             Rc::make_mut(&mut change).nonce = Some(nonce.into());
@@ -359,7 +365,7 @@ fn deleted_texts_are_in_no_file() {
     assert_eq!(check, "ok");
 }
 
-/// SQLite keeps pages in memory, and writes them whole.
+/// SQLite caches pages. It must not write a page from before the cleaning.
 #[test]
 fn deleted_text_does_not_come_back_with_its_page() {
     let folder = Folder::new();

@@ -144,7 +144,7 @@ fn channel_is_exported_as_html_in_its_present_form() {
         assert_eq!(html.matches(part).count(), 1, "{part}: {html}");
     }
     assert!(!html.contains("typo") && !html.contains("secret"), "{html}");
-    // The arguments, the exit status, what is in the answer, and what is not.
+    // The arguments, the exit status, a text in the output, and a text that is not in it.
     for (arguments, status, part, not) in [
         ("--html tea --from 2023-11-15", 0, "next day", "deleted"),
         ("--html tea --to 2023-11-14 -", 0, "deleted", "next day"),

@@ -162,7 +162,7 @@ fn lost_file_is_noticed_and_restored() {
     }
 }
 
-/// The lost log is the only place of what a reader keeps out of the file.
+/// Because of the reader, only the log has the newest message.
 #[test]
 fn log_removed_beside_a_reader_loses_nothing() {
     let folder = Folder::new();

@@ -39,8 +39,8 @@ pub(super) fn connect(path: &Path, sync: Sync, wal_pages: &Arc<AtomicU32>) -> Re
     Ok(connection)
 }
 
-/// Runs a checkpoint. Returns the pages in the log, and how many of them are in the file. While
-/// another program runs one, that is an error.
+/// Runs a checkpoint. Returns the number of pages in the log, and how many of them are in the file.
+/// Fails while another program runs one.
 pub(super) fn checkpoint(connection: &Connection, kind: &str) -> Result<(i64, i64)> {
     let checkpoint = format!("PRAGMA wal_checkpoint({kind})");
     connection.query_row(&checkpoint, [], |row| {
@@ -52,7 +52,7 @@ pub(super) fn checkpoint(connection: &Connection, kind: &str) -> Result<(i64, i6
     })
 }
 
-/// Returns the error of a lock that another program has.
+/// Returns SQLite's error for a database that another program has locked.
 pub(super) fn busy() -> rusqlite::Error {
     let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
     rusqlite::Error::SqliteFailure(busy, None)
@@ -115,7 +115,7 @@ mod tests {
             .unwrap();
         first.execute_batch("INSERT INTO t VALUES (1)").unwrap();
         SECOND.set(Some((open(), None)));
-        // The first one waits for the reader, and meanwhile the second one tries it.
+        // While the first checkpoint waits for the reader, the second connection tries one.
         let wait = |_| {
             SECOND.with_borrow_mut(|second| {
                 let (second, error) = second.as_mut().unwrap();

@@ -143,8 +143,8 @@ impl HistoryFile {
         scrub::pages_in_log(&with_ending(&self.path, "-wal"))
     }
 
-    /// Removes what is left of deleted texts on some pages, or on all, when the whole log is in the
-    /// file.
+    /// Removes the remains of deleted texts from some pages, or from all. The whole log must be in
+    /// the file.
     pub(super) fn clean(
         &self,
         connection: &Connection,
@@ -157,7 +157,7 @@ impl HistoryFile {
             None => scrub::clean(&self.file, 1..=u32::MAX)?,
         }
         drop(lock);
-        // SQLite would write its copies of the pages, which are not clean.
+        // SQLite's cached pages are not clean, and it would write them into the file again.
         Ok(connection.execute_batch("PRAGMA shrink_memory")?)
     }
 

@@ -78,7 +78,7 @@ pub struct Sqlite {
     /// The pages in the log, and the number at which they are put into the file.
     wal_pages: Arc<AtomicU32>,
     checkpoint_at: u32,
-    /// Texts were deleted that the log still has, and when it was last emptied of some.
+    /// Whether the log may have deleted texts, and when it was last emptied for that reason.
     holds_deleted: bool,
     emptied_at: Millis,
     pruning: Pruning,
@@ -105,7 +105,8 @@ impl Sqlite {
         Self::begin(settings, epoch).map_err(|why| {
             let path = path.display();
             format!(
-                "can't use the history {path}: {why}; name another with --history, or use --no-history"
+                "can't use the history {path}: {why}; name another with --history, or use \
+                 --no-history"
             )
         })
     }
@@ -286,7 +287,7 @@ impl Sqlite {
                 self.checkpoint_at = WAL_CHECKPOINT_PAGES;
                 let is_clean = self.file.clean(connection, Some(&written)).is_ok();
                 self.holds_deleted |= !is_clean;
-                // Until its pages are clean the log names them, even if the process dies.
+                // Not earlier: the next start finds the pages to clean in the log.
                 if is_clean && kind == "TRUNCATE" {
                     match checkpoint(connection, kind) {
                         Ok((log, _)) => self.holds_deleted &= log != 0,
@@ -344,7 +345,7 @@ impl Sqlite {
         };
         let is_there = self.file.check(&self.epoch);
         if matches!(is_there, Ok(()) | Err(Loss::WithoutLog)) {
-            // What a reader keeps out of the file would be lost with the log.
+            // Pages that a reader keeps in the log would be lost with it.
             let (log, done) = checkpoint(connection, "TRUNCATE")?;
             if log != done {
                 return Err(busy().into());
@@ -489,7 +490,7 @@ impl History for Sqlite {
         self.observe(now);
         let within = seen_within.as_millis() as u64;
         let since = UnixMillis(self.clock.believed().0.saturating_sub(within));
-        // It was read a moment ago, when it was opened.
+        // An error is unlikely: the file was read when it was opened, a moment ago.
         let read = self.connection();
         let read = read.and_then(|it| decisions::remembered(it, channels, since));
         read.unwrap_or_default()
@@ -573,7 +574,7 @@ impl Drop for Sqlite {
             self.reserved_authors = self.newest_author.0;
             // If it fails, numbers are lost, and the time is an hour old.
             let _ = self.store_time();
-            // SQLite's own checkpoint, when the connection is closed, would not clean the pages.
+            // SQLite's own checkpoint at the close of the connection would not clean the pages.
             self.checkpoint("TRUNCATE");
         }
     }

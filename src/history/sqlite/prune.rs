@@ -87,7 +87,7 @@ impl Pruning {
         self.too_long.extend(is_too_long.map(|(_, it)| it.id));
     }
 
-    /// Has the next step look for something to delete.
+    /// Makes the next step look for something to delete.
     pub(super) fn wake(&mut self) {
         self.rests = false;
     }

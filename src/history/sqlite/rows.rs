@@ -172,7 +172,7 @@ pub(super) fn page(
     let Some(Known { id, first, .. }) = known(connection, place)? else {
         return Ok(false);
     };
-    // Messages below `first` may be left of a channel that was cleared.
+    // Messages below `first` are those of a cleared channel that are not pruned yet.
     let after = ask.after.max(Seq(first.0 - 1));
     let order = if ask.from_oldest { "ASC" } else { "DESC" };
     let select = format!(
@@ -233,9 +233,9 @@ pub(super) fn scan(
     Ok(last)
 }
 
-/// Returns a message as the author of `what`, which changes it, sees it.
+/// Returns the message `of` as the author of `what` sees it.
 fn one(connection: &Connection, place: i64, what: &Proposal, of: Seq) -> Result<Option<Record>> {
-    // A message below `first` is left of a channel that was cleared.
+    // Messages below `first` are those of a cleared channel that are not pruned yet.
     let select = format!(
         "SELECT {RECORD} FROM messages m WHERE place = ?2 AND seq = ?3
         AND seq >= (SELECT first FROM places WHERE id = ?2)"
@@ -259,7 +259,7 @@ pub(super) struct Turn {
     pub(super) uses: u64,
     /// Places that got messages: the newest number before the turn, and the numbers since.
     pub(super) places: HashMap<Place, (Seq, Known)>,
-    /// What it overwrote, in its order.
+    /// The rows that it overwrote, oldest change first.
     pub(super) undo: Vec<Overwritten>,
 }
 
@@ -290,7 +290,7 @@ impl Overwritten {
         Ok(())
     }
 
-    /// Derives the reactions to the message again from the rows that are left.
+    /// Computes the current reactions to the message again.
     pub(super) fn count_reactions(&self, connection: &Connection) -> Result<()> {
         let delete = "DELETE FROM reactions WHERE place = ?1 AND seq = ?2";
         connection.execute(delete, (self.place, self.of.0))?;
@@ -299,7 +299,8 @@ impl Overwritten {
     }
 }
 
-/// Derives the reactions that stand from the messages that `which` selects, in an empty table.
+/// Fills the table of current reactions from the messages that `which` selects. The table must
+/// have no rows for them.
 pub(crate) fn count_reactions(
     connection: &Connection,
     which: &str,
@@ -406,7 +407,7 @@ impl Turn {
         })
     }
 
-    /// Carries out the change of an earlier message that message `by` is.
+    /// Applies a change, which is message `by`, to the earlier message.
     fn change(
         &mut self,
         connection: &Connection,
@@ -460,7 +461,7 @@ impl Turn {
         Ok(())
     }
 
-    /// Notes the rows that a change of `of` is about to overwrite.
+    /// Saves the rows that a change of `of` will overwrite.
     fn remember(
         &mut self,
         connection: &Connection,
