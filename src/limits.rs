@@ -89,12 +89,10 @@ pub const FREE_CHORES: u32 = 10;
 pub const FLOOD_REFUSALS: u32 = 100;
 /// The time over which [`FLOOD_REFUSALS`] are counted.
 pub const FLOOD_WINDOW: Duration = Duration::from_secs(10);
-/// The cost of a `join` that creates a channel, and of a `try`, in commands.
-pub const COST_OF_EVERYBODY: u32 = 5;
+/// The cost of a `join` that creates a channel, of `own`, `search` and `try`, in commands.
+pub const COST_OF_HEAVY_COMMAND: u32 = 5;
 /// The cost of a `rename`, in commands.
 pub const COST_OF_RENAME: u32 = 20;
-/// The cost of an `own`, in commands.
-pub const COST_OF_KEY: u32 = 5;
 /// Wrong keys or passwords from one address within a minute; further ones are `rate_limited`.
 pub const WRONG_KEYS: usize = 10;
 /// Addresses of which wrong keys are counted; beyond it, all are forgotten.
@@ -137,8 +135,6 @@ pub const SEARCH_PAGE_BYTES: usize = 128 << 10;
 pub const SEARCH_TURN_BYTES: usize = 128 << 10;
 /// Searches that take turns; further ones wait for them.
 pub const SEARCHES_SIDE_BY_SIDE: usize = 16;
-/// The cost of a `search`, in commands.
-pub const COST_OF_SEARCH: u32 = 5;
 /// Different emojis among the reactions to one message.
 pub const REACTIONS: usize = 20;
 /// Bytes of the emoji of a reaction.

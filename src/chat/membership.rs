@@ -13,7 +13,7 @@ use super::name::ChannelName;
 use super::{Applied, Chat, Context, Departure, List, Timer};
 use crate::history::{Author, ChannelSettings, PageRequest, Place, Seq, Span};
 use crate::limits::{
-    CHANNELS_PER_CONNECTION, COST_OF_EVERYBODY, GATHERING, LIST_NAMES, PAGE_MESSAGES,
+    CHANNELS_PER_CONNECTION, COST_OF_HEAVY_COMMAND, GATHERING, LIST_NAMES, PAGE_MESSAGES,
     PAGE_MESSAGES_DEFAULT, PUT_AWAY,
 };
 use std::rc::Rc;
@@ -94,7 +94,7 @@ impl Chat {
         self.check_muted(context)?;
         let settings = self.history.settings(&name.shown().into());
         let settings = settings.map_err(|error| self.failed(error))?;
-        context.outcome.cost = COST_OF_EVERYBODY;
+        context.outcome.cost = COST_OF_HEAVY_COMMAND;
         self.changed(List::Channels, &name.shown().into(), true);
         self.put_away.retain(|other| **other != *name.shown());
         Ok(self.channels.list(name, span, settings))

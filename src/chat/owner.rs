@@ -13,7 +13,7 @@ use crate::history::{
     Author, ChannelSettings, Decision, Kind, PageRequest, Place, Proposal, Record, Sanction, Seq,
     SessionRow, Writing,
 };
-use crate::limits::{COST_OF_KEY, SANCTIONS, SLOW_USERS};
+use crate::limits::{COST_OF_HEAVY_COMMAND, SANCTIONS, SLOW_USERS};
 use crate::time::UnixMillis;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Context<'_> {
 impl Chat {
     /// Answers `own`: makes the connection an owner's, or takes that back.
     pub(super) fn own(&mut self, context: &mut Context<'_>, key: Option<&str>) -> Applied {
-        context.outcome.cost = COST_OF_KEY;
+        context.outcome.cost = COST_OF_HEAVY_COMMAND;
         self.owners.remove(&context.client);
         if let Some(key) = key {
             let (wrong, now) = (CommandError::BadKey, self.now.mono);

@@ -14,7 +14,7 @@ use super::text::is_blank;
 use super::{Applied, Chat, Context, Destination};
 use crate::history::{Author, Kind, PageRequest, Place, Record, Seq, StoreError};
 use crate::limits::{
-    COST_OF_SEARCH, LIST_CONVERSATIONS, SEARCH_CHARS, SEARCH_PAGE_BYTES, SEARCH_TURN_BYTES,
+    COST_OF_HEAVY_COMMAND, LIST_CONVERSATIONS, SEARCH_CHARS, SEARCH_PAGE_BYTES, SEARCH_TURN_BYTES,
     SEARCHES_SIDE_BY_SIDE,
 };
 use std::collections::BinaryHeap;
@@ -23,7 +23,7 @@ impl Chat {
     /// Begins a search. It is answered at the end of this turn or a later one.
     pub(super) fn search(&mut self, context: &mut Context<'_>, query: &SearchQuery) -> Applied {
         const BEFORE: &str = "before must come from the answer to an earlier search";
-        context.outcome.cost = COST_OF_SEARCH;
+        context.outcome.cost = COST_OF_HEAVY_COMMAND;
         let author = context.author()?;
         if query.text.chars().all(is_blank) {
             return Err(CommandError::Empty);

@@ -7,7 +7,7 @@ use super::outbox::Source;
 use super::{Hub, Socket};
 use crate::chat::command::{Command, Request};
 use crate::chat::event::Event;
-use crate::limits::COST_OF_EVERYBODY;
+use crate::limits::COST_OF_HEAVY_COMMAND;
 use crate::websocket::{self, Opcode};
 
 impl<S: Socket> Hub<S> {
@@ -37,7 +37,7 @@ impl<S: Socket> Hub<S> {
                 if let Life::Open(open) = &mut connection.life {
                     let rate = self.cx.limits.rate;
                     open.rate
-                        .charge(COST_OF_EVERYBODY - 1, rate, self.cx.now.mono);
+                        .charge(COST_OF_HEAVY_COMMAND - 1, rate, self.cx.now.mono);
                 }
                 wire.answer_try(&json, request.id, &mut answer)
             }
