@@ -123,6 +123,8 @@ impl<S> Connection<S> {
                 reply = Err(refusal);
             }
         }
+        // A client that asks for an upgrade may send frames without waiting for the response, so
+        // any other response than a 101 closes the connection.
         let keep_alive = head.keeps_alive() && !asks_for_upgrade(&head);
         let bodiless = head.method == "HEAD";
         match reply {
@@ -143,8 +145,7 @@ impl<S> Connection<S> {
             }
             Ok(Reply::Response(response)) => self.respond(response, keep_alive, bodiless, cx),
             Err(refusal) => {
-                // A refusal decides for itself whether it closes.
-                let keep_alive = head.keeps_alive() && !refusal.closes;
+                let keep_alive = keep_alive && !refusal.closes;
                 cx.metrics.refused.count(refusal.status);
                 self.respond(refusal.response(), keep_alive, bodiless, cx);
             }

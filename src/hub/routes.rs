@@ -33,7 +33,7 @@ pub(super) struct Router {
     pages: Box<dyn Pages>,
     /// The header in which a trusted proxy names the user.
     user_header: Option<String>,
-    /// Only users see anything of the chat.
+    /// The chat has a password, or takes its users from a proxy. Hides `/metrics`.
     is_private: bool,
     refused_origin: Warning,
 }
@@ -54,28 +54,10 @@ impl Router {
         }
     }
 
-    /// Returns the response to a request. A refused upgrade closes the connection, whatever the
-    /// reason: what a client sends without waiting for the response are frames.
-    pub(super) fn route(
-        &mut self,
-        head: &Head<'_>,
-        seat: &Seat,
-        metrics: &Metrics,
-        now: Millis,
-    ) -> Result<Reply, Refusal> {
-        self.reply(head, seat, metrics, now).map_err(|refusal| {
-            if asks_for_upgrade(head) {
-                refusal.closing()
-            } else {
-                refusal
-            }
-        })
-    }
-
     /// Returns the user whom a trusted proxy names; `None` if users choose their names.
     fn user(&self, head: &Head<'_>, seat: &Seat) -> Result<Option<Box<str>>, Refusal> {
         const NO_USER: &str =
-            "no trusted proxy named a user whose name is valid here (--user-header)";
+            "the name of the user must come from a trusted proxy, and be valid (--user-header)";
         let Some(header) = &self.user_header else {
             return Ok(None);
         };
@@ -89,7 +71,8 @@ impl Router {
         Ok(Some(name.shown().into()))
     }
 
-    fn reply(
+    /// Returns the response to a request.
+    pub(super) fn route(
         &mut self,
         head: &Head<'_>,
         seat: &Seat,
@@ -102,9 +85,8 @@ impl Router {
             _ => return Err(Refusal::method_not_allowed()),
         }
         let current = |media_type, text: String| {
-            let mut response = Response::new(200, media_type, Body::Own(text.into()));
-            response.headers.push(("Cache-Control", "no-store".into()));
-            Ok(Reply::Response(response))
+            let response = Response::new(200, media_type, Body::Own(text.into()));
+            Ok(Reply::Response(response.with("Cache-Control", "no-store")))
         };
         let user = match head.path {
             "/healthz" | "/metrics" => None,
@@ -144,7 +126,8 @@ impl Router {
         if !asks_for_upgrade(head) && !self.origins.allow_host(head) {
             return Err(Refusal::new(
                 403,
-                "this host name isn't allowed; start the server with --origin set to this page's address",
+                "this host name isn't allowed; start the server with --origin set to this page's \
+                 address",
             ));
         }
         if head.method != "GET" {
@@ -202,21 +185,24 @@ mod tests {
         }
     }
 
+    const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
     fn reply(request: &str) -> Result<Reply, Refusal> {
+        let mut router = Router::new(Origins::SameHost, Box::new(NoPages), None, false);
+        reply_to(&mut router, "192.0.2.7", request)
+    }
+
+    /// Returns the reply to a request of this peer; 127.0.0.1 is a trusted proxy.
+    fn reply_to(router: &mut Router, peer: &str, request: &str) -> Result<Reply, Refusal> {
         let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192) else {
             panic!("{request}")
         };
-        let mut router = Router::new(Origins::SameHost, Box::new(NoPages), None, false);
-        reply_by(&mut router, "192.0.2.7", &head)
-    }
-
-    /// The reply to a request of this peer; 127.0.0.1 is a trusted proxy.
-    fn reply_by(router: &mut Router, peer: &str, head: &Head<'_>) -> Result<Reply, Refusal> {
         let mut admission = Admission::new(vec![Network::parse("127.0.0.1").unwrap()]);
         let entered = admission.enter(peer.parse().unwrap(), &Limits::DEFAULT);
         let (mut seat, _) = entered.unwrap();
-        admission.request(&mut seat, head, &Limits::DEFAULT)?;
-        router.route(head, &seat, &Metrics::default(), Millis(0))
+        admission.request(&mut seat, &head, &Limits::DEFAULT)?;
+        router.route(&head, &seat, &Metrics::default(), Millis(0))
     }
 
     #[test]
@@ -249,11 +235,7 @@ mod tests {
             }
             let headers = headers.replace(" // ", "\r\n");
             let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n");
-            let parsed = Head::parse(request.as_bytes(), 8192);
-            let Ok(Progress::Done { value: head, .. }) = parsed else {
-                panic!("{path} {headers}")
-            };
-            let reply = match reply_by(&mut router, &peer, &head) {
+            let reply = match reply_to(&mut router, &peer, &request) {
                 Ok(Reply::Response(response)) => {
                     let body = str::from_utf8(response.body.as_bytes()).unwrap();
                     format!("{} {body}", response.status)
@@ -270,7 +252,6 @@ mod tests {
 
     #[test]
     fn paths_methods_and_origins_have_their_status() {
-        const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         // What it is, the request, the host, other headers (divided by slashes), the status.
         const TABLE: &str = "\
 a plain request for the chat | GET /chat | a |  | 426
@@ -304,15 +285,14 @@ the same origin | GET /chat | a | Origin: http://a | 426";
     #[cfg(feature = "deflate")]
     #[test]
     fn deflate_is_declined_by_the_query() {
-        const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
-            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-            Sec-WebSocket-Extensions: permessage-deflate\r\n";
+        const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
         for (query, expected) in [
             ("", true),
             ("?deflate=1", true),
             ("?trace=1&deflate=0", false),
         ] {
-            let request = format!("GET /echo{query} HTTP/1.1\r\nHost: a\r\n{UPGRADE}\r\n");
+            let head = format!("GET /echo{query} HTTP/1.1\r\nHost: a");
+            let request = format!("{head}\r\n{UPGRADE}{OFFER}\r\n");
             let Ok(Reply::Upgrade(upgrade, _)) = reply(&request) else {
                 panic!("{query} is no upgrade")
             };
