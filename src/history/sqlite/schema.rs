@@ -94,6 +94,10 @@ pub(crate) const STEPS: &[&str] = &[
     -- Whether all pages were cleaned of what older versions, or an import, left of moved rows.
     ALTER TABLE history ADD COLUMN clean INTEGER NOT NULL DEFAULT 0;
 ",
+    "
+    -- Finds the session of a user whom a proxy names.
+    CREATE INDEX sessions_by_password ON sessions (password, seen) WHERE password IS NOT NULL;
+",
 ];
 
 /// The bytes of a file's beginning, and of its log's, that are inspected.
