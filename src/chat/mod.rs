@@ -255,8 +255,14 @@ impl Chat {
         chat
     }
 
-    /// Adds a connection. Its `hello` must come within `--hello-timeout`.
-    pub fn connected(&mut self, address: Address, now: Now) -> ClientId {
+    /// Adds a connection. Its `hello` must come within `--hello-timeout`, and can't choose another
+    /// name than that of `proxy_user`, the user whom a trusted proxy names.
+    pub fn connected(
+        &mut self,
+        address: Address,
+        proxy_user: Option<Box<str>>,
+        now: Now,
+    ) -> ClientId {
         self.now = now;
         let timeout = self.limits.hello_timeout;
         if self.clients.len() == self.clients.capacity() {
@@ -268,6 +274,9 @@ impl Chat {
             author: None,
             channels: SmallVec::new(),
         }) as u32);
+        if let Some(user) = proxy_user {
+            self.proxy_users.insert(client, user);
+        }
         if !timeout.is_zero() {
             let at = now.mono.after(timeout);
             self.hello_by.insert(client, at);
@@ -276,14 +285,9 @@ impl Chat {
         client
     }
 
-    /// Takes the names of all users from a trusted proxy, by [`Chat::set_proxy_user`].
+    /// Takes the names of all users from a trusted proxy, by [`Chat::connected`].
     pub fn take_names_from_proxy(&mut self) {
         self.has_proxy_users = true;
-    }
-
-    /// Sets the user of a connection, which is valid as a name. `hello` can't choose another.
-    pub fn set_proxy_user(&mut self, client: ClientId, name: Box<str>) {
-        self.proxy_users.insert(client, name);
     }
 
     /// Applies one request of a connection from `peer`, and appends the effects. `page_bytes` is

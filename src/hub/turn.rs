@@ -115,10 +115,7 @@ impl<S: Socket> Hub<S> {
             match entry {
                 Entry::Opened(_) if open.phase == Phase::CloseSent => {}
                 Entry::Opened(user) => {
-                    let client = self.chat.connected(id.address(), self.cx.now);
-                    if let Some(user) = user {
-                        self.chat.set_proxy_user(client, user);
-                    }
+                    let client = self.chat.connected(id.address(), user, self.cx.now);
                     open.endpoint = Endpoint::Chat(Some(client));
                 }
                 Entry::Request(request) => self.apply_request(id, request),

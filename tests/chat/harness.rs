@@ -73,9 +73,16 @@ impl World {
 
     /// Connects.
     pub(crate) fn connect(&mut self) -> Tab {
+        self.connect_as(None)
+    }
+
+    /// Connects through a proxy that names the user, or without one.
+    pub(crate) fn connect_as(&mut self, proxy_user: Option<&str>) -> Tab {
         let address = Address(self.next_address);
         self.next_address += 1;
-        let client = self.chat.connected(address, self.now);
+        let client = self
+            .chat
+            .connected(address, proxy_user.map(Box::from), self.now);
         let connection = Connection {
             client,
             topics: BTreeSet::new(),
@@ -85,12 +92,6 @@ impl World {
         };
         self.connections.insert(address, connection);
         Tab(address)
-    }
-
-    /// Sets the user whom the proxy names.
-    pub(crate) fn set_proxy_user(&mut self, tab: Tab, name: &str) {
-        let client = self.connection(tab.0).client;
-        self.chat.set_proxy_user(client, name.into());
     }
 
     /// Connects, says hello and joins channels. Discards what was received until then, and returns

@@ -35,8 +35,7 @@ fn user_of_a_proxy_is_the_same_in_every_browser() {
     let mut world = World::with(Limits::DEFAULT);
     world.chat.take_names_from_proxy();
     let enter = |world: &mut World, name: &str, hello: &str| {
-        let tab = world.connect();
-        world.set_proxy_user(tab, name);
+        let tab = world.connect_as(Some(name));
         let welcome = world.ask_ok(tab, hello);
         (tab, welcome["name"].clone(), welcome["author"].clone())
     };
