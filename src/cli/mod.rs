@@ -58,4 +58,6 @@ pub fn run(
 
 /// Commands that this build lacks.
 #[cfg(not(feature = "tools"))]
-const TOOLS: [&str; 6] = ["client", "explain", "export", "import", "replay", "test"];
+const TOOLS: [&str; 7] = [
+    "client", "explain", "export", "import", "replay", "say", "test",
+];
