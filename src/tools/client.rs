@@ -8,7 +8,7 @@
 //! the keyboard is not read either, so that a long file can be piped in.
 
 use super::address::Address;
-use super::link::{Link, Typed, remark};
+use super::link::{InputLines, Link, remark};
 use super::terminal::{Style, Terminal};
 use super::tool::{Failure, Tool};
 use crate::cli::args::Arguments;
@@ -101,18 +101,18 @@ impl Client<'_, '_> {
     fn run(&mut self, mut interrupts: &UnixStream) -> Result<bool, Failure> {
         let lost = |error: io::Error| Failure::failed(format!("the connection is lost: {error}"));
         let (mut input_ended, mut last_event, mut give_up) = (false, Instant::now(), None);
-        let (mut typed, stdin) = (Typed::default(), io::stdin());
+        let (mut lines, stdin) = (InputLines::default(), io::stdin());
         loop {
             self.show_sent();
             self.link.flush().map_err(lost)?;
             let is_over = self.closed.is_some() || self.broken.is_some();
-            if is_over || self.link.is_leaving {
+            if is_over || self.link.is_closing {
                 let deadline = *give_up.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
                 if Instant::now() >= deadline {
                     return self.verdict();
                 }
             } else if input_ended && self.link.waiting() == 0 && last_event.elapsed() >= QUIET {
-                self.link.say_goodbye();
+                self.link.send_close();
                 continue;
             }
             let reads_input = !input_ended && give_up.is_none();
@@ -124,13 +124,13 @@ impl Client<'_, '_> {
             let (socket, [interrupt, input]) = self.link.wait(others, briefly)?;
             if interrupt {
                 let _ = interrupts.read(&mut [0; 16]);
-                if self.link.is_leaving {
+                if self.link.is_closing {
                     return self.verdict();
                 }
-                self.link.say_goodbye();
+                self.link.send_close();
             }
             if input {
-                input_ended = !typed.read(|line| match str::from_utf8(line) {
+                input_ended = !lines.read(|line| match str::from_utf8(line) {
                     Ok(_) => self.link.send(Opcode::Text, line),
                     Err(_) => remark("that line was not sent: it is not UTF-8 (RFC 6455 §8.1)"),
                 });
@@ -216,7 +216,7 @@ impl Client<'_, '_> {
             return Err(Failure::Failed(format!("the server broke a rule: {rule}")));
         }
         let Some((code, reason)) = &self.closed else {
-            return Err(Failure::failed(match self.link.is_leaving {
+            return Err(Failure::failed(match self.link.is_closing {
                 true => "the server did not answer the close frame",
                 false => "the server ended the connection without a close frame (1006)",
             }));

@@ -1,10 +1,11 @@
-//! A WebSocket of a tool, on the same code as the server: it never blocks while it waits for
-//! standard input too. Also the lines of standard input.
+//! A client's WebSocket that doesn't block, on the same code as the server, and the lines of
+//! standard input. `parlor client` and `parlor say` wait for both in one loop.
 
 use super::address::Address;
-use super::tool::Failure;
 use crate::cli::serve::random;
-use crate::websocket::{Event, Opcode, Received, Scratch, WebSocket, encode_masked_message};
+use crate::websocket::{
+    CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -24,11 +25,11 @@ pub(super) struct Link {
     /// Bytes to send, of which `written` were sent.
     out: Vec<u8>,
     written: usize,
-    /// The frames that were queued, for those who show them.
+    /// The frames that were queued since the caller took them, if it shows them.
     pub(super) shown: Option<Vec<Vec<u8>>>,
-    /// A close frame was sent. `websocket` doesn't know of one that the user asked for, because it
-    /// would then ignore the messages that still come.
-    pub(super) is_leaving: bool,
+    /// The caller has closed the connection. `websocket` isn't told, because it would then ignore
+    /// the messages that still arrive.
+    pub(super) is_closing: bool,
 }
 
 impl Link {
@@ -44,12 +45,12 @@ impl Link {
             out: Vec::new(),
             written: 0,
             shown: None,
-            is_leaving: false,
+            is_closing: false,
         };
         Ok((link, received))
     }
 
-    /// Returns the number of bytes that wait for the socket.
+    /// Returns the number of queued bytes.
     pub(super) fn waiting(&self) -> usize {
         self.out.len() - self.written
     }
@@ -69,11 +70,11 @@ impl Link {
     }
 
     /// Queues a close frame with 1000, once.
-    pub(super) fn say_goodbye(&mut self) {
-        if !self.is_leaving && !self.websocket.close_sent() {
-            self.send(Opcode::Close, &1000_u16.to_be_bytes());
+    pub(super) fn send_close(&mut self) {
+        if !self.is_closing && !self.websocket.close_sent() {
+            self.send(Opcode::Close, &CloseCode::NORMAL.get().to_be_bytes());
         }
-        self.is_leaving = true;
+        self.is_closing = true;
     }
 
     /// Writes as much as the socket takes.
@@ -84,7 +85,7 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // The server may have hung up after its close frame, which can still be read.
-                Err(_) if self.is_leaving || self.websocket.close_sent() => break,
+                Err(_) if self.is_closing || self.websocket.close_sent() => break,
                 Err(error) => return Err(error),
             }
         }
@@ -93,12 +94,12 @@ impl Link {
         Ok(())
     }
 
-    /// Waits for the socket and for other descriptors, and returns which of them can be read.
+    /// Waits for the socket and other descriptors, and returns which of them can be read.
     pub(super) fn wait<const N: usize>(
         &self,
         others: [Option<BorrowedFd<'_>>; N],
         timeout: Option<Duration>,
-    ) -> Result<(bool, [bool; N]), Failure> {
+    ) -> Result<(bool, [bool; N]), String> {
         let mut flags = PollFlags::IN;
         flags.set(PollFlags::OUT, self.waiting() > 0);
         let mut descriptors = vec![PollFd::new(&self.stream, flags)];
@@ -107,7 +108,7 @@ impl Link {
         let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(Failure::failed(format!("can't wait for events: {error}"))),
+            Err(error) => return Err(format!("can't wait for events: {error}")),
         }
         let is_ready = |polled: &PollFd<'_>| !(polled.revents() - PollFlags::OUT).is_empty();
         let mut ready = descriptors.iter().map(is_ready);
@@ -115,7 +116,7 @@ impl Link {
         Ok((next(), others.map(|other| other.is_some() && next())))
     }
 
-    /// Reads once. `None`: nothing has arrived; no bytes: the server has ended the stream.
+    /// Reads once. `None`: nothing has arrived. No bytes: the server has ended the stream.
     pub(super) fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; 64 << 10];
         match self.stream.read(&mut buffer) {
@@ -126,7 +127,7 @@ impl Link {
         Ok(Some(buffer))
     }
 
-    /// Gives each event in received bytes to `take`, and answers pings and close frames. The error
+    /// Passes each event in received bytes to `take`, and answers pings and close frames. The error
     /// is the rule that the server broke.
     pub(super) fn receive(
         &mut self,
@@ -150,7 +151,7 @@ impl Link {
                     self.websocket.close(violation.close_frame(), &mut answer);
                 }
             }
-            if !self.is_leaving {
+            if !self.is_closing {
                 self.queue(answer);
                 if let Some(payload) = pong {
                     self.send(Opcode::Pong, &payload);
@@ -166,7 +167,7 @@ fn masking_key() -> [u8; 4] {
     random().expect("the system's random number generator failed")
 }
 
-/// Prints a remark on standard error.
+/// Prints a line on standard error, and ignores an error.
 pub(super) fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -177,16 +178,16 @@ fn is_temporary(error: &io::Error) -> bool {
 
 /// The lines of standard input.
 #[derive(Default)]
-pub(super) struct Typed {
-    /// The line, as far as it goes.
+pub(super) struct InputLines {
+    /// The beginning of a line whose end was not read yet.
     line: Vec<u8>,
-    /// The rest of the line is dropped.
+    /// The line is longer than `LINE_BYTES`; its rest is dropped.
     is_too_long: bool,
 }
 
-impl Typed {
-    /// Reads standard input once, and gives each whole line without its end to `take`. `false`: the
-    /// input has ended.
+impl InputLines {
+    /// Reads standard input once, and passes each whole line without its end to `take`. `false`:
+    /// the input has ended.
     pub(super) fn read(&mut self, mut take: impl FnMut(&[u8])) -> bool {
         let mut stdin = io::stdin().lock();
         let bytes = match stdin.fill_buf() {

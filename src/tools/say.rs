@@ -5,7 +5,7 @@
 //! connections as that takes. The server stores a nonce of a session once.
 
 use super::address::Address;
-use super::link::{Link, Typed, remark};
+use super::link::{InputLines, Link, remark};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
 use crate::cli::args::Arguments;
@@ -23,11 +23,11 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// After this long without a connection, or without room for a message, it gives up.
+/// The longest time without a connection, and the longest wait that a server may ask for.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The time between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(200);
-/// The time until a command is sent again that failed for a reason of the server's.
+/// The time until a command is sent again that failed with `storage_failed`.
 const RETRY: Duration = Duration::from_millis(500);
 /// The time without an answer after which a connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -71,15 +71,14 @@ fn run(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
         session: file.as_deref().map(read_session).transpose()?.flatten(),
         file,
         salt: format!("{:x}", Hex(&salt)),
-        typed: Typed::default(),
+        input: InputLines::default(),
         has_input: true,
         lines: VecDeque::new(),
         number: 1,
         refused: 0,
         stage: Stage::Hello,
-        is_sent: false,
+        sent_at: None,
         retry_at: None,
-        last_answer: Instant::now(),
     };
     // The first connection must succeed, so that a wrong address is an error at once.
     let mut opened = Link::open(&address)?;
@@ -110,24 +109,15 @@ fn read_session(file: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// Why a connection ended before all was said.
+/// Why a connection ended before all lines were acknowledged.
 enum Trouble {
+    /// The connection is lost; the lines are sent again on another one.
     Lost(String),
     /// Another connection would not help.
     Failed(String),
 }
 
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Wrong(why) | Failure::Failed(why) | Failure::Unreachable(why) => {
-                Self::Failed(why)
-            }
-        }
-    }
-}
-
-/// What the server has answered on this connection: nothing yet, `welcome`, `joined`.
+/// The kind of the current command of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Hello,
@@ -139,71 +129,71 @@ struct Say<'a> {
     channel: &'a str,
     name: &'a str,
     session: Option<String>,
-    /// Where the session is kept.
+    /// The file that keeps the session.
     file: Option<PathBuf>,
     /// The beginning of each nonce of this run.
     salt: String,
-    typed: Typed,
+    input: InputLines,
     has_input: bool,
-    /// Lines that are not acknowledged, the oldest first, and the number of that one.
+    /// Lines that are not acknowledged, the oldest first.
     lines: VecDeque<String>,
+    /// The number of the oldest line, from 1. It is also the id of the current command.
     number: u64,
     refused: u64,
     stage: Stage,
-    /// The command of this stage, or the oldest line, was sent on this connection.
-    is_sent: bool,
-    /// The next command is not sent before.
+    /// When the command that waits for its answer was sent.
+    sent_at: Option<Instant>,
+    /// The next command is not sent before this time.
     retry_at: Option<Instant>,
-    last_answer: Instant,
 }
 
 impl Say<'_> {
-    /// Talks until all lines are acknowledged and both ends have said goodbye.
+    /// Sends lines until all are acknowledged, then closes the connection.
     fn talk(&mut self, (mut link, received): (Link, Vec<u8>)) -> Result<(), Trouble> {
         let lost = |error: io::Error| Trouble::Lost(format!("the connection is lost: {error}"));
-        (self.stage, self.is_sent, self.retry_at) = (Stage::Hello, false, None);
+        (self.stage, self.sent_at, self.retry_at) = (Stage::Hello, None, None);
         self.receive(&mut link, received)?;
         let stdin = io::stdin();
         let mut deadline = None;
         loop {
             if !self.has_input && self.lines.is_empty() {
-                link.say_goodbye();
-                deadline.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
-            }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Ok(());
+                link.send_close();
+                let deadline = *deadline.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
+                if Instant::now() >= deadline {
+                    return Ok(());
+                }
             }
             self.send_next(&mut link);
             link.flush().map_err(lost)?;
-            let wants_input = self.has_input && self.lines.is_empty();
-            let (socket, [input]) = link.wait(
-                [wants_input.then(|| stdin.as_fd())],
-                Some(Duration::from_millis(100)),
-            )?;
+            let reads_input = self.has_input && self.lines.is_empty();
+            let input = reads_input.then(|| stdin.as_fd());
+            let ready = link.wait([input], Some(Duration::from_millis(100)));
+            let (socket, [input]) = ready.map_err(Trouble::Failed)?;
             if input {
                 self.read_lines();
             }
-            match socket.then(|| link.read()).transpose() {
-                // The end of the stream after a goodbye, or without one.
-                Ok(Some(Some(bytes))) if bytes.is_empty() && link.is_leaving => return Ok(()),
-                Ok(Some(Some(bytes))) if bytes.is_empty() => {
-                    let why = "the server ended the connection";
-                    return Err(Trouble::Lost(why.to_owned()));
+            if socket {
+                match link.read() {
+                    Ok(None) => {}
+                    Ok(Some(bytes)) if !bytes.is_empty() => self.receive(&mut link, bytes)?,
+                    _ if link.is_closing => return Ok(()),
+                    Ok(Some(_)) => {
+                        let why = "the server ended the connection";
+                        return Err(Trouble::Lost(why.to_owned()));
+                    }
+                    Err(error) => return Err(lost(error)),
                 }
-                Ok(Some(Some(bytes))) => self.receive(&mut link, bytes)?,
-                Ok(_) => {}
-                Err(_) if link.is_leaving => return Ok(()),
-                Err(error) => return Err(lost(error)),
             }
-            if self.is_sent && !link.is_leaving && self.last_answer.elapsed() > SILENCE {
+            if !link.is_closing && self.sent_at.is_some_and(|at| at.elapsed() > SILENCE) {
                 return Err(Trouble::Lost("the server does not answer".to_owned()));
             }
         }
     }
 
+    /// Reads standard input once, and keeps its lines without control characters.
     fn read_lines(&mut self) {
         let lines = &mut self.lines;
-        self.has_input = self.typed.read(|line| {
+        self.has_input = self.input.read(|line| {
             let line = String::from_utf8_lossy(line);
             let is_kept = |c: &char| !c.is_control() || *c == '\t';
             let line: String = line.chars().filter(is_kept).collect();
@@ -213,29 +203,29 @@ impl Say<'_> {
         });
     }
 
-    /// Sends the next command, if nothing waits for an answer.
+    /// Sends the next command, unless one waits for its answer.
     fn send_next(&mut self, link: &mut Link) {
         let is_early = self.retry_at.is_some_and(|at| at > Instant::now());
-        if self.is_sent || is_early || link.is_leaving {
+        if self.sent_at.is_some() || is_early || link.is_closing {
             return;
         }
-        let channel = self.channel;
+        let (channel, id) = (self.channel, self.number);
         let command = match self.stage {
             Stage::Hello => {
-                json!({"type": "hello", "name": self.name, "session": self.session, "id": 0})
+                json!({"type": "hello", "name": self.name, "session": self.session, "id": id})
             }
-            Stage::Join => json!({"type": "join", "channel": channel, "id": 0}),
+            Stage::Join => json!({"type": "join", "channel": channel, "id": id}),
             Stage::Talk => {
                 let Some(text) = self.lines.front() else {
                     return;
                 };
-                let nonce = format!("{}-{}", self.salt, self.number);
+                let nonce = format!("{}-{id}", self.salt);
                 json!({"type": "message", "channel": channel, "text": text, "nonce": nonce,
-                    "id": self.number})
+                    "id": id})
             }
         };
         link.send(Opcode::Text, command.to_string().as_bytes());
-        (self.is_sent, self.retry_at, self.last_answer) = (true, None, Instant::now());
+        (self.sent_at, self.retry_at) = (Some(Instant::now()), None);
     }
 
     fn receive(&mut self, link: &mut Link, mut bytes: Vec<u8>) -> Result<(), Trouble> {
@@ -247,31 +237,26 @@ impl Say<'_> {
         });
         for text in events {
             let event: Value = serde_json::from_str(&text).unwrap_or_default();
-            self.hear(&event)?;
+            self.handle(&event)?;
         }
         received.map_err(|rule| Trouble::Failed(format!("the server broke a rule: {rule}")))?;
         match closed {
-            Some(reason) if !link.is_leaving => {
+            Some(reason) if !link.is_closing => {
                 Err(Trouble::Lost(format!("the server closes: {reason}")))
             }
             _ => Ok(()),
         }
     }
 
-    fn hear(&mut self, event: &Value) -> Result<(), Trouble> {
-        let is_answer = event["id"]
-            == if self.stage == Stage::Talk {
-                self.number
-            } else {
-                0
-            };
+    fn handle(&mut self, event: &Value) -> Result<(), Trouble> {
+        let is_answer = event["id"] == self.number;
         match event["type"].as_str() {
             Some("welcome") => {
                 self.session = event["session"].as_str().map(str::to_owned);
                 self.keep_session().map_err(Trouble::Failed)?;
-                (self.stage, self.is_sent) = (Stage::Join, false);
+                (self.stage, self.sent_at) = (Stage::Join, None);
             }
-            Some("joined") => (self.stage, self.is_sent) = (Stage::Talk, false),
+            Some("joined") => (self.stage, self.sent_at) = (Stage::Talk, None),
             Some("ack") if is_answer => self.end_line(),
             Some("error") if is_answer => self.retry_or_refuse(event)?,
             _ => {}
@@ -279,14 +264,14 @@ impl Say<'_> {
         Ok(())
     }
 
-    /// Takes the line that was acknowledged, or refused, off the list.
+    /// Removes the oldest line, which was acknowledged or refused.
     fn end_line(&mut self) {
         self.lines.pop_front();
         self.number += 1;
-        self.is_sent = false;
+        self.sent_at = None;
     }
 
-    /// Sends the command again later, if that can help. A line that can't be sent is reported.
+    /// Sends the command again later, if that can help. Reports a line that is refused.
     fn retry_or_refuse(&mut self, error: &Value) -> Result<(), Trouble> {
         let wait = match error["retry_ms"].as_u64() {
             Some(millis) => Some(Duration::from_millis(millis)),
@@ -296,7 +281,7 @@ impl Say<'_> {
         match (wait.filter(|wait| *wait <= PATIENCE), self.stage) {
             (Some(wait), _) => {
                 self.retry_at = Some(Instant::now() + wait);
-                self.is_sent = false;
+                self.sent_at = None;
             }
             (None, Stage::Talk) => {
                 remark(&format!("line {} was refused: {why}", self.number));
