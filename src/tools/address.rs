@@ -31,7 +31,8 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Parses the operand of a command line. `wss://` is right if something else does the TLS.
+    /// Parses the operand of a command line. With `has_tls`, another program does the TLS, and
+    /// `wss://` is valid.
     pub(super) fn operand(given: &Arguments, has_tls: bool) -> Result<Self, Failure> {
         let url = given.operand("an address").map_err(Failure::Wrong)?;
         let url = url.to_string_lossy();

@@ -39,9 +39,10 @@ pub(super) struct Head {
     pub(super) newest_author: u64,
     /// When the server started, in milliseconds since 1970.
     pub(super) started: u64,
-    /// The hashes of the owner's key and of the room's password, in hex.
+    /// The hash of the owner's key, in hex.
     #[serde(default)]
     pub(super) owner_key: Option<String>,
+    /// The hash of the room's password, in hex.
     #[serde(default)]
     pub(super) password: Option<String>,
     /// The options that were given, including those from the environment.
@@ -237,7 +238,7 @@ pub(crate) fn begin<S: Socket>(
     mut setup: Setup,
 ) -> Result<Recorder<S>, String> {
     let seed = random::<16>()?;
-    // A replay has no use for where it is and where it listens, and reads no files.
+    // A replay doesn't record, listen or read files.
     let dropped = ["--record=", "--listen=", "--owner-key=", "--password-file="];
     let is_kept = |given: &&String| !dropped.iter().any(|option| given.starts_with(option));
     let hex = |hash: [u8; 20]| format!("{:x}", Hex(&hash));

@@ -213,7 +213,7 @@ fn setup(head: &Head) -> Result<Setup, String> {
     }
     let hash = |hex: &String| {
         let hash = decode_hex(hex.as_bytes()).and_then(|hash| hash.try_into().ok());
-        hash.ok_or("its hashes must be 20 bytes in hex")
+        hash.ok_or("its owner_key and password must be 20 bytes in hex")
     };
     let keys = Keys {
         owner: head.owner_key.as_ref().map(hash).transpose()?,

@@ -94,7 +94,7 @@ impl Tool {
     }
 }
 
-/// Returns the value of an option that is a number from 1 on.
+/// Parses the value of an option that is a number from 1 to 1,000,000.
 pub(super) fn number(given: &Arguments, name: &str) -> Result<Option<usize>, Failure> {
     let Some(value) = given.values(name).next_back() else {
         return Ok(None);
