@@ -1,5 +1,5 @@
-//! The chat by the real binary: one conversation, and what only the binary adds. The rules are in
-//! tests/chat, the forms of commands and names in tests/codec.
+//! The chat by the real binary: one conversation, random session tokens, and closes that end a
+//! user. The rules are in tests/chat, the forms of commands and names in tests/codec.
 
 use std::collections::BTreeSet;
 

@@ -1,15 +1,8 @@
 //! The command line and the environment of the real binary. `tests/options.rs` has every option and
 //! wrong value.
 
-use crate::harness::{Server, header, parlor};
-use std::process::{Command, Stdio};
-
-/// Runs a command to its end. Returns status, standard output and standard error.
-fn run(mut command: Command) -> (Option<i32>, String, String) {
-    let output = command.output().unwrap();
-    let [out, errors] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
-    (output.status.code(), out, errors)
-}
+use crate::harness::{Server, header, output, parlor};
+use std::process::Stdio;
 
 #[test]
 fn failed_start_says_why_in_one_line() {
@@ -31,7 +24,7 @@ fn failed_start_says_why_in_one_line() {
             true => command.args([option, value, "--no-history"]),
             false => command.env(option, value),
         };
-        let (ended, stdout, stderr) = run(command);
+        let (ended, stdout, stderr) = output(&mut command);
         assert_eq!((ended, &*stdout), (Some(status), ""), "{value}: {stderr}");
         let is_line = stderr.starts_with("parlor: ") && stderr.ends_with('\n');
         assert!(is_line && stderr.lines().count() == 1, "{value}: {stderr}");
@@ -45,7 +38,7 @@ fn version_and_help_go_to_standard_output() {
     for (option, text) in [("--version", version), ("--help", ::parlor::cli::help())] {
         let mut command = parlor();
         command.arg(option);
-        assert_eq!(run(command), (Some(0), text, String::new()));
+        assert_eq!(output(&mut command), (Some(0), text, String::new()));
         let mut closed = parlor();
         closed.arg(option).stdout(Stdio::piped());
         let mut child = closed.spawn().unwrap();

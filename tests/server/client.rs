@@ -1,15 +1,10 @@
 //! `parlor client` against parlor, and against servers that break rules.
 
-use crate::explain::run;
-use crate::harness::{PATIENCE, Server, parlor, rows};
+use crate::harness::{PATIENCE, Server, parlor, rows, run_tool};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Stdio};
-
-fn url(server: &Server, path: &str) -> String {
-    format!("ws://{}{path}", server.address)
-}
 
 fn start(arguments: &[&str]) -> Child {
     let mut command = parlor();
@@ -29,7 +24,7 @@ fn ended(child: Child) -> (Option<i32>, String) {
 fn lines_become_messages_until_quit() {
     let server = Server::start(&[]);
     let lines = "/nick Ada\n/join general\nGr\u{fc}\u{df}e\n/quit\n";
-    let (text, status) = run(&["client", &url(&server, "/chat")], lines.as_bytes());
+    let (text, status) = run_tool(&["client", &server.url("/chat")], lines.as_bytes());
     for part in [
         "connected to",
         "\"welcome\"",
@@ -45,7 +40,7 @@ fn lines_become_messages_until_quit() {
 fn end_of_input_says_goodbye_after_all_lines() {
     let server = Server::start(&[]);
     let lines = b"one\ntwo\x1b[2J\r\n\xff\nwithout a line end";
-    let (text, status) = run(&["client", &url(&server, "/echo")], lines);
+    let (text, status) = run_tool(&["client", &server.url("/echo")], lines);
     assert!(
         text.starts_with("one\ntwo\\u{1b}[2J\nwithout a line end\n"),
         "{text}"
@@ -58,7 +53,7 @@ fn end_of_input_says_goodbye_after_all_lines() {
 #[test]
 fn line_over_16_mib_is_dropped() {
     let server = Server::start(&[]);
-    let mut client = start(&[&url(&server, "/echo")]);
+    let mut client = start(&[&server.url("/echo")]);
     let mut keyboard = client.stdin.take().unwrap();
     (0..64).for_each(|_| keyboard.write_all(&[b'a'; 1 << 20]).unwrap());
     keyboard.write_all(b"\nafter\n").unwrap();
@@ -77,7 +72,7 @@ fn line_over_16_mib_is_dropped() {
 #[test]
 fn frames_are_shown_in_both_directions() {
     let server = Server::start(&["--ping-interval", "0.2"]);
-    let mut client = start(&["--hex", &url(&server, "/echo")]);
+    let mut client = start(&["--hex", &server.url("/echo")]);
     let mut keyboard = client.stdin.take().unwrap();
     keyboard.write_all(b"Hello\n").unwrap();
     let mut printed = BufReader::new(client.stdout.take().unwrap());
@@ -120,7 +115,7 @@ fn failed_start_says_why() {
             .into_iter()
             .chain(words.split_whitespace())
             .collect();
-        let (text, ended) = run(&words, b"");
+        let (text, ended) = run_tool(&words, b"");
         assert!(text.contains(&part), "{words:?}: {text}");
         assert_eq!(ended.to_string(), status, "{words:?}");
     }

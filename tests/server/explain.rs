@@ -1,23 +1,7 @@
 //! `parlor explain`: bytes in; sentences, sections and an exit status out.
 
-use crate::harness::{Folder, parlor, rows};
+use crate::harness::{Folder, rows, run_tool};
 use serde_json::Value;
-use std::io::Write;
-use std::process::Stdio;
-
-/// Runs a tool. Returns what it prints, and its status.
-pub(crate) fn run(arguments: &[&str], input: &[u8]) -> (String, i32) {
-    let mut command = parlor();
-    command.args(arguments).stdin(Stdio::piped());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the binary starts");
-    // It need not read its input.
-    let _ = child.stdin.take().expect("a pipe").write_all(input);
-    let output = child.wait_with_output().expect("it ends");
-    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
-    let text = stdout + &String::from_utf8_lossy(&output.stderr);
-    (text, output.status.code().expect("it is not killed"))
-}
 
 /// Input | hex and options | exit status | parts of the output.
 const FRAMES: &str = "\
@@ -48,7 +32,7 @@ fn check(words: &str, input: &[u8], status: &str, parts: &str) -> String {
         .into_iter()
         .chain(words.split_whitespace())
         .collect();
-    let (text, ended) = run(&words, input);
+    let (text, ended) = run_tool(&words, input);
     assert_eq!(ended.to_string(), status, "{words:?}: {text}");
     for part in parts.split(", ") {
         assert!(text.contains(part), "{words:?}: {part:?} in {text}");

@@ -1,7 +1,9 @@
-//! The owner's key and the room's password: their files, the owner's link, the close of a kick, and
-//! that what an owner decided holds after a restart. The rules are in tests/chat.
+//! The owner's key and the room's password: their files, the owner's link, the close frame of a
+//! kick, and the owner's decisions after a restart. The rules are in tests/chat.
 
-use crate::harness::{Folder, Person, Server, assert_fields, frame, parlor};
+use crate::harness::{
+    Folder, Person, Server, assert_fields, assert_private, frame, output, parlor,
+};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
@@ -41,8 +43,7 @@ fn decisions_hold_after_a_restart() {
     ];
     let mut server = Server::spawn(command(&folder, &options));
     let key = fs::read_to_string(folder.0.join("key")).unwrap();
-    let mode = fs::metadata(folder.0.join("key")).unwrap().permissions();
-    assert_eq!(mode.mode() & 0o777, 0o600, "for its owner alone");
+    assert_private(&folder.0.join("key"));
     assert_eq!(key.trim_end().len(), 32);
     let people = ["Ada", "Ben", "Cleo", "Dan"].map(|name| {
         let mut person = Person::guest(&server);
@@ -108,7 +109,7 @@ fn decisions_hold_after_a_restart() {
     server.signal(Signal::KILL);
     server.wait();
 
-    // With another password all are asked again.
+    // After a change of the password, each session must give the new one once.
     secret(&folder, "word", "another");
     let server = Server::spawn(command(&folder, &options));
     let refused = &enter(&server, 3, "open sesame").welcome["code"];
@@ -118,7 +119,7 @@ fn decisions_hold_after_a_restart() {
 }
 
 #[test]
-fn file_of_a_secret_is_refused() {
+fn unusable_files_of_secrets_are_refused() {
     let folder = Folder::new("owner-refused");
     secret(&folder, "empty", "");
     secret(&folder, "blank", "\nword");
@@ -135,10 +136,8 @@ fn file_of_a_secret_is_refused() {
         ("--owner-key=empty", "first line is empty"),
         ("--owner-key=no/where", "No such file"),
     ] {
-        let output = command(&folder, &[option, "--no-history"]).output();
-        let output = output.unwrap();
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{option}");
+        let (status, _, error) = output(&mut command(&folder, &[option, "--no-history"]));
+        assert_eq!(status, Some(1), "{option}");
         assert!(error.contains(why) && error.lines().count() == 1, "{error}");
     }
 }
@@ -155,7 +154,7 @@ fn owners_link_is_shown_on_a_terminal_only() {
     let server = Server::spawn(command(&folder, &["--no-history"]));
     let mut ada = server.enter("Ada");
     for key in [key.trim_end(), ""] {
-        assert_eq!(own(&mut ada, key)["code"], "bad_key", "there is none");
+        assert_eq!(own(&mut ada, key)["code"], "bad_key", "there is no key");
     }
     for options in [&["--no-history", "--owner-key=key"][..], &["--no-history"]] {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();

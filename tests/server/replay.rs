@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::harness::{Folder, Raw, Server, Wire, frame, parlor, rows};
+use crate::harness::{Folder, Raw, Server, Wire, assert_private, frame, output, parlor, rows};
 
 /// Opens `/chat` and joins `general`. The buffer keeps every byte received.
 fn enter(server: &Server, name: &str) -> Raw {
@@ -32,11 +32,7 @@ fn until(raw: &mut Raw, words: &str) {
 
 /// Exit status, standard output and standard error of a replay.
 fn replay(file: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = parlor();
-    let command = command.arg("replay").args(arguments).arg(file);
-    let output = command.output().unwrap();
-    let [out, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    (output.status.code(), out, errors)
+    output(parlor().arg("replay").args(arguments).arg(file))
 }
 
 /// Bytes sent on each connection, from the lines of a replay.
@@ -69,8 +65,7 @@ fn session_is_replayed_byte_for_byte() {
     let (mut server, file) = recorded(&folder, &format!("{options} --owner-key {key}"));
     #[cfg(feature = "log-output")]
     crate::harness::eventually("a warning", || server.logs().contains("WARNING"));
-    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600);
+    assert_private(&file);
 
     let mut page = server.raw();
     page.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");

@@ -4,7 +4,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Folder, Person, Server, assert_fields, eventually, parlor};
+use crate::harness::{Folder, Person, Server, assert_fields, assert_private, eventually, parlor};
 
 fn start(folder: &Folder, options: &[&str]) -> Server {
     let mut command = parlor();
@@ -115,7 +115,5 @@ fn start_that_fails_prints_one_line() {
         assert!(error.contains(expected), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "for its owner alone");
+    assert_private(&file);
 }

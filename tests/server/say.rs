@@ -8,14 +8,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::explain::run;
-use crate::harness::{Folder, Person, Server, eventually, parlor, rows};
+use crate::harness::{Folder, Person, Server, assert_private, eventually, parlor, rows, run_tool};
 
-fn url(server: &Server) -> String {
-    format!("ws://{}/chat", server.address)
-}
-
-/// The texts of the channel `builds`.
+/// Reads the texts of the channel `builds`.
 fn texts(person: &mut Person) -> Vec<String> {
     let mut texts = Vec::new();
     loop {
@@ -34,8 +29,8 @@ fn texts(person: &mut Person) -> Vec<String> {
 fn lines_become_messages_of_one_user() {
     let server = Server::with("--max-text-chars 30");
     let folder = Folder::new("say");
-    let file = folder.0.join("session");
-    let (url, file) = (url(&server), file.to_str().unwrap());
+    let path = folder.0.join("session");
+    let (url, file) = (server.url("/chat"), path.to_str().unwrap());
     let mut bob = server.enter("Bob");
     bob.join("builds");
     let long = "x".repeat(31);
@@ -44,23 +39,19 @@ fn lines_become_messages_of_one_user() {
         (&format!("{long}\nlast"), 1),
     ] {
         let arguments = ["say", &url, "builds", "--name", "ci", "--session", file];
-        let (text, ended) = run(&arguments, input.as_bytes());
+        let (text, ended) = run_tool(&arguments, input.as_bytes());
         assert_eq!(ended, status, "{text}");
         assert_eq!(text.contains("line 1 was refused"), status == 1, "{text}");
     }
     assert_eq!(texts(&mut bob), ["one", "/quit [31m", "last"]);
     let authors = [0, 1, 2].map(|_| bob.take("message")["author"].clone());
     assert_eq!(authors[0], authors[2], "the same session");
-    let mode = std::fs::metadata(file).unwrap().permissions();
-    assert_eq!(
-        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
-        0o600
-    );
-    eventually("it said goodbye", || bob.online() == 1);
+    assert_private(&path);
+    eventually("the user is offline", || bob.online() == 1);
 }
 
 #[test]
-fn say_that_can_not_begin_says_why() {
+fn failed_start_says_why() {
     let server = Server::start(&[]);
     let _taken = server.enter("say");
     let table = "
@@ -71,14 +62,15 @@ fn say_that_can_not_begin_says_why() {
                             | an address is missing      | 2
         URL a --shout       | shout                      | 2";
     for [words, part, status] in rows(table) {
-        let words = format!("say {}", words.replace("URL", &url(&server)));
-        let (text, ended) = run(&words.split_whitespace().collect::<Vec<_>>(), b"x\n");
+        let words = format!("say {}", words.replace("URL", &server.url("/chat")));
+        let (text, ended) = run_tool(&words.split_whitespace().collect::<Vec<_>>(), b"x\n");
         assert!(text.contains(&part), "{words}: {text}");
         assert_eq!(ended.to_string(), status, "{words}: {text}");
     }
 }
 
-/// Passes connections on to a server, and cuts each of the first three before its first `ack`.
+/// Starts a proxy, and returns its address. It ends each of the first three connections before
+/// their first `ack`.
 fn cutting_proxy(server: &Server) -> String {
     let (listener, to) = (TcpListener::bind("127.0.0.1:0").unwrap(), server.address);
     let address = listener.local_addr().unwrap();
@@ -104,13 +96,12 @@ fn cutting_proxy(server: &Server) -> String {
 #[test]
 fn line_whose_ack_was_lost_is_stored_once() {
     let server = Server::start(&["--rate", "0"]);
-    let (text, status) = run(&["say", &cutting_proxy(&server), "builds"], b"one\ntwo");
+    let (text, status) = run_tool(&["say", &cutting_proxy(&server), "builds"], b"one\ntwo");
     assert_eq!(text.matches("connecting again").count(), 3, "{text}");
     assert_eq!(status, 0, "{text}");
     assert_eq!(texts(&mut server.enter("Reader")), ["one", "two"]);
 }
 
-/// The server is killed between a line and its ack, too.
 #[cfg(feature = "history")]
 #[test]
 fn each_line_arrives_once_over_kills_of_the_server() {
@@ -126,7 +117,7 @@ fn each_line_arrives_once_over_kills_of_the_server() {
     let lines: Vec<_> = (1..=1_000).map(|n| format!("line {n}")).collect();
     let mut command = parlor();
     command
-        .args(["say", &url(&server), "builds"])
+        .args(["say", &server.url("/chat"), "builds"])
         .stdin(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();

@@ -1,8 +1,7 @@
 //! `parlor test` against parlor, which holds every case, and against a server that accepts
 //! everything.
 
-use crate::explain::run;
-use crate::harness::{PATIENCE, Server};
+use crate::harness::{PATIENCE, Server, run_tool};
 use ::parlor::http::Head;
 use ::parlor::progress::Progress;
 use ::parlor::websocket::{CloseCode, CloseFrame, Opcode, accept, encode_message};
@@ -19,7 +18,7 @@ fn parlor_holds_the_cases() {
     let some = ["--case", "9.1.2", "--case", "12.*.4", "--case", "13.*.4"];
     for (path, cases) in [("/echo", &skip[..]), ("/echo", &some), ("/chat", &skip)] {
         let url = format!("ws://{}{path}", server.address);
-        let (text, status) = run(&[&["test"], cases, &[&url]].concat(), b"");
+        let (text, status) = run_tool(&[&["test"], cases, &[&url]].concat(), b"");
         assert_eq!(status, 0, "{path}: {text}");
         assert!(text.ends_with("No case failed.\n"), "{text}");
     }
@@ -32,7 +31,7 @@ fn random_sequences_find_no_fault_in_parlor() {
     for path in ["/echo", "/chat"] {
         let url = format!("ws://{}{path}", server.address);
         let arguments = ["test", "--sequences", "300", "--seed", "1", &url];
-        let (text, status) = run(&arguments, b"");
+        let (text, status) = run_tool(&arguments, b"");
         assert_eq!(status, 0, "{path}: {text}");
         assert!(
             text.contains("300 sequences with seed 1: 0 faults"),
@@ -76,7 +75,7 @@ fn unsuitable_server_is_refused() {
             3,
         ),
     ] {
-        let (text, ended) = run(&[&["test"], arguments].concat(), b"");
+        let (text, ended) = run_tool(&[&["test"], arguments].concat(), b"");
         assert!(
             ended == status && text.lines().count() == 1,
             "{arguments:?}: {ended}, {text}"
@@ -85,7 +84,9 @@ fn unsuitable_server_is_refused() {
     }
     for name in ["client", "explain", "test"] {
         assert!(
-            run(&[name, "--help"], b"").0.starts_with("Usage: parlor "),
+            run_tool(&[name, "--help"], b"")
+                .0
+                .starts_with("Usage: parlor "),
             "{name}"
         );
     }
@@ -114,7 +115,7 @@ fn command_is_the_connection_with_headers_and_a_subprotocol() {
         ),
         (&["--header", "Origin: https://other.example"], 3),
     ] {
-        let (text, ended) = run(&[&["test"], more, &options].concat(), b"");
+        let (text, ended) = run_tool(&[&["test"], more, &options].concat(), b"");
         assert_eq!(ended, status, "{text}");
     }
 }
@@ -183,7 +184,7 @@ fn careless_server_is_found_out() {
     let cases = [
         "--case", "rsv3", "--case", "opcode-3", "--case", "3.1", "--case", "2.7", &url,
     ];
-    let test = |options: &[&str]| run(&[&["test"], options, &cases].concat(), b"");
+    let test = |options: &[&str]| run_tool(&[&["test"], options, &cases].concat(), b"");
     let files = [
         "--write-expected",
         &expected,
@@ -247,16 +248,16 @@ fn careless_server_is_found_out() {
         (&true.into(), &3.into())
     );
     // An invalid close frame that is answered like a valid one was accepted.
-    let (text, _) = run(&["test", "--json", "--case", "close-1005", &url], b"");
+    let (text, _) = run_tool(&["test", "--json", "--case", "close-1005", &url], b"");
     assert!(text.contains("\"verdict\":\"violated\""), "{text}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
 fn cases_are_listed_with_autobahns_numbers() {
-    let (text, status) = run(&["test", "--list", "--json", "--case", "autobahn"], b"");
+    let (text, status) = run_tool(&["test", "--list", "--json", "--case", "autobahn"], b"");
     assert_eq!((text.lines().count(), status), (517, 0));
-    let (text, _) = run(
+    let (text, _) = run_tool(
         &[
             "test",
             "--list",

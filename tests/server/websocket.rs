@@ -110,8 +110,7 @@ fn client_of_another_library_is_served() {
     let server = Server::start(&[]);
     let connect = |path: &str| {
         let Raw { stream, .. } = server.raw();
-        let url = format!("ws://{}{path}", server.address);
-        client(url, stream).unwrap().0
+        client(server.url(path), stream).unwrap().0
     };
     let mut echo = connect("/echo");
     for message in [Message::text(""), Message::binary(vec![7; 70_000])] {

@@ -56,6 +56,41 @@ pub(crate) fn shell(script: &str) -> Command {
     command
 }
 
+/// Runs a command to its end. Returns its status, standard output and standard error.
+pub(crate) fn output(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = command.output().expect("the binary starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// Runs a tool with this standard input. Returns everything that it prints, and its status.
+#[cfg(feature = "tools")]
+pub(crate) fn run_tool(arguments: &[&str], input: &[u8]) -> (String, i32) {
+    use std::io::Write;
+    let mut command = parlor();
+    command.args(arguments).stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    // It need not read its input.
+    let _ = child.stdin.take().expect("a pipe").write_all(input);
+    let output = child.wait_with_output().expect("it ends");
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    let text = stdout + &String::from_utf8_lossy(&output.stderr);
+    (text, output.status.code().expect("it is not killed"))
+}
+
+/// Checks that other users of the machine can't use a file.
+#[cfg(any(feature = "history", feature = "tools"))]
+pub(crate) fn assert_private(file: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let permissions = std::fs::metadata(file).expect("a file").permissions();
+    assert_eq!(permissions.mode() & 0o777, 0o600, "{}", file.display());
+}
+
 impl Server {
     /// Starts a server on a free port, without a history on disk.
     pub(crate) fn start(arguments: &[&str]) -> Self {
@@ -121,6 +156,11 @@ impl Server {
 
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// The address of a WebSocket on this server.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("ws://{}{path}", self.address)
     }
 
     /// Opens a connection on which nothing was sent yet.
