@@ -1,5 +1,5 @@
-// Deletions wait 5 seconds, in which they can be undone. The person wants the text gone: a page that is closed meanwhile sends
-// them at once, and the browser keeps them until the server has answered, so that a lost connection doesn't lose one.
+// Deletions wait 5 seconds, in which they can be undone. A page that is closed meanwhile sends its own at once. The browser keeps
+// all of them until the server has answered, so that a lost connection loses none.
 
 import * as protocol from '../connection/protocol.js';
 import * as states from '../store/state.js';
@@ -8,27 +8,39 @@ import * as storage from '../store/storage.js';
 const UNDO_MS = 5000;
 
 export class Deletions {
-  #host; #waiting = storage.deletions.get(); // { epoch, target, seq, due }, where target names the room as in commands
+  // { epoch, target, seq, due, page }, where target names the room as in commands, and page is the one that added it
+  #host; #waiting = storage.deletions.get(); #page = Math.random();
 
   /** `host` has: `state()` · `request(command)` · `notify(command)` · `changed()` · `failed(error)`. */
   constructor(host) {
     this.#host = host;
-    storage.deletions.onChange((waiting) => { this.#waiting = waiting ?? []; });
+    storage.deletions.onChange((waiting) => {
+      this.#waiting = waiting ?? [];
+      host.changed();
+    });
     if (this.#waiting.length > 0) setTimeout(() => this.flush(), UNDO_MS);
-    addEventListener('pagehide', () => this.hurry());
+    addEventListener('pagehide', () => this.#hurry(({ page }) => page === this.#page));
   }
 
-  /** Sends all of them at once: the page is closed, or its user leaves. */
+  /** Sends those of all pages at once: the user leaves. */
   hurry() {
-    for (const one of this.#waiting) this.#host.notify(command(one));
+    this.#hurry(() => true);
   }
+
+  #hurry(isMeant) {
+    for (const one of this.#waiting.filter(isMeant)) if (this.#isValid(one)) this.#host.notify(command(one));
+  }
+
+  /** In another history the number is that of another message. */
+  #isValid = ({ epoch }) => epoch === this.#host.state().epoch;
 
   /** Whether a message of a room is about to be deleted. */
   has = (room, seq) => this.#find(room, seq) !== undefined;
 
   add(room, seq) {
     if (this.has(room, seq)) return;
-    this.#keep([...this.#waiting, { epoch: this.#host.state().epoch, target: protocol.target(room), seq, due: Date.now() + UNDO_MS }]);
+    const { epoch } = this.#host.state();
+    this.#keep([...this.#waiting, { epoch, target: protocol.target(room), seq, due: Date.now() + UNDO_MS, page: this.#page }]);
     setTimeout(() => this.flush(), UNDO_MS + 1);
   }
 
@@ -41,8 +53,7 @@ export class Deletions {
   async flush() {
     for (const one of this.#waiting.filter(({ due }) => due <= Date.now())) {
       try {
-        // In another history the number is that of another message.
-        if (one.epoch === this.#host.state().epoch) await this.#host.request(command(one));
+        if (this.#isValid(one)) await this.#host.request(command(one));
       } catch (error) {
         if (error.code === 'lost') return; // sent again after the next welcome
         if (!['no_such_message', 'not_yours'].includes(error.code)) this.#host.failed(error);
