@@ -81,6 +81,14 @@ scene('a reply quotes, with a link back; the menu works by keyboard and by a lon
   await bob.role('button', 'Send').click();
   await ada.log.locator('blockquote').getByRole('link', { name: '#general/1' }).waitFor();
 
+  // A long press that the system ends has no effect on the next tap.
+  await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x: x + 20, y: y + 10 }] });
+  await bob.role('menuitem', 'Reply').waitFor();
+  await touch.send('Input.dispatchTouchEvent', { type: 'touchCancel', touchPoints: [] });
+  await bob.page.keyboard.press('Escape');
+  await bob.log.getByRole('link', { name: '#general/1' }).tap();
+  await until('Is this on?', () => target(bob));
+
   // From the feed, Tab leads to the actions of the newest message; the arrows choose another.
   const { keyboard } = ada.page;
   await ada.log.focus();

@@ -217,18 +217,21 @@ export class Feed {
   #listenToActions() {
     const rowOf = (node) => node.closest?.('.row[data-kind=message]') ?? null;
     const log = this.#log;
+    let isLong = false; // whether the press that began last opened a menu
     log.addEventListener('pointerover', ({ target, pointerType }) => pointerType === 'mouse' && rowOf(target) && this.#choose(rowOf(target)));
     log.addEventListener('pointerdown', ({ target, pointerType, clientX, clientY }) => {
       clearTimeout(this.#press);
+      isLong = false;
       const row = pointerType === 'touch' ? rowOf(target) : null;
       if (!row) return;
       this.#press = setTimeout(() => {
-        // The end of the press is no click on what the menu has there.
-        log.addEventListener('touchend', (event) => event.preventDefault(), { once: true });
+        isLong = true;
         this.#open(row, new DOMRect(clientX, clientY));
       }, PRESS_MS);
     });
     for (const end of ['pointerup', 'pointercancel', 'scroll']) log.addEventListener(end, () => clearTimeout(this.#press), { passive: true });
+    // The end of a long press is no click on the menu that opened there.
+    log.addEventListener('touchend', (event) => isLong && event.preventDefault());
     // The browser's own menu of a long press would select words.
     log.addEventListener('contextmenu', (event) => event.pointerType === 'touch' && rowOf(event.target) && event.preventDefault());
     this.#more.addEventListener('focus', () => this.#choose(this.#chosen?.isConnected ? this.#chosen : this.#messageRows().at(-1)));
