@@ -1,6 +1,7 @@
 // Names in other scripts, and text that looks like markup.
 
 import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
 import { scene, until } from './harness.mjs';
 
 const SCRIPT = '<script>document.title="hurt"</script><img src=x onerror=\'document.title="hurt"\'>';
@@ -46,4 +47,29 @@ scene('names in other scripts', [], async ({ meet }) => {
   await bob.heading('#küche').waitFor();
   await bob.page.reload();
   await bob.heading('#küche').waitFor();
+});
+
+scene('a name that a proxy sets can’t be changed', ['--trusted-proxy', '127.0.0.1', '--user-header', 'Remote-User'], async ({ meet, server }) => {
+  const { port } = new URL(server.url);
+  const proxy = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    for (const [one, other] of [[near, far], [far, near]]) one.on('error', () => {}).on('close', () => other.destroy());
+    near.on('data', (bytes) => far.write(bytes.toString('latin1').replace(/^GET .*\r\n/, '$&Remote-User: Ada\r\n'), 'latin1'));
+    far.pipe(near);
+  });
+  await new Promise((listening) => proxy.listen(0, '127.0.0.1', listening));
+  try {
+    const ada = await meet(null);
+    await ada.page.goto(`http://127.0.0.1:${proxy.address().port}/`);
+    await ada.heading('#general').waitFor(); // without a form
+    assert.equal(await ada.role('button', 'Change your name').count(), 0);
+    await ada.role('button', 'Leave chat').click();
+    await ada.name.waitFor();
+    assert.deepEqual([await ada.name.inputValue(), await ada.name.isEditable()], ['Ada', false]);
+    assert.equal(await ada.page.getByText('Pick a name').isVisible(), false);
+    await ada.role('button', 'Join chat').click();
+    await ada.heading('#general').waitFor();
+  } finally {
+    proxy.close();
+  }
 });

@@ -31,8 +31,8 @@ export class Chat {
   signInError = null;
   alternative = null;
   needsPassword = false;
-  /** Whether a proxy in front of the server names the user. */
-  nameIsFixed = false;
+  /** The user's name if a proxy in front of the server sets it, or null. */
+  fixedName = null;
   /** The notice below the composer: `{ text, bad, lost }`, or null. */
   notice = null;
   name = null;
@@ -114,7 +114,7 @@ export class Chat {
     const answer = await fetch(address.beside('user.json', location.href)).catch(() => null);
     const name = answer?.ok && (await answer.json().catch(() => null))?.name;
     if (!name) return;
-    this.nameIsFixed = true;
+    this.fixedName = name;
     if (this.stage === 'out') this.enter(name);
     else this.#changed();
   }

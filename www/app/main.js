@@ -61,8 +61,8 @@ function show() {
   const room = openRoom(state);
   const isOut = stage === 'out' || (stage === 'entering' && byId('chat').hidden && !resumes);
   resumes &&= stage !== 'out';
-  const { signInError: error, name, alternative, needsPassword } = chat;
-  signIn.show({ visible: isOut, busy: stage === 'entering', error, name, alternative, needsPassword });
+  const { signInError: error, name, fixedName, alternative, needsPassword } = chat;
+  signIn.show({ visible: isOut, busy: stage === 'entering', error, name, fixedName, alternative, needsPassword });
   byId('chat').hidden = byId('skip').hidden = isOut;
   byId('chat').classList.toggle('offline', chat.downSince !== null);
   banner.show();

@@ -31,9 +31,9 @@ export class Sidebar {
   }
 
   show() {
-    const { state, downSince, nameIsFixed } = this.#chat;
+    const { state, downSince, fixedName } = this.#chat;
     const open = state.rooms.get(state.open);
-    byId('change-name').hidden = nameIsFixed;
+    byId('change-name').hidden = fixedName !== null;
     if (downSince === null && this.#lost) this.#showError('');
     const names = new Set([HOME, ...state.channels.keys()]);
     for (const room of state.rooms.values()) if (room.kind === 'channel' && (room.joined || room === open)) names.add(room.name);

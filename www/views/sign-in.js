@@ -31,8 +31,11 @@ export class SignIn {
     });
   }
 
-  /** `alternative` is a name to offer instead of the one that was refused, or null. */
-  show({ visible, busy, error, name, alternative, needsPassword }) {
+  /**
+   * `alternative` is a name to offer instead of the one that was refused, or null. `fixedName` is the name that a proxy sets, or
+   * null: it is shown, but can't be changed.
+   */
+  show({ visible, busy, error, name, fixedName, alternative, needsPassword }) {
     const appears = visible && this.#view.hidden;
     this.#view.hidden = !visible;
     set(this.#button, 'aria-busy', busy ? 'true' : null);
@@ -48,6 +51,9 @@ export class SignIn {
     const refused = this.#busy && !busy && error;
     this.#busy = busy;
     if (appears) this.#name.value ||= name ?? '';
+    const isFixed = fixedName !== null;
+    if (isFixed) this.#name.value = fixedName;
+    this.#name.readOnly = this.#view.querySelector('[data-text=welcome]').hidden = isFixed;
     if (appears || (visible && refused)) wrong.focus();
   }
 }
