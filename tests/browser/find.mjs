@@ -36,6 +36,17 @@ scene('the owner is marked, pins a message, and gives the chat up', ['--owner-ke
   await ada.say('/clear');
   await ada.role('button', 'Clear channel').click();
   await until(0, results, 'a cleared text leaves the results, too');
+  await bob.create('garden');
+  await bob.heading('#garden').waitFor();
+  await bob.say('a rose');
+  await bob.said('a rose').waitFor();
+  await ada.page.keyboard.press('Control+f');
+  await ada.role('searchbox', 'Search for').fill('rose');
+  await until(1, results);
+  await ada.page.keyboard.press('Escape');
+  await ada.say('/remove garden');
+  await ada.role('button', 'Remove channel').click();
+  await until(0, results, 'and so do those of a removed channel');
   const tab = await ada.context.newPage();
   await tab.goto(server.url);
   const bar = tab.getByRole('group', { name: 'You own this chat' });

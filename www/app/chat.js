@@ -44,7 +44,7 @@ export class Chat {
   deletions; past;
   /** Called with a room, a message of someone else, and whether it was missed while there was no connection. */
   heard = () => {};
-  /** Called with an event `edited`, `deleted` or `cleared` before it is applied, and with a text to search for. */
+  /** Called with an event `edited`, `deleted`, `cleared` or `channels_changed` before it is applied, and with a text to search for. */
   outdated = () => {};
   searchWanted = () => {};
   #changed; #confirm; #connection; #sender; #wire = null; #password = storage.password.get();
@@ -506,7 +506,7 @@ export class Chat {
     const { state } = this;
     if (event.type === 'welcome') this.#onWelcome(event);
     const wanted = [...state.wanted].join();
-    if (['edited', 'deleted', 'cleared'].includes(event.type)) this.outdated(event);
+    if (['edited', 'deleted', 'cleared', 'channels_changed'].includes(event.type)) this.outdated(event);
     const commands = states.apply(state, event, command, Date.now());
     this.#sender.onEvent(event, (message) => this.isMine(message));
     const room = protocol.carriesText(event) && !this.isMine(event) ? states.roomOf(state, event) : null;

@@ -74,7 +74,12 @@ export class Search {
     clearTimeout(this.#timer);
     const text = this.#text.value.trim();
     const room = this.#scope.value === 'here' ? openRoom(this.#chat.state) : null;
-    this.#asked = { text, where: room ? protocol.target(room) : {}, before: undefined, count: 0 };
+    this.#start(text, room ? protocol.target(room) : {});
+  }
+
+  /** Replaces the results by those of a text; `where` names a room as in commands, or is empty. */
+  #start(text, where) {
+    this.#asked = { text, where, before: undefined, count: 0 };
     this.#results.replaceChildren();
     this.#more.hidden = true;
     if (text === '') setText(byId('search-status'), t.search.intro);
@@ -98,16 +103,15 @@ export class Search {
     }
   }
 
-  /** A message was changed or deleted, or a channel cleared: the old text goes from the results. */
-  outdated({ channel, conversation, of, type, text, first }) {
-    if (type === 'cleared') {
-      for (const one of [...this.#results.children]) if (one.message.channel === channel && one.message.seq < first) one.remove();
-      return;
-    }
-    const item = [...this.#results.children].find(({ message: one }) => (
-      one.seq === of && one.channel === channel && one.conversation === conversation));
+  /** A message was changed or deleted, or a channel cleared or removed: no result shows the old text. */
+  outdated({ channel, conversation, of, type, text, gone = [] }) {
+    const items = [...this.#results.children];
+    const lost = type === 'cleared' ? [channel] : gone;
+    if (items.some(({ message }) => lost.includes(message.channel))) return this.#start(this.#asked.text, this.#asked.where);
+    const item = items.find(({ message: one }) => one.seq === of && one.channel === channel && one.conversation === conversation);
     if (type === 'deleted') item?.remove();
     else item?.replaceWith(this.#result({ ...item.message, text }, this.#asked.text));
+    return undefined;
   }
 
   #result(message, text) {
