@@ -73,9 +73,9 @@ export class Chat {
       changed,
       failed: (error) => this.#fail(error),
     });
-    const { tell } = this;
     this.past = new Past({
-      tell: tell.bind(this),
+      tell: (...notice) => this.tell(...notice),
+      failed: (error) => this.#fail(error),
       changed: () => {
         if (states.openRoom(this.state)) this.#writeAddress('replaceState');
         changed();

@@ -12,7 +12,7 @@ const DATED = 10;
 export class Past {
   #host;
 
-  /** `host` has: `ask(command)`, which resolves to the answer · `changed()` · `tell(text, bad)`. */
+  /** `host` has: `ask(command)`, which resolves to the answer · `changed()` · `tell(text, bad)` · `failed(error)`. */
   constructor(host) {
     this.#host = host;
   }
@@ -36,8 +36,10 @@ export class Past {
       rooms.showPast(room, page.messages, page.more);
     } else if (isHeld(room)) room.past = null;
     target.found = rooms.find(room, seq) !== null;
-    if (!target.found) Object.assign(room, { target: null, past: null });
-    if (!target.found) this.#host.tell(t.chat.notStored(seq), true);
+    if (!target.found) {
+      Object.assign(room, { target: null, past: null });
+      this.#host.tell(t.chat.notStored(seq), true);
+    }
     this.#host.changed();
   }
 
@@ -94,7 +96,7 @@ export class Past {
     try {
       return await this.#host.ask(protocol.history(protocol.target(room), page));
     } catch (error) {
-      this.#host.tell(error.message, true);
+      this.#host.failed(error);
       return null;
     }
   }
