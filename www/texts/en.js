@@ -26,7 +26,7 @@ export const t = {
     announcements: 'Announcements', welcome: 'Live chat. Pick a name and you’re in.', yourName: 'Your name',
     roomPassword: 'The room’s password', joinChat: 'Join chat', sidebar: 'Channels and people', notifications: 'Notifications', channels: 'Channels',
     search: 'Search', more: 'More', closeSearch: 'Close search', searchField: 'Search for', results: 'Results',
-    scope: 'Where', everywhere: 'Everywhere', inThisRoom: 'Only here', pinned: 'Pinned message', unpin: 'Unpin', editing: 'Editing your message',
+    scope: 'Where', everywhere: 'Everywhere', inThisRoom: 'Only here', pinned: 'Pinned message', editing: 'Editing your message',
     cancelEdit: 'Cancel editing', actions: 'Message actions', youOwn: 'You own this chat', firstUnread: 'Jump to first unread',
     filter: 'Filter channels', newChannel: 'New channel', createChannel: 'Create channel',
     direct: 'Private messages',

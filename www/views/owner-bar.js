@@ -100,11 +100,7 @@ export class OwnerBar {
   #showPinned(room) {
     const bar = byId('pinned');
     const seq = room?.pin ?? null;
-    if (seq !== null && (this.#pinned.room !== room || this.#pinned.seq !== seq)) {
-      const pinned = this.#pinned = { room, seq, message: null };
-      this.#chat.past.message(room, seq).then((message) => { pinned.message = message; });
-    }
-    const held = seq === null ? null : find(room, seq) ?? this.#pinned.message;
+    const held = seq === null ? null : find(room, seq) ?? this.#load(room, seq);
     bar.hidden = !held?.text;
     if (bar.hidden) return;
     const stamp = `${room.key} ${seq} ${held.text} ${this.#chat.owns}`;
@@ -112,7 +108,16 @@ export class OwnerBar {
     bar.dataset.stamp = stamp;
     const go = button({ class: 'pin', onclick: () => this.#chat.past.jump(room, seq, true) },
       element('span', { 'aria-hidden': 'true' }, '📌 '), element('bdi', { class: 'name' }, held.from), ': ', element('bdi', {}, held.text));
-    const off = this.#chat.owns ? button({ 'aria-label': t.page.unpin, title: t.page.unpin, onclick: () => this.#chat.send({ type: 'pin', channel: room.name, seq: null }) }, '×') : null;
+    const off = this.#chat.owns ? button({ 'aria-label': t.menu.unpin, title: t.menu.unpin, onclick: () => this.#chat.send({ type: 'pin', channel: room.name, seq: null }) }, '×') : null;
     bar.replaceChildren(...[go, off].filter(Boolean));
+  }
+
+  /** The pinned message that the page doesn't hold; null until the server has sent it. */
+  #load(room, seq) {
+    if (this.#pinned.room !== room || this.#pinned.seq !== seq) {
+      const pinned = this.#pinned = { room, seq, message: null };
+      this.#chat.past.message(room, seq).then((message) => { pinned.message = message; });
+    }
+    return this.#pinned.message;
   }
 }
