@@ -99,7 +99,7 @@ export class Sender {
     const { merged, rooms } = this.#host.state();
     for (const [from, to] of merged.splice(0)) for (const entry of this.pending({ key: from })) entry.key = to;
     if (this.outbox.length === 0) return;
-    for (const message of event.history ?? event.messages ?? [event]) {
+    for (const message of protocol.messagesOf(event)) {
       if (message.nonce && isMine(message)) this.#settle(message.nonce);
     }
     for (const entry of this.outbox) {

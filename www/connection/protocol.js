@@ -56,6 +56,9 @@ export const characters = (text) => [...text].length;
 /** Whether a command or an event carries what a person wrote. */
 export const carriesText = ({ type }) => type === 'message' || type === 'direct';
 
+/** The messages that an event brings: a page of history, or itself. */
+export const messagesOf = (event) => event.history ?? event.messages ?? [event];
+
 /** Parses an event; null if it isn't one. A later server may send types that this page doesn't know. */
 export function parse(data) {
   try {

@@ -34,6 +34,8 @@ export const openRoom = (state) => state.rooms.get(state.open) ?? null;
 export const isMine = (state, message) => message.author === state.me?.author;
 /** Whether a user of this name is online. */
 export const isUser = (state, name) => state.users.has(name.normalize('NFKC'));
+/** Whether there is a channel of this name, as far as this page knows. */
+export const isChannel = (state, name) => state.channels.has(name.toLowerCase()) || state.wanted.has(name.toLowerCase());
 /** Whether a text mentions the user of this page, and not another one with a longer name. */
 export const mentionsMe = (state, text) => mentions(text, state.me?.name, (name) => isUser(state, name));
 
@@ -110,7 +112,7 @@ export function apply(state, event, command = null, now = 0) {
 
 /** Marks the reactions of the reader in an event or a page of history. */
 export function prepare(state, event) {
-  for (const one of event.history ?? event.messages ?? [event]) if (one.type === 'reacted') one.mine = isMine(state, one);
+  for (const one of protocol.messagesOf(event)) if (one.type === 'reacted') one.mine = isMine(state, one);
 }
 
 const EVENTS = {

@@ -63,8 +63,10 @@ export class Composer {
     const { quote, edit } = this.#chat.composing ?? {};
     this.#chat.composing = null;
     if (edit) this.#beginEdit(edit);
-    if (quote) replaceText(this.#text, 0, 0, quote);
-    if (quote) this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length);
+    if (quote) {
+      replaceText(this.#text, 0, 0, quote);
+      this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length);
+    }
     set(this.#text, 'placeholder', room ? t.composer.placeholder(`${room.kind === 'channel' ? '#' : ''}${room.name}`) : '');
     if (this.#notice.textContent !== (notice?.text ?? '')) {
       setText(this.#notice, notice?.text ?? '');

@@ -5,8 +5,8 @@
 // the menu of that message; on a touch screen a long press does.
 
 import { carriesText } from '../connection/protocol.js';
-import { indexOf } from '../store/room.js';
-import { isUser } from '../store/state.js';
+import { find, indexOf } from '../store/room.js';
+import { isChannel, isUser } from '../store/state.js';
 import { t } from '../texts/en.js';
 import { messageMenu } from './actions.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
@@ -102,8 +102,7 @@ export class Feed {
     this.#log.replaceChildren();
     const chat = this.#chat;
     this.#list = new Keyed(this.#log, makeRow, (node, row) => this.#update(node, row, {
-      me: chat.state.me?.name, isUser: (name) => isUser(chat.state, name),
-      isChannel: (name) => chat.state.channels.has(name.toLowerCase()) || chat.state.wanted.has(name.toLowerCase()),
+      me: chat.state.me?.name, isUser: (name) => isUser(chat.state, name), isChannel: (name) => isChannel(chat.state, name),
       older: () => this.#loadOlder(), retry: (nonce) => chat.retry(nonce), discard: (nonce) => chat.discard(nonce),
       undo: (seq) => chat.deletions.undo(room, seq), react: (message, emoji) => chat.react(room, message, emoji),
       reveal: (seqs) => {
@@ -271,7 +270,7 @@ export class Feed {
     set(this.#more, 'aria-label', t.page.actions);
   }
 
-  #messageOf = (row) => this.#room.messages[indexOf(this.#room.messages, Number(row.dataset.seq))];
+  #messageOf = (row) => find(this.#main, Number(row.dataset.seq));
 
   #open(row, rect) {
     const message = row && this.#messageOf(row);

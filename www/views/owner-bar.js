@@ -1,10 +1,10 @@
-// The lines above the feed: what an owner can do, what everyone should know (a closed door, who may write), the pinned message.
+// The lines above the feed: the owner's bar, the rules in force (a closed door, who may write), and the pinned message.
 
 import { find } from '../store/room.js';
 import { HOME } from '../store/state.js';
 import { t } from '../texts/en.js';
 import * as dialogs from './dialogs.js';
-import { button, byId, element, set, setText } from './dom.js';
+import { Keyed, button, byId, element, set, setText } from './dom.js';
 import { openMenu } from './menu.js';
 import { whenOf } from './time.js';
 
@@ -12,7 +12,7 @@ import { whenOf } from './time.js';
 const WHO = ['all', 'owner', 5, 30, 300];
 
 export class OwnerBar {
-  #chat; #room = null; #shown = '';
+  #chat; #room = null;
   #bar = byId('owner-bar');
   #door = button({ onclick: () => this.#chat.send({ type: 'door', open: !this.#chat.state.door }) });
   #who = element('select', { onchange: () => {
@@ -20,7 +20,8 @@ export class OwnerBar {
     this.#chat.send({ type: 'writing', channel: this.#room.name, who: Number(who) || who });
   } });
   #list = element('ul', { role: 'list', class: 'restricted' });
-  #dialog = null;
+  #restricted = new Keyed(this.#list, (row) => this.#makeRestricted(row), () => {});
+  #dialog = dialogs.make(t.owner.restrictedTitle, element('div', { class: 'scroll' }, this.#list));
   #pinned = {}; // { room, seq, message }: the pinned message if the page doesn't hold it
 
   constructor(chat) {
@@ -37,7 +38,7 @@ export class OwnerBar {
     setText(this.#door, state.door ? t.owner.closeDoor : t.owner.openDoor);
     this.#who.hidden = !isChannel;
     if (owns && isChannel) this.#showWho(room);
-    if (this.#dialog) this.#fillRestricted();
+    if (this.#dialog.open) this.#fillRestricted();
     const writing = !isChannel || owns ? 'all' : room.writing;
     const rules = [state.door ? '' : t.owner.doorClosed, writing === 'owner' ? t.owner.readOnly : writing === 'all' ? '' : t.owner.slowMode(writing)];
     setText(byId('rules'), rules.filter(Boolean).join(' '));
@@ -75,25 +76,21 @@ export class OwnerBar {
 
   /** The list of muted and removed people, each with an undo. */
   #showRestricted() {
-    this.#dialog = dialogs.make(t.owner.restrictedTitle, element('div', { class: 'scroll' }, this.#list));
-    this.#dialog.addEventListener('close', () => {
-      this.#dialog.remove();
-      this.#dialog = null;
-    }, { once: true });
-    this.#shown = '';
     this.#fillRestricted();
     dialogs.open(this.#dialog, this.#dialog.querySelector('button'));
   }
 
   #fillRestricted() {
     const { muted = new Map(), kicked = new Map() } = this.#chat.state.owner ?? {};
-    const all = [...[...muted].map(([user, until]) => ['mute', user, until]), ...[...kicked].map(([user, until]) => ['kick', user, until])];
-    if (this.#shown === String(all)) return;
-    this.#shown = String(all);
-    this.#list.replaceChildren(...all.map(([type, user, until]) => element('li', {}, element('bdi', {}, user),
-      ` ${(type === 'mute' ? t.owner.muted : t.owner.kicked)(whenOf(until))} `,
-      button({ 'aria-label': `${t.owner.undo}: ${user}`, onclick: () => this.#chat.send({ type, user, minutes: 0 }) }, t.owner.undo))));
-    if (all.length === 0) this.#list.append(element('li', {}, t.owner.noRestricted));
+    const rows = (type, list) => [...list].map(([user, until]) => ({ key: `${type} ${user} ${until}`, type, user, until }));
+    const all = [...rows('mute', muted), ...rows('kick', kicked)];
+    this.#restricted.show(all.length > 0 ? all : [{ key: 'none' }]);
+  }
+
+  #makeRestricted({ type, user, until }) {
+    if (!type) return element('li', {}, t.owner.noRestricted);
+    return element('li', {}, element('bdi', {}, user), ` ${(type === 'mute' ? t.owner.muted : t.owner.kicked)(whenOf(until))} `,
+      button({ 'aria-label': `${t.owner.undo}: ${user}`, onclick: () => this.#chat.send({ type, user, minutes: 0 }) }, t.owner.undo));
   }
 
   /** Shows the pinned message of a channel, which the page may not hold. */

@@ -46,8 +46,7 @@ export class Search {
 
   /** Opens the panel, perhaps with a text to search for. */
   open(text = null) {
-    this.#panel.hidden = false;
-    set(byId('search-button'), 'aria-expanded', 'true');
+    this.#setOpen(true);
     if (text !== null) this.#text.value = text;
     this.#text.focus();
     this.#text.select();
@@ -55,16 +54,19 @@ export class Search {
   }
 
   #close() {
-    this.#panel.hidden = true;
-    set(byId('search-button'), 'aria-expanded', 'false');
+    this.#setOpen(false);
     byId('search-button').focus();
+  }
+
+  #setOpen(isOpen) {
+    this.#panel.hidden = !isOpen;
+    set(byId('search-button'), 'aria-expanded', String(isOpen));
   }
 
   /** The user left: nothing of the search stays for the next one. */
   forget() {
     if (!this.#asked) return;
-    this.#panel.hidden = true;
-    set(byId('search-button'), 'aria-expanded', 'false');
+    this.#setOpen(false);
     this.#text.value = '';
     this.#begin();
     this.#asked = null;

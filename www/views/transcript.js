@@ -1,5 +1,6 @@
 // Saves what is shown of a room as one HTML file that needs nothing else: no script, no picture, no server.
 
+import { isChannel, isUser } from '../store/state.js';
 import { t } from '../texts/en.js';
 import { element } from './dom.js';
 import { rows } from './feed-rows.js';
@@ -14,8 +15,8 @@ p, pre, blockquote { margin: 0; } .from .name { font-weight: 700; } .text { whit
 /** Makes the file and lets the browser save it. `chat` knows whose messages are hidden. */
 export function saveTranscript(chat, room) {
   const shown = room.past ?? room;
-  const { users, channels } = chat.state;
-  const context = { me: chat.state.me?.name, isUser: (name) => users.has(name), isChannel: (name) => channels.has(name) };
+  const { state } = chat;
+  const context = { me: state.me?.name, isUser: (name) => isUser(state, name), isChannel: (name) => isChannel(state, name) };
   const hidden = { ignored: ({ author }) => chat.ignored.has(author), deleting: (seq) => chat.deletions.has(room, seq) };
   const list = rows(shown, [], () => false, 0, shown.messages.length, hidden)
     .filter(({ kind }) => ['day', 'gap', 'message', 'deleted'].includes(kind));
