@@ -45,7 +45,8 @@ impl Messages {
                 // The edited message has the text.
                 Rc::make_mut(&mut kept).text = Box::default();
                 self.update(of, |target| {
-                    Rc::make_mut(&mut target.what).text = what.text.clone();
+                    let edited = Rc::make_mut(&mut target.what);
+                    (edited.text, edited.owner) = (what.text.clone(), what.owner);
                     target.changes.get_or_insert_default().edited_at = Some(at);
                 });
             }

@@ -87,7 +87,7 @@ pub struct Proposal {
     pub action: bool,
     /// A text that the client made up, which makes sending again safe.
     pub nonce: Option<Box<str>>,
-    /// Whether it was sent to a channel by an owner's connection.
+    /// Whether it was sent to a channel, or last edited there, by an owner's connection.
     pub owner: bool,
 }
 

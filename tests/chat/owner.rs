@@ -30,6 +30,10 @@ Ada > {"type":"own","key":null}
 Ada < {"type":"owned","on":false}
 Ada > not any more
 Ben < {"type":"message","owner":null}
+Ada > /edit 1 please stop it
+Ben < {"type":"edited","owner":null}
+Ben > /history
+Ben < {"type":"history","messages":[{"text":"please stop it","owner":null},{},{},{}]}
 Eve ! hello_first {"type":"own","key":"key"}
 Eve > /nick Eve
 Eve ! bad_field {"type":"own","key":7}

@@ -109,6 +109,32 @@ fn changes_are_rows_and_messages_have_their_present_form() {
 }
 
 #[test]
+fn edited_message_has_the_owner_mark_of_its_newest_edit() {
+    let folder = Folder::new();
+    let mut disk = folder.open();
+    let mut memory = Memory::new("first".into(), Author(0));
+    let tea = channel("tea");
+    let marked = |kind, owner| {
+        let mut row = change(&tea, 1, kind, "text");
+        Rc::make_mut(&mut row).owner = owner;
+        row
+    };
+    for history in [&mut disk as &mut dyn History, &mut memory] {
+        for (owner, edited_by_owner) in [(true, false), (false, true), (true, true)] {
+            let sent = commit(history, &[marked(Kind::Message, owner)], 1)[0];
+            let of = Seq(sent as u64);
+            for mark in [owner, edited_by_owner] {
+                commit(history, &[marked(Kind::Edit { of }, mark)], 2);
+                let read = page(history, &tea, 2);
+                let is_marked = |row: &Value| row["owner"] == true;
+                let shown = [&read[of.0 as usize - 1], &read[read.len() - 1]].map(is_marked);
+                assert_eq!(shown, [mark; 2], "{owner}, {edited_by_owner}");
+            }
+        }
+    }
+}
+
+#[test]
 fn change_in_an_unknown_place_leaves_nothing() {
     let folder = Folder::new();
     let mut disk = folder.open();

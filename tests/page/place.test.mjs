@@ -137,7 +137,10 @@ test('events about a message: its present form, each number counted, no text twi
   assert.deepEqual(rooms.find(place, 2).reactions, [{ emoji: '👍', count: 2, mine: true }]);
   assert.deepEqual(rooms.find(place, 3).reactions, []);
   assert.equal(rooms.find(place, 4).text, undefined);
-  rooms.receive(place, deleted(9, 2));
+  rooms.find(place, 3).owner = true;
+  rooms.receive(place, edited(9, 3, 'no owner any more'));
+  assert.equal(rooms.find(place, 3).owner, undefined);
+  rooms.receive(place, deleted(10, 2));
   assert.ok(!JSON.stringify(place.messages).includes('better'));
   assert.equal(rooms.find(place, 2).type, 'deleted_message');
   assert.equal(place.deleted.get(2), 'Ada');
@@ -153,6 +156,13 @@ test('reactions that history has are not counted again by their events', () => {
   const again = rooms.channel('general');
   rooms.replace(again, [{ ...message(4), reactions: [{ emoji: '👍', count: 1, mine: false }] }, reacted(5, 4)], 5, true);
   assert.equal(rooms.find(again, 4).reactions[0].count, 1);
+});
+
+test('an earlier edit does not change what history says', () => {
+  const place = loaded(8, 9);
+  rooms.prepend(place, [{ ...message(4), text: 'newest', owner: true, edited_at: 7 }, edited(5, 4, 'newest')], false);
+  const { owner, edited_at: at } = rooms.find(place, 4);
+  assert.deepEqual([owner, at], [true, 7]);
 });
 
 test('what is no message is not unread', () => {

@@ -190,8 +190,8 @@ function note(room, messages) {
 }
 
 /** Applies an event to the message that it is about. */
-function change(message, { type, seq, at, text, emoji, on, mine }) {
-  if (type === 'edited') Object.assign(message, { text, edited_at: at });
+function change(message, { type, seq, at, text, owner, emoji, on, mine }) {
+  if (type === 'edited' && seq > message.asOf) Object.assign(message, { text, owner, edited_at: at });
   if (type === 'deleted') {
     for (const key of Object.keys(message)) if (!['seq', 'at', 'channel', 'conversation'].includes(key)) delete message[key];
     message.type = 'deleted_message';

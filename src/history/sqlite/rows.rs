@@ -270,8 +270,8 @@ pub(super) struct Overwritten {
     rows: Vec<Content>,
 }
 
-/// The columns of a row that may be overwritten: `seq`, `kind`, `text`, `of` and `edited`.
-type Content = (u64, u8, Box<str>, Option<u64>, Option<u64>);
+/// The columns of a row that may be overwritten: `seq`, `kind`, `text`, `of`, `edited` and `owner`.
+type Content = (u64, u8, Box<str>, Option<u64>, Option<u64>, bool);
 
 impl Overwritten {
     /// Returns whether a text was overwritten.
@@ -281,10 +281,11 @@ impl Overwritten {
 
     /// Writes the rows again.
     pub(super) fn restore(&self, connection: &Connection) -> Result<()> {
-        for (seq, kind, text, of, edited) in &self.rows {
-            let update = "UPDATE messages SET kind = ?3, text = ?4, of = ?5, edited = ?6
+        for (seq, kind, text, of, edited, owner) in &self.rows {
+            let update = "UPDATE messages
+                SET kind = ?3, text = ?4, of = ?5, edited = ?6, owner = ?7
                 WHERE place = ?1 AND seq = ?2";
-            let row = (self.place, seq, kind, text, of, edited);
+            let row = (self.place, seq, kind, text, of, edited, owner);
             connection.execute(update, row)?;
         }
         Ok(())
@@ -418,14 +419,19 @@ impl Turn {
         let execute = |sql: &str, values: &[&dyn ToSql]| -> Result<usize> {
             connection.prepare_cached(sql)?.execute(values)
         };
-        let Proposal { author, text, .. } = what;
+        let Proposal {
+            author,
+            text,
+            owner,
+            ..
+        } = what;
         match what.kind {
             Kind::Message | Kind::Deleted => {}
             Kind::Edit { of } => {
                 self.remember(connection, place, of, &["seq = ?2"])?;
-                let update = "UPDATE messages SET text = ?3, edited = ?4
+                let update = "UPDATE messages SET text = ?3, edited = ?4, owner = ?5
                     WHERE place = ?1 AND seq = ?2";
-                execute(update, params![place, of.0, text, self.now.0])?;
+                execute(update, params![place, of.0, text, self.now.0, owner])?;
             }
             Kind::Delete { of } => {
                 let about = ["seq = ?2", "of = ?2 AND kind <> 2"];
@@ -472,7 +478,7 @@ impl Turn {
         let mut rows = Vec::new();
         for which in which {
             let select = format!(
-                "SELECT seq, kind, text, of, edited FROM messages
+                "SELECT seq, kind, text, of, edited, owner FROM messages
                 WHERE place = ?1 AND {which}"
             );
             let mut select = connection.prepare_cached(&select)?;
