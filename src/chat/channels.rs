@@ -28,8 +28,8 @@ pub(super) struct Channel {
     pub(super) changes: Changes,
     /// What an owner has set.
     pub(super) settings: ChannelSettings,
-    /// In slow mode, when each user sent the last message.
-    pub(super) last_sent: BTreeMap<Author, Millis>,
+    /// In slow mode, when each user sent the last message, and its nonce.
+    pub(super) last_sent: BTreeMap<Author, (Millis, Option<Box<str>>)>,
     /// It had no messages when it was listed, and has none yet.
     pub(super) is_blank: bool,
     last_use: u64,

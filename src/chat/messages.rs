@@ -39,7 +39,7 @@ impl Chat {
         }
         match (kind, channel) {
             (Kind::Delete { .. }, _) | (_, None) => {}
-            (Kind::Message, Some(id)) => self.check_writing(context, id)?,
+            (Kind::Message, Some(id)) => self.check_writing(context, id, draft.nonce.as_deref())?,
             (_, Some(id)) => self.check_read_only(context, id)?,
         }
         self.proposals.push(Rc::new(Proposal {

@@ -388,8 +388,13 @@ impl Chat {
     }
 
     /// Fails where only owners may write, or while the user has to wait. Otherwise the user's next
-    /// message has to wait.
-    pub(super) fn check_writing(&mut self, context: &Context<'_>, id: ChannelId) -> Applied {
+    /// message has to wait, unless it is the same one again, which the commit only acknowledges.
+    pub(super) fn check_writing(
+        &mut self,
+        context: &Context<'_>,
+        id: ChannelId,
+        nonce: Option<&str>,
+    ) -> Applied {
         self.check_read_only(context, id)?;
         let (author, now) = (context.author()?, self.now.mono);
         let channel = self.channels.get_mut(id).filter(|_| !context.is_owner);
@@ -401,18 +406,26 @@ impl Chat {
         };
         let interval = Duration::from_secs(seconds.into());
         let wait = |last| interval.saturating_sub(now.since(last));
-        let wait_of_user = channel.last_sent.get(&author).map(|last| wait(*last));
-        if let Some(wait) = wait_of_user.filter(|wait| !wait.is_zero()) {
-            let retry_ms = wait.as_millis() as u64;
-            return Err(CommandError::Slow { retry_ms });
+        if let Some((last, last_nonce)) = channel.last_sent.get(&author) {
+            if nonce.is_some() && nonce == last_nonce.as_deref() {
+                return Ok(());
+            }
+            let retry_ms = wait(*last).as_millis() as u64;
+            if retry_ms > 0 {
+                return Err(CommandError::Slow { retry_ms });
+            }
         }
         if channel.last_sent.len() >= SLOW_USERS {
-            channel.last_sent.retain(|_, last| !wait(*last).is_zero());
+            channel
+                .last_sent
+                .retain(|_, (last, _)| !wait(*last).is_zero());
             if channel.last_sent.len() >= SLOW_USERS {
                 channel.last_sent.pop_first();
             }
         }
-        channel.last_sent.insert(author, now);
+        channel
+            .last_sent
+            .insert(author, (now, nonce.map(Into::into)));
         Ok(())
     }
 

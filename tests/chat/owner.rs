@@ -262,6 +262,9 @@ Ben > {"type":"message","channel":"tea","text":"hello","nonce":"n"}
 skip
 Ben + {"type":"message","channel":"tea","text":"hello again","id":2}
 Ben < {"type":"error","code":"slow","retry_ms":30000,"id":2}
+Ben > {"type":"message","channel":"tea","text":"hello","nonce":"n","id":3}
+Ben = {"type":"ack","channel":"tea","seq":4,"at":$START,"id":3}
+Ada,Tab quiet
 Ben > /leave
 Ben > /join tea
 wait 29999
