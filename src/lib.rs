@@ -16,7 +16,7 @@
 //! | [`hub`] | connections: parsing of input, delivery of events, timeouts, limits |
 //! | [`server`] | sockets, the event loop, files and signals: the only module that waits |
 //! | [`cli`] | options and subcommands |
-//! | [`tools`] | the toolbox: `explain`, `test`, `client`, `record`, `replay`, the wire view |
+//! | [`tools`] | the subcommands, the recorder of `--record`, and the wire view |
 //!
 //! Everything below `server` is sans-I/O: it uses no sockets, no clock and no random source, so
 //! tests and the simulation run it with a network and a time of their own.

@@ -87,8 +87,8 @@ impl Drop for MemorySocket {
     }
 }
 
-/// Returns the rows of a table in a text: one a line, with `|` between the cells. In a cell, `\r`
-/// and `\n` are written out.
+/// Returns the rows of a table in a text: one a line, with `|` between the cells. The escapes `\r`
+/// and `\n` in a cell become characters.
 ///
 /// # Panics
 ///

@@ -58,7 +58,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The large crowds take minutes where nothing is optimised: `cargo test --release` has them.
+/// Large crowds take minutes in a debug build, so only `cargo test --release` has them.
 fn crowds(debug: &'static [usize], release: &'static [usize]) -> &'static [usize] {
     if cfg!(debug_assertions) {
         debug
@@ -107,7 +107,7 @@ fn delivery_allocates_nothing() {
             println!("{messages} messages to {members}: {many} allocations, {each} a delivery");
             assert_eq!(many, few, "{messages} messages to {members} members");
         }
-        // The text, the channel's name as it was said, the proposal; and what the commit gives.
+        // Of each message the text, the channel's name and the proposal; and the commit's result.
         assert!(few <= 3 * messages + 1, "{few} allocations");
     }
 }

@@ -1,5 +1,5 @@
-//! The owner's key and the room's password, which are the first lines of files, and the owner's
-//! link.
+//! Reads the owner's key and the room's password, each the first line of a file, and prints the
+//! owner's link.
 
 use super::options::ServeOptions;
 use crate::chat::Keys;
@@ -10,19 +10,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// A first line has at most this many bytes.
+/// The bytes of a file that are read; a first line must be shorter.
 const LINE_BYTES: u64 = 1_024;
 
-/// The owner's key, which may be shown to the owner, and the hashes of both.
+/// The owner's key as text, for the owner's link, and the hashes of the key and the password.
 pub(super) struct Secrets {
     owner: Option<String>,
     pub(super) keys: Keys,
 }
 
 impl Secrets {
-    /// Reads the files that the options name. Makes a fresh owner's key where there is no file yet,
-    /// and where there is no option but a terminal, on which the owner can read it. An error is one
-    /// line. `fresh` is an unguessable key.
+    /// Reads the files that the options name. `fresh` is an unguessable key. It becomes the owner's
+    /// key if the file doesn't exist yet, which is then created. Without the option it becomes the
+    /// key if standard error is a terminal, where the owner sees it. An error is one line.
     pub(super) fn read(options: &ServeOptions, fresh: String) -> Result<Self, String> {
         let owner = match &options.owner_key {
             Some(path) => Some(read_or_make(path, fresh)?),

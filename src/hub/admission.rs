@@ -213,7 +213,7 @@ impl Seat {
         self.address.is_loopback() && !is_forwarded(head)
     }
 
-    /// Returns the address as the chat counts wrong keys.
+    /// Returns the address for which the chat counts wrong keys.
     pub(super) fn peer(&self) -> Peer {
         Peer(network(self.address))
     }
@@ -255,7 +255,7 @@ mod tests {
         }
     }
 
-    /// What is one, and four addresses: of each but the third, a connection is admitted.
+    /// A name, and four addresses that connect in turn. The first three count as one address.
     const HOUSEHOLDS: &str = "
         one IPv4 address | 10.0.0.1    | 10.0.0.1        | 10.0.0.1        | 10.0.0.2
         one /64          | 2001:db8::1 | 2001:db8::2     | 2001:db8::3     | 2001:db8:0:1::1

@@ -1,5 +1,5 @@
-//! How WebSockets end: the close frame, the chat's part, and which connections are closed when
-//! too much is held.
+//! Closes WebSockets: sends the close frame, informs the chat, and chooses the connections to close
+//! when the buffers are full.
 
 use super::connection::{Endpoint, Life, Phase};
 use super::inbox::{CloseReason, ConnectionId};
@@ -115,7 +115,7 @@ impl<S: Socket> Hub<S> {
         if !matches!(connection.life, Life::Open(_)) {
             connection.kill();
         } else if connection.is_open() {
-            // Its backlog after our close frame is bounded by that.
+            // Nothing follows our close frame, so a connection that has sent it can't grow.
             let reason = CloseReason::Ours(CloseCode::TRY_AGAIN_LATER, why);
             connection.end(reason, true, &mut self.cx);
         }
@@ -150,7 +150,7 @@ impl<S: Socket> Hub<S> {
                 continue;
             };
             if connection.is_in(Phase::CloseSent) {
-                // It may still hold half a frame, for which others would be closed. It is reset.
+                // It may still hold half a frame. Without a reset, others would be closed for it.
                 connection.kill();
                 self.settle(id);
                 continue;

@@ -63,7 +63,7 @@ pub(super) enum CloseReason {
 }
 
 impl CloseReason {
-    /// The client goes on after a hundred refusals.
+    /// The client continued to send after [`FLOOD_REFUSALS`](crate::limits::FLOOD_REFUSALS).
     pub(super) const FLOODING: Self = Self::Ours(CloseCode::POLICY, "too many messages (--rate)");
 
     /// Returns the close code for the metrics: 1005 for none in the frame, 1006 for no frame.

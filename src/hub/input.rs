@@ -193,7 +193,7 @@ impl<S> Connection<S> {
                 encode_message(&mut cx.encoder.deflate, deflate, opcode, payload, out)
             });
         };
-        // Control frames and fragments, which the rate limits, and a ping among them.
+        // The number of control frames and fragments, for the rate; and the payload of a ping.
         let (mut chores, mut ping) = (0, None);
         let (mut reply, mut end) = (Vec::new(), None);
         let received = open.websocket.receive(bytes, &mut cx.scratch, &mut reply);

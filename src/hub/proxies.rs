@@ -1,4 +1,4 @@
-//! Which proxies are trusted, and whom they forward for (RFC 7239, and `X-Forwarded-For` by
+//! Trusted proxies, and the clients that they forward for (RFC 7239, and `X-Forwarded-For` by
 //! custom).
 //!
 //! Any client can send these headers. Each proxy appends the address that it received the request
@@ -159,7 +159,6 @@ fn node(text: &str) -> Option<IpAddr> {
     (!address.is_unspecified()).then(|| address.to_canonical())
 }
 
-/// Splits a table's rows at their bars.
 #[cfg(test)]
 mod tests {
     use super::*;

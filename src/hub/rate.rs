@@ -40,11 +40,11 @@ impl Bucket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Allowed,
-    /// It must be repeated after this time.
+    /// The client may repeat it after this time.
     Refused {
         retry_ms: u64,
     },
-    /// The connection goes on after a hundred refusals, and must be closed.
+    /// The connection reached [`FLOOD_REFUSALS`], and must be closed.
     Flooding,
 }
 

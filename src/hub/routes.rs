@@ -1,4 +1,4 @@
-//! Which path gets which response.
+//! Finds the response to each request, by its path.
 
 use super::admission::Seat;
 use super::origins::{Origin, Origins};
