@@ -390,8 +390,10 @@ fn check(options: &mut ServeOptions, given: &[(&str, String)]) -> Result<(), Str
         let found = given.iter().find(|(known, _)| *known == name);
         found.map(|(_, source)| source)
     };
-    if let (Some(one), Some(other)) = (source(EXCLUSIVE[0]), source(EXCLUSIVE[1])) {
-        return Err(format!("{one} and {other} exclude each other"));
+    for [one, other] in [EXCLUSIVE, ["user-header", "password-file"]] {
+        if let (Some(one), Some(other)) = (source(one), source(other)) {
+            return Err(format!("{one} and {other} exclude each other"));
+        }
     }
     match &options.record {
         Some(_) if !options.in_memory => return Err("--record needs --no-history".to_owned()),
@@ -399,14 +401,8 @@ fn check(options: &mut ServeOptions, given: &[(&str, String)]) -> Result<(), Str
         Some(_) => {}
         None => options.given.clear(),
     }
-    match (&options.user_header, &options.password_file) {
-        (Some(_), _) if options.trusted_proxies.is_empty() => {
-            return Err("--user-header needs --trusted-proxy".to_owned());
-        }
-        (Some(_), Some(_)) => {
-            return Err("--user-header and --password-file exclude each other".to_owned());
-        }
-        _ => {}
+    if options.user_header.is_some() && options.trusted_proxies.is_empty() {
+        return Err("--user-header needs --trusted-proxy".to_owned());
     }
     let (chars, bytes) = (options.limits.text_chars, options.limits.message_bytes);
     if let (Some(one), Some(other)) = (source("max-text-chars"), source("max-message-bytes"))
