@@ -85,10 +85,10 @@ impl Rate {
         }
     }
 
-    /// Charges a command that costs more than the one token it was accepted for.
-    pub(super) fn charge(&mut self, more: u32, rate: u32, now: Millis) {
-        if rate != 0 && more > 0 {
-            self.commands.charge(more, rate, now);
+    /// Charges a command's cost, except for the token that it has taken.
+    pub(super) fn charge(&mut self, cost: u32, rate: u32, now: Millis) {
+        if rate != 0 && cost > 1 {
+            self.commands.charge(cost - 1, rate, now);
         }
     }
 }
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn charge_delays_the_next_command() {
         let mut rate = Rate::default();
-        rate.charge(44, 20, Millis(0));
+        rate.charge(45, 20, Millis(0));
         let retry_ms = 250;
         assert_eq!(rate.command(20, Millis(0)), Refused { retry_ms });
         assert_eq!(rate.command(20, Millis(250)), Allowed);
@@ -137,7 +137,7 @@ mod tests {
             ("slower", 200, None),
         ] {
             let mut rate = Rate::default();
-            rate.charge(1_000, 1, Millis(9_000));
+            rate.charge(1_001, 1, Millis(9_000));
             let mut verdicts = (0..300).map(|n| rate.command(1, Millis(9_000 + n * gap)));
             let floods = verdicts.position(|verdict| verdict == Flooding);
             assert_eq!(floods, flood_at, "{name}");

@@ -37,7 +37,7 @@ impl<S: Socket> Hub<S> {
                 if let Life::Open(open) = &mut connection.life {
                     let rate = self.cx.limits.rate;
                     open.rate
-                        .charge(COST_OF_HEAVY_COMMAND - 1, rate, self.cx.now.mono);
+                        .charge(COST_OF_HEAVY_COMMAND, rate, self.cx.now.mono);
                 }
                 wire.answer_try(&json, request.id, &mut answer)
             }

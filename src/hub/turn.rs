@@ -168,8 +168,7 @@ impl<S: Socket> Hub<S> {
             .chat
             .apply(client, request, peer, page_bytes, now, &mut self.effects);
         open.pending.proposed |= outcome.proposed;
-        open.rate
-            .charge(outcome.cost.saturating_sub(1), rate, now.mono);
+        open.rate.charge(outcome.cost, rate, now.mono);
         self.carry_out();
         self.close_dismissed();
     }
