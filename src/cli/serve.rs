@@ -32,8 +32,8 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
         .and_then(Listener::bind)
         .map_err(|error| cant_listen(&options.listen, &error))?;
     let address = listener.address();
-    let secrets = Secrets::read(options, format!("{:x}", Hex(&random::<16>()?)))?;
-    let epoch = format!("{:x}", Hex(&random::<16>()?));
+    let secrets = Secrets::read(options, random_id()?)?;
+    let epoch = random_id()?;
     let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let now = Now {
         mono: Millis(0),
@@ -130,6 +130,11 @@ pub(crate) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
     let filled = fill_random(&mut bytes);
     filled.map_err(|error| format!("the system's random number generator failed: {error}"))?;
     Ok(bytes)
+}
+
+/// Returns 128 random bits in hexadecimal digits.
+pub(crate) fn random_id() -> Result<String, String> {
+    Ok(format!("{:x}", Hex(&random::<16>()?)))
 }
 
 #[cfg(target_os = "linux")]
