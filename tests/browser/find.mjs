@@ -1,4 +1,4 @@
-// What is to be found again: pinned messages and the search.
+// Pinned messages, and the search.
 
 import assert from 'node:assert/strict';
 import { KEY, secret } from './change.mjs';
@@ -59,7 +59,7 @@ scene('the owner is marked, pins a message, and gives the chat up', ['--owner-ke
   await ada.page.getByRole('alert').filter({ hasText: /key/ }).waitFor();
 });
 
-scene('search: as one types, everywhere or here, and to the message', [], async ({ meet }) => {
+scene('the search finds while the user types, everywhere or here, and opens the message', [], async ({ meet }) => {
   const [ada, bob] = [await meet('Ada'), await meet('Bob')];
   await bob.say('the ADDRESS is Main Street');
   await bob.create('garden');

@@ -1,4 +1,4 @@
-// To a message from wherever it is in the history: by a link, a quote, a date; and what is hidden, kept or saved in this browser.
+// Jumps to a message: by a link, a quote, a date, the first unread one. Ignored people, and transcripts.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -129,7 +129,7 @@ test('any order of live messages and pages gives the same place', () => {
   }
 });
 
-test('events about a message: its present form, each number counted, no text twice', () => {
+test('events about a message change it, count as numbers, and keep no text', () => {
   const place = loaded(1, 3);
   for (const event of [edited(4, 2, 'better'), reacted(5, 2), reacted(6, 2, true, true), reacted(7, 3), reacted(8, 3, false)]) rooms.receive(place, event);
   assert.equal(seqs(place), '1 2 3 4 5 6 7 8');
@@ -165,7 +165,7 @@ test('an earlier edit does not change what history says', () => {
   assert.deepEqual([owner, at], [true, 7]);
 });
 
-test('what is no message is not unread', () => {
+test('events that are no messages are not unread', () => {
   const place = loaded(1, 3);
   rooms.markRead(place);
   for (const event of [reacted(4, 1), message(5), reacted(6, 5), deleted(7, 1)]) rooms.receive(place, event);

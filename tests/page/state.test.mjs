@@ -273,7 +273,7 @@ test('a type of a later version changes nothing, but its number counts', () => {
   assert.equal(place.newest, 5);
 });
 
-test('what an owner decides', () => {
+test('settings of an owner are applied', () => {
   const state = entered({ door: false });
   assert.deepEqual([state.door, state.owner], [false, null]);
   const until = (list) => [...list].join(' ');
@@ -295,7 +295,7 @@ test('what an owner decides', () => {
   assert.deepEqual([place.writing, place.pin], [30, 9]);
 });
 
-test('who was away learns of changes to messages that the page holds', () => {
+test('changes that were missed are applied to messages that the page holds', () => {
   const state = entered();
   const [ask] = states.apply(state, { ...WELCOME, channels: [{ name: 'general', members: 2, seq: 6 }] });
   const change = (type, seq, of, more) => ({ type, channel: 'general', seq, of, at: seq, ...more });

@@ -37,7 +37,7 @@ export class Chat {
   notice = null;
   name = null;
   markers;
-  /** What the composer should take: `{ quote }`, a text, or `{ edit }`, a message; null if nothing. */
+  /** For the composer: `{ quote }`, a text to insert, or `{ edit }`, a message to edit; null if there is nothing. */
   composing = null;
   /** People whose messages are hidden in this browser: author → name. */
   ignored = new Map();
@@ -318,14 +318,14 @@ export class Chat {
     if (isEmpty) this.state.rooms.delete(room.key);
   }
 
-  // ── Messages that are there, and people ──
+  // ── Changing messages and channels; the owner ──
 
   /** Whether this page has the owner's rights. */
   get owns() {
     return this.state.owner !== null;
   }
 
-  /** Sends a command; what fails is shown. Resolves to the answer, or null. */
+  /** Sends a command and shows an error. Resolves to the answer, or null. */
   async send(command) {
     try {
       return await this.#connection.request(command);
@@ -335,7 +335,7 @@ export class Chat {
     }
   }
 
-  /** Runs a typed line that is one command, where needed for the open room, and after a question if it can't be undone. */
+  /** Runs a typed command of the protocol: for the open room if it names none, and after a question if it can't be undone. */
   #run(room, command) {
     const { type } = command;
     const isHere = !command.channel && ['writing', 'pin', 'edit', 'delete', 'react'].includes(type);
@@ -383,8 +383,8 @@ export class Chat {
   }
 
   /** Puts a quote of a message, or a message to edit, into the composer. */
-  compose(what) {
-    this.composing = what;
+  compose(content) {
+    this.composing = content;
     this.focusWanted = true;
     this.#changed();
   }
@@ -448,7 +448,7 @@ export class Chat {
     return true;
   }
 
-  /** Whether the server will take a text; if not, says why. */
+  /** Whether the server will accept a text; if not, shows why. */
   #fits(room, text, action) {
     if (text.trim() === '') return this.tell(t.chat.nothingToSend, true);
     const { unit, length, most, over } = this.excess(room, text, action);

@@ -6,7 +6,7 @@ import { t } from '../texts/en.js';
 
 /** Messages loaded on each side of one, and at once after a part of the history. */
 const AROUND = 50, NEWER = 100;
-/** Messages looked at to find one that has a time: deleted ones have none. */
+/** Messages requested to find one that has a time: deleted ones have none. */
 const DATED = 10;
 
 export class Past {
@@ -17,7 +17,7 @@ export class Past {
     this.#host = host;
   }
 
-  /** Shows the message `seq` of a room, from wherever it is, as soon as the room is loaded. `focus`: moves the keyboard there. */
+  /** Shows the message `seq` of a room, wherever it is in the history, once the room is loaded. `focus`: moves the keyboard there. */
   jump(room, seq, focus = false) {
     room.target = { seq, focus, found: false, asked: false };
     this.resolve(room);
@@ -77,7 +77,7 @@ export class Past {
     this.#host.changed();
   }
 
-  /** Shows the first message of a day or after it: a binary search, a few small questions. `from` is its first millisecond. */
+  /** Shows the first message of a day or after it: a binary search with a few small requests. `from` is its first millisecond. */
   async toDate(room, from) {
     let [low, high] = [Math.max(1, room.first), room.known + 1];
     while (low < high) {

@@ -138,7 +138,7 @@ export class Connection {
     if (event.type === 'trace') return this.#on.trace(event);
     const request = this.#sent.get(event.id) ?? null;
     this.#sent.delete(event.id);
-    // Too many wrong passwords are for the person to know.
+    // A `hello` is refused after too many wrong passwords: the person has to know.
     if (event.code === 'rate_limited' && request && request.command.type !== 'hello') return this.#retryAfter(request, event.retry_ms ?? 1000);
     if (event.type === 'welcome') this.#welcomed();
     if (!request?.silent) this.#on.event(event, request?.command ?? null);

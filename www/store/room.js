@@ -2,7 +2,7 @@
 //
 // One array holds every event with a `seq` in that order, also those about earlier messages, so that a jump in the numbers is
 // always a real gap. It is complete up to `newest`; later messages wait in `ahead` until history fills the hole. Events about a
-// message are applied to it where they stand in this order, and keep no text.
+// message are applied to it in this order, and keep no text.
 //
 // A part of the history that doesn't reach the newest messages is a room of its own, `past`, until it does.
 

@@ -43,7 +43,7 @@ export const ownerKey = item(shared, 'owner'); // the key of a link #owner=KEY
 export const password = item(perTab, 'password'); // the room's password, for the owner's links only
 export const bell = item(shared, 'bell'); // true if notifications are on, or null
 
-/** Answers other tabs that ask for the room's password, which no storage that tabs share keeps. `get()` returns it, or null. */
+/** Answers other tabs that ask for the room's password: it is never in shared storage. `get()` returns it, or null. */
 export function answerForPassword(get) {
   const tabs = new BroadcastChannel(BASE);
   tabs.addEventListener('message', ({ data }) => data === 'password?' && get() && tabs.postMessage({ password: get() }));

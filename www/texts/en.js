@@ -95,14 +95,14 @@ export const t = {
     quote: (name, text, link) => `> ${name}: ${text}${link && ` ${link}`}\n`,
   },
 
-  /** The menus of a message and of the header, and what they do. */
+  /** The menus of a message, of a person and of the header. */
   menu: {
     of: (name, text) => `Actions: ${name}: ${text}`,
     react: 'React', moreReactions: 'More reactions…', reply: 'Reply', copyText: 'Copy text', copyLink: 'Copy link',
-    copied: 'Copied.', cantCopy: 'The browser doesn’t let this page copy. Here it is: ',
+    copied: 'Copied.', cantCopy: 'The browser doesn’t let this page copy. Copy it from here: ',
     edit: 'Edit', delete: 'Delete', pin: 'Pin', unpin: 'Unpin',
     ignore: (name) => `Ignore ${name}`,
-    attend: (name) => `Stop ignoring ${name}`,
+    stopIgnoring: (name) => `Stop ignoring ${name}`,
     message: (name) => `Message ${name}`,
     mute: (name) => `Mute ${name}…`,
     kick: (name) => `Remove ${name}…`,
@@ -110,16 +110,16 @@ export const t = {
   },
 
   search: {
-    intro: 'Finds any part of a text, in every channel and in your private conversations.',
+    intro: 'Searches all channels and your private conversations. Parts of words are found, too.',
     none: 'Nothing found.',
-    found: (n, more) => (more ? `${n} results so far` : count(n, 'result')),
+    found: (n, more) => `${count(n, 'result')}${more ? ' so far' : ''}`,
     more: 'More results', searching: 'Searching…',
   },
 
   owner: {
     badge: 'owner', badgeTitle: 'Written by the owner of this chat',
     openDoor: 'Open the door', closeDoor: 'Close the door',
-    doorClosed: 'The door is closed: no one new can come in.',
+    doorClosed: 'The door is closed: no new people can come in.',
     readOnly: 'Only the owner can write here.',
     slowMode: (seconds) => `One message every ${seconds} s for each person.`,
     who: { all: 'Everyone writes', owner: 'Only the owner writes', 5: 'One message per 5 s', 30: 'One message per 30 s', 300: 'One message per 5 min' },
@@ -135,8 +135,8 @@ export const t = {
     removeTitle: (channel) => `Remove #${channel}?`,
     removeText: 'Everyone leaves it, and all its messages are deleted. This can’t be undone.',
     more: 'Owner’s actions', giveUp: 'Give up ownership',
-    muteTitle: (name) => `Mute ${name}?`, muteText: 'A muted person reads along, but can’t write.',
-    kickTitle: (name) => `Remove ${name}?`, kickText: 'The person is disconnected, and can’t come back for this long.',
+    muteTitle: (name) => `Mute ${name}?`, muteText: 'The person can read, but not write, for the time that you choose.',
+    kickTitle: (name) => `Remove ${name}?`, kickText: 'The person is disconnected, and can’t come back for the time that you choose.',
     minutes: (n) => (n < 60 ? `${n} min` : n < 1440 ? count(n / 60, 'hour') : count(n / 1440, 'day')),
     youAreMuted: 'The owner has muted you: you can read, but not write.', youMayWrite: 'You can write again.',
   },
@@ -215,10 +215,10 @@ export const t = {
     { word: 'search', needs: 'TEXT', does: 'search all messages', example: '/search address' },
     { word: 'history', needs: '[N]', does: 'load earlier messages' },
     { word: 'own', needs: 'KEY', does: 'become the owner of this chat', example: '/own 4f5e6d' },
-    { word: 'mute', needs: 'NAME MINUTES', does: 'owner: stop a person writing; 0 ends it', example: '/mute Ada 10' },
-    { word: 'kick', needs: 'NAME MINUTES', does: 'owner: remove a person', example: '/kick Ada 10' },
+    { word: 'mute', needs: 'NAME MINUTES', does: 'owner: stop a person from writing; 0 ends it', example: '/mute Ada 10' },
+    { word: 'kick', needs: 'NAME MINUTES', does: 'owner: remove a person; 0 lets them back', example: '/kick Ada 10' },
     { word: 'door', needs: 'open|closed', does: 'owner: let new people in, or not', example: '/door closed' },
-    { word: 'writing', needs: '[CHANNEL] all|owner|SECONDS', does: 'owner: who may write', example: '/writing owner' },
+    { word: 'writing', needs: '[CHANNEL] all|owner|SECONDS', does: 'owner: set who may write', example: '/writing owner' },
     { word: 'pin', needs: 'NUMBER|none', does: 'owner: pin a message of this channel', example: '/pin 842' },
     { word: 'clear', needs: '[CHANNEL]', does: 'owner: delete all messages here, or in another channel' },
     { word: 'remove', needs: 'CHANNEL', does: 'owner: remove a channel', example: '/remove garden' },
@@ -262,7 +262,7 @@ export const t = {
 
   join: {
     onlyHere: 'Only this computer can reach it. To let others join, start the server with --listen 0.0.0.0:8080.',
-    withPassword: 'These links hold the room’s password. Only you, the owner, see them here.',
+    withPassword: 'These links contain the room’s password. Only you, the owner, see them.',
     code: (address) => `QR code of ${address}`,
   },
 

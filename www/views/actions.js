@@ -1,4 +1,4 @@
-// The menus of a message and of a person: what can be done with them, and for an owner what can be done about them.
+// The menus of a message and of a person. An owner's menus have more items: delete any message, pin, mute, remove.
 
 import { authorNumber } from '../store/room.js';
 import * as address from '../texts/address.js';
@@ -26,7 +26,7 @@ export function messageMenu(chat, room, message, rect) {
   });
   const all = { text: t.menu.moreReactions, act: () => openMenu(t.menu.react, [{ name: t.menu.react, row: [...EMOJI].map(reaction) }], rect) };
   const isIgnored = chat.ignored.has(author);
-  // An old message may be from another person of this name, who is not to be muted for it.
+  // An old message may be from another person with this name. The one who is online must not be muted for it.
   const isKnown = chat.state.users.has(from) && authorNumber(room, from, author) === 0;
   openMenu(t.page.actions, [
     { name: t.menu.react, row: QUICK.map((name) => reaction([name, EMOJI.get(name)])) },
@@ -36,7 +36,7 @@ export function messageMenu(chat, room, message, rect) {
     isChannel && { text: t.menu.copyLink, act: () => copy(chat, new URL(link, location.href).href) },
     isMine && !action && { text: t.menu.edit, act: () => chat.compose({ edit: message }) },
     chat.owns && isChannel && { text: room.pin === seq ? t.menu.unpin : t.menu.pin, act: () => chat.send({ type: 'pin', channel: room.name, seq: room.pin === seq ? null : seq }) },
-    !isMine && { text: isIgnored ? t.menu.attend(from) : t.menu.ignore(from), act: () => chat.ignore(author, from, !isIgnored) },
+    !isMine && { text: isIgnored ? t.menu.stopIgnoring(from) : t.menu.ignore(from), act: () => chat.ignore(author, from, !isIgnored) },
     (isMine || (chat.owns && isChannel)) && { text: t.menu.delete, danger: true, act: () => chat.deletions.add(room, seq) },
     ...(isMine || !isKnown ? [] : restrictions(chat, from)),
   ], rect);

@@ -1,5 +1,5 @@
-// The rows of the feed, from top to bottom, as plain objects: days, messages and what is left of deleted ones, gaps, notes, the
-// line "New", unsent messages.
+// The rows of the feed, from top to bottom, as plain objects: days, messages (also deleted ones), gaps, notes, the line "New",
+// unsent messages.
 //
 // A row has a `key`, by which it is found again, and a `stamp`, which changes when it looks different. Pure.
 

@@ -9,7 +9,10 @@ import { byId, element } from './dom.js';
 
 const isApple = () => /Mac|iPhone|iPad/.test(`${navigator.platform} ${navigator.userAgent}`);
 
-/** `does` has `jump()`, `search()`, `escape()`, `hasSearch()`: whether the field of the search has the keyboard, and `inside()`: whether the chat is shown. */
+/**
+ * `does` has `jump()`, `search()`, `escape()`, `hasSearch()`: whether the search field has the keyboard, and `inside()`: whether
+ * the chat is shown.
+ */
 export function listen(does) {
   const written = (keys) => (isApple() ? keys.replaceAll('Ctrl', '⌘').replaceAll('Alt', '⌥') : keys);
   const list = element('dl', {}, ...t.keys.flatMap(([keys, meaning]) => [
