@@ -1,14 +1,12 @@
 //! Text messages as commands, in JSON and as typed lines.
 //!
 //! Input: the text. Asserted:
-//! - JSON: `bad_json` exactly for what is no JSON, has half a character or a key with a meaning
-//!   twice; else the id comes back,
-//!   whatever is wrong; a command is taken exactly if a table of fields and kinds says so, and the
-//!   code of the error is the one it says;
+//! - JSON: `bad_json` exactly if it is invalid, has half a surrogate pair, or a known key twice;
+//!   otherwise the id is returned, also with an error; a command is accepted exactly if a table of
+//!   fields and kinds allows it, and the code of the error is the one in the table;
 //! - lines: never an id, never `bad_json`;
-//! - a command that was taken, written as JSON again, is the same command; so is what a typed line
-//!   stands for, and a JSON
-//!   message or direct that a person could have typed is the same as that line.
+//! - an accepted command, JSON or typed, is the same command when it is written as JSON and parsed
+//!   again; and so is one that can be typed when it is written as a line.
 
 use parlor::chat::command::{
     Command, Draft, Hello, Query, Range, Request, RequestId, SearchQuery, Target,
@@ -19,8 +17,9 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 /// Each type with its fields and their kinds: `s`tring, `t`ext, `n`umber, `b`oolean, `x` for nonce,
-/// `l`imit, `r`esults, `m`inutes, `w`ho may write, `e`moji; `!` where it has to be there. Of the
-/// two that `|` joins one has to be there, of two with `^` or `?` at most one.
+/// `l`imit, `r`esults, `m`inutes, `w`ho may write, `e`moji; `!` where it is required. Of the two
+/// that `|` joins exactly one is required; of two with `^` (numbers) or `?` (strings), at most one
+/// is allowed.
 const TABLE: [(&str, &str); 22] = [
     ("hello", "name:s! session:s password:s key:s"),
     ("rename", "name:s!"),
@@ -135,14 +134,14 @@ fn error(fields: &Map<String, Value>) -> Option<&'static str> {
                 (Some(Value::String(_)), None) | (None, Some(Value::String(_)))
             );
         }
-        if let Some((one, other)) = field.split_once('?') {
+        if let Some((one, other)) = field.split_once(['^', '?']) {
             let both = value(one).is_some() && value(other).is_some();
+            let is_right = match field.contains('^') {
+                true => is_number,
+                false => Value::is_string,
+            };
             let mut given = [one, other].into_iter().filter_map(value);
-            return !both && given.all(Value::is_string);
-        }
-        if let Some((one, other)) = field.split_once('^') {
-            let both = value(one).is_some() && value(other).is_some();
-            return !both && [one, other].into_iter().filter_map(value).all(is_number);
+            return !both && given.all(is_right);
         }
         let (key, kind) = field.split_once(':').expect("the table");
         match (value(key), kind.trim_end_matches('!')) {
@@ -261,18 +260,20 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
                 to, text, nonce, ..
             },
         ) => {
-            let (seq, kind, rest) = match kind {
-                Kind::Edit { of } => (of, "edit", json!({"text": text})),
-                Kind::Delete { of } => (of, "delete", json!({})),
-                Kind::React { of, on } => (of, "react", json!({"emoji": text, "on": on})),
+            let (kind, of, on) = match kind {
+                Kind::Edit { of } => ("edit", of, None),
+                Kind::Delete { of } => ("delete", of, None),
+                Kind::React { of, on } => ("react", of, Some(on)),
                 Kind::Message | Kind::Deleted => panic!("no command has that"),
             };
             let (field, place) = target(to);
-            let mut json = json!({"type": kind, field: place, "seq": seq.0, "nonce": nonce});
-            json.as_object_mut()
-                .unwrap()
-                .extend(rest.as_object().unwrap().clone());
-            json
+            let [text, emoji] = match kind {
+                "edit" => [Some(text), None],
+                "react" => [None, Some(text)],
+                _ => [None, None],
+            };
+            json!({"type": kind, field: place, "seq": of.0, "text": text, "emoji": emoji,
+                "on": on, "nonce": nonce})
         }
         Command::Typing { target: of } => json!({"type": "typing", target(of).0: target(of).1}),
         Command::History(Query {

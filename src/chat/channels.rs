@@ -36,7 +36,7 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// Returns the event that tells the channel's settings.
+    /// Returns the event with the channel's settings.
     pub(super) fn changed(&self) -> Event {
         Event::ChannelChanged {
             channel: self.name.shown.clone(),
@@ -45,7 +45,7 @@ impl Channel {
         }
     }
 
-    /// Unpins the message that was deleted, if it is the pinned one. Returns the event for it.
+    /// Unpins the pinned message if `kind` deletes it. Returns the event with the new settings.
     pub(super) fn unpin(&mut self, kind: Kind) -> Option<Event> {
         let Kind::Delete { of } = kind else {
             return None;

@@ -87,11 +87,11 @@ pub enum Event {
         muted: Vec<Sanctioned>,
         kicked: Vec<Sanctioned>,
     },
-    /// A user is muted, for owners and for that user; until 0: no longer.
+    /// A user is muted, or no longer (`until` is 0). Sent to owners and to that user.
     Muted(Sanctioned),
-    /// A user was removed, for owners; until 0: may come back.
+    /// A user was removed, or may come back (`until` is 0). Sent to owners.
     Kicked(Sanctioned),
-    /// New sessions are let in, or not.
+    /// The door was opened for new sessions, or closed.
     Door { open: bool },
     /// A channel has other settings.
     ChannelChanged {
@@ -349,7 +349,7 @@ impl<'a> ChangeFields<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub u64);
 
-/// What counts as one address for wrong keys: an IPv4 address, or the /64 of an IPv6 address.
+/// The address by which wrong keys are counted: an IPv4 address, or the /64 of an IPv6 address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Peer(pub u128);
 

@@ -16,8 +16,8 @@ use std::rc::Rc;
 const KEPT_PROPOSALS: usize = 64;
 
 impl Chat {
-    /// Checks a message and keeps it for the commit. Whether there is the message that a change is
-    /// about is checked by the commit, since an earlier change of this turn may delete it.
+    /// Checks a message and keeps it for the commit. The commit checks whether the message that a
+    /// change is about exists, since an earlier change of this turn may delete it.
     pub(super) fn send(&mut self, context: &mut Context<'_>, kind: Kind, draft: Draft) -> Applied {
         let author = context.author()?;
         let destination = self.destination(context, &draft.to)?;
@@ -163,8 +163,8 @@ impl Chat {
                     channel.is_blank = false;
                     let unpinned = channel.unpin(what.kind);
                     self.channels.was_used(id);
-                    effects.push(Effect::publish(Topic::Channel(id), event));
                     let topic = Topic::Channel(id);
+                    effects.push(Effect::publish(topic, event));
                     effects.extend(unpinned.map(|event| Effect::publish(topic, event)));
                 }
             }

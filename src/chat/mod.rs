@@ -11,7 +11,8 @@
 //! * Each deadline in `sessions` and `clients` has its timer.
 //!
 //! Reading order: `command.rs` and `event.rs` (what goes in and out), this file, `users.rs`,
-//! `membership.rs`, `messages.rs`, `queries.rs`, `owner.rs`; `codec` for JSON and typed lines.
+//! `membership.rs`, `messages.rs`, `queries.rs`, `search.rs`, `owner.rs`; `codec` for JSON and
+//! typed lines.
 
 mod changes;
 mod channels;
@@ -41,7 +42,7 @@ use changes::Changes;
 use channels::Channels;
 use command::{Command, HELP, Hello, Request, RequestId};
 use error::CommandError;
-use event::{Address, ChannelId, ClientId, Effect, Event, Farewell, Peer};
+use event::{Address, ChannelId, ClientId, Effect, Event, Farewell, Peer, Topic};
 use keys::Tries;
 use sessions::Sessions;
 use slab::Slab;
@@ -59,13 +60,13 @@ pub struct Chat {
     /// Makes 128 unguessable bits for a session's token.
     tokens: Box<dyn FnMut() -> [u8; 16]>,
     clients: Slab<Client>,
-    /// What the server was started with.
+    /// The owner's key and the password that the server was started with.
     keys: Keys,
     wrong_keys: Tries,
     wrong_passwords: Tries,
     /// Whether new sessions are let in.
     door_is_open: bool,
-    /// Sessions that owners have muted or kicked; some entries may be over.
+    /// Sessions that owners have muted or kicked; some entries may have expired.
     sanctions: BTreeMap<Author, Sanction>,
     /// Connections that sent the owner's key.
     owners: BTreeSet<ClientId>,
@@ -202,6 +203,16 @@ impl Context<'_> {
             to: self.address,
             event,
             id: self.id,
+        });
+    }
+
+    /// Answers a command, and publishes the same event to the other subscribers of a topic.
+    fn answer_and_publish(&mut self, event: Event, topic: Topic) {
+        self.answer(event.clone());
+        self.effects.push(Effect::Publish {
+            topic,
+            event,
+            except: vec![self.address],
         });
     }
 }

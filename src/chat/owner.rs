@@ -1,12 +1,12 @@
-//! The commands of owners, and what they mean for others.
+//! The commands of owners, and the restrictions that they set for other users.
 //!
-//! A connection is an owner's from its `own` with the right key until it ends or gives it up. What
-//! an owner decides is stored before it takes effect, so it holds after a restart. An owner's
-//! connections can write even where their user is muted or others can't.
+//! A connection is an owner's from its `own` with the right key until it ends or sends `own`
+//! without a key. A decision of an owner is stored before it takes effect, so it holds after a
+//! restart. An owner's connection can write even if its user is muted or the channel is read-only.
 
 use super::channels::GENERAL;
 use super::error::CommandError;
-use super::event::{Address, ChannelId, Effect, Event, Farewell, Sanctioned, Topic};
+use super::event::{Address, ChannelId, Effect, Event, Farewell, Peer, Sanctioned, Topic};
 use super::name::UserName;
 use super::{Applied, Chat, Context, Departure, Destination, Timer};
 use crate::history::{
@@ -34,28 +34,16 @@ impl Context<'_> {
             self.effects.push(Effect::Deliver { to, event });
         }
     }
-
-    /// Answers an owner's command, and publishes the same event.
-    fn answer_and_publish(&mut self, event: Event, topic: Topic) {
-        self.answer(event.clone());
-        self.effects.push(Effect::Publish {
-            topic,
-            event,
-            except: vec![self.address],
-        });
-    }
 }
 
 // The owner's commands.
 impl Chat {
-    /// Answers `own`: makes the connection an owner's, or takes that back.
+    /// Answers `own`: makes the connection an owner's, or ends that.
     pub(super) fn own(&mut self, context: &mut Context<'_>, key: Option<&str>) -> Applied {
         context.outcome.cost = COST_OF_HEAVY_COMMAND;
         self.owners.remove(&context.client);
         if let Some(key) = key {
-            let (wrong, now) = (CommandError::BadKey, self.now.mono);
-            self.wrong_keys
-                .check(context.peer, key, self.keys.owner, wrong, now)?;
+            self.check_key(context.peer, key)?;
             self.owners.insert(context.client);
         }
         let list = |until: fn(&Sanction) -> UnixMillis| {
@@ -73,6 +61,12 @@ impl Chat {
             kicked: list(|it| it.kicked_until),
         });
         Ok(())
+    }
+
+    /// Fails if `key` is not the owner's, or if the peer has sent too many wrong ones.
+    pub(super) fn check_key(&mut self, peer: Peer, key: &str) -> Applied {
+        let (right, wrong, now) = (self.keys.owner, CommandError::BadKey, self.now.mono);
+        self.wrong_keys.check(peer, key, right, wrong, now)
     }
 
     /// Answers `mute` and `kick`. A muted user's messages of this turn are not sent; a kicked
@@ -96,7 +90,7 @@ impl Chat {
             false => sanction.muted_until = until,
         }
         let (author, user) = (sanction.author, sanction.name.clone());
-        // With its row the session is known after a restart.
+        // The session must be known after a restart, so its row is stored, too.
         let row = self.sessions.user(author);
         let row = row.map(|user| self.row(author, user, false));
         self.decide(&Decision::Sanction(sanction.clone()), row.as_slice())?;
@@ -149,15 +143,9 @@ impl Chat {
         context.owner()?;
         let id = self.owners_channel(context, channel)?;
         if let Some(seq) = seq {
-            let wanted = PageRequest {
-                after: Seq(seq.0.saturating_sub(1)),
-                before: Seq(seq.0 + 1),
-                from_oldest: true,
-                rows: 1,
-                bytes: 0,
-                reader: Author(0),
-            };
-            let place = self.place(context.author()?, Destination::Channel(id))?;
+            let author = context.author()?;
+            let place = self.place(author, Destination::Channel(id))?;
+            let wanted = PageRequest::one(seq, author);
             let (messages, _) = self.page(context, &place, wanted)?;
             let is_message = |it: &Record| it.seq == seq && it.what.kind == Kind::Message;
             if !messages.first().is_some_and(is_message) {
@@ -236,7 +224,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Finds the channel that an owner means, who need not be in it.
+    /// Finds the channel of an owner's command, which the owner need not be in.
     fn owners_channel(
         &self,
         context: &Context<'_>,
@@ -257,8 +245,9 @@ impl Chat {
 
 // Decisions about users.
 impl Chat {
-    /// Finds the user that an owner names, and returns what was decided about that session. One
-    /// that is offline is found by the name in the lists of muted and kicked users.
+    /// Finds the user that an owner names. Returns the current sanction of that session, or an
+    /// empty one. A user who is offline is found by the name in the lists of muted and kicked
+    /// users.
     fn decided(
         &self,
         context: &Context<'_>,
@@ -273,7 +262,7 @@ impl Chat {
         let listed = listed.map(|it| it.author);
         let is_listed = |author: &Author| self.sanctions.contains_key(author);
         let author = match minutes {
-            // Another user may have the name of one who is kicked.
+            // Another user may have taken the name of a kicked one.
             0 => online.filter(is_listed).or(listed).or(online),
             _ => online.or(listed),
         };
@@ -330,7 +319,7 @@ impl Chat {
         self.go_offline(author, Departure::Lost);
     }
 
-    /// Takes messages of this turn back, which are not stored yet, and answers them with an error.
+    /// Drops messages of this turn, which are not stored yet, and answers them with an error.
     fn withdraw(
         &mut self,
         context: &mut Context<'_>,
@@ -351,7 +340,7 @@ impl Chat {
 
     /// Fails while the session is kicked.
     pub(super) fn check_kicked(&self, author: Author) -> Applied {
-        match self.left(author, |it| it.kicked_until) {
+        match self.time_left(author, |it| it.kicked_until) {
             0 => Ok(()),
             retry_ms => Err(CommandError::Kicked { retry_ms }),
         }
@@ -366,14 +355,14 @@ impl Chat {
     }
 
     fn check_not_muted(&self, author: Author) -> Applied {
-        match self.left(author, |it| it.muted_until) {
+        match self.time_left(author, |it| it.muted_until) {
             0 => Ok(()),
             retry_ms => Err(CommandError::Muted { retry_ms }),
         }
     }
 
-    /// Returns how long a decision still holds, in milliseconds.
-    fn left(&self, author: Author, until: fn(&Sanction) -> UnixMillis) -> u64 {
+    /// Returns the time until a mute or kick ends, in milliseconds; 0 if there is none.
+    fn time_left(&self, author: Author, until: fn(&Sanction) -> UnixMillis) -> u64 {
         let until = self.sanctions.get(&author).map_or(UnixMillis(0), until);
         until.0.saturating_sub(self.now.unix.0)
     }

@@ -12,11 +12,7 @@ use std::rc::Rc;
 impl Chat {
     /// Answers `history`, for any channel that is listed and for the user's own conversations.
     pub(super) fn answer_history(&mut self, context: &mut Context<'_>, query: &Query) -> Applied {
-        let destination = match &query.target {
-            Target::Channel(name) => Destination::Channel(self.channel(name)?),
-            other => self.destination(context, other)?,
-        };
-        let place = self.place(context.author()?, destination)?;
+        let place = self.readable_place(context, &query.target)?;
         let (after, before) = match query.range {
             Range::Newest => (Seq(0), Seq(u64::MAX)),
             Range::Before(before) => (Seq(0), before),
@@ -87,6 +83,20 @@ impl Chat {
         };
         context.answer(event);
         Ok(())
+    }
+
+    /// Returns where the messages of a target are stored. The connection need not be in the
+    /// channel.
+    pub(super) fn readable_place(
+        &mut self,
+        context: &Context<'_>,
+        target: &Target,
+    ) -> Result<Place, CommandError> {
+        let destination = match target {
+            Target::Channel(name) => Destination::Channel(self.channel(name)?),
+            other => self.destination(context, other)?,
+        };
+        self.place(context.author()?, destination)
     }
 
     /// Finds what a target means: a channel that the connection is in, or another session.

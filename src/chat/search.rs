@@ -1,18 +1,18 @@
 //! Searches the texts of all channels and of one's own conversations.
 //!
 //! A search reads the messages themselves, newest first, in slices: a turn reads a fixed number of
-//! bytes for all searches together. What was found is read again when it is sent, so a message that
-//! was deleted meanwhile is not in the answer, and one that was edited is in its present form.
+//! bytes for all searches together. The messages found are read again when the answer is sent. So a
+//! message that was deleted meanwhile is not in it, and one that was edited has its new text.
 //!
 //! A text contains another one if it does after NFKC and without regard to case.
 
-use super::command::{SearchQuery, Target};
+use super::command::SearchQuery;
 use super::error::CommandError;
 use super::event::{Effect, Event};
-use super::searches::{Lane, Position, Search, contains, folded};
+use super::searches::{Cursor, Position, Search, contains, fold};
 use super::text::is_blank;
-use super::{Applied, Chat, Context, Destination};
-use crate::history::{Author, Kind, PageRequest, Place, Record, Seq, StoreError};
+use super::{Applied, Chat, Context};
+use crate::history::{Author, Kind, PageRequest, Place, Record, StoreError};
 use crate::limits::{
     COST_OF_HEAVY_COMMAND, LIST_CONVERSATIONS, SEARCH_CHARS, SEARCH_PAGE_BYTES, SEARCH_TURN_BYTES,
     SEARCHES_SIDE_BY_SIDE,
@@ -32,22 +32,14 @@ impl Chat {
             let limit = SEARCH_CHARS;
             return Err(CommandError::TooLong { limit });
         }
-        let begin = query.before.as_deref().map(Position::decode);
-        let begin = match begin {
-            Some(None) => return Err(CommandError::BadField(BEFORE)),
-            Some(begin) => begin,
+        let decode = |before| Position::decode(before).ok_or(CommandError::BadField(BEFORE));
+        let begin = query.before.as_deref().map(decode).transpose()?;
+        let cursors = match &query.target {
             None => None,
+            Some(target) => Some(vec![Cursor::new(self.readable_place(context, target)?)]),
         };
-        let lanes = match &query.target {
-            None => None,
-            Some(target) => {
-                let destination = match target {
-                    Target::Channel(name) => Destination::Channel(self.channel(name)?),
-                    other => self.destination(context, other)?,
-                };
-                Some(vec![Lane::new(self.place(author, destination)?)])
-            }
-        };
+        let mut text = String::new();
+        fold(&query.text, &mut text);
         let old = self
             .searches
             .iter()
@@ -61,10 +53,10 @@ impl Chat {
             address: context.address,
             id: context.id,
             author,
-            text: folded(&query.text, String::new()).into(),
+            text: text.into(),
             limit: query.limit as usize,
             begin,
-            lanes,
+            cursors,
             unread: BinaryHeap::new(),
             found: Vec::new(),
             has_more: false,
@@ -77,7 +69,7 @@ impl Chat {
         !self.searches.is_empty()
     }
 
-    /// Reads one slice for the search that waits longest, and answers those that are done.
+    /// Reads for the searches in turn until the budget is used up, and answers those that are done.
     pub(super) fn continue_searches(&mut self, effects: &mut Vec<Effect>) {
         let mut budget = SEARCH_TURN_BYTES;
         while budget > 0
@@ -87,12 +79,12 @@ impl Chat {
             if client.is_none_or(|client| client.address != search.address) {
                 continue;
             }
-            let lanes = match search.lanes.take() {
-                Some(lanes) => Ok(lanes),
-                None => self.lanes(search.author),
+            let cursors = match search.cursors.take() {
+                Some(cursors) => Ok(cursors),
+                None => self.cursors(search.author),
             };
-            let read = lanes.and_then(|lanes| {
-                search.lanes = Some(lanes);
+            let read = cursors.and_then(|cursors| {
+                search.cursors = Some(cursors);
                 search.read_slice(&mut *self.history, &mut budget)
             });
             let answer = match read {
@@ -113,16 +105,16 @@ impl Chat {
         }
     }
 
-    /// Returns the places that a session can read.
-    fn lanes(&mut self, author: Author) -> Result<Vec<Lane>, StoreError> {
+    /// Returns a cursor for each place that a session can read.
+    fn cursors(&mut self, author: Author) -> Result<Vec<Cursor>, StoreError> {
         let channels = self.channels.summaries();
-        let mut lanes: Vec<_> = channels
-            .map(|channel| Lane::new(Place::Channel(channel.name)))
+        let mut cursors: Vec<_> = channels
+            .map(|channel| Cursor::new(Place::Channel(channel.name)))
             .collect();
         let others = self.history.conversations(author, LIST_CONVERSATIONS)?;
         let places = others.iter().map(|row| Place::between(author, row.other));
-        lanes.extend(places.map(Lane::new));
-        Ok(lanes)
+        cursors.extend(places.map(Cursor::new));
+        Ok(cursors)
     }
 
     /// Makes the answer to a search from what it has found so far.
@@ -133,14 +125,7 @@ impl Chat {
         let (mut results, mut last, mut bytes) = (Vec::new(), None, 0);
         let mut buffer = String::new();
         for hit in &hits {
-            let wanted = PageRequest {
-                after: Seq(hit.seq.0 - 1),
-                before: Seq(hit.seq.0 + 1),
-                from_oldest: true,
-                rows: 1,
-                bytes: 0,
-                reader: search.author,
-            };
+            let wanted = PageRequest::one(hit.seq, search.author);
             let mut page = Vec::new();
             self.history.page(&hit.place, wanted, &mut page)?;
             let matches = |it: &Record| {

@@ -1,8 +1,9 @@
-//! A search through the history: what it reads next, and what it has found. `search.rs` has the
-//! command.
+//! A search through the history: which messages it reads next, and which ones it has found.
+//! `search.rs` has the command.
 //!
-//! The places are read side by side, each from its newest message on: next is always the one whose
-//! unread messages are the newest. So the newest results are known before everything is read.
+//! A search has a cursor in each place, which begins at the newest message. It always reads on in
+//! the place whose unread messages are the newest. So the newest results are known before
+//! everything is read.
 
 use super::command::RequestId;
 use super::event::{Address, ClientId, conversation_id};
@@ -13,7 +14,7 @@ use std::collections::BinaryHeap;
 /// Rows that are read from a place at once, at first; then twice as many each time.
 const FIRST_ROWS: u32 = 4;
 const MOST_ROWS: u32 = 256;
-/// What a query takes from the budget beside the rows that it reads, in bytes.
+/// The part of the budget that a query uses in addition to the rows that it reads, in bytes.
 const QUERY_BYTES: usize = 1 << 10;
 
 /// The longest text of a position: two numbers, and a name of 32 characters or two more numbers.
@@ -27,22 +28,23 @@ pub(super) struct Search {
     pub(super) author: Author,
     pub(super) text: Box<str>,
     pub(super) limit: usize,
-    /// Where it begins: after this message, which the answer to an earlier search ended with.
+    /// The message after which it begins: the last one of the answer to an earlier search.
     pub(super) begin: Option<Position>,
     /// The places that it reads; `None` before its first slice.
-    pub(super) lanes: Option<Vec<Lane>>,
-    /// The lanes that have unread messages, all of them before the position.
+    pub(super) cursors: Option<Vec<Cursor>>,
+    /// The cursors that have unread messages: a position that all of these come before, and the
+    /// cursor's index.
     pub(super) unread: BinaryHeap<(Position, usize)>,
-    /// What was found, newest first.
+    /// The messages found so far, newest first.
     pub(super) found: Vec<Position>,
-    /// Whether `found` lacks some because they are too many.
+    /// Whether messages were removed from `found` because they were more than `limit`.
     pub(super) has_more: bool,
 }
 
-/// A place, and how far it is read.
-pub(super) struct Lane {
+/// The position of a search in one place.
+pub(super) struct Cursor {
     place: Place,
-    /// Messages from here on are read.
+    /// The message read last: all from here on are read.
     read_from: Seq,
     rows: u32,
     has_begun: bool,
@@ -66,6 +68,7 @@ impl Position {
         format!("{}.{}.{place}", self.at.0, self.seq.0).into()
     }
 
+    /// Parses a text of [`Position::encode`].
     pub(super) fn decode(text: &str) -> Option<Self> {
         if text.len() > MOST_BYTES {
             return None;
@@ -95,17 +98,17 @@ impl Search {
         budget: &mut usize,
     ) -> Result<bool, StoreError> {
         let Self {
-            lanes,
+            cursors,
             unread,
             found,
             begin,
             ..
         } = self;
-        let lanes = lanes.as_deref_mut().unwrap_or_default();
-        if unread.is_empty() && lanes.iter().all(|lane| !lane.has_begun) {
+        let cursors = cursors.as_deref_mut().unwrap_or_default();
+        if unread.is_empty() && cursors.iter().all(|cursor| !cursor.has_begun) {
             let (at, seq) = (UnixMillis(u64::MAX), Seq(u64::MAX));
-            unread.extend(lanes.iter().enumerate().map(|(index, lane)| {
-                let place = lane.place.clone();
+            unread.extend(cursors.iter().enumerate().map(|(index, cursor)| {
+                let place = cursor.place.clone();
                 (Position { at, place, seq }, index)
             }));
         }
@@ -120,15 +123,15 @@ impl Search {
             let Some((next, index)) = unread.pop() else {
                 break;
             };
-            let lane = &mut lanes[index];
-            if !std::mem::replace(&mut lane.has_begun, true)
+            let cursor = &mut cursors[index];
+            if !std::mem::replace(&mut cursor.has_begun, true)
                 && let Some(begin) = begin
             {
-                lane.read_from = begin_of(history, &lane.place, begin, budget)?;
+                cursor.read_from = begin_of(history, &cursor.place, begin, budget)?;
             }
             let mut oldest = next.at;
-            let (place, rows) = (&lane.place, lane.rows);
-            let before = lane.read_from;
+            let (place, rows) = (&cursor.place, cursor.rows);
+            let before = cursor.read_from;
             *budget = budget.saturating_sub(QUERY_BYTES);
             let rest = history.scan(place, before, rows, budget, &mut |seq, at, text| {
                 // A clock that went back must not change the order within a place.
@@ -143,9 +146,9 @@ impl Search {
                     found.truncate(self.limit);
                 }
             })?;
-            lane.rows = (2 * rows).min(MOST_ROWS);
+            cursor.rows = (2 * rows).min(MOST_ROWS);
             if let Some(seq) = rest {
-                lane.read_from = seq;
+                cursor.read_from = seq;
                 let (at, place) = (oldest, next.place);
                 unread.push((Position { at, place, seq }, index));
             }
@@ -182,7 +185,7 @@ fn begin_of(
     Ok(Seq(low))
 }
 
-impl Lane {
+impl Cursor {
     pub(super) fn new(place: Place) -> Self {
         Self {
             place,
@@ -195,13 +198,12 @@ impl Lane {
 
 /// Returns whether a text contains a folded one.
 pub(super) fn contains(text: &str, wanted: &str, buffer: &mut String) -> bool {
-    *buffer = folded(text, std::mem::take(buffer));
+    fold(text, buffer);
     buffer.contains(wanted)
 }
 
-/// Returns the form of a text in which cases and compatible characters are equal, in the memory of
-/// `folded`.
-pub(super) fn folded(text: &str, mut folded: String) -> String {
+/// Writes a text to `folded` in the form in which cases and compatible characters are equal.
+pub(super) fn fold(text: &str, folded: &mut String) {
     folded.clear();
     #[cfg(feature = "unicode")]
     if !text.is_ascii() {
@@ -209,11 +211,10 @@ pub(super) fn folded(text: &str, mut folded: String) -> String {
         // By way of upper case, `ß` becomes `ss`, and a final sigma a sigma.
         let upper = text.nfkc().flat_map(char::to_uppercase);
         folded.extend(upper.flat_map(char::to_lowercase).nfkc());
-        return folded;
+        return;
     }
     folded.push_str(text);
     folded.make_ascii_lowercase();
-    folded
 }
 
 #[cfg(test)]
@@ -254,8 +255,9 @@ mod tests {
             ("ab", "abc", false),
         ];
         for (text, wanted, expected) in table {
-            let wanted = folded(wanted, String::new());
-            let found = contains(text, &wanted, &mut String::new());
+            let mut folded = String::new();
+            fold(wanted, &mut folded);
+            let found = contains(text, &folded, &mut String::new());
             assert_eq!(found, expected, "{text} and {wanted}");
         }
     }

@@ -18,13 +18,13 @@ pub(super) fn checked_text(text: Box<str>) -> Result<Box<str>, CommandError> {
     Ok(text)
 }
 
-/// Returns `emoji` if it may be a reaction: short, and neither words nor white space.
+/// Returns `emoji` if it may be a reaction: short, and without words and white space.
 pub(super) fn checked_emoji(emoji: Box<str>) -> Result<Box<str>, CommandError> {
     let is_forbidden = |one: char| one.is_control() || is_blank(one) || one.is_ascii_alphabetic();
     match (1..=EMOJI_BYTES).contains(&emoji.len()) && !emoji.contains(is_forbidden) {
         true => Ok(emoji),
         false => Err(CommandError::BadField(
-            "emoji must have 1 to 32 bytes, without letters of ASCII, white space and control \
+            "emoji must have 1 to 32 bytes, without ASCII letters, white space and control \
              characters",
         )),
     }

@@ -83,9 +83,7 @@ impl Chat {
     ) -> Result<Option<Token>, CommandError> {
         let (peer, now) = (context.peer, self.now.mono);
         if let Some(key) = &hello.key {
-            let wrong = CommandError::BadKey;
-            self.wrong_keys
-                .check(peer, key, self.keys.owner, wrong, now)?;
+            self.check_key(peer, key)?;
         }
         let known = self.identify(hello.session.as_deref())?;
         let has_password = known
@@ -126,8 +124,8 @@ impl Chat {
         }
     }
 
-    /// Returns what the row of a session has that got in with the room's password, or as the user
-    /// whom the proxy named so.
+    /// Returns the mark in the row of a session that was admitted by the room's password, or by the
+    /// proxy under this name.
     fn password_mark(&self, name: &str) -> Option<Secret> {
         let epoch = self.history.epoch();
         let proof = match self.has_proxy_users {
@@ -137,8 +135,8 @@ impl Chat {
         Some(Sha1::digest([&proof[..], epoch.as_bytes()].concat()).into())
     }
 
-    /// Parses a token. Returns it with whether its session got in with the room's password; `None`
-    /// where the session is not known, or has another token.
+    /// Parses a token. Returns it with whether its session was admitted by the room's password;
+    /// `None` if the session is not known, or has another token.
     fn identify(&mut self, token: Option<&str>) -> Result<Option<(Token, bool)>, CommandError> {
         let Some(token) = token.and_then(Token::parse) else {
             return Ok(None);
@@ -170,7 +168,7 @@ impl Chat {
             self.timers.remove(&(until, Timer::Departed(author)));
         }
         self.update_row(author, false);
-        // A session must be known again after a restart if it may get in only then.
+        // If new sessions may be rejected, this one must be known after a restart.
         if (!self.door_is_open || self.keys.password.is_some() || self.has_proxy_users)
             && let Some(user) = self.sessions.user(author)
         {
@@ -221,13 +219,7 @@ impl Chat {
         context.outcome.cost = COST_OF_RENAME;
         self.update_row(author, false);
         self.announce_rename(author, &from, &to);
-        let event = Event::Renamed { from, to };
-        context.answer(event.clone());
-        context.effects.push(Effect::Publish {
-            topic: Topic::Everyone,
-            event,
-            except: vec![context.address],
-        });
+        context.answer_and_publish(Event::Renamed { from, to }, Topic::Everyone);
         Ok(())
     }
 

@@ -213,6 +213,20 @@ pub struct PageRequest {
     pub reader: Author,
 }
 
+impl PageRequest {
+    /// Makes the request for the message with this number alone.
+    pub fn one(seq: Seq, reader: Author) -> Self {
+        Self {
+            after: Seq(seq.0.saturating_sub(1)),
+            before: Seq(seq.0.saturating_add(1)),
+            from_oldest: true,
+            rows: 1,
+            bytes: 0,
+            reader,
+        }
+    }
+}
+
 /// The numbers of a place that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {

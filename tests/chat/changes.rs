@@ -1,4 +1,4 @@
-//! `edit`, `delete` and `react`: who receives what, in which order, and what is refused.
+//! `edit`, `delete`, `react` and `pin`: the events, their receivers and order, and the errors.
 
 use crate::script::play;
 
@@ -39,39 +39,24 @@ Ada,Ben quiet"#,
 
 #[test]
 fn changes_that_are_not_allowed_are_refused() {
-    let mut script = play("Ada,Ben enters tea\nCleo enters\nAda > text\nskip");
-    for (who, code, request) in [
-        (
-            "Cleo",
-            "not_in_channel",
-            r#"react","channel":"tea","seq":1,"emoji":"👍""#,
-        ),
-        (
-            "Ben",
-            "not_yours",
-            r#"edit","channel":"tea","seq":1,"text":"mine""#,
-        ),
-        ("Ben", "not_yours", r#"delete","channel":"tea","seq":1"#),
-        (
-            "Ada",
-            "empty",
-            r#"edit","channel":"tea","seq":1,"text":" ""#,
-        ),
-        (
-            "Ada",
-            "no_such_message",
-            r#"edit","channel":"tea","seq":9,"text":"x""#,
-        ),
-        (
-            "Ada",
-            "no_such_conversation",
-            r#"delete","conversation":"c1-2","seq":1"#,
-        ),
-    ] {
-        script.play(&format!("{who} ! {code} {{\"type\":\"{request}}}\ncost 1"));
-    }
-    script.play(
+    play(
         r#"
+Ada,Ben enters tea
+Cleo enters
+Ada > text
+skip
+Cleo ! not_in_channel {"type":"react","channel":"tea","seq":1,"emoji":"👍"}
+cost 1
+Ben ! not_yours {"type":"edit","channel":"tea","seq":1,"text":"mine"}
+cost 1
+Ben ! not_yours {"type":"delete","channel":"tea","seq":1}
+cost 1
+Ada ! empty {"type":"edit","channel":"tea","seq":1,"text":" "}
+cost 1
+Ada ! no_such_message {"type":"edit","channel":"tea","seq":9,"text":"x"}
+cost 1
+Ada ! no_such_conversation {"type":"delete","conversation":"c1-2","seq":1}
+cost 1
 Ada > /history
 Ada < {"type":"history","messages":[{"text":"text","edited_at":null}]}
 Ben > /own key

@@ -1,4 +1,4 @@
-//! `search`: what is found, in which order, in how many answers.
+//! `search`: the messages found, their order, and answers in several turns.
 
 use crate::harness::{list, seqs, text};
 use crate::script::play;

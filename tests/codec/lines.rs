@@ -104,6 +104,7 @@ fn line_with_a_slash_is_a_command() {
         Ok(Command::Send(draft)) => Command::Change(kind, draft),
         other => panic!("{other:?}"),
     };
+    let react = |on| change(Kind::React { of: Seq(7), on }, "👍");
     let table = [
         ("/join #rust", join("#rust")),
         ("/join\nrust", join("rust")),
@@ -121,26 +122,8 @@ fn line_with_a_slash_is_a_command() {
             change(Kind::Edit { of: Seq(7) }, "new text"),
         ),
         ("/delete 7", change(Kind::Delete { of: Seq(7) }, "")),
-        (
-            "/react 7 👍",
-            change(
-                Kind::React {
-                    of: Seq(7),
-                    on: true,
-                },
-                "👍",
-            ),
-        ),
-        (
-            "/unreact 7 👍",
-            change(
-                Kind::React {
-                    of: Seq(7),
-                    on: false,
-                },
-                "👍",
-            ),
-        ),
+        ("/react 7 👍", react(true)),
+        ("/unreact 7 👍", react(false)),
         ("/pin 7", pin(Some(Seq(7)))),
         ("/pin none", pin(None)),
         ("/own 12ab", own(Some("12ab"))),

@@ -15,6 +15,7 @@ use crate::limits::{
 };
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// The keys that have a meaning; a duplicate is an error. `None`: absent or `null`. A raw value has
 /// valid syntax but is not interpreted, so huge numbers and deep nesting cost nothing.
@@ -222,20 +223,20 @@ fn range(fields: &Fields<'_>) -> Result<Range, CommandError> {
 
 fn limit(fields: &Fields<'_>) -> Result<u32, CommandError> {
     const LIMIT: &str = "limit must be an integer from 1 to 200";
-    match number(fields.limit, LIMIT)?.map(u32::try_from) {
-        None => Ok(PAGE_MESSAGES_DEFAULT),
-        Some(Ok(limit @ 1..=PAGE_MESSAGES)) => Ok(limit),
-        Some(_) => Err(CommandError::BadField(LIMIT)),
-    }
+    let limit = number_within(fields.limit, 1..=PAGE_MESSAGES, LIMIT)?;
+    Ok(limit.unwrap_or(PAGE_MESSAGES_DEFAULT))
+}
+
+fn results(fields: &Fields<'_>) -> Result<u32, CommandError> {
+    const LIMIT: &str = "limit must be an integer from 1 to 50";
+    let limit = number_within(fields.limit, 1..=SEARCH_RESULTS, LIMIT)?;
+    Ok(limit.unwrap_or(SEARCH_RESULTS_DEFAULT))
 }
 
 fn minutes(fields: &Fields<'_>) -> Result<u32, CommandError> {
     const MINUTES: &str = "minutes must be an integer from 0 to 525600, a year";
-    let minutes = number(fields.minutes, MINUTES)?.map(u32::try_from);
-    match minutes {
-        Some(Ok(minutes @ 0..=SANCTION_MINUTES)) => Ok(minutes),
-        _ => Err(CommandError::BadField(MINUTES)),
-    }
+    let minutes = number_within(fields.minutes, 0..=SANCTION_MINUTES, MINUTES)?;
+    minutes.ok_or(CommandError::BadField(MINUTES))
 }
 
 fn who(fields: &Fields<'_>) -> Result<Writing, CommandError> {
@@ -244,21 +245,10 @@ fn who(fields: &Fields<'_>) -> Result<Writing, CommandError> {
         Ok(Some(word)) if word == "all" => return Ok(Writing::All),
         Ok(Some(word)) if word == "owner" => return Ok(Writing::Owner),
         Ok(_) => None,
-        Err(_) => number(fields.who, WHO)?,
+        Err(_) => number_within(fields.who, 1..=SLOW_SECONDS, WHO)?,
     };
-    match seconds.map(u32::try_from) {
-        Some(Ok(seconds @ 1..=SLOW_SECONDS)) => Ok(Writing::Slow(seconds)),
-        _ => Err(CommandError::BadField(WHO)),
-    }
-}
-
-fn results(fields: &Fields<'_>) -> Result<u32, CommandError> {
-    const LIMIT: &str = "limit must be an integer from 1 to 50";
-    match number(fields.limit, LIMIT)?.map(u32::try_from) {
-        None => Ok(SEARCH_RESULTS_DEFAULT),
-        Some(Ok(limit @ 1..=SEARCH_RESULTS)) => Ok(limit),
-        Some(_) => Err(CommandError::BadField(LIMIT)),
-    }
+    let seconds = seconds.ok_or(CommandError::BadField(WHO))?;
+    Ok(Writing::Slow(seconds))
 }
 
 fn message_text(fields: &Fields<'_>) -> Result<Box<str>, CommandError> {
@@ -320,6 +310,19 @@ fn number(field: Field<'_>, wrong: &'static str) -> Result<Option<u64>, CommandE
     match value.get().parse() {
         Ok(number) if number < NUMBER_LIMIT => Ok(Some(number)),
         _ => Err(CommandError::BadField(wrong)),
+    }
+}
+
+fn number_within(
+    field: Field<'_>,
+    range: RangeInclusive<u32>,
+    wrong: &'static str,
+) -> Result<Option<u32>, CommandError> {
+    let number = number(field, wrong)?.map(u32::try_from);
+    match number {
+        None => Ok(None),
+        Some(Ok(number)) if range.contains(&number) => Ok(Some(number)),
+        Some(_) => Err(CommandError::BadField(wrong)),
     }
 }
 

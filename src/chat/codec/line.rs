@@ -72,14 +72,12 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
             key: optional(argument),
         },
         "mute" | "kick" => {
+            const USAGE: &str = "usage: /mute USER MINUTES or /kick USER MINUTES, up to 525600";
             let (user, minutes) = split(argument);
-            let minutes = number(minutes, SANCTION_MINUTES);
-            let given = optional(user).zip(minutes).ok_or(CommandError::BadField(
-                "usage: /mute USER MINUTES or /kick USER MINUTES, up to 525600",
-            ));
-            let ((user, minutes), kick) = (given?, word == "kick");
+            let given = optional(user).zip(number(minutes, SANCTION_MINUTES));
+            let (user, minutes) = given.ok_or(CommandError::BadField(USAGE))?;
             Command::Sanction {
-                kick,
+                kick: word == "kick",
                 user,
                 minutes,
             }
@@ -130,9 +128,10 @@ fn change(kind: Kind, text: Box<str>) -> Command {
 }
 
 fn pinned(argument: &str) -> Result<Option<Seq>, CommandError> {
-    let is_none = argument == "none";
-    let number = || numbered(argument, "usage: /pin SEQ, or /pin none");
-    (!is_none).then(|| Ok(number()?.0)).transpose()
+    match argument {
+        "none" => Ok(None),
+        _ => Ok(Some(numbered(argument, "usage: /pin SEQ, or /pin none")?.0)),
+    }
 }
 
 fn reaction(argument: &str, on: bool) -> Result<Command, CommandError> {
@@ -162,12 +161,10 @@ fn limit(argument: &str) -> Result<u32, CommandError> {
     if argument.is_empty() {
         return Ok(PAGE_MESSAGES_DEFAULT);
     }
-    let limit = argument.parse().ok();
-    limit
-        .filter(|limit| (1..=PAGE_MESSAGES).contains(limit))
-        .ok_or(CommandError::BadField(
-            "/history takes a number from 1 to 200",
-        ))
+    let limit = number(argument, PAGE_MESSAGES).filter(|limit| *limit > 0);
+    limit.ok_or(CommandError::BadField(
+        "/history takes a number from 1 to 200",
+    ))
 }
 
 fn door(argument: &str) -> Result<bool, CommandError> {
