@@ -121,17 +121,21 @@ fn each_line_arrives_once_over_kills_of_the_server() {
         .stdin(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
-    input.write_all(lines.join("\n").as_bytes()).unwrap();
-    drop(input);
-    for n in 0..5 {
-        sleep(Duration::from_millis(30 + 20 * n));
+    for (n, part) in lines.chunks(200).enumerate() {
+        let mut reader = server.enter(&format!("Reader{n}"));
+        reader.join("builds");
+        writeln!(input, "{}", part.join("\n")).unwrap();
+        // The command is connected, and its input is still open.
+        reader.take("message");
+        sleep(Duration::from_millis(5 * n as u64));
         server.signal(rustix::process::Signal::KILL);
         server.wait();
         server = start(&listen);
     }
+    drop(input);
     let output = child.wait_with_output().unwrap();
     let remarks = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{remarks}");
-    assert!(remarks.lines().count() > 1, "{remarks}");
+    assert_eq!(remarks.matches("connecting again").count(), 5, "{remarks}");
     assert_eq!(texts(&mut server.enter("Reader")), lines);
 }
