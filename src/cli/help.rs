@@ -8,6 +8,25 @@ const WIDTH: usize = 80;
 /// The column in which the sentences begin.
 const COLUMN: usize = 31;
 
+/// The paragraphs after the options. Lines that begin with spaces are examples.
+pub(super) const CLOSING: &str = "\
+Defaults are in brackets. --name value and --name=value mean the same. If an
+option is given twice, the last one counts.
+
+Each option has an environment variable: --max-message-bytes is
+PARLOR_MAX_MESSAGE_BYTES. The option wins over the variable, and an empty
+variable counts as unset. Flags are 1 or 0; options that can be given several
+times are lists with commas. PARLOR_LOG sets the log level on standard error:
+error, warn, info (the default) or debug.
+
+Anyone who can reach the port can read and write. To let other computers in:
+  parlor --listen 0.0.0.0:8080
+Behind a proxy on this machine that does TLS for chat.example:
+  parlor --origin https://chat.example --trusted-proxy 127.0.0.1
+To work on the page:
+  parlor --www www
+";
+
 /// Returns the text of `--help`.
 pub fn help() -> String {
     let has_commands = cfg!(feature = "tools");
@@ -36,7 +55,11 @@ with yourself. Ctrl-C stops the server.
     }
     text += "\nOthers:\n";
     entry("-h, --help", "print this text", &mut text);
-    entry("-V, --version", "print the version", &mut text);
+    entry(
+        "-V, --version",
+        "print the version, the features of this build, and SQLite's version",
+        &mut text,
+    );
     #[cfg(feature = "tools")]
     {
         text += "\nCommands, each with its own --help:\n";
@@ -44,23 +67,7 @@ with yourself. Ctrl-C stops the server.
             entry(tool.usage, tool.help, &mut text);
         }
     }
-    text + "
-Defaults are in brackets. --name value and --name=value mean the same. If an
-option is given twice, the last one counts.
-
-Each option has an environment variable: --max-message-bytes is
-PARLOR_MAX_MESSAGE_BYTES. The option wins over the variable, and an empty
-variable counts as unset. Flags are 1 or 0; options that can be given several
-times are lists with commas. PARLOR_LOG sets the log level on standard error:
-error, warn, info (the default) or debug.
-
-Anyone who can reach the port can read and write. To let other computers in:
-  parlor --listen 0.0.0.0:8080
-Behind a proxy on this machine that does TLS for chat.example:
-  parlor --origin https://chat.example --trusted-proxy 127.0.0.1
-To work on the page:
-  parlor --www www
-"
+    text + "\n" + CLOSING
 }
 
 /// Appends an option and its sentence beside it, wrapped.

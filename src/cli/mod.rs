@@ -5,11 +5,15 @@
 //! rule, and 2 for a wrong option or value. A start that fails prints one line.
 
 pub(crate) mod args;
+#[cfg(feature = "tools")]
+pub(crate) mod completions;
 mod help;
 mod invitation;
 mod keys;
 #[cfg(feature = "log-output")]
 mod log;
+#[cfg(feature = "tools")]
+pub(crate) mod manual;
 pub mod options;
 pub(crate) mod output;
 pub(crate) mod serve;
@@ -44,7 +48,7 @@ pub fn run(
     match options::parse(arguments, &variable) {
         Err(error) => return fail(WRONG, &format!("{error}; see parlor --help")),
         Ok(Asked::Help) => print(&help()),
-        Ok(Asked::Version) => print(&format!("{NAME_AND_VERSION}\n")),
+        Ok(Asked::Version) => print(&version()),
         Ok(Asked::Serve(options)) => {
             #[cfg(feature = "log-output")]
             log::start(&variable);
@@ -56,8 +60,38 @@ pub fn run(
     ExitCode::SUCCESS
 }
 
+/// Returns the text of `--version`: the version, the features of this build, and SQLite's version.
+fn version() -> String {
+    let features = [
+        ("deflate", cfg!(feature = "deflate")),
+        ("history", cfg!(feature = "history")),
+        ("log-output", cfg!(feature = "log-output")),
+        ("qr", cfg!(feature = "qr")),
+        ("simd", cfg!(feature = "simd")),
+        ("tools", cfg!(feature = "tools")),
+        ("unicode", cfg!(feature = "unicode")),
+    ];
+    let built = features.iter().filter(|(_, is_built)| *is_built);
+    let names: Vec<_> = built.map(|(name, _)| *name).collect();
+    let mut text = format!("{NAME_AND_VERSION}\nfeatures: {}\n", names.join(", "));
+    #[cfg(feature = "history")]
+    {
+        text += &format!("SQLite {}\n", crate::history::sqlite::version());
+    }
+    text
+}
+
 /// Commands that this build lacks.
 #[cfg(not(feature = "tools"))]
-const TOOLS: [&str; 7] = [
-    "client", "explain", "export", "import", "replay", "say", "test",
+const TOOLS: [&str; 10] = [
+    "client",
+    "completions",
+    "explain",
+    "export",
+    "health",
+    "import",
+    "man",
+    "replay",
+    "say",
+    "test",
 ];

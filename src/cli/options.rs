@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The default of `--listen`.
-const LISTEN: &str = "127.0.0.1:8080";
+pub(crate) const LISTEN: &str = "127.0.0.1:8080";
 
 /// Everything that the command line and the environment decide about the server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,10 +13,12 @@ mod address;
 mod backup;
 mod client;
 mod explain;
+mod health;
 mod link;
 pub(crate) mod record;
 mod replay;
 mod say;
+mod shell;
 pub(crate) mod terminal;
 pub(crate) mod tool;
 #[cfg(feature = "history")]
@@ -31,7 +33,10 @@ pub(crate) const TOOLS: &[tool::Tool] = &[
     #[cfg(feature = "history")]
     backup::IMPORT,
     client::TOOL,
+    shell::COMPLETIONS,
     explain::TOOL,
+    health::TOOL,
+    shell::MAN,
     replay::TOOL,
     say::TOOL,
     test::TOOL,

@@ -14,9 +14,9 @@ pub(crate) struct Tool {
     pub(crate) usage: &'static str,
     pub(crate) help: &'static str,
     /// The text of the tool's own `--help`.
-    pub(super) manual: &'static str,
+    pub(crate) manual: &'static str,
     /// The names of its options; those that end with `=` have a value.
-    pub(super) options: &'static [&'static str],
+    pub(crate) options: &'static [&'static str],
     /// The number of operands that it takes, at most.
     pub(super) operands: usize,
     /// Runs the tool. `false` means exit status 1.

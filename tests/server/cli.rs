@@ -34,11 +34,15 @@ fn failed_start_says_why_in_one_line() {
 
 #[test]
 fn version_and_help_go_to_standard_output() {
-    let version = concat!("parlor ", env!("CARGO_PKG_VERSION"), "\n").to_owned();
+    let version = concat!("parlor ", env!("CARGO_PKG_VERSION"), "\nfeatures: ").to_owned();
     for (option, text) in [("--version", version), ("--help", ::parlor::cli::help())] {
         let mut command = parlor();
         command.arg(option);
-        assert_eq!(output(&mut command), (Some(0), text, String::new()));
+        let (status, stdout, stderr) = output(&mut command);
+        assert_eq!((status, &*stderr), (Some(0), ""));
+        assert!(stdout.starts_with(&text), "{stdout}");
+        let names_sqlite = stdout.contains("\nSQLite 3.") || !cfg!(feature = "history");
+        assert!(option == "--help" || names_sqlite, "{stdout}");
         let mut closed = parlor();
         closed.arg(option).stdout(Stdio::piped());
         let mut child = closed.spawn().unwrap();
@@ -102,4 +106,34 @@ fn start_is_logged_with_its_time_but_not_in_the_journal() {
     let journal = "export JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr)";
     let server = Server::spawn(shell(journal));
     eventually("no time", || server.logs().starts_with("INFO  "));
+}
+
+#[cfg(feature = "tools")]
+#[test]
+fn health_is_that_of_the_server_asked() {
+    let mut server = Server::start(&[]);
+    let url = format!("http://{}", server.address);
+    let health = |url: &str, variable: &str| {
+        let mut command = parlor();
+        command
+            .arg("health")
+            .args([url].iter().filter(|url| !url.is_empty()));
+        output(command.env("PARLOR_LISTEN", variable))
+    };
+    let ok = (Some(0), "ok\n".to_owned(), String::new());
+    assert_eq!(health(&url, "127.0.0.1:1"), ok);
+    assert_eq!(health("", &server.address.to_string()), ok);
+    let (status, _, error) = health(&format!("{url}/nothing"), "");
+    assert!(
+        status == Some(1) && error.contains("answers 404"),
+        "{error}"
+    );
+    assert_eq!(health("ftp://localhost", "").0, Some(2));
+    server.signal(rustix::process::Signal::KILL);
+    server.wait();
+    let (status, _, error) = health(&url, "");
+    assert!(
+        status == Some(1) && error.contains("can't connect"),
+        "{error}"
+    );
 }

@@ -55,6 +55,11 @@ const RESTORE_AGAIN: Duration = Duration::from_secs(60);
 /// The believed time is stored this often while nothing else is, in milliseconds.
 const STORE_TIME: u64 = 30 * 60 * 1_000;
 
+/// Returns the version of the SQLite that is compiled in.
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
+
 /// A history on disk.
 pub struct Sqlite {
     settings: Settings,
