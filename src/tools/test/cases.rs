@@ -17,11 +17,15 @@
 //! [`Script::parse`].
 
 use super::codec::Codec;
+use super::model::Message;
+use crate::text::parse_hex;
 use crate::websocket::{Opcode, accept, encode_masked_message, encode_message};
 use std::collections::HashMap;
 
 /// An input with a number from this one on is played alone.
 const MANY: usize = 2_000;
+/// The key of every masked frame (RFC 6455 §5.7).
+const MASKING_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// Repeated frames of more bytes are sent one after another, and not made at once.
 const LONG_BYTES: usize = 1 << 20;
 
@@ -216,8 +220,7 @@ impl Case {
 
     /// Applies the input to the request of an opening handshake. Its parts are separated by ` & `:
     /// `- Name` leaves a header out, `+ Name: value` adds one (`N*+` N times), `unfinished` leaves
-    /// the end out, `blank` puts blank lines before it, and any other is the request line, with
-    /// `{target}` for the path.
+    /// the end out, and any other is the request line, with `{target}` for the path.
     pub fn apply(&self, request: &mut Request) {
         for part in self.input.split(" & ").filter(|part| !part.is_empty()) {
             let repeated = part.split_once("*+");
@@ -235,7 +238,6 @@ impl Case {
                     request.more.extend(line.repeat(times));
                 }
                 _ if part == "unfinished" => request.end = "",
-                _ if part == "blank" => request.line.insert_str(0, &"\r\n".repeat(1 << 16)),
                 _ => {
                     let line = part.replace("{target}", &request.target);
                     request.line = String::from_utf8_lossy(&unescape(&line)).into_owned();
@@ -258,13 +260,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// Creates a valid request.
-    pub fn new(host: &str, target: &str) -> Self {
+    /// Creates a valid request, with this value of `Sec-WebSocket-Key`.
+    pub fn new(host: &str, target: &str, key: &str) -> Self {
         let headers = [
             ("Host", host),
             ("Upgrade", "websocket"),
             ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Key", "KEY"),
+            ("Sec-WebSocket-Key", key),
             ("Sec-WebSocket-Version", "13"),
         ];
         Self {
@@ -280,7 +282,7 @@ impl Request {
 
     /// Creates, instead of a request, a valid response to one with this key (RFC 6455 §1.3).
     pub(super) fn response(key: &str) -> Self {
-        let mut response = Self::new("", "");
+        let mut response = Self::new("", "", "");
         response.line = "HTTP/1.1 101 Switching Protocols".to_owned();
         let names = ["Upgrade", "Connection"];
         response
@@ -292,11 +294,11 @@ impl Request {
         response
     }
 
-    /// Returns the bytes, with this value of `Sec-WebSocket-Key`.
-    pub fn bytes(&self, key: &str) -> Vec<u8> {
+    /// Returns the bytes of the request.
+    pub fn bytes(&self) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.line);
         for (name, value) in &self.headers {
-            text += &format!("{name}: {}\r\n", if value == "KEY" { key } else { value });
+            text += &format!("{name}: {value}\r\n");
         }
         [text.as_bytes(), &self.more, self.end.as_bytes()].concat()
     }
@@ -346,7 +348,7 @@ pub struct Script {
     /// The input, in order.
     pub steps: Vec<Step>,
     /// The echoes and pongs to be received, each with its opcode, before the first broken rule.
-    pub answers: Vec<(u8, Vec<u8>)>,
+    pub answers: Vec<Message>,
 }
 
 impl Script {
@@ -399,7 +401,7 @@ impl Script {
                     let zeros = vec![0; 1 << 20];
                     let block = codec.as_mut().map(|codec| codec.compress(&zeros));
                     let block = [block.unwrap_or_default(), vec![0, 0, 0xff, 0xff]].concat();
-                    let bytes = frame(0xc2, &block.repeat(number.parse().ok()?), &[], masks);
+                    let bytes = frame(0xc2, &block.repeat(number.parse().ok()?), masks);
                     script.steps.push(Step::Send(bytes, chop, 1));
                 }
                 ("load", parameters) => {
@@ -408,15 +410,10 @@ impl Script {
                     let count: u64 = parameters.next()?.parse().ok()?;
                     for seed in 1..=if is_echo { count } else { 1 } {
                         let (first, payload) = data(kind, size, seed);
-                        let bytes = match &mut codec {
-                            Some(codec) => fragments(
-                                first | 0x40,
-                                &codec.compress(&payload),
-                                &[],
-                                fragment,
-                                masks,
-                            ),
-                            None => fragments(first, &payload, &[], fragment, masks),
+                        let compressed = codec.as_mut().map(|codec| codec.compress(&payload));
+                        let bytes = match &compressed {
+                            Some(payload) => fragments(first | 0x40, payload, fragment, masks),
+                            None => fragments(first, &payload, fragment, masks),
                         };
                         script.steps.push(Step::Send(bytes, chop, 1));
                         script.answers.push((first & 0x0f, payload));
@@ -427,8 +424,16 @@ impl Script {
                     let (times, head) = head.split_once('*').unwrap_or(("1", head));
                     let (first, length) = head.split_once('/').unwrap_or((head, ""));
                     let first = u8::from_str_radix(first, 16).ok()?;
-                    let (payload, length) = (unescape(payload), crate::text::parse_hex(length));
-                    let bytes = fragments(first, &payload, &length.ok()?, fragment, masks);
+                    let (payload, length) = (unescape(payload), parse_hex(length).ok()?);
+                    let mut bytes = fragments(first, &payload, fragment, masks);
+                    if !length.is_empty() {
+                        let end =
+                            bytes.len() - payload.len() - if masks { MASKING_KEY.len() } else { 0 };
+                        bytes.splice(1..end, length);
+                        if !masks {
+                            bytes[1] &= 0x7f;
+                        }
+                    }
                     let times: usize = times.parse().ok()?;
                     match script.steps.last_mut() {
                         _ if is_slow => {
@@ -463,7 +468,7 @@ impl Script {
 }
 
 /// Returns the answer that a valid frame completes. `message` is the one that has begun.
-fn answer(first: u8, payload: &[u8], message: &mut Option<(u8, Vec<u8>)>) -> Option<(u8, Vec<u8>)> {
+fn answer(first: u8, payload: &[u8], message: &mut Option<Message>) -> Option<Message> {
     let (is_last, opcode) = (first & 0x80 != 0, first & 0x0f);
     match opcode {
         0x9 => return Some((0xa, payload.to_vec())),
@@ -504,37 +509,28 @@ fn data(kind: &str, size: usize, seed: u64) -> (u8, Vec<u8>) {
 }
 
 /// Makes a frame, or several fragments. The last one is shorter than the others, and can be empty.
-fn fragments(first: u8, payload: &[u8], length: &[u8], bytes: usize, masks: bool) -> Vec<u8> {
+fn fragments(first: u8, payload: &[u8], bytes: usize, masks: bool) -> Vec<u8> {
     if payload.len() < bytes || first & 0x08 != 0 {
-        return frame(first, payload, length, masks);
+        return frame(first, payload, masks);
     }
     let last = payload.len() / bytes;
     let fragment = |index: usize| {
         let opcode = if index == 0 { first & 0x7f } else { 0x00 };
         let fin = if index == last { 0x80 } else { 0x00 };
         let end = payload.len().min((index + 1) * bytes);
-        frame(fin | opcode, &payload[index * bytes..end], length, masks)
+        frame(fin | opcode, &payload[index * bytes..end], masks)
     };
     (0..=last).flat_map(fragment).collect()
 }
 
-/// Makes a frame with this first byte, which is FIN, RSV and opcode, valid or not. `length`
-/// replaces the bytes of its length, unless it is empty.
-pub(super) fn frame(first: u8, payload: &[u8], length: &[u8], masks: bool) -> Vec<u8> {
-    let key = [0x37, 0xfa, 0x21, 0x3d]; // RFC 6455 §5.7
+/// Makes a frame with this first byte, which is FIN, RSV and opcode, valid or not.
+pub(super) fn frame(first: u8, payload: &[u8], masks: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     match masks {
-        true => encode_masked_message(Opcode::Binary, payload, key, &mut bytes),
+        true => encode_masked_message(Opcode::Binary, payload, MASKING_KEY, &mut bytes),
         false => encode_message(Opcode::Binary, payload, &mut bytes),
     }
     bytes[0] = first;
-    if !length.is_empty() {
-        let end = bytes.len() - payload.len() - if masks { key.len() } else { 0 };
-        bytes.splice(1..end, length.iter().copied());
-    }
-    if !masks && !length.is_empty() {
-        bytes[1] &= 0x7f;
-    }
     bytes
 }
 

@@ -6,8 +6,8 @@ use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
 const LEVEL: i32 = 3;
 /// The end of a flush, which the sender omits (§7.2.1).
 const FLUSHED: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
-/// A longer message breaks off the case.
-const MESSAGE_BYTES: usize = 64 << 20;
+/// A longer message of the peer breaks off the case.
+pub(super) const MESSAGE_BYTES: usize = 64 << 20;
 
 /// Both directions of one connection.
 pub(super) struct Codec {
@@ -18,7 +18,7 @@ pub(super) struct Codec {
 }
 
 impl Codec {
-    /// Creates what the server's answer asks for; `None` if it declined.
+    /// Creates the codec that the server's answer asks for; `None` if it declined.
     pub(super) fn negotiated(extensions: &str) -> Option<Self> {
         let bits = parameter(extensions, "client_max_window_bits");
         let bits = bits.and_then(|bits| bits.parse().ok()).unwrap_or(15);

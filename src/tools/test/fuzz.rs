@@ -76,11 +76,11 @@ impl Fuzz<'_> {
     }
 
     fn request(&self, sequence: &Sequence) -> Vec<u8> {
-        let mut request = self.plan.target.request();
+        let mut request = self.plan.target.request(KEY);
         if let Some(case) = self.case(sequence) {
             case.apply(&mut request);
         }
-        sequence.vary(&request.bytes(KEY))
+        sequence.vary(&request.bytes())
     }
 
     /// Opens a connection. `Err`: the answer to the opening handshake.
@@ -116,10 +116,10 @@ impl Fuzz<'_> {
     fn play_on(&self, mut open: Session, sequence: &Sequence) -> Result<Option<Session>, Fault> {
         let demand = sequence.demand();
         send(&mut open.transport, &sequence.bytes(), &sequence.pieces);
-        if !demand.closes {
-            open.ping();
+        match demand.closes {
+            true => open.receive(None, |_| false),
+            false => open.ping(),
         }
-        open.receive(None, |open| open.is_answered);
         if self.is_echo && demand.may_go_on {
             let is_complete = |open: &Session| open.messages().count() >= demand.echoes.len();
             open.receive(None, is_complete);
@@ -220,13 +220,13 @@ pub(super) fn run(
     // The rules of HTTP differ by server, and the policy on origins is its own.
     let is_of_handshake = |case: &Case| case.section.starts_with("RFC 6455 §4");
     cases.retain(|case| case.expected == Expected::Refused && is_of_handshake(case));
-    let reactions = [1, 2].map(|opcode| (opcode, plan.reactions[opcode - 1]));
-    let accepted = reactions.iter().filter(|(_, it)| *it != Reaction::Closes);
-    let mut opcodes: Vec<u8> = accepted.clone().map(|(opcode, _)| *opcode as u8).collect();
-    let is_echo = !opcodes.is_empty() && accepted.clone().all(|(_, it)| *it == Reaction::Echoes);
-    if opcodes.is_empty() {
-        opcodes = vec![1, 2];
-    }
+    let has = |reaction| plan.reactions.contains(&reaction);
+    let is_echo = has(Reaction::Echoes) && !has(Reaction::GoesOn);
+    let opcodes: &[u8] = match plan.reactions.map(|reaction| reaction == Reaction::Closes) {
+        [true, false] => &[2],
+        [false, true] => &[1],
+        _ => &[1, 2],
+    };
     let fuzz = Fuzz {
         plan,
         cases,
@@ -249,18 +249,18 @@ pub(super) fn run(
     };
     let end = seconds.and_then(|seconds| Instant::now().checked_add(seconds));
     let is_over = || end.is_some_and(|end| Instant::now() >= end);
-    let (next, played) = (AtomicU64::new(0), AtomicU64::new(0));
-    let batches = vec![(); count.div_ceil(BATCH) as usize];
-    let play = |_: &()| {
-        let first = next.fetch_add(BATCH, Relaxed);
+    let played = AtomicU64::new(0);
+    let play = |batch: usize| {
+        let first = batch as u64 * BATCH;
         let numbers = (first..count.min(first + BATCH)).take_while(|_| !is_over());
         fuzz.batch(numbers.map(|number| {
             played.fetch_add(1, Relaxed);
-            Sequence::new(seed, number, &opcodes, &fuzz.cases)
+            Sequence::new(seed, number, opcodes, &fuzz.cases)
         }))
     };
     let (mut failed, mut found) = (Ok(()), 0);
-    in_parallel(jobs, &batches, play, |_, findings| {
+    let batches = count.div_ceil(BATCH) as usize;
+    in_parallel(jobs, batches, play, |_, findings| {
         for finding in &findings {
             found += 1;
             let path = format!("parlor-test-{seed}-{found}.json");

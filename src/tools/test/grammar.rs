@@ -425,7 +425,7 @@ mod tests {
                 variations,
                 ..Sequence::default()
             };
-            let request = sequence.vary(&Request::new("a", "/").bytes(KEY));
+            let request = sequence.vary(&Request::new("a", "/", KEY).bytes());
             let Ok(Progress::Done { value, .. }) = Head::parse(&request, 8192) else {
                 panic!("{variations}: {}", request.escape_ascii());
             };

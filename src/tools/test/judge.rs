@@ -80,12 +80,13 @@ fn is_limited(outcome: &Outcome) -> bool {
     matches!(outcome.end, End::Close(Some(1008 | 1009), _)) && outcome.sent.total > LIMIT_BYTES
 }
 
-/// Returns what the verdict means: an attacker gains nothing by input that is rejected in another
-/// way.
+/// Returns the severity of a verdict. An attacker gains nothing by input that is rejected in
+/// another way.
 pub(super) fn severity(case: &Case, verdict: Verdict, outcome: &Outcome) -> Severity {
     match (verdict, &outcome.end) {
-        (_, End::NotOpened(_)) => case.severity,
-        (Verdict::Other, _) => case.severity.min(Severity::Pedantic),
+        (Verdict::Other, end) if !matches!(end, End::NotOpened(_)) => {
+            case.severity.min(Severity::Pedantic)
+        }
         _ => case.severity,
     }
 }

@@ -8,7 +8,7 @@
 use super::cases::{Case, Request};
 use super::judge::autobahn;
 use super::play::{End, Outcome, Reaction, Session, play_in};
-use super::transport::{Transport, stop};
+use super::transport::{HEAD_BYTES, Transport, stop};
 use crate::http::Head;
 use crate::progress::Progress;
 use crate::tools::tool::Failure;
@@ -22,7 +22,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-const HEAD_BYTES: usize = 64 << 10;
 /// The interval in which connections and the command are looked for.
 const POLL: Duration = Duration::from_millis(2);
 /// The time in which a client has to connect again, in timeouts.
@@ -34,7 +33,7 @@ pub(super) struct Listener<'a> {
     cases: &'a [Case],
     timeout: Duration,
     outcomes: Vec<Option<Outcome>>,
-    /// What the client does with text, and with binary messages.
+    /// The client's reactions to text and to binary messages.
     reactions: [Reaction; 2],
     /// A test client of Autobahn connects, and says when it is done.
     is_autobahn: bool,
@@ -84,14 +83,12 @@ impl<'a> Listener<'a> {
         } else {
             self.play_with(command)?;
         }
-        let missing = Outcome {
-            end: End::NotOpened("the client sent no valid opening handshake".to_owned()),
-            ..Outcome::default()
+        let missing = || {
+            let error = "the client sent no valid opening handshake".to_owned();
+            Outcome::not_played(End::NotOpened(error))
         };
         let outcomes = self.outcomes.into_iter();
-        Ok(outcomes
-            .map(|it| it.unwrap_or_else(|| missing.clone()))
-            .collect())
+        Ok(outcomes.map(|it| it.unwrap_or_else(missing)).collect())
     }
 
     fn play_with(&mut self, command: &[OsString]) -> Result<(), Failure> {
@@ -148,15 +145,12 @@ impl<'a> Listener<'a> {
 
     /// Answers an opening handshake, and plays the case that its path asks for.
     fn serve(&mut self, mut transport: Transport) -> Result<(), String> {
-        let (mut received, until) = (Vec::new(), Instant::now() + self.timeout);
-        let (head, used) = loop {
-            let bytes = transport.exchange(until).unwrap_or_default();
-            received.extend_from_slice(&bytes);
-            match Head::parse(&received, HEAD_BYTES) {
-                Ok(Progress::Done { value, used }) => break (value, used),
-                Ok(Progress::NeedMore) if !bytes.is_empty() => {}
-                _ => return Err("no request".to_owned()),
-            }
+        let is_whole = |bytes: &[u8]| Head::parse(bytes, HEAD_BYTES) != Ok(Progress::NeedMore);
+        let received = transport.receive_until(self.timeout, is_whole);
+        let received = received.ok_or("no request")?;
+        let parsed = Head::parse(&received, HEAD_BYTES);
+        let Ok(Progress::Done { value: head, used }) = parsed else {
+            return Err("no request".to_owned());
         };
         check(&head).map_err(|refusal| refusal.sentence.into_owned())?;
         let key = head.values("sec-websocket-key").next().unwrap_or_default();
@@ -171,7 +165,7 @@ impl<'a> Listener<'a> {
         let (case, timeout) = (self.cases.get(index), self.timeout);
         let rest = &received[used..];
         let open = |mut transport: Transport, response: &Request| {
-            transport.send(&response.bytes(""));
+            transport.send(&response.bytes());
             transport.forget();
             Session::new(transport, rest, true, timeout)
         };
@@ -195,8 +189,7 @@ impl<'a> Listener<'a> {
             }
             ("/getClient", _) => {
                 let mut session = open(transport, &response);
-                let message = |opcode| (opcode, b"parlor test".to_vec());
-                self.reactions = [1, 2].map(|opcode| session.probe(&message(opcode)));
+                self.reactions = [1, 2].map(|opcode| session.probe(opcode));
                 return Ok(());
             }
             (path, case) => {
@@ -211,7 +204,7 @@ impl<'a> Listener<'a> {
                 let mut outcome = if case.is_of_handshake() {
                     case.apply(&mut response);
                     let session = Session::new(transport, rest, true, timeout);
-                    session.play_response(&response.bytes(""))
+                    session.play_response(&response.bytes())
                 } else {
                     play_in(open(transport, &response), case, self.reactions)?
                 };
@@ -224,8 +217,7 @@ impl<'a> Listener<'a> {
         if !text.is_empty() {
             session.send(0x81, text.as_bytes());
         }
-        session.send(0x88, &1000_u16.to_be_bytes());
-        session.receive(None, |_| false);
+        session.close();
         Ok(())
     }
 }

@@ -221,8 +221,8 @@ fn play_all(cases: &[Case], plan: &Plan, jobs: usize) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::default(); cases.len()];
     let (mut done, is_shown) = (0, io::stderr().is_terminal());
     for (order, jobs) in [(short, jobs), (long, 1)] {
-        let work = |index: &usize| play(&cases[*index], plan);
-        runner::in_parallel(jobs, &order, work, |at, outcome| {
+        let work = |at: usize| play(&cases[order[at]], plan);
+        runner::in_parallel(jobs, order.len(), work, |at, outcome| {
             outcomes[order[at]] = outcome;
             done += 1;
             if is_shown {

@@ -1,8 +1,9 @@
 //! Plays a case against a server and records what comes back.
 
 use super::cases::{Case, Expected, Script, Step, frame};
-use super::codec::Codec;
-use super::transport::{Log, Target, Transport};
+use super::codec::{Codec, MESSAGE_BYTES};
+use super::model::Message;
+use super::transport::{HEAD_BYTES, Log, Target, Transport};
 use crate::http::ResponseHead;
 use crate::progress::Progress;
 use crate::text::EscapedText;
@@ -17,9 +18,6 @@ const PING_DELAY: Duration = Duration::from_millis(200);
 /// The length of a pause within an input.
 const PAUSE: Duration = Duration::from_millis(400);
 pub(super) const PING: &[u8] = b"still there?";
-/// A longer message of the server breaks off the case.
-const MESSAGE_BYTES: u64 = 64 << 20;
-const HEAD_BYTES: usize = 64 << 10;
 /// A valid `Sec-WebSocket-Key` (RFC 6455 §1.2).
 pub(super) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The longest time of a case, however slowly it goes on, in timeouts.
@@ -28,13 +26,14 @@ const CASE_TIMEOUTS: u32 = 20;
 const SLOW_TIMEOUTS: u32 = 3;
 
 /// How a case ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum End {
     /// The response to an opening handshake, and whether it has an extension.
     Status(u16, bool),
     /// A close frame with this code and reason.
     Close(Option<u16>, String),
     /// The end of the stream without a close frame or response.
+    #[default]
     HungUp,
     /// The end of the stream after our response to a client's opening handshake.
     Refused,
@@ -89,13 +88,13 @@ impl End {
 }
 
 /// The course of a case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     pub(super) end: End,
     /// The messages and pongs received, each with its opcode.
-    pub(super) answers: Vec<(u8, Vec<u8>)>,
+    pub(super) answers: Vec<Message>,
     /// The ones that the case demands of this server.
-    pub(super) expected: Vec<(u8, Vec<u8>)>,
+    pub(super) expected: Vec<Message>,
     /// The answer to the close frame that we sent after a case that went on.
     pub(super) closing: Option<End>,
     /// Whether the server closed the stream after the closing handshake.
@@ -107,25 +106,23 @@ pub(super) struct Outcome {
     pub(super) time: Duration,
 }
 
-impl Default for Outcome {
-    fn default() -> Self {
+impl Outcome {
+    /// Creates the outcome of a case that ended this way on this stream.
+    fn new(end: End, transport: &Transport) -> Self {
         Self {
-            end: End::HungUp,
-            answers: Vec::new(),
-            expected: Vec::new(),
-            closing: None,
-            is_dropped: false,
-            pauses: 0,
-            sent: Log::default(),
-            received: Log::default(),
-            time: Duration::ZERO,
+            end,
+            sent: transport.sent.clone(),
+            received: transport.received.clone(),
+            ..Self::default()
         }
     }
-}
 
-impl Outcome {
-    fn log(&mut self, transport: &Transport) {
-        (self.sent, self.received) = (transport.sent.clone(), transport.received.clone());
+    /// Creates the outcome of a case that was not played.
+    pub(super) fn not_played(end: End) -> Self {
+        Self {
+            end,
+            ..Self::default()
+        }
     }
 
     /// Returns how the connection ended, after our close frame if we sent one.
@@ -135,7 +132,7 @@ impl Outcome {
 
     /// Returns what came back in one sentence.
     pub(super) fn sentence(&self) -> String {
-        let names = |answers: &[(u8, Vec<u8>)]| {
+        let names = |answers: &[Message]| {
             let names = answers.iter().map(|(opcode, payload)| {
                 let name = Opcode::try_from(*opcode).map_or("", Opcode::name);
                 format!("{name} of {}", plural(payload.len() as u64, "byte"))
@@ -176,7 +173,7 @@ impl Reader {
 
     /// Returns the next message or control frame with its opcode. An error is the rule that the
     /// peer broke.
-    pub(super) fn next(&mut self) -> Result<Option<(u8, Vec<u8>)>, String> {
+    pub(super) fn next(&mut self) -> Result<Option<Message>, String> {
         loop {
             let bytes = &self.bytes[self.read..];
             let decoded = FrameHeader::decode(bytes);
@@ -191,7 +188,7 @@ impl Reader {
             if header.masking_key.is_some() != self.is_of_client {
                 return Err("RFC 6455 5.1: a client masks every frame, a server none".to_owned());
             }
-            if header.payload_length > MESSAGE_BYTES {
+            if header.payload_length > MESSAGE_BYTES as u64 {
                 return Err(format!("a frame of {} bytes", header.payload_length));
             }
             let end = used + header.payload_length as usize;
@@ -226,7 +223,7 @@ impl Reader {
     }
 }
 
-/// What a server does with a message.
+/// The reaction of a peer to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reaction {
     Echoes,
@@ -234,10 +231,10 @@ pub(super) enum Reaction {
     Closes,
 }
 
-/// What is known of a server before its cases are played.
+/// A server, and what was found out about it before its cases are played.
 pub(super) struct Plan {
     pub(super) target: Target,
-    /// What it does with text, and with binary messages.
+    /// Its reactions to text and to binary messages.
     pub(super) reactions: [Reaction; 2],
     /// Whether it sends messages before it has received one.
     pub(super) speaks_first: bool,
@@ -248,31 +245,25 @@ impl Plan {
     pub(super) fn ping(&self) -> Result<(), String> {
         let mut session = Session::open(self, None)?.0;
         session.ping();
-        session.receive(None, |session| session.is_answered);
         session.end.map_or(Ok(()), |end| Err(end.sentence()))
     }
 
-    /// Finds out what the server does with a message of this opcode.
+    /// Returns the server's reaction to a message of this opcode.
     pub(super) fn reaction_to(&self, opcode: u8) -> Reaction {
-        let message = (opcode, b"parlor test".to_vec());
         match Session::open(self, None) {
-            Ok((mut session, _)) => session.probe(&message),
+            Ok((mut session, _)) => session.probe(opcode),
             Err(_) => Reaction::Closes,
         }
     }
-}
 
-impl Plan {
     /// Returns the shortest message that the server refuses as too long, of some lengths in bytes.
     fn refused_length(&self) -> Option<usize> {
         (17..=23).map(|bits| 1 << bits).find(|length| {
             let Ok((mut session, _)) = Session::open(self, None) else {
                 return false;
             };
-            session
-                .transport
-                .send(&frame(0x82, &vec![0; *length], &[], true));
-            session.transport.send(&frame(0x80, b"", &[], true));
+            session.send(0x82, &vec![0; *length]);
+            session.send(0x80, b"");
             session.receive(None, |_| false);
             matches!(session.end, Some(End::Close(Some(1009), _)))
         })
@@ -283,7 +274,7 @@ impl Plan {
 pub(super) struct Session {
     pub(super) transport: Transport,
     reader: Reader,
-    pub(super) answers: Vec<(u8, Vec<u8>)>,
+    pub(super) answers: Vec<Message>,
     /// Whether the ping was answered that judges the connection.
     pub(super) is_answered: bool,
     pub(super) end: Option<End>,
@@ -308,7 +299,6 @@ impl Session {
         let mut session = Self::new(transport, rest, false, plan.target.timeout);
         if plan.speaks_first {
             session.ping();
-            session.receive(None, |session| session.is_answered);
             (session.answers, session.is_answered) = (Vec::new(), false);
         }
         session
@@ -338,42 +328,45 @@ impl Session {
     }
 
     /// Returns the messages received so far.
-    pub(super) fn messages(&self) -> impl Iterator<Item = &(u8, Vec<u8>)> {
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
         self.answers.iter().filter(|(opcode, _)| *opcode < 8)
     }
 
     /// Sends a valid frame.
     pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
         let masks = !self.reader.is_of_client;
-        self.transport.send(&frame(first, payload, &[], masks));
+        self.transport.send(&frame(first, payload, masks));
     }
 
+    /// Sends a ping, and waits for its pong.
     pub(super) fn ping(&mut self) {
         self.send(0x89, PING);
+        self.receive(None, |session| session.is_answered);
+    }
+
+    /// Sends a close frame, and waits for the answer.
+    pub(super) fn close(&mut self) {
+        self.send(0x88, &1000_u16.to_be_bytes());
+        self.receive(None, |_| false);
     }
 
     /// Plays an opening handshake, to which this is the response.
     pub(super) fn play_response(mut self, response: &[u8]) -> Outcome {
         self.transport.send(response);
         self.ping();
-        self.receive(None, |session| session.is_answered);
-        Outcome {
-            end: match self.end.take() {
-                None => End::Pong,
-                Some(End::HungUp) => End::Refused,
-                Some(end) => end,
-            },
-            sent: self.transport.sent.clone(),
-            received: self.transport.received.clone(),
-            ..Outcome::default()
-        }
+        let end = match self.end.take() {
+            None => End::Pong,
+            Some(End::HungUp) => End::Refused,
+            Some(end) => end,
+        };
+        Outcome::new(end, &self.transport)
     }
 
-    /// Sends a message, and finds out what the peer does with it.
-    pub(super) fn probe(&mut self, message: &(u8, Vec<u8>)) -> Reaction {
-        self.send(0x80 | message.0, &message.1);
+    /// Sends a message of this opcode, and returns the peer's reaction.
+    pub(super) fn probe(&mut self, opcode: u8) -> Reaction {
+        let message = &(opcode, b"parlor test".to_vec());
+        self.send(0x80 | opcode, &message.1);
         self.ping();
-        self.receive(None, |session| session.is_answered);
         self.receive(Some(PING_DELAY), |session| {
             session.answers.contains(message)
         });
@@ -424,10 +417,8 @@ pub(super) fn play(case: &Case, plan: &Plan) -> Outcome {
         true => play_handshake(case, plan),
         false => play_script(case, plan),
     };
-    let mut outcome = played.unwrap_or_else(|error| Outcome {
-        end: End::NotOpened(error),
-        ..Outcome::default()
-    });
+    let not_opened = |error| Outcome::not_played(End::NotOpened(error));
+    let mut outcome = played.unwrap_or_else(not_opened);
     if case.expected == Expected::Survives
         && let Err(error) = plan.target.open(None)
     {
@@ -438,55 +429,45 @@ pub(super) fn play(case: &Case, plan: &Plan) -> Outcome {
 }
 
 fn play_handshake(case: &Case, plan: &Plan) -> Result<Outcome, String> {
-    let (mut transport, mut outcome) = (plan.target.connect()?, Outcome::default());
-    let mut request = plan.target.request();
+    let (mut transport, mut request) = (plan.target.connect()?, plan.target.request(KEY));
     case.apply(&mut request);
-    transport.send(&request.bytes(KEY));
+    transport.send(&request.bytes());
     let timeout = match case.expected {
         Expected::Ends => SLOW_TIMEOUTS * plan.target.timeout,
         _ => plan.target.timeout,
     };
-    outcome.end = read_response(&mut transport, timeout).0;
-    outcome.log(&transport);
-    Ok(outcome)
+    let end = read_response(&mut transport, timeout).0;
+    Ok(Outcome::new(end, &transport))
 }
 
 /// Reads the response to an opening handshake. Returns the bytes after it, too.
 pub(super) fn read_response(transport: &mut Transport, timeout: Duration) -> (End, Vec<u8>) {
-    let (mut received, until) = (Vec::new(), Instant::now() + timeout);
-    let end = loop {
-        match transport.exchange(until) {
-            None => break End::Nothing(timeout),
-            Some(bytes) if bytes.is_empty() => break End::HungUp,
-            Some(bytes) => received.extend_from_slice(&bytes),
-        }
-        match ResponseHead::parse(&received, HEAD_BYTES) {
-            Ok(Progress::NeedMore) => {}
-            Ok(Progress::Done { value, used }) => {
-                let has_extension = value.values("sec-websocket-extensions").next().is_some();
-                let end = End::Status(value.status(), has_extension);
-                return (end, received.split_off(used));
-            }
-            Err(error) => break End::Invalid(error.to_owned()),
-        }
+    let Some(mut received) = transport.receive_response(timeout) else {
+        return (End::Nothing(timeout), Vec::new());
     };
-    (end, Vec::new())
+    match ResponseHead::parse(&received, HEAD_BYTES) {
+        Ok(Progress::NeedMore) => (End::HungUp, Vec::new()),
+        Ok(Progress::Done { value, used }) => {
+            let has_extension = value.values("sec-websocket-extensions").next().is_some();
+            let end = End::Status(value.status(), has_extension);
+            (end, received.split_off(used))
+        }
+        Err(error) => (End::Invalid(error.to_owned()), Vec::new()),
+    }
 }
 
 fn play_script(case: &Case, plan: &Plan) -> Result<Outcome, String> {
     let offer = case.offer();
     let (mut session, codec) = Session::open(plan, offer.as_deref())?;
     session.reader.codec = codec;
-    let mut outcome = Outcome::default();
+    let not_applicable = |reason| Ok(Outcome::not_played(End::NotApplicable(reason)));
     if offer.is_some() && session.reader.codec.is_none() {
-        outcome.end = End::NotApplicable("the server does not compress");
-        return Ok(outcome);
+        return not_applicable("the server does not compress");
     }
     let mut case = case.clone();
     if case.input.contains("LIMIT") {
         let Some(limit) = plan.refused_length() else {
-            outcome.end = End::NotApplicable("no message is too long");
-            return Ok(outcome);
+            return not_applicable("no message is too long");
         };
         case.input = case.input.replace("LIMIT", &limit.to_string());
     }
@@ -500,7 +481,6 @@ pub(super) fn play_in(
     case: &Case,
     reactions: [Reaction; 2],
 ) -> Result<Outcome, String> {
-    let mut outcome = Outcome::default();
     let is_echo = reactions.contains(&Reaction::Echoes);
     let masks = !session.reader.is_of_client;
     let script = Script::parse_with(&case.input, session.reader.codec.as_mut(), is_echo, masks);
@@ -513,13 +493,14 @@ pub(super) fn play_in(
     let is_about_text = matches!(&case.expected, Expected::Fails(codes) if codes[0] == 1007);
     let takes_no_text = is_about_text && reactions[0] == Reaction::Closes;
     if has(Reaction::Closes) || takes_no_text && !case.input.contains("88:") {
-        outcome.end = End::NotApplicable("the server takes no such messages");
-        return Ok(outcome);
+        let end = End::NotApplicable("the server takes no such messages");
+        return Ok(Outcome::not_played(end));
     }
     let is_echo = !has(Reaction::GoesOn);
     if !is_echo {
         script.answers.retain(|(opcode, _)| *opcode == 0xa);
     }
+    let mut pauses = 0;
     for step in &script.steps {
         match step {
             Step::Send(bytes, chop, times) => {
@@ -536,7 +517,7 @@ pub(super) fn play_in(
             Step::Wait => {
                 session.receive(None, |session| session.transport.is_flushed());
                 session.receive(Some(PAUSE), |_| false);
-                outcome.pauses += usize::from(session.end.is_none());
+                pauses += usize::from(session.end.is_none());
             }
             Step::Answers(count) if is_echo => {
                 session.receive(None, |session| session.answers.len() >= *count);
@@ -560,41 +541,43 @@ pub(super) fn play_in(
                 session.receive(Some(PING_DELAY), |_| false);
             }
             session.ping();
-            session.receive(None, |session| session.is_answered);
             // Some servers answer pings before they check text that came earlier.
             if case.expected != Expected::GoesOn {
                 session.receive(Some(PAUSE), |_| false);
             }
         }
     }
-    outcome.end = match session.end.take() {
+    let end = match session.end.take() {
         None if session.is_answered => End::Pong,
         None => End::Answers,
         Some(end) => end,
     };
-    let goes_on = matches!(outcome.end, End::Pong | End::Answers);
+    let goes_on = matches!(end, End::Pong | End::Answers);
     if goes_on && case.expected == Expected::GoesOn {
-        session.send(0x88, &1000_u16.to_be_bytes());
-        session.receive(None, |_| false);
-        outcome.closing = session.end.take();
+        session.close();
     }
+    let closing = session.end.take();
     // The server closes the stream first (RFC 6455 §7.1.1).
-    outcome.is_dropped = session.reader.is_of_client;
-    let is_closed = matches!(outcome.closing_end(), End::Close(..));
-    if case.number().is_some() && is_closed && !outcome.is_dropped {
+    let mut is_dropped = session.reader.is_of_client;
+    let is_closed = matches!(closing.as_ref().unwrap_or(&end), End::Close(..));
+    if case.number().is_some() && is_closed && !is_dropped {
         let until = Instant::now() + session.timeout.min(Duration::from_secs(1));
         let transport = &mut session.transport;
         while transport
             .exchange(until)
             .is_some_and(|bytes| !bytes.is_empty())
         {}
-        outcome.is_dropped = Instant::now() < until;
+        is_dropped = Instant::now() < until;
     }
-    outcome.answers = session.answers;
     if !is_echo {
-        outcome.answers.retain(|(opcode, _)| *opcode == 0xa);
+        session.answers.retain(|(opcode, _)| *opcode == 0xa);
     }
-    outcome.expected = script.answers;
-    outcome.log(&session.transport);
-    Ok(outcome)
+    Ok(Outcome {
+        answers: session.answers,
+        expected: script.answers,
+        closing,
+        is_dropped,
+        pauses,
+        ..Outcome::new(end, &session.transport)
+    })
 }

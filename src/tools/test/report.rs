@@ -5,7 +5,7 @@ use super::judge::{Verdict, autobahn};
 use super::play::{End, Outcome};
 use crate::cli::output::NAME_AND_VERSION;
 use crate::text::Hex;
-use crate::tools::dissect::plural;
+use crate::tools::dissect::{plural, shortened};
 use crate::tools::terminal::{Style, Terminal};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
@@ -41,11 +41,9 @@ impl Played<'_> {
         ));
         terminal.line(&format!("    came back  {}", outcome.sentence()));
         for (word, log) in [("sent", &outcome.sent), ("received", &outcome.received)] {
-            let shown = &log.start[..log.start.len().min(SHOWN_BYTES)];
-            let more = if log.total > shown.len() { " …" } else { "" };
             let bytes = match case.is_of_handshake() {
                 true => log.start.escape_ascii().to_string(),
-                false => Hex(shown).to_string() + more,
+                false => shortened(&log.start, SHOWN_BYTES),
             };
             let total = plural(log.total as u64, "byte");
             terminal.line(&format!("    {word:10} {total}: {bytes}"));
@@ -140,27 +138,23 @@ pub(super) fn print_summary(played: &[Played<'_>], summary: &Value, terminal: &m
             counts(of_section).map(|count| count.to_string()),
         ));
     }
-    let [held, violated, other, not_applicable] = counts(played.iter());
     let text = |field: &str| summary[field].as_str().unwrap_or_default();
-    let (url, server, cases) = (
-        text("url"),
-        text("server"),
-        plural(played.len() as u64, "case"),
-    );
-    let server = if server.is_empty() {
-        server
-    } else {
-        &format!(" ({server})")
+    let server = match text("server") {
+        "" => String::new(),
+        server => format!(" ({server})"),
     };
     terminal.line(&format!(
-        "{url}{server}: {cases} in {:.1} s: {held} held, {violated} violated, {other} other, \
-         {not_applicable} not applicable",
+        "{}{server}: {} in {:.1} s: {} held, {} violated, {} other, {} not applicable",
+        text("url"),
+        plural(played.len() as u64, "case"),
         summary["seconds"].as_f64().unwrap_or_default(),
+        summary["held"],
+        summary["violated"],
+        summary["other"],
+        summary["not_applicable"],
     ));
-    let (failed, security) = (
-        &summary["failed"],
-        &summary["failed_by_severity"]["security"],
-    );
+    let failed = &summary["failed"];
+    let security = &summary["failed_by_severity"]["security"];
     let is_security = |one: &&Played<'_>| one.is_failure && one.severity == Severity::Security;
     let names = played
         .iter()

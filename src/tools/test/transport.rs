@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 /// The bytes of each direction that are kept for a report.
 const LOGGED_BYTES: usize = 256;
 const READ_BYTES: usize = 64 << 10;
-const HEAD_BYTES: usize = 64 << 10;
+/// A longer head is refused.
+pub(super) const HEAD_BYTES: usize = 64 << 10;
 
 /// The first bytes of one direction, and how many there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -153,6 +154,33 @@ impl Transport {
         }
     }
 
+    /// Receives until `is_whole` holds for all the bytes, or until the stream ends. `None`: the
+    /// time is over.
+    pub(super) fn receive_until(
+        &mut self,
+        timeout: Duration,
+        is_whole: impl Fn(&[u8]) -> bool,
+    ) -> Option<Vec<u8>> {
+        let (mut received, until) = (Vec::new(), Instant::now() + timeout);
+        loop {
+            let bytes = self.exchange(until)?;
+            received.extend_from_slice(&bytes);
+            if bytes.is_empty() || is_whole(&received) {
+                return Some(received);
+            }
+        }
+    }
+
+    /// Receives the response to an opening handshake, whole unless the stream ends. `None`: the
+    /// time is over.
+    pub(super) fn receive_response(&mut self, timeout: Duration) -> Option<Vec<u8>> {
+        let needs_more = |bytes: &[u8]| {
+            let parsed = ResponseHead::parse(bytes, HEAD_BYTES);
+            matches!(parsed, Ok(Progress::NeedMore))
+        };
+        self.receive_until(timeout, |bytes| !needs_more(bytes))
+    }
+
     /// Forgets the bytes sent and received so far.
     pub(super) fn forget(&mut self) {
         (self.sent, self.received) = Default::default();
@@ -230,9 +258,9 @@ impl Target {
         }
     }
 
-    /// Returns the request of an opening handshake.
-    pub(super) fn request(&self) -> Request {
-        let mut request = Request::new(&self.address.authority, &self.address.target);
+    /// Returns the request of an opening handshake, with this value of `Sec-WebSocket-Key`.
+    pub(super) fn request(&self, key: &str) -> Request {
+        let mut request = Request::new(&self.address.authority, &self.address.target, key);
         request.headers.extend_from_slice(&self.headers);
         if !self.subprotocols.is_empty() {
             let header = (
@@ -247,54 +275,43 @@ impl Target {
     /// Opens a WebSocket, with an offer of extensions. An error is one sentence.
     pub(super) fn open(&self, offer: Option<&str>) -> Result<Opened, String> {
         let (mut transport, key) = (self.connect()?, key(random()?));
-        let mut request = self.request();
+        let mut request = self.request(&key);
         let offer_header =
             offer.map(|offer| ("Sec-WebSocket-Extensions".to_owned(), offer.to_owned()));
         request.headers.extend(offer_header);
-        transport.send(&request.bytes(&key));
-        let (mut received, until) = (Vec::new(), Instant::now() + self.timeout);
+        transport.send(&request.bytes());
         let authority = &self.address.authority;
-        loop {
-            match transport.exchange(until) {
-                None => return Err(format!("{authority} does not answer the opening handshake")),
-                Some(bytes) if bytes.is_empty() => {
-                    return Err(match &self.command {
-                        Some(_) => "the command ended instead of an answer".to_owned(),
-                        None => format!("{authority} hung up instead of an answer"),
-                    });
-                }
-                Some(bytes) => received.extend_from_slice(&bytes),
-            }
-            if let Progress::Done { value: head, used } =
-                ResponseHead::parse(&received, HEAD_BYTES)?
-            {
-                let subprotocols: Vec<_> = self.subprotocols.iter().map(String::as_str).collect();
-                let asked = Asked {
-                    key: &key,
-                    subprotocols: &subprotocols,
-                    extensions: if offer.is_some() {
-                        &["permessage-deflate"]
-                    } else {
-                        &[]
-                    },
-                };
-                check_response(&head, &asked)
-                    .map_err(|error| format!("{error}; it is {}", head.status()))?;
-                let text = |name| {
-                    let values = head.values(name).map(String::from_utf8_lossy);
-                    values.collect::<Vec<_>>().join(", ")
-                };
-                let (extensions, server) = (text("sec-websocket-extensions"), text("server"));
-                transport.forget();
-                let rest = received.split_off(used);
-                transport.received.add(&rest);
-                return Ok(Opened {
-                    transport,
-                    rest,
-                    extensions,
-                    server,
-                });
-            }
-        }
+        let received = transport.receive_response(self.timeout);
+        let mut received =
+            received.ok_or_else(|| format!("{authority} does not answer the opening handshake"))?;
+        let parsed = ResponseHead::parse(&received, HEAD_BYTES)?;
+        let Progress::Done { value: head, used } = parsed else {
+            return Err(match &self.command {
+                Some(_) => "the command ended instead of an answer".to_owned(),
+                None => format!("{authority} hung up instead of an answer"),
+            });
+        };
+        let subprotocols: Vec<_> = self.subprotocols.iter().map(String::as_str).collect();
+        let asked = Asked {
+            key: &key,
+            subprotocols: &subprotocols,
+            extensions: offer.map_or(&[], |_| &["permessage-deflate"]),
+        };
+        check_response(&head, &asked)
+            .map_err(|error| format!("{error}; it is {}", head.status()))?;
+        let text = |name| {
+            let values = head.values(name).map(String::from_utf8_lossy);
+            values.collect::<Vec<_>>().join(", ")
+        };
+        let (extensions, server) = (text("sec-websocket-extensions"), text("server"));
+        transport.forget();
+        let rest = received.split_off(used);
+        transport.received.add(&rest);
+        Ok(Opened {
+            transport,
+            rest,
+            extensions,
+            server,
+        })
     }
 }
