@@ -57,7 +57,7 @@ fn main() -> io::Result<()> {
             Ok(Received::Event { event, used }) => {
                 let is_answer = matches!(event, Event::Text(_));
                 match event {
-                    Event::Text(text) => println!("{}", parlor::text::EscapedText(text)),
+                    Event::Text(text) => println!("{}", text.escape_debug()),
                     Event::Ping(payload) => {
                         encode_masked_message(Opcode::Pong, payload, random(), &mut out)
                     }

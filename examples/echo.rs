@@ -4,7 +4,7 @@
 //! and `w.send("hello")`.
 
 use parlor::websocket::{Event, Opcode, Received, Scratch, WebSocket, check, encode_message, pong};
-use parlor::{http::Head, progress::Progress, time::UnixMillis};
+use parlor::{http::Head, progress::Progress};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
@@ -35,7 +35,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
             Progress::NeedMore => {}
             Progress::Done { value: head, used } => {
                 let upgrade = check(&head).map_err(|refusal| io::Error::other(refusal.sentence))?;
-                upgrade.response(UnixMillis(0), &mut out);
+                upgrade.response(&mut out);
                 break (used, upgrade.deflate());
             }
         }

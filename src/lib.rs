@@ -53,20 +53,29 @@
 //! * To write a client: `docs/protocol.md`, and `examples/client.rs`.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "server")]
 pub mod chat;
+#[cfg(feature = "server")]
 pub mod cli;
+#[cfg(feature = "server")]
 pub mod history;
 pub mod http;
+#[cfg(feature = "server")]
 pub mod hub;
+#[cfg(feature = "server")]
 pub mod limits;
+#[cfg(feature = "server")]
 pub mod metrics;
 pub mod progress;
 #[cfg(any(test, feature = "testing", feature = "tools"))]
 pub mod random;
+#[cfg(feature = "server")]
 pub mod server;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(all(feature = "server", any(test, feature = "testing")))]
 pub mod testing;
+#[cfg(feature = "server")]
 pub mod text;
+#[cfg(feature = "server")]
 pub mod time;
 #[cfg(feature = "tools")]
 pub mod tools;

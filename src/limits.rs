@@ -2,7 +2,7 @@
 //! checked against it.
 //!
 //! A bound that an option sets is a field of [`Limits`]; one that a standard or the design fixes is
-//! a constant.
+//! a constant. Two of these are in [`websocket`](crate::websocket) and [`http`](crate::http).
 
 use std::time::Duration;
 
@@ -63,10 +63,6 @@ limits! {
     trace: bool = true,
 }
 
-/// The payload of a control frame, in bytes (RFC 6455 §5.5).
-pub const CONTROL_PAYLOAD_MAX: usize = 125;
-/// Header lines of one request; more get 431.
-pub const HEADER_LINES: usize = 100;
 /// Bytes read from one connection in one turn, so that it does not delay the others for long.
 pub const READ_BYTES: usize = 64 << 10;
 /// Bytes read from all connections in one turn.

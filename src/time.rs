@@ -61,6 +61,19 @@ pub(crate) fn civil(days: u64) -> (u64, usize, u64) {
     (year, (month as usize + 2) % 12, day_of_month)
 }
 
+/// Formats a date in the form of RFC 9110 §5.6.7, always in GMT.
+pub(crate) fn imf_fixdate(at: UnixMillis) -> String {
+    // 1970 began on a Thursday.
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let seconds = at.0 / 1_000;
+    let (days, time) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let (weekday, month) = (WEEKDAYS[days as usize % 7], &MONTHS[3 * month..][..3]);
+    let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
+    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
 /// A jump of the wall clock against the monotonic one that is longer than this is doubted.
 const JUMP: i64 = 60 * 60 * 1_000;
 /// A doubted jump is believed after the clocks have agreed on it for this time.
@@ -256,6 +269,25 @@ mod tests {
             let stamp = clock.stamp(UnixMillis(wall));
             assert_eq!(stamp, UnixMillis(wall.max(BEGIN)));
         }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn dates_are_imf_fixdates() {
+        let table = [
+            ("the beginning", 0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            ("the example of RFC 9110 §5.6.7", 784_111_777_999, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("a leap day of a leap century", 951_782_400_000, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            ("the day after it", 951_868_800_000, "Wed, 01 Mar 2000 00:00:00 GMT"),
+            ("the end of a year", 1_735_689_599_000, "Tue, 31 Dec 2024 23:59:59 GMT"),
+            ("a leap day", 1_709_164_800_000, "Thu, 29 Feb 2024 00:00:00 GMT"),
+            ("a century without one", 4_107_542_400_000, "Mon, 01 Mar 2100 00:00:00 GMT"),
+            ("more than 32 bits", 4_294_967_296_000, "Sun, 07 Feb 2106 06:28:16 GMT"),
+        ];
+        for (name, at, expected) in table {
+            assert_eq!(imf_fixdate(UnixMillis(at)), expected, "{name}");
+        }
+        imf_fixdate(UnixMillis(u64::MAX)); // no overflow
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! * An echo costs none at all.
 //! * A member that says nothing takes at most 620 bytes.
 //! * What grew in a burst does not stay grown.
+#![cfg(feature = "server")]
 #![allow(unsafe_code)] // A global allocator can't be written without.
 
 #[allow(dead_code)]

@@ -1,4 +1,5 @@
 //! The examples are built, started, and talk to each other.
+#![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)] // all of this is a test
 
 use std::io::{BufRead, BufReader, Write};

@@ -1,5 +1,5 @@
 //! The table of options: every option by argument and by variable, wrong values, and `--help`.
-
+#![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)]
 
 use parlor::cli::help;

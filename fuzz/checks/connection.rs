@@ -298,7 +298,8 @@ fn output_is_legal(mut bytes: &[u8]) {
     while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
         let head = str::from_utf8(&bytes[..end]).expect("heads of answers are ASCII");
         assert!(
-            head.starts_with("HTTP/1.1 ")
+            head.starts_with("HTTP/1.1 101 ")
+                || head.starts_with("HTTP/1.1 ")
                 && head.contains("\r\nDate: ")
                 && head.contains("\r\nX-Content-Type-Options: nosniff"),
             "{head}"

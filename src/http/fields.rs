@@ -1,8 +1,10 @@
 //! The header fields of a head (RFC 9110 §5), and the head of a response, which only clients read.
 
-use crate::limits::HEADER_LINES;
 use crate::progress::Progress;
 use httparse::{EMPTY_HEADER, Error, Header, Status};
+
+/// Header lines of one head; a request with more gets 431.
+pub const HEADER_LINES: usize = 100;
 
 /// Header fields in their order. Names are compared without case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

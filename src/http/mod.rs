@@ -13,6 +13,7 @@
 
 pub mod authority;
 pub mod fields;
+#[cfg(feature = "server")]
 pub mod pages;
 pub mod request;
 pub mod response;

@@ -7,9 +7,8 @@
 //! end. A complete head is split once: the request line here, the header lines by `httparse`.
 
 use super::authority::Authority;
-use super::fields::{Fields, is_token, is_token_byte};
+use super::fields::{Fields, HEADER_LINES, is_token, is_token_byte};
 use super::response::Refusal;
-use crate::limits::HEADER_LINES;
 use crate::progress::Progress;
 use std::ops::Deref;
 

@@ -3,7 +3,6 @@
 //!
 //! The head is the same for `GET` and `HEAD` (RFC 9110 §9.3.2); the hub omits the body for `HEAD`.
 
-use crate::time::{UnixMillis, civil};
 use std::borrow::Cow;
 use std::io::Write;
 use std::rc::Rc;
@@ -13,7 +12,7 @@ use std::rc::Rc;
 pub struct Response {
     /// The status code, such as 200.
     pub status: u16,
-    /// Headers other than `Date`, `X-Content-Type-Options`, `Content-Length` and `Connection`.
+    /// Headers other than `X-Content-Type-Options`, `Content-Length` and `Connection`.
     /// Values are written as they are, so they must not contain unchecked data of a peer. A 101
     /// includes its `Connection: Upgrade`.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
@@ -94,26 +93,23 @@ impl Response {
 
     /// Appends the status line and the headers, with the empty line at the end.
     ///
-    /// `now` becomes `Date` (RFC 9110 §6.6.1). `keep_alive` says whether the connection stays open;
-    /// it is always written, because the default differs between HTTP/1.0 and 1.1.
+    /// A caller with a clock adds `Date` (RFC 9110 §6.6.1). `keep_alive` says whether the
+    /// connection stays open; it is always written, because the default differs between HTTP/1.0
+    /// and 1.1.
     ///
     /// ```
-    /// use parlor::{http::{Body, Response}, time::UnixMillis};
+    /// use parlor::http::{Body, Response};
     /// let mut out = Vec::new();
     /// let response = Response::new(200, "text/plain", Body::Static(b"ok"));
-    /// response.encode_head(UnixMillis(784_111_777_000), false, &mut out);
-    /// assert_eq!(String::from_utf8(out).unwrap(), "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+    /// response.encode_head(false, &mut out);
+    /// assert_eq!(String::from_utf8(out).unwrap(), "HTTP/1.1 200 OK\r\n\
     ///     X-Content-Type-Options: nosniff\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
     /// ```
-    pub fn encode_head(&self, now: UnixMillis, keep_alive: bool, out: &mut Vec<u8>) {
+    pub fn encode_head(&self, keep_alive: bool, out: &mut Vec<u8>) {
         // Writing to a Vec can't fail. The version is always our own, whatever that of the request
         // (RFC 9110 §6.2).
         let _ = write!(out, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
-        let _ = write!(
-            out,
-            "Date: {}\r\nX-Content-Type-Options: nosniff\r\n",
-            imf_fixdate(now)
-        );
+        out.extend_from_slice(b"X-Content-Type-Options: nosniff\r\n");
         for (name, value) in &self.headers {
             let _ = write!(out, "{name}: {value}\r\n");
         }
@@ -146,7 +142,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Creates a refusal. The status may be any of [`STATUSES`](crate::metrics::STATUSES).
+    /// Creates a refusal with a status from 400 to 505.
     pub fn new(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
@@ -217,41 +213,9 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Formats a date in the form of RFC 9110 §5.6.7, always in GMT.
-fn imf_fixdate(at: UnixMillis) -> String {
-    // 1970 began on a Thursday.
-    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let seconds = at.0 / 1_000;
-    let (days, time) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let (weekday, month) = (WEEKDAYS[days as usize % 7], &MONTHS[3 * month..][..3]);
-    let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
-    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    #[rustfmt::skip]
-    fn dates_are_imf_fixdates() {
-        let table = [
-            ("the beginning", 0, "Thu, 01 Jan 1970 00:00:00 GMT"),
-            ("the example of RFC 9110 §5.6.7", 784_111_777_999, "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("a leap day of a leap century", 951_782_400_000, "Tue, 29 Feb 2000 00:00:00 GMT"),
-            ("the day after it", 951_868_800_000, "Wed, 01 Mar 2000 00:00:00 GMT"),
-            ("the end of a year", 1_735_689_599_000, "Tue, 31 Dec 2024 23:59:59 GMT"),
-            ("a leap day", 1_709_164_800_000, "Thu, 29 Feb 2024 00:00:00 GMT"),
-            ("a century without one", 4_107_542_400_000, "Mon, 01 Mar 2100 00:00:00 GMT"),
-            ("more than 32 bits", 4_294_967_296_000, "Sun, 07 Feb 2106 06:28:16 GMT"),
-        ];
-        for (name, at, expected) in table {
-            assert_eq!(imf_fixdate(UnixMillis(at)), expected, "{name}");
-        }
-        imf_fixdate(UnixMillis(u64::MAX)); // no overflow
-    }
 
     #[test]
     #[rustfmt::skip]
@@ -268,7 +232,7 @@ mod tests {
         ];
         for (name, response, keep_alive, length, connection) in table {
             let mut out = Vec::new();
-            response.encode_head(UnixMillis(0), keep_alive, &mut out);
+            response.encode_head(keep_alive, &mut out);
             let head = String::from_utf8(out).unwrap();
             let all = |name: &str| {
                 let lines = head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));

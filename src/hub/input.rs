@@ -15,6 +15,7 @@ use crate::chat::command::{Command, Request};
 use crate::http::{Refusal, Requests, Response};
 use crate::limits::{CONNECTION_OUTPUT_BYTES, Limits, READ_BYTES};
 use crate::progress::Progress;
+use crate::time::imf_fixdate;
 use crate::websocket::{self, CloseCode, Event, Opcode, Received};
 
 /// The bytes that a question is charged against [`CONNECTION_OUTPUT_BYTES`] before its answer is
@@ -130,7 +131,7 @@ impl<S> Connection<S> {
         match reply {
             Ok(Reply::Upgrade(upgrade, path)) => {
                 let mut response = Vec::new();
-                upgrade.response(cx.now.unix, &mut response);
+                upgrade.response(&mut response);
                 let tap = cx.wire.as_ref().zip(head.query);
                 let tap = tap.and_then(|(wire, query)| {
                     let heads = [head.bytes, &response];
@@ -161,8 +162,9 @@ impl<S> Connection<S> {
 
     fn respond(&mut self, response: Response, keep_alive: bool, bodiless: bool, cx: &mut Context) {
         let (outbox, now) = (&mut self.outbox, cx.now);
+        let response = response.with("Date", imf_fixdate(now.unix));
         cx.turn.write(outbox, Source::Http, |out| {
-            response.encode_head(now.unix, keep_alive, out)
+            response.encode_head(keep_alive, out)
         });
         if !bodiless {
             cx.turn.write_body(outbox, response.body);

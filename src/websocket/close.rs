@@ -1,9 +1,8 @@
 //! Close frames (RFC 6455 §5.5.1).
 
 use super::close_code::CloseCode;
-use super::frame::{Opcode, write_message};
+use super::frame::{CONTROL_PAYLOAD_MAX, Opcode, write_message};
 use super::violation::Violation;
-use crate::limits::CONTROL_PAYLOAD_MAX;
 
 /// The content of a close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,8 +19,10 @@
 
 use super::mask::apply_mask;
 use super::violation::Violation;
-use crate::limits::CONTROL_PAYLOAD_MAX;
 use crate::progress::Progress;
+
+/// The longest payload of a control frame, in bytes (RFC 6455 §5.5).
+pub const CONTROL_PAYLOAD_MAX: usize = 125;
 
 /// The type of a frame (RFC 6455 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

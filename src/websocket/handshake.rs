@@ -17,8 +17,7 @@
 //! checks `Origin`.
 
 use super::deflate::DeflateParameters;
-use crate::http::{Head, Refusal, Response};
-use crate::time::UnixMillis;
+use crate::http::{Head, Refusal};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -71,18 +70,20 @@ pub struct Upgrade {
 
 impl Upgrade {
     /// Appends the answer, after which both ends send frames (§4.2.2, step 5).
-    pub fn response(&self, now: UnixMillis, out: &mut Vec<u8>) {
-        let mut response = Response::empty(101)
-            .with("Upgrade", "websocket")
-            .with("Connection", "Upgrade")
-            .with("Sec-WebSocket-Accept", self.accept.clone());
+    pub fn response(&self, out: &mut Vec<u8>) {
+        let accept = &self.accept;
+        let mut lines = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n"
+        );
         if let Some(name) = self.subprotocol {
-            response = response.with("Sec-WebSocket-Protocol", name);
+            lines += &format!("Sec-WebSocket-Protocol: {name}\r\n");
         }
         if let Some(parameters) = self.deflate {
-            response = response.with("Sec-WebSocket-Extensions", parameters.answer());
+            lines += &format!("Sec-WebSocket-Extensions: {}\r\n", parameters.answer());
         }
-        response.encode_head(now, true, out);
+        out.extend_from_slice(lines.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Returns the negotiated subprotocol.

@@ -108,7 +108,7 @@ impl Violation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::CONTROL_PAYLOAD_MAX;
+    use crate::websocket::frame::CONTROL_PAYLOAD_MAX;
 
     #[test]
     fn every_reason_fits_into_a_close_frame() {

@@ -1,4 +1,5 @@
 //! The chat as the hub sees it: requests in, effects out.
+#![cfg(feature = "server")]
 
 mod changes;
 mod channels;

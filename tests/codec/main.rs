@@ -1,4 +1,5 @@
 //! What the chat parses and writes: names, commands from JSON and typed lines, events.
+#![cfg(feature = "server")]
 
 mod events;
 mod json;

@@ -3,6 +3,7 @@
 //! Each test has a short form for `cargo test`. `tests/faults/run` runs the long forms on the
 //! release build and prints the memory that each flood costs. A test that this machine can't run
 //! says so. Single limits are in `tests/server`, a simulated world in `tests/simulation`.
+#![cfg(feature = "server")]
 #![cfg(target_os = "linux")]
 #![cfg_attr(not(feature = "log-output"), allow(unused_imports))]
 #![allow(clippy::unwrap_used)]

@@ -2,6 +2,7 @@
 //! rules without sockets are tested in tests/chat, tests/hub, tests/websocket and tests/http_heads.
 //!
 //! Each test starts a server of its own. Every read has a timeout, and no test measures speed.
+#![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)] // all of this is a test
 
 mod access;

@@ -15,7 +15,7 @@
 //!
 //! Reading order: `plan` (what a seed decides), `world` (what happens), `client` (what everybody is
 //! held to), `disk`.
-
+#![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)]
 
 mod client;

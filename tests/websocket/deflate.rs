@@ -3,7 +3,7 @@
 
 use crate::handshakes::{answer, judge};
 use crate::pieces::{LIMIT, events, frame, in_pieces};
-use parlor::testing::Random;
+use parlor::random::Random;
 use parlor::websocket::{
     Deflate, DeflateParameters, Event, Opcode, Received, Scratch, Violation, WebSocket,
 };

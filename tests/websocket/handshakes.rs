@@ -2,7 +2,6 @@
 
 use parlor::http::{Head, Refusal};
 use parlor::progress::Progress;
-use parlor::time::UnixMillis;
 use parlor::websocket::{Upgrade, check};
 
 const HEADERS: [&str; 5] = [
@@ -29,7 +28,7 @@ pub fn judge(request_line: &str, replaced: &str, lines: &[&str]) -> Result<Upgra
 /// Returns the value of a header in the 101.
 pub fn answer(upgrade: &Upgrade, name: &str) -> Option<String> {
     let mut response = Vec::new();
-    upgrade.response(UnixMillis(0), &mut response);
+    upgrade.response(&mut response);
     let response = String::from_utf8(response).expect("ASCII");
     let value = response
         .lines()

@@ -1,7 +1,6 @@
 //! Bytes in any pieces give the same events: the property, and helpers for other tests.
 
-use parlor::testing::Random;
-use parlor::text::Hex;
+use parlor::random::Random;
 use parlor::websocket::{
     DeflateParameters, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
 };
@@ -46,7 +45,9 @@ pub fn events(
                     seen.push(match event {
                         Event::Close(frame) => {
                             let code = frame.code.map(|code| code.get());
-                            format!("Close({code:?}), replied {:x}", Hex(&replies))
+                            let hex: String =
+                                replies.iter().map(|it| format!("{it:02x}")).collect();
+                            format!("Close({code:?}), replied {hex}")
                         }
                         event => format!("{event:?}"),
                     });

@@ -4,8 +4,8 @@
 use super::cases::Case;
 use super::model::{Frame, Message, Receiver, Rule, shortest_form};
 use super::play::End;
-use crate::limits::CONTROL_PAYLOAD_MAX;
 use crate::random::Random;
+use crate::websocket::frame::CONTROL_PAYLOAD_MAX;
 use serde::{Deserialize, Serialize};
 
 /// The input on one connection.
