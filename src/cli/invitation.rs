@@ -12,15 +12,19 @@ pub(super) struct Invitation {
     urls: Vec<String>,
     /// The rows of the QR code, in `0` and `1` (dark); none without the feature `qr`.
     code: Vec<String>,
-    /// The address of the page that shows this.
+    /// The address of the page that shows this; empty if only a proxy knows it.
     page: String,
 }
 
 impl Invitation {
-    pub(super) fn new(listen: SocketAddr) -> Self {
-        let addresses = reachable(listen);
+    /// Makes the invitation of a server that listens at these addresses.
+    pub(super) fn new(listen: &[SocketAddr]) -> Self {
+        let addresses: Vec<_> = listen.iter().flat_map(|at| reachable(*at)).collect();
         let urls: Vec<_> = addresses.iter().map(|at| format!("http://{at}/")).collect();
-        let page = format!("http://{}/join", addresses.first().unwrap_or(&listen));
+        let page = addresses.first().or(listen.first());
+        let page = page
+            .map(|at| format!("http://{at}/join"))
+            .unwrap_or_default();
         let code = urls.first().map(|url| code(url)).unwrap_or_default();
         Self { urls, code, page }
     }
@@ -32,6 +36,7 @@ impl Invitation {
             log::info!("others can join at {url}");
         }
         match self.urls.is_empty() {
+            true if page.is_empty() => log::info!("only a proxy can reach the chat"),
             true => {
                 log::info!("only this computer can reach the chat; to let others in, see {page}")
             }

@@ -37,8 +37,8 @@ impl Secrets {
     }
 
     /// Prints the owner's link, if standard error is a terminal. The fragment of an address reaches
-    /// no server and no log.
-    pub(super) fn announce(&self, listen: SocketAddr) {
+    /// no server and no log. Without a port to listen on, only the proxy knows the address.
+    pub(super) fn announce(&self, listen: Option<SocketAddr>) {
         if let Some(key) = self.owner.as_ref().filter(|_| io::stderr().is_terminal()) {
             let line = format!("You own this chat at {}\n", link(listen, key));
             let _ = io::stderr().write_all(line.as_bytes());
@@ -46,13 +46,16 @@ impl Secrets {
     }
 }
 
-fn link(listen: SocketAddr, key: &str) -> String {
-    let ip = match listen.ip() {
+fn link(listen: Option<SocketAddr>, key: &str) -> String {
+    let local = |listen: SocketAddr| match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    let mut link = format!("http://{}/#owner=", SocketAddr::new(ip, listen.port()));
+    let mut link = match listen {
+        Some(at) => format!("http://{}/#owner=", SocketAddr::new(local(at), at.port())),
+        None => "your proxy's address with /#owner=".to_owned(),
+    };
     for byte in key.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             link.push(byte.into());
@@ -121,8 +124,9 @@ mod tests {
             ("0.0.0.0:80", "http://127.0.0.1:80/#owner=a-b%20%C3%A9%25"),
             ("[::]:80", "http://[::1]:80/#owner=a-b%20%C3%A9%25"),
             ("192.0.2.7:80", "http://192.0.2.7:80/#owner=a-b%20%C3%A9%25"),
+            ("unix", "your proxy's address with /#owner=a-b%20%C3%A9%25"),
         ] {
-            assert_eq!(link(listen.parse().unwrap(), "a-b é%"), expected);
+            assert_eq!(link(listen.parse().ok(), "a-b é%"), expected);
         }
     }
 }

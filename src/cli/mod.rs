@@ -73,12 +73,14 @@ fn version() -> String {
     ];
     let built = features.iter().filter(|(_, is_built)| *is_built);
     let names: Vec<_> = built.map(|(name, _)| *name).collect();
-    let mut text = format!("{NAME_AND_VERSION}\nfeatures: {}\n", names.join(", "));
     #[cfg(feature = "history")]
-    {
-        text += &format!("SQLite {}\n", crate::history::sqlite::version());
-    }
-    text
+    let sqlite = format!("SQLite {}\n", crate::history::sqlite::version());
+    #[cfg(not(feature = "history"))]
+    let sqlite = "";
+    format!(
+        "{NAME_AND_VERSION}\nfeatures: {}\n{sqlite}",
+        names.join(", ")
+    )
 }
 
 /// Commands that this build lacks.

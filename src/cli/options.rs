@@ -17,8 +17,9 @@ pub(crate) const LISTEN: &str = "127.0.0.1:8080";
 /// Everything that the command line and the environment decide about the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeOptions {
-    /// `--listen`: `ADDR:PORT`, where the address may be a host name.
-    pub listen: String,
+    /// `--listen`: each `ADDR:PORT`, where the address may be a host name, or `unix:PATH`. If there
+    /// is none, the default is meant.
+    pub listen: Vec<String>,
     /// `--www`: a folder to serve instead of the built-in page.
     pub www: Option<PathBuf>,
     /// `--origin`: the pages that may connect.
@@ -48,7 +49,7 @@ pub struct ServeOptions {
 impl Default for ServeOptions {
     fn default() -> Self {
         Self {
-            listen: LISTEN.to_owned(),
+            listen: Vec::new(),
             www: None,
             origins: Origins::SameHost,
             trusted_proxies: Vec::new(),
@@ -141,8 +142,9 @@ use Kind::{Flag, List, Seconds, SecondsOrZero, Value, Whole};
 options! {
     "Address and pages" {
         "listen" "ADDR:PORT"
-            Value(LISTEN, |o, value| values::listen(value).map(|listen| o.listen = listen)),
-            "where to listen; port 0 means any free port";
+            List(LISTEN, |o, value| values::listen(value).map(|listen| o.listen.push(listen))),
+            "where to listen; port 0 means any free port; unix:/path/to/socket for a proxy on this \
+             machine; can be given several times";
         "origin" "URL" List("same host", add_origin),
             "an origin (scheme, host, port) whose pages may open the chat, such as \
              https://chat.example; can be given several times; * for any. Without it: pages of \
@@ -401,7 +403,11 @@ fn check(options: &mut ServeOptions, given: &[(&str, String)]) -> Result<(), Str
         Some(_) => {}
         None => options.given.clear(),
     }
-    if options.user_header.is_some() && options.trusted_proxies.is_empty() {
+    let has_socket = options
+        .listen
+        .iter()
+        .any(|listen| listen.starts_with("unix:"));
+    if options.user_header.is_some() && options.trusted_proxies.is_empty() && !has_socket {
         return Err("--user-header needs --trusted-proxy".to_owned());
     }
     let (chars, bytes) = (options.limits.text_chars, options.limits.message_bytes);

@@ -2,7 +2,7 @@
 
 use super::invitation::Invitation;
 use super::keys::Secrets;
-use super::options::ServeOptions;
+use super::options::{LISTEN, ServeOptions};
 use super::output::NAME_AND_VERSION;
 use crate::history::{Author, History, Memory};
 #[cfg(feature = "history")]
@@ -10,7 +10,7 @@ use crate::history::{Settings, sqlite::Sqlite};
 use crate::http::pages::{BuiltIn, Pages};
 use crate::hub::{Driven, Hub, Setup};
 use crate::limits::{REFUSED_CONNECTIONS, SPARE_DESCRIPTORS};
-use crate::server::{Folder, Listener, PeerSocket, Server, raise_open_files};
+use crate::server::{Address, Folder, Listener, PeerSocket, Server, raise_open_files};
 use crate::text::Hex;
 use crate::time::{Millis, Now, UnixMillis};
 use std::io::{self, ErrorKind};
@@ -28,10 +28,8 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
             format!("can't serve pages from the folder {path}: {error}")
         })?),
     };
-    let listener = resolve(&options.listen)
-        .and_then(Listener::bind)
-        .map_err(|error| cant_listen(&options.listen, &error))?;
-    let address = listener.address();
+    let listeners = listen(options)?;
+    let addresses: Vec<_> = listeners.iter().map(Listener::address).cloned().collect();
     let secrets = Secrets::read(options, random_id()?)?;
     let epoch = random_id()?;
     let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
@@ -41,7 +39,12 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
     };
     let author = newest_author(now.unix);
     let (history, opened) = open_history(options, &epoch, author)?;
-    let invitation = Invitation::new(address);
+    let ports = addresses.iter().filter_map(|address| match address {
+        Address::Tcp(address) => Some(*address),
+        Address::Unix(_) => None,
+    });
+    let ports: Vec<_> = ports.collect();
+    let invitation = Invitation::new(&ports);
     // A replay doesn't know the addresses.
     if options.record.is_none() {
         pages = invitation.add_to(pages);
@@ -62,33 +65,33 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
         now,
     };
     let started = || {
-        print(&format!(
-            "{NAME_AND_VERSION} listening on http://{address}\n"
-        ));
+        let addresses: Vec<_> = addresses.iter().map(Address::to_string).collect();
+        let addresses = addresses.join(", ");
+        print(&format!("{NAME_AND_VERSION} listening on {addresses}\n"));
         log::info!("{opened}");
         let few_files = few_files(options, open_files);
         for warning in options.warnings.iter().cloned().chain(few_files) {
             log::warn!("{warning}");
         }
         invitation.announce();
-        secrets.announce(address);
+        secrets.announce(ports.first().copied());
     };
     #[cfg(feature = "tools")]
     if let Some(path) = &options.record {
         let recorder = crate::tools::record::begin(path, options, (&epoch, author), setup)?;
-        return run(listener, recorder, options, started);
+        return run(listeners, recorder, options, started);
     }
-    run(listener, Hub::new(setup), options, started)
+    run(listeners, Hub::new(setup), options, started)
 }
 
 /// Runs the server until it is stopped. `started` is called once it can serve.
 fn run(
-    listener: Listener,
+    listeners: Vec<Listener>,
     hub: impl Driven<PeerSocket>,
     options: &ServeOptions,
     started: impl FnOnce(),
 ) -> Result<(), String> {
-    let server = Server::new(listener, hub, options.limits.drain);
+    let server = Server::new(listeners, hub, options.limits.drain);
     let server = server.map_err(|error| format!("can't start: {error}"))?;
     started();
     let stopped = server.run();
@@ -162,16 +165,35 @@ fn newest_author(now: UnixMillis) -> Author {
     Author(now.0.min((1 << 43) - 1) << 10)
 }
 
+/// Opens the sockets that `--listen` names.
+fn listen(options: &ServeOptions) -> Result<Vec<Listener>, String> {
+    let bind = |listen: &str| {
+        let bound = resolve(listen).and_then(|address| Listener::bind(&address));
+        bound.map_err(|error| cant_listen(listen, &error))
+    };
+    if options.listen.is_empty() {
+        return Ok(vec![bind(LISTEN)?]);
+    }
+    options.listen.iter().map(|listen| bind(listen)).collect()
+}
+
 /// Returns the first address of a host name, IPv4 before IPv6: programs that know only one expect
 /// `localhost` to be 127.0.0.1.
-fn resolve(listen: &str) -> io::Result<SocketAddr> {
+fn resolve(listen: &str) -> io::Result<Address> {
+    if let Some(path) = listen.strip_prefix("unix:") {
+        return Ok(Address::Unix(path.into()));
+    }
     let addresses = listen.to_socket_addrs()?;
-    let first = addresses.min_by_key(SocketAddr::is_ipv6);
+    let first = addresses.min_by_key(SocketAddr::is_ipv6).map(Address::Tcp);
     first.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the name has no address"))
 }
 
 fn cant_listen(listen: &str, error: &io::Error) -> String {
     let reason = match error.kind() {
+        ErrorKind::AddrInUse if listen.starts_with("unix:") => {
+            "another program listens there; stop it, or choose another path"
+        }
+        _ if listen.starts_with("unix:") => return format!("can't listen on {listen}: {error}"),
         ErrorKind::AddrInUse => "another program uses that port; stop it, or choose another port",
         ErrorKind::PermissionDenied => "ports below 1024 need root privileges; choose another port",
         ErrorKind::AddrNotAvailable => "this machine has no such address; choose another one",
@@ -209,7 +231,8 @@ mod tests {
     #[test]
     fn host_names_and_addresses_are_resolved() {
         for (listen, expected) in [("[::1]:80", "[::1]:80"), ("localhost:80", "127.0.0.1:80")] {
-            assert_eq!(resolve(listen).unwrap(), expected.parse().unwrap());
+            let expected = Address::Tcp(expected.parse().unwrap());
+            assert_eq!(resolve(listen).unwrap(), expected);
         }
         assert!(resolve("nothing.invalid:80").is_err());
     }

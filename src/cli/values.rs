@@ -21,9 +21,13 @@ fn parse<T>(
     parsed.ok_or_else(|| format!("must be {expected}"))
 }
 
-/// Parses `ADDR:PORT`. An address that begins with a letter is a host name, resolved at the start.
+/// Parses `ADDR:PORT` or `unix:PATH`. An address that begins with a letter is a host name, resolved
+/// at the start.
 pub(super) fn listen(value: &OsStr) -> Result<String, String> {
     let address = |text: &str| {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return path.starts_with('/').then(|| text.to_owned());
+        }
         let (host, port) = text.rsplit_once(':').unwrap_or_default();
         let is_letter = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         let is_name = host.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -32,7 +36,8 @@ pub(super) fn listen(value: &OsStr) -> Result<String, String> {
         let is_address = text.parse::<SocketAddr>().is_ok() || (has_name && has_port);
         is_address.then(|| text.to_owned())
     };
-    let expected = "an address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+    let expected = "an address and a port, such as 127.0.0.1:8080 or [::1]:8080, or a socket, \
+                    such as unix:/run/parlor.sock";
     parse(value, address, expected)
 }
 

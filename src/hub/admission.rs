@@ -84,7 +84,7 @@ impl Admission {
     ) -> Option<(Seat, Option<Refusal>)> {
         let mut seat = Seat {
             address: peer.to_canonical(),
-            by_proxy: self.proxies.trusts(peer),
+            by_proxy: peer.is_unspecified() || self.proxies.trusts(peer),
             counted: Counted::Open,
         };
         let admitted = if self.open >= limits.connections {
@@ -210,7 +210,8 @@ impl Seat {
 
     /// Returns whether a request comes from this machine, and not through a proxy on it.
     pub(super) fn is_local(&self, head: &Head<'_>) -> bool {
-        self.address.is_loopback() && !is_forwarded(head)
+        let is_local = self.address.is_loopback() || self.address.is_unspecified();
+        is_local && !is_forwarded(head)
     }
 
     /// Returns the address for which the chat counts wrong keys.

@@ -104,7 +104,8 @@ pub enum Input<'a, S> {
     Accepted {
         /// The socket to write to.
         socket: S,
-        /// The address of the other end.
+        /// The address of the other end. A peer on a Unix socket has the unspecified address, and
+        /// counts as a trusted proxy: the mode of the socket's file says who can connect.
         peer: SocketAddr,
     },
     /// There may be something to read: bytes, the end of the stream, or an error.

@@ -1,4 +1,4 @@
-//! The listening socket: accepts connections in batches, and pauses when file descriptors run out.
+//! A listening socket: accepts connections in batches, and pauses when file descriptors run out.
 //!
 //! A socket from which nothing can be accepted stays readable. To retry at once would spin, and no
 //! further event reports it (edge-triggered). So the listener retries after a pause; meanwhile the
@@ -8,14 +8,19 @@
 use crate::hub::Warning;
 use crate::limits::{SPARE_DESCRIPTORS, TURN_ACCEPTS};
 use crate::time::Millis;
-use mio::net::{TcpListener, TcpStream};
+use mio::event::Source;
+use mio::net::{TcpListener, TcpStream, UnixListener};
 use mio::{Interest, Registry, Token};
+use rustix::fs::{Mode, stat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::fs::File;
+use std::fmt;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net as unix;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The length of the kernel's queue. mio asks for 128, too few after a restart: a client that finds
@@ -24,10 +29,57 @@ const BACKLOG: i32 = 1_024;
 /// The time until the next `accept` after a failure that it would repeat.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The address of a Unix socket's peer, which has none. See [`Input::Accepted`](crate::hub::Input).
+const UNIX_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
+
+/// Where a server listens. Displays as in the listening line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "http://{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// The path of a Unix socket's file, with its device and inode. The file is removed at the end,
+/// unless another server has replaced it.
+struct SocketFile(PathBuf, (u64, u64));
+
+impl SocketFile {
+    fn id(path: &Path) -> io::Result<(u64, u64)> {
+        let stat = stat(path)?;
+        Ok((stat.st_dev, stat.st_ino))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if Self::id(&self.0).is_ok_and(|id| id == self.1) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+}
+
 /// A listening socket with its pauses.
 pub struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
+    socket: Socket,
+    address: Address,
+    /// The file to remove at the end.
+    _file: Option<SocketFile>,
     /// Whether an event has reported connections, and the queue was not found empty since.
     waiting: bool,
     retry_at: Option<Millis>,
@@ -38,13 +90,36 @@ pub struct Listener {
 
 impl Listener {
     /// Binds and listens. [`super::Server::run`] accepts the connections, which wait until then.
-    /// Port 0 is any free port.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = TcpListener::bind(address)?;
-        rustix::net::listen(&socket, BACKLOG)?;
+    /// Port 0 is any free port. The file of a Unix socket is for its owner and group; it is removed
+    /// when the listener is dropped. A file that a killed server has left is replaced.
+    pub fn bind(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Tcp(address) => {
+                let socket = TcpListener::bind(*address)?;
+                rustix::net::listen(&socket, BACKLOG)?;
+                Self::new(Socket::Tcp(socket), None)
+            }
+            Address::Unix(path) => {
+                let socket = bind_unix(path)?;
+                rustix::net::listen(&socket, BACKLOG)?;
+                let file = SocketFile(path.clone(), SocketFile::id(path)?);
+                Self::new(Socket::Unix(socket), Some(file))
+            }
+        }
+    }
+
+    fn new(socket: Socket, file: Option<SocketFile>) -> io::Result<Self> {
+        let address = match &socket {
+            Socket::Tcp(socket) => Address::Tcp(socket.local_addr()?),
+            Socket::Unix(socket) => {
+                let path = socket.local_addr()?.as_pathname().map(Path::to_owned);
+                Address::Unix(path.unwrap_or_default())
+            }
+        };
         Ok(Self {
-            address: socket.local_addr()?,
+            address,
             socket,
+            _file: file,
             waiting: false,
             retry_at: None,
             warning: Warning::default(),
@@ -53,12 +128,16 @@ impl Listener {
     }
 
     /// Returns the bound address, with the real port.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.socket, token, Interest::READABLE)
+        let socket: &mut dyn Source = match &mut self.socket {
+            Socket::Tcp(socket) => socket,
+            Socket::Unix(socket) => socket,
+        };
+        registry.register(socket, token, Interest::READABLE)
     }
 
     /// Counts the descriptors left for connections. Call it when everything else is open.
@@ -104,7 +183,13 @@ impl Listener {
             if open + taken >= self.room {
                 return self.pause(&Errno::MFILE.into(), now);
             }
-            let accepted = self.socket.accept();
+            let accepted = match &self.socket {
+                Socket::Tcp(socket) => socket.accept(),
+                // Reads, writes and shutdowns are the same calls for both kinds of sockets.
+                Socket::Unix(socket) => socket
+                    .accept()
+                    .map(|(stream, _)| (TcpStream::from(OwnedFd::from(stream)), UNIX_PEER)),
+            };
             match accepted.and_then(|(stream, peer)| take(stream, peer)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.waiting = false,
@@ -121,6 +206,25 @@ impl Listener {
         let sentence = format_args!("can't accept connections: {error}; retrying");
         self.warning.log(now, sentence);
     }
+}
+
+/// Binds a Unix socket whose file only its owner and group can use.
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    use std::os::unix::fs::FileTypeExt;
+    if let Ok(found) = fs::symlink_metadata(path) {
+        if !found.file_type().is_socket() {
+            return Err(io::Error::other("there is a file that is no socket"));
+        }
+        match unix::UnixStream::connect(path) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+            Ok(_) => return Err(ErrorKind::AddrInUse.into()),
+            Err(error) => return Err(error),
+        }
+    }
+    let umask = rustix::process::umask(Mode::from_raw_mode(0o117));
+    let bound = UnixListener::bind(path);
+    rustix::process::umask(umask);
+    bound
 }
 
 /// Returns whether an error concerns the connection that was about to be accepted, not the next
@@ -156,14 +260,17 @@ mod tests {
     use std::net::TcpStream as Client;
 
     fn listener() -> Listener {
-        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut listener = Listener::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap())).unwrap();
         listener.set_waiting();
         listener
     }
 
     /// Opens this many connections, which the listener has not accepted.
     fn clients(listener: &Listener, count: usize) -> Vec<Client> {
-        let connect = || Client::connect(listener.address()).unwrap();
+        let Address::Tcp(address) = listener.address() else {
+            panic!("a Unix socket")
+        };
+        let connect = || Client::connect(address).unwrap();
         std::iter::repeat_with(connect).take(count).collect()
     }
 

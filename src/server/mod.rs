@@ -13,7 +13,7 @@ mod signals;
 mod socket;
 
 pub use folder::Folder;
-pub use listener::{Listener, raise_open_files};
+pub use listener::{Address, Listener, raise_open_files};
 pub use socket::PeerSocket;
 
 use crate::hub::{Driven, Ended, Input};
@@ -25,9 +25,8 @@ use socket::ReadResult;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime};
 
-/// A token beyond every index of a connection.
-const LISTENER: Token = Token(usize::MAX);
-const SIGNALS: Token = Token(usize::MAX - 1);
+/// A token beyond every index of a connection. The listeners have the tokens below it.
+const SIGNALS: Token = Token(usize::MAX);
 /// The most events that one poll returns. The next poll returns the rest.
 const EVENTS: usize = 1_024;
 
@@ -36,8 +35,8 @@ pub struct Server<H> {
     poll: Poll,
     events: Events,
     signals: Signals,
-    /// `None`: the server is shutting down.
-    listener: Option<Listener>,
+    /// Empty if the server is shutting down.
+    listeners: Vec<Listener>,
     hub: H,
     /// All connections are read into this buffer.
     buffer: Box<[u8]>,
@@ -47,19 +46,21 @@ pub struct Server<H> {
 }
 
 impl<H: Driven<PeerSocket>> Server<H> {
-    /// Connects a hub to a listener. `drain` is how long a shutdown waits for connections to close.
-    /// From here on SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`] handles
-    /// them. Fails if the system has no file descriptors left.
-    pub fn new(mut listener: Listener, hub: H, drain: Duration) -> io::Result<Self> {
+    /// Connects a hub to its listeners. `drain` is how long a shutdown waits for connections to
+    /// close. From here on SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`]
+    /// handles them. Fails if the system has no file descriptors left.
+    pub fn new(mut listeners: Vec<Listener>, hub: H, drain: Duration) -> io::Result<Self> {
         let poll = Poll::new()?;
-        listener.register(poll.registry(), LISTENER)?;
         let signals = Signals::new(poll.registry(), SIGNALS)?;
-        listener.measure_room()?;
+        for (number, listener) in listeners.iter_mut().enumerate() {
+            listener.register(poll.registry(), Token(SIGNALS.0 - 1 - number))?;
+            listener.measure_room()?;
+        }
         Ok(Self {
             signals,
             poll,
             events: Events::with_capacity(EVENTS),
-            listener: Some(listener),
+            listeners,
             hub,
             buffer: vec![0; READ_BYTES].into(),
             start: Instant::now(),
@@ -100,11 +101,10 @@ impl<H: Driven<PeerSocket>> Server<H> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let listener = self.listener.as_ref();
-        if listener.is_some_and(Listener::has_more) {
+        if self.listeners.iter().any(Listener::has_more) {
             return Some(Duration::ZERO);
         }
-        let retry_at = listener.and_then(Listener::retry_at);
+        let retry_at = self.listeners.iter().filter_map(Listener::retry_at).min();
         let times = [self.hub.next_deadline(), retry_at, self.stop_at];
         // `now` is rounded down to whole milliseconds, so a wait never ends before its deadline.
         let now = self.now(Instant::now()).mono;
@@ -126,9 +126,13 @@ impl<H: Driven<PeerSocket>> Server<H> {
         let mut signals = 0;
         for event in self.events.iter() {
             match event.token() {
-                LISTENER => self.listener.iter_mut().for_each(Listener::set_waiting),
                 SIGNALS => signals += self.signals.take(),
                 Token(index) => {
+                    let number = SIGNALS.0 - 1 - index;
+                    if let Some(listener) = self.listeners.get_mut(number) {
+                        listener.set_waiting();
+                        continue;
+                    }
                     let Some(id) = self.hub.id(index) else {
                         continue;
                     };
@@ -152,20 +156,19 @@ impl<H: Driven<PeerSocket>> Server<H> {
     /// Contract 2: accepts the pending connections.
     fn accept(&mut self, now: Now) {
         let (hub, poll) = (&mut self.hub, &self.poll);
-        let Some(listener) = &mut self.listener else {
-            return;
-        };
-        listener.accept(now.mono, hub.connections(), |mut stream, peer| {
-            // Output is written once a turn, so Nagle's algorithm would only delay it. If this
-            // fails the peer is gone, and reading reports that.
-            let _ = stream.set_nodelay(true);
-            let token = Token(hub.next_index());
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut stream, token, interest)?;
-            let socket = PeerSocket::new(stream);
-            hub.handle(Input::Accepted { socket, peer }, now);
-            Ok(())
-        });
+        for listener in &mut self.listeners {
+            listener.accept(now.mono, hub.connections(), |mut stream, peer| {
+                // Output is written once a turn, so Nagle's algorithm would only delay it. If this
+                // fails it is a Unix socket, or the peer is gone, and reading reports that.
+                let _ = stream.set_nodelay(true);
+                let token = Token(hub.next_index());
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                poll.registry().register(&mut stream, token, interest)?;
+                let socket = PeerSocket::new(stream);
+                hub.handle(Input::Accepted { socket, peer }, now);
+                Ok(())
+            });
+        }
     }
 
     /// Contract 3: reads the connections that the hub names.
@@ -189,7 +192,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
 
     /// Begins a shutdown. Returns whether the loop goes on: not after a second signal.
     fn stop(&mut self, signals: usize, now: Now) -> bool {
-        if self.listener.take().is_none() {
+        if std::mem::take(&mut self.listeners).is_empty() {
             return false;
         }
         let seconds = self.drain.as_secs_f64();

@@ -5,7 +5,7 @@ use mio::net::TcpStream;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 
-/// A non-blocking TCP socket.
+/// A non-blocking socket. A Unix socket is treated like a TCP socket.
 pub struct PeerSocket {
     stream: TcpStream,
     /// An event reported that the peer has shut down its side, or an error. No other event will.

@@ -7,7 +7,10 @@ use crate::cli::args::Arguments;
 use crate::cli::options::LISTEN;
 use crate::http::ResponseHead;
 use crate::progress::Progress;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// The time for the connection, and for each read and write.
@@ -21,8 +24,9 @@ pub(super) const TOOL: Tool = Tool {
     manual: "\
 Usage: parlor health [URL]
 
-Asks /healthz of a running server, for containers and scripts. Without a URL it
-asks the address of PARLOR_LISTEN, or else http://127.0.0.1:8080/.
+Asks /healthz of a running server, for containers and scripts. The URL may be a
+socket, such as unix:/run/parlor.sock. Without one it asks the first address of
+PARLOR_LISTEN, or else http://127.0.0.1:8080/.
 
 Exit status: 0 if the server answers 200, 1 otherwise, 2 for a wrong URL.",
     options: &[],
@@ -38,6 +42,13 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         None if listen.is_empty() => LISTEN.to_owned(),
         None => listen.to_owned(),
     };
+    if let Some(path) = url.strip_prefix("unix:") {
+        let connected = UnixStream::connect(path)
+            .map(OwnedFd::from)
+            .map(TcpStream::from);
+        let stream = connected.map_err(|error| format!("can't connect to {url}: {error}"))?;
+        return ask(&url, stream, "localhost", "", terminal);
+    }
     let rest = match url.split_once("://") {
         None => &url,
         Some(("http", rest)) => rest,
@@ -45,27 +56,35 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     };
     let address = Address::parse(&format!("ws://{rest}"));
     let address = address.map_err(|error| Failure::Wrong(error.replace("a WebSocket", "an")))?;
-    match status(&address) {
-        Ok(200) => terminal.line("ok"),
-        Ok(status) => return Err(Failure::Failed(format!("{url} answers {status}"))),
-        Err(error) => return Err(Failure::Failed(error)),
-    }
-    Ok(true)
+    let stream = address.connect(TIMEOUT)?;
+    let path = address.target.trim_end_matches('/');
+    ask(&url, stream, &address.authority, path, terminal)
 }
 
-/// Returns the status of the response to `/healthz`, below the path of the address.
-fn status(address: &Address) -> Result<u16, String> {
-    let mut stream = address.connect(TIMEOUT)?;
-    let failed = |error: std::io::Error| format!("no answer from {}: {error}", address.authority);
-    let (path, host) = (address.target.trim_end_matches('/'), &address.authority);
+/// Asks for `/healthz` below a path.
+fn ask(
+    url: &str,
+    mut stream: TcpStream,
+    host: &str,
+    path: &str,
+    terminal: &mut Terminal<'_>,
+) -> Result<bool, Failure> {
+    let failed = |error: io::Error| Failure::Failed(format!("no answer from {url}: {error}"));
     let request =
         format!("GET {path}/healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.set_read_timeout(Some(TIMEOUT)).map_err(failed)?;
     stream.write_all(request.as_bytes()).map_err(failed)?;
     let mut response = Vec::new();
     let mut stream = stream.take(RESPONSE_BYTES as u64);
     stream.read_to_end(&mut response).map_err(failed)?;
-    match ResponseHead::parse(&response, RESPONSE_BYTES)? {
-        Progress::Done { value: head, .. } => Ok(head.status()),
-        Progress::NeedMore => Err(format!("no answer from {}", address.authority)),
+    match ResponseHead::parse(&response, RESPONSE_BYTES).map_err(Failure::failed)? {
+        Progress::Done { value: head, .. } if head.status() == 200 => {
+            terminal.line("ok");
+            Ok(true)
+        }
+        Progress::Done { value: head, .. } => {
+            Err(Failure::Failed(format!("{url} answers {}", head.status())))
+        }
+        Progress::NeedMore => Err(Failure::Failed(format!("no answer from {url}"))),
     }
 }

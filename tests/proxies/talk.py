@@ -41,7 +41,7 @@ class Parlor:
             options = ("--no-history", *options)
         self.process = subprocess.Popen([binary(), "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True, env={"PARLOR_LOG": "warn", **os.environ})
         line = self.process.stdout.readline()
-        found = re.fullmatch(r"parlor \S+ listening on http://127\.0\.0\.1:(\d+)\n", line)
+        found = re.fullmatch(r"parlor \S+ listening on http://127\.0\.0\.1:(\d+)(, unix:.*)?\n", line)
         if not found:
             self.process.kill()
             raise AssertionError(f"parlor {' '.join(options)} printed {line!r}")

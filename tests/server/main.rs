@@ -17,6 +17,7 @@ mod harness;
 mod http;
 mod lifecycle;
 mod limits;
+mod listen;
 #[cfg(feature = "history")]
 mod owner;
 mod pages;

@@ -135,7 +135,8 @@ impl Server {
             " listening on http://"
         );
         let url = line.strip_prefix(start);
-        let Some(address) = url.and_then(|url| url.strip_suffix('\n')?.parse().ok()) else {
+        let address = url.and_then(|url| url.split([',', '\n']).next()?.parse().ok());
+        let Some(address) = address else {
             let _ = child.kill();
             let _ = child.wait();
             let logs = logs.lock().expect("not poisoned");

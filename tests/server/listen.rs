@@ -1,0 +1,111 @@
+//! Several addresses and Unix sockets to listen on.
+
+use crate::harness::{Folder, Raw, Server, Wire, output, parlor};
+use rustix::process::Signal;
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// Starts a server on a free port and on a Unix socket.
+fn start(path: &Path, options: &[&str]) -> Server {
+    let unix = format!("unix:{}", path.display());
+    Server::start(&[&["--listen", &unix], options].concat())
+}
+
+fn connect(path: &Path) -> Raw {
+    let stream = UnixStream::connect(path).expect("the server accepts");
+    let buffer = Vec::new();
+    let stream = TcpStream::from(OwnedFd::from(stream));
+    Raw { stream, buffer }
+}
+
+#[test]
+fn each_address_serves_the_same_chat() {
+    let folder = Folder::new("listen");
+    let path = folder.0.join("parlor.sock");
+    let server = start(&path, &["--listen", "127.0.0.2:0"]);
+    let mut ada = server.enter("Ada");
+    ada.join("general");
+    let mut wire = Wire::open(connect(&path), "/chat");
+    wire.send(crate::harness::frame(0x81, "/nick Ben"));
+    let welcome = String::from_utf8(wire.message("a welcome").1).unwrap();
+    assert!(welcome.contains("Ada"), "{welcome}");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    #[cfg(feature = "tools")]
+    {
+        let mut health = parlor();
+        health.arg("health").arg(format!("unix:{}", path.display()));
+        assert_eq!(output(&mut health), (Some(0), "ok\n".into(), "".into()));
+    }
+}
+
+/// A peer on a Unix socket has no address of its own.
+#[test]
+fn peer_on_a_socket_counts_as_a_trusted_proxy() {
+    let folder = Folder::new("listen-proxy");
+    let path = folder.0.join("parlor.sock");
+    let server = start(
+        &path,
+        &["--max-connections-per-ip=1", "--user-header=X-User"],
+    );
+    let get = |mut raw: Raw, headers: &str| {
+        raw.send(format!(
+            "GET /user.json HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"
+        ));
+        (raw.response().status, raw)
+    };
+    let user = "X-User: Ada\r\n";
+    assert_eq!(get(server.raw(), user).0, 403);
+    assert_eq!(get(connect(&path), user).0, 200);
+    let upgrade = |client: &str| {
+        let mut raw = connect(&path);
+        raw.send(format!(
+            "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             X-User: Ada\r\n{client}\r\n"
+        ));
+        (raw.response().status, raw)
+    };
+    let (one, other) = (
+        "X-Forwarded-For: 192.0.2.1\r\n",
+        "X-Forwarded-For: 192.0.2.2\r\n",
+    );
+    let first = upgrade(one);
+    let status = [first.0, upgrade(one).0, upgrade(other).0, upgrade("").0];
+    assert_eq!(status, [101, 429, 101, 101]);
+}
+
+#[test]
+fn socket_file_of_a_killed_server_is_replaced() {
+    let folder = Folder::new("listen-stale");
+    let path = folder.0.join("parlor.sock");
+    let unix = format!("unix:{}", path.display());
+    let mut server = start(&path, &[]);
+    let refused = || {
+        let mut command = parlor();
+        command.args(["--no-history", "--listen", &unix]);
+        output(&mut command)
+    };
+    let (status, _, error) = refused();
+    assert!(
+        status == Some(1) && error.contains("another program"),
+        "{error}"
+    );
+    server.signal(Signal::KILL);
+    server.wait();
+    assert!(path.exists());
+    let mut server = start(&path, &[]);
+    let mut raw = connect(&path);
+    raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(raw.response().status, 200);
+    server.signal(Signal::TERM);
+    server.wait();
+    assert!(!path.exists(), "it is removed at the end");
+    std::fs::write(&path, "a letter").unwrap();
+    let (status, _, error) = refused();
+    assert!(status == Some(1) && error.contains("no socket"), "{error}");
+    assert!(path.exists());
+}
