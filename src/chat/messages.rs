@@ -1,15 +1,14 @@
-//! Sends messages and `typing`.
+//! Sends messages.
 //!
 //! A message is checked and kept as a *proposal*. The commit at the end of the turn stores all
 //! proposals, publishes them, and then acknowledges them, so an `ack` follows its message.
 
-use super::command::{Draft, Target};
+use super::command::Draft;
 use super::error::CommandError;
-use super::event::{Address, Effect, Event, Topic};
-use super::text::is_blank;
-use super::{Applied, Chat, Context, Destination, Sender, Timer};
-use crate::history::{Author, Kind, Place, Proposal, Record, Seq, Stored};
-use crate::limits::TYPING_INTERVAL;
+use super::event::{Effect, Event, Topic};
+use super::text::check_length;
+use super::{Applied, Chat, Context, Destination, Sender};
+use crate::history::{Kind, Place, Proposal, Record, Seq, Stored};
 use std::rc::Rc;
 
 /// The capacity, in proposals, that stays allocated between turns.
@@ -35,7 +34,7 @@ impl Chat {
             self.check_muted(context)?;
         }
         if matches!(kind, Kind::Message | Kind::Edit { .. }) {
-            self.check_length(&draft.text)?;
+            check_length(&draft.text, self.limits.text_chars)?;
         }
         match (kind, channel) {
             (Kind::Delete { .. }, _) | (_, None) => {}
@@ -60,18 +59,6 @@ impl Chat {
             channel,
         });
         context.outcome.proposed = true;
-        Ok(())
-    }
-
-    fn check_length(&self, text: &str) -> Applied {
-        if text.chars().all(is_blank) {
-            return Err(CommandError::Empty);
-        }
-        let limit = self.limits.text_chars;
-        // A text has no more characters than bytes, so most texts need not be counted.
-        if text.len() > limit && text.chars().count() > limit {
-            return Err(CommandError::TooLong { limit });
-        }
         Ok(())
     }
 
@@ -182,69 +169,6 @@ impl Chat {
                 event,
                 id: sender.id,
             });
-        }
-    }
-
-    /// Returns the addresses of a user's connections.
-    pub(super) fn addresses(&self, author: Author) -> Vec<Address> {
-        let user = self.sessions.user(author);
-        let clients = user.map_or(&[][..], |user| &user.clients);
-        let clients = clients
-            .iter()
-            .filter_map(|id| self.clients.get(id.0 as usize));
-        clients.map(|client| client.address).collect()
-    }
-
-    /// Handles `typing`: informs the other users' connections, at most once a second.
-    pub(super) fn typing(&mut self, context: &mut Context<'_>, target: &Target) -> Applied {
-        let author = context.author()?;
-        let destination = self.destination(context, target)?;
-        let place = self.place(author, destination)?;
-        let user = self.own_name(author)?;
-        self.check_muted(context)?;
-        if !self.passes_typing(author, &place) {
-            return Ok(());
-        }
-        let event = Event::Typing { place, user };
-        match destination {
-            Destination::Channel(id) => context.effects.push(Effect::Publish {
-                topic: Topic::Channel(id),
-                event,
-                except: self.addresses(author),
-            }),
-            Destination::User(other) => {
-                let to = self.addresses(other);
-                if other != author && !to.is_empty() {
-                    context.effects.push(Effect::Deliver { to, event });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns whether a user's `typing` may be sent now, and records the time if so.
-    fn passes_typing(&mut self, author: Author, place: &Place) -> bool {
-        let now = self.now.mono;
-        let key = (author, place.clone());
-        if let Some(last) = self.typing.get(&key)
-            && now.since(*last) < TYPING_INTERVAL
-        {
-            return false;
-        }
-        if self.typing.is_empty() {
-            self.set_timer(TYPING_INTERVAL, Timer::Typing);
-        }
-        self.typing.insert(key, now);
-        true
-    }
-
-    /// Removes entries older than [`TYPING_INTERVAL`] from `typing`.
-    pub(super) fn forget_typing(&mut self) {
-        let now = self.now.mono;
-        self.typing
-            .retain(|_, last| now.since(*last) < TYPING_INTERVAL);
-        if !self.typing.is_empty() {
-            self.set_timer(TYPING_INTERVAL, Timer::Typing);
         }
     }
 }

@@ -31,6 +31,7 @@ mod search;
 mod searches;
 mod sessions;
 mod text;
+mod typing;
 mod users;
 
 use crate::history::{Author, History, Kind, Place, Proposal, Sanction, SessionRow, StoreError};
@@ -40,7 +41,8 @@ pub use keys::Keys;
 
 use changes::Changes;
 use channels::Channels;
-use command::{Command, HELP, Hello, Request, RequestId};
+use codec::HELP;
+use command::{Command, Hello, Request, RequestId};
 use error::CommandError;
 use event::{Address, ChannelId, ClientId, Effect, Event, Farewell, Peer, Topic};
 use keys::Tries;

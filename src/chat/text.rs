@@ -8,7 +8,7 @@ pub(super) fn is_blank(character: char) -> bool {
     character.is_whitespace() || character == '\u{FEFF}'
 }
 
-/// Returns `text` if its characters are allowed in a message. Its length is checked later.
+/// Returns `text` if its characters are allowed in a message; [`check_length`] checks its length.
 pub(super) fn checked_text(text: Box<str>) -> Result<Box<str>, CommandError> {
     if has_control_characters(&text) {
         return Err(CommandError::BadField(
@@ -16,6 +16,18 @@ pub(super) fn checked_text(text: Box<str>) -> Result<Box<str>, CommandError> {
         ));
     }
     Ok(text)
+}
+
+/// Fails if `text` is empty or has more than `limit` characters.
+pub(super) fn check_length(text: &str, limit: usize) -> Result<(), CommandError> {
+    if text.chars().all(is_blank) {
+        return Err(CommandError::Empty);
+    }
+    // A text has no more characters than bytes, so most texts need not be counted.
+    if text.len() > limit && text.chars().count() > limit {
+        return Err(CommandError::TooLong { limit });
+    }
+    Ok(())
 }
 
 /// Returns `emoji` if it may be a reaction: short, and without words and white space.

@@ -3,7 +3,7 @@
 
 use super::command::Hello;
 use super::error::CommandError;
-use super::event::{ChannelId, ClientId, Effect, Event, MessageLimits, Topic, Welcome};
+use super::event::{Address, ChannelId, ClientId, Effect, Event, MessageLimits, Topic, Welcome};
 use super::name::UserName;
 use super::sessions::{Secret, Token, User};
 use super::{Applied, Chat, Context, Departure, List, Timer};
@@ -196,6 +196,16 @@ impl Chat {
         let user = self.sessions.user(author);
         user.map(|user| user.name.shown.clone())
             .ok_or(CommandError::HelloFirst)
+    }
+
+    /// Returns the addresses of a user's connections.
+    pub(super) fn addresses(&self, author: Author) -> Vec<Address> {
+        let user = self.sessions.user(author);
+        let clients = user.map_or(&[][..], |user| &user.clients);
+        let clients = clients
+            .iter()
+            .filter_map(|id| self.clients.get(id.0 as usize));
+        clients.map(|client| client.address).collect()
     }
 
     /// Answers `rename`. The old name is free at once.

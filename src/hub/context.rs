@@ -1,19 +1,76 @@
-//! The parts of the hub that a connection may use while its input is processed.
+//! The parts of the hub that a connection may use while its input is processed, and what they are
+//! made of.
 
 use super::admission::Admission;
 use super::backlog::Buffered;
 use super::inbox::Inbox;
+use super::origins::Origins;
 use super::outbox::{Encoding, KEPT_BYTES, Turn, recycle};
+use super::proxies::Network;
 use super::routes::Router;
 use super::topics::Topics;
 use super::wire::WireView;
-use crate::chat::codec;
 use crate::chat::command::RequestId;
+use crate::chat::error::CommandError;
 use crate::chat::event::Event;
+use crate::chat::{Chat, Keys, codec};
+use crate::history::{History, Kind};
+use crate::http::pages::Pages;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::time::Now;
 use crate::websocket::{self, Deflate, DeflateParameters, Opcode, Scratch};
+
+/// The parts that a hub is made of.
+pub struct Setup {
+    /// The limits on what peers can make grow.
+    pub limits: Limits,
+    /// The pages that may open `/chat` and `/echo`.
+    pub origins: Origins,
+    /// The owner's key and the room's password.
+    pub keys: Keys,
+    /// Proxies whose headers are trusted.
+    pub trusted_proxies: Vec<Network>,
+    /// The header in which a trusted proxy names the user; without one, users choose their names.
+    pub user_header: Option<String>,
+    /// The files to serve.
+    pub pages: Box<dyn Pages>,
+    /// The storage of messages and sessions.
+    pub history: Box<dyn History>,
+    /// Returns 128 unguessable bits at each call.
+    pub tokens: Box<dyn FnMut() -> [u8; 16]>,
+    /// The wire view, if there is one.
+    pub wire: Option<Box<dyn WireView>>,
+    /// The time of the start.
+    pub now: Now,
+}
+
+impl Setup {
+    /// Makes the parts that connections share, and the chat.
+    pub(super) fn build(self) -> (Context, Chat) {
+        let is_private = self.keys.password.is_some() || self.user_header.is_some();
+        let mut chat = Chat::new(&self.limits, self.keys, self.history, self.tokens, self.now);
+        if self.user_header.is_some() {
+            chat.take_names_from_proxy();
+        }
+        let context = Context {
+            admission: Admission::new(self.trusted_proxies),
+            router: Router::new(self.origins, self.pages, self.user_header, is_private),
+            wire: self.wire.filter(|_| self.limits.trace),
+            limits: self.limits,
+            now: self.now,
+            turn: Default::default(),
+            topics: Default::default(),
+            inbox: Default::default(),
+            encoder: Default::default(),
+            scratch: Default::default(),
+            metrics: Default::default(),
+            buffered: Default::default(),
+            is_full: false,
+        };
+        (context, chat)
+    }
+}
 
 /// Everything that is shared by all connections.
 pub(super) struct Context {
@@ -31,6 +88,24 @@ pub(super) struct Context {
     pub(super) wire: Option<Box<dyn WireView>>,
     /// There are as many users as may be: `/chat` is answered 503.
     pub(super) is_full: bool,
+}
+
+impl Context {
+    /// Counts an event for the metrics.
+    pub(super) fn count(&mut self, event: &Event) {
+        let metrics = &mut self.metrics;
+        match event {
+            Event::Error(CommandError::BadKey) => metrics.wrong_keys += 1,
+            Event::Error(CommandError::BadPassword) => metrics.wrong_passwords += 1,
+            Event::Found { .. } => metrics.searches += 1,
+            Event::Message(record) => match record.what.kind {
+                Kind::Edit { .. } => metrics.edits += 1,
+                Kind::Delete { .. } => metrics.deletions += 1,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
 }
 
 /// Encodes events as frames.

@@ -10,9 +10,7 @@ use super::inbox::{CloseReason, ConnectionId};
 use super::outbox::{Encoding, Outbox, Source};
 use super::{Hub, Socket};
 use crate::chat::command::RequestId;
-use crate::chat::error::CommandError;
 use crate::chat::event::{Address, Effect, Event, Farewell, Topic};
-use crate::history::Kind;
 use crate::websocket::CloseCode;
 use std::ops::Range;
 
@@ -59,25 +57,9 @@ impl<S: Socket> Hub<S> {
         self.effects = effects;
     }
 
-    /// Counts an event for the metrics.
-    fn count(&mut self, event: &Event) {
-        let metrics = &mut self.cx.metrics;
-        match event {
-            Event::Error(CommandError::BadKey) => metrics.wrong_keys += 1,
-            Event::Error(CommandError::BadPassword) => metrics.wrong_passwords += 1,
-            Event::Found { .. } => metrics.searches += 1,
-            Event::Message(record) => match record.what.kind {
-                Kind::Edit { .. } => metrics.edits += 1,
-                Kind::Delete { .. } => metrics.deletions += 1,
-                _ => {}
-            },
-            _ => {}
-        }
-    }
-
     /// Sends an event to a few connections.
     pub(super) fn send_event(&mut self, to: &[Address], event: &Event, id: Option<RequestId>) {
-        self.count(event);
+        self.cx.count(event);
         self.send(to, |encoder, encoding, out| {
             encoder.encode(event, id, encoding, out)
         });
@@ -112,7 +94,7 @@ impl<S: Socket> Hub<S> {
     /// Appends an event to a topic, once for each encoding. The connections in `except` don't get
     /// it.
     fn publish(&mut self, topic: Topic, event: &Event, except: &[Address]) {
-        self.count(event);
+        self.cx.count(event);
         let cx = &mut self.cx;
         for address in except {
             if let Some(outbox) = find(&mut self.connections, *address) {

@@ -4,23 +4,18 @@
 //! view open. A *question* is a command that is answered with stored state, so it waits for the
 //! commit. The types are in `connection.rs`.
 
-use super::connection::{Connection, Endpoint, Exchange, Life, Open, Phase};
+use super::connection::{Connection, Endpoint, Exchange, Life};
 use super::context::{Context, encode_message};
 use super::inbox::{CloseReason, Entry};
 use super::outbox::Source;
 use super::rate::Verdict;
 use super::routes::{Path, Reply, asks_for_upgrade};
-use super::wire::Tap;
 use crate::chat::command::{Command, Request};
 use crate::http::{Refusal, Requests, Response};
-use crate::limits::{CONNECTION_OUTPUT_BYTES, Limits, READ_BYTES};
+use crate::limits::READ_BYTES;
 use crate::progress::Progress;
 use crate::time::imf_fixdate;
 use crate::websocket::{self, CloseCode, Event, Opcode, Received};
-
-/// The bytes that a question is charged against [`CONNECTION_OUTPUT_BYTES`] before its answer is
-/// known.
-const QUESTION_BYTES: usize = 16 << 10;
 
 impl<S> Connection<S> {
     /// Processes bytes from the socket.
@@ -265,42 +260,5 @@ impl<S> Connection<S> {
             self.end(reason, false, cx);
         }
         (used, payload_bytes)
-    }
-
-    /// Returns whether input must be kept unparsed: a response is in progress, the connection's end
-    /// is in the inbox, it used up its questions for this turn, or its send queue is more than half
-    /// full. After our close frame, input is always parsed, to find the peer's close frame.
-    pub(super) fn must_not_parse(&self, limits: &Limits) -> bool {
-        match &self.life {
-            Life::Http(http) => http.exchange == Exchange::Answering,
-            Life::Open(open) if open.phase == Phase::CloseSent => false,
-            Life::Open(open) => {
-                let questions = usize::from(open.pending.questions) * QUESTION_BYTES;
-                open.phase == Phase::Leaving
-                    || questions >= CONNECTION_OUTPUT_BYTES
-                    || self.outbox.waiting_bytes() > limits.send_queue_bytes / 2
-            }
-            Life::Closing(_) | Life::Dead => false,
-        }
-    }
-
-    /// Returns whether the socket must not be read for now.
-    pub(super) fn must_wait(&self, limits: &Limits) -> bool {
-        let is_running = |open: &Open| open.phase != Phase::CloseSent && open.pending.entries > 0;
-        matches!(&self.life, Life::Open(open) if is_running(open)) || self.must_not_parse(limits)
-    }
-
-    /// Returns whether the connection can still have input.
-    pub(super) fn wants_input(&self) -> bool {
-        !self.is_dead() && (!self.input_ended || self.has_unparsed())
-    }
-
-    pub(super) fn has_unparsed(&self) -> bool {
-        let rare = self.rare.as_ref();
-        rare.is_some_and(|rare| !rare.unparsed.is_empty())
-    }
-
-    pub(super) fn tap(&mut self) -> Option<&mut Box<dyn Tap>> {
-        self.rare.as_mut()?.tap.as_mut()
     }
 }

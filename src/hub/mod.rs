@@ -46,6 +46,7 @@ mod turn;
 mod warnings;
 mod wire;
 
+pub use context::Setup;
 pub use inbox::ConnectionId;
 pub use origins::{Origin, Origins};
 pub use outbox::Socket;
@@ -53,49 +54,21 @@ pub use proxies::Network;
 pub use warnings::Warning;
 pub use wire::{Tap, WireView};
 
+use crate::chat::Chat;
 use crate::chat::event::Effect;
-use crate::chat::{Chat, Keys};
-use crate::history::History;
-use crate::http::pages::Pages;
-use crate::limits::{Limits, TURN_OUTPUT_BYTES};
+use crate::limits::TURN_OUTPUT_BYTES;
 use crate::metrics::Metrics;
 use crate::time::{Millis, Now};
-use admission::Admission;
 use connection::Connection;
 use connections::Connections;
 use context::Context;
 use inbox::CloseReason;
 use reading::ReadQueue;
-use routes::Router;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use suspend::SuspendGuard;
-
-/// The parts that a hub is made of.
-pub struct Setup {
-    /// The limits on what peers can make grow.
-    pub limits: Limits,
-    /// The pages that may open `/chat` and `/echo`.
-    pub origins: Origins,
-    /// The owner's key and the room's password.
-    pub keys: Keys,
-    /// Proxies whose headers are trusted.
-    pub trusted_proxies: Vec<Network>,
-    /// The header in which a trusted proxy names the user; without one, users choose their names.
-    pub user_header: Option<String>,
-    /// The files to serve.
-    pub pages: Box<dyn Pages>,
-    /// The storage of messages and sessions.
-    pub history: Box<dyn History>,
-    /// Returns 128 unguessable bits at each call.
-    pub tokens: Box<dyn FnMut() -> [u8; 16]>,
-    /// The wire view, if there is one.
-    pub wire: Option<Box<dyn WireView>>,
-    /// The time of the start.
-    pub now: Now,
-}
 
 /// Everything that the outside reports.
 pub enum Input<'a, S> {
@@ -202,30 +175,11 @@ const INBOX_LENGTH: usize = 4_096;
 impl<S: Socket> Hub<S> {
     /// Makes a hub without connections.
     pub fn new(setup: Setup) -> Self {
-        let is_private = setup.keys.password.is_some() || setup.user_header.is_some();
-        let (history, tokens) = (setup.history, setup.tokens);
-        let mut chat = Chat::new(&setup.limits, setup.keys, history, tokens, setup.now);
-        if setup.user_header.is_some() {
-            chat.take_names_from_proxy();
-        }
+        let (cx, chat) = setup.build();
         Self {
             connections: Connections::new(),
+            cx,
             chat,
-            cx: Context {
-                admission: Admission::new(setup.trusted_proxies),
-                router: Router::new(setup.origins, setup.pages, setup.user_header, is_private),
-                wire: setup.wire.filter(|_| setup.limits.trace),
-                limits: setup.limits,
-                now: setup.now,
-                turn: Default::default(),
-                topics: Default::default(),
-                inbox: Default::default(),
-                encoder: Default::default(),
-                scratch: Default::default(),
-                metrics: Default::default(),
-                buffered: Default::default(),
-                is_full: false,
-            },
             effects: Vec::new(),
             dismissed: Vec::new(),
             touched: Vec::new(),

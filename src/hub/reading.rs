@@ -8,12 +8,16 @@
 //!   connections: a skipped one would queue up again after those that filled the buffers, and could
 //!   starve.
 
-use super::connection::{Connection, ReadState};
+use super::connection::{Connection, Exchange, Life, Open, Phase, ReadState};
 use super::connections::Connections;
 use super::context::Context;
 use super::inbox::ConnectionId;
-use crate::limits::TURN_READ_BYTES;
+use crate::limits::{CONNECTION_OUTPUT_BYTES, Limits, TURN_READ_BYTES};
 use std::collections::VecDeque;
+
+/// The bytes that a question is charged against [`CONNECTION_OUTPUT_BYTES`] before its answer is
+/// known.
+const QUESTION_BYTES: usize = 16 << 10;
 
 /// The queue of connections that have, or may have, something to read.
 #[derive(Default)]
@@ -85,5 +89,41 @@ impl ReadQueue {
         if self.queue.len() < self.queue.capacity() / 4 {
             self.queue.shrink_to(64.max(2 * self.queue.len()));
         }
+    }
+}
+
+// Which connections must wait.
+impl<S> Connection<S> {
+    /// Returns whether input must be kept unparsed: a response is in progress, the connection's end
+    /// is in the inbox, it used up its questions for this turn, or its send queue is more than half
+    /// full. After our close frame, input is always parsed, to find the peer's close frame.
+    pub(super) fn must_not_parse(&self, limits: &Limits) -> bool {
+        match &self.life {
+            Life::Http(http) => http.exchange == Exchange::Answering,
+            Life::Open(open) if open.phase == Phase::CloseSent => false,
+            Life::Open(open) => {
+                let questions = usize::from(open.pending.questions) * QUESTION_BYTES;
+                open.phase == Phase::Leaving
+                    || questions >= CONNECTION_OUTPUT_BYTES
+                    || self.outbox.waiting_bytes() > limits.send_queue_bytes / 2
+            }
+            Life::Closing(_) | Life::Dead => false,
+        }
+    }
+
+    /// Returns whether the socket must not be read for now.
+    pub(super) fn must_wait(&self, limits: &Limits) -> bool {
+        let is_running = |open: &Open| open.phase != Phase::CloseSent && open.pending.entries > 0;
+        matches!(&self.life, Life::Open(open) if is_running(open)) || self.must_not_parse(limits)
+    }
+
+    /// Returns whether the connection can still have input.
+    pub(super) fn wants_input(&self) -> bool {
+        !self.is_dead() && (!self.input_ended || self.has_unparsed())
+    }
+
+    pub(super) fn has_unparsed(&self) -> bool {
+        let rare = self.rare.as_ref();
+        rare.is_some_and(|rare| !rare.unparsed.is_empty())
     }
 }

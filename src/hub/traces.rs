@@ -4,6 +4,7 @@ use super::connection::{Connection, Life};
 use super::context::Context;
 use super::inbox::ConnectionId;
 use super::outbox::Source;
+use super::wire::Tap;
 use super::{Hub, Socket};
 use crate::chat::command::{Command, Request};
 use crate::chat::event::Event;
@@ -53,6 +54,10 @@ impl<S: Socket> Hub<S> {
 }
 
 impl<S> Connection<S> {
+    pub(super) fn tap(&mut self) -> Option<&mut Box<dyn Tap>> {
+        self.rare.as_mut()?.tap.as_mut()
+    }
+
     /// Sends a traced connection the traces of its own frames. Traces beyond `room`, or beyond a
     /// quarter of the send queue, are only counted.
     pub(super) fn write_traces(&mut self, room: &mut usize, cx: &mut Context) {

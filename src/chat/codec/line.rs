@@ -13,6 +13,34 @@ use crate::limits::{
     PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SEARCH_RESULTS_DEFAULT, SLOW_SECONDS,
 };
 
+/// The text of the `help` event.
+pub(crate) const HELP: &str = "\
+/nick NAME: choose a name, or change it
+/join CHANNEL: join or create a channel
+/leave [CHANNEL]: leave a channel, or the one joined last
+/msg USER TEXT: send a private message
+/history [N]: show the latest messages of the channel joined last
+/search TEXT: find messages that contain a text
+/who [CHANNEL]: list who's online, or in a channel
+/channels: list all channels
+/me TEXT: describe an action
+/edit SEQ TEXT: give one of your messages another text
+/delete SEQ: delete one of your messages
+/react SEQ EMOJI: react to a message
+/unreact SEQ EMOJI: take a reaction back
+/pin SEQ: show a message above the others, or none with /pin none (owners)
+/help: show this list
+/quit: leave the chat
+/own KEY: become the owner of this chat, who can use these:
+/mute USER MINUTES: stop a user from writing; 0 ends it
+/kick USER MINUTES: remove a user for some minutes; 0 ends it
+/door open|closed: let new users in, or not
+/writing [CHANNEL] all|owner|SECONDS: set who may write, or how often
+/clear [CHANNEL]: delete all messages of a channel
+/remove CHANNEL: delete a channel
+Anything else is a message to the channel joined last. \
+To send a line that starts with a slash, type two.";
+
 /// Parses one line. A line feed within it belongs to its text.
 pub(super) fn parse(line: &str) -> Request {
     let line = line.trim_matches(is_blank);
@@ -207,7 +235,6 @@ fn split(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::command::HELP;
 
     #[test]
     fn help_lists_every_command() {

@@ -3,6 +3,8 @@
 mod json;
 mod line;
 
+pub(super) use line::HELP;
+
 use super::command::{Request, RequestId};
 use super::error::CommandError;
 use super::event::Event;
