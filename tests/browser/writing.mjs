@@ -116,7 +116,7 @@ scene('an unknown command is never said aloud, and the box keeps it', [], async 
   await alert(ada, '/dnace isn’t a command');
   assert.equal(await ada.text.inputValue(), '/dnace with me');
   await ada.say('/who');
-  await ada.page.getByText('In #general: Ada, Bob').waitFor();
+  await ada.page.getByText('In #general: Ada and Bob').waitFor();
   await ada.say('/channels');
   await ada.page.getByText('Channels: #general (2)').waitFor();
   await ada.say('/history');

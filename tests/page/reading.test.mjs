@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as rooms from '../../www/store/room.js';
 import { MessageRange, rows } from '../../www/views/feed-rows.js';
-import { t } from '../../www/texts/en.js';
+import { t } from '../../www/texts/language.js';
 import * as states from '../../www/store/state.js';
 
 const message = (seq, more = {}) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: `text ${seq}`, seq, at: 1000 * seq, ...more });
@@ -58,8 +58,8 @@ test('consecutive joins and leaves share one note', () => {
   const words = (names) => t.feed.joined(names).join('');
   assert.equal(words(['A']), 'A joined');
   assert.equal(words(['A', 'B']), 'A and B joined');
-  assert.equal(words(['A', 'B', 'C', 'D']), 'A, B, C and D joined');
-  assert.equal(words(['A', 'B', 'C', 'D', 'E', 'F']), 'A, B, C and 3 others joined');
+  assert.equal(words(['A', 'B', 'C', 'D']), 'A, B, C, and D joined');
+  assert.equal(words(['A', 'B', 'C', 'D', 'E', 'F']), 'A, B, C, and 3 others joined');
   assert.equal(t.sidebar.others(1), 'and 1 other');
 
   const place = rooms.channel('general');

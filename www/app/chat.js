@@ -9,7 +9,7 @@ import * as states from '../store/state.js';
 import * as storage from '../store/storage.js';
 import * as address from '../texts/address.js';
 import * as commands from '../texts/commands.js';
-import { capitalized, t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { alternativeName } from '../texts/names.js';
 import { Deletions } from './deletions.js';
 import { Past } from './past.js';
@@ -279,7 +279,7 @@ export class Chat {
     switch (line.does) {
       case 'say': return this.#post(room, line.text, line.action);
       case 'wrong': return this.tell(line.sentence, true);
-      case 'help': return this.tell(commands.HELP);
+      case 'help': return this.tell(commands.help());
       case 'rename': this.rename(line.name).catch((error) => this.#renameFailed(error, line.name)); break;
       case 'join': this.enterChannel(line.channel).catch((error) => this.#fail(error)); break;
       case 'leave': return this.#leave(room, line.channel);
@@ -435,7 +435,7 @@ export class Chat {
   }
 
   #fail(error) {
-    return this.tell(capitalized(error.message), true, error.code === 'lost');
+    return this.tell(error.message, true, error.code === 'lost');
   }
 
   #post(room, typed, action) {

@@ -3,7 +3,7 @@
 
 import { findPassword } from '../store/storage.js';
 import { beside, withPassword } from '../texts/address.js';
-import { t } from '../texts/en.js';
+import { loadTexts, t } from '../texts/language.js';
 import { qrRows } from '../texts/qr.js';
 import { element, fillTexts } from '../views/dom.js';
 
@@ -31,6 +31,7 @@ async function load() {
   return { addresses: [], code: [] };
 }
 
+await loadTexts();
 fillTexts(t.page);
 const [{ addresses, code }, password] = await Promise.all([load(), findPassword()]);
 const link = (address) => (password === null ? address : `${address}${withPassword(password)}`);

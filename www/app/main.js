@@ -3,13 +3,14 @@
 // After a change every view is updated, once for all changes of a frame; each touches only what is different.
 
 import { openRoom } from '../store/state.js';
-import { t } from '../texts/en.js';
+import { loadTexts, t } from '../texts/language.js';
 import { Composer } from '../views/composer.js';
 import { ConnectionBanner } from '../views/connection-banner.js';
 import * as dialogs from '../views/dialogs.js';
 import { byId, fillTexts } from '../views/dom.js';
 import { Feed } from '../views/feed.js';
 import * as keys from '../views/keys.js';
+import * as languageMenu from '../views/language-menu.js';
 import { MemberList } from '../views/member-list.js';
 import { Bell } from '../views/notify.js';
 import { OwnerBar } from '../views/owner-bar.js';
@@ -27,6 +28,7 @@ const FRAME_MS = 100;
 /** How often the page is updated without a reason: the date or the time zone may have changed. */
 const REFRESH_MS = 20_000;
 
+await loadTexts();
 fillTexts(t.page);
 const chat = new Chat(changed, dialogs.confirm);
 const signIn = new SignIn((name, password) => chat.enter(name, password));
@@ -134,6 +136,7 @@ document.addEventListener('visibilitychange', () => {
 setInterval(changed, REFRESH_MS);
 
 theme.listen();
+languageMenu.listen();
 chat.begin();
 // A returning user sees the chat at once; the sign-in form only if someone else has the name now.
 let resumes = chat.stage === 'entering';

@@ -2,7 +2,7 @@
 
 import * as protocol from '../connection/protocol.js';
 import * as rooms from '../store/room.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 
 /** Messages loaded on each side of one, and at once after a part of the history. */
 const AROUND = 50, NEWER = 100;

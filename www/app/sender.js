@@ -6,7 +6,7 @@
 import * as protocol from '../connection/protocol.js';
 import * as states from '../store/state.js';
 import * as storage from '../store/storage.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 
 /** How often messages of other tabs are looked for, and their age when their tab seems to be gone. */
 const SEARCH_MS = 10_000, ABANDONED_MS = 60_000;

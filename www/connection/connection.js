@@ -3,7 +3,7 @@
 // Sends hello, matches answers to commands by `id`, and waits when the server reports too many commands. Scripts don't
 // see pings: a dead connection is noticed by a missing answer, a computer that slept by its wall clock.
 
-import { t } from '../texts/en.js';
+import { errorText, t } from '../texts/language.js';
 import * as protocol from './protocol.js';
 
 // All in milliseconds.
@@ -143,7 +143,7 @@ export class Connection {
     if (event.type === 'welcome') this.#welcomed();
     if (!request?.silent) this.#on.event(event, request?.command ?? null);
     if (event.type === 'welcome') this.#on.open();
-    if (event.type === 'error') request?.reject?.(event);
+    if (event.type === 'error') request?.reject?.({ ...event, message: errorText(event) });
     else request?.resolve?.(event);
     this.#flush();
   }
@@ -217,7 +217,7 @@ export class Connection {
     try {
       const url = this.#url.replace(/^ws/, 'http');
       const response = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
-      if ([403, 429, 503].includes(response.status)) return (await response.text()).trim();
+      if ([403, 429, 503].includes(response.status)) return t.connection.refused((await response.text()).trim());
       // A server that is about to start may fail once or twice.
       return this.#failures < 3 ? null : t.connection.noWebSocket;
     } catch {

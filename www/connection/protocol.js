@@ -2,7 +2,7 @@
 // JSON.stringify leaves out fields that are undefined, so optional fields need no special care.
 
 import { beside } from '../texts/address.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 
 /** The WebSocket subprotocol that the page offers. */
 export const SUBPROTOCOL = 'chat';
@@ -75,5 +75,5 @@ export const isRejection = (code) => [1002, 1003, 1007, 1008, 1009].includes(cod
 /** Returns the meaning of a close code, as a sentence for the user. */
 export function closeSentence(code, reason) {
   const sentence = t.closed[code] ?? t.closed.lost;
-  return reason && code !== 1001 && t.closed[code] ? `${sentence}: ${reason.replace(/\.$/, '')}.` : `${sentence}.`;
+  return t.connection.ended(sentence, code === 1001 || !t.closed[code] ? '' : reason.replace(/\.$/, ''));
 }

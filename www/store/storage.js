@@ -36,6 +36,7 @@ export const channels = item(shared, 'channels', []); // the names of the channe
 export const marks = item(shared, 'read'); // read markers: { epoch, marks: { key: seq } }
 export const line = item(perTab, 'line'); // where the line "New" is: { epoch, key, after }
 export const theme = item(shared, 'theme'); // 'light' or 'dark'; null: as the system
+export const language = item(shared, 'language'); // its tag; null: as the browser
 export const drafts = item(shared, 'drafts', []); // [[key, text]]
 export const deletions = item(shared, 'deletions', []); // messages that are to be deleted: see app/deletions.js
 export const ignored = item(shared, 'ignored'); // { epoch, people: { author: name } }

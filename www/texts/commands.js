@@ -4,13 +4,14 @@
 // refer to the open room.
 
 import { EMOJI } from './emoji.js';
-import { t } from './en.js';
+import { t } from './language.js';
 
-export const COMMANDS = t.commands;
+/** All commands: `{ word, needs, does, example }`. */
+export const all = () => Object.entries(t.commands).map(([word, { needs = '', ...rest }]) => ({ word, needs, ...rest }));
 
 /** The text that /help shows. */
-export const HELP = [
-  ...COMMANDS.map(({ word, needs, does }) => `/${word}${needs && ` ${needs}`}: ${does}`), t.command.slash,
+export const help = () => [
+  ...all().map(({ word, needs, does }) => `/${word}${needs && ` ${needs}`}: ${does}`), t.command.slash,
 ].join('\n');
 
 /** Lines that are one command of the protocol: what follows the word, and the command that it makes. */
@@ -38,7 +39,7 @@ export function parse(typed) {
   if (!line.startsWith('/')) return { does: 'say', text: line };
   const [, typedWord, rest] = /^\/(\S*)\s*([^]*)$/u.exec(line);
   const word = typedWord.toLowerCase();
-  const command = COMMANDS.find((one) => one.word === word);
+  const command = all().find((one) => one.word === word);
   const wrong = (sentence) => ({ does: 'wrong', sentence });
   if (!command) return wrong(t.command.unknown(typedWord));
   const message = /^@?(\S+)\s+([^]+)$/u.exec(rest);

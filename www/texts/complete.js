@@ -1,6 +1,6 @@
 // Completion of commands, mentions and emoji: the word before the caret, and its suggestions. Pure.
 
-import { COMMANDS } from './commands.js';
+import * as commands from './commands.js';
 import { before, beginsMention, joins, nameKey } from './mention.js';
 
 const MAX_SUGGESTIONS = 10;
@@ -53,7 +53,7 @@ export function suggestions({ sign, typed: word }, { people, emoji }) {
   const suggestion = (value, label, hint = '') => (
     { value, label, hint, whole: nameKey(value.trim()) === nameKey(word) });
   const find = {
-    '/': () => ranked(COMMANDS.filter((command) => fit(command.word, typed) < 2), typed, (command) => command.word)
+    '/': () => ranked(commands.all().filter((command) => fit(command.word, typed) < 2), typed, (command) => command.word)
       .map(({ word: name, needs, does }) => suggestion(`/${name}${needs && ' '}`, `/${name} ${needs}`.trim(), does)),
     '@': () => ranked(people, typed).map((name) => suggestion(`@${name} `, `@${name}`)),
     ':': () => ranked(emoji, typed, ([name]) => name)

@@ -1,25 +1,13 @@
-// Every sentence that a person reads on the page. To translate the page, translate this file.
+// Every text that a person reads on the page, in English. To add a language, copy this file to TAG.js (a BCP 47 tag), translate
+// the texts, and name the file in each HTML file beside the others (`data-TAG`); tests/page/texts.test.mjs finds keys that are
+// missing. The names of commands and of what `open|closed` and the like accept stay as they are.
 //
 // Functions fill in names and numbers. Where one returns a list, its parts may be nodes, such as a name in its own
-// writing direction.
+// writing direction. language.js has the functions for plurals, lists and units; the categories of a plural are those of the
+// language. The texts of app/start.js, which must work when this file can't be loaded, are `start` in the other languages.
 
-const number = (n) => n.toLocaleString('en');
-const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
-const sentence = (text) => text.replace(/[^.!?]$/, '$&.');
-
-/** Names as a list of parts: at most four, the others counted. */
-function list(names) {
-  const shown = names.slice(0, names.length > 4 ? 3 : 4);
-  const more = names.length - shown.length;
-  const parts = shown.flatMap((name, index) => [
-    index === 0 ? '' : index === shown.length - 1 && more === 0 ? ' and ' : ', ', name]).slice(1);
-  return more > 0 ? [...parts, ` and ${count(more, 'other')}`] : parts;
-}
-
-/** Sentences of the server begin with a small letter, because they may follow a colon. */
-export const capitalized = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
-
-export const t = {
+/** The texts, made with the functions of language.js. */
+export const texts = ({ number, plural, ordinal, bytes, duration, words, list }) => ({
   /** Texts of the HTML files, by the key in their data attributes. */
   page: {
     skip: 'Skip to the message box', connection: 'Connection', tryNow: 'Try now',
@@ -33,23 +21,23 @@ export const t = {
     noDirect: 'Select someone below to message them privately.',
     people: 'People online', changeName: 'Change your name', leaveChat: 'Leave chat',
     leaveChatTitle: 'Sign out and forget your name on this device',
-    theme: 'Theme', system: 'System', light: 'Light', dark: 'Dark', keyboard: 'Keyboard',
+    theme: 'Theme', language: 'Language', system: 'System', light: 'Light', dark: 'Dark', keyboard: 'Keyboard',
     shortcuts: 'Keyboard shortcuts', closeMenu: 'Close menu', menu: 'Menu', members: 'Members',
     leaveChannel: 'Leave channel', wire: 'Wire',
     messages: 'Messages', suggestions: 'Suggestions', message: 'Message', send: 'Send',
     closeNotice: 'Close this message', inChannel: 'In this channel', closeMembers: 'Close member list',
-    close: 'Close',
+    close: 'Close', titleJoin: 'Join · parlor', titleWire: 'Wire · parlor',
     wireIntro: 'A WebSocket as the server sees it: the opening handshake, then each frame, bit by bit.',
     toChat: 'Back to the chat', oneConnection: 'One connection', joinAt: 'Join the chat at',
     otherAddresses: 'Other addresses',
   },
 
   signIn: {
-    proposal: (error, name) => `${sentence(error)} How about ${name}?`,
+    proposal: (error, name) => `${error} How about ${name}?`,
     take: (name) => `Take ${name}`,
   },
 
-  /** Close codes, without the full stop: the server's reason may follow. */
+  /** Close codes, without the full stop: see `ended`. */
   closed: {
     1001: 'The server is shutting down or restarting', 1002: 'The server rejected something this page sent',
     1003: 'The server rejected something this page sent', 1007: 'The server rejected something this page sent',
@@ -57,6 +45,33 @@ export const t = {
     1011: 'The server ran into an error', 1013: 'The server is too busy right now',
     lost: 'You’ve lost connection',
   },
+  /** What the server refuses, by its code. A function gets the error with the server's sentence as `message`. */
+  errors: {
+    bad_json: ({ message }) => message, bad_field: ({ message }) => message, unknown_type: ({ message }) => message,
+    hello_first: 'Sign in first.', already_welcomed: 'You’re signed in already.',
+    bad_name: ({ message }) => message,
+    name_taken: 'That name (or one that looks like it) is taken.',
+    name_fixed: 'Your name comes from the sign-in of this server.',
+    no_such_user: 'No one by that name is online.',
+    no_such_channel: 'That channel doesn’t exist.',
+    no_such_conversation: 'That conversation doesn’t exist.',
+    not_in_channel: 'Join the channel first.',
+    no_such_message: 'That message is deleted, or doesn’t exist.',
+    not_yours: 'You can only change your own messages.',
+    empty: 'Type a message first.', too_long: ({ message }) => message,
+    too_many_channels: 'Too many channels; leave one or use an existing one.',
+    rate_limited: ({ message }) => message,
+    not_owner: 'Only the owner of this chat can do that.',
+    muted: 'You can’t write for now: the owner muted you.',
+    kicked: 'The owner removed you; come back later.',
+    door_closed: 'This chat is closed for new people.',
+    read_only: 'Only the owner can write in this channel for now.',
+    slow: 'This channel is in slow mode; wait a moment.',
+    password_needed: 'This chat needs a password.', bad_password: 'That is not the password.',
+    bad_key: 'That is not the owner’s key.',
+    storage_failed: 'The server’s message history is not available, so nothing was sent or changed.',
+  },
+
   connection: {
     offline: 'You’re offline. Try again once you’re reconnected.',
     lostAnswer: 'The connection was lost before the server replied. Please try again.',
@@ -64,7 +79,10 @@ export const t = {
     noWebSocket: 'The server responds, but WebSocket connections fail. Check that your proxy forwards WebSockets '
       + 'and that --origin includes this address.',
     connecting: 'Connecting…',
-    reconnectingIn: (seconds) => `Reconnecting in ${seconds} s`,
+    ended: (what, reason) => (reason ? `${what}: ${reason}.` : `${what}.`),
+    /** The server's reason for refusing the connection. */
+    refused: (reason) => reason,
+    reconnectingIn: (seconds) => `Reconnecting in ${duration(seconds, 'short')}`,
     reconnecting: 'Reconnecting…',
   },
 
@@ -75,18 +93,18 @@ export const t = {
     unknownChannel: (channel) => `There is no channel #${channel} yet. Create it for everyone?`,
     notInChannel: 'You’re not in a channel. Type /leave followed by its name.',
     cantLeaveHome: (home) => `You can’t leave #${home}. To leave the chat, type /quit.`,
-    tryName: (error, name) => `${sentence(capitalized(error))} Try /nick ${name}`,
-    list: (where, names, more) => `${where}: ${names.join(', ') || 'no one'}${more > 0 ? `, and ${more} more` : ''}`,
+    tryName: (error, name) => `${error} Try /nick ${name}`,
+    list: (where, names, more) => `${where}: ${words(more > 0 ? [...names, plural(more, { other: '# more' })] : names) || 'no one'}`,
     channels: 'Channels', online: 'Online',
     inChannel: (channel) => `In #${channel}`,
     nothingToSave: 'There are no messages to save here.',
     nothingToSend: 'Type a message first.',
     tooLong: (most, length) => `Messages can be up to ${number(most)} characters; yours is ${number(length)}.`,
     tooLarge: (most, bytes) => `Messages can be up to ${number(most)} bytes as sent; yours is ${number(bytes)}.`,
-    onlyInChannels: '/me only works in channels.', noConversation: 'this conversation no longer exists',
-    rejected: 'the server closed the connection because of it',
+    onlyInChannels: '/me only works in channels.', noConversation: 'This conversation no longer exists.',
+    rejected: 'The server closed the connection because of it.',
     noFiles: 'Files and pictures can’t be sent here, only text.',
-    notStored: (seq) => `Message ${seq} isn’t there: it was removed or is no longer stored.`,
+    notStored: (seq) => `Message ${number(seq)} isn’t there: it was removed or is no longer stored.`,
     wireOff: 'The wire view is turned off on this server (--no-trace).',
     leaveTitle: 'Leave chat?',
     leaveLoses: 'You have drafts or messages that weren’t sent. Leaving deletes them.',
@@ -112,7 +130,7 @@ export const t = {
   search: {
     intro: 'Searches all channels and your private conversations. Parts of words are found, too.',
     none: 'Nothing found.',
-    found: (n, more) => `${count(n, 'result')}${more ? ' so far' : ''}`,
+    found: (n, more) => plural(n, more ? { one: '# result so far', other: '# results so far' } : { one: '# result', other: '# results' }),
     more: 'More results', searching: 'Searching…',
   },
 
@@ -121,11 +139,11 @@ export const t = {
     openDoor: 'Open the door', closeDoor: 'Close the door',
     doorClosed: 'The door is closed: no new people can come in.',
     readOnly: 'Only the owner can write here.',
-    slowMode: (seconds) => `One message every ${seconds} s for each person.`,
-    who: { all: 'Everyone writes', owner: 'Only the owner writes', 5: 'One message per 5 s', 30: 'One message per 30 s', 300: 'One message per 5 min' },
-    everySeconds: (seconds) => `One message per ${seconds} s`,
+    slowMode: (seconds) => `One message every ${duration(seconds)} for each person.`,
+    who: { all: 'Everyone writes', owner: 'Only the owner writes' },
+    everySeconds: (seconds) => `One message per ${duration(seconds, 'short')}`,
     writingIn: (channel) => `Who may write in #${channel}`,
-    restricted: (n) => `Muted and removed (${n})…`, restrictedTitle: 'Muted and removed people',
+    restricted: (n) => `Muted and removed (${number(n)})…`, restrictedTitle: 'Muted and removed people',
     noRestricted: 'No one is muted or removed.',
     muted: (until) => `muted until ${until}`,
     kicked: (until) => `removed until ${until}`,
@@ -137,94 +155,96 @@ export const t = {
     more: 'Owner’s actions', giveUp: 'Give up ownership',
     muteTitle: (name) => `Mute ${name}?`, muteText: 'The person can read, but not write, for the time that you choose.',
     kickTitle: (name) => `Remove ${name}?`, kickText: 'The person is disconnected, and can’t come back for the time that you choose.',
-    minutes: (n) => (n < 60 ? `${n} min` : n < 1440 ? count(n / 60, 'hour') : count(n / 1440, 'day')),
+    minutes: (n) => duration(n * 60),
     youAreMuted: 'The owner has muted you: you can read, but not write.', youMayWrite: 'You can write again.',
   },
 
   transcript: {
     title: (room, from, to) => (from === to ? `${room}, ${from}` : `${room}, ${from} to ${to}`),
-    made: (n, when) => `${count(n, 'message')}, saved on ${when}.`,
+    made: (n, when) => `${plural(n, { one: '# message', other: '# messages' })}, saved on ${when}.`,
     file: (room, day) => `${room}-${day}.html`,
   },
 
   room: {
     announce: (title, isChannel) => (isChannel ? `Channel ${title}` : `Private messages with ${title}`),
     online: 'online', offline: 'offline',
-    people: (n) => count(n, 'person', 'people'),
-    typing: ([one, two], n) => (n > 2 ? ['Several people are typing…'] : n > 1 ? [one, ' and ', two, ' are typing…'] : [one, ' is typing…']),
-    synced: (here, all) => `${here} of ${count(all, 'message')}`,
-    loading: (n) => `loading ${n} more`,
-    notStored: (n) => `${count(n, 'older message')} not stored`,
-    complete: 'nothing missing',
+    people: (n) => plural(n, { one: '# person', other: '# people' }),
+    typing: (names) => (names.length > 2 ? ['Several people are typing…'] : [...list(names), names.length > 1 ? ' are typing…' : ' is typing…']),
+    synced: (here, all) => plural(all, { one: `${number(here)} of # message`, other: `${number(here)} of # messages` }),
+    loading: (n) => `loading ${number(n)} more`,
+    notStored: (n) => plural(n, { one: '# older message not stored', other: '# older messages not stored' }),
+    complete: 'nothing missing', status: (synced, rest) => `${synced}, ${rest}`,
     asOf: (status, time) => `Offline. As of ${time}: ${status}`,
   },
 
   sidebar: {
     noMatch: 'No channels match.',
-    unread: (n) => `${n} unread`,
+    unread: (n) => `${number(n)} unread`,
     mentioned: 'mentioned', you: '(you)',
-    others: (n) => `and ${count(n, 'other')}`,
+    others: (n) => plural(n, { one: 'and # other', other: 'and # others' }),
   },
 
   feed: {
     older: 'Load earlier messages', latest: 'Jump to latest',
-    newMessages: (n) => count(n, 'new message'),
-    new: 'New', today: 'Today', yesterday: 'Yesterday', gone: 'Older messages are no longer stored.',
+    newMessages: (n) => plural(n, { one: '# new message', other: '# new messages' }),
+    new: 'New', gone: 'Older messages are no longer stored.',
     gap: 'Some messages here are no longer stored.',
     startChannel: (name) => `This is the beginning of #${name}.`,
     empty: 'No messages yet. Say hello, or share this link: ',
     startDirect: (name) => ['This is your private conversation with ', name, '.'],
     private: 'Only the two of you can see it here. The operator of the server can read everything.',
-    author: (n) => `${n}${['th', 'st', 'nd', 'rd'][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] ?? 'th'}`,
+    author: (n) => ordinal(n, { one: '#st', two: '#nd', few: '#rd', other: '#th' }),
     authorTitle: 'Different people have used this name.',
-    joined: (names) => [...list(names), ' joined'],
-    left: (names) => [...list(names), ' left'],
+    joined: (names) => [...list(names, (n) => plural(n, { one: '# other', other: '# others' })), ' joined'],
+    left: (names) => [...list(names, (n) => plural(n, { one: '# other', other: '# others' })), ' left'],
+    joinedAndLeft: (joined, left) => [...joined, '; ', ...left],
     renamed: (from, to) => [from, ' is now called ', to],
-    notSent: (error) => `Not sent: ${sentence(error)} `,
+    notSent: (error) => `Not sent: ${error} `,
     edited: '(edited)', editedAt: (when) => `Edited ${when}`,
     deleted: (name) => (name ? ['Message deleted by ', name, '.'] : ['Message deleted.']), deleting: 'Message deleted. ', undo: 'Undo',
-    ignored: (n) => `${count(n, 'ignored message')} `, showIgnored: 'Show',
-    reaction: (emoji, n, mine) => `${emoji} ${n}${mine ? ', with yours' : ''}`,
+    ignored: (n) => `${plural(n, { one: '# ignored message', other: '# ignored messages' })} `, showIgnored: 'Show',
+    reaction: (emoji, n, mine) => `${emoji} ${number(n)}${mine ? ', with yours' : ''}`,
     retry: 'Try again', delete: 'Delete', sending: 'sending…', waiting: 'Waiting to send…',
+    when: (day, time) => `${day}, ${time}`,
     leadsTo: (host) => ` (leads to ${host})`,
   },
 
   composer: {
     placeholder: (title) => `Message ${title}`,
-    left: (n) => `${count(n, 'character')} left`,
-    over: (n, unit) => `${count(n, unit)} over the limit`,
+    left: (n) => plural(n, { one: '# character left', other: '# characters left' }),
+    over: (n, unit) => `${unit === 'byte' ? bytes(n) : plural(n, { one: '# character', other: '# characters' })} over the limit`,
   },
 
   switcher: {
     title: 'Jump to', field: 'Channel or person', none: 'No matches. Use /join to create a channel.',
   },
 
-  /** Commands that can be typed: the word, what it needs, what it does, and an example. */
-  commands: [
-    { word: 'me', needs: 'TEXT', does: 'describe an action', example: '/me waves' },
-    { word: 'msg', needs: 'NAME TEXT', does: 'send a private message', example: '/msg Ada hello' },
-    { word: 'nick', needs: 'NAME', does: 'change your name', example: '/nick Ada' },
-    { word: 'join', needs: 'CHANNEL', does: 'join or create a channel', example: '/join garden' },
-    { word: 'leave', needs: '[CHANNEL]', does: 'leave this channel, or another' },
-    { word: 'who', needs: '[CHANNEL]', does: 'list who’s in this channel, or another' },
-    { word: 'channels', needs: '', does: 'list all channels' },
-    { word: 'edit', needs: 'NUMBER TEXT', does: 'change one of your messages', example: '/edit 842 better text' },
-    { word: 'delete', needs: 'NUMBER', does: 'delete a message', example: '/delete 842' },
-    { word: 'react', needs: 'NUMBER EMOJI', does: 'react to a message', example: '/react 842 👍' },
-    { word: 'unreact', needs: 'NUMBER EMOJI', does: 'take a reaction back', example: '/unreact 842 👍' },
-    { word: 'search', needs: 'TEXT', does: 'search all messages', example: '/search address' },
-    { word: 'history', needs: '[N]', does: 'load earlier messages' },
-    { word: 'own', needs: 'KEY', does: 'become the owner of this chat', example: '/own 4f5e6d' },
-    { word: 'mute', needs: 'NAME MINUTES', does: 'owner: stop a person from writing; 0 ends it', example: '/mute Ada 10' },
-    { word: 'kick', needs: 'NAME MINUTES', does: 'owner: remove a person; 0 lets them back', example: '/kick Ada 10' },
-    { word: 'door', needs: 'open|closed', does: 'owner: let new people in, or not', example: '/door closed' },
-    { word: 'writing', needs: '[CHANNEL] all|owner|SECONDS', does: 'owner: set who may write', example: '/writing owner' },
-    { word: 'pin', needs: 'NUMBER|none', does: 'owner: pin a message of this channel', example: '/pin 842' },
-    { word: 'clear', needs: '[CHANNEL]', does: 'owner: delete all messages here, or in another channel' },
-    { word: 'remove', needs: 'CHANNEL', does: 'owner: remove a channel', example: '/remove garden' },
-    { word: 'help', needs: '', does: 'show these commands' },
-    { word: 'quit', needs: '', does: 'leave the chat' },
-  ],
+  /** Commands that can be typed: what they need, what they do, and an example. */
+  commands: {
+    me: { needs: 'TEXT', does: 'describe an action', example: '/me waves' },
+    msg: { needs: 'NAME TEXT', does: 'send a private message', example: '/msg Ada hello' },
+    nick: { needs: 'NAME', does: 'change your name', example: '/nick Ada' },
+    join: { needs: 'CHANNEL', does: 'join or create a channel', example: '/join garden' },
+    leave: { needs: '[CHANNEL]', does: 'leave this channel, or another' },
+    who: { needs: '[CHANNEL]', does: 'list who’s in this channel, or another' },
+    channels: { does: 'list all channels' },
+    edit: { needs: 'NUMBER TEXT', does: 'change one of your messages', example: '/edit 842 better text' },
+    delete: { needs: 'NUMBER', does: 'delete a message', example: '/delete 842' },
+    react: { needs: 'NUMBER EMOJI', does: 'react to a message', example: '/react 842 👍' },
+    unreact: { needs: 'NUMBER EMOJI', does: 'take a reaction back', example: '/unreact 842 👍' },
+    search: { needs: 'TEXT', does: 'search all messages', example: '/search address' },
+    history: { needs: '[N]', does: 'load earlier messages' },
+    own: { needs: 'KEY', does: 'become the owner of this chat', example: '/own 4f5e6d' },
+    mute: { needs: 'NAME MINUTES', does: 'owner: stop a person from writing; 0 ends it', example: '/mute Ada 10' },
+    kick: { needs: 'NAME MINUTES', does: 'owner: remove a person; 0 lets them back', example: '/kick Ada 10' },
+    door: { needs: 'open|closed', does: 'owner: let new people in, or not', example: '/door closed' },
+    writing: { needs: '[CHANNEL] all|owner|SECONDS', does: 'owner: set who may write', example: '/writing owner' },
+    pin: { needs: 'NUMBER|none', does: 'owner: pin a message of this channel', example: '/pin 842' },
+    clear: { needs: '[CHANNEL]', does: 'owner: delete all messages here, or in another channel' },
+    remove: { needs: 'CHANNEL', does: 'owner: remove a channel', example: '/remove garden' },
+    help: { does: 'show these commands' },
+    quit: { does: 'leave the chat' },
+  },
   command: {
     slash: 'To send a line that starts with a slash, type two: //like this',
     unknown: (word) => `/${word} isn’t a command. Type /help for the list, or // to send a message that starts with a slash.`,
@@ -244,7 +264,8 @@ export const t = {
     notAllowed: 'Notifications weren’t allowed. Click the bell again and choose Allow.',
   },
 
-  /** The dialog of keyboard shortcuts. */
+  /** The dialog of keyboard shortcuts. `ctrl` is the name of that key, which Apple’s keyboards don’t have. */
+  ctrl: 'Ctrl',
   keys: [
     ['Ctrl+K', 'jump to a channel or a person'],
     ['Ctrl+F', 'search (again: the browser’s own search)'],
@@ -279,16 +300,16 @@ export const t = {
     only: (opcode) => `${opcode} only`,
     copy: 'Copy as hex', copyThis: 'Copy this as hex', copied: 'Copied', cantCopy: 'Can’t copy here',
     clear: 'Clear', pause: 'Pause',
-    paused: (n) => `Paused; ${n} waiting.`,
-    skipped: (n) => `${count(n, 'frame')} skipped`,
+    paused: (n) => `Paused; ${number(n)} waiting.`,
+    skipped: (n) => plural(n, { one: '# frame skipped', other: '# frames skipped' }),
     handshake: 'opening handshake', unreadable: 'unreadable', bits: 'Bit by bit (RFC 6455 §5.2)',
     bitsLabel: 'The bits of the frame, in rows of 32. Its fields are listed below.',
     fields: 'Fields', bytes: 'Bytes', bytesLabel: 'Bytes in hex',
     byteRange: (from, to) => (to - from === 1 ? `byte ${from}` : `bytes ${from} to ${to - 1}`),
-    size: (n) => count(n, 'byte'),
+    size: (n) => bytes(n), in: 'from the client', out: 'from the server',
     frame: (n, isIn, opcode, length, shown) => `Frame ${n}, from the ${isIn ? 'client to the server' : 'server to the client'}: `
-      + `${opcode}, ${count(length, 'byte')}${shown < length ? `; the first ${shown} are shown` : ''}.`,
-    part: (label, length, shown) => `${label}: ${count(length, 'byte')}${shown < length ? `, the first ${shown}` : ''}`,
+      + `${opcode}, ${bytes(length)}${shown < length ? `; the first ${number(shown)} are shown` : ''}.`,
+    part: (label, length, shown) => `${label}: ${bytes(length)}${shown < length ? `, the first ${number(shown)}` : ''}`,
     payload: 'Payload', compressed: 'Payload, compressed', inflated: 'The message, inflated (RFC 7692)',
     unmasked: 'Unmasked',
     masking: 'Each payload byte is XORed with a byte of the key (§5.3)',
@@ -314,7 +335,7 @@ export const t = {
       whole: 'Valid: a complete message.', fragment: 'Valid: more fragments to follow.',
       unfinished: 'Valid so far, but incomplete.', unread: 'Ignored: it comes after a close frame.',
     },
-    received: (opcode, length) => `Received: ${opcode}, ${count(length, 'byte')}: `,
+    received: (opcode, length) => `Received: ${opcode}, ${bytes(length)}: `,
     reply: 'Reply: ',
     examples: {
       text: 'A text message, as it should be',
@@ -329,4 +350,4 @@ export const t = {
       code1005: 'The close code 1005', badReason: 'A close reason that is not UTF-8',
     },
   },
-};
+});

@@ -1,7 +1,14 @@
 // Names: how a list of them is sorted, and another name to offer for one that the server refuses. Pure.
 
-/** Compares names as the reader's language sorts them, ignoring case. One collator for all: making it is slow. */
-export const byName = new Intl.Collator(undefined, { sensitivity: 'base' }).compare;
+import { locale } from './language.js';
+
+let collator = null; // one for all: making it is slow
+
+/** Compares names as the language of the page sorts them, ignoring case. */
+export function byName(one, other) {
+  collator ??= new Intl.Collator(locale(), { sensitivity: 'base' });
+  return collator.compare(one, other);
+}
 
 const MAX_LENGTH = 32;
 const trimmed = (name) => [...name].slice(0, MAX_LENGTH).join('').replace(/[-_.]+$/, '');

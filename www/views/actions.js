@@ -3,7 +3,7 @@
 import { authorNumber } from '../store/room.js';
 import * as address from '../texts/address.js';
 import { EMOJI } from '../texts/emoji.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { copyText } from './dom.js';
 import { openMenu } from './menu.js';

@@ -6,7 +6,7 @@ import { markKey } from '../store/state.js';
 import * as storage from '../store/storage.js';
 import { parse } from '../texts/commands.js';
 import { EMOJI } from '../texts/emoji.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { byName } from '../texts/names.js';
 import { byId, set, setText } from './dom.js';
 import { Suggestions, replaceText } from './suggestions.js';

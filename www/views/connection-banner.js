@@ -1,6 +1,6 @@
 // The line about a lost connection. It appears only after a moment: most losses are over before one has read of them.
 
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { byId, element, setText } from './dom.js';
 
 const AFTER_MS = 2000;

@@ -1,6 +1,6 @@
 // Modal windows: the keyboard stays inside until they are closed, by Escape, a click beside them, or their button.
 
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { button, byId, element, set, setText } from './dom.js';
 
 /** Whether one is open; the page's own keys do nothing then. */

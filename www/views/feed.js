@@ -7,7 +7,7 @@
 import { carriesText } from '../connection/protocol.js';
 import { find, indexOf } from '../store/room.js';
 import { isChannel, isUser } from '../store/state.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { messageMenu } from './actions.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
 import { MessageRange, rows } from './feed-rows.js';

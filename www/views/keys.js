@@ -3,7 +3,7 @@
 // See composer.js for the keys of the message box, quick-switcher.js for those of its list.
 
 import { unread } from '../store/room.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { byId, element } from './dom.js';
 
@@ -14,7 +14,7 @@ const isApple = () => /Mac|iPhone|iPad/.test(`${navigator.platform} ${navigator.
  * the chat is shown.
  */
 export function listen(does) {
-  const written = (keys) => (isApple() ? keys.replaceAll('Ctrl', '⌘').replaceAll('Alt', '⌥') : keys);
+  const written = (keys) => (isApple() ? keys.replaceAll(t.ctrl, '⌘').replaceAll('Alt', '⌥') : keys);
   const list = element('dl', {}, ...t.keys.flatMap(([keys, meaning]) => [
     element('dt', {}, element('kbd', {}, written(keys))), element('dd', {}, meaning)]));
   const dialog = dialogs.make(t.page.shortcuts, element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.page.keyboard }, list));

@@ -1,7 +1,7 @@
 // The members of the open channel: a column where there is room, else a panel that a button opens.
 
 import { personRoom } from '../store/state.js';
-import { t } from '../texts/en.js';
+import { number, t } from '../texts/language.js';
 import { byName } from '../texts/names.js';
 import { personMenu } from './actions.js';
 import { avatar } from './avatar.js';
@@ -40,7 +40,7 @@ export class MemberList {
     this.#button.hidden = !isChannel || this.#wide.matches;
     set(this.#button, 'aria-expanded', String(shown));
     if (!isChannel) return;
-    setText(byId('members-count'), String(room.count));
+    setText(byId('members-count'), number(room.count));
     if (!shown) return;
     const me = this.#chat.state.me?.name;
     const names = [...room.members].sort(byName);

@@ -1,7 +1,7 @@
 // One row of the feed as nodes: a message, a day, a note, the start of a room, an unsent message.
 
 import * as address from '../texts/address.js';
-import { t } from '../texts/en.js';
+import { number, t } from '../texts/language.js';
 import { avatar, hue } from './avatar.js';
 import { button, element, set, spoken } from './dom.js';
 import { build } from './rich-text.js';
@@ -51,7 +51,7 @@ function message(node, { message: whole, own, head, number }, context) {
     editedAt && element('time', { class: 'edited', datetime: new Date(editedAt).toISOString(), title: t.feed.editedAt(whenOf(editedAt)) }, t.feed.edited),
     reactions.length > 0 && element('div', { class: 'reactions' }, ...reactions.map(({ emoji, count, mine }) => button({
       'data-emoji': emoji, 'aria-pressed': String(mine), 'aria-label': t.feed.reaction(emoji, count, mine), onclick: () => context.react(whole, emoji),
-    }, `${emoji} ${count}`))),
+    }, `${emoji} ${number(count)}`))),
   ].filter(Boolean);
   if (action) return [bubble(text, context, from), ...[which, badge].filter(Boolean), ' ', time, ...below];
   if (!head) return [spoken(`${from}: `), bubble(text, context), time, ...below];
@@ -80,7 +80,7 @@ function bubble(text, { me, isUser, isChannel }, actor = null) {
 function note({ joined, left, from, to }) {
   if (to) return t.feed.renamed(bdi(from), bdi(to));
   const parts = [joined.length > 0 ? t.feed.joined(joined.map(bdi)) : [], left.length > 0 ? t.feed.left(left.map(bdi)) : []];
-  return parts.every(({ length }) => length > 0) ? [...parts[0], '; ', ...parts[1]] : parts.flat();
+  return parts.every(({ length }) => length > 0) ? t.feed.joinedAndLeft(...parts) : parts.flat();
 }
 
 function start(node, { room, name, empty, gone }) {

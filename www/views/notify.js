@@ -6,7 +6,7 @@
 import { byId, set } from './dom.js';
 import { mentionsMe } from '../store/state.js';
 import * as storage from '../store/storage.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 
 const WAIT_MS = 800;
 const TEXT_MOST = 200;

@@ -2,7 +2,7 @@
 
 import { find } from '../store/room.js';
 import { HOME } from '../store/state.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { Keyed, button, byId, element, set, setText } from './dom.js';
 import { openMenu } from './menu.js';

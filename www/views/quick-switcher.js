@@ -3,7 +3,7 @@
 import { unread } from '../store/room.js';
 import { HOME, channelRoom, people, personRoom } from '../store/state.js';
 import { ranked } from '../texts/complete.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { element, set, setText } from './dom.js';
 

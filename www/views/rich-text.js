@@ -1,7 +1,7 @@
 // The text of a message as nodes. Whatever it holds becomes text: there is no way from here to markup.
 
 import * as address from '../texts/address.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { parse } from '../texts/markup.js';
 import { isSameName } from '../texts/mention.js';
 import { element } from './dom.js';

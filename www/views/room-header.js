@@ -2,7 +2,7 @@
 
 import { unread } from '../store/room.js';
 import { HOME, isOnline, openRoom } from '../store/state.js';
-import { t } from '../texts/en.js';
+import { number, t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { byId, element, set, setText } from './dom.js';
 import { openMenu } from './menu.js';
@@ -17,7 +17,7 @@ export function syncStatus(room) {
   const earlier = older && messages.length > 0 ? Math.max(0, messages[0].seq - first) : 0;
   const notStored = known - messages.length - loading - earlier; // messages are numbered without gaps
   const rest = loading > 0 ? t.room.loading(loading) : notStored > 0 ? t.room.notStored(notStored) : t.room.complete;
-  return `${t.room.synced(messages.length, known)}, ${rest}`;
+  return t.room.status(t.room.synced(messages.length, known), rest);
 }
 
 export class RoomHeader {
@@ -56,7 +56,7 @@ export class RoomHeader {
     setText(byId('about'), this.#about(room));
     byId('more').hidden = !room;
     const news = [...state.rooms.values()].reduce((sum, one) => sum + unread(one), 0);
-    document.title = `${news > 0 ? `(${news}) ` : ''}${title || 'parlor'}`;
+    document.title = `${news > 0 ? `(${number(news)}) ` : ''}${title || 'parlor'}`;
     set(byId('icon'), 'href', news > 0 ? 'icon-unread.svg' : 'icon.svg');
     if (room && room.key !== this.#key) setText(byId('announce'), t.room.announce(title, isChannel));
     this.#key = room?.key ?? this.#key;
@@ -86,7 +86,7 @@ export class RoomHeader {
     const names = typing.slice(0, 3).map(([name]) => name);
     if (names.join() === this.#typing) return;
     this.#typing = names.join();
-    const parts = names.length === 0 ? [] : t.room.typing(names.map((name) => element('bdi', {}, name)), names.length);
+    const parts = names.length === 0 ? [] : t.room.typing(names.map((name) => element('bdi', {}, name)));
     byId('typing').replaceChildren(...parts);
   }
 }

@@ -2,7 +2,7 @@
 
 import { openRoom, roomOf } from '../store/state.js';
 import * as protocol from '../connection/protocol.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { marked } from '../texts/mark.js';
 import { button, byId, element, set, setText } from './dom.js';
 import { whenOf } from './time.js';

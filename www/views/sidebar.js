@@ -3,7 +3,7 @@
 import { isMentioned, unread } from '../store/room.js';
 import { HOME, channelRoom, isOnline, people, personRoom } from '../store/state.js';
 import * as address from '../texts/address.js';
-import { t } from '../texts/en.js';
+import { number, t } from '../texts/language.js';
 import { alternativeName, byName } from '../texts/names.js';
 import { showAvatar } from './avatar.js';
 import * as dialogs from './dialogs.js';
@@ -57,7 +57,7 @@ export class Sidebar {
     const others = [...state.users].filter((name) => name !== me).sort(byName);
     const listed = me === undefined ? others : [me, ...others];
     this.#people.show(listed.map((name) => ({ key: `${name} ${name === me}`, name, you: name === me })));
-    setText(byId('online'), state.online > 0 ? String(state.online) : '');
+    setText(byId('online'), state.online > 0 ? number(state.online) : '');
 
     setText(byId('me'), me ?? '');
     showAvatar(byId('me-avatar'), me ?? '');
@@ -160,7 +160,7 @@ const face = () => element('span', { class: 'face', 'aria-hidden': 'true' }, ele
 
 function showLink(item, { room, open, quiet, online }) {
   const link = item.firstChild;
-  const [sign, name, number] = link.children;
+  const [sign, name, badge] = link.children;
   link.room = room;
   const count = unread(room);
   const mentioned = isMentioned(room);
@@ -174,7 +174,7 @@ function showLink(item, { room, open, quiet, online }) {
   setText(name, room.name);
   const presence = online === undefined || online === null ? null : online ? t.room.online : t.room.offline;
   set(link, 'aria-label', [room.name, count > 0 && t.sidebar.unread(count), mentioned && t.sidebar.mentioned, presence].filter(Boolean).join(', '));
-  set(number, 'hidden', count === 0);
+  set(badge, 'hidden', count === 0);
   // Drawn by the style sheet: as text it would have to be part of the link's name.
-  set(number, 'data-count', `${mentioned ? '@ ' : ''}${count > 99 ? '99+' : count}`);
+  set(badge, 'data-count', `${mentioned ? '@ ' : ''}${count > 99 ? `${number(99)}+` : number(count)}`);
 }

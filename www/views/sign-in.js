@@ -1,6 +1,6 @@
 // The sign-in form: a name, the room's password if it has one, and why the server refuses them.
 
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { byId, set, setText } from './dom.js';
 
 export class SignIn {

@@ -1,6 +1,6 @@
 // Times and days in the reader's language and time zone, which may change while the page is open.
 
-import { t } from '../texts/en.js';
+import { locale, nearDay, t } from '../texts/language.js';
 
 let formats = null;
 
@@ -10,8 +10,8 @@ export function calendar(now = Date.now()) {
   if (formats?.zone !== zone) {
     formats = {
       zone,
-      time: new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' }),
-      day: new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }),
+      time: new Intl.DateTimeFormat(locale(), { hour: 'numeric', minute: '2-digit' }),
+      day: new Intl.DateTimeFormat(locale(), { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }),
     };
   }
   return `${zone} ${day(now)}`;
@@ -24,7 +24,7 @@ export function timeOf(at) {
 }
 
 /** The day and the time. */
-export const whenOf = (at) => `${dayName(at)}, ${timeOf(at)}`;
+export const whenOf = (at) => t.feed.when(dayName(at), timeOf(at));
 
 /** The local date, as a key. */
 export function day(at) {
@@ -37,5 +37,5 @@ export function dayName(at, now = Date.now()) {
   const noon = (time) => new Date(time).setHours(12, 0, 0, 0);
   const daysAgo = Math.round((noon(now) - noon(at)) / 86_400_000);
   if (!formats) calendar();
-  return daysAgo === 0 ? t.feed.today : daysAgo === 1 ? t.feed.yesterday : formats.day.format(at);
+  return nearDay(daysAgo) ?? formats.day.format(at);
 }

@@ -1,7 +1,7 @@
 // Saves what is shown of a room as one HTML file that needs nothing else: no script, no picture, no server.
 
 import { isChannel, isUser } from '../store/state.js';
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { element } from './dom.js';
 import { rows } from './feed-rows.js';
 import { content } from './message-row.js';
@@ -25,7 +25,8 @@ export function saveTranscript(chat, room) {
   const place = `${room.kind === 'channel' ? '#' : ''}${room.name}`;
   const title = t.transcript.title(place, dayName(dates[0], 0), dayName(dates.at(-1), 0));
   const file = document.implementation.createHTMLDocument(title);
-  file.documentElement.lang = document.documentElement.lang;
+  const { lang, dir } = document.documentElement;
+  Object.assign(file.documentElement, { lang, dir });
   file.head.prepend(element('meta', { charset: 'utf-8' }), element('meta', { name: 'viewport', content: 'width=device-width' }));
   file.body.append(element('h1', {}, title), element('p', {}, t.transcript.made(dates.length, whenOf(Date.now()))), ...list.map((row) => {
     const node = element('div', { class: 'row', 'data-kind': row.kind });

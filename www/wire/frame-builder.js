@@ -2,7 +2,7 @@
 // since a page can't send invalid frames itself. Each try has a connection of its own.
 
 import { chatUrl } from '../connection/protocol.js';
-import { t } from '../texts/en.js';
+import { errorText, t } from '../texts/language.js';
 import { element, set } from '../views/dom.js';
 import { OPCODES, PRESETS, bytesOf, bytesOfText, frame, hexOf, textOf, visible } from './frames.js';
 import { dissected } from './wire-view.js';
@@ -29,7 +29,7 @@ function tryFrames(command) {
       socket.onclose = null;
       socket.close(1000);
       if (event.type === 'tried') resolve(event);
-      else reject(new Error(event.code === 'unknown_type' ? t.chat.wireOff : event.message));
+      else reject(new Error(event.code === 'unknown_type' ? t.chat.wireOff : errorText(event)));
     };
     socket.onclose = fail;
   });
@@ -47,7 +47,7 @@ function verdict({ outcome, violation, message, answer }) {
 }
 
 export function frameBuilder() {
-  const preset = select([['', b.choose], ...PRESETS.map(([name], index) => [index, name])]);
+  const preset = select([['', b.choose], ...PRESETS.map(([name], index) => [index, b.examples[name]])]);
   const names = [...Object.entries(OPCODES), [b.reserved, 3], [b.reserved, 11]];
   const opcode = select(names.map(([name, value]) => [value, `${value}: ${name}`]));
   opcode.value = '1';

@@ -1,8 +1,6 @@
 // Frames: bytes and hex, where each field is drawn, how a payload is masked, and frames built by hand. Pure.
 // The server's events (`trace`, `tried`) say what each field means.
 
-import { t } from '../texts/en.js';
-
 export const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
 
 /** "81 05 …" as bytes; null if it is not hex. */
@@ -122,28 +120,27 @@ export function frame({
 const text = bytesOfText;
 const join = (...frames) => Uint8Array.from(frames.flatMap((bytes) => [...bytes]));
 const { continuation, close, ping } = OPCODES;
-const { examples } = t.builder;
 
-/** Frames to try: names and bytes. The first three are valid. */
+/** Frames to try: names in `t.builder.examples`, and bytes. The first three are valid. */
 export const PRESETS = [
-  [examples.text, frame({ payload: text('Hello') })],
-  [examples.fragments, join(frame({ fin: false, payload: text('Hel') }),
+  ['text', frame({ payload: text('Hello') })],
+  ['fragments', join(frame({ fin: false, payload: text('Hel') }),
     frame({ opcode: ping, payload: text('?') }), frame({ opcode: continuation, payload: text('lo') }))],
-  [examples.close, frame({ opcode: close, payload: [3, 232, ...text('bye')] })],
-  [examples.unmasked, frame({ masked: false, payload: text('Hello') })],
-  [examples.reservedBit, frame({ rsv2: true, payload: text('Hello') })],
-  [examples.compressed, frame({ rsv1: true, payload: [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00] })],
-  [examples.opcode, frame({ opcode: 3, payload: text('Hello') })],
-  [examples.notUtf8, frame({ payload: [0x48, 0xff, 0x6f] })],
-  [examples.cutCharacter, frame({ payload: [0xe2, 0x82] })],
-  [examples.pingFragment, frame({ opcode: ping, fin: false, payload: text('Hel') })],
-  [examples.longPing, frame({ opcode: ping, payload: new Uint8Array(126).fill(0x2e) })],
-  [examples.noStart, frame({ opcode: continuation, payload: text('lo') })],
-  [examples.nested, join(frame({ fin: false, payload: text('Hel') }), frame({ payload: text('Hello') }))],
-  [examples.longLength, frame({ length: '16', payload: text('Hello') })],
-  [examples.hugeLength, bytesOf('81 ff 80 00 00 00 00 00 00 00 37 fa 21 3d')],
-  [examples.tooBig, bytesOf('81 ff 00 00 01 00 00 00 00 00 37 fa 21 3d')],
-  [examples.halfCode, frame({ opcode: close, payload: [3] })],
-  [examples.code1005, frame({ opcode: close, payload: [3, 237] })],
-  [examples.badReason, frame({ opcode: close, payload: [3, 232, 0xff] })],
+  ['close', frame({ opcode: close, payload: [3, 232, ...text('bye')] })],
+  ['unmasked', frame({ masked: false, payload: text('Hello') })],
+  ['reservedBit', frame({ rsv2: true, payload: text('Hello') })],
+  ['compressed', frame({ rsv1: true, payload: [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00] })],
+  ['opcode', frame({ opcode: 3, payload: text('Hello') })],
+  ['notUtf8', frame({ payload: [0x48, 0xff, 0x6f] })],
+  ['cutCharacter', frame({ payload: [0xe2, 0x82] })],
+  ['pingFragment', frame({ opcode: ping, fin: false, payload: text('Hel') })],
+  ['longPing', frame({ opcode: ping, payload: new Uint8Array(126).fill(0x2e) })],
+  ['noStart', frame({ opcode: continuation, payload: text('lo') })],
+  ['nested', join(frame({ fin: false, payload: text('Hel') }), frame({ payload: text('Hello') }))],
+  ['longLength', frame({ length: '16', payload: text('Hello') })],
+  ['hugeLength', bytesOf('81 ff 80 00 00 00 00 00 00 00 37 fa 21 3d')],
+  ['tooBig', bytesOf('81 ff 00 00 01 00 00 00 00 00 37 fa 21 3d')],
+  ['halfCode', frame({ opcode: close, payload: [3] })],
+  ['code1005', frame({ opcode: close, payload: [3, 237] })],
+  ['badReason', frame({ opcode: close, payload: [3, 232, 0xff] })],
 ];

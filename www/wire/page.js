@@ -2,15 +2,16 @@
 
 import { parse } from '../connection/protocol.js';
 import { beside } from '../texts/address.js';
-import { t } from '../texts/en.js';
+import { loadTexts, t } from '../texts/language.js';
 import { element, fillTexts, setText } from '../views/dom.js';
 import { frameBuilder } from './frame-builder.js';
 import { WireView } from './wire-view.js';
 
+await loadTexts();
 fillTexts(t.page);
 const root = document.getElementById('wire');
 const endpoint = element('select', { 'aria-label': t.wire.connectTo },
-  ...['echo', 'chat'].map((value) => element('option', { value }, t.wire[value])));
+  ...[['echo', t.wire.echo], ['chat', t.wire.chat]].map(([value, name]) => element('option', { value }, name)));
 const connect = element('button', { type: 'button', class: 'main-button' });
 const text = element('input', { type: 'text', 'aria-label': t.wire.text, placeholder: t.wire.text, autocomplete: 'off' });
 const send = element('button', { type: 'submit' }, t.wire.send);

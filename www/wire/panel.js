@@ -1,6 +1,6 @@
 // The wire view as a panel beside the chat: the connection that the chat itself uses.
 
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { button, element, set } from '../views/dom.js';
 import { frameBuilder } from './frame-builder.js';
 import { WireView } from './wire-view.js';

@@ -1,6 +1,6 @@
 // The wire view: a list of frames, and one of them in detail. It shows the traces that it is given.
 
-import { t } from '../texts/en.js';
+import { t } from '../texts/language.js';
 import { button, copyText, element, set, setText } from '../views/dom.js';
 import { OPCODES, bytesOf, cells, dump, hexLines, hexOf, masking, summary, textOf, visible } from './frames.js';
 
@@ -175,9 +175,9 @@ export class WireView {
     if (trace.missed) this.#line(w.skipped(trace.missed));
     if (trace.note) return this.#line(trace.note);
     const time = element('time', {}, new Date(trace.at).toLocaleTimeString('en-GB', { hour12: false }));
-    const [arrow, way] = trace.direction === 'in' ? ['→', 'in'] : ['←', 'out'];
+    const [arrow, way, from] = trace.direction === 'in' ? ['→', 'in', w.in] : ['←', 'out', w.out];
     const parts = trace.handshake ? [element('b', {}, w.handshake), element('small', {}, time)] : [
-      element('span', { class: 'way', title: way }, arrow), element('span', { class: 'spoken' }, way),
+      element('span', { class: 'way', title: from }, arrow), element('span', { class: 'spoken' }, from),
       element('b', {}, trace.frame.opcode ?? w.unreadable), element('small', {}, `${trace.length} B `, time),
       element('span', { class: 'said', dir: 'auto' }, summary(trace))];
     const entry = button({ class: trace.handshake ? 'frame' : `frame ${way}`, onclick: () => this.#select(trace, entry) }, ...parts);

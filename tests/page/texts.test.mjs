@@ -1,0 +1,180 @@
+// The texts of the page: all of them in one table, the same keys in each language, and none missing or left over.
+
+import assert from 'node:assert/strict';
+import { readFile, readdir } from 'node:fs/promises';
+import { test } from 'node:test';
+import { parse } from '../../www/texts/commands.js';
+import { errorText, t } from '../../www/texts/language.js';
+
+const www = new URL('../../www/', import.meta.url);
+const read = (name) => readFile(new URL(name, www), 'utf8');
+const names = (await readdir(www, { recursive: true })).sort();
+const sources = new Map(await Promise.all(names.filter((name) => /\.(?:js|html|css)$/.test(name)).map(async (name) => [name, await read(name)])));
+const pages = [...sources.keys()].filter((name) => name.endsWith('.html'));
+/** The languages that the pages name, by their tags: `data-de="texts/de.js"`. */
+const languages = new Map([['en', 'texts/en.js'], ...[...sources.get('index.html').matchAll(/data-([\w-]+)="(texts\/([\w-]+)\.js)"/g)].map(([, , path, tag]) => [tag, path])]);
+const isTable = (name) => [...languages.values()].includes(name);
+
+/** The texts that app/start.js has by itself. */
+const start = (0, eval)(`(${/const ENGLISH = (\{[^]*?\n  \});/.exec(sources.get('app/start.js'))[1]})`);
+
+/** Tools for texts that leave their arguments in sight; `plural` sees to the forms. */
+function tools(tag) {
+  const plural = (type) => (n, forms) => {
+    const rules = new Intl.PluralRules(tag, { type });
+    const wanted = new Set(Array.from({ length: 1001 }, (_, number) => rules.select(number)));
+    const has = Object.keys(forms).sort().join();
+    assert.ok(has === 'other' || has === [...wanted].sort().join(), `${tag}: ${Object.values(forms)} has ${has} instead of ${[...wanted]}`);
+    return Object.values(forms).join(' ').replaceAll('#', String(n));
+  };
+  return {
+    number: String, bytes: String, duration: String, plural: plural('cardinal'), ordinal: plural('ordinal'), isolate: String,
+    words: (all) => [all].flat().join(), list: (all, others) => [all, others?.('others')].flat(),
+  };
+}
+
+const table = async (tag) => {
+  const { texts } = await import(new URL(languages.get(tag), www));
+  const made = texts(tools(tag));
+  return tag === 'en' ? { start, ...made } : made;
+};
+
+/** A table as a map from keys such as `feed.older` to texts. */
+const flat = (from, prefix = '') => new Map(Object.entries(from).flatMap(([key, value]) => (
+  typeof value === 'object' ? [...flat(value, `${prefix}${key}.`)] : [[prefix + key, value]])));
+
+const english = flat(await table('en'));
+
+/** What a text gives for arguments that can be recognized: `⟨0⟩`, `⟨1⟩` …, also as the fields of an object or the items of a list. */
+function sample(text) {
+  if (typeof text !== 'function') return text;
+  const args = Array.from({ length: text.length }, (_, index) => new Proxy({}, {
+    get: (_, field) => (field === Symbol.toPrimitive || field === 'toString' ? () => `⟨${index}⟩`
+      : field === Symbol.iterator ? () => [`⟨${index}⟩`].values() : field === 'length' ? 1 : field === Symbol.isConcatSpreadable ? false : `⟨${index}⟩`),
+  }));
+  return [text(...args)].flat(Infinity).map(String).join('');
+}
+const holes = (text) => [...new Set(sample(text).match(/⟨\d⟩/g))].sort().join();
+
+test('each page names every language', () => {
+  const tables = names.filter((name) => /^export const texts = /m.test(sources.get(name)));
+  assert.deepEqual(tables, [...languages.values()].sort());
+  for (const page of pages) {
+    for (const [tag, path] of languages) {
+      if (tag !== 'en') assert.ok(sources.get(page).includes(`data-${tag.toLowerCase()}="${path}"`), `${page} lacks ${tag}`);
+    }
+  }
+});
+
+for (const tag of languages.keys()) {
+  test(`texts have the same keys and arguments: ${tag}`, async () => {
+    const texts = flat(await table(tag));
+    assert.deepEqual([...english.keys()].filter((key) => !texts.has(key)), [], 'missing');
+    assert.deepEqual([...texts.keys()].filter((key) => !english.has(key)), [], 'unknown');
+    for (const [key, text] of texts) {
+      assert.notEqual(sample(text).trim(), '', key);
+      if (!key.startsWith('errors.')) assert.equal(holes(text), holes(english.get(key)), `${tag} ${key}: ${sample(text)}`);
+    }
+    for (const word of Object.keys(t.commands)) assert.notEqual(parse(texts.get(`commands.${word}.example`) ?? `/${word}`).does, 'wrong', word);
+  });
+}
+
+/** Every key that the page's sources name, and the beginnings of those that they compute. */
+function usedKeys() {
+  const used = new Set(), computed = new Set(['start.']); // start.js has its own
+  for (const [name, source] of sources) {
+    if (isTable(name)) continue;
+    for (const [, key] of source.matchAll(/data-(?:text|label|title|placeholder)="([^"]+)"/g)) used.add(`page.${key}`);
+    const aliases = [...source.matchAll(/^const (\w+) = t\.(\w+);/gm)].map(([, alias, section]) => [alias, `${section}.`]);
+    for (const [alias, section] of [['t', ''], ...aliases]) {
+      for (const [, path, open] of source.matchAll(new RegExp(`(?<![\\w.$])${alias}((?:\\??\\.\\w+)+)(\\[)?`, 'g'))) {
+        const key = section + path.replaceAll('?', '').slice(1);
+        if (open) computed.add(`${key}.`);
+        else used.add(key).add(key.replace(/\.(?:map|flatMap)$/, ''));
+      }
+      if (new RegExp(`(?<![\\w.$])${alias}\\[`).test(source)) computed.add(section);
+    }
+    for (const [, section] of source.matchAll(/(?:Object\.entries\(|\bfillTexts\(|\.\.\.)t\.(\w+)/g)) if (section !== 'page') computed.add(`${section}.`);
+  }
+  return { used, computed: [...computed] };
+}
+
+test('every key is used, and every key that is used exists', () => {
+  const { used, computed } = usedKeys();
+  const isArray = (key) => /\.\d+(?:\.\d+)?$/.test(key) && used.has(key.replace(/(?:\.\d+)+$/, ''));
+  const left = [...english.keys()].filter((key) => !used.has(key) && !isArray(key) && !computed.some((section) => key.startsWith(section)));
+  assert.deepEqual(left, [], 'no one shows these');
+  const known = [...english.keys()];
+  const sections = new Set(known.flatMap((key) => key.split('.').map((_, index, parts) => parts.slice(0, index + 1).join('.'))));
+  assert.deepEqual([...used].filter((key) => !sections.has(key) && !/\.(?:map|flatMap)$/.test(key)), [], 'no one wrote these');
+});
+
+/** The string and template literals of a script, `${…}` as `$`. */
+function* literals(source) {
+  const token = /\/\*[^]*?\*\/|\/\/[^\n]*|'((?:\\.|[^'\\\n])*)'|"((?:\\.|[^"\\\n])*)"|`|(?<=[(,=:[!&|?{};\n]\s*|return )\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*|[{}]/g;
+  const open = []; // the templates that a `${` has interrupted, each with its text so far; null: a plain block
+  for (let found; (found = token.exec(source));) {
+    const [whole, single, double] = found;
+    if (single !== undefined || double !== undefined) yield single ?? double;
+    else if (whole === '{') open.push(null);
+    else if (whole === '`' || (whole === '}' && open.length > 0 && open.at(-1) !== null)) {
+      let text = whole === '`' ? '' : `${open.pop()}$`;
+      const rest = /(?:\\.|\$(?!\{)|[^`\\$])*(`|\$\{)/y;
+      rest.lastIndex = token.lastIndex;
+      const part = rest.exec(source);
+      text += part[0].slice(0, -part[1].length);
+      token.lastIndex = rest.lastIndex;
+      if (part[1] === '`') yield text;
+      else open.push(text);
+    } else if (whole === '}') open.pop();
+  }
+}
+
+/** Words that look like a text, and are names of keys, elements, browsers or protocols. */
+const NAMES = /^(?:Arrow\w+|Enter|Escape|Tab|Home|End|Dead|Key[A-Z]|Slash|Files|Ctrl|Alt|NumberFormat|PluralRules|ListFormat|RelativeTimeFormat|SHA-\d+|FIN|RSV\d|MASK|Hello|Hel|Unread|password\?)$/;
+
+/** Whether a literal reads like a text: several words with a capital or a stop, or one word with a capital. */
+const isProse = (text) => {
+  const words = text.replaceAll('$', ' ').replace(/\\[nt]/g, ' ').trim();
+  if (NAMES.test(words) || !/\p{L}{2}/u.test(words)) return false;
+  return /^\p{Lu}\p{Ll}+(?:$|[\s,.:!?…])/u.test(words) || /\p{L}{2,}[.!?…]$/u.test(words) || /\p{L}’\p{L}/u.test(words)
+    || /^(?:\p{L}+ )+(?:is|are|of|in|to|the|a|and|not|you|no)(?: \p{L}+)*$/u.test(words);
+};
+
+/** Visible text of an HTML page: its nodes and attributes, without those that stand for the time before or without scripts. */
+function prose(html) {
+  const body = html.replace(/<!--[^]*?-->|<noscript>[^]*?<\/noscript>|<div class="start"[^]*?<\/div>|<title[^]*?<\/title>/g, '');
+  const attributes = [...body.matchAll(/\s(?:aria-label|aria-description|title|placeholder|alt|label)="([^"]*)"/g)].map(([, text]) => text);
+  return [...body.split(/<[^>]*>/), ...attributes].map((text) => text.trim()).filter((text) => /\p{L}/u.test(text) && text !== 'parlor');
+}
+
+const strayIn = (name, source) => (name.endsWith('.html') ? prose(source)
+  : name.endsWith('.css') ? [...source.matchAll(/content:\s*"([^"]*\p{L}[^"]*)"/gu)].map(([, text]) => text) : [...literals(source)].filter(isProse));
+
+test('no visible text stands outside the tables', () => {
+  for (const [name, source] of sources) {
+    if (isTable(name)) continue;
+    const rest = name === 'app/start.js' ? source.replace(/const ENGLISH = \{[^]*?\n  \};/, '') : source;
+    assert.deepEqual(strayIn(name, rest), [], name);
+  }
+  // What the check has to find.
+  for (const [name, planted, text] of [
+    ['a.js', "node.title = 'Close menu';", 'Close menu'], ['a.js', 'tell(`Not sent: ${why}`)', 'Not sent: $'], ['a.js', "button({}, 'Leave')", 'Leave'],
+    ['a.js', "x = /[']/.test(a) ? 'a room of your own' : `${y ? 'Good!' : ''}`", 'a room of your own|Good!'], ['a.js', "// 'No text'\n/* 'Nor this' */ 'no one is here.'", 'no one is here.'],
+    ['a.html', '<p id="x">Hello</p>', 'Hello'], ['a.html', '<button aria-label="Menu">☰</button>', 'Menu'], ['a.css', 'p::before { content: "New"; }', 'New'],
+  ]) assert.equal(strayIn(name, planted).join('|'), text);
+});
+
+test('every error code of the server has a text', async () => {
+  const rust = await readFile(new URL('../../src/chat/error.rs', import.meta.url), 'utf8');
+  const codes = new Set([...rust.matchAll(/=>\s*\(\s*"(\w+)"/g)].map(([, code]) => code));
+  assert.ok(codes.size > 20);
+  assert.deepEqual([...codes].sort(), Object.keys(t.errors).sort());
+  assert.equal(errorText({ code: 'name_taken', message: 'x' }), 'That name (or one that looks like it) is taken.');
+  assert.equal(errorText({ code: 'bad_name', message: 'names can be short' }), 'Names can be short.');
+  assert.equal(errorText({ code: 'of_later', message: 'not yet' }), 'Not yet.');
+});
+
+test('index.html has the first text of start.js', () => {
+  assert.ok(sources.get('index.html').includes(`<p>${start.loading} <a href="./">${start.reload}</a></p>`));
+});
