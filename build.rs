@@ -3,10 +3,14 @@
 //! A browser would fetch the page's modules one by one, dozens of requests for each visitor. So the
 //! script that an HTML file names is embedded together with all that it imports, each module as a
 //! function that is called once. The modules have their own addresses too, for readers.
+//!
+//! A hash of all files, the *build*, names a folder in which they can be cached for ever. The HTML
+//! files refer to that folder, so a module finds another one, or a style sheet, beside itself.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -33,11 +37,41 @@ fn main() -> Result<(), Box<dyn Error>> {
             files.insert(entry.to_owned(), bundle);
         }
     }
+    let mut hasher = DefaultHasher::new();
+    for (name, path) in &files {
+        hasher.write(name.as_os_str().as_encoded_bytes());
+        hasher.write(&fs::read(path)?);
+    }
+    let build = format!("{:016x}", hasher.finish());
+    println!("cargo::rustc-env=PARLOR_BUILD={build}");
     let mut table = String::new();
-    for (name, path) in files {
+    for (name, path) in &files {
+        let mut path = path.clone();
+        if name.extension().is_some_and(|it| it == "html") {
+            let html = with_build(&fs::read_to_string(&path)?, &build, &files);
+            path = out.join(name);
+            fs::write(&path, html)?;
+        }
         writeln!(table, "({name:?}, include_bytes!({path:?})),")?;
     }
     Ok(fs::write(out.join("www.rs"), format!("&[{table}]"))?)
+}
+
+/// Lets attributes of an HTML file that name a file refer to the folder of the build. Other pages,
+/// and the manifest, whose addresses are relative to its own, stay where they are.
+fn with_build(html: &str, build: &str, files: &BTreeMap<PathBuf, PathBuf>) -> String {
+    let mut parts = html.split_inclusive("=\"");
+    let mut linked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let name = Path::new(part.split('"').next().unwrap_or_default());
+        let extension = name.extension();
+        let stays = extension.is_none_or(|it| it == "html" || it == "webmanifest");
+        if !stays && files.contains_key(name) {
+            linked += &format!("{build}/");
+        }
+        linked += part;
+    }
+    linked
 }
 
 /// Finds the files below a folder, by their names.
@@ -58,8 +92,9 @@ fn collect(
     Ok(())
 }
 
-/// Appends a module to a bundle, after the modules that it imports. The forms of `import` and
-/// `export` are those that `www/` uses, one a line; another one fails the build.
+/// Appends a module to a bundle, after the modules that it imports, without lines of comment. The
+/// forms of `import` and `export` are those that `www/` uses, one a line; another one fails the
+/// build.
 fn add(
     www: &Path,
     name: &Path,
@@ -71,8 +106,13 @@ fn add(
         return Ok(());
     }
     done.push(name.to_owned());
-    let (mut body, mut exports) = (String::new(), Vec::new());
+    let (mut body, mut exports, mut in_comment) = (String::new(), Vec::new(), false);
     for line in fs::read_to_string(www.join(name))?.lines() {
+        in_comment |= line.trim_start().starts_with("/*");
+        if in_comment || line.trim_start().starts_with("//") {
+            in_comment &= !line.ends_with("*/");
+            continue;
+        }
         let unknown = || format!("www/{}: the bundle can't have: {line}", name.display());
         if let Some(import) = line.strip_prefix("import ") {
             let (names, path) = import.split_once(" from '").ok_or_else(unknown)?;

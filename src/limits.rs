@@ -173,6 +173,10 @@ pub const TRACE_TURN_BYTES: usize = 256 << 10;
 pub const TRY_FRAMES: usize = 32;
 /// Bytes of a file of `--www DIR`; a larger one is not served.
 pub const PAGE_FILE_BYTES: u64 = 16 << 20;
+/// Bytes of a file that is compressed for browsers; a larger one would delay all connections.
+pub const GZIP_FILE_BYTES: usize = 1 << 20;
+/// Bytes of compressed files that are kept; beyond it, all are forgotten.
+pub const GZIP_BYTES: usize = 4 << 20;
 
 const _: () = assert!(
     READ_BYTES > Limits::DEFAULT.request_head_bytes,

@@ -125,6 +125,9 @@ pub struct Welcome {
     pub epoch: Epoch,
     pub time: UnixMillis,
     pub server: &'static str,
+    /// The user can't choose another name, because a proxy sets it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub name_fixed: bool,
 }
 
 /// The limits that a client needs before it sends.
@@ -202,8 +205,8 @@ impl Serialize for Writing {
     }
 }
 
-fn is_default(writing: &Writing) -> bool {
-    *writing == Writing::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Returns the identifier of a conversation. It is no secret: access is checked on each use.

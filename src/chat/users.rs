@@ -65,7 +65,13 @@ impl Chat {
             },
             epoch: self.history.epoch(),
             time: self.now.unix,
-            server: concat!("parlor ", env!("CARGO_PKG_VERSION")),
+            server: concat!(
+                "parlor ",
+                env!("CARGO_PKG_VERSION"),
+                "+",
+                env!("PARLOR_BUILD")
+            ),
+            name_fixed: proxy_user.is_some(),
         };
         context.answer(Event::Welcome(Box::new(welcome)));
         context.effects.push(Effect::Subscribe {

@@ -69,6 +69,7 @@ impl Pages for WithInvitation {
             media_type: "application/json",
             etag: etag(&self.json),
             bytes: Body::Shared(Rc::clone(&self.json)),
+            is_immutable: false,
         })
     }
 }

@@ -3,7 +3,11 @@
 //!
 //! They are compiled in by `build.rs`, which also joins the page's modules to one file. With
 //! `--www` they come from a folder instead (`server::Folder`), by the same rules for names.
+//!
+//! `/BUILD/app/main.js` is `/app/main.js` of this build and no other: it can be cached for ever.
+//! The HTML files refer to such addresses, so a returning browser asks for the HTML file alone.
 
+use super::gzip::{Gzip, accepts_gzip};
 use super::request::Head;
 use super::response::{Body, Response};
 use crate::text::{Hex, hex_digit};
@@ -18,6 +22,8 @@ pub struct Page {
     pub etag: String,
     /// The content of the file.
     pub bytes: Body,
+    /// Whether the path has only ever this content.
+    pub is_immutable: bool,
 }
 
 /// Where pages come from: the program itself, or a folder.
@@ -29,6 +35,9 @@ pub trait Pages {
 
 /// Every file of `www/` by its name; a script that an HTML file names with all its imports.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/www.rs"));
+
+/// The build of the page: a hash of all its files, in 16 hex digits.
+pub const BUILD: &str = env!("PARLOR_BUILD");
 
 /// The pages that are compiled in, with their names.
 #[derive(Clone, Debug)]
@@ -45,6 +54,7 @@ impl BuiltIn {
                     media_type,
                     etag,
                     bytes,
+                    is_immutable: false,
                 },
             )
         };
@@ -61,8 +71,16 @@ impl Default for BuiltIn {
 impl Pages for BuiltIn {
     fn page(&mut self, path: &str) -> Option<Page> {
         let wanted = file_name(path)?;
-        let page = self.0.iter().find(|(name, _)| *name == wanted);
-        page.map(|(_, page)| page.clone())
+        let of_build = wanted.strip_prefix(BUILD);
+        let of_build = of_build.and_then(|name| name.strip_prefix('/'));
+        let name = of_build.unwrap_or(&wanted);
+        let (_, page) = self.0.iter().find(|(other, _)| *other == name)?;
+        // Addresses in an HTML file are relative to the chat's own folder.
+        let is_misplaced = of_build.is_some() && name.ends_with(".html");
+        (!is_misplaced).then(|| Page {
+            is_immutable: of_build.is_some(),
+            ..page.clone()
+        })
     }
 }
 
@@ -142,16 +160,31 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
      form-action 'none'; frame-ancestors 'none'";
 
 /// Returns the response that carries a page, or a 304 for a client that has it already.
-pub fn respond(page: Page, head: &Head<'_>) -> Response {
-    let response = if is_known(&page.etag, head) {
+pub fn respond(mut page: Page, head: &Head<'_>, gzip: &mut Gzip) -> Response {
+    let can_shrink = gzip.can_shrink(page.media_type, &page.bytes);
+    let is_gzipped =
+        can_shrink && accepts_gzip(head) && gzip.shrink(&mut page.etag, &mut page.bytes);
+    let mut response = if is_known(&page.etag, head) {
         Response::empty(304)
     } else {
         Response::new(200, page.media_type, page.bytes)
     };
+    if is_gzipped && response.status == 200 {
+        response = response.with("Content-Encoding", "gzip");
+    }
+    if can_shrink {
+        response = response.with("Vary", "Accept-Encoding");
+    }
+    response = match page.is_immutable {
+        true => response
+            .with("Cache-Control", "public, max-age=31536000, immutable")
+            // A service worker may serve the folder of the chat, above that of its build.
+            .with("Service-Worker-Allowed", "../"),
+        // Kept, but validated each time (RFC 9111 §5.2.2.4): a reload shows the new version.
+        false => response.with("Cache-Control", "no-cache"),
+    };
     response
         .with("ETag", page.etag)
-        // Kept, but validated each time (RFC 9111 §5.2.2.4): a reload shows the new version.
-        .with("Cache-Control", "no-cache")
         .with("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         .with("Referrer-Policy", "no-referrer")
 }
@@ -179,6 +212,37 @@ mod tests {
         }
         assert_eq!(pages.page("/"), pages.page("/index.html"));
         assert_eq!(pages.page("/nothing.html"), None);
+    }
+
+    #[test]
+    fn files_of_the_build_never_change_and_pages_refer_to_them() {
+        let mut pages = BuiltIn::new();
+        for (name, bytes) in FILES {
+            let page = pages.page(&format!("/{BUILD}/{name}"));
+            let found = page.map(|page| (page.is_immutable, page.bytes.as_bytes().to_vec()));
+            let expected = (!name.ends_with(".html")).then(|| (true, bytes.to_vec()));
+            assert_eq!(found, expected, "{name}");
+        }
+        assert_eq!(pages.page("/0123456789abcdef/app/main.js"), None);
+        let index = pages.page("/").unwrap();
+        let html = str::from_utf8(index.bytes.as_bytes()).unwrap();
+        let count = |before: &str, after: &str| html.matches(&format!("{before}{after}")).count();
+        for (attribute, is_of_build) in [
+            ("src=\"|app/main.js\"", true),
+            ("data-de=\"|texts/de.js\"", true),
+            ("href=\"|styles/chat.css\"", true),
+            ("href=\"|manifest.webmanifest\"", false),
+            ("href=\"|./\"", false),
+        ] {
+            let (before, after) = attribute.split_once('|').unwrap();
+            let of_build = count(&format!("{before}{BUILD}/"), after);
+            let plain = count(before, after);
+            assert_eq!(
+                (of_build > 0, plain > 0),
+                (is_of_build, !is_of_build),
+                "{attribute}"
+            );
+        }
     }
 
     #[test]
@@ -259,8 +323,9 @@ mod tests {
                 media_type: "text/css",
                 etag: "\"0123\"".to_owned(),
                 bytes: Body::Static(b"x"),
+                is_immutable: false,
             };
-            let response = respond(page, &head);
+            let response = respond(page, &head, &mut Gzip::default());
             assert_eq!(response.status, *status, "{name}");
             assert_eq!(response.body.as_bytes().is_empty(), *status == 304, "{name}");
             let headers = ["ETag", "Cache-Control"].map(|name| response.header(name));

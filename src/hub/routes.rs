@@ -4,6 +4,7 @@ use super::admission::Seat;
 use super::origins::{Origin, Origins};
 use super::warnings::Warning;
 use crate::chat::name::UserName;
+use crate::http::gzip::Gzip;
 use crate::http::pages::{self, Pages};
 use crate::http::{Body, Head, Refusal, Response};
 use crate::metrics::Metrics;
@@ -31,6 +32,7 @@ pub(super) enum Path {
 pub(super) struct Router {
     origins: Origins,
     pages: Box<dyn Pages>,
+    gzip: Gzip,
     /// The header in which a trusted proxy names the user.
     user_header: Option<String>,
     /// The chat has a password, or takes its users from a proxy. Hides `/metrics`.
@@ -48,6 +50,7 @@ impl Router {
         Self {
             origins,
             pages,
+            gzip: Gzip::default(),
             user_header,
             is_private,
             refused_origin: Warning::default(),
@@ -107,7 +110,7 @@ impl Router {
             }
             "/metrics" => current(Metrics::MEDIA_TYPE, metrics.render()),
             path => match self.pages.page(page_of(path)) {
-                Some(page) => Ok(Reply::Response(pages::respond(page, head))),
+                Some(page) => Ok(Reply::Response(pages::respond(page, head, &mut self.gzip))),
                 None => Err(Refusal::new(404, "page not found")),
             },
         }

@@ -98,6 +98,7 @@ impl Pages for Folder {
             media_type: media_type(&name),
             etag,
             bytes: Body::Shared(bytes),
+            is_immutable: false,
         })
     }
 }

@@ -5,6 +5,7 @@ use crate::script::{Script, play, play_with};
 use parlor::chat::Keys;
 use parlor::chat::event::Farewell;
 use parlor::history::{Author, Memory};
+use parlor::http::pages::BUILD;
 use parlor::limits::Limits;
 use parlor::testing::limits;
 use serde_json::json;
@@ -23,7 +24,7 @@ fn welcome_lists_channels_and_users() {
 Ada = {{"type":"welcome","id":1,"name":"Ada","author":2,"session":{session},
  "channels":[{{"name":"tea","members":1,"seq":0}},{{"name":"general","members":0,"seq":0}}],
  "users":["Ben","Ada"],"online":2,"directs":[],"door":true,"limits":{{"text":4000,"message_bytes":65536}},
- "epoch":"epoch","time":$START,"server":"parlor {version}"}}"#,
+ "epoch":"epoch","time":$START,"server":"parlor {version}+{BUILD}"}}"#,
         session = welcome["session"]
     ));
     let session = welcome["session"].as_str().map(str::len);
@@ -37,6 +38,7 @@ fn user_of_a_proxy_is_the_same_in_every_browser() {
     let enter = |world: &mut World, name: &str, hello: &str| {
         let tab = world.connect_as(Some(name));
         let welcome = world.ask_ok(tab, hello);
+        assert_eq!(welcome["name_fixed"], true);
         (tab, welcome["name"].clone(), welcome["author"].clone())
     };
     let hello = r#"{"type":"hello","name":"Mallory","id":1}"#;

@@ -137,6 +137,7 @@ impl Pages for Large {
             media_type: "application/octet-stream",
             etag: "\"1\"".to_owned(),
             bytes: Body::Shared(Rc::clone(&self.0)),
+            is_immutable: false,
         })
     }
 }

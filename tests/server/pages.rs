@@ -35,6 +35,12 @@ fn page_has_its_headers_and_is_not_sent_twice() {
     let known = format!("If-None-Match: {}\r\n", header("etag"));
     ask(&mut raw, "/", &known);
     assert_eq!(raw.response().status, 304);
+    // The compressed page is another one.
+    ask(&mut raw, "/", &format!("Accept-Encoding: gzip\r\n{known}"));
+    let compressed = raw.response();
+    assert_eq!(compressed.status, 200);
+    let is_compressed = compressed.header("content-encoding") == Some("gzip");
+    assert_eq!(is_compressed, cfg!(feature = "deflate"));
     // A 304 has no body: the next response follows.
     ask(&mut raw, "/healthz", "");
     assert_eq!(raw.response().text().trim_end(), "ok");
@@ -61,6 +67,9 @@ fn everything_that_a_page_refers_to_is_served() {
                 file.status == 200 && served.starts_with(media),
                 "{url}: {served}"
             );
+            // A browser that returns asks for the page alone, and for the manifest if it likes.
+            let is_kept = file.header("cache-control").unwrap().contains("immutable");
+            assert_eq!(is_kept, !url.ends_with(".webmanifest"), "{url}");
         }
     }
     assert_eq!(server.get("/wire/").status, 404);

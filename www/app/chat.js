@@ -105,8 +105,8 @@ export class Chat {
     if (known?.name) {
       this.enter(known.name);
       this.#restore();
-    }
-    this.#askProxy();
+      this.focusWanted = true;
+    } else this.#askProxy();
   }
 
   /** Enters without the form if a proxy in front of the server names the user, who can't choose another name then. */
@@ -529,6 +529,7 @@ export class Chat {
 
   #onWelcome(event) {
     const { state } = this;
+    if (event.name_fixed) this.fixedName = event.name;
     if (state.epoch !== null && state.epoch !== event.epoch) this.tell(t.chat.restarted);
     if (state.me !== null) return;
     this.markers.restore(event.epoch);
@@ -606,6 +607,7 @@ export class Chat {
     const alternative = alternativeName(name, error.code);
     const asks = ['password_needed', 'bad_password'].includes(error.code) || (this.needsPassword && error.code === 'rate_limited');
     Object.assign(this, { stage: 'out', problem: '', signInError: error.message, alternative, needsPassword: asks });
+    if (this.fixedName === null) this.#askProxy();
     return this.#changed();
   }
 

@@ -11,6 +11,9 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** The address of a file of the page, beside this module: in the folder of the build, if the page came from one. */
+export const fileUrl = (name) => new URL(`../${name}`, import.meta.url).href;
+
 /** Makes a button that isn't a form's submit button. */
 export const button = (attributes, ...children) => element('button', { type: 'button', ...attributes }, ...children);
 

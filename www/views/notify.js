@@ -3,7 +3,7 @@
 // It is off until it is clicked. A moment passes before it rings, in which another tab may show the message. Where the browser
 // shows no notifications (over plain HTTP, or on Android, where a page may not make them), the sound alone rings.
 
-import { byId, set } from './dom.js';
+import { byId, fileUrl, set } from './dom.js';
 import { mentionsMe } from '../store/state.js';
 import * as storage from '../store/storage.js';
 import { t } from '../texts/language.js';
@@ -53,7 +53,7 @@ export class Bell {
     const title = message.type === 'message' ? t.bell.mentioned(message.from, room.name) : t.bell.wrote(message.from);
     // The tag is the same in all tabs: what several of them show is one notification.
     const tag = tagOf(message, message.seq);
-    const notification = this.#made(title, { body: message.text.slice(0, TEXT_MOST), tag, icon: 'icon.svg' });
+    const notification = this.#made(title, { body: message.text.slice(0, TEXT_MOST), tag, icon: fileUrl('icon.svg') });
     if (!notification) return;
     this.#shown.set(tag, notification);
     notification.onclick = () => {

@@ -4,7 +4,7 @@ import { unread } from '../store/room.js';
 import { HOME, isOnline, openRoom } from '../store/state.js';
 import { number, t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
-import { byId, element, set, setText } from './dom.js';
+import { byId, element, fileUrl, set, setText } from './dom.js';
 import { openMenu } from './menu.js';
 import { timeOf } from './time.js';
 import { saveTranscript } from './transcript.js';
@@ -57,7 +57,7 @@ export class RoomHeader {
     byId('more').hidden = !room;
     const news = [...state.rooms.values()].reduce((sum, one) => sum + unread(one), 0);
     document.title = `${news > 0 ? `(${number(news)}) ` : ''}${title || 'parlor'}`;
-    set(byId('icon'), 'href', news > 0 ? 'icon-unread.svg' : 'icon.svg');
+    set(byId('icon'), 'href', fileUrl(news > 0 ? 'icon-unread.svg' : 'icon.svg'));
     if (room && room.key !== this.#key) setText(byId('announce'), t.room.announce(title, isChannel));
     this.#key = room?.key ?? this.#key;
     this.#showTyping(room);
