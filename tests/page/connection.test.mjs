@@ -150,3 +150,17 @@ test('since when it is down, and until when not', (t) => {
   sockets[2].welcomes();
   assert.equal(connection.downSince, null);
 });
+
+test('the socket that the page opened while it loaded is used, unless it failed', () => {
+  for (const [readyState, url, isUsed] of [[0, 'ws://localhost/chat', true], [1, 'ws://localhost/chat', true], [3, 'ws://localhost/chat', false], [1, 'ws://localhost/other/chat', false]]) {
+    sockets = [];
+    const early = new Socket();
+    globalThis.parlorSocket = Object.assign(early, { readyState, url });
+    const connection = new Connection('ws://localhost/chat', { credentials: () => ({ name: 'Ada' }), lost: () => {} });
+    connection.connect();
+    assert.equal(sockets.length, isUsed ? 1 : 2, `state ${readyState} of ${url}`);
+    if (isUsed && readyState === 0) early.onopen();
+    assert.deepEqual(early.sent.map(({ type }) => type), isUsed ? ['hello'] : []);
+    connection.stop(1000);
+  }
+});

@@ -32,6 +32,12 @@
   const theme = stored(() => JSON.parse(localStorage.getItem(`${prefix}theme`)));
   if (theme) page.setAttribute('data-theme', theme);
 
+  // The connection of a returning user is opened while the page loads; Connection takes it.
+  if (document.currentScript.id === 'p:start' && stored(() => JSON.parse(localStorage.getItem(`${prefix}session`)))?.name) {
+    const url = Object.assign(new URL('chat', document.baseURI), { username: '', password: '' });
+    globalThis.parlorSocket = new WebSocket(url.href.replace(/^http/, 'ws'), 'chat');
+  }
+
   // The reader's choice, or the browser's first language that there is: the script element names their files (data-de="texts/de.js").
   const files = new Map([['en', null], ...[...document.currentScript.attributes].filter(({ name }) => name.startsWith('data-'))
     .map(({ name, value }) => [Intl.getCanonicalLocales(name.slice(5))[0], value])]);

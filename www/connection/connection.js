@@ -50,10 +50,14 @@ export class Connection {
     this.stage = 'connecting';
     this.#startedAt = performance.now();
     this.downSince ??= this.#startedAt;
-    const socket = new WebSocket(this.#url, protocol.SUBPROTOCOL);
+    const early = globalThis.parlorSocket; // see app/start.js
+    globalThis.parlorSocket = null;
+    const isUsable = early?.url === this.#url && early.readyState <= 1; // connecting or open
+    const socket = isUsable ? early : new WebSocket(this.#url, protocol.SUBPROTOCOL);
     this.#socket = socket;
     this.#timer = setTimeout(() => this.#drop(socket, 1006, ''), CONNECT_MS);
-    socket.onopen = () => this.#greet();
+    if (socket.readyState === 1) this.#greet();
+    else socket.onopen = () => this.#greet();
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => this.#drop(socket, code, reason);
   }
