@@ -22,3 +22,4 @@ import './look.mjs';
 import './widths.mjs';
 import './details.mjs';
 import './wire.mjs';
+import './make-chat.mjs';
