@@ -11,7 +11,7 @@ export const all = () => Object.entries(t.commands).map(([word, { needs = '', ..
 
 /** The text that /help shows. */
 export const help = () => [
-  ...all().map(({ word, needs, does }) => `/${word}${needs && ` ${needs}`}: ${does}`), t.command.slash,
+  ...all().map(({ word, needs, does }) => t.command.line(word, needs, does)), t.command.slash,
 ].join('\n');
 
 /** Lines that are one command of the protocol: what follows the word, and the command that it makes. */

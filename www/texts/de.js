@@ -249,6 +249,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
   },
   command: {
     slash: 'Um eine Zeile zu senden, die mit einem Schrägstrich beginnt, tipp zwei: //so wie hier',
+    line: (word, needs, does) => `/${word}${needs && ` ${needs}`}: ${does}`,
     unknown: (word) => `/${word} ist kein Befehl. Tipp /help für die Liste, oder //, um eine Nachricht zu senden, die mit einem Schrägstrich beginnt.`,
     incomplete: (word, needs, example) => `/${word} braucht ${needs}, zum Beispiel: ${example ?? `/${word}`}`,
     historyNumber: '/history nimmt eine Zahl von 1 bis 200, zum Beispiel: /history 100',

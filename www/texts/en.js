@@ -247,6 +247,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
   },
   command: {
     slash: 'To send a line that starts with a slash, type two: //like this',
+    line: (word, needs, does) => `/${word}${needs && ` ${needs}`}: ${does}`,
     unknown: (word) => `/${word} isn’t a command. Type /help for the list, or // to send a message that starts with a slash.`,
     incomplete: (word, needs, example) => `/${word} needs ${needs}, for example: ${example ?? `/${word}`}`,
     historyNumber: '/history takes a number from 1 to 200, for example: /history 100',
