@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The bytes of a file that are read; a first line must be shorter.
 const LINE_BYTES: u64 = 1_024;
@@ -20,17 +20,33 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    /// Reads the files that the options name. `fresh` is an unguessable key. It becomes the owner's
-    /// key if the file doesn't exist yet, which is then created. Without the option it becomes the
-    /// key if standard error is a terminal, where the owner sees it. An error is one line.
-    pub(super) fn read(options: &ServeOptions, fresh: String) -> Result<Self, String> {
-        let owner = match &options.owner_key {
-            Some(path) => Some(read_or_make(path, fresh)?),
+    /// Reads the files that the options name, or else systemd's credentials `owner-key` and
+    /// `password`. `fresh` is an unguessable key. It becomes the owner's key if the file doesn't
+    /// exist yet, which is then created. Without the option it becomes the key if standard error is
+    /// a terminal, where the owner sees it. An error is one line.
+    pub(super) fn read(
+        options: &ServeOptions,
+        credentials: Option<&Path>,
+        fresh: String,
+    ) -> Result<Self, String> {
+        let file = |given: &Option<PathBuf>, name| {
+            let credential = || Some(credentials?.join(name)).filter(|path| path.exists());
+            given.clone().or_else(credential)
+        };
+        let is_credential =
+            |path: &Path| credentials.is_some_and(|folder| path.starts_with(folder));
+        let owner = match file(&options.owner_key, "owner-key") {
+            Some(path) => Some(read_or_make(&path, fresh, is_credential(&path))?),
             None if io::stderr().is_terminal() => Some(fresh),
             None => None,
         };
-        let password = options.password_file.as_deref();
-        let read = |path: &Path| read(path).map_err(|why| cant_use("password", path, &why));
+        let password = file(&options.password_file, "password");
+        if password.is_some() && options.user_header.is_some() {
+            return Err("--user-header excludes a password".to_owned());
+        }
+        let read = |path: PathBuf| {
+            read(&path, is_credential(&path)).map_err(|why| cant_use("password", &path, &why))
+        };
         let password = password.map(read).transpose()?;
         let keys = Keys::new(owner.as_deref(), password.as_deref());
         Ok(Self { owner, keys })
@@ -66,7 +82,7 @@ fn link(listen: Option<SocketAddr>, key: &str) -> String {
     link
 }
 
-fn read_or_make(path: &Path, fresh: String) -> Result<String, String> {
+fn read_or_make(path: &Path, fresh: String, is_credential: bool) -> Result<String, String> {
     let cant = |why: String| cant_use("owner's key", path, &why);
     let mut options = OpenOptions::new();
     let made = options.write(true).create_new(true).mode(0o600).open(path);
@@ -77,17 +93,20 @@ fn read_or_make(path: &Path, fresh: String) -> Result<String, String> {
                 .map(|()| fresh)
                 .map_err(|error| cant(error.to_string()))
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => read(path).map_err(cant),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            read(path, is_credential).map_err(cant)
+        }
         Err(error) => Err(cant(error.to_string())),
     }
 }
 
-/// Reads the first line of a file that only its user can read.
-fn read(path: &Path) -> Result<String, String> {
+/// Reads the first line of a file that only its user can read. systemd guards its credentials by
+/// their folder and an access list, which looks like a mode of 440.
+fn read(path: &Path, is_credential: bool) -> Result<String, String> {
     let text = |error: io::Error| error.to_string();
     let file = File::open(path).map_err(text)?;
     let mode = file.metadata().map_err(text)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if mode & 0o077 != 0 && !is_credential {
         let path = path.display();
         return Err(format!(
             "other users of this machine can read it (its mode is {mode:o}); to change that: \

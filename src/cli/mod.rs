@@ -52,7 +52,7 @@ pub fn run(
         Ok(Asked::Serve(options)) => {
             #[cfg(feature = "log-output")]
             log::start(&variable);
-            if let Err(error) = serve::serve(&options, print_if_ready) {
+            if let Err(error) = serve::serve(&options, &variable, print_if_ready) {
                 return fail(FAILED, &error);
             }
         }
@@ -68,6 +68,7 @@ fn version() -> String {
         ("log-output", cfg!(feature = "log-output")),
         ("qr", cfg!(feature = "qr")),
         ("simd", cfg!(feature = "simd")),
+        ("systemd", cfg!(feature = "systemd")),
         ("tools", cfg!(feature = "tools")),
         ("unicode", cfg!(feature = "unicode")),
     ];

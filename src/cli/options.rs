@@ -375,7 +375,7 @@ pub fn parse(
             given.push((row.name, source));
         }
     }
-    check(&mut options, &given)?;
+    check(&mut options, &given, variable("LISTEN_FDS").is_some())?;
     Ok(Asked::Serve(options))
 }
 
@@ -386,8 +386,13 @@ const EXCLUSIVE: [&str; 2] = ["history", "no-history"];
 const ENVELOPE_BYTES: usize = 512;
 
 /// Refuses options that contradict each other, and adds warnings about doubtful ones. `given` has
-/// the name of each given option, and the argument or variable that gave it.
-fn check(options: &mut ServeOptions, given: &[(&str, String)]) -> Result<(), String> {
+/// the name of each given option, and the argument or variable that gave it. `has_sockets`: systemd
+/// passes sockets, which may be a proxy's.
+fn check(
+    options: &mut ServeOptions,
+    given: &[(&str, String)],
+    has_sockets: bool,
+) -> Result<(), String> {
     let source = |name| {
         let found = given.iter().find(|(known, _)| *known == name);
         found.map(|(_, source)| source)
@@ -403,11 +408,11 @@ fn check(options: &mut ServeOptions, given: &[(&str, String)]) -> Result<(), Str
         Some(_) => {}
         None => options.given.clear(),
     }
-    let has_socket = options
-        .listen
-        .iter()
-        .any(|listen| listen.starts_with("unix:"));
-    if options.user_header.is_some() && options.trusted_proxies.is_empty() && !has_socket {
+    let mut listen = options.listen.iter();
+    let has_proxy = !options.trusted_proxies.is_empty()
+        || has_sockets
+        || listen.any(|listen| listen.starts_with("unix:"));
+    if options.user_header.is_some() && !has_proxy {
         return Err("--user-header needs --trusted-proxy".to_owned());
     }
     let (chars, bytes) = (options.limits.text_chars, options.limits.message_bytes);

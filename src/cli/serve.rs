@@ -10,16 +10,22 @@ use crate::history::{Settings, sqlite::Sqlite};
 use crate::http::pages::{BuiltIn, Pages};
 use crate::hub::{Driven, Hub, Setup};
 use crate::limits::{REFUSED_CONNECTIONS, SPARE_DESCRIPTORS};
-use crate::server::{Address, Folder, Listener, PeerSocket, Server, raise_open_files};
+use crate::server::{Address, Folder, Listener, Notifier, PeerSocket, Server, raise_open_files};
 use crate::text::Hex;
 use crate::time::{Millis, Now, UnixMillis};
+use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::SystemTime;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 /// Serves until a signal stops the server. `print` gets the listening line. An error is one line,
 /// and nothing else has been printed by then.
-pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), String> {
+pub(super) fn serve(
+    options: &ServeOptions,
+    variable: impl Fn(&str) -> Option<OsString>,
+    print: impl Fn(&str),
+) -> Result<(), String> {
     let open_files = raise_open_files();
     let mut pages: Box<dyn Pages> = match &options.www {
         None => Box::new(BuiltIn::new()),
@@ -30,7 +36,9 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
     };
     let listeners = listen(options)?;
     let addresses: Vec<_> = listeners.iter().map(Listener::address).cloned().collect();
-    let secrets = Secrets::read(options, random_id()?)?;
+    let credentials = variable("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let notifier = notifier(&variable)?;
+    let secrets = Secrets::read(options, credentials.as_deref(), random_id()?)?;
     let epoch = random_id()?;
     let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let now = Now {
@@ -79,9 +87,9 @@ pub(super) fn serve(options: &ServeOptions, print: impl Fn(&str)) -> Result<(), 
     #[cfg(feature = "tools")]
     if let Some(path) = &options.record {
         let recorder = crate::tools::record::begin(path, options, (&epoch, author), setup)?;
-        return run(listeners, recorder, options, started);
+        return run(listeners, recorder, options, notifier, started);
     }
-    run(listeners, Hub::new(setup), options, started)
+    run(listeners, Hub::new(setup), options, notifier, started)
 }
 
 /// Runs the server until it is stopped. `started` is called once it can serve.
@@ -89,9 +97,10 @@ fn run(
     listeners: Vec<Listener>,
     hub: impl Driven<PeerSocket>,
     options: &ServeOptions,
+    notifier: Option<Notifier>,
     started: impl FnOnce(),
 ) -> Result<(), String> {
-    let server = Server::new(listeners, hub, options.limits.drain);
+    let server = Server::new(listeners, hub, options.limits.drain, notifier);
     let server = server.map_err(|error| format!("can't start: {error}"))?;
     started();
     let stopped = server.run();
@@ -165,16 +174,57 @@ fn newest_author(now: UnixMillis) -> Author {
     Author(now.0.min((1 << 43) - 1) << 10)
 }
 
-/// Opens the sockets that `--listen` names.
+/// Opens the socket of systemd, if there is one (sd_notify(3), sd_watchdog_enabled(3)).
+fn notifier(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Notifier>, String> {
+    let Some(socket) = variable("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) else {
+        return Ok(None);
+    };
+    let number = |name| variable(name)?.to_str()?.parse::<u64>().ok();
+    let is_own = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
+    let watchdog = number("WATCHDOG_USEC").filter(|_| is_own);
+    let opened = Notifier::open(&socket, watchdog.map(Duration::from_micros));
+    let opened = opened.map_err(|error| format!("can't use NOTIFY_SOCKET: {error}"));
+    opened.map(Some)
+}
+
+/// Takes the sockets that systemd passes (sd_listen_fds(3)).
+#[cfg(feature = "systemd")]
+fn passed_sockets() -> Result<Vec<Listener>, String> {
+    let error = |error: io::Error| format!("can't use a socket of systemd: {error}");
+    let mut passed = listenfd::ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for number in 0..passed.len() {
+        let listener = match passed.take_tcp_listener(number) {
+            Ok(socket) => socket.map(Listener::from_tcp),
+            Err(_) => {
+                let socket = passed.take_unix_listener(number).map_err(error)?;
+                socket.map(Listener::from_unix)
+            }
+        };
+        listeners.extend(listener.transpose().map_err(error)?);
+    }
+    Ok(listeners)
+}
+
+#[cfg(not(feature = "systemd"))]
+fn passed_sockets() -> Result<Vec<Listener>, String> {
+    Ok(Vec::new())
+}
+
+/// Takes the sockets of systemd, and opens those that `--listen` names; without any, the default.
 fn listen(options: &ServeOptions) -> Result<Vec<Listener>, String> {
+    let mut listeners = passed_sockets()?;
     let bind = |listen: &str| {
         let bound = resolve(listen).and_then(|address| Listener::bind(&address));
         bound.map_err(|error| cant_listen(listen, &error))
     };
-    if options.listen.is_empty() {
-        return Ok(vec![bind(LISTEN)?]);
+    for listen in &options.listen {
+        listeners.push(bind(listen)?);
     }
-    options.listen.iter().map(|listen| bind(listen)).collect()
+    if listeners.is_empty() {
+        listeners.push(bind(LISTEN)?);
+    }
+    Ok(listeners)
 }
 
 /// Returns the first address of a host name, IPv4 before IPv6: programs that know only one expect

@@ -108,6 +108,18 @@ impl Listener {
         }
     }
 
+    /// Takes over a listening socket of the service manager.
+    pub fn from_tcp(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Self::new(Socket::Tcp(TcpListener::from_std(socket)), None)
+    }
+
+    /// Takes over a listening Unix socket of the service manager, who removes its file.
+    pub fn from_unix(socket: unix::UnixListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Self::new(Socket::Unix(UnixListener::from_std(socket)), None)
+    }
+
     fn new(socket: Socket, file: Option<SocketFile>) -> io::Result<Self> {
         let address = match &socket {
             Socket::Tcp(socket) => Address::Tcp(socket.local_addr()?),

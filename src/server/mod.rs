@@ -9,11 +9,13 @@
 
 mod folder;
 mod listener;
+mod notify;
 mod signals;
 mod socket;
 
 pub use folder::Folder;
 pub use listener::{Address, Listener, raise_open_files};
+pub use notify::Notifier;
 pub use socket::PeerSocket;
 
 use crate::hub::{Driven, Ended, Input};
@@ -37,6 +39,8 @@ pub struct Server<H> {
     signals: Signals,
     /// Empty if the server is shutting down.
     listeners: Vec<Listener>,
+    /// The service manager, if there is one.
+    notifier: Option<Notifier>,
     hub: H,
     /// All connections are read into this buffer.
     buffer: Box<[u8]>,
@@ -49,7 +53,12 @@ impl<H: Driven<PeerSocket>> Server<H> {
     /// Connects a hub to its listeners. `drain` is how long a shutdown waits for connections to
     /// close. From here on SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`]
     /// handles them. Fails if the system has no file descriptors left.
-    pub fn new(mut listeners: Vec<Listener>, hub: H, drain: Duration) -> io::Result<Self> {
+    pub fn new(
+        mut listeners: Vec<Listener>,
+        hub: H,
+        drain: Duration,
+        notifier: Option<Notifier>,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let signals = Signals::new(poll.registry(), SIGNALS)?;
         for (number, listener) in listeners.iter_mut().enumerate() {
@@ -61,6 +70,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
             poll,
             events: Events::with_capacity(EVENTS),
             listeners,
+            notifier,
             hub,
             buffer: vec![0; READ_BYTES].into(),
             start: Instant::now(),
@@ -71,6 +81,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
 
     /// Serves until a signal ends it. Fails only if the system can't wait for events.
     pub fn run(mut self) -> io::Result<()> {
+        self.notify("READY=1\nSTATUS=0 connections");
         while !self.is_over() {
             self.wait()?;
             let began = Instant::now();
@@ -83,6 +94,9 @@ impl<H: Driven<PeerSocket>> Server<H> {
             self.read(now);
             self.hub.end_turn(now);
             self.hub.handle(Input::TurnTook(began.elapsed()), now);
+            if let Some(notifier) = &mut self.notifier {
+                notifier.beat(self.hub.connections(), now.mono);
+            }
         }
         Ok(())
     }
@@ -105,7 +119,8 @@ impl<H: Driven<PeerSocket>> Server<H> {
             return Some(Duration::ZERO);
         }
         let retry_at = self.listeners.iter().filter_map(Listener::retry_at).min();
-        let times = [self.hub.next_deadline(), retry_at, self.stop_at];
+        let beat_at = self.notifier.as_ref().and_then(Notifier::next);
+        let times = [self.hub.next_deadline(), retry_at, beat_at, self.stop_at];
         // `now` is rounded down to whole milliseconds, so a wait never ends before its deadline.
         let now = self.now(Instant::now()).mono;
         times.into_iter().flatten().min().map(|at| at.since(now))
@@ -197,9 +212,16 @@ impl<H: Driven<PeerSocket>> Server<H> {
         }
         let seconds = self.drain.as_secs_f64();
         log::info!("stopping; connections have {seconds} s to close");
+        self.notify("STOPPING=1\nSTATUS=waiting for connections to close");
         self.hub.handle(Input::Drain, now);
         self.stop_at = Some(now.mono.after(self.drain));
         signals == 1
+    }
+
+    fn notify(&self, lines: &str) {
+        if let Some(notifier) = &self.notifier {
+            notifier.send(lines);
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -27,6 +27,7 @@ mod replay;
 mod restart;
 #[cfg(feature = "tools")]
 mod say;
+mod systemd;
 #[cfg(feature = "tools")]
 mod test;
 #[cfg(feature = "tools")]
