@@ -22,4 +22,5 @@ import './look.mjs';
 import './widths.mjs';
 import './details.mjs';
 import './wire.mjs';
+import './languages.mjs';
 import './make-chat.mjs';

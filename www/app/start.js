@@ -47,7 +47,8 @@
   const language = { tag: wanted.map(found).find(Boolean) ?? 'en', file: null, all: [...files.keys()] };
   let texts = ENGLISH;
   if (files.get(language.tag)) {
-    language.file = import(new URL(files.get(language.tag), document.baseURI)).then((file) => {
+    const url = Object.assign(new URL(files.get(language.tag), document.baseURI), { username: '', password: '' });
+    language.file = import(url).then((file) => {
       texts = { ...ENGLISH, ...file.texts({}).start };
       const notice = document.querySelector('.start:not(.failed) p');
       if (notice) [notice.firstChild.data, notice.lastElementChild.textContent] = [`${texts.loading} `, texts.reload];

@@ -307,7 +307,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     bitsLabel: 'The bits of the frame, in rows of 32. Its fields are listed below.',
     fields: 'Fields', bytes: 'Bytes', bytesLabel: 'Bytes in hex',
     byteRange: (from, to) => (to - from === 1 ? `byte ${from}` : `bytes ${from} to ${to - 1}`),
-    size: (n) => bytes(n), in: 'from the client', out: 'from the server',
+    size: (n) => bytes(n), in: 'in', out: 'out',
     frame: (n, isIn, opcode, length, shown) => `Frame ${n}, from the ${isIn ? 'client to the server' : 'server to the client'}: `
       + `${opcode}, ${bytes(length)}${shown < length ? `; the first ${number(shown)} are shown` : ''}.`,
     part: (label, length, shown) => `${label}: ${bytes(length)}${shown < length ? `, the first ${number(shown)}` : ''}`,

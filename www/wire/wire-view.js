@@ -8,6 +8,8 @@ import { OPCODES, bytesOf, cells, dump, hexLines, hexOf, masking, summary, textO
 const KEPT = 500;
 
 const w = t.wire;
+/** What the server's own sentences, which are English, need on a page in another language. */
+const english = { lang: 'en', dir: 'auto' };
 const code = (...children) => element('code', {}, ...children);
 const heading = (text) => element('h3', {}, text);
 
@@ -55,8 +57,8 @@ function bitDiagram({ fields }, bytes) {
 function fieldList({ fields }) {
   const rows = fields.map(({ name, bits, meaning, from, to }, index) => element('li', {}, button(
     { class: `field part-${index % 6}`, 'data-field': index },
-    element('b', {}, name), ' ', bits.length > 32 || bits.length < 2 ? null : code(bits),
-    element('span', {}, meaning || w.size(to - from)), element('small', {}, w.byteRange(from, to)))));
+    element('b', english, name), ' ', bits.length > 32 || bits.length < 2 ? null : code(bits),
+    element('span', meaning ? english : {}, meaning || w.size(to - from)), element('small', {}, w.byteRange(from, to)))));
   return element('ul', { class: 'fields', 'aria-label': w.fields }, ...rows);
 }
 
@@ -81,7 +83,7 @@ function frameDetails(trace) {
   const { frame } = trace;
   const opcode = frame.opcode ?? w.unreadable;
   const nodes = [element('p', {}, w.frame(trace.n, trace.direction === 'in', opcode, trace.length, trace.length - (trace.cut ?? 0)))];
-  if (frame.violation) nodes.push(element('p', { class: 'wrong' }, frame.violation));
+  if (frame.violation) nodes.push(element('p', { class: 'wrong', ...english }, frame.violation));
   nodes.push(dissected(trace.bytes, frame));
   const steps = masking(trace);
   if (steps.length > 0) {
@@ -90,7 +92,7 @@ function frameDetails(trace) {
     const table = element('table', { class: 'masking' }, element('caption', {}, w.masking), ...rows);
     nodes.push(heading(w.unmasked), element('div', { class: 'scroll' }, table));
   }
-  if (frame.close) nodes.push(heading(w.closeFrame), element('p', {}, summary(trace)));
+  if (frame.close) nodes.push(heading(w.closeFrame), element('p', english, summary(trace)));
   else if (frame.payload) nodes.push(...payload(frame.rsv1 ? w.compressed : w.payload, frame.payload, frame.payload_length));
   if (trace.inflated) nodes.push(...payload(w.inflated, trace.inflated.bytes, trace.inflated.length));
   return nodes;
@@ -99,7 +101,7 @@ function frameDetails(trace) {
 function handshakeDetails({ handshake }) {
   const { key, guid, sha1, value } = handshake.accept;
   const lines = ({ lines: all }) => element('ol', { class: 'lines' }, ...all.map(({ text, section, purpose }) => (
-    element('li', {}, code(visible(text)), purpose ? element('span', {}, `${purpose} (${section})`) : null))));
+    element('li', {}, code(visible(text)), purpose ? element('span', english, `${purpose} (${section})`) : null))));
   const steps = [key, `${key}${guid}`, sha1, value].map((text, index) => element('li', {}, w.accept[index], code(text)));
   return [
     element('p', {}, w.handshakeIntro), heading(w.request), lines(handshake.request), heading(w.response), lines(handshake.response),
