@@ -141,8 +141,13 @@ pub const NONCE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 pub const NONCES_IN_MEMORY: usize = 100_000;
 /// Nonces of messages pruned within a day that a history on disk remembers.
 pub const PRUNED_NONCES: u32 = 1_000_000;
-/// The size to which the history's write-ahead log is cut after a checkpoint, in bytes.
-pub const WAL_BYTES: u64 = 16 << 20;
+/// The size of the history's write-ahead log at which nothing more is stored, in bytes. Above the
+/// 500 MB at which Litestream waits for readers and empties it.
+pub const WAL_BYTES: u64 = 1_024 << 20;
+/// The size to which the write-ahead log is cut when it is restarted, in bytes.
+pub const WAL_KEPT_BYTES: u64 = 8 << 20;
+/// How long messages wait for another program that has locked the history.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// Pages in the write-ahead log after which a checkpoint moves them to the database.
 pub const WAL_CHECKPOINT_PAGES: u32 = 1_000;
 /// Messages of a channel that are kept without a history on disk.

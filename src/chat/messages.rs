@@ -9,6 +9,7 @@ use super::event::{Effect, Event, Topic};
 use super::text::check_length;
 use super::{Applied, Chat, Context, Destination, Sender};
 use crate::history::{Kind, Place, Proposal, Record, Seq, Stored};
+use crate::limits::LOCK_PATIENCE;
 use std::rc::Rc;
 
 /// The capacity, in proposals, that stays allocated between turns.
@@ -69,10 +70,20 @@ impl Chat {
             return;
         }
         let stored = self.history.commit(&self.proposals, &rows, self.now);
+        self.is_waiting = stored.is_err() && self.history.is_locked() && {
+            let since = *self.locked_since.get_or_insert(self.now.mono);
+            self.now.mono.since(since) < LOCK_PATIENCE
+        };
+        if self.is_waiting {
+            self.rows
+                .extend(rows.into_iter().map(|row| (row.author, row)));
+            return;
+        }
         let mut proposals = std::mem::take(&mut self.proposals);
         let mut senders = std::mem::take(&mut self.senders);
         match stored {
             Ok(stored) => {
+                self.locked_since = None;
                 self.rows_written(&rows);
                 self.schedule_maintenance();
                 let deleted = deleted(&proposals, &stored);

@@ -90,6 +90,9 @@ pub struct Chat {
     /// This turn's messages, and for each of them who sent it.
     proposals: Vec<Rc<Proposal>>,
     senders: Vec<Sender>,
+    /// Since when another program has locked the history, and whether the proposals wait for it.
+    locked_since: Option<Millis>,
+    is_waiting: bool,
     /// When a user's `typing` was last passed on, for about a second.
     typing: BTreeMap<(Author, Place), Millis>,
     /// Rows of sessions that the next commit writes.
@@ -257,6 +260,8 @@ impl Chat {
             senders: Vec::new(),
             typing: BTreeMap::new(),
             rows: BTreeMap::new(),
+            locked_since: None,
+            is_waiting: false,
             timers: BTreeSet::new(),
             watches_rows: false,
             maintain_at: None,
@@ -400,7 +405,7 @@ impl Chat {
     }
 
     /// Ends the turn: informs clients of changes that are due, stores and numbers the proposals,
-    /// publishes them, and then acknowledges them.
+    /// publishes them, and then acknowledges them. See [`Chat::is_waiting`].
     pub fn commit(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.now = now;
         // At the end of the turn, so that a change of this turn is never missing in a list that
@@ -410,6 +415,12 @@ impl Chat {
         }
         self.store(effects);
         self.continue_searches(effects);
+    }
+
+    /// Returns whether the last commit has to be repeated, since another program has locked the
+    /// history. Until then no request may be applied.
+    pub fn is_waiting(&self) -> bool {
+        self.is_waiting
     }
 
     /// Removes a connection. If it was its user's last one, the resume window begins, or the user

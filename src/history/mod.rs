@@ -17,7 +17,7 @@ pub mod sqlite;
 
 pub use memory::Memory;
 
-use crate::limits::REACTIONS;
+use crate::limits::{REACTIONS, WAL_BYTES};
 use crate::time::{Now, UnixMillis};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -430,6 +430,11 @@ pub trait History {
     fn next_maintenance(&self) -> Option<Duration> {
         None
     }
+    /// Returns whether the last [`History::commit`] failed because another program was writing, so
+    /// that the same commit may succeed a moment later.
+    fn is_locked(&self) -> bool {
+        false
+    }
     /// Returns how long the last commit took, once, for the metrics.
     fn take_commit_time(&mut self) -> Option<Duration> {
         None
@@ -512,6 +517,8 @@ pub struct Settings {
     pub bytes: u64,
     /// `--session-days`: the days that a session is known after it was last seen.
     pub session_days: u32,
+    /// The size of the write-ahead log at which nothing more is stored, in bytes.
+    pub log_bytes: u64,
 }
 
 impl Default for Settings {
@@ -523,6 +530,7 @@ impl Default for Settings {
             days: 0,
             bytes: 10 << 30,
             session_days: 30,
+            log_bytes: WAL_BYTES,
         }
     }
 }

@@ -169,6 +169,8 @@ pub struct Hub<S> {
     storage_failed: Warning,
 }
 
+/// The time until a commit is repeated, while another program has locked the history.
+const COMMIT_RETRY: Duration = Duration::from_millis(10);
 /// With more entries than this in the inbox, no connection is read.
 const INBOX_LENGTH: usize = 4_096;
 
@@ -244,7 +246,9 @@ impl<S: Socket> Hub<S> {
     /// Returns the next deadline of a connection or of the chat.
     fn wake_at(&self) -> Option<Millis> {
         let reminder = self.reminders.peek().map(|Reverse((at, _))| *at);
-        let deadlines = [reminder, self.chat.next_deadline()];
+        let is_waiting = self.chat.is_waiting();
+        let retry = is_waiting.then(|| self.cx.now.mono.after(COMMIT_RETRY));
+        let deadlines = [reminder, retry, self.chat.next_deadline()];
         deadlines.into_iter().flatten().min()
     }
 }
@@ -309,7 +313,7 @@ impl<S: Socket> Driven<S> for Hub<S> {
 
     fn next_deadline(&self) -> Option<Millis> {
         let has_work = self.reading.has_work() || self.chat.is_searching();
-        if has_work || !self.cx.inbox.is_empty() {
+        if (has_work || !self.cx.inbox.is_empty()) && !self.chat.is_waiting() {
             return Some(Millis(0));
         }
         self.wake_at()

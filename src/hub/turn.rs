@@ -5,7 +5,8 @@
 //! 3. **due**: ping, close or drop the connections whose deadline has passed.
 //! 4. **apply**: the chat takes the requests in order, and its effects are carried out.
 //! 5. **commit**: the turn's messages are stored in one transaction, which numbers them. Only now
-//!    do they exist.
+//!    do they exist. While another program has locked the history, this step is repeated, and
+//!    *apply* does nothing.
 //! 6. **share**: each topic has one buffer of frames, and each subscriber gets a range of it.
 //! 7. **flush**: each connection with something to send gets one vectored write; the rest becomes
 //!    its backlog.
@@ -39,15 +40,18 @@ impl<S: Socket> Hub<S> {
         }
         self.apply();
         self.commit();
-        if std::mem::take(&mut self.draining) {
+        if self.draining {
             // Nothing is read before the closes: a client that goes on asking can't delay them.
-            while !self.cx.inbox.is_empty() {
+            while !self.cx.inbox.is_empty() && !self.chat.is_waiting() {
                 self.share();
                 self.flush();
                 self.apply();
                 self.commit();
             }
-            self.close_all();
+            if !self.chat.is_waiting() {
+                self.draining = false;
+                self.close_all();
+            }
         }
         self.share();
         self.flush();
@@ -83,6 +87,9 @@ impl<S: Socket> Hub<S> {
     /// the rest comes first in the next turn. Output of *read* (echoes) is not counted, or a flood
     /// of it could delay the chat for ever.
     fn apply(&mut self) {
+        if self.chat.is_waiting() {
+            return;
+        }
         let mut later = Inbox::new();
         let most = self.cx.turn.bytes() + TURN_OUTPUT_BYTES;
         while self.cx.turn.bytes() < most {

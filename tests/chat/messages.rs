@@ -170,6 +170,8 @@ Ada,Tab,Ben quiet"#,
 struct Failing {
     memory: Memory,
     fails: Rc<Cell<bool>>,
+    /// Whether it then fails because of another program's lock.
+    is_locked: bool,
 }
 
 impl Failing {
@@ -242,6 +244,9 @@ impl History for Failing {
         self.check()?;
         self.memory.conversations(of, most)
     }
+    fn is_locked(&self) -> bool {
+        self.is_locked
+    }
     fn epoch(&self) -> Epoch {
         self.memory.epoch()
     }
@@ -256,6 +261,7 @@ fn failing_history_is_storage_failed_and_changes_nothing() {
     let history = Failing {
         memory: Memory::new("epoch".into(), Author(0)),
         fails: fails.clone(),
+        is_locked: false,
     };
     let world = World::remembering(Limits::DEFAULT, Box::new(history));
     let mut script = Script::new(world);
@@ -298,6 +304,36 @@ Ada > {"type":"message","channel":"tea","text":"a","nonce":"n","id":1}
 Ada < {"type":"message","seq":1}
 Ada < {"type":"ack","seq":1}"#,
     );
+}
+
+#[test]
+fn locked_history_delays_messages_for_five_seconds() {
+    let fails = Rc::new(Cell::new(false));
+    let history = Failing {
+        memory: Memory::new("epoch".into(), Author(0)),
+        fails: fails.clone(),
+        is_locked: true,
+    };
+    let world = World::remembering(Limits::DEFAULT, Box::new(history));
+    let mut script = Script::new(world);
+    script.play("Ada,Ben enters tea\nwait 1000\nskip");
+    fails.set(true);
+    let send = r#"Ada + {"type":"message","channel":"tea","text":"a","id":1}"#;
+    script.play(&format!("{send}\ncommit\nwait 4999\ncommit\nAda,Ben quiet"));
+    assert!(script.world.chat.is_waiting());
+    fails.set(false);
+    script.play(
+        r#"commit
+Ben < {"type":"message","seq":1,"text":"a"}
+Ada < {"type":"message","seq":1}
+Ada < {"type":"ack","seq":1}"#,
+    );
+    fails.set(true);
+    let failed = r#"Ada < {"type":"error","code":"storage_failed","id":1}"#;
+    script.play(&format!("{send}\ncommit\nwait 5000\ncommit\n{failed}"));
+    // The lock lasts, so nothing waits for it any more.
+    script.play(&format!("{send}\ncommit\n{failed}\nAda,Ben quiet"));
+    assert!(!script.world.chat.is_waiting());
 }
 
 /// A new connection may have the number of the old one.

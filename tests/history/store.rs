@@ -171,7 +171,7 @@ fn one_writer_and_many_readers() {
 }
 
 #[test]
-fn lock_of_another_program_is_an_error_at_once() {
+fn lock_of_another_program_is_told_apart_at_once() {
     let folder = Folder::new();
     let mut history = folder.open();
     let general = channel("general");
@@ -180,7 +180,7 @@ fn lock_of_another_program_is_an_error_at_once() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let second = [proposal(&general, 1, "second", Some("n"))];
     let error = history.commit(&second, &[], now(2)).unwrap_err();
-    assert!(error.0.contains("locked"), "{error}");
+    assert!(error.0.contains("locked") && history.is_locked(), "{error}");
     assert_eq!(seqs(&mut history, &general, ALL), (vec![1], false));
     other.execute_batch("COMMIT").unwrap();
     let stored = history.commit(&second, &[], now(3)).unwrap()[0];
@@ -188,9 +188,42 @@ fn lock_of_another_program_is_an_error_at_once() {
 }
 
 #[test]
+fn start_waits_for_the_lock_of_another_program() {
+    let folder = Folder::new();
+    say(&mut folder.open(), &channel("general"), now(1));
+    let other = rusqlite::Connection::open(folder.file()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let release = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        other.execute_batch("COMMIT").unwrap();
+    });
+    say(&mut folder.open(), &channel("general"), now(2));
+    release.join().unwrap();
+}
+
+#[test]
+fn log_that_another_program_restarted_has_room() {
+    let folder = Folder::new();
+    let mut history = folder.open_with(|settings| settings.log_bytes = 12 << 20);
+    let [first, second] = [0; 2].map(|_| rusqlite::Connection::open(folder.file()).unwrap());
+    let read = "BEGIN; SELECT count(*) FROM messages";
+    first.execute_batch(read).unwrap();
+    let turn = vec![proposal(&channel("general"), 1, &"x".repeat(4_000), None); 100];
+    while history.commit(&turn, &[], now(1)).is_ok() {}
+    // As Litestream does it: a checkpoint, a read transaction that lasts, and a write.
+    first
+        .execute_batch("COMMIT; PRAGMA wal_checkpoint; CREATE TABLE other (n)")
+        .unwrap();
+    second.execute_batch("PRAGMA wal_checkpoint").unwrap();
+    second.execute_batch(read).unwrap();
+    first.execute_batch("INSERT INTO other VALUES (1)").unwrap();
+    history.commit(&turn, &[], now(2)).unwrap();
+}
+
+#[test]
 fn log_stays_small_with_a_reader_that_never_ends() {
     let folder = Folder::new();
-    let mut history = folder.open();
+    let mut history = folder.open_with(|settings| settings.log_bytes = 12 << 20);
     let general = channel("general");
     say(&mut history, &general, now(1));
     let reader = rusqlite::Connection::open(folder.file()).unwrap();

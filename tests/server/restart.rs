@@ -3,6 +3,8 @@
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::harness::{Folder, Person, Server, assert_fields, assert_private, eventually, parlor};
 
@@ -116,4 +118,30 @@ fn start_that_fails_prints_one_line() {
         assert_eq!(error.lines().count(), 1, "{error}");
     }
     assert_private(&file);
+}
+
+/// Another program, such as Litestream, locks the database for a moment.
+#[test]
+fn messages_wait_for_a_lock_on_the_history() {
+    let folder = Folder::new("lock");
+    let mut server = start(&folder, &["--drain", "0.5"]);
+    let mut ada = server.enter("Ada");
+    ada.join("tea");
+    let other = rusqlite::Connection::open(folder.0.join("parlor.db")).unwrap();
+    for (id, stops) in [(1, false), (3, true)] {
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        ada.send(json!({"type": "message", "channel": "tea", "text": "text", "id": id}));
+        ada.send(json!({"type": "who", "id": id + 1}));
+        if stops {
+            server.signal(Signal::TERM);
+        }
+        sleep(Duration::from_millis(200));
+        other.execute_batch("COMMIT").unwrap();
+        let answers = [0; 2].map(|_| ada.take_where("an answer", |event| !event["id"].is_null()));
+        let expected = ["ack", "users"].map(|kind| json!({"type": kind}));
+        for (answer, fields) in answers.iter().zip(expected) {
+            assert_fields(answer, fields);
+        }
+    }
+    assert!(server.wait().success());
 }

@@ -1,17 +1,15 @@
 //! The connection to the database: how it is opened, its checkpoints, and what its errors mean.
 
+use super::wal::SharedLog;
 use crate::history::{StoreError, Sync};
-use crate::limits::WAL_BYTES;
+use crate::limits::WAL_KEPT_BYTES;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Result};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Opens the database for reading and writing. `wal_pages` is set to the length of the log after
-/// each commit.
-pub(super) fn connect(path: &Path, sync: Sync, wal_pages: &Arc<AtomicU32>) -> Result<Connection> {
+/// Opens the database for reading and writing. Each commit is noted in `log`.
+pub(super) fn connect(path: &Path, sync: Sync, log: &SharedLog) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     // The event loop must not wait for another program's lock.
@@ -23,19 +21,20 @@ pub(super) fn connect(path: &Path, sync: Sync, wal_pages: &Arc<AtomicU32>) -> Re
     };
     connection.pragma_update(None, "synchronous", sync)?;
     connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-    connection.pragma_update(None, "journal_size_limit", (WAL_BYTES / 2) as i64)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES as i64)?;
     // The memory for reading and writing: 4,096 KiB.
     connection.pragma_update(None, "cache_size", -4_096)?;
     connection.set_prepared_statement_cache_capacity(32);
     // The first read makes the log.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    let pages = wal_pages.clone();
-    let count_pages = move |_: &mut Wal, count: std::ffi::c_int| {
-        pages.store(u32::try_from(count).unwrap_or(0), Ordering::Relaxed);
+    log.open(path);
+    let log = log.clone();
+    let note = move |_: &mut Wal, pages: std::ffi::c_int| {
+        log.note(u32::try_from(pages).unwrap_or(0));
         Ok(())
     };
     // The hook replaces SQLite's own checkpoints, whose errors would be hidden.
-    connection.wal_hook(Some(count_pages))?;
+    connection.wal_hook(Some(note))?;
     Ok(connection)
 }
 
@@ -56,6 +55,11 @@ pub(super) fn checkpoint(connection: &Connection, kind: &str) -> Result<(i64, i6
 pub(super) fn busy() -> rusqlite::Error {
     let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
     rusqlite::Error::SqliteFailure(busy, None)
+}
+
+/// Returns whether the error is the lock of another program.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// Returns whether the content of the disk is unknown after this error.
@@ -107,7 +111,7 @@ mod tests {
     fn checkpoint_beside_that_of_another_is_busy() {
         let path = std::env::temp_dir().join(format!("parlor-checkpoint-{}", std::process::id()));
         std::fs::write(&path, "").unwrap();
-        let open = || connect(&path, Sync::Normal, &Arc::default()).unwrap();
+        let open = || connect(&path, Sync::Normal, &SharedLog::default()).unwrap();
         let (mut first, reader) = (open(), Connection::open(&path).unwrap());
         first.execute_batch("CREATE TABLE t (n)").unwrap();
         reader

@@ -138,11 +138,6 @@ impl HistoryFile {
         }
     }
 
-    /// Returns the numbers of the pages in the log.
-    pub(super) fn pages_in_log(&self) -> io::Result<BTreeSet<u32>> {
-        scrub::pages_in_log(&with_ending(&self.path, "-wal"))
-    }
-
     /// Removes the remains of deleted texts from some pages, or from all. The whole log must be in
     /// the file.
     pub(super) fn clean(

@@ -4,8 +4,9 @@
 //!   others, so that readers, such as a backup, are let in.
 //! * **One transaction a turn**, in a write-ahead log: `ack` survives the death of the process,
 //!   and with `--sync full` that of the machine.
-//! * **No waiting.** A lock of another program is an error at once. The log is put into the file
-//!   every 1,000 pages by our own checkpoint, since SQLite hides the errors of its automatic one.
+//! * **No waiting.** A lock of another program is an error at once, and the chat tries again. The
+//!   log is put into the file every 1,000 pages by our own checkpoint, since SQLite hides the
+//!   errors of its automatic one. Another program may run checkpoints, too: see `wal`.
 //! * **A failed `fsync` is not repeated**: the kernel may have dropped the pages that it could not
 //!   write. After an I/O error the database is opened again before anything is stored, and what a
 //!   failed transaction may have left in the log is removed. A full disk needs none of this.
@@ -20,6 +21,7 @@ mod prune;
 mod rows;
 pub(crate) mod schema;
 mod scrub;
+mod wal;
 
 pub(crate) use connection::sentence;
 pub(crate) use file::with_ending;
@@ -31,18 +33,16 @@ use super::{
     Proposal, Record, Remembered, Result, Seq, SessionRow, Settings, Span, StoreError, Stored,
     Visit,
 };
-use crate::limits::{WAL_BYTES, WAL_CHECKPOINT_PAGES};
 use crate::time::{ClockChange, Millis, Now, TrustedClock, UnixMillis};
-use connection::{busy, checkpoint, connect, is_of_the_disk};
+use connection::{busy, checkpoint, connect, is_busy, is_of_the_disk};
 use file::{HistoryFile, Loss};
 use prune::Pruning;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use wal::SharedLog;
 
 /// Author numbers that are reserved by one write. A clean stop gives back the unused ones.
 const AUTHORS_AT_ONCE: u64 = 16;
@@ -52,6 +52,9 @@ const FILE_CHECK: Duration = Duration::from_secs(1);
 const RESTORE_AFTER: Duration = Duration::from_secs(2);
 /// The additional time after an attempt that failed: copying may take long.
 const RESTORE_AGAIN: Duration = Duration::from_secs(60);
+/// The wait for another program's lock at the start, and for an owner's decision.
+const START_WAIT: Duration = Duration::from_secs(5);
+const DECISION_WAIT: Duration = Duration::from_millis(250);
 /// The believed time is stored this often while nothing else is, in milliseconds.
 const STORE_TIME: u64 = 30 * 60 * 1_000;
 
@@ -80,9 +83,9 @@ pub struct Sqlite {
     /// may have overwritten.
     doubtful: Vec<(Place, Seq)>,
     undo: Vec<rows::Overwritten>,
-    /// The pages in the log, and the number at which they are put into the file.
-    wal_pages: Arc<AtomicU32>,
-    checkpoint_at: u32,
+    log: SharedLog,
+    /// Whether the last transaction failed because another program writes.
+    is_locked: bool,
     /// Whether the log may have deleted texts, and when it was last emptied for that reason.
     holds_deleted: bool,
     emptied_at: Millis,
@@ -118,8 +121,9 @@ impl Sqlite {
 
     fn begin(settings: Settings, epoch: &str) -> Result<Self> {
         let mut file = HistoryFile::claim(&settings.path, epoch)?;
-        let wal_pages = Arc::new(AtomicU32::new(0));
-        let mut connection = connect(&file.path, settings.sync, &wal_pages)?;
+        let log = SharedLog::default();
+        let mut connection = connect(&file.path, settings.sync, &log)?;
+        connection.busy_timeout(START_WAIT)?;
         schema::migrate(&mut connection, schema::STEPS, epoch)?;
         let row = "SELECT epoch, authors, believed, (SELECT coalesce(max(author), 0)
             FROM sessions), (SELECT coalesce(max(used), 0) FROM places), clean FROM history";
@@ -144,8 +148,8 @@ impl Sqlite {
             is_sick: false,
             doubtful: Vec::new(),
             undo: Vec::new(),
-            wal_pages,
-            checkpoint_at: WAL_CHECKPOINT_PAGES,
+            log,
+            is_locked: false,
             holds_deleted: true,
             emptied_at: Millis(0),
             pruning,
@@ -155,6 +159,7 @@ impl Sqlite {
         };
         // The first write shows that it can be written.
         history.store_time()?;
+        history.connection()?.busy_timeout(Duration::ZERO)?;
         history.checkpoint("TRUNCATE");
         if !is_clean
             && !history.holds_deleted
@@ -179,7 +184,7 @@ impl Sqlite {
         match &mut self.connection {
             Some(connection) => Ok(connection),
             none => {
-                let made = connect(&self.file.path, self.settings.sync, &self.wal_pages)?;
+                let made = connect(&self.file.path, self.settings.sync, &self.log)?;
                 self.file.note();
                 Ok(none.insert(made))
             }
@@ -223,12 +228,10 @@ impl Sqlite {
                 StoreError(format!("{why}, and it could not be opened again"))
             })?;
         }
-        let is_full = |pages: &AtomicU32| {
-            u64::from(pages.load(Ordering::Relaxed)) * scrub::FRAME > WAL_BYTES * 3 / 4
-        };
-        if is_full(&self.wal_pages) {
+        let is_full = |it: &Self| it.log.lock().bytes() > it.settings.log_bytes;
+        if is_full(self) {
             self.checkpoint("PASSIVE");
-            if is_full(&self.wal_pages) {
+            if is_full(self) {
                 let why =
                     "its log is full, because another program has been reading it for too long";
                 return Err(StoreError(why.to_owned()));
@@ -240,13 +243,12 @@ impl Sqlite {
     /// Opens the database again after an I/O error, puts its log into the file, and removes what
     /// was never acknowledged. If that fails the old connection goes on reading.
     fn recover(&mut self) -> rusqlite::Result<()> {
-        let connection = connect(&self.file.path, self.settings.sync, &self.wal_pages)?;
-        let written = self.file.pages_in_log().ok();
+        let connection = connect(&self.file.path, self.settings.sync, &self.log)?;
         let (log, done) = checkpoint(&connection, "FULL")?;
         if log != done {
             return Err(busy());
         }
-        self.holds_deleted |= self.file.clean(&connection, written.as_ref()).is_err();
+        self.holds_deleted |= !self.clean(&connection, true);
         let transaction = connection.unchecked_transaction()?;
         for overwritten in self.undo.iter().rev() {
             overwritten.restore(&transaction)?;
@@ -273,41 +275,48 @@ impl Sqlite {
 
     /// Puts the log into the file once it has grown. Its error may be one of `fsync`.
     fn tend_log(&mut self) {
-        if self.wal_pages.load(Ordering::Relaxed) >= self.checkpoint_at {
+        if self.log.lock().is_due() {
             self.checkpoint("PASSIVE");
         }
     }
 
     /// Puts the log into the file; `TRUNCATE` also empties it, unless a program reads in it.
     fn checkpoint(&mut self, kind: &str) {
-        let pages = self.wal_pages.load(Ordering::Relaxed);
-        self.checkpoint_at = pages + WAL_CHECKPOINT_PAGES;
-        let (Some(connection), Ok(written)) = (&self.connection, self.file.pages_in_log()) else {
+        let Some(connection) = &self.connection else {
             return;
         };
         match checkpoint(connection, "PASSIVE") {
-            // The next transaction begins the log again, unless a program reads in it.
-            Ok((log, done)) if log == done => {
-                self.wal_pages.store(0, Ordering::Relaxed);
-                self.checkpoint_at = WAL_CHECKPOINT_PAGES;
-                let is_clean = self.file.clean(connection, Some(&written)).is_ok();
+            Ok((pages, done)) => {
+                let is_done = pages == done;
+                self.log.lock().checked(pages, is_done);
+                let is_clean = self.clean(connection, is_done);
                 self.holds_deleted |= !is_clean;
                 // Not earlier: the next start finds the pages to clean in the log.
-                if is_clean && kind == "TRUNCATE" {
+                if is_done && is_clean && kind == "TRUNCATE" {
                     match checkpoint(connection, kind) {
                         Ok((log, _)) => self.holds_deleted &= log != 0,
                         Err(error) => self.is_sick |= is_of_the_disk(&error),
                     }
                 }
             }
-            Ok(_) => {}
             Err(error) => self.is_sick |= is_of_the_disk(&error),
         }
         self.file.note();
     }
 
+    /// Cleans the pages of logs that are in the file; with `is_done`, also those of this log.
+    fn clean(&self, connection: &Connection, is_done: bool) -> bool {
+        let pages = self.log.lock().take_in_file(is_done);
+        let is_clean = pages.is_empty() || self.file.clean(connection, Some(&pages)).is_ok();
+        if !is_clean {
+            self.log.lock().put_back(pages);
+        }
+        is_clean
+    }
+
     /// Notes a transaction that failed and may have reached the log.
     fn write_failed(&mut self, error: rusqlite::Error, turn: Option<rows::Turn>) -> StoreError {
+        self.is_locked = is_busy(&error);
         if is_of_the_disk(&error) {
             self.is_sick = true;
             if let Some(turn) = turn {
@@ -380,7 +389,6 @@ impl Sqlite {
             self.file.take_over(&copy)?;
             self.close_silently();
         }
-        self.wal_pages.store(0, Ordering::Relaxed);
         (self.is_sick, self.lost) = (false, None);
         self.doubtful.clear();
         self.undo.clear();
@@ -408,6 +416,7 @@ impl History for Sqlite {
         now: Now,
     ) -> Result<Vec<Stored>> {
         self.observe(now);
+        self.is_locked = false;
         self.ready_to_write(now)?;
         let began = Instant::now();
         let mut turn = rows::Turn {
@@ -439,9 +448,13 @@ impl History for Sqlite {
         self.observe(now);
         self.ready_to_write(now)?;
         let stamp = self.clock.stamp(now.unix);
-        let written = self
-            .connection()
-            .and_then(|it| decisions::store(it, decision, sessions, (now.unix, stamp)));
+        // Decisions are rare, so this one may wait.
+        let written = self.connection().and_then(|it| {
+            it.busy_timeout(DECISION_WAIT)?;
+            let stored = decisions::store(it, decision, sessions, (now.unix, stamp));
+            it.busy_timeout(Duration::ZERO)?;
+            stored
+        });
         written.map_err(|error| self.write_failed(error, None))?;
         self.pruning.wake();
         self.tend_log();
@@ -532,14 +545,21 @@ impl History for Sqlite {
             }
             None => Ok(()),
         });
-        done.map_err(|error| self.write_failed(error, None))?;
-        self.tend_log();
+        match done {
+            Err(error) if !is_busy(&error) => return Err(self.write_failed(error, None)),
+            // The next step comes soon.
+            _ => self.tend_log(),
+        }
         Ok(())
     }
 
     fn next_maintenance(&self) -> Option<Duration> {
         let pruning = self.pruning.interval().filter(|_| self.lost.is_none());
         Some(pruning.unwrap_or(FILE_CHECK))
+    }
+
+    fn is_locked(&self) -> bool {
+        self.is_locked
     }
 
     fn take_commit_time(&mut self) -> Option<Duration> {

@@ -5,32 +5,14 @@
 //! row is deleted. So the middle of each page that a checkpoint wrote is filled with zeros in the
 //! file. SQLite gives these bytes no meaning (<https://sqlite.org/fileformat2.html#b_tree_pages>).
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 /// The bytes of a page: SQLite's default.
-const PAGE: usize = 4_096;
-/// The bytes of a page in the log, with its header (<https://sqlite.org/walformat.html>).
-pub(super) const FRAME: u64 = 24 + PAGE as u64;
-/// The bytes of the log's header.
-const LOG_HEADER: u64 = 32;
+pub(super) const PAGE: usize = 4_096;
 /// In a larger file, the first byte of a page doesn't tell whether it belongs to a tree.
 const MOST_PAGES: u64 = 1 << 24;
-
-/// Returns the numbers of the pages in a log.
-pub(super) fn pages_in_log(log: &Path) -> io::Result<BTreeSet<u32>> {
-    let log = File::open(log)?;
-    let frames = log.metadata()?.len().saturating_sub(LOG_HEADER) / FRAME;
-    let mut number = [0; 4];
-    let page = |frame: u64| {
-        log.read_exact_at(&mut number, LOG_HEADER + frame * FRAME)?;
-        Ok(u32::from_be_bytes(number))
-    };
-    (0..frames).map(page).collect()
-}
 
 /// Fills the unused middle of some pages, in their order, with zeros. No other program may write
 /// meanwhile. A file with pages that this server does not make is left as it is.
