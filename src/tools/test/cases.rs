@@ -17,9 +17,8 @@
 //! [`Script::parse`].
 
 use super::codec::Codec;
-use super::model::Message;
-use crate::text::parse_hex;
-use crate::websocket::{Opcode, accept, encode_masked_message, encode_message};
+use super::model::{Frame, Message};
+use crate::websocket::accept;
 use std::collections::HashMap;
 
 /// An input with a number from this one on is played alone.
@@ -228,79 +227,72 @@ impl Case {
                 (times.parse().unwrap_or(1), &part[times.len() + 1..])
             });
             match part.split_at_checked(2) {
-                Some(("- ", name)) => {
-                    request
-                        .headers
-                        .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-                }
+                Some(("- ", name)) => request.lines.retain(|line| !is_header(line, name)),
                 Some(("+ ", header)) => {
-                    let line = [unescape(header), b"\r\n".to_vec()].concat();
-                    request.more.extend(line.repeat(times));
+                    let lines = std::iter::repeat_n(unescape(header), times);
+                    request.lines.extend(lines);
                 }
-                _ if part == "unfinished" => request.end = "",
-                _ => {
-                    let line = part.replace("{target}", &request.target);
-                    request.line = String::from_utf8_lossy(&unescape(&line)).into_owned();
-                }
+                _ if part == "unfinished" => request.end = "\r\n",
+                _ => request.lines[0] = unescape(&part.replace("{target}", &request.target)),
             }
         }
     }
 }
 
-/// The request of an opening handshake (RFC 6455 §1.2).
+fn is_header(line: &[u8], name: &str) -> bool {
+    let start = line.split(|byte| *byte == b':').next();
+    start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// The request of an opening handshake (RFC 6455 §1.2), or the response to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     target: String,
-    line: String,
-    /// The headers that the input can leave out.
-    pub headers: Vec<(String, String)>,
-    /// Header lines that follow, each with its line end.
-    more: Vec<u8>,
+    /// The request line and the headers.
+    lines: Vec<Vec<u8>>,
     end: &'static str,
 }
 
 impl Request {
     /// Creates a valid request, with this value of `Sec-WebSocket-Key`.
     pub fn new(host: &str, target: &str, key: &str) -> Self {
-        let headers = [
-            ("Host", host),
-            ("Upgrade", "websocket"),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Key", key),
-            ("Sec-WebSocket-Version", "13"),
-        ];
-        Self {
+        let mut request = Self {
             target: target.to_owned(),
-            line: format!("GET {target} HTTP/1.1"),
-            headers: headers
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .to_vec(),
-            more: Vec::new(),
-            end: "\r\n",
-        }
+            lines: vec![format!("GET {target} HTTP/1.1").into()],
+            end: "\r\n\r\n",
+        };
+        request.add("Host", host);
+        request.add("Upgrade", "websocket");
+        request.add("Connection", "Upgrade");
+        request.add("Sec-WebSocket-Key", key);
+        request.add("Sec-WebSocket-Version", "13");
+        request
     }
 
     /// Creates, instead of a request, a valid response to one with this key (RFC 6455 §1.3).
     pub(super) fn response(key: &str) -> Self {
-        let mut response = Self::new("", "", "");
-        response.line = "HTTP/1.1 101 Switching Protocols".to_owned();
-        let names = ["Upgrade", "Connection"];
+        let mut response = Self::new("", "", key);
+        let is_of_response = |line: &Vec<u8>| {
+            ["Upgrade", "Connection"]
+                .iter()
+                .any(|name| is_header(line, name))
+        };
+        response.lines.retain(is_of_response);
         response
-            .headers
-            .retain(|(name, _)| names.contains(&name.as_str()));
+            .lines
+            .insert(0, b"HTTP/1.1 101 Switching Protocols".to_vec());
+        response.add("Sec-WebSocket-Accept", &accept(key));
         response
-            .headers
-            .push(("Sec-WebSocket-Accept".to_owned(), accept(key)));
-        response
+    }
+
+    /// Adds a header.
+    pub(super) fn add(&mut self, name: &str, value: &str) {
+        self.lines.push(format!("{name}: {value}").into());
     }
 
     /// Returns the bytes of the request.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut text = format!("{}\r\n", self.line);
-        for (name, value) in &self.headers {
-            text += &format!("{name}: {value}\r\n");
-        }
-        [text.as_bytes(), &self.more, self.end.as_bytes()].concat()
+        [&self.lines.join(&b"\r\n"[..]), self.end.as_bytes()].concat()
     }
 }
 
@@ -357,7 +349,7 @@ impl Script {
     /// | word | meaning |
     /// | --- | --- |
     /// | `81:Hello` | a masked frame with this first byte and payload; `3*` before it repeats it |
-    /// | `81/fe0005:Hello` | the same with these bytes of length |
+    /// | `81/0005:Hello` | the same with this length, of 4 or 16 hexadecimal digits |
     /// | `raw:\x81\x00` | bytes as they are |
     /// | `!` | a rule is broken from here on, so no more answers are expected |
     /// | `wait` | a pause |
@@ -401,8 +393,8 @@ impl Script {
                     let zeros = vec![0; 1 << 20];
                     let block = codec.as_mut().map(|codec| codec.compress(&zeros));
                     let block = [block.unwrap_or_default(), vec![0, 0, 0xff, 0xff]].concat();
-                    let bytes = frame(0xc2, &block.repeat(number.parse().ok()?), masks);
-                    script.steps.push(Step::Send(bytes, chop, 1));
+                    let bomb = frame(0xc2, block.repeat(number.parse().ok()?), masks);
+                    script.steps.push(Step::Send(bomb.bytes(), chop, 1));
                 }
                 ("load", parameters) => {
                     let mut parameters = parameters.split(',');
@@ -411,11 +403,11 @@ impl Script {
                     for seed in 1..=if is_echo { count } else { 1 } {
                         let (first, payload) = data(kind, size, seed);
                         let compressed = codec.as_mut().map(|codec| codec.compress(&payload));
-                        let bytes = match &compressed {
+                        let frames = match &compressed {
                             Some(payload) => fragments(first | 0x40, payload, fragment, masks),
                             None => fragments(first, &payload, fragment, masks),
                         };
-                        script.steps.push(Step::Send(bytes, chop, 1));
+                        script.steps.push(Step::Send(bytes(&frames), chop, 1));
                         script.answers.push((first & 0x0f, payload));
                         script.steps.push(Step::Answers(script.answers.len()));
                     }
@@ -424,16 +416,13 @@ impl Script {
                     let (times, head) = head.split_once('*').unwrap_or(("1", head));
                     let (first, length) = head.split_once('/').unwrap_or((head, ""));
                     let first = u8::from_str_radix(first, 16).ok()?;
-                    let (payload, length) = (unescape(payload), parse_hex(length).ok()?);
-                    let mut bytes = fragments(first, &payload, fragment, masks);
+                    let payload = unescape(payload);
+                    let mut frames = fragments(first, &payload, fragment, masks);
                     if !length.is_empty() {
-                        let end =
-                            bytes.len() - payload.len() - if masks { MASKING_KEY.len() } else { 0 };
-                        bytes.splice(1..end, length);
-                        if !masks {
-                            bytes[1] &= 0x7f;
-                        }
+                        frames[0].form = 4 * length.len() as u8;
+                        frames[0].announced = u64::from_str_radix(length, 16).ok()?;
                     }
+                    let bytes = bytes(&frames);
                     let times: usize = times.parse().ok()?;
                     match script.steps.last_mut() {
                         _ if is_slow => {
@@ -509,29 +498,27 @@ fn data(kind: &str, size: usize, seed: u64) -> (u8, Vec<u8>) {
 }
 
 /// Makes a frame, or several fragments. The last one is shorter than the others, and can be empty.
-fn fragments(first: u8, payload: &[u8], bytes: usize, masks: bool) -> Vec<u8> {
-    if payload.len() < bytes || first & 0x08 != 0 {
-        return frame(first, payload, masks);
+fn fragments(first: u8, payload: &[u8], most: usize, masks: bool) -> Vec<Frame> {
+    if payload.len() < most || first & 0x08 != 0 {
+        return vec![frame(first, payload.to_vec(), masks)];
     }
-    let last = payload.len() / bytes;
+    let last = payload.len() / most;
     let fragment = |index: usize| {
         let opcode = if index == 0 { first & 0x7f } else { 0x00 };
         let fin = if index == last { 0x80 } else { 0x00 };
-        let end = payload.len().min((index + 1) * bytes);
-        frame(fin | opcode, &payload[index * bytes..end], masks)
+        let end = payload.len().min((index + 1) * most);
+        frame(fin | opcode, payload[index * most..end].to_vec(), masks)
     };
-    (0..=last).flat_map(fragment).collect()
+    (0..=last).map(fragment).collect()
+}
+
+fn bytes(frames: &[Frame]) -> Vec<u8> {
+    frames.iter().flat_map(Frame::bytes).collect()
 }
 
 /// Makes a frame with this first byte, which is FIN, RSV and opcode, valid or not.
-pub(super) fn frame(first: u8, payload: &[u8], masks: bool) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match masks {
-        true => encode_masked_message(Opcode::Binary, payload, MASKING_KEY, &mut bytes),
-        false => encode_message(Opcode::Binary, payload, &mut bytes),
-    }
-    bytes[0] = first;
-    bytes
+pub(super) fn frame(first: u8, payload: Vec<u8>, masks: bool) -> Frame {
+    Frame::new(first, masks.then_some(MASKING_KEY), payload)
 }
 
 #[cfg(test)]

@@ -87,9 +87,8 @@ impl Fuzz<'_> {
     fn open(&self, sequence: &Sequence) -> Result<Session, End> {
         let mut transport = self.plan.target.connect().map_err(End::NotOpened)?;
         send(&mut transport, &self.request(sequence), &sequence.pieces);
-        let (end, rest) = read_response(&mut transport, self.plan.target.timeout);
-        match end {
-            End::Status(101, false) => Ok(Session::with_server(self.plan, transport, &rest)),
+        match read_response(&mut transport, self.plan.target.timeout) {
+            End::Status(101, false) => Ok(Session::with_server(self.plan, transport)),
             end => Err(end),
         }
     }

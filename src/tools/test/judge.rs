@@ -57,7 +57,7 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
         }
         (Expected::Fails(_), End::Close(Some(code), _)) if is_failure(code) => Verdict::Other,
         // An invalid close frame that is answered like a valid one was accepted.
-        (Expected::Fails(_), End::Close(..)) if sends_close(case) => Verdict::Violated,
+        (Expected::Fails(_), End::Close(..)) if begins_with_close(outcome) => Verdict::Violated,
         // An invalid frame is the echo of the invalid input.
         (Expected::Fails(_), End::Invalid(_)) => Verdict::Violated,
         (Expected::Fails(_), End::Close(..) | End::HungUp) => Verdict::Other,
@@ -134,15 +134,8 @@ pub(super) fn autobahn(case: &Case, outcome: &Outcome) -> (&'static str, &'stati
     (behavior, close)
 }
 
-/// Returns whether a close frame is the case's first frame.
-fn sends_close(case: &Case) -> bool {
-    let first = case
-        .input
-        .split(' ')
-        .find(|word| *word != "!")
-        .unwrap_or_default();
-    let byte = first
-        .get(..2)
-        .and_then(|byte| u8::from_str_radix(byte, 16).ok());
-    byte.is_some_and(|byte| byte & 0x0f == Opcode::Close.bits()) || first.starts_with("raw:\\x88")
+/// Returns whether the first frame that was sent is a close frame.
+fn begins_with_close(outcome: &Outcome) -> bool {
+    let first = outcome.sent.start.first();
+    first.is_some_and(|byte| byte & 0x0f == Opcode::Close.bits())
 }

@@ -156,18 +156,17 @@ impl<'a> Listener<'a> {
         let key = head.values("sec-websocket-key").next().unwrap_or_default();
         let mut response = Request::response(&String::from_utf8_lossy(key));
         if let Some(protocol) = head.tokens("sec-websocket-protocol").next() {
-            let name = "Sec-WebSocket-Protocol".to_owned();
-            response.headers.push((name, protocol.to_owned()));
+            response.add("Sec-WebSocket-Protocol", protocol);
         }
         let mut query = head.query.unwrap_or_default().split('&');
         let number = query.find_map(|part| part.strip_prefix("case=")?.parse().ok());
         let index = number.unwrap_or(0_usize).wrapping_sub(1);
         let (case, timeout) = (self.cases.get(index), self.timeout);
-        let rest = &received[used..];
+        transport.unread(&received[used..]);
         let open = |mut transport: Transport, response: &Request| {
             transport.send(&response.bytes());
             transport.forget();
-            Session::new(transport, rest, true, timeout)
+            Session::new(transport, true, timeout)
         };
         let text = match (head.path, case) {
             ("/getCaseCount", _) => {
@@ -203,7 +202,7 @@ impl<'a> Listener<'a> {
                 let (case, start) = (&self.cases[index], Instant::now());
                 let mut outcome = if case.is_of_handshake() {
                     case.apply(&mut response);
-                    let session = Session::new(transport, rest, true, timeout);
+                    let session = Session::new(transport, true, timeout);
                     session.play_response(&response.bytes())
                 } else {
                     play_in(open(transport, &response), case, self.reactions)?

@@ -290,35 +290,29 @@ impl Session {
             sleep(PAUSE);
             plan.target.open(offer)
         })?;
-        let session = Self::with_server(plan, opened.transport, &opened.rest);
+        let session = Self::with_server(plan, opened.transport);
         Ok((session, Codec::negotiated(&opened.extensions)))
     }
 
     /// Creates the state of a connection to a server, after the messages that it sends first.
-    pub(super) fn with_server(plan: &Plan, transport: Transport, rest: &[u8]) -> Self {
-        let mut session = Self::new(transport, rest, false, plan.target.timeout);
+    pub(super) fn with_server(plan: &Plan, transport: Transport) -> Self {
+        let mut session = Self::new(transport, false, plan.target.timeout);
         if plan.speaks_first {
             session.ping();
             (session.answers, session.is_answered) = (Vec::new(), false);
+            session.transport.forget();
         }
         session
     }
 
-    /// Creates the state of a connection after its opening handshake. `rest` was received after it.
-    pub(super) fn new(
-        transport: Transport,
-        rest: &[u8],
-        is_of_client: bool,
-        timeout: Duration,
-    ) -> Self {
-        let mut reader = Reader {
-            is_of_client,
-            ..Reader::default()
-        };
-        reader.add(rest);
+    /// Creates the state of a connection after its opening handshake.
+    pub(super) fn new(transport: Transport, is_of_client: bool, timeout: Duration) -> Self {
         Self {
             transport,
-            reader,
+            reader: Reader {
+                is_of_client,
+                ..Reader::default()
+            },
             answers: Vec::new(),
             is_answered: false,
             end: None,
@@ -335,7 +329,8 @@ impl Session {
     /// Sends a valid frame.
     pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
         let masks = !self.reader.is_of_client;
-        self.transport.send(&frame(first, payload, masks));
+        self.transport
+            .send(&frame(first, payload.to_vec(), masks).bytes());
     }
 
     /// Sends a ping, and waits for its pong.
@@ -436,23 +431,23 @@ fn play_handshake(case: &Case, plan: &Plan) -> Result<Outcome, String> {
         Expected::Ends => SLOW_TIMEOUTS * plan.target.timeout,
         _ => plan.target.timeout,
     };
-    let end = read_response(&mut transport, timeout).0;
+    let end = read_response(&mut transport, timeout);
     Ok(Outcome::new(end, &transport))
 }
 
-/// Reads the response to an opening handshake. Returns the bytes after it, too.
-pub(super) fn read_response(transport: &mut Transport, timeout: Duration) -> (End, Vec<u8>) {
-    let Some(mut received) = transport.receive_response(timeout) else {
-        return (End::Nothing(timeout), Vec::new());
+/// Reads the response to an opening handshake.
+pub(super) fn read_response(transport: &mut Transport, timeout: Duration) -> End {
+    let Some(received) = transport.receive_response(timeout) else {
+        return End::Nothing(timeout);
     };
     match ResponseHead::parse(&received, HEAD_BYTES) {
-        Ok(Progress::NeedMore) => (End::HungUp, Vec::new()),
+        Ok(Progress::NeedMore) => End::HungUp,
         Ok(Progress::Done { value, used }) => {
             let has_extension = value.values("sec-websocket-extensions").next().is_some();
-            let end = End::Status(value.status(), has_extension);
-            (end, received.split_off(used))
+            transport.unread(&received[used..]);
+            End::Status(value.status(), has_extension)
         }
-        Err(error) => (End::Invalid(error.to_owned()), Vec::new()),
+        Err(error) => End::Invalid(error.to_owned()),
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) struct Transport {
     input: OwnedFd,
     output: OwnedFd,
     child: Option<Child>,
+    unread: Vec<u8>,
     pending: Vec<u8>,
     written: usize,
     is_broken: bool,
@@ -66,6 +67,7 @@ impl Transport {
             input,
             output,
             child,
+            unread: Vec::new(),
             pending: Vec::new(),
             written: 0,
             is_broken: false,
@@ -127,6 +129,9 @@ impl Transport {
     /// Like [`Transport::exchange`], and returns `None` too as soon as all pending bytes are
     /// written.
     pub(super) fn exchange_or_flush(&mut self, until: Instant) -> Option<Vec<u8>> {
+        if !self.unread.is_empty() {
+            return Some(std::mem::take(&mut self.unread));
+        }
         let was_flushed = self.is_flushed();
         let mut buffer = vec![0; READ_BYTES];
         loop {
@@ -181,9 +186,15 @@ impl Transport {
         self.receive_until(timeout, |bytes| !needs_more(bytes))
     }
 
-    /// Forgets the bytes sent and received so far.
+    /// Makes the next call that receives return these bytes first, which were received before.
+    pub(super) fn unread(&mut self, bytes: &[u8]) {
+        self.unread = bytes.to_vec();
+    }
+
+    /// Forgets the bytes sent and received so far, except for those that are unread.
     pub(super) fn forget(&mut self) {
         (self.sent, self.received) = Default::default();
+        self.received.add(&self.unread);
     }
 }
 
@@ -217,8 +228,6 @@ pub(super) struct Target {
 /// A WebSocket after its opening handshake.
 pub(super) struct Opened {
     pub(super) transport: Transport,
-    /// The bytes received after the response.
-    pub(super) rest: Vec<u8>,
     /// The extensions that the server chose.
     pub(super) extensions: String,
     /// The `Server` header of the response.
@@ -261,13 +270,11 @@ impl Target {
     /// Returns the request of an opening handshake, with this value of `Sec-WebSocket-Key`.
     pub(super) fn request(&self, key: &str) -> Request {
         let mut request = Request::new(&self.address.authority, &self.address.target, key);
-        request.headers.extend_from_slice(&self.headers);
+        for (name, value) in &self.headers {
+            request.add(name, value);
+        }
         if !self.subprotocols.is_empty() {
-            let header = (
-                "Sec-WebSocket-Protocol".to_owned(),
-                self.subprotocols.join(", "),
-            );
-            request.headers.push(header);
+            request.add("Sec-WebSocket-Protocol", &self.subprotocols.join(", "));
         }
         request
     }
@@ -276,13 +283,13 @@ impl Target {
     pub(super) fn open(&self, offer: Option<&str>) -> Result<Opened, String> {
         let (mut transport, key) = (self.connect()?, key(random()?));
         let mut request = self.request(&key);
-        let offer_header =
-            offer.map(|offer| ("Sec-WebSocket-Extensions".to_owned(), offer.to_owned()));
-        request.headers.extend(offer_header);
+        if let Some(offer) = offer {
+            request.add("Sec-WebSocket-Extensions", offer);
+        }
         transport.send(&request.bytes());
         let authority = &self.address.authority;
         let received = transport.receive_response(self.timeout);
-        let mut received =
+        let received =
             received.ok_or_else(|| format!("{authority} does not answer the opening handshake"))?;
         let parsed = ResponseHead::parse(&received, HEAD_BYTES)?;
         let Progress::Done { value: head, used } = parsed else {
@@ -304,12 +311,10 @@ impl Target {
             values.collect::<Vec<_>>().join(", ")
         };
         let (extensions, server) = (text("sec-websocket-extensions"), text("server"));
+        transport.unread(&received[used..]);
         transport.forget();
-        let rest = received.split_off(used);
-        transport.received.add(&rest);
         Ok(Opened {
             transport,
-            rest,
             extensions,
             server,
         })
