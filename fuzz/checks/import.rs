@@ -64,10 +64,10 @@ impl Model {
         self.lines += 1;
         match line {
             Line::Parlor { .. } => {}
-            Line::Session { author, .. } => {
-                assert!(self.newest.is_none() && *author > self.session.unwrap_or(0));
-                assert!(*author < 1 << 53);
-                self.session = Some(*author);
+            Line::Session(session) => {
+                assert!(self.newest.is_none() && session.author > self.session.unwrap_or(0));
+                assert!(session.author < 1 << 53);
+                self.session = Some(session.author);
             }
             Line::Channel { newest, .. } | Line::Conversation { newest, .. } => {
                 assert!(self.is_whole() && *newest < 1 << 53);
@@ -78,13 +78,14 @@ impl Model {
                 assert!(self.between.is_none_or(|[one, other]| one <= other));
                 (self.newest, self.last) = (Some(*newest), None);
             }
-            Line::Message { seq, author, to, text, change, .. } => {
-                assert!(*seq == self.last.unwrap_or(seq - 1) + 1 && Some(*seq) <= self.newest);
-                assert_eq!(to.is_some(), self.between.is_some());
-                assert!(self.between.is_none_or(|between| between.contains(author)));
-                assert!(change.is_some() || !text.trim().is_empty());
-                assert!(change.and_then(|it| it.of()).is_none_or(|of| (1..*seq).contains(&of)));
-                self.last = Some(*seq);
+            Line::Message(message) => {
+                let (seq, of) = (message.seq, message.change.and_then(|it| it.of()));
+                assert!(seq == self.last.unwrap_or(seq - 1) + 1 && Some(seq) <= self.newest);
+                assert_eq!(message.to.is_some(), self.between.is_some());
+                assert!(self.between.is_none_or(|between| between.contains(&message.author)));
+                assert!(message.change.is_some() || !message.text.trim().is_empty());
+                assert!(of.is_none_or(|of| (1..seq).contains(&of)));
+                self.last = Some(seq);
             }
         }
     }

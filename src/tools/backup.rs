@@ -5,7 +5,7 @@
 //! import goes into a new file beside the one that it is to become, and takes its name when it is
 //! whole.
 
-use super::lines::{Change, LINE_BYTES, Line, Lines, VERSION};
+use super::lines::{Change, LINE_BYTES, Line, Lines, Message, Session, VERSION};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
 use super::transcript::Excerpt;
@@ -14,7 +14,7 @@ use crate::cli::serve::random_id;
 use crate::history::sqlite::{count_reactions, schema, sentence, with_ending};
 use crate::history::{self, Seq, Settings, Span, StoreError};
 use crate::text::{Hex, decode_hex};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -228,11 +228,12 @@ fn each_line(
     let mut after = 0;
     loop {
         let sessions = sessions(connection, after)?;
-        let Some(Line::Session { author, .. }) = sessions.last() else {
+        let Some(last) = sessions.last() else {
             break;
         };
-        after = *author;
-        sessions.iter().try_for_each(&mut take)?;
+        after = last.author;
+        let mut lines = sessions.into_iter().map(Line::Session);
+        lines.try_for_each(|line| take(&line))?;
     }
     // In the order of use now: a place that is used meanwhile would come twice.
     let mut select = connection
@@ -250,11 +251,11 @@ fn each_line(
     Ok(())
 }
 
-fn sessions(connection: &Connection, after: u64) -> rusqlite::Result<Vec<Line>> {
+fn sessions(connection: &Connection, after: u64) -> rusqlite::Result<Vec<Session>> {
     let select = "SELECT author, secret, name, seen, quit FROM sessions
         WHERE author > ?1 ORDER BY author LIMIT ?2";
     let row = |row: &Row<'_>| {
-        Ok(Line::Session {
+        Ok(Session {
             author: row.get(0)?,
             secret: format!("{:x}", Hex(row.get_ref(1)?.as_blob()?)),
             name: row.get(2)?,
@@ -304,7 +305,6 @@ fn each_message(
     let select = "SELECT seq, at, author, sender, recipient, text, action, nonce, owner, kind, of
         FROM messages WHERE place = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
     let row = |row: &Row<'_>| {
-        let seq: u64 = row.get(0)?;
         let of = || row.get(10);
         let change = match row.get(9)? {
             0 => None,
@@ -314,8 +314,8 @@ fn each_message(
             4 => Some(Change::Unreact(of()?)),
             _ => Some(Change::Deleted),
         };
-        let line = Line::Message {
-            seq,
+        Ok(Message {
+            seq: row.get(0)?,
             at: row.get(1)?,
             author: row.get(2)?,
             from: row.get(3)?,
@@ -325,25 +325,25 @@ fn each_message(
             nonce: row.get(7)?,
             owner: row.get(8)?,
             change,
-        };
-        Ok((seq, line))
+        })
     };
     let mut select = connection.prepare_cached(select)?;
     let (mut after, newest) = (span.first.0 - 1, span.newest.0);
     let mut is_first = true;
     loop {
         let rows = select.query_map((id, after, newest, ROWS), row)?;
-        let rows: Vec<(u64, Line)> = rows.collect::<Result<_, _>>()?;
-        let first = rows.first().map_or(newest + 1, |(seq, _)| *seq);
+        let rows: Vec<Message> = rows.collect::<Result<_, _>>()?;
+        let first = rows.first().map_or(newest + 1, |message| message.seq);
         if !std::mem::take(&mut is_first) && first != after + 1 {
             let why = "messages were pruned while they were read; export it again";
             return Err(StoreError(why.to_owned()));
         }
-        let Some((last, _)) = rows.last() else {
+        let Some(last) = rows.last() else {
             return Ok(());
         };
-        after = *last;
-        rows.iter().try_for_each(|(_, line)| take(line))?;
+        after = last.seq;
+        let mut lines = rows.into_iter().map(Line::Message);
+        lines.try_for_each(|line| take(&line))?;
     }
 }
 
@@ -420,21 +420,23 @@ impl Import {
         let greatest = match line {
             Line::Parlor { .. } | Line::Channel { .. } => 0,
             Line::Conversation { between, .. } => between[1],
-            Line::Session { author, .. } | Line::Message { author, .. } => *author,
+            Line::Session(session) => session.author,
+            Line::Message(message) => message.author,
         };
         self.newest_author = self.newest_author.max(greatest);
         match line {
             Line::Parlor { .. } => {}
-            Line::Session {
-                author,
-                secret,
-                name,
-                seen,
-                quit,
-            } => {
+            Line::Session(session) => {
                 let insert = "INSERT INTO sessions (author, secret, name, seen, quit)
                     VALUES (?1, ?2, ?3, ?4, ?5)";
-                let row = (author, decode_hex(secret.as_bytes()), name, seen, quit);
+                let secret = decode_hex(session.secret.as_bytes());
+                let row = (
+                    session.author,
+                    secret,
+                    &session.name,
+                    session.seen,
+                    session.quit,
+                );
                 connection.prepare_cached(insert)?.execute(row)?;
             }
             Line::Channel { newest, .. } | Line::Conversation { newest, .. } => {
@@ -457,18 +459,8 @@ impl Import {
                 connection.prepare_cached(insert)?.execute(row)?;
                 self.place = connection.last_insert_rowid();
             }
-            Line::Message {
-                seq,
-                at,
-                author,
-                from,
-                to,
-                text,
-                action,
-                nonce,
-                owner,
-                change,
-            } => {
+            Line::Message(message) => {
+                let (seq, at, change) = (message.seq, message.at, message.change);
                 let kind = match change {
                     None => 0,
                     Some(Change::Edit(_)) => 1,
@@ -481,9 +473,20 @@ impl Import {
                 let insert = "INSERT INTO messages (place, seq, at, author, sender, recipient,
                         text, action, nonce, owner, kind, of)
                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-                let row = (
-                    self.place, seq, at, author, from, to, text, action, nonce, owner, kind, of,
-                );
+                let row = params![
+                    self.place,
+                    seq,
+                    at,
+                    message.author,
+                    message.from,
+                    message.to,
+                    message.text,
+                    message.action,
+                    message.nonce,
+                    message.owner,
+                    kind,
+                    of,
+                ];
                 connection.prepare_cached(insert)?.execute(row)?;
                 if kind == 1 {
                     let edit = "UPDATE messages SET edited = ?3 WHERE place = ?1 AND seq = ?2";

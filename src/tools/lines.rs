@@ -33,14 +33,8 @@ const NUMBERS: u64 = 1 << 52;
 pub enum Line {
     /// The first line, which names the format.
     Parlor { version: u32 },
-    /// A session. Its `secret` is a hash, in hexadecimal digits.
-    Session {
-        author: u64,
-        secret: String,
-        name: String,
-        seen: u64,
-        quit: bool,
-    },
+    /// A session that sent or received a message.
+    Session(Session),
     /// A channel, with the number of its newest message.
     Channel {
         name: String,
@@ -54,25 +48,44 @@ pub enum Line {
     /// A conversation of two sessions, the smaller number first.
     Conversation { between: [u64; 2], newest: u64 },
     /// A message of the last channel or conversation.
-    Message {
-        seq: u64,
-        at: u64,
-        author: u64,
-        from: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<String>,
-        /// The present text, or the emoji of a reaction.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        text: String,
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        action: bool,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        nonce: Option<String>,
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        owner: bool,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        change: Option<Change>,
-    },
+    Message(Message),
+}
+
+/// A session.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Session {
+    pub author: u64,
+    /// A hash, in hexadecimal digits.
+    pub secret: String,
+    pub name: String,
+    pub seen: u64,
+    pub quit: bool,
+}
+
+/// A message, or a change of one.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Message {
+    pub seq: u64,
+    pub at: u64,
+    pub author: u64,
+    pub from: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The present text, or the emoji of a reaction.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub action: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owner: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
 }
 
 /// A change of the earlier message that has this number, or a message that is deleted.
@@ -142,27 +155,22 @@ impl Lines {
             _ if !self.has_begun => {
                 return Err("an export begins with a line of the type parlor".to_owned());
             }
-            Line::Session {
-                author,
-                secret,
-                name,
-                seen,
-                ..
-            } => {
-                below(*author, "an author")?;
-                below(*seen, "a time")?;
-                if self.place.is_some() || *author <= self.newest_session {
+            Line::Session(session) => {
+                below(session.author, "an author")?;
+                below(session.seen, "a time")?;
+                if self.place.is_some() || session.author <= self.newest_session {
                     return Err(
                         "sessions come before the places, each once, the smallest number \
-                         first"
+                                first"
                             .to_owned(),
                     );
                 }
-                if decode_hex(secret.as_bytes()).is_none_or(|secret| secret.len() != 20) {
+                let secret = decode_hex(session.secret.as_bytes());
+                if secret.is_none_or(|secret| secret.len() != 20) {
                     return Err("a secret is 40 hexadecimal digits".to_owned());
                 }
-                check_user(name)?;
-                self.newest_session = *author;
+                check_user(&session.name)?;
+                self.newest_session = session.author;
             }
             Line::Channel {
                 name,
@@ -190,7 +198,7 @@ impl Lines {
                 }
                 self.begin(Some(*between), *newest)?;
             }
-            Line::Message { .. } => self.check_message(&line)?,
+            Line::Message(message) => self.check_message(message)?,
         }
         Ok(line)
     }
@@ -229,22 +237,7 @@ impl Lines {
         }
     }
 
-    fn check_message(&mut self, line: &Line) -> Result<(), String> {
-        let Line::Message {
-            seq,
-            at,
-            author,
-            from,
-            to,
-            text,
-            action,
-            nonce,
-            owner,
-            change,
-        } = line
-        else {
-            return Ok(());
-        };
+    fn check_message(&mut self, message: &Message) -> Result<(), String> {
         let Some(Ahead {
             between,
             next,
@@ -253,45 +246,51 @@ impl Lines {
         else {
             return Err("a message comes after the line of its place".to_owned());
         };
-        below(*author, "an author")?;
-        below(*at, "a time")?;
+        let seq = message.seq;
+        below(message.author, "an author")?;
+        below(message.at, "a time")?;
         let is_control = |one: char| one.is_control() && one != '\n' && one != '\t';
         let is_bad_nonce = |nonce: &String| {
             nonce.is_empty()
                 || nonce.chars().count() > NONCE_CHARS
                 || nonce.chars().any(char::is_control)
         };
-        let is_blank = text.chars().all(char::is_whitespace);
-        let is_emoji = text.len() <= EMOJI_BYTES && !text.contains(char::is_whitespace);
-        let has_right_text = match change {
+        let is_blank = message.text.chars().all(char::is_whitespace);
+        let is_emoji =
+            message.text.len() <= EMOJI_BYTES && !message.text.contains(char::is_whitespace);
+        let has_right_text = match message.change {
             None => !is_blank,
             Some(Change::React(_) | Change::Unreact(_)) => !is_blank && is_emoji,
-            Some(_) => text.is_empty(),
+            Some(_) => message.text.is_empty(),
         };
-        let of = change.and_then(Change::of);
+        let of = message.change.and_then(Change::of);
         let wrong = match between {
-            Some(between) if !between.contains(author) => "its author is not in the conversation",
-            Some(_) if to.is_none() => "a private message has a recipient",
-            Some(_) if *action || *owner => "a private message has no `action` and no `owner`",
-            None if to.is_some() => "a message in a channel has no recipient",
-            _ if !has_right_text || text.contains(is_control) => {
+            Some(between) if !between.contains(&message.author) => {
+                "its author is not in the conversation"
+            }
+            Some(_) if message.to.is_none() => "a private message has a recipient",
+            Some(_) if message.action || message.owner => {
+                "a private message has no `action` and no `owner`"
+            }
+            None if message.to.is_some() => "a message in a channel has no recipient",
+            _ if !has_right_text || message.text.contains(is_control) => {
                 "a text is not empty, and has no control characters but line feed and tab; an \
                  edit, a deletion and a deleted message have no text"
             }
-            _ if of.is_some_and(|of| of == 0 || of >= *seq) => "a change is of an earlier message",
-            _ if nonce.as_ref().is_some_and(is_bad_nonce) => {
+            _ if of.is_some_and(|of| of == 0 || of >= seq) => "a change is of an earlier message",
+            _ if message.nonce.as_ref().is_some_and(is_bad_nonce) => {
                 return Err(format!(
                     "a nonce has 1 to {NONCE_CHARS} characters, and no control characters"
                 ));
             }
-            _ if *seq == 0 || seq > newest || next.is_some_and(|next| next != *seq) => {
+            _ if seq == 0 || seq > *newest || next.is_some_and(|next| next != seq) => {
                 return Err(format!(
                     "the numbers of a place go up by one, as far as {newest}; {seq} is out of order"
                 ));
             }
             _ => {
-                check_user(from)?;
-                to.as_deref().map_or(Ok(()), check_user)?;
+                check_user(&message.from)?;
+                message.to.as_deref().map_or(Ok(()), check_user)?;
                 *next = Some(seq + 1);
                 return Ok(());
             }
