@@ -55,7 +55,6 @@ impl Channel {
     }
 }
 
-/// All channels that are listed.
 pub(super) struct Channels {
     listed: Slab<Channel>,
     names: NameIndex<ChannelId>,
@@ -173,7 +172,6 @@ impl Channels {
         id
     }
 
-    /// Removes a channel from the list.
     pub(super) fn unlist(&mut self, id: ChannelId) -> Option<Channel> {
         let channel = self.listed.try_remove(id.0 as usize)?;
         self.names.remove(&channel.name, id);

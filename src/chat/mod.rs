@@ -135,7 +135,6 @@ struct Client {
     channels: SmallVec<[ChannelId; 4]>,
 }
 
-/// The sender of a proposal, and its channel.
 struct Sender {
     client: ClientId,
     address: Address,

@@ -55,7 +55,6 @@ impl<Owner: Copy + PartialEq> NameIndex<Owner> {
         }
     }
 
-    /// Removes a name of this owner.
     pub(super) fn remove(&mut self, name: &IndexedName, owner: Owner) {
         for key in name.keys {
             if self.0.get(&key) == Some(&owner) {

@@ -20,7 +20,6 @@ const QUERY_BYTES: usize = 1 << 10;
 /// The longest text of a position: two numbers, and a name of 32 characters or two more numbers.
 const MOST_BYTES: usize = 256;
 
-/// A search that is underway.
 pub(super) struct Search {
     pub(super) client: ClientId,
     pub(super) address: Address,
@@ -68,7 +67,6 @@ impl Position {
         format!("{}.{}.{place}", self.at.0, self.seq.0).into()
     }
 
-    /// Parses a text of [`Position::encode`].
     pub(super) fn decode(text: &str) -> Option<Self> {
         if text.len() > MOST_BYTES {
             return None;

@@ -59,7 +59,6 @@ impl Sessions {
         users.map(|user| user.name.shown.clone()).collect()
     }
 
-    /// Returns the user who has this name now.
     pub(super) fn find(&self, name: &UserName) -> Option<Author> {
         let mut owners = self.names.owners(name);
         owners.find(|author| self.users.contains_key(author))
@@ -122,7 +121,6 @@ impl Sessions {
         }
     }
 
-    /// Frees all names that are held.
     pub(super) fn release_held(&mut self) {
         for (author, name) in std::mem::take(&mut self.held) {
             self.names.remove(&name, author);
@@ -163,7 +161,6 @@ impl Token {
         Sha1::digest(self.bits).into()
     }
 
-    /// Returns whether `secret` is this token's.
     pub(super) fn matches(&self, secret: &Secret) -> bool {
         same(&self.secret(), secret)
     }

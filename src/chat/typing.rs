@@ -7,7 +7,6 @@ use crate::history::{Author, Place};
 use crate::limits::TYPING_INTERVAL;
 
 impl Chat {
-    /// Handles `typing`: informs the other users' connections, at most once a second.
     pub(super) fn typing(&mut self, context: &mut Context<'_>, target: &Target) -> Applied {
         let author = context.author()?;
         let destination = self.destination(context, target)?;

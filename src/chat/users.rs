@@ -204,7 +204,6 @@ impl Chat {
             .ok_or(CommandError::HelloFirst)
     }
 
-    /// Returns the addresses of a user's connections.
     pub(super) fn addresses(&self, author: Author) -> Vec<Address> {
         let user = self.sessions.user(author);
         let clients = user.map_or(&[][..], |user| &user.clients);
@@ -239,7 +238,6 @@ impl Chat {
         Ok(())
     }
 
-    /// Removes a connection of a user.
     pub(super) fn client_left(
         &mut self,
         client: ClientId,
@@ -362,7 +360,6 @@ impl Chat {
         }
     }
 
-    /// Records that the commit wrote rows.
     pub(super) fn rows_written(&mut self, rows: &[SessionRow]) {
         for row in rows {
             if let Some(user) = self.sessions.user_mut(row.author) {
@@ -409,7 +406,6 @@ impl Chat {
         }
     }
 
-    /// Runs a step of the history's maintenance.
     pub(super) fn maintain_history(&mut self) {
         self.maintain_at = None;
         if let Err(error) = self.history.maintain(self.now) {

@@ -19,7 +19,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The limits of a [`Memory`].
 struct Bounds {
     messages: usize,
     bytes: usize,

@@ -26,7 +26,6 @@ const STRICT_BELOW: u32 = 20;
 const FULL: &str = "the server is full (--max-connections); try again later";
 const TOO_MANY: &str = "too many connections from your address (--max-connections-per-ip)";
 
-/// Counts open connections, and those of each address.
 pub(super) struct Admission {
     open: u32,
     refused: usize,
@@ -155,7 +154,6 @@ impl Admission {
         }
     }
 
-    /// Counts a connection out.
     pub(super) fn leave(&mut self, seat: &mut Seat) {
         self.uncount(seat);
         match seat.counted {

@@ -26,7 +26,6 @@ pub(super) struct Buffered {
 }
 
 impl Buffered {
-    /// Returns the bytes held now.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -75,7 +74,6 @@ pub(super) struct Backlog {
     pub(super) waiting_bytes: usize,
 }
 
-/// A piece of a backlog.
 pub(super) struct Held {
     bytes: Body,
     /// The whole piece; with `frames` it begins where a frame begins.
@@ -90,7 +88,6 @@ impl Backlog {
         self.held.is_empty()
     }
 
-    /// Appends a piece to the queue.
     pub(super) fn push(&mut self, held: Held, buffered: &mut Buffered) {
         self.waiting_bytes += held.range.end - held.at;
         if let (Some(last), Body::Own(new)) = (self.held.back_mut(), &held.bytes)

@@ -79,7 +79,6 @@ impl<S: Socket> Hub<S> {
         self.settle(id);
     }
 
-    /// Closes the connections that the chat dismissed.
     pub(super) fn close_dismissed(&mut self) {
         while let Some((id, reason)) = self.dismissed.pop() {
             self.close(id, reason);

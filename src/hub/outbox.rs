@@ -287,7 +287,6 @@ impl Outbox {
         self.turn_bytes as usize + self.backlog_bytes()
     }
 
-    /// Returns the number of bytes in the backlog.
     pub(super) fn backlog_bytes(&self) -> usize {
         let backlog = self.backlog.as_ref();
         backlog.map_or(0, |backlog| backlog.waiting_bytes)
@@ -344,7 +343,6 @@ impl Outbox {
         }
     }
 
-    /// Frees the backlog of a closed connection.
     pub(super) fn release(&mut self, buffered: &mut Buffered) {
         if let Some(backlog) = self.backlog.take() {
             backlog.release(buffered);

@@ -83,7 +83,6 @@ impl ReadQueue {
         None
     }
 
-    /// Ends this turn's round.
     pub(super) fn end_turn(&mut self) {
         (self.round, self.bytes) = (None, 0);
         if self.queue.len() < self.queue.capacity() / 4 {

@@ -12,7 +12,6 @@ use crate::time::Millis;
 use crate::websocket::handshake::NEEDS_UPGRADE;
 use crate::websocket::{self, Upgrade};
 
-/// The response to a request.
 pub(super) enum Reply {
     /// A response; the connection stays open if the client wants that.
     Response(Response),
@@ -28,7 +27,6 @@ pub(super) enum Path {
     Echo,
 }
 
-/// Finds the response to each request.
 pub(super) struct Router {
     origins: Origins,
     pages: Box<dyn Pages>,
@@ -74,7 +72,6 @@ impl Router {
         Ok(Some(name.shown().into()))
     }
 
-    /// Returns the response to a request.
     pub(super) fn route(
         &mut self,
         head: &Head<'_>,
@@ -167,7 +164,6 @@ fn declines_deflate(head: &Head<'_>) -> bool {
     words.any(|word| word == "deflate=0")
 }
 
-/// Returns whether a request asks to switch protocols.
 pub(super) fn asks_for_upgrade(head: &Head<'_>) -> bool {
     head.values("upgrade").next().is_some()
 }

@@ -85,7 +85,6 @@ impl Topics {
         }
     }
 
-    /// Unsubscribes a connection from every topic.
     pub(super) fn unsubscribe_all(&mut self, outbox: &mut Outbox, turn: &mut Turn) {
         while let Some(last) = outbox.topics.last() {
             let topic = match last / 2 {

@@ -12,7 +12,6 @@ use crate::limits::COST_OF_HEAVY_COMMAND;
 use crate::websocket::{self, Opcode};
 
 impl<S: Socket> Hub<S> {
-    /// Applies a command of the wire view.
     pub(super) fn apply_wire(&mut self, id: ConnectionId, request: Request) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;

@@ -95,7 +95,6 @@ fn create(path: &Path) -> io::Result<File> {
     options.write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Writes the whole history, or a channel of it as HTML.
 fn write<W: Write>(
     connection: &Connection,
     excerpt: Option<&Excerpt>,
@@ -182,7 +181,6 @@ fn read_lines(
     }
 }
 
-/// Returns the path of the database.
 fn history_path(given: &Arguments) -> Result<PathBuf, Failure> {
     let history = given.values("history").next_back().map(OsStr::to_owned);
     let from_variable = || std::env::var_os("PARLOR_HISTORY").filter(|value| !value.is_empty());
@@ -193,7 +191,6 @@ fn history_path(given: &Arguments) -> Result<PathBuf, Failure> {
     history.map_err(|_| Failure::wrong("--history must be a file"))
 }
 
-/// Opens a history to read it.
 fn open(path: &Path) -> history::Result<Connection> {
     let begin = |path: &Path| {
         let mut begin = Vec::new();

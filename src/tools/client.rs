@@ -55,7 +55,6 @@ pub(super) const TOOL: Tool = Tool {
     run,
 };
 
-/// Runs until the connection has ended.
 fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
     let address = Address::operand(given, false)?;
     let interrupts = interrupts().map_err(|error| format!("can't wait for Ctrl-C: {error}"))?;
@@ -84,7 +83,6 @@ fn interrupts() -> io::Result<UnixStream> {
     Ok(readable)
 }
 
-/// An open connection and its state.
 struct Client<'a, 'b> {
     link: Link,
     terminal: &'a mut Terminal<'b>,
@@ -151,7 +149,6 @@ impl Client<'_, '_> {
         }
     }
 
-    /// Prints the messages in received bytes.
     fn receive(&mut self, mut bytes: Vec<u8>) {
         self.show_received(&bytes);
         let received = self.link.receive(&mut bytes, |event| match event {
@@ -201,7 +198,6 @@ impl Client<'_, '_> {
         self.partial_frame = partial;
     }
 
-    /// Prints a frame on one line.
     fn show(&mut self, arrow: &str, frame: &[u8]) {
         let hex = shortened(frame, SHOWN_BYTES);
         let title = Dissection::of(frame).title();
@@ -210,7 +206,6 @@ impl Client<'_, '_> {
         self.terminal.line(&format!("{arrow} {hex}  {title}"));
     }
 
-    /// Says how the connection ended.
     fn verdict(&self) -> Result<bool, Failure> {
         if let Some(rule) = self.broken {
             return Err(Failure::Failed(format!("the server broke a rule: {rule}")));

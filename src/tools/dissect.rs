@@ -84,7 +84,6 @@ impl Dissection {
         dissection
     }
 
-    /// Adds the field from byte `from` to byte `to`.
     fn add(&mut self, name: &'static str, from: usize, to: usize, bits: String, meaning: String) {
         self.fields.push(Field {
             name,

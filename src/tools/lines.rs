@@ -33,7 +33,7 @@ const NUMBERS: u64 = 1 << 52;
 pub enum Line {
     /// The first line, which names the format.
     Parlor { version: u32 },
-    /// A session that sent or received a message.
+    /// A session, before all places.
     Session(Session),
     /// A channel, with the number of its newest message.
     Channel {
@@ -51,7 +51,7 @@ pub enum Line {
     Message(Message),
 }
 
-/// A session.
+/// A session that sent or received a message.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]

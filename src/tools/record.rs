@@ -52,7 +52,6 @@ pub(super) struct Head {
 /// Both clocks, in milliseconds: monotonic, and since 1970.
 pub(super) type At = (u64, u64);
 
-/// Converts recorded times to [`Now`].
 pub(super) fn now((mono, unix): At) -> Now {
     let (mono, unix) = (Millis(mono), UnixMillis(unix));
     Now { mono, unix }
@@ -96,7 +95,6 @@ pub(crate) struct Recorder<S> {
 /// The results of the writes of this turn; `None` once the recording has ended.
 type Tape = Rc<RefCell<Option<Vec<Wrote>>>>;
 
-/// A socket whose writes are recorded.
 struct Taped<S> {
     socket: S,
     tape: Tape,

@@ -59,7 +59,6 @@ enum Done {
     Other(&'static str),
 }
 
-/// The socket of one connection.
 struct Played {
     number: u64,
     sockets: Rc<RefCell<Sockets>>,
@@ -198,7 +197,6 @@ fn play(
     Ok(())
 }
 
-/// Makes the setup of the recorded server.
 fn setup(head: &Head) -> Result<Setup, String> {
     let version = head.parlor_recording;
     if version != VERSION {

@@ -37,12 +37,10 @@ impl<'a> Terminal<'a> {
         let _ = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
     }
 
-    /// Prints one line in a style.
     pub(crate) fn styled(&mut self, style: Style, text: &str) {
         self.line(&self.paint(style, text));
     }
 
-    /// Returns the text in a style.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
         const PARTS: [u8; 6] = [36, 33, 35, 34, 32, 96];
         let code = match style {

@@ -55,7 +55,6 @@ impl Tool {
         self.usage.split(' ').next().unwrap_or_default()
     }
 
-    /// Runs the tool and returns its exit status.
     pub(crate) fn run(
         &self,
         arguments: impl Iterator<Item = OsString>,

@@ -59,7 +59,6 @@ pub(super) fn answer(json: &str, message_bytes: usize) -> Result<Value, CommandE
     Ok(json!({ "type": "tried", "steps": steps, "more": walk.next().is_some() }))
 }
 
-/// Returns one frame, and what the receiver made of it.
 fn show(step: Step, bytes: &[u8]) -> Value {
     let mut shown = json!({
         "at": step.at,

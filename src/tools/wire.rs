@@ -23,14 +23,12 @@ use crate::websocket::{
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
-/// The wire view of a server.
 pub(crate) struct Wire {
     /// The longest message of the chat.
     message_bytes: usize,
 }
 
 impl Wire {
-    /// Makes the wire view of a server with these limits.
     pub(crate) fn new(limits: &Limits) -> Self {
         let message_bytes = limits.message_bytes;
         Self { message_bytes }
@@ -104,7 +102,6 @@ struct Frames {
     scratch: Scratch,
 }
 
-/// A frame that passed.
 struct Seen {
     is_sent: bool,
     at: UnixMillis,

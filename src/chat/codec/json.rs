@@ -190,7 +190,6 @@ fn place(fields: &Fields<'_>) -> Result<Target, CommandError> {
     target(fields.channel, Target::Channel, fields, EITHER)
 }
 
-/// Reads a place, or none.
 fn anywhere(fields: &Fields<'_>) -> Result<Option<Target>, CommandError> {
     let is_given = fields.channel.is_some() || fields.conversation.is_some();
     is_given.then(|| place(fields)).transpose()

@@ -67,7 +67,6 @@ fn place(connection: &Connection, channel: &Rc<str>) -> Result<i64> {
     }
 }
 
-/// Returns the settings of a channel.
 pub(super) fn settings(connection: &Connection, channel: &str) -> Result<ChannelSettings> {
     let select = "SELECT writing, pinned FROM places WHERE name = ?1";
     let mut select = connection.prepare_cached(select)?;

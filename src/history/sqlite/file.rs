@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 /// Identifies a file: its device and its inode.
 type Identity = (u64, u64);
 
-/// The database file of a running server.
 pub(super) struct HistoryFile {
     /// Absolute, so that SQLite takes no name (`:memory:`, `file:…`) for anything but a path.
     pub(super) path: PathBuf,
@@ -287,7 +286,6 @@ fn make(
     made
 }
 
-/// Appends to a file's name.
 pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);

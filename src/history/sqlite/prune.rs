@@ -171,7 +171,6 @@ fn oldest(days: u32, newest: UnixMillis, clock: &TrustedClock) -> UnixMillis {
     UnixMillis(newest.0.saturating_sub(u64::from(days) * DAY_MILLIS))
 }
 
-/// A place as pruning sees it.
 struct Old {
     id: i64,
     first: i64,

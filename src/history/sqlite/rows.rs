@@ -61,7 +61,6 @@ pub(super) fn session_row(row: &Row<'_>) -> Result<SessionRow> {
     })
 }
 
-/// Returns a session, if it has a row.
 pub(super) fn session(connection: &Connection, author: Author) -> Result<Option<SessionRow>> {
     let select = "SELECT author, secret, name, seen, quit, password FROM sessions
         WHERE author = ?1";
@@ -69,7 +68,6 @@ pub(super) fn session(connection: &Connection, author: Author) -> Result<Option<
     select.query_row([author.0], session_row).optional()
 }
 
-/// Returns the session that was last seen of those whose rows have this `password`.
 pub(super) fn session_with_mark(
     connection: &Connection,
     mark: &[u8; 20],
@@ -82,7 +80,6 @@ pub(super) fn session_with_mark(
     Ok(found.optional()?.map(Author))
 }
 
-/// Returns the conversations of a session, the most recently used first, at most `most`.
 pub(super) fn conversations(
     connection: &Connection,
     of: Author,
@@ -161,8 +158,6 @@ fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
     })
 }
 
-/// Appends a page of a place to `out`, oldest first. Returns whether there are more messages on the
-/// side away from where the page begins.
 pub(super) fn page(
     connection: &Connection,
     place: &Place,
@@ -201,7 +196,6 @@ pub(super) fn page(
     Ok(more)
 }
 
-/// Passes the messages of a place below a number to `visit`: see `History::scan`.
 pub(super) fn scan(
     connection: &Connection,
     place: &Place,
@@ -274,12 +268,10 @@ pub(super) struct Overwritten {
 type Content = (u64, u8, Box<str>, Option<u64>, Option<u64>, bool);
 
 impl Overwritten {
-    /// Returns whether a text was overwritten.
     pub(super) fn has_text(&self) -> bool {
         !self.rows.is_empty()
     }
 
-    /// Writes the rows again.
     pub(super) fn restore(&self, connection: &Connection) -> Result<()> {
         for (seq, kind, text, of, edited, owner) in &self.rows {
             let update = "UPDATE messages

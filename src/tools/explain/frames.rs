@@ -24,7 +24,6 @@ const DATA_AFTER_CLOSE: Rule = Rule {
     reason: "RFC 6455 5.5.1: no data frame may follow a close frame",
 };
 
-/// Returns the rule that a frame breaks.
 fn broken_rule(step: &Step) -> Option<Rule> {
     let mut header = step.frame.decoded().into_iter();
     match step.outcome {
@@ -143,12 +142,10 @@ pub(crate) fn explain_from(
     false
 }
 
-/// Returns a code and its name.
 fn named(code: CloseCode) -> String {
     format!("{}, {}", code.get(), CloseCode::name_of(code.get()))
 }
 
-/// Returns a line of `--json`.
 fn in_json(number: u64, step: &Step, broken: Option<Rule>) -> Value {
     let outcome = match &step.outcome {
         _ if broken.is_some() => "broken",

@@ -191,7 +191,6 @@ impl Sheet<'_, '_> {
         self.terminal.line(&line);
     }
 
-    /// Prints how the accept value is computed.
     fn show_accept(&mut self, key: &str) {
         let heading = "How Sec-WebSocket-Accept is computed";
         let heading = self.terminal.paint(Style::Strong, heading);

@@ -71,7 +71,6 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     }
 }
 
-/// Reads a file, or standard input.
 fn read(file: Option<&OsString>) -> Result<Vec<u8>, Failure> {
     let file = file.filter(|file| *file != "-");
     let name = file.map_or("standard input".into(), |file| file.to_string_lossy());

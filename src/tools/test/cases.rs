@@ -285,7 +285,6 @@ impl Request {
         response
     }
 
-    /// Adds a header.
     pub(super) fn add(&mut self, name: &str, value: &str) {
         self.lines.push(format!("{name}: {value}").into());
     }

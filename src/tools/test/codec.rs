@@ -33,7 +33,6 @@ impl Codec {
         })
     }
 
-    /// Compresses the payload of a message.
     pub(super) fn compress(&mut self, payload: &[u8]) -> Vec<u8> {
         if self.is_reset.0 {
             self.deflate.reset();

@@ -40,7 +40,6 @@ const ALIVE: &str = "the server accepts connections";
 /// A demand, and an answer that is not the demanded one.
 type Fault = (&'static str, String);
 
-/// A run of random sequences.
 struct Fuzz<'a> {
     plan: &'a Plan,
     /// The invalid opening handshakes.
@@ -134,7 +133,6 @@ impl Fuzz<'_> {
         }
     }
 
-    /// Plays a sequence on a connection of its own.
     fn play(&self, sequence: &Sequence) -> Result<(), Fault> {
         match self.open_judged(sequence)? {
             Some(peer) => self.play_on(peer, sequence).map(drop),
@@ -192,7 +190,6 @@ impl Fuzz<'_> {
         })
     }
 
-    /// Prints a fault and the sequence that shows it.
     fn show(&self, (demand, answer): &Fault, sequence: &Sequence, terminal: &mut Terminal<'_>) {
         terminal.styled(Style::Wrong, &format!("violated  {demand}: {answer}"));
         if sequence.case.is_some() || *demand == OPENED {
@@ -298,7 +295,6 @@ pub(super) fn run(
     Ok(faults.is_empty())
 }
 
-/// Reads the file of `--replay`.
 fn read(path: &Path) -> Result<Sequence, Failure> {
     let text = fs::read(path).map_err(|error| error.to_string());
     let parsed = text.and_then(|text| serde_json::from_slice(&text).map_err(|it| it.to_string()));

@@ -138,7 +138,6 @@ impl Sequence {
         sequence
     }
 
-    /// Returns the bytes of all frames.
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.frames.iter().flat_map(Frame::bytes).collect()
     }
@@ -174,7 +173,6 @@ impl Sequence {
         format!("{first}\r\n{}\r\n\r\n", lines.join("\r\n")).into_bytes()
     }
 
-    /// Returns the demand on the server.
     pub(super) fn demand(&self) -> Demand {
         let meaning = |checks_late| {
             let receiver = Receiver {

@@ -34,7 +34,6 @@ impl Verdict {
     }
 }
 
-/// Judges the outcome of a case.
 pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
     let is_failure = |code: &u16| matches!(code, 1002 | 1003 | 1007..=1011);
     let is_right = outcome.answers == outcome.expected;

@@ -27,7 +27,6 @@ const POLL: Duration = Duration::from_millis(2);
 /// The time in which a client has to connect again, in timeouts.
 const IDLE_TIMEOUTS: u32 = 6;
 
-/// A server for the clients under test.
 pub(super) struct Listener<'a> {
     socket: TcpListener,
     cases: &'a [Case],

@@ -272,7 +272,6 @@ fn fail_on(given: &Arguments) -> Result<Severity, Failure> {
     severity.ok_or_else(|| Failure::wrong("--fail-on needs security, interoperability or pedantic"))
 }
 
-/// Reads the file of `--expect`.
 fn expected(given: &Arguments) -> Result<Option<BTreeMap<String, Verdict>>, Failure> {
     let Some(path) = given.values("expect").next_back() else {
         return Ok(None);
@@ -286,7 +285,6 @@ fn expected(given: &Arguments) -> Result<Option<BTreeMap<String, Verdict>>, Fail
         .map_err(|line| Failure::Wrong(format!("{path}: {line:?} is not a name and a verdict")))
 }
 
-/// Returns every value of an option.
 fn texts(given: &Arguments, name: &str) -> Vec<String> {
     given
         .values(name)
@@ -294,7 +292,6 @@ fn texts(given: &Arguments, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns the cases that the options ask for.
 fn selected(given: &Arguments, is_for_clients: bool) -> Result<Vec<Case>, Failure> {
     let [wanted, skipped, sections] = ["case", "skip", "section"].map(|name| texts(given, name));
     let mut cases = match is_for_clients {
@@ -331,13 +328,11 @@ fn is_match(glob: &str, name: &str) -> bool {
     }
 }
 
-/// Returns the longest silence.
 fn timeout(given: &Arguments) -> Result<Duration, Failure> {
     let seconds = number(given, "timeout")?.map(|seconds| Duration::from_secs(seconds as u64));
     Ok(seconds.unwrap_or(TIMEOUT))
 }
 
-/// Returns the server that the options describe.
 fn target(given: &Arguments) -> Result<Target, Failure> {
     if let [_, other, ..] = &given.operands[..] {
         return Err(Failure::Wrong(format!("unexpected argument {other:?}")));

@@ -52,7 +52,6 @@ pub(super) enum End {
 }
 
 impl End {
-    /// Judges the payload of a close frame.
     pub(super) fn close(payload: &[u8]) -> Self {
         match CloseFrame::decode(payload) {
             Ok(frame) => {
@@ -248,7 +247,6 @@ impl Plan {
         session.end.map_or(Ok(()), |end| Err(end.sentence()))
     }
 
-    /// Returns the server's reaction to a message of this opcode.
     pub(super) fn reaction_to(&self, opcode: u8) -> Reaction {
         match Session::open(self, None) {
             Ok((mut session, _)) => session.probe(opcode),
@@ -321,12 +319,10 @@ impl Session {
         }
     }
 
-    /// Returns the messages received so far.
     pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
         self.answers.iter().filter(|(opcode, _)| *opcode < 8)
     }
 
-    /// Sends a valid frame.
     pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
         let masks = !self.reader.is_of_client;
         self.transport

@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 /// The bytes of each direction that are shown.
 const SHOWN_BYTES: usize = 64;
 
-/// A case that was played.
 pub(super) struct Played<'a> {
     pub(super) case: &'a Case,
     pub(super) outcome: Outcome,
@@ -50,7 +49,6 @@ impl Played<'_> {
         }
     }
 
-    /// Returns the object of `--json`.
     pub(super) fn json(&self) -> Value {
         let (case, outcome) = (self.case, &self.outcome);
         let (sent, received) = (&outcome.sent, &outcome.received);
@@ -64,7 +62,6 @@ impl Played<'_> {
         })
     }
 
-    /// Returns the element of a JUnit report.
     fn junit(&self) -> String {
         let (case, outcome) = (self.case, &self.outcome);
         let (word, came) = (self.verdict.word(), xml_text(&outcome.sentence()));
@@ -109,7 +106,6 @@ pub(super) fn print_cases(played: &[Played<'_>], is_all: bool, terminal: &mut Te
     }
 }
 
-/// Returns the number of cases with each verdict.
 pub(super) fn counts<'a>(played: impl Iterator<Item = &'a Played<'a>>) -> [usize; 4] {
     let mut counts = [0; 4];
     played.for_each(|played| counts[played.verdict as usize] += 1);

@@ -77,7 +77,6 @@ impl Transport {
         })
     }
 
-    /// Creates the stream of a TCP connection.
     pub(super) fn of(stream: TcpStream) -> Result<Self, String> {
         let output = stream.try_clone().map_err(|error| error.to_string())?;
         Self::new(stream.into(), output.into(), None)
@@ -225,7 +224,6 @@ pub(super) struct Target {
     pub(super) timeout: Duration,
 }
 
-/// A WebSocket after its opening handshake.
 pub(super) struct Opened {
     pub(super) transport: Transport,
     /// The extensions that the server chose.
