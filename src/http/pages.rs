@@ -156,8 +156,8 @@ pub fn etag(bytes: &[u8]) -> String {
 /// A page may load what this server serves and connect to it (`connect-src 'self'` includes `ws:`,
 /// CSP 3 §6.7.2.8), and nothing else: injected markup would be dead text.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     img-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
-     form-action 'none'; frame-ancestors 'none'";
+     img-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Returns the response that carries a page, or a 304 for a client that has it already.
 pub fn respond(mut page: Page, head: &Head<'_>, gzip: &mut Gzip) -> Response {
@@ -178,8 +178,8 @@ pub fn respond(mut page: Page, head: &Head<'_>, gzip: &mut Gzip) -> Response {
     response = match page.is_immutable {
         true => response
             .with("Cache-Control", "public, max-age=31536000, immutable")
-            // A service worker may serve the folder of the chat, above that of its build.
-            .with("Service-Worker-Allowed", "../"),
+            // The service worker is in `app/`, and serves the folder of the chat itself.
+            .with("Service-Worker-Allowed", "../../"),
         // Kept, but validated each time (RFC 9111 §5.2.2.4): a reload shows the new version.
         false => response.with("Cache-Control", "no-cache"),
     };

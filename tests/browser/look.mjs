@@ -101,7 +101,11 @@ scene('the page can be installed, and the icon shows what is unread', [], async 
   const ada = await meet('Ada');
   const bob = await meet('Bob');
   const manifest = await (await fetch(new URL('manifest.webmanifest', server.url))).json();
-  for (const { src } of manifest.icons) assert.equal((await fetch(new URL(src, server.url))).headers.get('content-type'), 'image/svg+xml');
+  for (const { src, type } of [...manifest.icons, ...manifest.shortcuts.flatMap(({ icons }) => icons)]) {
+    assert.equal((await fetch(new URL(src, server.url))).headers.get('content-type'), type, src);
+  }
+  const debug = await ada.context.newCDPSession(ada.page);
+  assert.deepEqual((await debug.send('Page.getInstallabilityErrors')).installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== 'in-incognito'), []);
   await ada.create('garden');
   await ada.heading('#garden').waitFor();
   await bob.say('hello @ada');

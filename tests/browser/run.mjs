@@ -23,4 +23,5 @@ import './widths.mjs';
 import './details.mjs';
 import './wire.mjs';
 import './languages.mjs';
+import './app.mjs';
 import './make-chat.mjs';

@@ -111,6 +111,20 @@ test('the chat’s URL is relative to the page', () => {
   for (const [page, expected] of table) assert.equal(protocol.chatUrl(page), expected);
 });
 
+test('an updated server is one whose page has another build', () => {
+  const build = '0123456789abcdef';
+  const table = [
+    [`parlor 0.1.0+${build}`, null, build, false],
+    [`parlor 0.2.0+${build}`, 'parlor 0.1.0', build, false],
+    ['parlor 0.1.0+fedcba9876543210', null, build, true],
+    ['parlor 0.1.0', null, build, true],
+    [undefined, undefined, build, true],
+    ['parlor 0.1.0+1', 'parlor 0.1.0+1', null, false],
+    ['parlor 0.1.0+2', 'parlor 0.1.0+1', null, true],
+  ];
+  for (const [server, first, own, expected] of table) assert.equal(protocol.isUpdated(server, first, own), expected, `${server} for ${own ?? first}`);
+});
+
 test('events', () => {
   assert.deepEqual(protocol.parse('{"type":"left","channel":"a"}'), { type: 'left', channel: 'a' });
   for (const none of ['', 'hello', 'null', '1', '[]', '{}', '{"type":1}', '"type"']) assert.equal(protocol.parse(none), null, none);

@@ -60,6 +60,7 @@ fn everything_that_a_page_refers_to_is_served() {
                 Some("js") => "text/javascript",
                 Some("css") => "text/css",
                 Some("svg") => "image/svg+xml",
+                Some("png") => "image/png",
                 _ => "application/manifest+json",
             };
             let served = file.header("content-type").expect(&url);

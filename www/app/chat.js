@@ -11,7 +11,9 @@ import * as address from '../texts/address.js';
 import * as commands from '../texts/commands.js';
 import { t } from '../texts/language.js';
 import { alternativeName } from '../texts/names.js';
+import { BUILD } from '../views/dom.js';
 import { Deletions } from './deletions.js';
+import { forget } from './keep.js';
 import { Past } from './past.js';
 import { ReadMarkers } from './read-markers.js';
 import { Sender } from './sender.js';
@@ -47,7 +49,9 @@ export class Chat {
   /** Called with an event `edited`, `deleted`, `cleared` or `channels_changed` before it is applied, and with a text to search for. */
   outdated = () => {};
   searchWanted = () => {};
-  #changed; #confirm; #connection; #sender; #wire = null; #password = storage.password.get();
+  /** Whether the server has another page now. */
+  isUpdated = false;
+  #server = null; #changed; #confirm; #connection; #sender; #wire = null; #password = storage.password.get();
   #session = null; #retries = 0; #restored = false; #typedAt = -Infinity; #doubted = null; #whoTimer = 0;
 
   /** `confirm(title, text, yes)` asks the user and resolves to a boolean. */
@@ -529,6 +533,9 @@ export class Chat {
 
   #onWelcome(event) {
     const { state } = this;
+    this.#server ??= event.server;
+    this.isUpdated = protocol.isUpdated(event.server, this.#server, BUILD);
+    if (this.isUpdated) forget();
     if (event.name_fixed) this.fixedName = event.name;
     if (state.epoch !== null && state.epoch !== event.epoch) this.tell(t.chat.restarted);
     if (state.me !== null) return;

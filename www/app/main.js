@@ -22,9 +22,12 @@ import { SignIn } from '../views/sign-in.js';
 import * as theme from '../views/theme.js';
 import { togglePanel } from '../wire/panel.js';
 import { Chat } from './chat.js';
+import { keep } from './keep.js';
 
 /** The longest time until an update is shown; a hidden tab gets no frames, but has a title. */
 const FRAME_MS = 100;
+/** When the page is kept for a start without the server: after all that the user waits for. */
+const KEEP_AFTER_MS = 3000;
 /** How often the page is updated without a reason: the date or the time zone may have changed. */
 const REFRESH_MS = 20_000;
 
@@ -143,3 +146,4 @@ let resumes = chat.stage === 'entering';
 show();
 document.documentElement.dataset.started = ''; // see start.js
 document.querySelector('.start:not(.failed)')?.remove();
+setTimeout(keep, KEEP_AFTER_MS);

@@ -59,6 +59,12 @@ export const carriesText = ({ type }) => type === 'message' || type === 'direct'
 /** The messages that an event brings: a page of history, or itself. */
 export const messagesOf = (event) => event.history ?? event.messages ?? [event];
 
+/**
+ * Whether the server has another page than this one, whose `build` is null if it isn't known. `server` is that field of `welcome`,
+ * `first` what it was when the page connected first.
+ */
+export const isUpdated = (server, first, build) => (build === null ? server !== first : !server?.endsWith(`+${build}`));
+
 /** Parses an event; null if it isn't one. A later server may send types that this page doesn't know. */
 export function parse(data) {
   try {

@@ -92,6 +92,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     refused: (reason) => `يرفض الخادم الاتصال: ${isolate(reason)}`,
     reconnectingIn: (seconds) => `إعادة الاتصال خلال ${duration(seconds, 'short')}`,
     reconnecting: 'جارٍ إعادة الاتصال…',
+    updated: 'جرى تحديث parlor.', reload: 'إعادة التحميل',
   },
 
   chat: {

@@ -87,6 +87,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     ended: (what, reason) => (reason ? `${what}: ${reason}.` : `${what}.`),
     refused: (reason) => `Der Server lehnt die Verbindung ab: ${reason}`,
     reconnectingIn: (seconds) => `Neuer Versuch in ${duration(seconds, 'short')}`,
+    updated: 'parlor wurde aktualisiert.', reload: 'Neu laden',
     reconnecting: 'Verbindung wird wiederhergestellt …',
   },
 

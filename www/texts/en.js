@@ -84,6 +84,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     refused: (reason) => reason,
     reconnectingIn: (seconds) => `Reconnecting in ${duration(seconds, 'short')}`,
     reconnecting: 'Reconnecting…',
+    updated: 'parlor was updated.', reload: 'Reload',
   },
 
   chat: {

@@ -88,6 +88,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     refused: (reason) => `El servidor rechaza la conexión: ${reason}`,
     reconnectingIn: (seconds) => `Reconectando en ${duration(seconds, 'short')}`,
     reconnecting: 'Reconectando…',
+    updated: 'parlor se ha actualizado.', reload: 'Recargar',
   },
 
   chat: {

@@ -88,6 +88,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     refused: (reason) => `Le serveur refuse la connexion : ${reason}`,
     reconnectingIn: (seconds) => `Reconnexion dans ${duration(seconds, 'short')}`,
     reconnecting: 'Reconnexion…',
+    updated: 'parlor a été mis à jour.', reload: 'Recharger',
   },
 
   chat: {

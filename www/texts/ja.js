@@ -88,6 +88,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     refused: (reason) => `サーバーが接続を拒否しました: ${reason}`,
     reconnectingIn: (seconds) => `${duration(seconds, 'short')}後に再接続します`,
     reconnecting: '再接続しています…',
+    updated: 'parlor が更新されました。', reload: '再読み込み',
   },
 
   chat: {

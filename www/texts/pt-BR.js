@@ -88,6 +88,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     refused: (reason) => `O servidor recusa a conexão: ${reason}`,
     reconnectingIn: (seconds) => `Reconectando em ${duration(seconds, 'short')}`,
     reconnecting: 'Reconectando…',
+    updated: 'O parlor foi atualizado.', reload: 'Recarregar',
   },
 
   chat: {

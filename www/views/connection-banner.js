@@ -1,4 +1,5 @@
-// The line about a lost connection. It appears only after a moment: most losses are over before one has read of them.
+// The line about a lost connection, or an updated server. A loss appears only after a moment: most are over before one has read
+// of them.
 
 import { t } from '../texts/language.js';
 import { byId, element, setText } from './dom.js';
@@ -15,22 +16,24 @@ export class ConnectionBanner {
 
   constructor(chat) {
     this.#chat = chat;
-    this.#button.addEventListener('click', () => chat.nudge());
+    this.#button.addEventListener('click', () => (chat.downSince === null ? location.reload() : chat.nudge()));
   }
 
   show() {
     const since = this.#chat.downSince;
     clearTimeout(this.#timer);
     if (since !== null) this.#timer = setTimeout(() => this.show(), UPDATE_MS);
-    const shown = since !== null && performance.now() - since >= AFTER_MS;
-    this.#button.hidden = !shown;
-    if (!shown) {
-      if (this.#line.hasChildNodes()) this.#line.replaceChildren();
+    const isDown = since !== null && performance.now() - since >= AFTER_MS;
+    const isUpdated = since === null && this.#chat.isUpdated;
+    this.#button.hidden = !isDown && !isUpdated;
+    setText(this.#button, isUpdated ? t.connection.reload : t.page.tryNow);
+    if (!isDown) {
+      setText(this.#line, isUpdated ? t.connection.updated : '');
       return;
     }
     const seconds = Math.ceil(this.#chat.pauseLeft() / 1000);
     setText(this.#what, `${this.#chat.problem || t.connection.connecting} `);
     setText(this.#when, seconds > 0 ? t.connection.reconnectingIn(seconds) : t.connection.reconnecting);
-    if (!this.#line.hasChildNodes()) this.#line.append(this.#what, this.#when);
+    if (!this.#what.isConnected) this.#line.replaceChildren(this.#what, this.#when);
   }
 }

@@ -11,7 +11,10 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** The address of a file of the page, beside this module: in the folder of the build, if the page came from one. */
+/** The build of the page, which names the folder of its files; null where they come from `--www`. */
+export const BUILD = /\/([0-9a-f]{16})\/[^/]+\/[^/]+$/.exec(import.meta.url)?.[1] ?? null;
+
+/** The address of a file of the page, beside this module: in the folder of the build, if there is one. */
 export const fileUrl = (name) => new URL(`../${name}`, import.meta.url).href;
 
 /** Makes a button that isn't a form's submit button. */

@@ -1,27 +1,32 @@
 // The bell: a notification and a sound for mentions and private messages, while the page does not have the focus.
 //
-// It is off until it is clicked. A moment passes before it rings, in which another tab may show the message. Where the browser
-// shows no notifications (over plain HTTP, or on Android, where a page may not make them), the sound alone rings.
+// It is off until it is clicked. A moment passes before it rings, in which another tab may show the message. On Android, where a
+// page may not show notifications, the service worker does. Where the browser has none (over plain HTTP), the sound alone rings.
 
 import { byId, fileUrl, set } from './dom.js';
 import { mentionsMe } from '../store/state.js';
 import * as storage from '../store/storage.js';
+import * as address from '../texts/address.js';
 import { t } from '../texts/language.js';
 
 const WAIT_MS = 800;
 const TEXT_MOST = 200;
+/** How long the service worker may take to start. */
+const WORKER_MS = 5000;
 
 export class Bell {
   #chat; #button = byId('notifications'); #sound = null;
   #missed = new Map(); #timer = 0; // the newest message of each room that came without a connection
   #shown = new Map(); // the notifications by their tags
-  #isRefused = false; // `new Notification` throws
+  #isRefused = false; // neither the page nor the worker can show notifications
 
   constructor(chat) {
     this.#chat = chat;
     this.#button.hidden = false;
     this.#button.addEventListener('click', () => this.#turn());
     this.#show();
+    // A notification of the worker was clicked.
+    navigator.serviceWorker?.addEventListener('message', ({ data }) => chat.stage === 'in' && chat.follow(data.open));
   }
 
   /** Another user wrote a message. Of those that came without a connection (`missed`), the newest of each room rings. */
@@ -49,11 +54,12 @@ export class Bell {
     for (const [room, message] of unread) this.#notify(room, message);
   }
 
-  #notify(room, message) {
+  async #notify(room, message) {
     const title = message.type === 'message' ? t.bell.mentioned(message.from, room.name) : t.bell.wrote(message.from);
     // The tag is the same in all tabs: what several of them show is one notification.
     const tag = tagOf(message, message.seq);
-    const notification = this.#made(title, { body: message.text.slice(0, TEXT_MOST), tag, icon: fileUrl('icon.svg') });
+    const options = { body: message.text.slice(0, TEXT_MOST), tag, icon: fileUrl('icon-192.png'), data: address.of(room) };
+    const notification = await this.#made(title, options);
     if (!notification) return;
     this.#shown.set(tag, notification);
     notification.onclick = () => {
@@ -69,9 +75,14 @@ export class Bell {
   }
 
   /** A notification; null if the browser refuses to make one; the page says so once. */
-  #made(title, options) {
+  async #made(title, options) {
     try {
       return new Notification(title, options);
+    } catch { /* on Android */ }
+    try {
+      const worker = await Promise.race([navigator.serviceWorker.ready, new Promise((_, late) => { setTimeout(late, WORKER_MS); })]);
+      await worker.showNotification(title, options);
+      return { close: async () => (await worker.getNotifications({ tag: options.tag })).forEach((one) => one.close()) };
     } catch {
       if (!this.#isRefused) this.#chat.tell(t.bell.unsupported, true);
       this.#isRefused = true;
@@ -110,7 +121,7 @@ export class Bell {
     if (permission === 'denied') return t.bell.blocked;
     if (permission === 'default') return t.bell.notAllowed;
     // Browsers on Android have the class, and throw when it is used; elsewhere trying it would show something.
-    if (/Android/.test(navigator.userAgent)) this.#made(t.bell.on, { silent: true })?.close();
+    if (/Android/.test(navigator.userAgent)) (await this.#made(t.bell.on, { silent: true, tag: 'on' }))?.close();
     return '';
   }
 

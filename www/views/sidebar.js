@@ -35,7 +35,7 @@ export class Sidebar {
     const open = state.rooms.get(state.open);
     byId('change-name').hidden = fixedName !== null;
     if (downSince === null && this.#lost) this.#showError('');
-    const names = new Set([HOME, ...state.channels.keys()]);
+    const names = new Set([HOME, ...state.channels.keys(), ...(state.me ? [] : state.wanted)]); // what the browser knows, before the server answers
     for (const room of state.rooms.values()) if (room.kind === 'channel' && (room.joined || room === open)) names.add(room.name);
     const wanted = this.#filter.value.trim().replace(/^#/, '').toLowerCase();
     const shown = [...names].filter((name) => name.toLowerCase().includes(wanted))
