@@ -8,6 +8,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { translator } from '../page/table.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const OUT = fileURLToPath(new URL('out/', import.meta.url));
@@ -68,12 +69,13 @@ export function browser() {
   return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 }
 
-/** A user with a browser context of their own. Elements are found by role and name. */
+/** A user with a browser context of their own. Elements are found by role and English name, whatever the `language` of the page. */
 export class Person {
-  static async at(browser, url, options = {}) {
-    const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', viewport: { width: 1100, height: 720 }, ...options });
+  static async at(browser, url, { language = 'en-GB', ...options } = {}) {
+    const context = await browser.newContext({ locale: language, timezoneId: 'Europe/Berlin', viewport: { width: 1100, height: 720 }, ...options });
     context.setDefaultTimeout(15_000);
     const person = new Person();
+    person.words = await translator(language === 'en-GB' ? 'en' : language);
     person.context = context;
     person.complaints = [];
     await person.sit(url);
@@ -99,7 +101,7 @@ export class Person {
     return person;
   }
 
-  role(role, name, exact = false) { return this.page.getByRole(role, { name, exact }); }
+  role(role, name, exact = false) { return this.page.getByRole(role, { name: this.words(name, exact), exact }); }
   heading(name) { return this.role('heading', name, true); }
   get name() { return this.role('textbox', 'Your name'); }
   get channels() { return this.role('navigation', 'Channels'); }

@@ -1,7 +1,9 @@
 // The languages of the page: which one is chosen, that each fits, and that nothing is left in English.
 
 import assert from 'node:assert/strict';
-import { scene, until } from './harness.mjs';
+import { escaped, languages } from '../page/table.mjs';
+import { OUT, scene, until } from './harness.mjs';
+import { screens } from './screens.mjs';
 
 scene('the browser’s language chooses, and only its file is loaded', [], async ({ meet }) => {
   for (const [locale, lang, dir, button, files] of [
@@ -39,4 +41,92 @@ scene('the menu changes the language, and this browser keeps it', [], async ({ m
   await ada.page.goto(new URL('wire', server.url).href);
   await ada.page.getByRole('link', { name: 'Retour au chat' }).waitFor();
   await until('fr', () => ada.page.evaluate(() => document.documentElement.lang));
+});
+
+/** What of the page's text doesn't fit: it leaves the screen, its button, or a box that cuts it off. Names may end in an ellipsis. */
+function misfits() {
+  const found = [];
+  const { scrollWidth } = document.documentElement;
+  if (scrollWidth > innerWidth) found.push(`the page is ${scrollWidth} px wide`);
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node; (node = texts.nextNode());) {
+    const parent = node.parentElement;
+    if (node.data.trim() === '' || parent.closest('.spoken, .skip, option, noscript, .bits') || !parent.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const [left, right] = [Math.min, Math.max].map((pick, side) => pick(...[...range.getClientRects()].map((rect) => (side === 0 ? rect.left : rect.right))));
+    for (let box = parent; box; box = box.parentElement) {
+      const { overflowX, textOverflow, display } = getComputedStyle(box);
+      if (overflowX === 'auto' || overflowX === 'scroll') break;
+      const isControl = box.matches('button, label, legend, summary, [role=option], h2, h3');
+      if (display === 'inline' || (overflowX === 'visible' && !isControl && box !== document.body)) continue;
+      const rect = box.getBoundingClientRect();
+      if (left > rect.left - 2 && right < rect.right + 2) continue;
+      if (textOverflow === 'ellipsis' && parent.closest('bdi, .name, .pin, .said, .person, [dir=auto]')) break;
+      found.push(`${box.tagName} ${box.id || box.className}: ${node.data.trim().slice(0, 60)} (${Math.round(left - rect.left)} ${Math.round(rect.right - right)})`);
+      break;
+    }
+  }
+  return found;
+}
+
+for (const language of languages.keys()) {
+  for (const device of ['phone', 'desktop']) {
+    scene(`${language} fits: ${device}`, [], async ({ meet, server }) => {
+      await screens({ meet, server, device, language, colorScheme: 'light' }, async (page, what) => {
+        assert.equal(await page.evaluate(() => document.documentElement.lang), language);
+        await page.screenshot({ path: `${OUT}${language}-${device}-${what.replace(/\W+/g, '-')}.png` });
+        assert.deepEqual(await page.evaluate(misfits), [], what);
+      });
+    });
+  }
+}
+
+/** A language that shows where each text begins and ends, in place of the Japanese one. */
+const MARKED = `
+import { texts as english } from './en.js';
+const said = (made) => (Array.isArray(made) ? ['⟦', ...made, '⟧'] : '⟦' + made + '⟧');
+const marked = (text) => (typeof text === 'string' ? said(text) : typeof text === 'function' ? (...all) => said(text(...all))
+  : Array.isArray(text) ? text.map(marked) : Object.fromEntries(Object.entries(text).map(([key, value]) => [key, marked(value)])));
+export const texts = (tools) => marked(english(tools));
+`;
+
+/** Words outside the marks: not names, times, what people wrote, or what the server says. */
+function unmarked() {
+  const found = [];
+  const isName = (text) => /^(?:[#@]?(?:general|garden|Ada|Bob):?)?$/.test(text);
+  const own = 'bdi, time, .name, .text, .text *, .sign, .avatar, .brand, .host, option, code, pre, .bits, .dump, .masking, .said, noscript, .join h1, [lang=en], [data-kind=start] a, .frame b, .checks, .offset, #address, #others';
+  let depth = 0;
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node; (node = texts.nextNode());) {
+    for (const part of node.data.split(/(?=[⟦⟧])/)) {
+      if (part[0] === '⟦') depth += 1;
+      if (part[0] === '⟧') depth -= 1;
+      const words = part.replace(/^[⟦⟧]/, '');
+      if (depth === 0 && /\p{L}{2}/u.test(words) && !isName(words.trim()) && !node.parentElement.closest(own)) found.push(words.trim());
+    }
+  }
+  for (const node of document.querySelectorAll('[aria-label], [title], [placeholder], [alt], [aria-description]')) {
+    if (node.closest(`${own}, [role=menuitemcheckbox]`)) continue;
+    for (const name of ['aria-label', 'title', 'placeholder', 'alt', 'aria-description']) {
+      const text = node.getAttribute(name) ?? '';
+      if (!/⟦.*⟧/su.test(text) && /\p{L}/u.test(text) && !isName(text)) found.push(`${name}: ${text}`);
+    }
+  }
+  return found;
+}
+
+scene('no text is left that no table has', [], async ({ meet, server }) => {
+  const marks = (page) => page.route('**/texts/ja.js', (route) => route.fulfill({ contentType: 'text/javascript', body: MARKED }));
+  const open = async (name, options) => {
+    const person = await meet(name, options);
+    await marks(person.page);
+    await person.page.reload();
+    await person.page.locator('.start').waitFor({ state: 'detached' });
+    person.words = (words) => (typeof words === 'string' ? new RegExp(`^⟦?${escaped(words)}`) : words);
+    return person;
+  };
+  await screens({ meet: (name, options) => (name === null ? open(name, options) : meet(name)), server, device: 'desktop', language: 'ja', colorScheme: 'light' }, async (page, what) => {
+    assert.deepEqual(await page.evaluate(unmarked), [], what);
+  });
 });

@@ -28,8 +28,8 @@ export async function faults(page) {
 }
 
 /** Walks through them with a new person, and calls `look(page, what)` at each. The server is stopped at the end, and comes again. */
-export async function screens({ meet, server, device, colorScheme }, look) {
-  const ada = await meet(null, { ...DEVICES[device], colorScheme });
+export async function screens({ meet, server, device, colorScheme, language }, look) {
+  const ada = await meet(null, { ...DEVICES[device], colorScheme, ...(language && { language, locale: language, reducedMotion: 'reduce' }) });
   const { keyboard } = ada.page;
   const seen = (what) => look(ada.page, what);
   const menu = async () => {
@@ -51,7 +51,7 @@ export async function screens({ meet, server, device, colorScheme }, look) {
   await keyboard.press('Escape');
   await ada.text.fill('');
   await ada.text.press('ArrowUp');
-  await ada.page.getByText('Editing your message').waitFor();
+  await ada.page.getByText(ada.words('Editing your message', true)).waitFor();
   await seen('editing');
   await ada.text.press('Escape');
   await keyboard.press('Control+f');
@@ -97,7 +97,7 @@ export async function screens({ meet, server, device, colorScheme }, look) {
   await keyboard.press('Escape');
   await server.stop();
   await ada.say('into the void');
-  await ada.page.getByText(/Reconnecting/).waitFor();
+  await ada.page.getByText(ada.words('Reconnecting…')).or(ada.page.getByText(ada.words('Reconnecting in '))).first().waitFor();
   await seen('no connection, and a text that waits for one');
   await server.again();
   for (const path of ['wire', 'join']) {

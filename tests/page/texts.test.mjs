@@ -5,55 +5,15 @@ import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse } from '../../www/texts/commands.js';
 import { errorText, t } from '../../www/texts/language.js';
+import { languages, sample, start, table, www } from './table.mjs';
 
-const www = new URL('../../www/', import.meta.url);
 const read = (name) => readFile(new URL(name, www), 'utf8');
 const names = (await readdir(www, { recursive: true })).sort();
 const sources = new Map(await Promise.all(names.filter((name) => /\.(?:js|html|css)$/.test(name)).map(async (name) => [name, await read(name)])));
 const pages = [...sources.keys()].filter((name) => name.endsWith('.html'));
-/** The languages that the pages name, by their tags: `data-de="texts/de.js"`. */
-const languages = new Map([['en', 'texts/en.js'], ...[...sources.get('index.html').matchAll(/data-([\w-]+)="(texts\/([\w-]+)\.js)"/g)].map(([, , path, tag]) => [tag, path])]);
 const isTable = (name) => [...languages.values()].includes(name);
+const english = await table('en');
 
-/** The texts that app/start.js has by itself. */
-const start = (0, eval)(`(${/const ENGLISH = (\{[^]*?\n  \});/.exec(sources.get('app/start.js'))[1]})`);
-
-/** Tools for texts that leave their arguments in sight; `plural` sees to the forms. */
-function tools(tag) {
-  const plural = (type) => (n, forms) => {
-    const rules = new Intl.PluralRules(tag, { type });
-    const wanted = new Set(Array.from({ length: 1001 }, (_, number) => rules.select(number)));
-    const has = Object.keys(forms).sort().join();
-    assert.ok(has === 'other' || has === [...wanted].sort().join(), `${tag}: ${Object.values(forms)} has ${has} instead of ${[...wanted]}`);
-    return Object.values(forms).join(' ').replaceAll('#', String(n));
-  };
-  return {
-    number: String, bytes: String, duration: String, plural: plural('cardinal'), ordinal: plural('ordinal'), isolate: String,
-    words: (all) => [all].flat().join(), list: (all, others) => [all, others?.('others')].flat(),
-  };
-}
-
-const table = async (tag) => {
-  const { texts } = await import(new URL(languages.get(tag), www));
-  const made = texts(tools(tag));
-  return tag === 'en' ? { start, ...made } : made;
-};
-
-/** A table as a map from keys such as `feed.older` to texts. */
-const flat = (from, prefix = '') => new Map(Object.entries(from).flatMap(([key, value]) => (
-  typeof value === 'object' ? [...flat(value, `${prefix}${key}.`)] : [[prefix + key, value]])));
-
-const english = flat(await table('en'));
-
-/** What a text gives for arguments that can be recognized: `⟨0⟩`, `⟨1⟩` …, also as the fields of an object or the items of a list. */
-function sample(text) {
-  if (typeof text !== 'function') return text;
-  const args = Array.from({ length: text.length }, (_, index) => new Proxy({}, {
-    get: (_, field) => (field === Symbol.toPrimitive || field === 'toString' ? () => `⟨${index}⟩`
-      : field === Symbol.iterator ? () => [`⟨${index}⟩`].values() : field === 'length' ? 1 : field === Symbol.isConcatSpreadable ? false : `⟨${index}⟩`),
-  }));
-  return [text(...args)].flat(Infinity).map(String).join('');
-}
 const holes = (text) => [...new Set(sample(text).match(/⟨\d⟩/g))].sort().join();
 
 test('each page names every language', () => {
@@ -68,7 +28,7 @@ test('each page names every language', () => {
 
 for (const tag of languages.keys()) {
   test(`texts have the same keys and arguments: ${tag}`, async () => {
-    const texts = flat(await table(tag));
+    const texts = await table(tag);
     assert.deepEqual([...english.keys()].filter((key) => !texts.has(key)), [], 'missing');
     assert.deepEqual([...texts.keys()].filter((key) => !english.has(key)), [], 'unknown');
     for (const [key, text] of texts) {
