@@ -45,7 +45,7 @@ scene('roles and names', [], async ({ meet }) => {
   assert.equal(await ada.connection.innerText(), '');
   await ada.enter('Ada');
   for (const [role, name] of [
-    ['navigation', 'Channels'], ['textbox', 'New channel'], ['button', 'Create channel'], ['list', 'People online'], ['navigation', 'Private messages'],
+    ['navigation', 'Channels'], ['button', 'New channel'], ['button', 'Browse channels'], ['searchbox', 'Filter'], ['group', 'People online'], ['navigation', 'Private messages'],
     ['log', 'Messages'], ['textbox', 'Message'], ['button', 'Send'], ['heading', '#general'],
   ]) {
     await ada.role(role, name, true).waitFor();
@@ -126,11 +126,13 @@ scene('on a telephone', [], async ({ meet }) => {
   const menu = ada.role('button', 'Menu');
   await menu.tap();
   assert.equal(await menu.getAttribute('aria-expanded').catch(() => null) ?? 'true', 'true');
-  await ada.person('Bob').waitFor();
+  await ada.channel('general').waitFor();
   await ada.page.screenshot({ path: `${OUT}telephone-list.png` });
+  await ada.channel('general').tap();
+  await until(0, () => ada.channels.count(), 'and put away again');
+  await ada.role('button', 'People').tap();
   await ada.person('Bob').tap();
   await ada.heading('Bob').waitFor();
-  await until(0, () => ada.channels.count(), 'and put away again');
   await ada.say('psst');
   await bob.conversation('Ada').waitFor();
   await menu.tap();
@@ -143,7 +145,8 @@ scene('the keyboard is never left nowhere, and what one wrote is read out once',
   const ada = await meet('Ada', { reducedMotion: 'reduce' }); // no drawer that slides past the pointer
   const focused = () => ada.page.evaluate(() => document.activeElement.id.slice(2));
   await ada.create('no such name');
-  await until('new-channel', focused, 'a name that can’t be is mended where it was typed');
+  await until('find-channel', focused, 'a name that can’t be is mended where it was typed');
+  await ada.page.keyboard.press('Escape');
   await ada.create('garden');
   await ada.heading('#garden').waitFor();
   await ada.more('Leave channel');
@@ -165,9 +168,9 @@ scene('the keyboard is never left nowhere, and what one wrote is read out once',
   assert.match(await ada.log.ariaSnapshot(), /Ada/, 'and it is said whose it is');
 
   await ada.page.setViewportSize({ width: 390, height: 700 });
-  const members = ada.role('button', 'Members', true);
+  const members = ada.role('button', 'People', true);
   await members.click();
-  await ada.role('list', 'Members').waitFor();
+  await ada.people.waitFor();
   await ada.page.mouse.click(20, 400);
   await until('false', () => members.getAttribute('aria-expanded'), 'a click beside the members puts them away');
   const menu = ada.role('button', 'Menu', true);

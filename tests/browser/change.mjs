@@ -18,7 +18,7 @@ export function secret(name, text) {
 }
 
 export const KEY = 'b1946ac92492d2347c6235b4d2611184';
-const complete = (person, count) => person.page.getByText(`${count} of ${count} messages, nothing missing`).waitFor();
+const complete = (person, count) => until(`${count} of ${count} messages, nothing missing`, () => person.status());
 
 scene('a message is edited, reacted to and deleted, and each has the same picture', [], async ({ meet }) => {
   const [ada, bob] = [await meet('Ada'), await meet('Bob')];
@@ -117,7 +117,7 @@ scene('a room with a password', ['--password-file', secret('password', 'sesame &
   await until(false, () => /owner/.test(bob.page.url()));
   assert.doesNotMatch(bob.page.url(), /sesame|owner/);
   await bob.enter('Bob');
-  await bob.page.getByText('You own this chat').waitFor();
+  await bob.role('button', 'Owner', true).waitFor();
   const at = async (person) => {
     const page = await person.context.newPage();
     await page.goto(new URL('join', server.url).href);

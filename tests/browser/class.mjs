@@ -34,8 +34,7 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   await teacher.page.goto(`${server.url}#owner=${KEY}`);
   await teacher.page.reload();
   await teacher.enter('Teacher');
-  const bar = teacher.role('group', 'You own this chat');
-  await bar.waitFor();
+  await teacher.role('button', 'Owner', true).waitFor();
   const [ada, bob] = [await meet('Ada', { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true }), await meet('Bob')];
   const school = await browser.newContext();
   const room = await school.newPage();
@@ -51,7 +50,7 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   await ada.log.locator('.owner').waitFor();
 
   // The door.
-  await bar.getByRole('button', { name: 'Close the door' }).click();
+  await teacher.rule('Close the door');
   await received('door', { open: false });
   for (const person of [ada, bob]) await person.page.getByText('The door is closed').waitFor();
   const late = await meet(null);
@@ -83,8 +82,7 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   const session = await room.evaluate(() => globalThis.pupils[5].session);
   await room.evaluate((token) => new Promise((resolve) => { globalThis.connect(5, { name: 'pupil5', session: token }, resolve); }), session);
   assert.equal((await events(5, 'error'))[0].code, 'kicked');
-  await bar.getByRole('button', { name: 'Owner’s actions' }).click();
-  await teacher.role('menuitem', 'Muted and removed (2)…').click();
+  await teacher.rule('Muted and removed (2)…');
   const list = teacher.role('dialog', 'Muted and removed people');
   await list.getByRole('button', { name: 'Undo: Bob' }).click();
   await list.getByRole('button', { name: 'Undo: pupil5' }).click();
@@ -96,7 +94,8 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   assert.equal((await events(5, 'joined')).length, 1);
 
   // Freeze: only the teacher writes.
-  await bar.getByRole('combobox', { name: 'Who may write in #general' }).selectOption('Only the owner writes');
+  await teacher.rule('Who may write…');
+  await teacher.role('menuitemradio', 'Only the owner writes').click();
   await received('channel_changed', { writing: 'owner' });
   await ada.page.getByText('Only the owner can write here.').waitFor();
   await send(1, { type: 'message', channel: 'general', text: 'me too', id: 9 });
@@ -104,7 +103,8 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   await teacher.say('Listen, please');
   await received('message', { text: 'Listen, please', owner: true });
   await ada.page.screenshot({ path: `${OUT}class-pupil.png` });
-  await bar.getByRole('combobox', { name: 'Who may write in #general' }).selectOption('Everyone writes');
+  await teacher.rule('Who may write…');
+  await teacher.role('menuitemradio', 'Everyone writes').click();
   await received('channel_changed', { writing: 'all' });
   await send(1, { type: 'message', channel: 'general', text: 'thank you' });
   await teacher.said('thank you').waitFor();
@@ -118,8 +118,7 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
 
   // Clear: everything is gone for everyone, and the numbers go on.
   const newest = (await events(1, 'message')).at(-1).seq;
-  await bar.getByRole('button', { name: 'Owner’s actions' }).click();
-  await teacher.role('menuitem', 'Clear this channel…').click();
+  await teacher.rule('Clear this channel…');
   await teacher.role('dialog', 'Clear #general?').getByRole('button', { name: 'Clear channel' }).click();
   await received('cleared', { first: newest + 1 });
   for (const person of [teacher, ada, bob]) await until(0, () => person.said('Listen, please').count());
@@ -137,8 +136,7 @@ scene('an owner by typed lines, and a room in slow mode', ['--owner-key', secret
   await ada.say('/own wrong');
   await ada.page.getByRole('alert').filter({ hasText: /key/i }).waitFor();
   await ada.say(`/own ${KEY}`);
-  const bar = ada.role('group', 'You own this chat');
-  await bar.waitFor();
+  await ada.role('button', 'Owner', true).waitFor();
   assert.equal(await bob.log.getByText('/own').count(), 0);
   await ada.say('/writing 10');
   await bob.page.getByText('One message every 10 s for each person.').waitFor();

@@ -10,7 +10,7 @@ scene('the owner is marked, pins a message, and gives the chat up', ['--owner-ke
   await ada.page.goto(`${server.url}#owner=${KEY}`);
   await ada.page.reload();
   await ada.enter('Ada');
-  await ada.page.getByText('You own this chat').waitFor();
+  await ada.role('button', 'Owner', true).waitFor();
   assert.doesNotMatch(ada.page.url(), new RegExp(KEY));
   await ada.say('the rules');
   await bob.log.locator('.owner', { hasText: 'owner' }).waitFor();
@@ -25,7 +25,7 @@ scene('the owner is marked, pins a message, and gives the chat up', ['--owner-ke
   await pinned.getByText('the rules').click();
   await until('the rules', () => bob.log.locator('[data-target] .text').innerText());
   await ada.page.reload();
-  await ada.page.getByText('You own this chat').waitFor();
+  await ada.role('button', 'Owner', true).waitFor();
   await ada.page.getByRole('button', { name: 'Unpin' }).click();
   await until(0, () => pinned.count());
   await ada.page.keyboard.press('Control+f');
@@ -49,12 +49,11 @@ scene('the owner is marked, pins a message, and gives the chat up', ['--owner-ke
   await until(0, results, 'and so do those of a removed channel');
   const tab = await ada.context.newPage();
   await tab.goto(server.url);
-  const bar = tab.getByRole('group', { name: 'You own this chat' });
-  await bar.waitFor();
-  await ada.role('group', 'You own this chat').getByRole('button', { name: 'Owner’s actions' }).click();
-  await ada.role('menuitem', 'Give up ownership').click();
-  await until(0, () => ada.role('group', 'You own this chat').count());
-  await until(0, () => bar.count(), 'in other tabs, too');
+  const owner = tab.getByRole('button', { name: 'Owner', exact: true });
+  await owner.waitFor();
+  await ada.rule('Give up ownership');
+  await until(0, () => ada.role('button', 'Owner', true).count());
+  await until(0, () => owner.count(), 'in other tabs, too');
   await ada.page.goto(`${server.url}#owner=wrong`);
   await ada.page.getByRole('alert').filter({ hasText: /key/ }).waitFor();
 });
@@ -91,7 +90,7 @@ scene('the search finds while the user types, everywhere or here, and opens the 
   await ada.page.keyboard.press('Control+f');
   await panel.getByRole('searchbox').fill('my own');
   await panel.getByText('my own address').waitFor();
-  await ada.role('button', 'Leave chat').click();
+  await ada.own('Leave chat');
   await ada.name.waitFor();
   assert.doesNotMatch(await ada.page.locator('body').innerHTML(), /my own/, 'the next user sees no results');
 });

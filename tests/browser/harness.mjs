@@ -106,7 +106,7 @@ export class Person {
   get name() { return this.role('textbox', 'Your name'); }
   get channels() { return this.role('navigation', 'Channels'); }
   get conversations() { return this.role('navigation', 'Private messages'); }
-  get people() { return this.role('list', 'People online'); }
+  get people() { return this.role('group', 'People online'); }
   get log() { return this.role('log', 'Messages'); }
   get text() { return this.role('textbox', 'Message', true); }
   get connection() { return this.role('status', 'Connection'); }
@@ -135,9 +135,32 @@ export class Person {
     await this.role('menuitem', item, true).or(this.role('menuitemcheckbox', item, true)).click();
   }
 
+  /** Chooses from the menu of the user's own name. */
+  async own(item, role = 'menuitem') {
+    await this.role('button', 'Your settings').click();
+    await this.role(role, item, true).click();
+  }
+
+  /** Chooses from the owner's menu. */
+  async rule(item) {
+    await this.role('button', 'Owner', true).click();
+    await this.role('menuitem', item, true).click();
+  }
+
+  /** Whether messages are missing, as the menu of the room has it. */
+  async status() {
+    await this.role('button', 'More', true).click();
+    const status = await this.role('menu', 'More', true).getByRole('menuitem').first().innerText();
+    await this.page.keyboard.press('Escape');
+    return status;
+  }
+
+  /** Creates a channel, or opens the one that has this name. */
   async create(channel) {
-    await this.role('textbox', 'New channel').fill(channel);
-    await this.role('button', 'Create channel').click();
+    await this.role('button', 'New channel').click();
+    const dialog = this.role('dialog', 'Browse channels');
+    await dialog.getByRole('textbox').fill(channel);
+    await dialog.getByRole('button', { name: `Create #${channel}`, exact: true }).or(dialog.getByRole('listitem').getByText(channel, { exact: true })).click();
   }
 
   channel(name) { return this.channels.getByRole('link', { name: new RegExp(`^${name}`) }); }

@@ -35,7 +35,8 @@ scene('English stands in for a text, or a file, that is missing', [], async ({ m
 scene('the menu changes the language, and this browser keeps it', [], async ({ meet, server }) => {
   const ada = await meet('Ada');
   await ada.text.fill('a draft');
-  await ada.page.getByRole('combobox', { name: 'Language' }).selectOption('Français');
+  await ada.own('Language');
+  await ada.role('menuitemradio', 'Français').click();
   await ada.page.getByRole('button', { name: 'Envoyer' }).waitFor();
   assert.equal(await ada.page.locator('#p\\:text').inputValue(), 'a draft');
   await ada.page.goto(new URL('wire', server.url).href);

@@ -86,14 +86,16 @@ scene('themes: as the system has it, light, dark; remembered', [], async ({ meet
   const ada = await meet('Ada', { colorScheme: 'dark' });
   const ground = () => ada.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const dark = await ground();
-  await ada.role('combobox', 'Theme').selectOption('Light');
+  await ada.own('Light', 'menuitemradio');
   assert.notEqual(await ground(), dark);
   const light = await ground();
   await ada.page.reload();
   await ada.heading('#general').waitFor();
   assert.equal(await ground(), light);
-  assert.equal(await ada.role('combobox', 'Theme').inputValue(), 'light');
-  await ada.role('combobox', 'Theme').selectOption('System');
+  await ada.role('button', 'Your settings').click();
+  assert.equal(await ada.role('menuitemradio', 'Light', true).getAttribute('aria-checked'), 'true');
+  await ada.page.keyboard.press('Escape');
+  await ada.own('System', 'menuitemradio');
   assert.equal(await ground(), dark);
 });
 
@@ -119,22 +121,32 @@ scene('members, a filter, and who came and went', [], async ({ meet }) => {
   const wide = { viewport: { width: 1280, height: 720 } };
   const ada = await meet('Ada', wide);
   const bob = await meet('Bob', { viewport: { width: 900, height: 720 } });
-  const members = (person) => person.role('list', 'Members', true).getByRole('listitem').allInnerTexts();
-  await until(['Ada (you)', 'Bob'].join(), async () => (await members(ada)).map((one) => one.trim()).join());
-  assert.equal(await bob.role('list', 'Members', true).count(), 0);
-  await bob.role('button', 'Members', true).click();
-  await bob.role('list', 'Members', true).waitFor();
+  const members = (person) => person.role('list', 'In this channel', true);
+  await until(['Ada (you)', 'Bob'], () => members(ada).getByRole('button').allInnerTexts());
+  assert.equal(await members(bob).count(), 0);
+  await bob.role('button', 'People', true).click();
+  await members(bob).waitFor();
   await bob.page.keyboard.press('Escape');
-  await until(0, () => bob.role('list', 'Members', true).count());
+  await until(0, () => members(bob).count());
   await ada.log.getByText('Bob joined').waitFor();
 
   for (const name of ['garden', 'kitchen']) {
     await ada.create(name);
     await ada.heading(`#${name}`).waitFor();
   }
-  await ada.role('searchbox', 'Filter channels').fill('kit');
+  // One list of people: those who are in the channel, then those who are not.
+  await until(['Bob'], () => ada.role('list', 'Online', true).getByRole('button').allInnerTexts());
+  await ada.people.getByText('Not in this channel').waitFor();
+  await ada.role('button', 'People', true).click();
+  await until(0, () => ada.people.count());
+  await ada.page.reload();
+  await ada.heading('#kitchen').waitFor();
+  assert.equal(await ada.people.count(), 0, 'the column stays closed');
+  await ada.role('button', 'People', true).click();
+  await ada.people.waitFor();
+  await ada.role('searchbox', 'Filter').fill('kit');
   await until(['#\nkitchen'], async () => (await ada.channels.getByRole('link').allInnerTexts()).map((one) => one.trim()));
-  await ada.role('searchbox', 'Filter channels').fill('gard');
+  await ada.role('searchbox', 'Filter').fill('gard');
   await ada.page.keyboard.press('Enter');
   await ada.heading('#garden').waitFor();
   await until(3, () => ada.channels.getByRole('link').count());

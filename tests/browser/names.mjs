@@ -16,6 +16,7 @@ scene('<script> in a name, a channel or a text stays text', [], async ({ meet })
 
   await ada.create(SCRIPT);
   await ada.page.getByRole('alert').filter({ hasText: /\w{3}/ }).waitFor();
+  await ada.page.keyboard.press('Escape');
   await ada.say(SCRIPT);
   await bob.said(SCRIPT).waitFor();
   await bob.person('Ada').click();
@@ -62,8 +63,11 @@ scene('a name that a proxy sets can’t be changed', ['--trusted-proxy', '127.0.
     const ada = await meet(null);
     await ada.page.goto(`http://127.0.0.1:${proxy.address().port}/`);
     await ada.heading('#general').waitFor(); // without a form
-    assert.equal(await ada.role('button', 'Change your name').count(), 0);
-    await ada.role('button', 'Leave chat').click();
+    await ada.role('button', 'Your settings').click();
+    await ada.role('menuitem', 'Keyboard shortcuts').waitFor();
+    assert.equal(await ada.role('menuitem', 'Change your name').count(), 0);
+    await ada.page.keyboard.press('Escape');
+    await ada.own('Leave chat');
     await ada.name.waitFor();
     assert.deepEqual([await ada.name.inputValue(), await ada.name.isEditable()], ['Ada', false]);
     assert.equal(await ada.page.getByText('Pick a name').isVisible(), false);

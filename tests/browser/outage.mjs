@@ -83,7 +83,7 @@ lined('a message without an answer means another connection', async ({ ada, prox
   proxy.mode = 'open'; // for connections to come: what was swallowed has broken the old one's frames, or left it waiting
   await bob.said('into the void').waitFor({ timeout: 20_000 });
   await until(['meanwhile', 'into the void'], () => ada.log.locator('.text').allInnerTexts());
-  await ada.page.getByText('2 of 2 messages, nothing missing').waitFor();
+  await until('2 of 2 messages, nothing missing', () => ada.status());
 });
 
 lined('what was said meanwhile is fetched, in private too', async ({ ada, proxy, meet }) => {
@@ -101,7 +101,7 @@ lined('what was said meanwhile is fetched, in private too', async ({ ada, proxy,
   await bob.said('g 1').waitFor();
   proxy.mode = 'open';
   await ada.said('p 60').waitFor({ timeout: 30_000 });
-  await ada.page.getByText('60 of 60 messages, nothing missing').waitFor();
+  await until('60 of 60 messages, nothing missing', () => ada.status());
   await ada.channel('general').click();
   await ada.said('g 1').waitFor();
 });
@@ -115,7 +115,7 @@ scene('a server that lost its history is announced', [], async ({ meet, server }
   await ada.page.getByRole('alert').filter({ hasText: 'was restarted' }).waitFor({ timeout: 20_000 });
   await until(0, () => ada.said('before').count());
   await ada.say('after');
-  await ada.page.getByText('1 of 1 message, nothing missing').waitFor();
+  await until('1 of 1 message, nothing missing', () => ada.status());
 });
 
 scene('a name that is taken proposes another; an invalid one says why', [], async ({ meet }) => {

@@ -64,9 +64,9 @@ export async function screens({ meet, server, device, colorScheme, language }, l
   await seen('suggestions');
   await ada.text.fill('');
   if (device === 'phone') {
-    await ada.role('button', 'Members', true).click();
-    await ada.role('list', 'Members', true).waitFor();
-    await seen('members');
+    await ada.role('button', 'People', true).click();
+    await ada.people.waitFor();
+    await seen('people');
     await keyboard.press('Escape');
     await menu();
     await ada.channel('general').waitFor();
@@ -80,9 +80,23 @@ export async function screens({ meet, server, device, colorScheme, language }, l
     await seen(name);
     await keyboard.press('Escape');
   }
-  await menu();
+  for (const [opener, name] of [['More', 'More'], ['Your settings', 'Your settings']]) {
+    if (name !== 'More') await menu();
+    await ada.role('button', opener).click();
+    await ada.role('menu', name, true).waitFor();
+    await seen(`the menu ${name}`);
+    await keyboard.press('Escape');
+    if (name !== 'More' && device === 'phone') await keyboard.press('Escape');
+  }
   await bob.say('for @Ada');
   await bob.create('garden');
+  await bob.heading('#garden').waitFor();
+  await menu();
+  await ada.role('button', 'Browse channels').click();
+  await ada.role('dialog', 'Browse channels').getByText('garden').waitFor();
+  await seen('channels');
+  await keyboard.press('Escape');
+  if (device !== 'desktop') await ada.role('button', 'People', true).click();
   await ada.person('Bob').click();
   await ada.heading('Bob').waitFor();
   await bob.channel('general').click();

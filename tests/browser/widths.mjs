@@ -39,7 +39,7 @@ for (const hasTouch of [false, true]) {
       assert.ok(!isBeside || feed.width >= 320, `a feed of ${feed.width} px beside the wire panel ${at}`);
       assert.equal(isBeside, width >= 1024, at);
       await page.keyboard.press('Escape');
-      await until('More', () => page.evaluate(() => document.activeElement.ariaLabel), 'Escape gives the focus back');
+      await until('p:more', () => page.evaluate(() => document.activeElement.id), 'Escape gives the focus back');
     }
   });
 }

@@ -244,7 +244,7 @@ scene('what is written without a connection outlives a reload and a closed windo
     await until(expected, () => bob.log.locator('.text').allInnerTexts(), '', 30_000);
     await until(expected, () => ada.log.locator('.text').allInnerTexts());
     await until(0, () => ada.log.getByText(UNSENT).count());
-    await ada.page.getByText('5 of 5 messages, nothing missing').waitFor();
+    await until('5 of 5 messages, nothing missing', () => ada.status());
   } finally {
     proxy.close();
   }

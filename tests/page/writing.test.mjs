@@ -8,7 +8,7 @@ import { EMOJI } from '../../www/texts/emoji.js';
 import { all, help, parse } from '../../www/texts/commands.js';
 import * as rooms from '../../www/store/room.js';
 import { alternativeName } from '../../www/texts/names.js';
-import { syncStatus } from '../../www/views/room-header.js';
+import { syncStatus as statusOf } from '../../www/views/room-header.js';
 
 /** A text with `|` where the caret is. */
 const at = (marked) => wordAt(marked.replace('|', ''), marked.indexOf('|'));
@@ -103,6 +103,8 @@ test('another name for one that is refused', () => {
   assert.equal(alternativeName('Ada', 'rate_limited'), null);
 });
 
+const syncStatus = (place) => statusOf(place)?.sentence ?? '';
+
 test('sync status counts missing messages', () => {
   const message = (seq) => ({ type: 'message', seq });
   const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
@@ -114,8 +116,10 @@ test('sync status counts missing messages', () => {
   place.filling = true;
   rooms.receive(place, message(845));
   assert.equal(syncStatus(place), '842 of 845 messages, loading 3 more');
+  assert.equal(statusOf(place).loading, true);
   rooms.append(place, range(843, 844), false, 1);
   assert.equal(syncStatus(place), '845 of 845 messages, nothing missing');
+  assert.equal(statusOf(place).loading, false);
   const late = rooms.channel('b');
   rooms.replace(late, range(793, 842), 842, true);
   assert.equal(syncStatus(late), '50 of 842 messages, nothing missing', 'the earlier ones come when one scrolls there');

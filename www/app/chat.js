@@ -255,6 +255,26 @@ export class Chat {
     this.open(states.channelRoom(this.state, channel), { focus: true });
   }
 
+  /** The user looked at the list of channels: none of them is new now. */
+  sawChannels() {
+    this.state.newChannels.clear();
+    this.#keepSeen();
+    this.#changed();
+  }
+
+  #keepSeen() {
+    const { epoch, channels, newChannels } = this.state;
+    storage.seenChannels.set({ epoch, names: [...channels.keys()].filter((name) => !newChannels.has(name)) });
+  }
+
+  /** Channels that were created while the user was away are new, too; on a first visit none is. */
+  #noteNewChannels() {
+    const { state } = this;
+    const { epoch, names = [] } = storage.seenChannels.get() ?? {};
+    state.newChannels = new Set(epoch === state.epoch ? [...state.channels.keys()].filter((name) => !names.includes(name) && !state.wanted.has(name)) : []);
+    this.#keepSeen();
+  }
+
   leaveChannel(name) {
     return this.#ask(protocol.leave(name));
   }
@@ -518,7 +538,10 @@ export class Chat {
     else if (room) this.heard(room, event);
     for (const [room, message] of state.missed.splice(0)) if (!this.ignored.has(message.author)) this.heard(room, message, true);
     if ([...state.wanted].join() !== wanted) storage.channels.set([...state.wanted]);
-    if (event.type === 'welcome') this.#readIgnored();
+    if (event.type === 'welcome') {
+      this.#readIgnored();
+      this.#noteNewChannels();
+    }
     if (event.type === 'welcome' || event.type === 'renamed') this.#keepSession();
     for (const next of commands) this.#ask(next);
     if (state.staleUsers) this.#refreshUsers();

@@ -4,22 +4,22 @@
 
 import { openRoom } from '../store/state.js';
 import { loadTexts, t } from '../texts/language.js';
+import { ChannelBrowser } from '../views/channel-browser.js';
 import { Composer } from '../views/composer.js';
 import { ConnectionBanner } from '../views/connection-banner.js';
 import * as dialogs from '../views/dialogs.js';
 import { byId, fillTexts } from '../views/dom.js';
 import { Feed } from '../views/feed.js';
 import * as keys from '../views/keys.js';
-import * as languageMenu from '../views/language-menu.js';
-import { MemberList } from '../views/member-list.js';
 import { Bell } from '../views/notify.js';
-import { OwnerBar } from '../views/owner-bar.js';
+import { OwnMenu } from '../views/own-menu.js';
+import { OwnerMenu } from '../views/owner-menu.js';
+import { PeopleList } from '../views/people-list.js';
 import { QuickSwitcher } from '../views/quick-switcher.js';
 import { RoomHeader } from '../views/room-header.js';
 import { Search } from '../views/search.js';
 import { Sidebar } from '../views/sidebar.js';
 import { SignIn } from '../views/sign-in.js';
-import * as theme from '../views/theme.js';
 import { togglePanel } from '../wire/panel.js';
 import { Chat } from './chat.js';
 import { keep } from './keep.js';
@@ -35,16 +35,17 @@ await loadTexts();
 fillTexts(t.page);
 const chat = new Chat(changed, dialogs.confirm);
 const signIn = new SignIn((name, password) => chat.enter(name, password));
-const sidebar = new Sidebar(chat);
+const browser = new ChannelBrowser(chat);
+const switcher = new QuickSwitcher(chat);
+const sidebar = new Sidebar(chat, () => browser.open(), () => switcher.open());
 const feed = new Feed(chat);
 const composer = new Composer(chat);
 const banner = new ConnectionBanner(chat);
 const bell = new Bell(chat);
-const switcher = new QuickSwitcher(chat);
 const header = new RoomHeader(chat, changed, () => togglePanel(chat, byId('more')));
-const ownerBar = new OwnerBar(chat);
+const ownerMenu = new OwnerMenu(chat);
 const search = new Search(chat);
-const members = new MemberList(chat);
+const people = new PeopleList(chat);
 
 let scheduled = false, frame = 0, timer = 0;
 function changed() {
@@ -75,8 +76,10 @@ function show() {
   feed.show(room, room ? chat.pending(room) : []);
   composer.show(room, chat.notice);
   header.show(room);
-  ownerBar.show(room);
-  members.show(room);
+  ownerMenu.show(room);
+  people.show(room);
+  browser.show();
+  ownMenu.show();
   if (isOut) return search.forget();
   if (chat.focusWanted) {
     chat.focusWanted = false;
@@ -99,9 +102,9 @@ function restoreFocus() {
 chat.heard = (...heard) => bell.ring(...heard);
 chat.searchWanted = (text) => search.open(text);
 chat.outdated = (event) => {
-  for (const view of [bell, ownerBar, search]) view.outdated(event);
+  for (const view of [bell, ownerMenu, search]) view.outdated(event);
 };
-keys.listen({
+const showKeys = keys.listen({
   inside: () => !byId('chat').hidden,
   jump: () => switcher.open(),
   search: () => search.open(),
@@ -111,6 +114,7 @@ keys.listen({
     if (document.activeElement !== byId('menu')) composer.focus(); // Escape closed the drawer
   },
 });
+const ownMenu = new OwnMenu(chat, bell, showKeys);
 byId('skip').addEventListener('click', (event) => {
   event.preventDefault(); // the address names a room
   byId('text').focus();
@@ -138,8 +142,6 @@ document.addEventListener('visibilitychange', () => {
 });
 setInterval(changed, REFRESH_MS);
 
-theme.listen();
-languageMenu.listen();
 chat.begin();
 // A returning user sees the chat at once; the sign-in form only if someone else has the name now.
 let resumes = chat.stage === 'entering';

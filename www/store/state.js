@@ -25,6 +25,7 @@ export function create() {
     line: null, // where the line "New" was before a reload: { key, after }
     nextKey: 1, activity: 0,
     door: true, owner: null, // whether new users may enter · for an owner: { muted, kicked }, both user → until
+    newChannels: new Set(), // created by others, and not looked at yet
     missed: [], // [room, message] of others that were missed without a connection, for the bell
     merged: [], // [from, to]: keys of rooms that were merged into others, for modules that keep keys
   };
@@ -183,8 +184,11 @@ const EVENTS = {
     state.channels = counts(channels);
   },
   channels_changed(state, { created, gone }) {
-    for (const name of gone) state.channels.delete(name);
-    for (const name of created) if (!state.channels.has(name)) state.channels.set(name, 0);
+    for (const name of gone) for (const list of [state.channels, state.newChannels]) list.delete(name);
+    for (const name of created.filter((one) => !state.channels.has(one))) {
+      state.channels.set(name, 0);
+      state.newChannels.add(name);
+    }
     return created.length + gone.length === 0 ? [protocol.channels()] : null;
   },
   renamed(state, { from, to }, command, now) {
@@ -264,6 +268,7 @@ function onJoined(state, event, command) {
     if (asked) merge(state, asked, channelRoom(state, event.channel));
   }
   state.wanted.add(event.channel);
+  state.newChannels.delete(event.channel);
   state.channels.set(event.channel, event.count);
   const room = channelRoom(state, event.channel);
   if (room.begun) noteMissed(state, room, event.history, room.newest);

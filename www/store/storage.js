@@ -43,6 +43,8 @@ export const ignored = item(shared, 'ignored'); // { epoch, people: { author: na
 export const ownerKey = item(shared, 'owner'); // the key of a link #owner=KEY
 export const password = item(perTab, 'password'); // the room's password, for the owner's links only
 export const bell = item(shared, 'bell'); // true if notifications are on, or null
+export const people = item(shared, 'people'); // 'closed' if the column of people is
+export const seenChannels = item(shared, 'seen'); // the channels that the user may have noticed: { epoch, names }
 
 /** Answers other tabs that ask for the room's password: it is never in shared storage. `get()` returns it, or null. */
 export function answerForPassword(get) {
@@ -80,6 +82,6 @@ export function onUnsentRemoved(removed) {
 
 /** Forgets everything about a user who leaves. */
 export function forget() {
-  for (const value of [session, channels, marks, line, drafts, deletions, ignored, ownerKey, password, bell]) value.set(null);
+  for (const value of [session, channels, marks, line, drafts, deletions, ignored, ownerKey, password, bell, seenChannels]) value.set(null);
   for (const { nonce } of unsent()) keepUnsent(nonce, null);
 }

@@ -26,20 +26,23 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     scope: 'النطاق', everywhere: 'في كل مكان', inThisRoom: 'هنا فقط', pinned: 'رسالة مثبّتة', editing: 'تعديل رسالتك',
     cancelEdit: 'إلغاء التعديل', actions: 'إجراءات الرسالة', youOwn: 'أنت مالك هذه الدردشة',
     firstUnread: 'الانتقال إلى أول رسالة غير مقروءة',
-    filter: 'تصفية القنوات', newChannel: 'قناة جديدة', createChannel: 'إنشاء قناة',
+    filter: 'تصفية', newChannel: 'قناة جديدة',
     direct: 'الرسائل الخاصة',
-    noDirect: 'اختر شخصًا من الأسفل لمراسلته على انفراد.',
-    people: 'المتصلون الآن', changeName: 'تغيير اسمك', leaveChat: 'مغادرة الدردشة',
-    leaveChatTitle: 'تسجيل الخروج ونسيان اسمك على هذا الجهاز',
-    theme: 'المظهر', language: 'اللغة', system: 'النظام', light: 'فاتح', dark: 'داكن', keyboard: 'لوحة المفاتيح',
-    shortcuts: 'اختصارات لوحة المفاتيح', closeMenu: 'إغلاق القائمة', menu: 'القائمة', members: 'الأعضاء',
+    noDirect: 'اختر شخصًا لمراسلته على انفراد.',
+    people: 'الأشخاص', leaveChat: 'مغادرة الدردشة',
+    theme: 'المظهر', language: 'اللغة', system: 'النظام', light: 'فاتح', dark: 'داكن',
+    shortcuts: 'اختصارات لوحة المفاتيح', closeMenu: 'إغلاق القائمة', menu: 'القائمة',
     leaveChannel: 'مغادرة القناة', wire: 'Wire',
     messages: 'الرسائل', suggestions: 'اقتراحات', message: 'رسالة', send: 'إرسال',
-    closeNotice: 'إغلاق هذا التنبيه', inChannel: 'في هذه القناة', closeMembers: 'إغلاق قائمة الأعضاء',
+    closeNotice: 'إغلاق هذا التنبيه', inChannel: 'في هذه القناة',
     close: 'إغلاق', titleJoin: 'انضمام · parlor', titleWire: 'Wire · parlor',
     wireIntro: 'اتصال WebSocket كما يراه الخادم: المصافحة الأولى، ثم كل إطار، بتًّا بتًّا.',
     toChat: 'العودة إلى الدردشة', oneConnection: 'اتصال واحد', joinAt: 'انضم إلى الدردشة على العنوان',
     otherAddresses: 'عناوين أخرى',
+    browse: 'تصفح القنوات', newDirect: 'رسالة خاصة جديدة',
+    peopleOnline: 'المتصلون الآن', online: 'متصل', findPerson: 'ابحث عن شخص',
+    closePeople: 'إغلاق قائمة الأشخاص', yourMenu: 'إعداداتك',
+    owner: 'المالك', react: 'تفاعل', reply: 'رد', emoji: 'رموز تعبيرية',
   },
 
   signIn: {
@@ -135,6 +138,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mute: (name) => `كتم ${isolate(name)}…`,
     kick: (name) => `إخراج ${isolate(name)}…`,
     transcript: 'حفظ نص المحادثة', dateTitle: 'الانتقال إلى تاريخ', date: 'الانتقال إلى تاريخ…', day: 'اليوم', go: 'انتقال',
+    rename: 'تغيير اسمك…',
   },
 
   search: {
@@ -164,11 +168,12 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     clearTitle: (channel) => `إفراغ ${isolate(`#${channel}`)}؟`, clearText: 'ستُحذف كل رسائلها لدى الجميع. لا يمكن التراجع عن ذلك.',
     removeTitle: (channel) => `إزالة ${isolate(`#${channel}`)}؟`,
     removeText: 'سيغادرها الجميع وستُحذف كل رسائلها. لا يمكن التراجع عن ذلك.',
-    more: 'إجراءات المالك', giveUp: 'التخلي عن الملكية',
+    giveUp: 'التخلي عن الملكية',
     muteTitle: (name) => `كتم ${isolate(name)}؟`, muteText: 'سيتمكن الشخص من القراءة دون الكتابة طوال المدة التي تختارها.',
     kickTitle: (name) => `إخراج ${isolate(name)}؟`, kickText: 'سيُقطع اتصال الشخص ولن يتمكن من العودة طوال المدة التي تختارها.',
     minutes: (n) => duration(n * 60),
     youAreMuted: 'كتمك المالك: يمكنك القراءة دون الكتابة.', youMayWrite: 'يمكنك الكتابة من جديد.',
+    writing: 'من يمكنه الكتابة…',
   },
 
   transcript: {
@@ -196,14 +201,24 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     asOf: (status, time) => `غير متصل. حتى ${time}: ${status}`,
   },
 
+  channels: {
+    find: 'ابحث عن قناة أو أنشئها',
+    create: (name) => `إنشاء ${isolate(`#${name}`)}`,
+    new: 'جديدة',
+    newCount: (n) => `الجديدة: ${number(n)}`,
+    join: 'انضمام',
+    joined: 'منضم',
+  },
+
   sidebar: {
-    noMatch: 'لا توجد قنوات مطابقة.',
+    noMatch: 'لا نتائج.',
     unread: (n) => plural(n, {
       zero: 'لا رسائل غير مقروءة', one: 'رسالة غير مقروءة', two: 'رسالتان غير مقروءتين',
       few: '# رسائل غير مقروءة', many: '# رسالة غير مقروءة', other: '# رسالة غير مقروءة',
     }),
     mentioned: 'أُشير إليك', you: '(أنت)',
     others: (n) => plural(n, { zero: 'ولا أحد غيرهم', one: 'وشخص آخر', two: 'وشخصان آخران', few: 'و# آخرون', many: 'و# آخرون', other: 'و# آخرون' }),
+    elsewhere: 'ليسوا في هذه القناة',
   },
 
   feed: {

@@ -21,20 +21,23 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     scope: 'Wo', everywhere: 'Überall', inThisRoom: 'Nur hier', pinned: 'Angepinnte Nachricht', editing: 'Du bearbeitest deine Nachricht',
     cancelEdit: 'Bearbeiten abbrechen', actions: 'Aktionen für die Nachricht', youOwn: 'Dieser Chat gehört dir',
     firstUnread: 'Zur ersten ungelesenen',
-    filter: 'Kanäle filtern', newChannel: 'Neuer Kanal', createChannel: 'Kanal erstellen',
+    filter: 'Filtern', newChannel: 'Neuer Kanal',
     direct: 'Direktnachrichten',
-    noDirect: 'Wähle unten jemanden aus, um privat zu schreiben.',
-    people: 'Online', changeName: 'Namen ändern', leaveChat: 'Chat verlassen',
-    leaveChatTitle: 'Abmelden und den Namen auf diesem Gerät vergessen',
-    theme: 'Design', language: 'Sprache', system: 'System', light: 'Hell', dark: 'Dunkel', keyboard: 'Tastatur',
-    shortcuts: 'Tastaturkürzel', closeMenu: 'Menü schließen', menu: 'Menü', members: 'Mitglieder',
+    noDirect: 'Wähle eine Person aus, um ihr privat zu schreiben.',
+    people: 'Personen', leaveChat: 'Chat verlassen',
+    theme: 'Design', language: 'Sprache', system: 'System', light: 'Hell', dark: 'Dunkel',
+    shortcuts: 'Tastaturkürzel', closeMenu: 'Menü schließen', menu: 'Menü',
     leaveChannel: 'Kanal verlassen', wire: 'Wire',
     messages: 'Nachrichten', suggestions: 'Vorschläge', message: 'Nachricht', send: 'Senden',
-    closeNotice: 'Diese Meldung schließen', inChannel: 'In diesem Kanal', closeMembers: 'Mitgliederliste schließen',
+    closeNotice: 'Diese Meldung schließen', inChannel: 'In diesem Kanal',
     close: 'Schließen', titleJoin: 'Beitreten · parlor', titleWire: 'Wire · parlor',
     wireIntro: 'Ein WebSocket, wie ihn der Server sieht: zuerst der Handshake, dann jeder Frame, Bit für Bit.',
     toChat: 'Zurück zum Chat', oneConnection: 'Eine Verbindung', joinAt: 'Hier geht’s zum Chat',
     otherAddresses: 'Weitere Adressen',
+    browse: 'Kanäle durchsuchen', newDirect: 'Neue Direktnachricht',
+    peopleOnline: 'Personen online', online: 'Online', findPerson: 'Person suchen',
+    closePeople: 'Liste der Personen schließen', yourMenu: 'Deine Einstellungen',
+    owner: 'Leitung', react: 'Reagieren', reply: 'Antworten', emoji: 'Emoji',
   },
 
   signIn: {
@@ -129,6 +132,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mute: (name) => `${name} stummschalten …`,
     kick: (name) => `${name} entfernen …`,
     transcript: 'Verlauf speichern', dateTitle: 'Zu einem Datum springen', date: 'Zu einem Datum springen …', day: 'Tag', go: 'Springen',
+    rename: 'Namen ändern …',
   },
 
   search: {
@@ -156,11 +160,12 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     clearTitle: (channel) => `#${channel} leeren?`, clearText: 'Alle Nachrichten werden für alle gelöscht. Das lässt sich nicht rückgängig machen.',
     removeTitle: (channel) => `#${channel} entfernen?`,
     removeText: 'Alle verlassen den Kanal, und alle Nachrichten werden gelöscht. Das lässt sich nicht rückgängig machen.',
-    more: 'Aktionen der Leitung', giveUp: 'Leitung abgeben',
+    giveUp: 'Leitung abgeben',
     muteTitle: (name) => `${name} stummschalten?`, muteText: 'Die Person kann so lange lesen, aber nicht schreiben.',
     kickTitle: (name) => `${name} entfernen?`, kickText: 'Die Verbindung der Person wird getrennt, und sie kann so lange nicht wiederkommen.',
     minutes: (n) => duration(n * 60),
     youAreMuted: 'Die Leitung hat dich stummgeschaltet: Du kannst lesen, aber nicht schreiben.', youMayWrite: 'Du kannst wieder schreiben.',
+    writing: 'Wer schreiben darf …',
   },
 
   transcript: {
@@ -181,11 +186,21 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     asOf: (status, time) => `Offline. Stand ${time}: ${status}`,
   },
 
+  channels: {
+    find: 'Kanal suchen oder erstellen',
+    create: (name) => `#${name} erstellen`,
+    new: 'neu',
+    newCount: (n) => `${number(n)} neu`,
+    join: 'Beitreten',
+    joined: 'Beigetreten',
+  },
+
   sidebar: {
-    noMatch: 'Kein Kanal passt.',
+    noMatch: 'Keine Treffer.',
     unread: (n) => `${number(n)} ungelesen`,
     mentioned: 'erwähnt', you: '(du)',
     others: (n) => plural(n, { one: 'und # weitere Person', other: 'und # weitere' }),
+    elsewhere: 'Nicht in diesem Kanal',
   },
 
   feed: {

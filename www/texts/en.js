@@ -16,20 +16,24 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     search: 'Search', more: 'More', closeSearch: 'Close search', searchField: 'Search for', results: 'Results',
     scope: 'Where', everywhere: 'Everywhere', inThisRoom: 'Only here', pinned: 'Pinned message', editing: 'Editing your message',
     cancelEdit: 'Cancel editing', actions: 'Message actions', youOwn: 'You own this chat', firstUnread: 'Jump to first unread',
-    filter: 'Filter channels', newChannel: 'New channel', createChannel: 'Create channel',
+    filter: 'Filter', newChannel: 'New channel',
     direct: 'Private messages',
-    noDirect: 'Select someone below to message them privately.',
-    people: 'People online', changeName: 'Change your name', leaveChat: 'Leave chat',
-    leaveChatTitle: 'Sign out and forget your name on this device',
-    theme: 'Theme', language: 'Language', system: 'System', light: 'Light', dark: 'Dark', keyboard: 'Keyboard',
-    shortcuts: 'Keyboard shortcuts', closeMenu: 'Close menu', menu: 'Menu', members: 'Members',
+    noDirect: 'Select a person to message them privately.',
+    people: 'People',
+    leaveChat: 'Leave chat',
+    theme: 'Theme', language: 'Language', system: 'System', light: 'Light', dark: 'Dark',
+    shortcuts: 'Keyboard shortcuts', closeMenu: 'Close menu', menu: 'Menu',
     leaveChannel: 'Leave channel', wire: 'Wire',
     messages: 'Messages', suggestions: 'Suggestions', message: 'Message', send: 'Send',
-    closeNotice: 'Close this message', inChannel: 'In this channel', closeMembers: 'Close member list',
+    closeNotice: 'Close this message', inChannel: 'In this channel',
     close: 'Close', titleJoin: 'Join · parlor', titleWire: 'Wire · parlor',
     wireIntro: 'A WebSocket as the server sees it: the opening handshake, then each frame, bit by bit.',
     toChat: 'Back to the chat', oneConnection: 'One connection', joinAt: 'Join the chat at',
     otherAddresses: 'Other addresses',
+    browse: 'Browse channels', newDirect: 'New private message',
+    peopleOnline: 'People online', online: 'Online', findPerson: 'Find a person',
+    closePeople: 'Close the list of people', yourMenu: 'Your settings',
+    owner: 'Owner', react: 'React', reply: 'Reply', emoji: 'Emoji',
   },
 
   signIn: {
@@ -126,6 +130,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     mute: (name) => `Mute ${name}…`,
     kick: (name) => `Remove ${name}…`,
     transcript: 'Save transcript', dateTitle: 'Jump to date', date: 'Jump to date…', day: 'Day', go: 'Jump',
+    rename: 'Change your name…',
   },
 
   search: {
@@ -153,11 +158,12 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     clearTitle: (channel) => `Clear #${channel}?`, clearText: 'All its messages are deleted for everyone. This can’t be undone.',
     removeTitle: (channel) => `Remove #${channel}?`,
     removeText: 'Everyone leaves it, and all its messages are deleted. This can’t be undone.',
-    more: 'Owner’s actions', giveUp: 'Give up ownership',
+    giveUp: 'Give up ownership',
     muteTitle: (name) => `Mute ${name}?`, muteText: 'The person can read, but not write, for the time that you choose.',
     kickTitle: (name) => `Remove ${name}?`, kickText: 'The person is disconnected, and can’t come back for the time that you choose.',
     minutes: (n) => duration(n * 60),
     youAreMuted: 'The owner has muted you: you can read, but not write.', youMayWrite: 'You can write again.',
+    writing: 'Who may write…',
   },
 
   transcript: {
@@ -178,11 +184,21 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     asOf: (status, time) => `Offline. As of ${time}: ${status}`,
   },
 
+  channels: {
+    find: 'Find or create a channel',
+    create: (name) => `Create #${name}`,
+    new: 'new',
+    newCount: (n) => `${number(n)} new`,
+    join: 'Join',
+    joined: 'Joined',
+  },
+
   sidebar: {
-    noMatch: 'No channels match.',
+    noMatch: 'No matches.',
     unread: (n) => `${number(n)} unread`,
     mentioned: 'mentioned', you: '(you)',
     others: (n) => plural(n, { one: 'and # other', other: 'and # others' }),
+    elsewhere: 'Not in this channel',
   },
 
   feed: {

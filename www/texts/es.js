@@ -21,20 +21,23 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     scope: 'Dónde', everywhere: 'En todas partes', inThisRoom: 'Solo aquí', pinned: 'Mensaje fijado', editing: 'Editando tu mensaje',
     cancelEdit: 'Cancelar la edición', actions: 'Acciones del mensaje', youOwn: 'Este chat es tuyo',
     firstUnread: 'Ir al primero sin leer',
-    filter: 'Filtrar canales', newChannel: 'Canal nuevo', createChannel: 'Crear canal',
+    filter: 'Filtrar', newChannel: 'Canal nuevo',
     direct: 'Mensajes privados',
-    noDirect: 'Elige a alguien de abajo para escribirle en privado.',
-    people: 'Personas conectadas', changeName: 'Cambiar tu nombre', leaveChat: 'Salir del chat',
-    leaveChatTitle: 'Cerrar sesión y olvidar tu nombre en este dispositivo',
-    theme: 'Tema', language: 'Idioma', system: 'Sistema', light: 'Claro', dark: 'Oscuro', keyboard: 'Teclado',
-    shortcuts: 'Atajos de teclado', closeMenu: 'Cerrar el menú', menu: 'Menú', members: 'Miembros',
+    noDirect: 'Elige a una persona para escribirle en privado.',
+    people: 'Personas', leaveChat: 'Salir del chat',
+    theme: 'Tema', language: 'Idioma', system: 'Sistema', light: 'Claro', dark: 'Oscuro',
+    shortcuts: 'Atajos de teclado', closeMenu: 'Cerrar el menú', menu: 'Menú',
     leaveChannel: 'Salir del canal', wire: 'Wire',
     messages: 'Mensajes', suggestions: 'Sugerencias', message: 'Mensaje', send: 'Enviar',
-    closeNotice: 'Cerrar este aviso', inChannel: 'En este canal', closeMembers: 'Cerrar la lista de miembros',
+    closeNotice: 'Cerrar este aviso', inChannel: 'En este canal',
     close: 'Cerrar', titleJoin: 'Unirse · parlor', titleWire: 'Wire · parlor',
     wireIntro: 'Un WebSocket tal como lo ve el servidor: el saludo inicial y después cada trama, bit a bit.',
     toChat: 'Volver al chat', oneConnection: 'Una conexión', joinAt: 'Únete al chat en',
     otherAddresses: 'Otras direcciones',
+    browse: 'Explorar canales', newDirect: 'Nuevo mensaje privado',
+    peopleOnline: 'Personas conectadas', online: 'En línea', findPerson: 'Buscar una persona',
+    closePeople: 'Cerrar la lista de personas', yourMenu: 'Tus ajustes',
+    owner: 'Admin', react: 'Reaccionar', reply: 'Responder', emoji: 'Emoji',
   },
 
   signIn: {
@@ -129,6 +132,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mute: (name) => `Silenciar a ${name}…`,
     kick: (name) => `Expulsar a ${name}…`,
     transcript: 'Guardar transcripción', dateTitle: 'Ir a una fecha', date: 'Ir a una fecha…', day: 'Día', go: 'Ir',
+    rename: 'Cambiar tu nombre…',
   },
 
   search: {
@@ -156,11 +160,12 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     clearTitle: (channel) => `¿Vaciar #${channel}?`, clearText: 'Se eliminarán todos sus mensajes para todos. No se puede deshacer.',
     removeTitle: (channel) => `¿Eliminar #${channel}?`,
     removeText: 'Todos saldrán de él y se eliminarán todos sus mensajes. No se puede deshacer.',
-    more: 'Acciones de administración', giveUp: 'Dejar la administración',
+    giveUp: 'Dejar la administración',
     muteTitle: (name) => `¿Silenciar a ${name}?`, muteText: 'La persona podrá leer, pero no escribir, durante el tiempo que elijas.',
     kickTitle: (name) => `¿Expulsar a ${name}?`, kickText: 'La persona se desconectará y no podrá volver durante el tiempo que elijas.',
     minutes: (n) => duration(n * 60),
     youAreMuted: 'Quien administra el chat te silenció: puedes leer, pero no escribir.', youMayWrite: 'Ya puedes escribir otra vez.',
+    writing: 'Quién puede escribir…',
   },
 
   transcript: {
@@ -182,11 +187,21 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     asOf: (status, time) => `Sin conexión. Estado a las ${time}: ${status}`,
   },
 
+  channels: {
+    find: 'Buscar o crear un canal',
+    create: (name) => `Crear #${name}`,
+    new: 'nuevo',
+    newCount: (n) => plural(n, { one: '# nuevo', other: '# nuevos' }),
+    join: 'Unirse',
+    joined: 'Dentro',
+  },
+
   sidebar: {
-    noMatch: 'Ningún canal coincide.',
+    noMatch: 'Sin resultados.',
     unread: (n) => `${number(n)} sin leer`,
     mentioned: 'te mencionaron', you: '(tú)',
     others: (n) => `y ${number(n)} más`,
+    elsewhere: 'No están en este canal',
   },
 
   feed: {

@@ -21,20 +21,23 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     scope: 'Où', everywhere: 'Partout', inThisRoom: 'Ici seulement', pinned: 'Message épinglé', editing: 'Modification de votre message',
     cancelEdit: 'Annuler la modification', actions: 'Actions du message', youOwn: 'Ce chat vous appartient',
     firstUnread: 'Aller au premier non lu',
-    filter: 'Filtrer les canaux', newChannel: 'Nouveau canal', createChannel: 'Créer le canal',
+    filter: 'Filtrer', newChannel: 'Nouveau canal',
     direct: 'Messages privés',
-    noDirect: 'Choisissez quelqu’un ci-dessous pour lui écrire en privé.',
-    people: 'Personnes en ligne', changeName: 'Changer de nom', leaveChat: 'Quitter le chat',
-    leaveChatTitle: 'Se déconnecter et oublier votre nom sur cet appareil',
-    theme: 'Thème', language: 'Langue', system: 'Système', light: 'Clair', dark: 'Sombre', keyboard: 'Clavier',
-    shortcuts: 'Raccourcis clavier', closeMenu: 'Fermer le menu', menu: 'Menu', members: 'Membres',
+    noDirect: 'Choisissez une personne pour lui écrire en privé.',
+    people: 'Personnes', leaveChat: 'Quitter le chat',
+    theme: 'Thème', language: 'Langue', system: 'Système', light: 'Clair', dark: 'Sombre',
+    shortcuts: 'Raccourcis clavier', closeMenu: 'Fermer le menu', menu: 'Menu',
     leaveChannel: 'Quitter le canal', wire: 'Wire',
     messages: 'Messages', suggestions: 'Suggestions', message: 'Message', send: 'Envoyer',
-    closeNotice: 'Fermer cet avis', inChannel: 'Dans ce canal', closeMembers: 'Fermer la liste des membres',
+    closeNotice: 'Fermer cet avis', inChannel: 'Dans ce canal',
     close: 'Fermer', titleJoin: 'Rejoindre · parlor', titleWire: 'Wire · parlor',
     wireIntro: 'Un WebSocket tel que le serveur le voit : la négociation initiale, puis chaque trame, bit par bit.',
     toChat: 'Retour au chat', oneConnection: 'Une connexion', joinAt: 'Rejoignez le chat à l’adresse',
     otherAddresses: 'Autres adresses',
+    browse: 'Parcourir les canaux', newDirect: 'Nouveau message privé',
+    peopleOnline: 'Personnes en ligne', online: 'En ligne', findPerson: 'Trouver une personne',
+    closePeople: 'Fermer la liste des personnes', yourMenu: 'Vos réglages',
+    owner: 'Propriétaire', react: 'Réagir', reply: 'Répondre', emoji: 'Émoji',
   },
 
   signIn: {
@@ -129,6 +132,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mute: (name) => `Rendre ${name} muet…`,
     kick: (name) => `Exclure ${name}…`,
     transcript: 'Enregistrer la transcription', dateTitle: 'Aller à une date', date: 'Aller à une date…', day: 'Jour', go: 'Aller',
+    rename: 'Changer de nom…',
   },
 
   search: {
@@ -156,11 +160,12 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     clearTitle: (channel) => `Vider #${channel} ?`, clearText: 'Tous ses messages seront supprimés pour tout le monde. C’est irréversible.',
     removeTitle: (channel) => `Supprimer #${channel} ?`,
     removeText: 'Tout le monde le quittera, et tous ses messages seront supprimés. C’est irréversible.',
-    more: 'Actions du propriétaire', giveUp: 'Renoncer à la propriété',
+    giveUp: 'Renoncer à la propriété',
     muteTitle: (name) => `Rendre ${name} muet ?`, muteText: 'La personne pourra lire, mais pas écrire, pendant la durée choisie.',
     kickTitle: (name) => `Exclure ${name} ?`, kickText: 'La personne sera déconnectée et ne pourra pas revenir pendant la durée choisie.',
     minutes: (n) => duration(n * 60),
     youAreMuted: 'Le propriétaire vous a rendu muet : vous pouvez lire, mais pas écrire.', youMayWrite: 'Vous pouvez de nouveau écrire.',
+    writing: 'Qui peut écrire…',
   },
 
   transcript: {
@@ -181,11 +186,21 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     asOf: (status, time) => `Hors ligne. État à ${time} : ${status}`,
   },
 
+  channels: {
+    find: 'Trouver ou créer un canal',
+    create: (name) => `Créer #${name}`,
+    new: 'nouveau',
+    newCount: (n) => plural(n, { one: '# nouveau', other: '# nouveaux' }),
+    join: 'Rejoindre',
+    joined: 'Rejoint',
+  },
+
   sidebar: {
-    noMatch: 'Aucun canal ne correspond.',
+    noMatch: 'Aucun résultat.',
     unread: (n) => plural(n, { one: '# non lu', other: '# non lus' }),
     mentioned: 'mention', you: '(vous)',
     others: (n) => plural(n, { one: 'et # autre', other: 'et # autres' }),
+    elsewhere: 'Pas dans ce canal',
   },
 
   feed: {

@@ -21,20 +21,23 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     scope: '範囲', everywhere: 'すべて', inThisRoom: 'ここだけ', pinned: 'ピン留めされたメッセージ', editing: 'メッセージを編集中',
     cancelEdit: '編集をやめる', actions: 'メッセージの操作', youOwn: 'あなたがこのチャットのオーナーです',
     firstUnread: '最初の未読へ移動',
-    filter: 'チャンネルを絞り込む', newChannel: '新しいチャンネル', createChannel: 'チャンネルを作成',
+    filter: '絞り込む', newChannel: '新しいチャンネル',
     direct: 'ダイレクトメッセージ',
-    noDirect: '下の一覧から相手を選ぶと、非公開でメッセージを送れます。',
-    people: 'オンラインのメンバー', changeName: '名前を変更', leaveChat: 'チャットから退出',
-    leaveChatTitle: 'サインアウトし、このデバイスから名前を消します',
-    theme: 'テーマ', language: '言語', system: 'システム', light: 'ライト', dark: 'ダーク', keyboard: 'キーボード',
-    shortcuts: 'キーボードショートカット', closeMenu: 'メニューを閉じる', menu: 'メニュー', members: 'メンバー',
+    noDirect: 'メンバーを選ぶと、非公開でメッセージを送れます。',
+    people: 'メンバー', leaveChat: 'チャットから退出',
+    theme: 'テーマ', language: '言語', system: 'システム', light: 'ライト', dark: 'ダーク',
+    shortcuts: 'キーボードショートカット', closeMenu: 'メニューを閉じる', menu: 'メニュー',
     leaveChannel: 'チャンネルから退出', wire: 'Wire',
     messages: 'メッセージ', suggestions: '候補', message: 'メッセージ', send: '送信',
-    closeNotice: 'この通知を閉じる', inChannel: 'このチャンネルのメンバー', closeMembers: 'メンバー一覧を閉じる',
+    closeNotice: 'この通知を閉じる', inChannel: 'このチャンネルのメンバー',
     close: '閉じる', titleJoin: '参加 · parlor', titleWire: 'Wire · parlor',
     wireIntro: 'サーバーから見た WebSocket です。最初のハンドシェイクに続けて、すべてのフレームを 1 ビットずつ表示します。',
     toChat: 'チャットに戻る', oneConnection: '1 つの接続', joinAt: 'チャットの参加先',
     otherAddresses: 'その他のアドレス',
+    browse: 'チャンネル一覧', newDirect: '新しいダイレクトメッセージ',
+    peopleOnline: 'オンラインのメンバー', online: 'オンライン', findPerson: 'メンバーを探す',
+    closePeople: 'メンバー一覧を閉じる', yourMenu: '自分の設定',
+    owner: 'オーナー', react: 'リアクション', reply: '返信', emoji: '絵文字',
   },
 
   signIn: {
@@ -129,6 +132,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     mute: (name) => `${name} をミュート…`,
     kick: (name) => `${name} を退出させる…`,
     transcript: '記録を保存', dateTitle: '日付へ移動', date: '日付へ移動…', day: '日付', go: '移動',
+    rename: '名前を変更…',
   },
 
   search: {
@@ -156,11 +160,12 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     clearTitle: (channel) => `#${channel} を空にしますか？`, clearText: 'すべてのメッセージが全員から削除されます。元に戻せません。',
     removeTitle: (channel) => `#${channel} を削除しますか？`,
     removeText: '全員が退出し、すべてのメッセージが削除されます。元に戻せません。',
-    more: 'オーナーの操作', giveUp: 'オーナーをやめる',
+    giveUp: 'オーナーをやめる',
     muteTitle: (name) => `${name} をミュートしますか？`, muteText: '選んだ時間のあいだ、この人は読むことはできますが、書き込めません。',
     kickTitle: (name) => `${name} を退出させますか？`, kickText: 'この人の接続が切れ、選んだ時間のあいだ戻れません。',
     minutes: (n) => duration(n * 60),
     youAreMuted: 'オーナーにミュートされました。読むことはできますが、書き込めません。', youMayWrite: 'また書き込めるようになりました。',
+    writing: '書き込める人…',
   },
 
   transcript: {
@@ -181,11 +186,21 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     asOf: (status, time) => `オフラインです。${time} 時点: ${status}`,
   },
 
+  channels: {
+    find: 'チャンネルを探す・作成する',
+    create: (name) => `#${name} を作成`,
+    new: '新規',
+    newCount: (n) => `新規 ${number(n)} 件`,
+    join: '参加',
+    joined: '参加中',
+  },
+
   sidebar: {
-    noMatch: '一致するチャンネルはありません。',
+    noMatch: '一致するものはありません。',
     unread: (n) => `未読 ${number(n)} 件`,
     mentioned: 'メンションあり', you: '（自分）',
     others: (n) => `ほか ${number(n)} 人`,
+    elsewhere: 'このチャンネルにいないメンバー',
   },
 
   feed: {

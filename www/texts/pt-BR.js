@@ -21,20 +21,23 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     scope: 'Onde', everywhere: 'Em todo lugar', inThisRoom: 'Só aqui', pinned: 'Mensagem fixada', editing: 'Editando sua mensagem',
     cancelEdit: 'Cancelar edição', actions: 'Ações da mensagem', youOwn: 'Este chat é seu',
     firstUnread: 'Ir para a primeira não lida',
-    filter: 'Filtrar canais', newChannel: 'Novo canal', createChannel: 'Criar canal',
+    filter: 'Filtrar', newChannel: 'Novo canal',
     direct: 'Mensagens privadas',
-    noDirect: 'Escolha alguém abaixo para escrever em particular.',
-    people: 'Pessoas online', changeName: 'Mudar seu nome', leaveChat: 'Sair do chat',
-    leaveChatTitle: 'Sair e esquecer seu nome neste dispositivo',
-    theme: 'Tema', language: 'Idioma', system: 'Sistema', light: 'Claro', dark: 'Escuro', keyboard: 'Teclado',
-    shortcuts: 'Atalhos do teclado', closeMenu: 'Fechar menu', menu: 'Menu', members: 'Membros',
+    noDirect: 'Escolha uma pessoa para escrever em particular.',
+    people: 'Pessoas', leaveChat: 'Sair do chat',
+    theme: 'Tema', language: 'Idioma', system: 'Sistema', light: 'Claro', dark: 'Escuro',
+    shortcuts: 'Atalhos do teclado', closeMenu: 'Fechar menu', menu: 'Menu',
     leaveChannel: 'Sair do canal', wire: 'Wire',
     messages: 'Mensagens', suggestions: 'Sugestões', message: 'Mensagem', send: 'Enviar',
-    closeNotice: 'Fechar este aviso', inChannel: 'Neste canal', closeMembers: 'Fechar lista de membros',
+    closeNotice: 'Fechar este aviso', inChannel: 'Neste canal',
     close: 'Fechar', titleJoin: 'Entrar · parlor', titleWire: 'Wire · parlor',
     wireIntro: 'Um WebSocket como o servidor o vê: o handshake de abertura e depois cada quadro, bit a bit.',
     toChat: 'Voltar ao chat', oneConnection: 'Uma conexão', joinAt: 'Entre no chat em',
     otherAddresses: 'Outros endereços',
+    browse: 'Explorar canais', newDirect: 'Nova mensagem privada',
+    peopleOnline: 'Pessoas online', online: 'Online', findPerson: 'Buscar uma pessoa',
+    closePeople: 'Fechar a lista de pessoas', yourMenu: 'Suas configurações',
+    owner: 'Dono', react: 'Reagir', reply: 'Responder', emoji: 'Emoji',
   },
 
   signIn: {
@@ -129,6 +132,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mute: (name) => `Silenciar ${name}…`,
     kick: (name) => `Remover ${name}…`,
     transcript: 'Salvar transcrição', dateTitle: 'Ir para uma data', date: 'Ir para uma data…', day: 'Dia', go: 'Ir',
+    rename: 'Mudar seu nome…',
   },
 
   search: {
@@ -156,11 +160,12 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     clearTitle: (channel) => `Limpar #${channel}?`, clearText: 'Todas as mensagens dele serão excluídas para todos. Isso não pode ser desfeito.',
     removeTitle: (channel) => `Remover #${channel}?`,
     removeText: 'Todos sairão dele, e todas as mensagens serão excluídas. Isso não pode ser desfeito.',
-    more: 'Ações do dono', giveUp: 'Deixar de ser dono',
+    giveUp: 'Deixar de ser dono',
     muteTitle: (name) => `Silenciar ${name}?`, muteText: 'A pessoa poderá ler, mas não escrever, pelo tempo que você escolher.',
     kickTitle: (name) => `Remover ${name}?`, kickText: 'A pessoa será desconectada e não poderá voltar pelo tempo que você escolher.',
     minutes: (n) => duration(n * 60),
     youAreMuted: 'Quem é dono do chat silenciou você: você pode ler, mas não escrever.', youMayWrite: 'Você já pode escrever de novo.',
+    writing: 'Quem pode escrever…',
   },
 
   transcript: {
@@ -181,11 +186,21 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     asOf: (status, time) => `Offline. Situação às ${time}: ${status}`,
   },
 
+  channels: {
+    find: 'Buscar ou criar um canal',
+    create: (name) => `Criar #${name}`,
+    new: 'novo',
+    newCount: (n) => plural(n, { one: '# novo', other: '# novos' }),
+    join: 'Entrar',
+    joined: 'Você está aqui',
+  },
+
   sidebar: {
-    noMatch: 'Nenhum canal corresponde.',
+    noMatch: 'Nenhum resultado.',
     unread: (n) => plural(n, { one: '# não lida', other: '# não lidas' }),
     mentioned: 'menção a você', you: '(você)',
     others: (n) => `e mais ${number(n)}`,
+    elsewhere: 'Fora deste canal',
   },
 
   feed: {

@@ -6,7 +6,7 @@ import { EMOJI } from '../texts/emoji.js';
 import { t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { copyText } from './dom.js';
-import { openMenu } from './menu.js';
+import { LINE, openMenu } from './menu.js';
 
 const QUICK = ['+1', 'heart', 'joy', 'tada', 'open_mouth', 'cry'];
 /** The longest quote, in characters. */
@@ -20,26 +20,39 @@ export function messageMenu(chat, room, message, rect) {
   const isMine = chat.isMine(message);
   const isChannel = room.kind === 'channel';
   const link = isChannel ? address.of(room, seq) : '';
-  const reaction = ([name, emoji]) => ({
-    text: emoji, label: name.replaceAll('_', ' '), act: () => chat.react(room, message, emoji),
-    pressed: (message.reactions ?? []).some((one) => one.emoji === emoji && one.mine),
-  });
-  const all = { text: t.menu.moreReactions, act: () => openMenu(t.menu.react, [{ name: t.menu.react, row: [...EMOJI].map(reaction) }], rect) };
   const isIgnored = chat.ignored.has(author);
   // An old message may be from another person with this name. The one who is online must not be muted for it.
   const isKnown = chat.state.users.has(from) && authorNumber(room, from, author) === 0;
   openMenu(t.page.actions, [
-    { name: t.menu.react, row: QUICK.map((name) => reaction([name, EMOJI.get(name)])) },
-    all,
-    { text: t.menu.reply, act: () => chat.compose({ quote: quote(message, isChannel ? decodeURIComponent(link) : '') }) },
+    { name: t.menu.react, look: 'emoji equal', row: QUICK.map((name) => reaction(chat, room, message, [name, EMOJI.get(name)])) },
+    { text: t.menu.moreReactions, act: () => reactionMenu(chat, room, message, rect) },
+    LINE,
+    { text: t.menu.reply, act: () => reply(chat, room, message) },
     { text: t.menu.copyText, act: () => copy(chat, text) },
     isChannel && { text: t.menu.copyLink, act: () => copy(chat, new URL(link, location.href).href) },
+    LINE,
     isMine && !action && { text: t.menu.edit, act: () => chat.compose({ edit: message }) },
     chat.owns && isChannel && { text: room.pin === seq ? t.menu.unpin : t.menu.pin, act: () => chat.send({ type: 'pin', channel: room.name, seq: room.pin === seq ? null : seq }) },
     !isMine && { text: isIgnored ? t.menu.stopIgnoring(from) : t.menu.ignore(from), act: () => chat.ignore(author, from, !isIgnored) },
     (isMine || (chat.owns && isChannel)) && { text: t.menu.delete, danger: true, act: () => chat.deletions.add(room, seq) },
     ...(isMine || !isKnown ? [] : restrictions(chat, from)),
   ], rect);
+}
+
+/** Opens the menu of all reactions to a message. */
+export function reactionMenu(chat, room, message, rect) {
+  openMenu(t.menu.react, [{ name: t.menu.react, look: 'emoji', row: [...EMOJI].map((one) => reaction(chat, room, message, one)) }], rect);
+}
+
+const reaction = (chat, room, message, [name, emoji]) => ({
+  text: emoji, label: name.replaceAll('_', ' '), act: () => chat.react(room, message, emoji),
+  checked: (message.reactions ?? []).some((one) => one.emoji === emoji && one.mine),
+});
+
+/** Puts a quote of a message into the composer. */
+export function reply(chat, room, message) {
+  const link = room.kind === 'channel' ? decodeURIComponent(address.of(room, message.seq)) : '';
+  chat.compose({ quote: quote(message, link) });
 }
 
 /** Opens the menu of a person, for an owner; `write()` opens the conversation. */

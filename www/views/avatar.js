@@ -2,7 +2,7 @@
 
 import { element, set } from './dom.js';
 
-const HUES = 8;
+const HUES = 16;
 
 /** The first letter of a name, in upper case. */
 export function initial(name) {
@@ -11,9 +11,10 @@ export function initial(name) {
 
 /** A class of the style sheet: the same name has the same colour on every page. */
 export function hue(name) {
-  let sum = 7;
-  for (const letter of name) sum = (sum * 31 + letter.codePointAt(0)) % 65_521;
-  return `hue-${sum % HUES}`;
+  let hash = 0x811C9DC5; // FNV-1a, and a last mix: names that differ in one letter differ in colour
+  for (const letter of name) hash = Math.imul(hash ^ letter.codePointAt(0), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2C1B3C6D);
+  return `hue-${(hash ^ (hash >>> 13)) >>> 0 & (HUES - 1)}`;
 }
 
 /** Shows a name's letter and colour in a node; `size` is '' or 'small'. */

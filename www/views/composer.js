@@ -9,6 +9,7 @@ import { EMOJI } from '../texts/emoji.js';
 import { t } from '../texts/language.js';
 import { byName } from '../texts/names.js';
 import { byId, set, setText } from './dom.js';
+import { openMenu } from './menu.js';
 import { Suggestions, replaceText } from './suggestions.js';
 
 /** The characters that are left are counted from here on. */
@@ -36,6 +37,7 @@ export class Composer {
       event.preventDefault();
       this.#send();
     });
+    byId('emoji').addEventListener('click', () => this.#askEmoji());
     byId('cancel-edit').addEventListener('click', () => this.#endEdit());
     byId('notice-close').addEventListener('click', () => {
       chat.hush();
@@ -115,6 +117,12 @@ export class Composer {
     byId('editing').hidden = true;
     replaceText(this.#text, 0, this.#text.value.length, this.#kept);
     this.#suggestions.close();
+  }
+
+  #askEmoji() {
+    const insert = (sign) => replaceText(this.#text, this.#text.selectionStart, this.#text.selectionEnd, sign);
+    openMenu(t.page.emoji, [{ name: t.page.emoji, look: 'emoji', row: emoji.map(([name, sign]) => ({ text: sign, label: name.replaceAll('_', ' '), act: () => insert(sign) })) }],
+      byId('emoji').getBoundingClientRect());
   }
 
   async #send() {

@@ -20,6 +20,16 @@ export const fileUrl = (name) => new URL(`../${name}`, import.meta.url).href;
 /** Makes a button that isn't a form's submit button. */
 export const button = (attributes, ...children) => element('button', { type: 'button', ...attributes }, ...children);
 
+/** An icon of `index.html`; its meaning is in the text or the label beside it. */
+export function icon(name, className = null) {
+  const [svg, use] = ['svg', 'use'].map((tag) => document.createElementNS('http://www.w3.org/2000/svg', tag));
+  set(svg, 'aria-hidden', 'true');
+  set(svg, 'class', className);
+  set(use, 'href', `#i:${name}`);
+  svg.append(use);
+  return svg;
+}
+
 /** Sets or removes an attribute; the same value again changes nothing, so that screen readers stay quiet. */
 export function set(node, name, value) {
   if (value === false || value === null || value === undefined) node.removeAttribute(name);

@@ -65,7 +65,10 @@ export function rows(room, pending, isMine, from = 0, to = room.messages.length,
   if (to < room.messages.length || room.newer) return list;
   addNotes(Infinity);
   for (const entry of pending) {
-    list.push({ kind: 'pending', key: `own ${entry.nonce}`, stamp: `${entry.stage} ${entry.error}`, entry });
+    const isOwn = previous !== null && (previous.stage !== undefined || isMine(previous));
+    const head = !isOwn || startsGroup(previous, { ...previous, action: entry.action, at: entry.at });
+    list.push({ kind: 'pending', key: `own ${entry.nonce}`, stamp: `${entry.stage} ${entry.error} ${head}`, entry, head });
+    previous = entry;
   }
   return list;
 }

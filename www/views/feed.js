@@ -1,14 +1,14 @@
 // The feed: the messages of the open room and what is being sent, and where the reader is in it.
 //
 // It follows the end while the reader is there. Otherwise what the reader looks at keeps its place on the screen, and a
-// button shows how many new messages there are. Another button, at the message under the pointer or chosen by arrow keys, opens
-// the menu of that message; on a touch screen a long press does.
+// button shows how many new messages there are. Three buttons, at the message under the pointer or chosen by arrow keys, react,
+// reply, and open the menu of that message; on a touch screen a long press opens it.
 
 import { carriesText } from '../connection/protocol.js';
 import { find, indexOf } from '../store/room.js';
 import { isChannel, isUser } from '../store/state.js';
 import { t } from '../texts/language.js';
-import { messageMenu } from './actions.js';
+import { messageMenu, reactionMenu, reply } from './actions.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
 import { MessageRange, rows } from './feed-rows.js';
 import { content } from './message-row.js';
@@ -18,8 +18,8 @@ import { calendar } from './time.js';
 const NEAR_PX = 100;
 /** The number of earlier messages loaded at once, and the distance in screens at which loading starts. */
 const OLDER = 100, SCREENS = 2;
-/** The room that the button at a message needs beside the text and the time. */
-const BESIDE_PX = 80;
+/** How far the buttons at a message reach into the one above. */
+const ABOVE_PX = 14;
 /** How long a press is that opens a menu. */
 const PRESS_MS = 500;
 /** After a room is opened or history arrives, nothing is announced for this long. */
@@ -31,7 +31,8 @@ export class Feed {
   #down = byId('down');
   #up = byId('first-unread');
   #more = byId('actions');
-  #chosen = null; // the row whose menu the button opens
+  #tools = byId('tools'); // #more and two buttons beside it
+  #chosen = null; // the row that the buttons are at
   #press = 0;
   #list = null;
   #room = null; // or a part of its history
@@ -156,7 +157,7 @@ export class Feed {
     if (!this.#room) return;
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
     const below = scrollHeight - scrollTop - clientHeight;
-    this.#more.classList.remove('shown');
+    this.#tools.classList.remove('shown');
     this.#showUp();
     if (below < SCREENS * clientHeight && this.#range.down(this.#room.messages)) return this.#draw();
     if (below < SCREENS * clientHeight && this.#room.newer) this.#chat.past.newer(this.#main);
@@ -233,9 +234,11 @@ export class Feed {
     log.addEventListener('touchend', (event) => isLong && event.preventDefault());
     // The browser's own menu of a long press would select words.
     log.addEventListener('contextmenu', (event) => event.pointerType === 'touch' && rowOf(event.target) && event.preventDefault());
-    this.#more.addEventListener('focus', () => this.#choose(this.#chosen?.isConnected ? this.#chosen : this.#messageRows().at(-1)));
+    this.#tools.addEventListener('focusin', () => this.#choose(this.#chosen?.isConnected ? this.#chosen : this.#messageRows().at(-1)));
     this.#more.addEventListener('click', () => this.#open(this.#chosen, this.#more.getBoundingClientRect()));
-    this.#more.addEventListener('keydown', (event) => {
+    byId('react').addEventListener('click', () => this.#withChosen((message) => reactionMenu(this.#chat, this.#main, message, this.#tools.getBoundingClientRect())));
+    byId('reply').addEventListener('click', () => this.#withChosen((message) => reply(this.#chat, this.#main, message)));
+    this.#tools.addEventListener('keydown', (event) => {
       const list = this.#messageRows();
       const next = list[list.indexOf(this.#chosen) + { ArrowUp: -1, ArrowDown: 1 }[event.key]];
       if (!next) return;
@@ -247,26 +250,23 @@ export class Feed {
 
   #messageRows = () => [...this.#log.querySelectorAll('[data-kind=message]')];
 
-  /** Moves the button to a row: beside its text. */
+  /** Moves the buttons to a row: at its upper edge. */
   #choose(row) {
     if (!row) return;
     this.#chosen = row;
     const message = this.#messageOf(row);
     if (!message?.text) return;
     set(this.#more, 'aria-label', t.menu.of(message.from, message.text.slice(0, 80)));
-    const [frame, text] = [this.#log.getBoundingClientRect(), (row.querySelector('.text') ?? row).getBoundingClientRect()];
-    const left = (row.classList.contains('mine') ? text.left - BESIDE_PX : text.right + 4) - frame.left;
-    this.#more.style.left = `${Math.max(0, Math.min(left, frame.width - BESIDE_PX / 2))}px`;
-    this.#more.style.top = `${Math.max(0, text.top - frame.top)}px`;
-    this.#more.classList.add('shown');
+    this.#tools.style.top = `${Math.max(0, row.getBoundingClientRect().top - this.#log.getBoundingClientRect().top - ABOVE_PX)}px`;
+    this.#tools.classList.add('shown');
   }
 
-  /** Keeps the button at its row when that moves. If the message is gone, so is its text in the label. */
+  /** Keeps the buttons at their row when that moves. If the message is gone, so is its text in the label. */
   #follow() {
     const isThere = this.#chosen?.isConnected && this.#messageOf(this.#chosen)?.text;
-    if (isThere && this.#more.classList.contains('shown')) this.#choose(this.#chosen);
+    if (isThere && this.#tools.classList.contains('shown')) this.#choose(this.#chosen);
     if (isThere) return;
-    this.#more.classList.remove('shown');
+    this.#tools.classList.remove('shown');
     set(this.#more, 'aria-label', t.page.actions);
   }
 
@@ -275,6 +275,11 @@ export class Feed {
   #open(row, rect) {
     const message = row && this.#messageOf(row);
     if (message?.text) messageMenu(this.#chat, this.#main, message, rect);
+  }
+
+  #withChosen(act) {
+    const message = this.#chosen && this.#messageOf(this.#chosen);
+    if (message?.text) act(message);
   }
 
   #setAtEnd(atEnd) {

@@ -11,13 +11,13 @@ const isApple = () => /Mac|iPhone|iPad/.test(`${navigator.platform} ${navigator.
 
 /**
  * `does` has `jump()`, `search()`, `escape()`, `hasSearch()`: whether the search field has the keyboard, and `inside()`: whether
- * the chat is shown.
+ * the chat is shown. Returns a function that shows the list of keys.
  */
 export function listen(does) {
   const written = (keys) => (isApple() ? keys.replaceAll(t.ctrl, '⌘').replaceAll('Alt', '⌥') : keys);
   const list = element('dl', {}, ...t.keys.flatMap(([keys, meaning]) => [
     element('dt', {}, element('kbd', {}, written(keys))), element('dd', {}, meaning)]));
-  const dialog = dialogs.make(t.page.shortcuts, element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.page.keyboard }, list));
+  const dialog = dialogs.make(t.page.shortcuts, element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.page.shortcuts }, list));
   const actions = {
     jump: does.jump,
     search: does.search,
@@ -28,8 +28,6 @@ export function listen(does) {
     previousUnread: () => step(-1, true),
     nextUnread: () => step(1, true),
   };
-  byId('help').hidden = false;
-  byId('help').addEventListener('click', actions.help);
   addEventListener('keydown', (event) => {
     if (event.defaultPrevented || !does.inside()) return;
     const name = shortcut(event, isApple());
@@ -39,6 +37,7 @@ export function listen(does) {
     if (event.key !== 'Escape') event.preventDefault();
     if (!dialogs.isOpen()) act();
   });
+  return actions.help;
 }
 
 /**

@@ -3,23 +3,30 @@
 import { button, byId, element } from './dom.js';
 
 const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+/** A line between two groups of items. */
+export const LINE = { line: true };
 
 /**
- * Opens a menu at a rectangle. `items` are `{ text, act, danger }`, or `{ name, row }` with a row of small items
- * `{ text, label, pressed, act }`. Absent items (null) are left out.
+ * Opens a menu at a rectangle. `items` are `{ text, act }`, also with `danger`, with `checked` for one that is on or off (`radio`:
+ * one of several), or without `act` for a line that only informs; LINE; or `{ name, row }` with a row of small items, each with a
+ * `label` for screen readers, and `look`, a class. Absent items (null) are left out.
  */
 export function openMenu(label, items, rect) {
   const before = document.activeElement;
-  const item = ({ text, label: name, pressed, act, danger }) => button({
-    role: pressed === undefined ? 'menuitem' : 'menuitemcheckbox', tabindex: '-1', class: danger ? 'danger' : null,
-    'aria-label': name, 'aria-checked': pressed === undefined ? null : String(pressed),
+  const item = ({ text, label: name, checked, radio, act, danger, lang }) => button({ lang,
+    role: checked === undefined ? 'menuitem' : `menuitem${radio ? 'radio' : 'checkbox'}`, tabindex: '-1', class: danger ? 'danger' : null,
+    'aria-label': name, 'aria-checked': checked === undefined ? null : String(checked), 'aria-disabled': act ? null : 'true',
     onclick: () => {
+      if (!act) return;
       close();
       act();
     },
   }, text);
-  const menu = element('div', { class: 'popup', role: 'menu', 'aria-label': label, popover: 'manual' }, ...items.filter(Boolean).map((one) => (
-    one.row ? element('div', { class: 'row-of', role: 'group', 'aria-label': one.name }, ...one.row.map(item)) : item(one))));
+  const entry = (one) => {
+    if (one.line) return element('hr');
+    return one.row ? element('div', { class: `row-of ${one.look ?? ''}`, role: 'group', 'aria-label': one.name }, ...one.row.map(item)) : item(one);
+  };
+  const menu = element('div', { class: 'popup', role: 'menu', 'aria-label': label, popover: 'manual' }, ...items.filter(Boolean).map(entry));
   const close = () => {
     removeEventListener('pointerdown', onOutside, true);
     if (menu.contains(document.activeElement) || document.activeElement === document.body) before?.focus();
@@ -45,5 +52,5 @@ export function openMenu(label, items, rect) {
   const top = rect.bottom + height < innerHeight ? rect.bottom : Math.max(4, Math.min(rect.top, innerHeight) - height);
   menu.style.left = `${Math.max(4, Math.min(rect.left, innerWidth - width - 4))}px`;
   menu.style.top = `${top}px`;
-  menu.querySelector('button').focus();
+  menu.querySelector('button:not([aria-disabled])').focus();
 }

@@ -36,16 +36,16 @@ function draw(node, row, context) {
     case 'deleted': return [line(...t.feed.deleted(row.by && bdi(row.by)))];
     case 'deleting': return [line(t.feed.deleting, button({ onclick: () => context.undo(row.seq) }, t.feed.undo))];
     case 'ignored': return [line(t.feed.ignored(row.seqs.length), button({ onclick: () => context.reveal(row.seqs) }, t.feed.showIgnored))];
-    default: return pending(node, row.entry, context);
+    default: return pending(node, row.entry, row.head, context);
   }
 }
 
-function message(node, { message: whole, own, head, number }, context) {
+function message(node, { message: whole, own, head, number: nth }, context) {
   const { from, at, text, action, edited_at: editedAt, owner, reactions = [] } = whole;
   set(node, 'aria-live', null);
   set(node, 'class', `row ${own ? 'mine' : 'theirs'}${head ? ' first' : ''}${action ? ' action' : ''}`);
   const time = element('time', { datetime: new Date(at).toISOString() }, timeOf(at));
-  const which = number > 0 ? element('span', { class: 'which', title: t.feed.authorTitle }, t.feed.author(number)) : null;
+  const which = nth > 0 ? element('span', { class: 'which', title: t.feed.authorTitle }, t.feed.author(nth)) : null;
   const badge = owner ? element('span', { class: 'owner', title: t.owner.badgeTitle }, t.owner.badge) : null;
   const below = [
     editedAt && element('time', { class: 'edited', datetime: new Date(editedAt).toISOString(), title: t.feed.editedAt(whenOf(editedAt)) }, t.feed.edited),
@@ -55,19 +55,23 @@ function message(node, { message: whole, own, head, number }, context) {
   ].filter(Boolean);
   if (action) return [bubble(text, context, from), ...[which, badge].filter(Boolean), ' ', time, ...below];
   if (!head) return [spoken(`${from}: `), bubble(text, context), time, ...below];
-  const name = own ? spoken(`${from} `) : element('bdi', { class: `name ${hue(from)}` }, from);
-  const header = element('p', { class: 'from' }, which, which && ' ', name, badge && ' ', badge, ' ', time);
-  return [...(own ? [] : [avatar(from)]), header, bubble(text, context), ...below];
+  return [avatar(from), header(from, which, badge, time), bubble(text, context), ...below];
 }
 
-function pending(node, { nonce, text, action, stage, error }, context) {
+/** The line above a message; after the name what tells people with it apart, the owner's mark, and the time. */
+function header(name, ...more) {
+  return element('p', { class: 'from' }, element('bdi', { class: `name ${hue(name)}` }, name), ...more.filter(Boolean).flatMap((one) => [' ', one]));
+}
+
+function pending(node, { nonce, text, action, stage, error }, head, context) {
   // The reader's own message is announced when it is sent or refused, and not before.
   set(node, 'aria-live', stage === 'failed' ? null : 'off');
-  set(node, 'class', `row mine pending ${stage}${action ? ' action' : ''}`);
+  set(node, 'class', `row mine pending ${stage}${head ? ' first' : ''}${action ? ' action' : ''}`);
   const state = stage !== 'failed' ? [stage === 'sending' ? t.feed.sending : t.feed.waiting] : [
     t.feed.notSent(error), button({ onclick: () => context.retry(nonce) }, t.feed.retry), ' ',
     button({ onclick: () => context.discard(nonce) }, t.feed.delete)];
-  return [bubble(text, context, action ? context.me : null), element('p', { class: 'state' }, ...state)];
+  const above = head && !action && context.me ? [avatar(context.me), header(context.me)] : [];
+  return [...above, bubble(text, context, action ? context.me : null), element('p', { class: 'state' }, ...state)];
 }
 
 /** The text; an action begins with its author. */

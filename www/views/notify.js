@@ -1,9 +1,10 @@
 // The bell: a notification and a sound for mentions and private messages, while the page does not have the focus.
 //
-// It is off until it is clicked. A moment passes before it rings, in which another tab may show the message. On Android, where a
-// page may not show notifications, the service worker does. Where the browser has none (over plain HTTP), the sound alone rings.
+// It is off until it is turned on in the user's menu. A moment passes before it rings, in which another tab may show the message.
+// On Android, where a page may not show notifications, the service worker does. Where the browser has none (over plain HTTP), the
+// sound alone rings.
 
-import { byId, fileUrl, set } from './dom.js';
+import { fileUrl } from './dom.js';
 import { mentionsMe } from '../store/state.js';
 import * as storage from '../store/storage.js';
 import * as address from '../texts/address.js';
@@ -15,18 +16,20 @@ const TEXT_MOST = 200;
 const WORKER_MS = 5000;
 
 export class Bell {
-  #chat; #button = byId('notifications'); #sound = null;
+  #chat; #sound = null;
   #missed = new Map(); #timer = 0; // the newest message of each room that came without a connection
   #shown = new Map(); // the notifications by their tags
   #isRefused = false; // neither the page nor the worker can show notifications
 
   constructor(chat) {
     this.#chat = chat;
-    this.#button.hidden = false;
-    this.#button.addEventListener('click', () => this.#turn());
-    this.#show();
     // A notification of the worker was clicked.
     navigator.serviceWorker?.addEventListener('message', ({ data }) => chat.stage === 'in' && chat.follow(data.open));
+  }
+
+  /** The item of a menu that turns it on or off. */
+  item() {
+    return { text: this.#soundOnly() ? t.bell.soundOnly : t.page.notifications, checked: this.#isOn(), act: () => this.#turn() };
   }
 
   /** Another user wrote a message. Of those that came without a connection (`missed`), the newest of each room rings. */
@@ -86,7 +89,6 @@ export class Bell {
     } catch {
       if (!this.#isRefused) this.#chat.tell(t.bell.unsupported, true);
       this.#isRefused = true;
-      this.#show();
       return null;
     }
   }
@@ -102,14 +104,10 @@ export class Bell {
   }
 
   async #turn() {
-    if (this.#isOn()) {
-      storage.bell.set(null);
-      return this.#show();
-    }
+    if (this.#isOn()) return storage.bell.set(null);
     const sentence = await this.#ask();
     storage.bell.set(this.#soundOnly() !== null || Notification.permission === 'granted' || null);
     this.#beep();
-    this.#show();
     if (sentence) this.#chat.tell(sentence, true);
     return undefined;
   }
@@ -123,12 +121,6 @@ export class Bell {
     // Browsers on Android have the class, and throw when it is used; elsewhere trying it would show something.
     if (/Android/.test(navigator.userAgent)) (await this.#made(t.bell.on, { silent: true, tag: 'on' }))?.close();
     return '';
-  }
-
-  #show() {
-    set(this.#button, 'aria-pressed', String(this.#isOn()));
-    set(this.#button, 'title', this.#soundOnly() ? t.bell.soundOnly : t.page.notifications);
-    this.#button.replaceChildren(picture(this.#isOn()));
   }
 
   /** Plays two short tones. Before the first click in a page browsers let it play nothing. */
@@ -152,16 +144,3 @@ export class Bell {
 }
 
 const tagOf = ({ channel, conversation }, seq) => `${location.pathname} ${channel ?? conversation} ${seq}`;
-
-/** A bell, struck through where it is off. Drawn, because not every system has a character for it. */
-function picture(on) {
-  const node = (tag, attributes) => Object.entries(attributes).reduce((made, [name, value]) => {
-    made.setAttribute(name, value);
-    return made;
-  }, document.createElementNS('http://www.w3.org/2000/svg', tag));
-  const svg = node('svg', { viewBox: '0 0 24 24', fill: 'none', stroke: 'currentcolor', 'stroke-width': 2, 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true' });
-  svg.append(node('path', { d: 'M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 22h4', fill: 'none' }));
-  if (on) svg.append(node('path', { d: 'M3 6a9 9 0 0 1 2-3M21 6a9 9 0 0 0-2-3' }));
-  else svg.append(node('path', { d: 'M3 3l18 18' }));
-  return svg;
-}

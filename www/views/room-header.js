@@ -1,23 +1,23 @@
-// The open room's name, members and menu, users who are typing, and whether any message is missing; and the window's title.
+// The open room's name and menu, users who are typing, whether any message is missing, and the window's title.
 
 import { unread } from '../store/room.js';
 import { HOME, isOnline, openRoom } from '../store/state.js';
 import { number, t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { byId, element, fileUrl, set, setText } from './dom.js';
-import { openMenu } from './menu.js';
+import { LINE, openMenu } from './menu.js';
 import { timeOf } from './time.js';
 import { saveTranscript } from './transcript.js';
 
-/** Whether any message of a room is missing on this page, in one sentence; empty if nothing is known yet. */
+/** Whether any message of a room is missing on this page: `{ sentence, loading }`; null if nothing is known yet. */
 export function syncStatus(room) {
-  if (!room?.loaded || room.known === 0) return '';
+  if (!room?.loaded || room.known === 0) return null;
   const { messages, known, newest, older, first } = room;
   const loading = Math.max(0, known - newest);
   const earlier = older && messages.length > 0 ? Math.max(0, messages[0].seq - first) : 0;
   const notStored = known - messages.length - loading - earlier; // messages are numbered without gaps
   const rest = loading > 0 ? t.room.loading(loading) : notStored > 0 ? t.room.notStored(notStored) : t.room.complete;
-  return t.room.status(t.room.synced(messages.length, known), rest);
+  return { sentence: t.room.status(t.room.synced(messages.length, known), rest), loading: loading > 0 };
 }
 
 export class RoomHeader {
@@ -30,11 +30,16 @@ export class RoomHeader {
     const more = byId('more');
     more.addEventListener('click', () => {
       const room = openRoom(chat.state);
+      const status = syncStatus(room);
       openMenu(t.page.more, [
+        status && { text: status.sentence },
+        status && LINE,
         { text: t.menu.date, act: () => this.#askDate(room) },
         { text: t.menu.transcript, act: () => saveTranscript(chat, room) },
+        LINE,
         { text: t.page.wire, act: toggleWire },
-        this.#canLeave(room) && { text: t.page.leaveChannel, act: () => chat.leaveChannel(room.name) },
+        this.#canLeave(room) && LINE,
+        this.#canLeave(room) && { text: t.page.leaveChannel, danger: true, act: () => chat.leaveChannel(room.name) },
       ], more.getBoundingClientRect());
     });
   }
@@ -64,11 +69,11 @@ export class RoomHeader {
     const isOffline = this.#chat.downSince !== null;
     if (!isOffline) this.#connectedAt = Date.now();
     const status = syncStatus(room);
-    const asOf = this.#connectedAt > 0 && status ? t.room.asOf(status, timeOf(this.#connectedAt)) : '';
-    setText(byId('sync-status'), isOffline ? asOf : status);
+    const asOf = this.#connectedAt > 0 && status ? t.room.asOf(status.sentence, timeOf(this.#connectedAt)) : '';
+    setText(byId('sync-status'), isOffline ? asOf : status?.loading ? status.sentence : '');
   }
 
-  /** Shows the members; empty without a connection, when they are not known. */
+  /** Shows the number of members; empty without a connection, when it is not known. */
   #about(room) {
     const { state, downSince } = this.#chat;
     if (!room || downSince !== null) return '';

@@ -1,66 +1,56 @@
-// The sidebar: channels, private conversations, people online, and the user's own name. On a small screen it is a drawer.
+// The sidebar: the channels that the user is in, and private conversations. On a small screen it is a drawer.
 
 import { isMentioned, unread } from '../store/room.js';
-import { HOME, channelRoom, isOnline, people, personRoom } from '../store/state.js';
+import { HOME, channelRoom, isOnline, people } from '../store/state.js';
 import * as address from '../texts/address.js';
 import { number, t } from '../texts/language.js';
-import { alternativeName, byName } from '../texts/names.js';
+import { byName } from '../texts/names.js';
 import { showAvatar } from './avatar.js';
-import * as dialogs from './dialogs.js';
 import { Keyed, byId, element, set, setText } from './dom.js';
-import { personButton } from './member-list.js';
 
 export class Sidebar {
   #chat;
   #channels = new Keyed(byId('channels'), () => this.#makeLink(true), showLink);
   #conversations = new Keyed(byId('conversations'), () => this.#makeLink(false), showLink);
-  #people = new Keyed(byId('people'), (row) => this.#makePerson(row), () => {});
   #filter = byId('filter');
-  #newChannel = byId('new-channel');
-  #lost = false; // whether the error below "New channel" is that there was no connection
 
-  constructor(chat) {
+  /** `browse()` opens the list of all channels, `jump()` finds a person. */
+  constructor(chat, browse, jump) {
     this.#chat = chat;
-    byId('create').addEventListener('submit', (event) => this.#create(event));
-    this.#newChannel.addEventListener('input', () => this.#showError(''));
     this.#filter.addEventListener('input', () => this.show());
     this.#filter.addEventListener('keydown', (event) => this.#onFilterKey(event));
-    byId('leave-chat').addEventListener('click', () => chat.quit());
-    byId('change-name').addEventListener('click', () => this.#changeName());
+    const from = (button, act) => byId(button).addEventListener('click', () => {
+      this.#setDrawer(false);
+      act();
+    });
+    from('browse', browse);
+    from('new-channel', browse);
+    from('new-direct', jump);
     this.#listenToDrawer();
   }
 
   show() {
-    const { state, downSince, fixedName } = this.#chat;
+    const { state, downSince } = this.#chat;
     const open = state.rooms.get(state.open);
-    byId('change-name').hidden = fixedName !== null;
-    if (downSince === null && this.#lost) this.#showError('');
-    const names = new Set([HOME, ...state.channels.keys(), ...(state.me ? [] : state.wanted)]); // what the browser knows, before the server answers
+    const wanted = this.#filter.value.trim().replace(/^[#@]/, '').toLowerCase();
+    const isShown = ({ name }) => name.toLowerCase().includes(wanted);
+    const names = new Set([HOME, ...state.wanted]);
     for (const room of state.rooms.values()) if (room.kind === 'channel' && (room.joined || room === open)) names.add(room.name);
-    const wanted = this.#filter.value.trim().replace(/^#/, '').toLowerCase();
-    const shown = [...names].filter((name) => name.toLowerCase().includes(wanted))
-      .sort((a, b) => (b === HOME) - (a === HOME) || byName(a, b));
-    this.#channels.show(shown.map((name) => {
-      const room = state.rooms.get(`#${name}`) ?? { key: `#${name}`, kind: 'channel', name, known: 0, read: 0, silent: [] };
-      return { key: room.key, room, open: room === open, quiet: !room.joined && !state.wanted.has(name) };
-    }));
-    setText(byId('no-channels'), shown.length === 0 ? t.sidebar.noMatch : '');
-
+    const channels = [...names].map((name) => state.rooms.get(`#${name}`) ?? { key: `#${name}`, kind: 'channel', name, known: 0, read: 0, silent: [] })
+      .filter(isShown).sort((a, b) => (b.name === HOME) - (a.name === HOME) || byName(a.name, b.name));
+    this.#channels.show(channels.map((room) => ({ key: room.key, room, open: room === open, quiet: !room.joined && !state.wanted.has(room.name) })));
     const conversations = people(state);
-    this.#conversations.show(conversations.map((room) => {
+    const matching = conversations.filter(isShown);
+    this.#conversations.show(matching.map((room) => {
       const online = downSince === null ? isOnline(state, room) : null; // unknown without a connection
       return { key: room.key, room, open: room === open, quiet: !isOnline(state, room), online };
     }));
     byId('no-conversations').hidden = conversations.length > 0;
-
-    const me = state.me?.name;
-    const others = [...state.users].filter((name) => name !== me).sort(byName);
-    const listed = me === undefined ? others : [me, ...others];
-    this.#people.show(listed.map((name) => ({ key: `${name} ${name === me}`, name, you: name === me })));
-    setText(byId('online'), state.online > 0 ? number(state.online) : '');
-
-    setText(byId('me'), me ?? '');
-    showAvatar(byId('me-avatar'), me ?? '');
+    setText(byId('no-matches'), channels.length + matching.length === 0 ? t.sidebar.noMatch : '');
+    const news = state.newChannels.size;
+    set(byId('new-count'), 'hidden', news === 0);
+    set(byId('new-count'), 'data-count', number(news));
+    set(byId('browse'), 'aria-label', news > 0 ? `${t.page.browse}, ${t.channels.newCount(news)}` : null);
     byId('elsewhere').hidden = ![...state.rooms.values()].some((room) => room !== open && unread(room) > 0);
   }
 
@@ -76,54 +66,12 @@ export class Sidebar {
     return element('li', {}, link);
   }
 
-  #makePerson({ name, you }) {
-    const write = () => {
-      this.#setDrawer(false);
-      this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
-    };
-    const letter = face();
-    showAvatar(letter.firstChild, name, 'small');
-    return element('li', {}, personButton(this.#chat, name, you, write, letter));
-  }
-
-  async #create(event) {
-    event.preventDefault();
-    const field = this.#newChannel;
-    const name = field.value.trim();
-    if (name === '') return field.focus();
-    this.#showError('');
-    try {
-      await this.#chat.enterChannel(name);
-      field.value = '';
-    } catch (error) {
-      this.#showError(error.message, error.code === 'lost');
-      field.focus();
-    }
-    return undefined;
-  }
-
-  #showError(text, lost = false) {
-    setText(byId('create-error'), text);
-    this.#lost = lost;
-  }
-
-  #changeName() {
-    dialogs.prompt(t.chat.renameTitle, t.page.yourName, this.#chat.state.me?.name ?? '', t.chat.rename, async (name) => {
-      try {
-        await this.#chat.rename(name);
-      } catch (error) {
-        const other = alternativeName(name, error.code);
-        throw other ? { message: t.signIn.proposal(error.message, other) } : error;
-      }
-    });
-  }
-
-  /** In the filter Enter opens the first channel that is left, Escape shows all again. */
+  /** In the filter Enter opens the first room that is left, Escape shows all again. */
   #onFilterKey(event) {
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key === 'Enter') {
       event.preventDefault();
-      byId('channels').querySelector('a')?.click();
+      (byId('channels').querySelector('a') ?? byId('conversations').querySelector('a'))?.click();
     } else if (event.key !== 'Escape' || this.#filter.value === '') return;
     event.stopPropagation();
     event.preventDefault();
@@ -166,7 +114,8 @@ function showLink(item, { room, open, quiet, online }) {
   const mentioned = isMentioned(room);
   set(link, 'href', address.of(room));
   set(link, 'aria-current', open ? 'page' : null);
-  set(link, 'class', [quiet && 'quiet', count > 0 && 'unread', mentioned && 'mentioned'].filter(Boolean).join(' ') || null);
+  const wantsAttention = mentioned || (room.kind === 'person' && count > 0);
+  set(link, 'class', [quiet && 'quiet', count > 0 && 'unread', wantsAttention && 'mentioned'].filter(Boolean).join(' ') || null);
   if (room.kind === 'person') {
     showAvatar(sign.firstChild, room.name, 'small');
     set(sign.lastChild, 'class', online ? 'dot' : 'dot away');

@@ -1,22 +1,17 @@
 // Light or dark: as the system, or as the reader chose; the same in all tabs. Loaded before the first paint.
 
 import * as storage from '../store/storage.js';
-import { byId, set } from './dom.js';
+import { set } from './dom.js';
 
 const show = () => set(document.documentElement, 'data-theme', storage.theme.get());
 
-/** Connects the menu. */
-export function listen() {
-  const menu = byId('theme');
-  menu.value = storage.theme.get() ?? 'system';
-  menu.addEventListener('change', () => {
-    storage.theme.set(menu.value === 'system' ? null : menu.value);
-    show();
-  });
-  storage.theme.onChange((theme) => {
-    show();
-    menu.value = theme ?? 'system';
-  });
+/** The reader's choice: 'system', 'light' or 'dark'. */
+export const current = () => storage.theme.get() ?? 'system';
+
+export function choose(theme) {
+  storage.theme.set(theme === 'system' ? null : theme);
+  show();
 }
 
+storage.theme.onChange(show);
 show();

@@ -1,24 +1,19 @@
-// The lines above the feed: the owner's bar, the rules in force (a closed door, who may write), and the pinned message.
+// The owner's menu, and the lines above the feed: the rules in force (a closed door, who may write) and the pinned message.
 
 import { find } from '../store/room.js';
 import { HOME } from '../store/state.js';
 import { t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
-import { Keyed, button, byId, element, set, setText } from './dom.js';
-import { openMenu } from './menu.js';
+import { Keyed, button, byId, element, icon, setText } from './dom.js';
+import { LINE, openMenu } from './menu.js';
 import { whenOf } from './time.js';
 
 /** The choices of who may write; a number is seconds between two messages of one person. */
 const WHO = ['all', 'owner', 5, 30, 300];
 
-export class OwnerBar {
+export class OwnerMenu {
   #chat; #room = null;
-  #bar = byId('owner-bar');
-  #door = button({ onclick: () => this.#chat.send({ type: 'door', open: !this.#chat.state.door }) });
-  #who = element('select', { onchange: () => {
-    const who = this.#who.value;
-    this.#chat.send({ type: 'writing', channel: this.#room.name, who: Number(who) || who });
-  } });
+  #button = byId('owner');
   #list = element('ul', { role: 'list', class: 'restricted' });
   #restricted = new Keyed(this.#list, (row) => this.#makeRestricted(row), () => {});
   #dialog = dialogs.make(t.owner.restrictedTitle, element('div', { class: 'scroll' }, this.#list));
@@ -26,20 +21,16 @@ export class OwnerBar {
 
   constructor(chat) {
     this.#chat = chat;
-    const more = button({ 'aria-haspopup': 'menu', 'aria-label': t.owner.more, onclick: () => openMenu(t.owner.more, this.#items(), more.getBoundingClientRect()) }, '⋯');
-    this.#bar.append(element('strong', {}, t.page.youOwn), this.#door, this.#who, more);
+    this.#button.addEventListener('click', () => openMenu(t.page.youOwn, this.#items(), this.#rect));
   }
 
   show(room) {
     const { state, owns } = this.#chat;
     this.#room = room;
     const isChannel = room?.kind === 'channel';
-    this.#bar.hidden = !owns;
-    setText(this.#door, state.door ? t.owner.closeDoor : t.owner.openDoor);
-    this.#who.hidden = !isChannel;
-    if (owns && isChannel) this.#showWho(room);
+    this.#button.hidden = !owns;
     if (this.#dialog.open) this.#fillRestricted();
-    const writing = !isChannel || owns ? 'all' : room.writing;
+    const writing = isChannel ? room.writing : 'all';
     const rules = [state.door ? '' : t.owner.doorClosed, writing === 'owner' ? t.owner.readOnly : writing === 'all' ? '' : t.owner.slowMode(writing)];
     setText(byId('rules'), rules.filter(Boolean).join(' '));
     byId('rules').hidden = rules.join('') === '';
@@ -51,27 +42,35 @@ export class OwnerBar {
     if (this.#pinned.seq === of) this.#pinned = {};
   }
 
-  #showWho({ name, writing }) {
-    const choices = WHO.includes(writing) ? WHO : [...WHO, writing];
-    const key = `${name} ${choices}`;
-    if (this.#who.dataset.key !== key) {
-      this.#who.replaceChildren(...choices.map((who) => element('option', { value: who }, t.owner.who[who] ?? t.owner.everySeconds(who))));
-      this.#who.dataset.key = key;
-      set(this.#who, 'aria-label', t.owner.writingIn(name));
-    }
-    this.#who.value = String(writing);
+  get #rect() {
+    return this.#button.getBoundingClientRect();
   }
 
   #items() {
     const { name, kind } = this.#room;
-    const { muted, kicked } = this.#chat.state.owner;
+    const { state } = this.#chat;
+    const { muted, kicked } = state.owner;
     const isChannel = kind === 'channel';
     return [
+      { text: state.door ? t.owner.closeDoor : t.owner.openDoor, act: () => this.#chat.send({ type: 'door', open: !state.door }) },
+      isChannel && { text: t.owner.writing, act: () => this.#askWho() },
       { text: t.owner.restricted(muted.size + kicked.size), act: () => this.#showRestricted() },
+      isChannel && LINE,
       isChannel && { text: t.owner.clearMenu, danger: true, act: () => this.#chat.clear(name) },
       isChannel && name !== HOME && { text: t.owner.removeMenu, danger: true, act: () => this.#chat.removeChannel(name) },
+      LINE,
       { text: t.owner.giveUp, act: () => this.#chat.disown() },
     ];
+  }
+
+  /** Who may write in the open channel. */
+  #askWho() {
+    const { name, writing } = this.#room;
+    const choices = WHO.includes(writing) ? WHO : [...WHO, writing];
+    openMenu(t.owner.writingIn(name), choices.map((who) => ({
+      text: t.owner.who[who] ?? t.owner.everySeconds(who), radio: true, checked: who === writing,
+      act: () => this.#chat.send({ type: 'writing', channel: name, who }),
+    })), this.#rect);
   }
 
   /** The list of muted and removed people, each with an undo. */
@@ -104,9 +103,9 @@ export class OwnerBar {
     if (bar.dataset.stamp === stamp) return;
     bar.dataset.stamp = stamp;
     const go = button({ class: 'pin', onclick: () => this.#chat.past.jump(room, seq, true) },
-      element('span', { 'aria-hidden': 'true' }, '📌 '), element('bdi', { class: 'name' }, held.from), ': ', element('bdi', {}, held.text));
-    const off = this.#chat.owns ? button({ 'aria-label': t.menu.unpin, title: t.menu.unpin, onclick: () => this.#chat.send({ type: 'pin', channel: room.name, seq: null }) }, '×') : null;
-    bar.replaceChildren(...[go, off].filter(Boolean));
+      element('bdi', { class: 'name' }, held.from), ': ', element('bdi', {}, held.text));
+    const off = this.#chat.owns ? button({ 'aria-label': t.menu.unpin, title: t.menu.unpin, onclick: () => this.#chat.send({ type: 'pin', channel: room.name, seq: null }) }, icon('close')) : null;
+    bar.replaceChildren(...[icon('pin'), go, off].filter(Boolean));
   }
 
   /** The pinned message that the page doesn't hold; null until the server has sent it. */
