@@ -67,7 +67,7 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   await received('deleted', { by: 'Teacher' });
   await teacher.person('Bob').click();
   await teacher.role('menuitem', 'Mute Bob…').click();
-  await teacher.role('button', '5 min', true).click();
+  await teacher.role('button', '5 minutes', true).click();
   await bob.page.getByText('The owner has muted you').waitFor();
   await bob.say('but why');
   await bob.log.getByText('Not sent:').waitFor();
@@ -77,7 +77,7 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   // Remove: out, and not in again.
   await teacher.person('pupil5').click();
   await teacher.role('menuitem', 'Remove pupil5…').click();
-  await teacher.role('button', '5 min', true).click();
+  await teacher.role('button', '5 minutes', true).click();
   await until('1008 removed by the owner', () => room.evaluate(() => globalThis.pupils[5].closed));
   const session = await room.evaluate(() => globalThis.pupils[5].session);
   await room.evaluate((token) => new Promise((resolve) => { globalThis.connect(5, { name: 'pupil5', session: token }, resolve); }), session);
