@@ -119,7 +119,7 @@ scene('where a page may not show notifications, the service worker does', [], ({
       constructor() { throw new TypeError('Illegal constructor'); }
     };
   });
-  await ada.role('button', 'Notifications').click();
+  await ada.own('Notifications', 'menuitemcheckbox');
   await ada.create('garden');
   await ada.heading('#garden').waitFor();
   const bob = await meet('Bob');

@@ -24,7 +24,7 @@ scene('a killed and restarted server is found again, and the people go on', [], 
   await until(0, () => ada.log.getByText(UNSENT).count());
   await until(1, () => ada.said('written in between').count());
   assert.equal(await ada.name.count(), 0, 'no name is asked for');
-  await bob.channel('garden').click();
+  await bob.join('garden');
   await bob.said('written in between').waitFor();
   await until(['Ada (you)', 'Bob'], () => ada.people.getByRole('button').allInnerTexts());
 });
@@ -100,9 +100,9 @@ scene('a second tab is the same person', [], async ({ meet, server }) => {
   await bob.said('from the second tab').waitFor();
   await first.getByRole('log', { name: 'Messages' }).getByText('from the second tab').waitFor();
   await ada.say('/nick Lovelace');
-  await first.getByRole('list', { name: 'People online' }).getByText('Lovelace').waitFor();
+  await first.getByRole('group', { name: 'People online' }).getByText('Lovelace').waitFor();
   await first.reload();
-  await first.getByRole('list', { name: 'People online' }).getByText('Lovelace').waitFor();
+  await first.getByRole('group', { name: 'People online' }).getByText('Lovelace').waitFor();
   assert.equal(await bob.people.getByRole('button').count(), 2);
 
   // Who leaves, leaves in both.

@@ -163,6 +163,12 @@ export class Person {
     await dialog.getByRole('button', { name: `Create #${channel}`, exact: true }).or(dialog.getByRole('listitem').getByText(channel, { exact: true })).click();
   }
 
+  /** Joins a channel of others. */
+  async join(channel) {
+    await this.role('button', 'Browse channels').click();
+    await this.role('dialog', 'Browse channels').getByRole('listitem').getByText(channel, { exact: true }).click();
+  }
+
   channel(name) { return this.channels.getByRole('link', { name: new RegExp(`^${name}`) }); }
   conversation(name) { return this.conversations.getByRole('link', { name: new RegExp(`^${name}`) }); }
   person(name) { return this.people.getByRole('button', { name: new RegExp(`^${name}`) }); }

@@ -55,7 +55,7 @@ scene('Alt and the arrows walk through channels, with Shift through the unread',
   const ada = await meet('Ada');
   const bob = await meet('Bob');
   await bob.create('beyond'); // stands between apples and birds, and Ada is not in it
-  await ada.channel('beyond').waitFor();
+  await ada.role('button', 'Browse channels, 1 new', true).waitFor();
   for (const channel of ['apples', 'birds', 'cats']) {
     await ada.create(channel);
     await ada.heading(`#${channel}`).waitFor();
@@ -68,7 +68,7 @@ scene('Alt and the arrows walk through channels, with Shift through the unread',
   await walk('Alt+ArrowDown', '#apples');
   await walk('Alt+ArrowDown', '#birds');
   await walk('Alt+ArrowUp', '#apples');
-  await bob.channel('cats').click();
+  await bob.join('cats');
   await bob.heading('#cats').waitFor();
   await bob.say('meow');
   await ada.channels.getByRole('link', { name: /^cats.*unread/ }).waitFor();

@@ -41,7 +41,7 @@ await ada.role('button', '❤️ 1', true).click();
 await grace.role('button', '❤️ 2', true).waitFor();
 await ada.person('Grace').click();
 await ada.say('What kind of cake?');
-await linus.channel('kitchen').click();
+await linus.join('kitchen');
 await linus.heading('#kitchen').waitFor();
 await linus.say('It is gone.');
 await linus.channel('general').click();

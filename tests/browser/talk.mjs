@@ -17,14 +17,16 @@ scene('two windows talk', [], async ({ meet }) => {
   await until(['Bob (you)', 'Ada'], () => bob.people.getByRole('button').allInnerTexts());
 });
 
-scene('a channel made in one window appears in the other', [], async ({ meet }) => {
+scene('a channel made in one window is noticed in the other, and joined there', [], async ({ meet }) => {
   const ada = await meet('Ada');
   const bob = await meet('Bob');
   await ada.create('Garden');
   await ada.heading('#garden').waitFor();
   assert.equal(await ada.channel('garden').getAttribute('aria-current'), 'page');
   assert.equal(await ada.channel('general').getAttribute('aria-current'), null);
-  await bob.channel('garden').click();
+  await bob.role('button', 'Browse channels, 1 new', true).waitFor();
+  assert.equal(await bob.channel('garden').count(), 0, 'only the joined channels are in the sidebar');
+  await bob.join('garden');
   await bob.heading('#garden').waitFor();
   await ada.say('roses');
   await bob.said('roses').waitFor();
@@ -50,9 +52,10 @@ scene('leaving a channel', [], async ({ meet }) => {
   await ada.page.getByRole('alert').filter({ hasText: 'You can’t leave #general' }).waitFor();
   await ada.create('garden');
   await ada.heading('#garden').waitFor();
+  await bob.role('button', 'Browse channels, 1 new', true).waitFor();
   await ada.more('Leave channel');
   await ada.heading('#general').waitFor();
-  await until(0, () => bob.channel('garden').count(), 'an empty channel without a history is gone');
+  await until(0, () => bob.role('button', 'Browse channels, 1 new', true).count(), 'an empty channel without a history is gone');
 });
 
 scene('commands that are typed', ['--max-text-chars', '20'], async ({ meet }) => {
