@@ -86,9 +86,10 @@ fn version() -> String {
 
 /// Commands that this build lacks.
 #[cfg(not(feature = "tools"))]
-const TOOLS: [&str; 10] = [
+const TOOLS: [&str; 11] = [
     "client",
     "completions",
+    "doctor",
     "explain",
     "export",
     "health",

@@ -131,6 +131,18 @@ impl Admission {
         self.count(seat, limits).map_err(Refusal::closing)
     }
 
+    /// Returns the address that a request counts for, unless the trusted proxy that sent it names
+    /// none; and whether a trusted proxy sent it.
+    pub(super) fn client(&self, seat: &Seat, head: &Head<'_>) -> (Option<IpAddr>, bool) {
+        // The address of the seat may be that of an earlier request, by another client.
+        let address = if seat.by_proxy {
+            self.proxies.client(head)
+        } else {
+            Some(seat.address)
+        };
+        (address, seat.by_proxy)
+    }
+
     /// Counts a connection as a WebSocket from here on.
     pub(super) fn upgrade(&mut self, seat: &mut Seat, limits: &Limits) -> Result<(), Refusal> {
         let Some(count) = self.by_address.get_mut(&network(seat.address)) else {

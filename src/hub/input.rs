@@ -129,8 +129,8 @@ impl<S> Connection<S> {
                 upgrade.response(&mut response);
                 let tap = cx.wire.as_ref().zip(head.query);
                 let tap = tap.and_then(|(wire, query)| {
-                    let heads = [head.bytes, &response];
-                    wire.tap_handshake(query, heads, cx.now.unix)
+                    let client = cx.admission.client(&self.seat, &head);
+                    wire.tap_handshake(query, [head.bytes, &response], client, cx.now.unix)
                 });
                 if tap.is_some() {
                     self.rare.get_or_insert_default().tap = tap;

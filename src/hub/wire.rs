@@ -6,15 +6,18 @@ use crate::chat::command::RequestId;
 use crate::chat::error::CommandError;
 use crate::time::UnixMillis;
 use crate::websocket::DeflateParameters;
+use std::net::IpAddr;
 
 /// Answers the wire view's commands and makes its taps.
 pub trait WireView {
     /// Returns a tap for a connection whose request target asks for one (`?trace=1`). `heads` are
-    /// the request and the response of the opening handshake.
+    /// the request and the response of the opening handshake. `client` is the address that the
+    /// connection counts for, if it is known, and whether a trusted proxy sent the request.
     fn tap_handshake(
         &self,
         query: &str,
         heads: [&[u8]; 2],
+        client: (Option<IpAddr>, bool),
         now: UnixMillis,
     ) -> Option<Box<dyn Tap>>;
 

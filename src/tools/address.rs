@@ -26,8 +26,9 @@ pub(super) struct Address {
     pub(super) authority: String,
     /// The path with its query.
     pub(super) target: String,
-    host: String,
-    port: u16,
+    /// The host without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
 }
 
 impl Address {

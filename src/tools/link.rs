@@ -36,9 +36,14 @@ impl Link {
     /// Opens a WebSocket for the chat. Returns the bytes received after the handshake too.
     pub(super) fn open(address: &Address) -> Result<(Self, Vec<u8>), String> {
         let (stream, received) = address.open(Some("chat"))?;
+        Ok((Self::over(stream)?, received))
+    }
+
+    /// Makes a WebSocket of a stream after its opening handshake.
+    pub(super) fn over(stream: TcpStream) -> Result<Self, String> {
         let set = stream.set_nonblocking(true);
         set.map_err(|error| format!("can't set up the connection: {error}"))?;
-        let link = Self {
+        Ok(Self {
             stream,
             websocket: WebSocket::client(MESSAGE_BYTES, masking_key),
             scratch: Scratch::default(),
@@ -46,8 +51,7 @@ impl Link {
             written: 0,
             shown: None,
             is_closing: false,
-        };
-        Ok((link, received))
+        })
     }
 
     /// Returns the number of queued bytes.

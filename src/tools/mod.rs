@@ -12,6 +12,7 @@ mod address;
 #[cfg(feature = "history")]
 mod backup;
 mod client;
+mod doctor;
 mod explain;
 mod health;
 mod link;
@@ -34,6 +35,7 @@ pub(crate) const TOOLS: &[tool::Tool] = &[
     backup::IMPORT,
     client::TOOL,
     shell::COMPLETIONS,
+    doctor::TOOL,
     explain::TOOL,
     health::TOOL,
     shell::MAN,

@@ -22,6 +22,7 @@ use crate::websocket::{
 };
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 pub(crate) struct Wire {
     /// The longest message of the chat.
@@ -48,12 +49,13 @@ impl WireView for Wire {
         &self,
         query: &str,
         heads: [&[u8]; 2],
+        client: (Option<IpAddr>, bool),
         now: UnixMillis,
     ) -> Option<Box<dyn Tap>> {
         query.split('&').find(|word| *word == "trace=1")?;
         let mut frames = self.new_frames();
         frames.is_started = true;
-        frames.handshake = Some((now, heads.map(Box::from)));
+        frames.handshake = Some((now, heads.map(Box::from), client));
         Some(Box::new(frames))
     }
 
@@ -92,7 +94,7 @@ fn write_json(json: &Value, out: &mut Vec<u8>) {
 struct Frames {
     message_bytes: usize,
     is_started: bool,
-    handshake: Option<(UnixMillis, [Box<[u8]>; 2])>,
+    handshake: Option<(UnixMillis, [Box<[u8]>; 2], (Option<IpAddr>, bool))>,
     /// Frames described so far.
     number: u64,
     /// Frames skipped since the last one that was described.
@@ -180,8 +182,9 @@ impl Tap for Frames {
         if !self.is_started {
             return false;
         }
-        if let Some((at, heads)) = self.handshake.take() {
-            let handshake = show_handshake(&heads);
+        if let Some((at, heads, (client, is_by_proxy))) = self.handshake.take() {
+            let mut handshake = show_handshake(&heads);
+            handshake["client"] = json!({ "address": client, "trusted_proxy": is_by_proxy });
             let trace = json!({ "type": "trace", "n": 0, "at": at.0, "handshake": handshake });
             write_json(&trace, out);
             return true;
@@ -203,7 +206,7 @@ impl Tap for Frames {
     }
 
     fn held_bytes(&self) -> usize {
-        let heads = self.handshake.iter().flat_map(|(_, heads)| heads);
+        let heads = self.handshake.iter().flat_map(|(_, heads, _)| heads);
         let compressed = self.seen.iter().flat_map(|seen| &seen.compressed);
         let seen = self.seen.iter().map(|seen| &seen.bytes);
         let boxes = heads.chain(seen).chain(compressed).map(|bytes| bytes.len());

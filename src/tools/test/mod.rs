@@ -14,7 +14,7 @@ mod listen;
 mod play;
 mod report;
 mod runner;
-mod transport;
+pub(super) mod transport;
 
 use super::address::Address;
 use super::terminal::Terminal;

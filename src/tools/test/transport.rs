@@ -204,7 +204,7 @@ impl Drop for Transport {
 }
 
 /// Ends a command that leads a process group of its own.
-pub(super) fn stop(child: &mut Child) {
+pub(in crate::tools) fn stop(child: &mut Child) {
     if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
     }

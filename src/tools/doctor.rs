@@ -1,0 +1,647 @@
+//! `parlor doctor`: how a server is reached, as a client on the other side of its proxies sees it.
+//!
+//! Four steps: `/healthz`, an upgrade with the page's `Origin`, what the server saw (the wire
+//! view's trace of the handshake), and a silent socket. Each problem has a code, a sentence in
+//! `SENTENCES`, and lines to add in `www/texts/fixes.js`, which the page's connection check shows
+//! too.
+
+use super::address::Address;
+use super::link::{Link, remark};
+use super::terminal::{Style, Terminal};
+use super::test::transport::stop;
+use super::tool::{Failure, Tool, number};
+use crate::cli::args::Arguments;
+use crate::cli::serve::random;
+use crate::http::{Authority, ResponseHead};
+use crate::progress::Progress;
+use crate::text::EscapedText;
+use crate::websocket::client::{Asked, check_response, key};
+use crate::websocket::{Event, Opcode};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+/// The time for a connection, and for each answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest response that is read.
+const RESPONSE_BYTES: usize = 64 << 10;
+/// The silence that a connection must survive, in seconds: more than the usual minute.
+const WAIT: usize = 75;
+/// A clock that differs by more is wrong, in milliseconds.
+const CLOCK_MS: u64 = 10_000;
+/// The message that is sent to `/echo`.
+const HELLO: &str = "parlor doctor";
+
+const HELP: &str = "\
+Usage: parlor doctor [OPTIONS] URL
+
+Checks how a parlor server is reached through its proxies: TLS, the upgrade to
+WebSocket, what the server saw of the request, a silent connection, and the clocks.
+The URL is that of the page, such as https://chat.example/. For each problem it
+prints the options of parlor, or the lines for nginx and Caddy, that mend it.
+
+  --wait S       how long the connection is silent, in seconds (75)
+  --header LINE  send this header, such as 'Authorization: Basic ...'; repeatable
+  --connect CMD  use standard input and output of this command as the connection. For
+                 https:// it is 'openssl s_client -quiet -verify_return_error ...'
+
+Exit status: 0 if there is no problem, 1 if there is one, 2 for a wrong option.";
+
+pub(super) const TOOL: Tool = Tool {
+    usage: "doctor URL",
+    help: "check how a server is reached through its proxies",
+    manual: HELP,
+    options: &["wait=", "header=", "connect="],
+    operands: 1,
+    run,
+};
+
+/// The code of each problem, and its sentence.
+const SENTENCES: &str = "\
+unreachable | nothing answers at this address
+certificate | the TLS certificate is not valid for this name
+redirect | the address redirects to {detail}; check that one
+password | the proxy asks for a password; give it with --header 'Authorization: Basic ...'
+upstream | the proxy does not reach parlor: it answers {detail}
+other | the server at this address answers {detail}, and not as parlor does
+path | the proxy passes the path {path} on, and parlor has no page of this name
+upgrade | the proxy does not pass the headers Upgrade and Connection on, so no WebSocket opens
+http-1.0 | the proxy speaks HTTP/1.0 with parlor, and WebSocket needs HTTP/1.1
+refused | the WebSocket is refused: {detail}
+buffering | the proxy holds messages back (buffering)
+timeout | the connection was closed after {seconds} s of silence: a timeout of the proxy
+host | the proxy sends a wrong Host header: {detail} instead of {host}
+trusted-proxy | the limits count all visitors as {address}, which is a proxy that parlor does not trust
+forwarded | the proxy does not say for whom it asks: there is no X-Forwarded-For
+origin | parlor refuses the page of {origin}
+tls | {detail}
+tls-elsewhere | TLS ends at a proxy in front, and --origin has not the scheme that browsers show
+clock | the clocks differ by {seconds} s";
+
+/// Runs the checks. `false`: there is a problem.
+fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
+    let mut doctor = Doctor::new(given, terminal)?;
+    doctor.examine()?;
+    let problems = doctor.problems;
+    let verdict = match problems {
+        0 => "no problem found".to_owned(),
+        1 => "1 problem".to_owned(),
+        _ => format!("{problems} problems"),
+    };
+    terminal.line(&verdict);
+    Ok(problems == 0)
+}
+
+struct Doctor<'a, 'b> {
+    terminal: &'a mut Terminal<'b>,
+    address: Address,
+    has_tls: bool,
+    command: Option<String>,
+    headers: String,
+    wait: Duration,
+    problems: usize,
+}
+
+/// The command that a connection goes through.
+struct Tunnel(Option<Child>);
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(stop);
+    }
+}
+
+/// The answer to a request.
+struct Answer {
+    stream: TcpStream,
+    tunnel: Tunnel,
+    status: u16,
+    location: String,
+    /// Why a 101 is not valid.
+    broken: Option<String>,
+    /// The body, or the first frames.
+    rest: Vec<u8>,
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.rest);
+        EscapedText(text.lines().next().unwrap_or_default()).to_string()
+    }
+
+    fn is_refused_origin(&self) -> bool {
+        self.status == 403 && self.text().contains("--origin")
+    }
+}
+
+/// Why there is no answer.
+enum NoAnswer {
+    Ended,
+    Silent,
+}
+
+/// A WebSocket to `/echo`.
+struct Open {
+    link: Link,
+    /// Bytes received and not parsed yet.
+    received: Vec<u8>,
+    texts: VecDeque<String>,
+    _tunnel: Tunnel,
+}
+
+impl Open {
+    /// Returns the next text message. `None`: none came in this time. An error: the connection
+    /// ended, or the server broke a rule.
+    fn text(&mut self, within: Duration) -> Result<Option<String>, String> {
+        let until = Instant::now() + within;
+        loop {
+            let (texts, mut closed) = (&mut self.texts, None);
+            self.link.receive(&mut self.received, |event| match event {
+                Event::Text(text) => texts.push_back(text.to_owned()),
+                Event::Close(frame) => closed = Some(EscapedText(frame.reason).to_string()),
+                _ => {}
+            })?;
+            self.received.clear();
+            if let Some(text) = self.texts.pop_front() {
+                return Ok(Some(text));
+            }
+            if let Some(reason) = closed {
+                return Err(reason);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let ended = |error: std::io::Error| error.to_string();
+            self.link.flush().map_err(ended)?;
+            self.link.wait([], Some(left))?;
+            if let Some(bytes) = self.link.read().map_err(ended)? {
+                if bytes.is_empty() {
+                    return Err("it hung up".to_owned());
+                }
+                self.received = bytes;
+            }
+        }
+    }
+
+    /// Sends a message and waits for its echo. `false` too if the trace of the handshake comes only
+    /// with it; other traces are dropped.
+    fn is_echoed(&mut self) -> bool {
+        self.link.send(Opcode::Text, HELLO.as_bytes());
+        let (until, mut is_late) = (Instant::now() + TIMEOUT, false);
+        while let Ok(Some(text)) = self.text(until.saturating_duration_since(Instant::now())) {
+            if text == HELLO {
+                return !is_late;
+            }
+            is_late |= text.contains("\"handshake\"");
+        }
+        false
+    }
+}
+
+impl<'a, 'b> Doctor<'a, 'b> {
+    fn new(given: &Arguments, terminal: &'a mut Terminal<'b>) -> Result<Self, Failure> {
+        let url = given.operand("the address").map_err(Failure::Wrong)?;
+        let url = url.to_string_lossy();
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let has_tls = matches!(scheme, "https" | "wss");
+        if !has_tls && !matches!(scheme, "http" | "ws") {
+            return Err(Failure::wrong(
+                "the address begins with https:// or http://",
+            ));
+        }
+        let mut address = Address::parse(&format!("ws://{rest}"))
+            .map_err(|error| Failure::Wrong(error.replace("a WebSocket", "an")))?;
+        let path = address.target.split('?').next().unwrap_or_default();
+        let path = path.trim_end_matches("/chat").trim_end_matches('/');
+        address.target = format!("{path}/");
+        let has_port = Authority::parse(&address.authority).is_some_and(|it| it.port.is_some());
+        if has_tls && !has_port {
+            address.port = 443;
+        }
+        let text = |value: &OsStr| value.to_string_lossy().into_owned();
+        let mut command = given.values("connect").next_back().map(text);
+        if has_tls && command.is_none() {
+            command = Some(tls_command(&address)?);
+        }
+        Ok(Self {
+            terminal,
+            address,
+            has_tls,
+            command,
+            headers: given
+                .values("header")
+                .map(|line| text(line) + "\r\n")
+                .collect(),
+            wait: Duration::from_secs(number(given, "wait")?.unwrap_or(WAIT) as u64),
+            problems: 0,
+        })
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.has_tls { "https" } else { "http" }
+    }
+
+    fn good(&mut self, text: &str) {
+        let word = self.terminal.paint(Style::Right, "ok");
+        self.terminal.line(&format!("{word}       {text}"));
+    }
+
+    fn note(&mut self, text: &str) {
+        self.terminal.line(&format!("note     {text}"));
+    }
+
+    /// Prints a problem, and what mends it. `filled` are words in braces and their values.
+    fn problem(&mut self, code: &str, filled: &[(&str, &str)]) {
+        self.problems += 1;
+        let (host, path) = (&self.address.authority, &self.address.target);
+        let origin = format!("{}://{host}", self.scheme());
+        let known = [("origin", &*origin), ("path", path), ("host", host)];
+        let fill = |text: &str| {
+            let all = filled.iter().chain(&known);
+            all.fold(text.to_owned(), |text, (word, value)| {
+                text.replace(&format!("{{{word}}}"), value)
+            })
+        };
+        let rows = SENTENCES.lines().filter_map(|line| line.split_once(" | "));
+        let sentence = rows
+            .filter(|(known, _)| *known == code)
+            .map(|(_, it)| fill(it));
+        let sentence: String = sentence.collect();
+        let word = self.terminal.paint(Style::Wrong, "problem");
+        self.terminal.line(&format!("{word}  {code}: {sentence}"));
+        for (place, lines) in fixes()[code].as_object().into_iter().flatten() {
+            self.terminal.line(&format!("         {place}:"));
+            for line in lines.as_array().into_iter().flatten() {
+                let line = fill(line.as_str().unwrap_or_default());
+                self.terminal.line(&format!("             {line}"));
+            }
+        }
+    }
+
+    fn examine(&mut self) -> Result<(), Failure> {
+        if !self.is_reached()? {
+            return Ok(());
+        }
+        self.check_tls();
+        let Some((mut open, is_refused)) = self.open()? else {
+            return Ok(());
+        };
+        let trace = open.text(TIMEOUT).ok().flatten();
+        let is_echoed = open.is_echoed();
+        match trace.and_then(|trace| serde_json::from_str::<Value>(&trace).ok()) {
+            Some(trace) if trace["handshake"].is_object() => self.check_trace(&trace, is_refused),
+            _ if is_refused => self.problem("origin", &[]),
+            _ if is_echoed => self.note("the server does not show what it saw (--no-trace)"),
+            _ => {}
+        }
+        if !is_echoed {
+            self.problem("buffering", &[]);
+            return Ok(());
+        }
+        self.good("messages pass in both directions");
+        self.check_silence(open);
+        Ok(())
+    }
+
+    /// Asks for `/healthz`.
+    fn is_reached(&mut self) -> Result<bool, Failure> {
+        let answer = match self.ask("healthz", "")? {
+            Ok(answer) => answer,
+            Err(_) if self.has_tls => return self.explain_tls(),
+            Err(_) => {
+                self.problem("unreachable", &[]);
+                return Ok(false);
+            }
+        };
+        let (status, text) = (answer.status.to_string(), answer.text());
+        let detail = [("detail", status.as_str())];
+        match answer.status {
+            200 if text == "ok" => {
+                self.good("parlor answers at this address");
+                return Ok(true);
+            }
+            400 if answer.rest.windows(5).any(|word| word == b"HTTPS") => {
+                let detail = "this port expects TLS: the address begins with https://";
+                self.problem("tls", &[("detail", detail)]);
+            }
+            301 | 302 | 307 | 308 => {
+                self.problem("redirect", &[("detail", &answer.location)]);
+            }
+            401 => self.problem("password", &[]),
+            404 if text.to_lowercase().starts_with("page not found") => self.problem("path", &[]),
+            502..=504 => self.problem("upstream", &detail),
+            _ => self.problem("other", &detail),
+        }
+        Ok(false)
+    }
+
+    /// Finds out why there is no answer by TLS.
+    fn explain_tls(&mut self) -> Result<bool, Failure> {
+        self.command = None;
+        match self.ask("healthz", "") {
+            // nginx and Caddy answer 400 to plain HTTP on a port with TLS.
+            Ok(Ok(answer)) if answer.status != 400 => {
+                let detail = "this port speaks plain HTTP, so TLS ends elsewhere: use the address \
+                              where it ends, or let it end here";
+                self.problem("tls", &[("detail", detail)]);
+            }
+            Ok(_) => self.problem("certificate", &[]),
+            Err(_) => self.problem("unreachable", &[]),
+        }
+        Ok(false)
+    }
+
+    fn check_tls(&mut self) {
+        let host = self.address.host.as_str();
+        if self.has_tls {
+            self.good("the page is reached by TLS");
+        } else if host.contains('.') && host.parse::<IpAddr>().is_err() {
+            let detail = "the page is reached without TLS: messages cross the network unencrypted, \
+                          and browsers show no notifications";
+            self.problem("tls", &[("detail", detail)]);
+        } else {
+            self.note("without TLS, messages cross the network unencrypted");
+        }
+    }
+
+    /// Opens a WebSocket as the page would. `true` beside it: only without an `Origin`.
+    fn open(&mut self) -> Result<Option<(Open, bool)>, Failure> {
+        let scheme = self.scheme();
+        let origin = |scheme: &str| format!("Origin: {scheme}://{}\r\n", self.address.authority);
+        let (ours, other) = match scheme {
+            "https" => (origin("https"), origin("http")),
+            _ => (origin("http"), origin("https")),
+        };
+        const PATH: &str = "echo?trace=1";
+        let mut answer = self.ask(PATH, &ours)?;
+        let mut is_refused = matches!(&answer, Ok(answer) if answer.is_refused_origin());
+        if is_refused {
+            if self
+                .ask(PATH, &other)?
+                .is_ok_and(|answer| answer.status == 101)
+            {
+                self.problem("tls-elsewhere", &[]);
+                is_refused = false;
+            }
+            answer = self.ask(PATH, "")?;
+        }
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(NoAnswer::Ended) => {
+                self.problem(
+                    "refused",
+                    &[("detail", "the connection ends without an answer")],
+                );
+                return Ok(None);
+            }
+            Err(NoAnswer::Silent) => {
+                self.problem("buffering", &[]);
+                return Ok(None);
+            }
+        };
+        let text = answer.text();
+        match (answer.status, answer.broken) {
+            (101, None) => {
+                let open = Open {
+                    link: Link::over(answer.stream)?,
+                    received: answer.rest,
+                    texts: VecDeque::new(),
+                    _tunnel: answer.tunnel,
+                };
+                self.good("the upgrade to WebSocket passes");
+                return Ok(Some((open, is_refused)));
+            }
+            (101, Some(error)) => self.problem("refused", &[("detail", &error)]),
+            (426, _) => self.problem("upgrade", &[]),
+            (400, _) if text.contains("HTTP/1.1") => self.problem("http-1.0", &[]),
+            (status, _) => {
+                self.problem("refused", &[("detail", &format!("{status} {text}"))]);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Judges what the server saw of the handshake.
+    fn check_trace(&mut self, trace: &Value, is_refused: bool) {
+        let handshake = &trace["handshake"];
+        let lines = handshake["request"]["lines"].as_array();
+        let lines = lines
+            .into_iter()
+            .flatten()
+            .filter_map(|line| line["text"].as_str());
+        let headers: Vec<_> = lines.filter_map(|line| line.split_once(": ")).collect();
+        let values = |name: &str| {
+            let named = headers
+                .iter()
+                .filter(|(it, _)| it.eq_ignore_ascii_case(name));
+            let values: Vec<_> = named.map(|(_, value)| *value).collect();
+            values.join(", ")
+        };
+        let (host, forwarded) = (values("host"), values("x-forwarded-for"));
+        let standard = values("forwarded");
+        let client = &handshake["client"];
+        let address = client["address"].as_str().unwrap_or_default();
+        let shown = |text: &str| {
+            if text.is_empty() {
+                "none".to_owned()
+            } else {
+                text.to_owned()
+            }
+        };
+        self.note(&format!(
+            "the server saw: address {}, X-Forwarded-For {}, Host {}, Origin {}",
+            shown(address),
+            shown(&forwarded),
+            shown(&host),
+            shown(&values("origin")),
+        ));
+        let port = if self.has_tls { ":443" } else { ":80" };
+        let plain = |host: &str| host.trim_end_matches(port).to_ascii_lowercase();
+        if plain(&host) != plain(&self.address.authority) {
+            self.problem("host", &[("detail", &host)]);
+        } else if is_refused {
+            self.problem("origin", &[]);
+        }
+        // This client sends no such header, so the first address is its own.
+        let first = forwarded.split(',').next().unwrap_or_default().trim();
+        let is_forwarded = !first.is_empty() || !standard.is_empty();
+        if !is_forwarded && self.has_tls {
+            self.problem("forwarded", &[]);
+        } else if is_forwarded && client["trusted_proxy"] == false
+            || !first.is_empty() && first.parse::<IpAddr>() != address.parse()
+        {
+            self.problem("trusted-proxy", &[("address", address)]);
+        }
+        let now = SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap_or_default()
+            .as_millis() as u64;
+        let apart = now.abs_diff(trace["at"].as_u64().unwrap_or(now));
+        if apart > CLOCK_MS {
+            self.problem("clock", &[("seconds", &(apart / 1000).to_string())]);
+        } else {
+            self.good("the clocks agree");
+        }
+    }
+
+    /// Waits, and answers pings only.
+    fn check_silence(&mut self, mut open: Open) {
+        remark(&format!(
+            "waiting {} s on a silent connection",
+            self.wait.as_secs()
+        ));
+        let since = Instant::now();
+        let survived = loop {
+            match open.text(self.wait.saturating_sub(since.elapsed())) {
+                Ok(Some(_)) => {}
+                Ok(None) => break open.is_echoed(),
+                Err(_) => break false,
+            }
+        };
+        let silence = since.elapsed().min(self.wait).as_secs();
+        if survived {
+            self.good(&format!("a silent connection survives {silence} s"));
+        } else {
+            let ping = (silence / 2).max(1).to_string();
+            let filled = [("seconds", &*silence.to_string()), ("ping", &ping)];
+            self.problem("timeout", &filled);
+        }
+    }
+
+    fn connect(&self) -> Result<(TcpStream, Tunnel), Failure> {
+        let Some(command) = &self.command else {
+            return Ok((self.address.connect(TIMEOUT)?, Tunnel(None)));
+        };
+        let (ours, theirs) = UnixStream::pair().map_err(Failure::failed)?;
+        let input = theirs.try_clone().map_err(Failure::failed)?;
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", command])
+            .process_group(0)
+            .stderr(Stdio::null());
+        shell
+            .stdin(OwnedFd::from(input))
+            .stdout(OwnedFd::from(theirs));
+        let child = shell.spawn();
+        let child = child.map_err(|error| Failure::Failed(format!("can't run sh: {error}")))?;
+        let stream = TcpStream::from(OwnedFd::from(ours));
+        stream
+            .set_read_timeout(Some(TIMEOUT))
+            .map_err(Failure::failed)?;
+        Ok((stream, Tunnel(Some(child))))
+    }
+
+    /// Sends a request below the path; `headers` beside those of the user. One with a query asks
+    /// for an upgrade.
+    fn ask(&self, path: &str, headers: &str) -> Result<Result<Answer, NoAnswer>, Failure> {
+        let (mut stream, tunnel) = self.connect()?;
+        let key = key(random()?);
+        let how = match path.contains('?') {
+            false => "Connection: close\r\n".to_owned(),
+            true => format!(
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                 Sec-WebSocket-Key: {key}\r\n"
+            ),
+        };
+        let (below, host, own) = (&self.address.target, &self.address.authority, &self.headers);
+        let request =
+            format!("GET {below}{path} HTTP/1.1\r\nHost: {host}\r\n{how}{headers}{own}\r\n");
+        // An error of the write shows when the answer is read.
+        let _ = stream.write_all(request.as_bytes());
+        let (mut received, mut buffer) = (Vec::new(), [0; 4 << 10]);
+        loop {
+            let length = match stream.read(&mut buffer) {
+                Ok(length) => length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(Err(NoAnswer::Silent));
+                }
+                Err(_) => 0,
+            };
+            received.extend_from_slice(&buffer[..length]);
+            let parsed = ResponseHead::parse(&received, RESPONSE_BYTES);
+            let Ok(Progress::Done { value: head, used }) = parsed else {
+                match length == 0 || parsed.is_err() {
+                    true => return Ok(Err(NoAnswer::Ended)),
+                    false => continue,
+                }
+            };
+            let text = |name| head.values(name).next().map(String::from_utf8_lossy);
+            let body: Option<usize> = text("content-length").and_then(|it| it.parse().ok());
+            let is_whole = received.len() - used >= body.unwrap_or(RESPONSE_BYTES);
+            if head.status() != 101 && !is_whole && length > 0 {
+                continue;
+            }
+            let asked = Asked {
+                key: &key,
+                subprotocols: &[],
+                extensions: &[],
+            };
+            return Ok(Ok(Answer {
+                status: head.status(),
+                location: EscapedText(&text("location").unwrap_or_default()).to_string(),
+                broken: check_response(&head, &asked).err(),
+                rest: received.split_off(used),
+                stream,
+                tunnel,
+            }));
+        }
+    }
+}
+
+/// The command that connects by TLS.
+fn tls_command(address: &Address) -> Result<String, Failure> {
+    let (host, port) = (&address.host, address.port);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
+    if !host.bytes().all(is_plain) {
+        return Err(Failure::wrong(
+            "the host has characters that a name can't have",
+        ));
+    }
+    let (at, check) = match host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(ip)) => (format!("[{ip}]"), format!("-verify_ip {ip}")),
+        Ok(ip) => (ip.to_string(), format!("-verify_ip {ip}")),
+        Err(_) => (
+            host.clone(),
+            format!("-servername {host} -verify_hostname {host}"),
+        ),
+    };
+    let options = "-quiet -verify_return_error";
+    Ok(format!(
+        "exec openssl s_client {options} {check} -connect {at}:{port}"
+    ))
+}
+
+/// Returns the table of `www/texts/fixes.js`.
+fn fixes() -> Value {
+    let file = include_str!("../../www/texts/fixes.js");
+    let json = file.find("= {").map_or("", |at| &file[at + 2..]);
+    serde_json::from_str(json.trim_end().trim_end_matches(';')).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixes_are_of_known_problems() {
+        let fixes = fixes();
+        let fixes = fixes.as_object().expect("JSON");
+        let codes: Vec<_> = SENTENCES
+            .lines()
+            .filter_map(|line| line.split(" | ").next())
+            .collect();
+        assert!(fixes.len() > 8);
+        for code in fixes.keys() {
+            assert!(codes.contains(&code.as_str()), "{code}");
+        }
+    }
+}
