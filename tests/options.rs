@@ -155,6 +155,7 @@ a socket with a relative path       | --listen unix:parlor.sock
 no value                            | --listen
 an origin without a scheme          | --origin chat.example
 an origin with a path               | --origin https://chat.example/
+an origin in other letters          | --origin https://bücher.example
 a wrong origin after a star         | --origin * --origin x
 a list of origins in one argument   | --origin http://a,http://b
 a proxy by name                     | --trusted-proxy proxy.example

@@ -61,7 +61,11 @@ pub(super) fn sync(value: &OsStr) -> Result<Sync, String> {
 
 /// Parses an origin, which has no path.
 pub(super) fn origin(value: &OsStr) -> Result<Origin, String> {
-    let expected = "an origin without a path, such as https://chat.example, or *";
+    let expected = if value.is_ascii() {
+        "an origin without a path, such as https://chat.example, or *"
+    } else {
+        "an origin with its host as browsers send it, such as https://xn--bcher-kva.example"
+    };
     parse(value, Origin::parse, expected)
 }
 
