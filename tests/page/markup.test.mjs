@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mentions, parse } from '../../www/texts/markup.js';
+import { isEmojiOnly, mentions, parse } from '../../www/texts/markup.js';
 
 /** A tree in short: *bold* as b(), italic i(), code c(), link l<address|host>, mention @(), quote q(), fenced code f(). */
 function short(text, users = []) {
-  const signs = { bold: 'b', italic: 'i', mention: '@', code: 'c', link: 'l' };
+  const signs = { bold: 'b', italic: 'i', strike: 's', mention: '@', code: 'c', link: 'l' };
   const part = (one) => {
     if (one.kind === 'plain') return one.text;
     if (one.kind === 'channel') return `#(${one.name}${one.seq === null ? '' : ` ${one.seq}`})`;
@@ -15,6 +15,7 @@ function short(text, users = []) {
   };
   return parse(text, (name) => users.includes(name), (name) => ['general', 'garden.2', '中'].includes(name)).map((block) => {
     if (block.kind === 'code') return `f(${block.text})`;
+    if (block.kind === 'list') return block.items.map(({ number, parts }) => `${number ?? '•'}(${parts.map(part).join('')})`).join('');
     const inner = block.parts.map(part).join('');
     return block.kind === 'quote' ? `q(${inner})` : inner;
   }).join('¶');
@@ -31,6 +32,21 @@ test('channels, and messages in them', () => check([
   ['in an address', 'https://example.org/#general', 'l<https://example.org/#general>'], ['in code', '`#general`', 'c(#general)'],
   ['no number', '#general/x #general/1x', '#(general)/x #(general)/1x'], ['beside Chinese letters', '看#中文', '看#(中)文'],
 ]));
+
+test('lists and struck words', () => check([
+  ['a list', 'to do:\n- read **5.3**\n* write', 'to do:¶•(read b(5.3))•(write)'], ['a numbered list keeps its numbers', '3. a\n4) b\nc', '3(a)4(b)¶c'],
+  ['a date', '3. May', '3. May'], ['a number below zero', '-5 degrees', '-5 degrees'], ['italics at the beginning', '*a* b', 'i(a) b'],
+  ['two lists', '- a\n1. b\n2. c', '•(a)¶1(b)2(c)'], ['a mark without words', '- ', '- '],
+  ['struck words', 'a ~~b *c*~~ d', 'a s(b i(c)) d'], ['one tilde, or four', '~a~ ~~~~', '~a~ ~~~~'], ['in bold', '**~~a~~**', 'b(s(a))'],
+]));
+
+test('a mention in a list is one', () => assert.equal(mentions('- ask @Ada', 'Ada'), true));
+
+test('a few emoji alone are large', () => {
+  for (const [text, expected] of [['🎉', true], [':tada: 👩‍👩‍👧‍👦', true], ['1', false], ['🎉 ok', false], ['> 🎉', false], ['🎉'.repeat(7), false], ['', false]]) {
+    assert.equal(isEmojiOnly(parse(text)), expected, text);
+  }
+});
 
 test('emphasis, code, emoji and blocks', () => check([
   ['nothing', 'hello, you', 'hello, you'],
@@ -144,11 +160,11 @@ test('a text mentions a user, or not', () => {
 });
 
 test('no text loses a word', () => {
-  const parts = ['*', '**', '_', '`', ':', '@', '> ', '```', '\n', 'a', ' ', 'https://', '(', ')', '.', 'é', '\u0301', '👍', ':tada:', '中', '“', '。'];
+  const parts = ['*', '**', '_', '`', ':', '@', '> ', '```', '\n', '~~', '- ', '7. ', 'a', ' ', 'https://', '(', ')', '.', 'é', '\u0301', '👍', ':tada:', '中', '“', '。'];
   let seed = 7;
   const below = (most) => (seed = (seed * 48_271) % 2_147_483_647) % most;
-  const plain = (tree) => tree.map((one) => one.text ?? plain(one.parts)).join('');
-  const words = (text) => text.replace(/[*_`>\s]|:tada:|🎉/g, '');
+  const plain = (tree) => tree.map((one) => one.text ?? plain(one.items ?? one.parts)).join('');
+  const words = (text) => text.replace(/[*_`~>\s-]|7\.|:tada:|🎉/g, '');
   for (let round = 0; round < 1000; round += 1) {
     const text = Array.from({ length: below(60) }, () => parts[below(parts.length)]).join('');
     assert.equal(words(plain(parse(text))), words(text), JSON.stringify(text));
@@ -157,6 +173,8 @@ test('no text loses a word', () => {
 
 /** Texts that made some parser of Markdown slow. */
 const HOSTILE = {
+  'list items': (count) => '- a\n'.repeat(count),
+  'openers of struck words': (count) => '~~a '.repeat(count),
   'openers of italics': (count) => '*a '.repeat(count),
   'openers of both': (count) => '**a *b '.repeat(count),
   'pairs': (count) => '*a* **b** '.repeat(count),

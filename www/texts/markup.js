@@ -1,7 +1,7 @@
 // Parses a text: links, mentions, emoji, and a small, safe part of Markdown. Pure: takes a text, returns plain objects.
 //
-//   blocks   text { parts } · quote { parts } · code { text }
-//   parts    plain { text } · code { text } · bold { parts } · italic { parts } · link { text, href, host } · mention { text, name } ·
+//   blocks   text { parts } · quote { parts } · code { text } · list { items: [{ number, parts }] }, where number is null without one
+//   parts    plain { text } · code { text } · bold { parts } · italic { parts } · strike { parts } · link { text, href, host } · mention { text, name } ·
 //            channel { text, name, seq }
 //
 // The time is linear in the length of the text, whatever it holds. views/rich-text.js makes the nodes.
@@ -11,11 +11,13 @@ import { UNSPACED, after, before, isSameName, joins, matchAt, mentionAt, nameEnd
 
 const FENCE = /^```[\w+-]*\s*$/;
 const QUOTE = /^> ?/;
+/** A line of a list; a number alone may be a date, so a numbered list has two lines at least. */
+const ITEM = /^ {0,3}(?:[-*•]|(\d{1,3})[.)]) +(?=\S)/;
 /** The characters that can begin a part. */
-const SIGN = /`+|\*+|_+|[:@＠#]|https?:\/\//giu;
-const RUN = /`+|\*+|_+/g;
+const SIGN = /`+|\*+|_+|~+|[:@＠#]|https?:\/\//giu;
+const RUN = /`+|\*+|_+|~+/g;
 /** The marks of emphasis, and which lengths of a run close them. */
-const MARKS = { '*': { kind: 'italic', closes: [1, 3] }, '**': { kind: 'bold', closes: [2, 3] }, _: { kind: 'italic', closes: [1] } };
+const MARKS = { '*': { kind: 'italic', closes: [1, 3] }, '**': { kind: 'bold', closes: [2, 3] }, _: { kind: 'italic', closes: [1] }, '~~': { kind: 'strike', closes: [2] } };
 const CHANNEL = /#([\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*)(?:\/(\d{1,15})(?![\p{L}\p{N}_]))?/uy;
 const COLONS = /:([a-z0-9_+-]{1,32}):/y;
 /** Scheme, user information, host and port. Punctuation ends it, typographic and full-width punctuation too. */
@@ -38,6 +40,15 @@ export function parse(text, isUser = () => false, isChannel = () => false) {
       index = end;
       continue;
     }
+    const last = blocks.at(-1);
+    const [mark, number = null] = ITEM.exec(line) ?? [];
+    const isNumbered = number !== null;
+    const continues = last?.kind === 'list' && (last.items[0].number !== null) === isNumbered;
+    if (mark && (!isNumbered || continues || ITEM.exec(lines[index + 1] ?? '')?.[1])) {
+      if (!continues) blocks.push({ kind: 'list', items: [] });
+      blocks.at(-1).items.push({ number: isNumbered ? Number(number) : null, parts: inline(line.slice(mark.length), { isUser, isChannel, inside: '' }) });
+      continue;
+    }
     const kind = QUOTE.test(line) ? 'quote' : 'text';
     // Consecutive lines of one kind are one block.
     if (blocks.at(-1)?.kind === kind) blocks.at(-1).parts.push({ kind: 'plain', text: '\n' });
@@ -53,8 +64,13 @@ export function parse(text, isUser = () => false, isChannel = () => false) {
 export function mentions(text, name, isUser = () => false) {
   if (!name || !/[@＠]/.test(text)) return false;
   const within = (parts) => parts.some((part) => (part.kind === 'mention' ? isSameName(part.name, name) : part.parts && within(part.parts)));
-  return parse(text, (other) => isSameName(other, name) || isUser(other)).some(({ kind, parts }) => kind === 'text' && within(parts));
+  return parse(text, (other) => isSameName(other, name) || isUser(other))
+    .some(({ kind, parts, items = [{ parts }] }) => (kind === 'text' || kind === 'list') && items.some((item) => within(item.parts)));
 }
+
+/** Whether a text is a few emoji and nothing else. */
+export const isEmojiOnly = (blocks) => blocks.length === 1 && blocks[0].kind === 'text'
+  && blocks[0].parts.every(({ kind }) => kind === 'plain') && /^\s*(?:\p{RGI_Emoji}\s*){1,6}$/v.test(blocks[0].parts[0]?.text ?? '');
 
 /** For each line, the next line after it that closes a fence; -1 where there is none. */
 function closingFences(lines) {
@@ -94,7 +110,8 @@ function read(sign, text, at, runs, context) {
   switch (sign[0]) {
     case '`': return code(text, at, sign.length, runs);
     case '*':
-    case '_': return emphasis(text, at, sign, runs, context);
+    case '_':
+    case '~': return emphasis(text, at, sign, runs, context);
     case ':': return emoji(text, at);
     case '@':
     case '＠': {
@@ -121,7 +138,7 @@ function pairs(text) {
     partner[index] = nearest.get(run.length) ?? null;
     nearest.set(run.length, index);
   }
-  const ends = { '*': [], '**': [], _: [] };
+  const ends = { '*': [], '**': [], _: [], '~~': [] };
   for (let index = 0; index < runs.length; index += 1) {
     const { 0: run, index: at } = runs[index];
     if (partner[index] !== null) {

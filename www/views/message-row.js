@@ -76,9 +76,9 @@ function pending(node, { nonce, text, action, stage, error }, head, context) {
 
 /** The text; an action begins with its author. */
 function bubble(text, { me, isUser, isChannel }, actor = null) {
-  const { nodes, plain } = build(text, me, isUser, isChannel);
+  const { nodes, plain, large } = build(text, me, isUser, isChannel);
   const author = actor ? [element('strong', {}, bdi(actor)), ' '] : [];
-  return element('div', { class: plain ? 'text' : 'text blocks', dir: 'auto' }, ...author, ...nodes);
+  return element('div', { class: `text${plain ? '' : ' blocks'}${large ? ' large' : ''}`, dir: 'auto' }, ...author, ...nodes);
 }
 
 function note({ joined, left, from, to }) {

@@ -2,7 +2,7 @@
 
 import * as address from '../texts/address.js';
 import { t } from '../texts/language.js';
-import { parse } from '../texts/markup.js';
+import { isEmojiOnly, parse } from '../texts/markup.js';
 import { isSameName } from '../texts/mention.js';
 import { element } from './dom.js';
 
@@ -10,17 +10,21 @@ import { element } from './dom.js';
 const STACKED_MARKS = /\P{M}\p{M}{5,}/gu;
 
 /**
- * Builds a text: `{ nodes, plain }`, where plain means one run of words without blocks. `me` is the reader's name,
+ * Builds a text: `{ nodes, plain, large }`, where plain means one run of words without blocks, and large a few emoji. `me` is the reader's name,
  * `isUser(name)` tells which other names exist, `isChannel(name)` which channels.
  */
 export function build(text, me, isUser = () => false, isChannel = () => false) {
   const blocks = parse(text, (name) => isSameName(name, me) || isUser(name), isChannel);
   const nodes = blocks.flatMap((block) => buildBlock(block, blocks.length === 1, me));
-  return { nodes, plain: blocks.length === 1 && blocks[0].kind === 'text' };
+  return { nodes, plain: blocks.length === 1 && blocks[0].kind === 'text', large: isEmojiOnly(blocks) };
 }
 
-function buildBlock({ kind, parts, text }, alone, me) {
+function buildBlock({ kind, parts, text, items }, alone, me) {
   if (kind === 'code') return [element('pre', {}, element('code', {}, ...contained(text)))];
+  if (kind === 'list') {
+    const tag = items[0].number === null ? 'ul' : 'ol';
+    return [element(tag, {}, ...items.map((item) => element('li', { dir: 'auto', value: item.number }, ...buildParts(item.parts, me))))];
+  }
   const nodes = buildParts(parts, me);
   if (kind === 'quote') return [element('blockquote', { dir: 'auto' }, ...nodes)];
   return alone ? nodes : [element('div', { dir: 'auto' }, ...nodes)];
@@ -33,6 +37,7 @@ function buildPart(part, me) {
     case 'code': return [element('code', {}, ...contained(part.text))];
     case 'bold': return [element('strong', {}, ...buildParts(part.parts, me))];
     case 'italic': return [element('em', {}, ...buildParts(part.parts, me))];
+    case 'strike': return [element('s', {}, ...buildParts(part.parts, me))];
     case 'mention': {
       const isMe = isSameName(part.name, me);
       return [element('span', { class: isMe ? 'mention to-me' : 'mention' }, part.text)];
