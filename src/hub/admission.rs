@@ -11,6 +11,7 @@
 //! request is answered or its WebSocket is open.
 
 use super::proxies::{Network, Proxies, is_forwarded};
+use super::wire::Client;
 use crate::chat::event::Peer;
 use crate::http::{Head, Refusal};
 use crate::limits::{Limits, REFUSED_CONNECTIONS};
@@ -131,16 +132,18 @@ impl Admission {
         self.count(seat, limits).map_err(Refusal::closing)
     }
 
-    /// Returns the address that a request counts for, unless the trusted proxy that sent it names
-    /// none; and whether a trusted proxy sent it.
-    pub(super) fn client(&self, seat: &Seat, head: &Head<'_>) -> (Option<IpAddr>, bool) {
-        // The address of the seat may be that of an earlier request, by another client.
-        let address = if seat.by_proxy {
-            self.proxies.client(head)
-        } else {
-            Some(seat.address)
+    /// Returns for whom a request counts. The address of the seat may be that of an earlier request
+    /// of another client.
+    pub(super) fn client(&self, seat: &Seat, head: &Head<'_>) -> Client {
+        let is_by_proxy = seat.by_proxy;
+        let address = match is_by_proxy {
+            true => self.proxies.client(head),
+            false => Some(seat.address),
         };
-        (address, seat.by_proxy)
+        Client {
+            address,
+            is_by_proxy,
+        }
     }
 
     /// Counts a connection as a WebSocket from here on.
@@ -317,6 +320,27 @@ mod tests {
         admission.leave(&mut first);
         assert_eq!(enter(&mut admission, "10.0.0.1", &limits).0, 200);
         assert_eq!(admission.by_address.len(), 1);
+    }
+
+    #[test]
+    fn client_of_an_earlier_request_is_not_shown() {
+        let limits = limits(100, 2);
+        let mut admission = Admission::new(vec![Network::parse("127.0.0.1").unwrap()]);
+        let mut seat = enter(&mut admission, "127.0.0.1", &limits).1.unwrap();
+        for (header, expected) in [
+            ("X-Forwarded-For: 192.0.2.1\r\n", Some("192.0.2.1")),
+            ("", None),
+        ] {
+            let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n");
+            let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192)
+            else {
+                panic!("{header}")
+            };
+            assert!(admission.request(&mut seat, &head, &limits).is_ok());
+            let client = admission.client(&seat, &head);
+            let expected = expected.map(|address| address.parse().unwrap());
+            assert_eq!((client.address, client.is_by_proxy), (expected, true));
+        }
     }
 
     /// Sends a request that a proxy passes on for a client.

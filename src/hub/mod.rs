@@ -52,7 +52,7 @@ pub use origins::{Origin, Origins};
 pub use outbox::Socket;
 pub use proxies::Network;
 pub use warnings::Warning;
-pub use wire::{Tap, WireView};
+pub use wire::{Client, Tap, WireView};
 
 use crate::chat::Chat;
 use crate::chat::event::Effect;

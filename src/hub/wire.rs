@@ -8,16 +8,24 @@ use crate::time::UnixMillis;
 use crate::websocket::DeflateParameters;
 use std::net::IpAddr;
 
+/// For whom a request counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// The address, unless a trusted proxy sent the request and named none.
+    pub address: Option<IpAddr>,
+    /// A trusted proxy sent the request.
+    pub is_by_proxy: bool,
+}
+
 /// Answers the wire view's commands and makes its taps.
 pub trait WireView {
     /// Returns a tap for a connection whose request target asks for one (`?trace=1`). `heads` are
-    /// the request and the response of the opening handshake. `client` is the address that the
-    /// connection counts for, if it is known, and whether a trusted proxy sent the request.
+    /// the request and the response of the opening handshake.
     fn tap_handshake(
         &self,
         query: &str,
         heads: [&[u8]; 2],
-        client: (Option<IpAddr>, bool),
+        client: Client,
         now: UnixMillis,
     ) -> Option<Box<dyn Tap>>;
 

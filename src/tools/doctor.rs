@@ -8,8 +8,7 @@
 use super::address::Address;
 use super::link::{Link, remark};
 use super::terminal::{Style, Terminal};
-use super::test::transport::stop;
-use super::tool::{Failure, Tool, number};
+use super::tool::{Failure, Tool, number, stop};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::http::{Authority, ResponseHead};
@@ -78,7 +77,7 @@ refused | the WebSocket is refused: {detail}
 buffering | the proxy holds messages back (buffering)
 timeout | the connection was closed after {seconds} s of silence: a timeout of the proxy
 host | the proxy sends a wrong Host header: {detail} instead of {host}
-trusted-proxy | the limits count all visitors as {address}, which is a proxy that parlor does not trust
+trusted-proxy | all visitors count as {address}, a proxy that parlor does not trust
 forwarded | the proxy does not say for whom it asks: there is no X-Forwarded-For
 origin | parlor refuses the page of {origin}
 tls | {detail}
@@ -311,7 +310,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
         Ok(())
     }
 
-    /// Asks for `/healthz`.
+    /// Asks for `/healthz`, which no proxy answers itself.
     fn is_reached(&mut self) -> Result<bool, Failure> {
         let answer = match self.ask("healthz", "")? {
             Ok(answer) => answer,

@@ -11,7 +11,7 @@ use super::headers::purpose;
 use super::trial;
 use crate::chat::command::RequestId;
 use crate::chat::error::CommandError;
-use crate::hub::{Tap, WireView};
+use crate::hub::{Client, Tap, WireView};
 use crate::limits::{Limits, TRACE_FRAME_BYTES, TRACE_FRAMES};
 use crate::progress::Progress;
 use crate::text::Hex;
@@ -22,7 +22,6 @@ use crate::websocket::{
 };
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
 pub(crate) struct Wire {
     /// The longest message of the chat.
@@ -49,13 +48,17 @@ impl WireView for Wire {
         &self,
         query: &str,
         heads: [&[u8]; 2],
-        client: (Option<IpAddr>, bool),
+        client: Client,
         now: UnixMillis,
     ) -> Option<Box<dyn Tap>> {
         query.split('&').find(|word| *word == "trace=1")?;
         let mut frames = self.new_frames();
         frames.is_started = true;
-        frames.handshake = Some((now, heads.map(Box::from), client));
+        frames.handshake = Some(Handshake {
+            at: now,
+            heads: heads.map(Box::from),
+            client,
+        });
         Some(Box::new(frames))
     }
 
@@ -94,7 +97,7 @@ fn write_json(json: &Value, out: &mut Vec<u8>) {
 struct Frames {
     message_bytes: usize,
     is_started: bool,
-    handshake: Option<(UnixMillis, [Box<[u8]>; 2], (Option<IpAddr>, bool))>,
+    handshake: Option<Handshake>,
     /// Frames described so far.
     number: u64,
     /// Frames skipped since the last one that was described.
@@ -102,6 +105,14 @@ struct Frames {
     seen: VecDeque<Seen>,
     incoming: Incoming,
     scratch: Scratch,
+}
+
+/// The opening handshake, until it is described.
+struct Handshake {
+    at: UnixMillis,
+    /// The request and the response.
+    heads: [Box<[u8]>; 2],
+    client: Client,
 }
 
 struct Seen {
@@ -182,9 +193,10 @@ impl Tap for Frames {
         if !self.is_started {
             return false;
         }
-        if let Some((at, heads, (client, is_by_proxy))) = self.handshake.take() {
+        if let Some(Handshake { at, heads, client }) = self.handshake.take() {
             let mut handshake = show_handshake(&heads);
-            handshake["client"] = json!({ "address": client, "trusted_proxy": is_by_proxy });
+            let (address, is_by_proxy) = (client.address, client.is_by_proxy);
+            handshake["client"] = json!({ "address": address, "trusted_proxy": is_by_proxy });
             let trace = json!({ "type": "trace", "n": 0, "at": at.0, "handshake": handshake });
             write_json(&trace, out);
             return true;
@@ -206,7 +218,7 @@ impl Tap for Frames {
     }
 
     fn held_bytes(&self) -> usize {
-        let heads = self.handshake.iter().flat_map(|(_, heads, _)| heads);
+        let heads = self.handshake.iter().flat_map(|it| &it.heads);
         let compressed = self.seen.iter().flat_map(|seen| &seen.compressed);
         let seen = self.seen.iter().map(|seen| &seen.bytes);
         let boxes = heads.chain(seen).chain(compressed).map(|bytes| bytes.len());

@@ -8,10 +8,10 @@
 use super::cases::{Case, Request};
 use super::judge::autobahn;
 use super::play::{End, Outcome, Reaction, Session, play_in};
-use super::transport::{HEAD_BYTES, Transport, stop};
+use super::transport::{HEAD_BYTES, Transport};
 use crate::http::Head;
 use crate::progress::Progress;
-use crate::tools::tool::Failure;
+use crate::tools::tool::{Failure, stop};
 use crate::websocket::check;
 use serde_json::json;
 use std::ffi::OsString;

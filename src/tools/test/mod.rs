@@ -14,7 +14,7 @@ mod listen;
 mod play;
 mod report;
 mod runner;
-pub(super) mod transport;
+mod transport;
 
 use super::address::Address;
 use super::terminal::Terminal;

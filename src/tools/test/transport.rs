@@ -9,6 +9,7 @@ use crate::cli::serve::random;
 use crate::http::ResponseHead;
 use crate::progress::Progress;
 use crate::tools::address::Address;
+use crate::tools::tool::stop;
 use crate::websocket::client::{Asked, check_response, key};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -201,15 +202,6 @@ impl Drop for Transport {
     fn drop(&mut self) {
         self.child.iter_mut().for_each(stop);
     }
-}
-
-/// Ends a command that leads a process group of its own.
-pub(in crate::tools) fn stop(child: &mut Child) {
-    if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 /// The server under test, and how to reach and open it.
