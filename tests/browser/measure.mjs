@@ -1,4 +1,4 @@
-// What the page costs: its bytes, how soon one can write, and what many messages take; and what axe-core finds on all screens. By hand,
+// What the page costs: its files and bytes, how soon one can write, and what many messages take; and what axe-core finds on all screens. By hand,
 // on a machine that does nothing else:
 //
 //   cargo build --release && tests/browser/run nothing && PARLOR=target/release/parlor node tests/browser/measure.mjs
@@ -6,29 +6,29 @@
 // Times are of the page's main thread, as the browser itself counts them: script, layout with styles, and all tasks, which are these two
 // and painting, garbage and what the debugger asks. The screens are in screens.mjs.
 
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { Person, Server, browser, overhear } from './harness.mjs';
+import { Proxy } from './proxy.mjs';
 import { DEVICES, SCHEMES, faults, screens } from './screens.mjs';
 
 const RUNS = 15;
-const WWW = fileURLToPath(new URL('../../www/', import.meta.url));
-
-const files = readdirSync(WWW, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  .map((entry) => readFileSync(join(entry.parentPath ?? entry.path, entry.name)));
-const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
-console.log(`the page: ${files.length} files, ${sum(files.map(({ length }) => length))} bytes (${sum(files.map((file) => gzipSync(file).length))} gzipped)`);
 
 const server = await Server.start('--rate', '0');
 const chromium = await browser();
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-/** Median of the milliseconds from navigation until an element can be written in and has the keyboard, in new tabs. */
-async function usable(context, id) {
+/** A line to the server, of 100 ms and 4 Mbit/s if it is slow. The browser's own emulation would leave out what a service worker asks for. */
+const line = await Proxy.before(server.url);
+const SLOW = { latency: 50, rate: 4e6 / 8 / 1000 };
+
+/**
+ * Opens a new tab until an element can be written in and has the keyboard, again and again. Prints the median of the milliseconds
+ * from navigation, and the requests and bytes of one visit, its WebSocket included. `kept` is a browser that was here before; else each tab is in a new one.
+ */
+async function usable(what, id, kept, options) {
   const times = [];
+  line.requests = line.bytes = 0;
   for (let run = 0; run < RUNS; run += 1) {
+    const context = kept ?? await chromium.newContext(options);
     const page = await context.newPage();
     await page.addInitScript((wanted) => {
       const look = () => {
@@ -38,18 +38,30 @@ async function usable(context, id) {
       };
       requestAnimationFrame(look);
     }, id);
-    await page.goto(server.url);
+    await page.goto(line.url);
     await page.waitForFunction(() => globalThis.usable);
     times.push(await page.evaluate(() => Math.round(globalThis.usable)));
-    await page.close();
+    await page.waitForTimeout(500); // for what comes behind it
+    await (kept ? page : context).close();
   }
-  return `${median(times)} ms (${Math.min(...times)} to ${Math.max(...times)})`;
+  console.log(`${what}: ${median(times)} ms (${Math.min(...times)} to ${Math.max(...times)}); ${Math.round(line.requests / RUNS)} requests, ${Math.round(line.bytes / RUNS)} bytes`);
 }
 
-const door = await chromium.newContext();
-console.log(`navigation to the door's field: ${await usable(door, 'p:name')}, median of ${RUNS}`);
-const ada = await Person.named('Ada', chromium, server.url);
-console.log(`navigation to the composer, for who comes back: ${await usable(ada.context, 'p:text')}, median of ${RUNS}`);
+/** A browser in which someone has entered. */
+const entered = async (name, url) => {
+  const person = await Person.named(name, chromium, url);
+  await person.page.waitForTimeout(6000); // the page is kept for a start without the server
+  return person;
+};
+const ada = await entered('Ada', server.url);
+const cleo = await entered('Cleo', line.url);
+for (const [what, how] of [['at once', {}], ['at 100 ms and 4 Mbit/s', SLOW]]) {
+  Object.assign(line, how);
+  await usable(`${what}, the sign-in form, nothing kept`, 'p:name');
+  await usable(`${what}, the composer, nothing kept`, 'p:text', null, { storageState: await cleo.context.storageState() });
+  await usable(`${what}, the composer, opened again`, 'p:text', cleo.context);
+}
+line.close();
 
 await overhear(ada.context);
 await ada.page.reload();

@@ -5,7 +5,11 @@
 import { connect, createServer } from 'node:net';
 
 export class Proxy {
-  #server; #target; #pairs = new Set();
+  #server; #target; #pairs = new Set(); #busyUntil = 0;
+  /** How long bytes take in one direction, and how many a millisecond come from the server, for all connections together. */
+  latency = 0; rate = Infinity;
+  /** What passed so far: requests, and bytes from the server. */
+  requests = 0; bytes = 0;
   /** `open`: bytes pass · `silent`: they are swallowed both ways, as by a network that is gone · `shut`: connections are refused. */
   mode = 'open';
   url = null;
@@ -26,7 +30,7 @@ export class Proxy {
     const pair = [near, far];
     this.#pairs.add(pair);
     for (const [one, other] of [pair, [far, near]]) {
-      one.on('data', (bytes) => this.mode !== 'silent' && other.write(bytes));
+      one.on('data', (bytes) => this.mode !== 'silent' && this.#pass(bytes, other, one === far));
       one.on('error', () => {});
       one.on('close', () => {
         other.destroy();
@@ -34,6 +38,15 @@ export class Proxy {
       });
     }
     return undefined;
+  }
+
+  #pass(bytes, to, isDown) {
+    if (isDown) this.bytes += bytes.length;
+    else this.requests += bytes.toString('latin1').match(/^GET /gm)?.length ?? 0;
+    if (this.latency === 0) return to.write(bytes);
+    const now = performance.now();
+    if (isDown) this.#busyUntil = Math.max(now, this.#busyUntil) + bytes.length / this.rate;
+    return setTimeout(() => to.write(bytes), this.latency + (isDown ? this.#busyUntil - now : 0));
   }
 
   /** Cuts everything that stands, in the middle of whatever was said. */

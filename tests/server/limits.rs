@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Folder, Person, Server, eventually};
+use crate::harness::{Folder, Person, Raw, Server, eventually};
 
 #[test]
 fn connections_over_the_limit_are_refused() {
@@ -30,6 +30,43 @@ fn connections_over_the_limit_are_refused() {
             raw.response().status == 200
         });
     }
+}
+
+/// Sixty browsers with six connections each open the page, and enter the chat.
+#[test]
+fn class_behind_one_address_enters_at_once() {
+    let server = Server::start(&[]);
+    let ask = |raw: &mut Raw, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+        raw.send(request);
+    };
+    let html = server.get("/").text();
+    let urls = html.split("=\"").filter_map(|rest| rest.split('"').next());
+    let files: Vec<_> = urls
+        .filter(|url| url.contains("/app/") || url.contains("/styles/") || url.ends_with(".svg"))
+        .collect();
+    assert!(files.len() >= 5, "{files:?}");
+    let began = Instant::now();
+    let connect = |_| Vec::from_iter((0..6).map(|_| server.raw()));
+    let mut browsers: Vec<_> = (0..60).map(connect).collect();
+    for browser in &mut browsers {
+        ask(&mut browser[0], "/");
+    }
+    for browser in &mut browsers {
+        assert_eq!(browser[0].response().status, 200);
+        for (index, file) in files.iter().enumerate() {
+            ask(&mut browser[index % 6], &format!("/{file}"));
+        }
+    }
+    for browser in &mut browsers {
+        for (index, file) in files.iter().enumerate() {
+            assert_eq!(browser[index % 6].response().status, 200, "{file}");
+        }
+    }
+    let enter = |n| server.enter(&format!("pupil{n}"));
+    let _people: Vec<_> = (0..60).map(enter).collect();
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
 #[test]
