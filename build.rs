@@ -2,7 +2,8 @@
 //!
 //! A browser would fetch the page's modules one by one, dozens of requests for each visitor. So the
 //! script that an HTML file names is embedded together with all that it imports, each module as a
-//! function that is called once. The modules have their own addresses too, for readers.
+//! function that is called once. The modules have their own addresses too, for readers. A module
+//! that is imported later, by `import('../wire/panel.js')`, is embedded with what only it imports.
 //!
 //! A hash of all files, the *build*, names a folder in which they can be cached for ever. The HTML
 //! files refer to that folder, so a module finds another one, or a style sheet, beside itself.
@@ -29,12 +30,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         let html = fs::read_to_string(page)?;
         for tag in html.split("<script type=\"module\" src=\"").skip(1) {
             let entry = Path::new(tag.split('"').next().unwrap_or_default());
-            let bundle = out.join("bundles").join(entry);
-            let mut script = String::from("const $modules = {};\n");
-            add(&www, entry, true, &mut Vec::new(), &mut script)?;
-            fs::create_dir_all(bundle.parent().ok_or("a bundle without a folder")?)?;
-            fs::write(&bundle, script)?;
-            files.insert(entry.to_owned(), bundle);
+            let (mut script, mut done) = ("export const $modules = {};\n".to_owned(), Vec::new());
+            add(&www, entry, true, &mut done, &mut script)?;
+            for import in script.split("import('../").skip(1) {
+                let later = Path::new(import.split('\'').next().unwrap_or_default());
+                let mut script = format!("import {{ $modules }} from '../{}';\n", entry.display());
+                let exports = add(&www, later, false, &mut done.clone(), &mut script)?;
+                writeln!(
+                    script,
+                    "export const {{ {exports} }} = $modules[{later:?}];"
+                )?;
+                files.insert(later.to_owned(), bundle(&out, later, &script)?);
+            }
+            files.insert(entry.to_owned(), bundle(&out, entry, &script)?);
         }
     }
     let mut hasher = DefaultHasher::new();
@@ -74,6 +82,14 @@ fn with_build(html: &str, build: &str, files: &BTreeMap<PathBuf, PathBuf>) -> St
     linked
 }
 
+/// Writes a bundle. Returns its path.
+fn bundle(out: &Path, name: &Path, script: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let path = out.join("bundles").join(name);
+    fs::create_dir_all(path.parent().ok_or("a bundle without a folder")?)?;
+    fs::write(&path, script)?;
+    Ok(path)
+}
+
 /// Finds the files below a folder, by their names.
 fn collect(
     www: &Path,
@@ -92,18 +108,18 @@ fn collect(
     Ok(())
 }
 
-/// Appends a module to a bundle, after the modules that it imports, without lines of comment. The
-/// forms of `import` and `export` are those that `www/` uses, one a line; another one fails the
-/// build.
+/// Appends a module to a bundle, after the modules that it imports, without lines of comment.
+/// Returns its exports. The forms of `import` and `export` are those that `www/` uses, one a line;
+/// another one fails the build.
 fn add(
     www: &Path,
     name: &Path,
     is_entry: bool,
     done: &mut Vec<PathBuf>,
     bundle: &mut String,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<String, Box<dyn Error>> {
     if done.iter().any(|other| other == name) {
-        return Ok(());
+        return Ok(String::new());
     }
     done.push(name.to_owned());
     let (mut body, mut exports, mut in_comment) = (String::new(), Vec::new(), false);
@@ -136,14 +152,14 @@ fn add(
             writeln!(body, "{line}")?;
         }
     }
+    let exports = exports.join(", ");
     if is_entry {
         write!(bundle, "\n// {}\n{body}", name.display())?;
     } else {
-        let exports = exports.join(", ");
         writeln!(
             bundle,
             "\n$modules[{name:?}] = (() => {{\n{body}return {{ {exports} }};\n}})();"
         )?;
     }
-    Ok(())
+    Ok(exports)
 }

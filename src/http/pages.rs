@@ -246,16 +246,27 @@ mod tests {
     }
 
     #[test]
-    fn bundle_has_all_modules_and_no_import() {
+    fn bundle_has_all_modules_that_the_page_starts_with() {
         let text = |path: &str| {
             let page = BuiltIn::new().page(path).expect(path);
             String::from_utf8(page.bytes.as_bytes().to_vec()).unwrap()
         };
         for path in ["/app/main.js", "/wire/page.js"] {
             let bundle = text(path);
-            let statement = |line: &str| line.starts_with("import ") || line.starts_with("export ");
-            assert_eq!(bundle.lines().find(|line| statement(line)), None, "{path}");
+            let statement =
+                |line: &&str| line.starts_with("import ") || line.starts_with("export ");
+            let statements: Vec<_> = bundle.lines().filter(statement).collect();
+            assert_eq!(statements, ["export const $modules = {};"], "{path}");
             assert!(bundle.contains("\n$modules[\"views/dom.js\"] = "), "{path}");
+        }
+        // What is imported later has what only it imports.
+        let later = text("/wire/panel.js");
+        assert!(later.starts_with("import { $modules } from '../app/main.js';\n"));
+        assert!(later.ends_with("export const { togglePanel } = $modules[\"wire/panel.js\"];\n"));
+        for (module, is_here) in [("wire/wire-view.js", true), ("views/dom.js", false)] {
+            let module = format!("\n$modules[\"{module}\"] = ");
+            assert_eq!(later.contains(&module), is_here, "{module}");
+            assert_ne!(text("/app/main.js").contains(&module), is_here, "{module}");
         }
         assert!(text("/views/feed.js").contains("\nimport { content } from './message-row.js';"));
     }

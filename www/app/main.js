@@ -20,18 +20,19 @@ import { RoomHeader } from '../views/room-header.js';
 import { Search } from '../views/search.js';
 import { Sidebar } from '../views/sidebar.js';
 import { SignIn } from '../views/sign-in.js';
-import { togglePanel } from '../wire/panel.js';
 import { Chat } from './chat.js';
 import { keep } from './keep.js';
 
 /** The longest time until an update is shown; a hidden tab gets no frames, but has a title. */
 const FRAME_MS = 100;
-/** When the page is kept for a start without the server: after all that the user waits for. */
-const KEEP_AFTER_MS = 3000;
+/** When the page loads what it doesn't start with, and is kept for a start without the server. */
+const LATER_MS = 3000;
 /** How often the page is updated without a reason: the date or the time zone may have changed. */
 const REFRESH_MS = 20_000;
 
 await loadTexts();
+const wireView = () => import('../wire/panel.js');
+
 fillTexts(t.page);
 const chat = new Chat(changed, dialogs.confirm);
 const signIn = new SignIn((name, password) => chat.enter(name, password));
@@ -42,7 +43,8 @@ const feed = new Feed(chat);
 const composer = new Composer(chat);
 const banner = new ConnectionBanner(chat);
 const bell = new Bell(chat);
-const header = new RoomHeader(chat, changed, () => togglePanel(chat, byId('more')));
+const header = new RoomHeader(chat, changed, () => wireView()
+  .then(({ togglePanel }) => togglePanel(chat, byId('more')), () => chat.tell(t.connection.unreachable, true)));
 const ownerMenu = new OwnerMenu(chat);
 const search = new Search(chat);
 const people = new PeopleList(chat);
@@ -148,4 +150,4 @@ let resumes = chat.stage === 'entering';
 show();
 document.documentElement.dataset.started = ''; // see start.js
 document.querySelector('.start:not(.failed)')?.remove();
-setTimeout(keep, KEEP_AFTER_MS);
+setTimeout(() => wireView().catch(() => {}).then(keep), LATER_MS);
