@@ -1,5 +1,15 @@
 //! parlor is a live chat in the browser: one small binary that speaks WebSocket itself, written to
-//! be read.
+//! be read. Its WebSocket layer is a library of its own.
+//!
+//! # The library
+//!
+//! `cargo add parlor --no-default-features -F deflate`
+//!
+//! * [`websocket`] is the protocol without I/O, and has an introduction with examples.
+//! * [`blocking`] puts a WebSocket on any stream that has `Read` and `Write`.
+//! * [`http`] has the heads of requests and responses.
+//!
+//! The other modules belong to the chat, and are there with the feature `server` alone.
 //!
 //! # Layers
 //!
@@ -7,16 +17,17 @@
 //!
 //! | module | contents |
 //! | --- | --- |
-//! | [`limits`], [`time`], [`metrics`] | bounds, clocks, counters |
-//! | [`text`], [`progress`] | hex and escapes, the result of incremental parsers |
+//! | `limits`, `time`, `metrics` | bounds, clocks, counters |
+//! | `text`, [`progress`] | hex and escapes, the result of incremental parsers |
 //! | [`http`] | request heads, responses, the files of the page (RFC 9112) |
 //! | [`websocket`] | handshake, frames, messages, close, compression (RFC 6455, RFC 7692) |
-//! | [`history`] | messages and sessions, in SQLite or in memory |
-//! | [`chat`] | users, channels, messages: commands in, events out |
-//! | [`hub`] | connections: parsing of input, delivery of events, timeouts, limits |
-//! | [`server`] | sockets, the event loop, files and signals: the only module that waits |
-//! | [`cli`] | options and subcommands |
-//! | [`tools`] | the subcommands, the recorder of `--record`, and the wire view |
+//! | [`blocking`] | a WebSocket on a stream |
+//! | `history` | messages and sessions, in SQLite or in memory |
+//! | `chat` | users, channels, messages: commands in, events out |
+//! | `hub` | connections: parsing of input, delivery of events, timeouts, limits |
+//! | `server` | sockets, the event loop, files and signals: the only module that waits |
+//! | `cli` | options and subcommands |
+//! | `tools` | the subcommands, the recorder of `--record`, and the wire view |
 //!
 //! Everything below `server` is sans-I/O: it uses no sockets, no clock and no random source, so
 //! tests and the simulation run it with a network and a time of their own.
@@ -36,23 +47,24 @@
 //!
 //! # The contract of the hub
 //!
-//! The server, the simulation, the fuzzer and the replay all drive a [`hub::Hub`] alike:
+//! The server, the simulation, the fuzzer and the replay all drive a `hub::Hub` alike:
 //!
 //! 1. Wait until something happens, at most until `next_deadline`.
-//! 2. Report every event as a [`hub::Input`], by `handle`.
+//! 2. Report every event as a `hub::Input`, by `handle`.
 //! 3. Read once from each connection that `next_read` returns, and report the result.
 //! 4. Call `end_turn`, which alone writes to sockets and frees connections.
 //!
-//! The guarantees of the hub are at the head of [`hub`].
+//! The guarantees of the hub are at the head of `hub`.
 //!
 //! # Where to start
 //!
-//! * To learn WebSocket: [`websocket`], beside RFC 6455. `examples/echo.rs` is a server of its own.
+//! * To learn WebSocket: `websocket`, beside RFC 6455. `examples/echo.rs` is a server of its own.
 //! * To follow one message from socket to socket: `docs/tour.md`.
 //! * For the reasons behind the design: `docs/architecture.md`.
 //! * To write a client: `docs/protocol.md`, and `examples/client.rs`.
 #![forbid(unsafe_code)]
 
+pub mod blocking;
 #[cfg(feature = "server")]
 pub mod chat;
 #[cfg(feature = "server")]

@@ -17,3 +17,22 @@ pub enum Progress<T> {
         used: usize,
     },
 }
+
+impl<T> Progress<T> {
+    /// Converts the value, if it is complete.
+    ///
+    /// ```
+    /// use parlor::progress::Progress;
+    /// let done = Progress::Done { value: "8", used: 1 };
+    /// assert_eq!(done.try_map(str::parse), Ok(Progress::Done { value: 8, used: 1 }));
+    /// ```
+    pub fn try_map<U, E>(self, convert: impl FnOnce(T) -> Result<U, E>) -> Result<Progress<U>, E> {
+        Ok(match self {
+            Self::NeedMore => Progress::NeedMore,
+            Self::Done { value, used } => {
+                let value = convert(value)?;
+                Progress::Done { value, used }
+            }
+        })
+    }
+}

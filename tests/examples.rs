@@ -48,18 +48,23 @@ fn run(mut command: Command, input: &[u8]) -> Output {
 }
 
 #[test]
-fn client_and_echo_talk() {
-    let mut echo = Command::new(example("echo"));
+fn client_and_both_echo_servers_talk() {
+    for server in ["echo", "tokio"] {
+        talks(server);
+    }
+}
+
+fn talks(server: &str) {
+    let mut echo = Command::new(example(server));
     let echo = echo.arg("127.0.0.1:0").stdout(Stdio::piped()).spawn();
     let mut echo = Running(echo.unwrap());
     let mut line = String::new();
     let mut stdout = BufReader::new(echo.0.stdout.take().unwrap());
     stdout.read_line(&mut line).unwrap();
     let url = line.trim();
-    let address = url.strip_prefix("ws://").unwrap();
     for text in ["Hello", "Gr\u{fc}\u{df}e \u{1b}[2J"] {
         let mut client = Command::new(example("client"));
-        client.args([address, text]);
+        client.args([url, text]);
         let output = run(client, b"");
         let expected = format!("{}\n", text.replace('\u{1b}', "\\u{1b}"));
         assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);

@@ -36,9 +36,7 @@ use parlor::chat::event::Event;
 use parlor::history::{Author, Proposal, Record, Seq};
 use parlor::progress::Progress;
 use parlor::time::UnixMillis;
-use parlor::websocket::{
-    FrameHeader, Opcode, Received, Scratch, WebSocket, encode_message, write_message,
-};
+use parlor::websocket::{FrameHeader, Opcode, Scratch, WebSocket, encode_message, write_message};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -228,7 +226,7 @@ fn frames(timer: &Timer) {
 /// Everything that is in the input, as the hub takes it.
 fn receive(machine: &mut WebSocket, scratch: &mut Scratch, input: &mut [u8], messages: usize) {
     let (mut at, mut seen) = (0, 0);
-    while let Ok(Received::Event { event, used }) =
+    while let Ok(Progress::Done { value: event, used }) =
         machine.receive(black_box(&mut input[at..]), scratch, &mut Vec::new())
     {
         black_box(event);

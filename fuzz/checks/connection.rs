@@ -16,7 +16,7 @@ use parlor::chat::Keys;
 use parlor::hub::{ConnectionId, Driven, Ended, Input};
 use parlor::limits::Limits;
 use parlor::testing::{self, MemorySocket, Wire};
-use parlor::websocket::{Event, Opcode, Received, Scratch, WebSocket, encode_masked_message};
+use parlor::websocket::{Event, Opcode, Progress, Scratch, WebSocket, encode_masked_message};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -330,8 +330,8 @@ fn output_is_legal(mut bytes: &[u8]) {
 fn frames_are_legal(bytes: &[u8]) {
     let (mut bytes, mut at, mut closed) = (bytes.to_vec(), 0, false);
     let mut scratch = Scratch::default();
-    let mut client = WebSocket::client(1 << 20, || [0; 4]);
-    while let Received::Event { event, used } = client
+    let mut client = WebSocket::client(1 << 20, || [0; 4]).answering_pings(false);
+    while let Progress::Done { value: event, used } = client
         .receive(&mut bytes[at..], &mut scratch, &mut Vec::new())
         .expect("the server's frames are legal")
     {

@@ -6,7 +6,7 @@
 
 use parlor::tools::test::model::Message;
 use parlor::websocket::{
-    CloseCode, DeflateParameters, Event, Received, Scratch, Violation, WebSocket,
+    CloseCode, DeflateParameters, Event, Progress, Scratch, Violation, WebSocket,
 };
 
 /// The longest message that is taken, in bytes: small, so that inputs get beyond it.
@@ -32,7 +32,7 @@ impl Machine {
         } else {
             WebSocket::server(LIMIT)
         };
-        let websocket = websocket.with_deflate(deflate);
+        let websocket = websocket.with_deflate(deflate).answering_pings(false);
         Self {
             websocket,
             seen: Vec::new(),
@@ -74,8 +74,8 @@ impl Machine {
                 .websocket
                 .receive(rest, &mut self.scratch, &mut self.replies)
             {
-                Ok(Received::Nothing) => break,
-                Ok(Received::Event { event, used }) => {
+                Ok(Progress::NeedMore) => break,
+                Ok(Progress::Done { value: event, used }) => {
                     self.seen.push(message(event));
                     rest = &mut rest[used..];
                 }

@@ -10,7 +10,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::http::Head;
 use parlor::progress::Progress;
-use parlor::websocket;
+use parlor::websocket::{Config, ServerHandshake};
 use tungstenite::handshake::derive_accept_key;
 
 #[derive(Arbitrary, Debug)]
@@ -116,8 +116,9 @@ pub fn check(data: &[u8]) {
         (keys.len() == 1, 400),                             // §11.3.1: once
         (keys.first().is_some_and(|key| is_key(key)), 400), // 5
     ];
+    let config = Config::default().subprotocols(["chat"]);
     match (
-        websocket::check(&head),
+        ServerHandshake::from_head(&head, &config),
         conditions.iter().find(|(holds, _)| !holds),
     ) {
         (Ok(upgrade), None) => {

@@ -10,6 +10,13 @@ pub const HEADER_LINES: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields<'a>(Vec<Header<'a>>);
 
+impl<'a> FromIterator<(&'a str, &'a [u8])> for Fields<'a> {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a [u8])>>(pairs: I) -> Self {
+        let header = |(name, value)| Header { name, value };
+        Self(pairs.into_iter().map(header).collect())
+    }
+}
+
 impl<'a> Fields<'a> {
     /// Parses complete header lines, up to and including the empty line.
     pub(super) fn parse(lines: &'a [u8]) -> Result<Self, Error> {
@@ -91,6 +98,15 @@ impl<'a> ResponseHead<'a> {
                 Err("the response does not begin with HTTP/1.1 and a status")
             }
             (Err(_), ..) => Err("the head of the response is malformed"),
+        }
+    }
+
+    /// Creates the head of an HTTP/1.1 response that another library parsed.
+    pub fn new(status: u16, fields: Fields<'a>) -> Self {
+        Self {
+            status,
+            minor_version: 1,
+            fields,
         }
     }
 

@@ -6,7 +6,7 @@
 //! 2. [`fields`]: the header lines of a head, split by `httparse`.
 //! 3. [`authority`]: a host and its port, as in `Host`, an absolute target and `Origin`.
 //! 4. [`response`]: responses, and the refusals that a request can get.
-//! 5. [`pages`]: the files of `www/`, and [`gzip`], which compresses them.
+//! 5. `pages`: the files of `www/`, and `gzip`, which compresses them.
 //!
 //! No request has a body: one that announces a body is refused, and the connection is closed. So
 //! this server and a proxy can't disagree about where a request ends (request smuggling).

@@ -93,7 +93,7 @@ struct Scan {
 impl Scan {
     /// Reads the next bytes of the same head. Returns the number of bytes up to its end.
     fn feed(&mut self, input: &[u8], max_head_bytes: usize) -> Result<Option<usize>, Refusal> {
-        const TOO_LONG: &str = "the head of the request is longer than --max-header-bytes allows";
+        const TOO_LONG: &str = "the head of the request is too long";
         for (index, &byte) in input.iter().enumerate() {
             self.seen_bytes += 1;
             if self.ends_with(byte).map_err(Refusal::bad_request)? {
@@ -182,6 +182,19 @@ impl<'a> Head<'a> {
                 }
                 incomplete.map(|_| Progress::NeedMore)
             }
+        }
+    }
+
+    /// Creates the head of an HTTP/1.1 request that another library parsed, for its headers.
+    pub(crate) fn from_fields(method: &'a str, fields: Fields<'a>) -> Self {
+        Self {
+            bytes: &[],
+            method,
+            path: "/",
+            query: None,
+            minor_version: 1,
+            host: "",
+            fields,
         }
     }
 

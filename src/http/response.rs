@@ -4,6 +4,8 @@
 //! The head is the same for `GET` and `HEAD` (RFC 9110 §9.3.2); the hub omits the body for `HEAD`.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
 use std::io::Write;
 use std::rc::Rc;
 
@@ -167,6 +169,20 @@ impl Refusal {
         Self { closes, ..self }
     }
 
+    /// Appends the response, with `Connection: close`.
+    ///
+    /// ```
+    /// let mut out = Vec::new();
+    /// parlor::http::Refusal::new(426, "this path needs a WebSocket").encode(&mut out);
+    /// assert!(out.starts_with(b"HTTP/1.1 426 Upgrade Required\r\n"));
+    /// assert!(out.ends_with(b"\r\n\r\nThis path needs a WebSocket.\n"));
+    /// ```
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let response = self.response();
+        response.encode_head(false, out);
+        out.extend_from_slice(response.body.as_bytes());
+    }
+
     /// Returns the response: the sentence as plain text, and the headers that the status requires.
     ///
     /// ```
@@ -190,6 +206,14 @@ impl Refusal {
         response.with("Cache-Control", "no-store")
     }
 }
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (status {})", self.sentence, self.status)
+    }
+}
+
+impl Error for Refusal {}
 
 /// Returns the reason phrase (RFC 9110 §15), which is for people only; it may be empty (RFC 9112
 /// §4).

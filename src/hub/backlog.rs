@@ -5,7 +5,8 @@
 //! frame that follows half a frame would be a broken frame.
 
 use crate::http::Body;
-use crate::websocket::frame_end;
+use crate::progress::Progress;
+use crate::websocket::FrameHeader;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -196,6 +197,15 @@ impl Held {
             at,
             frames,
         }
+    }
+}
+
+/// Returns the end of the frame that begins at `start`. `frames` must contain whole frames that
+/// this server encoded.
+pub(crate) fn frame_end(frames: &[u8], start: usize) -> usize {
+    match FrameHeader::decode(&frames[start..]) {
+        Ok(Progress::Done { value, used }) => start + used + value.payload_length as usize,
+        Ok(Progress::NeedMore) | Err(_) => frames.len(),
     }
 }
 

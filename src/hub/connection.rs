@@ -37,7 +37,7 @@ use crate::chat::event::ClientId;
 use crate::http::{Refusal, Requests};
 use crate::limits::{CLOSE_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT, Limits};
 use crate::time::Millis;
-use crate::websocket::{self, CloseCode, DeflateParameters, Upgrade, WebSocket};
+use crate::websocket::{self, CloseCode, Opcode, ServerHandshake, WebSocket};
 
 /// The stage of a connection. Only the functions that the diagram names assign it.
 pub(super) enum Life {
@@ -190,7 +190,7 @@ impl<S> Connection<S> {
     }
 
     /// Http → Open: switches to WebSocket.
-    pub(super) fn upgrade(&mut self, upgrade: &Upgrade, path: Path, cx: &mut Context) {
+    pub(super) fn upgrade(&mut self, upgrade: &ServerHandshake, path: Path, cx: &mut Context) {
         debug_assert!(matches!(self.life, Life::Http(_)));
         cx.metrics.handshakes += 1;
         cx.metrics.connections += 1;
@@ -205,13 +205,15 @@ impl<S> Connection<S> {
         };
         // Shared events are compressed once, for a full window. A connection with a smaller window
         // gets them uncompressed.
-        let deflate = upgrade.deflate();
-        if deflate.is_some_and(DeflateParameters::has_full_window) {
+        let deflate = upgrade.accepted.deflate;
+        if deflate.is_some_and(|it| it.compressible_bytes() == usize::MAX) {
             self.outbox.encoding = Encoding::Deflated;
         }
         self.since = cx.now.mono;
         self.life = Life::Open(Open {
-            websocket: WebSocket::server(limit).with_deflate(deflate),
+            websocket: WebSocket::server(limit)
+                .with_deflate(deflate)
+                .answering_pings(false),
             endpoint,
             phase: Phase::Running,
             pinged: false,
@@ -454,7 +456,9 @@ impl<S> Connection<S> {
                 open.pinged = true;
                 self.since = cx.now.mono;
                 let outbox = &mut self.outbox;
-                cx.turn.write(outbox, Source::Frames, websocket::ping);
+                cx.turn.write(outbox, Source::Frames, |out| {
+                    websocket::encode_message(Opcode::Ping, &[], out)
+                });
             }
             (Due::Head, Life::Http(http))
                 if http.exchange == Exchange::First || http.requests.held_bytes() > 0 =>

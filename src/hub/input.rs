@@ -15,7 +15,17 @@ use crate::http::{Refusal, Requests, Response};
 use crate::limits::READ_BYTES;
 use crate::progress::Progress;
 use crate::time::imf_fixdate;
-use crate::websocket::{self, CloseCode, Event, Opcode, Received};
+use crate::websocket::{self, CloseCode, Event, Opcode};
+
+/// Returns the length of a payload in bytes, inflated and unmasked; for a close frame, that of the
+/// reason.
+fn payload_bytes(event: &Event<'_>) -> usize {
+    match event {
+        Event::Text(text) => text.len(),
+        Event::Binary(payload) | Event::Ping(payload) | Event::Pong(payload) => payload.len(),
+        Event::Close(frame) => frame.reason.len(),
+    }
+}
 
 impl<S> Connection<S> {
     /// Processes bytes from the socket.
@@ -75,7 +85,7 @@ impl<S> Connection<S> {
             let nothing = open
                 .websocket
                 .receive(&mut [], &mut cx.scratch, &mut Vec::new());
-            debug_assert!(matches!(nothing, Ok(Received::Nothing)));
+            debug_assert!(matches!(nothing, Ok(Progress::NeedMore)));
             if open.websocket.in_progress() {
                 let rare = self.rare.get_or_insert_default();
                 rare.message_since.get_or_insert(cx.now.mono);
@@ -195,8 +205,8 @@ impl<S> Connection<S> {
         let (mut reply, mut end) = (Vec::new(), None);
         let received = open.websocket.receive(bytes, &mut cx.scratch, &mut reply);
         let (used, payload_bytes) = match received {
-            Ok(Received::Nothing) => (all, 0),
-            Ok(Received::Event { event, used }) => {
+            Ok(Progress::NeedMore) => (all, 0),
+            Ok(Progress::Done { value: event, used }) => {
                 match event {
                     Event::Text(text) if is_chat => {
                         let request = Request::parse(text);
@@ -232,7 +242,7 @@ impl<S> Connection<S> {
                         rare.message_since = None;
                     }
                 }
-                (used, event.payload_bytes())
+                (used, payload_bytes(&event))
             }
             Err(violation) => {
                 end = Some(CloseReason::Violation(violation));
@@ -248,7 +258,7 @@ impl<S> Connection<S> {
             let answered = ping.take().filter(|_| verdict == Verdict::Allowed);
             if let Some(payload) = answered {
                 cx.turn.write(&mut self.outbox, Source::Frames, |out| {
-                    websocket::pong(&payload, out)
+                    websocket::encode_message(Opcode::Pong, &payload, out)
                 });
             }
             if verdict == Verdict::Flooding {

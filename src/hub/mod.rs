@@ -46,11 +46,15 @@ mod turn;
 mod warnings;
 mod wire;
 
+#[cfg(feature = "tools")]
+pub(crate) use backlog::frame_end;
 pub use context::Setup;
 pub use inbox::ConnectionId;
 pub use origins::{Origin, Origins};
 pub use outbox::Socket;
 pub use proxies::Network;
+#[cfg(feature = "tools")]
+pub(crate) use routes::handshake_config;
 pub use warnings::Warning;
 pub use wire::{Client, Tap, WireView};
 

@@ -10,13 +10,13 @@ use crate::http::{Body, Head, Refusal, Response};
 use crate::metrics::Metrics;
 use crate::time::Millis;
 use crate::websocket::handshake::NEEDS_UPGRADE;
-use crate::websocket::{self, Upgrade};
+use crate::websocket::{Compression, Config, ServerHandshake};
 
 pub(super) enum Reply {
     /// A response; the connection stays open if the client wants that.
     Response(Response),
     /// The switch to WebSocket.
-    Upgrade(Upgrade, Path),
+    Upgrade(ServerHandshake, Path),
 }
 
 /// The paths that speak WebSocket.
@@ -36,6 +36,7 @@ pub(super) struct Router {
     /// The chat has a password, or takes its users from a proxy. Hides `/metrics`.
     is_private: bool,
     refused_origin: Warning,
+    config: Config,
 }
 
 impl Router {
@@ -52,6 +53,7 @@ impl Router {
             user_header,
             is_private,
             refused_origin: Warning::default(),
+            config: handshake_config(),
         }
     }
 
@@ -134,12 +136,12 @@ impl Router {
             // HEAD gets what a plain GET would get, and never an upgrade (RFC 6455 §4.1, item 2).
             return Err(Refusal::new(426, NEEDS_UPGRADE));
         }
-        match websocket::check(head) {
-            // Lets a student read the first frames without an inflater.
-            Ok(upgrade) if declines_deflate(head) => {
-                Ok(Reply::Upgrade(upgrade.without_deflate(), path))
+        match ServerHandshake::from_head(head, &self.config) {
+            Ok(mut upgrade) => {
+                // Lets a student read the first frames without an inflater.
+                upgrade.accepted.deflate.take_if(|_| declines_deflate(head));
+                Ok(Reply::Upgrade(upgrade, path))
             }
-            Ok(upgrade) => Ok(Reply::Upgrade(upgrade, path)),
             // A request without an upgrade leaves no doubt about what is spoken next.
             Err(refusal) => Err(Refusal {
                 closes: refusal.status != 426,
@@ -147,6 +149,13 @@ impl Router {
             }),
         }
     }
+}
+
+/// Returns what the server agrees to in a handshake. Events are compressed once for many clients,
+/// so no message may refer to an earlier one.
+pub(crate) fn handshake_config() -> Config {
+    let config = Config::default().subprotocols(["chat"]);
+    config.compression(Compression::EachMessage)
 }
 
 /// Maps the pages that have an address without an extension.
@@ -295,7 +304,7 @@ the same origin | GET /chat | a | Origin: http://a | 426";
             let Ok(Reply::Upgrade(upgrade, _)) = reply(&request) else {
                 panic!("{query} is no upgrade")
             };
-            assert_eq!(upgrade.deflate().is_some(), expected, "{query}");
+            assert_eq!(upgrade.accepted.deflate.is_some(), expected, "{query}");
         }
     }
 

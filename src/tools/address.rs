@@ -3,10 +3,10 @@
 use super::tool::Failure;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
-use crate::http::{Authority, ResponseHead};
+use crate::http::Authority;
 use crate::progress::Progress;
 use crate::text::EscapedText;
-use crate::websocket::client::{Asked, check_response, key, request};
+use crate::websocket::{ClientHandshake, Config, HandshakeError};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -95,26 +95,24 @@ impl Address {
     /// the bytes received after the response too.
     pub(super) fn open(&self, subprotocol: Option<&str>) -> Result<(TcpStream, Vec<u8>), String> {
         let failed = |error: io::Error| format!("no handshake with {}: {error}", self.authority);
-        let (mut stream, key) = (self.connect(TIMEOUT)?, key(random()?));
+        let config = Config::default()
+            .subprotocols(subprotocol)
+            .max_head_bytes(HEAD_BYTES);
+        let (host, target) = (&self.authority, &self.target);
+        let handshake = ClientHandshake::new(host, target, random()?, &config);
+        let handshake = handshake.map_err(|error| error.to_string())?;
+        let mut stream = self.connect(TIMEOUT)?;
         let (mut out, mut received, mut buffer) = (Vec::new(), Vec::new(), [0; 4 << 10]);
-        request(&self.authority, &self.target, &key, subprotocol, &mut out);
+        handshake.request(&mut out);
         stream.write_all(&out).map_err(failed)?;
-        let (key, subprotocols) = (key.as_str(), subprotocol.as_slice());
-        let asked = Asked {
-            key,
-            subprotocols,
-            extensions: &[],
-        };
         loop {
             let length = stream.read(&mut buffer).map_err(failed)?;
             if length == 0 {
                 return Err(format!("{} hung up instead of an answer", self.authority));
             }
             received.extend_from_slice(&buffer[..length]);
-            let parsed = ResponseHead::parse(&received, HEAD_BYTES)?;
-            if let Progress::Done { value: head, used } = parsed {
-                let refused = |error: String| refused(&error, head.status(), &received[used..]);
-                check_response(&head, &asked).map_err(refused)?;
+            let parsed = handshake.parse(&received);
+            if let Progress::Done { used, .. } = parsed.map_err(|it| refused(&it, &received))? {
                 received.drain(..used);
                 return Ok((stream, received));
             }
@@ -136,12 +134,13 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
 }
 
 /// Adds the server's own reason, the first line of the body.
-fn refused(error: &str, status: u16, body: &[u8]) -> String {
-    let body = String::from_utf8_lossy(body);
+fn refused(error: &HandshakeError, response: &[u8]) -> String {
+    let response = String::from_utf8_lossy(response);
+    let (_, body) = response.split_once("\r\n\r\n").unwrap_or_default();
     let line = EscapedText(body.lines().next().unwrap_or_default()).to_string();
     let line: String = line.chars().take(SHOWN_CHARS).collect();
     let colon = if line.is_empty() { "" } else { ": " };
-    format!("{error}; it is {status}{colon}{line}")
+    format!("{error}{colon}{line}")
 }
 
 #[cfg(test)]

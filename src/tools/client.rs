@@ -220,7 +220,7 @@ impl Client<'_, '_> {
         let colon = if reason.is_empty() { "" } else { ": " };
         let text = format!(
             "closed with {code}, {}{colon}{reason}",
-            CloseCode::name_of(code)
+            crate::tools::dissect::code_name(code)
         );
         if !matches!(code, 1000 | 1001 | 1005) {
             return Err(Failure::Failed(text));

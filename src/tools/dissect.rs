@@ -6,9 +6,7 @@
 
 use crate::progress::Progress;
 use crate::text::Hex;
-use crate::websocket::{
-    CloseCode, CloseFrame, Event, FrameHeader, Opcode, Received, Scratch, Violation, WebSocket,
-};
+use crate::websocket::{CloseFrame, Event, FrameHeader, Opcode, Scratch, Violation, WebSocket};
 use serde::Serialize;
 
 /// One field of a frame.
@@ -132,7 +130,7 @@ impl Dissection {
             [] => {}
             [high, low, ..] if header.opcode == Opcode::Close => {
                 let code = u16::from_be_bytes([high, low]);
-                let meaning = format!("{code}: {}", CloseCode::name_of(code));
+                let meaning = format!("{code}: {}", code_name(code));
                 add("close code", from, from + 2, meaning);
                 if length > 2 {
                     add("close reason", from + 2, to, String::new());
@@ -205,7 +203,7 @@ impl Serialize for Dissection {
             "whole": self.is_whole(),
             "fields": self.fields,
             "payload": Hex(&self.payload).to_string(),
-            "close": close.map(|(code, reason)| (code, CloseCode::name_of(code), reason)),
+            "close": close.map(|(code, reason)| (code, code_name(code), reason)),
             "violation": self.header.err().map(|violation| violation.rule().reason),
         });
         json.serialize(serializer)
@@ -302,7 +300,8 @@ pub struct Step {
 /// let broken = Outcome::Broken(Violation::NothingToContinue);
 /// assert_eq!((steps[1].at, &steps[1].outcome), (2, &broken));
 /// ```
-pub fn walk(bytes: &[u8], mut websocket: WebSocket) -> impl Iterator<Item = Step> {
+pub fn walk(bytes: &[u8], websocket: WebSocket) -> impl Iterator<Item = Step> {
+    let mut websocket = websocket.answering_pings(false);
     let (mut at, mut scratch, mut is_over) = (0, Scratch::default(), false);
     std::iter::from_fn(move || {
         let rest = bytes
@@ -315,15 +314,15 @@ pub fn walk(bytes: &[u8], mut websocket: WebSocket) -> impl Iterator<Item = Step
         // Receiving unmasks in place.
         let mut copy = rest[..length].to_vec();
         let outcome = match websocket.receive(&mut copy, &mut scratch, &mut answer) {
-            Ok(Received::Event { event, .. }) => whole(event),
+            Ok(Progress::Done { value: event, .. }) => whole(event),
             Err(violation) => {
                 websocket.close(violation.close_frame(), &mut answer);
                 is_over = true;
                 Outcome::Broken(violation)
             }
-            Ok(Received::Nothing) if is_unread => Outcome::Unread,
-            Ok(Received::Nothing) if frame.is_whole() => Outcome::Fragment,
-            Ok(Received::Nothing) => Outcome::Unfinished,
+            Ok(Progress::NeedMore) if is_unread => Outcome::Unread,
+            Ok(Progress::NeedMore) if frame.is_whole() => Outcome::Fragment,
+            Ok(Progress::NeedMore) => Outcome::Unfinished,
         };
         let step = Step {
             at,
@@ -335,6 +334,32 @@ pub fn walk(bytes: &[u8], mut websocket: WebSocket) -> impl Iterator<Item = Step
         at += length;
         Some(step)
     })
+}
+
+/// Returns the meaning of a close code, including those that may not be in a frame (RFC 6455
+/// §7.4.1, §7.4.2, §11.7).
+pub(super) const fn code_name(code: u16) -> &'static str {
+    match code {
+        1000 => "normal closure",
+        1001 => "going away",
+        1002 => "protocol error",
+        1003 => "unsupported data",
+        1004 => "reserved (never in a frame)",
+        1005 => "no status code (never in a frame)",
+        1006 => "no close frame (never in a frame)",
+        1007 => "invalid payload data",
+        1008 => "policy violation",
+        1009 => "message too big",
+        1010 => "mandatory extension not negotiated",
+        1011 => "internal error",
+        1012 => "service restart",
+        1013 => "try again later",
+        1014 => "bad gateway",
+        1015 => "TLS failure (never in a frame)",
+        3000..=3999 => "a library's or a framework's code",
+        4000..=4999 => "an application's code",
+        _ => "unassigned (never in a frame)",
+    }
 }
 
 fn whole(event: Event<'_>) -> Outcome {
@@ -353,6 +378,15 @@ mod tests {
     use super::*;
     use crate::testing::rows;
     use crate::text::parse_hex;
+    use crate::websocket::CloseCode;
+
+    #[test]
+    fn code_names_say_which_are_never_in_a_frame() {
+        for code in 0..=u16::MAX {
+            let is_never = code_name(code).contains("never in a frame");
+            assert_eq!(is_never, CloseCode::new(code).is_none(), "{code}");
+        }
+    }
 
     /// The bytes in hex, and the last fields with the places where they begin and end.
     const FIELDS: &str = "

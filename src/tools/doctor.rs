@@ -587,7 +587,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
             return Ok(Ok(Answer {
                 status: head.status(),
                 location: EscapedText(&text("location").unwrap_or_default()).to_string(),
-                broken: check_response(&head, &asked).err(),
+                broken: check_response(&head, &asked).err().map(|it| it.to_string()),
                 rest: received.split_off(used),
                 stream,
                 tunnel,

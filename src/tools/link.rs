@@ -4,7 +4,7 @@
 use super::address::Address;
 use crate::cli::serve::random;
 use crate::websocket::{
-    CloseCode, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
+    CloseCode, Event, Opcode, Progress, Scratch, WebSocket, encode_masked_message,
 };
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, BufRead, ErrorKind, Read, Write};
@@ -140,14 +140,11 @@ impl Link {
     ) -> Result<(), &'static str> {
         let (mut rest, mut broken) = (bytes, Ok(()));
         loop {
-            let (mut answer, mut pong, mut length) = (Vec::new(), None, rest.len());
+            let (mut answer, mut length) = (Vec::new(), rest.len());
             match self.websocket.receive(rest, &mut self.scratch, &mut answer) {
-                Ok(Received::Nothing) => return broken,
-                Ok(Received::Event { event, used }) => {
+                Ok(Progress::NeedMore) => return broken,
+                Ok(Progress::Done { value: event, used }) => {
                     length = used;
-                    if let Event::Ping(payload) = event {
-                        pong = Some(payload.to_vec());
-                    }
                     take(event);
                 }
                 Err(violation) => {
@@ -157,9 +154,6 @@ impl Link {
             }
             if !self.is_closing {
                 self.queue(answer);
-                if let Some(payload) = pong {
-                    self.send(Opcode::Pong, &payload);
-                }
             }
             rest = &mut rest[length..];
         }

@@ -11,15 +11,13 @@ use super::headers::purpose;
 use super::trial;
 use crate::chat::command::RequestId;
 use crate::chat::error::CommandError;
-use crate::hub::{Client, Tap, WireView};
+use crate::hub::{Client, Tap, WireView, frame_end};
 use crate::limits::{Limits, TRACE_FRAME_BYTES, TRACE_FRAMES};
 use crate::progress::Progress;
 use crate::text::Hex;
 use crate::time::UnixMillis;
 use crate::websocket::handshake::{GUID, accept, accept_sha1};
-use crate::websocket::{
-    DeflateParameters, Event, FrameHeader, Opcode, Received, Scratch, WebSocket, frame_end,
-};
+use crate::websocket::{DeflateParameters, Event, FrameHeader, Opcode, Scratch, WebSocket};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -276,12 +274,12 @@ impl Frames {
         let (mut frames, mut answer) = (frames.to_vec(), Vec::new());
         let received = receiver.receive(&mut frames, &mut self.scratch, &mut answer);
         let payload = match received.ok()? {
-            Received::Event {
-                event: Event::Text(text),
+            Progress::Done {
+                value: Event::Text(text),
                 ..
             } => text.as_bytes(),
-            Received::Event {
-                event: Event::Binary(payload),
+            Progress::Done {
+                value: Event::Binary(payload),
                 ..
             } => payload,
             _ => return None,

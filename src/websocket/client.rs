@@ -4,12 +4,15 @@
 //! A client sends a random key, and accepts only a response that was computed from it. See
 //! [`WebSocket::client`](super::WebSocket::client) for the frames.
 
-use super::handshake::{BASE64, Requirement, accept};
-use crate::http::ResponseHead;
+use super::config::{Accepted, Config, HandshakeError};
+use super::deflate::{self, DeflateParameters};
+use super::handshake::{BASE64, Requirement, accept, write_headers};
+use crate::http::{Authority, Fields, ResponseHead};
+use crate::progress::Progress;
 use base64::Engine;
 
-/// Returns the value of `Sec-WebSocket-Key` (§4.1, 7): 16 random bytes, new for each connection, in
-/// base64.
+/// Returns the value of `Sec-WebSocket-Key` (§4.1, 7): 16 random bytes in base64, new for each
+/// connection.
 ///
 /// ```
 /// let key = parlor::websocket::client::key(*b"the sample nonce");
@@ -19,16 +22,130 @@ pub fn key(nonce: [u8; 16]) -> String {
     BASE64.encode(nonce)
 }
 
-/// Appends the request (§4.1). `host` is the host and port of the address, `target` the path with
-/// its query. Neither may contain white space or control characters.
-pub fn request(host: &str, target: &str, key: &str, subprotocol: Option<&str>, out: &mut Vec<u8>) {
-    let subprotocol = subprotocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
-    let lines = format!(
-        "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{}\r\n",
-        subprotocol.unwrap_or_default()
-    );
-    out.extend_from_slice(lines.as_bytes());
+/// The client's side: a request, and the check of its response.
+///
+/// ```
+/// use parlor::websocket::{ClientHandshake, Config, Progress};
+/// let config = Config::default().header("Authorization", "Bearer secret")?;
+/// // The nonce must be random, and so must be the masking keys.
+/// let nonce = *b"the sample nonce";
+/// let handshake = ClientHandshake::new("example.com:80", "/chat", nonce, &config)?;
+/// let mut out = Vec::new();
+/// handshake.request(&mut out);
+/// assert!(out.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com:80\r\n"));
+/// let response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+/// let parsed = handshake.parse(response)?;
+/// let Progress::Done { value: accepted, .. } = parsed else { panic!("more is needed") };
+/// let websocket = accepted.client(|| [1, 2, 3, 4]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClientHandshake {
+    host: String,
+    target: String,
+    key: String,
+    config: Config,
+}
+
+impl ClientHandshake {
+    /// Creates a request (§4.1). `host` is the host and port of the address, `target` the path
+    /// with its query. `nonce` is 16 random bytes, new for each connection.
+    pub fn new(
+        host: &str,
+        target: &str,
+        nonce: [u8; 16],
+        config: &Config,
+    ) -> Result<Self, HandshakeError> {
+        let wrong = |sentence, section| Err(HandshakeError::new(sentence, section));
+        if Authority::parse(host).is_none() {
+            return wrong("the host is not valid", "RFC 9110 §7.2");
+        }
+        let is_visible = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+        if !target.starts_with('/') || !target.bytes().all(is_visible) {
+            let sentence = "the target is not a path of visible ASCII characters";
+            return wrong(sentence, "RFC 6455 §3");
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            target: target.to_owned(),
+            key: key(nonce),
+            config: config.clone(),
+        })
+    }
+
+    /// Appends the request, after which the server answers.
+    pub fn request(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("GET {} HTTP/1.1\r\n", self.target).as_bytes());
+        write_headers(&self.headers(), out);
+    }
+
+    /// Returns the headers of the request, for another HTTP library to send.
+    pub fn headers(&self) -> Vec<(&str, String)> {
+        let mut headers = vec![
+            ("Host", self.host.clone()),
+            ("Upgrade", "websocket".to_owned()),
+            ("Connection", "Upgrade".to_owned()),
+            ("Sec-WebSocket-Key", self.key.clone()),
+            ("Sec-WebSocket-Version", "13".to_owned()),
+        ];
+        let config = &self.config;
+        if !config.subprotocols.is_empty() {
+            headers.push(("Sec-WebSocket-Protocol", config.subprotocols.join(", ")));
+        }
+        if let Some(offer) = DeflateParameters::offer(config.compression) {
+            headers.push(("Sec-WebSocket-Extensions", offer));
+        }
+        let further = config.headers.iter();
+        headers.extend(further.map(|(name, value)| (name.as_str(), value.clone())));
+        headers
+    }
+
+    /// Parses the response at the beginning of `bytes`, and checks it. `used` is its length; frames
+    /// may follow it.
+    pub fn parse(&self, bytes: &[u8]) -> Result<Progress<Accepted>, HandshakeError> {
+        let malformed = |sentence| HandshakeError::new(sentence, "RFC 9112 §4");
+        let parsed = ResponseHead::parse(bytes, self.config.max_head_bytes).map_err(malformed)?;
+        parsed.try_map(|head| self.check_head(&head))
+    }
+
+    /// Checks a response that another HTTP library parsed: its status, and the names and values of
+    /// its headers.
+    pub fn check<'a>(
+        &self,
+        status: u16,
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Accepted, HandshakeError> {
+        self.check_head(&ResponseHead::new(status, Fields::from_iter(headers)))
+    }
+
+    fn check_head(&self, head: &ResponseHead<'_>) -> Result<Accepted, HandshakeError> {
+        let config = &self.config;
+        let subprotocols: Vec<_> = config.subprotocols.iter().map(String::as_str).collect();
+        let asked = Asked {
+            key: &self.key,
+            subprotocols: &subprotocols,
+            extensions: match DeflateParameters::offer(config.compression) {
+                Some(_) => &[deflate::NAME],
+                None => &[],
+            },
+        };
+        check_response(head, &asked)?;
+        let values = head.values("sec-websocket-extensions");
+        let agreed = DeflateParameters::agreed(values, config.compression);
+        let agreed = agreed.map_err(|()| {
+            let sentence = "the parameters of permessage-deflate are not those of the offer";
+            HandshakeError::new(sentence, "RFC 7692 §7.1")
+        })?;
+        Ok(Accepted {
+            subprotocol: head
+                .tokens("sec-websocket-protocol")
+                .next()
+                .map(str::to_owned),
+            deflate: agreed,
+            config: config.clone(),
+        })
+    }
 }
 
 /// The parts of a request that its response depends on.
@@ -101,23 +218,13 @@ pub const REQUIREMENTS: &[Requirement<JudgeResponse>] = &[
     ),
 ];
 
-/// Checks the server's response. An error is the first broken rule: one sentence with its section.
-///
-/// ```
-/// use parlor::{http::ResponseHead, progress::Progress};
-/// use parlor::websocket::client::{Asked, check_response};
-/// let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-/// let parsed = ResponseHead::parse(answer, 8192);
-/// let Ok(Progress::Done { value: head, .. }) = parsed else { panic!() };
-/// let key = "dGhlIHNhbXBsZSBub25jZQ==";
-/// let asked = Asked { key, subprotocols: &["chat"], extensions: &[] };
-/// assert_eq!(check_response(&head, &asked), Ok(()));
-/// assert!(check_response(&head, &Asked { key: "another", ..asked }).is_err());
-/// ```
-pub fn check_response(head: &ResponseHead<'_>, asked: &Asked<'_>) -> Result<(), String> {
+/// Checks the server's response. An error is the first broken rule.
+pub fn check_response(head: &ResponseHead<'_>, asked: &Asked<'_>) -> Result<(), HandshakeError> {
     REQUIREMENTS.iter().try_for_each(|rule| {
-        (rule.judge)(head, asked).map_err(|sentence| format!("{sentence} ({})", rule.section))
+        (rule.judge)(head, asked).map_err(|sentence| HandshakeError {
+            status: Some(head.status()).filter(|status| *status != 101),
+            ..HandshakeError::new(sentence, rule.section)
+        })
     })
 }
 
@@ -157,30 +264,30 @@ mod tests {
             let Ok(Progress::Done { value: head, .. }) = parsed else { panic!("{bytes}") };
             match (check_response(&head, &asked), wrong) {
                 (Ok(()), None) => {}
-                (Err(sentence), Some(part)) => assert!(
-                    sentence.contains(part) && sentence.contains("RFC 6455 §4"), "{sentence}"),
+                (Err(error), Some(part)) => assert!(
+                    error.sentence.contains(part) && error.section.contains("RFC 6455 §4"), "{error}"),
                 other => panic!("{bytes}: {other:?}"),
             }
         }
     }
 
     #[test]
-    fn request_is_accepted_by_the_server() {
-        let mut bytes = Vec::new();
-        request(
-            "localhost:8080",
-            "/chat?x",
-            &key([7; 16]),
-            Some("chat"),
-            &mut bytes,
-        );
-        let parsed = crate::http::Head::parse(&bytes, 8192);
-        let Ok(Progress::Done { value: head, .. }) = parsed else {
-            panic!()
-        };
-        let target = (head.host, head.path, head.query);
-        assert_eq!(target, ("localhost:8080", "/chat", Some("x")));
-        let upgrade = crate::websocket::check(&head).expect("a good handshake");
-        assert_eq!(upgrade.subprotocol(), Some("chat"));
+    fn hosts_and_targets_are_checked() {
+        let table = [
+            ("localhost:8080", "/chat?x", true),
+            ("[::1]", "/", true),
+            ("a b", "/", false),
+            ("a\r\nX: y", "/", false),
+            ("", "/", false),
+            ("a", "", false),
+            ("a", "chat", false),
+            ("a", "/a b", false),
+            ("a", "/#b", false),
+            ("a", "/\r\n", false),
+        ];
+        for (host, target, is_valid) in table {
+            let handshake = ClientHandshake::new(host, target, [0; 16], &Config::default());
+            assert_eq!(handshake.is_ok(), is_valid, "{host:?} {target:?}");
+        }
     }
 }

@@ -43,32 +43,6 @@ impl CloseCode {
         }
     }
 
-    /// Returns the meaning of a number, including those that may not be in a frame (§7.4.1, §7.4.2,
-    /// §11.7).
-    pub const fn name_of(code: u16) -> &'static str {
-        match code {
-            1000 => "normal closure",
-            1001 => "going away",
-            1002 => "protocol error",
-            1003 => "unsupported data",
-            1004 => "reserved (never in a frame)",
-            1005 => "no status code (never in a frame)",
-            1006 => "no close frame (never in a frame)",
-            1007 => "invalid payload data",
-            1008 => "policy violation",
-            1009 => "message too big",
-            1010 => "mandatory extension not negotiated",
-            1011 => "internal error",
-            1012 => "service restart",
-            1013 => "try again later",
-            1014 => "bad gateway",
-            1015 => "TLS failure (never in a frame)",
-            3000..=3999 => "a library's or a framework's code",
-            4000..=4999 => "an application's code",
-            _ => "unassigned (never in a frame)",
-        }
-    }
-
     /// Returns the number of the code.
     pub const fn get(self) -> u16 {
         self.0
@@ -88,11 +62,6 @@ mod tests {
             assert_eq!(
                 CloseCode::new(number).map(CloseCode::get),
                 legal.then_some(number)
-            );
-            assert_eq!(
-                CloseCode::name_of(number).contains("never in a frame"),
-                !legal,
-                "{number}"
             );
         }
     }

@@ -3,7 +3,8 @@
 //! Most messages are complete in the input. They are unmasked in place and borrowed from it:
 //! nothing is copied or allocated. A message that arrives in pieces is collected in a buffer, which
 //! grows with the bytes that arrive, never with the length that a header announces. A compressed
-//! message is inflated once it is complete, into a [`Scratch`] that all connections share.
+//! message is inflated once it is complete. Both kinds are borrowed from a [`Scratch`], which all
+//! connections of a thread can share.
 //!
 //! ```text
 //!            close()                   the peer's close frame, or a violation
@@ -20,73 +21,114 @@
 //! read (§7.1.7).
 
 use super::close::CloseFrame;
-use super::deflate::{DeflateParameters, Scratch};
-use super::frame::{FrameHeader, Opcode, RSV1, encode_masked_message};
+use super::deflate::{Codec, DeflateParameters, Inflater, Role};
+use super::frame::{
+    CONTROL_PAYLOAD_MAX, FrameHeader, Opcode, RSV1, encode_masked_message, encode_message,
+};
 use super::mask::apply_mask;
 use super::utf8;
 use super::violation::Violation;
 use crate::progress::Progress;
+use std::error::Error;
+use std::fmt;
 use std::ops::Range;
 
-/// A message or control frame from the peer.
+/// A message or control frame, received or to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A complete text message.
     Text(&'a str),
     /// A complete binary message.
     Binary(&'a [u8]),
-    /// A ping. The caller answers it by a [`pong`](super::pong) with the same payload, and can
-    /// limit the rate of its answers.
+    /// A ping, which [`WebSocket::receive`] has answered, unless
+    /// [`WebSocket::answering_pings`] says otherwise.
     Ping(&'a [u8]),
     /// The answer to a ping, or an unsolicited sign of life (§5.5.3).
     Pong(&'a [u8]),
-    /// The peer's close frame. The answer, if one is due, is already in `replies`.
+    /// A close frame. The answer to the peer's, if one is due, is already in `out`.
     Close(CloseFrame<'a>),
 }
 
-impl Event<'_> {
-    /// Returns the length of the payload in bytes, inflated and unmasked; for a close frame, that
-    /// of the reason.
-    pub fn payload_bytes(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(payload) | Self::Ping(payload) | Self::Pong(payload) => payload.len(),
-            Self::Close(frame) => frame.reason.len(),
-        }
+impl<'a> From<&'a str> for Event<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
     }
 }
 
-/// The result of [`WebSocket::receive`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received<'a> {
-    /// All input was consumed, and nothing is complete yet.
-    Nothing,
-    /// A message or control frame is complete.
-    Event {
-        /// The message or control frame.
-        event: Event<'a>,
-        /// The number of input bytes consumed. The rest belongs to the next event.
-        used: usize,
-    },
+impl<'a> From<&'a [u8]> for Event<'a> {
+    fn from(payload: &'a [u8]) -> Self {
+        Self::Binary(payload)
+    }
 }
 
-/// One end of an open WebSocket connection: bytes in, events out.
+/// Why an event could not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// Our close frame was sent, or the peer broke a rule: nothing may follow.
+    Closed,
+    /// A ping or pong with more than 125 bytes (RFC 6455 §5.5).
+    LongControlFrame,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the WebSocket is closing: nothing can be sent after the close frame",
+            Self::LongControlFrame => "a ping or pong has at most 125 bytes",
+        })
+    }
+}
+
+impl Error for SendError {}
+
+/// One end of an open WebSocket connection: bytes in, events and bytes out.
+///
+/// It is made by a handshake ([`ServerHandshake`](super::ServerHandshake),
+/// [`ClientHandshake`](super::ClientHandshake)), or by [`WebSocket::server`] and
+/// [`WebSocket::client`] where another library did the handshake.
+///
+/// ```
+/// use parlor::websocket::{CloseCode, CloseFrame, Event, Progress, Scratch, WebSocket};
+/// let mut server = WebSocket::server(1 << 16);
+/// let mut client = WebSocket::client(1 << 16, || [7; 4]);
+/// let (mut scratch, mut to_server, mut to_client) = (Scratch::default(), Vec::new(), Vec::new());
+/// client.send("Hello", &mut to_server)?;
+/// let received = server.receive(&mut to_server, &mut scratch, &mut to_client)?;
+/// let Progress::Done { value: Event::Text("Hello"), used: 11 } = received else { panic!() };
+/// server.close(CloseFrame::new(CloseCode::NORMAL, "bye"), &mut to_client);
+/// assert_eq!(to_client, b"\x88\x05\x03\xE8bye");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct WebSocket {
     role: Role,
     phase: Phase,
-    max_message_bytes: usize,
+    answers_pings: bool,
     deflate: Option<DeflateParameters>,
-    /// Exists only while a frame or message is incomplete, and until its event has been used.
-    partial: Option<Box<Partial>>,
     /// The number that [`WebSocket::take_fragments`] returns.
     fragments: u32,
+    max_message_bytes: usize,
+    /// Exists only while a frame or message is incomplete.
+    partial: Option<Box<Partial>>,
+    /// Exists at a client, and with compression that is not shared by several connections.
+    own: Option<Box<Own>>,
 }
 
-/// The role of this end: a client masks its frames, a server must not (§5.1).
-enum Role {
-    Server,
-    /// Holds the source of the masking keys.
-    Client(Box<dyn FnMut() -> [u8; 4]>),
+/// What only some ends have.
+#[derive(Default)]
+struct Own {
+    /// The source of a client's masking keys.
+    masking_key: Option<Box<dyn FnMut() -> [u8; 4] + Send>>,
+    codec: Codec,
+}
+
+/// Buffers that events are borrowed from. One is enough for all connections of a thread; with none
+/// in use it holds at most 112 KiB.
+#[derive(Default)]
+pub struct Scratch {
+    /// A message or control frame that arrived in pieces.
+    gathered: Vec<u8>,
+    inflater: Inflater,
 }
 
 /// The states of the diagram above.
@@ -109,11 +151,9 @@ struct Partial {
     /// The payload of an incomplete control frame, which may come between fragments of a message.
     control: Vec<u8>,
     message: Option<Message>,
-    /// The complete message or control frame that the last event borrows from.
-    done: Option<Message>,
 }
 
-/// A collected message or control frame.
+/// A message of which a part has arrived.
 struct Message {
     opcode: Opcode,
     compressed: bool,
@@ -122,44 +162,63 @@ struct Message {
     valid: usize,
 }
 
-/// A complete message or control frame, either in the input or collected.
-enum Complete {
-    Input {
-        opcode: Opcode,
-        compressed: bool,
-        payload: Range<usize>,
-    },
-    Gathered(Message),
+/// A complete message or control frame, and whether it is compressed.
+type Complete = (Opcode, bool, Payload);
+
+enum Payload {
+    /// A part of the input.
+    Input(Range<usize>),
+    /// A payload that arrived in pieces.
+    Gathered(Vec<u8>),
 }
 
 impl WebSocket {
     /// Creates the server's end, after the opening handshake. A message of more than
     /// `max_message_bytes` is a violation, reported as soon as a frame header shows it.
     pub fn server(max_message_bytes: usize) -> Self {
-        Self::new(Role::Server, max_message_bytes)
-    }
-
-    /// Creates the client's end. `key` returns a new, unpredictable key at each call (RFC
-    /// 6455 §5.3), for the close frame.
-    pub fn client(max_message_bytes: usize, key: impl FnMut() -> [u8; 4] + 'static) -> Self {
-        Self::new(Role::Client(Box::new(key)), max_message_bytes)
-    }
-
-    fn new(role: Role, max_message_bytes: usize) -> Self {
         Self {
-            role,
+            role: Role::Server,
             phase: Phase::Open,
-            max_message_bytes,
+            answers_pings: true,
             deflate: None,
-            partial: None,
             fragments: 0,
+            max_message_bytes,
+            partial: None,
+            own: None,
         }
     }
 
-    /// Sets the negotiated compression ([`Upgrade::deflate`](super::Upgrade::deflate)). The message
-    /// limit holds for the bytes on the wire and for the inflated message.
+    /// Creates the client's end. `masking_key` returns four new, unpredictable bytes at each call
+    /// (RFC 6455 §5.3).
+    pub fn client(
+        max_message_bytes: usize,
+        masking_key: impl FnMut() -> [u8; 4] + Send + 'static,
+    ) -> Self {
+        let own = Own {
+            masking_key: Some(Box::new(masking_key)),
+            ..Own::default()
+        };
+        Self {
+            role: Role::Client,
+            own: Some(Box::new(own)),
+            ..Self::server(max_message_bytes)
+        }
+    }
+
+    /// Sets the negotiated compression
+    /// ([`Accepted::deflate`](super::Accepted::deflate)). The message limit holds for
+    /// the bytes on the wire and for the inflated message.
     pub fn with_deflate(self, deflate: Option<DeflateParameters>) -> Self {
         Self { deflate, ..self }
+    }
+
+    /// Sets whether [`WebSocket::receive`] answers pings, as it does by default. A caller that
+    /// limits the rate of the answers sends an [`Event::Pong`] itself.
+    pub fn answering_pings(self, answers_pings: bool) -> Self {
+        Self {
+            answers_pings,
+            ..self
+        }
     }
 
     /// Returns the negotiated compression, for [`Deflate::compress`](super::Deflate::compress).
@@ -167,60 +226,101 @@ impl WebSocket {
         self.deflate
     }
 
-    /// Parses received bytes, in pieces of any length, and unmasks them in place. The answer to a
-    /// close frame is appended to `replies`. `scratch` is shared by all connections; the event of
-    /// a compressed message is borrowed from it.
+    /// Parses received bytes, in pieces of any length, and unmasks them in place. Answers to pings
+    /// and close frames are appended to `out`. The event is borrowed from `input` or `scratch`.
     ///
-    /// Call it again with the rest of the input until it returns `Nothing`, even if the rest is
-    /// empty: only that frees the memory of the last event. After an error no more input is
-    /// read; call [`WebSocket::close`] with [`Violation::close_frame`].
+    /// Call it again with the rest of the input until it returns `NeedMore`. After an error no more
+    /// input is read; call [`WebSocket::close`] with [`Violation::close_frame`].
     ///
     /// ```
-    /// use parlor::websocket::{Event, Received, Scratch, WebSocket};
+    /// use parlor::websocket::{Event, Progress, Scratch, WebSocket};
     /// // RFC 6455 §5.7: a masked "Hello".
     /// let mut bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
     /// let mut websocket = WebSocket::server(1 << 16);
     /// let mut scratch = Scratch::default();
     /// let received = websocket.receive(&mut bytes, &mut scratch, &mut Vec::new());
-    /// assert_eq!(received, Ok(Received::Event { event: Event::Text("Hello"), used: 11 }));
+    /// assert_eq!(received, Ok(Progress::Done { value: Event::Text("Hello"), used: 11 }));
     /// ```
     pub fn receive<'a>(
-        &'a mut self,
+        &mut self,
         input: &'a mut [u8],
         scratch: &'a mut Scratch,
-        replies: &mut Vec<u8>,
-    ) -> Result<Received<'a>, Violation> {
-        scratch.shrink();
-        self.free_done();
+        out: &mut Vec<u8>,
+    ) -> Result<Progress<Event<'a>>, Violation> {
+        scratch.free();
         if matches!(self.phase, Phase::Failed | Phase::Closed) {
-            return Ok(Received::Nothing);
+            return Ok(Progress::NeedMore);
         }
-        let complete = self.advance(input);
-        if matches!(complete, Ok(None)) {
-            self.free_done();
-        }
-        let (event, used) = match complete {
-            Ok(None) => return Ok(Received::Nothing),
-            Ok(Some((complete, used))) => {
-                let partial = &mut self.partial;
-                let event = event(complete, input, partial, scratch, self.max_message_bytes);
-                (event, used)
+        let (event, used) = match self.advance(input) {
+            Ok(None) => {
+                self.free_partial();
+                return Ok(Progress::NeedMore);
             }
+            Ok(Some((complete, used))) => (self.event(complete, input, scratch), used),
             Err(violation) => (Err(violation), 0),
         };
         match (&event, self.phase) {
             (Ok(Event::Close(frame)), Phase::Open) => {
                 // §5.5.1: the answer echoes the code, or has none if there was none.
                 let code = frame.code;
-                self.role
-                    .write_close(CloseFrame { code, reason: "" }, replies);
+                self.write_close(CloseFrame { code, reason: "" }, out);
                 self.phase = Phase::Closed;
             }
             (Ok(Event::Close(_)) | Err(_), Phase::CloseSent) => self.phase = Phase::Closed,
             (Err(_), _) => self.phase = Phase::Failed,
+            (Ok(Event::Ping(payload)), Phase::Open) if self.answers_pings => {
+                self.write(Opcode::Pong, payload, out);
+            }
             (Ok(_), _) => {}
         }
-        event.map(|event| Received::Event { event, used })
+        event.map(|value| Progress::Done { value, used })
+    }
+
+    /// Appends an event as one frame, masked at a client, and compressed if that was negotiated and
+    /// is worth it. Text is `&str`, binary data is `&[u8]`; the rest is an [`Event`].
+    ///
+    /// Don't compress a message that contains a secret beside text of other users (RFC 7692 §8).
+    ///
+    /// ```
+    /// use parlor::websocket::{Event, WebSocket};
+    /// let (mut websocket, mut out) = (WebSocket::server(1 << 16), Vec::new());
+    /// websocket.send("Hello", &mut out)?;
+    /// websocket.send(&[1, 2][..], &mut out)?;
+    /// websocket.send(Event::Ping(b""), &mut out)?;
+    /// assert_eq!(out, b"\x81\x05Hello\x82\x02\x01\x02\x89\x00");
+    /// # Ok::<(), parlor::websocket::SendError>(())
+    /// ```
+    pub fn send<'a>(
+        &mut self,
+        event: impl Into<Event<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        if self.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        let (opcode, payload) = match event.into() {
+            Event::Text(text) => (Opcode::Text, text.as_bytes()),
+            Event::Binary(payload) => (Opcode::Binary, payload),
+            Event::Ping(payload) => (Opcode::Ping, payload),
+            Event::Pong(payload) => (Opcode::Pong, payload),
+            Event::Close(frame) => {
+                self.close(frame, out);
+                return Ok(());
+            }
+        };
+        if opcode.is_control() {
+            if payload.len() > CONTROL_PAYLOAD_MAX {
+                return Err(SendError::LongControlFrame);
+            }
+        } else if let Some(parameters) = self.deflate {
+            let (side, key) = (parameters.sides(self.role).0, self.masking_key());
+            let codec = &mut self.own.get_or_insert_default().codec;
+            if codec.deflate.write(opcode, payload, side, key, out) {
+                return Ok(());
+            }
+        }
+        self.write(opcode, payload, out);
+        Ok(())
     }
 
     /// Appends our close frame, the last frame that we send, unless one was sent before. From now
@@ -231,10 +331,30 @@ impl WebSocket {
             Phase::Failed => Phase::Closed,
             Phase::CloseSent | Phase::Closed => return,
         };
-        self.role.write_close(frame, out);
+        self.write_close(frame, out);
         if let Some(partial) = &mut self.partial {
-            (partial.message, partial.done) = (None, None);
+            partial.message = None;
         }
+    }
+
+    /// Returns the key of the next frame; a server has none.
+    fn masking_key(&mut self) -> Option<[u8; 4]> {
+        let own = self.own.as_mut().filter(|_| self.role == Role::Client)?;
+        own.masking_key.as_mut().map(|masking_key| masking_key())
+    }
+
+    /// Appends an uncompressed frame.
+    fn write(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+        match self.masking_key() {
+            Some(key) => encode_masked_message(opcode, payload, key, out),
+            None => encode_message(opcode, payload, out),
+        }
+    }
+
+    fn write_close(&mut self, frame: CloseFrame<'_>, out: &mut Vec<u8>) {
+        let mut payload = Vec::new();
+        frame.encode_payload(&mut payload);
+        self.write(Opcode::Close, &payload, out);
     }
 
     /// Returns whether our close frame was sent.
@@ -266,14 +386,8 @@ impl WebSocket {
         std::mem::take(&mut self.fragments)
     }
 
-    /// Frees the message or control frame of the last event.
-    fn free_done(&mut self) {
-        if let Some(partial) = &mut self.partial {
-            partial.done = None;
-            if !partial.in_progress() {
-                self.partial = None;
-            }
-        }
+    fn free_partial(&mut self) {
+        self.partial.take_if(|partial| !partial.in_progress());
     }
 
     /// Parses the frames of `input` until a message or control frame is complete. Returns it, and
@@ -304,6 +418,7 @@ impl WebSocket {
             let ends = done == header.payload_length;
             let complete = self.take_payload(&header, is_new && ends, ends, payload, input)?;
             if let Some(complete) = complete {
+                self.free_partial();
                 return Ok(Some((complete, at)));
             }
             if !ends {
@@ -346,9 +461,9 @@ impl WebSocket {
     /// Checks a header against the sender's role and the frames before it, before any of its
     /// payload has arrived.
     fn check(&mut self, header: &FrameHeader) -> Result<(), Violation> {
-        match (&self.role, header.masking_key) {
+        match (self.role, header.masking_key) {
             (Role::Server, None) => return Err(Violation::UnmaskedFrame),
-            (Role::Client(_), Some(_)) => return Err(Violation::MaskedFrame),
+            (Role::Client, Some(_)) => return Err(Violation::MaskedFrame),
             _ => {}
         }
         if header.opcode.is_control() || self.phase == Phase::CloseSent {
@@ -385,11 +500,7 @@ impl WebSocket {
         }
         let is_unfragmented = header.fin && opcode != Opcode::Continuation;
         if is_whole && is_unfragmented {
-            return Ok(Some(Complete::Input {
-                opcode,
-                compressed,
-                payload,
-            }));
+            return Ok(Some((opcode, compressed, Payload::Input(payload))));
         }
         let partial = self.partial.get_or_insert_default();
         let bytes = &input[payload];
@@ -399,32 +510,61 @@ impl WebSocket {
                 return Ok(None);
             }
             let payload = std::mem::take(&mut partial.control);
-            let message = Message::new(header, payload);
-            return Ok(Some(Complete::Gathered(message)));
+            return Ok(Some((opcode, compressed, Payload::Gathered(payload))));
         }
         // The first frame determines the type of the message.
-        let new = || Message::new(header, Vec::new());
-        let message = partial.message.get_or_insert_with(new);
+        let message = partial.message.get_or_insert_with(|| Message {
+            opcode,
+            compressed,
+            payload: Vec::new(),
+            valid: 0,
+        });
         message.payload.extend_from_slice(bytes);
         if message.opcode == Opcode::Text && !message.compressed {
             message.valid += utf8::valid_up_to(&message.payload[message.valid..])?;
         }
         let is_complete = ends && header.fin;
         let message = partial.message.take_if(|_| is_complete);
-        Ok(message.map(Complete::Gathered))
+        Ok(message.map(|it| (it.opcode, it.compressed, Payload::Gathered(it.payload))))
+    }
+
+    /// Inflates and validates a complete message or control frame.
+    fn event<'a>(
+        &mut self,
+        (opcode, compressed, payload): Complete,
+        input: &'a [u8],
+        scratch: &'a mut Scratch,
+    ) -> Result<Event<'a>, Violation> {
+        let mut payload = match payload {
+            Payload::Input(range) => &input[range],
+            Payload::Gathered(payload) => {
+                scratch.gathered = payload;
+                &scratch.gathered[..]
+            }
+        };
+        if compressed {
+            let takeover = self
+                .deflate
+                .is_some_and(|it| it.sides(self.role).1.takeover);
+            let window = takeover.then(|| &mut self.own.get_or_insert_default().codec.window);
+            let (inflater, limit) = (&mut scratch.inflater, self.max_message_bytes);
+            payload = inflater.inflate(opcode, payload, limit, window)?;
+        }
+        Ok(match opcode {
+            Opcode::Text => Event::Text(utf8::text(payload)?),
+            Opcode::Binary | Opcode::Continuation => Event::Binary(payload),
+            Opcode::Ping => Event::Ping(payload),
+            Opcode::Pong => Event::Pong(payload),
+            Opcode::Close => Event::Close(CloseFrame::decode(payload)?),
+        })
     }
 }
 
-impl Role {
-    fn write_close(&mut self, frame: CloseFrame<'_>, out: &mut Vec<u8>) {
-        match self {
-            Self::Server => frame.encode(out),
-            Self::Client(masking_key) => {
-                let mut payload = Vec::new();
-                frame.encode_payload(&mut payload);
-                encode_masked_message(Opcode::Close, &payload, masking_key(), out);
-            }
-        }
+impl Scratch {
+    /// Frees the memory of the last event.
+    fn free(&mut self) {
+        self.gathered = Vec::new();
+        self.inflater.shrink();
     }
 }
 
@@ -434,53 +574,8 @@ impl Partial {
     }
 
     fn allocated_bytes(&self) -> usize {
-        let messages = [&self.message, &self.done].into_iter().flatten();
-        let payloads = messages.map(|message| message.payload.capacity());
-        size_of::<Self>() + self.control.capacity() + payloads.sum::<usize>()
+        let message = self.message.as_ref();
+        let payload = message.map_or(0, |message| message.payload.capacity());
+        size_of::<Self>() + self.control.capacity() + payload
     }
-}
-
-impl Message {
-    fn new(header: &FrameHeader, payload: Vec<u8>) -> Self {
-        let (opcode, compressed) = (header.opcode, header.rsv1);
-        Self {
-            opcode,
-            compressed,
-            payload,
-            valid: 0,
-        }
-    }
-}
-
-/// Inflates and validates a complete message or control frame. A collected one moves to
-/// [`Partial::done`], because the event borrows from it.
-fn event<'a>(
-    complete: Complete,
-    input: &'a [u8],
-    partial: &'a mut Option<Box<Partial>>,
-    scratch: &'a mut Scratch,
-    max_message_bytes: usize,
-) -> Result<Event<'a>, Violation> {
-    let (opcode, compressed, payload) = match complete {
-        Complete::Input {
-            opcode,
-            compressed,
-            payload,
-        } => (opcode, compressed, &input[payload]),
-        Complete::Gathered(message) => {
-            let message = partial.get_or_insert_default().done.insert(message);
-            (message.opcode, message.compressed, &message.payload[..])
-        }
-    };
-    let payload = match compressed {
-        true => scratch.inflate(opcode, payload, max_message_bytes)?,
-        false => payload,
-    };
-    Ok(match opcode {
-        Opcode::Text => Event::Text(utf8::text(payload)?),
-        Opcode::Binary | Opcode::Continuation => Event::Binary(payload),
-        Opcode::Ping => Event::Ping(payload),
-        Opcode::Pong => Event::Pong(payload),
-        Opcode::Close => Event::Close(CloseFrame::decode(payload)?),
-    })
 }

@@ -7,9 +7,9 @@
 //! **Negotiation** (§5, §7.1). A client lists its offers in its order of preference; the server
 //! accepts the first that it can. An unknown, repeated or invalid parameter declines its offer, and
 //! a header with broken syntax declines all of them: the connection goes on without compression.
-//! The answer always rules out *context takeover*, which lets a message refer to earlier ones: it
-//! would cost 47 KiB for each connection to read and 370 KiB to write (measured), and a message to
-//! many clients could not be compressed once for all of them.
+//! *Context takeover* lets a message refer to earlier ones, so that short messages shrink too. It
+//! costs 32 KiB for each connection to read and 370 KiB to write (measured), and a message to many
+//! clients can't be compressed once for all of them; so parlor's chat rules it out.
 //!
 //! **Messages** (§7.2). A compressed message is a sequence of DEFLATE blocks (RFC 1951), marked by
 //! RSV1 in its first frame. DEFLATE does not mark the end of a message, so the sender flushes after
@@ -24,116 +24,194 @@
 //! 100 times as long for one of empty blocks.
 
 use crate::http::is_token;
+use std::fmt;
 
-pub use codec::{Deflate, Scratch};
+pub use codec::Deflate;
+pub(super) use codec::Inflater;
 
 /// The extension's name (RFC 7692 §7).
-const NAME: &str = "permessage-deflate";
+pub(super) const NAME: &str = "permessage-deflate";
 
 /// The largest window as a power of two, and the default (RFC 7692 §7.1.2).
 const WINDOW_BITS_MAX: u8 = 15;
 
-/// The parameters negotiated for one connection (RFC 7692 §7.1), without context takeover. The
-/// default is that of an offer without parameters.
+/// The compression that an end offers or accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Every offer is declined, and none is made.
+    #[default]
+    Off,
+    /// Each message is compressed by itself, so an idle connection holds no memory for it.
+    EachMessage,
+    /// Messages refer to earlier ones: the best ratio for many short messages, for about 400 KiB
+    /// for each connection.
+    ContextTakeover,
+}
+
+/// The parameters negotiated for one connection (RFC 7692 §7.1). The default is that of an offer
+/// without parameters, answered without context takeover.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeflateParameters {
-    /// The parameter of the offer; an answer must repeat it (§7.1.2.1).
-    server_max_window_bits: Option<u8>,
+    server: Side,
+    client: Side,
+}
+
+/// The role of an end: a client masks its frames, a server must not (RFC 6455 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Server,
+    Client,
+}
+
+/// How one end compresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Side {
+    /// The limit on its window, if the other end set one (§7.1.2).
+    max_window_bits: Option<u8>,
+    /// Whether its messages may refer to earlier ones (§7.1.1).
+    pub(super) takeover: bool,
+}
+
+/// What an end with its own compression keeps between messages.
+#[derive(Default)]
+pub(super) struct Codec {
+    pub(super) deflate: Deflate,
+    /// The end of what was inflated, if the peer's messages may refer to it: at most 32 KiB.
+    pub(super) window: Vec<u8>,
 }
 
 impl DeflateParameters {
-    /// Returns whether the client can read messages compressed with the full window, such as one
-    /// that is compressed once for many clients.
-    pub fn has_full_window(self) -> bool {
-        self.compressible_bytes() == usize::MAX
-    }
-
-    /// Returns the longest payload that may be compressed for this client, in bytes. No reference
-    /// can go back beyond the beginning of the message, so a message no longer than the client's
-    /// window fits into it.
+    /// Returns the longest payload that [`Deflate::compress`] compresses for this client, in bytes.
+    /// No reference can go back beyond the beginning of the message, so a message no longer than
+    /// the client's window fits into it.
     pub fn compressible_bytes(self) -> usize {
-        match self.server_max_window_bits {
+        match self.server.max_window_bits {
             Some(bits) if bits < WINDOW_BITS_MAX => 1 << bits,
             _ => usize::MAX,
         }
     }
 
+    /// Returns our side and the peer's.
+    pub(super) fn sides(self, role: Role) -> (Side, Side) {
+        match role {
+            Role::Server => (self.server, self.client),
+            Role::Client => (self.client, self.server),
+        }
+    }
+
+    /// Returns what `compression` allows. Without the feature every offer is declined, as for an
+    /// unknown extension (RFC 6455 §9.1).
+    fn of(compression: Compression) -> Option<Self> {
+        let side = Side {
+            max_window_bits: None,
+            takeover: compression == Compression::ContextTakeover,
+        };
+        let (server, client) = (side, side);
+        let is_on = cfg!(feature = "deflate") && compression != Compression::Off;
+        is_on.then_some(Self { server, client })
+    }
+
     /// Returns the first acceptable offer of all values of the header, in their order.
-    pub(super) fn negotiate<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
-        // Without the feature every offer is declined, as for an unknown extension (RFC 6455 §9.1).
-        let accepted = values.find_map(|value| first_acceptable(value).flatten());
-        accepted.filter(|_| cfg!(feature = "deflate"))
+    pub(super) fn negotiate<'a>(
+        mut values: impl Iterator<Item = &'a [u8]>,
+        compression: Compression,
+    ) -> Option<Self> {
+        let most = Self::of(compression)?;
+        values.find_map(|value| first_acceptable(value, most, true).flatten())
     }
 
-    /// Returns the value of the header that accepts the offer (§7.1).
-    pub(super) fn answer(self) -> String {
-        let bits = self.server_max_window_bits;
-        let bits = bits.map_or(String::new(), |bits| {
-            format!("; server_max_window_bits={bits}")
-        });
-        format!("{NAME}; server_no_context_takeover; client_no_context_takeover{bits}")
+    /// Returns the value of the header that offers compression, unless it is off.
+    pub(super) fn offer(compression: Compression) -> Option<String> {
+        let most = Self::of(compression)?;
+        Some(most.to_string() + "; client_max_window_bits")
     }
 
-    /// Adds one parameter of an offer; `None` declines the offer. The client's window needs no
-    /// answer (§7.1.2.2), because the server can read any window.
-    fn with(self, name: &str, value: Option<&str>) -> Option<Self> {
+    /// Returns the server's answer to our offer; an error is an answer that is not allowed.
+    pub(super) fn agreed<'a>(
+        mut values: impl Iterator<Item = &'a [u8]>,
+        compression: Compression,
+    ) -> Result<Option<Self>, ()> {
+        let (first, second) = (values.next(), values.next());
+        let agreed = |value: &[u8]| {
+            let most = Self::of(compression).filter(|_| !value.contains(&b','))?;
+            first_acceptable(value, most, false).flatten()
+        };
+        let agreed = first.map(|value| agreed(value).filter(|_| second.is_none()).ok_or(()));
+        agreed.transpose()
+    }
+
+    /// Adds one parameter of an offer or an answer; `None` declines it.
+    fn with(mut self, name: &str, value: Option<&str>, is_offer: bool) -> Option<Self> {
         // 8 to 15, without leading zeros or signs (§7.1.2).
         let bits = value.and_then(|value| {
             let mut all = 8..=WINDOW_BITS_MAX;
             all.find(|bits| value == bits.to_string())
         });
         match (name, value) {
-            ("server_no_context_takeover" | "client_no_context_takeover", None) => Some(self),
-            ("client_max_window_bits", None) => Some(self),
-            ("client_max_window_bits", Some(_)) => bits.map(|_| self),
-            ("server_max_window_bits", Some(_)) => {
-                let server_max_window_bits = Some(bits?);
-                Some(Self {
-                    server_max_window_bits,
-                })
+            ("server_no_context_takeover", None) => self.server.takeover = false,
+            ("client_no_context_takeover", None) => self.client.takeover = false,
+            ("server_max_window_bits", Some(_)) => self.server.max_window_bits = Some(bits?),
+            // A server can read any window, so it limits none (§7.1.2.2).
+            ("client_max_window_bits", None) if is_offer => {}
+            ("client_max_window_bits", Some(_)) if is_offer => _ = bits?,
+            ("client_max_window_bits", Some(_)) => self.client.max_window_bits = Some(bits?),
+            _ => return None,
+        }
+        Some(self)
+    }
+}
+
+/// Writes the value of the header that accepts the offer (§7.1).
+impl fmt::Display for DeflateParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAME)?;
+        for (name, side) in [("server", self.server), ("client", self.client)] {
+            if !side.takeover {
+                write!(f, "; {name}_no_context_takeover")?;
             }
-            _ => None,
+        }
+        match self.server.max_window_bits {
+            Some(bits) => write!(f, "; server_max_window_bits={bits}"),
+            None => Ok(()),
         }
     }
 }
 
-/// Returns the first acceptable offer of one header value. The outer `None` means that its syntax
+/// Returns the first acceptable element of one header value. The outer `None` means that its syntax
 /// is broken (RFC 6455 §9.1).
-fn first_acceptable(value: &[u8]) -> Option<Option<DeflateParameters>> {
+fn first_acceptable(
+    value: &[u8],
+    most: DeflateParameters,
+    is_offer: bool,
+) -> Option<Option<DeflateParameters>> {
     let mut accepted = None;
     // A quoted string contains a token (RFC 6455 §9.1), so no comma or semicolon is within quotes.
     for element in str::from_utf8(value).ok()?.split(',').map(trim) {
         // RFC 9110 §5.6.1: empty elements of a list are ignored.
-        if !element.is_empty() {
-            let offer = parse_offer(element)?;
-            accepted = accepted.or(offer);
+        if element.is_empty() {
+            continue;
         }
+        let mut parts = element.split(';').map(trim);
+        let name = token(parts.next()?)?;
+        let mut parsed = (name == NAME).then_some(most);
+        let mut names = Vec::new();
+        for part in parts {
+            let (name, value) = match part.split_once('=') {
+                Some((name, value)) => (trim(name), Some(unquote(trim(value))?)),
+                None => (part, None),
+            };
+            token(name)?;
+            parsed = parsed.filter(|_| !names.contains(&name));
+            parsed = parsed.and_then(|it| it.with(name, value.as_deref(), is_offer));
+            // At most four names are collected: the list ends with the first unacceptable one.
+            if parsed.is_some() {
+                names.push(name);
+            }
+        }
+        accepted = accepted.or(parsed);
     }
     Some(accepted)
-}
-
-/// Parses one element of the list: a name and its parameters. The inner `None` means that the
-/// offer is not acceptable.
-fn parse_offer(element: &str) -> Option<Option<DeflateParameters>> {
-    let mut parts = element.split(';').map(trim);
-    let name = token(parts.next()?)?;
-    let mut offer = (name == NAME).then(DeflateParameters::default);
-    let mut names = Vec::new();
-    for part in parts {
-        let (name, value) = match part.split_once('=') {
-            Some((name, value)) => (trim(name), Some(unquote(trim(value))?)),
-            None => (part, None),
-        };
-        token(name)?;
-        let is_new = !names.contains(&name);
-        offer = offer.filter(|_| is_new);
-        offer = offer.and_then(|offer| offer.with(name, value.as_deref()));
-        // At most four names are collected: the list ends with the first unacceptable one.
-        if offer.is_some() {
-            names.push(name);
-        }
-    }
-    Some(offer)
 }
 
 /// Returns the token of a value that is a token or a quoted string.
@@ -161,41 +239,40 @@ fn token(text: &str) -> Option<&str> {
     is_token(text).then_some(text)
 }
 
+/// The stand-ins for a build without the feature `deflate`: RSV1 is never negotiated.
 #[cfg(not(feature = "deflate"))]
+#[allow(missing_docs)]
 mod codec {
     use super::*;
     use crate::websocket::{Opcode, Violation};
 
-    /// The stand-in for the compressor in a build without the feature `deflate`.
+    type Out<'a> = &'a mut Vec<u8>;
+
     #[derive(Default)]
     pub struct Deflate {}
 
     impl Deflate {
-        /// Returns `false`: nothing is compressed.
-        pub fn compress(
-            &mut self,
-            _: Opcode,
-            _: &[u8],
-            _: DeflateParameters,
-            _: &mut Vec<u8>,
+        pub fn compress(&mut self, _: Opcode, _: &[u8], _: DeflateParameters, _: Out<'_>) -> bool {
+            false
+        }
+
+        #[rustfmt::skip]
+        pub(in crate::websocket) fn write(
+            &mut self, _: Opcode, _: &[u8], _: Side, _: Option<[u8; 4]>, _: Out<'_>,
         ) -> bool {
             false
         }
     }
 
-    /// The stand-in for the inflater in a build without the feature `deflate`.
     #[derive(Default)]
-    pub struct Scratch {}
+    pub(in crate::websocket) struct Inflater {}
 
-    impl Scratch {
+    impl Inflater {
         pub(in crate::websocket) fn shrink(&mut self) {}
 
-        /// RSV1 is never negotiated.
+        #[rustfmt::skip]
         pub(in crate::websocket) fn inflate(
-            &mut self,
-            _: Opcode,
-            _: &[u8],
-            _: usize,
+            &mut self, _: Opcode, _: &[u8], _: usize, _: Option<Out<'_>>,
         ) -> Result<&[u8], Violation> {
             Err(Violation::ReservedBits)
         }
@@ -208,10 +285,16 @@ mod codec {
     use crate::websocket::frame::{Opcode, write_frame};
     use crate::websocket::utf8::valid_up_to;
     use crate::websocket::violation::Violation;
-    use zlib_rs::{Deflate as Compressor, DeflateFlush, Inflate as Inflater, InflateFlush, Status};
+    use zlib_rs::{Deflate as Compressor, DeflateFlush, Inflate, InflateFlush, Status};
 
     /// Shorter payloads are not compressed: it takes 6 µs, and saves 12 of 100 bytes and 61 of 250.
     const COMPRESSED_BYTES_MIN: usize = 256;
+
+    /// The same with context takeover, where earlier messages help.
+    const TAKEOVER_BYTES_MIN: usize = 32;
+
+    /// The farthest that a message can refer back, in bytes.
+    const WINDOW_BYTES: usize = 1 << WINDOW_BITS_MAX;
 
     /// Level 6 takes half as much time again for one percent; level 1 leaves a fifth more.
     const LEVEL: i32 = 3;
@@ -232,8 +315,8 @@ mod codec {
     /// The size up to which that buffer is kept for the next message, in bytes.
     pub(super) const KEPT_BYTES: usize = 64 << 10;
 
-    /// Compresses whole messages. All connections share one; it allocates 370 KiB with the first
-    /// message.
+    /// Compresses whole messages. Connections without context takeover can share one; it allocates
+    /// 370 KiB with the first message.
     #[derive(Default)]
     pub struct Deflate {
         compressor: Option<Compressor>,
@@ -262,49 +345,72 @@ mod codec {
             parameters: DeflateParameters,
             out: &mut Vec<u8>,
         ) -> bool {
-            let lengths = COMPRESSED_BYTES_MIN..=parameters.compressible_bytes();
+            let is_short = payload.len() <= parameters.compressible_bytes();
+            is_short && self.write(opcode, payload, Side::default(), None, out)
+        }
+
+        /// Like [`Deflate::compress`], for one connection. With context takeover a message that
+        /// grows is sent compressed all the same, because the next one may refer to it.
+        pub(in crate::websocket) fn write(
+            &mut self,
+            opcode: Opcode,
+            payload: &[u8],
+            side: Side,
+            key: Option<[u8; 4]>,
+            out: &mut Vec<u8>,
+        ) -> bool {
+            let bits = side.max_window_bits.unwrap_or(WINDOW_BITS_MAX);
+            // The compressor has no window of 256 bytes; single messages fit into it.
+            let takeover = side.takeover && bits > 8;
+            let lengths = match takeover {
+                true => TAKEOVER_BYTES_MIN..=usize::MAX,
+                false if bits == 8 => COMPRESSED_BYTES_MIN..=256,
+                false => COMPRESSED_BYTES_MIN..=usize::MAX,
+            };
             if opcode.is_control() || !lengths.contains(&payload.len()) {
                 return false;
             }
-            let new = || Compressor::new(LEVEL, false, WINDOW_BITS_MAX);
+            let new = || Compressor::new(LEVEL, false, bits.max(9));
             let compressor = self.compressor.get_or_insert_with(new);
             let start = out.len();
-            let (mut is_shorter, mut is_complete) = (false, false);
-            write_frame(true, opcode, out, |out| {
-                compressor.reset();
-                let start = out.len();
+            let (mut is_sent, mut is_complete) = (false, false);
+            write_frame(true, opcode, key, out, |out| {
+                if !takeover {
+                    compressor.reset();
+                }
+                let (start, before) = (out.len(), compressor.total_out());
                 // Room for all possible output. `reset` of zlib-rs 0.6.8 does not forget output
                 // that did not fit, and panics some messages later.
                 let room = zlib_rs::compress_bound(payload.len()) + FLUSH_BYTES_MAX;
                 out.resize(start + room, 0);
                 let flush = DeflateFlush::SyncFlush;
                 let result = compressor.compress(payload, &mut out[start..], flush);
-                let length = compressor.total_out() as usize;
+                let length = (compressor.total_out() - before) as usize;
                 is_complete = result == Ok(Status::Ok)
                     && out[..start + length].ends_with(&FLUSHED)
                     && length < room;
-                is_shorter = is_complete && length < payload.len();
+                is_sent = is_complete && (takeover || length < payload.len());
                 out.truncate(start + length.saturating_sub(FLUSHED.len()));
             });
             if !is_complete {
                 self.compressor = None;
             }
-            if !is_shorter {
+            if !is_sent {
                 out.truncate(start);
             }
-            is_shorter
+            is_sent
         }
     }
 
     /// Inflates messages, and holds the result. All connections share one; between two messages it
     /// holds at most 112 KiB.
     #[derive(Default)]
-    pub struct Scratch {
-        pub(super) inflater: Option<Inflater>,
+    pub(in crate::websocket) struct Inflater {
+        pub(super) inflater: Option<Inflate>,
         pub(super) inflated: Vec<u8>,
     }
 
-    impl Scratch {
+    impl Inflater {
         /// Frees the memory of a long message.
         pub(in crate::websocket) fn shrink(&mut self) {
             if self.inflated.len() > KEPT_BYTES {
@@ -314,7 +420,8 @@ mod codec {
 
         /// Inflates the payload of a whole message (RFC 7692 §7.2.2). Stops at the first byte over
         /// `max_message_bytes`, and at the first that can't be UTF-8 in a text; the caller checks
-        /// whether the text ends within a character.
+        /// whether the text ends within a character. `window` is the end of earlier messages, if
+        /// this one may refer to them.
         ///
         /// Incomplete blocks are a protocol error (1002) and not invalid data (1007), because they
         /// break the format of the extension, not the type of the message (RFC 6455 §7.4.1).
@@ -323,10 +430,15 @@ mod codec {
             opcode: Opcode,
             compressed: &[u8],
             max_message_bytes: usize,
+            window: Option<&mut Vec<u8>>,
         ) -> Result<&[u8], Violation> {
             let Self { inflater, inflated } = self;
-            let inflater = inflater.get_or_insert_with(|| Inflater::new(false, WINDOW_BITS_MAX));
+            let inflater = inflater.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS_MAX));
             inflater.reset(false);
+            if let Some(window) = window.as_deref().filter(|window| !window.is_empty()) {
+                let set = inflater.set_dictionary(window);
+                set.map_err(|_| Violation::InvalidDeflate)?;
+            }
             let bytes_max = max_message_bytes.saturating_add(1);
             let (mut input, mut end) = (compressed, &END[..]);
             let (mut length, mut valid) = (0, 0);
@@ -355,6 +467,9 @@ mod codec {
                 }
                 match status {
                     Ok(Status::StreamEnd) if input.is_empty() && end.is_empty() => {
+                        if let Some(window) = window {
+                            remember(window, &inflated[..length]);
+                        }
                         return Ok(&inflated[..length]);
                     }
                     // A block that is marked as the last (§7.2.3.4); another may follow.
@@ -368,13 +483,21 @@ mod codec {
             }
         }
     }
+
+    /// Appends a message to the end of earlier ones.
+    fn remember(window: &mut Vec<u8>, message: &[u8]) {
+        let message = &message[message.len().saturating_sub(WINDOW_BYTES)..];
+        let excess = (window.len() + message.len()).saturating_sub(WINDOW_BYTES);
+        window.drain(..excess);
+        window.extend_from_slice(message);
+    }
 }
 
 #[cfg(feature = "deflate")]
 #[cfg(test)]
 mod tests {
     use super::WINDOW_BITS_MAX;
-    use super::codec::{FLUSHED, KEPT_BYTES, Scratch};
+    use super::codec::{FLUSHED, Inflater, KEPT_BYTES};
     use crate::websocket::{Opcode, Violation};
     use zlib_rs::{Deflate as Compressor, DeflateFlush};
 
@@ -398,8 +521,8 @@ mod tests {
         assert!(bomb.len() < 70_000);
         for limit in [0, 1, 100, 4096, 5000, 65_536, 1 << 20] {
             for opcode in [Opcode::Text, Opcode::Binary] {
-                let mut scratch = Scratch::default();
-                let inflated = scratch.inflate(opcode, &bomb, limit);
+                let mut scratch = Inflater::default();
+                let inflated = scratch.inflate(opcode, &bomb, limit, None);
                 assert_eq!(inflated, Err(Violation::MessageTooBig));
                 let total_out = scratch.inflater.as_ref().expect("it was used").total_out();
                 assert_eq!(
@@ -437,12 +560,12 @@ mod tests {
             ("not UTF-8 after the limit", last(&wrong_end, &[]), Err(MessageTooBig)),
         ];
         let long = vec![b'x'; 1 << 20];
-        let (mut used, long_compressed) = (Scratch::default(), cut(&long));
+        let (mut used, long_compressed) = (Inflater::default(), cut(&long));
         for (name, payload, expected) in table {
-            for scratch in [&mut Scratch::default(), &mut used] {
-                assert_eq!(scratch.inflate(Opcode::Text, &payload, text.len()), expected, "{name}");
+            for scratch in [&mut Inflater::default(), &mut used] {
+                assert_eq!(scratch.inflate(Opcode::Text, &payload, text.len(), None), expected, "{name}");
             }
-            assert_eq!(used.inflate(Opcode::Text, &long_compressed, 1 << 20), Ok(&long[..]));
+            assert_eq!(used.inflate(Opcode::Text, &long_compressed, 1 << 20, None), Ok(&long[..]));
         }
     }
 
@@ -451,9 +574,12 @@ mod tests {
     fn empty_blocks_cost_no_more_than_others() {
         // 52,000 blocks of ten bits each.
         let blocks = [&[0x02, 0x08, 0x20, 0x80, 0x00].repeat(13_107)[..], &[0]].concat();
-        let mut scratch = Scratch::default();
+        let mut scratch = Inflater::default();
         for _ in 0..20 {
-            assert_eq!(scratch.inflate(Opcode::Text, &blocks, 65_536), Ok(&b""[..]));
+            assert_eq!(
+                scratch.inflate(Opcode::Text, &blocks, 65_536, None),
+                Ok(&b""[..])
+            );
         }
     }
 }

@@ -237,13 +237,16 @@ pub fn encode_masked_message(opcode: Opcode, payload: &[u8], key: [u8; 4], out: 
 /// assert_eq!(out, b"\x81\x05Hello");
 /// ```
 pub fn write_message(opcode: Opcode, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    write_frame(false, opcode, out, write);
+    write_frame(false, opcode, None, out, write);
 }
 
-/// Like [`write_message`], for a message that is compressed if `rsv1` is set.
+/// Like [`write_message`], for a message that is compressed if `rsv1` is set, and masked if there
+/// is a key.
+#[inline]
 pub(super) fn write_frame(
     rsv1: bool,
     opcode: Opcode,
+    key: Option<[u8; 4]>,
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut Vec<u8>),
 ) {
@@ -252,29 +255,13 @@ pub(super) fn write_frame(
     let start = out.len();
     out.extend_from_slice(&[0; ROOM]);
     write(out);
-    let mut header = FrameHeader::of_message(opcode, out.len() - start - ROOM, None);
+    if let Some(key) = key {
+        apply_mask(&mut out[start + ROOM..], key, 0);
+    }
+    let mut header = FrameHeader::of_message(opcode, out.len() - start - ROOM, key);
     header.rsv1 = rsv1;
     let (bytes, length) = header.bytes();
     out.splice(start..start + ROOM, bytes[..length].iter().copied());
-}
-
-/// Appends a ping without a payload.
-pub fn ping(out: &mut Vec<u8>) {
-    encode_message(Opcode::Ping, &[], out);
-}
-
-/// Appends the answer to a ping, with the ping's payload (§5.5.3).
-pub fn pong(payload: &[u8], out: &mut Vec<u8>) {
-    encode_message(Opcode::Pong, payload, out);
-}
-
-/// Returns the end of the frame that begins at `start`. `frames` must contain whole frames that
-/// this server encoded.
-pub fn frame_end(frames: &[u8], start: usize) -> usize {
-    match FrameHeader::decode(&frames[start..]) {
-        Ok(Progress::Done { value, used }) => start + used + value.payload_length as usize,
-        Ok(Progress::NeedMore) | Err(_) => frames.len(),
-    }
 }
 
 #[cfg(test)]
@@ -356,8 +343,6 @@ mod tests {
             encode_message(Opcode::Text, &payload, &mut encoded);
             write_message(Opcode::Text, &mut written, |out| out.extend(&payload));
             assert_eq!(encoded, written, "{length} bytes");
-            encode_message(Opcode::Text, b"next", &mut encoded);
-            assert_eq!(frame_end(&encoded, 6), written.len(), "{length} bytes");
         }
     }
 }

@@ -16,19 +16,18 @@
 //! can't give this answer. [`http`](crate::http) checks `Host` and the form of the request, the hub
 //! checks `Origin`.
 
+use super::config::{Accepted, Config};
 use super::deflate::DeflateParameters;
-use crate::http::{Head, Refusal};
+use crate::http::{Fields, Head, Refusal};
+use crate::progress::Progress;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use sha1::{Digest, Sha1};
 
-/// The constant that is hashed with the key (§1.3). It is no secret: the hash shows that the server
+/// The constant that is hashed with the key (§1.3). No secret: the hash shows that the server
 /// understood the request, and isn't a cache that repeats an old answer.
 pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-
-/// The one subprotocol that this server speaks (§1.9).
-const SUBPROTOCOL: &str = "chat";
 
 /// The sentence for a request without `Upgrade: websocket`.
 pub const NEEDS_UPGRADE: &str = "this path needs a WebSocket: send the header Upgrade: websocket";
@@ -60,73 +59,111 @@ pub fn accept_sha1(key: &str) -> [u8; 20] {
     sha1.finalize().into()
 }
 
-/// A request that may be answered with 101.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upgrade {
-    accept: String,
-    subprotocol: Option<&'static str>,
-    deflate: Option<DeflateParameters>,
-}
-
-impl Upgrade {
-    /// Appends the answer, after which both ends send frames (§4.2.2, step 5).
-    pub fn response(&self, out: &mut Vec<u8>) {
-        let accept = &self.accept;
-        let mut lines = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n"
-        );
-        if let Some(name) = self.subprotocol {
-            lines += &format!("Sec-WebSocket-Protocol: {name}\r\n");
-        }
-        if let Some(parameters) = self.deflate {
-            lines += &format!("Sec-WebSocket-Extensions: {}\r\n", parameters.answer());
-        }
-        out.extend_from_slice(lines.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-
-    /// Returns the negotiated subprotocol.
-    pub fn subprotocol(&self) -> Option<&'static str> {
-        self.subprotocol
-    }
-
-    /// Declines compression, whatever the client offered.
-    pub fn without_deflate(self) -> Self {
-        let deflate = None;
-        Self { deflate, ..self }
-    }
-
-    /// Returns the negotiated compression, for
-    /// [`WebSocket::with_deflate`](super::WebSocket::with_deflate).
-    pub fn deflate(&self) -> Option<DeflateParameters> {
-        self.deflate
-    }
-}
-
-/// Checks a request against RFC 6455 §4.2.1. A request that doesn't ask for WebSocket, or asks for
-/// another version, gets 426; a wrong one gets 400. Both close the connection, because it is
-/// unclear what the client sends next.
+/// The server's side: a request that may be answered with 101.
 ///
 /// ```
-/// use parlor::{http::Head, progress::Progress, websocket::check};
-/// let request = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+/// use parlor::websocket::{Config, Progress, ServerHandshake};
+/// let request = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
 ///     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-/// let Ok(Progress::Done { value: head, .. }) = Head::parse(request, 8192) else { panic!() };
-/// assert_eq!(check(&head).unwrap().subprotocol(), None);
+/// let parsed = ServerHandshake::parse(request, &Config::default())?;
+/// let Progress::Done { value: handshake, .. } = parsed else { panic!("more is needed") };
+/// let mut out = Vec::new();
+/// handshake.response(&mut out);
+/// assert!(out.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+/// let websocket = handshake.accepted.server();
+/// # Ok::<(), parlor::http::Refusal>(())
 /// ```
-pub fn check(head: &Head<'_>) -> Result<Upgrade, Refusal> {
-    for rule in REQUIREMENTS {
-        (rule.judge)(head)?;
+#[derive(Clone, Debug)]
+pub struct ServerHandshake {
+    /// What the response agrees to.
+    pub accepted: Accepted,
+    accept: String,
+}
+
+impl ServerHandshake {
+    /// Parses the request at the beginning of `bytes`, and checks it. `used` is its length; frames
+    /// may follow it. Answer a refusal by [`Refusal::encode`], and close the connection.
+    pub fn parse(bytes: &[u8], config: &Config) -> Result<Progress<Self>, Refusal> {
+        let parsed = Head::parse(bytes, config.max_head_bytes)?;
+        parsed.try_map(|head| Self::from_head(&head, config))
     }
-    // Names of subprotocols are case-sensitive (§11.3.4).
-    let mut subprotocols = head.tokens("sec-websocket-protocol");
-    let is_offered = subprotocols.any(|name| name == SUBPROTOCOL);
-    Ok(Upgrade {
-        accept: accept(key(head)?),
-        subprotocol: is_offered.then_some(SUBPROTOCOL),
-        deflate: DeflateParameters::negotiate(head.values("sec-websocket-extensions")),
-    })
+
+    /// Checks a request that another HTTP library parsed: its method, and the names and values of
+    /// its headers.
+    ///
+    /// ```
+    /// use parlor::websocket::{Config, ServerHandshake};
+    /// let mut headers = [httparse::EMPTY_HEADER; 16];
+    /// let mut request = httparse::Request::new(&mut headers);
+    /// request.parse(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    ///     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")?;
+    /// let headers = request.headers.iter().map(|header| (header.name, header.value));
+    /// let handshake = ServerHandshake::new("GET", headers, &Config::default())?;
+    /// assert_eq!(handshake.headers()[2].1, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new<'a>(
+        method: &'a str,
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        config: &Config,
+    ) -> Result<Self, Refusal> {
+        let head = Head::from_fields(method, Fields::from_iter(headers));
+        Self::from_head(&head, config)
+    }
+
+    /// Checks a request against §4.2.1. A request that doesn't ask for WebSocket, or asks for
+    /// another version, gets 426; a wrong one gets 400. Both close the connection, because it is
+    /// unclear what the client sends next.
+    pub fn from_head(head: &Head<'_>, config: &Config) -> Result<Self, Refusal> {
+        for rule in REQUIREMENTS {
+            (rule.judge)(head)?;
+        }
+        // Names of subprotocols are case-sensitive (§11.3.4).
+        let mut offered = head.tokens("sec-websocket-protocol");
+        let subprotocol = offered.find(|name| config.subprotocols.iter().any(|own| own == name));
+        let offers = head.values("sec-websocket-extensions");
+        let deflate = DeflateParameters::negotiate(offers, config.compression);
+        Ok(Self {
+            accept: accept(key(head)?),
+            accepted: Accepted {
+                subprotocol: subprotocol.map(str::to_owned),
+                deflate,
+                config: config.clone(),
+            },
+        })
+    }
+
+    /// Appends the response, after which both ends send frames (§4.2.2, step 5).
+    pub fn response(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        write_headers(&self.headers(), out);
+    }
+
+    /// Returns the headers of the response, for another HTTP library to send with status 101.
+    pub fn headers(&self) -> Vec<(&str, String)> {
+        let mut headers = vec![
+            ("Upgrade", "websocket".to_owned()),
+            ("Connection", "Upgrade".to_owned()),
+            ("Sec-WebSocket-Accept", self.accept.clone()),
+        ];
+        if let Some(name) = &self.accepted.subprotocol {
+            headers.push(("Sec-WebSocket-Protocol", name.clone()));
+        }
+        if let Some(parameters) = self.accepted.deflate {
+            headers.push(("Sec-WebSocket-Extensions", parameters.to_string()));
+        }
+        let further = self.accepted.config.headers.iter();
+        headers.extend(further.map(|(name, value)| (name.as_str(), value.clone())));
+        headers
+    }
+}
+
+/// Appends header lines, and the empty line after them.
+pub(super) fn write_headers(headers: &[(&str, String)], out: &mut Vec<u8>) {
+    for (name, value) in headers {
+        out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// One requirement of the standard on a request or a response.

@@ -4,6 +4,8 @@
 //! A wrong opening handshake is an HTTP error instead; see [`handshake`](super::handshake).
 
 use super::close_code::CloseCode;
+use std::error::Error;
+use std::fmt;
 
 /// A rule that the peer broke. The connection fails with it (RFC 6455 §7.1.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,14 @@ impl Violation {
         }
     }
 }
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rule().reason)
+    }
+}
+
+impl Error for Violation {}
 
 #[cfg(test)]
 mod tests {

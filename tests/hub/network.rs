@@ -3,7 +3,7 @@
 use parlor::hub::{ConnectionId, Ended, Setup};
 use parlor::limits::Limits;
 use parlor::testing::{self, MemorySocket, Wire};
-use parlor::websocket::{CloseCode, Event, FrameHeader, Opcode, Received, Scratch, WebSocket};
+use parlor::websocket::{CloseCode, Event, FrameHeader, Opcode, Progress, Scratch, WebSocket};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -46,7 +46,7 @@ impl World {
             wire,
             got: Vec::new(),
             http: None,
-            websocket: WebSocket::client(1 << 24, || [1, 2, 3, 4]),
+            websocket: WebSocket::client(1 << 24, || [1, 2, 3, 4]).answering_pings(false),
             close: None,
         }
     }
@@ -176,7 +176,7 @@ impl Client {
         let mut bytes = std::mem::take(&mut self.got);
         let mut rest = bytes.as_mut_slice();
         let (mut replies, mut scratch) = (Vec::new(), Scratch::default());
-        while let Received::Event { event, used } = self
+        while let Progress::Done { value: event, used } = self
             .websocket
             .receive(rest, &mut scratch, &mut replies)
             .expect("the server's frames are legal")

@@ -6,7 +6,7 @@ use parlor::history::Kind;
 use parlor::hub::ConnectionId;
 use parlor::testing::Wire;
 use parlor::websocket::{
-    CloseCode, DeflateParameters, Event, Opcode, Received, Scratch, WebSocket,
+    CloseCode, DeflateParameters, Event, Opcode, Progress, Scratch, WebSocket,
     encode_masked_message,
 };
 use serde_json::{Value, json};
@@ -143,7 +143,7 @@ impl Client {
 
     /// The connection stands: everything that is known is said at once, as a good client may.
     pub(crate) fn begin(&mut self, id: ConnectionId, wire: Rc<RefCell<Wire>>, truth: &Disk) {
-        let websocket = WebSocket::client(1 << 24, || KEY);
+        let websocket = WebSocket::client(1 << 24, || KEY).answering_pings(false);
         let websocket = websocket.with_deflate(self.deflate.then(DeflateParameters::default));
         let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
         let head = format!(
@@ -634,7 +634,7 @@ impl Connection {
         let mut bytes = std::mem::take(&mut self.got);
         let mut rest = bytes.as_mut_slice();
         let (mut replies, mut scratch) = (Vec::new(), Scratch::default());
-        while let Received::Event { event, used } = self
+        while let Progress::Done { value: event, used } = self
             .websocket
             .receive(rest, &mut scratch, &mut replies)
             .expect("the server keeps the rules")

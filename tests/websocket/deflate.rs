@@ -5,7 +5,7 @@ use crate::handshakes::{answer, judge};
 use crate::pieces::{LIMIT, events, frame, in_pieces};
 use parlor::random::Random;
 use parlor::websocket::{
-    Deflate, DeflateParameters, Event, Opcode, Received, Scratch, Violation, WebSocket,
+    Deflate, DeflateParameters, Event, Opcode, Progress, Scratch, Violation, WebSocket,
 };
 
 const FIN: u8 = 0x80;
@@ -205,7 +205,7 @@ fn first_acceptable_offer_is_answered() {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let upgrade = judge("GET /chat HTTP/1.1", "", &lines).expect(name);
         assert_eq!(answer(&upgrade, "Sec-WebSocket-Extensions").as_deref(), *expected, "{name}");
-        assert_eq!(upgrade.deflate().is_some(), expected.is_some(), "{name}");
+        assert_eq!(upgrade.accepted.deflate.is_some(), expected.is_some(), "{name}");
     }
 }
 
@@ -216,15 +216,15 @@ fn memory_of_a_compressed_message_is_freed() {
     let compressed = flushed(&[0; 100_000]);
     let mut first = frame(RSV1 | BINARY, &compressed[..60]);
     let received = websocket.receive(&mut first, &mut scratch, &mut out);
-    assert_eq!(received, Ok(Received::Nothing));
+    assert_eq!(received, Ok(Progress::NeedMore));
     assert!(websocket.in_progress() && websocket.held_bytes() < 300);
     let mut last = frame(FIN, &compressed[60..]);
     let used = last.len();
     let event = Event::Binary(&[0; 100_000]);
     let received = websocket.receive(&mut last, &mut scratch, &mut out);
-    assert!(received == Ok(Received::Event { event, used }) && !websocket.in_progress());
+    assert!(received == Ok(Progress::Done { value: event, used }) && !websocket.in_progress());
     let received = websocket.receive(&mut [], &mut scratch, &mut out);
-    assert_eq!(received, Ok(Received::Nothing));
+    assert_eq!(received, Ok(Progress::NeedMore));
     assert_eq!(websocket.held_bytes(), 0);
 }
 
@@ -318,11 +318,11 @@ fn short_long_and_random_messages_are_not_compressed() {
     let of_offer = |bits: u8| {
         let line = format!("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits={bits}");
         let upgrade = judge("GET /chat HTTP/1.1", "", &[&line]).expect("a good handshake");
-        upgrade.deflate().expect("a good offer")
+        upgrade.accepted.deflate.expect("a good offer")
     };
     let full = DeflateParameters::default();
     let (narrow, whole, smallest) = (of_offer(10), of_offer(15), of_offer(8));
-    assert!(full.has_full_window() && whole.has_full_window() && !narrow.has_full_window());
+    assert!([full, whole].map(DeflateParameters::compressible_bytes) == [usize::MAX; 2]);
     let table: &[(&str, Opcode, &[u8], DeflateParameters, bool)] = &[
         ("a short message", Opcode::Text, &[b'a'; 255], full, false),
         ("one byte more", Opcode::Text, &[b'a'; 256], full, true),

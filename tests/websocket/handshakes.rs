@@ -2,7 +2,7 @@
 
 use parlor::http::{Head, Refusal};
 use parlor::progress::Progress;
-use parlor::websocket::{Upgrade, check};
+use parlor::websocket::{Compression, Config, ServerHandshake};
 
 const HEADERS: [&str; 5] = [
     "Host: a",
@@ -13,20 +13,27 @@ const HEADERS: [&str; 5] = [
 ];
 
 /// Checks a good handshake after the lines of one header are replaced by others.
-pub fn judge(request_line: &str, replaced: &str, lines: &[&str]) -> Result<Upgrade, Refusal> {
+pub fn judge(
+    request_line: &str,
+    replaced: &str,
+    lines: &[&str],
+) -> Result<ServerHandshake, Refusal> {
+    let config = Config::default()
+        .subprotocols(["chat"])
+        .compression(Compression::EachMessage);
     let kept = HEADERS
         .iter()
         .filter(|line| line.split(':').next() != Some(replaced));
     let headers: Vec<&str> = kept.chain(lines).copied().collect();
     let request = format!("{request_line}\r\n{}\r\n\r\n", headers.join("\r\n"));
     match Head::parse(request.as_bytes(), 8192) {
-        Ok(Progress::Done { value: head, .. }) => check(&head),
+        Ok(Progress::Done { value: head, .. }) => ServerHandshake::from_head(&head, &config),
         other => panic!("{request:?} is {other:?}"),
     }
 }
 
 /// Returns the value of a header in the 101.
-pub fn answer(upgrade: &Upgrade, name: &str) -> Option<String> {
+pub fn answer(upgrade: &ServerHandshake, name: &str) -> Option<String> {
     let mut response = Vec::new();
     upgrade.response(&mut response);
     let response = String::from_utf8(response).expect("ASCII");
@@ -55,7 +62,7 @@ fn accepted_with_a_subprotocol_or_none() {
     ];
     for (name, replaced, lines, subprotocol) in table {
         let upgrade = judge("GET /chat HTTP/1.1", replaced, lines).expect(name);
-        assert_eq!(upgrade.subprotocol(), *subprotocol, "{name}");
+        assert_eq!(upgrade.accepted.subprotocol.as_deref(), *subprotocol, "{name}");
         assert_eq!(answer(&upgrade, "Sec-WebSocket-Protocol").as_deref(), *subprotocol, "{name}");
     }
 }
@@ -65,7 +72,10 @@ fn compression_is_negotiated_if_it_is_built_in() {
     let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
     let upgrade = judge("GET /chat HTTP/1.1", "", &[offer]).expect("a good handshake");
     let has_answer = answer(&upgrade, "Sec-WebSocket-Extensions").is_some();
-    assert_eq!(upgrade.deflate().is_some(), cfg!(feature = "deflate"));
+    assert_eq!(
+        upgrade.accepted.deflate.is_some(),
+        cfg!(feature = "deflate")
+    );
     assert_eq!(has_answer, cfg!(feature = "deflate"));
 }
 

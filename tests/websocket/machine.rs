@@ -2,7 +2,7 @@
 //! rule that a peer can break.
 
 use crate::pieces::{LIMIT, frame, in_pieces};
-use parlor::websocket::{CloseCode, CloseFrame, Event, Received, Scratch, Violation, WebSocket};
+use parlor::websocket::{CloseCode, CloseFrame, Event, Progress, Scratch, Violation, WebSocket};
 
 const FIN: u8 = 0x80;
 const CONTINUATION: u8 = 0;
@@ -89,7 +89,7 @@ fn violations_end_the_input() {
 fn feed(websocket: &mut WebSocket, mut bytes: Vec<u8>, out: &mut Vec<u8>) {
     let mut scratch = Scratch::default();
     let received = websocket.receive(&mut bytes, &mut scratch, out);
-    assert_eq!(received, Ok(Received::Nothing));
+    assert_eq!(received, Ok(Progress::NeedMore));
 }
 
 #[test]
@@ -139,7 +139,13 @@ fn only_a_close_frame_counts_after_ours() {
     let mut scratch = Scratch::default();
     let received = websocket.receive(&mut answer, &mut scratch, &mut out);
     let event = Event::Close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
-    assert_eq!(received, Ok(Received::Event { event, used: 8 }));
+    assert_eq!(
+        received,
+        Ok(Progress::Done {
+            value: event,
+            used: 8
+        })
+    );
     assert!(websocket.is_closed() && out.len() == 4);
 }
 
@@ -164,7 +170,7 @@ fn memory_follows_the_input_and_is_freed() {
     let mut last = frame(FIN, b"");
     let mut scratch = Scratch::default();
     let received = websocket.receive(&mut last, &mut scratch, &mut out);
-    assert!(matches!(received, Ok(Received::Event { used: 6, .. })));
+    assert!(matches!(received, Ok(Progress::Done { used: 6, .. })));
     assert!(!websocket.in_progress());
     feed(&mut websocket, Vec::new(), &mut out);
     assert_eq!(websocket.held_bytes(), 0);

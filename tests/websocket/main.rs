@@ -5,6 +5,7 @@
 
 #[cfg(feature = "deflate")]
 mod deflate;
+mod ends;
 mod handshakes;
 mod machine;
 mod pieces;

@@ -2,7 +2,7 @@
 
 use parlor::random::Random;
 use parlor::websocket::{
-    DeflateParameters, Event, Opcode, Received, Scratch, WebSocket, encode_masked_message,
+    DeflateParameters, Event, Opcode, Progress, Scratch, WebSocket, encode_masked_message,
 };
 
 /// The longest message that is accepted in these tests, in bytes.
@@ -30,18 +30,19 @@ pub fn in_pieces(deflate: Option<DeflateParameters>, bytes: &[u8]) -> Vec<String
 
 /// Returns the events of an endpoint, in pieces of these lengths.
 pub fn events(
-    mut websocket: WebSocket,
+    websocket: WebSocket,
     bytes: &[u8],
     mut piece_length: impl FnMut() -> usize,
 ) -> Vec<String> {
+    let mut websocket = websocket.answering_pings(false);
     let (mut seen, mut scratch, mut replies) = (Vec::new(), Scratch::default(), Vec::new());
     let (mut rest, mut failed) = (&mut bytes.to_vec()[..], false);
     while !rest.is_empty() && !failed {
         let (mut piece, next) = rest.split_at_mut(piece_length().min(rest.len()));
         loop {
             match websocket.receive(piece, &mut scratch, &mut replies) {
-                Ok(Received::Nothing) => break,
-                Ok(Received::Event { event, used }) => {
+                Ok(Progress::NeedMore) => break,
+                Ok(Progress::Done { value: event, used }) => {
                     seen.push(match event {
                         Event::Close(frame) => {
                             let code = frame.code.map(|code| code.get());

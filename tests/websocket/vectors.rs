@@ -4,8 +4,8 @@ use crate::pieces;
 use parlor::http::Head;
 use parlor::progress::Progress;
 use parlor::websocket::{
-    CloseCode, CloseFrame, Event, Opcode, Received, Scratch, WebSocket, check,
-    encode_masked_message, encode_message, pong,
+    CloseCode, CloseFrame, Config, Event, Opcode, Scratch, ServerHandshake, WebSocket,
+    encode_masked_message, encode_message,
 };
 
 /// Returns the events of an endpoint for these bytes, whole and in pieces.
@@ -30,6 +30,7 @@ fn section_1_2_opening_handshakes_are_answered() {
         ("the key of many tutorials", "x3JJHMbDL1EzLkh9GBhXDw==", "HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
         ("unused bits set, as in §4.1", "AQIDBAUGBwgJCgsMDQ4PEC==", "OfS0wDaT5NoxF2gqm7Zj2YtetzM="),
     ];
+    let config = Config::default().subprotocols(["chat"]);
     for (name, key, accept) in table {
         let request = format!(
             "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
@@ -39,7 +40,7 @@ fn section_1_2_opening_handshakes_are_answered() {
         let parsed = Head::parse(request.as_bytes(), 8192);
         let Ok(Progress::Done { value: head, .. }) = parsed else { panic!("{name}") };
         let mut out = Vec::new();
-        check(&head).expect(name).response(&mut out);
+        ServerHandshake::from_head(&head, &config).expect(name).response(&mut out);
         let expected = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
@@ -78,7 +79,10 @@ fn section_5_7_frames_are_encoded() {
     let key = [0x37, 0xfa, 0x21, 0x3d];
     let masked = encoded(&|out| encode_masked_message(Opcode::Text, b"Hello", key, out));
     assert_eq!(masked, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
-    assert_eq!(encoded(&|out| pong(b"Hello", out)), b"\x8a\x05Hello");
+    assert_eq!(
+        encoded(&|out| encode_message(Opcode::Pong, b"Hello", out)),
+        b"\x8a\x05Hello"
+    );
     let headers = [
         (&b"\x82\x7E\x01\x00"[..], 256),
         (b"\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00", 65_536),
@@ -101,10 +105,22 @@ fn section_7_1_closing_handshake_ends_both_sides() {
     server.close(going_away("bye"), &mut to_client);
     let received = client.receive(&mut to_client, &mut scratch, &mut to_server);
     let event = Event::Close(going_away("bye"));
-    assert_eq!(received, Ok(Received::Event { event, used: 7 }));
+    assert_eq!(
+        received,
+        Ok(Progress::Done {
+            value: event,
+            used: 7
+        })
+    );
     assert!(client.is_closed() && !server.is_closed());
     let received = server.receive(&mut to_server, &mut scratch, &mut more);
     let event = Event::Close(going_away(""));
-    assert_eq!(received, Ok(Received::Event { event, used: 8 }));
+    assert_eq!(
+        received,
+        Ok(Progress::Done {
+            value: event,
+            used: 8
+        })
+    );
     assert!(server.is_closed() && more.is_empty());
 }

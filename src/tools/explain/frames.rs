@@ -143,7 +143,11 @@ pub(crate) fn explain_from(
 }
 
 fn named(code: CloseCode) -> String {
-    format!("{}, {}", code.get(), CloseCode::name_of(code.get()))
+    format!(
+        "{}, {}",
+        code.get(),
+        crate::tools::dissect::code_name(code.get())
+    )
 }
 
 fn in_json(number: u64, step: &Step, broken: Option<Rule>) -> Value {

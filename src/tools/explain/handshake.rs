@@ -1,7 +1,7 @@
 //! `parlor explain handshake`: a request, and the response to it if there is one, header by header.
 
 use crate::http::{Head, ResponseHead};
-use crate::hub::Origins;
+use crate::hub::{Origins, handshake_config};
 use crate::progress::Progress;
 use crate::text::Hex;
 use crate::tools::headers::purpose;
@@ -9,7 +9,7 @@ use crate::tools::terminal::{Style, Terminal};
 use crate::tools::tool::Failure;
 use crate::websocket::client::{self, Asked};
 use crate::websocket::handshake::{self, GUID, accept_sha1};
-use crate::websocket::{accept, check};
+use crate::websocket::{ServerHandshake, accept};
 
 /// No server accepts longer headers.
 const HEAD_BYTES: usize = 64 << 10;
@@ -207,10 +207,10 @@ impl Sheet<'_, '_> {
         ));
     }
 
-    /// Prints what the server's own `check` says of the request.
+    /// Prints what the server would answer to the request.
     fn verdict(&mut self, head: &Head<'_>) {
         self.terminal.line("");
-        let upgrade = match check(head) {
+        let upgrade = match ServerHandshake::from_head(head, &handshake_config()) {
             Ok(upgrade) => upgrade,
             Err(refusal) => {
                 self.is_right = false;
@@ -220,10 +220,12 @@ impl Sheet<'_, '_> {
             }
         };
         let subprotocol = upgrade
-            .subprotocol()
+            .accepted
+            .subprotocol
+            .as_deref()
             .map(|name| format!("the subprotocol {name}"));
         let subprotocol = subprotocol.unwrap_or("no subprotocol".to_owned());
-        let no = if upgrade.deflate().is_some() {
+        let no = if upgrade.accepted.deflate.is_some() {
             ""
         } else {
             "no "

@@ -315,7 +315,7 @@ mod tests {
     use crate::tools::dissect::{Outcome, walk};
     use crate::tools::test::cases::Request;
     use crate::tools::test::play::KEY;
-    use crate::websocket::{Opcode, WebSocket, check};
+    use crate::websocket::{Config, Opcode, ServerHandshake, WebSocket};
     use std::collections::BTreeSet;
 
     #[test]
@@ -428,7 +428,7 @@ mod tests {
                 panic!("{variations}: {}", request.escape_ascii());
             };
             assert!(
-                check(&value).is_ok(),
+                ServerHandshake::from_head(&value, &Config::default()).is_ok(),
                 "{variations}: {}",
                 request.escape_ascii()
             );

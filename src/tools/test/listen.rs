@@ -12,7 +12,7 @@ use super::transport::{HEAD_BYTES, Transport};
 use crate::http::Head;
 use crate::progress::Progress;
 use crate::tools::tool::{Failure, stop};
-use crate::websocket::check;
+use crate::websocket::{Config, ServerHandshake};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -151,7 +151,8 @@ impl<'a> Listener<'a> {
         let Ok(Progress::Done { value: head, used }) = parsed else {
             return Err("no request".to_owned());
         };
-        check(&head).map_err(|refusal| refusal.sentence.into_owned())?;
+        ServerHandshake::from_head(&head, &Config::default())
+            .map_err(|refusal| refusal.sentence.into_owned())?;
         let key = head.values("sec-websocket-key").next().unwrap_or_default();
         let mut response = Request::response(&String::from_utf8_lossy(key));
         if let Some(protocol) = head.tokens("sec-websocket-protocol").next() {

@@ -71,7 +71,10 @@ impl End {
             Self::Status(status, _) => format!("no upgrade, but {status}"),
             Self::Close(None, _) => "closed without a code".to_owned(),
             Self::Close(Some(code), reason) => match reason.as_str() {
-                "" => format!("closed with {code}, {}", CloseCode::name_of(*code)),
+                "" => format!(
+                    "closed with {code}, {}",
+                    crate::tools::dissect::code_name(*code)
+                ),
                 reason => format!("closed with {code}: {reason}"),
             },
             Self::Refused => "ended the connection".to_owned(),

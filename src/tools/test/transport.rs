@@ -294,8 +294,7 @@ impl Target {
             subprotocols: &subprotocols,
             extensions: offer.map_or(&[], |_| &["permessage-deflate"]),
         };
-        check_response(&head, &asked)
-            .map_err(|error| format!("{error}; it is {}", head.status()))?;
+        check_response(&head, &asked).map_err(|error| error.to_string())?;
         let text = |name| {
             let values = head.values(name).map(String::from_utf8_lossy);
             values.collect::<Vec<_>>().join(", ")
