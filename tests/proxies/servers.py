@@ -4,6 +4,7 @@ Their settings are written as in docs/deploy.md; ports, certificates and the pas
 """
 
 import contextlib
+import http.client
 import os
 import pathlib
 import re
@@ -65,7 +66,7 @@ def certificate(folder):
     """A certificate of our own making instead of one from the internet; clients are told to trust it and nothing else."""
     paths = folder / "certificate.pem", folder / "key.pem"
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={HOST}"]
-    request += ["-addext", f"subjectAltName=DNS:{HOST}", "-out", paths[0], "-keyout", paths[1]]
+    request += ["-addext", f"subjectAltName=DNS:{HOST},DNS:*.{HOST}", "-out", paths[0], "-keyout", paths[1]]
     subprocess.run(request, check=True, stderr=subprocess.DEVNULL)
     return paths
 
@@ -74,7 +75,7 @@ def certificate(folder):
 def caddy(settings, parlor, folder):
     port, (public, key) = free_port(), certificate(folder)
     settings = settings.replace("127.0.0.1:8080", f"127.0.0.1:{parlor.port}")
-    settings = settings.replace(f"{HOST} {{", f"{HOST}:{port} {{\n\ttls {public} {key}")
+    settings = re.sub(r"^(\S*chat\.example) {", rf"\1:{port} {{\n\ttls {public} {key}", settings, flags=re.M)
     if "PASTE.THE.HASH.HERE" in settings:
         hashed = subprocess.run(["caddy", "hash-password", "--plaintext", "secret"], check=True, stdout=subprocess.PIPE, text=True)
         settings = re.sub(r"\S+PASTE.THE.HASH.HERE", lambda _: hashed.stdout.strip(), settings)
@@ -104,3 +105,33 @@ def nginx(settings, parlor, folder):
     command = ["nginx", "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
     with proxy(command, port, folder / "nginx.log"):
         yield port, ssl.create_default_context(cafile=public)
+
+
+def get(port, tls, path, *headers, host=HOST):
+    """Status, headers and body, over TLS as a browser asks."""
+    connection = http.client.HTTPSConnection(host, port, context=tls, timeout=10)
+    # The name leads nowhere; the proxy is here.
+    connection._create_connection = lambda address, *rest: socket.create_connection(("127.0.0.1", port), 10)
+    connection.putrequest("GET", path, skip_host=True)
+    connection.putheader("Host", host)
+    for header in headers:
+        connection.putheader(*header.split(": ", 1))
+    connection.endheaders()
+    answer = connection.getresponse()
+    result = answer.status, dict(answer.getheaders()), answer.read().decode(errors="replace")
+    connection.close()
+    return result
+
+
+def check_page(port, tls, below, *headers, host=HOST):
+    """The page and each file that it names are there."""
+    status, fields, page = get(port, tls, f"{below}/", *headers, host=host)
+    assert status == 200 and fields["Content-Type"].startswith("text/html"), (status, fields)
+    # "./" is the page itself.
+    links = re.findall(r'(?:src|href)="([^"#:]+)"', page)
+    assets = [asset for asset in dict.fromkeys(links) if asset != "./"]
+    assert assets and not any(asset.startswith("/") for asset in assets), f"the page's own addresses: {assets}"
+    for asset in assets:
+        status, _, _ = get(port, tls, f"{below}/{asset}", *headers, host=host)
+        assert status == 200, (asset, status)
+    assert any(asset.endswith("/app/main.js") for asset in assets), f"the search for the page's files is broken: {assets}"
