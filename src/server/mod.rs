@@ -29,6 +29,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A token beyond every index of a connection. The listeners have the tokens below it.
 const SIGNALS: Token = Token(usize::MAX);
+/// The time from a stop's signal until connections are closed. A connection that was accepted just
+/// before gets its response.
+const GRACE: Duration = Duration::from_millis(50);
 /// The most events that one poll returns. The next poll returns the rest.
 const EVENTS: usize = 1_024;
 
@@ -46,6 +49,7 @@ pub struct Server<H> {
     buffer: Box<[u8]>,
     start: Instant,
     drain: Duration,
+    drain_at: Option<Millis>,
     stop_at: Option<Millis>,
 }
 
@@ -75,6 +79,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
             buffer: vec![0; READ_BYTES].into(),
             start: Instant::now(),
             drain,
+            drain_at: None,
             stop_at: None,
         })
     }
@@ -92,6 +97,9 @@ impl<H: Driven<PeerSocket>> Server<H> {
                 break;
             }
             self.read(now);
+            if self.drain_at.take_if(|at| *at <= now.mono).is_some() {
+                self.hub.handle(Input::Drain, now);
+            }
             self.hub.end_turn(now);
             self.hub.handle(Input::TurnTook(began.elapsed()), now);
             if let Some(notifier) = &mut self.notifier {
@@ -120,10 +128,11 @@ impl<H: Driven<PeerSocket>> Server<H> {
         }
         let retry_at = self.listeners.iter().filter_map(Listener::retry_at).min();
         let beat_at = self.notifier.as_ref().and_then(Notifier::next);
-        let times = [self.hub.next_deadline(), retry_at, beat_at, self.stop_at];
+        let own = [retry_at, beat_at, self.drain_at, self.stop_at];
+        let times = [self.hub.next_deadline()].into_iter().chain(own);
         // `now` is rounded down to whole milliseconds, so a wait never ends before its deadline.
         let now = self.now(Instant::now()).mono;
-        times.into_iter().flatten().min().map(|at| at.since(now))
+        times.flatten().min().map(|at| at.since(now))
     }
 
     /// Reads both clocks. A wall clock before 1970 counts as 1970.
@@ -213,8 +222,9 @@ impl<H: Driven<PeerSocket>> Server<H> {
         let seconds = self.drain.as_secs_f64();
         log::info!("stopping; connections have {seconds} s to close");
         self.notify("STOPPING=1\nSTATUS=waiting for connections to close");
-        self.hub.handle(Input::Drain, now);
-        self.stop_at = Some(now.mono.after(self.drain));
+        let drain_at = now.mono.after(GRACE);
+        self.drain_at = Some(drain_at);
+        self.stop_at = Some(drain_at.after(self.drain));
         signals == 1
     }
 
@@ -225,7 +235,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
     }
 
     fn is_over(&self) -> bool {
-        self.stop_at
-            .is_some_and(|at| self.hub.connections() == 0 || at <= self.now(Instant::now()).mono)
+        let is_past = |at| self.hub.connections() == 0 || at <= self.now(Instant::now()).mono;
+        self.drain_at.is_none() && self.stop_at.is_some_and(is_past)
     }
 }
