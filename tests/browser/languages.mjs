@@ -124,7 +124,7 @@ scene('no text is left that no table has', [], async ({ meet, server }) => {
     await marks(person.page);
     await person.page.reload();
     await person.page.locator('.start').waitFor({ state: 'detached' });
-    person.words = (words) => (typeof words === 'string' ? new RegExp(`^⟦?${escaped(words)}`) : words);
+    person.words = (words, exact) => (typeof words !== 'string' ? words : new RegExp(exact ? `^⟦?${escaped(words)}⟧?$` : escaped(words)));
     return person;
   };
   await screens({ meet: (name, options) => (name === null ? open(name, options) : meet(name)), server, device: 'desktop', language: 'ja', colorScheme: 'light' }, async (page, what) => {

@@ -62,7 +62,7 @@ export async function translator(tag) {
     const found = same.length > 0 ? same : pairs.flatMap(([before, after]) => {
       const holes = new RegExp(`^${escaped(before).replace(/⟨\d⟩/g, '(.+)')}$`, 'u').exec(words);
       if (holes && before !== '⟨0⟩') return [escaped(after.replace(/⟨(\d)⟩/g, (_, index) => holes[Number(index) + 1]))];
-      return before.startsWith(words) && /⟨/.test(before) ? [escaped(after.split('⟨')[0].replace(/[\u2066-\u2069]*$/, ''))] : [];
+      return before.startsWith(words) && /⟨/.test(before) ? [escaped(after.replace(/[\u2066-\u2069]/g, '')).replace(/⟨\d⟩/g, '.*')] : [];
     });
     const any = found.length > 0 ? found.join('|') : escaped(words);
     return exact ? new RegExp(`^(?:${any})$`) : new RegExp(any, 'i');
