@@ -16,6 +16,7 @@ import './jump.mjs';
 import './change.mjs';
 import './class.mjs';
 import './find.mjs';
+import './habits.mjs';
 import './comfort.mjs';
 import './access.mjs';
 import './look.mjs';

@@ -174,8 +174,33 @@ test('a rename is a line in the rooms of that person, in order', () => {
   for (const room of [garden, other]) rooms.replace(room, range(1, 1), 1, false);
   garden.members = new Set(['Ada']);
   for (const [from, to] of [['Ada', 'Eve'], ['Eve', 'Ada'], ['Ada', 'Eve']]) states.apply(state, { type: 'renamed', from, to });
-  const notes = (room) => rows(room, [], () => false).filter(({ kind }) => kind === 'note');
+  const notes = (room, options) => rows(room, [], () => false, 0, undefined, { unfolded: () => true, ...options }).filter(({ kind }) => kind === 'note');
   assert.deepEqual(notes(garden).map(({ from, to }) => `${from} ${to}`), ['Ada Eve', 'Eve Ada', 'Ada Eve']);
+  assert.deepEqual(notes(garden, { unfolded: () => false }), [], 'three in a row are folded');
   assert.equal(new Set(notes(garden).map(({ key }) => key)).size, 3);
   assert.deepEqual(notes(other), []);
+  rooms.receive(garden, range(2, 2)[0]);
+  rooms.changeMembers(garden, ['Bob'], [], 0);
+  assert.equal(notes(garden).length, 4);
+  assert.equal(notes(garden, { joins: true }).length, 3, 'who joined is hidden, a new name is not');
+});
+
+test('a muted channel wants attention for mentions alone', () => {
+  const state = states.create();
+  const room = states.channelRoom(state, 'garden');
+  Object.assign(room, { known: 3, read: 1 });
+  assert.equal(states.news(state, room), 2);
+  state.muted.add('#garden');
+  assert.equal(states.news(state, room), 0);
+  room.mentioned = 3;
+  assert.equal(states.news(state, room), 1);
+});
+
+test('a channel is new until it is joined, gone, or looked at', () => {
+  const state = states.create();
+  states.apply(state, { type: 'channels_changed', created: ['garden', 'kitchen'], gone: [] });
+  assert.deepEqual([...state.newChannels], ['garden', 'kitchen']);
+  states.apply(state, { type: 'channels_changed', created: [], gone: ['kitchen'] });
+  states.apply(state, { type: 'joined', channel: 'garden', seq: 0, first: 1, history: [], more: false, members: [], count: 1 });
+  assert.equal(state.newChannels.size, 0);
 });

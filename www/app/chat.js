@@ -96,6 +96,8 @@ export class Chat {
     });
     storage.answerForPassword(() => (this.owns ? this.#password : null));
     storage.ignored.onChange(() => this.#readIgnored());
+    storage.muted.onChange((keys) => this.#readMuted(keys ?? []));
+    storage.hidesJoins.onChange(changed);
     storage.ownerKey.onChange((key) => this.#own(key));
     storage.session.onChange((session) => this.#onSessionElsewhere(session));
   }
@@ -126,6 +128,7 @@ export class Chat {
   enter(name, password = null) {
     if (password) this.#password = password;
     Object.assign(this, { name, signInError: null, stage: 'entering' });
+    this.state.muted = new Set(storage.muted.get());
     if (this.#connection.stage === 'waiting') this.#connection.nudge();
     else this.#connection.connect();
     this.#changed();
@@ -400,6 +403,34 @@ export class Chat {
     this.#changed();
   }
 
+  /** Mutes a channel in this browser: only a mention is shown as unread, and nothing rings. */
+  mute(room, on) {
+    const keys = storage.muted.get().filter((key) => key !== room.key);
+    storage.muted.set(on ? [...keys, room.key] : keys);
+    this.#readMuted(storage.muted.get());
+  }
+
+  #readMuted(keys) {
+    this.state.muted = new Set(keys);
+    this.#changed();
+  }
+
+  get hidesJoins() {
+    return storage.hidesJoins.get() === true;
+  }
+
+  /** Hides the notes about who joined and left, in this browser. */
+  hideJoins(on) {
+    storage.hidesJoins.set(on || null);
+    this.#changed();
+  }
+
+  /** Marks everything as read. */
+  readAll() {
+    this.markers.readAll();
+    this.#changed();
+  }
+
   #readIgnored() {
     const { epoch, people = {} } = storage.ignored.get() ?? {};
     this.ignored = new Map(epoch === this.state.epoch ? Object.entries(people).map(([author, name]) => [Number(author), name]) : []);
@@ -535,8 +566,9 @@ export class Chat {
     this.#sender.onEvent(event, (message) => this.isMine(message));
     const room = protocol.carriesText(event) && !this.isMine(event) ? states.roomOf(state, event) : null;
     if (room && this.ignored.has(event.author)) room.silent.add(event.seq);
+    else if (room && state.muted.has(room.key)) { /* it is there, and that is all */ }
     else if (room) this.heard(room, event);
-    for (const [room, message] of state.missed.splice(0)) if (!this.ignored.has(message.author)) this.heard(room, message, true);
+    for (const [room, message] of state.missed.splice(0)) if (!this.ignored.has(message.author) && !state.muted.has(room.key)) this.heard(room, message, true);
     if ([...state.wanted].join() !== wanted) storage.channels.set([...state.wanted]);
     if (event.type === 'welcome') {
       this.#readIgnored();

@@ -43,6 +43,12 @@ export class ReadMarkers {
     if (isNew) this.#changed();
   }
 
+  /** Marks all rooms as read. */
+  readAll() {
+    for (const room of this.#state().rooms.values()) markRead(room);
+    this.keep();
+  }
+
   /** The page is unloaded, perhaps to be reloaded: the line "New" stays where it is. Comes before `visibilitychange`. */
   setLeaving(leaving) {
     this.#leaving = leaving;

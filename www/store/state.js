@@ -26,6 +26,7 @@ export function create() {
     nextKey: 1, activity: 0,
     door: true, owner: null, // whether new users may enter · for an owner: { muted, kicked }, both user → until
     newChannels: new Set(), // created by others, and not looked at yet
+    muted: new Set(), // keys of channels whose messages want no attention
     missed: [], // [room, message] of others that were missed without a connection, for the bell
     merged: [], // [from, to]: keys of rooms that were merged into others, for modules that keep keys
   };
@@ -82,6 +83,9 @@ export const markKey = (room) => (
 
 /** Whether the partner of a conversation is online, as far as this page knows. */
 export const isOnline = (state, room) => room.online !== false && state.users.has(room.name);
+
+/** The unread messages that want attention: of a muted channel only that someone mentioned the user. */
+export const news = (state, room) => (state.muted.has(room.key) ? Number(rooms.isMentioned(room)) : rooms.unread(room));
 
 /** Opens a room. Returns the commands that load what is missing. */
 export function open(state, room) {

@@ -43,6 +43,8 @@ export const ignored = item(shared, 'ignored'); // { epoch, people: { author: na
 export const ownerKey = item(shared, 'owner'); // the key of a link #owner=KEY
 export const password = item(perTab, 'password'); // the room's password, for the owner's links only
 export const bell = item(shared, 'bell'); // true if notifications are on, or null
+export const muted = item(shared, 'muted', []); // keys of the rooms that are muted
+export const hidesJoins = item(shared, 'joins'); // true if notes about who joined or left are hidden, or null
 export const people = item(shared, 'people'); // 'closed' if the column of people is
 export const seenChannels = item(shared, 'seen'); // the channels that the user may have noticed: { epoch, names }
 
@@ -82,6 +84,6 @@ export function onUnsentRemoved(removed) {
 
 /** Forgets everything about a user who leaves. */
 export function forget() {
-  for (const value of [session, channels, marks, line, drafts, deletions, ignored, ownerKey, password, bell, seenChannels]) value.set(null);
+  for (const value of [session, channels, marks, line, drafts, deletions, ignored, ownerKey, password, bell, muted, seenChannels]) value.set(null);
   for (const { nonce } of unsent()) keepUnsent(nonce, null);
 }

@@ -43,6 +43,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     peopleOnline: 'المتصلون الآن', online: 'متصل', findPerson: 'ابحث عن شخص',
     closePeople: 'إغلاق قائمة الأشخاص', yourMenu: 'إعداداتك',
     owner: 'المالك', react: 'تفاعل', reply: 'رد', emoji: 'رموز تعبيرية',
+    unread: 'غير المقروءة', mentions: 'الإشارات', markRead: 'تعليم الكل كمقروء',
   },
 
   signIn: {
@@ -139,6 +140,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     kick: (name) => `إخراج ${isolate(name)}…`,
     transcript: 'حفظ نص المحادثة', dateTitle: 'الانتقال إلى تاريخ', date: 'الانتقال إلى تاريخ…', day: 'اليوم', go: 'انتقال',
     rename: 'تغيير اسمك…',
+    invite: 'دعوة أشخاص…', muteChannel: 'كتم هذه القناة', hideJoins: 'إخفاء الدخول والمغادرة',
   },
 
   search: {
@@ -148,6 +150,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
       zero: 'لا نتائج', one: 'نتيجة واحدة', two: 'نتيجتان', few: '# نتائج', many: '# نتيجة', other: '# نتيجة',
     })}`,
     more: 'المزيد من النتائج', searching: 'جارٍ البحث…',
+    noMentions: 'لم يُشر إليك أحد بعد.', noUnread: 'لقد قرأت كل شيء.',
   },
 
   owner: {
@@ -219,6 +222,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mentioned: 'أُشير إليك', you: '(أنت)',
     others: (n) => plural(n, { zero: 'ولا أحد غيرهم', one: 'وشخص آخر', two: 'وشخصان آخران', few: 'و# آخرون', many: 'و# آخرون', other: 'و# آخرون' }),
     elsewhere: 'ليسوا في هذه القناة',
+    draft: 'مسودة', muted: 'مكتومة',
   },
 
   feed: {
@@ -248,6 +252,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     retry: 'إعادة المحاولة', delete: 'حذف', sending: 'جارٍ الإرسال…', waiting: 'بانتظار الإرسال…',
     when: (day, time) => `${day}، ${time}`,
     leadsTo: (host) => ` (يؤدي إلى ${ltr(host)})`,
+    changes: (n) => `تغييرات الأعضاء: ${number(n)} `, hide: 'إخفاء',
   },
 
   composer: {
@@ -327,6 +332,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyHere: `لا يمكن الوصول إليها إلا من هذا الحاسوب. ليتمكن غيرك من الانضمام شغّل الخادم مع ${ltr('--listen 0.0.0.0:8080')}.`,
     withPassword: 'تحتوي هذه الروابط على كلمة مرور الدردشة. لا يراها إلا أنت، المالك.',
     code: (address) => `رمز QR للعنوان ${ltr(address)}`,
+    title: 'دعوة أشخاص', intro: 'يمكن لأي شخص لديه هذا الرابط الانضمام:',
   },
 
   wire: {

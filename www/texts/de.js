@@ -38,6 +38,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     peopleOnline: 'Personen online', online: 'Online', findPerson: 'Person suchen',
     closePeople: 'Liste der Personen schließen', yourMenu: 'Deine Einstellungen',
     owner: 'Leitung', react: 'Reagieren', reply: 'Antworten', emoji: 'Emoji',
+    unread: 'Ungelesen', mentions: 'Erwähnungen', markRead: 'Alle als gelesen markieren',
   },
 
   signIn: {
@@ -133,6 +134,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     kick: (name) => `${name} entfernen …`,
     transcript: 'Verlauf speichern', dateTitle: 'Zu einem Datum springen', date: 'Zu einem Datum springen …', day: 'Tag', go: 'Springen',
     rename: 'Namen ändern …',
+    invite: 'Personen einladen …', muteChannel: 'Diesen Kanal stummschalten', hideJoins: 'Kommen und Gehen ausblenden',
   },
 
   search: {
@@ -140,6 +142,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     none: 'Nichts gefunden.',
     found: (n, more) => plural(n, more ? { one: 'Bisher # Ergebnis', other: 'Bisher # Ergebnisse' } : { one: '# Ergebnis', other: '# Ergebnisse' }),
     more: 'Weitere Ergebnisse', searching: 'Suchen …',
+    noMentions: 'Noch hat dich niemand erwähnt.', noUnread: 'Du hast alles gelesen.',
   },
 
   owner: {
@@ -201,6 +204,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mentioned: 'erwähnt', you: '(du)',
     others: (n) => plural(n, { one: 'und # weitere Person', other: 'und # weitere' }),
     elsewhere: 'Nicht in diesem Kanal',
+    draft: 'Entwurf', muted: 'stumm',
   },
 
   feed: {
@@ -226,6 +230,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     retry: 'Noch mal versuchen', delete: 'Löschen', sending: 'wird gesendet …', waiting: 'Wartet aufs Senden …',
     when: (day, time) => `${day}, ${time}`,
     leadsTo: (host) => ` (führt zu ${host})`,
+    changes: (n) => `${plural(n, { one: '# Änderung der Mitglieder', other: '# Änderungen der Mitglieder' })} `, hide: 'Ausblenden',
   },
 
   composer: {
@@ -303,6 +308,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyHere: 'Nur dieser Computer erreicht sie. Damit andere beitreten können, starte den Server mit --listen 0.0.0.0:8080.',
     withPassword: 'Diese Links enthalten das Passwort des Chats. Nur du, die Leitung, siehst sie.',
     code: (address) => `QR-Code von ${address}`,
+    title: 'Personen einladen', intro: 'Wer diesen Link hat, kann beitreten:',
   },
 
   wire: {

@@ -34,6 +34,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     peopleOnline: 'People online', online: 'Online', findPerson: 'Find a person',
     closePeople: 'Close the list of people', yourMenu: 'Your settings',
     owner: 'Owner', react: 'React', reply: 'Reply', emoji: 'Emoji',
+    unread: 'Unread', mentions: 'Mentions', markRead: 'Mark all as read',
   },
 
   signIn: {
@@ -131,6 +132,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     kick: (name) => `Remove ${name}…`,
     transcript: 'Save transcript', dateTitle: 'Jump to date', date: 'Jump to date…', day: 'Day', go: 'Jump',
     rename: 'Change your name…',
+    invite: 'Invite people…', muteChannel: 'Mute this channel', hideJoins: 'Hide joins and leaves',
   },
 
   search: {
@@ -138,6 +140,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     none: 'Nothing found.',
     found: (n, more) => plural(n, more ? { one: '# result so far', other: '# results so far' } : { one: '# result', other: '# results' }),
     more: 'More results', searching: 'Searching…',
+    noMentions: 'No one has mentioned you yet.', noUnread: 'You have read everything.',
   },
 
   owner: {
@@ -199,6 +202,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     mentioned: 'mentioned', you: '(you)',
     others: (n) => plural(n, { one: 'and # other', other: 'and # others' }),
     elsewhere: 'Not in this channel',
+    draft: 'draft', muted: 'muted',
   },
 
   feed: {
@@ -224,6 +228,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     retry: 'Try again', delete: 'Delete', sending: 'sending…', waiting: 'Waiting to send…',
     when: (day, time) => `${day}, ${time}`,
     leadsTo: (host) => ` (leads to ${host})`,
+    changes: (n) => `${plural(n, { one: '# change of members', other: '# changes of members' })} `, hide: 'Hide',
   },
 
   composer: {
@@ -303,6 +308,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     onlyHere: 'Only this computer can reach it. To let others join, start the server with --listen 0.0.0.0:8080.',
     withPassword: 'These links contain the room’s password. Only you, the owner, see them.',
     code: (address) => `QR code of ${address}`,
+    title: 'Invite people', intro: 'Anyone with this link can join:',
   },
 
   wire: {

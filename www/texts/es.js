@@ -38,6 +38,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     peopleOnline: 'Personas conectadas', online: 'En línea', findPerson: 'Buscar una persona',
     closePeople: 'Cerrar la lista de personas', yourMenu: 'Tus ajustes',
     owner: 'Admin', react: 'Reaccionar', reply: 'Responder', emoji: 'Emoji',
+    unread: 'No leídos', mentions: 'Menciones', markRead: 'Marcar todo como leído',
   },
 
   signIn: {
@@ -133,6 +134,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     kick: (name) => `Expulsar a ${name}…`,
     transcript: 'Guardar transcripción', dateTitle: 'Ir a una fecha', date: 'Ir a una fecha…', day: 'Día', go: 'Ir',
     rename: 'Cambiar tu nombre…',
+    invite: 'Invitar a personas…', muteChannel: 'Silenciar este canal', hideJoins: 'Ocultar entradas y salidas',
   },
 
   search: {
@@ -140,6 +142,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     none: 'No se encontró nada.',
     found: (n, more) => plural(n, more ? { one: '# resultado por ahora', other: '# resultados por ahora' } : { one: '# resultado', other: '# resultados' }),
     more: 'Más resultados', searching: 'Buscando…',
+    noMentions: 'Nadie te ha mencionado todavía.', noUnread: 'Lo has leído todo.',
   },
 
   owner: {
@@ -202,6 +205,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mentioned: 'te mencionaron', you: '(tú)',
     others: (n) => `y ${number(n)} más`,
     elsewhere: 'No están en este canal',
+    draft: 'borrador', muted: 'silenciado',
   },
 
   feed: {
@@ -227,6 +231,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     retry: 'Reintentar', delete: 'Eliminar', sending: 'enviando…', waiting: 'Esperando para enviar…',
     when: (day, time) => `${day}, ${time}`,
     leadsTo: (host) => ` (lleva a ${host})`,
+    changes: (n) => `${plural(n, { one: '# cambio de miembros', other: '# cambios de miembros' })} `, hide: 'Ocultar',
   },
 
   composer: {
@@ -304,6 +309,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyHere: 'Solo este equipo puede acceder. Para que otros puedan unirse, inicia el servidor con --listen 0.0.0.0:8080.',
     withPassword: 'Estos enlaces contienen la contraseña del chat. Solo los ves tú, porque lo administras.',
     code: (address) => `Código QR de ${address}`,
+    title: 'Invitar a personas', intro: 'Cualquiera con este enlace puede entrar:',
   },
 
   wire: {

@@ -38,6 +38,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     peopleOnline: 'Personnes en ligne', online: 'En ligne', findPerson: 'Trouver une personne',
     closePeople: 'Fermer la liste des personnes', yourMenu: 'Vos réglages',
     owner: 'Propriétaire', react: 'Réagir', reply: 'Répondre', emoji: 'Émoji',
+    unread: 'Non lus', mentions: 'Mentions', markRead: 'Tout marquer comme lu',
   },
 
   signIn: {
@@ -133,6 +134,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     kick: (name) => `Exclure ${name}…`,
     transcript: 'Enregistrer la transcription', dateTitle: 'Aller à une date', date: 'Aller à une date…', day: 'Jour', go: 'Aller',
     rename: 'Changer de nom…',
+    invite: 'Inviter des personnes…', muteChannel: 'Mettre ce canal en sourdine', hideJoins: 'Masquer les arrivées et départs',
   },
 
   search: {
@@ -140,6 +142,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     none: 'Aucun résultat.',
     found: (n, more) => plural(n, more ? { one: '# résultat pour l’instant', other: '# résultats pour l’instant' } : { one: '# résultat', other: '# résultats' }),
     more: 'Plus de résultats', searching: 'Recherche…',
+    noMentions: 'Personne ne vous a encore mentionné.', noUnread: 'Vous avez tout lu.',
   },
 
   owner: {
@@ -201,6 +204,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mentioned: 'mention', you: '(vous)',
     others: (n) => plural(n, { one: 'et # autre', other: 'et # autres' }),
     elsewhere: 'Pas dans ce canal',
+    draft: 'brouillon', muted: 'en sourdine',
   },
 
   feed: {
@@ -226,6 +230,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     retry: 'Réessayer', delete: 'Supprimer', sending: 'envoi…', waiting: 'En attente d’envoi…',
     when: (day, time) => `${day}, ${time}`,
     leadsTo: (host) => ` (mène à ${host})`,
+    changes: (n) => `${plural(n, { one: '# changement de membres', other: '# changements de membres' })} `, hide: 'Masquer',
   },
 
   composer: {
@@ -303,6 +308,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyHere: 'Seul cet ordinateur peut y accéder. Pour que d’autres puissent venir, démarrez le serveur avec --listen 0.0.0.0:8080.',
     withPassword: 'Ces liens contiennent le mot de passe du chat. Vous seul, le propriétaire, les voyez.',
     code: (address) => `Code QR de ${address}`,
+    title: 'Inviter des personnes', intro: 'Toute personne ayant ce lien peut entrer :',
   },
 
   wire: {

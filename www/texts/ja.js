@@ -38,6 +38,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     peopleOnline: 'オンラインのメンバー', online: 'オンライン', findPerson: 'メンバーを探す',
     closePeople: 'メンバー一覧を閉じる', yourMenu: '自分の設定',
     owner: 'オーナー', react: 'リアクション', reply: '返信', emoji: '絵文字',
+    unread: '未読', mentions: 'メンション', markRead: 'すべて既読にする',
   },
 
   signIn: {
@@ -133,6 +134,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     kick: (name) => `${name} を退出させる…`,
     transcript: '記録を保存', dateTitle: '日付へ移動', date: '日付へ移動…', day: '日付', go: '移動',
     rename: '名前を変更…',
+    invite: 'メンバーを招待…', muteChannel: 'このチャンネルをミュート', hideJoins: '入退室を隠す',
   },
 
   search: {
@@ -140,6 +142,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     none: '見つかりませんでした。',
     found: (n, more) => (more ? `現在 ${number(n)} 件` : `${number(n)} 件`),
     more: 'さらに表示', searching: '検索しています…',
+    noMentions: 'まだメンションはありません。', noUnread: 'すべて既読です。',
   },
 
   owner: {
@@ -201,6 +204,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     mentioned: 'メンションあり', you: '（自分）',
     others: (n) => `ほか ${number(n)} 人`,
     elsewhere: 'このチャンネルにいないメンバー',
+    draft: '下書き', muted: 'ミュート中',
   },
 
   feed: {
@@ -226,6 +230,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     retry: '再試行', delete: '削除', sending: '送信中…', waiting: '送信待ち…',
     when: (day, time) => `${day} ${time}`,
     leadsTo: (host) => `（リンク先: ${host}）`,
+    changes: (n) => `メンバーの変更 ${number(n)} 件 `, hide: '隠す',
   },
 
   composer: {
@@ -303,6 +308,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     onlyHere: 'このコンピューターからしか接続できません。ほかの人も参加できるようにするには、サーバーを --listen 0.0.0.0:8080 で起動してください。',
     withPassword: 'これらのリンクにはチャットのパスワードが含まれます。見られるのはオーナーのあなただけです。',
     code: (address) => `${address} の QR コード`,
+    title: 'メンバーを招待', intro: 'このリンクで誰でも参加できます:',
   },
 
   wire: {

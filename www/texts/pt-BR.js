@@ -38,6 +38,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     peopleOnline: 'Pessoas online', online: 'Online', findPerson: 'Buscar uma pessoa',
     closePeople: 'Fechar a lista de pessoas', yourMenu: 'Suas configurações',
     owner: 'Dono', react: 'Reagir', reply: 'Responder', emoji: 'Emoji',
+    unread: 'Não lidas', mentions: 'Menções', markRead: 'Marcar tudo como lido',
   },
 
   signIn: {
@@ -133,6 +134,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     kick: (name) => `Remover ${name}…`,
     transcript: 'Salvar transcrição', dateTitle: 'Ir para uma data', date: 'Ir para uma data…', day: 'Dia', go: 'Ir',
     rename: 'Mudar seu nome…',
+    invite: 'Convidar pessoas…', muteChannel: 'Silenciar este canal', hideJoins: 'Ocultar entradas e saídas',
   },
 
   search: {
@@ -140,6 +142,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     none: 'Nada encontrado.',
     found: (n, more) => plural(n, more ? { one: '# resultado até agora', other: '# resultados até agora' } : { one: '# resultado', other: '# resultados' }),
     more: 'Mais resultados', searching: 'Buscando…',
+    noMentions: 'Ninguém mencionou você ainda.', noUnread: 'Você leu tudo.',
   },
 
   owner: {
@@ -201,6 +204,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     mentioned: 'menção a você', you: '(você)',
     others: (n) => `e mais ${number(n)}`,
     elsewhere: 'Fora deste canal',
+    draft: 'rascunho', muted: 'silenciado',
   },
 
   feed: {
@@ -226,6 +230,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     retry: 'Tentar de novo', delete: 'Excluir', sending: 'enviando…', waiting: 'Esperando para enviar…',
     when: (day, time) => `${day}, ${time}`,
     leadsTo: (host) => ` (leva a ${host})`,
+    changes: (n) => `${plural(n, { one: '# mudança de membros', other: '# mudanças de membros' })} `, hide: 'Ocultar',
   },
 
   composer: {
@@ -303,6 +308,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyHere: 'Só este computador pode acessá-lo. Para que outras pessoas entrem, inicie o servidor com --listen 0.0.0.0:8080.',
     withPassword: 'Estes links contêm a senha do chat. Só você, que é dono, os vê.',
     code: (address) => `Código QR de ${address}`,
+    title: 'Convidar pessoas', intro: 'Quem tiver este link pode entrar:',
   },
 
   wire: {

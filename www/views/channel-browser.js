@@ -91,7 +91,7 @@ function show(item, { members, joined, isNew }) {
   const [, , tag, hint, go] = item.firstChild.children;
   setText(tag, isNew ? t.channels.new : '');
   tag.hidden = !isNew;
-  setText(hint, t.room.people(members));
+  setText(hint, members > 0 ? t.room.people(members) : '');
   setText(go, joined ? t.channels.joined : t.channels.join);
   set(item, 'class', joined ? 'joined' : null);
 }

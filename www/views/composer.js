@@ -1,8 +1,7 @@
 // The composer: Enter sends, Shift+Enter starts a new line, and drafts stay with their room, over reloads too.
 
-import { draftOf, withDraft } from '../store/drafts.js';
+import { draftKey, draftOf, withDraft } from '../store/drafts.js';
 import { carriesText } from '../connection/protocol.js';
-import { markKey } from '../store/state.js';
 import * as storage from '../store/storage.js';
 import { parse } from '../texts/commands.js';
 import { EMOJI } from '../texts/emoji.js';
@@ -200,5 +199,3 @@ export class Composer {
     form.style.height = '';
   }
 }
-
-const draftKey = (room) => markKey(room) || `@${room.name}`;

@@ -45,7 +45,7 @@ export function setText(node, text) {
 export function copyText(text) {
   const box = element('textarea', {}, text);
   const before = document.activeElement;
-  document.body.append(box);
+  (document.querySelector('dialog[open]') ?? document.body).append(box); // a modal dialog has the selection for itself
   box.select();
   const isCopied = document.execCommand('copy');
   box.remove();

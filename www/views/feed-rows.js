@@ -8,12 +8,15 @@ import { authorNumber, indexOf } from '../store/room.js';
 import { day } from './time.js';
 
 const GROUP_MS = 5 * 60_000;
+/** The number of notes in a row that are folded to one. */
+const MANY_NOTES = 3;
 
 /**
  * The rows of a room's messages `[from, to)`. `isMine(message)` tells the reader's own; `pending` are outbox entries. Of
- * `hidden`, `ignored(message)` tells whose messages are folded, and `deleting(seq)` which are about to be deleted.
+ * `hidden`, `ignored(message)` tells whose messages are folded, `deleting(seq)` which are about to be deleted, `joins` whether notes
+ * about who joined or left are hidden, and `unfolded(id)` whether notes that follow one another are shown one by one.
  */
-export function rows(room, pending, isMine, from = 0, to = room.messages.length, { ignored = () => false, deleting = () => false } = {}) {
+export function rows(room, pending, isMine, from = 0, to = room.messages.length, { ignored = () => false, deleting = () => false, joins = false, unfolded = () => false } = {}) {
   const list = [];
   if (from > 0 || room.older) list.push({ kind: 'older', key: 'older', stamp: '' });
   else if (room.loaded || room.conversation === null) list.push(start(room, pending));
@@ -26,12 +29,19 @@ export function rows(room, pending, isMine, from = 0, to = room.messages.length,
   let note = room.notes.findIndex(({ after }) => from === 0 || after >= room.messages[from - 1].seq);
   if (note < 0) note = room.notes.length;
   const addNotes = (upTo) => {
+    const group = [];
     for (; note < room.notes.length && room.notes[note].after < upTo; note += 1) {
       const { id, joined = new Set(), left = new Set(), from: oldName, to: newName } = room.notes[note];
-      if (joined.size + left.size === 0 && !newName) continue; // joined and left again
+      if ((joined.size + left.size === 0 || joins) && !newName) continue; // joined and left again
       const stamp = [...joined, '', ...left, oldName, newName].join();
-      add({ kind: 'note', key: `note ${id}`, stamp, joined: [...joined], left: [...left], from: oldName, to: newName });
+      group.push({ kind: 'note', key: `note ${id}`, id, stamp, joined: [...joined], left: [...left], from: oldName, to: newName });
     }
+    if (group.length < MANY_NOTES) return group.forEach(add);
+    const [{ id }] = group;
+    const isOpen = unfolded(id);
+    const count = group.reduce((sum, one) => sum + (one.to ? 1 : one.joined.length + one.left.length), 0);
+    add({ kind: 'notes', key: `notes ${id}`, stamp: `${count} ${isOpen}`, id, count, isOpen });
+    return isOpen ? group.forEach(add) : undefined;
   };
   for (const message of room.messages.slice(from, to)) {
     addNotes(message.seq);

@@ -39,6 +39,7 @@ export class Feed {
   #main = null; // the room as a whole
   #target = null;
   #revealed = new Set(); // numbers of messages of ignored people that are shown
+  #unfolded = new Set(); // ids of the first of notes in a row that are shown one by one
   #pending = [];
   #range = new MessageRange();
   #atEnd = true;
@@ -106,6 +107,10 @@ export class Feed {
       me: chat.state.me?.name, isUser: (name) => isUser(chat.state, name), isChannel: (name) => isChannel(chat.state, name),
       older: () => this.#loadOlder(), retry: (nonce) => chat.retry(nonce), discard: (nonce) => chat.discard(nonce),
       undo: (seq) => chat.deletions.undo(room, seq), react: (message, emoji) => chat.react(room, message, emoji),
+      fold: (id) => {
+        if (!this.#unfolded.delete(id)) this.#unfolded.add(id);
+        this.#draw();
+      },
       reveal: (seqs) => {
         for (const seq of seqs) this.#revealed.add(seq);
         this.#draw();
@@ -140,7 +145,8 @@ export class Feed {
     const [from, to] = this.#range.range(this.#room.messages, this.#atEnd);
     const { ignored, deletions } = this.#chat;
     this.#list.show(rows(this.#room, this.#pending, (message) => this.#chat.isMine(message), from, to, {
-      ignored: ({ author, seq }) => ignored.has(author) && !this.#revealed.has(seq), deleting: (seq) => deletions.has(this.#main, seq),
+      ignored: ({ author, seq }) => ignored.has(author) && !this.#revealed.has(seq), deleting: (seq) => deletions.has(this.#main, seq), joins: this.#chat.hidesJoins,
+      unfolded: (id) => this.#unfolded.has(id),
     }));
     if (anchor?.row.isConnected) this.#log.scrollTop += textTop(anchor.row) - anchor.top;
     this.#follow();

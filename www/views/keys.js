@@ -2,7 +2,6 @@
 //
 // See composer.js for the keys of the message box, quick-switcher.js for those of its list.
 
-import { unread } from '../store/room.js';
 import { t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { byId, element } from './dom.js';
@@ -75,5 +74,5 @@ function step(by, onlyUnread) {
   const links = [...byId('channels').querySelectorAll('a:not(.quiet), a[aria-current]'), ...byId('conversations').querySelectorAll('a')];
   const here = links.findIndex((link) => link.getAttribute('aria-current') === 'page');
   const way = Array.from(links, (_, index) => links[(here + by * (index + 1) + links.length * 2) % links.length]);
-  way.find((link) => link !== links[here] && (!onlyUnread || (link.room && unread(link.room) > 0)))?.click();
+  way.find((link) => link !== links[here] && (!onlyUnread || link.classList.contains('unread')))?.click();
 }

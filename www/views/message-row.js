@@ -12,7 +12,7 @@ const bdi = (name) => element('bdi', {}, name);
 
 /**
  * The content of a row. `context` has `me` (the reader's name), `isUser(name)`, `isChannel(name)`, and the actions `older()`,
- * `retry(nonce)`, `discard(nonce)`, `undo(seq)`, `reveal(seqs)` and `react(message, emoji)`. A message that can't be drawn becomes plain text: it must not stop the page.
+ * `retry(nonce)`, `discard(nonce)`, `undo(seq)`, `reveal(seqs)`, `fold(id)` and `react(message, emoji)`. A message that can't be drawn becomes plain text: it must not stop the page.
  */
 export function content(node, row, context) {
   try {
@@ -31,6 +31,7 @@ function draw(node, row, context) {
     case 'gap': return [line(t.feed.gap)];
     case 'new': return [line(t.feed.new)];
     case 'note': return [line(...note(row))];
+    case 'notes': return [line(t.feed.changes(row.count), button({ 'aria-expanded': String(row.isOpen), onclick: () => context.fold(row.id) }, row.isOpen ? t.feed.hide : t.feed.showIgnored))];
     case 'day': return [line(element('time', { datetime: row.stamp }, dayName(row.at)))];
     case 'message': return message(node, row, context);
     case 'deleted': return [line(...t.feed.deleted(row.by && bdi(row.by)))];

@@ -1,7 +1,6 @@
 // The quick switcher: type a few letters, press Enter, and another channel or conversation opens.
 
-import { unread } from '../store/room.js';
-import { HOME, channelRoom, people, personRoom } from '../store/state.js';
+import { HOME, channelRoom, news, people, personRoom } from '../store/state.js';
 import { ranked } from '../texts/complete.js';
 import { t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
@@ -59,7 +58,7 @@ export class QuickSwitcher {
     const { state } = this.#chat;
     const conversations = people(state);
     const partners = new Set(conversations.map(({ name }) => name));
-    const target = (sign, name, known, room) => ({ sign, name, news: known ? unread(known) : 0, room });
+    const target = (sign, name, known, room) => ({ sign, name, news: known ? news(state, known) : 0, room });
     const channels = [...new Set([HOME, ...state.wanted, ...state.channels.keys()])]
       .map((name) => target('#', name, state.rooms.get(`#${name}`), () => channelRoom(state, name)));
     const others = [...state.users].filter((name) => name !== state.me?.name && !partners.has(name))

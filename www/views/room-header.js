@@ -1,7 +1,6 @@
 // The open room's name and menu, users who are typing, whether any message is missing, and the window's title.
 
-import { unread } from '../store/room.js';
-import { HOME, isOnline, openRoom } from '../store/state.js';
+import { HOME, isOnline, news, openRoom } from '../store/state.js';
 import { number, t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { byId, element, fileUrl, set, setText } from './dom.js';
@@ -23,8 +22,8 @@ export function syncStatus(room) {
 export class RoomHeader {
   #chat; #changed; #timer = 0; #typing = ''; #key = null; #connectedAt = 0;
 
-  /** `toggleWire()` opens or closes the wire view. */
-  constructor(chat, changed, toggleWire) {
+  /** `toggleWire()` opens or closes the wire view, `invite()` shows the address of the chat. */
+  constructor(chat, changed, toggleWire, invite) {
     this.#chat = chat;
     this.#changed = changed;
     const more = byId('more');
@@ -34,7 +33,10 @@ export class RoomHeader {
       openMenu(t.page.more, [
         status && { text: status.sentence },
         status && LINE,
+        { text: t.menu.invite, act: invite },
         { text: t.menu.date, act: () => this.#askDate(room) },
+        room.kind === 'channel' && { text: t.menu.muteChannel, checked: chat.state.muted.has(room.key), act: () => chat.mute(room, !chat.state.muted.has(room.key)) },
+        { text: t.menu.hideJoins, checked: chat.hidesJoins, act: () => chat.hideJoins(!chat.hidesJoins) },
         { text: t.menu.transcript, act: () => saveTranscript(chat, room) },
         LINE,
         { text: t.page.wire, act: toggleWire },
@@ -60,9 +62,9 @@ export class RoomHeader {
     setText(byId('title').firstChild, title);
     setText(byId('about'), this.#about(room));
     byId('more').hidden = !room;
-    const news = [...state.rooms.values()].reduce((sum, one) => sum + unread(one), 0);
-    document.title = `${news > 0 ? `(${number(news)}) ` : ''}${title || 'parlor'}`;
-    set(byId('icon'), 'href', fileUrl(news > 0 ? 'icon-unread.svg' : 'icon.svg'));
+    const all = [...state.rooms.values()].reduce((sum, one) => sum + news(state, one), 0);
+    document.title = `${all > 0 ? `(${number(all)}) ` : ''}${title || 'parlor'}`;
+    set(byId('icon'), 'href', fileUrl(all > 0 ? 'icon-unread.svg' : 'icon.svg'));
     if (room && room.key !== this.#key) setText(byId('announce'), t.room.announce(title, isChannel));
     this.#key = room?.key ?? this.#key;
     this.#showTyping(room);

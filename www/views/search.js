@@ -1,6 +1,8 @@
-// The search panel: results as they come, the newest first, with the words marked; a click shows the message in its room.
+// The panel of three lists: what a search finds, as it comes, with the words marked; the mentions of the reader; and what is unread.
+// The newest is first, and a click shows the message in its room.
 
-import { openRoom, roomOf } from '../store/state.js';
+import { unread } from '../store/room.js';
+import { mentionsMe, news, openRoom, roomOf } from '../store/state.js';
 import * as protocol from '../connection/protocol.js';
 import { t } from '../texts/language.js';
 import { marked } from '../texts/mark.js';
@@ -12,12 +14,13 @@ const PAUSE_MS = 250;
 const PAGE = 50;
 
 export class Search {
-  #chat; #timer = 0; #asked = null; // the question whose answers are shown
+  #chat; #timer = 0; #view = 'search'; #asked = null; // the question whose answers are shown
   #panel = byId('search');
   #text = byId('search-text');
   #scope = byId('search-scope');
   #results = byId('results');
   #more = byId('search-more');
+  #read = byId('mark-read');
 
   constructor(chat) {
     this.#chat = chat;
@@ -30,6 +33,10 @@ export class Search {
     this.#scope.addEventListener('change', () => this.#begin());
     this.#more.addEventListener('click', () => this.#ask(this.#asked));
     setText(this.#more, t.search.more);
+    this.#read.addEventListener('click', () => {
+      chat.readAll();
+      this.#begin();
+    });
     this.#panel.addEventListener('keydown', (event) => {
       if (event.key === 'Enter' && event.target === this.#text && !event.isComposing) this.#begin();
       if (event.key !== 'Escape') return;
@@ -47,10 +54,28 @@ export class Search {
   /** Opens the panel, perhaps with a text to search for. */
   open(text = null) {
     this.#setOpen(true);
+    this.#show('search');
     if (text !== null) this.#text.value = text;
     this.#text.focus();
     this.#text.select();
     if (text !== null || !this.#asked) this.#begin();
+  }
+
+  /** Opens the list `unread` or `mentions`. */
+  list(view) {
+    this.#setOpen(true);
+    this.#show(view);
+    this.#begin();
+    byId('search-close').focus();
+  }
+
+  #show(view) {
+    if (this.#view !== view) this.#asked = null;
+    this.#view = view;
+    setText(byId('search-title'), t.page[view]);
+    set(this.#panel, 'aria-label', t.page[view]);
+    this.#text.hidden = this.#scope.hidden = view !== 'search';
+    this.#read.hidden = true;
   }
 
   #close() {
@@ -67,6 +92,7 @@ export class Search {
   forget() {
     if (!this.#asked) return;
     this.#setOpen(false);
+    this.#show('search');
     this.#text.value = '';
     this.#begin();
     this.#asked = null;
@@ -74,9 +100,26 @@ export class Search {
 
   #begin() {
     clearTimeout(this.#timer);
+    if (this.#view === 'unread') return this.#showUnread();
+    if (this.#view === 'mentions') return this.#start(`@${this.#chat.state.me?.name}`, {});
     const text = this.#text.value.trim();
     const room = this.#scope.value === 'here' ? openRoom(this.#chat.state) : null;
-    this.#start(text, room ? protocol.target(room) : {});
+    return this.#start(text, room ? protocol.target(room) : {});
+  }
+
+  /** Shows the unread messages that the page holds, and how many there are in rooms that it hasn't loaded. */
+  #showUnread() {
+    const { state } = this.#chat;
+    this.#asked = { text: '', where: {}, before: undefined, count: 0 };
+    const rooms = [...state.rooms.values()].filter((room) => news(state, room) > 0);
+    const held = rooms.flatMap(({ messages, read }) => messages.filter((message) => message.seq > read && message.text && !this.#chat.isMine(message)));
+    const rest = rooms.filter((room) => !held.some((message) => roomOf(state, message) === room));
+    this.#results.replaceChildren(...rest.map((room) => element('li', {}, button({ onclick: () => this.#chat.open(room, { focus: true }) },
+      element('bdi', { class: 'hint' }, `${room.kind === 'channel' ? '#' : '@'}${room.name}`), t.sidebar.unread(unread(room))))),
+    ...held.sort((a, b) => b.at - a.at).slice(0, 4 * PAGE).map((message) => this.#result(message, '')));
+    this.#more.hidden = true;
+    this.#read.hidden = rooms.length === 0;
+    setText(byId('search-status'), rooms.length === 0 ? t.search.noUnread : '');
   }
 
   /** Replaces the results by those of a text; `where` names a room as in commands, or is empty. */
@@ -96,9 +139,11 @@ export class Search {
       const { results, more, before: next } = await this.#chat.search({ text, ...where, before, limit: PAGE });
       if (question !== this.#asked) return; // another question was asked meanwhile
       question.before = next;
-      question.count += results.length;
-      this.#results.append(...results.map((message) => this.#result(message, text)));
-      setText(byId('search-status'), question.count > 0 || more ? t.search.found(question.count, more) : t.search.none);
+      const isMention = (message) => this.#view !== 'mentions' || (!this.#chat.isMine(message) && mentionsMe(this.#chat.state, message.text));
+      const shown = results.filter(isMention);
+      question.count += shown.length;
+      this.#results.append(...shown.map((message) => this.#result(message, text)));
+      setText(byId('search-status'), question.count > 0 || more ? t.search.found(question.count, more) : this.#view === 'mentions' ? t.search.noMentions : t.search.none);
       this.#more.hidden = !more;
     } catch (error) {
       if (question === this.#asked) setText(byId('search-status'), error.message);
@@ -109,8 +154,8 @@ export class Search {
   outdated({ channel, conversation, of, type, text, gone = [] }) {
     const items = [...this.#results.children];
     const lost = type === 'cleared' ? [channel] : gone;
-    if (items.some(({ message }) => lost.includes(message.channel))) return this.#start(this.#asked.text, this.#asked.where);
-    const item = items.find(({ message: one }) => one.seq === of && one.channel === channel && one.conversation === conversation);
+    if (items.some(({ message }) => lost.includes(message?.channel))) return this.#start(this.#asked.text, this.#asked.where);
+    const item = items.find(({ message: one }) => one?.seq === of && one.channel === channel && one.conversation === conversation);
     if (type === 'deleted') item?.remove();
     else item?.replaceWith(this.#result({ ...item.message, text }, this.#asked.text));
     return undefined;

@@ -1,12 +1,14 @@
 // The sidebar: the channels that the user is in, and private conversations. On a small screen it is a drawer.
 
-import { isMentioned, unread } from '../store/room.js';
-import { HOME, channelRoom, isOnline, people } from '../store/state.js';
+import { draftKey } from '../store/drafts.js';
+import { isMentioned } from '../store/room.js';
+import { HOME, channelRoom, isOnline, news, people } from '../store/state.js';
+import * as storage from '../store/storage.js';
 import * as address from '../texts/address.js';
 import { number, t } from '../texts/language.js';
 import { byName } from '../texts/names.js';
 import { showAvatar } from './avatar.js';
-import { Keyed, byId, element, set, setText } from './dom.js';
+import { Keyed, byId, element, icon, set, setText } from './dom.js';
 
 export class Sidebar {
   #chat;
@@ -14,8 +16,8 @@ export class Sidebar {
   #conversations = new Keyed(byId('conversations'), () => this.#makeLink(false), showLink);
   #filter = byId('filter');
 
-  /** `browse()` opens the list of all channels, `jump()` finds a person. */
-  constructor(chat, browse, jump) {
+  /** `browse()` opens the list of all channels, `jump()` finds a person, `list(view)` shows what is unread, or the mentions. */
+  constructor(chat, browse, jump, list) {
     this.#chat = chat;
     this.#filter.addEventListener('input', () => this.show());
     this.#filter.addEventListener('keydown', (event) => this.#onFilterKey(event));
@@ -26,32 +28,36 @@ export class Sidebar {
     from('browse', browse);
     from('new-channel', browse);
     from('new-direct', jump);
+    from('unread', () => list('unread'));
+    from('mentions', () => list('mentions'));
     this.#listenToDrawer();
   }
 
   show() {
     const { state, downSince } = this.#chat;
     const open = state.rooms.get(state.open);
+    const drafts = new Set(storage.drafts.get().map(([key]) => key));
+    const look = (room) => ({ key: room.key, room, open: room === open, count: news(state, room), muted: state.muted.has(room.key), draft: room !== open && drafts.has(draftKey(room)) });
     const wanted = this.#filter.value.trim().replace(/^[#@]/, '').toLowerCase();
     const isShown = ({ name }) => name.toLowerCase().includes(wanted);
     const names = new Set([HOME, ...state.wanted]);
     for (const room of state.rooms.values()) if (room.kind === 'channel' && (room.joined || room === open)) names.add(room.name);
     const channels = [...names].map((name) => state.rooms.get(`#${name}`) ?? { key: `#${name}`, kind: 'channel', name, known: 0, read: 0, silent: [] })
       .filter(isShown).sort((a, b) => (b.name === HOME) - (a.name === HOME) || byName(a.name, b.name));
-    this.#channels.show(channels.map((room) => ({ key: room.key, room, open: room === open, quiet: !room.joined && !state.wanted.has(room.name) })));
+    this.#channels.show(channels.map((room) => ({ ...look(room), quiet: !room.joined && !state.wanted.has(room.name) })));
     const conversations = people(state);
     const matching = conversations.filter(isShown);
     this.#conversations.show(matching.map((room) => {
       const online = downSince === null ? isOnline(state, room) : null; // unknown without a connection
-      return { key: room.key, room, open: room === open, quiet: !isOnline(state, room), online };
+      return { ...look(room), quiet: !isOnline(state, room), online };
     }));
     byId('no-conversations').hidden = conversations.length > 0;
     setText(byId('no-matches'), channels.length + matching.length === 0 ? t.sidebar.noMatch : '');
-    const news = state.newChannels.size;
-    set(byId('new-count'), 'hidden', news === 0);
-    set(byId('new-count'), 'data-count', number(news));
-    set(byId('browse'), 'aria-label', news > 0 ? `${t.page.browse}, ${t.channels.newCount(news)}` : null);
-    byId('elsewhere').hidden = ![...state.rooms.values()].some((room) => room !== open && unread(room) > 0);
+    const added = state.newChannels.size;
+    set(byId('new-count'), 'hidden', added === 0);
+    set(byId('new-count'), 'data-count', number(added));
+    set(byId('browse'), 'aria-label', added > 0 ? `${t.page.browse}, ${t.channels.newCount(added)}` : null);
+    byId('elsewhere').hidden = ![...state.rooms.values()].some((room) => room !== open && news(state, room) > 0);
   }
 
   #makeLink(isChannel) {
@@ -62,7 +68,7 @@ export class Sidebar {
       this.#chat.open(isChannel ? channelRoom(this.#chat.state, link.room.name) : link.room, { focus: true });
     };
     const sign = isChannel ? element('span', { class: 'sign', 'aria-hidden': 'true' }, '#') : face();
-    const link = element('a', { onclick }, sign, element('bdi', { class: 'name' }), element('span', { class: 'number', hidden: true }));
+    const link = element('a', { onclick }, sign, element('bdi', { class: 'name' }), icon('pencil', 'draft'), element('span', { class: 'number', hidden: true }));
     return element('li', {}, link);
   }
 
@@ -106,23 +112,23 @@ export class Sidebar {
 /** A person's letter with a dot that shows whether they are online. */
 const face = () => element('span', { class: 'face', 'aria-hidden': 'true' }, element('span', { class: 'avatar small' }), element('span', { class: 'dot' }));
 
-function showLink(item, { room, open, quiet, online }) {
+function showLink(item, { room, open, quiet, online, count, muted, draft }) {
   const link = item.firstChild;
-  const [sign, name, badge] = link.children;
+  const [sign, name, pencil, badge] = link.children;
   link.room = room;
-  const count = unread(room);
   const mentioned = isMentioned(room);
   set(link, 'href', address.of(room));
   set(link, 'aria-current', open ? 'page' : null);
   const wantsAttention = mentioned || (room.kind === 'person' && count > 0);
-  set(link, 'class', [quiet && 'quiet', count > 0 && 'unread', wantsAttention && 'mentioned'].filter(Boolean).join(' ') || null);
+  set(link, 'class', [quiet && 'quiet', count > 0 && 'unread', muted && 'muted', wantsAttention && 'mentioned'].filter(Boolean).join(' ') || null);
   if (room.kind === 'person') {
     showAvatar(sign.firstChild, room.name, 'small');
     set(sign.lastChild, 'class', online ? 'dot' : 'dot away');
   }
   setText(name, room.name);
   const presence = online === undefined || online === null ? null : online ? t.room.online : t.room.offline;
-  set(link, 'aria-label', [room.name, count > 0 && t.sidebar.unread(count), mentioned && t.sidebar.mentioned, presence].filter(Boolean).join(', '));
+  set(link, 'aria-label', [room.name, count > 0 && t.sidebar.unread(count), mentioned && t.sidebar.mentioned, muted && t.sidebar.muted, draft && t.sidebar.draft, presence].filter(Boolean).join(', '));
+  set(pencil, 'hidden', !draft);
   set(badge, 'hidden', count === 0);
   // Drawn by the style sheet: as text it would have to be part of the link's name.
   set(badge, 'data-count', `${mentioned ? '@ ' : ''}${count > 99 ? `${number(99)}+` : number(count)}`);

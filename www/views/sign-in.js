@@ -1,6 +1,7 @@
 // The sign-in form: a name, the room's password if it has one, and why the server refuses them.
 
 import { t } from '../texts/language.js';
+import { alternativeName } from '../texts/names.js';
 import { byId, set, setText } from './dom.js';
 
 export class SignIn {
@@ -25,10 +26,22 @@ export class SignIn {
       enter(this.#name.value.trim(), this.#password.value);
     });
     for (const field of [this.#name, this.#password]) field.addEventListener('input', clear);
+    // A name with a space can't be sent: one that can is offered while it is typed.
+    this.#name.addEventListener('input', () => {
+      const name = this.#name.value.trim();
+      this.#offer(/\s/.test(name) ? alternativeName(name, 'bad_name') : null);
+    });
     this.#alternative.addEventListener('click', () => {
       this.#name.value = this.#alternative.value;
       this.#form.requestSubmit();
     });
+  }
+
+  /** Offers a name to take instead, or none. */
+  #offer(name) {
+    this.#alternative.hidden = !name;
+    this.#alternative.value = name ?? '';
+    setText(this.#alternative, name ? t.signIn.take(name) : '');
   }
 
   /**
@@ -45,9 +58,7 @@ export class SignIn {
     if (!visible) this.#password.value = '';
     // The server's sentence may name the alternative already.
     if (error) setText(this.#error, alternative && !error.includes(alternative) ? t.signIn.proposal(error, alternative) : error);
-    this.#alternative.hidden = !error || !alternative;
-    this.#alternative.value = alternative ?? '';
-    setText(this.#alternative, t.signIn.take(alternative));
+    if (error) this.#offer(alternative);
     const refused = this.#busy && !busy && error;
     this.#busy = busy;
     if (appears) this.#name.value ||= name ?? '';
