@@ -8,7 +8,8 @@
 use super::address::Address;
 use super::link::{Link, remark};
 use super::terminal::{Style, Terminal};
-use super::tool::{Failure, Tool, number, stop};
+use super::tool::{Failure, Tool, number};
+use super::tunnel::{Tunnel, connect};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::http::{Authority, ResponseHead};
@@ -21,10 +22,6 @@ use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpStream};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The time for a connection, and for each answer.
@@ -106,15 +103,6 @@ struct Doctor<'a, 'b> {
     headers: String,
     wait: Duration,
     problems: usize,
-}
-
-/// The command that a connection goes through.
-struct Tunnel(Option<Child>);
-
-impl Drop for Tunnel {
-    fn drop(&mut self) {
-        self.0.iter_mut().for_each(stop);
-    }
 }
 
 /// The answer to a request.
@@ -515,33 +503,10 @@ impl<'a, 'b> Doctor<'a, 'b> {
         }
     }
 
-    fn connect(&self) -> Result<(TcpStream, Tunnel), Failure> {
-        let Some(command) = &self.command else {
-            return Ok((self.address.connect(TIMEOUT)?, Tunnel(None)));
-        };
-        let (ours, theirs) = UnixStream::pair().map_err(Failure::failed)?;
-        let input = theirs.try_clone().map_err(Failure::failed)?;
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", command])
-            .process_group(0)
-            .stderr(Stdio::null());
-        shell
-            .stdin(OwnedFd::from(input))
-            .stdout(OwnedFd::from(theirs));
-        let child = shell.spawn();
-        let child = child.map_err(|error| Failure::Failed(format!("can't run sh: {error}")))?;
-        let stream = TcpStream::from(OwnedFd::from(ours));
-        stream
-            .set_read_timeout(Some(TIMEOUT))
-            .map_err(Failure::failed)?;
-        Ok((stream, Tunnel(Some(child))))
-    }
-
     /// Sends a request below the path; `headers` beside those of the user. One with a query asks
     /// for an upgrade.
     fn ask(&self, path: &str, headers: &str) -> Result<Result<Answer, NoAnswer>, Failure> {
-        let (mut stream, tunnel) = self.connect()?;
+        let (mut stream, tunnel) = connect(&self.address, self.command.as_deref(), TIMEOUT)?;
         let key = key(random()?);
         let how = match path.contains('?') {
             false => "Connection: close\r\n".to_owned(),

@@ -25,6 +25,7 @@ pub(crate) mod tool;
 #[cfg(feature = "history")]
 mod transcript;
 mod trial;
+mod tunnel;
 pub(crate) mod wire;
 
 /// Every tool, in the order of `--help`.

@@ -6,7 +6,7 @@ use crate::cli::args::{self, Arguments, Parsed};
 use crate::cli::output::{FAILED, NAME_AND_VERSION, UNREACHABLE, WRONG, fail};
 use std::ffi::OsString;
 use std::io;
-use std::process::{Child, ExitCode};
+use std::process::ExitCode;
 
 /// A program that runs instead of the server if its name is the first argument.
 pub(crate) struct Tool {
@@ -91,15 +91,6 @@ impl Tool {
         }
         Ok(true)
     }
-}
-
-/// Ends a command that leads a process group of its own.
-pub(super) fn stop(child: &mut Child) {
-    if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 /// Parses the value of an option that is a number from 1 to 1,000,000.

@@ -11,7 +11,8 @@ use super::play::{End, Outcome, Reaction, Session, play_in};
 use super::transport::{HEAD_BYTES, Transport};
 use crate::http::Head;
 use crate::progress::Progress;
-use crate::tools::tool::{Failure, stop};
+use crate::tools::tool::Failure;
+use crate::tools::tunnel::{Tunnel, stop};
 use crate::websocket::{Config, ServerHandshake};
 use serde_json::json;
 use std::ffi::OsString;
@@ -129,7 +130,8 @@ impl<'a> Listener<'a> {
                 Ok((stream, _)) => {
                     // A connection that breaks off concerns its own case.
                     let served = stream.set_nodelay(true).map_err(|it| it.to_string());
-                    let _ = served.and_then(|()| self.serve(Transport::of(stream)?));
+                    let _ = served
+                        .and_then(|()| self.serve(Transport::new(stream, Tunnel::default())?));
                     return true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

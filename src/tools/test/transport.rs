@@ -1,5 +1,4 @@
-//! The byte stream to a server: TCP, or the standard input and output of a command, so that TLS
-//! needs no code here (`openssl s_client -quiet -connect …`).
+//! The byte stream to a server or client, with what was sent and received.
 //!
 //! Neither side can block the tool: one call both writes what is pending and reads what arrived,
 //! until a deadline.
@@ -9,15 +8,11 @@ use crate::cli::serve::random;
 use crate::http::ResponseHead;
 use crate::progress::Progress;
 use crate::tools::address::Address;
-use crate::tools::tool::stop;
+use crate::tools::tunnel::{Tunnel, connect};
 use crate::websocket::client::{Asked, check_response, key};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::Errno;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The bytes of each direction that are kept for a report.
@@ -44,9 +39,8 @@ impl Log {
 
 /// A stream that is open, with what was sent and received since the last [`Transport::forget`].
 pub(super) struct Transport {
-    input: OwnedFd,
-    output: OwnedFd,
-    child: Option<Child>,
+    stream: TcpStream,
+    _tunnel: Tunnel,
     unread: Vec<u8>,
     pending: Vec<u8>,
     written: usize,
@@ -58,16 +52,12 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    fn new(input: OwnedFd, output: OwnedFd, child: Option<Child>) -> Result<Self, String> {
-        for descriptor in [&input, &output] {
-            let flags = fcntl_getfl(descriptor);
-            let set = flags.and_then(|flags| fcntl_setfl(descriptor, flags | OFlags::NONBLOCK));
-            set.map_err(|error| format!("can't set up the stream: {error}"))?;
-        }
+    pub(super) fn new(stream: TcpStream, tunnel: Tunnel) -> Result<Self, String> {
+        let set = stream.set_nonblocking(true);
+        set.map_err(|error| format!("can't set up the stream: {error}"))?;
         Ok(Self {
-            input,
-            output,
-            child,
+            stream,
+            _tunnel: tunnel,
             unread: Vec::new(),
             pending: Vec::new(),
             written: 0,
@@ -76,11 +66,6 @@ impl Transport {
             sent: Log::default(),
             received: Log::default(),
         })
-    }
-
-    pub(super) fn of(stream: TcpStream) -> Result<Self, String> {
-        let output = stream.try_clone().map_err(|error| error.to_string())?;
-        Self::new(stream.into(), output.into(), None)
     }
 
     /// Sends bytes, as far as the peer reads them; [`Transport::exchange`] sends the rest.
@@ -97,13 +82,13 @@ impl Transport {
 
     fn write(&mut self) {
         while self.written < self.pending.len() {
-            match rustix::io::write(&self.output, &self.pending[self.written..]) {
+            match self.stream.write(&self.pending[self.written..]) {
                 Ok(length) => {
                     self.written += length;
                     self.progress = Instant::now();
                 }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // A server may hang up before it has read everything; its answer can still be read.
                 Err(_) => {
                     self.is_broken = true;
@@ -136,9 +121,9 @@ impl Transport {
         let mut buffer = vec![0; READ_BYTES];
         loop {
             self.write();
-            match rustix::io::read(&self.input, &mut buffer[..]) {
-                Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => {}
+            match self.stream.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => {
                     buffer.truncate(result.unwrap_or(0));
                     self.received.add(&buffer);
@@ -151,11 +136,9 @@ impl Transport {
             if left == Timespec::default() || self.is_flushed() != was_flushed {
                 return None;
             }
-            let mut descriptors = vec![PollFd::new(&self.input, PollFlags::IN)];
-            if !self.is_flushed() && !self.is_broken {
-                descriptors.push(PollFd::new(&self.output, PollFlags::OUT));
-            }
-            let _ = poll(&mut descriptors, Some(&left));
+            let mut events = PollFlags::IN;
+            events.set(PollFlags::OUT, !self.is_flushed() && !self.is_broken);
+            let _ = poll(&mut [PollFd::new(&self.stream, events)], Some(&left));
         }
     }
 
@@ -198,12 +181,6 @@ impl Transport {
     }
 }
 
-impl Drop for Transport {
-    fn drop(&mut self) {
-        self.child.iter_mut().for_each(stop);
-    }
-}
-
 /// The server under test, and how to reach and open it.
 pub(super) struct Target {
     pub(super) address: Address,
@@ -240,21 +217,9 @@ impl Target {
 
     /// Opens a stream, before any handshake.
     pub(super) fn connect(&self) -> Result<Transport, String> {
-        let Some(command) = &self.command else {
-            return Transport::of(self.address.connect(self.timeout)?);
-        };
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).process_group(0);
-        shell
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let child = shell.spawn();
-        let mut child = child.map_err(|error| format!("can't run the command: {error}"))?;
-        match (child.stdout.take(), child.stdin.take()) {
-            (Some(input), Some(output)) => Transport::new(input.into(), output.into(), Some(child)),
-            _ => Err("the command has no standard input and output".to_owned()),
-        }
+        let command = self.command.as_deref();
+        let (stream, tunnel) = connect(&self.address, command, self.timeout)?;
+        Transport::new(stream, tunnel)
     }
 
     /// Returns the request of an opening handshake, with this value of `Sec-WebSocket-Key`.
