@@ -50,7 +50,8 @@ export function openMenu(label, items, rect) {
   // On a phone the style sheet puts it at the bottom.
   const { width, height } = menu.getBoundingClientRect();
   const top = rect.bottom + height < innerHeight ? rect.bottom : Math.max(4, Math.min(rect.top, innerHeight) - height);
-  menu.style.left = `${Math.max(4, Math.min(rect.left, innerWidth - width - 4))}px`;
+  const left = document.documentElement.dir === 'rtl' ? rect.right - width : rect.left;
+  menu.style.left = `${Math.max(4, Math.min(left, innerWidth - width - 4))}px`;
   menu.style.top = `${top}px`;
   menu.querySelector('button:not([aria-disabled])').focus();
 }
