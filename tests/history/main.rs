@@ -43,6 +43,8 @@ impl Folder {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("parlor-history-{}-{count}", std::process::id());
         let folder = std::env::temp_dir().join(name);
+        // A killed process with the same number may have left it.
+        let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir(&folder).unwrap();
         Self(folder)
     }
