@@ -247,7 +247,6 @@ impl Chat {
         (channel.name.shown.clone(), names, channel.members.len())
     }
 
-    /// Finds a listed channel by its name.
     pub(super) fn channel(&self, name: &str) -> Result<ChannelId, CommandError> {
         match self.channels.find(&ChannelName::parse(name)?) {
             Found::Listed(id) => Ok(id),

@@ -117,7 +117,6 @@ impl Chat {
         Ok(cursors)
     }
 
-    /// Makes the answer to a search from what it has found so far.
     fn found(&mut self, search: &Search) -> Result<Effect, StoreError> {
         let unread = search.unread.peek().map(|(next, _)| next);
         let is_final = |it: &&Position| Some(*it) >= unread;

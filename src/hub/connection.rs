@@ -140,7 +140,6 @@ pub(super) enum ReadState {
     Blocked,
 }
 
-/// An entry of the hub's table.
 pub(super) struct Connection<S> {
     pub(super) socket: S,
     pub(super) id: ConnectionId,
@@ -157,7 +156,6 @@ pub(super) struct Connection<S> {
     pub(super) input_ended: bool,
 }
 
-/// A kind of deadline.
 enum Due {
     /// A request head must be complete.
     Head,
@@ -286,7 +284,6 @@ impl<S> Connection<S> {
         self.life = Life::Dead;
     }
 
-    /// Handles a socket that failed.
     pub(super) fn on_failed(&mut self, cx: &mut Context) {
         match &self.life {
             Life::Open(_) => self.end(CloseReason::Failed, false, cx),
@@ -345,7 +342,6 @@ impl<S> Connection<S> {
         matches!(self.life, Life::Dead)
     }
 
-    /// Returns whether this is an open WebSocket in this phase.
     pub(super) fn is_in(&self, phase: Phase) -> bool {
         matches!(&self.life, Life::Open(open) if open.phase == phase)
     }
@@ -400,7 +396,6 @@ impl<S> Connection<S> {
         rare.is_some_and(|rare| rare.paused_since.is_some())
     }
 
-    /// Returns the connection's deadline and its kind.
     fn deadline(&self, limits: &Limits) -> Option<(Millis, Due)> {
         let (wait, due) = match &self.life {
             Life::Http(http) if http.exchange != Exchange::Answering => {
@@ -444,7 +439,6 @@ impl<S> Connection<S> {
         Some(at)
     }
 
-    /// Acts on the deadline, if it has passed.
     pub(super) fn check_deadline(&mut self, cx: &mut Context) {
         let deadline = self.deadline(&cx.limits);
         let Some((_, due)) = deadline.filter(|(at, _)| *at <= cx.now.mono) else {

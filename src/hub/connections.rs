@@ -21,7 +21,6 @@ impl<S> Connections<S> {
         self.slots.len()
     }
 
-    /// Returns the id that the next connection gets.
     pub(super) fn next_id(&self) -> ConnectionId {
         let (index, serial) = (self.slots.vacant_key() as u32, self.next_serial);
         ConnectionId { index, serial }
@@ -46,7 +45,6 @@ impl<S> Connections<S> {
         self.slots.get_mut(index as usize)
     }
 
-    /// Returns the id of the connection that has this index now.
     pub(super) fn id(&self, index: usize) -> Option<ConnectionId> {
         self.slots.get(index).map(|connection| connection.id)
     }
@@ -55,7 +53,6 @@ impl<S> Connections<S> {
         self.slots.iter().map(|(_, connection)| connection)
     }
 
-    /// Removes a connection and returns it.
     pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Connection<S>> {
         self.get_mut(id)?;
         self.slots.try_remove(id.index())

@@ -91,7 +91,6 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Counts an event for the metrics.
     pub(super) fn count(&mut self, event: &Event) {
         let metrics = &mut self.metrics;
         match event {
@@ -117,7 +116,6 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// Appends an event as one frame.
     pub(super) fn encode(
         &mut self,
         event: &Event,

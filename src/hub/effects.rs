@@ -18,7 +18,6 @@ use std::ops::Range;
 const KEPT_EFFECTS: usize = 128;
 
 impl<S: Socket> Hub<S> {
-    /// Carries out the chat's effects in their order.
     pub(super) fn carry_out(&mut self) {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {

@@ -34,7 +34,6 @@ impl ConnectionId {
     }
 }
 
-/// An entry of the inbox.
 pub(super) enum Entry {
     /// A WebSocket was opened on `/chat`, for the user whom a trusted proxy names.
     Opened(Option<Box<str>>),

@@ -28,7 +28,6 @@ fn payload_bytes(event: &Event<'_>) -> usize {
 }
 
 impl<S> Connection<S> {
-    /// Processes bytes from the socket.
     pub(super) fn receive(&mut self, bytes: &mut [u8], cx: &mut Context) {
         self.on_life_sign(cx.now.mono);
         if let Some(tap) = self.tap() {

@@ -235,7 +235,6 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Queues a connection that has, or may have, something to read.
     fn queue(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(id) {
             self.reading.push(connection, &self.cx);

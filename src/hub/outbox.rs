@@ -96,7 +96,6 @@ impl Turn {
         range
     }
 
-    /// Hands a connection the body of a response.
     pub(super) fn write_body(&mut self, outbox: &mut Outbox, body: Body) {
         self.shared_bytes += body.held_bytes();
         let range = 0..body.as_bytes().len() as u32;

@@ -35,7 +35,6 @@ fn broken_rule(step: &Step) -> Option<Rule> {
     }
 }
 
-/// Explains the frames. `false`: a rule is broken.
 pub(super) fn explain(
     given: &Arguments,
     mut bytes: Vec<u8>,

@@ -14,7 +14,6 @@ use crate::websocket::{ServerHandshake, accept};
 /// No server accepts longer headers.
 const HEAD_BYTES: usize = 64 << 10;
 
-/// Explains the handshake. `false`: a rule is broken.
 pub(super) fn explain(bytes: &[u8], terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
     let (bytes, is_changed) = as_sent(bytes);
     if bytes.starts_with(b"HTTP/") {

@@ -140,7 +140,6 @@ impl Fuzz<'_> {
         }
     }
 
-    /// Plays a batch of sequences. Returns the new faults.
     fn batch(&self, sequences: impl Iterator<Item = Sequence>) -> Vec<Finding> {
         let (mut peer, mut before, mut findings) = (None, Vec::new(), Vec::new());
         for sequence in sequences {

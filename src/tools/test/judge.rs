@@ -133,7 +133,6 @@ pub(super) fn autobahn(case: &Case, outcome: &Outcome) -> (&'static str, &'stati
     (behavior, close)
 }
 
-/// Returns whether the first frame that was sent is a close frame.
 fn begins_with_close(outcome: &Outcome) -> bool {
     let first = outcome.sent.start.first();
     first.is_some_and(|byte| byte & 0x0f == Opcode::Close.bits())

@@ -71,7 +71,6 @@ impl<'a> Listener<'a> {
         address.map_or(String::new(), |address| format!("ws://{address}"))
     }
 
-    /// Plays the cases, each with a command or with the clients that connect.
     pub(super) fn play(mut self, command: &[OsString]) -> Result<Vec<Outcome>, Failure> {
         if command.is_empty() {
             let _ = writeln!(io::stderr(), "Listening on {}", self.url());
