@@ -71,6 +71,8 @@ export function browser() {
 
 /** A user with a browser context of their own. Elements are found by role and English name, whatever the `language` of the page. */
 export class Person {
+  words = (name) => name;
+
   static async at(browser, url, { language = 'en-GB', ...options } = {}) {
     const context = await browser.newContext({ locale: language, timezoneId: 'Europe/Berlin', viewport: { width: 1100, height: 720 }, ...options });
     context.setDefaultTimeout(15_000);

@@ -47,7 +47,7 @@ scene('dialogs hold the keyboard', [], async ({ meet }) => {
   }
   await press(ada, 'Control+/');
   await ada.role('dialog', 'Keyboard shortcuts').getByText('Ctrl+K').waitFor();
-  await ada.role('button', 'Close').click();
+  await ada.role('button', 'Close', true).click();
   await until(0, () => ada.role('dialog', 'Keyboard shortcuts').count());
 });
 
