@@ -83,7 +83,13 @@ impl Router {
     ) -> Result<Reply, Refusal> {
         match head.method {
             "GET" | "HEAD" => {}
-            "OPTIONS" => return Ok(Reply::Response(Response::options())),
+            "OPTIONS" => {
+                // A page can ask so whether its origin is allowed: a GET of its own has no Origin.
+                if matches!(head.path, "/chat" | "/echo") {
+                    self.origins.check(head)?;
+                }
+                return Ok(Reply::Response(Response::options()));
+            }
             _ => return Err(Refusal::method_not_allowed()),
         }
         let current = |media_type, text: String| {
@@ -273,6 +279,8 @@ no page | GET /chat/ | a |  | 404
 another method | POST /chat | a |  | 405
 OPTIONS of a path | OPTIONS / | a |  | 204
 OPTIONS of the server | OPTIONS * | a |  | 204
+OPTIONS of the chat by a foreign origin | OPTIONS /chat | a | Origin: http://b | 403
+OPTIONS of the chat by the same origin | OPTIONS /chat | a | Origin: http://a | 204
 a method in lower case | get / | a |  | 405
 two origins | GET /chat | a | Origin: http://a // Origin: http://a | 400
 an upgrade without an origin | GET /chat | chat.example | UPGRADE | 101

@@ -25,4 +25,5 @@ import './details.mjs';
 import './wire.mjs';
 import './languages.mjs';
 import './app.mjs';
+import './check.mjs';
 import './make-chat.mjs';

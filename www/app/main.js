@@ -2,11 +2,13 @@
 //
 // After a change every view is updated, once for all changes of a frame; each touches only what is different.
 
+import { check } from '../connection/check.js';
 import { openRoom } from '../store/state.js';
 import { loadTexts, t } from '../texts/language.js';
 import { ChannelBrowser } from '../views/channel-browser.js';
 import { Composer } from '../views/composer.js';
 import { ConnectionBanner } from '../views/connection-banner.js';
+import { openConnectionCheck } from '../views/connection-check.js';
 import * as dialogs from '../views/dialogs.js';
 import { byId, fillTexts } from '../views/dom.js';
 import { Feed } from '../views/feed.js';
@@ -42,10 +44,11 @@ const switcher = new QuickSwitcher(chat);
 const sidebar = new Sidebar(chat, () => browser.open(), () => switcher.open(), (view) => search.list(view));
 const feed = new Feed(chat);
 const composer = new Composer(chat);
-const banner = new ConnectionBanner(chat);
+const checkConnection = () => openConnectionCheck(() => check(location));
+const banner = new ConnectionBanner(chat, checkConnection);
 const bell = new Bell(chat);
 const header = new RoomHeader(chat, changed, () => wireView()
-  .then(({ togglePanel }) => togglePanel(chat, byId('more')), () => chat.tell(t.connection.unreachable, true)), invite);
+  .then(({ togglePanel }) => togglePanel(chat, byId('more')), () => chat.tell(t.connection.unreachable, true)), invite, checkConnection);
 const ownerMenu = new OwnerMenu(chat);
 const search = new Search(chat);
 const people = new PeopleList(chat);

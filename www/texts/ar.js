@@ -18,7 +18,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
   },
 
   page: {
-    skip: 'الانتقال إلى مربع الرسالة', connection: 'الاتصال', tryNow: 'حاول الآن',
+    skip: 'الانتقال إلى مربع الرسالة', connection: 'الاتصال', tryNow: 'حاول الآن', checkConnection: 'فحص الاتصال',
     announcements: 'إعلانات', welcome: 'دردشة مباشرة. اختر اسمًا وابدأ.', yourName: 'اسمك',
     roomPassword: 'كلمة مرور الدردشة', joinChat: 'انضم إلى الدردشة', sidebar: 'القنوات والأشخاص', notifications: 'الإشعارات',
     channels: 'القنوات',
@@ -97,6 +97,39 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     reconnectingIn: (seconds) => `إعادة الاتصال خلال ${duration(seconds, 'short')}`,
     reconnecting: 'جارٍ إعادة الاتصال…',
     updated: 'جرى تحديث parlor.', reload: 'إعادة التحميل',
+  },
+
+  check: {
+    title: 'فحص الاتصال', running: 'جارٍ الفحص…', fine: 'لم يُعثر على أي مشكلة.',
+    problems: (n) => plural(n, {
+      zero: 'لا مشكلات.', one: 'عُثر على مشكلة واحدة.', two: 'عُثر على مشكلتين.', few: 'عُثر على # مشكلات.', many: 'عُثر على # مشكلة.', other: 'عُثر على # مشكلة.',
+    }),
+    waiting: (seconds) => `انتظار على اتصال صامت: بقي ${duration(seconds, 'short')}`,
+    levels: { ok: 'سليم', note: 'ملاحظة', problem: 'مشكلة' },
+    places: { parlor: 'خيارات parlor', nginx: 'لخادم nginx', caddy: 'لخادم Caddy', system: 'على الحاسوب الذي ساعته خاطئة' },
+    ok: {
+      tls: 'تصل الصفحة عبر TLS.', upgrade: 'يُفتح WebSocket.', echo: 'تمر الرسائل في الاتجاهين.',
+      clock: 'الساعتان متطابقتان.', silence: ({ seconds }) => `يصمد الاتصال الصامت ${duration(seconds)}.`,
+    },
+    note: {
+      tls: 'بدون TLS تعبر الرسائل الشبكة دون تشفير.',
+      hidden: 'لا يُظهر الخادم ما رآه (--no-trace).',
+      seen: ({ address, forwarded, host, origin }) => `رأى الخادم: العنوان ${isolate(address || '–')}، X-Forwarded-For ${isolate(forwarded || '–')}، Host ${isolate(host || '–')}، Origin ${isolate(origin || '–')}`,
+    },
+    problem: {
+      tls: 'تصل الصفحة دون TLS: تعبر الرسائل الشبكة دون تشفير، ولا توجد إشعارات.',
+      unreachable: 'لا يمكن الوصول إلى الخادم.', refused: ({ detail }) => `رُفض WebSocket: ${isolate(detail)}`,
+      upstream: ({ detail }) => `لا يصل الوكيل إلى parlor: يجيب بالرمز ${isolate(detail)}.`,
+      path: ({ path }) => `يمرّر الوكيل مساره ${isolate(path)} كما هو.`,
+      upgrade: 'لا يمرّر الوكيل التحويل إلى WebSocket، أو يتحدث HTTP/1.0 مع parlor.',
+      buffering: 'يحتجز الوكيل الرسائل (تخزين مؤقت).',
+      timeout: ({ seconds }) => `أُغلق الاتصال بعد ${duration(seconds)} من الصمت: مهلة في الوكيل.`,
+      host: ({ detail, host }) => `يرسل الوكيل ترويسة Host خاطئة: ${isolate(detail)} بدلًا من ${isolate(host)}.`,
+      'trusted-proxy': ({ address }) => `يُحسب كل الزوار باسم ${isolate(address)}، وهو وكيل لا يثق به parlor.`,
+      forwarded: 'لا يقول الوكيل لمن يطلب: لا توجد X-Forwarded-For.',
+      origin: ({ origin }) => `يرفض parlor صفحة ${isolate(origin)}.`,
+      clock: ({ seconds }) => `تختلف ساعة هذا الحاسوب عن ساعة الخادم بمقدار ${duration(seconds)}.`,
+    },
   },
 
   chat: {

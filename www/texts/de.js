@@ -13,7 +13,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
   },
 
   page: {
-    skip: 'Zum Nachrichtenfeld springen', connection: 'Verbindung', tryNow: 'Jetzt versuchen',
+    skip: 'Zum Nachrichtenfeld springen', connection: 'Verbindung', tryNow: 'Jetzt versuchen', checkConnection: 'Verbindung prüfen',
     announcements: 'Ansagen', welcome: 'Live-Chat. Wähle einen Namen, und los geht’s.', yourName: 'Dein Name',
     roomPassword: 'Passwort für diesen Chat', joinChat: 'Chat beitreten', sidebar: 'Kanäle und Personen', notifications: 'Benachrichtigungen',
     channels: 'Kanäle',
@@ -93,6 +93,37 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     reconnectingIn: (seconds) => `Neuer Versuch in ${duration(seconds, 'short')}`,
     updated: 'parlor wurde aktualisiert.', reload: 'Neu laden',
     reconnecting: 'Verbindung wird wiederhergestellt …',
+  },
+
+  check: {
+    title: 'Verbindungsprüfung', running: 'Wird geprüft …', fine: 'Kein Problem gefunden.',
+    problems: (n) => plural(n, { one: '# Problem gefunden.', other: '# Probleme gefunden.' }),
+    waiting: (seconds) => `Stille Verbindung: noch ${duration(seconds, 'short')}`,
+    levels: { ok: 'In Ordnung', note: 'Hinweis', problem: 'Problem' },
+    places: { parlor: 'Optionen von parlor', nginx: 'Für nginx', caddy: 'Für Caddy', system: 'Auf dem Rechner, dessen Uhr falsch geht' },
+    ok: {
+      tls: 'Die Seite ist über TLS erreichbar.', upgrade: 'Ein WebSocket lässt sich öffnen.', echo: 'Nachrichten kommen in beiden Richtungen an.',
+      clock: 'Die Uhren stimmen überein.', silence: ({ seconds }) => `Eine stille Verbindung übersteht ${duration(seconds)}.`,
+    },
+    note: {
+      tls: 'Ohne TLS gehen Nachrichten unverschlüsselt durchs Netz.',
+      hidden: 'Der Server zeigt nicht, was er gesehen hat (--no-trace).',
+      seen: ({ address, forwarded, host, origin }) => `Der Server sah: Adresse ${address || '–'}, X-Forwarded-For ${forwarded || '–'}, Host ${host || '–'}, Origin ${origin || '–'}`,
+    },
+    problem: {
+      tls: 'Die Seite ist ohne TLS erreichbar: Nachrichten gehen unverschlüsselt durchs Netz, und es gibt keine Benachrichtigungen.',
+      unreachable: 'Der Server ist nicht erreichbar.', refused: ({ detail }) => `Der WebSocket wird abgelehnt: ${detail}`,
+      upstream: ({ detail }) => `Der Proxy erreicht parlor nicht: Er antwortet mit ${detail}.`,
+      path: ({ path }) => `Der Proxy reicht seinen eigenen Pfad ${path} weiter.`,
+      upgrade: 'Der Proxy reicht den Wechsel zu WebSocket nicht weiter oder spricht HTTP/1.0 mit parlor.',
+      buffering: 'Der Proxy hält Nachrichten zurück (Pufferung).',
+      timeout: ({ seconds }) => `Die Verbindung wurde nach ${duration(seconds)} Stille geschlossen: ein Zeitlimit des Proxys.`,
+      host: ({ detail, host }) => `Der Proxy sendet einen falschen Host-Header: ${detail} statt ${host}.`,
+      'trusted-proxy': ({ address }) => `Alle Besucher zählen als ${address}, ein Proxy, dem parlor nicht vertraut.`,
+      forwarded: 'Der Proxy sagt nicht, für wen er fragt: X-Forwarded-For fehlt.',
+      origin: ({ origin }) => `parlor lehnt die Seite von ${origin} ab.`,
+      clock: ({ seconds }) => `Die Uhren dieses Rechners und des Servers weichen um ${duration(seconds)} ab.`,
+    },
   },
 
   chat: {

@@ -10,7 +10,7 @@
 export const texts = ({ number, plural, ordinal, bytes, duration, words, list }) => ({
   /** Texts of the HTML files, by the key in their data attributes. */
   page: {
-    skip: 'Skip to the message box', connection: 'Connection', tryNow: 'Try now',
+    skip: 'Skip to the message box', connection: 'Connection', tryNow: 'Try now', checkConnection: 'Check the connection',
     announcements: 'Announcements', welcome: 'Live chat. Pick a name and you’re in.', yourName: 'Your name',
     roomPassword: 'The room’s password', joinChat: 'Join chat', sidebar: 'Channels and people', notifications: 'Notifications', channels: 'Channels',
     search: 'Search', more: 'More', closeSearch: 'Close search', searchField: 'Search for', results: 'Results',
@@ -90,6 +90,38 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     reconnectingIn: (seconds) => `Reconnecting in ${duration(seconds, 'short')}`,
     reconnecting: 'Reconnecting…',
     updated: 'parlor was updated.', reload: 'Reload',
+  },
+
+  /** The connection check; `problem` and the others by the codes of connection/check.js. */
+  check: {
+    title: 'Connection check', running: 'Checking…', fine: 'No problem found.',
+    problems: (n) => plural(n, { one: '# problem found.', other: '# problems found.' }),
+    waiting: (seconds) => `Waiting on a silent connection: ${duration(seconds, 'short')} left`,
+    levels: { ok: 'OK', note: 'Note', problem: 'Problem' },
+    places: { parlor: 'Options of parlor', nginx: 'For nginx', caddy: 'For Caddy', system: 'On the computer whose clock is wrong' },
+    ok: {
+      tls: 'The page is reached by TLS.', upgrade: 'A WebSocket opens.', echo: 'Messages pass in both directions.',
+      clock: 'The clocks agree.', silence: ({ seconds }) => `A silent connection survives ${duration(seconds)}.`,
+    },
+    note: {
+      tls: 'Without TLS, messages cross the network unencrypted.',
+      hidden: 'The server doesn’t show what it saw (--no-trace).',
+      seen: ({ address, forwarded, host, origin }) => `The server saw: address ${address || '–'}, X-Forwarded-For ${forwarded || '–'}, Host ${host || '–'}, Origin ${origin || '–'}`,
+    },
+    problem: {
+      tls: 'The page is reached without TLS: messages cross the network unencrypted, and there are no notifications.',
+      unreachable: 'The server can’t be reached.', refused: ({ detail }) => `The WebSocket is refused: ${detail}`,
+      upstream: ({ detail }) => `The proxy doesn’t reach parlor: it answers ${detail}.`,
+      path: ({ path }) => `The proxy passes its own path ${path} on.`,
+      upgrade: 'The proxy doesn’t pass the upgrade to WebSocket on, or speaks HTTP/1.0 with parlor.',
+      buffering: 'The proxy holds messages back (buffering).',
+      timeout: ({ seconds }) => `The connection was closed after ${duration(seconds)} of silence: a timeout of the proxy.`,
+      host: ({ detail, host }) => `The proxy sends a wrong Host header: ${detail} instead of ${host}.`,
+      'trusted-proxy': ({ address }) => `All visitors count as ${address}, a proxy that parlor doesn’t trust.`,
+      forwarded: 'The proxy doesn’t say for whom it asks: there is no X-Forwarded-For.',
+      origin: ({ origin }) => `parlor refuses the page of ${origin}.`,
+      clock: ({ seconds }) => `The clocks of this computer and the server differ by ${duration(seconds)}.`,
+    },
   },
 
   chat: {

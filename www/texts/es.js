@@ -13,7 +13,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
   },
 
   page: {
-    skip: 'Ir al cuadro de mensaje', connection: 'Conexión', tryNow: 'Intentar ahora',
+    skip: 'Ir al cuadro de mensaje', connection: 'Conexión', tryNow: 'Intentar ahora', checkConnection: 'Comprobar la conexión',
     announcements: 'Avisos', welcome: 'Chat en vivo. Elige un nombre y listo.', yourName: 'Tu nombre',
     roomPassword: 'Contraseña del chat', joinChat: 'Unirse al chat', sidebar: 'Canales y personas', notifications: 'Notificaciones',
     channels: 'Canales',
@@ -93,6 +93,37 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     reconnectingIn: (seconds) => `Reconectando en ${duration(seconds, 'short')}`,
     reconnecting: 'Reconectando…',
     updated: 'parlor se ha actualizado.', reload: 'Recargar',
+  },
+
+  check: {
+    title: 'Comprobación de la conexión', running: 'Comprobando…', fine: 'No se encontró ningún problema.',
+    problems: (n) => plural(n, { one: '# problema encontrado.', other: '# problemas encontrados.' }),
+    waiting: (seconds) => `Conexión en silencio: quedan ${duration(seconds, 'short')}`,
+    levels: { ok: 'Correcto', note: 'Nota', problem: 'Problema' },
+    places: { parlor: 'Opciones de parlor', nginx: 'Para nginx', caddy: 'Para Caddy', system: 'En el equipo cuyo reloj está mal' },
+    ok: {
+      tls: 'La página llega por TLS.', upgrade: 'Se abre un WebSocket.', echo: 'Los mensajes pasan en ambos sentidos.',
+      clock: 'Los relojes coinciden.', silence: ({ seconds }) => `Una conexión en silencio aguanta ${duration(seconds)}.`,
+    },
+    note: {
+      tls: 'Sin TLS, los mensajes cruzan la red sin cifrar.',
+      hidden: 'El servidor no muestra lo que vio (--no-trace).',
+      seen: ({ address, forwarded, host, origin }) => `El servidor vio: dirección ${address || '–'}, X-Forwarded-For ${forwarded || '–'}, Host ${host || '–'}, Origin ${origin || '–'}`,
+    },
+    problem: {
+      tls: 'La página llega sin TLS: los mensajes cruzan la red sin cifrar y no hay notificaciones.',
+      unreachable: 'No se puede acceder al servidor.', refused: ({ detail }) => `Se rechaza el WebSocket: ${detail}`,
+      upstream: ({ detail }) => `El proxy no llega a parlor: responde ${detail}.`,
+      path: ({ path }) => `El proxy transmite su propia ruta ${path}.`,
+      upgrade: 'El proxy no transmite el cambio a WebSocket, o habla HTTP/1.0 con parlor.',
+      buffering: 'El proxy retiene los mensajes (búfer).',
+      timeout: ({ seconds }) => `La conexión se cerró tras ${duration(seconds)} de silencio: un límite de tiempo del proxy.`,
+      host: ({ detail, host }) => `El proxy envía una cabecera Host incorrecta: ${detail} en lugar de ${host}.`,
+      'trusted-proxy': ({ address }) => `Todos los visitantes cuentan como ${address}, un proxy en el que parlor no confía.`,
+      forwarded: 'El proxy no dice para quién pregunta: falta X-Forwarded-For.',
+      origin: ({ origin }) => `parlor rechaza la página de ${origin}.`,
+      clock: ({ seconds }) => `Los relojes de este equipo y del servidor difieren en ${duration(seconds)}.`,
+    },
   },
 
   chat: {

@@ -4,7 +4,7 @@
 export const fixes = {
   "upgrade": {
     "nginx": ["proxy_http_version 1.1;", "proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection \"upgrade\";"],
-    "caddy": ["reverse_proxy 127.0.0.1:8080  # without header_up for Upgrade or Connection"]
+    "caddy": ["reverse_proxy 127.0.0.1:8080", "# without header_up for Upgrade or Connection"]
   },
   "http-1.0": {
     "nginx": ["proxy_http_version 1.1;"],
@@ -13,7 +13,7 @@ export const fixes = {
   "timeout": {
     "parlor": ["--ping-interval {ping}"],
     "nginx": ["proxy_read_timeout 1h;", "proxy_send_timeout 1h;"],
-    "caddy": ["reverse_proxy 127.0.0.1:8080  # without stream_timeout"]
+    "caddy": ["reverse_proxy 127.0.0.1:8080", "# without stream_timeout"]
   },
   "buffering": {
     "nginx": ["proxy_buffering off;", "proxy_request_buffering off;"],
@@ -32,7 +32,7 @@ export const fixes = {
   },
   "forwarded": {
     "nginx": ["proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"],
-    "caddy": ["reverse_proxy 127.0.0.1:8080  # without header_up for X-Forwarded-For"]
+    "caddy": ["reverse_proxy 127.0.0.1:8080", "# without header_up for X-Forwarded-For"]
   },
   "origin": {
     "parlor": ["--origin {origin}"]

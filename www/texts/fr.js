@@ -13,7 +13,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
   },
 
   page: {
-    skip: 'Aller à la zone de message', connection: 'Connexion', tryNow: 'Réessayer maintenant',
+    skip: 'Aller à la zone de message', connection: 'Connexion', tryNow: 'Réessayer maintenant', checkConnection: 'Vérifier la connexion',
     announcements: 'Annonces', welcome: 'Chat en direct. Choisissez un nom et c’est parti.', yourName: 'Votre nom',
     roomPassword: 'Mot de passe du chat', joinChat: 'Rejoindre le chat', sidebar: 'Canaux et personnes', notifications: 'Notifications',
     channels: 'Canaux',
@@ -93,6 +93,37 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     reconnectingIn: (seconds) => `Reconnexion dans ${duration(seconds, 'short')}`,
     reconnecting: 'Reconnexion…',
     updated: 'parlor a été mis à jour.', reload: 'Recharger',
+  },
+
+  check: {
+    title: 'Vérification de la connexion', running: 'Vérification…', fine: 'Aucun problème trouvé.',
+    problems: (n) => plural(n, { one: '# problème trouvé.', other: '# problèmes trouvés.' }),
+    waiting: (seconds) => `Connexion silencieuse : encore ${duration(seconds, 'short')}`,
+    levels: { ok: 'Correct', note: 'Remarque', problem: 'Problème' },
+    places: { parlor: 'Options de parlor', nginx: 'Pour nginx', caddy: 'Pour Caddy', system: 'Sur l’ordinateur dont l’horloge est fausse' },
+    ok: {
+      tls: 'La page est servie par TLS.', upgrade: 'Un WebSocket s’ouvre.', echo: 'Les messages passent dans les deux sens.',
+      clock: 'Les horloges concordent.', silence: ({ seconds }) => `Une connexion silencieuse tient ${duration(seconds)}.`,
+    },
+    note: {
+      tls: 'Sans TLS, les messages traversent le réseau en clair.',
+      hidden: 'Le serveur ne montre pas ce qu’il a vu (--no-trace).',
+      seen: ({ address, forwarded, host, origin }) => `Le serveur a vu : adresse ${address || '–'}, X-Forwarded-For ${forwarded || '–'}, Host ${host || '–'}, Origin ${origin || '–'}`,
+    },
+    problem: {
+      tls: 'La page est servie sans TLS : les messages traversent le réseau en clair, et il n’y a pas de notifications.',
+      unreachable: 'Le serveur est injoignable.', refused: ({ detail }) => `Le WebSocket est refusé : ${detail}`,
+      upstream: ({ detail }) => `Le proxy n’atteint pas parlor : il répond ${detail}.`,
+      path: ({ path }) => `Le proxy transmet son propre chemin ${path}.`,
+      upgrade: 'Le proxy ne transmet pas le passage à WebSocket, ou parle HTTP/1.0 avec parlor.',
+      buffering: 'Le proxy retient les messages (mise en tampon).',
+      timeout: ({ seconds }) => `La connexion a été fermée après ${duration(seconds)} de silence : un délai du proxy.`,
+      host: ({ detail, host }) => `Le proxy envoie un mauvais en-tête Host : ${detail} au lieu de ${host}.`,
+      'trusted-proxy': ({ address }) => `Tous les visiteurs comptent comme ${address}, un proxy auquel parlor ne fait pas confiance.`,
+      forwarded: 'Le proxy ne dit pas pour qui il demande : X-Forwarded-For manque.',
+      origin: ({ origin }) => `parlor refuse la page de ${origin}.`,
+      clock: ({ seconds }) => `Les horloges de cet ordinateur et du serveur diffèrent de ${duration(seconds)}.`,
+    },
   },
 
   chat: {

@@ -13,7 +13,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
   },
 
   page: {
-    skip: 'メッセージ欄へ移動', connection: '接続', tryNow: '今すぐ再接続',
+    skip: 'メッセージ欄へ移動', connection: '接続', tryNow: '今すぐ再接続', checkConnection: '接続を確認',
     announcements: 'お知らせ', welcome: '名前を決めるだけで始められるライブチャットです。', yourName: '名前',
     roomPassword: 'チャットのパスワード', joinChat: 'チャットに参加', sidebar: 'チャンネルとメンバー', notifications: '通知',
     channels: 'チャンネル',
@@ -93,6 +93,37 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     reconnectingIn: (seconds) => `${duration(seconds, 'short')}後に再接続します`,
     reconnecting: '再接続しています…',
     updated: 'parlor が更新されました。', reload: '再読み込み',
+  },
+
+  check: {
+    title: '接続の確認', running: '確認しています…', fine: '問題は見つかりませんでした。',
+    problems: (n) => `問題が ${number(n)} 件見つかりました。`,
+    waiting: (seconds) => `無通信の接続を確認中: 残り ${duration(seconds, 'short')}`,
+    levels: { ok: '正常', note: '注意', problem: '問題' },
+    places: { parlor: 'parlor のオプション', nginx: 'nginx の設定', caddy: 'Caddy の設定', system: '時計が合っていないコンピューターで' },
+    ok: {
+      tls: 'ページは TLS で届いています。', upgrade: 'WebSocket を開けます。', echo: 'メッセージは双方向に届きます。',
+      clock: '時計は合っています。', silence: ({ seconds }) => `無通信の接続は ${duration(seconds)}切れませんでした。`,
+    },
+    note: {
+      tls: 'TLS がないため、メッセージは暗号化されずに送られます。',
+      hidden: 'サーバーは受け取った内容を表示しません (--no-trace)。',
+      seen: ({ address, forwarded, host, origin }) => `サーバーが受け取った内容: アドレス ${address || '–'}、X-Forwarded-For ${forwarded || '–'}、Host ${host || '–'}、Origin ${origin || '–'}`,
+    },
+    problem: {
+      tls: 'ページは TLS なしで届いています。メッセージは暗号化されず、通知も使えません。',
+      unreachable: 'サーバーに接続できません。', refused: ({ detail }) => `WebSocket が拒否されました: ${detail}`,
+      upstream: ({ detail }) => `プロキシが parlor に接続できません (応答: ${detail})。`,
+      path: ({ path }) => `プロキシが自身のパス ${path} をそのまま渡しています。`,
+      upgrade: 'プロキシが WebSocket への切り替えを渡していないか、parlor と HTTP/1.0 で通信しています。',
+      buffering: 'プロキシがメッセージを溜めています (バッファリング)。',
+      timeout: ({ seconds }) => `${duration(seconds)}の無通信のあと接続が閉じられました。プロキシのタイムアウトです。`,
+      host: ({ detail, host }) => `プロキシの Host ヘッダーが誤っています: ${host} ではなく ${detail} です。`,
+      'trusted-proxy': ({ address }) => `すべての訪問者が ${address} として数えられています。parlor が信頼していないプロキシです。`,
+      forwarded: 'プロキシが誰の要求かを伝えていません。X-Forwarded-For がありません。',
+      origin: ({ origin }) => `parlor が ${origin} のページを拒否しています。`,
+      clock: ({ seconds }) => `このコンピューターとサーバーの時計が ${duration(seconds)}ずれています。`,
+    },
   },
 
   chat: {

@@ -13,7 +13,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
   },
 
   page: {
-    skip: 'Ir para a caixa de mensagem', connection: 'Conexão', tryNow: 'Tentar agora',
+    skip: 'Ir para a caixa de mensagem', connection: 'Conexão', tryNow: 'Tentar agora', checkConnection: 'Verificar a conexão',
     announcements: 'Avisos', welcome: 'Chat ao vivo. Escolha um nome e pronto.', yourName: 'Seu nome',
     roomPassword: 'Senha do chat', joinChat: 'Entrar no chat', sidebar: 'Canais e pessoas', notifications: 'Notificações',
     channels: 'Canais',
@@ -93,6 +93,37 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     reconnectingIn: (seconds) => `Reconectando em ${duration(seconds, 'short')}`,
     reconnecting: 'Reconectando…',
     updated: 'O parlor foi atualizado.', reload: 'Recarregar',
+  },
+
+  check: {
+    title: 'Verificação da conexão', running: 'Verificando…', fine: 'Nenhum problema encontrado.',
+    problems: (n) => plural(n, { one: '# problema encontrado.', other: '# problemas encontrados.' }),
+    waiting: (seconds) => `Conexão em silêncio: faltam ${duration(seconds, 'short')}`,
+    levels: { ok: 'Certo', note: 'Nota', problem: 'Problema' },
+    places: { parlor: 'Opções do parlor', nginx: 'Para o nginx', caddy: 'Para o Caddy', system: 'No computador cujo relógio está errado' },
+    ok: {
+      tls: 'A página chega por TLS.', upgrade: 'Um WebSocket se abre.', echo: 'As mensagens passam nos dois sentidos.',
+      clock: 'Os relógios coincidem.', silence: ({ seconds }) => `Uma conexão em silêncio aguenta ${duration(seconds)}.`,
+    },
+    note: {
+      tls: 'Sem TLS, as mensagens atravessam a rede sem criptografia.',
+      hidden: 'O servidor não mostra o que viu (--no-trace).',
+      seen: ({ address, forwarded, host, origin }) => `O servidor viu: endereço ${address || '–'}, X-Forwarded-For ${forwarded || '–'}, Host ${host || '–'}, Origin ${origin || '–'}`,
+    },
+    problem: {
+      tls: 'A página chega sem TLS: as mensagens atravessam a rede sem criptografia, e não há notificações.',
+      unreachable: 'Não é possível acessar o servidor.', refused: ({ detail }) => `O WebSocket é recusado: ${detail}`,
+      upstream: ({ detail }) => `O proxy não alcança o parlor: responde ${detail}.`,
+      path: ({ path }) => `O proxy repassa o próprio caminho ${path}.`,
+      upgrade: 'O proxy não repassa a mudança para WebSocket, ou fala HTTP/1.0 com o parlor.',
+      buffering: 'O proxy retém as mensagens (buffer).',
+      timeout: ({ seconds }) => `A conexão foi fechada após ${duration(seconds)} de silêncio: um limite de tempo do proxy.`,
+      host: ({ detail, host }) => `O proxy envia um cabeçalho Host errado: ${detail} em vez de ${host}.`,
+      'trusted-proxy': ({ address }) => `Todos os visitantes contam como ${address}, um proxy em que o parlor não confia.`,
+      forwarded: 'O proxy não diz para quem pergunta: falta X-Forwarded-For.',
+      origin: ({ origin }) => `O parlor recusa a página de ${origin}.`,
+      clock: ({ seconds }) => `Os relógios deste computador e do servidor diferem em ${duration(seconds)}.`,
+    },
   },
 
   chat: {

@@ -11,11 +11,14 @@ export class ConnectionBanner {
   #chat; #timer = 0;
   #line = byId('connection');
   #button = byId('try');
+  #check = byId('check');
   #what = element('span');
   #when = element('span', { 'aria-live': 'off' }); // a countdown isn't read out
 
-  constructor(chat) {
+  /** `check()` opens the connection check. */
+  constructor(chat, check) {
     this.#chat = chat;
+    this.#check.addEventListener('click', check);
     this.#button.addEventListener('click', () => (chat.downSince === null ? location.reload() : chat.nudge()));
   }
 
@@ -26,6 +29,7 @@ export class ConnectionBanner {
     const isDown = since !== null && performance.now() - since >= AFTER_MS;
     const isUpdated = since === null && this.#chat.isUpdated;
     this.#button.hidden = !isDown && !isUpdated;
+    this.#check.hidden = !isDown;
     setText(this.#button, isUpdated ? t.connection.reload : t.page.tryNow);
     if (!isDown) {
       setText(this.#line, isUpdated ? t.connection.updated : '');

@@ -22,8 +22,8 @@ export function syncStatus(room) {
 export class RoomHeader {
   #chat; #changed; #timer = 0; #typing = ''; #key = null; #connectedAt = 0;
 
-  /** `toggleWire()` opens or closes the wire view, `invite()` shows the address of the chat. */
-  constructor(chat, changed, toggleWire, invite) {
+  /** `toggleWire()` opens or closes the wire view, `invite()` shows the address of the chat, `check()` opens the connection check. */
+  constructor(chat, changed, toggleWire, invite, check) {
     this.#chat = chat;
     this.#changed = changed;
     const more = byId('more');
@@ -40,6 +40,7 @@ export class RoomHeader {
         { text: t.menu.transcript, act: () => saveTranscript(chat, room) },
         LINE,
         { text: t.page.wire, act: toggleWire },
+        { text: t.check.title, act: check },
         this.#canLeave(room) && LINE,
         this.#canLeave(room) && { text: t.page.leaveChannel, danger: true, act: () => chat.leaveChannel(room.name) },
       ], more.getBoundingClientRect());
