@@ -108,7 +108,7 @@ fn collect(
     Ok(())
 }
 
-/// Appends a module to a bundle, after the modules that it imports, without lines of comment.
+/// Appends a module to a bundle, after the modules that it imports, without comments.
 /// Returns its exports. The forms of `import` and `export` are those that `www/` uses, one a line;
 /// another one fails the build.
 fn add(
@@ -129,6 +129,11 @@ fn add(
             in_comment &= !line.ends_with("*/");
             continue;
         }
+        // A comment at the end of a line; a string with two slashes would end behind them.
+        let line = match line.rsplit_once(" // ") {
+            Some((code, comment)) if !comment.contains(['\'', '"', '`']) => code,
+            _ => line,
+        };
         let unknown = || format!("www/{}: the bundle can't have: {line}", name.display());
         if let Some(import) = line.strip_prefix("import ") {
             let (names, path) = import.split_once(" from '").ok_or_else(unknown)?;

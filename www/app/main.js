@@ -10,7 +10,7 @@ import { Composer } from '../views/composer.js';
 import { ConnectionBanner } from '../views/connection-banner.js';
 import { openConnectionCheck } from '../views/connection-check.js';
 import * as dialogs from '../views/dialogs.js';
-import { byId, fillTexts } from '../views/dom.js';
+import { byId, fillTexts, loadStyles } from '../views/dom.js';
 import { Feed } from '../views/feed.js';
 import { invite } from '../views/invitation.js';
 import * as keys from '../views/keys.js';
@@ -34,7 +34,8 @@ const LATER_MS = 3000;
 const REFRESH_MS = 20_000;
 
 await loadTexts();
-const wireView = () => import('../wire/panel.js');
+let wire = null;
+const wireView = () => (wire ??= Promise.all([import('../wire/panel.js'), loadStyles('styles/wire.css')]).then(([panel]) => panel));
 
 fillTexts(t.page);
 const chat = new Chat(changed, dialogs.confirm);

@@ -38,6 +38,9 @@
     globalThis.parlorSocket = new WebSocket(url.href.replace(/^http/, 'ws'), 'chat');
   }
 
+  // With the first listener for changes of storage the browser loads it, which takes 15 ms that main.js need not wait for.
+  addEventListener('storage', () => {});
+
   // The reader's choice, or the browser's first language that there is: the script element names their files (data-de="texts/de.js").
   const files = new Map([['en', null], ...[...document.currentScript.attributes].filter(({ name }) => name.startsWith('data-'))
     .map(({ name, value }) => [Intl.getCanonicalLocales(name.slice(5))[0], value])]);
@@ -111,7 +114,7 @@
   }
 
   addEventListener('error', ({ target, message, filename }) => {
-    if (target instanceof HTMLScriptElement || (target instanceof HTMLLinkElement && target.rel === 'stylesheet')) {
+    if (target instanceof HTMLScriptElement || (target instanceof HTMLLinkElement && target.rel === 'stylesheet' && target.dataset.later === undefined)) {
       fail(() => reason(target.src || target.href));
     } else if (target === window && filename.startsWith(location.origin) && page.dataset.started === undefined) {
       fail(() => texts.broken(message));

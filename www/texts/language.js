@@ -25,6 +25,9 @@ function format(kind, options) {
 
 export const number = (n) => format('NumberFormat').format(n);
 
+/** A count beside a name; nothing for 0: a page starts with nothing to count, and the first formatter takes 16 ms. */
+export const countOf = (n) => (n > 0 ? number(n) : '');
+
 /** The form of `forms` for a number; `#` in it is the number. The categories are those of the language (CLDR plural rules). */
 const plural = (n, forms, type = 'cardinal') => (forms[format('PluralRules', { type }).select(n)] ?? forms.other).replace('#', number(n));
 

@@ -86,7 +86,7 @@ export class Feed {
     const own = pending.some(({ nonce }) => !this.#nonces.has(nonce)) || this.#hasNewOwn(room);
     for (const { nonce } of pending) this.#nonces.add(nonce);
     this.#pending = pending;
-    this.#calendar = calendar();
+    if (this.#room.messages.length + pending.length > 0) this.#calendar = calendar(); // it takes 16 ms at first, and a page starts without messages
     this.#newest = room.messages.at(-1)?.seq ?? 0;
     this.#hushWhileLoading(isOther);
     const isLeft = this.#target !== null && room.target === null; // the newest messages are shown again

@@ -3,7 +3,7 @@
 
 import { personRoom } from '../store/state.js';
 import * as storage from '../store/storage.js';
-import { number, t } from '../texts/language.js';
+import { countOf, t } from '../texts/language.js';
 import { byName } from '../texts/names.js';
 import { personMenu } from './actions.js';
 import { avatar } from './avatar.js';
@@ -45,7 +45,7 @@ export class PeopleList {
     this.#panel.hidden = !shown;
     set(this.#button, 'aria-expanded', String(shown));
     const { state } = this.#chat;
-    setText(byId('online'), state.online > 0 ? number(state.online) : '');
+    setText(byId('online'), countOf(state.online));
     if (!shown) return;
     const me = state.me?.name;
     this.#filter.hidden = state.online <= MANY && this.#filter.value === '';
@@ -61,9 +61,9 @@ export class PeopleList {
     setText(byId('members-more'), more > 0 ? t.sidebar.others(more) : '');
     // A list alone needs no heading: everyone who is online is in the channel, or this is no channel.
     byId('members-title').hidden = byId('others-title').hidden = members.length === 0 || others.length === 0;
-    setText(byId('members-count'), number(wanted === '' && room?.count || members.length));
+    setText(byId('members-count'), countOf(wanted === '' && room?.count || members.length));
     setText(byId('others-name'), t.sidebar.elsewhere);
-    setText(byId('others-count'), number(others.length));
+    setText(byId('others-count'), countOf(others.length));
     setText(byId('no-person'), members.length + others.length === 0 && wanted !== '' ? t.sidebar.noMatch : '');
   }
 

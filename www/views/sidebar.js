@@ -5,7 +5,7 @@ import { isMentioned } from '../store/room.js';
 import { HOME, channelRoom, isOnline, news, people } from '../store/state.js';
 import * as storage from '../store/storage.js';
 import * as address from '../texts/address.js';
-import { number, t } from '../texts/language.js';
+import { countOf, number, t } from '../texts/language.js';
 import { byName } from '../texts/names.js';
 import { showAvatar } from './avatar.js';
 import { Keyed, byId, element, icon, set, setText } from './dom.js';
@@ -55,7 +55,7 @@ export class Sidebar {
     setText(byId('no-matches'), channels.length + matching.length === 0 ? t.sidebar.noMatch : '');
     const added = state.newChannels.size;
     set(byId('new-count'), 'hidden', added === 0);
-    set(byId('new-count'), 'data-count', number(added));
+    set(byId('new-count'), 'data-count', countOf(added));
     set(byId('browse'), 'aria-label', added > 0 ? `${t.page.browse}, ${t.channels.newCount(added)}` : null);
     byId('elsewhere').hidden = ![...state.rooms.values()].some((room) => room !== open && news(state, room) > 0);
   }
@@ -131,5 +131,5 @@ function showLink(item, { room, open, quiet, online, count, muted, draft }) {
   set(pencil, 'hidden', !draft);
   set(badge, 'hidden', count === 0);
   // Drawn by the style sheet: as text it would have to be part of the link's name.
-  set(badge, 'data-count', `${mentioned ? '@ ' : ''}${count > 99 ? `${number(99)}+` : number(count)}`);
+  set(badge, 'data-count', `${mentioned ? '@ ' : ''}${count > 99 ? `${number(99)}+` : countOf(count)}`);
 }
