@@ -28,7 +28,7 @@ export async function faults(page) {
 }
 
 /** Walks through them with a new person, and calls `look(page, what)` at each. The server is stopped at the end, and comes again. */
-export async function screens({ meet, server, device, colorScheme, language }, look) {
+export async function screens({ meet, server, device, colorScheme, language, key }, look) {
   const ada = await meet(null, { ...DEVICES[device], colorScheme, ...(language && { language, locale: language, reducedMotion: 'reduce' }) });
   const { keyboard } = ada.page;
   const seen = (what) => look(ada.page, what);
@@ -105,6 +105,29 @@ export async function screens({ meet, server, device, colorScheme, language }, l
   await ada.say('psst');
   await ada.said('psst').waitFor();
   await seen('a private conversation');
+  for (const list of ['Unread', 'Mentions']) {
+    await menu();
+    await ada.role('button', list, true).click();
+    await ada.role('heading', list, true).waitFor();
+    await seen(list);
+    await keyboard.press('Escape');
+  }
+  await ada.more('Invite people…');
+  await ada.role('dialog', 'Invite people').waitFor();
+  await seen('the invitation');
+  await keyboard.press('Escape');
+  if (key) {
+    await menu();
+    await ada.channel('general').click();
+    await ada.heading('#general').waitFor();
+    await ada.say(`/own ${key}`);
+    for (const [item, role, name] of [['Who may write…', 'menu'], ['Muted and removed (0)…', 'dialog', 'Muted and removed people']]) {
+      await ada.rule(item);
+      await ada.role(role, name ?? /./).waitFor();
+      await seen(item);
+      await keyboard.press('Escape');
+    }
+  }
   await ada.more('Wire');
   await ada.role('complementary', 'Wire').waitFor();
   await seen('the wire panel');

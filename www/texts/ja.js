@@ -26,7 +26,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     noDirect: 'メンバーを選ぶと、非公開でメッセージを送れます。',
     people: 'メンバー', leaveChat: 'チャットから退出',
     theme: 'テーマ', language: '言語', system: 'システム', light: 'ライト', dark: 'ダーク',
-    shortcuts: 'キーボードショートカット', closeMenu: 'メニューを閉じる', menu: 'メニュー',
+    shortcuts: 'ショートカットキー', closeMenu: 'メニューを閉じる', menu: 'メニュー',
     leaveChannel: 'チャンネルから退出', wire: 'Wire',
     messages: 'メッセージ', suggestions: '候補', message: 'メッセージ', send: '送信',
     closeNotice: 'この通知を閉じる', inChannel: 'このチャンネルのメンバー',
@@ -332,7 +332,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     ['メッセージから Tab', 'メッセージの操作（↑ と ↓ で別のメッセージ）'],
     ['@, :, /', '名前・絵文字・コマンドを補完（Tab または Enter）'],
     ['Esc', '閉じて、メッセージ欄に戻る'],
-    ['Ctrl+/', 'キーボードショートカットを表示'],
+    ['Ctrl+/', 'ショートカットキーを表示'],
   ],
 
   join: {

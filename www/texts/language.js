@@ -31,7 +31,8 @@ export const countOf = (n) => (n > 0 ? number(n) : '');
 /** The form of `forms` for a number; `#` in it is the number. The categories are those of the language (CLDR plural rules). */
 const plural = (n, forms, type = 'cardinal') => (forms[format('PluralRules', { type }).select(n)] ?? forms.other).replace('#', number(n));
 
-const unit = (n, name, unitDisplay) => format('NumberFormat', { style: 'unit', unit: name, unitDisplay }).format(n);
+/** A number and its unit, which stay on one line. */
+const unit = (n, name, unitDisplay) => format('NumberFormat', { style: 'unit', unit: name, unitDisplay }).format(n).replaceAll(' ', '\u00a0');
 const UNITS = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
 /** What the texts of a language are made with. */
