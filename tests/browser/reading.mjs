@@ -40,7 +40,7 @@ scene('a long channel: the end first, earlier on the way up, all of it in order'
 scene('what is no longer kept is said, and not that this is the beginning', ['--rate', '0'], async ({ meet, server, browser }) => {
   await flood(browser, server, 'Flood', 'general', 1010); // without a history a thousand are kept
   const ada = await meet('Ada');
-  await ada.page.getByText('50 of 1010 messages, 10 older messages not stored').waitFor();
+  await until('50 of 1010 messages, 10 older messages not stored', () => ada.status());
   await until(1, async () => {
     await ada.log.evaluate((log) => { log.scrollTop = 0; });
     return ada.said('Older messages are no longer stored.').count();
