@@ -152,7 +152,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyInChannels: `لا يعمل ${ltr('/me')} إلا في القنوات.`, noConversation: 'لم تعد هذه المحادثة موجودة.',
     rejected: 'أغلق الخادم الاتصال بسبب هذه الرسالة.',
     noFiles: 'لا يمكن إرسال الملفات والصور هنا، النص فقط.',
-    notStored: (seq) => `الرسالة ${number(seq)} غير موجودة: أُزيلت أو لم تعد محفوظة.`,
+    notStored: (seq) => `الرسالة ${seq} غير موجودة: أُزيلت أو لم تعد محفوظة.`,
     wireOff: `عرض Wire متوقف على هذا الخادم (${ltr('--no-trace')}).`,
     leaveTitle: 'مغادرة الدردشة؟',
     leaveLoses: 'لديك مسودات أو رسائل لم تُرسل. ستُحذف عند المغادرة.',

@@ -144,7 +144,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyInChannels: '/me geht nur in Kanälen.', noConversation: 'Diese Unterhaltung gibt es nicht mehr.',
     rejected: 'Der Server hat deswegen die Verbindung geschlossen.',
     noFiles: 'Dateien und Bilder kann man hier nicht senden, nur Text.',
-    notStored: (seq) => `Nachricht ${number(seq)} ist nicht da: Sie wurde entfernt oder wird nicht mehr gespeichert.`,
+    notStored: (seq) => `Nachricht ${seq} ist nicht da: Sie wurde entfernt oder wird nicht mehr gespeichert.`,
     wireOff: 'Die Wire-Ansicht ist auf diesem Server ausgeschaltet (--no-trace).',
     leaveTitle: 'Chat verlassen?',
     leaveLoses: 'Du hast Entwürfe oder Nachrichten, die nicht gesendet wurden. Beim Verlassen werden sie gelöscht.',

@@ -142,7 +142,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     onlyInChannels: '/me only works in channels.', noConversation: 'This conversation no longer exists.',
     rejected: 'The server closed the connection because of it.',
     noFiles: 'Files and pictures can’t be sent here, only text.',
-    notStored: (seq) => `Message ${number(seq)} isn’t there: it was removed or is no longer stored.`,
+    notStored: (seq) => `Message ${seq} isn’t there: it was removed or is no longer stored.`,
     wireOff: 'The wire view is turned off on this server (--no-trace).',
     leaveTitle: 'Leave chat?',
     leaveLoses: 'You have drafts or messages that weren’t sent. Leaving deletes them.',

@@ -144,7 +144,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyInChannels: '/me solo funciona en canales.', noConversation: 'Esta conversación ya no existe.',
     rejected: 'El servidor cerró la conexión por este mensaje.',
     noFiles: 'Aquí no se pueden enviar archivos ni imágenes, solo texto.',
-    notStored: (seq) => `El mensaje ${number(seq)} no está: se eliminó o ya no se guarda.`,
+    notStored: (seq) => `El mensaje ${seq} no está: se eliminó o ya no se guarda.`,
     wireOff: 'La vista Wire está desactivada en este servidor (--no-trace).',
     leaveTitle: '¿Salir del chat?',
     leaveLoses: 'Tienes borradores o mensajes que no se enviaron. Si sales, se eliminarán.',

@@ -144,7 +144,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyInChannels: '/me ne fonctionne que dans les canaux.', noConversation: 'Cette conversation n’existe plus.',
     rejected: 'Le serveur a fermé la connexion à cause de ce message.',
     noFiles: 'On ne peut envoyer ici que du texte, ni fichiers ni images.',
-    notStored: (seq) => `Le message ${number(seq)} n’est pas là : il a été supprimé ou n’est plus conservé.`,
+    notStored: (seq) => `Le message ${seq} n’est pas là : il a été supprimé ou n’est plus conservé.`,
     wireOff: 'La vue Wire est désactivée sur ce serveur (--no-trace).',
     leaveTitle: 'Quitter le chat ?',
     leaveLoses: 'Vous avez des brouillons ou des messages qui n’ont pas été envoyés. Si vous quittez, ils seront supprimés.',

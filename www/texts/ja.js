@@ -144,7 +144,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     onlyInChannels: '/me はチャンネルでのみ使えます。', noConversation: 'この会話はもう存在しません。',
     rejected: 'このメッセージのためにサーバーが接続を閉じました。',
     noFiles: 'ここではファイルや画像は送れません。送れるのはテキストだけです。',
-    notStored: (seq) => `メッセージ ${number(seq)} はありません。削除されたか、もう保存されていません。`,
+    notStored: (seq) => `メッセージ ${seq} はありません。削除されたか、もう保存されていません。`,
     wireOff: 'このサーバーでは Wire ビューが無効です（--no-trace）。',
     leaveTitle: 'チャットから退出しますか？',
     leaveLoses: '下書きまたは未送信のメッセージがあります。退出すると削除されます。',

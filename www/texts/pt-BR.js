@@ -144,7 +144,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     onlyInChannels: '/me só funciona em canais.', noConversation: 'Esta conversa não existe mais.',
     rejected: 'O servidor fechou a conexão por causa desta mensagem.',
     noFiles: 'Aqui não dá para enviar arquivos nem imagens, só texto.',
-    notStored: (seq) => `A mensagem ${number(seq)} não está aqui: foi removida ou não é mais guardada.`,
+    notStored: (seq) => `A mensagem ${seq} não está aqui: foi removida ou não é mais guardada.`,
     wireOff: 'A visão Wire está desativada neste servidor (--no-trace).',
     leaveTitle: 'Sair do chat?',
     leaveLoses: 'Você tem rascunhos ou mensagens que não foram enviados. Se sair, eles serão excluídos.',
