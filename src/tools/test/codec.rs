@@ -44,6 +44,10 @@ impl Codec {
             .compress(payload, &mut out, DeflateFlush::SyncFlush);
         let length = (self.deflate.total_out() - before) as usize;
         out.truncate(length.saturating_sub(FLUSHED.len()));
+        if out.is_empty() {
+            // A second flush writes nothing, but an empty message has a block (§7.2.3.6).
+            out.push(0);
+        }
         out
     }
 
