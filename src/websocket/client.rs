@@ -50,7 +50,8 @@ pub struct ClientHandshake {
 
 impl ClientHandshake {
     /// Creates a request (§4.1). `host` is the host and port of the address, `target` the path
-    /// with its query. `nonce` is 16 random bytes, new for each connection.
+    /// with its query. `nonce` is 16 random bytes, new for each connection;
+    /// [`masking_keys`](crate::blocking::masking_keys) is a source of them.
     pub fn new(
         host: &str,
         target: &str,
