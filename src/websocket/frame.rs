@@ -170,7 +170,10 @@ impl FrameHeader {
     /// Appends the header, with its length in the shortest form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let (bytes, length) = self.bytes();
-        out.extend_from_slice(&bytes[..length]);
+        // A copy of fixed length is two instructions; one of 2 to 14 bytes is a call.
+        let start = out.len();
+        out.extend_from_slice(&bytes);
+        out.truncate(start + length);
     }
 
     /// Returns the header in a fixed array, and its length.

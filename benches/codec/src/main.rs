@@ -1,8 +1,8 @@
 //! Messages encoded and decoded in memory, by parlor and by other libraries, beside `memcpy`.
 //!
 //! `cargo run --release --manifest-path benches/codec/Cargo.toml`, and a word after it for the rows
-//! that contain it: `-- decode 1MiB`. Each figure is the best of some rounds, in which all libraries
-//! take turns.
+//! that contain it: `-- decode 1MiB`. Each figure is the best of some rounds, in which all
+//! libraries take turns.
 
 mod peers;
 
@@ -16,8 +16,8 @@ const SIZES: [(&str, usize); 4] = [
     ("16KiB", 16 << 10),
     ("1MiB", 1 << 20),
 ];
-const ROUNDS: usize = 7;
-const EACH: Duration = Duration::from_millis(12);
+const ROUNDS: usize = 60;
+const EACH: Duration = Duration::from_millis(1);
 
 fn main() {
     let words: Vec<_> = std::env::args().skip(1).collect();
