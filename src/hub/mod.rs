@@ -39,6 +39,7 @@ mod proxies;
 mod rate;
 mod reading;
 mod routes;
+mod settle;
 mod suspend;
 mod topics;
 mod traces;
@@ -173,8 +174,6 @@ pub struct Hub<S> {
     storage_failed: Warning,
 }
 
-/// The time until a commit is repeated, while another program has locked the history.
-const COMMIT_RETRY: Duration = Duration::from_millis(10);
 /// With more entries than this in the inbox, no connection is read.
 const INBOX_LENGTH: usize = 4_096;
 
@@ -222,37 +221,9 @@ impl<S: Socket> Hub<S> {
         self.settle(id);
     }
 
-    /// Runs `work` on a connection, and then [`settle`](Self::settle)s it.
-    fn on_connection(
-        &mut self,
-        id: ConnectionId,
-        work: impl FnOnce(&mut Connection<S>, &mut Context),
-    ) {
-        self.cx.is_full = self.chat.users_kept() >= 2 * self.cx.limits.connections as usize;
-        if let Some(connection) = self.connections.get_mut(id) {
-            work(connection, &mut self.cx);
-            self.settle(id);
-        }
-    }
-
-    fn queue(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            self.reading.push(connection, &self.cx);
-        }
-    }
-
     /// Returns whether this turn has enough work, so that no more connections are read.
     fn is_crowded(&self) -> bool {
         self.cx.inbox.len() > INBOX_LENGTH || self.cx.turn.bytes() >= TURN_OUTPUT_BYTES
-    }
-
-    /// Returns the next deadline of a connection or of the chat.
-    fn wake_at(&self) -> Option<Millis> {
-        let reminder = self.reminders.peek().map(|Reverse((at, _))| *at);
-        let is_waiting = self.chat.is_waiting();
-        let retry = is_waiting.then(|| self.cx.now.mono.after(COMMIT_RETRY));
-        let deadlines = [reminder, retry, self.chat.next_deadline()];
-        deadlines.into_iter().flatten().min()
     }
 }
 

@@ -271,25 +271,4 @@ impl<S: Socket> Hub<S> {
         metrics.channels = self.chat.channels() as u64;
         metrics.buffered_bytes = self.cx.buffered.bytes() as u64;
     }
-
-    /// Updates what the hub derives from a connection's state: the count of buffered bytes, the
-    /// queue of connections to read, and the reminder of its next deadline.
-    pub(super) fn settle(&mut self, id: ConnectionId) {
-        let cx = &mut self.cx;
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        if connection.is_dead() {
-            self.dead.push(id);
-            return;
-        }
-        connection.recount(&mut cx.buffered);
-        if connection.has_unparsed() {
-            self.reading.push(connection, cx);
-        }
-        self.reading.update(connection, cx);
-        if let Some(at) = connection.next_reminder(&cx.limits) {
-            self.reminders.push(Reverse((at, id)));
-        }
-    }
 }

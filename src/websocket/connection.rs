@@ -22,65 +22,13 @@
 
 use super::close::CloseFrame;
 use super::deflate::{Codec, DeflateParameters, Inflater, Role};
-use super::frame::{
-    CONTROL_PAYLOAD_MAX, FrameHeader, Opcode, RSV1, encode_masked_message, encode_message,
-};
+use super::event::Event;
+use super::frame::{FrameHeader, Opcode, RSV1};
 use super::mask::apply_mask;
 use super::utf8;
 use super::violation::Violation;
 use crate::progress::Progress;
-use std::error::Error;
-use std::fmt;
 use std::ops::Range;
-
-/// A message or control frame, received or to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// A complete text message.
-    Text(&'a str),
-    /// A complete binary message.
-    Binary(&'a [u8]),
-    /// A ping, which [`WebSocket::receive`] has answered, unless
-    /// [`WebSocket::answering_pings`] says otherwise.
-    Ping(&'a [u8]),
-    /// The answer to a ping, or an unsolicited sign of life (§5.5.3).
-    Pong(&'a [u8]),
-    /// A close frame. The answer to the peer's, if one is due, is already in `out`.
-    Close(CloseFrame<'a>),
-}
-
-impl<'a> From<&'a str> for Event<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl<'a> From<&'a [u8]> for Event<'a> {
-    fn from(payload: &'a [u8]) -> Self {
-        Self::Binary(payload)
-    }
-}
-
-/// Why an event could not be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// Our close frame was sent, or the peer broke a rule: nothing may follow.
-    Closed,
-    /// A ping or pong with more than 125 bytes (RFC 6455 §5.5).
-    LongControlFrame,
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "the WebSocket is closing: nothing can be sent after the close frame",
-            Self::LongControlFrame => "a ping or pong has at most 125 bytes",
-        })
-    }
-}
-
-impl Error for SendError {}
 
 /// One end of an open WebSocket connection: bytes in, events and bytes out.
 ///
@@ -101,25 +49,25 @@ impl Error for SendError {}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct WebSocket {
-    role: Role,
-    phase: Phase,
+    pub(super) role: Role,
+    pub(super) phase: Phase,
     answers_pings: bool,
-    deflate: Option<DeflateParameters>,
+    pub(super) deflate: Option<DeflateParameters>,
     /// The number that [`WebSocket::take_fragments`] returns.
     fragments: u32,
     max_message_bytes: usize,
     /// Exists only while a frame or message is incomplete.
     partial: Option<Box<Partial>>,
     /// Exists at a client, and with compression that is not shared by several connections.
-    own: Option<Box<Own>>,
+    pub(super) own: Option<Box<Own>>,
 }
 
 /// What only some ends have.
 #[derive(Default)]
-struct Own {
+pub(super) struct Own {
     /// The source of a client's masking keys.
-    masking_key: Option<Box<dyn FnMut() -> [u8; 4] + Send>>,
-    codec: Codec,
+    pub(super) masking_key: Option<Box<dyn FnMut() -> [u8; 4] + Send>>,
+    pub(super) codec: Codec,
 }
 
 /// Buffers that events are borrowed from. One is enough for all connections of a thread; with none
@@ -133,7 +81,7 @@ pub struct Scratch {
 
 /// The states of the diagram above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Open,
     CloseSent,
     /// The peer broke a rule, and our close frame is not sent yet.
@@ -276,53 +224,6 @@ impl WebSocket {
         event.map(|value| Progress::Done { value, used })
     }
 
-    /// Appends an event as one frame, masked at a client, and compressed if that was negotiated and
-    /// is worth it. Text is `&str`, binary data is `&[u8]`; the rest is an [`Event`].
-    ///
-    /// Don't compress a message that contains a secret beside text of other users (RFC 7692 §8).
-    ///
-    /// ```
-    /// use parlor::websocket::{Event, WebSocket};
-    /// let (mut websocket, mut out) = (WebSocket::server(1 << 16), Vec::new());
-    /// websocket.send("Hello", &mut out)?;
-    /// websocket.send(&[1, 2][..], &mut out)?;
-    /// websocket.send(Event::Ping(b""), &mut out)?;
-    /// assert_eq!(out, b"\x81\x05Hello\x82\x02\x01\x02\x89\x00");
-    /// # Ok::<(), parlor::websocket::SendError>(())
-    /// ```
-    pub fn send<'a>(
-        &mut self,
-        event: impl Into<Event<'a>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), SendError> {
-        if self.phase != Phase::Open {
-            return Err(SendError::Closed);
-        }
-        let (opcode, payload) = match event.into() {
-            Event::Text(text) => (Opcode::Text, text.as_bytes()),
-            Event::Binary(payload) => (Opcode::Binary, payload),
-            Event::Ping(payload) => (Opcode::Ping, payload),
-            Event::Pong(payload) => (Opcode::Pong, payload),
-            Event::Close(frame) => {
-                self.close(frame, out);
-                return Ok(());
-            }
-        };
-        if opcode.is_control() {
-            if payload.len() > CONTROL_PAYLOAD_MAX {
-                return Err(SendError::LongControlFrame);
-            }
-        } else if let Some(parameters) = self.deflate {
-            let (side, key) = (parameters.sides(self.role).0, self.masking_key());
-            let codec = &mut self.own.get_or_insert_default().codec;
-            if codec.deflate.write(opcode, payload, side, key, out) {
-                return Ok(());
-            }
-        }
-        self.write(opcode, payload, out);
-        Ok(())
-    }
-
     /// Appends our close frame, the last frame that we send, unless one was sent before. From now
     /// on the peer's messages are discarded, and only its close frame counts.
     pub fn close(&mut self, frame: CloseFrame<'_>, out: &mut Vec<u8>) {
@@ -335,26 +236,6 @@ impl WebSocket {
         if let Some(partial) = &mut self.partial {
             partial.message = None;
         }
-    }
-
-    /// Returns the key of the next frame; a server has none.
-    fn masking_key(&mut self) -> Option<[u8; 4]> {
-        let own = self.own.as_mut().filter(|_| self.role == Role::Client)?;
-        own.masking_key.as_mut().map(|masking_key| masking_key())
-    }
-
-    /// Appends an uncompressed frame.
-    fn write(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-        match self.masking_key() {
-            Some(key) => encode_masked_message(opcode, payload, key, out),
-            None => encode_message(opcode, payload, out),
-        }
-    }
-
-    fn write_close(&mut self, frame: CloseFrame<'_>, out: &mut Vec<u8>) {
-        let mut payload = Vec::new();
-        frame.encode_payload(&mut payload);
-        self.write(Opcode::Close, &payload, out);
     }
 
     /// Returns whether our close frame was sent.
