@@ -139,7 +139,7 @@ scene('an owner by typed lines, and a room in slow mode', ['--owner-key', secret
   await ada.role('button', 'Owner', true).waitFor();
   assert.equal(await bob.log.getByText('/own').count(), 0);
   await ada.say('/writing 10');
-  await bob.page.getByText('One message every 10 s for each person.').waitFor();
+  await bob.page.getByText('One message every 10 seconds for each person.').waitFor();
   await bob.say('one');
   await bob.said('one').waitFor();
   await bob.say('two');

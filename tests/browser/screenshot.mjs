@@ -61,8 +61,17 @@ await ida.said('You are welcome. There is cake in #kitchen.').waitFor();
 await ida.say('Good morning! Late, and on the bus.');
 await ida.said('Good morning! Late, and on the bus.').waitFor();
 await ida.page.screenshot({ path: target('screenshot-phone') });
+for (const channel of ['kitchen', 'garden']) {
+  await ida.say(`/join ${channel}`);
+  await ida.heading(`#${channel}`).waitFor();
+}
+await ada.person('Ida').click();
+await ada.heading('Ida').waitFor();
+await ada.say('Shall I keep you a piece?');
+await linus.say('@Ida, welcome!');
 await ida.role('button', 'Menu', true).tap();
-await ida.channel('kitchen').waitFor();
+await ida.channels.getByRole('link', { name: 'general, 1 unread, mentioned' }).waitFor();
+await ida.conversation('Ada, 1 unread').waitFor();
 await new Promise((resolve) => { setTimeout(resolve, 400); }); // the drawer slides
 await ida.page.screenshot({ path: target('screenshot-drawer') });
 await chromium.close();

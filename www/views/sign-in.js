@@ -31,6 +31,7 @@ export class SignIn {
       const name = this.#name.value.trim();
       this.#offer(/\s/.test(name) ? alternativeName(name, 'bad_name') : null);
     });
+    this.#offer(null);
     this.#alternative.addEventListener('click', () => {
       this.#name.value = this.#alternative.value;
       this.#form.requestSubmit();
@@ -41,7 +42,7 @@ export class SignIn {
   #offer(name) {
     this.#alternative.hidden = !name;
     this.#alternative.value = name ?? '';
-    setText(this.#alternative, name ? t.signIn.take(name) : '');
+    setText(this.#alternative, t.signIn.take(name ?? ''));
   }
 
   /**
