@@ -116,6 +116,10 @@ export async function screens({ meet, server, device, colorScheme, language, key
   await ada.role('dialog', 'Invite people').waitFor();
   await seen('the invitation');
   await keyboard.press('Escape');
+  await ada.more('Connection check');
+  await ada.role('dialog', 'Connection check').getByRole('listitem').nth(2).waitFor();
+  await seen('the connection check');
+  await keyboard.press('Escape');
   if (key) {
     await menu();
     await ada.channel('general').click();

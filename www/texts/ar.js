@@ -113,7 +113,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     },
     note: {
       tls: 'بدون TLS تعبر الرسائل الشبكة دون تشفير.',
-      hidden: 'لا يُظهر الخادم ما رآه (--no-trace).',
+      hidden: `لا يُظهر الخادم ما رآه (${ltr('--no-trace')}).`,
       seen: ({ address, forwarded, host, origin }) => `رأى الخادم: العنوان ${isolate(address || '–')}، X-Forwarded-For ${isolate(forwarded || '–')}، Host ${isolate(host || '–')}، Origin ${isolate(origin || '–')}`,
     },
     problem: {

@@ -96,7 +96,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
   },
 
   check: {
-    title: 'Verbindungsprüfung', running: 'Wird geprüft …', fine: 'Kein Problem gefunden.',
+    title: 'Verbindungsprüfung', running: 'Wird geprüft …', fine: 'Kein Problem gefunden.',
     problems: (n) => plural(n, { one: '# Problem gefunden.', other: '# Probleme gefunden.' }),
     waiting: (seconds) => `Stille Verbindung: noch ${duration(seconds, 'short')}`,
     levels: { ok: 'In Ordnung', note: 'Hinweis', problem: 'Problem' },
