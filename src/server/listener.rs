@@ -15,10 +15,10 @@ use rustix::fs::{Mode, stat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -156,7 +156,11 @@ impl Listener {
     pub(super) fn measure_room(&mut self) -> io::Result<()> {
         if let Some(limit) = getrlimit(Resource::Nofile).current {
             // A new descriptor is the lowest free number (open(2)), so this many are in use.
-            let used = File::open("/dev/null")?.as_raw_fd() as usize;
+            let socket = match &self.socket {
+                Socket::Tcp(socket) => socket.as_fd(),
+                Socket::Unix(socket) => socket.as_fd(),
+            };
+            let used = rustix::io::fcntl_dupfd_cloexec(socket, 0)?.as_raw_fd() as usize;
             let left = usize::try_from(limit).unwrap_or(usize::MAX);
             let left = left.saturating_sub(used);
             self.room = (left - SPARE_DESCRIPTORS.min(left / 4)).max(1);
