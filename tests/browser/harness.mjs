@@ -35,7 +35,7 @@ export class Server {
   }
 
   async #spawn(listen) {
-    this.#process = spawn(PROGRAM, ['--listen', listen, ...(this.#options.includes('--history') ? [] : ['--no-history']), ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#process = spawn(PROGRAM, [...(this.#options.includes('--listen') ? [] : ['--listen', listen]), ...(this.#options.includes('--history') ? [] : ['--no-history']), ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.url = await new Promise((resolve, reject) => {
       let said = '';
       this.#process.once('error', reject);
