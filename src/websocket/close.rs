@@ -48,7 +48,6 @@ impl<'a> CloseFrame<'a> {
         write_message(Opcode::Close, out, |out| self.encode_payload(out));
     }
 
-    /// Appends the payload without a header.
     pub(super) fn encode_payload(&self, out: &mut Vec<u8>) {
         let Some(code) = self.code else { return };
         out.extend_from_slice(&code.get().to_be_bytes());

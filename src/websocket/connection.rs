@@ -101,7 +101,6 @@ struct Partial {
     message: Option<Message>,
 }
 
-/// A message of which a part has arrived.
 struct Message {
     opcode: Opcode,
     compressed: bool,

@@ -92,7 +92,6 @@ impl DeflateParameters {
         }
     }
 
-    /// Returns our side and the peer's.
     pub(super) fn sides(self, role: Role) -> (Side, Side) {
         match role {
             Role::Server => (self.server, self.client),

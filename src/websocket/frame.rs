@@ -203,7 +203,6 @@ impl FrameHeader {
         (bytes, length)
     }
 
-    /// Returns the header of an uncompressed message in one frame.
     fn of_message(opcode: Opcode, payload_length: usize, masking_key: Option<[u8; 4]>) -> Self {
         Self {
             fin: true,

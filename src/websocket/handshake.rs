@@ -158,7 +158,6 @@ impl ServerHandshake {
     }
 }
 
-/// Appends header lines, and the empty line after them.
 pub(super) fn write_headers(headers: &[(&str, String)], out: &mut Vec<u8>) {
     for (name, value) in headers {
         out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());

@@ -5,7 +5,6 @@ use super::connection::{Phase, WebSocket};
 use super::deflate::Role;
 use super::event::Event;
 use super::frame::{CONTROL_PAYLOAD_MAX, Opcode, encode_masked_message, encode_message};
-use std::error::Error;
 use std::fmt;
 
 /// Why an event could not be sent.
@@ -27,7 +26,7 @@ impl fmt::Display for SendError {
     }
 }
 
-impl Error for SendError {}
+impl std::error::Error for SendError {}
 
 impl WebSocket {
     /// Appends an event as one frame, masked at a client, and compressed if that was negotiated and
