@@ -3,7 +3,7 @@
 //! A browser would fetch the page's modules one by one, dozens of requests for each visitor. So the
 //! script that an HTML file names is embedded together with all that it imports, each module as a
 //! function that is called once. The modules have their own addresses too, for readers. A module
-//! that is imported later, by `import('../wire/panel.js')`, is embedded with what only it imports.
+//! that is imported later, by `import('../app/later.js')`, is embedded with what only it imports.
 //!
 //! A hash of all files, the *build*, names a folder in which they can be cached for ever. The HTML
 //! files refer to that folder, so a module finds another one, or a style sheet, beside itself.

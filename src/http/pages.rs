@@ -260,9 +260,9 @@ mod tests {
             assert!(bundle.contains("\n$modules[\"views/dom.js\"] = "), "{path}");
         }
         // What is imported later has what only it imports.
-        let later = text("/wire/panel.js");
+        let later = text("/app/later.js");
         assert!(later.starts_with("import { $modules } from '../app/main.js';\n"));
-        assert!(later.ends_with("export const { togglePanel } = $modules[\"wire/panel.js\"];\n"));
+        assert!(later.ends_with("export const { later } = $modules[\"app/later.js\"];\n"));
         for (module, is_here) in [("wire/wire-view.js", true), ("views/dom.js", false)] {
             let module = format!("\n$modules[\"{module}\"] = ");
             assert_eq!(later.contains(&module), is_here, "{module}");

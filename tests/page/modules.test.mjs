@@ -64,7 +64,7 @@ test('texts and store know no DOM, views know no socket', () => {
 test('imports have the forms that the bundle of build.rs understands', () => {
   for (const [name, { source, lazy }] of modules) {
     // What is imported later must be loaded soon after the start, because the server may be away when it is needed.
-    assert.deepEqual(lazy, name === 'app/main.js' ? ['wire/panel.js'] : [], name);
+    assert.deepEqual(lazy, name === 'app/main.js' ? ['app/later.js'] : [], name);
     for (const [, names, path] of source.matchAll(/^import \{ (.*) \} from '([^']+)';/gm)) {
       const other = modules.get(new URL(path, new URL(name, www)).href.slice(www.href.length)).source;
       const exported = [...other.matchAll(/^export (?:const|class|function) (\w+)/gm)].map(([, one]) => one);

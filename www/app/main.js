@@ -12,7 +12,6 @@ import { openConnectionCheck } from '../views/connection-check.js';
 import * as dialogs from '../views/dialogs.js';
 import { byId, fillTexts, loadStyles } from '../views/dom.js';
 import { Feed } from '../views/feed.js';
-import { invite } from '../views/invitation.js';
 import * as keys from '../views/keys.js';
 import { Bell } from '../views/notify.js';
 import { OwnMenu } from '../views/own-menu.js';
@@ -34,8 +33,13 @@ const LATER_MS = 3000;
 const REFRESH_MS = 20_000;
 
 await loadTexts();
-let wire = null;
-const wireView = () => (wire ??= Promise.all([import('../wire/panel.js'), loadStyles('styles/wire.css')]).then(([panel]) => panel));
+let loading = null;
+const load = () => (loading ??= Promise.all([import('../app/later.js'), loadStyles('styles/wire.css')]).then(([{ later }]) => later));
+/** A function that calls one of later.js. */
+const later = (name) => (...values) => load().then((all) => all[name](...values), () => {
+  loading = null;
+  chat.tell(t.connection.unreachable, true);
+});
 
 fillTexts(t.page);
 const chat = new Chat(changed, dialogs.confirm);
@@ -48,8 +52,7 @@ const composer = new Composer(chat);
 const checkConnection = () => openConnectionCheck(() => check(location));
 const banner = new ConnectionBanner(chat, checkConnection);
 const bell = new Bell(chat);
-const header = new RoomHeader(chat, changed, () => wireView()
-  .then(({ togglePanel }) => togglePanel(chat, byId('more')), () => chat.tell(t.connection.unreachable, true)), invite, checkConnection);
+const header = new RoomHeader(chat, changed, checkConnection, later);
 const ownerMenu = new OwnerMenu(chat);
 const search = new Search(chat);
 const people = new PeopleList(chat);
@@ -155,4 +158,4 @@ let resumes = chat.stage === 'entering';
 show();
 document.documentElement.dataset.started = ''; // see start.js
 document.querySelector('.start:not(.failed)')?.remove();
-setTimeout(() => wireView().catch(() => {}).then(keep), LATER_MS);
+setTimeout(() => load().catch(() => { loading = null; }).then(keep), LATER_MS);

@@ -6,7 +6,6 @@ import * as dialogs from './dialogs.js';
 import { byId, element, fileUrl, set, setText } from './dom.js';
 import { LINE, openMenu } from './menu.js';
 import { timeOf } from './time.js';
-import { saveTranscript } from './transcript.js';
 
 /** Whether any message of a room is missing on this page: `{ sentence, loading }`; null if nothing is known yet. */
 export function syncStatus(room) {
@@ -22,8 +21,8 @@ export function syncStatus(room) {
 export class RoomHeader {
   #chat; #changed; #timer = 0; #typing = ''; #key = null; #connectedAt = 0;
 
-  /** `toggleWire()` opens or closes the wire view, `invite()` shows the address of the chat, `check()` opens the connection check. */
-  constructor(chat, changed, toggleWire, invite, check) {
+  /** `check()` opens the connection check; `later(name)` is a function of app/later.js. */
+  constructor(chat, changed, check, later) {
     this.#chat = chat;
     this.#changed = changed;
     const more = byId('more');
@@ -33,13 +32,13 @@ export class RoomHeader {
       openMenu(t.page.more, [
         status && { text: status.sentence },
         status && LINE,
-        { text: t.menu.invite, act: invite },
+        { text: t.menu.invite, act: later('invite') },
         { text: t.menu.date, act: () => this.#askDate(room) },
         room.kind === 'channel' && { text: t.menu.muteChannel, checked: chat.state.muted.has(room.key), act: () => chat.mute(room, !chat.state.muted.has(room.key)) },
         { text: t.menu.hideJoins, checked: chat.hidesJoins, act: () => chat.hideJoins(!chat.hidesJoins) },
-        { text: t.menu.transcript, act: () => saveTranscript(chat, room) },
+        { text: t.menu.transcript, act: () => later('saveTranscript')(chat, room) },
         LINE,
-        { text: t.page.wire, act: toggleWire },
+        { text: t.page.wire, act: () => later('togglePanel')(chat, more) },
         { text: t.check.title, act: check },
         this.#canLeave(room) && LINE,
         this.#canLeave(room) && { text: t.page.leaveChannel, danger: true, act: () => chat.leaveChannel(room.name) },
