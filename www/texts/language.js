@@ -79,6 +79,9 @@ export const nearDay = (daysAgo) => (daysAgo === 0 || daysAgo === 1
 
 export const capitalized = (text) => text.charAt(0).toLocaleUpperCase(locale()) + text.slice(1);
 
+/** What a screen reader says for an emoji: its English name; elsewhere nothing, since a screen reader has names of its own. */
+export const emojiLabel = (name) => (chosen.tag === 'en' ? name.replaceAll('_', ' ') : null);
+
 /** The name of a language in itself. */
 export const nameOf = (tag) => capitalized(new Intl.DisplayNames(tag, { type: 'language' }).of(tag));
 

@@ -3,7 +3,7 @@
 import { authorNumber } from '../store/room.js';
 import * as address from '../texts/address.js';
 import { EMOJI } from '../texts/emoji.js';
-import { t } from '../texts/language.js';
+import { emojiLabel, t } from '../texts/language.js';
 import * as dialogs from './dialogs.js';
 import { copyText } from './dom.js';
 import { LINE, openMenu } from './menu.js';
@@ -45,7 +45,7 @@ export function reactionMenu(chat, room, message, rect) {
 }
 
 const reaction = (chat, room, message, [name, emoji]) => ({
-  text: emoji, label: name.replaceAll('_', ' '), act: () => chat.react(room, message, emoji),
+  text: emoji, label: emojiLabel(name), act: () => chat.react(room, message, emoji),
   checked: (message.reactions ?? []).some((one) => one.emoji === emoji && one.mine),
 });
 

@@ -5,7 +5,7 @@ import { carriesText } from '../connection/protocol.js';
 import * as storage from '../store/storage.js';
 import { parse } from '../texts/commands.js';
 import { EMOJI } from '../texts/emoji.js';
-import { t } from '../texts/language.js';
+import { emojiLabel, t } from '../texts/language.js';
 import { byName } from '../texts/names.js';
 import { byId, set, setText } from './dom.js';
 import { openMenu } from './menu.js';
@@ -120,7 +120,7 @@ export class Composer {
 
   #askEmoji() {
     const insert = (sign) => replaceText(this.#text, this.#text.selectionStart, this.#text.selectionEnd, sign);
-    openMenu(t.page.emoji, [{ name: t.page.emoji, look: 'emoji', row: emoji.map(([name, sign]) => ({ text: sign, label: name.replaceAll('_', ' '), act: () => insert(sign) })) }],
+    openMenu(t.page.emoji, [{ name: t.page.emoji, look: 'emoji', row: emoji.map(([name, sign]) => ({ text: sign, label: emojiLabel(name), act: () => insert(sign) })) }],
       byId('emoji').getBoundingClientRect());
   }
 
