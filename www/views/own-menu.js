@@ -39,7 +39,7 @@ export class OwnMenu {
   }
 
   show() {
-    const name = this.#chat.state.me?.name ?? '';
+    const name = this.#chat.state.me?.name ?? this.#chat.name ?? ''; // known before the server answers
     setText(byId('me'), name);
     showAvatar(byId('me-avatar'), name);
   }
