@@ -1,14 +1,18 @@
 //! Two ends of the library talk to each other: handshakes, messages, and compression with context
 //! takeover.
 
+#[cfg(feature = "deflate")]
 use parlor::random::Random;
+#[cfg(feature = "deflate")]
+use parlor::websocket::Compression;
 use parlor::websocket::{
-    ClientHandshake, CloseCode, CloseFrame, Compression, Config, Event, Progress, Scratch,
-    SendError, ServerHandshake, WebSocket,
+    ClientHandshake, CloseCode, CloseFrame, Config, Event, Progress, Scratch, SendError,
+    ServerHandshake, WebSocket,
 };
 
 /// Does both sides of a handshake. Returns the server's and the client's end, and the value of
 /// `Sec-WebSocket-Extensions` in the response.
+#[cfg(feature = "deflate")]
 fn ends(server: &Config, client: &Config) -> (WebSocket, WebSocket, Option<String>) {
     let client = ClientHandshake::new("a", "/", [7; 16], client).unwrap();
     let mut request = Vec::new();
@@ -56,6 +60,7 @@ fn ends(server: &Config, client: &Config) -> (WebSocket, WebSocket, Option<Strin
 }
 
 /// Passes one message on, and returns what arrived.
+#[cfg(feature = "deflate")]
 fn pass(bytes: &mut [u8], to: &mut WebSocket) -> String {
     let (mut scratch, mut out, length) = (Scratch::default(), Vec::new(), bytes.len());
     let (text, used) = match to.receive(bytes, &mut scratch, &mut out) {
