@@ -84,7 +84,7 @@ fn listening_line_has_the_real_port() {
         if std::net::TcpListener::bind(listen).is_err() {
             continue; // a machine without IPv6
         }
-        let server = Server::start(&["--listen", listen]);
+        let server = Server::listening(listen, &[]);
         assert_ne!(server.port(), 0, "{listen}");
         assert_eq!(server.get("/healthz").status, 200, "{listen}");
     }

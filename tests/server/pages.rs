@@ -84,7 +84,7 @@ fn addresses_for_others_are_told_and_logged() {
     let told = |server: &Server| -> serde_json::Value {
         serde_json::from_str(&server.get("/join.json").text()).unwrap()
     };
-    let server = Server::start(&["--listen", "0.0.0.0:0"]);
+    let server = Server::listening("0.0.0.0:0", &[]);
     for address in told(&server)["addresses"].as_array().unwrap() {
         let address = address.as_str().unwrap();
         let port = format!(":{}/", server.port());

@@ -94,8 +94,13 @@ pub(crate) fn assert_private(file: &std::path::Path) {
 impl Server {
     /// Starts a server on a free port, without a history on disk.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::listening("127.0.0.1:0", arguments)
+    }
+
+    /// The same at another address. A server listens at each `--listen`, so there is one.
+    pub(crate) fn listening(address: &str, arguments: &[&str]) -> Self {
         let mut command = parlor();
-        command.args(["--listen", "127.0.0.1:0", "--no-history"]);
+        command.args(["--listen", address, "--no-history"]);
         command.args(arguments);
         Self::spawn(command)
     }
