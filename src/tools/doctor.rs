@@ -333,6 +333,8 @@ impl<'a, 'b> Doctor<'a, 'b> {
     /// Finds out why there is no answer by TLS.
     fn explain_tls(&mut self) -> Result<bool, Failure> {
         self.command = None;
+        // They may have a password, which must not cross the network unencrypted.
+        self.headers.clear();
         match self.ask("healthz", "") {
             // nginx and Caddy answer 400 to plain HTTP on a port with TLS.
             Ok(Ok(answer)) if answer.status != 400 => {
@@ -430,12 +432,14 @@ impl<'a, 'b> Doctor<'a, 'b> {
                 .iter()
                 .filter(|(it, _)| it.eq_ignore_ascii_case(name));
             let values: Vec<_> = named.map(|(_, value)| *value).collect();
-            values.join(", ")
+            EscapedText(&values.join(", ")).to_string()
         };
         let (host, forwarded) = (values("host"), values("x-forwarded-for"));
         let standard = values("forwarded");
         let client = &handshake["client"];
-        let address = client["address"].as_str().unwrap_or_default();
+        let address = client["address"].as_str();
+        let address = address.filter(|it| it.parse::<IpAddr>().is_ok());
+        let address = address.unwrap_or_default();
         let shown = |text: &str| {
             if text.is_empty() {
                 "none".to_owned()
@@ -607,5 +611,53 @@ mod tests {
         for code in fixes.keys() {
             assert!(codes.contains(&code.as_str()), "{code}");
         }
+    }
+
+    /// Runs `check` on a doctor for the TLS server at this port. Returns what it printed.
+    fn printed(port: u16, check: impl FnOnce(&mut Doctor<'_, '_>)) -> String {
+        let mut out = Vec::new();
+        let mut terminal = Terminal::new(&mut out, |_| Some("dumb".into()));
+        check(&mut Doctor {
+            terminal: &mut terminal,
+            address: Address::parse(&format!("ws://127.0.0.1:{port}/")).unwrap(),
+            has_tls: true,
+            command: Some("exit 1".to_owned()),
+            headers: "Authorization: Basic eDp5\r\n".to_owned(),
+            wait: Duration::ZERO,
+            problems: 0,
+        });
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn trace_of_a_hostile_server_is_escaped() {
+        let names = ["Host", "X-Forwarded-For", "Origin"];
+        let line = |name| serde_json::json!({ "text": format!("{name}: \x1b]0;owned\x07") });
+        let trace = serde_json::json!({ "handshake": {
+            "request": { "lines": names.map(line) },
+            "client": { "address": "\x1b[2J", "trusted_proxy": false },
+        } });
+        let printed = printed(1, |doctor| doctor.check_trace(&trace, false));
+        assert!(printed.contains("owned") && printed.contains("trusted-proxy"));
+        let mut letters = printed.chars().filter(|it| *it != '\n');
+        assert!(!letters.any(char::is_control), "{printed:?}");
+    }
+
+    #[test]
+    fn password_is_not_sent_without_tls() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            let mut request = vec![0; 4 << 10];
+            let length = peer.read(&mut request).unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        printed(port, |doctor| assert!(!doctor.is_reached().unwrap_or(true)));
+        let request = server.join().unwrap();
+        assert!(
+            request.starts_with("GET /healthz ") && !request.contains("Basic"),
+            "{request}"
+        );
     }
 }
