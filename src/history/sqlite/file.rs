@@ -5,7 +5,6 @@ use super::schema::{HEADER_BYTES, Kind, STEPS, inspect, migrate};
 use super::scrub;
 use crate::history::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -137,19 +136,15 @@ impl HistoryFile {
         }
     }
 
-    /// Removes the remains of deleted texts from some pages, or from all. The whole log must be in
-    /// the file.
+    /// Lets `clean` remove the remains of deleted texts from the file. Meanwhile other programs
+    /// can't write into the log, but they can put what is in it into the file.
     pub(super) fn clean(
         &self,
         connection: &Connection,
-        pages: Option<&BTreeSet<u32>>,
+        clean: impl FnOnce(&File) -> io::Result<()>,
     ) -> Result<()> {
-        // The lock keeps other programs from writing.
         let lock = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-        match pages {
-            Some(pages) => scrub::clean(&self.file, pages.iter().copied())?,
-            None => scrub::clean(&self.file, 1..=u32::MAX)?,
-        }
+        clean(&self.file)?;
         drop(lock);
         // SQLite's cached pages are not clean, and it would write them into the file again.
         Ok(connection.execute_batch("PRAGMA shrink_memory")?)

@@ -40,6 +40,7 @@ use prune::Pruning;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::collections::HashMap;
+use std::fs::File;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use wal::SharedLog;
@@ -165,7 +166,8 @@ impl Sqlite {
             && !history.holds_deleted
             && let Some(connection) = &history.connection
         {
-            history.file.clean(connection, None)?;
+            let all = |file: &File| scrub::clean(file, 1..=u32::MAX);
+            history.file.clean(connection, all)?;
             connection.execute("UPDATE history SET clean = 1", [])?;
         }
         Ok(history)
@@ -244,6 +246,7 @@ impl Sqlite {
     /// was never acknowledged. If that fails the old connection goes on reading.
     fn recover(&mut self) -> rusqlite::Result<()> {
         let connection = connect(&self.file.path, self.settings.sync, &self.log)?;
+        self.log.lock().look();
         let (log, done) = checkpoint(&connection, "FULL")?;
         if log != done {
             return Err(busy());
@@ -285,6 +288,7 @@ impl Sqlite {
         let Some(connection) = &self.connection else {
             return;
         };
+        self.log.lock().look();
         match checkpoint(connection, "PASSIVE") {
             Ok((pages, done)) => {
                 let is_done = pages == done;
@@ -305,13 +309,20 @@ impl Sqlite {
     }
 
     /// Cleans the pages of logs that are in the file; with `is_done`, also those of this log.
+    /// Returns whether none of them is left.
     fn clean(&self, connection: &Connection, is_done: bool) -> bool {
-        let pages = self.log.lock().take_in_file(is_done);
-        let is_clean = pages.is_empty() || self.file.clean(connection, Some(&pages)).is_ok();
-        if !is_clean {
-            self.log.lock().put_back(pages);
-        }
-        is_clean
+        let log = &self.log;
+        let is_clean = || log.lock().is_clean();
+        let clean = |file: &File| {
+            let pages = log.lock().take_in_file(is_done);
+            let cleaned = scrub::clean(file, pages.iter().copied());
+            if cleaned.is_err() {
+                log.lock().put_back(pages);
+            }
+            cleaned
+        };
+        let is_cleaned = is_clean() || self.file.clean(connection, clean).is_ok();
+        is_cleaned && (!is_done || is_clean())
     }
 
     /// Notes a transaction that failed and may have reached the log.
@@ -370,7 +381,7 @@ impl Sqlite {
             }
         } else {
             if is_there == Err(Loss::Replaced) {
-                if !file::holds(&std::fs::File::open(&self.file.path)?, &self.epoch) {
+                if !file::holds(&File::open(&self.file.path)?, &self.epoch) {
                     if self.file.is_deleted() && self.lost.is_some_and(|lost| !lost.is_saved) {
                         let ending = format!(".saved-{}", now.0 / 1_000);
                         let copy = self.file.copy(connection, &ending)?;

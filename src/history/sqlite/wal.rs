@@ -28,8 +28,9 @@ pub(super) struct Log {
     file: Option<File>,
     /// Changes when the log is restarted.
     salt: [u8; 8],
-    /// The pages in the log after the last commit. Those up to `noted` are in `written`.
+    /// The pages in the log after our last commit.
     pages: u32,
+    /// Its pages up to the last commit of any program: all are in `written`.
     noted: u32,
     /// The number of pages at which a checkpoint is due.
     checkpoint_at: u32,
@@ -48,18 +49,16 @@ impl SharedLog {
     pub(super) fn open(&self, database: &Path) {
         let mut log = self.lock();
         log.file = File::open(with_ending(database, "-wal")).ok();
-        (log.salt, log.noted, log.pages) = ([0; 8], 0, 0);
-        let bytes = log.file.as_ref().and_then(|file| file.metadata().ok());
-        let bytes = bytes.map_or(0, |about| about.len());
-        let _ = log.read(u32::try_from(bytes.saturating_sub(HEADER) / FRAME).unwrap_or(0));
+        (log.salt, log.noted) = ([0; 8], 0);
+        log.look();
+        log.pages = log.noted;
     }
 
     /// Notes a commit after which the log has this number of pages.
     pub(super) fn note(&self, pages: u32) {
         let mut log = self.lock();
         log.pages = pages;
-        // What can't be read now is noted with the next commit.
-        let _ = log.read(pages);
+        log.look();
     }
 }
 
@@ -72,8 +71,6 @@ impl Log {
     /// Notes a checkpoint that found this number of pages, and whether all are in the file now.
     pub(super) fn checked(&mut self, pages: i64, is_done: bool) {
         let pages = u32::try_from(pages).unwrap_or(0);
-        // Another program may have restarted the log.
-        let _ = self.read(0);
         self.checkpoint_at = pages + WAL_CHECKPOINT_PAGES;
         // The next transaction restarts the log, unless a program reads in it.
         self.pages = if is_done { 0 } else { pages };
@@ -84,13 +81,26 @@ impl Log {
         u64::from(self.pages) * FRAME
     }
 
-    /// Takes the pages that are in the file, to be cleaned. `is_done` says whether all of the log
-    /// is in it.
+    /// Takes the pages that can be cleaned in the file, while no program can write. `is_done` says
+    /// whether a checkpoint, begun after the last look, has put all of the log into the file. If
+    /// not, another program may be doing so: the pages of this log stay.
     pub(super) fn take_in_file(&mut self, is_done: bool) -> BTreeSet<u32> {
-        if is_done {
+        let before = (self.salt, self.noted);
+        self.look();
+        if is_done && before == (self.salt, self.noted) {
             self.in_file.append(&mut self.written);
         }
-        std::mem::take(&mut self.in_file)
+        let is_in_log = |page: &u32| self.written.contains(page);
+        let (stay, taken) = std::mem::take(&mut self.in_file)
+            .into_iter()
+            .partition(is_in_log);
+        self.in_file = stay;
+        taken
+    }
+
+    /// Returns whether no page has to be cleaned.
+    pub(super) fn is_clean(&self) -> bool {
+        self.in_file.is_empty() && self.written.is_empty()
     }
 
     /// Puts back pages that could not be cleaned.
@@ -98,7 +108,12 @@ impl Log {
         self.in_file.extend(pages);
     }
 
-    fn read(&mut self, pages: u32) -> io::Result<()> {
+    /// Notes what was written since the last look. What can't be read now is noted by the next one.
+    pub(super) fn look(&mut self) {
+        let _ = self.read();
+    }
+
+    fn read(&mut self) -> io::Result<()> {
         let Some(file) = &self.file else {
             return Ok(());
         };
@@ -108,11 +123,19 @@ impl Log {
             (self.salt, self.noted, self.checkpoint_at) = (salt, 0, WAL_CHECKPOINT_PAGES);
             self.in_file.append(&mut self.written);
         }
-        let mut number = [0; 4];
-        for page in self.noted..pages {
-            file.read_exact_at(&mut number, HEADER + u64::from(page) * FRAME)?;
-            self.written.insert(u32::from_be_bytes(number));
-            self.noted = page + 1;
+        // The number of the page, whether it ends a transaction, and the salt: behind the log is
+        // what was left of longer ones.
+        let mut header = [0; 16];
+        for frame in self.noted.. {
+            file.read_exact_at(&mut header, HEADER + u64::from(frame) * FRAME)?;
+            let [a, b, c, d, is_last @ .., _, _, _, _, _, _, _, _] = header;
+            if header[8..] != salt {
+                break;
+            }
+            self.written.insert(u32::from_be_bytes([a, b, c, d]));
+            if is_last != [0; 4] {
+                self.noted = frame + 1;
+            }
         }
         Ok(())
     }
@@ -124,15 +147,28 @@ mod tests {
     use crate::history::Sync;
     use crate::history::sqlite::connection::connect;
     use rusqlite::Connection;
+    use std::path::PathBuf;
 
-    #[test]
-    fn pages_are_cleaned_after_another_program_restarts_the_log() {
-        let path = std::env::temp_dir().join(format!("parlor-wal-{}", std::process::id()));
+    /// Opens a new database, and its log.
+    fn database(name: &str) -> (PathBuf, SharedLog, Connection) {
+        let path = std::env::temp_dir().join(format!("parlor-{name}-{}", std::process::id()));
         std::fs::write(&path, "").unwrap();
         let log = SharedLog::default();
         let own = connect(&path, Sync::Normal, &log).unwrap();
         own.execute_batch("CREATE TABLE t (n)").unwrap();
         own.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        (path, log, own)
+    }
+
+    fn remove(path: &Path) {
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(with_ending(path, ending));
+        }
+    }
+
+    #[test]
+    fn pages_are_cleaned_after_another_program_restarts_the_log() {
+        let (path, log, own) = database("restarted");
         log.lock().checked(3, false);
         assert_eq!(log.lock().take_in_file(false), BTreeSet::new());
         let other = Connection::open(&path).unwrap();
@@ -140,12 +176,32 @@ mod tests {
             .execute_batch("PRAGMA wal_checkpoint; CREATE TABLE other (n)")
             .unwrap();
         log.lock().checked(2, false);
-        assert_eq!(log.lock().take_in_file(false), [1, 2].into());
+        // Page 1 is in the new log, and a checkpoint of the other program may write it now.
+        assert_eq!(log.lock().take_in_file(false), [2].into());
+        assert_eq!(log.lock().take_in_file(true), [1, 3].into());
         own.execute_batch("INSERT INTO t VALUES (2)").unwrap();
-        let in_log: BTreeSet<u32> = [1, 2, 3].into();
-        assert_eq!(log.lock().take_in_file(true), in_log);
-        for ending in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(with_ending(&path, ending));
-        }
+        other.execute_batch("INSERT INTO other VALUES (1)").unwrap();
+        // The other program wrote after our look.
+        assert_eq!(log.lock().take_in_file(true), BTreeSet::new());
+        assert_eq!(log.lock().take_in_file(true), [2, 3].into());
+        assert!(log.lock().is_clean());
+        remove(&path);
+    }
+
+    #[test]
+    fn pages_are_noted_before_the_rest_of_a_longer_log() {
+        let (path, _, own) = database("longer");
+        own.execute_batch("PRAGMA wal_checkpoint; UPDATE t SET n = 2")
+            .unwrap();
+        // As a killed server leaves it, while another program reads.
+        let reader = Connection::open(&path).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM t").unwrap();
+        drop(own);
+        let log = SharedLog::default();
+        let own = connect(&path, Sync::Normal, &log).unwrap();
+        assert_eq!(log.lock().take_in_file(true), [2].into());
+        own.execute_batch("CREATE TABLE more (n)").unwrap();
+        assert_eq!(log.lock().take_in_file(true), [1, 3].into());
+        remove(&path);
     }
 }
