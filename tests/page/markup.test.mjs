@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isEmojiOnly, mentions, parse } from '../../www/texts/markup.js';
+import { isEmojiOnly, mentions, parse, plain } from '../../www/texts/markup.js';
 
 /** A tree in short: *bold* as b(), italic i(), code c(), link l<address|host>, mention @(), quote q(), fenced code f(). */
 function short(text, users = []) {
@@ -41,6 +41,8 @@ test('lists and struck words', () => check([
 ]));
 
 test('a mention in a list is one', () => assert.equal(mentions('- ask @Ada', 'Ada'), true));
+
+test('a text without its markup', () => assert.equal(plain('**a ~~b~~** `c`\n> q\n- x\n```\n*y*\n```'), 'a b c\nq\n• x\n*y*'));
 
 test('a few emoji alone are large', () => {
   for (const [text, expected] of [['🎉', true], [':tada: 👩‍👩‍👧‍👦', true], ['1', false], ['🎉 ok', false], ['> 🎉', false], ['🎉'.repeat(7), false], ['', false]]) {

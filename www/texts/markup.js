@@ -68,6 +68,13 @@ export function mentions(text, name, isUser = () => false) {
     .some(({ kind, parts, items = [{ parts }] }) => (kind === 'text' || kind === 'list') && items.some((item) => within(item.parts)));
 }
 
+/** A text without the signs of its markup. */
+export function plain(text) {
+  const flat = (parts) => parts.map((part) => part.text ?? flat(part.parts)).join('');
+  const item = ({ number, parts }) => `${number === null ? '•' : `${number}.`} ${flat(parts)}`;
+  return parse(text).map(({ text: code, parts, items }) => code ?? (items ? items.map(item).join('\n') : flat(parts))).join('\n');
+}
+
 /** Whether a text is a few emoji and nothing else. */
 export const isEmojiOnly = (blocks) => blocks.length === 1 && blocks[0].kind === 'text'
   && blocks[0].parts.every(({ kind }) => kind === 'plain') && /^\s*(?:\p{RGI_Emoji}\s*){1,6}$/v.test(blocks[0].parts[0]?.text ?? '');

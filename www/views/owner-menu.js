@@ -3,6 +3,7 @@
 import { find } from '../store/room.js';
 import { HOME } from '../store/state.js';
 import { t } from '../texts/language.js';
+import { plain } from '../texts/markup.js';
 import * as dialogs from './dialogs.js';
 import { Keyed, button, byId, element, icon, setText } from './dom.js';
 import { LINE, openMenu } from './menu.js';
@@ -103,7 +104,7 @@ export class OwnerMenu {
     if (bar.dataset.stamp === stamp) return;
     bar.dataset.stamp = stamp;
     const go = button({ class: 'pin', onclick: () => this.#chat.past.jump(room, seq, true) },
-      element('bdi', { class: 'name' }, held.from), ': ', element('bdi', {}, held.text));
+      element('bdi', { class: 'name' }, held.from), ': ', element('bdi', {}, plain(held.text)));
     const off = this.#chat.owns ? button({ 'aria-label': t.menu.unpin, title: t.menu.unpin, onclick: () => this.#chat.send({ type: 'pin', channel: room.name, seq: null }) }, icon('close')) : null;
     bar.replaceChildren(...[icon('pin'), go, off].filter(Boolean));
   }

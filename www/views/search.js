@@ -6,6 +6,7 @@ import { mentionsMe, news, openRoom, roomOf } from '../store/state.js';
 import * as protocol from '../connection/protocol.js';
 import { t } from '../texts/language.js';
 import { marked } from '../texts/mark.js';
+import { plain } from '../texts/markup.js';
 import { button, byId, element, set, setText } from './dom.js';
 import { whenOf } from './time.js';
 
@@ -165,9 +166,9 @@ export class Search {
     const { channel, from, at } = message;
     const room = roomOf(this.#chat.state, message);
     const where = channel === undefined ? `@${room?.name ?? ''}` : `#${channel}`;
-    const words = marked(message.text, text).map(([part, isFound]) => (isFound ? element('mark', {}, part) : part));
+    const words = marked(plain(message.text), text).map(([part, isFound]) => (isFound ? element('mark', {}, part) : part));
     const item = element('li', {}, button({ onclick: () => this.#go(message) },
-      element('span', { class: 'hint' }, element('bdi', {}, where), ' · ', element('bdi', {}, from), ` · ${whenOf(at)}`),
+      element('span', { class: 'hint' }, element('bdi', {}, where), ...(where === `@${from}` ? [] : [' · ', element('bdi', {}, from)]), ` · ${whenOf(at)}`),
       element('span', { class: 'found', dir: 'auto' }, ...words)));
     return Object.assign(item, { message });
   }
