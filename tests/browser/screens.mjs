@@ -132,8 +132,8 @@ export async function screens({ meet, server, device, colorScheme, language, key
       await keyboard.press('Escape');
     }
   }
-  await ada.more('Wire');
-  await ada.role('complementary', 'Wire').waitFor();
+  await ada.more('Wire view');
+  await ada.role('complementary', 'Wire view').waitFor();
   await seen('the wire panel');
   await keyboard.press('Escape');
   await server.stop();

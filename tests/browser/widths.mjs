@@ -31,7 +31,7 @@ for (const hasTouch of [false, true]) {
         await ada.channel('general').click();
         await until(true, async () => (await box(page, '#p\\:text')).isReachable, `the composer after the drawer ${at}`);
       }
-      await ada.more('Wire');
+      await ada.more('Wire view');
       await page.locator('.wire.panel h2').waitFor();
       const panel = await box(page, '.wire.panel h2');
       assert.ok(panel.isReachable, `the wire panel ${at}`);

@@ -96,8 +96,8 @@ scene('wire: a rule is broken by hand', [], async ({ meet, server }) => {
 
 scene('wire: the panel of the chat', [], async ({ meet }) => {
   const [ada, bob] = [await meet('Ada'), await meet('Bob')];
-  await ada.more('Wire');
-  const panel = ada.role('complementary', 'Wire');
+  await ada.more('Wire view');
+  const panel = ada.role('complementary', 'Wire view');
   await panel.waitFor();
   await bob.say('look at this');
   await ada.said('look at this').waitFor();
@@ -115,7 +115,7 @@ scene('wire: the panel of the chat', [], async ({ meet }) => {
 
 scene('wire: turned off', ['--no-trace'], async ({ meet }) => {
   const ada = await meet('Ada');
-  await ada.more('Wire');
+  await ada.more('Wire view');
   await ada.page.getByText('wire view is turned off').waitFor();
   await ada.say('nothing is lost');
   await ada.said('nothing is lost').waitFor();

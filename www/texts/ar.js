@@ -32,7 +32,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     people: 'الأشخاص', leaveChat: 'مغادرة الدردشة',
     theme: 'المظهر', language: 'اللغة', system: 'النظام', light: 'فاتح', dark: 'داكن',
     shortcuts: 'اختصارات لوحة المفاتيح', closeMenu: 'إغلاق القائمة', menu: 'القائمة',
-    leaveChannel: 'مغادرة القناة', wire: 'Wire',
+    leaveChannel: 'مغادرة القناة', wire: 'عرض Wire',
     messages: 'الرسائل', suggestions: 'اقتراحات', message: 'رسالة', send: 'إرسال',
     closeNotice: 'إغلاق هذا التنبيه', inChannel: 'في هذه القناة',
     close: 'إغلاق', titleJoin: 'انضمام · parlor', titleWire: 'Wire · parlor',

@@ -27,7 +27,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     people: 'Personen', leaveChat: 'Chat verlassen',
     theme: 'Design', language: 'Sprache', system: 'System', light: 'Hell', dark: 'Dunkel',
     shortcuts: 'Tastaturkürzel', closeMenu: 'Menü schließen', menu: 'Menü',
-    leaveChannel: 'Kanal verlassen', wire: 'Wire',
+    leaveChannel: 'Kanal verlassen', wire: 'Wire-Ansicht',
     messages: 'Nachrichten', suggestions: 'Vorschläge', message: 'Nachricht', send: 'Senden',
     closeNotice: 'Diese Meldung schließen', inChannel: 'In diesem Kanal',
     close: 'Schließen', titleJoin: 'Beitreten · parlor', titleWire: 'Wire · parlor',

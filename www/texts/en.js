@@ -23,7 +23,7 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     leaveChat: 'Leave chat',
     theme: 'Theme', language: 'Language', system: 'System', light: 'Light', dark: 'Dark',
     shortcuts: 'Keyboard shortcuts', closeMenu: 'Close menu', menu: 'Menu',
-    leaveChannel: 'Leave channel', wire: 'Wire',
+    leaveChannel: 'Leave channel', wire: 'Wire view',
     messages: 'Messages', suggestions: 'Suggestions', message: 'Message', send: 'Send',
     closeNotice: 'Close this message', inChannel: 'In this channel',
     close: 'Close', titleJoin: 'Join · parlor', titleWire: 'Wire · parlor',

@@ -27,7 +27,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     people: 'Personas', leaveChat: 'Salir del chat',
     theme: 'Tema', language: 'Idioma', system: 'Sistema', light: 'Claro', dark: 'Oscuro',
     shortcuts: 'Atajos de teclado', closeMenu: 'Cerrar el menú', menu: 'Menú',
-    leaveChannel: 'Salir del canal', wire: 'Wire',
+    leaveChannel: 'Salir del canal', wire: 'Vista Wire',
     messages: 'Mensajes', suggestions: 'Sugerencias', message: 'Mensaje', send: 'Enviar',
     closeNotice: 'Cerrar este aviso', inChannel: 'En este canal',
     close: 'Cerrar', titleJoin: 'Unirse · parlor', titleWire: 'Wire · parlor',

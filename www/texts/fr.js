@@ -27,7 +27,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     people: 'Personnes', leaveChat: 'Quitter le chat',
     theme: 'Thème', language: 'Langue', system: 'Système', light: 'Clair', dark: 'Sombre',
     shortcuts: 'Raccourcis clavier', closeMenu: 'Fermer le menu', menu: 'Menu',
-    leaveChannel: 'Quitter le canal', wire: 'Wire',
+    leaveChannel: 'Quitter le canal', wire: 'Vue Wire',
     messages: 'Messages', suggestions: 'Suggestions', message: 'Message', send: 'Envoyer',
     closeNotice: 'Fermer cet avis', inChannel: 'Dans ce canal',
     close: 'Fermer', titleJoin: 'Rejoindre · parlor', titleWire: 'Wire · parlor',

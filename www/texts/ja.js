@@ -27,7 +27,7 @@ export const texts = ({ number, bytes, duration, words, list }) => ({
     people: 'メンバー', leaveChat: 'チャットから退出',
     theme: 'テーマ', language: '言語', system: 'システム', light: 'ライト', dark: 'ダーク',
     shortcuts: 'ショートカットキー', closeMenu: 'メニューを閉じる', menu: 'メニュー',
-    leaveChannel: 'チャンネルから退出', wire: 'Wire',
+    leaveChannel: 'チャンネルから退出', wire: 'Wire ビュー',
     messages: 'メッセージ', suggestions: '候補', message: 'メッセージ', send: '送信',
     closeNotice: 'この通知を閉じる', inChannel: 'このチャンネルのメンバー',
     close: '閉じる', titleJoin: '参加 · parlor', titleWire: 'Wire · parlor',

@@ -27,7 +27,7 @@ export const texts = ({ number, plural, bytes, duration, words, list }) => ({
     people: 'Pessoas', leaveChat: 'Sair do chat',
     theme: 'Tema', language: 'Idioma', system: 'Sistema', light: 'Claro', dark: 'Escuro',
     shortcuts: 'Atalhos do teclado', closeMenu: 'Fechar menu', menu: 'Menu',
-    leaveChannel: 'Sair do canal', wire: 'Wire',
+    leaveChannel: 'Sair do canal', wire: 'Visão Wire',
     messages: 'Mensagens', suggestions: 'Sugestões', message: 'Mensagem', send: 'Enviar',
     closeNotice: 'Fechar este aviso', inChannel: 'Neste canal',
     close: 'Fechar', titleJoin: 'Entrar · parlor', titleWire: 'Wire · parlor',
