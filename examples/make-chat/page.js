@@ -1,8 +1,10 @@
-// The page: jQuery shows what the socket tells, and emits what the user does. It knows neither WebSocket nor parlor.
+// The page: jQuery shows what the socket tells, and emits what the user does. It knows neither
+// WebSocket nor parlor.
 
 if (!window.jQuery) {
-  document.getElementById('status').textContent = 'jQuery is missing: run npm ci in examples/make-chat.';
-  throw new Error('jQuery is missing');
+  const problem = 'jQuery is missing: run npm ci in examples/make-chat.';
+  document.getElementById('status').textContent = problem;
+  throw new Error(problem);
 }
 
 const socket = io();
@@ -15,7 +17,8 @@ function showUsers(online) {
 }
 
 function showChannel(name) {
-  const button = $('<button type="button">').text(name).on('click', () => socket.emit('user changed channel', name));
+  const button = $('<button type="button">').text(name);
+  button.on('click', () => socket.emit('user changed channel', name));
   $('#channels').append($('<li>').append(button));
 }
 
@@ -27,7 +30,9 @@ function showMessage({ sender, message }) {
 }
 
 socket.on('connect', () => $('#status').text(''));
-socket.on('disconnect', () => $('#status').text('The connection is lost. What you write is sent when it is back.'));
+socket.on('disconnect', () => {
+  $('#status').text('The connection is lost. What you write is sent when it is back.');
+});
 socket.on('connect_error', (error) => $('#status').text(`No connection (${error.message}) …`));
 
 socket.on('get online users', showUsers);
