@@ -36,7 +36,8 @@ pub(super) fn serve(
     };
     let listeners = listen(options)?;
     let addresses: Vec<_> = listeners.iter().map(Listener::address).cloned().collect();
-    let credentials = variable("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let credentials = variable("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    let credentials = credentials.map(PathBuf::from);
     let notifier = notifier(&variable)?;
     let secrets = Secrets::read(options, credentials.as_deref(), random_id()?)?;
     let epoch = random_id()?;
@@ -181,7 +182,7 @@ fn notifier(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Notifi
     };
     let number = |name| variable(name)?.to_str()?.parse::<u64>().ok();
     let is_own = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
-    let watchdog = number("WATCHDOG_USEC").filter(|_| is_own);
+    let watchdog = number("WATCHDOG_USEC").filter(|time| is_own && *time > 0);
     let opened = Notifier::open(&socket, watchdog.map(Duration::from_micros));
     let opened = opened.map_err(|error| format!("can't use NOTIFY_SOCKET: {error}"));
     opened.map(Some)

@@ -1,13 +1,14 @@
 //! The protocols of systemd without systemd: its messages, sockets and credentials.
 //! `tests/packages/run` starts the unit by systemd itself.
 
-use crate::harness::{Folder, PATIENCE, Person, Server, eventually, parlor};
+use crate::harness::{Folder, PATIENCE, Person, Server, eventually, output, parlor};
 use rustix::process::Signal;
 use serde_json::json;
 use std::fs::{self, Permissions};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
 #[test]
 fn manager_is_notified_of_start_life_and_stop() {
@@ -92,4 +93,33 @@ fn credentials_are_the_owners_key_and_the_password() {
         ada.ask(json!({"type": "own", "key": "owner-key"}))["on"],
         true
     );
+}
+
+#[test]
+fn empty_variables_of_the_manager_mean_nothing() {
+    let folder = Folder::new("empty-variables");
+    let key = folder.0.join("key");
+    fs::write(&key, "key").unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    let mut command = parlor();
+    command.args(["--listen=127.0.0.1:0", "--no-history", "--owner-key"]);
+    command.arg(&key).env("CREDENTIALS_DIRECTORY", "");
+    let (status, _, errors) = output(&mut command);
+    assert_eq!(status, Some(1), "{errors}");
+    assert!(errors.contains("its mode is 644"), "{errors}");
+
+    let path = folder.0.join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = parlor();
+    command.args(["--listen=127.0.0.1:0", "--no-history"]);
+    command.env("NOTIFY_SOCKET", &path);
+    command.env("WATCHDOG_USEC", "0");
+    let _server = Server::spawn(command);
+    let mut buffer = [0; 200];
+    assert!(manager.recv(&mut buffer).is_ok(), "the start");
+    manager
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    assert!(manager.recv(&mut buffer).is_err(), "no watchdog");
 }
