@@ -40,7 +40,10 @@ scene('a long channel: the end first, earlier on the way up, all of it in order'
 scene('what is no longer kept is said, and not that this is the beginning', ['--rate', '0'], async ({ meet, server, browser }) => {
   await flood(browser, server, 'Flood', 'general', 1010); // without a history a thousand are kept
   const ada = await meet('Ada');
-  await until('50 of 1010 messages, 10 older messages not stored', () => ada.status());
+  // Three screens are filled, and no more is loaded before the reader scrolls.
+  await until('150 of 1,010 messages, 10 older messages not stored', () => ada.status());
+  await new Promise((resolve) => { setTimeout(resolve, 1000); });
+  assert.equal(await ada.status(), '150 of 1,010 messages, 10 older messages not stored');
   await until(1, async () => {
     await ada.log.evaluate((log) => { log.scrollTop = 0; });
     return ada.said('Older messages are no longer stored.').count();

@@ -182,7 +182,7 @@ export class Feed {
   #loadOlder() {
     const room = this.#room;
     if (this.#atEnd && this.#log.scrollHeight > (SCREENS + 1) * this.#log.clientHeight) return;
-    if (!this.#atEnd && this.#range.up(room.messages)) {
+    if (this.#range.up(room.messages)) {
       this.#hushWhileLoading(true);
       this.#draw();
     } else if (room.older && !room.fetchingOlder) {
