@@ -331,6 +331,10 @@ pub enum Step {
     Wait,
     /// Waits until N answers have arrived.
     Answers(usize),
+    /// Reads nothing for a while, but sends.
+    Deaf,
+    /// Ends the connection without a close frame.
+    HangUp,
 }
 
 /// The input of a case on an open connection.
@@ -352,6 +356,8 @@ impl Script {
     /// | `raw:\x81\x00` | bytes as they are |
     /// | `!` | a rule is broken from here on, so no more answers are expected |
     /// | `wait` | a pause |
+    /// | `deaf` | from here on, nothing is read for a while |
+    /// | `hangup` | the connection is ended without a close frame |
     /// | `sync` | from here on, each frame is sent on its own, and not together with the next |
     /// | `answers` | waits for the answers to what was sent |
     /// | `chop=N` | from here on, frames are sent in pieces of N bytes |
@@ -379,6 +385,8 @@ impl Script {
             match word.split_once(['=', ':']).unwrap_or((word, "")) {
                 ("!", _) => is_valid = false,
                 ("sync", _) => is_synced = true,
+                ("deaf", _) => script.steps.push(Step::Deaf),
+                ("hangup", _) => script.steps.push(Step::HangUp),
                 ("wait", _) => script.steps.push(Step::Wait),
                 ("answers", _) => script.steps.push(Step::Answers(script.answers.len())),
                 ("chop" | "slow", number) => {
@@ -449,7 +457,7 @@ impl Script {
     pub fn bytes(&self) -> Vec<u8> {
         let sent = self.steps.iter().map(|step| match step {
             Step::Send(bytes, _, times) => bytes.repeat(*times),
-            Step::Wait | Step::Answers(_) => Vec::new(),
+            _ => Vec::new(),
         });
         sent.collect::<Vec<_>>().concat()
     }

@@ -76,7 +76,8 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
 /// Returns whether the server refused a long message, or one of many fragments, which it may (RFC
 /// 6455 §10.4).
 fn is_limited(outcome: &Outcome) -> bool {
-    matches!(outcome.end, End::Close(Some(1008 | 1009), _)) && outcome.sent.total > LIMIT_BYTES
+    matches!(outcome.end, End::Close(Some(1008 | 1009 | 1013), _))
+        && outcome.sent.total > LIMIT_BYTES
 }
 
 /// Returns the severity of a verdict. An attacker gains nothing by input that is rejected in

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const PING_DELAY: Duration = Duration::from_millis(200);
 /// The length of a pause within an input.
 const PAUSE: Duration = Duration::from_millis(400);
+/// The time for which a slow reader reads nothing.
+const DEAF_TIME: Duration = Duration::from_millis(600);
 pub(super) const PING: &[u8] = b"still there?";
 /// A valid `Sec-WebSocket-Key` (RFC 6455 §1.2).
 pub(super) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -517,6 +519,8 @@ pub(super) fn play_in(
                 session.receive(None, |session| session.answers.len() >= *count);
             }
             Step::Answers(_) => {}
+            Step::Deaf => session.transport.deaf_until = Instant::now() + DEAF_TIME,
+            Step::HangUp => session.end = Some(End::HungUp),
         }
         if session.end.is_some() {
             break;

@@ -45,6 +45,8 @@ pub(super) struct Transport {
     pending: Vec<u8>,
     written: usize,
     is_broken: bool,
+    /// Nothing is read before this time.
+    pub(super) deaf_until: Instant,
     /// The time at which bytes were last written or read.
     pub(super) progress: Instant,
     pub(super) sent: Log,
@@ -62,6 +64,7 @@ impl Transport {
             pending: Vec::new(),
             written: 0,
             is_broken: false,
+            deaf_until: Instant::now(),
             progress: Instant::now(),
             sent: Log::default(),
             received: Log::default(),
@@ -121,7 +124,12 @@ impl Transport {
         let mut buffer = vec![0; READ_BYTES];
         loop {
             self.write();
-            match self.stream.read(&mut buffer) {
+            let is_deaf = Instant::now() < self.deaf_until;
+            let read = match is_deaf {
+                true => Err(ErrorKind::WouldBlock.into()),
+                false => self.stream.read(&mut buffer),
+            };
+            match read {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => {
@@ -131,12 +139,18 @@ impl Transport {
                     return Some(buffer);
                 }
             }
-            let left = until.saturating_duration_since(Instant::now());
-            let left = Timespec::try_from(left).unwrap_or_default();
-            if left == Timespec::default() || self.is_flushed() != was_flushed {
+            if Instant::now() >= until || self.is_flushed() != was_flushed {
                 return None;
             }
-            let mut events = PollFlags::IN;
+            let next = if is_deaf {
+                until.min(self.deaf_until)
+            } else {
+                until
+            };
+            let left = next.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).unwrap_or_default();
+            let mut events = PollFlags::empty();
+            events.set(PollFlags::IN, !is_deaf);
             events.set(PollFlags::OUT, !self.is_flushed() && !self.is_broken);
             let _ = poll(&mut [PollFd::new(&self.stream, events)], Some(&left));
         }
