@@ -147,6 +147,24 @@ scene('Make Chat: the interface of socket.io', ['--www', WWW], async (stage) => 
   assert.equal(odd.channel, 'GeneralGeneral 2');
   await bob.evaluate(() => socket.emit('user changed channel', 'General 2'));
   await until(['here'], feed(bob));
+  const back = await bob.evaluate(async () => {
+    const emit = (...given) => new Promise((answer) => { socket.emit(...given, answer); });
+    await emit('user changed channel', 'General');
+    await emit('new message', { message: 'in General', channel: 'GeneralGeneral 2' });
+    await emit('user changed channel', 'General 2');
+    return emit('user changed channel', 'General');
+  });
+  assert.deepEqual([back.channel, back.messages.at(-1).message], ['General', 'in General']);
+  // What is emitted while the connection is closing waits for the next one.
+  const closing = await bob.evaluate(async () => {
+    let web;
+    globalThis.WebSocket = class extends WebSocket { constructor(...given) { super(...given); web = this; } };
+    const socket = io();
+    await new Promise((done) => { socket.on('connect', done); });
+    web.close();
+    return new Promise((done) => { socket.emit('new user', 'Eve', done); });
+  });
+  assert.equal(closing, 'Eve');
   proxy.mode = 'shut';
   const refused = await bob.evaluate(() => new Promise((done) => { io().on('connect_error', ({ message }) => done(message)); }));
   assert.equal(refused, 'websocket error');

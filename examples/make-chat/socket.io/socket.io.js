@@ -1,7 +1,5 @@
-// socket.io's client interface over one raw WebSocket, for the page of the Make Chat tutorial on parlor. What the page emits is
-// sent in order, one command at a time, and again after a reconnect: a nonce makes that safe. Then each channel is joined from its
-// last message on, so that none is missing (docs/protocol.md).
-
+// socket.io's client interface over one raw WebSocket, for the page of the Make Chat tutorial on parlor. Commands are sent in
+// order, and again after a reconnect with the same nonce; channels are joined from their last message on (docs/protocol.md).
 (() => {
   const GENERAL = 'general', REGISTRY = 'make-chat'; // the messages of REGISTRY are the names of channels, as pages wrote them
   const ANSWER_MS = 5000, CHECK_MS = 10_000, LONGEST_PAUSE_MS = 5000;
@@ -24,7 +22,7 @@
     #turn = Promise.resolve(); #waiting = []; // the end of what was emitted so far; what waits for a connection
     #ids = 0; #answers = new Map(); // id of a command → the function that takes its answer
     #name = `guest-${random()}`; #session; #epoch; #users = null; #nonces = random(); #sent = 0;
-    #joined = new Map(); #current; // the channels with their messages; the one to which the page changed last
+    #joined = new Map(); #current; #aliases = new Map(); // the channels with their messages; the last one changed to; two names written as one
     #shown = new Map([[GENERAL, 'General'], [REGISTRY, null]]); // channel → its name on this page
     constructor(url) {
       this.#url = url;
@@ -99,7 +97,7 @@
     async #ready() { if (!this.connected) await new Promise((goOn) => { this.#waiting.push(goOn); }); }
     /** Sends a command. Returns the answer, or null if the connection is lost. */
     async #request(command) {
-      for (const web = this.#web; web?.readyState === WebSocket.OPEN && web === this.#web;) {
+      for (const web = this.#web; web?.readyState > WebSocket.CONNECTING && web === this.#web;) {
         web.send(JSON.stringify({ ...command, id: this.#ids += 1 }));
         this.#expect();
         const answer = await new Promise((done) => { this.#answers.set(this.#ids, done); });
@@ -149,14 +147,16 @@
         // the channel to which it changed last.
         const current = this.#current ?? GENERAL;
         const name = `${data.channel ?? this.#shown.get(current)}`;
-        if (![...this.#shown.values()].includes(name)) this.#shown.set(current, name);
-        const [channel, nonce] = [await this.#enter(name), `${this.#nonces}-${this.#sent += 1}`];
+        const isKnown = [...this.#shown.values()].includes(name);
+        if (!isKnown) this.#aliases.set(current, name);
+        const [channel, nonce] = [isKnown ? await this.#enter(name) : current, `${this.#nonces}-${this.#sent += 1}`];
         await this.#ask({ type: 'message', channel, text: `${data.message}`, nonce });
         return { ...data, sender: this.#name };
       },
       'new channel': async (name) => this.#commands['user changed channel'](name, await this.#enter(`${name}`)),
       'user changed channel': async (name) => {
         this.#current = await this.#enter(`${name}`, true);
+        this.#aliases.delete(this.#current);
         return this.#tell('user changed channel', { channel: name, messages: [...this.#joined.get(this.#current).messages] });
       },
     };
@@ -175,7 +175,7 @@
       place.last = seq;
       if (type === 'message' && channel === REGISTRY) this.#showChannel(channelOf(text), text);
       else if (type === 'message') {
-        const [message, name] = [{ sender: from, message: text }, this.#shown.get(channel)];
+        const [message, name] = [{ sender: from, message: text }, this.#aliases.get(channel) ?? this.#shown.get(channel)];
         place.messages.push(message);
         if (place.isLoaded) this.#tell('new message', this.#current ? { ...message, channel: name } : message);
       }
