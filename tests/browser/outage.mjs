@@ -44,7 +44,7 @@ lined('a lasting loss is shown with a countdown and a button', async ({ ada, pro
   const log = await ada.log.boundingBox();
   const line = await ada.connection.boundingBox();
   assert.ok(line.y + line.height <= log.y, 'in the flow: it covers nothing');
-  await ada.page.getByText(/Reconnecting in [345]\d s/).waitFor();
+  await ada.page.getByText(/Reconnecting in [345]\d\ss/).waitFor();
   proxy.mode = 'open';
   await ada.role('button', 'Try now').click();
   await until('', () => ada.connection.innerText());
@@ -55,7 +55,7 @@ lined('the network is back: at once', async ({ ada, proxy }) => {
   proxy.mode = 'shut';
   await pauseLong(ada);
   proxy.cut();
-  await ada.page.getByText(/Reconnecting in [345]\d s/).waitFor();
+  await ada.page.getByText(/Reconnecting in [345]\d\ss/).waitFor();
   proxy.mode = 'open';
   await ada.page.evaluate(() => dispatchEvent(new Event('online')));
   await until('', () => ada.connection.innerText());
@@ -65,7 +65,7 @@ lined('the machine slept: the pause is over by the wall clock', async ({ ada, pr
   proxy.mode = 'shut';
   await pauseLong(ada);
   proxy.cut();
-  await ada.page.getByText(/Reconnecting in [345]\d s/).waitFor();
+  await ada.page.getByText(/Reconnecting in [345]\d\ss/).waitFor();
   proxy.mode = 'open';
   await ada.page.evaluate(() => {
     const { now } = Date;
