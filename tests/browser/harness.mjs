@@ -151,10 +151,12 @@ export class Person {
 
   /** Whether messages are missing, as the menu of the room has it. */
   async status() {
-    await this.role('button', 'More', true).click();
-    const status = await this.role('menu', 'More', true).getByRole('menuitem').first().innerText();
-    await this.page.keyboard.press('Escape');
-    return status;
+    const item = this.role('menu', 'More', true).getByRole('menuitem').first();
+    // What happens on the page meanwhile may close the menu, which is opened again.
+    for (let text = null; ; text = await item.innerText({ timeout: 2000 }).catch(() => null)) {
+      if (text === null) await this.role('button', 'More', true).click();
+      else return this.page.keyboard.press('Escape').then(() => text);
+    }
   }
 
   /** Creates a channel, or opens the one that has this name. */
