@@ -36,7 +36,7 @@ pub struct Gzip {
 
 #[cfg(feature = "deflate")]
 impl Gzip {
-    /// Shorter files fit into the packet of their head anyway.
+    /// A shorter file fits into one packet with its response head.
     const FILE_BYTES_MIN: usize = 512;
     /// The best compression: 10 ms for the whole page, once.
     const LEVEL: i32 = 9;
@@ -77,7 +77,8 @@ fn compress(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
     use zlib_rs::{DeflateConfig, ReturnCode, compress_bound, compress_slice};
     /// 15 is the largest window; 16 more ask for gzip's header and trailer.
     const WINDOW_BITS: i32 = 16 + 15;
-    /// More than these are longer than those of zlib, which the bound has.
+    /// How much longer the header and trailer of gzip are than those of zlib, which
+    /// `compress_bound` includes.
     const HEADER_BYTES_MORE: usize = 12;
     let config = DeflateConfig {
         window_bits: WINDOW_BITS,

@@ -259,7 +259,7 @@ mod tests {
             assert_eq!(statements, ["export const $modules = {};"], "{path}");
             assert!(bundle.contains("\n$modules[\"views/dom.js\"] = "), "{path}");
         }
-        // What is imported later has what only it imports.
+        // A module that is imported later is bundled with what only it imports.
         let later = text("/app/later.js");
         assert!(later.starts_with("import { $modules } from '../app/main.js';\n"));
         assert!(later.ends_with("export const { later } = $modules[\"app/later.js\"];\n"));

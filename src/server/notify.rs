@@ -42,7 +42,7 @@ impl Notifier {
         }
     }
 
-    /// Sends lines of `NAME=value`. A manager that is gone doesn't concern the chat.
+    /// Sends lines of `NAME=value`. Errors are ignored: the chat goes on without its manager.
     pub(super) fn send(&self, lines: &str) {
         let _ = self.socket.send_to_addr(lines.as_bytes(), &self.address);
     }

@@ -257,11 +257,8 @@ impl<'a, 'b> Doctor<'a, 'b> {
                 text.replace(&format!("{{{word}}}"), value)
             })
         };
-        let rows = SENTENCES.lines().filter_map(|line| line.split_once(" | "));
-        let sentence = rows
-            .filter(|(known, _)| *known == code)
-            .map(|(_, it)| fill(it));
-        let sentence: String = sentence.collect();
+        let row = |line: &'static str| line.strip_prefix(code)?.strip_prefix(" | ");
+        let sentence = fill(SENTENCES.lines().find_map(row).unwrap_or_default());
         let word = self.terminal.paint(Style::Wrong, "problem");
         self.terminal.line(&format!("{word}  {code}: {sentence}"));
         for (place, lines) in fixes()[code].as_object().into_iter().flatten() {
@@ -330,10 +327,10 @@ impl<'a, 'b> Doctor<'a, 'b> {
         Ok(false)
     }
 
-    /// Finds out why there is no answer by TLS.
+    /// Finds out why the server does not answer over TLS.
     fn explain_tls(&mut self) -> Result<bool, Failure> {
         self.command = None;
-        // They may have a password, which must not cross the network unencrypted.
+        // A header may hold a password, which must not cross the network unencrypted.
         self.headers.clear();
         match self.ask("healthz", "") {
             // nginx and Caddy answer 400 to plain HTTP on a port with TLS.
@@ -361,20 +358,17 @@ impl<'a, 'b> Doctor<'a, 'b> {
         }
     }
 
-    /// Opens a WebSocket as the page would. `true` beside it: only without an `Origin`.
+    /// Opens a WebSocket as the page would. `true` beside it: the server refused the page's
+    /// `Origin`, and this is a connection without one.
     fn open(&mut self) -> Result<Option<(Open, bool)>, Failure> {
-        let scheme = self.scheme();
         let origin = |scheme: &str| format!("Origin: {scheme}://{}\r\n", self.address.authority);
-        let (ours, other) = match scheme {
-            "https" => (origin("https"), origin("http")),
-            _ => (origin("http"), origin("https")),
-        };
+        let other = if self.has_tls { "http" } else { "https" };
         const PATH: &str = "echo?trace=1";
-        let mut answer = self.ask(PATH, &ours)?;
+        let mut answer = self.ask(PATH, &origin(self.scheme()))?;
         let mut is_refused = matches!(&answer, Ok(answer) if answer.is_refused_origin());
         if is_refused {
             if self
-                .ask(PATH, &other)?
+                .ask(PATH, &origin(other))?
                 .is_ok_and(|answer| answer.status == 101)
             {
                 self.problem("tls-elsewhere", &[]);

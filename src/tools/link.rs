@@ -27,7 +27,7 @@ pub(super) struct Link {
     written: usize,
     /// The frames that were queued since the caller took them, if it shows them.
     pub(super) shown: Option<Vec<Vec<u8>>>,
-    /// The caller has closed the connection. `websocket` isn't told, because it would then ignore
+    /// The caller has closed the connection. `websocket` stays open, because a closed one ignores
     /// the messages that still arrive.
     pub(super) is_closing: bool,
 }
