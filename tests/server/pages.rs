@@ -35,12 +35,16 @@ fn page_has_its_headers_and_is_not_sent_twice() {
     let known = format!("If-None-Match: {}\r\n", header("etag"));
     ask(&mut raw, "/", &known);
     assert_eq!(raw.response().status, 304);
-    // The compressed page is another one.
+    // The compressed page is another one. A server that can't compress has only the known one.
     ask(&mut raw, "/", &format!("Accept-Encoding: gzip\r\n{known}"));
-    let compressed = raw.response();
-    assert_eq!(compressed.status, 200);
-    let is_compressed = compressed.header("content-encoding") == Some("gzip");
-    assert_eq!(is_compressed, cfg!(feature = "deflate"));
+    let answer = raw.response();
+    let encoding = answer.header("content-encoding");
+    let expected = if cfg!(feature = "deflate") {
+        (200, Some("gzip"))
+    } else {
+        (304, None)
+    };
+    assert_eq!((answer.status, encoding), expected);
     // A 304 has no body: the next response follows.
     ask(&mut raw, "/healthz", "");
     assert_eq!(raw.response().text().trim_end(), "ok");
