@@ -547,7 +547,14 @@ impl World {
         let log = &self.disk.borrow().log;
         if self.clients[0].welcomed().is_some() {
             self.clients[0].own();
-            for channel in log.keys().filter(|place| !place.starts_with('c')) {
+            // Others wait for an answer in a channel in which only the owner can write.
+            let pending = self.clients.iter().flat_map(|it| it.pending.values());
+            let places = pending.filter_map(|it| match &it.place {
+                Place::Channel(channel) => Some(channel.clone()),
+                Place::Conversation(_) | Place::To(_) => None,
+            });
+            let channels: BTreeSet<String> = places.collect();
+            for channel in channels {
                 let command = json!({"type": "writing", "channel": channel, "who": "all"});
                 self.clients[0].send(&command);
             }
