@@ -105,11 +105,12 @@ impl Messages {
         let mut authors: Vec<(&str, Author)> = Vec::new();
         for what in self.records.range(later..).map(|record| &record.what) {
             match what.kind {
-                Kind::React { of: other, on } if other == of && on => {
-                    authors.push((&what.text, what.author));
-                }
-                Kind::React { of: other, .. } if other == of => {
-                    authors.retain(|it| *it != (&what.text, what.author));
+                Kind::React { of: other, on } if other == of => {
+                    let author = (&*what.text, what.author);
+                    authors.retain(|it| *it != author);
+                    if on {
+                        authors.push(author);
+                    }
                 }
                 _ => {}
             }

@@ -181,7 +181,8 @@ impl Stored {
         let changes = target.changes.as_ref();
         let reactions = changes.map_or(&[][..], |changes| &changes.reactions);
         let same = reactions.iter().find(|it| it.emoji == what.text);
-        if same.is_some_and(|it| it.mine) == on {
+        // With a nonce it is stored: sent again after the opposite, it must not undo that.
+        if what.nonce.is_none() && same.is_some_and(|it| it.mine) == on {
             return Some(Self {
                 seq: target.seq,
                 at: target.at,
@@ -190,7 +191,7 @@ impl Stored {
             });
         }
         match same {
-            None if reactions.len() >= REACTIONS => refused(Refusal::TooManyReactions),
+            None if on && reactions.len() >= REACTIONS => refused(Refusal::TooManyReactions),
             _ => None,
         }
     }

@@ -148,6 +148,28 @@ fn change_in_an_unknown_place_leaves_nothing() {
 }
 
 #[test]
+fn repeated_reaction_does_not_undo_a_later_one() {
+    let folder = Folder::new();
+    let mut disk = folder.open();
+    let mut memory = Memory::new("first".into(), Author(0));
+    let tea = channel("tea");
+    let react = |on, nonce: &str| {
+        let mut react = change(&tea, 1, Kind::React { of: Seq(1), on }, "👍");
+        Rc::make_mut(&mut react).nonce = Some(nonce.into());
+        react
+    };
+    for history in [&mut disk as &mut dyn History, &mut memory] {
+        assert_eq!(commit(history, &[proposal(&tea, 1, "one", None)], 1), [1]);
+        let changes = [react(false, "a"), react(true, "b")];
+        assert_eq!(commit(history, &changes, 2), [2, 3]);
+        assert_eq!(commit(history, &changes, 3), [-2, -3]);
+        assert_eq!(commit(history, &[react(true, "c")], 4), [4]);
+        let once = json!([{"emoji": "👍", "count": 1, "mine": true}]);
+        assert_eq!(page(history, &tea, 1)[0]["reactions"], once);
+    }
+}
+
+#[test]
 fn page_of_many_reactions_is_shorter() {
     let folder = Folder::new();
     let mut disk = folder.open();

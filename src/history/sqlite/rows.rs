@@ -444,7 +444,7 @@ impl Turn {
             Kind::React { of, on } => {
                 self.remember(connection, place, of, &[])?;
                 let update = match on {
-                    true => "INSERT INTO reactions VALUES (?1, ?2, ?3, ?4, ?5)",
+                    true => "INSERT OR REPLACE INTO reactions VALUES (?1, ?2, ?3, ?4, ?5)",
                     false => {
                         "DELETE FROM reactions
                         WHERE place = ?1 AND seq = ?2 AND emoji = ?3 AND author = ?4 AND by < ?5"
