@@ -87,6 +87,45 @@ impl Drop for MemorySocket {
     }
 }
 
+/// Implements the methods of [`History`](crate::history::History) that may fail, except `commit` and
+/// `decide`, by a method `call` of the type, which passes the history to a closure or fails.
+#[macro_export]
+macro_rules! forward_history {
+    () => {
+        $crate::forward_history! {
+            settings(channel: &std::rc::Rc<str>) -> $crate::history::ChannelSettings;
+            page(
+                place: &$crate::history::Place,
+                ask: $crate::history::PageRequest,
+                out: &mut Vec<$crate::history::Record>
+            ) -> bool;
+            scan(
+                place: &$crate::history::Place,
+                before: $crate::history::Seq,
+                rows: u32,
+                budget: &mut usize,
+                visit: &mut $crate::history::Visit<'_>
+            ) -> Option<$crate::history::Seq>;
+            span(place: &$crate::history::Place) -> $crate::history::Span;
+            session(author: $crate::history::Author) -> Option<$crate::history::SessionRow>;
+            session_with_mark(mark: &[u8; 20]) -> Option<$crate::history::Author>;
+            conversations(
+                of: $crate::history::Author,
+                most: usize
+            ) -> Vec<$crate::history::ConversationRow>;
+            maintain(now: $crate::time::Now) -> ();
+        }
+    };
+    ($($method:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
+        fn $method(
+            &mut self,
+            $($argument: $type),*
+        ) -> std::result::Result<$result, $crate::history::StoreError> {
+            self.call(|history| history.$method($($argument),*))
+        }
+    )*};
+}
+
 /// Returns the rows of a table in a text: one a line, with `|` between the cells. The escapes `\r`
 /// and `\n` in a cell become characters.
 ///
@@ -101,6 +140,14 @@ pub fn rows<const CELLS: usize>(table: &str) -> Vec<[String; CELLS]> {
         cells.unwrap_or_else(|_| panic!("not {CELLS} cells: {row}"))
     };
     table.trim().lines().map(cells).collect()
+}
+
+/// Returns an opening handshake with the key of RFC 6455 §1.3.
+pub fn handshake(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
 }
 
 /// Returns the default limits with a change.

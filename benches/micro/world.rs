@@ -29,8 +29,6 @@ pub(crate) struct World {
     named: usize,
 }
 
-const HEAD: &str = "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-
 /// A client's frame. Its masking key is 0, so that the bytes are the same after unmasking and can
 /// be used again; the work is the same with every key.
 pub(crate) fn frame(text: &str) -> Vec<u8> {
@@ -99,7 +97,7 @@ impl World {
         let index = self.hub.next_index();
         self.hub.handle(Input::Accepted { socket, peer }, self.now);
         let id = self.hub.id(index).expect("there is room");
-        let head = HEAD.replace("/chat", path);
+        let head = testing::handshake(path);
         self.receive(id, &mut [head.as_bytes(), frames].concat());
         id
     }

@@ -261,11 +261,10 @@ impl Sentence {
             Self::Raw(bytes) => return out.extend(bytes.iter().take(2_000)),
             Self::Handshake(path) => {
                 let path = PATHS[usize::from(*path) % PATHS.len()];
-                let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-                let upgrade = if path.len() == 5 { upgrade } else { "" };
-                return out.extend(
-                    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n").into_bytes(),
-                );
+                let plain = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                let is_upgrade = path.len() == 5;
+                let head = if is_upgrade { testing::handshake(path) } else { plain };
+                return out.extend(head.into_bytes());
             }
             Self::Frame(first_byte, payload) => {
                 let start = out.len();

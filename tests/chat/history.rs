@@ -89,22 +89,6 @@ fn page_is_limited_in_bytes_but_has_one_message() {
 }
 
 #[test]
-fn first_moves_when_old_messages_are_dropped() {
-    let mut script = play("Ada enters tea");
-    for n in 0..1_010 {
-        script.play(&format!("Ada > message {n}"));
-    }
-    let ada = script.tab("Ada");
-    let join = r#"{"type":"join","channel":"tea","since":3}"#;
-    let joined = script.world.ask_ok(ada, join);
-    assert_eq!(
-        (&joined["first"], &joined["seq"]),
-        (&11.into(), &1_010.into())
-    );
-    assert_eq!(joined["history"][0]["seq"], 11);
-}
-
-#[test]
 fn who_lists_users_online_or_in_any_channel() {
     play(
         r#"

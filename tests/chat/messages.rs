@@ -4,8 +4,7 @@ use crate::harness::World;
 use crate::script::{Script, play, play_with};
 use parlor::chat::Departure;
 use parlor::history::{
-    Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Memory, PageRequest, Place,
-    Proposal, Record, Seq, SessionRow, Span, StoreError, Stored, Visit,
+    Author, Decision, Epoch, History, Memory, Proposal, SessionRow, StoreError, Stored,
 };
 use parlor::limits::Limits;
 use parlor::testing::limits;
@@ -175,21 +174,26 @@ struct Failing {
 }
 
 impl Failing {
-    fn check(&self) -> Result<(), StoreError> {
-        let error = || Err(StoreError("the disk is full".into()));
-        if self.fails.get() { error() } else { Ok(()) }
+    fn call<R>(
+        &mut self,
+        call: impl FnOnce(&mut Memory) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        match self.fails.get() {
+            true => Err(StoreError("the disk is full".into())),
+            false => call(&mut self.memory),
+        }
     }
 }
 
 impl History for Failing {
+    parlor::forward_history!();
     fn commit(
         &mut self,
         proposals: &[Rc<Proposal>],
         sessions: &[SessionRow],
         now: Now,
     ) -> Result<Vec<Stored>, StoreError> {
-        self.check()?;
-        self.memory.commit(proposals, sessions, now)
+        self.call(|memory| memory.commit(proposals, sessions, now))
     }
     fn decide(
         &mut self,
@@ -197,52 +201,7 @@ impl History for Failing {
         sessions: &[SessionRow],
         now: Now,
     ) -> Result<(), StoreError> {
-        self.check()?;
-        self.memory.decide(decision, sessions, now)
-    }
-    fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings, StoreError> {
-        self.memory.settings(channel)
-    }
-    fn page(
-        &mut self,
-        place: &Place,
-        ask: PageRequest,
-        out: &mut Vec<Record>,
-    ) -> Result<bool, StoreError> {
-        self.check()?;
-        self.memory.page(place, ask, out)
-    }
-    fn scan(
-        &mut self,
-        place: &Place,
-        before: Seq,
-        rows: u32,
-        budget: &mut usize,
-        visit: &mut Visit<'_>,
-    ) -> Result<Option<Seq>, StoreError> {
-        self.check()?;
-        self.memory.scan(place, before, rows, budget, visit)
-    }
-
-    fn span(&mut self, place: &Place) -> Result<Span, StoreError> {
-        self.check()?;
-        self.memory.span(place)
-    }
-    fn session(&mut self, author: Author) -> Result<Option<SessionRow>, StoreError> {
-        self.check()?;
-        self.memory.session(author)
-    }
-    fn session_with_mark(&mut self, mark: &[u8; 20]) -> Result<Option<Author>, StoreError> {
-        self.check()?;
-        self.memory.session_with_mark(mark)
-    }
-    fn conversations(
-        &mut self,
-        of: Author,
-        most: usize,
-    ) -> Result<Vec<ConversationRow>, StoreError> {
-        self.check()?;
-        self.memory.conversations(of, most)
+        self.call(|memory| memory.decide(decision, sessions, now))
     }
     fn is_locked(&self) -> bool {
         self.is_locked

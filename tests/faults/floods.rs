@@ -290,7 +290,7 @@ fn users_that_vanish_and_connections_beyond_the_limit() {
         let mut refused = 0;
         for n in 0..times(500, 20_000) {
             let mut raw = server.raw();
-            raw.send(Wire::handshake("/chat"));
+            raw.send(handshake("/chat"));
             match raw.response().status {
                 101 => {
                     raw.send(frame(0x81, format!("/nick guest-{n}")));
@@ -353,7 +353,7 @@ fn resets_leave_nothing_behind() {
         for n in 0..times(500, 20_000) {
             let mut raw = server.raw();
             let talk = [
-                Wire::handshake(["/chat", "/echo"][n % 2]).into_bytes(),
+                handshake(["/chat", "/echo"][n % 2]).into_bytes(),
                 frame(0x81, format!("/nick n{n}")),
                 frame(0x81, "/join general"),
                 frame(0x81, "hello"),
@@ -442,7 +442,7 @@ fn compressed_bombs_are_too_large() {
         for _ in 0..times(10, 200) {
             let mut raw = server.raw();
             let offer = "Host: localhost\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
-            raw.send(Wire::handshake("/echo").replace("Host: localhost\r\n", offer));
+            raw.send(handshake("/echo").replace("Host: localhost\r\n", offer));
             assert!(raw.response().header("sec-websocket-extensions").is_some());
             let mut wire = Wire { raw };
             wire.send(&bomb);

@@ -4,7 +4,7 @@ use crate::{ALL, Folder, channel, now, proposal};
 use parlor::history::{
     Author, Decision, History, Kind, Memory, PageRequest, Place, Proposal, Refusal, Seq,
 };
-use parlor::testing::Random;
+use parlor::testing::{Random, rows};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -100,11 +100,7 @@ fn changes_are_rows_and_messages_have_their_present_form() {
         assert_eq!(page(history, &tea, 3)[0]["reactions"], thumbs(false));
         commit(history, &[edit(1, 1, "un"), edit(1, 1, "eins")], 3);
         let texts = [0, 3, 11, 12].map(|row| page(history, &tea, 1)[row]["text"].clone());
-        assert_eq!(
-            texts,
-            ["eins", "eins", "eins", "eins"],
-            "one text alone is kept"
-        );
+        assert_eq!(texts, ["eins"; 4], "one text alone is kept");
     }
 }
 
@@ -243,97 +239,67 @@ fn refused_changes_are_not_stored() {
     let mut disk = folder.open();
     let mut memory = Memory::new("first".into(), Author(0));
     let (tea, private) = (channel("tea"), Place::between(Author(1), Author(2)));
-    let [edit, delete] = [|of| Kind::Edit { of }, |of| Kind::Delete { of }];
-    let react = |of| Kind::React { of, on: true };
+    let kind_of = |word: &str, of| match word {
+        "edit" => Kind::Edit { of },
+        "delete" => Kind::Delete { of },
+        _ => Kind::React { of, on: true },
+    };
+    let [edit, delete, react] =
+        ["edit", "delete", "react"].map(|word| move |of| kind_of(word, Seq(of)));
     let by_owner = |place: &Place, kind| {
-        let mut change = change(place, 2, kind, "");
+        let mut change = change(place, 2, kind, "👍");
         Rc::make_mut(&mut change).owner = true;
         change
     };
+    // What it is, the place, who changes which message and how, and the refusal.
+    const TABLE: &str = "
+        an edit by another     | tea     | 2     | edit 1                    | NotYours
+        an owner's edit        | tea     | owner | edit 1                    | NotYours
+        a deletion by another  | tea     | 2     | delete 1                  | NotYours
+        an owner's in private  | private | owner | delete 1                  | NotYours
+        number 0               | tea     | 1     | delete 0                  | NoSuchMessage
+        a later one            | tea     | 1     | edit 99                   | NoSuchMessage
+        the largest            | tea     | 1     | edit 18446744073709551615 | NoSuchMessage
+        a reaction             | tea     | 1     | delete 3                  | NoSuchMessage
+        another place          | x       | 1     | edit 1                    | NoSuchMessage
+        an emoji too many      | tea     | 2     | react 1                   | TooManyReactions";
     for history in [&mut disk as &mut dyn History, &mut memory] {
         let texts = [&tea, &tea, &private].map(|place| proposal(place, 1, "text", None));
         commit(history, &texts, 1);
-        let emojis = (0..20).map(|n| change(&tea, 1, react(Seq(1)), &n.to_string()));
+        let emojis = (0..20).map(|n| change(&tea, 1, react(1), &n.to_string()));
         commit(history, &emojis.collect::<Vec<_>>(), 1);
-        use Refusal::*;
-        let table = [
-            (
-                "an edit by another",
-                change(&tea, 2, edit(Seq(1)), "a"),
-                NotYours,
-            ),
-            ("an owner's edit", by_owner(&tea, edit(Seq(1))), NotYours),
-            (
-                "a deletion by another",
-                change(&tea, 2, delete(Seq(1)), ""),
-                NotYours,
-            ),
-            (
-                "an owner's in private",
-                by_owner(&private, delete(Seq(1))),
-                NotYours,
-            ),
-            (
-                "number 0",
-                change(&tea, 1, delete(Seq(0)), ""),
-                NoSuchMessage,
-            ),
-            (
-                "a later one",
-                change(&tea, 1, edit(Seq(99)), "a"),
-                NoSuchMessage,
-            ),
-            (
-                "the largest",
-                change(&tea, 1, edit(Seq(u64::MAX)), "a"),
-                NoSuchMessage,
-            ),
-            (
-                "a reaction",
-                change(&tea, 1, delete(Seq(3)), ""),
-                NoSuchMessage,
-            ),
-            (
-                "another place",
-                change(&channel("x"), 1, edit(Seq(1)), "a"),
-                NoSuchMessage,
-            ),
-            (
-                "an emoji too many",
-                change(&tea, 2, react(Seq(1)), "👍"),
-                TooManyReactions,
-            ),
-        ];
-        for (name, change, expected) in table {
+        for [name, place, author, what, expected] in rows(TABLE) {
+            let place = match &*place {
+                "private" => private.clone(),
+                name => channel(name),
+            };
+            let (word, of) = what.split_once(' ').unwrap();
+            let kind = kind_of(word, Seq(of.parse().unwrap()));
+            let change = match author.parse() {
+                Ok(author) => change(&place, author, kind, "👍"),
+                Err(_) => by_owner(&place, kind),
+            };
             let stored = history.commit(&[change], &[], now(2)).unwrap()[0];
-            assert_eq!(stored.refused, Some(expected), "{name}");
+            let refused = stored.refused.map(|it| format!("{it:?}"));
+            assert_eq!(refused, Some(expected), "{name}");
         }
-        assert_eq!(
-            commit(history, &[change(&tea, 2, react(Seq(1)), "7")], 2),
-            [23]
-        );
+        let known = [change(&tea, 2, react(1), "7")];
+        assert_eq!(commit(history, &known, 2), [23]);
         // The owner's deletion is stored. A later edit in the same commit is refused.
-        let changes = [
-            by_owner(&tea, delete(Seq(2))),
-            change(&tea, 1, edit(Seq(2)), "a"),
-        ];
+        let changes = [by_owner(&tea, delete(2)), change(&tea, 1, edit(2), "a")];
         let stored = history.commit(&changes, &[], now(2)).unwrap();
         let refused = [stored[0].refused, stored[1].refused];
-        assert_eq!(
-            (stored[0].seq, refused),
-            (Seq(24), [None, Some(NoSuchMessage)])
-        );
+        assert_eq!(refused, [None, Some(Refusal::NoSuchMessage)]);
+        assert_eq!(stored[0].seq, Seq(24));
         assert_eq!(crate::span(history, &tea), (1, 24), "no number was used");
         // A repeated nonce gets its first result although the message is deleted by now.
         let nonce = |of: u64, nonce: &str| {
-            let mut change = change(&tea, 1, delete(Seq(of)), "");
+            let mut change = change(&tea, 1, delete(of), "");
             Rc::make_mut(&mut change).nonce = Some(nonce.into());
             change
         };
-        assert_eq!(
-            commit(history, &[nonce(1, "n"), nonce(1, "n")], 3),
-            [25, -25]
-        );
+        let twice = [nonce(1, "n"), nonce(1, "n")];
+        assert_eq!(commit(history, &twice, 3), [25, -25]);
     }
 }
 

@@ -2,8 +2,11 @@
 
 use parlor::hub::{ConnectionId, Ended, Setup};
 use parlor::limits::Limits;
+pub use parlor::testing::handshake;
 use parlor::testing::{self, MemorySocket, Wire};
-use parlor::websocket::{CloseCode, Event, FrameHeader, Opcode, Progress, Scratch, WebSocket};
+use parlor::websocket::{
+    CloseCode, Event, Opcode, Progress, Scratch, WebSocket, encode_masked_message,
+};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -57,11 +60,8 @@ impl World {
         client.send(self, handshake(path).as_bytes());
         self.settle();
         client.take();
-        assert!(
-            client.head().starts_with("HTTP/1.1 101 "),
-            "{}",
-            client.head()
-        );
+        let head = client.head();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         client
     }
 
@@ -86,13 +86,6 @@ impl World {
     pub fn buffered(&self) -> u64 {
         self.hub.metrics().buffered_bytes
     }
-}
-
-pub fn handshake(path: &str) -> String {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
 }
 
 /// A message for `general`.
@@ -193,11 +186,8 @@ impl Client {
     }
 
     pub fn events(&mut self) -> Vec<Value> {
-        let messages = self.take();
-        let events = messages.iter().map(|text| serde_json::from_str(text));
-        events
-            .map(|event| event.expect("events are JSON"))
-            .collect()
+        let parse = |text: &String| serde_json::from_str(text).expect("events are JSON");
+        self.take().iter().map(parse).collect()
     }
 
     /// The types of the events that came.
@@ -220,17 +210,8 @@ pub fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 }
 
 pub fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
-    let key = [0x37, 0xfa, 0x21, 0x3d];
-    let header = FrameHeader {
-        fin,
-        rsv1: false,
-        opcode,
-        masking_key: Some(key),
-        payload_length: payload.len() as u64,
-    };
     let mut bytes = Vec::new();
-    header.encode(&mut bytes);
-    let masked = payload.iter().zip(key.iter().cycle());
-    bytes.extend(masked.map(|(byte, key)| byte ^ key));
+    encode_masked_message(opcode, payload, [0x37, 0xfa, 0x21, 0x3d], &mut bytes);
+    bytes[0] &= if fin { 0xFF } else { 0x7F };
     bytes
 }

@@ -1,13 +1,13 @@
 //! Which pages may connect (`--origin`), and whose address counts (`--trusted-proxy`). The rules
 //! are in `src/hub`; Caddy and nginx in tests/proxies/run.
 
-use crate::harness::{Raw, Server, Wire, rows};
+use crate::harness::{Raw, Server, handshake, rows};
 
 /// Sends an opening handshake with this Host and these lines.
 fn upgrade(server: &Server, host: &str, lines: &str) -> (Raw, u16) {
     let mut raw = server.raw();
     let head = format!("Host: {host}\r\n{lines}\r\n");
-    raw.send(Wire::handshake("/chat").replace("Host: localhost\r\n", &head));
+    raw.send(handshake("/chat").replace("Host: localhost\r\n", &head));
     let response = raw.response();
     if response.status != 101 {
         response.assert_refusal(lines, &[403, 429]);

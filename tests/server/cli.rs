@@ -1,7 +1,7 @@
 //! The command line and the environment of the real binary. `tests/options.rs` has every option and
 //! wrong value.
 
-use crate::harness::{Server, header, output, parlor};
+use crate::harness::{output, parlor};
 use std::process::Stdio;
 
 #[test]
@@ -54,46 +54,10 @@ fn version_and_help_go_to_standard_output() {
     }
 }
 
-/// Whether a frame that announces this many bytes is not refused at once.
-fn accepts_bytes(server: &Server, length: u64) -> bool {
-    let mut wire = server.open("/chat");
-    wire.send(header(0x81, length));
-    let briefly = std::time::Duration::from_millis(200);
-    wire.raw.stream.set_read_timeout(Some(briefly)).unwrap();
-    wire.try_frame().is_err()
-}
-
-#[test]
-fn options_win_over_variables() {
-    for (arguments, most) in [(&[][..], 200), (&["--max-message-bytes=300"], 300)] {
-        let mut command = parlor();
-        command.args(arguments);
-        for (name, value) in [("MAX_MESSAGE_BYTES", "200"), ("NO_HISTORY", "1")] {
-            command.env(format!("PARLOR_{name}"), value);
-        }
-        command.env("PARLOR_LISTEN", "127.0.0.1:0");
-        let server = Server::spawn(command);
-        assert!(accepts_bytes(&server, most), "{most}");
-        assert!(!accepts_bytes(&server, most + 1), "{most}");
-    }
-}
-
-#[test]
-fn listening_line_has_the_real_port() {
-    for listen in ["localhost:0", "0.0.0.0:0", "[::1]:0"] {
-        if std::net::TcpListener::bind(listen).is_err() {
-            continue; // a machine without IPv6
-        }
-        let server = Server::listening(listen, &[]);
-        assert_ne!(server.port(), 0, "{listen}");
-        assert_eq!(server.get("/healthz").status, 200, "{listen}");
-    }
-}
-
 #[cfg(feature = "log-output")]
 #[test]
 fn start_is_logged_with_its_time_but_not_in_the_journal() {
-    use crate::harness::{eventually, shell};
+    use crate::harness::{Server, eventually, shell};
     let server = Server::start(&["--max-text-chars=70000"]);
     let join = format!("http://{}/join", server.address);
     eventually("everything is logged", || server.logs().contains(&join));
@@ -111,6 +75,7 @@ fn start_is_logged_with_its_time_but_not_in_the_journal() {
 #[cfg(feature = "tools")]
 #[test]
 fn health_is_that_of_the_server_asked() {
+    use crate::harness::Server;
     let mut server = Server::start(&[]);
     let url = format!("http://{}", server.address);
     let health = |url: &str, variable: &str| {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Server, Wire, rows};
+use crate::harness::{Server, handshake, rows};
 
 const HOST: &str = "HTTP/1.1\r\nHost: localhost\r\n";
 
@@ -85,7 +85,7 @@ fn half_closed_clients_get_their_answers() {
         one that closes, by a list  | GET / HOSTConnection: x, CLOSE\r\n\r\nHEALTH    | 200
         HTTP/1.0                    | GET / HTTP/1.0\r\n\r\nHEALTH                    | 200
         a refused upgrade           | UPGRADE                                         | 426";
-    let upgrade = Wire::handshake("/echo").replace("13", "12");
+    let upgrade = handshake("/echo").replace("13", "12");
     for [name, sent, statuses] in rows(table) {
         let sent = sent
             .replace("UPGRADE", &upgrade)

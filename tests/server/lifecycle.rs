@@ -88,29 +88,6 @@ fn ignored_hangup_stays_ignored() {
 }
 
 #[test]
-fn suspended_process_reads_before_checking_deadlines() {
-    ::parlor::server::raise_open_files();
-    let server = Server::with("--handshake-timeout 3 --max-connections-per-ip 0");
-    let (half, rest) = ("GET /healthz HTTP/1.1\r\n", "Host: localhost\r\n\r\n");
-    // More than one poll reports.
-    let mut peers: Vec<_> = (0..1_500).map(|_| server.raw()).collect();
-    peers.iter_mut().for_each(|raw| raw.send(half));
-    // All that came before this one have been accepted.
-    assert_eq!(server.get("/healthz").status, 200);
-    server.signal(Signal::STOP);
-    sleep(Duration::from_millis(100));
-    peers.iter_mut().for_each(|raw| raw.send(rest));
-    sleep(Duration::from_millis(4_500));
-    server.signal(Signal::CONT);
-    for (index, raw) in peers.iter_mut().enumerate() {
-        assert_eq!(raw.response().status, 200, "{index}");
-    }
-    let mut late = server.raw();
-    late.send(half);
-    assert_eq!(late.response().status, 408, "deadlines hold again");
-}
-
-#[test]
 fn idle_server_sleeps() {
     let server = Server::start(&[]);
     let _open = server.open("/echo");

@@ -4,9 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use crate::harness::{Folder, Person, Raw, Server, eventually};
+use crate::harness::{Folder, Raw, Server, eventually};
 
 #[test]
 fn connections_over_the_limit_are_refused() {
@@ -67,23 +65,6 @@ fn class_behind_one_address_enters_at_once() {
     let _people: Vec<_> = (0..60).map(enter).collect();
     let took = began.elapsed();
     assert!(took < Duration::from_secs(3), "{took:?}");
-}
-
-#[test]
-fn silent_connections_are_closed_in_time() {
-    let server = Server::with("--hello-timeout 0.3 --ping-interval 0.2 --pong-timeout 0.4");
-    let mut guest = Person::guest(&server);
-    let (mut silent, mut echo) = (server.open("/echo"), server.open("/echo"));
-    assert_eq!(guest.refused(json!({"type": "channels"})), "hello_first");
-    assert_eq!(guest.wire.skip_to_close("no hello"), Some(1008));
-    while silent.try_frame().is_ok_and(|ping| ping.opcode == 9) {
-        let ping = echo.frame("a ping");
-        echo.send(crate::harness::frame(0x8a, &ping.payload));
-    }
-    assert_eq!(echo.frame("it goes on").opcode, 9);
-    let server = Server::with("--hello-timeout 0 --ping-interval 0 --pong-timeout 0.1");
-    let mut guest = Person::guest(&server);
-    guest.wire.raw.assert_silent(400, "no timeout");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Several addresses and Unix sockets to listen on.
 
-use crate::harness::{Folder, Raw, Server, Wire, output, parlor};
+use crate::harness::{Folder, Raw, Server, Wire, handshake, output, parlor};
 use rustix::process::Signal;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
@@ -62,11 +62,8 @@ fn peer_on_a_socket_counts_as_a_trusted_proxy() {
     assert_eq!(get(connect(&path), user).0, 200);
     let upgrade = |client: &str| {
         let mut raw = connect(&path);
-        raw.send(format!(
-            "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             X-User: Ada\r\n{client}\r\n"
-        ));
+        let host = format!("Host: localhost\r\nX-User: Ada\r\n{client}");
+        raw.send(handshake("/chat").replace("Host: localhost\r\n", &host));
         (raw.response().status, raw)
     };
     let (one, other) = (

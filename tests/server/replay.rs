@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::harness::{Folder, Raw, Server, Wire, assert_private, frame, output, parlor, rows};
+use crate::harness::{Folder, Raw, Server, assert_private, frame, handshake, output, parlor, rows};
 
 /// Opens `/chat` and joins `general`. The buffer keeps every byte received.
 fn enter(server: &Server, name: &str) -> Raw {
     let mut raw = server.raw();
-    raw.send(Wire::handshake("/chat"));
+    raw.send(handshake("/chat"));
     say(&mut raw, &format!(r#"{{"type":"hello","name":"{name}"}}"#));
     say(&mut raw, r#"{"type":"join","channel":"general","id":1}"#);
     until(&mut raw, r#""type":"joined""#);
@@ -81,7 +81,7 @@ fn session_is_replayed_byte_for_byte() {
     until(&mut ada, "Grüße");
     // A frame in pieces, a broken rule, a reset, and a reader that is too slow.
     let mut eve = server.raw();
-    eve.send(Wire::handshake("/echo"));
+    eve.send(handshake("/echo"));
     eve.send_slowly(frame(0x81, "in pieces"));
     until(&mut eve, "\x09in pieces");
     eve.send([0xf1, 0x80, 0, 0, 0, 0]);

@@ -1,7 +1,7 @@
 //! `parlor test` against parlor, which holds every case, and against a server that accepts
 //! everything.
 
-use crate::harness::{PATIENCE, Server, run_tool};
+use crate::harness::{PATIENCE, Server, rows, run_tool};
 use ::parlor::http::Head;
 use ::parlor::progress::Progress;
 use ::parlor::websocket::{CloseCode, CloseFrame, Opcode, accept, encode_message};
@@ -43,52 +43,41 @@ fn random_sequences_find_no_fault_in_parlor() {
 #[test]
 fn unsuitable_server_is_refused() {
     let server = Server::start(&[]);
-    let no_websocket = format!("ws://{}/", server.address);
-    let echo = format!("ws://{}/echo", server.address);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = format!("ws://{}/", silent.local_addr().unwrap());
-    for (arguments, part, status) in [
-        // 192.0.2.0/24 is for documentation (RFC 5737).
-        (&["ws://192.0.2.1/echo"][..], "elsewhere", 2),
-        (&["http://127.0.0.1/"], "begins with ws://", 2),
-        (&["--case", "nothing", &echo], "no case", 2),
-        (&["--jobs", "0", &echo], "--jobs needs a number", 2),
-        (&["--fail-on", "all", &echo], "--fail-on needs", 2),
-        (&["--header", "X", &echo], "is not a header", 2),
-        (&["--expect", "/nowhere", &echo], "can't read /nowhere", 2),
-        (&["--junit", "/dev/null/x", &echo], "can't write", 2),
-        (&[], "address is missing", 2),
-        (&["--replay", "/nowhere", &echo], "replay /nowhere", 2),
-        (&["ws://127.0.0.1:1/"], "can't connect", 3),
-        (&["--timeout", "1", &silent], "does not answer", 3),
-        (&["--connect", "exit 7", &echo], "the command ended", 3),
-        (&[&no_websocket], "101", 3),
-        (&["--listen", "nowhere"], "can't listen on nowhere", 2),
-        (
-            &["--listen", "127.0.0.1:0", "--", "/nowhere"],
-            "can't run /nowhere",
-            2,
-        ),
-        (
-            &["--listen", "127.0.0.1:0", "--", "false"],
-            "did not connect",
-            3,
-        ),
-    ] {
-        let (text, ended) = run_tool(&[&["test"], arguments].concat(), b"");
+    // 192.0.2.0/24 is for documentation (RFC 5737).
+    let table = "
+        ws://192.0.2.1/echo                  | elsewhere                 | 2
+        http://127.0.0.1/                    | begins with ws://         | 2
+        --case nothing ECHO                  | no case                   | 2
+        --jobs 0 ECHO                        | --jobs needs a number     | 2
+        --fail-on all ECHO                   | --fail-on needs           | 2
+        --header X ECHO                      | is not a header           | 2
+        --expect /nowhere ECHO               | can't read /nowhere       | 2
+        --junit /dev/null/x ECHO             | can't write               | 2
+                                             | address is missing        | 2
+        --replay /nowhere ECHO               | replay /nowhere           | 2
+        ws://127.0.0.1:1/                    | can't connect             | 3
+        --timeout 1 ws://SILENT/             | does not answer           | 3
+        --connect false ECHO                 | the command ended         | 3
+        ws://SERVER/                         | 101                       | 3
+        --listen nowhere                     | can't listen on nowhere   | 2
+        --listen 127.0.0.1:0 -- /nowhere     | can't run /nowhere        | 2
+        --listen 127.0.0.1:0 -- false        | did not connect           | 3";
+    for [words, part, status] in rows(table) {
+        let words = words.replace("ECHO", "ws://SERVER/echo");
+        let words = words.replace("SERVER", &server.address.to_string());
+        let words = words.replace("SILENT", &silent.local_addr().unwrap().to_string());
+        let words = format!("test {words}");
+        let (text, ended) = run_tool(&words.split_whitespace().collect::<Vec<_>>(), b"");
+        assert_eq!(ended.to_string(), status, "{words}: {text}");
         assert!(
-            ended == status && text.lines().count() == 1,
-            "{arguments:?}: {ended}, {text}"
+            text.contains(&part) && text.lines().count() == 1,
+            "{words}: {text}"
         );
-        assert!(text.contains(part), "{arguments:?}: {text}");
     }
     for name in ["client", "explain", "test"] {
-        assert!(
-            run_tool(&[name, "--help"], b"")
-                .0
-                .starts_with("Usage: parlor "),
-            "{name}"
-        );
+        let (help, _) = run_tool(&[name, "--help"], b"");
+        assert!(help.starts_with("Usage: parlor "), "{name}");
     }
 }
 
@@ -99,25 +88,17 @@ fn command_is_the_connection_with_headers_and_a_subprotocol() {
     let pipe = format!("exec 3<>/dev/tcp/{host}/{port}; cat <&3 & exec cat >&3");
     let command = format!("exec bash -c '{pipe}'");
     let url = "wss://chat.example/chat";
-    let options = [
-        "--connect",
-        &command,
-        "--case",
-        "rsv*",
-        "--skip",
-        "rsv-all-empty",
-        url,
-    ];
-    for (more, status) in [
-        (
-            &["--origin", "https://chat.example", "--subprotocol", "chat"][..],
-            0,
-        ),
-        (&["--header", "Origin: https://other.example"], 3),
-    ] {
-        let (text, ended) = run_tool(&[&["test"], more, &options].concat(), b"");
-        assert_eq!(ended, status, "{text}");
-    }
+    let run = |more: &[&str]| {
+        let options = ["--case", "rsv*", "--skip", "rsv-all-empty", url];
+        run_tool(
+            &[&["test", "--connect", &command], more, &options].concat(),
+            b"",
+        )
+    };
+    let (text, status) = run(&["--origin", "https://chat.example", "--subprotocol", "chat"]);
+    assert_eq!(status, 0, "{text}");
+    let (text, status) = run(&["--header", "Origin: https://other.example"]);
+    assert_eq!(status, 3, "{text}");
 }
 
 /// Answers any handshake, any ping after any bytes, and any close frame; hangs up on opcode 3.
@@ -145,9 +126,10 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         _ => None,
     };
     let accept = accept(&key.unwrap_or_default());
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
     write!(
         stream,
-        "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        "HTTP/1.1 101 x\r\n{upgrade}Sec-WebSocket-Accept: {accept}\r\n\r\n"
     )?;
     loop {
         let length = stream.read(&mut buffer)?;
@@ -181,19 +163,14 @@ fn careless_server_is_found_out() {
     let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let (expected, junit, autobahn) = (file("expected"), file("junit.xml"), file("autobahn"));
     // A case of each verdict, and Autobahn's 3.1.
-    let cases = [
-        "--case", "rsv3", "--case", "opcode-3", "--case", "3.1", "--case", "2.7", &url,
-    ];
-    let test = |options: &[&str]| run_tool(&[&["test"], options, &cases].concat(), b"");
-    let files = [
-        "--write-expected",
-        &expected,
-        "--junit",
-        &junit,
-        "--autobahn",
-        &autobahn,
-    ];
-    let (text, status) = test(&files);
+    let test = |options: &str| {
+        let cases = "--case rsv3 --case opcode-3 --case 3.1 --case 2.7";
+        let words = format!("test {options} {cases} {url}");
+        run_tool(&words.split_whitespace().collect::<Vec<_>>(), b"")
+    };
+    let (text, status) = test(&format!(
+        "--write-expected {expected} --junit {junit} --autobahn {autobahn}"
+    ));
     assert_eq!(status, 1, "{text}");
     for part in [
         "violated  3.1 (interoperability)\n    demanded   a reserved bit",
@@ -219,33 +196,26 @@ fn careless_server_is_found_out() {
         "{xml}"
     );
     let index: Value = serde_json::from_str(&read(&file("autobahn/index.json"))).unwrap();
-    let verdict = |number: &str| {
-        [
-            &index[&url][number]["behavior"],
-            &index[&url][number]["behaviorClose"],
-        ]
-    };
-    assert_eq!(verdict("3.1"), ["OK", "FAILED"]);
-    assert_eq!(verdict("2.7")[0], "OK");
-    // Only changes fail with a baseline; and only what is severe enough without one.
-    assert_eq!(test(&["--expect", &expected]).1, 0);
-    std::fs::write(&expected, "rsv3 violated\nopcode-3 other\n2.7 other\n").unwrap();
-    let (text, status) = test(&["--expect", &expected]);
-    assert!(status == 1 && text.contains("2 failed"), "{text}");
-    assert_eq!(test(&["--fail-on", "security"]).1, 0);
-    let (text, _) = test(&["--json"]);
-    let json: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let of = |name| json.iter().find(|case| case["name"] == name).unwrap();
+    let verdict = &index[&url]["3.1"];
     assert_eq!(
-        (json.len(), &of("opcode-3")["verdict"]),
-        (5, &"other".into())
+        [&verdict["behavior"], &verdict["behaviorClose"]],
+        ["OK", "FAILED"]
     );
-    assert_eq!(
-        (&json[4]["summary"], &json[4]["failed"]),
-        (&true.into(), &3.into())
+    assert_eq!(index[&url]["2.7"]["behavior"], "OK");
+    // Only changes fail with a baseline; and only what is severe enough without one.
+    assert_eq!(test(&format!("--expect {expected}")).1, 0);
+    std::fs::write(&expected, "rsv3 violated\nopcode-3 other\n2.7 other\n").unwrap();
+    let (text, status) = test(&format!("--expect {expected}"));
+    assert!(status == 1 && text.contains("2 failed"), "{text}");
+    assert_eq!(test("--fail-on security").1, 0);
+    let (text, _) = test("--json");
+    let json = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let json: Vec<Value> = json.collect();
+    let opcode = json.iter().find(|case| case["name"] == "opcode-3").unwrap();
+    assert_eq!((json.len(), &opcode["verdict"]), (5, &"other".into()));
+    assert!(
+        json[4]["summary"] == true && json[4]["failed"] == 3,
+        "{text}"
     );
     // An invalid close frame that is answered like a valid one was accepted.
     let (text, _) = run_tool(&["test", "--json", "--case", "close-1005", &url], b"");
@@ -257,20 +227,10 @@ fn careless_server_is_found_out() {
 fn cases_are_listed_with_autobahns_numbers() {
     let (text, status) = run_tool(&["test", "--list", "--json", "--case", "autobahn"], b"");
     assert_eq!((text.lines().count(), status), (517, 0));
-    let (text, _) = run_tool(
-        &[
-            "test",
-            "--list",
-            "--section",
-            "5.1",
-            "--skip",
-            "mask-missing-*",
-        ],
-        b"",
-    );
+    let words = "test --list --section 5.1 --skip mask-missing-*";
+    let (text, _) = run_tool(&words.split(' ').collect::<Vec<_>>(), b"");
     assert!(
-        text.lines().any(|line| line.starts_with("mask-missing ")),
+        text.contains("\nmask-missing ") && !text.contains("mask-missing-ping"),
         "{text}"
     );
-    assert!(!text.contains("mask-missing-ping"), "{text}");
 }

@@ -1,39 +1,6 @@
 //! WebSocket on real sockets: the handshake, frames, closes. The rules are in tests/websocket.
 
-use serde_json::Value;
-
-use crate::harness::{Raw, Server, Wire, eventually, frame, header};
-
-#[test]
-fn conversation_byte_by_byte_is_the_same() {
-    let server = Server::start(&[]);
-    let long = vec![b'x'; 300];
-    let frames = [
-        frame(0x81, "text"),
-        frame(0x01, "ä"),
-        frame(0x89, "ping"),
-        frame(0x80, "ö"),
-        frame(0x82, &long),
-        frame(0x88, b"\x03\xe8bye"),
-    ];
-    let bytes = [Wire::handshake("/echo").as_bytes(), &frames.concat()].concat();
-    for slowly in [false, true] {
-        let mut raw = server.raw();
-        if slowly {
-            raw.send_slowly(&bytes);
-        } else {
-            raw.send(&bytes);
-        }
-        assert_eq!(raw.response().status, 101);
-        let mut wire = Wire { raw };
-        assert_eq!(wire.message("text"), (1, b"text".to_vec()));
-        assert_eq!(wire.frame("pong").payload, b"ping");
-        assert_eq!(wire.message("fragments"), (1, "äö".as_bytes().to_vec()));
-        assert_eq!(wire.message("binary"), (2, long.clone()));
-        assert_eq!(wire.close_code("close"), Some(1000));
-        wire.raw.assert_ended("after the closing handshake");
-    }
-}
+use crate::harness::{Server, eventually, frame, header};
 
 #[test]
 fn messages_of_every_length_are_echoed() {
@@ -101,34 +68,5 @@ fn half_closed_client_gets_its_echo() {
     assert_eq!(wire.message("binary").1.len(), 100_000);
     while let Ok(frame) = wire.try_frame() {
         assert_eq!(frame.opcode, 8, "a close at most");
-    }
-}
-
-#[test]
-fn client_of_another_library_is_served() {
-    use tungstenite::{Message, client};
-    let server = Server::start(&[]);
-    let connect = |path: &str| {
-        let Raw { stream, .. } = server.raw();
-        client(server.url(path), stream).unwrap().0
-    };
-    let mut echo = connect("/echo");
-    for message in [Message::text(""), Message::binary(vec![7; 70_000])] {
-        echo.send(message.clone()).unwrap();
-        assert_eq!(echo.read().unwrap(), message);
-    }
-    echo.close(None).unwrap();
-    assert_eq!(echo.read().unwrap(), Message::Close(None));
-    assert!(echo.read().is_err(), "closed");
-    let mut chat = connect("/chat");
-    for line in ["/nick Ada", "/join general", "hello"] {
-        chat.send(Message::text(line)).unwrap();
-    }
-    loop {
-        let event: Value = serde_json::from_str(chat.read().unwrap().to_text().unwrap()).unwrap();
-        if event["type"] == "message" {
-            assert_eq!(event["from"], "Ada");
-            break;
-        }
     }
 }

@@ -4,7 +4,7 @@
 use crate::disk::{Disk, Said};
 use parlor::history::Kind;
 use parlor::hub::ConnectionId;
-use parlor::testing::Wire;
+use parlor::testing::{Wire, handshake};
 use parlor::websocket::{
     CloseCode, DeflateParameters, Event, Opcode, Progress, Scratch, WebSocket,
     encode_masked_message,
@@ -86,6 +86,7 @@ pub(crate) struct Connection {
     pub(crate) closing: bool,
 }
 
+#[derive(Default)]
 pub(crate) struct Client {
     pub(crate) name: String,
     pub(crate) number: usize,
@@ -123,21 +124,9 @@ impl Client {
             name,
             number,
             deflate,
-            token: String::new(),
-            author: 0,
-            connection: None,
             channels,
-            pending: BTreeMap::new(),
-            acknowledged: Vec::new(),
-            seen: BTreeMap::new(),
-            floors: BTreeMap::new(),
-            is_inside: false,
-            pardons: false,
-            online: BTreeSet::new(),
-            count: 0,
-            retry_at: 0,
             next_nonce: 1,
-            refusals: 0,
+            ..Self::default()
         }
     }
 
@@ -145,13 +134,11 @@ impl Client {
     pub(crate) fn begin(&mut self, id: ConnectionId, wire: Rc<RefCell<Wire>>, truth: &Disk) {
         let websocket = WebSocket::client(1 << 24, || KEY).answering_pings(false);
         let websocket = websocket.with_deflate(self.deflate.then(DeflateParameters::default));
-        let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
-        let head = format!(
-            "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n{}\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            if self.deflate { offer } else { "" }
-        );
+        let offer = "Host: localhost\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
+        let mut head = handshake("/chat");
+        if self.deflate {
+            head = head.replace("Host: localhost\r\n", offer);
+        }
         self.connection = Some(Connection {
             id,
             wire,

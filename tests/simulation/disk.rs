@@ -5,9 +5,8 @@
 //! clients are held to. A server that dies leaves the disk as its last commit left it.
 
 use parlor::history::{
-    Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Kind, Memory, PageRequest,
-    Place, Proposal, Record, Refusal, Remembered, Sanction, Seq, SessionRow, Span, StoreError,
-    Stored, Visit, Writing,
+    Author, Decision, Epoch, History, Kind, Memory, Place, Proposal, Refusal, Remembered, Sanction,
+    SessionRow, StoreError, Stored, Writing,
 };
 use parlor::time::Now;
 use std::cell::RefCell;
@@ -314,12 +313,12 @@ impl Mounted {
     /// One call, which may fail.
     fn call<R>(
         &self,
-        call: impl FnOnce(&mut Disk) -> Result<R, StoreError>,
+        call: impl FnOnce(&mut dyn History) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         let mut disk = self.disk.borrow_mut();
         match disk.fault() {
             Some(_) => Err(StoreError("the disk fails".to_owned())),
-            None => call(&mut disk),
+            None => call(&mut *disk.store),
         }
     }
 }
@@ -358,57 +357,14 @@ impl History for Mounted {
         if !self.fate.borrow_mut().lives() {
             return Err(StoreError("the machine is dead".to_owned()));
         }
-        self.call(|disk| {
-            disk.store.decide(decision, sessions, now)?;
-            disk.decided(decision);
-            disk.expire(now);
-            Ok(())
-        })
+        self.call(|store| store.decide(decision, sessions, now))?;
+        let mut disk = self.disk.borrow_mut();
+        disk.decided(decision);
+        disk.expire(now);
+        Ok(())
     }
 
-    fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings, StoreError> {
-        self.call(|disk| disk.store.settings(channel))
-    }
-
-    fn page(
-        &mut self,
-        place: &Place,
-        ask: PageRequest,
-        out: &mut Vec<Record>,
-    ) -> Result<bool, StoreError> {
-        self.call(|disk| disk.store.page(place, ask, out))
-    }
-
-    fn scan(
-        &mut self,
-        place: &Place,
-        before: Seq,
-        rows: u32,
-        budget: &mut usize,
-        visit: &mut Visit<'_>,
-    ) -> Result<Option<Seq>, StoreError> {
-        self.call(|disk| disk.store.scan(place, before, rows, budget, visit))
-    }
-
-    fn span(&mut self, place: &Place) -> Result<Span, StoreError> {
-        self.call(|disk| disk.store.span(place))
-    }
-
-    fn session(&mut self, author: Author) -> Result<Option<SessionRow>, StoreError> {
-        self.call(|disk| disk.store.session(author))
-    }
-
-    fn session_with_mark(&mut self, mark: &[u8; 20]) -> Result<Option<Author>, StoreError> {
-        self.call(|disk| disk.store.session_with_mark(mark))
-    }
-
-    fn conversations(
-        &mut self,
-        of: Author,
-        most: usize,
-    ) -> Result<Vec<ConversationRow>, StoreError> {
-        self.call(|disk| disk.store.conversations(of, most))
-    }
+    parlor::forward_history!();
 
     fn remembered(&mut self, channels: usize, seen_within: Duration, now: Now) -> Remembered {
         let mut disk = self.disk.borrow_mut();
@@ -418,10 +374,6 @@ impl History for Mounted {
 
     fn next_maintenance(&self) -> Option<Duration> {
         self.disk.borrow().store.next_maintenance()
-    }
-
-    fn maintain(&mut self, now: Now) -> Result<(), StoreError> {
-        self.call(|disk| disk.store.maintain(now))
     }
 
     fn epoch(&self) -> Epoch {

@@ -2,28 +2,16 @@
 //! what is sent.
 
 use crate::handshakes::{answer, judge};
-use crate::pieces::{LIMIT, events, frame, in_pieces};
+use crate::pieces::{BINARY, FIN, Frames, LIMIT, PING, TEXT, bytes, events, frame, in_pieces};
 use parlor::random::Random;
 use parlor::websocket::{
     Deflate, DeflateParameters, Event, Opcode, Progress, Scratch, Violation, WebSocket,
 };
 
-const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
-const TEXT: u8 = 1;
-const BINARY: u8 = 2;
-const PING: u8 = 9;
-
-/// Frames as a client sends them, as first bytes and payloads.
-type Frames<'a> = &'a [(u8, &'a [u8])];
 
 fn negotiated() -> Option<DeflateParameters> {
     Some(DeflateParameters::default())
-}
-
-fn bytes(frames: Frames<'_>) -> Vec<u8> {
-    let frames = frames.iter().map(|(first, payload)| frame(*first, payload));
-    frames.collect::<Vec<_>>().concat()
 }
 
 /// Compresses a payload as a sender does, without the last four bytes.
@@ -316,7 +304,8 @@ fn short_long_and_random_messages_are_not_compressed() {
     let mut random = Random::new(11);
     let noise: Vec<u8> = (0..5_000).map(|_| random.below(256) as u8).collect();
     let of_offer = |bits: u8| {
-        let line = format!("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits={bits}");
+        let line = format!("permessage-deflate; server_max_window_bits={bits}");
+        let line = format!("Sec-WebSocket-Extensions: {line}");
         let upgrade = judge("GET /chat HTTP/1.1", "", &[&line]).expect("a good handshake");
         upgrade.accepted.deflate.expect("a good offer")
     };

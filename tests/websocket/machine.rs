@@ -1,24 +1,12 @@
 //! Frames become events, whole and in pieces: messages, control frames between fragments, and every
 //! rule that a peer can break.
 
-use crate::pieces::{LIMIT, frame, in_pieces};
+use crate::pieces::{BINARY, FIN, Frames, LIMIT, PING, TEXT, bytes, frame, in_pieces};
 use parlor::websocket::{CloseCode, CloseFrame, Event, Progress, Scratch, Violation, WebSocket};
 
-const FIN: u8 = 0x80;
 const CONTINUATION: u8 = 0;
-const TEXT: u8 = 1;
-const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
-const PING: u8 = 9;
 const PONG: u8 = 10;
-
-/// Frames as a client sends them, as first bytes and payloads.
-type Frames<'a> = &'a [(u8, &'a [u8])];
-
-fn bytes(frames: Frames<'_>) -> Vec<u8> {
-    let frames = frames.iter().map(|(first, payload)| frame(*first, payload));
-    frames.collect::<Vec<_>>().concat()
-}
 
 #[test]
 #[rustfmt::skip]
@@ -32,7 +20,8 @@ fn messages_are_put_together() {
         ("empty fragments", &[(BINARY, b""), (CONTINUATION, b""), (FIN, b"")], &["Binary([])"]),
         ("a text of empty fragments", &[(TEXT, b""), (FIN, b"")], &["Text(\"\")"]),
         ("control frames between fragments",
-            &[(TEXT, b"a"), (FIN | PING, b"p"), (CONTINUATION, b"b"), (FIN | PONG, b""), (FIN, b"c")],
+            &[(TEXT, b"a"), (FIN | PING, b"p"), (CONTINUATION, b"b"), (FIN | PONG, b""),
+                (FIN, b"c")],
             &["Ping([112])", "Pong([])", "Text(\"abc\")"]),
         ("a character cut by fragments", &[(TEXT, b"\xE2"), (FIN, b"\x82\xAC")], &["Text(\"€\")"]),
         ("the longest message", &[(FIN | BINARY, &[7; LIMIT])], &[&longest]),
@@ -139,13 +128,8 @@ fn only_a_close_frame_counts_after_ours() {
     let mut scratch = Scratch::default();
     let received = websocket.receive(&mut answer, &mut scratch, &mut out);
     let event = Event::Close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
-    assert_eq!(
-        received,
-        Ok(Progress::Done {
-            value: event,
-            used: 8
-        })
-    );
+    let (value, used) = (event, 8);
+    assert_eq!(received, Ok(Progress::Done { value, used }));
     assert!(websocket.is_closed() && out.len() == 4);
 }
 

@@ -1,12 +1,25 @@
-//! Bytes in any pieces give the same events: the property, and helpers for other tests.
+//! Frames, and what an endpoint makes of them, whole and in pieces. `frames` in fuzz/checks, which
+//! tests/corpus.rs plays, tries random frames.
 
-use parlor::random::Random;
 use parlor::websocket::{
     DeflateParameters, Event, Opcode, Progress, Scratch, WebSocket, encode_masked_message,
 };
 
 /// The longest message that is accepted in these tests, in bytes.
 pub const LIMIT: usize = 300;
+
+pub const FIN: u8 = 0x80;
+pub const TEXT: u8 = 1;
+pub const BINARY: u8 = 2;
+pub const PING: u8 = 9;
+
+/// Frames as a client sends them, as first bytes and payloads.
+pub type Frames<'a> = &'a [(u8, &'a [u8])];
+
+pub fn bytes(frames: Frames<'_>) -> Vec<u8> {
+    let frames = frames.iter().map(|(first, payload)| frame(*first, payload));
+    frames.collect::<Vec<_>>().concat()
+}
 
 /// Returns a frame as a client sends it, with any first byte.
 pub fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
@@ -65,41 +78,4 @@ pub fn events(
         assert!(websocket.held_bytes() <= 2 * bytes.len() + 300);
     }
     seen
-}
-
-#[test]
-fn random_frames_give_the_same_events_in_random_pieces() {
-    let text = "Gr\u{fc}\u{df}e \u{20ac} \u{1d11e} ".repeat(20);
-    for seed in 1..=2_000 {
-        let mut random = Random::new(seed);
-        let (mut bytes, mut in_message) = (Vec::new(), false);
-        for _ in 0..1 + random.below(8) {
-            // Mostly legal frames; a few break a rule.
-            let fin = random.below(3) > 0;
-            let (opcode, fin) = match random.below(10) {
-                0 | 1 => (9 + random.below(2) as u8, true),
-                2 if random.below(4) == 0 => (8, true),
-                3 if random.below(4) == 0 => (random.below(16) as u8, fin),
-                _ if in_message => (0, fin),
-                _ => (1 + random.below(2) as u8, fin),
-            };
-            if opcode < 3 {
-                in_message = !fin;
-            }
-            let lengths = if opcode > 7 { 5 } else { 8 };
-            let length = [0, 1, 2, 5, 60, 125, 126, 200][random.below(lengths)];
-            let mut payload = text.as_bytes()[..length].to_vec();
-            if random.below(12) == 0
-                && let Some(byte) = payload.last_mut()
-            {
-                *byte = random.below(256) as u8;
-            }
-            bytes.extend(frame(u8::from(fin) << 7 | opcode, &payload));
-        }
-        let whole = events(WebSocket::server(LIMIT), &bytes, || bytes.len());
-        for _ in 0..5 {
-            let pieces = events(WebSocket::server(LIMIT), &bytes, || 1 + random.below(40));
-            assert_eq!(pieces, whole, "seed {seed}");
-        }
-    }
 }

@@ -105,22 +105,12 @@ fn section_7_1_closing_handshake_ends_both_sides() {
     server.close(going_away("bye"), &mut to_client);
     let received = client.receive(&mut to_client, &mut scratch, &mut to_server);
     let event = Event::Close(going_away("bye"));
-    assert_eq!(
-        received,
-        Ok(Progress::Done {
-            value: event,
-            used: 7
-        })
-    );
+    let (value, used) = (event, 7);
+    assert_eq!(received, Ok(Progress::Done { value, used }));
     assert!(client.is_closed() && !server.is_closed());
     let received = server.receive(&mut to_server, &mut scratch, &mut more);
     let event = Event::Close(going_away(""));
-    assert_eq!(
-        received,
-        Ok(Progress::Done {
-            value: event,
-            used: 8
-        })
-    );
+    let (value, used) = (event, 8);
+    assert_eq!(received, Ok(Progress::Done { value, used }));
     assert!(server.is_closed() && more.is_empty());
 }

@@ -14,7 +14,7 @@ pub(crate) use raw::{Raw, Response};
 pub(crate) use wire::{Wire, frame, frame_with, header};
 
 #[allow(unused_imports)]
-pub(crate) use ::parlor::testing::rows;
+pub(crate) use ::parlor::testing::{handshake, rows};
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

@@ -104,15 +104,6 @@ impl Raw {
         assert!(rest.is_empty(), "{name}: more came: {rest:?}");
     }
 
-    /// Checks that nothing is received for a time and the connection stays open.
-    pub(crate) fn assert_silent(&mut self, millis: u64, name: &str) {
-        let timeout = Some(Duration::from_millis(millis));
-        self.stream.set_read_timeout(timeout).expect("a timeout");
-        let received = self.fill();
-        assert_eq!(received, Err(Nothing::Silence), "{name}");
-        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    }
-
     /// Reads the response to a `GET`.
     pub(crate) fn response(&mut self) -> Response {
         let mut response = self.response_head();

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::net::Shutdown;
 
+use super::handshake;
 use super::raw::{Nothing, Raw};
 
 /// A WebSocket after its opening handshake.
@@ -63,19 +64,8 @@ pub(crate) fn frame_with(mut header: Vec<u8>, payload: impl AsRef<[u8]>) -> Vec<
 }
 
 impl Wire {
-    pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-
-    /// The request of an opening handshake.
-    pub(crate) fn handshake(path: &str) -> String {
-        format!(
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n\r\n",
-            Self::KEY
-        )
-    }
-
     pub(crate) fn open(mut raw: Raw, path: &str) -> Self {
-        raw.send(Self::handshake(path));
+        raw.send(handshake(path));
         let response = raw.response();
         assert_eq!(response.status, 101, "{}{}", response.head, response.text());
         Self { raw }
