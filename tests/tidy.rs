@@ -264,23 +264,6 @@ fn imports_form_no_circle() {
 }
 
 #[test]
-fn circles_are_found() {
-    let found = |b: &str| {
-        let a = "use crate::http::Head;\nuse super::b::{\n    B,\n};";
-        let parent = "mod a;\nmod b;\npub use a::{A, X};\nuse b::B;";
-        let files = [("mod", parent), ("a", a), ("b", b)];
-        let files = files.map(|(name, text)| (format!("src/hub/{name}.rs"), text.to_owned()));
-        circle(&imports(&files)).is_some()
-    };
-    assert!(found("use crate::hub::{x, a::{A}};") && found("use super::{X};"));
-    assert!(found("fn x() { super::a::x() }") && found("use super::Hub;"));
-    assert!(!found("use crate::chat::{Chat};\n// super::a"));
-    assert!(!found(
-        "\n#[cfg(test)]\nmod tests {\n    use super::super::a;"
-    ));
-}
-
-#[test]
 fn sockets_clocks_and_panics_stay_where_they_belong() {
     let mut problems = Vec::new();
     for (path, text) in sources() {

@@ -1,5 +1,5 @@
-//! Peers that send much and read nothing, that break off, or that are slow: each uses up its own
-//! limit and nobody else's.
+//! Peers that send much and read nothing, or that break off: each uses up its own limit and no
+//! other's.
 
 use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::harness::*;
 use crate::times;
-use crate::witness::{Witness, descriptors, reads_everything, withstand};
+use crate::witness::{descriptors, reads_everything, withstand};
 use parlor::testing::Random;
 
 /// The turn's own buffers, and memory that the allocator keeps.
@@ -170,7 +170,10 @@ fn unfinished_input_shares_one_limit() {
     let limit = peers as u64 * 2 * 8 + SLACK_KIB;
     let options = "--handshake-timeout 60";
     withstand("heads that never end", options, limit, |server| {
-        let head = long_head(8_000);
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}",
+            "x".repeat(8_000)
+        );
         let mut peers: Vec<_> = (0..peers).map(|_| server.raw()).collect();
         peers.iter_mut().for_each(|raw| raw.send(&head));
         let sent = (peers.len() * head.len()) as f64;
@@ -178,11 +181,6 @@ fn unfinished_input_shares_one_limit() {
             server.metric("parlor_buffered_bytes") >= sent
         });
     });
-}
-
-fn long_head(length: usize) -> String {
-    let value = "x".repeat(length);
-    format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {value}")
 }
 
 /// Commands whose answers are long, a thousand in one write, and not one of them is read.
@@ -373,80 +371,5 @@ fn resets_leave_nothing_behind() {
                 && server.metric("parlor_users_online") == 2.0
         });
         assert!(server.metric("parlor_buffered_bytes") == 0.0);
-    });
-}
-
-/// A byte now and then does not extend a deadline: it counts from the first byte.
-#[test]
-fn slow_heads_and_slow_frames_time_out() {
-    let server =
-        Server::with("--handshake-timeout 1 --message-timeout 1 --max-connections-per-ip 0");
-    let witness = Witness::begin(&server);
-    let head = long_head(5_000);
-    let text = frame(0x81, "x".repeat(5_000));
-    let count = times(20, 200);
-    let mut heads: Vec<Raw> = (0..count).map(|_| server.raw()).collect();
-    let open = |n| server.open(["/chat", "/echo"][n % 2]);
-    let mut wires: Vec<Wire> = (0..count).map(open).collect();
-    let began = Instant::now();
-    // A write may fail after a refusal.
-    let put = |raw: &mut Raw, byte: u8| drop(raw.stream.write(&[byte]));
-    let refused = || server.raw().metric("parlor_refused_total{status=\"408\"}");
-    for at in 0.. {
-        if refused() == Some(count as f64) && closed(&server, 1008) == count {
-            break;
-        }
-        assert!(began.elapsed() < Duration::from_secs(60));
-        for raw in &mut heads {
-            put(raw, head.as_bytes()[at % head.len()]);
-        }
-        for wire in &mut wires {
-            put(&mut wire.raw, text[at % text.len()]);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(witness.end() > 1);
-}
-
-/// A megabyte of zeros for every six kilobytes (RFC 1951 §3.2.6): a literal, and then the longest
-/// match at distance 1, again and again.
-#[cfg(feature = "deflate")]
-fn bomb(compressed_bytes: usize) -> Vec<u8> {
-    let (mut bytes, mut bit) = (vec![0], 0);
-    // Codes are packed from their first bit on, into bytes from their lowest bit on.
-    let mut put = |code: u32, length: u32| {
-        for at in (0..length).rev() {
-            if bit == 8 {
-                bytes.push(0);
-                bit = 0;
-            }
-            *bytes.last_mut().expect("one") |= ((code >> at & 1) as u8) << bit;
-            bit += 1;
-        }
-        bytes.len()
-    };
-    put(0b010, 3); // not the last block; BTYPE 01, its lower bit first
-    put(0b0011_0000, 8); // a zero
-    while put(0b1100_0101 << 5, 13) < compressed_bytes {} // 258 bytes from distance 1
-    put(0, 7 + 3); // its end, and an empty block whose length is left out (RFC 7692 §7.2.1)
-    bytes
-}
-
-#[cfg(feature = "deflate")]
-#[test]
-fn compressed_bombs_are_too_large() {
-    let bomb = frame(0xc2, bomb(1_000_000));
-    // The message, up to twice, and once for all what is inflated, up to the limit.
-    let limit = 3 * 1_024 + SLACK_KIB;
-    withstand("compressed bombs to /echo", "", limit, |server| {
-        for _ in 0..times(10, 200) {
-            let mut raw = server.raw();
-            let offer = "Host: localhost\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
-            raw.send(handshake("/echo").replace("Host: localhost\r\n", offer));
-            assert!(raw.response().header("sec-websocket-extensions").is_some());
-            let mut wire = Wire { raw };
-            wire.send(&bomb);
-            assert_eq!(close_code(&mut wire), Some(1009), "160 MB");
-        }
     });
 }

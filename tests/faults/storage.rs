@@ -72,24 +72,6 @@ fn kill_in_the_middle_of_load_loses_nothing() {
     assert!(acknowledged > kills && returns > kills * 3);
 }
 
-#[test]
-fn stop_in_the_middle_of_load_loses_nothing() {
-    let stops = times(3, 30);
-    let folder = Folder::new("stop");
-    let (database, address) = (folder.0.join("parlor.db"), free_address("127.0.0.87"));
-    let mut server = serve(parlor(), &database, address, &["--drain", "1"]);
-    let survivors = Survivors::begin(address);
-    for _ in 0..stops {
-        thread::sleep(Duration::from_millis(200));
-        server.signal(Signal::TERM);
-        assert_eq!(server.wait().code(), Some(0));
-        assert_whole(&database);
-        server = serve(parlor(), &database, address, &["--drain", "1"]);
-    }
-    let acknowledged = survivors.end(&server).0;
-    println!("result: {stops} stops, {acknowledged} messages acknowledged");
-}
-
 /// A first start that is killed at any time leaves a file that the next one opens.
 #[test]
 fn kill_in_a_first_start_leaves_a_usable_history() {

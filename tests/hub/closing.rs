@@ -86,18 +86,21 @@ fn suspended_process_that_can_not_read_does_not_judge() {
 #[test]
 fn head_message_and_hello_have_deadlines() {
     let mut world = World::new(Limits::DEFAULT);
-    let mut head = world.connect();
-    head.send(&mut world, b"GET / HTTP/1.1\r\n");
-    let (mut silent, mut message) = (world.open("/chat"), world.open("/echo"));
+    let (mut head, mut silent) = (world.connect(), world.open("/chat"));
+    let (mut message, mut slow) = (world.open("/echo"), world.open("/echo"));
+    head.send(&mut world, b"GET / HTTP/1.1\r\nHost: a\r\nX: ");
     message.send(&mut world, &frame(false, Opcode::Text, b"never "));
+    slow.send(&mut world, &masked(Opcode::Binary, &[7; 500])[..100]);
     for _ in 0..61 {
         world.pass(1_000);
-        // Pongs between the fragments do not end the message.
+        // Neither a byte now and then nor a pong between the fragments extends a deadline.
+        head.send(&mut world, b"x");
+        slow.send(&mut world, b"x");
         message.settle(&mut world, &masked(Opcode::Pong, &[]));
     }
-    drop((head.take(), silent.take(), message.take()));
-    assert!(head.http.unwrap_or_default().starts_with("HTTP/1.1 408 "));
-    assert_eq!((silent.close, message.close), (Some(1008), Some(1008)));
+    drop((head.take(), silent.take(), message.take(), slow.take()));
+    assert!(head.head().starts_with("HTTP/1.1 408 "));
+    assert_eq!([silent, message, slow].map(|it| it.close), [Some(1008); 3]);
     world.pass(10_000);
     world.settle();
     // Closes that are not answered end, too.

@@ -1,14 +1,12 @@
-//! `parlor say`: each line arrives once, whatever happens to the server.
+//! `parlor say`: each line arrives once, whatever happens to the connection.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
-use std::thread::{self, sleep};
-use std::time::Duration;
+use std::thread;
 
 use serde_json::json;
 
-use crate::harness::{Folder, Person, Server, assert_private, eventually, parlor, rows, run_tool};
+use crate::harness::{Folder, Person, Server, assert_private, eventually, rows, run_tool};
 
 /// Reads the texts of the channel `builds`.
 fn texts(person: &mut Person) -> Vec<String> {
@@ -100,42 +98,4 @@ fn line_whose_ack_was_lost_is_stored_once() {
     assert_eq!(text.matches("connecting again").count(), 3, "{text}");
     assert_eq!(status, 0, "{text}");
     assert_eq!(texts(&mut server.enter("Reader")), ["one", "two"]);
-}
-
-#[cfg(feature = "history")]
-#[test]
-fn each_line_arrives_once_over_kills_of_the_server() {
-    let folder = Folder::new("say-kill");
-    let start = |listen: &str| {
-        let mut command = parlor();
-        command.args(["--rate=0", "--listen", listen, "--history"]);
-        command.arg(folder.0.join("parlor.db"));
-        Server::spawn(command)
-    };
-    let mut server = start("127.0.0.90:0");
-    let listen = server.address.to_string();
-    let lines: Vec<_> = (1..=1_000).map(|n| format!("line {n}")).collect();
-    let mut command = parlor();
-    command
-        .args(["say", &server.url("/chat"), "builds"])
-        .stdin(Stdio::piped());
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    for (n, part) in lines.chunks(200).enumerate() {
-        let mut reader = server.enter(&format!("Reader{n}"));
-        reader.join("builds");
-        writeln!(input, "{}", part.join("\n")).unwrap();
-        // The command is connected, and its input is still open.
-        reader.take("message");
-        sleep(Duration::from_millis(5 * n as u64));
-        server.signal(rustix::process::Signal::KILL);
-        server.wait();
-        server = start(&listen);
-    }
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    let remarks = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{remarks}");
-    assert_eq!(remarks.matches("connecting again").count(), 5, "{remarks}");
-    assert_eq!(texts(&mut server.enter("Reader")), lines);
 }
