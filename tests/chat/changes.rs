@@ -1,11 +1,7 @@
 //! `edit`, `delete`, `react` and `pin`: the events, their receivers and order, and the errors.
 
-use crate::script::play;
-
-#[test]
-fn changes_reach_the_channel_and_are_acknowledged() {
-    play(
-        r#"
+conversations! {
+fn changes_reach_the_channel_and_are_acknowledged() r#"
 Ada,Ben enters tea
 Ada > typo
 skip
@@ -33,14 +29,9 @@ Ada < {"type":"ack","seq":4}
 Ada > /join tea
 Ada < {"type":"joined","seq":4,"history":[{"type":"deleted_message","channel":"tea","seq":1},
  {"type":"deleted_message","seq":2},{"type":"deleted_message","seq":3},{"type":"deleted","seq":4}]}
-Ada,Ben quiet"#,
-    );
-}
+Ada,Ben quiet"#
 
-#[test]
-fn changes_that_are_not_allowed_are_refused() {
-    play(
-        r#"
+fn changes_that_are_not_allowed_are_refused() r#"
 Ada,Ben enters tea
 Cleo enters
 Ada > text
@@ -66,14 +57,9 @@ Ada ! read_only /react 1 👍
 Ben > {"type":"mute","user":"Ada","minutes":1}
 Ada ! muted /edit 1 calm
 Ben > /delete 1
-Ada = {"type":"deleted","channel":"tea","by":"Ben","of":1,"seq":2,"at":$START,"owner":true}"#,
-    );
-}
+Ada = {"type":"deleted","channel":"tea","by":"Ben","of":1,"seq":2,"at":$START,"owner":true}"#
 
-#[test]
-fn private_messages_are_changed_by_their_author() {
-    play(
-        r#"
+fn private_messages_are_changed_by_their_author() r#"
 Ada,Ben enters
 Ada > /msg Ben secret
 Ben quits
@@ -85,14 +71,9 @@ Ada < {"type":"ack","conversation":"c1-2","seq":2}
 Bob > {"type":"hello","name":"Bob","session":"$Ben"}
 Bob ! not_yours {"type":"delete","conversation":"c1-2","seq":1}
 Bob > {"type":"react","conversation":"c1-2","seq":1,"emoji":"👍"}
-Ada,Bob < {"type":"reacted","seq":3}"#,
-    );
-}
+Ada,Bob < {"type":"reacted","seq":3}"#
 
-#[test]
-fn owner_pins_one_message_until_it_is_deleted() {
-    play(
-        r#"
+fn owner_pins_one_message_until_it_is_deleted() r#"
 Ada,Ben enters tea
 Ben > one
 Ben > two
@@ -115,15 +96,10 @@ Ada,Ben < {"type":"deleted","of":2}
 Ben = {"type":"channel_changed","channel":"tea","writing":"all","pinned":null}
 Ben quiet
 Ben > /join tea
-Ben < {"type":"joined","pinned":null}"#,
-    );
-}
+Ben < {"type":"joined","pinned":null}"#
 
 /// A client that applies what it receives in order never holds a deleted text at the end.
-#[test]
-fn text_deleted_in_its_turn_is_not_published() {
-    play(
-        r#"
+fn text_deleted_in_its_turn_is_not_published() r#"
 Ada,Ben enters tea
 Ada > one
 skip
@@ -140,6 +116,5 @@ Ben = {"type":"deleted_message","channel":"tea","seq":3}
 Ben < {"type":"deleted","of":1,"seq":4}
 Ben < {"type":"deleted","of":3,"seq":5}
 Ben < {"type":"error","code":"no_such_message"}
-Ben quiet"#,
-    );
+Ben quiet"#
 }

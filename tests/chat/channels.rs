@@ -5,6 +5,81 @@ use crate::script::{play, play_with};
 use parlor::limits::PUT_AWAY;
 use parlor::testing::limits;
 
+conversations! {
+fn join_creates_a_channel_and_costs_five() r#"
+Ada,Ben enters
+Ada > /join Tea
+Ada < {"type":"joined","channel":"tea","first":1,"seq":0,"history":[]}
+cost 5
+wait 250
+Ben = {"type":"channels_changed","created":["tea"],"gone":[]}
+Ben > /channels
+Ben < {"type":"channels","channels":[{"name":"tea"},{"name":"general"}]}"#
+
+fn joining_again_changes_nothing() r#"
+Ada,Ben enters tea
+Ada > one
+wait 1000
+skip
+Ada > /join tea
+Ada < {"type":"joined","count":2,"history":[{"seq":1}]}
+cost 1
+Ada > two
+wait 1000
+Ada,Ben types message
+Ada > /leave tea
+Ada ! not_in_channel {"type":"message","channel":"tea","text":"three"}"#
+
+fn typed_lines_go_to_the_channel_joined_last() r#"
+Ada enters tea chess
+Ada > hello
+Ada < {"type":"message","channel":"chess"}
+Ada > /join tea
+Ada > hello
+Ada < {"type":"message","channel":"tea"}
+Ada > /history
+Ada < {"type":"history","channel":"tea"}
+Ada > /leave
+Ada < {"type":"left","channel":"tea"}
+Ada > /me sighs
+Ada < {"type":"message","channel":"chess"}
+Ada > /leave
+Ada < {"type":"left","channel":"chess"}
+Ada ! not_in_channel hello
+Ada ! not_in_channel /leave
+Ada ! not_in_channel /me sighs
+Ada ! not_in_channel /history"#
+
+fn empty_channel_without_messages_goes() r#"
+Ada enters tea chess general
+Ada > {"type":"message","channel":"chess","text":"e4"}
+wait 1000
+skip
+Ada > /leave tea
+Ada > /leave chess
+Ada > /leave general
+wait 1000
+Ada = {"type":"channels_changed","created":[],"gone":["tea"]}
+Ada > /channels
+Ada < {"type":"channels","channels":[{"name":"chess"},{"name":"general"}]}
+Ada ! no_such_channel /who tea
+Ada > /join chess
+Ada < {"type":"joined","seq":1}"#
+
+fn channels_are_listed_by_use() r#"
+Ada enters tea chess rust
+Ben enters general
+Ben > /channels
+Ben < {"type":"channels","channels":[{"name":"general","members":1,"seq":0},{"name":"rust"},
+ {"name":"chess"},{"name":"tea"}]}
+Ada + {"type":"message","channel":"tea","text":"hello"}
+Ada + {"type":"message","channel":"rust","text":"hello"}
+Ben > hello
+Ben > /channels
+Ben < {"type":"channels","channels":[{"name":"general","members":1,"seq":1},{"name":"rust"},
+ {"name":"tea"},{"name":"chess"}]}"#
+}
+
 #[test]
 fn joined_lists_members_and_messages_and_then_subscribes() {
     let mut script = play(
@@ -20,40 +95,6 @@ cost 1"##,
     );
     assert_eq!(script.world.effect_kinds(), ["Answer", "Subscribe"]);
     script.play("Ada > two\nBen < {\"type\":\"message\",\"text\":\"two\"}");
-}
-
-#[test]
-fn join_creates_a_channel_and_costs_five() {
-    play(
-        r#"
-Ada,Ben enters
-Ada > /join Tea
-Ada < {"type":"joined","channel":"tea","first":1,"seq":0,"history":[]}
-cost 5
-wait 250
-Ben = {"type":"channels_changed","created":["tea"],"gone":[]}
-Ben > /channels
-Ben < {"type":"channels","channels":[{"name":"tea"},{"name":"general"}]}"#,
-    );
-}
-
-#[test]
-fn joining_again_changes_nothing() {
-    play(
-        r#"
-Ada,Ben enters tea
-Ada > one
-wait 1000
-skip
-Ada > /join tea
-Ada < {"type":"joined","count":2,"history":[{"seq":1}]}
-cost 1
-Ada > two
-wait 1000
-Ada,Ben types message
-Ada > /leave tea
-Ada ! not_in_channel {"type":"message","channel":"tea","text":"three"}"#,
-    );
 }
 
 #[test]
@@ -104,52 +145,6 @@ Ada ! bad_name /leave -",
 }
 
 #[test]
-fn typed_lines_go_to_the_channel_joined_last() {
-    play(
-        r#"
-Ada enters tea chess
-Ada > hello
-Ada < {"type":"message","channel":"chess"}
-Ada > /join tea
-Ada > hello
-Ada < {"type":"message","channel":"tea"}
-Ada > /history
-Ada < {"type":"history","channel":"tea"}
-Ada > /leave
-Ada < {"type":"left","channel":"tea"}
-Ada > /me sighs
-Ada < {"type":"message","channel":"chess"}
-Ada > /leave
-Ada < {"type":"left","channel":"chess"}
-Ada ! not_in_channel hello
-Ada ! not_in_channel /leave
-Ada ! not_in_channel /me sighs
-Ada ! not_in_channel /history"#,
-    );
-}
-
-#[test]
-fn empty_channel_without_messages_goes() {
-    play(
-        r#"
-Ada enters tea chess general
-Ada > {"type":"message","channel":"chess","text":"e4"}
-wait 1000
-skip
-Ada > /leave tea
-Ada > /leave chess
-Ada > /leave general
-wait 1000
-Ada = {"type":"channels_changed","created":[],"gone":["tea"]}
-Ada > /channels
-Ada < {"type":"channels","channels":[{"name":"chess"},{"name":"general"}]}
-Ada ! no_such_channel /who tea
-Ada > /join chess
-Ada < {"type":"joined","seq":1}"#,
-    );
-}
-
-#[test]
 fn lost_connection_keeps_memberships_for_the_window() {
     let mut script = play(
         "
@@ -175,24 +170,6 @@ Ben < {{"type":"users","channel":"{channel}","count":{count}}}"#
             ));
         }
     }
-}
-
-#[test]
-fn channels_are_listed_by_use() {
-    play(
-        r#"
-Ada enters tea chess rust
-Ben enters general
-Ben > /channels
-Ben < {"type":"channels","channels":[{"name":"general","members":1,"seq":0},{"name":"rust"},
- {"name":"chess"},{"name":"tea"}]}
-Ada + {"type":"message","channel":"tea","text":"hello"}
-Ada + {"type":"message","channel":"rust","text":"hello"}
-Ben > hello
-Ben > /channels
-Ben < {"type":"channels","channels":[{"name":"general","members":1,"seq":1},{"name":"rust"},
- {"name":"tea"},{"name":"chess"}]}"#,
-    );
 }
 
 #[test]

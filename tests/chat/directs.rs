@@ -2,10 +2,8 @@
 
 use crate::script::play;
 
-#[test]
-fn direct_reaches_every_connection_of_both() {
-    play(
-        r#"
+conversations! {
+fn direct_reaches_every_connection_of_both() r#"
 Ada,Cleo enters tea
 Ben enters
 Tab of Ben
@@ -16,14 +14,9 @@ Ada,Ben,Tab = {"type":"direct","conversation":"c1-3","from":"Ada","author":1,"to
 Ada = {"type":"ack","id":2,"conversation":"c1-3","to":"Ben","seq":1,"at":$START}
 Ada > {"type":"direct","to":"ben","text":"psst","nonce":"n","id":3}
 Ada = {"type":"ack","id":3,"conversation":"c1-3","to":"Ben","seq":1,"at":$START}
-Ada,Ben,Tab,Cleo quiet"#,
-    );
-}
+Ada,Ben,Tab,Cleo quiet"#
 
-#[test]
-fn conversation_goes_on_under_other_names() {
-    play(
-        r#"
+fn conversation_goes_on_under_other_names() r#"
 Ada,Ben enters
 Ada > /msg Ben one
 Ada < {"type":"direct","conversation":"c1-2","seq":1}
@@ -31,8 +24,56 @@ Ben > /nick Benedict
 Ben > /msg Ada two
 Ada < {"type":"direct","conversation":"c1-2","seq":2}
 Ada > {"type":"direct","conversation":"c1-2","text":"three"}
-Ada < {"type":"direct","seq":3,"from":"Ada","to":"Benedict"}"#,
-    );
+Ada < {"type":"direct","seq":3,"from":"Ada","to":"Benedict"}"#
+
+fn message_to_oneself_comes_once() r#"
+Ada enters
+Tab of Ada
+skip
+Ada > {"type":"direct","to":"Ada","text":"milk","id":1}
+Tab types direct
+Ada < {"type":"ack","to":"Ada"}
+Ada types direct
+Back of Ada
+Back < {"type":"welcome","directs":[{"conversation":"c1-1","with":"Ada","seq":1,"online":true}]}
+Ada,Tab,Back quits
+Eve > {"type":"hello","name":"Eve","session":"$Ada"}
+Eve < {"type":"welcome","directs":[{"with":"Eve","seq":1,"online":true}]}"#
+
+fn conversation_reaches_a_user_who_is_offline() r#"
+Ada,Ben enters
+Ada > /msg Ben one
+Ben quits
+Ada ! no_such_user /msg Ben two
+skip
+Ada > {"type":"direct","conversation":"c1-2","text":"two"}
+Ada < {"type":"direct","to":"Ben"}
+Bob > {"type":"hello","name":"Bob","session":"$Ben"}
+Bob < {"type":"welcome","directs":[{"conversation":"c1-2","with":"Ada","seq":2,"online":true}]}
+Bob > {"type":"history","conversation":"c1-2","after":1}
+Bob < {"type":"history","messages":[{"type":"direct","text":"two"}]}"#
+
+fn typing_in_a_conversation_reaches_the_other_one() r#"
+Ada,Ben enters
+Ada > /msg Ben hello
+skip
+Ada > {"type":"typing","conversation":"c1-2"}
+Ada > {"type":"typing","conversation":"c1-2"}
+Ben = {"type":"typing","conversation":"c1-2","user":"Ada"}
+Ada,Ben quiet
+Ben quits
+wait 2000
+skip
+Ada > {"type":"typing","conversation":"c1-2"}
+Ada quiet"#
+
+fn message_is_kept_for_a_user_who_quits_in_its_turn() r#"
+Ada,Ben enters
+Ada + /msg Ben wait
+Ben quits
+wait 60000
+Ben > {"type":"hello","name":"Ben","session":"$Ben"}
+Ben < {"type":"welcome","author":2,"directs":[{"with":"Ada"}]}"#
 }
 
 #[test]
@@ -49,43 +90,6 @@ fn conversation_is_open_to_its_two_only() {
             script.play(&format!("Ada ! no_such_conversation {}", request(unknown)));
         }
     }
-}
-
-#[test]
-fn message_to_oneself_comes_once() {
-    play(
-        r#"
-Ada enters
-Tab of Ada
-skip
-Ada > {"type":"direct","to":"Ada","text":"milk","id":1}
-Tab types direct
-Ada < {"type":"ack","to":"Ada"}
-Ada types direct
-Back of Ada
-Back < {"type":"welcome","directs":[{"conversation":"c1-1","with":"Ada","seq":1,"online":true}]}
-Ada,Tab,Back quits
-Eve > {"type":"hello","name":"Eve","session":"$Ada"}
-Eve < {"type":"welcome","directs":[{"with":"Eve","seq":1,"online":true}]}"#,
-    );
-}
-
-#[test]
-fn conversation_reaches_a_user_who_is_offline() {
-    play(
-        r#"
-Ada,Ben enters
-Ada > /msg Ben one
-Ben quits
-Ada ! no_such_user /msg Ben two
-skip
-Ada > {"type":"direct","conversation":"c1-2","text":"two"}
-Ada < {"type":"direct","to":"Ben"}
-Bob > {"type":"hello","name":"Bob","session":"$Ben"}
-Bob < {"type":"welcome","directs":[{"conversation":"c1-2","with":"Ada","seq":2,"online":true}]}
-Bob > {"type":"history","conversation":"c1-2","after":1}
-Bob < {"type":"history","messages":[{"type":"direct","text":"two"}]}"#,
-    );
 }
 
 #[test]
@@ -114,36 +118,4 @@ Tab < {"type":"welcome","directs":[{"with":"Benedict","seq":2,"online":true},
     let directs = &script.world.take(tab)[0]["directs"];
     assert_eq!(directs.as_array().map(Vec::len), Some(200));
     assert_eq!(directs[0]["with"], "user209");
-}
-
-#[test]
-fn typing_in_a_conversation_reaches_the_other_one() {
-    play(
-        r#"
-Ada,Ben enters
-Ada > /msg Ben hello
-skip
-Ada > {"type":"typing","conversation":"c1-2"}
-Ada > {"type":"typing","conversation":"c1-2"}
-Ben = {"type":"typing","conversation":"c1-2","user":"Ada"}
-Ada,Ben quiet
-Ben quits
-wait 2000
-skip
-Ada > {"type":"typing","conversation":"c1-2"}
-Ada quiet"#,
-    );
-}
-
-#[test]
-fn message_is_kept_for_a_user_who_quits_in_its_turn() {
-    play(
-        r#"
-Ada,Ben enters
-Ada + /msg Ben wait
-Ben quits
-wait 60000
-Ben > {"type":"hello","name":"Ben","session":"$Ben"}
-Ben < {"type":"welcome","author":2,"directs":[{"with":"Ada"}]}"#,
-    );
 }

@@ -11,6 +11,108 @@ use parlor::testing::limits;
 use serde_json::json;
 use std::time::Duration;
 
+conversations! {
+fn commands_need_hello_which_comes_once() r#"
+Ada ! bad_json {
+Ada ! bad_field {"type":"who","id":-1}
+Ada ! unknown_type {"type":"dance"}
+Ada ! unknown_type /dance
+Ada ! hello_first {"type":"join"}
+Ada ! hello_first {"type":"join","channel":"-"}
+Ada ! hello_first good morning
+Ada ! hello_first
+Ada ! bad_field {"type":"hello"}
+Ada ! bad_name {"type":"hello","name":"-"}
+Ada ! unknown_type {"type":"trace"}
+Ada > /help
+Ada + {"type":"who","id":8}
+Ada < {"type":"error","code":"hello_first","id":8}
+Ada > {"type":"hello","name":"Ada","id":1}
+Ada < {"type":"welcome","id":1}
+Ada ! already_welcomed {"type":"hello","name":"Ada","id":1}
+Ada ! unknown_type {"type":"dance"}
+Ada ! empty
+Ada ! not_in_channel good morning
+Ada > {"type":"who","id":9007199254740991}
+Ada = {"type":"users","users":["Ada"],"count":1,"id":9007199254740991}
+Ada > /who
+Ada = {"type":"users","users":["Ada"],"count":1}"#
+
+fn author_numbers_are_spent_on_success_only() r#"
+Ada enters
+Eve ! name_taken /nick Ada
+Eve ! name_taken /nick ADA
+Eve > /nick Eve
+Eve < {"type":"welcome","author":2}"#
+
+fn user_stays_online_for_the_resume_window() r#"
+Ada,Ben enters
+Tab of Ada
+Ada drops
+wait 60000
+online 2
+Tab drops
+wait 29999
+Ben > /who
+Ben < {"type":"users","users":["Ada","Ben"]}
+Third of Ada
+Third drops
+wait 29999
+online 2
+Ben ! name_taken /nick Ada
+wait 1
+Ben > /who
+Ben < {"type":"users","users":["Ben"]}
+Ben > /nick Ada"#
+
+fn session_with_messages_outlives_its_window() r#"
+Ada,Ben,Cleo enters
+Ada > /msg Ben hello
+Ada,Ben,Cleo drops
+wait 86400000
+kept 0
+A ! bad_name {"type":"hello","name":"-","session":"$Ada"}
+A > {"type":"hello","name":"Eve","session":"$Ada"}
+A < {"type":"welcome","author":1,"name":"Eve"}
+B ! name_taken {"type":"hello","name":"eve","session":"$Ben"}
+B > {"type":"hello","name":"Ben","session":"$Ben"}
+B < {"type":"welcome","author":2}
+C > {"type":"hello","name":"Cleo","session":"$Cleo"}
+C < {"type":"welcome","author":4}"#
+
+fn quit_frees_the_name_and_keeps_the_session_for_the_window() r#"
+Ada,Ben enters
+Tab of Ada
+Ada quits
+online 2
+Tab quits
+online 1
+kept 2
+Ben > /nick Ada
+wait 29000
+Eve ! name_taken {"type":"hello","name":"Ada","session":"$Ada"}
+Eve > {"type":"hello","name":"Eve","session":"$Ada"}
+Eve < {"type":"welcome","author":1,"session":"$Ada"}
+wait 10000
+Eve quits
+wait 29000
+Tab of Ada
+Tab < {"type":"welcome","author":1}
+Tab quits
+wait 30000
+kept 1
+Eve > {"type":"hello","name":"Eve","session":"$Ada"}
+Eve < {"type":"welcome","author":3}"#
+
+fn without_a_resume_window_users_leave_at_once(resume_window = Duration::ZERO) r#"
+Ada,Ben enters tea
+Ada drops
+kept 1
+Ben > /who tea
+Ben < {"type":"users","users":["Ben"]}
+Ben > /nick Ada"#
+}
+
 #[test]
 fn welcome_lists_channels_and_users() {
     let mut script = play("Ben enters tea");
@@ -80,37 +182,6 @@ fn lists_stop_at_500_and_counts_are_whole() {
 }
 
 #[test]
-fn commands_need_hello_which_comes_once() {
-    play(
-        r#"
-Ada ! bad_json {
-Ada ! bad_field {"type":"who","id":-1}
-Ada ! unknown_type {"type":"dance"}
-Ada ! unknown_type /dance
-Ada ! hello_first {"type":"join"}
-Ada ! hello_first {"type":"join","channel":"-"}
-Ada ! hello_first good morning
-Ada ! hello_first
-Ada ! bad_field {"type":"hello"}
-Ada ! bad_name {"type":"hello","name":"-"}
-Ada ! unknown_type {"type":"trace"}
-Ada > /help
-Ada + {"type":"who","id":8}
-Ada < {"type":"error","code":"hello_first","id":8}
-Ada > {"type":"hello","name":"Ada","id":1}
-Ada < {"type":"welcome","id":1}
-Ada ! already_welcomed {"type":"hello","name":"Ada","id":1}
-Ada ! unknown_type {"type":"dance"}
-Ada ! empty
-Ada ! not_in_channel good morning
-Ada > {"type":"who","id":9007199254740991}
-Ada = {"type":"users","users":["Ada"],"count":1,"id":9007199254740991}
-Ada > /who
-Ada = {"type":"users","users":["Ada"],"count":1}"#,
-    );
-}
-
-#[test]
 fn token_makes_another_connection_of_the_same_user() {
     let mut script = play("Ada enters");
     for (n, name) in ["Ben", "Ada", "-", ""].iter().enumerate() {
@@ -143,106 +214,6 @@ fn unknown_token_begins_a_new_session() {
         assert_eq!(welcome["author"], n + 2, "{token}");
         assert_ne!(welcome["session"], session);
     }
-}
-
-#[test]
-fn author_numbers_are_spent_on_success_only() {
-    play(
-        r#"
-Ada enters
-Eve ! name_taken /nick Ada
-Eve ! name_taken /nick ADA
-Eve > /nick Eve
-Eve < {"type":"welcome","author":2}"#,
-    );
-}
-
-#[test]
-fn user_stays_online_for_the_resume_window() {
-    play(
-        r#"
-Ada,Ben enters
-Tab of Ada
-Ada drops
-wait 60000
-online 2
-Tab drops
-wait 29999
-Ben > /who
-Ben < {"type":"users","users":["Ada","Ben"]}
-Third of Ada
-Third drops
-wait 29999
-online 2
-Ben ! name_taken /nick Ada
-wait 1
-Ben > /who
-Ben < {"type":"users","users":["Ben"]}
-Ben > /nick Ada"#,
-    );
-}
-
-#[test]
-fn session_with_messages_outlives_its_window() {
-    play(
-        r#"
-Ada,Ben,Cleo enters
-Ada > /msg Ben hello
-Ada,Ben,Cleo drops
-wait 86400000
-kept 0
-A ! bad_name {"type":"hello","name":"-","session":"$Ada"}
-A > {"type":"hello","name":"Eve","session":"$Ada"}
-A < {"type":"welcome","author":1,"name":"Eve"}
-B ! name_taken {"type":"hello","name":"eve","session":"$Ben"}
-B > {"type":"hello","name":"Ben","session":"$Ben"}
-B < {"type":"welcome","author":2}
-C > {"type":"hello","name":"Cleo","session":"$Cleo"}
-C < {"type":"welcome","author":4}"#,
-    );
-}
-
-#[test]
-fn quit_frees_the_name_and_keeps_the_session_for_the_window() {
-    play(
-        r#"
-Ada,Ben enters
-Tab of Ada
-Ada quits
-online 2
-Tab quits
-online 1
-kept 2
-Ben > /nick Ada
-wait 29000
-Eve ! name_taken {"type":"hello","name":"Ada","session":"$Ada"}
-Eve > {"type":"hello","name":"Eve","session":"$Ada"}
-Eve < {"type":"welcome","author":1,"session":"$Ada"}
-wait 10000
-Eve quits
-wait 29000
-Tab of Ada
-Tab < {"type":"welcome","author":1}
-Tab quits
-wait 30000
-kept 1
-Eve > {"type":"hello","name":"Eve","session":"$Ada"}
-Eve < {"type":"welcome","author":3}"#,
-    );
-}
-
-#[test]
-fn without_a_resume_window_users_leave_at_once() {
-    play_with(
-        limits(|it| it.resume_window = Duration::ZERO),
-        r#"
-Ada,Ben enters tea
-Ada drops
-kept 1
-Ben > /who tea
-Ben < {"type":"users","users":["Ben"]}
-Ben > /nick Ada"#,
-    );
 }
 
 #[test]

@@ -3,6 +3,20 @@
 use crate::harness::seqs;
 use crate::script::play;
 
+conversations! {
+fn who_lists_users_online_or_in_any_channel() r#"
+Ada enters tea
+Ben enters chess
+Ben > /who
+Ben = {"type":"users","users":["Ada","Ben"],"count":2}
+Ben > {"type":"who","channel":"TEA","id":7}
+Ben = {"type":"users","channel":"tea","users":["Ada"],"count":1,"id":7}
+Ada > /who general
+Ada = {"type":"users","channel":"general","users":[],"count":0}
+Ada ! no_such_channel /who coffee
+Ada ! bad_name /who -"#
+}
+
 #[test]
 fn join_and_history_return_pages() {
     let mut script = play("Ada enters tea\nBen enters");
@@ -86,21 +100,4 @@ fn page_is_limited_in_bytes_but_has_one_message() {
         assert_eq!(seqs(&history["messages"]), expected);
         assert_eq!(history["more"], true);
     }
-}
-
-#[test]
-fn who_lists_users_online_or_in_any_channel() {
-    play(
-        r#"
-Ada enters tea
-Ben enters chess
-Ben > /who
-Ben = {"type":"users","users":["Ada","Ben"],"count":2}
-Ben > {"type":"who","channel":"TEA","id":7}
-Ben = {"type":"users","channel":"tea","users":["Ada"],"count":1,"id":7}
-Ada > /who general
-Ada = {"type":"users","channel":"general","users":[],"count":0}
-Ada ! no_such_channel /who coffee
-Ada ! bad_name /who -"#,
-    );
 }

@@ -1,6 +1,9 @@
 //! The chat as the hub sees it: requests in, effects out.
 #![cfg(feature = "server")]
 
+#[macro_use]
+mod script;
+
 mod changes;
 mod channels;
 mod directs;
@@ -10,6 +13,5 @@ mod history;
 mod messages;
 mod owner;
 mod random;
-mod script;
 mod search;
 mod users;

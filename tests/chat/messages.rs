@@ -12,6 +12,65 @@ use parlor::time::Now;
 use std::cell::Cell;
 use std::rc::Rc;
 
+conversations! {
+fn message_of_the_same_turn_follows_joined() r#"
+Ada enters tea
+Ben enters
+Ada + hello
+Ben + /join tea
+commit
+Ben < {"type":"joined","seq":0}
+Ben < {"type":"message","seq":1}
+Ada + hello
+Ben > {"type":"join","channel":"tea","since":1}
+Ben types joined message"#
+
+fn known_nonce_is_answered_with_the_first_ack() r#"
+Ada enters tea chess
+Ben enters tea
+Ada > {"type":"message","channel":"tea","text":"x","nonce":"n","id":1}
+Ada > /nick Eve
+wait 1000
+skip
+Ada > {"type":"message","channel":"tea","text":"x","nonce":"n","id":2}
+Ada = {"type":"ack","id":2,"channel":"tea","seq":1,"at":$START}
+Ada > {"type":"message","channel":"tea","text":"x","nonce":"n"}
+Ada,Ben quiet
+Ada > {"type":"message","channel":"chess","text":"x","nonce":"n","id":3}
+Ada types message ack
+Ben > {"type":"message","channel":"tea","text":"x","nonce":"n","id":4}
+Ben < {"type":"ack","seq":2}
+skip
+Ben + {"type":"message","channel":"tea","text":"x","nonce":"m","id":5}
+Ben + {"type":"message","channel":"tea","text":"x","nonce":"m","id":6}
+commit
+Ben < {"type":"message","seq":3}
+Ben < {"type":"ack","seq":3,"id":5}
+Ben < {"type":"ack","seq":3,"id":6}
+Ben quiet"#
+
+fn typing_is_passed_on_at_most_once_a_second() r#"
+Ada enters tea chess
+Tab of Ada
+Tab > /join tea
+Tab > /join chess
+Ben enters tea chess
+wait 2000
+skip
+Ada > {"type":"typing","channel":"tea","id":1}
+Ada > {"type":"typing","channel":"chess","id":1}
+Tab > {"type":"typing","channel":"tea","id":1}
+wait 999
+Ada > {"type":"typing","channel":"tea","id":1}
+Ben = {"type":"typing","channel":"tea","user":"Ada"}
+Ben = {"type":"typing","channel":"chess","user":"Ada"}
+Ben quiet
+wait 1
+Tab > {"type":"typing","channel":"tea","id":1}
+Ben = {"type":"typing","channel":"tea","user":"Ada"}
+Ada,Tab,Ben quiet"#
+}
+
 #[test]
 fn message_reaches_the_channel_and_is_acknowledged() {
     let mut script = play(
@@ -63,23 +122,6 @@ Ben types message message message message ack ack"#,
 }
 
 #[test]
-fn message_of_the_same_turn_follows_joined() {
-    play(
-        r#"
-Ada enters tea
-Ben enters
-Ada + hello
-Ben + /join tea
-commit
-Ben < {"type":"joined","seq":0}
-Ben < {"type":"message","seq":1}
-Ada + hello
-Ben > {"type":"join","channel":"tea","since":1}
-Ben types joined message"#,
-    );
-}
-
-#[test]
 fn invalid_messages_are_refused() {
     let mut script = play_with(limits(|it| it.text_chars = 5), "Ada enters tea");
     for (code, request) in [
@@ -107,61 +149,6 @@ Ada > äöüßé
 Ada < {"type":"message","text":"äöüßé"}
 Ada > {"type":"message","channel":"tea","text":" a\n"}
 Ada < {"type":"message","text":" a\n"}"#,
-    );
-}
-
-#[test]
-fn known_nonce_is_answered_with_the_first_ack() {
-    play(
-        r#"
-Ada enters tea chess
-Ben enters tea
-Ada > {"type":"message","channel":"tea","text":"x","nonce":"n","id":1}
-Ada > /nick Eve
-wait 1000
-skip
-Ada > {"type":"message","channel":"tea","text":"x","nonce":"n","id":2}
-Ada = {"type":"ack","id":2,"channel":"tea","seq":1,"at":$START}
-Ada > {"type":"message","channel":"tea","text":"x","nonce":"n"}
-Ada,Ben quiet
-Ada > {"type":"message","channel":"chess","text":"x","nonce":"n","id":3}
-Ada types message ack
-Ben > {"type":"message","channel":"tea","text":"x","nonce":"n","id":4}
-Ben < {"type":"ack","seq":2}
-skip
-Ben + {"type":"message","channel":"tea","text":"x","nonce":"m","id":5}
-Ben + {"type":"message","channel":"tea","text":"x","nonce":"m","id":6}
-commit
-Ben < {"type":"message","seq":3}
-Ben < {"type":"ack","seq":3,"id":5}
-Ben < {"type":"ack","seq":3,"id":6}
-Ben quiet"#,
-    );
-}
-
-#[test]
-fn typing_is_passed_on_at_most_once_a_second() {
-    play(
-        r#"
-Ada enters tea chess
-Tab of Ada
-Tab > /join tea
-Tab > /join chess
-Ben enters tea chess
-wait 2000
-skip
-Ada > {"type":"typing","channel":"tea","id":1}
-Ada > {"type":"typing","channel":"chess","id":1}
-Tab > {"type":"typing","channel":"tea","id":1}
-wait 999
-Ada > {"type":"typing","channel":"tea","id":1}
-Ben = {"type":"typing","channel":"tea","user":"Ada"}
-Ben = {"type":"typing","channel":"chess","user":"Ada"}
-Ben quiet
-wait 1
-Tab > {"type":"typing","channel":"tea","id":1}
-Ben = {"type":"typing","channel":"tea","user":"Ada"}
-Ada,Tab,Ben quiet"#,
     );
 }
 

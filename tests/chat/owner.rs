@@ -4,10 +4,8 @@ use crate::script::{play, play_with};
 use parlor::chat::event::Farewell;
 use parlor::testing::limits;
 
-#[test]
-fn own_takes_the_key_and_marks_messages() {
-    play(
-        r#"
+conversations! {
+fn own_takes_the_key_and_marks_messages() r#"
 Ada,Ben enters tea
 Tab of Ada
 Tab > /join tea
@@ -39,8 +37,172 @@ Eve > /nick Eve
 Eve ! bad_field {"type":"own","key":7}
 Eve ! bad_key /own kez
 Eve > /own key
-Eve < {"type":"owned","on":true}"#,
-    );
+Eve < {"type":"owned","on":true}"#
+
+fn muted_user_can_read_and_not_write() r#"
+Ada,Ben,Cleo enters tea
+Two of Ben
+Owner of Cleo
+Ada,Owner > /own key
+skip
+Ben + just in time
+Ada + {"type":"mute","user":"Ben","minutes":10,"id":7}
+Ben + too late
+commit
+Ada = {"type":"muted","user":"Ben","until":1700000600000,"id":7}
+Ben < {"type":"error","code":"muted","retry_ms":600000}
+Ben,Two,Owner = {"type":"muted","user":"Ben","until":1700000600000}
+Ben < {"type":"error","code":"muted","retry_ms":600000}
+Ada,Ben,Two,Cleo,Owner quiet
+Ben ! muted hello
+Ben ! muted /msg Ada hello
+Ben ! muted /nick Dan
+Ben ! muted /join new
+Ben ! muted {"type":"typing","channel":"tea"}
+Two > /join tea
+Two ! muted hello
+Ada > be quiet
+Ben < {"type":"message","text":"be quiet"}
+Ben drops
+Two quits
+wait 40000
+Tab > {"type":"hello","name":"Ben","session":"$Ben"}
+Tab > /join tea
+Tab ! muted hello
+Cleo ! not_owner /mute Ada 1
+Owner > /own key
+Owner < {"type":"owned","muted":[{"user":"Ben","until":1700000600000}],"kicked":[]}
+Tab > /own key
+Tab > I hold the key, too
+Tab > /own
+Tab ! muted no more
+Ada > /mute ben 0
+Ada,Tab < {"type":"muted","user":"Ben","until":0}
+Tab > hello
+Ada > /mute Ben 1
+wait 59999
+Tab ! muted hello
+wait 1
+Tab > it ends by itself
+Ada > /own key
+Ada < {"type":"owned","muted":[]}"#
+
+fn closed_door_lets_only_known_sessions_in() r#"
+Ada,Ben enters
+Ada > /own key
+skip
+Ada > {"type":"door","open":false,"id":1}
+Ada = {"type":"door","open":false,"id":1}
+Ben = {"type":"door","open":false}
+Eve ! door_closed /nick Eve
+Eve ! door_closed {"type":"hello","name":"Ada"}
+Eve ! bad_key {"type":"hello","name":"Eve","key":"kez"}
+Ben drops
+wait 60000
+online 1
+Ben > {"type":"hello","name":"Ben","session":"$Ben"}
+Ben < {"type":"welcome","author":2,"door":false}
+Cleo > {"type":"hello","name":"Cleo","key":"key"}
+Cleo > /own key
+Cleo > /door open
+Ada,Ben < {"type":"door","open":true}
+Eve > /nick Eve
+Eve < {"type":"welcome","door":true}"#
+
+fn writing_can_be_for_owners_or_slow() r#"
+Ada,Ben enters tea
+Cleo enters
+Tab of Ada
+Tab > /own key
+skip
+Tab > {"type":"writing","channel":"tea","who":"owner","id":1}
+Tab = {"type":"channel_changed","channel":"tea","writing":"owner","pinned":null,"id":1}
+Ada,Ben = {"type":"channel_changed","channel":"tea","writing":"owner","pinned":null}
+Cleo quiet
+Ben ! read_only hello
+Ada ! read_only hello
+Tab > /join tea
+Tab < {"type":"joined","writing":"owner"}
+Tab > listen
+Ben < {"type":"message","text":"listen","owner":true}
+Tab > /writing tea 30
+Tab > one
+Tab > two
+Ben > {"type":"message","channel":"tea","text":"hello","nonce":"n"}
+skip
+Ben + {"type":"message","channel":"tea","text":"hello again","id":2}
+Ben < {"type":"error","code":"slow","retry_ms":30000,"id":2}
+Ben > {"type":"message","channel":"tea","text":"hello","nonce":"n","id":3}
+Ben = {"type":"ack","channel":"tea","seq":4,"at":$START,"id":3}
+Ada,Tab quiet
+Ben > /leave
+Ben > /join tea
+wait 29999
+Ben ! slow hello
+Ada > mine
+wait 1
+Ben > hello
+Cleo > /join tea
+Cleo < {"type":"joined","writing":30}
+Tab > /writing all
+Ada > at
+Ada > will
+skip
+Cleo > /join tea
+Cleo < {"type":"joined","writing":null}"#
+
+fn cleared_channel_has_no_messages_and_its_numbers_go_on() r#"
+Ada,Ben enters tea
+Cleo enters
+Ada > one
+Ben > two
+Cleo > /own key
+skip
+Cleo > {"type":"clear","channel":"tea","id":1}
+Cleo = {"type":"cleared","channel":"tea","first":3,"id":1}
+Ada,Ben = {"type":"cleared","channel":"tea","first":3}
+Ben > /history
+Ben < {"type":"history","messages":[],"more":false,"first":3}
+Ben > three
+Ben < {"type":"message","seq":3}
+Cleo > {"type":"join","channel":"tea","since":1}
+Cleo < {"type":"joined","seq":3,"first":3,"history":[{"seq":3}]}
+Cleo > /clear
+Cleo < {"type":"cleared","first":4}"#
+
+fn removed_channel_is_left_and_its_name_is_free() r#"
+Ada,Ben,Dan enters general tea
+Cleo enters
+Ada > one
+Cleo > /own key
+Cleo > /writing tea owner
+Dan drops
+wait 250
+skip
+Ada + /own key
+Ada + not sent
+Cleo + {"type":"remove_channel","channel":"tea","id":1}
+commit
+Cleo = {"type":"left","channel":"tea","id":1}
+Ben = {"type":"left","channel":"tea"}
+Ada types owned error left
+channels 1
+wait 250
+Ben,Ada,Cleo = {"type":"channels_changed","created":[],"gone":["tea"]}
+Ben ! no_such_channel {"type":"message","channel":"tea","text":"a"}
+Ben ! no_such_channel {"type":"history","channel":"tea"}
+Ben > still in general
+Ada < {"type":"message","channel":"general"}
+skip
+Ben > {"type":"join","channel":"tea","since":1}
+Ben < {"type":"joined","members":["Ben"],"count":1,"history":[],"seq":1,"first":2,"writing":null}
+Ben > two
+Ben < {"type":"message","seq":2}
+Ben > /join blank
+Cleo > /remove blank
+Ben > /join blank
+Ben > /leave blank
+channels 2"#
 }
 
 #[test]
@@ -92,59 +254,6 @@ Tab ! no_such_channel /remove coffee
 Tab ! bad_field /remove general
 Tab ! not_in_channel /clear
 Tab ! not_in_channel /writing owner"#,
-    );
-}
-
-#[test]
-fn muted_user_can_read_and_not_write() {
-    play(
-        r#"
-Ada,Ben,Cleo enters tea
-Two of Ben
-Owner of Cleo
-Ada,Owner > /own key
-skip
-Ben + just in time
-Ada + {"type":"mute","user":"Ben","minutes":10,"id":7}
-Ben + too late
-commit
-Ada = {"type":"muted","user":"Ben","until":1700000600000,"id":7}
-Ben < {"type":"error","code":"muted","retry_ms":600000}
-Ben,Two,Owner = {"type":"muted","user":"Ben","until":1700000600000}
-Ben < {"type":"error","code":"muted","retry_ms":600000}
-Ada,Ben,Two,Cleo,Owner quiet
-Ben ! muted hello
-Ben ! muted /msg Ada hello
-Ben ! muted /nick Dan
-Ben ! muted /join new
-Ben ! muted {"type":"typing","channel":"tea"}
-Two > /join tea
-Two ! muted hello
-Ada > be quiet
-Ben < {"type":"message","text":"be quiet"}
-Ben drops
-Two quits
-wait 40000
-Tab > {"type":"hello","name":"Ben","session":"$Ben"}
-Tab > /join tea
-Tab ! muted hello
-Cleo ! not_owner /mute Ada 1
-Owner > /own key
-Owner < {"type":"owned","muted":[{"user":"Ben","until":1700000600000}],"kicked":[]}
-Tab > /own key
-Tab > I hold the key, too
-Tab > /own
-Tab ! muted no more
-Ada > /mute ben 0
-Ada,Tab < {"type":"muted","user":"Ben","until":0}
-Tab > hello
-Ada > /mute Ben 1
-wait 59999
-Tab ! muted hello
-wait 1
-Tab > it ends by itself
-Ada > /own key
-Ada < {"type":"owned","muted":[]}"#,
     );
 }
 
@@ -206,143 +315,6 @@ online 3
 New > {"type":"hello","name":"Dan","session":"$Ben"}
 wait 60000
 online 4"#,
-    );
-}
-
-#[test]
-fn closed_door_lets_only_known_sessions_in() {
-    play(
-        r#"
-Ada,Ben enters
-Ada > /own key
-skip
-Ada > {"type":"door","open":false,"id":1}
-Ada = {"type":"door","open":false,"id":1}
-Ben = {"type":"door","open":false}
-Eve ! door_closed /nick Eve
-Eve ! door_closed {"type":"hello","name":"Ada"}
-Eve ! bad_key {"type":"hello","name":"Eve","key":"kez"}
-Ben drops
-wait 60000
-online 1
-Ben > {"type":"hello","name":"Ben","session":"$Ben"}
-Ben < {"type":"welcome","author":2,"door":false}
-Cleo > {"type":"hello","name":"Cleo","key":"key"}
-Cleo > /own key
-Cleo > /door open
-Ada,Ben < {"type":"door","open":true}
-Eve > /nick Eve
-Eve < {"type":"welcome","door":true}"#,
-    );
-}
-
-#[test]
-fn writing_can_be_for_owners_or_slow() {
-    play(
-        r#"
-Ada,Ben enters tea
-Cleo enters
-Tab of Ada
-Tab > /own key
-skip
-Tab > {"type":"writing","channel":"tea","who":"owner","id":1}
-Tab = {"type":"channel_changed","channel":"tea","writing":"owner","pinned":null,"id":1}
-Ada,Ben = {"type":"channel_changed","channel":"tea","writing":"owner","pinned":null}
-Cleo quiet
-Ben ! read_only hello
-Ada ! read_only hello
-Tab > /join tea
-Tab < {"type":"joined","writing":"owner"}
-Tab > listen
-Ben < {"type":"message","text":"listen","owner":true}
-Tab > /writing tea 30
-Tab > one
-Tab > two
-Ben > {"type":"message","channel":"tea","text":"hello","nonce":"n"}
-skip
-Ben + {"type":"message","channel":"tea","text":"hello again","id":2}
-Ben < {"type":"error","code":"slow","retry_ms":30000,"id":2}
-Ben > {"type":"message","channel":"tea","text":"hello","nonce":"n","id":3}
-Ben = {"type":"ack","channel":"tea","seq":4,"at":$START,"id":3}
-Ada,Tab quiet
-Ben > /leave
-Ben > /join tea
-wait 29999
-Ben ! slow hello
-Ada > mine
-wait 1
-Ben > hello
-Cleo > /join tea
-Cleo < {"type":"joined","writing":30}
-Tab > /writing all
-Ada > at
-Ada > will
-skip
-Cleo > /join tea
-Cleo < {"type":"joined","writing":null}"#,
-    );
-}
-
-#[test]
-fn cleared_channel_has_no_messages_and_its_numbers_go_on() {
-    play(
-        r#"
-Ada,Ben enters tea
-Cleo enters
-Ada > one
-Ben > two
-Cleo > /own key
-skip
-Cleo > {"type":"clear","channel":"tea","id":1}
-Cleo = {"type":"cleared","channel":"tea","first":3,"id":1}
-Ada,Ben = {"type":"cleared","channel":"tea","first":3}
-Ben > /history
-Ben < {"type":"history","messages":[],"more":false,"first":3}
-Ben > three
-Ben < {"type":"message","seq":3}
-Cleo > {"type":"join","channel":"tea","since":1}
-Cleo < {"type":"joined","seq":3,"first":3,"history":[{"seq":3}]}
-Cleo > /clear
-Cleo < {"type":"cleared","first":4}"#,
-    );
-}
-
-#[test]
-fn removed_channel_is_left_and_its_name_is_free() {
-    play(
-        r#"
-Ada,Ben,Dan enters general tea
-Cleo enters
-Ada > one
-Cleo > /own key
-Cleo > /writing tea owner
-Dan drops
-wait 250
-skip
-Ada + /own key
-Ada + not sent
-Cleo + {"type":"remove_channel","channel":"tea","id":1}
-commit
-Cleo = {"type":"left","channel":"tea","id":1}
-Ben = {"type":"left","channel":"tea"}
-Ada types owned error left
-channels 1
-wait 250
-Ben,Ada,Cleo = {"type":"channels_changed","created":[],"gone":["tea"]}
-Ben ! no_such_channel {"type":"message","channel":"tea","text":"a"}
-Ben ! no_such_channel {"type":"history","channel":"tea"}
-Ben > still in general
-Ada < {"type":"message","channel":"general"}
-skip
-Ben > {"type":"join","channel":"tea","since":1}
-Ben < {"type":"joined","members":["Ben"],"count":1,"history":[],"seq":1,"first":2,"writing":null}
-Ben > two
-Ben < {"type":"message","seq":2}
-Ben > /join blank
-Cleo > /remove blank
-Ben > /join blank
-Ben > /leave blank
-channels 2"#,
     );
 }
 

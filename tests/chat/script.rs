@@ -27,6 +27,21 @@ pub(crate) struct Script {
     sessions: BTreeMap<String, String>,
 }
 
+/// Makes a test of each conversation, which is played with the default limits except these.
+macro_rules! conversations {
+    ($(
+        $(#[$attribute:meta])*
+        fn $name:ident($($limit:ident = $value:expr)?) $script:literal
+    )*) => {$(
+        $(#[$attribute])*
+        #[test]
+        fn $name() {
+            let limits = parlor::testing::limits(|_it| { $(_it.$limit = $value;)? });
+            crate::script::play_with(limits, $script);
+        }
+    )*};
+}
+
 /// Plays a script with the default limits.
 pub(crate) fn play(script: &str) -> Script {
     play_with(Limits::DEFAULT, script)

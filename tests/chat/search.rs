@@ -4,10 +4,8 @@ use crate::harness::{list, seqs, text};
 use crate::script::play;
 use serde_json::json;
 
-#[test]
-fn search_finds_channels_and_own_conversations() {
-    play(
-        r#"
+conversations! {
+fn search_finds_channels_and_own_conversations() r#"
 Ada,Ben,Cleo enters tea
 Ada > The Kettle boils
 wait 1
@@ -33,8 +31,7 @@ Ben ! empty {"type":"search","text":" "}
 Ben ! no_such_channel {"type":"search","text":"x","channel":"coffee"}
 Cleo ! no_such_conversation {"type":"search","text":"x","conversation":"c1-2"}
 Ben ! bad_field {"type":"search","text":"x","before":"17"}
-Ada,Ben quiet"#,
-    );
+Ada,Ben quiet"#
 }
 
 #[test]

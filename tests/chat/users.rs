@@ -5,10 +5,8 @@ use crate::harness::list;
 use crate::script::{play, play_with};
 use parlor::testing::limits;
 
-#[test]
-fn renamed_goes_to_everyone_and_costs_twenty() {
-    play(
-        r#"
+conversations! {
+fn renamed_goes_to_everyone_and_costs_twenty() r#"
 Ada,Ben enters
 Tab of Ada
 skip
@@ -30,14 +28,9 @@ Ada > /nick EVE
 cost 1
 Ada = {"type":"renamed","from":"EVE","to":"EVE"}
 Ben quiet
-Ben ! name_taken /nick eve"#,
-    );
-}
+Ben ! name_taken /nick eve"#
 
-#[test]
-fn rename_frees_the_old_name_at_once() {
-    play(
-        r#"
+fn rename_frees_the_old_name_at_once() r#"
 Ada,Ben enters tea
 Ada > one
 Ada > /nick Eve
@@ -46,14 +39,9 @@ Ben ! no_such_user /msg Ada hello
 Ben > /nick ada
 Ada > two
 Ada > /history
-Ada < {"type":"history","messages":[{"from":"Ada","author":1},{"from":"Eve","author":1}]}"#,
-    );
-}
+Ada < {"type":"history","messages":[{"from":"Ada","author":1},{"from":"Eve","author":1}]}"#
 
-#[test]
-fn rename_is_followed_by_both_names_in_the_lists() {
-    play(
-        r#"
+fn rename_is_followed_by_both_names_in_the_lists() r#"
 Ada,Ben enters tea
 wait 1000
 Ada > /nick Eve
@@ -61,28 +49,18 @@ skip
 wait 250
 Ben = {"type":"presence","joined":["Eve"],"left":["Ada"],"online":2}
 Ben = {"type":"members","channel":"tea","joined":["Eve"],"left":["Ada"],"count":2}
-Ben quiet"#,
-    );
-}
+Ben quiet"#
 
 #[cfg(feature = "unicode")]
-#[test]
-fn look_alike_names_are_taken_and_the_second_key_decides() {
-    play(
-        "
+fn look_alike_names_are_taken_and_the_second_key_decides() "
 Ada,lda enters
 Ben ! name_taken /nick \u{410}d\u{430}
 Ben ! name_taken /nick Ida
 Ben ! name_taken /nick 1da
 Ada > /msg Lda hello
-lda types direct",
-    );
-}
+lda types direct"
 
-#[test]
-fn presence_comes_after_a_quarter_of_a_second() {
-    play(
-        r#"
+fn presence_comes_after_a_quarter_of_a_second() r#"
 Ada enters
 wait 1000
 skip
@@ -99,15 +77,10 @@ Cleo quits
 Eve,Cleo enters
 wait 250
 Ada = {"type":"presence","joined":["Cleo","Eve"],"left":[],"online":4}
-Ada quiet"#,
-    );
-}
+Ada quiet"#
 
 /// The count changes though the only name is the same.
-#[test]
-fn count_is_sent_when_a_name_passes_to_another_user() {
-    play(
-        r#"
+fn count_is_sent_when_a_name_passes_to_another_user() r#"
 Ada,Ben enters tea
 wait 1000
 skip
@@ -116,28 +89,9 @@ Cleo enters tea
 Cleo > /nick Ben
 wait 250
 Ada < {"type":"presence","joined":["Ben"],"left":["Cleo"],"online":2}
-Ada < {"type":"members","count":2}"#,
-    );
-}
+Ada < {"type":"members","count":2}"#
 
-#[test]
-fn changes_are_sent_at_most_four_times_a_second() {
-    let mut script = play("Ada enters general\nwait 1000\nskip");
-    for n in 0..100 {
-        script.play(&format!("user{n} enters general channel{n}\nwait 20"));
-    }
-    let ada = script.tab("Ada");
-    let events = script.world.take(ada);
-    for kind in ["presence", "members", "channels_changed"] {
-        let times = events.iter().filter(|event| event["type"] == kind).count();
-        assert!((7..=8).contains(&times), "{times} times {kind}");
-    }
-}
-
-#[test]
-fn members_are_sent_to_the_members() {
-    play(
-        r#"
+fn members_are_sent_to_the_members() r#"
 Ada enters tea
 Ben enters general
 wait 1000
@@ -154,8 +108,21 @@ wait 60000
 Ada quiet
 Tab > /leave tea
 wait 250
-Ada = {"type":"members","channel":"tea","joined":[],"left":["Cleo"],"count":1}"#,
-    );
+Ada = {"type":"members","channel":"tea","joined":[],"left":["Cleo"],"count":1}"#
+}
+
+#[test]
+fn changes_are_sent_at_most_four_times_a_second() {
+    let mut script = play("Ada enters general\nwait 1000\nskip");
+    for n in 0..100 {
+        script.play(&format!("user{n} enters general channel{n}\nwait 20"));
+    }
+    let ada = script.tab("Ada");
+    let events = script.world.take(ada);
+    for kind in ["presence", "members", "channels_changed"] {
+        let times = events.iter().filter(|event| event["type"] == kind).count();
+        assert!((7..=8).contains(&times), "{times} times {kind}");
+    }
 }
 
 #[test]

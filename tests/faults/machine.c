@@ -1,4 +1,4 @@
-/* What a machine may do to a program, on a test's command: writes and syncs that fail, a wall clock that jumps.
+/* What a machine may do to a program, on a test's command: writes and syncs that fail.
  *
  * A library to be preloaded (ld.so(8)). Its orders are numbers in a small file that the test writes to and that is mapped here, so that
  * they can be given while the program runs. Only regular files are meant: sockets and pipes go on as they are. */
@@ -10,15 +10,13 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/types.h>
-#include <time.h>
 #include <unistd.h>
 
 /* `calls` is counted here; the others are orders: the number of the first call that fails (0: none does), how many fail from there on, and
  * with what. The same layout stands in machine.rs. */
 struct failing { int64_t calls, first, count, error; };
-struct orders { struct failing write, sync; int64_t clock_seconds; };
+struct orders { struct failing write, sync; };
 
 static volatile struct orders none, *orders = &none;
 
@@ -59,26 +57,4 @@ int fdatasync(int file) {
 
 int fsync(int file) {
     return fails(file, &orders->sync) ? -1 : (int)syscall(SYS_fsync, file);
-}
-
-int clock_gettime(clockid_t clock, struct timespec *time) {
-    int result = (int)syscall(SYS_clock_gettime, clock, time);
-    if (result == 0 && clock == CLOCK_REALTIME) time->tv_sec += orders->clock_seconds;
-    return result;
-}
-
-int gettimeofday(struct timeval *time, void *zone) {
-    struct timespec now;
-    (void)zone;
-    clock_gettime(CLOCK_REALTIME, &now);
-    time->tv_sec = now.tv_sec;
-    time->tv_usec = now.tv_nsec / 1000;
-    return 0;
-}
-
-time_t time(time_t *into) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (into) *into = now.tv_sec;
-    return now.tv_sec;
 }

@@ -32,9 +32,6 @@ pub(crate) enum Call {
     Sync = 4,
 }
 
-/// The place of the wall clock's order.
-const CLOCK: u64 = 8;
-
 /// The test's end of the orders.
 pub(crate) struct Machine {
     orders: File,
@@ -61,11 +58,6 @@ impl Machine {
     fn set(&self, index: u64, value: i64) {
         let bytes = value.to_ne_bytes();
         self.orders.write_all_at(&bytes, index * 8).expect("orders");
-    }
-
-    /// Sets the wall clock to this many seconds ahead of the true one.
-    pub(crate) fn set_clock(&self, seconds: i64) {
-        self.set(CLOCK, seconds);
     }
 
     /// Returns the number of calls so far.

@@ -1,4 +1,4 @@
-//! What happens to the process: no descriptors, stops, outputs that are not read, being process 1.
+//! What happens to the process: no descriptors, stops, outputs that are not read.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,8 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::harness::{Person, Raw, Server, eventually, frame, parlor, shell, wait};
+use crate::times;
 use crate::witness::{Witness, descriptors};
-use crate::{not_tried, times};
 
 /// Waits when it has no descriptors, without spinning, and serves everyone in the end.
 #[cfg(feature = "log-output")] // the log tells when
@@ -164,7 +164,9 @@ fn log_that_is_not_read_loses_whole_lines() {
 }
 
 /// Users send messages while the server is stopped. Each receives 1001 after all of its acks.
-fn stops_in_order(server: &Server, stop: impl FnOnce()) {
+#[test]
+fn stop_in_the_middle_of_talk_closes_in_order() {
+    let mut server = Server::with("--rate 0 --drain 10");
     let talk = |mut person: Person| {
         let mut said = 0;
         loop {
@@ -191,47 +193,10 @@ fn stops_in_order(server: &Server, stop: impl FnOnce()) {
     });
     let people: Vec<_> = people.collect();
     thread::sleep(Duration::from_millis(300));
-    stop();
+    server.signal(Signal::TERM);
     for person in people {
         let (said, code) = person.join().unwrap();
         assert!(said > 1 && code == Some(1001), "{said} {code:?}");
     }
-}
-
-#[test]
-fn stop_in_the_middle_of_talk_closes_in_order() {
-    let mut server = Server::with("--rate 0 --drain 10");
-    stops_in_order(&server, || server.signal(Signal::TERM));
-    assert_eq!(server.wait().code(), Some(0));
-}
-
-/// As the first process of a container: the kernel gives it no default actions.
-#[test]
-fn process_1_stops_in_order() {
-    let unshare = || {
-        let mut unshare = Command::new("unshare");
-        if !rustix::process::geteuid().is_root() {
-            unshare.args(["--user", "--map-root-user"]);
-        }
-        unshare.args(["--pid", "--fork", "--kill-child"]);
-        unshare
-    };
-    let probe = unshare().arg("true").stderr(Stdio::null()).status();
-    if !probe.as_ref().is_ok_and(|status| status.success()) {
-        let why = format!("unshare --pid fails ({probe:?}); it takes root, or user namespaces");
-        return not_tried("parlor as process 1", &why);
-    }
-    let mut command = unshare();
-    command.args([env!("CARGO_BIN_EXE_parlor"), "--listen=127.0.0.1:0"]);
-    command.args(["--no-history", "--rate=0", "--drain=10"]);
-    let mut server = Server::spawn(command);
-    let children = format!("/proc/{0}/task/{0}/children", server.pid());
-    let children = std::fs::read_to_string(children).unwrap();
-    let inner: i32 = children.trim().parse().expect("unshare has one child");
-    let status = std::fs::read_to_string(format!("/proc/{inner}/status")).unwrap();
-    let is_first = |line: &str| line.starts_with("NSpid:") && line.ends_with("\t1");
-    assert!(status.lines().any(is_first), "{status}");
-    let inner = Pid::from_raw(inner).unwrap();
-    stops_in_order(&server, || kill_process(inner, Signal::TERM).unwrap());
     assert_eq!(server.wait().code(), Some(0));
 }

@@ -1,5 +1,5 @@
-//! A disk that fails or is full, a clock that jumps, deaths and stops in the middle of load: what
-//! can't be stored is not acknowledged, what was stays, and the server goes on when it can.
+//! A disk that fails or is full, and deaths in the middle of load: what can't be stored is not
+//! acknowledged, what was stays, and the server goes on when it can.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,10 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Folder, Person, Server, eventually, parlor, wait};
+use crate::harness::{Folder, Person, Server, parlor, wait};
 use crate::machine::{Call, Machine};
 use crate::process::free_address;
 use crate::survivor::{Survivors, read};
-use crate::witness::Witness;
 use crate::{not_tried, times};
 use parlor::testing::Random;
 
@@ -370,59 +369,4 @@ fn full_disk_refuses_and_recovers() {
         assert_history(&server, &said);
     }
     println!("result: a full disk: {} messages acknowledged", said.len());
-}
-
-/// Nothing is lost and nothing waits, and each message has the wall clock's time.
-#[test]
-fn wall_clock_that_jumps_loses_nothing() {
-    let (folder, machine) = (Folder::new("clock"), Machine::new("clock"));
-    let options = [
-        "--ping-interval=1",
-        "--history-days=30",
-        "--resume-window=0.2",
-    ];
-    let (database, address) = (folder.0.join("parlor.db"), free_address("127.0.0.89"));
-    let mut server = serve(machine.run(parlor()), &database, address, &options);
-    let witness = Witness::begin(&server);
-    let mut ada = enter(&server, None);
-    ada.whisper("Ada", "a note");
-    ada.quit();
-    let mut ben = server.enter("Ben");
-    ben.join("general");
-    let day = 86_400;
-    let year = 365 * day;
-    let jumps = [0, day, -day, 7_200, 40 * day, 30 * year, -60 * year, 0];
-    for (n, seconds) in jumps.into_iter().enumerate() {
-        machine.set_clock(seconds);
-        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        let wall = (now.as_secs() as i64 + seconds).max(0);
-        for _ in 0..3 {
-            let at = say(&mut ben, &format!("n{n}"), 5)["at"].as_i64().unwrap();
-            assert!((at / 1_000 - wall).abs() < 5, "jump {n}: {at}");
-        }
-        machine.set_clock(0); // the harness compares `Date` with its own clock
-        let guest = server.enter(&format!("Guest{n}"));
-        machine.set_clock(seconds);
-        guest.vanish();
-        eventually("the guest is gone", || ben.online() == 3);
-    }
-    assert!(witness.end() > 1);
-    machine.set_clock(0);
-    let joined = ben.join("general");
-    assert_eq!(
-        (&joined["first"], &joined["seq"]),
-        (&json!(1), &json!(jumps.len()))
-    );
-    server.signal(Signal::KILL);
-    server.wait();
-    machine.set_clock(40 * day);
-    let server = serve(machine.run(parlor()), &database, address, &options);
-    machine.set_clock(0);
-    let ben = Person::return_of(&server, &ben.session(), "Ben");
-    assert_eq!(ben.welcome["name"], "Ben");
-    eventually("it prunes what it has to", || {
-        server.metric("parlor_turn_seconds_count") > 3.0
-    });
-    let mut reader = server.enter("Reader");
-    assert_eq!(reader.join("general")["first"], 1);
 }

@@ -153,19 +153,6 @@ fn questions_of_one_packet_are_answered_as_fast_as_they_are_read() {
 }
 
 #[test]
-fn echoes_do_not_silence_the_chat() {
-    let mut world = World::new(Limits::DEFAULT);
-    let [mut ada] = world.enter_all(["Ada"]);
-    let mut echo = world.open("/echo");
-    for _ in 0..10 {
-        echo.send(&mut world, &masked(Opcode::Binary, &vec![0; 60_000]));
-    }
-    ada.say(&mut world, r#"{"type":"channels"}"#);
-    world.turn();
-    assert_eq!(ada.events_of("channels").len(), 1, "in the same turn");
-}
-
-#[test]
 fn reading_stops_when_the_turn_has_enough_to_write() {
     let mut world = unlimited(|_| {});
     let mut clients: Vec<_> = (0..20).map(|_| world.open("/echo")).collect();

@@ -14,6 +14,8 @@ fn failed_start_says_why_in_one_line() {
         (1, "--listen", "nothing.invalid:0", "nothing.invalid"),
         (1, "--www", "/dev/null", "/dev/null"),
         (1, "--www", "/nothing here", "/nothing here"),
+        #[cfg(feature = "history")]
+        (1, "--history", "/", "directory"),
         (2, "--drain=1", "--nonsense", "--nonsense"),
         (2, "--drain=1", "--non\nsense", "--non sense"),
         (2, "--rate", "fast", "--rate must be a whole number"),
@@ -21,7 +23,7 @@ fn failed_start_says_why_in_one_line() {
     ] {
         let mut command = parlor();
         match option.starts_with('-') {
-            true => command.args([option, value, "--no-history"]),
+            true => command.args([option, value]),
             false => command.env(option, value),
         };
         let (ended, stdout, stderr) = output(&mut command);

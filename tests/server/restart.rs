@@ -69,6 +69,7 @@ fn everything_is_kept() {
         back.vanish();
         let author = server.enter("Cleo").welcome["author"].as_u64();
         assert!(author > last["author"].as_u64(), "no number is used twice");
+        assert_private(&folder.0.join("parlor.db"));
         eventually("the window is over", || {
             guest.ask(hello.clone())["type"] == "welcome"
         });
@@ -95,29 +96,6 @@ fn limits_of_a_restart_hold_for_stored_messages() {
     assert_eq!(ben.refused(history), "no_such_channel");
     let joined = ben.join("one");
     assert_fields(&joined, json!({"seq": 10, "first": 8, "count": 1}));
-}
-
-#[test]
-fn start_that_fails_prints_one_line() {
-    let folder = Folder::new("restart-refused");
-    let _server = start(&folder, &[]);
-    let [file, text] = ["parlor.db", "diary.txt"].map(|name| folder.0.join(name));
-    std::fs::write(&text, "Dear diary, today I wrote a chat.").unwrap();
-    for (path, expected) in [
-        (&file, "another parlor uses it"),
-        (&text, "not a database"),
-        (&folder.0, "s a directory"),
-    ] {
-        let mut command = parlor();
-        command.args(["--listen", "127.0.0.1:0", "--history"]);
-        let output = command.arg(path).output().unwrap();
-        let error = String::from_utf8(output.stderr).unwrap().to_lowercase();
-        assert_eq!(output.status.code(), Some(1), "{expected}");
-        assert!(output.stdout.is_empty(), "{expected}");
-        assert!(error.contains(expected), "{error}");
-        assert_eq!(error.lines().count(), 1, "{error}");
-    }
-    assert_private(&file);
 }
 
 /// Another program, such as Litestream, locks the database for a moment.
