@@ -87,8 +87,8 @@ impl Drop for MemorySocket {
     }
 }
 
-/// Implements the methods of [`History`](crate::history::History) that may fail, except `commit` and
-/// `decide`, by a method `call` of the type, which passes the history to a closure or fails.
+/// Implements the methods of [`History`](crate::history::History) that may fail, except `commit`
+/// and `decide`, by a method `call` of the type, which passes the history to a closure or fails.
 #[macro_export]
 macro_rules! forward_history {
     () => {

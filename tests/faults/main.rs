@@ -30,6 +30,7 @@ fn times(short: usize, long: usize) -> usize {
 }
 
 /// Reports a test that can't run on this machine, also in the file that `tests/faults/run` prints.
+#[cfg(feature = "history")]
 fn not_tried(what: &str, why: &str) {
     use std::io::Write;
     let line = format!("not tried: {what}: {why}\n");

@@ -13,6 +13,7 @@ mod client;
 #[cfg(feature = "tools")]
 mod explain;
 mod folder;
+#[cfg_attr(not(feature = "tools"), allow(dead_code))]
 mod harness;
 mod http;
 mod lifecycle;

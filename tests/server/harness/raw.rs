@@ -55,7 +55,6 @@ impl Raw {
     }
 
     /// Makes the receive buffer of the kernel small.
-    #[allow(dead_code)] // used with the feature tools, and by tests/faults
     pub(crate) fn narrow(&self) {
         rustix::net::sockopt::set_socket_recv_buffer_size(&self.stream, 65_536).expect("a size");
     }
