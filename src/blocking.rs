@@ -40,32 +40,25 @@ use std::io::{self, ErrorKind, Read, Write};
 const READ_BYTES: usize = 16 << 10;
 
 /// Receives the handshake of a client. A wrong request is answered before the error is returned.
-pub fn accept<S: Read + Write>(stream: S, config: &Config) -> Result<Connection<S>, Error> {
-    let mut head = Head::new(stream);
-    loop {
-        match ServerHandshake::parse(&head.received, config) {
-            Ok(Progress::NeedMore) => head.read()?,
-            Ok(Progress::Done { value, used }) => {
-                let mut out = Vec::new();
-                value.response(&mut out);
-                head.stream.write_all(&out)?;
-                let subprotocol = value.accepted.subprotocol.as_deref().map(str::to_owned);
-                return Ok(head.upgraded(used, value.accepted.server(), subprotocol));
-            }
-            Err(refusal) => {
-                let mut out = Vec::new();
-                refusal.encode(&mut out);
-                head.stream.write_all(&out)?;
-                return Err(Error::Refused(refusal));
-            }
-        }
+pub fn accept<S: Read + Write>(mut stream: S, config: &Config) -> Result<Connection<S>, Error> {
+    let parse = |bytes: &[u8]| ServerHandshake::parse(bytes, config);
+    let (parsed, mut out) = (read_head(&mut stream, parse), Vec::new());
+    match &parsed {
+        Ok((handshake, _)) => handshake.response(&mut out),
+        Err(Error::Refused(refusal)) => refusal.encode(&mut out),
+        Err(_) => {}
     }
+    stream.write_all(&out)?;
+    let (ServerHandshake { accepted, .. }, received) = parsed?;
+    let mut connection = Connection::new(stream, accepted.server(), received);
+    connection.subprotocol = accepted.subprotocol;
+    Ok(connection)
 }
 
 /// Does the handshake of a client on a connected stream, for an address such as
 /// `ws://example.com/chat`. For `wss://` the stream is a TLS session.
 pub fn connect<S: Read + Write>(
-    stream: S,
+    mut stream: S,
     url: &str,
     config: &Config,
 ) -> Result<Connection<S>, Error> {
@@ -75,18 +68,31 @@ pub fn connect<S: Read + Write>(
     let mut masking_key = masking_keys();
     let nonce = std::array::from_fn(|_| masking_key()[0]);
     let handshake = ClientHandshake::new(host, &format!("{slash}{target}"), nonce, config)?;
-    let (mut head, mut out) = (Head::new(stream), Vec::new());
+    let mut out = Vec::new();
     handshake.request(&mut out);
-    head.stream.write_all(&out)?;
+    stream.write_all(&out)?;
+    let (accepted, received) = read_head(&mut stream, |bytes| handshake.parse(bytes))?;
+    let mut connection = Connection::new(stream, accepted.client(masking_key), received);
+    connection.subprotocol = accepted.subprotocol;
+    Ok(connection)
+}
+
+/// Reads until `parse` has a result. Returns it, and the bytes after it.
+fn read_head<T, E>(
+    stream: &mut impl Read,
+    parse: impl Fn(&[u8]) -> Result<Progress<T>, E>,
+) -> Result<(T, Vec<u8>), Error>
+where
+    Error: From<E>,
+{
+    let (mut received, mut buffer) = (Vec::new(), [0; 4 << 10]);
     loop {
-        match handshake.parse(&head.received)? {
-            Progress::NeedMore => head.read()?,
-            Progress::Done { value, used } => {
-                let subprotocol = value.subprotocol.clone();
-                let websocket = value.client(masking_key);
-                return Ok(head.upgraded(used, websocket, subprotocol));
-            }
+        if let Progress::Done { value, used } = parse(&received)? {
+            received.drain(..used);
+            return Ok((value, received));
         }
+        let count = read(stream, &mut buffer)?;
+        received.extend_from_slice(&buffer[..count]);
     }
 }
 
@@ -146,49 +152,48 @@ impl<S: Read + Write> Connection<S> {
     /// Waits for the next message. `None`: the closing handshake is complete. Pings are answered
     /// meanwhile; pongs are ignored.
     ///
-    /// With a read timeout on the stream, the error of a timeout loses nothing: call it again.
+    /// With a read timeout on the stream, or one that doesn't block, the error
+    /// [`ErrorKind::WouldBlock`] loses nothing: call it again.
     pub fn read(&mut self) -> Result<Option<Message>, Error> {
         loop {
             let (input, out) = (&mut self.received[self.used..], &mut self.out);
-            let message = match self.websocket.receive(input, &mut self.scratch, out) {
-                Ok(Progress::NeedMore) if self.websocket.is_closed() => {
-                    self.flush()?;
-                    return Ok(None);
-                }
-                Ok(Progress::NeedMore) => {
-                    self.flush()?;
-                    self.received.resize(READ_BYTES, 0);
-                    self.used = READ_BYTES;
-                    let count = read(&mut self.stream, &mut self.received)?;
-                    self.received.truncate(count);
-                    self.used = 0;
-                    None
-                }
+            match self.websocket.receive(input, &mut self.scratch, out) {
                 Ok(Progress::Done { value, used }) => {
                     self.used += used;
                     match value {
-                        Event::Text(text) => Some(Message::Text(text.to_owned())),
-                        Event::Binary(payload) => Some(Message::Binary(payload.to_owned())),
+                        Event::Text(text) => return Ok(Some(Message::Text(text.to_owned()))),
+                        Event::Binary(bytes) => return Ok(Some(Message::Binary(bytes.to_owned()))),
                         Event::Close(frame) => {
                             self.peer_close = Some((frame.code, frame.reason.to_owned()));
-                            None
                         }
-                        _ => None,
+                        Event::Ping(_) | Event::Pong(_) => {}
                     }
+                    continue;
                 }
+                Ok(Progress::NeedMore) => {}
                 Err(violation) => {
                     self.websocket.close(violation.close_frame(), out);
-                    self.flush()?;
+                    let _ = self.flush();
                     return Err(Error::Violation(violation));
                 }
-            };
-            if message.is_some() {
-                return Ok(message);
             }
+            match self.flush() {
+                _ if self.websocket.is_closed() => return Ok(None),
+                // A full socket can be read, and so can one whose peer reads no more.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) if self.websocket.close_sent() => {}
+                flushed => flushed?,
+            }
+            self.received.resize(READ_BYTES, 0);
+            self.used = READ_BYTES;
+            let count = read(&mut self.stream, &mut self.received)?;
+            self.received.truncate(count);
+            self.used = 0;
         }
     }
 
-    /// Sends a message: `&str`, `&[u8]`, `&Message`, or an [`Event`] such as a ping.
+    /// Sends a message: `&str`, `&[u8]`, `&Message`, or an [`Event`] such as a ping. After
+    /// [`ErrorKind::WouldBlock`] the rest of it is sent by [`Connection::flush`].
     pub fn send<'a>(&mut self, message: impl Into<Event<'a>>) -> Result<(), Error> {
         self.websocket.send(message, &mut self.out)?;
         Ok(self.flush()?)
@@ -203,7 +208,8 @@ impl<S: Read + Write> Connection<S> {
         Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    /// Writes everything that was sent and not written yet.
+    pub fn flush(&mut self) -> io::Result<()> {
         while !self.out.is_empty() {
             match self.stream.write(&self.out) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -217,6 +223,21 @@ impl<S: Read + Write> Connection<S> {
 }
 
 impl<S> Connection<S> {
+    /// Creates the connection of a stream after its opening handshake. `received` are the bytes
+    /// that were read after it.
+    pub fn new(stream: S, websocket: WebSocket, received: Vec<u8>) -> Self {
+        Self {
+            stream,
+            websocket,
+            subprotocol: None,
+            scratch: Scratch::default(),
+            received,
+            used: 0,
+            out: Vec::new(),
+            peer_close: None,
+        }
+    }
+
     /// Returns the negotiated subprotocol.
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
@@ -232,43 +253,10 @@ impl<S> Connection<S> {
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
-}
 
-/// A stream before its handshake is complete.
-struct Head<S> {
-    stream: S,
-    received: Vec<u8>,
-}
-
-impl<S: Read> Head<S> {
-    fn new(stream: S) -> Self {
-        let received = Vec::new();
-        Self { stream, received }
-    }
-
-    fn read(&mut self) -> io::Result<()> {
-        let mut buffer = [0; 4 << 10];
-        let count = read(&mut self.stream, &mut buffer)?;
-        self.received.extend_from_slice(&buffer[..count]);
-        Ok(())
-    }
-
-    fn upgraded(
-        self,
-        used: usize,
-        websocket: WebSocket,
-        subprotocol: Option<String>,
-    ) -> Connection<S> {
-        Connection {
-            stream: self.stream,
-            websocket,
-            subprotocol,
-            scratch: Scratch::default(),
-            received: self.received,
-            used,
-            out: Vec::new(),
-            peer_close: None,
-        }
+    /// Returns the stream. Bytes that the caller reads or writes are missing in the WebSocket.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 }
 

@@ -3,19 +3,20 @@
 use super::tool::Failure;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
-use crate::http::Authority;
+use crate::http::{Authority, ResponseHead};
 use crate::progress::Progress;
 use crate::text::EscapedText;
-use crate::websocket::{ClientHandshake, Config, HandshakeError};
+use crate::websocket::HandshakeError;
+use crate::websocket::client::{Asked, check_response, key};
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 /// The time for a connection, and for each read of a handshake's response.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A response with longer headers is refused.
-const HEAD_BYTES: usize = 64 << 10;
+/// The longest response that is read.
+const RESPONSE_BYTES: usize = 64 << 10;
 /// The part of a refusal's body that is shown, in characters.
 const SHOWN_CHARS: usize = 200;
 
@@ -92,31 +93,92 @@ impl Address {
     }
 
     /// Opens a connection and does the opening handshake, in which it offers `subprotocol`. Returns
-    /// the bytes received after the response too.
+    /// the bytes received after the response too. An error has the server's own reason.
     pub(super) fn open(&self, subprotocol: Option<&str>) -> Result<(TcpStream, Vec<u8>), String> {
-        let failed = |error: io::Error| format!("no handshake with {}: {error}", self.authority);
-        let config = Config::default()
-            .subprotocols(subprotocol)
-            .max_head_bytes(HEAD_BYTES);
-        let (host, target) = (&self.authority, &self.target);
-        let handshake = ClientHandshake::new(host, target, random()?, &config);
-        let handshake = handshake.map_err(|error| error.to_string())?;
+        let (host, target, key) = (&self.authority, &self.target, key(random()?));
+        let protocol = subprotocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
+        let upgrade = upgrade(&key) + &protocol.unwrap_or_default();
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{upgrade}\r\n");
         let mut stream = self.connect(TIMEOUT)?;
-        let (mut out, mut received, mut buffer) = (Vec::new(), Vec::new(), [0; 4 << 10]);
-        handshake.request(&mut out);
-        stream.write_all(&out).map_err(failed)?;
-        loop {
-            let length = stream.read(&mut buffer).map_err(failed)?;
-            if length == 0 {
-                return Err(format!("{} hung up instead of an answer", self.authority));
-            }
-            received.extend_from_slice(&buffer[..length]);
-            let parsed = handshake.parse(&received);
-            if let Progress::Done { used, .. } = parsed.map_err(|it| refused(&it, &received))? {
-                received.drain(..used);
-                return Ok((stream, received));
+        let answer = ask(&mut stream, &request, &key, subprotocol);
+        let answer = answer.map_err(|error| format!("no handshake with {host}: {error}"))?;
+        match &answer.broken {
+            None => Ok((stream, answer.rest)),
+            Some(error) => {
+                let line: String = answer.first_line().chars().take(SHOWN_CHARS).collect();
+                let colon = if line.is_empty() { "" } else { ": " };
+                Err(format!("{error}{colon}{line}"))
             }
         }
+    }
+}
+
+/// Returns the headers that ask for a WebSocket.
+pub(super) fn upgrade(key: &str) -> String {
+    format!(
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: {key}\r\n"
+    )
+}
+
+/// The response to a request.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) location: String,
+    /// Why it opens no WebSocket.
+    pub(super) broken: Option<HandshakeError>,
+    /// The body, or the first frames.
+    pub(super) rest: Vec<u8>,
+}
+
+impl Answer {
+    /// Returns the first line of the body.
+    pub(super) fn first_line(&self) -> String {
+        let text = String::from_utf8_lossy(&self.rest);
+        EscapedText(text.lines().next().unwrap_or_default()).to_string()
+    }
+}
+
+/// Sends a request, and reads the response; `key` and `subprotocol` are those of an upgrade.
+pub(super) fn ask(
+    stream: &mut TcpStream,
+    request: &str,
+    key: &str,
+    subprotocol: Option<&str>,
+) -> io::Result<Answer> {
+    // An error of the write shows when the answer is read.
+    let _ = stream.write_all(request.as_bytes());
+    let (mut received, mut buffer) = (Vec::new(), [0; 4 << 10]);
+    loop {
+        let length = match stream.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            length => length?,
+        };
+        received.extend_from_slice(&buffer[..length]);
+        let parsed = ResponseHead::parse(&received, RESPONSE_BYTES);
+        let Progress::Done { value: head, used } = parsed.map_err(io::Error::other)? else {
+            if length == 0 {
+                return Err(io::Error::other("it hung up instead of an answer"));
+            }
+            continue;
+        };
+        let text = |name| head.values(name).next().map(String::from_utf8_lossy);
+        let body: Option<usize> = text("content-length").and_then(|it| it.parse().ok());
+        let is_whole = received.len() - used >= body.unwrap_or(RESPONSE_BYTES);
+        if head.status() != 101 && !is_whole && length > 0 {
+            continue;
+        }
+        let asked = Asked {
+            key,
+            subprotocols: subprotocol.as_slice(),
+            extensions: &[],
+        };
+        return Ok(Answer {
+            status: head.status(),
+            location: EscapedText(&text("location").unwrap_or_default()).to_string(),
+            broken: check_response(&head, &asked).err(),
+            rest: received.split_off(used),
+        });
     }
 }
 
@@ -131,16 +193,6 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     Ok(stream)
-}
-
-/// Adds the server's own reason, the first line of the body.
-fn refused(error: &HandshakeError, response: &[u8]) -> String {
-    let response = String::from_utf8_lossy(response);
-    let (_, body) = response.split_once("\r\n\r\n").unwrap_or_default();
-    let line = EscapedText(body.lines().next().unwrap_or_default()).to_string();
-    let line: String = line.chars().take(SHOWN_CHARS).collect();
-    let colon = if line.is_empty() { "" } else { ": " };
-    format!("{error}{colon}{line}")
 }
 
 #[cfg(test)]

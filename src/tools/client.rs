@@ -4,29 +4,29 @@
 //! as `/nick` and `/join`. Received messages go to standard output, one a line, with control
 //! characters escaped. Remarks go to standard error.
 //!
-//! One loop waits for the keyboard, the socket and Ctrl-C (`link`). While the server doesn't read,
-//! the keyboard is not read either, so that a long file can be piped in.
+//! One loop waits for the keyboard and the socket (`link`). While the server doesn't read, the
+//! keyboard is not read either, so that a long file can be piped in.
 
 use super::address::Address;
-use super::link::{InputLines, Link, remark};
+use super::link::{self, InputLines, Tapped, failure, is_temporary, remark};
 use super::terminal::{Style, Terminal};
 use super::tool::{Failure, Tool};
+use crate::blocking::{Connection, Error, Message};
 use crate::cli::args::Arguments;
 use crate::progress::Progress;
 use crate::text::{EscapedText, Hex};
-use crate::tools::dissect::{Dissection, shortened};
-use crate::websocket::{CloseCode, Event, FrameHeader, Opcode};
-use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use crate::tools::dissect::{Dissection, code_name, shortened};
+use crate::websocket::{CloseCode, FrameHeader};
+use signal_hook::{consts::SIGINT, flag};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// While more bytes than this wait for the socket, the keyboard is not read.
-const WAITING_BYTES: usize = 64 << 10;
 /// At the end of the input, the client says goodbye after this long without an answer.
 const QUIET: Duration = Duration::from_millis(500);
-/// The time for the server's close frame, and for the end of the connection after it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest wait until Ctrl-C and the end of the input are noticed.
+const WAIT: Duration = Duration::from_millis(50);
 /// The bytes of a frame that are shown.
 const SHOWN_BYTES: usize = 32;
 
@@ -57,171 +57,107 @@ pub(super) const TOOL: Tool = Tool {
 
 fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
     let address = Address::operand(given, false)?;
-    let interrupts = interrupts().map_err(|error| format!("can't wait for Ctrl-C: {error}"))?;
-    let (mut link, received) = Link::open(&address)?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    // The second Ctrl-C ends the process at once.
+    flag::register_conditional_shutdown(SIGINT, 1, Arc::clone(&interrupted))
+        .and_then(|_| flag::register(SIGINT, Arc::clone(&interrupted)))
+        .map_err(|error| format!("can't wait for Ctrl-C: {error}"))?;
+    let connection = link::open(&address, given.has("hex"))?;
     remark(&format!(
         "connected to {}{}",
         address.authority, address.target
     ));
-    link.shown = given.has("hex").then(Vec::new);
-    let mut client = Client {
-        link,
+    Client {
+        connection,
         terminal,
-        partial_frame: Vec::new(),
-        closed: None,
-        broken: None,
-    };
-    client.receive(received);
-    client.run(&interrupts)
-}
-
-/// Makes SIGINT readable as a byte.
-fn interrupts() -> io::Result<UnixStream> {
-    let (readable, writable) = UnixStream::pair()?;
-    readable.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(signal_hook::consts::SIGINT, writable)?;
-    Ok(readable)
+    }
+    .run(&interrupted)
 }
 
 struct Client<'a, 'b> {
-    link: Link,
+    connection: Connection<Tapped>,
     terminal: &'a mut Terminal<'b>,
-    /// With `--hex`: a received frame that is not complete.
-    partial_frame: Vec<u8>,
-    /// The server's close code and reason.
-    closed: Option<(Option<CloseCode>, String)>,
-    /// The rule that the server broke.
-    broken: Option<&'static str>,
 }
 
 impl Client<'_, '_> {
     /// Runs until the end of the connection. `Ok` means that both ends said goodbye.
-    fn run(&mut self, mut interrupts: &UnixStream) -> Result<bool, Failure> {
-        let lost = |error: io::Error| Failure::failed(format!("the connection is lost: {error}"));
-        let (mut input_ended, mut last_event, mut give_up) = (false, Instant::now(), None);
+    fn run(&mut self, interrupted: &AtomicBool) -> Result<bool, Failure> {
         let (mut lines, stdin) = (InputLines::default(), io::stdin());
+        let (mut has_input, mut last_event) = (true, Instant::now());
         loop {
-            self.show_sent();
-            self.link.flush().map_err(lost)?;
-            let is_over = self.closed.is_some() || self.broken.is_some();
-            if is_over || self.link.is_closing {
-                let deadline = *give_up.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
-                if Instant::now() >= deadline {
-                    return self.verdict();
+            let read = self.connection.read();
+            self.show_frames();
+            match read {
+                Ok(Some(message)) => {
+                    self.terminal.line(&match message {
+                        Message::Text(text) => EscapedText(&text).to_string(),
+                        Message::Binary(bytes) => {
+                            format!("binary, {} bytes: {}", bytes.len(), Hex(&bytes))
+                        }
+                    });
+                    last_event = Instant::now();
+                    continue;
                 }
-            } else if input_ended && self.link.waiting() == 0 && last_event.elapsed() >= QUIET {
-                self.link.send_close();
-                continue;
+                Ok(None) => return self.verdict(),
+                Err(Error::Io(error)) if is_temporary(&error) => {}
+                Err(error) => return Err(Failure::Failed(failure(&error))),
             }
-            let reads_input = !input_ended && give_up.is_none();
-            let reads_input = reads_input && self.link.waiting() < WAITING_BYTES;
-            let input = reads_input.then(|| stdin.as_fd());
-            let has_deadline = input_ended || give_up.is_some();
-            let briefly = has_deadline.then_some(Duration::from_millis(50));
-            let others = [Some(interrupts.as_fd()), input];
-            let (socket, [interrupt, input]) = self.link.wait(others, briefly)?;
-            if interrupt {
-                let _ = interrupts.read(&mut [0; 16]);
-                if self.link.is_closing {
-                    return self.verdict();
-                }
-                self.link.send_close();
+            let is_full = self.connection.flush().is_err();
+            let is_quiet = !has_input && !is_full && last_event.elapsed() >= QUIET;
+            if is_quiet || interrupted.load(Ordering::Relaxed) {
+                return self.say_goodbye();
             }
-            if input {
-                input_ended = !lines.read(|line| match str::from_utf8(line) {
-                    Ok(_) => self.link.send(Opcode::Text, line),
+            let input = (has_input && !is_full).then_some(&stdin);
+            if link::wait(&self.connection, is_full, input, WAIT) {
+                has_input = lines.read(|line| match str::from_utf8(line) {
+                    // The next read reports an error.
+                    Ok(line) => _ = self.connection.send(line),
                     Err(_) => remark("that line was not sent: it is not UTF-8 (RFC 6455 §8.1)"),
                 });
                 last_event = Instant::now();
             }
-            if socket {
-                match self.link.read() {
-                    Ok(None) => {}
-                    Ok(Some(bytes)) if bytes.is_empty() => return self.verdict(),
-                    Ok(Some(bytes)) => {
-                        last_event = Instant::now();
-                        self.receive(bytes);
-                    }
-                    Err(_) if is_over => return self.verdict(),
-                    Err(error) => return Err(lost(error)),
+        }
+    }
+
+    /// Closes the connection. The stream has a timeout once it blocks.
+    fn say_goodbye(&mut self) -> Result<bool, Failure> {
+        let _ = self.connection.get_ref().stream.set_nonblocking(false);
+        let closed = self.connection.close(CloseCode::NORMAL, "");
+        self.show_frames();
+        closed.map_err(|_| Failure::failed("the server did not answer the close frame"))?;
+        self.verdict()
+    }
+
+    /// With `--hex`: shows each frame that is complete, or invalid.
+    fn show_frames(&mut self) {
+        let taps = self.connection.get_mut().taps.iter_mut().flatten();
+        for (bytes, arrow) in taps.zip(["->", "<-"]) {
+            while !bytes.is_empty() {
+                let length = match FrameHeader::decode(bytes) {
+                    Ok(Progress::Done { value, used }) => value.payload_length + used as u64,
+                    Ok(Progress::NeedMore) => break,
+                    Err(_) => bytes.len() as u64,
+                };
+                if length > bytes.len() as u64 {
+                    break;
                 }
+                let frame: Vec<u8> = bytes.drain(..length as usize).collect();
+                let hex = shortened(&frame, SHOWN_BYTES);
+                let title = Dissection::of(&frame).title();
+                let arrow = self.terminal.paint(Style::Strong, arrow);
+                let title = self.terminal.paint(Style::Faint, &title);
+                self.terminal.line(&format!("{arrow} {hex}  {title}"));
             }
         }
     }
 
-    fn receive(&mut self, mut bytes: Vec<u8>) {
-        self.show_received(&bytes);
-        let received = self.link.receive(&mut bytes, |event| match event {
-            Event::Text(text) => self.terminal.line(&EscapedText(text).to_string()),
-            Event::Binary(bytes) => {
-                let line = format!("binary, {} bytes: {}", bytes.len(), Hex(bytes));
-                self.terminal.line(&line);
-            }
-            Event::Ping(_) | Event::Pong(_) => {}
-            Event::Close(frame) => {
-                self.closed = Some((frame.code, EscapedText(frame.reason).to_string()));
-            }
-        });
-        self.broken = self.broken.or(received.err());
-    }
-
-    /// With `--hex`: shows the frames that were sent.
-    fn show_sent(&mut self) {
-        let frames = self.link.shown.as_mut().map(std::mem::take);
-        frames
-            .into_iter()
-            .flatten()
-            .for_each(|frame| self.show("->", &frame));
-    }
-
-    /// With `--hex`: shows each received frame once it is complete, or invalid.
-    fn show_received(&mut self, bytes: &[u8]) {
-        if self.link.shown.is_none() {
-            return;
-        }
-        self.show_sent();
-        let mut partial = std::mem::take(&mut self.partial_frame);
-        partial.extend_from_slice(bytes);
-        while !partial.is_empty() {
-            let length = match FrameHeader::decode(&partial) {
-                Ok(Progress::Done { value, used }) => value.payload_length + used as u64,
-                Ok(Progress::NeedMore) => break,
-                Err(_) => partial.len() as u64,
-            };
-            if length > partial.len() as u64 {
-                break;
-            }
-            let rest = partial.split_off(length as usize);
-            self.show("<-", &partial);
-            partial = rest;
-        }
-        self.partial_frame = partial;
-    }
-
-    fn show(&mut self, arrow: &str, frame: &[u8]) {
-        let hex = shortened(frame, SHOWN_BYTES);
-        let title = Dissection::of(frame).title();
-        let arrow = self.terminal.paint(Style::Strong, arrow);
-        let title = self.terminal.paint(Style::Faint, &title);
-        self.terminal.line(&format!("{arrow} {hex}  {title}"));
-    }
-
+    /// Judges the server's close frame.
     fn verdict(&self) -> Result<bool, Failure> {
-        if let Some(rule) = self.broken {
-            return Err(Failure::Failed(format!("the server broke a rule: {rule}")));
-        }
-        let Some((code, reason)) = &self.closed else {
-            return Err(Failure::failed(match self.link.is_closing {
-                true => "the server did not answer the close frame",
-                false => "the server ended the connection without a close frame (1006)",
-            }));
-        };
+        let (code, reason) = self.connection.peer_close().unwrap_or((None, ""));
         let code = code.map_or(1005, CloseCode::get);
         let colon = if reason.is_empty() { "" } else { ": " };
-        let text = format!(
-            "closed with {code}, {}{colon}{reason}",
-            crate::tools::dissect::code_name(code)
-        );
+        let reason = EscapedText(reason);
+        let text = format!("closed with {code}, {}{colon}{reason}", code_name(code));
         if !matches!(code, 1000 | 1001 | 1005) {
             return Err(Failure::Failed(text));
         }

@@ -5,29 +5,25 @@
 //! `SENTENCES`, and lines to add in `www/texts/fixes.js`, which the page's connection check shows
 //! too.
 
-use super::address::Address;
-use super::link::{Link, remark};
+use super::address::{Address, Answer, ask, upgrade};
+use super::link::{Tapped, is_temporary, over, remark, wait};
 use super::terminal::{Style, Terminal};
 use super::tool::{Failure, Tool, number};
 use super::tunnel::{Tunnel, connect};
+use crate::blocking::{Connection, Error, Message};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
-use crate::http::{Authority, ResponseHead};
-use crate::progress::Progress;
+use crate::http::Authority;
 use crate::text::EscapedText;
-use crate::websocket::client::{Asked, check_response, key};
-use crate::websocket::{Event, Opcode};
+use crate::websocket::client::key;
 use serde_json::Value;
-use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The time for a connection, and for each answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest response that is read.
-const RESPONSE_BYTES: usize = 64 << 10;
 /// The silence that a connection must survive, in seconds: more than the usual minute.
 const WAIT: usize = 75;
 /// A clock that differs by more is wrong, in milliseconds.
@@ -105,75 +101,28 @@ struct Doctor<'a, 'b> {
     problems: usize,
 }
 
-/// The answer to a request.
-struct Answer {
-    stream: TcpStream,
-    tunnel: Tunnel,
-    status: u16,
-    location: String,
-    /// Why a 101 is not valid.
-    broken: Option<String>,
-    /// The body, or the first frames.
-    rest: Vec<u8>,
-}
-
-impl Answer {
-    fn text(&self) -> String {
-        let text = String::from_utf8_lossy(&self.rest);
-        EscapedText(text.lines().next().unwrap_or_default()).to_string()
-    }
-
-    fn is_refused_origin(&self) -> bool {
-        self.status == 403 && self.text().contains("--origin")
-    }
-}
-
-/// Why there is no answer.
-enum NoAnswer {
-    Ended,
-    Silent,
-}
-
 /// A WebSocket to `/echo`.
 struct Open {
-    link: Link,
-    /// Bytes received and not parsed yet.
-    received: Vec<u8>,
-    texts: VecDeque<String>,
+    connection: Connection<Tapped>,
     _tunnel: Tunnel,
 }
 
 impl Open {
-    /// Returns the next text message. `None`: none came in this time. An error: the connection
-    /// ended, or the server broke a rule.
-    fn text(&mut self, within: Duration) -> Result<Option<String>, String> {
-        let until = Instant::now() + within;
+    /// Returns the next text message. `None`: none came until then. An error: the connection ended.
+    fn text(&mut self, until: Instant) -> Result<Option<String>, Error> {
         loop {
-            let (texts, mut closed) = (&mut self.texts, None);
-            self.link.receive(&mut self.received, |event| match event {
-                Event::Text(text) => texts.push_back(text.to_owned()),
-                Event::Close(frame) => closed = Some(EscapedText(frame.reason).to_string()),
-                _ => {}
-            })?;
-            self.received.clear();
-            if let Some(text) = self.texts.pop_front() {
-                return Ok(Some(text));
-            }
-            if let Some(reason) = closed {
-                return Err(reason);
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            let ended = |error: std::io::Error| error.to_string();
-            self.link.flush().map_err(ended)?;
-            self.link.wait([], Some(left))?;
-            if let Some(bytes) = self.link.read().map_err(ended)? {
-                if bytes.is_empty() {
-                    return Err("it hung up".to_owned());
+            match self.connection.read() {
+                Ok(Some(Message::Text(text))) => return Ok(Some(text)),
+                Ok(Some(Message::Binary(_))) => {}
+                Ok(None) => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
+                Err(Error::Io(error)) if is_temporary(&error) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Ok(None);
+                    }
+                    wait(&self.connection, false, None, left);
                 }
-                self.received = bytes;
+                Err(error) => return Err(error),
             }
         }
     }
@@ -181,9 +130,9 @@ impl Open {
     /// Sends a message and waits for its echo. `false` too if the trace of the handshake comes only
     /// with it; other traces are dropped.
     fn is_echoed(&mut self) -> bool {
-        self.link.send(Opcode::Text, HELLO.as_bytes());
-        let (until, mut is_late) = (Instant::now() + TIMEOUT, false);
-        while let Ok(Some(text)) = self.text(until.saturating_duration_since(Instant::now())) {
+        let sent = self.connection.send(HELLO);
+        let (until, mut is_late) = (Instant::now() + TIMEOUT, sent.is_err());
+        while let Ok(Some(text)) = self.text(until) {
             if text == HELLO {
                 return !is_late;
             }
@@ -191,6 +140,10 @@ impl Open {
         }
         false
     }
+}
+
+fn is_refused_origin(answer: &Answer) -> bool {
+    answer.status == 403 && answer.first_line().contains("--origin")
 }
 
 impl<'a, 'b> Doctor<'a, 'b> {
@@ -278,7 +231,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
         let Some((mut open, is_refused)) = self.open()? else {
             return Ok(());
         };
-        let trace = open.text(TIMEOUT).ok().flatten();
+        let trace = open.text(Instant::now() + TIMEOUT).ok().flatten();
         let is_echoed = open.is_echoed();
         match trace.and_then(|trace| serde_json::from_str::<Value>(&trace).ok()) {
             Some(trace) if trace["handshake"].is_object() => self.check_trace(&trace, is_refused),
@@ -297,7 +250,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
 
     /// Asks for `/healthz`, which no proxy answers itself.
     fn is_reached(&mut self) -> Result<bool, Failure> {
-        let answer = match self.ask("healthz", "")? {
+        let answer = match self.ask("healthz", "")?.0 {
             Ok(answer) => answer,
             Err(_) if self.has_tls => return self.explain_tls(),
             Err(_) => {
@@ -305,7 +258,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
                 return Ok(false);
             }
         };
-        let (status, text) = (answer.status.to_string(), answer.text());
+        let (status, text) = (answer.status.to_string(), answer.first_line());
         let detail = [("detail", status.as_str())];
         match answer.status {
             200 if text == "ok" => {
@@ -334,7 +287,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
         self.headers.clear();
         match self.ask("healthz", "") {
             // nginx and Caddy answer 400 to plain HTTP on a port with TLS.
-            Ok(Ok(answer)) if answer.status != 400 => {
+            Ok((Ok(answer), _)) if answer.status != 400 => {
                 let detail = "this port speaks plain HTTP, so TLS ends elsewhere: use the address \
                               where it ends, or let it end here";
                 self.problem("tls", &[("detail", detail)]);
@@ -364,45 +317,46 @@ impl<'a, 'b> Doctor<'a, 'b> {
         let origin = |scheme: &str| format!("Origin: {scheme}://{}\r\n", self.address.authority);
         let other = if self.has_tls { "http" } else { "https" };
         const PATH: &str = "echo?trace=1";
-        let mut answer = self.ask(PATH, &origin(self.scheme()))?;
-        let mut is_refused = matches!(&answer, Ok(answer) if answer.is_refused_origin());
+        let (mut answer, mut stream) = self.ask(PATH, &origin(self.scheme()))?;
+        let mut is_refused = answer.as_ref().is_ok_and(is_refused_origin);
         if is_refused {
-            if self
-                .ask(PATH, &origin(other))?
-                .is_ok_and(|answer| answer.status == 101)
-            {
+            let (by_other, _) = self.ask(PATH, &origin(other))?;
+            if by_other.is_ok_and(|answer| answer.status == 101) {
                 self.problem("tls-elsewhere", &[]);
                 is_refused = false;
             }
-            answer = self.ask(PATH, "")?;
+            (answer, stream) = self.ask(PATH, "")?;
         }
         let answer = match answer {
             Ok(answer) => answer,
-            Err(NoAnswer::Ended) => {
-                self.problem(
-                    "refused",
-                    &[("detail", "the connection ends without an answer")],
-                );
-                return Ok(None);
-            }
-            Err(NoAnswer::Silent) => {
+            Err(error) if is_temporary(&error) => {
                 self.problem("buffering", &[]);
                 return Ok(None);
             }
+            Err(_) => {
+                let detail = "the connection ends without an answer";
+                self.problem("refused", &[("detail", detail)]);
+                return Ok(None);
+            }
         };
-        let text = answer.text();
+        let text = answer.first_line();
         match (answer.status, answer.broken) {
             (101, None) => {
-                let open = Open {
-                    link: Link::over(answer.stream)?,
-                    received: answer.rest,
-                    texts: VecDeque::new(),
-                    _tunnel: answer.tunnel,
-                };
+                let (stream, _tunnel) = stream;
+                let taps = None;
+                let connection = over(Tapped { stream, taps }, answer.rest)?;
                 self.good("the upgrade to WebSocket passes");
-                return Ok(Some((open, is_refused)));
+                return Ok(Some((
+                    Open {
+                        connection,
+                        _tunnel,
+                    },
+                    is_refused,
+                )));
             }
-            (101, Some(error)) => self.problem("refused", &[("detail", &error)]),
+            (101, Some(error)) => {
+                self.problem("refused", &[("detail", &error.to_string())]);
+            }
             (426, _) => self.problem("upgrade", &[]),
             (400, _) if text.contains("HTTP/1.1") => self.problem("http-1.0", &[]),
             (status, _) => {
@@ -485,7 +439,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
         ));
         let since = Instant::now();
         let survived = loop {
-            match open.text(self.wait.saturating_sub(since.elapsed())) {
+            match open.text(since + self.wait) {
                 Ok(Some(_)) => {}
                 Ok(None) => break open.is_echoed(),
                 Err(_) => break false,
@@ -503,59 +457,22 @@ impl<'a, 'b> Doctor<'a, 'b> {
 
     /// Sends a request below the path; `headers` beside those of the user. One with a query asks
     /// for an upgrade.
-    fn ask(&self, path: &str, headers: &str) -> Result<Result<Answer, NoAnswer>, Failure> {
+    fn ask(
+        &self,
+        path: &str,
+        headers: &str,
+    ) -> Result<(io::Result<Answer>, (TcpStream, Tunnel)), Failure> {
         let (mut stream, tunnel) = connect(&self.address, self.command.as_deref(), TIMEOUT)?;
         let key = key(random()?);
         let how = match path.contains('?') {
             false => "Connection: close\r\n".to_owned(),
-            true => format!(
-                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                 Sec-WebSocket-Key: {key}\r\n"
-            ),
+            true => upgrade(&key),
         };
         let (below, host, own) = (&self.address.target, &self.address.authority, &self.headers);
         let request =
             format!("GET {below}{path} HTTP/1.1\r\nHost: {host}\r\n{how}{headers}{own}\r\n");
-        // An error of the write shows when the answer is read.
-        let _ = stream.write_all(request.as_bytes());
-        let (mut received, mut buffer) = (Vec::new(), [0; 4 << 10]);
-        loop {
-            let length = match stream.read(&mut buffer) {
-                Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Ok(Err(NoAnswer::Silent));
-                }
-                Err(_) => 0,
-            };
-            received.extend_from_slice(&buffer[..length]);
-            let parsed = ResponseHead::parse(&received, RESPONSE_BYTES);
-            let Ok(Progress::Done { value: head, used }) = parsed else {
-                match length == 0 || parsed.is_err() {
-                    true => return Ok(Err(NoAnswer::Ended)),
-                    false => continue,
-                }
-            };
-            let text = |name| head.values(name).next().map(String::from_utf8_lossy);
-            let body: Option<usize> = text("content-length").and_then(|it| it.parse().ok());
-            let is_whole = received.len() - used >= body.unwrap_or(RESPONSE_BYTES);
-            if head.status() != 101 && !is_whole && length > 0 {
-                continue;
-            }
-            let asked = Asked {
-                key: &key,
-                subprotocols: &[],
-                extensions: &[],
-            };
-            return Ok(Ok(Answer {
-                status: head.status(),
-                location: EscapedText(&text("location").unwrap_or_default()).to_string(),
-                broken: check_response(&head, &asked).err().map(|it| it.to_string()),
-                rest: received.split_off(used),
-                stream,
-                tunnel,
-            }));
-        }
+        let answer = ask(&mut stream, &request, &key, None);
+        Ok((answer, (stream, tunnel)))
     }
 }
 
@@ -592,6 +509,7 @@ fn fixes() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     #[test]
     fn fixes_are_of_known_problems() {

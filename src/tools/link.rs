@@ -1,15 +1,12 @@
-//! A client's WebSocket that doesn't block, on the same code as the server, and the lines of
-//! standard input. `parlor client` and `parlor say` wait for both in one loop.
+//! A client's WebSocket that doesn't block, and the lines of standard input: `parlor client` and
+//! `parlor say` wait for both in one loop.
 
 use super::address::Address;
-use crate::cli::serve::random;
-use crate::websocket::{
-    CloseCode, Event, Opcode, Progress, Scratch, WebSocket, encode_masked_message,
-};
+use crate::blocking::{Connection, Error, masking_keys};
+use crate::websocket::WebSocket;
 use rustix::event::{PollFd, PollFlags, poll};
-use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Stdin, Write};
 use std::net::TcpStream;
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 /// A longer message is refused with 1009.
@@ -17,161 +14,88 @@ const MESSAGE_BYTES: usize = 64 << 20;
 /// A longer line of standard input is dropped.
 const LINE_BYTES: usize = 16 << 20;
 
-/// A WebSocket that is open to a server.
-pub(super) struct Link {
-    stream: TcpStream,
-    websocket: WebSocket,
-    scratch: Scratch,
-    /// Bytes to send, of which `written` were sent.
-    out: Vec<u8>,
-    written: usize,
-    /// The frames that were queued since the caller took them, if it shows them.
-    pub(super) shown: Option<Vec<Vec<u8>>>,
-    /// The caller has closed the connection. `websocket` stays open, because a closed one ignores
-    /// the messages that still arrive.
-    pub(super) is_closing: bool,
+/// A stream. If frames are shown, it keeps the bytes sent and received until then.
+pub(super) struct Tapped {
+    pub(super) stream: TcpStream,
+    pub(super) taps: Option<[Vec<u8>; 2]>,
 }
 
-impl Link {
-    /// Opens a WebSocket for the chat. Returns the bytes received after the handshake too.
-    pub(super) fn open(address: &Address) -> Result<(Self, Vec<u8>), String> {
-        let (stream, received) = address.open(Some("chat"))?;
-        Ok((Self::over(stream)?, received))
-    }
-
-    /// Makes a WebSocket of a stream after its opening handshake.
-    pub(super) fn over(stream: TcpStream) -> Result<Self, String> {
-        let set = stream.set_nonblocking(true);
-        set.map_err(|error| format!("can't set up the connection: {error}"))?;
-        Ok(Self {
-            stream,
-            websocket: WebSocket::client(MESSAGE_BYTES, masking_key),
-            scratch: Scratch::default(),
-            out: Vec::new(),
-            written: 0,
-            shown: None,
-            is_closing: false,
-        })
-    }
-
-    /// Returns the number of queued bytes.
-    pub(super) fn waiting(&self) -> usize {
-        self.out.len() - self.written
-    }
-
-    /// Queues a message or a control frame.
-    pub(super) fn send(&mut self, opcode: Opcode, payload: &[u8]) {
-        let mut frame = Vec::new();
-        encode_masked_message(opcode, payload, masking_key(), &mut frame);
-        self.queue(frame);
-    }
-
-    fn queue(&mut self, frame: Vec<u8>) {
-        self.out.extend_from_slice(&frame);
-        if let Some(shown) = self.shown.as_mut().filter(|_| !frame.is_empty()) {
-            shown.push(frame);
+impl Read for Tapped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.stream.read(buffer)?;
+        if let Some([_, received]) = &mut self.taps {
+            received.extend_from_slice(&buffer[..length]);
         }
-    }
-
-    /// Queues a close frame with 1000, once.
-    pub(super) fn send_close(&mut self) {
-        if !self.is_closing && !self.websocket.close_sent() {
-            self.send(Opcode::Close, &CloseCode::NORMAL.get().to_be_bytes());
-        }
-        self.is_closing = true;
-    }
-
-    /// Writes as much as the socket takes.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        while self.written < self.out.len() {
-            match self.stream.write(&self.out[self.written..]) {
-                Ok(length) => self.written += length,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // The server may have hung up after its close frame, which can still be read.
-                Err(_) if self.is_closing || self.websocket.close_sent() => break,
-                Err(error) => return Err(error),
-            }
-        }
-        self.out.clear();
-        self.written = 0;
-        Ok(())
-    }
-
-    /// Waits for the socket and other descriptors, and returns which of them can be read.
-    pub(super) fn wait<const N: usize>(
-        &self,
-        others: [Option<BorrowedFd<'_>>; N],
-        timeout: Option<Duration>,
-    ) -> Result<(bool, [bool; N]), String> {
-        let mut flags = PollFlags::IN;
-        flags.set(PollFlags::OUT, self.waiting() > 0);
-        let mut descriptors = vec![PollFd::new(&self.stream, flags)];
-        let others_in = others.iter().flatten();
-        descriptors.extend(others_in.map(|other| PollFd::from_borrowed_fd(*other, PollFlags::IN)));
-        let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
-        match poll(&mut descriptors, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(format!("can't wait for events: {error}")),
-        }
-        let is_ready = |polled: &PollFd<'_>| !(polled.revents() - PollFlags::OUT).is_empty();
-        let mut ready = descriptors.iter().map(is_ready);
-        let mut next = || ready.next().unwrap_or_default();
-        Ok((next(), others.map(|other| other.is_some() && next())))
-    }
-
-    /// Reads once. `None`: nothing has arrived. No bytes: the server has ended the stream.
-    pub(super) fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut buffer = vec![0; 64 << 10];
-        match self.stream.read(&mut buffer) {
-            Ok(length) => buffer.truncate(length),
-            Err(error) if is_temporary(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        }
-        Ok(Some(buffer))
-    }
-
-    /// Passes each event in received bytes to `take`, and answers pings and close frames. The error
-    /// is the rule that the server broke.
-    pub(super) fn receive(
-        &mut self,
-        bytes: &mut [u8],
-        mut take: impl FnMut(Event<'_>),
-    ) -> Result<(), &'static str> {
-        let (mut rest, mut broken) = (bytes, Ok(()));
-        loop {
-            let (mut answer, mut length) = (Vec::new(), rest.len());
-            match self.websocket.receive(rest, &mut self.scratch, &mut answer) {
-                Ok(Progress::NeedMore) => return broken,
-                Ok(Progress::Done { value: event, used }) => {
-                    length = used;
-                    take(event);
-                }
-                Err(violation) => {
-                    broken = Err(violation.rule().reason);
-                    self.websocket.close(violation.close_frame(), &mut answer);
-                }
-            }
-            if !self.is_closing {
-                self.queue(answer);
-            }
-            rest = &mut rest[length..];
-        }
+        Ok(length)
     }
 }
 
-/// Returns a new key for each frame, from a strong source of randomness (RFC 6455 §5.3).
-fn masking_key() -> [u8; 4] {
-    random().expect("the system's random number generator failed")
+impl Write for Tapped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.stream.write(bytes)?;
+        if let Some([sent, _]) = &mut self.taps {
+            sent.extend_from_slice(&bytes[..length]);
+        }
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Opens a WebSocket for the chat, and taps it if its frames are shown.
+pub(super) fn open(address: &Address, is_shown: bool) -> Result<Connection<Tapped>, String> {
+    let (stream, received) = address.open(Some("chat"))?;
+    let taps = is_shown.then(|| [Vec::new(), received.clone()]);
+    over(Tapped { stream, taps }, received)
+}
+
+/// Makes a WebSocket of a stream after its opening handshake. Reads and writes don't block.
+pub(super) fn over(tapped: Tapped, received: Vec<u8>) -> Result<Connection<Tapped>, String> {
+    let set = tapped.stream.set_nonblocking(true);
+    set.map_err(|error| format!("can't set up the connection: {error}"))?;
+    let websocket = WebSocket::client(MESSAGE_BYTES, masking_keys());
+    Ok(Connection::new(tapped, websocket, received))
+}
+
+/// Waits until the socket can be read, or written to if it `is_full`. Returns whether standard
+/// input, if it is given, can be read.
+pub(super) fn wait(
+    connection: &Connection<Tapped>,
+    is_full: bool,
+    input: Option<&Stdin>,
+    timeout: Duration,
+) -> bool {
+    let mut flags = PollFlags::IN;
+    flags.set(PollFlags::OUT, is_full);
+    let mut descriptors = vec![PollFd::new(&connection.get_ref().stream, flags)];
+    descriptors.extend(input.map(|input| PollFd::new(input, PollFlags::IN)));
+    // After an error, such as a signal, nothing is ready, and the caller waits again.
+    let _ = poll(&mut descriptors, timeout.try_into().ok().as_ref());
+    let input = descriptors.get(1);
+    input.is_some_and(|input| !input.revents().is_empty())
+}
+
+/// Whether the operation works later.
+pub(super) fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// Says why a connection failed.
+pub(super) fn failure(error: &Error) -> String {
+    match error {
+        Error::Violation(rule) => format!("the server broke a rule: {rule}"),
+        Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            "the server ended the connection without a close frame (1006)".to_owned()
+        }
+        error => format!("the connection is lost: {error}"),
+    }
 }
 
 /// Prints a line on standard error, and ignores an error.
 pub(super) fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
-}
-
-fn is_temporary(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 /// The lines of standard input.

@@ -5,19 +5,19 @@
 //! connections as that takes. The server stores a nonce of a session once.
 
 use super::address::Address;
-use super::link::{InputLines, Link, remark};
+use super::link::{self, InputLines, Tapped, failure, is_temporary, remark};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
+use crate::blocking::{Connection, Error, Message};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::text::{EscapedText, Hex};
-use crate::websocket::{Event, Opcode};
+use crate::websocket::CloseCode;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -31,8 +31,6 @@ const PAUSE: Duration = Duration::from_millis(200);
 const RETRY: Duration = Duration::from_millis(500);
 /// The time without an answer after which a connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
-/// The time for the server's close frame at the end.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const HELP: &str = "\
 Usage: parlor say URL CHANNEL [--name NAME] [--session FILE]
@@ -81,9 +79,9 @@ fn run(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
         retry_at: None,
     };
     // The first connection must succeed, so that a wrong address is an error at once.
-    let mut opened = Link::open(&address)?;
+    let mut opened = link::open(&address, false)?;
     loop {
-        let why = match say.talk(opened) {
+        let why = match say.talk(&mut opened) {
             Ok(()) => return Ok(say.refused == 0),
             Err(Trouble::Failed(why)) => return Err(Failure::Failed(why)),
             Err(Trouble::Lost(why)) => why,
@@ -92,7 +90,7 @@ fn run(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
         let since = Instant::now();
         opened = loop {
             sleep(PAUSE);
-            match Link::open(&address) {
+            match link::open(&address, false) {
                 Ok(opened) => break opened,
                 Err(why) if since.elapsed() > PATIENCE => return Err(Failure::Failed(why)),
                 Err(_) => {}
@@ -149,45 +147,40 @@ struct Say<'a> {
 
 impl Say<'_> {
     /// Sends lines until all are acknowledged, then closes the connection.
-    fn talk(&mut self, (mut link, received): (Link, Vec<u8>)) -> Result<(), Trouble> {
-        let lost = |error: io::Error| Trouble::Lost(format!("the connection is lost: {error}"));
+    fn talk(&mut self, connection: &mut Connection<Tapped>) -> Result<(), Trouble> {
         (self.stage, self.sent_at, self.retry_at) = (Stage::Hello, None, None);
-        self.receive(&mut link, received)?;
         let stdin = io::stdin();
-        let mut deadline = None;
-        loop {
-            if !self.has_input && self.lines.is_empty() {
-                link.send_close();
-                let deadline = *deadline.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
-                if Instant::now() >= deadline {
-                    return Ok(());
+        while self.has_input || !self.lines.is_empty() {
+            match connection.read() {
+                Ok(Some(Message::Text(text))) => {
+                    self.handle(&serde_json::from_str(&text).unwrap_or_default())?;
+                    continue;
                 }
+                Ok(Some(Message::Binary(_))) => continue,
+                Ok(None) => {
+                    let (_, reason) = connection.peer_close().unwrap_or_default();
+                    let reason = EscapedText(reason);
+                    return Err(Trouble::Lost(format!("the server closes: {reason}")));
+                }
+                Err(Error::Io(error)) if is_temporary(&error) => {}
+                Err(error @ Error::Violation(_)) => return Err(Trouble::Failed(failure(&error))),
+                Err(error) => return Err(Trouble::Lost(failure(&error))),
             }
-            self.send_next(&mut link);
-            link.flush().map_err(lost)?;
+            self.send_next(connection);
+            let is_full = connection.flush().is_err();
             let reads_input = self.has_input && self.lines.is_empty();
-            let input = reads_input.then(|| stdin.as_fd());
-            let ready = link.wait([input], Some(Duration::from_millis(100)));
-            let (socket, [input]) = ready.map_err(Trouble::Failed)?;
-            if input {
+            let input = reads_input.then_some(&stdin);
+            if link::wait(connection, is_full, input, Duration::from_millis(100)) {
                 self.read_lines();
             }
-            if socket {
-                match link.read() {
-                    Ok(None) => {}
-                    Ok(Some(bytes)) if !bytes.is_empty() => self.receive(&mut link, bytes)?,
-                    _ if link.is_closing => return Ok(()),
-                    Ok(Some(_)) => {
-                        let why = "the server ended the connection";
-                        return Err(Trouble::Lost(why.to_owned()));
-                    }
-                    Err(error) => return Err(lost(error)),
-                }
-            }
-            if !link.is_closing && self.sent_at.is_some_and(|at| at.elapsed() > SILENCE) {
+            if self.sent_at.is_some_and(|at| at.elapsed() > SILENCE) {
                 return Err(Trouble::Lost("the server does not answer".to_owned()));
             }
         }
+        // The stream has a timeout once it blocks. All lines are stored, so no error counts.
+        let _ = connection.get_ref().stream.set_nonblocking(false);
+        let _ = connection.close(CloseCode::NORMAL, "");
+        Ok(())
     }
 
     /// Reads standard input once, and keeps its lines without control characters.
@@ -204,9 +197,9 @@ impl Say<'_> {
     }
 
     /// Sends the next command, unless one waits for its answer.
-    fn send_next(&mut self, link: &mut Link) {
+    fn send_next(&mut self, connection: &mut Connection<Tapped>) {
         let is_early = self.retry_at.is_some_and(|at| at > Instant::now());
-        if self.sent_at.is_some() || is_early || link.is_closing {
+        if self.sent_at.is_some() || is_early {
             return;
         }
         let (channel, id) = (self.channel, self.number);
@@ -224,28 +217,9 @@ impl Say<'_> {
                     "id": id})
             }
         };
-        link.send(Opcode::Text, command.to_string().as_bytes());
+        // The next read reports an error.
+        let _ = connection.send(command.to_string().as_str());
         (self.sent_at, self.retry_at) = (Some(Instant::now()), None);
-    }
-
-    fn receive(&mut self, link: &mut Link, mut bytes: Vec<u8>) -> Result<(), Trouble> {
-        let (mut events, mut closed) = (Vec::new(), None);
-        let received = link.receive(&mut bytes, |event| match event {
-            Event::Text(text) => events.push(text.to_owned()),
-            Event::Close(frame) => closed = Some(EscapedText(frame.reason).to_string()),
-            Event::Binary(_) | Event::Ping(_) | Event::Pong(_) => {}
-        });
-        for text in events {
-            let event: Value = serde_json::from_str(&text).unwrap_or_default();
-            self.handle(&event)?;
-        }
-        received.map_err(|rule| Trouble::Failed(format!("the server broke a rule: {rule}")))?;
-        match closed {
-            Some(reason) if !link.is_closing => {
-                Err(Trouble::Lost(format!("the server closes: {reason}")))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn handle(&mut self, event: &Value) -> Result<(), Trouble> {
