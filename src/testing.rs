@@ -162,7 +162,9 @@ pub fn setup(limits: Limits, now: Now) -> Setup {
     let mut token = 0_u128;
     Setup {
         #[cfg(feature = "tools")]
-        wire: Some(Box::new(crate::tools::wire::Wire::new(&limits))),
+        wire: Some(Box::new(crate::tools::wire::Wire {
+            message_bytes: limits.message_bytes,
+        })),
         #[cfg(not(feature = "tools"))]
         wire: None,
         limits,

@@ -60,7 +60,9 @@ pub(super) fn serve(
     }
     let setup = Setup {
         #[cfg(feature = "tools")]
-        wire: Some(Box::new(crate::tools::wire::Wire::new(&options.limits))),
+        wire: Some(Box::new(crate::tools::wire::Wire {
+            message_bytes: options.limits.message_bytes,
+        })),
         #[cfg(not(feature = "tools"))]
         wire: None,
         limits: options.limits.clone(),

@@ -227,7 +227,9 @@ fn setup(head: &Head) -> Result<Setup, String> {
     }
     let (history, _) = open_history(&options, &head.epoch, Author(head.newest_author))?;
     Ok(Setup {
-        wire: Some(Box::new(Wire::new(&options.limits))),
+        wire: Some(Box::new(Wire {
+            message_bytes: options.limits.message_bytes,
+        })),
         limits: options.limits,
         origins: options.origins,
         keys,

@@ -12,7 +12,7 @@ use super::trial;
 use crate::chat::command::RequestId;
 use crate::chat::error::CommandError;
 use crate::hub::{Client, Tap, WireView, frame_end};
-use crate::limits::{Limits, TRACE_FRAME_BYTES, TRACE_FRAMES};
+use crate::limits::{TRACE_FRAME_BYTES, TRACE_FRAMES};
 use crate::progress::Progress;
 use crate::text::Hex;
 use crate::time::UnixMillis;
@@ -23,22 +23,7 @@ use std::collections::VecDeque;
 
 pub(crate) struct Wire {
     /// The longest message of the chat.
-    message_bytes: usize,
-}
-
-impl Wire {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let message_bytes = limits.message_bytes;
-        Self { message_bytes }
-    }
-
-    fn new_frames(&self) -> Frames {
-        let message_bytes = self.message_bytes;
-        Frames {
-            message_bytes,
-            ..Frames::default()
-        }
-    }
+    pub(crate) message_bytes: usize,
 }
 
 impl WireView for Wire {
@@ -50,18 +35,23 @@ impl WireView for Wire {
         now: UnixMillis,
     ) -> Option<Box<dyn Tap>> {
         query.split('&').find(|word| *word == "trace=1")?;
-        let mut frames = self.new_frames();
-        frames.is_started = true;
-        frames.handshake = Some(Handshake {
-            at: now,
-            heads: heads.map(Box::from),
-            client,
-        });
-        Some(Box::new(frames))
+        Some(Box::new(Frames {
+            message_bytes: self.message_bytes,
+            is_started: true,
+            handshake: Some(Handshake {
+                at: now,
+                heads: heads.map(Box::from),
+                client,
+            }),
+            ..Frames::default()
+        }))
     }
 
     fn tap(&self) -> Box<dyn Tap> {
-        Box::new(self.new_frames())
+        Box::new(Frames {
+            message_bytes: self.message_bytes,
+            ..Frames::default()
+        })
     }
 
     fn answer_trace(&self, on: bool, id: Option<RequestId>, out: &mut Vec<u8>) {
@@ -118,7 +108,6 @@ struct Seen {
     at: UnixMillis,
     /// As many of its bytes as are shown.
     bytes: Box<[u8]>,
-    length: u64,
     /// The frames of the compressed message that ends with this one, if they can be shown whole.
     compressed: Option<Box<[u8]>>,
 }
@@ -126,10 +115,10 @@ struct Seen {
 /// The frame whose end has not been received, and the compressed message that it belongs to.
 #[derive(Default)]
 struct Incoming {
+    /// As many of its bytes as are shown.
     bytes: Vec<u8>,
-    received: u64,
-    /// Unknown until the header is whole.
-    length: Option<u64>,
+    /// The rest of the payload, in bytes; unknown until the header is whole.
+    missing: Option<u64>,
     /// Gathered frames of a compressed message; dropped if they are too long to be shown.
     message: Option<Vec<u8>>,
     /// A header was wrong: where the next frame begins is unknown.
@@ -147,19 +136,15 @@ impl Tap for Frames {
 
     fn received(&mut self, mut bytes: &[u8], now: UnixMillis) {
         while !bytes.is_empty() && !self.incoming.is_over {
-            let (used, is_whole) = self.incoming.take(bytes);
-            bytes = &bytes[used..];
-            if is_whole {
-                let incoming = &mut self.incoming;
+            bytes = &bytes[self.incoming.take(bytes)..];
+            let incoming = &mut self.incoming;
+            if incoming.missing.take_if(|missing| *missing == 0).is_some() || incoming.is_over {
                 let bytes = std::mem::take(&mut incoming.bytes);
-                let length = incoming.length.take().unwrap_or(incoming.received);
-                incoming.received = 0;
-                let compressed = gather(&mut incoming.message, &bytes, length);
+                let compressed = gather(&mut incoming.message, &bytes);
                 self.add(Seen {
                     is_sent: false,
                     at: now,
                     bytes: bytes.into(),
-                    length,
                     compressed,
                 });
             }
@@ -169,15 +154,14 @@ impl Tap for Frames {
     fn sent(&mut self, frames: &[u8], now: UnixMillis) {
         let mut start = 0;
         while self.is_started && start < frames.len() {
-            let frame = &frames[start..frame_end(frames, start)];
-            start += frame.len();
-            let (shown, length) = (frame.len().min(TRACE_FRAME_BYTES), frame.len() as u64);
+            let end = frame_end(frames, start);
+            let shown = &frames[start..end.min(start + TRACE_FRAME_BYTES)];
+            start = end;
             self.add(Seen {
                 is_sent: true,
                 at: now,
-                bytes: frame[..shown].into(),
-                length,
-                compressed: gather(&mut None, &frame[..shown], length),
+                bytes: shown.into(),
+                compressed: gather(&mut None, shown),
             });
         }
     }
@@ -229,11 +213,8 @@ impl Tap for Frames {
 impl Frames {
     /// Keeps a frame until it is described; of those that pass in one turn, a fixed number.
     fn add(&mut self, seen: Seen) {
-        let same = self
-            .seen
-            .iter()
-            .filter(|other| other.is_sent == seen.is_sent);
-        if same.count() < TRACE_FRAMES {
+        let all = self.seen.iter();
+        if all.filter(|other| other.is_sent == seen.is_sent).count() < TRACE_FRAMES {
             self.seen.push_back(seen);
         } else {
             self.missed += 1;
@@ -241,15 +222,18 @@ impl Frames {
     }
 
     fn show(&mut self, seen: &Seen, deflate: Option<DeflateParameters>) -> Value {
+        let frame = Dissection::of(&seen.bytes);
+        let shown = seen.bytes.len() as u64;
+        let length = frame.frame_bytes().unwrap_or(shown);
         let mut trace = json!({
             "type": "trace",
             "n": self.number,
             "at": seen.at.0,
             "direction": if seen.is_sent { "out" } else { "in" },
-            "length": seen.length,
-            "cut": seen.length - seen.bytes.len() as u64,
+            "length": length,
+            "cut": length - shown,
             "bytes": Hex(&seen.bytes).to_string(),
-            "frame": Dissection::of(&seen.bytes),
+            "frame": frame,
         });
         let frames = seen.compressed.as_deref();
         if let Some(inflated) = frames.and_then(|it| self.inflate(it, seen.is_sent, deflate)) {
@@ -290,54 +274,43 @@ impl Frames {
 }
 
 impl Incoming {
-    /// Takes bytes of one frame. Returns how many, and whether it is whole, or wrong.
-    fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
-        let wanted = self.length.unwrap_or(FrameHeader::BYTES_MAX as u64) - self.received;
-        let used = wanted.min(bytes.len() as u64) as usize;
-        let shown = used.min(TRACE_FRAME_BYTES.saturating_sub(self.bytes.len()));
+    /// Takes bytes of one frame: those of its header one by one. Returns how many.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let Some(missing) = &mut self.missing else {
+            self.bytes.push(bytes[0]);
+            match FrameHeader::decode(&self.bytes) {
+                Ok(Progress::NeedMore) => {}
+                Ok(Progress::Done { value, .. }) => self.missing = Some(value.payload_length),
+                Err(_) => self.is_over = true,
+            }
+            return 1;
+        };
+        let used = (*missing).min(bytes.len() as u64) as usize;
+        let shown = used.min(TRACE_FRAME_BYTES - self.bytes.len());
         self.bytes.extend_from_slice(&bytes[..shown]);
-        self.received += used as u64;
-        if self.length.is_some() {
-            return (used, self.length == Some(self.received));
-        }
-        match FrameHeader::decode(&self.bytes) {
-            Ok(Progress::NeedMore) => (used, false),
-            Ok(Progress::Done {
-                value: header,
-                used: header_bytes,
-            }) => {
-                let length = (header_bytes as u64).saturating_add(header.payload_length);
-                self.length = Some(length);
-                let too_many = self.received.saturating_sub(length);
-                self.received -= too_many;
-                self.bytes.truncate(self.received as usize);
-                (used - too_many as usize, self.received == length)
-            }
-            Err(_) => {
-                self.is_over = true;
-                (bytes.len(), true)
-            }
-        }
+        *missing -= used as u64;
+        used
     }
 }
 
 /// Gathers the frames of a compressed message (RFC 7692 §6). Returns them with its last one.
-fn gather(message: &mut Option<Vec<u8>>, frame: &[u8], length: u64) -> Option<Box<[u8]>> {
-    let Ok(Progress::Done { value: header, .. }) = FrameHeader::decode(frame) else {
+fn gather(message: &mut Option<Vec<u8>>, frame: &[u8]) -> Option<Box<[u8]>> {
+    let Ok(Progress::Done { value, used }) = FrameHeader::decode(frame) else {
         return None;
     };
-    if header.opcode.is_control() {
+    if value.opcode.is_control() {
         return None;
     }
-    if header.opcode != Opcode::Continuation {
-        *message = header.rsv1.then(Vec::new);
+    if value.opcode != Opcode::Continuation {
+        *message = value.rsv1.then(Vec::new);
     }
     let gathered = message.as_mut()?;
     gathered.extend_from_slice(frame);
-    if frame.len() as u64 != length || gathered.len() > TRACE_FRAME_BYTES {
+    let is_cut = ((frame.len() - used) as u64) < value.payload_length;
+    if is_cut || gathered.len() > TRACE_FRAME_BYTES {
         *message = None;
     }
-    message.take_if(|_| header.fin).map(Vec::into_boxed_slice)
+    message.take_if(|_| value.fin).map(Vec::into_boxed_slice)
 }
 
 /// Shows the request and the response, and how the accept value is computed (RFC 6455 §4.2.2, 5.4).
@@ -394,7 +367,7 @@ mod tests {
         let stream = [stream, &[7; 126][..], b"\x8a\x80\0\0\0\0"].concat();
         for size in (1..20).chain([stream.len()]) {
             let frames = frames_of(&stream.chunks(size).collect::<Vec<_>>());
-            let found: Vec<_> = frames.seen.iter().map(|seen| seen.length).collect();
+            let found: Vec<_> = frames.seen.iter().map(|seen| seen.bytes.len()).collect();
             assert_eq!(found, [8, 6, 134, 6], "in pieces of {size}");
             let bytes = frames.seen.iter().flat_map(|seen| &seen.bytes);
             assert!(bytes.eq(&stream), "in pieces of {size}");
@@ -407,11 +380,8 @@ mod tests {
         let size = (length as u16).to_be_bytes();
         let frame = [b"\x82\x7e", &size[..], &vec![9; length], b"\x81\x00"].concat();
         let frames = frames_of(&frame.chunks(1000).collect::<Vec<_>>());
-        let lengths = frames
-            .seen
-            .iter()
-            .map(|seen| (seen.bytes.len(), seen.length));
-        assert!(lengths.eq([(TRACE_FRAME_BYTES, length as u64 + 4), (2, 2)]));
+        let lengths = frames.seen.iter().map(|seen| seen.bytes.len());
+        assert!(lengths.eq([TRACE_FRAME_BYTES, 2]));
     }
 
     #[test]
