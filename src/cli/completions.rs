@@ -3,17 +3,20 @@
 use super::options::ROWS;
 use crate::tools::TOOLS;
 
-/// A word of the command line that can be completed.
 struct Opt {
     /// The name without its dashes.
     name: &'static str,
     /// The name of its value; empty for a flag.
     value: &'static str,
+    /// The words that the value can be; empty if there is no list of them.
+    words: &'static str,
+    /// The first clause of the sentence for `--help`.
     help: &'static str,
 }
 
-/// The options of the server (with an empty name), or of a subcommand.
+/// A subcommand, or the server.
 struct Command {
+    /// The name; `*` for the server, which is the last.
     name: &'static str,
     help: &'static str,
     options: Vec<Opt>,
@@ -29,61 +32,42 @@ pub(crate) fn completions(shell: &str) -> Option<String> {
         "fish" => fish,
         _ => return None,
     };
-    let opt = |name, value, help| Opt { name, value, help };
-    let rows = ROWS.iter().map(|row| opt(row.name, row.value, row.help));
-    let mut commands = vec![Command {
-        name: "",
-        help: "",
-        options: rows
-            .chain([opt("version", "", "print the version")])
+    let opt = |name, value, help: &'static str| {
+        let end = help.find([';', ':', '(']).unwrap_or(help.len());
+        let end = end.min(help.find(". ").unwrap_or(help.len()));
+        Opt {
+            name,
+            value,
+            words: if name == "sync" { "normal full" } else { "" },
+            help: help[..end].trim_end(),
+        }
+    };
+    let help = || opt("help", "", "print the options");
+    let tools = TOOLS.iter().map(|tool| Command {
+        name: tool.name(),
+        help: tool.help,
+        options: (tool.options.iter())
+            .map(|name| match name.strip_suffix('=') {
+                Some(name) => opt(name, "FILE", ""),
+                None => opt(name, "", ""),
+            })
+            .chain([help()])
             .collect(),
+        operands: match tool.name() {
+            "completions" => "bash zsh fish",
+            "explain" => "frames handshake",
+            _ => "",
+        },
+    });
+    let rows = ROWS.iter().map(|row| opt(row.name, row.value, row.help));
+    let others = [opt("version", "", "print the version"), help()];
+    let server = Command {
+        name: "*",
+        help: "",
+        options: rows.chain(others).collect(),
         operands: "",
-    }];
-    commands.extend(TOOLS.iter().map(|tool| {
-        Command {
-            name: tool.name(),
-            help: tool.help,
-            options: tool
-                .options
-                .iter()
-                .map(|name| match name.strip_suffix('=') {
-                    Some(name) => opt(name, "FILE", ""),
-                    None => opt(name, "", ""),
-                })
-                .collect(),
-            operands: match tool.name() {
-                "completions" => "bash zsh fish",
-                "explain" => "frames handshake",
-                _ => "",
-            },
-        }
-    }));
-    for command in &mut commands {
-        command.options.push(opt("help", "", "print the options"));
-    }
-    Some(print(&commands))
-}
-
-impl Opt {
-    /// Returns the first clause of the sentence.
-    fn clause(&self) -> &str {
-        let end = self.help.find([';', ':', '(']).unwrap_or(self.help.len());
-        let end = end.min(self.help.find(". ").unwrap_or(self.help.len()));
-        self.help[..end].trim_end()
-    }
-
-    fn is_path(&self) -> bool {
-        matches!(self.value, "FILE" | "DIR")
-    }
-
-    /// Returns the words that the value can be; empty if there is no list of them.
-    fn words(&self) -> &'static str {
-        if self.name == "sync" {
-            "normal full"
-        } else {
-            ""
-        }
-    }
+    };
+    Some(print(&tools.chain([server]).collect::<Vec<_>>()))
 }
 
 /// Quotes text for zsh and fish.
@@ -92,30 +76,24 @@ fn quoted(text: &str) -> String {
 }
 
 fn names(commands: &[Command]) -> String {
-    let names: Vec<_> = commands[1..].iter().map(|command| command.name).collect();
+    let names = commands.iter().map(|command| command.name);
+    let names: Vec<_> = names.filter(|name| *name != "*").collect();
     names.join(" ")
 }
 
 /// If there is no match, `-o default` completes files.
 fn bash(commands: &[Command]) -> String {
     let mut cases = String::new();
-    for command in commands {
-        let options = command.options.iter();
-        let options: String = options
-            .map(|option| format!(" --{}", option.name))
-            .collect();
-        let pattern = if command.name.is_empty() {
-            "*"
-        } else {
-            command.name
-        };
-        cases.insert_str(
-            0,
-            &format!(
-                "        {pattern}) words='{}{options}' ;;\n",
-                command.operands
-            ),
-        );
+    for Command {
+        name,
+        options,
+        operands,
+        ..
+    } in commands
+    {
+        let options = options.iter().map(|option| format!(" --{}", option.name));
+        let options: String = options.collect();
+        cases += &format!("        {name}) words='{operands}{options}' ;;\n");
     }
     format!(
         "_parlor() {{
@@ -135,44 +113,43 @@ complete -o default -F _parlor parlor
 fn zsh(commands: &[Command]) -> String {
     // A colon ends a field, and a bracket the explanation.
     let escaped = |text: &str| text.replace(':', r"\:").replace(['[', ']'], "");
-    let list = |words: &str| {
-        if words.is_empty() {
-            "_files".to_owned()
-        } else {
-            format!("({words})")
-        }
+    let list = |words: &str| match words {
+        "" => "_files".to_owned(),
+        words => format!("({words})"),
     };
     let (mut cases, mut described) = (String::new(), String::new());
     for command in commands {
-        let mut case = match command.name {
-            "" => "        *) _arguments".to_owned(),
-            name => {
-                let line = format!("{name}:{}", escaped(command.help));
-                described += &format!("            {}\n", quoted(&line));
-                format!("        {name}) shift words; (( CURRENT-- )); _arguments")
-            }
-        };
-        for option in &command.options {
-            let equals = if option.value.is_empty() { "" } else { "=" };
-            let mut entry = format!("*--{}{equals}", option.name);
-            if !option.help.is_empty() {
-                entry += &format!("[{}]", escaped(option.clause()));
-            }
-            if !option.value.is_empty() {
-                let is_any = !option.is_path() && option.words().is_empty();
-                let action = if is_any {
-                    " ".to_owned()
-                } else {
-                    list(option.words())
-                };
-                entry += &format!(":{}:{action}", escaped(option.value));
-            }
-            case += &format!(" \\\n            {}", quoted(&entry));
+        let (name, is_tool) = (command.name, command.name != "*");
+        cases += &format!("        {name}) ");
+        if is_tool {
+            cases += "shift words; (( CURRENT-- )); ";
+            let line = format!("{name}:{}", escaped(command.help));
+            described += &format!("            {}\n", quoted(&line));
         }
-        if !command.name.is_empty() {
-            case += &format!(" \\\n            '*:operand:{}'", list(command.operands));
+        cases += "_arguments";
+        for Opt {
+            name,
+            value,
+            words,
+            help,
+        } in &command.options
+        {
+            let equals = if value.is_empty() { "" } else { "=" };
+            let help = format!("[{}]", escaped(help)).replace("[]", "");
+            let value = match (*value, *words) {
+                ("", _) => String::new(),
+                ("FILE" | "DIR", _) => format!(":{value}:_files"),
+                (value, "") => format!(":{}: ", escaped(value)),
+                (value, words) => format!(":{value}:{}", list(words)),
+            };
+            let entry = format!("*--{name}{equals}{help}{value}");
+            cases += &format!(" \\\n            {}", quoted(&entry));
         }
-        cases.insert_str(0, &format!("{case} ;;\n"));
+        if is_tool {
+            let operands = list(command.operands);
+            cases += &format!(" \\\n            '*:operand:{operands}'");
+        }
+        cases += " ;;\n";
     }
     format!(
         "#compdef parlor
@@ -191,32 +168,40 @@ compdef _parlor parlor
 }
 
 fn fish(commands: &[Command]) -> String {
-    let all = names(commands);
     let mut text = String::new();
-    for command in commands {
-        let condition = match command.name {
-            "" => format!("not __fish_seen_subcommand_from {all}"),
+    for Command {
+        name,
+        help,
+        options,
+        operands,
+    } in commands
+    {
+        let condition = match *name {
+            "*" => format!("not __fish_seen_subcommand_from {}", names(commands)),
             name => {
-                let (first, help) = ("__fish_use_subcommand", quoted(command.help));
+                let (first, help) = ("__fish_use_subcommand", quoted(help));
                 text += &format!("complete -c parlor -n {first} -f -a {name} -d {help}\n");
                 format!("__fish_seen_subcommand_from {name}")
             }
         };
-        for option in &command.options {
-            let value = match (option.value, option.words()) {
+        let complete = format!("complete -c parlor -n '{condition}'");
+        for Opt {
+            name,
+            value,
+            words,
+            help,
+        } in options
+        {
+            let value = match (*value, *words) {
                 ("", _) => String::new(),
-                (_, "") if option.is_path() => " -r -F".to_owned(),
+                ("FILE" | "DIR", _) => " -r -F".to_owned(),
                 (_, "") => " -x".to_owned(),
                 (_, words) => format!(" -x -a '{words}'"),
             };
-            let (name, help) = (option.name, quoted(option.clause()));
-            text += &format!("complete -c parlor -n '{condition}' -l {name}{value} -d {help}\n");
+            text += &format!("{complete} -l {name}{value} -d {}\n", quoted(help));
         }
-        if !command.operands.is_empty() {
-            text += &format!(
-                "complete -c parlor -n '{condition}' -f -a '{}'\n",
-                command.operands
-            );
+        if !operands.is_empty() {
+            text += &format!("{complete} -f -a '{operands}'\n");
         }
     }
     text

@@ -84,9 +84,11 @@ type Set = fn(&mut ServeOptions, &OsStr) -> Result<(), String>;
 /// How a value is parsed, and where it is stored.
 enum Kind {
     Flag(fn(&mut ServeOptions)),
+    /// A whole number: its range, and how its field is read and set.
     Whole(
         RangeInclusive<u64>,
-        fn(&mut ServeOptions) -> &mut dyn Number,
+        fn(&ServeOptions) -> u64,
+        fn(&mut ServeOptions, u64),
     ),
     Seconds(fn(&mut Limits) -> &mut Duration),
     SecondsOrZero(fn(&mut Limits) -> &mut Duration),
@@ -96,25 +98,12 @@ enum Kind {
     List(&'static str, Set),
 }
 
-/// A field that holds a whole number.
-trait Number {
-    fn get(&self) -> u64;
-    fn set(&mut self, number: u64);
+/// The kind of a whole number, stored in this field. The range fits the field's type.
+macro_rules! whole {
+    ($range:expr, $($field:ident).+) => {
+        Kind::Whole($range, |o| o.$($field).+ as u64, |o, number| o.$($field).+ = number as _)
+    };
 }
-
-macro_rules! numbers {
-    ($($integer:ty)*) => { $(
-        impl Number for $integer {
-            fn get(&self) -> u64 {
-                *self as u64
-            }
-            fn set(&mut self, number: u64) {
-                *self = number as $integer; // the row's bounds fit
-            }
-        }
-    )* };
-}
-numbers! { u32 u64 usize }
 
 /// A length that fits a 32-bit machine.
 const BYTES: RangeInclusive<u64> = 1..=1 << 30;
@@ -137,7 +126,7 @@ macro_rules! options {
     };
 }
 
-use Kind::{Flag, List, Seconds, SecondsOrZero, Value, Whole};
+use Kind::{Flag, List, Seconds, SecondsOrZero, Value};
 
 options! {
     "Address and pages" {
@@ -177,37 +166,37 @@ options! {
             Value("normal", |o, value| values::sync(value).map(|sync| o.history.sync = sync)),
             "what an acknowledged message survives: normal, a crash of the process; full, a crash \
              of the machine";
-        "history-keep" "N" Whole(1..=1 << 40, |o| &mut o.history.keep),
+        "history-keep" "N" whole!(1..=1 << 40, history.keep),
             "messages kept of each channel";
-        "history-days" "N" Whole(DAYS, |o| &mut o.history.days),
+        "history-days" "N" whole!(DAYS, history.days),
             "days that messages are kept";
-        "history-bytes" "N" Whole(1 << 20..=1 << 50, |o| &mut o.history.bytes),
+        "history-bytes" "N" whole!(1 << 20..=1 << 50, history.bytes),
             "size of the database above which the oldest messages are deleted";
-        "session-days" "N" Whole(DAYS, |o| &mut o.limits.session_days),
+        "session-days" "N" whole!(DAYS, limits.session_days),
             "days that a session is kept after it was last seen";
     }
     "Limits" {
-        "max-connections" "N" Whole(COUNT, |o| &mut o.limits.connections),
+        "max-connections" "N" whole!(COUNT, limits.connections),
             "open connections; further ones get 503";
-        "max-connections-per-ip" "N" Whole(COUNT_OR_ZERO, |o| &mut o.limits.connections_per_ip),
+        "max-connections-per-ip" "N" whole!(COUNT_OR_ZERO, limits.connections_per_ip),
             "from one address (IPv6: from one /64); further ones get 429; 0: no limit";
-        "max-header-bytes" "N" Whole(1..=1 << 20, |o| &mut o.limits.request_head_bytes),
+        "max-header-bytes" "N" whole!(1..=1 << 20, limits.request_head_bytes),
             "longer request headers get 431";
-        "max-message-bytes" "N" Whole(BYTES, |o| &mut o.limits.message_bytes),
+        "max-message-bytes" "N" whole!(BYTES, limits.message_bytes),
             "a longer message on /chat closes its connection with 1009";
-        "max-text-chars" "N" Whole(BYTES, |o| &mut o.limits.text_chars),
+        "max-text-chars" "N" whole!(BYTES, limits.text_chars),
             "a longer text gets the error too_long";
-        "max-echo-bytes" "N" Whole(BYTES, |o| &mut o.limits.echo_bytes),
+        "max-echo-bytes" "N" whole!(BYTES, limits.echo_bytes),
             "a longer message on /echo closes its connection with 1009";
-        "max-channels" "N" Whole(COUNT, |o| &mut o.limits.channels),
+        "max-channels" "N" whole!(COUNT, limits.channels),
             "channels listed at a time; a further one replaces the empty channel that was used \
              longest ago, and is refused only if none is empty";
-        "max-buffered-bytes" "N" Whole(MEMORY, |o| &mut o.limits.buffered_bytes),
+        "max-buffered-bytes" "N" whole!(MEMORY, limits.buffered_bytes),
             "memory for unfinished messages and send queues of all connections; above it, the \
              connection that holds most is closed with 1013";
-        "rate" "N" Whole(COUNT_OR_ZERO, |o| &mut o.limits.rate),
+        "rate" "N" whole!(COUNT_OR_ZERO, limits.rate),
             "commands a second per connection, in bursts of up to twice that; 0: no limit";
-        "send-queue-bytes" "N" Whole(BYTES, |o| &mut o.limits.send_queue_bytes),
+        "send-queue-bytes" "N" whole!(BYTES, limits.send_queue_bytes),
             "bytes that may wait for a slow client before it is closed with 1013";
     }
     "Times, in seconds; they may have a fraction" {
@@ -260,7 +249,7 @@ impl Row {
         let options = &mut ServeOptions::default();
         match &self.kind {
             Flag(_) => String::new(),
-            Whole(range, field) => match field(options).get() {
+            Kind::Whole(range, get, _) => match get(options) {
                 number if range.contains(&number) => number.to_string(),
                 _ => "no limit".to_owned(),
             },
@@ -275,7 +264,7 @@ impl Row {
     fn set(&self, options: &mut ServeOptions, value: &OsStr) -> Result<(), String> {
         match &self.kind {
             Flag(set) => set(options),
-            Whole(range, field) => field(options).set(values::number(value, range)?),
+            Kind::Whole(range, _, set) => set(options, values::number(value, range)?),
             Seconds(field) => *field(&mut options.limits) = values::seconds(value, false)?,
             SecondsOrZero(field) => *field(&mut options.limits) = values::seconds(value, true)?,
             Value(_, set) | List(_, set) => set(options, value)?,

@@ -92,8 +92,8 @@ pub(crate) struct Recorder<S> {
     tape: Tape,
 }
 
-/// The results of the writes of this turn; `None` once the recording has ended.
-type Tape = Rc<RefCell<Option<Vec<Wrote>>>>;
+/// The results of the writes of this turn.
+type Tape = Rc<RefCell<Vec<Wrote>>>;
 
 struct Taped<S> {
     socket: S,
@@ -103,16 +103,7 @@ struct Taped<S> {
 /// Lines that stay allocated between turns, in bytes.
 const KEPT_BYTES: usize = 256 << 10;
 
-impl<S: Socket> Recorder<S> {
-    fn new(setup: Setup, file: File) -> Self {
-        Self {
-            hub: Hub::new(setup),
-            file: Some(file),
-            lines: Vec::new(),
-            tape: Rc::new(RefCell::new(Some(Vec::new()))),
-        }
-    }
-
+impl<S> Recorder<S> {
     fn record(&mut self, line: &Line) {
         if self.file.is_some() {
             let written = serde_json::to_writer(&mut self.lines, line);
@@ -120,9 +111,7 @@ impl<S: Socket> Recorder<S> {
             self.lines.push(b'\n');
         }
     }
-}
 
-impl<S> Recorder<S> {
     /// Writes the lines to the file. An error ends the recording, not the server.
     fn flush(&mut self) {
         let written = self.file.as_mut().map(|file| file.write_all(&self.lines));
@@ -131,7 +120,6 @@ impl<S> Recorder<S> {
         if let Some(Err(error)) = written {
             log::error!("the recording ends here, and the server goes on: {error}");
             self.file = None;
-            *self.tape.borrow_mut() = None;
         }
     }
 }
@@ -181,8 +169,7 @@ impl<S: Socket> Driven<S> for Recorder<S> {
         self.record(&Line::EndTurn((now.mono.0, now.unix.0)));
         self.flush();
         self.hub.end_turn(now);
-        let wrote = self.tape.borrow_mut().as_mut().map(std::mem::take);
-        for wrote in wrote.into_iter().flatten() {
+        for wrote in self.tape.take() {
             self.record(&Line::Wrote(wrote));
         }
     }
@@ -211,14 +198,12 @@ impl<S: Socket> Driven<S> for Recorder<S> {
 impl<S: Socket> Socket for Taped<S> {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let result = self.socket.write(pieces);
-        if let Some(tape) = &mut *self.tape.borrow_mut() {
-            tape.push(match &result {
-                Ok(count) => Wrote::Bytes(*count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Wrote::WouldBlock,
-                Err(error) if error.kind() == ErrorKind::Interrupted => Wrote::Interrupted,
-                Err(_) => Wrote::Failed,
-            });
-        }
+        self.tape.borrow_mut().push(match &result {
+            Ok(count) => Wrote::Bytes(*count),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Wrote::WouldBlock,
+            Err(error) if error.kind() == ErrorKind::Interrupted => Wrote::Interrupted,
+            Err(_) => Wrote::Failed,
+        });
         result
     }
 
@@ -261,7 +246,12 @@ pub(crate) fn begin<S: Socket>(
     );
     let _ = writeln!(io::stderr(), "{}", warning.replace(char::is_control, " "));
     setup.tokens = Box::new(tokens(seed));
-    Ok(Recorder::new(setup, file))
+    Ok(Recorder {
+        hub: Hub::new(setup),
+        file: Some(file),
+        lines: Vec::new(),
+        tape: Tape::default(),
+    })
 }
 
 fn create(path: &Path, head: &str) -> io::Result<File> {
@@ -327,7 +317,12 @@ mod tests {
             return;
         };
         let now = Now::default();
-        let mut recorder = Recorder::new(setup(Limits::DEFAULT, now), full);
+        let mut recorder = Recorder {
+            hub: Hub::new(setup(Limits::DEFAULT, now)),
+            file: Some(full),
+            lines: Vec::new(),
+            tape: Tape::default(),
+        };
         let (socket, peer) = (MemorySocket::default(), "10.0.0.1:1".parse().unwrap());
         recorder.handle(Input::Accepted { socket, peer }, now);
         recorder.end_turn(now);
@@ -339,7 +334,7 @@ mod tests {
             recorder.handle(Input::Received { id, bytes, more }, now);
             recorder.end_turn(now);
         }
-        assert!(recorder.file.is_none() && recorder.tape.borrow().is_none());
+        assert!(recorder.file.is_none() && recorder.tape.borrow().is_empty());
         assert!(recorder.lines.capacity() < 1 << 10);
     }
 }

@@ -2,9 +2,8 @@
 //! happened.
 //!
 //! It is a driver like `server`, with lines of a file instead of events, and sockets that take what
-//! they took then. The same file gives the same output every time. Nothing in a file is trusted: a
-//! line that is wrong ends the replay with its number, and no line takes more memory than it may
-//! be long.
+//! they took then. The same file gives the same output every time. A line that is wrong ends the
+//! replay with its number.
 
 use super::record::{Head, Line, VERSION, Wrote, now, tokens};
 use super::terminal::Terminal;
@@ -21,19 +20,13 @@ use crate::hub::{ConnectionId, Driven, Ended, Hub, Input, Setup, Socket};
 use crate::limits::READ_BYTES;
 use crate::text::{Hex, decode_hex};
 use crate::time::Now;
+use serde::Deserialize;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, Read};
+use std::io::{self, BufReader, ErrorKind, IoSlice, Read};
 use std::rc::Rc;
 use std::time::Duration;
-
-/// The longest line: one read's bytes in hex.
-const LINE_BYTES: usize = 2 * READ_BYTES + 256;
-/// The longest first line.
-const HEAD_BYTES: usize = 64 << 10;
-/// No turn has more writes than this.
-const WRITES: usize = 4_000_000;
 
 const HELP: &str = "\
 Usage: parlor replay [--hex] FILE
@@ -108,89 +101,48 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     let name = file.to_string_lossy();
     let opened = File::open(file);
     let opened = opened.map_err(|error| Failure::wrong(format!("can't read {name}: {error}")))?;
-    let mut lines = Lines {
-        input: BufReader::new(opened),
-        bytes: Vec::new(),
-        number: 0,
-    };
-    let played = play(&mut lines, given.has("hex"), &mut |line| {
-        terminal.line(line)
-    });
-    let number = lines.number;
-    played.map_err(|error| Failure::failed(format!("{name}, line {number}: {error}")))?;
+    let mut print = |line: &str| terminal.line(line);
+    let played = play(BufReader::new(opened), given.has("hex"), &mut print);
+    played.map_err(|error| Failure::Failed(format!("{name}, {error}")))?;
     Ok(true)
 }
 
-/// The lines of a file, in the memory of one.
-struct Lines<R> {
-    input: R,
-    bytes: Vec<u8>,
-    /// The number of the last line that was read.
-    number: u64,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// Returns the next line, of at most `most` bytes; `None` at the end of the file.
-    fn next(&mut self, most: usize) -> Result<Option<&[u8]>, String> {
-        self.number += 1;
-        self.bytes.clear();
-        let read = Read::take(&mut self.input, most as u64 + 1).read_until(b'\n', &mut self.bytes);
-        read.map_err(|error| error.to_string())?;
-        match self.bytes.pop() {
-            None => Ok(None),
-            Some(b'\n') => Ok(Some(&self.bytes)),
-            Some(_) if self.bytes.len() >= most => Err("the line is too long".to_owned()),
-            Some(_) => Err("the file ends in the middle of the line".to_owned()),
-        }
-    }
-}
-
-/// Plays a recording to its end. An error is about the last line that was read.
-fn play(
-    lines: &mut Lines<impl BufRead>,
-    in_hex: bool,
-    print: &mut dyn FnMut(&str),
-) -> Result<(), String> {
-    let head = lines.next(HEAD_BYTES)?.ok_or("the file is empty")?;
-    let head: Head = serde_json::from_slice(head).map_err(|_| "not a parlor recording")?;
-    let (hub, server) = (Hub::new(setup(&head)?), format!("parlor {}", head.server));
+/// Plays a recording to its end. An error names the line that it is about.
+fn play(input: impl Read, in_hex: bool, print: &mut dyn FnMut(&str)) -> Result<(), String> {
+    let mut values = serde_json::Deserializer::from_reader(input);
+    let head = Head::deserialize(&mut values).map_err(|_| "line 1: not a parlor recording")?;
+    let setup = setup(&head).map_err(|error| format!("line 1: {error}"))?;
+    let server = format!("parlor {}", head.server);
     if server != NAME_AND_VERSION {
         print(&format!(
             "(recorded by {server}; this is {NAME_AND_VERSION}, and may behave differently)"
         ));
     }
     let mut player = Player {
-        hub,
+        hub: Hub::new(setup),
         sockets: Rc::default(),
         accepted: 0,
         now: Now::default(),
         in_hex,
         print,
     };
-    // The end of a turn, and its line, wait until the results of its writes are read.
-    let mut turn_end = None;
-    loop {
-        let line = lines.next(LINE_BYTES)?.map(serde_json::from_slice);
-        let line = line
-            .transpose()
-            .map_err(|_| "this is not an input of the hub")?;
-        if let (Some(Line::Wrote(wrote)), Some(_)) = (&line, turn_end) {
-            player.expect(*wrote)?;
-            continue;
+    let (mut lines, mut count) = (values.into_iter::<Line>().peekable(), 1);
+    while let Some(line) = lines.next() {
+        count += 1;
+        let number = count;
+        // The results of a turn's writes follow its end.
+        let is_result = |line: &serde_json::Result<Line>| matches!(line, Ok(Line::Wrote(_)));
+        if let Ok(Line::EndTurn(_)) = line {
+            while let Some(Ok(Line::Wrote(wrote))) = lines.next_if(is_result) {
+                count += 1;
+                player.sockets.borrow_mut().results.push_back(wrote);
+            }
         }
-        if let Some((number, at)) = turn_end.take() {
-            let here = std::mem::replace(&mut lines.number, number);
-            player.end_turn(now(at))?;
-            lines.number = here;
-        }
-        match line {
-            None => break,
-            Some(Line::EndTurn(at)) => turn_end = Some((lines.number, at)),
-            Some(line) => player.handle(line)?,
-        }
+        let line = line.map_err(|_| "this is not an input of the hub".to_owned());
+        let played = line.and_then(|line| player.handle(line));
+        played.map_err(|error| format!("line {number}: {error}"))?;
     }
     let (accepted, open) = (player.accepted, player.hub.connections());
-    let count = lines.number - 1;
     print(&format!(
         "end: {count} lines, {accepted} connections, {open} of them open"
     ));
@@ -204,18 +156,13 @@ fn setup(head: &Head) -> Result<Setup, String> {
             "its format is version {version}, and this parlor reads {VERSION}"
         ));
     }
-    let seed = decode_hex(head.seed.as_bytes()).and_then(|seed| seed.try_into().ok());
-    let seed = seed.ok_or("its seed must be 16 bytes in hex")?;
+    let seed = bytes(&head.seed)?;
     if head.epoch.len() > 64 || head.newest_author >= 1 << 53 {
         return Err("its epoch or author is invalid".to_owned());
     }
-    let hash = |hex: &String| {
-        let hash = decode_hex(hex.as_bytes()).and_then(|hash| hash.try_into().ok());
-        hash.ok_or("its owner_key and password must be 20 bytes in hex")
-    };
     let keys = Keys {
-        owner: head.owner_key.as_ref().map(hash).transpose()?,
-        password: head.password.as_ref().map(hash).transpose()?,
+        owner: head.owner_key.as_deref().map(bytes).transpose()?,
+        password: head.password.as_deref().map(bytes).transpose()?,
     };
     let options = options::parse(head.options.iter().map(Into::into), |_| None)?;
     let Asked::Serve(options) = options else {
@@ -242,6 +189,11 @@ fn setup(head: &Head) -> Result<Setup, String> {
     })
 }
 
+fn bytes<const LENGTH: usize>(hex: &str) -> Result<[u8; LENGTH], String> {
+    let bytes = decode_hex(hex.as_bytes()).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| format!("its keys must be {LENGTH} bytes in hex"))
+}
+
 struct Player<'a> {
     hub: Hub<Played>,
     sockets: Rc<RefCell<Sockets>>,
@@ -254,16 +206,6 @@ struct Player<'a> {
 const DIVERGED: &str = "this is not what happened then";
 
 impl Player<'_> {
-    /// Adds the result of a write of the turn that is about to end.
-    fn expect(&mut self, wrote: Wrote) -> Result<(), String> {
-        let results = &mut self.sockets.borrow_mut().results;
-        if results.len() >= WRITES {
-            return Err(format!("a turn has at most {WRITES} writes"));
-        }
-        results.push_back(wrote);
-        Ok(())
-    }
-
     fn handle(&mut self, line: Line) -> Result<(), String> {
         let now = match line {
             Line::Accepted(at, ..)
@@ -274,9 +216,13 @@ impl Player<'_> {
             | Line::Writable(at, ..)
             | Line::TurnTook(at, ..)
             | Line::Drain(at)
-            | Line::EndTurn(at) => self.set_clock(now(at))?,
+            | Line::EndTurn(at) => now(at),
             Line::Wrote(_) => return Err("a write outside of a turn".to_owned()),
         };
+        if now.mono < self.now.mono {
+            return Err("time goes backwards".to_owned());
+        }
+        self.now = now;
         let mut bytes;
         let input = match line {
             Line::Accepted(_, peer) => {
@@ -315,14 +261,13 @@ impl Player<'_> {
             Line::Writable(_, index) => Input::Writable(self.id(index)?),
             Line::TurnTook(_, nanos) => Input::TurnTook(Duration::from_nanos(nanos)),
             Line::Drain(_) => Input::Drain,
-            Line::EndTurn(_) | Line::Wrote(_) => return Ok(()),
+            Line::EndTurn(_) | Line::Wrote(_) => return self.end_turn(now),
         };
         self.hub.handle(input, now);
         Ok(())
     }
 
     fn end_turn(&mut self, now: Now) -> Result<(), String> {
-        self.set_clock(now)?;
         if self.hub.next_read(now).is_some() {
             return Err(DIVERGED.to_owned());
         }
@@ -338,14 +283,6 @@ impl Player<'_> {
             }
         }
         Ok(())
-    }
-
-    fn set_clock(&mut self, now: Now) -> Result<Now, String> {
-        if now.mono < self.now.mono {
-            return Err("time goes backwards".to_owned());
-        }
-        self.now = now;
-        Ok(now)
     }
 
     fn id(&self, index: usize) -> Result<ConnectionId, String> {
