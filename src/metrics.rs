@@ -17,12 +17,6 @@ macro_rules! metrics {
 
         impl Metrics {
             /// Returns the text that Prometheus reads.
-            ///
-            /// ```
-            /// let mut metrics = parlor::metrics::Metrics::default();
-            /// metrics.closed.count(1001);
-            /// assert!(metrics.render().contains("\nparlor_closed_total{code=\"1001\"} 1\n"));
-            /// ```
             pub fn render(&self) -> String {
                 let mut out = String::with_capacity(8 << 10);
                 $(self.$field.render($name, concat!($($help),+).trim(), &mut out);)+
@@ -86,13 +80,11 @@ trait Render {
 /// A counter if the name ends in `_total`, otherwise a gauge.
 impl Render for u64 {
     fn render(&self, name: &str, help: &str, out: &mut String) {
-        let is_counter = name.ends_with("_total");
-        header(
-            name,
-            if is_counter { "counter" } else { "gauge" },
-            help,
-            out,
-        );
+        let kind = match name.ends_with("_total") {
+            true => "counter",
+            false => "gauge",
+        };
+        header(name, kind, help, out);
         sample(name, *self, out);
     }
 }
@@ -177,8 +169,11 @@ impl Render for Histogram {
             let bound = f64::from(*bound) / 1e6;
             sample(format_args!("{name}_bucket{{le=\"{bound}\"}}"), below, out);
         }
-        let all = format_args!("{name}_bucket{{le=\"+Inf\"}}");
-        sample(all, self.count, out);
+        sample(
+            format_args!("{name}_bucket{{le=\"+Inf\"}}"),
+            self.count,
+            out,
+        );
         sample(format_args!("{name}_sum"), self.sum.as_secs_f64(), out);
         sample(format_args!("{name}_count"), self.count, out);
     }
@@ -226,7 +221,7 @@ mod tests {
         metrics.refused.count(200);
         let text = metrics.render();
         for expected in [
-            "{code=\"1000\"} 1\n",
+            "\nparlor_closed_total{code=\"1000\"} 1\n",
             "{code=\"1015\"} 1\n",
             "{code=\"other\"} 3\n",
             "{status=\"505\"} 1\n",

@@ -172,7 +172,7 @@ pub fn setup(limits: Limits, now: Now) -> Setup {
         keys: Keys::default(),
         trusted_proxies: Vec::new(),
         user_header: None,
-        pages: Box::new(BuiltIn::new()),
+        pages: Box::new(BuiltIn::default()),
         history: Box::new(Memory::new("epoch".into(), Author(0))),
         tokens: Box::new(move || {
             token += 1;

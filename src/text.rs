@@ -3,12 +3,6 @@
 use std::fmt::{self, Write};
 
 /// Shows bytes as hexadecimal digits: `{}` puts a space between two bytes, `{:x}` puts nothing.
-///
-/// ```
-/// use parlor::text::Hex;
-/// assert_eq!(Hex(b"\x81\x05Hello").to_string(), "81 05 48 65 6c 6c 6f");
-/// assert_eq!(format!("{:x}", Hex(b"\x81\x05")), "8105");
-/// ```
 pub struct Hex<'a>(pub &'a [u8]);
 
 impl Hex<'_> {
@@ -61,13 +55,6 @@ pub(crate) fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
 
 /// Parses hex as people paste it: white space, commas, colons and dashes may separate bytes, `0x`
 /// or `\x` may precede them, in either case. An error is one line.
-///
-/// ```
-/// use parlor::text::parse_hex;
-/// for text in ["8105 4865", "81:05:48:65", "0x81, 0x05, 0x48, 0x65", r"\x81\x05\x48\x65"] {
-///     assert_eq!(parse_hex(text).unwrap(), b"\x81\x05He", "{text}");
-/// }
-/// ```
 pub fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
     let is_gap = |c: char| c.is_whitespace() || ",:;-[]{}\"'".contains(c);
     let mut bytes = Vec::new();
@@ -92,11 +79,6 @@ pub fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
 
 /// Shows a peer's text with letters of every script, and escapes what moves the cursor or reverses
 /// the line: control characters, line ends, and invisible formatting characters.
-///
-/// ```
-/// use parlor::text::EscapedText;
-/// assert_eq!(EscapedText("Gr\u{fc}\u{df}e\u{1b}[2J\n\u{202e}x").to_string(), "Gr\u{fc}\u{df}e\\u{1b}[2J\\n\\u{202e}x");
-/// ```
 pub struct EscapedText<'a>(pub &'a str);
 
 impl fmt::Display for EscapedText<'_> {
@@ -130,6 +112,20 @@ mod tests {
         assert_eq!(decode_hex(compact.as_bytes()), Some(bytes));
         assert_eq!(parse_hex(" \n"), Ok(Vec::new()));
         assert_eq!(parse_hex("0x8, 0x1"), Ok(vec![8, 1]));
+        for pasted in [
+            "8105 4865",
+            "81:05:48:65",
+            "0x81, 0x05, 0x48,0x65",
+            r"\x81\x05\x48\x65",
+        ] {
+            assert_eq!(parse_hex(pasted), Ok(b"\x81\x05He".to_vec()), "{pasted}");
+        }
+    }
+
+    #[test]
+    fn letters_are_shown_and_the_cursor_stays() {
+        let shown = EscapedText("Grüße\u{1b}[2J\n\u{202e}x").to_string();
+        assert_eq!(shown, r"Grüße\u{1b}[2J\n\u{202e}x");
     }
 
     #[test]

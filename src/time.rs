@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-/// The length of a day in milliseconds.
+/// Milliseconds of a day.
 pub(crate) const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Milliseconds since the server started, on the monotonic clock.
@@ -27,13 +27,6 @@ pub struct Now {
 
 impl Millis {
     /// Returns the moment `wait` later, saturating.
-    ///
-    /// ```
-    /// use parlor::time::Millis;
-    /// use std::time::Duration;
-    /// assert_eq!(Millis(1_000).after(Duration::from_secs(2)), Millis(3_000));
-    /// assert_eq!(Millis(1).after(Duration::MAX), Millis(u64::MAX));
-    /// ```
     pub fn after(self, wait: Duration) -> Self {
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(millis))
@@ -86,16 +79,6 @@ const EARLIEST: UnixMillis = UnixMillis(1_577_836_800_000);
 /// It follows the wall clock as long as that agrees with the monotonic clock. When the wall clock
 /// jumps by more than an hour, this clock keeps the old time until the jump has lasted a day. So a
 /// clock that is wrong for some hours deletes nothing.
-///
-/// ```
-/// use parlor::time::{Millis, Now, TrustedClock, UnixMillis};
-/// let at = |mono, unix| Now { mono: Millis(mono), unix: UnixMillis(unix) };
-/// let (begin, day) = (1_700_000_000_000, 24 * 60 * 60 * 1_000);
-/// let mut clock = TrustedClock::default();
-/// clock.observe(at(0, begin));
-/// clock.observe(at(5_000, begin + 40 * day));
-/// assert_eq!(clock.believed(), UnixMillis(begin + 5_000));
-/// ```
 #[derive(Clone, Debug, Default)]
 pub struct TrustedClock {
     believed: UnixMillis,

@@ -12,7 +12,7 @@ use std::path::{Component, Path};
 
 thread_local! {
     /// Made once: hashing all files takes longer than a check.
-    static PAGES: RefCell<BuiltIn> = RefCell::new(BuiltIn::new());
+    static PAGES: RefCell<BuiltIn> = RefCell::new(BuiltIn::default());
 }
 
 pub fn check(data: &[u8]) {

@@ -28,14 +28,14 @@ pub(super) fn serve(
 ) -> Result<(), String> {
     let open_files = raise_open_files();
     let mut pages: Box<dyn Pages> = match &options.www {
-        None => Box::new(BuiltIn::new()),
+        None => Box::new(BuiltIn::default()),
         Some(path) => Box::new(Folder::new(path.clone()).map_err(|error| {
             let path = path.display();
             format!("can't serve pages from the folder {path}: {error}")
         })?),
     };
     let listeners = listen(options)?;
-    let addresses: Vec<_> = listeners.iter().map(Listener::address).cloned().collect();
+    let addresses: Vec<_> = listeners.iter().map(|it| it.address.clone()).collect();
     let credentials = variable("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
     let credentials = credentials.map(PathBuf::from);
     let notifier = notifier(&variable)?;

@@ -7,11 +7,9 @@
 
 use super::request::Head;
 use super::response::Body;
-#[cfg(feature = "deflate")]
-use {
-    crate::limits::{GZIP_BYTES, GZIP_FILE_BYTES},
-    std::{collections::HashMap, rc::Rc},
-};
+use crate::limits::{GZIP_BYTES, GZIP_FILE_BYTES};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Returns whether a client accepts gzip: it is named, or `*` is, and not with the quality 0.
 pub fn accepts_gzip(head: &Head<'_>) -> bool {
@@ -30,16 +28,12 @@ pub fn accepts_gzip(head: &Head<'_>) -> bool {
 #[derive(Debug, Default)]
 pub struct Gzip {
     /// By the tag of the file.
-    #[cfg(feature = "deflate")]
     kept: HashMap<String, Rc<Vec<u8>>>,
 }
 
-#[cfg(feature = "deflate")]
 impl Gzip {
     /// A shorter file fits into one packet with its response head.
     const FILE_BYTES_MIN: usize = 512;
-    /// The best compression: 10 ms for the whole page, once.
-    const LEVEL: i32 = 9;
 
     /// Returns whether a file is worth compressing: text of some length.
     pub fn can_shrink(&self, media_type: &str, bytes: &Body) -> bool {
@@ -56,7 +50,7 @@ impl Gzip {
     /// Replaces the bytes of a file by their compressed form, and its tag. Returns whether it did.
     pub fn shrink(&mut self, etag: &mut String, bytes: &mut Body) -> bool {
         if !self.kept.contains_key(etag) {
-            let Some(compressed) = compress(bytes.as_bytes(), Self::LEVEL) else {
+            let Some(compressed) = compress(bytes.as_bytes()) else {
                 return false;
             };
             let kept_bytes: usize = self.kept.values().map(|bytes| bytes.len()).sum();
@@ -73,8 +67,10 @@ impl Gzip {
 }
 
 #[cfg(feature = "deflate")]
-fn compress(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
+fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
     use zlib_rs::{DeflateConfig, ReturnCode, compress_bound, compress_slice};
+    /// The best compression: 10 ms for the whole page, once.
+    const LEVEL: i32 = 9;
     /// 15 is the largest window; 16 more ask for gzip's header and trailer.
     const WINDOW_BITS: i32 = 16 + 15;
     /// How much longer the header and trailer of gzip are than those of zlib, which
@@ -82,7 +78,7 @@ fn compress(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
     const HEADER_BYTES_MORE: usize = 12;
     let config = DeflateConfig {
         window_bits: WINDOW_BITS,
-        ..DeflateConfig::new(level)
+        ..DeflateConfig::new(LEVEL)
     };
     let mut compressed = vec![0; compress_bound(bytes.len()) + HEADER_BYTES_MORE];
     let (written, code) = compress_slice(&mut compressed, bytes, config);
@@ -93,16 +89,8 @@ fn compress(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
 }
 
 #[cfg(not(feature = "deflate"))]
-impl Gzip {
-    /// Returns `false`: nothing is compressed.
-    pub fn can_shrink(&self, _: &str, _: &Body) -> bool {
-        false
-    }
-
-    /// Returns `false`, and changes nothing.
-    pub fn shrink(&mut self, _: &mut String, _: &mut Body) -> bool {
-        false
-    }
+fn compress(_: &[u8]) -> Option<Vec<u8>> {
+    None
 }
 
 #[cfg(feature = "deflate")]

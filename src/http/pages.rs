@@ -43,28 +43,15 @@ pub const BUILD: &str = env!("PARLOR_BUILD");
 #[derive(Clone, Debug)]
 pub struct BuiltIn(Vec<(&'static str, Page)>);
 
-impl BuiltIn {
-    /// Computes the tags of all files.
-    pub fn new() -> Self {
-        let page = |(name, bytes): &(&'static str, &'static [u8])| {
-            let (media_type, etag, bytes) = (media_type(name), etag(bytes), Body::Static(bytes));
-            (
-                *name,
-                Page {
-                    media_type,
-                    etag,
-                    bytes,
-                    is_immutable: false,
-                },
-            )
-        };
-        Self(FILES.iter().map(page).collect())
-    }
-}
-
 impl Default for BuiltIn {
     fn default() -> Self {
-        Self::new()
+        let page = |(name, bytes): &(&'static str, &'static [u8])| Page {
+            media_type: media_type(name),
+            etag: etag(bytes),
+            bytes: Body::Static(bytes),
+            is_immutable: false,
+        };
+        Self(FILES.iter().map(|file| (file.0, page(file))).collect())
     }
 }
 
@@ -89,13 +76,6 @@ impl Pages for BuiltIn {
 /// Each part is percent-decoded once, after the split. Refused are empty and hidden parts (`.` and
 /// `..` among them), slashes, backslashes, control characters, invalid escapes and invalid UTF-8.
 /// Symbolic links are left to the caller.
-///
-/// ```
-/// use parlor::http::pages::file_name;
-/// assert_eq!(file_name("/"), Some("index.html".to_owned()));
-/// assert_eq!(file_name("/a%20b/c.js"), Some("a b/c.js".to_owned()));
-/// assert_eq!(file_name("/%2e%2e/etc/passwd"), None);
-/// ```
 pub fn file_name(path: &str) -> Option<String> {
     let path = path.strip_prefix('/')?;
     if path.is_empty() {
@@ -203,7 +183,7 @@ mod tests {
 
     #[test]
     fn files_are_served_with_their_type_and_tag() {
-        let mut pages = BuiltIn::new();
+        let mut pages = BuiltIn::default();
         for (name, bytes) in FILES {
             let page = pages.page(&format!("/{name}")).expect(name);
             let served = (page.bytes.as_bytes(), page.etag);
@@ -216,7 +196,7 @@ mod tests {
 
     #[test]
     fn files_of_the_build_never_change_and_pages_refer_to_them() {
-        let mut pages = BuiltIn::new();
+        let mut pages = BuiltIn::default();
         for (name, bytes) in FILES {
             let page = pages.page(&format!("/{BUILD}/{name}"));
             let found = page.map(|page| (page.is_immutable, page.bytes.as_bytes().to_vec()));
@@ -248,7 +228,7 @@ mod tests {
     #[test]
     fn bundle_has_all_modules_that_the_page_starts_with() {
         let text = |path: &str| {
-            let page = BuiltIn::new().page(path).expect(path);
+            let page = BuiltIn::default().page(path).expect(path);
             String::from_utf8(page.bytes.as_bytes().to_vec()).unwrap()
         };
         for path in ["/app/main.js", "/wire/page.js"] {

@@ -16,7 +16,6 @@ use crate::chat::event::Peer;
 use crate::http::{Head, Refusal};
 use crate::limits::{Limits, REFUSED_CONNECTIONS};
 use std::collections::HashMap;
-use std::fmt;
 use std::net::IpAddr;
 
 /// How many connections of one address may fetch pages, for each WebSocket that it may open.
@@ -43,12 +42,12 @@ struct Count {
     websockets: u32,
 }
 
-/// How a connection is counted, until [`Admission::leave`]. Displays its address.
+/// How a connection is counted, until [`Admission::leave`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seat {
     /// The peer, or the client that a trusted proxy named last.
-    address: IpAddr,
-    by_proxy: bool,
+    pub(super) address: IpAddr,
+    pub(super) by_proxy: bool,
     counted: Counted,
 }
 
@@ -129,36 +128,32 @@ impl Admission {
             return Ok(());
         };
         seat.address = client;
-        self.count(seat, limits).map_err(Refusal::closing)
+        self.count(seat, limits)
     }
 
     /// Returns for whom a request counts. The address of the seat may be that of an earlier request
     /// of another client.
     pub(super) fn client(&self, seat: &Seat, head: &Head<'_>) -> Client {
-        let is_by_proxy = seat.by_proxy;
-        let address = match is_by_proxy {
-            true => self.proxies.client(head),
-            false => Some(seat.address),
-        };
         Client {
-            address,
-            is_by_proxy,
+            address: match seat.by_proxy {
+                true => self.proxies.client(head),
+                false => Some(seat.address),
+            },
+            is_by_proxy: seat.by_proxy,
         }
     }
 
     /// Counts a connection as a WebSocket from here on.
     pub(super) fn upgrade(&mut self, seat: &mut Seat, limits: &Limits) -> Result<(), Refusal> {
-        let Some(count) = self.by_address.get_mut(&network(seat.address)) else {
-            return Ok(());
-        };
-        if seat.counted != Counted::OfAddress {
-            return Ok(());
+        if seat.counted == Counted::OfAddress
+            && let Some(count) = self.by_address.get_mut(&network(seat.address))
+        {
+            if count.websockets >= limits.connections_per_ip {
+                return Err(Refusal::new(429, TOO_MANY));
+            }
+            count.websockets += 1;
+            seat.counted = Counted::WebSocket;
         }
-        if count.websockets >= limits.connections_per_ip {
-            return Err(Refusal::new(429, TOO_MANY).closing());
-        }
-        count.websockets += 1;
-        seat.counted = Counted::WebSocket;
         Ok(())
     }
 
@@ -182,10 +177,9 @@ impl Admission {
         if most == 0 {
             return Ok(());
         }
-        let all = if most < STRICT_BELOW {
-            most
-        } else {
-            most.saturating_mul(PAGES_FACTOR)
+        let all = match most {
+            ..STRICT_BELOW => most,
+            _ => most.saturating_mul(PAGES_FACTOR),
         };
         let count = self.by_address.entry(network(seat.address)).or_default();
         if count.all >= all || count.websockets >= most {
@@ -208,19 +202,12 @@ impl Admission {
             count.websockets -= u32::from(websocket);
             if count.all == 0 {
                 self.by_address.remove(&address);
-                if self.by_address.len() < self.by_address.capacity() / 8 {
-                    self.by_address.shrink_to(2 * self.by_address.len());
-                }
             }
         }
     }
 }
 
 impl Seat {
-    pub(super) fn is_by_proxy(&self) -> bool {
-        self.by_proxy
-    }
-
     /// Returns whether a request comes from this machine, and not through a proxy on it.
     pub(super) fn is_local(&self, head: &Head<'_>) -> bool {
         let is_local = self.address.is_loopback() || self.address.is_unspecified();
@@ -230,12 +217,6 @@ impl Seat {
     /// Returns the address for which the chat counts wrong keys.
     pub(super) fn peer(&self) -> Peer {
         Peer(network(self.address))
-    }
-}
-
-impl fmt::Display for Seat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(f)
     }
 }
 
@@ -393,7 +374,7 @@ mod tests {
             request(&mut admission, &mut seat, "192.0.2.8", &limits),
             200
         );
-        assert_eq!(seat.to_string(), "192.0.2.7");
+        assert_eq!(seat.address.to_string(), "192.0.2.7");
         assert!(admission.warned);
         assert_eq!(enter(&mut admission, "192.0.2.7", &limits).0, 429);
         assert_eq!(enter(&mut admission, "192.0.2.8", &limits).0, 200);

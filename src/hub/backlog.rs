@@ -39,32 +39,28 @@ impl Buffered {
 
     fn hold(&mut self, held: &Held) {
         self.bytes += PIECE_BYTES;
-        let is_counted = match &held.bytes {
-            Body::Shared(shared) => {
-                let holders = self.holders.entry(Rc::as_ptr(shared) as usize).or_default();
-                *holders += 1;
-                *holders > 1
+        if let Body::Shared(shared) = &held.bytes {
+            let holders = self.holders.entry(Rc::as_ptr(shared) as usize).or_default();
+            *holders += 1;
+            if *holders > 1 {
+                return;
             }
-            Body::Static(_) | Body::Own(_) => false,
-        };
-        if !is_counted {
-            self.bytes += held.bytes.held_bytes();
         }
+        self.bytes += held.bytes.held_bytes();
     }
 
     fn release(&mut self, held: &Held) {
-        let mut freed = PIECE_BYTES + held.bytes.held_bytes();
+        self.replace(PIECE_BYTES, 0);
         if let Body::Shared(shared) = &held.bytes
             && let Entry::Occupied(mut holders) = self.holders.entry(Rc::as_ptr(shared) as usize)
         {
             *holders.get_mut() -= 1;
-            if *holders.get() == 0 {
-                holders.remove();
-            } else {
-                freed = PIECE_BYTES;
+            if *holders.get() > 0 {
+                return;
             }
+            holders.remove();
         }
-        self.replace(freed, 0);
+        self.replace(held.bytes.held_bytes(), 0);
     }
 }
 
@@ -76,12 +72,12 @@ pub(super) struct Backlog {
 }
 
 pub(super) struct Held {
-    bytes: Body,
+    pub(super) bytes: Body,
     /// The whole piece; with `frames` it begins where a frame begins.
-    range: Range<usize>,
+    pub(super) range: Range<usize>,
     /// The next byte to write.
-    at: usize,
-    frames: bool,
+    pub(super) at: usize,
+    pub(super) frames: bool,
 }
 
 impl Backlog {
@@ -136,8 +132,8 @@ impl Backlog {
         match self.held.back() {
             Some(last) if last.frames => {
                 let frames = &last.bytes.as_bytes()[last.range.clone()];
-                let begins = frame_start(frames, frames.len() - 1);
-                frames.len() - begins.max(last.at - last.range.start)
+                let frame = frame_at(frames, frames.len() - 1);
+                frames.len() - frame.start.max(last.at - last.range.start)
             }
             Some(_) => self.waiting_bytes,
             None => 0,
@@ -155,8 +151,8 @@ impl Backlog {
                 return Some(Held::copy(bytes, front.at, false));
             }
             let (frames, at) = (&bytes[front.range.start..], front.at - front.range.start);
-            let end = frame_start_after(frames, at);
-            (end > at).then(|| Held::copy(&frames[..end], at, true))
+            let frame = frame_at(frames, at);
+            (frame.start < at).then(|| Held::copy(&frames[..frame.end], at, true))
         });
         held.drain(..).for_each(|held| buffered.release(&held));
         if let Some(begun) = begun {
@@ -174,27 +170,15 @@ impl Held {
     /// Copies private bytes, the first `written` of which are out. A frame that is partly written
     /// is kept from its first byte, so that its end can be found.
     pub(super) fn copy(bytes: &[u8], written: usize, frames: bool) -> Self {
-        let from = if frames {
-            frame_start(bytes, written)
-        } else {
-            written
+        let from = match frames {
+            true => frame_at(bytes, written).start,
+            false => written,
         };
         let own = bytes[from..].to_vec();
         Self {
             range: 0..own.len(),
             bytes: Body::Own(own),
             at: written - from,
-            frames,
-        }
-    }
-
-    /// Holds a range of a buffer, the first `written` bytes of which are out.
-    pub(super) fn share(bytes: Body, range: Range<usize>, written: usize, frames: bool) -> Self {
-        let at = range.start + written;
-        Self {
-            bytes,
-            range,
-            at,
             frames,
         }
     }
@@ -209,26 +193,13 @@ pub(crate) fn frame_end(frames: &[u8], start: usize) -> usize {
     }
 }
 
-/// Returns where the frame begins that holds byte `at` of whole frames.
-fn frame_start(frames: &[u8], at: usize) -> usize {
-    let mut start = 0;
-    loop {
-        let end = frame_end(frames, start);
-        if end > at || end >= frames.len() {
-            return start;
-        }
-        start = end;
+/// Returns the frame that holds byte `at`, in a buffer of whole frames.
+fn frame_at(frames: &[u8], at: usize) -> Range<usize> {
+    let mut frame = 0..frame_end(frames, 0);
+    while frame.end <= at && frame.end < frames.len() {
+        frame = frame.end..frame_end(frames, frame.end);
     }
-}
-
-/// Returns where the first frame begins of which nothing is written, `at` bytes being out.
-fn frame_start_after(frames: &[u8], at: usize) -> usize {
-    let start = frame_start(frames, at);
-    if start == at {
-        at
-    } else {
-        frame_end(frames, start)
-    }
+    frame
 }
 
 #[cfg(test)]
@@ -264,8 +235,13 @@ mod tests {
         let mut buffered = Buffered::default();
         let mut backlogs = [Backlog::default(), Backlog::default()];
         for backlog in &mut backlogs {
-            let bytes = Body::Shared(Rc::clone(&shared));
-            backlog.push(Held::share(bytes, 0..4, 0, true), &mut buffered);
+            let held = Held {
+                bytes: Body::Shared(Rc::clone(&shared)),
+                range: 0..4,
+                at: 0,
+                frames: true,
+            };
+            backlog.push(held, &mut buffered);
         }
         assert_eq!(buffered.bytes(), 1_000 + 2 * PIECE_BYTES);
         let [one, other] = backlogs;

@@ -25,8 +25,8 @@ impl<S: Socket> Hub<S> {
             return;
         }
         let code = reason.code();
-        let seat = &connection.seat;
-        log::debug!("connection {} of {seat}: closes with {code}", id.serial);
+        let peer = connection.seat.address;
+        log::debug!("connection {} of {peer}: closes with {code}", id.serial);
         cx.metrics.closed.count(code);
         cx.metrics.connections -= 1;
         cx.topics
@@ -79,12 +79,6 @@ impl<S: Socket> Hub<S> {
         self.settle(id);
     }
 
-    pub(super) fn close_dismissed(&mut self) {
-        while let Some((id, reason)) = self.dismissed.pop() {
-            self.close(id, reason);
-        }
-    }
-
     /// Closes every connection, for a graceful shutdown: WebSockets with 1001, and others as soon
     /// as their response is sent.
     pub(super) fn close_all(&mut self) {
@@ -130,22 +124,18 @@ impl<S: Socket> Hub<S> {
         if excess == 0 {
             return;
         }
-        let connections = self.connections.iter();
-        let living = connections.filter(|connection| !connection.is_dead());
+        let living = self.connections.iter().filter(|it| !it.is_dead());
         // Connections whose end is in the inbox come first: they free their bytes in the next turn.
-        let held = living.map(|connection| {
-            let is_leaving = connection.is_in(Phase::Leaving);
-            (is_leaving, connection.held_bytes(), connection.id)
-        });
+        let held = living.map(|it| (!it.is_in(Phase::Leaving), Reverse(it.held_bytes()), it.id));
         let mut held: Vec<_> = held.collect();
-        held.sort_unstable_by_key(|(leaving, held, id)| (Reverse((*leaving, *held)), id.index));
-        for (is_leaving, held, id) in held {
-            if excess == 0 || held == 0 && !is_leaving {
+        held.sort_unstable();
+        for (stays, Reverse(bytes), id) in held {
+            if excess == 0 || bytes == 0 && stays {
                 return;
             }
-            excess = excess.saturating_sub(held);
+            excess = excess.saturating_sub(bytes);
             let connection = self.connections.get_mut(id);
-            let Some(connection) = connection.filter(|_| !is_leaving) else {
+            let Some(connection) = connection.filter(|_| stays) else {
                 continue;
             };
             if connection.is_in(Phase::CloseSent) {

@@ -19,9 +19,9 @@
 //! * `Http`: requests are answered one after another.
 //! * `Open`: frames are read. In `CloseSent`, messages are ignored and only the peer's close frame
 //!   counts (RFC 6455 §7.1.1).
-//! * `Closing`: input is discarded. When the outbox is empty, the sending side is shut down; then
-//!   the peer's end is awaited, because a socket that is closed with unread input sends a reset,
-//!   which can destroy our last bytes on their way.
+//! * `Closing`: input is discarded. When everything is sent, the sending side is shut down, and the
+//!   server waits for the peer's end: a socket that is closed with unread input sends a reset,
+//!   which can destroy the last bytes on their way.
 //! * `Dead`: freed at the end of the turn.
 
 use super::Socket;
@@ -53,7 +53,6 @@ pub(super) struct Http {
     pub(super) exchange: Exchange,
 }
 
-/// Where HTTP is between requests and responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exchange {
     /// No request was answered yet.
@@ -75,7 +74,6 @@ pub(super) struct Open {
     pub(super) pending: Pending,
 }
 
-/// The service that a WebSocket is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// The chat. The client is `None` before `Entry::Opened` is applied, and after the close.
@@ -83,7 +81,6 @@ pub(super) enum Endpoint {
     Echo,
 }
 
-/// The phases of an open WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Running,
@@ -110,8 +107,8 @@ pub(super) struct Pending {
 pub(super) struct Closing {
     /// Everything is sent, and the sending side is shut down.
     shut: bool,
-    /// The bytes of input that may still be discarded. After a WebSocket there is no limit, and
-    /// this is `None` (RFC 6455 §7.1.1).
+    /// The bytes of input that may still be discarded. `None`: no limit, after a WebSocket (RFC
+    /// 6455 §7.1.1).
     pub(super) discard: Option<usize>,
 }
 
@@ -122,14 +119,12 @@ pub(super) struct RareState {
     pub(super) unparsed: Vec<u8>,
     /// Bytes of this connection that are counted in [`Buffered`], without its backlog.
     counted: usize,
-    /// The time at which the unfinished message began.
+    /// The time from which the deadline of the unfinished message is counted.
     pub(super) message_since: Option<Millis>,
-    /// The time at which the hub stopped reading from the connection.
-    paused_since: Option<Millis>,
     pub(super) tap: Option<Box<dyn Tap>>,
 }
 
-/// A connection's place in the queue of connections to read.
+/// Whether a connection is in the queue of connections to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadState {
     /// An event will report when there is something to read.
@@ -156,14 +151,13 @@ pub(super) struct Connection<S> {
     pub(super) input_ended: bool,
 }
 
+/// What happens at a deadline.
 enum Due {
-    /// A request head must be complete.
-    Head,
-    /// A message must be complete.
-    Message,
-    /// A ping must be sent, because nothing was received.
+    /// A message is not complete: the WebSocket is closed.
+    CloseSlowMessage,
+    /// Nothing was received: a ping is sent.
     Ping,
-    /// The connection must be dropped.
+    /// The connection is dropped, if no request head has begun.
     Drop,
 }
 
@@ -221,8 +215,7 @@ impl<S> Connection<S> {
     }
 
     /// Running → Leaving: puts the end of a WebSocket into the inbox, after its requests; with
-    /// `first`, before them. After our close frame no order has to be kept, so the connection ends
-    /// at once.
+    /// `first`, before them. After our close frame the connection ends at once.
     pub(super) fn end(&mut self, reason: CloseReason, first: bool, cx: &mut Context) {
         let Life::Open(open) = &mut self.life else {
             debug_assert!(false, "the connection is no WebSocket");
@@ -274,7 +267,7 @@ impl<S> Connection<S> {
         if let Some(rare) = &mut self.rare {
             rare.unparsed = Vec::new();
             rare.tap = None;
-            (rare.message_since, rare.paused_since) = (None, None);
+            rare.message_since = None;
         }
     }
 
@@ -308,8 +301,8 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Handles an outbox that became empty: either the next request may come, or the sending side
-    /// is shut down.
+    /// Handles an outbox that became empty: the next request may come, or the sending side is shut
+    /// down.
     pub(super) fn on_sent(&mut self, cx: &mut Context)
     where
         S: Socket,
@@ -332,8 +325,7 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Returns whether the connection is a WebSocket that the chat knows. After our close frame it
-    /// is not, because nothing may follow a close frame.
+    /// Returns whether frames can be sent: not after our close frame.
     pub(super) fn is_open(&self) -> bool {
         matches!(&self.life, Life::Open(open) if open.phase != Phase::CloseSent)
     }
@@ -349,21 +341,14 @@ impl<S> Connection<S> {
 
 // Time and memory.
 impl<S> Connection<S> {
-    /// Notes that the hub does not read from the connection, for reasons of its own.
-    pub(super) fn pause(&mut self, now: Millis) {
-        let rare = self.rare.get_or_insert_default();
-        rare.paused_since.get_or_insert(now);
-    }
-
-    /// Notes that the hub reads from the connection again. The time between does not count against
-    /// its message.
+    /// Restarts the timers of a connection that had to wait, and is read again.
     pub(super) fn resume(&mut self, now: Millis) {
-        let Some(rare) = &mut self.rare else { return };
-        let Some(paused_since) = rare.paused_since.take() else {
-            return;
-        };
-        if let Some(began) = &mut rare.message_since {
-            *began = began.after(now.since(paused_since));
+        if let Some(since) = self
+            .rare
+            .as_mut()
+            .and_then(|rare| rare.message_since.as_mut())
+        {
+            *since = now;
         }
         // A ping that was sent meanwhile must still be answered.
         if matches!(&self.life, Life::Open(open) if !open.pinged) {
@@ -386,34 +371,25 @@ impl<S> Connection<S> {
         match &self.life {
             Life::Http(_) | Life::Closing(Closing { shut: false, .. }) => self.since = now,
             // While the hub does not read from it, this is the only sign of life.
-            Life::Open(_) if self.is_paused() => self.on_life_sign(now),
+            Life::Open(_) if self.read_state == ReadState::Blocked => self.on_life_sign(now),
             Life::Open(_) | Life::Closing(_) | Life::Dead => {}
         }
     }
 
-    fn is_paused(&self) -> bool {
-        let rare = self.rare.as_ref();
-        rare.is_some_and(|rare| rare.paused_since.is_some())
-    }
-
     fn deadline(&self, limits: &Limits) -> Option<(Millis, Due)> {
-        let (wait, due) = match &self.life {
-            Life::Http(http) if http.exchange != Exchange::Answering => {
-                (limits.handshake_timeout, Due::Head)
-            }
-            Life::Http(_) => (limits.handshake_timeout, Due::Drop),
-            Life::Closing(it) if !it.shut => (limits.handshake_timeout, Due::Drop),
-            Life::Closing(it) if it.discard.is_some() => (LINGER_TIMEOUT, Due::Drop),
-            Life::Closing(_) => (CLOSE_TIMEOUT, Due::Drop),
+        let wait = match &self.life {
+            Life::Http(_) | Life::Closing(Closing { shut: false, .. }) => limits.handshake_timeout,
+            Life::Closing(it) if it.discard.is_some() => LINGER_TIMEOUT,
+            Life::Closing(_) => CLOSE_TIMEOUT,
             Life::Open(open) => match open.phase {
                 Phase::Running => return self.running_deadline(open.pinged, limits),
                 // `Entry::Closed` is applied in this turn or the next.
                 Phase::Leaving => return None,
-                Phase::CloseSent => (CLOSE_TIMEOUT, Due::Drop),
+                Phase::CloseSent => CLOSE_TIMEOUT,
             },
             Life::Dead => return None,
         };
-        Some((self.since.after(wait), due))
+        Some((self.since.after(wait), Due::Drop))
     }
 
     fn running_deadline(&self, pinged: bool, limits: &Limits) -> Option<(Millis, Due)> {
@@ -422,9 +398,11 @@ impl<S> Connection<S> {
             false if limits.ping_interval.is_zero() => None,
             false => Some((self.since.after(limits.ping_interval), Due::Ping)),
         };
-        let rare = self.rare.as_ref().filter(|_| !self.is_paused());
-        let message = rare.and_then(|rare| rare.message_since);
-        let message = message.map(|began| (began.after(limits.message_timeout), Due::Message));
+        let is_read = self.read_state != ReadState::Blocked;
+        let message = self.rare.as_ref().and_then(|rare| rare.message_since);
+        let message = message.filter(|_| is_read);
+        let message =
+            message.map(|since| (since.after(limits.message_timeout), Due::CloseSlowMessage));
         let deadlines = silence.into_iter().chain(message);
         deadlines.min_by_key(|(at, _)| *at)
     }
@@ -454,26 +432,25 @@ impl<S> Connection<S> {
                     websocket::encode_message(Opcode::Ping, &[], out)
                 });
             }
-            (Due::Head, Life::Http(http))
+            (Due::CloseSlowMessage, _) => {
+                let why = "message not completed within --message-timeout";
+                self.end(CloseReason::Ours(CloseCode::POLICY, why), false, cx);
+            }
+            (Due::Drop, Life::Http(http))
                 if http.exchange == Exchange::First || http.requests.held_bytes() > 0 =>
             {
                 let sentence = "the head of the request did not arrive within --handshake-timeout";
                 self.refuse(&Refusal::new(408, sentence), cx);
             }
-            (Due::Message, _) => {
-                let why = "message not completed within --message-timeout";
-                self.end(CloseReason::Ours(CloseCode::POLICY, why), false, cx);
-            }
-            // Between two requests there is nothing to refuse.
-            (Due::Ping | Due::Head | Due::Drop, _) => {
+            (Due::Ping | Due::Drop, _) => {
                 log::debug!("connection {}: timed out", self.id.serial);
                 self.on_failed(cx);
             }
         }
     }
 
-    /// Counts the bytes that are held for the connection beside its backlog, and frees
-    /// [`RareState`] if it is empty.
+    /// Counts the bytes held for the connection beside its backlog, and frees an empty
+    /// [`RareState`].
     pub(super) fn recount(&mut self, buffered: &mut Buffered) {
         let unfinished = match &self.life {
             Life::Http(http) => http.requests.held_bytes(),
@@ -489,8 +466,7 @@ impl<S> Connection<S> {
         buffered.replace(rare.counted, held);
         rare.counted = held;
         self.rare.take_if(|rare| {
-            let has_time = rare.message_since.or(rare.paused_since).is_some();
-            rare.counted == 0 && rare.tap.is_none() && !has_time
+            rare.counted == 0 && rare.tap.is_none() && rare.message_since.is_none()
         });
     }
 

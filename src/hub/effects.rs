@@ -20,6 +20,7 @@ const KEPT_EFFECTS: usize = 128;
 impl<S: Socket> Hub<S> {
     pub(super) fn carry_out(&mut self) {
         let mut effects = std::mem::take(&mut self.effects);
+        let mut dismissed = Vec::new();
         for effect in effects.drain(..) {
             let (topics, turn) = (&mut self.cx.topics, &mut self.cx.turn);
             match effect {
@@ -46,14 +47,17 @@ impl<S: Socket> Hub<S> {
                         Farewell::Removed => (CloseCode::POLICY, "removed by the owner"),
                         Farewell::NoHello => (CloseCode::POLICY, "no hello within --hello-timeout"),
                     };
-                    // This bypasses the inbox, so that requests after a /quit are not applied.
                     let reason = CloseReason::Ours(code, reason);
-                    self.dismissed.push((ConnectionId::of(who), reason));
+                    dismissed.push((ConnectionId::of(who), reason));
                 }
             }
         }
         effects.shrink_to(KEPT_EFFECTS);
         self.effects = effects;
+        // Without the inbox, so that requests after a /quit are not applied.
+        for (id, reason) in dismissed {
+            self.close(id, reason);
+        }
     }
 
     /// Sends an event to a few connections.

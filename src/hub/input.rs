@@ -1,8 +1,7 @@
 //! Parses a connection's input: requests while it speaks HTTP, frames once it is a WebSocket.
 //!
-//! A *tap* copies a connection's bytes for the wire view, and exists only while a user has the wire
-//! view open. A *question* is a command that is answered with stored state, so it waits for the
-//! commit. The types are in `connection.rs`.
+//! A *tap* copies a connection's bytes for the wire view, while a user has that open. A *question*
+//! is a command that is answered with stored state, so it waits for the commit.
 
 use super::connection::{Connection, Endpoint, Exchange, Life};
 use super::context::{Context, encode_message};
@@ -16,16 +15,6 @@ use crate::limits::READ_BYTES;
 use crate::progress::Progress;
 use crate::time::imf_fixdate;
 use crate::websocket::{self, CloseCode, Event, Opcode};
-
-/// Returns the length of a payload in bytes, inflated and unmasked; for a close frame, that of the
-/// reason.
-fn payload_bytes(event: &Event<'_>) -> usize {
-    match event {
-        Event::Text(text) => text.len(),
-        Event::Binary(payload) | Event::Ping(payload) | Event::Pong(payload) => payload.len(),
-        Event::Close(frame) => frame.reason.len(),
-    }
-}
 
 impl<S> Connection<S> {
     pub(super) fn receive(&mut self, bytes: &mut [u8], cx: &mut Context) {
@@ -59,8 +48,8 @@ impl<S> Connection<S> {
             let used = match &mut self.life {
                 Life::Http(_) => self.read_request(bytes, cx),
                 Life::Open(_) => {
-                    let (used, payload_bytes) = self.read_frames(bytes, cx);
-                    inflated_bytes += payload_bytes.saturating_sub(used);
+                    let (used, message_bytes) = self.read_frames(bytes, cx);
+                    inflated_bytes += message_bytes.saturating_sub(used);
                     used
                 }
                 Life::Closing(closing) => {
@@ -81,11 +70,10 @@ impl<S> Connection<S> {
         }
         if let Life::Open(open) = &mut self.life {
             // An empty input completes no event; it frees the buffer of the last message.
-            let nothing = open
-                .websocket
-                .receive(&mut [], &mut cx.scratch, &mut Vec::new());
+            let websocket = &mut open.websocket;
+            let nothing = websocket.receive(&mut [], &mut cx.scratch, &mut Vec::new());
             debug_assert!(matches!(nothing, Ok(Progress::NeedMore)));
-            if open.websocket.in_progress() {
+            if websocket.in_progress() {
                 let rare = self.rare.get_or_insert_default();
                 rare.message_since.get_or_insert(cx.now.mono);
             } else if let Some(rare) = &mut self.rare {
@@ -184,8 +172,8 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Reads frames until one event is complete. Returns the number of bytes consumed, and the
-    /// length of the event's payload.
+    /// Reads frames until one event is complete. Returns the number of bytes that it took, and the
+    /// length of a message after inflation.
     fn read_frames(&mut self, bytes: &mut [u8], cx: &mut Context) -> (usize, usize) {
         let (all, now) = (bytes.len(), cx.now.mono);
         let Life::Open(open) = &mut self.life else {
@@ -203,7 +191,7 @@ impl<S> Connection<S> {
         let (mut chores, mut ping) = (0, None);
         let (mut reply, mut end) = (Vec::new(), None);
         let received = open.websocket.receive(bytes, &mut cx.scratch, &mut reply);
-        let (used, payload_bytes) = match received {
+        let (used, message_bytes) = match received {
             Ok(Progress::NeedMore) => (all, 0),
             Ok(Progress::Done { value: event, used }) => {
                 match event {
@@ -211,11 +199,11 @@ impl<S> Connection<S> {
                         let request = Request::parse(text);
                         open.pending.entries += 1;
                         open.pending.questions += u8::from(request.waits_for_commit());
-                        if let (Ok(Command::Trace { on: true }), Some(wire)) =
-                            (&request.command, &cx.wire)
+                        // A tap must begin with the next frame, and only here is known where
+                        // that begins.
+                        if let Ok(Command::Trace { on: true }) = &request.command
+                            && let Some(wire) = &cx.wire
                         {
-                            // The tap must begin with the next frame, and only this place knows
-                            // where that begins.
                             let tap = &mut self.rare.get_or_insert_default().tap;
                             tap.get_or_insert_with(|| wire.tap());
                         }
@@ -235,13 +223,18 @@ impl<S> Connection<S> {
                         end = Some(CloseReason::Peer { reply, code });
                     }
                 }
-                if let Event::Text(_) | Event::Binary(_) = event {
+                let message_bytes = match event {
+                    Event::Text(text) => Some(text.len()),
+                    Event::Binary(payload) => Some(payload.len()),
+                    Event::Ping(_) | Event::Pong(_) | Event::Close(_) => None,
+                };
+                if message_bytes.is_some() {
                     cx.metrics.messages_received += 1;
-                    if let Some(rare) = &mut self.rare {
-                        rare.message_since = None;
-                    }
+                    self.rare
+                        .iter_mut()
+                        .for_each(|rare| rare.message_since = None);
                 }
-                (used, payload_bytes(&event))
+                (used, message_bytes.unwrap_or(0))
             }
             Err(violation) => {
                 end = Some(CloseReason::Violation(violation));
@@ -268,6 +261,6 @@ impl<S> Connection<S> {
         if let Some(reason) = end {
             self.end(reason, false, cx);
         }
-        (used, payload_bytes)
+        (used, message_bytes)
     }
 }

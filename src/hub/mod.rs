@@ -39,8 +39,6 @@ mod proxies;
 mod rate;
 mod reading;
 mod routes;
-mod settle;
-mod suspend;
 mod topics;
 mod traces;
 mod turn;
@@ -67,13 +65,11 @@ use crate::time::{Millis, Now};
 use connection::Connection;
 use connections::Connections;
 use context::Context;
-use inbox::CloseReason;
 use reading::ReadQueue;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::time::Duration;
-use suspend::SuspendGuard;
 
 /// Everything that the outside reports.
 pub enum Input<'a, S> {
@@ -153,8 +149,6 @@ pub struct Hub<S> {
     cx: Context,
     chat: Chat,
     effects: Vec<Effect>,
-    /// Connections that the chat has asked to close, with the reason.
-    dismissed: Vec<(ConnectionId, CloseReason)>,
     /// Connections with a request in this turn.
     touched: Vec<ConnectionId>,
     /// Connections to free at the end of the turn.
@@ -164,9 +158,10 @@ pub struct Hub<S> {
     /// later costs nothing, and one that moves earlier adds a second entry. A connection ignores
     /// entries other than its `reminder`.
     reminders: BinaryHeap<Reverse<(Millis, ConnectionId)>>,
-    suspend_guard: SuspendGuard,
     /// The value of `next_deadline` at the end of the last turn.
     promised: Option<Millis>,
+    /// The time until which deadlines are held back, after the process was suspended.
+    judges_from: Option<Millis>,
     /// This turn had an input.
     had_input: bool,
     draining: bool,
@@ -176,6 +171,8 @@ pub struct Hub<S> {
 
 /// With more entries than this in the inbox, no connection is read.
 const INBOX_LENGTH: usize = 4_096;
+/// The time until a commit is repeated, while another program has locked the history.
+const COMMIT_RETRY: Duration = Duration::from_millis(10);
 
 impl<S: Socket> Hub<S> {
     /// Makes a hub without connections.
@@ -186,13 +183,12 @@ impl<S: Socket> Hub<S> {
             cx,
             chat,
             effects: Vec::new(),
-            dismissed: Vec::new(),
             touched: Vec::new(),
             dead: Vec::new(),
             reading: ReadQueue::default(),
             reminders: BinaryHeap::new(),
-            suspend_guard: SuspendGuard::default(),
             promised: None,
+            judges_from: None,
             had_input: false,
             draining: false,
             buffers_full: Warning::default(),
@@ -211,7 +207,7 @@ impl<S: Socket> Hub<S> {
             return;
         };
         let id = self.connections.next_id();
-        log::debug!("connection {}: accepted from {seat}", id.serial);
+        log::debug!("connection {}: accepted from {}", id.serial, seat.address);
         let mut connection = Connection::new(socket, id, seat, self.cx.now.mono);
         if let Some(refusal) = refusal {
             log::debug!("connection {}: refused with {}", id.serial, refusal.status);
@@ -224,6 +220,56 @@ impl<S: Socket> Hub<S> {
     /// Returns whether this turn has enough work, so that no more connections are read.
     fn is_crowded(&self) -> bool {
         self.cx.inbox.len() > INBOX_LENGTH || self.cx.turn.bytes() >= TURN_OUTPUT_BYTES
+    }
+
+    /// Runs `work` on a connection, and then [`Hub::settle`].
+    fn on_connection(
+        &mut self,
+        id: ConnectionId,
+        work: impl FnOnce(&mut Connection<S>, &mut Context),
+    ) {
+        self.cx.is_full = self.chat.users_kept() >= 2 * self.cx.limits.connections as usize;
+        if let Some(connection) = self.connections.get_mut(id) {
+            work(connection, &mut self.cx);
+            self.settle(id);
+        }
+    }
+
+    /// Updates what the hub derives from a connection's state: the count of buffered bytes, the
+    /// queue of connections to read, and the reminder of its next deadline.
+    fn settle(&mut self, id: ConnectionId) {
+        let cx = &mut self.cx;
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.is_dead() {
+            self.dead.push(id);
+            return;
+        }
+        connection.recount(&mut cx.buffered);
+        if connection.has_unparsed() {
+            self.reading.push(connection, cx);
+        }
+        self.reading.update(connection, cx);
+        if let Some(at) = connection.next_reminder(&cx.limits) {
+            self.reminders.push(Reverse((at, id)));
+        }
+    }
+
+    /// Queues a connection to be read.
+    fn queue(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            self.reading.push(connection, &self.cx);
+        }
+    }
+
+    /// Returns the next deadline of a connection or of the chat.
+    fn wake_at(&self) -> Option<Millis> {
+        let reminder = self.reminders.peek().map(|Reverse((at, _))| *at);
+        let is_waiting = self.chat.is_waiting();
+        let retry = is_waiting.then(|| self.cx.now.mono.after(COMMIT_RETRY));
+        let deadlines = [reminder, retry, self.chat.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 }
 

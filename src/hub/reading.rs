@@ -37,23 +37,25 @@ impl ReadQueue {
 
     /// Queues a connection that has, or may have, something to read.
     pub(super) fn push<S>(&mut self, connection: &mut Connection<S>, cx: &Context) {
-        if connection.read_state == ReadState::Idle {
+        if connection.read_state != ReadState::Idle {
+        } else if connection.must_wait(&cx.limits) {
             connection.read_state = ReadState::Blocked;
-            self.update(connection, cx);
+        } else {
+            self.enqueue(connection);
         }
     }
 
-    /// Queues a connection again if it no longer has to wait. To be called when its state may have
-    /// changed.
+    /// Queues a connection that had to wait, if its state has changed.
     pub(super) fn update<S>(&mut self, connection: &mut Connection<S>, cx: &Context) {
-        if connection.read_state != ReadState::Blocked {
-        } else if connection.must_wait(&cx.limits) {
-            connection.pause(cx.now.mono);
-        } else {
+        if connection.read_state == ReadState::Blocked && !connection.must_wait(&cx.limits) {
             connection.resume(cx.now.mono);
-            connection.read_state = ReadState::Queued;
-            self.queue.push_back(connection.id);
+            self.enqueue(connection);
         }
+    }
+
+    fn enqueue<S>(&mut self, connection: &mut Connection<S>) {
+        connection.read_state = ReadState::Queued;
+        self.queue.push_back(connection.id);
     }
 
     /// Takes the next connection of this turn. `None`: each was read once, or enough was read.
@@ -72,7 +74,6 @@ impl ReadQueue {
             };
             if connection.must_wait(&cx.limits) {
                 connection.read_state = ReadState::Blocked;
-                connection.pause(cx.now.mono);
                 continue;
             }
             connection.read_state = ReadState::Idle;

@@ -64,7 +64,7 @@ impl Router {
         let Some(header) = &self.user_header else {
             return Ok(None);
         };
-        let mut values = head.values(header).filter(|_| seat.is_by_proxy());
+        let mut values = head.values(header).filter(|_| seat.by_proxy);
         let user = match (values.next(), values.next()) {
             (Some(user), None) => str::from_utf8(user).ok(),
             _ => None,
@@ -114,10 +114,15 @@ impl Router {
                 Err(Refusal::new(403, why))
             }
             "/metrics" => current(Metrics::MEDIA_TYPE, metrics.render()),
-            path => match self.pages.page(page_of(path)) {
-                Some(page) => Ok(Reply::Response(pages::respond(page, head, &mut self.gzip))),
-                None => Err(Refusal::new(404, "page not found")),
-            },
+            path => {
+                let page = match path {
+                    "/wire" => self.pages.page("/wire.html"),
+                    "/join" => self.pages.page("/invite.html"),
+                    path => self.pages.page(path),
+                };
+                let page = page.ok_or_else(|| Refusal::new(404, "page not found"))?;
+                Ok(Reply::Response(pages::respond(page, head, &mut self.gzip)))
+            }
         }
     }
 
@@ -144,8 +149,11 @@ impl Router {
         }
         match ServerHandshake::from_head(head, &self.config) {
             Ok(mut upgrade) => {
-                // Lets a student read the first frames without an inflater.
-                upgrade.accepted.deflate.take_if(|_| declines_deflate(head));
+                // `?deflate=0` lets a student read the first frames without an inflater.
+                let mut words = head.query.unwrap_or_default().split('&');
+                if words.any(|word| word == "deflate=0") {
+                    upgrade.accepted.deflate = None;
+                }
                 Ok(Reply::Upgrade(upgrade, path))
             }
             // A request without an upgrade leaves no doubt about what is spoken next.
@@ -162,21 +170,6 @@ impl Router {
 pub(crate) fn handshake_config() -> Config {
     let config = Config::default().subprotocols(["chat"]);
     config.compression(Compression::EachMessage)
-}
-
-/// Maps the pages that have an address without an extension.
-fn page_of(path: &str) -> &str {
-    match path {
-        "/wire" => "/wire.html",
-        "/join" => "/invite.html",
-        path => path,
-    }
-}
-
-/// Returns whether the query asks for a connection without compression.
-fn declines_deflate(head: &Head<'_>) -> bool {
-    let mut words = head.query.unwrap_or_default().split('&');
-    words.any(|word| word == "deflate=0")
 }
 
 pub(super) fn asks_for_upgrade(head: &Head<'_>) -> bool {

@@ -72,7 +72,17 @@ impl Topics {
     /// Unsubscribes a connection, after handing it the events published so far.
     pub(super) fn unsubscribe(&mut self, outbox: &mut Outbox, topic: Topic, turn: &mut Turn) {
         self.catch_up(outbox, turn);
-        let topic = number(topic, outbox.encoding);
+        self.remove(outbox, number(topic, outbox.encoding));
+    }
+
+    pub(super) fn unsubscribe_all(&mut self, outbox: &mut Outbox, turn: &mut Turn) {
+        self.catch_up(outbox, turn);
+        while let Some(last) = outbox.topics.last().copied() {
+            self.remove(outbox, last);
+        }
+    }
+
+    fn remove(&mut self, outbox: &mut Outbox, topic: u32) {
         outbox.topics.retain(|known| *known != topic);
         if let Some(subscribers) = self.topics.get_mut(topic as usize)
             && let Ok(position) = subscribers.position(outbox.index)
@@ -82,16 +92,6 @@ impl Topics {
             if list.len() < list.capacity() / 4 {
                 list.shrink_to(2 * list.len());
             }
-        }
-    }
-
-    pub(super) fn unsubscribe_all(&mut self, outbox: &mut Outbox, turn: &mut Turn) {
-        while let Some(last) = outbox.topics.last() {
-            let topic = match last / 2 {
-                0 => Topic::Everyone,
-                channel => Topic::Channel(ChannelId(channel - 1)),
-            };
-            self.unsubscribe(outbox, topic, turn);
         }
     }
 
@@ -163,7 +163,6 @@ impl Topics {
         }
         if self.topics.len() < self.topics.capacity() / 4 {
             self.topics.shrink_to(2 * self.topics.len());
-            self.published.shrink_to(2 * self.topics.len());
         }
     }
 }

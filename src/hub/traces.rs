@@ -20,15 +20,12 @@ impl<S: Socket> Hub<S> {
         let Some(wire) = &self.cx.wire else { return };
         let answered = match request.command {
             Ok(Command::Trace { on }) => {
-                match (on, connection.tap()) {
-                    (true, Some(tap)) => tap.start(),
-                    // An earlier `trace` was over the rate, which dropped the tap.
-                    (true, None) => {
-                        let mut tap = wire.tap();
-                        tap.start();
-                        connection.rare.get_or_insert_default().tap = Some(tap);
-                    }
-                    (false, _) => connection.rare.iter_mut().for_each(|rare| rare.tap = None),
+                let tap = &mut connection.rare.get_or_insert_default().tap;
+                if on {
+                    // `read_frames` has made it, unless an earlier `trace` was over the rate.
+                    tap.get_or_insert_with(|| wire.tap());
+                } else {
+                    *tap = None;
                 }
                 wire.answer_trace(on, request.id, &mut answer);
                 Ok(())

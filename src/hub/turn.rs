@@ -1,16 +1,5 @@
-//! The steps of a turn. The driver does *wait* and *read*; `Hub::run_turn` does the other six:
-//!
-//! 1. **wait** for events, at most until the next deadline.
-//! 2. **read** each ready connection once: its bytes become requests in the inbox.
-//! 3. **due**: ping, close or drop the connections whose deadline has passed.
-//! 4. **apply**: the chat takes the requests in order, and its effects are carried out.
-//! 5. **commit**: the turn's messages are stored in one transaction, which numbers them. Only now
-//!    do they exist. While another program has locked the history, this step is repeated, and
-//!    *apply* does nothing.
-//! 6. **share**: each topic has one buffer of frames, and each subscriber gets a range of it.
-//! 7. **flush**: each connection with something to send gets one vectored write; the rest becomes
-//!    its backlog.
-//! 8. **free**: closed connections are removed, and tables that have become too large shrink.
+//! Steps 3 to 8 of a turn: **due**, **apply**, **commit**, **share**, **flush**, **free**. The
+//! driver does the first two, *wait* and *read*.
 //!
 //! Only owned data passes from one step to the next.
 
@@ -23,19 +12,18 @@ use crate::chat::error::CommandError;
 use crate::limits::{CONNECTION_OUTPUT_BYTES, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES};
 use crate::time::Millis;
 use std::cmp::Reverse;
+use std::time::Duration;
 
 /// Entries that the inbox keeps allocated between turns.
 const KEPT_ENTRIES: usize = 256;
+/// A deadline that is noticed this late was missed because the process was suspended. After that,
+/// deadlines are held back no longer than this.
+const SUSPENSION: Duration = Duration::from_secs(1);
 
 impl<S: Socket> Hub<S> {
     /// Runs the steps after *read*.
     pub(super) fn run_turn(&mut self) {
-        let quiet = !std::mem::take(&mut self.had_input) && !self.reading.has_work();
-        let promised = self.promised.take();
-        if self
-            .suspend_guard
-            .may_judge(promised, quiet, self.cx.now.mono)
-        {
+        if self.may_judge() {
             self.due();
         }
         self.apply();
@@ -59,7 +47,24 @@ impl<S: Socket> Hub<S> {
         self.promised = self.wake_at();
     }
 
-    /// Step 3: handles connections and chat timers whose deadline has passed.
+    /// Returns whether deadlines count in this turn. After a suspension of the process they don't,
+    /// until what peers sent meanwhile has been read: until a turn without input, or for a second.
+    fn may_judge(&mut self) -> bool {
+        let now = self.cx.now.mono;
+        let is_quiet = !std::mem::take(&mut self.had_input) && !self.reading.has_work();
+        match self.judges_from {
+            // The process stood still, or it would have noticed this deadline in time.
+            None if self.promised.is_some_and(|at| at.after(SUSPENSION) < now) => {
+                self.judges_from = Some(now.after(SUSPENSION));
+            }
+            Some(from) if is_quiet || from <= now => self.judges_from = None,
+            _ => {}
+        }
+        self.judges_from.is_none()
+    }
+
+    /// Step 3: pings, closes or drops the connections whose deadline has passed, and runs the
+    /// chat's timers.
     fn due(&mut self) {
         let now = self.cx.now;
         while let Some(Reverse((at, id))) = self.reminders.peek().copied()
@@ -79,7 +84,6 @@ impl<S: Socket> Hub<S> {
         if self.chat.next_deadline().is_some_and(|at| at <= now.mono) {
             self.chat.tick(now, &mut self.effects);
             self.carry_out();
-            self.close_dismissed();
         }
     }
 
@@ -154,9 +158,11 @@ impl<S: Socket> Hub<S> {
             Verdict::Allowed => {}
             Verdict::Flooding => return self.close(id, CloseReason::FLOODING),
             Verdict::Refused { retry_ms } => {
-                // `read_frames` has already created the tap of a `trace` command. Drop it again.
-                if let Some(rare) = &mut connection.rare {
-                    rare.tap.take_if(|tap| !tap.is_started());
+                // `read_frames` has already made the tap.
+                if let (Ok(Command::Trace { .. }), Some(rare)) =
+                    (&request.command, &mut connection.rare)
+                {
+                    rare.tap = None;
                 }
                 // `bad_json` and `bad_id` take precedence over `rate_limited`.
                 if !request.is_unreadable() {
@@ -177,10 +183,11 @@ impl<S: Socket> Hub<S> {
         open.pending.proposed |= outcome.proposed;
         open.rate.charge(outcome.cost, rate, now.mono);
         self.carry_out();
-        self.close_dismissed();
     }
 
-    /// Step 5: stores the turn's messages. All are published first, then acknowledged.
+    /// Step 5: stores the turn's messages in one transaction, which numbers them; all are published
+    /// first, then acknowledged. While another program has locked the history, this step is
+    /// repeated, and *apply* does nothing.
     fn commit(&mut self) {
         self.chat.commit(self.cx.now, &mut self.effects);
         self.carry_out();
@@ -205,7 +212,7 @@ impl<S: Socket> Hub<S> {
         self.touched = touched;
     }
 
-    /// Step 6: gives each subscriber its range of the published frames.
+    /// Step 6: gives each subscriber its range of the frames that its topics have gathered.
     fn share(&mut self) {
         let (cx, connections) = (&mut self.cx, &mut self.connections);
         cx.topics
@@ -216,7 +223,7 @@ impl<S: Socket> Hub<S> {
             });
     }
 
-    /// Step 7: writes to every connection that has output.
+    /// Step 7: writes once to every connection that has output. The rest becomes its backlog.
     fn flush(&mut self) {
         let mut trace_room = TRACE_TURN_BYTES;
         let mut flushed = 0;
@@ -251,7 +258,7 @@ impl<S: Socket> Hub<S> {
         self.close_largest();
     }
 
-    /// Step 8: removes closed connections and shrinks shared tables. No other step frees those.
+    /// Step 8: removes closed connections, and shrinks tables that a crowd has left too large.
     fn free(&mut self) {
         while let Some(id) = self.dead.pop() {
             if let Some(mut connection) = self.connections.remove(id) {

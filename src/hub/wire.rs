@@ -29,8 +29,7 @@ pub trait WireView {
         now: UnixMillis,
     ) -> Option<Box<dyn Tap>>;
 
-    /// Returns a tap for a connection that sent the command `trace`. It writes nothing before
-    /// [`Tap::start`].
+    /// Returns a tap for a connection that sent the command `trace`.
     fn tap(&self) -> Box<dyn Tap>;
 
     /// Appends the answer to `trace`.
@@ -47,12 +46,6 @@ pub trait WireView {
 
 /// Sees the frames of one connection and describes them.
 pub trait Tap {
-    /// The command that made it was accepted.
-    fn start(&mut self);
-
-    /// Returns whether it was started.
-    fn is_started(&self) -> bool;
-
     /// Sees bytes that were received, still masked. The first ones begin a frame.
     fn received(&mut self, bytes: &[u8], now: UnixMillis);
 

@@ -77,21 +77,22 @@ impl Drop for SocketFile {
 /// A listening socket with its pauses.
 pub struct Listener {
     socket: Socket,
-    address: Address,
+    /// The bound address, with the real port.
+    pub address: Address,
     /// The file to remove at the end.
     _file: Option<SocketFile>,
     /// Whether an event has reported connections, and the queue was not found empty since.
-    waiting: bool,
-    retry_at: Option<Millis>,
+    pub(super) waiting: bool,
+    /// The end of the pause after a failure.
+    pub(super) retry_at: Option<Millis>,
     warning: Warning,
     /// The number of connections for which there are descriptors.
     room: usize,
 }
 
 impl Listener {
-    /// Binds and listens. [`super::Server::run`] accepts the connections, which wait until then.
-    /// Port 0 is any free port. The file of a Unix socket is for its owner and group; it is removed
-    /// when the listener is dropped. A file that a killed server has left is replaced.
+    /// Binds and listens. Port 0 is any free port. The file of a Unix socket is for its owner and
+    /// group; it is removed when the listener is dropped.
     pub fn bind(address: &Address) -> io::Result<Self> {
         match address {
             Address::Tcp(address) => {
@@ -139,11 +140,6 @@ impl Listener {
         })
     }
 
-    /// Returns the bound address, with the real port.
-    pub fn address(&self) -> &Address {
-        &self.address
-    }
-
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let socket: &mut dyn Source = match &mut self.socket {
             Socket::Tcp(socket) => socket,
@@ -168,19 +164,9 @@ impl Listener {
         Ok(())
     }
 
-    /// Notes that an event has reported connections.
-    pub(super) fn set_waiting(&mut self) {
-        self.waiting = true;
-    }
-
     /// Returns whether connections may wait that no event will report.
     pub(super) fn has_more(&self) -> bool {
         self.waiting && self.retry_at.is_none()
-    }
-
-    /// Returns the end of the pause after a failure.
-    pub(super) fn retry_at(&self) -> Option<Millis> {
-        self.retry_at
     }
 
     /// Passes a batch of connections to `take`, beside the `open` ones. An error of `take` concerns
@@ -224,7 +210,8 @@ impl Listener {
     }
 }
 
-/// Binds a Unix socket whose file only its owner and group can use.
+/// Binds a Unix socket whose file only its owner and group can use. A file that a killed server has
+/// left is replaced.
 fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     use std::os::unix::fs::FileTypeExt;
     if let Ok(found) = fs::symlink_metadata(path) {
@@ -277,13 +264,13 @@ mod tests {
 
     fn listener() -> Listener {
         let mut listener = Listener::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap())).unwrap();
-        listener.set_waiting();
+        listener.waiting = true;
         listener
     }
 
     /// Opens this many connections, which the listener has not accepted.
     fn clients(listener: &Listener, count: usize) -> Vec<Client> {
-        let Address::Tcp(address) = listener.address() else {
+        let Address::Tcp(address) = &listener.address else {
             panic!("a Unix socket")
         };
         let connect = || Client::connect(address).unwrap();
@@ -317,11 +304,11 @@ mod tests {
             calls
         };
         assert_eq!(accept(&mut listener, 0, Some(Errno::MFILE)), 1);
-        assert_eq!(listener.retry_at(), Some(Millis(100)));
+        assert_eq!(listener.retry_at, Some(Millis(100)));
         assert!(!listener.has_more());
         assert_eq!(accept(&mut listener, 99, None), 1);
         assert_eq!(accept(&mut listener, 100, None), 3, "all after the pause");
-        assert_eq!((listener.has_more(), listener.retry_at()), (false, None));
+        assert_eq!((listener.has_more(), listener.retry_at), (false, None));
     }
 
     #[test]
@@ -340,7 +327,7 @@ mod tests {
             taken.len()
         };
         assert_eq!(accept(&mut listener, 0, 1), 2);
-        assert_eq!(listener.retry_at(), Some(Millis(100)));
+        assert_eq!(listener.retry_at, Some(Millis(100)));
         assert!(!listener.has_more());
         assert_eq!(accept(&mut listener, 100, 3), 2, "none was closed");
         assert_eq!(accept(&mut listener, 200, 2), 3, "one was closed");

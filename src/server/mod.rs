@@ -55,8 +55,7 @@ pub struct Server<H> {
 
 impl<H: Driven<PeerSocket>> Server<H> {
     /// Connects a hub to its listeners. `drain` is how long a shutdown waits for connections to
-    /// close. From here on SIGTERM, SIGINT and SIGHUP no longer kill the process: [`Server::run`]
-    /// handles them. Fails if the system has no file descriptors left.
+    /// close. From here on [`Server::run`] handles SIGTERM, SIGINT and SIGHUP.
     pub fn new(
         mut listeners: Vec<Listener>,
         hub: H,
@@ -126,13 +125,13 @@ impl<H: Driven<PeerSocket>> Server<H> {
         if self.listeners.iter().any(Listener::has_more) {
             return Some(Duration::ZERO);
         }
-        let retry_at = self.listeners.iter().filter_map(Listener::retry_at).min();
+        let retry_at = self.listeners.iter().filter_map(|it| it.retry_at).min();
         let beat_at = self.notifier.as_ref().and_then(Notifier::next);
-        let own = [retry_at, beat_at, self.drain_at, self.stop_at];
-        let times = [self.hub.next_deadline()].into_iter().chain(own);
+        let hub_at = self.hub.next_deadline();
+        let times = [hub_at, retry_at, beat_at, self.drain_at, self.stop_at];
         // `now` is rounded down to whole milliseconds, so a wait never ends before its deadline.
         let now = self.now(Instant::now()).mono;
-        times.flatten().min().map(|at| at.since(now))
+        times.into_iter().flatten().min().map(|at| at.since(now))
     }
 
     /// Reads both clocks. A wall clock before 1970 counts as 1970.
@@ -152,9 +151,8 @@ impl<H: Driven<PeerSocket>> Server<H> {
             match event.token() {
                 SIGNALS => signals += self.signals.take(),
                 Token(index) => {
-                    let number = SIGNALS.0 - 1 - index;
-                    if let Some(listener) = self.listeners.get_mut(number) {
-                        listener.set_waiting();
+                    if let Some(listener) = self.listeners.get_mut(SIGNALS.0 - 1 - index) {
+                        listener.waiting = true;
                         continue;
                     }
                     let Some(id) = self.hub.id(index) else {
@@ -188,7 +186,10 @@ impl<H: Driven<PeerSocket>> Server<H> {
                 let token = Token(hub.next_index());
                 let interest = Interest::READABLE | Interest::WRITABLE;
                 poll.registry().register(&mut stream, token, interest)?;
-                let socket = PeerSocket::new(stream);
+                let socket = PeerSocket {
+                    stream,
+                    peer_closed: false,
+                };
                 hub.handle(Input::Accepted { socket, peer }, now);
                 Ok(())
             });

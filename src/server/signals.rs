@@ -18,8 +18,11 @@ impl Signals {
         pipe.set_nonblocking(true)?;
         let mut pipe = UnixStream::from_std(pipe);
         registry.register(&mut pipe, token, Interest::READABLE)?;
+        // Under `nohup`, SIGHUP is ignored and stays so. Only Linux shows that in a file; elsewhere
+        // SIGHUP keeps its action.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         for signal in [SIGTERM, SIGINT, SIGHUP] {
-            if signal != SIGHUP || handles_hangup() {
+            if signal != SIGHUP || ignores(&status, SIGHUP) == Some(false) {
                 signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
             }
         }
@@ -34,13 +37,6 @@ impl Signals {
         }
         count
     }
-}
-
-/// Returns whether SIGHUP is handled: not under `nohup`, which sets it to be ignored. Only Linux
-/// shows that in a file; elsewhere SIGHUP keeps its action.
-fn handles_hangup() -> bool {
-    std::fs::read_to_string("/proc/self/status")
-        .is_ok_and(|status| ignores(&status, SIGHUP) == Some(false))
 }
 
 /// Returns whether a signal is ignored, from the text of `/proc/PID/status` (proc_pid_status(5)):

@@ -7,7 +7,7 @@ use std::net::Shutdown;
 
 /// A non-blocking socket. A Unix socket is treated like a TCP socket.
 pub struct PeerSocket {
-    stream: TcpStream,
+    pub(super) stream: TcpStream,
     /// An event reported that the peer has shut down its side, or an error. No other event will.
     pub(super) peer_closed: bool,
 }
@@ -22,13 +22,6 @@ pub(super) enum ReadResult {
 }
 
 impl PeerSocket {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            peer_closed: false,
-        }
-    }
-
     /// Reads once, into `buffer`.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<ReadResult> {
         read_once(&mut self.stream, buffer, self.peer_closed)

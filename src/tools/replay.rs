@@ -182,7 +182,7 @@ fn setup(head: &Head) -> Result<Setup, String> {
         keys,
         trusted_proxies: options.trusted_proxies,
         user_header: options.user_header,
-        pages: Box::new(BuiltIn::new()),
+        pages: Box::new(BuiltIn::default()),
         history,
         tokens: Box::new(tokens(seed)),
         now: now((0, head.started)),

@@ -37,7 +37,6 @@ impl WireView for Wire {
         query.split('&').find(|word| *word == "trace=1")?;
         Some(Box::new(Frames {
             message_bytes: self.message_bytes,
-            is_started: true,
             handshake: Some(Handshake {
                 at: now,
                 heads: heads.map(Box::from),
@@ -84,7 +83,6 @@ fn write_json(json: &Value, out: &mut Vec<u8>) {
 #[derive(Default)]
 struct Frames {
     message_bytes: usize,
-    is_started: bool,
     handshake: Option<Handshake>,
     /// Frames described so far.
     number: u64,
@@ -126,14 +124,6 @@ struct Incoming {
 }
 
 impl Tap for Frames {
-    fn start(&mut self) {
-        self.is_started = true;
-    }
-
-    fn is_started(&self) -> bool {
-        self.is_started
-    }
-
     fn received(&mut self, mut bytes: &[u8], now: UnixMillis) {
         while !bytes.is_empty() && !self.incoming.is_over {
             bytes = &bytes[self.incoming.take(bytes)..];
@@ -153,7 +143,7 @@ impl Tap for Frames {
 
     fn sent(&mut self, frames: &[u8], now: UnixMillis) {
         let mut start = 0;
-        while self.is_started && start < frames.len() {
+        while start < frames.len() {
             let end = frame_end(frames, start);
             let shown = &frames[start..end.min(start + TRACE_FRAME_BYTES)];
             start = end;
@@ -172,9 +162,6 @@ impl Tap for Frames {
         deflate: Option<DeflateParameters>,
         out: &mut Vec<u8>,
     ) -> bool {
-        if !self.is_started {
-            return false;
-        }
         if let Some(Handshake { at, heads, client }) = self.handshake.take() {
             let mut handshake = show_handshake(&heads);
             let (address, is_by_proxy) = (client.address, client.is_by_proxy);
