@@ -59,18 +59,18 @@ pub struct DeflateParameters {
 
 /// The role of an end: a client masks its frames, a server must not (RFC 6455 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Server,
     Client,
 }
 
 /// How one end compresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Side {
+pub(crate) struct Side {
     /// The limit on its window, if the other end set one (§7.1.2).
-    max_window_bits: Option<u8>,
+    pub(crate) max_window_bits: Option<u8>,
     /// Whether its messages may refer to earlier ones (§7.1.1).
-    pub(super) takeover: bool,
+    pub(crate) takeover: bool,
 }
 
 /// What an end with its own compression keeps between messages.
@@ -92,7 +92,7 @@ impl DeflateParameters {
         }
     }
 
-    pub(super) fn sides(self, role: Role) -> (Side, Side) {
+    pub(crate) fn sides(self, role: Role) -> (Side, Side) {
         match role {
             Role::Server => (self.server, self.client),
             Role::Client => (self.client, self.server),
@@ -127,7 +127,7 @@ impl DeflateParameters {
     }
 
     /// Returns the server's answer to our offer; an error is an answer that is not allowed.
-    pub(super) fn agreed<'a>(
+    pub(crate) fn agreed<'a>(
         mut values: impl Iterator<Item = &'a [u8]>,
         compression: Compression,
     ) -> Result<Option<Self>, ()> {

@@ -13,10 +13,10 @@
 //! A name that is a number is that of the same case of the Autobahn test suite. Rows that differ
 //! only in a value are one line: after ` @` and the first number, if it is not 1, come the values,
 //! or the name of a list of them, a line that begins with `=`. In the input `@` is the value, and
-//! `@1` and `@2` are its parts. The grammar of inputs is that of [`Case::apply`] and
+//! `@1` and `@2` are its parts. The grammar of inputs is that of [`Request::edit`] and
 //! [`Script::parse`].
 
-use super::codec::Codec;
+use super::compressor::Compressor;
 use super::model::{Frame, Message};
 use crate::websocket::accept;
 use std::collections::HashMap;
@@ -42,12 +42,12 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// Every severity with its word.
+    /// Every severity with its word, the lowest first.
     pub const WORDS: [(Self, &'static str); 4] = [
-        (Self::Security, "security"),
-        (Self::Interoperability, "interoperability"),
-        (Self::Pedantic, "pedantic"),
         (Self::Informational, "informational"),
+        (Self::Pedantic, "pedantic"),
+        (Self::Interoperability, "interoperability"),
+        (Self::Security, "security"),
     ];
 
     /// Parses the word of a severity.
@@ -58,8 +58,7 @@ impl Severity {
 
     /// Returns the word of the severity.
     pub fn word(self) -> &'static str {
-        let found = Self::WORDS.iter().find(|(severity, _)| *severity == self);
-        found.map_or("", |(_, word)| *word)
+        Self::WORDS[self as usize].1
     }
 }
 
@@ -84,19 +83,18 @@ pub enum Expected {
 
 impl Expected {
     fn parse(words: &str) -> Option<Self> {
-        let codes = |words: &str| -> Option<Vec<u16>> {
-            words.split(' ').map(|code| code.parse().ok()).collect()
-        };
+        let codes = words.trim_start_matches("closes ").split(' ');
+        let codes = codes
+            .map(|code| code.parse().ok())
+            .collect::<Option<Vec<u16>>>();
         Some(match words {
             "refused" => Self::Refused,
             "opened" => Self::Opened,
             "goes on" => Self::GoesOn,
             "survives" => Self::Survives,
             "ends" => Self::Ends,
-            words => match words.strip_prefix("closes ") {
-                Some(words) => Self::Closes(codes(words)?),
-                None => Self::Fails(codes(words)?),
-            },
+            words if words.starts_with("closes ") => Self::Closes(codes?),
+            _ => Self::Fails(codes?),
         })
     }
 }
@@ -127,9 +125,7 @@ pub fn all() -> Vec<Case> {
 pub(super) fn for_clients() -> Vec<Case> {
     let mut cases = all();
     cases.retain(|case| {
-        let is_of_server = ["raw:", "offer="]
-            .iter()
-            .any(|word| case.input.contains(word));
+        let is_of_server = case.input.contains("raw:") || case.offer().is_some();
         let goes_elsewhere = case.is_of_handshake() || case.is_long();
         !is_of_server && !goes_elsewhere && case.expected != Expected::Survives
     });
@@ -154,9 +150,13 @@ fn parse(table: &'static str) -> Result<Vec<Case>, &'static str> {
             ([name, input], Some((section, severity, expected, demand))) => {
                 for (name, value) in expand(name, &lists) {
                     let (first, second) = value.split_once('/').unwrap_or((value, ""));
-                    let fill = |text: &str| {
-                        let text = text.replace("@1", first).replace("@2", second);
-                        text.replace('@', value)
+                    // A row without values may contain `@`.
+                    let fill = |text: &str| match value {
+                        "" => text.to_owned(),
+                        _ => {
+                            let text = text.replace("@1", first).replace("@2", second);
+                            text.replace('@', value)
+                        }
                     };
                     cases.push(Case {
                         name,
@@ -164,11 +164,7 @@ fn parse(table: &'static str) -> Result<Vec<Case>, &'static str> {
                         severity: *severity,
                         expected: Expected::parse(&fill(expected)).ok_or(line)?,
                         demand,
-                        input: if value.is_empty() {
-                            (*input).into()
-                        } else {
-                            fill(input)
-                        },
+                        input: fill(input),
                     });
                 }
             }
@@ -216,27 +212,6 @@ impl Case {
         let word = self.input.split(' ').next()?;
         Some(word.strip_prefix("offer=")?.replace(';', "; "))
     }
-
-    /// Applies the input to the request of an opening handshake. Its parts are separated by ` & `:
-    /// `- Name` leaves a header out, `+ Name: value` adds one (`N*+` N times), `unfinished` leaves
-    /// the end out, and any other is the request line, with `{target}` for the path.
-    pub fn apply(&self, request: &mut Request) {
-        for part in self.input.split(" & ").filter(|part| !part.is_empty()) {
-            let repeated = part.split_once("*+");
-            let (times, part) = repeated.map_or((1, part), |(times, _)| {
-                (times.parse().unwrap_or(1), &part[times.len() + 1..])
-            });
-            match part.split_at_checked(2) {
-                Some(("- ", name)) => request.lines.retain(|line| !is_header(line, name)),
-                Some(("+ ", header)) => {
-                    let lines = std::iter::repeat_n(unescape(header), times);
-                    request.lines.extend(lines);
-                }
-                _ if part == "unfinished" => request.end = "\r\n",
-                _ => request.lines[0] = unescape(&part.replace("{target}", &request.target)),
-            }
-        }
-    }
 }
 
 fn is_header(line: &[u8], name: &str) -> bool {
@@ -248,45 +223,62 @@ fn is_header(line: &[u8], name: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     target: String,
-    /// The request line and the headers.
-    lines: Vec<Vec<u8>>,
+    /// The first line and the headers.
+    pub(super) lines: Vec<Vec<u8>>,
     end: &'static str,
 }
 
 impl Request {
     /// Creates a valid request, with this value of `Sec-WebSocket-Key`.
     pub fn new(host: &str, target: &str, key: &str) -> Self {
-        let mut request = Self {
-            target: target.to_owned(),
-            lines: vec![format!("GET {target} HTTP/1.1").into()],
-            end: "\r\n\r\n",
-        };
-        request.add("Host", host);
-        request.add("Upgrade", "websocket");
-        request.add("Connection", "Upgrade");
-        request.add("Sec-WebSocket-Key", key);
-        request.add("Sec-WebSocket-Version", "13");
-        request
+        let lines = format!(
+            "GET {target} HTTP/1.1\nHost: {host}\nUpgrade: websocket\nConnection: Upgrade\n\
+             Sec-WebSocket-Key: {key}\nSec-WebSocket-Version: 13"
+        );
+        Self::of(target, &lines)
     }
 
     /// Creates, instead of a request, a valid response to one with this key (RFC 6455 §1.3).
     pub(super) fn response(key: &str) -> Self {
-        let mut response = Self::new("", "", key);
-        let is_of_response = |line: &Vec<u8>| {
-            ["Upgrade", "Connection"]
-                .iter()
-                .any(|name| is_header(line, name))
-        };
-        response.lines.retain(is_of_response);
-        response
-            .lines
-            .insert(0, b"HTTP/1.1 101 Switching Protocols".to_vec());
-        response.add("Sec-WebSocket-Accept", &accept(key));
-        response
+        let lines = format!(
+            "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: Upgrade\n\
+             Sec-WebSocket-Accept: {}",
+            accept(key)
+        );
+        Self::of("", &lines)
+    }
+
+    fn of(target: &str, lines: &str) -> Self {
+        Self {
+            target: target.to_owned(),
+            lines: lines.lines().map(Vec::from).collect(),
+            end: "\r\n\r\n",
+        }
     }
 
     pub(super) fn add(&mut self, name: &str, value: &str) {
         self.lines.push(format!("{name}: {value}").into());
+    }
+
+    /// Applies the input of a case. Its parts are separated by ` & `: `- Name` leaves a header out,
+    /// `+ Name: value` adds one (`N*+` N times), `unfinished` leaves the end out, and any other is
+    /// the first line, with `{target}` for the path.
+    pub fn edit(&mut self, input: &str) {
+        for part in input.split(" & ").filter(|part| !part.is_empty()) {
+            let (times, header) = part.split_once("*+ ").unwrap_or(("1", part));
+            let header = header.trim_start_matches("+ ");
+            if let Some(name) = part.strip_prefix("- ") {
+                self.lines.retain(|line| !is_header(line, name));
+            } else if header.len() < part.len() {
+                let times = times.parse().unwrap_or(1);
+                self.lines
+                    .extend(std::iter::repeat_n(unescape(header), times));
+            } else if part == "unfinished" {
+                self.end = "\r\n";
+            } else {
+                self.lines[0] = unescape(&part.replace("{target}", &self.target));
+            }
+        }
     }
 
     /// Returns the bytes of the request.
@@ -371,11 +363,11 @@ impl Script {
         Self::parse_with(&input.replace("LIMIT", "131072"), None, true, true)
     }
 
-    /// Parses an input. Messages of `load` and `bomb` are compressed by `codec`; only one is sent
-    /// to a server that does not echo. `masks`: the frames are those of a client.
+    /// Parses an input. `compressor` compresses messages of `load` and `bomb`; a server that does
+    /// not echo gets only one of them. `masks`: the frames are those of a client.
     pub(super) fn parse_with(
         input: &str,
-        mut codec: Option<&mut Codec>,
+        mut compressor: Option<&mut Compressor>,
         is_echo: bool,
         masks: bool,
     ) -> Option<Self> {
@@ -398,7 +390,7 @@ impl Script {
                 ("raw", bytes) => script.steps.push(Step::Send(unescape(bytes), chop, 1)),
                 ("bomb", number) => {
                     let zeros = vec![0; 1 << 20];
-                    let block = codec.as_mut().map(|codec| codec.compress(&zeros));
+                    let block = compressor.as_mut().map(|it| it.compress(&zeros));
                     let block = [block.unwrap_or_default(), vec![0, 0, 0xff, 0xff]].concat();
                     let bomb = frame(0xc2, block.repeat(number.parse().ok()?), masks);
                     script.steps.push(Step::Send(bomb.bytes(), chop, 1));
@@ -409,7 +401,7 @@ impl Script {
                     let count: u64 = parameters.next()?.parse().ok()?;
                     for seed in 1..=if is_echo { count } else { 1 } {
                         let (first, payload) = data(kind, size, seed);
-                        let compressed = codec.as_mut().map(|codec| codec.compress(&payload));
+                        let compressed = compressor.as_mut().map(|it| it.compress(&payload));
                         let frames = match &compressed {
                             Some(payload) => fragments(first | 0x40, payload, fragment, masks),
                             None => fragments(first, &payload, fragment, masks),

@@ -7,9 +7,9 @@
 use super::cases::{self, Case, Expected};
 use super::grammar::{LEGAL, Sequence};
 use super::model::Frame;
-use super::play::{End, KEY, Plan, Reaction, Session, read_response};
-use super::runner::in_parallel;
-use super::transport::Transport;
+use super::runner::{in_parallel, show_progress};
+use super::session::{KEY, Reaction, Server, Session};
+use super::transport::End;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::text::{EscapedText, Hex};
@@ -41,7 +41,7 @@ const ALIVE: &str = "the server accepts connections";
 type Fault = (&'static str, String);
 
 struct Fuzz<'a> {
-    plan: &'a Plan,
+    server: &'a Server,
     /// The invalid opening handshakes.
     cases: Vec<Case>,
     /// The server sends messages back.
@@ -58,16 +58,6 @@ struct Finding {
     is_repeated: bool,
 }
 
-/// Sends bytes, the first ones in pieces of these lengths.
-fn send(transport: &mut Transport, mut bytes: &[u8], pieces: &[usize]) {
-    for length in pieces {
-        let (piece, rest) = bytes.split_at(bytes.len().min(*length));
-        transport.send(piece);
-        bytes = rest;
-    }
-    transport.send(bytes);
-}
-
 impl Fuzz<'_> {
     fn case(&self, sequence: &Sequence) -> Option<&Case> {
         let name = sequence.case.as_deref()?;
@@ -75,35 +65,32 @@ impl Fuzz<'_> {
     }
 
     fn request(&self, sequence: &Sequence) -> Vec<u8> {
-        let mut request = self.plan.target.request(KEY);
+        let mut request = self.server.request(KEY);
+        sequence.edits.iter().for_each(|edit| request.edit(edit));
         if let Some(case) = self.case(sequence) {
-            case.apply(&mut request);
+            request.edit(&case.input);
         }
-        sequence.vary(&request.bytes())
-    }
-
-    /// Opens a connection. `Err`: the answer to the opening handshake.
-    fn open(&self, sequence: &Sequence) -> Result<Session, End> {
-        let mut transport = self.plan.target.connect().map_err(End::NotOpened)?;
-        send(&mut transport, &self.request(sequence), &sequence.pieces);
-        match read_response(&mut transport, self.plan.target.timeout) {
-            End::Status(101, false) => Ok(Session::with_server(self.plan, transport)),
-            end => Err(end),
-        }
+        request.bytes()
     }
 
     /// Opens a connection and judges the opening handshake. `None`: refused, as demanded.
-    fn open_judged(&self, sequence: &Sequence) -> Result<Option<Session>, Fault> {
+    fn open(&self, sequence: &Sequence) -> Result<Option<Session>, Fault> {
+        let (request, timeout) = (self.request(sequence), self.server.timeout);
         for _ in 0..RETRIES {
-            return match (self.open(sequence), self.case(sequence)) {
-                (Err(End::NotOpened(_) | End::Status(429 | 503, _)), _) => {
+            let opened = self.server.shake_hands(&request, &sequence.pieces, timeout);
+            return match (opened, self.case(sequence)) {
+                (Err(_) | Ok((_, End::Status(429 | 503, _))), _) => {
                     sleep(DELAY);
                     continue;
                 }
-                (Ok(peer), None) => Ok(Some(peer)),
-                (Err(end), None) => Err((OPENED, end.sentence())),
-                (Ok(_), Some(case)) => Err((case.demand, End::Status(101, false).sentence())),
-                (Err(_), Some(_)) => Ok(None),
+                (Ok((transport, End::Status(101, false))), None) => {
+                    Ok(Some(self.server.session(transport, None)))
+                }
+                (Ok((_, end)), None) => Err((OPENED, end.sentence())),
+                (Ok((_, end @ End::Status(101, _))), Some(case)) => {
+                    Err((case.demand, end.sentence()))
+                }
+                (Ok(_), Some(_)) => Ok(None),
             };
         }
         Err((ALIVE, "no connection can be opened".to_owned()))
@@ -113,7 +100,8 @@ impl Fuzz<'_> {
     /// can be used again.
     fn play_on(&self, mut open: Session, sequence: &Sequence) -> Result<Option<Session>, Fault> {
         let demand = sequence.demand();
-        send(&mut open.transport, &sequence.bytes(), &sequence.pieces);
+        open.transport
+            .send_in_pieces(&sequence.bytes(), &sequence.pieces);
         match demand.closes {
             true => open.receive(None, |_| false),
             false => open.ping(),
@@ -126,32 +114,32 @@ impl Fuzz<'_> {
         }
         let end = open.end.take().unwrap_or(End::Pong);
         let messages: Vec<_> = open.messages().cloned().collect();
-        (open.answers, open.is_answered) = (Vec::new(), false);
+        open.reset();
         match demand.fault(&end, &messages, self.is_echo) {
             Some(answer) => Err((demand.rule, answer)),
             None => Ok(Some(open).filter(|_| end == End::Pong && demand.is_reusable(self.is_echo))),
         }
     }
 
-    fn play(&self, sequence: &Sequence) -> Result<(), Fault> {
-        match self.open_judged(sequence)? {
-            Some(peer) => self.play_on(peer, sequence).map(drop),
-            None => Ok(()),
+    fn play(&self, sequence: &Sequence) -> Result<Option<Session>, Fault> {
+        match self.open(sequence)? {
+            Some(open) => self.play_on(open, sequence),
+            None => Ok(None),
         }
     }
 
     fn batch(&self, sequences: impl Iterator<Item = Sequence>) -> Vec<Finding> {
-        let (mut peer, mut before, mut findings) = (None, Vec::new(), Vec::new());
+        let (mut open, mut before, mut findings) = (None, Vec::new(), Vec::new());
         for sequence in sequences {
-            let open = match peer.take() {
-                Some(peer) if sequence.case.is_none() => Ok(Some(peer)),
-                _ => self.open_judged(&sequence).inspect(|_| before.clear()),
+            let played = match open.take() {
+                Some(open) if sequence.case.is_none() => self.play_on(open, &sequence),
+                _ => {
+                    before.clear();
+                    self.play(&sequence)
+                }
             };
-            match open.and_then(|open| match open {
-                Some(open) => self.play_on(open, &sequence),
-                None => Ok(None),
-            }) {
-                Ok(open) => peer = open,
+            match played {
+                Ok(reusable) => open = reusable,
                 Err(fault) => {
                     let is_gone = fault.0 == ALIVE;
                     findings.extend(self.found(fault, &sequence, &before));
@@ -180,11 +168,11 @@ impl Fuzz<'_> {
         let fails = |one: &Sequence| self.play(one).is_err_and(|fault| is_same(&fault));
         let mut long = sequence.clone();
         long.frames.splice(..0, before.iter().cloned());
-        let mut candidates = [sequence, &long].into_iter();
+        let mut candidates = [sequence.clone(), long.clone()].into_iter();
         let repeated = candidates.find(|one| fault.0 != ALIVE && fails(one));
         Some(Finding {
-            sequence: repeated.map_or(long.clone(), |one| one.clone().shrink(TRIES, fails)),
             is_repeated: repeated.is_some(),
+            sequence: repeated.map_or(long, |one| one.shrink(TRIES, fails)),
             fault,
         })
     }
@@ -205,30 +193,31 @@ impl Fuzz<'_> {
 /// Plays random sequences, or that of `--replay`. `false`: a fault was found.
 pub(super) fn run(
     given: &Arguments,
-    plan: &Plan,
+    server: &Server,
     jobs: usize,
     terminal: &mut Terminal<'_>,
 ) -> Result<bool, Failure> {
-    let (is_json, replayed) = (given.has("json"), given.values("replay").next_back());
-    let replayed = replayed.map(|path| read(Path::new(path))).transpose()?;
     let mut cases = cases::all();
     // The rules of HTTP differ by server, and the policy on origins is its own.
     let is_of_handshake = |case: &Case| case.section.starts_with("RFC 6455 §4");
     cases.retain(|case| case.expected == Expected::Refused && is_of_handshake(case));
-    let has = |reaction| plan.reactions.contains(&reaction);
-    let is_echo = has(Reaction::Echoes) && !has(Reaction::GoesOn);
-    let opcodes: &[u8] = match plan.reactions.map(|reaction| reaction == Reaction::Closes) {
+    let has = |reaction| server.reactions.contains(&reaction);
+    let opcodes: &[u8] = match server
+        .reactions
+        .map(|reaction| reaction == Reaction::Closes)
+    {
         [true, false] => &[2],
         [false, true] => &[1],
         _ => &[1, 2],
     };
     let fuzz = Fuzz {
-        plan,
+        server,
         cases,
-        is_echo,
+        is_echo: has(Reaction::Echoes) && !has(Reaction::GoesOn),
         faults: Mutex::default(),
     };
-    if let Some(sequence) = replayed {
+    if let Some(path) = given.values("replay").next_back() {
+        let sequence = read(Path::new(path))?;
         let Err(fault) = fuzz.play(&sequence) else {
             terminal.styled(Style::Right, "held");
             return Ok(true);
@@ -236,6 +225,7 @@ pub(super) fn run(
         fuzz.show(&fault, &sequence, terminal);
         return Ok(false);
     }
+    let is_json = given.has("json");
     let seconds = number(given, "fuzz")?.map(|seconds| Duration::from_secs(seconds as u64));
     let count = number(given, "sequences")?.map_or(u64::MAX, |count| count as u64);
     let seed = match number(given, "seed")? {
@@ -256,34 +246,48 @@ pub(super) fn run(
     let (mut failed, mut found) = (Ok(()), 0);
     let batches = count.div_ceil(BATCH) as usize;
     in_parallel(jobs, batches, play, |_, findings| {
-        for finding in &findings {
+        for Finding {
+            fault,
+            sequence,
+            is_repeated,
+        } in &findings
+        {
             found += 1;
+            show_progress("");
             let path = format!("parlor-test-{seed}-{found}.json");
-            let (fault, is_repeated) = (&finding.fault, finding.is_repeated);
             if is_json {
-                let bytes = Hex(&finding.sequence.bytes()).to_string();
+                let bytes = Hex(&sequence.bytes()).to_string();
                 let line = json!({ "demand": fault.0, "answer": fault.1, "bytes": bytes,
                                    "repeated": is_repeated, "file": path });
                 terminal.line(&line.to_string());
             } else {
-                fuzz.show(fault, &finding.sequence, terminal);
+                fuzz.show(fault, sequence, terminal);
                 if !is_repeated {
                     terminal.line("It did not fail a second time on a connection of its own.");
                 }
                 terminal.line(&format!("--replay {path} plays it again.\n"));
             }
-            let text = serde_json::to_string(&finding.sequence).map_err(Failure::failed);
+            let text = serde_json::to_string(sequence).map_err(Failure::failed);
             failed = text.and_then(|text| fs::write(&path, text).map_err(Failure::failed));
         }
-        failed.is_ok() && !is_over() && findings.iter().all(|finding| finding.fault.0 != ALIVE)
+        let is_gone = findings.iter().any(|finding| finding.fault.0 == ALIVE);
+        show_progress(&format!(
+            "{} sequences, {}",
+            played.load(Relaxed),
+            plural(found, "finding")
+        ));
+        failed.is_ok() && !is_over() && !is_gone
     });
+    show_progress("");
     failed?;
-    let faults = fuzz.faults.into_inner();
-    let faults = faults.unwrap_or_else(PoisonError::into_inner);
+    let faults = fuzz
+        .faults
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     let played = played.into_inner();
     if is_json {
-        let faults: Vec<_> = faults.iter().collect();
-        terminal.line(&json!({ "sequences": played, "seed": seed, "faults": faults }).to_string());
+        let list: Vec<_> = faults.iter().collect();
+        terminal.line(&json!({ "sequences": played, "seed": seed, "faults": list }).to_string());
         return Ok(faults.is_empty());
     }
     for ((demand, answer), count) in &faults {

@@ -3,18 +3,19 @@
 
 use super::cases::Case;
 use super::model::{Frame, Message, Receiver, Rule, shortest_form};
-use super::play::End;
+use super::transport::End;
 use crate::random::Random;
 use crate::websocket::frame::CONTROL_PAYLOAD_MAX;
 use serde::{Deserialize, Serialize};
 
 /// The input on one connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Sequence {
     /// The name of the case that makes the opening handshake invalid.
     pub(super) case: Option<String>,
-    /// Valid variations of the opening handshake, each of which is one bit.
-    pub(super) variations: u8,
+    /// Valid variations of the opening handshake, in the grammar of cases.
+    pub(super) edits: Vec<String>,
     pub(super) frames: Vec<Frame>,
     /// The lengths of the first pieces in which the bytes are sent.
     pub(super) pieces: Vec<usize>,
@@ -22,6 +23,14 @@ pub(super) struct Sequence {
 
 /// The demand on a server that gets only valid frames.
 pub(super) const LEGAL: &str = "RFC 6455: valid frames are accepted";
+/// Valid variations of the opening handshake (RFC 6455 §4.2.1, RFC 9110 §5.5).
+const EDITS: [&str; 5] = [
+    "- Upgrade & + UPGRADE: WebSocket",
+    "- Upgrade & + upgrade:\\x20\\x09websocket\\x20\\x09",
+    "- Connection & + connection: keep-alive, upgrade",
+    "- Connection & + Connection:Upgrade\\x20\\x20",
+    "- Sec-WebSocket-Version & + SEC-WEBSOCKET-VERSION:13",
+];
 /// Characters of every length in UTF-8.
 const TEXT: &str = "aZ\0\u{fc}\u{7ff}\u{20ac}\u{ffff}\u{1d11e}\u{10ffff}";
 /// Close codes that a client may send, and some that it must not (RFC 6455 §7.4).
@@ -130,7 +139,9 @@ impl Sequence {
             let most = random.pick(&[2, 16, 300]);
             sequence.pieces.push(1 + random.below(most));
         }
-        sequence.variations = (random.number() & random.number()) as u8;
+        for _ in 0..random.below(3) {
+            sequence.edits.push(random.pick(&EDITS).to_owned());
+        }
         if random.below(16) == 0 && !cases.is_empty() {
             sequence.case = Some(cases[random.below(cases.len())].name.to_string());
             sequence.frames.clear();
@@ -140,37 +151,6 @@ impl Sequence {
 
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.frames.iter().flat_map(Frame::bytes).collect()
-    }
-
-    /// Applies the variations to a request.
-    pub(super) fn vary(&self, request: &[u8]) -> Vec<u8> {
-        let has = |bit: u8| self.variations >> bit & 1 == 1;
-        let text = String::from_utf8_lossy(request);
-        let mut lines = text.trim_end().split("\r\n").map(str::to_owned);
-        let first = lines.next().unwrap_or_default();
-        let space = [" ", "", " \t", "  "][usize::from(self.variations & 3)];
-        let vary = |line: String| match line.split_once(": ") {
-            Some((name, value)) => {
-                let name = match (has(2), has(3)) {
-                    (true, _) => name.to_ascii_uppercase(),
-                    (_, true) => name.to_ascii_lowercase(),
-                    _ => name.to_owned(),
-                };
-                let value = match value {
-                    "websocket" if has(4) => "WebSocket",
-                    "Upgrade" if has(5) => "keep-alive, upgrade",
-                    value => value,
-                };
-                let after = if has(6) { space } else { "" };
-                format!("{name}:{space}{value}{after}")
-            }
-            None => line,
-        };
-        let mut lines: Vec<_> = lines.map(vary).collect();
-        if has(7) {
-            lines.reverse();
-        }
-        format!("{first}\r\n{}\r\n\r\n", lines.join("\r\n")).into_bytes()
     }
 
     pub(super) fn demand(&self) -> Demand {
@@ -223,8 +203,8 @@ impl Sequence {
             length /= 2;
         }
         add(&|it| it.pieces.clear());
-        for bit in 0..8 {
-            add(&|it| it.variations &= !(1 << bit));
+        for at in 0..self.edits.len() {
+            add(&|it| drop(it.edits.remove(at)));
         }
         for (at, frame) in self.frames.iter().enumerate() {
             let length = frame.payload.len();
@@ -314,7 +294,7 @@ mod tests {
     use crate::progress::Progress;
     use crate::tools::dissect::{Outcome, walk};
     use crate::tools::test::cases::Request;
-    use crate::tools::test::play::KEY;
+    use crate::tools::test::session::KEY;
     use crate::websocket::{Config, Opcode, ServerHandshake, WebSocket};
     use std::collections::BTreeSet;
 
@@ -418,20 +398,16 @@ mod tests {
 
     #[test]
     fn varied_requests_are_valid() {
-        for variations in 0..=u8::MAX {
-            let sequence = Sequence {
-                variations,
-                ..Sequence::default()
-            };
-            let request = sequence.vary(&Request::new("a", "/", KEY).bytes());
+        for edit in EDITS {
+            let mut request = Request::new("a", "/", KEY);
+            request.edit(edit);
+            let request = request.bytes();
+            let shown = request.escape_ascii();
             let Ok(Progress::Done { value, .. }) = Head::parse(&request, 8192) else {
-                panic!("{variations}: {}", request.escape_ascii());
+                panic!("{shown}");
             };
-            assert!(
-                ServerHandshake::from_head(&value, &Config::default()).is_ok(),
-                "{variations}: {}",
-                request.escape_ascii()
-            );
+            let handshake = ServerHandshake::from_head(&value, &Config::default());
+            assert!(handshake.is_ok(), "{shown}");
         }
     }
 }

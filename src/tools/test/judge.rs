@@ -1,7 +1,8 @@
 //! The verdict on what came back.
 
 use super::cases::{Case, Expected, Severity};
-use super::play::{End, Outcome};
+use super::play::Outcome;
+use super::transport::End;
 use crate::websocket::Opcode;
 
 /// Every server has to accept messages of this length, in bytes.

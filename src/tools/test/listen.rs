@@ -7,10 +7,10 @@
 
 use super::cases::{Case, Request};
 use super::judge::autobahn;
-use super::play::{End, Outcome, Reaction, Session, play_in};
-use super::transport::{HEAD_BYTES, Transport};
-use crate::http::Head;
-use crate::progress::Progress;
+use super::play::{Outcome, play_in, play_response};
+use super::session::{HEAD_BYTES, Reaction, Session};
+use super::transport::{End, Transport};
+use crate::http::{Head, Refusal};
 use crate::tools::tool::Failure;
 use crate::tools::tunnel::{Tunnel, stop};
 use crate::websocket::{Config, ServerHandshake};
@@ -50,17 +50,16 @@ impl<'a> Listener<'a> {
     ) -> Result<Self, String> {
         let socket = TcpListener::bind(address);
         let socket = socket.and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
-        let reaction = if is_echo {
-            Reaction::Echoes
-        } else {
-            Reaction::GoesOn
-        };
         Ok(Self {
             socket: socket.map_err(|error| format!("can't listen on {address}: {error}"))?,
             cases,
             timeout,
             outcomes: vec![None; cases.len()],
-            reactions: [reaction; 2],
+            reactions: [if is_echo {
+                Reaction::Echoes
+            } else {
+                Reaction::GoesOn
+            }; 2],
             is_autobahn: false,
             is_over: false,
         })
@@ -82,12 +81,11 @@ impl<'a> Listener<'a> {
         } else {
             self.play_with(command)?;
         }
-        let missing = || {
-            let error = "the client sent no valid opening handshake".to_owned();
-            Outcome::not_played(End::NotOpened(error))
-        };
+        let missing = || "the client sent no valid opening handshake".to_owned();
         let outcomes = self.outcomes.into_iter();
-        Ok(outcomes.map(|it| it.unwrap_or_else(missing)).collect())
+        Ok(outcomes
+            .map(|it| it.unwrap_or_else(|| End::NotOpened(missing()).into()))
+            .collect())
     }
 
     fn play_with(&mut self, command: &[OsString]) -> Result<(), Failure> {
@@ -113,8 +111,9 @@ impl<'a> Listener<'a> {
             let is_served = self.serve_one(Some(until), Some(&mut child));
             stop(&mut child);
             if number == 0 && !is_served {
-                let error = "the command did not connect".to_owned();
-                return Err(Failure::Unreachable(error));
+                return Err(Failure::Unreachable(
+                    "the command did not connect".to_owned(),
+                ));
             }
         }
         Ok(())
@@ -128,9 +127,8 @@ impl<'a> Listener<'a> {
             match self.socket.accept() {
                 Ok((stream, _)) => {
                     // A connection that breaks off concerns its own case.
-                    let served = stream.set_nodelay(true).map_err(|it| it.to_string());
-                    let _ = served
-                        .and_then(|()| self.serve(Transport::new(stream, Tunnel::default())?));
+                    let transport = Transport::new(stream, Tunnel::default(), self.timeout).ok();
+                    let _ = transport.and_then(|transport| self.serve(transport));
                     return true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -143,33 +141,26 @@ impl<'a> Listener<'a> {
         }
     }
 
-    /// Answers an opening handshake, and plays the case that its path asks for.
-    fn serve(&mut self, mut transport: Transport) -> Result<(), String> {
-        let is_whole = |bytes: &[u8]| Head::parse(bytes, HEAD_BYTES) != Ok(Progress::NeedMore);
-        let received = transport.receive_until(self.timeout, is_whole);
-        let received = received.ok_or("no request")?;
-        let parsed = Head::parse(&received, HEAD_BYTES);
-        let Ok(Progress::Done { value: head, used }) = parsed else {
-            return Err("no request".to_owned());
-        };
-        ServerHandshake::from_head(&head, &Config::default())
-            .map_err(|refusal| refusal.sentence.into_owned())?;
-        let key = head.values("sec-websocket-key").next().unwrap_or_default();
-        let mut response = Request::response(&String::from_utf8_lossy(key));
-        if let Some(protocol) = head.tokens("sec-websocket-protocol").next() {
-            response.add("Sec-WebSocket-Protocol", protocol);
-        }
-        let mut query = head.query.unwrap_or_default().split('&');
-        let number = query.find_map(|part| part.strip_prefix("case=")?.parse().ok());
-        let index = number.unwrap_or(0_usize).wrapping_sub(1);
-        let (case, timeout) = (self.cases.get(index), self.timeout);
-        transport.unread(&received[used..]);
-        let open = |mut transport: Transport, response: &Request| {
-            transport.send(&response.bytes());
-            transport.forget();
-            Session::new(transport, true, timeout)
-        };
-        let text = match (head.path, case) {
+    /// Answers an opening handshake, and plays the case that its path asks for. `None`: there is no
+    /// such case, or no valid handshake.
+    fn serve(&mut self, mut transport: Transport) -> Option<()> {
+        let request = transport.receive_head(self.timeout, |bytes| {
+            Head::parse(bytes, HEAD_BYTES)?.try_map(|head| {
+                ServerHandshake::from_head(&head, &Config::default())?;
+                let key = head.values("sec-websocket-key").next().unwrap_or_default();
+                let mut response = Request::response(&String::from_utf8_lossy(key));
+                if let Some(protocol) = head.tokens("sec-websocket-protocol").next() {
+                    response.add("Sec-WebSocket-Protocol", protocol);
+                }
+                let mut query = head.query.unwrap_or_default().split('&');
+                let number = query.find_map(|part| part.strip_prefix("case=")?.parse().ok());
+                Ok::<_, Refusal>((head.path.to_owned(), number.unwrap_or(0_usize), response))
+            })
+        });
+        let (path, number, response) = request.ok()?;
+        let index = number.wrapping_sub(1);
+        let mut session = Session::with_client(transport);
+        let text = match (&*path, self.cases.get(index)) {
             ("/getCaseCount", _) => {
                 self.is_autobahn = true;
                 self.reactions = [Reaction::Echoes; 2];
@@ -188,37 +179,41 @@ impl<'a> Listener<'a> {
                 String::new()
             }
             ("/getClient", _) => {
-                let mut session = open(transport, &response);
+                session.accept(&response);
                 self.reactions = [1, 2].map(|opcode| session.probe(opcode));
-                return Ok(());
+                return Some(());
             }
-            (path, case) => {
-                let next = || self.outcomes.iter().position(Option::is_none);
-                let index = if path == "/runCase" {
-                    case.map(|_| index)
-                } else {
-                    next()
-                };
-                let index = index.ok_or("there is no such case")?;
-                let (case, start) = (&self.cases[index], Instant::now());
-                let mut outcome = if case.is_of_handshake() {
-                    case.apply(&mut response);
-                    let session = Session::new(transport, true, timeout);
-                    session.play_response(&response.bytes())
-                } else {
-                    play_in(open(transport, &response), case, self.reactions)?
-                };
-                outcome.time = start.elapsed();
-                self.outcomes[index] = Some(outcome);
-                return Ok(());
+            ("/runCase", _) => return self.play_case(index, session, response),
+            _ => {
+                let next = self.outcomes.iter().position(Option::is_none)?;
+                return self.play_case(next, session, response);
             }
         };
-        let mut session = open(transport, &response);
+        session.accept(&response);
         if !text.is_empty() {
             session.send(0x81, text.as_bytes());
         }
         session.close();
-        Ok(())
+        Some(())
+    }
+
+    fn play_case(
+        &mut self,
+        index: usize,
+        mut session: Session,
+        mut response: Request,
+    ) -> Option<()> {
+        let (case, start) = (self.cases.get(index)?, Instant::now());
+        let mut outcome = if case.is_of_handshake() {
+            response.edit(&case.input);
+            play_response(session, &response.bytes())
+        } else {
+            session.accept(&response);
+            play_in(session, case, self.reactions).ok()?
+        };
+        outcome.time = start.elapsed();
+        self.outcomes[index] = Some(outcome);
+        Some(())
     }
 }
 

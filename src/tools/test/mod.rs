@@ -6,7 +6,7 @@
 pub mod cases;
 pub mod model;
 
-mod codec;
+mod compressor;
 mod fuzz;
 mod grammar;
 mod judge;
@@ -14,6 +14,7 @@ mod listen;
 mod play;
 mod report;
 mod runner;
+mod session;
 mod transport;
 
 use super::address::Address;
@@ -23,15 +24,16 @@ use crate::cli::args::Arguments;
 use cases::{Case, Expected, Severity};
 use judge::{Verdict, judge, severity};
 use listen::Listener;
-use play::{Outcome, Plan, Reaction, play};
-use report::Played;
+use play::{Outcome, play};
+use report::{Played, Report};
+use runner::{in_parallel, show_progress};
 use serde_json::json;
+use session::{Reaction, Server};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use transport::Target;
 
 /// The longest silence, unless `--timeout` is given.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -120,38 +122,37 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     let listen = texts(given, "listen").pop();
     let (cases, is_json) = (selected(given, listen.is_some())?, given.has("json"));
     if given.has("list") {
-        for case in &cases {
-            let (name, section, demand) = (&case.name, case.section, case.demand);
-            let (severity, number) = (case.severity.word(), case.number());
-            let json = json!({ "name": name, "autobahn": number, "section": section,
-                               "severity": severity, "demand": demand });
-            terminal.line(&match is_json {
-                true => json.to_string(),
-                false => format!("{name:35} {section:22} {severity:17} {demand}"),
-            });
-        }
+        cases
+            .iter()
+            .for_each(|case| terminal.line(&listed(case, is_json)));
         return Ok(true);
     }
     let (expected, fail_on) = (expected(given)?, fail_on(given)?);
     let jobs = number(given, "jobs")?.unwrap_or(JOBS);
     let files = files(given)?;
-    let start = Instant::now();
-    let (outcomes, plan, url, server) = if let Some(address) = listen {
-        let listener = Listener::new(&address, &cases, timeout(given)?, given.has("echo"))
-            .map_err(Failure::Wrong)?;
+    let (start, mut server) = (Instant::now(), None);
+    let (outcomes, url, name) = if let Some(address) = listen {
+        let listener = Listener::new(&address, &cases, timeout(given)?, given.has("echo"));
+        let listener = listener.map_err(Failure::Wrong)?;
         let url = listener.url();
-        (listener.play(&given.operands)?, None, url, String::new())
+        (listener.play(&given.operands)?, url, String::new())
     } else {
-        let (plan, server) = plan(given, target(given)?)?;
-        let is_random = |name: &&str| given.has(name);
-        if ["fuzz", "sequences", "replay"].iter().any(is_random) {
-            return fuzz::run(given, &plan, jobs, terminal);
+        let (found, name) = explored(given)?;
+        if ["fuzz", "sequences", "replay"]
+            .iter()
+            .any(|name| given.has(name))
+        {
+            return fuzz::run(given, &found, jobs, terminal);
         }
-        let url = plan.target.address.to_string();
-        (play_all(&cases, &plan, jobs), Some(plan), url, server)
+        let found = server.insert(found);
+        (
+            play_all(&cases, found, jobs),
+            found.address.to_string(),
+            name,
+        )
     };
-    let (seconds, mut played) = (start.elapsed().as_secs_f64(), Vec::new());
-    for (case, outcome) in cases.iter().zip(outcomes) {
+    let seconds = start.elapsed().as_secs_f64();
+    let played = cases.iter().zip(outcomes).map(|(case, outcome)| {
         let verdict = judge(case, &outcome);
         let severity = severity(case, verdict, &outcome);
         let is_wrong = matches!(verdict, Verdict::Violated | Verdict::Other);
@@ -159,39 +160,48 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
             Some(expected) => verdict != *expected.get(&case.name).unwrap_or(&Verdict::Held),
             None => is_wrong && severity >= fail_on,
         };
-        played.push(Played {
+        Played {
             case,
             outcome,
             verdict,
             severity,
             is_failure,
-        });
-    }
-    let summary = report::summary(&played, &url, &server, seconds);
-    let texts = [
-        report::junit(&played, &url, seconds),
-        format!("{:#}\n", report::index(&played, &url)),
-        report::baseline(&played),
-    ];
-    for (path, text) in files.iter().zip(texts) {
+        }
+    });
+    let report = Report {
+        played: played.collect(),
+        url,
+        server: name,
+        seconds,
+    };
+    for (path, text) in files
+        .iter()
+        .zip([report.junit(), report.autobahn(), report.baseline()])
+    {
         if let Some(path) = path {
             fs::write(path, text).map_err(unwritable(path))?;
         }
     }
-    if is_json {
-        played
-            .iter()
-            .for_each(|one| terminal.line(&one.json().to_string()));
-        terminal.line(&summary.to_string());
-    } else {
-        report::print_cases(&played, given.has("verbose"), terminal);
-        report::print_summary(&played, &summary, terminal);
+    match is_json {
+        true => report.print_json(terminal),
+        false => report.print(given.has("verbose"), terminal),
     }
-    match plan.map_or(Ok(()), |plan| plan.ping()) {
-        Ok(()) => Ok(summary["failed"] == 0),
-        Err(end) => Err(Failure::Unreachable(format!(
-            "{url} no longer answers: {end}"
-        ))),
+    if let Some(Err(end)) = server.map(|server| server.ping()) {
+        let error = format!("{} no longer answers: {end}", report.url);
+        return Err(Failure::Unreachable(error));
+    }
+    Ok(report.failed().next().is_none())
+}
+
+/// Returns a line of `--list`.
+fn listed(case: &Case, is_json: bool) -> String {
+    let (name, section, demand) = (&case.name, case.section, case.demand);
+    let (severity, number) = (case.severity.word(), case.number());
+    let json = json!({ "name": name, "autobahn": number, "section": section,
+                       "severity": severity, "demand": demand });
+    match is_json {
+        true => json.to_string(),
+        false => format!("{name:35} {section:22} {severity:17} {demand}"),
     }
 }
 
@@ -213,51 +223,40 @@ fn unwritable(path: &Path) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::Wrong(format!("can't write {}: {error}", path.display()))
 }
 
-/// Plays all cases and shows the progress on a terminal. Those that only wait begin at once; those
-/// with long messages come last and one by one, so that they don't delay others into a timeout.
-fn play_all(cases: &[Case], plan: &Plan, jobs: usize) -> Vec<Outcome> {
+/// Plays all cases and shows the progress. Those that only wait begin at once; those with long
+/// messages come last and one by one, so that they don't delay others into a timeout.
+fn play_all(cases: &[Case], server: &Server, jobs: usize) -> Vec<Outcome> {
     let (long, mut short): (Vec<_>, Vec<_>) = (0..cases.len()).partition(|at| cases[*at].is_long());
     short.sort_by_key(|at| cases[*at].expected != Expected::Ends);
-    let mut outcomes = vec![Outcome::default(); cases.len()];
-    let (mut done, is_shown) = (0, io::stderr().is_terminal());
+    let (mut outcomes, mut done) = (vec![Outcome::default(); cases.len()], 0);
     for (order, jobs) in [(short, jobs), (long, 1)] {
-        let work = |at: usize| play(&cases[order[at]], plan);
-        runner::in_parallel(jobs, order.len(), work, |at, outcome| {
+        let work = |at: usize| play(&cases[order[at]], server);
+        in_parallel(jobs, order.len(), work, |at, outcome| {
             outcomes[order[at]] = outcome;
             done += 1;
-            if is_shown {
-                let end = if done == cases.len() { "\r\x1b[K" } else { "" };
-                let _ = write!(io::stderr(), "\r{done} of {} cases{end}", cases.len());
-            }
+            show_progress(&format!("{done} of {} cases", cases.len()));
             true
         });
     }
+    show_progress("");
     outcomes
 }
 
 /// Finds out what the server does with messages. Returns its name, too.
-fn plan(given: &Arguments, target: Target) -> Result<(Plan, String), Failure> {
-    let server = target.open(None).map_err(Failure::Unreachable)?.server;
-    let (speaks_first, reactions) = (given.has("server-speaks-first"), [Reaction::Echoes; 2]);
-    let mut plan = Plan {
-        target,
-        reactions,
-        speaks_first,
-    };
+fn explored(given: &Arguments) -> Result<(Server, String), Failure> {
+    let mut server = server(given)?;
+    let (_, name) = server.open(None).map_err(Failure::Unreachable)?;
     // If valid input didn't work, every rejection would mean nothing.
-    plan.ping().map_err(|end| {
-        Failure::Unreachable(format!(
-            "{} answers no ping: {end}",
-            plan.target.address.authority
-        ))
-    })?;
+    let authority = &server.address.authority;
+    let dead = |end| Failure::Unreachable(format!("{authority} answers no ping: {end}"));
+    server.ping().map_err(dead)?;
     if !given.has("echo") {
-        plan.reactions = [plan.reaction_to(0x1), plan.reaction_to(0x2)];
+        server.reactions = [server.reaction_to(0x1), server.reaction_to(0x2)];
     }
     if given.has("binary-only") {
-        plan.reactions[0] = Reaction::Closes;
+        server.reactions[0] = Reaction::Closes;
     }
-    Ok((plan, server))
+    Ok((server, name))
 }
 
 /// Returns the lowest severity that counts.
@@ -273,16 +272,13 @@ fn fail_on(given: &Arguments) -> Result<Severity, Failure> {
 }
 
 fn expected(given: &Arguments) -> Result<Option<BTreeMap<String, Verdict>>, Failure> {
-    let Some(path) = given.values("expect").next_back() else {
+    let Some(path) = texts(given, "expect").pop() else {
         return Ok(None);
     };
-    let text = fs::read_to_string(path);
-    let path = path.to_string_lossy();
+    let text = fs::read_to_string(&path);
     let text = text.map_err(|error| Failure::Wrong(format!("can't read {path}: {error}")))?;
-    let parsed = report::parse_baseline(&text);
-    parsed
-        .map(Some)
-        .map_err(|line| Failure::Wrong(format!("{path}: {line:?} is not a name and a verdict")))
+    let wrong = |line| Failure::Wrong(format!("{path}: {line:?} is not a name and a verdict"));
+    report::parse_baseline(&text).map(Some).map_err(wrong)
 }
 
 fn texts(given: &Arguments, name: &str) -> Vec<String> {
@@ -333,38 +329,33 @@ fn timeout(given: &Arguments) -> Result<Duration, Failure> {
     Ok(seconds.unwrap_or(TIMEOUT))
 }
 
-fn target(given: &Arguments) -> Result<Target, Failure> {
+fn server(given: &Arguments) -> Result<Server, Failure> {
     if let [_, other, ..] = &given.operands[..] {
         return Err(Failure::Wrong(format!("unexpected argument {other:?}")));
     }
-    let mut headers = Vec::new();
     let origins = texts(given, "origin")
         .into_iter()
         .map(|origin| format!("Origin: {origin}"));
-    for line in texts(given, "header").into_iter().chain(origins) {
-        match line
-            .split_once(':')
-            .filter(|_| !line.contains(['\r', '\n']))
-        {
-            Some((name, value)) => headers.push((name.to_owned(), value.trim().to_owned())),
-            None => {
-                let error = format!("{line:?} is not a header such as 'Name: value'");
-                return Err(Failure::Wrong(error));
-            }
-        }
+    let headers: Vec<_> = texts(given, "header").into_iter().chain(origins).collect();
+    let is_wrong = |line: &&String| !line.contains(':') || line.contains(['\r', '\n']);
+    if let Some(line) = headers.iter().find(is_wrong) {
+        let error = format!("{line:?} is not a header such as 'Name: value'");
+        return Err(Failure::Wrong(error));
     }
     let command = texts(given, "connect").pop();
-    let target = Target {
+    let server = Server {
         address: Address::operand(given, command.is_some())?,
         command,
         headers,
         subprotocols: texts(given, "subprotocol"),
         timeout: timeout(given)?,
+        reactions: [Reaction::Echoes; 2],
+        speaks_first: given.has("server-speaks-first"),
     };
-    if target.command.is_none() && !given.has("allow-remote") {
-        target.check_is_local().map_err(Failure::Wrong)?;
+    if server.command.is_none() && !given.has("allow-remote") {
+        server.check_is_local().map_err(Failure::Wrong)?;
     }
-    Ok(target)
+    Ok(server)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use super::cases::{Case, Severity};
 use super::judge::{Verdict, autobahn};
-use super::play::{End, Outcome};
+use super::play::Outcome;
+use super::transport::End;
 use crate::cli::output::NAME_AND_VERSION;
 use crate::text::Hex;
 use crate::tools::dissect::{plural, shortened};
@@ -13,6 +14,15 @@ use std::collections::BTreeMap;
 
 /// The bytes of each direction that are shown.
 const SHOWN_BYTES: usize = 64;
+
+/// The cases that were played, and against what.
+pub(super) struct Report<'a> {
+    pub(super) played: Vec<Played<'a>>,
+    pub(super) url: String,
+    /// The `Server` header of its responses.
+    pub(super) server: String,
+    pub(super) seconds: f64,
+}
 
 pub(super) struct Played<'a> {
     pub(super) case: &'a Case,
@@ -25,31 +35,32 @@ pub(super) struct Played<'a> {
 
 impl Played<'_> {
     /// Prints what was demanded, what came back, and the bytes.
-    pub(super) fn print(&self, terminal: &mut Terminal<'_>) {
+    fn print(&self, terminal: &mut Terminal<'_>) {
         let (case, outcome) = (self.case, &self.outcome);
-        let word = format!("{:9}", self.verdict.word());
-        let style = [Style::Faint, Style::Wrong][usize::from(self.is_failure)];
-        let (word, name) = (
-            terminal.paint(style, &word),
-            terminal.paint(Style::Strong, &case.name),
-        );
+        let style = if self.is_failure {
+            Style::Wrong
+        } else {
+            Style::Faint
+        };
+        let word = terminal.paint(style, &format!("{:9}", self.verdict.word()));
+        let name = terminal.paint(Style::Strong, &case.name);
         terminal.line(&format!("{word} {name} ({})", self.severity.word()));
-        terminal.line(&format!(
-            "    demanded   {} ({})",
-            case.demand, case.section
-        ));
-        terminal.line(&format!("    came back  {}", outcome.sentence()));
+        let mut line = |word, text: &str| terminal.line(&format!("    {word:10} {text}"));
+        line("demanded", &format!("{} ({})", case.demand, case.section));
+        line("came back", &outcome.sentence());
         for (word, log) in [("sent", &outcome.sent), ("received", &outcome.received)] {
             let bytes = match case.is_of_handshake() {
                 true => log.start.escape_ascii().to_string(),
                 false => shortened(&log.start, SHOWN_BYTES),
             };
-            let total = plural(log.total as u64, "byte");
-            terminal.line(&format!("    {word:10} {total}: {bytes}"));
+            line(
+                word,
+                &format!("{}: {bytes}", plural(log.total as u64, "byte")),
+            );
         }
     }
 
-    pub(super) fn json(&self) -> Value {
+    fn json(&self) -> Value {
         let (case, outcome) = (self.case, &self.outcome);
         let (sent, received) = (&outcome.sent, &outcome.received);
         json!({
@@ -83,187 +94,160 @@ impl Played<'_> {
     }
 }
 
-/// Prints the cases that failed, or all. The most severe ones come first, and those that failed
-/// alike are printed once.
-pub(super) fn print_cases(played: &[Played<'_>], is_all: bool, terminal: &mut Terminal<'_>) {
-    let mut shown: Vec<_> = played
-        .iter()
-        .filter(|one| one.is_failure || is_all)
-        .collect();
-    shown.sort_by_key(|one| (Reverse(one.severity), one.case.demand));
-    let is_alike = |one: &&Played<'_>, other: &&Played<'_>| {
+impl<'a> Report<'a> {
+    pub(super) fn failed(&self) -> impl Iterator<Item = &Played<'a>> + Clone {
+        self.played.iter().filter(|one| one.is_failure)
+    }
+
+    /// Returns how many cases have each verdict.
+    fn counts(&self) -> [usize; 4] {
+        Verdict::ALL.map(|word| self.played.iter().filter(|one| one.verdict == word).count())
+    }
+
+    /// Prints the cases that failed, or all. The most severe ones come first, and those that failed
+    /// alike are printed once.
+    fn print_cases(&self, is_all: bool, terminal: &mut Terminal<'_>) {
+        let shown = self.played.iter().filter(|one| one.is_failure || is_all);
+        let mut shown: Vec<_> = shown.collect();
+        shown.sort_by_key(|one| (Reverse(one.severity), one.case.demand));
         let what = |one: &Played<'_>| (one.case.demand, one.verdict, one.outcome.sentence());
-        !is_all && what(one) == what(other)
-    };
-    for group in shown.chunk_by(is_alike) {
-        group[0].print(terminal);
-        if let [_, others @ ..] = group
-            && !others.is_empty()
-        {
-            let names: Vec<_> = others.iter().map(|one| one.case.name.as_str()).collect();
-            terminal.line(&format!("    also       {}", names.join(", ")));
+        for group in shown.chunk_by(|one, other| !is_all && what(one) == what(other)) {
+            group[0].print(terminal);
+            let others: Vec<_> = group[1..].iter().map(|one| &*one.case.name).collect();
+            if !others.is_empty() {
+                terminal.line(&format!("    also       {}", others.join(", ")));
+            }
         }
     }
-}
 
-pub(super) fn counts<'a>(played: impl Iterator<Item = &'a Played<'a>>) -> [usize; 4] {
-    let mut counts = [0; 4];
-    played.for_each(|played| counts[played.verdict as usize] += 1);
-    counts
-}
-
-/// Prints how many cases of each section have each verdict, and the result of the whole run.
-pub(super) fn print_summary(played: &[Played<'_>], summary: &Value, terminal: &mut Terminal<'_>) {
-    let mut sections: Vec<&str> = Vec::new();
-    for played in played {
-        if !sections.contains(&played.case.section) {
-            sections.push(played.case.section);
+    /// Prints cases, how many of each section have each verdict, and the result of the whole run.
+    pub(super) fn print(&self, is_all: bool, terminal: &mut Terminal<'_>) {
+        self.print_cases(is_all, terminal);
+        let mut sections = BTreeMap::<_, [usize; 4]>::new();
+        for one in &self.played {
+            sections.entry(one.case.section).or_default()[one.verdict as usize] += 1;
         }
-    }
-    sections.sort_unstable();
-    let words = Verdict::ALL.map(Verdict::word);
-    let line =
-        |section: &str, [a, b, c, d]: [String; 4]| format!("{section:24}{a:>9}{b:>9}{c:>9}{d:>9}");
-    terminal.styled(Style::Strong, &line("section", words.map(str::to_owned)));
-    for section in sections {
-        let of_section = played
-            .iter()
-            .filter(|played| played.case.section == section);
-        terminal.line(&line(
-            section,
-            counts(of_section).map(|count| count.to_string()),
+        let line = |section: &str, [a, b, c, d]: [String; 4]| {
+            format!("{section:24}{a:>9}{b:>9}{c:>9}{d:>9}")
+        };
+        let words = Verdict::ALL.map(|verdict| verdict.word().to_owned());
+        terminal.styled(Style::Strong, &line("section", words));
+        for (section, counts) in sections {
+            terminal.line(&line(section, counts.map(|count| count.to_string())));
+        }
+        let (url, seconds) = (&self.url, self.seconds);
+        let server = match &*self.server {
+            "" => String::new(),
+            server => format!(" ({server})"),
+        };
+        let cases = plural(self.played.len() as u64, "case");
+        let [held, violated, other, not_applicable] = self.counts();
+        terminal.line(&format!(
+            "{url}{server}: {cases} in {seconds:.1} s: {held} held, {violated} violated, \
+             {other} other, {not_applicable} not applicable"
         ));
+        let security = self
+            .failed()
+            .filter(|one| one.severity == Severity::Security);
+        let security: Vec<_> = security.map(|one| &*one.case.name).collect();
+        let (count, names) = (security.len(), security.join(", "));
+        let colon = if security.is_empty() { "" } else { ": " };
+        terminal.line(&match self.failed().count() {
+            0 => "No case failed.".to_owned(),
+            failed => format!("{failed} failed, {count} of them security{colon}{names}."),
+        });
     }
-    let text = |field: &str| summary[field].as_str().unwrap_or_default();
-    let server = match text("server") {
-        "" => String::new(),
-        server => format!(" ({server})"),
-    };
-    terminal.line(&format!(
-        "{}{server}: {} in {:.1} s: {} held, {} violated, {} other, {} not applicable",
-        text("url"),
-        plural(played.len() as u64, "case"),
-        summary["seconds"].as_f64().unwrap_or_default(),
-        summary["held"],
-        summary["violated"],
-        summary["other"],
-        summary["not_applicable"],
-    ));
-    let failed = &summary["failed"];
-    let security = &summary["failed_by_severity"]["security"];
-    let is_security = |one: &&Played<'_>| one.is_failure && one.severity == Severity::Security;
-    let names = played
-        .iter()
-        .filter(is_security)
-        .map(|one| one.case.name.as_str());
-    let colon = if security == 0 { "" } else { ": " };
-    let names = names.collect::<Vec<_>>().join(", ");
-    terminal.line(&match failed == 0 {
-        true => "No case failed.".to_owned(),
-        false => format!("{failed} failed, {security} of them security{colon}{names}."),
-    });
-}
 
-/// Returns the result of the whole run, the last object of `--json`.
-pub(super) fn summary(played: &[Played<'_>], url: &str, server: &str, seconds: f64) -> Value {
-    let [held, violated, other, not_applicable] = counts(played.iter());
-    let failed = played.iter().filter(|played| played.is_failure);
-    let by_severity = Severity::WORDS.map(|(severity, word)| {
-        let count = failed
-            .clone()
-            .filter(|played| played.severity == severity)
-            .count();
-        (word.to_owned(), json!(count))
-    });
-    json!({
-        "summary": true, "url": url, "server": server, "version": NAME_AND_VERSION,
-        "seconds": seconds, "cases": played.len(), "held": held, "violated": violated,
-        "other": other, "not_applicable": not_applicable, "failed": failed.count(),
-        "failed_by_severity": Value::Object(by_severity.into_iter().collect()),
-    })
-}
+    /// Prints one object a line for each case, and one for the whole run.
+    pub(super) fn print_json(&self, terminal: &mut Terminal<'_>) {
+        self.played
+            .iter()
+            .for_each(|one| terminal.line(&one.json().to_string()));
+        let [held, violated, other, not_applicable] = self.counts();
+        let by_severity = Severity::WORDS.map(|(severity, word)| {
+            let count = self.failed().filter(|one| one.severity == severity).count();
+            (word.to_owned(), json!(count))
+        });
+        let summary = json!({
+            "summary": true, "url": self.url, "server": self.server, "version": NAME_AND_VERSION,
+            "seconds": self.seconds, "cases": self.played.len(), "held": held,
+            "violated": violated, "other": other, "not_applicable": not_applicable,
+            "failed": self.failed().count(),
+            "failed_by_severity": Value::Object(by_severity.into_iter().collect()),
+        });
+        terminal.line(&summary.to_string());
+    }
 
-/// Returns the results as JUnit XML, which GitHub and GitLab read.
-pub(super) fn junit(played: &[Played<'_>], url: &str, seconds: f64) -> String {
-    let (tests, skipped) = (
-        played.len(),
-        counts(played.iter())[Verdict::NotApplicable as usize],
-    );
-    let failures = played.iter().filter(|played| played.is_failure).count();
-    let name = xml_text(&format!("parlor test {url}"));
-    let cases: String = played.iter().map(Played::junit).collect();
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{name}\" \
-         tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{seconds:.3}\">\n\
-         {cases}</testsuite>\n</testsuites>\n"
-    )
+    /// Returns the results as JUnit XML, which GitHub and GitLab read.
+    pub(super) fn junit(&self) -> String {
+        let (tests, failures) = (self.played.len(), self.failed().count());
+        let [.., skipped] = self.counts();
+        let (name, seconds) = (xml_text(&format!("parlor test {}", self.url)), self.seconds);
+        let cases: String = self.played.iter().map(Played::junit).collect();
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{name}\" \
+             tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{seconds:.3}\">\n\
+             {cases}</testsuite>\n</testsuites>\n"
+        )
+    }
+
+    /// Returns the `index.json` of an Autobahn report, with the cases that are Autobahn's.
+    pub(super) fn autobahn(&self) -> String {
+        let numbered = self
+            .played
+            .iter()
+            .filter_map(|one| Some((one.case.number()?, one)));
+        let cases = numbered.map(|(number, Played { case, outcome, .. })| {
+            let (behavior, behavior_close) = autobahn(case, outcome);
+            let code = match outcome.closing_end() {
+                End::Close(code, _) => *code,
+                _ => None,
+            };
+            let result = json!({
+                "behavior": behavior, "behaviorClose": behavior_close, "remoteCloseCode": code,
+                "duration": outcome.time.as_millis() as u64, "reportfile": null,
+            });
+            (number.to_owned(), result)
+        });
+        let cases = Value::Object(cases.collect());
+        format!("{:#}\n", json!({ &self.url: cases }))
+    }
+
+    /// Returns the file of `--write-expected`: a line for each case that did not hold.
+    pub(super) fn baseline(&self) -> String {
+        let others = self
+            .played
+            .iter()
+            .filter(|one| one.verdict != Verdict::Held);
+        let lines = others.map(|one| format!("{} {}\n", one.case.name, one.verdict.word()));
+        let head = "# Written by parlor test --write-expected: the cases that do not hold.\n";
+        head.to_owned() + &lines.collect::<String>()
+    }
 }
 
 /// Escapes text for XML 1.0, which has no control characters.
 fn xml_text(text: &str) -> String {
-    let mut escaped = String::new();
-    for character in text.chars() {
-        match character {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            control if control.is_control() => escaped.push('\u{fffd}'),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// Returns the `index.json` of an Autobahn report, with the cases that are Autobahn's.
-pub(super) fn index(played: &[Played<'_>], agent: &str) -> Value {
-    let mut cases = serde_json::Map::new();
-    for Played { case, outcome, .. } in played {
-        let Some(number) = case.number() else {
-            continue;
-        };
-        let (behavior, behavior_close) = autobahn(case, outcome);
-        let code = match outcome.closing_end() {
-            End::Close(code, _) => *code,
-            _ => None,
-        };
-        let result = json!({
-            "behavior": behavior, "behaviorClose": behavior_close, "remoteCloseCode": code,
-            "duration": outcome.time.as_millis() as u64, "reportfile": null,
-        });
-        cases.insert(number.to_owned(), result);
-    }
-    json!({ agent: cases })
-}
-
-/// Returns the file of `--write-expected`: a line for each case that did not hold.
-pub(super) fn baseline(played: &[Played<'_>]) -> String {
-    let mut text =
-        "# Written by parlor test --write-expected: the cases that do not hold.\n".to_owned();
-    for played in played
-        .iter()
-        .filter(|played| played.verdict != Verdict::Held)
-    {
-        text += &format!("{} {}\n", played.case.name, played.verdict.word());
-    }
-    text
+    let text = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    text.replace('"', "&quot;")
+        .replace(char::is_control, "\u{fffd}")
 }
 
 /// Parses the file of `--expect`. An error is the wrong line.
 pub(super) fn parse_baseline(text: &str) -> Result<BTreeMap<String, Verdict>, &str> {
+    let parse = |line: &str| {
+        let (name, word) = line.split_once(' ')?;
+        let verdict = Verdict::ALL
+            .into_iter()
+            .find(|verdict| verdict.word() == word)?;
+        Some((name.to_owned(), verdict))
+    };
     let lines = text
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let parsed = lines.map(|line| {
-        let (name, word) = line.split_once(' ').ok_or(line)?;
-        let verdict = Verdict::ALL
-            .into_iter()
-            .find(|verdict| verdict.word() == word);
-        verdict
-            .map(|verdict| (name.to_owned(), verdict))
-            .ok_or(line)
-    });
-    parsed.collect()
+    lines.map(|line| parse(line).ok_or(line)).collect()
 }
 
 #[cfg(test)]

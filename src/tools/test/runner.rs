@@ -1,5 +1,6 @@
-//! Runs work on several threads at once.
+//! Runs work on several threads at once, and shows the progress.
 
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -16,23 +17,23 @@ pub(super) fn in_parallel<R: Send>(
     let (next, work) = (AtomicUsize::new(0), &work);
     let (send, receive) = channel();
     thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, count.max(1)) {
+        for _ in 0..jobs.min(count) {
             let (send, next) = (send.clone(), &next);
             scope.spawn(move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= count || send.send((index, work(index))).is_err() {
-                        break;
-                    }
-                }
+                let indices = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+                let mut indices = indices.take_while(|index| *index < count);
+                indices.all(|index| send.send((index, work(index))).is_ok())
             });
         }
         drop(send);
-        while let Ok((index, result)) = receive.recv() {
-            if !done(index, result) {
-                next.store(count, Ordering::Relaxed);
-                break;
-            }
-        }
+        receive.iter().all(|(index, result)| done(index, result));
+        next.store(count, Ordering::Relaxed);
     });
+}
+
+/// Replaces the line of progress on standard error, if that is a terminal.
+pub(super) fn show_progress(text: &str) {
+    if io::stderr().is_terminal() {
+        let _ = write!(io::stderr(), "\r\x1b[K{text}");
+    }
 }
