@@ -66,7 +66,7 @@ pub fn check(data: &[u8]) {
 
 fn json_is_judged_by_the_table(text: &str, request: &Request) {
     if serde_json::from_str::<IgnoredAny>(text).is_err() || has_half_a_character(text) {
-        return assert_eq!(request.command, Err(CommandError::BadJson));
+        return assert_eq!(request.command, Err(CommandError::BAD_JSON));
     }
     let mut keys = serde_json::from_str::<Keys>(text).map_or(Vec::new(), |keys| keys.0);
     keys.retain(|key| KEYS.split(' ').any(|known| known == key));
@@ -75,7 +75,7 @@ fn json_is_judged_by_the_table(text: &str, request: &Request) {
         return;
     }; // nested too deep, or a number too large
     if keys.windows(2).any(|two| two[0] == two[1]) {
-        return assert_eq!(request.command, Err(CommandError::BadJson));
+        return assert_eq!(request.command, Err(CommandError::BAD_JSON));
     }
     let id = fields.get("id").filter(|id| !id.is_null());
     let expected = match id.map(is_number) {
@@ -90,7 +90,7 @@ fn json_is_judged_by_the_table(text: &str, request: &Request) {
         }
     };
     assert_eq!(
-        request.command.as_ref().err().map(CommandError::code),
+        request.command.as_ref().err().map(|error| error.code),
         expected,
         "{text}"
     );

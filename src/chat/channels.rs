@@ -6,8 +6,7 @@
 
 use super::changes::Changes;
 use super::event::{ChannelId, ChannelSummary, Event};
-use super::name::ChannelName;
-use super::name_index::{IndexedName, NameIndex};
+use super::name::{Name, NameIndex};
 use crate::history::{Author, ChannelRow, ChannelSettings, Kind, Seq, Span};
 use crate::time::Millis;
 use slab::Slab;
@@ -19,7 +18,7 @@ pub(super) const GENERAL: ChannelId = ChannelId(0);
 
 /// A channel that is listed.
 pub(super) struct Channel {
-    pub(super) name: IndexedName,
+    pub(super) name: Name,
     /// The members, each with the number of its connections in the channel: 0 while the user is a
     /// member only because of a lost connection.
     pub(super) members: BTreeMap<Author, u32>,
@@ -81,8 +80,8 @@ impl Channels {
             by_use: BTreeSet::new(),
             uses: 1,
         };
-        if let Ok(general) = ChannelName::parse("general") {
-            channels.list(&general, Span::EMPTY, ChannelSettings::default());
+        if let Ok(general) = Name::of_channel("general") {
+            channels.list(general, Span::EMPTY, ChannelSettings::default());
         }
         let mut room = limit.saturating_sub(1);
         let fits = |row: &&ChannelRow| {
@@ -100,15 +99,15 @@ impl Channels {
     /// Lists a channel of the history. One whose name is no longer valid (with other tables of
     /// Unicode, or without them) stays in the history.
     fn restore(&mut self, row: &ChannelRow) {
-        let Ok(name) = ChannelName::parse(&row.name) else {
+        let Ok(name) = Name::of_channel(&row.name) else {
             return;
         };
-        if *name.shown() != *row.name {
+        if name.shown != row.name {
             return;
         }
         let id = match self.find(&name) {
             Found::Listed(id) => id,
-            Found::Nothing => self.list(&name, Span::EMPTY, row.settings),
+            Found::Nothing => self.list(name, Span::EMPTY, row.settings),
             Found::LooksLike(_) => return,
         };
         self.was_used(id);
@@ -136,11 +135,11 @@ impl Channels {
     }
 
     /// Looks a name up. A name that only looks like a channel's does not refer to it.
-    pub(super) fn find(&self, name: &ChannelName) -> Found {
+    pub(super) fn find(&self, name: &Name) -> Found {
         let mut found = Found::Nothing;
         for id in self.names.owners(name) {
             match self.get(id) {
-                Some(channel) if *channel.name.shown == *name.shown() => return Found::Listed(id),
+                Some(channel) if channel.name.shown == name.shown => return Found::Listed(id),
                 Some(channel) => found = Found::LooksLike(channel.name.shown.clone()),
                 None => {}
             }
@@ -149,14 +148,8 @@ impl Channels {
     }
 
     /// Lists a channel that is not listed, and that no listed one looks like.
-    pub(super) fn list(
-        &mut self,
-        name: &ChannelName,
-        span: Span,
-        settings: ChannelSettings,
-    ) -> ChannelId {
+    pub(super) fn list(&mut self, name: Name, span: Span, settings: ChannelSettings) -> ChannelId {
         let id = ChannelId(self.listed.vacant_key() as u32);
-        let name = IndexedName::from(name);
         self.names.insert(&name, id);
         self.listed.insert(Channel {
             name,

@@ -171,10 +171,10 @@ impl Request {
     /// Returns whether the message could not be parsed. This error takes precedence over
     /// `rate_limited`.
     pub fn is_unreadable(&self) -> bool {
-        matches!(
-            self.command,
-            Err(CommandError::BadJson | CommandError::BadId)
-        )
+        let errors = [CommandError::BAD_JSON, CommandError::BAD_ID];
+        self.command
+            .as_ref()
+            .is_err_and(|error| errors.contains(error))
     }
 
     /// Returns whether the command must wait for the next turn if the same connection sent a

@@ -3,7 +3,7 @@
 
 use super::command::RequestId;
 use super::error::CommandError;
-use crate::history::{Author, Epoch, Kind, Place, Reaction, Record, Seq, Writing};
+use crate::history::{Author, Epoch, Kind, Place, Record, Seq, Writing};
 use crate::time::UnixMillis;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -185,13 +185,17 @@ pub struct Sanctioned {
 /// Serializes a place as clients know it: a channel's name, or a conversation's identifier.
 fn serialize_place<S: Serializer>(place: &Place, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(1))?;
+    add_place(&mut map, place)?;
+    map.end()
+}
+
+fn add_place<M: SerializeMap>(event: &mut M, place: &Place) -> Result<(), M::Error> {
     match place {
-        Place::Channel(name) => map.serialize_entry("channel", name)?,
+        Place::Channel(name) => event.serialize_entry("channel", name),
         Place::Conversation(one, other) => {
-            map.serialize_entry("conversation", &conversation_id(*one, *other))?;
+            event.serialize_entry("conversation", &conversation_id(*one, *other))
         }
     }
-    map.end()
 }
 
 /// Serializes who may write as `all`, `owner`, or a number of seconds.
@@ -218,133 +222,61 @@ pub(super) fn conversation_id(one: Author, other: Author) -> String {
 /// length.
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            r#type: &'static str,
-            #[serde(flatten, serialize_with = "serialize_place")]
-            place: &'a Place,
-            from: &'a str,
-            author: Author,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            to: Option<&'a str>,
-            text: &'a str,
-            seq: Seq,
-            at: UnixMillis,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            action: bool,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            nonce: Option<&'a str>,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            owner: bool,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            edited_at: Option<UnixMillis>,
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            reactions: &'a [Reaction],
+        fn add<M: SerializeMap>(
+            event: &mut M,
+            key: &'static str,
+            value: Option<impl Serialize>,
+        ) -> Result<(), M::Error> {
+            value.map_or(Ok(()), |value| event.serialize_entry(key, &value))
         }
-        let what = &self.what;
-        let kind = match (what.kind, &what.place) {
-            (Kind::Message, Place::Channel(_)) => "message",
-            (Kind::Message, Place::Conversation(..)) => "direct",
-            _ => return ChangeFields::of(self).serialize(serializer),
+        let what = &*self.what;
+        let (kind, on) = match (what.kind, &what.place) {
+            (Kind::Message, Place::Channel(_)) => ("message", None),
+            (Kind::Message, Place::Conversation(..)) => ("direct", None),
+            (Kind::Edit { .. }, _) => ("edited", None),
+            (Kind::Delete { .. }, _) => ("deleted", None),
+            (Kind::React { on, .. }, _) => ("reacted", Some(on)),
+            (Kind::Deleted, _) => ("deleted_message", None),
         };
-        let changes = self.changes.as_deref();
-        Fields {
-            r#type: kind,
-            place: &what.place,
-            from: &what.from,
-            author: what.author,
-            to: what.to.as_deref(),
-            text: &what.text,
-            seq: self.seq,
-            at: self.at,
-            action: what.action,
-            nonce: what.nonce.as_deref(),
-            owner: what.owner,
-            edited_at: changes.and_then(|changes| changes.edited_at),
-            reactions: changes.map_or(&[], |changes| &changes.reactions),
+        let mut event = serializer.serialize_map(None)?;
+        event.serialize_entry("type", kind)?;
+        add_place(&mut event, &what.place)?;
+        if what.kind == Kind::Deleted {
+            event.serialize_entry("seq", &self.seq)?;
+            return event.end();
         }
-        .serialize(serializer)
-    }
-}
-
-/// The fields of a change of an earlier message, or of a deleted one.
-#[derive(Serialize)]
-struct ChangeFields<'a> {
-    r#type: &'static str,
-    #[serde(flatten, serialize_with = "serialize_place")]
-    place: &'a Place,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of: Option<Seq>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    emoji: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    on: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    author: Option<Author>,
-    seq: Seq,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<UnixMillis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nonce: Option<&'a str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    owner: bool,
-}
-
-impl<'a> ChangeFields<'a> {
-    fn of(record: &'a Record) -> Self {
-        let what = &record.what;
-        let (text, from, author) = (Some(&*what.text), Some(&*what.from), Some(what.author));
-        let deleted = Self {
-            r#type: "deleted_message",
-            place: &what.place,
-            of: None,
-            text: None,
-            emoji: None,
-            on: None,
-            from: None,
-            by: None,
-            author: None,
-            seq: record.seq,
-            at: None,
-            nonce: None,
-            owner: false,
-        };
-        let change = |of| Self {
-            of: Some(of),
-            at: Some(record.at),
-            nonce: what.nonce.as_deref(),
-            owner: what.owner,
-            ..deleted
-        };
-        match what.kind {
-            Kind::Edit { of } => Self {
-                r#type: "edited",
-                text,
-                from,
-                author,
-                ..change(of)
-            },
-            Kind::Delete { of } => Self {
-                r#type: "deleted",
-                by: from,
-                ..change(of)
-            },
-            Kind::React { of, on } => Self {
-                r#type: "reacted",
-                emoji: text,
-                on: Some(on),
-                from,
-                author,
-                ..change(of)
-            },
-            Kind::Message | Kind::Deleted => deleted,
-        }
+        let is_message = what.kind == Kind::Message;
+        let is_deletion = matches!(what.kind, Kind::Delete { .. });
+        let has_text = on.is_none() && !is_deletion;
+        let changes = self.changes.as_deref().filter(|_| is_message);
+        let reactions = changes.map(|changes| &changes.reactions);
+        add(&mut event, "of", what.changes())?;
+        event.serialize_entry(if is_deletion { "by" } else { "from" }, &what.from)?;
+        add(&mut event, "author", (!is_deletion).then_some(what.author))?;
+        add(&mut event, "to", what.to.as_ref().filter(|_| is_message))?;
+        add(&mut event, "text", has_text.then_some(&what.text))?;
+        add(&mut event, "emoji", on.and(Some(&what.text)))?;
+        add(&mut event, "on", on)?;
+        event.serialize_entry("seq", &self.seq)?;
+        event.serialize_entry("at", &self.at)?;
+        add(
+            &mut event,
+            "action",
+            (is_message && what.action).then_some(true),
+        )?;
+        add(&mut event, "nonce", what.nonce.as_ref())?;
+        add(&mut event, "owner", what.owner.then_some(true))?;
+        add(
+            &mut event,
+            "edited_at",
+            changes.and_then(|changes| changes.edited_at),
+        )?;
+        add(
+            &mut event,
+            "reactions",
+            reactions.filter(|all| !all.is_empty()),
+        )?;
+        event.end()
     }
 }
 

@@ -55,7 +55,7 @@ impl Tries {
             times.retain(|at| now.since(*at) < WINDOW);
             if times.len() >= WRONG_KEYS {
                 let retry_ms = times[0].after(WINDOW).since(now).as_millis() as u64;
-                return Err(CommandError::TooManyTries { retry_ms });
+                return Err(CommandError::TOO_MANY_TRIES.after(retry_ms));
             }
         }
         if right.is_some_and(|right| same(&hash(given), &right)) {
@@ -79,23 +79,23 @@ mod tests {
         let mut tries = Tries::default();
         let right = Keys::new(Some("key"), None).owner;
         let mut check = |peer, given, now| {
-            let wrong = CommandError::BadKey;
+            let wrong = CommandError::BAD_KEY;
             tries.check(Peer(peer), given, right, wrong, Millis(now))
         };
         for n in 0..10 {
-            assert_eq!(check(1, "kez", n * 1_000), Err(CommandError::BadKey));
+            assert_eq!(check(1, "kez", n * 1_000), Err(CommandError::BAD_KEY));
             assert_eq!(check(2, "key", n * 1_000), Ok(()), "right ones don't count");
         }
-        let limited = |retry_ms| Err(CommandError::TooManyTries { retry_ms });
+        let limited = |retry_ms| Err(CommandError::TOO_MANY_TRIES.after(retry_ms));
         assert_eq!(check(1, "key", 10_000), limited(50_000));
         assert_eq!(check(1, "", 59_999), limited(1));
-        assert_eq!(check(2, "", 59_999), Err(CommandError::BadKey));
+        assert_eq!(check(2, "", 59_999), Err(CommandError::BAD_KEY));
         assert_eq!(check(1, "key", 60_000), Ok(()));
         for peer in 0..2 * WRONG_KEY_PEERS as u128 {
             let _ = check(peer, "", 60_000);
         }
         assert!(tries.0.len() <= WRONG_KEY_PEERS);
-        let none = tries.check(Peer(0), "", None, CommandError::BadKey, Millis(200_000));
-        assert_eq!(none, Err(CommandError::BadKey), "there is no key");
+        let none = tries.check(Peer(0), "", None, CommandError::BAD_KEY, Millis(200_000));
+        assert_eq!(none, Err(CommandError::BAD_KEY), "there is no key");
     }
 }

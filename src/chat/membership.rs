@@ -9,7 +9,7 @@
 use super::channels::{Found, GENERAL};
 use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, Joined, Topic};
-use super::name::ChannelName;
+use super::name::Name;
 use super::{Applied, Chat, Context, Departure, List, Timer};
 use crate::history::{Author, ChannelSettings, PageRequest, Place, Seq, Span};
 use crate::limits::{
@@ -26,30 +26,30 @@ impl Chat {
         channel: &str,
         since: Option<Seq>,
     ) -> Applied {
-        let name = ChannelName::parse(channel)?;
+        let name = Name::of_channel(channel)?;
         let listed = match self.channels.find(&name) {
             Found::Listed(id) => Some(id),
             Found::Nothing => None,
             Found::LooksLike(other) => {
                 let sentence =
                     format!("#{other} already exists and looks the same; join that one instead");
-                return Err(CommandError::BadName(sentence.into()));
+                return Err(CommandError::bad_name(sentence));
             }
         };
         let joined = &self.clients[context.client.0 as usize].channels;
         let again = listed.is_some_and(|id| joined.contains(&id));
         if !again && joined.len() >= CHANNELS_PER_CONNECTION {
-            return Err(CommandError::TooManyChannels);
+            return Err(CommandError::TOO_MANY_CHANNELS);
         }
         let put_away = match listed {
             None if self.channels.len() >= self.limits.channels => {
                 let least_used = self.channels.least_used();
-                Some(least_used.ok_or(CommandError::TooManyChannels)?)
+                Some(least_used.ok_or(CommandError::TOO_MANY_CHANNELS)?)
             }
             _ => None,
         };
         // A channel that was put away is found by its name in the history.
-        let place = Place::Channel(name.shown().into());
+        let place = Place::Channel(name.shown.clone());
         let span = self.span(&place)?;
         let (history, more) = self.page(context, &place, page_of_join(since))?;
         let id = match listed {
@@ -88,16 +88,16 @@ impl Chat {
     fn create(
         &mut self,
         context: &mut Context<'_>,
-        name: &ChannelName,
+        name: &Name,
         span: Span,
     ) -> Result<ChannelId, CommandError> {
         self.check_muted(context)?;
-        let settings = self.history.settings(&name.shown().into());
+        let settings = self.history.settings(&name.shown);
         let settings = settings.map_err(|error| self.failed(error))?;
         context.outcome.cost = COST_OF_HEAVY_COMMAND;
-        self.changed(List::Channels, &name.shown().into(), true);
-        self.put_away.retain(|other| **other != *name.shown());
-        Ok(self.channels.list(name, span, settings))
+        self.changed(List::Channels, &name.shown, true);
+        self.put_away.retain(|other| *other != name.shown);
+        Ok(self.channels.list(name.clone(), span, settings))
     }
 
     /// Removes a channel from the list that is still in the history. A history in memory forgets
@@ -125,7 +125,7 @@ impl Chat {
     pub(super) fn leave(&mut self, context: &mut Context<'_>, name: Option<&str>) -> Applied {
         let author = context.author()?;
         let id = self.joined_channel(context.client, name)?;
-        let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+        let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
         let channel = channel.name.shown.clone();
         if let Some(client) = self.clients.get_mut(context.client.0 as usize) {
             client.channels.retain(|joined| *joined != id);
@@ -248,9 +248,9 @@ impl Chat {
     }
 
     pub(super) fn channel(&self, name: &str) -> Result<ChannelId, CommandError> {
-        match self.channels.find(&ChannelName::parse(name)?) {
+        match self.channels.find(&Name::of_channel(name)?) {
             Found::Listed(id) => Ok(id),
-            Found::LooksLike(_) | Found::Nothing => Err(CommandError::NoSuchChannel),
+            Found::LooksLike(_) | Found::Nothing => Err(CommandError::NO_SUCH_CHANNEL),
         }
     }
 
@@ -263,7 +263,7 @@ impl Chat {
         let client = self.clients.get(client.0 as usize);
         let joined = client.map_or(&[][..], |client| &client.channels);
         let Some(name) = name else {
-            return joined.last().copied().ok_or(CommandError::NotInChannel);
+            return joined.last().copied().ok_or(CommandError::NOT_IN_CHANNEL);
         };
         // Parsing a name costs more than all else that is done for a short message, and is not
         // needed for a name as it is shown.
@@ -276,7 +276,7 @@ impl Chat {
         }
         let id = self.channel(name)?;
         let is_joined = joined.contains(&id);
-        is_joined.then_some(id).ok_or(CommandError::NotInChannel)
+        is_joined.then_some(id).ok_or(CommandError::NOT_IN_CHANNEL)
     }
 
     /// Records a change in a list, which clients will be informed of.

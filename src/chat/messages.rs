@@ -26,7 +26,7 @@ impl Chat {
             Destination::User(other) => {
                 let name = self.name_of(other)?;
                 if name.is_none() && kind == Kind::Message {
-                    return Err(CommandError::NoSuchUser);
+                    return Err(CommandError::NO_SUCH_USER);
                 }
                 (name, None)
             }

@@ -24,7 +24,6 @@ mod keys;
 mod membership;
 mod messages;
 pub mod name;
-mod name_index;
 mod owner;
 mod queries;
 mod search;
@@ -199,7 +198,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn author(&self) -> Result<Author, CommandError> {
-        self.author.ok_or(CommandError::HelloFirst)
+        self.author.ok_or(CommandError::HELLO_FIRST)
     }
 
     fn answer(&mut self, event: Event) {
@@ -338,7 +337,7 @@ impl Chat {
             effects,
         };
         let applied = match context.author {
-            None if request.needs_user => Err(CommandError::HelloFirst),
+            None if request.needs_user => Err(CommandError::HELLO_FIRST),
             _ => request
                 .command
                 .and_then(|command| self.apply_command(&mut context, command)),
@@ -356,9 +355,9 @@ impl Chat {
                 who: context.address,
                 why: Farewell::Quit,
             }),
-            Command::Trace { .. } | Command::Try(_) => return Err(CommandError::UnknownType),
+            Command::Trace { .. } | Command::Try(_) => return Err(CommandError::UNKNOWN_TYPE),
             Command::Hello(_) if context.author.is_some() => {
-                return Err(CommandError::AlreadyWelcomed);
+                return Err(CommandError::ALREADY_WELCOMED);
             }
             Command::Hello(hello) => self.hello(context, &hello)?,
             Command::Nick { name } if context.author.is_none() => {
@@ -518,6 +517,6 @@ impl Chat {
     /// Keeps an error of the history for the log, and returns the one for the client.
     fn failed(&mut self, error: StoreError) -> CommandError {
         self.trouble = Some(error);
-        CommandError::StorageFailed
+        CommandError::STORAGE_FAILED
     }
 }

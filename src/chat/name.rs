@@ -8,29 +8,23 @@
 
 use super::error::CommandError;
 use crate::limits::NAME_CHARS;
-use std::marker::PhantomData;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
 
-/// A valid name, of a user or a channel.
+/// A valid name, of a user or a channel, small and cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Name<Kind> {
-    shown: Box<str>,
-    keys: [Box<str>; 2],
-    kind: PhantomData<Kind>,
+pub struct Name {
+    /// The name as it is shown: a user's as it was written, a channel's in lower case and without
+    /// the `#`. Parsing it gives a name that is shown the same and has the same second key.
+    pub shown: Rc<str>,
+    /// The keys. Names that share one are the same or look alike: `generaI`, with a capital I, has
+    /// the first key of `general`. Names are looked up by the second key first.
+    ///
+    /// A key is a 64-bit hash, to save memory. Two names with the same hash count as the same name,
+    /// which does not happen by chance.
+    pub keys: [u64; 2],
 }
-
-/// A user's name, shown as it was written.
-pub type UserName = Name<User>;
-
-/// A channel's name, shown in lower case and without the `#`.
-pub type ChannelName = Name<Channel>;
-
-/// Marks names of users.
-#[derive(Clone, Debug)]
-pub struct User;
-
-/// Marks names of channels.
-#[derive(Clone, Debug)]
-pub struct Channel;
 
 /// Longer input is rejected before it is normalized. A character of NFKC comes from at most four
 /// characters (the longest canonical decomposition) of at most four bytes, and there may be a `#`,
@@ -41,18 +35,19 @@ const MARKS: usize = 4;
 /// Marks in a row with a combining class other than 0, which are drawn above or below each other.
 const STACKED_MARKS: usize = 2;
 
-impl UserName {
-    /// Parses a user's name. Fails with `BadName`.
-    pub fn parse(written: &str) -> Result<Self, CommandError> {
+impl Name {
+    /// Parses a user's name. Fails with `bad_name`.
+    pub fn of_user(written: &str) -> Result<Self, CommandError> {
         let shown = normalized(written)?;
         check(&shown, written)?;
-        Ok(Self::new(&shown, keys(&shown)))
+        Ok(Self {
+            keys: keys(&shown),
+            shown: shown.into(),
+        })
     }
-}
 
-impl ChannelName {
-    /// Parses a channel's name, with or without a leading `#`. Fails with `BadName`.
-    pub fn parse(written: &str) -> Result<Self, CommandError> {
+    /// Parses a channel's name, with or without a leading `#`. Fails with `bad_name`.
+    pub fn of_channel(written: &str) -> Result<Self, CommandError> {
         let normalized = normalized(written)?;
         // After the normalization, which also makes a `#` of its fullwidth and small forms.
         let name = normalized.strip_prefix('#').unwrap_or(&normalized);
@@ -60,38 +55,53 @@ impl ChannelName {
         let shown = alphabet::normalize(&alphabet::lower_case(name));
         // Lower case may be longer: `İ` becomes two characters.
         check(&shown, written)?;
-        Ok(Self::new(&shown, keys(name)))
+        Ok(Self {
+            keys: keys(name),
+            shown: shown.into(),
+        })
     }
 }
 
-impl<Kind> Name<Kind> {
-    fn new(shown: &str, keys: [Box<str>; 2]) -> Self {
-        Self {
-            shown: shown.into(),
-            keys,
-            kind: PhantomData,
+/// Hashes the lower-case forms of the skeleton, and of the lower-case form's skeleton: `Ida` looks
+/// like `lda`, and is the same as `ida`.
+fn keys(name: &str) -> [u64; 2] {
+    [name, &alphabet::lower_case(name)].map(|name| {
+        let mut hasher = DefaultHasher::new();
+        alphabet::lower_case(&alphabet::skeleton(name)).hash(&mut hasher);
+        hasher.finish()
+    })
+}
+
+/// Names and their owners. A key has at most one owner.
+pub(super) struct NameIndex<Owner>(BTreeMap<u64, Owner>);
+
+impl<Owner> Default for NameIndex<Owner> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<Owner: Copy + PartialEq> NameIndex<Owner> {
+    /// Returns the owners of names that count as the same: of the second key's first.
+    pub(super) fn owners(&self, name: &Name) -> impl Iterator<Item = Owner> {
+        let keys = name.keys.into_iter().rev();
+        keys.filter_map(|key| self.0.get(&key).copied())
+    }
+
+    /// Adds a name. Keys that have an owner keep it.
+    pub(super) fn insert(&mut self, name: &Name, owner: Owner) {
+        for key in name.keys {
+            self.0.entry(key).or_insert(owner);
         }
     }
 
-    /// Returns the name as it is shown. Parsing it gives a name that is shown the same and has the
-    /// same second key.
-    pub fn shown(&self) -> &str {
-        &self.shown
+    pub(super) fn remove(&mut self, name: &Name, owner: Owner) {
+        for key in name.keys {
+            if self.0.get(&key) == Some(&owner) {
+                self.0.remove(&key);
+            }
+        }
     }
-
-    /// Returns the keys. Names that share one are the same or look alike: `generaI`, with a capital
-    /// I, has `general` as its first key. Names are looked up by the second key first.
-    pub fn keys(&self) -> [&str; 2] {
-        let [first, second] = &self.keys;
-        [first, second]
-    }
-}
-
-/// Returns the lower-case forms of the skeleton, and of the lower-case form's skeleton: `Ida` looks
-/// like `lda`, and is the same as `ida`.
-fn keys(name: &str) -> [Box<str>; 2] {
-    let key = |name: &str| alphabet::lower_case(&alphabet::skeleton(name)).into_boxed_str();
-    [key(name), key(&alphabet::lower_case(name))]
 }
 
 fn normalized(written: &str) -> Result<String, CommandError> {
@@ -105,7 +115,7 @@ fn normalized(written: &str) -> Result<String, CommandError> {
 /// Checks a normalized name against the rules. `written` is for the error.
 fn check(name: &str, written: &str) -> Result<(), CommandError> {
     let Some(first) = name.chars().next() else {
-        return Err(bad("enter a name"));
+        return Err(CommandError::bad_name("enter a name"));
     };
     if name.chars().nth(NAME_CHARS).is_some() {
         return Err(too_long());
@@ -113,9 +123,7 @@ fn check(name: &str, written: &str) -> Result<(), CommandError> {
     let (mut marks, mut stacked) = (0, 0);
     for character in name.chars() {
         if !alphabet::allows(character) && !is_joiner(character) {
-            return Err(CommandError::BadName(
-                not_allowed(character, written).into(),
-            ));
+            return Err(CommandError::bad_name(not_allowed(character, written)));
         }
         if alphabet::is_mark(character) {
             marks += 1;
@@ -124,11 +132,12 @@ fn check(name: &str, written: &str) -> Result<(), CommandError> {
             (marks, stacked) = (0, 0);
         }
         if marks > MARKS || stacked > STACKED_MARKS {
-            return Err(bad("too many accents on one letter"));
+            return Err(CommandError::bad_name("too many accents on one letter"));
         }
     }
     if is_joiner(first) || alphabet::is_mark(first) {
-        return Err(bad("names must start with a letter or digit"));
+        let sentence = "names must start with a letter or digit";
+        return Err(CommandError::bad_name(sentence));
     }
     Ok(())
 }
@@ -163,11 +172,7 @@ fn not_allowed(character: char, written: &str) -> String {
 
 fn too_long() -> CommandError {
     const _: () = assert!(NAME_CHARS == 32, "the sentence says so");
-    bad("names can be up to 32 characters")
-}
-
-fn bad(sentence: &'static str) -> CommandError {
-    CommandError::BadName(sentence.into())
+    CommandError::bad_name("names can be up to 32 characters")
 }
 
 /// The rules of Unicode, from its tables.
@@ -180,11 +185,7 @@ mod alphabet {
     pub(super) const ALLOWED: &str = "letters and digits";
 
     pub(super) fn normalize(text: &str) -> String {
-        if text.is_ascii() {
-            text.to_owned()
-        } else {
-            text.nfkc().collect()
-        }
+        text.nfkc().collect()
     }
 
     pub(super) fn lower_case(text: &str) -> String {
@@ -193,40 +194,18 @@ mod alphabet {
 
     /// Returns the skeleton (UTS #39 §4), which is equal for texts that look alike.
     pub(super) fn skeleton(text: &str) -> String {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-        if text.bytes().all(is_plain) {
-            ascii_skeleton(text)
-        } else {
-            unicode_security::skeleton(text).collect()
-        }
-    }
-
-    /// Returns the same skeleton as Unicode's tables, only faster: most names are ASCII.
-    fn ascii_skeleton(text: &str) -> String {
-        let mut skeleton = String::with_capacity(2 * text.len());
-        for character in text.chars() {
-            match character {
-                '0' => skeleton.push('O'),
-                '1' | 'I' => skeleton.push('l'),
-                'm' => skeleton.push_str("rn"),
-                other => skeleton.push(other),
-            }
-        }
-        skeleton
+        unicode_security::skeleton(text).collect()
     }
 
     /// Returns whether it is a letter, mark or digit with `Identifier_Status` Allowed, which some
     /// punctuation (an apostrophe) has too.
     pub(super) fn allows(character: char) -> bool {
-        if character.is_ascii() {
-            return character.is_ascii_alphanumeric();
-        }
         (character.is_alphanumeric() || is_combining_mark(character))
             && character.identifier_allowed()
     }
 
     pub(super) fn is_mark(character: char) -> bool {
-        !character.is_ascii() && is_combining_mark(character)
+        is_combining_mark(character)
     }
 
     pub(super) fn is_stacked(mark: char) -> bool {
@@ -270,8 +249,7 @@ mod tests {
 
     fn sentence<T>(parsed: Result<T, CommandError>) -> String {
         match parsed {
-            Err(CommandError::BadName(sentence)) => sentence.into_owned(),
-            Err(other) => panic!("{other:?}"),
+            Err(error) => error.message.into_owned(),
             Ok(_) => "valid".to_owned(),
         }
     }
@@ -280,13 +258,13 @@ mod tests {
     fn ascii_names_are_valid_in_every_build() {
         let longest = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
         for written in ["Ada_Lovelace-1815.", "x", "007", longest] {
-            assert_eq!(UserName::parse(written).unwrap().shown(), written);
+            assert_eq!(&*Name::of_user(written).unwrap().shown, written);
             let lower = written.to_lowercase();
             for channel in [written.to_owned(), format!("#{written}")] {
-                assert_eq!(ChannelName::parse(&channel).unwrap().shown(), lower);
+                assert_eq!(&*Name::of_channel(&channel).unwrap().shown, lower);
             }
         }
-        let key = |name| UserName::parse(name).unwrap().keys()[1].to_owned();
+        let key = |name| Name::of_user(name).unwrap().keys[1];
         assert_eq!(key("Ada"), key("ada"));
         assert_ne!(key("Ada"), key("Adam"));
     }
@@ -308,12 +286,12 @@ mod tests {
             ("an emoji", "ada\u{1F600}", "U+1F600"),
         ];
         for (name, written, part) in table {
-            let user = sentence(UserName::parse(written));
-            let channel = sentence(ChannelName::parse(&format!("#{written}")));
+            let user = sentence(Name::of_user(written));
+            let channel = sentence(Name::of_channel(&format!("#{written}")));
             assert!(user.contains(part), "{name}: {user}");
             assert!(channel.contains(part), "{name}, as a channel: {channel}");
         }
-        assert!(sentence(UserName::parse("#ada")).contains("the character #"));
+        assert!(sentence(Name::of_user("#ada")).contains("the character #"));
     }
 
     #[test]
@@ -327,45 +305,27 @@ mod tests {
             (&format!("{} b", "a".repeat(31)), None),
         ];
         for (written, proposal) in table {
-            let sentence = sentence(UserName::parse(written));
+            let sentence = sentence(Name::of_user(written));
             match proposal {
                 Some(proposal) => assert!(sentence.ends_with(proposal), "{sentence}"),
                 None => assert!(!sentence.contains("Try"), "{sentence}"),
             }
         }
-        let channel = sentence(ChannelName::parse("#my channel"));
+        let channel = sentence(Name::of_channel("#my channel"));
         assert!(channel.ends_with(". Try #my-channel"), "{channel}");
         #[cfg(feature = "unicode")]
-        assert!(sentence(UserName::parse("Zoë Müller")).ends_with("Try Zoë-Müller"));
+        assert!(sentence(Name::of_user("Zoë Müller")).ends_with("Try Zoë-Müller"));
     }
 
     #[cfg(not(feature = "unicode"))]
     #[test]
     fn without_unicode_only_ascii_is_valid() {
         for written in ["Zoë", "Ада", "\u{FF03}general", "a\u{301}"] {
-            assert!(sentence(UserName::parse(written)).contains("a to z"));
-            assert!(sentence(ChannelName::parse(written)).contains("a to z"));
+            assert!(sentence(Name::of_user(written)).contains("a to z"));
+            assert!(sentence(Name::of_channel(written)).contains("a to z"));
         }
-        assert_eq!(UserName::parse("Ida").unwrap().keys(), ["ida", "ida"]);
-        assert_eq!(UserName::parse("lda").unwrap().keys(), ["lda", "lda"]);
-    }
-
-    #[cfg(feature = "unicode")]
-    #[test]
-    fn ascii_shortcuts_agree_with_the_unicode_tables() {
-        use unicode_normalization::UnicodeNormalization;
-        use unicode_normalization::char::is_combining_mark;
-        use unicode_security::GeneralSecurityProfile;
-        for one in '\0'..='\x7F' {
-            let allowed = one.is_alphanumeric() && one.identifier_allowed();
-            assert_eq!(alphabet::allows(one), allowed, "{one:?}");
-            assert!(!is_combining_mark(one), "{one:?}");
-            for other in '\0'..='\x7F' {
-                let text = String::from_iter([one, other]);
-                assert!(text.nfkc().eq(text.chars()), "{text:?}");
-                let skeleton: String = unicode_security::skeleton(&text).collect();
-                assert_eq!(alphabet::skeleton(&text), skeleton, "{text:?}");
-            }
-        }
+        let keys = |name| Name::of_user(name).unwrap().keys;
+        assert_eq!(keys("Ida"), keys("ida"));
+        assert!(keys("Ida").iter().all(|key| !keys("lda").contains(key)));
     }
 }

@@ -7,7 +7,7 @@
 use super::channels::GENERAL;
 use super::error::CommandError;
 use super::event::{Address, ChannelId, Effect, Event, Farewell, Peer, Sanctioned, Topic};
-use super::name::UserName;
+use super::name::Name;
 use super::{Applied, Chat, Context, Departure, Destination, Timer};
 use crate::history::{
     Author, ChannelSettings, Decision, Kind, PageRequest, Place, Proposal, Record, Sanction, Seq,
@@ -22,7 +22,7 @@ impl Context<'_> {
     /// Returns the session, if the connection is an owner's.
     pub(super) fn owner(&self) -> Result<Author, CommandError> {
         let owner = self.author.filter(|_| self.is_owner);
-        owner.ok_or(CommandError::NotOwner)
+        owner.ok_or(CommandError::NOT_OWNER)
     }
 
     /// Answers an owner's command, and sends the same event to others.
@@ -65,7 +65,7 @@ impl Chat {
 
     /// Fails if `key` is not the owner's, or if the peer has sent too many wrong ones.
     pub(super) fn check_key(&mut self, peer: Peer, key: &str) -> Applied {
-        let (right, wrong, now) = (self.keys.owner, CommandError::BadKey, self.now.mono);
+        let (right, wrong, now) = (self.keys.owner, CommandError::BAD_KEY, self.now.mono);
         self.wrong_keys.check(peer, key, right, wrong, now)
     }
 
@@ -149,7 +149,7 @@ impl Chat {
             let (messages, _) = self.page(context, &place, wanted)?;
             let is_message = |it: &Record| it.seq == seq && it.what.kind == Kind::Message;
             if !messages.first().is_some_and(is_message) {
-                return Err(CommandError::NoSuchMessage);
+                return Err(CommandError::NO_SUCH_MESSAGE);
             }
         }
         self.change_settings(context, id, |settings| settings.pinned = seq)
@@ -162,7 +162,7 @@ impl Chat {
         id: ChannelId,
         change: impl FnOnce(&mut ChannelSettings),
     ) -> Applied {
-        let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+        let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
         let (name, mut settings) = (channel.name.shown.clone(), channel.settings);
         change(&mut settings);
         self.decide(&Decision::Settings(name, settings), &[])?;
@@ -180,7 +180,7 @@ impl Chat {
     pub(super) fn clear(&mut self, context: &mut Context<'_>, channel: Option<&str>) -> Applied {
         context.owner()?;
         let id = self.owners_channel(context, channel)?;
-        let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+        let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
         let (channel, newest) = (channel.name.shown.clone(), channel.newest);
         self.decide(&Decision::Clear(channel.clone()), &[])?;
         if let Some(channel) = self.channels.get_mut(id) {
@@ -197,13 +197,15 @@ impl Chat {
         context.owner()?;
         let id = self.channel(name)?;
         if id == GENERAL {
-            return Err(CommandError::BadField("general can't be removed"));
+            return Err(CommandError::bad_field("general can't be removed"));
         }
-        let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+        let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
         let (channel, members) = (channel.name.shown.clone(), channel.members.clone());
         self.decide(&Decision::Remove(channel.clone()), &[])?;
         let place = Place::Channel(channel.clone());
-        self.withdraw(context, &CommandError::NotInChannel, |it| it.place == place);
+        self.withdraw(context, &CommandError::NOT_IN_CHANNEL, |it| {
+            it.place == place
+        });
         let mut to = BTreeSet::new();
         for (_, client) in &mut self.clients {
             let before = client.channels.len();
@@ -255,9 +257,9 @@ impl Chat {
         minutes: u32,
     ) -> Result<Sanction, CommandError> {
         let own = context.owner()?;
-        let name = UserName::parse(user)?;
+        let name = Name::of_user(user)?;
         let online = self.sessions.find(&name);
-        let is_meant = |it: &&Sanction| it.name.to_lowercase() == name.shown().to_lowercase();
+        let is_meant = |it: &&Sanction| it.name.to_lowercase() == name.shown.to_lowercase();
         let listed = self.sanctions.values().find(is_meant);
         let listed = listed.map(|it| it.author);
         let is_listed = |author: &Author| self.sanctions.contains_key(author);
@@ -266,17 +268,19 @@ impl Chat {
             0 => online.filter(is_listed).or(listed).or(online),
             _ => online.or(listed),
         };
-        let author = author.ok_or(CommandError::NoSuchUser)?;
+        let author = author.ok_or(CommandError::NO_SUCH_USER)?;
         let known = self.sanctions.get(&author);
         if author == own {
-            return Err(CommandError::BadField("this is your own session"));
+            return Err(CommandError::bad_field("this is your own session"));
         }
         if known.is_none() && self.sanctions.len() >= SANCTIONS {
-            return Err(CommandError::BadField("too many users are muted or kicked"));
+            return Err(CommandError::bad_field(
+                "too many users are muted or kicked",
+            ));
         }
         let mut sanction = known.cloned().unwrap_or(Sanction {
             author,
-            name: name.shown().into(),
+            name: name.shown.clone(),
             muted_until: UnixMillis(0),
             kicked_until: UnixMillis(0),
         });
@@ -315,7 +319,9 @@ impl Chat {
         if let Some(at) = self.sessions.offline_at.remove(&author) {
             self.timers.remove(&(at, Timer::Offline(author)));
         }
-        self.withdraw(context, &CommandError::HelloFirst, |it| it.author == author);
+        self.withdraw(context, &CommandError::HELLO_FIRST, |it| {
+            it.author == author
+        });
         self.go_offline(author, Departure::Lost);
     }
 
@@ -342,7 +348,7 @@ impl Chat {
     pub(super) fn check_kicked(&self, author: Author) -> Applied {
         match self.time_left(author, |it| it.kicked_until) {
             0 => Ok(()),
-            retry_ms => Err(CommandError::Kicked { retry_ms }),
+            retry_ms => Err(CommandError::KICKED.after(retry_ms)),
         }
     }
 
@@ -357,7 +363,7 @@ impl Chat {
     fn check_not_muted(&self, author: Author) -> Applied {
         match self.time_left(author, |it| it.muted_until) {
             0 => Ok(()),
-            retry_ms => Err(CommandError::Muted { retry_ms }),
+            retry_ms => Err(CommandError::MUTED.after(retry_ms)),
         }
     }
 
@@ -371,7 +377,7 @@ impl Chat {
     pub(super) fn check_read_only(&self, context: &Context<'_>, id: ChannelId) -> Applied {
         let channel = self.channels.get(id).filter(|_| !context.is_owner);
         match channel.map(|channel| channel.settings.writing) {
-            Some(Writing::Owner) => Err(CommandError::ReadOnly),
+            Some(Writing::Owner) => Err(CommandError::READ_ONLY),
             _ => Ok(()),
         }
     }
@@ -401,7 +407,7 @@ impl Chat {
             }
             let retry_ms = wait(*last).as_millis() as u64;
             if retry_ms > 0 {
-                return Err(CommandError::Slow { retry_ms });
+                return Err(CommandError::SLOW.after(retry_ms));
             }
         }
         if channel.last_sent.len() >= SLOW_USERS {

@@ -3,7 +3,7 @@
 use super::command::{Query, Range, Target};
 use super::error::CommandError;
 use super::event::{DirectSummary, Event, conversation_id};
-use super::name::UserName;
+use super::name::Name;
 use super::{Applied, Chat, Context, Destination};
 use crate::history::{Author, PageRequest, Place, Record, Seq, Span};
 use crate::limits::{CONNECTION_OUTPUT_BYTES, LIST_CONVERSATIONS};
@@ -110,8 +110,8 @@ impl Chat {
             Target::Channel(name) => Destination::Channel(channel(Some(name))?),
             Target::JoinedLast => Destination::Channel(channel(None)?),
             Target::User(name) => {
-                let user = self.sessions.find(&UserName::parse(name)?);
-                Destination::User(user.ok_or(CommandError::NoSuchUser)?)
+                let user = self.sessions.find(&Name::of_user(name)?);
+                Destination::User(user.ok_or(CommandError::NO_SUCH_USER)?)
             }
             Target::Conversation(id) => {
                 Destination::User(self.conversation(context.author()?, id)?)
@@ -123,7 +123,7 @@ impl Chat {
     pub(super) fn place(&self, author: Author, to: Destination) -> Result<Place, CommandError> {
         match to {
             Destination::Channel(id) => {
-                let channel = self.channels.get(id).ok_or(CommandError::NoSuchChannel)?;
+                let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
                 Ok(Place::Channel(channel.name.shown.clone()))
             }
             Destination::User(other) => Ok(Place::between(author, other)),
@@ -133,9 +133,9 @@ impl Chat {
     /// Returns the other session of a conversation that has messages, if `author` is one of its
     /// two.
     fn conversation(&mut self, author: Author, conversation: &str) -> Result<Author, CommandError> {
-        let other = other_of(conversation, author).ok_or(CommandError::NoSuchConversation)?;
+        let other = other_of(conversation, author).ok_or(CommandError::NO_SUCH_CONVERSATION)?;
         match self.span(&Place::between(author, other))?.newest {
-            Seq(0) => Err(CommandError::NoSuchConversation),
+            Seq(0) => Err(CommandError::NO_SUCH_CONVERSATION),
             _ => Ok(other),
         }
     }

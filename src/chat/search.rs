@@ -26,13 +26,13 @@ impl Chat {
         context.outcome.cost = COST_OF_HEAVY_COMMAND;
         let author = context.author()?;
         if query.text.chars().all(is_blank) {
-            return Err(CommandError::Empty);
+            return Err(CommandError::EMPTY);
         }
         if query.text.chars().nth(SEARCH_CHARS).is_some() {
             let limit = SEARCH_CHARS;
-            return Err(CommandError::TooLong { limit });
+            return Err(CommandError::too_long(limit));
         }
-        let decode = |before| Position::decode(before).ok_or(CommandError::BadField(BEFORE));
+        let decode = |before| Position::decode(before).ok_or(CommandError::bad_field(BEFORE));
         let begin = query.before.as_deref().map(decode).transpose()?;
         let cursors = match &query.target {
             None => None,

@@ -6,8 +6,7 @@
 //! user is online, and for one more window if the user left by `/quit`.
 
 use super::event::{ChannelId, ClientId};
-use super::name::UserName;
-use super::name_index::{IndexedName, NameIndex};
+use super::name::{Name, NameIndex};
 use crate::history::{Author, SessionRow};
 use crate::limits::LIST_NAMES;
 use crate::time::Millis;
@@ -21,7 +20,7 @@ pub(super) type Secret = [u8; 20];
 
 /// A session that is online.
 pub(super) struct User {
-    pub(super) name: IndexedName,
+    pub(super) name: Name,
     pub(super) secret: Secret,
     pub(super) clients: SmallVec<[ClientId; 4]>,
     /// When its row in the history was last written, if it has one.
@@ -41,7 +40,7 @@ pub(super) struct Sessions {
     /// Sessions without messages whose users left by `/quit`, and until when they can be resumed.
     pub(super) departed: BTreeMap<Author, (SessionRow, Millis)>,
     /// Names held for sessions that were online before a restart.
-    held: BTreeMap<Author, IndexedName>,
+    held: BTreeMap<Author, Name>,
 }
 
 impl Sessions {
@@ -59,13 +58,13 @@ impl Sessions {
         users.map(|user| user.name.shown.clone()).collect()
     }
 
-    pub(super) fn find(&self, name: &UserName) -> Option<Author> {
+    pub(super) fn find(&self, name: &Name) -> Option<Author> {
         let mut owners = self.names.owners(name);
         owners.find(|author| self.users.contains_key(author))
     }
 
     /// Returns whether the name belongs to no one, or to `author`.
-    pub(super) fn is_free(&self, name: &UserName, author: Option<Author>) -> bool {
+    pub(super) fn is_free(&self, name: &Name, author: Option<Author>) -> bool {
         let mut owners = self.names.owners(name);
         owners.all(|owner| Some(owner) == author)
     }
@@ -75,14 +74,13 @@ impl Sessions {
     pub(super) fn add(
         &mut self,
         author: Author,
-        name: &UserName,
+        name: Name,
         secret: Secret,
         row_written: Option<Millis>,
     ) -> Option<Millis> {
         if let Some(held) = self.held.remove(&author) {
             self.names.remove(&held, author);
         }
-        let name = IndexedName::from(name);
         self.names.insert(&name, author);
         let user = User {
             name,
@@ -103,9 +101,8 @@ impl Sessions {
     }
 
     /// Gives a user another name that is free for it. Returns the old and the new name as shown.
-    pub(super) fn rename(&mut self, author: Author, name: &UserName) -> Option<(Rc<str>, Rc<str>)> {
+    pub(super) fn rename(&mut self, author: Author, name: Name) -> Option<(Rc<str>, Rc<str>)> {
         let user = self.users.get_mut(&author)?;
-        let name = IndexedName::from(name);
         self.names.remove(&user.name, author);
         self.names.insert(&name, author);
         let old = std::mem::replace(&mut user.name, name);
@@ -113,9 +110,8 @@ impl Sessions {
     }
 
     /// Holds a name for a session that is offline, if no one else has it.
-    pub(super) fn hold(&mut self, author: Author, name: &UserName) {
-        if self.is_free(name, Some(author)) {
-            let name = IndexedName::from(name);
+    pub(super) fn hold(&mut self, author: Author, name: Name) {
+        if self.is_free(&name, Some(author)) {
             self.names.insert(&name, author);
             self.held.insert(author, name);
         }

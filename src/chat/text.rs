@@ -11,7 +11,7 @@ pub(super) fn is_blank(character: char) -> bool {
 /// Returns `text` if its characters are allowed in a message; [`check_length`] checks its length.
 pub(super) fn checked_text(text: Box<str>) -> Result<Box<str>, CommandError> {
     if has_control_characters(&text) {
-        return Err(CommandError::BadField(
+        return Err(CommandError::bad_field(
             "text must not contain control characters other than line feed and tab",
         ));
     }
@@ -21,11 +21,11 @@ pub(super) fn checked_text(text: Box<str>) -> Result<Box<str>, CommandError> {
 /// Fails if `text` is empty or has more than `limit` characters.
 pub(super) fn check_length(text: &str, limit: usize) -> Result<(), CommandError> {
     if text.chars().all(is_blank) {
-        return Err(CommandError::Empty);
+        return Err(CommandError::EMPTY);
     }
     // A text has no more characters than bytes, so most texts need not be counted.
     if text.len() > limit && text.chars().count() > limit {
-        return Err(CommandError::TooLong { limit });
+        return Err(CommandError::too_long(limit));
     }
     Ok(())
 }
@@ -35,7 +35,7 @@ pub(super) fn checked_emoji(emoji: Box<str>) -> Result<Box<str>, CommandError> {
     let is_forbidden = |one: char| one.is_control() || is_blank(one) || one.is_ascii_alphabetic();
     match (1..=EMOJI_BYTES).contains(&emoji.len()) && !emoji.contains(is_forbidden) {
         true => Ok(emoji),
-        false => Err(CommandError::BadField(
+        false => Err(CommandError::bad_field(
             "emoji must have 1 to 32 bytes, without ASCII letters, white space and control \
              characters",
         )),

@@ -4,7 +4,7 @@
 use super::command::Hello;
 use super::error::CommandError;
 use super::event::{Address, ChannelId, ClientId, Effect, Event, MessageLimits, Topic, Welcome};
-use super::name::UserName;
+use super::name::Name;
 use super::sessions::{Secret, Token, User};
 use super::{Applied, Chat, Context, Departure, List, Timer};
 use crate::history::{Author, Place, SessionRow};
@@ -37,7 +37,7 @@ impl Chat {
             }
             Some(token) => {
                 let name = self.free_name(name, Some(token.author))?;
-                let directs = self.directs(token.author, name.shown())?;
+                let directs = self.directs(token.author, &name.shown)?;
                 let has_row = !self.sessions.departed.contains_key(&token.author);
                 self.come_online(&token, &name, has_row);
                 (token, directs)
@@ -97,21 +97,21 @@ impl Chat {
             .is_some_and(|(_, has_password)| *has_password);
         if self.keys.password.is_some() && !has_password && hello.key.is_none() {
             let given = hello.password.as_deref();
-            let given = given.ok_or(CommandError::PasswordNeeded)?;
-            let (right, wrong) = (self.keys.password, CommandError::BadPassword);
+            let given = given.ok_or(CommandError::PASSWORD_NEEDED)?;
+            let (right, wrong) = (self.keys.password, CommandError::BAD_PASSWORD);
             self.wrong_passwords.check(peer, given, right, wrong, now)?;
         }
         match known {
             Some((token, _)) => self.check_kicked(token.author).map(|()| Some(token)),
             None if self.door_is_open || hello.key.is_some() => Ok(None),
-            None => Err(CommandError::DoorClosed),
+            None => Err(CommandError::DOOR_CLOSED),
         }
     }
 
     /// Finds the session of a user whom the proxy names: the same one for all browsers. Its token
     /// is a fresh one, because a token proves nothing here.
     fn admit_proxy_user(&mut self, name: &str) -> Result<Option<Token>, CommandError> {
-        let online = self.sessions.find(&UserName::parse(name)?);
+        let online = self.sessions.find(&Name::of_user(name)?);
         let online = online.filter(|author| self.own_name(*author).is_ok_and(|it| *it == *name));
         let stored = match (online, self.password_mark(name)) {
             (None, Some(mark)) => {
@@ -126,7 +126,7 @@ impl Chat {
                 Ok(Some(Token::new(author, (self.tokens)())))
             }
             None if self.door_is_open => Ok(None),
-            None => Err(CommandError::DoorClosed),
+            None => Err(CommandError::DOOR_CLOSED),
         }
     }
 
@@ -158,19 +158,22 @@ impl Chat {
     }
 
     /// Parses a name that is free for a session; `None` is a new one.
-    fn free_name(&self, name: &str, author: Option<Author>) -> Result<UserName, CommandError> {
-        let name = UserName::parse(name)?;
+    fn free_name(&self, name: &str, author: Option<Author>) -> Result<Name, CommandError> {
+        let name = Name::of_user(name)?;
         if self.sessions.is_free(&name, author) {
             Ok(name)
         } else {
-            Err(CommandError::NameTaken)
+            Err(CommandError::NAME_TAKEN)
         }
     }
 
-    fn come_online(&mut self, token: &Token, name: &UserName, has_row: bool) {
+    fn come_online(&mut self, token: &Token, name: &Name, has_row: bool) {
         let author = token.author;
         let row_written = has_row.then_some(self.now.mono);
-        if let Some(until) = self.sessions.add(author, name, token.secret(), row_written) {
+        if let Some(until) = self
+            .sessions
+            .add(author, name.clone(), token.secret(), row_written)
+        {
             self.timers.remove(&(until, Timer::Departed(author)));
         }
         self.update_row(author, false);
@@ -180,7 +183,7 @@ impl Chat {
         {
             self.rows.insert(author, self.row(author, user, false));
         }
-        self.changed(List::Users, &name.shown().into(), true);
+        self.changed(List::Users, &name.shown, true);
     }
 
     /// Makes a connection one of a user's.
@@ -201,7 +204,7 @@ impl Chat {
     pub(super) fn own_name(&self, author: Author) -> Result<Rc<str>, CommandError> {
         let user = self.sessions.user(author);
         user.map(|user| user.name.shown.clone())
-            .ok_or(CommandError::HelloFirst)
+            .ok_or(CommandError::HELLO_FIRST)
     }
 
     pub(super) fn addresses(&self, author: Author) -> Vec<Address> {
@@ -218,19 +221,19 @@ impl Chat {
         let author = context.author()?;
         let current = self.own_name(author)?;
         if self.has_proxy_users {
-            return Err(CommandError::NameFixed);
+            return Err(CommandError::NAME_FIXED);
         }
         self.check_muted(context)?;
         let name = self.free_name(name, Some(author))?;
-        if *name.shown() == *current {
+        if name.shown == current {
             context.answer(Event::Renamed {
                 from: current.clone(),
                 to: current,
             });
             return Ok(());
         }
-        let renamed = self.sessions.rename(author, &name);
-        let (from, to) = renamed.ok_or(CommandError::HelloFirst)?;
+        let renamed = self.sessions.rename(author, name);
+        let (from, to) = renamed.ok_or(CommandError::HELLO_FIRST)?;
         context.outcome.cost = COST_OF_RENAME;
         self.update_row(author, false);
         self.announce_rename(author, &from, &to);
@@ -297,8 +300,8 @@ impl Chat {
             return;
         }
         for row in rows {
-            if let Ok(name) = UserName::parse(&row.name) {
-                self.sessions.hold(row.author, &name);
+            if let Ok(name) = Name::of_user(&row.name) {
+                self.sessions.hold(row.author, name);
             }
         }
         if self.sessions.holds_names() {

@@ -94,8 +94,10 @@ impl Context {
     pub(super) fn count(&mut self, event: &Event) {
         let metrics = &mut self.metrics;
         match event {
-            Event::Error(CommandError::BadKey) => metrics.wrong_keys += 1,
-            Event::Error(CommandError::BadPassword) => metrics.wrong_passwords += 1,
+            Event::Error(error) if *error == CommandError::BAD_KEY => metrics.wrong_keys += 1,
+            Event::Error(error) if *error == CommandError::BAD_PASSWORD => {
+                metrics.wrong_passwords += 1;
+            }
             Event::Found { .. } => metrics.searches += 1,
             Event::Message(record) => match record.what.kind {
                 Kind::Edit { .. } => metrics.edits += 1,

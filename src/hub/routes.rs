@@ -3,7 +3,7 @@
 use super::admission::Seat;
 use super::origins::{Origin, Origins};
 use super::warnings::Warning;
-use crate::chat::name::UserName;
+use crate::chat::name::Name;
 use crate::http::gzip::Gzip;
 use crate::http::pages::{self, Pages};
 use crate::http::{Body, Head, Refusal, Response};
@@ -69,9 +69,9 @@ impl Router {
             (Some(user), None) => str::from_utf8(user).ok(),
             _ => None,
         };
-        let name = user.and_then(|user| UserName::parse(user).ok());
+        let name = user.and_then(|user| Name::of_user(user).ok());
         let name = name.ok_or_else(|| Refusal::new(403, NO_USER))?;
-        Ok(Some(name.shown().into()))
+        Ok(Some((*name.shown).into()))
     }
 
     pub(super) fn route(

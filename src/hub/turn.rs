@@ -166,7 +166,8 @@ impl<S: Socket> Hub<S> {
                 }
                 // `bad_json` and `bad_id` take precedence over `rate_limited`.
                 if !request.is_unreadable() {
-                    request = Request::failed(request.id, CommandError::RateLimited { retry_ms });
+                    request =
+                        Request::failed(request.id, CommandError::RATE_LIMITED.after(retry_ms));
                 }
             }
         }

@@ -13,7 +13,7 @@
 //! {"type":"conversation","between":[1,2],"newest":0}
 //! ```
 
-use crate::chat::name::{ChannelName, UserName};
+use crate::chat::name::Name;
 use crate::limits::{EMOJI_BYTES, NONCE_CHARS};
 use crate::text::decode_hex;
 use serde::{Deserialize, Serialize};
@@ -179,13 +179,13 @@ impl Lines {
                 ..
             } => {
                 pinned.map_or(Ok(()), |pinned| below(pinned, "a pinned number"))?;
-                match ChannelName::parse(name) {
-                    Ok(parsed) if parsed.shown() == name => {}
+                match Name::of_channel(name) {
+                    Ok(parsed) if *parsed.shown == **name => {}
                     Ok(parsed) => {
-                        let shown = parsed.shown();
+                        let shown = parsed.shown;
                         return Err(format!("the channel {name:?} is called {shown:?}"));
                     }
-                    Err(error) => return Err(format!("{name:?}: {}", error.sentence())),
+                    Err(error) => return Err(format!("{name:?}: {}", error.message)),
                 }
                 self.begin(None, *newest)?;
             }
@@ -300,10 +300,10 @@ impl Lines {
 }
 
 fn check_user(name: &str) -> Result<(), String> {
-    let parsed = UserName::parse(name);
+    let parsed = Name::of_user(name);
     parsed
         .map(|_| ())
-        .map_err(|error| format!("{name:?}: {}", error.sentence()))
+        .map_err(|error| format!("{name:?}: {}", error.message))
 }
 
 fn below(value: u64, what: &str) -> Result<(), String> {

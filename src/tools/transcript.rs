@@ -2,7 +2,7 @@
 //! offline, on a phone, or to be printed. Days and times are UTC.
 
 use super::tool::Failure;
-use crate::chat::name::ChannelName;
+use crate::chat::name::Name;
 use crate::history::{self, StoreError};
 use crate::time::civil;
 use rusqlite::{Connection, OptionalExtension};
@@ -19,7 +19,7 @@ h2 { margin-top: 2rem; font-size: 1rem; border-bottom: 1px solid; } small { opac
 
 /// The channel and the days of a transcript.
 pub(super) struct Excerpt {
-    channel: ChannelName,
+    channel: Name,
     /// The first and the last day, as `2026-11-29`; texts of this form sort by time.
     from: String,
     to: String,
@@ -28,7 +28,7 @@ pub(super) struct Excerpt {
 impl Excerpt {
     /// Checks the values of `--html`, `--from` and `--to`.
     pub(super) fn parse(name: &str, from: Option<&str>, to: Option<&str>) -> Result<Self, Failure> {
-        let channel = ChannelName::parse(name);
+        let channel = Name::of_channel(name);
         let day = |option, value: Option<&str>, default: &str| match value {
             Some(value) if !is_date(value) => Err(Failure::wrong(format!(
                 "--{option} needs a date such as 2026-11-29"
@@ -36,7 +36,7 @@ impl Excerpt {
             value => Ok(value.unwrap_or(default).to_owned()),
         };
         Ok(Self {
-            channel: channel.map_err(|error| Failure::wrong(error.sentence()))?,
+            channel: channel.map_err(|error| Failure::wrong(error.message))?,
             from: day("from", from, "0000-00-00")?,
             to: day("to", to, "9999-99-99")?,
         })
@@ -48,7 +48,7 @@ impl Excerpt {
         connection: &Connection,
         out: &mut impl Write,
     ) -> history::Result<()> {
-        let name = self.channel.shown();
+        let name = &*self.channel.shown;
         let select = "SELECT id FROM places WHERE name = ?1 AND NOT removed";
         let place = connection.query_row(select, [name], |row| row.get(0));
         let no_channel = || StoreError(format!("there is no channel #{name} in it"));

@@ -36,7 +36,7 @@ pub(super) fn answer(json: &str, message_bytes: usize) -> Result<Value, CommandE
     const WRONG: &str = "try needs frames (1 to 4096 bytes, each as two hexadecimal digits), and \
                          takes role (client or server), deflate (true or false) and limit (a \
                          number)";
-    let wrong = CommandError::BadField(WRONG);
+    let wrong = CommandError::bad_field(WRONG);
     let Ok(fields) = serde_json::from_str::<Fields>(json) else {
         return Err(wrong);
     };
@@ -103,10 +103,7 @@ mod tests {
             .map(|field| format!(r#"{{"frames":"00",{field}}}"#));
         for json in frames.iter().chain(&fields) {
             let parsed = answer(json, 1 << 16);
-            assert!(
-                matches!(parsed, Err(CommandError::BadField(_))),
-                "{json:.60}"
-            );
+            assert_eq!(parsed.unwrap_err().code, "bad_field", "{json:.60}");
         }
     }
 

@@ -54,21 +54,21 @@ type Field<'a> = Option<&'a RawValue>;
 
 /// Parses a message that begins with `{`. Fails where not even an id can be read.
 pub(super) fn parse(text: &str) -> Result<Request, CommandError> {
-    let fields: Fields<'_> = serde_json::from_str(text).map_err(|_| CommandError::BadJson)?;
+    let fields: Fields<'_> = serde_json::from_str(text).map_err(|_| CommandError::BAD_JSON)?;
     if !surrogates_are_paired(text) {
-        return Err(CommandError::BadJson);
+        return Err(CommandError::BAD_JSON);
     }
-    let id = number(fields.id, "").map_err(|_| CommandError::BadId)?;
+    let id = number(fields.id, "").map_err(|_| CommandError::BAD_ID)?;
     let id = id.map(RequestId);
     let Ok(Some(kind)) = borrowed(fields.r#type, "") else {
-        let error = CommandError::BadField("type must be a string");
+        let error = CommandError::bad_field("type must be a string");
         return Ok(Request::failed(id, error));
     };
     let command = command(&kind, &fields, text);
     Ok(Request {
         id,
         needs_user: !matches!(&*kind, "hello" | "trace" | "try")
-            && command != Err(CommandError::UnknownType),
+            && command != Err(CommandError::UNKNOWN_TYPE),
         command,
     })
 }
@@ -146,7 +146,7 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
             minutes: minutes(fields)?,
         },
         "door" => Command::Door {
-            open: flag(fields.open, OPEN)?.ok_or(CommandError::BadField(OPEN))?,
+            open: flag(fields.open, OPEN)?.ok_or(CommandError::bad_field(OPEN))?,
         },
         "pin" => Command::Pin {
             channel: Some(required(fields.channel, CHANNEL)?),
@@ -166,7 +166,7 @@ fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, Comma
             on: flag(fields.on, "on must be true or false")?.unwrap_or(true),
         },
         "try" => Command::Try(text.into()),
-        _ => return Err(CommandError::UnknownType),
+        _ => return Err(CommandError::UNKNOWN_TYPE),
     })
 }
 
@@ -175,7 +175,7 @@ fn change(
     kind: impl FnOnce(Seq) -> Kind,
     text: Box<str>,
 ) -> Result<Command, CommandError> {
-    let of = number(fields.seq, SEQ)?.ok_or(CommandError::BadField(SEQ))?;
+    let of = number(fields.seq, SEQ)?.ok_or(CommandError::bad_field(SEQ))?;
     let draft = Draft {
         to: place(fields)?,
         text,
@@ -205,7 +205,7 @@ fn target(
     match (string(name, wrong)?, string(fields.conversation, wrong)?) {
         (Some(name), None) => Ok(kind(name)),
         (None, Some(conversation)) => Ok(Target::Conversation(conversation)),
-        _ => Err(CommandError::BadField(wrong)),
+        _ => Err(CommandError::bad_field(wrong)),
     }
 }
 
@@ -216,7 +216,9 @@ fn range(fields: &Fields<'_>) -> Result<Range, CommandError> {
         (None, None) => Ok(Range::Newest),
         (Some(before), None) => Ok(Range::Before(Seq(before))),
         (None, Some(after)) => Ok(Range::After(Seq(after))),
-        (Some(_), Some(_)) => Err(CommandError::BadField("before and after can't be combined")),
+        (Some(_), Some(_)) => Err(CommandError::bad_field(
+            "before and after can't be combined",
+        )),
     }
 }
 
@@ -235,7 +237,7 @@ fn results(fields: &Fields<'_>) -> Result<u32, CommandError> {
 fn minutes(fields: &Fields<'_>) -> Result<u32, CommandError> {
     const MINUTES: &str = "minutes must be an integer from 0 to 525600, a year";
     let minutes = number_within(fields.minutes, 0..=SANCTION_MINUTES, MINUTES)?;
-    minutes.ok_or(CommandError::BadField(MINUTES))
+    minutes.ok_or(CommandError::bad_field(MINUTES))
 }
 
 fn who(fields: &Fields<'_>) -> Result<Writing, CommandError> {
@@ -246,7 +248,7 @@ fn who(fields: &Fields<'_>) -> Result<Writing, CommandError> {
         Ok(_) => None,
         Err(_) => number_within(fields.who, 1..=SLOW_SECONDS, WHO)?,
     };
-    let seconds = seconds.ok_or(CommandError::BadField(WHO))?;
+    let seconds = seconds.ok_or(CommandError::bad_field(WHO))?;
     Ok(Writing::Slow(seconds))
 }
 
@@ -264,7 +266,7 @@ fn nonce(fields: &Fields<'_>) -> Result<Option<Box<str>>, CommandError> {
     if nonce.as_deref().is_none_or(is_valid) {
         Ok(nonce)
     } else {
-        Err(CommandError::BadField(NONCE))
+        Err(CommandError::bad_field(NONCE))
     }
 }
 
@@ -273,12 +275,12 @@ fn flag(field: Field<'_>, wrong: &'static str) -> Result<Option<bool>, CommandEr
         None => Ok(None),
         Some("false") => Ok(Some(false)),
         Some("true") => Ok(Some(true)),
-        Some(_) => Err(CommandError::BadField(wrong)),
+        Some(_) => Err(CommandError::bad_field(wrong)),
     }
 }
 
 fn required(field: Field<'_>, wrong: &'static str) -> Result<Box<str>, CommandError> {
-    string(field, wrong)?.ok_or(CommandError::BadField(wrong))
+    string(field, wrong)?.ok_or(CommandError::bad_field(wrong))
 }
 
 fn string(field: Field<'_>, wrong: &'static str) -> Result<Option<Box<str>>, CommandError> {
@@ -298,8 +300,8 @@ fn borrowed<'a>(
         Some(text) if !text.contains('\\') => Ok(Some(Cow::Borrowed(text))),
         Some(_) => serde_json::from_str(value)
             .map(Some)
-            .map_err(|_| CommandError::BadField(wrong)),
-        None => Err(CommandError::BadField(wrong)),
+            .map_err(|_| CommandError::bad_field(wrong)),
+        None => Err(CommandError::bad_field(wrong)),
     }
 }
 
@@ -308,7 +310,7 @@ fn number(field: Field<'_>, wrong: &'static str) -> Result<Option<u64>, CommandE
     let Some(value) = field else { return Ok(None) };
     match value.get().parse() {
         Ok(number) if number < NUMBER_LIMIT => Ok(Some(number)),
-        _ => Err(CommandError::BadField(wrong)),
+        _ => Err(CommandError::bad_field(wrong)),
     }
 }
 
@@ -321,7 +323,7 @@ fn number_within(
     match number {
         None => Ok(None),
         Some(Ok(number)) if range.contains(&number) => Ok(Some(number)),
-        Some(_) => Err(CommandError::BadField(wrong)),
+        Some(_) => Err(CommandError::bad_field(wrong)),
     }
 }
 

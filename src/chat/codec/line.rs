@@ -45,7 +45,7 @@ To send a line that starts with a slash, type two.";
 pub(super) fn parse(line: &str) -> Request {
     let line = line.trim_matches(is_blank);
     let (word, command) = match line.strip_prefix('/') {
-        _ if line.is_empty() => ("", Err(CommandError::Empty)),
+        _ if line.is_empty() => ("", Err(CommandError::EMPTY)),
         None => ("", send(Target::JoinedLast, line, false)),
         Some(text) if text.starts_with('/') => ("", send(Target::JoinedLast, text, false)),
         Some(command) => {
@@ -56,7 +56,7 @@ pub(super) fn parse(line: &str) -> Request {
     Request {
         id: None,
         needs_user: !matches!(word, "help" | "quit" | "nick")
-            && command != Err(CommandError::UnknownType),
+            && command != Err(CommandError::UNKNOWN_TYPE),
         command,
     }
 }
@@ -103,7 +103,7 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
             const USAGE: &str = "usage: /mute USER MINUTES or /kick USER MINUTES, up to 525600";
             let (user, minutes) = split(argument);
             let given = optional(user).zip(number(minutes, SANCTION_MINUTES));
-            let (user, minutes) = given.ok_or(CommandError::BadField(USAGE))?;
+            let (user, minutes) = given.ok_or(CommandError::bad_field(USAGE))?;
             Command::Sanction {
                 kick: word == "kick",
                 user,
@@ -142,7 +142,7 @@ fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
         }
         "react" => reaction(argument, true)?,
         "unreact" => reaction(argument, false)?,
-        _ => return Err(CommandError::UnknownType),
+        _ => return Err(CommandError::UNKNOWN_TYPE),
     })
 }
 
@@ -182,7 +182,7 @@ fn numbered<'a>(argument: &'a str, usage: &'static str) -> Result<(Seq, &'a str)
     let (number, rest) = split(argument);
     let number = number.parse().ok();
     let number = number.filter(|number| *number < NUMBER_LIMIT);
-    Ok((Seq(number.ok_or(CommandError::BadField(usage))?), rest))
+    Ok((Seq(number.ok_or(CommandError::bad_field(usage))?), rest))
 }
 
 fn limit(argument: &str) -> Result<u32, CommandError> {
@@ -190,7 +190,7 @@ fn limit(argument: &str) -> Result<u32, CommandError> {
         return Ok(PAGE_MESSAGES_DEFAULT);
     }
     let limit = number(argument, PAGE_MESSAGES).filter(|limit| *limit > 0);
-    limit.ok_or(CommandError::BadField(
+    limit.ok_or(CommandError::bad_field(
         "/history takes a number from 1 to 200",
     ))
 }
@@ -199,7 +199,7 @@ fn door(argument: &str) -> Result<bool, CommandError> {
     match argument {
         "open" => Ok(true),
         "closed" => Ok(false),
-        _ => Err(CommandError::BadField("usage: /door open or /door closed")),
+        _ => Err(CommandError::bad_field("usage: /door open or /door closed")),
     }
 }
 
@@ -209,7 +209,7 @@ fn writing(who: &str) -> Result<Writing, CommandError> {
         ("all", _) => Ok(Writing::All),
         ("owner", _) => Ok(Writing::Owner),
         (_, Some(seconds @ 1..)) => Ok(Writing::Slow(seconds)),
-        _ => Err(CommandError::BadField(USAGE)),
+        _ => Err(CommandError::bad_field(USAGE)),
     }
 }
 
@@ -219,7 +219,7 @@ fn number(argument: &str, most: u32) -> Option<u32> {
 
 /// A name may contain spaces here, so that the error is about the name.
 fn required(argument: &str, usage: &'static str) -> Result<Box<str>, CommandError> {
-    optional(argument).ok_or(CommandError::BadField(usage))
+    optional(argument).ok_or(CommandError::bad_field(usage))
 }
 
 fn optional(argument: &str) -> Option<Box<str>> {
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(words, expected);
         for word in words {
             let command = slash(word.trim_end_matches(':'), "1 2");
-            assert_ne!(command, Err(CommandError::UnknownType), "/{word}");
+            assert_ne!(command, Err(CommandError::UNKNOWN_TYPE), "/{word}");
         }
     }
 }
