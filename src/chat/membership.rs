@@ -135,7 +135,7 @@ impl Chat {
             topic: Topic::Channel(id),
         });
         context.answer(Event::Left { channel });
-        self.clear_drop(author, id);
+        self.timers.clear(&Timer::Dropped(author, id));
         self.step_out(author, id);
         Ok(())
     }
@@ -148,27 +148,17 @@ impl Chat {
         channels: &[ChannelId],
         departure: Departure,
     ) {
-        let until = self.now.mono.after(self.limits.resume_window);
         for id in channels {
-            if departure == Departure::Lost && until > self.now.mono {
-                self.clear_drop(author, *id);
-                self.sessions.dropped.insert((author, *id), until);
-                self.timers.insert((until, Timer::Dropped(author, *id)));
+            if departure == Departure::Lost && !self.limits.resume_window.is_zero() {
+                self.set_timer(self.limits.resume_window, Timer::Dropped(author, *id));
             }
             self.step_out(author, *id);
         }
     }
 
-    /// Removes what a lost connection of the user left in a channel, and its timer.
-    pub(super) fn clear_drop(&mut self, author: Author, id: ChannelId) {
-        if let Some(until) = self.sessions.dropped.remove(&(author, id)) {
-            self.timers.remove(&(until, Timer::Dropped(author, id)));
-        }
-    }
-
     /// Ends the membership of a user who has no connection in the channel.
     pub(super) fn forget_drop(&mut self, author: Author, id: ChannelId) {
-        self.clear_drop(author, id);
+        self.timers.clear(&Timer::Dropped(author, id));
         let channel = self.channels.get(id);
         if channel.is_some_and(|channel| channel.members.get(&author) == Some(&0)) {
             self.expel(author, id);
@@ -177,11 +167,12 @@ impl Chat {
 
     /// Ends all memberships of a user who has no connection.
     pub(super) fn forget_all_drops(&mut self, author: Author) {
-        let all = (author, ChannelId(0))..=(author, ChannelId(u32::MAX));
-        let dropped = self.sessions.dropped.range(all);
-        let dropped: Vec<_> = dropped.map(|((_, id), _)| *id).collect();
-        for id in dropped {
-            self.forget_drop(author, id);
+        let dropped = |id| Timer::Dropped(author, ChannelId(id));
+        let timers = self.timers.within(dropped(0)..=dropped(u32::MAX));
+        for timer in timers.cloned().collect::<Vec<_>>() {
+            if let Timer::Dropped(author, id) = timer {
+                self.forget_drop(author, id);
+            }
         }
     }
 
@@ -199,7 +190,7 @@ impl Chat {
         };
         let is_new = !channel.members.contains_key(&author);
         *channel.members.entry(author).or_default() += 1;
-        self.clear_drop(author, id);
+        self.timers.clear(&Timer::Dropped(author, id));
         self.channels.was_used(id);
         if is_new && let Ok(name) = self.own_name(author) {
             self.changed(List::Members(id), &name, true);
@@ -216,7 +207,7 @@ impl Chat {
         };
         *connections = connections.saturating_sub(1);
         let is_last = *connections == 0;
-        if is_last && !self.sessions.dropped.contains_key(&(author, id)) {
+        if is_last && !self.timers.is_set(&Timer::Dropped(author, id)) {
             self.expel(author, id);
         }
     }

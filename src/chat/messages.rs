@@ -3,13 +3,13 @@
 //! A message is checked and kept as a *proposal*. The commit at the end of the turn stores all
 //! proposals, publishes them, and then acknowledges them, so an `ack` follows its message.
 
-use super::command::Draft;
+use super::command::{Draft, Target};
 use super::error::CommandError;
 use super::event::{Effect, Event, Topic};
 use super::text::check_length;
-use super::{Applied, Chat, Context, Destination, Sender};
+use super::{Applied, Chat, Context, Destination, Sender, Timer};
 use crate::history::{Kind, Place, Proposal, Record, Seq, Stored};
-use crate::limits::LOCK_PATIENCE;
+use crate::limits::{LOCK_PATIENCE, TYPING_INTERVAL};
 use std::rc::Rc;
 
 /// The capacity, in proposals, that stays allocated between turns.
@@ -60,6 +60,35 @@ impl Chat {
             channel,
         });
         context.outcome.proposed = true;
+        Ok(())
+    }
+
+    /// Answers `typing`: passes it on to the other users there, at most once a second.
+    pub(super) fn typing(&mut self, context: &mut Context<'_>, target: &Target) -> Applied {
+        let author = context.author()?;
+        let destination = self.destination(context, target)?;
+        let place = self.place(author, destination)?;
+        let user = self.own_name(author)?;
+        self.check_muted(context)?;
+        let timer = Timer::Typing(author, place.clone());
+        if self.timers.is_set(&timer) {
+            return Ok(());
+        }
+        self.set_timer(TYPING_INTERVAL, timer);
+        let event = Event::Typing { place, user };
+        match destination {
+            Destination::Channel(id) => context.effects.push(Effect::Publish {
+                topic: Topic::Channel(id),
+                event,
+                except: self.addresses(author),
+            }),
+            Destination::User(other) => {
+                let to = self.addresses(other);
+                if other != author && !to.is_empty() {
+                    context.effects.push(Effect::Deliver { to, event });
+                }
+            }
+        }
         Ok(())
     }
 

@@ -8,7 +8,6 @@
 //! Invariants:
 //! * A message has no number before it is stored, and no proposal outlives its turn.
 //! * An effect names only addresses of connections that exist.
-//! * Each deadline in `sessions` and `clients` has its timer.
 //!
 //! Reading order: `command.rs` and `event.rs` (what goes in and out), this file, `users.rs`,
 //! `membership.rs`, `messages.rs`, `queries.rs`, `search.rs`, `owner.rs`; `codec` for JSON and
@@ -30,10 +29,10 @@ mod search;
 mod searches;
 mod sessions;
 mod text;
-mod typing;
+mod timers;
 mod users;
 
-use crate::history::{Author, History, Kind, Place, Proposal, Sanction, SessionRow, StoreError};
+use crate::history::{Author, History, Kind, Proposal, Sanction, SessionRow, StoreError};
 use crate::limits::{Limits, NAMES_HELD_OVER};
 use crate::time::{Millis, Now};
 pub use keys::Keys;
@@ -51,6 +50,7 @@ use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
+use timers::{List, Timer, Timers};
 
 /// The state of the chat.
 pub struct Chat {
@@ -75,8 +75,6 @@ pub struct Chat {
     has_proxy_users: bool,
     /// The user whom the proxy names, of each connection.
     proxy_users: BTreeMap<ClientId, Box<str>>,
-    /// The deadline for `hello` of connections that have not sent it.
-    hello_by: BTreeMap<ClientId, Millis>,
     sessions: Sessions,
     channels: Channels,
     /// Channels that are no longer listed, the one put away longest ago first.
@@ -92,15 +90,9 @@ pub struct Chat {
     /// Since when another program has locked the history, and whether the proposals wait for it.
     locked_since: Option<Millis>,
     is_waiting: bool,
-    /// When a user's `typing` was last passed on, for about a second.
-    typing: BTreeMap<(Author, Place), Millis>,
     /// Rows of sessions that the next commit writes.
     rows: BTreeMap<Author, SessionRow>,
-    timers: BTreeSet<(Millis, Timer)>,
-    /// Whether there is a timer `StaleRows`.
-    watches_rows: bool,
-    /// The time of the timer `Maintenance`, if it is set.
-    maintain_at: Option<Millis>,
+    timers: Timers,
     /// The searches that are underway, in the order in which they are continued.
     searches: VecDeque<searches::Search>,
     /// The last error of the history, for the log.
@@ -146,37 +138,6 @@ struct Sender {
 enum Destination {
     Channel(ChannelId),
     User(Author),
-}
-
-/// A list of names that clients are informed of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum List {
-    Users,
-    Channels,
-    Members(ChannelId),
-}
-
-/// What happens when a deadline has passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    /// A connection that sent no `hello` is closed.
-    Hello(ClientId),
-    /// A user without a connection goes offline.
-    Offline(Author),
-    /// A lost connection no longer makes its user a member.
-    Dropped(Author, ChannelId),
-    /// A session that ended by `/quit` is forgotten.
-    Departed(Author),
-    /// Clients are informed of changes.
-    Announce(List),
-    /// Old entries of `typing` are removed.
-    Typing,
-    /// Names held since the restart are freed.
-    HeldNames,
-    /// Rows of users who are online and silent are updated.
-    StaleRows,
-    /// The history prunes, or looks at its file.
-    Maintenance,
 }
 
 /// The result of applying a command; an error is answered.
@@ -247,7 +208,6 @@ impl Chat {
             owners: BTreeSet::new(),
             has_proxy_users: false,
             proxy_users: BTreeMap::new(),
-            hello_by: BTreeMap::new(),
             sessions: Sessions::default(),
             channels: Channels::new(&remembered.channels, limits.channels),
             put_away: VecDeque::new(),
@@ -256,13 +216,10 @@ impl Chat {
             due_lists: Vec::new(),
             proposals: Vec::new(),
             senders: Vec::new(),
-            typing: BTreeMap::new(),
             rows: BTreeMap::new(),
             locked_since: None,
             is_waiting: false,
-            timers: BTreeSet::new(),
-            watches_rows: false,
-            maintain_at: None,
+            timers: Timers::default(),
             searches: VecDeque::new(),
             trouble: None,
         };
@@ -294,9 +251,7 @@ impl Chat {
             self.proxy_users.insert(client, user);
         }
         if !timeout.is_zero() {
-            let at = now.mono.after(timeout);
-            self.hello_by.insert(client, at);
-            self.timers.insert((at, Timer::Hello(client)));
+            self.set_timer(timeout, Timer::Hello(client));
         }
         client
     }
@@ -431,7 +386,7 @@ impl Chat {
         if self.clients.capacity() > 64 && self.clients.len() < self.clients.capacity() / 4 {
             self.clients.shrink_to_fit();
         }
-        self.clear_hello_timer(client);
+        self.timers.clear(&Timer::Hello(client));
         self.owners.remove(&client);
         self.proxy_users.remove(&client);
         if let Some(author) = gone.author {
@@ -439,22 +394,12 @@ impl Chat {
         }
     }
 
-    fn clear_hello_timer(&mut self, client: ClientId) {
-        if let Some(at) = self.hello_by.remove(&client) {
-            self.timers.remove(&(at, Timer::Hello(client)));
-        }
-    }
-
     /// Handles the deadlines that have passed.
     pub fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.now = now;
-        while let Some((at, timer)) = self.timers.first().copied()
-            && at <= now.mono
-        {
-            self.timers.pop_first();
+        while let Some(timer) = self.timers.pop(now.mono) {
             match timer {
                 Timer::Hello(client) => {
-                    self.hello_by.remove(&client);
                     if let Some(client) = self.clients.get(client.0 as usize) {
                         effects.push(Effect::Close {
                             who: client.address,
@@ -468,7 +413,7 @@ impl Chat {
                     self.sessions.departed.remove(&author);
                 }
                 Timer::Announce(list) => self.due_lists.push(list),
-                Timer::Typing => self.forget_typing(),
+                Timer::Typing(..) => {}
                 Timer::HeldNames => self.sessions.release_held(),
                 Timer::StaleRows => self.update_stale_rows(),
                 Timer::Maintenance => self.maintain_history(),
@@ -478,7 +423,7 @@ impl Chat {
 
     /// Returns when [`Chat::tick`] has to be called next.
     pub fn next_deadline(&self) -> Option<Millis> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.next_deadline()
     }
 
     /// Returns how long the history's last commit took, once.
@@ -507,11 +452,8 @@ impl Chat {
         self.sessions.users.len() + self.sessions.departed.len()
     }
 
-    /// Sets a timer. Returns when it will fire.
-    fn set_timer(&mut self, wait: Duration, timer: Timer) -> Millis {
-        let at = self.now.mono.after(wait);
-        self.timers.insert((at, timer));
-        at
+    fn set_timer(&mut self, wait: Duration, timer: Timer) {
+        self.timers.set(timer, self.now.mono.after(wait));
     }
 
     /// Keeps an error of the history for the log, and returns the one for the client.

@@ -219,7 +219,7 @@ impl Chat {
             }
         }
         for author in members.into_keys() {
-            self.clear_drop(author, id);
+            self.timers.clear(&Timer::Dropped(author, id));
         }
         self.put_away(id);
         context.answer_and_deliver(Event::Left { channel }, to);
@@ -316,9 +316,7 @@ impl Chat {
             let channels = std::mem::take(&mut client.channels);
             self.leave_all(author, &channels, Departure::Quit);
         }
-        if let Some(at) = self.sessions.offline_at.remove(&author) {
-            self.timers.remove(&(at, Timer::Offline(author)));
-        }
+        self.timers.clear(&Timer::Offline(author));
         self.withdraw(context, &CommandError::HELLO_FIRST, |it| {
             it.author == author
         });

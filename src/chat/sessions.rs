@@ -5,7 +5,7 @@
 //! one has passed. Sessions with messages are stored in the history; others are known while their
 //! user is online, and for one more window if the user left by `/quit`.
 
-use super::event::{ChannelId, ClientId};
+use super::event::ClientId;
 use super::name::{Name, NameIndex};
 use crate::history::{Author, SessionRow};
 use crate::limits::LIST_NAMES;
@@ -33,12 +33,8 @@ pub(super) struct Sessions {
     /// Added, removed and renamed only by the methods here, which keep the index of names.
     pub(super) users: BTreeMap<Author, Box<User>>,
     names: NameIndex<Author>,
-    /// The end of the resume window of users without a connection.
-    pub(super) offline_at: BTreeMap<Author, Millis>,
-    /// Channels that a user's lost connection was in, and until when that makes the user a member.
-    pub(super) dropped: BTreeMap<(Author, ChannelId), Millis>,
-    /// Sessions without messages whose users left by `/quit`, and until when they can be resumed.
-    pub(super) departed: BTreeMap<Author, (SessionRow, Millis)>,
+    /// Sessions without messages whose users left by `/quit`, which can be resumed for a while.
+    pub(super) departed: BTreeMap<Author, SessionRow>,
     /// Names held for sessions that were online before a restart.
     held: BTreeMap<Author, Name>,
 }
@@ -69,15 +65,14 @@ impl Sessions {
         owners.all(|owner| Some(owner) == author)
     }
 
-    /// Makes a session online under a name that is free for it. Returns until when it was
-    /// remembered as departed.
+    /// Makes a session online under a name that is free for it.
     pub(super) fn add(
         &mut self,
         author: Author,
         name: Name,
         secret: Secret,
         row_written: Option<Millis>,
-    ) -> Option<Millis> {
+    ) {
         if let Some(held) = self.held.remove(&author) {
             self.names.remove(&held, author);
         }
@@ -89,14 +84,13 @@ impl Sessions {
             row_written,
         };
         self.users.insert(author, Box::new(user));
-        self.departed.remove(&author).map(|(_, until)| until)
+        self.departed.remove(&author);
     }
 
     /// Makes a user offline, and frees the name.
     pub(super) fn remove(&mut self, author: Author) -> Option<User> {
         let user = self.users.remove(&author)?;
         self.names.remove(&user.name, author);
-        self.offline_at.remove(&author);
         Some(*user)
     }
 

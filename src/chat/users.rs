@@ -170,12 +170,9 @@ impl Chat {
     fn come_online(&mut self, token: &Token, name: &Name, has_row: bool) {
         let author = token.author;
         let row_written = has_row.then_some(self.now.mono);
-        if let Some(until) = self
-            .sessions
-            .add(author, name.clone(), token.secret(), row_written)
-        {
-            self.timers.remove(&(until, Timer::Departed(author)));
-        }
+        self.sessions
+            .add(author, name.clone(), token.secret(), row_written);
+        self.timers.clear(&Timer::Departed(author));
         self.update_row(author, false);
         // If new sessions may be rejected, this one must be known after a restart.
         if (!self.door_is_open || self.keys.password.is_some() || self.has_proxy_users)
@@ -192,12 +189,10 @@ impl Chat {
             return;
         };
         client.author = Some(author);
-        self.clear_hello_timer(id);
+        self.timers.clear(&Timer::Hello(id));
+        self.timers.clear(&Timer::Offline(author));
         if let Some(user) = self.sessions.user_mut(author) {
             user.clients.push(id);
-        }
-        if let Some(at) = self.sessions.offline_at.remove(&author) {
-            self.timers.remove(&(at, Timer::Offline(author)));
         }
     }
 
@@ -261,9 +256,7 @@ impl Chat {
         if departure == Departure::Quit || self.limits.resume_window.is_zero() {
             self.go_offline(author, departure);
         } else {
-            let at = self.now.mono.after(self.limits.resume_window);
-            self.sessions.offline_at.insert(author, at);
-            self.timers.insert((at, Timer::Offline(author)));
+            self.set_timer(self.limits.resume_window, Timer::Offline(author));
         }
     }
 
@@ -273,11 +266,11 @@ impl Chat {
             return;
         };
         self.changed(List::Users, &user.name.shown, false);
-        let until = self.now.mono.after(self.limits.resume_window);
-        if departure == Departure::Quit && user.row_written.is_none() && until > self.now.mono {
-            self.timers.insert((until, Timer::Departed(author)));
+        let window = self.limits.resume_window;
+        if departure == Departure::Quit && user.row_written.is_none() && !window.is_zero() {
+            self.set_timer(window, Timer::Departed(author));
             let row = self.row(author, &user, true);
-            self.sessions.departed.insert(author, (row, until));
+            self.sessions.departed.insert(author, row);
         }
     }
 
@@ -325,8 +318,7 @@ impl Chat {
         author: Author,
     ) -> Result<Option<SessionRow>, CommandError> {
         let known = self.rows.get(&author);
-        let departed = || self.sessions.departed.get(&author).map(|(row, _)| row);
-        if let Some(row) = known.or_else(departed) {
+        if let Some(row) = known.or_else(|| self.sessions.departed.get(&author)) {
             return Ok(Some(row.clone()));
         }
         self.history
@@ -359,7 +351,7 @@ impl Chat {
         match self.sessions.user(author) {
             Some(user) if user.row_written.is_some_and(is_recent) => None,
             Some(user) => Some(self.row(author, user, false)),
-            None => Some(self.sessions.departed.get(&author)?.0.clone()),
+            None => self.sessions.departed.get(&author).cloned(),
         }
     }
 
@@ -369,7 +361,7 @@ impl Chat {
                 user.row_written = Some(self.now.mono);
             }
         }
-        if !rows.is_empty() && !std::mem::replace(&mut self.watches_rows, true) {
+        if !rows.is_empty() && !self.timers.is_set(&Timer::StaleRows) {
             self.set_timer(STALE_ROWS_INTERVAL, Timer::StaleRows);
         }
     }
@@ -389,8 +381,7 @@ impl Chat {
             STALE_ROWS => Duration::from_secs(1),
             _ => STALE_ROWS_INTERVAL,
         };
-        self.watches_rows = !self.sessions.users.is_empty();
-        if self.watches_rows {
+        if !self.sessions.users.is_empty() {
             self.set_timer(wait, Timer::StaleRows);
         }
     }
@@ -401,16 +392,13 @@ impl Chat {
             return;
         };
         let at = self.now.mono.after(wait);
-        if self.maintain_at.is_none_or(|earlier| at < earlier) {
-            if let Some(later) = self.maintain_at.replace(at) {
-                self.timers.remove(&(later, Timer::Maintenance));
-            }
-            self.timers.insert((at, Timer::Maintenance));
+        let earlier = self.timers.deadline(&Timer::Maintenance);
+        if earlier.is_none_or(|earlier| at < earlier) {
+            self.timers.set(Timer::Maintenance, at);
         }
     }
 
     pub(super) fn maintain_history(&mut self) {
-        self.maintain_at = None;
         if let Err(error) = self.history.maintain(self.now) {
             self.failed(error);
         }
