@@ -218,6 +218,13 @@ pub(super) fn conversation_id(one: Author, other: Author) -> String {
     format!("c{}-{}", one.min(other).0, one.max(other).0)
 }
 
+/// Returns the two sessions of a conversation, from its identifier.
+pub(super) fn conversation_of(id: &str) -> Option<(Author, Author)> {
+    let (one, other) = id.strip_prefix('c')?.split_once('-')?;
+    let (one, other) = (Author(one.parse().ok()?), Author(other.parse().ok()?));
+    (conversation_id(one, other) == id).then_some((one, other))
+}
+
 /// Serializes a stored message as a whole event. [`Record::weight`] is an upper bound of its
 /// length.
 impl Serialize for Record {

@@ -53,12 +53,7 @@ impl Chat {
             nonce: draft.nonce,
             owner: context.is_owner && channel.is_some(),
         }));
-        self.senders.push(Sender {
-            client: context.client,
-            address: context.address,
-            id: context.id,
-            channel,
-        });
+        self.senders.push(context.sender(channel));
         context.outcome.proposed = true;
         Ok(())
     }
@@ -199,11 +194,15 @@ impl Chat {
         }
     }
 
-    /// Answers the sender of a proposal, if it is still connected. Another client may have its
-    /// number by now, so the address is compared, which is never reused.
-    pub(super) fn answer_sender(&self, sender: &Sender, event: Event, effects: &mut Vec<Effect>) {
+    /// Returns whether a sender is still connected. Another client may have its number by now, so
+    /// the address is compared, which is never reused.
+    pub(super) fn is_connected(&self, sender: &Sender) -> bool {
         let client = self.clients.get(sender.client.0 as usize);
-        if client.is_some_and(|client| client.address == sender.address) {
+        client.is_some_and(|client| client.address == sender.address)
+    }
+
+    pub(super) fn answer_sender(&self, sender: &Sender, event: Event, effects: &mut Vec<Effect>) {
+        if self.is_connected(sender) {
             effects.push(Effect::Answer {
                 to: sender.address,
                 event,

@@ -26,7 +26,6 @@ pub mod name;
 mod owner;
 mod queries;
 mod search;
-mod searches;
 mod sessions;
 mod text;
 mod timers;
@@ -94,7 +93,7 @@ pub struct Chat {
     rows: BTreeMap<Author, SessionRow>,
     timers: Timers,
     /// The searches that are underway, in the order in which they are continued.
-    searches: VecDeque<searches::Search>,
+    searches: VecDeque<search::Search>,
     /// The last error of the history, for the log.
     trouble: Option<StoreError>,
 }
@@ -126,6 +125,7 @@ struct Client {
     channels: SmallVec<[ChannelId; 4]>,
 }
 
+/// The connection that a later answer goes to, and the channel of its message.
 struct Sender {
     client: ClientId,
     address: Address,
@@ -160,6 +160,15 @@ struct Context<'a> {
 impl Context<'_> {
     fn author(&self) -> Result<Author, CommandError> {
         self.author.ok_or(CommandError::HELLO_FIRST)
+    }
+
+    fn sender(&self, channel: Option<ChannelId>) -> Sender {
+        Sender {
+            client: self.client,
+            address: self.address,
+            id: self.id,
+            channel,
+        }
     }
 
     fn answer(&mut self, event: Event) {

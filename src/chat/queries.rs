@@ -2,7 +2,7 @@
 
 use super::command::{Query, Range, Target};
 use super::error::CommandError;
-use super::event::{DirectSummary, Event, conversation_id};
+use super::event::{DirectSummary, Event, conversation_id, conversation_of};
 use super::name::Name;
 use super::{Applied, Chat, Context, Destination};
 use crate::history::{Author, PageRequest, Place, Record, Seq, Span};
@@ -202,13 +202,10 @@ impl Chat {
 
 /// Returns the other session of a conversation if `author` is one of its two.
 fn other_of(conversation: &str, author: Author) -> Option<Author> {
-    let (one, other) = conversation.strip_prefix('c')?.split_once('-')?;
-    let (one, other) = (Author(one.parse().ok()?), Author(other.parse().ok()?));
-    let is_canonical = conversation_id(one, other) == conversation;
+    let (one, other) = conversation_of(conversation)?;
     match author {
-        _ if !is_canonical => None,
-        author if author == one => Some(other),
-        author if author == other => Some(one),
+        _ if author == one => Some(other),
+        _ if author == other => Some(one),
         _ => None,
     }
 }
