@@ -9,7 +9,7 @@
 //!   again; and so is one that can be typed when it is written as a line.
 
 use parlor::chat::command::{
-    Command, Draft, Hello, Query, Range, Request, RequestId, SearchQuery, Target,
+    Command, Draft, Hello, Query, Request, RequestId, SearchQuery, Target,
 };
 use parlor::chat::error::CommandError;
 use parlor::history::{Kind, Writing};
@@ -278,14 +278,10 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         Command::Typing { target: of } => json!({"type": "typing", target(of).0: target(of).1}),
         Command::History(Query {
             target: of,
-            range,
+            before,
+            after,
             limit,
         }) => {
-            let (before, after) = match range {
-                Range::Newest => (None, None),
-                Range::Before(seq) => (Some(seq.0), None),
-                Range::After(seq) => (None, Some(seq.0)),
-            };
             json!({"type": "history", target(of).0: target(of).1, "before": before,
                 "after": after, "limit": limit})
         }

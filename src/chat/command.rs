@@ -114,12 +114,14 @@ pub struct Draft {
     pub nonce: Option<Box<str>>,
 }
 
-/// A request for messages of the history; `limit` is from 1 to 200.
+/// A request for messages of the history: the oldest ones above `after`, otherwise the newest ones,
+/// below `before` if it is given. `limit` is from 1 to 200.
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
     pub target: Target,
-    pub range: Range,
+    pub before: Option<Seq>,
+    pub after: Option<Seq>,
     pub limit: u32,
 }
 
@@ -147,18 +149,22 @@ pub enum Target {
     Conversation(Box<str>),
 }
 
-/// A range of the messages in a channel or conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Range {
-    /// The newest of them.
-    Newest,
-    /// The newest ones below this number.
-    Before(Seq),
-    /// The oldest ones above this number.
-    After(Seq),
-}
-
 impl Request {
+    /// Makes a request from its `type`, or from the word after the slash.
+    pub(super) fn new(
+        id: Option<RequestId>,
+        kind: &str,
+        command: Result<Command, CommandError>,
+    ) -> Self {
+        const WITHOUT_USER: [&str; 6] = ["hello", "trace", "try", "nick", "help", "quit"];
+        let is_unknown = command == Err(CommandError::UNKNOWN_TYPE);
+        Self {
+            id,
+            needs_user: !is_unknown && !WITHOUT_USER.contains(&kind),
+            command,
+        }
+    }
+
     /// Makes a request that is answered with `error`.
     pub fn failed(id: Option<RequestId>, error: CommandError) -> Self {
         Self {

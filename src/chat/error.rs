@@ -69,8 +69,11 @@ impl CommandError {
     }
 
     /// Makes the error for a field that is missing, or has an impossible type or value.
-    pub const fn bad_field(message: &'static str) -> Self {
-        Self::new("bad_field", message)
+    pub fn bad_field(message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            message: message.into(),
+            ..Self::new("bad_field", "")
+        }
     }
 
     /// Makes the error for an impossible name.

@@ -303,6 +303,14 @@ pub struct ClientId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub u32);
 
+/// The connection that a later answer goes to, and the channel of its message.
+pub(super) struct Sender {
+    pub(super) client: ClientId,
+    pub(super) address: Address,
+    pub(super) id: Option<RequestId>,
+    pub(super) channel: Option<ChannelId>,
+}
+
 /// A list of receivers that a connection can subscribe to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {

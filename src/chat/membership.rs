@@ -11,7 +11,7 @@ use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, Joined, Topic};
 use super::name::Name;
 use super::{Applied, Chat, Context, Departure, List, Timer};
-use crate::history::{Author, ChannelSettings, PageRequest, Place, Seq, Span};
+use crate::history::{Author, ChannelSettings, Place, Seq, Span};
 use crate::limits::{
     CHANNELS_PER_CONNECTION, COST_OF_HEAVY_COMMAND, GATHERING, LIST_NAMES, PAGE_MESSAGES,
     PAGE_MESSAGES_DEFAULT, PUT_AWAY,
@@ -51,7 +51,8 @@ impl Chat {
         // A channel that was put away is found by its name in the history.
         let place = Place::Channel(name.shown.clone());
         let span = self.span(&place)?;
-        let (history, more) = self.page(context, &place, page_of_join(since))?;
+        let rows = since.map_or(PAGE_MESSAGES_DEFAULT, |_| PAGE_MESSAGES);
+        let (history, more) = self.page(context, &place, None, since, rows)?;
         let id = match listed {
             Some(id) => id,
             None => self.create(context, &name, span)?,
@@ -334,17 +335,5 @@ impl Chat {
             }
         };
         Some(Effect::publish(topic, event))
-    }
-}
-
-/// The newest messages, or with `since` the oldest after it.
-fn page_of_join(since: Option<Seq>) -> PageRequest {
-    PageRequest {
-        after: since.unwrap_or(Seq(0)),
-        before: Seq(u64::MAX),
-        from_oldest: since.is_some(),
-        rows: since.map_or(PAGE_MESSAGES_DEFAULT, |_| PAGE_MESSAGES),
-        bytes: 0,
-        reader: Author(0),
     }
 }

@@ -5,9 +5,9 @@
 
 use super::command::{Draft, Target};
 use super::error::CommandError;
-use super::event::{Effect, Event, Topic};
+use super::event::{Effect, Event, Sender, Topic};
 use super::text::check_length;
-use super::{Applied, Chat, Context, Destination, Sender, Timer};
+use super::{Applied, Chat, Context, Destination, Timer};
 use crate::history::{Kind, Place, Proposal, Record, Seq, Stored};
 use crate::limits::{LOCK_PATIENCE, TYPING_INTERVAL};
 use std::rc::Rc;

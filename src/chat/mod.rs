@@ -26,6 +26,7 @@ pub mod name;
 mod owner;
 mod queries;
 mod search;
+mod searches;
 mod sessions;
 mod text;
 mod timers;
@@ -41,7 +42,7 @@ use channels::Channels;
 use codec::HELP;
 use command::{Command, Hello, Request, RequestId};
 use error::CommandError;
-use event::{Address, ChannelId, ClientId, Effect, Event, Farewell, Peer, Topic};
+use event::{Address, ChannelId, ClientId, Effect, Event, Farewell, Peer, Sender, Topic};
 use keys::Tries;
 use sessions::Sessions;
 use slab::Slab;
@@ -93,7 +94,7 @@ pub struct Chat {
     rows: BTreeMap<Author, SessionRow>,
     timers: Timers,
     /// The searches that are underway, in the order in which they are continued.
-    searches: VecDeque<search::Search>,
+    searches: VecDeque<searches::Search>,
     /// The last error of the history, for the log.
     trouble: Option<StoreError>,
 }
@@ -123,14 +124,6 @@ struct Client {
     author: Option<Author>,
     /// The channels that it is in; the one joined last is at the end.
     channels: SmallVec<[ChannelId; 4]>,
-}
-
-/// The connection that a later answer goes to, and the channel of its message.
-struct Sender {
-    client: ClientId,
-    address: Address,
-    id: Option<RequestId>,
-    channel: Option<ChannelId>,
 }
 
 /// Where a message goes: a channel, or another session.

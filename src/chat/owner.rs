@@ -10,8 +10,8 @@ use super::event::{Address, ChannelId, Effect, Event, Farewell, Peer, Sanctioned
 use super::name::Name;
 use super::{Applied, Chat, Context, Departure, Destination, Timer};
 use crate::history::{
-    Author, ChannelSettings, Decision, Kind, PageRequest, Place, Proposal, Record, Sanction, Seq,
-    SessionRow, Writing,
+    Author, ChannelSettings, Decision, Kind, Place, Proposal, Record, Sanction, Seq, SessionRow,
+    Writing,
 };
 use crate::limits::{COST_OF_HEAVY_COMMAND, SANCTIONS, SLOW_USERS};
 use crate::time::UnixMillis;
@@ -145,8 +145,8 @@ impl Chat {
         if let Some(seq) = seq {
             let author = context.author()?;
             let place = self.place(author, Destination::Channel(id))?;
-            let wanted = PageRequest::one(seq, author);
-            let (messages, _) = self.page(context, &place, wanted)?;
+            let before = Some(Seq(seq.0 + 1));
+            let (messages, _) = self.page(context, &place, before, None, 1)?;
             let is_message = |it: &Record| it.seq == seq && it.what.kind == Kind::Message;
             if !messages.first().is_some_and(is_message) {
                 return Err(CommandError::NO_SUCH_MESSAGE);

@@ -1,11 +1,11 @@
 //! Answers that change nothing: earlier messages, who is where, and a user's conversations.
 
-use super::command::{Query, Range, Target};
+use super::command::{Query, Target};
 use super::error::CommandError;
 use super::event::{DirectSummary, Event, conversation_id, conversation_of};
 use super::name::Name;
 use super::{Applied, Chat, Context, Destination};
-use crate::history::{Author, PageRequest, Place, Record, Seq, Span};
+use crate::history::{Author, ConversationRow, PageRequest, Place, Record, Seq, Span};
 use crate::limits::{CONNECTION_OUTPUT_BYTES, LIST_CONVERSATIONS};
 use std::rc::Rc;
 
@@ -13,21 +13,9 @@ impl Chat {
     /// Answers `history`, for any channel that is listed and for the user's own conversations.
     pub(super) fn answer_history(&mut self, context: &mut Context<'_>, query: &Query) -> Applied {
         let place = self.readable_place(context, &query.target)?;
-        let (after, before) = match query.range {
-            Range::Newest => (Seq(0), Seq(u64::MAX)),
-            Range::Before(before) => (Seq(0), before),
-            Range::After(after) => (after, Seq(u64::MAX)),
-        };
-        let wanted = PageRequest {
-            after,
-            before,
-            from_oldest: matches!(query.range, Range::After(_)),
-            rows: query.limit,
-            bytes: 0,
-            reader: Author(0),
-        };
         let first = self.span(&place)?.first;
-        let (messages, more) = self.page(context, &place, wanted)?;
+        let (messages, more) =
+            self.page(context, &place, query.before, query.after, query.limit)?;
         context.answer(Event::History {
             place,
             messages,
@@ -37,19 +25,25 @@ impl Chat {
         Ok(())
     }
 
-    /// Reads a page of as many bytes as the connection may still get in this turn. Returns it with
-    /// whether there are more messages.
+    /// Reads a page of at most `rows` messages, with as many bytes as the connection may still get
+    /// in this turn: the oldest ones above `after`, otherwise the newest ones below `before`.
+    /// Returns it with whether there are more messages.
     pub(super) fn page(
         &mut self,
         context: &mut Context<'_>,
         place: &Place,
-        wanted: PageRequest,
+        before: Option<Seq>,
+        after: Option<Seq>,
+        rows: u32,
     ) -> Result<(Vec<Record>, bool), CommandError> {
         let mut messages = Vec::new();
         let wanted = PageRequest {
+            after: after.unwrap_or(Seq(0)),
+            before: before.unwrap_or(Seq(u64::MAX)),
+            from_oldest: after.is_some(),
+            rows,
             bytes: CONNECTION_OUTPUT_BYTES.min(context.page_bytes),
             reader: context.author()?,
-            ..wanted
         };
         let page = self.history.page(place, wanted, &mut messages);
         let more = page.map_err(|error| self.failed(error))?;
@@ -168,7 +162,7 @@ impl Chat {
                 conversation: conversation_id(author, row.other).into(),
                 with: match with {
                     Some(name) => name,
-                    None => self.last_name_of(row.other, author)?,
+                    None => self.last_name_of(&row, author)?,
                 },
                 seq: row.newest,
                 online: is_own || self.sessions.users.contains_key(&row.other),
@@ -178,23 +172,20 @@ impl Chat {
     }
 
     /// Returns the name of a session that is not known, from the newest message of a conversation.
-    fn last_name_of(&mut self, author: Author, other: Author) -> Result<Rc<str>, CommandError> {
-        let newest = PageRequest {
-            after: Seq(0),
-            before: Seq(u64::MAX),
-            from_oldest: false,
-            rows: 1,
-            bytes: 0,
-            reader: author,
-        };
+    fn last_name_of(
+        &mut self,
+        row: &ConversationRow,
+        author: Author,
+    ) -> Result<Rc<str>, CommandError> {
+        let place = Place::between(author, row.other);
+        let wanted = PageRequest::one(row.newest, author);
         let mut messages = Vec::new();
-        let place = Place::between(author, other);
-        let page = self.history.page(&place, newest, &mut messages);
+        let page = self.history.page(&place, wanted, &mut messages);
         page.map_err(|error| self.failed(error))?;
-        let name = messages.first().and_then(|message| {
-            let is_sender = message.what.author == author;
-            let sender = is_sender.then(|| message.what.from.clone());
-            sender.or_else(|| message.what.to.clone())
+        let newest = messages.pop().map(|message| message.what);
+        let name = newest.and_then(|what| match what.author == row.other {
+            true => Some(what.from.clone()),
+            false => what.to.clone(),
         });
         Ok(name.unwrap_or_default())
     }

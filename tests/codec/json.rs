@@ -46,12 +46,12 @@ const COMMANDS: &str = r#"
             = Search(SearchQuery { text: "hi", target: Some(Conversation("c")), before: Some("5.9.#a"), limit: 50 })
 "typing","channel":"a"                 = Typing { target: Channel("a") }
 "typing","conversation":"c"            = Typing { target: Conversation("c") }
-"history","channel":"a"                = History(OF Channel("a"), range: Newest, limit: 50 })
+"history","channel":"a"                = History(OF Channel("a"), before: None, after: None, limit: 50 })
 "history","channel":"a","before":7,"limit":1
-                                       = History(OF Channel("a"), range: Before(Seq(7)), limit: 1 })
+                                       = History(OF Channel("a"), before: Some(Seq(7)), after: None, limit: 1 })
 "history","channel":"a","after":9007199254740991,"limit":200
-                    = History(OF Channel("a"), range: After(Seq(9007199254740991)), limit: 200 })
-"history","conversation":"c"           = History(OF Conversation("c"), range: Newest, limit: 50 })
+                    = History(OF Channel("a"), before: None, after: Some(Seq(9007199254740991)), limit: 200 })
+"history","conversation":"c"           = History(OF Conversation("c"), before: None, after: None, limit: 50 })
 "who"                                  = Who { channel: None }
 "who","channel":"a"                    = Who { channel: Some("a") }
 "channels"                             = Channels

@@ -4,7 +4,7 @@
 //! command's `type` says which of them matter and what they must be.
 
 use crate::chat::command::{
-    Command, Draft, Hello, NUMBER_LIMIT, Query, Range, Request, RequestId, SearchQuery, Target,
+    Command, Draft, Hello, NUMBER_LIMIT, Query, Request, RequestId, SearchQuery, Target,
 };
 use crate::chat::error::CommandError;
 use crate::chat::text::{checked_emoji, checked_text};
@@ -15,7 +15,9 @@ use crate::limits::{
 };
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 /// The keys that have a meaning; a duplicate is an error. `None`: absent or `null`. A raw value has
 /// valid syntax but is not interpreted, so huge numbers and deep nesting cost nothing.
@@ -48,7 +50,8 @@ struct Fields<'a> {
     emoji: Field<'a>,
 }
 
-const SEQ: &str = "seq must be an unsigned integer below 2^53";
+/// The numbers that JavaScript can represent.
+const NUMBERS: RangeInclusive<u64> = 0..=NUMBER_LIMIT - 1;
 
 type Field<'a> = Option<&'a RawValue>;
 
@@ -58,112 +61,116 @@ pub(super) fn parse(text: &str) -> Result<Request, CommandError> {
     if !surrogates_are_paired(text) {
         return Err(CommandError::BAD_JSON);
     }
-    let id = number(fields.id, "").map_err(|_| CommandError::BAD_ID)?;
+    let id = number(fields.id, "id", NUMBERS).map_err(|_| CommandError::BAD_ID)?;
     let id = id.map(RequestId);
-    let Ok(Some(kind)) = borrowed(fields.r#type, "") else {
+    let Ok(Some(kind)) = borrowed(fields.r#type, "type") else {
         let error = CommandError::bad_field("type must be a string");
         return Ok(Request::failed(id, error));
     };
-    let command = command(&kind, &fields, text);
-    Ok(Request {
-        id,
-        needs_user: !matches!(&*kind, "hello" | "trace" | "try")
-            && command != Err(CommandError::UNKNOWN_TYPE),
-        command,
-    })
+    Ok(Request::new(id, &kind, command(&kind, &fields, text)))
 }
 
 fn command(kind: &str, fields: &Fields<'_>, text: &str) -> Result<Command, CommandError> {
-    const OPEN: &str = "open must be true or false";
-    const NAME: &str = "name must be a string";
-    const KEY: &str = "key must be a string";
-    const CHANNEL: &str = "channel must be a string";
+    let channel = || required(fields.channel, "channel");
     Ok(match kind {
         "hello" => Command::Hello(Hello {
-            name: required(fields.name, NAME)?,
-            session: string(fields.session, "session must be a string")?,
-            password: string(fields.password, "password must be a string")?,
-            key: string(fields.key, KEY)?,
+            name: required(fields.name, "name")?,
+            session: string(fields.session, "session")?,
+            password: string(fields.password, "password")?,
+            key: string(fields.key, "key")?,
         }),
         "rename" => Command::Rename {
-            name: required(fields.name, NAME)?,
+            name: required(fields.name, "name")?,
         },
         "join" => Command::Join {
-            channel: required(fields.channel, CHANNEL)?,
-            since: number(fields.since, "since must be an unsigned integer below 2^53")?.map(Seq),
+            channel: channel()?,
+            since: seq(fields.since, "since")?,
         },
         "leave" => Command::Leave {
-            channel: Some(required(fields.channel, CHANNEL)?),
+            channel: Some(channel()?),
         },
         "message" => Command::Send(Draft {
-            to: Target::Channel(required(fields.channel, CHANNEL)?),
+            to: Target::Channel(channel()?),
             text: message_text(fields)?,
-            action: flag(fields.action, "action must be true or false")?.unwrap_or(false),
+            action: flag(fields.action, "action")?.unwrap_or(false),
             nonce: nonce(fields)?,
         }),
-        "direct" => Command::Send(Draft {
-            to: target(
-                fields.to,
-                Target::User,
-                fields,
-                "give either to or conversation",
-            )?,
-            text: message_text(fields)?,
-            action: false,
-            nonce: nonce(fields)?,
-        }),
+        "direct" => {
+            const EITHER: &str = "give either to or conversation";
+            Command::Send(Draft {
+                to: target(fields.to, Target::User, fields, EITHER)?,
+                text: message_text(fields)?,
+                action: false,
+                nonce: nonce(fields)?,
+            })
+        }
         "edit" => change(fields, |of| Kind::Edit { of }, message_text(fields)?)?,
         "delete" => change(fields, |of| Kind::Delete { of }, Box::default())?,
         "react" => {
-            let on = flag(fields.on, "on must be true or false")?.unwrap_or(true);
-            let emoji = checked_emoji(required(fields.emoji, "emoji must be a string")?)?;
+            let on = flag(fields.on, "on")?.unwrap_or(true);
+            let emoji = checked_emoji(required(fields.emoji, "emoji")?)?;
             change(fields, |of| Kind::React { of, on }, emoji)?
         }
         "typing" => Command::Typing {
             target: place(fields)?,
         },
-        "history" => Command::History(Query {
-            target: place(fields)?,
-            range: range(fields)?,
-            limit: limit(fields)?,
-        }),
-        "search" => Command::Search(SearchQuery {
-            text: required(fields.text, "text must be a string")?,
-            target: anywhere(fields)?,
-            before: string(fields.before, "before must be a string")?,
-            limit: results(fields)?,
-        }),
+        "history" => {
+            let (before, after) = (seq(fields.before, "before")?, seq(fields.after, "after")?);
+            if before.is_some() && after.is_some() {
+                return Err(CommandError::bad_field(
+                    "before and after can't be combined",
+                ));
+            }
+            let limit = number(fields.limit, "limit", 1..=PAGE_MESSAGES)?;
+            Command::History(Query {
+                target: place(fields)?,
+                before,
+                after,
+                limit: limit.unwrap_or(PAGE_MESSAGES_DEFAULT),
+            })
+        }
+        "search" => {
+            let has_target = fields.channel.is_some() || fields.conversation.is_some();
+            let limit = number(fields.limit, "limit", 1..=SEARCH_RESULTS)?;
+            Command::Search(SearchQuery {
+                text: required(fields.text, "text")?,
+                target: has_target.then(|| place(fields)).transpose()?,
+                before: string(fields.before, "before")?,
+                limit: limit.unwrap_or(SEARCH_RESULTS_DEFAULT),
+            })
+        }
         "who" => Command::Who {
-            channel: string(fields.channel, CHANNEL)?,
+            channel: string(fields.channel, "channel")?,
         },
         "channels" => Command::Channels,
         "own" => Command::Own {
-            key: string(fields.key, KEY)?,
+            key: string(fields.key, "key")?,
         },
         "mute" | "kick" => Command::Sanction {
             kick: kind == "kick",
-            user: required(fields.user, "user must be a string")?,
-            minutes: minutes(fields)?,
+            user: required(fields.user, "user")?,
+            minutes: number(fields.minutes, "minutes", 0..=SANCTION_MINUTES)?
+                .ok_or_else(|| missing("minutes"))?,
         },
         "door" => Command::Door {
-            open: flag(fields.open, OPEN)?.ok_or(CommandError::bad_field(OPEN))?,
+            open: flag(fields.open, "open")?.ok_or_else(|| missing("open"))?,
         },
         "pin" => Command::Pin {
-            channel: Some(required(fields.channel, CHANNEL)?),
-            seq: number(fields.seq, SEQ)?.map(Seq),
+            channel: Some(channel()?),
+            seq: seq(fields.seq, "seq")?,
         },
         "writing" => Command::Writing {
-            channel: Some(required(fields.channel, CHANNEL)?),
+            channel: Some(channel()?),
             who: who(fields)?,
         },
         "clear" => Command::Clear {
-            channel: Some(required(fields.channel, CHANNEL)?),
+            channel: Some(channel()?),
         },
         "remove_channel" => Command::RemoveChannel {
-            channel: required(fields.channel, CHANNEL)?,
+            channel: channel()?,
         },
         "trace" => Command::Trace {
-            on: flag(fields.on, "on must be true or false")?.unwrap_or(true),
+            on: flag(fields.on, "on")?.unwrap_or(true),
         },
         "try" => Command::Try(text.into()),
         _ => return Err(CommandError::UNKNOWN_TYPE),
@@ -175,24 +182,19 @@ fn change(
     kind: impl FnOnce(Seq) -> Kind,
     text: Box<str>,
 ) -> Result<Command, CommandError> {
-    let of = number(fields.seq, SEQ)?.ok_or(CommandError::bad_field(SEQ))?;
+    let of = seq(fields.seq, "seq")?.ok_or_else(|| missing("seq"))?;
     let draft = Draft {
         to: place(fields)?,
         text,
         action: false,
         nonce: nonce(fields)?,
     };
-    Ok(Command::Change(kind(Seq(of)), draft))
+    Ok(Command::Change(kind(of), draft))
 }
 
 fn place(fields: &Fields<'_>) -> Result<Target, CommandError> {
     const EITHER: &str = "give either channel or conversation";
     target(fields.channel, Target::Channel, fields, EITHER)
-}
-
-fn anywhere(fields: &Fields<'_>) -> Result<Option<Target>, CommandError> {
-    let is_given = fields.channel.is_some() || fields.conversation.is_some();
-    is_given.then(|| place(fields)).transpose()
 }
 
 /// Reads either a name, from which `kind` makes a target, or a conversation.
@@ -202,63 +204,31 @@ fn target(
     fields: &Fields<'_>,
     wrong: &'static str,
 ) -> Result<Target, CommandError> {
-    match (string(name, wrong)?, string(fields.conversation, wrong)?) {
-        (Some(name), None) => Ok(kind(name)),
-        (None, Some(conversation)) => Ok(Target::Conversation(conversation)),
+    match (string(name, ""), string(fields.conversation, "")) {
+        (Ok(Some(name)), Ok(None)) => Ok(kind(name)),
+        (Ok(None), Ok(Some(conversation))) => Ok(Target::Conversation(conversation)),
         _ => Err(CommandError::bad_field(wrong)),
     }
 }
 
-fn range(fields: &Fields<'_>) -> Result<Range, CommandError> {
-    const BEFORE: &str = "before must be an unsigned integer below 2^53";
-    const AFTER: &str = "after must be an unsigned integer below 2^53";
-    match (number(fields.before, BEFORE)?, number(fields.after, AFTER)?) {
-        (None, None) => Ok(Range::Newest),
-        (Some(before), None) => Ok(Range::Before(Seq(before))),
-        (None, Some(after)) => Ok(Range::After(Seq(after))),
-        (Some(_), Some(_)) => Err(CommandError::bad_field(
-            "before and after can't be combined",
-        )),
+fn who(fields: &Fields<'_>) -> Result<Writing, CommandError> {
+    let word = borrowed(fields.who, "who").ok().flatten();
+    match word.as_deref() {
+        Some("all") => Ok(Writing::All),
+        Some("owner") => Ok(Writing::Owner),
+        _ => match number(fields.who, "who", 1..=SLOW_SECONDS) {
+            Ok(Some(seconds)) => Ok(Writing::Slow(seconds)),
+            _ => Err(must_be("who", "all, owner, or seconds from 1 to 86400")),
+        },
     }
 }
 
-fn limit(fields: &Fields<'_>) -> Result<u32, CommandError> {
-    const LIMIT: &str = "limit must be an integer from 1 to 200";
-    let limit = number_within(fields.limit, 1..=PAGE_MESSAGES, LIMIT)?;
-    Ok(limit.unwrap_or(PAGE_MESSAGES_DEFAULT))
-}
-
-fn results(fields: &Fields<'_>) -> Result<u32, CommandError> {
-    const LIMIT: &str = "limit must be an integer from 1 to 50";
-    let limit = number_within(fields.limit, 1..=SEARCH_RESULTS, LIMIT)?;
-    Ok(limit.unwrap_or(SEARCH_RESULTS_DEFAULT))
-}
-
-fn minutes(fields: &Fields<'_>) -> Result<u32, CommandError> {
-    const MINUTES: &str = "minutes must be an integer from 0 to 525600, a year";
-    let minutes = number_within(fields.minutes, 0..=SANCTION_MINUTES, MINUTES)?;
-    minutes.ok_or(CommandError::bad_field(MINUTES))
-}
-
-fn who(fields: &Fields<'_>) -> Result<Writing, CommandError> {
-    const WHO: &str = "who must be all, owner, or seconds from 1 to 86400";
-    let seconds = match borrowed(fields.who, "") {
-        Ok(Some(word)) if word == "all" => return Ok(Writing::All),
-        Ok(Some(word)) if word == "owner" => return Ok(Writing::Owner),
-        Ok(_) => None,
-        Err(_) => number_within(fields.who, 1..=SLOW_SECONDS, WHO)?,
-    };
-    let seconds = seconds.ok_or(CommandError::bad_field(WHO))?;
-    Ok(Writing::Slow(seconds))
-}
-
 fn message_text(fields: &Fields<'_>) -> Result<Box<str>, CommandError> {
-    checked_text(required(fields.text, "text must be a string")?)
+    checked_text(required(fields.text, "text")?)
 }
 
 fn nonce(fields: &Fields<'_>) -> Result<Option<Box<str>>, CommandError> {
-    const NONCE: &str = "nonce must be a string of 1 to 64 characters without control characters";
-    let nonce = string(fields.nonce, NONCE)?;
+    let nonce = string(fields.nonce, "nonce")?;
     let is_valid = |nonce: &str| {
         (1..=NONCE_CHARS).contains(&nonce.chars().take(NONCE_CHARS + 1).count())
             && !nonce.contains(char::is_control)
@@ -266,64 +236,68 @@ fn nonce(fields: &Fields<'_>) -> Result<Option<Box<str>>, CommandError> {
     if nonce.as_deref().is_none_or(is_valid) {
         Ok(nonce)
     } else {
-        Err(CommandError::bad_field(NONCE))
+        Err(CommandError::bad_field(
+            "nonce must have 1 to 64 characters, without control characters",
+        ))
     }
 }
 
-fn flag(field: Field<'_>, wrong: &'static str) -> Result<Option<bool>, CommandError> {
+fn must_be(key: &str, what: &str) -> CommandError {
+    CommandError::bad_field(format!("{key} must be {what}"))
+}
+
+fn missing(key: &str) -> CommandError {
+    CommandError::bad_field(format!("{key} is missing"))
+}
+
+fn flag(field: Field<'_>, key: &str) -> Result<Option<bool>, CommandError> {
     match field.map(RawValue::get) {
         None => Ok(None),
         Some("false") => Ok(Some(false)),
         Some("true") => Ok(Some(true)),
-        Some(_) => Err(CommandError::bad_field(wrong)),
+        Some(_) => Err(must_be(key, "true or false")),
     }
 }
 
-fn required(field: Field<'_>, wrong: &'static str) -> Result<Box<str>, CommandError> {
-    string(field, wrong)?.ok_or(CommandError::bad_field(wrong))
+fn required(field: Field<'_>, key: &str) -> Result<Box<str>, CommandError> {
+    string(field, key)?.ok_or_else(|| missing(key))
 }
 
-fn string(field: Field<'_>, wrong: &'static str) -> Result<Option<Box<str>>, CommandError> {
-    Ok(borrowed(field, wrong)?.map(Box::from))
+fn string(field: Field<'_>, key: &str) -> Result<Option<Box<str>>, CommandError> {
+    Ok(borrowed(field, key)?.map(Box::from))
 }
 
 /// Returns a string without a copy where nothing in it is escaped.
-fn borrowed<'a>(
-    field: Field<'a>,
-    wrong: &'static str,
-) -> Result<Option<Cow<'a, str>>, CommandError> {
+fn borrowed<'a>(field: Field<'a>, key: &str) -> Result<Option<Cow<'a, str>>, CommandError> {
     let Some(value) = field.map(RawValue::get) else {
         return Ok(None);
     };
     let quoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
-    match quoted {
-        Some(text) if !text.contains('\\') => Ok(Some(Cow::Borrowed(text))),
-        Some(_) => serde_json::from_str(value)
-            .map(Some)
-            .map_err(|_| CommandError::bad_field(wrong)),
-        None => Err(CommandError::bad_field(wrong)),
-    }
+    let text = match quoted {
+        Some(text) if !text.contains('\\') => Some(Cow::Borrowed(text)),
+        Some(_) => serde_json::from_str(value).ok(),
+        None => None,
+    };
+    text.map(Some).ok_or_else(|| must_be(key, "a string"))
 }
 
-/// Reads an unsigned integer below 2^53, in digits alone: neither `1.0` nor `1e3`.
-fn number(field: Field<'_>, wrong: &'static str) -> Result<Option<u64>, CommandError> {
+fn seq(field: Field<'_>, key: &str) -> Result<Option<Seq>, CommandError> {
+    Ok(number(field, key, NUMBERS)?.map(Seq))
+}
+
+/// Reads an integer, in digits alone: neither `1.0` nor `1e3`.
+fn number<T: FromStr + PartialOrd + Display>(
+    field: Field<'_>,
+    key: &str,
+    range: RangeInclusive<T>,
+) -> Result<Option<T>, CommandError> {
     let Some(value) = field else { return Ok(None) };
     match value.get().parse() {
-        Ok(number) if number < NUMBER_LIMIT => Ok(Some(number)),
-        _ => Err(CommandError::bad_field(wrong)),
-    }
-}
-
-fn number_within(
-    field: Field<'_>,
-    range: RangeInclusive<u32>,
-    wrong: &'static str,
-) -> Result<Option<u32>, CommandError> {
-    let number = number(field, wrong)?.map(u32::try_from);
-    match number {
-        None => Ok(None),
-        Some(Ok(number)) if range.contains(&number) => Ok(Some(number)),
-        Some(_) => Err(CommandError::bad_field(wrong)),
+        Ok(number) if range.contains(&number) => Ok(Some(number)),
+        _ => {
+            let (start, end) = range.into_inner();
+            Err(must_be(key, &format!("an integer from {start} to {end}")))
+        }
     }
 }
 

@@ -3,23 +3,23 @@
 //! A line that begins with `/` is a command, and the rest after its first word is the argument.
 //! Any other line is a message to the channel joined last.
 
-use crate::chat::command::{
-    Command, Draft, NUMBER_LIMIT, Query, Range, Request, SearchQuery, Target,
-};
+use crate::chat::command::{Command, Draft, NUMBER_LIMIT, Query, Request, SearchQuery, Target};
 use crate::chat::error::CommandError;
 use crate::chat::text::{checked_emoji, checked_text, is_blank};
 use crate::history::{Kind, Seq, Writing};
 use crate::limits::{
     PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SEARCH_RESULTS_DEFAULT, SLOW_SECONDS,
 };
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
-/// The text of the `help` event.
+/// The text of the `help` event. A command with wrong arguments is answered with its line.
 pub(crate) const HELP: &str = "\
 /nick NAME: choose a name, or change it
 /join CHANNEL: join or create a channel
 /leave [CHANNEL]: leave a channel, or the one joined last
 /msg USER TEXT: send a private message
-/history [N]: show the latest messages of the channel joined last
+/history [N]: show the latest messages of the channel joined last, 1 to 200
 /search TEXT: find messages that contain a text
 /who [CHANNEL]: list who's online, or in a channel
 /channels: list all channels
@@ -32,10 +32,10 @@ pub(crate) const HELP: &str = "\
 /help: show this list
 /quit: leave the chat
 /own KEY: become the owner of this chat, who can use these:
-/mute USER MINUTES: stop a user from writing; 0 ends it
-/kick USER MINUTES: remove a user for some minutes; 0 ends it
+/mute USER MINUTES: stop a user from writing, for up to 525600 minutes; 0 ends it
+/kick USER MINUTES: remove a user for up to 525600 minutes; 0 ends it
 /door open|closed: let new users in, or not
-/writing [CHANNEL] all|owner|SECONDS: set who may write, or how often
+/writing [CHANNEL] all|owner|SECONDS: set who may write, or how often (1 to 86400)
 /clear [CHANNEL]: delete all messages of a channel
 /remove CHANNEL: delete a channel
 Anything else is a message to the channel joined last. \
@@ -53,95 +53,97 @@ pub(super) fn parse(line: &str) -> Request {
             (word, slash(word, argument))
         }
     };
-    Request {
-        id: None,
-        needs_user: !matches!(word, "help" | "quit" | "nick")
-            && command != Err(CommandError::UNKNOWN_TYPE),
-        command,
-    }
+    Request::new(None, word, command)
 }
 
 /// Parses the command after a slash. Words after a command without arguments are ignored.
 fn slash(word: &str, argument: &str) -> Result<Command, CommandError> {
+    let usage = || {
+        let mut lines = HELP.lines();
+        let about = lines.find(|line| split(line).0.trim_matches(['/', ':']) == word);
+        CommandError::bad_field(about.unwrap_or_default())
+    };
+    let (first, rest) = split(argument);
+    let some = |text: &str| (!text.is_empty()).then(|| text.into());
+    // A name may contain spaces here, so that the error is about the name.
+    let required = |text| some(text).ok_or_else(usage);
+    let seq = || {
+        let number = number(first, 0..=NUMBER_LIMIT - 1);
+        number.map(Seq).ok_or_else(usage)
+    };
     Ok(match word {
         "help" => Command::Help,
         "quit" => Command::Quit,
         "nick" => Command::Nick {
-            name: required(argument, "usage: /nick NAME")?,
+            name: required(argument)?,
         },
         "join" => Command::Join {
-            channel: required(argument, "usage: /join CHANNEL")?,
+            channel: required(argument)?,
             since: None,
         },
         "leave" => Command::Leave {
-            channel: optional(argument),
+            channel: some(argument),
         },
-        "msg" => {
-            let (user, text) = split(argument);
-            let user = required(user, "usage: /msg USER TEXT")?;
-            send(Target::User(user), text, false)?
-        }
+        "msg" => send(Target::User(required(first)?), rest, false)?,
         "history" => Command::History(Query {
             target: Target::JoinedLast,
-            range: Range::Newest,
-            limit: limit(argument)?,
+            before: None,
+            after: None,
+            limit: if argument.is_empty() {
+                PAGE_MESSAGES_DEFAULT
+            } else {
+                number(argument, 1..=PAGE_MESSAGES).ok_or_else(usage)?
+            },
         }),
         "search" => Command::Search(SearchQuery {
-            text: required(argument, "usage: /search TEXT")?,
+            text: required(argument)?,
             target: None,
             before: None,
             limit: SEARCH_RESULTS_DEFAULT,
         }),
         "who" => Command::Who {
-            channel: optional(argument),
+            channel: some(argument),
         },
         "channels" => Command::Channels,
         "own" => Command::Own {
-            key: optional(argument),
+            key: some(argument),
         },
-        "mute" | "kick" => {
-            const USAGE: &str = "usage: /mute USER MINUTES or /kick USER MINUTES, up to 525600";
-            let (user, minutes) = split(argument);
-            let given = optional(user).zip(number(minutes, SANCTION_MINUTES));
-            let (user, minutes) = given.ok_or(CommandError::bad_field(USAGE))?;
-            Command::Sanction {
-                kick: word == "kick",
-                user,
-                minutes,
-            }
-        }
+        "mute" | "kick" => Command::Sanction {
+            kick: word == "kick",
+            user: required(first)?,
+            minutes: number(rest, 0..=SANCTION_MINUTES).ok_or_else(usage)?,
+        },
         "door" => Command::Door {
-            open: door(argument)?,
+            open: door(argument).ok_or_else(usage)?,
         },
         "writing" => {
             let (channel, who) = argument.rsplit_once(is_blank).unwrap_or(("", argument));
             Command::Writing {
-                channel: optional(channel.trim_end_matches(is_blank)),
-                who: writing(who)?,
+                channel: some(channel.trim_end_matches(is_blank)),
+                who: writing(who).ok_or_else(usage)?,
             }
         }
         "pin" => Command::Pin {
             channel: None,
-            seq: pinned(argument)?,
+            seq: if argument == "none" {
+                None
+            } else {
+                Some(seq()?)
+            },
         },
         "clear" => Command::Clear {
-            channel: optional(argument),
+            channel: some(argument),
         },
         "remove" => Command::RemoveChannel {
-            channel: required(argument, "usage: /remove CHANNEL")?,
+            channel: required(argument)?,
         },
         "me" => send(Target::JoinedLast, argument, true)?,
-        "edit" => {
-            let (of, text) = numbered(argument, "usage: /edit SEQ TEXT")?;
-            let text = checked_text(text.into())?;
-            change(Kind::Edit { of }, text)
+        "edit" => change(Kind::Edit { of: seq()? }, checked_text(rest.into())?),
+        "delete" => change(Kind::Delete { of: seq()? }, Box::default()),
+        "react" | "unreact" => {
+            let (of, on) = (seq()?, word == "react");
+            change(Kind::React { of, on }, checked_emoji(rest.into())?)
         }
-        "delete" => {
-            let (of, _) = numbered(argument, "usage: /delete SEQ")?;
-            change(Kind::Delete { of }, Box::default())
-        }
-        "react" => reaction(argument, true)?,
-        "unreact" => reaction(argument, false)?,
         _ => return Err(CommandError::UNKNOWN_TYPE),
     })
 }
@@ -155,19 +157,6 @@ fn change(kind: Kind, text: Box<str>) -> Command {
     Command::Change(kind, draft(Target::JoinedLast, text, false))
 }
 
-fn pinned(argument: &str) -> Result<Option<Seq>, CommandError> {
-    match argument {
-        "none" => Ok(None),
-        _ => Ok(Some(numbered(argument, "usage: /pin SEQ, or /pin none")?.0)),
-    }
-}
-
-fn reaction(argument: &str, on: bool) -> Result<Command, CommandError> {
-    let (of, emoji) = numbered(argument, "usage: /react SEQ EMOJI")?;
-    let emoji = checked_emoji(emoji.into())?;
-    Ok(change(Kind::React { of, on }, emoji))
-}
-
 fn draft(to: Target, text: Box<str>, action: bool) -> Draft {
     Draft {
         to,
@@ -177,53 +166,24 @@ fn draft(to: Target, text: Box<str>, action: bool) -> Draft {
     }
 }
 
-/// Splits off the number of a message.
-fn numbered<'a>(argument: &'a str, usage: &'static str) -> Result<(Seq, &'a str), CommandError> {
-    let (number, rest) = split(argument);
-    let number = number.parse().ok();
-    let number = number.filter(|number| *number < NUMBER_LIMIT);
-    Ok((Seq(number.ok_or(CommandError::bad_field(usage))?), rest))
-}
-
-fn limit(argument: &str) -> Result<u32, CommandError> {
-    if argument.is_empty() {
-        return Ok(PAGE_MESSAGES_DEFAULT);
-    }
-    let limit = number(argument, PAGE_MESSAGES).filter(|limit| *limit > 0);
-    limit.ok_or(CommandError::bad_field(
-        "/history takes a number from 1 to 200",
-    ))
-}
-
-fn door(argument: &str) -> Result<bool, CommandError> {
-    match argument {
-        "open" => Ok(true),
-        "closed" => Ok(false),
-        _ => Err(CommandError::bad_field("usage: /door open or /door closed")),
+fn door(state: &str) -> Option<bool> {
+    match state {
+        "open" => Some(true),
+        "closed" => Some(false),
+        _ => None,
     }
 }
 
-fn writing(who: &str) -> Result<Writing, CommandError> {
-    const USAGE: &str = "usage: /writing [CHANNEL] all, or owner, or seconds from 1 to 86400";
-    match (who, number(who, SLOW_SECONDS)) {
-        ("all", _) => Ok(Writing::All),
-        ("owner", _) => Ok(Writing::Owner),
-        (_, Some(seconds @ 1..)) => Ok(Writing::Slow(seconds)),
-        _ => Err(CommandError::bad_field(USAGE)),
+fn writing(who: &str) -> Option<Writing> {
+    match who {
+        "all" => Some(Writing::All),
+        "owner" => Some(Writing::Owner),
+        seconds => number(seconds, 1..=SLOW_SECONDS).map(Writing::Slow),
     }
 }
 
-fn number(argument: &str, most: u32) -> Option<u32> {
-    argument.parse().ok().filter(|number| *number <= most)
-}
-
-/// A name may contain spaces here, so that the error is about the name.
-fn required(argument: &str, usage: &'static str) -> Result<Box<str>, CommandError> {
-    optional(argument).ok_or(CommandError::bad_field(usage))
-}
-
-fn optional(argument: &str) -> Option<Box<str>> {
-    (!argument.is_empty()).then(|| argument.into())
+fn number<T: FromStr + PartialOrd>(text: &str, range: RangeInclusive<T>) -> Option<T> {
+    text.parse().ok().filter(|number| range.contains(number))
 }
 
 /// Splits off the first word, and the white space after it.
