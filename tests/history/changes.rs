@@ -1,9 +1,7 @@
 //! Edits, deletions and reactions: what is stored, what is refused, and what is read.
 
-use crate::{ALL, Folder, channel, now, proposal};
-use parlor::history::{
-    Author, Decision, History, Kind, Memory, PageRequest, Place, Proposal, Refusal, Seq,
-};
+use crate::{Folder, ask, channel, now, on_both, proposal, seqs};
+use parlor::history::{Author, Decision, History, Kind, Place, Proposal, Refusal, Seq};
 use parlor::testing::{Random, rows};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -26,9 +24,7 @@ fn commit(history: &mut dyn History, proposals: &[Rc<Proposal>], at: u64) -> Vec
 
 /// Returns a page as its reader's client gets it, without the fields that all rows share.
 pub(crate) fn page(history: &mut dyn History, place: &Place, reader: u64) -> Vec<Value> {
-    let mut out = Vec::new();
-    let reader = Author(reader);
-    let ask = PageRequest { reader, ..ALL };
+    let (mut out, ask) = (Vec::new(), ask(|it| it.reader = Author(reader)));
     history.page(place, ask, &mut out).unwrap();
     let fields = |record: &parlor::history::Record| {
         let mut fields = serde_json::to_value(record).unwrap();
@@ -42,9 +38,6 @@ pub(crate) fn page(history: &mut dyn History, place: &Place, reader: u64) -> Vec
 
 #[test]
 fn changes_are_rows_and_messages_have_their_present_form() {
-    let folder = Folder::new();
-    let mut disk = folder.open();
-    let mut memory = Memory::new("first".into(), Author(0));
     let tea = channel("tea");
     let edit = |author, of, text| change(&tea, author, Kind::Edit { of: Seq(of) }, text);
     let delete = |author, of| change(&tea, author, Kind::Delete { of: Seq(of) }, "");
@@ -52,7 +45,7 @@ fn changes_are_rows_and_messages_have_their_present_form() {
         let of = Seq(of);
         change(&tea, author, Kind::React { of, on }, emoji)
     };
-    for history in [&mut disk as &mut dyn History, &mut memory] {
+    on_both(|history| {
         let texts = ["one", "two", "three"].map(|text| proposal(&tea, 1, text, None));
         assert_eq!(commit(history, &texts, 1), [1, 2, 3]);
         let changes = [
@@ -101,21 +94,18 @@ fn changes_are_rows_and_messages_have_their_present_form() {
         commit(history, &[edit(1, 1, "un"), edit(1, 1, "eins")], 3);
         let texts = [0, 3, 11, 12].map(|row| page(history, &tea, 1)[row]["text"].clone());
         assert_eq!(texts, ["eins"; 4], "one text alone is kept");
-    }
+    });
 }
 
 #[test]
 fn edited_message_has_the_owner_mark_of_its_newest_edit() {
-    let folder = Folder::new();
-    let mut disk = folder.open();
-    let mut memory = Memory::new("first".into(), Author(0));
     let tea = channel("tea");
     let marked = |kind, owner| {
         let mut row = change(&tea, 1, kind, "text");
         Rc::make_mut(&mut row).owner = owner;
         row
     };
-    for history in [&mut disk as &mut dyn History, &mut memory] {
+    on_both(|history| {
         for (owner, edited_by_owner) in [(true, false), (false, true), (true, true)] {
             let sent = commit(history, &[marked(Kind::Message, owner)], 1)[0];
             let of = Seq(sent as u64);
@@ -127,7 +117,7 @@ fn edited_message_has_the_owner_mark_of_its_newest_edit() {
                 assert_eq!(shown, [mark; 2], "{owner}, {edited_by_owner}");
             }
         }
-    }
+    });
 }
 
 #[test]
@@ -145,16 +135,13 @@ fn change_in_an_unknown_place_leaves_nothing() {
 
 #[test]
 fn repeated_reaction_does_not_undo_a_later_one() {
-    let folder = Folder::new();
-    let mut disk = folder.open();
-    let mut memory = Memory::new("first".into(), Author(0));
     let tea = channel("tea");
     let react = |on, nonce: &str| {
         let mut react = change(&tea, 1, Kind::React { of: Seq(1), on }, "👍");
         Rc::make_mut(&mut react).nonce = Some(nonce.into());
         react
     };
-    for history in [&mut disk as &mut dyn History, &mut memory] {
+    on_both(|history| {
         assert_eq!(commit(history, &[proposal(&tea, 1, "one", None)], 1), [1]);
         let changes = [react(false, "a"), react(true, "b")];
         assert_eq!(commit(history, &changes, 2), [2, 3]);
@@ -162,14 +149,11 @@ fn repeated_reaction_does_not_undo_a_later_one() {
         assert_eq!(commit(history, &[react(true, "c")], 4), [4]);
         let once = json!([{"emoji": "👍", "count": 1, "mine": true}]);
         assert_eq!(page(history, &tea, 1)[0]["reactions"], once);
-    }
+    });
 }
 
 #[test]
 fn page_of_many_reactions_is_shorter() {
-    let folder = Folder::new();
-    let mut disk = folder.open();
-    let mut memory = Memory::new("first".into(), Author(0));
     let tea = channel("tea");
     let react = |n: u64| {
         let of = Seq(n % 3 + 1);
@@ -177,18 +161,13 @@ fn page_of_many_reactions_is_shorter() {
     };
     let texts = ["one", "two", "three"].map(|text| proposal(&tea, 1, text, None));
     let reactions: Vec<_> = (0..300).map(react).collect();
-    let (before, bytes) = (Seq(4), 4_000);
-    for history in [&mut disk as &mut dyn History, &mut memory] {
+    let three = ask(|it| (it.before, it.bytes) = (Seq(4), 4_000));
+    on_both(|history| {
         commit(history, &texts, 1);
-        let ask = PageRequest {
-            before,
-            bytes,
-            ..ALL
-        };
-        assert_eq!(crate::seqs(history, &tea, ask), (vec![1, 2, 3], false));
+        assert_eq!(seqs(history, &tea, three), (vec![1, 2, 3], false));
         commit(history, &reactions, 2);
-        assert_eq!(crate::seqs(history, &tea, ask), (vec![2, 3], true));
-    }
+        assert_eq!(seqs(history, &tea, three), (vec![2, 3], true));
+    });
 }
 
 #[cfg(feature = "tools")]
@@ -214,30 +193,24 @@ fn export_and_import_keep_changes() {
     crate::export::run("export", &folder.file(), &lines);
     let exported = std::fs::read_to_string(&lines).unwrap();
     assert!(
-        !exported.contains("typo") && !exported.contains("secret"),
-        "{exported}"
+        !["typo", "secret"]
+            .iter()
+            .any(|gone| exported.contains(gone))
     );
     crate::export::run("import", &folder.0.join("copy.db"), &lines);
     let mut copy = folder.open_file("copy.db");
     let read = |history: &mut dyn History| {
-        let (mut out, reader) = (Vec::new(), Author(2));
-        history
-            .page(&tea, PageRequest { reader, ..ALL }, &mut out)
-            .unwrap();
+        let (mut out, ask) = (Vec::new(), ask(|it| it.reader = Author(2)));
+        history.page(&tea, ask, &mut out).unwrap();
         serde_json::to_value(out).unwrap()
     };
     assert_eq!(read(&mut copy), read(&mut history));
-    assert_eq!(
-        commit(&mut copy, &[react(2, true, "🎉"), proposals[1].clone()], 6),
-        [-1, -2]
-    );
+    let known = [react(2, true, "🎉"), proposals[1].clone()];
+    assert_eq!(commit(&mut copy, &known, 6), [-1, -2]);
 }
 
 #[test]
 fn refused_changes_are_not_stored() {
-    let folder = Folder::new();
-    let mut disk = folder.open();
-    let mut memory = Memory::new("first".into(), Author(0));
     let (tea, private) = (channel("tea"), Place::between(Author(1), Author(2)));
     let kind_of = |word: &str, of| match word {
         "edit" => Kind::Edit { of },
@@ -263,7 +236,7 @@ fn refused_changes_are_not_stored() {
         a reaction             | tea     | 1     | delete 3                  | NoSuchMessage
         another place          | x       | 1     | edit 1                    | NoSuchMessage
         an emoji too many      | tea     | 2     | react 1                   | TooManyReactions";
-    for history in [&mut disk as &mut dyn History, &mut memory] {
+    on_both(|history| {
         let texts = [&tea, &tea, &private].map(|place| proposal(place, 1, "text", None));
         commit(history, &texts, 1);
         let emojis = (0..20).map(|n| change(&tea, 1, react(1), &n.to_string()));
@@ -300,7 +273,7 @@ fn refused_changes_are_not_stored() {
         };
         let twice = [nonce(1, "n"), nonce(1, "n")];
         assert_eq!(commit(history, &twice, 3), [25, -25]);
-    }
+    });
 }
 
 /// Rows are long and many, so that SQLite moves them between pages and leaves their bytes there.
@@ -326,21 +299,18 @@ fn deleted_texts_are_in_no_file() {
         let newest = texts.len();
         for (index, text) in texts.iter().enumerate() {
             let of = Seq(index as u64 + 1);
-            let kind = match (newest - index < 450, random.below(3)) {
-                (true, 0) => Kind::Edit { of },
-                (true, 1) => Kind::Delete { of },
-                (true, _) => continue,
-                (false, _) if newest - index < 600 => continue,
-                (false, _) => {
+            let kind = match (newest - index, random.below(3)) {
+                (..450, 0) => Kind::Edit { of },
+                (..450, 1) => Kind::Delete { of },
+                (..600, _) => continue,
+                _ => {
                     gone.push(text); // pruned
                     continue;
                 }
             };
             let change = [change(place, 1, kind, "new")];
-            assert_eq!(
-                history.commit(&change, &[], now(at)).unwrap()[0].refused,
-                None
-            );
+            let stored = history.commit(&change, &[], now(at)).unwrap()[0];
+            assert_eq!(stored.refused, None);
             gone.push(text);
         }
     }
@@ -360,14 +330,11 @@ fn deleted_texts_are_in_no_file() {
     let found = || {
         let read = |ending: &str| std::fs::read(format!("{}{ending}", folder.file().display()));
         let bytes = [read("").unwrap(), read("-wal").unwrap_or_default()].concat();
-        let markers = bytes
-            .split(|byte| *byte == b'<')
-            .map(|it| it.get(..16).unwrap_or(it));
+        let markers = bytes.split(|byte| *byte == b'<');
+        let markers = markers.map(|it| it.get(..16).unwrap_or(it));
         let markers: std::collections::HashSet<_> = markers.collect();
-        let left = gone
-            .iter()
-            .filter(|text| markers.contains(&text.as_bytes()[1..17]));
-        left.count()
+        let is_left = |text: &&&String| markers.contains(&text.as_bytes()[1..17]);
+        gone.iter().filter(is_left).count()
     };
     assert!(gone.len() > 2_000);
     assert_eq!(found(), 0);

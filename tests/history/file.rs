@@ -42,10 +42,8 @@ fn refused_files_stay_as_they_are() {
         (folder.0.clone(), "directory"),
         ("".into(), "empty path"),
     ] {
-        let settings = Settings {
-            path,
-            ..Settings::default()
-        };
+        let default = Settings::default();
+        let settings = Settings { path, ..default };
         let error = Sqlite::open(settings, "epoch").err().unwrap_or_default();
         assert!(error.contains(expected), "{error}");
     }
@@ -81,7 +79,7 @@ fn unfinished_files_are_finished() {
     for (name, leave) in unfinished {
         let folder = Folder::new();
         leave(&folder.file());
-        let mut history = Sqlite::open(folder.settings(), "epoch").expect(name);
+        let mut history = folder.open();
         let seq = say(&mut history, &channel("tea"), now(1)).seq.0;
         assert_eq!(seq, 1, "{name}");
         drop(history);

@@ -16,7 +16,8 @@ mod store;
 
 use parlor::history::sqlite::Sqlite;
 use parlor::history::{
-    Author, History, Kind, PageRequest, Place, Proposal, Seq, SessionRow, Settings, Span, Stored,
+    Author, History, Kind, Memory, PageRequest, Place, Proposal, Seq, SessionRow, Settings, Span,
+    Stored,
 };
 use parlor::time::{Millis, Now, UnixMillis};
 use std::path::PathBuf;
@@ -131,6 +132,19 @@ fn proposal(place: &Place, author: u64, text: &str, nonce: Option<&str>) -> Rc<P
         nonce: nonce.map(Into::into),
         owner: false,
     })
+}
+
+/// Runs a check on a history on disk, and on one in memory.
+fn on_both(check: impl Fn(&mut dyn History)) {
+    check(&mut Folder::new().open());
+    check(&mut Memory::new("first".into(), Author(0)));
+}
+
+/// Returns the request for a page of everything with a change.
+fn ask(change: impl FnOnce(&mut PageRequest)) -> PageRequest {
+    let mut ask = ALL;
+    change(&mut ask);
+    ask
 }
 
 fn say(history: &mut dyn History, place: &Place, now: Now) -> Stored {

@@ -1,20 +1,15 @@
 //! What is stored and read, in one process and after a restart.
 
-use crate::{ALL, BEGIN, DAY, Folder, channel, now, proposal, row, say, seqs, span};
+use crate::{ALL, BEGIN, DAY, Folder, ask, channel, now, on_both, proposal, row, say, seqs, span};
 use parlor::history::sqlite::Sqlite;
-use parlor::history::{
-    Author, ConversationRow, History, Memory, PageRequest, Place, Seq, SessionRow,
-};
+use parlor::history::{Author, ConversationRow, History, PageRequest, Place, Seq, SessionRow};
 use parlor::time::UnixMillis;
 use std::time::Duration;
 
 #[test]
 fn disk_and_memory_answer_alike() {
-    let folder = Folder::new();
-    let mut disk = folder.open();
-    let mut memory = Memory::new("first".into(), Author(0));
     let (general, private) = (channel("general"), Place::between(Author(2), Author(1)));
-    for history in [&mut disk as &mut dyn History, &mut memory] {
+    on_both(|history| {
         for n in 1..=11 {
             assert_eq!(say(history, &general, now(n)).seq, Seq(n));
         }
@@ -37,21 +32,10 @@ fn disk_and_memory_answer_alike() {
         assert_eq!(span(history, &general), (1, 14));
         assert_eq!(span(history, &channel("elsewhere")), (1, 0));
         assert_eq!(seqs(history, &channel("elsewhere"), ALL), (vec![], false));
-        let before = PageRequest {
-            rows: 2,
-            before: Seq(8),
-            ..ALL
-        };
-        let after = |seq| PageRequest {
-            after: Seq(seq),
-            rows: 2,
-            from_oldest: true,
-            ..ALL
-        };
-        let (two, none) = (
-            PageRequest { rows: 2, ..ALL },
-            PageRequest { bytes: 0, ..ALL },
-        );
+        let two = ask(|it| it.rows = 2);
+        let before = ask(|it| (it.rows, it.before) = (2, Seq(8)));
+        let after = |seq| ask(|it| (it.rows, it.after, it.from_oldest) = (2, Seq(seq), true));
+        let none = ask(|it| it.bytes = 0);
         let all: Vec<u64> = (1..=14).collect();
         let table: &[(&str, PageRequest, &[u64], bool)] = &[
             ("all", ALL, &all, false),
@@ -85,7 +69,7 @@ fn disk_and_memory_answer_alike() {
         assert_eq!(remembered.channels.len(), 1);
         let authors = [history.next_author().0, history.next_author().0];
         assert_eq!(authors[1], authors[0] + 1);
-    }
+    });
 }
 
 #[test]
@@ -132,16 +116,13 @@ fn author_numbers_are_spent_as_they_are_used() {
         newest = first;
         assert!(first <= 21 + start * 16, "a crash loses sixteen: {first}");
         // As kill -9 leaves it: the file and its log.
-        let copy = folder.0.join("copy.db");
-        for ending in ["", "-wal"] {
-            let path = |path: &std::path::Path| format!("{}{ending}", path.display());
-            std::fs::copy(path(&folder.file()), path(&copy)).unwrap();
-        }
+        let left = ["", "-wal"].map(|ending| {
+            let path = format!("{}{ending}", folder.file().display());
+            (std::fs::read(&path).unwrap(), path)
+        });
         drop(history);
-        for ending in ["", "-wal"] {
-            let path = |path: &std::path::Path| format!("{}{ending}", path.display());
-            std::fs::rename(path(&copy), path(&folder.file())).unwrap();
-        }
+        left.iter()
+            .for_each(|(bytes, path)| std::fs::write(path, bytes).unwrap());
     }
 }
 
