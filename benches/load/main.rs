@@ -102,7 +102,8 @@ fn run() -> io::Result<()> {
     let mut servers = vec![Server::Floor, Server::FloorBatched, Server::Parlor];
     servers.extend(options.peers.iter().map(|name| Server::Peer(name.clone())));
     println!(
-        "| scenario | what it is | floor | floor-batched | parlor | parlor / floor | goal | with history | p99 ms | load |"
+        "| scenario | what it is | floor | floor-batched | parlor | parlor / floor | goal \
+         | with history | p99 ms | load |"
     );
     println!("|{}", " --- |".repeat(10));
     let chosen = |scenario: &&Scenario| {
@@ -176,7 +177,8 @@ fn options(arguments: &[String]) -> Result<Options, String> {
             }
             other => {
                 return Err(format!(
-                    "{other}: there are --rounds N, --only SCENARIOS, --peers NAMES, --no-history, --seconds S and --slower MICROSECONDS"
+                    "{other}: there are --rounds N, --only SCENARIOS, --peers NAMES, --no-history, \
+                     --seconds S and --slower MICROSECONDS"
                 ));
             }
         }

@@ -9,9 +9,19 @@ use parlor::websocket::{Opcode, encode_masked_message, encode_message};
 pub(crate) const MARK: u8 = b'@';
 
 /// What a floor answers to `hello`: about as long as a real one.
-pub(crate) const WELCOME: &str = r##"{"type":"welcome","name":"m00001","author":1,"session":"1-0123456789abcdef0123456789abcdef","channels":[{"name":"general","members":1,"seq":1}],"users":["m00000","m00001","m00002","m00003","m00004","m00005","m00006","m00007","m00008","m00009"],"online":10,"directs":[],"limits":{"text":4000,"message_bytes":65536},"epoch":"0123456789abcdef0123456789abcdef","time":1700000000000,"server":"floor"}"##;
+pub(crate) const WELCOME: &str = concat!(
+    r#"{"type":"welcome","name":"m00001","author":1,"#,
+    r#""session":"1-0123456789abcdef0123456789abcdef","#,
+    r#""channels":[{"name":"general","members":1,"seq":1}],"#,
+    r#""users":["m00000","m00001","m00002","m00003","m00004","m00005","m00006","m00007","m00008","#,
+    r#""m00009"],"online":10,"directs":[],"limits":{"text":4000,"message_bytes":65536},"#,
+    r#""epoch":"0123456789abcdef0123456789abcdef","time":1700000000000,"server":"floor"}"#,
+);
 /// What a floor answers to `join`.
-pub(crate) const JOINED: &str = r##"{"type":"joined","channel":"general","seq":1,"first":1,"members":["m00001"],"count":1,"history":[],"more":false}"##;
+pub(crate) const JOINED: &str = concat!(
+    r#"{"type":"joined","channel":"general","seq":1,"first":1,"members":["m00001"],"count":1,"#,
+    r#""history":[],"more":false}"#,
+);
 
 /// Returns a text of this length in bytes that names its sender.
 pub(crate) fn text(sender: usize, bytes: usize) -> String {
@@ -21,9 +31,8 @@ pub(crate) fn text(sender: usize, bytes: usize) -> String {
 /// The event that a floor repeats: as long as parlor's.
 pub(crate) fn ready_event(bytes: usize) -> String {
     let text = text(0, bytes);
-    format!(
-        r#"{{"type":"message","channel":"general","from":"m00000","author":100,"text":"{text}","seq":10000,"at":1700000000000}}"#
-    )
+    let fields = format!(r#""from":"m00000","author":100,"text":"{text}","seq":10000"#);
+    format!(r#"{{"type":"message","channel":"general",{fields},"at":1700000000000}}"#)
 }
 
 /// A request of the chat, or an echo's message, as a client's frame.

@@ -78,11 +78,10 @@ impl<T: From<String> + Clone> Chat<T> {
         let at = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis() as u64);
+        let refused = |code: &str, message: &str| json!({"type": "error", "code": code, "message": message, "id": request["id"]});
         match request["type"].as_str() {
             Some("hello") if self.users.contains_key(&text("name")) => {
-                answer(
-                    json!({"type": "error", "code": "name_taken", "message": "that name is taken", "id": request["id"]}),
-                );
+                answer(refused("name_taken", "that name is taken"));
             }
             Some("hello") => {
                 self.authors += 1;
@@ -91,11 +90,12 @@ impl<T: From<String> + Clone> Chat<T> {
                     author: self.authors,
                 };
                 self.users.insert(own.name.clone(), sender.clone());
-                answer(
-                    json!({"type": "welcome", "id": request["id"], "name": own.name, "author": own.author,
-                    "session": own.author.to_string(), "channels": [], "users": [], "online": self.users.len(), "directs": [],
-                    "limits": {"text": 4000, "message_bytes": 65536}, "epoch": "0", "time": at, "server": self.server}),
-                );
+                answer(json!({
+                    "type": "welcome", "id": request["id"], "name": own.name, "author": own.author,
+                    "session": own.author.to_string(), "channels": [], "users": [],
+                    "online": self.users.len(), "directs": [], "epoch": "0", "time": at,
+                    "limits": {"text": 4000, "message_bytes": 65536}, "server": self.server,
+                }));
             }
             Some("join") => {
                 let channel = self
@@ -106,10 +106,11 @@ impl<T: From<String> + Clone> Chat<T> {
                         seq: 0,
                     });
                 channel.members.insert(own.author, sender.clone());
-                answer(
-                    json!({"type": "joined", "id": request["id"], "channel": request["channel"], "seq": channel.seq,
-                    "first": channel.seq + 1, "members": [own.name], "count": channel.members.len(), "history": [], "more": false}),
-                );
+                answer(json!({
+                    "type": "joined", "id": request["id"], "channel": request["channel"],
+                    "seq": channel.seq, "first": channel.seq + 1, "members": [own.name],
+                    "count": channel.members.len(), "history": [], "more": false,
+                }));
             }
             Some("message") => {
                 let channel = self
@@ -117,36 +118,38 @@ impl<T: From<String> + Clone> Chat<T> {
                     .get_mut(&text("channel"))
                     .filter(|channel| channel.members.contains_key(&own.author));
                 let Some(channel) = channel else {
-                    return answer(
-                        json!({"type": "error", "code": "not_in_channel", "message": "join first", "id": request["id"]}),
-                    );
+                    return answer(refused("not_in_channel", "join first"));
                 };
                 channel.seq += 1;
-                let event = json!({"type": "message", "channel": request["channel"], "from": own.name, "author": own.author,
-                    "text": request["text"], "seq": channel.seq, "at": at});
+                let event = json!({
+                    "type": "message", "channel": request["channel"], "from": own.name,
+                    "author": own.author, "text": request["text"], "seq": channel.seq, "at": at,
+                });
                 let event = T::from(event.to_string());
                 channel
                     .members
                     .values()
                     .for_each(|member| drop(member.send(event.clone())));
                 if !request["id"].is_null() {
-                    answer(
-                        json!({"type": "ack", "id": request["id"], "channel": request["channel"], "seq": channel.seq, "at": at}),
-                    );
+                    answer(json!({
+                        "type": "ack", "id": request["id"], "channel": request["channel"],
+                        "seq": channel.seq, "at": at,
+                    }));
                 }
             }
             Some("direct") => match self.users.get(&text("to")) {
                 Some(to) => {
                     let mut both = [own.name.clone(), text("to")];
                     both.sort();
-                    let event = json!({"type": "direct", "conversation": both.join("-"), "from": own.name, "author": own.author,
-                        "to": request["to"], "text": request["text"], "seq": 1, "at": at});
+                    let event = json!({
+                        "type": "direct", "conversation": both.join("-"), "from": own.name,
+                        "author": own.author, "to": request["to"], "text": request["text"],
+                        "seq": 1, "at": at,
+                    });
                     let event = T::from(event.to_string());
                     drop((to.send(event.clone()), sender.send(event)));
                 }
-                None => answer(
-                    json!({"type": "error", "code": "no_such_user", "message": "nobody has that name", "id": request["id"]}),
-                ),
+                None => answer(refused("no_such_user", "nobody has that name")),
             },
             _ => {}
         }

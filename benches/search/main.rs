@@ -191,9 +191,10 @@ fn import(folder: &Path, history: &Path, text: &str) -> Result<()> {
     )?;
     for seq in 1..=MESSAGES {
         let text = text.replace("{}", &seq.to_string());
+        let from = r#""author":1,"from":"member""#;
         writeln!(
             lines,
-            r#"{{"type":"message","seq":{seq},"at":{seq},"author":1,"from":"member","text":"{text}"}}"#
+            r#"{{"type":"message","seq":{seq},"at":{seq},{from},"text":"{text}"}}"#
         )?;
     }
     lines.flush()?;

@@ -62,9 +62,8 @@ fn measured(folder: &Path, messages: usize, runs: usize) -> io::Result<()> {
     let full = folder.join("full.db");
     let took = import(folder, &full, messages)?;
     let megabytes = fs::metadata(&full)?.len() as f64 / 1e6;
-    println!(
-        "| start with | ms to the listening line, median of {runs} | the slowest |\n| --- | --- | --- |"
-    );
+    println!("| start with | ms to the listening line, median of {runs} | the slowest |");
+    println!("| --- | --- | --- |");
     row("no history", runs, |_| None)?;
     row("a new history", runs, |run| {
         Some(folder.join(format!("new{run}.db")))
@@ -138,9 +137,11 @@ fn import(folder: &Path, history: &Path, messages: usize) -> io::Result<f64> {
         .map_or(0, |since| since.as_millis() as usize);
     writeln!(lines, r#"{{"type":"parlor","version":1}}"#)?;
     for author in 1..=PEOPLE {
+        let name = format!(r#""secret":"{author:040x}","name":"member{author}""#);
+        let end = format!(r#""seen":{now},"quit":false"#);
         writeln!(
             lines,
-            r#"{{"type":"session","author":{author},"secret":"{author:040x}","name":"member{author}","seen":{now},"quit":false}}"#
+            r#"{{"type":"session","author":{author},{name},{end}}}"#
         )?;
     }
     for channel in 0..CHANNELS {
@@ -152,10 +153,10 @@ fn import(folder: &Path, history: &Path, messages: usize) -> io::Result<f64> {
         for seq in 1..=newest {
             let author = seq % PEOPLE + 1;
             let at = now - newest + seq;
-            writeln!(
-                lines,
-                r#"{{"type":"message","seq":{seq},"at":{at},"author":{author},"from":"member{author}","text":"what was said in channel {channel}, number {seq} of many messages"}}"#
-            )?;
+            let from = format!(r#""author":{author},"from":"member{author}""#);
+            let text = format!("what was said in channel {channel}, number {seq} of many messages");
+            let fields = format!(r#""at":{at},{from},"text":"{text}""#);
+            writeln!(lines, r#"{{"type":"message","seq":{seq},{fields}}}"#)?;
         }
     }
     lines.flush()?;

@@ -140,9 +140,8 @@ fn options() -> Result<Options, String> {
                 );
             }
             _ => {
-                return Err(format!(
-                    "{argument} {value}: there are --only SCENARIOS, --with strace|perf and --seconds S"
-                ));
+                let known = "--only SCENARIOS, --with strace|perf and --seconds S";
+                return Err(format!("{argument} {value}: there are {known}"));
             }
         }
     }
@@ -177,9 +176,8 @@ fn run(options: &Options) -> io::Result<()> {
             "`perf stat -e 'syscalls:sys_enter_*'`"
         }
     );
-    println!(
-        "| scenario | what it is | deliveries | calls for each | of those |\n| --- | --- | --- | --- | --- |"
-    );
+    println!("| scenario | what it is | deliveries | calls for each | of those |");
+    println!("|{}", " --- |".repeat(5));
     for (name, about, deed) in DEEDS.iter().filter(|(name, ..)| {
         options.only.is_empty() || options.only.iter().any(|only| only == name)
     }) {

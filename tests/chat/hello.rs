@@ -125,7 +125,8 @@ fn welcome_lists_channels_and_users() {
         r#"
 Ada = {{"type":"welcome","id":1,"name":"Ada","author":2,"session":{session},
  "channels":[{{"name":"tea","members":1,"seq":0}},{{"name":"general","members":0,"seq":0}}],
- "users":["Ben","Ada"],"online":2,"directs":[],"door":true,"limits":{{"text":4000,"message_bytes":65536}},
+ "users":["Ben","Ada"],"online":2,"directs":[],"door":true,
+ "limits":{{"text":4000,"message_bytes":65536}},
  "epoch":"epoch","time":$START,"server":"parlor {version}+{BUILD}"}}"#,
         session = welcome["session"]
     ));

@@ -17,7 +17,8 @@ fn code(json: &str) -> &'static str {
 
 /// The fields, and the command as `{:?}` prints it. `TO`, `OF` and `TEXT` are short for fields.
 const COMMANDS: &str = r#"
-"hello","name":"Ada"                   = Hello(Hello { name: "Ada", session: None, password: None, key: None })
+"hello","name":"Ada"
+   = Hello(Hello { name: "Ada", session: None, password: None, key: None })
 "hello","name":"Ada","session":"s","password":"p","key":"k"
    = Hello(Hello { name: "Ada", session: Some("s"), password: Some("p"), key: Some("k") })
 "rename","name":"Ada"                  = Rename { name: "Ada" }
@@ -43,7 +44,8 @@ const COMMANDS: &str = r#"
 "search","text":"hi"
             = Search(SearchQuery { text: "hi", target: None, before: None, limit: 20 })
 "search","text":"hi","conversation":"c","before":"5.9.#a","limit":50
-            = Search(SearchQuery { text: "hi", target: Some(Conversation("c")), before: Some("5.9.#a"), limit: 50 })
+            = Search(SearchQuery { text: "hi", target: Some(Conversation("c")),
+ before: Some("5.9.#a"), limit: 50 })
 "typing","channel":"a"                 = Typing { target: Channel("a") }
 "typing","conversation":"c"            = Typing { target: Conversation("c") }
 "history","channel":"a"                = History(OF Channel("a"), before: None, after: None, limit: 50 })

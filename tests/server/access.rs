@@ -21,12 +21,12 @@ fn upgrade(server: &Server, host: &str, lines: &str) -> (Raw, u16) {
 #[test]
 fn origin_must_be_allowed() {
     let table = "
-        --rate 20                                    | localhost | http://localhost      | 101 | 426
-        --rate 20                                    | localhost | http://evil.example   | 403 | 426
-        --rate 20                                    | a.example | http://a.example      | 403 | 403
-        --origin https://a.example --origin http://b | localhost | https://a.example:443 | 101 | 426
-        --origin https://a.example --origin http://b | localhost | http://localhost      | 403 | 426
-        --origin *                                   | a.example | http://evil.example   | 101 | 426";
+        --rate 20                              | localhost | http://localhost    | 101 | 426
+        --rate 20                              | localhost | http://evil.example | 403 | 426
+        --rate 20                              | a.example | http://a.example    | 403 | 403
+        --origin https://a.b --origin http://b | localhost | https://a.b:443     | 101 | 426
+        --origin https://a.b --origin http://b | localhost | http://localhost    | 403 | 426
+        --origin *                             | a.example | http://evil.example | 101 | 426";
     for [options, host, origin, upgraded, plain] in rows(table) {
         let server = Server::with(&options);
         let (_, status) = upgrade(&server, &host, &format!("Origin: {origin}"));

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Input | hex and options | exit status | parts of the output.
 const FRAMES: &str = "\
-a masked text            | 818537fa213d7f9f4d5158     | 0 | FIN, 37 fa 21 3d, 48 65 6c 6c 6f, \"Hello\", 1 frame
+a masked text            | 818537fa213d7f9f4d5158     | 0 | FIN, 37 fa 21 3d, 48 65 6c, \"Hello\", 1 frame
 hex in several words     | 81 05 48:65:6c 0x6c 0x6f   | 0 | \"Hello\", Frames of a server
 a ping within a text     | 0103 48656c 8900 8002 6c6f | 0 | a fragment, a ping, \"Hello\"
 a letter in two frames   | 0101 c3 8001 a4            | 0 | \"ä\"
@@ -114,11 +114,13 @@ fn json_is_one_object_a_frame() {
     assert_eq!(names.join(","), expected);
 }
 
-const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\n\
+    Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
     Sec-WebSocket-Protocol: chat, superchat\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
-const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 
 /// Input | replaced in request and response | by | exit status | parts of the output.

@@ -17,7 +17,8 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    chat::listen("tokio-tungstenite", |stream, chat| drop(tokio::task::spawn_local(serve(stream, chat)))).await
+    let spawn = |stream, chat| drop(tokio::task::spawn_local(serve(stream, chat)));
+    chat::listen("tokio-tungstenite", spawn).await
 }
 
 async fn serve(stream: TcpStream, chat: Rc<RefCell<Chat<Utf8Bytes>>>) {
