@@ -17,8 +17,6 @@ mod machine;
 mod process;
 #[cfg(feature = "history")]
 mod storage;
-#[cfg(feature = "history")]
-mod survivor;
 mod witness;
 
 /// Returns the number of repetitions in the short form or the long one.
