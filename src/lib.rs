@@ -47,14 +47,9 @@
 //!
 //! # The contract of the hub
 //!
-//! The server, the simulation, the fuzzer and the replay all drive a `hub::Hub` alike:
-//!
-//! 1. Wait until something happens, at most until `next_deadline`.
-//! 2. Report every event as a `hub::Input`, by `handle`.
-//! 3. Read once from each connection that `next_read` returns, and report the result.
-//! 4. Call `end_turn`, which alone writes to sockets and frees connections.
-//!
-//! The guarantees of the hub are at the head of `hub`.
+//! The server, the simulation, the fuzzer and the replay all drive a `hub::Hub` by the same four
+//! calls: `next_deadline`, `handle`, `next_read` and `end_turn`. The head of `hub` says how, and
+//! what a driver can rely on.
 //!
 //! # Where to start
 //!

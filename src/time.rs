@@ -84,15 +84,9 @@ pub struct TrustedClock {
     believed: UnixMillis,
     /// The monotonic time at which `believed` was right; `None` before the first observation.
     at: Option<Millis>,
-    doubted: Option<Doubt>,
-}
-
-/// A jump that is not believed yet.
-#[derive(Clone, Copy, Debug)]
-struct Doubt {
-    /// How far the wall clock is ahead of the believed time, in milliseconds.
-    ahead: i64,
-    since: Millis,
+    /// A jump that is not believed yet: how many milliseconds the wall clock is ahead of the
+    /// believed time, and since when.
+    doubted: Option<(i64, Millis)>,
 }
 
 /// A change in what a [`TrustedClock`] thinks of the wall clock, for the log.
@@ -129,8 +123,8 @@ impl TrustedClock {
             return self.doubted.take().map(|_| ClockChange::Cleared);
         }
         match self.doubted {
-            Some(doubt) if (doubt.ahead - ahead).abs() <= JUMP => {
-                if now.mono.since(doubt.since) < DOUBT || now.unix < EARLIEST {
+            Some((doubted, since)) if (doubted - ahead).abs() <= JUMP => {
+                if now.mono.since(since) < DOUBT || now.unix < EARLIEST {
                     return None;
                 }
                 self.believed = now.unix;
@@ -138,8 +132,7 @@ impl TrustedClock {
                 Some(ClockChange::Believed(ahead))
             }
             _ => {
-                let since = now.mono;
-                self.doubted = Some(Doubt { ahead, since });
+                self.doubted = Some((ahead, now.mono));
                 Some(ClockChange::Doubted(ahead))
             }
         }

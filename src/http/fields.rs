@@ -3,7 +3,7 @@
 use crate::progress::Progress;
 use httparse::{EMPTY_HEADER, Error, Header, Status};
 
-/// Header lines of one head; a request with more gets 431.
+/// Header lines of one head; a request with more gets 431, in which this number is written.
 pub const HEADER_LINES: usize = 100;
 
 /// Header fields in their order. Names are compared without case.
@@ -35,9 +35,8 @@ impl<'a> Fields<'a> {
     /// Returns the values of all fields of this name, without white space around them. Values are
     /// bytes, because they may contain bytes that are not ASCII.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        let named = self
-            .headers()
-            .filter(move |(own, _)| own.eq_ignore_ascii_case(name));
+        let named = self.headers();
+        let named = named.filter(move |(own, _)| own.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value)
     }
 

@@ -58,8 +58,7 @@ impl Default for BuiltIn {
 impl Pages for BuiltIn {
     fn page(&mut self, path: &str) -> Option<Page> {
         let wanted = file_name(path)?;
-        let of_build = wanted.strip_prefix(BUILD);
-        let of_build = of_build.and_then(|name| name.strip_prefix('/'));
+        let of_build = wanted.strip_prefix(concat!(env!("PARLOR_BUILD"), "/"));
         let name = of_build.unwrap_or(&wanted);
         let (_, page) = self.0.iter().find(|(other, _)| *other == name)?;
         // Addresses in an HTML file are relative to the chat's own folder.
@@ -103,8 +102,8 @@ fn percent_decoded(part: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// Returns the media type for the extension of a file name. Unknown ones are bytes: a browser saves
-/// them and, by `nosniff`, never takes them for anything else.
+/// Returns the media type for the extension of a file name. Files of unknown types are bytes, which
+/// a browser saves.
 pub fn media_type(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension.to_ascii_lowercase().as_str() {
@@ -127,8 +126,7 @@ pub fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// Returns an entity tag made of the bytes alone: 16 digits of SHA-1, the same after a restart. It
-/// protects nothing, so a weak hash is enough.
+/// Returns an entity tag made of the bytes alone: 16 digits of SHA-1, the same after a restart.
 pub fn etag(bytes: &[u8]) -> String {
     format!("\"{:x}\"", Hex(&Sha1::digest(bytes)[..8]))
 }
@@ -144,10 +142,9 @@ pub fn respond(mut page: Page, head: &Head<'_>, gzip: &mut Gzip) -> Response {
     let can_shrink = gzip.can_shrink(page.media_type, &page.bytes);
     let is_gzipped =
         can_shrink && accepts_gzip(head) && gzip.shrink(&mut page.etag, &mut page.bytes);
-    let mut response = if is_known(&page.etag, head) {
-        Response::empty(304)
-    } else {
-        Response::new(200, page.media_type, page.bytes)
+    let mut response = match is_known(&page.etag, head) {
+        true => Response::empty(304),
+        false => Response::new(200, page.media_type, page.bytes),
     };
     if is_gzipped && response.status == 200 {
         response = response.with("Content-Encoding", "gzip");
@@ -170,7 +167,6 @@ pub fn respond(mut page: Page, head: &Head<'_>, gzip: &mut Gzip) -> Response {
 }
 
 /// Evaluates `If-None-Match` (RFC 9110 §13.1.2): `*`, or tags that are compared weakly (§8.8.3.2).
-/// A tag with a comma is cut there, and no piece of it has both quotes, so none equals ours.
 fn is_known(etag: &str, head: &Head<'_>) -> bool {
     head.tokens("if-none-match")
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)

@@ -1,13 +1,13 @@
 //! Request heads (RFC 9112 §2 to §6, RFC 9110 §7.2): the bytes of a connection become heads, one
 //! after another.
 //!
-//! A scanner finds the end of a head and looks at each byte once, however the bytes are cut. (A
-//! server that parsed the head again with each packet spent minutes on one slow client:
-//! CVE-2023-43669.) It refuses what can't become a request, such as TLS, without waiting for its
-//! end. A complete head is split once: the request line here, the header lines by `httparse`.
+//! A scanner finds the end of a head and looks at each byte once, however the bytes are cut. (To
+//! parse the head again with each packet can take minutes: CVE-2023-43669.) It refuses input that
+//! can't become a request, such as TLS, without waiting for its end. A complete head is split once:
+//! the request line here, the header lines by `httparse`.
 
 use super::authority::Authority;
-use super::fields::{Fields, HEADER_LINES, is_token, is_token_byte};
+use super::fields::{Fields, is_token, is_token_byte};
 use super::response::Refusal;
 use crate::progress::Progress;
 use std::ops::Deref;
@@ -21,11 +21,9 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Reads the next bytes of the connection, up to the end of one head.
-    ///
-    /// Borrows a head that is complete in `input`, and keeps at most `max_head_bytes` of others.
-    /// `used` counts bytes of this input; the rest belongs to the next request or, after an
-    /// upgrade, to the new protocol. After a refusal the connection has no further requests.
+    /// Reads the next bytes of the connection, up to the end of one head. `used` counts bytes of
+    /// this input; the rest belongs to the next request or, after an upgrade, to the new protocol.
+    /// After a refusal the connection has no further requests.
     ///
     /// ```
     /// use parlor::{http::Requests, progress::Progress};
@@ -70,10 +68,8 @@ impl Requests {
 
     /// Returns the memory for an incomplete head, in bytes. 0: between two requests.
     pub fn held_bytes(&self) -> usize {
-        match self.scan.seen_bytes {
-            0 => 0,
-            _ => self.kept.capacity(),
-        }
+        let is_between = self.scan.seen_bytes == 0;
+        if is_between { 0 } else { self.kept.capacity() }
     }
 }
 
@@ -140,16 +136,14 @@ pub struct Head<'a> {
     pub bytes: &'a [u8],
     /// The method, which may be any token. Methods are case-sensitive (RFC 9110 §9.1).
     pub method: &'a str,
-    /// The path of the target, percent-encoded, without the query. It begins with a slash, or is
-    /// `*` (for `OPTIONS`).
+    /// The path of the target, percent-encoded, which begins with a slash; `*` for `OPTIONS *`.
     pub path: &'a str,
     /// The part of the target after the first `?`.
     pub query: Option<&'a str>,
     /// 0 for HTTP/1.0, and 1 for HTTP/1.1 and later minor versions (RFC 9110 §2.5).
     pub minor_version: u8,
-    /// The requested host and port, a legal [`Authority`]: that of an absolute target, which
-    /// overrides `Host` (RFC 9112 §3.2.2), or that of `Host`. Empty if an HTTP/1.0 request has
-    /// neither.
+    /// The requested host and port, a legal [`Authority`]: `Host`, unless an absolute target
+    /// overrides it (RFC 9112 §3.2.2). Empty if an HTTP/1.0 request has neither.
     pub host: &'a str,
     fields: Fields<'a>,
 }
@@ -172,10 +166,10 @@ impl<'a> Head<'a> {
     pub fn parse(bytes: &'a [u8], max_head_bytes: usize) -> Result<Progress<Self>, Refusal> {
         let mut scan = Scan::default();
         match scan.feed(bytes, max_head_bytes) {
-            Ok(Some(used)) => {
-                let value = Self::of(&bytes[..used])?;
-                Ok(Progress::Done { value, used })
-            }
+            Ok(Some(used)) => Ok(Progress::Done {
+                value: Self::of(&bytes[..used])?,
+                used,
+            }),
             incomplete => {
                 if scan.lines > 0 {
                     Head::parse_line(bytes)?;
@@ -200,15 +194,13 @@ impl<'a> Head<'a> {
 
     /// Parses a complete head whose end [`Scan`] found.
     fn of(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        // Folded lines are obsolete, and the white space hides names (RFC 9112 §5.1, §5.2).
         const NOT_A_HEADER: &str = "a header line is not a name, a colon and a value; folded lines \
             and white space before the colon are not supported";
+        const TOO_MANY: &str = "the request has more than 100 header lines";
         let (mut head, fields) = Self::parse_line(bytes)?;
         head.fields = Fields::parse(fields).map_err(|error| match error {
-            httparse::Error::TooManyHeaders => {
-                let sentence = format!("the request has more than {HEADER_LINES} header lines");
-                Refusal::new(431, sentence)
-            }
-            // Folded lines are obsolete, and the white space hides names (RFC 9112 §5.1, §5.2).
+            httparse::Error::TooManyHeaders => Refusal::new(431, TOO_MANY),
             _ => Refusal::bad_request(NOT_A_HEADER),
         })?;
         let host = check_host(&head.fields, head.minor_version)?;
@@ -243,10 +235,8 @@ impl<'a> Head<'a> {
             "*" if method == "OPTIONS" => (None, target),
             target => split_target(target)?,
         };
-        let (path, query) = match path.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (path, None),
-        };
+        let query = path.split_once('?');
+        let (path, query) = query.map_or((path, None), |(path, query)| (path, Some(query)));
         let minor_version = match version.strip_prefix("HTTP/").map(str::as_bytes) {
             Some([b'1', b'.', minor @ b'0'..=b'9']) => u8::from(*minor != b'0'),
             Some([b'0'..=b'9', b'.', b'0'..=b'9']) => {

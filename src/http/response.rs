@@ -9,21 +9,18 @@ use std::fmt;
 use std::io::Write;
 use std::rc::Rc;
 
-/// A response without the headers that [`Response::encode_head`] adds.
+/// A response. [`Response::encode_head`] adds `X-Content-Type-Options`, `Content-Length` and
+/// `Connection`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status code, such as 200.
     pub status: u16,
-    /// Headers other than `X-Content-Type-Options`, `Content-Length` and `Connection`.
-    /// Values are written as they are, so they must not contain unchecked data of a peer. A 101
-    /// includes its `Connection: Upgrade`.
+    /// The other headers. Values are written as they are, so they must not contain unchecked data
+    /// of a peer. A 101 includes its `Connection: Upgrade`.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body, which is not sent in the answer to a `HEAD`.
     pub body: Body,
 }
-
-/// The methods of all paths.
-const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// The bytes of a response. A file that many clients request is held once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +56,12 @@ impl Body {
 impl Response {
     /// Creates a response with a body of this media type.
     pub fn new(status: u16, media_type: &'static str, body: Body) -> Self {
+        let headers = vec![("Content-Type", media_type.into())];
         Self {
+            status,
+            headers,
             body,
-            ..Self::empty(status)
         }
-        .with("Content-Type", media_type)
     }
 
     /// Creates a response without headers and body.
@@ -93,11 +91,8 @@ impl Response {
         header.map(|(_, value)| value.as_ref())
     }
 
-    /// Appends the status line and the headers, with the empty line at the end.
-    ///
-    /// A caller with a clock adds `Date` (RFC 9110 §6.6.1). `keep_alive` says whether the
-    /// connection stays open; it is always written, because the default differs between HTTP/1.0
-    /// and 1.1.
+    /// Appends the status line and the headers, with the empty line at the end. `keep_alive` says
+    /// whether the connection stays open. A caller with a clock adds `Date` (RFC 9110 §6.6.1).
     ///
     /// ```
     /// use parlor::http::{Body, Response};
@@ -108,8 +103,7 @@ impl Response {
     ///     X-Content-Type-Options: nosniff\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
     /// ```
     pub fn encode_head(&self, keep_alive: bool, out: &mut Vec<u8>) {
-        // Writing to a Vec can't fail. The version is always our own, whatever that of the request
-        // (RFC 9110 §6.2).
+        // Writing to a Vec can't fail. The version is our own, not the request's (RFC 9110 §6.2).
         let _ = write!(out, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         out.extend_from_slice(b"X-Content-Type-Options: nosniff\r\n");
         for (name, value) in &self.headers {
@@ -120,6 +114,7 @@ impl Response {
             let _ = write!(out, "Content-Length: {}\r\n", self.body.as_bytes().len());
         }
         if self.status != 101 {
+            // Always written, because the default differs between HTTP/1.0 and 1.1.
             let option = if keep_alive { "keep-alive" } else { "close" };
             // `Upgrade` is for this hop only, so `Connection` must name it (RFC 9110 §7.8).
             let upgrade = self.header("Upgrade").map_or("", |_| ", Upgrade");
@@ -128,6 +123,9 @@ impl Response {
         out.extend_from_slice(b"\r\n");
     }
 }
+
+/// The methods of all paths.
+const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// Why a request is refused: an HTTP error as a value.
 ///
@@ -184,11 +182,6 @@ impl Refusal {
     }
 
     /// Returns the response: the sentence as plain text, and the headers that the status requires.
-    ///
-    /// ```
-    /// let response = parlor::http::Refusal::new(404, "page not found").response();
-    /// assert_eq!((response.status, response.body.as_bytes()), (404, &b"Page not found.\n"[..]));
-    /// ```
     pub fn response(&self) -> Response {
         let (first, rest) = self.sentence.split_at(1);
         let line = format!("{}{rest}.\n", first.to_ascii_uppercase());
@@ -215,8 +208,7 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {}
 
-/// Returns the reason phrase (RFC 9110 §15), which is for people only; it may be empty (RFC 9112
-/// §4).
+/// Returns the reason phrase (RFC 9110 §15), which is for people and may be empty (RFC 9112 §4).
 fn reason(status: u16) -> &'static str {
     match status {
         101 => "Switching Protocols",

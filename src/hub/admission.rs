@@ -26,6 +26,7 @@ const STRICT_BELOW: u32 = 20;
 const FULL: &str = "the server is full (--max-connections); try again later";
 const TOO_MANY: &str = "too many connections from your address (--max-connections-per-ip)";
 
+#[derive(Default)]
 pub(super) struct Admission {
     open: u32,
     refused: usize,
@@ -65,12 +66,10 @@ enum Counted {
 
 impl Admission {
     pub(super) fn new(trusted: Vec<Network>) -> Self {
+        let proxies = Proxies(trusted);
         Self {
-            open: 0,
-            refused: 0,
-            by_address: HashMap::new(),
-            proxies: Proxies(trusted),
-            warned: false,
+            proxies,
+            ..Self::default()
         }
     }
 

@@ -72,12 +72,12 @@ pub(super) struct Backlog {
 }
 
 pub(super) struct Held {
-    pub(super) bytes: Body,
+    bytes: Body,
     /// The whole piece; with `frames` it begins where a frame begins.
-    pub(super) range: Range<usize>,
+    range: Range<usize>,
     /// The next byte to write.
-    pub(super) at: usize,
-    pub(super) frames: bool,
+    at: usize,
+    frames: bool,
 }
 
 impl Backlog {
@@ -167,18 +167,25 @@ impl Backlog {
 }
 
 impl Held {
-    /// Copies private bytes, the first `written` of which are out. A frame that is partly written
-    /// is kept from its first byte, so that its end can be found.
+    /// Copies private bytes, the first `written` of which are sent. A frame that is partly sent is
+    /// kept from its first byte, so that its end can be found.
     pub(super) fn copy(bytes: &[u8], written: usize, frames: bool) -> Self {
         let from = match frames {
             true => frame_at(bytes, written).start,
             false => written,
         };
         let own = bytes[from..].to_vec();
+        let range = 0..own.len();
+        Self::share(Body::Own(own), range, written - from, frames)
+    }
+
+    /// Holds a range of a buffer, the first `written` bytes of which are sent.
+    pub(super) fn share(bytes: Body, range: Range<usize>, written: usize, frames: bool) -> Self {
+        let at = range.start + written;
         Self {
-            range: 0..own.len(),
-            bytes: Body::Own(own),
-            at: written - from,
+            bytes,
+            range,
+            at,
             frames,
         }
     }
@@ -235,13 +242,8 @@ mod tests {
         let mut buffered = Buffered::default();
         let mut backlogs = [Backlog::default(), Backlog::default()];
         for backlog in &mut backlogs {
-            let held = Held {
-                bytes: Body::Shared(Rc::clone(&shared)),
-                range: 0..4,
-                at: 0,
-                frames: true,
-            };
-            backlog.push(held, &mut buffered);
+            let bytes = Body::Shared(Rc::clone(&shared));
+            backlog.push(Held::share(bytes, 0..4, 0, true), &mut buffered);
         }
         assert_eq!(buffered.bytes(), 1_000 + 2 * PIECE_BYTES);
         let [one, other] = backlogs;

@@ -7,7 +7,7 @@ use super::inbox::Inbox;
 use super::origins::Origins;
 use super::outbox::{Encoding, KEPT_BYTES, Turn, recycle};
 use super::proxies::Network;
-use super::routes::Router;
+use super::routes::{Router, handshake_config};
 use super::topics::Topics;
 use super::wire::WireView;
 use crate::chat::command::RequestId;
@@ -46,7 +46,6 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Makes the parts that connections share, and the chat.
     pub(super) fn build(self) -> (Context, Chat) {
         let is_private = self.keys.password.is_some() || self.user_header.is_some();
         let mut chat = Chat::new(&self.limits, self.keys, self.history, self.tokens, self.now);
@@ -55,7 +54,15 @@ impl Setup {
         }
         let context = Context {
             admission: Admission::new(self.trusted_proxies),
-            router: Router::new(self.origins, self.pages, self.user_header, is_private),
+            router: Router {
+                origins: self.origins,
+                pages: self.pages,
+                gzip: Default::default(),
+                user_header: self.user_header,
+                is_private,
+                refused_origin: Default::default(),
+                config: handshake_config(),
+            },
             wire: self.wire.filter(|_| self.limits.trace),
             limits: self.limits,
             now: self.now,

@@ -1,8 +1,8 @@
-//! Carries out the chat's effects: encodes each event once as a frame, and adds the frame to the
-//! output of its receivers.
+//! Carries out the chat's effects: encodes each event as a frame, and adds the frame to the output
+//! of its receivers.
 //!
-//! An event goes to one connection or a few (`send`), or to a topic's subscribers (`publish`). A
-//! connection may use compression or not, so there are two encodings of an event.
+//! An event goes to one connection or a few (`send`), or to the subscribers of a topic (`publish`).
+//! Some connections use compression and some don't, so an event is encoded at most twice.
 
 use super::connections::Connections;
 use super::context::Encoder;

@@ -103,19 +103,16 @@ impl<S> Connection<S> {
                 return bytes.len();
             }
         };
-        let admitted = cx.admission.request(&mut self.seat, &head, &cx.limits);
-        let mut reply =
-            admitted.and_then(|()| cx.router.route(&head, &self.seat, &cx.metrics, cx.now.mono));
-        if let Ok(Reply::Upgrade(_, path)) = &reply {
-            let admitted = if cx.is_full && *path != Path::Echo {
+        let (seat, now) = (&mut self.seat, cx.now);
+        let admitted = cx.admission.request(seat, &head, &cx.limits);
+        let reply = admitted.and_then(|()| cx.router.route(&head, seat, &cx.metrics, now.mono));
+        let reply = reply.and_then(|reply| match reply {
+            Reply::Upgrade(_, Path::Chat(_)) if cx.is_full => {
                 Err(Refusal::new(503, "the server is full (--max-connections)"))
-            } else {
-                cx.admission.upgrade(&mut self.seat, &cx.limits)
-            };
-            if let Err(refusal) = admitted {
-                reply = Err(refusal);
             }
-        }
+            Reply::Upgrade(..) => cx.admission.upgrade(seat, &cx.limits).map(|()| reply),
+            Reply::Response(_) => Ok(reply),
+        });
         // A client that asks for an upgrade may send frames without waiting for the response, so
         // any other response than a 101 closes the connection.
         let keep_alive = head.keeps_alive() && !asks_for_upgrade(&head);
@@ -126,8 +123,8 @@ impl<S> Connection<S> {
                 upgrade.response(&mut response);
                 let tap = cx.wire.as_ref().zip(head.query);
                 let tap = tap.and_then(|(wire, query)| {
-                    let client = cx.admission.client(&self.seat, &head);
-                    wire.tap_handshake(query, [head.bytes, &response], client, cx.now.unix)
+                    let client = cx.admission.client(seat, &head);
+                    wire.tap_handshake(query, [head.bytes, &response], client, now.unix)
                 });
                 if tap.is_some() {
                     self.rare.get_or_insert_default().tap = tap;

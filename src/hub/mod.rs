@@ -21,8 +21,8 @@
 //! 8. A slow or flooding connection delays the others by a few turns at most, and what is held for
 //!    all stays within `--max-buffered-bytes`.
 //!
-//! The steps of a turn are in `turn.rs`, a connection's life in `connection.rs`, what its
-//! bytes mean in `input.rs`, and which one is read next in `reading.rs`.
+//! The steps of a turn are in `turn.rs`, a connection's life in `connection.rs`, the parsing of its
+//! bytes in `input.rs`, and the order of reading in `reading.rs`.
 
 mod admission;
 mod backlog;
@@ -73,13 +73,13 @@ use std::time::Duration;
 
 /// Everything that the outside reports.
 pub enum Input<'a, S> {
-    /// A connection was accepted. It gets [`Driven::next_index`]; the socket is dropped if too many
-    /// connections are being refused already.
+    /// A connection was accepted. It gets the index [`Driven::next_index`]; if too many connections
+    /// are being refused already, its socket is dropped.
     Accepted {
         /// The socket to write to.
         socket: S,
         /// The address of the other end. A peer on a Unix socket has the unspecified address, and
-        /// counts as a trusted proxy: the mode of the socket's file says who can connect.
+        /// counts as a trusted proxy, because the mode of the socket's file limits who connects.
         peer: SocketAddr,
     },
     /// There may be something to read: bytes, the end of the stream, or an error.
@@ -114,8 +114,8 @@ pub enum Ended {
     Failed,
 }
 
-/// What a driver uses, by the contract at the head of this module. Implemented by [`Hub`], and by a
-/// recorder around one.
+/// The interface to a driver, by the contract above. Implemented by [`Hub`], and by a recorder
+/// around one.
 pub trait Driven<S> {
     /// Handles one input (contract 2).
     fn handle(&mut self, input: Input<'_, S>, now: Now);
@@ -154,9 +154,8 @@ pub struct Hub<S> {
     /// Connections to free at the end of the turn.
     dead: Vec<ConnectionId>,
     reading: ReadQueue,
-    /// Times at which to check a connection's deadline. An entry is a hint: a deadline that moves
-    /// later costs nothing, and one that moves earlier adds a second entry. A connection ignores
-    /// entries other than its `reminder`.
+    /// Times at which to check a connection's deadline. A deadline that moves later leaves its
+    /// entry as it is; one that moves earlier adds an entry. A connection's `reminder` is valid.
     reminders: BinaryHeap<Reverse<(Millis, ConnectionId)>>,
     /// The value of `next_deadline` at the end of the last turn.
     promised: Option<Millis>,
@@ -283,11 +282,9 @@ impl<S: Socket> Driven<S> for Hub<S> {
             Input::Received { id, bytes, more } => {
                 self.reading.bytes += bytes.len();
                 self.cx.metrics.bytes_received += bytes.len() as u64;
-                self.on_connection(id, |connection, cx| {
-                    if !bytes.is_empty() {
-                        connection.receive(bytes, cx);
-                    }
-                });
+                if !bytes.is_empty() {
+                    self.on_connection(id, |connection, cx| connection.receive(bytes, cx));
+                }
                 if more {
                     self.queue(id);
                 }

@@ -1,8 +1,8 @@
 //! The output of a turn, and the write that sends it.
 //!
 //! A [`Turn`] holds the bytes. A connection's [`Outbox`] is a linked list of *pieces*: ranges of
-//! buffers that several connections may share, so nothing is copied for a receiver. The flush
-//! writes them by one vectored write. Bytes that the socket does not accept become the backlog.
+//! buffers that several connections may share, so no bytes are copied for a receiver. The flush
+//! sends them by one vectored write. Bytes that the socket does not accept become the backlog.
 
 use super::backlog::{Backlog, Buffered, Held};
 use crate::http::Body;
@@ -11,12 +11,10 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Where a connection's bytes go. The driver has real sockets, tests have memory. Reading is up to
-/// the driver.
+/// The sending side of a connection. The driver has real sockets, tests have memory.
 pub trait Socket {
     /// Writes as much as possible without waiting, as `writev(2)` does. After `WouldBlock` or a
-    /// short write, [`Input::Writable`](super::Input::Writable) must follow when there is room
-    /// again.
+    /// short write, [`Input::Writable`](super::Input::Writable) reports when there is room.
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
 
     /// Shuts down the sending side (FIN). Reading goes on.
@@ -222,13 +220,7 @@ impl Turn {
             Source::Body(body) => self.bodies[body as usize].clone(),
         };
         let range = piece.range.start as usize..piece.range.end as usize;
-        let at = range.start + written;
-        Held {
-            bytes,
-            range,
-            at,
-            frames,
-        }
+        Held::share(bytes, range, written, frames)
     }
 }
 
@@ -238,8 +230,8 @@ impl Piece {
     }
 }
 
-/// Empties a buffer for the next turn. It keeps the larger of `kept` bytes and twice what this turn
-/// used, so a steady load allocates nothing, and the memory of a burst is freed.
+/// Empties a buffer for the next turn. It keeps room for twice the length of this turn, at least
+/// for `kept` bytes: a steady load allocates nothing, and the memory of a burst is freed.
 pub(super) fn recycle<T>(buffer: &mut Vec<T>, kept: usize) {
     let room = (kept / size_of::<T>()).max(2 * buffer.len());
     buffer.clear();
@@ -314,7 +306,7 @@ impl Outbox {
         turn: &Turn,
         buffered: &mut Buffered,
     ) -> io::Result<usize> {
-        // This comes first: the pieces are invalid after this turn, even if a write fails.
+        // Before the write, which may fail: the pieces are invalid after this turn.
         let first = std::mem::replace(&mut self.first, NONE);
         (self.last, self.turn_bytes, self.dirty) = (NONE, 0, false);
         let mut written = 0;

@@ -46,6 +46,7 @@ impl Network {
 }
 
 /// The networks of the trusted proxies.
+#[derive(Default)]
 pub(super) struct Proxies(pub(super) Vec<Network>);
 
 impl Proxies {

@@ -4,9 +4,8 @@
 //!   connections that were not reached come first in the next turn.
 //! * A connection that must wait (its requests are not applied yet, its send queue is long, …)
 //!   leaves the queue, and returns by [`ReadQueue::update`] when it may be read again.
-//! * When the turn has enough to do, the hub stops reading altogether. It does not skip single
-//!   connections: a skipped one would queue up again after those that filled the buffers, and could
-//!   starve.
+//! * When the turn has enough to do, the hub reads no connection at all. If it skipped single ones,
+//!   they would return to the queue behind those that filled the buffers, and could starve.
 
 use super::connection::{Connection, Exchange, Life, Open, Phase, ReadState};
 use super::connections::Connections;
@@ -15,8 +14,7 @@ use super::inbox::ConnectionId;
 use crate::limits::{CONNECTION_OUTPUT_BYTES, Limits, TURN_READ_BYTES};
 use std::collections::VecDeque;
 
-/// The bytes that a question is charged against [`CONNECTION_OUTPUT_BYTES`] before its answer is
-/// known.
+/// The assumed length of an answer, charged against [`CONNECTION_OUTPUT_BYTES`] for each question.
 const QUESTION_BYTES: usize = 16 << 10;
 
 /// The queue of connections that have, or may have, something to read.
@@ -58,7 +56,7 @@ impl ReadQueue {
         self.queue.push_back(connection.id);
     }
 
-    /// Takes the next connection of this turn. `None`: each was read once, or enough was read.
+    /// Takes the next connection of this turn, until each was read once or enough was read.
     pub(super) fn next<S>(
         &mut self,
         connections: &mut Connections<S>,
@@ -95,26 +93,25 @@ impl ReadQueue {
 // Which connections must wait.
 impl<S> Connection<S> {
     /// Returns whether input must be kept unparsed: a response is in progress, the connection's end
-    /// is in the inbox, it used up its questions for this turn, or its send queue is more than half
-    /// full. After our close frame, input is always parsed, to find the peer's close frame.
+    /// is in the inbox, it has used up its questions for this turn, or its send queue is more than
+    /// half full. After our close frame, input is always parsed, to find that of the peer.
     pub(super) fn must_not_parse(&self, limits: &Limits) -> bool {
         match &self.life {
             Life::Http(http) => http.exchange == Exchange::Answering,
-            Life::Open(open) if open.phase == Phase::CloseSent => false,
-            Life::Open(open) => {
+            Life::Open(open) if open.phase != Phase::CloseSent => {
                 let questions = usize::from(open.pending.questions) * QUESTION_BYTES;
                 open.phase == Phase::Leaving
                     || questions >= CONNECTION_OUTPUT_BYTES
                     || self.outbox.waiting_bytes() > limits.send_queue_bytes / 2
             }
-            Life::Closing(_) | Life::Dead => false,
+            Life::Open(_) | Life::Closing(_) | Life::Dead => false,
         }
     }
 
     /// Returns whether the socket must not be read for now.
     pub(super) fn must_wait(&self, limits: &Limits) -> bool {
-        let is_running = |open: &Open| open.phase != Phase::CloseSent && open.pending.entries > 0;
-        matches!(&self.life, Life::Open(open) if is_running(open)) || self.must_not_parse(limits)
+        let has_entries = |open: &Open| open.phase != Phase::CloseSent && open.pending.entries > 0;
+        matches!(&self.life, Life::Open(open) if has_entries(open)) || self.must_not_parse(limits)
     }
 
     /// Returns whether the connection can still have input.

@@ -28,35 +28,18 @@ pub(super) enum Path {
 }
 
 pub(super) struct Router {
-    origins: Origins,
-    pages: Box<dyn Pages>,
-    gzip: Gzip,
+    pub(super) origins: Origins,
+    pub(super) pages: Box<dyn Pages>,
+    pub(super) gzip: Gzip,
     /// The header in which a trusted proxy names the user.
-    user_header: Option<String>,
+    pub(super) user_header: Option<String>,
     /// The chat has a password, or takes its users from a proxy. Hides `/metrics`.
-    is_private: bool,
-    refused_origin: Warning,
-    config: Config,
+    pub(super) is_private: bool,
+    pub(super) refused_origin: Warning,
+    pub(super) config: Config,
 }
 
 impl Router {
-    pub(super) fn new(
-        origins: Origins,
-        pages: Box<dyn Pages>,
-        user_header: Option<String>,
-        is_private: bool,
-    ) -> Self {
-        Self {
-            origins,
-            pages,
-            gzip: Gzip::default(),
-            user_header,
-            is_private,
-            refused_origin: Warning::default(),
-            config: handshake_config(),
-        }
-    }
-
     /// Returns the user whom a trusted proxy names; `None` if users choose their names.
     fn user(&self, head: &Head<'_>, seat: &Seat) -> Result<Option<Box<str>>, Refusal> {
         const NO_USER: &str =
@@ -195,9 +178,21 @@ mod tests {
     const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
+    /// Returns the router of a chat with this header for users, which is private with one.
+    fn router(user_header: Option<&str>) -> Router {
+        Router {
+            origins: Origins::SameHost,
+            pages: Box::new(NoPages),
+            gzip: Gzip::default(),
+            user_header: user_header.map(str::to_owned),
+            is_private: user_header.is_some(),
+            refused_origin: Warning::default(),
+            config: handshake_config(),
+        }
+    }
+
     fn reply(request: &str) -> Result<Reply, Refusal> {
-        let mut router = Router::new(Origins::SameHost, Box::new(NoPages), None, false);
-        reply_to(&mut router, "192.0.2.7", request)
+        reply_to(&mut router(None), "192.0.2.7", request)
     }
 
     /// Returns the reply to a request of this peer; 127.0.0.1 is a trusted proxy.
@@ -234,8 +229,7 @@ mod tests {
 /metrics | 127.0.0.1 | X-Forwarded-For: unknown | 403
 /metrics | 127.0.0.1 | Forwarded: for=\"a, for=192.0.2.1 | 403
 /metrics | 192.0.2.7 | Remote-User: Ada | 403";
-        let header = Some("Remote-User".to_owned());
-        let mut router = Router::new(Origins::SameHost, Box::new(NoPages), header, true);
+        let mut router = router(Some("Remote-User"));
         for [path, peer, headers, expected] in rows(TABLE) {
             if !cfg!(feature = "unicode") && !headers.is_ascii() {
                 continue;

@@ -1,11 +1,11 @@
 //! Topics and their subscribers.
 //!
-//! There is one topic for everyone, and one for each channel. Within a turn, the frames published
-//! in a topic are appended to one shared buffer (one for each encoding that has a subscriber), and
-//! each subscriber receives a range of it. Each subscriber has a cursor into the buffer, `given`. A
-//! connection that subscribes within a turn gets only later frames. Before a connection gets an
-//! answer, `catch_up` hands it the frames published so far, so events keep their order. Between
-//! turns no topic has a buffer, and every cursor is 0.
+//! There is one topic for everyone, and one for each channel. Within a turn, a topic appends its
+//! frames to one shared buffer (one for each encoding that has a subscriber). Each subscriber gets
+//! a range of that buffer, and has a cursor into it, `given`. A connection that subscribes within a
+//! turn gets only later frames. Before a connection gets an answer, `catch_up` hands it the frames
+//! published so far, so events keep their order. Between turns no topic has a buffer, and every
+//! cursor is 0.
 
 use super::outbox::{Encoding, NONE, Outbox, Source, Turn};
 use crate::chat::event::{ChannelId, Topic};
@@ -127,8 +127,8 @@ impl Topics {
         }
     }
 
-    /// Skips what was published in a topic since [`Topics::catch_up`]. Returns whether the
-    /// connection is subscribed.
+    /// Skips the frames that a topic got since [`Topics::catch_up`]. Returns whether the connection
+    /// is subscribed.
     pub(super) fn skip(&mut self, outbox: &Outbox, topic: Topic, turn: &Turn) -> bool {
         let topic = number(topic, outbox.encoding);
         let is_subscribed = outbox.topics.contains(&topic);

@@ -10,40 +10,44 @@ use crate::chat::command::{Command, Request};
 use crate::chat::event::Event;
 use crate::limits::COST_OF_HEAVY_COMMAND;
 use crate::websocket::{self, Opcode};
+use serde_json::json;
 
 impl<S: Socket> Hub<S> {
     pub(super) fn apply_wire(&mut self, id: ConnectionId, request: Request) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let mut answer = Vec::new();
         let Some(wire) = &self.cx.wire else { return };
-        let answered = match request.command {
+        let answered = match &request.command {
             Ok(Command::Trace { on }) => {
                 let tap = &mut connection.rare.get_or_insert_default().tap;
-                if on {
+                if *on {
                     // `read_frames` has made it, unless an earlier `trace` was over the rate.
                     tap.get_or_insert_with(|| wire.tap());
                 } else {
                     *tap = None;
                 }
-                wire.answer_trace(on, request.id, &mut answer);
-                Ok(())
+                Ok(json!({ "type": "tracing", "on": on }))
             }
-            Ok(Command::Try(json)) => {
+            Ok(Command::Try(command)) => {
                 if let Life::Open(open) = &mut connection.life {
-                    let rate = self.cx.limits.rate;
-                    open.rate
-                        .charge(COST_OF_HEAVY_COMMAND, rate, self.cx.now.mono);
+                    let (rate, now) = (self.cx.limits.rate, self.cx.now.mono);
+                    open.rate.charge(COST_OF_HEAVY_COMMAND, rate, now);
                 }
-                wire.answer_try(&json, request.id, &mut answer)
+                wire.answer_try(command)
             }
-            _ => Ok(()),
+            _ => return,
         };
         match answered {
-            Ok(()) => self.send(&[id.address()], |_, _, out| {
-                websocket::encode_message(Opcode::Text, &answer, out)
-            }),
+            Ok(mut answer) => {
+                if let Some(id) = request.id {
+                    answer["id"] = id.0.into();
+                }
+                let answer = answer.to_string();
+                self.send(&[id.address()], |_, _, out| {
+                    websocket::encode_message(Opcode::Text, answer.as_bytes(), out)
+                });
+            }
             Err(error) => self.send_event(&[id.address()], &Event::Error(error), request.id),
         }
     }
@@ -66,20 +70,16 @@ impl<S> Connection<S> {
             tap.sent(frames, cx.now.unix);
         }
         let most = cx.limits.send_queue_bytes / 4;
-        let mut trace = Vec::new();
-        while tap.next_trace(
-            *room > 0 && self.outbox.waiting_bytes() <= most,
-            deflate,
-            &mut trace,
-        ) {
-            if !trace.is_empty() {
-                let outbox = &mut self.outbox;
-                let range = cx.turn.write(outbox, Source::Frames, |out| {
-                    websocket::encode_message(Opcode::Text, &trace, out)
-                });
-                *room = room.saturating_sub(range.len());
-                trace.clear();
-            }
+        while *room > 0
+            && self.outbox.waiting_bytes() <= most
+            && let Some(trace) = tap.next_trace(deflate)
+        {
+            let trace = trace.to_string();
+            let range = cx.turn.write(&mut self.outbox, Source::Frames, |out| {
+                websocket::encode_message(Opcode::Text, trace.as_bytes(), out)
+            });
+            *room = room.saturating_sub(range.len());
         }
+        tap.skip();
     }
 }

@@ -29,7 +29,7 @@ impl<S: Socket> Hub<S> {
         self.apply();
         self.commit();
         if self.draining {
-            // Nothing is read before the closes: a client that goes on asking can't delay them.
+            // No input is read before the closes, so a client that keeps sending can't delay them.
             while !self.cx.inbox.is_empty() && !self.chat.is_waiting() {
                 self.share();
                 self.flush();
@@ -88,8 +88,8 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Step 4: gives the inbox's requests to the chat. Stops after [`TURN_OUTPUT_BYTES`] of output;
-    /// the rest comes first in the next turn. Output of *read* (echoes) is not counted, or a flood
-    /// of it could delay the chat for ever.
+    /// the rest comes first in the next turn. The echoes of *read* are not counted, because a flood
+    /// of them could stop the chat.
     fn apply(&mut self) {
         if self.chat.is_waiting() {
             return;
@@ -106,16 +106,15 @@ impl<S: Socket> Hub<S> {
             let Life::Open(open) = &mut connection.life else {
                 continue;
             };
-            let is_question =
-                matches!(&entry, Entry::Request(request) if request.waits_for_commit());
+            let is_question = matches!(&entry, Entry::Request(it) if it.waits_for_commit());
             let waits = is_question || matches!(entry, Entry::Closed(_));
             let is_over = connection.outbox.turn_bytes() >= CONNECTION_OUTPUT_BYTES;
             let pending = &mut open.pending;
             if self.touched.last() != Some(&id) {
                 self.touched.push(id);
             }
-            // A question after a proposal waits for the next turn: its answer must contain the
-            // proposed message, which has no number before the commit.
+            // A question after a proposal of the same connection waits for the next turn: its
+            // answer must contain the proposed message, which has no number before the commit.
             if pending.deferred || pending.proposed && waits || is_over && is_question {
                 pending.deferred = true;
                 later.push_back((id, entry));

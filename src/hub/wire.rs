@@ -2,10 +2,10 @@
 //!
 //! It is implemented in `tools`; without it the commands `trace` and `try` do not exist.
 
-use crate::chat::command::RequestId;
 use crate::chat::error::CommandError;
 use crate::time::UnixMillis;
 use crate::websocket::DeflateParameters;
+use serde_json::Value;
 use std::net::IpAddr;
 
 /// For whom a request counts.
@@ -32,16 +32,8 @@ pub trait WireView {
     /// Returns a tap for a connection that sent the command `trace`.
     fn tap(&self) -> Box<dyn Tap>;
 
-    /// Appends the answer to `trace`.
-    fn answer_trace(&self, on: bool, id: Option<RequestId>, out: &mut Vec<u8>);
-
-    /// Appends the answer to `try`; `json` is the whole command.
-    fn answer_try(
-        &self,
-        json: &str,
-        id: Option<RequestId>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CommandError>;
+    /// Returns the answer to `try`; `command` is its JSON.
+    fn answer_try(&self, command: &str) -> Result<Value, CommandError>;
 }
 
 /// Sees the frames of one connection and describes them.
@@ -52,14 +44,11 @@ pub trait Tap {
     /// Sees whole frames that are sent.
     fn sent(&mut self, frames: &[u8], now: UnixMillis);
 
-    /// Appends the next trace, an event's JSON. Returns whether there was one. Without room it is
-    /// skipped and counted.
-    fn next_trace(
-        &mut self,
-        has_room: bool,
-        deflate: Option<DeflateParameters>,
-        out: &mut Vec<u8>,
-    ) -> bool;
+    /// Describes the next frame as an event.
+    fn next_trace(&mut self, deflate: Option<DeflateParameters>) -> Option<Value>;
+
+    /// Skips and counts the frames that were not described yet.
+    fn skip(&mut self);
 
     /// Returns the bytes that it holds.
     fn held_bytes(&self) -> usize;

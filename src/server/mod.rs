@@ -2,10 +2,10 @@
 //!
 //! One thread runs one loop, which follows the contract at the head of [`hub`](crate::hub).
 //!
-//! Sockets are registered once, for reading and writing, edge-triggered: an event reports that
-//! readiness *begins*, and is not repeated. The hub keeps the list of sockets that must be read
-//! again. A mio token is the connection's index in the hub, which is not reused before the turn is
-//! over (contract 6), so an event never reaches another connection.
+//! Sockets are registered once, for reading and writing, edge-triggered: an event reports that a
+//! socket *becomes* ready, and is not repeated. The hub keeps the queue of sockets that must be
+//! read again. A mio token is the connection's index in the hub, which is not reused within a turn
+//! (contract 6), so an event never reaches another connection.
 
 mod folder;
 mod listener;
@@ -29,8 +29,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A token beyond every index of a connection. The listeners have the tokens below it.
 const SIGNALS: Token = Token(usize::MAX);
-/// The time from a stop's signal until connections are closed. A connection that was accepted just
-/// before gets its response.
+/// The time from the signal to stop until connections are closed. A connection that was accepted
+/// just before the signal gets its response.
 const GRACE: Duration = Duration::from_millis(50);
 /// The most events that one poll returns. The next poll returns the rest.
 const EVENTS: usize = 1_024;
@@ -180,8 +180,8 @@ impl<H: Driven<PeerSocket>> Server<H> {
         let (hub, poll) = (&mut self.hub, &self.poll);
         for listener in &mut self.listeners {
             listener.accept(now.mono, hub.connections(), |mut stream, peer| {
-                // Output is written once a turn, so Nagle's algorithm would only delay it. If this
-                // fails it is a Unix socket, or the peer is gone, and reading reports that.
+                // Output is written once a turn, so Nagle's algorithm would only delay it. This
+                // fails for a Unix socket, and for a peer that is gone, which reading reports.
                 let _ = stream.set_nodelay(true);
                 let token = Token(hub.next_index());
                 let interest = Interest::READABLE | Interest::WRITABLE;
@@ -215,7 +215,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
         }
     }
 
-    /// Begins a shutdown. Returns whether the loop goes on: not after a second signal.
+    /// Begins a shutdown. Returns false after a second signal, which ends the loop at once.
     fn stop(&mut self, signals: usize, now: Now) -> bool {
         if std::mem::take(&mut self.listeners).is_empty() {
             return false;

@@ -9,7 +9,6 @@
 use super::dissect::Dissection;
 use super::headers::purpose;
 use super::trial;
-use crate::chat::command::RequestId;
 use crate::chat::error::CommandError;
 use crate::hub::{Client, Tap, WireView, frame_end};
 use crate::limits::{TRACE_FRAME_BYTES, TRACE_FRAMES};
@@ -53,30 +52,9 @@ impl WireView for Wire {
         })
     }
 
-    fn answer_trace(&self, on: bool, id: Option<RequestId>, out: &mut Vec<u8>) {
-        write_answer(json!({ "type": "tracing", "on": on }), id, out);
+    fn answer_try(&self, command: &str) -> Result<Value, CommandError> {
+        trial::answer(command, self.message_bytes)
     }
-
-    fn answer_try(
-        &self,
-        json: &str,
-        id: Option<RequestId>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CommandError> {
-        write_answer(trial::answer(json, self.message_bytes)?, id, out);
-        Ok(())
-    }
-}
-
-fn write_answer(mut answer: Value, id: Option<RequestId>, out: &mut Vec<u8>) {
-    if let Some(id) = id {
-        answer["id"] = id.0.into();
-    }
-    write_json(&answer, out);
-}
-
-fn write_json(json: &Value, out: &mut Vec<u8>) {
-    out.extend_from_slice(json.to_string().as_bytes());
 }
 
 /// The tap of one connection: its frames, until they are described.
@@ -156,34 +134,27 @@ impl Tap for Frames {
         }
     }
 
-    fn next_trace(
-        &mut self,
-        has_room: bool,
-        deflate: Option<DeflateParameters>,
-        out: &mut Vec<u8>,
-    ) -> bool {
+    fn next_trace(&mut self, deflate: Option<DeflateParameters>) -> Option<Value> {
         if let Some(Handshake { at, heads, client }) = self.handshake.take() {
             let mut handshake = show_handshake(&heads);
             let (address, is_by_proxy) = (client.address, client.is_by_proxy);
             handshake["client"] = json!({ "address": address, "trusted_proxy": is_by_proxy });
             let trace = json!({ "type": "trace", "n": 0, "at": at.0, "handshake": handshake });
-            write_json(&trace, out);
-            return true;
+            return Some(trace);
         }
-        let Some(seen) = self.seen.pop_front() else {
-            return false;
-        };
+        let seen = self.seen.pop_front()?;
         self.number += 1;
-        if !has_room {
-            self.missed += 1;
-            return true;
-        }
         let mut trace = self.show(&seen, deflate);
         if self.missed > 0 {
             trace["missed"] = std::mem::take(&mut self.missed).into();
         }
-        write_json(&trace, out);
-        true
+        Some(trace)
+    }
+
+    fn skip(&mut self) {
+        let skipped = self.seen.drain(..).count() as u64;
+        self.number += skipped;
+        self.missed += skipped;
     }
 
     fn held_bytes(&self) -> usize {
