@@ -94,11 +94,11 @@ macro_rules! forward_history {
     () => {
         $crate::forward_history! {
             settings(channel: &std::rc::Rc<str>) -> $crate::history::ChannelSettings;
-            page(
+            each(
                 place: &$crate::history::Place,
                 ask: $crate::history::PageRequest,
-                out: &mut Vec<$crate::history::Record>
-            ) -> bool;
+                visit: &mut dyn FnMut($crate::history::Record) -> bool
+            ) -> ();
             scan(
                 place: &$crate::history::Place,
                 before: $crate::history::Seq,

@@ -33,6 +33,17 @@ impl Messages {
         self.records.get(index as usize)
     }
 
+    /// Returns the messages above `after` and below `before`.
+    pub(super) fn range(
+        &self,
+        after: Seq,
+        before: Seq,
+    ) -> impl DoubleEndedIterator<Item = &Record> {
+        let start = self.records.partition_point(|it| it.seq <= after);
+        let end = self.records.partition_point(|it| it.seq < before);
+        self.records.range(start.min(end)..end)
+    }
+
     /// Appends a message. If it is a change, applies it to the earlier message.
     pub(super) fn push(&mut self, what: &Rc<Proposal>, at: UnixMillis) {
         let mut kept = what.clone();
@@ -101,9 +112,8 @@ impl Messages {
     }
 
     fn reactions(&self, of: Seq, reader: Author) -> Vec<Reaction> {
-        let later = (of.0 + 1).saturating_sub(self.span().first.0) as usize;
         let mut authors: Vec<(&str, Author)> = Vec::new();
-        for what in self.records.range(later..).map(|record| &record.what) {
+        for what in self.range(of, Seq(u64::MAX)).map(|record| &record.what) {
             match what.kind {
                 Kind::React { of: other, on } if other == of => {
                     let author = (&*what.text, what.author);

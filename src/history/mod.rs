@@ -114,7 +114,7 @@ pub struct Changes {
 }
 
 /// The reactions to a message with one emoji.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Reaction {
     /// The emoji that was sent.
     pub emoji: Box<str>,
@@ -136,7 +136,7 @@ pub enum Refusal {
 }
 
 /// The result of a proposal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
     /// The number of the message. If `repeated`, the number of the first message with this nonce,
     /// or of the message that already has the proposed state.
@@ -156,10 +156,8 @@ impl Stored {
         what.changes()?;
         let refused = |why| {
             Some(Self {
-                seq: Seq(0),
-                at: UnixMillis(0),
-                repeated: false,
                 refused: Some(why),
+                ..Self::default()
             })
         };
         let target = target.filter(|target| target.what.kind == Kind::Message);
@@ -396,9 +394,33 @@ pub trait History {
     fn decide(&mut self, decision: &Decision, sessions: &[SessionRow], now: Now) -> Result<()>;
     /// Returns an owner's settings of a channel.
     fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings>;
+    /// Passes the messages of a page to `visit` until it returns `false`, in the order in which they
+    /// are asked for, and at most one more.
+    fn each(
+        &mut self,
+        place: &Place,
+        ask: PageRequest,
+        visit: &mut dyn FnMut(Record) -> bool,
+    ) -> Result<()>;
     /// Appends a page to `out`, oldest first. Returns whether there are more messages on the side
     /// away from where the page begins.
-    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool>;
+    fn page(&mut self, place: &Place, ask: PageRequest, out: &mut Vec<Record>) -> Result<bool> {
+        let (start, most) = (out.len(), ask.rows.max(1) as usize);
+        let (mut bytes, mut has_more) = (0, false);
+        self.each(place, ask, &mut |record| {
+            bytes += record.weight();
+            let taken = out.len() - start;
+            has_more = taken == most || (taken > 0 && bytes > ask.bytes);
+            if !has_more {
+                out.push(record);
+            }
+            !has_more
+        })?;
+        if !ask.from_oldest {
+            out[start..].reverse();
+        }
+        Ok(has_more)
+    }
     /// Passes at most `rows` messages of a place below `before` to `visit`, newest first. Subtracts
     /// the bytes that it reads from `budget`, and stops after the message that uses it up. Returns
     /// the number below which the remaining messages are; `None` if none remain.

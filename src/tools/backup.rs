@@ -5,16 +5,18 @@
 //! import goes into a new file beside the one that it is to become, and takes its name when it is
 //! whole.
 
-use super::lines::{Change, LINE_BYTES, Line, Lines, Message, Session, VERSION};
+use super::lines::{Change, LINE_BYTES, Line, Lines, VERSION};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
 use super::transcript::Excerpt;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random_id;
-use crate::history::sqlite::{count_reactions, schema, sentence, with_ending};
-use crate::history::{self, Seq, Settings, Span, StoreError};
-use crate::text::{Hex, decode_hex};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use crate::history::sqlite::{
+    count_reactions, execute, is_empty, schema, select_all, select_one, with_ending,
+};
+use crate::history::{self, Settings, StoreError};
+use crate::text::decode_hex;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, params};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -51,7 +53,26 @@ Exit status: 0, 1 where it could not be done, 2 for a wrong option.";
 /// Progress is reported at this interval.
 const PROGRESS: Duration = Duration::from_secs(2);
 /// Rows that are read at once.
-const ROWS: i64 = 1_000;
+const ROWS: usize = 1_000;
+
+/// The lines of `lines`, made by SQLite. `json_patch` removes what is NULL.
+const SESSIONS: &str = "SELECT author, json_object('type', 'session', 'author', author,
+        'secret', lower(hex(secret)), 'name', name, 'seen', seen,
+        'quit', json(iif(quit, 'true', 'false')))
+    FROM sessions WHERE author > ?1 ORDER BY author LIMIT ?2";
+const PLACE: &str = "SELECT first, newest, json_patch('{}', iif(name IS NULL,
+        json_object('type', 'conversation', 'between', json_array(one, other), 'newest', newest),
+        json_object('type', 'channel', 'name', name, 'newest', newest, 'pinned', pinned,
+            'writing', nullif(writing, 0))))
+    FROM places WHERE id = ?1";
+const MESSAGES: &str = "SELECT seq, json_patch('{}', json_object('type', 'message', 'seq', seq,
+        'at', at, 'author', author, 'from', sender, 'to', recipient, 'text', nullif(text, ''),
+        'action', iif(action, json('true'), NULL), 'nonce', nonce,
+        'owner', iif(owner, json('true'), NULL), 'change', CASE kind WHEN 0 THEN NULL
+            WHEN 1 THEN json_object('edit', of) WHEN 2 THEN json_object('delete', of)
+            WHEN 3 THEN json_object('react', of) WHEN 4 THEN json_object('unreact', of)
+            ELSE 'deleted' END))
+    FROM messages WHERE place = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
 
 pub(super) const EXPORT: Tool = Tool {
     usage: "export FILE",
@@ -108,16 +129,6 @@ fn write<W: Write>(
     Ok(out.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
 
-fn write_lines(connection: &Connection, out: &mut impl Write) -> history::Result<()> {
-    let (mut progress, mut buffer) = (Progress::new("lines are written"), Vec::new());
-    each_line(connection, |line| {
-        buffer.clear();
-        line.encode(&mut buffer);
-        progress.count();
-        Ok(out.write_all(&buffer)?)
-    })
-}
-
 /// Returns the part of the history that is exported as HTML.
 fn excerpt(given: &Arguments) -> Result<Option<Excerpt>, Failure> {
     let value = |name| given.values(name).next_back().and_then(OsStr::to_str);
@@ -138,20 +149,41 @@ pub(super) const IMPORT: Tool = Tool {
 };
 
 fn import(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
-    let history = history_path(given)?;
+    let target = history_path(given)?;
     let file = PathBuf::from(given.operand("the file").map_err(Failure::Wrong)?);
     let cant = |why| Failure::failed(format!("can't import {}: {why}", file.display()));
     let epoch = random_id().map_err(cant)?;
     let opened = File::open(&file).map_err(|error| cant(error.to_string()))?;
-    let mut import = Import::begin(&history, &epoch)?;
-    read_lines(BufReader::new(opened), |line| import.take(line)).map_err(cant)?;
-    let finished = import.finish();
-    finished.map_err(|why| cant_make(&history, &why))?;
-    Ok(true)
-}
-
-fn cant_make(target: &Path, why: &StoreError) -> String {
-    format!("can't make the history {}: {why}", target.display())
+    if target.exists() {
+        let target = target.display();
+        return Err(Failure::failed(format!(
+            "there is a history {target} already; move it away, or name another with --history"
+        )));
+    }
+    // SQLite would put it into the new history.
+    let log = with_ending(&target, "-wal");
+    if log.exists() {
+        let log = log.display();
+        return Err(Failure::failed(format!(
+            "there is the log of another history, {log}; move it to where its history is"
+        )));
+    }
+    let cant_make = |why: StoreError| {
+        Failure::failed(format!(
+            "can't make the history {}: {why}",
+            target.display()
+        ))
+    };
+    let making = with_ending(&target, &format!(".import-{}", std::process::id()));
+    create(&making).map_err(|error| cant_make(error.into()))?;
+    let make = || {
+        let mut import = Import::begin(&making, &epoch).map_err(|error| cant_make(error.into()))?;
+        read_lines(BufReader::new(opened), |line| import.take(line)).map_err(cant)?;
+        import.finish(&making, &target).map_err(cant_make)
+    };
+    let made = make();
+    let _ = fs::remove_file(&making);
+    made.map(|()| true)
 }
 
 /// Reads every line, in the memory of one. The error names the line.
@@ -192,14 +224,7 @@ fn history_path(given: &Arguments) -> Result<PathBuf, Failure> {
 }
 
 fn open(path: &Path) -> history::Result<Connection> {
-    let begin = |path: &Path| {
-        let mut begin = Vec::new();
-        let file = File::open(path)?;
-        Read::take(file, schema::HEADER_BYTES as u64).read_to_end(&mut begin)?;
-        Ok::<_, io::Error>(begin)
-    };
-    let log = begin(&with_ending(path, "-wal")).unwrap_or_default();
-    if schema::inspect(&begin(path)?, &log).map_err(StoreError)? == schema::Kind::Unfinished {
+    if is_empty(&File::open(path)?, path)? {
         return Err(StoreError("it is empty".to_owned()));
     }
     // Nothing is written to it, but SQLite may have to make its own files beside it.
@@ -216,189 +241,80 @@ fn open(path: &Path) -> history::Result<Connection> {
     Ok(connection)
 }
 
-/// Gives every line of a history in its order. Stops with the first error.
-fn each_line(
-    connection: &Connection,
-    mut take: impl FnMut(&Line) -> history::Result<()>,
-) -> history::Result<()> {
-    take(&Line::Parlor { version: VERSION })?;
+/// Writes every line of a history in its order.
+fn write_lines(connection: &Connection, out: &mut impl Write) -> history::Result<()> {
+    let mut progress = Progress::new("lines are written");
+    let mut write = |line: &str| {
+        progress.count();
+        writeln!(out, "{line}")
+    };
+    write(&format!(r#"{{"type":"parlor","version":{VERSION}}}"#))?;
     let mut after = 0;
     loop {
-        let sessions = sessions(connection, after)?;
-        let Some(last) = sessions.last() else {
+        let rows = select_all(connection, SESSIONS, (after, ROWS), |row| row.try_into())?;
+        let Some((last, _)) = rows.last() else {
             break;
         };
-        after = last.author;
-        let mut lines = sessions.into_iter().map(Line::Session);
-        lines.try_for_each(|line| take(&line))?;
+        after = *last;
+        rows.iter()
+            .try_for_each(|(_, line): &(u64, String)| write(line))?;
     }
     // In the order of use now: a place that is used meanwhile would come twice.
-    let mut select = connection
-        .prepare("SELECT id FROM places WHERE newest > 0 AND NOT removed ORDER BY used")?;
-    let places: Vec<i64> = select
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for id in places {
+    let places = "SELECT id FROM places WHERE newest > 0 AND NOT removed ORDER BY used";
+    for id in select_all(connection, places, [], |row| row.get::<_, i64>(0))? {
+        let place = select_one(connection, PLACE, [id], |row| row.try_into())?;
         // It may have been forgotten meanwhile.
-        if let Some((place, span)) = place(connection, id)? {
-            take(&place)?;
-            each_message(connection, id, span, &mut take)?;
-        }
+        let Some((first, newest, line)): Option<(u64, u64, String)> = place else {
+            continue;
+        };
+        write(&line)?;
+        write_messages(connection, (id, first, newest), &mut write)?;
     }
     Ok(())
 }
 
-fn sessions(connection: &Connection, after: u64) -> rusqlite::Result<Vec<Session>> {
-    let select = "SELECT author, secret, name, seen, quit FROM sessions
-        WHERE author > ?1 ORDER BY author LIMIT ?2";
-    let row = |row: &Row<'_>| {
-        Ok(Session {
-            author: row.get(0)?,
-            secret: format!("{:x}", Hex(row.get_ref(1)?.as_blob()?)),
-            name: row.get(2)?,
-            seen: row.get(3)?,
-            quit: row.get(4)?,
-        })
-    };
-    let mut select = connection.prepare_cached(select)?;
-    select.query_map((after, ROWS), row)?.collect()
-}
-
-/// Returns the line of a place, and its span.
-fn place(connection: &Connection, id: i64) -> rusqlite::Result<Option<(Line, Span)>> {
-    let row = |row: &Row<'_>| {
-        let newest = row.get(3)?;
-        let line = match row.get(0)? {
-            Some(name) => Line::Channel {
-                name,
-                newest,
-                pinned: row.get(5)?,
-                writing: row.get(6)?,
-            },
-            None => Line::Conversation {
-                between: [row.get(1)?, row.get(2)?],
-                newest,
-            },
-        };
-        let (first, newest) = (Seq(row.get(4)?), Seq(newest));
-        Ok((line, Span { first, newest }))
-    };
-    let select = "SELECT name, one, other, newest, first, pinned, nullif(writing, 0)
-        FROM places WHERE id = ?1";
-    connection
-        .prepare_cached(select)?
-        .query_row([id], row)
-        .optional()
-}
-
-/// Passes a place's messages of a span to `take`. Pruning deletes messages that were passed
-/// already; if it overtakes the export there is a gap, which no import accepts.
-fn each_message(
+/// Writes the messages of a place from `first` to `newest`. Pruning deletes messages that were
+/// written already; if it overtakes the export there is a gap, which no import accepts.
+fn write_messages(
     connection: &Connection,
-    id: i64,
-    span: Span,
-    take: &mut impl FnMut(&Line) -> history::Result<()>,
+    (place, first, newest): (i64, u64, u64),
+    write: &mut impl FnMut(&str) -> io::Result<()>,
 ) -> history::Result<()> {
-    let select = "SELECT seq, at, author, sender, recipient, text, action, nonce, owner, kind, of
-        FROM messages WHERE place = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
-    let row = |row: &Row<'_>| {
-        let of = || row.get(10);
-        let change = match row.get(9)? {
-            0 => None,
-            1 => Some(Change::Edit(of()?)),
-            2 => Some(Change::Delete(of()?)),
-            3 => Some(Change::React(of()?)),
-            4 => Some(Change::Unreact(of()?)),
-            _ => Some(Change::Deleted),
-        };
-        Ok(Message {
-            seq: row.get(0)?,
-            at: row.get(1)?,
-            author: row.get(2)?,
-            from: row.get(3)?,
-            to: row.get(4)?,
-            text: row.get(5)?,
-            action: row.get(6)?,
-            nonce: row.get(7)?,
-            owner: row.get(8)?,
-            change,
-        })
-    };
-    let mut select = connection.prepare_cached(select)?;
-    let (mut after, newest) = (span.first.0 - 1, span.newest.0);
-    let mut is_first = true;
+    let (mut next, mut is_first) = (first, true);
     loop {
-        let rows = select.query_map((id, after, newest, ROWS), row)?;
-        let rows: Vec<Message> = rows.collect::<Result<_, _>>()?;
-        let first = rows.first().map_or(newest + 1, |message| message.seq);
-        if !std::mem::take(&mut is_first) && first != after + 1 {
+        let values = (place, next, newest, ROWS);
+        let rows = select_all(connection, MESSAGES, values, |row| row.try_into())?;
+        let begin = rows.first().map_or(newest + 1, |(seq, _)| *seq);
+        if begin != next && !is_first {
             let why = "messages were pruned while they were read; export it again";
             return Err(StoreError(why.to_owned()));
         }
-        let Some(last) = rows.last() else {
+        let Some((last, _)) = rows.last() else {
             return Ok(());
         };
-        after = last.seq;
-        let mut lines = rows.into_iter().map(Line::Message);
-        lines.try_for_each(|line| take(&line))?;
+        (next, is_first) = (last + 1, false);
+        rows.iter()
+            .try_for_each(|(_, line): &(u64, String)| write(line))?;
     }
 }
 
 /// A database that is made from lines.
 struct Import {
-    connection: Option<Connection>,
-    making: PathBuf,
-    target: PathBuf,
+    connection: Connection,
     place: i64,
-    uses: u64,
     newest_author: u64,
 }
 
 impl Import {
-    /// Begins a new history, with an epoch of its own, which will be `target`. The error is one
-    /// line.
-    fn begin(target: &Path, epoch: &str) -> Result<Self, String> {
-        if target.exists() {
-            let target = target.display();
-            return Err(format!(
-                "there is a history {target} already; move it away, or name another with --history"
-            ));
-        }
-        // SQLite would put it into the new history.
-        let log = with_ending(target, "-wal");
-        if log.exists() {
-            let log = log.display();
-            return Err(format!(
-                "there is the log of another history, {log}; move it to where its history is"
-            ));
-        }
-        let making = with_ending(target, &format!(".import-{}", std::process::id()));
-        create(&making).map_err(|error| cant_make(target, &error.into()))?;
-        let target = target.to_owned();
-        let (connection, place, uses, newest_author) = (None, 0, 0, 0);
-        let mut import = Self {
-            connection,
-            making,
-            target,
-            place,
-            uses,
-            newest_author,
-        };
-        let opened = import.open(epoch);
-        opened.map_err(|error| cant_make(&import.target, &error.into()))?;
-        Ok(import)
-    }
-
-    fn open(&mut self, epoch: &str) -> rusqlite::Result<()> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let mut connection = Connection::open_with_flags(&self.making, flags)?;
-        // If this process dies the file is thrown away.
-        connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
-        connection.pragma_update(None, "synchronous", "OFF")?;
-        schema::migrate(&mut connection, schema::STEPS, epoch)?;
+    /// Begins a new history, with an epoch of its own, in an empty file.
+    fn begin(path: &Path, epoch: &str) -> rusqlite::Result<Self> {
+        let connection = schema::create(path, epoch)?;
         connection.execute_batch("BEGIN")?;
-        self.connection = Some(connection);
-        Ok(())
+        Ok(Self {
+            connection,
+            place: 0,
+            newest_author: 0,
+        })
     }
 
     /// Takes a line that [`Lines`] accepted. The error says what is wrong.
@@ -406,74 +322,59 @@ impl Import {
         self.insert(line)
             .map_err(|error| match error.sqlite_error_code() {
                 Some(ErrorCode::ConstraintViolation) => "it is in the file twice".to_owned(),
-                _ => sentence(&error),
+                _ => StoreError::from(error).0,
             })
     }
 
     fn insert(&mut self, line: &Line) -> rusqlite::Result<()> {
-        let Some(connection) = &self.connection else {
-            return Ok(());
-        };
-        let greatest = match line {
-            Line::Parlor { .. } | Line::Channel { .. } => 0,
-            Line::Conversation { between, .. } => between[1],
-            Line::Session(session) => session.author,
-            Line::Message(message) => message.author,
-        };
-        self.newest_author = self.newest_author.max(greatest);
-        match line {
-            Line::Parlor { .. } => {}
+        let connection = &self.connection;
+        let author = match line {
+            Line::Parlor { .. } => 0,
             Line::Session(session) => {
                 let insert = "INSERT INTO sessions (author, secret, name, seen, quit)
                     VALUES (?1, ?2, ?3, ?4, ?5)";
-                let secret = decode_hex(session.secret.as_bytes());
-                let row = (
-                    session.author,
-                    secret,
-                    &session.name,
-                    session.seen,
-                    session.quit,
-                );
-                connection.prepare_cached(insert)?.execute(row)?;
+                let (author, secret) = (session.author, decode_hex(session.secret.as_bytes()));
+                let row = (author, secret, &session.name, session.seen, session.quit);
+                execute(connection, insert, row)?;
+                author
             }
-            Line::Channel { newest, .. } | Line::Conversation { newest, .. } => {
-                self.uses += 1;
-                let (name, [one, other], pinned, writing) = match line {
-                    Line::Channel {
-                        name,
-                        pinned,
-                        writing,
-                        ..
-                    } => (Some(name), [None; 2], *pinned, writing.unwrap_or(0)),
-                    Line::Conversation { between, .. } => (None, between.map(Some), None, 0),
-                    _ => return Ok(()),
-                };
-                // As if all were pruned: the first message sets `first`.
-                let insert = "INSERT INTO places
-                    (name, one, other, first, newest, at, used, pinned, writing)
-                    VALUES (?1, ?2, ?3, ?4 + 1, ?4, 0, ?5, ?6, ?7)";
-                let row = (name, one, other, newest, self.uses, pinned, writing);
-                connection.prepare_cached(insert)?.execute(row)?;
-                self.place = connection.last_insert_rowid();
+            Line::Channel {
+                name,
+                newest,
+                pinned,
+                writing,
+            } => {
+                self.begin_place(params![
+                    name,
+                    None::<u64>,
+                    None::<u64>,
+                    newest,
+                    pinned,
+                    writing
+                ])?;
+                0
+            }
+            Line::Conversation { between, newest } => {
+                let [one, other] = *between;
+                self.begin_place((None::<&str>, one, other, newest, None::<u64>, None::<i64>))?;
+                other
             }
             Line::Message(message) => {
-                let (seq, at, change) = (message.seq, message.at, message.change);
-                let kind = match change {
-                    None => 0,
-                    Some(Change::Edit(_)) => 1,
-                    Some(Change::Delete(_)) => 2,
-                    Some(Change::React(_)) => 3,
-                    Some(Change::Unreact(_)) => 4,
-                    Some(Change::Deleted) => 5,
+                let (kind, of) = match message.change {
+                    None => (0, None),
+                    Some(Change::Edit(of)) => (1, Some(of)),
+                    Some(Change::Delete(of)) => (2, Some(of)),
+                    Some(Change::React(of)) => (3, Some(of)),
+                    Some(Change::Unreact(of)) => (4, Some(of)),
+                    Some(Change::Deleted) => (5, None),
                 };
-                let of = change.and_then(Change::of);
                 let insert = "INSERT INTO messages (place, seq, at, author, sender, recipient,
                         text, action, nonce, owner, kind, of)
                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
                 let row = params![
                     self.place,
-                    seq,
-                    at,
+                    message.seq,
+                    message.at,
                     message.author,
                     message.from,
                     message.to,
@@ -484,42 +385,42 @@ impl Import {
                     kind,
                     of,
                 ];
-                connection.prepare_cached(insert)?.execute(row)?;
+                execute(connection, insert, row)?;
                 if kind == 1 {
                     let edit = "UPDATE messages SET edited = ?3 WHERE place = ?1 AND seq = ?2";
-                    connection
-                        .prepare_cached(edit)?
-                        .execute((self.place, of, at))?;
+                    execute(connection, edit, (self.place, of, message.at))?;
                 }
                 let update = "UPDATE places SET at = ?3, first_at = coalesce(first_at, ?3),
                     first = min(first, ?2) WHERE id = ?1";
-                connection
-                    .prepare_cached(update)?
-                    .execute((self.place, seq, at))?;
+                execute(connection, update, (self.place, message.seq, message.at))?;
+                message.author
             }
-        }
+        };
+        self.newest_author = self.newest_author.max(author);
+        Ok(())
+    }
+
+    /// Inserts the row of a place, as if all of its messages were pruned: the first message sets
+    /// `first`.
+    fn begin_place(&mut self, values: impl Params) -> rusqlite::Result<()> {
+        let insert = "INSERT INTO places
+            (name, one, other, first, newest, at, used, pinned, writing)
+            SELECT ?1, ?2, ?3, ?4 + 1, ?4, 0, coalesce(max(used), 0) + 1, ?5, coalesce(?6, 0)
+            FROM places";
+        self.place = self.connection.prepare_cached(insert)?.insert(values)?;
         Ok(())
     }
 
     /// Gives the history its name, after the last line.
-    fn finish(mut self) -> history::Result<()> {
-        if let Some(connection) = self.connection.take() {
-            count_reactions(&connection, "true", [])?;
-            connection.execute("UPDATE history SET authors = ?1", [self.newest_author])?;
-            connection.execute_batch("COMMIT")?;
-            connection.close().map_err(|(_, error)| error)?;
-            File::open(&self.making)?.sync_all()?;
-            // A link fails if the name is in use by now; a rename would replace that file.
-            fs::hard_link(&self.making, &self.target)?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Import {
-    fn drop(&mut self) {
-        self.connection = None;
-        let _ = fs::remove_file(&self.making);
+    fn finish(self, making: &Path, target: &Path) -> history::Result<()> {
+        count_reactions(&self.connection)?;
+        let authors = "UPDATE history SET authors = ?1";
+        self.connection.execute(authors, [self.newest_author])?;
+        self.connection.execute_batch("COMMIT")?;
+        self.connection.close().map_err(|(_, error)| error)?;
+        File::open(making)?.sync_all()?;
+        // A link fails if the name is in use by now; a rename would replace that file.
+        Ok(fs::hard_link(making, target)?)
     }
 }
 

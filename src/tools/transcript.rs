@@ -3,9 +3,10 @@
 
 use super::tool::Failure;
 use crate::chat::name::Name;
+use crate::history::sqlite::{select_all, select_one};
 use crate::history::{self, StoreError};
 use crate::time::civil;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use std::io::Write;
 
 const HEAD: &str = r#"<!doctype html>
@@ -16,6 +17,15 @@ body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; } p { margin: .6rem
 h2 { margin-top: 2rem; font-size: 1rem; border-bottom: 1px solid; } small { opacity: .8; }
 </style>
 "#;
+
+/// Messages of a channel in their order, a page at a time.
+const PAGE: &str = "SELECT m.seq, m.at, kind = 5, sender, text, action,
+        iif(owner, ' · owner', '') || iif(edited, ' · edited', ''),
+        coalesce((SELECT group_concat(emoji || ' ' || n, ' ') FROM (SELECT emoji, count(*) AS n
+        FROM reactions AS r WHERE r.place = m.place AND r.seq = m.seq GROUP BY emoji)), '')
+    FROM messages AS m JOIN places AS p ON p.id = m.place
+    WHERE m.place = ?1 AND m.seq > ?2 AND m.seq >= p.first AND kind IN (0, 5)
+    ORDER BY m.seq LIMIT 1000";
 
 /// The channel and the days of a transcript.
 pub(super) struct Excerpt {
@@ -50,61 +60,45 @@ impl Excerpt {
     ) -> history::Result<()> {
         let name = &*self.channel.shown;
         let select = "SELECT id FROM places WHERE name = ?1 AND NOT removed";
-        let place = connection.query_row(select, [name], |row| row.get(0));
+        let place: Option<i64> = select_one(connection, select, [name], |row| row.get(0))?;
         let no_channel = || StoreError(format!("there is no channel #{name} in it"));
-        let place: i64 = place.optional()?.ok_or_else(no_channel)?;
+        let place = place.ok_or_else(no_channel)?;
         write!(out, "{HEAD}<title>#{name}</title>\n<h1>#{name}</h1>\n")?;
+        type Row = (u64, u64, bool, String, String, bool, String, String);
+        let (mut last_day, mut after) = (String::new(), 0);
         // In pages, so that the log of a running server can be emptied in between.
-        let mut select = connection.prepare(
-            "SELECT m.seq, m.at, sender, text, action, owner, kind, edited,
-                (SELECT group_concat(emoji || ' ' || n, ' ') FROM (SELECT emoji, count(*) AS n
-                FROM reactions AS r WHERE r.place = m.place AND r.seq = m.seq GROUP BY emoji))
-            FROM messages AS m JOIN places AS p ON p.id = m.place
-            WHERE m.place = ?1 AND m.seq > ?2 AND m.seq >= p.first ORDER BY m.seq LIMIT 1000",
-        )?;
-        let (mut last_day, mut after) = (String::new(), 0_u64);
         loop {
-            let (mut rows, mut count) = (select.query((place, after))?, 0);
-            while let Some(row) = rows.next()? {
-                (after, count) = (row.get(0)?, count + 1);
-                let (day, time) = day_and_time(row.get(1)?);
-                let kind: i64 = row.get(6)?;
-                let is_shown = matches!(kind, 0 | 5) && self.from <= day && day <= self.to;
-                if !is_shown {
+            let rows = select_all(connection, PAGE, (place, after), |row| row.try_into())?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in rows {
+                let (seq, at, is_deleted, from, text, is_action, marks, reactions): Row = row;
+                after = seq;
+                let (day, time) = day_and_time(at);
+                if day < self.from || day > self.to {
                     continue;
                 }
                 if day != last_day {
                     writeln!(out, "<h2>{day}</h2>")?;
                     last_day = day;
                 }
-                if kind == 5 {
+                if is_deleted {
                     writeln!(out, "<p><small>{time} a deleted message</small>")?;
                     continue;
                 }
-                let (from, text): (String, String) = (row.get(2)?, row.get(3)?);
-                let mut marks = time;
-                for (column, mark) in [(5, " · owner"), (7, " · edited")] {
-                    let is_set: Option<i64> = row.get(column)?;
-                    marks += is_set.filter(|value| *value != 0).map_or("", |_| mark);
-                }
-                let reactions: Option<String> = row.get(8)?;
-                let reactions = reactions.map(|all| format!(" <small>{}</small>", escape(&all)));
-                let style = if row.get(4)? {
-                    " style=\"font-style: italic\""
-                } else {
-                    ""
+                let (from, text) = (escape(&from), escape(&text));
+                let italic = " style=\"font-style: italic\"";
+                let style = if is_action { italic } else { "" };
+                let reactions = match &*reactions {
+                    "" => String::new(),
+                    all => format!(" <small>{}</small>", escape(all)),
                 };
                 writeln!(
                     out,
-                    "<p id=\"{after}\"><b><bdi>{}</bdi></b> <small>{marks}</small>\
-                     <span class=\"text\" dir=\"auto\"{style}>{}</span>{}",
-                    escape(&from),
-                    escape(&text),
-                    reactions.unwrap_or_default()
+                    "<p id=\"{seq}\"><b><bdi>{from}</bdi></b> <small>{time}{marks}</small>\
+                     <span class=\"text\" dir=\"auto\"{style}>{text}</span>{reactions}"
                 )?;
-            }
-            if count == 0 {
-                return Ok(());
             }
         }
     }

@@ -1,20 +1,20 @@
 //! The connection to the database: how it is opened, its checkpoints, and what its errors mean.
 
-use super::wal::SharedLog;
 use crate::history::{StoreError, Sync};
 use crate::limits::WAL_KEPT_BYTES;
-use rusqlite::hooks::Wal;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Result};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Result, Row};
 use std::path::Path;
 use std::time::Duration;
 
-/// Opens the database for reading and writing. Each commit is noted in `log`.
-pub(super) fn connect(path: &Path, sync: Sync, log: &SharedLog) -> Result<Connection> {
+/// Opens the database for reading and writing.
+pub(super) fn connect(path: &Path, sync: Sync) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(path, flags)?;
     // The event loop must not wait for another program's lock.
     connection.busy_timeout(Duration::ZERO)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // SQLite's own checkpoints would hide their errors.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     let sync = match sync {
         Sync::Full => "FULL",
         Sync::Normal => "NORMAL",
@@ -27,15 +27,38 @@ pub(super) fn connect(path: &Path, sync: Sync, log: &SharedLog) -> Result<Connec
     connection.set_prepared_statement_cache_capacity(32);
     // The first read makes the log.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    log.open(path);
-    let log = log.clone();
-    let note = move |_: &mut Wal, pages: std::ffi::c_int| {
-        log.note(u32::try_from(pages).unwrap_or(0));
-        Ok(())
-    };
-    // The hook replaces SQLite's own checkpoints, whose errors would be hidden.
-    connection.wal_hook(Some(note))?;
     Ok(connection)
+}
+
+/// Runs a statement, which stays prepared.
+pub(crate) fn execute(connection: &Connection, sql: &str, values: impl Params) -> Result<usize> {
+    connection.prepare_cached(sql)?.execute(values)
+}
+
+/// Returns the first row of a query, which stays prepared.
+pub(crate) fn select_one<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+    row: impl FnOnce(&Row<'_>) -> Result<T>,
+) -> Result<Option<T>> {
+    connection
+        .prepare_cached(sql)?
+        .query_row(values, row)
+        .optional()
+}
+
+/// Returns all rows of a query, which stays prepared.
+pub(crate) fn select_all<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+    row: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    connection
+        .prepare_cached(sql)?
+        .query_map(values, row)?
+        .collect()
 }
 
 /// Runs a checkpoint. Returns the number of pages in the log, and how many of them are in the file.
@@ -76,25 +99,20 @@ pub(super) fn is_of_the_disk(error: &rusqlite::Error) -> bool {
     code.is_none_or(|code| !harmless.contains(&code))
 }
 
-/// Describes an error for a person.
-pub(crate) fn sentence(error: &rusqlite::Error) -> String {
-    use ErrorCode::*;
-    let text = match error.sqlite_error_code() {
-        Some(DatabaseBusy | DatabaseLocked) => "another program has locked it",
-        Some(DiskFull) => "the disk is full",
-        Some(ReadOnly) => "it can't be written",
-        Some(CannotOpen) => {
-            "it, or the files that SQLite keeps beside it, can't be opened for writing"
-        }
-        Some(NotADatabase | DatabaseCorrupt) => "it is damaged, or not a database",
-        _ => return error.to_string(),
-    };
-    text.to_owned()
-}
-
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self(sentence(&error))
+        use ErrorCode::*;
+        let text = match error.sqlite_error_code() {
+            Some(DatabaseBusy | DatabaseLocked) => "another program has locked it",
+            Some(DiskFull) => "the disk is full",
+            Some(ReadOnly) => "it can't be written",
+            Some(CannotOpen) => {
+                "it, or the files that SQLite keeps beside it, can't be opened for writing"
+            }
+            Some(NotADatabase | DatabaseCorrupt) => "it is damaged, or not a database",
+            _ => return Self(error.to_string()),
+        };
+        Self(text.to_owned())
     }
 }
 
@@ -111,7 +129,7 @@ mod tests {
     fn checkpoint_beside_that_of_another_is_busy() {
         let path = std::env::temp_dir().join(format!("parlor-checkpoint-{}", std::process::id()));
         std::fs::write(&path, "").unwrap();
-        let open = || connect(&path, Sync::Normal, &SharedLog::default()).unwrap();
+        let open = || connect(&path, Sync::Normal).unwrap();
         let (mut first, reader) = (open(), Connection::open(&path).unwrap());
         first.execute_batch("CREATE TABLE t (n)").unwrap();
         reader

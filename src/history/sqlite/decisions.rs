@@ -1,13 +1,13 @@
 //! The decisions of owners (who is muted or kicked, the door, the settings of channels), and the
 //! state that a server restores when it starts.
 
+use super::connection::{select_all, select_one};
 use super::rows::{keep_sessions, known, make, session_row};
 use crate::history::{
-    Author, ChannelRow, ChannelSettings, Decision, Place, Remembered, Sanction, Seq, SessionRow,
-    Writing,
+    ChannelRow, ChannelSettings, Decision, Place, Remembered, Sanction, SessionRow, Writing,
 };
 use crate::time::UnixMillis;
-use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior};
 use std::rc::Rc;
 
 /// The maximum number of sessions whose names are reserved after a restart.
@@ -26,11 +26,10 @@ pub(super) fn store(
     match decision {
         Decision::Sanction(sanction) => {
             let expired = "DELETE FROM sanctions WHERE max(muted_until, kicked_until) <= ?1";
-            transaction.execute(expired, [now.0])?;
+            transaction.execute(expired, [now])?;
             let keep = "INSERT OR REPLACE INTO sanctions VALUES (?1, ?2, ?3, ?4)";
-            let until = [sanction.muted_until, sanction.kicked_until].map(|until| until.0);
-            let row = (sanction.author.0, &sanction.name, until[0], until[1]);
-            transaction.execute(keep, row)?;
+            let (muted, kicked) = (sanction.muted_until, sanction.kicked_until);
+            transaction.execute(keep, (sanction.author, &sanction.name, muted, kicked))?;
         }
         Decision::Door { is_open } => {
             transaction.execute("UPDATE history SET door = ?1", [is_open])?;
@@ -43,8 +42,7 @@ pub(super) fn store(
                 Writing::Slow(seconds) => i64::from(seconds),
             };
             let update = "UPDATE places SET writing = ?2, pinned = ?3, removed = 0 WHERE id = ?1";
-            let pinned = settings.pinned.map(|seq| seq.0);
-            transaction.execute(update, (id, writing, pinned))?;
+            transaction.execute(update, (id, writing, settings.pinned))?;
         }
         Decision::Clear(channel) | Decision::Remove(channel) => {
             let id = place(&transaction, channel)?;
@@ -69,21 +67,20 @@ fn place(connection: &Connection, channel: &Rc<str>) -> Result<i64> {
 
 pub(super) fn settings(connection: &Connection, channel: &str) -> Result<ChannelSettings> {
     let select = "SELECT writing, pinned FROM places WHERE name = ?1";
-    let mut select = connection.prepare_cached(select)?;
-    let found = select.query_row([channel], |row| read_settings(row, 0));
-    Ok(found.optional()?.unwrap_or_default())
+    let found = select_one(connection, select, [channel], |row| read_settings(row, 0));
+    Ok(found?.unwrap_or_default())
 }
 
 /// Reads the columns `writing` and `pinned`, which begin with column `at`.
 fn read_settings(row: &Row<'_>, at: usize) -> Result<ChannelSettings> {
-    let (writing, pinned): (i64, Option<u64>) = (row.get(at)?, row.get(at + 1)?);
+    let writing: i64 = row.get(at)?;
     Ok(ChannelSettings {
         writing: match u32::try_from(writing) {
             Ok(0) => Writing::All,
             Ok(seconds) => Writing::Slow(seconds),
             Err(_) => Writing::Owner,
         },
-        pinned: pinned.map(Seq),
+        pinned: row.get(at + 1)?,
     })
 }
 
@@ -93,40 +90,38 @@ pub(super) fn remembered(
     channels: usize,
     since: UnixMillis,
 ) -> Result<Remembered> {
-    let row = |row: &Row<'_>| {
-        Ok(ChannelRow {
-            name: row.get(0)?,
-            newest: Seq(row.get(1)?),
-            settings: read_settings(row, 2)?,
-        })
-    };
     let select = "SELECT name, newest, writing, pinned FROM places
         WHERE name IS NOT NULL AND (newest > 0 OR writing <> 0) AND NOT removed
         ORDER BY used DESC LIMIT ?1";
-    let mut select = connection.prepare(select)?;
-    let channels = select.query_map([channels], row)?.collect::<Result<_>>()?;
+    let channels = select_all(connection, select, [channels], |row| {
+        Ok(ChannelRow {
+            name: row.get(0)?,
+            newest: row.get(1)?,
+            settings: read_settings(row, 2)?,
+        })
+    })?;
     let select = "SELECT author, secret, name, seen, quit, password FROM sessions
         WHERE seen > ?1 AND NOT quit ORDER BY seen DESC LIMIT ?2";
-    let mut select = connection.prepare(select)?;
-    let sessions = select.query_map((since.0, REMEMBERED_SESSIONS), session_row)?;
-    let sessions = sessions.collect::<Result<_>>()?;
-    let row = |row: &Row<'_>| {
-        Ok(Sanction {
-            author: Author(row.get(0)?),
-            name: row.get(1)?,
-            muted_until: UnixMillis(row.get(2)?),
-            kicked_until: UnixMillis(row.get(3)?),
-        })
-    };
+    let sessions = select_all(
+        connection,
+        select,
+        (since, REMEMBERED_SESSIONS),
+        session_row,
+    )?;
     let select = "SELECT author, name, muted_until, kicked_until FROM sanctions";
-    let mut select = connection.prepare(select)?;
-    let sanctions = select.query_map([], row)?.collect::<Result<_>>()?;
+    let sanctions = select_all(connection, select, [], |row| {
+        Ok(Sanction {
+            author: row.get(0)?,
+            name: row.get(1)?,
+            muted_until: row.get(2)?,
+            kicked_until: row.get(3)?,
+        })
+    })?;
     let door = "SELECT NOT door FROM history";
-    let door_is_closed = connection.query_row(door, [], |row| row.get(0))?;
     Ok(Remembered {
         channels,
         sessions,
         sanctions,
-        door_is_closed,
+        door_is_closed: connection.query_row(door, [], |row| row.get(0))?,
     })
 }

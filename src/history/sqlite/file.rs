@@ -1,14 +1,15 @@
 //! The file of a history: claims it for this process, makes a new one whole or not at all, and
 //! notices when it is removed, replaced, moved or cut short while the server runs.
 
-use super::schema::{HEADER_BYTES, Kind, STEPS, inspect, migrate};
-use super::scrub;
+use super::{schema, scrub};
 use crate::history::{Result, StoreError};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use crate::time::UnixMillis;
+use rusqlite::Connection;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Identifies a file: its device and its inode.
 type Identity = (u64, u64);
@@ -18,11 +19,10 @@ pub(super) struct HistoryFile {
     pub(super) path: PathBuf,
     /// Holds the lock. When it is closed, SQLite's own locks on the file go too, so it must outlive
     /// the connection.
-    file: File,
+    pub(super) file: File,
     identity: Identity,
     bytes: u64,
-    /// Its time of modification, in seconds and nanoseconds.
-    modified: (i64, i64),
+    modified: Option<SystemTime>,
     log: Option<Identity>,
 }
 
@@ -55,65 +55,55 @@ impl Loss {
 }
 
 impl HistoryFile {
-    /// Opens a history and locks it against another server. If there is none, or an unfinished
-    /// one, it is made with this epoch.
+    /// Opens a history and locks it against another server. If there is none, or an empty file, it
+    /// is made with this epoch.
     pub(super) fn claim(path: &Path, epoch: &str) -> Result<Self> {
         let path = resolve(path)?;
-        match open(&path, false) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                make(&path, epoch, |making, path| fs::hard_link(making, path))?;
-            }
-            Ok(file) if !file.metadata()?.is_file() => {
-                return Err(StoreError("it is no regular file".to_owned()));
-            }
-            opened => {
-                let file = opened?;
-                lock(&file)?;
-                if inspect_file(&file, &path)? == Kind::History {
-                    return Self::of(path, file);
-                }
-                make(&path, epoch, |making, path| fs::rename(making, path))?;
-            }
-        }
-        let file = open(&path, false)?;
-        lock(&file)?;
-        inspect_file(&file, &path)?;
-        Self::of(path, file)
-    }
-
-    fn of(path: PathBuf, file: File) -> Result<Self> {
+        let was_there = path.exists();
+        let mut file = open(&path, false)?;
         let about = file.metadata()?;
-        if about.mode() & 0o077 != 0 {
-            let (path, mode) = (path.display(), about.mode() & 0o777);
+        if !about.is_file() {
+            return Err(StoreError("it is no regular file".to_owned()));
+        }
+        lock(&file, &path)?;
+        // The log of a file that was removed does not matter.
+        let is_new = !was_there && about.len() == 0;
+        if is_new || is_empty(&file, &path)? {
+            make(&path, epoch)?;
+            file = open(&path, false)?;
+            lock(&file, &path)?;
+        }
+        let mode = file.metadata()?.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let path = path.display();
             log::warn!(
                 "other users of this machine can read the history {path} (its mode is {mode:o}); \
                  to change that: chmod 600 {path}"
             );
         }
-        let identity = identity(&about);
+        Self::of(path, file)
+    }
+
+    fn of(path: PathBuf, file: File) -> Result<Self> {
         Ok(Self {
             path,
+            identity: identity(&file.metadata()?),
             file,
-            identity,
             bytes: 0,
-            modified: (0, 0),
+            modified: None,
             log: None,
         })
+    }
+
+    /// Notes which log the database has, once it is open. Does nothing if that is known: a log that
+    /// was replaced is not the right one.
+    pub(super) fn note_log(&mut self) {
+        self.log = self.log.or_else(|| self.log());
     }
 
     fn log(&self) -> Option<Identity> {
         let about = fs::metadata(with_ending(&self.path, "-wal"));
         about.ok().as_ref().map(identity)
-    }
-
-    /// Takes the files as they are now for the right ones: after our own writes to the database.
-    pub(super) fn note(&mut self) {
-        let about = fs::metadata(&self.path).ok();
-        if let Some(about) = about.filter(|about| identity(about) == self.identity) {
-            (self.bytes, self.modified) = (about.len(), modified(&about));
-        }
-        // Only once: a log that was replaced between two checks is not the right one.
-        self.log = self.log.or_else(|| self.log());
     }
 
     /// Checks that the path still leads to the open file and its log. Two system calls.
@@ -125,39 +115,29 @@ impl HistoryFile {
         if about.len() < self.bytes {
             return Err(Loss::CutShort);
         }
-        if modified(&about) != self.modified && !holds(&self.file, epoch) {
+        let modified = about.modified().ok();
+        // Checkpoints write into it, those of other programs too.
+        if modified != self.modified && !self.holds(epoch) {
             return Err(Loss::Overwritten);
         }
-        // Another program may have run a checkpoint.
-        (self.bytes, self.modified) = (about.len(), modified(&about));
+        (self.bytes, self.modified) = (about.len(), modified);
         match self.log() == self.log {
             true => Ok(()),
             false => Err(Loss::WithoutLog),
         }
     }
 
-    /// Lets `clean` remove the remains of deleted texts from the file. Meanwhile other programs
-    /// can't write into the log, but they can put what is in it into the file.
-    pub(super) fn clean(
-        &self,
-        connection: &Connection,
-        clean: impl FnOnce(&File) -> io::Result<()>,
-    ) -> Result<()> {
-        let lock = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-        clean(&self.file)?;
-        drop(lock);
-        // SQLite's cached pages are not clean, and it would write them into the file again.
-        Ok(connection.execute_batch("PRAGMA shrink_memory")?)
-    }
-
-    /// Returns whether the open file has no path left.
-    pub(super) fn is_deleted(&self) -> bool {
-        self.file.metadata().is_ok_and(|about| about.nlink() == 0)
+    /// Returns whether the file holds the history of this epoch, which is on one of its first pages.
+    fn holds(&self, epoch: &str) -> bool {
+        let mut start = vec![0; 64 << 10];
+        let count = self.file.read_at(&mut start, 0).unwrap_or(0);
+        let mut texts = start[..count].windows(epoch.len());
+        texts.any(|text| text == epoch.as_bytes())
     }
 
     /// Copies the database as `connection` sees it into a new file beside it.
-    pub(super) fn copy(&self, connection: &Connection, ending: &str) -> Result<PathBuf> {
-        let copy = with_ending(&self.path, ending);
+    pub(super) fn copy(&self, connection: &Connection) -> Result<PathBuf> {
+        let copy = with_ending(&self.path, ".restored");
         let _ = fs::remove_file(&copy);
         let made = open(&copy, true)?;
         let copied = connection.execute("VACUUM INTO ?1", [copy.to_str()]);
@@ -171,32 +151,24 @@ impl HistoryFile {
         copied.map(|()| copy)
     }
 
-    /// Gives a copy the name of the database, and takes it for the database from now on.
-    pub(super) fn take_over(&mut self, copy: &Path) -> Result<()> {
-        self.remove_logs();
-        match fs::metadata(&self.path) {
-            Ok(about) if identity(&about) == self.identity => fs::rename(copy, &self.path)?,
-            _ => fs::hard_link(copy, &self.path).and_then(|()| fs::remove_file(copy))?,
+    /// Gives a copy the name of the database, and takes it for the database from now on. Another
+    /// file that has the name is renamed.
+    pub(super) fn take_over(&mut self, copy: &Path, now: UnixMillis) -> Result<()> {
+        if let Ok(other) = File::open(&self.path)
+            && identity(&other.metadata()?) != self.identity
+        {
+            lock(&other, &self.path)?;
+            let aside = with_ending(&self.path, &format!(".replaced-{}", now.0 / 1_000));
+            fs::rename(&self.path, &aside)?;
+            log::warn!("the file in its place is now {}", aside.display());
         }
+        remove_logs(&self.path);
+        fs::rename(copy, &self.path)?;
         let file = open(&self.path, false)?;
-        lock(&file)?;
+        lock(&file, &self.path)?;
         *self = Self::of(self.path.clone(), file)?;
         Ok(())
     }
-
-    /// Removes the files that SQLite keeps beside the database.
-    pub(super) fn remove_logs(&mut self) {
-        remove_logs(&self.path);
-        self.log = None;
-    }
-}
-
-/// Returns whether a file holds the history of this epoch, which is on one of its first pages.
-pub(super) fn holds(file: &File, epoch: &str) -> bool {
-    let mut start = vec![0; 64 << 10];
-    let count = file.read_at(&mut start, 0).unwrap_or(0);
-    let mut texts = start[..count].windows(epoch.len());
-    texts.any(|text| text == epoch.as_bytes())
 }
 
 /// Returns the absolute path, with links resolved.
@@ -208,39 +180,37 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     })
 }
 
-fn open(path: &Path, create: bool) -> io::Result<File> {
+/// Opens a file for its owner alone. If there is none, it is made; with `is_new`, there must be
+/// none.
+fn open(path: &Path, is_new: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create_new(create)
-        .mode(0o600)
-        .open(path)
+    options.read(true).write(true).create(true).mode(0o600);
+    options.create_new(is_new).open(path)
 }
 
-fn lock(file: &File) -> Result<()> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => StoreError("another parlor uses it".to_owned()),
-        TryLockError::Error(error) => StoreError(format!("it can't be locked: {error}")),
-    })
-}
-
-fn modified(about: &Metadata) -> (i64, i64) {
-    (about.mtime(), about.mtime_nsec())
+/// Locks a file against other servers.
+fn lock(file: &File, path: &Path) -> Result<()> {
+    let is_replaced =
+        || Ok::<_, io::Error>(identity(&fs::metadata(path)?) != identity(&file.metadata()?));
+    match file.try_lock() {
+        Err(TryLockError::Error(error)) => Err(StoreError(format!("it can't be locked: {error}"))),
+        // Another server may have made the history in the meantime.
+        Ok(()) if !is_replaced()? => Ok(()),
+        _ => Err(StoreError("another parlor uses it".to_owned())),
+    }
 }
 
 fn identity(about: &Metadata) -> Identity {
     (about.dev(), about.ino())
 }
 
-fn inspect_file(file: &File, path: &Path) -> Result<Kind> {
-    let read = |file: &File| {
-        let mut bytes = [0; HEADER_BYTES];
-        let count = file.read_at(&mut bytes, 0)?;
-        Ok::<_, io::Error>(bytes[..count].to_vec())
-    };
-    let log = File::open(with_ending(path, "-wal")).and_then(|log| read(&log));
-    inspect(&read(file)?, &log.unwrap_or_default()).map_err(StoreError)
+/// Returns whether a file is empty, so that a history can be made in its place. The error says why
+/// it is not a history that this version can use.
+pub(crate) fn is_empty(file: &File, path: &Path) -> Result<bool> {
+    let mut header = [0; schema::HEADER_BYTES];
+    let count = file.read_at(&mut header, 0)?;
+    let has_log = fs::metadata(with_ending(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    schema::is_empty(&header[..count], has_log).map_err(StoreError)
 }
 
 fn remove_logs(path: &Path) {
@@ -250,35 +220,21 @@ fn remove_logs(path: &Path) {
 }
 
 /// Makes a new history under another name and then gives it the right one, so that a start that is
-/// cut short leaves nothing under that name.
-fn make(
-    path: &Path,
-    epoch: &str,
-    publish: impl FnOnce(&Path, &Path) -> io::Result<()>,
-) -> Result<()> {
+/// cut short leaves nothing but the empty file, which is locked meanwhile.
+fn make(path: &Path, epoch: &str) -> Result<()> {
     let making = with_ending(path, ".new");
-    if let Ok(file) = open(&making, false) {
-        // A start that was cut short left it, unless another one is at work.
-        lock(&file)?;
-        fs::remove_file(&making)?;
-    }
-    let file = open(&making, true)?;
-    lock(&file)?;
+    // A start that was cut short may have left it.
+    let _ = fs::remove_file(&making);
+    let made = open(&making, true)?;
     let fill = || -> Result<()> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let mut connection = Connection::open_with_flags(&making, flags)?;
-        connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
-        migrate(&mut connection, STEPS, epoch)?;
+        let connection = schema::create(&making, epoch)?;
         connection.close().map_err(|(_, error)| error)?;
-        file.sync_all()?;
+        made.sync_all()?;
         // The log of a history that was removed would be taken for the new one's.
         remove_logs(path);
-        Ok(publish(&making, path)?)
+        Ok(fs::rename(&making, path)?)
     };
-    let made = fill();
-    // After a rename it is gone already.
-    let _ = fs::remove_file(&making);
-    made
+    fill().inspect_err(|_| _ = fs::remove_file(&making))
 }
 
 pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {

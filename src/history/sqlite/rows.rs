@@ -1,18 +1,33 @@
 //! Reads and writes rows: pages, numbers, sessions, conversations, and the transaction of a turn.
 //! Each query is bounded by an index and a number of rows.
 
+use super::connection::{execute, select_all, select_one};
 use crate::history::{
     Author, Changes, ConversationRow, Kind, PageRequest, Place, Proposal, Reaction, Record, Seq,
     SessionRow, Stored, Visit, cost,
 };
 use crate::limits::NONCE_AGE;
 use crate::time::UnixMillis;
-use rusqlite::{
-    Connection, OptionalExtension, Params, Result, Row, ToSql, Transaction, TransactionBehavior,
-    params,
-};
-use std::collections::HashMap;
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params};
 use std::rc::Rc;
+
+/// Stores numbers in columns. A number that SQLite can't hold becomes the largest one.
+macro_rules! columns {
+    ($($number:ident),*) => {$(
+        impl ToSql for $number {
+            fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+                Ok(i64::try_from(self.0).unwrap_or(i64::MAX).into())
+            }
+        }
+        impl FromSql for $number {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                u64::column_result(value).map(Self)
+            }
+        }
+    )*};
+}
+columns!(Author, Seq, UnixMillis);
 
 /// The numbers of a place that has a row.
 #[derive(Clone, Copy, Debug)]
@@ -23,39 +38,40 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn read(row: &Row<'_>) -> Result<Self> {
-        let (first, newest) = (Seq(row.get(1)?), Seq(row.get(2)?));
-        Ok(Self {
-            id: row.get(0)?,
-            first,
-            newest,
-        })
+    /// Reads the columns `id`, `first` and `newest`.
+    pub(super) fn read(row: &Row<'_>) -> Result<Self> {
+        let (id, first, newest) = row.try_into()?;
+        Ok(Self { id, first, newest })
+    }
+
+    /// Returns the number of messages.
+    pub(super) fn length(&self) -> u64 {
+        self.newest.0 + 1 - self.first.0
     }
 }
 
 /// Returns the numbers of a place, if it has a row.
 pub(super) fn known(connection: &Connection, place: &Place) -> Result<Option<Known>> {
-    let found = match place {
-        Place::Channel(name) => connection
-            .prepare_cached("SELECT id, first, newest FROM places WHERE name = ?1")?
-            .query_row([name], Known::read),
-        Place::Conversation(one, other) => connection
-            .prepare_cached(
-                "SELECT id, first, newest FROM places
-                WHERE name IS NULL AND one = ?1 AND other = ?2",
-            )?
-            .query_row([one.0, other.0], Known::read),
-    };
-    found.optional()
+    match place {
+        Place::Channel(name) => {
+            let select = "SELECT id, first, newest FROM places WHERE name = ?1";
+            select_one(connection, select, [name], Known::read)
+        }
+        Place::Conversation(one, other) => {
+            let select = "SELECT id, first, newest FROM places
+                WHERE name IS NULL AND one = ?1 AND other = ?2";
+            select_one(connection, select, (one, other), Known::read)
+        }
+    }
 }
 
 /// Reads the columns of `sessions` in the order of [`SessionRow`].
 pub(super) fn session_row(row: &Row<'_>) -> Result<SessionRow> {
     Ok(SessionRow {
-        author: Author(row.get(0)?),
+        author: row.get(0)?,
         secret: row.get(1)?,
         name: row.get(2)?,
-        seen: UnixMillis(row.get(3)?),
+        seen: row.get(3)?,
         quit: row.get(4)?,
         password: row.get(5)?,
     })
@@ -64,8 +80,7 @@ pub(super) fn session_row(row: &Row<'_>) -> Result<SessionRow> {
 pub(super) fn session(connection: &Connection, author: Author) -> Result<Option<SessionRow>> {
     let select = "SELECT author, secret, name, seen, quit, password FROM sessions
         WHERE author = ?1";
-    let mut select = connection.prepare_cached(select)?;
-    select.query_row([author.0], session_row).optional()
+    select_one(connection, select, [author], session_row)
 }
 
 pub(super) fn session_with_mark(
@@ -75,9 +90,7 @@ pub(super) fn session_with_mark(
 ) -> Result<Option<Author>> {
     let select = "SELECT author FROM sessions WHERE password = ?1 AND seen >= ?2
         ORDER BY seen DESC LIMIT 1";
-    let mut select = connection.prepare_cached(select)?;
-    let found = select.query_row((mark, oldest.0), |row| row.get(0));
-    Ok(found.optional()?.map(Author))
+    select_one(connection, select, (mark, oldest), |row| row.get(0))
 }
 
 pub(super) fn conversations(
@@ -92,12 +105,10 @@ pub(super) fn conversations(
                 WHERE name IS NULL AND other = ?1 AND one <> ?1 AND newest > 0
                 ORDER BY used DESC LIMIT ?2)
         ) ORDER BY used DESC LIMIT ?2";
-    let row = |row: &Row<'_>| {
-        let (other, newest) = (Author(row.get(0)?), Seq(row.get(1)?));
+    select_all(connection, select, (of, most), |row| {
+        let (other, newest) = row.try_into()?;
         Ok(ConversationRow { other, newest })
-    };
-    let mut select = connection.prepare_cached(select)?;
-    select.query_map((of.0, most), row)?.collect()
+    })
 }
 
 /// The columns that [`record`] reads. `?1` is the reader.
@@ -105,28 +116,28 @@ const RECORD: &str = "m.seq, m.at, m.author, m.sender, m.recipient,
     CASE m.kind WHEN 1 THEN (SELECT text FROM messages o
         WHERE o.place = m.place AND o.seq = m.of AND o.kind = 0) ELSE m.text END,
     m.action, m.nonce, m.owner, m.kind, m.of, m.edited,
-    CASE WHEN m.reacted THEN (SELECT json_group_array(json_array(emoji, n, mine)) FROM (
+    CASE WHEN m.reacted THEN (SELECT json_group_array(
+        json_object('emoji', emoji, 'count', n, 'mine', json(iif(mine, 'true', 'false')))) FROM (
         SELECT emoji, count(*) AS n, max(author = ?1) AS mine FROM reactions r
         WHERE r.place = m.place AND r.seq = m.seq GROUP BY emoji ORDER BY min(by))) END";
 
 fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
     let text: Option<Box<str>> = row.get(5)?;
-    let of = || row.get(10).map(Seq);
     let kind = match row.get(9)? {
         0 => Kind::Message,
-        1 if text.is_some() => Kind::Edit { of: of()? },
-        2 => Kind::Delete { of: of()? },
-        on @ (3 | 4) => Kind::React {
-            of: of()?,
-            on: on == 3,
-        },
+        1 if text.is_some() => Kind::Edit { of: row.get(10)? },
+        2 => Kind::Delete { of: row.get(10)? },
+        on @ (3 | 4) => {
+            let (of, on) = (row.get(10)?, on == 3);
+            Kind::React { of, on }
+        }
         // Deleted, or an edit of a message that was pruned.
         _ => Kind::Deleted,
     };
     let what = Rc::new(Proposal {
         kind,
         place: place.clone(),
-        author: Author(row.get(2)?),
+        author: row.get(2)?,
         from: row.get(3)?,
         to: row.get(4)?,
         text: text.unwrap_or_default(),
@@ -134,38 +145,30 @@ fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
         nonce: row.get(7)?,
         owner: row.get(8)?,
     });
-    let edited_at = row.get::<_, Option<u64>>(11)?.map(UnixMillis);
+    let edited_at: Option<UnixMillis> = row.get(11)?;
     let json = row.get_ref(12)?.as_str_or_null()?.unwrap_or("[]");
-    let reactions: Vec<(Box<str>, u64, u8)> = serde_json::from_str(json).unwrap_or_default();
-    let reaction = |(emoji, count, mine)| Reaction {
-        emoji,
-        count,
-        mine: mine != 0,
-    };
-    let reactions: Vec<_> = reactions.into_iter().map(reaction).collect();
+    let reactions: Vec<Reaction> = serde_json::from_str(json).unwrap_or_default();
     let is_changed = edited_at.is_some() || !reactions.is_empty();
-    let changes = is_changed.then(|| {
-        Box::new(Changes {
-            edited_at,
-            reactions,
-        })
+    let changes = is_changed.then_some(Changes {
+        edited_at,
+        reactions,
     });
     Ok(Record {
         what,
-        seq: Seq(row.get(0)?),
-        at: UnixMillis(row.get(1)?),
-        changes,
+        seq: row.get(0)?,
+        at: row.get(1)?,
+        changes: changes.map(Box::new),
     })
 }
 
-pub(super) fn page(
+pub(super) fn each(
     connection: &Connection,
     place: &Place,
     ask: PageRequest,
-    out: &mut Vec<Record>,
-) -> Result<bool> {
+    visit: &mut dyn FnMut(Record) -> bool,
+) -> Result<()> {
     let Some(Known { id, first, .. }) = known(connection, place)? else {
-        return Ok(false);
+        return Ok(());
     };
     // Messages below `first` are those of a cleared channel that are not pruned yet.
     let after = ask.after.max(Seq(first.0 - 1));
@@ -175,25 +178,13 @@ pub(super) fn page(
         WHERE place = ?2 AND seq > ?3 AND seq < ?4 ORDER BY seq {order} LIMIT ?5"
     );
     let mut select = connection.prepare_cached(&select)?;
-    let [after, before] = [after, ask.before].map(|seq| seq.0.min(i64::MAX as u64));
-    let most = ask.rows.max(1) as usize;
     // One more than is wanted shows whether there are more.
-    let mut rows = select.query((ask.reader.0, id, after, before, most + 1))?;
-    let (start, mut bytes, mut more) = (out.len(), 0, false);
-    while let Some(row) = rows.next()? {
-        let record = record(place, row)?;
-        bytes += record.weight();
-        let taken = out.len() - start;
-        if taken == most || (taken > 0 && bytes > ask.bytes) {
-            more = true;
-            break;
-        }
-        out.push(record);
-    }
-    if !ask.from_oldest {
-        out[start..].reverse();
-    }
-    Ok(more)
+    let most = u64::from(ask.rows.max(1)) + 1;
+    let mut rows = select.query((ask.reader, id, after, ask.before, most))?;
+    while let Some(row) = rows.next()?
+        && visit(record(place, row)?)
+    {}
+    Ok(())
 }
 
 pub(super) fn scan(
@@ -210,14 +201,12 @@ pub(super) fn scan(
     let select = "SELECT seq, at, kind, text FROM messages
         WHERE place = ?1 AND seq >= ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4";
     let mut select = connection.prepare_cached(select)?;
-    let before = before.0.min(i64::MAX as u64);
-    let mut rows = select.query((id, first.0, before, most))?;
+    let mut rows = select.query((id, first, before, most))?;
     let mut last = None;
     while let Some(row) = rows.next()? {
-        let (seq, at) = (Seq(row.get(0)?), UnixMillis(row.get(1)?));
-        let kind: u8 = row.get(2)?;
+        let (seq, kind): (Seq, u8) = (row.get(0)?, row.get(2)?);
         let text = row.get_ref(3)?.as_str()?;
-        visit(seq, at, (kind == 0).then_some(text));
+        visit(seq, row.get(1)?, (kind == 0).then_some(text));
         *budget = budget.saturating_sub(cost(text));
         last = Some(seq).filter(|seq| *seq > first);
         if *budget == 0 {
@@ -234,11 +223,8 @@ fn one(connection: &Connection, place: i64, what: &Proposal, of: Seq) -> Result<
         "SELECT {RECORD} FROM messages m WHERE place = ?2 AND seq = ?3
         AND seq >= (SELECT first FROM places WHERE id = ?2)"
     );
-    let mut select = connection.prepare_cached(&select)?;
-    let row = (what.author.0, place, of.0.min(i64::MAX as u64));
-    select
-        .query_row(row, |row| record(&what.place, row))
-        .optional()
+    let row = |row: &Row<'_>| record(&what.place, row);
+    select_one(connection, &select, (what.author, place, of), row)
 }
 
 /// The transaction of a turn.
@@ -251,63 +237,20 @@ pub(super) struct Turn {
     pub(super) believed: UnixMillis,
     /// The greatest `used` of a place.
     pub(super) uses: u64,
-    /// Places that got messages: the newest number before the turn, and the numbers since.
-    pub(super) places: HashMap<Place, (Seq, Known)>,
-    /// The rows that it overwrote, oldest change first.
-    pub(super) undo: Vec<Overwritten>,
-}
-
-/// The rows of a message and of its changes, as they were before another change of it.
-pub(super) struct Overwritten {
-    place: i64,
-    of: Seq,
-    rows: Vec<Content>,
-}
-
-/// The columns of a row that may be overwritten: `seq`, `kind`, `text`, `of`, `edited` and `owner`.
-type Content = (u64, u8, Box<str>, Option<u64>, Option<u64>, bool);
-
-impl Overwritten {
-    pub(super) fn has_text(&self) -> bool {
-        !self.rows.is_empty()
-    }
-
-    pub(super) fn restore(&self, connection: &Connection) -> Result<()> {
-        for (seq, kind, text, of, edited, owner) in &self.rows {
-            let update = "UPDATE messages
-                SET kind = ?3, text = ?4, of = ?5, edited = ?6, owner = ?7
-                WHERE place = ?1 AND seq = ?2";
-            let row = (self.place, seq, kind, text, of, edited, owner);
-            connection.execute(update, row)?;
-        }
-        Ok(())
-    }
-
-    /// Computes the current reactions to the message again.
-    pub(super) fn count_reactions(&self, connection: &Connection) -> Result<()> {
-        let delete = "DELETE FROM reactions WHERE place = ?1 AND seq = ?2";
-        connection.execute(delete, (self.place, self.of.0))?;
-        let which = "place = ?1 AND of = ?2";
-        count_reactions(connection, which, (self.place, self.of.0))
-    }
+    /// The numbers of places that got messages, after each of them.
+    pub(super) grown: Vec<Known>,
 }
 
 /// Fills the table of current reactions from the messages that `which` selects. The table must
 /// have no rows for them.
-pub(crate) fn count_reactions(
-    connection: &Connection,
-    which: &str,
-    values: impl Params,
-) -> Result<()> {
-    let insert = format!(
-        "INSERT INTO reactions SELECT place, of, text, author, by FROM (
+pub(crate) fn count_reactions(connection: &Connection) -> Result<()> {
+    let insert = "INSERT INTO reactions SELECT place, of, text, author, by FROM (
             SELECT place, of, text, author, max(seq) AS by, kind FROM messages
-            WHERE kind IN (3, 4) AND {which} GROUP BY place, of, text, author
-        ) WHERE kind = 3"
-    );
-    connection.execute(&insert, values)?;
+            WHERE kind IN (3, 4) GROUP BY place, of, text, author
+        ) WHERE kind = 3";
+    connection.execute(insert, [])?;
     let update = "UPDATE messages SET reacted = 1
-        WHERE NOT reacted AND (place, seq) IN (SELECT place, seq FROM reactions)";
+        WHERE (place, seq) IN (SELECT place, seq FROM reactions)";
     connection.execute(update, [])?;
     Ok(())
 }
@@ -351,13 +294,9 @@ impl Turn {
             first_at = CASE WHEN first > newest THEN ?2 ELSE first_at END
             WHERE id = ?1 RETURNING id, first, newest";
         let mut update = connection.prepare_cached(update)?;
-        let known = update.query_row((id, self.stamp.0, self.uses), Known::read)?;
+        let known = update.query_row((id, self.stamp, self.uses), Known::read)?;
+        self.grown.push(known);
         let (seq, at) = (known.newest, self.now);
-        let place = self.places.entry(what.place.clone());
-        place.or_insert((Seq(seq.0 - 1), known)).1 = known;
-        let insert = "INSERT INTO messages
-            (place, seq, at, author, sender, recipient, text, action, nonce, stamp, kind, of, owner)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, ?3), ?11, ?12, ?13)";
         let (kind, text) = match what.kind {
             Kind::Message => (0, &*what.text),
             Kind::Edit { .. } => (1, ""),
@@ -365,84 +304,56 @@ impl Turn {
             Kind::React { on, .. } => (if on { 3 } else { 4 }, &*what.text),
             Kind::Deleted => (5, ""),
         };
-        let of = what.changes().map(|of| of.0);
-        let Proposal {
-            author,
-            from,
-            to,
-            action,
-            nonce,
-            owner,
-            ..
-        } = what;
-        let row = (
+        let insert = "INSERT INTO messages
+            (place, seq, at, author, sender, recipient, text, action, nonce, stamp, kind, of, owner)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, ?3), ?11, ?12, ?13)";
+        let row = params![
             id,
-            seq.0,
-            at.0,
-            author.0,
-            from,
-            to,
+            seq,
+            at,
+            what.author,
+            what.from,
+            what.to,
             text,
-            action,
-            nonce,
-            self.stamp.0,
+            what.action,
+            what.nonce,
+            self.stamp,
             kind,
-            of,
-            owner,
-        );
-        connection.prepare_cached(insert)?.execute(row)?;
+            what.changes(),
+            what.owner,
+        ];
+        execute(connection, insert, row)?;
         self.change(connection, id, what, seq)?;
         Ok(Stored {
             seq,
             at,
-            repeated: false,
-            refused: None,
+            ..Stored::default()
         })
     }
 
     /// Applies a change, which is message `by`, to the earlier message.
-    fn change(
-        &mut self,
-        connection: &Connection,
-        place: i64,
-        what: &Proposal,
-        by: Seq,
-    ) -> Result<()> {
-        let execute = |sql: &str, values: &[&dyn ToSql]| -> Result<usize> {
-            connection.prepare_cached(sql)?.execute(values)
-        };
-        let Proposal {
-            author,
-            text,
-            owner,
-            ..
-        } = what;
+    fn change(&self, connection: &Connection, place: i64, what: &Proposal, by: Seq) -> Result<()> {
+        let (author, text) = (what.author, &what.text);
         match what.kind {
             Kind::Message | Kind::Deleted => {}
             Kind::Edit { of } => {
-                self.remember(connection, place, of, &["seq = ?2"])?;
                 let update = "UPDATE messages SET text = ?3, edited = ?4, owner = ?5
                     WHERE place = ?1 AND seq = ?2";
-                execute(update, params![place, of.0, text, self.now.0, owner])?;
+                execute(connection, update, (place, of, text, self.now, what.owner))?;
             }
             Kind::Delete { of } => {
-                let about = ["seq = ?2", "of = ?2 AND kind <> 2"];
-                self.remember(connection, place, of, &about)?;
-                for which in about {
-                    let delete = format!(
-                        "UPDATE messages
-                        SET kind = 5, text = '', of = NULL, edited = NULL
-                        WHERE place = ?1 AND {which}"
-                    );
-                    execute(&delete, params![place, of.0])?;
+                for sql in [
+                    "UPDATE messages SET kind = 5, text = '', of = NULL, edited = NULL
+                        WHERE place = ?1 AND seq = ?2",
+                    "UPDATE messages SET kind = 5, text = '', of = NULL, edited = NULL
+                        WHERE place = ?1 AND of = ?2 AND kind <> 2",
+                    "DELETE FROM reactions WHERE place = ?1 AND seq = ?2",
+                    "UPDATE places SET pinned = NULL WHERE id = ?1 AND pinned = ?2",
+                ] {
+                    execute(connection, sql, (place, of))?;
                 }
-                let delete = "DELETE FROM reactions WHERE place = ?1 AND seq = ?2";
-                execute(delete, params![place, of.0])?;
-                let unpin = "UPDATE places SET pinned = NULL WHERE id = ?1 AND pinned = ?2";
-                execute(unpin, params![place, of.0])?;
             }
             Kind::React { of, on } => {
-                self.remember(connection, place, of, &[])?;
                 let update = match on {
                     true => "INSERT OR REPLACE INTO reactions VALUES (?1, ?2, ?3, ?4, ?5)",
                     false => {
@@ -450,36 +361,12 @@ impl Turn {
                         WHERE place = ?1 AND seq = ?2 AND emoji = ?3 AND author = ?4 AND by < ?5"
                     }
                 };
-                execute(update, params![place, of.0, text, author.0, by.0])?;
+                execute(connection, update, (place, of, text, author, by))?;
                 let update = "UPDATE messages SET reacted = 1
                     WHERE place = ?1 AND seq = ?2 AND NOT reacted";
-                execute(update, params![place, of.0])?;
+                execute(connection, update, (place, of))?;
             }
         }
-        Ok(())
-    }
-
-    /// Saves the rows that a change of `of` will overwrite.
-    fn remember(
-        &mut self,
-        connection: &Connection,
-        place: i64,
-        of: Seq,
-        which: &[&str],
-    ) -> Result<()> {
-        let mut rows = Vec::new();
-        for which in which {
-            let select = format!(
-                "SELECT seq, kind, text, of, edited, owner FROM messages
-                WHERE place = ?1 AND {which}"
-            );
-            let mut select = connection.prepare_cached(&select)?;
-            let row = |row: &Row<'_>| row.try_into();
-            for row in select.query_map((place, of.0), row)? {
-                rows.push(row?);
-            }
-        }
-        self.undo.push(Overwritten { place, of, rows });
         Ok(())
     }
 
@@ -499,19 +386,18 @@ impl Turn {
                 UNION ALL SELECT seq, at, stamp FROM pruned_nonces
                     WHERE place = ?1 AND author = ?2 AND nonce = ?3
             ) WHERE stamp > ?4 ORDER BY seq DESC LIMIT 1";
-        let row = |row: &Row<'_>| {
-            let (seq, at) = (Seq(row.get(0)?), UnixMillis(row.get(1)?));
+        let since = self.believed.0.cast_signed() - NONCE_AGE.as_millis() as i64;
+        let values = (place, what.author, nonce, since);
+        select_one(connection, select, values, |row| {
+            let (seq, at) = row.try_into()?;
+            let (repeated, refused) = (true, None);
             Ok(Stored {
                 seq,
                 at,
-                repeated: true,
-                refused: None,
+                repeated,
+                refused,
             })
-        };
-        let since = self.believed.0.cast_signed() - NONCE_AGE.as_millis() as i64;
-        let mut select = connection.prepare_cached(select)?;
-        let found = select.query_row((place, what.author.0, nonce, since), row);
-        found.optional()
+        })
     }
 }
 
@@ -521,12 +407,12 @@ pub(super) fn keep_sessions(
     sessions: &[SessionRow],
     stamp: UnixMillis,
 ) -> Result<()> {
+    let keep = "INSERT OR REPLACE INTO sessions (author, secret, name, seen, quit, password)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     for row in sessions {
-        let keep = "INSERT OR REPLACE INTO sessions (author, secret, name, seen, quit, password)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let (author, secret, password) = (row.author.0, row.secret, row.password);
-        let row = (author, secret, &row.name, stamp.0, row.quit, password);
-        connection.prepare_cached(keep)?.execute(row)?;
+        let (author, secret, password) = (row.author, row.secret, row.password);
+        let row = (author, secret, &row.name, stamp, row.quit, password);
+        execute(connection, keep, row)?;
     }
     Ok(())
 }
@@ -535,10 +421,11 @@ pub(super) fn keep_sessions(
 pub(super) fn make(connection: &Connection, place: &Place) -> Result<i64> {
     let (name, one, other) = match place {
         Place::Channel(name) => (Some(name), None, None),
-        Place::Conversation(one, other) => (None, Some(one.0), Some(other.0)),
+        Place::Conversation(one, other) => (None, Some(one), Some(other)),
     };
     let insert = "INSERT INTO places (name, one, other, first, newest, at, used)
         VALUES (?1, ?2, ?3, 1, 0, 0, 0)";
-    let mut insert = connection.prepare_cached(insert)?;
-    insert.insert((name, one, other))
+    connection
+        .prepare_cached(insert)?
+        .insert((name, one, other))
 }

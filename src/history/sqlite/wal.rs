@@ -4,108 +4,84 @@
 //! the pages are read after each of our own commits, and not when our own checkpoint is due.
 
 use super::file::with_ending;
-use super::scrub::PAGE;
+use super::scrub::{self, PAGE};
 use crate::limits::WAL_CHECKPOINT_PAGES;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The bytes of a page in the log, with its header (<https://sqlite.org/walformat.html>).
 const FRAME: u64 = 24 + PAGE as u64;
 /// The bytes of the log's header.
 const HEADER: u64 = 32;
 
-/// A log that its connection's hook also writes to.
-#[derive(Clone, Default)]
-pub(super) struct SharedLog(Arc<Mutex<Log>>);
-
-/// What our own commits wrote into the log.
+/// What was written into the log.
 #[derive(Default)]
 pub(super) struct Log {
     file: Option<File>,
     /// Changes when the log is restarted.
     salt: [u8; 8],
-    /// The pages in the log after our last commit.
-    pages: u32,
     /// Its pages up to the last commit of any program: all are in `written`.
-    noted: u32,
+    pages: u32,
+    /// The value of `pages` when all of them were in the database.
+    done: u32,
     /// The number of pages at which a checkpoint is due.
     checkpoint_at: u32,
     /// The numbers of the pages in the log.
     written: BTreeSet<u32>,
     /// Those of earlier logs. A log is only restarted when all of it is in the file.
-    in_file: BTreeSet<u32>,
-}
-
-impl SharedLog {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Log> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Opens the log of a database that was just opened, and notes all of its pages.
-    pub(super) fn open(&self, database: &Path) {
-        let mut log = self.lock();
-        log.file = File::open(with_ending(database, "-wal")).ok();
-        (log.salt, log.noted) = ([0; 8], 0);
-        log.look();
-        log.pages = log.noted;
-    }
-
-    /// Notes a commit after which the log has this number of pages.
-    pub(super) fn note(&self, pages: u32) {
-        let mut log = self.lock();
-        log.pages = pages;
-        log.look();
-    }
+    pub(super) in_file: BTreeSet<u32>,
 }
 
 impl Log {
-    /// Returns whether enough was written since the last checkpoint for another one.
-    pub(super) fn is_due(&self) -> bool {
-        self.pages >= self.checkpoint_at
+    /// Opens the log of a database that was just opened, and notes all of its pages.
+    pub(super) fn open(&mut self, database: &Path) {
+        self.file = File::open(with_ending(database, "-wal")).ok();
+        self.salt = [0; 8];
+        self.look();
     }
 
-    /// Notes a checkpoint that found this number of pages, and whether all are in the file now.
-    pub(super) fn checked(&mut self, pages: i64, is_done: bool) {
-        let pages = u32::try_from(pages).unwrap_or(0);
-        self.checkpoint_at = pages + WAL_CHECKPOINT_PAGES;
-        // The next transaction restarts the log, unless a program reads in it.
-        self.pages = if is_done { 0 } else { pages };
+    /// Returns whether enough was written since the last checkpoint for another one.
+    pub(super) fn is_due(&self) -> bool {
+        self.pages != self.done && self.pages >= self.checkpoint_at
+    }
+
+    /// Notes a checkpoint, and whether all pages are in the file now. If so the next transaction
+    /// restarts the log, unless a program reads in it.
+    pub(super) fn checked(&mut self, is_done: bool) {
+        self.checkpoint_at = self.pages + WAL_CHECKPOINT_PAGES;
+        if is_done {
+            self.done = self.pages;
+        }
     }
 
     /// Returns the size of the log after the last commit, in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        u64::from(self.pages) * FRAME
+        match self.pages == self.done {
+            true => 0,
+            false => u64::from(self.pages) * FRAME,
+        }
     }
 
-    /// Takes the pages that can be cleaned in the file, while no program can write. `is_done` says
-    /// whether a checkpoint, begun after the last look, has put all of the log into the file. If
-    /// not, another program may be doing so: the pages of this log stay.
-    pub(super) fn take_in_file(&mut self, is_done: bool) -> BTreeSet<u32> {
-        let before = (self.salt, self.noted);
+    /// Cleans the written pages in the database, while no program can write. `is_done` says whether
+    /// a checkpoint, begun after the last look, has put all of the log into the file. If not,
+    /// another program may be doing so: the pages of this log stay.
+    pub(super) fn clean(&mut self, database: &File, is_done: bool) -> io::Result<()> {
+        let before = (self.salt, self.pages);
         self.look();
-        if is_done && before == (self.salt, self.noted) {
+        if is_done && before == (self.salt, self.pages) {
             self.in_file.append(&mut self.written);
         }
-        let is_in_log = |page: &u32| self.written.contains(page);
-        let (stay, taken) = std::mem::take(&mut self.in_file)
-            .into_iter()
-            .partition(is_in_log);
-        self.in_file = stay;
-        taken
+        scrub::clean(database, self.in_file.difference(&self.written).copied())?;
+        self.in_file.retain(|page| self.written.contains(page));
+        Ok(())
     }
 
     /// Returns whether no page has to be cleaned.
     pub(super) fn is_clean(&self) -> bool {
         self.in_file.is_empty() && self.written.is_empty()
-    }
-
-    /// Puts back pages that could not be cleaned.
-    pub(super) fn put_back(&mut self, pages: BTreeSet<u32>) {
-        self.in_file.extend(pages);
     }
 
     /// Notes what was written since the last look. What can't be read now is noted by the next one.
@@ -120,13 +96,14 @@ impl Log {
         let mut salt = [0; 8];
         file.read_exact_at(&mut salt, 16)?;
         if salt != self.salt {
-            (self.salt, self.noted, self.checkpoint_at) = (salt, 0, WAL_CHECKPOINT_PAGES);
+            (self.salt, self.pages, self.done) = (salt, 0, 0);
+            self.checkpoint_at = WAL_CHECKPOINT_PAGES;
             self.in_file.append(&mut self.written);
         }
         // The number of the page, whether it ends a transaction, and the salt: behind the log is
         // what was left of longer ones.
         let mut header = [0; 16];
-        for frame in self.noted.. {
+        for frame in self.pages.. {
             file.read_exact_at(&mut header, HEADER + u64::from(frame) * FRAME)?;
             let [a, b, c, d, is_last @ .., _, _, _, _, _, _, _, _] = header;
             if header[8..] != salt {
@@ -134,7 +111,7 @@ impl Log {
             }
             self.written.insert(u32::from_be_bytes([a, b, c, d]));
             if is_last != [0; 4] {
-                self.noted = frame + 1;
+                self.pages = frame + 1;
             }
         }
         Ok(())
@@ -150,14 +127,24 @@ mod tests {
     use std::path::PathBuf;
 
     /// Opens a new database, and its log.
-    fn database(name: &str) -> (PathBuf, SharedLog, Connection) {
+    fn database(name: &str) -> (PathBuf, Log, Connection) {
         let path = std::env::temp_dir().join(format!("parlor-{name}-{}", std::process::id()));
         std::fs::write(&path, "").unwrap();
-        let log = SharedLog::default();
-        let own = connect(&path, Sync::Normal, &log).unwrap();
+        let (own, mut log) = (connect(&path, Sync::Normal).unwrap(), Log::default());
+        log.open(&path);
         own.execute_batch("CREATE TABLE t (n)").unwrap();
         own.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        log.look();
         (path, log, own)
+    }
+
+    /// Returns the numbers of the pages that are cleaned.
+    fn clean(path: &Path, log: &mut Log, is_done: bool) -> Vec<u32> {
+        let file = File::options().read(true).write(true).open(path).unwrap();
+        let before = &log.in_file | &log.written;
+        log.clean(&file, is_done).unwrap();
+        let after = &log.in_file | &log.written;
+        (&before - &after).into_iter().collect()
     }
 
     fn remove(path: &Path) {
@@ -168,23 +155,22 @@ mod tests {
 
     #[test]
     fn pages_are_cleaned_after_another_program_restarts_the_log() {
-        let (path, log, own) = database("restarted");
-        log.lock().checked(3, false);
-        assert_eq!(log.lock().take_in_file(false), BTreeSet::new());
+        let (path, mut log, own) = database("restarted");
+        assert_eq!(clean(&path, &mut log, false), [0; 0]);
         let other = Connection::open(&path).unwrap();
         other
             .execute_batch("PRAGMA wal_checkpoint; CREATE TABLE other (n)")
             .unwrap();
-        log.lock().checked(2, false);
         // Page 1 is in the new log, and a checkpoint of the other program may write it now.
-        assert_eq!(log.lock().take_in_file(false), [2].into());
-        assert_eq!(log.lock().take_in_file(true), [1, 3].into());
+        assert_eq!(clean(&path, &mut log, false), [2]);
+        assert_eq!(clean(&path, &mut log, true), [1, 3]);
         own.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        log.look();
         other.execute_batch("INSERT INTO other VALUES (1)").unwrap();
         // The other program wrote after our look.
-        assert_eq!(log.lock().take_in_file(true), BTreeSet::new());
-        assert_eq!(log.lock().take_in_file(true), [2, 3].into());
-        assert!(log.lock().is_clean());
+        assert_eq!(clean(&path, &mut log, true), [0; 0]);
+        assert_eq!(clean(&path, &mut log, true), [2, 3]);
+        assert!(log.is_clean());
         remove(&path);
     }
 
@@ -197,11 +183,12 @@ mod tests {
         let reader = Connection::open(&path).unwrap();
         reader.execute_batch("BEGIN; SELECT * FROM t").unwrap();
         drop(own);
-        let log = SharedLog::default();
-        let own = connect(&path, Sync::Normal, &log).unwrap();
-        assert_eq!(log.lock().take_in_file(true), [2].into());
+        let (own, mut log) = (connect(&path, Sync::Normal).unwrap(), Log::default());
+        log.open(&path);
+        assert_eq!(clean(&path, &mut log, true), [2]);
         own.execute_batch("CREATE TABLE more (n)").unwrap();
-        assert_eq!(log.lock().take_in_file(true), [1, 3].into());
+        log.look();
+        assert_eq!(clean(&path, &mut log, true), [1, 3]);
         remove(&path);
     }
 }
