@@ -182,7 +182,7 @@ impl Memory {
         self.by_seen.insert((now.mono, author));
     }
 
-    /// Forgets sessions and nonces beyond the limits. A conversation stays as long as one of its two
+    /// Forgets sessions and nonces beyond the limits. A conversation stays as long as one of its
     /// sessions is known.
     fn forget_old(&mut self, now: Millis) {
         while let Some((seen, author)) = self.by_seen.first().copied()

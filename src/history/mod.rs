@@ -394,8 +394,8 @@ pub trait History {
     fn decide(&mut self, decision: &Decision, sessions: &[SessionRow], now: Now) -> Result<()>;
     /// Returns an owner's settings of a channel.
     fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings>;
-    /// Passes the messages of a page to `visit` until it returns `false`, in the order in which they
-    /// are asked for, and at most one more.
+    /// Passes the messages of a page to `visit` until it returns `false`, the ones asked for first
+    /// at the beginning. There may be one more than `rows`.
     fn each(
         &mut self,
         place: &Place,

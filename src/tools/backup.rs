@@ -11,9 +11,7 @@ use super::tool::{Failure, Tool};
 use super::transcript::Excerpt;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random_id;
-use crate::history::sqlite::{
-    count_reactions, execute, is_empty, schema, select_all, select_one, with_ending,
-};
+use crate::history::sqlite::{execute, is_empty, schema, select_all, select_one, with_ending};
 use crate::history::{self, Settings, StoreError};
 use crate::text::decode_hex;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, params};
@@ -413,7 +411,15 @@ impl Import {
 
     /// Gives the history its name, after the last line.
     fn finish(self, making: &Path, target: &Path) -> history::Result<()> {
-        count_reactions(&self.connection)?;
+        // The reactions that stand: the last of each author with each emoji.
+        self.connection.execute_batch(
+            "INSERT INTO reactions SELECT place, of, text, author, by FROM (
+                SELECT place, of, text, author, max(seq) AS by, kind FROM messages
+                WHERE kind IN (3, 4) GROUP BY place, of, text, author
+            ) WHERE kind = 3;
+            UPDATE messages SET reacted = 1
+                WHERE (place, seq) IN (SELECT place, seq FROM reactions)",
+        )?;
         let authors = "UPDATE history SET authors = ?1";
         self.connection.execute(authors, [self.newest_author])?;
         self.connection.execute_batch("COMMIT")?;

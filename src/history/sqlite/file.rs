@@ -9,7 +9,6 @@ use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// Identifies a file: its device and its inode.
 type Identity = (u64, u64);
@@ -22,7 +21,8 @@ pub(super) struct HistoryFile {
     pub(super) file: File,
     identity: Identity,
     bytes: u64,
-    modified: Option<SystemTime>,
+    /// Its time of modification, in seconds and nanoseconds.
+    modified: (i64, i64),
     log: Option<Identity>,
 }
 
@@ -90,7 +90,7 @@ impl HistoryFile {
             identity: identity(&file.metadata()?),
             file,
             bytes: 0,
-            modified: None,
+            modified: (0, 0),
             log: None,
         })
     }
@@ -115,7 +115,7 @@ impl HistoryFile {
         if about.len() < self.bytes {
             return Err(Loss::CutShort);
         }
-        let modified = about.modified().ok();
+        let modified = (about.mtime(), about.mtime_nsec());
         // Checkpoints write into it, those of other programs too.
         if modified != self.modified && !self.holds(epoch) {
             return Err(Loss::Overwritten);
@@ -127,7 +127,7 @@ impl HistoryFile {
         }
     }
 
-    /// Returns whether the file holds the history of this epoch, which is on one of its first pages.
+    /// Returns whether the file holds this epoch, which is on one of its first pages.
     fn holds(&self, epoch: &str) -> bool {
         let mut start = vec![0; 64 << 10];
         let count = self.file.read_at(&mut start, 0).unwrap_or(0);

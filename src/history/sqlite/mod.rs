@@ -27,7 +27,6 @@ mod wal;
 pub(crate) use {
     connection::{execute, select_all, select_one},
     file::{is_empty, with_ending},
-    rows::count_reactions,
 };
 
 use super::{
@@ -261,8 +260,8 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Removes the remains of deleted texts from the file. Meanwhile other programs can't write into
-    /// the log, but they can put what is in it into the file.
+    /// Removes the remains of deleted texts from the file. Meanwhile other programs can't write
+    /// into the log, but they can put what is in it into the file.
     fn clean(&mut self, is_done: bool) -> Result<()> {
         if self.log.is_clean() {
             return Ok(());

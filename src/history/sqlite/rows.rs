@@ -241,20 +241,6 @@ pub(super) struct Turn {
     pub(super) grown: Vec<Known>,
 }
 
-/// Fills the table of current reactions from the messages that `which` selects. The table must
-/// have no rows for them.
-pub(crate) fn count_reactions(connection: &Connection) -> Result<()> {
-    let insert = "INSERT INTO reactions SELECT place, of, text, author, by FROM (
-            SELECT place, of, text, author, max(seq) AS by, kind FROM messages
-            WHERE kind IN (3, 4) GROUP BY place, of, text, author
-        ) WHERE kind = 3";
-    connection.execute(insert, [])?;
-    let update = "UPDATE messages SET reacted = 1
-        WHERE (place, seq) IN (SELECT place, seq FROM reactions)";
-    connection.execute(update, [])?;
-    Ok(())
-}
-
 impl Turn {
     /// Stores everything or nothing, and returns the results of the proposals.
     pub(super) fn write(
