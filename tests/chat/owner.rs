@@ -206,23 +206,6 @@ channels 2"#
 }
 
 #[test]
-fn wrong_keys_of_one_address_are_limited() {
-    let mut script = play("Ada,Ben enters");
-    for n in 0..10 {
-        let name = ["Ada", "Ben"][n % 2];
-        script.play(&format!("{name} ! bad_key /own {n}\ncost 5"));
-    }
-    script.play(
-        r#"
-Ada ! rate_limited /own key
-wait 59999
-Ben ! rate_limited /own key
-wait 1
-Ada > /own key"#,
-    );
-}
-
-#[test]
 fn owners_commands_are_for_owners() {
     let commands = [
         "/mute Ben 1",

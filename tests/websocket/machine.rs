@@ -82,15 +82,6 @@ fn feed(websocket: &mut WebSocket, mut bytes: Vec<u8>, out: &mut Vec<u8>) {
 }
 
 #[test]
-fn clients_refuse_masked_frames() {
-    let mut client = WebSocket::client(LIMIT, || [0; 4]);
-    let mut bytes = frame(FIN | TEXT, b"a");
-    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
-    let received = client.receive(&mut bytes, &mut scratch, &mut out);
-    assert_eq!(received, Err(Violation::MaskedFrame));
-}
-
-#[test]
 fn text_is_refused_before_its_frame_ends() {
     let mut websocket = WebSocket::server(LIMIT);
     let (mut out, mut scratch) = (Vec::new(), Scratch::default());
