@@ -31,8 +31,6 @@ struct Connection {
 pub(crate) struct World {
     pub(crate) chat: Chat,
     pub(crate) now: Now,
-    /// All effects since `ask` was last called.
-    pub(crate) effects: Vec<Effect>,
     pub(crate) outcome: Outcome,
     connections: BTreeMap<Address, Connection>,
     next_address: u64,
@@ -63,7 +61,6 @@ impl World {
         Self {
             chat: Chat::new(&limits, keys, history, Box::new(tokens), now),
             now,
-            effects: Vec::new(),
             outcome: Outcome::default(),
             connections: BTreeMap::new(),
             next_address: 1,
@@ -136,7 +133,6 @@ impl World {
     /// Sends one request in a turn of its own. Returns what the client receives.
     pub(crate) fn ask(&mut self, tab: Tab, text: &str) -> Vec<Value> {
         let before = self.connections[&tab.0].inbox.len();
-        self.effects.clear();
         self.say(tab, text);
         self.commit();
         let connection = self.connections.get(&tab.0);
@@ -216,19 +212,6 @@ impl World {
         Some(inbox.remove(at))
     }
 
-    /// Returns the names of the effects since the last `ask`.
-    pub(crate) fn effect_kinds(&self) -> Vec<&'static str> {
-        let kind = |effect: &Effect| match effect {
-            Effect::Answer { .. } => "Answer",
-            Effect::Deliver { .. } => "Deliver",
-            Effect::Publish { .. } => "Publish",
-            Effect::Subscribe { .. } => "Subscribe",
-            Effect::Unsubscribe { .. } => "Unsubscribe",
-            Effect::Close { .. } => "Close",
-        };
-        self.effects.iter().map(kind).collect()
-    }
-
     pub(crate) fn farewell(&mut self, tab: Tab) -> Option<Farewell> {
         self.connection(tab.0).farewell
     }
@@ -250,20 +233,15 @@ impl World {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         let order = self.topic_order;
         for effect in effects {
-            match &effect {
+            match effect {
                 Effect::Answer { to, event, id } => {
-                    let event = shown(event, *id);
-                    let connection = self.connection(*to);
-                    connection.catch_up(order);
-                    connection.inbox.push(event);
+                    self.connection(to).receive(order, shown(&event, id));
                 }
                 Effect::Deliver { to, event } => {
                     // Delivered twice.
                     assert_eq!(to.iter().collect::<BTreeSet<_>>().len(), to.len());
                     for address in to {
-                        let connection = self.connection(*address);
-                        connection.catch_up(order);
-                        connection.inbox.push(shown(event, None));
+                        self.connection(address).receive(order, shown(&event, None));
                     }
                 }
                 Effect::Publish {
@@ -273,30 +251,35 @@ impl World {
                 } => {
                     let is_known = |address| self.connections.contains_key(address);
                     assert!(except.iter().all(is_known), "not connected");
-                    let event = shown(event, None);
+                    let event = shown(&event, None);
                     for (address, connection) in &mut self.connections {
-                        if connection.topics.contains(topic) && !except.contains(address) {
-                            connection.published.push((*topic, event.clone()));
+                        if connection.topics.contains(&topic) && !except.contains(address) {
+                            connection.published.push((topic, event.clone()));
                         }
                     }
                 }
                 Effect::Subscribe { who, topic } => {
-                    let is_new = self.connection(*who).topics.insert(*topic);
+                    let is_new = self.connection(who).topics.insert(topic);
                     assert!(is_new, "subscribed twice");
                 }
                 Effect::Unsubscribe { who, topic } => {
-                    let connection = self.connection(*who);
+                    let connection = self.connection(who);
                     connection.catch_up(order);
-                    assert!(connection.topics.remove(topic), "was not subscribed");
+                    assert!(connection.topics.remove(&topic), "was not subscribed");
                 }
-                Effect::Close { who, why } => self.connection(*who).farewell = Some(*why),
+                Effect::Close { who, why } => self.connection(who).farewell = Some(why),
             }
-            self.effects.push(effect);
         }
     }
 }
 
 impl Connection {
+    /// Receives an event, after what was published before it.
+    fn receive(&mut self, order: bool, event: Value) {
+        self.catch_up(order);
+        self.inbox.push(event);
+    }
+
     /// Receives what was published, one topic after the other, in one of the two orders.
     fn catch_up(&mut self, order: bool) {
         let is_late = |(topic, _): &(Topic, Value)| (*topic == Topic::Everyone) == order;

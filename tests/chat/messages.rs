@@ -13,6 +13,35 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 conversations! {
+fn message_reaches_the_channel_and_is_acknowledged() r#"
+Ada,Ben enters tea
+Cleo enters general
+Ada > {"type":"message","channel":"tea","text":"hello","action":true,"nonce":"n1","id":9}
+Ada,Ben = {"type":"message","channel":"tea","from":"Ada","author":1,"text":"hello","seq":1,
+ "at":$START,"action":true,"nonce":"n1"}
+Ada = {"type":"ack","id":9,"channel":"tea","seq":1,"at":$START}
+Ada,Ben,Cleo quiet
+Ada > plain
+Ada = {"type":"message","channel":"tea","from":"Ada","author":1,"text":"plain","seq":2,
+ "at":$START}
+Ada quiet"#
+
+fn messages_of_a_turn_are_numbered_in_order_and_acks_follow() r#"
+Ada enters tea
+Ben enters tea chess
+Ada + {"type":"message","channel":"tea","text":"a","id":1}
+Ben + {"type":"message","channel":"tea","text":"b","id":2}
+Ben + {"type":"message","channel":"chess","text":"c","id":3}
+Ada + {"type":"message","channel":"tea","text":"d","id":4}
+commit
+Ada < {"type":"message","text":"a","seq":1,"id":null}
+Ada < {"type":"message","text":"b","seq":2,"id":null}
+Ada < {"type":"message","text":"d","seq":3,"id":null}
+Ada < {"type":"ack","seq":1,"id":1}
+Ada < {"type":"ack","seq":3,"id":4}
+Ada quiet
+Ben types message message message message ack ack"#
+
 fn message_of_the_same_turn_follows_joined() r#"
 Ada enters tea
 Ben enters
@@ -69,56 +98,6 @@ wait 1
 Tab > {"type":"typing","channel":"tea","id":1}
 Ben = {"type":"typing","channel":"tea","user":"Ada"}
 Ada,Tab,Ben quiet"#
-}
-
-#[test]
-fn message_reaches_the_channel_and_is_acknowledged() {
-    let mut script = play(
-        r#"
-Ada,Ben enters tea
-Cleo enters general
-Ada > {"type":"message","channel":"tea","text":"hello","action":true,"nonce":"n1","id":9}"#,
-    );
-    assert!(script.world.outcome.proposed);
-    script.play(
-        r#"
-Ada,Ben = {"type":"message","channel":"tea","from":"Ada","author":1,"text":"hello","seq":1,
- "at":$START,"action":true,"nonce":"n1"}
-Ada = {"type":"ack","id":9,"channel":"tea","seq":1,"at":$START}
-Ada,Ben,Cleo quiet
-Ada > plain
-Ada = {"type":"message","channel":"tea","from":"Ada","author":1,"text":"plain","seq":2,
- "at":$START}
-Ada quiet"#,
-    );
-}
-
-#[test]
-fn messages_of_a_turn_are_numbered_in_order_and_acks_follow() {
-    let mut script = play("Ada enters tea\nBen enters tea chess");
-    script.world.effects.clear();
-    script.play(
-        r#"
-Ada + {"type":"message","channel":"tea","text":"a","id":1}
-Ben + {"type":"message","channel":"tea","text":"b","id":2}
-Ben + {"type":"message","channel":"chess","text":"c","id":3}
-Ada + {"type":"message","channel":"tea","text":"d","id":4}"#,
-    );
-    // Nothing is published before the commit.
-    assert!(script.world.effects.is_empty());
-    script.play("commit");
-    let kinds = [["Publish"; 4], ["Answer"; 4]].concat();
-    assert_eq!(script.world.effect_kinds(), kinds);
-    script.play(
-        r#"
-Ada < {"type":"message","text":"a","seq":1,"id":null}
-Ada < {"type":"message","text":"b","seq":2,"id":null}
-Ada < {"type":"message","text":"d","seq":3,"id":null}
-Ada < {"type":"ack","seq":1,"id":1}
-Ada < {"type":"ack","seq":3,"id":4}
-Ada quiet
-Ben types message message message message ack ack"#,
-    );
 }
 
 #[test]
