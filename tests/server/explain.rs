@@ -1,6 +1,6 @@
 //! `parlor explain`: bytes in; sentences, sections and an exit status out.
 
-use crate::harness::{Folder, rows, run_tool};
+use crate::harness::{Folder, check_tool, rows};
 use serde_json::Value;
 
 /// Input | hex and options | exit status | parts of the output.
@@ -25,19 +25,9 @@ an escape sequence       | 81041b5b324a               | 0 | \"\\u{1b}[2J\"
 compression              | c107 f248cdc9c90700        | 1 | RFC 6455 5.2, reserved bit
 no hex                   | 81 xx                      | 2 | hexadecimal";
 
-/// Runs `explain` with these words; checks its status and that it prints these parts.
 #[track_caller]
 fn check(words: &str, input: &[u8], status: &str, parts: &str) -> String {
-    let words: Vec<_> = ["explain"]
-        .into_iter()
-        .chain(words.split_whitespace())
-        .collect();
-    let (text, ended) = run_tool(&words, input);
-    assert_eq!(ended.to_string(), status, "{words:?}: {text}");
-    for part in parts.split(", ") {
-        assert!(text.contains(part), "{words:?}: {part:?} in {text}");
-    }
-    text
+    check_tool(&format!("explain {words}"), input, status, parts)
 }
 
 #[test]
@@ -50,12 +40,8 @@ fn frames_are_explained_to_the_first_broken_rule() {
         true => ("0", "\"Hello\""),
         false => ("2", "the feature deflate"),
     };
-    check(
-        "frames --deflate --hex c107f248cdc9c90700",
-        b"",
-        status,
-        part,
-    );
+    let compressed = "frames --deflate --hex c107f248cdc9c90700";
+    check(compressed, b"", status, part);
 }
 
 #[test]
@@ -98,18 +84,10 @@ fn json_is_one_object_a_frame() {
     assert_eq!(lines[0]["broken"]["section"], "RFC 6455 8.1");
     assert_eq!(lines[0]["broken"]["code"], 1007);
     let lines = explain("81826162636409 0b 8980 00000000", "0");
-    assert_eq!(
-        (&lines[0]["outcome"], &lines[0]["text"]),
-        (&"message".into(), &"hi".into())
-    );
-    assert_eq!(
-        (&lines[1]["opcode"], &lines[1]["at"]),
-        (&"ping".into(), &8.into())
-    );
+    assert!(lines[0]["outcome"] == "message" && lines[0]["text"] == "hi");
+    assert!(lines[1]["opcode"] == "ping" && lines[1]["at"] == 8);
     let fields = lines[0]["fields"].as_array().unwrap().iter();
-    let names: Vec<_> = fields
-        .map(|field| field["name"].as_str().unwrap())
-        .collect();
+    let names: Vec<_> = fields.filter_map(|field| field["name"].as_str()).collect();
     let expected = "FIN,RSV1,RSV2,RSV3,opcode,MASK,payload length,masking key,payload";
     assert_eq!(names.join(","), expected);
 }
@@ -163,9 +141,6 @@ fn handshakes_are_explained_header_by_header() {
     explain(both.trim_end(), "1", "the response has no end");
     explain(RESPONSE, "2", "needs its request before it");
     let faults = REQUEST.replace("Version: 13", "Version: 8");
-    explain(
-        &faults.replace("websocket", "cobweb"),
-        "1",
-        "§4.2.1, 3, §4.2.1, 6",
-    );
+    let faults = faults.replace("websocket", "cobweb");
+    explain(&faults, "1", "§4.2.1, 3, §4.2.1, 6");
 }

@@ -6,7 +6,9 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::harness::{Folder, Person, Server, assert_private, eventually, rows, run_tool};
+use crate::harness::{
+    Folder, Person, Server, assert_private, check_tool, eventually, rows, run_tool,
+};
 
 /// Reads the texts of the channel `builds`.
 fn texts(person: &mut Person) -> Vec<String> {
@@ -36,8 +38,8 @@ fn lines_become_messages_of_one_user() {
         ("one\r\n\n/quit \u{1b}[31m\n", 0),
         (&format!("{long}\nlast"), 1),
     ] {
-        let arguments = ["say", &url, "builds", "--name", "ci", "--session", file];
-        let (text, ended) = run_tool(&arguments, input.as_bytes());
+        let words = format!("say {url} builds --name ci --session {file}");
+        let (text, ended) = run_tool(&words, input.as_bytes());
         assert_eq!(ended, status, "{text}");
         assert_eq!(text.contains("line 1 was refused"), status == 1, "{text}");
     }
@@ -61,9 +63,7 @@ fn failed_start_says_why() {
         URL a --shout       | shout                      | 2";
     for [words, part, status] in rows(table) {
         let words = format!("say {}", words.replace("URL", &server.url("/chat")));
-        let (text, ended) = run_tool(&words.split_whitespace().collect::<Vec<_>>(), b"x\n");
-        assert!(text.contains(&part), "{words}: {text}");
-        assert_eq!(ended.to_string(), status, "{words}: {text}");
+        check_tool(&words, b"x\n", &status, &part);
     }
 }
 
@@ -94,8 +94,8 @@ fn cutting_proxy(server: &Server) -> String {
 #[test]
 fn line_whose_ack_was_lost_is_stored_once() {
     let server = Server::start(&["--rate", "0"]);
-    let (text, status) = run_tool(&["say", &cutting_proxy(&server), "builds"], b"one\ntwo");
+    let words = format!("say {} builds", cutting_proxy(&server));
+    let text = check_tool(&words, b"one\ntwo", "0", "");
     assert_eq!(text.matches("connecting again").count(), 3, "{text}");
-    assert_eq!(status, 0, "{text}");
     assert_eq!(texts(&mut server.enter("Reader")), ["one", "two"]);
 }

@@ -1,7 +1,7 @@
 //! `parlor test` against parlor, which holds every case, and against a server that accepts
 //! everything.
 
-use crate::harness::{PATIENCE, Server, rows, run_tool};
+use crate::harness::{PATIENCE, Server, check_tool, output, parlor, rows, run_tool};
 use ::parlor::http::Head;
 use ::parlor::progress::Progress;
 use ::parlor::websocket::{CloseCode, CloseFrame, Opcode, accept, encode_message};
@@ -14,13 +14,11 @@ use std::thread;
 fn parlor_holds_the_cases() {
     let server = Server::start(&["--handshake-timeout", "1", "--rate", "0"]);
     // All of sections 9, 12 and 13 take a release build.
-    let skip = ["--skip", "9.*", "--skip", "12.*", "--skip", "13.*"];
-    let some = ["--case", "9.1.2", "--case", "12.*.4", "--case", "13.*.4"];
-    for (path, cases) in [("/echo", &skip[..]), ("/echo", &some), ("/chat", &skip)] {
-        let url = format!("ws://{}{path}", server.address);
-        let (text, status) = run_tool(&[&["test"], cases, &[&url]].concat(), b"");
-        assert_eq!(status, 0, "{path}: {text}");
-        assert!(text.ends_with("No case failed.\n"), "{text}");
+    let skip = "--skip 9.* --skip 12.* --skip 13.*";
+    let some = "--case 9.1.2 --case 12.*.4 --case 13.*.4";
+    for (path, cases) in [("/echo", skip), ("/echo", some), ("/chat", skip)] {
+        let words = format!("test {cases} {}", server.url(path));
+        check_tool(&words, b"", "0", "No case failed.\n");
     }
     assert_eq!(server.get("/healthz").status, 200);
 }
@@ -29,14 +27,8 @@ fn parlor_holds_the_cases() {
 fn random_sequences_find_no_fault_in_parlor() {
     let server = Server::start(&["--rate", "0"]);
     for path in ["/echo", "/chat"] {
-        let url = format!("ws://{}{path}", server.address);
-        let arguments = ["test", "--sequences", "300", "--seed", "1", &url];
-        let (text, status) = run_tool(&arguments, b"");
-        assert_eq!(status, 0, "{path}: {text}");
-        assert!(
-            text.contains("300 sequences with seed 1: 0 faults"),
-            "{text}"
-        );
+        let words = format!("test --sequences 300 --seed 1 {}", server.url(path));
+        check_tool(&words, b"", "0", "300 sequences with seed 1: 0 faults");
     }
 }
 
@@ -68,15 +60,11 @@ fn unsuitable_server_is_refused() {
         let words = words.replace("SERVER", &server.address.to_string());
         let words = words.replace("SILENT", &silent.local_addr().unwrap().to_string());
         let words = format!("test {words}");
-        let (text, ended) = run_tool(&words.split_whitespace().collect::<Vec<_>>(), b"");
-        assert_eq!(ended.to_string(), status, "{words}: {text}");
-        assert!(
-            text.contains(&part) && text.lines().count() == 1,
-            "{words}: {text}"
-        );
+        let text = check_tool(&words, b"", &status, &part);
+        assert_eq!(text.lines().count(), 1, "{words}: {text}");
     }
     for name in ["client", "explain", "test"] {
-        let (help, _) = run_tool(&[name, "--help"], b"");
+        let (help, _) = run_tool(&format!("{name} --help"), b"");
         assert!(help.starts_with("Usage: parlor "), "{name}");
     }
 }
@@ -88,17 +76,15 @@ fn command_is_the_connection_with_headers_and_a_subprotocol() {
     let pipe = format!("exec 3<>/dev/tcp/{host}/{port}; cat <&3 & exec cat >&3");
     let command = format!("exec bash -c '{pipe}'");
     let url = "wss://chat.example/chat";
-    let run = |more: &[&str]| {
-        let options = ["--case", "rsv*", "--skip", "rsv-all-empty", url];
-        run_tool(
-            &[&["test", "--connect", &command], more, &options].concat(),
-            b"",
-        )
+    let run = |more: &str| {
+        let words = format!("{more} --case rsv* --skip rsv-all-empty {url}");
+        let mut test = parlor();
+        test.args(["test", "--connect", &command]);
+        output(test.args(words.split(' ')))
     };
-    let (text, status) = run(&["--origin", "https://chat.example", "--subprotocol", "chat"]);
-    assert_eq!(status, 0, "{text}");
-    let (text, status) = run(&["--header", "Origin: https://other.example"]);
-    assert_eq!(status, 3, "{text}");
+    let (status, text, _) = run("--origin https://chat.example --subprotocol chat");
+    assert_eq!(status, Some(0), "{text}");
+    assert_eq!(run("--header Origin:https://other.example").0, Some(3));
 }
 
 /// Answers any handshake, any ping after any bytes, and any close frame; hangs up on opcode 3.
@@ -166,7 +152,7 @@ fn careless_server_is_found_out() {
     let test = |options: &str| {
         let cases = "--case rsv3 --case opcode-3 --case 3.1 --case 2.7";
         let words = format!("test {options} {cases} {url}");
-        run_tool(&words.split_whitespace().collect::<Vec<_>>(), b"")
+        run_tool(&words, b"")
     };
     let (text, status) = test(&format!(
         "--write-expected {expected} --junit {junit} --autobahn {autobahn}"
@@ -218,19 +204,16 @@ fn careless_server_is_found_out() {
         "{text}"
     );
     // An invalid close frame that is answered like a valid one was accepted.
-    let (text, _) = run_tool(&["test", "--json", "--case", "close-1005", &url], b"");
-    assert!(text.contains("\"verdict\":\"violated\""), "{text}");
+    let words = format!("test --json --case close-1005 {url}");
+    check_tool(&words, b"", "1", "\"verdict\":\"violated\"");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
 fn cases_are_listed_with_autobahns_numbers() {
-    let (text, status) = run_tool(&["test", "--list", "--json", "--case", "autobahn"], b"");
+    let (text, status) = run_tool("test --list --json --case autobahn", b"");
     assert_eq!((text.lines().count(), status), (517, 0));
     let words = "test --list --section 5.1 --skip mask-missing-*";
-    let (text, _) = run_tool(&words.split(' ').collect::<Vec<_>>(), b"");
-    assert!(
-        text.contains("\nmask-missing ") && !text.contains("mask-missing-ping"),
-        "{text}"
-    );
+    let text = check_tool(words, b"", "0", "\nmask-missing ");
+    assert!(!text.contains("mask-missing-ping"), "{text}");
 }

@@ -67,12 +67,13 @@ pub(crate) fn output(command: &mut Command) -> (Option<i32>, String, String) {
     )
 }
 
-/// Runs a tool with this standard input. Returns everything that it prints, and its status.
+/// Runs a tool with these words and this standard input. Returns everything that it prints, and its
+/// status.
 #[cfg(feature = "tools")]
-pub(crate) fn run_tool(arguments: &[&str], input: &[u8]) -> (String, i32) {
+pub(crate) fn run_tool(words: &str, input: &[u8]) -> (String, i32) {
     use std::io::Write;
     let mut command = parlor();
-    command.args(arguments).stdin(Stdio::piped());
+    command.args(words.split_whitespace()).stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary starts");
     // It need not read its input.
@@ -81,6 +82,18 @@ pub(crate) fn run_tool(arguments: &[&str], input: &[u8]) -> (String, i32) {
     let stdout = String::from_utf8(output.stdout).expect("UTF-8");
     let text = stdout + &String::from_utf8_lossy(&output.stderr);
     (text, output.status.code().expect("it is not killed"))
+}
+
+/// Runs a tool; checks its status, and that it prints these parts, which commas divide.
+#[cfg(feature = "tools")]
+#[track_caller]
+pub(crate) fn check_tool(words: &str, input: &[u8], status: &str, parts: &str) -> String {
+    let (text, ended) = run_tool(words, input);
+    assert_eq!(ended.to_string(), status, "{words}: {text}");
+    for part in parts.split(", ") {
+        assert!(text.contains(part), "{words}: {part:?} in {text}");
+    }
+    text
 }
 
 /// Checks that other users of the machine can't use a file.
