@@ -40,7 +40,7 @@ fn origin_must_be_allowed() {
 #[cfg(feature = "log-output")]
 #[test]
 fn log_names_untrusted_proxies_once_and_clients_of_trusted_ones() {
-    use crate::harness::{eventually, parlor};
+    use crate::harness::eventually;
     let server = Server::with("--max-connections-per-ip 3");
     let forwarded =
         |server, n| upgrade(server, "localhost", &format!("X-Forwarded-For: 9.9.9.{n}"));
@@ -50,12 +50,8 @@ fn log_names_untrusted_proxies_once_and_clients_of_trusted_ones() {
     server.raw().response().assert_refusal("4th", &[429]);
     assert_eq!(server.logs().matches("--trusted-proxy").count(), 1);
 
-    let mut command = parlor();
-    command.args(["--listen", "127.0.0.1:0", "--no-history"]);
-    command
-        .env("PARLOR_TRUSTED_PROXY", "192.0.2.1, 127.0.0.0/8")
-        .env("PARLOR_LOG", "debug");
-    let server = Server::spawn(command);
+    let proxies = ("PARLOR_TRUSTED_PROXY", "192.0.2.1, 127.0.0.0/8");
+    let server = Server::with_variables(&[proxies, ("PARLOR_LOG", "debug")]);
     drop(forwarded(&server, 7));
     eventually("its end is logged", || {
         server.logs().contains(" of 9.9.9.7: closes with 1006")

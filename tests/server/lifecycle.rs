@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Folder, Person, Server, eventually, frame, parlor, shell};
+use crate::harness::{Folder, Person, Server, eventually, frame, shell};
 
 /// Whether SIGHUP was ignored when this process started (`nohup`). The server inherits it.
 fn hangups_are_ignored() -> bool {
@@ -115,9 +115,7 @@ fn start_without_a_history_has_a_new_epoch() {
     let address = server.address.to_string();
     server.signal(Signal::KILL);
     server.wait();
-    let mut command = parlor();
-    command.args(["--no-history", "--listen", &address]);
-    let server = Server::spawn(command);
+    let server = Server::listening(&address, &[]);
     let mut back = Person::return_of(&server, &ada.session(), "Ada");
     assert_ne!(back.welcome["epoch"], ada.welcome["epoch"]);
     assert_eq!(back.join("general")["seq"], 0);
@@ -179,11 +177,7 @@ fn metrics_count_what_happens_without_names() {
 /// With every log line enabled: no texts, no session tokens, no control characters.
 #[test]
 fn logs_hold_no_secrets() {
-    let mut command = parlor();
-    command
-        .args(["--listen", "127.0.0.1:0", "--no-history", "--rate", "0"])
-        .env("RUST_LOG", "trace");
-    let mut server = Server::spawn(command);
+    let mut server = Server::with_variables(&[("RUST_LOG", "trace")]);
     let [mut ada, bob] = ["Ada", "Bob"].map(|name| server.enter(name));
     ada.join("general");
     ada.say("general", "plugh-in-a-channel");

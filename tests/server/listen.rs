@@ -47,29 +47,21 @@ fn each_address_serves_the_same_chat() {
 fn peer_on_a_socket_counts_as_a_trusted_proxy() {
     let folder = Folder::new("listen-proxy");
     let path = folder.0.join("parlor.sock");
-    let server = start(
-        &path,
-        &["--max-connections-per-ip=1", "--user-header=X-User"],
-    );
-    let get = |mut raw: Raw, headers: &str| {
-        raw.send(format!(
-            "GET /user.json HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"
-        ));
-        (raw.response().status, raw)
+    let options = ["--max-connections-per-ip=1", "--user-header=X-User"];
+    let server = start(&path, &options);
+    let get = |mut raw: Raw| {
+        raw.send("GET /user.json HTTP/1.1\r\nHost: localhost\r\nX-User: Ada\r\n\r\n");
+        raw.response().status
     };
-    let user = "X-User: Ada\r\n";
-    assert_eq!(get(server.raw(), user).0, 403);
-    assert_eq!(get(connect(&path), user).0, 200);
+    assert_eq!((get(server.raw()), get(connect(&path))), (403, 200));
     let upgrade = |client: &str| {
         let mut raw = connect(&path);
         let host = format!("Host: localhost\r\nX-User: Ada\r\n{client}");
         raw.send(handshake("/chat").replace("Host: localhost\r\n", &host));
         (raw.response().status, raw)
     };
-    let (one, other) = (
-        "X-Forwarded-For: 192.0.2.1\r\n",
-        "X-Forwarded-For: 192.0.2.2\r\n",
-    );
+    let [one, other] = ["1", "2"].map(|n| format!("X-Forwarded-For: 192.0.2.{n}\r\n"));
+    let (one, other) = (&*one, &*other);
     let first = upgrade(one);
     let status = [first.0, upgrade(one).0, upgrade(other).0, upgrade("").0];
     assert_eq!(status, [101, 429, 101, 101]);
@@ -87,10 +79,8 @@ fn socket_file_of_a_killed_server_is_replaced() {
         output(&mut command)
     };
     let (status, _, error) = refused();
-    assert!(
-        status == Some(1) && error.contains("another program"),
-        "{error}"
-    );
+    assert!(status == Some(1), "{error}");
+    assert!(error.contains("another program"), "{error}");
     server.signal(Signal::KILL);
     server.wait();
     assert!(path.exists());

@@ -26,17 +26,13 @@ fn manager_is_notified_of_start_life_and_stop() {
             let length = manager.recv(&mut buffer).expect("a message");
             String::from_utf8_lossy(&buffer[..length]).into_owned()
         };
-        let mut command = parlor();
-        command.args(["--listen=127.0.0.1:0", "--no-history"]);
-        command.env("NOTIFY_SOCKET", &variable);
-        command.env("WATCHDOG_USEC", "200000");
-        let mut server = Server::spawn(command);
+        let variables = [("NOTIFY_SOCKET", &*variable), ("WATCHDOG_USEC", "200000")];
+        let mut server = Server::with_variables(&variables);
         assert_eq!(next(), "READY=1\nSTATUS=0 connections");
         assert_eq!(next(), "WATCHDOG=1\nSTATUS=0 connections");
         let _open = server.open("/echo");
-        eventually("the status", || {
-            next() == "WATCHDOG=1\nSTATUS=1 connections"
-        });
+        let status = "WATCHDOG=1\nSTATUS=1 connections";
+        eventually("the status", || next() == status);
         server.signal(Signal::TERM);
         eventually("the stop", || next().starts_with("STOPPING=1\n"));
         drop(_open);
@@ -81,18 +77,14 @@ fn credentials_are_the_owners_key_and_the_password() {
         fs::write(folder.0.join(name), name).unwrap();
         fs::set_permissions(folder.0.join(name), Permissions::from_mode(0o440)).unwrap();
     }
-    let mut command = parlor();
-    command.args(["--listen=127.0.0.1:0", "--no-history"]);
-    command.env("CREDENTIALS_DIRECTORY", &folder.0);
-    let server = Server::spawn(command);
+    let path = folder.0.to_str().unwrap();
+    let server = Server::with_variables(&[("CREDENTIALS_DIRECTORY", path)]);
     let mut ada = Person::guest(&server);
     let hello = |password: &str| json!({"type": "hello", "name": "Ada", "password": password});
     assert_eq!(ada.refused(hello("")), "bad_password");
     ada.welcome = ada.ask(hello("password"));
-    assert_eq!(
-        ada.ask(json!({"type": "own", "key": "owner-key"}))["on"],
-        true
-    );
+    let own = ada.ask(json!({"type": "own", "key": "owner-key"}));
+    assert_eq!(own["on"], true);
 }
 
 #[test]
@@ -111,15 +103,11 @@ fn empty_variables_of_the_manager_mean_nothing() {
     let path = folder.0.join("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut command = parlor();
-    command.args(["--listen=127.0.0.1:0", "--no-history"]);
-    command.env("NOTIFY_SOCKET", &path);
-    command.env("WATCHDOG_USEC", "0");
-    let _server = Server::spawn(command);
+    let socket = ("NOTIFY_SOCKET", path.to_str().unwrap());
+    let _server = Server::with_variables(&[socket, ("WATCHDOG_USEC", "0")]);
     let mut buffer = [0; 200];
     assert!(manager.recv(&mut buffer).is_ok(), "the start");
-    manager
-        .set_read_timeout(Some(Duration::from_millis(200)))
-        .unwrap();
+    let briefly = Some(Duration::from_millis(200));
+    manager.set_read_timeout(briefly).unwrap();
     assert!(manager.recv(&mut buffer).is_err(), "no watchdog");
 }

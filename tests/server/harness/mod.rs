@@ -118,6 +118,14 @@ impl Server {
         Self::spawn(command)
     }
 
+    /// The same, with variables and no options.
+    pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Self {
+        let mut command = parlor();
+        command.args(["--listen=127.0.0.1:0", "--no-history"]);
+        command.envs(variables.iter().copied());
+        Self::spawn(command)
+    }
+
     /// The same, with the options in one text.
     pub(crate) fn with(options: &str) -> Self {
         Self::start(&options.split(' ').collect::<Vec<_>>())
