@@ -4,20 +4,17 @@
 //! Input: the bytes; the last one's low bit says which end takes them. Allowed to differ, and
 //! nothing else:
 //! - §5.2, lengths in more bytes than they need: tungstenite takes them, here they are refused,
-//!   since the standard says
-//!   MUST (and §5.5: a control frame's length never stands in such a form, which is refused before
-//!   it has come). Where that
-//!   is what parlor refuses, the messages up to there are still compared;
+//!   since the standard says MUST (and §5.5: a control frame's length never stands in such a form,
+//!   which is refused before it has come). Where that is what parlor refuses, the messages up to
+//!   there are still compared;
 //! - §7.4, close codes: tungstenite hands out a close frame whose code may not be sent, with 1002
-//!   in its place; and 1014, which
-//!   the registry of §11.7 got later (Bad Gateway), is among those for it;
+//!   in its place; and 1014, which the registry of §11.7 got later (Bad Gateway), is among those
+//!   for it;
 //! - when: parlor refuses at the first byte that tells, tungstenite at the end of the frame (§5.2,
-//!   §5.5), of the fragment
-//!   (§8.1) or of the payload (a length beyond the limit in sum). So where parlor refused, the
-//!   frame is filled up with
-//!   zeros before tungstenite is asked. Which rule it names where several are broken follows from
-//!   that: a code that may not be sent with a
-//!   reason that is not UTF-8 is refused for the reason.
+//!   §5.5), of the fragment (§8.1) or of the payload (a length beyond the limit in sum). So where
+//!   parlor refused, the frame is filled up with zeros before tungstenite is asked. Which rule it
+//!   names where several are broken follows from that: a code that may not be sent with a reason
+//!   that is not UTF-8 is refused for the reason.
 
 use std::io::{self, Read, Write};
 use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};

@@ -7,8 +7,7 @@
 //! - any cutting gives the same events, the same error, the same replies;
 //! - the answer to a close frame is one that the other end takes, with the same code;
 //! - taken apart for a person (`dissect`) they are the same frames, each bit of a header in one
-//!   field, and a walk over them comes
-//!   to the same messages and the same broken rule;
+//!   field, and a walk over them comes to the same messages and the same broken rule;
 //! - what `machine` asserts: held bytes, and silence after the end.
 
 use parlor::progress::Progress;

@@ -2,11 +2,9 @@
 //!
 //! Input: the file. Asserted, up to the first line that is refused:
 //! - what is accepted, encoded again, is read as the same; so it is a fixed point, and never longer
-//!   than it was: the memory of
-//!   a line bounds that of what it says;
+//!   than it was: the memory of a line bounds that of what it says;
 //! - a small model says that what was accepted fits together: the head first, then sessions by
-//!   their numbers, then places, each
-//!   with numbers that go up by one to its newest.
+//!   their numbers, then places, each with numbers that go up by one to its newest.
 
 use parlor::tools::lines::{LINE_BYTES, Line, Lines};
 

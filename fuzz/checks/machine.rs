@@ -1,8 +1,7 @@
 //! One end of a WebSocket connection that is fed with bytes in pieces, and what came out of it.
 //!
 //! It asserts by itself what holds whatever is sent: the machine never holds more than its limit
-//! and a little, and after an
-//! error or a close frame it hears nothing and says nothing.
+//! and a little, and after an error or a close frame it hears nothing and says nothing.
 
 use parlor::tools::test::model::Message;
 use parlor::websocket::{

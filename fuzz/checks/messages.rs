@@ -2,8 +2,7 @@
 //! §8.1; `src/tools/test/model.rs`).
 //!
 //! Input: a list made by `arbitrary`. Asserted: the machine gives the messages of the model and
-//! fails with its code, at either end, however the bytes are cut, and wherever it closed
-//! itself.
+//! fails with its code, at either end, however the bytes are cut, and wherever it closed itself.
 //!
 //! Half of the inputs are compressed (RFC 7692). The model inflates stored blocks only, and the
 //! check ends where a message has others. Received messages are then compressed by parlor, and must
@@ -50,8 +49,8 @@ enum Payload {
     Long(u16),
     Close(u16, u8),
     /// Stored blocks with so many bytes of the text, how many of the last bytes are left for the
-    /// next fragment, whether it ends
-    /// as a message has to, and whether the last block says that it is the last.
+    /// next fragment, whether it ends as a message has to, and whether the last block says that it
+    /// is the last.
     Stored {
         lengths: [u8; 2],
         left: u8,

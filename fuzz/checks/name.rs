@@ -4,13 +4,12 @@
 //! - what is shown leads back to the name: it is a name, it is shown so again, and its keys are the
 //!   same;
 //! - the rules hold for what is shown: 1 to 32 characters, a letter or a digit first, at most four
-//!   marks in a row, and no
-//!   character that shows nothing, controls something or turns the direction of writing;
+//!   marks in a row, and no character that shows nothing, controls something or turns the direction
+//!   of writing;
 //! - case makes no other name, and the number sign no other channel.
 //!
 //! The lists here are written by hand from Unicode's `PropList` and `DerivedCoreProperties`, so
-//! that the tables that parlor
-//! is built with are not asked about themselves.
+//! that the tables that parlor is built with are not asked about themselves.
 
 use parlor::chat::name::Name;
 

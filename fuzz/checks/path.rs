@@ -1,10 +1,9 @@
 //! Paths of requests as names of files below a folder.
 //!
 //! Input: the path, as it stood in the target. Asserted, by a naive walk over the components as the
-//! file system would take
-//! them: the name stays below the folder, and has no hidden part, no backslash and no control
-//! character; it is what RFC 3986
-//! §2.1 makes of the path; written as a path again, with every byte escaped, it is the same name.
+//! file system would take them: the name stays below the folder, and has no hidden part, no
+//! backslash and no control character; it is what RFC 3986 §2.1 makes of the path; written as a
+//! path again, with every byte escaped, it is the same name.
 
 use parlor::http::pages::{BuiltIn, Pages, file_name};
 use std::cell::RefCell;

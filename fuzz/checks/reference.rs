@@ -79,8 +79,7 @@ pub fn parse(bytes: &[u8]) -> Option<Request<'_>> {
 }
 
 /// `field-line = field-name ":" OWS field-value OWS` (§5); `field-value` has visible characters,
-/// bytes beyond ASCII, and
-/// SP or HTAB between them (RFC 9110 §5.5).
+/// bytes beyond ASCII, and SP or HTAB between them (RFC 9110 §5.5).
 fn field_line(line: &[u8]) -> Option<(&str, &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);

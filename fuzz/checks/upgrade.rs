@@ -1,11 +1,9 @@
 //! Opening handshakes against a predicate: the conditions of RFC 6455 §4.2.1 as a list of booleans.
 //!
 //! Input: a request made by `arbitrary` from words that matter: right and nearly right, in any
-//! case, in lists, twice, in any
-//! order. The predicate looks at what was chosen, never at the bytes. Asserted: 101 exactly if all
-//! conditions hold, else the
-//! status of the first that does not; the accept key is the one that tungstenite computes; `chat`
-//! where it was offered.
+//! case, in lists, twice, in any order. The predicate looks at what was chosen, never at the bytes.
+//! Asserted: 101 exactly if all conditions hold, else the status of the first that does not; the
+//! accept key is the one that tungstenite computes; `chat` where it was offered.
 
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::http::Head;

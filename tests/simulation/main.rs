@@ -2,16 +2,15 @@
 //! number.
 //!
 //! ```sh
-//! cargo test --test simulation  # some fixed seeds, and some new ones
-//! SEEDS=200 cargo test --profile simulation --test simulation  # more of them, fast
-//! SEED=42 cargo test --test simulation -- --ignored --nocapture one  # one, shown
-//! SECONDS=3600 cargo test --profile simulation --test simulation -- --ignored soak  # new ones
+//! cargo test --test simulation  # some fixed seeds, and some new ones SEEDS=200 cargo test
+//! --profile simulation --test simulation  # more of them, fast SEED=42 cargo test --test
+//! simulation -- --ignored --nocapture one  # one, shown SECONDS=3600 cargo test --profile
+//! simulation --test simulation -- --ignored soak  # new ones
 //! ```
 //!
 //! A seed that fails prints itself, and the smallest plan that still fails: fewer clients, fewer
-//! steps, fewer kinds of faults
-//! (not with `SHRINK=0`, which is quicker). `tests/planted/run simulation` shows that it finds what
-//! is broken.
+//! steps, fewer kinds of faults (not with `SHRINK=0`, which is quicker). `tests/planted/run
+//! simulation` shows that it finds what is broken.
 //!
 //! Reading order: `plan` (what a seed decides), `world` (what happens), `client` (what everybody is
 //! held to), `disk`.
