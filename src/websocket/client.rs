@@ -33,7 +33,8 @@ pub fn key(nonce: [u8; 16]) -> String {
 /// let mut out = Vec::new();
 /// handshake.request(&mut out);
 /// assert!(out.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com:80\r\n"));
-/// let response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+/// let response = b"HTTP/1.1 101 Switching Protocols\r\n\
+///     Upgrade: websocket\r\nConnection: Upgrade\r\n\
 ///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 /// let parsed = handshake.parse(response)?;
 /// let Progress::Done { value: accepted, .. } = parsed else { panic!("more is needed") };
@@ -265,8 +266,10 @@ mod tests {
             let Ok(Progress::Done { value: head, .. }) = parsed else { panic!("{bytes}") };
             match (check_response(&head, &asked), wrong) {
                 (Ok(()), None) => {}
-                (Err(error), Some(part)) => assert!(
-                    error.sentence.contains(part) && error.section.contains("RFC 6455 §4"), "{error}"),
+                (Err(error), Some(part)) => {
+                    assert!(error.sentence.contains(part), "{error}");
+                    assert!(error.section.contains("RFC 6455 §4"), "{error}");
+                }
                 other => panic!("{bytes}: {other:?}"),
             }
         }
