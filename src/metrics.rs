@@ -67,11 +67,6 @@ metrics! {
     commit_seconds: Histogram = "parlor_commit_seconds",
 }
 
-impl Metrics {
-    /// The media type of [`Metrics::render`]'s text.
-    pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-}
-
 /// Writes a metric in the text format of Prometheus.
 trait Render {
     fn render(&self, name: &str, help: &str, out: &mut String);

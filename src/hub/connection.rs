@@ -478,7 +478,9 @@ impl<S> Connection<S> {
     /// Frees everything, at the end of the connection.
     pub(super) fn release(&mut self, buffered: &mut Buffered) {
         debug_assert!(self.is_dead());
-        self.outbox.release(buffered);
+        if let Some(backlog) = self.outbox.backlog.take() {
+            backlog.release(buffered);
+        }
         if let Some(rare) = self.rare.take() {
             buffered.replace(rare.counted, 0);
         }

@@ -39,6 +39,7 @@ mod proxies;
 mod rate;
 mod reading;
 mod routes;
+mod timers;
 mod topics;
 mod traces;
 mod turn;
@@ -160,7 +161,7 @@ pub struct Hub<S> {
     /// The value of `next_deadline` at the end of the last turn.
     promised: Option<Millis>,
     /// The time until which deadlines are held back, after the process was suspended.
-    judges_from: Option<Millis>,
+    deadlines_from: Option<Millis>,
     /// This turn had an input.
     had_input: bool,
     draining: bool,
@@ -170,8 +171,6 @@ pub struct Hub<S> {
 
 /// With more entries than this in the inbox, no connection is read.
 const INBOX_LENGTH: usize = 4_096;
-/// The time until a commit is repeated, while another program has locked the history.
-const COMMIT_RETRY: Duration = Duration::from_millis(10);
 
 impl<S: Socket> Hub<S> {
     /// Makes a hub without connections.
@@ -187,7 +186,7 @@ impl<S: Socket> Hub<S> {
             reading: ReadQueue::default(),
             reminders: BinaryHeap::new(),
             promised: None,
-            judges_from: None,
+            deadlines_from: None,
             had_input: false,
             draining: false,
             buffers_full: Warning::default(),
@@ -260,15 +259,6 @@ impl<S: Socket> Hub<S> {
         if let Some(connection) = self.connections.get_mut(id) {
             self.reading.push(connection, &self.cx);
         }
-    }
-
-    /// Returns the next deadline of a connection or of the chat.
-    fn wake_at(&self) -> Option<Millis> {
-        let reminder = self.reminders.peek().map(|Reverse((at, _))| *at);
-        let is_waiting = self.chat.is_waiting();
-        let retry = is_waiting.then(|| self.cx.now.mono.after(COMMIT_RETRY));
-        let deadlines = [reminder, retry, self.chat.next_deadline()];
-        deadlines.into_iter().flatten().min()
     }
 }
 

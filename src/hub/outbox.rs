@@ -253,7 +253,7 @@ pub(super) struct Outbox {
     /// Cleared by a short write; set when the socket is reported writable.
     pub(super) writable: bool,
     /// The bytes that the socket did not accept; `None` if there are none.
-    backlog: Option<Box<Backlog>>,
+    pub(super) backlog: Option<Box<Backlog>>,
 }
 
 impl Outbox {
@@ -338,12 +338,6 @@ impl Outbox {
         if let Some(backlog) = &mut self.backlog {
             backlog.cut(buffered);
             self.backlog.take_if(|backlog| backlog.is_empty());
-        }
-    }
-
-    pub(super) fn release(&mut self, buffered: &mut Buffered) {
-        if let Some(backlog) = self.backlog.take() {
-            backlog.release(buffered);
         }
     }
 }

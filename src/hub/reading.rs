@@ -75,7 +75,7 @@ impl ReadQueue {
                 continue;
             }
             connection.read_state = ReadState::Idle;
-            if connection.wants_input() {
+            if !connection.is_dead() && (!connection.input_ended || connection.has_unparsed()) {
                 return Some(id);
             }
         }
@@ -112,11 +112,6 @@ impl<S> Connection<S> {
     pub(super) fn must_wait(&self, limits: &Limits) -> bool {
         let has_entries = |open: &Open| open.phase != Phase::CloseSent && open.pending.entries > 0;
         matches!(&self.life, Life::Open(open) if has_entries(open)) || self.must_not_parse(limits)
-    }
-
-    /// Returns whether the connection can still have input.
-    pub(super) fn wants_input(&self) -> bool {
-        !self.is_dead() && (!self.input_ended || self.has_unparsed())
     }
 
     pub(super) fn has_unparsed(&self) -> bool {

@@ -96,7 +96,7 @@ impl Router {
                 let why = "this chat is private, so only this machine can read its metrics";
                 Err(Refusal::new(403, why))
             }
-            "/metrics" => current(Metrics::MEDIA_TYPE, metrics.render()),
+            "/metrics" => current("text/plain; version=0.0.4; charset=utf-8", metrics.render()),
             path => {
                 let page = match path {
                     "/wire" => self.pages.page("/wire.html"),

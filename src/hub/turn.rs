@@ -1,5 +1,5 @@
-//! Steps 3 to 8 of a turn: **due**, **apply**, **commit**, **share**, **flush**, **free**. The
-//! driver does the first two, *wait* and *read*.
+//! The steps of a turn: **due**, **apply**, **commit**, **share**, **flush**, **free**. The driver
+//! does the two before them, *wait* and *read*; *due* is in `timers.rs`.
 //!
 //! Only owned data passes from one step to the next.
 
@@ -10,22 +10,14 @@ use super::{Hub, Socket};
 use crate::chat::command::{Command, Request};
 use crate::chat::error::CommandError;
 use crate::limits::{CONNECTION_OUTPUT_BYTES, TRACE_TURN_BYTES, TURN_OUTPUT_BYTES};
-use crate::time::Millis;
-use std::cmp::Reverse;
-use std::time::Duration;
 
 /// Entries that the inbox keeps allocated between turns.
 const KEPT_ENTRIES: usize = 256;
-/// A deadline that is noticed this late was missed because the process was suspended. After that,
-/// deadlines are held back no longer than this.
-const SUSPENSION: Duration = Duration::from_secs(1);
 
 impl<S: Socket> Hub<S> {
     /// Runs the steps after *read*.
     pub(super) fn run_turn(&mut self) {
-        if self.may_judge() {
-            self.due();
-        }
+        self.due();
         self.apply();
         self.commit();
         if self.draining {
@@ -45,46 +37,6 @@ impl<S: Socket> Hub<S> {
         self.flush();
         self.free();
         self.promised = self.wake_at();
-    }
-
-    /// Returns whether deadlines count in this turn. After a suspension of the process they don't,
-    /// until what peers sent meanwhile has been read: until a turn without input, or for a second.
-    fn may_judge(&mut self) -> bool {
-        let now = self.cx.now.mono;
-        let is_quiet = !std::mem::take(&mut self.had_input) && !self.reading.has_work();
-        match self.judges_from {
-            // The process stood still, or it would have noticed this deadline in time.
-            None if self.promised.is_some_and(|at| at.after(SUSPENSION) < now) => {
-                self.judges_from = Some(now.after(SUSPENSION));
-            }
-            Some(from) if is_quiet || from <= now => self.judges_from = None,
-            _ => {}
-        }
-        self.judges_from.is_none()
-    }
-
-    /// Step 3: pings, closes or drops the connections whose deadline has passed, and runs the
-    /// chat's timers.
-    fn due(&mut self) {
-        let now = self.cx.now;
-        while let Some(Reverse((at, id))) = self.reminders.peek().copied()
-            && at <= now.mono
-        {
-            self.reminders.pop();
-            let Some(connection) = self.connections.get_mut(id) else {
-                continue;
-            };
-            if connection.reminder != at {
-                continue;
-            }
-            connection.reminder = Millis(u64::MAX);
-            connection.check_deadline(&mut self.cx);
-            self.settle(id);
-        }
-        if self.chat.next_deadline().is_some_and(|at| at <= now.mono) {
-            self.chat.tick(now, &mut self.effects);
-            self.carry_out();
-        }
     }
 
     /// Step 4: gives the inbox's requests to the chat. Stops after [`TURN_OUTPUT_BYTES`] of output;

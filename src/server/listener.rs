@@ -11,14 +11,14 @@ use crate::time::Millis;
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener};
 use mio::{Interest, Registry, Token};
-use rustix::fs::{Mode, stat};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,32 +55,13 @@ enum Socket {
     Unix(UnixListener),
 }
 
-/// The path of a Unix socket's file, with its device and inode. The file is removed at the end,
-/// unless another server has replaced it.
-struct SocketFile(PathBuf, (u64, u64));
-
-impl SocketFile {
-    fn id(path: &Path) -> io::Result<(u64, u64)> {
-        let stat = stat(path)?;
-        Ok((stat.st_dev, stat.st_ino))
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if Self::id(&self.0).is_ok_and(|id| id == self.1) {
-            let _ = fs::remove_file(&self.0);
-        }
-    }
-}
-
 /// A listening socket with its pauses.
 pub struct Listener {
     socket: Socket,
     /// The bound address, with the real port.
     pub address: Address,
-    /// The file to remove at the end.
-    _file: Option<SocketFile>,
+    /// The file of a Unix socket, which is removed at the end.
+    file: Option<PathBuf>,
     /// Whether an event has reported connections, and the queue was not found empty since.
     pub(super) waiting: bool,
     /// The end of the pause after a failure.
@@ -103,8 +84,7 @@ impl Listener {
             Address::Unix(path) => {
                 let socket = bind_unix(path)?;
                 rustix::net::listen(&socket, BACKLOG)?;
-                let file = SocketFile(path.clone(), SocketFile::id(path)?);
-                Self::new(Socket::Unix(socket), Some(file))
+                Self::new(Socket::Unix(socket), Some(path.clone()))
             }
         }
     }
@@ -121,7 +101,7 @@ impl Listener {
         Self::new(Socket::Unix(UnixListener::from_std(socket)), None)
     }
 
-    fn new(socket: Socket, file: Option<SocketFile>) -> io::Result<Self> {
+    fn new(socket: Socket, file: Option<PathBuf>) -> io::Result<Self> {
         let address = match &socket {
             Socket::Tcp(socket) => Address::Tcp(socket.local_addr()?),
             Socket::Unix(socket) => {
@@ -132,7 +112,7 @@ impl Listener {
         Ok(Self {
             address,
             socket,
-            _file: file,
+            file,
             waiting: false,
             retry_at: None,
             warning: Warning::default(),
@@ -152,11 +132,7 @@ impl Listener {
     pub(super) fn measure_room(&mut self) -> io::Result<()> {
         if let Some(limit) = getrlimit(Resource::Nofile).current {
             // A new descriptor is the lowest free number (open(2)), so this many are in use.
-            let socket = match &self.socket {
-                Socket::Tcp(socket) => socket.as_fd(),
-                Socket::Unix(socket) => socket.as_fd(),
-            };
-            let used = rustix::io::fcntl_dupfd_cloexec(socket, 0)?.as_raw_fd() as usize;
+            let used = unix::UnixDatagram::unbound()?.as_raw_fd() as usize;
             let left = usize::try_from(limit).unwrap_or(usize::MAX);
             let left = left.saturating_sub(used);
             self.room = (left - SPARE_DESCRIPTORS.min(left / 4)).max(1);
@@ -207,6 +183,14 @@ impl Listener {
         self.retry_at = Some(now.after(PAUSE));
         let sentence = format_args!("can't accept connections: {error}; retrying");
         self.warning.log(now, sentence);
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            let _ = fs::remove_file(file);
+        }
     }
 }
 
