@@ -71,6 +71,12 @@ impl Arguments {
         self.values(name).next().is_some()
     }
 
+    /// Returns the value of this option: the last one that was given.
+    #[cfg(feature = "tools")]
+    pub(crate) fn value(&self, name: &str) -> Option<&OsStr> {
+        self.values(name).next_back()
+    }
+
     /// Returns every value that was given for this option.
     pub(crate) fn values(&self, name: &str) -> impl DoubleEndedIterator<Item = &OsStr> {
         let named = self.options.iter().filter(move |(known, _)| known == name);

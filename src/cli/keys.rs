@@ -36,18 +36,22 @@ impl Secrets {
         let is_credential =
             |path: &Path| credentials.is_some_and(|folder| path.starts_with(folder));
         let owner = match file(&options.owner_key, "owner-key") {
-            Some(path) => Some(read_or_make(&path, fresh, is_credential(&path))?),
-            None if io::stderr().is_terminal() => Some(fresh),
+            Some(path) => Some(
+                read_or_make(&path, fresh, is_credential(&path))
+                    .map_err(|why| cant_use("owner's key", &path, &why))?,
+            ),
+            None => Some(fresh).filter(|_| io::stderr().is_terminal()),
+        };
+        let password = match file(&options.password_file, "password") {
+            Some(_) if options.user_header.is_some() => {
+                return Err("--user-header excludes a password".to_owned());
+            }
+            Some(path) => Some(
+                read(&path, is_credential(&path))
+                    .map_err(|why| cant_use("password", &path, &why))?,
+            ),
             None => None,
         };
-        let password = file(&options.password_file, "password");
-        if password.is_some() && options.user_header.is_some() {
-            return Err("--user-header excludes a password".to_owned());
-        }
-        let read = |path: PathBuf| {
-            read(&path, is_credential(&path)).map_err(|why| cant_use("password", &path, &why))
-        };
-        let password = password.map(read).transpose()?;
         let keys = Keys::new(owner.as_deref(), password.as_deref());
         Ok(Self { owner, keys })
     }
@@ -83,20 +87,15 @@ fn link(listen: Option<SocketAddr>, key: &str) -> String {
 }
 
 fn read_or_make(path: &Path, fresh: String, is_credential: bool) -> Result<String, String> {
-    let cant = |why: String| cant_use("owner's key", path, &why);
     let mut options = OpenOptions::new();
     let made = options.write(true).create_new(true).mode(0o600).open(path);
-    match made {
-        Ok(mut file) => {
-            let written = writeln!(file, "{fresh}").and_then(|()| file.sync_all());
-            written
-                .map(|()| fresh)
-                .map_err(|error| cant(error.to_string()))
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            read(path, is_credential).map_err(cant)
-        }
-        Err(error) => Err(cant(error.to_string())),
+    let written = made.and_then(|mut file| {
+        writeln!(file, "{fresh}")?;
+        file.sync_all()
+    });
+    match written {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => read(path, is_credential),
+        written => written.map(|()| fresh).map_err(|error| error.to_string()),
     }
 }
 
@@ -114,8 +113,9 @@ fn read(path: &Path, is_credential: bool) -> Result<String, String> {
         ));
     }
     let mut begin = String::new();
-    let read = file.take(LINE_BYTES).read_to_string(&mut begin);
-    read.map_err(text)?;
+    file.take(LINE_BYTES)
+        .read_to_string(&mut begin)
+        .map_err(text)?;
     match begin.lines().next() {
         None | Some("") => Err("its first line is empty".to_owned()),
         Some(line) if line.len() as u64 == LINE_BYTES => {

@@ -1,4 +1,5 @@
-//! The address of a WebSocket, `ws://host:port/path` (RFC 6455 §3), and connections to it.
+//! The address of a WebSocket, `ws://host:port/path` (RFC 6455 §3), or of a page, and connections to
+//! it.
 
 use super::tool::Failure;
 use crate::cli::args::Arguments;
@@ -20,9 +21,11 @@ const RESPONSE_BYTES: usize = 64 << 10;
 /// The part of a refusal's body that is shown, in characters.
 const SHOWN_CHARS: usize = 200;
 
-/// The parsed address of a WebSocket.
+/// A parsed address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
+    /// `ws`, `wss`, `http` or `https`.
+    pub(super) scheme: String,
     /// The host and port as they were written, for the `Host` header.
     pub(super) authority: String,
     /// The path with its query.
@@ -33,30 +36,36 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Parses the operand of a command line. With `has_tls`, another program does the TLS, and
-    /// `wss://` is valid.
+    /// Parses the operand of a command line, the address of a WebSocket. With `has_tls`, another
+    /// program does the TLS, and `wss://` is valid.
     pub(super) fn operand(given: &Arguments, has_tls: bool) -> Result<Self, Failure> {
         let url = given.operand("an address").map_err(Failure::Wrong)?;
-        let url = url.to_string_lossy();
-        let url = url
-            .strip_prefix("wss")
-            .filter(|_| has_tls)
-            .map(|rest| format!("ws{rest}"))
-            .unwrap_or_else(|| url.into_owned());
-        Self::parse(&url)
-            .map_err(|error| Failure::Wrong(format!("{error}, such as ws://127.0.0.1:8080/chat")))
+        let parsed = Self::parse(&url.to_string_lossy());
+        let error = match parsed {
+            Ok(address) if address.scheme == "ws" || has_tls && address.scheme == "wss" => {
+                return Ok(address);
+            }
+            Ok(address) if address.scheme == "wss" => {
+                "TLS (wss://) is not supported: use the address behind the proxy"
+            }
+            Ok(_) => "a WebSocket address begins with ws://",
+            Err(error) => error,
+        };
+        let example = "such as ws://127.0.0.1:8080/chat";
+        Err(Failure::Wrong(format!("{error}, {example}")))
     }
 
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
-        match scheme.to_ascii_lowercase().as_str() {
-            "ws" => {}
-            "wss" => return Err("TLS (wss://) is not supported: use the address behind the proxy"),
-            _ => return Err("a WebSocket address begins with ws://"),
-        }
+        let scheme = scheme.to_ascii_lowercase();
+        let port = match &*scheme {
+            "ws" | "http" => 80,
+            "wss" | "https" => 443,
+            _ => return Err("an address begins with ws://, http:// or https://"),
+        };
         let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if target.contains('#') {
-            return Err("a WebSocket address has no fragment (RFC 6455 §3)");
+            return Err("an address has no fragment (RFC 6455 §3)");
         }
         if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("an address has only visible ASCII characters");
@@ -64,10 +73,11 @@ impl Address {
         let parts = Authority::parse(authority).ok_or("the address needs a valid host and port")?;
         let slash = if target.starts_with('/') { "" } else { "/" };
         Ok(Self {
+            scheme,
             authority: authority.to_owned(),
             target: format!("{slash}{target}"),
             host: parts.host.trim_matches(['[', ']']).to_owned(),
-            port: parts.port.unwrap_or(80),
+            port: parts.port.unwrap_or(port),
         })
     }
 
@@ -184,7 +194,7 @@ pub(super) fn ask(
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ws://{}{}", self.authority, self.target)
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.target)
     }
 }
 
@@ -210,8 +220,8 @@ mod tests {
             ("ws://[::1]:9/a?b=c", "[::1]:9 /a?b=c ::1 9"),
             ("ws://a?b", "a /?b a 80"),
             ("ws://a/b#c", "no fragment"),
-            ("wss://a", "TLS"),
-            ("http://a", "begins with ws://"),
+            ("wss://a", "a / a 443"),
+            ("http://a:81", "a:81 / a 81"),
             ("a:8080", "begins with ws://"),
             ("ws://", "valid host"),
             ("ws://me@a/", "valid host"),

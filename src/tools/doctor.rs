@@ -13,7 +13,6 @@ use super::tunnel::{Tunnel, connect};
 use crate::blocking::{Connection, Error, Message};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
-use crate::http::Authority;
 use crate::text::EscapedText;
 use crate::websocket::client::key;
 use serde_json::Value;
@@ -55,7 +54,7 @@ pub(super) const TOOL: Tool = Tool {
     run,
 };
 
-/// The code of each problem, and its sentence.
+/// The code of each problem, and its sentence. `{detail}` is the value that was found.
 const SENTENCES: &str = "\
 unreachable | nothing answers at this address
 certificate | the TLS certificate is not valid for this name
@@ -68,14 +67,14 @@ upgrade | the proxy does not pass the headers Upgrade and Connection on, so no W
 http-1.0 | the proxy speaks HTTP/1.0 with parlor, and WebSocket needs HTTP/1.1
 refused | the WebSocket is refused: {detail}
 buffering | the proxy holds messages back (buffering)
-timeout | the connection was closed after {seconds} s of silence: a timeout of the proxy
+timeout | the connection was closed after {detail} s of silence: a timeout of the proxy
 host | the proxy sends a wrong Host header: {detail} instead of {host}
-trusted-proxy | all visitors count as {address}, a proxy that parlor does not trust
+trusted-proxy | all visitors count as {detail}, a proxy that parlor does not trust
 forwarded | the proxy does not say for whom it asks: there is no X-Forwarded-For
 origin | parlor refuses the page of {origin}
 tls | {detail}
 tls-elsewhere | TLS ends at a proxy in front, and --origin has not the scheme that browsers show
-clock | the clocks differ by {seconds} s";
+clock | the clocks differ by {detail} s";
 
 /// Runs the checks. `false`: there is a problem.
 fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
@@ -104,6 +103,8 @@ struct Doctor<'a, 'b> {
 /// A WebSocket to `/echo`.
 struct Open {
     connection: Connection<Tapped>,
+    /// The server refused the page's `Origin`, and this is a connection without one.
+    is_refused: bool,
     _tunnel: Tunnel,
 }
 
@@ -150,43 +151,27 @@ impl<'a, 'b> Doctor<'a, 'b> {
     fn new(given: &Arguments, terminal: &'a mut Terminal<'b>) -> Result<Self, Failure> {
         let url = given.operand("the address").map_err(Failure::Wrong)?;
         let url = url.to_string_lossy();
-        let (scheme, rest) = url.split_once("://").unwrap_or_default();
-        let has_tls = matches!(scheme, "https" | "wss");
-        if !has_tls && !matches!(scheme, "http" | "ws") {
-            return Err(Failure::wrong(
-                "the address begins with https:// or http://",
-            ));
-        }
-        let mut address = Address::parse(&format!("ws://{rest}"))
-            .map_err(|error| Failure::Wrong(error.replace("a WebSocket", "an")))?;
+        let mut address = Address::parse(&url).map_err(Failure::wrong)?;
+        let has_tls = ["https", "wss"].contains(&&*address.scheme);
+        address.scheme = if has_tls { "https" } else { "http" }.to_owned();
         let path = address.target.split('?').next().unwrap_or_default();
         let path = path.trim_end_matches("/chat").trim_end_matches('/');
         address.target = format!("{path}/");
-        let has_port = Authority::parse(&address.authority).is_some_and(|it| it.port.is_some());
-        if has_tls && !has_port {
-            address.port = 443;
-        }
         let text = |value: &OsStr| value.to_string_lossy().into_owned();
-        let mut command = given.values("connect").next_back().map(text);
+        let mut command = given.value("connect").map(text);
         if has_tls && command.is_none() {
             command = Some(tls_command(&address)?);
         }
+        let headers = given.values("header");
         Ok(Self {
             terminal,
             address,
             has_tls,
             command,
-            headers: given
-                .values("header")
-                .map(|line| text(line) + "\r\n")
-                .collect(),
+            headers: headers.map(|line| text(line) + "\r\n").collect(),
             wait: Duration::from_secs(number(given, "wait")?.unwrap_or(WAIT) as u64),
             problems: 0,
         })
-    }
-
-    fn scheme(&self) -> &'static str {
-        if self.has_tls { "https" } else { "http" }
     }
 
     fn good(&mut self, text: &str) {
@@ -198,17 +183,19 @@ impl<'a, 'b> Doctor<'a, 'b> {
         self.terminal.line(&format!("note     {text}"));
     }
 
-    /// Prints a problem, and what mends it. `filled` are words in braces and their values.
-    fn problem(&mut self, code: &str, filled: &[(&str, &str)]) {
+    /// Prints a problem, and what mends it. `detail` is an address or the number of seconds in what
+    /// mends it; a ping comes in half of them.
+    fn problem(&mut self, code: &str, detail: &str) {
         self.problems += 1;
         let (host, path) = (&self.address.authority, &self.address.target);
-        let origin = format!("{}://{host}", self.scheme());
-        let known = [("origin", &*origin), ("path", path), ("host", host)];
+        let origin = format!("{}://{host}", self.address.scheme);
+        let ping = detail.parse::<u64>().unwrap_or_default() / 2;
         let fill = |text: &str| {
-            let all = filled.iter().chain(&known);
-            all.fold(text.to_owned(), |text, (word, value)| {
-                text.replace(&format!("{{{word}}}"), value)
-            })
+            let text = text.replace("{origin}", &origin).replace("{path}", path);
+            let text = text.replace("{ping}", &ping.max(1).to_string());
+            let text = text.replace("{host}", host).replace("{detail}", detail);
+            text.replace("{address}", detail)
+                .replace("{seconds}", detail)
         };
         let row = |line: &'static str| line.strip_prefix(code)?.strip_prefix(" | ");
         let sentence = fill(SENTENCES.lines().find_map(row).unwrap_or_default());
@@ -228,19 +215,21 @@ impl<'a, 'b> Doctor<'a, 'b> {
             return Ok(());
         }
         self.check_tls();
-        let Some((mut open, is_refused)) = self.open()? else {
+        let Some(mut open) = self.open()? else {
             return Ok(());
         };
         let trace = open.text(Instant::now() + TIMEOUT).ok().flatten();
         let is_echoed = open.is_echoed();
         match trace.and_then(|trace| serde_json::from_str::<Value>(&trace).ok()) {
-            Some(trace) if trace["handshake"].is_object() => self.check_trace(&trace, is_refused),
-            _ if is_refused => self.problem("origin", &[]),
+            Some(trace) if trace["handshake"].is_object() => {
+                self.check_trace(&trace, open.is_refused)
+            }
+            _ if open.is_refused => self.problem("origin", ""),
             _ if is_echoed => self.note("the server does not show what it saw (--no-trace)"),
             _ => {}
         }
         if !is_echoed {
-            self.problem("buffering", &[]);
+            self.problem("buffering", "");
             return Ok(());
         }
         self.good("messages pass in both directions");
@@ -254,12 +243,11 @@ impl<'a, 'b> Doctor<'a, 'b> {
             Ok(answer) => answer,
             Err(_) if self.has_tls => return self.explain_tls(),
             Err(_) => {
-                self.problem("unreachable", &[]);
+                self.problem("unreachable", "");
                 return Ok(false);
             }
         };
         let (status, text) = (answer.status.to_string(), answer.first_line());
-        let detail = [("detail", status.as_str())];
         match answer.status {
             200 if text == "ok" => {
                 self.good("parlor answers at this address");
@@ -267,15 +255,15 @@ impl<'a, 'b> Doctor<'a, 'b> {
             }
             400 if answer.rest.windows(5).any(|word| word == b"HTTPS") => {
                 let detail = "this port expects TLS: the address begins with https://";
-                self.problem("tls", &[("detail", detail)]);
+                self.problem("tls", detail);
             }
             301 | 302 | 307 | 308 => {
-                self.problem("redirect", &[("detail", &answer.location)]);
+                self.problem("redirect", &answer.location);
             }
-            401 => self.problem("password", &[]),
-            404 if text.to_lowercase().starts_with("page not found") => self.problem("path", &[]),
-            502..=504 => self.problem("upstream", &detail),
-            _ => self.problem("other", &detail),
+            401 => self.problem("password", ""),
+            404 if text.to_lowercase().starts_with("page not found") => self.problem("path", ""),
+            502..=504 => self.problem("upstream", &status),
+            _ => self.problem("other", &status),
         }
         Ok(false)
     }
@@ -290,10 +278,10 @@ impl<'a, 'b> Doctor<'a, 'b> {
             Ok((Ok(answer), _)) if answer.status != 400 => {
                 let detail = "this port speaks plain HTTP, so TLS ends elsewhere: use the address \
                               where it ends, or let it end here";
-                self.problem("tls", &[("detail", detail)]);
+                self.problem("tls", detail);
             }
-            Ok(_) => self.problem("certificate", &[]),
-            Err(_) => self.problem("unreachable", &[]),
+            Ok(_) => self.problem("certificate", ""),
+            Err(_) => self.problem("unreachable", ""),
         }
         Ok(false)
     }
@@ -305,24 +293,23 @@ impl<'a, 'b> Doctor<'a, 'b> {
         } else if host.contains('.') && host.parse::<IpAddr>().is_err() {
             let detail = "the page is reached without TLS: messages cross the network unencrypted, \
                           and browsers show no notifications";
-            self.problem("tls", &[("detail", detail)]);
+            self.problem("tls", detail);
         } else {
             self.note("without TLS, messages cross the network unencrypted");
         }
     }
 
-    /// Opens a WebSocket as the page would. `true` beside it: the server refused the page's
-    /// `Origin`, and this is a connection without one.
-    fn open(&mut self) -> Result<Option<(Open, bool)>, Failure> {
+    /// Opens a WebSocket as the page would.
+    fn open(&mut self) -> Result<Option<Open>, Failure> {
         let origin = |scheme: &str| format!("Origin: {scheme}://{}\r\n", self.address.authority);
         let other = if self.has_tls { "http" } else { "https" };
         const PATH: &str = "echo?trace=1";
-        let (mut answer, mut stream) = self.ask(PATH, &origin(self.scheme()))?;
+        let (mut answer, mut stream) = self.ask(PATH, &origin(&self.address.scheme))?;
         let mut is_refused = answer.as_ref().is_ok_and(is_refused_origin);
         if is_refused {
             let (by_other, _) = self.ask(PATH, &origin(other))?;
             if by_other.is_ok_and(|answer| answer.status == 101) {
-                self.problem("tls-elsewhere", &[]);
+                self.problem("tls-elsewhere", "");
                 is_refused = false;
             }
             (answer, stream) = self.ask(PATH, "")?;
@@ -330,12 +317,12 @@ impl<'a, 'b> Doctor<'a, 'b> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) if is_temporary(&error) => {
-                self.problem("buffering", &[]);
+                self.problem("buffering", "");
                 return Ok(None);
             }
             Err(_) => {
                 let detail = "the connection ends without an answer";
-                self.problem("refused", &[("detail", detail)]);
+                self.problem("refused", detail);
                 return Ok(None);
             }
         };
@@ -346,21 +333,19 @@ impl<'a, 'b> Doctor<'a, 'b> {
                 let taps = None;
                 let connection = over(Tapped { stream, taps }, answer.rest)?;
                 self.good("the upgrade to WebSocket passes");
-                return Ok(Some((
-                    Open {
-                        connection,
-                        _tunnel,
-                    },
+                return Ok(Some(Open {
+                    connection,
                     is_refused,
-                )));
+                    _tunnel,
+                }));
             }
             (101, Some(error)) => {
-                self.problem("refused", &[("detail", &error.to_string())]);
+                self.problem("refused", &error.to_string());
             }
-            (426, _) => self.problem("upgrade", &[]),
-            (400, _) if text.contains("HTTP/1.1") => self.problem("http-1.0", &[]),
+            (426, _) => self.problem("upgrade", ""),
+            (400, _) if text.contains("HTTP/1.1") => self.problem("http-1.0", ""),
             (status, _) => {
-                self.problem("refused", &[("detail", &format!("{status} {text}"))]);
+                self.problem("refused", &format!("{status} {text}"));
             }
         }
         Ok(None)
@@ -369,16 +354,15 @@ impl<'a, 'b> Doctor<'a, 'b> {
     /// Judges what the server saw of the handshake.
     fn check_trace(&mut self, trace: &Value, is_refused: bool) {
         let handshake = &trace["handshake"];
-        let lines = handshake["request"]["lines"].as_array();
-        let lines = lines
+        let lines = handshake["request"]["lines"]
+            .as_array()
             .into_iter()
-            .flatten()
-            .filter_map(|line| line["text"].as_str());
+            .flatten();
+        let lines = lines.filter_map(|line| line["text"].as_str());
         let headers: Vec<_> = lines.filter_map(|line| line.split_once(": ")).collect();
         let values = |name: &str| {
-            let named = headers
-                .iter()
-                .filter(|(it, _)| it.eq_ignore_ascii_case(name));
+            let headers = headers.iter();
+            let named = headers.filter(|(it, _)| it.eq_ignore_ascii_case(name));
             let values: Vec<_> = named.map(|(_, value)| *value).collect();
             EscapedText(&values.join(", ")).to_string()
         };
@@ -388,36 +372,27 @@ impl<'a, 'b> Doctor<'a, 'b> {
         let address = client["address"].as_str();
         let address = address.filter(|it| it.parse::<IpAddr>().is_ok());
         let address = address.unwrap_or_default();
-        let shown = |text: &str| {
-            if text.is_empty() {
-                "none".to_owned()
-            } else {
-                text.to_owned()
-            }
-        };
+        let seen = [address, &forwarded, &host, &values("origin")];
+        let [by, through, to, from] = seen.map(|text| if text.is_empty() { "none" } else { text });
         self.note(&format!(
-            "the server saw: address {}, X-Forwarded-For {}, Host {}, Origin {}",
-            shown(address),
-            shown(&forwarded),
-            shown(&host),
-            shown(&values("origin")),
+            "the server saw: address {by}, X-Forwarded-For {through}, Host {to}, Origin {from}"
         ));
         let port = if self.has_tls { ":443" } else { ":80" };
         let plain = |host: &str| host.trim_end_matches(port).to_ascii_lowercase();
         if plain(&host) != plain(&self.address.authority) {
-            self.problem("host", &[("detail", &host)]);
+            self.problem("host", &host);
         } else if is_refused {
-            self.problem("origin", &[]);
+            self.problem("origin", "");
         }
         // This client sends no such header, so the first address is its own.
         let first = forwarded.split(',').next().unwrap_or_default().trim();
         let is_forwarded = !first.is_empty() || !standard.is_empty();
         if !is_forwarded && self.has_tls {
-            self.problem("forwarded", &[]);
+            self.problem("forwarded", "");
         } else if is_forwarded && client["trusted_proxy"] == false
             || !first.is_empty() && first.parse::<IpAddr>() != address.parse()
         {
-            self.problem("trusted-proxy", &[("address", address)]);
+            self.problem("trusted-proxy", address);
         }
         let now = SystemTime::UNIX_EPOCH
             .elapsed()
@@ -425,7 +400,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
             .as_millis() as u64;
         let apart = now.abs_diff(trace["at"].as_u64().unwrap_or(now));
         if apart > CLOCK_MS {
-            self.problem("clock", &[("seconds", &(apart / 1000).to_string())]);
+            self.problem("clock", &(apart / 1000).to_string());
         } else {
             self.good("the clocks agree");
         }
@@ -449,9 +424,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
         if survived {
             self.good(&format!("a silent connection survives {silence} s"));
         } else {
-            let ping = (silence / 2).max(1).to_string();
-            let filled = [("seconds", &*silence.to_string()), ("ping", &ping)];
-            self.problem("timeout", &filled);
+            self.problem("timeout", &silence.to_string());
         }
     }
 
@@ -531,7 +504,7 @@ mod tests {
         let mut terminal = Terminal::new(&mut out, |_| Some("dumb".into()));
         check(&mut Doctor {
             terminal: &mut terminal,
-            address: Address::parse(&format!("ws://127.0.0.1:{port}/")).unwrap(),
+            address: Address::parse(&format!("https://127.0.0.1:{port}/")).unwrap(),
             has_tls: true,
             command: Some("exit 1".to_owned()),
             headers: "Authorization: Basic eDp5\r\n".to_owned(),

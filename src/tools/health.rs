@@ -43,14 +43,11 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         let stream = TcpStream::from(OwnedFd::from(connected));
         (stream, "localhost".to_owned(), String::new())
     } else {
-        let rest = match url.split_once("://") {
-            None => &url,
-            Some(("http", rest)) => rest,
-            Some(_) => return Err(Failure::wrong("the address must begin with http://")),
-        };
-        let address = Address::parse(&format!("ws://{rest}"));
-        let address =
-            address.map_err(|error| Failure::Wrong(error.replace("a WebSocket", "an")))?;
+        let scheme = if url.contains("://") { "" } else { "http://" };
+        let address = Address::parse(&format!("{scheme}{url}")).map_err(Failure::wrong)?;
+        if address.scheme != "http" {
+            return Err(Failure::wrong("the address must begin with http://"));
+        }
         let stream = address.connect(TIMEOUT)?;
         (stream, address.authority, address.target)
     };

@@ -11,8 +11,6 @@ use std::time::Duration;
 
 /// A longer message is refused with 1009.
 const MESSAGE_BYTES: usize = 64 << 20;
-/// A longer line of standard input is dropped.
-const LINE_BYTES: usize = 16 << 20;
 
 /// A stream. If frames are shown, it keeps the bytes sent and received until then.
 pub(super) struct Tapped {
@@ -103,8 +101,6 @@ pub(super) fn remark(text: &str) {
 pub(super) struct InputLines {
     /// The beginning of a line whose end was not read yet.
     line: Vec<u8>,
-    /// The line is longer than `LINE_BYTES`; its rest is dropped.
-    is_too_long: bool,
 }
 
 impl InputLines {
@@ -117,33 +113,18 @@ impl InputLines {
             Err(error) if is_temporary(&error) => return true,
             Err(_) => &[],
         };
-        let length = bytes.len();
+        let (length, line) = (bytes.len(), &mut self.line);
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.add(part.strip_suffix(b"\n").unwrap_or(part));
+            line.extend_from_slice(part.strip_suffix(b"\n").unwrap_or(part));
             if part.ends_with(b"\n") {
-                self.end_line(&mut take);
+                take(line.strip_suffix(b"\r").unwrap_or(line));
+                line.clear();
             }
         }
         stdin.consume(length);
-        if length == 0 && (self.is_too_long || !self.line.is_empty()) {
-            self.end_line(&mut take);
+        if length == 0 && !line.is_empty() {
+            take(line);
         }
         length > 0
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        self.is_too_long |= self.line.len() + bytes.len() > LINE_BYTES;
-        match self.is_too_long {
-            true => self.line.clear(),
-            false => self.line.extend_from_slice(bytes),
-        }
-    }
-
-    fn end_line(&mut self, take: &mut impl FnMut(&[u8])) {
-        let line = std::mem::take(&mut self.line);
-        match std::mem::take(&mut self.is_too_long) {
-            true => remark("that line was not sent: it is longer than 16 MiB"),
-            false => take(line.strip_suffix(b"\r").unwrap_or(&line)),
-        }
     }
 }

@@ -60,12 +60,11 @@ fn run(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
     let address = Address::operand(given, false)?;
     let channel = given.operands.get(1).and_then(|channel| channel.to_str());
     let channel = channel.ok_or_else(|| Failure::wrong("the channel is missing"))?;
-    let value = |name| given.values(name).next_back();
-    let file = value("session").map(PathBuf::from);
+    let file = given.value("session").map(PathBuf::from);
     let salt = random::<8>()?;
     let mut say = Say {
         channel,
-        name: value("name").and_then(OsStr::to_str).unwrap_or("say"),
+        name: given.value("name").and_then(OsStr::to_str).unwrap_or("say"),
         session: file.as_deref().map(read_session).transpose()?.flatten(),
         file,
         salt: format!("{:x}", Hex(&salt)),

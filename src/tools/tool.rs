@@ -67,10 +67,10 @@ impl Tool {
             Ok(false) => ExitCode::from(FAILED),
             Err(Failure::Failed(error)) => fail(FAILED, &error),
             Err(Failure::Unreachable(error)) => fail(UNREACHABLE, &error),
-            Err(Failure::Wrong(error)) => fail(
-                WRONG,
-                &format!("{error}; see parlor {} --help", self.name()),
-            ),
+            Err(Failure::Wrong(error)) => {
+                let name = self.name();
+                fail(WRONG, &format!("{error}; see parlor {name} --help"))
+            }
         }
     }
 
@@ -80,9 +80,13 @@ impl Tool {
         arguments: impl Iterator<Item = OsString>,
     ) -> Result<bool, Failure> {
         let takes_value = |name: &str| {
-            let mut options = self.options.iter();
-            let option = options.find(|option| option.trim_end_matches('=') == name);
-            option.map(|option| option.ends_with('='))
+            let mut named = self
+                .options
+                .iter()
+                .filter_map(|option| option.strip_prefix(name));
+            named
+                .find(|rest| ["", "="].contains(rest))
+                .map(|rest| rest == "=")
         };
         match args::parse(arguments, self.operands, takes_value).map_err(Failure::Wrong)? {
             Parsed::Help => terminal.line(self.manual),
@@ -95,11 +99,13 @@ impl Tool {
 
 /// Parses the value of an option that is a number from 1 to 1,000,000.
 pub(super) fn number(given: &Arguments, name: &str) -> Result<Option<usize>, Failure> {
-    let Some(value) = given.values(name).next_back() else {
+    let Some(value) = given.value(name) else {
         return Ok(None);
     };
-    let number = value.to_str().and_then(|value| value.parse().ok());
-    let number = number.filter(|number| (1..=1_000_000).contains(number));
-    let error = || Failure::Wrong(format!("--{name} needs a number from 1 to 1000000"));
-    number.map(Some).ok_or_else(error)
+    match value.to_str().and_then(|value| value.parse().ok()) {
+        Some(number @ 1..=1_000_000) => Ok(Some(number)),
+        _ => Err(Failure::Wrong(format!(
+            "--{name} needs a number from 1 to 1000000"
+        ))),
+    }
 }

@@ -6,7 +6,7 @@
 //! close frame (RFC 6455 §5.5.1). Traces are never traced. What a peer sends faster than it is
 //! traced is counted.
 
-use super::dissect::Dissection;
+use super::dissect::{Dissection, Outcome, walk};
 use super::headers::purpose;
 use super::trial;
 use crate::chat::error::CommandError;
@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::text::Hex;
 use crate::time::UnixMillis;
 use crate::websocket::handshake::{GUID, accept, accept_sha1};
-use crate::websocket::{DeflateParameters, Event, FrameHeader, Opcode, Scratch, WebSocket};
+use crate::websocket::{DeflateParameters, FrameHeader, Opcode, WebSocket};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -68,7 +68,6 @@ struct Frames {
     missed: u64,
     seen: VecDeque<Seen>,
     incoming: Incoming,
-    scratch: Scratch,
 }
 
 /// The opening handshake, until it is described.
@@ -179,7 +178,7 @@ impl Frames {
         }
     }
 
-    fn show(&mut self, seen: &Seen, deflate: Option<DeflateParameters>) -> Value {
+    fn show(&self, seen: &Seen, deflate: Option<DeflateParameters>) -> Value {
         let frame = Dissection::of(&seen.bytes);
         let shown = seen.bytes.len() as u64;
         let length = frame.frame_bytes().unwrap_or(shown);
@@ -202,7 +201,7 @@ impl Frames {
 
     /// Inflates a compressed message; `None` if it breaks a rule.
     fn inflate(
-        &mut self,
+        &self,
         frames: &[u8],
         is_sent: bool,
         deflate: Option<DeflateParameters>,
@@ -212,21 +211,11 @@ impl Frames {
             true => WebSocket::client(self.message_bytes, || [0; 4]),
             false => WebSocket::server(self.message_bytes),
         };
-        let mut receiver = receiver.with_deflate(deflate);
-        let (mut frames, mut answer) = (frames.to_vec(), Vec::new());
-        let received = receiver.receive(&mut frames, &mut self.scratch, &mut answer);
-        let payload = match received.ok()? {
-            Progress::Done {
-                value: Event::Text(text),
-                ..
-            } => text.as_bytes(),
-            Progress::Done {
-                value: Event::Binary(payload),
-                ..
-            } => payload,
-            _ => return None,
+        let last = walk(frames, receiver.with_deflate(deflate)).last();
+        let Outcome::Whole(_, payload) = last?.outcome else {
+            return None;
         };
-        let start = payload.get(..TRACE_FRAME_BYTES).unwrap_or(payload);
+        let start = payload.get(..TRACE_FRAME_BYTES).unwrap_or(&payload);
         Some(json!({ "length": payload.len(), "bytes": Hex(start).to_string() }))
     }
 }

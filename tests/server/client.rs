@@ -43,26 +43,6 @@ fn end_of_input_says_goodbye_after_all_lines() {
     assert!(text.starts_with(echoed), "{text}");
 }
 
-/// Without a bound it would hold the line whole, and search it from its start for each read.
-#[test]
-fn line_over_16_mib_is_dropped() {
-    let server = Server::start(&[]);
-    let mut client = start(&[&server.url("/echo")]);
-    let mut keyboard = client.stdin.take().unwrap();
-    (0..64).for_each(|_| keyboard.write_all(&[b'a'; 1 << 20]).unwrap());
-    keyboard.write_all(b"\nafter\n").unwrap();
-    let mut line = String::new();
-    let mut printed = BufReader::new(client.stdout.take().unwrap());
-    printed.read_line(&mut line).unwrap();
-    assert_eq!(line, "after\n");
-    let status = std::fs::read_to_string(format!("/proc/{}/status", client.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.unwrap().trim().trim_end_matches(" kB");
-    assert!(peak.parse::<u64>().unwrap() < 48 << 10, "{peak} KiB");
-    drop(keyboard);
-    assert!(ended(client).1.contains("longer than 16 MiB"));
-}
-
 #[test]
 fn frames_are_shown_in_both_directions() {
     let server = Server::start(&["--ping-interval", "0.2"]);

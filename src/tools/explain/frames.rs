@@ -42,10 +42,6 @@ pub(super) fn explain(
     terminal: &mut Terminal<'_>,
 ) -> Result<bool, Failure> {
     let (is_json, has_deflate) = (given.has("json"), given.has("deflate"));
-    if has_deflate && cfg!(not(feature = "deflate")) {
-        let error = "--deflate needs a parlor that was built with the feature deflate";
-        return Err(Failure::wrong(error));
-    }
     let mut source = "";
     // No valid frame begins with an ASCII digit or a letter from a to f.
     let text = str::from_utf8(&bytes).ok().filter(|_| !is_hex);
@@ -57,7 +53,7 @@ pub(super) fn explain(
     }
     let is_masked = bytes.get(1).is_some_and(|byte| byte & 0x80 != 0);
     const GUESSED: &str = ", according to the first one's MASK bit";
-    let (from_client, guess) = match given.values("from").next_back().map(OsStr::to_str) {
+    let (from_client, guess) = match given.value("from").map(OsStr::to_str) {
         None | Some(Some("auto")) => (is_masked, GUESSED),
         Some(Some("client")) => (true, ""),
         Some(Some("server")) => (false, ""),

@@ -38,12 +38,8 @@ pub(super) fn explain(bytes: &[u8], terminal: &mut Terminal<'_>) -> Result<bool,
 /// Undoes what editors and `curl -v` do to lines. Anything else that has a carriage return is used
 /// as it is.
 fn as_sent(bytes: &[u8]) -> (Vec<u8>, bool) {
-    let is_curl = bytes.starts_with(b"* ") || bytes.starts_with(b"> ") || {
-        let mut lines = bytes.split(|byte| *byte == b'\n');
-        !bytes.starts_with(b"GET")
-            && !bytes.contains(&b'\r')
-            && lines.any(|line| line.starts_with(b"> "))
-    };
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let is_curl = lines.any(|line| line.starts_with(b"> "));
     if bytes.contains(&b'\r') && !is_curl {
         return (bytes.to_vec(), false);
     }
@@ -218,23 +214,19 @@ impl Sheet<'_, '_> {
                 return self.terminal.line(&line);
             }
         };
-        let subprotocol = upgrade
-            .accepted
-            .subprotocol
-            .as_deref()
-            .map(|name| format!("the subprotocol {name}"));
-        let subprotocol = subprotocol.unwrap_or("no subprotocol".to_owned());
-        let no = if upgrade.accepted.deflate.is_some() {
-            ""
-        } else {
-            "no "
+        let subprotocol = match &upgrade.accepted.subprotocol {
+            Some(name) => format!("the subprotocol {name}"),
+            None => "no subprotocol".to_owned(),
         };
+        let has_deflate = upgrade.accepted.deflate.is_some();
+        let no = if has_deflate { "" } else { "no " };
         let line = format!("parlor would answer 101, with {subprotocol} and {no}compression.");
         self.terminal.line(&line);
         if let Err(refusal) = Origins::SameHost.check(head) {
-            let refuses = format!("it refuses with {} a page of this Origin", refusal.status);
-            self.terminal
-                .line(&format!("But {refuses}, unless --origin allows it."));
+            let status = refusal.status;
+            self.terminal.line(&format!(
+                "But it refuses with {status} a page of this Origin, unless --origin allows it."
+            ));
         }
     }
 }

@@ -9,11 +9,8 @@ use super::tool::{Failure, Tool};
 use crate::cli::args::Arguments;
 use crate::text::parse_hex;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs;
 use std::io::{self, Read};
-
-/// The longest input, in bytes.
-const INPUT_BYTES: u64 = 256 << 20;
 
 pub(super) const TOOL: Tool = Tool {
     usage: "explain handshake|frames",
@@ -58,31 +55,28 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         file => read(file.first())?,
     };
     match kind.to_str() {
-        Some("handshake") if given.has_options() => {
-            let error = "explain handshake takes a file and no options";
-            Err(Failure::wrong(error))
-        }
+        Some("handshake") if given.has_options() => Err(Failure::wrong(
+            "explain handshake takes a file and no options",
+        )),
         Some("handshake") => handshake::explain(&bytes, terminal),
         Some("frames") => frames::explain(given, bytes, is_hex, terminal),
-        _ => {
-            let error = format!("explain handshake or frames, not {kind:?}");
-            Err(Failure::Wrong(error))
-        }
+        _ => Err(Failure::wrong(format!(
+            "explain handshake or frames, not {kind:?}"
+        ))),
     }
 }
 
 fn read(file: Option<&OsString>) -> Result<Vec<u8>, Failure> {
     let file = file.filter(|file| *file != "-");
     let name = file.map_or("standard input".into(), |file| file.to_string_lossy());
-    let opened = file.map_or(Ok(Box::new(io::stdin()) as Box<dyn Read>), |file| {
-        Ok(Box::new(File::open(file)?))
-    });
     let mut bytes = Vec::new();
-    let read = opened.and_then(|input| input.take(INPUT_BYTES + 1).read_to_end(&mut bytes));
-    read.map_err(|error: io::Error| Failure::wrong(format!("can't read {name}: {error}")))?;
-    match bytes.len() as u64 {
-        0 => Err(Failure::wrong(format!("there is nothing in {name}"))),
-        1..=INPUT_BYTES => Ok(bytes),
-        _ => Err(Failure::wrong(format!("{name} is longer than 256 MiB"))),
+    let read = match file {
+        Some(file) => fs::read(file).map(|read| bytes = read),
+        None => io::stdin().read_to_end(&mut bytes).map(drop),
+    };
+    read.map_err(|error| Failure::wrong(format!("can't read {name}: {error}")))?;
+    if bytes.is_empty() {
+        return Err(Failure::wrong(format!("there is nothing in {name}")));
     }
+    Ok(bytes)
 }
