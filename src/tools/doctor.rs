@@ -6,18 +6,18 @@
 //! too.
 
 use super::address::{Address, Answer, ask, upgrade};
-use super::link::{Tapped, is_temporary, over, remark, wait};
+use super::link::{Tapped, is_temporary, next_text, over, remark};
 use super::terminal::{Style, Terminal};
 use super::tool::{Failure, Tool, number};
 use super::tunnel::{Tunnel, connect};
-use crate::blocking::{Connection, Error, Message};
+use crate::blocking::Connection;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::text::EscapedText;
 use crate::websocket::client::key;
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -109,31 +109,12 @@ struct Open {
 }
 
 impl Open {
-    /// Returns the next text message. `None`: none came until then. An error: the connection ended.
-    fn text(&mut self, until: Instant) -> Result<Option<String>, Error> {
-        loop {
-            match self.connection.read() {
-                Ok(Some(Message::Text(text))) => return Ok(Some(text)),
-                Ok(Some(Message::Binary(_))) => {}
-                Ok(None) => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
-                Err(Error::Io(error)) if is_temporary(&error) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Ok(None);
-                    }
-                    wait(&self.connection, false, None, left);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
     /// Sends a message and waits for its echo. `false` too if the trace of the handshake comes only
     /// with it; other traces are dropped.
     fn is_echoed(&mut self) -> bool {
         let sent = self.connection.send(HELLO);
         let (until, mut is_late) = (Instant::now() + TIMEOUT, sent.is_err());
-        while let Ok(Some(text)) = self.text(until) {
+        while let Ok(Some(text)) = next_text(&mut self.connection, until) {
             if text == HELLO {
                 return !is_late;
             }
@@ -218,7 +199,8 @@ impl<'a, 'b> Doctor<'a, 'b> {
         let Some(mut open) = self.open()? else {
             return Ok(());
         };
-        let trace = open.text(Instant::now() + TIMEOUT).ok().flatten();
+        let trace = next_text(&mut open.connection, Instant::now() + TIMEOUT);
+        let trace = trace.ok().flatten();
         let is_echoed = open.is_echoed();
         match trace.and_then(|trace| serde_json::from_str::<Value>(&trace).ok()) {
             Some(trace) if trace["handshake"].is_object() => {
@@ -414,7 +396,7 @@ impl<'a, 'b> Doctor<'a, 'b> {
         ));
         let since = Instant::now();
         let survived = loop {
-            match open.text(since + self.wait) {
+            match next_text(&mut open.connection, since + self.wait) {
                 Ok(Some(_)) => {}
                 Ok(None) => break open.is_echoed(),
                 Err(_) => break false,

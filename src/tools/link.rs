@@ -2,12 +2,13 @@
 //! `parlor say` wait for both in one loop.
 
 use super::address::Address;
-use crate::blocking::{Connection, Error, masking_keys};
+use crate::blocking::{Connection, Error, Message, masking_keys};
+use crate::text::EscapedText;
 use crate::websocket::WebSocket;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, BufRead, ErrorKind, Read, Stdin, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A longer message is refused with 1009.
 const MESSAGE_BYTES: usize = 64 << 20;
@@ -73,6 +74,33 @@ pub(super) fn wait(
     let _ = poll(&mut descriptors, timeout.try_into().ok().as_ref());
     let input = descriptors.get(1);
     input.is_some_and(|input| !input.revents().is_empty())
+}
+
+/// Returns the next text message. `None`: none came until then. An error: the connection ended.
+pub(super) fn next_text(
+    connection: &mut Connection<Tapped>,
+    until: Instant,
+) -> Result<Option<String>, Error> {
+    loop {
+        match connection.read() {
+            Ok(Some(Message::Text(text))) => return Ok(Some(text)),
+            Ok(Some(Message::Binary(_))) => {}
+            Ok(None) => {
+                let (_, reason) = connection.peer_close().unwrap_or_default();
+                let error = format!("the server closes: {}", EscapedText(reason));
+                return Err(io::Error::other(error).into());
+            }
+            Err(Error::Io(error)) if is_temporary(&error) => {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Ok(None);
+                }
+                let is_full = connection.flush().is_err();
+                wait(connection, is_full, None, left);
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Whether the operation works later.

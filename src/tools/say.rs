@@ -5,10 +5,10 @@
 //! connections as that takes. The server stores a nonce of a session once.
 
 use super::address::Address;
-use super::link::{self, InputLines, Tapped, failure, is_temporary, remark};
+use super::link::{self, InputLines, Tapped, failure, remark};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
-use crate::blocking::{Connection, Error, Message};
+use crate::blocking::{Connection, Error};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::text::{EscapedText, Hex};
@@ -31,6 +31,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const RETRY: Duration = Duration::from_millis(500);
 /// The time without an answer after which a connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
+/// The longest wait for a line of standard input until the connection is read.
+const WAIT: Duration = Duration::from_millis(100);
 
 const HELP: &str = "\
 Usage: parlor say URL CHANNEL [--name NAME] [--session FILE]
@@ -73,9 +75,6 @@ fn run(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
         lines: VecDeque::new(),
         number: 1,
         refused: 0,
-        stage: Stage::Hello,
-        sent_at: None,
-        retry_at: None,
     };
     // The first connection must succeed, so that a wrong address is an error at once.
     let mut opened = link::open(&address, false)?;
@@ -114,12 +113,13 @@ enum Trouble {
     Failed(String),
 }
 
-/// The kind of the current command of a connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Hello,
-    Join,
-    Talk,
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Violation(_) => Self::Failed(failure(&error)),
+            error => Self::Lost(failure(&error)),
+        }
+    }
 }
 
 struct Say<'a> {
@@ -134,52 +134,80 @@ struct Say<'a> {
     has_input: bool,
     /// Lines that are not acknowledged, the oldest first.
     lines: VecDeque<String>,
-    /// The number of the oldest line, from 1. It is also the id of the current command.
+    /// The number of the oldest line, from 1.
     number: u64,
     refused: u64,
-    stage: Stage,
-    /// When the command that waits for its answer was sent.
-    sent_at: Option<Instant>,
-    /// The next command is not sent before this time.
-    retry_at: Option<Instant>,
 }
 
 impl Say<'_> {
     /// Sends lines until all are acknowledged, then closes the connection.
     fn talk(&mut self, connection: &mut Connection<Tapped>) -> Result<(), Trouble> {
-        (self.stage, self.sent_at, self.retry_at) = (Stage::Hello, None, None);
-        let stdin = io::stdin();
+        let refused = |why| Trouble::Failed(format!("the server refuses: {why}"));
+        let hello = json!({"type": "hello", "name": self.name, "session": self.session});
+        let welcome = self.ask(connection, hello)?.map_err(refused)?;
+        self.session = welcome["session"].as_str().map(str::to_owned);
+        self.keep_session().map_err(Trouble::Failed)?;
+        let join = json!({"type": "join", "channel": self.channel});
+        self.ask(connection, join)?.map_err(refused)?;
         while self.has_input || !self.lines.is_empty() {
-            match connection.read() {
-                Ok(Some(Message::Text(text))) => {
-                    self.handle(&serde_json::from_str(&text).unwrap_or_default())?;
-                    continue;
+            let Some(text) = self.lines.front() else {
+                while link::next_text(connection, Instant::now())?.is_some() {}
+                if link::wait(connection, false, Some(&io::stdin()), WAIT) {
+                    self.read_lines();
                 }
-                Ok(Some(Message::Binary(_))) => continue,
-                Ok(None) => {
-                    let (_, reason) = connection.peer_close().unwrap_or_default();
-                    let reason = EscapedText(reason);
-                    return Err(Trouble::Lost(format!("the server closes: {reason}")));
-                }
-                Err(Error::Io(error)) if is_temporary(&error) => {}
-                Err(error @ Error::Violation(_)) => return Err(Trouble::Failed(failure(&error))),
-                Err(error) => return Err(Trouble::Lost(failure(&error))),
+                continue;
+            };
+            let (channel, nonce) = (self.channel, format!("{}-{}", self.salt, self.number));
+            let message = json!({"type": "message", "channel": channel, "text": text,
+                "nonce": nonce});
+            if let Err(why) = self.ask(connection, message)? {
+                remark(&format!("line {} was refused: {why}", self.number));
+                self.refused += 1;
             }
-            self.send_next(connection);
-            let is_full = connection.flush().is_err();
-            let reads_input = self.has_input && self.lines.is_empty();
-            let input = reads_input.then_some(&stdin);
-            if link::wait(connection, is_full, input, Duration::from_millis(100)) {
-                self.read_lines();
-            }
-            if self.sent_at.is_some_and(|at| at.elapsed() > SILENCE) {
-                return Err(Trouble::Lost("the server does not answer".to_owned()));
-            }
+            self.lines.pop_front();
+            self.number += 1;
         }
         // The stream has a timeout once it blocks. All lines are stored, so no error counts.
         let _ = connection.get_ref().stream.set_nonblocking(false);
         let _ = connection.close(CloseCode::NORMAL, "");
         Ok(())
+    }
+
+    /// Sends a command, and again later if that can help. Returns its answer, or why the server
+    /// refuses it.
+    fn ask(
+        &self,
+        connection: &mut Connection<Tapped>,
+        mut command: Value,
+    ) -> Result<Result<Value, String>, Trouble> {
+        command["id"] = self.number.into();
+        loop {
+            // The next read reports an error.
+            let _ = connection.send(command.to_string().as_str());
+            let until = Instant::now() + SILENCE;
+            let answer = loop {
+                let text = link::next_text(connection, until)?;
+                let silent = || Trouble::Lost("the server does not answer".to_owned());
+                let event: Value =
+                    serde_json::from_str(&text.ok_or_else(silent)?).unwrap_or_default();
+                if event["id"] == self.number {
+                    break event;
+                }
+            };
+            if answer["type"] != "error" {
+                return Ok(Ok(answer));
+            }
+            let wait = match answer["retry_ms"].as_u64() {
+                Some(millis) => Some(Duration::from_millis(millis)),
+                None => (answer["code"] == "storage_failed").then_some(RETRY),
+            };
+            let Some(wait) = wait.filter(|wait| *wait <= PATIENCE) else {
+                let why = answer["message"].as_str().unwrap_or_default();
+                return Ok(Err(EscapedText(why).to_string()));
+            };
+            let until = Instant::now() + wait;
+            while link::next_text(connection, until)?.is_some() {}
+        }
     }
 
     /// Reads standard input once, and keeps its lines without control characters.
@@ -193,77 +221,6 @@ impl Say<'_> {
                 lines.push_back(line);
             }
         });
-    }
-
-    /// Sends the next command, unless one waits for its answer.
-    fn send_next(&mut self, connection: &mut Connection<Tapped>) {
-        let is_early = self.retry_at.is_some_and(|at| at > Instant::now());
-        if self.sent_at.is_some() || is_early {
-            return;
-        }
-        let (channel, id) = (self.channel, self.number);
-        let command = match self.stage {
-            Stage::Hello => {
-                json!({"type": "hello", "name": self.name, "session": self.session, "id": id})
-            }
-            Stage::Join => json!({"type": "join", "channel": channel, "id": id}),
-            Stage::Talk => {
-                let Some(text) = self.lines.front() else {
-                    return;
-                };
-                let nonce = format!("{}-{id}", self.salt);
-                json!({"type": "message", "channel": channel, "text": text, "nonce": nonce,
-                    "id": id})
-            }
-        };
-        // The next read reports an error.
-        let _ = connection.send(command.to_string().as_str());
-        (self.sent_at, self.retry_at) = (Some(Instant::now()), None);
-    }
-
-    fn handle(&mut self, event: &Value) -> Result<(), Trouble> {
-        let is_answer = event["id"] == self.number;
-        match event["type"].as_str() {
-            Some("welcome") => {
-                self.session = event["session"].as_str().map(str::to_owned);
-                self.keep_session().map_err(Trouble::Failed)?;
-                (self.stage, self.sent_at) = (Stage::Join, None);
-            }
-            Some("joined") => (self.stage, self.sent_at) = (Stage::Talk, None),
-            Some("ack") if is_answer => self.end_line(),
-            Some("error") if is_answer => self.retry_or_refuse(event)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Removes the oldest line, which was acknowledged or refused.
-    fn end_line(&mut self) {
-        self.lines.pop_front();
-        self.number += 1;
-        self.sent_at = None;
-    }
-
-    /// Sends the command again later, if that can help. Reports a line that is refused.
-    fn retry_or_refuse(&mut self, error: &Value) -> Result<(), Trouble> {
-        let wait = match error["retry_ms"].as_u64() {
-            Some(millis) => Some(Duration::from_millis(millis)),
-            None => (error["code"] == "storage_failed").then_some(RETRY),
-        };
-        let why = EscapedText(error["message"].as_str().unwrap_or_default()).to_string();
-        match (wait.filter(|wait| *wait <= PATIENCE), self.stage) {
-            (Some(wait), _) => {
-                self.retry_at = Some(Instant::now() + wait);
-                self.sent_at = None;
-            }
-            (None, Stage::Talk) => {
-                remark(&format!("line {} was refused: {why}", self.number));
-                self.refused += 1;
-                self.end_line();
-            }
-            (None, _) => return Err(Trouble::Failed(format!("the server refuses: {why}"))),
-        }
-        Ok(())
     }
 
     /// Writes the session's token into its file, readable for its owner alone.
