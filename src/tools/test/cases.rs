@@ -105,13 +105,13 @@ pub struct Case {
     /// The name for `--case`: words, or the number of a case of Autobahn.
     pub name: String,
     /// The section of the standard.
-    pub section: &'static str,
+    pub section: String,
     /// What a different answer means.
     pub severity: Severity,
     /// The answer that the section demands.
     pub expected: Expected,
     /// The behavior that the section demands of a server, in one sentence.
-    pub demand: &'static str,
+    pub demand: String,
     /// The input, in the grammar of the table.
     pub input: String,
 }
@@ -134,7 +134,7 @@ pub(super) fn for_clients() -> Vec<Case> {
 }
 
 /// Parses a table. `Err` holds the wrong line.
-fn parse(table: &'static str) -> Result<Vec<Case>, &'static str> {
+pub(super) fn parse(table: &str) -> Result<Vec<Case>, &str> {
     let (mut head, mut lists, mut cases) = (None, HashMap::new(), Vec::new());
     for line in table.lines() {
         if let Some(list) = line.strip_prefix("= ") {
@@ -160,10 +160,10 @@ fn parse(table: &'static str) -> Result<Vec<Case>, &'static str> {
                     };
                     cases.push(Case {
                         name,
-                        section,
+                        section: (*section).to_owned(),
                         severity: *severity,
                         expected: Expected::parse(&fill(expected)).ok_or(line)?,
-                        demand,
+                        demand: (*demand).to_owned(),
                         input: fill(input),
                     });
                 }
@@ -226,6 +226,8 @@ pub struct Request {
     /// The first line and the headers.
     pub(super) lines: Vec<Vec<u8>>,
     end: &'static str,
+    /// The length of the pieces in which it is sent, in bytes.
+    pub(super) chop: usize,
 }
 
 impl Request {
@@ -253,6 +255,7 @@ impl Request {
             target: target.to_owned(),
             lines: lines.lines().map(Vec::from).collect(),
             end: "\r\n\r\n",
+            chop: usize::MAX,
         }
     }
 
@@ -261,8 +264,8 @@ impl Request {
     }
 
     /// Applies the input of a case. Its parts are separated by ` & `: `- Name` leaves a header out,
-    /// `+ Name: value` adds one (`N*+` N times), `unfinished` leaves the end out, and any other is
-    /// the first line, with `{target}` for the path.
+    /// `+ Name: value` adds one (`N*+` N times), `unfinished` leaves the end out, `chop=N` sends
+    /// it in pieces of N bytes, and any other is the first line, with `{target}` for the path.
     pub fn edit(&mut self, input: &str) {
         for part in input.split(" & ").filter(|part| !part.is_empty()) {
             let (times, header) = part.split_once("*+ ").unwrap_or(("1", part));
@@ -275,6 +278,8 @@ impl Request {
                     .extend(std::iter::repeat_n(unescape(header), times));
             } else if part == "unfinished" {
                 self.end = "\r\n";
+            } else if let Some(length) = part.strip_prefix("chop=") {
+                self.chop = length.parse().unwrap_or(usize::MAX);
             } else {
                 self.lines[0] = unescape(&part.replace("{target}", &self.target));
             }

@@ -1,28 +1,28 @@
-//! Random sequences for `parlor test --fuzz`, what a server may answer to them, and the shortest
-//! sequence that still fails.
+//! Random sequences for `parlor test --fuzz` as rows of the table of cases, with the demand of the
+//! reference model, and the shortest sequence that still fails.
 
-use super::cases::Case;
-use super::model::{Frame, Message, Receiver, Rule, shortest_form};
-use super::transport::End;
+use super::cases::{Case, parse};
+use super::model::{Frame, Receiver, shortest_form};
 use crate::random::Random;
 use crate::websocket::frame::CONTROL_PAYLOAD_MAX;
-use serde::{Deserialize, Serialize};
 
-/// The input on one connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Sequence {
-    /// The name of the case that makes the opening handshake invalid.
-    pub(super) case: Option<String>,
-    /// Valid variations of the opening handshake, in the grammar of cases.
-    pub(super) edits: Vec<String>,
-    pub(super) frames: Vec<Frame>,
-    /// The lengths of the first pieces in which the bytes are sent.
-    pub(super) pieces: Vec<usize>,
+/// The input on one connection: frames, or without any an opening handshake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sequence<'a> {
+    /// The case that makes the opening handshake invalid.
+    refused: Option<&'a Case>,
+    /// Valid variations of the opening handshake.
+    edits: Vec<&'static str>,
+    frames: Vec<Frame>,
+    /// The length of the pieces in which it is sent; 0 if it is not cut.
+    chop: usize,
 }
 
 /// The demand on a server that gets only valid frames.
-pub(super) const LEGAL: &str = "RFC 6455: valid frames are accepted";
+pub(super) const LEGAL: &str = "valid frames are accepted";
+/// The demand on a server that gets a valid opening handshake.
+const OPENED: &str =
+    "RFC 6455 §4.2.2 | interoperability | opened | a valid opening handshake is accepted";
 /// Valid variations of the opening handshake (RFC 6455 §4.2.1, RFC 9110 §5.5).
 const EDITS: [&str; 5] = [
     "- Upgrade & + UPGRADE: WebSocket",
@@ -111,12 +111,39 @@ fn damage(random: &mut Random, frames: &mut Vec<Frame>) {
     }
 }
 
-impl Sequence {
-    /// Makes sequence `number` of a run. `opcodes` are those of the messages that the server
-    /// accepts, `cases` the invalid handshakes.
-    pub(super) fn new(seed: u64, number: u64, opcodes: &[u8], cases: &[Case]) -> Self {
-        let random = &mut Random::new(seed << 32 ^ number);
-        let mut sequence = Self::default();
+/// Returns the word of a frame in the input of a case.
+fn word(frame: &Frame) -> String {
+    let escaped = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|it| format!("\\x{it:02x}"))
+            .collect::<String>()
+    };
+    let (first, payload) = (frame.first_byte, escaped(&frame.payload));
+    let valid = Frame::new(first, frame.key, frame.payload.clone());
+    match frame.form {
+        _ if frame.key.is_none() => format!("raw:{}", escaped(&frame.bytes())),
+        _ if *frame == valid => format!("{first:02x}:{payload}"),
+        16 => format!("{first:02x}/{:04x}:{payload}", frame.announced),
+        _ => format!("{first:02x}/{:016x}:{payload}", frame.announced),
+    }
+}
+
+impl<'a> Sequence<'a> {
+    /// Makes a sequence. `opcodes` are those of the messages that the server accepts, `cases` the
+    /// invalid handshakes.
+    pub(super) fn new(random: &mut Random, opcodes: &[u8], cases: &'a [Case]) -> Self {
+        let bound = random.pick(&[1, 1, 2, 16, 300]);
+        let mut sequence = Self {
+            chop: random.below(bound),
+            ..Self::default()
+        };
+        if random.below(16) == 0 {
+            let count = random.below(3);
+            sequence.edits = (0..count).map(|_| random.pick(&EDITS)).collect();
+            sequence.refused = cases.get(random.below(2 * cases.len()));
+            return sequence;
+        }
         let frames = &mut sequence.frames;
         for _ in 0..1 + random.below(4) {
             match random.below(3) {
@@ -135,26 +162,37 @@ impl Sequence {
         if random.below(2) == 0 {
             damage(random, frames);
         }
-        for _ in 0..random.pick(&[0, 0, 1, 2, 5]) {
-            let most = random.pick(&[2, 16, 300]);
-            sequence.pieces.push(1 + random.below(most));
-        }
-        for _ in 0..random.below(3) {
-            sequence.edits.push(random.pick(&EDITS).to_owned());
-        }
-        if random.below(16) == 0 && !cases.is_empty() {
-            sequence.case = Some(cases[random.below(cases.len())].name.to_string());
-            sequence.frames.clear();
+        // A server that reads nothing after a close frame resets the connection, which can lose its
+        // answer.
+        let is_close = |frame: &Frame| frame.first_byte & 0x0f == 8;
+        if let Some(at) = frames.iter().position(is_close) {
+            frames.truncate(at + 1);
         }
         sequence
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        self.frames.iter().flat_map(Frame::bytes).collect()
-    }
-
-    pub(super) fn demand(&self) -> Demand {
-        let meaning = |checks_late| {
+    /// Returns the sequence as a table of one case. `None`: correct servers can differ, because
+    /// they check text early or late.
+    pub(super) fn table(&self) -> Option<String> {
+        let chop = (self.chop > 0).then(|| format!("chop={}", self.chop));
+        if self.frames.is_empty() {
+            let refused = self.refused.iter().map(|case| &*case.input);
+            let edits = self.edits.iter().copied().chain(refused).map(str::to_owned);
+            let input = chop
+                .into_iter()
+                .chain(edits)
+                .collect::<Vec<_>>()
+                .join(" & ");
+            let head = match self.refused {
+                Some(case) => format!(
+                    "{} | interoperability | refused | {}",
+                    case.section, case.demand
+                ),
+                None => OPENED.to_owned(),
+            };
+            return Some(format!("# {head}\nrandom | {input}\n"));
+        }
+        let meaning = |count: usize, checks_late| {
             let receiver = Receiver {
                 is_client: false,
                 limit: usize::MAX,
@@ -162,26 +200,37 @@ impl Sequence {
                 closes_before: usize::MAX,
                 checks_late,
             };
-            receiver.read(&self.frames).unwrap_or_default()
+            receiver.read(&self.frames[..count]).unwrap_or_default()
         };
-        let (early, late) = (meaning(false), meaning(true));
-        let broken = [early.broken, late.broken].into_iter().flatten();
-        let codes = broken.clone().flat_map(|rule| rule.codes).copied();
-        let rule = broken.clone().next().map_or(LEGAL, |rule| rule.demand);
-        let closes = late.messages.iter().any(|(opcode, _)| *opcode == 8)
-            || broken.clone().any(Rule::is_of_close);
-        let is_close = |frame: &Frame| frame.first_byte & 0x0f == 8;
-        let close_at = self.frames.iter().position(is_close);
-        Demand {
-            rule,
-            codes: codes.collect(),
-            closes,
-            has_rest: close_at.is_some_and(|at| at + 1 < self.frames.len()),
-            may_go_on: !closes && late.broken.is_none(),
-            is_within_message: late.is_within_message,
-            has_data: self.frames.iter().any(|frame| frame.first_byte & 8 == 0),
-            echoes: late.messages.into_iter().filter(|it| it.0 < 8).collect(),
+        let count = self.frames.len();
+        let (early, late) = (meaning(count, false), meaning(count, true));
+        if early.broken != late.broken {
+            return None;
         }
+        let valid = (0..count).find(|at| meaning(at + 1, true).broken.is_some());
+        let mut words: Vec<_> = self.frames.iter().map(word).collect();
+        words.insert(valid.unwrap_or(count), "!".to_owned());
+        words.splice(..0, chop);
+        let is_close = late.messages.last().is_some_and(|(opcode, _)| *opcode == 8);
+        let (section, demand) = match late.broken {
+            Some(rule) => rule.demand.split_once(": ").unwrap_or_default(),
+            None => ("RFC 6455", LEGAL),
+        };
+        let codes = late.broken.map_or(&[1000][..], |rule| rule.codes).iter();
+        let codes = codes.map(u16::to_string).collect::<Vec<_>>().join(" ");
+        let expected = match (section, late.broken) {
+            ("RFC 6455 §5.5.1" | "RFC 6455 §7.4", _) => format!("closes {codes}"),
+            (_, Some(_)) => codes,
+            _ if is_close => format!("closes {codes}"),
+            _ => "goes on".to_owned(),
+        };
+        let head = format!("{section} | interoperability | {expected} | {demand}");
+        Some(format!("# {head}\nrandom | {}\n", words.join(" ")))
+    }
+
+    /// Returns that case.
+    pub(super) fn case(&self) -> Option<Case> {
+        parse(&self.table()?).ok()?.pop()
     }
 
     /// Returns smaller sequences, the smallest first.
@@ -202,10 +251,9 @@ impl Sequence {
             }
             length /= 2;
         }
-        add(&|it| it.pieces.clear());
-        for at in 0..self.edits.len() {
-            add(&|it| drop(it.edits.remove(at)));
-        }
+        add(&|it| it.chop = 0);
+        add(&|it| it.edits.truncate(self.edits.len().saturating_sub(1)));
+        add(&|it| it.edits.truncate(0));
         for (at, frame) in self.frames.iter().enumerate() {
             let length = frame.payload.len();
             for shorter in [0, length / 2, length.saturating_sub(1)] {
@@ -232,168 +280,68 @@ impl Sequence {
     }
 }
 
-/// The demand of the standard on the answer to a sequence.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Demand {
-    /// The first broken rule, or [`LEGAL`].
-    pub(super) rule: &'static str,
-    /// The codes for the broken rules.
-    codes: Vec<u16>,
-    /// A close frame ends the sequence, right or wrong.
-    pub(super) closes: bool,
-    /// Frames follow the first close frame. A server that doesn't read them resets the connection,
-    /// which can lose its answer.
-    has_rest: bool,
-    /// The connection may go on: no rule is broken, or not for a server that checks text late.
-    pub(super) may_go_on: bool,
-    is_within_message: bool,
-    /// The application gets data, and may close the connection for what it says.
-    pub(super) has_data: bool,
-    /// The messages, for a server that sends them back.
-    pub(super) echoes: Vec<Message>,
-}
-
-impl Demand {
-    /// Returns whether another sequence may follow on the same connection.
-    pub(super) fn is_reusable(&self, is_echo: bool) -> bool {
-        let is_complete = self.may_go_on && !self.is_within_message;
-        self.rule == LEGAL && is_complete && (is_echo || !self.has_data)
-    }
-
-    /// Returns what is wrong with an answer. `is_echo`: the server sends messages back.
-    pub(super) fn fault(&self, end: &End, received: &[Message], is_echo: bool) -> Option<String> {
-        let is_legal = self.rule == LEGAL;
-        // A server may close for reasons of its own: policy, limits, types, overload, a restart.
-        let is_choice = |code: &u16| matches!(code, 1001 | 1003 | 1008 | 1009 | 1012..);
-        let is_wrong = match end {
-            _ if is_echo && !self.echoes.starts_with(received) => {
-                return Some("sent back another message".to_owned());
-            }
-            End::Pong => !self.may_go_on,
-            End::Close(Some(code), _) if is_choice(code) => false,
-            // After a close frame, right or wrong, every code ends the connection.
-            End::Close(..) if self.closes => false,
-            End::Close(Some(code), _) if !is_legal => !self.codes.contains(code),
-            End::Close(..) | End::HungUp if !is_legal => false,
-            End::HungUp if self.has_rest => false,
-            // The application may have ended it.
-            End::Close(None | Some(1000 | 1011), _) | End::HungUp => is_echo || !self.has_data,
-            _ => true,
-        };
-        is_wrong.then(|| match end {
-            End::Close(Some(code), _) => format!("closed with {code}"),
-            end => end.sentence(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::http::Head;
     use crate::progress::Progress;
     use crate::tools::dissect::{Outcome, walk};
-    use crate::tools::test::cases::Request;
+    use crate::tools::test::cases::{Expected, Request, Script};
     use crate::tools::test::session::KEY;
     use crate::websocket::{Config, Opcode, ServerHandshake, WebSocket};
     use std::collections::BTreeSet;
 
-    #[test]
-    fn sequences_depend_on_seed_and_number_alone() {
-        let sequence = |seed, number| Sequence::new(seed, number, &[1, 2], &[]);
-        assert_eq!(sequence(1, 5), sequence(1, 5));
-        assert_ne!(sequence(1, 5), sequence(2, 5));
-        assert_ne!(sequence(1, 5), sequence(1, 6));
+    fn sequences(seed: u64) -> impl Iterator<Item = Sequence<'static>> {
+        let mut random = Random::new(seed);
+        std::iter::repeat_with(move || Sequence::new(&mut random, &[1, 2], &[]))
     }
 
     #[test]
-    fn demands_break_every_rule_and_agree_with_parlor() {
+    fn cases_break_every_rule_and_agree_with_parlor() {
         let mut rules = BTreeSet::new();
-        for number in 0..1_000 {
-            let sequence = Sequence::new(7, number, &[1, 2], &[]);
-            let demand = sequence.demand();
-            let mut end = End::Pong;
-            for step in walk(&sequence.bytes(), WebSocket::server(1 << 20)) {
+        for case in sequences(7)
+            .take(1_000)
+            .filter_map(|sequence| sequence.case())
+        {
+            if case.is_of_handshake() {
+                continue;
+            }
+            let script = Script::parse(&case.input).expect("a valid input");
+            let mut expected = Expected::GoesOn;
+            for step in walk(&script.bytes(), WebSocket::server(1 << 20)) {
                 match step.outcome {
-                    Outcome::Broken(it) => end = End::Close(Some(it.rule().code.get()), "".into()),
-                    Outcome::Whole(Opcode::Close, _) => end = End::Close(None, "".into()),
+                    Outcome::Broken(it) => expected = Expected::Fails(vec![it.rule().code.get()]),
+                    Outcome::Whole(Opcode::Close, _) => expected = Expected::Closes(vec![1000]),
                     _ => {}
                 }
             }
-            assert_eq!(demand.fault(&end, &[], false), None, "{sequence:?}");
-            assert_eq!(demand.rule == LEGAL, demand.codes.is_empty());
-            rules.insert(demand.rule);
+            match (&case.expected, &expected) {
+                (Expected::Fails(codes), Expected::Fails(code)) => {
+                    assert!(codes.contains(&code[0]))
+                }
+                (Expected::Closes(codes), Expected::Fails(code)) => assert_eq!(codes, code),
+                _ => assert_eq!(case.expected, expected, "{case:?}"),
+            }
+            rules.insert(case.demand);
         }
         assert_eq!(rules.len(), 13, "{rules:?}");
     }
 
     #[test]
-    fn faults_are_found_and_free_answers_are_none() {
-        let sequence = |frames: &[(u8, &[u8])]| {
-            let frame =
-                |(first, payload): &(u8, &[u8])| Frame::new(*first, Some([1; 4]), payload.to_vec());
-            let frames = frames.iter().map(frame).collect();
-            Sequence {
-                frames,
-                ..Sequence::default()
-            }
-        };
-        let close = |code| End::Close(Some(code), String::new());
-        let nothing = || End::Nothing(std::time::Duration::ZERO);
-        let (ping, text) = (sequence(&[(0x89, b"")]), sequence(&[(0x81, b"a")]));
-        let (reserved, late) = (sequence(&[(0xd1, b"a")]), sequence(&[(0x01, b"\xff")]));
-        let closed = sequence(&[(0x88, b"\x03\xe8"), (0x81, b"a")]);
-        let begun = sequence(&[(0x02, b"a"), (0x89, b"")]);
-        let closing = sequence(&[(0x88, b"\x03\xe8")]);
-        for (sequence, end, is_echo, is_fault) in [
-            (&ping, End::Pong, true, false),
-            (&ping, End::HungUp, false, true),
-            (&ping, close(1002), false, true),
-            (&text, close(1003), true, false),
-            (&text, close(1007), false, true),
-            (&text, End::HungUp, true, true),
-            (&text, End::HungUp, false, false),
-            (&begun, End::HungUp, false, false),
-            (&text, nothing(), false, true),
-            (&reserved, close(1002), true, false),
-            (&reserved, End::HungUp, true, false),
-            (&reserved, close(1000), true, true),
-            (&reserved, End::Pong, true, true),
-            (&reserved, nothing(), true, true),
-            (&late, End::Pong, true, false),
-            (&late, close(1007), true, false),
-            (&late, close(1002), true, true),
-            (&closing, close(1001), true, false),
-            (&closing, End::HungUp, true, true),
-            (&closed, End::HungUp, true, false),
-        ] {
-            let fault = sequence.demand().fault(&end, &[], is_echo);
-            assert_eq!(fault.is_some(), is_fault, "{sequence:?}: {end:?}");
-        }
-        let other = [(1, b"b".to_vec())];
-        assert!(text.demand().fault(&End::Pong, &other, true).is_some());
-    }
-
-    #[test]
     fn failing_sequence_is_shrunk_to_the_frame_that_fails() {
         // The planted fault: a server that accepts unmasked pings.
-        let fails = |sequence: &Sequence| {
+        let fails = |sequence: &Sequence<'_>| {
             let is_planted = |frame: &Frame| frame.first_byte == 0x89 && frame.key.is_none();
             sequence.frames.iter().any(is_planted)
         };
-        let sequence = (0..).map(|number| Sequence::new(1, number, &[1, 2], &[]));
-        let sequence = sequence
-            .into_iter()
-            .find(|one| one.frames.len() > 8 && fails(one));
+        let sequence = sequences(1).find(|one| one.frames.len() > 8 && fails(one));
         let shrunk = sequence.expect("a sequence that fails").shrink(1000, fails);
         let frames = vec![Frame::new(0x89, None, Vec::new())];
-        assert_eq!(
-            shrunk,
-            Sequence {
-                frames,
-                ..Sequence::default()
-            }
-        );
+        let expected = Sequence {
+            frames,
+            ..Sequence::default()
+        };
+        assert_eq!(shrunk, expected);
     }
 
     #[test]

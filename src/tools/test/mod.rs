@@ -195,7 +195,7 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
 
 /// Returns a line of `--list`.
 fn listed(case: &Case, is_json: bool) -> String {
-    let (name, section, demand) = (&case.name, case.section, case.demand);
+    let (name, section, demand) = (&case.name, &case.section, &case.demand);
     let (severity, number) = (case.severity.word(), case.number());
     let json = json!({ "name": name, "autobahn": number, "section": section,
                        "severity": severity, "demand": demand });

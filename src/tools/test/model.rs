@@ -5,10 +5,8 @@
 //! another. It uses nothing of `websocket`. The fuzz targets compare parlor with it, and
 //! `parlor test --fuzz` any server.
 
-use serde::{Deserialize, Serialize};
-
 /// A frame as it is sent. Each part can be wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// FIN, the reserved bits and the opcode.
     pub first_byte: u8,
@@ -83,13 +81,6 @@ const fn rule(demand: &'static str, codes: &'static [u16]) -> Rule {
     Rule { demand, codes }
 }
 
-impl Rule {
-    /// Returns whether the rule is about the payload of a close frame.
-    pub fn is_of_close(self) -> bool {
-        [CLOSE_LENGTH, CLOSE_CODE, CLOSE_REASON].contains(&self)
-    }
-}
-
 const RESERVED_BITS: Rule = rule("RFC 6455 §5.2: reserved bits are 0", &[1002]);
 const OPCODE: Rule = rule("RFC 6455 §5.2: an opcode has a meaning", &[1002]);
 const FORM: Rule = rule("RFC 6455 §5.2: a length is in its shortest form", &[1002]);
@@ -97,7 +88,7 @@ const HIGHEST_BIT: Rule = rule("RFC 6455 §5.2: a length is below 2^63", &[1002,
 const MASK: Rule = rule("RFC 6455 §5.1: a client masks, a server does not", &[1002]);
 const CONTROL_FIN: Rule = rule("RFC 6455 §5.5: a control frame is not fragmented", &[1002]);
 const CONTROL_LENGTH: Rule = rule(
-    "RFC 6455 §5.5: a control frame has at most 125 bytes",
+    "RFC 6455 §5.5: a control frame has up to 125 bytes",
     &[1002],
 );
 const ORDER: Rule = rule("RFC 6455 §5.4: messages are not interleaved", &[1002]);

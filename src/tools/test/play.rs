@@ -106,7 +106,7 @@ fn play_handshake(case: &Case, server: &Server) -> Result<Outcome, String> {
         Expected::Ends => SLOW_TIMEOUTS * server.timeout,
         _ => server.timeout,
     };
-    let (transport, end) = server.shake_hands(&request.bytes(), &[], timeout)?;
+    let (transport, end) = server.shake_hands(&request, timeout)?;
     Ok(Outcome::new(end, transport))
 }
 

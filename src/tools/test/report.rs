@@ -76,8 +76,8 @@ impl Played<'_> {
     fn junit(&self) -> String {
         let (case, outcome) = (self.case, &self.outcome);
         let (word, came) = (self.verdict.word(), xml_text(&outcome.sentence()));
-        let (name, class) = (xml_text(&case.name), xml_text(case.section));
-        let (severity, demand) = (self.severity.word(), xml_text(case.demand));
+        let (name, class) = (xml_text(&case.name), xml_text(&case.section));
+        let (severity, demand) = (self.severity.word(), xml_text(&case.demand));
         let (sent, received) = (Hex(&outcome.sent.start), Hex(&outcome.received.start));
         let body = match (self.is_failure, self.verdict) {
             (true, _) => format!(
@@ -109,9 +109,13 @@ impl<'a> Report<'a> {
     fn print_cases(&self, is_all: bool, terminal: &mut Terminal<'_>) {
         let shown = self.played.iter().filter(|one| one.is_failure || is_all);
         let mut shown: Vec<_> = shown.collect();
-        shown.sort_by_key(|one| (Reverse(one.severity), one.case.demand));
-        let what = |one: &Played<'_>| (one.case.demand, one.verdict, one.outcome.sentence());
-        for group in shown.chunk_by(|one, other| !is_all && what(one) == what(other)) {
+        shown.sort_by_key(|one| (Reverse(one.severity), &*one.case.demand));
+        let is_alike = |one: &&Played<'_>, other: &&Played<'_>| {
+            let what =
+                |it: &Played<'_>| (it.case.demand.clone(), it.verdict, it.outcome.sentence());
+            !is_all && what(one) == what(other)
+        };
+        for group in shown.chunk_by(is_alike) {
             group[0].print(terminal);
             let others: Vec<_> = group[1..].iter().map(|one| &*one.case.name).collect();
             if !others.is_empty() {
@@ -125,7 +129,7 @@ impl<'a> Report<'a> {
         self.print_cases(is_all, terminal);
         let mut sections = BTreeMap::<_, [usize; 4]>::new();
         for one in &self.played {
-            sections.entry(one.case.section).or_default()[one.verdict as usize] += 1;
+            sections.entry(&*one.case.section).or_default()[one.verdict as usize] += 1;
         }
         let line = |section: &str, [a, b, c, d]: [String; 4]| {
             format!("{section:24}{a:>9}{b:>9}{c:>9}{d:>9}")

@@ -68,16 +68,17 @@ impl Server {
         }
     }
 
-    /// Sends an opening handshake on a new stream, the first bytes in pieces of these lengths.
-    /// Returns the stream and the response.
+    /// Sends an opening handshake on a new stream. Returns the stream and the response.
     pub(super) fn shake_hands(
         &self,
-        request: &[u8],
-        lengths: &[usize],
+        request: &Request,
         timeout: Duration,
     ) -> Result<(Transport, End), String> {
         let mut transport = self.connect()?;
-        transport.send_in_pieces(request, lengths);
+        request
+            .bytes()
+            .chunks(request.chop)
+            .for_each(|piece| transport.send(piece));
         let response = transport.receive_head(timeout, |bytes| {
             ResponseHead::parse(bytes, HEAD_BYTES)?.try_map(|head| {
                 let has_extension = head.values("sec-websocket-extensions").next().is_some();
@@ -165,7 +166,7 @@ impl Server {
         session.compressor = deflate.map(Compressor::new);
         if self.speaks_first {
             session.ping();
-            session.reset();
+            (session.answers, session.is_answered) = (Vec::new(), false);
             session.transport.forget();
         }
         session
@@ -231,15 +232,6 @@ impl Session {
             is_answered: false,
             end: None,
         }
-    }
-
-    /// Forgets the answers received so far.
-    pub(super) fn reset(&mut self) {
-        (self.answers, self.is_answered) = (Vec::new(), false);
-    }
-
-    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
-        self.answers.iter().filter(|(opcode, _)| *opcode < 8)
     }
 
     /// Sends the response to a client's opening handshake.

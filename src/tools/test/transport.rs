@@ -158,16 +158,6 @@ impl Transport {
         }
     }
 
-    /// Sends bytes, the first ones in pieces of these lengths.
-    pub(super) fn send_in_pieces(&mut self, mut bytes: &[u8], lengths: &[usize]) {
-        for length in lengths {
-            let (piece, rest) = bytes.split_at(bytes.len().min(*length));
-            self.send(piece);
-            bytes = rest;
-        }
-        self.send(bytes);
-    }
-
     /// Returns the time at which a peer that does nothing is given up.
     pub(super) fn deadline(&self) -> Instant {
         (self.progress + self.timeout).min(self.give_up)
