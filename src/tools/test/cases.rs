@@ -18,6 +18,7 @@
 
 use super::compressor::Compressor;
 use super::model::{Frame, Message};
+use crate::random::Random;
 use crate::websocket::accept;
 use std::collections::HashMap;
 
@@ -25,8 +26,6 @@ use std::collections::HashMap;
 const MANY: usize = 2_000;
 /// The key of every masked frame (RFC 6455 §5.7).
 const MASKING_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-/// Repeated frames of more bytes are sent one after another, and not made at once.
-const LONG_BYTES: usize = 1 << 20;
 
 /// What it means if a server does something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -434,13 +433,12 @@ impl Script {
                                 [Step::Send(piece.to_vec(), chop, 1), Step::Wait]
                             }))
                         }
-                        _ if times * bytes.len() > LONG_BYTES => {
-                            script.steps.push(Step::Send(bytes, chop, times));
+                        Some(Step::Send(last, before, 1))
+                            if *before == chop && times == 1 && !is_synced =>
+                        {
+                            last.extend(bytes);
                         }
-                        Some(Step::Send(last, before, 1)) if *before == chop && !is_synced => {
-                            last.extend(bytes.repeat(times));
-                        }
-                        _ => script.steps.push(Step::Send(bytes.repeat(times), chop, 1)),
+                        _ => script.steps.push(Step::Send(bytes, chop, times)),
                     }
                     let answers = (0..times).filter_map(|_| answer(first, &payload, &mut message));
                     script.answers.extend(answers.filter(|_| is_valid));
@@ -485,16 +483,14 @@ fn data(kind: &str, size: usize, seed: u64) -> (u8, Vec<u8>) {
         _ => (0x82, "\x7e"),
     };
     let words: Vec<_> = words.split('_').collect();
-    let (mut payload, mut state) = (Vec::with_capacity(size + 32), seed);
+    let (mut payload, mut random) = (Vec::with_capacity(size + 32), Random::new(seed));
     while payload.len() < size {
-        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
-        let number = (state >> 40) as usize;
         match kind {
-            "noise" => payload.extend_from_slice(&number.to_le_bytes()[..3]),
-            _ => payload.extend_from_slice(words[number % words.len()].as_bytes()),
+            "noise" => payload.push(random.number() as u8),
+            _ => payload.extend_from_slice(random.pick(&words).as_bytes()),
         }
-        if words.len() > 1 && number.is_multiple_of(5) {
-            payload.extend_from_slice((number / 5 % 1000).to_string().as_bytes());
+        if words.len() > 1 && random.below(5) == 0 {
+            payload.extend_from_slice(random.below(1000).to_string().as_bytes());
         }
     }
     payload.truncate(size);

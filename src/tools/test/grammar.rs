@@ -233,9 +233,9 @@ impl<'a> Sequence<'a> {
         parse(&self.table()?).ok()?.pop()
     }
 
-    /// Returns smaller sequences, the smallest first.
+    /// Returns sequences that are smaller in one part.
     fn smaller(&self) -> Vec<Self> {
-        let (mut smaller, count) = (Vec::new(), self.frames.len());
+        let mut smaller = Vec::new();
         let mut add = |change: &dyn Fn(&mut Self)| {
             let mut sequence = self.clone();
             change(&mut sequence);
@@ -243,13 +243,8 @@ impl<'a> Sequence<'a> {
                 smaller.push(sequence);
             }
         };
-        let mut length = count;
-        while length > 0 {
-            for start in (0..count).step_by(length) {
-                let end = count.min(start + length);
-                add(&|it| drop(it.frames.drain(start..end)));
-            }
-            length /= 2;
+        for at in 0..self.frames.len() {
+            add(&|it| drop(it.frames.remove(at)));
         }
         add(&|it| it.chop = 0);
         add(&|it| it.edits.truncate(self.edits.len().saturating_sub(1)));

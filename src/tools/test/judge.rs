@@ -22,16 +22,16 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Held, Self::Violated, Self::Other, Self::NotApplicable];
+    /// Every verdict with its word, in the order of the columns.
+    pub(super) const WORDS: [(Self, &'static str); 4] = [
+        (Self::Held, "held"),
+        (Self::Violated, "violated"),
+        (Self::Other, "other"),
+        (Self::NotApplicable, "n/a"),
+    ];
 
     pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::Violated => "violated",
-            Self::Other => "other",
-            Self::NotApplicable => "n/a",
-        }
+        Self::WORDS[self as usize].1
     }
 }
 

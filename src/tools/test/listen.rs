@@ -122,8 +122,8 @@ impl<'a> Listener<'a> {
     /// Serves the next connection, if there is one before `until` and before the command ends.
     fn serve_one(&mut self, until: Option<Instant>, mut child: Option<&mut Child>) -> bool {
         loop {
-            let is_running = |child: &mut &mut Child| matches!(child.try_wait(), Ok(None));
-            let is_ended = !child.as_mut().is_none_or(is_running);
+            let status = child.as_mut().map(|child| child.try_wait());
+            let is_ended = !matches!(status, None | Some(Ok(None)));
             match self.socket.accept() {
                 Ok((stream, _)) => {
                     // A connection that breaks off concerns its own case.

@@ -29,6 +29,7 @@ use report::{Played, Report};
 use runner::{in_parallel, show_progress};
 use serde_json::json;
 use session::{Reaction, Server};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -122,9 +123,8 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     let listen = texts(given, "listen").pop();
     let (cases, is_json) = (selected(given, listen.is_some())?, given.has("json"));
     if given.has("list") {
-        cases
-            .iter()
-            .for_each(|case| terminal.line(&listed(case, is_json)));
+        let lines = cases.iter().map(|case| listed(case, is_json));
+        lines.for_each(|line| terminal.line(&line));
         return Ok(true);
     }
     let (expected, fail_on) = (expected(given)?, fail_on(given)?);
@@ -138,18 +138,12 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         (listener.play(&given.operands)?, url, String::new())
     } else {
         let (found, name) = explored(given)?;
-        if ["fuzz", "sequences", "replay"]
-            .iter()
-            .any(|name| given.has(name))
-        {
+        if given.has("fuzz") || given.has("sequences") || given.has("replay") {
             return fuzz::run(given, &found, jobs, terminal);
         }
-        let found = server.insert(found);
-        (
-            play_all(&cases, found, jobs),
-            found.address.to_string(),
-            name,
-        )
+        let (outcomes, url) = (play_all(&cases, &found, jobs), found.address.to_string());
+        server = Some(found);
+        (outcomes, url, name)
     };
     let seconds = start.elapsed().as_secs_f64();
     let played = cases.iter().zip(outcomes).map(|(case, outcome)| {
@@ -174,13 +168,12 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         server: name,
         seconds,
     };
-    for (path, text) in files
-        .iter()
-        .zip([report.junit(), report.autobahn(), report.baseline()])
-    {
-        if let Some(path) = path {
-            fs::write(path, text).map_err(unwritable(path))?;
-        }
+    let texts = [report.junit(), report.autobahn(), report.baseline()];
+    for (path, text) in files.iter().zip(texts) {
+        let written = path
+            .as_ref()
+            .map(|path| fs::write(path, text).map_err(unwritable(path)));
+        written.transpose()?;
     }
     match is_json {
         true => report.print_json(terminal),
@@ -282,10 +275,8 @@ fn expected(given: &Arguments) -> Result<Option<BTreeMap<String, Verdict>>, Fail
 }
 
 fn texts(given: &Arguments, name: &str) -> Vec<String> {
-    given
-        .values(name)
-        .map(|value| value.to_string_lossy().into_owned())
-        .collect()
+    let values = given.values(name).map(|value| value.to_string_lossy());
+    values.map(Cow::into_owned).collect()
 }
 
 fn selected(given: &Arguments, is_for_clients: bool) -> Result<Vec<Case>, Failure> {

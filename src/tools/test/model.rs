@@ -125,16 +125,6 @@ pub struct Meaning {
     pub messages: Vec<Message>,
     /// The first rule that is broken.
     pub broken: Option<Rule>,
-    /// A message has begun and not ended.
-    pub is_within_message: bool,
-}
-
-/// Why the receiver reads no further frame.
-enum Stop {
-    Closed,
-    Broken(Rule),
-    /// The model can't inflate the message.
-    Unknown,
 }
 
 impl Receiver {
@@ -143,18 +133,18 @@ impl Receiver {
         let (mut meaning, mut message) = (Meaning::default(), None);
         for (index, frame) in frames.iter().enumerate() {
             match self.take(frame, index, &mut message, &mut meaning.messages) {
-                Ok(()) => continue,
-                Err(Stop::Unknown) => return None,
-                Err(Stop::Broken(rule)) => meaning.broken = Some(rule),
-                Err(Stop::Closed) => {}
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(rule) => {
+                    meaning.broken = Some(rule?);
+                    break;
+                }
             }
-            break;
         }
-        meaning.is_within_message = message.is_some();
         Some(meaning)
     }
 
-    fn check_header(&self, frame: &Frame, index: usize, is_within: bool) -> Result<(), Stop> {
+    fn check_header(&self, frame: &Frame, index: usize, is_within: bool) -> Result<(), Rule> {
         let (fin, opcode) = (frame.first_byte & 0x80 != 0, frame.first_byte & 0x0F);
         let is_compressed = self.inflate.is_some() && matches!(opcode, 1 | 2);
         let reserved = frame.first_byte & if is_compressed { 0x30 } else { 0x70 };
@@ -172,16 +162,17 @@ impl Receiver {
             (is_interleaved && index < self.closes_before, ORDER),
         ];
         let broken = rules.into_iter().find(|(is_broken, _)| *is_broken);
-        broken.map_or(Ok(()), |(_, rule)| Err(Stop::Broken(rule)))
+        broken.map_or(Ok(()), |(_, rule)| Err(rule))
     }
 
+    /// Reads a frame; `false` after a close frame. `Err(None)`: it can't inflate the message.
     fn take(
         &self,
         frame: &Frame,
         index: usize,
         message: &mut Option<Message>,
         messages: &mut Vec<Message>,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Option<Rule>> {
         self.check_header(frame, index, message.is_some())?;
         let (first_byte, payload) = (frame.first_byte, frame.payload.clone());
         let is_cut = frame.announced != payload.len() as u64;
@@ -190,27 +181,26 @@ impl Receiver {
             // It is the last frame, and is never complete.
             8.. if is_cut => {}
             8 => {
-                check_close(&payload).map_err(Stop::Broken)?;
+                check_close(&payload)?;
                 messages.push((8, payload));
-                return Err(Stop::Closed);
+                return Ok(false);
             }
             opcode @ 9.. => messages.push((opcode, payload)),
             _ => {
                 let new = || (first_byte & 0x4F, Vec::new());
                 let (kind, bytes) = message.get_or_insert_with(new);
                 if bytes.len() as u64 + frame.announced > self.limit as u64 {
-                    return Err(Stop::Broken(TOO_BIG));
+                    return Err(Some(TOO_BIG));
                 }
                 bytes.extend(payload);
                 let (ends, opcode) = (first_byte & 0x80 != 0 && !is_cut, *kind & 0x0F);
                 let inflate = self.inflate.filter(|_| *kind & 0x40 != 0);
                 let (plain, is_right) = match inflate {
-                    Some(inflate) if ends => inflate(bytes).ok_or(Stop::Unknown)?,
+                    Some(inflate) if ends => inflate(bytes).ok_or(None)?,
                     _ => (bytes.clone(), true),
                 };
                 if ends || inflate.is_none() && !self.checks_late {
-                    let judged = self.check_message(opcode == 1, ends, &plain, is_right);
-                    judged.map_err(Stop::Broken)?;
+                    self.check_message(opcode == 1, ends, &plain, is_right)?;
                 }
                 if ends {
                     *message = None;
@@ -218,22 +208,16 @@ impl Receiver {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Checks a message so far, or a whole one if it `ends`.
-    fn check_message(
-        &self,
-        is_text: bool,
-        ends: bool,
-        bytes: &[u8],
-        right: bool,
-    ) -> Result<(), Rule> {
+    fn check_message(&self, text: bool, ends: bool, bytes: &[u8], right: bool) -> Result<(), Rule> {
         match str::from_utf8(&bytes[..bytes.len().min(self.limit)]) {
-            Err(error) if is_text && error.error_len().is_some() => Err(UTF8),
+            Err(error) if text && error.error_len().is_some() => Err(UTF8),
             _ if bytes.len() > self.limit => Err(TOO_BIG),
             _ if !right => Err(BLOCKS),
-            Err(_) if is_text && ends => Err(UTF8),
+            Err(_) if text && ends => Err(UTF8),
             _ => Ok(()),
         }
     }
@@ -241,14 +225,14 @@ impl Receiver {
 
 /// Checks the payload of a close frame (RFC 6455 §5.5.1, §7.4).
 fn check_close(payload: &[u8]) -> Result<(), Rule> {
-    let [high, low, reason @ ..] = payload else {
-        let is_empty = payload.is_empty();
-        return is_empty.then_some(()).ok_or(CLOSE_LENGTH);
+    let (code, reason) = match payload {
+        [] => return Ok(()),
+        [_] => return Err(CLOSE_LENGTH),
+        [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
     };
-    match u16::from_be_bytes([*high, *low]) {
-        1000..=1003 | 1007..=1014 | 3000..=4999 => {
-            str::from_utf8(reason).map_or(Err(CLOSE_REASON), |_| Ok(()))
-        }
+    match code {
+        1000..=1003 | 1007..=1014 | 3000..=4999 if str::from_utf8(reason).is_ok() => Ok(()),
+        1000..=1003 | 1007..=1014 | 3000..=4999 => Err(CLOSE_REASON),
         _ => Err(CLOSE_CODE),
     }
 }
@@ -274,12 +258,12 @@ mod tests {
         let table: &[Row<'_>] = &[
             (server, &[(0x81, b"Hello")], r#"1 "Hello""#),
             (server, &[(0x01, b"Hel"), (0x80, b"lo")], r#"1 "Hello""#),
-            (server, &[(0x02, b""), (0x89, b"")], r#"9 "" …"#),
+            (server, &[(0x02, b""), (0x89, b"")], r#"9 """#),
             (server, &[(0x88, b"\x03\xe8bye")], r#"8 "\x03\xe8bye""#),
             (server, &[(0x88, b"\x03\xed")], "§7.4"),
             (server, &[(0x01, b"\xff"), (0x81, b"")], "§8.1"),
             (late, &[(0x01, b"\xff"), (0x81, b"")], "§5.4"),
-            (late, &[(0x01, b"\xff")], " …"),
+            (late, &[(0x01, b"\xff"), (0x89, b"")], r#"9 """#),
             (server, &[(0xc1, b"Hello")], "§5.2"),
         ];
         for (receiver, frames, expected) in table {
@@ -292,11 +276,6 @@ mod tests {
                 |(opcode, payload): &Message| format!("{opcode} \"{}\"", payload.escape_ascii());
             let mut found: String = meaning.messages.iter().map(show).collect();
             found += meaning.broken.map_or("", |rule| rule.demand);
-            found += if meaning.is_within_message {
-                " …"
-            } else {
-                ""
-            };
             assert!(found.contains(expected), "{frames:?}: {found}");
             assert!(!found.is_empty());
         }

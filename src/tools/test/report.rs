@@ -101,7 +101,8 @@ impl<'a> Report<'a> {
 
     /// Returns how many cases have each verdict.
     fn counts(&self) -> [usize; 4] {
-        Verdict::ALL.map(|word| self.played.iter().filter(|one| one.verdict == word).count())
+        let count = |it| self.played.iter().filter(|one| one.verdict == it).count();
+        Verdict::WORDS.map(|(verdict, _)| count(verdict))
     }
 
     /// Prints the cases that failed, or all. The most severe ones come first, and those that failed
@@ -134,7 +135,7 @@ impl<'a> Report<'a> {
         let line = |section: &str, [a, b, c, d]: [String; 4]| {
             format!("{section:24}{a:>9}{b:>9}{c:>9}{d:>9}")
         };
-        let words = Verdict::ALL.map(|verdict| verdict.word().to_owned());
+        let words = Verdict::WORDS.map(|(_, word)| word.to_owned());
         terminal.styled(Style::Strong, &line("section", words));
         for (section, counts) in sections {
             terminal.line(&line(section, counts.map(|count| count.to_string())));
@@ -243,9 +244,7 @@ fn xml_text(text: &str) -> String {
 pub(super) fn parse_baseline(text: &str) -> Result<BTreeMap<String, Verdict>, &str> {
     let parse = |line: &str| {
         let (name, word) = line.split_once(' ')?;
-        let verdict = Verdict::ALL
-            .into_iter()
-            .find(|verdict| verdict.word() == word)?;
+        let (verdict, _) = Verdict::WORDS.into_iter().find(|it| it.1 == word)?;
         Some((name.to_owned(), verdict))
     };
     let lines = text

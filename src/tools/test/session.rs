@@ -75,8 +75,8 @@ impl Server {
         timeout: Duration,
     ) -> Result<(Transport, End), String> {
         let mut transport = self.connect()?;
-        request
-            .bytes()
+        let bytes = request.bytes();
+        bytes
             .chunks(request.chop)
             .for_each(|piece| transport.send(piece));
         let response = transport.receive_head(timeout, |bytes| {
@@ -97,9 +97,8 @@ impl Server {
     /// Returns the request of an opening handshake, with this value of `Sec-WebSocket-Key`.
     pub(super) fn request(&self, key: &str) -> Request {
         let mut request = Request::new(&self.address.authority, &self.address.target, key);
-        request
-            .lines
-            .extend(self.headers.iter().map(|line| line.clone().into_bytes()));
+        let headers = self.headers.iter().map(|line| line.clone().into_bytes());
+        request.lines.extend(headers);
         if !self.subprotocols.is_empty() {
             request.add("Sec-WebSocket-Protocol", &self.subprotocols.join(", "));
         }
