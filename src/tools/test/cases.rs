@@ -24,6 +24,8 @@ use std::collections::HashMap;
 
 /// An input with a number from this one on is played alone.
 const MANY: usize = 2_000;
+/// Repeated frames of more bytes are sent one after another, and not made at once.
+const LONG_BYTES: usize = 1 << 20;
 /// The key of every masked frame (RFC 6455 §5.7).
 const MASKING_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -433,12 +435,13 @@ impl Script {
                                 [Step::Send(piece.to_vec(), chop, 1), Step::Wait]
                             }))
                         }
-                        Some(Step::Send(last, before, 1))
-                            if *before == chop && times == 1 && !is_synced =>
-                        {
-                            last.extend(bytes);
+                        _ if times * bytes.len() > LONG_BYTES => {
+                            script.steps.push(Step::Send(bytes, chop, times));
                         }
-                        _ => script.steps.push(Step::Send(bytes, chop, times)),
+                        Some(Step::Send(last, before, 1)) if *before == chop && !is_synced => {
+                            last.extend(bytes.repeat(times));
+                        }
+                        _ => script.steps.push(Step::Send(bytes.repeat(times), chop, 1)),
                     }
                     let answers = (0..times).filter_map(|_| answer(first, &payload, &mut message));
                     script.answers.extend(answers.filter(|_| is_valid));

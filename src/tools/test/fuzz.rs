@@ -8,8 +8,8 @@ use super::grammar::{LEGAL, Sequence};
 use super::judge::{Verdict, judge};
 use super::play::{Outcome, play};
 use super::runner::{in_parallel, show_progress};
-use super::session::{KEY, Reaction, Server};
-use super::transport::End;
+use super::server::{KEY, Server};
+use super::session::{End, Reaction};
 use crate::cli::args::Arguments;
 use crate::cli::serve::random;
 use crate::random::Random;
@@ -70,7 +70,7 @@ impl Fuzz<'_> {
         let is_data =
             |word: &str| matches!(word.as_bytes(), [b'0' | b'8', b'0'..=b'2', b':' | b'/', ..]);
         match (&case.expected, &outcome.end) {
-            // A server may close for reasons of its own: policy, limits, types, overload, a restart.
+            // A server may close for reasons of its own: policy, limits, overload, a restart.
             (_, End::Close(Some(1001 | 1003 | 1008 | 1009 | 1012..), _)) => true,
             // After a close frame, right or wrong, every code ends the connection.
             (Expected::Closes(_), End::Close(..)) => true,

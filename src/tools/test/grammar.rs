@@ -228,7 +228,7 @@ impl<'a> Sequence<'a> {
         Some(format!("# {head}\nrandom | {}\n", words.join(" ")))
     }
 
-    /// Returns that case.
+    /// Returns the case of that table.
     pub(super) fn case(&self) -> Option<Case> {
         parse(&self.table()?).ok()?.pop()
     }
@@ -282,7 +282,7 @@ mod tests {
     use crate::progress::Progress;
     use crate::tools::dissect::{Outcome, walk};
     use crate::tools::test::cases::{Expected, Request, Script};
-    use crate::tools::test::session::KEY;
+    use crate::tools::test::server::KEY;
     use crate::websocket::{Config, Opcode, ServerHandshake, WebSocket};
     use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 
 use super::cases::{Case, Expected, Severity};
 use super::play::Outcome;
-use super::transport::End;
+use super::session::End;
 use crate::websocket::Opcode;
 
 /// Every server has to accept messages of this length, in bytes.

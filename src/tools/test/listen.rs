@@ -8,8 +8,7 @@
 use super::cases::{Case, Request};
 use super::judge::autobahn;
 use super::play::{Outcome, play_in, play_response};
-use super::session::{HEAD_BYTES, Reaction, Session};
-use super::transport::{End, Transport};
+use super::session::{End, HEAD_BYTES, Reaction, Session};
 use crate::http::{Head, Refusal};
 use crate::tools::tool::Failure;
 use crate::tools::tunnel::{Tunnel, stop};
@@ -127,8 +126,8 @@ impl<'a> Listener<'a> {
             match self.socket.accept() {
                 Ok((stream, _)) => {
                     // A connection that breaks off concerns its own case.
-                    let transport = Transport::new(stream, Tunnel::default(), self.timeout).ok();
-                    let _ = transport.and_then(|transport| self.serve(transport));
+                    let session = Session::new(stream, Tunnel::default(), self.timeout, false);
+                    let _ = session.ok().and_then(|session| self.serve(session));
                     return true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -143,8 +142,8 @@ impl<'a> Listener<'a> {
 
     /// Answers an opening handshake, and plays the case that its path asks for. `None`: there is no
     /// such case, or no valid handshake.
-    fn serve(&mut self, mut transport: Transport) -> Option<()> {
-        let request = transport.receive_head(self.timeout, |bytes| {
+    fn serve(&mut self, mut session: Session) -> Option<()> {
+        let request = session.receive_head(self.timeout, |bytes| {
             Head::parse(bytes, HEAD_BYTES)?.try_map(|head| {
                 ServerHandshake::from_head(&head, &Config::default())?;
                 let key = head.values("sec-websocket-key").next().unwrap_or_default();
@@ -159,7 +158,6 @@ impl<'a> Listener<'a> {
         });
         let (path, number, response) = request.ok()?;
         let index = number.wrapping_sub(1);
-        let mut session = Session::with_client(transport);
         let text = match (&*path, self.cases.get(index)) {
             ("/getCaseCount", _) => {
                 self.is_autobahn = true;
@@ -191,7 +189,7 @@ impl<'a> Listener<'a> {
         };
         session.accept(&response);
         if !text.is_empty() {
-            session.send(0x81, text.as_bytes());
+            session.send_frame(0x81, text.as_bytes());
         }
         session.close();
         Some(())

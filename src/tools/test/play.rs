@@ -2,13 +2,14 @@
 
 use super::cases::{Case, Expected, Script, Step};
 use super::model::Message;
-use super::session::{KEY, PAUSE, PING_DELAY, Reaction, Server, Session};
-use super::transport::{End, Log, Transport};
+use super::server::{KEY, Server};
+use super::session::{End, Log, PING_DELAY, Reaction, Session};
 use crate::tools::dissect::plural;
 use crate::websocket::Opcode;
-use std::mem::take;
 use std::time::{Duration, Instant};
 
+/// The length of a pause within an input.
+const PAUSE: Duration = Duration::from_millis(400);
 /// The time for which a slow reader reads nothing.
 const DEAF_TIME: Duration = Duration::from_millis(600);
 /// The time after which an unfinished head is ended by the server, in timeouts.
@@ -45,10 +46,11 @@ impl From<End> for Outcome {
 
 impl Outcome {
     /// Creates the outcome of a case that ended this way on this stream.
-    fn new(end: End, mut transport: Transport) -> Self {
+    fn new(end: End, session: Session) -> Self {
         Self {
-            sent: take(&mut transport.sent),
-            received: take(&mut transport.received),
+            answers: session.answers,
+            sent: session.sent,
+            received: session.received,
             ..Self::from(end)
         }
     }
@@ -106,8 +108,11 @@ fn play_handshake(case: &Case, server: &Server) -> Result<Outcome, String> {
         Expected::Ends => SLOW_TIMEOUTS * server.timeout,
         _ => server.timeout,
     };
-    let (transport, end) = server.shake_hands(&request, timeout)?;
-    Ok(Outcome::new(end, transport))
+    let (session, response) = server.shake_hands(&request, timeout, |head| {
+        let has_extension = head.values("sec-websocket-extensions").next().is_some();
+        Ok(End::Status(head.status(), has_extension))
+    })?;
+    Ok(Outcome::new(response.unwrap_or_else(|end| end), session))
 }
 
 fn play_script(case: &Case, server: &Server) -> Result<Outcome, String> {
@@ -128,14 +133,14 @@ fn play_script(case: &Case, server: &Server) -> Result<Outcome, String> {
 
 /// Plays an opening handshake, to which this is the response, with a client.
 pub(super) fn play_response(mut session: Session, response: &[u8]) -> Outcome {
-    session.transport.send(response);
+    session.send(response);
     session.ping();
-    let end = match session.end {
+    let end = match session.end.take() {
         None => End::Pong,
         Some(End::HungUp) => End::Refused,
         Some(end) => end,
     };
-    Outcome::new(end, session.transport)
+    Outcome::new(end, session)
 }
 
 /// Plays a case on an open connection, for a peer with these reactions to text and to binary
@@ -198,24 +203,20 @@ pub(super) fn play_in(
     // The server closes the stream first (RFC 6455 §7.1.1).
     let mut is_dropped = !is_server;
     if case.number().is_some() && is_closed && is_server {
-        let until = Instant::now() + session.transport.timeout.min(Duration::from_secs(1));
+        let until = Instant::now() + session.timeout.min(Duration::from_secs(1));
         while Instant::now() < until && !is_dropped {
-            is_dropped = session
-                .transport
-                .receive(until)
-                .is_some_and(|bytes| bytes.is_empty());
+            is_dropped = session.receive_more(until) == Some(0);
         }
     }
     if !is_echo {
         session.answers.retain(|(opcode, _)| *opcode == 0xa);
     }
     Ok(Outcome {
-        answers: session.answers,
         expected: script.answers,
         closing,
         is_dropped,
         pauses,
-        ..Outcome::new(end, session.transport)
+        ..Outcome::new(end, session)
     })
 }
 
@@ -223,7 +224,7 @@ fn play_step(session: &mut Session, step: &Step, is_echo: bool) {
     match step {
         Step::Send(bytes, chop, times) => {
             for piece in (0..*times).flat_map(|_| bytes.chunks(*chop)) {
-                session.transport.send(piece);
+                session.send(piece);
                 // The server may end the connection meanwhile.
                 session.receive(Some(Duration::ZERO), |_| false);
                 if session.end.is_some() {
@@ -236,7 +237,7 @@ fn play_step(session: &mut Session, step: &Step, is_echo: bool) {
             session.receive(None, |session| session.answers.len() >= *count);
         }
         Step::Answers(_) => {}
-        Step::Deaf => drop(session.transport.pause.send(DEAF_TIME)),
+        Step::Deaf => drop(session.pause.send(DEAF_TIME)),
         Step::HangUp => session.end = Some(End::HungUp),
     }
 }

@@ -3,7 +3,7 @@
 use super::cases::{Case, Severity};
 use super::judge::{Verdict, autobahn};
 use super::play::Outcome;
-use super::transport::End;
+use super::session::End;
 use crate::cli::output::NAME_AND_VERSION;
 use crate::text::Hex;
 use crate::tools::dissect::{plural, shortened};

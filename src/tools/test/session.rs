@@ -1,34 +1,34 @@
-//! The server under test, and open connections to it, or from a client under test.
+//! An open connection to a server or client, with what was sent and received.
+//!
+//! A thread reads all that arrives, so that a peer that waits until its bytes are read can't block
+//! the tool.
 
 use super::cases::{Request, frame};
 use super::compressor::Compressor;
 use super::model::Message;
-use super::transport::{End, Transport};
-use crate::cli::serve::random;
-use crate::http::ResponseHead;
 use crate::progress::Progress;
 use crate::text::EscapedText;
-use crate::tools::address::Address;
-use crate::tools::tunnel::connect;
-use crate::websocket::client::{Asked, check_response, key};
-use crate::websocket::deflate::{Compression, DeflateParameters};
+use crate::tools::dissect::code_name;
+use crate::tools::tunnel::Tunnel;
 use crate::websocket::{CloseCode, Event, Scratch, WebSocket};
-use std::net::TcpListener;
-use std::thread::sleep;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
+/// The bytes of each direction that are kept for a report.
+const LOGGED_BYTES: usize = 256;
 /// A longer head is refused.
 pub(super) const HEAD_BYTES: usize = 64 << 10;
 /// A longer message of the peer breaks off the case.
-const MESSAGE_BYTES: usize = 64 << 20;
+pub(super) const MESSAGE_BYTES: usize = 64 << 20;
+/// The longest time of a case, however slowly it goes on, in timeouts.
+const CASE_TIMEOUTS: u32 = 20;
 /// The time from invalid frames to the ping. A server that hangs up before it has read the ping
 /// resets the connection, which could lose its close frame.
 pub(super) const PING_DELAY: Duration = Duration::from_millis(200);
-/// The length of a pause within an input.
-pub(super) const PAUSE: Duration = Duration::from_millis(400);
 const PING: &[u8] = b"still there?";
-/// A valid `Sec-WebSocket-Key` (RFC 6455 §1.2).
-pub(super) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// The reaction of a peer to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,228 +38,240 @@ pub(super) enum Reaction {
     Closes,
 }
 
-/// A server under test: how to reach it, and what was found out about it.
-pub(super) struct Server {
-    pub(super) address: Address,
-    /// The command whose standard input and output are the stream.
-    pub(super) command: Option<String>,
-    /// The header lines that every opening handshake has, too.
-    pub(super) headers: Vec<String>,
-    pub(super) subprotocols: Vec<String>,
-    /// The longest silence, for connecting too.
-    pub(super) timeout: Duration,
-    /// Its reactions to text and to binary messages.
-    pub(super) reactions: [Reaction; 2],
-    /// Whether it sends messages before it has received one.
-    pub(super) speaks_first: bool,
+/// How a case ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum End {
+    /// The response to an opening handshake, and whether it has an extension.
+    Status(u16, bool),
+    /// A close frame with this code and reason.
+    Close(Option<u16>, String),
+    /// The end of the stream without a close frame or response.
+    #[default]
+    HungUp,
+    /// The end of the stream after our response to a client's opening handshake.
+    Refused,
+    /// The ping that followed was answered.
+    Pong,
+    /// Silence until the timeout.
+    Nothing(Duration),
+    /// A frame or response that breaks a rule itself.
+    Invalid(String),
+    /// The opening handshake failed.
+    NotOpened(String),
+    /// All answers came that were expected.
+    Answers,
+    /// The case is not for this server.
+    NotApplicable(&'static str),
 }
 
-impl Server {
-    /// Refuses a server elsewhere, whose owner did not ask for this. An address is of this machine
-    /// if it can be listened on.
-    pub(super) fn check_is_local(&self) -> Result<(), String> {
-        let is_elsewhere = |ip| TcpListener::bind((ip, 0)).is_err();
-        let mut addresses = self.address.resolve()?.into_iter().map(|one| one.ip());
-        match addresses.find(|ip| !ip.is_loopback() && is_elsewhere(*ip)) {
-            None => Ok(()),
-            Some(ip) => Err(format!(
-                "{ip} is elsewhere, not on this machine: --allow-remote tests your own server there"
-            )),
-        }
-    }
-
-    /// Sends an opening handshake on a new stream. Returns the stream and the response.
-    pub(super) fn shake_hands(
-        &self,
-        request: &Request,
-        timeout: Duration,
-    ) -> Result<(Transport, End), String> {
-        let mut transport = self.connect()?;
-        let bytes = request.bytes();
-        bytes
-            .chunks(request.chop)
-            .for_each(|piece| transport.send(piece));
-        let response = transport.receive_head(timeout, |bytes| {
-            ResponseHead::parse(bytes, HEAD_BYTES)?.try_map(|head| {
-                let has_extension = head.values("sec-websocket-extensions").next().is_some();
-                Ok::<_, &str>(End::Status(head.status(), has_extension))
-            })
-        });
-        Ok((transport, response.unwrap_or_else(|end| end)))
-    }
-
-    fn connect(&self) -> Result<Transport, String> {
-        let command = self.command.as_deref();
-        let (stream, tunnel) = connect(&self.address, command, self.timeout)?;
-        Transport::new(stream, tunnel, self.timeout)
-    }
-
-    /// Returns the request of an opening handshake, with this value of `Sec-WebSocket-Key`.
-    pub(super) fn request(&self, key: &str) -> Request {
-        let mut request = Request::new(&self.address.authority, &self.address.target, key);
-        let headers = self.headers.iter().map(|line| line.clone().into_bytes());
-        request.lines.extend(headers);
-        if !self.subprotocols.is_empty() {
-            request.add("Sec-WebSocket-Protocol", &self.subprotocols.join(", "));
-        }
-        request
-    }
-
-    /// Opens a WebSocket, with an offer of compression. Returns the `Server` header, too.
-    pub(super) fn open(&self, offer: Option<&str>) -> Result<(Session, String), String> {
-        let (mut transport, key) = (self.connect()?, key(random()?));
-        let mut request = self.request(&key);
-        if let Some(offer) = offer {
-            request.add("Sec-WebSocket-Extensions", offer);
-        }
-        transport.send(&request.bytes());
-        let subprotocols: Vec<_> = self.subprotocols.iter().map(String::as_str).collect();
-        let asked = Asked {
-            key: &key,
-            subprotocols: &subprotocols,
-            extensions: offer.map_or(&[], |_| &["permessage-deflate"]),
-        };
-        let response = transport.receive_head(self.timeout, |bytes| {
-            ResponseHead::parse(bytes, HEAD_BYTES)?.try_map(|head| {
-                check_response(&head, &asked).map_err(|error| error.to_string())?;
-                let values = head.values("sec-websocket-extensions");
-                let deflate = DeflateParameters::agreed(values, Compression::ContextTakeover);
-                let deflate =
-                    deflate.map_err(|()| "the server changed the offer of compression")?;
-                let name = head.values("server").next().unwrap_or_default();
-                Ok::<_, String>((deflate, String::from_utf8_lossy(name).into_owned()))
-            })
-        });
-        let authority = &self.address.authority;
-        let (deflate, name) = response.map_err(|end| match end {
-            End::Invalid(error) => error,
-            End::HungUp if self.command.is_some() => {
-                "the command ended instead of an answer".to_owned()
+impl End {
+    /// Returns what came back in one sentence.
+    pub(super) fn sentence(&self) -> String {
+        let fixed = match self {
+            Self::Status(101, false) => "answered 101: it is open",
+            Self::Status(101, true) => "answered 101 and chose an extension",
+            Self::Status(status @ 400.., _) => return format!("refused with {status}"),
+            Self::Status(status, _) => return format!("no upgrade, but {status}"),
+            Self::Close(None, _) => "closed without a code",
+            Self::Close(Some(code), reason) if reason.is_empty() => {
+                return format!("closed with {code}, {}", code_name(*code));
             }
-            End::HungUp => format!("{authority} hung up instead of an answer"),
-            _ => format!("{authority} does not answer the opening handshake"),
-        })?;
-        transport.forget();
-        Ok((self.session(transport, deflate), name))
-    }
-
-    /// Like [`Server::open`], with a second try: a server may have a limit, and close others late.
-    pub(super) fn open_patiently(&self, offer: Option<&str>) -> Result<Session, String> {
-        let opened = self.open(offer).or_else(|_| {
-            sleep(PAUSE);
-            self.open(offer)
-        });
-        opened.map(|(session, _)| session)
-    }
-
-    /// Creates the state of a connection to the server, after the messages that it sends first.
-    pub(super) fn session(
-        &self,
-        transport: Transport,
-        deflate: Option<DeflateParameters>,
-    ) -> Session {
-        // Only tests receive these frames, so their masking key needs no secret.
-        let websocket = WebSocket::client(MESSAGE_BYTES, || [0; 4]).with_deflate(deflate);
-        let mut session = Session::new(transport, websocket);
-        session.masks = true;
-        session.compressor = deflate.map(Compressor::new);
-        if self.speaks_first {
-            session.ping();
-            (session.answers, session.is_answered) = (Vec::new(), false);
-            session.transport.forget();
-        }
-        session
-    }
-
-    /// Checks that the server answers a ping. An error is what came instead.
-    pub(super) fn ping(&self) -> Result<(), String> {
-        let mut session = self.open_patiently(None)?;
-        session.ping();
-        session.end.map_or(Ok(()), |end| Err(end.sentence()))
-    }
-
-    pub(super) fn reaction_to(&self, opcode: u8) -> Reaction {
-        let session = self.open_patiently(None);
-        session.map_or(Reaction::Closes, |mut session| session.probe(opcode))
-    }
-
-    /// Returns the shortest message that the server refuses as too long, of some lengths in bytes.
-    pub(super) fn refused_length(&self) -> Option<usize> {
-        (17..=23).map(|bits| 1 << bits).find(|length| {
-            let Ok(mut session) = self.open_patiently(None) else {
-                return false;
-            };
-            session.send(0x82, &vec![0; *length]);
-            session.send(0x80, b"");
-            session.receive(None, |_| false);
-            matches!(session.end, Some(End::Close(Some(1009), _)))
-        })
+            Self::Close(Some(code), reason) => return format!("closed with {code}: {reason}"),
+            Self::Refused => "ended the connection",
+            Self::HungUp => "hung up without an answer",
+            Self::Pong => "answered the ping that followed: it goes on",
+            Self::Nothing(time) => return format!("sent nothing for {time:?}: it waits for more"),
+            Self::Invalid(rule) => return format!("broke a rule itself: {rule}"),
+            Self::NotOpened(error) => error,
+            Self::Answers => "gave an answer",
+            Self::NotApplicable(reason) => reason,
+        };
+        fixed.to_owned()
     }
 }
 
-/// An open connection with what came back so far.
+/// The first bytes of one direction, and how many there were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Log {
+    pub(super) start: Vec<u8>,
+    pub(super) total: usize,
+}
+
+impl Log {
+    fn add(&mut self, bytes: &[u8]) {
+        let room = LOGGED_BYTES - self.start.len();
+        self.start
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.total += bytes.len();
+    }
+}
+
+/// An open connection, with what came back so far. Bytes are counted since the last
+/// [`Session::forget`].
 pub(super) struct Session {
-    pub(super) transport: Transport,
-    websocket: WebSocket,
-    scratch: Scratch,
-    /// Bytes received, and how many of them `websocket` has taken.
+    writer: Writer,
+    _tunnel: Tunnel,
+    /// Bytes that the reading thread received: none at the end of the stream.
+    arrived: Receiver<Vec<u8>>,
+    /// Makes that thread read nothing for a while.
+    pub(super) pause: Sender<Duration>,
+    /// The peer has closed the stream, or reads nothing.
+    is_broken: bool,
+    /// The longest silence of the peer.
+    pub(super) timeout: Duration,
+    /// The time at which bytes were last written or read.
+    progress: Instant,
+    give_up: Instant,
+    pub(super) sent: Log,
+    pub(super) received: Log,
+    /// Bytes received, and how many of them were parsed.
     input: (Vec<u8>, usize),
+    pub(super) websocket: WebSocket,
+    scratch: Scratch,
+    pub(super) compressor: Option<Compressor>,
     /// Whether our frames are masked, because the peer is a server.
     pub(super) masks: bool,
-    pub(super) compressor: Option<Compressor>,
     pub(super) answers: Vec<Message>,
     /// Whether the ping was answered that judges the connection.
     pub(super) is_answered: bool,
     pub(super) end: Option<End>,
 }
 
-impl Session {
-    /// Creates the state of a connection to a client.
-    pub(super) fn with_client(transport: Transport) -> Self {
-        Self::new(transport, WebSocket::server(MESSAGE_BYTES))
-    }
+/// The end of the stream that writes.
+struct Writer(TcpStream);
 
-    fn new(transport: Transport, websocket: WebSocket) -> Self {
-        Self {
-            transport,
-            websocket,
-            scratch: Scratch::default(),
+impl Drop for Writer {
+    /// Ends the reading thread, too.
+    fn drop(&mut self) {
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+impl Session {
+    /// Begins a connection, before the opening handshake. `masks`: the peer is a server.
+    pub(super) fn new(
+        stream: TcpStream,
+        tunnel: Tunnel,
+        timeout: Duration,
+        masks: bool,
+    ) -> Result<Self, String> {
+        let failed = |error| format!("can't set up the stream: {error}");
+        // The stream of a command is no TCP.
+        let _ = stream.set_nodelay(true);
+        stream.set_read_timeout(None).map_err(failed)?;
+        stream.set_write_timeout(Some(timeout)).map_err(failed)?;
+        let reading = stream.try_clone().map_err(failed)?;
+        let ((send, arrived), (pause, pauses)) = (channel(), channel());
+        thread::spawn(move || read(reading, &send, &pauses));
+        Ok(Self {
+            writer: Writer(stream),
+            _tunnel: tunnel,
+            arrived,
+            pause,
+            is_broken: false,
+            timeout,
+            progress: Instant::now(),
+            give_up: Instant::now() + CASE_TIMEOUTS * timeout,
+            sent: Log::default(),
+            received: Log::default(),
             input: Default::default(),
-            masks: false,
+            websocket: match masks {
+                // No other connection depends on these keys.
+                true => WebSocket::client(MESSAGE_BYTES, || [0; 4]),
+                false => WebSocket::server(MESSAGE_BYTES),
+            },
+            scratch: Scratch::default(),
             compressor: None,
+            masks,
             answers: Vec::new(),
             is_answered: false,
             end: None,
+        })
+    }
+
+    /// Sends bytes, as long as the peer reads them.
+    pub(super) fn send(&mut self, mut bytes: &[u8]) {
+        self.sent.add(bytes);
+        while !bytes.is_empty() && !self.is_broken && Instant::now() < self.give_up {
+            match self.writer.0.write(bytes) {
+                Ok(length) => {
+                    bytes = &bytes[length..];
+                    self.progress = Instant::now();
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // A server may hang up before it has read everything; its answer can still be read.
+                Err(_) => self.is_broken = true,
+            }
         }
+    }
+
+    pub(super) fn send_frame(&mut self, first: u8, payload: &[u8]) {
+        let frame = frame(first, payload.to_vec(), self.masks);
+        self.send(&frame.bytes());
     }
 
     /// Sends the response to a client's opening handshake.
     pub(super) fn accept(&mut self, response: &Request) {
-        self.transport.send(&response.bytes());
-        self.transport.forget();
+        self.send(&response.bytes());
+        self.forget();
     }
 
-    pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
-        let frame = frame(first, payload.to_vec(), self.masks);
-        self.transport.send(&frame.bytes());
+    /// Forgets the bytes sent and received so far, except for those that are not parsed.
+    pub(super) fn forget(&mut self) {
+        (self.sent, self.received) = Default::default();
+        self.received.add(&self.input.0[self.input.1..]);
+    }
+
+    /// Receives bytes, and returns their number: 0 at the end of the stream, and `None` if nothing
+    /// arrives before `until`.
+    pub(super) fn receive_more(&mut self, until: Instant) -> Option<usize> {
+        let left = until.saturating_duration_since(Instant::now());
+        let bytes = match self.arrived.recv_timeout(left) {
+            Err(RecvTimeoutError::Timeout) => return None,
+            bytes => bytes.unwrap_or_default(),
+        };
+        self.received.add(&bytes);
+        self.progress = Instant::now();
+        self.input.0.extend_from_slice(&bytes);
+        Some(bytes.len())
+    }
+
+    /// Receives the head that `parse` finds at the beginning of the stream. An error is what came
+    /// instead.
+    pub(super) fn receive_head<T, E: ToString>(
+        &mut self,
+        timeout: Duration,
+        parse: impl Fn(&[u8]) -> Result<Progress<T>, E>,
+    ) -> Result<T, End> {
+        let until = Instant::now() + timeout;
+        loop {
+            if self.receive_more(until).ok_or(End::Nothing(timeout))? == 0 {
+                return Err(End::HungUp);
+            }
+            let parsed = parse(&self.input.0).map_err(|error| End::Invalid(error.to_string()))?;
+            if let Progress::Done { value, used } = parsed {
+                self.input.1 = used;
+                return Ok(value);
+            }
+        }
     }
 
     /// Sends a ping, and waits for its pong.
     pub(super) fn ping(&mut self) {
-        self.send(0x89, PING);
+        self.send_frame(0x89, PING);
         self.receive(None, |session| session.is_answered);
     }
 
     /// Sends a close frame, and waits for the answer.
     pub(super) fn close(&mut self) {
-        self.send(0x88, &1000_u16.to_be_bytes());
+        self.send_frame(0x88, &1000_u16.to_be_bytes());
         self.receive(None, |_| false);
     }
 
     /// Sends a message of this opcode, and returns the peer's reaction.
     pub(super) fn probe(&mut self, opcode: u8) -> Reaction {
         let message = &(opcode, b"parlor test".to_vec());
-        self.send(0x80 | opcode, &message.1);
+        self.send_frame(0x80 | opcode, &message.1);
         self.ping();
         self.receive(Some(PING_DELAY), |session| {
             session.answers.contains(message)
@@ -279,12 +291,13 @@ impl Session {
             if self.take_message() {
                 continue;
             }
-            let deadline = self.transport.deadline();
+            // A peer that does nothing is given up.
+            let deadline = (self.progress + self.timeout).min(self.give_up);
             let next = until.map_or(deadline, |until| until.min(deadline));
-            match self.transport.receive(next) {
-                Some(bytes) if bytes.is_empty() => self.end = Some(End::HungUp),
-                Some(bytes) => self.input = (bytes, 0),
-                None if next == deadline => self.end = Some(End::Nothing(self.transport.timeout)),
+            match self.receive_more(next) {
+                Some(0) => self.end = Some(End::HungUp),
+                Some(_) => {}
+                None if next == deadline => self.end = Some(End::Nothing(self.timeout)),
                 None => return,
             }
         }
@@ -321,5 +334,17 @@ impl Session {
             }
         }
         true
+    }
+}
+
+/// Reads a stream to its end.
+fn read(mut stream: TcpStream, arrived: &Sender<Vec<u8>>, pauses: &Receiver<Duration>) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        pauses.try_iter().for_each(thread::sleep);
+        let length = stream.read(&mut buffer).unwrap_or(0);
+        if arrived.send(buffer[..length].to_vec()).is_err() || length == 0 {
+            return;
+        }
     }
 }
