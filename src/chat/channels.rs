@@ -5,12 +5,14 @@
 //! and joining it lists it again. A channel is used when someone joins it or writes in it.
 
 use super::changes::Changes;
+use super::error::CommandError;
 use super::event::{ChannelId, ChannelSummary, Event};
 use super::name::{Name, NameIndex};
-use crate::history::{Author, ChannelRow, ChannelSettings, Kind, Seq, Span};
+use crate::history::{Author, ChannelRow, ChannelSettings, Kind, Place, Seq, Span};
 use crate::time::Millis;
 use slab::Slab;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// `general`, which always exists.
@@ -54,10 +56,10 @@ impl Channel {
     }
 }
 
+#[derive(Default)]
 pub(super) struct Channels {
     listed: Slab<Channel>,
     names: NameIndex<ChannelId>,
-    by_use: BTreeSet<(u64, ChannelId)>,
     uses: u64,
 }
 
@@ -74,52 +76,47 @@ impl Channels {
     /// Lists `general` and the channels of `rows`, which begin with the most recently used one, up
     /// to `limit`.
     pub(super) fn new(rows: &[ChannelRow], limit: usize) -> Self {
-        let mut channels = Self {
-            listed: Slab::new(),
-            names: NameIndex::default(),
-            by_use: BTreeSet::new(),
-            uses: 1,
-        };
+        let mut channels = Self::default();
         if let Ok(general) = Name::of_channel("general") {
             channels.list(general, Span::EMPTY, ChannelSettings::default());
         }
-        let mut room = limit.saturating_sub(1);
-        let fits = |row: &&ChannelRow| {
-            let fits = *row.name == *"general" || room > 0;
-            room -= usize::from(fits && *row.name != *"general");
-            fits
-        };
-        let rows: Vec<_> = rows.iter().filter(fits).collect();
-        for row in rows.into_iter().rev() {
-            channels.restore(row);
+        channels.uses += rows.len() as u64;
+        for (row, last_use) in rows.iter().zip((0..=channels.uses).rev()) {
+            if channels.len() < limit || *row.name == *"general" {
+                channels.restore(row, last_use);
+            }
         }
         channels
     }
 
     /// Lists a channel of the history. One whose name is no longer valid (with other tables of
     /// Unicode, or without them) stays in the history.
-    fn restore(&mut self, row: &ChannelRow) {
-        let Ok(name) = Name::of_channel(&row.name) else {
+    fn restore(&mut self, row: &ChannelRow, last_use: u64) {
+        let name = Name::of_channel(&row.name).ok();
+        let Some(name) = name.filter(|name| name.shown == row.name) else {
             return;
         };
-        if name.shown != row.name {
-            return;
-        }
         let id = match self.find(&name) {
             Found::Listed(id) => id,
             Found::Nothing => self.list(name, Span::EMPTY, row.settings),
             Found::LooksLike(_) => return,
         };
-        self.was_used(id);
         if let Some(channel) = self.get_mut(id) {
             channel.newest = row.newest;
             channel.settings = row.settings;
             channel.is_blank = row.newest == Seq(0);
+            channel.last_use = last_use;
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.listed.len()
+    }
+
+    /// Returns where the messages of a channel are stored.
+    pub(super) fn place(&self, id: ChannelId) -> Result<Place, CommandError> {
+        let channel = self.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
+        Ok(Place::Channel(channel.name.shown.clone()))
     }
 
     pub(super) fn get(&self, id: ChannelId) -> Option<&Channel> {
@@ -131,7 +128,7 @@ impl Channels {
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = ChannelId> {
-        self.by_use.iter().map(|(_, id)| *id)
+        self.listed.iter().map(|(id, _)| ChannelId(id as u32))
     }
 
     /// Looks a name up. A name that only looks like a channel's does not refer to it.
@@ -168,38 +165,29 @@ impl Channels {
     pub(super) fn unlist(&mut self, id: ChannelId) -> Option<Channel> {
         let channel = self.listed.try_remove(id.0 as usize)?;
         self.names.remove(&channel.name, id);
-        self.by_use.remove(&(channel.last_use, id));
         Some(channel)
     }
 
     pub(super) fn was_used(&mut self, id: ChannelId) {
-        let Some(channel) = self.listed.get_mut(id.0 as usize) else {
-            return;
-        };
-        if channel.last_use == self.uses {
-            return;
-        }
         self.uses += 1;
-        self.by_use.remove(&(channel.last_use, id));
-        channel.last_use = self.uses;
-        self.by_use.insert((self.uses, id));
+        if let Some(channel) = self.listed.get_mut(id.0 as usize) {
+            channel.last_use = self.uses;
+        }
     }
 
     /// Returns the channel without members that was used longest ago, other than `general`.
     pub(super) fn least_used(&self) -> Option<ChannelId> {
-        self.ids().find(|id| {
-            *id != GENERAL
-                && self
-                    .get(*id)
-                    .is_some_and(|channel| channel.members.is_empty())
-        })
+        let empty = self.listed.iter().filter(|(_, it)| it.members.is_empty());
+        let ids = empty.map(|(id, channel)| (channel.last_use, ChannelId(id as u32)));
+        let (_, id) = ids.filter(|(_, id)| *id != GENERAL).min()?;
+        Some(id)
     }
 
     /// Returns all channels, the most recently used first.
     pub(super) fn summaries(&self) -> impl Iterator<Item = ChannelSummary> {
-        let by_use = self.by_use.iter().rev();
-        let channels = by_use.filter_map(|(_, id)| self.get(*id));
-        channels.map(|channel| ChannelSummary {
+        let mut channels: Vec<_> = self.listed.iter().map(|(_, channel)| channel).collect();
+        channels.sort_by_key(|channel| Reverse(channel.last_use));
+        channels.into_iter().map(|channel| ChannelSummary {
             name: channel.name.shown.clone(),
             members: channel.members.len(),
             seq: channel.newest,

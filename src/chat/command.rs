@@ -3,6 +3,8 @@
 //! `codec` parses JSON and typed lines into the same commands. Names are still unchecked text: they
 //! are validated when the command is applied.
 
+#![allow(missing_docs)]
+
 use super::error::CommandError;
 use crate::history::{Kind, Seq, Writing};
 
@@ -26,7 +28,6 @@ pub struct Request {
 }
 
 /// A command. Its fields are those of the protocol (`docs/protocol.md`).
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Begins a session, or continues one. `name` is ignored if the session's user is online.
@@ -93,9 +94,23 @@ pub enum Command {
     Quit,
 }
 
+impl Command {
+    /// Returns whether the command is for owners only.
+    pub(super) fn is_owners(&self) -> bool {
+        matches!(
+            self,
+            Self::Sanction { .. }
+                | Self::Door { .. }
+                | Self::Writing { .. }
+                | Self::Pin { .. }
+                | Self::Clear { .. }
+                | Self::RemoveChannel { .. }
+        )
+    }
+}
+
 /// The first command of a connection. `password` is the room's; with the owner's `key` neither it
 /// nor an open door is needed.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hello {
     pub name: Box<str>,
@@ -105,7 +120,6 @@ pub struct Hello {
 }
 
 /// A message to be sent.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     pub to: Target,
@@ -116,7 +130,6 @@ pub struct Draft {
 
 /// A request for messages of the history: the oldest ones above `after`, otherwise the newest ones,
 /// below `before` if it is given. `limit` is from 1 to 200.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
     pub target: Target,
@@ -127,7 +140,6 @@ pub struct Query {
 
 /// A search, of everything that the session can read if there is no target; `limit` is from 1 to
 /// 50.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchQuery {
     pub text: Box<str>,
@@ -157,10 +169,12 @@ impl Request {
         command: Result<Command, CommandError>,
     ) -> Self {
         const WITHOUT_USER: [&str; 6] = ["hello", "trace", "try", "nick", "help", "quit"];
-        let is_unknown = command == Err(CommandError::UNKNOWN_TYPE);
+        let comes_first = [CommandError::BAD_JSON, CommandError::UNKNOWN_TYPE];
+        let error = command.as_ref().err();
+        let needs_user = !error.is_some_and(|error| comes_first.contains(error));
         Self {
             id,
-            needs_user: !is_unknown && !WITHOUT_USER.contains(&kind),
+            needs_user: needs_user && !WITHOUT_USER.contains(&kind),
             command,
         }
     }

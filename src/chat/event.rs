@@ -1,6 +1,8 @@
 //! Events, which clients receive, and effects, which tell the hub what to do. Plain data, so that
 //! tests can compare it and the hub can encode an event once for all receivers.
 
+#![allow(missing_docs)]
+
 use super::command::RequestId;
 use super::error::CommandError;
 use crate::history::{Author, Epoch, Kind, Place, Record, Seq, Writing};
@@ -11,7 +13,6 @@ use std::rc::Rc;
 
 /// One JSON message to a client. The variants are its `type`, in snake case, and the fields are
 /// those of the protocol (`docs/protocol.md`).
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
@@ -110,7 +111,6 @@ pub enum Event {
 }
 
 /// The answer to `hello`.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Welcome {
     pub name: Rc<str>,
@@ -131,7 +131,6 @@ pub struct Welcome {
 }
 
 /// The limits that a client needs before it sends.
-#[allow(missing_docs)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageLimits {
     pub text: usize,
@@ -139,7 +138,6 @@ pub struct MessageLimits {
 }
 
 /// The answer to `join`.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Joined {
     pub channel: Rc<str>,
@@ -156,7 +154,6 @@ pub struct Joined {
 }
 
 /// A row of `channels`.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChannelSummary {
     pub name: Rc<str>,
@@ -165,7 +162,6 @@ pub struct ChannelSummary {
 }
 
 /// A row of `directs`.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DirectSummary {
     pub conversation: Rc<str>,
@@ -175,7 +171,6 @@ pub struct DirectSummary {
 }
 
 /// A user who is muted or kicked.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sanctioned {
     pub user: Rc<str>,
@@ -218,11 +213,11 @@ pub(super) fn conversation_id(one: Author, other: Author) -> String {
     format!("c{}-{}", one.min(other).0, one.max(other).0)
 }
 
-/// Returns the two sessions of a conversation, from its identifier.
-pub(super) fn conversation_of(id: &str) -> Option<(Author, Author)> {
+/// Returns the conversation that has this identifier.
+pub(super) fn conversation_of(id: &str) -> Option<Place> {
     let (one, other) = id.strip_prefix('c')?.split_once('-')?;
     let (one, other) = (Author(one.parse().ok()?), Author(other.parse().ok()?));
-    (conversation_id(one, other) == id).then_some((one, other))
+    (conversation_id(one, other) == id).then_some(Place::Conversation(one, other))
 }
 
 /// Serializes a stored message as a whole event. [`Record::weight`] is an upper bound of its
@@ -321,7 +316,6 @@ pub enum Topic {
 }
 
 /// A consequence of a command. The hub carries out effects in order.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Sends an answer to one connection.

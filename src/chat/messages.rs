@@ -6,8 +6,9 @@
 use super::command::{Draft, Target};
 use super::error::CommandError;
 use super::event::{Effect, Event, Sender, Topic};
+use super::queries::other_in;
 use super::text::check_length;
-use super::{Applied, Chat, Context, Destination, Timer};
+use super::{Applied, Chat, Context, Timer};
 use crate::history::{Kind, Place, Proposal, Record, Seq, Stored};
 use crate::limits::{LOCK_PATIENCE, TYPING_INTERVAL};
 use std::rc::Rc;
@@ -20,17 +21,14 @@ impl Chat {
     /// change is about exists, since an earlier change of this turn may delete it.
     pub(super) fn send(&mut self, context: &mut Context<'_>, kind: Kind, draft: Draft) -> Applied {
         let author = context.author()?;
-        let destination = self.destination(context, &draft.to)?;
-        let (to, channel) = match destination {
-            Destination::Channel(id) => (None, Some(id)),
-            Destination::User(other) => {
-                let name = self.name_of(other)?;
-                if name.is_none() && kind == Kind::Message {
-                    return Err(CommandError::NO_SUCH_USER);
-                }
-                (name, None)
-            }
+        let (place, channel) = self.destination(context, &draft.to)?;
+        let to = match other_in(&place, author) {
+            Some(other) => self.name_of(other)?,
+            None => None,
         };
+        if channel.is_none() && to.is_none() && kind == Kind::Message {
+            return Err(CommandError::NO_SUCH_USER);
+        }
         if !matches!(kind, Kind::Delete { .. }) {
             self.check_muted(context)?;
         }
@@ -44,7 +42,7 @@ impl Chat {
         }
         self.proposals.push(Rc::new(Proposal {
             kind,
-            place: self.place(author, destination)?,
+            place,
             author,
             from: self.own_name(author)?,
             to,
@@ -61,8 +59,7 @@ impl Chat {
     /// Answers `typing`: passes it on to the other users there, at most once a second.
     pub(super) fn typing(&mut self, context: &mut Context<'_>, target: &Target) -> Applied {
         let author = context.author()?;
-        let destination = self.destination(context, target)?;
-        let place = self.place(author, destination)?;
+        let (place, channel) = self.destination(context, target)?;
         let user = self.own_name(author)?;
         self.check_muted(context)?;
         let timer = Timer::Typing(author, place.clone());
@@ -70,19 +67,17 @@ impl Chat {
             return Ok(());
         }
         self.set_timer(TYPING_INTERVAL, timer);
+        let other = other_in(&place, author).filter(|other| *other != author);
         let event = Event::Typing { place, user };
-        match destination {
-            Destination::Channel(id) => context.effects.push(Effect::Publish {
+        if let Some(id) = channel {
+            context.effects.push(Effect::Publish {
                 topic: Topic::Channel(id),
                 event,
                 except: self.addresses(author),
-            }),
-            Destination::User(other) => {
-                let to = self.addresses(other);
-                if other != author && !to.is_empty() {
-                    context.effects.push(Effect::Deliver { to, event });
-                }
-            }
+            });
+        } else if let Some(other) = other {
+            let to = self.addresses(other);
+            context.effects.push(Effect::Deliver { to, event });
         }
         Ok(())
     }

@@ -126,13 +126,6 @@ struct Client {
     channels: SmallVec<[ChannelId; 4]>,
 }
 
-/// Where a message goes: a channel, or another session.
-#[derive(Clone, Copy)]
-enum Destination {
-    Channel(ChannelId),
-    User(Author),
-}
-
 /// The result of applying a command; an error is answered.
 type Applied = Result<(), CommandError>;
 
@@ -306,6 +299,9 @@ impl Chat {
     }
 
     fn apply_command(&mut self, context: &mut Context<'_>, command: Command) -> Applied {
+        if command.is_owners() && !context.is_owner {
+            return Err(CommandError::NOT_OWNER);
+        }
         match command {
             Command::Help => context.answer(Event::Help { text: HELP }),
             Command::Quit => context.effects.push(Effect::Close {

@@ -8,7 +8,7 @@ use super::channels::GENERAL;
 use super::error::CommandError;
 use super::event::{Address, ChannelId, Effect, Event, Farewell, Peer, Sanctioned, Topic};
 use super::name::Name;
-use super::{Applied, Chat, Context, Departure, Destination, Timer};
+use super::{Applied, Chat, Context, Departure, Timer};
 use crate::history::{
     Author, ChannelSettings, Decision, Kind, Place, Proposal, Record, Sanction, Seq, SessionRow,
     Writing,
@@ -19,20 +19,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl Context<'_> {
-    /// Returns the session, if the connection is an owner's.
-    pub(super) fn owner(&self) -> Result<Author, CommandError> {
-        let owner = self.author.filter(|_| self.is_owner);
-        owner.ok_or(CommandError::NOT_OWNER)
-    }
-
     /// Answers an owner's command, and sends the same event to others.
     fn answer_and_deliver(&mut self, event: Event, mut to: BTreeSet<Address>) {
         self.answer(event.clone());
         to.remove(&self.address);
-        if !to.is_empty() {
-            let to = to.into_iter().collect();
-            self.effects.push(Effect::Deliver { to, event });
-        }
+        let to = to.into_iter().collect();
+        self.effects.push(Effect::Deliver { to, event });
     }
 }
 
@@ -101,7 +93,7 @@ impl Chat {
             context.answer_and_deliver(Event::Kicked(sanctioned), to);
             return Ok(());
         }
-        if let Err(error) = self.check_not_muted(author) {
+        if let Err(error) = self.check_sanction(author, |it| it.muted_until, CommandError::MUTED) {
             self.withdraw(context, &error, |it| it.author == author && !it.owner);
         }
         to.extend(self.addresses(author));
@@ -112,7 +104,6 @@ impl Chat {
     /// Answers `door`. When it closes, all sessions online are stored, so that they are known after
     /// a restart.
     pub(super) fn set_door(&mut self, context: &mut Context<'_>, open: bool) -> Applied {
-        context.owner()?;
         let users = self.sessions.users.iter().filter(|_| !open);
         let rows: Vec<_> = users.map(|(id, user)| self.row(*id, user, false)).collect();
         self.decide(&Decision::Door { is_open: open }, &rows)?;
@@ -128,7 +119,6 @@ impl Chat {
         channel: Option<&str>,
         writing: Writing,
     ) -> Applied {
-        context.owner()?;
         let id = self.owners_channel(context, channel)?;
         self.change_settings(context, id, |settings| settings.writing = writing)
     }
@@ -140,12 +130,9 @@ impl Chat {
         channel: Option<&str>,
         seq: Option<Seq>,
     ) -> Applied {
-        context.owner()?;
         let id = self.owners_channel(context, channel)?;
         if let Some(seq) = seq {
-            let author = context.author()?;
-            let place = self.place(author, Destination::Channel(id))?;
-            let before = Some(Seq(seq.0 + 1));
+            let (place, before) = (self.channels.place(id)?, Some(Seq(seq.0 + 1)));
             let (messages, _) = self.page(context, &place, before, None, 1)?;
             let is_message = |it: &Record| it.seq == seq && it.what.kind == Kind::Message;
             if !messages.first().is_some_and(is_message) {
@@ -178,7 +165,6 @@ impl Chat {
 
     /// Answers `clear`: deletes the messages of a channel.
     pub(super) fn clear(&mut self, context: &mut Context<'_>, channel: Option<&str>) -> Applied {
-        context.owner()?;
         let id = self.owners_channel(context, channel)?;
         let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
         let (channel, newest) = (channel.name.shown.clone(), channel.newest);
@@ -194,7 +180,6 @@ impl Chat {
     /// Answers `remove_channel`: takes everyone out of it. The history keeps the number of its
     /// newest message, so that the numbers go on if it is made again.
     pub(super) fn remove_channel(&mut self, context: &mut Context<'_>, name: &str) -> Applied {
-        context.owner()?;
         let id = self.channel(name)?;
         if id == GENERAL {
             return Err(CommandError::bad_field("general can't be removed"));
@@ -256,7 +241,7 @@ impl Chat {
         user: &str,
         minutes: u32,
     ) -> Result<Sanction, CommandError> {
-        let own = context.owner()?;
+        let own = context.author()?;
         let name = Name::of_user(user)?;
         let online = self.sessions.find(&name);
         let is_meant = |it: &&Sanction| it.name.to_lowercase() == name.shown.to_lowercase();
@@ -344,31 +329,30 @@ impl Chat {
 
     /// Fails while the session is kicked.
     pub(super) fn check_kicked(&self, author: Author) -> Applied {
-        match self.time_left(author, |it| it.kicked_until) {
-            0 => Ok(()),
-            retry_ms => Err(CommandError::KICKED.after(retry_ms)),
-        }
+        self.check_sanction(author, |it| it.kicked_until, CommandError::KICKED)
     }
 
     /// Fails while the user is muted, except on an owner's connection.
     pub(super) fn check_muted(&self, context: &Context<'_>) -> Applied {
         match context.is_owner {
             true => Ok(()),
-            false => self.check_not_muted(context.author()?),
+            false => {
+                self.check_sanction(context.author()?, |it| it.muted_until, CommandError::MUTED)
+            }
         }
     }
 
-    fn check_not_muted(&self, author: Author) -> Applied {
-        match self.time_left(author, |it| it.muted_until) {
-            0 => Ok(()),
-            retry_ms => Err(CommandError::MUTED.after(retry_ms)),
-        }
-    }
-
-    /// Returns the time until a mute or kick ends, in milliseconds; 0 if there is none.
-    fn time_left(&self, author: Author, until: fn(&Sanction) -> UnixMillis) -> u64 {
+    fn check_sanction(
+        &self,
+        author: Author,
+        until: fn(&Sanction) -> UnixMillis,
+        error: CommandError,
+    ) -> Applied {
         let until = self.sanctions.get(&author).map_or(UnixMillis(0), until);
-        until.0.saturating_sub(self.now.unix.0)
+        match until.0.saturating_sub(self.now.unix.0) {
+            0 => Ok(()),
+            retry_ms => Err(error.after(retry_ms)),
+        }
     }
 
     /// Fails where only owners may write.
@@ -408,13 +392,9 @@ impl Chat {
                 return Err(CommandError::SLOW.after(retry_ms));
             }
         }
+        // So many users that write within the interval are not stopped by slow mode anyway.
         if channel.last_sent.len() >= SLOW_USERS {
-            channel
-                .last_sent
-                .retain(|_, (last, _)| !wait(*last).is_zero());
-            if channel.last_sent.len() >= SLOW_USERS {
-                channel.last_sent.pop_first();
-            }
+            channel.last_sent.clear();
         }
         channel
             .last_sent

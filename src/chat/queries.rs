@@ -2,9 +2,9 @@
 
 use super::command::{Query, Target};
 use super::error::CommandError;
-use super::event::{DirectSummary, Event, conversation_id, conversation_of};
+use super::event::{ChannelId, DirectSummary, Event, conversation_id, conversation_of};
 use super::name::Name;
-use super::{Applied, Chat, Context, Destination};
+use super::{Applied, Chat, Context};
 use crate::history::{Author, ConversationRow, PageRequest, Place, Record, Seq, Span};
 use crate::limits::{CONNECTION_OUTPUT_BYTES, LIST_CONVERSATIONS};
 use std::rc::Rc;
@@ -86,52 +86,38 @@ impl Chat {
         context: &Context<'_>,
         target: &Target,
     ) -> Result<Place, CommandError> {
-        let destination = match target {
-            Target::Channel(name) => Destination::Channel(self.channel(name)?),
-            other => self.destination(context, other)?,
-        };
-        self.place(context.author()?, destination)
+        match target {
+            Target::Channel(name) => self.channels.place(self.channel(name)?),
+            other => Ok(self.destination(context, other)?.0),
+        }
     }
 
-    /// Finds what a target means: a channel that the connection is in, or another session.
+    /// Finds what a target means: a channel that the connection is in, with its number, or a
+    /// conversation.
     pub(super) fn destination(
         &mut self,
         context: &Context<'_>,
         target: &Target,
-    ) -> Result<Destination, CommandError> {
-        let channel = |name| self.joined_channel(context.client, name);
-        Ok(match target {
-            Target::Channel(name) => Destination::Channel(channel(Some(name))?),
-            Target::JoinedLast => Destination::Channel(channel(None)?),
+    ) -> Result<(Place, Option<ChannelId>), CommandError> {
+        let author = context.author()?;
+        let id = match target {
+            Target::Channel(name) => self.joined_channel(context.client, Some(name))?,
+            Target::JoinedLast => self.joined_channel(context.client, None)?,
             Target::User(name) => {
                 let user = self.sessions.find(&Name::of_user(name)?);
-                Destination::User(user.ok_or(CommandError::NO_SUCH_USER)?)
+                let user = user.ok_or(CommandError::NO_SUCH_USER)?;
+                return Ok((Place::between(author, user), None));
             }
             Target::Conversation(id) => {
-                Destination::User(self.conversation(context.author()?, id)?)
+                let place = conversation_of(id).filter(|place| other_in(place, author).is_some());
+                let place = place.ok_or(CommandError::NO_SUCH_CONVERSATION)?;
+                if self.span(&place)?.newest == Seq(0) {
+                    return Err(CommandError::NO_SUCH_CONVERSATION);
+                }
+                return Ok((place, None));
             }
-        })
-    }
-
-    /// Returns where the messages of `author` to a destination are stored.
-    pub(super) fn place(&self, author: Author, to: Destination) -> Result<Place, CommandError> {
-        match to {
-            Destination::Channel(id) => {
-                let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
-                Ok(Place::Channel(channel.name.shown.clone()))
-            }
-            Destination::User(other) => Ok(Place::between(author, other)),
-        }
-    }
-
-    /// Returns the other session of a conversation that has messages, if `author` is one of its
-    /// two.
-    fn conversation(&mut self, author: Author, conversation: &str) -> Result<Author, CommandError> {
-        let other = other_of(conversation, author).ok_or(CommandError::NO_SUCH_CONVERSATION)?;
-        match self.span(&Place::between(author, other))?.newest {
-            Seq(0) => Err(CommandError::NO_SUCH_CONVERSATION),
-            _ => Ok(other),
-        }
+        };
+        Ok((self.channels.place(id)?, Some(id)))
     }
 
     /// Returns the name that a session has or last had, or `None` if the session is not known.
@@ -192,11 +178,10 @@ impl Chat {
 }
 
 /// Returns the other session of a conversation if `author` is one of its two.
-fn other_of(conversation: &str, author: Author) -> Option<Author> {
-    let (one, other) = conversation_of(conversation)?;
-    match author {
-        _ if author == one => Some(other),
-        _ if author == other => Some(one),
+pub(super) fn other_in(place: &Place, author: Author) -> Option<Author> {
+    match *place {
+        Place::Conversation(one, other) if one == author => Some(other),
+        Place::Conversation(one, other) if other == author => Some(one),
         _ => None,
     }
 }
@@ -223,7 +208,8 @@ mod tests {
             ("nothing", "", 7, None),
         ];
         for (name, conversation, author, other) in table {
-            let found = other_of(conversation, Author(author));
+            let place = conversation_of(conversation);
+            let found = place.and_then(|place| other_in(&place, Author(author)));
             assert_eq!(found, other.map(Author), "{name}");
         }
     }

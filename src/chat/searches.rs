@@ -80,7 +80,7 @@ impl Position {
             at: UnixMillis(at.parse().ok()?),
             place: match place.strip_prefix('#') {
                 Some(name) => Place::Channel(name.into()),
-                None => conversation_of(place).map(|(one, other)| Place::between(one, other))?,
+                None => conversation_of(place)?,
             },
             seq: Seq(seq.parse().ok()?),
         })

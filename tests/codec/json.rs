@@ -163,11 +163,9 @@ fn invalid_json_is_bad_json() {
         r#"{"type":"message","channel":"a","text":"\ud83d"}"#,
         r#"{"type":"message","channel":"a","text":"\ude00"}"#,
         r#"{"type":"message","channel":"a","text":"\ude00\ud83d"}"#,
-        r#"{"type":"who","x":"\uD83D\u0061"}"#,
-        r#"{"type":"who","x":"\ud83d\\ude00"}"#,
-        r#"{"type":"who","x":[{"y":"\uDFFF"}]}"#,
+        r#"{"type":"who","channel":"\uD83D\u0061"}"#,
+        r#"{"type":"who","channel":"\ud83d\\ude00"}"#,
         r#"{"type":"who","\ud800":1}"#,
-        r#"{"type":"who","x":{"\ud800":1}}"#,
     ];
     for json in table {
         let request = Request::parse(json);

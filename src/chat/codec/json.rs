@@ -58,9 +58,6 @@ type Field<'a> = Option<&'a RawValue>;
 /// Parses a message that begins with `{`. Fails where not even an id can be read.
 pub(super) fn parse(text: &str) -> Result<Request, CommandError> {
     let fields: Fields<'_> = serde_json::from_str(text).map_err(|_| CommandError::BAD_JSON)?;
-    if !surrogates_are_paired(text) {
-        return Err(CommandError::BAD_JSON);
-    }
     let id = number(fields.id, "id", NUMBERS).map_err(|_| CommandError::BAD_ID)?;
     let id = id.map(RequestId);
     let Ok(Some(kind)) = borrowed(fields.r#type, "type") else {
@@ -273,12 +270,12 @@ fn borrowed<'a>(field: Field<'a>, key: &str) -> Result<Option<Cow<'a, str>>, Com
         return Ok(None);
     };
     let quoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
-    let text = match quoted {
-        Some(text) if !text.contains('\\') => Some(Cow::Borrowed(text)),
-        Some(_) => serde_json::from_str(value).ok(),
-        None => None,
-    };
-    text.map(Some).ok_or_else(|| must_be(key, "a string"))
+    match quoted {
+        Some(text) if !text.contains('\\') => Ok(Some(Cow::Borrowed(text))),
+        // Half of a surrogate pair (`\ud83d`) is valid in JSON and stands for no character.
+        Some(_) => serde_json::from_str(value).map_err(|_| CommandError::BAD_JSON),
+        None => Err(must_be(key, "a string")),
+    }
 }
 
 fn seq(field: Field<'_>, key: &str) -> Result<Option<Seq>, CommandError> {
@@ -299,31 +296,4 @@ fn number<T: FromStr + PartialOrd + Display>(
             Err(must_be(key, &format!("an integer from {start} to {end}")))
         }
     }
-}
-
-/// Returns whether each escaped half of a surrogate pair (`\ud83d`) is followed by its other half,
-/// in any key or value. serde_json checks only strings that it decodes.
-fn surrogates_are_paired(json: &str) -> bool {
-    // In valid JSON, backslashes are in strings only.
-    let mut rest = json;
-    while let Some((_, escape)) = rest.split_once('\\') {
-        rest = match unit(escape) {
-            Some((0xD800..0xDC00, after)) => match after.strip_prefix('\\').and_then(unit) {
-                Some((0xDC00..0xE000, after)) => after,
-                _ => return false,
-            },
-            Some((0xDC00..0xE000, _)) => return false,
-            Some((_, after)) => after,
-            // One of \" \\ \/ \b \f \n \r \t.
-            None => escape.get(1..).unwrap_or_default(),
-        };
-    }
-    true
-}
-
-/// Splits the UTF-16 unit off an escape, which begins at its `u`.
-fn unit(escape: &str) -> Option<(u16, &str)> {
-    let digits = escape.strip_prefix('u')?;
-    let (digits, after) = (digits.get(..4)?, digits.get(4..)?);
-    Some((u16::from_str_radix(digits, 16).ok()?, after))
 }
