@@ -115,8 +115,12 @@ impl Channels {
 
     /// Returns where the messages of a channel are stored.
     pub(super) fn place(&self, id: ChannelId) -> Result<Place, CommandError> {
+        self.name(id).map(Place::Channel)
+    }
+
+    pub(super) fn name(&self, id: ChannelId) -> Result<Rc<str>, CommandError> {
         let channel = self.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
-        Ok(Place::Channel(channel.name.shown.clone()))
+        Ok(channel.name.shown.clone())
     }
 
     pub(super) fn get(&self, id: ChannelId) -> Option<&Channel> {

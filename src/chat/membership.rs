@@ -6,6 +6,7 @@
 //! Changes of the lists of users, channels and members are sent a quarter of a second after the
 //! first one, so each list changes at most four times a second for a client.
 
+use super::changes::Changes;
 use super::channels::{Found, GENERAL};
 use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, Joined, Topic};
@@ -60,7 +61,12 @@ impl Chat {
         if let Some(id) = put_away {
             self.put_away(id);
         }
-        self.enter(context.client, context.author()?, id);
+        let joined = &mut self.clients[context.client.0 as usize].channels;
+        joined.retain(|joined| *joined != id);
+        joined.push(id);
+        if !again {
+            self.step_in(context.author()?, id);
+        }
         let (channel, members, count) = self.members_of(id);
         let settings = self
             .channels
@@ -104,10 +110,8 @@ impl Chat {
     /// Removes a channel from the list that is still in the history. A history in memory forgets
     /// the one that was put away longest ago, if there are too many.
     pub(super) fn put_away(&mut self, id: ChannelId) {
-        if let Some(channel) = self.channels.get(id) {
-            self.put_away.push_back(channel.name.shown.clone());
-        }
-        self.unlist(id);
+        let name = self.unlist(id);
+        self.put_away.extend(name);
         if self.put_away.len() > PUT_AWAY
             && let Some(name) = self.put_away.pop_front()
         {
@@ -115,22 +119,20 @@ impl Chat {
         }
     }
 
-    /// Removes a channel that has no members from the list.
-    fn unlist(&mut self, id: ChannelId) {
-        if let Some(channel) = self.channels.unlist(id) {
-            self.changed(List::Channels, &channel.name.shown, false);
-        }
+    /// Removes a channel that has no members from the list. Returns its name.
+    fn unlist(&mut self, id: ChannelId) -> Option<Rc<str>> {
+        let name = self.channels.unlist(id)?.name.shown;
+        self.changed(List::Channels, &name, false);
+        Some(name)
     }
 
     /// Answers `leave`. It also ends what lost connections of the user left in the channel.
     pub(super) fn leave(&mut self, context: &mut Context<'_>, name: Option<&str>) -> Applied {
         let author = context.author()?;
         let id = self.joined_channel(context.client, name)?;
-        let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
-        let channel = channel.name.shown.clone();
-        if let Some(client) = self.clients.get_mut(context.client.0 as usize) {
-            client.channels.retain(|joined| *joined != id);
-        }
+        let channel = self.channels.name(id)?;
+        let joined = &mut self.clients[context.client.0 as usize].channels;
+        joined.retain(|joined| *joined != id);
         context.effects.push(Effect::Unsubscribe {
             who: context.address,
             topic: Topic::Channel(id),
@@ -177,16 +179,9 @@ impl Chat {
         }
     }
 
-    /// Puts a connection into a channel, or makes the channel the one it joined last.
-    fn enter(&mut self, client: ClientId, author: Author, id: ChannelId) {
-        let Some(client) = self.clients.get_mut(client.0 as usize) else {
-            return;
-        };
-        let before = client.channels.len();
-        client.channels.retain(|joined| *joined != id);
-        let again = client.channels.len() < before;
-        client.channels.push(id);
-        let Some(channel) = self.channels.get_mut(id).filter(|_| !again) else {
+    /// Adds one connection of a user to a channel.
+    fn step_in(&mut self, author: Author, id: ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
         let is_new = !channel.members.contains_key(&author);
@@ -200,16 +195,12 @@ impl Chat {
 
     /// Takes one connection of a member out of a channel.
     fn step_out(&mut self, author: Author, id: ChannelId) {
-        let Some(channel) = self.channels.get_mut(id) else {
-            return;
-        };
-        let Some(connections) = channel.members.get_mut(&author) else {
-            return;
-        };
-        *connections = connections.saturating_sub(1);
-        let is_last = *connections == 0;
-        if is_last && !self.timers.is_set(&Timer::Dropped(author, id)) {
-            self.expel(author, id);
+        let channel = self.channels.get_mut(id);
+        if let Some(connections) = channel.and_then(|it| it.members.get_mut(&author)) {
+            *connections = connections.saturating_sub(1);
+            if *connections == 0 && !self.timers.is_set(&Timer::Dropped(author, id)) {
+                self.expel(author, id);
+            }
         }
     }
 
@@ -271,17 +262,21 @@ impl Chat {
         is_joined.then_some(id).ok_or(CommandError::NOT_IN_CHANNEL)
     }
 
+    fn changes(&mut self, list: List) -> Option<&mut Changes> {
+        match list {
+            List::Users => Some(&mut self.user_changes),
+            List::Channels => Some(&mut self.channel_changes),
+            List::Members(id) => self
+                .channels
+                .get_mut(id)
+                .map(|channel| &mut channel.changes),
+        }
+    }
+
     /// Records a change in a list, which clients will be informed of.
     pub(super) fn changed(&mut self, list: List, name: &Rc<str>, present: bool) {
-        let changes = match list {
-            List::Users => &mut self.user_changes,
-            List::Channels => &mut self.channel_changes,
-            List::Members(id) => match self.channels.get_mut(id) {
-                Some(channel) => &mut channel.changes,
-                None => return,
-            },
-        };
-        if changes.record(name, present) {
+        let changes = self.changes(list);
+        if changes.is_some_and(|changes| changes.record(name, present)) {
             self.set_timer(GATHERING, Timer::Announce(list));
         }
     }
@@ -307,9 +302,13 @@ impl Chat {
     /// Publishes the changes of a list. Where they concern more than 500 users, only the count is
     /// sent, and the lists are empty.
     pub(super) fn announce(&mut self, list: List) -> Option<Effect> {
+        let most = match list {
+            List::Channels => usize::MAX,
+            List::Users | List::Members(_) => LIST_NAMES,
+        };
+        let [joined, left] = self.changes(list)?.take(most)?;
         let (topic, event) = match list {
             List::Users => {
-                let [joined, left] = self.user_changes.take(LIST_NAMES)?;
                 let online = self.sessions.users.len();
                 let event = Event::Presence {
                     joined,
@@ -319,12 +318,11 @@ impl Chat {
                 (Topic::Everyone, event)
             }
             List::Channels => {
-                let [created, gone] = self.channel_changes.take(usize::MAX)?;
+                let (created, gone) = (joined, left);
                 (Topic::Everyone, Event::ChannelsChanged { created, gone })
             }
             List::Members(id) => {
-                let channel = self.channels.get_mut(id)?;
-                let [joined, left] = channel.changes.take(LIST_NAMES)?;
+                let channel = self.channels.get(id)?;
                 let event = Event::Members {
                     channel: channel.name.shown.clone(),
                     joined,

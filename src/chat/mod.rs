@@ -233,10 +233,6 @@ impl Chat {
     ) -> ClientId {
         self.now = now;
         let timeout = self.limits.hello_timeout;
-        if self.clients.len() == self.clients.capacity() {
-            // Not doubled: unused room would be a good part of what an idle member costs.
-            self.clients.reserve_exact(64.max(self.clients.len() / 8));
-        }
         let client = ClientId(self.clients.insert(Client {
             address,
             author: None,
@@ -381,7 +377,7 @@ impl Chat {
         let Some(gone) = self.clients.try_remove(client.0 as usize) else {
             return;
         };
-        if self.clients.capacity() > 64 && self.clients.len() < self.clients.capacity() / 4 {
+        if self.clients.len() < self.clients.capacity() / 4 {
             self.clients.shrink_to_fit();
         }
         self.timers.clear(&Timer::Hello(client));

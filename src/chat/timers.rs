@@ -64,7 +64,7 @@ impl Timers {
     }
 
     pub(super) fn is_set(&self, timer: &Timer) -> bool {
-        self.deadlines.contains_key(timer)
+        self.deadline(timer).is_some()
     }
 
     /// Returns the timers of a range that are set.

@@ -25,33 +25,28 @@ impl Chat {
     /// Answers `hello`: begins a session, or continues the one of the token.
     pub(super) fn hello(&mut self, context: &mut Context<'_>, hello: &Hello) -> Applied {
         let proxy_user = self.proxy_users.get(&context.client).cloned();
-        let (name, admitted) = match &proxy_user {
-            Some(name) => (name, self.admit_proxy_user(name)?),
-            None => (&hello.name, self.admit(context, hello)?),
-        };
-        let (token, directs) = match admitted {
-            Some(token) if self.sessions.users.contains_key(&token.author) => {
-                let own_name = self.own_name(token.author)?;
-                let directs = self.directs(token.author, &own_name)?;
-                (token, directs)
-            }
-            Some(token) => {
-                let name = self.free_name(name, Some(token.author))?;
-                let directs = self.directs(token.author, &name.shown)?;
-                let has_row = !self.sessions.departed.contains_key(&token.author);
-                self.come_online(&token, &name, has_row);
-                (token, directs)
-            }
+        let admitted = self.admit(context, hello, proxy_user.as_deref())?;
+        let known = admitted.as_ref().map(|token| token.author);
+        let online = known.and_then(|author| self.sessions.user(author));
+        let (name, is_online) = match online {
+            Some(user) => (user.name.clone(), true),
             None => {
-                let name = self.free_name(name, None)?;
-                let token = Token::new(self.history.next_author(), (self.tokens)());
-                self.come_online(&token, &name, false);
-                (token, Vec::new())
+                let name = proxy_user.as_ref().unwrap_or(&hello.name);
+                (self.free_name(name, known)?, false)
             }
         };
+        let directs = match known {
+            Some(author) => self.directs(author, &name.shown)?,
+            None => Vec::new(),
+        };
+        let token =
+            admitted.unwrap_or_else(|| Token::new(self.history.next_author(), (self.tokens)()));
+        if !is_online {
+            self.come_online(&token, &name, known.is_some());
+        }
         self.attach(context.client, token.author);
         let welcome = Welcome {
-            name: self.own_name(token.author)?,
+            name: name.shown,
             author: token.author,
             session: token.text(),
             channels: self.channels.summaries().take(LIST_NAMES).collect(),
@@ -86,23 +81,30 @@ impl Chat {
         &mut self,
         context: &Context<'_>,
         hello: &Hello,
+        proxy_user: Option<&str>,
     ) -> Result<Option<Token>, CommandError> {
-        let (peer, now) = (context.peer, self.now.mono);
         if let Some(key) = &hello.key {
-            self.check_key(peer, key)?;
+            self.check_key(context.peer, key)?;
         }
-        let known = self.identify(hello.session.as_deref())?;
-        let has_password = known
-            .as_ref()
-            .is_some_and(|(_, has_password)| *has_password);
-        if self.keys.password.is_some() && !has_password && hello.key.is_none() {
-            let given = hello.password.as_deref();
-            let given = given.ok_or(CommandError::PASSWORD_NEEDED)?;
-            let (right, wrong) = (self.keys.password, CommandError::BAD_PASSWORD);
-            self.wrong_passwords.check(peer, given, right, wrong, now)?;
-        }
+        let known = match proxy_user {
+            Some(name) => self.session_of_proxy_user(name)?,
+            None => {
+                let known = self.identify(hello.session.as_deref())?;
+                let has_password = known
+                    .as_ref()
+                    .is_some_and(|(_, has_password)| *has_password);
+                if self.keys.password.is_some() && !has_password && hello.key.is_none() {
+                    let given = hello.password.as_deref();
+                    let given = given.ok_or(CommandError::PASSWORD_NEEDED)?;
+                    let (right, wrong) = (self.keys.password, CommandError::BAD_PASSWORD);
+                    let (tries, now) = (&mut self.wrong_passwords, self.now.mono);
+                    tries.check(context.peer, given, right, wrong, now)?;
+                }
+                known.map(|(token, _)| token)
+            }
+        };
         match known {
-            Some((token, _)) => self.check_kicked(token.author).map(|()| Some(token)),
+            Some(token) => self.check_kicked(token.author).map(|()| Some(token)),
             None if self.door_is_open || hello.key.is_some() => Ok(None),
             None => Err(CommandError::DOOR_CLOSED),
         }
@@ -110,24 +112,17 @@ impl Chat {
 
     /// Finds the session of a user whom the proxy names: the same one for all browsers. Its token
     /// is a fresh one, because a token proves nothing here.
-    fn admit_proxy_user(&mut self, name: &str) -> Result<Option<Token>, CommandError> {
+    fn session_of_proxy_user(&mut self, name: &str) -> Result<Option<Token>, CommandError> {
         let online = self.sessions.find(&Name::of_user(name)?);
         let online = online.filter(|author| self.own_name(*author).is_ok_and(|it| *it == *name));
-        let stored = match (online, self.password_mark(name)) {
+        let author = match (online, self.password_mark(name)) {
             (None, Some(mark)) => {
                 let stored = self.history.session_with_mark(&mark);
                 stored.map_err(|error| self.failed(error))?
             }
-            _ => None,
+            _ => online,
         };
-        match online.or(stored) {
-            Some(author) => {
-                self.check_kicked(author)?;
-                Ok(Some(Token::new(author, (self.tokens)())))
-            }
-            None if self.door_is_open => Ok(None),
-            None => Err(CommandError::DOOR_CLOSED),
-        }
+        Ok(author.map(|author| Token::new(author, (self.tokens)())))
     }
 
     /// Returns the mark in the row of a session that was admitted by the room's password, or by the
@@ -167,8 +162,9 @@ impl Chat {
         }
     }
 
-    fn come_online(&mut self, token: &Token, name: &Name, has_row: bool) {
+    fn come_online(&mut self, token: &Token, name: &Name, is_known: bool) {
         let author = token.author;
+        let has_row = is_known && !self.sessions.departed.contains_key(&author);
         let row_written = has_row.then_some(self.now.mono);
         self.sessions
             .add(author, name.clone(), token.secret(), row_written);
@@ -214,17 +210,15 @@ impl Chat {
     /// Answers `rename`. The old name is free at once.
     pub(super) fn rename(&mut self, context: &mut Context<'_>, name: &str) -> Applied {
         let author = context.author()?;
-        let current = self.own_name(author)?;
         if self.has_proxy_users {
             return Err(CommandError::NAME_FIXED);
         }
         self.check_muted(context)?;
         let name = self.free_name(name, Some(author))?;
+        let current = self.own_name(author)?;
         if name.shown == current {
-            context.answer(Event::Renamed {
-                from: current.clone(),
-                to: current,
-            });
+            let (from, to) = (current.clone(), current);
+            context.answer(Event::Renamed { from, to });
             return Ok(());
         }
         let renamed = self.sessions.rename(author, name);
@@ -370,9 +364,10 @@ impl Chat {
     /// expire.
     pub(super) fn update_stale_rows(&mut self) {
         let is_stale = |at: Millis| self.now.mono.since(at) >= ROW_INTERVAL;
-        let users = self.sessions.users.iter();
-        let connected = users.filter(|(_, user)| !user.clients.is_empty());
-        let stale = connected.filter(|(_, user)| user.row_written.is_some_and(is_stale));
+        let stale =
+            self.sessions.users.iter().filter(|(_, user)| {
+                !user.clients.is_empty() && user.row_written.is_some_and(is_stale)
+            });
         let stale: Vec<_> = stale.map(|(author, _)| *author).take(STALE_ROWS).collect();
         for author in &stale {
             self.update_row(*author, false);
