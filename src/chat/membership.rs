@@ -7,7 +7,7 @@
 //! first one, so each list changes at most four times a second for a client.
 
 use super::changes::Changes;
-use super::channels::{Found, GENERAL};
+use super::channels::{Channel, Found, GENERAL};
 use super::error::CommandError;
 use super::event::{ChannelId, ClientId, Effect, Event, Joined, Topic};
 use super::name::Name;
@@ -67,21 +67,18 @@ impl Chat {
         if !again {
             self.step_in(context.author()?, id);
         }
-        let (channel, members, count) = self.members_of(id);
-        let settings = self
-            .channels
-            .get(id)
-            .map_or(ChannelSettings::default(), |it| it.settings);
+        let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
+        let (members, count) = self.members_of(channel);
         context.answer(Event::Joined(Box::new(Joined {
-            channel,
+            channel: channel.name.shown.clone(),
             seq: span.newest,
             first: span.first,
             members,
             count,
             history,
             more,
-            writing: settings.writing,
-            pinned: settings.pinned,
+            writing: channel.settings.writing,
+            pinned: channel.settings.pinned,
         })));
         if !again {
             context.effects.push(Effect::Subscribe {
@@ -218,16 +215,12 @@ impl Chat {
         }
     }
 
-    /// Returns a channel's name, at most 500 names of its members, and how many there are.
-    pub(super) fn members_of(&self, id: ChannelId) -> (Rc<str>, Vec<Rc<str>>, usize) {
-        let Some(channel) = self.channels.get(id) else {
-            return Default::default();
-        };
+    /// Returns at most 500 names of the members of a channel, and how many there are.
+    pub(super) fn members_of(&self, channel: &Channel) -> (Vec<Rc<str>>, usize) {
         let authors = channel.members.keys();
-        let users = authors.filter_map(|author| self.sessions.user(*author));
+        let users = authors.filter_map(|author| self.sessions.users.get(author));
         let names = users.map(|user| user.name.shown.clone());
-        let names = names.take(LIST_NAMES).collect();
-        (channel.name.shown.clone(), names, channel.members.len())
+        (names.take(LIST_NAMES).collect(), channel.members.len())
     }
 
     pub(super) fn channel(&self, name: &str) -> Result<ChannelId, CommandError> {

@@ -338,7 +338,8 @@ impl Chat {
             } => self.sanction(context, kick, &user, minutes)?,
             Command::Door { open } => self.set_door(context, open)?,
             Command::Writing { channel, who } => {
-                self.set_writing(context, channel.as_deref(), who)?
+                let id = self.owners_channel(context, channel.as_deref())?;
+                self.change_settings(context, id, |settings| settings.writing = who)?
             }
             Command::Pin { channel, seq } => self.pin(context, channel.as_deref(), seq)?,
             Command::Clear { channel } => self.clear(context, channel.as_deref())?,

@@ -52,7 +52,7 @@ impl Name {
         // After the normalization, which also makes a `#` of its fullwidth and small forms.
         let name = normalized.strip_prefix('#').unwrap_or(&normalized);
         check(name, written)?;
-        let shown = alphabet::normalize(&alphabet::lower_case(name));
+        let shown = alphabet::normalize(&name.to_lowercase());
         // Lower case may be longer: `İ` becomes two characters.
         check(&shown, written)?;
         Ok(Self {
@@ -65,9 +65,9 @@ impl Name {
 /// Hashes the lower-case forms of the skeleton, and of the lower-case form's skeleton: `Ida` looks
 /// like `lda`, and is the same as `ida`.
 fn keys(name: &str) -> [u64; 2] {
-    [name, &alphabet::lower_case(name)].map(|name| {
+    [name, &name.to_lowercase()].map(|name| {
         let mut hasher = DefaultHasher::new();
-        alphabet::lower_case(&alphabet::skeleton(name)).hash(&mut hasher);
+        alphabet::skeleton(name).to_lowercase().hash(&mut hasher);
         hasher.finish()
     })
 }
@@ -125,17 +125,15 @@ fn check(name: &str, written: &str) -> Result<(), CommandError> {
         if !alphabet::allows(character) && !is_joiner(character) {
             return Err(CommandError::bad_name(not_allowed(character, written)));
         }
-        if alphabet::is_mark(character) {
-            marks += 1;
-            stacked += usize::from(alphabet::is_stacked(character));
-        } else {
-            (marks, stacked) = (0, 0);
-        }
+        (marks, stacked) = match alphabet::is_stacked_mark(character) {
+            Some(is_stacked) => (marks + 1, stacked + usize::from(is_stacked)),
+            None => (0, 0),
+        };
         if marks > MARKS || stacked > STACKED_MARKS {
             return Err(CommandError::bad_name("too many accents on one letter"));
         }
     }
-    if is_joiner(first) || alphabet::is_mark(first) {
+    if is_joiner(first) || alphabet::is_stacked_mark(first).is_some() {
         let sentence = "names must start with a letter or digit";
         return Err(CommandError::bad_name(sentence));
     }
@@ -188,10 +186,6 @@ mod alphabet {
         text.nfkc().collect()
     }
 
-    pub(super) fn lower_case(text: &str) -> String {
-        text.to_lowercase()
-    }
-
     /// Returns the skeleton (UTS #39 §4), which is equal for texts that look alike.
     pub(super) fn skeleton(text: &str) -> String {
         unicode_security::skeleton(text).collect()
@@ -204,12 +198,9 @@ mod alphabet {
             && character.identifier_allowed()
     }
 
-    pub(super) fn is_mark(character: char) -> bool {
-        is_combining_mark(character)
-    }
-
-    pub(super) fn is_stacked(mark: char) -> bool {
-        canonical_combining_class(mark) != 0
+    /// Returns whether a mark has a combining class other than 0; `None` if it is no mark.
+    pub(super) fn is_stacked_mark(character: char) -> Option<bool> {
+        is_combining_mark(character).then(|| canonical_combining_class(character) != 0)
     }
 }
 
@@ -222,10 +213,6 @@ mod alphabet {
         text.to_owned()
     }
 
-    pub(super) fn lower_case(text: &str) -> String {
-        text.to_ascii_lowercase()
-    }
-
     pub(super) fn skeleton(text: &str) -> String {
         text.to_owned()
     }
@@ -234,12 +221,8 @@ mod alphabet {
         character.is_ascii_alphanumeric()
     }
 
-    pub(super) fn is_mark(_: char) -> bool {
-        false
-    }
-
-    pub(super) fn is_stacked(_: char) -> bool {
-        false
+    pub(super) fn is_stacked_mark(_: char) -> Option<bool> {
+        None
     }
 }
 

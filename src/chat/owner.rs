@@ -83,7 +83,7 @@ impl Chat {
         }
         let (author, user) = (sanction.author, sanction.name.clone());
         // The session must be known after a restart, so its row is stored, too.
-        let row = self.sessions.user(author);
+        let row = self.sessions.users.get(&author);
         let row = row.map(|user| self.row(author, user, false));
         self.decide(&Decision::Sanction(sanction.clone()), row.as_slice())?;
         self.sanctions.insert(author, sanction);
@@ -110,17 +110,6 @@ impl Chat {
         self.door_is_open = open;
         context.answer_and_publish(Event::Door { open }, Topic::Everyone);
         Ok(())
-    }
-
-    /// Answers `writing`: sets who may write in a channel.
-    pub(super) fn set_writing(
-        &mut self,
-        context: &mut Context<'_>,
-        channel: Option<&str>,
-        writing: Writing,
-    ) -> Applied {
-        let id = self.owners_channel(context, channel)?;
-        self.change_settings(context, id, |settings| settings.writing = writing)
     }
 
     /// Answers `pin`: sets the message that is shown above the others of a channel.
@@ -184,8 +173,7 @@ impl Chat {
         if id == GENERAL {
             return Err(CommandError::bad_field("general can't be removed"));
         }
-        let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
-        let (channel, members) = (channel.name.shown.clone(), channel.members.clone());
+        let channel = self.channels.name(id)?;
         self.decide(&Decision::Remove(channel.clone()), &[])?;
         let place = Place::Channel(channel.clone());
         self.withdraw(context, &CommandError::NOT_IN_CHANNEL, |it| {
@@ -203,16 +191,13 @@ impl Chat {
                 });
             }
         }
-        for author in members.into_keys() {
-            self.timers.clear(&Timer::Dropped(author, id));
-        }
         self.put_away(id);
         context.answer_and_deliver(Event::Left { channel }, to);
         Ok(())
     }
 
     /// Finds the channel of an owner's command, which the owner need not be in.
-    fn owners_channel(
+    pub(super) fn owners_channel(
         &self,
         context: &Context<'_>,
         name: Option<&str>,
@@ -285,7 +270,7 @@ impl Chat {
 
     /// Closes a user's connections and makes the user offline.
     fn dismiss(&mut self, context: &mut Context<'_>, author: Author) {
-        let Some(user) = self.sessions.user_mut(author) else {
+        let Some(user) = self.sessions.users.get_mut(&author) else {
             return;
         };
         for id in std::mem::take(&mut user.clients) {

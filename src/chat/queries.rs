@@ -60,22 +60,19 @@ impl Chat {
         context: &mut Context<'_>,
         channel: Option<&str>,
     ) -> Applied {
-        let event = match channel {
+        let (channel, (users, count)) = match channel {
             Some(name) => {
-                let (channel, users, count) = self.members_of(self.channel(name)?);
-                Event::Users {
-                    channel: Some(channel),
-                    users,
-                    count,
-                }
+                let channel = self.channels.get(self.channel(name)?);
+                let channel = channel.ok_or(CommandError::NO_SUCH_CHANNEL)?;
+                (Some(channel.name.shown.clone()), self.members_of(channel))
             }
-            None => Event::Users {
-                channel: None,
-                users: self.sessions.list(),
-                count: self.sessions.users.len(),
-            },
+            None => (None, (self.sessions.list(), self.sessions.users.len())),
         };
-        context.answer(event);
+        context.answer(Event::Users {
+            channel,
+            users,
+            count,
+        });
         Ok(())
     }
 
@@ -122,7 +119,7 @@ impl Chat {
 
     /// Returns the name that a session has or last had, or `None` if the session is not known.
     pub(super) fn name_of(&mut self, author: Author) -> Result<Option<Rc<str>>, CommandError> {
-        if let Some(user) = self.sessions.user(author) {
+        if let Some(user) = self.sessions.users.get(&author) {
             return Ok(Some(user.name.shown.clone()));
         }
         Ok(self.session_row(author)?.map(|row| row.name))

@@ -40,14 +40,6 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn user(&self, author: Author) -> Option<&User> {
-        self.users.get(&author).map(Box::as_ref)
-    }
-
-    pub(super) fn user_mut(&mut self, author: Author) -> Option<&mut User> {
-        self.users.get_mut(&author).map(Box::as_mut)
-    }
-
     /// Returns at most 500 names of users online.
     pub(super) fn list(&self) -> Vec<Rc<str>> {
         let users = self.users.values().take(LIST_NAMES);
@@ -66,23 +58,11 @@ impl Sessions {
     }
 
     /// Makes a session online under a name that is free for it.
-    pub(super) fn add(
-        &mut self,
-        author: Author,
-        name: Name,
-        secret: Secret,
-        row_written: Option<Millis>,
-    ) {
+    pub(super) fn add(&mut self, author: Author, user: User) {
         if let Some(held) = self.held.remove(&author) {
             self.names.remove(&held, author);
         }
-        self.names.insert(&name, author);
-        let user = User {
-            name,
-            secret,
-            clients: SmallVec::new(),
-            row_written,
-        };
+        self.names.insert(&user.name, author);
         self.users.insert(author, Box::new(user));
         self.departed.remove(&author);
     }
@@ -125,14 +105,10 @@ impl Sessions {
 /// The proof of a session: its author number and 128 random bits.
 pub(super) struct Token {
     pub(super) author: Author,
-    bits: [u8; 16],
+    pub(super) bits: [u8; 16],
 }
 
 impl Token {
-    pub(super) fn new(author: Author, bits: [u8; 16]) -> Self {
-        Self { author, bits }
-    }
-
     /// Parses a token. Returns `None` for a text that [`Token::text`] never returns.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (author, bits) = text.split_once('-')?;
@@ -168,13 +144,18 @@ mod tests {
 
     #[test]
     fn token_is_parsed_only_as_it_was_written() {
-        let token = Token::new(Author(42), [0xab; 16]);
+        let token = |author, byte| Token {
+            author: Author(author),
+            bits: [byte; 16],
+        };
+        let other = token(42, 0xac);
+        let longest = token((1 << 53) - 1, 0xff).text();
+        let token = token(42, 0xab);
         let text = token.text();
         assert_eq!(&*text, "42-abababababababababababababababab");
         let parsed = Token::parse(&text).unwrap();
         assert!(parsed.author == Author(42) && parsed.matches(&token.secret()));
-        assert!(!Token::new(Author(42), [0xac; 16]).matches(&token.secret()));
-        let longest = Token::new(Author((1 << 53) - 1), [0xff; 16]).text();
+        assert!(!other.matches(&token.secret()));
         assert!(longest.len() <= 64, "{longest}");
         let table = [
             ("nothing", ""),

@@ -11,6 +11,7 @@ use crate::history::{Author, Place, SessionRow};
 use crate::limits::{COST_OF_RENAME, LIST_NAMES};
 use crate::time::Millis;
 use sha1::{Digest, Sha1};
+use smallvec::SmallVec;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ impl Chat {
         let proxy_user = self.proxy_users.get(&context.client).cloned();
         let admitted = self.admit(context, hello, proxy_user.as_deref())?;
         let known = admitted.as_ref().map(|token| token.author);
-        let online = known.and_then(|author| self.sessions.user(author));
+        let online = known.and_then(|author| self.sessions.users.get(&author));
         let (name, is_online) = match online {
             Some(user) => (user.name.clone(), true),
             None => {
@@ -39,8 +40,10 @@ impl Chat {
             Some(author) => self.directs(author, &name.shown)?,
             None => Vec::new(),
         };
-        let token =
-            admitted.unwrap_or_else(|| Token::new(self.history.next_author(), (self.tokens)()));
+        let token = admitted.unwrap_or_else(|| Token {
+            author: self.history.next_author(),
+            bits: (self.tokens)(),
+        });
         if !is_online {
             self.come_online(&token, &name, known.is_some());
         }
@@ -122,7 +125,10 @@ impl Chat {
             }
             _ => online,
         };
-        Ok(author.map(|author| Token::new(author, (self.tokens)())))
+        Ok(author.map(|author| Token {
+            author,
+            bits: (self.tokens)(),
+        }))
     }
 
     /// Returns the mark in the row of a session that was admitted by the room's password, or by the
@@ -142,7 +148,7 @@ impl Chat {
         let Some(token) = token.and_then(Token::parse) else {
             return Ok(None);
         };
-        let (secret, has_password) = match self.sessions.user(token.author) {
+        let (secret, has_password) = match self.sessions.users.get(&token.author) {
             Some(user) => (user.secret, true),
             None => match self.session_row(token.author)? {
                 Some(row) => (row.secret, row.password == self.password_mark(&row.name)),
@@ -165,17 +171,18 @@ impl Chat {
     fn come_online(&mut self, token: &Token, name: &Name, is_known: bool) {
         let author = token.author;
         let has_row = is_known && !self.sessions.departed.contains_key(&author);
-        let row_written = has_row.then_some(self.now.mono);
-        self.sessions
-            .add(author, name.clone(), token.secret(), row_written);
-        self.timers.clear(&Timer::Departed(author));
-        self.update_row(author, false);
+        let user = User {
+            name: name.clone(),
+            secret: token.secret(),
+            clients: SmallVec::new(),
+            row_written: has_row.then_some(self.now.mono),
+        };
         // If new sessions may be rejected, this one must be known after a restart.
-        if (!self.door_is_open || self.keys.password.is_some() || self.has_proxy_users)
-            && let Some(user) = self.sessions.user(author)
-        {
-            self.rows.insert(author, self.row(author, user, false));
+        if has_row || !self.door_is_open || self.keys.password.is_some() || self.has_proxy_users {
+            self.rows.insert(author, self.row(author, &user, false));
         }
+        self.sessions.add(author, user);
+        self.timers.clear(&Timer::Departed(author));
         self.changed(List::Users, &name.shown, true);
     }
 
@@ -187,19 +194,19 @@ impl Chat {
         client.author = Some(author);
         self.timers.clear(&Timer::Hello(id));
         self.timers.clear(&Timer::Offline(author));
-        if let Some(user) = self.sessions.user_mut(author) {
+        if let Some(user) = self.sessions.users.get_mut(&author) {
             user.clients.push(id);
         }
     }
 
     pub(super) fn own_name(&self, author: Author) -> Result<Rc<str>, CommandError> {
-        let user = self.sessions.user(author);
+        let user = self.sessions.users.get(&author);
         user.map(|user| user.name.shown.clone())
             .ok_or(CommandError::HELLO_FIRST)
     }
 
     pub(super) fn addresses(&self, author: Author) -> Vec<Address> {
-        let user = self.sessions.user(author);
+        let user = self.sessions.users.get(&author);
         let clients = user.map_or(&[][..], |user| &user.clients);
         let clients = clients
             .iter()
@@ -237,7 +244,7 @@ impl Chat {
         channels: &[ChannelId],
         departure: Departure,
     ) {
-        let Some(user) = self.sessions.user_mut(author) else {
+        let Some(user) = self.sessions.users.get_mut(&author) else {
             return;
         };
         user.clients.retain(|other| *other != client);
@@ -298,7 +305,7 @@ impl Chat {
 
     /// Has the next commit write a user's row, if the user has one.
     pub(super) fn update_row(&mut self, author: Author, quit: bool) {
-        if let Some(user) = self.sessions.user(author)
+        if let Some(user) = self.sessions.users.get(&author)
             && user.row_written.is_some()
         {
             let row = self.row(author, user, quit);
@@ -342,7 +349,7 @@ impl Chat {
 
     fn missing_row(&self, author: Author) -> Option<SessionRow> {
         let is_recent = |at: Millis| self.now.mono.since(at) < ROW_INTERVAL;
-        match self.sessions.user(author) {
+        match self.sessions.users.get(&author) {
             Some(user) if user.row_written.is_some_and(is_recent) => None,
             Some(user) => Some(self.row(author, user, false)),
             None => self.sessions.departed.get(&author).cloned(),
@@ -351,7 +358,7 @@ impl Chat {
 
     pub(super) fn rows_written(&mut self, rows: &[SessionRow]) {
         for row in rows {
-            if let Some(user) = self.sessions.user_mut(row.author) {
+            if let Some(user) = self.sessions.users.get_mut(&row.author) {
                 user.row_written = Some(self.now.mono);
             }
         }
