@@ -377,7 +377,7 @@ impl Chat {
                 return Err(CommandError::SLOW.after(retry_ms));
             }
         }
-        // So many users that write within the interval are not stopped by slow mode anyway.
+        // Beyond the limit, all are forgotten: slow mode does not stop 10,000 users anyway.
         if channel.last_sent.len() >= SLOW_USERS {
             channel.last_sent.clear();
         }
