@@ -14,7 +14,7 @@ use crate::cli::serve::random_id;
 use crate::history::sqlite::{execute, is_empty, schema, select_all, select_one, with_ending};
 use crate::history::{self, Settings, StoreError};
 use crate::text::decode_hex;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Params, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -71,6 +71,29 @@ const MESSAGES: &str = "SELECT seq, json_patch('{}', json_object('type', 'messag
             WHEN 3 THEN json_object('react', of) WHEN 4 THEN json_object('unreact', of)
             ELSE 'deleted' END))
     FROM messages WHERE place = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
+
+/// Ends an import. Until then each place has the numbers of one whose messages were all pruned.
+const FINISH: &str = "
+    UPDATE places SET first = m.seq, first_at = m.at
+        FROM (SELECT place, min(seq) AS seq, at FROM messages GROUP BY place) AS m
+        WHERE id = m.place;
+    UPDATE places SET at = m.at
+        FROM (SELECT place, max(seq), at FROM messages GROUP BY place) AS m
+        WHERE id = m.place;
+    UPDATE messages SET edited = e.at
+        FROM (SELECT place, of, max(seq), at FROM messages WHERE kind = 1 GROUP BY place, of) AS e
+        WHERE messages.place = e.place AND messages.seq = e.of;
+    -- The last reaction of each author with each emoji stands, unless it is a withdrawal.
+    INSERT INTO reactions SELECT place, of, text, author, by FROM (
+        SELECT place, of, text, author, max(seq) AS by, kind FROM messages
+        WHERE kind IN (3, 4) GROUP BY place, of, text, author
+    ) WHERE kind = 3;
+    UPDATE messages SET reacted = 1
+        WHERE (place, seq) IN (SELECT place, seq FROM reactions);
+    UPDATE history SET authors = (SELECT coalesce(max(author), 0) FROM (
+        SELECT author FROM sessions UNION ALL SELECT author FROM messages
+        UNION ALL SELECT other FROM places));
+    COMMIT";
 
 pub(super) const EXPORT: Tool = Tool {
     usage: "export FILE",
@@ -175,9 +198,18 @@ fn import(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
     let making = with_ending(&target, &format!(".import-{}", std::process::id()));
     create(&making).map_err(|error| cant_make(error.into()))?;
     let make = || {
-        let mut import = Import::begin(&making, &epoch).map_err(|error| cant_make(error.into()))?;
-        read_lines(BufReader::new(opened), |line| import.take(line)).map_err(cant)?;
-        import.finish(&making, &target).map_err(cant_make)
+        let failed = |error: rusqlite::Error| cant_make(error.into());
+        let connection = schema::create(&making, &epoch).map_err(failed)?;
+        connection.execute_batch("BEGIN").map_err(failed)?;
+        let insert = |line: &Line| {
+            let inserted = insert(&connection, line);
+            inserted.map_err(|error| match error.sqlite_error_code() {
+                Some(ErrorCode::ConstraintViolation) => "it is in the file twice".to_owned(),
+                _ => StoreError::from(error).0,
+            })
+        };
+        read_lines(BufReader::new(opened), insert).map_err(cant)?;
+        finish(connection, &making, &target).map_err(cant_make)
     };
     let made = make();
     let _ = fs::remove_file(&making);
@@ -187,9 +219,9 @@ fn import(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
 /// Reads every line, in the memory of one. The error names the line.
 fn read_lines(
     mut file: impl BufRead,
-    mut take: impl FnMut(&Line) -> Result<(), String>,
+    take: impl Fn(&Line) -> Result<usize, String>,
 ) -> Result<(), String> {
-    let mut progress = Progress::new("lines are read");
+    let mut count = progress("lines are read");
     let (mut lines, mut text, mut number) = (Lines::default(), Vec::new(), 0_u64);
     loop {
         text.clear();
@@ -207,7 +239,7 @@ fn read_lines(
         }
         let taken = lines.read(&text).and_then(|line| take(&line));
         taken.map_err(|why| format!("line {number}: {why}"))?;
-        progress.count();
+        count();
     }
 }
 
@@ -241,9 +273,9 @@ fn open(path: &Path) -> history::Result<Connection> {
 
 /// Writes every line of a history in its order.
 fn write_lines(connection: &Connection, out: &mut impl Write) -> history::Result<()> {
-    let mut progress = Progress::new("lines are written");
+    let mut count = progress("lines are written");
     let mut write = |line: &str| {
-        progress.count();
+        count();
         writeln!(out, "{line}")
     };
     write(&format!(r#"{{"type":"parlor","version":{VERSION}}}"#))?;
@@ -296,161 +328,80 @@ fn write_messages(
     }
 }
 
-/// A database that is made from lines.
-struct Import {
-    connection: Connection,
-    place: i64,
-    newest_author: u64,
-}
-
-impl Import {
-    /// Begins a new history, with an epoch of its own, in an empty file.
-    fn begin(path: &Path, epoch: &str) -> rusqlite::Result<Self> {
-        let connection = schema::create(path, epoch)?;
-        connection.execute_batch("BEGIN")?;
-        Ok(Self {
-            connection,
-            place: 0,
-            newest_author: 0,
-        })
-    }
-
-    /// Takes a line that [`Lines`] accepted. The error says what is wrong.
-    fn take(&mut self, line: &Line) -> Result<(), String> {
-        self.insert(line)
-            .map_err(|error| match error.sqlite_error_code() {
-                Some(ErrorCode::ConstraintViolation) => "it is in the file twice".to_owned(),
-                _ => StoreError::from(error).0,
-            })
-    }
-
-    fn insert(&mut self, line: &Line) -> rusqlite::Result<()> {
-        let connection = &self.connection;
-        let author = match line {
-            Line::Parlor { .. } => 0,
-            Line::Session(session) => {
-                let insert = "INSERT INTO sessions (author, secret, name, seen, quit)
-                    VALUES (?1, ?2, ?3, ?4, ?5)";
-                let (author, secret) = (session.author, decode_hex(session.secret.as_bytes()));
-                let row = (author, secret, &session.name, session.seen, session.quit);
-                execute(connection, insert, row)?;
-                author
-            }
-            Line::Channel {
-                name,
-                newest,
-                pinned,
-                writing,
-            } => {
-                self.begin_place(params![
-                    name,
-                    None::<u64>,
-                    None::<u64>,
-                    newest,
-                    pinned,
-                    writing
-                ])?;
-                0
-            }
-            Line::Conversation { between, newest } => {
-                let [one, other] = *between;
-                self.begin_place((None::<&str>, one, other, newest, None::<u64>, None::<i64>))?;
-                other
-            }
-            Line::Message(message) => {
-                let (kind, of) = match message.change {
-                    None => (0, None),
-                    Some(Change::Edit(of)) => (1, Some(of)),
-                    Some(Change::Delete(of)) => (2, Some(of)),
-                    Some(Change::React(of)) => (3, Some(of)),
-                    Some(Change::Unreact(of)) => (4, Some(of)),
-                    Some(Change::Deleted) => (5, None),
-                };
-                let insert = "INSERT INTO messages (place, seq, at, author, sender, recipient,
-                        text, action, nonce, owner, kind, of)
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-                let row = params![
-                    self.place,
-                    message.seq,
-                    message.at,
-                    message.author,
-                    message.from,
-                    message.to,
-                    message.text,
-                    message.action,
-                    message.nonce,
-                    message.owner,
-                    kind,
-                    of,
-                ];
-                execute(connection, insert, row)?;
-                if kind == 1 {
-                    let edit = "UPDATE messages SET edited = ?3 WHERE place = ?1 AND seq = ?2";
-                    execute(connection, edit, (self.place, of, message.at))?;
-                }
-                let update = "UPDATE places SET at = ?3, first_at = coalesce(first_at, ?3),
-                    first = min(first, ?2) WHERE id = ?1";
-                execute(connection, update, (self.place, message.seq, message.at))?;
-                message.author
-            }
-        };
-        self.newest_author = self.newest_author.max(author);
-        Ok(())
-    }
-
-    /// Inserts the row of a place, as if all of its messages were pruned: the first message sets
-    /// `first`.
-    fn begin_place(&mut self, values: impl Params) -> rusqlite::Result<()> {
-        let insert = "INSERT INTO places
-            (name, one, other, first, newest, at, used, pinned, writing)
-            SELECT ?1, ?2, ?3, ?4 + 1, ?4, 0, coalesce(max(used), 0) + 1, ?5, coalesce(?6, 0)
-            FROM places";
-        self.place = self.connection.prepare_cached(insert)?.insert(values)?;
-        Ok(())
-    }
-
-    /// Gives the history its name, after the last line.
-    fn finish(self, making: &Path, target: &Path) -> history::Result<()> {
-        // The reactions that stand: the last of each author with each emoji.
-        self.connection.execute_batch(
-            "INSERT INTO reactions SELECT place, of, text, author, by FROM (
-                SELECT place, of, text, author, max(seq) AS by, kind FROM messages
-                WHERE kind IN (3, 4) GROUP BY place, of, text, author
-            ) WHERE kind = 3;
-            UPDATE messages SET reacted = 1
-                WHERE (place, seq) IN (SELECT place, seq FROM reactions)",
-        )?;
-        let authors = "UPDATE history SET authors = ?1";
-        self.connection.execute(authors, [self.newest_author])?;
-        self.connection.execute_batch("COMMIT")?;
-        self.connection.close().map_err(|(_, error)| error)?;
-        File::open(making)?.sync_all()?;
-        // A link fails if the name is in use by now; a rename would replace that file.
-        Ok(fs::hard_link(making, target)?)
-    }
-}
-
-/// Reports progress on standard error, if it takes long.
-struct Progress {
-    what: &'static str,
-    count: u64,
-    reported: Instant,
-}
-
-impl Progress {
-    fn new(what: &'static str) -> Self {
-        Self {
-            what,
-            count: 0,
-            reported: Instant::now(),
+/// Inserts the row of a line that [`Lines`] accepted.
+fn insert(connection: &Connection, line: &Line) -> rusqlite::Result<usize> {
+    match line {
+        Line::Parlor { .. } => Ok(0),
+        Line::Session(session) => {
+            let insert = "INSERT INTO sessions (author, secret, name, seen, quit)
+                VALUES (?1, ?2, ?3, ?4, ?5)";
+            let (author, secret) = (session.author, decode_hex(session.secret.as_bytes()));
+            let row = (author, secret, &session.name, session.seen, session.quit);
+            execute(connection, insert, row)
+        }
+        Line::Channel {
+            name,
+            newest,
+            pinned,
+            writing,
+        } => {
+            let insert = "INSERT INTO places (name, first, newest, at, used, pinned, writing)
+                SELECT ?1, ?2 + 1, ?2, 0, coalesce(max(used), 0) + 1, ?3, coalesce(?4, 0)
+                FROM places";
+            execute(connection, insert, (name, newest, pinned, writing))
+        }
+        Line::Conversation { between, newest } => {
+            let insert = "INSERT INTO places (one, other, first, newest, at, used)
+                SELECT ?1, ?2, ?3 + 1, ?3, 0, coalesce(max(used), 0) + 1 FROM places";
+            execute(connection, insert, (between[0], between[1], newest))
+        }
+        Line::Message(message) => {
+            let (kind, of) = match message.change {
+                None => (0, None),
+                Some(Change::Edit(of)) => (1, Some(of)),
+                Some(Change::Delete(of)) => (2, Some(of)),
+                Some(Change::React(of)) => (3, Some(of)),
+                Some(Change::Unreact(of)) => (4, Some(of)),
+                Some(Change::Deleted) => (5, None),
+            };
+            let insert = "INSERT INTO messages (place, seq, at, author, sender, recipient,
+                    text, action, nonce, owner, kind, of)
+                VALUES ((SELECT max(id) FROM places), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+            let row = params![
+                message.seq,
+                message.at,
+                message.author,
+                message.from,
+                message.to,
+                message.text,
+                message.action,
+                message.nonce,
+                message.owner,
+                kind,
+                of,
+            ];
+            execute(connection, insert, row)
         }
     }
+}
 
-    fn count(&mut self) {
-        self.count += 1;
-        if self.count.is_multiple_of(1_024) && self.reported.elapsed() >= PROGRESS {
-            self.reported = Instant::now();
-            let _ = writeln!(io::stderr(), "parlor: {} {} so far", self.count, self.what);
+/// Computes what no line says, and gives the history its name.
+fn finish(connection: Connection, making: &Path, target: &Path) -> history::Result<()> {
+    connection.execute_batch(FINISH)?;
+    connection.close().map_err(|(_, error)| error)?;
+    File::open(making)?.sync_all()?;
+    // A link fails if the name is in use by now; a rename would replace that file.
+    Ok(fs::hard_link(making, target)?)
+}
+
+/// Counts something, and reports the number on standard error if it takes long.
+fn progress(what: &'static str) -> impl FnMut() {
+    let (mut count, mut reported) = (0_u64, Instant::now());
+    move || {
+        count += 1;
+        if count.is_multiple_of(1_024) && reported.elapsed() >= PROGRESS {
+            reported = Instant::now();
+            let _ = writeln!(io::stderr(), "parlor: {count} {what} so far");
         }
     }
 }

@@ -106,15 +106,14 @@ impl Excerpt {
 
 /// Returns whether a text has the form `2026-11-29`.
 fn is_date(text: &str) -> bool {
-    let mut parts = text.splitn(3, '-').zip([(4, 9999), (2, 12), (2, 31)]);
-    let is_part = |(part, (length, most)): (&str, (usize, u32))| {
-        let is_number = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
-        is_number
-            && part
-                .parse()
-                .is_ok_and(|number| (1..=most).contains(&number))
+    let is_right = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
     };
-    text.len() == 10 && parts.all(is_part)
+    text.len() == 10
+        && text.bytes().enumerate().all(is_right)
+        && ("01"..="12").contains(&&text[5..7])
+        && ("01"..="31").contains(&&text[8..])
 }
 
 /// Formats milliseconds since 1970 as `2026-11-29` and `18:05`.

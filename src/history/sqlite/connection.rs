@@ -88,15 +88,10 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 /// Returns whether the content of the disk is unknown after this error.
 pub(super) fn is_of_the_disk(error: &rusqlite::Error) -> bool {
     use ErrorCode::*;
-    let harmless = [
-        DatabaseBusy,
-        DatabaseLocked,
-        DiskFull,
-        TooBig,
-        ConstraintViolation,
-    ];
-    let code = error.sqlite_error_code();
-    code.is_none_or(|code| !harmless.contains(&code))
+    !matches!(
+        error.sqlite_error_code(),
+        Some(DatabaseBusy | DatabaseLocked | DiskFull | TooBig | ConstraintViolation)
+    )
 }
 
 impl From<rusqlite::Error> for StoreError {

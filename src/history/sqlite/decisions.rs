@@ -1,17 +1,10 @@
-//! The decisions of owners (who is muted or kicked, the door, the settings of channels), and the
-//! state that a server restores when it starts.
+//! The decisions of owners: who is muted or kicked, the door, the settings of channels.
 
-use super::connection::{select_all, select_one};
-use super::rows::{keep_sessions, known, make, session_row};
-use crate::history::{
-    ChannelRow, ChannelSettings, Decision, Place, Remembered, Sanction, SessionRow, Writing,
-};
+use super::rows::{keep_sessions, known, make};
+use crate::history::{ChannelSettings, Decision, Place, SessionRow, Writing};
 use crate::time::UnixMillis;
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior};
 use std::rc::Rc;
-
-/// The maximum number of sessions whose names are reserved after a restart.
-const REMEMBERED_SESSIONS: i64 = 20_000;
 
 /// Stores a decision and session rows in one transaction. The messages of a cleared channel can no
 /// longer be read; pruning deletes them.
@@ -65,63 +58,14 @@ fn place(connection: &Connection, channel: &Rc<str>) -> Result<i64> {
     }
 }
 
-pub(super) fn settings(connection: &Connection, channel: &str) -> Result<ChannelSettings> {
-    let select = "SELECT writing, pinned FROM places WHERE name = ?1";
-    let found = select_one(connection, select, [channel], |row| read_settings(row, 0));
-    Ok(found?.unwrap_or_default())
-}
-
-/// Reads the columns `writing` and `pinned`, which begin with column `at`.
-fn read_settings(row: &Row<'_>, at: usize) -> Result<ChannelSettings> {
-    let writing: i64 = row.get(at)?;
-    Ok(ChannelSettings {
-        writing: match u32::try_from(writing) {
-            Ok(0) => Writing::All,
-            Ok(seconds) => Writing::Slow(seconds),
-            Err(_) => Writing::Owner,
-        },
-        pinned: row.get(at + 1)?,
-    })
-}
-
-/// Returns the channels used last, the sessions seen after `since`, and the decisions.
-pub(super) fn remembered(
-    connection: &Connection,
-    channels: usize,
-    since: UnixMillis,
-) -> Result<Remembered> {
-    let select = "SELECT name, newest, writing, pinned FROM places
-        WHERE name IS NOT NULL AND (newest > 0 OR writing <> 0) AND NOT removed
-        ORDER BY used DESC LIMIT ?1";
-    let channels = select_all(connection, select, [channels], |row| {
-        Ok(ChannelRow {
-            name: row.get(0)?,
-            newest: row.get(1)?,
-            settings: read_settings(row, 2)?,
-        })
-    })?;
-    let select = "SELECT author, secret, name, seen, quit, password FROM sessions
-        WHERE seen > ?1 AND NOT quit ORDER BY seen DESC LIMIT ?2";
-    let sessions = select_all(
-        connection,
-        select,
-        (since, REMEMBERED_SESSIONS),
-        session_row,
-    )?;
-    let select = "SELECT author, name, muted_until, kicked_until FROM sanctions";
-    let sanctions = select_all(connection, select, [], |row| {
-        Ok(Sanction {
-            author: row.get(0)?,
-            name: row.get(1)?,
-            muted_until: row.get(2)?,
-            kicked_until: row.get(3)?,
-        })
-    })?;
-    let door = "SELECT NOT door FROM history";
-    Ok(Remembered {
-        channels,
-        sessions,
-        sanctions,
-        door_is_closed: connection.query_row(door, [], |row| row.get(0))?,
-    })
+/// Reads the columns `writing` and `pinned`.
+pub(super) fn read_settings(row: &Row<'_>) -> Result<ChannelSettings> {
+    let writing: i64 = row.get(0)?;
+    let pinned = row.get(1)?;
+    let writing = match u32::try_from(writing) {
+        Ok(0) => Writing::All,
+        Ok(seconds) => Writing::Slow(seconds),
+        Err(_) => Writing::Owner,
+    };
+    Ok(ChannelSettings { writing, pinned })
 }

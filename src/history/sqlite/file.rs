@@ -26,34 +26,6 @@ pub(super) struct HistoryFile {
     log: Option<Identity>,
 }
 
-/// Why a file can't be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Loss {
-    /// Nothing has its name.
-    Removed,
-    /// Another file has its name.
-    Replaced,
-    /// It is shorter than it was.
-    CutShort,
-    /// Another program wrote into it.
-    Overwritten,
-    /// Its write-ahead log was removed or replaced.
-    WithoutLog,
-}
-
-impl Loss {
-    /// Completes "the history PATH …".
-    pub(super) fn sentence(self) -> &'static str {
-        match self {
-            Self::Removed => "was removed or moved",
-            Self::Replaced => "was replaced by another file",
-            Self::CutShort => "was truncated",
-            Self::Overwritten => "was overwritten by another program",
-            Self::WithoutLog => "lost its write-ahead log",
-        }
-    }
-}
-
 impl HistoryFile {
     /// Opens a history and locks it against another server. If there is none, or an empty file, it
     /// is made with this epoch.
@@ -106,24 +78,25 @@ impl HistoryFile {
         about.ok().as_ref().map(identity)
     }
 
-    /// Checks that the path still leads to the open file and its log. Two system calls.
-    pub(super) fn check(&mut self, epoch: &str) -> std::result::Result<(), Loss> {
-        let about = fs::metadata(&self.path).map_err(|_| Loss::Removed)?;
+    /// Checks that the path still leads to the open file and its log. The error completes "the
+    /// history PATH …". Two system calls.
+    pub(super) fn check(&mut self, epoch: &str) -> std::result::Result<(), &'static str> {
+        let about = fs::metadata(&self.path).map_err(|_| "was removed or moved")?;
+        let modified = (about.mtime(), about.mtime_nsec());
         if identity(&about) != self.identity {
-            return Err(Loss::Replaced);
+            return Err("was replaced by another file");
         }
         if about.len() < self.bytes {
-            return Err(Loss::CutShort);
+            return Err("was truncated");
         }
-        let modified = (about.mtime(), about.mtime_nsec());
         // Checkpoints write into it, those of other programs too.
         if modified != self.modified && !self.holds(epoch) {
-            return Err(Loss::Overwritten);
+            return Err("was overwritten by another program");
         }
         (self.bytes, self.modified) = (about.len(), modified);
         match self.log() == self.log {
             true => Ok(()),
-            false => Err(Loss::WithoutLog),
+            false => Err("lost its write-ahead log"),
         }
     }
 

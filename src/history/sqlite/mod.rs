@@ -21,6 +21,7 @@ mod prune;
 mod rows;
 pub(crate) mod schema;
 mod scrub;
+mod store;
 mod wal;
 
 #[cfg(feature = "tools")]
@@ -29,34 +30,20 @@ pub(crate) use {
     file::{is_empty, with_ending},
 };
 
-use super::{
-    Author, ChannelSettings, ConversationRow, Decision, Epoch, History, Kind, PageRequest, Place,
-    Proposal, Record, Remembered, Result, Seq, SessionRow, Settings, Span, StoreError, Stored,
-    Visit,
-};
+use super::{Author, Epoch, Result, Settings, StoreError};
 use crate::time::{ClockChange, Millis, Now, TrustedClock, UnixMillis};
 use connection::{busy, checkpoint, connect, is_busy, is_of_the_disk};
-use file::{HistoryFile, Loss};
+use file::HistoryFile;
 use prune::Pruning;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wal::Log;
 
-/// Author numbers that are reserved by one write. A clean stop gives back the unused ones.
-const AUTHORS_AT_ONCE: u64 = 16;
-/// The file is checked this often while nothing is stored.
-const FILE_CHECK: Duration = Duration::from_secs(1);
 /// A lost file is copied back after this time, since a replacement takes several steps.
 const RESTORE_AFTER: Duration = Duration::from_secs(2);
-/// The time after an attempt that failed: copying may take long.
-const RESTORE_AGAIN: Duration = Duration::from_secs(60);
-/// The wait for another program's lock at the start, and for an owner's decision.
+/// The wait for another program's lock at the start.
 const START_WAIT: Duration = Duration::from_secs(5);
-const DECISION_WAIT: Duration = Duration::from_millis(250);
-/// The believed time is stored this often while nothing else is, in milliseconds.
-const STORE_TIME: u64 = 30 * 60 * 1_000;
 
 /// Returns the version of the SQLite that is compiled in.
 pub fn version() -> &'static str {
@@ -86,8 +73,8 @@ pub struct Sqlite {
     emptied_at: Millis,
     pruning: Pruning,
     commit_time: Option<Duration>,
-    /// Why the file can't be written, and when it is to be restored.
-    lost: Option<(Loss, Millis)>,
+    /// What happened to a file that can't be written, and when it is to be restored.
+    lost: Option<(&'static str, Millis)>,
     /// Closed after the connection, so the last field.
     file: HistoryFile,
 }
@@ -121,7 +108,7 @@ impl Sqlite {
             connection.query_row(row, [], |row| row.try_into())?;
         let pruning = Pruning::begin(&connection, settings.keep)?;
         let believed = match believed {
-            UnixMillis(0) => pruning.newest(),
+            UnixMillis(0) => prune::newest_at(&connection)?.max(prune::newest_seen(&connection)?),
             believed => believed,
         };
         let mut history = Self {
@@ -284,14 +271,14 @@ impl Sqlite {
     /// Fails if the path no longer leads to the open file.
     fn check_file(&mut self, now: Now) -> Result<()> {
         if self.lost.is_none()
-            && let Err(loss) = self.file.check(&self.epoch)
+            && let Err(what) = self.file.check(&self.epoch)
         {
-            let (path, what) = (self.file.path.display(), loss.sentence());
+            let path = self.file.path.display();
             log::error!("the history {path} {what}: nothing is stored until it is back");
-            self.lost = Some((loss, now.mono.after(RESTORE_AFTER)));
+            self.lost = Some((what, now.mono.after(RESTORE_AFTER)));
         }
         match self.lost {
-            Some((loss, _)) => Err(StoreError(format!("its file {}", loss.sentence()))),
+            Some((what, _)) => Err(StoreError(format!("its file {what}"))),
             None => Ok(()),
         }
     }
@@ -315,179 +302,6 @@ impl Sqlite {
     fn keep_files_at_close(&self) -> rusqlite::Result<bool> {
         let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         self.connection.set_db_config(setting, true)
-    }
-}
-
-impl History for Sqlite {
-    fn commit(
-        &mut self,
-        proposals: &[Rc<Proposal>],
-        sessions: &[SessionRow],
-        now: Now,
-    ) -> Result<Vec<Stored>> {
-        self.observe(now);
-        self.is_locked = false;
-        self.ready_to_write(now)?;
-        let began = Instant::now();
-        let mut turn = rows::Turn {
-            now: now.unix,
-            stamp: self.clock.stamp(now.unix),
-            believed: self.clock.believed(),
-            uses: self.uses,
-            grown: Vec::new(),
-        };
-        let written = turn.write(&self.connection, proposals, sessions);
-        let stored = written.map_err(|error| self.write_failed(error))?;
-        self.pruning
-            .count(&turn, !sessions.is_empty(), self.settings.keep);
-        self.uses = turn.uses;
-        let is_deleting =
-            |what: &Rc<Proposal>| matches!(what.kind, Kind::Edit { .. } | Kind::Delete { .. });
-        self.holds_deleted |= proposals.iter().any(is_deleting);
-        self.tend_log();
-        self.commit_time = Some(began.elapsed());
-        Ok(stored)
-    }
-
-    fn decide(&mut self, decision: &Decision, sessions: &[SessionRow], now: Now) -> Result<()> {
-        self.observe(now);
-        self.ready_to_write(now)?;
-        let stamp = self.clock.stamp(now.unix);
-        // Decisions are rare, so this one may wait.
-        self.connection.busy_timeout(DECISION_WAIT)?;
-        let times = (now.unix, stamp);
-        let written = decisions::store(&self.connection, decision, sessions, times);
-        self.connection.busy_timeout(Duration::ZERO)?;
-        written.map_err(|error| self.write_failed(error))?;
-        self.pruning.wake();
-        self.tend_log();
-        Ok(())
-    }
-
-    fn settings(&mut self, channel: &Rc<str>) -> Result<ChannelSettings> {
-        Ok(decisions::settings(&self.connection, channel)?)
-    }
-
-    fn each(
-        &mut self,
-        place: &Place,
-        ask: PageRequest,
-        visit: &mut dyn FnMut(Record) -> bool,
-    ) -> Result<()> {
-        Ok(rows::each(&self.connection, place, ask, visit)?)
-    }
-
-    fn scan(
-        &mut self,
-        place: &Place,
-        before: Seq,
-        rows: u32,
-        budget: &mut usize,
-        visit: &mut Visit<'_>,
-    ) -> Result<Option<Seq>> {
-        let scanned = rows::scan(&self.connection, place, before, rows, budget, visit);
-        Ok(scanned?)
-    }
-
-    fn span(&mut self, place: &Place) -> Result<Span> {
-        let known = rows::known(&self.connection, place)?;
-        Ok(known.map_or(Span::EMPTY, |it| Span {
-            first: it.first,
-            newest: it.newest,
-        }))
-    }
-
-    fn session(&mut self, author: Author) -> Result<Option<SessionRow>> {
-        let oldest = self.pruning.oldest_session(&self.settings, &self.clock);
-        let found = rows::session(&self.connection, author)?;
-        Ok(found.filter(|row| row.seen >= oldest))
-    }
-
-    fn session_with_mark(&mut self, mark: &[u8; 20]) -> Result<Option<Author>> {
-        let oldest = self.pruning.oldest_session(&self.settings, &self.clock);
-        Ok(rows::session_with_mark(&self.connection, mark, oldest)?)
-    }
-
-    fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>> {
-        Ok(rows::conversations(&self.connection, of, most)?)
-    }
-
-    fn remembered(&mut self, channels: usize, seen_within: Duration, now: Now) -> Remembered {
-        self.observe(now);
-        let within = seen_within.as_millis() as u64;
-        let since = UnixMillis(self.clock.believed().0.saturating_sub(within));
-        // An error is unlikely: the file was read when it was opened, a moment ago.
-        decisions::remembered(&self.connection, channels, since).unwrap_or_default()
-    }
-
-    fn maintain(&mut self, now: Now) -> Result<()> {
-        self.observe(now);
-        if let Some((loss, at)) = self.lost {
-            if self.file.check(&self.epoch).is_ok() {
-                // It was moved back.
-                (self.lost, self.is_sick) = (None, true);
-            } else if now.mono >= at {
-                self.lost = Some((loss, now.mono.after(RESTORE_AGAIN)));
-                self.restore(now.unix).map_err(|why| {
-                    let loss = loss.sentence();
-                    StoreError(format!("its file {loss}; not restored: {why}"))
-                })?;
-            }
-        }
-        self.check_file(now)?;
-        if self.holds_deleted && now.mono.since(self.emptied_at) >= FILE_CHECK {
-            self.emptied_at = now.mono;
-            self.checkpoint(true);
-        }
-        let is_old = self.clock.believed().0.abs_diff(self.stored_time.0) >= STORE_TIME;
-        if self.pruning.interval().is_none() && !is_old {
-            return Ok(());
-        }
-        self.ready_to_write(now)?;
-        self.holds_deleted = true;
-        let stored = if is_old { self.store_time() } else { Ok(()) };
-        let done = stored.and_then(|()| {
-            let (settings, clock) = (&self.settings, &self.clock);
-            self.pruning
-                .step(&self.connection, settings, clock, now.mono)
-        });
-        match done {
-            Err(error) if !is_busy(&error) => return Err(self.write_failed(error)),
-            // The next step comes soon.
-            _ => self.tend_log(),
-        }
-        Ok(())
-    }
-
-    fn next_maintenance(&self) -> Option<Duration> {
-        let pruning = self.pruning.interval().filter(|_| self.lost.is_none());
-        Some(pruning.unwrap_or(FILE_CHECK))
-    }
-
-    fn is_locked(&self) -> bool {
-        self.is_locked
-    }
-
-    fn take_commit_time(&mut self) -> Option<Duration> {
-        self.commit_time.take()
-    }
-
-    fn epoch(&self) -> Epoch {
-        self.epoch.clone()
-    }
-
-    /// A number that could not be reserved is given all the same: a full disk keeps no user out.
-    fn next_author(&mut self) -> Author {
-        self.newest_author.0 += 1;
-        if self.newest_author.0 > self.reserved_authors && self.lost.is_none() && !self.is_sick {
-            let reserved = self.reserved_authors;
-            self.reserved_authors = self.newest_author.0 + AUTHORS_AT_ONCE - 1;
-            if let Err(error) = self.store_time() {
-                self.reserved_authors = reserved;
-                self.write_failed(error);
-            }
-        }
-        self.newest_author
     }
 }
 

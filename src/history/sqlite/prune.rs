@@ -4,38 +4,28 @@
 //! never from a time that the trusted clock does not believe.
 
 use super::connection::{execute, select_all, select_one};
-use super::rows::{Known, Turn};
+use super::rows::Known;
 use crate::history::{Author, Settings};
 use crate::limits::{NONCE_AGE, PRUNED_NONCES};
 use crate::time::{DAY_MILLIS, Millis, TrustedClock, UnixMillis};
-use rusqlite::{Connection, Params, Result, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Params, Result};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The maximum number of messages that one step deletes.
 const STEP: u64 = 200;
-/// Age and size are examined again after this many messages,
-const MESSAGES_BETWEEN_LOOKS: usize = 256;
-/// or after this time, in milliseconds.
-const MILLIS_BETWEEN_LOOKS: u64 = 60_000;
 /// The time between two steps.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// The time before the next step if one failed.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// The records that pruning has to examine.
+/// Which places have to be pruned, and when.
 #[derive(Default)]
 pub(super) struct Pruning {
-    /// The newest age stamps of messages and sessions.
-    pub(super) newest_at: UnixMillis,
-    newest_seen: UnixMillis,
     /// Places that have more messages than are kept.
     too_long: BTreeSet<i64>,
-    /// Whether age and size were examined, and nothing was left to do.
-    rests: bool,
-    /// Messages stored since then.
-    stored: usize,
-    rests_since: UnixMillis,
+    /// Whether the last step deleted something, so that there may be more.
+    is_busy: bool,
     /// No step before this time, because the last one failed.
     retry_at: Millis,
 }
@@ -45,71 +35,44 @@ impl Pruning {
     pub(super) fn begin(connection: &Connection, keep: u64) -> Result<Self> {
         let too_long = "SELECT id FROM places WHERE newest + 1 - first > ?1";
         let too_long = select_all(connection, too_long, [keep], |row| row.get(0))?;
-        let stamps = "SELECT
-            coalesce((SELECT at FROM places ORDER BY used DESC LIMIT 1), 0),
-            coalesce((SELECT max(seen) FROM sessions), 0)";
-        let (newest_at, newest_seen) = connection.query_row(stamps, [], |row| row.try_into())?;
         Ok(Self {
-            newest_at,
-            newest_seen,
             too_long: too_long.into_iter().collect(),
             ..Self::default()
         })
     }
 
-    /// Returns the newest age stamp of all.
-    pub(super) fn newest(&self) -> UnixMillis {
-        self.newest_at.max(self.newest_seen)
-    }
-
-    /// Returns the time until the next step; `None` if there is nothing to do.
+    /// Returns the time until the next step; `None` if it may come at any time.
     pub(super) fn interval(&self) -> Option<Duration> {
-        let is_wanted = !self.rests || !self.too_long.is_empty();
+        let is_wanted = self.is_busy || !self.too_long.is_empty();
         is_wanted.then_some(INTERVAL)
     }
 
-    /// Takes note of a turn that stored messages, and sessions if `has_sessions`.
-    pub(super) fn count(&mut self, turn: &Turn, has_sessions: bool, keep: u64) {
-        if !turn.grown.is_empty() {
-            self.newest_at = turn.stamp;
-        }
-        if has_sessions {
-            self.newest_seen = turn.stamp;
-        }
-        self.stored += turn.grown.len();
-        self.rests &= self.stored < MESSAGES_BETWEEN_LOOKS
-            && turn.believed.0.abs_diff(self.rests_since.0) < MILLIS_BETWEEN_LOOKS;
-        let too_long = turn.grown.iter();
+    /// Takes note of places that got messages.
+    pub(super) fn count(&mut self, grown: &[Known], keep: u64) {
+        let too_long = grown.iter();
         let too_long = too_long.filter(|place| place.length() > keep + keep / 64);
         self.too_long.extend(too_long.map(|place| place.id));
     }
 
-    /// Makes the next step look for something to delete.
-    pub(super) fn wake(&mut self) {
-        self.rests = false;
-    }
-
-    /// Returns the time after which a session was last seen if it is still known.
-    pub(super) fn oldest_session(&self, settings: &Settings, clock: &TrustedClock) -> UnixMillis {
-        oldest(settings.session_days, self.newest_seen, clock)
-    }
-
-    /// Does one step of pruning, unless the last one failed lately.
+    /// Does one step of pruning, unless the last one failed lately. Returns whether it deleted
+    /// something.
     pub(super) fn step(
         &mut self,
         connection: &Connection,
         settings: &Settings,
         clock: &TrustedClock,
         now: Millis,
-    ) -> Result<()> {
-        if self.interval().is_none() || now < self.retry_at {
-            return Ok(());
+    ) -> Result<bool> {
+        if now < self.retry_at {
+            return Ok(false);
         }
         self.retry_at = now.after(RETRY);
         let believed = clock.believed();
         let nonces_since = believed.0.cast_signed() - NONCE_AGE.as_millis() as i64;
-        let oldest_message = oldest(settings.days, self.newest_at, clock);
-        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let oldest_message = oldest(settings.days, newest_at(connection)?, clock);
+        let oldest_session = oldest_session(connection, settings, clock)?;
+        let transaction = connection.unchecked_transaction()?;
+        self.is_busy = true;
         let step = Step {
             connection: &transaction,
             nonces_since,
@@ -144,7 +107,7 @@ impl Pruning {
             && let Some(old) = step.place("WHERE first_at >= 0 ORDER BY first_at LIMIT 1", [])?
         {
             step.shorten(&old, old.newest.0 + 1)?;
-        } else if let Some(author) = step.old_session(self.oldest_session(settings, clock))? {
+        } else if let Some(author) = step.old_session(oldest_session)? {
             step.forget_session(author)?;
         } else if !step.forget_nonces()? {
             if clock.agrees() {
@@ -153,12 +116,34 @@ impl Pruning {
                 let correct = "UPDATE places SET first_at = ?1 WHERE first_at > ?1";
                 execute(&transaction, correct, [believed])?;
             }
-            (self.rests, self.stored, self.rests_since) = (true, 0, believed);
+            self.is_busy = false;
         }
         transaction.commit()?;
         self.retry_at = now;
-        Ok(())
+        Ok(self.is_busy)
     }
+}
+
+/// Returns the age stamp of the newest message.
+pub(super) fn newest_at(connection: &Connection) -> Result<UnixMillis> {
+    let select = "SELECT at FROM places ORDER BY used DESC LIMIT 1";
+    Ok(select_one(connection, select, [], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Returns the age stamp of the session that was seen last.
+pub(super) fn newest_seen(connection: &Connection) -> Result<UnixMillis> {
+    let select = "SELECT seen FROM sessions ORDER BY seen DESC LIMIT 1";
+    Ok(select_one(connection, select, [], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Returns the time after which a session was last seen if it is still known.
+pub(super) fn oldest_session(
+    connection: &Connection,
+    settings: &Settings,
+    clock: &TrustedClock,
+) -> Result<UnixMillis> {
+    let newest = newest_seen(connection)?;
+    Ok(oldest(settings.session_days, newest, clock))
 }
 
 /// Returns the time that is some days before the newest stamp, or before the believed time if that

@@ -1,10 +1,8 @@
-//! Reads and writes rows: pages, numbers, sessions, conversations, and the transaction of a turn.
-//! Each query is bounded by an index and a number of rows.
+//! The rows of places, messages and sessions, and the transaction of a turn.
 
-use super::connection::{execute, select_all, select_one};
+use super::connection::{execute, select_one};
 use crate::history::{
-    Author, Changes, ConversationRow, Kind, PageRequest, Place, Proposal, Reaction, Record, Seq,
-    SessionRow, Stored, Visit, cost,
+    Author, Changes, Kind, Place, Proposal, Reaction, Record, Seq, SessionRow, Stored,
 };
 use crate::limits::NONCE_AGE;
 use crate::time::UnixMillis;
@@ -77,42 +75,8 @@ pub(super) fn session_row(row: &Row<'_>) -> Result<SessionRow> {
     })
 }
 
-pub(super) fn session(connection: &Connection, author: Author) -> Result<Option<SessionRow>> {
-    let select = "SELECT author, secret, name, seen, quit, password FROM sessions
-        WHERE author = ?1";
-    select_one(connection, select, [author], session_row)
-}
-
-pub(super) fn session_with_mark(
-    connection: &Connection,
-    mark: &[u8; 20],
-    oldest: UnixMillis,
-) -> Result<Option<Author>> {
-    let select = "SELECT author FROM sessions WHERE password = ?1 AND seen >= ?2
-        ORDER BY seen DESC LIMIT 1";
-    select_one(connection, select, (mark, oldest), |row| row.get(0))
-}
-
-pub(super) fn conversations(
-    connection: &Connection,
-    of: Author,
-    most: usize,
-) -> Result<Vec<ConversationRow>> {
-    let select = "SELECT CASE WHEN one = ?1 THEN other ELSE one END, newest FROM (
-            SELECT * FROM (SELECT one, other, newest, used FROM places
-                WHERE name IS NULL AND one = ?1 AND newest > 0 ORDER BY used DESC LIMIT ?2)
-            UNION ALL SELECT * FROM (SELECT one, other, newest, used FROM places
-                WHERE name IS NULL AND other = ?1 AND one <> ?1 AND newest > 0
-                ORDER BY used DESC LIMIT ?2)
-        ) ORDER BY used DESC LIMIT ?2";
-    select_all(connection, select, (of, most), |row| {
-        let (other, newest) = row.try_into()?;
-        Ok(ConversationRow { other, newest })
-    })
-}
-
 /// The columns that [`record`] reads. `?1` is the reader.
-const RECORD: &str = "m.seq, m.at, m.author, m.sender, m.recipient,
+pub(super) const RECORD: &str = "m.seq, m.at, m.author, m.sender, m.recipient,
     CASE m.kind WHEN 1 THEN (SELECT text FROM messages o
         WHERE o.place = m.place AND o.seq = m.of AND o.kind = 0) ELSE m.text END,
     m.action, m.nonce, m.owner, m.kind, m.of, m.edited,
@@ -121,7 +85,8 @@ const RECORD: &str = "m.seq, m.at, m.author, m.sender, m.recipient,
         SELECT emoji, count(*) AS n, max(author = ?1) AS mine FROM reactions r
         WHERE r.place = m.place AND r.seq = m.seq GROUP BY emoji ORDER BY min(by))) END";
 
-fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
+/// Reads the columns [`RECORD`].
+pub(super) fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
     let text: Option<Box<str>> = row.get(5)?;
     let kind = match row.get(9)? {
         0 => Kind::Message,
@@ -159,61 +124,6 @@ fn record(place: &Place, row: &Row<'_>) -> Result<Record> {
         at: row.get(1)?,
         changes: changes.map(Box::new),
     })
-}
-
-pub(super) fn each(
-    connection: &Connection,
-    place: &Place,
-    ask: PageRequest,
-    visit: &mut dyn FnMut(Record) -> bool,
-) -> Result<()> {
-    let Some(Known { id, first, .. }) = known(connection, place)? else {
-        return Ok(());
-    };
-    // Messages below `first` are those of a cleared channel that are not pruned yet.
-    let after = ask.after.max(Seq(first.0 - 1));
-    let order = if ask.from_oldest { "ASC" } else { "DESC" };
-    let select = format!(
-        "SELECT {RECORD} FROM messages m
-        WHERE place = ?2 AND seq > ?3 AND seq < ?4 ORDER BY seq {order} LIMIT ?5"
-    );
-    let mut select = connection.prepare_cached(&select)?;
-    // One more than is wanted shows whether there are more.
-    let most = u64::from(ask.rows.max(1)) + 1;
-    let mut rows = select.query((ask.reader, id, after, ask.before, most))?;
-    while let Some(row) = rows.next()?
-        && visit(record(place, row)?)
-    {}
-    Ok(())
-}
-
-pub(super) fn scan(
-    connection: &Connection,
-    place: &Place,
-    before: Seq,
-    most: u32,
-    budget: &mut usize,
-    visit: &mut Visit<'_>,
-) -> Result<Option<Seq>> {
-    let Some(Known { id, first, .. }) = known(connection, place)? else {
-        return Ok(None);
-    };
-    let select = "SELECT seq, at, kind, text FROM messages
-        WHERE place = ?1 AND seq >= ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4";
-    let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query((id, first, before, most))?;
-    let mut last = None;
-    while let Some(row) = rows.next()? {
-        let (seq, kind): (Seq, u8) = (row.get(0)?, row.get(2)?);
-        let text = row.get_ref(3)?.as_str()?;
-        visit(seq, row.get(1)?, (kind == 0).then_some(text));
-        *budget = budget.saturating_sub(cost(text));
-        last = Some(seq).filter(|seq| *seq > first);
-        if *budget == 0 {
-            break;
-        }
-    }
-    Ok(last)
 }
 
 /// Returns the message `of` as the author of `what` sees it.
