@@ -91,7 +91,8 @@ export class Person {
     this.page.on('console', (line) => {
       // The browser itself reports unreachable servers and refusals; the page's own policy must never be violated.
       const text = line.text();
-      if (line.type() === 'error' && !/WebSocket connection to|Failed to load resource|when fetching the script/.test(text)) this.complaints.push(text);
+      const isRefusal = /WebSocket connection to|Failed to load resource|when fetching the script|apply style .* \('text\/plain'\)/.test(text);
+      if (line.type() === 'error' && !isRefusal) this.complaints.push(text);
     });
     await this.page.goto(url);
   }

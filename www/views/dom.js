@@ -17,9 +17,13 @@ export const BUILD = /\/([0-9a-f]{16})\/[^/]+\/[^/]+$/.exec(import.meta.url)?.[1
 /** The address of a file of the page, beside this module: in the folder of the build, if there is one. */
 export const fileUrl = (name) => new URL(`../${name}`, import.meta.url).href;
 
-/** Loads a style sheet that the page doesn't start with. Resolves when it is there, or can't be loaded. */
-export const loadStyles = (name) => new Promise((done) => {
-  document.head.append(element('link', { rel: 'stylesheet', href: fileUrl(name), 'data-later': true, onload: done, onerror: done }));
+/** Loads a style sheet that the page doesn't start with. Rejects if it can't be loaded; then it may be tried again. */
+export const loadStyles = (name) => new Promise((onload, reject) => {
+  const onerror = ({ target }) => {
+    target.remove();
+    reject(new Error(`${name} can't be loaded`));
+  };
+  document.head.append(element('link', { rel: 'stylesheet', href: fileUrl(name), 'data-later': true, onload, onerror }));
 });
 
 /** Makes a button that isn't a form's submit button. */
