@@ -21,7 +21,7 @@
 //! read (§7.1.7).
 
 use super::close::CloseFrame;
-use super::deflate::{Codec, DeflateParameters, Inflater, Role};
+use super::deflate::{Deflate, DeflateParameters, Inflater, Role};
 use super::event::Event;
 use super::frame::{FrameHeader, Opcode, RSV1};
 use super::mask::apply_mask;
@@ -67,7 +67,9 @@ pub struct WebSocket {
 pub(super) struct Own {
     /// The source of a client's masking keys.
     pub(super) masking_key: Option<Box<dyn FnMut() -> [u8; 4] + Send>>,
-    pub(super) codec: Codec,
+    pub(super) deflate: Deflate,
+    /// The end of what was inflated, if the peer's messages may refer to it: at most 32 KiB.
+    window: Vec<u8>,
 }
 
 /// Buffers that events are borrowed from. One is enough for all connections of a thread; with none
@@ -194,7 +196,9 @@ impl WebSocket {
         scratch: &'a mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Progress<Event<'a>>, Violation> {
-        scratch.free();
+        // The last event is over.
+        scratch.gathered = Vec::new();
+        scratch.inflater.shrink();
         if matches!(self.phase, Phase::Failed | Phase::Closed) {
             return Ok(Progress::NeedMore);
         }
@@ -256,8 +260,12 @@ impl WebSocket {
 
     /// Returns the memory allocated for incomplete input, in bytes.
     pub fn held_bytes(&self) -> usize {
-        let partial = self.partial.as_deref();
-        partial.map_or(0, Partial::allocated_bytes)
+        let Some(partial) = self.partial.as_deref() else {
+            return 0;
+        };
+        let message = partial.message.as_ref();
+        let payload = message.map_or(0, |message| message.payload.capacity());
+        size_of::<Partial>() + partial.control.capacity() + payload
     }
 
     /// Returns the number of non-final fragments since the last call, so that the caller can limit
@@ -426,7 +434,7 @@ impl WebSocket {
             let takeover = self
                 .deflate
                 .is_some_and(|it| it.sides(self.role).1.takeover);
-            let window = takeover.then(|| &mut self.own.get_or_insert_default().codec.window);
+            let window = takeover.then(|| &mut self.own.get_or_insert_default().window);
             let (inflater, limit) = (&mut scratch.inflater, self.max_message_bytes);
             payload = inflater.inflate(opcode, payload, limit, window)?;
         }
@@ -440,22 +448,8 @@ impl WebSocket {
     }
 }
 
-impl Scratch {
-    /// Frees the memory of the last event.
-    fn free(&mut self) {
-        self.gathered = Vec::new();
-        self.inflater.shrink();
-    }
-}
-
 impl Partial {
     fn in_progress(&self) -> bool {
         self.header_length > 0 || self.frame.is_some() || self.message.is_some()
-    }
-
-    fn allocated_bytes(&self) -> usize {
-        let message = self.message.as_ref();
-        let payload = message.map_or(0, |message| message.payload.capacity());
-        size_of::<Self>() + self.control.capacity() + payload
     }
 }

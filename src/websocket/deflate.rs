@@ -73,14 +73,6 @@ pub(crate) struct Side {
     pub(crate) takeover: bool,
 }
 
-/// What an end with its own compression keeps between messages.
-#[derive(Default)]
-pub(super) struct Codec {
-    pub(super) deflate: Deflate,
-    /// The end of what was inflated, if the peer's messages may refer to it: at most 32 KiB.
-    pub(super) window: Vec<u8>,
-}
-
 impl DeflateParameters {
     /// Returns the longest payload that [`Deflate::compress`] compresses for this client, in bytes.
     /// No reference can go back beyond the beginning of the message, so a message no longer than
@@ -131,13 +123,13 @@ impl DeflateParameters {
         mut values: impl Iterator<Item = &'a [u8]>,
         compression: Compression,
     ) -> Result<Option<Self>, ()> {
-        let (first, second) = (values.next(), values.next());
-        let agreed = |value: &[u8]| {
-            let most = Self::of(compression).filter(|_| !value.contains(&b','))?;
-            first_acceptable(value, most, false).flatten()
+        let Some(value) = values.next() else {
+            return Ok(None);
         };
-        let agreed = first.map(|value| agreed(value).filter(|_| second.is_none()).ok_or(()));
-        agreed.transpose()
+        let is_single = values.next().is_none() && !value.contains(&b',');
+        let most = Self::of(compression).filter(|_| is_single).ok_or(())?;
+        let agreed = first_acceptable(value, most, false).flatten();
+        agreed.map(Some).ok_or(())
     }
 
     /// Adds one parameter of an offer or an answer; `None` declines it.
@@ -186,18 +178,18 @@ fn first_acceptable(
 ) -> Option<Option<DeflateParameters>> {
     let mut accepted = None;
     // A quoted string contains a token (RFC 6455 §9.1), so no comma or semicolon is within quotes.
-    for element in str::from_utf8(value).ok()?.split(',').map(trim) {
+    for element in str::from_utf8(value).ok()?.split(',').map(str::trim_ascii) {
         // RFC 9110 §5.6.1: empty elements of a list are ignored.
         if element.is_empty() {
             continue;
         }
-        let mut parts = element.split(';').map(trim);
+        let mut parts = element.split(';').map(str::trim_ascii);
         let name = token(parts.next()?)?;
         let mut parsed = (name == NAME).then_some(most);
         let mut names = Vec::new();
         for part in parts {
             let (name, value) = match part.split_once('=') {
-                Some((name, value)) => (trim(name), Some(unquote(trim(value))?)),
+                Some((name, value)) => (name.trim_ascii(), Some(unquote(value.trim_ascii())?)),
                 None => (part, None),
             };
             token(name)?;
@@ -227,10 +219,6 @@ fn unquote(value: &str) -> Option<String> {
         });
     }
     token(&unquoted).is_some().then_some(unquoted)
-}
-
-fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
 }
 
 /// Returns `text` if it is a token (RFC 9110 §5.6.2).

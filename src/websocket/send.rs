@@ -67,8 +67,8 @@ impl WebSocket {
             }
         } else if let Some(parameters) = self.deflate {
             let (side, key) = (parameters.sides(self.role).0, self.masking_key());
-            let codec = &mut self.own.get_or_insert_default().codec;
-            if codec.deflate.write(opcode, payload, side, key, out) {
+            let own = self.own.get_or_insert_default();
+            if own.deflate.write(opcode, payload, side, key, out) {
                 return Ok(());
             }
         }
