@@ -1,5 +1,4 @@
-//! The address of a WebSocket, `ws://host:port/path` (RFC 6455 §3), or of a page, and connections to
-//! it.
+//! The address of a WebSocket (RFC 6455 §3) or of a page, and connections to it.
 
 use super::tool::Failure;
 use crate::cli::args::Arguments;
@@ -21,7 +20,7 @@ const RESPONSE_BYTES: usize = 64 << 10;
 /// The part of a refusal's body that is shown, in characters.
 const SHOWN_CHARS: usize = 200;
 
-/// A parsed address.
+/// The parts of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     /// `ws`, `wss`, `http` or `https`.
