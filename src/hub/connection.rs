@@ -245,9 +245,6 @@ impl<S> Connection<S> {
             open.phase = Phase::CloseSent;
         }
         self.since = now;
-        if let Some(rare) = &mut self.rare {
-            rare.message_since = None;
-        }
     }
 
     /// Http or Open → Closing: sends what is in the outbox, and discards input.

@@ -54,7 +54,7 @@ impl<S: Socket> Hub<S> {
         }
         effects.shrink_to(KEPT_EFFECTS);
         self.effects = effects;
-        // Without the inbox, so that requests after a /quit are not applied.
+        // At once and not by the inbox, so that requests after a `/quit` are not applied.
         for (id, reason) in dismissed {
             self.close(id, reason);
         }

@@ -243,7 +243,7 @@ impl<S> Connection<S> {
         for _ in 0..chores {
             let verdict = open.rate.chore(rate, now);
             cx.metrics.rate_limited += u64::from(verdict != Verdict::Allowed);
-            // The first one is the ping. Over the rate it gets no pong.
+            // The first chore is the ping. Over the rate it gets no pong.
             let answered = ping.take().filter(|_| verdict == Verdict::Allowed);
             if let Some(payload) = answered {
                 cx.turn.write(&mut self.outbox, Source::Frames, |out| {

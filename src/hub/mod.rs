@@ -156,7 +156,7 @@ pub struct Hub<S> {
     dead: Vec<ConnectionId>,
     reading: ReadQueue,
     /// Times at which to check a connection's deadline. A deadline that moves later leaves its
-    /// entry as it is; one that moves earlier adds an entry. A connection's `reminder` is valid.
+    /// entry as it is; one that moves earlier adds an entry. Only the one at `reminder` counts.
     reminders: BinaryHeap<Reverse<(Millis, ConnectionId)>>,
     /// The value of `next_deadline` at the end of the last turn.
     promised: Option<Millis>,

@@ -14,7 +14,7 @@ use std::ops::Range;
 /// All topics and their subscribers.
 #[derive(Default)]
 pub(super) struct Topics {
-    /// Everyone comes first, then the channels by number; each twice, once for each encoding.
+    /// The topic of everyone, then those of channels by number; each twice, once per encoding.
     topics: Vec<Subscribers>,
     /// Topics with a buffer in this turn.
     published: Vec<u32>,

@@ -99,7 +99,7 @@ impl<S: Socket> Hub<S> {
         let Life::Open(open) = &mut connection.life else {
             return;
         };
-        // None: the client has left the chat, and this request came after that.
+        // `None`: the client left the chat before this request.
         let Endpoint::Chat(Some(client)) = open.endpoint else {
             return;
         };
@@ -109,7 +109,7 @@ impl<S: Socket> Hub<S> {
             Verdict::Allowed => {}
             Verdict::Flooding => return self.close(id, CloseReason::FLOODING),
             Verdict::Refused { retry_ms } => {
-                // `read_frames` has already made the tap.
+                // Drops the tap that `read_frames` has made.
                 if let (Ok(Command::Trace { .. }), Some(rare)) =
                     (&request.command, &mut connection.rare)
                 {

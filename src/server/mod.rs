@@ -165,7 +165,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
                     if closed || event.is_readable() {
                         self.hub.handle(Input::Readable(id), now);
                     }
-                    // A write also reports the socket's error.
+                    // After an error, the next write fails.
                     if event.is_writable() || event.is_write_closed() || event.is_error() {
                         self.hub.handle(Input::Writable(id), now);
                     }
