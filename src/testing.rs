@@ -5,9 +5,11 @@
 
 use crate::chat::Keys;
 use crate::history::{Author, Memory};
+use crate::http::Head;
 use crate::http::pages::BuiltIn;
 use crate::hub::{ConnectionId, Driven, Ended, Hub, Input, Origins, Setup, Socket};
 use crate::limits::{Limits, READ_BYTES};
+use crate::progress::Progress;
 pub use crate::random::Random;
 use crate::time::{Millis, Now, UnixMillis};
 use std::cell::RefCell;
@@ -148,6 +150,18 @@ pub fn handshake(path: &str) -> String {
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
+}
+
+/// Parses the head at the beginning of a request.
+///
+/// # Panics
+///
+/// Panics if there is none.
+pub fn head(request: &str) -> Head<'_> {
+    match Head::parse(request.as_bytes(), 8192) {
+        Ok(Progress::Done { value, .. }) => value,
+        other => panic!("{request:?} is {other:?}"),
+    }
 }
 
 /// Returns the default limits with a change.

@@ -168,12 +168,18 @@ mod tests {
 
     #[test]
     fn own_addresses_are_found_in_the_routing_table() {
-        let trie = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     +-- 192.0.2.0/24 2 0 2\n        |-- 192.0.2.0\n           /24 link UNICAST\n        \
-             |-- 192.0.2.7\n           /32 host LOCAL\n        |-- 127.0.0.1\n           /32 host LOCAL\n";
-        let found: Vec<_> = local_addresses(trie)
-            .iter()
-            .map(IpAddr::to_string)
-            .collect();
+        let trie = "Main:
+  +-- 0.0.0.0/0 3 0 5
+     +-- 192.0.2.0/24 2 0 2
+        |-- 192.0.2.0
+           /24 link UNICAST
+        |-- 192.0.2.7
+           /32 host LOCAL
+        |-- 127.0.0.1
+           /32 host LOCAL
+";
+        let found = local_addresses(trie);
+        let found: Vec<_> = found.iter().map(IpAddr::to_string).collect();
         assert_eq!(found, ["192.0.2.7", "127.0.0.1"]);
     }
 

@@ -136,15 +136,13 @@ mod tests {
     #[test]
     fn owners_link_is_for_this_machine() {
         for (listen, expected) in [
-            (
-                "127.0.0.1:8080",
-                "http://127.0.0.1:8080/#owner=a-b%20%C3%A9%25",
-            ),
-            ("0.0.0.0:80", "http://127.0.0.1:80/#owner=a-b%20%C3%A9%25"),
-            ("[::]:80", "http://[::1]:80/#owner=a-b%20%C3%A9%25"),
-            ("192.0.2.7:80", "http://192.0.2.7:80/#owner=a-b%20%C3%A9%25"),
-            ("unix", "your proxy's address with /#owner=a-b%20%C3%A9%25"),
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("0.0.0.0:80", "http://127.0.0.1:80"),
+            ("[::]:80", "http://[::1]:80"),
+            ("192.0.2.7:80", "http://192.0.2.7:80"),
+            ("unix", "your proxy's address with "),
         ] {
+            let expected = format!("{expected}/#owner=a-b%20%C3%A9%25");
             assert_eq!(link(listen.parse().ok(), "a-b é%"), expected);
         }
     }

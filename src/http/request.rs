@@ -328,13 +328,7 @@ fn check_no_body(fields: &Fields<'_>) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn head(bytes: &str) -> Head<'_> {
-        match Head::parse(bytes.as_bytes(), 8192) {
-            Ok(Progress::Done { value, used }) if used == bytes.len() => value,
-            other => panic!("{bytes:?} is {other:?}"),
-        }
-    }
+    use crate::testing::head;
 
     #[test]
     #[rustfmt::skip]
@@ -401,11 +395,8 @@ mod tests {
                     piece = &piece[used..];
                 }
             }
-            assert_eq!(
-                seen,
-                ["GET /a", "HEAD /b", "GET /a"],
-                "in pieces of {piece_length}"
-            );
+            let expected = ["GET /a", "HEAD /b", "GET /a"];
+            assert_eq!(seen, expected, "in pieces of {piece_length}");
             assert_eq!(requests.kept, b"GET /c");
         }
     }

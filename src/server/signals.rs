@@ -56,8 +56,10 @@ mod tests {
     #[rustfmt::skip]
     fn ignored_signals_are_read_from_the_status() {
         let table = [
-            ("SIGHUP alone", "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n", SIGHUP, Some(true)),
-            ("SIGPIPE, as in every Rust program", "SigIgn:\t0000000000001000\n", SIGHUP, Some(false)),
+            ("SIGHUP alone",
+                "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n", SIGHUP, Some(true)),
+            ("SIGPIPE, as in every Rust program",
+                "SigIgn:\t0000000000001000\n", SIGHUP, Some(false)),
             ("SIGTERM", "SigIgn:\t0000000000004000\n", SIGTERM, Some(true)),
             ("no such line", "SigBlk:\t0000000000000001\n", SIGHUP, None),
             ("no number", "SigIgn:\tx\n", SIGHUP, None),

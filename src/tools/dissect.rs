@@ -431,29 +431,4 @@ mod tests {
             serde_json::json!([1000, "normal closure", "x"])
         );
     }
-
-    #[test]
-    fn dissection_agrees_with_the_parser() {
-        // A text in two fragments with a ping between; half a frame behind it.
-        let bytes = b"\x01\x02\xc3\xa4\x89\x01p\x80\x01b\x82\x05x";
-        let steps: Vec<_> = walk(bytes, WebSocket::client(1024, || [0; 4]))
-            .map(|step| (step.at, step.outcome))
-            .collect();
-        let whole = |opcode, bytes: &[u8]| Outcome::Whole(opcode, bytes.to_vec());
-        let expected = [
-            (0, Outcome::Fragment),
-            (4, whole(Opcode::Ping, b"p")),
-            (7, whole(Opcode::Text, "äb".as_bytes())),
-            (10, Outcome::Unfinished),
-        ];
-        assert_eq!(steps, expected);
-        let walk = |bytes, websocket| walk(bytes, websocket).collect::<Vec<_>>();
-        let closed = walk(b"\x88\x00\x89\x00", WebSocket::client(1024, || [0; 4]));
-        assert_eq!(closed[0].answer, b"\x88\x80\0\0\0\0");
-        assert_eq!(closed[1].outcome, Outcome::Unread);
-        let broken = walk(b"\x81\x00\x81\x00", WebSocket::server(1024));
-        let outcome = Outcome::Broken(Violation::UnmaskedFrame);
-        assert_eq!((broken.len(), &broken[0].outcome), (1, &outcome));
-        assert!(broken[0].answer.starts_with(b"\x88"));
-    }
 }

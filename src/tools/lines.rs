@@ -8,7 +8,7 @@
 //! {"type":"session","author":1,"secret":"9f86…","name":"Ada","seen":1700000000000,"quit":false}
 //! {"type":"channel","name":"general","newest":3}
 //! {"type":"message","seq":1,"at":1700000000000,"author":1,"from":"Ada","text":"hello"}
-//! {"type":"message","seq":2,"at":1700000000001,"author":1,"from":"Ada","text":"waves","action":true,"nonce":"n1"}
+//! {"type":"message","seq":2,"at":1700000000001,"author":1,"from":"Ada","text":"waves","action":true}
 //! {"type":"message","seq":3,"at":1700000000002,"author":1,"from":"Ada","change":{"edit":1}}
 //! {"type":"conversation","between":[1,2],"newest":0}
 //! ```
@@ -319,7 +319,10 @@ mod tests {
     use crate::testing::rows;
 
     const HEAD: &str = r#"{"type":"parlor","version":1}"#;
-    const ADA: &str = r#"{"type":"session","author":1,"secret":"000102030405060708090a0b0c0d0e0f10111213","name":"Ada","seen":5,"quit":false}"#;
+    const ADA: &str = concat!(
+        r#"{"type":"session","author":1,"secret":"000102030405060708090a0b0c0d0e0f10111213","#,
+        r#""name":"Ada","seen":5,"quit":false}"#,
+    );
 
     #[test]
     fn lines_are_read_as_they_were_written() {
@@ -327,18 +330,19 @@ mod tests {
             HEAD,
             ADA,
             r#"{"type":"channel","name":"general","newest":7,"pinned":2,"writing":-1}"#,
-            r#"{"type":"message","seq":2,"at":7,"author":1,"from":"Ada","text":"a \"b\"\n","nonce":"n"}"#,
-            r#"{"type":"message","seq":3,"at":7,"author":1,"from":"Ada","text":"waves","action":true,"owner":true}"#,
-            r#"{"type":"message","seq":4,"at":7,"author":1,"from":"Ada","change":{"edit":2}}"#,
-            r#"{"type":"message","seq":5,"at":7,"author":1,"from":"Ada","text":"👍","change":{"react":3}}"#,
-            r#"{"type":"message","seq":6,"at":7,"author":1,"from":"Ada","nonce":"m","change":"deleted"}"#,
-            r#"{"type":"message","seq":7,"at":7,"author":1,"from":"Ada","change":{"delete":6}}"#,
+            r#"{"type":"message","seq":2,BY_ADA,"text":"a \"b\"\n","nonce":"n"}"#,
+            r#"{"type":"message","seq":3,BY_ADA,"text":"waves","action":true,"owner":true}"#,
+            r#"{"type":"message","seq":4,BY_ADA,"change":{"edit":2}}"#,
+            r#"{"type":"message","seq":5,BY_ADA,"text":"👍","change":{"react":3}}"#,
+            r#"{"type":"message","seq":6,BY_ADA,"nonce":"m","change":"deleted"}"#,
+            r#"{"type":"message","seq":7,BY_ADA,"change":{"delete":6}}"#,
             r#"{"type":"channel","name":"empty","newest":9}"#,
             r#"{"type":"conversation","between":[1,2],"newest":1}"#,
             r#"{"type":"message","seq":1,"at":7,"author":2,"from":"Ben","to":"Ada","text":"psst"}"#,
         ];
         let mut lines = Lines::default();
         for text in texts {
+            let text = text.replace("BY_ADA", r#""at":7,"author":1,"from":"Ada""#);
             let mut again = Vec::new();
             lines.read(text.as_bytes()).unwrap().encode(&mut again);
             assert_eq!(String::from_utf8(again).unwrap(), format!("{text}\n"));

@@ -282,36 +282,6 @@ mod tests {
     use crate::testing::{MemorySocket, setup};
 
     #[test]
-    fn lines_are_read_as_they_were_written() {
-        let (at, peer) = ((12, 1_790_000_000_000), "[::1]:50112".parse().unwrap());
-        let lines = [
-            Line::Accepted(at, peer),
-            Line::Received(at, 7, true, "474554".to_owned()),
-            Line::EndOfStream(at, 7),
-            Line::TurnTook(at, 1_500_000_001),
-            Line::Drain(at),
-            Line::Wrote(Wrote::Bytes(0)),
-            Line::Wrote(Wrote::WouldBlock),
-        ];
-        for line in lines {
-            let json = serde_json::to_string(&line).unwrap();
-            assert_eq!(serde_json::from_str::<Line>(&json).unwrap(), line, "{json}");
-        }
-    }
-
-    #[test]
-    fn tokens_depend_on_the_seed_alone() {
-        let three = |seed| {
-            std::iter::repeat_with(tokens(seed))
-                .take(3)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(three([1; 16]), three([1; 16]));
-        assert_ne!(three([1; 16]), three([2; 16]));
-        assert_ne!(three([1; 16])[0], three([1; 16])[1]);
-    }
-
-    #[test]
     fn recording_that_failed_holds_nothing() {
         let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
             return;

@@ -200,32 +200,9 @@ mod tests {
     fn help_lists_every_command() {
         let listed = |line: &'static str| line.strip_prefix('/').map(|line| split(line).0);
         let words: Vec<_> = HELP.lines().filter_map(listed).collect();
-        let expected = [
-            "nick",
-            "join",
-            "leave",
-            "msg",
-            "history",
-            "search",
-            "who",
-            "channels:",
-            "me",
-            "edit",
-            "delete",
-            "react",
-            "unreact",
-            "pin",
-            "help:",
-            "quit:",
-            "own",
-            "mute",
-            "kick",
-            "door",
-            "writing",
-            "clear",
-            "remove",
-        ];
-        assert_eq!(words, expected);
+        let expected = "nick join leave msg history search who channels: me edit delete react \
+            unreact pin help: quit: own mute kick door writing clear remove";
+        assert_eq!(words.join(" "), expected);
         for word in words {
             let command = slash(word.trim_end_matches(':'), "1 2");
             assert_ne!(command, Err(CommandError::UNKNOWN_TYPE), "/{word}");

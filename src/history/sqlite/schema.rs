@@ -177,7 +177,7 @@ mod tests {
         };
         let newest = STEPS.len() as i32;
         let ours = |version| header(APPLICATION, version);
-        let half = ours(1)[..40].to_vec();
+        let (half, text) = (ours(1)[..40].to_vec(), b"Dear diary".to_vec());
         let table = [
             ("an empty file", vec![], false, Ok(true)),
             ("with a log", vec![], true, Err("truncated")),
@@ -186,12 +186,7 @@ mod tests {
             ("a newer one", ours(newest + 1), false, Err("newer parlor")),
             ("a foreign one", header(0, 1), false, Err("another program")),
             ("half a header", half, false, Err("another program")),
-            (
-                "a text",
-                b"Dear diary".to_vec(),
-                false,
-                Err("not a database"),
-            ),
+            ("a text", text, false, Err("not a database")),
         ];
         for (name, header, has_log, expected) in table {
             match (is_empty(&header, has_log), expected) {

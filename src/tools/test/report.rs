@@ -191,8 +191,8 @@ impl<'a> Report<'a> {
         let cases: String = self.played.iter().map(Played::junit).collect();
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{name}\" \
-             tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{seconds:.3}\">\n\
-             {cases}</testsuite>\n</testsuites>\n"
+             tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\" \
+             time=\"{seconds:.3}\">\n{cases}</testsuite>\n</testsuites>\n"
         )
     }
 
