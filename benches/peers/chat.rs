@@ -78,7 +78,10 @@ impl<T: From<String> + Clone> Chat<T> {
         let at = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis() as u64);
-        let refused = |code: &str, message: &str| json!({"type": "error", "code": code, "message": message, "id": request["id"]});
+        let refused = |code: &str, message: &str| {
+            let id = &request["id"];
+            json!({"type": "error", "code": code, "message": message, "id": id})
+        };
         match request["type"].as_str() {
             Some("hello") if self.users.contains_key(&text("name")) => {
                 answer(refused("name_taken", "that name is taken"));

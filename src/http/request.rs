@@ -328,7 +328,13 @@ fn check_no_body(fields: &Fields<'_>) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::head;
+
+    fn head(bytes: &str) -> Head<'_> {
+        match Head::parse(bytes.as_bytes(), 8192) {
+            Ok(Progress::Done { value, used }) if used == bytes.len() => value,
+            other => panic!("{bytes:?} is {other:?}"),
+        }
+    }
 
     #[test]
     #[rustfmt::skip]

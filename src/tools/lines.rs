@@ -8,7 +8,7 @@
 //! {"type":"session","author":1,"secret":"9f86…","name":"Ada","seen":1700000000000,"quit":false}
 //! {"type":"channel","name":"general","newest":3}
 //! {"type":"message","seq":1,"at":1700000000000,"author":1,"from":"Ada","text":"hello"}
-//! {"type":"message","seq":2,"at":1700000000001,"author":1,"from":"Ada","text":"waves","action":true}
+//! {"type":"message","seq":2,"at":1700000000001,"author":1,"from":"Ada","text":"hi","action":true}
 //! {"type":"message","seq":3,"at":1700000000002,"author":1,"from":"Ada","change":{"edit":1}}
 //! {"type":"conversation","between":[1,2],"newest":0}
 //! ```

@@ -15,7 +15,7 @@ fn code(json: &str) -> &'static str {
     outcome(&Request::parse(json))
 }
 
-/// The fields, and the command as `{:?}` prints it. `TO`, `OF` and `TEXT` are short for fields.
+/// The fields, and the command as `{:?}` prints it. `TO`, `OF`, `NEWEST` and `TEXT` are short for fields.
 const COMMANDS: &str = r#"
 "hello","name":"Ada"
    = Hello(Hello { name: "Ada", session: None, password: None, key: None })
@@ -48,12 +48,12 @@ const COMMANDS: &str = r#"
  before: Some("5.9.#a"), limit: 50 })
 "typing","channel":"a"                 = Typing { target: Channel("a") }
 "typing","conversation":"c"            = Typing { target: Conversation("c") }
-"history","channel":"a"                = History(OF Channel("a"), before: None, after: None, limit: 50 })
+"history","channel":"a"                = History(OF Channel("a"), NEWEST limit: 50 })
 "history","channel":"a","before":7,"limit":1
-                                       = History(OF Channel("a"), before: Some(Seq(7)), after: None, limit: 1 })
+            = History(OF Channel("a"), before: Some(Seq(7)), after: None, limit: 1 })
 "history","channel":"a","after":9007199254740991,"limit":200
-                    = History(OF Channel("a"), before: None, after: Some(Seq(9007199254740991)), limit: 200 })
-"history","conversation":"c"           = History(OF Conversation("c"), before: None, after: None, limit: 50 })
+  = History(OF Channel("a"), before: None, after: Some(Seq(9007199254740991)), limit: 200 })
+"history","conversation":"c"           = History(OF Conversation("c"), NEWEST limit: 50 })
 "who"                                  = Who { channel: None }
 "who","channel":"a"                    = Who { channel: Some("a") }
 "channels"                             = Channels
@@ -76,6 +76,7 @@ fn commands_have_the_fields_of_the_protocol() {
     let rows = COMMANDS.replace("\n ", " ").replace("TO ", "Draft { to: ");
     let rows = rows
         .replace("OF ", "Query { target: ")
+        .replace("NEWEST ", "before: None, after: None, ")
         .replace("NO_TEXT ", "text: \"\", action: ")
         .replace("EMOJI ", "text: \"👍\", action: ")
         .replace("TEXT ", "text: \"hi\", action: ");
