@@ -15,7 +15,8 @@ fn code(json: &str) -> &'static str {
     outcome(&Request::parse(json))
 }
 
-/// The fields, and the command as `{:?}` prints it. `TO`, `OF`, `NEWEST` and `TEXT` are short for fields.
+/// The fields, and the command as `{:?}` prints it. `TO`, `OF`, `NEWEST` and `TEXT` are short for
+/// fields.
 const COMMANDS: &str = r#"
 "hello","name":"Ada"
    = Hello(Hello { name: "Ada", session: None, password: None, key: None })
