@@ -8,7 +8,7 @@
 //! keyboard is not read either, so that a long file can be piped in.
 
 use super::address::Address;
-use super::link::{self, InputLines, Tapped, failure, is_temporary, remark};
+use super::link::{self, Tapped, failure, is_temporary, remark};
 use super::terminal::{Style, Terminal};
 use super::tool::{Failure, Tool};
 use crate::blocking::{Connection, Error, Message};
@@ -82,9 +82,12 @@ struct Client<'a, 'b> {
 impl Client<'_, '_> {
     /// Runs until the end of the connection. `Ok` means that both ends said goodbye.
     fn run(&mut self, interrupted: &AtomicBool) -> Result<bool, Failure> {
-        let (mut lines, stdin) = (InputLines::default(), io::stdin());
+        let (mut partial_line, stdin) = (Vec::new(), io::stdin());
         let (mut has_input, mut last_event) = (true, Instant::now());
         loop {
+            if interrupted.load(Ordering::Relaxed) {
+                return self.say_goodbye();
+            }
             let read = self.connection.read();
             self.show_frames();
             match read {
@@ -104,16 +107,17 @@ impl Client<'_, '_> {
             }
             let is_full = self.connection.flush().is_err();
             let is_quiet = !has_input && !is_full && last_event.elapsed() >= QUIET;
-            if is_quiet || interrupted.load(Ordering::Relaxed) {
+            if is_quiet {
                 return self.say_goodbye();
             }
             let input = (has_input && !is_full).then_some(&stdin);
             if link::wait(&self.connection, is_full, input, WAIT) {
-                has_input = lines.read(|line| match str::from_utf8(line) {
-                    // The next read reports an error.
-                    Ok(line) => _ = self.connection.send(line),
-                    Err(_) => remark("that line was not sent: it is not UTF-8 (RFC 6455 §8.1)"),
-                });
+                has_input =
+                    link::read_lines(&mut partial_line, |line| match str::from_utf8(line) {
+                        // The next read reports an error.
+                        Ok(line) => _ = self.connection.send(line),
+                        Err(_) => remark("that line was not sent: it is not UTF-8 (RFC 6455 §8.1)"),
+                    });
                 last_event = Instant::now();
             }
         }

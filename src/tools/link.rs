@@ -124,35 +124,26 @@ pub(super) fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The lines of standard input.
-#[derive(Default)]
-pub(super) struct InputLines {
-    /// The beginning of a line whose end was not read yet.
-    line: Vec<u8>,
-}
-
-impl InputLines {
-    /// Reads standard input once, and passes each whole line without its end to `take`. `false`:
-    /// the input has ended.
-    pub(super) fn read(&mut self, mut take: impl FnMut(&[u8])) -> bool {
-        let mut stdin = io::stdin().lock();
-        let bytes = match stdin.fill_buf() {
-            Ok(bytes) => bytes,
-            Err(error) if is_temporary(&error) => return true,
-            Err(_) => &[],
-        };
-        let (length, line) = (bytes.len(), &mut self.line);
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            line.extend_from_slice(part.strip_suffix(b"\n").unwrap_or(part));
-            if part.ends_with(b"\n") {
-                take(line.strip_suffix(b"\r").unwrap_or(line));
-                line.clear();
-            }
+/// Reads standard input once, and passes each whole line without its end to `take`. `partial` keeps
+/// the beginning of a line whose end was not read yet. `false`: the input has ended.
+pub(super) fn read_lines(partial: &mut Vec<u8>, mut take: impl FnMut(&[u8])) -> bool {
+    let mut stdin = io::stdin().lock();
+    let bytes = match stdin.fill_buf() {
+        Ok(bytes) => bytes,
+        Err(error) if is_temporary(&error) => return true,
+        Err(_) => &[],
+    };
+    for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+        partial.extend_from_slice(part.strip_suffix(b"\n").unwrap_or(part));
+        if part.ends_with(b"\n") {
+            take(partial.strip_suffix(b"\r").unwrap_or(partial));
+            partial.clear();
         }
-        stdin.consume(length);
-        if length == 0 && !line.is_empty() {
-            take(line);
-        }
-        length > 0
     }
+    let length = bytes.len();
+    stdin.consume(length);
+    if length == 0 && !partial.is_empty() {
+        take(partial);
+    }
+    length > 0
 }

@@ -5,7 +5,7 @@
 //! connections as that takes. The server stores a nonce of a session once.
 
 use super::address::Address;
-use super::link::{self, InputLines, Tapped, failure, remark};
+use super::link::{self, Tapped, failure, remark};
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
 use crate::blocking::{Connection, Error};
@@ -70,7 +70,7 @@ fn run(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
         session: file.as_deref().map(read_session).transpose()?.flatten(),
         file,
         salt: format!("{:x}", Hex(&salt)),
-        input: InputLines::default(),
+        partial_line: Vec::new(),
         has_input: true,
         lines: VecDeque::new(),
         number: 1,
@@ -130,7 +130,8 @@ struct Say<'a> {
     file: Option<PathBuf>,
     /// The beginning of each nonce of this run.
     salt: String,
-    input: InputLines,
+    /// The beginning of a line of standard input whose end was not read yet.
+    partial_line: Vec<u8>,
     has_input: bool,
     /// Lines that are not acknowledged, the oldest first.
     lines: VecDeque<String>,
@@ -213,7 +214,7 @@ impl Say<'_> {
     /// Reads standard input once, and keeps its lines without control characters.
     fn read_lines(&mut self) {
         let lines = &mut self.lines;
-        self.has_input = self.input.read(|line| {
+        self.has_input = link::read_lines(&mut self.partial_line, |line| {
             let line = String::from_utf8_lossy(line);
             let is_kept = |c: &char| !c.is_control() || *c == '\t';
             let line: String = line.chars().filter(is_kept).collect();
