@@ -254,13 +254,14 @@ pub(crate) fn begin<S: Socket>(
     })
 }
 
-fn create(path: &Path, head: &str) -> io::Result<File> {
+/// Creates a file for its owner alone, or empties it, and writes a line into it.
+pub(super) fn create(path: &Path, line: &str) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let options = options.write(true).create(true).truncate(true);
     let mut file = options.mode(0o600).open(path)?;
     // An existing file may have been readable for others.
     file.set_permissions(Permissions::from_mode(0o600))?;
-    writeln!(file, "{head}")?;
+    writeln!(file, "{line}")?;
     Ok(file)
 }
 

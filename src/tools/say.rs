@@ -6,6 +6,7 @@
 
 use super::address::Address;
 use super::link::{self, Tapped, failure, remark};
+use super::record::create;
 use super::terminal::Terminal;
 use super::tool::{Failure, Tool};
 use crate::blocking::{Connection, Error};
@@ -16,9 +17,8 @@ use crate::websocket::CloseCode;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -229,10 +229,7 @@ impl Say<'_> {
         let (Some(file), Some(session)) = (&self.file, &self.session) else {
             return Ok(());
         };
-        let mut options = OpenOptions::new();
-        let options = options.write(true).create(true).truncate(true).mode(0o600);
-        let written = options.open(file);
-        let written = written.and_then(|mut file| writeln!(file, "{session}"));
+        let written = create(file, session).map(drop);
         written.map_err(|error| format!("can't write {}: {error}", file.display()))
     }
 }
