@@ -282,7 +282,7 @@ impl Serialize for Record {
     }
 }
 
-/// The hub's address of a connection. The chat stores it and uses it in effects.
+/// The hub's address of a connection, which is never used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub u64);
 
@@ -290,17 +290,12 @@ pub struct Address(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Peer(pub u128);
 
-/// The chat's number of a connection. The hub stores it and uses it in calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub u32);
-
 /// The number of a listed channel. It is reused when the channel is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub u32);
 
 /// The connection that a later answer goes to, and the channel of its message.
 pub(super) struct Sender {
-    pub(super) client: ClientId,
     pub(super) address: Address,
     pub(super) id: Option<RequestId>,
     pub(super) channel: Option<ChannelId>,

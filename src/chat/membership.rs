@@ -9,7 +9,7 @@
 use super::changes::Changes;
 use super::channels::{Channel, Found, GENERAL};
 use super::error::CommandError;
-use super::event::{ChannelId, ClientId, Effect, Event, Joined, Topic};
+use super::event::{Address, ChannelId, Effect, Event, Joined, Topic};
 use super::name::Name;
 use super::{Applied, Chat, Context, Departure, List, Timer};
 use crate::history::{Author, ChannelSettings, Place, Seq, Span};
@@ -37,7 +37,7 @@ impl Chat {
                 return Err(CommandError::bad_name(sentence));
             }
         };
-        let joined = &self.clients[context.client.0 as usize].channels;
+        let joined = &self.client(context.address)?.channels;
         let again = listed.is_some_and(|id| joined.contains(&id));
         if !again && joined.len() >= CHANNELS_PER_CONNECTION {
             return Err(CommandError::TOO_MANY_CHANNELS);
@@ -61,7 +61,7 @@ impl Chat {
         if let Some(id) = put_away {
             self.put_away(id);
         }
-        let joined = &mut self.clients[context.client.0 as usize].channels;
+        let joined = &mut self.client(context.address)?.channels;
         joined.retain(|joined| *joined != id);
         joined.push(id);
         if !again {
@@ -126,9 +126,9 @@ impl Chat {
     /// Answers `leave`. It also ends what lost connections of the user left in the channel.
     pub(super) fn leave(&mut self, context: &mut Context<'_>, name: Option<&str>) -> Applied {
         let author = context.author()?;
-        let id = self.joined_channel(context.client, name)?;
+        let id = self.joined_channel(context.address, name)?;
         let channel = self.channels.name(id)?;
-        let joined = &mut self.clients[context.client.0 as usize].channels;
+        let joined = &mut self.client(context.address)?.channels;
         joined.retain(|joined| *joined != id);
         context.effects.push(Effect::Unsubscribe {
             who: context.address,
@@ -233,10 +233,10 @@ impl Chat {
     /// Finds a channel that the connection is in: by its name, or the one joined last.
     pub(super) fn joined_channel(
         &self,
-        client: ClientId,
+        address: Address,
         name: Option<&str>,
     ) -> Result<ChannelId, CommandError> {
-        let client = self.clients.get(client.0 as usize);
+        let client = self.clients.get(&address);
         let joined = client.map_or(&[][..], |client| &client.channels);
         let Some(name) = name else {
             return joined.last().copied().ok_or(CommandError::NOT_IN_CHANNEL);

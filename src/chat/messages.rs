@@ -189,15 +189,9 @@ impl Chat {
         }
     }
 
-    /// Returns whether a sender is still connected. Another client may have its number by now, so
-    /// the address is compared, which is never reused.
-    pub(super) fn is_connected(&self, sender: &Sender) -> bool {
-        let client = self.clients.get(sender.client.0 as usize);
-        client.is_some_and(|client| client.address == sender.address)
-    }
-
+    /// Answers the sender of a proposal, if it is still connected.
     pub(super) fn answer_sender(&self, sender: &Sender, event: Event, effects: &mut Vec<Effect>) {
-        if self.is_connected(sender) {
+        if self.clients.contains_key(&sender.address) {
             effects.push(Effect::Answer {
                 to: sender.address,
                 event,

@@ -42,12 +42,11 @@ use channels::Channels;
 use codec::HELP;
 use command::{Command, Hello, Request, RequestId};
 use error::CommandError;
-use event::{Address, ChannelId, ClientId, Effect, Event, Farewell, Peer, Sender, Topic};
+use event::{Address, ChannelId, Effect, Event, Farewell, Peer, Sender, Topic};
 use keys::Tries;
 use sessions::Sessions;
-use slab::Slab;
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 use timers::{List, Timer, Timers};
@@ -60,7 +59,8 @@ pub struct Chat {
     history: Box<dyn History>,
     /// Makes 128 unguessable bits for a session's token.
     tokens: Box<dyn FnMut() -> [u8; 16]>,
-    clients: Slab<Client>,
+    /// By address. A `BTreeMap` takes more memory for a silent member. Never iterated.
+    clients: HashMap<Address, Client>,
     /// The owner's key and the password that the server was started with.
     keys: Keys,
     wrong_keys: Tries,
@@ -70,11 +70,11 @@ pub struct Chat {
     /// Sessions that owners have muted or kicked; some entries may have expired.
     sanctions: BTreeMap<Author, Sanction>,
     /// Connections that sent the owner's key.
-    owners: BTreeSet<ClientId>,
+    owners: BTreeSet<Address>,
     /// A trusted proxy names all users.
     has_proxy_users: bool,
     /// The user whom the proxy names, of each connection.
-    proxy_users: BTreeMap<ClientId, Box<str>>,
+    proxy_users: BTreeMap<Address, Box<str>>,
     sessions: Sessions,
     channels: Channels,
     /// Channels that are no longer listed, the one put away longest ago first.
@@ -118,8 +118,8 @@ pub enum Departure {
 }
 
 /// A connection, as the chat knows it.
+#[derive(Default)]
 struct Client {
-    address: Address,
     /// The session, after `hello`.
     author: Option<Author>,
     /// The channels that it is in; the one joined last is at the end.
@@ -131,7 +131,6 @@ type Applied = Result<(), CommandError>;
 
 /// A request that is being applied.
 struct Context<'a> {
-    client: ClientId,
     address: Address,
     author: Option<Author>,
     is_owner: bool,
@@ -150,7 +149,6 @@ impl Context<'_> {
 
     fn sender(&self, channel: Option<ChannelId>) -> Sender {
         Sender {
-            client: self.client,
             address: self.address,
             id: self.id,
             channel,
@@ -194,7 +192,7 @@ impl Chat {
             now,
             history,
             tokens,
-            clients: Slab::new(),
+            clients: HashMap::new(),
             keys,
             wrong_keys: Tries::default(),
             wrong_passwords: Tries::default(),
@@ -225,26 +223,16 @@ impl Chat {
 
     /// Adds a connection. Its `hello` must come within `--hello-timeout`, and can't choose another
     /// name than that of `proxy_user`, the user whom a trusted proxy names.
-    pub fn connected(
-        &mut self,
-        address: Address,
-        proxy_user: Option<Box<str>>,
-        now: Now,
-    ) -> ClientId {
+    pub fn connected(&mut self, address: Address, proxy_user: Option<Box<str>>, now: Now) {
         self.now = now;
         let timeout = self.limits.hello_timeout;
-        let client = ClientId(self.clients.insert(Client {
-            address,
-            author: None,
-            channels: SmallVec::new(),
-        }) as u32);
+        self.clients.insert(address, Client::default());
         if let Some(user) = proxy_user {
-            self.proxy_users.insert(client, user);
+            self.proxy_users.insert(address, user);
         }
         if !timeout.is_zero() {
-            self.set_timer(timeout, Timer::Hello(client));
+            self.set_timer(timeout, Timer::Hello(address));
         }
-        client
     }
 
     /// Takes the names of all users from a trusted proxy, by [`Chat::connected`].
@@ -256,7 +244,7 @@ impl Chat {
     /// how many bytes of history it may still get in this turn; a page has at least one message.
     pub fn apply(
         &mut self,
-        client: ClientId,
+        address: Address,
         request: Request,
         peer: Peer,
         page_bytes: usize,
@@ -268,14 +256,13 @@ impl Chat {
             cost: 1,
             ..Outcome::default()
         };
-        let Some(known) = self.clients.get(client.0 as usize) else {
+        let Some(known) = self.clients.get(&address) else {
             return outcome;
         };
         let mut context = Context {
-            client,
-            address: known.address,
+            address,
             author: known.author,
-            is_owner: self.owners.contains(&client),
+            is_owner: self.owners.contains(&address),
             peer,
             id: request.id,
             page_bytes,
@@ -373,19 +360,17 @@ impl Chat {
 
     /// Removes a connection. If it was its user's last one, the resume window begins, or the user
     /// goes offline.
-    pub fn disconnected(&mut self, client: ClientId, departure: Departure, now: Now) {
+    pub fn disconnected(&mut self, address: Address, departure: Departure, now: Now) {
         self.now = now;
-        let Some(gone) = self.clients.try_remove(client.0 as usize) else {
+        let Some(gone) = self.clients.remove(&address) else {
             return;
         };
-        if self.clients.len() < self.clients.capacity() / 4 {
-            self.clients.shrink_to_fit();
-        }
-        self.timers.clear(&Timer::Hello(client));
-        self.owners.remove(&client);
-        self.proxy_users.remove(&client);
+        self.clients.shrink_to(2 * self.clients.len());
+        self.timers.clear(&Timer::Hello(address));
+        self.owners.remove(&address);
+        self.proxy_users.remove(&address);
         if let Some(author) = gone.author {
-            self.client_left(client, author, &gone.channels, departure);
+            self.client_left(address, author, &gone.channels, departure);
         }
     }
 
@@ -394,13 +379,9 @@ impl Chat {
         self.now = now;
         while let Some(timer) = self.timers.pop(now.mono) {
             match timer {
-                Timer::Hello(client) => {
-                    if let Some(client) = self.clients.get(client.0 as usize) {
-                        effects.push(Effect::Close {
-                            who: client.address,
-                            why: Farewell::NoHello,
-                        });
-                    }
+                Timer::Hello(who) => {
+                    let why = Farewell::NoHello;
+                    effects.push(Effect::Close { who, why });
                 }
                 Timer::Offline(author) => self.go_offline(author, Departure::Lost),
                 Timer::Dropped(author, channel) => self.forget_drop(author, channel),
@@ -445,6 +426,11 @@ impl Chat {
     /// and can still be resumed.
     pub fn users_kept(&self) -> usize {
         self.sessions.users.len() + self.sessions.departed.len()
+    }
+
+    fn client(&mut self, address: Address) -> Result<&mut Client, CommandError> {
+        let client = self.clients.get_mut(&address);
+        client.ok_or(CommandError::HELLO_FIRST)
     }
 
     fn set_timer(&mut self, wait: Duration, timer: Timer) {

@@ -33,10 +33,10 @@ impl Chat {
     /// Answers `own`: makes the connection an owner's, or ends that.
     pub(super) fn own(&mut self, context: &mut Context<'_>, key: Option<&str>) -> Applied {
         context.outcome.cost = COST_OF_HEAVY_COMMAND;
-        self.owners.remove(&context.client);
+        self.owners.remove(&context.address);
         if let Some(key) = key {
             self.check_key(context.peer, key)?;
-            self.owners.insert(context.client);
+            self.owners.insert(context.address);
         }
         let list = |until: fn(&Sanction) -> UnixMillis| {
             let all = self.sanctions.values().filter(|_| key.is_some());
@@ -87,7 +87,7 @@ impl Chat {
         let row = row.map(|user| self.row(author, user, false));
         self.decide(&Decision::Sanction(sanction.clone()), row.as_slice())?;
         self.sanctions.insert(author, sanction);
-        let (sanctioned, mut to) = (Sanctioned { user, until }, self.owner_addresses());
+        let (sanctioned, mut to) = (Sanctioned { user, until }, self.owners.clone());
         if kicks {
             self.dismiss(context, author);
             context.answer_and_deliver(Event::Kicked(sanctioned), to);
@@ -180,15 +180,20 @@ impl Chat {
             it.place == place
         });
         let mut to = BTreeSet::new();
-        for (_, client) in &mut self.clients {
-            let before = client.channels.len();
-            client.channels.retain(|joined| *joined != id);
-            if client.channels.len() < before {
-                to.insert(client.address);
-                context.effects.push(Effect::Unsubscribe {
-                    who: client.address,
-                    topic: Topic::Channel(id),
-                });
+        let members = self
+            .channels
+            .get(id)
+            .into_iter()
+            .flat_map(|it| it.members.keys());
+        let addresses: Vec<_> = members.flat_map(|author| self.addresses(*author)).collect();
+        for who in addresses {
+            let joined = &mut self.client(who)?.channels;
+            let before = joined.len();
+            joined.retain(|joined| *joined != id);
+            if joined.len() < before {
+                to.insert(who);
+                let topic = Topic::Channel(id);
+                context.effects.push(Effect::Unsubscribe { who, topic });
             }
         }
         self.put_away(id);
@@ -204,14 +209,8 @@ impl Chat {
     ) -> Result<ChannelId, CommandError> {
         match name {
             Some(name) => self.channel(name),
-            None => self.joined_channel(context.client, None),
+            None => self.joined_channel(context.address, None),
         }
-    }
-
-    fn owner_addresses(&self) -> BTreeSet<Address> {
-        let clients = self.owners.iter();
-        let clients = clients.filter_map(|id| self.clients.get(id.0 as usize));
-        clients.map(|client| client.address).collect()
     }
 }
 
@@ -273,17 +272,12 @@ impl Chat {
         let Some(user) = self.sessions.users.get_mut(&author) else {
             return;
         };
-        for id in std::mem::take(&mut user.clients) {
-            self.owners.remove(&id);
-            let Some(client) = self.clients.get_mut(id.0 as usize) else {
-                continue;
-            };
-            client.author = None;
-            context.effects.push(Effect::Close {
-                who: client.address,
-                why: Farewell::Removed,
-            });
-            let channels = std::mem::take(&mut client.channels);
+        for who in std::mem::take(&mut user.clients) {
+            self.owners.remove(&who);
+            let client = self.clients.get_mut(&who).map(std::mem::take);
+            let channels = client.map(|client| client.channels).unwrap_or_default();
+            let why = Farewell::Removed;
+            context.effects.push(Effect::Close { who, why });
             self.leave_all(author, &channels, Departure::Quit);
         }
         self.timers.clear(&Timer::Offline(author));

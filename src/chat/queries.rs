@@ -98,8 +98,8 @@ impl Chat {
     ) -> Result<(Place, Option<ChannelId>), CommandError> {
         let author = context.author()?;
         let id = match target {
-            Target::Channel(name) => self.joined_channel(context.client, Some(name))?,
-            Target::JoinedLast => self.joined_channel(context.client, None)?,
+            Target::Channel(name) => self.joined_channel(context.address, Some(name))?,
+            Target::JoinedLast => self.joined_channel(context.address, None)?,
             Target::User(name) => {
                 let user = self.sessions.find(&Name::of_user(name)?);
                 let user = user.ok_or(CommandError::NO_SUCH_USER)?;

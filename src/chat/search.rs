@@ -68,7 +68,7 @@ impl Chat {
         while budget > 0
             && let Some(mut search) = self.searches.pop_front()
         {
-            if !self.is_connected(&search.sender) {
+            if !self.clients.contains_key(&search.sender.address) {
                 continue;
             }
             let unread = match search.unread.take() {

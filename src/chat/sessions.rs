@@ -5,7 +5,7 @@
 //! one has passed. Sessions with messages are stored in the history; others are known while their
 //! user is online, and for one more window if the user left by `/quit`.
 
-use super::event::ClientId;
+use super::event::Address;
 use super::name::{Name, NameIndex};
 use crate::history::{Author, SessionRow};
 use crate::limits::LIST_NAMES;
@@ -22,7 +22,7 @@ pub(super) type Secret = [u8; 20];
 pub(super) struct User {
     pub(super) name: Name,
     pub(super) secret: Secret,
-    pub(super) clients: SmallVec<[ClientId; 4]>,
+    pub(super) clients: SmallVec<[Address; 2]>,
     /// When its row in the history was last written, if it has one.
     pub(super) row_written: Option<Millis>,
 }

@@ -1,6 +1,6 @@
 //! The deadlines of the chat.
 
-use super::event::{ChannelId, ClientId};
+use super::event::{Address, ChannelId};
 use crate::history::{Author, Place};
 use crate::time::Millis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// A connection that sent no `hello` is closed.
-    Hello(ClientId),
+    Hello(Address),
     /// A user without a connection goes offline.
     Offline(Author),
     /// A lost connection no longer makes its user a member.

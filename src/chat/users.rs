@@ -3,7 +3,7 @@
 
 use super::command::Hello;
 use super::error::CommandError;
-use super::event::{Address, ChannelId, ClientId, Effect, Event, MessageLimits, Topic, Welcome};
+use super::event::{Address, ChannelId, Effect, Event, MessageLimits, Topic, Welcome};
 use super::name::Name;
 use super::sessions::{Secret, Token, User};
 use super::{Applied, Chat, Context, Departure, List, Timer};
@@ -25,7 +25,7 @@ const STALE_ROWS: usize = 500;
 impl Chat {
     /// Answers `hello`: begins a session, or continues the one of the token.
     pub(super) fn hello(&mut self, context: &mut Context<'_>, hello: &Hello) -> Applied {
-        let proxy_user = self.proxy_users.get(&context.client).cloned();
+        let proxy_user = self.proxy_users.get(&context.address).cloned();
         let admitted = self.admit(context, hello, proxy_user.as_deref())?;
         let known = admitted.as_ref().map(|token| token.author);
         let online = known.and_then(|author| self.sessions.users.get(&author));
@@ -47,7 +47,7 @@ impl Chat {
         if !is_online {
             self.come_online(&token, &name, known.is_some());
         }
-        self.attach(context.client, token.author);
+        self.attach(context.address, token.author)?;
         let welcome = Welcome {
             name: name.shown,
             author: token.author,
@@ -187,16 +187,14 @@ impl Chat {
     }
 
     /// Makes a connection one of a user's.
-    fn attach(&mut self, id: ClientId, author: Author) {
-        let Some(client) = self.clients.get_mut(id.0 as usize) else {
-            return;
-        };
-        client.author = Some(author);
-        self.timers.clear(&Timer::Hello(id));
+    fn attach(&mut self, address: Address, author: Author) -> Applied {
+        self.client(address)?.author = Some(author);
+        self.timers.clear(&Timer::Hello(address));
         self.timers.clear(&Timer::Offline(author));
         if let Some(user) = self.sessions.users.get_mut(&author) {
-            user.clients.push(id);
+            user.clients.push(address);
         }
+        Ok(())
     }
 
     pub(super) fn own_name(&self, author: Author) -> Result<Rc<str>, CommandError> {
@@ -207,11 +205,7 @@ impl Chat {
 
     pub(super) fn addresses(&self, author: Author) -> Vec<Address> {
         let user = self.sessions.users.get(&author);
-        let clients = user.map_or(&[][..], |user| &user.clients);
-        let clients = clients
-            .iter()
-            .filter_map(|id| self.clients.get(id.0 as usize));
-        clients.map(|client| client.address).collect()
+        user.map_or(Vec::new(), |user| user.clients.to_vec())
     }
 
     /// Answers `rename`. The old name is free at once.
@@ -239,7 +233,7 @@ impl Chat {
 
     pub(super) fn client_left(
         &mut self,
-        client: ClientId,
+        address: Address,
         author: Author,
         channels: &[ChannelId],
         departure: Departure,
@@ -247,7 +241,7 @@ impl Chat {
         let Some(user) = self.sessions.users.get_mut(&author) else {
             return;
         };
-        user.clients.retain(|other| *other != client);
+        user.clients.retain(|other| *other != address);
         let is_last = user.clients.is_empty();
         self.leave_all(author, channels, departure);
         if !is_last {

@@ -31,15 +31,14 @@ impl<S: Socket> Hub<S> {
         cx.metrics.connections -= 1;
         cx.topics
             .unsubscribe_all(&mut connection.outbox, &mut cx.turn);
-        if let Endpoint::Chat(client) = &mut open.endpoint
-            && let Some(client) = client.take()
-        {
+        if open.endpoint == Endpoint::Chat(true) {
+            open.endpoint = Endpoint::Chat(false);
             let departure = if code == CloseCode::NORMAL.get() {
                 Departure::Quit
             } else {
                 Departure::Lost
             };
-            self.chat.disconnected(client, departure, cx.now);
+            self.chat.disconnected(id.address(), departure, cx.now);
         }
         let mut frame = Vec::new();
         let mut peer_answers = false;

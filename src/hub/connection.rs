@@ -33,7 +33,6 @@ use super::outbox::{Encoding, Outbox, Source};
 use super::rate::Rate;
 use super::routes::Path;
 use super::wire::Tap;
-use crate::chat::event::ClientId;
 use crate::http::{Refusal, Requests};
 use crate::limits::{CLOSE_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT, Limits};
 use crate::time::Millis;
@@ -76,8 +75,8 @@ pub(super) struct Open {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// The chat. The client is `None` before `Entry::Opened` is applied, and after the close.
-    Chat(Option<ClientId>),
+    /// The chat, and whether it knows the connection: from `Entry::Opened` until the close.
+    Chat(bool),
     Echo,
 }
 
@@ -191,7 +190,7 @@ impl<S> Connection<S> {
             Path::Chat(user) => {
                 pending.entries = 1;
                 cx.inbox.push_back((self.id, Entry::Opened(user)));
-                (cx.limits.message_bytes, Endpoint::Chat(None))
+                (cx.limits.message_bytes, Endpoint::Chat(false))
             }
             Path::Echo => (cx.limits.echo_bytes, Endpoint::Echo),
         };

@@ -77,8 +77,8 @@ impl<S: Socket> Hub<S> {
             match entry {
                 Entry::Opened(_) if open.phase == Phase::CloseSent => {}
                 Entry::Opened(user) => {
-                    let client = self.chat.connected(id.address(), user, self.cx.now);
-                    open.endpoint = Endpoint::Chat(Some(client));
+                    self.chat.connected(id.address(), user, self.cx.now);
+                    open.endpoint = Endpoint::Chat(true);
                 }
                 Entry::Request(request) => self.apply_request(id, request),
                 Entry::Closed(reason) => self.close(id, reason),
@@ -99,10 +99,10 @@ impl<S: Socket> Hub<S> {
         let Life::Open(open) = &mut connection.life else {
             return;
         };
-        // `None`: the client left the chat before this request.
-        let Endpoint::Chat(Some(client)) = open.endpoint else {
+        // The connection may have left the chat before this request.
+        if open.endpoint != Endpoint::Chat(true) {
             return;
-        };
+        }
         let verdict = open.rate.command(rate, now.mono);
         self.cx.metrics.rate_limited += u64::from(verdict != Verdict::Allowed);
         match verdict {
@@ -129,9 +129,14 @@ impl<S: Socket> Hub<S> {
         }
         let peer = connection.seat.peer();
         let page_bytes = CONNECTION_OUTPUT_BYTES.saturating_sub(connection.outbox.turn_bytes());
-        let outcome = self
-            .chat
-            .apply(client, request, peer, page_bytes, now, &mut self.effects);
+        let outcome = self.chat.apply(
+            id.address(),
+            request,
+            peer,
+            page_bytes,
+            now,
+            &mut self.effects,
+        );
         open.pending.proposed |= outcome.proposed;
         open.rate.charge(outcome.cost, rate, now.mono);
         self.carry_out();

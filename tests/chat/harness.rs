@@ -4,7 +4,7 @@
 //! subscribed to once, and `next_deadline` announces what is due.
 
 use parlor::chat::command::{Request, RequestId};
-use parlor::chat::event::{Address, ClientId, Effect, Event, Farewell, Peer, Topic};
+use parlor::chat::event::{Address, Effect, Event, Farewell, Peer, Topic};
 use parlor::chat::{Chat, Departure, Keys, Outcome, codec};
 use parlor::history::{Author, History, Memory};
 use parlor::limits::{CONNECTION_OUTPUT_BYTES, Limits};
@@ -20,7 +20,6 @@ pub(crate) const START: u64 = 1_700_000_000_000;
 pub(crate) struct Tab(pub(crate) Address);
 
 struct Connection {
-    client: ClientId,
     topics: BTreeSet<Topic>,
     inbox: Vec<Value>,
     /// What was published in this turn and not yet received.
@@ -77,11 +76,9 @@ impl World {
     pub(crate) fn connect_as(&mut self, proxy_user: Option<&str>) -> Tab {
         let address = Address(self.next_address);
         self.next_address += 1;
-        let client = self
-            .chat
+        self.chat
             .connected(address, proxy_user.map(Box::from), self.now);
         let connection = Connection {
-            client,
             topics: BTreeSet::new(),
             inbox: Vec::new(),
             published: Vec::new(),
@@ -109,10 +106,9 @@ impl World {
     }
 
     pub(crate) fn say_within(&mut self, tab: Tab, text: &str, page_bytes: usize) {
-        let client = self.connections[&tab.0].client;
         let mut effects = Vec::new();
         self.outcome = self.chat.apply(
-            client,
+            tab.0,
             Request::parse(text),
             Peer(7),
             page_bytes,
@@ -195,9 +191,8 @@ impl World {
     }
 
     pub(crate) fn disconnect_in_turn(&mut self, tab: Tab, departure: Departure) {
-        let connection = self.connections.remove(&tab.0).expect("it is connected");
-        let client = connection.client;
-        self.chat.disconnected(client, departure, self.now);
+        self.connections.remove(&tab.0).expect("it is connected");
+        self.chat.disconnected(tab.0, departure, self.now);
     }
 
     /// Returns what a client received since the last call.
