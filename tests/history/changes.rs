@@ -170,45 +170,6 @@ fn page_of_many_reactions_is_shorter() {
     });
 }
 
-#[cfg(feature = "tools")]
-#[test]
-fn export_and_import_keep_changes() {
-    let folder = Folder::new();
-    let tea = channel("tea");
-    let of = Seq(1);
-    let react = |author, on, emoji| change(&tea, author, Kind::React { of, on }, emoji);
-    let proposals = [
-        proposal(&tea, 1, "typo", None),
-        proposal(&tea, 1, "secret", Some("n")),
-        change(&tea, 1, Kind::Edit { of }, "text"),
-        react(1, true, "👍"),
-        react(2, true, "👍"),
-        react(2, true, "🎉"),
-        react(1, false, "👍"),
-        change(&tea, 1, Kind::Delete { of: Seq(2) }, ""),
-    ];
-    let mut history = folder.open();
-    assert_eq!(commit(&mut history, &proposals, 5).last(), Some(&8));
-    let lines = folder.0.join("lines");
-    crate::export::run("export", &folder.file(), &lines);
-    let exported = std::fs::read_to_string(&lines).unwrap();
-    assert!(
-        !["typo", "secret"]
-            .iter()
-            .any(|gone| exported.contains(gone))
-    );
-    crate::export::run("import", &folder.0.join("copy.db"), &lines);
-    let mut copy = folder.open_file("copy.db");
-    let read = |history: &mut dyn History| {
-        let (mut out, ask) = (Vec::new(), ask(|it| it.reader = Author(2)));
-        history.page(&tea, ask, &mut out).unwrap();
-        serde_json::to_value(out).unwrap()
-    };
-    assert_eq!(read(&mut copy), read(&mut history));
-    let known = [react(2, true, "🎉"), proposals[1].clone()];
-    assert_eq!(commit(&mut copy, &known, 6), [-1, -2]);
-}
-
 #[test]
 fn refused_changes_are_not_stored() {
     let (tea, private) = (channel("tea"), Place::between(Author(1), Author(2)));

@@ -1,7 +1,8 @@
 //! `parlor export` and `parlor import` on the real binary.
 
+use crate::changes::change;
 use crate::{DAY, Folder, channel, now, proposal, row, say, span};
-use parlor::history::{Author, History, Place, Seq};
+use parlor::history::{Author, History, Kind, Place, Seq};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -15,6 +16,20 @@ pub(crate) fn run(word: &str, database: &Path, file: &Path) -> Output {
 fn import_is_whole_or_nothing() {
     let folder = Folder::new();
     let file = |name: &str| folder.0.join(name);
+    let coffee = channel("coffee");
+    let react = |author, on| {
+        let of = Seq(1);
+        change(&coffee, author, Kind::React { of, on }, "👍")
+    };
+    let changes = [
+        proposal(&coffee, 1, "typo", None),
+        proposal(&coffee, 1, "hidden", Some("n")),
+        change(&coffee, 1, Kind::Edit { of: Seq(1) }, "right"),
+        react(1, true),
+        react(2, true),
+        react(1, false),
+        change(&coffee, 1, Kind::Delete { of: Seq(2) }, ""),
+    ];
     {
         let mut history = folder.open();
         for n in 1..=3_000 {
@@ -27,13 +42,14 @@ fn import_is_whole_or_nothing() {
             history.commit(&text, &[], now((n % 7) as u64)).unwrap();
         }
         let sessions = [row(1, "Ada", false), row(2, "Ben", true)];
-        history.commit(&[], &sessions, now(9_000)).unwrap();
+        history.commit(&changes, &sessions, now(9_000)).unwrap();
         // Exported while a server uses it.
         let exported = run("export", &folder.file(), &file("lines"));
         assert!(exported.status.success(), "{exported:?}");
     }
     let lines = std::fs::read_to_string(file("lines")).unwrap();
-    assert_eq!(lines.lines().count(), 1 + 2 + 3 + 3_000);
+    assert_eq!(lines.lines().count(), 1 + 2 + 4 + 3_000 + 7);
+    assert!(!["typo", "hidden"].iter().any(|gone| lines.contains(gone)));
     let imported = run("import", &file("copy.db"), &file("lines"));
     assert!(imported.status.success(), "{imported:?}");
     let again = run("export", &file("copy.db"), &file("again"));
@@ -43,6 +59,9 @@ fn import_is_whole_or_nothing() {
     let mut history = folder.open_file("copy.db");
     assert_ne!(&*history.epoch(), "0123456789abcdef");
     assert_eq!(history.next_author(), Author(3));
+    let known = history.commit(&[react(2, true), changes[1].clone()], &[], now(9_001));
+    let numbers = known.unwrap().into_iter().map(|it| (it.seq, it.repeated));
+    assert!(numbers.eq([(Seq(1), true), (Seq(2), true)]));
     drop(history);
 
     let wrong = lines.replacen("\"seq\":700,", "\"seq\":701,", 1);
@@ -100,8 +119,6 @@ fn names_of_sqlite_are_paths_for_the_tools() {
 
 #[test]
 fn channel_is_exported_as_html_in_its_present_form() {
-    use crate::changes::change;
-    use parlor::history::Kind;
     let folder = Folder::new();
     let tea = channel("tea");
     let edit = |of, text: &str| change(&tea, 1, Kind::Edit { of: Seq(of) }, text);
