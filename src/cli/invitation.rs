@@ -214,10 +214,8 @@ mod tests {
         let code = code("http://192.0.2.1:8080/");
         assert_eq!(code.len(), 25, "version 2");
         let corner = "1111111";
-        assert!(
-            code[0].starts_with(corner) && code[0].ends_with(corner),
-            "{code:?}"
-        );
+        assert!(code[0].starts_with(corner), "{code:?}");
+        assert!(code[0].ends_with(corner), "{code:?}");
         assert!(code[24].starts_with(corner), "{code:?}");
     }
 }

@@ -144,10 +144,8 @@ fn rules_broken_by_the_server_are_named() {
         let mut sent = Vec::new();
         let _ = stream.read_to_end(&mut sent);
         let (status, text) = ended(client);
-        assert!(
-            status == Some(1) && text.contains(remark),
-            "{remark}: {text}"
-        );
+        assert!(status == Some(1), "{remark}: {text}");
+        assert!(text.contains(remark), "{remark}: {text}");
         if let Some(code) = code {
             assert_eq!(sent[0], 0x88, "{remark}: a close frame");
             let payload = [sent[6] ^ sent[2], sent[7] ^ sent[3]];

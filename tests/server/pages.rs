@@ -68,10 +68,8 @@ fn everything_that_a_page_refers_to_is_served() {
                 _ => "application/manifest+json",
             };
             let served = file.header("content-type").expect(&url);
-            assert!(
-                file.status == 200 && served.starts_with(media),
-                "{url}: {served}"
-            );
+            assert!(file.status == 200, "{url}: {served}");
+            assert!(served.starts_with(media), "{url}: {served}");
             // A browser that returns asks for the page alone, and for the manifest if it likes.
             let is_kept = file.header("cache-control").unwrap().contains("immutable");
             assert_eq!(is_kept, !url.ends_with(".webmanifest"), "{url}");
@@ -92,10 +90,8 @@ fn addresses_for_others_are_told_and_logged() {
     for address in told(&server)["addresses"].as_array().unwrap() {
         let address = address.as_str().unwrap();
         let port = format!(":{}/", server.port());
-        assert!(
-            address.ends_with(&port) && !address.contains("0.0.0.0"),
-            "{address}"
-        );
+        assert!(address.ends_with(&port), "{address}");
+        assert!(!address.contains("0.0.0.0"), "{address}");
         let line = format!("others can join at {address}\n");
         eventually("it is logged", || server.logs().contains(&line));
     }

@@ -199,10 +199,8 @@ fn careless_server_is_found_out() {
     let json: Vec<Value> = json.collect();
     let opcode = json.iter().find(|case| case["name"] == "opcode-3").unwrap();
     assert_eq!((json.len(), &opcode["verdict"]), (5, &"other".into()));
-    assert!(
-        json[4]["summary"] == true && json[4]["failed"] == 3,
-        "{text}"
-    );
+    assert!(json[4]["summary"] == true, "{text}");
+    assert!(json[4]["failed"] == 3, "{text}");
     // An invalid close frame that is answered like a valid one was accepted.
     let words = format!("test --json --case close-1005 {url}");
     check_tool(&words, b"", "1", "\"verdict\":\"violated\"");
