@@ -1,8 +1,8 @@
 //! Files for `parlor import` (`src/tools/lines.rs`), and what it reads out of them.
 //!
-//! Input: the file. Asserted, up to the first line that is refused: a small model says that what was
-//! accepted fits together: the head first, then sessions by their numbers, then places, each with
-//! numbers that go up by one to its newest.
+//! Input: the file. Asserted, up to the first line that is refused: a small model says that the
+//! accepted lines fit together: the head first, then sessions by their numbers, then places, each
+//! with numbers that go up by one to its newest.
 
 use parlor::tools::lines::{LINE_BYTES, Line, Lines};
 
