@@ -11,14 +11,13 @@ use super::tool::{Failure, Tool};
 use super::transcript::Excerpt;
 use crate::cli::args::Arguments;
 use crate::cli::serve::random_id;
-use crate::history::sqlite::{execute, is_empty, schema, select_all, select_one, with_ending};
+use crate::history::sqlite::{execute, open_private, schema, select_all, select_one, with_ending};
 use crate::history::{self, Settings, StoreError};
 use crate::text::decode_hex;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -123,18 +122,13 @@ fn export(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
         return written.map(|_| true).map_err(Failure::failed);
     }
     let cant = |why: StoreError| Failure::failed(format!("can't write {}: {why}", file.display()));
-    let made = create(&file).map_err(|error| cant(error.into()))?;
+    let made = open_private(&file, true).map_err(|error| cant(error.into()))?;
     let written = write(&connection, excerpt.as_ref(), made).and_then(|made| Ok(made.sync_all()?));
     if written.is_err() {
         // Half of an export is useless.
         let _ = fs::remove_file(&file);
     }
     written.map(|()| true).map_err(cant)
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600).open(path)
 }
 
 fn write<W: Write>(
@@ -196,7 +190,7 @@ fn import(given: &Arguments, _: &mut Terminal<'_>) -> Result<bool, Failure> {
         ))
     };
     let making = with_ending(&target, &format!(".import-{}", std::process::id()));
-    create(&making).map_err(|error| cant_make(error.into()))?;
+    open_private(&making, true).map_err(|error| cant_make(error.into()))?;
     let make = || {
         let failed = |error: rusqlite::Error| cant_make(error.into());
         let connection = schema::create(&making, &epoch).map_err(failed)?;
@@ -254,7 +248,7 @@ fn history_path(given: &Arguments) -> Result<PathBuf, Failure> {
 }
 
 fn open(path: &Path) -> history::Result<Connection> {
-    if is_empty(&File::open(path)?, path)? {
+    if schema::is_empty(&File::open(path)?, path)? {
         return Err(StoreError("it is empty".to_owned()));
     }
     // Nothing is written to it, but SQLite may have to make its own files beside it.

@@ -130,30 +130,22 @@ impl Lines {
             .map_err(|error| format!("it is not a line of an export: {error}"))?;
         match &line {
             Line::Parlor { .. } if self.has_begun => {
-                return Err("there is only one line of the type parlor, the first".to_owned());
+                Err("there is only one line of the type parlor, the first")?;
             }
-            Line::Parlor { version } if *version != VERSION => {
-                return Err(format!(
-                    "it was exported by a newer parlor (version {version} of the format)"
-                ));
-            }
+            Line::Parlor { version } if *version != VERSION => Err(format!(
+                "it was exported by a newer parlor (version {version} of the format)"
+            ))?,
             Line::Parlor { .. } => self.has_begun = true,
-            _ if !self.has_begun => {
-                return Err("an export begins with a line of the type parlor".to_owned());
-            }
+            _ if !self.has_begun => Err("an export begins with a line of the type parlor")?,
             Line::Session(session) => {
                 below(session.author, "an author")?;
                 below(session.seen, "a time")?;
                 if self.place.is_some() || session.author <= self.newest_session {
-                    return Err(
-                        "sessions come before the places, each once, the smallest number \
-                                first"
-                            .to_owned(),
-                    );
+                    Err("sessions come before the places, each once, the smallest number first")?;
                 }
                 let secret = decode_hex(session.secret.as_bytes());
                 if secret.is_none_or(|secret| secret.len() != 20) {
-                    return Err("a secret is 40 hexadecimal digits".to_owned());
+                    Err("a secret is 40 hexadecimal digits")?;
                 }
                 check_user(&session.name)?;
                 self.newest_session = session.author;
@@ -168,19 +160,16 @@ impl Lines {
                 match Name::of_channel(name) {
                     Ok(parsed) if *parsed.shown == **name => {}
                     Ok(parsed) => {
-                        let shown = parsed.shown;
-                        return Err(format!("the channel {name:?} is called {shown:?}"));
+                        Err(format!("the channel {name:?} is called {:?}", parsed.shown))?
                     }
-                    Err(error) => return Err(format!("{name:?}: {}", error.message)),
+                    Err(error) => Err(format!("{name:?}: {}", error.message))?,
                 }
                 self.begin(None, *newest)?;
             }
             Line::Conversation { between, newest } => {
-                between
-                    .iter()
-                    .try_for_each(|author| below(*author, "an author"))?;
+                below(between[0].max(between[1]), "an author")?;
                 if between[0] > between[1] {
-                    return Err("the smaller session number of a conversation comes first".into());
+                    Err("the smaller session number of a conversation comes first")?;
                 }
                 self.begin(Some(*between), *newest)?;
             }
@@ -286,10 +275,8 @@ impl Lines {
 }
 
 fn check_user(name: &str) -> Result<(), String> {
-    let parsed = Name::of_user(name);
-    parsed
-        .map(|_| ())
-        .map_err(|error| format!("{name:?}: {}", error.message))
+    let wrong = Name::of_user(name).err();
+    wrong.map_or(Ok(()), |error| Err(format!("{name:?}: {}", error.message)))
 }
 
 fn below(value: u64, what: &str) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use crate::history::{StoreError, Sync};
 use crate::limits::WAL_KEPT_BYTES;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Result, Row};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Opens the database for reading and writing.
@@ -59,6 +59,13 @@ pub(crate) fn select_all<T>(
         .prepare_cached(sql)?
         .query_map(values, row)?
         .collect()
+}
+
+/// Returns the path of a file beside another one.
+pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Runs a checkpoint. Returns the number of pages in the log, and how many of them are in the file.

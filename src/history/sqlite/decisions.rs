@@ -1,10 +1,9 @@
 //! The decisions of owners: who is muted or kicked, the door, the settings of channels.
 
-use super::rows::{keep_sessions, known, make};
-use crate::history::{ChannelSettings, Decision, Place, SessionRow, Writing};
+use super::rows::keep_sessions;
+use crate::history::{ChannelSettings, Decision, SessionRow, Writing};
 use crate::time::UnixMillis;
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior};
-use std::rc::Rc;
 
 /// Stores a decision and session rows in one transaction. The messages of a cleared channel can no
 /// longer be read; pruning deletes them.
@@ -16,6 +15,8 @@ pub(super) fn store(
 ) -> Result<()> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     keep_sessions(&transaction, sessions, stamp)?;
+    let make = "INSERT INTO places (name, first, newest, at, used) VALUES (?1, 1, 0, 0, 0)
+        ON CONFLICT DO NOTHING";
     match decision {
         Decision::Sanction(sanction) => {
             let expired = "DELETE FROM sanctions WHERE max(muted_until, kicked_until) <= ?1";
@@ -28,44 +29,35 @@ pub(super) fn store(
             transaction.execute("UPDATE history SET door = ?1", [is_open])?;
         }
         Decision::Settings(channel, settings) => {
-            let id = place(&transaction, channel)?;
+            transaction.execute(make, [channel])?;
             let writing = match settings.writing {
                 Writing::All => 0,
                 Writing::Owner => -1,
                 Writing::Slow(seconds) => i64::from(seconds),
             };
-            let update = "UPDATE places SET writing = ?2, pinned = ?3, removed = 0 WHERE id = ?1";
-            transaction.execute(update, (id, writing, settings.pinned))?;
+            let update = "UPDATE places SET writing = ?2, pinned = ?3, removed = 0 WHERE name = ?1";
+            transaction.execute(update, (channel, writing, settings.pinned))?;
         }
         Decision::Clear(channel) | Decision::Remove(channel) => {
-            let id = place(&transaction, channel)?;
+            transaction.execute(make, [channel])?;
             let update = "UPDATE places SET first = newest + 1, first_at = NULL, pinned = NULL,
                 cleared = 1, removed = ?2, writing = CASE WHEN ?2 THEN 0 ELSE writing END
-                WHERE id = ?1";
+                WHERE name = ?1";
             let is_removed = matches!(decision, Decision::Remove(_));
-            transaction.execute(update, (id, is_removed))?;
+            transaction.execute(update, (channel, is_removed))?;
         }
     }
     transaction.commit()
 }
 
-/// Returns the id of a channel, with or without messages.
-fn place(connection: &Connection, channel: &Rc<str>) -> Result<i64> {
-    let place = Place::Channel(channel.clone());
-    match known(connection, &place)? {
-        Some(known) => Ok(known.id),
-        None => make(connection, &place),
-    }
-}
-
 /// Reads the columns `writing` and `pinned`.
 pub(super) fn read_settings(row: &Row<'_>) -> Result<ChannelSettings> {
-    let writing: i64 = row.get(0)?;
-    let pinned = row.get(1)?;
-    let writing = match u32::try_from(writing) {
-        Ok(0) => Writing::All,
-        Ok(seconds) => Writing::Slow(seconds),
-        Err(_) => Writing::Owner,
-    };
-    Ok(ChannelSettings { writing, pinned })
+    Ok(ChannelSettings {
+        writing: match u32::try_from(row.get::<_, i64>(0)?) {
+            Ok(0) => Writing::All,
+            Ok(seconds) => Writing::Slow(seconds),
+            Err(_) => Writing::Owner,
+        },
+        pinned: row.get(1)?,
+    })
 }

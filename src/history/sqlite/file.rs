@@ -1,6 +1,7 @@
 //! The file of a history: claims it for this process, makes a new one whole or not at all, and
 //! notices when it is removed, replaced, moved or cut short while the server runs.
 
+use super::connection::with_ending;
 use super::{schema, scrub};
 use crate::history::{Result, StoreError};
 use crate::time::UnixMillis;
@@ -30,9 +31,11 @@ impl HistoryFile {
     /// Opens a history and locks it against another server. If there is none, or an empty file, it
     /// is made with this epoch.
     pub(super) fn claim(path: &Path, epoch: &str) -> Result<Self> {
-        let path = resolve(path)?;
+        let path = std::path::absolute(path)?;
         let was_there = path.exists();
-        let mut file = open(&path, false)?;
+        let mut file = open_private(&path, false)?;
+        // Other files are made beside it, and not beside a link to it.
+        let path = fs::canonicalize(path)?;
         let about = file.metadata()?;
         if !about.is_file() {
             return Err(StoreError("it is no regular file".to_owned()));
@@ -40,9 +43,9 @@ impl HistoryFile {
         lock(&file, &path)?;
         // The log of a file that was removed does not matter.
         let is_new = !was_there && about.len() == 0;
-        if is_new || is_empty(&file, &path)? {
+        if is_new || schema::is_empty(&file, &path)? {
             make(&path, epoch)?;
-            file = open(&path, false)?;
+            file = open_private(&path, false)?;
             lock(&file, &path)?;
         }
         let mode = file.metadata()?.mode() & 0o777;
@@ -112,7 +115,7 @@ impl HistoryFile {
     pub(super) fn copy(&self, connection: &Connection) -> Result<PathBuf> {
         let copy = with_ending(&self.path, ".restored");
         let _ = fs::remove_file(&copy);
-        let made = open(&copy, true)?;
+        let made = open_private(&copy, true)?;
         let copied = connection.execute("VACUUM INTO ?1", [copy.to_str()]);
         let copied = copied.map_err(StoreError::from).and_then(|_| {
             scrub::clean(&made, 1..=u32::MAX)?;
@@ -137,25 +140,16 @@ impl HistoryFile {
         }
         remove_logs(&self.path);
         fs::rename(copy, &self.path)?;
-        let file = open(&self.path, false)?;
+        let file = open_private(&self.path, false)?;
         lock(&file, &self.path)?;
         *self = Self::of(self.path.clone(), file)?;
         Ok(())
     }
 }
 
-/// Returns the absolute path, with links resolved.
-fn resolve(path: &Path) -> io::Result<PathBuf> {
-    let path = std::path::absolute(path)?;
-    fs::canonicalize(&path).or_else(|_| match fs::read_link(&path) {
-        Ok(target) => Ok(path.parent().unwrap_or(&path).join(target)),
-        Err(_) => Ok(path),
-    })
-}
-
 /// Opens a file for its owner alone. If there is none, it is made; with `is_new`, there must be
 /// none.
-fn open(path: &Path, is_new: bool) -> io::Result<File> {
+pub(crate) fn open_private(path: &Path, is_new: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).mode(0o600);
     options.create_new(is_new).open(path)
@@ -177,15 +171,6 @@ fn identity(about: &Metadata) -> Identity {
     (about.dev(), about.ino())
 }
 
-/// Returns whether a file is empty, so that a history can be made in its place. The error says why
-/// it is not a history that this version can use.
-pub(crate) fn is_empty(file: &File, path: &Path) -> Result<bool> {
-    let mut header = [0; schema::HEADER_BYTES];
-    let count = file.read_at(&mut header, 0)?;
-    let has_log = fs::metadata(with_ending(path, "-wal")).is_ok_and(|log| log.len() > 0);
-    schema::is_empty(&header[..count], has_log).map_err(StoreError)
-}
-
 fn remove_logs(path: &Path) {
     for ending in ["-wal", "-shm"] {
         let _ = fs::remove_file(with_ending(path, ending));
@@ -198,7 +183,7 @@ fn make(path: &Path, epoch: &str) -> Result<()> {
     let making = with_ending(path, ".new");
     // A start that was cut short may have left it.
     let _ = fs::remove_file(&making);
-    let made = open(&making, true)?;
+    let made = open_private(&making, true)?;
     let fill = || -> Result<()> {
         let connection = schema::create(&making, epoch)?;
         connection.close().map_err(|(_, error)| error)?;
@@ -208,10 +193,4 @@ fn make(path: &Path, epoch: &str) -> Result<()> {
         Ok(fs::rename(&making, path)?)
     };
     fill().inspect_err(|_| _ = fs::remove_file(&making))
-}
-
-pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }

@@ -26,8 +26,8 @@ mod wal;
 
 #[cfg(feature = "tools")]
 pub(crate) use {
-    connection::{execute, select_all, select_one},
-    file::{is_empty, with_ending},
+    connection::{execute, select_all, select_one, with_ending},
+    file::open_private,
 };
 
 use super::{Author, Epoch, Result, Settings, StoreError};
@@ -108,7 +108,10 @@ impl Sqlite {
             connection.query_row(row, [], |row| row.try_into())?;
         let pruning = Pruning::begin(&connection, settings.keep)?;
         let believed = match believed {
-            UnixMillis(0) => prune::newest_at(&connection)?.max(prune::newest_seen(&connection)?),
+            UnixMillis(0) => {
+                let newest = |select| prune::newest(&connection, select);
+                newest(prune::NEWEST_AT)?.max(newest(prune::NEWEST_SEEN)?)
+            }
             believed => believed,
         };
         let mut history = Self {

@@ -69,7 +69,7 @@ impl Pruning {
         self.retry_at = now.after(RETRY);
         let believed = clock.believed();
         let nonces_since = believed.0.cast_signed() - NONCE_AGE.as_millis() as i64;
-        let oldest_message = oldest(settings.days, newest_at(connection)?, clock);
+        let oldest_message = oldest(settings.days, newest(connection, NEWEST_AT)?, clock);
         let oldest_session = oldest_session(connection, settings, clock)?;
         let transaction = connection.unchecked_transaction()?;
         self.is_busy = true;
@@ -107,7 +107,12 @@ impl Pruning {
             && let Some(old) = step.place("WHERE first_at >= 0 ORDER BY first_at LIMIT 1", [])?
         {
             step.shorten(&old, old.newest.0 + 1)?;
-        } else if let Some(author) = step.old_session(oldest_session)? {
+        } else if let Some(author) = select_one(
+            &transaction,
+            "SELECT author FROM sessions WHERE seen < ?1 ORDER BY seen LIMIT 1",
+            [oldest_session],
+            |row| row.get(0),
+        )? {
             step.forget_session(author)?;
         } else if !step.forget_nonces()? {
             if clock.agrees() {
@@ -124,15 +129,13 @@ impl Pruning {
     }
 }
 
-/// Returns the age stamp of the newest message.
-pub(super) fn newest_at(connection: &Connection) -> Result<UnixMillis> {
-    let select = "SELECT at FROM places ORDER BY used DESC LIMIT 1";
-    Ok(select_one(connection, select, [], |row| row.get(0))?.unwrap_or_default())
-}
+/// Selects the age stamp of the newest message.
+pub(super) const NEWEST_AT: &str = "SELECT at FROM places ORDER BY used DESC LIMIT 1";
+/// Selects the age stamp of the session that was seen last.
+pub(super) const NEWEST_SEEN: &str = "SELECT seen FROM sessions ORDER BY seen DESC LIMIT 1";
 
-/// Returns the age stamp of the session that was seen last.
-pub(super) fn newest_seen(connection: &Connection) -> Result<UnixMillis> {
-    let select = "SELECT seen FROM sessions ORDER BY seen DESC LIMIT 1";
+/// Returns the age stamp that `select` finds, if any.
+pub(super) fn newest(connection: &Connection, select: &str) -> Result<UnixMillis> {
     Ok(select_one(connection, select, [], |row| row.get(0))?.unwrap_or_default())
 }
 
@@ -142,7 +145,7 @@ pub(super) fn oldest_session(
     settings: &Settings,
     clock: &TrustedClock,
 ) -> Result<UnixMillis> {
-    let newest = newest_seen(connection)?;
+    let newest = newest(connection, NEWEST_SEEN)?;
     Ok(oldest(settings.session_days, newest, clock))
 }
 
@@ -210,11 +213,6 @@ impl Step<'_> {
             FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
         let bytes = select_one(self.connection, select, [], |row| row.get(0))?;
         Ok(bytes.unwrap_or(0))
-    }
-
-    fn old_session(&self, oldest: UnixMillis) -> Result<Option<Author>> {
-        let select = "SELECT author FROM sessions WHERE seen < ?1 ORDER BY seen LIMIT 1";
-        select_one(self.connection, select, [oldest], |row| row.get(0))
     }
 
     /// Forgets a session, or first a step of a conversation that has no reader without it.

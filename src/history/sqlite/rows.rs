@@ -314,7 +314,7 @@ pub(super) fn keep_sessions(
 }
 
 /// Inserts the row of a place without messages, and returns its id.
-pub(super) fn make(connection: &Connection, place: &Place) -> Result<i64> {
+fn make(connection: &Connection, place: &Place) -> Result<i64> {
     let (name, one, other) = match place {
         Place::Channel(name) => (Some(name), None, None),
         Place::Conversation(one, other) => (None, Some(one), Some(other)),

@@ -3,7 +3,11 @@
 //! A file is inspected before SQLite opens it, because SQLite would make files beside it even if it
 //! belongs to another program.
 
+use super::connection::with_ending;
+use crate::history::{self, StoreError};
 use rusqlite::{Connection, OpenFlags, Result, TransactionBehavior};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// `parl`: the application id in the header (<https://sqlite.org/fileformat2.html>).
@@ -101,36 +105,33 @@ pub(crate) const STEPS: &[&str] = &[
 ",
 ];
 
-/// The bytes of a file's beginning that [`is_empty`] reads.
-pub(super) const HEADER_BYTES: usize = 72;
-
-/// Tells by its beginning whether a file is empty or a history. The error says why it is neither,
-/// or can't be used.
-pub(super) fn is_empty(header: &[u8], has_log: bool) -> std::result::Result<bool, String> {
+/// Returns whether a file is empty, so that a history can be made in its place. The error says why
+/// it is not a history that this version can use.
+pub(crate) fn is_empty(file: &File, path: &Path) -> history::Result<bool> {
+    let mut header = [0; 72];
+    let count = file.read_at(&mut header, 0)?;
     let number = |at: usize| {
-        let four = header.get(at..at + 4).and_then(|four| four.try_into().ok());
-        four.map_or(0, i32::from_be_bytes)
+        header[at..]
+            .first_chunk()
+            .map_or(0, |four| i32::from_be_bytes(*four))
     };
-    if header.is_empty() && has_log {
-        let why = "it is empty, but its log (-wal) is not: it was truncated; restore a backup, or \
-                   remove the log to begin a new history";
-        return Err(why.to_owned());
-    }
-    if header.is_empty() {
-        return Ok(true);
-    }
-    if !header.starts_with(b"SQLite format 3\0") {
-        return Err("it is not a database".to_owned());
-    }
-    if number(68) != APPLICATION {
-        return Err("it is the database of another program".to_owned());
-    }
-    match number(60) {
-        version if version > STEPS.len() as i32 => Err(format!(
-            "it was written by a newer parlor (version {version} of its tables)"
-        )),
-        _ => Ok(false),
-    }
+    let has_log = fs::metadata(with_ending(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let why = match number(60) {
+        _ if count == 0 && !has_log => return Ok(true),
+        _ if count == 0 => {
+            "it is empty, but its log (-wal) is not: it was truncated; restore a backup, or \
+             remove the log to begin a new history"
+        }
+        _ if !header.starts_with(b"SQLite format 3\0") => "it is not a database",
+        _ if number(68) != APPLICATION => "it is the database of another program",
+        version if version > STEPS.len() as i32 => {
+            return Err(StoreError(format!(
+                "it was written by a newer parlor (version {version} of its tables)"
+            )));
+        }
+        _ => return Ok(false),
+    };
+    Err(StoreError(why.to_owned()))
 }
 
 /// Makes the tables of a new history in an empty file. A crash before it is closed and synced
@@ -170,7 +171,7 @@ mod tests {
     fn files_are_recognised_by_their_beginning() {
         let header = |application: i32, version: i32| {
             let mut header = b"SQLite format 3\0".to_vec();
-            header.resize(HEADER_BYTES, 0);
+            header.resize(128, 0);
             header[60..64].copy_from_slice(&version.to_be_bytes());
             header[68..72].copy_from_slice(&application.to_be_bytes());
             header
@@ -188,11 +189,18 @@ mod tests {
             ("half a header", half, false, Err("another program")),
             ("a text", text, false, Err("not a database")),
         ];
+        let path = std::env::temp_dir().join(format!("parlor-schema-{}", std::process::id()));
+        let log = with_ending(&path, "-wal");
         for (name, header, has_log, expected) in table {
-            match (is_empty(&header, has_log), expected) {
-                (Err(why), Err(expected)) => assert!(why.contains(expected), "{name}: {why}"),
+            fs::write(&path, header).unwrap();
+            fs::write(&log, if has_log { "log" } else { "" }).unwrap();
+            match (is_empty(&File::open(&path).unwrap(), &path), expected) {
+                (Err(why), Err(expected)) => assert!(why.0.contains(expected), "{name}: {why}"),
                 (found, expected) => assert_eq!(found.ok(), expected.ok(), "{name}"),
             }
+        }
+        for file in [path, log] {
+            fs::remove_file(file).unwrap();
         }
     }
 

@@ -3,7 +3,7 @@
 //! Another program, such as Litestream, may run checkpoints and restart the log. So the numbers of
 //! the pages are read after each of our own commits, and not when our own checkpoint is due.
 
-use super::file::with_ending;
+use super::connection::with_ending;
 use super::scrub::{self, PAGE};
 use crate::limits::WAL_CHECKPOINT_PAGES;
 use std::collections::BTreeSet;
