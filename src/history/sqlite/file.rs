@@ -103,8 +103,14 @@ impl HistoryFile {
         }
     }
 
+    /// Returns whether the file became shorter. Pages of its log would make it look whole.
+    pub(super) fn is_truncated(&self) -> bool {
+        let about = self.file.metadata();
+        about.is_ok_and(|about| about.len() < self.bytes)
+    }
+
     /// Returns whether the file holds this epoch, which is on one of its first pages.
-    fn holds(&self, epoch: &str) -> bool {
+    pub(super) fn holds(&self, epoch: &str) -> bool {
         let mut start = vec![0; 64 << 10];
         let count = self.file.read_at(&mut start, 0).unwrap_or(0);
         let mut texts = start[..count].windows(epoch.len());

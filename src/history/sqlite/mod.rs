@@ -288,8 +288,13 @@ impl Sqlite {
 
     /// Copies the open file back to its path.
     fn restore(&mut self, now: UnixMillis) -> Result<()> {
-        // So that a file that was moved is complete without its log.
-        let _ = checkpoint(&self.connection, "FULL");
+        if !self.file.holds(&self.epoch) {
+            return Err(StoreError("restore a backup".to_owned()));
+        }
+        if !self.file.is_truncated() {
+            // So that a file that was moved is complete without its log.
+            let _ = checkpoint(&self.connection, "FULL");
+        }
         let copy = self.file.copy(&self.connection)?;
         // From here on the old connection must not touch files by their names.
         self.keep_files_at_close()?;
