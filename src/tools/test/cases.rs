@@ -21,6 +21,7 @@ use super::model::{Frame, Message};
 use crate::random::Random;
 use crate::websocket::accept;
 use std::collections::HashMap;
+use std::num::NonZero;
 
 /// An input with a number from this one on is played alone.
 const MANY: usize = 2_000;
@@ -280,7 +281,7 @@ impl Request {
             } else if part == "unfinished" {
                 self.end = "\r\n";
             } else if let Some(length) = part.strip_prefix("chop=") {
-                self.chop = length.parse().unwrap_or(usize::MAX);
+                self.chop = length.parse().map_or(usize::MAX, NonZero::get);
             } else {
                 self.lines[0] = unescape(&part.replace("{target}", &self.target));
             }
@@ -388,10 +389,11 @@ impl Script {
                 ("wait", _) => script.steps.push(Step::Wait),
                 ("answers", _) => script.steps.push(Step::Answers(script.answers.len())),
                 ("chop" | "slow", number) => {
-                    (is_slow, chop) = (word.starts_with("slow"), number.parse().ok()?);
+                    is_slow = word.starts_with("slow");
+                    chop = number.parse().map(NonZero::get).ok()?;
                 }
                 ("frag", "") => {}
-                ("frag", number) => fragment = number.parse().ok()?,
+                ("frag", number) => fragment = number.parse().map(NonZero::get).ok()?,
                 ("offer", _) => {}
                 ("raw", bytes) => script.steps.push(Step::Send(unescape(bytes), chop, 1)),
                 ("bomb", number) => {
