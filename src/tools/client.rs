@@ -19,6 +19,7 @@ use crate::tools::dissect::{Dissection, code_name, shortened};
 use crate::websocket::{CloseCode, FrameHeader};
 use signal_hook::{consts::SIGINT, flag};
 use std::io;
+use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -70,6 +71,7 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     Client {
         connection,
         terminal,
+        partial: Default::default(),
     }
     .run(&interrupted)
 }
@@ -77,6 +79,8 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
 struct Client<'a, 'b> {
     connection: Connection<Tapped>,
     terminal: &'a mut Terminal<'b>,
+    /// With `--hex`: the bytes of frames that are not complete, sent and received.
+    partial: [Vec<u8>; 2],
 }
 
 impl Client<'_, '_> {
@@ -134,8 +138,11 @@ impl Client<'_, '_> {
 
     /// With `--hex`: shows each frame that is complete, or invalid.
     fn show_frames(&mut self) {
-        let taps = self.connection.get_mut().taps.iter_mut().flatten();
-        for (bytes, arrow) in taps.zip(["->", "<-"]) {
+        let tapped = self.connection.get_mut().tap.iter_mut().flat_map(take);
+        for (is_received, tapped) in tapped {
+            let arrow = if is_received { "<-" } else { "->" };
+            let bytes = &mut self.partial[usize::from(is_received)];
+            bytes.extend(tapped);
             while !bytes.is_empty() {
                 let length = match FrameHeader::decode(bytes) {
                     Ok(Progress::Done { value, used }) => value.payload_length + used as u64,

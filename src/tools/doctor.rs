@@ -312,8 +312,8 @@ impl<'a, 'b> Doctor<'a, 'b> {
         match (answer.status, answer.broken) {
             (101, None) => {
                 let (stream, _tunnel) = stream;
-                let taps = None;
-                let connection = over(Tapped { stream, taps }, answer.rest)?;
+                let tap = None;
+                let connection = over(Tapped { stream, tap }, answer.rest)?;
                 self.good("the upgrade to WebSocket passes");
                 return Ok(Some(Open {
                     connection,

@@ -13,17 +13,18 @@ use std::time::{Duration, Instant};
 /// A longer message is refused with 1009.
 const MESSAGE_BYTES: usize = 64 << 20;
 
-/// A stream. If frames are shown, it keeps the bytes sent and received until then.
+/// A stream. If frames are shown, it keeps the bytes until then, in their order: whether they were
+/// received, and the bytes.
 pub(super) struct Tapped {
     pub(super) stream: TcpStream,
-    pub(super) taps: Option<[Vec<u8>; 2]>,
+    pub(super) tap: Option<Vec<(bool, Vec<u8>)>>,
 }
 
 impl Read for Tapped {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.stream.read(buffer)?;
-        if let Some([_, received]) = &mut self.taps {
-            received.extend_from_slice(&buffer[..length]);
+        if let Some(tap) = &mut self.tap {
+            tap.push((true, buffer[..length].to_vec()));
         }
         Ok(length)
     }
@@ -32,8 +33,8 @@ impl Read for Tapped {
 impl Write for Tapped {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.stream.write(bytes)?;
-        if let Some([sent, _]) = &mut self.taps {
-            sent.extend_from_slice(&bytes[..length]);
+        if let Some(tap) = &mut self.tap {
+            tap.push((false, bytes[..length].to_vec()));
         }
         Ok(length)
     }
@@ -46,8 +47,8 @@ impl Write for Tapped {
 /// Opens a WebSocket for the chat, and taps it if its frames are shown.
 pub(super) fn open(address: &Address, is_shown: bool) -> Result<Connection<Tapped>, String> {
     let (stream, received) = address.open(Some("chat"))?;
-    let taps = is_shown.then(|| [Vec::new(), received.clone()]);
-    over(Tapped { stream, taps }, received)
+    let tap = is_shown.then(|| vec![(true, received.clone())]);
+    over(Tapped { stream, tap }, received)
 }
 
 /// Makes a WebSocket of a stream after its opening handshake. Reads and writes don't block.

@@ -44,18 +44,20 @@ fn end_of_input_says_goodbye_after_all_lines() {
 }
 
 #[test]
-fn frames_are_shown_in_both_directions() {
+fn frames_of_both_directions_are_shown_in_their_order() {
     let server = Server::start(&["--ping-interval", "0.2"]);
     let mut client = start(&["--hex", &server.url("/echo")]);
     let mut keyboard = client.stdin.take().unwrap();
     keyboard.write_all(b"Hello\n").unwrap();
     let mut printed = BufReader::new(client.stdout.take().unwrap());
     let mut text = String::new();
-    while !text.contains("-> 8a 80") {
+    let is_pinged = |(_, after): (&str, &str)| after.contains("-> 8a 80");
+    while !text.split_once("\nHello\n").is_some_and(is_pinged) {
         assert_ne!(printed.read_line(&mut text).unwrap(), 0, "{text}");
     }
     kill_process(Pid::from_child(&client), Signal::INT).unwrap();
     printed.read_to_string(&mut text).unwrap();
+    let mut rest = &*text;
     for part in [
         "-> 81 85",
         "text, 5 bytes, masked",
@@ -63,10 +65,12 @@ fn frames_are_shown_in_both_directions() {
         "text, 5 bytes, not masked",
         "\nHello\n",
         "<- 89 00",
+        "-> 8a 80",
         "-> 88 82",
         "<- 88 02 03 e8",
     ] {
-        assert!(text.contains(part), "{part} in {text}");
+        let found = rest.split_once(part);
+        (_, rest) = found.unwrap_or_else(|| panic!("{part} is missing, or too early, in {text}"));
     }
     let (status, remarks) = ended(client);
     assert!(status == Some(0) && remarks.contains("closed with 1000"));
