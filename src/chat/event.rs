@@ -193,17 +193,6 @@ fn add_place<M: SerializeMap>(event: &mut M, place: &Place) -> Result<(), M::Err
     }
 }
 
-/// Serializes who may write as `all`, `owner`, or a number of seconds.
-impl Serialize for Writing {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::All => serializer.serialize_str("all"),
-            Self::Owner => serializer.serialize_str("owner"),
-            Self::Slow(seconds) => serializer.serialize_u32(*seconds),
-        }
-    }
-}
-
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

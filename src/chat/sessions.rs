@@ -96,10 +96,6 @@ impl Sessions {
             self.names.remove(&name, author);
         }
     }
-
-    pub(super) fn holds_names(&self) -> bool {
-        !self.held.is_empty()
-    }
 }
 
 /// The proof of a session: its author number and 128 random bits.

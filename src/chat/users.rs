@@ -284,7 +284,7 @@ impl Chat {
     /// two with the same name, the first row has it.
     pub(super) fn hold_names(&mut self, rows: &[SessionRow]) {
         let window = self.limits.resume_window;
-        if window.is_zero() {
+        if window.is_zero() || rows.is_empty() {
             return;
         }
         for row in rows {
@@ -292,9 +292,7 @@ impl Chat {
                 self.sessions.hold(row.author, name);
             }
         }
-        if self.sessions.holds_names() {
-            self.set_timer(window, Timer::HeldNames);
-        }
+        self.set_timer(window, Timer::HeldNames);
     }
 
     /// Has the next commit write a user's row, if the user has one.

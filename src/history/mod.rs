@@ -283,7 +283,8 @@ impl Sanction {
 }
 
 /// Who may write in a channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Writing {
     /// All of its members.
     #[default]
@@ -291,6 +292,7 @@ pub enum Writing {
     /// Connections of owners only.
     Owner,
     /// All, with this many seconds between two messages of one user.
+    #[serde(untagged)]
     Slow(u32),
 }
 
