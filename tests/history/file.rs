@@ -205,7 +205,8 @@ fn history_of_another_server_in_its_place_is_left_alone() {
         fs::rename(path, path.with_extension("old")).unwrap();
         other = Some(folder.open());
     });
-    assert!(restored.unwrap_err().contains("another parlor uses it"));
+    let why = restored.unwrap_err();
+    assert!(why.contains("another parlor uses it; it is saved as"));
     let mut other = other.unwrap();
     assert_eq!(say(&mut other, &channel("chess"), now(1)).seq.0, 1);
     drop((history, other));

@@ -298,7 +298,10 @@ impl Sqlite {
         let copy = self.file.copy(&self.connection)?;
         // From here on the old connection must not touch files by their names.
         self.keep_files_at_close()?;
-        self.file.take_over(&copy, now)?;
+        self.file.take_over(&copy, now).map_err(|StoreError(why)| {
+            let copy = copy.display();
+            StoreError(format!("{why}; it is saved as {copy}"))
+        })?;
         let path = self.file.path.display();
         log::warn!("the history {path} is back with all that it had");
         // The old connection has a file without a name.
