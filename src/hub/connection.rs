@@ -121,6 +121,8 @@ pub(super) struct RareState {
     /// The time from which the deadline of the unfinished message is counted.
     pub(super) message_since: Option<Millis>,
     pub(super) tap: Option<Box<dyn Tap>>,
+    /// The `trace` that made the tap is not applied yet.
+    pub(super) tap_waits: bool,
 }
 
 /// Whether a connection is in the queue of connections to read.

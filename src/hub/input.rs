@@ -201,8 +201,10 @@ impl<S> Connection<S> {
                         if let Ok(Command::Trace { on: true }) = &request.command
                             && let Some(wire) = &cx.wire
                         {
-                            let tap = &mut self.rare.get_or_insert_default().tap;
-                            tap.get_or_insert_with(|| wire.tap());
+                            let rare = self.rare.get_or_insert_default();
+                            if rare.tap.is_none() {
+                                (rare.tap, rare.tap_waits) = (Some(wire.tap()), true);
+                            }
                         }
                         cx.inbox.push_back((self.id, Entry::Request(request)));
                     }

@@ -20,12 +20,13 @@ impl<S: Socket> Hub<S> {
         let Some(wire) = &self.cx.wire else { return };
         let answered = match &request.command {
             Ok(Command::Trace { on }) => {
-                let tap = &mut connection.rare.get_or_insert_default().tap;
+                let rare = connection.rare.get_or_insert_default();
+                rare.tap_waits = false;
                 if *on {
                     // `read_frames` has made it, unless an earlier `trace` was over the rate.
-                    tap.get_or_insert_with(|| wire.tap());
+                    rare.tap.get_or_insert_with(|| wire.tap());
                 } else {
-                    *tap = None;
+                    rare.tap = None;
                 }
                 Ok(json!({ "type": "tracing", "on": on }))
             }
@@ -63,11 +64,13 @@ impl<S> Connection<S> {
     pub(super) fn write_traces(&mut self, room: &mut usize, cx: &mut Context) {
         let Life::Open(open) = &self.life else { return };
         let deflate = open.websocket.deflate();
-        let Some(tap) = self.rare.as_mut().and_then(|rare| rare.tap.as_mut()) else {
-            return;
-        };
+        let Some(rare) = &mut self.rare else { return };
+        let Some(tap) = &mut rare.tap else { return };
         for frames in cx.turn.frames(&self.outbox) {
             tap.sent(frames, cx.now.unix);
+        }
+        if rare.tap_waits {
+            return;
         }
         let most = cx.limits.send_queue_bytes / 4;
         while *room > 0

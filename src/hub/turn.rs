@@ -110,9 +110,7 @@ impl<S: Socket> Hub<S> {
             Verdict::Flooding => return self.close(id, CloseReason::FLOODING),
             Verdict::Refused { retry_ms } => {
                 // Drops the tap that `read_frames` has made.
-                if let (Ok(Command::Trace { .. }), Some(rare)) =
-                    (&request.command, &mut connection.rare)
-                {
+                if let Some(rare) = connection.rare.as_mut().filter(|rare| rare.tap_waits) {
                     rare.tap = None;
                 }
                 // `bad_json` and `bad_id` take precedence over `rate_limited`.

@@ -102,6 +102,17 @@ fn connection_sees_its_own_frames_only() {
 }
 
 #[test]
+fn trace_over_the_rate_changes_nothing() {
+    let server = Server::start(&["--rate=5"]);
+    let mut ada = server.enter("Ada");
+    let trace = json!({"type": "trace", "on": true});
+    assert!((0..20).any(|_| ada.ask(trace.clone())["code"] == "rate_limited"));
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    ada.drain();
+    assert!(ada.drain().iter().any(|event| event["type"] == "trace"));
+}
+
+#[test]
 fn frames_by_hand_are_tried_without_being_received() {
     let server = Server::start(&[]);
     let mut guest = Person::guest(&server);
