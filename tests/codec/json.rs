@@ -167,6 +167,8 @@ fn invalid_json_is_bad_json() {
         r#"{"type":"message","channel":"a","text":"\ude00\ud83d"}"#,
         r#"{"type":"who","channel":"\uD83D\u0061"}"#,
         r#"{"type":"who","channel":"\ud83d\\ude00"}"#,
+        r#"{"type":"typing","channel":"\ud83d"}"#,
+        r#"{"type":"typing","channel":"a","conversation":"\ud83d"}"#,
         r#"{"type":"who","\ud800":1}"#,
     ];
     for json in table {

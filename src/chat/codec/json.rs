@@ -204,6 +204,7 @@ fn target(
     match (string(name, ""), string(fields.conversation, "")) {
         (Ok(Some(name)), Ok(None)) => Ok(kind(name)),
         (Ok(None), Ok(Some(conversation))) => Ok(Target::Conversation(conversation)),
+        (Err(error), _) | (_, Err(error)) if error == CommandError::BAD_JSON => Err(error),
         _ => Err(CommandError::bad_field(wrong)),
     }
 }
