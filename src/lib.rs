@@ -18,7 +18,7 @@
 //! | module | contents |
 //! | --- | --- |
 //! | `limits`, `time`, `metrics` | bounds, clocks, counters |
-//! | `text`, [`progress`] | hex and escapes, the result of incremental parsers |
+//! | `text`, [`progress`] | escapes and hex, the result of incremental parsers |
 //! | [`http`] | request heads, responses, the files of the page (RFC 9112) |
 //! | [`websocket`] | handshake, frames, messages, close, compression (RFC 6455, RFC 7692) |
 //! | [`blocking`] | a WebSocket on a stream |
@@ -29,8 +29,9 @@
 //! | `cli` | options and subcommands |
 //! | `tools` | the subcommands, the recorder of `--record`, and the wire view |
 //!
-//! Everything below `server` is sans-I/O: it uses no sockets, no clock and no random source, so
-//! tests and the simulation run it with a network and a time of their own.
+//! Everything above `server` in this table is sans-I/O: it uses no sockets, no clock and no random
+//! source, so tests and the simulation run it with a network and a time of their own. (The history
+//! in SQLite has a file, and measures how long a commit takes.)
 //!
 //! # A turn
 //!
@@ -45,11 +46,8 @@
 //! 7. **flush** the bytes to the sockets; bytes that a socket does not accept are queued;
 //! 8. **free** closed connections and buffers.
 //!
-//! # The contract of the hub
-//!
 //! The server, the simulation, the fuzzer and the replay all drive a `hub::Hub` by the same four
-//! calls: `next_deadline`, `handle`, `next_read` and `end_turn`. The head of `hub` says how, and
-//! what a driver can rely on.
+//! calls: `next_deadline`, `handle`, `next_read` and `end_turn`. The head of `hub` is the contract.
 //!
 //! # Where to start
 //!

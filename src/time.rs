@@ -1,4 +1,4 @@
-//! Clocks. Nothing below `server` reads one: the event loop reads both clocks once a turn.
+//! Clocks. The event loop reads both once a turn, and passes the times on as [`Now`].
 //!
 //! Deadlines use the monotonic clock, which never jumps; times for people (`at`, `Date`) come from
 //! the wall clock. They have two types, so that they can't be confused.
@@ -138,18 +138,18 @@ impl TrustedClock {
         }
     }
 
-    /// The time that ages are judged by.
+    /// Returns the time that ages are judged by.
     pub fn believed(&self) -> UnixMillis {
         self.believed
     }
 
-    /// Whether the wall clock agreed with the believed time at the last observation.
+    /// Returns whether the wall clock agreed with the believed time at the last observation.
     pub fn agrees(&self) -> bool {
         self.doubted.is_none()
     }
 
-    /// The time to store with something whose age will be judged: the later one of the believed
-    /// time and the wall clock. Too late a time is harmless, too early a time would delete it.
+    /// Returns the time to store with something whose age will be judged: the later one of the
+    /// believed time and the wall clock. Too late a time is harmless; too early a time deletes it.
     pub fn stamp(&self, wall: UnixMillis) -> UnixMillis {
         self.believed.max(wall)
     }

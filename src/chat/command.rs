@@ -21,7 +21,7 @@ pub struct Request {
     /// The id that the answer repeats.
     pub id: Option<RequestId>,
     /// Whether the command is only allowed after `hello`. Before it, the answer is `hello_first`,
-    /// even if `command` is an error.
+    /// even if the command has an error.
     pub needs_user: bool,
     /// The command, or the error of parsing it.
     pub command: Result<Command, CommandError>,
@@ -58,7 +58,7 @@ pub enum Command {
     Who { channel: Option<Box<str>> },
     /// Asks for all channels.
     Channels,
-    /// Makes the connection an owner's by the owner's key; without one, it no longer is.
+    /// Makes the connection an owner's by the owner's key; without a key, ends that.
     Own { key: Option<Box<str>> },
     /// Mutes or kicks a user for some minutes; 0 ends it.
     Sanction {
@@ -109,8 +109,8 @@ impl Command {
     }
 }
 
-/// The first command of a connection. `password` is the room's; with the owner's `key` neither it
-/// nor an open door is needed.
+/// The first command of a connection. With the owner's `key`, neither the room's `password` nor an
+/// open door is needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hello {
     pub name: Box<str>,
@@ -138,8 +138,7 @@ pub struct Query {
     pub limit: u32,
 }
 
-/// A search, of everything that the session can read if there is no target; `limit` is from 1 to
-/// 50.
+/// A search; without a target, of all that the session can read. `limit` is from 1 to 50.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchQuery {
     pub text: Box<str>,
@@ -169,12 +168,12 @@ impl Request {
         command: Result<Command, CommandError>,
     ) -> Self {
         const WITHOUT_USER: [&str; 6] = ["hello", "trace", "try", "nick", "help", "quit"];
-        let comes_first = [CommandError::BAD_JSON, CommandError::UNKNOWN_TYPE];
-        let error = command.as_ref().err();
-        let needs_user = !error.is_some_and(|error| comes_first.contains(error));
+        // These errors take precedence over `hello_first`.
+        let first = [CommandError::BAD_JSON, CommandError::UNKNOWN_TYPE];
+        let is_first = command.as_ref().is_err_and(|error| first.contains(error));
         Self {
             id,
-            needs_user: needs_user && !WITHOUT_USER.contains(&kind),
+            needs_user: !is_first && !WITHOUT_USER.contains(&kind),
             command,
         }
     }
@@ -192,9 +191,8 @@ impl Request {
     /// `rate_limited`.
     pub fn is_unreadable(&self) -> bool {
         let errors = [CommandError::BAD_JSON, CommandError::BAD_ID];
-        self.command
-            .as_ref()
-            .is_err_and(|error| errors.contains(error))
+        let error = self.command.as_ref().err();
+        error.is_some_and(|error| errors.contains(error))
     }
 
     /// Returns whether the command must wait for the next turn if the same connection sent a

@@ -123,7 +123,7 @@ impl Chat {
         Some(name)
     }
 
-    /// Answers `leave`. It also ends what lost connections of the user left in the channel.
+    /// Answers `leave`. The user's lost connections no longer make them a member, either.
     pub(super) fn leave(&mut self, context: &mut Context<'_>, name: Option<&str>) -> Applied {
         let author = context.author()?;
         let id = self.joined_channel(context.address, name)?;
@@ -140,8 +140,8 @@ impl Chat {
         Ok(())
     }
 
-    /// Takes a connection that is gone out of its channels. If it was lost, its user stays a member
-    /// for the resume window.
+    /// Removes a closed connection from its channels. If it was lost, its user stays a member for
+    /// the resume window.
     pub(super) fn leave_all(
         &mut self,
         author: Author,
@@ -190,7 +190,7 @@ impl Chat {
         }
     }
 
-    /// Takes one connection of a member out of a channel.
+    /// Removes one connection of a member from a channel.
     fn step_out(&mut self, author: Author, id: ChannelId) {
         let channel = self.channels.get_mut(id);
         if let Some(connections) = channel.and_then(|it| it.members.get_mut(&author)) {
@@ -201,7 +201,7 @@ impl Chat {
         }
     }
 
-    /// Ends a user's membership. An empty channel without messages goes.
+    /// Ends a user's membership, and unlists an empty channel without messages or settings.
     fn expel(&mut self, author: Author, id: ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;

@@ -106,18 +106,18 @@ impl Chat {
                 self.rows_written(&rows);
                 self.schedule_maintenance();
                 let deleted = deleted(&proposals, &stored);
-                for ((what, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
+                for ((proposal, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
                     if !stored.repeated && stored.refused.is_none() {
-                        self.publish(what, sender, *stored, &deleted, effects);
+                        self.publish(proposal, sender, *stored, &deleted, effects);
                     }
                 }
-                for ((what, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
+                for ((proposal, sender), stored) in proposals.iter().zip(&senders).zip(&stored) {
                     if let Some(why) = stored.refused {
                         self.answer_sender(sender, Event::Error(why.into()), effects);
                     } else if sender.id.is_some() {
                         let ack = Event::Ack {
-                            place: what.place.clone(),
-                            to: what.to.clone(),
+                            place: proposal.place.clone(),
+                            to: proposal.to.clone(),
                             seq: stored.seq,
                             at: stored.at,
                         };
@@ -127,8 +127,8 @@ impl Chat {
             }
             Err(error) => {
                 let error = self.failed(error);
-                for (what, sender) in proposals.iter().zip(&senders) {
-                    self.not_sent(what.author, sender.channel);
+                for (proposal, sender) in proposals.iter().zip(&senders) {
+                    self.not_sent(proposal.author, sender.channel);
                     self.answer_sender(sender, Event::Error(error.clone()), effects);
                 }
             }
@@ -142,13 +142,14 @@ impl Chat {
 
     fn publish(
         &mut self,
-        what: &Rc<Proposal>,
+        proposal: &Rc<Proposal>,
         sender: &Sender,
         stored: Stored,
         deleted: &[(&Place, Seq)],
         effects: &mut Vec<Effect>,
     ) {
-        let mut what = what.clone();
+        let mut what = proposal.clone();
+        // The text of a message that this turn also deletes is not published.
         let about = what.changes().unwrap_or(stored.seq);
         if !matches!(what.kind, Kind::Delete { .. }) && deleted.contains(&(&what.place, about)) {
             let what = Rc::make_mut(&mut what);
@@ -205,8 +206,8 @@ impl Chat {
 fn deleted<'a>(proposals: &'a [Rc<Proposal>], stored: &[Stored]) -> Vec<(&'a Place, Seq)> {
     let stored = proposals.iter().zip(stored);
     let stored = stored.filter(|(_, stored)| !stored.repeated && stored.refused.is_none());
-    let deleted = stored.filter_map(|(what, _)| match what.kind {
-        Kind::Delete { of } => Some((&what.place, of)),
+    let deleted = stored.filter_map(|(proposal, _)| match proposal.kind {
+        Kind::Delete { of } => Some((&proposal.place, of)),
         _ => None,
     });
     deleted.collect()

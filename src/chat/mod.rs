@@ -1,12 +1,13 @@
 //! The chat: requests go in, effects come out. It knows neither frames nor sockets, only the
 //! addresses of connections.
 //!
-//! A turn is any number of [`Chat::apply`] and one [`Chat::commit`]. A message is checked by the
-//! first and kept as a proposal; the second has all proposals stored and numbered, and only then
-//! publishes them. Nothing else waits for the commit, so nothing has to be undone if it fails.
+//! A turn is any number of [`Chat::apply`] and one [`Chat::commit`]. `apply` checks a message and
+//! keeps it as a proposal; `commit` has all proposals stored and numbered, and only then publishes
+//! them. Nothing else waits for the commit, so nothing has to be undone if it fails.
 //!
 //! Invariants:
-//! * A message has no number before it is stored, and no proposal outlives its turn.
+//! * A message has no number before it is stored. A proposal outlives its turn only while another
+//!   program has locked the history ([`Chat::is_waiting`]).
 //! * An effect names only addresses of connections that exist.
 //!
 //! Reading order: `command.rs` and `event.rs` (what goes in and out), this file, `users.rs`,
@@ -96,7 +97,7 @@ pub struct Chat {
     /// The searches that are underway, in the order in which they are continued.
     searches: VecDeque<searches::Search>,
     /// The last error of the history, for the log.
-    trouble: Option<StoreError>,
+    last_error: Option<StoreError>,
 }
 
 /// The cost and the result of a request.
@@ -214,7 +215,7 @@ impl Chat {
             is_waiting: false,
             timers: Timers::default(),
             searches: VecDeque::new(),
-            trouble: None,
+            last_error: None,
         };
         chat.hold_names(&remembered.sessions);
         chat.schedule_maintenance();
@@ -407,9 +408,9 @@ impl Chat {
         self.history.take_commit_time()
     }
 
-    /// Returns the last error of the history, once: for the log.
-    pub fn take_trouble(&mut self) -> Option<StoreError> {
-        self.trouble.take()
+    /// Returns the last error of the history, once, for the log.
+    pub fn take_last_error(&mut self) -> Option<StoreError> {
+        self.last_error.take()
     }
 
     /// Returns the number of users online.
@@ -439,7 +440,7 @@ impl Chat {
 
     /// Keeps an error of the history for the log, and returns the one for the client.
     fn failed(&mut self, error: StoreError) -> CommandError {
-        self.trouble = Some(error);
+        self.last_error = Some(error);
         CommandError::STORAGE_FAILED
     }
 }

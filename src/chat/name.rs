@@ -62,8 +62,8 @@ impl Name {
     }
 }
 
-/// Hashes the lower-case forms of the skeleton, and of the lower-case form's skeleton: `Ida` looks
-/// like `lda`, and is the same as `ida`.
+/// Returns the hashes of two skeletons in lower case: of the name, and of its lower-case form.
+/// `Ida` looks like `lda`, and is the same as `ida`.
 fn keys(name: &str) -> [u64; 2] {
     [name, &name.to_lowercase()].map(|name| {
         let mut hasher = DefaultHasher::new();

@@ -72,7 +72,7 @@ impl Chat {
     ) -> Applied {
         let now = self.now.unix;
         self.sanctions.retain(|_, it| it.until() > now);
-        let mut sanction = self.decided(context, user, minutes)?;
+        let mut sanction = self.sanction_of(context, user, minutes)?;
         let until = match minutes {
             0 => UnixMillis(0),
             _ => UnixMillis(now.0 + u64::from(minutes) * 60_000),
@@ -219,7 +219,7 @@ impl Chat {
     /// Finds the user that an owner names. Returns the current sanction of that session, or an
     /// empty one. A user who is offline is found by the name in the lists of muted and kicked
     /// users.
-    fn decided(
+    fn sanction_of(
         &self,
         context: &Context<'_>,
         user: &str,

@@ -38,6 +38,7 @@ impl Chat {
         let unread = place.transpose()?.map(|place| [Unread::all(place)].into());
         let mut text = String::new();
         fold(&query.text, &mut text);
+        // A connection's earlier search ends: it is answered with what it has found.
         let mut searches = self.searches.iter();
         let old = searches.position(|it| it.sender.address == context.address);
         if let Some(old) = old.and_then(|old| self.searches.remove(old)) {

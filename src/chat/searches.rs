@@ -36,8 +36,8 @@ pub(super) struct Search {
 /// The messages of a place that a search has yet to read.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Unread {
-    /// They are below this number, and come later in the answer. The time is the largest one
-    /// before the search has read from the place.
+    /// The position that all of them are below. Its time is `u64::MAX` until the search has read
+    /// from the place.
     pub(super) below: Position,
     rows: u32,
 }

@@ -186,7 +186,7 @@ impl Chat {
         self.changed(List::Users, &name.shown, true);
     }
 
-    /// Makes a connection one of a user's.
+    /// Adds a connection to a user.
     fn attach(&mut self, address: Address, author: Author) -> Applied {
         self.client(address)?.author = Some(author);
         self.timers.clear(&Timer::Hello(address));
@@ -231,6 +231,8 @@ impl Chat {
         Ok(())
     }
 
+    /// Removes a connection from its user. After the last one the user goes offline, or the resume
+    /// window begins.
     pub(super) fn client_left(
         &mut self,
         address: Address,
@@ -295,7 +297,7 @@ impl Chat {
         self.set_timer(window, Timer::HeldNames);
     }
 
-    /// Has the next commit write a user's row, if the user has one.
+    /// Lets the next commit write a user's row, if the user has one.
     pub(super) fn update_row(&mut self, author: Author, quit: bool) {
         if let Some(user) = self.sessions.users.get(&author)
             && user.row_written.is_some()

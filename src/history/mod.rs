@@ -35,7 +35,7 @@ pub struct Author(pub u64);
 /// characters.
 pub type Epoch = Rc<str>;
 
-/// Something that numbers messages.
+/// Where messages are kept and numbered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// A channel, by its name as it is shown.
@@ -438,7 +438,7 @@ pub trait History {
     fn span(&mut self, place: &Place) -> Result<Span>;
     /// Returns a session that is kept.
     fn session(&mut self, author: Author) -> Result<Option<SessionRow>>;
-    /// Returns the session that was last seen of those whose rows have this `password`.
+    /// Returns the session seen last of those with this mark in [`SessionRow::password`].
     fn session_with_mark(&mut self, mark: &[u8; 20]) -> Result<Option<Author>>;
     /// Returns the conversations of a session, the most recently used first, at most `most`.
     fn conversations(&mut self, of: Author, most: usize) -> Result<Vec<ConversationRow>>;
@@ -451,7 +451,7 @@ pub trait History {
     fn maintain(&mut self, _now: Now) -> Result<()> {
         Ok(())
     }
-    /// Returns in what time [`History::maintain`] should be called; `None` if it never needs to.
+    /// Returns after what time to call [`History::maintain`]; `None`: it need not be called.
     fn next_maintenance(&self) -> Option<Duration> {
         None
     }

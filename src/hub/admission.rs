@@ -54,7 +54,7 @@ pub(super) struct Seat {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Counted {
-    /// Among those that are only told why they are refused.
+    /// Among those that only get a refusal.
     Refused,
     /// Among the open ones.
     Open,
@@ -130,8 +130,8 @@ impl Admission {
         self.count(seat, limits)
     }
 
-    /// Returns for whom a request counts. The address of the seat may be that of an earlier request
-    /// of another client.
+    /// Returns the client that a request counts for. The address of the seat may be that of another
+    /// client's earlier request.
     pub(super) fn client(&self, seat: &Seat, head: &Head<'_>) -> Client {
         Client {
             address: match seat.by_proxy {

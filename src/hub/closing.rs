@@ -75,7 +75,7 @@ impl<S: Socket> Hub<S> {
         } else if !peer_answers {
             connection.begin_closing(cx);
         }
-        self.settle(id);
+        self.update_derived(id);
     }
 
     /// Closes every connection, for a graceful shutdown: WebSockets with 1001, and others as soon
@@ -93,13 +93,13 @@ impl<S: Socket> Hub<S> {
                 } else {
                     connection.begin_closing(&mut self.cx);
                 }
-                self.settle(id);
+                self.update_derived(id);
             }
         }
     }
 
-    /// Closes a slow reader with 1013, before its requests: the buffers of this turn are flushed
-    /// already.
+    /// Closes a slow reader with 1013, in the next turn and before its requests are applied: this
+    /// turn is flushed already.
     pub(super) fn close_slow(&mut self, id: ConnectionId, why: &'static str) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -111,7 +111,7 @@ impl<S: Socket> Hub<S> {
             let reason = CloseReason::Ours(CloseCode::TRY_AGAIN_LATER, why);
             connection.end(reason, true, &mut self.cx);
         }
-        self.settle(id);
+        self.update_derived(id);
     }
 
     /// Closes the connections that hold most, until the rest is within `--max-buffered-bytes`. A
@@ -140,7 +140,7 @@ impl<S: Socket> Hub<S> {
             if connection.is_in(Phase::CloseSent) {
                 // It may still hold half a frame. Without a reset, others would be closed for it.
                 connection.kill();
-                self.settle(id);
+                self.update_derived(id);
                 continue;
             }
             self.buffers_full.log(

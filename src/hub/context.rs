@@ -93,7 +93,7 @@ pub(super) struct Context {
     pub(super) metrics: Metrics,
     pub(super) buffered: Buffered,
     pub(super) wire: Option<Box<dyn WireView>>,
-    /// There are as many users as may be: `/chat` is answered 503.
+    /// The chat keeps twice as many users as there may be connections: `/chat` is answered 503.
     pub(super) is_full: bool,
 }
 

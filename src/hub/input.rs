@@ -1,7 +1,7 @@
 //! Parses a connection's input: requests while it speaks HTTP, frames once it is a WebSocket.
 //!
 //! A *tap* copies a connection's bytes for the wire view, while a user has that open. A *question*
-//! is a command that is answered with stored state, so it waits for the commit.
+//! is a command whose answer may contain messages ([`Request::waits_for_commit`]).
 
 use super::connection::{Connection, Endpoint, Exchange, Life};
 use super::context::{Context, encode_message};
@@ -64,6 +64,7 @@ impl<S> Connection<S> {
                 Life::Dead => bytes.len(),
             };
             bytes = &mut bytes[used..];
+            // A tap that was made by these bytes begins after them.
             if !had_tap && let Some(tap) = self.tap() {
                 tap.received(bytes, cx.now.unix);
             }
@@ -160,7 +161,7 @@ impl<S> Connection<S> {
         }
         match &mut self.life {
             Life::Http(http) if keep_alive => {
-                // Frees a gathered head.
+                // Frees the buffer of a head that arrived in pieces.
                 *http.requests = Requests::default();
                 http.exchange = Exchange::Answering;
                 self.since = now.mono;
@@ -184,7 +185,7 @@ impl<S> Connection<S> {
                 encode_message(&mut cx.encoder.deflate, deflate, opcode, payload, out)
             });
         };
-        // The number of control frames and fragments, for the rate; and the payload of a ping.
+        // `chores` counts control frames and fragments, which have a rate limit of their own.
         let (mut chores, mut ping) = (0, None);
         let (mut reply, mut end) = (Vec::new(), None);
         let received = open.websocket.receive(bytes, &mut cx.scratch, &mut reply);
@@ -229,9 +230,9 @@ impl<S> Connection<S> {
                 };
                 if message_bytes.is_some() {
                     cx.metrics.messages_received += 1;
-                    self.rare
-                        .iter_mut()
-                        .for_each(|rare| rare.message_since = None);
+                    if let Some(rare) = &mut self.rare {
+                        rare.message_since = None;
+                    }
                 }
                 (used, message_bytes.unwrap_or(0))
             }

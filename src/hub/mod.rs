@@ -16,10 +16,9 @@
 //!    source of its own: the same calls give the same result.
 //! 6. Sockets are written to, and connections freed, in `end_turn` alone. So an index names the
 //!    same connection through a whole turn.
-//! 7. Every connection has a reminder that is not later than its deadline, so `next_deadline` is
-//!    never too late.
-//! 8. A slow or flooding connection delays the others by a few turns at most, and what is held for
-//!    all stays within `--max-buffered-bytes`.
+//! 7. `next_deadline` is never later than the deadline of a connection.
+//! 8. A slow or flooding connection delays the others by a few turns at most, and the bytes held
+//!    for all of them stay within `--max-buffered-bytes`.
 //!
 //! The steps of a turn are in `turn.rs`, a connection's life in `connection.rs`, the parsing of its
 //! bytes in `input.rs`, and the order of reading in `reading.rs`.
@@ -156,7 +155,7 @@ pub struct Hub<S> {
     dead: Vec<ConnectionId>,
     reading: ReadQueue,
     /// Times at which to check a connection's deadline. A deadline that moves later leaves its
-    /// entry as it is; one that moves earlier adds an entry. Only the one at `reminder` counts.
+    /// entry; one that moves earlier adds an entry. Only that at [`Connection::reminder`] counts.
     reminders: BinaryHeap<Reverse<(Millis, ConnectionId)>>,
     /// The value of `next_deadline` at the end of the last turn.
     promised: Option<Millis>,
@@ -199,6 +198,7 @@ impl<S: Socket> Hub<S> {
         &self.cx.metrics
     }
 
+    /// Adds a connection, which is refused with a status if there are too many.
     fn accept(&mut self, socket: S, peer: SocketAddr) {
         let entered = self.cx.admission.enter(peer.ip(), &self.cx.limits);
         let Some((seat, refusal)) = entered else {
@@ -212,7 +212,7 @@ impl<S: Socket> Hub<S> {
             connection.refuse(&refusal, &mut self.cx);
         }
         self.connections.insert(connection);
-        self.settle(id);
+        self.update_derived(id);
     }
 
     /// Returns whether this turn has enough work, so that no more connections are read.
@@ -220,7 +220,7 @@ impl<S: Socket> Hub<S> {
         self.cx.inbox.len() > INBOX_LENGTH || self.cx.turn.bytes() >= TURN_OUTPUT_BYTES
     }
 
-    /// Runs `work` on a connection, and then [`Hub::settle`].
+    /// Runs `work` on a connection, and then [`Hub::update_derived`].
     fn on_connection(
         &mut self,
         id: ConnectionId,
@@ -229,13 +229,13 @@ impl<S: Socket> Hub<S> {
         self.cx.is_full = self.chat.users_kept() >= 2 * self.cx.limits.connections as usize;
         if let Some(connection) = self.connections.get_mut(id) {
             work(connection, &mut self.cx);
-            self.settle(id);
+            self.update_derived(id);
         }
     }
 
     /// Updates what the hub derives from a connection's state: the count of buffered bytes, the
     /// queue of connections to read, and the reminder of its next deadline.
-    fn settle(&mut self, id: ConnectionId) {
+    fn update_derived(&mut self, id: ConnectionId) {
         let cx = &mut self.cx;
         let Some(connection) = self.connections.get_mut(id) else {
             return;

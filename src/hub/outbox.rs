@@ -21,7 +21,7 @@ pub trait Socket {
     fn shutdown_write(&mut self);
 }
 
-/// How events reach a connection.
+/// How events are encoded for a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Encoding {
     #[default]
@@ -34,7 +34,7 @@ pub(super) enum Encoding {
 /// than three.
 const SLICES: usize = 16;
 
-/// The end of a chain, and a topic without a buffer.
+/// The end of a linked list of pieces, and a topic without a buffer.
 pub(super) const NONE: u32 = u32::MAX;
 /// The capacity of [`Turn::private`] that stays allocated between turns.
 pub(super) const KEPT_BYTES: usize = 256 << 10;
@@ -245,6 +245,7 @@ pub(super) struct Outbox {
     /// The topics that the connection is subscribed to, by number.
     pub(super) topics: SmallVec<[u32; 4]>,
     pub(super) encoding: Encoding,
+    /// The ends of the list of pieces, as positions in [`Turn::pieces`].
     first: u32,
     last: u32,
     /// Bytes of this turn's pieces.

@@ -67,7 +67,7 @@ impl Router {
         match head.method {
             "GET" | "HEAD" => {}
             "OPTIONS" => {
-                // A page can ask so whether its origin is allowed: a GET of its own has no Origin.
+                // Tells a page whether its origin is allowed: its own GET has no `Origin`.
                 if matches!(head.path, "/chat" | "/echo") {
                     self.origins.check(head)?;
                 }

@@ -55,7 +55,7 @@ impl<S: Socket> Hub<S> {
             }
             connection.reminder = Millis(u64::MAX);
             connection.check_deadline(&mut self.cx);
-            self.settle(id);
+            self.update_derived(id);
         }
         if self.chat.next_deadline().is_some_and(|at| at <= now.mono) {
             self.chat.tick(now, &mut self.effects);

@@ -167,6 +167,7 @@ impl Topics {
     }
 }
 
+/// Returns the position of a topic in [`Topics::topics`].
 fn number(topic: Topic, encoding: Encoding) -> u32 {
     let topic = match topic {
         Topic::Everyone => 0,

@@ -13,6 +13,7 @@ use crate::websocket::{self, Opcode};
 use serde_json::json;
 
 impl<S: Socket> Hub<S> {
+    /// Answers the commands `trace` and `try`.
     pub(super) fn apply_wire(&mut self, id: ConnectionId, request: Request) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;

@@ -149,7 +149,7 @@ impl<S: Socket> Hub<S> {
         if let Some(took) = self.chat.take_commit_time() {
             self.cx.metrics.commit_seconds.observe(took);
         }
-        if let Some(error) = self.chat.take_trouble() {
+        if let Some(error) = self.chat.take_last_error() {
             let now = self.cx.now.mono;
             self.storage_failed
                 .log(now, format_args!("history error: {error}"));
@@ -161,7 +161,7 @@ impl<S: Socket> Hub<S> {
             {
                 (open.pending.proposed, open.pending.deferred) = (false, false);
             }
-            self.settle(id);
+            self.update_derived(id);
         }
         touched.shrink_to(KEPT_ENTRIES);
         self.touched = touched;
@@ -207,7 +207,7 @@ impl<S: Socket> Hub<S> {
                     }
                 }
             }
-            self.settle(id);
+            self.update_derived(id);
         }
         self.cx.turn.clear();
         self.close_largest();

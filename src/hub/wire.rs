@@ -8,7 +8,7 @@ use crate::websocket::DeflateParameters;
 use serde_json::Value;
 use std::net::IpAddr;
 
-/// For whom a request counts.
+/// The client that a request counts for.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
     /// The address, unless a trusted proxy sent the request and named none.

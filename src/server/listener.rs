@@ -1,9 +1,9 @@
 //! A listening socket: accepts connections in batches, and pauses when file descriptors run out.
 //!
-//! A socket from which nothing can be accepted stays readable. To retry at once would spin, and no
-//! further event reports it (edge-triggered). So the listener retries after a pause; meanwhile the
-//! connections wait in the kernel's queue. The last descriptors are reserved for the history and
-//! for pages. The limits on connections are in `hub::admission`.
+//! If `accept` fails because no descriptor is left, an immediate retry would spin, and no further
+//! event reports the connections (edge-triggered). So the listener retries after a pause; meanwhile
+//! they wait in the kernel's queue. The last descriptors are reserved for the history and for
+//! pages. The limits on connections are in `hub::admission`.
 
 use crate::hub::Warning;
 use crate::limits::{SPARE_DESCRIPTORS, TURN_ACCEPTS};

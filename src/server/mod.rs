@@ -27,7 +27,7 @@ use socket::ReadResult;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime};
 
-/// A token beyond every index of a connection. The listeners have the tokens below it.
+/// The greatest token. The listeners count down from it, and connections count up from 0.
 const SIGNALS: Token = Token(usize::MAX);
 /// The time from the signal to stop until connections are closed. A connection that was accepted
 /// just before the signal gets its response.
@@ -42,20 +42,23 @@ pub struct Server<H> {
     signals: Signals,
     /// Empty if the server is shutting down.
     listeners: Vec<Listener>,
-    /// The service manager, if there is one.
+    /// The service manager (systemd), if there is one.
     notifier: Option<Notifier>,
     hub: H,
     /// All connections are read into this buffer.
     buffer: Box<[u8]>,
     start: Instant,
+    /// How long a shutdown waits for connections to close.
     drain: Duration,
+    /// When a shutdown closes the connections; `None` before it, and once they are closing.
     drain_at: Option<Millis>,
+    /// When a shutdown ends, even if connections are still open.
     stop_at: Option<Millis>,
 }
 
 impl<H: Driven<PeerSocket>> Server<H> {
-    /// Connects a hub to its listeners. `drain` is how long a shutdown waits for connections to
-    /// close. From here on [`Server::run`] handles SIGTERM, SIGINT and SIGHUP.
+    /// Connects a hub to its listeners. From here on [`Server::run`] handles SIGTERM, SIGINT and
+    /// SIGHUP. `drain` is the value of `--drain`.
     pub fn new(
         mut listeners: Vec<Listener>,
         hub: H,
@@ -236,7 +239,7 @@ impl<H: Driven<PeerSocket>> Server<H> {
     }
 
     fn is_over(&self) -> bool {
-        let is_past = |at| self.hub.connections() == 0 || at <= self.now(Instant::now()).mono;
-        self.drain_at.is_none() && self.stop_at.is_some_and(is_past)
+        let has_ended = |at| self.hub.connections() == 0 || at <= self.now(Instant::now()).mono;
+        self.drain_at.is_none() && self.stop_at.is_some_and(has_ended)
     }
 }

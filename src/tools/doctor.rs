@@ -164,8 +164,8 @@ impl<'a, 'b> Doctor<'a, 'b> {
         self.terminal.line(&format!("note     {text}"));
     }
 
-    /// Prints a problem, and what mends it. `detail` is an address or the number of seconds in what
-    /// mends it; a ping comes in half of them.
+    /// Prints a problem, and the lines that mend it: `detail` replaces `{address}` and `{seconds}`
+    /// in them, and half of it `{ping}`.
     fn problem(&mut self, code: &str, detail: &str) {
         self.problems += 1;
         let (host, path) = (&self.address.authority, &self.address.target);

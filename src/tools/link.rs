@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// A longer message is refused with 1009.
 const MESSAGE_BYTES: usize = 64 << 20;
 
-/// A stream. If frames are shown, it keeps the bytes until then, in their order: whether they were
-/// received, and the bytes.
+/// A stream. Until its frames are shown, `tap` keeps what was received (`true`) and sent, in order;
+/// `None` if they are not shown.
 pub(super) struct Tapped {
     pub(super) stream: TcpStream,
     pub(super) tap: Option<Vec<(bool, Vec<u8>)>>,

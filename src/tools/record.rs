@@ -1,5 +1,5 @@
-//! `--record FILE`: every input of a hub, as lines of a file. With them, and with what its sockets
-//! took, `replay` makes the same things happen again.
+//! `--record FILE`: every input of a hub, as lines of a file. With them and the results of its
+//! writes, `replay` repeats what happened.
 //!
 //! A recording is a head and then one line of JSON for each call of [`Driven::handle`] and
 //! [`Driven::end_turn`], in order. The results of a turn's writes follow its `EndTurn`. The lines

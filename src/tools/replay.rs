@@ -1,9 +1,9 @@
-//! `parlor replay`: runs a recording through the same code on the clock of then, and prints what
+//! `parlor replay`: runs a recording through the same code with the recorded times, and prints what
 //! happened.
 //!
-//! It is a driver like `server`, with lines of a file instead of events, and sockets that take what
-//! they took then. The same file gives the same output every time. A line that is wrong ends the
-//! replay with its number.
+//! It is a driver like `server`, with lines of a file instead of events, and sockets whose writes
+//! have the recorded results. The same file gives the same output every time. A line that is wrong
+//! ends the replay with its number.
 
 use super::record::{Head, Line, VERSION, Wrote, now, tokens};
 use super::terminal::Terminal;

@@ -3,8 +3,8 @@
 //!
 //! A trace is a text message of its own, `{"type":"trace",…}`, on `/echo` too. It follows the frame
 //! that it describes; only the trace of our close frame precedes it, since nothing may follow a
-//! close frame (RFC 6455 §5.5.1). Traces are never traced. What a peer sends faster than it is
-//! traced is counted.
+//! close frame (RFC 6455 §5.5.1). Traces are never traced. Frames beyond the limits are only
+//! counted.
 
 use super::dissect::{Dissection, Outcome, walk};
 use super::headers::purpose;

@@ -59,12 +59,12 @@ pub struct WebSocket {
     /// Exists only while a frame or message is incomplete.
     partial: Option<Box<Partial>>,
     /// Exists at a client, and with compression that is not shared by several connections.
-    pub(super) own: Option<Box<Own>>,
+    pub(super) rare: Option<Box<RareState>>,
 }
 
-/// What only some ends have.
+/// State that a server's end has only with compression.
 #[derive(Default)]
-pub(super) struct Own {
+pub(super) struct RareState {
     /// The source of a client's masking keys.
     pub(super) masking_key: Option<Box<dyn FnMut() -> [u8; 4] + Send>>,
     pub(super) deflate: Deflate,
@@ -72,8 +72,8 @@ pub(super) struct Own {
     window: Vec<u8>,
 }
 
-/// Buffers that events are borrowed from. One is enough for all connections of a thread; with none
-/// in use it holds at most 112 KiB.
+/// Buffers that events are borrowed from. One is enough for all connections of a thread. Each
+/// [`WebSocket::receive`] first shrinks it to at most 112 KiB.
 #[derive(Default)]
 pub struct Scratch {
     /// A message or control frame that arrived in pieces.
@@ -133,7 +133,7 @@ impl WebSocket {
             fragments: 0,
             max_message_bytes,
             partial: None,
-            own: None,
+            rare: None,
         }
     }
 
@@ -143,20 +143,19 @@ impl WebSocket {
         max_message_bytes: usize,
         masking_key: impl FnMut() -> [u8; 4] + Send + 'static,
     ) -> Self {
-        let own = Own {
+        let rare = RareState {
             masking_key: Some(Box::new(masking_key)),
-            ..Own::default()
+            ..RareState::default()
         };
         Self {
             role: Role::Client,
-            own: Some(Box::new(own)),
+            rare: Some(Box::new(rare)),
             ..Self::server(max_message_bytes)
         }
     }
 
-    /// Sets the negotiated compression
-    /// ([`Accepted::deflate`](super::Accepted::deflate)). The message limit holds for
-    /// the bytes on the wire and for the inflated message.
+    /// Sets the negotiated compression ([`Accepted::deflate`](super::Accepted::deflate)). The
+    /// message limit holds for the bytes on the wire and for the inflated message.
     pub fn with_deflate(self, deflate: Option<DeflateParameters>) -> Self {
         Self { deflate, ..self }
     }
@@ -196,7 +195,7 @@ impl WebSocket {
         scratch: &'a mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Progress<Event<'a>>, Violation> {
-        // The last event is over.
+        // Nothing borrows from these any longer.
         scratch.gathered = Vec::new();
         scratch.inflater.shrink();
         if matches!(self.phase, Phase::Failed | Phase::Closed) {
@@ -434,7 +433,7 @@ impl WebSocket {
             let takeover = self
                 .deflate
                 .is_some_and(|it| it.sides(self.role).1.takeover);
-            let window = takeover.then(|| &mut self.own.get_or_insert_default().window);
+            let window = takeover.then(|| &mut self.rare.get_or_insert_default().window);
             let (inflater, limit) = (&mut scratch.inflater, self.max_message_bytes);
             payload = inflater.inflate(opcode, payload, limit, window)?;
         }

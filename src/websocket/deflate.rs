@@ -84,6 +84,7 @@ impl DeflateParameters {
         }
     }
 
+    /// Returns our side of the parameters, and the peer's.
     pub(crate) fn sides(self, role: Role) -> (Side, Side) {
         match role {
             Role::Server => (self.server, self.client),

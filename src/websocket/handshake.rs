@@ -5,10 +5,10 @@
 //! GET /chat HTTP/1.1                                   HTTP/1.1 101 Switching Protocols
 //! Host: server.example.com                             Upgrade: websocket
 //! Upgrade: websocket                                   Connection: Upgrade
-//! Connection: Upgrade                                  Connection: Upgrade
-//! Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==          Sec-WebSocket-Accept:
-//! Sec-WebSocket-Protocol: chat, superchat                s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
-//! Sec-WebSocket-Version: 13                            Sec-WebSocket-Protocol: chat
+//! Connection: Upgrade                                  Sec-WebSocket-Accept:
+//! Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==            s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+//! Sec-WebSocket-Protocol: chat, superchat              Sec-WebSocket-Protocol: chat
+//! Sec-WebSocket-Version: 13
 //! ```
 //!
 //! Two things make it safe: a form or an image can't set these headers, so a browser sends such a

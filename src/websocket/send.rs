@@ -67,8 +67,8 @@ impl WebSocket {
             }
         } else if let Some(parameters) = self.deflate {
             let (side, key) = (parameters.sides(self.role).0, self.masking_key());
-            let own = self.own.get_or_insert_default();
-            if own.deflate.write(opcode, payload, side, key, out) {
+            let rare = self.rare.get_or_insert_default();
+            if rare.deflate.write(opcode, payload, side, key, out) {
                 return Ok(());
             }
         }
@@ -78,8 +78,8 @@ impl WebSocket {
 
     /// Returns the key of the next frame; a server has none.
     fn masking_key(&mut self) -> Option<[u8; 4]> {
-        let own = self.own.as_mut().filter(|_| self.role == Role::Client)?;
-        own.masking_key.as_mut().map(|masking_key| masking_key())
+        let rare = self.rare.as_mut().filter(|_| self.role == Role::Client)?;
+        rare.masking_key.as_mut().map(|masking_key| masking_key())
     }
 
     pub(super) fn write(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {

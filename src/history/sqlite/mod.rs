@@ -309,7 +309,7 @@ impl Sqlite {
         Ok(self.reopen()?)
     }
 
-    /// Makes the close of the connection run no checkpoint, and leave the log.
+    /// Turns off the checkpoint at the close of the connection, which removes the log.
     fn keep_files_at_close(&self) -> rusqlite::Result<bool> {
         let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         self.connection.set_db_config(setting, true)

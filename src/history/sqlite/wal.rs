@@ -1,4 +1,4 @@
-//! The write-ahead log: how long it is, and which pages have to be cleaned.
+//! The write-ahead log: how long it is, and which pages have to be cleaned of deleted texts.
 //!
 //! Another program, such as Litestream, may run checkpoints and restart the log. So the numbers of
 //! the pages are read after each of our own commits, and not when our own checkpoint is due.
@@ -31,7 +31,7 @@ pub(super) struct Log {
     checkpoint_at: u32,
     /// The numbers of the pages in the log.
     written: BTreeSet<u32>,
-    /// Those of earlier logs. A log is only restarted when all of it is in the file.
+    /// Those of earlier logs. A log is restarted only when all its pages are in the database.
     pub(super) in_file: BTreeSet<u32>,
 }
 
