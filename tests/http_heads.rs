@@ -304,8 +304,7 @@ fn head_has_a_limit_in_bytes() {
 }
 
 /// A megabyte, a byte at a time. Whoever looks at the beginning again for each byte looks at 500
-/// billion of them, and this test
-/// takes minutes.
+/// billion of them, and this test takes minutes.
 #[test]
 fn head_in_a_million_pieces_is_searched_once() {
     let begin = b"GET / HTTP/1.1\r\nHost: a\r\nX: ";

@@ -1,11 +1,9 @@
 //! The floors: what a chat costs where nothing is done but writing.
 //!
 //! *floor* answers each message with one `write(2)` of a ready frame to every socket.
-//! *floor-batched* joins what a socket gets
-//! in one turn of the loop into one write. Neither parses anything: all frames of a run have the
-//! same length, so their number
-//! is that of their bytes. Only the sender's mark is put into the ready frame, for the generator to
-//! find its own messages by.
+//! *floor-batched* joins what a socket gets in one turn of the loop into one write. Neither parses
+//! anything: all frames of a run have the same length, so their number is that of their bytes. Only
+//! the sender's mark is put into the ready frame, for the generator to find its own messages by.
 //!
 //! `generator` sends messages to them.
 

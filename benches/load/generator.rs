@@ -2,8 +2,7 @@
 //! the servers have.
 //!
 //! It is never what is measured: the figures are CPU time of the server (the head of `main` says
-//! how that is known). Its own share
-//! of its core is printed beside them.
+//! how that is known). Its own share of its core is printed beside them.
 //!
 //! The scenarios are in `scenarios`, the messages in `text`.
 
@@ -253,8 +252,7 @@ impl Crowd {
     }
 
     /// One sender by the clock, whether the answers come or not. Returns when each message was to
-    /// be sent and how long after
-    /// that it came to each member, in microseconds.
+    /// be sent and how long after that it came to each member, in microseconds.
     pub(crate) fn open_loop(
         &mut self,
         bytes: usize,

@@ -1,7 +1,7 @@
 //! What a delivery costs, beside the least that it can cost.
 //!
 //! ```text
-//! cargo bench --bench load  the table of the README: some 8 minutes
+//! cargo bench --bench load  the table of docs/performance.md: some 8 minutes
 //! cargo bench --bench load -- --only fan-40,echo-1 --rounds 3  some of it
 //! cargo bench --bench load -- --peers ws,bun  with servers of others (benches/peers/NAME)
 //! cargo bench --bench load -- --slower 200  with a load that is slower
@@ -11,24 +11,19 @@
 //! that the goal names.
 //!
 //! The load is never what is measured, since the figures are CPU time of the server and not
-//! throughput. Where its share of its core
-//! (`load`) is near 100 %, the server waits for it and is idle meanwhile, which costs the server
-//! nothing. It could still change what
-//! the server finds gathered, and how warm its caches are. How much can be gathered is bounded by
-//! what is in flight, which is the
-//! scenario's; and `--slower MICROSECONDS` has the load do nothing for so long in each turn of its
-//! loop, to see what is left: made
-//! slower by 50 and by 200 µs, figures and floors moved together, by less than they move from round
-//! to round, and their ratios by an
-//! eighth at most, both ways, on a machine that did other things meanwhile.
+//! throughput. Where its share of its core (`load`) is near 100 %, the server waits for it and is
+//! idle meanwhile, which costs the server nothing. It could still change what the server finds
+//! gathered, and how warm its caches are. How much can be gathered is bounded by what is in flight,
+//! which is the scenario's; and `--slower MICROSECONDS` has the load do nothing for so long in each
+//! turn of its loop, to see what is left: made slower by 50 and by 200 µs, figures and floors moved
+//! together, by less than they move from round to round, and their ratios by an eighth at most,
+//! both ways, on a machine that did other things meanwhile.
 //!
 //! The server runs on core 0, the load on core 1. In each round all servers are started anew, each
-//! with members of its own, and
-//! are loaded one after another for a tenth of a second, there and back again, so that what else
-//! the machine does meets them
-//! alike. (Where each has ten thousand members they are started and loaded one by one.) The figure
-//! is the median of all slices,
-//! the ratio the median of the slices' ratios.
+//! with members of its own, and are loaded one after another for a tenth of a second, there and
+//! back again, so that what else the machine does meets them alike. (Where each has ten thousand
+//! members they are started and loaded one by one.) The figure is the median of all slices, the
+//! ratio the median of the slices' ratios.
 //!
 //! The scenarios are in `scenarios`, the floors in `floor`, the load in `generator`.
 

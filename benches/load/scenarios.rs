@@ -198,8 +198,7 @@ impl Scenario {
     }
 
     /// Starts a server and lets the members in; what is measured comes after that. A load that is
-    /// `slower` waits so long in each
-    /// turn of a closed loop.
+    /// `slower` waits so long in each turn of a closed loop.
     pub(crate) fn begin(
         &self,
         server: &Server,

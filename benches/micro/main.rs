@@ -7,11 +7,10 @@
 //! ```
 //!
 //! A round is a millisecond of the step and a millisecond of `memcpy`; the figures are medians of
-//! the rounds. `memcpy` copies from
-//! one warm buffer to another, which for 64 bytes takes some nanoseconds and shows that the ratio
-//! is one of very small numbers.
-//! What is fed to a step is the same each time: where the step changes its bytes (unmasking), the
-//! key is 0, and the work the same.
+//! the rounds. `memcpy` copies from one warm buffer to another, which for 64 bytes takes some
+//! nanoseconds and shows that the ratio is one of very small numbers. What is fed to a step is the
+//! same each time: where the step changes its bytes (unmasking), the key is 0, and the work the
+//! same.
 //!
 //! `load` measures a whole server, and `sizes` how its costs grow.
 

@@ -1,6 +1,5 @@
 //! What the peers in Rust have in common: hello, join, message and direct of parlor's protocol.
-//! What is published is encoded
-//! once; `T` is what their library shares a text by.
+//! What is published is encoded once; `T` is what their library shares a text by.
 //!
 //! The peers themselves handle the WebSocket protocol.
 

@@ -7,17 +7,14 @@
 //! ```
 //!
 //! What is asked for in a row is what must not grow. What may: a list of names or channels in an
-//! answer has up to 500 rows, so an
-//! answer with one costs more until there are so many; the cost of a message itself is shared by
-//! its deliveries, so few cost more
-//! each; and where something is touched that was not touched for long, it comes from memory and not
-//! from the processor's caches,
+//! answer has up to 500 rows, so an answer with one costs more until there are so many; the cost of
+//! a message itself is shared by its deliveries, so few cost more each; and where something is
+//! touched that was not touched for long, it comes from memory and not from the processor's caches,
 //! which hold less than a large crowd: *the same again at once* shows how much of a figure that is.
 //!
 //! On the hub, with sockets of memory: what the kernel does for each socket is the same at every
-//! size, and would hide what is
-//! looked for. Each figure is the median of many single turns, in microseconds where nothing else
-//! is said.
+//! size, and would hide what is looked for. Each figure is the median of many single turns, in
+//! microseconds where nothing else is said.
 //!
 //! `load` measures the costs with a kernel, and `tests/allocations.rs` the memory of a member.
 
@@ -298,8 +295,7 @@ fn of_channels(size: usize) -> [f64; 9] {
 }
 
 /// So many messages were said to two members; of one channel the newest thousand are kept, so it
-/// has ten times as many channels
-/// as thousands.
+/// has ten times as many channels as thousands.
 fn over_history(sizes: &[usize]) {
     let figures: Vec<_> = sizes.iter().map(|&size| of_history(size)).collect();
     rows(

@@ -6,10 +6,9 @@
 //! ```
 //!
 //! The history is made by `parlor import`, in a folder that is gone afterwards: a hundred channels,
-//! a thousand people. Each run
-//! stops its server in order, so that the next one finds the history as a restart finds it; what of
-//! it the first one read is in the
-//! machine's page cache for the others, as after a restart of the server and not of the machine.
+//! a thousand people. Each run stops its server in order, so that the next one finds the history as
+//! a restart finds it; what of it the first one read is in the machine's page cache for the others,
+//! as after a restart of the server and not of the machine.
 //!
 //! `load` measures a running server.
 

@@ -8,13 +8,11 @@
 //! ```
 //!
 //! The load is the one of `load`. Once everybody is in and the server is warm, a counter is
-//! attached to it: strace(1), which every
-//! user may do to a process of their own where ptrace(2) is not forbidden; else perf(1), which
-//! needs root or a low
-//! `kernel.perf_event_paranoid`. The table says which it was. Both slow the server down (strace by
-//! far more than perf), which
-//! changes what it finds gathered only as far as the scenario lets anything gather: what is in
-//! flight is bounded.
+//! attached to it: strace(1), which every user may do to a process of their own where ptrace(2) is
+//! not forbidden; else perf(1), which needs root or a low `kernel.perf_event_paranoid`. The table
+//! says which it was. Both slow the server down (strace by far more than perf), which changes what
+//! it finds gathered only as far as the scenario lets anything gather: what is in flight is
+//! bounded.
 //!
 //! `load` measures time, and `tests/allocations.rs` the allocations of a delivery.
 

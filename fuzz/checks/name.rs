@@ -1,6 +1,6 @@
-//! Texts as names of users and channels (PROTOCOL, «Names»).
+//! Texts as names of users and channels (`docs/protocol.md`, *Names*).
 //!
-//! Input: the text, as somebody wrote it. Asserted:
+//! Input: the text, as a user wrote it. Asserted:
 //! - what is shown leads back to the name: it is a name, it is shown so again, and its keys are the
 //!   same;
 //! - the rules hold for what is shown: 1 to 32 characters, a letter or a digit first, at most four

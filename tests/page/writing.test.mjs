@@ -75,7 +75,7 @@ test('every command is in /help, and understood', () => {
     assert.match(help(), new RegExp(`^/${word}\\b`, 'm'));
     assert.notEqual(parse(example ?? `/${word}`).does, 'wrong', word);
   }
-  // PROTOCOL: the typed lines, all of them.
+  // docs/protocol.md: the typed lines, all of them.
   assert.deepEqual(all().map(({ word }) => word).sort(), [
     'channels', 'clear', 'delete', 'door', 'edit', 'help', 'history', 'join', 'kick', 'leave', 'me', 'msg', 'mute', 'nick', 'own', 'pin', 'quit', 'react',
     'remove', 'search', 'unreact', 'who', 'writing',

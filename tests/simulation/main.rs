@@ -2,10 +2,10 @@
 //! number.
 //!
 //! ```sh
-//! cargo test --test simulation  # some fixed seeds, and some new ones SEEDS=200 cargo test
-//! --profile simulation --test simulation  # more of them, fast SEED=42 cargo test --test
-//! simulation -- --ignored --nocapture one  # one, shown SECONDS=3600 cargo test --profile
-//! simulation --test simulation -- --ignored soak  # new ones
+//! cargo test --test simulation  # some fixed seeds, and some new ones
+//! SEEDS=200 cargo test --profile simulation --test simulation  # more of them, fast
+//! SEED=42 cargo test --test simulation -- --ignored --nocapture one  # one, shown
+//! SECONDS=3600 cargo test --profile simulation --test simulation -- --ignored soak  # new ones
 //! ```
 //!
 //! A seed that fails prints itself, and the smallest plan that still fails: fewer clients, fewer

@@ -1,7 +1,6 @@
 //! A minimal chat server on `fastwebsockets` and hyper, as its examples have it: hello, join,
-//! message and direct of parlor's
-//! protocol, one thread. What is published is encoded once and shared. The library writes each
-//! frame as it is given one.
+//! message and direct of parlor's protocol, one thread. What is published is encoded once and
+//! shared. The library writes each frame as it is given one.
 
 #[path = "../../chat.rs"]
 mod chat;

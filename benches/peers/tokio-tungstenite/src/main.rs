@@ -1,7 +1,6 @@
 //! A minimal chat server on `tokio-tungstenite`: hello, join, message and direct of parlor's
-//! protocol, one thread. What is
-//! published is encoded once and shared; what waits for a connection is fed to it together and
-//! flushed once.
+//! protocol, one thread. What is published is encoded once and shared; what waits for a connection
+//! is fed to it together and flushed once.
 
 #[path = "../../chat.rs"]
 mod chat;
