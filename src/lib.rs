@@ -13,7 +13,8 @@
 //!
 //! # Layers
 //!
-//! Each module uses those above it in this table, and never those below it.
+//! Each module uses those above it in this table, and never those below it; only `cli` and `tools`
+//! use each other.
 //!
 //! | module | contents |
 //! | --- | --- |
@@ -30,8 +31,9 @@
 //! | `tools` | the subcommands, the recorder of `--record`, and the wire view |
 //!
 //! Everything above `server` in this table is sans-I/O: it uses no sockets, no clock and no random
-//! source, so tests and the simulation run it with a network and a time of their own. (The history
-//! in SQLite has a file, and measures how long a commit takes.)
+//! source, so tests and the simulation run it with a network and a time of their own. Two modules
+//! differ: the history in SQLite has a file, and measures how long a commit takes; [`blocking`]
+//! draws masking keys.
 //!
 //! # A turn
 //!

@@ -25,7 +25,8 @@ macro_rules! limits {
 limits! {
     /// `--max-connections`: open sockets; further ones get 503.
     connections: u32 = 10_000,
-    /// `--max-connections-per-ip`: sockets of one address (IPv6: /64); others get 429. 0: no limit.
+    /// `--max-connections-per-ip`: WebSockets of one address (IPv6: /64), and eight times as many
+    /// sockets; further ones get 429. 0: no limit.
     connections_per_ip: u32 = 100,
     /// `--max-header-bytes`: the head of a request; a longer one gets 431.
     request_head_bytes: usize = 8 << 10,
@@ -35,7 +36,7 @@ limits! {
     text_chars: usize = 4_000,
     /// `--max-echo-bytes`: a message on `/echo`; a longer one closes with 1009.
     echo_bytes: usize = 1 << 20,
-    /// `--max-channels`: channels with members.
+    /// `--max-channels`: channels that are listed.
     channels: usize = 1_000,
     /// `--max-buffered-bytes`: incomplete messages and send queues of all connections together.
     buffered_bytes: usize = 64 << 20,
@@ -127,7 +128,7 @@ pub const SEARCH_RESULTS: u32 = 50;
 pub const SEARCH_RESULTS_DEFAULT: u32 = 20;
 /// Bytes of one answer to a search.
 pub const SEARCH_PAGE_BYTES: usize = 128 << 10;
-/// Bytes of the history that searches read in one turn: about a millisecond.
+/// Bytes of the history that searches read in one turn: about half a millisecond.
 pub const SEARCH_TURN_BYTES: usize = 128 << 10;
 /// Searches that take turns; further ones wait for them.
 pub const SEARCHES_SIDE_BY_SIDE: usize = 16;

@@ -3,7 +3,8 @@
 //!
 //! A turn is any number of [`Chat::apply`] and one [`Chat::commit`]. `apply` checks a message and
 //! keeps it as a proposal; `commit` has all proposals stored and numbered, and only then publishes
-//! them. Nothing else waits for the commit, so nothing has to be undone if it fails.
+//! them. Nothing else waits for the commit, so nothing has to be undone if it fails. An owner's
+//! decision is rare, so it is stored at once.
 //!
 //! Invariants:
 //! * A message has no number before it is stored. A proposal outlives its turn only while another
@@ -393,7 +394,12 @@ impl Chat {
                 Timer::Typing(..) => {}
                 Timer::HeldNames => self.sessions.release_held(),
                 Timer::StaleRows => self.update_stale_rows(),
-                Timer::Maintenance => self.maintain_history(),
+                Timer::Maintenance => {
+                    if let Err(error) = self.history.maintain(self.now) {
+                        self.failed(error);
+                    }
+                    self.schedule_maintenance();
+                }
             }
         }
     }
@@ -436,6 +442,18 @@ impl Chat {
 
     fn set_timer(&mut self, wait: Duration, timer: Timer) {
         self.timers.set(timer, self.now.mono.after(wait));
+    }
+
+    /// Sets the timer for the history's next maintenance, if it needs any.
+    fn schedule_maintenance(&mut self) {
+        let Some(wait) = self.history.next_maintenance() else {
+            return;
+        };
+        let at = self.now.mono.after(wait);
+        let earlier = self.timers.deadline(&Timer::Maintenance);
+        if earlier.is_none_or(|earlier| at < earlier) {
+            self.timers.set(Timer::Maintenance, at);
+        }
     }
 
     /// Keeps an error of the history for the log, and returns the one for the client.

@@ -381,23 +381,4 @@ impl Chat {
             self.set_timer(wait, Timer::StaleRows);
         }
     }
-
-    /// Sets the timer for the history's next maintenance, if it needs any.
-    pub(super) fn schedule_maintenance(&mut self) {
-        let Some(wait) = self.history.next_maintenance() else {
-            return;
-        };
-        let at = self.now.mono.after(wait);
-        let earlier = self.timers.deadline(&Timer::Maintenance);
-        if earlier.is_none_or(|earlier| at < earlier) {
-            self.timers.set(Timer::Maintenance, at);
-        }
-    }
-
-    pub(super) fn maintain_history(&mut self) {
-        if let Err(error) = self.history.maintain(self.now) {
-            self.failed(error);
-        }
-        self.schedule_maintenance();
-    }
 }

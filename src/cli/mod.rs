@@ -2,7 +2,8 @@
 //!
 //! Standard output gets one line, once the server accepts connections. Everything else goes to
 //! standard error. The exit status is 0 for success, 1 if the start failed or a tool found a broken
-//! rule, and 2 for a wrong option or value. A start that fails prints one line.
+//! rule, 2 for a wrong option or value, and 3 for a server that `parlor test` can't reach. A start
+//! that fails prints one line.
 
 pub(crate) mod args;
 #[cfg(feature = "tools")]

@@ -111,7 +111,10 @@ const COUNT: RangeInclusive<u64> = 1..=1_000_000;
 const COUNT_OR_ZERO: RangeInclusive<u64> = 0..=1_000_000;
 const DAYS: RangeInclusive<u64> = 1..=36_500;
 /// A tebibyte, or as much as the machine can address.
-const MEMORY: RangeInclusive<u64> = 1..=[u32::MAX as u64, 1 << 40][(usize::BITS > 40) as usize];
+const MEMORY: RangeInclusive<u64> = 1..=match usize::BITS > 40 {
+    true => 1 << 40,
+    false => u32::MAX as u64,
+};
 
 macro_rules! options {
     ($($group:literal { $($name:literal $value:literal $kind:expr, $help:literal;)* })*) => {
@@ -169,7 +172,7 @@ options! {
         "history-keep" "N" whole!(1..=1 << 40, history.keep),
             "messages kept of each channel";
         "history-days" "N" whole!(DAYS, history.days),
-            "days that messages are kept";
+            "days that messages are kept, counted back from the newest message";
         "history-bytes" "N" whole!(1 << 20..=1 << 50, history.bytes),
             "size of the database above which the oldest messages are deleted";
         "session-days" "N" whole!(DAYS, limits.session_days),
@@ -179,7 +182,8 @@ options! {
         "max-connections" "N" whole!(COUNT, limits.connections),
             "open connections; further ones get 503";
         "max-connections-per-ip" "N" whole!(COUNT_OR_ZERO, limits.connections_per_ip),
-            "from one address (IPv6: from one /64); further ones get 429; 0: no limit";
+            "WebSockets of one address (IPv6: of one /64), and eight times as many connections in \
+             all; further ones get 429; 0: no limit";
         "max-header-bytes" "N" whole!(1..=1 << 20, limits.request_head_bytes),
             "longer request headers get 431";
         "max-message-bytes" "N" whole!(BYTES, limits.message_bytes),

@@ -63,7 +63,8 @@ impl<S: Socket> Hub<S> {
         if let Some(tap) = connection.tap() {
             // The trace of the close frame comes before it, because nothing may follow it.
             tap.sent(&frame, cx.now.unix);
-            connection.write_traces(&mut TRACE_TURN_BYTES.clone(), cx);
+            let mut room = TRACE_TURN_BYTES;
+            connection.write_traces(&mut room, cx);
         }
         let append = |out: &mut Vec<u8>| out.extend_from_slice(&frame);
         cx.turn

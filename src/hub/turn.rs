@@ -113,7 +113,7 @@ impl<S: Socket> Hub<S> {
                 if let Some(rare) = connection.rare.as_mut().filter(|rare| rare.tap_waits) {
                     rare.tap = None;
                 }
-                // `bad_json` and `bad_id` take precedence over `rate_limited`.
+                // A message without a readable id gets its own error, not `rate_limited`.
                 if !request.is_unreadable() {
                     request =
                         Request::failed(request.id, CommandError::RATE_LIMITED.after(retry_ms));

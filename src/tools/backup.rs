@@ -146,7 +146,7 @@ fn write<W: Write>(
 
 /// Returns the part of the history that is exported as HTML.
 fn excerpt(given: &Arguments) -> Result<Option<Excerpt>, Failure> {
-    let value = |name| given.values(name).next_back().and_then(OsStr::to_str);
+    let value = |name| given.value(name).and_then(OsStr::to_str);
     match (value("html"), value("from"), value("to")) {
         (Some(channel), from, to) => Excerpt::parse(channel, from, to).map(Some),
         (None, None, None) => Ok(None),
@@ -238,7 +238,7 @@ fn read_lines(
 }
 
 fn history_path(given: &Arguments) -> Result<PathBuf, Failure> {
-    let history = given.values("history").next_back().map(OsStr::to_owned);
+    let history = given.value("history").map(OsStr::to_owned);
     let from_variable = || std::env::var_os("PARLOR_HISTORY").filter(|value| !value.is_empty());
     let history = history.or_else(from_variable).map(PathBuf::from);
     let history = history.unwrap_or_else(|| Settings::default().path);

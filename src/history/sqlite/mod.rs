@@ -8,8 +8,8 @@
 //!   log is put into the file every 1,000 pages by our own checkpoint, since SQLite hides the
 //!   errors of its automatic one. Another program may run checkpoints, too: see `wal`.
 //! * **A failed `fsync` is not repeated**: the kernel may have dropped the pages that it could not
-//!   write. After an I/O error the database is opened again before anything is stored, and what a
-//!   failed transaction may have left in the log is removed. A full disk needs none of this.
+//!   write. After an I/O error the database is opened again, and its log put into the file, before
+//!   anything is stored. A full disk needs none of this.
 //! * **A deleted text is gone** from the file and its log a second after its commit: see `scrub`.
 //! * **A lost file is noticed** before the next commit, or within a second: nothing is acknowledged
 //!   that only an unlinked file has. The open file is copied back to its path.

@@ -154,7 +154,7 @@ pub(super) fn run(
         is_echo,
         is_json,
     };
-    if let Some(path) = given.values("replay").next_back() {
+    if let Some(path) = given.value("replay") {
         let case = read(&path.to_string_lossy())?;
         let fault = fuzz.fault(&case);
         match &fault {

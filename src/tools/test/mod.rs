@@ -1,7 +1,7 @@
 //! `parlor test`: sends valid and invalid inputs to a WebSocket server and judges its answers.
 //!
-//! `cases` is the table, `play` sends one case over a `transport`, and `judge` compares the answer
-//! with the demand. Each case has a connection of its own, and several run at once.
+//! `cases` is the table, `play` plays one case on a `session`, and `judge` compares the answer with
+//! the demand. Each case has a connection of its own, and several run at once.
 
 pub mod cases;
 pub mod model;
@@ -171,10 +171,9 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     };
     let texts = [report.junit(), report.autobahn(), report.baseline()];
     for (path, text) in files.iter().zip(texts) {
-        let written = path
-            .as_ref()
-            .map(|path| fs::write(path, text).map_err(unwritable(path)));
-        written.transpose()?;
+        if let Some(path) = path {
+            fs::write(path, text).map_err(unwritable(path))?;
+        }
     }
     match is_json {
         true => report.print_json(terminal),
@@ -202,7 +201,7 @@ fn listed(case: &Case, is_json: bool) -> String {
 /// Returns the paths of `--junit`, `--autobahn` and `--write-expected`, after a check that they can
 /// be written.
 fn files(given: &Arguments) -> Result<[Option<PathBuf>; 3], Failure> {
-    let path = |option| given.values(option).next_back().map(PathBuf::from);
+    let path = |option| given.value(option).map(PathBuf::from);
     let index = path("autobahn").map(|folder| folder.join("index.json"));
     let files = [path("junit"), index, path("write-expected")];
     for path in files.iter().flatten() {
@@ -258,7 +257,7 @@ fn fail_on(given: &Arguments) -> Result<Severity, Failure> {
     if given.has("strict") {
         return Ok(Severity::Informational);
     }
-    let Some(word) = given.values("fail-on").next_back() else {
+    let Some(word) = given.value("fail-on") else {
         return Ok(Severity::Pedantic);
     };
     let severity = word.to_str().and_then(Severity::parse);
