@@ -68,6 +68,8 @@ limits! {
 pub const READ_BYTES: usize = 64 << 10;
 /// Bytes read from all connections in one turn.
 pub const TURN_READ_BYTES: usize = 4 << 20;
+/// Requests of a turn; with more, no further connection is read.
+pub const INBOX_REQUESTS: usize = 4_096;
 /// Bytes that a turn puts out: *read* stops at this many, and *apply* at as many more.
 pub const TURN_OUTPUT_BYTES: usize = 512 << 10;
 /// Bytes that a turn puts out for one connection, a page of history included; further ones wait.

@@ -41,7 +41,7 @@ errors! {
     NOT_IN_CHANNEL "not_in_channel" "join the channel first"
     NO_SUCH_MESSAGE "no_such_message" "that message is deleted, or does not exist"
     NOT_YOURS "not_yours" "you can only change your own messages"
-    EMPTY "empty" "type a message first"
+    EMPTY "empty" "type a text first"
     TOO_MANY_CHANNELS "too_many_channels" "too many channels; leave one or use an existing one"
     RATE_LIMITED "rate_limited" "too many commands; wait a moment"
     TOO_MANY_TRIES "rate_limited"
@@ -87,7 +87,7 @@ impl CommandError {
     /// Makes the error for a text of more than `limit` characters.
     pub fn too_long(limit: usize) -> Self {
         Self {
-            message: format!("messages can be up to {limit} characters").into(),
+            message: format!("texts can be up to {limit} characters").into(),
             ..Self::new("too_long", "")
         }
     }

@@ -244,7 +244,7 @@ impl Chat {
         }
         if known.is_none() && self.sanctions.len() >= SANCTIONS {
             return Err(CommandError::bad_field(
-                "too many users are muted or kicked",
+                "too many users are muted or kicked; end that for one first, with 0 minutes",
             ));
         }
         let mut sanction = known.cloned().unwrap_or(Sanction {

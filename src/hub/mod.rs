@@ -59,7 +59,7 @@ pub use wire::{Client, Tap, WireView};
 
 use crate::chat::Chat;
 use crate::chat::event::Effect;
-use crate::limits::TURN_OUTPUT_BYTES;
+use crate::limits::{INBOX_REQUESTS, TURN_OUTPUT_BYTES};
 use crate::metrics::Metrics;
 use crate::time::{Millis, Now};
 use connection::Connection;
@@ -168,9 +168,6 @@ pub struct Hub<S> {
     storage_failed: Warning,
 }
 
-/// With more entries than this in the inbox, no connection is read.
-const INBOX_LENGTH: usize = 4_096;
-
 impl<S: Socket> Hub<S> {
     /// Makes a hub without connections.
     pub fn new(setup: Setup) -> Self {
@@ -217,7 +214,7 @@ impl<S: Socket> Hub<S> {
 
     /// Returns whether this turn has enough work, so that no more connections are read.
     fn is_crowded(&self) -> bool {
-        self.cx.inbox.len() > INBOX_LENGTH || self.cx.turn.bytes() >= TURN_OUTPUT_BYTES
+        self.cx.inbox.len() > INBOX_REQUESTS || self.cx.turn.bytes() >= TURN_OUTPUT_BYTES
     }
 
     /// Runs `work` on a connection, and then [`Hub::update_derived`].

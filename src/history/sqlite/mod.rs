@@ -198,7 +198,8 @@ impl Sqlite {
             self.checkpoint(false);
         }
         if self.log.bytes() > self.settings.log_bytes {
-            let why = "its log is full, because another program has been reading it for too long";
+            let why = "its log is full, because another program has been reading it for too long; \
+                       end that program";
             return Err(StoreError(why.to_owned()));
         }
         Ok(())
