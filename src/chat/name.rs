@@ -65,11 +65,16 @@ impl Name {
 /// Returns the hashes of two skeletons in lower case: of the name, and of its lower-case form.
 /// `Ida` looks like `lda`, and is the same as `ida`.
 fn keys(name: &str) -> [u64; 2] {
-    [name, &name.to_lowercase()].map(|name| {
+    let key = |name: &str| {
         let mut hasher = DefaultHasher::new();
         alphabet::skeleton(name).to_lowercase().hash(&mut hasher);
         hasher.finish()
-    })
+    };
+    let lower = name.to_lowercase();
+    let second = key(&lower);
+    // Most names are in lower case, and a skeleton takes microseconds.
+    let first = if lower == name { second } else { key(name) };
+    [first, second]
 }
 
 /// Names and their owners. A key has at most one owner.

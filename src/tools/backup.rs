@@ -360,7 +360,8 @@ fn insert(connection: &Connection, line: &Line) -> rusqlite::Result<usize> {
             };
             let insert = "INSERT INTO messages (place, seq, at, author, sender, recipient,
                     text, action, nonce, owner, kind, of)
-                VALUES ((SELECT max(id) FROM places), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                VALUES ((SELECT max(id) FROM places),
+                    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
             let row = params![
                 message.seq,
                 message.at,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Input | hex and options | exit status | parts of the output.
 const FRAMES: &str = "\
-a masked text            | 818537fa213d7f9f4d5158     | 0 | FIN, 37 fa 21 3d, 48 65, \"Hello\", 1 frame
+a masked text            | 818537fa213d7f9f4d5158 | 0 | FIN, 37 fa 21 3d, 48 65, \"Hello\", 1 frame
 hex in several words     | 81 05 48:65:6c 0x6c 0x6f   | 0 | \"Hello\", Frames of a server
 a ping within a text     | 0103 48656c 8900 8002 6c6f | 0 | a fragment, a ping, \"Hello\"
 a letter in two frames   | 0101 c3 8001 a4            | 0 | \"ä\"

@@ -286,12 +286,11 @@ impl Turn {
         let values = (place, what.author, nonce, since);
         select_one(connection, select, values, |row| {
             let (seq, at) = row.try_into()?;
-            let (repeated, refused) = (true, None);
             Ok(Stored {
                 seq,
                 at,
-                repeated,
-                refused,
+                repeated: true,
+                ..Stored::default()
             })
         })
     }

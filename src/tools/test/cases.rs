@@ -481,8 +481,10 @@ fn data(kind: &str, size: usize, seed: u64) -> (u8, Vec<u8>) {
     #[rustfmt::skip]
     let (first, words) = match kind {
         "json" => (0x81, r#"{"id":_"name":"_"tags":[_],"active":true,_},{"_"_null,_0.5,_":"#),
-        "html" => (0x81, r#"<div class="_">_</div>_<p>_</p>_<a href="/_<td>_</td></tr>_&nbsp;_the "#),
-        "prose" => (0x82, "Habe _nun, _ach! _Philosophie, _Juristerei _und _Medizin _leider _auch_\n"),
+        "html" => (0x81,
+            r#"<div class="_">_</div>_<p>_</p>_<a href="/_<td>_</td></tr>_&nbsp;_the "#),
+        "prose" => (0x82,
+            "Habe _nun, _ach! _Philosophie, _Juristerei _und _Medizin _leider _auch_\n"),
         "picture" => (0x82, "\x10\x11_\x12\x13_\x14\x14_\x20_\x21_\x22\x23_\x10\x10\x10"),
         "text" => (0x81, "*"),
         _ => (0x82, "\x7e"),
