@@ -1,14 +1,12 @@
 // Messages that are changed after they were sent: edited, deleted, reacted to; and a room with a password.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { scene, until } from './harness.mjs';
+import { scene, scratch, until } from './harness.mjs';
 import { faults } from './screens.mjs';
 
-const folder = mkdtempSync(join(tmpdir(), 'parlor-change-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 
 /** A file with a secret, as the server wants it. */
 export function secret(name, text) {

@@ -5,10 +5,7 @@
 // cut off, not killed: what it knew would be gone.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Person, keepsHistory, scene, until } from './harness.mjs';
+import { Person, keepsHistory, scene, until, withHistory } from './harness.mjs';
 import { Proxy } from './proxy.mjs';
 
 const MESSAGES = Number(process.env.MESSAGES ?? 500);
@@ -18,10 +15,7 @@ const WRITE_MS = 60;
 /** Backing off takes the most: the pauses grow while no connection lives for ten seconds. */
 const PATIENCE_MS = 60_000 + MESSAGES * 1000;
 
-const folder = mkdtempSync(join(tmpdir(), 'parlor-chaos-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-
-scene('chaos: cut every second, killed in between, each message once and in order', keepsHistory() ? ['--history', join(folder, 'history.db')] : [], async ({ browser, server, people }) => {
+scene('chaos: cut every second, killed in between, each message once and in order', withHistory, async ({ browser, server, people }) => {
   const proxy = await Proxy.before(server.url);
   const [ada, bob] = await Promise.all(['Ada', 'Bob'].map(async (name) => {
     const person = await Person.named(name, browser, proxy.url);
@@ -64,6 +58,5 @@ scene('chaos: cut every second, killed in between, each message once and in orde
     assert.ok(cuts > 2, `it was cut ${cuts} times`);
   } finally {
     clearInterval(cutter);
-    proxy.close();
   }
 }, PATIENCE_MS + 60_000);

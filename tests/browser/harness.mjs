@@ -4,11 +4,14 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { translator } from '../page/table.mjs';
+import { Proxy } from './proxy.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const OUT = fileURLToPath(new URL('out/', import.meta.url));
@@ -18,6 +21,16 @@ export const PROGRAM = process.env.PARLOR ?? `${ROOT}target/debug/parlor`;
 
 /** What a message shows that the server hasn't confirmed yet. */
 export const UNSENT = /sending|waiting to send/i;
+
+/** A new folder that is removed when the tests end. */
+export function scratch() {
+  const folder = mkdtempSync(join(tmpdir(), 'parlor-page-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Options of a server with a history of its own, if the program can keep one. */
+export const withHistory = () => (keepsHistory() ? ['--history', join(scratch(), 'history.db')] : []);
 
 /** Whether the program was built with a history that outlives it. */
 export const keepsHistory = () => /--history FILE/.test(execFileSync(PROGRAM, ['--help'], { encoding: 'utf8' }));
@@ -179,41 +192,61 @@ export class Person {
   person(name) { return this.people.getByRole('button', { name: new RegExp(`^${name}`) }); }
 }
 
-let shared = null, ends = false;
+let shared = null, ends = false, failures = 0;
+
+/** Fails after so many ms, and doesn't keep the process alive meanwhile. */
+const late = (ms, what) => new Promise((_, reject) => { setTimeout(() => reject(new Error(`${what} within ${ms / 1000} s`)), ms).unref(); });
+
+/** Closes all windows. A browser that can't do that in time is left alone, so that it holds up no other scene; the next one gets another. */
+async function tidy() {
+  await Promise.race([Promise.all(shared.contexts().map((context) => context.close())), late(10_000, 'the browser closes no window')])
+    .catch((error) => { console.error(`${error}`); shared = null; });
+}
 
 /**
  * A test with a server of its own, in windows that share nothing. `meet(name, options)` opens a page for a user; other users are
- * added to `people`. No page may report an error.
+ * added to `people`. `options` of the server can be a function, called for each try. No page may report an error. A scene that fails is played a second time, since a busy machine can stop a
+ * browser for seconds; the first failure is printed behind "again:". After ten failures the other scenes are not played.
  */
 export function scene(name, options, play, most = 60_000) {
-  if (!ends) after(() => shared?.close());
+  if (!ends) after(() => Promise.race([shared?.close(), late(10_000, 'the browser does not end')]));
   ends = true;
-  test(name, { timeout: most }, async () => {
-    const server = await Server.start(...options);
-    shared ??= await browser();
-    const people = [];
-    const meet = async (who, view) => {
-      const person = await (who === null ? Person.at(shared, server.url, view) : Person.named(who, shared, server.url, view));
-      people.push(person);
-      return person;
-    };
+  test(name, { timeout: 2 * most + 60_000 }, async (context) => {
+    assert(failures < 10, 'not played: ten scenes failed before it');
     try {
-      // A little less than the test may take, so that there is a picture of what it hangs at.
-      await Promise.race([play({ server, browser: shared, meet, people }), late(most - 10_000)]);
-      for (const { complaints } of people) assert.deepEqual(complaints, []);
+      await once(name, options, play, most).catch((error) => {
+        context.diagnostic(`again: ${name}: ${error.message.split('\n')[0]}`);
+        return once(name, options, play, most);
+      });
     } catch (error) {
-      const picture = `${OUT}failed-${name.replace(/\W+/g, '-')}`;
-      for (const [index, { page }] of people.entries()) await page.screenshot({ path: `${picture}-${index}.png` }).catch(() => {});
+      failures += 1;
       throw error;
-    } finally {
-      await Promise.all(shared.contexts().map((context) => context.close()));
-      await server.stop();
     }
   });
 }
 
-function late(ms) {
-  return new Promise((_, reject) => { setTimeout(() => reject(new Error(`not done within ${ms / 1000} s`)), ms).unref(); });
+async function once(name, options, play, most) {
+  const server = await Server.start(...(typeof options === 'function' ? options() : options));
+  const people = [];
+  const meet = async (who, view) => {
+    const person = await (who === null ? Person.at(shared, server.url, view) : Person.named(who, shared, server.url, view));
+    people.push(person);
+    return person;
+  };
+  try {
+    shared ??= await browser();
+    await Promise.race([play({ server, browser: shared, meet, people }), late(most, 'not done')]);
+    for (const { complaints } of people) assert.deepEqual(complaints, []);
+  } catch (error) {
+    const picture = `${OUT}failed-${name.replace(/\W+/g, '-')}`;
+    const taken = people.map(({ page }, index) => page.screenshot({ path: `${picture}-${index}.png` }).catch(() => {}));
+    await Promise.race([Promise.all(taken), late(10_000, 'no pictures').catch(() => {})]);
+    throw error;
+  } finally {
+    Proxy.closeAll();
+    await server.stop();
+    if (shared) await tidy();
+  }
 }
 
 /** Waits until something is so, and says what was so instead. */

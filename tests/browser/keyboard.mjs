@@ -157,28 +157,24 @@ scene('the bell says why it can’t ring', [], async ({ meet }) => {
 
 scene('what came while the connection was down rings once', [], async ({ server, browser, meet, people }) => {
   const proxy = await Proxy.before(server.url);
-  try {
-    const ada = await Person.named('Ada', browser, proxy.url);
-    people.push(ada);
-    const bob = await meet('Bob');
-    await ada.page.evaluate(watched, 'granted');
-    await bell(ada, true);
-    await ada.page.evaluate(() => { window.focused = false; });
-    proxy.mode = 'shut';
-    proxy.cut();
-    await ada.page.getByText(/Reconnecting/).waitFor();
-    for (const text of ['not for her', 'first @Ada', 'second @Ada']) await bob.say(text);
-    await bob.person('Ada').click();
-    await bob.say('psst');
-    await bob.said('psst').waitFor();
-    proxy.mode = 'open';
-    await ada.role('button', 'Try now').click();
-    const shown = () => ada.page.evaluate(() => window.shown.map(([, body]) => body).sort());
-    await until(['psst', 'second @Ada'], shown);
-    proxy.cut(); // another reconnect brings nothing new
-    await bob.say('third');
-    await until(['psst', 'second @Ada', 'third'], shown);
-  } finally {
-    proxy.close();
-  }
+  const ada = await Person.named('Ada', browser, proxy.url);
+  people.push(ada);
+  const bob = await meet('Bob');
+  await ada.page.evaluate(watched, 'granted');
+  await bell(ada, true);
+  await ada.page.evaluate(() => { window.focused = false; });
+  proxy.mode = 'shut';
+  proxy.cut();
+  await ada.page.getByText(/Reconnecting/).waitFor();
+  for (const text of ['not for her', 'first @Ada', 'second @Ada']) await bob.say(text);
+  await bob.person('Ada').click();
+  await bob.say('psst');
+  await bob.said('psst').waitFor();
+  proxy.mode = 'open';
+  await ada.role('button', 'Try now').click();
+  const shown = () => ada.page.evaluate(() => window.shown.map(([, body]) => body).sort());
+  await until(['psst', 'second @Ada'], shown);
+  proxy.cut(); // another reconnect brings nothing new
+  await bob.say('third');
+  await until(['psst', 'second @Ada', 'third'], shown);
 });

@@ -1,17 +1,12 @@
 // examples/make-chat: socket.io's interface on parlor. The example's own page, and a page without any code that is driven by hand.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { OUT, keepsHistory, scene, until } from './harness.mjs';
+import { OUT, keepsHistory, scene, until, withHistory } from './harness.mjs';
 import { Proxy } from './proxy.mjs';
 
 const WWW = fileURLToPath(new URL('../../examples/make-chat/', import.meta.url));
 const CABLE_MS = 10_000;
-const folder = mkdtempSync(join(tmpdir(), 'parlor-make-chat-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 const texts = (locator) => () => locator.allInnerTexts();
 const users = (page) => texts(page.locator('#users li'));
@@ -55,7 +50,7 @@ async function three({ browser, server, people }) {
   return { proxy, open, pages };
 }
 
-const options = ['--www', WWW, ...(keepsHistory() ? ['--history', join(folder, 'history.db')] : [])];
+const options = () => ['--www', WWW, ...withHistory()];
 
 scene('Make Chat: a pulled cable and a killed server, and nothing is lost or doubled', options, async (stage) => {
   const { proxy, open, pages } = await three(stage);
@@ -108,7 +103,6 @@ scene('Make Chat: a pulled cable and a killed server, and nothing is lost or dou
   await late.screenshot({ path: `${OUT}make-chat.png` });
   await late.close();
   await all(pages, ['Ada', 'Ada2', 'Bob'], (page) => async () => (await users(page)()).sort());
-  proxy.close();
 }, 150_000);
 
 scene('Make Chat: the interface of socket.io', ['--www', WWW], async (stage) => {
@@ -168,5 +162,4 @@ scene('Make Chat: the interface of socket.io', ['--www', WWW], async (stage) => 
   proxy.mode = 'shut';
   const refused = await bob.evaluate(() => new Promise((done) => { io().on('connect_error', ({ message }) => done(message)); }));
   assert.equal(refused, 'websocket error');
-  proxy.close();
 });

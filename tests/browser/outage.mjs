@@ -8,13 +8,9 @@ import { Proxy } from './proxy.mjs';
 function lined(name, play) {
   scene(name, [], async (stage) => {
     const proxy = await Proxy.before(stage.server.url);
-    try {
-      const ada = await Person.named('Ada', stage.browser, proxy.url);
-      stage.people.push(ada);
-      await play({ ...stage, ada, proxy });
-    } finally {
-      proxy.close();
-    }
+    const ada = await Person.named('Ada', stage.browser, proxy.url);
+    stage.people.push(ada);
+    await play({ ...stage, ada, proxy });
   });
 }
 

@@ -2,27 +2,28 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROGRAM, keepsHistory, scene, until } from './harness.mjs';
+import { PROGRAM, keepsHistory, scene, scratch, until } from './harness.mjs';
 
 const MINUTE = 60_000;
-const folder = mkdtempSync(join(tmpdir(), 'parlor-past-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** A scene whose `general` has these messages; `minutes` is when each was said, counted from noon of a day. */
 export function past(name, messages, play) {
-  const [file, database] = ['lines', 'db'].map((kind) => join(folder, `${name.replace(/\W+/g, '-')}.${kind}`));
   const noon = new Date(2026, 4, 6, 12).getTime();
   const lines = [
     { type: 'parlor', version: 1 },
     { type: 'channel', name: 'general', newest: messages.length },
     ...messages.map(({ minutes, ...message }, index) => ({ type: 'message', seq: index + 1, at: noon + minutes * MINUTE, ...message })),
   ];
-  writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  execFileSync(PROGRAM, ['import', '--history', database, file], { stdio: 'ignore' });
-  scene(name, ['--history', database], play);
+  const imported = () => {
+    const folder = scratch();
+    const [file, database] = [join(folder, 'lines'), join(folder, 'history.db')];
+    writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    execFileSync(PROGRAM, ['import', '--history', database, file], { stdio: 'ignore', timeout: 20_000 });
+    return ['--history', database];
+  };
+  scene(name, imported, play);
 }
 
 if (keepsHistory()) {

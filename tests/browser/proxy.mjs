@@ -5,6 +5,7 @@
 import { connect, createServer } from 'node:net';
 
 export class Proxy {
+  static #open = new Set();
   #server; #target; #pairs = new Set(); #busyUntil = 0;
   /** How long bytes take in one direction, and how many a millisecond come from the server, for all connections together. */
   latency = 0; rate = Infinity;
@@ -21,6 +22,7 @@ export class Proxy {
     proxy.#server = createServer({ allowHalfOpen: false }, (near) => proxy.#join(near));
     await new Promise((listening) => proxy.#server.listen(0, '127.0.0.1', listening));
     proxy.url = `http://127.0.0.1:${proxy.#server.address().port}/`;
+    Proxy.#open.add(proxy);
     return proxy;
   }
 
@@ -60,5 +62,11 @@ export class Proxy {
   close() {
     this.cut();
     this.#server.close();
+    Proxy.#open.delete(this);
+  }
+
+  /** At the end of each scene: one that listens on would keep the process alive. */
+  static closeAll() {
+    for (const proxy of Proxy.#open) proxy.close();
   }
 }

@@ -221,61 +221,53 @@ scene('many at once go out in their order, at the pace that the server asks for'
 scene('what is written without a connection outlives a reload and a closed window, and is said once, in order', [], async ({ browser, meet, server, people }) => {
   const bob = await meet('Bob');
   const proxy = await Proxy.before(server.url);
-  try {
-    const ada = await Person.named('Ada', browser, proxy.url);
-    people.push(ada);
-    await ada.say('before');
-    await bob.said('before').waitFor();
-    await ada.page.routeWebSocket(/chat$/, (socket) => socket.close());
-    proxy.cut();
-    for (const text of ['one', 'two', 'three']) await ada.say(text);
-    await until(3, () => ada.log.getByText(UNSENT).count());
-    await ada.page.reload();
-    await until(3, () => ada.log.getByText(UNSENT).count());
-    await ada.say('four');
-    // Another tab writes something of its own; then the first is closed, and the other takes over what it had.
-    const first = ada.page;
-    await ada.sit(proxy.url);
-    await ada.heading('#general').waitFor();
-    await first.close();
-    await ada.page.reload();
-    await ada.heading('#general').waitFor();
-    const expected = ['before', 'one', 'two', 'three', 'four'];
-    await until(expected, () => bob.log.locator('.text').allInnerTexts(), '', 30_000);
-    await until(expected, () => ada.log.locator('.text').allInnerTexts());
-    await until(0, () => ada.log.getByText(UNSENT).count());
-    await until('5 of 5 messages, nothing missing', () => ada.status());
-  } finally {
-    proxy.close();
-  }
+  const ada = await Person.named('Ada', browser, proxy.url);
+  people.push(ada);
+  await ada.say('before');
+  await bob.said('before').waitFor();
+  await ada.page.routeWebSocket(/chat$/, (socket) => socket.close());
+  proxy.cut();
+  for (const text of ['one', 'two', 'three']) await ada.say(text);
+  await until(3, () => ada.log.getByText(UNSENT).count());
+  await ada.page.reload();
+  await until(3, () => ada.log.getByText(UNSENT).count());
+  await ada.say('four');
+  // Another tab writes something of its own; then the first is closed, and the other takes over what it had.
+  const first = ada.page;
+  await ada.sit(proxy.url);
+  await ada.heading('#general').waitFor();
+  await first.close();
+  await ada.page.reload();
+  await ada.heading('#general').waitFor();
+  const expected = ['before', 'one', 'two', 'three', 'four'];
+  await until(expected, () => bob.log.locator('.text').allInnerTexts(), '', 30_000);
+  await until(expected, () => ada.log.locator('.text').allInnerTexts());
+  await until(0, () => ada.log.getByText(UNSENT).count());
+  await until('5 of 5 messages, nothing missing', () => ada.status());
 });
 
 scene('two tabs of one person: each sends its own, and both show the same', [], async ({ browser, meet, server, people }) => {
   const bob = await meet('Bob');
   const proxy = await Proxy.before(server.url);
-  try {
-    const ada = await Person.named('Ada', browser, proxy.url);
-    people.push(ada);
-    const first = ada.page;
-    await ada.sit(proxy.url);
-    await ada.heading('#general').waitFor();
-    const other = new Person();
-    Object.assign(other, { context: ada.context, page: first, complaints: [] });
-    proxy.mode = 'shut';
-    proxy.cut();
-    await ada.say('from the second');
-    await other.say('from the first');
-    proxy.mode = 'open';
-    await first.reload(); // with its text on the way, or not yet
-    const mine = /^from the (first|second)$/;
-    for (const person of [bob, ada, other]) {
-      await until(['from the first', 'from the second'], async () => (await person.log.getByText(mine).allInnerTexts()).sort(), '', 30_000);
-    }
-    assert.deepEqual(await ada.log.locator('.text').allInnerTexts(), await other.log.locator('.text').allInnerTexts());
-    for (const person of [ada, other]) await until(0, () => person.log.getByText(UNSENT).count());
-  } finally {
-    proxy.close();
+  const ada = await Person.named('Ada', browser, proxy.url);
+  people.push(ada);
+  const first = ada.page;
+  await ada.sit(proxy.url);
+  await ada.heading('#general').waitFor();
+  const other = new Person();
+  Object.assign(other, { context: ada.context, page: first, complaints: [] });
+  proxy.mode = 'shut';
+  proxy.cut();
+  await ada.say('from the second');
+  await other.say('from the first');
+  proxy.mode = 'open';
+  await first.reload(); // with its text on the way, or not yet
+  const mine = /^from the (first|second)$/;
+  for (const person of [bob, ada, other]) {
+    await until(['from the first', 'from the second'], async () => (await person.log.getByText(mine).allInnerTexts()).sort(), '', 30_000);
   }
+  assert.deepEqual(await ada.log.locator('.text').allInnerTexts(), await other.log.locator('.text').allInnerTexts());
+  for (const person of [ada, other]) await until(0, () => person.log.getByText(UNSENT).count());
 });
 
 scene('without a connection a private conversation is there after a reload, and is written in', [], async ({ meet, server }) => {
