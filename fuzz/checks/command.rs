@@ -1,12 +1,12 @@
 //! Text messages as commands, in JSON and as typed lines.
 //!
 //! Input: the text. Asserted:
-//! - JSON: `bad_json` exactly if it is invalid, or has a known key twice; otherwise the id is
-//!   returned, also with an error; a command is accepted exactly if a table of fields and kinds
-//!   allows it, and the code of the error is the one in the table;
-//! - lines: never an id, never `bad_json`;
-//! - an accepted command, JSON or typed, is the same command when it is written as JSON and parsed
-//!   again; and so is one that can be typed when it is written as a line.
+//! - JSON: the error is `bad_json` exactly if the text is invalid JSON, or has a known key twice.
+//!   Otherwise the id is returned, also with an error. A command is accepted exactly if a table of
+//!   fields allows it, and an error has the code that the table gives;
+//! - lines: there is no id, and the error is never `bad_json`;
+//! - an accepted command is the same command after it is written as JSON and parsed again. The same
+//!   holds for a typed line, if the command can be typed.
 
 use parlor::chat::command::{
     Command, Draft, Hello, Query, Request, RequestId, SearchQuery, Target,
@@ -16,10 +16,10 @@ use parlor::history::{Kind, Writing};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
-/// Each type with its fields and their kinds: `s`tring, `t`ext, `n`umber, `b`oolean, `x` for nonce,
-/// `l`imit, `r`esults, `m`inutes, `w`ho may write, `e`moji; `!` where it is required. Of the two
-/// that `|` joins exactly one is required; of two with `^` (numbers) or `?` (strings), at most one
-/// is allowed.
+/// Each type with its fields and their kinds: `s` is a string, `t` a text, `n` a number, `b` a
+/// boolean, `x` a nonce, `l` the limit of `history`, `r` the limit of `search`, `m` minutes, `w`
+/// who may write, `e` an emoji. `!` marks a required field. Of two fields joined by `|` exactly one
+/// is required. Of two joined by `^` (numbers) or `?` (strings) at most one is allowed.
 const TABLE: [(&str, &str); 22] = [
     ("hello", "name:s! session:s password:s key:s"),
     ("rename", "name:s!"),
@@ -73,7 +73,7 @@ fn json_is_judged_by_the_table(text: &str, request: &Request) {
     keys.sort();
     let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
         return;
-    }; // nested too deep, or a number too large
+    }; // nested too deeply, or a number is too large
     if keys.windows(2).any(|two| two[0] == two[1]) {
         return assert_eq!(request.command, Err(CommandError::BAD_JSON));
     }
@@ -96,7 +96,7 @@ fn json_is_judged_by_the_table(text: &str, request: &Request) {
     );
 }
 
-/// What the table says: none, or the code.
+/// The error code by the table; `None` if the command is accepted.
 fn error(fields: &Map<String, Value>) -> Option<&'static str> {
     let Some(kind) = fields.get("type").and_then(Value::as_str) else {
         return Some("bad_field");
@@ -162,7 +162,8 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() || c == '\u{FEFF}'
 }
 
-/// Where a line leaves the channel open, both get the same one.
+/// Asserts that the command survives JSON. A typed line may leave the channel out; JSON can't, so
+/// both get the same one here.
 fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
     let mut command = command.clone();
     match &mut command {
@@ -185,7 +186,9 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         Target::Channel(name) => ("channel", name.clone()),
         Target::Conversation(name) => ("conversation", name.clone()),
         Target::User(name) => ("to", name.clone()),
-        Target::JoinedLast => panic!("only a line has that, and it was replaced"),
+        Target::JoinedLast => {
+            panic!("only typed lines have this target, and it was replaced above")
+        }
     };
     let mut json = match &command {
         Command::Hello(Hello {
@@ -224,7 +227,7 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
             action,
             nonce,
         }) => {
-            // Both types take a conversation; only a message has an action, and is to a channel.
+            // Both types accept a conversation. Only `message` has an action and accepts a channel.
             let kind = match to {
                 Target::Channel(_) => "message",
                 _ => "direct",
@@ -242,7 +245,7 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
                 Kind::Edit { of } => ("edit", of, None),
                 Kind::Delete { of } => ("delete", of, None),
                 Kind::React { of, on } => ("react", of, Some(on)),
-                Kind::Message | Kind::Deleted => panic!("no command has that"),
+                Kind::Message | Kind::Deleted => panic!("no command has this kind"),
             };
             let (field, place) = target(to);
             let [text, emoji] = match kind {
@@ -287,7 +290,7 @@ fn is_the_same_as_json(command: &Command, id: Option<RequestId>) {
         Command::RemoveChannel { channel } => json!({"type": "remove_channel", "channel": channel}),
         Command::Trace { on } => json!({"type": "trace", "on": on}),
         Command::Try(_) => return, // raw JSON, checked by the wire view
-        Command::Nick { .. } | Command::Help | Command::Quit => return, // lines alone
+        Command::Nick { .. } | Command::Help | Command::Quit => return, // only typed
     };
     json["id"] = id.map(|id| id.0).into();
     let again = Request::parse(&json.to_string());
@@ -298,7 +301,7 @@ fn is_word(word: &str) -> bool {
     !word.is_empty() && !word.contains(is_blank)
 }
 
-/// What a person would have typed for a command, where it can be typed.
+/// Asserts that the command survives as a typed line, if it can be typed.
 fn is_the_same_typed(command: &Command) {
     let (line, expected) = match command {
         Command::Send(Draft {
@@ -344,7 +347,7 @@ fn is_the_same_typed(command: &Command) {
                 Kind::React { of, on } => {
                     format!("/{}react {} {text}", ["un", ""][usize::from(*on)], of.0)
                 }
-                Kind::Message | Kind::Deleted => panic!("no command has that"),
+                Kind::Message | Kind::Deleted => panic!("no command has this kind"),
             };
             let draft = Draft {
                 to: Target::JoinedLast,
@@ -380,7 +383,7 @@ fn is_the_same_typed(command: &Command) {
     assert_eq!(Request::parse(&line).command, Ok(expected), "{line:?}");
 }
 
-/// The keys of an object, in their order, as often as they come.
+/// The keys of an object in order, with duplicates.
 struct Keys(Vec<String>);
 
 impl<'de> Deserialize<'de> for Keys {

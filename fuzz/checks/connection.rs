@@ -1,15 +1,16 @@
-//! A whole hub on sockets of memory: two or three connections, any bytes in any pieces, a clock,
-//! short writes, ends.
+//! A whole hub on in-memory sockets: up to three connections, any bytes in any pieces, a clock,
+//! short writes, and ends of connections.
 //!
-//! Input: how far three clients are already, and a list of steps made by `arbitrary`. They reach
-//! the hub by the contract that every driver follows. Asserted after each step:
-//! - nothing is written after the FIN (`MemorySocket`), and the loop does not spin;
-//! - what all hold together stays below the limits of each;
-//! - all that was written is whole HTTP responses, then frames that our own client's end accepts,
-//!   and on `/chat` events in JSON;
+//! Input: how much of the beginning three clients have done already, and a list of steps made by
+//! `arbitrary`. The steps reach the hub by the same calls that every driver makes. Asserted after
+//! each step:
+//! - nothing is written after the FIN (`MemorySocket`), and the loop comes to rest;
+//! - all connections together hold no more than the sum of their limits.
 //!
-//! and in the end, when all are gone and time has passed: no connection is left, no deadline, and
-//! no byte is held.
+//! Asserted at the end, after all connections have closed and time has passed:
+//! - no connection is left, no deadline, and no byte is held;
+//! - the output of each connection is whole HTTP responses, then frames that our own client
+//!   accepts. On `/chat`, their texts are JSON.
 
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::chat::Keys;
@@ -22,7 +23,7 @@ use std::rc::Rc;
 
 #[derive(Arbitrary, Debug)]
 enum Step {
-    /// The bytes of some sentences arrive, this many at a time.
+    /// The bytes of these items arrive in pieces of this length.
     Say(u8, Vec<Sentence>, u8),
     Tick(u16),
     /// The socket accepts this many more bytes, and at most that many in one write.
@@ -75,7 +76,7 @@ const COMMANDS: [&str; 15] = [
     r#""message","channel":"x","text":" ""#,
     r#""direct","to":"Bob","text":"yes","nonce":"2""#,
 ];
-/// The commands of owners, and those about earlier messages.
+/// The commands of owners, and those that refer to earlier messages.
 const MORE_COMMANDS: [&str; 15] = [
     r#""own","key":"key""#,
     r#""edit","channel":"general","seq":1,"text":"hello""#,
@@ -168,8 +169,8 @@ impl World {
         }
     }
 
-    /// Two bits for each of three connections: it comes later, it shook hands, it said hello too,
-    /// it is in a channel.
+    /// Two bits for each connection: it is opened later, has done the handshake, has sent `hello`,
+    /// or has joined a channel.
     fn begin(&mut self, begun: u8) {
         for who in 0..3_u8 {
             let hello = Sentence::Known([0, 3, 7][usize::from(who)], who);
@@ -183,7 +184,7 @@ impl World {
         }
     }
 
-    /// A connection that does not exist yet is made when it is first named.
+    /// Opens the connection when a step first names it.
     fn peer(&mut self, who: u8) -> Option<usize> {
         let who = usize::from(who % 3);
         while self.peers.len() <= who {
@@ -242,11 +243,11 @@ impl World {
         }
     }
 
-    /// Takes turns until there is nothing more to do, and checks what holds between turns.
+    /// Runs turns until no work is left, and checks what holds between turns.
     fn settle(&mut self) {
         self.server.settle();
-        // Each may hold an unfinished message or head, one read, and its queue with one message
-        // that was put in last.
+        // Each connection may hold an unfinished message or head, one read, and its queue with one
+        // message that was queued last.
         let held = self.server.hub.metrics().buffered_bytes;
         assert!(
             held <= 3 * (LIMITS.send_queue_bytes + 60_000) as u64,
@@ -263,7 +264,11 @@ impl Sentence {
                 let path = PATHS[usize::from(*path) % PATHS.len()];
                 let plain = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
                 let is_upgrade = path.len() == 5;
-                let head = if is_upgrade { testing::handshake(path) } else { plain };
+                let head = if is_upgrade {
+                    testing::handshake(path)
+                } else {
+                    plain
+                };
                 return out.extend(head.into_bytes());
             }
             Self::Frame(first_byte, payload) => {
@@ -277,7 +282,7 @@ impl Sentence {
                 return out[start] = *first_byte;
             }
             Self::Known(command, id) => {
-                // Seeds have numbers below.
+                // Seeds use the smaller numbers for `COMMANDS`.
                 let fields = match command.checked_sub(150).map(usize::from) {
                     Some(more) => MORE_COMMANDS[more % MORE_COMMANDS.len()],
                     None => COMMANDS[usize::from(*command) % COMMANDS.len()],
@@ -292,15 +297,16 @@ impl Sentence {
     }
 }
 
-/// Whole answers, then after a 101 whole frames; the last of either may be cut off.
+/// Asserts whole responses, and whole frames after a 101. The last response or frame may be cut
+/// off.
 fn output_is_legal(mut bytes: &[u8]) {
     while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-        let head = str::from_utf8(&bytes[..end]).expect("heads of answers are ASCII");
+        let head = str::from_utf8(&bytes[..end]).expect("response heads are ASCII");
         assert!(
             head.starts_with("HTTP/1.1 101 ")
                 || head.starts_with("HTTP/1.1 ")
-                && head.contains("\r\nDate: ")
-                && head.contains("\r\nX-Content-Type-Options: nosniff"),
+                    && head.contains("\r\nDate: ")
+                    && head.contains("\r\nX-Content-Type-Options: nosniff"),
             "{head}"
         );
         bytes = &bytes[end + 4..];
@@ -311,7 +317,7 @@ fn output_is_legal(mut bytes: &[u8]) {
             .lines()
             .find_map(|line| line.strip_prefix("Content-Length: "))
             .map_or(0, |length| length.parse().expect("a number"));
-        // The answer to a HEAD has the length of a body, and none.
+        // The response to a HEAD gives the length of a body but has none.
         let has_body = !bytes.starts_with(b"HTTP/1.1 ");
         bytes = if has_body {
             bytes.get(length..).unwrap_or_default()

@@ -1,20 +1,18 @@
-//! The same bytes to parlor and to tungstenite: the same messages in the same order, and both go on
-//! or both refuse.
+//! Passes the same bytes to parlor and to tungstenite. Asserted: both give the same messages in the
+//! same order, and both continue or both fail.
 //!
-//! Input: the bytes; the last one's low bit says which end takes them. Allowed to differ, and
-//! nothing else:
-//! - §5.2, lengths in more bytes than they need: tungstenite takes them, here they are refused,
-//!   since the standard says MUST (and §5.5: a control frame's length never stands in such a form,
-//!   which is refused before it has come). Where that is what parlor refuses, the messages up to
-//!   there are still compared;
-//! - §7.4, close codes: tungstenite hands out a close frame whose code may not be sent, with 1002
-//!   in its place; and 1014, which the registry of §11.7 got later (Bad Gateway), is among those
-//!   for it;
-//! - when: parlor refuses at the first byte that tells, tungstenite at the end of the frame (§5.2,
-//!   §5.5), of the fragment (§8.1) or of the payload (a length beyond the limit in sum). So where
-//!   parlor refused, the frame is filled up with zeros before tungstenite is asked. Which rule it
-//!   names where several are broken follows from that: a code that may not be sent with a reason
-//!   that is not UTF-8 is refused for the reason.
+//! Input: the bytes; the lowest bit of the last one says which end receives them. Only these
+//! differences are allowed:
+//! - §5.2, a length in more bytes than it needs: the standard forbids it (MUST), and parlor fails.
+//!   tungstenite accepts it. A control frame's length never has a long form (§5.5), and parlor
+//!   fails before all of it has arrived. In both cases the messages before it are compared;
+//! - §7.4, close codes: for a code that must not be sent, tungstenite returns a close frame with
+//!   1002 instead. It counts 1014 among these; the registry of §11.7 got 1014 (Bad Gateway) later;
+//! - the moment: parlor fails at the first byte that shows the error. tungstenite fails at the end
+//!   of the frame (§5.2, §5.5), of the fragment (§8.1), or of the payload (a sum of lengths over
+//!   the limit). So after parlor has failed, zeros complete the frame for tungstenite. If a frame
+//!   breaks several rules, the two may name different ones: a forbidden close code with an invalid
+//!   reason fails as invalid UTF-8.
 
 use std::io::{self, Read, Write};
 use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
@@ -40,8 +38,7 @@ pub fn check(data: &[u8]) {
         (Some(Violation::LengthForm | Violation::LongControlFrame), seen) => {
             assert!(theirs.starts_with(seen), "{theirs:?}, and not {seen:?}")
         }
-        (Some(Violation::CloseCode { .. }), seen)
-        | (None, [seen @ .., (8, _)])
+        (Some(Violation::CloseCode { .. }), seen) | (None, [seen @ .., (8, _)])
             if ours.failed.is_some() || is_1014(&ours) =>
         {
             assert!(
@@ -57,13 +54,13 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Whether it ended with a close frame of the code 1014.
+/// Whether the last message is a close frame with code 1014.
 fn is_1014(machine: &Machine) -> bool {
     let payload = machine.seen.last().map(|(_, payload)| payload);
     payload.is_some_and(|payload| payload.starts_with(&1014_u16.to_be_bytes()))
 }
 
-/// What tungstenite makes of these bytes, up to a close frame, and whether it refused.
+/// The messages that tungstenite gives for these bytes, up to a close frame, and whether it failed.
 fn tungstenite(client: bool, bytes: Vec<u8>) -> (Vec<Message>, bool) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(LIMIT))
@@ -85,7 +82,7 @@ fn tungstenite(client: bool, bytes: Vec<u8>) -> (Vec<Message>, bool) {
                 seen.push((8, close(code, &reason)));
                 return (seen, false);
             }
-            Ok(Theirs::Frame(_)) => unreachable!("tungstenite hands out no raw frames"),
+            Ok(Theirs::Frame(_)) => unreachable!("tungstenite returns no raw frames"),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 return (seen, false);
             }
@@ -94,7 +91,7 @@ fn tungstenite(client: bool, bytes: Vec<u8>) -> (Vec<Message>, bool) {
     }
 }
 
-/// A socket of memory: all the bytes are there, and no more come.
+/// An in-memory socket that has these bytes and then no more.
 struct Wire {
     bytes: Vec<u8>,
     at: usize,

@@ -1,21 +1,19 @@
-//! Bytes as they come from the network, to either end of a connection (RFC 6455 §5.2).
+//! Bytes from the network, for either end of a connection (RFC 6455 §5.2).
 //!
-//! Input: the bytes; the last two say how they are cut. Asserted:
-//! - a header's beginning is never wrong where the header is right, and what is wrong stays wrong
-//!   whatever follows;
-//! - `encode(decode(x)) = x`, for headers and for what was made of whole frames;
-//! - any cutting gives the same events, the same error, the same replies;
-//! - the answer to a close frame is one that the other end takes, with the same code;
-//! - taken apart for a person (`dissect`) they are the same frames, each bit of a header in one
-//!   field, and a walk over them comes to the same messages and the same broken rule;
-//! - what `machine` asserts: held bytes, and silence after the end.
+//! Input: the bytes; the last two say how they are cut into pieces. Asserted:
+//! - a part of a header gives no error if the whole header gives none. An error stays the same
+//!   whatever bytes follow;
+//! - `encode(decode(x)) = x` for headers, and for the messages of whole frames;
+//! - any cutting gives the same events, the same error and the same replies;
+//! - the other end accepts the reply to a close frame, and it has the same code;
+//! - `dissect` gives the same frames and puts each bit of a header into one field. Walking over
+//!   them gives as many messages, and the same broken rule;
+//! - the bound on held bytes and the silence after the end, which `machine` asserts.
 
 use parlor::progress::Progress;
 use parlor::tools::dissect::{Outcome, walk};
 use parlor::tools::test::model::Message;
-use parlor::websocket::{
-    FrameHeader, Opcode, Violation, encode_masked_message, encode_message,
-};
+use parlor::websocket::{FrameHeader, Opcode, Violation, encode_masked_message, encode_message};
 
 #[path = "machine.rs"]
 mod machine;
@@ -47,14 +45,17 @@ pub fn check(data: &[u8]) {
         assert_eq!(
             Machine::of(client, None, &frames, [usize::MAX; 2]).seen,
             whole.seen,
-            "written out again"
+            "after encoding the messages again"
         );
         let answered = Machine::of(!client, None, &whole.replies, [usize::MAX; 2]);
         match whole.seen.last() {
             Some((8, payload)) => {
-                assert_eq!(answered.seen, [(8, payload[..payload.len().min(2)].to_vec())])
+                assert_eq!(
+                    answered.seen,
+                    [(8, payload[..payload.len().min(2)].to_vec())]
+                )
             }
-            _ => assert!(whole.replies.is_empty(), "nothing else is answered here"),
+            _ => assert!(whole.replies.is_empty(), "only a close frame is answered"),
         }
     }
 }
@@ -62,19 +63,23 @@ pub fn check(data: &[u8]) {
 fn taken_apart(client: bool, bytes: &[u8], whole: &Machine) {
     let (mut seen, mut failed, mut end, mut is_lost) = (0, None, 0, false);
     for step in walk(bytes, Machine::with(client, None).websocket) {
-        assert_eq!(step.at, end, "one frame behind the other");
+        assert_eq!(step.at, end, "frames follow each other without a gap");
         end += step.frame.header_bytes + step.frame.payload.len();
         let bits: usize = step.frame.fields.iter().map(|field| field.bits.len()).sum();
-        assert_eq!(bits, 8 * step.frame.header_bytes, "each bit of the header");
+        assert_eq!(
+            bits,
+            8 * step.frame.header_bytes,
+            "each bit is in one field"
+        );
         assert!(
             step.frame
                 .fields
                 .last()
                 .is_some_and(|field| step.at + field.to == end),
-            "up to the last byte"
+            "the fields cover the frame up to its last byte"
         );
-        // Behind a close frame nobody reads, and so nobody knows where a frame ends whose header is
-        // wrong.
+        // After a close frame nothing is parsed, so the end of a frame with an invalid header is
+        // not known.
         is_lost = step.frame.header.is_err();
         match step.outcome {
             Outcome::Whole(..) => seen += 1,
@@ -85,7 +90,7 @@ fn taken_apart(client: bool, bytes: &[u8], whole: &Machine) {
     assert_eq!((seen, failed), (whole.seen.len(), whole.failed));
     assert!(
         failed.is_some() || is_lost || end == bytes.len(),
-        "to the end"
+        "the frames cover all bytes"
     );
 }
 
@@ -93,9 +98,9 @@ fn results(machine: &Machine) -> (&[Message], Option<Violation>, &[u8]) {
     (&machine.seen, machine.failed, &machine.replies)
 }
 
-/// The frame that says this to the given end.
+/// Encodes a message as one frame for the given end.
 fn encode((opcode, payload): &Message, to_client: bool, out: &mut Vec<u8>) {
-    let opcode = Opcode::try_from(*opcode).expect("an opcode that was taken");
+    let opcode = Opcode::try_from(*opcode).expect("the opcode was accepted");
     if to_client {
         encode_message(opcode, payload, out)
     } else {
@@ -120,10 +125,10 @@ fn header(bytes: &[u8]) {
     };
     assert!(
         (0..end).all(|end| FrameHeader::decode(&longest[..end]) == Ok(Progress::NeedMore)),
-        "a beginning is never wrong"
+        "a part of a header gives no error"
     );
     assert!(
         (end..=longest.len()).all(|end| FrameHeader::decode(&longest[..end]) == whole),
-        "what follows changes nothing"
+        "the bytes after a header change nothing"
     );
 }

@@ -1,12 +1,13 @@
 //! Bytes as the head of a request (RFC 9112 §2 to §6).
 //!
-//! Input: the bytes; the last one is the length of the pieces. Asserted:
-//! - any pieces give the same result, and need more until the same byte;
-//! - a decision at one byte is the same whatever follows, and there is none before it;
-//! - parlor accepts exactly what `reference` accepts, with the same fields;
-//! - `httparse` accepts, with the same fields, what parlor accepts (but later minor versions);
-//! - a head written out again canonically is the same head;
-//! - no more than the limit is held, and nothing after the end of a head.
+//! Input: the bytes; the last one gives the length of the pieces. Asserted:
+//! - any pieces give the same result, decided at the same byte;
+//! - the result does not depend on the bytes after that one, and is not given before it;
+//! - parlor accepts exactly the heads that `reference` accepts, with the same fields;
+//! - `httparse` accepts each head that parlor accepts, with the same fields, except later minor
+//!   versions;
+//! - a head that is written again in canonical form is the same head;
+//! - the memory held is bounded by the limit, and is empty after the end of a head.
 
 use parlor::http::{Head, Refusal, Requests};
 use parlor::progress::Progress;
@@ -27,7 +28,7 @@ pub fn check(data: &[u8]) {
     assert_eq!(
         Head::parse(&bytes[..decided], LIMIT),
         whole,
-        "what follows changes nothing"
+        "the bytes after the end change nothing"
     );
     let before = if whole == Ok(Progress::NeedMore) {
         decided
@@ -37,7 +38,7 @@ pub fn check(data: &[u8]) {
     assert_eq!(
         Head::parse(&bytes[..before], LIMIT),
         Ok(Progress::NeedMore),
-        "nothing was decided before"
+        "the result was given too early"
     );
     let expected = reference::parse(bytes).filter(|request| request.head_bytes <= LIMIT);
     match (whole, expected) {
@@ -61,7 +62,8 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Asserts that pieces give what the whole gives. After how many bytes that was decided.
+/// Asserts that pieces give the same result as the whole. Returns after how many bytes it was
+/// decided.
 fn in_pieces(
     bytes: &[u8],
     piece_length: usize,

@@ -1,12 +1,12 @@
-//! Files for `parlor import` (`src/tools/lines.rs`), and what it reads out of them.
+//! Files for `parlor import`, as `src/tools/lines.rs` reads them.
 //!
-//! Input: the file. Asserted, up to the first line that is refused: a small model says that the
-//! accepted lines fit together: the head first, then sessions by their numbers, then places, each
-//! with numbers that go up by one to its newest.
+//! Input: the file. Asserted, up to the first line that is refused: the accepted lines follow a
+//! small model. The head comes first, then sessions in the order of their numbers, then places. The
+//! messages of a place are numbered without a gap, up to its newest.
 
 use parlor::tools::lines::{LINE_BYTES, Line, Lines};
 
-/// As far as the model is: what the next line has to fit to.
+/// The state that the next line must fit.
 #[derive(Default)]
 struct Model {
     lines: u64,
@@ -37,7 +37,7 @@ pub fn check(data: &[u8]) {
 impl Model {
     fn take(&mut self, line: &Line) {
         let is_head = matches!(line, Line::Parlor { .. });
-        assert_eq!(is_head, self.lines == 0, "the head is the first line, and no other");
+        assert_eq!(is_head, self.lines == 0, "the head is the first line only");
         self.lines += 1;
         match line {
             Line::Parlor { .. } => {}
@@ -59,7 +59,10 @@ impl Model {
                 let (seq, of) = (message.seq, message.change.and_then(|it| it.of()));
                 assert!(seq == self.last.unwrap_or(seq - 1) + 1 && Some(seq) <= self.newest);
                 assert_eq!(message.to.is_some(), self.between.is_some());
-                assert!(self.between.is_none_or(|between| between.contains(&message.author)));
+                assert!(
+                    self.between
+                        .is_none_or(|between| between.contains(&message.author))
+                );
                 assert!(message.change.is_some() || !message.text.trim().is_empty());
                 assert!(of.is_none_or(|of| (1..seq).contains(&of)));
                 self.last = Some(seq);

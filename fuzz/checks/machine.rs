@@ -1,17 +1,17 @@
-//! One end of a WebSocket connection that is fed with bytes in pieces, and what came out of it.
+//! One end of a WebSocket connection that receives bytes in pieces, and its results.
 //!
-//! It asserts by itself what holds whatever is sent: the machine never holds more than its limit
-//! and a little, and after an error or a close frame it hears nothing and says nothing.
+//! It asserts what holds for all inputs: the held bytes are bounded, and after an error or a close
+//! frame there are no events and no replies.
 
 use parlor::tools::test::model::Message;
 use parlor::websocket::{
     CloseCode, DeflateParameters, Event, Progress, Scratch, Violation, WebSocket,
 };
 
-/// The longest message that is taken, in bytes: small, so that inputs get beyond it.
+/// The longest message that is accepted, in bytes. It is small, so that inputs exceed it.
 pub const LIMIT: usize = 300;
-/// What an unfinished message may cost beyond its bytes: the machine's own fields, and a control
-/// frame between its fragments.
+/// The most bytes held beside an unfinished message: the machine's own fields, and a control frame
+/// between fragments.
 const BESIDES: usize = 300;
 
 pub struct Machine {
@@ -23,8 +23,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// `client`: the end that masks and must not be sent masks. `deflate`: what was agreed on about
-    /// compression.
+    /// `client`: whether this end masks its frames and receives unmasked ones. `deflate`: the
+    /// agreed parameters of compression.
     pub fn with(client: bool, deflate: Option<DeflateParameters>) -> Self {
         let websocket = if client {
             WebSocket::client(LIMIT, || [0x37, 0xfa, 0x21, 0x3d])
@@ -41,7 +41,8 @@ impl Machine {
         }
     }
 
-    /// What an end makes of these bytes. The lengths of the pieces are those of `pieces`, in turn.
+    /// The results of one end for these bytes. The pieces have the two lengths in `pieces` by
+    /// turns.
     pub fn of(
         client: bool,
         deflate: Option<DeflateParameters>,
@@ -66,7 +67,7 @@ impl Machine {
 
     fn feed_piece(&mut self, mut rest: &mut [u8]) {
         let is_closed = matches!(self.seen.last(), Some((8, _)));
-        let was_deaf = self.failed.is_some() || is_closed;
+        let had_ended = self.failed.is_some() || is_closed;
         let before = (self.seen.len(), self.replies.len());
         loop {
             match self
@@ -85,12 +86,15 @@ impl Machine {
             }
         }
         let held_bytes = self.websocket.held_bytes();
-        assert!(held_bytes <= 2 * LIMIT + BESIDES, "{held_bytes} bytes are held");
-        if was_deaf {
+        assert!(
+            held_bytes <= 2 * LIMIT + BESIDES,
+            "{held_bytes} bytes are held"
+        );
+        if had_ended {
             assert_eq!(
                 before,
                 (self.seen.len(), self.replies.len()),
-                "nothing is heard after the end"
+                "an event or a reply after the end"
             );
         }
     }

@@ -1,17 +1,16 @@
-//! A list of frames, mostly legal ones, against the reference model (RFC 6455 §5.4 to §5.6, §7,
-//! §8.1; `src/tools/test/model.rs`).
+//! Lists of frames, mostly valid ones, compared with the reference model
+//! (`src/tools/test/model.rs`; RFC 6455 §5.4 to §5.6, §7, §8.1).
 //!
-//! Input: a list made by `arbitrary`. Asserted: the machine gives the messages of the model and
-//! fails with its code, at either end, however the bytes are cut, and wherever it closed itself.
+//! Input: a list made by `arbitrary`. Asserted: at either end, the machine gives the messages of
+//! the model and fails with its code, for any cutting of the bytes, and also after this end has
+//! sent a close frame.
 //!
-//! Half of the inputs are compressed (RFC 7692). The model inflates stored blocks only, and the
-//! check ends where a message has others. Received messages are then compressed by parlor, and must
+//! Half of the inputs are compressed (RFC 7692). The model inflates stored blocks only; the check
+//! ends at a message with other blocks. Received messages are then compressed by parlor, and must
 //! be the same after inflating.
 
 use arbitrary::{Arbitrary, Unstructured};
-use parlor::tools::test::model::{
-    Frame, Message, Receiver, shortest_form,
-};
+use parlor::tools::test::model::{Frame, Message, Receiver, shortest_form};
 use parlor::websocket::{CloseCode, CloseFrame, Deflate, DeflateParameters, Opcode};
 use std::sync::OnceLock;
 
@@ -23,7 +22,7 @@ use machine::{LIMIT, Machine};
 struct Input {
     client: bool,
     pieces: [u8; 2],
-    /// Before which frame we close ourselves, if that many come.
+    /// The index of the frame before which this end sends a close frame.
     close_before: u8,
     deflate: bool,
 }
@@ -32,7 +31,7 @@ struct Input {
 struct Choice {
     kind: u8,
     fin: bool,
-    /// Which rule is broken; most values break none.
+    /// The rule that the frame breaks; most values break none.
     fault: u8,
     number: u64,
     payload: Payload,
@@ -40,17 +39,17 @@ struct Choice {
 
 #[derive(Arbitrary, Debug)]
 enum Payload {
-    /// So many bytes of a text, from where the last one stopped: cut within characters, but right
-    /// if it goes on.
+    /// This many bytes of `TEXT`, from where the last one stopped. Characters may be cut in two,
+    /// but the fragments together are valid.
     Next(u8),
-    /// So many characters of that text.
+    /// This many characters of `TEXT`.
     Characters(u8),
     Bytes(Vec<u8>),
     Long(u16),
     Close(u16, u8),
-    /// Stored blocks with so many bytes of the text, how many of the last bytes are left for the
-    /// next fragment, whether it ends as a message has to, and whether the last block says that it
-    /// is the last.
+    /// Two stored blocks with this many bytes of `TEXT`. `left` is how many bytes at the end are
+    /// left for the next fragment, `ends` whether the message has the required end, `last` whether
+    /// the last block is marked as the last.
     Stored {
         lengths: [u8; 2],
         left: u8,
@@ -61,8 +60,7 @@ enum Payload {
     Bomb(u8),
 }
 
-/// Messages of so many times the same letter, of which next to nothing is left when they are
-/// compressed.
+/// The lengths of messages that repeat one letter and so compress to a few bytes.
 const BOMBS: [usize; 5] = [LIMIT - 1, LIMIT, LIMIT + 1, 10 * LIMIT, 100_000];
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -73,7 +71,7 @@ pub fn check(data: &[u8]) {
     let Ok(mut input) = Input::arbitrary(&mut data) else {
         return;
     };
-    input.deflate &= !bombs()[0].is_empty(); // parlor may have been built without it
+    input.deflate &= !bombs()[0].is_empty(); // parlor may be built without compression
     let frames = frames(&input, &mut data);
     let receiver = Receiver {
         is_client: input.client,
@@ -105,7 +103,7 @@ pub fn check(data: &[u8]) {
             "in pieces of {pieces:?}: {frames:?}"
         );
     }
-    // The same without the ends of frames being ends of pieces.
+    // The same bytes with pieces that cross the ends of frames.
     if frames.len() <= usize::from(input.close_before) {
         let bytes: Vec<u8> = frames.iter().flat_map(Frame::bytes).collect();
         let machine = Machine::of(input.client, agreed, &bytes, pieces);
@@ -154,8 +152,8 @@ fn inflate(compressed: &[u8]) -> Option<(Vec<u8>, bool)> {
     }
 }
 
-/// Inflates stored blocks (RFC 1951 §3.2.4), after adding the end that the sender left out (RFC
-/// 7692 §7.2.2): the header of an empty block.
+/// Inflates stored blocks (RFC 1951 §3.2.4), after adding the end that the sender leaves out: the
+/// header of an empty block (RFC 7692 §7.2.2).
 fn inflate_stored(compressed: &[u8]) -> Option<(Vec<u8>, bool)> {
     let whole = [compressed, &[0, 0, 0xFF, 0xFF]].concat();
     let (mut at, mut bytes, mut is_right) = (0, Vec::new(), true);
@@ -174,7 +172,7 @@ fn inflate_stored(compressed: &[u8]) -> Option<(Vec<u8>, bool)> {
     Some((bytes, is_right))
 }
 
-/// What parlor's own compressor makes of `BOMBS`: there the check can be sure of what it holds.
+/// The messages of `BOMBS`, compressed by parlor, so that the check knows their contents.
 fn bombs() -> &'static [Vec<u8>] {
     static BYTES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     BYTES.get_or_init(|| {
@@ -239,7 +237,7 @@ fn frames(input: &Input, data: &mut Unstructured<'_>) -> Vec<Frame> {
         let is_last = frame.announced != length;
         frames.push(frame);
         if is_last {
-            break; // what came behind it would be taken for its payload
+            break; // the bytes of another frame would be read as its payload
         }
     }
     frames

@@ -1,15 +1,14 @@
 //! Texts as names of users and channels (`docs/protocol.md`, *Names*).
 //!
-//! Input: the text, as a user wrote it. Asserted:
-//! - what is shown leads back to the name: it is a name, it is shown so again, and its keys are the
-//!   same;
-//! - the rules hold for what is shown: 1 to 32 characters, a letter or a digit first, at most four
-//!   marks in a row, and no character that shows nothing, controls something or turns the direction
-//!   of writing;
-//! - case makes no other name, and the number sign no other channel.
+//! Input: the text as a user typed it. Asserted:
+//! - the displayed form is a name again, with the same displayed form and the same keys;
+//! - the displayed form has 1 to 32 characters and begins with a letter or digit. At most two marks
+//!   that are drawn above or below each other follow one another. No character is invisible, a
+//!   control, or changes the direction of writing;
+//! - names that differ in case only are the same, and so are channels with and without `#`.
 //!
 //! The lists here are written by hand from Unicode's `PropList` and `DerivedCoreProperties`, so
-//! that the tables that parlor is built with are not asked about themselves.
+//! that they are independent of the tables that parlor uses.
 
 use parlor::chat::name::Name;
 
@@ -19,7 +18,7 @@ pub fn check(data: &[u8]) {
     };
     if let Ok(name) = Name::of_user(written) {
         shown_is_right(&name.shown);
-        let again = Name::of_user(&name.shown).expect("what is shown is a name");
+        let again = Name::of_user(&name.shown).expect("the displayed form is a name");
         assert_eq!(
             (&again.shown, again.keys),
             (&name.shown, name.keys),
@@ -27,32 +26,33 @@ pub fn check(data: &[u8]) {
         );
         if let Ok(lower) = Name::of_user(&name.shown.to_lowercase()) {
             assert_eq!(
-                lower.keys[1],
-                name.keys[1],
-                "case makes no other name: {written:?}"
+                lower.keys[1], name.keys[1],
+                "the same name in another case: {written:?}"
             );
         }
     }
     match Name::of_channel(written) {
         Ok(name) => {
             shown_is_right(&name.shown);
-            let again = Name::of_channel(&name.shown).expect("what is shown is a name");
+            let again = Name::of_channel(&name.shown).expect("the displayed form is a name");
             assert_eq!(
                 (&again.shown, again.keys[1]),
                 (&name.shown, name.keys[1]),
                 "{written:?}"
             );
-            let signed = Name::of_channel(&format!("#{}", name.shown))
-                .expect("with its number sign too");
+            let signed =
+                Name::of_channel(&format!("#{}", name.shown)).expect("a name with # is a name");
             assert_eq!(
                 (&signed.shown, signed.keys[1]),
                 (&name.shown, name.keys[1]),
                 "{written:?}"
             );
-            let as_user = Name::of_user(&name.shown).expect("one rule for both");
+            let as_user =
+                Name::of_user(&name.shown).expect("users and channels have the same rule");
             assert_eq!(as_user.shown, name.shown);
         }
-        // Its lower case may be longer, so the other way round nothing follows.
+        // The lower case form may be longer, so a user's name may be valid where the channel's is
+        // not.
         Err(error) => assert_eq!(error.code, "bad_name"),
     }
 }
@@ -82,8 +82,7 @@ fn shown_is_right(shown: &str) {
     assert!(in_a_row <= Some(2), "{shown:?}");
 }
 
-/// Default_Ignorable_Code_Point and Bidi_Control, and the private and the unassigned ends of
-/// planes.
+/// Default_Ignorable_Code_Point, Bidi_Control, private use, and the unassigned ends of planes.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
@@ -93,7 +92,8 @@ fn is_invisible(c: char) -> bool {
         | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{10FFFF}')
 }
 
-/// Combining Diacritical Marks without its joiner: each has a combining class other than 0.
+/// The block Combining Diacritical Marks without the joiner: each has a combining class other than
+/// 0.
 fn is_common_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{34E}' | '\u{350}'..='\u{36F}')
 }

@@ -1,16 +1,18 @@
 //! Paths of requests as names of files below a folder.
 //!
-//! Input: the path, as it stood in the target. Asserted, by a naive walk over the components as the
-//! file system would take them: the name stays below the folder, and has no hidden part, no
-//! backslash and no control character; it is what RFC 3986 §2.1 makes of the path; written as a
-//! path again, with every byte escaped, it is the same name.
+//! Input: the path of a request's target. Asserted, by splitting the name into components as the
+//! file system does:
+//! - the file is below the folder, and the name has no hidden component, no backslash and no
+//!   control character;
+//! - the name is the path, decoded by RFC 3986 §2.1;
+//! - the name with every byte percent-encoded is a path with the same name.
 
 use parlor::http::pages::{BuiltIn, Pages, file_name};
 use std::cell::RefCell;
 use std::path::{Component, Path};
 
 thread_local! {
-    /// Made once: hashing all files takes longer than a check.
+    /// Made once, because hashing all files takes longer than a check.
     static PAGES: RefCell<BuiltIn> = RefCell::new(BuiltIn::default());
 }
 
@@ -32,7 +34,7 @@ pub fn check(data: &[u8]) {
                     .split('/')
                     .any(|part| part.is_empty() || part.starts_with('.'))
         });
-        assert!(refused, "nothing is wrong with {path:?}");
+        assert!(refused, "{path:?} is valid but was refused");
         return;
     };
     assert_eq!(
@@ -72,7 +74,7 @@ pub fn check(data: &[u8]) {
     assert_eq!(file_name(&again), Some(name));
 }
 
-/// Every `%XX` its byte. `None`: one is none, or it is not UTF-8.
+/// Decodes each `%XX`. `None` if one of them is invalid or the result is not UTF-8.
 fn decoded(path: &[u8]) -> Option<String> {
     let mut parts = path.split(|&byte| byte == b'%');
     let mut bytes = parts.next()?.to_vec();

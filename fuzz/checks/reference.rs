@@ -1,24 +1,24 @@
-//! RFC 9112's grammar for the head of a request, written again as plainly as possible. It splits a
-//! complete head into lines, and knows no speed, no pieces and no statuses: the result is a request
-//! or nothing. A comment marks the rules that are parlor's contract and not the RFC's ABNF.
+//! RFC 9112's grammar for the head of a request, in the plainest code. It splits a complete head
+//! into lines and returns a request or nothing. It ignores speed, input in pieces and status codes.
+//! A comment marks each rule that is parlor's own and not the RFC's.
 
-/// A head, its fields without the white space around them.
+/// A parsed head. Field values have no white space around them.
 #[derive(Debug)]
 pub struct Request<'a> {
     pub method: &'a str,
     pub target: &'a str,
     pub minor_version: u8,
     pub fields: Vec<(&'a str, &'a [u8])>,
-    /// The end of the head, with a blank line before it.
+    /// Bytes up to the end of the head, with a blank line before it.
     pub length: usize,
-    /// The length of the head without that.
+    /// Bytes of the head without that blank line.
     pub head_bytes: usize,
-    /// Whether the version is HTTP/1.2 or later, and served as HTTP/1.1.
+    /// Whether the version is HTTP/1.2 or later, which is served as HTTP/1.1.
     pub is_later_version: bool,
 }
 
-/// `HTTP-message = start-line CRLF *( field-line CRLF ) CRLF` (§2.1), and the rules of §3.2 and §6
-/// about its fields.
+/// Parses `HTTP-message = start-line CRLF *( field-line CRLF ) CRLF` (§2.1), with the rules of §3.2
+/// and §6 about its fields.
 pub fn parse(bytes: &[u8]) -> Option<Request<'_>> {
     // §2.2: a blank line before the request is ignored.
     let blank = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
@@ -29,7 +29,8 @@ pub fn parse(bytes: &[u8]) -> Option<Request<'_>> {
     let [method, target, version] = start_line.as_slice() else {
         return None;
     };
-    // §2.3; RFC 9110 §2.5: a later minor version is served as 1.1. Contract: no other major one.
+    // §2.3; RFC 9110 §2.5: a later minor version is served as 1.1. parlor's rule: no other major
+    // version.
     let (minor_version, is_later_version) = match *version {
         b"HTTP/1.0" => (0, false),
         [
@@ -51,16 +52,16 @@ pub fn parse(bytes: &[u8]) -> Option<Request<'_>> {
             .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
             .map(|(_, value)| *value)
     };
-    // §3.2: exactly one Host in 1.1, and never two.
+    // §3.2: exactly one Host in HTTP/1.1, and never two.
     let hosts: Vec<&[u8]> = named("host").collect();
     let host_is_right = hosts.len() <= 1
         && (minor_version == 0 || hosts.len() == 1)
         && hosts.iter().all(|host| is_authority(host));
-    // §6. Contract: no request has a body.
+    // §6. parlor's rule: no request has a body.
     let lengths: Vec<&[u8]> = named("content-length").collect();
     let has_body =
         named("transfer-encoding").next().is_some() || !(lengths.is_empty() || lengths == [b"0"]);
-    // Contract: at most 100 header lines.
+    // parlor's rule: at most 100 header lines.
     let right = is_token(method)
         && is_target(method, target)
         && host_is_right
@@ -78,8 +79,8 @@ pub fn parse(bytes: &[u8]) -> Option<Request<'_>> {
     })
 }
 
-/// `field-line = field-name ":" OWS field-value OWS` (§5); `field-value` has visible characters,
-/// bytes beyond ASCII, and SP or HTAB between them (RFC 9110 §5.5).
+/// `field-line = field-name ":" OWS field-value OWS` (§5). A value has visible characters, bytes
+/// beyond ASCII, and SP or HTAB between them (RFC 9110 §5.5).
 fn field_line(line: &[u8]) -> Option<(&str, &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
@@ -108,9 +109,9 @@ fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(is_tchar)
 }
 
-/// `origin-form / absolute-form / asterisk-form` (§3.2), the last for OPTIONS only. Contract: no
-/// `host:port`, because CONNECT is not supported; http and https only; any visible ASCII in path
-/// and query, because browsers send some that RFC 3986 forbids.
+/// `origin-form / absolute-form / asterisk-form` (§3.2), the last for OPTIONS only. parlor's rules:
+/// no `host:port`, because CONNECT is not supported; only http and https; any visible ASCII in path
+/// and query, because browsers send characters that RFC 3986 forbids.
 fn is_target(method: &[u8], target: &[u8]) -> bool {
     if (method, target) == (b"OPTIONS", b"*") {
         return true;
@@ -135,8 +136,8 @@ fn is_target(method: &[u8], target: &[u8]) -> bool {
     )
 }
 
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Contract: no empty host, ports of 16
-/// bits, no IPvFuture.
+/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). parlor's rules: no empty host, ports
+/// of 16 bits, no IPvFuture.
 fn is_authority(bytes: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(bytes) else {
         return false;
@@ -170,8 +171,8 @@ fn is_registered_name(name: &[u8]) -> bool {
     !name.is_empty() && first.iter().all(plain) && parts.all(escaped)
 }
 
-/// Everything between two separators; a single CR or LF stays where it is, and is no character of
-/// any line.
+/// The parts between separators. A single CR or LF is not a separator and stays in its part, where
+/// no line allows it.
 fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Vec<&'a [u8]> {
     match bytes
         .windows(separator.len())

@@ -1,9 +1,9 @@
-//! Opening handshakes against a predicate: the conditions of RFC 6455 §4.2.1 as a list of booleans.
+//! Opening handshakes, compared with the conditions of RFC 6455 §4.2.1 as a list of booleans.
 //!
-//! Input: a request made by `arbitrary` from words that matter: right and nearly right, in any
-//! case, in lists, twice, in any order. The predicate looks at what was chosen, never at the bytes.
-//! Asserted: 101 exactly if all conditions hold, else the status of the first that does not; the
-//! accept key is the one that tungstenite computes; `chat` where it was offered.
+//! Input: a request made by `arbitrary` from valid and nearly valid words, in any case, in lists,
+//! twice, in any order. The conditions use the chosen words, not the bytes. Asserted: the status is
+//! 101 exactly if all conditions hold, else that of the first condition that fails; tungstenite
+//! computes the same accept key; `chat` is selected if it was offered.
 
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::http::Head;
@@ -15,7 +15,7 @@ use tungstenite::handshake::derive_accept_key;
 struct Input {
     method: u8,
     http_1_0: u8,
-    /// Which of the four right lines come first of all, as a browser sends them.
+    /// Which of the four valid lines come first, as a browser sends them: a set bit leaves one out.
     right_lines: u8,
 }
 
@@ -122,7 +122,7 @@ pub fn check(data: &[u8]) {
         (Ok(upgrade), None) => {
             let mut response = Vec::new();
             upgrade.response(&mut response);
-            let response = String::from_utf8(response).expect("an answer is ASCII");
+            let response = String::from_utf8(response).expect("a response is ASCII");
             assert!(
                 response.starts_with("HTTP/1.1 101 Switching Protocols\r\n")
                     && response.ends_with("\r\n\r\n")
@@ -144,15 +144,12 @@ pub fn check(data: &[u8]) {
             assert_eq!(
                 response.matches("Sec-WebSocket-Protocol").count(),
                 usize::from(offered),
-                "§4.2.2: no header where none was chosen"
+                "§4.2.2: no header without a chosen subprotocol"
             );
         }
         (Err(refusal), Some((_, status))) => {
             assert_eq!(refusal.status, *status, "{request}");
-            assert!(
-                refusal.closes,
-                "nobody knows what the client believes to be speaking now"
-            );
+            assert!(refusal.closes, "the client may speak another protocol now");
             assert_eq!(
                 refusal.response().header("Sec-WebSocket-Version"),
                 (*status == 426).then_some("13"),
@@ -163,8 +160,8 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// 16 bytes in base64 (§4.1, 7): 22 letters, the last of which has four bits too many, and two
-/// times `=`.
+/// 16 bytes in base64 (§4.1, 7): 22 letters and `==`. The lowest four bits of the last letter are
+/// unused.
 fn is_key(key: &str) -> bool {
     let letters = key.strip_suffix("==").filter(|letters| letters.len() == 22);
     letters.is_some_and(|letters| {
@@ -202,7 +199,7 @@ fn lines(input: &Input, data: &mut Unstructured<'_>) -> Vec<(String, String)> {
                 .copied()
                 .map_or(String::new(), String::from);
             if word.word == 0xFF {
-                // A key that nobody foresaw, with a letter that may be none.
+                // A key of other characters, some of which base64 doesn't have.
                 text = format!(
                     "AAAA{}ZZZZZZZZZZZZZZ==",
                     word.key
@@ -212,7 +209,7 @@ fn lines(input: &Input, data: &mut Unstructured<'_>) -> Vec<(String, String)> {
                         .collect::<String>()
                 );
             }
-            // The case of a word matters only where the word is not a token: in a key.
+            // Keys keep their case: it is part of their value. All other words are tokens.
             value.push_str(&flipped(
                 &text,
                 if text.ends_with('=') {

@@ -1,14 +1,13 @@
-//! What every fuzz target is linked with: an allocator that gives out so much and no more.
+//! An allocator with a limit, linked into every fuzz target.
 //!
-//! libFuzzer's own `-malloc_limit_mb` needs hooks that only a sanitizer has, and without one it is
-//! silently without effect.
-//! Here an input that makes the code ask for more ends the process, which libFuzzer reports as a
-//! finding.
+//! libFuzzer's own `-malloc_limit_mb` needs the hooks of a sanitizer, and has no effect without
+//! one. With this allocator, an input that makes the code allocate more than the limit aborts the
+//! process, which libFuzzer reports as a finding.
 
 use cap::Cap;
 use std::alloc::System;
 
-/// For everything that is allocated at a time, in bytes.
+/// The most bytes that may be allocated at the same time.
 const LIMIT: usize = 64 << 20;
 
 #[global_allocator]
