@@ -1,9 +1,10 @@
-//! The floors: what a chat costs where nothing is done but writing.
+//! The floors: servers that only write, so that their cost is the least that a chat can cost.
 //!
-//! *floor* answers each message with one `write(2)` of a ready frame to every socket.
-//! *floor-batched* joins what a socket gets in one turn of the loop into one write. Neither parses
-//! anything: all frames of a run have the same length, so their number is that of their bytes. Only
-//! the sender's mark is put into the ready frame, for the generator to find its own messages by.
+//! *floor* answers each message with one `write(2)` of a prepared frame to every socket.
+//! *floor-batched* joins the frames for a socket in one turn of the loop into one write. Neither
+//! parses anything: all frames of a run have the same length, so the number of bytes gives the
+//! number of frames. Only the sender's mark is written into the prepared frame, so that the
+//! generator recognizes its own messages.
 //!
 //! `generator` sends messages to them.
 
@@ -13,16 +14,16 @@ use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 
-/// What a floor is told of the run.
+/// The parameters of a run.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
-    /// One write for all that a socket gets in a turn.
+    /// Whether all frames for a socket in a turn are joined into one write.
     pub(crate) batched: bool,
-    /// Every message goes back to its sender alone.
+    /// Whether a message goes only to its sender.
     pub(crate) echo: bool,
-    /// Bytes of a text.
+    /// Length of a text, in bytes.
     pub(crate) text: usize,
-    /// Bytes of a frame as the generator sends it.
+    /// Length of a frame from the generator, in bytes.
     pub(crate) sent: usize,
 }
 
@@ -32,25 +33,25 @@ const READ_BYTES: usize = 64 << 10;
 struct Peer {
     socket: TcpStream,
     number: usize,
-    /// Answers given: to the head, to `hello`, to `join`.
+    /// Answers sent so far: to the request head, to `hello`, to `join`.
     answered: usize,
-    /// Bytes of a frame that has not come whole.
+    /// Bytes received of an incomplete frame.
     partial: usize,
-    /// What the socket did not take.
+    /// Bytes that the socket did not accept.
     backlog: VecDeque<u8>,
 }
 
-/// One thread, one loop, as in the server that it is compared with.
+/// A server with one thread and one loop, as parlor has.
 pub(crate) struct Floor {
     shape: Shape,
     peers: Vec<Option<Peer>>,
     vacant: Vec<usize>,
     accepted: usize,
     members: Vec<usize>,
-    /// The ready frame, and where the sender's mark stands in it.
+    /// The prepared frame, and the offset of the sender's mark in it.
     frame: Vec<u8>,
     mark: usize,
-    /// The frames of this turn.
+    /// The frames to send in this turn.
     turn: Vec<u8>,
 }
 
@@ -78,7 +79,7 @@ impl Floor {
         }
     }
 
-    /// Serves until it is killed.
+    /// Serves until the process is killed.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut poll = Poll::new()?;
         let mut events = Events::with_capacity(1_024);
@@ -159,7 +160,7 @@ impl Floor {
         self.members.retain(|member| *member != index);
     }
 
-    /// So many bytes came; what they say is known from their number.
+    /// Handles this many received bytes. Their number tells which messages they are.
     fn take(&mut self, index: usize, count: usize) {
         let Some(peer) = &mut self.peers[index] else {
             return;
@@ -217,7 +218,7 @@ impl Floor {
         self.members = members;
     }
 
-    /// Writes, behind what did not go before. An error is told to whoever reads.
+    /// Writes the backlog, then these bytes. An error is ignored: the next read reports it.
     fn write(&mut self, index: usize, bytes: Option<&[u8]>) {
         let Some(peer) = &mut self.peers[index] else {
             return;

@@ -1,8 +1,8 @@
-//! The load: connections that say what they are told to, and count what comes back. One thread, as
-//! the servers have.
+//! The load: connections that send messages and count what they receive. It has one thread, as the
+//! servers have.
 //!
-//! It is never what is measured: the figures are CPU time of the server (the head of `main` says
-//! how that is known). Its own share of its core is printed beside them.
+//! The generator itself is never measured: the figures are CPU time of the server (see the head of
+//! `main`). The generator's share of its core is printed beside them.
 //!
 //! The scenarios are in `scenarios`, the messages in `text`.
 
@@ -15,7 +15,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream as Blocking};
 use std::time::{Duration, Instant};
 
-/// Where a crowd goes.
+/// The path that connections open, and what they send first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// `/echo`.
@@ -26,51 +26,51 @@ pub(crate) enum Entry {
     Join,
 }
 
-/// When a sender sends again.
+/// The event after which a sender sends again.
 #[derive(Clone, Copy)]
 pub(crate) enum Drive {
-    /// When its own message is back, so that each has this many in flight.
+    /// Its own message came back, so that each sender has this many in flight.
     Own { window: usize },
-    /// When it has this many messages of each client.
+    /// It has received this many messages from each client.
     Rounds { batch: usize },
-    /// When something comes: all that comes is its own.
+    /// It has received a message: all of them are its own.
     Echo { window: usize },
 }
 
 /// Connections opened at a time: enough to keep the server busy, and fewer than its listen backlog.
 const WAVE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Nothing comes for so long: presence is told, the server is at rest.
+/// Silence after which the server is at rest and has sent its presence events.
 const QUIET: Duration = Duration::from_millis(350);
 
 struct Client {
     socket: TcpStream,
     number: usize,
-    /// What it sends, ready.
+    /// The frame that it sends, prepared.
     frame: Vec<u8>,
-    /// Its own messages are to be known among the others.
+    /// Whether it recognizes its own messages by their mark.
     marks: bool,
     partial: Vec<u8>,
-    /// Bytes of a payload that are still to be passed over, and whether it is one that counts.
+    /// Bytes of a payload left to skip, and whether the payload counts as a message.
     skip: usize,
     skip_counts: bool,
     unsent: Vec<u8>,
-    /// Frames that came of the round.
+    /// Frames of this round received so far.
     round: usize,
     received: usize,
 }
 
-/// All connections of a run.
+/// All connections of one run.
 pub(crate) struct Crowd {
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
     clients: Vec<Client>,
-    /// So long it does nothing useful in each turn of its loop (`--slower`).
+    /// The time that it wastes in each turn of its loop (`--slower`).
     slower: Duration,
 }
 
-/// What a closed loop did.
+/// The results of a closed loop.
 #[derive(Default)]
 pub(crate) struct Done {
     pub(crate) messages: u64,
@@ -133,7 +133,7 @@ impl Crowd {
         Ok(crowd)
     }
 
-    /// As if it were slower, to see whether a figure depends on it.
+    /// Makes the generator slower, to show whether a figure depends on it.
     pub(crate) fn slow_down(&mut self, slower: Duration) {
         self.slower = slower;
     }
@@ -162,7 +162,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Reads until nothing comes any more, and forgets it.
+    /// Reads and discards until the server is silent.
     pub(crate) fn settle(&mut self) -> io::Result<()> {
         let until = Instant::now() + PATIENCE;
         let mut quiet_since = Instant::now();
@@ -174,14 +174,16 @@ impl Crowd {
                 quiet_since = Instant::now();
             }
             if until < Instant::now() {
-                return Err(io::Error::other("the server does not come to rest"));
+                return Err(io::Error::other(
+                    "the server keeps sending without requests",
+                ));
             }
         }
         Ok(())
     }
 
-    /// The first so many send, texts of so many bytes, until the time is over; then all that is in
-    /// flight is awaited.
+    /// Lets the first `senders` connections send texts until the time is over, then waits for all
+    /// messages in flight.
     pub(crate) fn closed_loop(
         &mut self,
         senders: usize,
@@ -251,8 +253,8 @@ impl Crowd {
         }
     }
 
-    /// One sender by the clock, whether the answers come or not. Returns when each message was to
-    /// be sent and how long after that it came to each member, in microseconds.
+    /// Sends at a fixed rate, whether answers arrive or not. Returns for each message when it was
+    /// due, and how long after that each member received it, in microseconds.
     pub(crate) fn open_loop(
         &mut self,
         bytes: usize,
@@ -273,10 +275,10 @@ impl Crowd {
             }
             if began + interval * messages as u32 + PATIENCE < Instant::now() {
                 return Err(io::Error::other(format!(
-                    "{missing} deliveries did not come"
+                    "{missing} deliveries did not arrive"
                 )));
             }
-            // No wait: the clock of a poll is too coarse to send by.
+            // Doesn't wait: the timeout of a poll is too coarse for the rate.
             self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
             for event in &self.events {
                 let client = &mut self.clients[event.token().0];
@@ -363,7 +365,7 @@ impl Client {
         }
     }
 
-    /// Goes from frame to frame. Returns how many messages there are, how many are its own, and how
+    /// Reads frame by frame. Returns how many messages there are, how many are its own, and how
     /// many bytes the frames have.
     fn walk(&mut self, bytes: &[u8]) -> (usize, usize, usize) {
         let (mut frames, mut own, mut at) = (0, 0, 0);
@@ -389,11 +391,11 @@ impl Client {
     }
 }
 
-/// So much of a payload tells news from a message.
+/// The bytes of a payload that tell a presence event from a message.
 const NEWS_BYTES: usize = 12;
 
-/// Who came or went: `presence`, `members`, `channels_changed`. A busy machine tells it late, when
-/// all else is at rest already.
+/// Whether an event is about presence: `presence`, `members`, `channels_changed`. On a busy machine
+/// they arrive late, after everything else.
 fn is_news(payload: &[u8]) -> bool {
     let kind = payload.strip_prefix(br#"{"type":""#).unwrap_or(&[]);
     kind.starts_with(b"p") || kind.starts_with(b"c") || kind.starts_with(b"mem")
@@ -410,7 +412,7 @@ fn is_of(number: usize, payload: &[u8]) -> bool {
     }) == number
 }
 
-/// Reads the answer to the opening handshake; what comes behind it is held.
+/// Reads the answer to the opening handshake. Later bytes are kept.
 fn until_head(stream: &mut Blocking, held: &mut Vec<u8>) -> io::Result<()> {
     loop {
         if let Some(end) = held.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -424,7 +426,7 @@ fn until_head(stream: &mut Blocking, held: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-/// Reads until an event has come; what comes before it is forgotten, what comes behind it is held.
+/// Reads until this event has arrived. Earlier bytes are discarded, later ones kept.
 fn until_event(stream: &mut Blocking, held: &mut Vec<u8>, kind: &str) -> io::Result<()> {
     loop {
         while let Ok(Progress::Done { value, used }) = FrameHeader::decode(held) {
@@ -447,7 +449,7 @@ fn more(stream: &mut Blocking, held: &mut Vec<u8>) -> io::Result<()> {
     let mut buffer = [0; 16 << 10];
     match stream.read(&mut buffer)? {
         0 => Err(io::Error::other(
-            "the server closed a connection that was coming in",
+            "the server closed a connection before it was ready",
         )),
         count => {
             held.extend_from_slice(&buffer[..count]);

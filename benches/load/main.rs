@@ -1,29 +1,28 @@
-//! What a delivery costs, beside the least that it can cost.
+//! Measures the cost of a delivery, beside the least that it can cost.
 //!
 //! ```text
-//! cargo bench --bench load  the table of docs/performance.md: some 8 minutes
-//! cargo bench --bench load -- --only fan-40,echo-1 --rounds 3  some of it
-//! cargo bench --bench load -- --peers ws,bun  with servers of others (benches/peers/NAME)
-//! cargo bench --bench load -- --slower 200  with a load that is slower
+//! cargo bench --bench load                                     the table of docs/performance.md
+//! cargo bench --bench load -- --only fan-40,echo-1 --rounds 3  some rows
+//! cargo bench --bench load -- --peers ws,bun                   other servers too
+//! cargo bench --bench load -- --slower 200                     a slower load
 //! ```
 //!
-//! With peers a second table follows: the same figure for each of them, and its ratio to the floor
-//! that the goal names.
+//! With peers, a second table has the same figure for each of them, and its ratio to the floor that
+//! the goal names.
 //!
-//! The load is never what is measured, since the figures are CPU time of the server and not
-//! throughput. Where its share of its core (`load`) is near 100 %, the server waits for it and is
-//! idle meanwhile, which costs the server nothing. It could still change what the server finds
-//! gathered, and how warm its caches are. How much can be gathered is bounded by what is in flight,
-//! which is the scenario's; and `--slower MICROSECONDS` has the load do nothing for so long in each
-//! turn of its loop, to see what is left: made slower by 50 and by 200 µs, figures and floors moved
-//! together, by less than they move from round to round, and their ratios by an eighth at most,
-//! both ways, on a machine that did other things meanwhile.
+//! The figures are CPU time of the server, not throughput, so the load itself is not measured. If
+//! the load's share of its core (column `load`) is near 100 %, the server idles while it waits,
+//! which costs no CPU time. It may still change how many messages the server finds per turn, and
+//! how warm its caches are. The scenario bounds the messages in flight. To see that effect, `--slower
+//! MICROSECONDS` makes the load waste that time in each turn of its loop. With 50 and 200 µs,
+//! figures and floors moved together by less than between rounds, and their ratios by an eighth at
+//! most, on a busy machine.
 //!
-//! The server runs on core 0, the load on core 1. In each round all servers are started anew, each
-//! with members of its own, and are loaded one after another for a tenth of a second, there and
-//! back again, so that what else the machine does meets them alike. (Where each has ten thousand
-//! members they are started and loaded one by one.) The figure is the median of all slices, the
-//! ratio the median of the slices' ratios.
+//! The server runs on core 0, the load on core 1. Each round starts all servers with their own
+//! members, and loads one after another for a tenth of a second, forwards and backwards, so that
+//! other work of the machine affects all of them. (Servers with ten thousand members are started
+//! and loaded one by one.) The figure is the median of all slices, the ratio the median of the
+//! slices' ratios.
 //!
 //! The scenarios are in `scenarios`, the floors in `floor`, the load in `generator`.
 
@@ -40,7 +39,7 @@ use std::io;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-/// So many parts has a round of a server.
+/// Slices of a server's round.
 const SLICES: u32 = 7;
 
 struct Options {
@@ -48,9 +47,9 @@ struct Options {
     only: Vec<String>,
     peers: Vec<String>,
     time: Duration,
-    /// The load does nothing for so long in each turn of its loop.
+    /// The time that the load wastes in each turn of its loop.
     slower: Duration,
-    /// Whether the fan-out is measured with a history, too.
+    /// Whether the fan-out is also measured with a history.
     history: bool,
 }
 
@@ -85,13 +84,13 @@ fn run() -> io::Result<()> {
     }
     let options = options(&arguments).map_err(io::Error::other)?;
     parlor::server::raise_open_files();
-    // Pinned by taskset(1), as the servers are.
+    // taskset(1) pins it, as it pins the servers.
     let pinned = Command::new("taskset")
         .args(["-cp", "1", &std::process::id().to_string()])
         .output()?;
     if !pinned.status.success() {
         return Err(io::Error::other(
-            "this needs two cores: one for the server, one for the load",
+            "two cores are needed: one for the server, one for the load",
         ));
     }
     let mut servers = vec![Server::Floor, Server::FloorBatched, Server::Parlor];
@@ -106,7 +105,7 @@ fn run() -> io::Result<()> {
     };
     let (mut failed, mut beside) = (Vec::new(), Vec::new());
     for scenario in SCENARIOS.iter().filter(chosen) {
-        // One scenario that fails takes nothing from the others; but the run has failed.
+        // The other scenarios run if one fails, but the whole run has failed.
         match measured(scenario, &servers, &options) {
             Ok(row) => {
                 println!("{}", row.own);
@@ -150,7 +149,7 @@ fn options(arguments: &[String]) -> Result<Options, String> {
         };
         let list = |text: String| text.split(',').map(str::to_owned).collect();
         match argument.as_str() {
-            // Cargo says so to every benchmark.
+            // Cargo passes it to every benchmark.
             "--bench" => {}
             "--no-history" => options.history = false,
             "--rounds" => {
@@ -172,8 +171,8 @@ fn options(arguments: &[String]) -> Result<Options, String> {
             }
             other => {
                 return Err(format!(
-                    "{other}: there are --rounds N, --only SCENARIOS, --peers NAMES, --no-history, \
-                     --seconds S and --slower MICROSECONDS"
+                    "unknown option {other}. Options: --rounds N, --only SCENARIOS, --peers NAMES, \
+                     --no-history, --seconds S and --slower MICROSECONDS"
                 ));
             }
         }
@@ -183,20 +182,20 @@ fn options(arguments: &[String]) -> Result<Options, String> {
         .iter()
         .find(|name| SCENARIOS.iter().all(|scenario| scenario.name != **name));
     match unknown {
-        Some(name) => Err(format!("there is no scenario {name}")),
+        Some(name) => Err(format!("unknown scenario {name}")),
         None => Ok(options),
     }
 }
 
-/// One scenario's rows.
+/// The rows of one scenario.
 struct Row {
-    /// Of the table of the floors and parlor.
+    /// The row of the table of floors and parlor.
     own: String,
-    /// Of the table of parlor and its peers.
+    /// The row of the table of parlor and its peers.
     beside: String,
 }
 
-/// All servers in turn, round by round.
+/// Measures all servers in turn, round by round.
 fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::Result<Row> {
     let rounds = if scenario.is_steady() {
         1
@@ -315,7 +314,7 @@ fn measured(scenario: &Scenario, servers: &[Server], options: &Options) -> io::R
     Ok(Row { own, beside })
 }
 
-/// Three digits that count.
+/// Formats a number with three significant digits.
 fn number(value: f64) -> String {
     let digits = (2 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 4) as usize;
     format!("{value:.digits$}")

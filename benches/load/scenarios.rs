@@ -1,4 +1,4 @@
-//! The scenarios: what is done to a server, and what is measured of it.
+//! The scenarios: the load of a server, and the figure that is measured.
 //!
 //! `generator` makes the load; `main` prints the table.
 
@@ -9,19 +9,18 @@ use crate::text;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// What is done.
+/// The load and its figure.
 #[derive(Clone, Copy)]
 pub(crate) enum Deed {
     /// CPU time for each delivery, in microseconds.
     Closed(Drive),
-    /// The same, by the clock; and the 99th percentile of how long a delivery took, in
-    /// milliseconds.
+    /// The same at a fixed rate, and the 99th percentile of a delivery's time, in milliseconds.
     Rate { per_second: u32 },
-    /// CPU time for opening handshake, `hello`, `welcome` and the end, in microseconds.
+    /// CPU time for opening handshake, `hello`, `welcome` and closing, in microseconds.
     Connect,
-    /// The median time until the last member has a message, in milliseconds.
+    /// The median time until the last member has received a message, in milliseconds.
     Last { per_second: u32 },
-    /// Memory of its own for each member that says nothing, in bytes.
+    /// Private memory for each silent member, in bytes.
     Idle,
 }
 
@@ -36,16 +35,16 @@ pub(crate) struct Scenario {
     pub(crate) goal: Goal,
 }
 
-/// What is to be reached.
+/// The goal of a figure.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
     Floor(f64),
     FloorBatched(f64),
-    /// In the figure's own unit.
+    /// In the unit of the figure.
     Figure(f64),
 }
 
-/// What a run gave.
+/// The results of a run.
 #[derive(Clone, Copy)]
 pub(crate) struct Figure {
     pub(crate) value: f64,
@@ -74,7 +73,7 @@ const fn row(
     }
 }
 
-/// Every scenario.
+/// All scenarios, in the order of the table.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     row(
         "fan-1",
@@ -177,12 +176,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 impl Scenario {
-    /// Whether it can be measured once only: it does not vary.
+    /// Whether one measurement is enough, because the figure does not vary.
     pub(crate) fn is_steady(&self) -> bool {
         matches!(self.deed, Deed::Idle)
     }
 
-    /// Whether a history has something to do in it.
+    /// Whether the scenario sends messages that a history stores.
     pub(crate) fn fans(&self) -> bool {
         self.name.starts_with("fan-")
     }
@@ -191,14 +190,14 @@ impl Scenario {
         matches!(self.deed, Deed::Closed(Drive::Echo { .. }))
     }
 
-    /// Whether all servers can stand beside one another, with their members, and be measured in
-    /// turn in short slices.
+    /// Whether all servers can run with their members at the same time, and be measured in turn in
+    /// short slices.
     pub(crate) fn is_sliced(&self) -> bool {
         matches!(self.deed, Deed::Closed(_) | Deed::Connect)
     }
 
-    /// Starts a server and lets the members in; what is measured comes after that. A load that is
-    /// `slower` waits so long in each turn of a closed loop.
+    /// Starts a server and connects the members. What is measured comes after that. A `slower` load
+    /// wastes this time in each turn of a closed loop.
     pub(crate) fn begin(
         &self,
         server: &Server,
@@ -252,12 +251,12 @@ pub(crate) struct Session<'a> {
     running: Running,
     memory_before: u64,
     crowd: Crowd,
-    /// How many came and went.
+    /// Clients that have connected and left.
     came: usize,
 }
 
 impl Session<'_> {
-    /// Does it for so long.
+    /// Runs the load for this time and measures it.
     pub(crate) fn measure(&mut self, time: Duration) -> io::Result<Figure> {
         if let Deed::Idle = self.scenario.deed {
             let each = self.running.memory()?.saturating_sub(self.memory_before) as f64
@@ -326,7 +325,7 @@ impl Session<'_> {
                 })
             }
             Deed::Connect => {
-                // Waves of clients come, say hello, are welcomed and go.
+                // Waves of clients connect, send `hello`, receive `welcome` and close.
                 let (began, first) = (Instant::now(), self.came);
                 while began.elapsed() < time {
                     drop(Crowd::gather(
@@ -337,7 +336,7 @@ impl Session<'_> {
                     )?);
                     self.came += members;
                 }
-                // The last ones are still going.
+                // The last clients are still closing.
                 std::thread::sleep(Duration::from_millis(20));
                 Ok(Outcome {
                     deliveries: (self.came - first) as u64,
@@ -354,7 +353,7 @@ impl Session<'_> {
     }
 }
 
-/// What was done.
+/// The work of one measurement.
 struct Outcome {
     deliveries: u64,
     /// Milliseconds until the last member had a message, and the 99th percentile of all.
@@ -362,7 +361,7 @@ struct Outcome {
     p99: Option<f64>,
 }
 
-/// A quantile of some numbers.
+/// Returns a quantile of these numbers.
 pub(crate) fn quantile(mut numbers: Vec<f64>, part: f64) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let last = numbers.len().saturating_sub(1);

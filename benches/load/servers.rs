@@ -1,4 +1,4 @@
-//! The servers that are compared: how each is started on core 0, and what it has used.
+//! The servers that are compared: how to start each on core 0, and what it has used.
 //!
 //! `scenarios` uses them.
 
@@ -9,27 +9,27 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// Who serves.
+/// A server to measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Server {
     Floor,
     FloorBatched,
-    /// Without a history, and without the limits that the load would meet.
+    /// parlor without a history, and without the limits that the load would exceed.
     Parlor,
-    /// The same, with its history in a file.
+    /// The same with its history in a file.
     ParlorHistory,
     /// `benches/peers/NAME/run`.
     Peer(String),
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: SocketAddr,
     folder: Option<PathBuf>,
 }
 
-/// All that can be turned off or up: the load must meet no limit.
+/// Turns limits off or up, so that the load exceeds none.
 const OPTIONS: &[&str] = &[
     "--rate",
     "0",
@@ -43,14 +43,14 @@ const OPTIONS: &[&str] = &[
     "4294967296",
     "--resume-window",
     "0",
-    // The generator answers no pings; where the machine is slow its crowd may take longer to come
-    // in than silence is let pass.
+    // The generator answers no pings, and on a slow machine its clients may take longer to connect
+    // than a connection may be silent.
     "--ping-interval",
     "0",
 ];
 
 impl Server {
-    /// As the table calls it.
+    /// The name in the table.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Floor => "floor",
@@ -61,7 +61,7 @@ impl Server {
         }
     }
 
-    /// Starts it, and waits until it listens.
+    /// Starts the server, and waits until it listens.
     pub(crate) fn start(&self, shape: Shape) -> io::Result<Running> {
         let mut command = Command::new("taskset");
         command.args(["-c", "0"]);
@@ -106,7 +106,7 @@ impl Server {
                 );
             }
         }
-        // It warns where there are fewer descriptors than the options let in; here that is known.
+        // Hides the warning about too few file descriptors for the options.
         command.env("RUST_LOG", "error");
         let mut child = command
             .stdout(Stdio::piped())
@@ -124,7 +124,7 @@ impl Server {
         let Some(address) = address else {
             let _ = child.kill();
             return Err(io::Error::other(format!(
-                "{} did not say where it listens: {line:?}",
+                "{} printed no address to connect to: {line:?}",
                 self.name()
             )));
         };
@@ -137,17 +137,17 @@ impl Server {
 }
 
 impl Running {
-    /// Its process: taskset(1) has become it.
+    /// The process id of the server: taskset(1) has replaced itself with it.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// CPU time of all its threads, in nanoseconds.
+    /// Returns the CPU time of all its threads, in nanoseconds.
     pub(crate) fn cpu(&self) -> io::Result<u64> {
         cpu_of(&self.id().to_string())
     }
 
-    /// Memory of its own that is in use, in bytes.
+    /// Returns the private memory in use, in bytes.
     pub(crate) fn memory(&self) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let line = status
@@ -169,8 +169,8 @@ impl Drop for Running {
     }
 }
 
-/// CPU time of a process, in nanoseconds (proc(5): the first number of `schedstat`, which counts
-/// exactly, not in ticks).
+/// Returns the CPU time of a process, in nanoseconds: the first number of `schedstat` (proc(5)),
+/// which is exact and not in ticks.
 pub(crate) fn cpu_of(process: &str) -> io::Result<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{process}/task"))? {

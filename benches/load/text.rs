@@ -1,14 +1,14 @@
-//! What is said in a run: the texts, the requests, and the frames around them.
+//! The texts and requests of a run, and the frames around them.
 //!
 //! `generator` decides which client sends which message, and when.
 
 use parlor::websocket::{Opcode, encode_masked_message, encode_message};
 
-/// Begins a text; the sender's number follows, in five digits, so that the sender knows its own
+/// Begins a text. The sender's number follows in five digits, so that the sender recognizes its own
 /// message.
 pub(crate) const MARK: u8 = b'@';
 
-/// What a floor answers to `hello`: about as long as a real one.
+/// A floor's answer to `hello`: about as long as parlor's.
 pub(crate) const WELCOME: &str = concat!(
     r#"{"type":"welcome","name":"m00001","author":1,"#,
     r#""session":"1-0123456789abcdef0123456789abcdef","#,
@@ -17,7 +17,7 @@ pub(crate) const WELCOME: &str = concat!(
     r#""m00009"],"online":10,"directs":[],"limits":{"text":4000,"message_bytes":65536},"#,
     r#""epoch":"0123456789abcdef0123456789abcdef","time":1700000000000,"server":"floor"}"#,
 );
-/// What a floor answers to `join`.
+/// A floor's answer to `join`.
 pub(crate) const JOINED: &str = concat!(
     r#"{"type":"joined","channel":"general","seq":1,"first":1,"members":["m00001"],"count":1,"#,
     r#""history":[],"more":false}"#,
@@ -28,14 +28,14 @@ pub(crate) fn text(sender: usize, bytes: usize) -> String {
     format!("@{sender:05} {:x<1$}", "", bytes.saturating_sub(7))
 }
 
-/// The event that a floor repeats: as long as parlor's.
+/// The event that a floor sends: as long as parlor's.
 pub(crate) fn ready_event(bytes: usize) -> String {
     let text = text(0, bytes);
     let fields = format!(r#""from":"m00000","author":100,"text":"{text}","seq":10000"#);
     format!(r#"{{"type":"message","channel":"general",{fields},"at":1700000000000}}"#)
 }
 
-/// A request of the chat, or an echo's message, as a client's frame.
+/// Encodes a request of the chat, or a message to echo, as a client's frame.
 pub(crate) fn client_frame(text: &str) -> Vec<u8> {
     let mut frame = Vec::new();
     encode_masked_message(
@@ -47,24 +47,24 @@ pub(crate) fn client_frame(text: &str) -> Vec<u8> {
     frame
 }
 
-/// A server's frame.
+/// Encodes a payload as a server's frame.
 pub(crate) fn server_frame(payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
     encode_message(Opcode::Text, payload, &mut frame);
     frame
 }
 
-/// `hello` under a name that nobody else has.
+/// Encodes `hello` with a unique name.
 pub(crate) fn hello(number: usize) -> Vec<u8> {
     client_frame(&format!(r#"{{"type":"hello","name":"m{number:05}"}}"#))
 }
 
-/// `join`, of the one channel that all are in.
+/// Encodes `join` for the channel of all members.
 pub(crate) fn join() -> Vec<u8> {
     client_frame(r#"{"type":"join","channel":"general"}"#)
 }
 
-/// `message`.
+/// Encodes `message` with a text of this length.
 pub(crate) fn message(sender: usize, bytes: usize) -> Vec<u8> {
     client_frame(&format!(
         r#"{{"type":"message","channel":"general","text":"{}"}}"#,
@@ -72,7 +72,7 @@ pub(crate) fn message(sender: usize, bytes: usize) -> Vec<u8> {
     ))
 }
 
-/// The opening handshake.
+/// Returns the request of the opening handshake.
 pub(crate) fn head(path: &str) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -81,7 +81,7 @@ pub(crate) fn head(path: &str) -> Vec<u8> {
     .into()
 }
 
-/// The answer to it.
+/// Returns the response of the opening handshake.
 pub(crate) fn head_of_answer() -> Vec<u8> {
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"

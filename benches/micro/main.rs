@@ -1,21 +1,18 @@
-//! The steps of a message one by one, against `memcpy` of the same bytes: what each costs, and how
-//! far that is from doing nothing.
+//! Measures each step of a message, beside `memcpy` of the same bytes.
 //!
 //! ```text
-//! cargo bench --bench micro                   all of it, as Markdown: some seconds
+//! cargo bench --bench micro                   all steps, as Markdown: some seconds
 //! cargo bench --bench micro -- --rounds 3     fewer rounds (of 31)
 //! ```
 //!
 //! A round is a millisecond of the step and a millisecond of `memcpy`; the figures are medians of
-//! the rounds. `memcpy` copies from one warm buffer to another, which for 64 bytes takes some
-//! nanoseconds and shows that the ratio is one of very small numbers. What is fed to a step is the
-//! same each time: where the step changes its bytes (unmasking), the key is 0, and the work the
-//! same.
+//! the rounds. `memcpy` copies between two warm buffers; for 64 bytes it takes a few nanoseconds,
+//! so the ratio is one of very small numbers. A step gets the same input each time. Unmasking
+//! changes its input, so its key is 0 there, which is the same work.
 //!
 //! `load` measures a whole server, and `sizes` how its costs grow.
 
-// The very files of the server: what they have is for their own layer alone. Their tests are no
-// tests here.
+// The server's own source files, because their items are private. Their tests do not run here.
 #[allow(unused_imports)]
 #[path = "../../src/websocket/mask.rs"]
 mod mask;
@@ -45,7 +42,7 @@ use world::World;
 
 const SIZES: [usize; 5] = [16, 64, 1 << 10, 16 << 10, 64 << 10];
 const MESSAGE_BYTES: usize = 1 << 20;
-/// What one read takes at most.
+/// The most bytes of one read.
 const READ_BYTES: usize = 64 << 10;
 
 fn main() -> ExitCode {
@@ -65,7 +62,7 @@ fn main() -> ExitCode {
             timer.rounds = rounds.parse().unwrap_or(1);
         }
         _ => {
-            eprintln!("micro: there is --rounds N");
+            eprintln!("micro: the only option is --rounds N");
             return ExitCode::FAILURE;
         }
     }
@@ -79,7 +76,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// One row: the step works on `bytes` bytes in `items` items.
+/// Prints one row: the step works on `bytes` bytes in `items` items.
 fn row(timer: &Timer, step: &str, of: &str, bytes: usize, items: usize, work: impl FnMut()) {
     let (from, mut to) = (vec![b'x'; bytes], vec![0; bytes]);
     let compared = timer.compare(work, || {
@@ -116,7 +113,7 @@ fn unmasking(timer: &Timer) {
     }
 }
 
-/// So many bytes of text: ASCII, or what people of many countries write.
+/// Returns this many bytes of text: ASCII, or mixed scripts.
 fn text(bytes: usize, mixed: bool) -> String {
     let unit = if mixed {
         "Grüße, Ξένε! Привет всем 你好世界 こんにちは 👋🏽 ok. "
@@ -147,14 +144,14 @@ fn utf8(timer: &Timer) {
                 || {
                     assert!(
                         black_box(utf8::text(black_box(text.as_bytes()))).is_ok(),
-                        "it is text"
+                        "the text is valid"
                     );
                 },
             );
         }
         for bytes in SIZES {
-            // Cut where it happens to be cut: in the middle of characters too. It gathers as it
-            // checks: this is a copy as well.
+            // Pieces may end inside a character. The check collects the text, so this row includes
+            // a copy.
             let (text, piece) = (text(bytes, mixed), (bytes / 8 + 1).min(1_401));
             row(
                 timer,
@@ -166,9 +163,12 @@ fn utf8(timer: &Timer) {
                     let (mut whole, mut valid) = (Vec::new(), 0);
                     for piece in black_box(text.as_bytes()).chunks(piece) {
                         whole.extend_from_slice(piece);
-                        valid += utf8::valid_up_to(&whole[valid..]).expect("it is text");
+                        valid += utf8::valid_up_to(&whole[valid..]).expect("the text is valid");
                     }
-                    assert!(black_box(utf8::text(&whole)).is_ok(), "it is whole");
+                    assert!(
+                        black_box(utf8::text(&whole)).is_ok(),
+                        "the text is complete"
+                    );
                 },
             );
         }
@@ -181,7 +181,7 @@ fn frames(timer: &Timer) {
         let decoded = FrameHeader::decode(black_box(&header[..8]));
         assert!(
             matches!(black_box(decoded), Ok(Progress::Done { .. })),
-            "it is a header"
+            "the header is valid"
         );
     });
     let mut scratch = Scratch::default();
@@ -222,7 +222,7 @@ fn frames(timer: &Timer) {
     }
 }
 
-/// Everything that is in the input, as the hub takes it.
+/// Parses all messages of the input, as the hub does.
 fn receive(machine: &mut WebSocket, scratch: &mut Scratch, input: &mut [u8], messages: usize) {
     let (mut at, mut seen) = (0, 0);
     while let Ok(Progress::Done { value: event, used }) =
@@ -231,7 +231,7 @@ fn receive(machine: &mut WebSocket, scratch: &mut Scratch, input: &mut [u8], mes
         black_box(event);
         (at, seen) = (at + used, seen + 1);
     }
-    assert_eq!(seen, messages, "all are seen");
+    assert_eq!(seen, messages, "messages parsed");
 }
 
 fn commands(timer: &Timer) {
@@ -251,7 +251,7 @@ fn commands(timer: &Timer) {
                     black_box(Request::parse(black_box(&command)))
                         .command
                         .is_ok(),
-                    "it is a command"
+                    "the command is valid"
                 );
             },
         );

@@ -1,27 +1,28 @@
-//! A small timer: what is measured takes turns with what it is compared with, and medians are told.
+//! A small timer: it alternates between a step and what the step is compared with, and returns
+//! medians.
 //!
 //! `main` lists the measurements.
 
 use std::time::{Duration, Instant};
 
-/// How long is measured.
+/// How long and how often to measure.
 pub(crate) struct Timer {
-    /// Of these the median is taken.
+    /// The number of rounds for the median.
     pub(crate) rounds: usize,
     /// The duration of one side of a round.
     pub(crate) each: Duration,
 }
 
-/// What a comparison gave.
+/// The result of a comparison.
 pub(crate) struct Compared {
     /// Nanoseconds of one call.
     pub(crate) nanos: f64,
-    /// How many times as long as the other side, the median of the rounds.
+    /// The time divided by that of the other side: the median of the rounds.
     pub(crate) ratio: f64,
 }
 
 impl Timer {
-    /// Both in turn, round by round, so that what else the machine does meets them alike.
+    /// Measures both sides in turn, round by round, so that other work of the machine affects both.
     pub(crate) fn compare(&self, mut work: impl FnMut(), mut other: impl FnMut()) -> Compared {
         let (calls, calls_of_other) = (self.calls(&mut work), self.calls(&mut other));
         let rounds =
@@ -33,7 +34,7 @@ impl Timer {
         }
     }
 
-    /// How many calls fill the time; they warm up what is called.
+    /// Returns how many calls fill the time. Making them also warms up the caches.
     fn calls(&self, work: &mut impl FnMut()) -> u32 {
         let mut calls = 1;
         while nanos(calls, work) * f64::from(calls) < self.each.as_nanos() as f64 && calls < 1 << 24
@@ -51,19 +52,19 @@ fn nanos(calls: u32, work: &mut impl FnMut()) -> f64 {
     began.elapsed().as_nanos() as f64 / f64::from(calls)
 }
 
-/// The middle one of some numbers.
+/// Returns the median of these numbers.
 pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Three digits that count.
+/// Formats a number with three significant digits.
 pub(crate) fn number(value: f64) -> String {
     let digits = (2 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 2) as usize;
     format!("{value:.digits$}")
 }
 
-/// 10,000 and not 10000.
+/// Formats a number with commas: 10,000.
 pub(crate) fn count(value: usize) -> String {
     let digits = value.to_string();
     let groups = digits

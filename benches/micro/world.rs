@@ -1,4 +1,4 @@
-//! A hub whose sockets are of memory and swallow everything: the server without the kernel.
+//! A hub with in-memory sockets that accept and discard all output: the server without the kernel.
 
 use parlor::hub::{ConnectionId, Driven, Ended, Hub, Input, Setup, Socket};
 use parlor::limits::Limits;
@@ -8,7 +8,7 @@ use parlor::websocket::{Opcode, encode_masked_message};
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
-/// A socket that takes everything, and is as large as a real one.
+/// A socket that accepts everything, and is as large as a real one.
 pub(crate) struct Swallows([u64; 2]);
 
 impl Socket for Swallows {
@@ -20,24 +20,24 @@ impl Socket for Swallows {
     fn shutdown_write(&mut self) {}
 }
 
-/// A server, its clock, and its members.
+/// A hub, its clock, and its members.
 pub(crate) struct World {
     pub(crate) hub: Hub<Swallows>,
     pub(crate) now: Now,
     pub(crate) members: Vec<ConnectionId>,
-    /// Names are never given twice.
+    /// The number of the next name, so that no name is used twice.
     named: usize,
 }
 
-/// A client's frame. Its masking key is 0, so that the bytes are the same after unmasking and can
-/// be used again; the work is the same with every key.
+/// Encodes a client's frame. Its masking key is 0, so that the bytes don't change by unmasking and
+/// can be used again. The work is the same with every key.
 pub(crate) fn frame(text: &str) -> Vec<u8> {
     let mut frame = Vec::new();
     encode_masked_message(Opcode::Text, text.as_bytes(), [0; 4], &mut frame);
     frame
 }
 
-/// The channel of them all.
+/// The one channel of all members.
 pub(crate) fn in_one(_: usize) -> String {
     "general".to_owned()
 }
@@ -57,7 +57,7 @@ pub(crate) fn message(channel: &str, text: &str) -> Vec<u8> {
 }
 
 impl World {
-    /// Without the limits that a crowd would meet.
+    /// Creates a hub without the limits that many clients would exceed.
     pub(crate) fn new() -> Self {
         let limits = Limits {
             rate: 0,
@@ -65,7 +65,7 @@ impl World {
             connections_per_ip: 0,
             channels: 1 << 20,
             resume_window: Duration::ZERO,
-            // Nobody here answers a ping.
+            // No client here answers a ping.
             ping_interval: Duration::ZERO,
             trace: false,
             ..Limits::DEFAULT
@@ -102,8 +102,8 @@ impl World {
         id
     }
 
-    /// Reads bytes from a connection, as a driver does when an event came for it. What other
-    /// connections have left unread is read on the way.
+    /// Passes bytes to the hub, as a driver does for a readable connection, after the unread input
+    /// of other connections.
     pub(crate) fn receive(&mut self, id: ConnectionId, bytes: &mut [u8]) {
         self.hub.handle(Input::Readable(id), self.now);
         while let Some(next) = self.hub.next_read(self.now) {
@@ -116,12 +116,12 @@ impl World {
                 return;
             }
         }
-        // The turn has enough to do.
+        // The turn's budget is used up.
         self.hub.end_turn(self.now);
         self.receive(id, bytes);
     }
 
-    /// One more says hello, when the turn is over. Returns its place among the members.
+    /// Adds a member at the end of the turn. Returns its index.
     pub(crate) fn hello(&mut self) -> usize {
         self.hello_with(&[])
     }
@@ -134,7 +134,8 @@ impl World {
         self.members.len() - 1
     }
 
-    /// Adds `count` members, a hundred in a turn, each in a channel, and lets the news settle.
+    /// Adds `count` members, a hundred in a turn, each in its channel, and waits until the presence
+    /// events are sent.
     pub(crate) fn enter(&mut self, count: usize, channel: impl Fn(usize) -> String) {
         let first = self.members.len();
         for number in first..first + count {
@@ -147,7 +148,7 @@ impl World {
         self.rest();
     }
 
-    /// Loses all members but the first `stay`.
+    /// Drops the connections of all members but the first `stay`.
     pub(crate) fn leave(&mut self, stay: usize) {
         for id in self.members.split_off(stay) {
             self.lose(id);
@@ -156,17 +157,17 @@ impl World {
         self.rest();
     }
 
-    /// Loses a connection.
+    /// Drops the connection of a member.
     pub(crate) fn lose(&mut self, id: ConnectionId) {
         self.hub.handle(Input::Ended(id, Ended::Failed), self.now);
     }
 
-    /// Reads what a member sends.
+    /// Passes a member's frame to the hub.
     pub(crate) fn ask(&mut self, member: usize, frame: &mut [u8]) {
         self.receive(self.members[member], frame);
     }
 
-    /// Takes turns until nothing is left to do.
+    /// Runs turns until no work is left.
     pub(crate) fn turn(&mut self) {
         loop {
             while let Some(id) = self.hub.next_read(self.now) {
@@ -186,7 +187,7 @@ impl World {
         self.now.unix.0 += millis;
     }
 
-    /// Lets gathered news go out.
+    /// Waits until collected presence events are sent.
     pub(crate) fn rest(&mut self) {
         for _ in 0..4 {
             self.turn();

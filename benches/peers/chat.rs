@@ -1,5 +1,6 @@
-//! What the peers in Rust have in common: hello, join, message and direct of parlor's protocol.
-//! What is published is encoded once; `T` is what their library shares a text by.
+//! The common part of the peers in Rust: `hello`, `join`, `message` and `direct` of parlor's
+//! protocol. An event is encoded once for all receivers. `T` is the type with which the library
+//! shares a text.
 //!
 //! The peers themselves handle the WebSocket protocol.
 
@@ -13,8 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::LocalSet;
 
-/// Says where it listens, and gives each connection to `serve`, which spawns what is done with it;
-/// in one thread, for ever.
+/// Prints the address, and passes each connection to `serve`, which spawns its tasks. Runs in one
+/// thread, and never returns.
 pub(crate) async fn listen<T: From<String> + Clone>(
     server: &'static str,
     serve: impl Fn(TcpStream, Rc<RefCell<Chat<T>>>),
@@ -44,7 +45,7 @@ struct Channel<T> {
     seq: u64,
 }
 
-/// Whose connection it is.
+/// The user of a connection.
 #[derive(Default)]
 pub(crate) struct Own {
     name: String,

@@ -1,11 +1,11 @@
-//! How long a search takes, and how long deliveries to others take while one is underway.
+//! Measures how long a search takes, and how long deliveries take during a search.
 //!
 //! ```text
 //! cargo bench --bench search    100,000 messages of one channel: half a minute
 //! ```
 //!
-//! The history is made by `parlor import`, in a folder that is removed afterwards. Nothing that is
-//! searched for is there, so each search reads every message.
+//! The history is made by `parlor import`, in a folder that is removed afterwards. No message
+//! contains the searched text, so each search reads every message.
 
 #[allow(dead_code)]
 #[path = "../micro/timer.rs"]
@@ -75,7 +75,7 @@ fn measured(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints how long the delivery of a message takes, without a search and while one is underway.
+/// Prints how long the delivery of a message takes, without a search and during one.
 fn deliveries(server: &mut Server) -> Result<()> {
     for is_searching in [false, true] {
         let ends = AtomicBool::new(false);

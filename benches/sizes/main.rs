@@ -1,20 +1,20 @@
-//! What grows with what, and what must not: the cost of one thing, over how many there are of
-//! another.
+//! Measures how the cost of one operation depends on the number of members, connections, channels
+//! or messages. It must not grow.
 //!
 //! ```text
-//! cargo bench --bench sizes                      all of it, as Markdown: half a minute
-//! cargo bench --bench sizes -- --most 1000       no more than so many of anything
+//! cargo bench --bench sizes                      all rows, as Markdown: half a minute
+//! cargo bench --bench sizes -- --most 1000       sizes up to 1,000
 //! ```
 //!
-//! What is asked for in a row is what must not grow. What may: a list of names or channels in an
-//! answer has up to 500 rows, so an answer with one costs more until there are so many; the cost of
-//! a message itself is shared by its deliveries, so few cost more each; and where something is
-//! touched that was not touched for long, it comes from memory and not from the processor's caches,
-//! which hold less than a large crowd: *the same again at once* shows how much of a figure that is.
+//! Three effects are expected. An answer lists up to 500 names or channels, so it costs more until
+//! there are that many. The cost of a message itself is shared by its deliveries, so with few
+//! members each delivery costs more. Data that was not used for long comes from memory instead of
+//! the processor's caches, which hold less than a large crowd: *the same again at once* shows how
+//! much of a figure that is.
 //!
-//! On the hub, with sockets of memory: what the kernel does for each socket is the same at every
-//! size, and would hide what is looked for. Each figure is the median of many single turns, in
-//! microseconds where nothing else is said.
+//! The hub runs on in-memory sockets: the kernel's work for a socket is the same at every size, and
+//! would hide the difference. Each figure is the median of many single turns, in microseconds
+//! unless the row says otherwise.
 //!
 //! `load` measures the costs with a kernel, and `tests/allocations.rs` the memory of a member.
 
@@ -32,13 +32,13 @@ use std::time::Instant;
 use timer::{count, median, number};
 use world::{World, in_one, join, leave, message};
 
-/// So many members, connections, channels, messages.
+/// The numbers of members, connections, channels or messages.
 const SIZES: [usize; 6] = [10, 100, 1_000, 10_000, 50_000, 100_000];
-/// There are this many members at most, and of other things more.
+/// The most members; other things have larger sizes.
 const MEMBERS_MOST: usize = 50_000;
-/// So often each thing is done, at least.
+/// How often each operation runs, at least.
 const TIMES: usize = 41;
-/// A connection is in this many channels at most.
+/// The most channels of a connection.
 const CHANNELS_OF_ONE: usize = 100;
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
             most.parse().unwrap_or(usize::MAX)
         }
         _ => {
-            eprintln!("sizes: there is --most N, and N is 10 or more");
+            eprintln!("sizes: the only option is --most N, and N is 10 or more");
             return ExitCode::FAILURE;
         }
     };
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A row; sizes that were not tried stay empty.
+/// Prints a row. The cells of sizes that were not measured stay empty.
 fn row(what: &str, over: &str, figures: &[f64], columns: usize) {
     let cells: String = (0..columns)
         .map(|column| {
@@ -96,7 +96,7 @@ fn row(what: &str, over: &str, figures: &[f64], columns: usize) {
     println!("| {what} | {over} |{cells}");
 }
 
-/// Rows of figures that come size by size: what is first for every size becomes the first row.
+/// Prints rows from figures that are grouped by size.
 fn rows<const N: usize>(names: [&str; N], over: &str, figures: &[[f64; N]], columns: usize) {
     for (number, name) in names.iter().enumerate() {
         row(
@@ -111,19 +111,19 @@ fn rows<const N: usize>(names: [&str; N], over: &str, figures: &[[f64; N]], colu
     }
 }
 
-/// Microseconds that something takes.
+/// Returns how long the work takes, in microseconds.
 fn micros(work: impl FnOnce()) -> f64 {
     let began = Instant::now();
     work();
     began.elapsed().as_nanos() as f64 / 1e3
 }
 
-/// The median of many times; `work` says what it took.
+/// Returns the median of many runs; `work` returns its own time.
 fn often(work: impl FnMut(usize) -> f64) -> f64 {
     median((0..TIMES).map(work).collect())
 }
 
-/// A turn in which this is said by one member.
+/// Returns the time of a turn with one frame from one member.
 fn turn(world: &mut World, member: usize, frame: &mut [u8]) -> f64 {
     micros(|| {
         world.ask(member, frame);
@@ -131,7 +131,7 @@ fn turn(world: &mut World, member: usize, frame: &mut [u8]) -> f64 {
     })
 }
 
-/// All are members of one channel.
+/// Measures over members of one channel.
 fn over_members(sizes: &[usize], columns: usize) {
     let figures: Vec<_> = sizes.iter().map(|&size| of_members(size)).collect();
     let names = [
@@ -170,15 +170,15 @@ fn of_members(size: usize) -> [f64; 6] {
         })
     });
     let first = world.members.len() - TIMES;
-    // What was gathered of who came is told meanwhile, as in life, and not counted here: it is told
-    // four times a second, whoever comes.
+    // Collected presence events are sent between the measurements, as in a real server, and not
+    // counted: they are sent four times a second at most.
     let join = often(|number| turn(&mut world, first + number, &mut come));
     let leave = often(|number| turn(&mut world, first + number, &mut go));
     (0..TIMES).for_each(|number| world.ask(first + number, &mut come));
     world.rest();
     let loss = often(|_| {
         micros(|| {
-            let last = world.members.pop().expect("somebody is there");
+            let last = world.members.pop().expect("a member is left");
             world.lose(last);
             world.turn();
         })
@@ -186,7 +186,7 @@ fn of_members(size: usize) -> [f64; 6] {
     [one, ten, hello, join, leave, loss]
 }
 
-/// All have said hello, and say nothing more.
+/// Measures over connections that have sent `hello` and are silent.
 fn over_connections(sizes: &[usize], columns: usize) {
     let figures: Vec<_> = sizes.iter().map(|&size| of_connections(size)).collect();
     rows(
@@ -204,8 +204,7 @@ fn of_connections(size: usize) -> [f64; 2] {
     let mut world = World::new();
     world.enter(size, in_one);
     let turn = often(|_| 1e3 * micros(|| black_box(&mut world).turn()));
-    // What was to be done in time when they came in was done: who is reminded of that looks once,
-    // and never again.
+    // The deadlines from their arrival pass before the measurement.
     world.pass(60_000);
     world.rest();
     let (silent, mut turns) = (world.now.mono.0 + 600_000, 0);
@@ -218,7 +217,7 @@ fn of_connections(size: usize) -> [f64; 2] {
     [turn, f64::from(turns)]
 }
 
-/// A hundred channels for each connection, each with one member.
+/// Measures over channels: a hundred for each connection, each with one member.
 fn over_channels(sizes: &[usize]) {
     let figures: Vec<_> = sizes.iter().map(|&size| of_channels(size)).collect();
     let names = [
@@ -257,7 +256,7 @@ fn of_channels(size: usize) -> [f64; 9] {
     });
     world.rest();
     let member = world.members.len() - 1;
-    // Over all of them, in no order that anything is kept in.
+    // Spreads over all channels, in an order that differs from every stored one.
     let place = |number: usize| number.wrapping_mul(7_919) % size;
     let there = |number: usize| format!("c{:06}", place(number));
     let mut come_and_go = |name: &dyn Fn(usize) -> String| {
@@ -294,8 +293,8 @@ fn of_channels(size: usize) -> [f64; 9] {
     ]
 }
 
-/// So many messages were said to two members; of one channel the newest thousand are kept, so it
-/// has ten times as many channels as thousands.
+/// Measures over messages, which were sent to two members. A channel keeps its newest thousand in
+/// memory, so there are more channels for more messages.
 fn over_history(sizes: &[usize]) {
     let figures: Vec<_> = sizes.iter().map(|&size| of_history(size)).collect();
     rows(

@@ -1,14 +1,14 @@
-//! How long a start takes: from the call to the line that says where it listens.
+//! Measures how long a start takes: from the call to the line with the address.
 //!
 //! ```text
-//! cargo bench --bench start  with a million messages: a minute, and half a gigabyte for a while
-//! cargo bench --bench start -- --messages 1000 --runs 3  with fewer
+//! cargo bench --bench start                              a million messages: a minute, 500 MB
+//! cargo bench --bench start -- --messages 1000 --runs 3  fewer messages
 //! ```
 //!
-//! The history is made by `parlor import`, in a folder that is gone afterwards: a hundred channels,
-//! a thousand people. Each run stops its server in order, so that the next one finds the history as
-//! a restart finds it; what of it the first one read is in the machine's page cache for the others,
-//! as after a restart of the server and not of the machine.
+//! The history is made by `parlor import`, in a folder that is removed afterwards: a hundred
+//! channels, a thousand users. Each run stops its server gracefully, so the next one finds the
+//! history as after a restart. The first run brings the file into the machine's page cache, as
+//! after a restart of the server without a reboot.
 //!
 //! `load` measures a running server.
 
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
             ("--messages", Some(value)) => messages = value,
             ("--runs", Some(value)) if value > 0 => runs = value,
             _ => {
-                eprintln!("start: there are --messages N and --runs N");
+                eprintln!("start: the options are --messages N and --runs N");
                 return ExitCode::FAILURE;
             }
         }
@@ -93,7 +93,7 @@ fn row(what: &str, runs: usize, history: impl Fn(usize) -> Option<PathBuf>) -> i
     Ok(())
 }
 
-/// Milliseconds from the call to the line.
+/// Returns the milliseconds from the call to the line.
 fn started(history: Option<&Path>) -> io::Result<f64> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
     command

@@ -1,18 +1,17 @@
-//! System calls of the server for each message that it delivers, by kind; and none while nothing
-//! happens.
+//! Counts the server's system calls for each message that it delivers, by kind, and asserts that an
+//! idle server makes none.
 //!
 //! ```text
-//! cargo bench --bench syscalls  all of it, as Markdown: some 20 seconds
-//! cargo bench --bench syscalls -- --only fan-1,idle  some of it
-//! cargo bench --bench syscalls -- --with perf --seconds 0.2  by perf(1), and for a shorter time
+//! cargo bench --bench syscalls                               all rows: some 20 seconds
+//! cargo bench --bench syscalls -- --only fan-1,idle          some rows
+//! cargo bench --bench syscalls -- --with perf --seconds 0.2  with perf(1), for a shorter time
 //! ```
 //!
-//! The load is the one of `load`. Once everybody is in and the server is warm, a counter is
-//! attached to it: strace(1), which every user may do to a process of their own where ptrace(2) is
-//! not forbidden; else perf(1), which needs root or a low `kernel.perf_event_paranoid`. The table
-//! says which it was. Both slow the server down (strace by far more than perf), which changes what
-//! it finds gathered only as far as the scenario lets anything gather: what is in flight is
-//! bounded.
+//! The load is that of `load`. After all clients have connected and the server is warm, a counter
+//! is attached to it. strace(1) works for a user's own processes unless ptrace(2) is forbidden.
+//! Otherwise perf(1) is used, which needs root or a low `kernel.perf_event_paranoid`. The table
+//! names the counter. Both slow the server down, strace far more than perf. That changes how many
+//! messages it finds per turn, which the scenario bounds by the messages in flight.
 //!
 //! `load` measures time, and `tests/allocations.rs` the allocations of a delivery.
 
@@ -39,14 +38,14 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-/// What is done while it is counted.
+/// The load while calls are counted.
 #[derive(Clone, Copy)]
 enum Deed {
-    /// Members, senders, and when they send again.
+    /// Members, senders, and when a sender sends again.
     Closed(usize, usize, Drive),
-    /// Opening handshake, `hello`, `welcome`, and the end; a delivery is one of those.
+    /// Opening handshake, `hello`, `welcome` and closing; each counts as one delivery.
     Connect,
-    /// Nothing, by a hundred members, for five seconds.
+    /// Five seconds of silence with a hundred members.
     Idle,
 }
 
@@ -84,12 +83,12 @@ const DEEDS: &[(&str, &str, Deed)] = &[
     ("idle", "100 members, 5 s of silence: all calls", Deed::Idle),
 ];
 
-/// Bytes of a text.
+/// Length of a text, in bytes.
 const BYTES: usize = 64;
 const WAVE: usize = 32;
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Who counts.
+/// The program that counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum With {
     Strace,
@@ -139,7 +138,9 @@ fn options() -> Result<Options, String> {
             }
             _ => {
                 let known = "--only SCENARIOS, --with strace|perf and --seconds S";
-                return Err(format!("{argument} {value}: there are {known}"));
+                return Err(format!(
+                    "unknown option {argument} {value}. Options: {known}"
+                ));
             }
         }
     }
@@ -148,20 +149,20 @@ fn options() -> Result<Options, String> {
         .iter()
         .find(|name| DEEDS.iter().all(|(deed, ..)| deed != name))
     {
-        Some(name) => Err(format!("there is no scenario {name}")),
+        Some(name) => Err(format!("unknown scenario {name}")),
         None => Ok(options),
     }
 }
 
 fn run(options: &Options) -> io::Result<()> {
     parlor::server::raise_open_files();
-    // As in `load`; where there is one core only, the counts are the same.
+    // As in `load`. With one core only, the counts are the same.
     let _ = Command::new("taskset")
         .args(["-cp", "1", &std::process::id().to_string()])
         .output();
     let with = match options.with {
         Some(with) => with,
-        None => match whoever_may()? {
+        None => match usable_counter()? {
             Ok(with) => with,
             Err(why) => return not_tried(&why),
         },
@@ -188,7 +189,7 @@ fn run(options: &Options) -> io::Result<()> {
         }
         if !matches!(deed, Deed::Idle) && sum == 0 {
             return Err(io::Error::other(
-                "nothing was counted: the counter is not allowed to see this server",
+                "no call was counted: the counter may lack the permission",
             ));
         }
         let each = |count: u64| number(count as f64 / deliveries as f64);
@@ -208,8 +209,7 @@ fn run(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// How many deliveries there were while it was counted, and what was counted. Of silence there is
-/// one.
+/// Returns the number of deliveries, and the calls by kind. An idle run has one delivery.
 fn counted(deed: Deed, with: With, time: Duration) -> io::Result<(u64, BTreeMap<String, u64>)> {
     let server = Server::Parlor.start(Shape {
         batched: false,
@@ -240,7 +240,7 @@ fn counted(deed: Deed, with: With, time: Duration) -> io::Result<(u64, BTreeMap<
             let counter = Counter::attach(with, &server)?;
             let waves = ((time.as_secs_f64() * 20.0) as usize).max(2);
             (1..=waves).try_for_each(&mut wave)?;
-            // The last ones are still going.
+            // The last clients are still closing.
             std::thread::sleep(Duration::from_millis(300));
             Ok(((waves * WAVE) as u64, counter.detach()?))
         }
@@ -254,7 +254,8 @@ fn counted(deed: Deed, with: With, time: Duration) -> io::Result<(u64, BTreeMap<
     }
 }
 
-/// The gate's list of what a machine can't do; anywhere else it is a failure.
+/// Adds a line to the list of skipped measurements if the caller keeps one; otherwise returns an
+/// error.
 fn not_tried(why: &str) -> io::Result<()> {
     let path =
         std::env::var_os("PARLOR_NOT_TRIED").ok_or_else(|| io::Error::other(why.to_owned()))?;
@@ -265,8 +266,9 @@ fn not_tried(why: &str) -> io::Result<()> {
     writeln!(file, "not tried: system calls for each delivery: {why}")
 }
 
-/// strace if it can be attached to a server here, else perf; or why neither can.
-fn whoever_may() -> io::Result<Result<With, String>> {
+/// Returns strace if it can be attached to a server here, else perf, else the reasons why neither
+/// can.
+fn usable_counter() -> io::Result<Result<With, String>> {
     let server = Server::Parlor.start(Shape {
         batched: false,
         echo: false,
@@ -281,7 +283,7 @@ fn whoever_may() -> io::Result<Result<With, String>> {
         });
         match tried {
             Ok(calls) if !calls.is_empty() => return Ok(Ok(with)),
-            Ok(_) => refused.push("it saw no call".to_owned()),
+            Ok(_) => refused.push("it counted no call".to_owned()),
             Err(error) => refused.push(error.to_string()),
         }
     }
@@ -291,7 +293,7 @@ fn whoever_may() -> io::Result<Result<With, String>> {
     )))
 }
 
-/// A counter that is attached to a server.
+/// A running counter, attached to a server.
 struct Counter {
     with: With,
     child: Child,
@@ -319,7 +321,7 @@ impl Counter {
             .spawn()
             .map_err(|error| io::Error::other(format!("{:?}: {error}", command.get_program())))?;
         match (with, child.stderr.take()) {
-            // It says so once it sees every call.
+            // strace prints a line once it is attached.
             (With::Strace, Some(told)) => {
                 let mut line = String::new();
                 BufReader::new(told).read_line(&mut line)?;
@@ -328,7 +330,7 @@ impl Counter {
                     return Err(io::Error::other(line.trim().to_owned()));
                 }
             }
-            // It says nothing.
+            // perf prints nothing.
             _ => std::thread::sleep(Duration::from_millis(500)),
         }
         Ok(Self { with, child, file })
@@ -342,7 +344,7 @@ impl Counter {
         let told = fs::read_to_string(&self.file)?;
         fs::remove_file(&self.file)?;
         Ok(match self.with {
-            // calls, name; lines without a number are rulers.
+            // Columns: calls, name. Lines without a number are rulers.
             With::Strace => {
                 let rows = told.lines().filter_map(|line| {
                     let mut words = line.split_whitespace();
@@ -352,7 +354,8 @@ impl Counter {
                     .map(|(count, name)| (name.to_owned(), count))
                     .collect()
             }
-            // count,,syscalls:sys_enter_NAME,…; what could not be counted has no number.
+            // Columns: count,,syscalls:sys_enter_NAME,… Kinds that could not be counted have no
+            // number.
             With::Perf => {
                 let rows = told.lines().filter_map(|line| {
                     let (count, rest) = line.split_once(",,syscalls:sys_enter_")?;
@@ -366,7 +369,7 @@ impl Counter {
     }
 }
 
-/// Three digits that count.
+/// Formats a number with three significant digits.
 fn number(value: f64) -> String {
     if value < 1e-5 {
         return if value == 0.0 { "0" } else { "< 0.00001" }.to_owned();

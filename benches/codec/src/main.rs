@@ -1,8 +1,9 @@
-//! Messages encoded and decoded in memory, by parlor and by other libraries, beside `memcpy`.
+//! Times the encoding and decoding of messages in memory, by parlor and by other libraries, beside
+//! `memcpy`.
 //!
-//! `cargo run --release --manifest-path benches/codec/Cargo.toml`, and a word after it for the rows
-//! that contain it: `-- decode 1MiB`. Each figure is the best of some rounds, in which all
-//! libraries take turns.
+//! `cargo run --release --manifest-path benches/codec/Cargo.toml` measures all rows; a word after
+//! it selects the rows that contain it: `-- decode 1MiB`. Each figure is the best of several
+//! rounds, in which the libraries take turns.
 
 mod peers;
 
@@ -92,7 +93,7 @@ fn step(peer: &mut dyn Peer, decodes: bool) {
     }
 }
 
-/// How many calls fill the time of a round.
+/// Returns how many calls fill the time of a round.
 fn calls_of(work: &mut dyn FnMut()) -> u32 {
     let mut calls = 1;
     while nanos(calls, work) * f64::from(calls) < EACH.as_nanos() as f64 && calls < 1 << 22 {

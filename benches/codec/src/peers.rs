@@ -1,5 +1,5 @@
-//! The libraries: each encodes a payload to bytes in memory, and decodes one frame that is copied
-//! to it, checked as UTF-8 if it is text. The streams are always ready, so a future is polled once.
+//! The libraries. Each encodes a payload to bytes in memory, and decodes a copied frame, which
+//! includes a UTF-8 check for text. The streams are always ready, so a future is polled once.
 
 use bytes::BytesMut;
 use fastwebsockets::{FragmentCollector, Frame, Payload, Role};
@@ -15,7 +15,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use tokio::io::ReadBuf;
 
-/// The work of one row.
+/// The parameters of one row.
 pub struct Row {
     pub size: usize,
     pub is_text: bool,
@@ -37,11 +37,12 @@ pub const NAMES: [&str; 5] = [
     "sockudo-ws",
 ];
 
-/// The longest message, with some room.
+/// The longest message, in bytes, with some room.
 const LIMIT: usize = 4 << 20;
 
 impl Row {
-    /// Sentences of a chat, with a number in each, so that they compress as such do.
+    /// Returns text like that of a chat, with a number in each sentence, so that it compresses as
+    /// such text does.
     pub fn payload(&self) -> String {
         let mut text = String::new();
         for number in 0.. {
@@ -64,17 +65,17 @@ impl Row {
         text
     }
 
-    /// The frame that is decoded. parlor compresses it if that makes it shorter.
+    /// Returns the frame to decode. parlor compresses it if that makes it shorter.
     fn frame(&self) -> Vec<u8> {
         let (mut sender, payload, mut out) = (parlor_ends(self).0, self.payload(), Vec::new());
         sender
             .send(event(self.is_text, &payload), &mut out)
-            .expect("it is open");
+            .expect("the connection is open");
         out
     }
 }
 
-/// Every library in the order of [`NAMES`], if it can do the work.
+/// Returns every library in the order of [`NAMES`]; `None` if it can't do the work.
 pub fn all(row: &Row) -> Vec<Option<Box<dyn Peer>>> {
     let plain = |make: fn(&Row) -> Box<dyn Peer>| (!row.deflate).then(|| make(row));
     vec![
@@ -105,14 +106,14 @@ fn parlor_ends(row: &Row) -> (WebSocket, WebSocket) {
     let (mut request, mut response) = (Vec::new(), Vec::new());
     client.request(&mut request);
     let Ok(Progress::Done { value: server, .. }) = ServerHandshake::parse(&request, &config) else {
-        panic!("the request is whole")
+        panic!("the request is complete")
     };
     server.response(&mut response);
     let Ok(Progress::Done {
         value: accepted, ..
     }) = client.parse(&response)
     else {
-        panic!("the response is whole")
+        panic!("the response is complete")
     };
     let ends = (
         accepted.client(parlor::blocking::masking_keys()),
@@ -153,7 +154,10 @@ impl Peer for Parlor {
     fn encode(&mut self) {
         self.out.clear();
         let event = event(self.is_text, black_box(&self.payload));
-        self.ends.0.send(event, &mut self.out).expect("it is open");
+        self.ends
+            .0
+            .send(event, &mut self.out)
+            .expect("the connection is open");
         black_box(&self.out);
     }
 
@@ -169,7 +173,7 @@ impl Peer for Parlor {
     }
 }
 
-/// A stream in memory: one read returns one frame, and what is written is forgotten.
+/// An in-memory stream: one read returns one frame, and writes are discarded.
 struct Memory {
     frame: Vec<u8>,
     at: usize,
@@ -283,7 +287,7 @@ impl futures_io::AsyncWrite for Memory {
 fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("a stream in memory is always ready"),
+        Poll::Pending => panic!("an in-memory stream is always ready"),
     }
 }
 
@@ -306,7 +310,7 @@ impl Tungstenite {
         Self {
             sender: WebSocket::from_raw_socket(Memory::new(row), from, None),
             receiver: WebSocket::from_raw_socket(Memory::new(row), to, None),
-            // Its payloads are counted references, so a clone copies nothing.
+            // Its payloads are reference-counted, so a clone copies nothing.
             message: match row.is_text {
                 true => tungstenite::Message::text(payload),
                 false => tungstenite::Message::binary(payload.into_bytes()),
@@ -319,7 +323,7 @@ impl Peer for Tungstenite {
     fn encode(&mut self) {
         self.sender
             .send(black_box(self.message.clone()))
-            .expect("memory does not fail");
+            .expect("a write to memory succeeds");
     }
 
     fn decode(&mut self) {
@@ -359,14 +363,14 @@ impl Peer for Soketto {
             false => ready(self.sender.send_binary(black_box(&self.payload))),
         };
         sent.and(ready(self.sender.flush()))
-            .expect("memory does not fail");
+            .expect("a write to memory succeeds");
     }
 
     fn decode(&mut self) {
         self.message.clear();
         ready(self.receiver.receive_data(&mut self.message)).expect("a valid frame");
         if self.is_text {
-            // It leaves the check of text to its user.
+            // The library leaves the UTF-8 check to its user.
             black_box(str::from_utf8(&self.message).expect("it is UTF-8"));
         }
         black_box(&self.message);
@@ -407,8 +411,8 @@ impl Peer for Fast {
         } else {
             Frame::binary(payload)
         };
-        ready(self.sender.write_frame(frame)).expect("memory does not fail");
-        ready(self.sender.flush()).expect("memory does not fail");
+        ready(self.sender.write_frame(frame)).expect("a write to memory succeeds");
+        ready(self.sender.flush()).expect("a write to memory succeeds");
     }
 
     fn decode(&mut self) {
@@ -440,7 +444,7 @@ impl Sockudo {
         let config = DeflateConfig {
             server_no_context_takeover: true,
             client_no_context_takeover: true,
-            // As parlor does it.
+            // The level that parlor uses.
             compression_level: 3,
             compression_threshold: 256,
             ..DeflateConfig::default()
@@ -478,7 +482,7 @@ impl Peer for Sockudo {
             Codec::Plain(protocol) => protocol.encode_message(message, &mut self.out),
             Codec::Compressed(protocol) => protocol.encode_message(message, &mut self.out),
         };
-        encoded.expect("it is open");
+        encoded.expect("the connection is open");
         black_box(&self.out);
     }
 

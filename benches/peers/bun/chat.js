@@ -1,5 +1,5 @@
-// A minimal chat server on Bun: hello, join, message and direct of parlor's protocol, by Bun's own publish and subscribe.
-// No history, no limits, no presence.
+// A minimal chat server on Bun, with Bun's own publish and subscribe: `hello`, `join`, `message`
+// and `direct` of parlor's protocol. It has no history, limits or presence.
 const users = new Map(), seqs = new Map();
 let authors = 0;
 

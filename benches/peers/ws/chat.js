@@ -1,4 +1,5 @@
-// A minimal chat server on `ws`: hello, join, message and direct of parlor's protocol. No history, no limits, no presence.
+// A minimal chat server on `ws`: `hello`, `join`, `message` and `direct` of parlor's protocol. It
+// has no history, limits or presence.
 import { createServer } from "node:http";
 import { randomUUID } from "node:crypto";
 import { WebSocketServer } from "ws";

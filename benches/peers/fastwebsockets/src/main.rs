@@ -1,6 +1,6 @@
-//! A minimal chat server on `fastwebsockets` and hyper, as its examples have it: hello, join,
-//! message and direct of parlor's protocol, one thread. What is published is encoded once and
-//! shared. The library writes each frame as it is given one.
+//! A minimal chat server on `fastwebsockets` and hyper, after their examples: `hello`, `join`,
+//! `message` and `direct` of parlor's protocol, in one thread. An event is encoded once for all
+//! receivers. The library writes each frame separately.
 
 #[path = "../../chat.rs"]
 mod chat;
@@ -24,11 +24,11 @@ use tokio::sync::mpsc::unbounded_channel;
 
 type Shared = Rc<RefCell<Chat<Out>>>;
 
-/// What waits for a connection.
+/// An item of a connection's output queue.
 #[derive(Clone)]
 enum Out {
     Text(Bytes),
-    /// A pong, or the answer to a close.
+    /// A pong, or the reply to a close frame.
     Control(OpCode, Bytes),
 }
 

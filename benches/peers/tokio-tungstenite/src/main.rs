@@ -1,6 +1,6 @@
-//! A minimal chat server on `tokio-tungstenite`: hello, join, message and direct of parlor's
-//! protocol, one thread. What is published is encoded once and shared; what waits for a connection
-//! is fed to it together and flushed once.
+//! A minimal chat server on `tokio-tungstenite`: `hello`, `join`, `message` and `direct` of
+//! parlor's protocol, in one thread. An event is encoded once for all receivers. The queue of a
+//! connection is written together and flushed once.
 
 #[path = "../../chat.rs"]
 mod chat;
