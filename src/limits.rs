@@ -92,8 +92,11 @@ pub const FLOOD_WINDOW: Duration = Duration::from_secs(10);
 pub const COST_OF_HEAVY_COMMAND: u32 = 5;
 /// The cost of a `rename`, in commands.
 pub const COST_OF_RENAME: u32 = 20;
-/// Wrong keys or passwords from one address within a minute; further ones are `rate_limited`.
+/// Wrong keys or passwords from one address within [`WRONG_KEYS_WINDOW`]; further ones are
+/// `rate_limited`.
 pub const WRONG_KEYS: usize = 10;
+/// The time over which [`WRONG_KEYS`] are counted.
+pub const WRONG_KEYS_WINDOW: Duration = Duration::from_secs(60);
 /// Addresses of which wrong keys are counted; beyond it, all are forgotten.
 pub const WRONG_KEY_PEERS: usize = 10_000;
 /// Users that are muted or kicked at a time.
@@ -112,8 +115,14 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 pub const LINGER_BYTES: usize = 64 << 10;
 /// Connections over `connections` that wait for their 503; further ones are closed at once.
 pub const REFUSED_CONNECTIONS: usize = 64;
+/// Sockets of one address, for each WebSocket of `connections_per_ip`.
+pub const PAGES_FACTOR: u32 = 8;
 /// Characters of the name of a user or a channel, after normalisation.
 pub const NAME_CHARS: usize = 32;
+/// Combining marks in a row in a name. More would cover the lines around it.
+pub const NAME_MARKS: usize = 4;
+/// Those of them with a combining class other than 0, which are drawn above or below each other.
+pub const NAME_STACKED_MARKS: usize = 2;
 /// Names in one list of `welcome`, `joined`, `users`, `presence`, `members`.
 pub const LIST_NAMES: usize = 500;
 /// Private conversations in `welcome`.
@@ -124,6 +133,8 @@ pub const CHANNELS_PER_CONNECTION: usize = 100;
 pub const NONCE_CHARS: usize = 64;
 /// Characters of the text of a search.
 pub const SEARCH_CHARS: usize = 200;
+/// Bytes of the `before` of a search: two numbers, and the name of a channel or two more numbers.
+pub const SEARCH_BEFORE_BYTES: usize = 256;
 /// Messages of one answer to a search.
 pub const SEARCH_RESULTS: u32 = 50;
 /// Messages of an answer to a search without a `limit`.

@@ -3,15 +3,11 @@
 use super::error::CommandError;
 use super::event::Peer;
 use super::sessions::{Secret, same};
-use crate::limits::{WRONG_KEY_PEERS, WRONG_KEYS};
+use crate::limits::{WRONG_KEY_PEERS, WRONG_KEYS, WRONG_KEYS_WINDOW};
 use crate::time::Millis;
 use sha1::{Digest, Sha1};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// The time over which wrong keys are counted.
-const WINDOW: Duration = Duration::from_secs(60);
 
 /// The SHA-1 of the owner's key, and of the room's password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,9 +48,9 @@ impl Tries {
         now: Millis,
     ) -> Result<(), CommandError> {
         if let Some(times) = self.0.get_mut(&peer) {
-            times.retain(|at| now.since(*at) < WINDOW);
+            times.retain(|at| now.since(*at) < WRONG_KEYS_WINDOW);
             if times.len() >= WRONG_KEYS {
-                let retry_ms = times[0].after(WINDOW).since(now).as_millis() as u64;
+                let retry_ms = times[0].after(WRONG_KEYS_WINDOW).since(now).as_millis() as u64;
                 return Err(CommandError::TOO_MANY_TRIES.after(retry_ms));
             }
         }

@@ -28,9 +28,9 @@ pub mod name;
 mod owner;
 mod queries;
 mod search;
-mod searches;
+mod search_scan;
 mod sessions;
-mod text;
+pub(crate) mod text;
 mod timers;
 mod users;
 
@@ -96,7 +96,7 @@ pub struct Chat {
     rows: BTreeMap<Author, SessionRow>,
     timers: Timers,
     /// The searches that are underway, in the order in which they are continued.
-    searches: VecDeque<searches::Search>,
+    searches: VecDeque<search_scan::Search>,
     /// The last error of the history, for the log.
     last_error: Option<StoreError>,
 }

@@ -7,7 +7,7 @@
 //! Without the feature `unicode`, names are ASCII and the lower-case form is the only key.
 
 use super::error::CommandError;
-use crate::limits::NAME_CHARS;
+use crate::limits::{NAME_CHARS, NAME_MARKS, NAME_STACKED_MARKS};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
@@ -30,10 +30,6 @@ pub struct Name {
 /// characters (the longest canonical decomposition) of at most four bytes, and there may be a `#`,
 /// which has three bytes in its fullwidth form.
 const NAME_BYTES: usize = NAME_CHARS * 4 * 4 + 3;
-/// Combining marks in a row. No real name needs more, and more would cover the lines around it.
-const MARKS: usize = 4;
-/// Marks in a row with a combining class other than 0, which are drawn above or below each other.
-const STACKED_MARKS: usize = 2;
 
 impl Name {
     /// Parses a user's name. Fails with `bad_name`.
@@ -134,7 +130,7 @@ fn check(name: &str, written: &str) -> Result<(), CommandError> {
             Some(is_stacked) => (marks + 1, stacked + usize::from(is_stacked)),
             None => (0, 0),
         };
-        if marks > MARKS || stacked > STACKED_MARKS {
+        if marks > NAME_MARKS || stacked > NAME_STACKED_MARKS {
             return Err(CommandError::bad_name("too many accents on one letter"));
         }
     }

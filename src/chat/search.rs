@@ -9,7 +9,7 @@
 use super::command::SearchQuery;
 use super::error::CommandError;
 use super::event::{Effect, Event};
-use super::searches::{Position, Search, Unread, contains, fold};
+use super::search_scan::{Position, Search, Unread, contains, fold};
 use super::text::is_blank;
 use super::{Applied, Chat, Context};
 use crate::history::{Author, Kind, PageRequest, Place, Record, StoreError};

@@ -14,12 +14,10 @@ use super::proxies::{Network, Proxies, is_forwarded};
 use super::wire::Client;
 use crate::chat::event::Peer;
 use crate::http::{Head, Refusal};
-use crate::limits::{Limits, REFUSED_CONNECTIONS};
+use crate::limits::{Limits, PAGES_FACTOR, REFUSED_CONNECTIONS};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-/// How many connections of one address may fetch pages, for each WebSocket that it may open.
-const PAGES_FACTOR: u32 = 8;
 /// Below this limit every connection counts like a WebSocket: a small limit is meant literally.
 const STRICT_BELOW: u32 = 20;
 

@@ -1,11 +1,12 @@
-//! A search through the history: which messages it reads next, and which ones it has found.
-//! `search.rs` has the command.
+//! One search on its way through the history: which messages it reads next, and which ones it has
+//! found. `search.rs` has the command, and gives each search its turn.
 //!
 //! A search always reads on in the place whose unread messages are the newest, so the newest
 //! results are known before everything is read.
 
 use super::event::{Sender, conversation_id, conversation_of};
 use crate::history::{Author, History, Place, Seq, StoreError};
+use crate::limits::SEARCH_BEFORE_BYTES;
 use crate::time::UnixMillis;
 use std::collections::BinaryHeap;
 
@@ -14,8 +15,6 @@ const FIRST_ROWS: u32 = 4;
 const MOST_ROWS: u32 = 256;
 /// The part of the budget that a query uses in addition to the rows that it reads, in bytes.
 const QUERY_BYTES: usize = 1 << 10;
-/// The longest text of a position: two numbers, and a name of 32 characters or two more numbers.
-const POSITION_BYTES: usize = 256;
 
 /// A search that is underway.
 pub(super) struct Search {
@@ -73,7 +72,7 @@ impl Position {
     pub(super) fn decode(text: &str) -> Option<Self> {
         let (at, rest) = text.split_once('.')?;
         let (seq, place) = rest.split_once('.')?;
-        if text.len() > POSITION_BYTES {
+        if text.len() > SEARCH_BEFORE_BYTES {
             return None;
         }
         Some(Self {
@@ -203,7 +202,7 @@ mod tests {
             let position = Position { at, place, seq };
             assert_eq!(Position::decode(&position.encode()), Some(position));
         }
-        let long = format!("5.9.#{}", "a".repeat(POSITION_BYTES));
+        let long = format!("5.9.#{}", "a".repeat(SEARCH_BEFORE_BYTES));
         for wrong in [
             &*long, "", "5", "5.9", "5.x.#a", "-1.9.#a", "5.9.a", "5.9.c1", "5.9.c1-x",
         ] {
