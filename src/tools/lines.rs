@@ -14,7 +14,8 @@
 //! ```
 
 use crate::chat::name::Name;
-use crate::limits::{EMOJI_BYTES, NONCE_CHARS};
+use crate::chat::text::{is_blank, is_emoji, is_nonce, is_text};
+use crate::limits::NONCE_CHARS;
 use crate::text::decode_hex;
 use serde::Deserialize;
 
@@ -224,20 +225,13 @@ impl Lines {
         let seq = message.seq;
         below(message.author, "an author")?;
         below(message.at, "a time")?;
-        let is_control = |one: char| one.is_control() && one != '\n' && one != '\t';
-        let is_bad_nonce = |nonce: &String| {
-            nonce.is_empty()
-                || nonce.chars().count() > NONCE_CHARS
-                || nonce.chars().any(char::is_control)
-        };
-        let is_blank = message.text.chars().all(char::is_whitespace);
-        let is_emoji =
-            message.text.len() <= EMOJI_BYTES && !message.text.contains(char::is_whitespace);
+        let text = &*message.text;
         let has_right_text = match message.change {
-            None => !is_blank,
-            Some(Change::React(_) | Change::Unreact(_)) => !is_blank && is_emoji,
-            Some(_) => message.text.is_empty(),
+            None => is_text(text) && !text.chars().all(is_blank),
+            Some(Change::React(_) | Change::Unreact(_)) => is_emoji(text),
+            Some(_) => text.is_empty(),
         };
+        let has_bad_nonce = message.nonce.as_ref().is_some_and(|it| !is_nonce(it));
         let of = message.change.and_then(Change::of);
         let wrong = match between {
             Some(between) if !between.contains(&message.author) => {
@@ -248,12 +242,12 @@ impl Lines {
                 "a private message has no `action` and no `owner`"
             }
             None if message.to.is_some() => "a message in a channel has no recipient",
-            _ if !has_right_text || message.text.contains(is_control) => {
+            _ if !has_right_text => {
                 "a text is not empty, and has no control characters but line feed and tab; an \
                  edit, a deletion and a deleted message have no text"
             }
             _ if of.is_some_and(|of| of == 0 || of >= seq) => "a change is of an earlier message",
-            _ if message.nonce.as_ref().is_some_and(is_bad_nonce) => {
+            _ if has_bad_nonce => {
                 return Err(format!(
                     "a nonce has 1 to {NONCE_CHARS} characters, and no control characters"
                 ));

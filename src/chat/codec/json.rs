@@ -7,11 +7,11 @@ use crate::chat::command::{
     Command, Draft, Hello, NUMBER_LIMIT, Query, Request, RequestId, SearchQuery, Target,
 };
 use crate::chat::error::CommandError;
-use crate::chat::text::{checked_emoji, checked_text};
+use crate::chat::text::{checked_emoji, checked_text, is_nonce};
 use crate::history::{Kind, Seq, Writing};
 use crate::limits::{
-    NONCE_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SEARCH_RESULTS,
-    SEARCH_RESULTS_DEFAULT, SLOW_SECONDS,
+    PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, SANCTION_MINUTES, SEARCH_RESULTS, SEARCH_RESULTS_DEFAULT,
+    SLOW_SECONDS,
 };
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -227,11 +227,7 @@ fn message_text(fields: &Fields<'_>) -> Result<Box<str>, CommandError> {
 
 fn nonce(fields: &Fields<'_>) -> Result<Option<Box<str>>, CommandError> {
     let nonce = string(fields.nonce, "nonce")?;
-    let is_valid = |nonce: &str| {
-        (1..=NONCE_CHARS).contains(&nonce.chars().take(NONCE_CHARS + 1).count())
-            && !nonce.contains(char::is_control)
-    };
-    if nonce.as_deref().is_none_or(is_valid) {
+    if nonce.as_deref().is_none_or(is_nonce) {
         Ok(nonce)
     } else {
         Err(CommandError::bad_field(
