@@ -1,4 +1,5 @@
-//! Bytes and text made fit to be shown: hexadecimal digits, and escapes for logs and terminals.
+//! Bytes and text made fit to be shown: hexadecimal digits, and escapes for logs, terminals and
+//! markup.
 
 use std::fmt::{self, Write};
 
@@ -97,6 +98,14 @@ impl fmt::Display for EscapedText<'_> {
             character => f.write_char(character),
         })
     }
+}
+
+/// Escapes text for HTML and XML.
+pub fn escape_markup(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::tool::Failure;
 use crate::chat::name::Name;
 use crate::history::sqlite::{select_all, select_one};
 use crate::history::{self, StoreError};
+use crate::text::escape_markup;
 use crate::time::civil;
 use rusqlite::Connection;
 use std::io::Write;
@@ -87,12 +88,12 @@ impl Excerpt {
                     writeln!(out, "<p><small>{time} a deleted message</small>")?;
                     continue;
                 }
-                let (from, text) = (escape(&from), escape(&text));
+                let (from, text) = (escape_markup(&from), escape_markup(&text));
                 let italic = " style=\"font-style: italic\"";
                 let style = if is_action { italic } else { "" };
                 let reactions = match &*reactions {
                     "" => String::new(),
-                    all => format!(" <small>{}</small>", escape(all)),
+                    all => format!(" <small>{}</small>", escape_markup(all)),
                 };
                 writeln!(
                     out,
@@ -122,10 +123,4 @@ fn day_and_time(at: u64) -> (String, String) {
     let (year, month, day) = civil(minutes / 1_440);
     let day = format!("{year:04}-{:02}-{day:02}", month + 1);
     (day, format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

@@ -5,7 +5,7 @@ use super::judge::{Verdict, autobahn};
 use super::play::Outcome;
 use super::session::End;
 use crate::cli::output::NAME_AND_VERSION;
-use crate::text::Hex;
+use crate::text::{Hex, escape_markup};
 use crate::tools::dissect::{plural, shortened};
 use crate::tools::terminal::{Style, Terminal};
 use serde_json::{Value, json};
@@ -232,12 +232,7 @@ impl<'a> Report<'a> {
 
 /// Escapes text for XML 1.0, which has no control characters.
 fn xml_text(text: &str) -> String {
-    let text = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    text.replace('"', "&quot;")
-        .replace(char::is_control, "\u{fffd}")
+    escape_markup(text).replace(char::is_control, "\u{fffd}")
 }
 
 /// Parses the file of `--expect`. An error is the wrong line.
