@@ -13,10 +13,10 @@
 //! The figures are CPU time of the server, not throughput, so the load itself is not measured. If
 //! the load's share of its core (column `load`) is near 100 %, the server idles while it waits,
 //! which costs no CPU time. It may still change how many messages the server finds per turn, and
-//! how warm its caches are. The scenario bounds the messages in flight. To see that effect, `--slower
-//! MICROSECONDS` makes the load waste that time in each turn of its loop. With 50 and 200 µs,
-//! figures and floors moved together by less than between rounds, and their ratios by an eighth at
-//! most, on a busy machine.
+//! how warm its caches are. The scenario bounds the messages in flight. To see that effect,
+//! `--slower MICROSECONDS` makes the load waste that time in each turn of its loop. With 50 and 200
+//! µs, figures and floors moved together by less than between rounds, and their ratios by an eighth
+//! at most, on a busy machine.
 //!
 //! The server runs on core 0, the load on core 1. Each round starts all servers with their own
 //! members, and loads one after another for a tenth of a second, forwards and backwards, so that
