@@ -112,7 +112,7 @@ fn json_spellings_are_equivalent() {
         r#"{"type":"who","channel":"a","text":5,"limit":"x","action":[]}"#,
         r#"{"type":"who","channel":"a","text":null,"since":null}"#,
         r#"{"type":"who","channel":"a","x":-1e99999,"limit":1e99999}"#,
-        r#"{"type":"who","channel":"a","x":["\ud83d\ude00 \\ud83d"]}"#,
+        r#"{"type":"who","channel":"a","x":["\ud83d\ude00 \\ud83d"],"text":"\ud83d"}"#,
         &deep,
     ];
     let channel = Some("a".into());
@@ -249,7 +249,7 @@ fn missing_and_mistyped_fields_are_bad_fields() {
         kick | "user":"a" | "user":"a","minutes":99999999999999999999
         door |          | "open":1 | "open":null
         writing |       | "channel":"a" | "who":"all" | A"who":"none" | A"who":0 | A"who":86401
-        writing | A"who":-1 | A"who":"5" | A"who":["all"]
+        writing | A"who":-1 | A"who":"5" | A"who":["all"] | A"who":"\ud83d"
         clear |         | "channel":5
         remove_channel | | "channel":null
         trace | "on":1 | "on":"true""#;
