@@ -65,7 +65,7 @@ impl Chat {
         joined.retain(|joined| *joined != id);
         joined.push(id);
         if !again {
-            self.step_in(context.author()?, id);
+            self.add_connection(context.author()?, id);
         }
         let channel = self.channels.get(id).ok_or(CommandError::NO_SUCH_CHANNEL)?;
         let (members, count) = self.members_of(channel);
@@ -136,7 +136,7 @@ impl Chat {
         });
         context.answer(Event::Left { channel });
         self.timers.clear(&Timer::Dropped(author, id));
-        self.step_out(author, id);
+        self.remove_connection(author, id);
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl Chat {
             if departure == Departure::Lost && !self.limits.resume_window.is_zero() {
                 self.set_timer(self.limits.resume_window, Timer::Dropped(author, *id));
             }
-            self.step_out(author, *id);
+            self.remove_connection(author, *id);
         }
     }
 
@@ -161,7 +161,7 @@ impl Chat {
         self.timers.clear(&Timer::Dropped(author, id));
         let channel = self.channels.get(id);
         if channel.is_some_and(|channel| channel.members.get(&author) == Some(&0)) {
-            self.expel(author, id);
+            self.remove_member(author, id);
         }
     }
 
@@ -177,7 +177,7 @@ impl Chat {
     }
 
     /// Adds one connection of a user to a channel.
-    fn step_in(&mut self, author: Author, id: ChannelId) {
+    fn add_connection(&mut self, author: Author, id: ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
@@ -191,18 +191,18 @@ impl Chat {
     }
 
     /// Removes one connection of a member from a channel.
-    fn step_out(&mut self, author: Author, id: ChannelId) {
+    fn remove_connection(&mut self, author: Author, id: ChannelId) {
         let channel = self.channels.get_mut(id);
         if let Some(connections) = channel.and_then(|it| it.members.get_mut(&author)) {
             *connections = connections.saturating_sub(1);
             if *connections == 0 && !self.timers.is_set(&Timer::Dropped(author, id)) {
-                self.expel(author, id);
+                self.remove_member(author, id);
             }
         }
     }
 
     /// Ends a user's membership, and unlists an empty channel without messages or settings.
-    fn expel(&mut self, author: Author, id: ChannelId) {
+    fn remove_member(&mut self, author: Author, id: ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };

@@ -71,6 +71,7 @@ pub(super) struct Backlog {
     pub(super) waiting_bytes: usize,
 }
 
+/// A piece of a backlog.
 pub(super) struct Held {
     bytes: Body,
     /// The whole piece; with `frames` it begins where a frame begins.

@@ -98,6 +98,7 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// Counts an event that the chat sends, for the metrics.
     pub(super) fn count(&mut self, event: &Event) {
         let metrics = &mut self.metrics;
         match event {

@@ -36,13 +36,13 @@ impl HistoryFile {
         let mut file = open_private(&path, false)?;
         // Other files are made beside it, and not beside a link to it.
         let path = fs::canonicalize(path)?;
-        let about = file.metadata()?;
-        if !about.is_file() {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
             return Err(StoreError("it is no regular file".to_owned()));
         }
         lock(&file, &path)?;
         // The log of a file that was removed does not matter.
-        let is_new = !was_there && about.len() == 0;
+        let is_new = !was_there && metadata.len() == 0;
         if is_new || schema::is_empty(&file, &path)? {
             make(&path, epoch)?;
             file = open_private(&path, false)?;
@@ -77,26 +77,26 @@ impl HistoryFile {
     }
 
     fn log(&self) -> Option<Identity> {
-        let about = fs::metadata(with_ending(&self.path, "-wal"));
-        about.ok().as_ref().map(identity)
+        let metadata = fs::metadata(with_ending(&self.path, "-wal"));
+        metadata.ok().as_ref().map(identity)
     }
 
     /// Checks that the path still leads to the open file and its log. The error completes "the
     /// history PATH …". Two system calls.
     pub(super) fn check(&mut self, epoch: &str) -> std::result::Result<(), &'static str> {
-        let about = fs::metadata(&self.path).map_err(|_| "was removed or moved")?;
-        let modified = (about.mtime(), about.mtime_nsec());
-        if identity(&about) != self.identity {
+        let metadata = fs::metadata(&self.path).map_err(|_| "was removed or moved")?;
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        if identity(&metadata) != self.identity {
             return Err("was replaced by another file");
         }
-        if about.len() < self.bytes {
+        if metadata.len() < self.bytes {
             return Err("was truncated");
         }
         // Checkpoints write into it, those of other programs too.
         if modified != self.modified && !self.holds(epoch) {
             return Err("was overwritten by another program");
         }
-        (self.bytes, self.modified) = (about.len(), modified);
+        (self.bytes, self.modified) = (metadata.len(), modified);
         match self.log() == self.log {
             true => Ok(()),
             false => Err("lost its write-ahead log"),
@@ -105,8 +105,8 @@ impl HistoryFile {
 
     /// Returns whether the file became shorter. Pages of its log would make it look whole.
     pub(super) fn is_truncated(&self) -> bool {
-        let about = self.file.metadata();
-        about.is_ok_and(|about| about.len() < self.bytes)
+        let metadata = self.file.metadata();
+        metadata.is_ok_and(|metadata| metadata.len() < self.bytes)
     }
 
     /// Returns whether the file holds this epoch, which is on one of its first pages.
@@ -173,8 +173,8 @@ fn lock(file: &File, path: &Path) -> Result<()> {
     }
 }
 
-fn identity(about: &Metadata) -> Identity {
-    (about.dev(), about.ino())
+fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
 }
 
 fn remove_logs(path: &Path) {

@@ -1,7 +1,7 @@
 //! A history on disk: an SQLite database, of which this process is the only writer.
 //!
 //! * **One writer.** The file is locked (`flock`) while the server runs. SQLite's own locks are
-//!   others, so that readers, such as a backup, are let in.
+//!   separate, so a backup can read the file meanwhile.
 //! * **One transaction a turn**, in a write-ahead log: `ack` survives the death of the process,
 //!   and with `--sync full` that of the machine.
 //! * **No waiting.** A lock of another program is an error at once, and the chat tries again. The
@@ -64,7 +64,7 @@ pub struct Sqlite {
     /// The believed time in the file.
     stored_time: UnixMillis,
     /// Nothing is stored until the database has been opened again.
-    is_sick: bool,
+    must_reopen: bool,
     log: Log,
     /// Whether the last transaction failed because another program writes.
     is_locked: bool,
@@ -123,7 +123,7 @@ impl Sqlite {
             uses,
             clock: TrustedClock::continuing(believed),
             stored_time: UnixMillis(0),
-            is_sick: false,
+            must_reopen: false,
             log,
             is_locked: false,
             holds_deleted: true,
@@ -185,10 +185,11 @@ impl Sqlite {
         }
     }
 
-    /// Prepares for a write: the file is there, the database is well, and its log has room.
+    /// Prepares for a write: checks the file, opens the database again after an error, and makes
+    /// room in its log.
     fn ready_to_write(&mut self, now: Now) -> Result<()> {
         self.check_file(now)?;
-        if self.is_sick {
+        if self.must_reopen {
             self.reopen().map_err(|error| {
                 let why = StoreError::from(error);
                 StoreError(format!("{why}, and it could not be opened again"))
@@ -217,13 +218,13 @@ impl Sqlite {
             return Err(busy());
         }
         self.connection = connection;
-        (self.is_sick, self.holds_deleted) = (false, true);
+        (self.must_reopen, self.holds_deleted) = (false, true);
         Ok(())
     }
 
-    /// Notes what was written, and puts the log into the file once it has grown.
-    fn tend_log(&mut self) {
-        self.log.look();
+    /// Puts the log into the file once it has grown by enough pages.
+    fn checkpoint_if_due(&mut self) {
+        self.log.update();
         if self.log.is_due() {
             self.checkpoint(false);
         }
@@ -233,12 +234,12 @@ impl Sqlite {
     /// a program reads in it. An error may be one of `fsync`.
     fn checkpoint(&mut self, is_emptied: bool) {
         if let Err(error) = self.try_checkpoint(is_emptied) {
-            self.is_sick |= is_of_the_disk(&error);
+            self.must_reopen |= is_of_the_disk(&error);
         }
     }
 
     fn try_checkpoint(&mut self, is_emptied: bool) -> rusqlite::Result<()> {
-        self.log.look();
+        self.log.update();
         let (pages, done) = checkpoint(&self.connection, "PASSIVE")?;
         let is_done = pages == done;
         self.log.checked(is_done);
@@ -268,7 +269,7 @@ impl Sqlite {
     /// Notes a transaction that failed.
     fn write_failed(&mut self, error: rusqlite::Error) -> StoreError {
         self.is_locked = is_busy(&error);
-        self.is_sick |= is_of_the_disk(&error);
+        self.must_reopen |= is_of_the_disk(&error);
         error.into()
     }
 
@@ -306,7 +307,7 @@ impl Sqlite {
         let path = self.file.path.display();
         log::warn!("the history {path} is back with all that it had");
         // The old connection has a file without a name.
-        (self.lost, self.is_sick) = (None, true);
+        (self.lost, self.must_reopen) = (None, true);
         Ok(self.reopen()?)
     }
 
@@ -324,7 +325,7 @@ impl Drop for Sqlite {
             let path = self.file.path.display();
             log::error!("the history {path} is not restored: {why}");
             let _ = self.keep_files_at_close();
-        } else if !self.is_sick {
+        } else if !self.must_reopen {
             self.reserved_authors = self.newest_author.0;
             // If it fails, numbers are lost, and the time is an hour old.
             let _ = self.store_time();

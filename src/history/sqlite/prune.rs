@@ -4,7 +4,7 @@
 //! never from a time that the trusted clock does not believe.
 
 use super::connection::{execute, select_all, select_one};
-use super::rows::Known;
+use super::rows::PlaceRow;
 use crate::history::{Author, Settings};
 use crate::limits::{NONCE_AGE, PRUNED_NONCES};
 use crate::time::{DAY_MILLIS, Millis, TrustedClock, UnixMillis};
@@ -48,7 +48,7 @@ impl Pruning {
     }
 
     /// Takes note of places that got messages.
-    pub(super) fn count(&mut self, grown: &[Known], keep: u64) {
+    pub(super) fn count(&mut self, grown: &[PlaceRow], keep: u64) {
         let too_long = grown.iter();
         let too_long = too_long.filter(|place| place.length() > keep + keep / 64);
         self.too_long.extend(too_long.map(|place| place.id));
@@ -164,14 +164,14 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn place(&self, which: &str, values: impl Params) -> Result<Option<Known>> {
+    fn place(&self, which: &str, values: impl Params) -> Result<Option<PlaceRow>> {
         let select = format!("SELECT id, first, newest FROM places {which}");
-        select_one(self.connection, &select, values, Known::read)
+        select_one(self.connection, &select, values, PlaceRow::read)
     }
 
     /// Deletes messages from a place's beginning, at most [`STEP`], and none from `until` on. Their
     /// nonces are kept.
-    fn shorten(&self, old: &Known, until: u64) -> Result<()> {
+    fn shorten(&self, old: &PlaceRow, until: u64) -> Result<()> {
         let first = until.min(old.first.0 + STEP).min(old.newest.0 + 1);
         self.delete_below(old.id, first)?;
         let update = "UPDATE places SET first = ?2, first_at = (SELECT coalesce(stamp, at)
@@ -181,7 +181,7 @@ impl Step<'_> {
     }
 
     /// Deletes [`STEP`] messages of a place that was cleared.
-    fn clear(&self, old: &Known) -> Result<()> {
+    fn clear(&self, old: &PlaceRow) -> Result<()> {
         let oldest = "SELECT min(seq) FROM messages WHERE place = ?1 HAVING min(seq) < ?2";
         let values = (old.id, old.first);
         let oldest = select_one(self.connection, oldest, values, |row| row.get::<_, u64>(0))?;

@@ -27,15 +27,15 @@ macro_rules! columns {
 }
 columns!(Author, Seq, UnixMillis);
 
-/// The numbers of a place that has a row.
+/// The id of a place, and its numbers.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
+pub(super) struct PlaceRow {
     pub(super) id: i64,
     pub(super) first: Seq,
     pub(super) newest: Seq,
 }
 
-impl Known {
+impl PlaceRow {
     /// Reads the columns `id`, `first` and `newest`.
     pub(super) fn read(row: &Row<'_>) -> Result<Self> {
         let (id, first, newest) = row.try_into()?;
@@ -48,17 +48,17 @@ impl Known {
     }
 }
 
-/// Returns the numbers of a place, if it has a row.
-pub(super) fn known(connection: &Connection, place: &Place) -> Result<Option<Known>> {
+/// Returns the row of a place, if it has one.
+pub(super) fn place_row(connection: &Connection, place: &Place) -> Result<Option<PlaceRow>> {
     match place {
         Place::Channel(name) => {
             let select = "SELECT id, first, newest FROM places WHERE name = ?1";
-            select_one(connection, select, [name], Known::read)
+            select_one(connection, select, [name], PlaceRow::read)
         }
         Place::Conversation(one, other) => {
             let select = "SELECT id, first, newest FROM places
                 WHERE name IS NULL AND one = ?1 AND other = ?2";
-            select_one(connection, select, (one, other), Known::read)
+            select_one(connection, select, (one, other), PlaceRow::read)
         }
     }
 }
@@ -148,7 +148,7 @@ pub(super) struct Turn {
     /// The greatest `used` of a place.
     pub(super) uses: u64,
     /// The numbers of places that got messages, after each of them.
-    pub(super) grown: Vec<Known>,
+    pub(super) grown: Vec<PlaceRow>,
 }
 
 impl Turn {
@@ -168,8 +168,8 @@ impl Turn {
     }
 
     fn store(&mut self, connection: &Connection, what: &Proposal) -> Result<Stored> {
-        let id = match known(connection, &what.place)? {
-            Some(Known { id, .. }) => match self.repeated(connection, id, what)? {
+        let id = match place_row(connection, &what.place)? {
+            Some(PlaceRow { id, .. }) => match self.repeated(connection, id, what)? {
                 Some(first) => return Ok(first),
                 None => id,
             },
@@ -190,9 +190,9 @@ impl Turn {
             first_at = CASE WHEN first > newest THEN ?2 ELSE first_at END
             WHERE id = ?1 RETURNING id, first, newest";
         let mut update = connection.prepare_cached(update)?;
-        let known = update.query_row((id, self.stamp, self.uses), Known::read)?;
-        self.grown.push(known);
-        let (seq, at) = (known.newest, self.now);
+        let grown = update.query_row((id, self.stamp, self.uses), PlaceRow::read)?;
+        self.grown.push(grown);
+        let (seq, at) = (grown.newest, self.now);
         let (kind, text) = match what.kind {
             Kind::Message => (0, &*what.text),
             Kind::Edit { .. } => (1, ""),

@@ -4,7 +4,7 @@ use super::Sqlite;
 use super::connection::{is_busy, select_all, select_one};
 use super::decisions::{self, read_settings};
 use super::prune::oldest_session;
-use super::rows::{Known, RECORD, Turn, known, record, session_row};
+use super::rows::{PlaceRow, RECORD, Turn, place_row, record, session_row};
 use crate::history::{
     Author, ChannelRow, ChannelSettings, ConversationRow, Decision, Epoch, History, Kind,
     PageRequest, Place, Proposal, Record, Remembered, Result, Sanction, Seq, SessionRow, Span,
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// Author numbers that are reserved by one write. A clean stop gives back the unused ones.
 const AUTHORS_AT_ONCE: u64 = 16;
-/// The file is checked this often while nothing is stored, and cleaned of deleted texts.
+/// The interval in which the file is checked while nothing is stored, and cleaned of deleted texts.
 const FILE_CHECK: Duration = Duration::from_secs(1);
 /// The time between two attempts to restore a file: copying may take long.
 const RESTORE_AGAIN: Duration = Duration::from_secs(60);
@@ -52,7 +52,7 @@ impl History for Sqlite {
         let is_deleting =
             |what: &Rc<Proposal>| matches!(what.kind, Kind::Edit { .. } | Kind::Delete { .. });
         self.holds_deleted |= proposals.iter().any(is_deleting);
-        self.tend_log();
+        self.checkpoint_if_due();
         self.commit_time = Some(began.elapsed());
         Ok(stored)
     }
@@ -66,7 +66,7 @@ impl History for Sqlite {
         let written = decisions::store(&self.connection, decision, sessions, times);
         self.connection.busy_timeout(Duration::ZERO)?;
         written.map_err(|error| self.write_failed(error))?;
-        self.tend_log();
+        self.checkpoint_if_due();
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl History for Sqlite {
         ask: PageRequest,
         visit: &mut dyn FnMut(Record) -> bool,
     ) -> Result<()> {
-        let Some(Known { id, first, .. }) = known(&self.connection, place)? else {
+        let Some(PlaceRow { id, first, .. }) = place_row(&self.connection, place)? else {
             return Ok(());
         };
         // Messages below `first` are those of a cleared channel that are not pruned yet.
@@ -109,7 +109,7 @@ impl History for Sqlite {
         budget: &mut usize,
         visit: &mut Visit<'_>,
     ) -> Result<Option<Seq>> {
-        let Some(Known { id, first, .. }) = known(&self.connection, place)? else {
+        let Some(PlaceRow { id, first, .. }) = place_row(&self.connection, place)? else {
             return Ok(None);
         };
         let select = "SELECT seq, at, kind, text FROM messages
@@ -131,8 +131,8 @@ impl History for Sqlite {
     }
 
     fn span(&mut self, place: &Place) -> Result<Span> {
-        let known = known(&self.connection, place)?;
-        Ok(known.map_or(Span::EMPTY, |it| Span {
+        let row = place_row(&self.connection, place)?;
+        Ok(row.map_or(Span::EMPTY, |it| Span {
             first: it.first,
             newest: it.newest,
         }))
@@ -219,7 +219,7 @@ impl History for Sqlite {
         if let Some((what, at)) = self.lost {
             if self.file.check(&self.epoch).is_ok() {
                 // It was moved back.
-                (self.lost, self.is_sick) = (None, true);
+                (self.lost, self.must_reopen) = (None, true);
             } else if now.mono >= at {
                 self.lost = Some((what, now.mono.after(RESTORE_AGAIN)));
                 let restored = self.restore(now.unix);
@@ -249,7 +249,7 @@ impl History for Sqlite {
             Err(error) if is_busy(&error) => {}
             Err(error) => return Err(self.write_failed(error)),
         }
-        self.tend_log();
+        self.checkpoint_if_due();
         Ok(())
     }
 
@@ -273,8 +273,8 @@ impl History for Sqlite {
     /// A number that could not be reserved is given all the same: a full disk keeps no user out.
     fn next_author(&mut self) -> Author {
         self.newest_author.0 += 1;
-        if self.newest_author.0 > self.reserved_authors && self.lost.is_none() && !self.is_sick {
-            let reserved = self.reserved_authors;
+        let reserved = self.reserved_authors;
+        if self.newest_author.0 > reserved && self.lost.is_none() && !self.must_reopen {
             self.reserved_authors = self.newest_author.0 + AUTHORS_AT_ONCE - 1;
             if let Err(error) = self.store_time() {
                 self.reserved_authors = reserved;

@@ -40,7 +40,7 @@ impl Log {
     pub(super) fn open(&mut self, database: &Path) {
         self.file = File::open(with_ending(database, "-wal")).ok();
         self.salt = [0; 8];
-        self.look();
+        self.update();
     }
 
     /// Returns whether enough was written since the last checkpoint for another one.
@@ -66,11 +66,11 @@ impl Log {
     }
 
     /// Cleans the written pages in the database, while no program can write. `is_done` says whether
-    /// a checkpoint, begun after the last look, has put all of the log into the file. If not,
+    /// a checkpoint, begun after the last update, has put all of the log into the file. If not,
     /// another program may be doing so: the pages of this log stay.
     pub(super) fn clean(&mut self, database: &File, is_done: bool) -> io::Result<()> {
         let before = (self.salt, self.pages);
-        self.look();
+        self.update();
         if is_done && before == (self.salt, self.pages) {
             self.in_file.append(&mut self.written);
         }
@@ -84,8 +84,9 @@ impl Log {
         self.in_file.is_empty() && self.written.is_empty()
     }
 
-    /// Notes what was written since the last look. What can't be read now is noted by the next one.
-    pub(super) fn look(&mut self) {
+    /// Reads which pages were written since the last update. The next update reads those that can't
+    /// be read now.
+    pub(super) fn update(&mut self) {
         let _ = self.read();
     }
 
@@ -134,7 +135,7 @@ mod tests {
         log.open(&path);
         own.execute_batch("CREATE TABLE t (n)").unwrap();
         own.execute_batch("INSERT INTO t VALUES (1)").unwrap();
-        log.look();
+        log.update();
         (path, log, own)
     }
 
@@ -165,9 +166,9 @@ mod tests {
         assert_eq!(clean(&path, &mut log, false), [2]);
         assert_eq!(clean(&path, &mut log, true), [1, 3]);
         own.execute_batch("INSERT INTO t VALUES (2)").unwrap();
-        log.look();
+        log.update();
         other.execute_batch("INSERT INTO other VALUES (1)").unwrap();
-        // The other program wrote after our look.
+        // The other program wrote after our update.
         assert_eq!(clean(&path, &mut log, true), [0; 0]);
         assert_eq!(clean(&path, &mut log, true), [2, 3]);
         assert!(log.is_clean());
@@ -187,7 +188,7 @@ mod tests {
         log.open(&path);
         assert_eq!(clean(&path, &mut log, true), [2]);
         own.execute_batch("CREATE TABLE more (n)").unwrap();
-        log.look();
+        log.update();
         assert_eq!(clean(&path, &mut log, true), [1, 3]);
         remove(&path);
     }
