@@ -209,7 +209,7 @@ async function tidy() {
  * browser for seconds; the first failure is printed behind "again:". After ten failures the other scenes are not played.
  */
 export function scene(name, options, play, most = 60_000) {
-  if (!ends) after(() => Promise.race([shared?.close(), late(10_000, 'the browser does not end')]));
+  if (!ends) after(() => Promise.race([shared?.close(), late(10_000, 'the browser does not end')]).catch(() => {}));
   ends = true;
   test(name, { timeout: 2 * most + 60_000 }, async (context) => {
     assert(failures < 10, 'not played: ten scenes failed before it');
