@@ -1,12 +1,12 @@
-//! What is allocated, and what is kept: counted, on a hub whose sockets swallow everything.
+//! Counts allocations and memory on a hub with sockets that accept everything:
 //!
-//! * A delivery costs no allocation and no copy: a turn allocates as much for ten members as for a
+//! * A delivery needs no allocation and no copy: a turn allocates as much for ten members as for a
 //!   thousand.
-//! * An echo costs none at all.
-//! * A member that says nothing takes at most 620 bytes.
-//! * What grew in a burst does not stay grown.
+//! * An echo needs no allocation.
+//! * A silent member takes at most 620 bytes.
+//! * Memory that grew in a burst is freed afterwards.
 #![cfg(feature = "server")]
-#![allow(unsafe_code)] // A global allocator can't be written without.
+#![allow(unsafe_code)] // a global allocator needs it
 
 #[allow(dead_code)]
 #[path = "../benches/micro/world.rs"]
@@ -18,7 +18,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use world::{World, in_one};
 
-/// Counts for each thread: tests run side by side.
+/// Counts for each thread, because tests run in parallel.
 struct Counting;
 
 thread_local! {
@@ -27,8 +27,8 @@ thread_local! {
     static COPIED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What the C library takes for a block: a header of eight bytes, in steps of sixteen (glibc;
-/// others take no less).
+/// Returns the bytes that the C library uses for a block: with a header of eight bytes, in steps of
+/// sixteen (glibc; others use no less).
 fn taken(bytes: usize) -> usize {
     (bytes + 8).next_multiple_of(16).max(32)
 }
@@ -59,7 +59,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Large crowds take minutes in a debug build, so only `cargo test --release` has them.
+/// Returns the numbers of members. Large ones take minutes in a debug build, so only `cargo test
+/// --release` has them.
 fn crowds(debug: &'static [usize], release: &'static [usize]) -> &'static [usize] {
     if cfg!(debug_assertions) {
         debug
@@ -68,7 +69,7 @@ fn crowds(debug: &'static [usize], release: &'static [usize]) -> &'static [usize
     }
 }
 
-/// Allocations that `work` makes.
+/// Counts the allocations of `work`.
 fn allocations(work: impl FnOnce()) -> usize {
     let before = CALLS.get();
     work();
@@ -94,7 +95,7 @@ fn turn_of(members: usize, messages: usize) -> usize {
         }));
         world.pass(1);
     }
-    // What grows for good has grown by then, and what the history keeps grows seldom.
+    // The minimum excludes collections that grow once, and what the history keeps.
     counts.into_iter().min().unwrap_or(usize::MAX)
 }
 
@@ -108,13 +109,13 @@ fn delivery_allocates_nothing() {
             println!("{messages} messages to {members}: {many} allocations, {each} a delivery");
             assert_eq!(many, few, "{messages} messages to {members} members");
         }
-        // Of each message the text, the channel's name and the proposal; and the commit's result.
+        // Per message: its text, the channel's name and the proposal. Per commit: the result.
         assert!(few <= 3 * messages + 1, "{few} allocations");
     }
 }
 
-/// A client that echoes long messages in every turn has room for them in every turn: memory that is
-/// new from the kernel must be cleared first, which costs more than all that is done with it.
+/// A client that echoes long messages in every turn keeps its buffers. The kernel clears new memory
+/// before it is used, which costs more than the echo itself.
 #[test]
 fn echo_allocates_nothing() {
     for bytes in [64, 16 << 10, 60_000] {
@@ -166,7 +167,7 @@ fn memory_of_a_burst_is_freed() {
         world.rest();
         LIVE.get()
     };
-    // The buffers of a turn have their room after it, and no more after a larger one.
+    // The buffers of a turn keep a normal capacity after it, but not that of a larger turn.
     let before = burst(1_000);
     for &crowd in crowds(&[2_000], &[2_000, 5_000]) {
         let kept = burst(crowd).saturating_sub(before);

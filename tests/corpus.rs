@@ -1,8 +1,8 @@
-//! The checks of `fuzz/` on stable Rust, without a fuzzer: every seed, every input that ever
-//! failed, and some thousands of generated inputs.
+//! Runs the checks of `fuzz/` on stable Rust, without a fuzzer: with every seed, every input that
+//! has ever failed, and some thousands of generated inputs.
 //!
 //! libFuzzer runs the same functions for hours (`fuzz/README.md`). Inputs that it found stay in
-//! `fuzz/seeds/` under a name that says what was wrong.
+//! `fuzz/seeds/` under a name that describes the bug.
 
 #![cfg(feature = "tools")]
 #![allow(clippy::unwrap_used)]
@@ -144,8 +144,8 @@ fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     paths.into_iter().map(read).collect()
 }
 
-/// The words of a target's dictionary, if it has one: lines of `"word"` with `\xNN`, as libFuzzer
-/// reads them.
+/// Returns the words of a target's dictionary, if it has one: lines of `"word"` with `\xNN`, as
+/// libFuzzer reads them.
 fn dictionary(target: &str) -> Vec<Vec<u8>> {
     let text = fs::read_to_string(root().join("dictionaries").join(format!("{target}.dict")))
         .unwrap_or_default();

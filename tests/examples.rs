@@ -1,4 +1,4 @@
-//! The examples are built, started, and talk to each other.
+//! Builds and starts the examples, and lets them talk to each other.
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)] // all of this is a test
 
@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-/// Builds an example as this test was built, and returns its path.
+/// Builds an example in the same way as this test, and returns its path.
 fn example(name: &str) -> PathBuf {
     let profile = Path::new(env!("CARGO_BIN_EXE_parlor")).parent().unwrap();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -39,7 +39,7 @@ impl Drop for Running {
     }
 }
 
-/// Runs a command to its end with this input.
+/// Runs a command with this input, and returns its output.
 fn run(mut command: Command, input: &[u8]) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

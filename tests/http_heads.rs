@@ -1,15 +1,14 @@
-//! Request heads against RFC 9112: which are refused, with which status, and at which byte.
+//! Request heads by RFC 9112: which are refused, with which status, and at which byte.
 //!
-//! Each row is tried whole, byte by byte, and cut in two at every place. All must agree: the answer
-//! never depends on how the network cuts a stream.
+//! Each row is parsed whole, byte by byte, and cut in two at every place. The result must be the
+//! same: it never depends on how the network cuts a stream.
 
 use parlor::http::{Head, Refusal, Requests};
 use parlor::progress::Progress;
 
 const LIMIT: usize = 8192;
 
-/// An answer that can be compared across calls: the end of the head in the whole stream, and all
-/// its fields.
+/// A result that can be compared: the end of the head in the whole stream, and all its fields.
 type Answer = Result<Progress<String>, Refusal>;
 
 fn shown(head: &Head<'_>) -> String {
@@ -43,7 +42,7 @@ fn in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limit: usize) -> An
     Ok(Progress::NeedMore)
 }
 
-/// Plays one stream in every way it can be cut in two, and byte by byte.
+/// Parses one stream in every way it can be cut in two, and byte by byte.
 fn all_ways(name: &str, bytes: &[u8], limit: usize) -> Answer {
     let answer = at_once(bytes, limit);
     for split in 0..=bytes.len() {
@@ -56,25 +55,25 @@ fn all_ways(name: &str, bytes: &[u8], limit: usize) -> Answer {
     answer
 }
 
-/// Refused with `status` at the last byte of `until`, never before, and just the same whatever
-/// follows.
+/// Checks that a head is refused with `status` at the last byte of `until`, never before, and also
+/// with more bytes after it.
 fn refused_at(name: &str, until: &[u8], status: u16, limit: usize) {
     let Err(refusal) = all_ways(name, until, limit) else {
-        panic!("{name}: is not refused")
+        panic!("{name} is accepted")
     };
     assert_eq!(refusal.status, status, "{name}: {}", refusal.sentence);
-    assert!(refusal.closes, "{name}: the next request is not certain");
+    assert!(refusal.closes, "{name}: the connection must close");
     for shorter in 0..until.len() {
         let answer = at_once(&until[..shorter], limit);
         assert_eq!(answer, Ok(Progress::NeedMore), "{name}: {shorter} bytes");
     }
     for behind in [&b"\r\n\r\n"[..], b"Host: a\r\n\r\n", b"\0\xff \n"] {
         let answer = at_once(&[until, behind].concat(), limit);
-        assert_eq!(answer, Err(refusal.clone()), "{name}: with more behind it");
+        assert_eq!(answer, Err(refusal.clone()), "{name}: with more after it");
     }
 }
 
-/// Rows of a name and the bytes up to the one that is refused.
+/// Each row has a name, and the bytes up to the one that is refused.
 #[test]
 #[rustfmt::skip]
 fn refused_at_the_first_impossible_byte() {
@@ -250,7 +249,7 @@ fn head_is_accepted_at_its_last_byte() {
             let Ok(Progress::Done { value: bare, .. }) = at_once(text.as_bytes(), LIMIT) else {
                 panic!("{name}")
             };
-            assert_eq!(*value, bare, "{name}: a blank line before it is ignored");
+            assert_eq!(*value, bare, "{name}: a blank line before it");
             for shorter in 0..bytes.len() {
                 let prefix = at_once(&bytes[..shorter], LIMIT);
                 assert_eq!(prefix, Ok(Progress::NeedMore), "{name}: after {shorter} bytes");
@@ -303,8 +302,8 @@ fn head_has_a_limit_in_bytes() {
     }
 }
 
-/// A megabyte, a byte at a time. Whoever looks at the beginning again for each byte looks at 500
-/// billion of them, and this test takes minutes.
+/// A megabyte, a byte at a time. A parser that starts again for each byte reads 500 GB, and this
+/// test takes minutes.
 #[test]
 fn head_in_a_million_pieces_is_searched_once() {
     let begin = b"GET / HTTP/1.1\r\nHost: a\r\nX: ";

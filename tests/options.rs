@@ -25,7 +25,7 @@ fn options(arguments: &[&str], environment: &[(&str, &str)]) -> ServeOptions {
 }
 
 #[test]
-fn defaults_shown_are_the_ones_that_hold() {
+fn shown_defaults_are_the_real_defaults() {
     let defaults = options(&[], &[]);
     assert_eq!(defaults, ServeOptions::default());
     assert_eq!(defaults.limits, Limits::DEFAULT);
@@ -59,7 +59,7 @@ fn defaults_shown_are_the_ones_that_hold() {
     );
 }
 
-/// Each row with a number stores into the field of its own name, and into no other one.
+/// Each row with a number sets the field of its own name and no other.
 #[test]
 fn options_set_their_own_field() {
     let fields = |arguments: &[&str]| {
@@ -122,7 +122,7 @@ fn zero_is_accepted_where_it_makes_sense() {
     }
 }
 
-/// What the input is, and the arguments.
+/// A description of the input, and the arguments.
 const WRONG: &str = "\
 a fraction of a count               | --max-channels 1.5
 more than a gibibyte                | --max-message-bytes 1073741825

@@ -1,5 +1,5 @@
-//! Checks that no compiler makes: layers, import circles, line counts, words that readers stumble
-//! over, and documents that say what the code says.
+//! Checks that no compiler makes: layers, import circles, line counts, hard words, and documents
+//! that must agree with the code.
 //!
 //! Text search, not a parser: rustfmt has brought every file into one form.
 #![cfg(feature = "server")]
@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// What the files of a folder may import beside each other and the files of src/ itself.
+/// The folders whose files a folder may import, beside its own and the files of src/ itself.
 const LAYERS: &str = "
     websocket: http
     blocking: http websocket
@@ -51,7 +51,7 @@ const ONLY_IN: &str = "
 /// Support for tests, which counts as tests and may import every layer.
 const TESTING: &str = "src/testing.rs";
 
-/// Forms that readers stumble over, in lower case.
+/// Forms that are hard to read, in lower case.
 const BANNED: &str = "so many, so much, any more, is told, are told, be told, whoever, nobody, \
     somebody, anew, see off, sees off, seen off, take up, takes up, taken up, not here:";
 
@@ -147,7 +147,7 @@ fn module(path: &str) -> String {
     path.trim_end_matches("/mod").replace('/', "::")
 }
 
-/// Paths that a module imports or names, and paths that it exports again, all from the root.
+/// The paths that a module imports or names, and those that it re-exports, all from the root.
 fn named(module: &str, code: &str, modules: &BTreeSet<String>) -> [Vec<String>; 2] {
     let from_root = |path: &str| {
         let path = path.split(' ').next()?;
@@ -179,7 +179,7 @@ fn named(module: &str, code: &str, modules: &BTreeSet<String>) -> [Vec<String>; 
     [needs, exports]
 }
 
-/// Which files of a folder each file needs. A name that a `mod.rs` only exports again belongs to
+/// The files of the same folder that each file needs. A name that a `mod.rs` re-exports belongs to
 /// the file that defines it.
 fn imports(sources: &[(String, String)]) -> BTreeMap<String, BTreeSet<String>> {
     let modules = sources.iter().map(|(path, _)| module(path)).collect();
@@ -282,7 +282,7 @@ fn sockets_clocks_and_panics_stay_where_they_belong() {
     none(problems);
 }
 
-/// rustfmt breaks code, and can't break comments.
+/// rustfmt wraps code but no comments.
 #[test]
 fn files_have_a_head_and_short_lines() {
     let mut problems = Vec::new();
@@ -300,14 +300,14 @@ fn files_have_a_head_and_short_lines() {
     none(problems);
 }
 
-/// Lines of the library without tests and doc tests; more make it too long to be read.
+/// The most lines of the library, without tests and doc tests. It is meant to be read.
 const WEBSOCKET_LINES: usize = 2_200;
 
 /// The lines of all examples in the doc comments of a folder.
 fn doc_tests(folder: &str) -> usize {
     let mut count = 0;
     for (_, text) in files(folder, &[".rs"]) {
-        // Whether the block that we are in is a test.
+        // Whether the current block is a test.
         let mut block = None;
         for line in without_tests(&text).lines().map(str::trim_start) {
             let is_fence = line.starts_with("/// ```") || line.starts_with("//! ```");
@@ -362,7 +362,7 @@ fn line_counts_are_printed_with_their_goals() {
     }
 }
 
-/// Banned forms, short doc comments, and documents that are not there.
+/// Finds banned forms, short doc comments, and documents that do not exist.
 fn words(path: &str, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     let plain = |line: &str| {
@@ -422,7 +422,7 @@ fn table(heading: &str, columns: usize) -> Vec<String> {
     rows
 }
 
-/// Compares a table with what the code has. Underscores are not looked at.
+/// Compares a table with the names in the code. Underscores are ignored.
 #[track_caller]
 fn assert_documented(heading: &str, columns: usize, real: Vec<String>) {
     let rows = table(heading, columns);
@@ -436,7 +436,7 @@ fn assert_documented(heading: &str, columns: usize, real: Vec<String>) {
     assert!(different.is_empty(), "{heading}: {different:?}");
 }
 
-/// The text between two marks, wherever they are.
+/// The texts between two marks.
 fn between(text: &str, before: &str, after: &str) -> Vec<String> {
     let rests = text.split(before).skip(1);
     let found = rests.filter_map(|rest| Some(rest.split_once(after)?.0.to_owned()));

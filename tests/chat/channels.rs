@@ -62,7 +62,7 @@ Ada ! not_in_channel /leave
 Ada ! not_in_channel /me sighs
 Ada ! not_in_channel /history"#
 
-fn empty_channel_without_messages_goes() r#"
+fn empty_channel_without_messages_is_removed() r#"
 Ada enters tea chess general
 Ada > {"type":"message","channel":"chess","text":"e4"}
 wait 1000
@@ -233,7 +233,8 @@ fn ten_thousand_channels_are_put_away_at_most() {
     for n in 0..=PUT_AWAY {
         visit(&format!("c{n}"));
     }
-    // Of these, c0 to c9999 are put away. It comes back, and later goes again as the newest one.
+    // Of these, c0 to c9999 are put away. c0 comes back, and is later put away again as the newest
+    // one.
     assert_eq!(visit("c0"), 1);
     visit("one-more");
     visit("and-another");

@@ -77,7 +77,7 @@ Ben < {"type":"welcome","author":2,"directs":[{"with":"Ada"}]}"#
 }
 
 #[test]
-fn conversation_is_open_to_its_two_only() {
+fn conversation_is_closed_to_other_users() {
     let mut script = play("Ada,Ben,Cleo enters\nAda > /msg Ben hello");
     for kind in [r#""direct","text":"hello""#, r#""typing""#, r#""history""#] {
         let request = |of: &str| format!(r#"{{"type":{kind},"conversation":"{of}"}}"#);

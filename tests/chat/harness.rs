@@ -140,7 +140,7 @@ impl World {
     pub(crate) fn ask_ok(&mut self, tab: Tab, text: &str) -> Value {
         let answer = self.ask(tab, text);
         let is_right = answer.iter().all(|event| event["type"] != "error");
-        assert!(is_right, "{text} was answered {answer:?}");
+        assert!(is_right, "{text} got {answer:?}");
         answer.into_iter().next().unwrap_or(Value::Null)
     }
 
@@ -149,7 +149,7 @@ impl World {
     pub(crate) fn error(&mut self, tab: Tab, text: &str) -> String {
         let answer = self.ask(tab, text);
         let is_error = answer.len() == 1 && answer[0]["type"] == "error";
-        assert!(is_error, "{text} was answered {answer:?}");
+        assert!(is_error, "{text} got {answer:?}");
         self.connection(tab.0).inbox.pop();
         assert!(answer[0]["message"].as_str() > Some(""));
         answer[0]["code"].as_str().unwrap_or_default().to_owned()
@@ -159,7 +159,7 @@ impl World {
     pub(crate) fn wait(&mut self, ms: u64) {
         let until = self.now.mono.0 + ms;
         while let Some(Millis(at)) = self.chat.next_deadline().filter(|at| at.0 <= until) {
-            assert!(at >= self.now.mono.0, "a deadline at {at} was missed");
+            assert!(at >= self.now.mono.0, "the deadline at {at} was missed");
             self.begin_turn(at - self.now.mono.0);
             self.commit();
             let next = self.chat.next_deadline();

@@ -236,7 +236,7 @@ fn quit_and_a_missing_hello_close() {
 }
 
 #[test]
-fn room_with_a_password_tells_nothing_before_it() {
+fn room_with_a_password_sends_nothing_before_it() {
     let memory = Memory::new("epoch".into(), Author(0));
     let keys = Keys::new(Some("key"), Some("word"));
     let world = World::new(Limits::DEFAULT, keys, Box::new(memory));

@@ -256,7 +256,7 @@ Ada < {"type":"ack","seq":1}"#,
     fails.set(true);
     let failed = r#"Ada < {"type":"error","code":"storage_failed","id":1}"#;
     script.play(&format!("{send}\ncommit\nwait 5000\ncommit\n{failed}"));
-    // The lock lasts, so nothing waits for it any more.
+    // The lock has lasted five seconds, so messages fail at once.
     script.play(&format!("{send}\ncommit\n{failed}\nAda,Ben quiet"));
     assert!(!script.world.chat.is_waiting());
 }

@@ -1,7 +1,7 @@
-//! Random commands of several clients against a simple model of a client, for many seeds.
+//! Random commands of several clients, compared with a simple model of a client, for many seeds.
 //!
 //! A client that applies the events it receives knows what `who` and `channels` would answer. It
-//! receives each channel's messages in order, each once, and the same as everyone else.
+//! receives the messages of each channel in order, each once, and the same as all other clients.
 
 use crate::harness::{Tab, World, hello_again, list, names, number, text};
 use parlor::chat::Departure;
@@ -117,7 +117,7 @@ impl Model {
             "direct" => all.check(&event["conversation"], event),
             "ack" | "users" | "channels" | "history" | "typing" => {}
             "error" => assert_ne!(event["code"], "storage_failed"),
-            other => panic!("{other} is no event"),
+            other => panic!("unknown event {other}"),
         }
     }
 }
@@ -221,7 +221,7 @@ impl Game {
         }
     }
 
-    /// When all windows have ended, every client knows everything.
+    /// Checks that every client knows the whole state after all windows have ended.
     fn check(&mut self) {
         self.world.wait(WINDOW_MS + 2_500);
         // What remains is the timer for the rows of silent users.

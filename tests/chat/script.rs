@@ -136,7 +136,7 @@ impl Script {
             "<" | "=" => {
                 let wanted: Value = serde_json::from_str(&rest).expect(&line);
                 let event = self.world.take_first(tab, &wanted["type"]);
-                let event = event.unwrap_or_else(|| panic!("nothing came: {line}"));
+                let event = event.unwrap_or_else(|| panic!("nothing was received: {line}"));
                 let same = event == wanted || word == "<" && includes(&event, &wanted);
                 assert!(same, "{line}: {event}");
             }
@@ -150,12 +150,12 @@ impl Script {
                 self.tabs.remove(name);
                 self.world.disconnect(tab, word == "quits");
             }
-            _ => panic!("what is {line}?"),
+            _ => panic!("unknown line: {line}"),
         }
     }
 }
 
-/// Whether the event has the wanted fields, and its lists as many wanted entries.
+/// Whether the event has the expected fields, and its lists as many expected entries.
 fn includes(event: &Value, wanted: &Value) -> bool {
     match (event, wanted) {
         (Value::Object(event), Value::Object(wanted)) => {

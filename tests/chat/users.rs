@@ -1,5 +1,5 @@
-//! Names of users, `rename`, and the events `presence`, `members` and `channels_changed`. That
-//! lists stay right is tested in `random`.
+//! Names of users, `rename`, and the events `presence`, `members` and `channels_changed`. `random`
+//! checks that the lists stay right.
 
 use crate::harness::list;
 use crate::script::{play, play_with};

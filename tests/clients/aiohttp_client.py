@@ -1,4 +1,4 @@
-"""Python's aiohttp against /echo, with compression and without; and what it makes of the pages."""
+"""Tests Python's aiohttp against /echo, with compression and without, and against the pages."""
 import asyncio
 import platform
 import sys

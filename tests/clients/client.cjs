@@ -1,9 +1,9 @@
-// An echo client: client.cjs bun|undici|ws URL. undici's WebSocket is the one that is built into node.
-// Plays the cases of a server that speaks Autobahn's control paths.
+// An echo client: client.cjs bun|undici|ws URL. undici has the WebSocket that is built into node.
+// It runs all cases of a server with Autobahn's control paths.
 const [kind, url] = process.argv.slice(2);
 const Socket = kind === 'bun' ? globalThis.WebSocket : kind === 'ws' ? require('ws') : require('undici').WebSocket;
 
-// Resolves with the last message when the connection has ended, however it ends.
+// Resolves with the last message after the connection has ended in any way.
 const play = (path, echoes) => new Promise((resolve) => {
   const socket = new Socket(url + path);
   socket.binaryType = 'arraybuffer';

@@ -1,6 +1,6 @@
 """An echo client on one of Python's libraries: client.py aiohttp|websockets URL.
 
-Plays the cases of a server that speaks Autobahn's control paths.
+Runs all cases of a server with Autobahn's control paths.
 """
 import asyncio
 import logging

@@ -1,5 +1,5 @@
-// An echo server on node's ws, with its default options and compression, or on Bun where Bun runs this file.
-// Prints its port; ends with standard input.
+// An echo server on node's ws, with its default options and compression, or on Bun if Bun runs this
+// file. Prints its port, and ends when standard input ends.
 if (globalThis.Bun) {
   const server = Bun.serve({
     hostname: '127.0.0.1',

@@ -1,4 +1,4 @@
-// An echo server on gorilla/websocket. Prints its port; ends with standard input.
+// An echo server on gorilla/websocket. Prints its port, and ends when standard input ends.
 package main
 
 import (

@@ -1,6 +1,6 @@
 """An echo server on one of Python's libraries: server.py aiohttp|tornado|uvicorn|websockets.
 
-Prints its port; ends with standard input. With `large`, messages of 16 MiB are allowed, as Autobahn needs.
+Prints its port, and ends when standard input ends. With `large` it accepts messages of 16 MiB, which Autobahn sends.
 """
 import asyncio
 import logging

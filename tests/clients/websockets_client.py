@@ -1,4 +1,4 @@
-"""Python's websockets against /echo and /chat, with compression and without."""
+"""Tests Python's websockets against /echo and /chat, with compression and without."""
 import asyncio
 import json
 import platform
@@ -41,7 +41,7 @@ async def chat():
         await ada.send(json.dumps({"type": "direct", "to": "PyBob", "text": text, "id": 1}))
         assert (await until(bob, "direct"))["text"] == text
         assert (await until(ada, "direct"))["text"] == text
-        await asyncio.sleep(1.5)  # the server's pings are answered meanwhile
+        await asyncio.sleep(1.5)  # the server sends pings in this time
         await bob.send("/quit")
         await bob.wait_closed()
         assert bob.close_code == 1000, bob.close_code

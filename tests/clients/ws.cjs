@@ -1,4 +1,4 @@
-// node's ws against /echo and /chat, with compression and without.
+// Tests node's ws against /echo and /chat, with compression and without.
 const assert = require('node:assert');
 const WebSocket = require('ws');
 const address = process.argv[2];
@@ -6,18 +6,18 @@ const address = process.argv[2];
 function open(path, options) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(`ws://${address}${path}`, ['chat'], options);
-    const waiting = [], came = [];
+    const waiting = [], received = [];
     socket.on('message', (data, isBinary) => {
       const message = isBinary ? data : data.toString();
-      waiting.length ? waiting.shift()(message) : came.push(message);
+      waiting.length ? waiting.shift()(message) : received.push(message);
     });
-    socket.next = () => (came.length ? Promise.resolve(came.shift()) : new Promise((told) => waiting.push(told)));
+    socket.next = () => (received.length ? Promise.resolve(received.shift()) : new Promise((resolve) => waiting.push(resolve)));
     socket.on('open', () => resolve(socket));
     socket.on('error', reject);
   });
 }
 
-const closed = (socket) => new Promise((told) => socket.on('close', (code) => told(code)));
+const closed = (socket) => new Promise((resolve) => socket.on('close', (code) => resolve(code)));
 
 async function echo(perMessageDeflate) {
   const socket = await open('/echo', { perMessageDeflate });
@@ -34,7 +34,7 @@ async function echo(perMessageDeflate) {
   socket.ping('between');
   socket.send('three ', { fin: false });
   socket.send('pieces', { fin: true });
-  const pong = new Promise((told) => socket.once('pong', (data) => told(data.toString())));
+  const pong = new Promise((resolve) => socket.once('pong', (data) => resolve(data.toString())));
   assert.equal(await pong, 'between');
   assert.equal(await socket.next(), 'in three pieces');
   const code = closed(socket);

@@ -1,5 +1,5 @@
-//! A message as JSON: parsed again by serde_json, and [`Record::weight`] is an upper bound. Every
-//! event stands in the conversations of tests/chat.
+//! A message as JSON: serde_json parses it, and [`Record::weight`] is an upper bound. tests/chat
+//! covers all other events.
 
 use parlor::chat::codec::encode;
 use parlor::chat::event::Event;

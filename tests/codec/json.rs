@@ -1,4 +1,4 @@
-//! Commands from JSON: each with its fields, and what is wrong with a message.
+//! Commands from JSON: the fields of each, and the errors of invalid messages.
 
 use parlor::chat::command::{Command, Request, RequestId};
 use parlor::chat::error::CommandError;

@@ -1,4 +1,4 @@
-//! Typed lines, each beside the command that it stands for.
+//! Typed lines and their commands.
 
 use parlor::chat::command::{Command, Draft, Request, Target};
 use parlor::chat::error::CommandError;

@@ -1,5 +1,4 @@
-//! Peers that send much and read nothing, or that break off: each uses up its own limit and no
-//! other's.
+//! Peers that send much and read nothing, or close at any point. Each uses up its own limits only.
 
 use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
@@ -11,9 +10,9 @@ use crate::times;
 use crate::witness::{descriptors, reads_everything, withstand};
 use parlor::testing::Random;
 
-/// The turn's own buffers, and memory that the allocator keeps.
+/// The buffers of a turn, and memory that the allocator keeps.
 const SLACK_KIB: u64 = 6 << 10;
-/// `--send-queue-bytes`, and one read that is kept.
+/// `--send-queue-bytes`, and one read that is kept back.
 const QUEUE_KIB: u64 = (1 << 10) + 64;
 
 /// What happened to bytes sent on a connection that is not read.
@@ -27,12 +26,12 @@ enum Poured {
     Ended,
 }
 
-/// Sends something again and again, and reads nothing.
+/// Sends bytes repeatedly, and reads nothing.
 fn pour(raw: &mut Raw, bytes: &[u8], times: usize) -> Poured {
     pour_within(Duration::from_millis(300), raw, bytes, times)
 }
 
-/// Sends likewise. The server counts as not reading after a pause of `patience`.
+/// The same, with the pause (`patience`) after which the server counts as not reading.
 fn pour_within(patience: Duration, raw: &mut Raw, bytes: &[u8], times: usize) -> Poured {
     raw.stream.set_nonblocking(true).expect("no waiting");
     let mut outcome = Poured::Taken;
@@ -139,7 +138,7 @@ fn fragments_to_echo_cost_their_bytes() {
         for wire in &mut wires {
             wire.send(frame(0x02, "x"));
             let poured = pour_within(PATIENCE, &mut wire.raw, &single, 255);
-            assert_eq!(poured, Poured::Taken, "less than a mebibyte");
+            assert_eq!(poured, Poured::Taken, "it is less than 1 MiB");
         }
         for wire in &mut wires {
             let _ = pour(&mut wire.raw, &single, 2);
@@ -153,7 +152,7 @@ fn fragments_to_echo_cost_their_bytes() {
 fn unfinished_input_shares_one_limit() {
     let (buffered, peers) = (8 << 20, times(20, 100));
     let options = format!("--max-buffered-bytes {buffered} --handshake-timeout 60");
-    // A buffer that grows has up to twice what is in it.
+    // A growing buffer has up to twice the capacity that it uses.
     let limit = 2 * buffered / 1_024 + SLACK_KIB;
     withstand("messages that never end", &options, limit, |server| {
         let mut wires: Vec<_> = (0..peers).map(|_| server.open("/echo")).collect();
@@ -183,9 +182,9 @@ fn unfinished_input_shares_one_limit() {
     });
 }
 
-/// Commands whose answers are long, a thousand in one write, and not one of them is read.
+/// Commands with long answers, a thousand in one write. No answer is read.
 #[test]
-fn answers_that_are_not_read() {
+fn unread_answers_are_bounded() {
     let (users, peers) = (times(50, 600), times(4, 40));
     let history = r#"{"type":"history","channel":"general","limit":200}"#;
     for (name, command) in [
@@ -237,7 +236,7 @@ fn storm(server: &Server, people: usize, commands: impl Fn(usize) -> Vec<u8>, ti
 }
 
 #[test]
-fn storms_of_joins_and_new_channels() {
+fn storms_of_joins_and_new_channels_are_bounded() {
     let commands = |words: &[&str], channel: String| -> Vec<u8> {
         let command = |word: &&str| json!({"type": word, "channel": channel, "text": "x"});
         let frames = words
@@ -282,7 +281,7 @@ fn reset(raw: &Raw) {
 }
 
 #[test]
-fn users_that_vanish_and_connections_beyond_the_limit() {
+fn vanished_users_and_excess_connections_are_bounded() {
     let options = "--max-connections 100 --resume-window 1";
     withstand("hello and gone", options, SLACK_KIB, |server| {
         let mut refused = 0;
@@ -334,15 +333,16 @@ fn reader_that_stops_is_closed_alone() {
         }
         for talker in &mut talkers {
             for seq in 1..=said {
-                assert_eq!(talker.take("message")["seq"], seq, "all, in order");
+                assert_eq!(talker.take("message")["seq"], seq, "all messages in order");
             }
         }
         assert!([Some(1013), None].contains(&close_code(&mut slow.wire)));
-        assert_eq!(closed(server, 1013), 1, "it alone");
+        assert_eq!(closed(server, 1013), 1, "no other connection");
     });
 }
 
-/// Cut off anywhere: before the first byte, in the head, in a frame, between two messages.
+/// Connections are reset anywhere: before the first byte, in the head, in a frame, between two
+/// messages.
 #[test]
 fn resets_leave_nothing_behind() {
     withstand("resets", "--resume-window 0.1", SLACK_KIB, |server| {

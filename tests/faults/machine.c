@@ -1,7 +1,7 @@
-/* What a machine may do to a program, on a test's command: writes and syncs that fail.
+/* Makes writes and syncs of a program fail when a test says so.
  *
- * A library to be preloaded (ld.so(8)). Its orders are numbers in a small file that the test writes to and that is mapped here, so that
- * they can be given while the program runs. Only regular files are meant: sockets and pipes go on as they are. */
+ * A library for LD_PRELOAD (ld.so(8)). Its orders are numbers in a small file that the test writes and this library maps, so that they
+ * can change while the program runs. Only regular files are affected, not sockets and pipes. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* `calls` is counted here; the others are orders: the number of the first call that fails (0: none does), how many fail from there on, and
- * with what. The same layout stands in machine.rs. */
+/* `calls` is counted here. The others are orders: the number of the first call that fails (0: none), how many calls fail, and the
+ * error. machine.rs has the same layout. */
 struct failing { int64_t calls, first, count, error; };
 struct orders { struct failing write, sync; };
 
@@ -29,7 +29,7 @@ __attribute__((constructor)) static void begin(void) {
     close(file);
 }
 
-/* Whether this call is one that fails. The program has one thread. */
+/* Whether this call fails. The program has one thread. */
 static int fails(int file, volatile struct failing *failing) {
     struct stat about;
     if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) return 0;

@@ -1,4 +1,4 @@
-//! A machine that fails on command: machine.c, compiled here and preloaded into the server.
+//! System calls that fail on command: machine.c, compiled here and preloaded into the server.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -20,19 +20,19 @@ fn library() -> &'static PathBuf {
         let mut compiler = Command::new("cc");
         compiler.args("-O1 -Wall -Wextra -Werror -shared -fPIC -o".split(' '));
         let compiled = compiler.arg(&library).arg(source).status();
-        assert!(compiled.expect("there is a C compiler").success());
+        assert!(compiled.expect("a C compiler is installed").success());
         library
     })
 }
 
-/// The calls that can fail, by the place of their orders in the file.
+/// The calls that can fail, by the index of their orders in the file.
 #[derive(Clone, Copy)]
 pub(crate) enum Call {
     Write = 0,
     Sync = 4,
 }
 
-/// The test's end of the orders.
+/// The file of orders, by which the test makes calls fail.
 pub(crate) struct Machine {
     orders: File,
     folder: Folder,
@@ -48,7 +48,7 @@ impl Machine {
         Self { orders, folder }
     }
 
-    /// Makes a program run on this machine.
+    /// Makes a program use these system calls.
     pub(crate) fn run(&self, mut command: Command) -> Command {
         command.env("LD_PRELOAD", library());
         command.env("MACHINE_ORDERS", self.folder.0.join("orders"));
@@ -76,7 +76,7 @@ impl Machine {
         self.set(at + 1, self.calls(call) + n);
     }
 
-    /// Makes no call fail any longer.
+    /// Lets all calls of this kind succeed again.
     pub(crate) fn mend(&self, call: Call) {
         self.set(call as u64 + 1, 0);
     }

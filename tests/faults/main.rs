@@ -1,8 +1,8 @@
-//! Faults on the real binary: what breaks around it, and what peers do to it, while others talk.
+//! Faults around the real binary, and attacks by peers, while other users talk.
 //!
 //! Each test has a short form for `cargo test`. `tests/faults/run` runs the long forms on the
-//! release build and prints the memory that each flood costs. A test that this machine can't run
-//! says so. Single limits are in `tests/server`, a simulated world in `tests/simulation`.
+//! release build and prints the memory that each flood costs. A test that can't run on this machine
+//! reports so. Single limits are in `tests/server`, a simulated world in `tests/simulation`.
 #![cfg(feature = "server")]
 #![cfg(target_os = "linux")]
 #![cfg_attr(not(feature = "log-output"), allow(unused_imports))]

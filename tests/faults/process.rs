@@ -1,4 +1,4 @@
-//! What happens to the process: no descriptors, stops, outputs that are not read.
+//! Faults of the process: no free descriptors, stops, and outputs that are not read.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,8 +13,8 @@ use crate::harness::{Person, Raw, Server, eventually, frame, parlor, shell, wait
 use crate::times;
 use crate::witness::{Witness, descriptors};
 
-/// Waits when it has no descriptors, without spinning, and serves everyone in the end.
-#[cfg(feature = "log-output")] // the log tells when
+/// Without free descriptors the server waits without spinning, and later serves all clients.
+#[cfg(feature = "log-output")] // the log shows when
 #[test]
 fn server_without_descriptors_waits_and_goes_on() {
     let mut command = shell("ulimit -n 64");
@@ -34,7 +34,7 @@ fn server_without_descriptors_waits_and_goes_on() {
     assert!(turned < 200.0, "{turned} turns in a second");
     assert_eq!(server.logs().lines().count(), lines, "logged once");
     let open = descriptors(server.pid());
-    assert!(open < 64 - 4, "{open} of 64: some are left for files");
+    assert!(open < 64 - 4, "{open} of 64: the rest is for files");
     while let Some(mut raw) = (!waiting.is_empty()).then(|| waiting.remove(0)) {
         raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         assert_eq!(raw.response().status, 200);
@@ -43,7 +43,7 @@ fn server_without_descriptors_waits_and_goes_on() {
 }
 
 #[test]
-fn stopped_and_continued_process_times_nobody_out() {
+fn stopped_and_continued_process_keeps_connections() {
     let server = Server::with("--ping-interval 1 --pong-timeout 1 --handshake-timeout 1 --rate 0");
     let witness = Witness::begin(&server);
     let mut ada = server.enter("Ada");
@@ -58,31 +58,35 @@ fn stopped_and_continued_process_times_nobody_out() {
         thread::sleep(Duration::from_millis([30, 300, 1_300][n % 3]));
         server.signal(Signal::CONT);
         raw.send("Host: localhost\r\n\r\n");
-        assert_eq!(raw.response().status, 200, "its time was not over");
+        assert_eq!(raw.response().status, 200, "its deadline had not passed");
         for seq in 20 * (n - 1) + 1..=20 * n {
-            assert_eq!(ada.take("message")["seq"], seq, "each once and in order");
+            assert_eq!(
+                ada.take("message")["seq"],
+                seq,
+                "each message once and in order"
+            );
         }
     }
     assert!(witness.end() > 1);
 }
 
-/// Makes the server log one line and more for each connection.
+/// Makes the server log at least one line for each connection.
 fn make_it_log(address: SocketAddr, connections: usize) {
     for n in 0..connections {
         let mut raw = Raw::connect(address);
         raw.send(["\0", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"][n % 2]);
-        assert!([200, 400].contains(&raw.response().status), "it answers");
+        assert!([200, 400].contains(&raw.response().status), "it responds");
     }
 }
 
-/// An address that no other test's server is given by chance: those listen on 127.0.0.1.
+/// Returns an address that no other test's server gets by chance: they listen on 127.0.0.1.
 pub(crate) fn free_address(host: &str) -> SocketAddr {
     TcpListener::bind((host, 0))
         .and_then(|it| it.local_addr())
         .expect("a free port")
 }
 
-/// A pipe that is full, with a reader that never reads.
+/// Returns a full pipe whose reader never reads.
 fn full_pipe() -> (std::io::PipeReader, Stdio) {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     let flags = rustix::fs::fcntl_getfl(&writer).expect("flags");
@@ -94,7 +98,7 @@ fn full_pipe() -> (std::io::PipeReader, Stdio) {
 }
 
 #[test]
-fn outputs_that_are_not_read_hold_nothing_up() {
+fn unread_outputs_do_not_block_the_server() {
     let full_disk = || Stdio::from(std::fs::File::create("/dev/full").expect("Linux has it"));
     let mut held = Vec::new();
     for name in [
@@ -126,7 +130,7 @@ fn outputs_that_are_not_read_hold_nothing_up() {
     }
 }
 
-/// The log drops lines while it is not read, whole ones; the listening line is the whole output.
+/// While the log is not read, it drops whole lines. The listening line is the only output.
 #[cfg(feature = "log-output")]
 #[test]
 fn log_that_is_not_read_loses_whole_lines() {
@@ -149,14 +153,14 @@ fn log_that_is_not_read_loses_whole_lines() {
         .next()
         .and_then(|it| it.parse().ok());
     let address = address.expect("an address");
-    // A pipe holds 64 KiB; each connection is worth a line of some 80 bytes.
+    // A pipe holds 64 KiB; each connection logs a line of about 80 bytes.
     make_it_log(address, times(2_000, 20_000));
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(wait(&mut child).code(), Some(0));
     stdout.read_to_string(&mut line).unwrap();
     assert_eq!(line.lines().count(), 1);
     let mut text = String::new();
-    // The command still holds the pipe's other end.
+    // Drops the command, which still holds the pipe's other end.
     drop(std::mem::replace(command, Command::new("true")));
     reader.read_to_string(&mut text).expect("whole lines");
     let is_whole = |line: &str| line.contains(" DEBUG ") || line.contains(" INFO ");
@@ -165,7 +169,7 @@ fn log_that_is_not_read_loses_whole_lines() {
 
 /// Users send messages while the server is stopped. Each receives 1001 after all of its acks.
 #[test]
-fn stop_in_the_middle_of_talk_closes_in_order() {
+fn stop_under_load_closes_in_order() {
     let mut server = Server::with("--rate 0 --drain 10");
     let talk = |mut person: Person| {
         let mut said = 0;

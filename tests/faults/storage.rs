@@ -1,5 +1,5 @@
-//! A disk that fails or is full, and deaths in the middle of load: what can't be stored is not
-//! acknowledged, what was stays, and the server goes on when it can.
+//! A disk that fails or is full, and `kill -9` under load. What can't be stored is not
+//! acknowledged, what was acknowledged is kept, and the server continues when the disk works again.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use crate::process::free_address;
 use crate::{not_tried, times};
 use parlor::testing::Random;
 
-/// Looks at a copy of the database, as a backup after a crash would be: SQLite finds nothing wrong.
+/// Checks a copy of the database, as a backup after a crash would be: SQLite finds no damage.
 fn assert_whole(database: &Path) {
     static COPIES: AtomicUsize = AtomicUsize::new(0);
     let folder = Folder::new(&format!("copy-{}", COPIES.fetch_add(1, Ordering::Relaxed)));
@@ -40,7 +40,7 @@ fn assert_whole(database: &Path) {
     );
 }
 
-/// A server with its history in a file, at an address that stays the same over its lives.
+/// Starts a server with its history in a file, at the same address each time.
 fn serve(mut command: Command, database: &Path, address: SocketAddr, more: &[&str]) -> Server {
     command.args([
         "--rate=0",
@@ -70,10 +70,10 @@ fn stored(server: &Server) -> Vec<Value> {
     messages
 }
 
-/// `parlor say` sends each line until it is acknowledged; at the end each is there once, in order.
+/// `parlor say` sends each line until it is acknowledged. At the end each is stored once, in order.
 #[cfg(feature = "tools")]
 #[test]
-fn kill_in_the_middle_of_load_loses_nothing() {
+fn kill_under_load_loses_nothing() {
     let kills = times(10, 150);
     let folder = Folder::new("kill");
     let (database, address) = (folder.0.join("parlor.db"), free_address("127.0.0.84"));
@@ -91,7 +91,9 @@ fn kill_in_the_middle_of_load_loses_nothing() {
         let lines: String = (0..200).map(|n| format!("{}\n", 200 * kill + n)).collect();
         for talker in &mut talkers {
             let input = talker.stdin.as_mut().expect("a pipe");
-            input.write_all(lines.as_bytes()).expect("it reads");
+            input
+                .write_all(lines.as_bytes())
+                .expect("the input is read");
         }
         let mut witness = server.enter(&format!("Witness{kill}"));
         witness.join("general");
@@ -121,7 +123,7 @@ fn kill_in_the_middle_of_load_loses_nothing() {
     println!("result: {kills} kills, {} messages stored", stored.len());
 }
 
-/// A first start that is killed at any time leaves a file that the next one opens.
+/// A first start that is killed at any time leaves a file that the next start opens.
 #[test]
 fn kill_in_a_first_start_leaves_a_usable_history() {
     let mut dice = Random::new(5);
@@ -146,7 +148,7 @@ fn kill_in_a_first_start_leaves_a_usable_history() {
     }
 }
 
-/// Says something until it is acknowledged. Returns its number, and how often it was refused.
+/// Sends a message until it is acknowledged. Returns its number, and how often it was refused.
 fn insist(person: &mut Person, nonce: &str) -> (u64, usize) {
     let began = Instant::now();
     for refused in 0.. {
@@ -157,7 +159,7 @@ fn insist(person: &mut Person, nonce: &str) -> (u64, usize) {
         assert_eq!(answer["code"], "storage_failed", "{answer}");
         assert!(
             began.elapsed() < Duration::from_secs(20),
-            "it does not recover: {answer}"
+            "the server does not recover: {answer}"
         );
         thread::sleep(Duration::from_millis(5));
     }
@@ -198,13 +200,13 @@ fn each_call_fails_once(call: Call, options: &[&str], errors: &[Errno], most: us
     for n in 1..=most {
         machine.fail(call, n as i64, 1, errors[n % errors.len()]);
         let due = machine.calls(call) + n as i64;
-        // Until the call that fails is over, and one message more.
+        // Continues until the failing call has returned, and for one message more.
         let mut is_over = false;
         while !is_over {
             is_over = machine.calls(call) >= due;
             said.push(format!("n{}", said.len() + 1));
             let (seq, times_refused) = insist(&mut ada, &said[said.len() - 1]);
-            assert_eq!(seq, said.len() as u64, "each once, whatever failed");
+            assert_eq!(seq, said.len() as u64, "each message once");
             refused += times_refused;
         }
         machine.mend(call);
@@ -224,7 +226,7 @@ fn each_call_fails_once(call: Call, options: &[&str], errors: &[Errno], most: us
         "result: {name}: {most} failures, {refused} refused, {} acknowledged",
         said.len()
     );
-    assert!(refused > 0, "the failures were felt");
+    assert!(refused > 0, "at least one message was refused");
 }
 
 #[test]
@@ -268,7 +270,7 @@ fn disk_with_failing_writes_serves_stored_messages() {
         insist(&mut ada, nonce_after);
         ada.take("message");
         if error == Errno::NOSPC {
-            // The guest counts the messages again.
+            // The guest counts the stored messages again.
             let target = json!({"type": "history", "channel": "general", "before": 2});
             assert_eq!(ada.ask(target)["first"], 1);
             break;
@@ -318,20 +320,20 @@ impl SmallDisk {
         Ok(disk)
     }
 
-    /// The process in whose world the file system is.
+    /// Returns the process in whose mount namespace the file system is.
     fn inside(&self) -> Option<String> {
         let children = format!("/proc/{0}/task/{0}/children", self.holder.id());
         let children = std::fs::read_to_string(children).ok()?;
         children.split_whitespace().next().map(str::to_owned)
     }
 
-    /// A file on it, as it is named from outside.
+    /// Returns the path of a file on it, as seen from outside.
     fn path(&self, inside: &str, name: &str) -> PathBuf {
         let within = self.folder.0.join(name);
         PathBuf::from(format!("/proc/{inside}/root{}", within.display()))
     }
 
-    /// The server within.
+    /// Returns the command of a server inside.
     fn parlor(&self, inside: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", inside, "--mount"]);
@@ -358,7 +360,7 @@ fn full_disk_refuses_and_recovers() {
         Err(why) => return not_tried("a full disk", &format!("no tmpfs can be mounted: {why}")),
     };
     let inside = disk.inside().expect("the holder has a child");
-    // Room to give back.
+    // Space that the test frees later.
     for ballast in ["ballast-1", "ballast-2"] {
         std::fs::write(disk.path(&inside, ballast), vec![1; 400 << 10]).expect("it fits");
     }
@@ -375,7 +377,7 @@ fn full_disk_refuses_and_recovers() {
                 break;
             }
             said.push(nonce);
-            assert!(said.len() < 10_000, "2 MiB are never full");
+            assert!(said.len() < 10_000, "2 MiB must be full by now");
         }
         for _ in 0..20 {
             assert_eq!(say(&mut ada, "again", 3_900)["code"], "storage_failed");
@@ -384,7 +386,8 @@ fn full_disk_refuses_and_recovers() {
         assert_eq!(guest.join("general")["seq"], said.len() as u64);
         guest.quit();
         if round == 2 {
-            // It dies while its disk is full. A start succeeds, or is refused in one line.
+            // The server is killed while its disk is full. The next start succeeds, or is refused
+            // with one line.
             server.signal(Signal::KILL);
             server.wait();
             assert_whole(&disk.path(&inside, "parlor.db"));

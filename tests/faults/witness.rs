@@ -1,4 +1,4 @@
-//! Two users who send messages while their server is under attack, and the memory that it uses.
+//! Two users who send messages while their server is attacked, and the memory that the server uses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::harness::{Person, Server};
 
-/// One user says something ten times a second; both receive it, each message once and in order.
+/// A user who sends ten messages a second. Both users receive each message once and in order.
 pub(crate) struct Witness {
     over: Arc<AtomicBool>,
     talk: JoinHandle<u64>,
@@ -24,12 +24,12 @@ impl Witness {
         let talk = thread::spawn(move || {
             for seq in 1.. {
                 let is_last = stop.load(Ordering::Relaxed);
-                assert_eq!(people[0].say("witness", "still here?")["seq"], seq);
+                assert_eq!(people[0].say("witness", "hello")["seq"], seq);
                 for person in &mut people {
                     let heard = person.take_where("a message", |event| {
                         event["type"] == "message" && event["channel"] == "witness"
                     });
-                    assert_eq!(heard["seq"], seq, "each once and in order");
+                    assert_eq!(heard["seq"], seq, "each message once and in order");
                 }
                 if is_last {
                     return seq;
@@ -41,7 +41,7 @@ impl Witness {
         Self { over, talk }
     }
 
-    /// Ends after one more message. Returns their number.
+    /// Sends one more message and stops. Returns the number of messages.
     pub(crate) fn end(self) -> u64 {
         self.over.store(true, Ordering::Relaxed);
         let said = self.talk.join();
@@ -49,7 +49,7 @@ impl Witness {
     }
 }
 
-/// Kibibytes of a process, by the name of a line in `smaps_rollup` (proc_pid_smaps(5)).
+/// Returns the KiB in the named line of a process's `smaps_rollup` (proc_pid_smaps(5)).
 fn kibibytes(pid: u32, name: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("a process");
     let mut lines = text.lines();
@@ -58,14 +58,14 @@ fn kibibytes(pid: u32, name: &str) -> u64 {
     number.parse().expect("a number")
 }
 
-/// Open descriptors of a process.
+/// Counts the open descriptors of a process.
 pub(crate) fn descriptors(pid: u32) -> usize {
     let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
     open.expect("a process").count()
 }
 
-/// Attacks a server while two users talk, and checks what it allocates meanwhile beyond what it
-/// held at rest. Prints a row of the table of `tests/faults/run`.
+/// Attacks a server while two users talk, and checks how much memory it allocates beyond what it
+/// held before. Prints a row of the table of `tests/faults/run`.
 pub(crate) fn withstand(name: &str, options: &str, limit_kib: u64, attack: impl FnOnce(&Server)) {
     let mut arguments = vec!["--max-connections-per-ip", "0"];
     arguments.extend(options.split_whitespace());
@@ -81,7 +81,7 @@ pub(crate) fn withstand(name: &str, options: &str, limit_kib: u64, attack: impl 
                 thread::sleep(Duration::from_millis(5));
             }
         });
-        // The measuring must end even if the attack panics.
+        // The measurement must also end if the attack panics.
         let attack = std::panic::AssertUnwindSafe(|| attack(&server));
         let done = std::panic::catch_unwind(attack);
         over.store(true, Ordering::Relaxed);

@@ -185,7 +185,7 @@ fn refused_changes_are_not_stored() {
         Rc::make_mut(&mut change).owner = true;
         change
     };
-    // What it is, the place, who changes which message and how, and the refusal.
+    // A name, the place, who changes which message and how, and the refusal.
     const TABLE: &str = "
         an edit by another     | tea     | 2     | edit 1                    | NotYours
         an owner's edit        | tea     | owner | edit 1                    | NotYours
@@ -275,7 +275,7 @@ fn deleted_texts_are_in_no_file() {
             gone.push(text);
         }
     }
-    // A reader keeps the log for as long as it reads.
+    // While a reader reads, SQLite keeps the log.
     let reader = rusqlite::Connection::open(folder.file()).unwrap();
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM messages")

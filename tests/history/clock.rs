@@ -5,7 +5,7 @@ use parlor::history::sqlite::Sqlite;
 use parlor::history::{Author, History, Place};
 use parlor::time::Now;
 
-/// How far a clock is off while it is wrong.
+/// How far a wrong clock is off.
 const JUMPS: [i64; 6] = [
     2 * 60 * 60 * 1_000,
     2 * DAY as i64,
@@ -19,7 +19,7 @@ fn open(folder: &Folder) -> Sqlite {
     folder.open_with(|settings| settings.days = 30)
 }
 
-/// Ada and Ben speak, in public and privately, and leave.
+/// Ada and Ben write, in public and privately, and leave.
 fn prepare(history: &mut Sqlite) {
     let private = Place::between(Author(1), Author(2));
     let texts = [
@@ -30,7 +30,7 @@ fn prepare(history: &mut Sqlite) {
     history.commit(&texts, &sessions, now(1)).unwrap();
 }
 
-/// Cleo speaks, and whatever is due to be pruned is.
+/// Cleo writes, and everything that is due is pruned.
 fn disturb(history: &mut Sqlite, now: Now) {
     let texts = [proposal(&channel("tea"), 3, "c", None)];
     let cleo = [row(3, "Cleo", false)];
@@ -54,7 +54,7 @@ fn assert_whole(history: &mut Sqlite, now: Now) {
 #[test]
 fn clock_wrong_for_a_moment_deletes_nothing() {
     for jump in JUMPS {
-        // While it runs.
+        // Wrong while the server runs.
         let folder = Folder::new();
         let mut history = open(&folder);
         prepare(&mut history);
@@ -65,7 +65,7 @@ fn clock_wrong_for_a_moment_deletes_nothing() {
         disturb(&mut history, now(30));
         assert_whole(&mut history, now(40));
         drop(history);
-        // At three starts.
+        // Wrong at three starts.
         for start in 0..3 {
             let mut history = open(&folder);
             disturb(&mut history, wrong(50 + start, jump));
@@ -74,7 +74,7 @@ fn clock_wrong_for_a_moment_deletes_nothing() {
         let mut history = open(&folder);
         disturb(&mut history, now(100));
         assert_whole(&mut history, now(110));
-        // From the beginning, and then corrected.
+        // Wrong from the start, and corrected later.
         let folder = Folder::new();
         let mut history = open(&folder);
         disturb(&mut history, wrong(0, jump));
@@ -100,7 +100,7 @@ fn jump_that_lasts_a_day_is_believed() {
 }
 
 #[test]
-fn stamps_of_a_wrong_clock_hold_nothing_up() {
+fn times_of_a_wrong_clock_do_not_stop_pruning() {
     let folder = Folder::new();
     let mut history = open(&folder);
     let ahead = 80 * 365 * DAY as i64;
@@ -108,7 +108,7 @@ fn stamps_of_a_wrong_clock_hold_nothing_up() {
     disturb(&mut history, wrong(10, ahead));
     say(&mut history, &channel("tea"), now(20));
     disturb(&mut history, now(DAY));
-    // All of that is old, whatever the wrong clock said.
+    // All of that is old, in spite of the wrong times.
     let later = now(70 * DAY);
     for n in 0..40 {
         let (dan, now) = ([row(4, "Dan", false)], now((30 + n) * DAY));

@@ -6,7 +6,7 @@ use parlor::history::{Author, History, Settings};
 use std::fs;
 use std::path::Path;
 
-/// What is done to a file, and its name.
+/// A change of a file, and its name.
 type Change = (&'static str, fn(&Path));
 
 #[test]
@@ -68,7 +68,7 @@ fn unfinished_files_are_finished() {
     }
 }
 
-/// Names that SQLite would take for something else than a path.
+/// Names that SQLite would not read as plain paths.
 #[test]
 fn names_of_sqlite_are_paths() {
     let folder = Folder::new();
@@ -80,7 +80,8 @@ fn names_of_sqlite_are_paths() {
     }
 }
 
-/// Says three messages, does something to the file, is refused, waits for what comes of it.
+/// Sends three messages, changes the file, and checks that the next commit fails. Returns the
+/// result of the repair.
 fn disturb(folder: &Folder, change: impl FnOnce(&Path)) -> (Sqlite, Result<(), String>) {
     let mut history = folder.open();
     let tea = channel("tea");
@@ -92,8 +93,11 @@ fn disturb(folder: &Folder, change: impl FnOnce(&Path)) -> (Sqlite, Result<(), S
     let fourth = [proposal(&tea, 1, "text", Some("n"))];
     let error = history.commit(&fourth, &[], now(10)).unwrap_err();
     assert!(error.0.contains("its file"), "{error}");
-    assert!(history.maintain(now(1_000)).is_err(), "not restored yet");
-    assert_eq!(seqs(&mut history, &tea, ALL).0.len(), 3, "reading goes on");
+    assert!(
+        history.maintain(now(1_000)).is_err(),
+        "it is not restored yet"
+    );
+    assert_eq!(seqs(&mut history, &tea, ALL).0.len(), 3, "reads still work");
     let restored = history.maintain(now(2_100)).map_err(|error| error.0);
     if restored.is_ok() {
         let stored = history.commit(&fourth, &[], now(2_200)).unwrap()[0];
@@ -170,7 +174,7 @@ fn moved_file_is_whole_and_taken_back() {
     assert_eq!(span(&mut other, &channel("tea")), (1, 3));
     drop((history, other));
 
-    // Moved back before anything was done about it.
+    // Moved back before the server has repaired anything.
     let folder = Folder::new();
     let mut history = folder.open();
     say(&mut history, &channel("tea"), now(1));
@@ -193,7 +197,7 @@ fn foreign_file_in_its_place_is_renamed() {
     assert_has(&folder, 4);
     let files = folder.files();
     let renamed = files.iter().find(|name| name.contains(".replaced-"));
-    let renamed = folder.0.join(renamed.expect("it is renamed"));
+    let renamed = folder.0.join(renamed.expect("the file is renamed"));
     assert_eq!(fs::read(renamed).unwrap(), b"a diary");
 }
 
@@ -215,7 +219,7 @@ fn history_of_another_server_in_its_place_is_left_alone() {
     assert_eq!(span(&mut saved, &channel("tea")), (1, 3));
 }
 
-/// What is lost can't be restored, but nothing more is acknowledged.
+/// Damaged data can't be restored, but no more messages are acknowledged.
 #[test]
 fn damaged_file_is_noticed() {
     let other = Folder::new();
@@ -231,7 +235,7 @@ fn damaged_file_is_noticed() {
         ("half of it", &|path| {
             truncate(path, fs::metadata(path).unwrap().len() / 2)
         }),
-        // Longer than the file is, so that its length is no sign.
+        // Longer than the file, so that its length doesn't reveal the damage.
         ("overwritten", &|path| {
             fs::write(path, [&foreign[..], &[0; 1 << 20]].concat()).unwrap()
         }),

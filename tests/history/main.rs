@@ -1,6 +1,5 @@
-//! The history on disk, by its trait: what is there after a restart, what is refused, what is
-//! pruned, and what a clock or a file that changes under it does. Errors of the disk are in
-//! `tests/faults`.
+//! The history on disk, by its trait: what a restart keeps, what is refused, what is pruned, and
+//! the effects of a wrong clock or a changed file. Errors of the disk are in `tests/faults`.
 
 #![cfg(feature = "history")]
 #![allow(clippy::unwrap_used)]
@@ -71,7 +70,7 @@ impl Folder {
         let open = || Sqlite::open(settings.clone(), "0123456789abcdef");
         for _ in 0..100 {
             match open() {
-                // A program that another test starts holds each lock until its `exec`.
+                // A program that another test starts holds each lock until it calls `exec`.
                 Err(error) if error.to_string().contains("another parlor") => {
                     std::thread::sleep(std::time::Duration::from_millis(10));
                 }
@@ -86,7 +85,7 @@ impl Folder {
         self.open_with(|settings| settings.path = self.0.join(name))
     }
 
-    /// The names of the files in it.
+    /// Returns the names of the files in the folder.
     fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.0).unwrap();
         let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
@@ -102,7 +101,7 @@ impl Drop for Folder {
     }
 }
 
-/// Both clocks, some milliseconds after the start.
+/// Both clocks, this many milliseconds after the start.
 fn now(millis: u64) -> Now {
     wrong(millis, 0)
 }
@@ -179,7 +178,7 @@ fn span(history: &mut dyn History, place: &Place) -> (u64, u64) {
     (first.0, newest.0)
 }
 
-/// Prunes until nothing is left to do.
+/// Prunes until no work is left.
 fn prune(history: &mut dyn History, now: Now) {
     for _ in 0..10_000 {
         history.maintain(now).unwrap();
@@ -187,5 +186,5 @@ fn prune(history: &mut dyn History, now: Now) {
             return;
         }
     }
-    panic!("it never ends");
+    panic!("pruning never ends");
 }

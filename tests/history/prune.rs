@@ -1,4 +1,4 @@
-//! What is pruned: by number, by age, by size, and what survives it.
+//! Pruning by number, by age and by size, and what it keeps.
 
 use crate::{ALL, DAY, Folder, channel, now, proposal, prune, repeats, row, say, seqs, span};
 use parlor::history::{Author, History, Place, Seq, Settings};
@@ -97,11 +97,11 @@ fn nonces_outlive_pruned_messages_for_a_day() {
         let folder = Folder::new();
         let mut history = folder.open_with(set);
         assert!(!repeats(&mut history, "first", now(0)));
-        // What makes the first message too old, too many, too large.
+        // Makes the first message too old, one too many, or too large.
         let later = if name == "days" { DAY + 1 } else { 1 };
         let mut second = now(later);
         if name == "days" {
-            // Some milliseconds younger than the message is pruned, the nonce would be too old.
+            // If the message is pruned some milliseconds later, the nonce is too old.
             assert!(!repeats(&mut history, "second", now(10)));
             second = now(DAY + 5);
         }

@@ -115,7 +115,7 @@ fn author_numbers_are_spent_as_they_are_used() {
         assert!(first > newest, "no number is given twice");
         newest = first;
         assert!(first <= 21 + start * 16, "a crash loses sixteen: {first}");
-        // As kill -9 leaves it: the file and its log.
+        // The files after `kill -9`: the database and its log.
         let left = ["", "-wal"].map(|ending| {
             let path = format!("{}{ending}", folder.file().display());
             (std::fs::read(&path).unwrap(), path)

@@ -38,7 +38,7 @@ fn pipelined_commands_take_effect_in_order() {
         r#"{"type":"message","channel":"general","text":"two","id":5}"#,
         r#"{"type":"leave","channel":"general","id":6}"#,
     ];
-    // In the packet of the handshake, and with a close frame after them.
+    // They are in the packet of the handshake, before a close frame.
     let frames = lines.map(|line| masked(Opcode::Text, line.as_bytes()));
     let close = masked(Opcode::Close, &[]);
     let bytes = [handshake("/chat").as_bytes(), &frames.concat(), &close].concat();
@@ -82,8 +82,8 @@ fn turn_is_one_write_for_each_connection() {
     }
 }
 
-/// Its length would tell of the token in it by the names beside it, which others choose (RFC 7692
-/// §8: CRIME, BREACH).
+/// Its length would reveal the token in it, because other users choose the names beside it (RFC
+/// 7692 §8: CRIME, BREACH).
 #[test]
 fn welcome_is_never_compressed_and_a_long_message_is() {
     let mut world = World::new(limits(|it| it.rate = 0));
@@ -164,7 +164,7 @@ fn drain_answers_pending_requests_then_closes_with_1001() {
     assert_eq!((world.hub.connections(), idle.take().len()), (0, 0));
 }
 
-/// A question after a message waits for the commit, so the inbox is not empty after that turn.
+/// A request after a message waits for the commit, so the inbox is not empty after that turn.
 #[test]
 fn drain_does_not_wait_for_clients_that_keep_asking() {
     let mut world = World::new(limits(|it| it.rate = 0));

@@ -23,7 +23,7 @@ fn silent_connection_is_pinged_then_dropped() {
     ada.settle(&mut world, &masked(Opcode::Pong, &[]));
     world.pass(30_000);
     world.settle();
-    // The pong was a sign of life.
+    // The pong counted as activity.
     assert_eq!(ada.wire.borrow().sent, [0x89, 0, 0x89, 0]);
     world.pass(20_000);
     world.settle();
@@ -56,9 +56,9 @@ fn suspended_hub_reads_before_checking_deadlines() {
     assert_eq!((ada.close, world.hub.connections()), (None, 1));
 }
 
-/// A turn that can't read, because enough is to be answered, is not a quiet one.
+/// A turn that reads nothing because of its budget doesn't prove that a peer is silent.
 #[test]
-fn suspended_process_that_can_not_read_does_not_judge() {
+fn suspended_process_that_can_not_read_closes_nothing() {
     let mut world = World::new(limits(|it| (it.rate, it.connections_per_ip) = (0, 0)));
     let mut clients: Vec<_> = (0..257).map(|n| world.enter(&format!("User{n}"))).collect();
     for _ in 0..12 {
@@ -68,7 +68,7 @@ fn suspended_process_that_can_not_read_does_not_judge() {
     late.send(&mut world, b"GET /healthz HTTP/1.1\r\n");
     world.settle();
     world.jump(3_600_000);
-    // 16 questions of one connection are read in a turn; with 4,096 in the inbox, reading stops.
+    // A turn reads 16 requests of one connection. With 4,096 in the inbox, reading stops.
     let question = br#"{"type":"history","channel":"general","before":13}"#;
     let question = masked(Opcode::Text, question);
     for client in &mut clients {
@@ -80,7 +80,7 @@ fn suspended_process_that_can_not_read_does_not_judge() {
         assert!(!late.is_read(&world));
     }
     late.take();
-    assert_eq!(late.http, None, "its head came in time");
+    assert_eq!(late.http, None, "its head arrived in time");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn head_message_and_hello_have_deadlines() {
     slow.send(&mut world, &masked(Opcode::Binary, &[7; 500])[..100]);
     for _ in 0..61 {
         world.pass(1_000);
-        // Neither a byte now and then nor a pong between the fragments extends a deadline.
+        // Neither single bytes nor a pong between fragments extend a deadline.
         head.send(&mut world, b"x");
         slow.send(&mut world, b"x");
         message.settle(&mut world, &masked(Opcode::Pong, &[]));
@@ -103,7 +103,7 @@ fn head_message_and_hello_have_deadlines() {
     assert_eq!([silent, message, slow].map(|it| it.close), [Some(1008); 3]);
     world.pass(10_000);
     world.settle();
-    // Closes that are not answered end, too.
+    // Connections also end if their close frame is not answered.
     assert_eq!(world.hub.connections(), 0);
 }
 
@@ -114,7 +114,7 @@ fn refused_connection_is_read_for_a_second_or_64_kib() {
         let mut client = world.connect();
         let request = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
         client.settle(&mut world, request);
-        assert!(client.wire.borrow().shut, "the answer is out");
+        assert!(client.wire.borrow().shut, "the answer was sent");
         client.send(&mut world, &vec![b'x'; sent]);
         world.settle();
         let is_open = world.hub.socket(client.id()).is_some();
@@ -128,10 +128,10 @@ fn refused_connection_is_read_for_a_second_or_64_kib() {
     assert_eq!(world.hub.connections(), 0);
 }
 
-/// A text of 5 MB is refused by its header; the client finishes sending it before it reads the
-/// close frame, and must not be reset meanwhile.
+/// The header of a text of 5 MB is refused. The client sends all of it before it reads the close
+/// frame, and must not get a reset until then.
 #[test]
-fn closed_websocket_is_read_for_five_seconds_however_much_comes() {
+fn closed_websocket_is_read_for_five_seconds() {
     let mut world = World::new(Limits::DEFAULT);
     let text = masked(Opcode::Text, &vec![b'x'; 5_000_000]);
     let zeros = vec![0; 200_000];
@@ -218,5 +218,5 @@ fn message_begun_before_a_pause_keeps_its_time() {
     assert!(client.is_read(&world) && client.close.is_none());
     world.pass(61_000);
     world.settle();
-    assert_eq!(client.closed(), Some(1008), "then the time goes on");
+    assert_eq!(client.closed(), Some(1008), "then the deadline continues");
 }

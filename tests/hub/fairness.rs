@@ -1,11 +1,11 @@
-//! Slow readers and floods: they are bounded, and cost the others nothing.
+//! Slow readers and floods: they are limited, and do not delay other clients.
 
 use crate::network::*;
 use parlor::limits::{CONNECTION_OUTPUT_BYTES, Limits, READ_BYTES, TURN_OUTPUT_BYTES};
 use parlor::testing::limits;
 use parlor::websocket::Opcode;
 
-/// A world without a rate, for any number of connections from one address.
+/// A world without a rate limit, for any number of connections from one address.
 fn unlimited(change: impl FnOnce(&mut Limits)) -> World {
     World::new(limits(|it| {
         (it.rate, it.connections_per_ip) = (0, 0);
@@ -25,7 +25,7 @@ fn slow_reader_is_closed_alone_after_a_whole_frame() {
         received += ada.events_of("message").len();
         assert!(world.buffered() < 60_000);
     }
-    assert_eq!(received, 200, "the others do not wait");
+    assert_eq!(received, 200, "other clients do not wait");
     slow.make_room(&mut world, usize::MAX);
     let messages = slow.take();
     // Whole frames, and the close frame last.
@@ -33,8 +33,8 @@ fn slow_reader_is_closed_alone_after_a_whole_frame() {
     assert!((1..10).contains(&messages.len()), "{}", messages.len());
 }
 
-/// Its socket is not tried before it reports room, nothing is left to do because of it, and no
-/// deadline of its own makes the loop spin.
+/// Its socket is not written to before it is writable, no work is left because of it, and its
+/// deadlines don't make the loop spin.
 #[test]
 fn stalled_reader_costs_the_others_nothing() {
     let mut world = unlimited(|_| {});
@@ -48,7 +48,7 @@ fn stalled_reader_costs_the_others_nothing() {
         assert!(!world.has_work());
         world.jump(10);
     }
-    // The one that found no room.
+    // The one write that failed.
     assert_eq!(slow.wire.borrow().writes - before, 1);
     slow.make_room(&mut world, usize::MAX);
     assert_eq!(slow.events_of("message").len(), 200);
@@ -82,10 +82,10 @@ fn half_full_queue_stops_reading_to_the_byte() {
     assert!(slow.take().len() > 1 && slow.close.is_none());
 }
 
-/// What a flooding connection asks is answered a little in each turn; who comes after it is
-/// answered in the same turn.
+/// A turn answers only a few requests of a flooding connection, and other clients get their answers
+/// in the same turn.
 #[test]
-fn flood_of_questions_is_bounded_in_each_turn() {
+fn flood_of_requests_is_bounded_in_each_turn() {
     let mut world = unlimited(|_| {});
     let [mut flood, mut ada] = world.enter_all(["Flood", "Ada"]);
     let question = masked(Opcode::Text, br#"{"type":"channels"}"#);
@@ -122,13 +122,13 @@ fn long_answers_of_a_turn_stay_within_the_connections_budget() {
         }
         answers += ada.events_of("history").len();
         turns += 1;
-        assert!(turns < 30, "it comes on");
+        assert!(turns < 30, "it makes progress");
     }
 }
 
-/// What a single packet asks for can be much more than a queue takes. A slow reader gets all of it.
+/// A single packet can ask for much more than a queue holds. A slow reader gets all of it.
 #[test]
-fn questions_of_one_packet_are_answered_as_fast_as_they_are_read() {
+fn requests_of_one_packet_are_all_answered() {
     let mut world = unlimited(|_| {});
     let name = |n| format!("user-with-a-long-name-{n}");
     let _crowd: Vec<_> = (0..200).map(|n| world.enter(&name(n))).collect();
@@ -160,7 +160,7 @@ fn reading_stops_when_the_turn_has_enough_to_write() {
         client.send(&mut world, &masked(Opcode::Binary, &[7; 60_000]));
     }
     let mut first = TURN_OUTPUT_BYTES.div_ceil(60_000);
-    // Those that were not reached come first in the next turn.
+    // Connections that were not read come first in the next turn.
     for _ in 0..20_usize.div_ceil(first) {
         world.turn();
         first = first.min(clients.len());
@@ -196,7 +196,7 @@ fn buffered_input_of_many_is_not_resumed_in_one_turn() {
     assert!(clients.iter_mut().all(|client| client.take().len() == 2));
 }
 
-/// One packet can't hold many times what one read brings.
+/// A compressed packet can't hold more than a few reads.
 #[cfg(feature = "deflate")]
 #[test]
 fn inflated_bytes_count_as_read() {
@@ -219,6 +219,6 @@ fn inflated_bytes_count_as_read() {
         world.turn();
         assert!(world.hub.metrics().messages_received - before <= 2);
         turns += 1;
-        assert!(turns <= 40, "it comes on");
+        assert!(turns <= 40, "it makes progress");
     }
 }

@@ -21,7 +21,7 @@ fn flood_of_commands_is_refused_then_closed() {
     }
     world.settle();
     let errors = ada.events_of("error");
-    // Hello and join took two of the burst of forty.
+    // `hello` and `join` used two of the burst of forty.
     assert_eq!(errors.len(), 60 - 38);
     let is_limited = |error: &Value| {
         let wait = error["retry_ms"].as_u64().unwrap();
@@ -44,7 +44,7 @@ fn flood_of_pings_counts_as_commands() {
     ada.settle(&mut world, &pings);
     let sent = ada.wire.borrow().sent.clone();
     let pongs = sent.windows(2).filter(|two| *two == [0x8A, 0]).count();
-    // Ten are free, the others take the tokens that are left.
+    // Ten are free, the others use up the remaining tokens.
     assert_eq!(pongs, 10 + 38);
     assert_eq!(ada.closed(), Some(1008));
 }
@@ -68,7 +68,7 @@ fn largest_connections_are_closed_when_the_buffers_are_full() {
     assert!(world.buffered() <= 300_000);
 }
 
-/// A turn can bring much more than one connection's share.
+/// A turn can receive much more than one connection's share.
 #[test]
 fn buffers_overfull_after_one_turn_fit_after_the_next() {
     let mut world = World::new(small_buffers());
@@ -109,21 +109,21 @@ fn failed_write_leaves_nothing_in_the_buffers_of_the_next_turn() {
     slow.wire.borrow_mut().room = 0;
     ada.say(&mut world, &message("becomes a backlog"));
     world.settle();
-    // Its queue is tried, and fails, in a turn in which it is to get something more.
+    // Its queue is written, and fails, in a turn in which it gets one more event.
     let mut bob = world.open("/chat");
     bob.say(&mut world, r#"{"type":"hello","name":"Bob"}"#);
     ada.say(&mut world, &message("is lost"));
     slow.wire.borrow_mut().broken = true;
     world.writable(slow.id());
     world.turn();
-    // In the next one everyone gets news before its end is taken from the inbox.
+    // In the next turn all members get an event before the end of the connection is handled.
     world.jump(1_000);
     for (n, echo) in echoes.iter_mut().enumerate() {
         echo.say(&mut world, &format!("echo {n}"));
     }
     world.settle();
     for (n, echo) in echoes.iter_mut().enumerate() {
-        // Nothing that was for another.
+        // It gets no bytes of other connections.
         assert_eq!(echo.take(), [format!("echo {n}")]);
     }
 }

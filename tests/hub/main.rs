@@ -1,4 +1,4 @@
-//! The whole server without a socket: a hub on a network of memory.
+//! The whole server without sockets: a hub on an in-memory network.
 #![cfg(feature = "server")]
 #![allow(unreachable_pub, clippy::unwrap_used)]
 

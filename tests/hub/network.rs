@@ -1,4 +1,4 @@
-//! Clients on a network of memory.
+//! Clients on an in-memory network.
 
 use parlor::hub::{ConnectionId, Ended, Setup};
 use parlor::limits::Limits;
@@ -74,7 +74,7 @@ impl World {
         client
     }
 
-    /// Adds members of `general`, and takes everything that follows from that.
+    /// Adds members of `general`, and discards the events that follow.
     pub fn enter_all<const N: usize>(&mut self, names: [&str; N]) -> [Client; N] {
         let mut clients = names.map(|name| self.enter(name));
         self.pass(1_000);
@@ -95,20 +95,20 @@ pub fn message(text: &str) -> String {
 
 /// The client's end.
 pub struct Client {
-    /// `None`: it was dropped at once.
+    /// The connection; `None` if it was dropped at once.
     pub id: Option<ConnectionId>,
     pub wire: Rc<RefCell<Wire>>,
     got: Vec<u8>,
     /// The head of the answer to the handshake.
     pub http: Option<String>,
     websocket: WebSocket,
-    /// The close code that came; 1005 where there was none in the frame.
+    /// The close code received; 1005 if the frame had none.
     pub close: Option<u16>,
 }
 
 impl Client {
     pub fn id(&self) -> ConnectionId {
-        self.id.expect("let in")
+        self.id.expect("it was accepted")
     }
 
     pub fn send(&mut self, world: &mut World, bytes: &[u8]) {
@@ -124,7 +124,7 @@ impl Client {
         self.send(world, &masked(Opcode::Text, text.as_bytes()));
     }
 
-    /// Sends bytes, and takes turns until nothing is left to do.
+    /// Sends bytes, and runs turns until no work is left.
     pub fn settle(&mut self, world: &mut World, bytes: &[u8]) {
         self.send(world, bytes);
         world.settle();
@@ -135,25 +135,25 @@ impl Client {
         world.end(self.id(), Ended::Failed);
     }
 
-    /// Lets the server write `room` more bytes, and takes turns.
+    /// Lets the server write `room` more bytes, and runs turns.
     pub fn make_room(&self, world: &mut World, room: usize) {
         self.wire.borrow_mut().room = room;
         world.writable(self.id());
         world.settle();
     }
 
-    /// Returns the head of the answer that was taken, or nothing.
+    /// Returns the head of the response, or an empty text.
     pub fn head(&self) -> &str {
         self.http.as_deref().unwrap_or_default()
     }
 
-    /// Takes what came, and returns the close code.
+    /// Reads everything, and returns the close code.
     pub fn closed(&mut self) -> Option<u16> {
         self.take();
         self.close
     }
 
-    /// Takes what came, and returns the messages in it.
+    /// Reads everything, and returns the messages.
     pub fn take(&mut self) -> Vec<String> {
         self.got.append(&mut self.wire.borrow_mut().sent);
         if self.http.is_none() {
@@ -163,7 +163,7 @@ impl Client {
             self.http = Some(String::from_utf8(self.got.drain(..end + 4).collect()).unwrap());
         }
         if !self.head().starts_with("HTTP/1.1 101 ") {
-            return Vec::new(); // A body follows.
+            return Vec::new(); // a body follows
         }
         let mut messages = Vec::new();
         let mut bytes = std::mem::take(&mut self.got);
@@ -190,13 +190,13 @@ impl Client {
         self.take().iter().map(parse).collect()
     }
 
-    /// The types of the events that came.
+    /// Returns the types of the events received.
     pub fn types(&mut self) -> Vec<String> {
         let kind = |event: &Value| event["type"].as_str().unwrap().to_owned();
         self.events().iter().map(kind).collect()
     }
 
-    /// The events of one type that came.
+    /// Returns the events of one type.
     pub fn events_of(&mut self, kind: &str) -> Vec<Value> {
         let mut events = self.events();
         events.retain(|event| event["type"] == kind);

@@ -1,6 +1,6 @@
-"""Caddy and nginx for the scripts of this folder: Debian's, with TLS, in front of a parlor that runs here.
+"""Caddy and nginx for the scripts of this folder: Debian's packages, with TLS, in front of a local parlor.
 
-Their settings are written as in docs/deploy.md; ports, certificates and the password's hash are put in.
+Their settings are those of docs/deploy.md; only ports, certificates and the password's hash are replaced.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ def install(*programs):
     if not missing:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        sys.exit(f"FAILED: {', '.join(missing)} not installed, and only root can install by apt-get")
+        sys.exit(f"FAILED: install {', '.join(missing)}, or run this as root on Debian")
     # The packages would start their own servers, on ports 80 and 443.
     policy = pathlib.Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
@@ -47,7 +47,7 @@ def free_port():
 
 @contextlib.contextmanager
 def proxy(command, port, log, **environment):
-    """A proxy that runs until the end of the `with`; it is there once its port answers."""
+    """Runs a proxy until the end of the `with`. Waits until its port accepts connections."""
     with open(log, "wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment})
         try:
@@ -63,7 +63,7 @@ def proxy(command, port, log, **environment):
 
 
 def certificate(folder):
-    """A certificate of our own making instead of one from the internet; clients are told to trust it and nothing else."""
+    """Makes a self-signed certificate, the only one that the clients trust."""
     paths = folder / "certificate.pem", folder / "key.pem"
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={HOST}"]
     request += ["-addext", f"subjectAltName=DNS:{HOST},DNS:*.{HOST}", "-out", paths[0], "-keyout", paths[1]]
@@ -108,9 +108,9 @@ def nginx(settings, parlor, folder):
 
 
 def get(port, tls, path, *headers, host=HOST):
-    """Status, headers and body, over TLS as a browser asks."""
+    """Requests a path over TLS as a browser does. Returns status, headers and body."""
     connection = http.client.HTTPSConnection(host, port, context=tls, timeout=10)
-    # The name leads nowhere; the proxy is here.
+    # The name has no address; the proxy is on this machine.
     connection._create_connection = lambda address, *rest: socket.create_connection(("127.0.0.1", port), 10)
     connection.putrequest("GET", path, skip_host=True)
     connection.putheader("Host", host)
@@ -124,13 +124,13 @@ def get(port, tls, path, *headers, host=HOST):
 
 
 def check_page(port, tls, below, *headers, host=HOST):
-    """The page and each file that it names are there."""
+    """Checks that the page and each file that it names are served."""
     status, fields, page = get(port, tls, f"{below}/", *headers, host=host)
     assert status == 200 and fields["Content-Type"].startswith("text/html"), (status, fields)
     # "./" is the page itself.
     links = re.findall(r'(?:src|href)="([^"#:]+)"', page)
     assets = [asset for asset in dict.fromkeys(links) if asset != "./"]
-    assert assets and not any(asset.startswith("/") for asset in assets), f"the page's own addresses: {assets}"
+    assert assets and not any(asset.startswith("/") for asset in assets), f"the page's addresses must be relative: {assets}"
     for asset in assets:
         status, _, _ = get(port, tls, f"{below}/{asset}", *headers, host=host)
         assert status == 200, (asset, status)

@@ -1,7 +1,7 @@
-"""A WebSocket client and a running parlor, for scripts that look at it from outside. Python's own library and nothing else.
+"""A WebSocket client and a running parlor, for scripts that test it from outside. Needs Python's own library only.
 
-The client is as small as RFC 6455 lets it be, and strict where a server could be wrong: it refuses masked frames, reserved bits
-and a wrong Sec-WebSocket-Accept.
+The client is as small as RFC 6455 allows, and strict about the server: it refuses masked frames, reserved bits and a wrong
+Sec-WebSocket-Accept.
 """
 
 import base64
@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def binary():
-    """The program, built now; PARLOR names another one."""
+    """Builds the program and returns its path; PARLOR names another one."""
     if named := os.environ.get("PARLOR"):
         return named
     built = subprocess.run(
@@ -34,7 +34,7 @@ def binary():
 
 
 class Parlor:
-    """A running parlor on a free port, stopped at the end of a `with`. It keeps nothing, unless told to, so that no run sees another's."""
+    """A running parlor on a free port, stopped at the end of a `with`. Without `--history` it keeps no messages."""
 
     def __init__(self, *options):
         if not any(option.startswith(("--history", "--no-history")) for option in options):
@@ -48,16 +48,16 @@ class Parlor:
         self.port = int(found[1])
 
     def metric(self, name):
-        """A number of /metrics."""
+        """Returns a number of /metrics."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
             return next(float(line.split()[1]) for line in answer.read().decode().splitlines() if line.startswith(f"{name} "))
 
     def stop(self):
-        """SIGTERM. Clients are told, and may answer."""
+        """Sends SIGTERM, after which parlor closes its connections."""
         self.process.send_signal(signal.SIGTERM)
 
     def status(self):
-        """The exit status, once it has one."""
+        """Waits for the end of the process, and returns its exit status."""
         return self.process.wait(10)
 
     def __enter__(self):
@@ -71,7 +71,7 @@ class Parlor:
 
 
 class Refused(Exception):
-    """The server answered with something else than 101."""
+    """The server's status was not 101."""
 
     def __init__(self, status, body):
         super().__init__(f"{status}: {body}")
@@ -79,7 +79,7 @@ class Refused(Exception):
 
 
 class Closed(Exception):
-    """A close frame came."""
+    """A close frame was received."""
 
     def __init__(self, code, reason):
         super().__init__(f"closed with {code} {reason}")
@@ -87,7 +87,7 @@ class Closed(Exception):
 
 
 class Client:
-    """One WebSocket connection, with an answer to pings."""
+    """One WebSocket connection, which answers pings."""
 
     def __init__(self, port, path="/chat", host=None, tls=None, headers=(), source="127.0.0.1"):
         host = host or f"127.0.0.1:{port}"
@@ -114,7 +114,7 @@ class Client:
         expected = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
         assert fields["sec-websocket-accept"] == base64.b64encode(expected).decode(), fields
         assert fields.get("sec-websocket-protocol") == "chat", fields
-        # What a browser offers, and what came of it: nothing where parlor was built without compression.
+        # As a browser, it offers compression. A parlor without the feature `deflate` does not accept it.
         self.deflate = "permessage-deflate" in fields.get("sec-websocket-extensions", "")
 
     def frame(self, opcode, payload):
@@ -134,7 +134,7 @@ class Client:
         self.line(json.dumps(command))
 
     def event(self):
-        """The next event; answers pings, and raises Closed."""
+        """Returns the next event. Answers pings, and raises Closed."""
         while True:
             first, second = self.stream.read(2)
             compressed = self.deflate and first & 0x40
@@ -162,7 +162,7 @@ class Client:
                     raise AssertionError(f"opcode {opcode} on /chat")
 
     def until(self, **wanted):
-        """The next event that has these fields; others pass by."""
+        """Returns the next event with these fields, and discards those before it."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             event = self.event()
@@ -171,7 +171,7 @@ class Client:
         raise AssertionError(f"no {wanted} within 10 s")
 
     def closed(self):
-        """Reads to the close frame and gives its code."""
+        """Reads up to the close frame, and returns its code."""
         try:
             while True:
                 self.event()
@@ -181,7 +181,7 @@ class Client:
 
 
 def blocks(name):
-    """The one block in README.md and docs/ that is marked `<!-- tested: NAME -->`."""
+    """Returns the block in README.md and docs/ that is marked `<!-- tested: NAME -->`."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     text = "\n".join(page.read_text() for page in pages)
     found = re.findall(rf"<!-- tested: {re.escape(name)} -->\n```\w+\n(.*?)```", text, re.S)

@@ -31,7 +31,7 @@ fn origin_must_be_allowed() {
         let server = Server::with(&options);
         let (_, status) = upgrade(&server, &host, &format!("Origin: {origin}"));
         assert_eq!(status.to_string(), upgraded, "{options} {host} {origin}");
-        // A page under a name that can't work learns it before it tries.
+        // A page under a name that can't work gets the reason before it connects.
         let response = server.request(format!("GET /chat HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         response.assert_refusal(&host, &[plain.parse().unwrap()]);
     }

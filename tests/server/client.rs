@@ -34,7 +34,7 @@ fn lines_become_messages_until_quit() {
 }
 
 #[test]
-fn end_of_input_says_goodbye_after_all_lines() {
+fn end_of_input_closes_after_all_lines() {
     let server = Server::start(&[]);
     let lines = b"one\ntwo\x1b[2J\r\n\xff\nwithout a line end";
     let words = format!("client {}", server.url("/echo"));

@@ -42,7 +42,7 @@ fn signal_closes_with_1001_and_waits_for_the_closes() {
     }
 }
 
-/// Otherwise a restart behind a socket that stays open would lose requests.
+/// Without this, a restart behind a socket that stays open would lose requests.
 #[test]
 fn connection_accepted_before_a_stop_gets_its_response() {
     let is_answered = |_| {
@@ -54,7 +54,7 @@ fn connection_accepted_before_a_stop_gets_its_response() {
         raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
         raw.fill().is_ok()
     };
-    // This process may be the one that is late.
+    // This process may be late itself.
     assert!((0..5).any(is_answered));
 }
 

@@ -1,4 +1,4 @@
-//! The pages: headers, everything that they refer to, and the addresses for others.
+//! The pages: their headers, the files that they use, and the addresses for other devices.
 
 use crate::harness::{Raw, Server, eventually};
 
@@ -70,7 +70,7 @@ fn everything_that_a_page_refers_to_is_served() {
             let served = file.header("content-type").expect(&url);
             assert!(file.status == 200, "{url}: {served}");
             assert!(served.starts_with(media), "{url}: {served}");
-            // A browser that returns asks for the page alone, and for the manifest if it likes.
+            // A browser that returns requests the page only, and sometimes the manifest.
             let is_kept = file.header("cache-control").unwrap().contains("immutable");
             assert_eq!(is_kept, !url.ends_with(".webmanifest"), "{url}");
         }
@@ -79,7 +79,7 @@ fn everything_that_a_page_refers_to_is_served() {
 }
 
 #[test]
-fn addresses_for_others_are_told_and_logged() {
+fn addresses_for_other_devices_are_served_and_logged() {
     if !cfg!(feature = "log-output") {
         return;
     }

@@ -30,7 +30,7 @@ fn channels(welcome: &Value) -> Vec<(&str, u64)> {
 }
 
 #[test]
-fn everything_is_kept() {
+fn restart_keeps_everything() {
     for signal in [Signal::TERM, Signal::KILL] {
         let folder = Folder::new("restart-kept");
         let server = start(&folder, &[]);
@@ -49,7 +49,7 @@ fn everything_is_kept() {
 
         let mut guest = Person::guest(&server);
         let hello = json!({"type": "hello", "name": "ada"});
-        // The name is held for its session.
+        // The name stays reserved for its session.
         assert_eq!(guest.refused(hello.clone()), "name_taken");
         let mut back = Person::return_of(&server, &session, "Ada");
         let fields = json!({
@@ -98,7 +98,7 @@ fn limits_of_a_restart_hold_for_stored_messages() {
     assert_fields(&joined, json!({"seq": 10, "first": 8, "count": 1}));
 }
 
-/// Another program, such as Litestream, locks the database for a moment.
+/// Another program, such as Litestream, locks the database for a short time.
 #[test]
 fn messages_wait_for_a_lock_on_the_history() {
     let folder = Folder::new("lock");

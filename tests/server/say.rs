@@ -1,4 +1,4 @@
-//! `parlor say`: each line arrives once, whatever happens to the connection.
+//! `parlor say`: each line arrives once, even if the connection breaks.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

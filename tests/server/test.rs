@@ -1,4 +1,4 @@
-//! `parlor test` against parlor, which holds every case, and against a server that accepts
+//! `parlor test` against parlor, which passes every case, and against a server that accepts
 //! everything.
 
 use crate::harness::{PATIENCE, Server, check_tool, output, parlor, rows, run_tool};
@@ -87,7 +87,7 @@ fn command_is_the_connection_with_headers_and_a_subprotocol() {
     assert_eq!(run("--header Origin:https://other.example").0, Some(3));
 }
 
-/// Answers any handshake, any ping after any bytes, and any close frame; hangs up on opcode 3.
+/// Answers any handshake, any ping after any bytes, and any close frame. Closes on opcode 3.
 fn careless(listener: &TcpListener) {
     for stream in listener.incoming().map_while(Result::ok) {
         thread::spawn(move || answer(stream));
@@ -141,7 +141,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
 }
 
 #[test]
-fn careless_server_is_found_out() {
+fn careless_server_fails_its_cases() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     thread::spawn(move || careless(&listener));
@@ -188,7 +188,7 @@ fn careless_server_is_found_out() {
         ["OK", "FAILED"]
     );
     assert_eq!(index[&url]["2.7"]["behavior"], "OK");
-    // Only changes fail with a baseline; and only what is severe enough without one.
+    // With a baseline only changes fail, without one only severe results.
     assert_eq!(test(&format!("--expect {expected}")).1, 0);
     std::fs::write(&expected, "rsv3 violated\nopcode-3 other\n2.7 other\n").unwrap();
     let (text, status) = test(&format!("--expect {expected}"));

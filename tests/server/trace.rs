@@ -1,4 +1,4 @@
-//! The wire view: a connection sees its own frames, and no other's.
+//! The wire view: a connection receives traces of its own frames only.
 
 use serde_json::{Value, json};
 

@@ -18,7 +18,7 @@ fn messages_of_every_length_are_echoed() {
     wire.leave();
 }
 
-/// One row for each close code. Each row has a message behind it, which is not answered.
+/// One row for each close code. A message after it is not answered.
 #[test]
 fn broken_rules_close_with_their_code() {
     let server = Server::with("--max-message-bytes 1000 --max-echo-bytes 70000");

@@ -1,5 +1,5 @@
-//! A client that chats, loses the connection, comes back, sends again what was not acknowledged,
-//! and remembers what it saw. Client 0 is the chat's owner.
+//! A client that chats, loses its connection and returns. It sends unacknowledged messages again,
+//! and remembers the messages it has received. Client 0 is the chat's owner.
 
 use crate::disk::{Disk, Said};
 use parlor::history::Kind;
@@ -19,8 +19,8 @@ const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// The owner's key.
 pub(crate) const OWNER_KEY: &str = "a key";
 
-/// The most messages of one client that wait for an answer: a client that is refused a hundred
-/// times in ten seconds is closed.
+/// The most unanswered messages of one client: a client with a hundred refusals in ten seconds is
+/// closed.
 const UNDER_WAY: usize = 8;
 
 /// A message that is not acknowledged.
@@ -29,14 +29,14 @@ pub(crate) struct Pending {
     pub(crate) place: Place,
     pub(crate) change: Change,
     pub(crate) text: String,
-    /// It is under way on this connection.
+    /// Whether it was sent on this connection.
     pub(crate) sent: bool,
 }
 
 /// The change of an earlier message, if a message is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// No change, but a text of its own.
+    /// No change: a new message.
     New,
     Edit(u64),
     Delete(u64),
@@ -56,7 +56,7 @@ pub(crate) struct Acknowledged {
     nonce: u64,
     pending: Pending,
     seq: u64,
-    /// A conversation has its identifier here.
+    /// A conversation is named by its identifier.
     place: Place,
 }
 
@@ -71,17 +71,17 @@ pub(crate) struct Connection {
     websocket: WebSocket,
     pub(crate) welcomed: bool,
     pub(crate) joined: BTreeSet<String>,
-    /// Channels whose pages are still to be fetched: live messages may run ahead.
+    /// Channels with pages left to fetch: live messages may arrive earlier.
     behind: BTreeSet<String>,
-    /// The newest live message of each place: they come in order, each once.
+    /// The newest live message of each place. They arrive in order, each once.
     live: BTreeMap<String, u64>,
-    /// It must not receive a text that was removed before this commit: it connected later, or has
+    /// Texts removed before this commit must not arrive: the client connected later, or has
     /// received a message of this commit.
     heard: u64,
-    /// It must not receive messages below these numbers: the channels were cleared.
+    /// Messages below these numbers must not arrive: the channels were cleared.
     firsts: BTreeMap<String, u64>,
     pub(crate) is_owner: bool,
-    /// Its reading is stopped until this time.
+    /// It doesn't read until this time.
     pub(crate) stalled_until: u64,
     pub(crate) closing: bool,
 }
@@ -97,14 +97,14 @@ pub(crate) struct Client {
     pub(crate) channels: BTreeSet<String>,
     pub(crate) pending: BTreeMap<u64, Pending>,
     pub(crate) acknowledged: Vec<Acknowledged>,
-    /// The texts of messages that were seen, by place and number; `None`: a deleted one, or a
+    /// The texts of received messages, by place and number; `None` for a deleted message or a
     /// change.
     pub(crate) seen: BTreeMap<String, BTreeMap<u64, Option<String>>>,
     /// The messages up to these numbers are no longer kept.
     floors: BTreeMap<String, u64>,
-    /// Whether the door was closed while it had this session: then the session is never refused.
+    /// Whether the door was closed while the client had this session, which then is never refused.
     is_inside: bool,
-    /// Whether the owner takes back every decision.
+    /// Whether the owner reverses every decision.
     pub(crate) pardons: bool,
     pub(crate) online: BTreeSet<String>,
     pub(crate) count: u64,
@@ -130,7 +130,7 @@ impl Client {
         }
     }
 
-    /// The connection stands: everything that is known is said at once, as a good client may.
+    /// Sends all first commands at once after the handshake, as a client may.
     pub(crate) fn begin(&mut self, id: ConnectionId, wire: Rc<RefCell<Wire>>, truth: &Disk) {
         let websocket = WebSocket::client(1 << 24, || KEY).answering_pings(false);
         let websocket = websocket.with_deflate(self.deflate.then(DeflateParameters::default));
@@ -166,7 +166,7 @@ impl Client {
         self.send(&json!({"type": "hello", "name": self.name, "session": token}));
     }
 
-    /// Up to which number nothing is missing.
+    /// Returns the number up to which no message is missing.
     pub(crate) fn newest(&self, place: &str) -> u64 {
         let floor = self.floors.get(place).copied().unwrap_or(0);
         let seen = self.seen.get(place).into_iter();
@@ -215,7 +215,7 @@ impl Client {
         self.send_pending();
     }
 
-    /// The connection, if it had its welcome.
+    /// Returns the connection if it has received `welcome`.
     pub(crate) fn welcomed(&self) -> Option<&Connection> {
         self.connection.as_ref().filter(|it| it.welcomed)
     }
@@ -227,7 +227,8 @@ impl Client {
         })
     }
 
-    /// Sends pending messages in order, to places where the client is, within [`UNDER_WAY`].
+    /// Sends pending messages in order, in places where the client is a member, up to
+    /// [`UNDER_WAY`].
     pub(crate) fn send_pending(&mut self) {
         let under_way = self.pending.values().filter(|pending| pending.sent).count();
         let pending = self.pending.iter();
@@ -241,7 +242,7 @@ impl Client {
         }
     }
 
-    /// Sends again what was acknowledged long ago.
+    /// Sends an acknowledged message again.
     pub(crate) fn send_again(&mut self, which: usize) {
         if let Some(known) = self.acknowledged.get(which)
             && matches!(known.pending.place, Place::Channel(_))
@@ -259,13 +260,13 @@ impl Client {
         is_new.then(|| (own.place.clone(), own.seq))
     }
 
-    /// Asks for the messages of a place after the newest one that is known without a gap.
+    /// Requests the messages of a place after the newest one without a gap.
     pub(crate) fn ask_history(&mut self, field: &str, place: &str) {
         let after = self.newest(place);
         self.send(&json!({"type": "history", field: place, "after": after, "limit": 200}));
     }
 
-    /// Hears what came. Returns whether the connection is over.
+    /// Handles received events. Returns whether the connection has ended.
     pub(crate) fn take(&mut self, truth: &Disk, log: &mut dyn FnMut(&str)) -> bool {
         let Some(connection) = &mut self.connection else {
             return false;
@@ -323,17 +324,17 @@ impl Client {
                 let is_gone = stored.deleted && about.gone_at() == Some(stored.commit);
                 assert!(
                     !is_gone || event["text"].is_null(),
-                    "deleted in its turn: {event}"
+                    "it was deleted in the same turn: {event}"
                 );
                 let connection = self.connection.as_mut().expect("it is there");
                 let is_in = field == "conversation" || connection.joined.contains(place);
-                assert!(is_in, "a message of a channel that it is not in: {event}");
+                assert!(is_in, "a message of a channel that was not joined: {event}");
                 let before = connection.live.insert(place.to_owned(), seq);
                 let in_order = before.is_none_or(|before| before < seq);
-                assert!(in_order, "in order, each once: {before:?}, then {event}");
+                assert!(in_order, "out of order or twice: {before:?}, then {event}");
                 if self.newest(place) < seq {
-                    // A gap: what a failed commit stored nevertheless, or what came while it was
-                    // away.
+                    // A gap: a commit that failed had stored messages, or messages arrived while
+                    // the client was offline.
                     self.ask_history(field, place);
                 }
             }
@@ -381,11 +382,11 @@ impl Client {
             "typing" | "members" | "channels" | "channels_changed" | "help" => {}
             "door" => self.is_inside |= event["open"] == false,
             "muted" | "kicked" | "channel_changed" => {}
-            other => panic!("an event that is not known: {other}"),
+            other => panic!("unknown event: {other}"),
         }
     }
 
-    /// Takes back what the owner decided about users, as listed in `owned`, and the door.
+    /// Reverses the owner's decisions about users, as listed in `owned`, and about the door.
     fn pardon(&mut self, owned: &Value) {
         self.send(&json!({"type": "door", "open": true}));
         for (kind, list) in [("mute", "muted"), ("kick", "kicked")] {
@@ -402,9 +403,9 @@ impl Client {
     fn welcome(&mut self, event: &Value) {
         self.token = text(&event["session"]);
         let author = number(&event["author"]);
-        // If its session was not kept, nothing that it had proposed was stored.
+        // If its session was not kept, none of its proposals was stored.
         let is_kept = [0, author].contains(&self.author) || self.acknowledged.is_empty();
-        // A session that has written is known after a restart.
+        // A session that has sent messages is known after a restart.
         assert!(is_kept);
         self.is_inside &= self.author == author;
         self.is_inside |= event["door"] == false;
@@ -418,7 +419,7 @@ impl Client {
             self.own();
         }
         if self.number.is_multiple_of(4) {
-            // More questions than one turn answers, before what matters.
+            // More requests than one turn answers, before the important ones.
             (0..20).for_each(|_| self.send_text("/channels"));
         }
         for channel in self.channels.clone() {
@@ -433,8 +434,8 @@ impl Client {
         self.send_pending();
     }
 
-    /// Checks a message or a change, live or from a page, against the one that is stored under its
-    /// number, and keeps it.
+    /// Compares a message or a change, live or from a page, with the one stored under its number,
+    /// and keeps it.
     fn see(&mut self, event: &Value, truth: &Disk) {
         let (_, place) = place_of(event);
         let seq = number(&event["seq"]);
@@ -474,7 +475,7 @@ impl Client {
             ("deleted_message", _) if stored.deleted => {
                 seen.insert(seq, None);
             }
-            _ => panic!("another one is stored: {event}, {stored:?}"),
+            _ => panic!("the stored message differs: {event}, {stored:?}"),
         }
     }
 
@@ -515,9 +516,9 @@ impl Client {
                 let begin: String = self.name.chars().take(8).collect();
                 self.name = format!("{begin}{}", self.number);
             }
-            "door_closed" => assert!(!self.is_inside, "{} was inside", self.author),
+            "door_closed" => assert!(!self.is_inside, "{} had a session", self.author),
             "no_such_user" | "no_such_message" | "not_yours" => {
-                // The user or the message has gone; nothing is sent again.
+                // The user or the message is gone; nothing is sent again.
                 _ = event["id"]
                     .as_u64()
                     .map(|nonce| self.pending.remove(&nonce));
@@ -531,15 +532,18 @@ impl Client {
     }
 }
 
-/// Checks the text of an event: the message has this text, or had it when the event was sent, and
-/// the client has seen no newer one.
+/// Checks the text of an event: the message has it, or had it when the event was sent, and the
+/// client has seen no newer one.
 fn check_text(event: &Value, stored: &Said, before: Option<&Option<String>>, heard: u64) {
     let index = |text: &str| stored.texts.iter().position(|(known, _)| known == text);
     let now = index(event["text"].as_str().expect("a text"));
-    let now = now.unwrap_or_else(|| panic!("it never had this text: {event}, {stored:?}"));
+    let now = now.unwrap_or_else(|| panic!("the message never had this text: {event}, {stored:?}"));
     let gone = stored.texts[now].1;
     let is_known = gone.is_none_or(|commit| commit >= heard);
-    assert!(is_known, "gone before commit {heard}: {event}, {stored:?}");
+    assert!(
+        is_known,
+        "removed before commit {heard}: {event}, {stored:?}"
+    );
     let is_newer = match before {
         None => true,
         Some(None) => false,
@@ -599,7 +603,7 @@ fn message(number: usize, nonce: u64, pending: &Pending) -> Value {
 }
 
 impl Connection {
-    /// Takes what came; returns whether there is nothing more to come.
+    /// Reads messages. Returns whether the connection has ended.
     fn receive(&mut self, messages: &mut Vec<String>) -> bool {
         self.got.append(&mut self.wire.borrow_mut().sent);
         if !self.upgraded {
@@ -618,7 +622,7 @@ impl Connection {
         while let Progress::Done { value: event, used } = self
             .websocket
             .receive(rest, &mut scratch, &mut replies)
-            .expect("the server keeps the rules")
+            .expect("the server's frames are valid")
         {
             match event {
                 Event::Text(text) => messages.push(text.to_owned()),

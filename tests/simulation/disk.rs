@@ -1,8 +1,9 @@
 //! A disk that outlives its server, and fails when the plan says so.
 //!
-//! It keeps a history in memory, or a real SQLite file. Beside it stands the log of everything that
-//! was ever stored, in its order, and of what the owner decided: the truth that the server and the
-//! clients are held to. A server that dies leaves the disk as its last commit left it.
+//! It keeps a history in memory, or in a real SQLite file. Its log has every message that was ever
+//! stored, in order, and the owner's decisions. The answers of the server and the state of the
+//! clients are compared with this log. A server that crashes leaves the disk in the state of its
+//! last commit.
 
 use parlor::history::{
     Author, Decision, Epoch, History, Kind, Memory, Place, Proposal, Refusal, Remembered, Sanction,
@@ -15,14 +16,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// When the server dies: after this many more writes and commits, nothing leaves it.
+/// The number of writes and commits until the server crashes. No later write leaves it.
 #[derive(Default)]
 pub(crate) struct Fate {
     pub(crate) dies_after: Option<u32>,
 }
 
 impl Fate {
-    /// Counts a write or a commit; whether the world still sees it.
+    /// Counts a write or a commit. Returns whether it takes effect.
     pub(crate) fn lives(&mut self) -> bool {
         match &mut self.dies_after {
             None => true,
@@ -35,12 +36,12 @@ impl Fate {
     }
 }
 
-/// What becomes of a storage call.
+/// The result of a storage call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing happens, and it says so.
+    /// Nothing is stored, and the call returns an error.
     Fails,
-    /// It is stored, and the server is told that it failed.
+    /// It is stored, but the call returns an error.
     FailsAfterwards,
 }
 
@@ -52,7 +53,7 @@ pub(crate) struct Said {
     /// The texts that a message had, the present one last, each with the number of the commit that
     /// removed it: by an edit, a deletion, or a cleared channel.
     pub(crate) texts: Vec<(String, Option<u64>)>,
-    /// Whether it was deleted, or is a change of a message that was.
+    /// Whether it was deleted, or is a change of a deleted message.
     pub(crate) deleted: bool,
     pub(crate) nonce: Option<String>,
     /// The number of the commit that stored it.
@@ -90,22 +91,22 @@ fn numbers(bytes: &[u8]) -> impl Iterator<Item = u64> {
     starts.filter_map(move |(start, _)| digits(&bytes[start + 5..]))
 }
 
-/// The disk, and what is done to it.
+/// The disk and its faults.
 pub(crate) struct Disk {
     pub(crate) store: Box<dyn History>,
     /// The files that must not contain a removed text.
     pub(crate) files: Vec<PathBuf>,
-    /// Everything that was ever stored, by place, number 1 first.
+    /// Every message that was ever stored, by place. The first has number 1.
     pub(crate) log: BTreeMap<String, Vec<Said>>,
     /// The number of the oldest message of a channel that the owner cleared.
     pub(crate) firsts: BTreeMap<String, u64>,
     /// The numbers of the removed texts.
     gone: BTreeSet<u64>,
     sanctions: BTreeMap<u64, Sanction>,
-    /// By channel. Each with the number of commits before the decision.
+    /// The writing rule of each channel, with the number of commits before the decision.
     writing: BTreeMap<String, (Writing, u64)>,
     door_is_open: bool,
-    /// The n-th storage call from now fails.
+    /// Makes the n-th storage call from now fail.
     pub(crate) fault: Option<(u32, Fault)>,
     pub(crate) calls: u64,
     pub(crate) commits: u64,
@@ -159,7 +160,7 @@ impl Disk {
         (!is_allowed && !is_reaction).then_some(Refusal::NotYours)
     }
 
-    /// Drops sanctions that have expired by the wall clock. The server drops them, too, so a clock
+    /// Drops sanctions that have expired by the wall clock. The server drops them too, so a clock
     /// that goes back does not restore them.
     fn expire(&mut self, now: Now) {
         self.sanctions.retain(|_, it| it.until() > now.unix);
@@ -250,7 +251,7 @@ impl Disk {
                     self.writing.remove(&**channel);
                 }
                 let place = self.log.entry(channel.to_string()).or_default();
-                // The last commit is over, but its turn may still send answers with these texts.
+                // The turn of the last commit may still send answers with these texts.
                 for said in place.iter_mut() {
                     said.forget(self.commits + 1, &mut self.gone);
                 }
@@ -262,7 +263,7 @@ impl Disk {
 
     /// Maintains the history, and checks that no file contains a removed text.
     pub(crate) fn look_for_gone_texts(&mut self, now: Now) {
-        self.store.maintain(now).expect("the disk is well");
+        self.store.maintain(now).expect("the disk works");
         for path in &self.files {
             let bytes = std::fs::read(path).unwrap_or_default();
             let found = numbers(&bytes).find(|number| self.gone.contains(number));
@@ -274,7 +275,7 @@ impl Disk {
         Self::new(Box::new(Memory::new("epoch".into(), Author(0))))
     }
 
-    /// What a server that starts is given.
+    /// Returns the history for a server that starts.
     pub(crate) fn mount(disk: &Rc<RefCell<Self>>, fate: &Rc<RefCell<Fate>>) -> Mounted {
         Mounted {
             disk: disk.clone(),
@@ -310,7 +311,7 @@ pub(crate) struct Mounted {
 }
 
 impl Mounted {
-    /// One call, which may fail.
+    /// Makes one call, which may fail.
     fn call<R>(
         &self,
         call: impl FnOnce(&mut dyn History) -> Result<R, StoreError>,
@@ -380,7 +381,7 @@ impl History for Mounted {
         self.disk.borrow().store.epoch()
     }
 
-    /// The store may have forgotten numbers that were given before it died.
+    /// After a crash the store may not know some numbers that were already used.
     fn next_author(&mut self) -> Author {
         let mut disk = self.disk.borrow_mut();
         assert!(disk.door_is_open, "the door is closed for new sessions");

@@ -1,19 +1,19 @@
-//! The simulation: the whole server without sockets, and a world around it that comes from one
-//! number.
+//! The simulation: the whole server without sockets, in a random world that is determined by one
+//! number, the seed.
 //!
 //! ```sh
-//! cargo test --test simulation  # some fixed seeds, and some new ones
-//! SEEDS=200 cargo test --profile simulation --test simulation  # more of them, fast
-//! SEED=42 cargo test --test simulation -- --ignored --nocapture one  # one, shown
-//! SECONDS=3600 cargo test --profile simulation --test simulation -- --ignored soak  # new ones
+//! cargo test --test simulation  # some fixed and new seeds
+//! SEEDS=200 cargo test --profile simulation --test simulation  # more seeds, fast
+//! SEED=42 cargo test --test simulation -- --ignored --nocapture one  # one, with all events
+//! SECONDS=3600 cargo test --profile simulation --test simulation -- --ignored soak  # new seeds
 //! ```
 //!
-//! A seed that fails prints itself, and the smallest plan that still fails: fewer clients, fewer
-//! steps, fewer kinds of faults (not with `SHRINK=0`, which is quicker). `tests/planted/run
-//! simulation` shows that it finds what is broken.
+//! A failing seed is printed with the smallest plan that still fails: fewer clients, fewer steps,
+//! fewer kinds of faults. `SHRINK=0` leaves that out, which is faster. `tests/planted/run
+//! simulation` shows that the simulation finds bugs.
 //!
-//! Reading order: `plan` (what a seed decides), `world` (what happens), `client` (what everybody is
-//! held to), `disk`.
+//! Reading order: `plan` (what a seed determines), `world` (the events), `client` (what each client
+//! checks), `disk`.
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)]
 
@@ -28,7 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant, SystemTime};
 use world::World;
 
-/// Plays a plan; its digest and its steps, or what went wrong.
+/// Plays a plan. Returns its hash and number of steps, or the failure.
 fn play(plan: &Plan) -> Result<(u64, u64), String> {
     let played = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(plan.clone(), Disk::memory());
@@ -44,8 +44,8 @@ fn play(plan: &Plan) -> Result<(u64, u64), String> {
     })
 }
 
-/// The smallest plan found that still fails: first fewer clients, then fewer steps, then fewer
-/// kinds of faults.
+/// Returns the smallest plan found that still fails: first with fewer clients, then with fewer
+/// steps, then with fewer kinds of faults.
 fn shrink(mut plan: Plan) -> Plan {
     let smaller = |plan: &mut Plan, change: &dyn Fn(&mut Plan)| {
         let mut tried = plan.clone();
@@ -67,7 +67,7 @@ fn shrink(mut plan: Plan) -> Plan {
     plan
 }
 
-/// Plays seeds, and fails with the first that fails. Returns how many steps there were.
+/// Plays seeds until one fails. Returns the number of steps.
 fn play_all(seeds: impl IntoIterator<Item = u64>) -> u64 {
     let mut steps = 0;
     for seed in seeds {
@@ -93,17 +93,17 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// How many seeds are played: few by default, since most people run this without optimisation.
+/// Returns the number of seeds: small by default, because most runs are not optimized.
 fn seeds() -> u64 {
     number("SEEDS").unwrap_or(20)
 }
 
-/// `SHRINK=0`: that a seed fails is enough.
+/// Whether a failing plan is made smaller; not with `SHRINK=0`.
 fn shrinks() -> bool {
     std::env::var("SHRINK").map_or(true, |shrink| shrink != "0")
 }
 
-/// Seeds that nobody has seen before.
+/// Seeds that differ in each run.
 fn new_seeds() -> impl Iterator<Item = u64> {
     let start = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 >> 10;
     start..
@@ -123,14 +123,14 @@ fn new_seeds_too() {
 }
 
 #[test]
-fn the_same_seed_is_the_same_history() {
+fn same_seed_gives_the_same_run() {
     for seed in [3, 14, 15, 92, 65] {
         let plan = Plan::of(seed);
         assert_eq!(play(&plan), play(&plan), "seed {seed}");
     }
 }
 
-/// Not by chance: each storage call of a short story fails once, in both ways.
+/// Each storage call of a short run fails once, in both ways.
 #[test]
 fn every_storage_call_fails_once() {
     let plan = Plan {
@@ -152,8 +152,7 @@ fn every_storage_call_fails_once() {
     }
 }
 
-/// The same on a real database, of which a death leaves the file and its log as they are at that
-/// moment.
+/// The same on a real database. A crash keeps the file and its log as they are at that moment.
 #[cfg(feature = "history")]
 #[test]
 fn on_sqlite() {
@@ -199,7 +198,7 @@ fn on_sqlite() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// One seed, with all that clients were told.
+/// Plays one seed and prints all events that clients receive.
 #[test]
 #[ignore = "needs SEED"]
 fn one() {
@@ -213,7 +212,7 @@ fn one() {
     world.run();
 }
 
-/// New seeds for `SECONDS`.
+/// Plays new seeds for `SECONDS`.
 #[test]
 #[ignore = "runs for SECONDS"]
 fn soak() {

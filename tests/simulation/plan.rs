@@ -1,12 +1,11 @@
-//! What a seed decides before anything happens: how many are there, what may go wrong and how
-//! often, and how small the limits are.
-//! A third of the seeds has no faults at all, so that what only goes wrong in quiet is found too.
+//! What a seed determines in advance: the number of clients, the kinds and frequency of faults, and
+//! the limits. A third of the seeds has no faults, to find bugs that faults would hide.
 
 use parlor::limits::Limits;
 use parlor::testing::Random;
 use std::time::Duration;
 
-/// Kinds of faults, each a bit, so that a failing seed can be tried without one of them.
+/// Kinds of faults, one bit each, so that a failing seed can be played without one of them.
 pub(crate) const NETWORK: u32 = 1;
 pub(crate) const STALLS: u32 = 2;
 pub(crate) const DISK: u32 = 4;
@@ -15,7 +14,7 @@ pub(crate) const CLOCK: u32 = 16;
 pub(crate) const RUDENESS: u32 = 32;
 pub(crate) const ALL_FAULTS: u32 = 63;
 
-/// A simulation, whole: the same plan is the same history, byte for byte.
+/// The parameters of a simulation: the same plan gives the same run, byte by byte.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,

@@ -1,5 +1,4 @@
-//! The simulated world: one server on one disk, its clients, and everything that happens between
-//! them.
+//! The simulated world: one server on one disk, its clients, and all events between them.
 
 use crate::client::{Change, Client, OWNER_KEY, Place, is_of};
 use crate::disk::{Disk, Fate, Fault};
@@ -17,16 +16,16 @@ use std::rc::Rc;
 
 /// Without faults, every client has every message within this many simulated milliseconds.
 const CONVERGES_WITHIN: u64 = 60_000;
-/// The wall clock stands at most so far from where it should: a nonce is known for 24 hours by it.
+/// The most milliseconds by which the wall clock is wrong: nonces are kept for 24 hours of it.
 const CLOCK_OFF: i64 = 11 * 60 * 60 * 1_000;
 
-/// What is told of everything that clients hear.
+/// Receives a line for each event that a client receives.
 pub(crate) type Trace = Box<dyn FnMut(&str)>;
-/// What is done to a disk whose server has died.
+/// What happens to the disk after its server has crashed.
 pub(crate) type Revive = Box<dyn FnMut(&mut Disk)>;
 
-/// The server's end of a connection: a machine that dies in the middle of a turn writes to nobody
-/// from then on, and does not notice.
+/// The server's end of a connection. A server that crashes in the middle of a turn finishes the
+/// turn, but its writes have no effect.
 pub(crate) struct SimSocket {
     memory: MemorySocket,
     fate: Rc<RefCell<Fate>>,
@@ -55,16 +54,16 @@ pub(crate) struct World {
     pub(crate) disk: Rc<RefCell<Disk>>,
     fate: Rc<RefCell<Fate>>,
     clients: Vec<Client>,
-    /// Milliseconds since the world began, and since this server did.
+    /// Milliseconds since the world began, and since this server started.
     time: u64,
     started: u64,
     clock_off: i64,
     texts: u64,
-    /// Everything that clients were told, as one number; the same plan gives the same.
+    /// A hash of all events that clients received; the same plan gives the same hash.
     pub(crate) digest: u64,
     pub(crate) steps: u64,
     pub(crate) trace: Option<Trace>,
-    /// After a server died: what brings the disk back, where that is more than to go on.
+    /// What happens to the disk after a crash, beside mounting it again.
     pub(crate) revive: Option<Revive>,
 }
 
@@ -72,7 +71,7 @@ impl World {
     pub(crate) fn new(plan: Plan, disk: Disk) -> Self {
         let mut random = Random::new(plan.seed ^ 0x5157);
         let clients = (0..plan.clients).map(|number| {
-            // Few names for many: they race for them.
+            // There are fewer names than clients, so they compete.
             let name = match number % 4 {
                 3 => format!("Ada{}", number % 3),
                 _ => format!("user{number}"),
@@ -125,7 +124,7 @@ impl World {
         }));
     }
 
-    /// The server, at the time that it is now.
+    /// The server, with its clock set to the current time.
     fn server(&mut self) -> &mut testing::World<SimSocket> {
         let now = self.now();
         let server = self.server.as_mut().expect("a server is running");
@@ -137,8 +136,8 @@ impl World {
         &mut self.server().hub
     }
 
-    /// Plays the whole plan: first with what goes wrong, then without, until everybody has
-    /// everything.
+    /// Plays the whole plan: first with faults, then without faults until every client has the
+    /// whole state.
     pub(crate) fn run(&mut self) {
         for _ in 0..self.plan.steps {
             self.step();
@@ -146,7 +145,7 @@ impl World {
         self.converge();
     }
 
-    /// Something happens to somebody, the server takes a turn, and nothing may be broken after it.
+    /// Performs one random event and a turn of the server, and checks the invariants.
     fn step(&mut self) {
         self.steps += 1;
         self.time += self.random.below(40) as u64;
@@ -194,7 +193,7 @@ impl World {
         let change = match how {
             0..5 => Change::Edit(seq),
             5..7 => Change::Delete(seq),
-            // Most of these are others' messages, or changes.
+            // Most of these are messages of other users, or changes.
             7 => Change::Edit(other),
             8 => Change::React(other, true),
             _ => Change::React(seq, other < 12),
@@ -202,7 +201,7 @@ impl World {
         self.clients[who].say(place, change, text);
     }
 
-    /// The owner does something that only an owner can do.
+    /// The owner sends a command that only owners may send.
     fn decide(&mut self) {
         let how = self.random.below(16);
         let user = self.clients[self.random.below(self.clients.len())]
@@ -238,8 +237,8 @@ impl World {
         }
     }
 
-    /// Returns a text that is used once, so that it is recognised if it is stored twice or should
-    /// be gone.
+    /// Returns a text that is used once, so that the test notices if it is stored twice or was not
+    /// removed.
     fn text(&mut self) -> String {
         self.texts += 1;
         let long = [0, 0, 0, 40, 900][self.random.below(5)];
@@ -325,7 +324,7 @@ impl World {
         }
     }
 
-    /// A reset in the middle of whatever was under way, or a half-closed connection.
+    /// Resets or half-closes a connection at any point.
     fn break_connection(&mut self, who: usize) {
         self.deliver(who, true);
         let half = self.random.percent(30);
@@ -378,7 +377,7 @@ impl World {
         self.clients[who].retry_at = self.time + self.random.below(2_000) as u64;
     }
 
-    /// Some bytes, or all, of what a client has sent arrive at the server.
+    /// Delivers some or all of a client's sent bytes to the server.
     fn deliver(&mut self, who: usize, all: bool) {
         let Some(connection) = &mut self.clients[who].connection else {
             return;
@@ -397,7 +396,7 @@ impl World {
         self.server().send(id, &bytes);
     }
 
-    /// One turn. If the server dies in it, another one comes up on what the disk has.
+    /// Runs one turn. If the server crashes in it, another one starts on the same disk.
     fn turn(&mut self) {
         self.server().turn();
         if self.fate.borrow().dies_after == Some(0) {
@@ -445,7 +444,8 @@ impl World {
                 continue;
             };
             let id = connection.id;
-            // There is room again: an edge, which is told where a write was short.
+            // The socket has become writable. This is an edge: it is only reported after a short
+            // write.
             let was_full = {
                 let mut wire = connection.wire.borrow_mut();
                 let was_full = wire.room < usize::MAX >> 1 || wire.write_most < usize::MAX;
@@ -453,7 +453,7 @@ impl World {
                 was_full
             };
             if over && !dying {
-                // It reads to the end and hangs up.
+                // The client reads to the end and closes.
                 self.deliver(who, true);
                 self.server().end(id, Ended::EndOfStream);
                 self.lose(who);
@@ -470,18 +470,22 @@ impl World {
         }
     }
 
-    /// What holds after each step.
+    /// Checks what holds after each step.
     fn check(&mut self) {
         let (limits, now) = (self.plan.limits.clone(), self.now().mono);
         let hub = self.hub();
         let buffered = hub.metrics().buffered_bytes as usize;
-        // One that is too large is told to go in one turn and gone in the next.
+        // A connection that is too large gets its close frame in one turn and is removed in the
+        // next.
         let most = limits.buffered_bytes + (1 << 20);
         assert!(buffered <= most, "{buffered} bytes are held");
         if hub.connections() > 0 {
-            let next = hub.next_deadline().expect("each connection has a reminder");
+            let next = hub.next_deadline().expect("each connection has a deadline");
             let longest = limits.ping_interval.max(limits.message_timeout) + limits.pong_timeout;
-            assert!(next.since(now) <= longest, "far away: {next:?} at {now:?}");
+            assert!(
+                next.since(now) <= longest,
+                "the next deadline is too late: {next:?} at {now:?}"
+            );
         }
         for client in &self.clients {
             if let Some(connection) = &client.connection {
@@ -490,7 +494,8 @@ impl World {
         }
     }
 
-    /// The faults stop, everybody comes back, and within a minute everybody has everything.
+    /// Ends all faults, lets all clients return, and checks that each has the whole state within a
+    /// minute.
     fn converge(&mut self) {
         self.note("the faults stop");
         *self.fate.borrow_mut() = Fate::default();
@@ -513,7 +518,7 @@ impl World {
                 self.deliver(who, true);
             }
             self.turn();
-            // As the driver does: what is left over begins the next turn at once.
+            // As the driver does: remaining work starts the next turn immediately.
             while self.server().has_work() {
                 self.turn();
             }
@@ -525,10 +530,7 @@ impl World {
                     break;
                 }
                 let what = missing.unwrap_or_else(|| "there is work left".to_owned());
-                assert!(
-                    self.time < until,
-                    "a minute without faults is over, and {what}"
-                );
+                assert!(self.time < until, "after a minute without faults, {what}");
                 self.mend();
             }
         }
@@ -536,18 +538,18 @@ impl World {
         for _ in 0..3 {
             self.turn();
         }
-        assert!(!self.server().has_work(), "the loop is idle");
+        assert!(!self.server().has_work(), "the loop must be idle");
         self.time += 2_000;
         let now = self.now();
         self.disk.borrow_mut().look_for_gone_texts(now);
     }
 
-    /// What a client does that got a refusal, or no answer.
+    /// What a client does after a refusal, or without an answer.
     fn mend(&mut self) {
         let log = &self.disk.borrow().log;
         if self.clients[0].welcomed().is_some() {
             self.clients[0].own();
-            // Others wait for an answer in a channel in which only the owner can write.
+            // Other clients wait for an answer in a channel in which only the owner can write.
             let pending = self.clients.iter().flat_map(|it| it.pending.values());
             let places = pending.filter_map(|it| match &it.place {
                 Place::Channel(channel) => Some(channel.clone()),
@@ -568,7 +570,7 @@ impl World {
                 continue;
             };
             let joined = connection.joined.clone();
-            // A client that left a channel with a message still pending goes back for it.
+            // A client that left a channel with a pending message joins again.
             let unsent = client.pending.values().filter_map(|it| match &it.place {
                 Place::Channel(channel) => Some(channel.clone()),
                 Place::Conversation(_) | Place::To(_) => None,
@@ -602,7 +604,7 @@ impl World {
             let (who, name, refusals) = (client.number, &client.name, client.refusals);
             let Some(connection) = client.welcomed() else {
                 return Some(format!(
-                    "{who} is not there, as {name:?}, {refusals} refusals"
+                    "{who} is not online as {name:?}, after {refusals} refusals"
                 ));
             };
             if let Some((nonce, pending)) = client.pending.first_key_value() {
@@ -619,12 +621,12 @@ impl World {
                 if is_mine && newest < length {
                     return Some(format!("client {who} has {newest} of {length} of {place}"));
                 }
-                // A client that was away has every change, too.
+                // A client that was offline has every change, too.
                 for (seq, seen) in client.seen.get(place).into_iter().flatten() {
                     let stored = messages[*seq as usize - 1].present();
                     if is_mine && seen.as_deref() != stored {
                         return Some(format!(
-                            "client {who} has {seen:?} as {place}/{seq}, and it is {stored:?}"
+                            "client {who} has {seen:?} as {place}/{seq}, but {stored:?} is stored"
                         ));
                     }
                 }
@@ -632,7 +634,7 @@ impl World {
             let online = &client.online;
             if self.clients.len() <= 400 && *online != present {
                 return Some(format!(
-                    "client {who} lists {online:?}, and it is {present:?}"
+                    "client {who} lists {online:?}, but {present:?} are online"
                 ));
             }
             if client.count != self.clients.len() as u64 {

@@ -68,7 +68,7 @@ fn compressed_messages_are_inflated() {
     for (name, frames, expected) in table {
         assert_eq!(in_pieces(negotiated(), &bytes(frames)), *expected, "{name}");
     }
-    // The frames of §7.2.3.1 as they are printed, from a server.
+    // The frames of §7.2.3.1 as printed there, from a server.
     for printed in [&b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"[..],
         b"\x41\x03\xf2\x48\xcd\x80\x04\xc9\xc9\x07\x00"] {
         let client = WebSocket::client(LIMIT, || [0; 4]).with_deflate(negotiated());
@@ -251,7 +251,7 @@ fn random_fragments_give_the_same_events_in_random_pieces() {
         }
         let whole = events(server(), &bytes, || bytes.len());
         assert_eq!(whole, expected, "seed {seed}");
-        // With one wrong bit the verdict is the same in all pieces too.
+        // With one wrong bit, the result is also the same in all pieces.
         let broken = random.below(bytes.len());
         for flip in [0, 1 << random.below(8)] {
             bytes[broken] ^= flip;

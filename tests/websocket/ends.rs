@@ -29,7 +29,7 @@ fn ends(server: &Config, client: &Config) -> (WebSocket, WebSocket, Option<Strin
         other => panic!("{other:?}"),
     };
     assert_eq!(accepted.subprotocol, value.accepted.subprotocol);
-    // The same by another HTTP library.
+    // The same with another HTTP library.
     let pairs = |headers: Vec<(&str, String)>| -> Vec<(String, String)> {
         let pair = |(name, value): (&str, String)| (name.to_owned(), value);
         headers.into_iter().map(pair).collect()
@@ -198,7 +198,7 @@ fn messages_refer_to_earlier_ones_with_context_takeover() {
         assert_eq!(pass(&mut bytes, to), text, "round {round}");
     }
     assert!(on_the_wire * 3 < sent, "{sent} bytes became {on_the_wire}");
-    // Noise does not shrink, and must not confuse the window.
+    // Random text does not shrink, and must not damage the window.
     let letter = |_| char::from(33 + random.below(90) as u8);
     let noise: String = (0..5_000).map(letter).collect();
     for text in [&noise, "again and again and again and again", &noise] {
@@ -241,7 +241,7 @@ fn windows_that_a_peer_asks_for_are_kept() {
             let flush = zlib_rs::InflateFlush::SyncFlush;
             inflater
                 .decompress(&compressed, &mut inflated, flush)
-                .expect("it fits the window");
+                .expect("it fits into the window");
             inflated.truncate((inflater.total_out() - before) as usize);
             assert!(inflated == text.as_bytes(), "{bits} bits");
         }

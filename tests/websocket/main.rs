@@ -1,5 +1,5 @@
-//! The WebSocket floor from outside: the standard's examples, every rule that can be broken, and
-//! bytes in any pieces.
+//! The WebSocket layer by its public interface: the standard's examples, every rule that can be
+//! broken, and bytes in any pieces.
 
 #![allow(unreachable_pub, clippy::unwrap_used)]
 

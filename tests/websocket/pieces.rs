@@ -1,5 +1,5 @@
-//! Frames, and what an endpoint makes of them, whole and in pieces. `frames` in fuzz/checks, which
-//! tests/corpus.rs plays, tries random frames.
+//! Frames and the events of an endpoint, whole and in pieces. For random frames see `frames` in
+//! fuzz/checks, which tests/corpus.rs runs.
 
 use parlor::websocket::{
     DeflateParameters, Event, Opcode, Progress, Scratch, WebSocket, encode_masked_message,

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Time after which a test that waits fails. Generous, because no test here measures speed.
+/// The time after which a waiting test fails. It is long, because no test here measures speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running server.
@@ -46,7 +46,8 @@ pub(crate) fn parlor() -> Command {
     command
 }
 
-/// A server without a history on a free port, which a shell becomes after it has set something up.
+/// A server without a history on a free port. A shell runs a script first, and then the server in
+/// its place.
 pub(crate) fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
     let script = format!("{script}; exec \"$0\" \"$@\"");
@@ -110,7 +111,7 @@ impl Server {
         Self::listening("127.0.0.1:0", arguments)
     }
 
-    /// The same at another address. A server listens at each `--listen`, so there is one.
+    /// Starts a server at another address. A server listens at each `--listen`, so there is one.
     pub(crate) fn listening(address: &str, arguments: &[&str]) -> Self {
         let mut command = parlor();
         command.args(["--listen", address, "--no-history"]);
@@ -118,7 +119,7 @@ impl Server {
         Self::spawn(command)
     }
 
-    /// The same, with variables and no options.
+    /// Starts a server with variables and no options.
     pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Self {
         let mut command = parlor();
         command.args(["--listen=127.0.0.1:0", "--no-history"]);
@@ -126,7 +127,7 @@ impl Server {
         Self::spawn(command)
     }
 
-    /// The same, with the options in one text.
+    /// Starts a server with its options in one text.
     pub(crate) fn with(options: &str) -> Self {
         Self::start(&options.split(' ').collect::<Vec<_>>())
     }
@@ -142,7 +143,7 @@ impl Server {
             let mut line = String::new();
             let _ = stdout.read_line(&mut line);
             let _ = sender.send(line);
-            // Reads on, so that the server can write.
+            // Keeps reading, so that the server can write.
             let _ = stdout.read_to_string(&mut String::new());
         });
         let logs = Arc::new(Mutex::new(String::new()));
@@ -190,7 +191,7 @@ impl Server {
         format!("ws://{}{path}", self.address)
     }
 
-    /// Opens a connection on which nothing was sent yet.
+    /// Opens a connection without sending anything.
     pub(crate) fn raw(&self) -> Raw {
         Raw::connect(self.address)
     }
@@ -238,7 +239,7 @@ impl Server {
     /// The value of one line of `/metrics`.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let value = self.raw().metric(name);
-        value.unwrap_or_else(|| panic!("there is no {name}"))
+        value.unwrap_or_else(|| panic!("no metric {name}"))
     }
 }
 

@@ -100,7 +100,7 @@ impl Raw {
     pub(crate) fn assert_ended(&mut self, name: &str) {
         let rest = self.until_the_end();
         let rest = String::from_utf8_lossy(&rest);
-        assert!(rest.is_empty(), "{name}: more came: {rest:?}");
+        assert!(rest.is_empty(), "{name}: more bytes: {rest:?}");
     }
 
     /// Reads the response to a `GET`.

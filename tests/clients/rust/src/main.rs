@@ -1,7 +1,7 @@
 //! Echo servers and an echo client on other Rust libraries.
 //!
-//! `peers tungstenite` and `peers fastwebsockets` print their port and end with standard input.
-//! `peers client URL` plays the cases of a server that speaks Autobahn's control paths.
+//! `peers tungstenite` and `peers fastwebsockets` print their port, and end when standard input
+//! ends. `peers client URL` runs all cases of a server with Autobahn's control paths.
 
 use bytes::Bytes;
 use fastwebsockets::upgrade::upgrade;
@@ -42,7 +42,7 @@ fn main() -> Done {
     }
 }
 
-/// Prints the port, and ends the process with standard input.
+/// Prints the port. Ends the process when standard input ends.
 fn listen() -> io::Result<TcpListener> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?.port());
@@ -104,7 +104,7 @@ fn client(url: &str) -> Done {
         return Err("no number of cases".into());
     };
     for case in 1..=count.parse::<u32>()? {
-        // A handshake that the client refuses is a verdict of its own.
+        // A handshake that the client refuses ends the case.
         if let Ok(socket) = open(&format!("/runCase?case={case}&agent=tungstenite"))? {
             echo(socket)?;
         }
