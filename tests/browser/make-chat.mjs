@@ -25,12 +25,19 @@ async function say(page, text) {
   await page.press('#message', 'Enter');
 }
 
+/** A message goes to the channel that is marked, which is the old one until the server has answered. */
+const isIn = (page, name) => page.locator('#channels [aria-current]').getByText(name, { exact: true }).waitFor();
+
 async function create(page, name) {
   await page.fill('#channel', name);
   await page.press('#channel', 'Enter');
+  await isIn(page, name);
 }
 
-const change = (page, name) => page.locator('#channels').getByRole('button', { name, exact: true }).click();
+async function change(page, name) {
+  await page.locator('#channels').getByRole('button', { name, exact: true }).click();
+  await isIn(page, name);
+}
 
 /** Waits until each page shows the same. */
 const all = (pages, expected, look, patience) => Promise.all(pages.map((page) => until(expected, look(page), '', patience)));
