@@ -9,7 +9,7 @@ import { parse } from '../../www/texts/markup.js';
 
 const SUPPORTED = ['Chrome and Edge 123', 'Firefox 128', 'Safari 17.5'];
 
-/** What at least one of them lacks. A line that uses it names the guard too: `?.`, `in`, `typeof` or `@supports`. */
+/** Features that at least one of them lacks. A line that uses one must have a guard: `?.`, `in`, `typeof` or `@supports`. */
 const NEWER = {
   js: [
     /\bPromise\.try\b/, /\bRegExp\.escape\b/, /\bURL\.parse\b/, /\bError\.isError\b/, /\bMath\.(?:sumPrecise|f16round)\b/, /\bIterator\.from\b/,

@@ -1,4 +1,4 @@
-// The connection check's judgement of what the server saw.
+// The connection check: the problems that it finds in the server's view of a request.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ const HTTPS = { protocol: 'https:', host: 'chat.example' };
 const HTTP = { protocol: 'http:', host: '127.0.0.1:8080' };
 const ADA = '192.0.2.1';
 
-/** What it is, the page, request headers, the client as the server counts it, the difference of the clocks in ms, and the codes found. */
+/** A name, the page, request headers, the client's address by the server, the difference of the clocks in ms, and the codes found. */
 const TABLE = [
   ['all is right', HTTPS, [`X-Forwarded-For: ${ADA}`], [ADA, true], 0, ''],
   ['all is right, without a proxy', HTTP, [], ['127.0.0.1', false], 9000, ''],

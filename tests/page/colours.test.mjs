@@ -1,4 +1,4 @@
-// The colours of names: enough contrast in both themes, and names that are alike have different ones.
+// The colours of names: enough contrast in both themes, and different colours for similar names.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';

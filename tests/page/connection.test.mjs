@@ -1,4 +1,4 @@
-// The connection, with a clock, a socket and a server of this test's own.
+// The connection, with a simulated clock, socket and server.
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
@@ -20,7 +20,7 @@ class Socket {
   breaks() { this.onclose({ code: 1006, reason: '' }); }
 }
 
-let clock; // the monotonic clock follows the wall's, but for a test that lets it stand still
+let clock; // the monotonic clock; it follows the wall clock except where a test stops it
 beforeEach((t) => {
   sockets = [];
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: 1_000_000 });
@@ -44,7 +44,7 @@ function connected(t) {
 
 const message = (text) => ({ type: 'message', channel: 'general', text });
 
-test('pauses double, and start over only after ten stable seconds', (t) => {
+test('pauses double until a connection has lasted ten seconds', (t) => {
   const { connection, pass } = connected(t);
   const pauses = [];
   const lose = (after) => {
@@ -59,7 +59,7 @@ test('pauses double, and start over only after ten stable seconds', (t) => {
   assert.deepEqual(pauses, [1, 2, 4, 8, 16, 30, 30, 1, 2]);
 });
 
-test('a message without an answer means another connection, whatever else arrives', (t) => {
+test('a message without an answer closes the connection, whatever else arrives', (t) => {
   const { connection, on, pass } = connected(t);
   connection.request(message('x')).catch(() => {});
   for (let second = 0; second < 9; second += 1) {
@@ -73,7 +73,7 @@ test('a message without an answer means another connection, whatever else arrive
   assert.equal(on.lost.length, 1);
 });
 
-test('another command is waited for as long as anything arrives', (t) => {
+test('other commands wait for an answer as long as anything arrives', (t) => {
   const { connection, pass } = connected(t);
   connection.request({ type: 'join', channel: 'a' }).catch(() => {});
   for (let second = 0; second < 30; second += 1) {
@@ -85,7 +85,7 @@ test('another command is waited for as long as anything arrives', (t) => {
   assert.notEqual(connection.stage, 'open');
 });
 
-test('the server’s pace is kept, and the order with it', (t) => {
+test('commands keep the server’s rate and their order', (t) => {
   const { connection, pass } = connected(t);
   const [socket] = sockets;
   for (const text of ['a', 'b']) connection.request(message(text)).catch(() => {});
@@ -100,7 +100,7 @@ test('the server’s pace is kept, and the order with it', (t) => {
   assert.deepEqual(said(), ['a', 'b', 'b', 'c']);
 });
 
-test('the network is back, the page is looked at: at once', (t) => {
+test('a returning network or a visible page reconnects at once', (t) => {
   const { connection, pass } = connected(t);
   for (let loss = 0; loss < 4; loss += 1) {
     sockets.at(-1).breaks();
@@ -138,7 +138,7 @@ test('a machine that slept is noticed by the wall clock', (t) => {
   assert.equal(connection.stage, 'connecting', 'a pause is over that the machine slept through');
 });
 
-test('since when it is down, and until when not', (t) => {
+test('the time of a lost connection is reported until it is back', (t) => {
   const { connection, pass } = connected(t);
   assert.equal(connection.downSince, null);
   sockets[0].breaks();
@@ -151,7 +151,7 @@ test('since when it is down, and until when not', (t) => {
   assert.equal(connection.downSince, null);
 });
 
-test('the socket that the page opened while it loaded is used, unless it failed', () => {
+test('the socket opened during loading is used unless it failed', () => {
   for (const [readyState, url, isUsed] of [[0, 'ws://localhost/chat', true], [1, 'ws://localhost/chat', true], [3, 'ws://localhost/chat', false], [1, 'ws://localhost/other/chat', false]]) {
     sockets = [];
     const early = new Socket();

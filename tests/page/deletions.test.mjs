@@ -1,4 +1,4 @@
-// Deletions: delayed, kept by the browser, and sent at once by a page that is closed.
+// Deletions: delayed, stored in the browser, and sent at once when the page closes.
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
@@ -16,7 +16,7 @@ beforeEach(() => {
   listeners = [];
 });
 
-/** A page whose `general` is open. `sent` are the numbers that it asked the server to delete. */
+/** A page with `general` open. `sent` has the numbers of the messages that it asked the server to delete. */
 function page(epoch = 'one') {
   const state = Object.assign(states.create(), { epoch });
   const sent = [];
@@ -30,7 +30,7 @@ function page(epoch = 'one') {
   return { state, room, deletions, sent, close: () => event('pagehide'), storageChanged: () => event('storage', { key: null }) };
 }
 
-test('a page that is closed sends its own deletions only, and its user who leaves all', (t) => {
+test('a closed page sends its own deletions, and a user who leaves sends all', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const [one, two] = [page(), page()];
   one.deletions.add(one.room, 7);

@@ -1,10 +1,10 @@
-// Frames as the wire view draws them and makes them.
+// Frames as the wire view draws and builds them.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PRESETS, bytesOf, cells, dump, frame, hexLines, hexOf, masking, summary, textOf } from '../../www/wire/frames.js';
 
-test('hex, in the spellings that people paste', () => {
+test('hex is read in all usual spellings', () => {
   for (const hex of ['8105 4865', '81:05:48:65', '0x81, 0x05, 0x48, 0x65', '\\x81\\x05\\x48\\x65', '81\n05-48;65']) {
     assert.deepEqual([...bytesOf(hex)], [0x81, 5, 0x48, 0x65], hex);
   }
@@ -12,7 +12,7 @@ test('hex, in the spellings that people paste', () => {
   for (const wrong of ['8', 'xy', '81 0']) assert.equal(bytesOf(wrong), null, wrong);
 });
 
-test('the frames of RFC 6455 §5.7', () => {
+test('the frames of RFC 6455 §5.7 are built', () => {
   const hello = new TextEncoder().encode('Hello');
   const table = [
     ['a masked text', { payload: hello }, '81 85 37 fa 21 3d 7f 9f 4d 51 58'],
@@ -56,14 +56,14 @@ test('each byte of the dump knows its fields', () => {
   assert.equal(rows[1].map(({ letter }) => letter).join(''), 'MQX');
 });
 
-test('unmasking, byte by byte', () => {
+test('unmasking is shown byte by byte', () => {
   const trace = { bytes: hexOf(BYTES), frame: { masking_key: '37 fa 21 3d', header_bytes: 6 } };
   assert.deepEqual(masking(trace)[0], ['7f', '37', '48', 'H']);
   assert.equal(masking(trace).map((step) => step[3]).join(''), 'Hello');
   assert.deepEqual(masking({ bytes: '81 00', frame: { masking_key: null, header_bytes: 2 } }), []);
 });
 
-test('one line of each frame', () => {
+test('each frame has a summary in one line', () => {
   const of = (opcode, payload, more = {}) => summary({ frame: { opcode, payload, ...more } });
   assert.equal(of('text', '48 65 0a'), 'He␊');
   assert.equal(of('text', '48 e2 82'), 'H', 'a cut character is left out');
@@ -75,7 +75,7 @@ test('one line of each frame', () => {
   assert.equal(of('text', '61'.repeat(300)).length, 201);
 });
 
-test('what is no UTF-8 is no text', () => {
+test('invalid UTF-8 is not shown as text', () => {
   assert.equal(textOf(bytesOf('ff')), null);
   assert.equal(textOf(bytesOf('ef bb bf 41')), '\ufeffA', 'a mark at the beginning is shown too');
 });

@@ -1,4 +1,4 @@
-// Which keys the page takes: on other layouts and systems, and none of the browser's own.
+// The keys that the page handles, on several layouts and systems. It must not handle the browser's own.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ function event(written, more) {
   return { key: parts.at(-1), code: code ?? '', ctrlKey: has('Ctrl'), metaKey: has('Meta'), altKey: has('Alt'), shiftKey: has('Shift'), ...more };
 }
 
-test('keys elsewhere', () => {
+test('keys on Windows and Linux', () => {
   const table = [
     ['Ctrl+K', 'Ctrl+k KeyK', 'jump'], ['with Caps Lock', 'Ctrl+K KeyK', 'jump'], ['Dvorak: K prints elsewhere', 'Ctrl+k KeyV', 'jump'], ['Dvorak: another letter on its place', 'Ctrl+t KeyK', null],
     ['Cyrillic', 'Ctrl+л KeyK', 'jump'], ['Greek', 'Ctrl+κ KeyK', 'jump'], ['Hebrew', 'Ctrl+ל KeyK', 'jump'], ['Arabic', 'Ctrl+ن KeyK', 'jump'], ['Cyrillic, another key', 'Ctrl+к KeyR', null],

@@ -1,4 +1,4 @@
-// What was read, as two tabs of one browser tell each other.
+// Read markers, shared by two tabs of one browser.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ const states = await import('../../www/store/state.js');
 
 const message = (seq) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: 'news', seq, at: seq });
 
-/** A tab at its first visit: what `general` has when it enters, what is open. */
+/** A tab at its first visit, with the messages in `general` and the open channel. */
 function tab(history, open) {
   const state = states.create();
   const marks = new ReadMarkers(() => state, () => {});
@@ -39,7 +39,7 @@ test('messages of a first visit are read, also in other tabs', (t) => {
   assert.equal(here.unread(), 0, 'on a first visit nothing is new');
   here.marks.update();
   t.mock.timers.tick(400);
-  here.marks.update(); // whatever happens meanwhile does not put it off
+  here.marks.update(); // a second update does not delay it
   t.mock.timers.tick(100);
   for (const act of told) act({ key: 'parlor:/:read' });
   assert.equal(elsewhere.unread(), 0);

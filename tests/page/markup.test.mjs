@@ -1,10 +1,10 @@
-// What a text means: emphasis, code, links, mentions; and that the work is linear in the length of the text.
+// Markup: emphasis, code, links, mentions. The work is linear in the length of the text.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isEmojiOnly, mentions, parse, plain } from '../../www/texts/markup.js';
 
-/** A tree in short: *bold* as b(), italic i(), code c(), link l<address|host>, mention @(), quote q(), fenced code f(). */
+/** A short form of a tree: *bold* as b(), italic i(), code c(), link l<address|host>, mention @(), quote q(), fenced code f(). */
 function short(text, users = []) {
   const signs = { bold: 'b', italic: 'i', strike: 's', mention: '@', code: 'c', link: 'l' };
   const part = (one) => {
@@ -25,7 +25,7 @@ function check(table) {
   for (const [name, text, expected] of table) assert.equal(short(text), expected, name);
 }
 
-test('channels, and messages in them', () => check([
+test('channels and messages become links', () => check([
   ['a channel', 'see #general.', 'see #(general).'], ['a message', 'see #general/842, please', 'see #(general 842), please'],
   ['in a quote', '> Ada: hi #general/1', 'q(Ada: hi #(general 1))'], ['a name with a full stop', '#garden.2/3', '#(garden.2 3)'],
   ['no such channel', '#1 and #generals', '#1 and #generals'], ['within a word', 'a#general C##general', 'a#general C##general'],
@@ -33,16 +33,16 @@ test('channels, and messages in them', () => check([
   ['no number', '#general/x #general/1x', '#(general)/x #(general)/1x'], ['beside Chinese letters', '看#中文', '看#(中)文'],
 ]));
 
-test('lists and struck words', () => check([
+test('lists and struck words are marked', () => check([
   ['a list', 'to do:\n- read **5.3**\n* write', 'to do:¶•(read b(5.3))•(write)'], ['a numbered list keeps its numbers', '3. a\n4) b\nc', '3(a)4(b)¶c'],
   ['a date', '3. May', '3. May'], ['a number below zero', '-5 degrees', '-5 degrees'], ['italics at the beginning', '*a* b', 'i(a) b'],
   ['two lists', '- a\n1. b\n2. c', '•(a)¶1(b)2(c)'], ['a mark without words', '- ', '- '],
   ['struck words', 'a ~~b *c*~~ d', 'a s(b i(c)) d'], ['one tilde, or four', '~a~ ~~~~', '~a~ ~~~~'], ['in bold', '**~~a~~**', 'b(s(a))'],
 ]));
 
-test('a mention in a list is one', () => assert.equal(mentions('- ask @Ada', 'Ada'), true));
+test('a mention in a list is a mention', () => assert.equal(mentions('- ask @Ada', 'Ada'), true));
 
-test('a text without its markup', () => assert.equal(plain('**a ~~b~~** `c`\n> q\n- x\n```\n*y*\n```'), 'a b c\nq\n• x\n*y*'));
+test('a text is shown without its markup', () => assert.equal(plain('**a ~~b~~** `c`\n> q\n- x\n```\n*y*\n```'), 'a b c\nq\n• x\n*y*'));
 
 test('a few emoji alone are large', () => {
   for (const [text, expected] of [['🎉', true], [':tada: 👩‍👩‍👧‍👦', true], ['1', false], ['🎉 ok', false], ['> 🎉', false], ['🎉'.repeat(7), false], ['', false]]) {
@@ -50,7 +50,7 @@ test('a few emoji alone are large', () => {
   }
 });
 
-test('emphasis, code, emoji and blocks', () => check([
+test('emphasis, code, emoji and blocks are marked', () => check([
   ['nothing', 'hello, you', 'hello, you'],
   ['bold, italics, code', '**a** *b* _c_ `d`', 'b(a) i(b) i(c) c(d)'],
   ['one in the other', '**a *b* c**', 'b(a i(b) c)'],
@@ -86,7 +86,7 @@ test('emphasis, code, emoji and blocks', () => check([
   ['half a character', '\ud83d*a*', '\ud83di(a)'],
 ]));
 
-test('links', () => check([
+test('addresses become links', () => check([
   ['in a sentence', 'see https://example.org/a?b=c#d, and', 'see l<https://example.org/a?b=c#d>, and'],
   ['in brackets, with brackets', '(http://example.org/a_(b)).', '(l<http://example.org/a_(b)>).'],
   ['brackets that it did not open', 'https://example.org/a)), https://example.org/(b)_c)', 'l<https://example.org/a>)), l<https://example.org/(b)_c>)'],
@@ -125,7 +125,7 @@ test('links', () => check([
   ['an emoji after it', 'https://example.com👍', 'l<https://example.com>👍'],
 ]));
 
-test('mentions as they are shown', () => {
+test('mentions are marked', () => {
   check([
     ['in a sentence', '@Ada, @bob. and x@y.org', '@(Ada), @(bob). and x@y.org'],
     ['in emphasis', '*@ada* _@bob_ **@cleo**', 'i(@(ada)) i(@(bob)) b(@(cleo))'],
@@ -137,7 +137,7 @@ test('mentions as they are shown', () => {
   assert.equal(short('@ada..', ['ada.']), '@(ada.).');
 });
 
-test('a text mentions a user, or not', () => {
+test('mentions of a user are found', () => {
   const yes = {
     ada: ['hi @ada!', '@Ada', '(@ada)', '@ada.', '@ada...', '@ada…', '@ada,you', '@ada: see', "@ada's", '@ada’s', '"@ada"', '“@ada”', '«@ada»', '@ada-', 'x\n@ada', '@@ada', '*@ada*', '_@ada_', '**@ada**', '(cc:@ada)',
       '你好@ada', '@ada你好', '你好@ada你好', '，@ada，', '（@ada）', '「@ada」', '@adaさん', '@ada님', 'สวัสดี@ada', '＠ada', '@ａｄａ', '👍@ada', '❤️@ada', '@ada👍', '@bob/@ada', '@ada/@bob', 'hello.@ada', '@ada?!', '@ada;', '@ada\u200b',
@@ -173,7 +173,7 @@ test('no text loses a word', () => {
   }
 });
 
-/** Texts that made some parser of Markdown slow. */
+/** Texts that have made Markdown parsers slow. */
 const HOSTILE = {
   'list items': (count) => '- a\n'.repeat(count),
   'openers of struck words': (count) => '~~a '.repeat(count),
@@ -241,8 +241,8 @@ test('the work is linear in the length of the text', () => {
   }
 });
 
-// node tests/page/markup.test.mjs prints time against length; nothing is asserted of it, since machines differ.
-test('time against length, in microseconds', (t) => {
+// node tests/page/markup.test.mjs prints the time for each length. It asserts nothing, because machines differ.
+test('times are printed for each length', (t) => {
   for (const [name, text] of Object.entries(HOSTILE)) {
     const times = [1000, 4000, 16_000].map((length) => {
       const one = text(Math.ceil((2 * length) / text(2).length)).slice(0, length);

@@ -1,10 +1,10 @@
-// How the page's modules depend on one another: by folder in one direction, without circles.
+// The imports of the page's modules: one direction between folders, without circles.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 
-/** What the modules of each folder may import, besides modules of the same folder. */
+/** The folders from which the modules of a folder may import, besides their own. */
 const LAYERS = {
   texts: [],
   connection: ['texts'],
@@ -63,7 +63,7 @@ test('texts and store know no DOM, views know no socket', () => {
 
 test('imports have the forms that the bundle of build.rs understands', () => {
   for (const [name, { source, lazy }] of modules) {
-    // What is imported later must be loaded soon after the start, because the server may be away when it is needed.
+    // Later modules must be loaded soon after the start, because the server may be unreachable when they are needed.
     assert.deepEqual(lazy, name === 'app/main.js' ? ['app/later.js'] : [], name);
     for (const [, names, path] of source.matchAll(/^import \{ (.*) \} from '([^']+)';/gm)) {
       const other = modules.get(new URL(path, new URL(name, www)).href.slice(www.href.length)).source;

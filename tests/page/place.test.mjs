@@ -1,4 +1,4 @@
-// One place's messages: nothing missing, nothing twice, in order, however they come.
+// The messages of a place: in order, none missing, none twice, in any order of arrival.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ function loaded(from, to) {
   return place;
 }
 
-test('live messages', () => {
+test('live messages are added once', () => {
   const table = [
     ['the next one is appended', [4], '1 2 3 4', false],
     ['one that is known is passed over', [3], '1 2 3', false],
@@ -35,7 +35,7 @@ test('live messages', () => {
   }
 });
 
-test('pages of what was missed', () => {
+test('missed messages come in pages', () => {
   const table = [
     ['a page that reaches the end', range(4, 6), false, 1, 6, '1 2 3 4 5 6', false],
     ['a page with others behind it', range(4, 5), true, 1, 9, '1 2 3 4 5', true],
@@ -63,14 +63,14 @@ test('live messages run ahead of the pages and find their place', () => {
   assert.equal(place.filling, false);
 });
 
-test('a hole that the server can not fill is not asked for for ever', () => {
+test('a gap that the server can’t fill is not requested again', () => {
   const place = loaded(1, 3);
   rooms.receive(place, message(9));
   assert.equal(rooms.append(place, [], false, 1), false);
   assert.equal(seqs(place), '1 2 3 9');
 });
 
-test('a place that was never opened', () => {
+test('a place that was not opened counts new messages', () => {
   const closed = rooms.channel('general');
   rooms.receive(closed, message(7));
   assert.deepEqual([closed.messages.length, closed.known], [0, 7], 'only the number counts');
@@ -86,7 +86,7 @@ test('a place that was never opened', () => {
   assert.equal(loading.newest, 52, 'what came while the first page was on its way is not lost');
 });
 
-test('earlier pages go before', () => {
+test('earlier pages are put before later ones', () => {
   const place = loaded(6, 8);
   place.fetchingOlder = true;
   rooms.prepend(place, range(3, 6), true);
@@ -95,7 +95,7 @@ test('earlier pages go before', () => {
   assert.deepEqual([seqs(place), place.older], ['1 2 3 4 5 6 7 8', false]);
 });
 
-test('what is not looked at is trimmed, and can be fetched again', () => {
+test('hidden messages are trimmed and can be fetched again', () => {
   const place = loaded(1, 10);
   rooms.trim(place, 20);
   assert.equal(place.older, false);
@@ -104,7 +104,7 @@ test('what is not looked at is trimmed, and can be fetched again', () => {
 });
 
 test('any order of live messages and pages gives the same place', () => {
-  // A made-up network: pages of 3, live messages that may overtake them, some twice.
+  // A simulated network: pages of 3, live messages that may overtake them, some twice.
   let seed = 1;
   const below = (most) => (seed = (seed * 48_271) % 2_147_483_647) % most;
   for (let round = 0; round < 500; round += 1) {
@@ -146,9 +146,9 @@ test('events about a message change it, count as numbers, and keep no text', () 
   assert.equal(place.deleted.get(2), 'Ada');
 });
 
-test('reactions that history has are not counted again by their events', () => {
+test('reactions in the history are not counted again by their events', () => {
   const place = loaded(5, 8);
-  rooms.receive(place, reacted(9, 4)); // about a message that isn't held
+  rooms.receive(place, reacted(9, 4)); // about a message that the page doesn't have
   rooms.prepend(place, [{ ...message(4), reactions: [{ emoji: '👍', count: 1, mine: false }] }], false);
   assert.equal(rooms.find(place, 4).reactions[0].count, 1);
   rooms.append(place, [reacted(10, 4)], false, 1, 10); // missed without a connection
@@ -158,7 +158,7 @@ test('reactions that history has are not counted again by their events', () => {
   assert.equal(rooms.find(again, 4).reactions[0].count, 1);
 });
 
-test('an earlier edit does not change what history says', () => {
+test('an earlier edit does not change a text from the history', () => {
   const place = loaded(8, 9);
   rooms.prepend(place, [{ ...message(4), text: 'newest', owner: true, edited_at: 7 }, edited(5, 4, 'newest')], false);
   const { owner, edited_at: at } = rooms.find(place, 4);
@@ -186,7 +186,7 @@ test('a part of the history joins the newest messages when it reaches them', () 
   assert.deepEqual([seqs(place), place.older], [seqs({ messages: range(1, 111) }), false]);
 });
 
-test('a cleared channel goes on with its numbers', () => {
+test('a cleared channel continues its numbers', () => {
   const place = loaded(1, 3);
   Object.assign(place, { pin: 2 });
   rooms.clear(place, 4);

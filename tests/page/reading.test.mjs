@@ -10,7 +10,7 @@ import * as states from '../../www/store/state.js';
 const message = (seq, more = {}) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: `text ${seq}`, seq, at: 1000 * seq, ...more });
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
 
-test('of a long place a span is shown that moves with the reader', () => {
+test('a long place shows a range that moves with the reader', () => {
   const span = new MessageRange();
   let messages = range(1, 50_000);
   assert.deepEqual(span.range(messages, true), [49_750, 50_000], 'the end');
@@ -40,7 +40,7 @@ test('a range without its messages starts over', () => {
   assert.equal(rooms.indexOf(range(5, 9), 7), 2);
 });
 
-test('a part of a place is rows, too', () => {
+test('a part of a place has rows, too', () => {
   const place = rooms.channel('general');
   rooms.replace(place, range(1, 9), 9, false);
   const kinds = (...part) => rows(place, [], () => false, ...part).map(({ kind, message: one }) => one?.seq ?? kind).join(' ');
@@ -86,7 +86,7 @@ test('a late joining note is above the first message', () => {
   assert.equal(kinds(), 'start day 1 note 2 3 4 note', 'who is known to be here has come long ago');
 });
 
-test('one name, two people: both are marked', () => {
+test('two users with one name are both marked', () => {
   const place = rooms.channel('general');
   rooms.replace(place, [message(1), message(2, { from: 'Ada', author: 3 })], 2, false);
   const marked = () => rows(place, [], () => false).filter(({ number }) => number > 0).map(({ message: one, number }) => `${one.seq}: ${number}`);
@@ -110,7 +110,7 @@ function opened({ marks = [], line = null, seq = 5, history = range(1, 5) } = {}
   return { state, place: states.openRoom(state) };
 }
 
-test('where the line New stands after a reload', () => {
+test('the line New is restored after a reload', () => {
   const table = [
     ['a first visit has none', {}, null, 5],
     ['what came in between is new', { marks: [['#general', 3]] }, 3, 3],
@@ -124,7 +124,7 @@ test('where the line New stands after a reload', () => {
   }
 });
 
-test('another tab reads', () => {
+test('messages read in another tab are read', () => {
   const { state, place } = opened({ marks: [['#general', 3]] });
   states.readElsewhere(state, new Map([['#general', 5]]));
   assert.deepEqual([place.read, place.newAfter, rooms.unread(place)], [5, 5, 0]);
@@ -144,7 +144,7 @@ test('a mention of the reader is remembered', () => {
   assert.equal(rooms.isMentioned(place), false, 'not by oneself');
 });
 
-test('members', () => {
+test('members are updated by events', () => {
   const { state, place } = opened();
   const members = (joined, left, count) => states.apply(state, { type: 'members', channel: 'general', joined, left, count }, null, 9);
   assert.deepEqual([...place.members], ['Ada', 'Bob']);
@@ -168,7 +168,7 @@ test('redundant entries of a member change leave no note', () => {
   assert.deepEqual([room.notes.map(({ joined, left }) => joined.size + left.size), [...room.members]], [[0], ['A']]);
 });
 
-test('a rename is a line in the rooms of that person, in order', () => {
+test('a rename is a note in the rooms of that user, in order', () => {
   const state = states.create();
   const [garden, other] = ['garden', 'other'].map((name) => states.channelRoom(state, name));
   for (const room of [garden, other]) rooms.replace(room, range(1, 1), 1, false);
@@ -185,7 +185,7 @@ test('a rename is a line in the rooms of that person, in order', () => {
   assert.equal(notes(garden, { joins: true }).length, 3, 'who joined is hidden, a new name is not');
 });
 
-test('a muted channel wants attention for mentions alone', () => {
+test('a muted channel notifies of mentions only', () => {
   const state = states.create();
   const room = states.channelRoom(state, 'garden');
   Object.assign(room, { known: 3, read: 1 });
@@ -196,7 +196,7 @@ test('a muted channel wants attention for mentions alone', () => {
   assert.equal(states.news(state, room), 1);
 });
 
-test('a channel is new until it is joined, gone, or looked at', () => {
+test('a channel is new until it is joined, removed or seen', () => {
   const state = states.create();
   states.apply(state, { type: 'channels_changed', created: ['garden', 'kitchen'], gone: [] });
   assert.deepEqual([...state.newChannels], ['garden', 'kitchen']);

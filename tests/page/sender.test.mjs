@@ -19,7 +19,7 @@ beforeEach(() => {
   [listeners, intervals] = [[], []];
 });
 
-/** A page whose `general` is joined. `sent` are commands under way, each with its answer. */
+/** A page with `general` joined. `sent` has the pending commands, each with its answer. */
 function page(ready = true) {
   const state = states.create();
   state.me = { name: 'Ada', author: 1 };
@@ -32,7 +32,7 @@ function page(ready = true) {
 const settled = () => new Promise((resolve) => { setImmediate(resolve); });
 const texts = ({ outbox }) => outbox.map(({ text }) => text);
 
-test('messages outlive a reload, in order, until the server has them', async () => {
+test('unsent messages are kept over a reload, in order', async () => {
   const before = page(false);
   for (const text of ['one', 'two', 'three']) before.post(text);
   const { sender, sent } = page();
@@ -45,7 +45,7 @@ test('messages outlive a reload, in order, until the server has them', async () 
   assert.deepEqual([texts(sender), kept.size], [[], 0]);
 });
 
-test('a refused message stays, also over a reload, until it is deleted', async () => {
+test('a refused message is kept over a reload until it is deleted', async () => {
   const one = page();
   one.post('one');
   one.sent[0].reject({ code: 'too_long', message: 'too long' });
@@ -57,7 +57,7 @@ test('a refused message stays, also over a reload, until it is deleted', async (
   assert.equal(kept.size, 0);
 });
 
-test('a running page takes over old messages of other tabs, and drops what they removed', (t) => {
+test('a page takes over old messages of other tabs, and drops removed ones', (t) => {
   page(false).post('left');
   const { sender } = page();
   intervals.at(-1)();
@@ -71,7 +71,7 @@ test('a running page takes over old messages of other tabs, and drops what they 
   assert.deepEqual(texts(sender), []);
 });
 
-test('a first message to a person is kept with its conversation once that is known', () => {
+test('a first message to a user moves to its new conversation', () => {
   const { state, sender } = page(false);
   sender.post(states.newConversation(state, 'Bob'), 'hello');
   const event = { type: 'direct', conversation: 'c', from: 'Bob', author: 2, to: 'Ada', text: 'hi', seq: 1, at: 0 };
@@ -80,14 +80,14 @@ test('a first message to a person is kept with its conversation once that is kno
   assert.equal(JSON.parse([...kept.values()][0]).place.conversation, 'c');
 });
 
-test('a room that is not ready does not hold up another', () => {
+test('a room that is not ready does not delay another', () => {
   const { state, sender, sent, post } = page();
   sender.post(states.channelRoom(state, 'far'), 'far');
   post('near');
   assert.deepEqual(sent.map(({ text }) => text), ['near']);
 });
 
-test('after a loss the same nonce goes out again, and a message that closes the connection twice fails', () => {
+test('a lost message is sent again with its nonce, and fails after two closes', () => {
   const { sender, sent, post } = page();
   for (const text of ['one', 'two']) post(text);
   for (const rejected of [false, true, false, true]) {
@@ -99,7 +99,7 @@ test('after a loss the same nonce goes out again, and a message that closes the 
   assert.equal(sender.outbox[0].stage, 'failed');
 });
 
-test('a refused message goes out again when it is retried, and the others go on', async () => {
+test('a refused message is sent again on retry, and does not delay others', async () => {
   const { sender, sent, post } = page();
   for (const text of ['one', 'two']) post(text);
   sent[0].reject({ code: 'muted', message: 'muted' });

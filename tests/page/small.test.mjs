@@ -22,7 +22,7 @@ test('pauses are random up to a limit that doubles', () => {
   }
 });
 
-test('addresses', () => {
+test('addresses are parsed', () => {
   const table = [
     ['#general', { kind: 'channel', name: 'general' }],
     ['#general/842', { kind: 'channel', name: 'general', seq: 842 }],
@@ -42,7 +42,7 @@ test('addresses', () => {
   assert.equal(address.of(rooms.channel('grün'), 7), '#gr%C3%BCn/7');
 });
 
-test('secrets of a link', () => {
+test('secrets are read from a link', () => {
   const table = [
     ['#owner=KEY', { owner: 'KEY' }], ['#password=a%20%26b%3D', { password: 'a &b=' }], ['#owner=K&password=P', { owner: 'K', password: 'P' }],
     ['#password=%', { password: '%' }], ['#general', null], ['#owner', null], ['', null],
@@ -62,7 +62,7 @@ test('a search marks its words, whatever their case and form', () => {
   }
 });
 
-test('typed lines', () => {
+test('typed lines are parsed', () => {
   const table = [
     ['hello', { does: 'say', text: 'hello' }],
     ['  hello\n\n  there \n', { does: 'say', text: 'hello\n\n  there' }],
@@ -125,7 +125,7 @@ test('an updated server is one whose page has another build', () => {
   for (const [server, first, own, expected] of table) assert.equal(protocol.isUpdated(server, first, own), expected, `${server} for ${own ?? first}`);
 });
 
-test('events', () => {
+test('events are parsed', () => {
   assert.deepEqual(protocol.parse('{"type":"left","channel":"a"}'), { type: 'left', channel: 'a' });
   for (const none of ['', 'hello', 'null', '1', '[]', '{}', '{"type":1}', '"type"']) assert.equal(protocol.parse(none), null, none);
 });
@@ -147,7 +147,7 @@ test('a close sentence has the reason and one full stop', () => {
   for (const code of [1000, 1001, 1002, 1003, 1007, 1009, 1011, 1013, 4000]) assert.match(protocol.closeSentence(code, ''), /^[A-Z].*[a-z]\.$/);
 });
 
-test('the size of a message is that of what is sent', () => {
+test('the size of a message is that of the sent command', () => {
   const room = rooms.channel('general');
   const sent = JSON.stringify({ type: 'message', channel: 'general', text: '', nonce: '0'.repeat(32), id: Number.MAX_SAFE_INTEGER }).length;
   for (const [text, bytes] of [['', 0], ['abc', 3], ['字'.repeat(2000), 6000], ['"\n', 4], ['\u0001', 6], ['\uD800', 3]]) {
@@ -159,7 +159,7 @@ test('characters are counted as the server counts them', () => {
   for (const [text, count] of [['', 0], ['abc', 3], ['grün', 4], ['👍🏽', 2], ['a\n', 2]]) assert.equal(protocol.characters(text), count, text);
 });
 
-test('avatars: letters and colours', () => {
+test('avatars have letters and colours', () => {
   for (const [name, letter] of [['ada', 'A'], ['über', 'Ü'], ['𐐨x', '𐐀'], ['', '']]) assert.equal(initial(name), letter);
   assert.equal(hue('Ada'), hue('Ada'));
   assert.ok(new Set(['Ada', 'Bob', 'Cleo', 'Dan', 'Eve', 'Finn'].map(hue)).size >= 3);
@@ -172,7 +172,7 @@ test('lone surrogates and control characters are not sent', () => {
   assert.equal(protocol.printable('\u001b[31mred\u001b[0m\u0085 \u007f\ttab\nline ☺'), '[31mred[0m \ttab\nline ☺');
 });
 
-test('rows of the feed', () => {
+test('the feed has its rows in order', () => {
   const noon = new Date(2026, 5, 1, 12).getTime();
   const minutes = (count) => noon + count * 60_000;
   const by = (author, seq, at, more) => ({ type: 'message', from: `user ${author}`, author, text: 'x', seq, at, ...more });

@@ -1,4 +1,4 @@
-// What the page knows after a list of events, and what it asks for then.
+// The page's state after a list of events, and the commands that it sends then.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -32,7 +32,7 @@ test('welcome is followed by a join of every wanted channel', () => {
   assert.deepEqual([state.me.name, state.me.author, state.online, [...state.users]], ['Ada', 1, 2, ['Ada', 'Bob']]);
 });
 
-test('after a reconnect only what was missed is asked for', () => {
+test('a reconnect requests missed messages only', () => {
   const state = entered();
   states.apply(state, direct(1));
   const directs = [{ conversation: 'c', with: 'Bob', seq: 4, online: true }];
@@ -47,7 +47,7 @@ test('after a reconnect only what was missed is asked for', () => {
   assert.equal(texts(states.openRoom(state)), '1 2 3 4 5 6 7 8 9');
 });
 
-test('what others said without a connection is kept for the bell, once', () => {
+test('messages missed without a connection are notified once', () => {
   const state = entered();
   states.apply(state, direct(1));
   const seqs = () => state.missed.splice(0).map(([place, { seq }]) => `${place.name} ${seq}`).join(', ');
@@ -66,7 +66,7 @@ test('what others said without a connection is kept for the bell, once', () => {
   assert.equal(seqs(), '');
 });
 
-test('who missed very much begins with the newest page', () => {
+test('a page that missed many messages begins with the newest', () => {
   const state = entered();
   const commands = states.apply(state, { ...WELCOME, channels: [{ name: 'general', members: 1, seq: 100_000 }] });
   assert.deepEqual(asked(commands), [{ type: 'join', channel: 'general' }]);
@@ -75,7 +75,7 @@ test('who missed very much begins with the newest page', () => {
   assert.deepEqual([texts(place), place.older], ['99999 100000', true]);
 });
 
-test('another epoch: numbers and conversations are forgotten', () => {
+test('another epoch clears numbers and conversations', () => {
   const state = entered();
   states.apply(state, direct(1));
   const place = named(state, 'Bob')[0];
@@ -84,7 +84,7 @@ test('another epoch: numbers and conversations are forgotten', () => {
   assert.deepEqual([texts(states.openRoom(state)), place.conversation, place.messages.length], ['', null, 0]);
 });
 
-test('another session in the same epoch forgets conversations, and no channel', () => {
+test('another session in the same epoch clears conversations only', () => {
   const state = entered();
   states.apply(state, direct(1));
   const commands = states.apply(state, { ...WELCOME, author: 7 });
@@ -92,13 +92,13 @@ test('another session in the same epoch forgets conversations, and no channel', 
   assert.equal(named(state, 'Bob')[0].conversation, null);
 });
 
-test('a gap is asked for once', () => {
+test('a gap is requested once', () => {
   const state = entered();
   assert.deepEqual(asked(states.apply(state, message(6))), [{ type: 'history', channel: 'general', after: 3, limit: 200 }]);
   assert.deepEqual(states.apply(state, message(7)), []);
 });
 
-test('what is not open is unread; what one says oneself is not', () => {
+test('messages of other users out of sight are unread', () => {
   const state = entered();
   const general = states.openRoom(state);
   const unread = (place) => Math.max(0, place.known - place.read);
@@ -113,7 +113,7 @@ test('what is not open is unread; what one says oneself is not', () => {
   assert.equal(unread(named(state, 'Bob')[0]), 1);
 });
 
-test('what was read before a reload is not new after it', () => {
+test('messages read before a reload are not new after it', () => {
   const state = states.create();
   state.marks = new Map([['#general', 1], ['=c', 4]]);
   states.apply(state, { ...WELCOME, directs: [{ conversation: 'c', with: 'Bob', seq: 5, online: true }] });
@@ -121,7 +121,7 @@ test('what was read before a reload is not new after it', () => {
   assert.deepEqual([states.channelRoom(state, 'general').read, named(state, 'Bob')[0].read], [1, 4]);
 });
 
-test('a first message to a person makes the conversation', () => {
+test('a first message to a user creates the conversation', () => {
   const table = [
     ['the message comes before its ack', ['direct', 'ack']],
     ['only the ack comes (it was sent before the connection was lost)', ['ack', 'direct']],
@@ -140,7 +140,7 @@ test('a first message to a person makes the conversation', () => {
   }
 });
 
-test('a draft under another spelling gives way to the conversation that there is', () => {
+test('a draft under another spelling opens the existing conversation', () => {
   const state = entered();
   const place = states.personRoom(state, 'bob');
   states.open(state, place);
@@ -152,7 +152,7 @@ test('a draft under another spelling gives way to the conversation that there is
   assert.deepEqual(states.people(state), [open]);
 });
 
-test('a newcomer under the name of an absent person is a stranger', () => {
+test('a new user with the name of an offline user is another user', () => {
   const directs = [{ conversation: 'c', with: 'Bob', seq: 2, online: false }];
   const state = entered({ directs });
   const stranger = states.personRoom(state, 'Bob');
@@ -165,7 +165,7 @@ test('a newcomer under the name of an absent person is a stranger', () => {
   assert.equal(states.personRoom(away, 'bob').conversation, 'c', 'the name is free: it means its last owner');
 });
 
-test('people come and go, and names change', () => {
+test('users come, leave and change names', () => {
   const state = entered({ directs: [{ conversation: 'c', with: 'Bob', seq: 2, online: true }] });
   const [bob] = states.people(state);
   states.apply(state, { type: 'presence', joined: ['Cleo'], left: ['Bob'], online: 2 });
@@ -180,7 +180,7 @@ test('people come and go, and names change', () => {
   assert.equal(state.me.name, 'Lovelace', 'another tab of ours did it');
 });
 
-test('a list that can’t be right is asked for', () => {
+test('a list that can’t be right is requested again', () => {
   const table = [
     ['names and number agree', { joined: ['Cleo'], left: [], online: 3 }, false],
     ['told twice', { joined: ['Bob'], left: [], online: 2 }, false],
@@ -196,7 +196,7 @@ test('a list that can’t be right is asked for', () => {
   }
 });
 
-test('channels come and go', () => {
+test('channels are created and removed', () => {
   const state = entered();
   states.apply(state, { type: 'channels_changed', created: ['garden', 'kitchen'], gone: [] });
   states.apply(state, { type: 'channels_changed', created: [], gone: ['garden'] });
@@ -206,7 +206,7 @@ test('channels come and go', () => {
   assert.equal(state.channels.get('general'), 7);
 });
 
-test('a channel is called as the server writes it', () => {
+test('a channel has the name that the server sends', () => {
   const state = entered();
   states.open(state, states.channelRoom(state, 'Garden'));
   states.apply(state, joined(0, [], { channel: 'garden' }), { type: 'join', channel: 'Garden' });
@@ -214,7 +214,7 @@ test('a channel is called as the server writes it', () => {
   assert.equal(state.rooms.has('#Garden'), false);
 });
 
-test('who leaves the open channel stands in general', () => {
+test('leaving the open channel opens general', () => {
   const state = entered();
   states.open(state, states.channelRoom(state, 'garden'));
   states.apply(state, joined(0, [], { channel: 'garden' }), { type: 'join', channel: 'garden' });
@@ -222,7 +222,7 @@ test('who leaves the open channel stands in general', () => {
   assert.deepEqual([state.open, [...state.wanted]], ['#general', ['general']]);
 });
 
-test('a draft in which nothing was written goes away with its window', () => {
+test('an empty draft is removed when it is closed', () => {
   const state = entered();
   const place = states.personRoom(state, 'Bob');
   states.open(state, place);
@@ -234,7 +234,7 @@ test('a draft in which nothing was written goes away with its window', () => {
   assert.equal(states.people(state).length, 1, 'something is to be sent there');
 });
 
-test('earlier messages are asked for once, and a failure lets them be asked for again', () => {
+test('earlier messages are requested once, and again after a failure', () => {
   const state = entered();
   const place = states.openRoom(state);
   assert.deepEqual(states.older(place), [], 'there is nothing before the first');
@@ -253,7 +253,7 @@ test('a channel that can’t be joined is not retried', () => {
   assert.equal(state.wanted.has('full'), false);
 });
 
-test('who is typing, until when', () => {
+test('typing users are shown for a limited time', () => {
   const state = entered();
   const place = states.openRoom(state);
   states.apply(state, { type: 'typing', channel: 'general', user: 'Bob' }, null, 1000);
@@ -264,7 +264,7 @@ test('who is typing, until when', () => {
   states.apply(state, { type: 'typing', conversation: 'unknown', user: 'Bob' });
 });
 
-test('a type of a later version changes nothing, but its number counts', () => {
+test('an unknown event changes nothing, but its number counts', () => {
   const state = entered();
   const place = states.openRoom(state);
   assert.deepEqual(states.apply(state, { type: 'weather', text: 'rain' }), []);
@@ -295,7 +295,7 @@ test('settings of an owner are applied', () => {
   assert.deepEqual([place.writing, place.pin], [30, 9]);
 });
 
-test('changes that were missed are applied to messages that the page holds', () => {
+test('missed changes are applied to messages of the page', () => {
   const state = entered();
   const [ask] = states.apply(state, { ...WELCOME, channels: [{ name: 'general', members: 2, seq: 6 }] });
   const change = (type, seq, of, more) => ({ type, channel: 'general', seq, of, at: seq, ...more });

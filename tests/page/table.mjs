@@ -1,18 +1,18 @@
-// The tables of texts as tests read them: by key, with arguments that can be recognized in what a text makes of them.
+// The tables of texts for tests: by key, with arguments that can be recognized in the result.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 
 export const www = new URL('../../www/', import.meta.url);
 
-/** The languages of the page and their files: what index.html names as `data-de="texts/de.js"`. */
+/** The languages of the page and their files, from attributes of index.html such as `data-de="texts/de.js"`. */
 export const languages = new Map([['en', 'texts/en.js'],
   ...[...(await readFile(new URL('index.html', www), 'utf8')).matchAll(/ data-[\w-]+="(texts\/([\w-]+)\.js)"/g)].map(([, path, tag]) => [tag, path])]);
 
-/** The texts that app/start.js has by itself. */
+/** The texts in app/start.js. */
 export const start = (0, eval)(`(${/const ENGLISH = (\{[^]*?\n  \});/.exec(await readFile(new URL('app/start.js', www), 'utf8'))[1]})`);
 
-/** Tools that leave arguments in sight; a plural shows all its forms, and has those that the language needs. */
+/** Formatters that keep arguments visible. A plural shows all its forms, and must have those that the language needs. */
 function tools(tag) {
   const plural = (type) => (n, forms) => {
     const rules = new Intl.PluralRules(tag, { type });
@@ -37,7 +37,7 @@ export async function table(tag) {
 const flat = (from, prefix = '') => new Map(Object.entries(from).flatMap(([key, value]) => (
   typeof value === 'object' ? [...flat(value, `${prefix}${key}.`)] : [[prefix + key, value]])));
 
-/** What a text is for arguments that show as `⟨0⟩`, `⟨1⟩` …, also where it takes an object or a list. */
+/** Returns a text with the arguments `⟨0⟩`, `⟨1⟩` …, also if it takes an object or a list. */
 export function sample(text) {
   if (typeof text !== 'function') return text;
   const args = Array.from({ length: text.length }, (_, index) => new Proxy({}, {

@@ -1,4 +1,4 @@
-// The texts of the page: all of them in one table, the same keys in each language, and none missing or left over.
+// The texts of the page: all in one table, with the same keys in each language, none missing and none unused.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
@@ -39,7 +39,7 @@ for (const tag of languages.keys()) {
   });
 }
 
-/** Every key that the page's sources name, and the beginnings of those that they compute. */
+/** The keys in the page's sources, and the beginnings of computed keys. */
 function usedKeys() {
   const used = new Set(), computed = new Set(['start.']); // start.js has its own
   for (const [name, source] of sources) {
@@ -72,7 +72,7 @@ test('every key is used, and every key that is used exists', () => {
 /** The string and template literals of a script, `${…}` as `$`. */
 function* literals(source) {
   const token = /\/\*[^]*?\*\/|\/\/[^\n]*|'((?:\\.|[^'\\\n])*)'|"((?:\\.|[^"\\\n])*)"|`|(?<=[(,=:[!&|?{};\n]\s*|return )\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*|[{}]/g;
-  const open = []; // the templates that a `${` has interrupted, each with its text so far; null: a plain block
+  const open = []; // templates interrupted by a `${`, each with its text so far; null for a plain block
   for (let found; (found = token.exec(source));) {
     const [whole, single, double] = found;
     if (single !== undefined || double !== undefined) yield single ?? double;
@@ -90,10 +90,10 @@ function* literals(source) {
   }
 }
 
-/** Words that look like a text, and are names of keys, elements, browsers or protocols. */
+/** Words that look like texts but are names of keys, elements, browsers or protocols. */
 const NAMES = /^(?:Arrow\w+|Enter|Escape|Tab|Home|End|Dead|Key[A-Z]|Slash|Files|Ctrl|Alt|NumberFormat|PluralRules|ListFormat|RelativeTimeFormat|SHA-\d+|FIN|RSV\d|MASK|Hello|Hel|Unread|password\?)$/;
 
-/** Whether a literal reads like a text: several words with a capital or a stop, or one word with a capital. */
+/** Whether a literal looks like a text: several words with a capital or a full stop, or one word with a capital. */
 const isProse = (text) => {
   const words = text.replaceAll('$', ' ').replace(/\\[nt]/g, ' ').trim();
   if (NAMES.test(words) || !/\p{L}{2}/u.test(words)) return false;
@@ -101,7 +101,7 @@ const isProse = (text) => {
     || /^(?:\p{L}+ )+(?:is|are|of|in|to|the|a|and|not|you|no)(?: \p{L}+)*$/u.test(words);
 };
 
-/** Visible text of an HTML page: its nodes and attributes, without those that stand for the time before or without scripts. */
+/** The visible texts of an HTML page: its nodes and attributes, except those for the time before or without scripts. */
 function prose(html) {
   const body = html.replace(/<!--[^]*?-->|<noscript>[^]*?<\/noscript>|<div class="start"[^]*?<\/div>|<title[^]*?<\/title>/g, '');
   const attributes = [...body.matchAll(/\s(?:aria-label|aria-description|title|placeholder|alt|label)="([^"]*)"/g)].map(([, text]) => text);
@@ -111,13 +111,13 @@ function prose(html) {
 const strayIn = (name, source) => (name.endsWith('.html') ? prose(source)
   : name.endsWith('.css') ? [...source.matchAll(/content:\s*"([^"]*\p{L}[^"]*)"/gu)].map(([, text]) => text) : [...literals(source)].filter(isProse));
 
-test('no visible text stands outside the tables', () => {
+test('no visible text is outside the tables', () => {
   for (const [name, source] of sources) {
     if (isTable(name)) continue;
     const rest = name === 'app/start.js' ? source.replace(/const ENGLISH = \{[^]*?\n  \};/, '') : source;
     assert.deepEqual(strayIn(name, rest), [], name);
   }
-  // What the check has to find.
+  // The check must find these.
   for (const [name, planted, text] of [
     ['a.js', "node.title = 'Close menu';", 'Close menu'], ['a.js', 'tell(`Not sent: ${why}`)', 'Not sent: $'], ['a.js', "button({}, 'Leave')", 'Leave'],
     ['a.js', "x = /[']/.test(a) ? 'a room of your own' : `${y ? 'Good!' : ''}`", 'a room of your own|Good!'], ['a.js', "// 'No text'\n/* 'Nor this' */ 'no one is here.'", 'no one is here.'],

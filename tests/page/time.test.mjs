@@ -7,7 +7,7 @@ process.env.TZ = 'Europe/Berlin';
 const { calendar, dayName, timeOf } = await import('../../www/views/time.js');
 const at = (text) => new Date(text).getTime();
 
-test('the calendar changes at midnight and with the time zone, and not otherwise', () => {
+test('the calendar changes at midnight and with the time zone only', () => {
   process.env.TZ = 'Europe/Berlin';
   const noon = calendar(at('2026-03-01T11:00Z'));
   assert.equal(calendar(at('2026-03-01T22:59Z')), noon);

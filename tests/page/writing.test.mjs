@@ -1,4 +1,4 @@
-// What helps to write: completion, drafts, what was sent last, another name; and sync status counts missing messages.
+// Writing: completion, drafts, the last sent line, another name. Also the count of missing messages in the sync status.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,10 +10,10 @@ import * as rooms from '../../www/store/room.js';
 import { alternativeName } from '../../www/texts/names.js';
 import { syncStatus as statusOf } from '../../www/views/room-header.js';
 
-/** A text with `|` where the caret is. */
+/** The word at the caret, which `|` marks. */
 const at = (marked) => wordAt(marked.replace('|', ''), marked.indexOf('|'));
 
-test('the word before the caret', () => {
+test('the word before the caret is found', () => {
   const table = [
     ['@|', '@', '@'], ['@Bo|', '@', '@Bo'], ['hello @Jür|', '@', '@Jür'], ['(@Bo|)', '@', '@Bo'], ['x\n@Bo|', '@', '@Bo'], ['@Bo| hello', '@', '@Bo'],
     ['a@example|', null], ['@Bob |', null], ['@B|ob', null], ['@B|.ob', null], ['example.org/@a|', null], ['@Bo|.', '@', '@Bo'],
@@ -30,7 +30,7 @@ test('the word before the caret', () => {
   assert.equal(at('hi @Bo|').from, 3);
 });
 
-test('how well a word fits', () => {
+test('words are ranked by their match', () => {
   for (const [word, typed, rank] of [['Bob', 'bob', 0], ['Bob', 'b', 1], ['Bob', '', 1], ['thumbs_up', 'up', 2], ['Bob', 'ob', 3], ['Bob', 'x', null], ['José', 'jose\u0301', 0]]) {
     assert.equal(fit(word, typed), rank, `${word} ${typed}`);
   }
@@ -40,7 +40,7 @@ test('how well a word fits', () => {
 const known = { people: ['Bob', 'Bobby', 'Ada'], emoji: [['smile', '😄'], ['smirk', '😏'], ['+1', '👍']] };
 const offered = (marked) => suggestions(at(marked), known);
 
-test('suggestions', () => {
+test('suggestions are listed', () => {
   const values = (marked) => offered(marked).map(({ value }) => value);
   assert.deepEqual(values('@|'), ['@Bob ', '@Bobby ', '@Ada ']);
   assert.deepEqual(values('@bob|'), ['@Bob ', '@Bobby ']);
@@ -53,7 +53,7 @@ test('suggestions', () => {
   assert.deepEqual(offered('@bob|').map(({ whole }) => whole), [true, false]);
 });
 
-test('Enter takes a suggestion, or sends the line', () => {
+test('Enter accepts a suggestion or sends the line', () => {
   const table = [
     ['@Bo|', false, true], ['@Bob|', false, false], ['@Bob|', true, true], ['/he|', false, true], ['/help|', false, false], ['/me|', false, false],
     [':smi|', false, true], [':|', false, false], [':s|', false, false], [':s|', true, true], ['@nobody|', false, false],
@@ -61,7 +61,7 @@ test('Enter takes a suggestion, or sends the line', () => {
   for (const [marked, chosen, takes] of table) assert.equal(entersSuggestion(at(marked), offered(marked), chosen), takes, `${marked} ${chosen}`);
 });
 
-test('a word is replaced where it stands', () => {
+test('a word is replaced in place', () => {
   for (const [marked, value, expected] of [
     ['hi @Bo|', '@Bob ', 'hi @Bob |'], ['hi @Bo| there', '@Bob ', 'hi @Bob |there'], ['(:smi|)', ':smile: ', '(:smile: |)'], ['/he|', '/help', '/help|'],
   ]) {
@@ -70,7 +70,7 @@ test('a word is replaced where it stands', () => {
   }
 });
 
-test('every command is in /help, and understood', () => {
+test('every command is in /help and is parsed', () => {
   for (const { word, example } of all()) {
     assert.match(help(), new RegExp(`^/${word}\\b`, 'm'));
     assert.notEqual(parse(example ?? `/${word}`).does, 'wrong', word);
@@ -82,7 +82,7 @@ test('every command is in /help, and understood', () => {
   ]);
 });
 
-test('drafts, each of its place', () => {
+test('each place has its draft', () => {
   let drafts = withDraft(withDraft([], '#a', 'one'), '#b', 'two');
   assert.deepEqual([draftOf(drafts, '#a'), draftOf(drafts, '#b'), draftOf(drafts, '#c')], ['one', 'two', '']);
   drafts = withDraft(drafts, '#a', 'one more');
@@ -93,7 +93,7 @@ test('drafts, each of its place', () => {
   assert.equal(draftOf(drafts, '#199'), 'x');
 });
 
-test('another name for one that is refused', () => {
+test('a refused name gets another suggestion', () => {
   for (const [name, other] of [['Ada', 'Ada2'], ['Ada2', 'Ada3'], ['Ada9', 'Ada10'], [' Ada ', 'Ada2'], ['7', 'guest8'], ['x'.repeat(32), `${'x'.repeat(31)}2`]]) {
     assert.equal(alternativeName(name, 'name_taken'), other);
   }

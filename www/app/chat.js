@@ -1,4 +1,4 @@
-// The actions of the user and the events of the server: where state, outbox, connection, storage and address meet.
+// The actions of the user and the events of the server. Connects state, outbox, connection, storage and address.
 //
 // Views call its methods and read its fields; `changed()` is called whenever they have to be updated.
 
@@ -20,7 +20,7 @@ import { Sender } from './sender.js';
 
 const TYPING_EVERY_MS = 3000;
 const WHO_EVERY_MS = 5000;
-/** How often a taken name is retried when resuming: another tab may just be storing the session that it got. */
+/** How often a taken name is retried when resuming: another tab may be about to store its new session. */
 const MAX_RETRIES = 3;
 
 export class Chat {
@@ -134,7 +134,7 @@ export class Chat {
     this.#changed();
   }
 
-  /** Signs out: at once for the others, and this browser forgets the session. Asks first if unsent texts would be lost. */
+  /** Signs out: other users see it at once, and this browser forgets the session. Asks first if unsent texts would be lost. */
   async quit() {
     const loses = this.#sender.outbox.length > 0 || storage.drafts.get().length > 0;
     if (loses && !await this.#confirm(t.chat.leaveTitle, t.chat.leaveLoses, t.chat.leave)) return;
@@ -193,7 +193,7 @@ export class Chat {
     this.markers.update();
     this.focusWanted = focus;
     if (room.online === null && room.conversation && this.state.users.has(room.name)) {
-      // Someone came under this name. Only `welcome` says whether it is the same person.
+      // A user with this name came online. Only `welcome` says whether it is the same person.
       this.#doubted = room.name;
       this.#sender.lost();
       this.#connection.restart();
@@ -258,7 +258,7 @@ export class Chat {
     this.open(states.channelRoom(this.state, channel), { focus: true });
   }
 
-  /** The user looked at the list of channels: none of them is new now. */
+  /** The user has seen the list of channels: none of them is new now. */
   sawChannels() {
     this.state.newChannels.clear();
     this.#keepSeen();
@@ -403,7 +403,7 @@ export class Chat {
     this.#changed();
   }
 
-  /** Mutes a channel in this browser: only a mention is shown as unread, and nothing rings. */
+  /** Mutes a channel in this browser: only a mention is shown as unread, and there are no notifications. */
   mute(room, on) {
     const keys = storage.muted.get().filter((key) => key !== room.key);
     storage.muted.set(on ? [...keys, room.key] : keys);
@@ -466,7 +466,7 @@ export class Chat {
     return this.#own(null);
   }
 
-  /** Tells the others that this user is typing, at most every few seconds. */
+  /** Sends `typing`, at most every few seconds. */
   typing() {
     const room = states.openRoom(this.state);
     const target = room && protocol.target(room);
@@ -613,7 +613,7 @@ export class Chat {
     if (this.notice?.lost) this.hush();
     if (isFirst) {
       this.#restore();
-      // A name may turn out to be someone with whom there is a conversation.
+      // The name may belong to a user with whom there is a conversation.
       if (!states.openRoom(this.state) || address.parse(location.hash)?.kind === 'person') this.openAddress();
       this.focusWanted = true;
     }
@@ -690,7 +690,7 @@ export class Chat {
     this.#changed();
   }
 
-  /** Asks for the list of users, which is known to be incomplete: not all pages at once, and not all the time. */
+  /** Requests the list of users, which is known to be incomplete: after a random delay, and not too often. */
   #refreshUsers() {
     this.#whoTimer ||= setTimeout(async () => {
       await this.#ask(protocol.who());

@@ -1,4 +1,4 @@
-// Deletions wait 5 seconds, in which they can be undone. A page that is closed meanwhile sends its own at once. The browser keeps
+// Deletions wait 5 seconds, in which they can be undone. A page that is closed in that time sends its own at once. The browser keeps
 // all of them until the server has answered, so that a lost connection loses none.
 
 import * as protocol from '../connection/protocol.js';
@@ -22,7 +22,7 @@ export class Deletions {
     addEventListener('pagehide', () => this.#hurry(({ page }) => page === this.#page));
   }
 
-  /** Sends those of all pages at once: the user leaves. */
+  /** Sends the deletions of all pages at once, because the user leaves. */
   hurry() {
     this.#hurry(() => true);
   }
@@ -31,7 +31,7 @@ export class Deletions {
     for (const one of this.#waiting.filter(isMeant)) if (this.#isValid(one)) this.#host.notify(command(one));
   }
 
-  /** In another history the number is that of another message. */
+  /** Drops deletions of another history, where the numbers belong to other messages. */
   #isValid = ({ epoch }) => epoch === this.#host.state().epoch;
 
   /** Whether a message of a room is about to be deleted. */

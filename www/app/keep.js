@@ -1,5 +1,5 @@
-// Keeps the page in the browser, for a start where the server can't be reached: see worker.js. Only a page that came from the folder
-// of a build is kept, since its files never change, and only that of the build that the server has now.
+// Keeps the page in the browser, for a start without the server: see worker.js. Only a page that came from the folder
+// of a build is kept, because its files never change, and only for the server's current build.
 
 import { beside } from '../texts/address.js';
 import { BUILD, fileUrl } from '../views/dom.js';

@@ -1,4 +1,4 @@
-// What opens at a click only, and is of no use while the server is away. main.js loads it once the page has started.
+// Dialogs and menus that open at a click and need the server. main.js loads them after the page has started.
 
 import { invite } from '../views/invitation.js';
 import { saveTranscript } from '../views/transcript.js';

@@ -27,7 +27,7 @@ import { keep } from './keep.js';
 
 /** The longest time until an update is shown; a hidden tab gets no frames, but has a title. */
 const FRAME_MS = 100;
-/** When the page loads what it doesn't start with, and is kept for a start without the server. */
+/** When the page loads later.js, and is kept for a start without the server. */
 const LATER_MS = 3000;
 /** How often the page is updated without a reason: the date or the time zone may have changed. */
 const REFRESH_MS = 20_000;
@@ -98,7 +98,7 @@ function show() {
   restoreFocus();
 }
 
-// A button may disappear with what it did (Try again, Delete, Leave channel): then the keyboard goes to the composer.
+// A button may disappear after its action (Try again, Delete, Leave channel). Then the keyboard focus goes to the composer.
 let focused = null;
 addEventListener('focusin', ({ target }) => { focused = target; });
 function restoreFocus() {

@@ -1,10 +1,10 @@
-// Moves through the history: to a message, to a day, and on from a part that doesn't reach the newest messages.
+// Moves through the history: to a message, to a day, and from a part that doesn't reach the newest messages to its next page.
 
 import * as protocol from '../connection/protocol.js';
 import * as rooms from '../store/room.js';
 import { t } from '../texts/language.js';
 
-/** Messages loaded on each side of one, and at once after a part of the history. */
+/** Messages loaded on each side of a message, and in each page after a part of the history. */
 const AROUND = 50, NEWER = 100;
 /** Messages requested to find one that has a time: deleted ones have none. */
 const DATED = 10;

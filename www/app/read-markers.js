@@ -49,13 +49,13 @@ export class ReadMarkers {
     this.keep();
   }
 
-  /** The page is unloaded, perhaps to be reloaded: the line "New" stays where it is. Comes before `visibilitychange`. */
+  /** The page is unloaded, perhaps for a reload: the line "New" keeps its position. Comes before `visibilitychange`. */
   setLeaving(leaving) {
     this.#leaving = leaving;
     if (leaving) this.keep();
   }
 
-  /** The page lost the focus: what comes from now on is below the line "New". */
+  /** The page lost the focus: later messages are below the line "New". */
   onBlur() {
     if (this.#leaving) return;
     const room = states.openRoom(this.#state());

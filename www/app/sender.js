@@ -1,4 +1,4 @@
-// Sends what was written: one message after another, in order, each stored once, over lost connections and reloads.
+// Sends messages one after another, in order, each stored once, over lost connections and reloads.
 //
 // Every unconfirmed message is kept in the browser. A page that loads takes all of them, and a running page those of tabs
 // that seem to be gone. If two tabs send the same message, it is stored once, because it keeps its nonce.
@@ -53,7 +53,7 @@ export class Sender {
     this.outbox = [];
   }
 
-  /** Takes a message for a room. From now on it is shown, and kept until the server has it. */
+  /** Accepts a message for a room. It is shown, and kept until the server has it. */
   post(room, text, action) {
     room.pinned = true;
     room.activity = ++this.#host.state().activity;
@@ -94,7 +94,7 @@ export class Sender {
     if (entry.rejections > 0) this.#keep(entry);
   }
 
-  /** Settles own messages, recognized by their nonce, and follows rooms that turned out to be other rooms. */
+  /** Confirms own messages, recognized by their nonce, and follows rooms that were merged into others. */
   onEvent(event, isMine) {
     const { merged, rooms } = this.#host.state();
     for (const [from, to] of merged.splice(0)) for (const entry of this.pending({ key: from })) entry.key = to;

@@ -1,5 +1,5 @@
-// Watches how the page starts, before anything else is loaded. A script or style sheet that fails is tried again by reloading
-// the page; where that does not help, the page says why. It also sets the theme and the language before the first paint, and
+// Watches the start of the page, before anything else is loaded. If a script or style sheet fails, the page is reloaded;
+// if that does not help, it shows the reason. This script also sets the theme and the language before the first paint, and
 // loads the texts of the language. A classic script, so that it runs in any browser; each HTML file names it first, and a page
 // that has started says so by `data-started`.
 (() => {

@@ -1,8 +1,8 @@
-// The service worker. It does two things only: it opens the page where the server can't be reached, and it shows notifications where
-// a page can't (on Android).
+// The service worker. It opens the page if the server can't be reached, and shows notifications where a page can't
+// (on Android).
 //
-// A page always comes from the server. Only without an answer the kept one opens, of which `keep.js` keeps the newest only; with it
-// its files, which have the build in their addresses and never change.
+// A page comes from the server. Only without an answer the kept page opens; `keep.js` keeps the newest one only. Its files
+// are kept too: they have the build in their addresses and never change.
 
 const { scope } = self.registration;
 
@@ -28,7 +28,7 @@ self.addEventListener('fetch', (event) => {
   else if (/^[0-9a-f]{16}\//.test(address.slice(scope.length))) event.respondWith(file(event.request));
 });
 
-/** Opens the room of a notification, whose address is its data, in a window that is there or in a new one. */
+/** Opens the room of a notification, whose address is its data, in an existing window or in a new one. */
 async function open({ data }) {
   const windows = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
   const window = windows.find(({ url }) => url.split(/[?#]/)[0] === scope);

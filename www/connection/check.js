@@ -1,4 +1,4 @@
-// The connection check: what lies between this page and the server. The same checks as those of `parlor doctor`, as far as a
+// The connection check: finds problems between this page and the server. The same checks as those of `parlor doctor`, as far as a
 // page can see them. A finding is `{ level, code }` with the values that its text needs; `level` is ok, note, problem or wait.
 
 import { beside } from '../texts/address.js';
@@ -14,7 +14,10 @@ const found = (level, code, values = {}) => ({ level, code, ...values });
 /** Whether an address needs no TLS: it stays on this computer or in the home network. */
 const isNear = (host) => !host.includes('.') || /^[\d.]+$|^\[|\.(?:localhost|local|lan|internal)$/.test(host);
 
-/** Judges what the server saw. `page` is the page's location; `trace`, the trace of the handshake; `now`, the time of this clock. */
+/**
+ * Finds problems in the request as the server received it. `page` is the page's location; `trace`, the trace of the
+ * handshake; `now`, the time of this clock.
+ */
 export function judge(trace, page, now) {
   const { request, client } = trace.handshake;
   const headers = request.lines.map(({ text }) => /^([^:]+): (.*)$/.exec(text)).filter(Boolean);

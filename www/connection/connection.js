@@ -31,7 +31,7 @@ export class Connection {
   #pauseEnds = { monotonic: 0, wall: 0 }; #id = 0; #sent = new Map(); #queue = [];
   /** idle · connecting · greeting (hello was sent) · open · waiting (for the next attempt) */
   stage = 'idle';
-  /** Since when there is no connection, by `performance.now()`; null if there is one or none is wanted. */
+  /** When the connection was lost, by `performance.now()`; null if there is one or none is wanted. */
   downSince = null;
 
   /**
@@ -142,7 +142,7 @@ export class Connection {
     if (event.type === 'trace') return this.#on.trace(event);
     const request = this.#sent.get(event.id) ?? null;
     this.#sent.delete(event.id);
-    // A `hello` is refused after too many wrong passwords: the person has to know.
+    // A `hello` is refused after too many wrong passwords. The user must see that.
     if (event.code === 'rate_limited' && request && request.command.type !== 'hello') return this.#retryAfter(request, event.retry_ms ?? 1000);
     if (event.type === 'welcome') this.#welcomed();
     if (!request?.silent) this.#on.event(event, request?.command ?? null);

@@ -1,4 +1,4 @@
-// One room: a channel or a private conversation, and its messages. Pure: functions change the room they are given.
+// One room: a channel or a private conversation, and its messages. Pure: functions change only the room that they receive.
 //
 // One array holds every event with a `seq` in that order, also those about earlier messages, so that a jump in the numbers is
 // always a real gap. It is complete up to `newest`; later messages wait in `ahead` until history fills the hole. Events about a

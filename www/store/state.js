@@ -207,7 +207,7 @@ const EVENTS = {
       if (member || partner) rooms.noteRename(room, from, to, now);
     }
   },
-  /** A command failed: what it was for can be asked for again. */
+  /** A command failed: the same request can be sent again. */
   error(state, event, command) {
     const room = command && roomOf(state, command);
     if (command?.type === 'join') state.wanted.delete(command.channel);
@@ -244,7 +244,7 @@ function onWelcome(state, event) {
     // A conversation with an online user is this one. If the user is offline, it may be another person.
     const room = conversationRoom(state, conversation)
       ?? (online ? bind(state, newConversation(state, name), conversation, name) : addPerson(state, name, conversation));
-    // Messages of a conversation that wasn't loaded have to be, to know whose they are.
+    // Messages of a conversation that wasn't loaded must be loaded, to know their authors.
     const isMissed = isReturning && !newSession && !newHistory && !room.loaded && seq > room.known;
     room.missedAfter = isMissed ? room.known : null;
     Object.assign(room, { name, online, known: Math.max(room.known, seq), activity: ++state.activity });
@@ -266,7 +266,7 @@ function onWelcome(state, event) {
 
 function onJoined(state, event, command) {
   if (command && command.channel !== event.channel) {
-    // The server writes the name in another way.
+    // The server has another spelling of the name.
     state.wanted.delete(command.channel);
     const asked = state.rooms.get(`#${command.channel}`);
     if (asked) merge(state, asked, channelRoom(state, event.channel));
@@ -363,7 +363,7 @@ function noteMentions(state, room, messages) {
   }
 }
 
-/** Keeps what others wrote after `seq` for the bell, but for what also arrived live. */
+/** Keeps the messages of other users after `seq` for notifications, except those that also arrived live. */
 function noteMissed(state, room, messages, seq) {
   const missed = messages.filter((message) => message.seq > seq && !room.ahead.has(message.seq)
     && protocol.carriesText(message) && !isMine(state, message));
@@ -380,7 +380,7 @@ function partner(state, event) {
   return room;
 }
 
-/** A new conversation gets its identifier; if there is a room for that already, the new one gives way to it. */
+/** Gives a new conversation its identifier. If a room with that identifier exists, the new one is merged into it. */
 function bind(state, room, conversation, name) {
   const known = conversationRoom(state, conversation);
   if (known && room.conversation === null) merge(state, room, known);

@@ -1,4 +1,4 @@
-// Addresses: of what lies beside the page, and the part after `#`: `#channel` for a channel, `#channel/842` for a message in it,
+// Addresses: of files beside the page, and the part after `#`: `#channel` for a channel, `#channel/842` for a message in it,
 // `#@name` for a person.
 
 /**

@@ -1,4 +1,4 @@
-// What to change for each problem of a connection: options of parlor, and lines for a proxy's settings. `parlor doctor`
+// The fix for each problem of a connection: options of parlor, and lines for a proxy's settings. `parlor doctor`
 // reads this file too, so the table is JSON. Words in braces are replaced.
 
 export const fixes = {

@@ -5,7 +5,7 @@
 
 import { texts } from './en.js';
 
-/** `tag` is the language of the page; `file`, a promise of the module with its texts, or null for English; `all`, what there is. */
+/** `tag` is the language of the page; `file`, a promise of the module with its texts, or null for English; `all`, the tags of all. */
 const chosen = globalThis.parlorLanguage ?? { tag: 'en', file: null, all: ['en'] };
 const formats = new Map();
 
@@ -35,7 +35,7 @@ const plural = (n, forms, type = 'cardinal') => (forms[format('PluralRules', { t
 const unit = (n, name, unitDisplay) => format('NumberFormat', { style: 'unit', unit: name, unitDisplay }).format(n).replaceAll(' ', '\u00a0');
 const UNITS = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
-/** What the texts of a language are made with. */
+/** The functions with which the texts of a language are made. */
 const tools = {
   number, plural,
   ordinal: (n, forms) => plural(n, forms, 'ordinal'),
@@ -85,7 +85,7 @@ export const emojiLabel = (name) => (chosen.tag === 'en' ? name.replaceAll('_', 
 /** The name of a language in itself. */
 export const nameOf = (tag) => capitalized(new Intl.DisplayNames(tag, { type: 'language' }).of(tag));
 
-/** What the server refused, as a sentence in the language of the page. The server's own begin with a small letter. */
+/** An error of the server as a sentence in the language of the page. The server's sentences begin with a small letter. */
 export function errorText(error) {
   const message = capitalized(error.message).replace(/[^.!?]$/, '$&.');
   const text = t.errors[error.code] ?? message;

@@ -5,7 +5,7 @@ const BEFORE = 60, MOST = 240;
 
 const fold = (text) => text.normalize('NFKC').toLowerCase();
 
-/** A text in parts `[part, isMatch]`, cut to what is around the first match. */
+/** A text in parts `[part, isMatch]`, cut to the surroundings of the first match. */
 export function marked(text, wanted) {
   const needle = fold(wanted);
   let folded = '';

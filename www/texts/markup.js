@@ -112,7 +112,7 @@ function inline(text, context) {
   return joined(parts);
 }
 
-/** What a sign is the beginning of: `{ part, end }`, or null where it is only itself. */
+/** The part that begins with a sign: `{ part, end }`, or null if the sign is plain text. */
 function read(sign, text, at, runs, context) {
   switch (sign[0]) {
     case '`': return code(text, at, sign.length, runs);
@@ -170,7 +170,7 @@ function code(text, at, length, runs) {
   return { part: { kind: 'code', text: isPadded ? inner.slice(1, -1) : inner }, end: close + length };
 }
 
-/** Text between two marks that touch it and are no part of a word. */
+/** Text between two marks that touch it and are not inside a word. */
 function emphasis(text, at, run, runs, context) {
   const mark = run === '***' ? '**' : run;
   const kind = MARKS[mark]?.kind;

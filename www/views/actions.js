@@ -11,7 +11,7 @@ import { LINE, openMenu } from './menu.js';
 const QUICK = ['+1', 'heart', 'joy', 'tada', 'open_mouth', 'cry'];
 /** The longest quote, in characters. */
 const QUOTED = 200;
-/** For how long people are muted or removed, in minutes. */
+/** The choices for muting or removing a user, in minutes. */
 const MINUTES = [5, 15, 60, 1440];
 
 /** Opens the menu of a message. */
@@ -21,7 +21,7 @@ export function messageMenu(chat, room, message, rect) {
   const isChannel = room.kind === 'channel';
   const link = isChannel ? address.of(room, seq) : '';
   const isIgnored = chat.ignored.has(author);
-  // An old message may be from another person with this name. The one who is online must not be muted for it.
+  // An old message may be from another user with this name. The user who is online must not be muted for it.
   const isKnown = chat.state.users.has(from) && authorNumber(room, from, author) === 0;
   openMenu(t.page.actions, [
     { name: t.menu.react, look: 'emoji equal', row: QUICK.map((name) => reaction(chat, room, message, [name, EMOJI.get(name)])) },

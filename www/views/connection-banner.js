@@ -1,5 +1,5 @@
-// The line about a lost connection, or an updated server. A loss appears only after a moment: most are over before one has read
-// of them.
+// The line about a lost connection, or an updated server. A loss appears only after a moment: most end before a user has read
+// about them.
 
 import { t } from '../texts/language.js';
 import { byId, element, setText } from './dom.js';

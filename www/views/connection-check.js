@@ -1,4 +1,4 @@
-// The dialog of the connection check: what was found so far, and for each problem the lines that mend it.
+// The dialog of the connection check: the findings so far, and for each problem the lines that fix it.
 
 import { fixes } from '../texts/fixes.js';
 import { t } from '../texts/language.js';

@@ -3,7 +3,7 @@
 import { t } from '../texts/language.js';
 import { button, byId, element, set, setText } from './dom.js';
 
-/** Whether one is open; the page's own keys do nothing then. */
+/** Whether a dialog is open; the page's own keys do nothing then. */
 export const isOpen = () => document.querySelector('dialog[open]') !== null;
 
 const FOCUSABLE = 'button, input, select, textarea, a[href], [tabindex="0"]';
@@ -38,7 +38,7 @@ export function make(title, ...content) {
   return dialog;
 }
 
-/** Asks a question. Resolves to whether the person agreed. */
+/** Asks a question. Resolves to whether the user agreed. */
 export const confirm = async (title, text, yes) => await choose(title, text, [[yes, true]]) === true;
 
 /** Offers `choices`, each a text and a value. Resolves to the value of the chosen one, or null. */

@@ -50,7 +50,7 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Copies a text, in the one way that browsers allow over plain HTTP too. Returns whether it was copied. */
+/** Copies a text, in the only way that browsers also allow over plain HTTP. Returns whether it was copied. */
 export function copyText(text) {
   const box = element('textarea', {}, text);
   const before = document.activeElement;

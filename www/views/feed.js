@@ -1,6 +1,6 @@
 // The feed: the messages of the open room and what is being sent, and where the reader is in it.
 //
-// It follows the end while the reader is there. Otherwise what the reader looks at keeps its place on the screen, and a
+// It follows the end while the reader is there. Otherwise the visible messages keep their place on the screen, and a
 // button shows how many new messages there are. Three buttons, at the message under the pointer or chosen by arrow keys, react,
 // reply, and open the menu of that message; on a touch screen a long press opens it.
 
@@ -139,7 +139,7 @@ export class Feed {
     this.#quiet = setTimeout(() => (isLoading() ? this.#hushWhileLoading(true) : set(this.#log, 'aria-busy', null)), QUIET_MS);
   }
 
-  /** Updates the rows. What the reader looks at keeps its place. */
+  /** Updates the rows. The visible messages keep their place. */
   #draw() {
     const anchor = this.#atEnd ? null : this.#anchor();
     const [from, to] = this.#range.range(this.#room.messages, this.#atEnd);
@@ -173,7 +173,7 @@ export class Feed {
     return undefined;
   }
 
-  /** Loads what is above before the reader gets there. */
+  /** Loads earlier messages before the reader reaches the top. */
   #loadAhead() {
     const { scrollTop, scrollHeight, clientHeight } = this.#log;
     if (scrollHeight <= clientHeight || scrollTop < SCREENS * clientHeight) this.#loadOlder();
