@@ -77,7 +77,7 @@ fn allocations(work: impl FnOnce()) -> usize {
 }
 
 const MESSAGE: &str =
-    r#"{"type":"message","channel":"general","text":"what is said to everybody"}"#;
+    r#"{"type":"message","channel":"general","text":"what is said to all users"}"#;
 
 /// Counts the allocations of a turn with this many members and messages, from the received bytes to
 /// the written ones.

@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 /// The path that connections open, and what they send first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// `/echo`.
+    /// Opens `/echo` and sends nothing.
     Echo,
-    /// `/chat`, and `hello`.
+    /// Opens `/chat` and sends `hello`.
     Hello,
-    /// `/chat`, `hello`, and `join`.
+    /// Opens `/chat` and sends `hello` and `join`.
     Join,
 }
 

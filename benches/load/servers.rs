@@ -18,11 +18,10 @@ pub(crate) enum Server {
     Parlor,
     /// The same with its history in a file.
     ParlorHistory,
-    /// `benches/peers/NAME/run`.
+    /// The server that `benches/peers/NAME/run` starts.
     Peer(String),
 }
 
-/// A running server.
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: SocketAddr,

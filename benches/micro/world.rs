@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// Opens a WebSocket.
+    /// Opens a WebSocket without frames.
     pub(crate) fn open(&mut self, path: &str) -> ConnectionId {
         self.open_with(path, &[])
     }

@@ -152,7 +152,7 @@ impl<T: From<String> + Clone> Chat<T> {
                     let event = T::from(event.to_string());
                     drop((to.send(event.clone()), sender.send(event)));
                 }
-                None => answer(refused("no_such_user", "nobody has that name")),
+                None => answer(refused("no_such_user", "no user has that name")),
             },
             _ => {}
         }

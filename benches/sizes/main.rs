@@ -150,7 +150,7 @@ fn of_members(size: usize) -> [f64; 6] {
     world.enter(size, in_one);
     let mut said = message(
         "general",
-        "what is said to everybody, in some sixty-four bytes of plain text",
+        "what is said to all of us, in some sixty-four bytes of plain text",
     );
     let mut deliveries = |messages: usize| {
         let turn = often(|_| {

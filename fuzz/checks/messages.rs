@@ -56,7 +56,7 @@ enum Payload {
         ends: bool,
         last: bool,
     },
-    /// One of `BOMBS`.
+    /// The compressed form of one of `BOMBS`.
     Bomb(u8),
 }
 

@@ -1,5 +1,5 @@
 //! Frames taken apart for a person: each field with its bits, its bytes and its meaning (RFC 6455
-//! §5.2), and what a connection makes of each frame.
+//! §5.2), and the result of each frame for a connection.
 //!
 //! This is no second decoder: [`FrameHeader::decode`] parses headers, and [`WebSocket::receive`]
 //! judges frames. Of an invalid header, only the bytes that `decode` had to see are shown.
@@ -284,7 +284,7 @@ pub struct Step {
     pub length: usize,
     /// The fields of the frame.
     pub frame: Dissection,
-    /// What the receiver makes of it.
+    /// The result for the receiver.
     pub outcome: Outcome,
     /// The receiver's close frame, if it sends one. (Pongs are left to the caller.)
     pub answer: Vec<u8>,

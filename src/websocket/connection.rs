@@ -195,7 +195,7 @@ impl WebSocket {
         scratch: &'a mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Progress<Event<'a>>, Violation> {
-        // Nothing borrows from these any longer.
+        // The last event, which borrowed from these, is gone.
         scratch.gathered = Vec::new();
         scratch.inflater.shrink();
         if matches!(self.phase, Phase::Failed | Phase::Closed) {

@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The wall clock at the beginning.
 pub(crate) const START: u64 = 1_700_000_000_000;
 
-/// A connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tab(pub(crate) Address);
 
@@ -67,7 +66,6 @@ impl World {
         }
     }
 
-    /// Connects.
     pub(crate) fn connect(&mut self) -> Tab {
         self.connect_as(None)
     }
@@ -118,7 +116,7 @@ impl World {
         self.carry_out(effects);
     }
 
-    /// Ends the turn.
+    /// Ends the turn, and delivers its events.
     pub(crate) fn commit(&mut self) {
         let mut effects = Vec::new();
         self.chat.commit(self.now, &mut effects);

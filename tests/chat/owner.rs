@@ -26,7 +26,7 @@ Ben < {"type":"history","messages":[{"seq":1,"owner":true},{"seq":2,"owner":null
 skip
 Ada > {"type":"own","key":null}
 Ada < {"type":"owned","on":false}
-Ada > not any more
+Ada > no longer
 Ben < {"type":"message","owner":null}
 Ada > /edit 1 please stop it
 Ben < {"type":"edited","owner":null}

@@ -64,7 +64,7 @@ impl Script {
         }
     }
 
-    /// Plays more lines.
+    /// Plays more lines of a script.
     pub(crate) fn play(&mut self, script: &str) {
         for line in script.trim().replace("\n ", " ").lines() {
             let (names, action) = line.split_once(' ').unwrap_or((line, ""));
@@ -124,7 +124,7 @@ impl Script {
         let line = format!("{name} {word} {rest}");
         match word {
             "of" => {
-                let hello = hello_again("anybody", &self.sessions[&rest]);
+                let hello = hello_again("anyone", &self.sessions[&rest]);
                 self.world.ask_ok(tab, &hello);
             }
             ">" => _ = self.world.ask_ok(tab, &rest),

@@ -194,7 +194,7 @@ fn unread_answers_are_bounded() {
     ] {
         let limit = peers as u64 * QUEUE_KIB + 6_000 + 2 * SLACK_KIB;
         withstand(name, "--rate 0", limit, |server| {
-            let name = |n| format!("somebody-with-a-long-name-{n}");
+            let name = |n| format!("username-with-a-long-name-{n}");
             let _users: Vec<_> = (0..users).map(|n| server.enter(&name(n))).collect();
             let mut ada = server.enter("Ada");
             ada.join("general");

@@ -152,7 +152,7 @@ fn one_writer_and_many_readers() {
 }
 
 #[test]
-fn lock_of_another_program_is_told_apart_at_once() {
+fn lock_of_another_program_is_recognized_at_once() {
     let folder = Folder::new();
     let mut history = folder.open();
     let general = channel("general");

@@ -54,7 +54,7 @@ impl World {
         }
     }
 
-    /// Opens a WebSocket.
+    /// Opens a WebSocket at this path.
     pub fn open(&mut self, path: &str) -> Client {
         let mut client = self.connect();
         client.send(self, handshake(path).as_bytes());
@@ -93,7 +93,7 @@ pub fn message(text: &str) -> String {
     format!(r#"{{"type":"message","channel":"general","text":"{text}"}}"#)
 }
 
-/// The client's end.
+/// The client's end of a connection.
 pub struct Client {
     /// The connection; `None` if it was dropped at once.
     pub id: Option<ConnectionId>,

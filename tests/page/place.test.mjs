@@ -138,7 +138,7 @@ test('events about a message change it, count as numbers, and keep no text', () 
   assert.deepEqual(rooms.find(place, 3).reactions, []);
   assert.equal(rooms.find(place, 4).text, undefined);
   rooms.find(place, 3).owner = true;
-  rooms.receive(place, edited(9, 3, 'no owner any more'));
+  rooms.receive(place, edited(9, 3, 'no owner now'));
   assert.equal(rooms.find(place, 3).owner, undefined);
   rooms.receive(place, deleted(10, 2));
   assert.ok(!JSON.stringify(place.messages).includes('better'));

@@ -185,7 +185,7 @@ test('a list that can’t be right is requested again', () => {
     ['names and number agree', { joined: ['Cleo'], left: [], online: 3 }, false],
     ['told twice', { joined: ['Bob'], left: [], online: 2 }, false],
     ['the number is another one', { joined: ['Cleo'], left: [], online: 9 }, true],
-    ['too many names to be told', { joined: [], left: [], online: 2 }, true],
+    ['too many names for a list', { joined: [], left: [], online: 2 }, true],
   ];
   for (const [name, event, stale] of table) {
     const state = entered();

@@ -48,7 +48,7 @@ test('suggestions are listed', () => {
   assert.deepEqual(values(':+1|'), [':+1: ']);
   assert.deepEqual(values('/h|'), ['/history ', '/help']);
   assert.deepEqual(values('/M|'), ['/me ', '/msg ', '/mute ']);
-  assert.deepEqual(values('@nobody|'), []);
+  assert.deepEqual(values('@unknown|'), []);
   assert.equal(offered('/|').length, 10);
   assert.deepEqual(offered('@bob|').map(({ whole }) => whole), [true, false]);
 });
@@ -56,7 +56,7 @@ test('suggestions are listed', () => {
 test('Enter accepts a suggestion or sends the line', () => {
   const table = [
     ['@Bo|', false, true], ['@Bob|', false, false], ['@Bob|', true, true], ['/he|', false, true], ['/help|', false, false], ['/me|', false, false],
-    [':smi|', false, true], [':|', false, false], [':s|', false, false], [':s|', true, true], ['@nobody|', false, false],
+    [':smi|', false, true], [':|', false, false], [':s|', false, false], [':s|', true, true], ['@unknown|', false, false],
   ];
   for (const [marked, chosen, takes] of table) assert.equal(entersSuggestion(at(marked), offered(marked), chosen), takes, `${marked} ${chosen}`);
 });

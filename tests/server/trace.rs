@@ -80,7 +80,7 @@ fn connection_sees_its_own_frames_only() {
     ada.join("general");
     bob.join("general");
     bob.whisper("Bob", "secret-of-bob");
-    bob.say("general", "for-everybody");
+    bob.say("general", "for-all-members");
     ada.take("message");
     ada.say("general", "by-ada");
     let mut traces = ada.drain();
@@ -92,7 +92,11 @@ fn connection_sees_its_own_frames_only() {
     };
     let frames_out = |word: &str| count(&format!("\"text\":\"{word}\""));
     assert_eq!(frames_out("secret-of-bob"), 0);
-    assert_eq!(frames_out("for-everybody"), 1, "what was sent to it, once");
+    assert_eq!(
+        frames_out("for-all-members"),
+        1,
+        "what was sent to it, once"
+    );
     assert_eq!(count("\"type\":\"trace\""), 0, "traces are not traced");
     assert!(bob.drain().iter().all(|event| event["type"] != "trace"));
     assert_eq!(ada.ask(json!({"type": "trace", "on": false}))["on"], false);

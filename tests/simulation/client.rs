@@ -16,7 +16,6 @@ use std::rc::Rc;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// The owner's key.
 pub(crate) const OWNER_KEY: &str = "a key";
 
 /// The most unanswered messages of one client: a client with a hundred refusals in ten seconds is

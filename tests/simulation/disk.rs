@@ -1,4 +1,4 @@
-//! A disk that outlives its server, and fails when the plan says so.
+//! A disk that outlives its server, and fails when the plan requires it.
 //!
 //! It keeps a history in memory, or in a real SQLite file. Its log has every message that was ever
 //! stored, in order, and the owner's decisions. The answers of the server and the state of the

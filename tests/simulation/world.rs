@@ -152,7 +152,7 @@ impl World {
         let who = self.random.below(self.clients.len());
         match self.random.below(100) {
             0..40 => self.say(who),
-            40..45 => self.speak_to_somebody(who),
+            40..45 => self.send_direct(who),
             45..55 => self.change_something(who),
             55..60 => self.chatter(who),
             60..63 => self.move_about(who),
@@ -169,7 +169,7 @@ impl World {
             self.deliver(next, false);
         }
         self.turn();
-        self.everybody_hears(false);
+        self.clients_receive(false);
         self.check();
     }
 
@@ -245,7 +245,7 @@ impl World {
         format!("text-{};{}", self.texts, "x".repeat(long))
     }
 
-    fn speak_to_somebody(&mut self, who: usize) {
+    fn send_direct(&mut self, who: usize) {
         let whom = self.random.below(self.clients.len());
         let name = self.clients[whom].name.clone();
         let text = self.text();
@@ -400,7 +400,7 @@ impl World {
     fn turn(&mut self) {
         self.server().turn();
         if self.fate.borrow().dies_after == Some(0) {
-            self.everybody_hears(true);
+            self.clients_receive(true);
             for who in 0..self.clients.len() {
                 if self.clients[who].connection.is_some() {
                     self.lose(who);
@@ -416,7 +416,7 @@ impl World {
         }
     }
 
-    fn everybody_hears(&mut self, dying: bool) {
+    fn clients_receive(&mut self, dying: bool) {
         for who in 0..self.clients.len() {
             let time = self.time;
             let connection = self.clients[who].connection.as_ref();
@@ -522,7 +522,7 @@ impl World {
             while self.server().has_work() {
                 self.turn();
             }
-            self.everybody_hears(false);
+            self.clients_receive(false);
             if self.time >= next_look {
                 next_look = self.time + 1_000;
                 let missing = self.missing();

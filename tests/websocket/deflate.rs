@@ -92,7 +92,7 @@ fn violations_of_compressed_messages() {
         ("a message in a message",
             &[(RSV1 | TEXT, hello), (FIN | RSV1 | TEXT, hello)], UnfinishedMessage),
         ("no block at all", &[(FIN | RSV1 | TEXT, b"")], InvalidDeflate),
-        ("a block type that there is not",
+        ("a block type that does not exist",
             &[(FIN | RSV1 | TEXT, b"\x06")], InvalidDeflate),
         ("lengths that contradict each other",
             &[(FIN | RSV1 | TEXT, b"\x00\x05\x00\xfa\xfeHello\x00")], InvalidDeflate),

@@ -111,7 +111,7 @@ fn pings_are_answered_unless_told_otherwise() {
     }
 }
 
-/// `tokio::spawn` needs it.
+/// The values must be `Send` for `tokio::spawn`.
 #[test]
 fn every_value_can_be_sent_to_another_thread() {
     fn is_send<T: Send>() {}

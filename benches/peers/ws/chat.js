@@ -51,7 +51,7 @@ chat.on("connection", (ws) => {
       }
       case "direct": {
         const to = users.get(request.to);
-        if (!to) return answer({ type: "error", code: "no_such_user", message: "nobody has that name", id });
+        if (!to) return answer({ type: "error", code: "no_such_user", message: "no user has that name", id });
         const event = JSON.stringify({ type: "direct", conversation: [own.name, request.to].sort().join("-"), from: own.name, author: own.author, to: request.to, text: request.text, seq: 1, at });
         for (const one of new Set([ws, to])) one.send(event);
       }

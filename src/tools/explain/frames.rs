@@ -220,7 +220,7 @@ fn show_row(style: Style, columns: [&str; 5], terminal: &mut Terminal<'_>) {
     terminal.line(line.trim_end());
 }
 
-/// Says what the receiver makes of a frame that breaks no rule.
+/// Returns the result of a valid frame for the receiver, as a sentence.
 fn outcome(step: &Step) -> String {
     let frame = &step.frame;
     let bytes = match &step.outcome {

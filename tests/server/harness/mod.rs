@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 /// The time after which a waiting test fails. It is long, because no test here measures speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A running server.
+/// A running server, which is killed at the end of the test.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,

@@ -144,7 +144,7 @@ impl Raw {
     }
 }
 
-/// An HTTP response.
+/// An HTTP response with its body.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,

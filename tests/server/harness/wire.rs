@@ -50,7 +50,7 @@ pub(crate) fn header(first: u8, length: u64) -> Vec<u8> {
     bytes
 }
 
-/// A masked frame.
+/// Encodes a masked frame with the shortest length.
 pub(crate) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
     frame_with(header(first, payload.len() as u64), payload)
@@ -79,7 +79,7 @@ impl Wire {
         self.send(frame(0x81, text));
     }
 
-    /// Reads a frame.
+    /// Reads the next frame, or returns why there is none.
     pub(crate) fn try_frame(&mut self) -> Result<Frame, Nothing> {
         loop {
             if let Some((frame, used)) = decode(&self.raw.buffer) {
