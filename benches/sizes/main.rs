@@ -137,8 +137,8 @@ fn over_members(sizes: &[usize], columns: usize) {
     let names = [
         "a delivery, 1 message in a turn (ns)",
         "a delivery, 10 messages in a turn (ns)",
-        "hello, of one more",
-        "join, of one more",
+        "hello of a new member",
+        "join of a new member",
         "leave",
         "the loss of a connection",
     ];
@@ -221,14 +221,14 @@ fn of_connections(size: usize) -> [f64; 2] {
 fn over_channels(sizes: &[usize]) {
     let figures: Vec<_> = sizes.iter().map(|&size| of_channels(size)).collect();
     let names = [
-        "hello, of one more",
-        "join, of one that is there",
-        "leave of that",
+        "hello of a new member",
+        "join of an existing channel",
+        "leave of it",
         "the same join again at once",
         "the same leave again at once",
-        "join, of a new one",
-        "leave of that, which ends it",
-        "message",
+        "join of a new channel",
+        "leave of it, which removes it",
+        "a message",
         "the same again at once",
     ];
     rows(names, "channels", &figures, sizes.len());
@@ -299,9 +299,9 @@ fn over_history(sizes: &[usize]) {
     let figures: Vec<_> = sizes.iter().map(|&size| of_history(size)).collect();
     rows(
         [
-            "message",
+            "a message",
             "a page of 50 of its history",
-            "join, with as much",
+            "join, with such a page",
         ],
         "messages in memory, at most 1,000 in a channel",
         &figures,

@@ -1,4 +1,4 @@
-// The page: jQuery shows what the socket tells, and emits what the user does. It knows neither
+// The page: jQuery shows the socket's events and emits the user's actions. It needs to know neither
 // WebSocket nor parlor.
 
 if (!window.jQuery) {

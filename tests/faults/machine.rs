@@ -77,7 +77,7 @@ impl Machine {
     }
 
     /// Lets all calls of this kind succeed again.
-    pub(crate) fn mend(&self, call: Call) {
+    pub(crate) fn clear_fault(&self, call: Call) {
         self.set(call as u64 + 1, 0);
     }
 }

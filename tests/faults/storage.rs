@@ -149,7 +149,7 @@ fn kill_in_a_first_start_leaves_a_usable_history() {
 }
 
 /// Sends a message until it is acknowledged. Returns its number, and how often it was refused.
-fn insist(person: &mut Person, nonce: &str) -> (u64, usize) {
+fn send_until_stored(person: &mut Person, nonce: &str) -> (u64, usize) {
     let began = Instant::now();
     for refused in 0.. {
         let answer = say(person, nonce, 100);
@@ -205,11 +205,11 @@ fn each_call_fails_once(call: Call, options: &[&str], errors: &[Errno], most: us
         while !is_over {
             is_over = machine.calls(call) >= due;
             said.push(format!("n{}", said.len() + 1));
-            let (seq, times_refused) = insist(&mut ada, &said[said.len() - 1]);
+            let (seq, times_refused) = send_until_stored(&mut ada, &said[said.len() - 1]);
             assert_eq!(seq, said.len() as u64, "each message once");
             refused += times_refused;
         }
-        machine.mend(call);
+        machine.clear_fault(call);
         if n % 12 == 0 {
             server.signal(Signal::KILL);
             server.wait();
@@ -248,7 +248,7 @@ fn disk_with_failing_writes_serves_stored_messages() {
     let server = serve(machine.run(parlor()), &database, address, &[]);
     let mut ada = enter(&server, None);
     for n in 1..=20 {
-        insist(&mut ada, &format!("n{n}"));
+        send_until_stored(&mut ada, &format!("n{n}"));
     }
     ada.drain();
     for (nonce_after, error) in [("n21", Errno::NOSPC), ("n22", Errno::IO)] {
@@ -266,8 +266,8 @@ fn disk_with_failing_writes_serves_stored_messages() {
         guest.quit();
         let heard = ada.drain();
         assert!(heard.iter().all(|event| event["type"] != "message"));
-        machine.mend(Call::Write);
-        insist(&mut ada, nonce_after);
+        machine.clear_fault(Call::Write);
+        send_until_stored(&mut ada, nonce_after);
         ada.take("message");
         if error == Errno::NOSPC {
             // The guest counts the stored messages again.
@@ -280,8 +280,8 @@ fn disk_with_failing_writes_serves_stored_messages() {
     assert_eq!(say(&mut ada, "lost", 5)["code"], "storage_failed");
     let mut guest = server.enter("Guest");
     assert_eq!(guest.join("general")["seq"], 21);
-    machine.mend(Call::Write);
-    insist(&mut ada, "n22");
+    machine.clear_fault(Call::Write);
+    send_until_stored(&mut ada, "n22");
     let said: Vec<_> = (1..=22).map(|n| format!("n{n}")).collect();
     assert_history(&server, &said);
     let warnings = server.logs().matches(" WARN ").count() + server.logs().matches("ERROR").count();
@@ -412,7 +412,7 @@ fn full_disk_refuses_and_recovers() {
             ada = enter(&server, Some(&ada));
         }
         said.push(format!("n{}", said.len() + 1));
-        insist(&mut ada, &said[said.len() - 1]);
+        send_until_stored(&mut ada, &said[said.len() - 1]);
         assert_history(&server, &said);
     }
     println!("result: a full disk: {} messages acknowledged", said.len());

@@ -1,7 +1,7 @@
 //! A client that chats, loses its connection and returns. It sends unacknowledged messages again,
 //! and remembers the messages it has received. Client 0 is the chat's owner.
 
-use crate::disk::{Disk, Said};
+use crate::disk::{Disk, LoggedMessage};
 use parlor::history::Kind;
 use parlor::hub::ConnectionId;
 use parlor::testing::{Wire, handshake};
@@ -76,7 +76,7 @@ pub(crate) struct Connection {
     live: BTreeMap<String, u64>,
     /// Texts removed before this commit must not arrive: the client connected later, or has
     /// received a message of this commit.
-    heard: u64,
+    newest_commit: u64,
     /// Messages below these numbers must not arrive: the channels were cleared.
     firsts: BTreeMap<String, u64>,
     pub(crate) is_owner: bool,
@@ -104,7 +104,7 @@ pub(crate) struct Client {
     /// Whether the door was closed while the client had this session, which then is never refused.
     is_inside: bool,
     /// Whether the owner reverses every decision.
-    pub(crate) pardons: bool,
+    pub(crate) reverses_decisions: bool,
     pub(crate) online: BTreeSet<String>,
     pub(crate) count: u64,
     pub(crate) retry_at: u64,
@@ -149,7 +149,7 @@ impl Client {
             joined: BTreeSet::new(),
             behind: BTreeSet::new(),
             live: BTreeMap::new(),
-            heard: truth.commits + 1,
+            newest_commit: truth.commits + 1,
             firsts: truth.firsts.clone(),
             is_owner: false,
             stalled_until: 0,
@@ -275,12 +275,12 @@ impl Client {
         for text in messages {
             log(&text);
             let event: Value = serde_json::from_str(&text).expect("an event is JSON");
-            self.hear(&event, truth);
+            self.handle(&event, truth);
         }
         over
     }
 
-    fn hear(&mut self, event: &Value, truth: &Disk) {
+    fn handle(&mut self, event: &Value, truth: &Disk) {
         let kind = event["type"].as_str().expect("a type");
         match kind {
             "welcome" => self.welcome(event),
@@ -317,7 +317,7 @@ impl Client {
                 let seq = number(&event["seq"]);
                 let stored = truth.stored(place, seq);
                 let connection = self.connection.as_mut().expect("it is there");
-                connection.heard = connection.heard.max(stored.commit);
+                connection.newest_commit = connection.newest_commit.max(stored.commit);
                 self.see(event, truth);
                 let about = truth.stored(place, event["of"].as_u64().unwrap_or(seq));
                 let is_gone = stored.deleted && about.gone_at() == Some(stored.commit);
@@ -346,8 +346,8 @@ impl Client {
             "owned" => {
                 let connection = self.connection.as_mut().expect("it is there");
                 connection.is_owner = event["on"] == true;
-                if self.pardons {
-                    self.pardon(event);
+                if self.reverses_decisions {
+                    self.reverse_decisions(event);
                 }
             }
             "ack" => self.acknowledge(event, truth),
@@ -386,7 +386,7 @@ impl Client {
     }
 
     /// Reverses the owner's decisions about users, as listed in `owned`, and about the door.
-    fn pardon(&mut self, owned: &Value) {
+    fn reverse_decisions(&mut self, owned: &Value) {
         self.send(&json!({"type": "door", "open": true}));
         for (kind, list) in [("mute", "muted"), ("kick", "kicked")] {
             for row in owned[list].as_array().expect("a list") {
@@ -445,17 +445,17 @@ impl Client {
         let is_mine = event["channel"].is_string() || is_of(place, self.author);
         assert!(is_mine, "a private message of others: {event}");
         let of = event["of"].as_u64();
-        let heard = connection.heard;
+        let newest_commit = connection.newest_commit;
         let seen = self.seen.entry(place.to_owned()).or_default();
         match (event["type"].as_str().expect("a type"), stored.kind) {
             ("message" | "direct", Kind::Message) => {
                 assert_eq!(event["author"], stored.author, "{event}");
                 let before = seen.insert(seq, Some(text(&event["text"])));
-                check_text(event, stored, before.as_ref(), heard);
+                check_text(event, stored, before.as_ref(), newest_commit);
             }
             ("edited", Kind::Edit { of: about }) if of == Some(about.0) => {
                 let target = truth.stored(place, about.0);
-                check_text(event, target, seen.get(&about.0), heard);
+                check_text(event, target, seen.get(&about.0), newest_commit);
                 seen.insert(seq, None);
                 if let Some(Some(known)) = seen.get_mut(&about.0) {
                     *known = text(&event["text"]);
@@ -533,15 +533,20 @@ impl Client {
 
 /// Checks the text of an event: the message has it, or had it when the event was sent, and the
 /// client has seen no newer one.
-fn check_text(event: &Value, stored: &Said, before: Option<&Option<String>>, heard: u64) {
+fn check_text(
+    event: &Value,
+    stored: &LoggedMessage,
+    before: Option<&Option<String>>,
+    newest_commit: u64,
+) {
     let index = |text: &str| stored.texts.iter().position(|(known, _)| known == text);
     let now = index(event["text"].as_str().expect("a text"));
     let now = now.unwrap_or_else(|| panic!("the message never had this text: {event}, {stored:?}"));
     let gone = stored.texts[now].1;
-    let is_known = gone.is_none_or(|commit| commit >= heard);
+    let is_known = gone.is_none_or(|commit| commit >= newest_commit);
     assert!(
         is_known,
-        "removed before commit {heard}: {event}, {stored:?}"
+        "removed before commit {newest_commit}: {event}, {stored:?}"
     );
     let is_newer = match before {
         None => true,

@@ -18,14 +18,14 @@ use std::time::Duration;
 
 /// The number of writes and commits until the server crashes. No later write leaves it.
 #[derive(Default)]
-pub(crate) struct Fate {
-    pub(crate) dies_after: Option<u32>,
+pub(crate) struct CrashPoint {
+    pub(crate) crashes_after: Option<u32>,
 }
 
-impl Fate {
+impl CrashPoint {
     /// Counts a write or a commit. Returns whether it takes effect.
-    pub(crate) fn lives(&mut self) -> bool {
-        match &mut self.dies_after {
+    pub(crate) fn takes_effect(&mut self) -> bool {
+        match &mut self.crashes_after {
             None => true,
             Some(0) => false,
             Some(left) => {
@@ -47,7 +47,7 @@ pub(crate) enum Fault {
 
 /// A message that is stored, or a change of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct LoggedMessage {
     pub(crate) kind: Kind,
     pub(crate) author: u64,
     /// The texts that a message had, the present one last, each with the number of the commit that
@@ -60,7 +60,7 @@ pub(crate) struct Said {
     pub(crate) commit: u64,
 }
 
-impl Said {
+impl LoggedMessage {
     /// Returns the text that every client must have at the end.
     pub(crate) fn present(&self) -> Option<&str> {
         let text = self.texts.last().filter(|_| !self.deleted);
@@ -97,7 +97,7 @@ pub(crate) struct Disk {
     /// The files that must not contain a removed text.
     pub(crate) files: Vec<PathBuf>,
     /// Every message that was ever stored, by place. The first has number 1.
-    pub(crate) log: BTreeMap<String, Vec<Said>>,
+    pub(crate) log: BTreeMap<String, Vec<LoggedMessage>>,
     /// The number of the oldest message of a channel that the owner cleared.
     pub(crate) firsts: BTreeMap<String, u64>,
     /// The numbers of the removed texts.
@@ -132,7 +132,7 @@ impl Disk {
     }
 
     /// Returns what is stored under the place and number of an event.
-    pub(crate) fn stored(&self, place: &str, seq: u64) -> &Said {
+    pub(crate) fn stored(&self, place: &str, seq: u64) -> &LoggedMessage {
         let log = self.log.get(place);
         let stored = log.and_then(|messages| messages.get(seq as usize - 1));
         stored.unwrap_or_else(|| panic!("{place}/{seq} is not stored"))
@@ -167,7 +167,7 @@ impl Disk {
     }
 
     /// Checks the store's result for a proposal, and appends the message to the log.
-    fn judge(&mut self, what: &Proposal, stored: &Stored, now: Now) {
+    fn check_stored(&mut self, what: &Proposal, stored: &Stored, now: Now) {
         let name = key(&what.place);
         let nonce = what.nonce.as_deref().map(str::to_owned);
         let is_reaction = matches!(what.kind, Kind::React { .. });
@@ -200,7 +200,7 @@ impl Disk {
         // Numbers go up by one.
         assert_eq!(stored.seq.0 as usize, place.len() + 1);
         assert_eq!(stored.at, now.unix, "the wall clock's time");
-        let has_text = |it: &Said| it.texts.iter().any(|(known, _)| *known == text);
+        let has_text = |it: &LoggedMessage| it.texts.iter().any(|(known, _)| *known == text);
         assert!(!place.iter().any(has_text), "{text:?} is stored twice");
         let mut texts = Vec::new();
         match what.kind {
@@ -222,7 +222,7 @@ impl Disk {
             }
             Kind::React { .. } | Kind::Deleted => {}
         }
-        place.push(Said {
+        place.push(LoggedMessage {
             kind: what.kind,
             author: what.author.0,
             texts,
@@ -262,7 +262,7 @@ impl Disk {
     }
 
     /// Maintains the history, and checks that no file contains a removed text.
-    pub(crate) fn look_for_gone_texts(&mut self, now: Now) {
+    pub(crate) fn check_removed_texts(&mut self, now: Now) {
         self.store.maintain(now).expect("the disk works");
         for path in &self.files {
             let bytes = std::fs::read(path).unwrap_or_default();
@@ -276,10 +276,13 @@ impl Disk {
     }
 
     /// Returns the history for a server that starts.
-    pub(crate) fn mount(disk: &Rc<RefCell<Self>>, fate: &Rc<RefCell<Fate>>) -> Mounted {
+    pub(crate) fn mount(
+        disk: &Rc<RefCell<Self>>,
+        crash_point: &Rc<RefCell<CrashPoint>>,
+    ) -> Mounted {
         Mounted {
             disk: disk.clone(),
-            fate: fate.clone(),
+            crash_point: crash_point.clone(),
         }
     }
 
@@ -307,7 +310,7 @@ pub(crate) fn key(place: &Place) -> String {
 /// The disk as one server sees it.
 pub(crate) struct Mounted {
     disk: Rc<RefCell<Disk>>,
-    fate: Rc<RefCell<Fate>>,
+    crash_point: Rc<RefCell<CrashPoint>>,
 }
 
 impl Mounted {
@@ -333,7 +336,7 @@ impl History for Mounted {
     ) -> Result<Vec<Stored>, StoreError> {
         let mut disk = self.disk.borrow_mut();
         let fault = disk.fault();
-        if fault == Some(Fault::Fails) || !self.fate.borrow_mut().lives() {
+        if fault == Some(Fault::Fails) || !self.crash_point.borrow_mut().takes_effect() {
             return Err(StoreError("the disk fails".to_owned()));
         }
         disk.commits += 1;
@@ -341,7 +344,7 @@ impl History for Mounted {
         assert_eq!(stored.len(), proposals.len());
         disk.expire(now);
         for (what, stored) in proposals.iter().zip(&stored) {
-            disk.judge(what, stored, now);
+            disk.check_stored(what, stored, now);
         }
         match fault {
             Some(_) => Err(StoreError("the disk says that it failed".to_owned())),
@@ -355,7 +358,7 @@ impl History for Mounted {
         sessions: &[SessionRow],
         now: Now,
     ) -> Result<(), StoreError> {
-        if !self.fate.borrow_mut().lives() {
+        if !self.crash_point.borrow_mut().takes_effect() {
             return Err(StoreError("the machine is dead".to_owned()));
         }
         self.call(|store| store.decide(decision, sessions, now))?;

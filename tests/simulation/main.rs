@@ -181,7 +181,7 @@ fn on_sqlite() {
         );
         world.disk.borrow_mut().files = files(&path);
         let folder = folder.clone();
-        world.revive = Some(Box::new(move |disk| {
+        world.recover = Some(Box::new(move |disk| {
             copies += 1;
             let copy = folder.join(format!("{seed}-{copies}.db"));
             for (from, to) in files(&path).iter().zip(files(&copy)) {

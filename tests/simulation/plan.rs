@@ -11,7 +11,7 @@ pub(crate) const STALLS: u32 = 2;
 pub(crate) const DISK: u32 = 4;
 pub(crate) const DEATHS: u32 = 8;
 pub(crate) const CLOCK: u32 = 16;
-pub(crate) const RUDENESS: u32 = 32;
+pub(crate) const VIOLATIONS: u32 = 32;
 pub(crate) const ALL_FAULTS: u32 = 63;
 
 /// The parameters of a simulation: the same plan gives the same run, byte by byte.

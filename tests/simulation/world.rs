@@ -1,8 +1,8 @@
 //! The simulated world: one server on one disk, its clients, and all events between them.
 
 use crate::client::{Change, Client, OWNER_KEY, Place, is_of};
-use crate::disk::{Disk, Fate, Fault};
-use crate::plan::{CLOCK, DEATHS, DISK, NETWORK, Plan, RUDENESS, STALLS};
+use crate::disk::{CrashPoint, Disk, Fault};
+use crate::plan::{CLOCK, DEATHS, DISK, NETWORK, Plan, STALLS, VIOLATIONS};
 use parlor::chat::Keys;
 use parlor::hub::{Driven, Ended, Hub, Setup, Socket};
 use parlor::limits::READ_BYTES;
@@ -22,13 +22,13 @@ const CLOCK_OFF: i64 = 11 * 60 * 60 * 1_000;
 /// Receives a line for each event that a client receives.
 pub(crate) type Trace = Box<dyn FnMut(&str)>;
 /// What happens to the disk after its server has crashed.
-pub(crate) type Revive = Box<dyn FnMut(&mut Disk)>;
+pub(crate) type Recover = Box<dyn FnMut(&mut Disk)>;
 
 /// The server's end of a connection. A server that crashes in the middle of a turn finishes the
 /// turn, but its writes have no effect.
 pub(crate) struct SimSocket {
     memory: MemorySocket,
-    fate: Rc<RefCell<Fate>>,
+    crash_point: Rc<RefCell<CrashPoint>>,
 }
 
 impl Socket for SimSocket {
@@ -36,7 +36,7 @@ impl Socket for SimSocket {
         let wire = self.memory.0.borrow();
         let takes = !wire.broken && wire.room.min(wire.write_most) > 0;
         drop(wire);
-        if takes && !self.fate.borrow_mut().lives() {
+        if takes && !self.crash_point.borrow_mut().takes_effect() {
             return Ok(pieces.iter().map(|piece| piece.len()).sum());
         }
         self.memory.write(pieces)
@@ -52,7 +52,7 @@ pub(crate) struct World {
     random: Random,
     server: Option<testing::World<SimSocket>>,
     pub(crate) disk: Rc<RefCell<Disk>>,
-    fate: Rc<RefCell<Fate>>,
+    crash_point: Rc<RefCell<CrashPoint>>,
     clients: Vec<Client>,
     /// Milliseconds since the world began, and since this server started.
     time: u64,
@@ -64,7 +64,7 @@ pub(crate) struct World {
     pub(crate) steps: u64,
     pub(crate) trace: Option<Trace>,
     /// What happens to the disk after a crash, beside mounting it again.
-    pub(crate) revive: Option<Revive>,
+    pub(crate) recover: Option<Recover>,
 }
 
 impl World {
@@ -87,7 +87,7 @@ impl World {
             random,
             server: None,
             disk: Rc::new(RefCell::new(disk)),
-            fate: Rc::default(),
+            crash_point: Rc::default(),
             clients,
             time: 0,
             started: 0,
@@ -96,7 +96,7 @@ impl World {
             digest: 0xcbf2_9ce4_8422_2325,
             steps: 0,
             trace: None,
-            revive: None,
+            recover: None,
         };
         world.start();
         world
@@ -112,11 +112,11 @@ impl World {
 
     fn start(&mut self) {
         self.started = self.time;
-        *self.fate.borrow_mut() = Fate::default();
+        *self.crash_point.borrow_mut() = CrashPoint::default();
         let mut tokens = Random::new(self.random.number());
         self.server = Some(testing::World::new(Setup {
             keys: Keys::new(Some(OWNER_KEY), None),
-            history: Box::new(Disk::mount(&self.disk, &self.fate)),
+            history: Box::new(Disk::mount(&self.disk, &self.crash_point)),
             tokens: Box::new(move || {
                 (u128::from(tokens.number()) << 64 | u128::from(tokens.number())).to_be_bytes()
             }),
@@ -160,7 +160,7 @@ impl World {
             _ => {}
         }
         if self.random.percent(self.plan.ratio) {
-            self.something_goes_wrong(who);
+            self.inject_fault(who);
         }
         let some = 1 + self.random.below(8);
         for n in 0..some {
@@ -291,8 +291,8 @@ impl World {
         }
     }
 
-    fn something_goes_wrong(&mut self, who: usize) {
-        let fault = [NETWORK, STALLS, DISK, DEATHS, CLOCK, RUDENESS][self.random.below(6)];
+    fn inject_fault(&mut self, who: usize) {
+        let fault = [NETWORK, STALLS, DISK, DEATHS, CLOCK, VIOLATIONS][self.random.below(6)];
         if !self.plan.has(fault) {
             return;
         }
@@ -313,13 +313,13 @@ impl World {
                 self.disk.borrow_mut().fault = Some((1 + self.random.below(5) as u32, fault));
             }
             DEATHS if self.random.percent(30) => {
-                self.fate.borrow_mut().dies_after = Some(self.random.below(12) as u32);
+                self.crash_point.borrow_mut().crashes_after = Some(self.random.below(12) as u32);
             }
             CLOCK => {
                 let jump = self.random.below(2 * CLOCK_OFF as usize) as i64 - CLOCK_OFF;
                 self.clock_off = jump.clamp(-CLOCK_OFF, CLOCK_OFF);
             }
-            RUDENESS => self.be_rude(who),
+            VIOLATIONS => self.break_a_rule(who),
             _ => {}
         }
     }
@@ -341,7 +341,7 @@ impl World {
         }
     }
 
-    fn be_rude(&mut self, who: usize) {
+    fn break_a_rule(&mut self, who: usize) {
         let how = self.random.below(4);
         let Some(connection) = &mut self.clients[who].connection else {
             return;
@@ -364,8 +364,11 @@ impl World {
             return;
         }
         let memory = MemorySocket::default();
-        let (wire, fate) = (memory.0.clone(), self.fate.clone());
-        let socket = SimSocket { memory, fate };
+        let (wire, crash_point) = (memory.0.clone(), self.crash_point.clone());
+        let socket = SimSocket {
+            memory,
+            crash_point,
+        };
         match self.server().accept(socket, "10.0.0.1:1") {
             Some(id) => self.clients[who].begin(id, wire, &self.disk.borrow()),
             None => self.clients[who].retry_at = self.time + 1_000,
@@ -399,7 +402,7 @@ impl World {
     /// Runs one turn. If the server crashes in it, another one starts on the same disk.
     fn turn(&mut self) {
         self.server().turn();
-        if self.fate.borrow().dies_after == Some(0) {
+        if self.crash_point.borrow().crashes_after == Some(0) {
             self.clients_receive(true);
             for who in 0..self.clients.len() {
                 if self.clients[who].connection.is_some() {
@@ -407,8 +410,8 @@ impl World {
                 }
             }
             self.server = None;
-            if let Some(revive) = &mut self.revive {
-                revive(&mut self.disk.borrow_mut());
+            if let Some(recover) = &mut self.recover {
+                recover(&mut self.disk.borrow_mut());
             }
             self.time += 1 + self.random.below(500) as u64;
             self.note("the server died and another one is there");
@@ -416,11 +419,11 @@ impl World {
         }
     }
 
-    fn clients_receive(&mut self, dying: bool) {
+    fn clients_receive(&mut self, crashes: bool) {
         for who in 0..self.clients.len() {
             let time = self.time;
             let connection = self.clients[who].connection.as_ref();
-            if connection.is_none_or(|it| !dying && it.stalled_until > time) {
+            if connection.is_none_or(|it| !crashes && it.stalled_until > time) {
                 continue;
             }
             let Self {
@@ -452,12 +455,12 @@ impl World {
                 (wire.room, wire.write_most) = (usize::MAX, usize::MAX);
                 was_full
             };
-            if over && !dying {
+            if over && !crashes {
                 // The client reads to the end and closes.
                 self.deliver(who, true);
                 self.server().end(id, Ended::EndOfStream);
                 self.lose(who);
-            } else if was_full && !dying {
+            } else if was_full && !crashes {
                 self.server().writable(id);
             }
         }
@@ -498,9 +501,9 @@ impl World {
     /// minute.
     fn converge(&mut self) {
         self.note("the faults stop");
-        *self.fate.borrow_mut() = Fate::default();
+        *self.crash_point.borrow_mut() = CrashPoint::default();
         self.disk.borrow_mut().fault = None;
-        self.clients[0].pardons = true;
+        self.clients[0].reverses_decisions = true;
         for who in 0..self.clients.len() {
             if let Some(connection) = &self.clients[who].connection {
                 let id = connection.id;
@@ -531,7 +534,7 @@ impl World {
                 }
                 let what = missing.unwrap_or_else(|| "there is work left".to_owned());
                 assert!(self.time < until, "after a minute without faults, {what}");
-                self.mend();
+                self.follow_up();
             }
         }
         self.check();
@@ -541,11 +544,11 @@ impl World {
         assert!(!self.server().has_work(), "the loop must be idle");
         self.time += 2_000;
         let now = self.now();
-        self.disk.borrow_mut().look_for_gone_texts(now);
+        self.disk.borrow_mut().check_removed_texts(now);
     }
 
     /// What a client does after a refusal, or without an answer.
-    fn mend(&mut self) {
+    fn follow_up(&mut self) {
         let log = &self.disk.borrow().log;
         if self.clients[0].welcomed().is_some() {
             self.clients[0].own();
