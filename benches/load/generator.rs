@@ -29,7 +29,7 @@ pub(crate) enum Entry {
 /// The event after which a sender sends again.
 #[derive(Clone, Copy)]
 pub(crate) enum Drive {
-    /// Its own message came back, so that each sender has this many in flight.
+    /// Its own message opened back, so that each sender has this many in flight.
     Own { window: usize },
     /// It has received this many messages from each client.
     Rounds { batch: usize },
@@ -95,7 +95,7 @@ impl Crowd {
         };
         let numbers: Vec<_> = (first..first + count).collect();
         for wave in numbers.chunks(WAVE) {
-            let mut came = Vec::new();
+            let mut opened = Vec::new();
             for number in wave {
                 let mut stream = Blocking::connect(address)?;
                 stream.set_nodelay(true)?;
@@ -105,16 +105,16 @@ impl Crowd {
                 } else {
                     "/chat"
                 }))?;
-                came.push((stream, *number, Vec::new()));
+                opened.push((stream, *number, Vec::new()));
             }
-            for (stream, number, held) in &mut came {
+            for (stream, number, held) in &mut opened {
                 until_head(stream, held)?;
                 if entry != Entry::Echo {
                     stream.write_all(&text::hello(*number))?;
                 }
             }
             if entry != Entry::Echo {
-                for (stream, _, held) in &mut came {
+                for (stream, _, held) in &mut opened {
                     until_event(stream, held, "\"welcome\"")?;
                     if entry == Entry::Join {
                         stream.write_all(&text::join())?;
@@ -122,11 +122,11 @@ impl Crowd {
                 }
             }
             if entry == Entry::Join {
-                for (stream, _, held) in &mut came {
+                for (stream, _, held) in &mut opened {
                     until_event(stream, held, "\"joined\"")?;
                 }
             }
-            for (stream, number, held) in came {
+            for (stream, number, held) in opened {
                 crowd.add(stream, number, held)?;
             }
         }

@@ -13,8 +13,8 @@ const ADA = '192.0.2.1';
 /** A name, the page, request headers, the client's address by the server, the difference of the clocks in ms, and the codes found. */
 const TABLE = [
   ['all is right', HTTPS, [`X-Forwarded-For: ${ADA}`], [ADA, true], 0, ''],
-  ['all is right, without a proxy', HTTP, [], ['127.0.0.1', false], 9000, ''],
-  ['the port of https is spelled out', HTTPS, ['Host: CHAT.example:443', `X-Forwarded-For: ${ADA}`], [ADA, true], 0, ''],
+  ['no problem, without a proxy', HTTP, [], ['127.0.0.1', false], 9000, ''],
+  ['the port of https is in the address', HTTPS, ['Host: CHAT.example:443', `X-Forwarded-For: ${ADA}`], [ADA, true], 0, ''],
   ['the proxy sends its own Host', HTTPS, ['Host: 127.0.0.1:8080', `X-Forwarded-For: ${ADA}`], [ADA, true], 0, 'host'],
   ['the proxy is not trusted', HTTPS, [`X-Forwarded-For: ${ADA}`], ['127.0.0.1', false], 0, 'trusted-proxy'],
   ['the first of two proxies is not trusted', HTTPS, [`X-Forwarded-For: ${ADA}, 10.0.0.2`], ['10.0.0.2', true], 0, 'trusted-proxy'],

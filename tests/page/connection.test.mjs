@@ -95,7 +95,7 @@ test('commands keep the server’s rate and their order', (t) => {
   socket.says({ type: 'error', code: 'rate_limited', retry_ms: 3000, id: b.id });
   connection.request(message('c')).catch(() => {});
   pass(2900);
-  assert.deepEqual(said(), ['a', 'b'], 'nothing goes out before its time');
+  assert.deepEqual(said(), ['a', 'b'], 'no command is sent early');
   pass(500);
   assert.deepEqual(said(), ['a', 'b', 'b', 'c']);
 });
@@ -105,18 +105,18 @@ test('a returning network or a visible page reconnects at once', (t) => {
   for (let loss = 0; loss < 4; loss += 1) {
     sockets.at(-1).breaks();
     connection.nudge();
-    assert.equal(connection.stage, 'connecting', 'no pause is waited for');
+    assert.equal(connection.stage, 'connecting', 'the pause is skipped');
   }
   const hanging = sockets.at(-1);
   connection.nudge();
-  assert.equal(sockets.at(-1), hanging, 'an attempt that has just begun goes on');
+  assert.equal(sockets.at(-1), hanging, 'a new attempt continues');
   pass(5000);
   connection.nudge();
-  assert.notEqual(sockets.at(-1), hanging, 'one that hangs in the old network is given up');
+  assert.notEqual(sockets.at(-1), hanging, 'a hanging attempt is replaced');
   sockets.at(-1).welcomes();
   connection.nudge();
   pass(5100);
-  assert.notEqual(connection.stage, 'open', 'and a connection that does not answer then was one of the old network');
+  assert.notEqual(connection.stage, 'open', 'a connection without an answer is replaced');
 });
 
 test('a machine that slept is noticed by the wall clock', (t) => {
@@ -128,14 +128,14 @@ test('a machine that slept is noticed by the wall clock', (t) => {
   clock.mock.mockImplementation(() => still);
   t.mock.method(Date, 'now', () => still + 600_000);
   pass(1000);
-  assert.equal(sockets[0].sent.length, before + 1, 'the server is asked whether it is there');
+  assert.equal(sockets[0].sent.length, before + 1, 'a probe is sent');
   sockets[0].breaks();
   const pause = connection.pauseLeft();
   t.mock.method(Date, 'now', () => still);
-  assert.equal(connection.pauseLeft(), pause, 'a wall clock that is set back prolongs no pause');
+  assert.equal(connection.pauseLeft(), pause, 'a wall clock that is set back extends no pause');
   t.mock.method(Date, 'now', () => still + 1_200_000);
   pass(300);
-  assert.equal(connection.stage, 'connecting', 'a pause is over that the machine slept through');
+  assert.equal(connection.stage, 'connecting', 'a pause ends while the machine sleeps');
 });
 
 test('the time of a lost connection is reported until it is back', (t) => {
@@ -145,7 +145,7 @@ test('the time of a lost connection is reported until it is back', (t) => {
   const since = connection.downSince;
   pass(1500);
   sockets[1].breaks();
-  assert.equal(connection.downSince, since, 'an attempt that fails is the same outage');
+  assert.equal(connection.downSince, since, 'a failed attempt belongs to the same outage');
   pass(3000);
   sockets[2].welcomes();
   assert.equal(connection.downSince, null);

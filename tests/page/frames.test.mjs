@@ -19,9 +19,9 @@ test('the frames of RFC 6455 §5.7 are built', () => {
     ['an unmasked text', { payload: hello, masked: false }, '81 05 48 65 6c 6c 6f'],
     ['a fragment', { payload: hello.slice(0, 3), masked: false, fin: false }, '01 03 48 65 6c'],
     ['a masked pong', { opcode: 10, payload: hello }, '8a 85 37 fa 21 3d 7f 9f 4d 51 58'],
-    ['a length of 16 bits that needs none', { payload: [1], masked: false, length: '16' }, '81 7e 00 01 01'],
+    ['a length of 16 bits that fits into 7', { payload: [1], masked: false, length: '16' }, '81 7e 00 01 01'],
     ['all reserved bits', { rsv1: true, rsv2: true, rsv3: true, masked: false }, 'f1 00'],
-    ['a length of 64 bits that needs none', { payload: [1], masked: false, length: '64' }, '81 7f 00 00 00 00 00 00 00 01 01'],
+    ['a length of 64 bits that fits into 7', { payload: [1], masked: false, length: '64' }, '81 7f 00 00 00 00 00 00 00 01 01'],
   ];
   for (const [name, made, hex] of table) assert.equal(hexOf(frame(made)), hex, name);
   assert.equal(hexOf(frame({ opcode: 2, payload: new Uint8Array(256), masked: false }).slice(0, 4)), '82 7e 01 00');
@@ -44,7 +44,7 @@ test('the diagram has 32 bits in a row', () => {
     ['payload', 1, 16, 16, '7f 9f'], ['payload', 2, 0, 24, '4d 51 58'],
   ]);
   const long = cells([field('payload', 0, 100)], new Uint8Array(100));
-  assert.equal(long.length, 3, 'of a long payload the beginning');
+  assert.equal(long.length, 3, 'the beginning of a long payload');
   assert.deepEqual(long.map(({ continued }) => continued), [false, false, true]);
 });
 
@@ -68,7 +68,7 @@ test('each frame has a summary in one line', () => {
   assert.equal(of('text', '48 65 0a'), 'He␊');
   assert.equal(of('text', '48 e2 82'), 'H', 'a cut character is left out');
   assert.equal(of('binary', '00 ff'), '00 ff');
-  assert.equal(of('text', 'f2', { rsv1: true }), 'f2', 'compressed, and not known');
+  assert.equal(of('text', 'f2', { rsv1: true }), 'f2', 'compressed, so not known');
   assert.equal(summary({ frame: { opcode: 'text', payload: 'f2', rsv1: true }, inflated: { bytes: '48' } }), 'H');
   assert.equal(of('close', '03 e8', { close: [1000, 'all is said', 'bye\u0007'] }), '1000, all is said: bye␇');
   assert.equal(of(null, '', { violation: 'RFC 6455 5.2: the opcode has no meaning' }), 'RFC 6455 5.2: the opcode has no meaning');

@@ -18,7 +18,7 @@ test('a message that can’t be drawn is shown as plain text', (t) => {
   const shown = (row) => content(node('div'), { head: false, own: false, number: 0, ...row }, 'Ada', does).map((one) => one.textContent).join('');
   const message = { from: 'Bob', text: 'hi *you*', at: 0 };
   assert.match(shown({ kind: 'message', message }), /^Bob: hi you/);
-  assert.equal(shown({ kind: 'message', message: { ...message, at: NaN } }), 'Bob: hi *you*', 'a time that is none');
-  assert.equal(shown({ kind: 'message', message: { ...message, text: 7 } }), 'Bob: 7', 'a text that is none');
+  assert.equal(shown({ kind: 'message', message: { ...message, at: NaN } }), 'Bob: hi *you*', 'an invalid time');
+  assert.equal(shown({ kind: 'message', message: { ...message, text: 7 } }), 'Bob: 7', 'an invalid text');
   assert.equal(shown({ kind: 'day', at: NaN }), '');
 });

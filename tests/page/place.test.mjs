@@ -20,11 +20,11 @@ function loaded(from, to) {
 test('live messages are added once', () => {
   const table = [
     ['the next one is appended', [4], '1 2 3 4', false],
-    ['one that is known is passed over', [3], '1 2 3', false],
-    ['one beyond the next waits, and is asked for', [5], '1 2 3', true],
-    ['the hole is filled by what comes late', [5, 4], '1 2 3 4 5', false],
-    ['two holes, filled in the wrong order', [7, 5, 6, 4], '1 2 3 4 5 6 7', false],
-    ['the same one twice beyond a hole', [5, 5, 4], '1 2 3 4 5', false],
+    ['a known message is skipped', [3], '1 2 3', false],
+    ['a message after a gap waits, and the gap is requested', [5], '1 2 3', true],
+    ['a late message fills the gap', [5, 4], '1 2 3 4 5', false],
+    ['two gaps, filled in the wrong order', [7, 5, 6, 4], '1 2 3 4 5 6 7', false],
+    ['the same message twice after a gap', [5, 5, 4], '1 2 3 4 5', false],
   ];
   for (const [name, arrived, expected, gap] of table) {
     const place = loaded(1, 3);
@@ -38,10 +38,10 @@ test('live messages are added once', () => {
 test('missed messages come in pages', () => {
   const table = [
     ['a page that reaches the end', range(4, 6), false, 1, 6, '1 2 3 4 5 6', false],
-    ['a page with others behind it', range(4, 5), true, 1, 9, '1 2 3 4 5', true],
+    ['a page with more pages after it', range(4, 5), true, 1, 9, '1 2 3 4 5', true],
     ['a page that overlaps', range(2, 5), false, 1, 5, '1 2 3 4 5', false],
     ['nothing new', [], false, 1, 3, '1 2 3', false],
-    ['what lies between is no longer kept', range(7, 8), false, 7, 8, '1 2 3 7 8', false],
+    ['the server no longer keeps the messages between', range(7, 8), false, 7, 8, '1 2 3 7 8', false],
     ['nothing is kept at all', [], false, 9, 8, '1 2 3', false],
   ];
   for (const [name, page, more, first, upTo, expected, again] of table) {
@@ -55,7 +55,7 @@ test('missed messages come in pages', () => {
 test('live messages run ahead of the pages and find their place', () => {
   const place = loaded(1, 3);
   place.filling = true;
-  assert.equal(rooms.receive(place, message(8)), false, 'a page is on its way already');
+  assert.equal(rooms.receive(place, message(8)), false, 'a page is already requested');
   assert.equal(rooms.append(place, range(4, 5), true, 1), true);
   assert.equal(rooms.receive(place, message(9)), false);
   assert.equal(rooms.append(place, range(6, 7), false, 1), false);
@@ -83,7 +83,7 @@ test('a place that was not opened counts new messages', () => {
   loading.filling = true;
   rooms.receive(loading, message(52));
   rooms.replace(loading, range(2, 51), 51, true);
-  assert.equal(loading.newest, 52, 'what came while the first page was on its way is not lost');
+  assert.equal(loading.newest, 52, 'a message that arrives before the first page is kept');
 });
 
 test('earlier pages are put before later ones', () => {
@@ -178,8 +178,8 @@ test('a part of the history joins the newest messages when it reaches them', () 
   const place = loaded(101, 110);
   rooms.showPast(place, range(11, 20), true);
   assert.deepEqual([seqs(place.past), place.past.newer, seqs(place)], [seqs({ messages: range(11, 20) }), true, seqs({ messages: range(101, 110) })]);
-  rooms.receive(place, edited(111, 15, 'changed there, too'));
-  assert.equal(rooms.find(place, 15).text, 'changed there, too');
+  rooms.receive(place, edited(111, 15, 'also changed there'));
+  assert.equal(rooms.find(place, 15).text, 'also changed there');
   rooms.prepend(place.past, range(1, 10), false);
   rooms.extendPast(place, range(21, 105));
   assert.equal(place.past, null);

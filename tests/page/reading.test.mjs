@@ -21,11 +21,11 @@ test('a long place shows a range that moves with the reader', () => {
   assert.deepEqual([from, to], [49_550, 50_001]);
   for (let step = 0; step < 10; step += 1) span.up(messages);
   const [above, below] = span.range(messages, false);
-  assert.ok(above === 47_550 && below < 50_000 && below - above <= 700, 'the far end is given up');
+  assert.ok(above === 47_550 && below < 50_000 && below - above <= 700, 'the far end is dropped');
   messages.push(message(50_002));
-  assert.deepEqual(span.range(messages, false), [above, below], 'what comes does not move it');
+  assert.deepEqual(span.range(messages, false), [above, below], 'new messages do not move it');
   messages = range(-200, 0).concat(messages);
-  assert.deepEqual(span.range(messages, false), [above + 201, below + 201], 'nor does what is put before');
+  assert.deepEqual(span.range(messages, false), [above + 201, below + 201], 'earlier messages do not move it');
   while (span.down(messages));
   assert.equal(span.range(messages, false)[1], messages.length, 'and down again');
   span.end();
@@ -51,7 +51,7 @@ test('a part of a place has rows, too', () => {
   rooms.changeMembers(place, ['Dan'], [], 0);
   assert.equal(kinds(7), 'older day 8 9 note 10 note');
   assert.equal(kinds(9), 'older note day 10 note');
-  assert.equal(kinds(7, 9), 'older day 8 9', 'what comes later waits');
+  assert.equal(kinds(7, 9), 'older day 8 9', 'later messages wait');
 });
 
 test('consecutive joins and leaves share one note', () => {
@@ -83,7 +83,7 @@ test('a late joining note is above the first message', () => {
   rooms.noteSpeaker(place, message(4, { from: 'Cleo' }));
   rooms.receive(place, message(4, { from: 'Cleo' }));
   rooms.changeMembers(place, ['Dan'], [], 0);
-  assert.equal(kinds(), 'start day 1 note 2 3 4 note', 'who is known to be here has come long ago');
+  assert.equal(kinds(), 'start day 1 note 2 3 4 note', 'known members have no joining note');
 });
 
 test('two users with one name are both marked', () => {
@@ -92,9 +92,9 @@ test('two users with one name are both marked', () => {
   const marked = () => rows(place, [], () => false).filter(({ number }) => number > 0).map(({ message: one, number }) => `${one.seq}: ${number}`);
   assert.deepEqual(marked(), []);
   rooms.receive(place, message(3, { author: 9 }));
-  assert.deepEqual(marked(), ['1: 1', '3: 2'], 'in the order in which they came to the server');
+  assert.deepEqual(marked(), ['1: 1', '3: 2'], 'in the order of the server');
   rooms.replace(place, [message(1, { from: 'constructor' }), message(2, { from: '__proto__' })], 2, false);
-  assert.deepEqual(marked(), [], 'a name of an object is a name');
+  assert.deepEqual(marked(), [], 'a property of objects is a valid name');
 });
 
 const WELCOME = {
@@ -113,10 +113,10 @@ function opened({ marks = [], line = null, seq = 5, history = range(1, 5) } = {}
 test('the line New is restored after a reload', () => {
   const table = [
     ['a first visit has none', {}, null, 5],
-    ['what came in between is new', { marks: [['#general', 3]] }, 3, 3],
+    ['messages since then are new', { marks: [['#general', 3]] }, 3, 3],
     ['all was read', { marks: [['#general', 5]] }, null, 5],
     ['it stands where it stood', { marks: [['#general', 5]], line: { key: '#general', after: 2 } }, 2, 5],
-    ['another place’s line is not this one’s', { marks: [['#general', 5]], line: { key: '#garden', after: 2 } }, null, 5],
+    ['the line of another place does not count', { marks: [['#general', 5]], line: { key: '#garden', after: 2 } }, null, 5],
   ];
   for (const [name, kept, newAfter, read] of table) {
     const { place } = opened(kept);
@@ -134,7 +134,7 @@ test('messages read in another tab are read', () => {
 
 test('a mention of the reader is remembered', () => {
   const { state, place } = opened({ history: [message(1), message(2, { text: 'hello @ada' })], marks: [['#general', 1]] });
-  assert.equal(rooms.isMentioned(place), true, 'in what was missed, too');
+  assert.equal(rooms.isMentioned(place), true, 'also in missed messages');
   rooms.markRead(place);
   assert.equal(rooms.isMentioned(place), false);
   states.apply(state, message(6, { text: '@Ada!' }));
@@ -150,7 +150,7 @@ test('members are updated by events', () => {
   assert.deepEqual([...place.members], ['Ada', 'Bob']);
   assert.deepEqual(members(['Cleo'], ['Bob'], 2), []);
   assert.deepEqual([[...place.members], place.notes.length], [['Ada', 'Cleo'], 1]);
-  assert.deepEqual(JSON.parse(JSON.stringify(members([], [], 3))), [{ type: 'who', channel: 'general' }], 'a list that can’t be right is asked for');
+  assert.deepEqual(JSON.parse(JSON.stringify(members([], [], 3))), [{ type: 'who', channel: 'general' }], 'a list that can’t be right is requested');
   states.apply(state, { type: 'users', channel: 'general', users: ['Ada', 'Cleo', 'Dan'], count: 3 });
   assert.deepEqual([...place.members], ['Ada', 'Cleo', 'Dan']);
   states.apply(state, { type: 'renamed', from: 'Dan', to: 'Daniel' });
@@ -182,7 +182,7 @@ test('a rename is a note in the rooms of that user, in order', () => {
   rooms.receive(garden, range(2, 2)[0]);
   rooms.changeMembers(garden, ['Bob'], [], 0);
   assert.equal(notes(garden).length, 4);
-  assert.equal(notes(garden, { joins: true }).length, 3, 'who joined is hidden, a new name is not');
+  assert.equal(notes(garden, { joins: true }).length, 3, 'joins are hidden, a new name is not');
 });
 
 test('a muted channel notifies of mentions only', () => {

@@ -193,11 +193,11 @@ test('the feed has its rows in order', () => {
     ['an action stands alone', [by(2, 1, noon), by(2, 2, noon, { action: true }), by(2, 3, noon)], {}, 'start day other+ other+ other+'],
     ['another day', [by(2, 1, noon), by(2, 2, minutes(24 * 60))], {}, 'start day other+ day other+'],
     ['a gap', [by(2, 1, noon), by(2, 4, noon)], {}, 'start day other+ gap other+'],
-    ['something of a later version is no gap', [by(2, 1, noon), by(2, 2, noon, { type: 'edited' }), by(2, 3, noon)], {}, 'start day other+ other'],
+    ['an unknown event is no gap', [by(2, 1, noon), by(2, 2, noon, { type: 'edited' }), by(2, 3, noon)], {}, 'start day other+ other'],
     ['what is new', [by(2, 1, noon), by(2, 2, noon), by(2, 3, noon)], { newAfter: 1 }, 'start day other+ new other+ other'],
     ['nothing is new', [by(2, 1, noon)], { newAfter: 1 }, 'start day other+'],
     ['a deleted message', [by(2, 1, noon), { type: 'deleted_message', seq: 2 }, by(2, 3, noon), { type: 'deleted', seq: 4, of: 2, by: 'A' }], {}, 'start day other+ deleted other+'],
-    ['an edit that is gone with its message', [by(2, 1, noon), { type: 'deleted_message', seq: 2 }], {}, 'start day other+'],
+    ['an edit of a removed message', [by(2, 1, noon), { type: 'deleted_message', seq: 2 }], {}, 'start day other+'],
     ['the owner’s are marked', [by(2, 1, noon), by(2, 2, noon, { owner: true })], {}, 'start day other+ other+'],
     ['there is more above', [by(2, 7, noon)], { older: true }, 'older day other+'],
   ];
@@ -210,7 +210,7 @@ test('the feed has its rows in order', () => {
   };
   assert.equal(begins([], 0), false);
   assert.equal(begins([by(2, 1, noon)], 1), false);
-  assert.equal(begins([by(2, 7, noon)], 7), true, 'what was before it is no longer kept');
+  assert.equal(begins([by(2, 7, noon)], 7), true, 'earlier messages are no longer kept');
   assert.equal(begins([], 7), true, 'nothing is kept');
 });
 
@@ -221,7 +221,7 @@ test('a sent message keeps the row it had while pending', () => {
   rooms.replace(place, [message], 1, false);
   const after = rows(place, [], () => true).at(-1);
   assert.equal(before.key, after.key);
-  assert.notEqual(rows(place, [], () => false).at(-1).key, after.key, 'another’s nonce is not ours');
+  assert.notEqual(rows(place, [], () => false).at(-1).key, after.key, 'the nonce of another user does not count');
 });
 
 test('a QR code has the size of its version and three corners', () => {

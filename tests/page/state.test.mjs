@@ -51,16 +51,16 @@ test('messages missed without a connection are notified once', () => {
   const state = entered();
   states.apply(state, direct(1));
   const seqs = () => state.missed.splice(0).map(([place, { seq }]) => `${place.name} ${seq}`).join(', ');
-  assert.equal(seqs(), '', 'what is there at the first visit, and what arrives by itself');
+  assert.equal(seqs(), '', 'messages of the first visit and live messages do not count');
   const directs = [{ conversation: 'c', with: 'Bob', seq: 2, online: true }, { conversation: 'd', with: 'Cleo', seq: 1, online: true }];
   const commands = states.apply(state, { ...WELCOME, directs });
   assert.deepEqual(asked(commands).slice(1), [{ type: 'history', conversation: 'c', after: 1, limit: 200 }, { type: 'history', conversation: 'd' }]);
   states.apply(state, message(7)); // by itself, before the answer
   states.apply(state, joined(7, [message(4), message(5, { author: 1 }), message(6), message(7)]), commands[0]);
-  assert.equal(seqs(), 'general 4, general 6', 'neither one’s own nor the one that arrived by itself');
+  assert.equal(seqs(), 'general 4, general 6', 'own and live messages do not count');
   states.apply(state, { type: 'history', conversation: 'c', messages: [direct(2)], more: false, first: 1 }, commands[1]);
   states.apply(state, { type: 'history', conversation: 'd', messages: [direct(1, { conversation: 'd', from: 'Cleo', author: 3 })], more: false, first: 1 }, commands[2]);
-  assert.equal(seqs(), 'Bob 2, Cleo 1', 'a conversation that began meanwhile, too');
+  assert.equal(seqs(), 'Bob 2, Cleo 1', 'also a new conversation');
   states.apply(state, { ...WELCOME, directs });
   states.apply(state, joined(7, []), commands[0]);
   assert.equal(seqs(), '');
@@ -102,7 +102,7 @@ test('messages of other users out of sight are unread', () => {
   const state = entered();
   const general = states.openRoom(state);
   const unread = (place) => Math.max(0, place.known - place.read);
-  assert.equal(unread(general), 0, 'what was said before one came is not new');
+  assert.equal(unread(general), 0, 'messages before the first visit are not new');
   states.apply(state, message(4));
   states.apply(state, message(5));
   assert.equal(unread(general), 2);
@@ -156,13 +156,13 @@ test('a new user with the name of an offline user is another user', () => {
   const directs = [{ conversation: 'c', with: 'Bob', seq: 2, online: false }];
   const state = entered({ directs });
   const stranger = states.personRoom(state, 'Bob');
-  assert.equal(stranger.conversation, null, 'Bob is here, and this conversation’s Bob is away');
+  assert.equal(stranger.conversation, null, 'a Bob is online, but not the one of this conversation');
   states.open(state, stranger);
   states.apply(state, direct(1, { conversation: 'd' }));
   assert.deepEqual(named(state, 'Bob').map(({ conversation }) => conversation).sort(), ['c', 'd']);
 
   const away = entered({ directs, users: ['Ada'], online: 1 });
-  assert.equal(states.personRoom(away, 'bob').conversation, 'c', 'the name is free: it means its last owner');
+  assert.equal(states.personRoom(away, 'bob').conversation, 'c', 'the name is free, so it means its last owner');
 });
 
 test('users come, leave and change names', () => {
@@ -171,13 +171,13 @@ test('users come, leave and change names', () => {
   states.apply(state, { type: 'presence', joined: ['Cleo'], left: ['Bob'], online: 2 });
   assert.deepEqual([[...state.users].sort(), bob.online, state.staleUsers], [['Ada', 'Cleo'], false, false]);
   states.apply(state, { type: 'presence', joined: ['Bob'], left: ['Bob'], online: 3 });
-  assert.deepEqual([state.users.has('Bob'), bob.online], [true, null], 'left applies first; who came may be another Bob');
+  assert.deepEqual([state.users.has('Bob'), bob.online], [true, null], 'left applies first; the new Bob may be another user');
   states.apply(state, direct(3));
-  assert.equal(bob.online, true, 'he wrote: it is he');
+  assert.equal(bob.online, true, 'his message shows that it is him');
   states.apply(state, { type: 'renamed', from: 'Bob', to: 'Robert' });
   assert.deepEqual([bob.name, state.users.has('Robert'), state.users.has('Bob')], ['Robert', true, false]);
   states.apply(state, { type: 'renamed', from: 'Ada', to: 'Lovelace' });
-  assert.equal(state.me.name, 'Lovelace', 'another tab of ours did it');
+  assert.equal(state.me.name, 'Lovelace', 'another own tab did it');
 });
 
 test('a list that can’t be right is requested again', () => {
@@ -231,13 +231,13 @@ test('an empty draft is removed when it is closed', () => {
   assert.equal(states.people(state).length, 0);
   states.open(state, Object.assign(states.personRoom(state, 'Bob'), { pinned: true }));
   states.open(state, states.channelRoom(state, 'general'));
-  assert.equal(states.people(state).length, 1, 'something is to be sent there');
+  assert.equal(states.people(state).length, 1, 'a message is to be sent there');
 });
 
 test('earlier messages are requested once, and again after a failure', () => {
   const state = entered();
   const place = states.openRoom(state);
-  assert.deepEqual(states.older(place), [], 'there is nothing before the first');
+  assert.deepEqual(states.older(place), [], 'the first message has no earlier ones');
   place.older = true;
   const [command] = states.older(place);
   assert.deepEqual(asked([command]), [{ type: 'history', channel: 'general', before: 1 }]);

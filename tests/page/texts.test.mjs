@@ -63,10 +63,10 @@ test('every key is used, and every key that is used exists', () => {
   const { used, computed } = usedKeys();
   const isArray = (key) => /\.\d+(?:\.\d+)?$/.test(key) && used.has(key.replace(/(?:\.\d+)+$/, ''));
   const left = [...english.keys()].filter((key) => !used.has(key) && !isArray(key) && !computed.some((section) => key.startsWith(section)));
-  assert.deepEqual(left, [], 'no one shows these');
+  assert.deepEqual(left, [], 'unused texts');
   const known = [...english.keys()];
   const sections = new Set(known.flatMap((key) => key.split('.').map((_, index, parts) => parts.slice(0, index + 1).join('.'))));
-  assert.deepEqual([...used].filter((key) => !sections.has(key) && !/\.(?:map|flatMap)$/.test(key)), [], 'no one wrote these');
+  assert.deepEqual([...used].filter((key) => !sections.has(key) && !/\.(?:map|flatMap)$/.test(key)), [], 'missing texts');
 });
 
 /** The string and template literals of a script, `${…}` as `$`. */

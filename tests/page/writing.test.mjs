@@ -122,9 +122,9 @@ test('sync status counts missing messages', () => {
   assert.equal(statusOf(place).loading, false);
   const late = rooms.channel('b');
   rooms.replace(late, range(793, 842), 842, true);
-  assert.equal(syncStatus(late), '50 of 842 messages, nothing missing', 'the earlier ones come when one scrolls there');
+  assert.equal(syncStatus(late), '50 of 842 messages, nothing missing', 'earlier messages load on scrolling');
   late.first = 700;
-  assert.equal(syncStatus(late), '50 of 842 messages, 699 older messages not stored', 'and it is known at once which do not');
+  assert.equal(syncStatus(late), '50 of 842 messages, 699 older messages not stored', 'the number of unstored messages is known');
   rooms.prepend(late, range(700, 792), false);
   assert.equal(syncStatus(late), '143 of 842 messages, 699 older messages not stored');
 });

@@ -298,7 +298,7 @@ impl Client {
                 self.forget_below(place, number(&event["first"]));
                 messages.iter().for_each(|message| self.see(message, truth));
                 let newest = self.newest(place);
-                let connection = self.connection.as_mut().expect("it is there");
+                let connection = self.connection.as_mut().expect("a connection");
                 if kind == "joined" {
                     self.channels.insert(place.to_owned());
                     connection.joined.insert(place.to_owned());
@@ -316,7 +316,7 @@ impl Client {
                 let (field, place) = place_of(event);
                 let seq = number(&event["seq"]);
                 let stored = truth.stored(place, seq);
-                let connection = self.connection.as_mut().expect("it is there");
+                let connection = self.connection.as_mut().expect("a connection");
                 connection.newest_commit = connection.newest_commit.max(stored.commit);
                 self.see(event, truth);
                 let about = truth.stored(place, event["of"].as_u64().unwrap_or(seq));
@@ -325,7 +325,7 @@ impl Client {
                     !is_gone || event["text"].is_null(),
                     "it was deleted in the same turn: {event}"
                 );
-                let connection = self.connection.as_mut().expect("it is there");
+                let connection = self.connection.as_mut().expect("a connection");
                 let is_in = field == "conversation" || connection.joined.contains(place);
                 assert!(is_in, "a message of a channel that was not joined: {event}");
                 let before = connection.live.insert(place.to_owned(), seq);
@@ -340,11 +340,11 @@ impl Client {
             "cleared" => {
                 let (channel, first) = (text(&event["channel"]), number(&event["first"]));
                 self.forget_below(&channel, first);
-                let connection = self.connection.as_mut().expect("it is there");
+                let connection = self.connection.as_mut().expect("a connection");
                 connection.firsts.insert(channel, first);
             }
             "owned" => {
-                let connection = self.connection.as_mut().expect("it is there");
+                let connection = self.connection.as_mut().expect("a connection");
                 connection.is_owner = event["on"] == true;
                 if self.reverses_decisions {
                     self.reverse_decisions(event);
@@ -369,7 +369,7 @@ impl Client {
             }
             "left" => {
                 let channel = text(&event["channel"]);
-                let connection = self.connection.as_mut().expect("it is there");
+                let connection = self.connection.as_mut().expect("a connection");
                 connection.joined.remove(&channel);
                 connection.live.remove(&channel);
             }
@@ -412,7 +412,7 @@ impl Client {
         self.name = text(&event["name"]);
         self.online = texts(&event["users"]).collect();
         self.count = number(&event["online"]);
-        let connection = self.connection.as_mut().expect("it is there");
+        let connection = self.connection.as_mut().expect("a connection");
         connection.welcomed = true;
         if self.number == 0 {
             self.own();
@@ -439,7 +439,7 @@ impl Client {
         let (_, place) = place_of(event);
         let seq = number(&event["seq"]);
         let stored = truth.stored(place, seq);
-        let connection = self.connection.as_ref().expect("it is there");
+        let connection = self.connection.as_ref().expect("a connection");
         let first = connection.firsts.get(place).copied().unwrap_or(1);
         assert!(seq >= first, "the channel was cleared: {event}");
         let is_mine = event["channel"].is_string() || is_of(place, self.author);

@@ -2,7 +2,7 @@
 
 use crate::client::{Change, Client, OWNER_KEY, Place, is_of};
 use crate::disk::{CrashPoint, Disk, Fault};
-use crate::plan::{CLOCK, DEATHS, DISK, NETWORK, Plan, STALLS, VIOLATIONS};
+use crate::plan::{CLOCK, CRASHES, DISK, NETWORK, Plan, STALLS, VIOLATIONS};
 use parlor::chat::Keys;
 use parlor::hub::{Driven, Ended, Hub, Setup, Socket};
 use parlor::limits::READ_BYTES;
@@ -154,9 +154,9 @@ impl World {
             0..40 => self.say(who),
             40..45 => self.send_direct(who),
             45..55 => self.change_something(who),
-            55..60 => self.chatter(who),
-            60..63 => self.move_about(who),
-            63..67 => self.decide(),
+            55..60 => self.send_query(who),
+            60..63 => self.join_or_leave(who),
+            63..67 => self.send_owner_command(),
             _ => {}
         }
         if self.random.percent(self.plan.ratio) {
@@ -202,7 +202,7 @@ impl World {
     }
 
     /// The owner sends a command that only owners may send.
-    fn decide(&mut self) {
+    fn send_owner_command(&mut self) {
         let how = self.random.below(16);
         let user = self.clients[self.random.below(self.clients.len())]
             .name
@@ -252,7 +252,7 @@ impl World {
         self.clients[who].say(Place::To(name), Change::New, text);
     }
 
-    fn chatter(&mut self, who: usize) {
+    fn send_query(&mut self, who: usize) {
         let which = self.random.below(6);
         let number = self.random.below(1_000);
         let client = &mut self.clients[who];
@@ -275,7 +275,7 @@ impl World {
         }
     }
 
-    fn move_about(&mut self, who: usize) {
+    fn join_or_leave(&mut self, who: usize) {
         let channel = format!("room{}", self.random.below(self.plan.channels));
         let client = &mut self.clients[who];
         let Some(connection) = client.welcomed() else {
@@ -292,7 +292,7 @@ impl World {
     }
 
     fn inject_fault(&mut self, who: usize) {
-        let fault = [NETWORK, STALLS, DISK, DEATHS, CLOCK, VIOLATIONS][self.random.below(6)];
+        let fault = [NETWORK, STALLS, DISK, CRASHES, CLOCK, VIOLATIONS][self.random.below(6)];
         if !self.plan.has(fault) {
             return;
         }
@@ -312,7 +312,7 @@ impl World {
                     [Fault::Fails, Fault::Fails, Fault::FailsAfterwards][self.random.below(3)];
                 self.disk.borrow_mut().fault = Some((1 + self.random.below(5) as u32, fault));
             }
-            DEATHS if self.random.percent(30) => {
+            CRASHES if self.random.percent(30) => {
                 self.crash_point.borrow_mut().crashes_after = Some(self.random.below(12) as u32);
             }
             CLOCK => {
