@@ -245,7 +245,9 @@ fn imports_follow_the_layers() {
             let top = name.split("::").next().unwrap();
             let below = allowed.get(layer).is_some_and(|below| below.contains(&top));
             if top != layer && !below && root("src").join(top).is_dir() {
-                problems.push(format!("{path} imports {name}"));
+                problems.push(format!(
+                    "{path} imports {name}, which LAYERS does not allow"
+                ));
             }
         }
     }
@@ -276,7 +278,10 @@ fn sockets_clocks_and_panics_stay_where_they_belong() {
             let mut places = code.match_indices(word);
             let found = places.any(|(at, _)| !code[..at].ends_with(is_part));
             if found && !words.any(|place| path.starts_with(place)) {
-                problems.push(format!("{path} has {word}: {row}"));
+                problems.push(format!(
+                    "{path} has {word}, against this row of ONLY_IN: {}",
+                    row.trim()
+                ));
             }
         }
     }
@@ -293,7 +298,7 @@ fn files_have_a_head_and_short_lines() {
             let is_wide = |line: &str| line.chars().count() > 100 && !line.contains('"');
             if !has_head || text.lines().any(is_wide) || text.lines().count() > 700 {
                 problems.push(format!(
-                    "{path} is too long or wide, or has no head comment"
+                    "{path} needs a head comment, lines of at most 100 characters, and at most 700 lines"
                 ));
             }
         }
@@ -379,7 +384,7 @@ fn words(path: &str, text: &str) -> Vec<String> {
         let both = here.clone() + next.trim_start();
         for form in BANNED.split(", ").map(|form| format!(" {form} ")) {
             if here.contains(&form) || both.contains(&form) && !next.contains(&form) {
-                problem(&form);
+                problem(&format!("write `{}` in other words", form.trim()));
             }
         }
         let is_doc = |line: &&&str| line.trim_start().starts_with("/// ");
@@ -387,12 +392,15 @@ fn words(path: &str, text: &str) -> Vec<String> {
         let block = lines[row..].iter().take_while(is_doc);
         let count: usize = block.map(|line| line.split_whitespace().count() - 1).sum();
         if path.ends_with(".rs") && begins && (1..4).contains(&count) {
-            problem(&format!("a doc comment of {count} words: {}", line.trim()));
+            problem(&format!(
+                "delete this doc comment, or say more: {}",
+                line.trim()
+            ));
         }
         for name in ["PROTOCOL", "DESIGN", "READING", "STYLE"] {
             let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
             if words.any(|word| word == name) {
-                problem("cites a document that is not here");
+                problem(&format!("there is no document {name}"));
             }
         }
     }
@@ -548,7 +556,8 @@ fn documents_name_what_is_there() {
     let mut problems = Vec::new();
     let folders = ["src", "tests", "www", "docs", "examples", "fuzz", "benches"];
     for (path, text) in documents() {
-        let mut problem = |what: &str| problems.push(format!("{path} names {what}"));
+        let mut problem =
+            |what: &str| problems.push(format!("{path} names {what}, which does not exist"));
         let folder = root(&path).parent().unwrap().to_owned();
         for link in between(&text, "](", ")") {
             let file = link.split('#').next().unwrap();
