@@ -15,14 +15,14 @@
 //! which costs no CPU time. It may still change how many messages the server finds per turn, and
 //! how warm its caches are. The scenario bounds the messages in flight. To see that effect,
 //! `--slower MICROSECONDS` makes the load waste that time in each turn of its loop. With 50 and 200
-//! µs, figures and floors moved together by less than between rounds, and their ratios by an eighth
-//! at most, on a busy machine.
+//! µs, on a busy machine, figures and floors moved together by less than between rounds. Their
+//! ratios moved by an eighth at most.
 //!
 //! The server runs on core 0, the load on core 1. Each round starts all servers with their own
-//! members, and loads one after another for a tenth of a second, forwards and backwards, so that
-//! other work of the machine affects all of them. (Servers with ten thousand members are started
-//! and loaded one by one.) The figure is the median of all slices, the ratio the median of the
-//! slices' ratios.
+//! members, and loads one after another for a tenth of a second, forwards and backwards. So other
+//! work of the machine affects all of them. Servers with ten thousand members are started and
+//! loaded one by one. A figure is the median of all slices, a ratio the median of the slices'
+//! ratios.
 //!
 //! The scenarios are in `scenarios`, the floors in `floor`, the load in `generator`.
 

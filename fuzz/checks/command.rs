@@ -1,9 +1,9 @@
 //! Text messages as commands, in JSON and as typed lines.
 //!
 //! Input: the text. Asserted:
-//! - JSON: the error is `bad_json` exactly if the text is invalid JSON, or has a known key twice.
-//!   Otherwise the id is returned, also with an error. A command is accepted exactly if a table of
-//!   fields allows it, and an error has the code that the table gives;
+//! - JSON: the error is `bad_json` if and only if the text is invalid JSON, or has a known key
+//!   twice. Otherwise the id is returned, also with an error. A command is accepted if and only if
+//!   a table of fields allows it, and an error has the code that the table gives;
 //! - lines: there is no id, and the error is never `bad_json`;
 //! - an accepted command is the same command after it is written as JSON and parsed again. The same
 //!   holds for a typed line, if the command can be typed.

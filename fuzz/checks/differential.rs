@@ -8,11 +8,11 @@
 //!   fails before all of it has arrived. In both cases the messages before it are compared;
 //! - §7.4, close codes: for a code that must not be sent, tungstenite returns a close frame with
 //!   1002 instead. It counts 1014 among these; the registry of §11.7 got 1014 (Bad Gateway) later;
-//! - the moment: parlor fails at the first byte that shows the error. tungstenite fails at the end
-//!   of the frame (§5.2, §5.5), of the fragment (§8.1), or of the payload (a sum of lengths over
-//!   the limit). So after parlor has failed, zeros complete the frame for tungstenite. If a frame
-//!   breaks several rules, the two may name different ones: a forbidden close code with an invalid
-//!   reason fails as invalid UTF-8.
+//! - the moment: parlor fails at the first byte that shows the error. tungstenite fails later: at
+//!   the end of the frame (§5.2, §5.5), of the fragment (§8.1), or of the payload (lengths that
+//!   exceed the limit together). So after parlor has failed, zeros complete the frame for
+//!   tungstenite. If a frame breaks several rules, the two may name different ones: a forbidden
+//!   close code with an invalid reason fails as invalid UTF-8.
 
 use std::io::{self, Read, Write};
 use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};

@@ -2,8 +2,8 @@
 //! (`src/tools/test/model.rs`; RFC 6455 §5.4 to §5.6, §7, §8.1).
 //!
 //! Input: a list made by `arbitrary`. Asserted: at either end, the machine gives the messages of
-//! the model and fails with its code, for any cutting of the bytes, and also after this end has
-//! sent a close frame.
+//! the model and fails with its code. This holds for any cutting of the bytes, and also after this
+//! end has sent a close frame.
 //!
 //! Half of the inputs are compressed (RFC 7692). The model inflates stored blocks only; the check
 //! ends at a message with other blocks. Received messages are then compressed by parlor, and must
@@ -47,9 +47,9 @@ enum Payload {
     Bytes(Vec<u8>),
     Long(u16),
     Close(u16, u8),
-    /// Two stored blocks with this many bytes of `TEXT`. `left` is how many bytes at the end are
-    /// left for the next fragment, `ends` whether the message has the required end, `last` whether
-    /// the last block is marked as the last.
+    /// Two stored blocks with this many bytes of `TEXT`. `left`: how many bytes at the end are left
+    /// for the next fragment. `ends`: whether the message has the required end. `last`: whether the
+    /// last block is marked as the last.
     Stored {
         lengths: [u8; 2],
         left: u8,

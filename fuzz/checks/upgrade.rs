@@ -2,8 +2,8 @@
 //!
 //! Input: a request made by `arbitrary` from valid and nearly valid words, in any case, in lists,
 //! twice, in any order. The conditions use the chosen words, not the bytes. Asserted: the status is
-//! 101 exactly if all conditions hold, else that of the first condition that fails; tungstenite
-//! computes the same accept key; `chat` is selected if it was offered.
+//! 101 if all conditions hold, else that of the first condition that fails; tungstenite computes
+//! the same accept key; `chat` is selected if it was offered.
 
 use arbitrary::{Arbitrary, Unstructured};
 use parlor::http::Head;
