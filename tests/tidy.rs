@@ -415,8 +415,7 @@ fn words_are_plain() {
         let endings = [".rs", ".js", ".mjs", ".cjs", ".py", "run"];
         texts.extend(files(folder, &endings));
     }
-    // This file lists the forms. The browser's scenes use some of them as names of users.
-    texts.retain(|(path, _)| path != "tests/tidy.rs" && !path.starts_with("tests/browser/"));
+    texts.retain(|(path, _)| path != "tests/tidy.rs"); // it lists the forms
     let problems = texts.iter().flat_map(|(path, text)| words(path, text));
     none(problems.collect());
 }

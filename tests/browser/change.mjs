@@ -84,6 +84,7 @@ scene('a private message is edited and deleted', [], async ({ meet }) => {
   await ada.say('/msg Bob psst');
   await ada.said('psst').waitFor();
   await ada.act('psst', 'Edit');
+  await until('psst', () => ada.text.inputValue());
   await ada.text.fill('hello');
   await ada.text.press('Enter');
   await bob.conversation('Ada').click();

@@ -194,7 +194,7 @@ export class Person {
 
 let shared = null, ends = false, failures = 0;
 
-/** Fails after so many ms, and doesn't keep the process alive meanwhile. */
+/** Fails after a time, and does not keep the process alive. */
 const late = (ms, what) => new Promise((_, reject) => { setTimeout(() => reject(new Error(`${what} within ${ms / 1000} s`)), ms).unref(); });
 
 /** Closes all windows. A browser that can't do that in time is left alone, so that it holds up no other scene; the next one gets another. */

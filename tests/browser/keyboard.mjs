@@ -81,7 +81,7 @@ scene('Alt and the arrows walk through channels, with Shift through the unread',
   assert.ok(await inBox(ada));
 });
 
-/** What would be shown, written down instead; and a page that says whether it has the focus as it is told. */
+/** Collects what would be shown; and tells the page whether it has the focus. */
 const watched = (permission) => {
   window.shown = [];
   window.focused = true;

@@ -20,8 +20,8 @@ scene('private messages reach only their two', [], async ({ meet }) => {
   await bob.conversations.getByRole('link', { name: 'Ada, 1 unread' }).click();
   await bob.heading('Ada').waitFor();
   await bob.said('between you and me').waitFor();
-  await bob.say('and nobody else');
-  await ada.said('and nobody else').waitFor();
+  await bob.say('and no one else');
+  await ada.said('and no one else').waitFor();
 
   // What was said later has arrived at Cleo's, so what was said before would have too.
   await ada.channel('general').click();
@@ -29,7 +29,7 @@ scene('private messages reach only their two', [], async ({ meet }) => {
   await cleo.said('good morning, all').waitFor();
   assert.equal(await cleo.conversations.getByRole('link').count(), 0);
   assert.ok(received.length > 0);
-  assert.ok(!received.some((payload) => /between you|nobody else/.test(payload)), 'nor does the connection carry it');
+  assert.ok(!received.some((payload) => /between you|no one else/.test(payload)), 'nor does the connection carry it');
 });
 
 scene('private messages survive a reload, and unread ones are shown', [], async ({ meet, server }) => {

@@ -25,7 +25,7 @@ for (const channel of ['garden', 'kitchen', 'rfc6455']) {
   await grace.heading(`#${channel}`).waitFor();
 }
 await grace.channel('general').click();
-await say(ada, 'Good morning! Is anybody else reading RFC 6455 with their coffee?');
+await say(ada, 'Good morning! Is anyone else reading RFC 6455 with their coffee?');
 await say(linus, 'Section 5.3, since seven. Why does only the client mask its frames?');
 await say(ada, 'So that no proxy in between takes a clever payload for a request of its own. See https://www.rfc-editor.org/rfc/rfc6455#section-10.3');
 await say(ada, 'The key is four random bytes, new for each frame:');
