@@ -31,6 +31,7 @@ scene('a message is edited, reacted to and deleted, and each has the same pictur
   await ada.text.press('Escape');
   assert.equal(await ada.text.inputValue(), '');
   await ada.text.press('ArrowUp');
+  await ada.page.getByText('Editing your message').waitFor();
   await ada.text.fill('no secret');
   await ada.text.press('Enter');
   await bob.said('no secret').waitFor();
@@ -84,7 +85,7 @@ scene('a private message is edited and deleted', [], async ({ meet }) => {
   await ada.say('/msg Bob psst');
   await ada.said('psst').waitFor();
   await ada.act('psst', 'Edit');
-  await until('psst', () => ada.text.inputValue());
+  await ada.page.getByText('Editing your message').waitFor();
   await ada.text.fill('hello');
   await ada.text.press('Enter');
   await bob.conversation('Ada').click();
