@@ -3,7 +3,8 @@
 const [kind, url] = process.argv.slice(2);
 const Socket = kind === 'bun' ? globalThis.WebSocket : kind === 'ws' ? require('ws') : require('undici').WebSocket;
 
-// Resolves with the last message after the connection has ended in any way.
+// Resolves with the last message when the connection has failed or ended. undici fires no `close` after an
+// opening handshake that fails.
 const play = (path, echoes) => new Promise((resolve) => {
   const socket = new Socket(url + path);
   socket.binaryType = 'arraybuffer';
@@ -13,10 +14,11 @@ const play = (path, echoes) => new Promise((resolve) => {
     if (echoes) socket.send(data);
     else socket.close();
   };
-  socket.onerror = () => {};
-  socket.onclose = () => resolve(last);
+  socket.onerror = socket.onclose = () => resolve(last);
 });
 
+// node ends when nothing is left to wait for: by then all cases must have been played.
+process.exitCode = 1;
 (async () => {
   const count = Number(await play('/getCaseCount', false));
   if (!count) throw new Error('no number of cases');
