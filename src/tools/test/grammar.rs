@@ -33,6 +33,9 @@ const EDITS: [&str; 5] = [
 ];
 /// Characters of every length in UTF-8.
 const TEXT: &str = "aZ\0\u{fc}\u{7ff}\u{20ac}\u{ffff}\u{1d11e}\u{10ffff}";
+/// The most pieces of one sequence: a write for each byte of a long message takes longer than all
+/// else, and the server receives many of them at once anyway.
+const PIECES: usize = 256;
 /// Close codes that a client may send, and some that it must not (RFC 6455 §7.4).
 const CODES: [u16; 9] = [1000, 1001, 1003, 1007, 1011, 3000, 3999, 4000, 4999];
 const WRONG_CODES: [u16; 6] = [0, 999, 1004, 1005, 1006, 1015];
@@ -113,11 +116,12 @@ fn damage(random: &mut Random, frames: &mut Vec<Frame>) {
 
 /// Returns the word of a frame in the input of a case.
 fn word(frame: &Frame) -> String {
+    let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
     let escaped = |bytes: &[u8]| {
-        bytes
+        let escapes = bytes
             .iter()
-            .map(|it| format!("\\x{it:02x}"))
-            .collect::<String>()
+            .map(|it| [b'\\', b'x', digit(it >> 4), digit(it & 15)]);
+        String::from_utf8(escapes.collect::<Vec<_>>().concat()).unwrap_or_default()
     };
     let (first, payload) = (frame.first_byte, escaped(&frame.payload));
     let valid = Frame::new(first, frame.key, frame.payload.clone());
@@ -168,6 +172,10 @@ impl<'a> Sequence<'a> {
         if let Some(at) = frames.iter().position(is_close) {
             frames.truncate(at + 1);
         }
+        if sequence.chop > 0 {
+            let length: usize = frames.iter().map(|frame| frame.payload.len()).sum();
+            sequence.chop = sequence.chop.max(length / PIECES);
+        }
         sequence
     }
 
@@ -207,7 +215,8 @@ impl<'a> Sequence<'a> {
         if early.broken != late.broken {
             return None;
         }
-        let valid = (0..count).find(|at| meaning(at + 1, true).broken.is_some());
+        let is_broken_by = |at: &usize| meaning(at + 1, true).broken.is_some();
+        let valid = late.broken.and_then(|_| (0..count).find(is_broken_by));
         let mut words: Vec<_> = self.frames.iter().map(word).collect();
         words.insert(valid.unwrap_or(count), "!".to_owned());
         words.splice(..0, chop);

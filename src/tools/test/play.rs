@@ -237,7 +237,7 @@ fn play_step(session: &mut Session, step: &Step, is_echo: bool) {
             session.receive(None, |session| session.answers.len() >= *count);
         }
         Step::Answers(_) => {}
-        Step::Deaf => drop(session.pause.send(DEAF_TIME)),
+        Step::Deaf => session.deaf_until = Instant::now() + DEAF_TIME,
         Step::HangUp => session.end = Some(End::HungUp),
     }
 }

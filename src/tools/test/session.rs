@@ -1,7 +1,7 @@
 //! An open connection to a server or client, with what was sent and received.
 //!
-//! A thread reads all that arrives, so that a peer that waits until its bytes are read can't block
-//! the tool.
+//! It reads while it can't write, so that a peer that waits until its bytes are read can't block the
+//! tool.
 
 use super::cases::{Request, frame};
 use super::compressor::Compressor;
@@ -11,10 +11,9 @@ use crate::text::EscapedText;
 use crate::tools::dissect::code_name;
 use crate::tools::tunnel::Tunnel;
 use crate::websocket::{CloseCode, Event, Scratch, WebSocket};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// The bytes of each direction that are kept for a report.
@@ -109,12 +108,10 @@ impl Log {
 /// An open connection, with what came back so far. Bytes are counted since the last
 /// [`Session::forget`].
 pub(super) struct Session {
-    writer: Writer,
+    stream: TcpStream,
     _tunnel: Tunnel,
-    /// Bytes that the reading thread received: none at the end of the stream.
-    arrived: Receiver<Vec<u8>>,
-    /// Makes that thread read nothing for a while.
-    pub(super) pause: Sender<Duration>,
+    /// The time before which nothing is read.
+    pub(super) deaf_until: Instant,
     /// The peer has closed the stream, or reads nothing.
     is_broken: bool,
     /// The longest silence of the peer.
@@ -137,16 +134,6 @@ pub(super) struct Session {
     pub(super) end: Option<End>,
 }
 
-/// The end of the stream that writes.
-struct Writer(TcpStream);
-
-impl Drop for Writer {
-    /// Ends the reading thread, too.
-    fn drop(&mut self) {
-        let _ = self.0.shutdown(Shutdown::Both);
-    }
-}
-
 impl Session {
     /// Begins a connection, before the opening handshake. `masks`: the peer is a server.
     pub(super) fn new(
@@ -158,20 +145,16 @@ impl Session {
         let failed = |error| format!("can't set up the stream: {error}");
         // The stream of a command is no TCP.
         let _ = stream.set_nodelay(true);
-        stream.set_read_timeout(None).map_err(failed)?;
-        stream.set_write_timeout(Some(timeout)).map_err(failed)?;
-        let reading = stream.try_clone().map_err(failed)?;
-        let ((send, arrived), (pause, pauses)) = (channel(), channel());
-        thread::spawn(move || read(reading, &send, &pauses));
+        stream.set_nonblocking(true).map_err(failed)?;
+        let now = Instant::now();
         Ok(Self {
-            writer: Writer(stream),
+            stream,
             _tunnel: tunnel,
-            arrived,
-            pause,
+            deaf_until: now,
             is_broken: false,
             timeout,
-            progress: Instant::now(),
-            give_up: Instant::now() + CASE_TIMEOUTS * timeout,
+            progress: now,
+            give_up: now + CASE_TIMEOUTS * timeout,
             sent: Log::default(),
             received: Log::default(),
             input: Default::default(),
@@ -192,13 +175,19 @@ impl Session {
     /// Sends bytes, as long as the peer reads them.
     pub(super) fn send(&mut self, mut bytes: &[u8]) {
         self.sent.add(bytes);
+        let mut until = Instant::now() + self.timeout;
         while !bytes.is_empty() && !self.is_broken && Instant::now() < self.give_up {
-            match self.writer.0.write(bytes) {
+            match self.stream.write(bytes) {
                 Ok(length) => {
                     bytes = &bytes[length..];
                     self.progress = Instant::now();
+                    until = self.progress + self.timeout;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < until => {
+                    self.wait(PollFlags::OUT, until);
+                    self.receive_more(Instant::now());
+                }
                 // A server may hang up before it has read everything; its answer can still be read.
                 Err(_) => self.is_broken = true,
             }
@@ -225,15 +214,35 @@ impl Session {
     /// Receives bytes, and returns their number: 0 at the end of the stream, and `None` if nothing
     /// arrives before `until`.
     pub(super) fn receive_more(&mut self, until: Instant) -> Option<usize> {
-        let left = until.saturating_duration_since(Instant::now());
-        let bytes = match self.arrived.recv_timeout(left) {
-            Err(RecvTimeoutError::Timeout) => return None,
-            bytes => bytes.unwrap_or_default(),
+        let mut buffer = [0; 16 << 10];
+        let length = loop {
+            let received = match Instant::now() < self.deaf_until {
+                true => Err(ErrorKind::WouldBlock.into()),
+                false => self.stream.read(&mut buffer),
+            };
+            match received.map_err(|error| error.kind()) {
+                Err(ErrorKind::Interrupted) => {}
+                Err(ErrorKind::WouldBlock) if Instant::now() >= until => return None,
+                Err(ErrorKind::WouldBlock) => self.wait(PollFlags::empty(), until),
+                received => break received.unwrap_or(0),
+            }
         };
-        self.received.add(&bytes);
+        self.is_broken |= length == 0;
+        self.received.add(&buffer[..length]);
         self.progress = Instant::now();
-        self.input.0.extend_from_slice(&bytes);
-        Some(bytes.len())
+        self.input.0.extend_from_slice(&buffer[..length]);
+        Some(length)
+    }
+
+    /// Waits for one of these events or for bytes that may be read, at most until this time.
+    fn wait(&self, mut events: PollFlags, mut until: Instant) {
+        let now = Instant::now();
+        match now < self.deaf_until {
+            true => until = until.min(self.deaf_until),
+            false => events |= PollFlags::IN,
+        }
+        let time = Timespec::try_from(until.saturating_duration_since(now)).ok();
+        let _ = poll(&mut [PollFd::new(&self.stream, events)], time.as_ref());
     }
 
     /// Receives the head that `parse` finds at the beginning of the stream. An error is what came
@@ -334,17 +343,5 @@ impl Session {
             }
         }
         true
-    }
-}
-
-/// Reads a stream to its end.
-fn read(mut stream: TcpStream, arrived: &Sender<Vec<u8>>, pauses: &Receiver<Duration>) {
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        pauses.try_iter().for_each(thread::sleep);
-        let length = stream.read(&mut buffer).unwrap_or(0);
-        if arrived.send(buffer[..length].to_vec()).is_err() || length == 0 {
-            return;
-        }
     }
 }
