@@ -1,7 +1,7 @@
 //! An open connection to a server or client, with what was sent and received.
 //!
-//! It reads while it can't write, so that a peer that waits until its bytes are read can't block the
-//! tool.
+//! It reads while it can't write, so that a peer that waits until its bytes are read can't block
+//! the tool.
 
 use super::cases::{Request, frame};
 use super::compressor::Compressor;
