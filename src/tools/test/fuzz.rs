@@ -54,7 +54,7 @@ impl Fuzz<'_> {
             sleep(DELAY);
             outcome = play(case, self.server);
         }
-        let is_other = self.is_echo && !outcome.expected.starts_with(&outcome.answers);
+        let is_other = self.is_echo && !outcome.is_expected(true);
         let answer = match &outcome.end {
             End::NotOpened(error) => return Some((ALIVE.to_owned(), error.clone())),
             _ if is_other => "sent back another message".to_owned(),

@@ -6,6 +6,7 @@ use super::server::{KEY, Server};
 use super::session::{End, Log, PING_DELAY, Reaction, Session};
 use crate::tools::dissect::plural;
 use crate::websocket::Opcode;
+use std::iter::zip;
 use std::time::{Duration, Instant};
 
 /// The length of a pause within an input.
@@ -55,6 +56,21 @@ impl Outcome {
         }
     }
 
+    /// Returns whether these are the answers demanded, or the first of them if `so_far`. Messages
+    /// have their order, and so have pongs; a pong may come before the echo of an earlier message
+    /// (RFC 6455 §5.5.2: as soon as is practical).
+    pub(super) fn is_expected(&self, so_far: bool) -> bool {
+        let [answers, expected] = [&self.answers, &self.expected].map(|all| {
+            let is_pong = |(opcode, _): &&Message| *opcode == 0xa;
+            let (pongs, messages): (Vec<_>, Vec<_>) = all.iter().partition(is_pong);
+            [pongs, messages]
+        });
+        match so_far {
+            true => zip(expected, answers).all(|(all, some)| all.starts_with(&some)),
+            false => answers == expected,
+        }
+    }
+
     /// Returns how the connection ended, after our close frame if we sent one.
     pub(super) fn closing_end(&self) -> &End {
         self.closing.as_ref().unwrap_or(&self.end)
@@ -73,7 +89,7 @@ impl Outcome {
                 more => format!("{more} answers"),
             }
         };
-        let is_wrong = self.answers != self.expected && !self.expected.is_empty();
+        let is_wrong = !self.is_expected(false) && !self.expected.is_empty();
         match self.end {
             End::Answers | End::Pong if is_wrong => {
                 let (answers, expected) = (names(&self.answers), names(&self.expected));
@@ -239,5 +255,45 @@ fn play_step(session: &mut Session, step: &Step, is_echo: bool) {
         Step::Answers(_) => {}
         Step::Deaf => session.deaf_until = Instant::now() + DEAF_TIME,
         Step::HangUp => session.end = Some(End::HungUp),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether these answers to a message, a ping and a message are expected, and were so far.
+    fn judged(answers: &[(u8, &str)]) -> (bool, bool) {
+        let list = |all: &[(u8, &str)]| {
+            let messages = all.iter().map(|(opcode, text)| (*opcode, (*text).into()));
+            messages.collect()
+        };
+        let outcome = Outcome {
+            answers: list(answers),
+            expected: list(&[(0x1, "one"), (0xa, ""), (0x1, "two")]),
+            ..Outcome::default()
+        };
+        (outcome.is_expected(false), outcome.is_expected(true))
+    }
+
+    #[test]
+    fn pong_may_overtake_an_echo_but_messages_keep_their_order() {
+        assert_eq!(
+            judged(&[(0x1, "one"), (0xa, ""), (0x1, "two")]),
+            (true, true)
+        );
+        assert_eq!(
+            judged(&[(0xa, ""), (0x1, "one"), (0x1, "two")]),
+            (true, true)
+        );
+        assert_eq!(judged(&[(0xa, "")]), (false, true));
+        assert_eq!(
+            judged(&[(0x1, "two"), (0x1, "one"), (0xa, "")]),
+            (false, false)
+        );
+        assert_eq!(
+            judged(&[(0x1, "one"), (0xa, ""), (0xa, "")]),
+            (false, false)
+        );
     }
 }
