@@ -81,6 +81,8 @@ pub enum Expected {
     Survives,
     /// The server ends the connection in time.
     Ends,
+    /// The masking key of each frame differs from that of the frame before it.
+    NewKeys,
 }
 
 impl Expected {
@@ -95,6 +97,7 @@ impl Expected {
             "goes on" => Self::GoesOn,
             "survives" => Self::Survives,
             "ends" => Self::Ends,
+            "new keys" => Self::NewKeys,
             words if words.starts_with("closes ") => Self::Closes(codes?),
             _ => Self::Fails(codes?),
         })

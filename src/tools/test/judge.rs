@@ -69,7 +69,8 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
                 false => Verdict::Other,
             }
         }
-        (Expected::Survives, _) => Verdict::Held,
+        (Expected::NewKeys, End::Invalid(_)) => Verdict::Violated,
+        (Expected::Survives | Expected::NewKeys, _) => Verdict::Held,
         _ => Verdict::Violated,
     }
 }

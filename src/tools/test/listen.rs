@@ -225,7 +225,7 @@ mod tests {
     use std::io::Read;
     use std::thread;
 
-    /// Answers the ping, whatever came before it, if the opening handshake is right.
+    /// Answers the ping twice, whatever came before it, if the opening handshake is right.
     fn careless_client(url: &str) -> Option<()> {
         const PING: &[u8] = b"still there?";
         let (mut stream, mut received) = Address::parse(url).ok()?.open(None).ok()?;
@@ -236,7 +236,7 @@ mod tests {
         }
         let mut pong = Vec::new();
         encode_masked_message(Opcode::Pong, PING, [1, 2, 3, 4], &mut pong);
-        stream.write_all(&pong).ok()?;
+        stream.write_all(&pong.repeat(2)).ok()?;
         stream.read_to_end(&mut received).ok().map(drop)
     }
 
@@ -247,6 +247,7 @@ mod tests {
             "mask-set",
             "accept-of-another-key",
             "response-in-another-case",
+            "masking-keys",
         ];
         cases.retain(|case| names.contains(&&*case.name));
         let listener = Listener::new("127.0.0.1:0", &cases, Duration::from_secs(5), false);
@@ -263,6 +264,7 @@ mod tests {
                 ("accept-of-another-key", Verdict::Held),
                 ("response-in-another-case", Verdict::Held),
                 ("mask-set", Verdict::Violated),
+                ("masking-keys", Verdict::Violated),
             ]
         );
     }

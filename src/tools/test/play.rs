@@ -15,6 +15,8 @@ const PAUSE: Duration = Duration::from_millis(400);
 const DEAF_TIME: Duration = Duration::from_millis(600);
 /// The time after which an unfinished head is ended by the server, in timeouts.
 const SLOW_TIMEOUTS: u32 = 3;
+/// The bytes of each direction that are kept for a report.
+const REPORTED_BYTES: usize = 256;
 
 /// The course of a case.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +49,10 @@ impl From<End> for Outcome {
 
 impl Outcome {
     /// Creates the outcome of a case that ended this way on this stream.
-    fn new(end: End, session: Session) -> Self {
+    fn new(end: End, mut session: Session) -> Self {
+        for log in [&mut session.sent, &mut session.received] {
+            log.start.truncate(REPORTED_BYTES);
+        }
         Self {
             answers: session.answers,
             sent: session.sent,
@@ -198,7 +203,7 @@ pub(super) fn play_in(
         Expected::GoesOn if expected > 0 => {
             session.receive(None, |session| session.answers.len() >= expected);
         }
-        Expected::GoesOn => session.ping(),
+        Expected::GoesOn | Expected::NewKeys => session.ping(),
         _ => {
             session.receive(Some(PING_DELAY), |_| false);
             session.ping();
@@ -206,12 +211,18 @@ pub(super) fn play_in(
             session.receive(Some(PAUSE), |_| false);
         }
     }
+    if case.expected == Expected::NewKeys
+        && let Some(error) = session.received.repeated_key()
+    {
+        session.end = Some(End::Invalid(error));
+    }
     let end = match session.end.take() {
         None if session.is_answered => End::Pong,
         None => End::Answers,
         Some(end) => end,
     };
-    if matches!(end, End::Pong | End::Answers) && case.expected == Expected::GoesOn {
+    let must_go_on = matches!(case.expected, Expected::GoesOn | Expected::NewKeys);
+    if must_go_on && matches!(end, End::Pong | End::Answers) {
         session.close();
     }
     let closing = session.end.take();

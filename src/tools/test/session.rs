@@ -7,17 +7,17 @@ use super::cases::{Request, frame};
 use super::compressor::Compressor;
 use super::model::Message;
 use crate::progress::Progress;
-use crate::text::EscapedText;
+use crate::text::{EscapedText, Hex};
 use crate::tools::dissect::code_name;
 use crate::tools::tunnel::Tunnel;
-use crate::websocket::{CloseCode, Event, Scratch, WebSocket};
+use crate::websocket::{CloseCode, Event, FrameHeader, Scratch, WebSocket};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// The bytes of each direction that are kept for a report.
-const LOGGED_BYTES: usize = 256;
+/// The bytes of each direction that are kept during a case: 5,000 empty answers fit.
+const LOGGED_BYTES: usize = 32 << 10;
 /// A longer head is refused.
 pub(super) const HEAD_BYTES: usize = 64 << 10;
 /// A longer message of the peer breaks off the case.
@@ -102,6 +102,23 @@ impl Log {
         self.start
             .extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.total += bytes.len();
+    }
+
+    /// Tells which frame has the masking key of the frame before it (RFC 6455 §5.3).
+    pub(super) fn repeated_key(&self) -> Option<String> {
+        let (mut rest, mut last) = (&self.start[..], None);
+        for number in 1.. {
+            let Ok(Progress::Done { value, used }) = FrameHeader::decode(rest) else {
+                break;
+            };
+            if let Some(key) = value.masking_key.filter(|_| value.masking_key == last) {
+                let same = "has the masking key of the frame before it";
+                return Some(format!("frame {number} {same}, {}", Hex(&key)));
+            }
+            last = value.masking_key;
+            rest = rest.get(used + value.payload_length as usize..)?;
+        }
+        None
     }
 }
 
@@ -343,5 +360,34 @@ impl Session {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::websocket::{Opcode, encode_masked_message};
+
+    #[test]
+    fn masking_key_of_the_frame_before_is_found() {
+        const ZERO: [u8; 4] = [0; 4];
+        const OTHER: [u8; 4] = [1, 2, 3, 4];
+        let table: [(&[_], _); 5] = [
+            (&[], None),
+            (&[ZERO], None),
+            (&[ZERO, OTHER, ZERO], None),
+            (&[OTHER, OTHER], Some(("frame 2 ", "01 02 03 04"))),
+            (&[OTHER, ZERO, ZERO], Some(("frame 3 ", "00 00 00 00"))),
+        ];
+        for (keys, expected) in table {
+            let mut log = Log::default();
+            for key in keys {
+                encode_masked_message(Opcode::Pong, b"payload", *key, &mut log.start);
+            }
+            let same = "has the masking key of the frame before it, ";
+            let found = log.repeated_key();
+            let found = found.as_deref().and_then(|text| text.split_once(same));
+            assert_eq!(found, expected, "{keys:?}");
+        }
     }
 }
