@@ -271,13 +271,14 @@ impl Session {
     ) -> Result<T, End> {
         let until = Instant::now() + timeout;
         loop {
-            if self.receive_more(until).ok_or(End::Nothing(timeout))? == 0 {
-                return Err(End::HungUp);
-            }
+            // The whole head may have come while we sent.
             let parsed = parse(&self.input.0).map_err(|error| End::Invalid(error.to_string()))?;
             if let Progress::Done { value, used } = parsed {
                 self.input.1 = used;
                 return Ok(value);
+            }
+            if self.receive_more(until).ok_or(End::Nothing(timeout))? == 0 {
+                return Err(End::HungUp);
             }
         }
     }
@@ -367,6 +368,7 @@ impl Session {
 mod tests {
     use super::*;
     use crate::websocket::{Opcode, encode_masked_message};
+    use std::net::TcpListener;
 
     #[test]
     fn masking_key_of_the_frame_before_is_found() {
@@ -389,5 +391,24 @@ mod tests {
             let found = found.as_deref().and_then(|text| text.split_once(same));
             assert_eq!(found, expected, "{keys:?}");
         }
+    }
+
+    #[test]
+    fn head_received_while_sending_is_parsed() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let stream = TcpStream::connect(listener.local_addr().expect("an address"));
+        let (mut peer, _) = listener.accept().expect("a connection");
+        peer.write_all(b"head").expect("written");
+        drop(peer);
+        let (stream, second) = (stream.expect("a connection"), Duration::from_secs(1));
+        let mut session = Session::new(stream, Tunnel::default(), second, true).expect("set up");
+        session
+            .receive_more(Instant::now() + second)
+            .expect("bytes");
+        let head = session.receive_head(second, |bytes| {
+            let (value, used) = (bytes.to_vec(), bytes.len());
+            Ok::<_, String>(Progress::Done { value, used })
+        });
+        assert_eq!(head, Ok(b"head".to_vec()));
     }
 }
