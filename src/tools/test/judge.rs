@@ -37,7 +37,7 @@ impl Verdict {
 
 pub(super) fn judge(case: &Case, outcome: &Outcome) -> Verdict {
     let is_failure = |code: &u16| matches!(code, 1002 | 1003 | 1007..=1011);
-    let is_right = outcome.is_expected(false);
+    let is_right = outcome.is_expected();
     match (&case.expected, &outcome.end) {
         (_, End::NotApplicable(_)) => Verdict::NotApplicable,
         (Expected::Survives, End::NotOpened(_)) => Verdict::Violated,

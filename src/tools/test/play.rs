@@ -6,7 +6,6 @@ use super::server::{KEY, Server};
 use super::session::{End, Log, PING_DELAY, Reaction, Session};
 use crate::tools::dissect::plural;
 use crate::websocket::Opcode;
-use std::iter::zip;
 use std::time::{Duration, Instant};
 
 /// The length of a pause within an input.
@@ -61,19 +60,19 @@ impl Outcome {
         }
     }
 
-    /// Returns whether these are the answers demanded, or the first of them if `so_far`. Messages
-    /// have their order, and so have pongs; a pong may come before the echo of an earlier message
-    /// (RFC 6455 §5.5.2: as soon as is practical).
-    pub(super) fn is_expected(&self, so_far: bool) -> bool {
-        let [answers, expected] = [&self.answers, &self.expected].map(|all| {
-            let is_pong = |(opcode, _): &&Message| *opcode == 0xa;
-            let (pongs, messages): (Vec<_>, Vec<_>) = all.iter().partition(is_pong);
-            [pongs, messages]
-        });
-        match so_far {
-            true => zip(expected, answers).all(|(all, some)| all.starts_with(&some)),
-            false => answers == expected,
-        }
+    /// Returns whether these are the answers demanded. Messages have their order, and so have
+    /// pongs; a pong may come before the echo of an earlier message (RFC 6455 §5.5.2: as soon as is
+    /// practical).
+    pub(super) fn is_expected(&self) -> bool {
+        in_kinds(&self.answers) == in_kinds(&self.expected)
+    }
+
+    /// Returns whether a message came that was not demanded, or not yet. A pong that answers no
+    /// ping is allowed (RFC 6455 §5.5.3).
+    pub(super) fn has_other_message(&self) -> bool {
+        let [(messages, _), (expected, _)] =
+            [&self.answers, &self.expected].map(|all| in_kinds(all));
+        !expected.starts_with(&messages)
     }
 
     /// Returns how the connection ended, after our close frame if we sent one.
@@ -94,7 +93,7 @@ impl Outcome {
                 more => format!("{more} answers"),
             }
         };
-        let is_wrong = !self.is_expected(false) && !self.expected.is_empty();
+        let is_wrong = !self.is_expected() && !self.expected.is_empty();
         match self.end {
             End::Answers | End::Pong if is_wrong => {
                 let (answers, expected) = (names(&self.answers), names(&self.expected));
@@ -103,6 +102,11 @@ impl Outcome {
             _ => self.end.sentence(),
         }
     }
+}
+
+/// Returns the messages and the pongs.
+fn in_kinds(answers: &[Message]) -> (Vec<&Message>, Vec<&Message>) {
+    answers.iter().partition(|(opcode, _)| *opcode != 0xa)
 }
 
 /// Plays a case on a connection of its own.
@@ -273,7 +277,8 @@ fn play_step(session: &mut Session, step: &Step, is_echo: bool) {
 mod tests {
     use super::*;
 
-    /// Whether these answers to a message, a ping and a message are expected, and were so far.
+    /// Whether these answers to a message, a ping and a message are right, and whether they contain
+    /// another message.
     fn judged(answers: &[(u8, &str)]) -> (bool, bool) {
         let list = |all: &[(u8, &str)]| {
             let messages = all.iter().map(|(opcode, text)| (*opcode, (*text).into()));
@@ -284,27 +289,17 @@ mod tests {
             expected: list(&[(0x1, "one"), (0xa, ""), (0x1, "two")]),
             ..Outcome::default()
         };
-        (outcome.is_expected(false), outcome.is_expected(true))
+        (outcome.is_expected(), outcome.has_other_message())
     }
 
     #[test]
     fn pong_may_overtake_an_echo_but_messages_keep_their_order() {
-        assert_eq!(
-            judged(&[(0x1, "one"), (0xa, ""), (0x1, "two")]),
-            (true, true)
-        );
-        assert_eq!(
-            judged(&[(0xa, ""), (0x1, "one"), (0x1, "two")]),
-            (true, true)
-        );
-        assert_eq!(judged(&[(0xa, "")]), (false, true));
-        assert_eq!(
-            judged(&[(0x1, "two"), (0x1, "one"), (0xa, "")]),
-            (false, false)
-        );
-        assert_eq!(
-            judged(&[(0x1, "one"), (0xa, ""), (0xa, "")]),
-            (false, false)
-        );
+        let [one, two, pong] = [(0x1, "one"), (0x1, "two"), (0xa, "")];
+        assert_eq!(judged(&[one, pong, two]), (true, false));
+        assert_eq!(judged(&[pong, one, two]), (true, false));
+        assert_eq!(judged(&[pong]), (false, false));
+        assert_eq!(judged(&[one, pong, pong]), (false, false));
+        assert_eq!(judged(&[two, one, pong]), (false, true));
+        assert_eq!(judged(&[one, two, pong, two]), (false, true));
     }
 }
