@@ -58,31 +58,12 @@ impl Fuzz<'_> {
         let answer = match &outcome.end {
             End::NotOpened(error) => return Some((ALIVE.to_owned(), error.clone())),
             _ if is_other => "sent back another message".to_owned(),
-            _ if self.is_right(case, &outcome) => return None,
+            _ if is_right(case, &outcome, self.is_echo) => return None,
             // Reasons of one code differ.
             End::Close(Some(code), _) => format!("closed with {code}"),
             end => end.sentence(),
         };
         Some((format!("{}: {}", case.section, case.demand), answer))
-    }
-
-    fn is_right(&self, case: &Case, outcome: &Outcome) -> bool {
-        let is_data =
-            |word: &str| matches!(word.as_bytes(), [b'0' | b'8', b'0'..=b'2', b':' | b'/', ..]);
-        match (&case.expected, &outcome.end) {
-            // A server may close for reasons of its own: policy, limits, overload, a restart.
-            (_, End::Close(Some(1001 | 1003 | 1008 | 1009 | 1012..), _)) => true,
-            // It may have answered a ping behind the fault before it came to the fault.
-            (Expected::Fails(codes), End::Close(Some(code), _)) if codes.contains(code) => true,
-            // After a close frame, right or wrong, every code ends the connection.
-            (Expected::Closes(_), End::Close(..)) => true,
-            (Expected::Fails(_) | Expected::Refused, End::Close(None, _) | End::HungUp) => true,
-            // The application may have ended it.
-            (Expected::GoesOn, End::Close(None | Some(1000 | 1011), _) | End::HungUp) => {
-                !self.is_echo && case.input.split(' ').any(is_data)
-            }
-            _ => matches!(judge(case, outcome), Verdict::Held | Verdict::NotApplicable),
-        }
     }
 
     fn show(&self, (demand, answer): &Fault, case: &Case, terminal: &mut Terminal<'_>) {
@@ -133,6 +114,31 @@ impl Fuzz<'_> {
         let table = sequence.table().unwrap_or_default();
         fs::write(path, table)
             .map_err(|error| Failure::failed(format!("can't write {path}: {error}")))
+    }
+}
+
+/// Returns whether the answer to a random sequence is allowed. `is_echo`: the server sends messages
+/// back.
+fn is_right(case: &Case, outcome: &Outcome, is_echo: bool) -> bool {
+    let is_data =
+        |word: &str| matches!(word.as_bytes(), [b'0' | b'8', b'0'..=b'2', b':' | b'/', ..]);
+    match (&case.expected, &outcome.end) {
+        // A server may close for reasons of its own: policy, limits, overload, a restart.
+        (_, End::Close(Some(1001 | 1003 | 1008 | 1009 | 1012..), _)) => true,
+        // It may have answered a ping behind the fault before it came to the fault.
+        (Expected::Fails(codes), End::Close(Some(code), _)) if codes.contains(code) => true,
+        // After a close frame, right or wrong, every code ends the connection.
+        (Expected::Closes(_), End::Close(..)) => true,
+        // Who fails the connection should send a close frame, and need not (RFC 6455 §7.1.7).
+        (Expected::Fails(_) | Expected::Refused, End::Close(None, _) | End::HungUp) => true,
+        (Expected::Closes(codes), End::HungUp) if !codes.contains(&1000) => true,
+        // The application may have ended it.
+        (
+            Expected::GoesOn | Expected::Closes(_),
+            End::Close(None | Some(1000 | 1011), _) | End::HungUp,
+        ) => !is_echo && case.input.split(' ').any(is_data),
+        (Expected::GoesOn, End::Nothing(_)) => outcome.lacks_only_pongs(),
+        _ => matches!(judge(case, outcome), Verdict::Held | Verdict::NotApplicable),
     }
 }
 
@@ -238,6 +244,36 @@ fn read(path: &str) -> Result<Case, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_standard_allows_is_no_fault() {
+        let judged = |expected: &str, input: &str, end: End, answers: &[u8], is_echo| {
+            let table = format!("# 5 | pedantic | {expected} | a demand\nname | {input}\n");
+            let case = &parse(&table).unwrap()[0];
+            let [answers, expected] = [answers, b"123"].map(|payloads| {
+                let pongs = payloads.iter().map(|byte| (0xa, vec![*byte]));
+                pongs.collect()
+            });
+            let outcome = Outcome {
+                answers,
+                expected,
+                ..Outcome::from(end)
+            };
+            is_right(case, &outcome, is_echo)
+        };
+        let silent = || End::Nothing(DELAY);
+        // A pong for the last of several pings is enough (RFC 6455 §5.5.3).
+        assert!(judged("goes on", "89:1 89:2 89:3", silent(), b"3", true));
+        assert!(judged("goes on", "89:1 89:2 89:3", silent(), b"13", true));
+        assert!(!judged("goes on", "89:1 89:2 89:3", silent(), b"12", true));
+        assert!(!judged("goes on", "89:1 89:2 89:3", silent(), b"", true));
+        // A close frame is answered; an invalid one may end the connection at once.
+        assert!(judged("closes 1002", "88:1", End::HungUp, b"123", true));
+        assert!(!judged("closes 1000", "88:", End::HungUp, b"123", true));
+        // An application may end it because of a message.
+        assert!(judged("closes 1000", "81: 88:", End::HungUp, b"123", false));
+        assert!(!judged("closes 1000", "81: 88:", End::HungUp, b"123", true));
+    }
 
     #[test]
     fn unreadable_replay_is_a_wrong_value_in_one_sentence() {

@@ -75,6 +75,16 @@ impl Outcome {
         !expected.starts_with(&messages)
     }
 
+    /// Returns whether only pongs are missing, and not the last one: a peer that has not answered
+    /// several pings may answer the latest alone (RFC 6455 §5.5.3).
+    pub(super) fn lacks_only_pongs(&self) -> bool {
+        let ((messages, pongs), (expected, demanded)) =
+            (in_kinds(&self.answers), in_kinds(&self.expected));
+        let mut rest = demanded.iter();
+        let is_in_order = pongs.iter().all(|pong| rest.any(|one| one == pong));
+        messages == expected && is_in_order && pongs.last() == demanded.last()
+    }
+
     /// Returns how the connection ended, after our close frame if we sent one.
     pub(super) fn closing_end(&self) -> &End {
         self.closing.as_ref().unwrap_or(&self.end)
