@@ -336,7 +336,7 @@ impl SmallDisk {
     /// Returns the command of a server inside.
     fn parlor(&self, inside: &str) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["--target", inside, "--mount"]);
+        command.args(["--target", inside, "--mount", "--root"]);
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--preserve-credentials"]);
         }
