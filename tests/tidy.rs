@@ -298,7 +298,7 @@ fn files_have_a_head_and_short_lines() {
             let is_wide = |line: &str| line.chars().count() > 100 && !line.contains('"');
             if !has_head || text.lines().any(is_wide) || text.lines().count() > 700 {
                 problems.push(format!(
-                    "{path} needs a head comment, lines of at most 100 characters, and at most 700 lines"
+                    "{path} needs a head comment, at most 100 characters a line, and at most 700 lines"
                 ));
             }
         }

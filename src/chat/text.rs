@@ -20,7 +20,7 @@ pub(crate) fn is_emoji(emoji: &str) -> bool {
     (1..=EMOJI_BYTES).contains(&emoji.len()) && !emoji.contains(is_forbidden)
 }
 
-/// Returns whether `nonce` may be one.
+/// Returns whether `nonce` has a valid length and no control characters.
 pub(crate) fn is_nonce(nonce: &str) -> bool {
     (1..=NONCE_CHARS).contains(&nonce.chars().count()) && !nonce.contains(char::is_control)
 }
@@ -47,7 +47,7 @@ pub(super) fn check_length(text: &str, limit: usize) -> Result<(), CommandError>
     Ok(())
 }
 
-/// Returns `emoji` if it may be a reaction.
+/// Returns `emoji` if [`is_emoji`] says that it may be a reaction.
 pub(super) fn checked_emoji(emoji: Box<str>) -> Result<Box<str>, CommandError> {
     match is_emoji(&emoji) {
         true => Ok(emoji),

@@ -69,10 +69,10 @@ scene('an unknown channel in the address asks first, and /msg to no one leaves n
   await ada.page.goto(`${server.url}#genral`);
   await dialog.getByRole('button', { name: 'Create channel' }).click();
   await ada.heading('#genral').waitFor();
-  await ada.say('/msg Noone hi');
+  await ada.say('/msg Zed hi');
   await ada.role('button', 'Delete', true).click();
   await ada.heading('#general').waitFor();
-  assert.equal(await ada.conversation('Noone').count(), 0);
+  assert.equal(await ada.conversation('Zed').count(), 0);
 });
 
 scene('a name is changed from the user’s menu, and the others see a line', [], async ({ meet }) => {

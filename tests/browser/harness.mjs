@@ -194,19 +194,20 @@ export class Person {
 
 let shared = null, ends = false, failures = 0;
 
-/** Fails after a time, and does not keep the process alive. */
+/** Rejects after `ms` with "WHAT within N s". It does not keep the process alive. */
 const late = (ms, what) => new Promise((_, reject) => { setTimeout(() => reject(new Error(`${what} within ${ms / 1000} s`)), ms).unref(); });
 
-/** Closes all windows. A browser that can't do that in time is left alone, so that it holds up no other scene; the next one gets another. */
-async function tidy() {
+/** Closes all windows. If the browser can't do that in time, the next scene starts another. */
+async function closeWindows() {
   await Promise.race([Promise.all(shared.contexts().map((context) => context.close())), late(10_000, 'the browser closes no window')])
     .catch((error) => { console.error(`${error}`); shared = null; });
 }
 
 /**
- * A test with a server of its own, in windows that share nothing. `meet(name, options)` opens a page for a user; other users are
- * added to `people`. `options` of the server can be a function, called for each try. No page may report an error. A scene that fails is played a second time, since a busy machine can stop a
- * browser for seconds; the first failure is printed behind "again:". After ten failures the other scenes are not played.
+ * A test with a server of its own, in windows that share nothing. `options` are the server's, or a function that returns them.
+ * `meet(name, options)` opens a page for a user; other users are added to `people`. No page may report an error. A scene that
+ * fails is played a second time, since a busy machine can stop a browser for seconds; the first failure is printed behind
+ * "again:". After ten failures the other scenes are not played.
  */
 export function scene(name, options, play, most = 60_000) {
   if (!ends) after(() => Promise.race([shared?.close(), late(10_000, 'the browser does not end')]).catch(() => {}));
@@ -214,9 +215,9 @@ export function scene(name, options, play, most = 60_000) {
   test(name, { timeout: 2 * most + 60_000 }, async (context) => {
     assert(failures < 10, 'not played: ten scenes failed before it');
     try {
-      await once(name, options, play, most).catch((error) => {
+      await playOnce(name, options, play, most).catch((error) => {
         context.diagnostic(`again: ${name}: ${error.message.split('\n')[0]}`);
-        return once(name, options, play, most);
+        return playOnce(name, options, play, most);
       });
     } catch (error) {
       failures += 1;
@@ -225,7 +226,7 @@ export function scene(name, options, play, most = 60_000) {
   });
 }
 
-async function once(name, options, play, most) {
+async function playOnce(name, options, play, most) {
   const server = await Server.start(...(typeof options === 'function' ? options() : options));
   const people = [];
   const meet = async (who, view) => {
@@ -245,7 +246,7 @@ async function once(name, options, play, most) {
   } finally {
     Proxy.closeAll();
     await server.stop();
-    if (shared) await tidy();
+    if (shared) await closeWindows();
   }
 }
 

@@ -81,7 +81,7 @@ scene('Alt and the arrows walk through channels, with Shift through the unread',
   assert.ok(await inBox(ada));
 });
 
-/** Collects what would be shown; and tells the page whether it has the focus. */
+/** Replaces notifications by a list, `shown`, and the focus of the page by a variable, `focused`. */
 const watched = (permission) => {
   window.shown = [];
   window.focused = true;

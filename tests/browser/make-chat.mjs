@@ -25,7 +25,7 @@ async function say(page, text) {
   await page.press('#message', 'Enter');
 }
 
-/** A message goes to the channel that is marked, which is the old one until the server has answered. */
+/** Waits until this channel is marked, which is the one that messages go to. */
 const isIn = (page, name) => page.locator('#channels [aria-current]').getByText(name, { exact: true }).waitFor();
 
 async function create(page, name) {

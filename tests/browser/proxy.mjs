@@ -65,7 +65,7 @@ export class Proxy {
     Proxy.#open.delete(this);
   }
 
-  /** At the end of each scene: one that listens on would keep the process alive. */
+  /** Closes all that are open. The harness calls it after each scene, since an open one keeps the process alive. */
   static closeAll() {
     for (const proxy of Proxy.#open) proxy.close();
   }

@@ -125,11 +125,11 @@ fn is_right(case: &Case, outcome: &Outcome, is_echo: bool) -> bool {
     match (&case.expected, &outcome.end) {
         // A server may close for reasons of its own: policy, limits, overload, a restart.
         (_, End::Close(Some(1001 | 1003 | 1008 | 1009 | 1012..), _)) => true,
-        // It may have answered a ping behind the fault before it came to the fault.
+        // It may have answered a ping that stands behind the fault.
         (Expected::Fails(codes), End::Close(Some(code), _)) if codes.contains(code) => true,
         // After a close frame, right or wrong, every code ends the connection.
         (Expected::Closes(_), End::Close(..)) => true,
-        // Who fails the connection should send a close frame, and need not (RFC 6455 §7.1.7).
+        // A server that fails the connection should send a close frame, but need not (§7.1.7).
         (Expected::Fails(_) | Expected::Refused, End::Close(None, _) | End::HungUp) => true,
         (Expected::Closes(codes), End::HungUp) if !codes.contains(&1000) => true,
         // The application may have ended it.
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_standard_allows_is_no_fault() {
+    fn answers_that_the_standard_allows_are_no_faults() {
         let judged = |expected: &str, input: &str, end: End, answers: &[u8], is_echo| {
             let table = format!("# 5 | pedantic | {expected} | a demand\nname | {input}\n");
             let case = &parse(&table).unwrap()[0];

@@ -4,6 +4,7 @@
 use super::cases::{Case, parse};
 use super::model::{Frame, Receiver, shortest_form};
 use crate::random::Random;
+use crate::text::Hex;
 use crate::websocket::frame::CONTROL_PAYLOAD_MAX;
 
 /// The input on one connection: frames, or without any an opening handshake.
@@ -33,8 +34,8 @@ const EDITS: [&str; 5] = [
 ];
 /// Characters of every length in UTF-8.
 const TEXT: &str = "aZ\0\u{fc}\u{7ff}\u{20ac}\u{ffff}\u{1d11e}\u{10ffff}";
-/// The most pieces of one sequence: a write for each byte of a long message takes longer than all
-/// else, and the server receives many of them at once anyway.
+/// The most pieces of one sequence. More would take most of the time, and a server receives many of
+/// them at once anyway.
 const PIECES: usize = 256;
 /// Close codes that a client may send, and some that it must not (RFC 6455 §7.4).
 const CODES: [u16; 9] = [1000, 1001, 1003, 1007, 1011, 3000, 3999, 4000, 4999];
@@ -116,12 +117,9 @@ fn damage(random: &mut Random, frames: &mut Vec<Frame>) {
 
 /// Returns the word of a frame in the input of a case.
 fn word(frame: &Frame) -> String {
-    let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
-    let escaped = |bytes: &[u8]| {
-        let escapes = bytes
-            .iter()
-            .map(|it| [b'\\', b'x', digit(it >> 4), digit(it & 15)]);
-        String::from_utf8(escapes.collect::<Vec<_>>().concat()).unwrap_or_default()
+    let escaped = |bytes: &[u8]| match bytes {
+        [] => String::new(),
+        _ => format!("\\x{}", Hex(bytes).to_string().replace(' ', "\\x")),
     };
     let (first, payload) = (frame.first_byte, escaped(&frame.payload));
     let valid = Frame::new(first, frame.key, frame.payload.clone());

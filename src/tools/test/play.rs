@@ -60,15 +60,15 @@ impl Outcome {
         }
     }
 
-    /// Returns whether these are the answers demanded. Messages have their order, and so have
-    /// pongs; a pong may come before the echo of an earlier message (RFC 6455 §5.5.2: as soon as is
-    /// practical).
+    /// Returns whether the answers are those that the case demands. Messages are compared in their
+    /// order, and pongs in theirs, because a pong may come before the echo of an earlier message
+    /// (RFC 6455 §5.5.2: as soon as is practical).
     pub(super) fn is_expected(&self) -> bool {
         in_kinds(&self.answers) == in_kinds(&self.expected)
     }
 
-    /// Returns whether a message came that was not demanded, or not yet. A pong that answers no
-    /// ping is allowed (RFC 6455 §5.5.3).
+    /// Returns whether the messages are not the first ones that the case demands. Pongs don't
+    /// count: one that answers no ping is allowed (RFC 6455 §5.5.3).
     pub(super) fn has_other_message(&self) -> bool {
         let [(messages, _), (expected, _)] =
             [&self.answers, &self.expected].map(|all| in_kinds(all));
@@ -114,7 +114,7 @@ impl Outcome {
     }
 }
 
-/// Returns the messages and the pongs.
+/// Splits answers into messages and pongs.
 fn in_kinds(answers: &[Message]) -> (Vec<&Message>, Vec<&Message>) {
     answers.iter().partition(|(opcode, _)| *opcode != 0xa)
 }
@@ -287,8 +287,8 @@ fn play_step(session: &mut Session, step: &Step, is_echo: bool) {
 mod tests {
     use super::*;
 
-    /// Whether these answers to a message, a ping and a message are right, and whether they contain
-    /// another message.
+    /// Judges answers to a message, a ping and a message: whether they are those demanded, and
+    /// whether another message is among them.
     fn judged(answers: &[(u8, &str)]) -> (bool, bool) {
         let list = |all: &[(u8, &str)]| {
             let messages = all.iter().map(|(opcode, text)| (*opcode, (*text).into()));

@@ -104,7 +104,8 @@ impl Log {
         self.total += bytes.len();
     }
 
-    /// Tells which frame has the masking key of the frame before it (RFC 6455 §5.3).
+    /// Returns a sentence about the first frame that has the masking key of the frame before it
+    /// (RFC 6455 §5.3).
     pub(super) fn repeated_key(&self) -> Option<String> {
         let (mut rest, mut last) = (&self.start[..], None);
         for number in 1.. {
@@ -271,7 +272,7 @@ impl Session {
     ) -> Result<T, End> {
         let until = Instant::now() + timeout;
         loop {
-            // The whole head may have come while we sent.
+            // The whole head may have arrived while the request was sent.
             let parsed = parse(&self.input.0).map_err(|error| End::Invalid(error.to_string()))?;
             if let Progress::Done { value, used } = parsed {
                 self.input.1 = used;
