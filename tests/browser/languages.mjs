@@ -6,6 +6,9 @@ import { KEY, secret } from './change.mjs';
 import { OUT, scene, until } from './harness.mjs';
 import { screens } from './screens.mjs';
 
+/** For scenes that replace a file by `page.route`: a service worker's requests don't pass there, so it would serve the real file. */
+const NO_WORKER = { serviceWorkers: 'block' };
+
 scene('the browser’s language chooses, and only its file is loaded', [], async ({ meet }) => {
   for (const [locale, lang, dir, button, files] of [
     ['en-US', 'en', 'ltr', 'Join chat', []], ['de-AT', 'de', 'ltr', 'Chat beitreten', ['de.js']], ['pt-PT', 'pt-BR', 'ltr', 'Entrar no chat', ['pt-BR.js']],
@@ -22,7 +25,7 @@ scene('the browser’s language chooses, and only its file is loaded', [], async
 });
 
 scene('English stands in for a text, or a file, that is missing', [], async ({ meet, server }) => {
-  const { page } = await meet(null, { locale: 'ar' });
+  const { page } = await meet(null, { locale: 'ar', ...NO_WORKER });
   await page.route('**/texts/ar.js', (route) => route.fulfill({ contentType: 'text/javascript', body: "export const texts = () => ({ page: { yourName: 'الاسم' } });" }));
   await page.reload();
   await page.getByRole('textbox', { name: 'الاسم' }).waitFor();
@@ -121,7 +124,7 @@ function unmarked() {
 scene('no text is left that no table has', [], async ({ meet, server }) => {
   const marks = (page) => page.route('**/texts/ja.js', (route) => route.fulfill({ contentType: 'text/javascript', body: MARKED }));
   const open = async (name, options) => {
-    const person = await meet(name, options);
+    const person = await meet(name, { ...options, ...NO_WORKER });
     await marks(person.page);
     await person.page.reload();
     await person.page.locator('.start').waitFor({ state: 'detached' });

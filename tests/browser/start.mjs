@@ -6,7 +6,7 @@ import { Person, scene, until } from './harness.mjs';
 
 /** Opens the page in a new context whose requests go through `fails(name, number)`: what it returns fails. */
 async function opened(browser, url, fails) {
-  const context = await browser.newContext();
+  const context = await browser.newContext({ serviceWorkers: 'block' }); // a worker's requests would pass by the route
   const names = [];
   await context.route('**/*', (route) => {
     const name = new URL(route.request().url()).pathname.replace(/^\/[0-9a-f]{16}(?=\/)/, ''); // without the build
@@ -50,7 +50,7 @@ scene('a page that can’t start says why', [], async ({ server, browser }) => {
     await context.close();
   }));
   // An exception at the start, as in a browser that is too old.
-  const context = await browser.newContext();
+  const context = await browser.newContext({ serviceWorkers: 'block' });
   await context.route('**/main.js', (route) => route.fulfill({ contentType: 'text/javascript', body: 'nothing.of.that.name();' }));
   const page = await context.newPage();
   await page.goto(server.url);
