@@ -19,6 +19,7 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The time for a connection, and for each answer.
@@ -56,7 +57,7 @@ pub(super) const TOOL: Tool = Tool {
 
 /// The code of each problem, and its sentence. `{detail}` is the value that was found.
 const SENTENCES: &str = "\
-unreachable | nothing answers at this address
+unreachable | no HTTP server answers at this address
 certificate | the TLS certificate is not valid for this name
 redirect | the address redirects to {detail}; check that one
 password | the proxy asks for a password; give it with --header 'Authorization: Basic ...'
@@ -141,6 +142,9 @@ impl<'a, 'b> Doctor<'a, 'b> {
         let text = |value: &OsStr| value.to_string_lossy().into_owned();
         let mut command = given.value("connect").map(text);
         if has_tls && command.is_none() {
+            const NO_OPENSSL: &str = "https:// needs the program openssl, or --connect";
+            let openssl = Command::new("openssl").arg("version").output();
+            openssl.map_err(|_| Failure::failed(NO_OPENSSL))?;
             command = Some(tls_command(&address)?);
         }
         let headers = given.values("header");
@@ -252,9 +256,15 @@ impl<'a, 'b> Doctor<'a, 'b> {
 
     /// Finds out why the server does not answer over TLS.
     fn explain_tls(&mut self) -> Result<bool, Failure> {
-        self.command = None;
-        // A header may hold a password, which must not cross the network unencrypted.
+        // A header may hold a password, which must not reach a server that is not verified.
         self.headers.clear();
+        let verified = self.command.take().unwrap_or_default();
+        self.command = Some(verified.replace("-verify_return_error", ""));
+        if self.ask("healthz", "")?.0.is_ok() {
+            self.problem("certificate", "");
+            return Ok(false);
+        }
+        self.command = None;
         match self.ask("healthz", "") {
             // nginx and Caddy answer 400 to plain HTTP on a port with TLS.
             Ok((Ok(answer), _)) if answer.status != 400 => {
@@ -262,8 +272,8 @@ impl<'a, 'b> Doctor<'a, 'b> {
                               where it ends, or let it end here";
                 self.problem("tls", detail);
             }
-            Ok(_) => self.problem("certificate", ""),
-            Err(_) => self.problem("unreachable", ""),
+            Ok((Ok(_), _)) => self.problem("certificate", ""),
+            _ => self.problem("unreachable", ""),
         }
         Ok(false)
     }
