@@ -11,6 +11,15 @@ use std::rc::Rc;
 
 /// A response. [`Response::encode_head`] adds `X-Content-Type-Options`, `Content-Length` and
 /// `Connection`.
+///
+/// ```
+/// use parlor::http::{Body, Response};
+/// let moved = Response::empty(301).with("Location", "/chat/");
+/// assert_eq!((moved.header("location"), moved.body.as_bytes()), (Some("/chat/"), &b""[..]));
+/// let page = Response::new(200, "text/plain", Body::Own(vec![b'o', b'k']));
+/// assert_eq!((page.body.as_bytes(), page.body.held_bytes()), (&b"ok"[..], 2));
+/// assert_eq!(Response::options().header("Allow"), Some("GET, HEAD, OPTIONS"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status code, such as 200.
@@ -132,6 +141,14 @@ const METHODS: &str = "GET, HEAD, OPTIONS";
 ///
 /// The connection is closed if it is in doubt where the next request begins (RFC 9112 §2.2); it may
 /// stay open after 404, 405 and 426.
+///
+/// ```
+/// use parlor::http::Refusal;
+/// let refusal = Refusal::method_not_allowed().closing();
+/// assert_eq!((refusal.status, refusal.closes), (405, true));
+/// assert_eq!(refusal.response().header("Allow"), Some("GET, HEAD, OPTIONS"));
+/// assert_eq!(Refusal::bad_request("no host").to_string(), "no host (status 400)");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The status code, from 400 to 505.
@@ -184,8 +201,10 @@ impl Refusal {
 
     /// Returns the response: the sentence as plain text, and the headers that the status requires.
     pub fn response(&self) -> Response {
-        let (first, rest) = self.sentence.split_at(1);
-        let line = format!("{}{rest}.\n", first.to_ascii_uppercase());
+        let mut line = format!("{}.\n", self.sentence);
+        if let Some(first) = line.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
         let media_type = "text/plain; charset=utf-8";
         let response = Response::new(self.status, media_type, Body::Own(line.into()));
         let response = match self.status {
@@ -217,6 +236,7 @@ fn reason(status: u16) -> &'static str {
         204 => "No Content",
         304 => "Not Modified",
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
@@ -262,6 +282,14 @@ mod tests {
             assert_eq!(all("Connection"), [connection], "{name}");
             assert_eq!(all("X-Content-Type-Options"), ["nosniff"], "{name}");
             assert_eq!(head.find("\r\n\r\n"), Some(head.len() - 4), "{name}");
+        }
+    }
+
+    #[test]
+    fn sentences_of_refusals_may_be_any_text() {
+        for (sentence, line) in [("", ".\n"), ("évitez", "évitez.\n"), ("no", "No.\n")] {
+            let response = Refusal::new(401, sentence).response();
+            assert_eq!(response.body.as_bytes(), line.as_bytes());
         }
     }
 
