@@ -26,7 +26,7 @@
 //! # Ok::<(), parlor::blocking::Error>(())
 //! ```
 
-use crate::http::Refusal;
+use crate::http::{Head, Refusal};
 use crate::progress::Progress;
 use crate::websocket::{
     ClientHandshake, CloseCode, CloseFrame, Config, Event, HandshakeError, Scratch, SendError,
@@ -40,8 +40,43 @@ use std::io::{self, ErrorKind, Read, Write};
 const READ_BYTES: usize = 16 << 10;
 
 /// Receives the handshake of a client. A wrong request is answered before the error is returned.
-pub fn accept<S: Read + Write>(mut stream: S, config: &Config) -> Result<Connection<S>, Error> {
-    let parse = |bytes: &[u8]| ServerHandshake::parse(bytes, config);
+pub fn accept<S: Read + Write>(stream: S, config: &Config) -> Result<Connection<S>, Error> {
+    accept_with(stream, config, |_| Ok(()))
+}
+
+/// Like [`accept`], for a server that reads the request: its path, `Origin`, `Authorization`. A
+/// refusal that `check` returns is the answer.
+///
+/// ```
+/// use parlor::{blocking::accept_with, http::Refusal, websocket::Config};
+/// # use std::io::Write;
+/// # let (mut client, stream) = std::os::unix::net::UnixStream::pair()?;
+/// # client.write_all(b"GET /news HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+/// #     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nOrigin: https://evil.example\r\n\
+/// #     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")?;
+/// let mut path = String::new();
+/// let accepted = accept_with(stream, &Config::default(), |request| {
+///     path = request.path.to_owned();
+///     match request.values("Origin").next() {
+///         Some(b"https://chat.example") => Ok(()),
+///         _ => Err(Refusal::new(403, "this page may not connect")),
+///     }
+/// });
+/// assert_eq!(path, "/news");
+/// assert_eq!(accepted.unwrap_err().to_string(), "this page may not connect (status 403)");
+/// # Ok::<(), parlor::blocking::Error>(())
+/// ```
+pub fn accept_with<S: Read + Write>(
+    mut stream: S,
+    config: &Config,
+    mut check: impl FnMut(&Head<'_>) -> Result<(), Refusal>,
+) -> Result<Connection<S>, Error> {
+    let parse = |bytes: &[u8]| {
+        Head::parse(bytes, config.max_head_bytes)?.try_map(|head| {
+            let handshake = ServerHandshake::from_head(&head, config)?;
+            check(&head).map(|()| handshake)
+        })
+    };
     let (parsed, mut out) = (read_head(&mut stream, parse), Vec::new());
     match &parsed {
         Ok((handshake, _)) => handshake.response(&mut out),
@@ -80,7 +115,7 @@ pub fn connect<S: Read + Write>(
 /// Reads until `parse` has a result. Returns it, and the bytes after it.
 fn read_head<T, E>(
     stream: &mut impl Read,
-    parse: impl Fn(&[u8]) -> Result<Progress<T>, E>,
+    mut parse: impl FnMut(&[u8]) -> Result<Progress<T>, E>,
 ) -> Result<(T, Vec<u8>), Error>
 where
     Error: From<E>,
@@ -112,6 +147,12 @@ pub fn masking_keys() -> impl FnMut() -> [u8; 4] + Send + 'static {
 }
 
 /// A text or binary message.
+///
+/// ```
+/// use parlor::blocking::Message;
+/// assert_eq!(Message::from("Hello"), Message::Text("Hello".to_owned()));
+/// assert_ne!(Message::from("Hello"), Message::Binary(b"Hello".to_vec()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A text, which is UTF-8.
@@ -136,6 +177,29 @@ impl<'a> From<&'a Message> for Event<'a> {
 }
 
 /// A WebSocket on its stream.
+///
+/// ```
+/// use parlor::blocking::{Connection, masking_keys};
+/// use parlor::websocket::{CloseCode, CloseFrame, Event, WebSocket};
+/// use std::{os::unix::net::UnixStream, time::Duration};
+/// // Without a handshake; otherwise `accept` and `connect` return this.
+/// let (server, client) = UnixStream::pair()?;
+/// let mut server = Connection::new(server, WebSocket::server(1 << 20), Vec::new());
+/// let websocket = WebSocket::client(1 << 20, masking_keys());
+/// let mut client = Connection::new(client, websocket, Vec::new());
+/// client.get_ref().set_read_timeout(Some(Duration::from_secs(60)))?;
+/// client.get_mut().set_write_timeout(Some(Duration::from_secs(60)))?;
+/// client.send(Event::Ping(b"are you there?"))?;
+/// client.send("Hello")?;
+/// client.flush()?;
+/// assert_eq!(server.read()?, Some("Hello".into()));
+/// server.send(Event::Close(CloseFrame::new(CloseCode::GOING_AWAY, "bye")))?;
+/// assert_eq!(client.read()?, None);
+/// assert_eq!(client.peer_close(), Some((Some(CloseCode::GOING_AWAY), "bye")));
+/// assert_eq!(client.subprotocol(), None);
+/// # Ok::<(), parlor::blocking::Error>(())
+/// ```
+#[derive(Debug)]
 pub struct Connection<S> {
     stream: S,
     websocket: WebSocket,
@@ -272,6 +336,14 @@ fn read(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Why a connection failed.
+///
+/// ```
+/// use parlor::{blocking::{Error, accept}, websocket::Config};
+/// let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+/// let accepted = accept(std::io::Cursor::new(request.to_vec()), &Config::default());
+/// let Err(Error::Refused(refusal)) = accepted else { panic!() };
+/// assert_eq!(refusal.status, 426);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

@@ -309,20 +309,62 @@ fn files_have_a_head_and_short_lines() {
 /// The most lines of the library, without tests and doc tests. It is meant to be read.
 const WEBSOCKET_LINES: usize = 2_200;
 
-/// The lines of all examples in the doc comments of a folder.
-fn doc_tests(folder: &str) -> usize {
-    let mut count = 0;
-    for (_, text) in files(folder, &[".rs"]) {
-        // Whether the current block is a test.
-        let mut block = None;
-        for line in without_tests(&text).lines().map(str::trim_start) {
-            let is_fence = line.starts_with("/// ```") || line.starts_with("//! ```");
-            let opened = (is_fence && block.is_none()).then(|| line.ends_with("```"));
-            count += usize::from(block.or(opened).unwrap_or_default());
-            block = if is_fence { opened } else { block };
+/// The lines of all examples in the doc comments of a file, with the empty line before each.
+fn doc_tests(text: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    // Whether the current block is a test.
+    let (mut block, mut last) = (None, "");
+    for line in without_tests(text).lines().map(str::trim_start) {
+        let is_fence = line.starts_with("/// ```") || line.starts_with("//! ```");
+        let opened = (is_fence && block.is_none()).then(|| line.ends_with("```"));
+        if block.or(opened).unwrap_or_default() {
+            lines.extend((last == "///").then_some(last));
+            lines.push(line);
+        }
+        last = if block.is_none() { line } else { "" };
+        block = if is_fence { opened } else { block };
+    }
+    lines
+}
+
+/// The doc tests of the library use each of its functions, structs and enums.
+#[test]
+fn doc_tests_show_every_item_of_the_library() {
+    let mut library = files("src/websocket", &[".rs"]);
+    for path in [
+        "blocking",
+        "progress",
+        "http/authority",
+        "http/fields",
+        "http/request",
+        "http/response",
+    ] {
+        let path = format!("src/{path}.rs");
+        library.push((path.clone(), text(&path)));
+    }
+    let is_part = |it: char| !it.is_alphanumeric() && it != '_';
+    let page = text("docs/library.md").replace("```rust\n", "```\n");
+    let page: String = page.lines().map(|line| format!("/// {line}\n")).collect();
+    let shown = library.iter().flat_map(|(_, text)| doc_tests(text));
+    let shown = shown.chain(doc_tests(&page));
+    let shown: BTreeSet<_> = shown.flat_map(|line| line.split(is_part)).collect();
+    let mut problems = Vec::new();
+    for (path, text) in &library {
+        for line in without_tests(text).lines().map(str::trim_start) {
+            let Some(item) = line.strip_prefix("pub ") else {
+                continue;
+            };
+            let mut words = item.split(is_part).filter(|word| *word != "const");
+            let name = match words.next() {
+                Some("fn" | "struct" | "enum") => words.next().unwrap_or_default(),
+                _ => continue,
+            };
+            if !shown.contains(name) {
+                problems.push(format!("{path}: no doc test shows {name}"));
+            }
         }
     }
-    count
+    none(problems);
 }
 
 #[test]
@@ -332,7 +374,8 @@ fn websocket_is_short_enough_to_be_read() {
         .iter()
         .map(|(_, it)| without_tests(it).lines().count())
         .sum();
-    let lines = lines - doc_tests("src/websocket");
+    let examples: usize = files.iter().map(|(_, it)| doc_tests(it).len()).sum();
+    let lines = lines - examples;
     assert!(
         lines <= WEBSOCKET_LINES,
         "src/websocket has {lines} lines without tests"

@@ -7,6 +7,15 @@ use httparse::{EMPTY_HEADER, Error, Header, Status};
 pub const HEADER_LINES: usize = 100;
 
 /// Header fields in their order. Names are compared without case.
+///
+/// ```
+/// use parlor::http::Fields;
+/// let fields = Fields::from_iter([("Accept", &b"text/*, image/*"[..]), ("DNT", b"1")]);
+/// assert_eq!(fields.headers().count(), 2);
+/// assert_eq!(fields.values("dnt").next(), Some(&b"1"[..]));
+/// assert_eq!(fields.tokens("accept").last(), Some("image/*"));
+/// assert!(fields.has_token("accept", "TEXT/*"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields<'a>(Vec<Header<'a>>);
 
@@ -76,6 +85,7 @@ impl<'a> ResponseHead<'a> {
     /// let parsed = ResponseHead::parse(bytes, 8192);
     /// let Ok(Progress::Done { value: head, used: 56 }) = parsed else { panic!() };
     /// assert_eq!((head.status(), head.has_token("upgrade", "WebSocket")), (101, true));
+    /// assert_eq!(head.minor_version(), 1);
     /// ```
     pub fn parse(bytes: &'a [u8], max_head_bytes: usize) -> Result<Progress<Self>, &'static str> {
         let mut headers = [EMPTY_HEADER; HEADER_LINES];

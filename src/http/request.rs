@@ -160,6 +160,7 @@ impl<'a> Head<'a> {
     /// let parsed = Head::parse(bytes, 8192);
     /// let Ok(Progress::Done { value: head, used: 51 }) = parsed else { panic!() };
     /// assert_eq!((head.method, head.path, head.query), ("GET", "/chat", Some("room=1")));
+    /// assert!(head.keeps_alive());
     /// assert_eq!(Head::parse(b"GET /chat HT", 8192), Ok(Progress::NeedMore));
     /// assert_eq!(Head::parse(b"GET chat HTTP/1.1\r\n", 8192).unwrap_err().status, 400);
     /// ```

@@ -151,6 +151,19 @@ impl ClientHandshake {
 }
 
 /// The parts of a request that its response depends on.
+///
+/// ```
+/// use parlor::http::{Fields, ResponseHead};
+/// use parlor::websocket::client::{Asked, REQUIREMENTS, check_response};
+/// let key = "dGhlIHNhbXBsZSBub25jZQ==";
+/// let asked = Asked { key, subprotocols: &[], extensions: &[] };
+/// let response = ResponseHead::new(101, Fields::from_iter([("upgrade", &b"h2c"[..])]));
+/// let error = check_response(&response, &asked).unwrap_err();
+/// assert_eq!(error.sentence, "the Upgrade header of the response must be websocket");
+/// let broken = REQUIREMENTS.iter().filter(|rule| (rule.judge)(&response, &asked).is_err());
+/// let broken: Vec<_> = broken.map(|rule| rule.about).collect();
+/// assert_eq!(broken, ["Upgrade", "Connection", "Sec-WebSocket-Accept"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked<'a> {
     /// The value of `Sec-WebSocket-Key`.

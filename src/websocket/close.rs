@@ -22,6 +22,13 @@ impl<'a> CloseFrame<'a> {
 
     /// Parses the unmasked payload of a close frame (RFC 6455 §5.5.1): empty, or a code and a
     /// reason.
+    ///
+    /// ```
+    /// use parlor::websocket::{CloseCode, CloseFrame, Violation};
+    /// let frame = CloseFrame::new(CloseCode::NORMAL, "bye");
+    /// assert_eq!(CloseFrame::decode(b"\x03\xE8bye"), Ok(frame));
+    /// assert_eq!(CloseFrame::decode(b"\x03"), Err(Violation::CloseLength));
+    /// ```
     pub fn decode(payload: &'a [u8]) -> Result<Self, Violation> {
         let (code, reason) = match payload {
             [] => (None, &[][..]),

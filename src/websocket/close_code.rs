@@ -35,6 +35,7 @@ impl CloseCode {
     /// use parlor::websocket::CloseCode;
     /// assert_eq!(CloseCode::new(1000), Some(CloseCode::NORMAL));
     /// assert_eq!(CloseCode::new(1005), None);
+    /// assert_eq!(CloseCode::new(4000).map(CloseCode::get), Some(4000));
     /// ```
     pub const fn new(code: u16) -> Option<Self> {
         match code {

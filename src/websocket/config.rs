@@ -14,7 +14,9 @@ use std::fmt;
 ///     .subprotocols(["graphql-transport-ws"])
 ///     .header("Authorization", "Bearer secret")?
 ///     .compression(Compression::ContextTakeover)
-///     .max_message_bytes(1 << 20);
+///     .max_head_bytes(8 << 10)
+///     .max_message_bytes(1 << 20)
+///     .answering_pings(true);
 /// # Ok::<(), parlor::websocket::HandshakeError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -22,7 +24,7 @@ pub struct Config {
     pub(super) subprotocols: Vec<String>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) compression: Compression,
-    pub(super) max_head_bytes: usize,
+    pub(crate) max_head_bytes: usize,
     pub(super) max_message_bytes: usize,
     pub(super) answers_pings: bool,
 }
@@ -107,6 +109,23 @@ impl Config {
 }
 
 /// What both ends agreed to.
+///
+/// ```
+/// use parlor::blocking::masking_keys;
+/// use parlor::websocket::{Accepted, ClientHandshake, Config, ServerHandshake};
+/// let config = Config::default().subprotocols(["chat", "news"]);
+/// let client = ClientHandshake::new("example.com", "/", *b"the sample nonce", &config)?;
+/// let headers = client.headers();
+/// let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+/// let server = ServerHandshake::new("GET", headers, &config.subprotocols(["news"]))?;
+/// let headers = server.headers();
+/// let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+/// let accepted: Accepted = client.check(101, headers)?;
+/// assert_eq!(accepted.subprotocol.as_deref(), Some("news"));
+/// assert_eq!(accepted.deflate, None);
+/// let (client, server) = (accepted.client(masking_keys()), server.accepted.server());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Accepted {
@@ -139,6 +158,14 @@ impl Accepted {
 }
 
 /// Why a handshake failed: a request that can't be sent, or a response that breaks a rule.
+///
+/// ```
+/// use parlor::websocket::{ClientHandshake, Config};
+/// let client = ClientHandshake::new("example.com", "/", *b"the sample nonce", &Config::default())?;
+/// let error = client.check(302, [("location", &b"https://example.com/chat"[..])]).unwrap_err();
+/// assert_eq!((error.status, error.section), (Some(302), "RFC 6455 §4.1"));
+/// # Ok::<(), parlor::websocket::HandshakeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HandshakeError {

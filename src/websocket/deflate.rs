@@ -51,6 +51,14 @@ pub enum Compression {
 
 /// The parameters negotiated for one connection (RFC 7692 §7.1). The default is that of an offer
 /// without parameters, answered without context takeover.
+///
+/// ```
+/// use parlor::websocket::{DeflateParameters, WebSocket};
+/// let parameters = DeflateParameters::default();
+/// assert_eq!(parameters.compressible_bytes(), usize::MAX);
+/// let websocket = WebSocket::server(1 << 16).with_deflate(Some(parameters));
+/// assert_eq!(websocket.deflate(), Some(parameters));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeflateParameters {
     server: Side,

@@ -3,6 +3,16 @@
 use super::close::CloseFrame;
 
 /// A message or control frame, received or to be sent.
+///
+/// ```
+/// use parlor::websocket::{CloseFrame, Event};
+/// assert_eq!(Event::from("Hello"), Event::Text("Hello"));
+/// assert_eq!(Event::from(&String::from("Hello")), Event::Text("Hello"));
+/// assert_eq!(Event::from(b"Hello"), Event::Binary(b"Hello"));
+/// assert_eq!(Event::from(&vec![1, 2]), Event::Binary(&[1, 2]));
+/// let closing = Event::Close(CloseFrame { code: None, reason: "" });
+/// assert_ne!(closing, Event::Ping(b"are you there?"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A complete text message.
@@ -18,14 +28,20 @@ pub enum Event<'a> {
     Close(CloseFrame<'a>),
 }
 
-impl<'a> From<&'a str> for Event<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(text)
-    }
+macro_rules! from {
+    ($($type:ty => $variant:ident),+) => {
+        $(impl<'a> From<&'a $type> for Event<'a> {
+            fn from(value: &'a $type) -> Self {
+                Self::$variant(value)
+            }
+        })+
+    };
 }
 
-impl<'a> From<&'a [u8]> for Event<'a> {
-    fn from(payload: &'a [u8]) -> Self {
+from!(str => Text, String => Text, [u8] => Binary, Vec<u8> => Binary);
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Event<'a> {
+    fn from(payload: &'a [u8; N]) -> Self {
         Self::Binary(payload)
     }
 }

@@ -52,6 +52,12 @@ pub fn accept(key: &str) -> String {
 }
 
 /// Computes the SHA-1 of the key followed by [`GUID`], the step before base64.
+///
+/// ```
+/// // The example of RFC 6455 §1.3.
+/// let hash = parlor::websocket::handshake::accept_sha1("dGhlIHNhbXBsZSBub25jZQ==");
+/// assert_eq!(hash[..4], [0xb3, 0x7a, 0x4f, 0x2c]);
+/// ```
 pub fn accept_sha1(key: &str) -> [u8; 20] {
     let mut sha1 = Sha1::new();
     sha1.update(key);
@@ -114,6 +120,16 @@ impl ServerHandshake {
     /// Checks a request against §4.2.1. A request that doesn't ask for WebSocket, or asks for
     /// another version, gets 426; a wrong one gets 400. Both close the connection, because it is
     /// unclear what the client sends next.
+    ///
+    /// ```
+    /// use parlor::{http::Head, progress::Progress};
+    /// use parlor::websocket::{Config, ServerHandshake, handshake::NEEDS_UPGRADE};
+    /// let parsed = Head::parse(b"GET /chat HTTP/1.1\r\nHost: a\r\n\r\n", 8192);
+    /// let Ok(Progress::Done { value: head, .. }) = parsed else { panic!() };
+    /// assert_eq!(head.path, "/chat");
+    /// let refusal = ServerHandshake::from_head(&head, &Config::default()).unwrap_err();
+    /// assert_eq!((refusal.status, &*refusal.sentence), (426, NEEDS_UPGRADE));
+    /// ```
     pub fn from_head(head: &Head<'_>, config: &Config) -> Result<Self, Refusal> {
         for rule in REQUIREMENTS {
             (rule.judge)(head)?;
@@ -190,6 +206,12 @@ impl<J: Copy> Requirement<J> {
 pub type JudgeRequest = fn(&Head<'_>) -> Result<(), Refusal>;
 
 /// The requirements of §4.2.1 for a request, in the order of the checks. ([`Head`] checks `Host`.)
+///
+/// ```
+/// use parlor::websocket::handshake::{JudgeRequest, REQUIREMENTS, Requirement};
+/// let first: Requirement<JudgeRequest> = REQUIREMENTS[0];
+/// assert_eq!((first.about, first.section), ("method", "RFC 6455 §4.2.1, 1"));
+/// ```
 pub const REQUIREMENTS: &[Requirement<JudgeRequest>] = &[
     Requirement::new("method", "RFC 6455 §4.2.1, 1", |head| {
         let wrong = || Refusal::method_not_allowed().closing();

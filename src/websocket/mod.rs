@@ -31,3 +31,16 @@ pub use frame::{FrameHeader, Opcode, encode_masked_message, encode_message, writ
 pub use handshake::{ServerHandshake, accept};
 pub use send::SendError;
 pub use violation::{Rule, Violation};
+
+/// Shows no contents: they are private, and some have no `Debug`.
+macro_rules! opaque {
+    ($($type:ident),+) => {
+        $(impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($type)).finish_non_exhaustive()
+            }
+        })+
+    };
+}
+
+opaque!(WebSocket, Scratch, Deflate);

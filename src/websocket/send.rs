@@ -8,6 +8,13 @@ use super::frame::{CONTROL_PAYLOAD_MAX, Opcode, encode_masked_message, encode_me
 use std::fmt;
 
 /// Why an event could not be sent.
+///
+/// ```
+/// use parlor::websocket::{Event, SendError, WebSocket};
+/// let mut websocket = WebSocket::server(1 << 16);
+/// let sent = websocket.send(Event::Ping(&[0; 126]), &mut Vec::new());
+/// assert_eq!(sent, Err(SendError::LongControlFrame));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
@@ -30,7 +37,8 @@ impl std::error::Error for SendError {}
 
 impl WebSocket {
     /// Appends an event as one frame, masked at a client, and compressed if that was negotiated and
-    /// is worth it. Text is `&str`, binary data is `&[u8]`; the rest is an [`Event`].
+    /// is worth it. `&str` and `&String` are text, `&[u8]` and `&Vec<u8>` are binary; the rest is
+    /// an [`Event`].
     ///
     /// Don't compress a message that contains a secret beside text of other users (RFC 7692 §8).
     ///

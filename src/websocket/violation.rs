@@ -8,6 +8,13 @@ use std::error::Error;
 use std::fmt;
 
 /// A rule that the peer broke. The connection fails with it (RFC 6455 §7.1.7).
+///
+/// ```
+/// use parlor::websocket::{CloseCode, Rule, Violation};
+/// let rule: Rule = Violation::UnmaskedFrame.rule();
+/// assert_eq!((rule.code, rule.section), (CloseCode::PROTOCOL_ERROR, "RFC 6455 5.1"));
+/// assert_eq!(Violation::UnmaskedFrame.close_frame().reason, rule.reason);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
     /// RSV1, RSV2 or RSV3 is set, and no negotiated extension defines it.
@@ -96,7 +103,7 @@ impl Violation {
             Self::InvalidUtf8 => rule!(INVALID_PAYLOAD, "RFC 6455 8.1",
                 "text must be UTF-8"),
             Self::MessageTooBig => rule!(TOO_BIG, "RFC 6455 7.4.1",
-                "the message is longer than this server accepts"),
+                "the message is longer than the receiver accepts"),
             Self::InvalidDeflate => rule!(PROTOCOL_ERROR, "RFC 7692 7.2.2",
                 "a compressed message must consist of whole DEFLATE blocks"),
             Self::CloseLength => rule!(PROTOCOL_ERROR, "RFC 6455 5.5.1",
