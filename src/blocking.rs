@@ -132,7 +132,8 @@ where
 }
 
 /// Returns a source of masking keys (RFC 6455 §5.3): a keyed hash of a counter. The key is that of
-/// [`RandomState`], which the standard library draws from the system's random numbers.
+/// [`RandomState`], which the standard library draws from the system's random numbers. The target
+/// `wasm32-unknown-unknown` has none; pass keys of your own there.
 ///
 /// ```
 /// let mut keys = parlor::blocking::masking_keys();

@@ -152,6 +152,7 @@ fn module(path: &str) -> String {
 fn named(module: &str, code: &str, modules: &BTreeSet<String>) -> [Vec<String>; 2] {
     let from_root = |path: &str| {
         let path = path.split(' ').next()?;
+        let path = path.strip_prefix("self::").unwrap_or(path);
         let (mut base, mut rest) = (module, path);
         if let Some(path) = path.strip_prefix("crate::") {
             return Some(path.to_owned());

@@ -20,8 +20,11 @@ pub mod pages;
 pub mod request;
 pub mod response;
 
-pub use authority::Authority;
+#[doc(inline)]
+pub use self::{
+    authority::Authority,
+    fields::{Fields, ResponseHead},
+    request::{Head, Requests},
+    response::{Body, Refusal, Response},
+};
 pub(crate) use fields::is_token;
-pub use fields::{Fields, ResponseHead};
-pub use request::{Head, Requests};
-pub use response::{Body, Refusal, Response};

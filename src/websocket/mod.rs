@@ -19,18 +19,21 @@ mod send;
 mod utf8;
 pub mod violation;
 
+#[doc(inline)]
+pub use self::{
+    client::ClientHandshake,
+    close::CloseFrame,
+    close_code::CloseCode,
+    config::{Accepted, Config, HandshakeError},
+    connection::{Scratch, WebSocket},
+    deflate::{Compression, Deflate, DeflateParameters},
+    event::Event,
+    frame::{FrameHeader, Opcode, encode_masked_message, encode_message, write_message},
+    handshake::{ServerHandshake, accept},
+    send::SendError,
+    violation::{Rule, Violation},
+};
 pub use crate::progress::Progress;
-pub use client::ClientHandshake;
-pub use close::CloseFrame;
-pub use close_code::CloseCode;
-pub use config::{Accepted, Config, HandshakeError};
-pub use connection::{Scratch, WebSocket};
-pub use deflate::{Compression, Deflate, DeflateParameters};
-pub use event::Event;
-pub use frame::{FrameHeader, Opcode, encode_masked_message, encode_message, write_message};
-pub use handshake::{ServerHandshake, accept};
-pub use send::SendError;
-pub use violation::{Rule, Violation};
 
 /// Shows no contents: they are private, and some have no `Debug`.
 macro_rules! opaque {
