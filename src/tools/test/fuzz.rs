@@ -24,8 +24,10 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Sequences that are played to find the shortest one.
+/// Sequences that are played to find the shortest one, and the time for that: one that makes the
+/// server hang takes a timeout.
 const TRIES: usize = 300;
+const SHRINK_TIME: Duration = Duration::from_secs(10);
 /// How often a connection is tried again, and the time to the next try: a server may have a limit.
 const RETRIES: usize = 5;
 const DELAY: Duration = Duration::from_millis(300);
@@ -88,8 +90,10 @@ impl Fuzz<'_> {
         path: &str,
         terminal: &mut Terminal<'_>,
     ) -> Result<(), Failure> {
+        let until = Instant::now() + SHRINK_TIME;
         let fails = |one: &Sequence<'_>| {
-            let found = one.case().and_then(|case| self.fault(&case));
+            let case = one.case().filter(|_| Instant::now() < until);
+            let found = case.and_then(|case| self.fault(&case));
             found.is_some_and(|found| is_same(&found))
         };
         let is_repeated = fault.0 != ALIVE && fails(&sequence);
