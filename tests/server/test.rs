@@ -26,9 +26,9 @@ fn parlor_holds_the_cases() {
 #[test]
 fn random_sequences_find_no_fault_in_parlor() {
     let server = Server::start(&["--rate", "0"]);
-    for path in ["/echo", "/chat"] {
-        let words = format!("test --sequences 300 --seed 1 {}", server.url(path));
-        check_tool(&words, b"", "0", "300 sequences with seed 1: 0 faults");
+    for (path, count) in [("/echo", "--sequences 300"), ("/chat", "--fuzz 1")] {
+        let words = format!("test {count} --seed 1 {}", server.url(path));
+        check_tool(&words, b"", "0", " sequences with seed 1: 0 faults");
     }
 }
 
@@ -39,8 +39,13 @@ fn unsuitable_server_is_refused() {
     // 192.0.2.0/24 is for documentation (RFC 5737).
     let table = "
         ws://192.0.2.1/echo                  | elsewhere                 | 2
+        ws://no-such-host.invalid/           | can't find no-such-host   | 3
         http://127.0.0.1/                    | begins with ws://         | 2
         --case nothing ECHO                  | no case                   | 2
+        --section 5.99 ECHO                  | no case                   | 2
+        --seed 1 ECHO                        | --seed is not for cases   | 2
+        --fuzz 1 --junit x ECHO              | --junit is not for random | 2
+        --listen 127.0.0.1:0 --jobs 2        | --jobs is not for clients | 2
         --jobs 0 ECHO                        | --jobs needs a number     | 2
         --fail-on all ECHO                   | --fail-on needs           | 2
         --header X ECHO                      | is not a header           | 2
@@ -85,6 +90,8 @@ fn command_is_the_connection_with_headers_and_a_subprotocol() {
     let (status, text, _) = run("--origin https://chat.example --subprotocol chat");
     assert_eq!(status, Some(0), "{text}");
     assert_eq!(run("--header Origin:https://other.example").0, Some(3));
+    let headers = "--header Host:other.example --header Origin:https://chat.example";
+    assert_eq!(run(headers).0, Some(0));
 }
 
 /// Answers any handshake, any ping after any bytes, and any close frame. Closes on opcode 3.
@@ -193,6 +200,12 @@ fn careless_server_fails_its_cases() {
     std::fs::write(&expected, "rsv3 violated\nopcode-3 other\n2.7 other\n").unwrap();
     let (text, status) = test(&format!("--expect {expected}"));
     assert!(status == 1 && text.contains("2 failed"), "{text}");
+    let improved = "held      2.7 (interoperability)\n    expected   other\n";
+    assert!(text.contains(improved), "{text}");
+    assert_eq!(
+        test(&format!("--expect {expected} --fail-on security")).1,
+        0
+    );
     assert_eq!(test("--fail-on security").1, 0);
     let (text, _) = test("--json");
     let json = text.lines().map(|line| serde_json::from_str(line).unwrap());

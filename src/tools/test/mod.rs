@@ -59,11 +59,12 @@ Which cases
   --case GLOB       only these, such as 'mask-*' or '9.*'; repeatable. The cases of
                     Autobahn have its numbers, and 'autobahn' is all of them
   --skip GLOB       not these; repeatable
-  --section TEXT    only those of a section that contains this, such as 5.2; repeatable
+  --section NUMBER  only those of this section, such as 5.2 or 7692; repeatable
   --list            print the cases, one a line
 
 Which server
-  --header LINE     send this header, such as 'Authorization: Bearer x'; repeatable
+  --header LINE     send this header, such as 'Authorization: Bearer x'; repeatable.
+                    Host replaces that of the URL
   --origin ORIGIN   send this Origin
   --subprotocol P   offer this subprotocol; repeatable
   --connect CMD     use standard input and output of this command as the connection:
@@ -119,6 +120,19 @@ pub(super) const TOOL: Tool = Tool {
     run,
 };
 
+/// Options without an effect on random sequences.
+#[rustfmt::skip]
+const OF_CASES: [&str; 10] = [
+    "case", "skip", "section", "fail-on", "strict", "write-expected", "expect", "verbose", "junit",
+    "autobahn",
+];
+/// Options without an effect on clients.
+#[rustfmt::skip]
+const OF_SERVERS: [&str; 11] = [
+    "header", "origin", "subprotocol", "connect", "allow-remote", "binary-only",
+    "server-speaks-first", "jobs", "fuzz", "sequences", "replay",
+];
+
 /// Plays the cases. `false`: one failed.
 fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> {
     let listen = texts(given, "listen").pop();
@@ -128,39 +142,51 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
         lines.for_each(|line| terminal.line(&line));
         return Ok(true);
     }
+    let random = ["fuzz", "sequences", "replay"];
+    let is_random = random.iter().any(|option| given.has(option));
+    let (input, unused) = match (&listen, is_random) {
+        (Some(_), _) => ("clients", &OF_SERVERS[..]),
+        (None, true) => ("random sequences", &OF_CASES[..]),
+        (None, false) => ("cases", &["seed"][..]),
+    };
+    if let Some(option) = unused.iter().find(|option| given.has(option)) {
+        return Err(Failure::Wrong(format!("--{option} is not for {input}")));
+    }
     let (expected, fail_on) = (expected(given)?, fail_on(given)?);
     let jobs = number(given, "jobs")?.unwrap_or(JOBS);
-    let files = files(given)?;
     let (start, mut server) = (Instant::now(), None);
-    let (outcomes, url, name) = if let Some(address) = listen {
+    let (outcomes, url, name, files) = if let Some(address) = listen {
         let listener = Listener::new(&address, &cases, timeout(given)?, given.has("echo"));
         let listener = listener.map_err(Failure::Wrong)?;
-        let url = listener.url();
-        (listener.play(&given.operands)?, url, String::new())
+        let (url, files) = (listener.url(), files(given)?);
+        (listener.play(&given.operands)?, url, String::new(), files)
     } else {
         let (found, name) = explored(given)?;
-        if given.has("fuzz") || given.has("sequences") || given.has("replay") {
+        if is_random {
             return fuzz::run(given, &found, jobs, terminal);
         }
-        let (outcomes, url) = (play_all(&cases, &found, jobs), found.address.to_string());
+        let (url, files) = (found.address.to_string(), files(given)?);
+        let outcomes = play_all(&cases, &found, jobs);
         server = Some(found);
-        (outcomes, url, name)
+        (outcomes, url, name, files)
     };
     let seconds = start.elapsed().as_secs_f64();
     let played = cases.iter().zip(outcomes).map(|(case, outcome)| {
         let verdict = judge(case, &outcome);
         let severity = severity(case, verdict, &outcome);
-        let is_wrong = matches!(verdict, Verdict::Violated | Verdict::Other);
-        let is_failure = match &expected {
-            Some(expected) => verdict != *expected.get(&case.name).unwrap_or(&Verdict::Held),
-            None => is_wrong && severity >= fail_on,
+        let expected = expected.as_ref();
+        let expected = expected.map(|all| *all.get(&case.name).unwrap_or(&Verdict::Held));
+        let is_wrong = match expected {
+            Some(expected) => verdict != expected,
+            None => matches!(verdict, Verdict::Violated | Verdict::Other),
         };
         Played {
             case,
             outcome,
             verdict,
+            expected,
             severity,
-            is_failure,
+            is_failure: is_wrong && severity >= fail_on,
         }
     });
     let report = Report {
@@ -299,9 +325,22 @@ fn selected(given: &Arguments, is_for_clients: bool) -> Result<Vec<Case>, Failur
         let is_any = |globs: &[String]| globs.iter().any(|glob| is_named(glob, case));
         (wanted.is_empty() || is_any(&wanted))
             && !is_any(&skipped)
-            && (sections.is_empty() || sections.iter().any(|part| case.section.contains(part)))
+            && (sections.is_empty() || sections.iter().any(|it| is_of(it, &case.section)))
     });
-    Ok(cases)
+    match cases.is_empty() {
+        true => Err(Failure::wrong("these options leave no case")),
+        false => Ok(cases),
+    }
+}
+
+/// Returns whether a section such as `RFC 6455 §5.2` has this number, or is a part of the section
+/// that has it.
+fn is_of(number: &str, section: &str) -> bool {
+    section.match_indices(number).any(|(at, _)| {
+        let (before, after) = (&section[..at], &section[at + number.len()..]);
+        let is_within = |c: char| c.is_ascii_digit() || c == '.';
+        !before.ends_with(is_within) && !after.starts_with(|c: char| c.is_ascii_digit())
+    })
 }
 
 /// Returns whether a name matches a glob, in which `*` is any number of characters.
@@ -344,7 +383,7 @@ fn server(given: &Arguments) -> Result<Server, Failure> {
         speaks_first: given.has("server-speaks-first"),
     };
     if server.command.is_none() && !given.has("allow-remote") {
-        server.check_is_local().map_err(Failure::Wrong)?;
+        server.check_is_local()?;
     }
     Ok(server)
 }
@@ -352,6 +391,20 @@ fn server(given: &Arguments) -> Result<Server, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sections_match_whole_numbers() {
+        for (number, section, expected) in [
+            ("5.2", "RFC 6455 §5.2", true),
+            ("5.2", "RFC 6455 §5.5.2", false),
+            ("5.5", "RFC 6455 §5.5.2", true),
+            ("§1", "RFC 6455 §10.2", false),
+            ("7692", "RFC 7692 §7.1", true),
+            ("RFC 6455 §4.2.1", "RFC 6455 §4.2.1, 3", true),
+        ] {
+            assert_eq!(is_of(number, section), expected, "{number} {section}");
+        }
+    }
 
     #[test]
     fn globs_match_whole_names() {

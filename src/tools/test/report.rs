@@ -28,6 +28,8 @@ pub(super) struct Played<'a> {
     pub(super) case: &'a Case,
     pub(super) outcome: Outcome,
     pub(super) verdict: Verdict,
+    /// The verdict of the file of `--expect`.
+    pub(super) expected: Option<Verdict>,
     pub(super) severity: Severity,
     /// Whether it counts as a failure of the run.
     pub(super) is_failure: bool,
@@ -46,6 +48,9 @@ impl Played<'_> {
         let name = terminal.paint(Style::Strong, &case.name);
         terminal.line(&format!("{word} {name} ({})", self.severity.word()));
         let mut line = |word, text: &str| terminal.line(&format!("    {word:10} {text}"));
+        if let Some(expected) = self.expected.filter(|_| self.is_failure) {
+            line("expected", expected.word());
+        }
         line("demanded", &format!("{} ({})", case.demand, case.section));
         line("came back", &outcome.sentence());
         for (word, log) in [("sent", &outcome.sent), ("received", &outcome.received)] {
@@ -66,7 +71,8 @@ impl Played<'_> {
         json!({
             "name": case.name, "autobahn": case.number(), "section": case.section,
             "severity": self.severity.word(), "demand": case.demand,
-            "verdict": self.verdict.word(), "failed": self.is_failure, "came": outcome.sentence(),
+            "verdict": self.verdict.word(), "expected": self.expected.map(Verdict::word),
+            "failed": self.is_failure, "came": outcome.sentence(),
             "sent": Hex(&sent.start).to_string(), "sent_bytes": sent.total,
             "received": Hex(&received.start).to_string(), "received_bytes": received.total,
             "seconds": outcome.time.as_secs_f64(),
@@ -75,7 +81,9 @@ impl Played<'_> {
 
     fn junit(&self) -> String {
         let (case, outcome) = (self.case, &self.outcome);
-        let (word, came) = (self.verdict.word(), xml_text(&outcome.sentence()));
+        let expected = self.expected.map(|it| format!(" instead of {}", it.word()));
+        let word = self.verdict.word().to_owned() + &expected.unwrap_or_default();
+        let came = xml_text(&outcome.sentence());
         let (name, class) = (xml_text(&case.name), xml_text(&case.section));
         let (severity, demand) = (self.severity.word(), xml_text(&case.demand));
         let (sent, received) = (Hex(&outcome.sent.start), Hex(&outcome.received.start));
@@ -111,10 +119,9 @@ impl<'a> Report<'a> {
         let shown = self.played.iter().filter(|one| one.is_failure || is_all);
         let mut shown: Vec<_> = shown.collect();
         shown.sort_by_key(|one| (Reverse(one.severity), &*one.case.demand));
+        let what = |it: &Played<'_>| (it.verdict, it.expected, it.outcome.sentence());
         let is_alike = |one: &&Played<'_>, other: &&Played<'_>| {
-            let what =
-                |it: &Played<'_>| (it.case.demand.clone(), it.verdict, it.outcome.sentence());
-            !is_all && what(one) == what(other)
+            !is_all && one.case.demand == other.case.demand && what(one) == what(other)
         };
         for group in shown.chunk_by(is_alike) {
             group[0].print(terminal);

@@ -6,12 +6,13 @@ use super::session::{End, HEAD_BYTES, Reaction, Session};
 use crate::cli::serve::random;
 use crate::http::ResponseHead;
 use crate::tools::address::Address;
+use crate::tools::tool::Failure;
 use crate::tools::tunnel::connect;
 use crate::websocket::client::{Asked, check_response, key};
 use crate::websocket::deflate::{Compression, DeflateParameters};
 use std::net::TcpListener;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The time to a second try.
 const PAUSE: Duration = Duration::from_millis(400);
@@ -23,7 +24,7 @@ pub(super) struct Server {
     pub(super) address: Address,
     /// The command whose standard input and output are the stream.
     pub(super) command: Option<String>,
-    /// The header lines that every opening handshake has, too.
+    /// More header lines of every opening handshake. One that has the name of ours replaces it.
     pub(super) headers: Vec<String>,
     pub(super) subprotocols: Vec<String>,
     /// The longest silence, for connecting too.
@@ -37,14 +38,15 @@ pub(super) struct Server {
 impl Server {
     /// Refuses a server elsewhere, whose owner did not ask for this. An address is of this machine
     /// if it can be listened on.
-    pub(super) fn check_is_local(&self) -> Result<(), String> {
+    pub(super) fn check_is_local(&self) -> Result<(), Failure> {
         let is_elsewhere = |ip| TcpListener::bind((ip, 0)).is_err();
-        let mut addresses = self.address.resolve()?.into_iter().map(|one| one.ip());
+        let addresses = self.address.resolve().map_err(Failure::Unreachable)?;
+        let mut addresses = addresses.into_iter().map(|one| one.ip());
         match addresses.find(|ip| !ip.is_loopback() && is_elsewhere(*ip)) {
             None => Ok(()),
-            Some(ip) => Err(format!(
+            Some(ip) => Err(Failure::Wrong(format!(
                 "{ip} is elsewhere, not on this machine: --allow-remote tests your own server there"
-            )),
+            ))),
         }
     }
 
@@ -71,6 +73,9 @@ impl Server {
     /// Returns the request of an opening handshake, with this value of `Sec-WebSocket-Key`.
     pub(super) fn request(&self, key: &str) -> Request {
         let mut request = Request::new(&self.address.authority, &self.address.target, key);
+        for line in &self.headers {
+            request.edit(&format!("- {}", line.split(':').next().unwrap_or_default()));
+        }
         let headers = self.headers.iter().map(|line| line.clone().into_bytes());
         request.lines.extend(headers);
         if !self.subprotocols.is_empty() {
@@ -128,9 +133,11 @@ impl Server {
         opened.map(|(session, _)| session)
     }
 
-    /// Checks that the server answers a ping. An error is what came instead.
+    /// Checks that the server answers a ping in time, whatever else it sends. An error is what came
+    /// instead.
     pub(super) fn ping(&self) -> Result<(), String> {
         let mut session = self.open_patiently(None)?;
+        session.give_up = Instant::now() + self.timeout;
         session.ping();
         session.end.map_or(Ok(()), |end| Err(end.sentence()))
     }

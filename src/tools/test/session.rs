@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 const LOGGED_BYTES: usize = 32 << 10;
 /// A longer head is refused.
 pub(super) const HEAD_BYTES: usize = 64 << 10;
-/// A longer message of the peer breaks off the case.
-pub(super) const MESSAGE_BYTES: usize = 64 << 20;
+/// A longer message of the peer breaks off the case, and so do more bytes.
+const MESSAGE_BYTES: usize = 64 << 20;
 /// The longest time of a case, however slowly it goes on, in timeouts.
 const CASE_TIMEOUTS: u32 = 20;
 /// The time from invalid frames to the ping. A server that hangs up before it has read the ping
@@ -57,6 +57,8 @@ pub(super) enum End {
     Invalid(String),
     /// The opening handshake failed.
     NotOpened(String),
+    /// More and more, but not the answer.
+    Endless,
     /// All answers came that were expected.
     Answers,
     /// The case is not for this server.
@@ -82,6 +84,7 @@ impl End {
             Self::Nothing(time) => return format!("sent nothing for {time:?}: it waits for more"),
             Self::Invalid(rule) => return format!("broke a rule itself: {rule}"),
             Self::NotOpened(error) => error,
+            Self::Endless => "sent more and more, but gave no answer",
             Self::Answers => "gave an answer",
             Self::NotApplicable(reason) => reason,
         };
@@ -136,7 +139,8 @@ pub(super) struct Session {
     pub(super) timeout: Duration,
     /// The time at which bytes were last written or read.
     progress: Instant,
-    give_up: Instant,
+    /// The time at which the peer is given up.
+    pub(super) give_up: Instant,
     pub(super) sent: Log,
     pub(super) received: Log,
     /// Bytes received, and how many of them were parsed.
@@ -319,14 +323,18 @@ impl Session {
             if self.take_message() {
                 continue;
             }
-            // A peer that does nothing is given up.
-            let deadline = (self.progress + self.timeout).min(self.give_up);
-            let next = until.map_or(deadline, |until| until.min(deadline));
+            if self.received.total > MESSAGE_BYTES || Instant::now() >= self.give_up {
+                self.end = Some(End::Endless);
+                return;
+            }
+            let silence = self.progress + self.timeout;
+            let next = until.unwrap_or(silence).min(silence).min(self.give_up);
             match self.receive_more(next) {
                 Some(0) => self.end = Some(End::HungUp),
                 Some(_) => {}
-                None if next == deadline => self.end = Some(End::Nothing(self.timeout)),
-                None => return,
+                None if next == silence => self.end = Some(End::Nothing(self.timeout)),
+                None if Some(next) == until => return,
+                None => {}
             }
         }
     }
@@ -370,6 +378,7 @@ mod tests {
     use super::*;
     use crate::websocket::{Opcode, encode_masked_message};
     use std::net::TcpListener;
+    use std::thread;
 
     #[test]
     fn masking_key_of_the_frame_before_is_found() {
@@ -392,6 +401,21 @@ mod tests {
             let found = found.as_deref().and_then(|text| text.split_once(same));
             assert_eq!(found, expected, "{keys:?}");
         }
+    }
+
+    #[test]
+    fn peer_that_sends_without_an_answer_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let stream = TcpStream::connect(listener.local_addr().expect("an address"));
+        let (mut peer, _) = listener.accept().expect("a connection");
+        let endless = thread::spawn(move || while peer.write_all(b"\x82\x01a").is_ok() {});
+        let (stream, minute) = (stream.expect("a connection"), Duration::from_secs(60));
+        let mut session = Session::new(stream, Tunnel::default(), minute, true).expect("set up");
+        session.give_up = Instant::now() + Duration::from_millis(10);
+        session.ping();
+        assert_eq!(session.end, Some(End::Endless));
+        drop(session);
+        endless.join().expect("the peer ends");
     }
 
     #[test]
