@@ -37,7 +37,7 @@ SIGINT (Ctrl\\-C), SIGTERM or SIGHUP stops the server; a second signal ends it a
     page += ".SS Others\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nprint the options\n";
     page += ".TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\n";
     page += "print the version, the features of this build, and SQLite's version\n.PP\n";
-    page += &escaped(CLOSING);
+    page += &format!(".nf\n{}.fi\n", escaped(CLOSING));
     page += ".SH COMMANDS\n";
     for tool in TOOLS {
         let name = tool.name();
