@@ -1,5 +1,5 @@
-# A Homebrew formula for parlor: `brew install --formula ./parlor.rb`. At a release: set the version in
-# `url`, and `sha256` below it.
+# A Homebrew formula for parlor: `brew install --formula ./parlor.rb`. At a release: set the version
+# in `url`, and `sha256` below it.
 class Parlor < Formula
   desc "Live chat in the browser, in one small binary"
   homepage "https://crates.io/crates/parlor"

@@ -1,7 +1,8 @@
 /* Makes writes and syncs of a program fail when a test says so.
  *
- * A library for LD_PRELOAD (ld.so(8)). Its orders are numbers in a small file that the test writes and this library maps, so that they
- * can change while the program runs. Only regular files are affected, not sockets and pipes. */
+ * A library for LD_PRELOAD (ld.so(8)). Its orders are numbers in a small file that the test writes
+ * and this library maps, so that they can change while the program runs. Only regular files are
+ * affected, not sockets and pipes. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +14,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* `calls` is counted here. The others are orders: the number of the first call that fails (0: none), how many calls fail, and the
- * error. machine.rs has the same layout. */
+/* `calls` is counted here. The others are orders: the number of the first call that fails (0:
+ * none), how many calls fail, and the error. machine.rs has the same layout. */
 struct failing { int64_t calls, first, count, error; };
 struct orders { struct failing write, sync; };
 
@@ -34,7 +35,8 @@ static int fails(int file, volatile struct failing *failing) {
     struct stat about;
     if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) return 0;
     int64_t call = ++failing->calls;
-    if (failing->first == 0 || call < failing->first || call >= failing->first + failing->count) return 0;
+    if (failing->first == 0 || call < failing->first) return 0;
+    if (call >= failing->first + failing->count) return 0;
     errno = (int)failing->error;
     return 1;
 }

@@ -1,6 +1,8 @@
-"""Caddy and nginx for the scripts of this folder: Debian's packages, with TLS, in front of a local parlor.
+"""Caddy and nginx for the scripts of this folder: Debian's packages, with TLS, in front of a local
+parlor.
 
-Their settings are those of docs/deploy.md; only ports, certificates and the password's hash are replaced.
+Their settings are those of docs/deploy.md; only ports, certificates and the password's hash are
+replaced.
 """
 
 import contextlib
@@ -31,9 +33,15 @@ def install(*programs):
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
     try:
-        quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "check": True}
+        quiet = {
+            "stdout": subprocess.DEVNULL,
+            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            "check": True,
+        }
         subprocess.run(["apt-get", "update", "-qq"], **quiet)
-        subprocess.run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing], **quiet)
+        subprocess.run(
+            ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing], **quiet
+        )
     finally:
         if ours:
             policy.unlink()
@@ -49,7 +57,9 @@ def free_port():
 def proxy(command, port, log, **environment):
     """Runs a proxy until the end of the `with`. Waits until its port accepts connections."""
     with open(log, "wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment})
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, env={**os.environ, **environment}
+        )
         try:
             for _ in range(200):
                 assert process.poll() is None, f"{command[0]} did not start:\n{log.read_text()}"
@@ -65,8 +75,26 @@ def proxy(command, port, log, **environment):
 def certificate(folder):
     """Makes a self-signed certificate, the only one that the clients trust."""
     paths = folder / "certificate.pem", folder / "key.pem"
-    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={HOST}"]
-    request += ["-addext", f"subjectAltName=DNS:{HOST},DNS:*.{HOST}", "-out", paths[0], "-keyout", paths[1]]
+    request = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        f"/CN={HOST}",
+    ]
+    request += [
+        "-addext",
+        f"subjectAltName=DNS:{HOST},DNS:*.{HOST}",
+        "-out",
+        paths[0],
+        "-keyout",
+        paths[1],
+    ]
     subprocess.run(request, check=True, stderr=subprocess.DEVNULL)
     return paths
 
@@ -75,20 +103,33 @@ def certificate(folder):
 def caddy(settings, parlor, folder):
     port, (public, key) = free_port(), certificate(folder)
     settings = settings.replace("127.0.0.1:8080", f"127.0.0.1:{parlor.port}")
-    settings = re.sub(r"^(\S*chat\.example) {", rf"\1:{port} {{\n\ttls {public} {key}", settings, flags=re.M)
+    settings = re.sub(
+        r"^(\S*chat\.example) {", rf"\1:{port} {{\n\ttls {public} {key}", settings, flags=re.M
+    )
     if "PASTE.THE.HASH.HERE" in settings:
-        hashed = subprocess.run(["caddy", "hash-password", "--plaintext", "secret"], check=True, stdout=subprocess.PIPE, text=True)
+        hashed = subprocess.run(
+            ["caddy", "hash-password", "--plaintext", "secret"],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         settings = re.sub(r"\S+PASTE.THE.HASH.HERE", lambda _: hashed.stdout.strip(), settings)
-    (folder / "Caddyfile").write_text("{\n\tadmin off\n\tauto_https disable_redirects\n}\n" + settings)
+    (folder / "Caddyfile").write_text(
+        "{\n\tadmin off\n\tauto_https disable_redirects\n}\n" + settings
+    )
     command = ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
-    with proxy(command, port, folder / "caddy.log", XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder)):
+    with proxy(
+        command, port, folder / "caddy.log", XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder)
+    ):
         yield port, ssl.create_default_context(cafile=public)
 
 
 @contextlib.contextmanager
 def nginx(settings, parlor, folder):
     port, (public, key) = free_port(), certificate(folder)
-    hashed = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-6", "secret"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
     (folder / "htpasswd").write_text(f"ada:{hashed}\n")
     for there, here in {
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
@@ -98,7 +139,10 @@ def nginx(settings, parlor, folder):
         "127.0.0.1:8080": f"127.0.0.1:{parlor.port}",
     }.items():
         settings = settings.replace(there, str(here))
-    scratch = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
+    scratch = "".join(
+        f"{kind}_temp_path {folder}/{kind};\n"
+        for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    )
     user = "user root;\n" if os.geteuid() == 0 else ""
     around = f"{user}daemon off;\npid {folder}/pid;\nworker_processes 1;\nevents {{}}\nhttp {{\naccess_log off;\n{scratch}{settings}}}\n"
     (folder / "nginx.conf").write_text(around)
@@ -111,7 +155,9 @@ def get(port, tls, path, *headers, host=HOST):
     """Requests a path over TLS as a browser does. Returns status, headers and body."""
     connection = http.client.HTTPSConnection(host, port, context=tls, timeout=10)
     # The name has no address; the proxy is on this machine.
-    connection._create_connection = lambda address, *rest: socket.create_connection(("127.0.0.1", port), 10)
+    connection._create_connection = lambda address, *rest: socket.create_connection(
+        ("127.0.0.1", port), 10
+    )
     connection.putrequest("GET", path, skip_host=True)
     connection.putheader("Host", host)
     for header in headers:
@@ -130,8 +176,12 @@ def check_page(port, tls, below, *headers, host=HOST):
     # "./" is the page itself.
     links = re.findall(r'(?:src|href)="([^"#:]+)"', page)
     assets = [asset for asset in dict.fromkeys(links) if asset != "./"]
-    assert assets and not any(asset.startswith("/") for asset in assets), f"the page's addresses must be relative: {assets}"
+    assert assets and not any(asset.startswith("/") for asset in assets), (
+        f"the page's addresses must be relative: {assets}"
+    )
     for asset in assets:
         status, _, _ = get(port, tls, f"{below}/{asset}", *headers, host=host)
         assert status == 200, (asset, status)
-    assert any(asset.endswith("/app/main.js") for asset in assets), f"the search for the page's files is broken: {assets}"
+    assert any(asset.endswith("/app/main.js") for asset in assets), (
+        f"the search for the page's files is broken: {assets}"
+    )

@@ -1,7 +1,8 @@
-"""A WebSocket client and a running parlor, for scripts that test it from outside. Needs Python's own library only.
+"""A WebSocket client and a running parlor, for scripts that test it from outside. Needs Python's
+own library only.
 
-The client is as small as RFC 6455 allows, and strict about the server: it refuses masked frames, reserved bits and a wrong
-Sec-WebSocket-Accept.
+The client is as small as RFC 6455 allows, and strict about the server: it refuses masked frames,
+reserved bits and a wrong Sec-WebSocket-Accept.
 """
 
 import base64
@@ -26,22 +27,41 @@ def binary():
     if named := os.environ.get("PARLOR"):
         return named
     built = subprocess.run(
-        ["cargo", "build", "--quiet", "--message-format=json-render-diagnostics", "--bin", "parlor"],
-        cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
+        [
+            "cargo",
+            "build",
+            "--quiet",
+            "--message-format=json-render-diagnostics",
+            "--bin",
+            "parlor",
+        ],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     artifacts = map(json.loads, built.stdout.splitlines())
     return next(found for artifact in artifacts if (found := artifact.get("executable")))
 
 
 class Parlor:
-    """A running parlor on a free port, stopped at the end of a `with`. Without `--history` it keeps no messages."""
+    """A running parlor on a free port, stopped at the end of a `with`. Without `--history` it keeps
+    no messages.
+    """
 
     def __init__(self, *options):
         if not any(option.startswith(("--history", "--no-history")) for option in options):
             options = ("--no-history", *options)
-        self.process = subprocess.Popen([binary(), "--listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True, env={"PARLOR_LOG": "warn", **os.environ})
+        self.process = subprocess.Popen(
+            [binary(), "--listen", "127.0.0.1:0", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PARLOR_LOG": "warn", **os.environ},
+        )
         line = self.process.stdout.readline()
-        found = re.fullmatch(r"parlor \S+ listening on http://127\.0\.0\.1:(\d+)(, unix:.*)?\n", line)
+        found = re.fullmatch(
+            r"parlor \S+ listening on http://127\.0\.0\.1:(\d+)(, unix:.*)?\n", line
+        )
         if not found:
             self.process.kill()
             raise AssertionError(f"parlor {' '.join(options)} printed {line!r}")
@@ -50,7 +70,11 @@ class Parlor:
     def metric(self, name):
         """Returns a number of /metrics."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
-            return next(float(line.split()[1]) for line in answer.read().decode().splitlines() if line.startswith(f"{name} "))
+            return next(
+                float(line.split()[1])
+                for line in answer.read().decode().splitlines()
+                if line.startswith(f"{name} ")
+            )
 
     def stop(self):
         """Sends SIGTERM, after which parlor closes its connections."""
@@ -91,15 +115,23 @@ class Client:
 
     def __init__(self, port, path="/chat", host=None, tls=None, headers=(), source="127.0.0.1"):
         host = host or f"127.0.0.1:{port}"
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
+        self.socket = socket.create_connection(
+            ("127.0.0.1", port), timeout=10, source_address=(source, 0)
+        )
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         self.stream, self.pings = self.socket.makefile("rb"), 0
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
-            f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: keep-alive, Upgrade", "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Protocol: chat",
-            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits", *headers,
+            f"GET {path} HTTP/1.1",
+            f"Host: {host}",
+            "Connection: keep-alive, Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {key}",
+            "Sec-WebSocket-Protocol: chat",
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+            *headers,
         ]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         status = int(self.stream.readline().split()[1])
@@ -114,7 +146,8 @@ class Client:
         expected = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
         assert fields["sec-websocket-accept"] == base64.b64encode(expected).decode(), fields
         assert fields.get("sec-websocket-protocol") == "chat", fields
-        # As a browser, it offers compression. A parlor without the feature `deflate` does not accept it.
+        # As a browser, it offers compression. A parlor without the feature `deflate` does not
+        # accept it.
         self.deflate = "permessage-deflate" in fields.get("sec-websocket-extensions", "")
 
     def frame(self, opcode, payload):
@@ -138,7 +171,9 @@ class Client:
         while True:
             first, second = self.stream.read(2)
             compressed = self.deflate and first & 0x40
-            assert first & 0xF0 == (0xC0 if compressed else 0x80) and not second & 0x80, f"a frame begins with {first:#x} {second:#x}"
+            assert first & 0xF0 == (0xC0 if compressed else 0x80) and not second & 0x80, (
+                f"a frame begins with {first:#x} {second:#x}"
+            )
             length = second
             if second == 126:
                 (length,) = struct.unpack(">H", self.stream.read(2))
@@ -152,7 +187,10 @@ class Client:
                     return json.loads(payload)
                 case 8:
                     self.frame(8, payload[:2])
-                    raise Closed(struct.unpack(">H", payload[:2])[0] if payload else None, payload[2:].decode())
+                    raise Closed(
+                        struct.unpack(">H", payload[:2])[0] if payload else None,
+                        payload[2:].decode(),
+                    )
                 case 9:
                     self.pings += 1
                     self.frame(10, payload)
