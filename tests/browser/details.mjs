@@ -128,7 +128,7 @@ scene('files are refused with a word, and the notice closes by mouse', [], async
   await alert(ada, 'Files and pictures can’t be sent').waitFor();
 });
 
-scene('twelve-hour times keep clear of the text, and a copied conversation has neither letters nor glued times', [], async ({ meet }) => {
+scene('twelve-hour times keep clear of the text, and stay apart in a copy', [], async ({ meet }) => {
   const ada = await meet('Ada', { locale: 'en-US' });
   const bob = await meet('Bob');
   for (const text of ['one', 'two']) await bob.say(text);

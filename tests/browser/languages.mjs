@@ -91,8 +91,11 @@ for (const language of languages.keys()) {
 const MARKED = `
 import { texts as english } from './en.js';
 const said = (made) => (Array.isArray(made) ? ['⟦', ...made, '⟧'] : '⟦' + made + '⟧');
-const marked = (text) => (typeof text === 'string' ? said(text) : typeof text === 'function' ? (...all) => said(text(...all))
-  : Array.isArray(text) ? text.map(marked) : Object.fromEntries(Object.entries(text).map(([key, value]) => [key, marked(value)])));
+const each = (texts) => Object.fromEntries(
+  Object.entries(texts).map(([key, value]) => [key, marked(value)]));
+const marked = (text) => (typeof text === 'string' ? said(text)
+  : typeof text === 'function' ? (...all) => said(text(...all))
+  : Array.isArray(text) ? text.map(marked) : each(text));
 export const texts = (tools) => marked(english(tools));
 `;
 
@@ -100,7 +103,9 @@ export const texts = (tools) => marked(english(tools));
 function unmarked() {
   const found = [];
   const isName = (text) => /^(?:[#@]?(?:general|garden|Ada|Bob):?)?$/.test(text);
-  const own = 'bdi, time, .name, .text, .text *, .sign, .avatar, .brand, .host, option, code, pre, .bits, .dump, .masking, .said, noscript, .join h1, [lang=en], [data-kind=start] a, .found, .frame b, .checks, .offset, #address, #others';
+  const own = 'bdi, time, .name, .text, .text *, .sign, .avatar, .brand, .host, option, code, pre, '
+    + '.bits, .dump, .masking, .said, noscript, .join h1, [lang=en], [data-kind=start] a, .found, '
+    + '.frame b, .checks, .offset, #address, #others';
   let depth = 0;
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node; (node = texts.nextNode());) {

@@ -6,7 +6,8 @@ import { Person, scene, until } from './harness.mjs';
 
 /** Opens the page in a new context whose requests go through `fails(name, number)`: what it returns fails. */
 async function opened(browser, url, fails) {
-  const context = await browser.newContext({ serviceWorkers: 'block' }); // a worker's requests would pass by the route
+  // A worker's requests don't pass by the route.
+  const context = await browser.newContext({ serviceWorkers: 'block' });
   const names = [];
   await context.route('**/*', (route) => {
     const name = new URL(route.request().url()).pathname.replace(/^\/[0-9a-f]{16}(?=\/)/, ''); // without the build

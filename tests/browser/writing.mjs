@@ -218,7 +218,7 @@ scene('many at once go out in their order, at the pace that the server asks for'
   assert.deepEqual(await ada.log.locator('.text').allInnerTexts(), texts);
 });
 
-scene('what is written without a connection outlives a reload and a closed window, and is said once, in order', [], async ({ browser, meet, server, people }) => {
+scene('what is written without a connection outlives a reload, and is sent once, in order', [], async ({ browser, meet, server, people }) => {
   const bob = await meet('Bob');
   const proxy = await Proxy.before(server.url);
   const ada = await Person.named('Ada', browser, proxy.url);

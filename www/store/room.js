@@ -23,16 +23,34 @@ export const person = (key, name, conversation = null) => (
   { key, kind: 'person', name, conversation, online: null, activity: 0, pinned: false, ...empty() });
 
 const empty = () => ({
-  messages: [], loaded: false, older: false, // whether there are messages before the first one
-  first: 1, newest: 0, known: 0, ahead: new Map(), // first that the server keeps · complete up to · highest seen
-  past: null, target: null, // a part of the history that is shown instead · the message to show: { seq }
-  writing: 'all', pin: null, // who may write: 'all', 'owner', or seconds between two messages · the pinned message's number
-  silent: new Set(), deleted: new Map(), // unread numbers that are no messages · who deleted a message: seq → name
-  filling: false, fetchingOlder: false, begun: false, read: 0, newAfter: null,
+  messages: [],
+  loaded: false,
+  older: false, // whether there are messages before the first one
+  first: 1, // the first that the server keeps
+  newest: 0, // complete up to this one
+  known: 0, // the highest number seen
+  ahead: new Map(),
+  past: null, // a part of the history that is shown instead
+  target: null, // the message to show: { seq }
+  writing: 'all', // who may write: 'all', 'owner', or seconds between two messages
+  pin: null, // the number of the pinned message
+  silent: new Set(), // unread numbers that are no messages
+  deleted: new Map(), // who deleted a message: seq → name
+  filling: false,
+  fetchingOlder: false,
+  begun: false,
+  read: 0,
+  newAfter: null,
   mentioned: 0, // the last mention of the reader
-  missedAfter: null, // while messages are loaded that were missed without a connection: the number before them
-  typing: new Map(), authors: new Map(), members: new Set(), count: 0, notes: [],
-  early: new Map(), // name → seq of a member's first message, if it came before the event that announces the member
+  // The number before the messages that were missed without a connection, while they are loaded.
+  missedAfter: null,
+  typing: new Map(),
+  authors: new Map(),
+  members: new Set(),
+  count: 0,
+  notes: [],
+  // A member's first message, if it came before the event that announces the member: name → seq.
+  early: new Map(),
 });
 
 /** Drops everything: another history began, and the numbers mean something else. */

@@ -24,7 +24,8 @@ export function create() {
     marks: new Map(), // read markers that the browser keeps for all tabs: markKey → seq
     line: null, // where the line "New" was before a reload: { key, after }
     nextKey: 1, activity: 0,
-    door: true, owner: null, // whether new users may enter · for an owner: { muted, kicked }, both user → until
+    door: true, // whether new users may enter
+    owner: null, // for an owner: { muted, kicked }, both user → until
     newChannels: new Set(), // created by others, and not looked at yet
     muted: new Set(), // keys of channels whose messages want no attention
     missed: [], // [room, message] of others that were missed without a connection, for the bell

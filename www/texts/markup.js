@@ -1,8 +1,9 @@
 // Parses a text: links, mentions, emoji, and a small, safe part of Markdown. Pure: takes a text, returns plain objects.
 //
-//   blocks   text { parts } · quote { parts } · code { text } · list { items: [{ number, parts }] }, where number is null without one
-//   parts    plain { text } · code { text } · bold { parts } · italic { parts } · strike { parts } · link { text, href, host } · mention { text, name } ·
-//            channel { text, name, seq }
+//   blocks   text { parts } · quote { parts } · code { text }
+//            list { items: [{ number, parts }] }, where number is null without one
+//   parts    plain { text } · code { text } · bold { parts } · italic { parts } · strike { parts }
+//            link { text, href, host } · mention { text, name } · channel { text, name, seq }
 //
 // The time is linear in the length of the text, whatever it holds. views/rich-text.js makes the nodes.
 

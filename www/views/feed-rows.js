@@ -21,7 +21,7 @@ export function rows(room, pending, isMine, from = 0, to = room.messages.length,
   if (from > 0 || room.older) list.push({ kind: 'older', key: 'older', stamp: '' });
   else if (room.loaded || room.conversation === null) list.push(start(room, pending));
   let previous = null, seq = null, date = null;
-  let isRead = room.newAfter !== null && room.messages[from]?.seq <= room.newAfter; // what comes next, up to the line "New"
+  let isRead = room.newAfter !== null && room.messages[from]?.seq <= room.newAfter; // up to the line "New"
   const add = (row) => {
     list.push(row);
     previous = null;

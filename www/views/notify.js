@@ -17,7 +17,8 @@ const WORKER_MS = 5000;
 
 export class Bell {
   #chat; #sound = null;
-  #missed = new Map(); #timer = 0; // the newest message of each room that came without a connection
+  #missed = new Map(); // the newest message of each room that came without a connection
+  #timer = 0;
   #shown = new Map(); // the notifications by their tags
   #isRefused = false; // neither the page nor the worker can show notifications
 

@@ -7,10 +7,18 @@ import { rows } from './feed-rows.js';
 import { content } from './message-row.js';
 import { day, dayName, whenOf } from './time.js';
 
-const LOOKS = `:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif; } body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
-.first, .action, [data-kind=day], [data-kind=deleted] { margin-top: .8rem; } .from, .edited, time, .reactions, .owner, [data-kind=day], [data-kind=deleted] { font-size: .85rem; opacity: .8; }
-p, pre, blockquote { margin: 0; } .from .name { font-weight: 700; } .text { white-space: pre-wrap; overflow-wrap: anywhere; } blockquote, pre { padding-left: .8rem; border-left: 3px solid; }
-.avatar, .spoken, .row:not(.first):not(.action) > time:not(.edited) { display: none; } .reactions span { margin-right: .6rem; }`;
+const LOOKS = `:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif; }
+body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+.first, .action, [data-kind=day], [data-kind=deleted] { margin-top: .8rem; }
+.from, .edited, time, .reactions, .owner, [data-kind=day], [data-kind=deleted] {
+  font-size: .85rem; opacity: .8;
+}
+p, pre, blockquote { margin: 0; }
+.from .name { font-weight: 700; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; }
+blockquote, pre { padding-left: .8rem; border-left: 3px solid; }
+.avatar, .spoken, .row:not(.first):not(.action) > time:not(.edited) { display: none; }
+.reactions span { margin-right: .6rem; }`;
 
 /** Makes the file and lets the browser save it. `chat` knows whose messages are hidden. */
 export function saveTranscript(chat, room) {
