@@ -8,7 +8,9 @@ scene('connection check: what works is listed, and a silent connection is waited
   const ada = await meet('Ada');
   await ada.more('Connection check');
   const dialog = ada.role('dialog', 'Connection check');
-  for (const text of ['A WebSocket opens.', 'Messages pass in both directions.', 'The clocks agree.']) await dialog.getByText(text).waitFor();
+  for (const text of [
+      'A WebSocket opens.', 'Messages pass in both directions.', 'The clocks agree.',
+    ]) await dialog.getByText(text).waitFor();
   await dialog.getByText(/The server saw: address 127\.0\.0\.1, X-Forwarded-For –, Host 127\.0\.0\.1:\d+, Origin http:/).waitFor();
   await dialog.getByText(/Waiting on a silent connection/).waitFor();
   assert.equal(await dialog.locator('.problem').count(), 0);

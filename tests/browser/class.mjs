@@ -113,7 +113,9 @@ scene('a class of thirty', ['--owner-key', secret('class', KEY), '--rate', '0'],
   const download = teacher.page.waitForEvent('download');
   await teacher.more('Save transcript');
   const html = readFileSync(await (await download).path(), 'utf8');
-  for (const part of ['Good morning', 'but why', 'Listen, please', 'thank you', 'Message deleted by']) assert.ok(html.includes(part), part);
+  for (const part of [
+      'Good morning', 'but why', 'Listen, please', 'thank you', 'Message deleted by',
+    ]) assert.ok(html.includes(part), part);
   assert.doesNotMatch(html, /rude/);
 
   // Clear: everything is gone for everyone, and the numbers go on.

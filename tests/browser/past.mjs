@@ -39,7 +39,9 @@ if (keepsHistory()) {
     await ada.said('six').waitFor();
     const heads = await ada.log.locator('.from .name').allInnerTexts();
     assert.deepEqual(heads, ['Bob', 'Bob', 'Cleo', 'Bob']);
-    for (const [text, named] of [['one', true], ['two', false], ['three', false], ['four, six minutes on', true], ['six', true]]) {
+    for (const [text, named] of [
+      ['one', true], ['two', false], ['three', false], ['four, six minutes on', true], ['six', true],
+    ]) {
       const row = ada.log.locator('.row', { has: ada.page.getByText(text, { exact: true }) });
       assert.equal(await row.locator('.from .name').count() > 0, named, text);
       assert.equal(await row.locator('time').count(), 1, `${text}: its time stands there once`);

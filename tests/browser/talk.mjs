@@ -78,7 +78,11 @@ scene('commands that are typed', ['--max-text-chars', '20'], async ({ meet }) =>
   await ada.say('/leave');
   await ada.heading('#general').waitFor();
 
-  for (const [line, sentence] of [['/dance', '/dance isn’t a command'], ['/nick Bob', 'Try /nick Bob2'], ['x'.repeat(21), 'up to 20 characters']]) {
+  for (const [line, sentence] of [
+    ['/dance', '/dance isn’t a command'],
+    ['/nick Bob', 'Try /nick Bob2'],
+    ['x'.repeat(21), 'up to 20 characters'],
+  ]) {
     await ada.say(line);
     await ada.page.getByRole('alert').filter({ hasText: sentence }).waitFor();
   }

@@ -36,7 +36,9 @@ test('addresses are parsed', () => {
     ['', null], ['#', null], ['#@', null], ['#%C3', null], ['#%', null],
   ];
   for (const [hash, expected] of table) assert.deepEqual(address.parse(hash), expected, hash);
-  for (const place of [rooms.channel('general'), rooms.channel('grün.2'), rooms.person('@1', 'Jürgen')]) {
+  for (const place of [
+    rooms.channel('general'), rooms.channel('grün.2'), rooms.person('@1', 'Jürgen'),
+  ]) {
     assert.deepEqual(address.parse(address.of(place)), { kind: place.kind, name: place.name });
   }
   assert.equal(address.of(rooms.channel('grün'), 7), '#gr%C3%BCn/7');
@@ -150,7 +152,9 @@ test('a close sentence has the reason and one full stop', () => {
 test('the size of a message is that of the sent command', () => {
   const room = rooms.channel('general');
   const sent = JSON.stringify({ type: 'message', channel: 'general', text: '', nonce: '0'.repeat(32), id: Number.MAX_SAFE_INTEGER }).length;
-  for (const [text, bytes] of [['', 0], ['abc', 3], ['字'.repeat(2000), 6000], ['"\n', 4], ['\u0001', 6], ['\uD800', 3]]) {
+  for (const [text, bytes] of [
+    ['', 0], ['abc', 3], ['字'.repeat(2000), 6000], ['"\n', 4], ['\u0001', 6], ['\uD800', 3],
+  ]) {
     assert.equal(protocol.sentBytes(room, text) - sent, bytes, JSON.stringify(text));
   }
 });
