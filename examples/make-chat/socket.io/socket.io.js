@@ -1,200 +1,200 @@
-// socket.io's client interface over one raw WebSocket, for the page of the Make Chat tutorial on parlor. Commands are sent in
-// order, and again after a reconnect with the same nonce; channels are joined from their last message on (docs/protocol.md).
-(() => {
-  const GENERAL = 'general', REGISTRY = 'make-chat'; // the messages of REGISTRY are the names of channels, as pages wrote them
-  const ANSWER_MS = 5000, CHECK_MS = 10_000, LONGEST_PAUSE_MS = 5000;
+// socket.io's client interface over one raw WebSocket to parlor, for the page of the Make Chat
+// tutorial. Commands wait in a queue until they are answered, across reconnects (docs/protocol.md).
+function io(to) {
+  const address = new URL(to ? '/chat' : '../chat', new URL(to ?? io.script, io.script));
+  const GENERAL = 'general', REGISTRY = 'make-chat'; // its messages are the names of channels
   const hex = (number) => number.toString(16).padStart(8, '0');
   const random = () => hex(Math.floor(Math.random() * 2 ** 32));
-  const isGuest = (name) => /^guest-[0-9a-f]{8}$/.test(name); // a user without a name yet, whom pages don't see
-  const nextName = (name) => name.replace(/\d{0,4}$/, (digits) => Number(digits || 1) + 1); // Ada, Ada2, Ada3 …
-  /** Removes what a name at parlor can't have. */
-  const userName = (name) => `${name}`.trim().replace(/\s+/g, '-').replace(/[^\p{L}\p{M}\p{N}._-]|^[^\p{L}\p{N}]+/gu, '').slice(0, 28) || 'Guest';
-  /** parlor's name of a channel: short, in lower case, and by a hash (FNV-1a) a different one for each name. */
-  const channelOf = (name) => {
-    const hash = [...name].reduce((sum, one) => Math.imul(sum ^ one.codePointAt(0), 0x01000193) >>> 0, 0x811c9dc5);
-    return `${(name.toLowerCase().match(/[a-z0-9]+/g) ?? ['channel']).join('-').slice(0, 20)}-${hex(hash)}`;
+  const nextName = (taken) => taken.replace(/\d{0,4}$/, (digits) => Number(digits || 1) + 1);
+  const userName = (wanted) => `${wanted}`.trim().replace(/\s+/g, '-') // as parlor allows
+    .replace(/[^\p{L}\p{M}\p{N}._-]|^[^\p{L}\p{N}]+/gu, '').slice(0, 28) || 'Guest';
+  /** parlor's name of a channel: short, in lower case, with a hash (FNV-1a) of the page's name. */
+  const channelOf = (shown) => {
+    const words = shown.toLowerCase().match(/[a-z0-9]+/g) ?? ['channel'];
+    const step = (hash, letter) => Math.imul(hash ^ letter.codePointAt(0), 0x01000193) >>> 0;
+    return `${words.join('-').slice(0, 20)}-${hex([...shown].reduce(step, 0x811c9dc5))}`;
   };
-  const entry = (channel, name) => ({ type: 'message', channel: REGISTRY, text: name, nonce: channel });
+  const once = (event, listener) => on(event, listener, true);
+  const socket = { connected: false, id: undefined, on, once, off, emit, connect, disconnect };
+  const rooms = new Map(); // parlor's name of a channel → its name on the page, and its messages
+  const queue = []; // commands without an answer: { command, done, fail }; the first one is sent
+  let listeners = [], lastEmit = Promise.resolve(), current; // current: the room changed to last
+  let web = null, isSilent, attempt = 0, timer, ids = 0;
+  let name = `guest-${random()}`, session, epoch, users = null;
 
-  class Socket {
-    connected = false; id; // the user's name at the server
-    #url; #web = null; #isWanted; #attempt = 0; #timeout; #listeners = [];
-    #turn = Promise.resolve(); #waiting = []; // the end of what was emitted so far; what waits for a connection
-    #ids = 0; #answers = new Map(); // id of a command → the function that takes its answer
-    #name = `guest-${random()}`; #session; #epoch; #users = null; #nonces = random(); #sent = 0;
-    #joined = new Map(); #current; #aliases = new Map(); // the channels with their messages; the last one changed to; two names written as one
-    #shown = new Map([[GENERAL, 'General'], [REGISTRY, null]]); // channel → its name on this page
-    constructor(url) {
-      this.#url = url;
-      [REGISTRY, GENERAL].forEach((channel) => this.#place(channel));
-      setInterval(() => this.#joinAll(), CHECK_MS); // a dead connection shows by a missing answer
-      addEventListener('online', () => (this.connected ? this.#joinAll() : this.connect()));
-      addEventListener('pagehide', () => this.#web?.close(1000)); // 1000: the name is free at once
-      this.connect();
-    }
-    on(event, listener, once = false) { this.#listeners.push({ event, listener, once }); return this; }
-    once(event, listener) { return this.on(event, listener, true); }
-    off(event, listener) {
-      const stays = (one) => (event ?? one.event) !== one.event || (listener ?? one.listener) !== one.listener;
-      this.#listeners = this.#listeners.filter(stays);
-      return this;
-    }
-    /** Sends an event. A function as the last argument gets the answer, or `{ error }`. */
-    emit(event, ...given) {
-      const ack = typeof given.at(-1) === 'function' ? given.pop() : () => {};
-      const fail = ({ message }) => (console.warn(`${event}: ${message}`), { error: message });
-      const run = () => this.#ready().then(() => this.#commands[event](given[0])).catch(fail).then(ack);
-      this.#turn = this.#turn.then(run).catch(console.error);
-      return this;
-    }
-    #tell(event, value) {
-      const told = this.#listeners.filter((one) => one.event === event);
-      this.#listeners = this.#listeners.filter((one) => !one.once || one.event !== event);
-      for (const { listener } of told) listener.call(this, value);
-      return value;
-    }
-    connect() {
-      if (this.#web) return this;
-      this.#isWanted = true;
-      this.#web = new WebSocket(this.#url, 'chat');
-      this.#web.onopen = () => this.#start();
-      this.#web.onclose = () => this.#lose('transport close', 'websocket error');
-      this.#web.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-      this.#expect();
-      return this;
-    }
-    disconnect() { this.#isWanted = false; this.#lose('io client disconnect'); return this; }
-    #lose(reason, error) {
-      const [web, wasConnected] = [this.#web, this.connected];
-      if (!web) return;
-      [this.#web, this.connected, this.id] = [null, false, undefined];
-      web.onopen = web.onmessage = web.onclose = null;
-      web.close(this.#isWanted ? 4000 : 1000);
-      this.#answers.forEach((answer) => answer(null));
-      this.#answers.clear();
-      const pause = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
-      setTimeout(() => this.#isWanted && this.connect(), pause);
-      if (wasConnected) this.#tell('disconnect', reason);
-      else if (error) this.#tell('connect_error', new Error(error));
-    }
-    #expect() { clearTimeout(this.#timeout); this.#timeout = setTimeout(() => this.#lose('ping timeout', 'timeout'), ANSWER_MS); }
-    async #start() {
-      const welcome = await this.#request({ type: 'hello', name: this.#name, session: this.#session });
-      if (welcome?.type === 'error') this.#isWanted = false;
-      if (welcome?.type !== 'welcome') return this.#lose('', welcome?.message);
-      const isOther = this.#epoch && welcome.epoch !== this.#epoch; // a server that has lost its history
-      if (isOther) this.#joined.forEach((place) => { place.last = 0; });
-      ({ name: this.#name, session: this.#session, epoch: this.#epoch } = welcome);
-      this.#setUsers(welcome.users);
-      await this.#joinAll();
-      if (isOther) for (const [channel, name] of this.#shown) if (channelOf(`${name}`) === channel) await this.#request(entry(channel, name));
-      if (!this.#web) return;
-      [this.connected, this.id, this.#attempt] = [true, this.#name, 0];
-      this.#tell('connect');
-      welcome.channels.forEach(({ name }) => this.#showChannel(name));
-      this.#waiting.splice(0).forEach((goOn) => goOn());
-    }
-    async #ready() { if (!this.connected) await new Promise((goOn) => { this.#waiting.push(goOn); }); }
-    /** Sends a command. Returns the answer, or null if the connection is lost. */
-    async #request(command) {
-      for (const web = this.#web; web?.readyState > WebSocket.CONNECTING && web === this.#web;) {
-        web.send(JSON.stringify({ ...command, id: this.#ids += 1 }));
-        this.#expect();
-        const answer = await new Promise((done) => { this.#answers.set(this.#ids, done); });
-        const isName = command.name && /^(name_taken|bad_name)$/.test(answer?.code);
-        if (isName) command.name = answer.code === 'bad_name' ? 'Guest' : nextName(command.name);
-        else if (!/^(rate_limited|storage_failed|slow)$/.test(answer?.code)) return answer;
-        await new Promise((over) => { setTimeout(over, answer.retry_ms ?? 100); });
-      }
-      return null;
-    }
-    /** Sends a command, over as many connections as it takes. */
-    async #ask(command) {
-      await this.#ready();
-      const answer = await this.#request(command) ?? await this.#ask(command);
-      if (answer.type === 'error') throw new Error(answer.message);
-      return answer;
-    }
-    #place(channel) { this.#joined.set(channel, { last: 0, messages: [], isLoaded: false }); }
-    async #joinAll() { for (const channel of this.#joined.keys()) await this.#join(channel); }
-    /** Joins a channel and loads the messages that are missing. Returns the last answer. */
-    async #join(channel) {
-      const place = this.#joined.get(channel);
-      const joined = await this.#request({ type: 'join', channel, since: place.last });
-      if (joined?.type !== 'joined') return joined;
-      place.last = Math.max(place.last, joined.first - 1);
-      joined.history.forEach((event) => this.#add(event));
-      place.isLoaded ||= !joined.more;
-      return joined.more ? this.#join(channel) : joined;
-    }
-    /** Joins the channel of a name. If it is new, the name is written into the registry first. */
-    async #enter(name, isOnPage) {
-      const channel = [...this.#shown].find(([, shown]) => shown === name)?.[0] ?? channelOf(name);
-      const isNew = !this.#shown.has(channel);
-      if (isOnPage) this.#shown.set(channel, name);
-      if (isNew) await this.#ask(entry(channel, name));
-      if (this.#joined.has(channel)) return channel;
-      this.#place(channel);
-      const answer = await this.#join(channel);
-      if (answer?.type === 'error') throw new Error(answer.message);
-      return this.#ready().then(() => channel); // if the connection was lost, #start has joined it
-    }
-    #commands = {
-      'get online users': () => this.#tell('get online users', this.#online()),
-      'new user': async (name) => (this.#name = this.id = (await this.#ask({ type: 'rename', name: userName(name) })).to),
-      'new message': async (data) => {
-        // In two channels of which one's name begins like the other's, the tutorial's page writes both names as one. It means
-        // the channel to which it changed last.
-        const current = this.#current ?? GENERAL;
-        const name = `${data.channel ?? this.#shown.get(current)}`;
-        const isKnown = [...this.#shown.values()].includes(name);
-        if (!isKnown) this.#aliases.set(current, name);
-        const [channel, nonce] = [isKnown ? await this.#enter(name) : current, `${this.#nonces}-${this.#sent += 1}`];
-        await this.#ask({ type: 'message', channel, text: `${data.message}`, nonce });
-        return { ...data, sender: this.#name };
-      },
-      'new channel': async (name) => this.#commands['user changed channel'](name, await this.#enter(`${name}`)),
-      'user changed channel': async (name) => {
-        this.#current = await this.#enter(`${name}`, true);
-        this.#aliases.delete(this.#current);
-        return this.#tell('user changed channel', { channel: name, messages: [...this.#joined.get(this.#current).messages] });
-      },
-    };
-    #receive(event) {
-      const { type, channel, joined = [event.to], left = [event.from] } = event;
-      this.#answers.get(event.id)?.(event);
-      if (this.#answers.delete(event.id) && this.#answers.size === 0) clearTimeout(this.#timeout);
-      if (/^(presence|renamed)$/.test(type)) this.#setUsers([...[...this.#users].filter((one) => !left.includes(one)), ...joined]);
-      else if (type === 'channels_changed') event.created.forEach((name) => this.#showChannel(name));
-      else if (channel && event.seq && type !== 'ack' && type !== 'joined') this.#add(event);
-    }
-    /** Adds a message, or another event of a channel, if none before it is missing. */
-    #add({ type, channel, seq, from, text }) {
-      const place = this.#joined.get(channel);
-      if (seq !== place?.last + 1) return;
-      place.last = seq;
-      if (type === 'message' && channel === REGISTRY) this.#showChannel(channelOf(text), text);
-      else if (type === 'message') {
-        const [message, name] = [{ sender: from, message: text }, this.#aliases.get(channel) ?? this.#shown.get(channel)];
-        place.messages.push(message);
-        if (place.isLoaded) this.#tell('new message', this.#current ? { ...message, channel: name } : message);
-      }
-    }
-    #online() { return Object.fromEntries([...this.#users].map((name) => [name, name])); }
-    #setUsers(names) {
-      const old = this.#users ?? new Set(names);
-      this.#users = new Set(names.filter((name) => !isGuest(name)));
-      if ([...old].some((name) => !this.#users.has(name) && !isGuest(name))) this.#tell('user has left', this.#online());
-      else for (const name of this.#users) if (!old.has(name)) this.#tell('new user', name);
-    }
-    /** Channels that other clients make are not in the registry, and have no other name. */
-    #showChannel(channel, name = channel) {
-      if (this.#shown.has(channel) || (name === channel && /-[0-9a-f]{8}$/.test(name))) return;
-      this.#shown.set(channel, name);
-      this.#tell('new channel', name);
-    }
+  function on(event, listener, isOnce = false) {
+    listeners.push({ event, listener, isOnce });
+    return socket;
   }
-  const { src } = document.currentScript;
-  globalThis.io = (to) => new Socket(new URL(to ? '/chat' : '../chat', new URL(to ?? src, src)).href.replace(/^http/, 'ws'));
-  globalThis.io.connect = globalThis.io;
-})();
+  /** Removes a listener, all listeners of an event, or all. */
+  function off(event, listener) {
+    listeners = listeners.filter((one) => (event ?? one.event) !== one.event
+      || (listener ?? one.listener) !== one.listener);
+    return socket;
+  }
+  /** Sends an event. A function as the last argument gets the answer, or `{ error }`. */
+  function emit(event, ...given) {
+    const ack = typeof given.at(-1) === 'function' ? given.pop() : () => {};
+    const fail = ({ message }) => (console.warn(`${event}: ${message}`), { error: message });
+    const run = () => commands[event](given[0]);
+    lastEmit = lastEmit.then(run).catch(fail).then(ack).catch(console.error);
+    return socket;
+  }
+  function tell(event, value) {
+    const told = listeners.filter((one) => one.event === event);
+    listeners = listeners.filter((one) => !told.includes(one) || !one.isOnce);
+    for (const { listener } of told) listener.call(socket, value);
+    return value;
+  }
+  function connect() {
+    if (web) return socket;
+    isSilent = false;
+    web = new WebSocket(address.href.replace(/^http/, 'ws'), 'chat');
+    web.onopen = () => ask({ type: 'hello', name, session }, true).catch(disconnect);
+    web.onclose = () => lose('transport close', new Error('websocket error'));
+    web.onmessage = ({ data }) => receive(JSON.parse(data));
+    return socket;
+  }
+  function disconnect(error) {
+    lose('io client disconnect', error);
+    clearTimeout(timer);
+    return socket;
+  }
+  /** Gives the connection up, and connects again after a pause. */
+  function lose(reason, error) {
+    if (!web) return;
+    web.onopen = web.onmessage = web.onclose = null;
+    web.close(1000); // the name is free at once
+    web = null;
+    if (queue[0]?.command.type === 'hello') queue.shift();
+    timer = setTimeout(connect, Math.min(5000, 500 * 2 ** attempt++) * (0.5 + Math.random() / 2));
+    const [event, value] = socket.connected ? ['disconnect', reason] : ['connect_error', error];
+    [socket.connected, socket.id] = [false, undefined];
+    if (value) tell(event, value);
+  }
+  /** Adds a command to the queue. Returns a promise of its answer. */
+  function ask(command, isFirst = false) {
+    command.id = ids += 1;
+    return new Promise((done, fail) => {
+      queue.splice(isFirst ? 0 : queue.length, 0, { command, done, fail });
+      if (queue.length === 1 || command.type === 'hello') send();
+    });
+  }
+  function send() {
+    if (queue[0] && web?.readyState === WebSocket.OPEN) web.send(JSON.stringify(queue[0].command));
+  }
+  function receive(event) {
+    const { type, joined = [event.to], left = [event.from] } = event;
+    isSilent = false;
+    if (queue[0] && event.id === queue[0].command.id) onAnswer(event);
+    if (type === 'presence' || type === 'renamed') {
+      setUsers([...[...users].filter((one) => !left.includes(one)), ...joined]);
+    } else if (type === 'channels_changed') event.created.forEach((one) => showChannel(one));
+    else if (event.channel && event.seq && type !== 'ack' && type !== 'joined') add(event);
+  }
+  function onAnswer(event) {
+    const isLater = /^(rate_limited|storage_failed|slow)$/.test(event.code);
+    if (isLater) return setTimeout(send, event.retry_ms ?? 1000);
+    if (event.code === 'name_taken') queue[0].command.name = nextName(queue[0].command.name);
+    else if (event.type === 'error') queue.shift().fail(new Error(event.message));
+    else queue.shift().done(event);
+    if (event.type === 'welcome') onWelcome(event);
+    send();
+  }
+  function onWelcome(event) {
+    for (const room of epoch === event.epoch ? [] : rooms.values()) { // a history without the past
+      room.last = 0;
+      if (room.channel === channelOf(`${room.name}`)) ask(entry(room.name));
+    }
+    joinAll(true);
+    ({ name, session, epoch } = event);
+    [attempt, socket.connected, socket.id] = [0, true, name];
+    setUsers(event.users);
+    tell('connect');
+    event.channels.forEach((channel) => showChannel(channel.name));
+  }
+  const joinAll = (isFirst) => rooms.forEach((room) => room.isLoaded && join(room, isFirst));
+  /** Joins a channel, and loads the messages that are missing. */
+  async function join(room, isFirst) {
+    const joined = await ask({ type: 'join', channel: room.channel, since: room.last }, isFirst);
+    room.last = Math.max(room.last, joined.first - 1);
+    joined.history.forEach(add);
+    if (joined.more) return join(room);
+    room.isLoaded = true;
+    return room;
+  }
+  /** Joins the channel of a name. If it is new, the name is written into the registry first. */
+  async function enter(shown) {
+    const known = roomOf(shown);
+    const room = known ?? addRoom(channelOf(shown), shown);
+    if (!known) await ask(entry(shown));
+    return room.isLoaded ? room : join(room);
+  }
+  const commands = {
+    'get online users': () => ask({ type: 'who' }).then(() => tell('get online users', online())),
+    'new user': async (wanted) => {
+      ({ to: name } = await ask({ type: 'rename', name: userName(wanted) }));
+      return socket.id = name;
+    },
+    'new message': async (data) => {
+      const room = current ?? rooms.get(GENERAL);
+      const shown = `${data.channel ?? room.name}`;
+      // If a channel's name begins like another's, the tutorial's page may write both as one.
+      if (!roomOf(shown)) room.alias = shown;
+      const { channel } = roomOf(shown) ? await enter(shown) : room;
+      await ask({ type: 'message', channel, text: `${data.message}`, nonce: random() + random() });
+      return { ...data, sender: name };
+    },
+    'new channel': async (shown) => {
+      if (!roomOf(`${shown}`)) await ask(entry(`${shown}`));
+      return commands['user changed channel'](shown);
+    },
+    'user changed channel': async (shown) => {
+      current = await enter(`${shown}`);
+      current.alias = undefined;
+      return tell('user changed channel', { channel: shown, messages: [...current.messages] });
+    },
+  };
+  /** Adds an event of a channel, if none before it is missing. */
+  function add({ type, channel, seq, from, text }) {
+    const room = rooms.get(channel);
+    if (seq !== room?.last + 1) return;
+    room.last = seq;
+    if (type !== 'message') return;
+    if (channel === REGISTRY) return showChannel(channelOf(text), text);
+    const message = { sender: from, message: text };
+    const told = current ? { ...message, channel: room.alias ?? room.name } : message;
+    room.messages.push(message);
+    if (room.isLoaded) tell('new message', told);
+  }
+  const online = () => Object.fromEntries([...users].map((one) => [one, one]));
+  function setUsers(all) {
+    const now = new Set(all.filter((one) => !/^guest-[0-9a-f]{8}$/.test(one))); // those with a name
+    const old = users ?? now;
+    users = now;
+    if ([...old].some((one) => !now.has(one))) tell('user has left', online());
+    else for (const one of now) if (!old.has(one)) tell('new user', one);
+  }
+  /** Tells of a channel. If its name ends with a hash, the one for pages is in the registry. */
+  function showChannel(channel, shown = channel) {
+    if (rooms.has(channel) || (shown === channel && /-[0-9a-f]{8}$/.test(channel))) return;
+    addRoom(channel, shown);
+    tell('new channel', shown);
+  }
+  const addRoom = (channel, shown) => rooms
+    .set(channel, { channel, name: shown, isLoaded: false, last: 0, messages: [] }).get(channel);
+  const roomOf = (shown) => [...rooms.values()].find((room) => room.name === shown);
+  const entry = (text) => ({ type: 'message', channel: REGISTRY, text, nonce: channelOf(text) });
+  join(addRoom(REGISTRY, null));
+  join(addRoom(GENERAL, 'General'));
+  // Loads what is missing. A connection that was silent since the last time is dead.
+  setInterval(() => {
+    if (isSilent) lose('ping timeout', new Error('timeout'));
+    isSilent = true;
+    if (queue.length === 0) joinAll();
+  }, 5000);
+  addEventListener('pagehide', () => web?.close(1000));
+  return connect();
+}
+io.connect = io;
+io.script = document.currentScript.src;
