@@ -25,6 +25,26 @@ scene('channels are browsed, found, and new ones marked until they were seen', [
   await ada.page.reload();
   await ada.heading('#kitchen').waitFor();
   assert.equal(await ada.role('button', /^Browse channels, /).count(), 0);
+  await bob.create('attic');
+  await ada.role('button', 'Browse channels, 1 new', true).click();
+  await until('# attic new 1 person Join', async () => (await rows())[0]);
+});
+
+scene('private messages are not below many channels', [], async ({ meet }) => {
+  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+  await bob.person('Ada').click();
+  await bob.say('psst');
+  await ada.conversation('Bob').waitFor();
+  const above = async () => (await ada.conversation('Bob').boundingBox()).y < (await ada.channel('general').boundingBox()).y;
+  assert.equal(await above(), false);
+  for (let n = 0; n < 15; n += 1) {
+    await ada.say(`/join room${n}`);
+    await ada.heading(`#room${n}`).waitFor();
+  }
+  await until(true, above);
+  await ada.channel('general').click();
+  await ada.page.keyboard.press('Alt+ArrowUp');
+  await ada.heading('Bob').waitFor();
 });
 
 scene('a muted channel is quiet, but for mentions; drafts are marked', [], async ({ meet }) => {
@@ -68,6 +88,7 @@ scene('what is unread, and who mentioned one, are lists', [], async ({ meet }) =
   await ada.page.reload();
   await ada.channels.getByRole('link', { name: 'general, 2 unread, mentioned', exact: true }).waitFor();
   await ada.role('button', 'Unread', true).click();
+  assert.equal(await ada.role('button', 'Search', true).getAttribute('aria-expanded'), 'false');
   const panel = (name) => ada.role('complementary', name, true);
   const found = (name) => panel(name).locator('.found').allInnerTexts();
   await until(['and nothing else', 'hello @Ada'], () => found('Unread'));
@@ -113,6 +134,12 @@ scene('an invitation: link, code, and a button that copies', [], async ({ meet, 
   assert.equal(await ada.page.evaluate(() => navigator.clipboard.readText()), server.url);
 });
 
+scene('an invitation that other computers can use has a QR code', ['--listen', '0.0.0.0:0'], async ({ meet }) => {
+  const ada = await meet('Ada');
+  await ada.more('Invite people…');
+  await ada.role('dialog', 'Invite people').getByRole('img', { name: 'QR code of http' }).waitFor();
+});
+
 scene('a name with a space: another is offered before anything is sent', [], async ({ meet }) => {
   const ada = await meet(null);
   await ada.name.fill('Ada Lovelace');
@@ -123,6 +150,11 @@ scene('a name with a space: another is offered before anything is sent', [], asy
   await ada.role('button', 'Take Ada-Lovelace').click();
   await ada.heading('#general').waitFor();
   assert.match(await ada.role('button', 'Your settings').innerText(), /Ada-Lovelace/);
+  await ada.own('Change your name…');
+  const dialog = ada.role('dialog', 'Change your name');
+  await dialog.getByRole('textbox').fill('Ada King');
+  await dialog.getByRole('button', { name: 'Take Ada-King' }).click();
+  await until(/Ada-King/.source, async () => (await ada.role('button', 'Your settings').innerText()).match(/Ada-King/)?.[0]);
 });
 
 scene('buttons at a message react and reply; an emoji is chosen by button; lists and large emoji', [], async ({ meet }) => {

@@ -258,6 +258,11 @@ export class Chat {
     this.open(states.channelRoom(this.state, channel), { focus: true });
   }
 
+  /** Asks for the number of members of all channels. The server reports changes only to the members. */
+  countMembers() {
+    return this.#ask(protocol.channels());
+  }
+
   /** The user has seen the list of channels: none of them is new now. */
   sawChannels() {
     this.state.newChannels.clear();

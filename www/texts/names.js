@@ -13,8 +13,11 @@ export function byName(one, other) {
 const MAX_LENGTH = 32;
 const trimmed = (name) => [...name].slice(0, MAX_LENGTH).join('').replace(/[-_.]+$/, '');
 
-/** Returns a name to offer instead of a refused one, or null: another number if it is taken, no spaces if it is invalid. */
-export function alternativeName(name, code) {
+/**
+ * Returns a name to offer instead of one that was refused with this code, or null: another number if it is taken, no spaces if it
+ * is invalid. Without a code, only a name with a space is invalid.
+ */
+export function alternativeName(name, code = /\s/.test(name) ? 'bad_name' : '') {
   if (code === 'name_taken') return numbered(name.trim());
   if (code !== 'bad_name') return null;
   const legal = trimmed(name.normalize('NFKC').trim().replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, '-').replace(/^[^\p{L}\p{N}]+/u, ''));

@@ -1,6 +1,4 @@
 // QR codes (ISO/IEC 18004) of a text: byte mode, level M, versions 1 to 6, up to 106 bytes. Pure.
-//
-// The server draws the code of its address; a link with the room's password must not be sent to it, so this page draws that one.
 
 /** For each version: codewords, of these for error correction in a block, and blocks, which are equally long. */
 const VERSIONS = [[26, 10, 1], [44, 16, 1], [70, 26, 1], [100, 18, 2], [134, 24, 2], [172, 16, 4]];

@@ -38,6 +38,7 @@ export class ChannelBrowser {
     this.#news = new Set(this.#chat.state.newChannels);
     this.#say('');
     this.#fill();
+    this.#chat.countMembers();
     dialogs.open(this.#dialog, this.#field);
   }
 
@@ -58,7 +59,7 @@ export class ChannelBrowser {
     const shown = [...names].filter((name) => name.toLowerCase().includes(wanted))
       .sort((a, b) => (b.toLowerCase() === wanted) - (a.toLowerCase() === wanted) || this.#news.has(b) - this.#news.has(a) || byName(a, b));
     this.#list.show(shown.map((name) => ({
-      key: name, name, members: state.channels.get(name) ?? 0, joined: state.rooms.get(`#${name}`)?.joined ?? false, isNew: this.#news.has(name),
+      key: name, name, members: state.channels.get(name) ?? 0, joined: state.rooms.get(`#${name}`)?.joined ?? false, isNew: this.#news.has(name) || state.newChannels.has(name),
     })));
     this.#create.hidden = wanted === '' || [...names].some((name) => name.toLowerCase() === wanted);
     setText(this.#create, t.channels.create(this.#typed));

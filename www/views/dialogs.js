@@ -62,11 +62,28 @@ export function choose(title, text, choices) {
   });
 }
 
-/** Asks for a text, or a `date`. `submit(text)` is awaited; what it throws is shown, and the dialog stays open. */
-export function prompt(title, label, value, yes, submit, type = 'text') {
+/**
+ * Asks for a text, or a `date`. `submit(text)` is awaited; what it throws is shown, and the dialog stays open. `offer(text, code)`
+ * returns a text to take instead of this one, or null; `code` is that of the error, if there was one.
+ */
+export function prompt(title, label, value, yes, submit, { type = 'text', offer = () => null } = {}) {
   const field = element('input', { type, 'aria-label': label, value, autocomplete: 'off', spellcheck: 'false', maxlength: '128', required: true });
   const error = element('p', { class: 'error', role: 'alert' });
-  const form = element('form', {}, field, error, element('div', { class: 'choices' }, element('button', { class: 'main' }, yes)));
+  const other = button({
+    class: 'propose',
+    onclick: () => {
+      field.value = other.value;
+      form.requestSubmit();
+    },
+  });
+  const propose = (text) => {
+    other.hidden = text === null;
+    other.value = text ?? '';
+    setText(other, t.signIn.take(other.value));
+  };
+  propose(null);
+  field.addEventListener('input', () => propose(offer(field.value.trim())));
+  const form = element('form', {}, field, error, other, element('div', { class: 'choices' }, element('button', { class: 'main' }, yes)));
   const dialog = make(title, form);
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -75,6 +92,7 @@ export function prompt(title, label, value, yes, submit, type = 'text') {
       dialog.close();
     } catch (refused) {
       setText(error, refused.message);
+      propose(offer(field.value.trim(), refused.code));
       set(field, 'aria-invalid', 'true');
       field.select();
     }

@@ -163,7 +163,8 @@ export class Feed {
     if (!this.#room) return;
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
     const below = scrollHeight - scrollTop - clientHeight;
-    this.#tools.classList.remove('shown');
+    if (this.#chosen?.matches(':hover')) this.#follow();
+    else this.#tools.classList.remove('shown');
     this.#showUp();
     if (below < SCREENS * clientHeight && this.#range.down(this.#room.messages)) return this.#draw();
     if (below < SCREENS * clientHeight && this.#room.newer) this.#chat.past.newer(this.#main);

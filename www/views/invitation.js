@@ -1,5 +1,5 @@
-// The invitation: the address of this chat, with a QR code if the server has one. In the browser of an owner who knows the room's
-// password, the address has it.
+// The invitation: the address of this chat, with a QR code. In the browser of an owner who knows the room's password, the address
+// has it.
 
 import { findPassword } from '../store/storage.js';
 import { beside, withPassword } from '../texts/address.js';
@@ -28,19 +28,20 @@ async function load() {
     const response = await fetch(beside('join.json', location.href), { cache: 'no-store' });
     if (response.ok) return await response.json();
   } catch { /* the address of this page is shown instead */ }
-  return { addresses: [], code: [] };
+  return { addresses: [] };
 }
 
-/** Returns `{ links, rows, hint }`: the addresses, the best one first, the rows of its QR code, if any, and what to know about them. */
+/** Returns `{ links, rows, hint }`: the addresses, the best one first, the rows of its QR code, and what to know about them. */
 export const invitation = async () => {
-  const [{ addresses, code }, password] = await Promise.all([load(), findPassword()]);
+  const [{ addresses }, password] = await Promise.all([load(), findPassword()]);
   const link = (address) => (password === null ? address : `${address}${withPassword(password)}`);
   const here = beside('./', location.href).href;
   const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname);
-  // A host name that led here is better than a number; the code is that of the first number.
+  // A host name that led here is better than a number.
   const all = isLocal ? [...addresses, here].slice(0, Math.max(1, addresses.length)) : [here, ...addresses.filter((address) => address !== here)];
-  const rows = password !== null ? qrRows(link(all[0])) : all[0] === addresses[0] ? code : [];
-  const hint = isLocal && addresses.length === 0 ? t.join.onlyHere : password !== null ? t.join.withPassword : '';
+  const isOnlyHere = isLocal && addresses.length === 0;
+  const rows = isOnlyHere ? [] : qrRows(link(all[0])); // no one else can open the address
+  const hint = isOnlyHere ? t.join.onlyHere : password !== null ? t.join.withPassword : '';
   return { links: all.map(link), rows, hint };
 };
 

@@ -71,7 +71,7 @@ export function shortcut(event, apple) {
 
 /** Follows the next link of the sidebar, in its order; channels that the user is not in are skipped. */
 function step(by, onlyUnread) {
-  const links = [...byId('channels').querySelectorAll('a:not(.quiet), a[aria-current]'), ...byId('conversations').querySelectorAll('a')];
+  const links = [...byId('sidebar').querySelectorAll('#p\\:channels :is(a:not(.quiet), a[aria-current]), #p\\:conversations a')];
   const here = links.findIndex((link) => link.getAttribute('aria-current') === 'page');
   const way = Array.from(links, (_, index) => links[(here + by * (index + 1) + links.length * 2) % links.length]);
   way.find((link) => link !== links[here] && (!onlyUnread || link.classList.contains('unread')))?.click();

@@ -96,6 +96,6 @@ function start(node, { room, name, empty, gone }) {
   const first = line(t.feed.startChannel(name));
   if (!empty) return [first];
   const href = address.of({ kind: room, name });
-  const link = element('a', { href }, location.host + location.pathname + decodeURIComponent(href));
+  const link = element('a', { href, dir: 'ltr' }, location.host + location.pathname + decodeURIComponent(href));
   return [first, line(t.feed.empty, link)];
 }

@@ -45,13 +45,6 @@ export class OwnMenu {
   }
 
   #rename() {
-    dialogs.prompt(t.chat.renameTitle, t.page.yourName, this.#chat.state.me?.name ?? '', t.chat.rename, async (name) => {
-      try {
-        await this.#chat.rename(name);
-      } catch (error) {
-        const other = alternativeName(name, error.code);
-        throw other ? { message: t.signIn.proposal(error.message, other) } : error;
-      }
-    });
+    dialogs.prompt(t.chat.renameTitle, t.page.yourName, this.#chat.state.me?.name ?? '', t.chat.rename, (name) => this.#chat.rename(name), { offer: alternativeName });
   }
 }

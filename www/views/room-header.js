@@ -52,7 +52,7 @@ export class RoomHeader {
     dialogs.prompt(t.menu.dateTitle, t.menu.day, '', t.menu.go, (day) => {
       const from = new Date(`${day}T00:00`).getTime();
       return Number.isNaN(from) ? undefined : this.#chat.past.toDate(room, from);
-    }, 'date');
+    }, { type: 'date' });
   }
 
   show(room) {

@@ -25,7 +25,7 @@ export class Search {
 
   constructor(chat) {
     this.#chat = chat;
-    byId('search-button').addEventListener('click', () => (this.#panel.hidden ? this.open() : this.#close()));
+    byId('search-button').addEventListener('click', () => (this.#panel.hidden || this.#view !== 'search' ? this.open() : this.#close()));
     byId('search-close').addEventListener('click', () => this.#close());
     this.#text.addEventListener('input', () => {
       clearTimeout(this.#timer);
@@ -54,8 +54,8 @@ export class Search {
 
   /** Opens the panel, perhaps with a text to search for. */
   open(text = null) {
-    this.#setOpen(true);
     this.#show('search');
+    this.#setOpen(true);
     if (text !== null) this.#text.value = text;
     this.#text.focus();
     this.#text.select();
@@ -64,8 +64,8 @@ export class Search {
 
   /** Opens the list `unread` or `mentions`. */
   list(view) {
-    this.#setOpen(true);
     this.#show(view);
+    this.#setOpen(true);
     this.#begin();
     byId('search-close').focus();
   }
@@ -82,11 +82,12 @@ export class Search {
   #close() {
     this.#setOpen(false);
     byId('search-button').focus();
+    if (this.#view !== 'search') byId(this.#view).focus(); // in a closed drawer it can't have the focus
   }
 
   #setOpen(isOpen) {
     this.#panel.hidden = !isOpen;
-    set(byId('search-button'), 'aria-expanded', String(isOpen));
+    set(byId('search-button'), 'aria-expanded', String(isOpen && this.#view === 'search'));
   }
 
   /** The user left: nothing of the search stays for the next one. */

@@ -10,6 +10,9 @@ import { byName } from '../texts/names.js';
 import { showAvatar } from './avatar.js';
 import { Keyed, byId, element, icon, set, setText } from './dom.js';
 
+/** With more channels than this, private messages are above them. */
+const FEW_CHANNELS = 15;
+
 export class Sidebar {
   #chat;
   #channels = new Keyed(byId('channels'), () => this.#makeLink(true), showLink);
@@ -52,6 +55,8 @@ export class Sidebar {
       return { ...look(room), quiet: !isOnline(state, room), online };
     }));
     byId('no-conversations').hidden = conversations.length > 0;
+    const below = byId(names.size > FEW_CHANNELS ? 'channels-title' : 'no-matches');
+    if (byId('direct').nextElementSibling !== below) below.before(byId('direct'));
     setText(byId('no-matches'), channels.length + matching.length === 0 ? t.sidebar.noMatch : '');
     const added = state.newChannels.size;
     set(byId('new-count'), 'hidden', added === 0);

@@ -28,8 +28,7 @@ export class SignIn {
     for (const field of [this.#name, this.#password]) field.addEventListener('input', clear);
     // A name with a space can't be sent: one that can is offered while it is typed.
     this.#name.addEventListener('input', () => {
-      const name = this.#name.value.trim();
-      this.#offer(/\s/.test(name) ? alternativeName(name, 'bad_name') : null);
+      this.#offer(alternativeName(this.#name.value.trim()));
     });
     this.#offer(null);
     this.#alternative.addEventListener('click', () => {
