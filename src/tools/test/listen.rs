@@ -36,6 +36,8 @@ pub(super) struct Listener<'a> {
     reactions: [Reaction; 2],
     /// A test client of Autobahn connects, and says when it is done.
     is_autobahn: bool,
+    /// The name that it gives itself.
+    agent: Option<String>,
     is_over: bool,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Listener<'a> {
                 Reaction::GoesOn
             }; 2],
             is_autobahn: false,
+            agent: None,
             is_over: false,
         })
     }
@@ -69,7 +72,11 @@ impl<'a> Listener<'a> {
         address.map_or(String::new(), |address| format!("ws://{address}"))
     }
 
-    pub(super) fn play(mut self, command: &[OsString]) -> Result<Vec<Outcome>, Failure> {
+    /// Plays the cases. Returns the name of a test client of Autobahn, too.
+    pub(super) fn play(
+        mut self,
+        command: &[OsString],
+    ) -> Result<(Vec<Outcome>, Option<String>), Failure> {
         if command.is_empty() {
             let _ = writeln!(io::stderr(), "Listening on {}", self.url());
             let mut until = None;
@@ -82,9 +89,8 @@ impl<'a> Listener<'a> {
         }
         let missing = || "the client sent no valid opening handshake".to_owned();
         let outcomes = self.outcomes.into_iter();
-        Ok(outcomes
-            .map(|it| it.unwrap_or_else(|| End::NotOpened(missing()).into()))
-            .collect())
+        let outcomes = outcomes.map(|it| it.unwrap_or_else(|| End::NotOpened(missing()).into()));
+        Ok((outcomes.collect(), self.agent))
     }
 
     fn play_with(&mut self, command: &[OsString]) -> Result<(), Failure> {
@@ -92,7 +98,7 @@ impl<'a> Listener<'a> {
             // The first connection shows what the client does with messages.
             let url = match number {
                 0 => self.url() + "/getClient",
-                number => format!("{}/runCase?case={number}&agent=client", self.url()),
+                number => format!("{}/runCase?case={number}", self.url()),
             };
             let words = command
                 .iter()
@@ -152,11 +158,16 @@ impl<'a> Listener<'a> {
                     response.add("Sec-WebSocket-Protocol", protocol);
                 }
                 let mut query = head.query.unwrap_or_default().split('&');
-                let number = query.find_map(|part| part.strip_prefix("case=")?.parse().ok());
-                Ok::<_, Refusal>((head.path.to_owned(), number.unwrap_or(0_usize), response))
+                let number = query
+                    .clone()
+                    .find_map(|part| part.strip_prefix("case=")?.parse().ok());
+                let agent = query.find_map(|part| part.strip_prefix("agent="));
+                let (path, agent) = (head.path.to_owned(), agent.map(str::to_owned));
+                Ok::<_, Refusal>((path, number.unwrap_or(0_usize), agent, response))
             })
         });
-        let (path, number, response) = request.ok()?;
+        let (path, number, agent, response) = request.ok()?;
+        self.agent = agent.or(self.agent.take());
         let index = number.wrapping_sub(1);
         let text = match (&*path, self.cases.get(index)) {
             ("/getCaseCount", _) => {
@@ -254,7 +265,7 @@ mod tests {
         let listener = listener.expect("a free port");
         let url = listener.url();
         let clients = thread::spawn(move || names.map(|_| careless_client(&url)));
-        let outcomes = listener.play(&[]).expect("outcomes");
+        let (outcomes, _) = listener.play(&[]).expect("outcomes");
         clients.join().expect("clients");
         let verdicts = cases.iter().zip(&outcomes);
         let verdicts = verdicts.map(|(case, outcome)| (&*case.name, judge(case, outcome)));

@@ -101,6 +101,7 @@ Output
   --json            one object a line for each case, and one for all
   --junit FILE      JUnit XML, which GitHub and GitLab read
   --autobahn DIR    an index.json as Autobahn writes it
+  --agent NAME      the name of the server or client in it; without it, the URL
 
 Exit status: 0 if no case failed, 1 if one did, 2 for a wrong option, 3 if the server
 can't be reached or answers no ping.";
@@ -114,7 +115,7 @@ pub(super) const TOOL: Tool = Tool {
         "case=", "skip=", "section=", "list", "header=", "origin=", "subprotocol=", "connect=",
         "allow-remote", "echo", "binary-only", "server-speaks-first", "timeout=", "jobs=",
         "fuzz=", "sequences=", "seed=", "replay=", "listen=", "fail-on=", "strict",
-        "write-expected=", "expect=", "verbose", "json", "junit=", "autobahn=",
+        "write-expected=", "expect=", "verbose", "json", "junit=", "autobahn=", "agent=",
     ],
     operands: usize::MAX,
     run,
@@ -122,9 +123,9 @@ pub(super) const TOOL: Tool = Tool {
 
 /// Options without an effect on random sequences.
 #[rustfmt::skip]
-const OF_CASES: [&str; 10] = [
+const OF_CASES: [&str; 11] = [
     "case", "skip", "section", "fail-on", "strict", "write-expected", "expect", "verbose", "junit",
-    "autobahn",
+    "autobahn", "agent",
 ];
 /// Options without an effect on clients.
 #[rustfmt::skip]
@@ -155,11 +156,14 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     let (expected, fail_on) = (expected(given)?, fail_on(given)?);
     let jobs = number(given, "jobs")?.unwrap_or(JOBS);
     let (start, mut server) = (Instant::now(), None);
+    let mut agent = texts(given, "agent").pop();
     let (outcomes, url, name, files) = if let Some(address) = listen {
         let listener = Listener::new(&address, &cases, timeout(given)?, given.has("echo"));
         let listener = listener.map_err(Failure::Wrong)?;
         let (url, files) = (listener.url(), files(given)?);
-        (listener.play(&given.operands)?, url, String::new(), files)
+        let (outcomes, own) = listener.play(&given.operands)?;
+        agent = agent.or(own);
+        (outcomes, url, String::new(), files)
     } else {
         let (found, name) = explored(given)?;
         if is_random {
@@ -191,6 +195,7 @@ fn run(given: &Arguments, terminal: &mut Terminal<'_>) -> Result<bool, Failure> 
     });
     let report = Report {
         played: played.collect(),
+        agent: agent.unwrap_or_else(|| url.clone()),
         url,
         server: name,
         seconds,

@@ -19,6 +19,8 @@ const SHOWN_BYTES: usize = 64;
 pub(super) struct Report<'a> {
     pub(super) played: Vec<Played<'a>>,
     pub(super) url: String,
+    /// The name of the server or client in the report of Autobahn.
+    pub(super) agent: String,
     /// The `Server` header of its responses.
     pub(super) server: String,
     pub(super) seconds: f64,
@@ -222,7 +224,7 @@ impl<'a> Report<'a> {
             (number.to_owned(), result)
         });
         let cases = Value::Object(cases.collect());
-        format!("{:#}\n", json!({ &self.url: cases }))
+        format!("{:#}\n", json!({ &self.agent: cases }))
     }
 
     /// Returns the file of `--write-expected`: a line for each case that did not hold.
