@@ -8,7 +8,7 @@
 use super::address::{Address, Answer, ask, upgrade};
 use super::link::{Tapped, is_temporary, next_text, over, remark};
 use super::terminal::{Style, Terminal};
-use super::tool::{Failure, Tool, number};
+use super::tool::{Failure, Tool, check_headers, number};
 use super::tunnel::{Tunnel, connect};
 use crate::blocking::Connection;
 use crate::cli::args::Arguments;
@@ -147,13 +147,14 @@ impl<'a, 'b> Doctor<'a, 'b> {
             openssl.map_err(|_| Failure::failed(NO_OPENSSL))?;
             command = Some(tls_command(&address)?);
         }
-        let headers = given.values("header");
+        let headers: Vec<_> = given.values("header").map(text).collect();
+        check_headers(&headers)?;
         Ok(Self {
             terminal,
             address,
             has_tls,
             command,
-            headers: headers.map(|line| text(line) + "\r\n").collect(),
+            headers: headers.iter().map(|line| format!("{line}\r\n")).collect(),
             wait: Duration::from_secs(number(given, "wait")?.unwrap_or(WAIT) as u64),
             problems: 0,
         })

@@ -109,3 +109,13 @@ pub(super) fn number(given: &Arguments, name: &str) -> Result<Option<usize>, Fai
         ))),
     }
 }
+
+/// Checks lines that are to be sent as headers.
+pub(super) fn check_headers(lines: &[String]) -> Result<(), Failure> {
+    let is_wrong = |line: &&String| !line.contains(':') || line.contains(['\r', '\n']);
+    let wrong = lines.iter().find(is_wrong);
+    wrong.map_or(Ok(()), |line| {
+        let error = format!("{line:?} is not a header such as 'Name: value'");
+        Err(Failure::Wrong(error))
+    })
+}

@@ -19,7 +19,7 @@ mod session;
 
 use super::address::Address;
 use super::terminal::Terminal;
-use super::tool::{Failure, Tool, number};
+use super::tool::{Failure, Tool, check_headers, number};
 use crate::cli::args::Arguments;
 use cases::{Case, Expected, Severity};
 use judge::{Verdict, judge, severity};
@@ -372,11 +372,7 @@ fn server(given: &Arguments) -> Result<Server, Failure> {
         .into_iter()
         .map(|origin| format!("Origin: {origin}"));
     let headers: Vec<_> = texts(given, "header").into_iter().chain(origins).collect();
-    let is_wrong = |line: &&String| !line.contains(':') || line.contains(['\r', '\n']);
-    if let Some(line) = headers.iter().find(is_wrong) {
-        let error = format!("{line:?} is not a header such as 'Name: value'");
-        return Err(Failure::Wrong(error));
-    }
+    check_headers(&headers)?;
     let command = texts(given, "connect").pop();
     let server = Server {
         address: Address::operand(given, command.is_some())?,
