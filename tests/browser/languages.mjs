@@ -75,6 +75,20 @@ function misfits() {
   return found;
 }
 
+scene('in Arabic a link runs from left to right, and what is found stays at the side of the page', [], async ({ meet }) => {
+  const ada = await meet('Ada', { language: 'ar', locale: 'ar' });
+  const link = ada.log.getByRole('link');
+  assert.equal(await link.evaluate((one) => getComputedStyle(one).direction), 'ltr');
+  await ada.say('hello');
+  await ada.said('hello').waitFor();
+  await ada.page.keyboard.press('Control+f');
+  await ada.role('searchbox', 'Search for').fill('hello');
+  const found = ada.page.locator('.found');
+  await found.waitFor();
+  const right = async (locator) => locator.evaluate((one) => one.getBoundingClientRect().right);
+  assert.equal(await right(found), await right(ada.page.locator('.search li .hint')));
+});
+
 for (const language of languages.keys()) {
   for (const device of ['phone', 'desktop']) {
     scene(`${language} fits: ${device}`, ['--owner-key', secret('languages', KEY)], async ({ meet, server }) => {

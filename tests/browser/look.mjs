@@ -1,6 +1,7 @@
 // How the page looks and feels to everybody: axe finds nothing, hostile texts break nothing, fingers find every control, themes.
 
 import assert from 'node:assert/strict';
+import { KEY, secret } from './change.mjs';
 import { OUT, UNSENT, scene, until } from './harness.mjs';
 import { DEVICES, PHONE, SCHEMES, faults, screens } from './screens.mjs';
 
@@ -65,6 +66,26 @@ scene('the longest names fit on the smallest screen', [], async ({ meet }) => {
   await ada.said('hello').waitFor();
   assert.equal(await ada.page.evaluate(() => document.documentElement.scrollWidth), 320);
   assert.ok(await ada.text.evaluate((box) => box.offsetHeight) < 60, 'what stands in the empty box takes one line');
+});
+
+scene('a phone in landscape: the sign-in form fits, and the owner’s button has its name', ['--owner-key', secret('look', KEY)], async ({ meet }) => {
+  const ada = await meet(null, { ...PHONE, viewport: { width: 640, height: 320 } });
+  const form = await ada.page.locator('.join form').boundingBox();
+  assert(form.y >= 0 && form.y + form.height <= 320, JSON.stringify(form));
+  await ada.enter('Ada');
+  await ada.heading('#general').waitFor();
+  await ada.say(`/own ${KEY}`);
+  await ada.rule('Close the door');
+});
+
+scene('on the smallest screen a channel to join is one row: name, members, button', [], async ({ meet }) => {
+  const [ada, bob] = [await meet('Ada', PHONE), await meet('Bob')];
+  await bob.create('kitchen-and-garden');
+  await ada.role('button', 'Menu', true).click();
+  await ada.role('button', 'Browse channels').click();
+  const row = ada.role('dialog', 'Browse channels').getByRole('listitem').filter({ hasText: '1 person' });
+  const [all, name, members, join] = await Promise.all(['button', '.name', '.hint', '.go'].map((one) => row.locator(one).boundingBox()));
+  assert(members.y >= name.y + name.height && join.x + join.width > all.x + all.width - 20, JSON.stringify({ all, name, members, join }));
 });
 
 scene('fingers find every control', [], async ({ meet }) => {

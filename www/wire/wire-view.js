@@ -180,7 +180,7 @@ export class WireView {
     const [arrow, way, from] = trace.direction === 'in' ? ['→', 'in', w.in] : ['←', 'out', w.out];
     const parts = trace.handshake ? [element('b', {}, w.handshake), element('small', {}, time)] : [
       element('span', { class: 'way', title: from }, arrow), element('span', { class: 'spoken' }, from),
-      element('b', {}, trace.frame.opcode ?? w.unreadable), element('small', {}, `${trace.length} B `, time),
+      element('b', {}, trace.frame.opcode ?? w.unreadable), element('small', { dir: 'ltr' }, `${trace.length} B `, time),
       element('span', { class: 'said', dir: 'auto' }, summary(trace))];
     const entry = button({ class: trace.handshake ? 'frame' : `frame ${way}`, onclick: () => this.#select(trace, entry) }, ...parts);
     if (trace === this.#selected) set(entry, 'aria-current', 'true');
