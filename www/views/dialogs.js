@@ -91,8 +91,8 @@ export function prompt(title, label, value, yes, submit, { type = 'text', offer 
       await submit(field.value.trim());
       dialog.close();
     } catch (refused) {
-      setText(error, refused.message);
       propose(offer(field.value.trim(), refused.code));
+      setText(error, refused.message.replace(` Try ${other.value}.`, '')); // the server's sentence may name it, too
       set(field, 'aria-invalid', 'true');
       field.select();
     }
