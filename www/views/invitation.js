@@ -40,7 +40,7 @@ export const invitation = async () => {
   // A host name that led here is better than a number.
   const all = isLocal ? [...addresses, here].slice(0, Math.max(1, addresses.length)) : [here, ...addresses.filter((address) => address !== here)];
   const isOnlyHere = isLocal && addresses.length === 0;
-  const rows = isOnlyHere ? [] : qrRows(link(all[0])); // no one else can open the address
+  const rows = isOnlyHere && password === null ? [] : qrRows(link(all[0])); // no one else can open that address
   const hint = isOnlyHere ? t.join.onlyHere : password !== null ? t.join.withPassword : '';
   return { links: all.map(link), rows, hint };
 };
