@@ -4,6 +4,9 @@
 
 import { connect, createServer } from 'node:net';
 
+/** A slow line passes bytes in packets, so that a browser can read the beginning of a file before its end. */
+const PACKET_BYTES = 1460;
+
 export class Proxy {
   static #open = new Set();
   #server; #target; #pairs = new Set(); #busyUntil = 0;
@@ -32,7 +35,9 @@ export class Proxy {
     const pair = [near, far];
     this.#pairs.add(pair);
     for (const [one, other] of [pair, [far, near]]) {
-      one.on('data', (bytes) => this.mode !== 'silent' && this.#pass(bytes, other, one === far));
+      const packets = []; // on their way
+      one.on('data', (bytes) => this.mode !== 'silent' && this.#pass(bytes, other, one === far, packets));
+      one.setNoDelay();
       one.on('error', () => {});
       one.on('close', () => {
         other.destroy();
@@ -42,13 +47,18 @@ export class Proxy {
     return undefined;
   }
 
-  #pass(bytes, to, isDown) {
+  #pass(bytes, to, isDown, packets) {
     if (isDown) this.bytes += bytes.length;
     else this.requests += bytes.toString('latin1').match(/^GET /gm)?.length ?? 0;
     if (this.latency === 0) return to.write(bytes);
     const now = performance.now();
-    if (isDown) this.#busyUntil = Math.max(now, this.#busyUntil) + bytes.length / this.rate;
-    return setTimeout(() => to.write(bytes), this.latency + (isDown ? this.#busyUntil - now : 0));
+    for (let from = 0; from < bytes.length; from += PACKET_BYTES) {
+      const packet = bytes.subarray(from, from + PACKET_BYTES);
+      packets.push(packet);
+      if (isDown) this.#busyUntil = Math.max(now, this.#busyUntil) + packet.length / this.rate;
+      setTimeout(() => to.write(packets.shift()), this.latency + (isDown ? this.#busyUntil - now : 0)); // timers may swap
+    }
+    return undefined;
   }
 
   /** Cuts everything that stands, in the middle of whatever was said. */
