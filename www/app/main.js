@@ -2,13 +2,10 @@
 //
 // After a change every view is updated, once for all changes of a frame; each touches only what is different.
 
-import { check } from '../connection/check.js';
 import { openRoom } from '../store/state.js';
 import { loadTexts, t } from '../texts/language.js';
-import { ChannelBrowser } from '../views/channel-browser.js';
 import { Composer } from '../views/composer.js';
 import { ConnectionBanner } from '../views/connection-banner.js';
-import { openConnectionCheck } from '../views/connection-check.js';
 import * as dialogs from '../views/dialogs.js';
 import { byId, fillTexts, loadStyles } from '../views/dom.js';
 import { Feed } from '../views/feed.js';
@@ -17,9 +14,7 @@ import { Bell } from '../views/notify.js';
 import { OwnMenu } from '../views/own-menu.js';
 import { OwnerMenu } from '../views/owner-menu.js';
 import { PeopleList } from '../views/people-list.js';
-import { QuickSwitcher } from '../views/quick-switcher.js';
 import { RoomHeader } from '../views/room-header.js';
-import { Search } from '../views/search.js';
 import { Sidebar } from '../views/sidebar.js';
 import { SignIn } from '../views/sign-in.js';
 import { Chat } from './chat.js';
@@ -27,14 +22,15 @@ import { keep } from './keep.js';
 
 /** The longest time until an update is shown; a hidden tab gets no frames, but has a title. */
 const FRAME_MS = 100;
-/** When the page loads later.js, and is kept for a start without the server. */
-const LATER_MS = 3000;
+/** When the page is kept for a start without the server. */
+const KEEP_MS = 3000;
 /** How often the page is updated without a reason: the date or the time zone may have changed. */
 const REFRESH_MS = 20_000;
 
 await loadTexts();
 let loading = null;
-const load = () => (loading ??= Promise.all([import('../app/later.js'), loadStyles('styles/wire.css')]).then(([{ later }]) => later));
+let panels = null; // what later.js returns, once it is loaded
+const load = () => (loading ??= Promise.all([import('../app/later.js'), loadStyles('styles/wire.css')]).then(([{ later }]) => (panels = later(chat))));
 /** A function that calls one of later.js. */
 const later = (name) => (...values) => load().then((all) => all[name](...values), () => {
   loading = null;
@@ -44,17 +40,13 @@ const later = (name) => (...values) => load().then((all) => all[name](...values)
 fillTexts(t.page);
 const chat = new Chat(changed, dialogs.confirm);
 const signIn = new SignIn((name, password) => chat.enter(name, password));
-const browser = new ChannelBrowser(chat);
-const switcher = new QuickSwitcher(chat);
-const sidebar = new Sidebar(chat, () => browser.open(), () => switcher.open(), (view) => search.list(view));
+const sidebar = new Sidebar(chat, later('browse'), later('jump'), later('list'));
 const feed = new Feed(chat);
 const composer = new Composer(chat);
-const checkConnection = () => openConnectionCheck(() => check(location));
-const banner = new ConnectionBanner(chat, checkConnection);
+const banner = new ConnectionBanner(chat, later('check'));
 const bell = new Bell(chat);
-const header = new RoomHeader(chat, changed, checkConnection, later);
+const header = new RoomHeader(chat, changed, later);
 const ownerMenu = new OwnerMenu(chat);
-const search = new Search(chat);
 const people = new PeopleList(chat);
 
 let scheduled = false, frame = 0, timer = 0;
@@ -88,9 +80,9 @@ function show() {
   header.show(room);
   ownerMenu.show(room);
   people.show(room);
-  browser.show();
+  panels?.browser.show();
   ownMenu.show();
-  if (isOut) return search.forget();
+  if (isOut) return panels?.search.forget();
   if (chat.focusWanted) {
     chat.focusWanted = false;
     composer.focus();
@@ -110,21 +102,22 @@ function restoreFocus() {
 }
 
 chat.heard = (...heard) => bell.ring(...heard);
-chat.searchWanted = (text) => search.open(text);
+chat.searchWanted = later('find');
 chat.outdated = (event) => {
-  for (const view of [bell, ownerMenu, search]) view.outdated(event);
+  for (const view of [bell, ownerMenu, panels?.search]) view?.outdated(event);
 };
 const showKeys = keys.listen({
   inside: () => !byId('chat').hidden,
-  jump: () => switcher.open(),
-  search: () => search.open(),
-  hasSearch: () => search.hasFocus,
+  jump: later('jump'),
+  search: later('find'),
+  hasSearch: () => document.activeElement === byId('search-text'),
   escape: () => {
     chat.hush();
     if (document.activeElement !== byId('menu')) composer.focus(); // Escape closed the drawer
   },
 });
 const ownMenu = new OwnMenu(chat, bell, showKeys);
+byId('search-button').addEventListener('click', later('toggleSearch'));
 byId('skip').addEventListener('click', (event) => {
   event.preventDefault(); // the address names a room
   byId('text').focus();
@@ -158,4 +151,5 @@ let resumes = chat.stage === 'entering';
 show();
 document.documentElement.dataset.started = ''; // see start.js
 document.querySelector('.start:not(.failed)')?.remove();
-setTimeout(() => load().catch(() => { loading = null; }).then(keep), LATER_MS);
+const loaded = load().catch(() => { loading = null; });
+setTimeout(() => loaded.then(keep), KEEP_MS);

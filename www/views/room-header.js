@@ -21,8 +21,8 @@ export function syncStatus(room) {
 export class RoomHeader {
   #chat; #changed; #timer = 0; #typing = ''; #key = null; #connectedAt = 0;
 
-  /** `check()` opens the connection check; `later(name)` is a function of app/later.js. */
-  constructor(chat, changed, check, later) {
+  /** `later(name)` is a function of app/later.js. */
+  constructor(chat, changed, later) {
     this.#chat = chat;
     this.#changed = changed;
     const more = byId('more');
@@ -39,7 +39,7 @@ export class RoomHeader {
         { text: t.menu.transcript, act: () => later('saveTranscript')(chat, room) },
         LINE,
         { text: t.page.wire, act: () => later('togglePanel')(chat, more) },
-        { text: t.check.title, act: check },
+        { text: t.check.title, act: later('check') },
         this.#canLeave(room) && LINE,
         this.#canLeave(room) && { text: t.page.leaveChannel, danger: true, act: () => chat.leaveChannel(room.name) },
       ], more.getBoundingClientRect());

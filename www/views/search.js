@@ -25,7 +25,6 @@ export class Search {
 
   constructor(chat) {
     this.#chat = chat;
-    byId('search-button').addEventListener('click', () => (this.#panel.hidden || this.#view !== 'search' ? this.open() : this.#close()));
     byId('search-close').addEventListener('click', () => this.#close());
     this.#text.addEventListener('input', () => {
       clearTimeout(this.#timer);
@@ -47,11 +46,6 @@ export class Search {
     });
   }
 
-  /** Whether the field has the keyboard: then Ctrl+F is the browser's. */
-  get hasFocus() {
-    return document.activeElement === this.#text;
-  }
-
   /** Opens the panel, perhaps with a text to search for. */
   open(text = null) {
     this.#show('search');
@@ -68,6 +62,12 @@ export class Search {
     this.#setOpen(true);
     this.#begin();
     byId('search-close').focus();
+  }
+
+  /** Opens the panel to search, or closes it. */
+  toggle() {
+    if (this.#panel.hidden || this.#view !== 'search') this.open();
+    else this.#close();
   }
 
   #show(view) {
