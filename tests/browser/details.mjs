@@ -82,7 +82,7 @@ scene('a name is changed from the user’s menu, and the others see a line', [],
   const dialog = ada.role('dialog', 'Change your name');
   await dialog.getByRole('textbox').fill('Zoë Müller');
   await dialog.getByRole('button', { name: 'Change name' }).click();
-  await dialog.getByText('Zoë-Müller').waitFor();
+  await dialog.getByRole('button', { name: 'Zoë-Müller' }).waitFor();
   await dialog.getByRole('textbox').fill('Lovelace');
   await ada.page.keyboard.press('Enter');
   await bob.log.getByText('Ada is now called Lovelace').waitFor();

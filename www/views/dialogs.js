@@ -92,7 +92,7 @@ export function prompt(title, label, value, yes, submit, { type = 'text', offer 
       dialog.close();
     } catch (refused) {
       propose(offer(field.value.trim(), refused.code));
-      setText(error, refused.message.replace(` Try ${other.value}.`, '')); // the server's sentence may name it, too
+      setText(error, refused.message);
       set(field, 'aria-invalid', 'true');
       field.select();
     }
