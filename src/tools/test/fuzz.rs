@@ -192,7 +192,7 @@ pub(super) fn run(
     let is_over = || end.is_some_and(|end| Instant::now() >= end);
     let seed = match number(given, "seed")? {
         Some(seed) => seed as u64,
-        None => u16::from_be_bytes(random()?).into(),
+        None => u64::from(u16::from_be_bytes(random()?)).max(1),
     };
     let play = |number: usize| {
         let random = &mut Random::new(seed << 32 ^ number as u64);

@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest silence, unless `--timeout` is given.
@@ -247,21 +248,30 @@ fn unwritable(path: &Path) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::Wrong(format!("can't write {}: {error}", path.display()))
 }
 
-/// Plays all cases and shows the progress. Those that only wait begin at once; those with long
+/// Plays all cases and shows the progress. Those that only wait do so meanwhile; those with long
 /// messages come last and one by one, so that they don't delay others into a timeout.
 fn play_all(cases: &[Case], server: &Server, jobs: usize) -> Vec<Outcome> {
-    let (long, mut short): (Vec<_>, Vec<_>) = (0..cases.len()).partition(|at| cases[*at].is_long());
-    short.sort_by_key(|at| cases[*at].expected != Expected::Ends);
+    let is_waiting = |at: &usize| cases[*at].expected == Expected::Ends;
+    let (waiting, rest): (Vec<_>, Vec<_>) = (0..cases.len()).partition(is_waiting);
+    let (long, short): (Vec<_>, Vec<_>) = rest.into_iter().partition(|at| cases[*at].is_long());
     let (mut outcomes, mut done) = (vec![Outcome::default(); cases.len()], 0);
-    for (order, jobs) in [(short, jobs), (long, 1)] {
-        let work = |at: usize| play(&cases[order[at]], server);
-        in_parallel(jobs, order.len(), work, |at, outcome| {
-            outcomes[order[at]] = outcome;
-            done += 1;
-            show_progress(&format!("{done} of {} cases", cases.len()));
-            true
-        });
-    }
+    thread::scope(|scope| {
+        let play_waiting = |at: usize| (at, play(&cases[at], server));
+        let waiting = scope.spawn(move || waiting.into_iter().map(play_waiting).collect());
+        for (order, jobs) in [(short, jobs), (long, 1)] {
+            let work = |at: usize| play(&cases[order[at]], server);
+            in_parallel(jobs, order.len(), work, |at, outcome| {
+                outcomes[order[at]] = outcome;
+                done += 1;
+                show_progress(&format!("{done} of {} cases", cases.len()));
+                true
+            });
+        }
+        let waited: Vec<_> = waiting.join().unwrap_or_default();
+        waited
+            .into_iter()
+            .for_each(|(at, outcome)| outcomes[at] = outcome);
+    });
     show_progress("");
     outcomes
 }
