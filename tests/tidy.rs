@@ -289,7 +289,7 @@ fn sockets_clocks_and_panics_stay_where_they_belong() {
     none(problems);
 }
 
-/// rustfmt wraps code but no comments.
+/// rustfmt wraps code but no comments, and no JavaScript.
 #[test]
 fn files_have_a_head_and_short_lines() {
     let mut problems = Vec::new();
@@ -301,6 +301,29 @@ fn files_have_a_head_and_short_lines() {
                 problems.push(format!(
                     "{path} needs a head comment, at most 100 characters a line, and at most 700 lines"
                 ));
+            }
+        }
+    }
+    // The files of the languages hold sentences.
+    let is_table = |path: &str| {
+        let name = path.strip_prefix("www/texts/").unwrap_or_default();
+        ["ar", "de", "emoji", "en", "es", "fr", "ja", "pt-BR"]
+            .iter()
+            .any(|table| name == format!("{table}.js"))
+    };
+    for folder in ["www", "tests", "examples", "benches"] {
+        for (path, text) in files(folder, &[".js", ".mjs", ".cjs", ".css"]) {
+            // Long strings, regular expressions and imports (see build.rs) stay on one line.
+            let is_literal = |line: &str| {
+                line.contains("import ")
+                    || line.trim().starts_with('/')
+                    || line.split(['\'', '"', '`']).any(|it| it.len() > 60)
+            };
+            let is_comment = |line: &str| line.trim().starts_with("//");
+            let is_wide =
+                |line: &str| line.chars().count() > 100 && (is_comment(line) || !is_literal(line));
+            if !is_table(&path) && text.lines().any(is_wide) {
+                problems.push(format!("{path} needs at most 100 characters a line"));
             }
         }
     }

@@ -1,4 +1,5 @@
-// Messages that are changed after they were sent: edited, deleted, reacted to; and a room with a password.
+// Messages that are changed after they were sent: edited, deleted, reacted to; and a room with a
+// password.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -16,60 +17,68 @@ export function secret(name, text) {
 }
 
 export const KEY = 'b1946ac92492d2347c6235b4d2611184';
-const complete = (person, count) => until(`${count} of ${count} messages, nothing missing`, () => person.status());
+const complete = (person, count) =>
+  until(`${count} of ${count} messages, nothing missing`, () => person.status());
 
-scene('a message is edited, reacted to and deleted, and each has the same picture', [], async ({ meet }) => {
-  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
-  await ada.say('good morning'); // so that the next one has no header of its own
-  await ada.say('the secret is 4711');
-  await bob.said('the secret is 4711').waitFor();
-  await ada.said('the secret is 4711').waitFor();
+scene('a message is edited, reacted to and deleted, and each has the same picture', [],
+  async ({ meet }) => {
+    const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+    await ada.say('good morning'); // so that the next one has no header of its own
+    await ada.say('the secret is 4711');
+    await bob.said('the secret is 4711').waitFor();
+    await ada.said('the secret is 4711').waitFor();
 
-  await ada.text.press('ArrowUp');
-  await ada.page.getByText('Editing your message').waitFor();
-  assert.equal(await ada.text.inputValue(), 'the secret is 4711');
-  await ada.text.press('Escape');
-  assert.equal(await ada.text.inputValue(), '');
-  await ada.text.press('ArrowUp');
-  await ada.page.getByText('Editing your message').waitFor();
-  await ada.text.fill('no secret');
-  await ada.text.press('Enter');
-  await bob.said('no secret').waitFor();
-  assert.match(await bob.log.getByText('(edited)').getAttribute('title'), /^Edited Today, /);
-  for (const person of [ada, bob]) {
-    const look = await person.log.getByText('(edited)').evaluate((node) => getComputedStyle(node).opacity);
-    assert.equal(look, '1', 'the mark is seen without hovering');
-  }
-  assert.equal(await ada.text.inputValue(), '');
+    await ada.text.press('ArrowUp');
+    await ada.page.getByText('Editing your message').waitFor();
+    assert.equal(await ada.text.inputValue(), 'the secret is 4711');
+    await ada.text.press('Escape');
+    assert.equal(await ada.text.inputValue(), '');
+    await ada.text.press('ArrowUp');
+    await ada.page.getByText('Editing your message').waitFor();
+    await ada.text.fill('no secret');
+    await ada.text.press('Enter');
+    await bob.said('no secret').waitFor();
+    assert.match(await bob.log.getByText('(edited)').getAttribute('title'), /^Edited Today, /);
+    for (const person of [ada, bob]) {
+      const look = await person.log.getByText('(edited)').evaluate((node) =>
+        getComputedStyle(node).opacity
+      );
+      assert.equal(look, '1', 'the mark is seen without hovering');
+    }
+    assert.equal(await ada.text.inputValue(), '');
 
-  await bob.act('no secret', 'tada');
-  const one = ada.role('button', '🎉 1', true);
-  await one.click(); // Ada joins in
-  await bob.role('button', '🎉 2, with yours').waitFor();
-  await until('🎉 2, with yours', () => ada.page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'the keyboard stays');
-  await bob.role('button', '🎉 2, with yours').click();
-  await ada.role('button', '🎉 1, with yours').waitFor();
-  for (const person of [ada, bob]) await complete(person, 6);
-  await bob.page.reload();
-  await bob.role('button', '🎉 1', true).waitFor();
-  await complete(bob, 6);
-  assert.deepEqual(await faults(bob.page), []);
+    await bob.act('no secret', 'tada');
+    const one = ada.role('button', '🎉 1', true);
+    await one.click(); // Ada joins in
+    await bob.role('button', '🎉 2, with yours').waitFor();
+    await until('🎉 2, with yours',
+      () => ada.page.evaluate(() => document.activeElement.getAttribute('aria-label')),
+      'the keyboard stays');
+    await bob.role('button', '🎉 2, with yours').click();
+    await ada.role('button', '🎉 1, with yours').waitFor();
+    for (const person of [ada, bob]) await complete(person, 6);
+    await bob.page.reload();
+    await bob.role('button', '🎉 1', true).waitFor();
+    await complete(bob, 6);
+    assert.deepEqual(await faults(bob.page), []);
 
-  await ada.act('no secret', 'Delete');
-  await ada.log.getByRole('button', { name: 'Undo' }).click();
-  await ada.said('no secret').waitFor();
-  await ada.act('no secret', 'Delete');
-  await bob.log.getByText('Message deleted by Ada.').waitFor();
-  assert.equal(await bob.said('no secret').count(), 0);
-  for (const person of [ada, bob]) {
-    await complete(person, 7);
-    await person.page.reload();
-    await person.log.getByText('Message deleted by Ada.').waitFor();
-    await complete(person, 7);
-    const kept = await person.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.body.innerHTML]));
-    assert.doesNotMatch(kept, /secret/, 'the page keeps neither text');
-  }
-});
+    await ada.act('no secret', 'Delete');
+    await ada.log.getByRole('button', { name: 'Undo' }).click();
+    await ada.said('no secret').waitFor();
+    await ada.act('no secret', 'Delete');
+    await bob.log.getByText('Message deleted by Ada.').waitFor();
+    assert.equal(await bob.said('no secret').count(), 0);
+    for (const person of [ada, bob]) {
+      await complete(person, 7);
+      await person.page.reload();
+      await person.log.getByText('Message deleted by Ada.').waitFor();
+      await complete(person, 7);
+      const kept = await person.page.evaluate(() =>
+        JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.body.innerHTML])
+      );
+      assert.doesNotMatch(kept, /secret/, 'the page keeps neither text');
+    }
+  });
 
 scene('a deletion is sent at once when its page is closed', [], async ({ meet }) => {
   const [ada, bob] = [await meet('Ada'), await meet('Bob')];
@@ -95,7 +104,12 @@ scene('a private message is edited and deleted', [], async ({ meet }) => {
   await bob.log.getByText('Message deleted by Ada.').waitFor();
 });
 
-scene('a room with a password', ['--password-file', secret('password', 'sesame & co'), '--owner-key', secret('key', KEY)], async ({ meet, server }) => {
+scene('a room with a password', [
+  '--password-file',
+  secret('password', 'sesame & co'),
+  '--owner-key',
+  secret('key', KEY),
+], async ({ meet, server }) => {
   const ada = await meet(null);
   await ada.enter('Ada');
   const field = ({ page }) => page.getByLabel('The room’s password');
@@ -109,7 +123,8 @@ scene('a room with a password', ['--password-file', secret('password', 'sesame &
   await ada.heading('#general').waitFor();
   await ada.page.reload();
   await ada.heading('#general').waitFor(); // not asked again
-  const kept = () => ada.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
+  const kept = () =>
+    ada.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
   assert.doesNotMatch(await kept(), /sesame/);
 
   const bob = await meet(null);
@@ -128,7 +143,8 @@ scene('a room with a password', ['--password-file', secret('password', 'sesame &
   const join = await at(bob);
   await join.getByText('#password=sesame%20%26%20co').first().waitFor();
   await join.getByRole('img', { name: /QR code/ }).waitFor();
-  assert.doesNotMatch(await (await at(ada)).locator('body').innerText(), /sesame/, 'only the owner’s browser shows it');
+  assert.doesNotMatch(await (await at(ada)).locator('body').innerText(), /sesame/,
+    'only the owner’s browser shows it');
 
   const cleo = await meet(null);
   await cleo.enter('Cleo');

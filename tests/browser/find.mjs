@@ -5,7 +5,10 @@ import { KEY, secret } from './change.mjs';
 import { scene, until } from './harness.mjs';
 import { faults } from './screens.mjs';
 
-scene('the owner is marked, pins a message, and gives the chat up', ['--owner-key', secret('pin', KEY)], async ({ meet, server }) => {
+scene('the owner is marked, pins a message, and gives the chat up', [
+  '--owner-key',
+  secret('pin', KEY),
+], async ({ meet, server }) => {
   const [ada, bob] = [await meet(null), await meet('Bob')];
   await ada.page.goto(`${server.url}#owner=${KEY}`);
   await ada.page.reload();
@@ -58,39 +61,47 @@ scene('the owner is marked, pins a message, and gives the chat up', ['--owner-ke
   await ada.page.getByRole('alert').filter({ hasText: /key/ }).waitFor();
 });
 
-scene('the search finds while the user types, everywhere or here, and opens the message', [], async ({ meet }) => {
-  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
-  await bob.say('the ADDRESS is Main Street');
-  await bob.create('garden');
-  await bob.heading('#garden').waitFor();
-  await bob.say('another address');
-  await bob.said('another address').waitFor();
-  await bob.say('/msg Ada my own address');
-  await ada.conversation('Bob').waitFor();
-  await ada.page.keyboard.press('Control+f');
-  const panel = ada.role('complementary', 'Search');
-  const found = () => panel.locator('.found').allInnerTexts();
-  await panel.getByRole('searchbox').fill('address');
-  await until(['another address', 'my own address', 'the ADDRESS is Main Street'], async () => (await found()).sort());
-  assert.deepEqual((await panel.locator('mark').allInnerTexts()).sort(), ['ADDRESS', 'address', 'address']);
-  await panel.getByRole('combobox', { name: 'Where' }).selectOption('Only here');
-  await until(['the ADDRESS is Main Street'], found);
-  await panel.getByRole('combobox', { name: 'Where' }).selectOption('Everywhere');
-  assert.deepEqual(await faults(ada.page), []);
-  await panel.getByText('another address').click();
-  await ada.heading('#garden').waitFor();
-  await until('another address', () => ada.log.locator('[data-target] .text').innerText());
-  await bob.channel('garden').click();
-  await bob.act('another address', 'Delete');
-  await until(0, () => panel.getByText('another address').count(), 'a deleted text leaves the results, too');
-  await panel.getByRole('searchbox').fill('nowhere to be found');
-  await panel.getByText('Nothing found.').waitFor();
-  await ada.page.keyboard.press('Escape');
-  await until(0, () => panel.count());
-  await ada.page.keyboard.press('Control+f');
-  await panel.getByRole('searchbox').fill('my own');
-  await panel.getByText('my own address').waitFor();
-  await ada.own('Leave chat');
-  await ada.name.waitFor();
-  assert.doesNotMatch(await ada.page.locator('body').innerHTML(), /my own/, 'the next user sees no results');
-});
+scene('the search finds while the user types, everywhere or here, and opens the message', [],
+  async ({ meet }) => {
+    const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+    await bob.say('the ADDRESS is Main Street');
+    await bob.create('garden');
+    await bob.heading('#garden').waitFor();
+    await bob.say('another address');
+    await bob.said('another address').waitFor();
+    await bob.say('/msg Ada my own address');
+    await ada.conversation('Bob').waitFor();
+    await ada.page.keyboard.press('Control+f');
+    const panel = ada.role('complementary', 'Search');
+    const found = () => panel.locator('.found').allInnerTexts();
+    await panel.getByRole('searchbox').fill('address');
+    await until(['another address', 'my own address', 'the ADDRESS is Main Street'],
+      async () => (await found()).sort());
+    assert.deepEqual((await panel.locator('mark').allInnerTexts()).sort(), [
+      'ADDRESS',
+      'address',
+      'address',
+    ]);
+    await panel.getByRole('combobox', { name: 'Where' }).selectOption('Only here');
+    await until(['the ADDRESS is Main Street'], found);
+    await panel.getByRole('combobox', { name: 'Where' }).selectOption('Everywhere');
+    assert.deepEqual(await faults(ada.page), []);
+    await panel.getByText('another address').click();
+    await ada.heading('#garden').waitFor();
+    await until('another address', () => ada.log.locator('[data-target] .text').innerText());
+    await bob.channel('garden').click();
+    await bob.act('another address', 'Delete');
+    await until(0, () => panel.getByText('another address').count(),
+      'a deleted text leaves the results, too');
+    await panel.getByRole('searchbox').fill('nowhere to be found');
+    await panel.getByText('Nothing found.').waitFor();
+    await ada.page.keyboard.press('Escape');
+    await until(0, () => panel.count());
+    await ada.page.keyboard.press('Control+f');
+    await panel.getByRole('searchbox').fill('my own');
+    await panel.getByText('my own address').waitFor();
+    await ada.own('Leave chat');
+    await ada.name.waitFor();
+    assert.doesNotMatch(await ada.page.locator('body').innerHTML(), /my own/,
+      'the next user sees no results');
+  });

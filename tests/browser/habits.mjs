@@ -1,41 +1,53 @@
-// What one expects from the second day on: channels to browse, muted channels, drafts, lists of what is unread, an invitation.
+// What one expects from the second day on: channels to browse, muted channels, drafts, lists of
+// what is unread, an invitation.
 
 import assert from 'node:assert/strict';
 import { scene, until } from './harness.mjs';
 import { faults } from './screens.mjs';
 
-scene('channels are browsed, found, and new ones marked until they were seen', [], async ({ meet }) => {
-  const [ada, bob] = [await meet('Ada'), await meet('Bob')];
-  for (const name of ['garden', 'kitchen', 'kitten']) {
-    await bob.create(name);
-    await bob.heading(`#${name}`).waitFor();
-  }
-  await ada.page.reload();
-  await ada.role('button', 'Browse channels, 3 new', true).click();
-  const dialog = ada.role('dialog', 'Browse channels');
-  const rows = async () => (await dialog.getByRole('listitem').allInnerTexts()).map((text) => text.split(/\s+/).join(' '));
-  await until(['# garden new 1 person Join', '# kitchen new 1 person Join', '# kitten new 1 person Join', '# general 2 people Joined'], rows);
-  assert.deepEqual(await faults(ada.page), []);
-  await dialog.getByRole('textbox').fill('kit');
-  await until(['# kitchen new 1 person Join', '# kitten new 1 person Join'], rows);
-  await dialog.getByRole('button', { name: 'Create #kit', exact: true }).waitFor();
-  await ada.page.keyboard.press('Enter');
-  await ada.heading('#kitchen').waitFor();
-  await ada.role('button', 'Browse channels', true).waitFor();
-  await ada.page.reload();
-  await ada.heading('#kitchen').waitFor();
-  assert.equal(await ada.role('button', /^Browse channels, /).count(), 0);
-  await bob.create('attic');
-  await ada.role('button', 'Browse channels, 1 new', true).click();
-  await until('# attic new 1 person Join', async () => (await rows())[0]);
-});
+scene('channels are browsed, found, and new ones marked until they were seen', [],
+  async ({ meet }) => {
+    const [ada, bob] = [await meet('Ada'), await meet('Bob')];
+    for (const name of ['garden', 'kitchen', 'kitten']) {
+      await bob.create(name);
+      await bob.heading(`#${name}`).waitFor();
+    }
+    await ada.page.reload();
+    await ada.role('button', 'Browse channels, 3 new', true).click();
+    const dialog = ada.role('dialog', 'Browse channels');
+    const rows = async () =>
+      (await dialog.getByRole('listitem').allInnerTexts()).map((text) =>
+        text.split(/\s+/).join(' ')
+      );
+    await until([
+      '# garden new 1 person Join',
+      '# kitchen new 1 person Join',
+      '# kitten new 1 person Join',
+      '# general 2 people Joined',
+    ], rows);
+    assert.deepEqual(await faults(ada.page), []);
+    await dialog.getByRole('textbox').fill('kit');
+    await until(['# kitchen new 1 person Join', '# kitten new 1 person Join'], rows);
+    await dialog.getByRole('button', { name: 'Create #kit', exact: true }).waitFor();
+    await ada.page.keyboard.press('Enter');
+    await ada.heading('#kitchen').waitFor();
+    await ada.role('button', 'Browse channels', true).waitFor();
+    await ada.page.reload();
+    await ada.heading('#kitchen').waitFor();
+    assert.equal(await ada.role('button', /^Browse channels, /).count(), 0);
+    await bob.create('attic');
+    await ada.role('button', 'Browse channels, 1 new', true).click();
+    await until('# attic new 1 person Join', async () => (await rows())[0]);
+  });
 
 scene('private messages are not below many channels', [], async ({ meet }) => {
   const [ada, bob] = [await meet('Ada'), await meet('Bob')];
   await bob.person('Ada').click();
   await bob.say('psst');
   await ada.conversation('Bob').waitFor();
-  const above = async () => (await ada.conversation('Bob').boundingBox()).y < (await ada.channel('general').boundingBox()).y;
+  const above = async () =>
+    (await ada.conversation('Bob').boundingBox()).y
+      < (await ada.channel('general').boundingBox()).y;
   assert.equal(await above(), false);
   for (let n = 0; n < 15; n += 1) {
     await ada.say(`/join room${n}`);
@@ -84,9 +96,11 @@ scene('what is unread, and who mentioned one, are lists', [], async ({ meet }) =
   await bob.person('Ada').click();
   await bob.say('psst');
   await ada.conversation('Bob, 1 unread').waitFor();
-  await ada.channels.getByRole('link', { name: 'general, 2 unread, mentioned', exact: true }).waitFor();
+  await ada.channels.getByRole('link', { name: 'general, 2 unread, mentioned', exact: true })
+    .waitFor();
   await ada.page.reload();
-  await ada.channels.getByRole('link', { name: 'general, 2 unread, mentioned', exact: true }).waitFor();
+  await ada.channels.getByRole('link', { name: 'general, 2 unread, mentioned', exact: true })
+    .waitFor();
   await ada.role('button', 'Unread', true).click();
   assert.equal(await ada.role('button', 'Search', true).getAttribute('aria-expanded'), 'false');
   const panel = (name) => ada.role('complementary', name, true);
@@ -134,11 +148,13 @@ scene('an invitation: link, code, and a button that copies', [], async ({ meet, 
   assert.equal(await ada.page.evaluate(() => navigator.clipboard.readText()), server.url);
 });
 
-scene('an invitation that other computers can use has a QR code', ['--listen', '0.0.0.0:0'], async ({ meet }) => {
-  const ada = await meet('Ada');
-  await ada.more('Invite people…');
-  await ada.role('dialog', 'Invite people').getByRole('img', { name: 'QR code of http' }).waitFor();
-});
+scene('an invitation that other computers can use has a QR code', ['--listen', '0.0.0.0:0'],
+  async ({ meet }) => {
+    const ada = await meet('Ada');
+    await ada.more('Invite people…');
+    await ada.role('dialog', 'Invite people').getByRole('img', { name: 'QR code of http' })
+      .waitFor();
+  });
 
 scene('a name with a space: another is offered before anything is sent', [], async ({ meet }) => {
   const ada = await meet(null);
@@ -154,10 +170,12 @@ scene('a name with a space: another is offered before anything is sent', [], asy
   const dialog = ada.role('dialog', 'Change your name');
   await dialog.getByRole('textbox').fill('Ada King');
   await dialog.getByRole('button', { name: 'Take Ada-King' }).click();
-  await until(/Ada-King/.source, async () => (await ada.role('button', 'Your settings').innerText()).match(/Ada-King/)?.[0]);
+  await until(/Ada-King/.source,
+    async () => (await ada.role('button', 'Your settings').innerText()).match(/Ada-King/)?.[0]);
 });
 
-scene('buttons at a message react and reply; an emoji is chosen by button; lists and large emoji', [], async ({ meet }) => {
+scene('buttons at a message react and reply; an emoji is chosen by button; lists and large emoji',
+  [], async ({ meet }) => {
   const [ada, bob] = [await meet('Ada'), await meet('Bob')];
   await bob.say('who comes?');
   await ada.said('who comes?').hover();
@@ -175,6 +193,7 @@ scene('buttons at a message react and reply; an emoji is chosen by button; lists
   await ada.text.press('Enter');
   await bob.log.locator('.large', { hasText: '🚀' }).waitFor();
   await ada.say('- one\n- ~~two~~');
-  await until(['one', 'two'], () => bob.log.getByRole('list').getByRole('listitem').allInnerTexts());
+  await until(['one', 'two'],
+    () => bob.log.getByRole('list').getByRole('listitem').allInnerTexts());
   await bob.log.locator('s', { hasText: 'two' }).waitFor();
 });

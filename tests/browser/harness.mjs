@@ -30,14 +30,20 @@ export function scratch() {
 }
 
 /** Options of a server with a history of its own, if the program can keep one. */
-export const withHistory = () => (keepsHistory() ? ['--history', join(scratch(), 'history.db')] : []);
+export const withHistory =
+  () => (keepsHistory() ? ['--history', join(scratch(), 'history.db')] : []);
 
 /** Whether the program was built with a history that outlives it. */
-export const keepsHistory = () => /--history FILE/.test(execFileSync(PROGRAM, ['--help'], { encoding: 'utf8' }));
+export const keepsHistory = () =>
+  /--history FILE/.test(execFileSync(PROGRAM, ['--help'], { encoding: 'utf8' }));
 
-/** The server under test: a process of the real binary, built by `run`, or the one that PARLOR names. */
+/**
+ * The server under test: a process of the real binary, built by `run`, or the one that PARLOR
+ * names.
+ */
 export class Server {
-  #options; #process = null;
+  #options;
+  #process = null;
   url = null;
 
   static async start(...options) {
@@ -48,11 +54,16 @@ export class Server {
   }
 
   async #spawn(listen) {
-    this.#process = spawn(PROGRAM, [...(this.#options.includes('--listen') ? [] : ['--listen', listen]), ...(this.#options.includes('--history') ? [] : ['--no-history']), ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#process = spawn(PROGRAM, [
+      ...(this.#options.includes('--listen') ? [] : ['--listen', listen]),
+      ...(this.#options.includes('--history') ? [] : ['--no-history']),
+      ...this.#options,
+    ], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.url = await new Promise((resolve, reject) => {
       let said = '';
       this.#process.once('error', reject);
-      this.#process.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${said}`)));
+      this.#process.once('exit',
+        (code) => reject(new Error(`the server ended with ${code}: ${said}`)));
       this.#process.stdout.on('data', (bytes) => {
         said += bytes;
         const url = /listening on (\S+)/.exec(said)?.[1];
@@ -77,17 +88,31 @@ export class Server {
 
 /** Chromium: Debian's, or the one that CHROMIUM names. */
 export function browser() {
-  const executablePath = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+  const executablePath = process.env.CHROMIUM
+    ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+      existsSync,
+    );
   // Without a sandbox where this is root (a container): Chromium refuses to start otherwise.
-  return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+  return chromium.launch({
+    executablePath,
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  });
 }
 
-/** A user with a browser context of their own. Elements are found by role and English name, whatever the `language` of the page. */
+/**
+ * A user with a browser context of their own. Elements are found by role and English name, whatever
+ * the `language` of the page.
+ */
 export class Person {
   words = (name) => name;
 
   static async at(browser, url, { language = 'en-GB', ...options } = {}) {
-    const context = await browser.newContext({ locale: language, timezoneId: 'Europe/Berlin', viewport: { width: 1100, height: 720 }, ...options });
+    const context = await browser.newContext({
+      locale: language,
+      timezoneId: 'Europe/Berlin',
+      viewport: { width: 1100, height: 720 },
+      ...options,
+    });
     context.setDefaultTimeout(15_000);
     const person = new Person();
     person.words = await translator(language === 'en-GB' ? 'en' : language);
@@ -102,9 +127,12 @@ export class Person {
     this.page = await this.context.newPage();
     this.page.on('pageerror', (error) => this.complaints.push(`${error}`));
     this.page.on('console', (line) => {
-      // The browser itself reports unreachable servers and refusals; the page's own policy must never be violated.
+      // The browser itself reports unreachable servers and refusals; the page's own policy must
+      // never be violated.
       const text = line.text();
-      const isRefusal = /WebSocket connection to|Failed to load resource|when fetching the script|apply style .* \('text\/plain'\)/.test(text);
+      const isRefusal =
+        /WebSocket connection to|Failed to load resource|when fetching the script|apply style .* \('text\/plain'\)/
+          .test(text);
       if (line.type() === 'error' && !isRefusal) this.complaints.push(text);
     });
     await this.page.goto(url);
@@ -117,16 +145,36 @@ export class Person {
     return person;
   }
 
-  role(role, name, exact = false) { return this.page.getByRole(role, { name: this.words(name, exact), exact }); }
-  heading(name) { return this.role('heading', name, true); }
-  get name() { return this.role('textbox', 'Your name'); }
-  get channels() { return this.role('navigation', 'Channels'); }
-  get conversations() { return this.role('navigation', 'Private messages'); }
-  get people() { return this.role('group', 'People online'); }
-  get log() { return this.role('log', 'Messages'); }
-  get text() { return this.role('textbox', 'Message', true); }
-  get connection() { return this.role('status', 'Connection'); }
-  said(text) { return this.log.getByText(text, { exact: true }); }
+  role(role, name, exact = false) {
+    return this.page.getByRole(role, { name: this.words(name, exact), exact });
+  }
+  heading(name) {
+    return this.role('heading', name, true);
+  }
+  get name() {
+    return this.role('textbox', 'Your name');
+  }
+  get channels() {
+    return this.role('navigation', 'Channels');
+  }
+  get conversations() {
+    return this.role('navigation', 'Private messages');
+  }
+  get people() {
+    return this.role('group', 'People online');
+  }
+  get log() {
+    return this.role('log', 'Messages');
+  }
+  get text() {
+    return this.role('textbox', 'Message', true);
+  }
+  get connection() {
+    return this.role('status', 'Connection');
+  }
+  said(text) {
+    return this.log.getByText(text, { exact: true });
+  }
 
   async enter(name) {
     await this.name.fill(name);
@@ -167,7 +215,7 @@ export class Person {
   async status() {
     const item = this.role('menu', 'More', true).getByRole('menuitem').first();
     // What happens on the page meanwhile may close the menu, which is opened again.
-    for (let text = null; ; text = await item.innerText({ timeout: 2000 }).catch(() => null)) {
+    for (let text = null;; text = await item.innerText({ timeout: 2000 }).catch(() => null)) {
       if (text === null) await this.role('button', 'More', true).click();
       else return this.page.keyboard.press('Escape').then(() => text);
     }
@@ -178,39 +226,62 @@ export class Person {
     await this.role('button', 'New channel').click();
     const dialog = this.role('dialog', 'Browse channels');
     await dialog.getByRole('textbox').fill(channel);
-    await dialog.getByRole('button', { name: `Create #${channel}`, exact: true }).or(dialog.getByRole('listitem').getByText(channel, { exact: true })).click();
+    await dialog.getByRole('button', { name: `Create #${channel}`, exact: true }).or(
+      dialog.getByRole('listitem').getByText(channel, { exact: true }),
+    ).click();
   }
 
   /** Joins a channel of others. */
   async join(channel) {
     await this.role('button', 'Browse channels').click();
-    await this.role('dialog', 'Browse channels').getByRole('listitem').getByText(channel, { exact: true }).click();
+    await this.role('dialog', 'Browse channels').getByRole('listitem').getByText(channel, {
+      exact: true,
+    }).click();
   }
 
-  channel(name) { return this.channels.getByRole('link', { name: new RegExp(`^${name}`) }); }
-  conversation(name) { return this.conversations.getByRole('link', { name: new RegExp(`^${name}`) }); }
-  person(name) { return this.people.getByRole('button', { name: new RegExp(`^${name}`) }); }
+  channel(name) {
+    return this.channels.getByRole('link', { name: new RegExp(`^${name}`) });
+  }
+  conversation(name) {
+    return this.conversations.getByRole('link', { name: new RegExp(`^${name}`) });
+  }
+  person(name) {
+    return this.people.getByRole('button', { name: new RegExp(`^${name}`) });
+  }
 }
 
 let shared = null, ends = false, failures = 0;
 
 /** Rejects after `ms` with "WHAT within N s". It does not keep the process alive. */
-const late = (ms, what) => new Promise((_, reject) => { setTimeout(() => reject(new Error(`${what} within ${ms / 1000} s`)), ms).unref(); });
+const late = (ms, what) =>
+  new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`${what} within ${ms / 1000} s`)), ms).unref();
+  });
 
 /** Closes all windows. If the browser can't do that in time, the next scene starts another. */
 async function closeWindows() {
-  await Promise.race([Promise.all(shared.contexts().map((context) => context.close())), late(10_000, 'the browser closes no window')])
-    .catch((error) => { console.error(`${error}`); shared = null; });
+  await Promise.race([
+    Promise.all(shared.contexts().map((context) => context.close())),
+    late(10_000, 'the browser closes no window'),
+  ])
+    .catch((error) => {
+      console.error(`${error}`);
+      shared = null;
+    });
 }
 
 /**
- * A test with a server of its own, in windows that share nothing. `options` are the server's, or a function that returns them.
- * `meet(name, options)` opens a page for a user; other users are added to `people`. No page may report an error. A scene that
- * fails is played a second time, since a busy machine can stop a browser for seconds; the first failure is printed behind
- * "again:". After ten failures the other scenes are not played.
+ * A test with a server of its own, in windows that share nothing. `options` are the server's, or a
+ * function that returns them. `meet(name, options)` opens a page for a user; other users are added
+ * to `people`. No page may report an error. A scene that fails is played a second time, since a
+ * busy machine can stop a browser for seconds; the first failure is printed behind "again:". After
+ * ten failures the other scenes are not played.
  */
 export function scene(name, options, play, most = 60_000) {
-  if (!ends) after(() => Promise.race([shared?.close(), late(10_000, 'the browser does not end')]).catch(() => {}));
+  if (!ends)
+    after(() =>
+      Promise.race([shared?.close(), late(10_000, 'the browser does not end')]).catch(() => {})
+    );
   ends = true;
   test(name, { timeout: 2 * most + 60_000 }, async (context) => {
     assert(failures < 10, 'not played: ten scenes failed before it');
@@ -230,7 +301,9 @@ async function playOnce(name, options, play, most) {
   const server = await Server.start(...(typeof options === 'function' ? options() : options));
   const people = [];
   const meet = async (who, view) => {
-    const person = await (who === null ? Person.at(shared, server.url, view) : Person.named(who, shared, server.url, view));
+    const person = await (who === null
+      ? Person.at(shared, server.url, view)
+      : Person.named(who, shared, server.url, view));
     people.push(person);
     return person;
   };
@@ -240,7 +313,9 @@ async function playOnce(name, options, play, most) {
     for (const { complaints } of people) assert.deepEqual(complaints, []);
   } catch (error) {
     const picture = `${OUT}failed-${name.replace(/\W+/g, '-')}`;
-    const taken = people.map(({ page }, index) => page.screenshot({ path: `${picture}-${index}.png` }).catch(() => {}));
+    const taken = people.map(({ page }, index) =>
+      page.screenshot({ path: `${picture}-${index}.png` }).catch(() => {})
+    );
     await Promise.race([Promise.all(taken), late(10_000, 'no pictures').catch(() => {})]);
     throw error;
   } finally {
@@ -265,7 +340,10 @@ export async function until(expected, look, what = '', patience = 15_000) {
   assert.deepEqual(seen, expected, what);
 }
 
-/** Gives the pages of a context `receive(events)` and `hear(from, to)`: messages of `general` with these numbers, as if the server had sent them. */
+/**
+ * Gives the pages of a context `receive(events)` and `hear(from, to)`: messages of `general` with
+ * these numbers, as if the server had sent them.
+ */
 export function overhear(context) {
   return context.addInitScript(() => {
     const Socket = globalThis.WebSocket;
@@ -273,10 +351,23 @@ export function overhear(context) {
       constructor(...how) {
         super(...how);
         globalThis.receive = (events) => {
-          for (const event of events) this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(event) }));
+          for (const event of events)
+            this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(event) }));
         };
-        globalThis.hear = (from, to) => globalThis.receive(Array.from({ length: to - from + 1 }, (_, index) => from + index).map((seq) => (
-          { type: 'message', channel: 'general', from: `user${seq % 7}`, author: 1e6 + (seq % 7), text: `line ${seq}`, seq, at: 1e12 + 1000 * seq })));
+        globalThis.hear = (from, to) =>
+          globalThis.receive(
+            Array.from({ length: to - from + 1 }, (_, index) => from + index).map((seq) => (
+              {
+                type: 'message',
+                channel: 'general',
+                from: `user${seq % 7}`,
+                author: 1e6 + (seq % 7),
+                text: `line ${seq}`,
+                seq,
+                at: 1e12 + 1000 * seq,
+              }
+            )),
+          );
       }
     };
   });

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { Person, scene, until } from './harness.mjs';
 import { Proxy } from './proxy.mjs';
 
-const press = (person, ...keys) => keys.reduce((before, key) => before.then(() => person.page.keyboard.press(key)), Promise.resolve());
+const press = (person, ...keys) =>
+  keys.reduce((before, key) => before.then(() => person.page.keyboard.press(key)),
+    Promise.resolve());
 const inBox = (person) => person.text.evaluate((box) => box === document.activeElement);
 
 scene('Ctrl+K jumps, and Enter takes the first', [], async ({ meet }) => {
@@ -38,7 +40,8 @@ scene('dialogs hold the keyboard', [], async ({ meet }) => {
     await dialog.waitFor();
     for (const tab of ['Tab', 'Tab', 'Tab', 'Tab', 'Shift+Tab', 'Shift+Tab', 'Shift+Tab']) {
       await press(ada, tab);
-      assert.ok(await dialog.evaluate((node) => node.contains(document.activeElement)), `${name}: ${tab}`);
+      assert.ok(await dialog.evaluate((node) => node.contains(document.activeElement)),
+        `${name}: ${tab}`);
     }
     await press(ada, 'Alt+ArrowDown');
     assert.equal(await dialog.count(), 1);
@@ -51,37 +54,40 @@ scene('dialogs hold the keyboard', [], async ({ meet }) => {
   await until(0, () => ada.role('dialog', 'Keyboard shortcuts').count());
 });
 
-scene('Alt and the arrows walk through channels, with Shift through the unread', [], async ({ meet }) => {
-  const ada = await meet('Ada');
-  const bob = await meet('Bob');
-  await bob.create('beyond'); // stands between apples and birds, and Ada is not in it
-  await ada.role('button', 'Browse channels, 1 new', true).waitFor();
-  for (const channel of ['apples', 'birds', 'cats']) {
-    await ada.create(channel);
-    await ada.heading(`#${channel}`).waitFor();
-  }
-  const walk = async (key, heading) => {
-    await press(ada, key);
-    await ada.heading(heading).waitFor();
-  };
-  await walk('Alt+ArrowDown', '#general');
-  await walk('Alt+ArrowDown', '#apples');
-  await walk('Alt+ArrowDown', '#birds');
-  await walk('Alt+ArrowUp', '#apples');
-  await bob.join('cats');
-  await bob.heading('#cats').waitFor();
-  await bob.say('meow');
-  await ada.channels.getByRole('link', { name: /^cats.*unread/ }).waitFor();
-  await walk('Alt+Shift+ArrowUp', '#cats');
-  await ada.said('meow').waitFor();
-  await press(ada, 'Alt+Shift+ArrowDown');
-  assert.equal(await ada.heading('#cats').count(), 1, 'nothing is unread');
-  await ada.log.focus();
-  await press(ada, 'Escape');
-  assert.ok(await inBox(ada));
-});
+scene('Alt and the arrows walk through channels, with Shift through the unread', [],
+  async ({ meet }) => {
+    const ada = await meet('Ada');
+    const bob = await meet('Bob');
+    await bob.create('beyond'); // stands between apples and birds, and Ada is not in it
+    await ada.role('button', 'Browse channels, 1 new', true).waitFor();
+    for (const channel of ['apples', 'birds', 'cats']) {
+      await ada.create(channel);
+      await ada.heading(`#${channel}`).waitFor();
+    }
+    const walk = async (key, heading) => {
+      await press(ada, key);
+      await ada.heading(heading).waitFor();
+    };
+    await walk('Alt+ArrowDown', '#general');
+    await walk('Alt+ArrowDown', '#apples');
+    await walk('Alt+ArrowDown', '#birds');
+    await walk('Alt+ArrowUp', '#apples');
+    await bob.join('cats');
+    await bob.heading('#cats').waitFor();
+    await bob.say('meow');
+    await ada.channels.getByRole('link', { name: /^cats.*unread/ }).waitFor();
+    await walk('Alt+Shift+ArrowUp', '#cats');
+    await ada.said('meow').waitFor();
+    await press(ada, 'Alt+Shift+ArrowDown');
+    assert.equal(await ada.heading('#cats').count(), 1, 'nothing is unread');
+    await ada.log.focus();
+    await press(ada, 'Escape');
+    assert.ok(await inBox(ada));
+  });
 
-/** Replaces notifications by a list, `shown`, and the focus of the page by a variable, `focused`. */
+/**
+ * Replaces notifications by a list, `shown`, and the focus of the page by a variable, `focused`.
+ */
 const watched = (permission) => {
   window.shown = [];
   window.focused = true;
@@ -89,7 +95,9 @@ const watched = (permission) => {
   window.Notification = class {
     static permission = permission;
     static requestPermission = async () => permission;
-    constructor(title, { body }) { window.shown.push([title, body]); }
+    constructor(title, { body }) {
+      window.shown.push([title, body]);
+    }
     close() {}
   };
 };
@@ -104,32 +112,38 @@ async function bell(person, turn = false) {
   return isOn;
 }
 
-scene('the bell: mentions and private messages alone, and none while the page has the focus', [], async ({ meet }) => {
-  const ada = await meet('Ada');
-  const bob = await meet('Bob');
-  await ada.page.evaluate(watched, 'granted');
-  assert.equal(await bell(ada), 'false');
-  const away = (gone) => ada.page.evaluate((is) => { window.focused = !is; }, gone);
-  await away(true);
-  await bob.say('@Ada before the click');
-  await ada.said('@Ada before the click').waitFor();
-  await bell(ada, true);
-  await until('true', () => bell(ada));
-  await bob.say('nothing special');
-  await bob.say('hello @ada!');
-  await until([['Bob mentioned you in #general', 'hello @ada!']], () => ada.page.evaluate(() => window.shown));
-  await bob.person('Ada').click();
-  await bob.say('psst');
-  await until([['Bob mentioned you in #general', 'hello @ada!'], ['Bob wrote to you', 'psst']], () => ada.page.evaluate(() => window.shown));
-  await away(false);
-  await bob.say('seen');
-  await ada.conversation('Bob').click();
-  await ada.said('seen').waitFor();
-  await new Promise((over) => setTimeout(over, 1500));
-  assert.equal((await ada.page.evaluate(() => window.shown)).length, 2);
-  await bell(ada, true);
-  await until('false', () => bell(ada));
-});
+scene('the bell: mentions and private messages alone, and none while the page has the focus', [],
+  async ({ meet }) => {
+    const ada = await meet('Ada');
+    const bob = await meet('Bob');
+    await ada.page.evaluate(watched, 'granted');
+    assert.equal(await bell(ada), 'false');
+    const away = (gone) =>
+      ada.page.evaluate((is) => {
+        window.focused = !is;
+      }, gone);
+    await away(true);
+    await bob.say('@Ada before the click');
+    await ada.said('@Ada before the click').waitFor();
+    await bell(ada, true);
+    await until('true', () => bell(ada));
+    await bob.say('nothing special');
+    await bob.say('hello @ada!');
+    await until([['Bob mentioned you in #general', 'hello @ada!']],
+      () => ada.page.evaluate(() => window.shown));
+    await bob.person('Ada').click();
+    await bob.say('psst');
+    await until([['Bob mentioned you in #general', 'hello @ada!'], ['Bob wrote to you', 'psst']],
+      () => ada.page.evaluate(() => window.shown));
+    await away(false);
+    await bob.say('seen');
+    await ada.conversation('Bob').click();
+    await ada.said('seen').waitFor();
+    await new Promise((over) => setTimeout(over, 1500));
+    assert.equal((await ada.page.evaluate(() => window.shown)).length, 2);
+    await bell(ada, true);
+    await until('false', () => bell(ada));
+  });
 
 scene('the bell says why it can’t ring', [], async ({ meet }) => {
   const rings = async (view, prepare, sentence, pressed) => {
@@ -145,36 +159,43 @@ scene('the bell says why it can’t ring', [], async ({ meet }) => {
   await rings({}, [watched, 'denied'], 'Notifications are blocked for this site.', 'false');
   await rings({}, [() => {
     Object.defineProperty(window, 'isSecureContext', { value: false });
-    Notification.requestPermission = () => { throw new Error('not over plain HTTP'); };
+    Notification.requestPermission = () => {
+      throw new Error('not over plain HTTP');
+    };
   }], 'This page came over plain HTTP', 'true');
   await rings({ userAgent: 'Mozilla/5.0 (Linux; Android 14) Chrome/130.0 Mobile' }, [() => {
     window.Notification = class {
       static permission = 'granted';
-      constructor() { throw new TypeError('Illegal constructor'); }
+      constructor() {
+        throw new TypeError('Illegal constructor');
+      }
     };
   }], 'You’ll hear a sound instead', 'true');
 });
 
-scene('what came while the connection was down rings once', [], async ({ server, browser, meet, people }) => {
-  const proxy = await Proxy.before(server.url);
-  const ada = await Person.named('Ada', browser, proxy.url);
-  people.push(ada);
-  const bob = await meet('Bob');
-  await ada.page.evaluate(watched, 'granted');
-  await bell(ada, true);
-  await ada.page.evaluate(() => { window.focused = false; });
-  proxy.mode = 'shut';
-  proxy.cut();
-  await ada.page.getByText(/Reconnecting/).waitFor();
-  for (const text of ['not for her', 'first @Ada', 'second @Ada']) await bob.say(text);
-  await bob.person('Ada').click();
-  await bob.say('psst');
-  await bob.said('psst').waitFor();
-  proxy.mode = 'open';
-  await ada.role('button', 'Try now').click();
-  const shown = () => ada.page.evaluate(() => window.shown.map(([, body]) => body).sort());
-  await until(['psst', 'second @Ada'], shown);
-  proxy.cut(); // another reconnect brings nothing new
-  await bob.say('third');
-  await until(['psst', 'second @Ada', 'third'], shown);
-});
+scene('what came while the connection was down rings once', [],
+  async ({ server, browser, meet, people }) => {
+    const proxy = await Proxy.before(server.url);
+    const ada = await Person.named('Ada', browser, proxy.url);
+    people.push(ada);
+    const bob = await meet('Bob');
+    await ada.page.evaluate(watched, 'granted');
+    await bell(ada, true);
+    await ada.page.evaluate(() => {
+      window.focused = false;
+    });
+    proxy.mode = 'shut';
+    proxy.cut();
+    await ada.page.getByText(/Reconnecting/).waitFor();
+    for (const text of ['not for her', 'first @Ada', 'second @Ada']) await bob.say(text);
+    await bob.person('Ada').click();
+    await bob.say('psst');
+    await bob.said('psst').waitFor();
+    proxy.mode = 'open';
+    await ada.role('button', 'Try now').click();
+    const shown = () => ada.page.evaluate(() => window.shown.map(([, body]) => body).sort());
+    await until(['psst', 'second @Ada'], shown);
+    proxy.cut(); // another reconnect brings nothing new
+    await bob.say('third');
+    await until(['psst', 'second @Ada', 'third'], shown);
+  });

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
 import { scene, until } from './harness.mjs';
 
-const SCRIPT = '<script>document.title="hurt"</script><img src=x onerror=\'document.title="hurt"\'>';
+const SCRIPT =
+  '<script>document.title="hurt"</script><img src=x onerror=\'document.title="hurt"\'>';
 
 scene('<script> in a name, a channel or a text stays text', [], async ({ meet }) => {
   const ada = await meet(null);
@@ -50,12 +51,21 @@ scene('names in other scripts', [], async ({ meet }) => {
   await bob.heading('#küche').waitFor();
 });
 
-scene('a name that a proxy sets can’t be changed', ['--trusted-proxy', '127.0.0.1', '--user-header', 'Remote-User'], async ({ meet, server }) => {
+scene('a name that a proxy sets can’t be changed', [
+  '--trusted-proxy',
+  '127.0.0.1',
+  '--user-header',
+  'Remote-User',
+], async ({ meet, server }) => {
   const { port } = new URL(server.url);
   const proxy = createServer((near) => {
     const far = connect(port, '127.0.0.1');
-    for (const [one, other] of [[near, far], [far, near]]) one.on('error', () => {}).on('close', () => other.destroy());
-    near.on('data', (bytes) => far.write(bytes.toString('latin1').replace(/^GET .*\r\n/, '$&Remote-User: Ada\r\n'), 'latin1'));
+    for (const [one, other] of [[near, far], [far, near]])
+      one.on('error', () => {}).on('close', () => other.destroy());
+    near.on('data',
+      (bytes) =>
+        far.write(bytes.toString('latin1').replace(/^GET .*\r\n/, '$&Remote-User: Ada\r\n'),
+          'latin1'));
     far.pipe(near);
   });
   await new Promise((listening) => proxy.listen(0, '127.0.0.1', listening));

@@ -1,4 +1,5 @@
-// Lost connections: when the page says so, when it reconnects, and that no message is missing afterwards.
+// Lost connections: when the page says so, when it reconnects, and that no message is missing
+// afterwards.
 
 import assert from 'node:assert/strict';
 import { UNSENT, Person, scene, until } from './harness.mjs';
@@ -17,13 +18,22 @@ function lined(name, play) {
 const banner = (person) => person.page.getByText(/Reconnecting/);
 
 /** The first pause takes a minute, so that what ends it is not its own end. */
-const pauseLong = (person) => person.page.evaluate(() => { Math.random = () => 60; });
+const pauseLong = (person) =>
+  person.page.evaluate(() => {
+    Math.random = () => 60;
+  });
 
 lined('a short loss is not worth a word', async ({ ada, proxy }) => {
   await ada.page.evaluate(() => {
     window.told = [];
-    new MutationObserver(() => window.told.push(document.querySelector('[role=status][aria-label=Connection]').textContent))
-      .observe(document.querySelector('[role=status][aria-label=Connection]'), { childList: true, subtree: true, characterData: true });
+    new MutationObserver(() =>
+      window.told.push(document.querySelector('[role=status][aria-label=Connection]').textContent)
+    )
+      .observe(document.querySelector('[role=status][aria-label=Connection]'), {
+        childList: true,
+        subtree: true,
+        characterData: true,
+      });
   });
   proxy.cut();
   await ada.say('through');
@@ -76,7 +86,8 @@ lined('a message without an answer means another connection', async ({ ada, prox
   await ada.say('into the void');
   await new Promise((over) => setTimeout(over, 1500));
   await bob.say('meanwhile');
-  proxy.mode = 'open'; // for connections to come: what was swallowed has broken the old one's frames, or left it waiting
+  // for connections to come: what was swallowed has broken the old one's frames, or left it waiting
+  proxy.mode = 'open';
   await bob.said('into the void').waitFor({ timeout: 20_000 });
   await until(['meanwhile', 'into the void'], () => ada.log.locator('.text').allInnerTexts());
   await until('2 of 2 messages, nothing missing', () => ada.status());
@@ -108,7 +119,9 @@ scene('a server that lost its history is announced', [], async ({ meet, server }
   await ada.said('before').waitFor();
   await server.stop('SIGKILL');
   await server.again();
-  await ada.page.getByRole('alert').filter({ hasText: 'was restarted' }).waitFor({ timeout: 20_000 });
+  await ada.page.getByRole('alert').filter({ hasText: 'was restarted' }).waitFor({
+    timeout: 20_000,
+  });
   await until(0, () => ada.said('before').count());
   await ada.say('after');
   await until('1 of 1 message, nothing missing', () => ada.status());
@@ -121,11 +134,13 @@ scene('a name that is taken proposes another; an invalid one says why', [], asyn
   await other.page.getByRole('alert').filter({ hasText: /letter or (a )?digit/ }).waitFor();
   await other.enter('Zoë Müller');
   await other.role('button', 'Take Zoë-Müller').waitFor();
-  assert.doesNotMatch(await other.page.getByRole('alert').first().textContent(), /Zoë-Müller.*Zoë-Müller/, 'the name is proposed once');
+  assert.doesNotMatch(await other.page.getByRole('alert').first().textContent(),
+    /Zoë-Müller.*Zoë-Müller/, 'the name is proposed once');
   await other.enter('Ada');
   await other.page.getByRole('alert').filter({ hasText: 'How about Ada2?' }).waitFor();
   assert.equal(await other.name.inputValue(), 'Ada');
-  await until(true, () => other.name.evaluate((field) => field === document.activeElement), 'the focus is in the field');
+  await until(true, () => other.name.evaluate((field) => field === document.activeElement),
+    'the focus is in the field');
   await other.role('button', 'Take Ada2').click();
   await other.heading('#general').waitFor();
   await other.person('Ada2').waitFor();

@@ -8,7 +8,8 @@ scene('private messages reach only their two', [], async ({ meet }) => {
   const bob = await meet('Bob');
   const cleo = await meet('Cleo');
   const received = [];
-  cleo.page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => received.push(payload)));
+  cleo.page.on('websocket',
+    (socket) => socket.on('framereceived', ({ payload }) => received.push(payload)));
   await cleo.page.reload();
   await cleo.heading('#general').waitFor();
 
@@ -29,30 +30,32 @@ scene('private messages reach only their two', [], async ({ meet }) => {
   await cleo.said('good morning, all').waitFor();
   assert.equal(await cleo.conversations.getByRole('link').count(), 0);
   assert.ok(received.length > 0);
-  assert.ok(!received.some((payload) => /between you|no one else/.test(payload)), 'nor does the connection carry it');
+  assert.ok(!received.some((payload) => /between you|no one else/.test(payload)),
+    'nor does the connection carry it');
 });
 
-scene('private messages survive a reload, and unread ones are shown', [], async ({ meet, server }) => {
-  const ada = await meet('Ada');
-  const bob = await meet('Bob');
-  await ada.person('Bob').click();
-  await ada.say('first');
-  await bob.conversation('Ada').waitFor();
-  await bob.page.reload();
-  await bob.conversations.getByRole('link', { name: 'Ada, 1 unread' }).click();
-  await bob.said('first').waitFor();
-  await bob.page.reload();
-  await bob.heading('Ada').waitFor();
-  await bob.said('first').waitFor();
+scene('private messages survive a reload, and unread ones are shown', [],
+  async ({ meet, server }) => {
+    const ada = await meet('Ada');
+    const bob = await meet('Bob');
+    await ada.person('Bob').click();
+    await ada.say('first');
+    await bob.conversation('Ada').waitFor();
+    await bob.page.reload();
+    await bob.conversations.getByRole('link', { name: 'Ada, 1 unread' }).click();
+    await bob.said('first').waitFor();
+    await bob.page.reload();
+    await bob.heading('Ada').waitFor();
+    await bob.said('first').waitFor();
 
-  // While Bob is not there at all.
-  await bob.page.close();
-  await ada.say('second');
-  await ada.said('second').waitFor();
-  await bob.sit(server.url);
-  await bob.conversations.getByRole('link', { name: 'Ada, 1 unread' }).click();
-  await bob.said('second').waitFor();
-});
+    // While Bob is not there at all.
+    await bob.page.close();
+    await ada.say('second');
+    await ada.said('second').waitFor();
+    await bob.sit(server.url);
+    await bob.conversations.getByRole('link', { name: 'Ada, 1 unread' }).click();
+    await bob.said('second').waitFor();
+  });
 
 scene('a note to oneself', [], async ({ meet }) => {
   const ada = await meet('Ada');
@@ -63,7 +66,10 @@ scene('a note to oneself', [], async ({ meet }) => {
 });
 
 for (const reload of [false, true]) {
-  scene(`a new owner of a free name is a stranger${reload ? ', after a reload either' : ''}`, ['--resume-window', '1'], async ({ meet }) => {
+  scene(`a new owner of a free name is a stranger${reload ? ', after a reload either' : ''}`, [
+    '--resume-window',
+    '1',
+  ], async ({ meet }) => {
     const ada = await meet('Ada');
     const bob = await meet('Bob');
     await ada.person('Bob').click();
@@ -89,21 +95,22 @@ for (const reload of [false, true]) {
   });
 }
 
-scene('a returning user keeps the conversation', ['--resume-window', '0.3'], async ({ meet, server }) => {
-  const ada = await meet('Ada');
-  const bob = await meet('Bob');
-  await ada.person('Bob').click();
-  await ada.say('before');
-  await bob.conversation('Ada').waitFor();
-  await ada.channel('general').click();
-  await bob.page.close();
-  await until(0, () => ada.person('Bob').count());
-  await ada.conversations.getByRole('link', { name: 'Bob, offline' }).waitFor();
-  await bob.sit(server.url);
-  await ada.person('Bob').click();
-  await ada.said('before').waitFor();
-  await ada.say('after');
-  await bob.conversation('Ada').click();
-  await bob.said('after').waitFor();
-  assert.equal(await ada.conversation('Bob').count(), 1);
-});
+scene('a returning user keeps the conversation', ['--resume-window', '0.3'],
+  async ({ meet, server }) => {
+    const ada = await meet('Ada');
+    const bob = await meet('Bob');
+    await ada.person('Bob').click();
+    await ada.say('before');
+    await bob.conversation('Ada').waitFor();
+    await ada.channel('general').click();
+    await bob.page.close();
+    await until(0, () => ada.person('Bob').count());
+    await ada.conversations.getByRole('link', { name: 'Bob, offline' }).waitFor();
+    await bob.sit(server.url);
+    await ada.person('Bob').click();
+    await ada.said('before').waitFor();
+    await ada.say('after');
+    await bob.conversation('Ada').click();
+    await bob.said('after').waitFor();
+    assert.equal(await ada.conversation('Bob').count(), 1);
+  });

@@ -4,17 +4,31 @@
 
 import { connect, createServer } from 'node:net';
 
-/** A slow line passes bytes in packets, so that a browser can read the beginning of a file before its end. */
+/**
+ * A slow line passes bytes in packets, so that a browser can read the beginning of a file before
+ * its end.
+ */
 const PACKET_BYTES = 1460;
 
 export class Proxy {
   static #open = new Set();
-  #server; #target; #pairs = new Set(); #busyUntil = 0;
-  /** How long bytes take in one direction, and how many a millisecond come from the server, for all connections together. */
-  latency = 0; rate = Infinity;
+  #server;
+  #target;
+  #pairs = new Set();
+  #busyUntil = 0;
+  /**
+   * How long bytes take in one direction, and how many a millisecond come from the server, for all
+   * connections together.
+   */
+  latency = 0;
+  rate = Infinity;
   /** What passed so far: requests, and bytes from the server. */
-  requests = 0; bytes = 0;
-  /** `open`: bytes pass · `silent`: they are swallowed both ways, as by a network that is gone · `shut`: connections are refused. */
+  requests = 0;
+  bytes = 0;
+  /**
+   * `open`: bytes pass · `silent`: they are swallowed both ways, as by a network that is gone ·
+   * `shut`: connections are refused.
+   */
   mode = 'open';
   url = null;
 
@@ -36,7 +50,8 @@ export class Proxy {
     this.#pairs.add(pair);
     for (const [one, other] of [pair, [far, near]]) {
       const packets = []; // on their way
-      one.on('data', (bytes) => this.mode !== 'silent' && this.#pass(bytes, other, one === far, packets));
+      one.on('data', (bytes) =>
+        this.mode !== 'silent' && this.#pass(bytes, other, one === far, packets));
       one.setNoDelay();
       one.on('error', () => {});
       one.on('close', () => {
@@ -56,7 +71,8 @@ export class Proxy {
       const packet = bytes.subarray(from, from + PACKET_BYTES);
       packets.push(packet);
       if (isDown) this.#busyUntil = Math.max(now, this.#busyUntil) + packet.length / this.rate;
-      setTimeout(() => to.write(packets.shift()), this.latency + (isDown ? this.#busyUntil - now : 0)); // timers may swap
+      setTimeout(() => to.write(packets.shift()),
+        this.latency + (isDown ? this.#busyUntil - now : 0)); // timers may swap
     }
     return undefined;
   }
@@ -75,7 +91,10 @@ export class Proxy {
     Proxy.#open.delete(this);
   }
 
-  /** Closes all that are open. The harness calls it after each scene, since an open one keeps the process alive. */
+  /**
+   * Closes all that are open. The harness calls it after each scene, since an open one keeps the
+   * process alive.
+   */
   static closeAll() {
     for (const proxy of Proxy.#open) proxy.close();
   }

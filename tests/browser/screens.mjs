@@ -9,27 +9,47 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 export const PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
 export const DEVICES = {
-  desktop: { viewport: { width: 1280, height: 760 }, locale: 'en-US' }, phone: PHONE, tablet: { viewport: { width: 820, height: 1180 }, hasTouch: true },
+  desktop: { viewport: { width: 1280, height: 760 }, locale: 'en-US' },
+  phone: PHONE,
+  tablet: { viewport: { width: 820, height: 1180 }, hasTouch: true },
 };
 export const SCHEMES = ['light', 'dark'];
 
-const TEXT = '> so they say\n**Yes**, see https://example.org/ and `code` :tada: @Ada\n```\nlet it = be;\n```';
+const TEXT =
+  '> so they say\n**Yes**, see https://example.org/ and `code` :tada: @Ada\n```\nlet it = be;\n```';
 
-/** What axe-core finds; in the page's own policy no script from elsewhere runs, so it is handed in by the debugger. */
+/**
+ * What axe-core finds; in the page's own policy no script from elsewhere runs, so it is handed in
+ * by the debugger.
+ */
 export async function faults(page) {
   await page.evaluate(readFileSync(AXE, 'utf8'));
   return page.evaluate(async () => {
-    // A drawer that is still sliding shut stands beside the page, and its links look like ones that lead to nothing.
-    const ending = document.getAnimations().filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime));
+    // A drawer that is still sliding shut stands beside the page, and its links look like ones that
+    // lead to nothing.
+    const ending = document.getAnimations().filter(({ effect }) =>
+      Number.isFinite(effect.getComputedTiming().endTime)
+    );
     await Promise.allSettled(ending.map(({ finished }) => finished));
     const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 120)} ${any[0]?.message ?? ''}`).join(' | ')}`);
+    return violations.map(({ id, nodes }) =>
+      `${id}: ${
+        nodes.map(({ html, any }) => `${html.slice(0, 120)} ${any[0]?.message ?? ''}`).join(' | ')
+      }`
+    );
   });
 }
 
-/** Walks through them with a new person, and calls `look(page, what)` at each. The server is stopped at the end, and comes again. */
+/**
+ * Walks through them with a new person, and calls `look(page, what)` at each. The server is stopped
+ * at the end, and comes again.
+ */
 export async function screens({ meet, server, device, colorScheme, language, key }, look) {
-  const ada = await meet(null, { ...DEVICES[device], colorScheme, ...(language && { language, locale: language, reducedMotion: 'reduce' }) });
+  const ada = await meet(null, {
+    ...DEVICES[device],
+    colorScheme,
+    ...(language && { language, locale: language, reducedMotion: 'reduce' }),
+  });
   const { keyboard } = ada.page;
   const seen = (what) => look(ada.page, what);
   const menu = async () => {
@@ -125,7 +145,11 @@ export async function screens({ meet, server, device, colorScheme, language, key
     await ada.channel('general').click();
     await ada.heading('#general').waitFor();
     await ada.say(`/own ${key}`);
-    for (const [item, role, name] of [['Who may write…', 'menu'], ['Muted and removed (0)…', 'dialog', 'Muted and removed people']]) {
+    for (const [item, role, name] of [['Who may write…', 'menu'], [
+      'Muted and removed (0)…',
+      'dialog',
+      'Muted and removed people',
+    ]]) {
       await ada.rule(item);
       await ada.role(role, name ?? /./).waitFor();
       await seen(item);
@@ -138,7 +162,9 @@ export async function screens({ meet, server, device, colorScheme, language, key
   await keyboard.press('Escape');
   await server.stop();
   await ada.say('into the void');
-  await ada.page.getByText(ada.words('Reconnecting…')).or(ada.page.getByText(ada.words('Reconnecting in '))).first().waitFor();
+  await ada.page.getByText(ada.words('Reconnecting…')).or(
+    ada.page.getByText(ada.words('Reconnecting in ')),
+  ).first().waitFor();
   await seen('no connection, and a text that waits for one');
   await server.again();
   for (const path of ['wire', 'join']) {

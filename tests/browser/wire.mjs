@@ -23,8 +23,10 @@ scene('wire: from the handshake to a frame', [], async ({ meet, server }) => {
   await chosen(page).getByText('in base64; the').waitFor();
   const [, guid, sha1, value] = await page.locator('.steps code').allInnerTexts();
   assert.ok(guid.endsWith('258EAFA5-E914-47DA-95CA-C5AB0DC85B11'));
-  assert.equal(btoa(String.fromCharCode(...sha1.match(/../g).map((pair) => parseInt(pair, 16)))), value);
-  assert.ok((await page.locator('.lines').nth(1).innerText()).includes(value), 'it is the one of the response');
+  assert.equal(btoa(String.fromCharCode(...sha1.match(/../g).map((pair) => parseInt(pair, 16)))),
+    value);
+  assert.ok((await page.locator('.lines').nth(1).innerText()).includes(value),
+    'it is the one of the response');
 
   await ada.role('textbox', 'Text message').fill('<b>Hello</b> ü');
   await ada.role('button', 'Send', true).click();
@@ -77,7 +79,10 @@ scene('wire: a rule is broken by hand', [], async ({ meet, server }) => {
   const broken = [
     ['Not masked', '§5.1: a client must mask every frame. The server closes with 1002.'],
     ['Text that is not UTF-8', '§8.1: text must be UTF-8. The server closes with 1007.'],
-    ['A ping of 126 bytes', '§5.5: a control frame has at most 125 bytes. The server closes with 1002.'],
+    [
+      'A ping of 126 bytes',
+      '§5.5: a control frame has at most 125 bytes. The server closes with 1002.',
+    ],
   ];
   for (const [preset, verdict] of broken) {
     await ada.role('combobox', 'Pick an example').selectOption(preset);
@@ -91,7 +96,8 @@ scene('wire: a rule is broken by hand', [], async ({ meet, server }) => {
   await ada.role('textbox', 'Frames in hex').fill('8');
   await ada.role('button', 'Try it').click();
   await result.getByText('try needs frames').waitFor();
-  assert.equal(await frames(page).getByRole('button').count(), 1, 'nothing of it on this connection');
+  assert.equal(await frames(page).getByRole('button').count(), 1,
+    'nothing of it on this connection');
 });
 
 scene('wire: the panel of the chat', [], async ({ meet }) => {
@@ -122,25 +128,31 @@ scene('wire: turned off', ['--no-trace'], async ({ meet }) => {
 });
 
 for (const colorScheme of ['light', 'dark']) {
-  scene(`wire: enough contrast when it is ${colorScheme}, and room at 320 pixels`, [], async ({ meet, server }) => {
-    const ada = await student(meet, server.url, { colorScheme, viewport: { width: 320, height: 640 } });
-    await ada.role('textbox', 'Text message').fill('x'.repeat(200));
-    await ada.role('button', 'Send', true).click();
-    await frames(ada.page).getByRole('button', { name: /out text/ }).click();
-    await ada.page.getByText('Build a frame by hand').click();
-    await ada.role('combobox', 'Pick an example').selectOption('A reserved bit');
-    await ada.role('button', 'Try it').click();
-    await ada.page.getByText('The server closes with 1002.').waitFor();
-    assert.deepEqual(await faint(ada.page), []);
-    assert.equal(await wide(ada.page), 320, 'nothing sticks out');
-    await ada.page.screenshot({ path: `${OUT}wire-${colorScheme}.png`, fullPage: true });
-  });
+  scene(`wire: enough contrast when it is ${colorScheme}, and room at 320 pixels`, [],
+    async ({ meet, server }) => {
+      const ada = await student(meet, server.url, {
+        colorScheme,
+        viewport: { width: 320, height: 640 },
+      });
+      await ada.role('textbox', 'Text message').fill('x'.repeat(200));
+      await ada.role('button', 'Send', true).click();
+      await frames(ada.page).getByRole('button', { name: /out text/ }).click();
+      await ada.page.getByText('Build a frame by hand').click();
+      await ada.role('combobox', 'Pick an example').selectOption('A reserved bit');
+      await ada.role('button', 'Try it').click();
+      await ada.page.getByText('The server closes with 1002.').waitFor();
+      assert.deepEqual(await faint(ada.page), []);
+      assert.equal(await wide(ada.page), 320, 'nothing sticks out');
+      await ada.page.screenshot({ path: `${OUT}wire-${colorScheme}.png`, fullPage: true });
+    });
 }
 
 scene('the address for a class', ['--listen', '0.0.0.0:0'], async ({ meet, server }) => {
   const ada = await meet(null);
   await ada.page.goto(new URL('join', server.url).href);
   await ada.page.getByRole('heading', { name: 'Join the chat at' }).waitFor();
-  await until(true, async () => (await ada.page.locator('#address').innerText()).endsWith(`:${new URL(server.url).port}`));
+  await until(true,
+    async () =>
+      (await ada.page.locator('#address').innerText()).endsWith(`:${new URL(server.url).port}`));
   assert.deepEqual(await faint(ada.page), []);
 });

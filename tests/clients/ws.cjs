@@ -11,7 +11,9 @@ function open(path, options) {
       const message = isBinary ? data : data.toString();
       waiting.length ? waiting.shift()(message) : received.push(message);
     });
-    socket.next = () => (received.length ? Promise.resolve(received.shift()) : new Promise((resolve) => waiting.push(resolve)));
+    socket.next = () => (received.length
+      ? Promise.resolve(received.shift())
+      : new Promise((resolve) => waiting.push(resolve)));
     socket.on('open', () => resolve(socket));
     socket.on('error', reject);
   });
@@ -23,7 +25,15 @@ async function echo(perMessageDeflate) {
   const socket = await open('/echo', { perMessageDeflate });
   assert.equal(socket.protocol, 'chat');
   assert.equal(socket.extensions.includes('permessage-deflate'), Boolean(perMessageDeflate));
-  for (const text of ['', 'x', 'Grüße €𝄞', 'abc '.repeat(200), 'z'.repeat(65_535), 'z'.repeat(65_536), 'long '.repeat(200_000)]) {
+  for (const text of [
+    '',
+    'x',
+    'Grüße €𝄞',
+    'abc '.repeat(200),
+    'z'.repeat(65_535),
+    'z'.repeat(65_536),
+    'long '.repeat(200_000),
+  ]) {
     socket.send(text);
     assert.equal(await socket.next(), text);
   }
@@ -67,10 +77,18 @@ async function chat() {
   assert.deepEqual(await Promise.all(codes), [1000, 1000]);
 }
 
-setTimeout(() => { console.log('FAILED  ws: no end within 30 s'); process.exit(1); }, 30_000).unref();
+setTimeout(() => {
+  console.log('FAILED  ws: no end within 30 s');
+  process.exit(1);
+}, 30_000).unref();
 Promise.resolve()
   .then(() => echo(true))
   .then(() => echo(false))
   .then(chat)
-  .then(() => console.log(`ok      ws ${require('ws/package.json').version}, node ${process.versions.node}`))
-  .catch((error) => { console.log(`FAILED  ws: ${error.stack}`); process.exit(1); });
+  .then(() =>
+    console.log(`ok      ws ${require('ws/package.json').version}, node ${process.versions.node}`)
+  )
+  .catch((error) => {
+    console.log(`FAILED  ws: ${error.stack}`);
+    process.exit(1);
+  });

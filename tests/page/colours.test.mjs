@@ -6,12 +6,17 @@ import { test } from 'node:test';
 import { hue } from '../../www/views/avatar.js';
 
 const css = await readFile(new URL('../../www/styles/chat.css', import.meta.url), 'utf8');
-const colour = (name) => /light-dark\((#[\da-f]+), (#[\da-f]+)\)/.exec(css.slice(css.indexOf(`--${name}: `))).slice(1);
+const colour = (name) =>
+  /light-dark\((#[\da-f]+), (#[\da-f]+)\)/.exec(css.slice(css.indexOf(`--${name}: `))).slice(1);
 
 /** The relative luminance of a colour, and the contrast of two (WCAG 2, 1.4.3). */
 function luminance(hex) {
-  const digits = hex.length === 4 ? [...hex.slice(1)].map((digit) => digit + digit) : hex.slice(1).match(/../g);
-  const [red, green, blue] = digits.map((two) => parseInt(two, 16) / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  const digits = hex.length === 4
+    ? [...hex.slice(1)].map((digit) => digit + digit)
+    : hex.slice(1).match(/../g);
+  const [red, green, blue] = digits.map((two) => parseInt(two, 16) / 255).map((
+    part,
+  ) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 function contrast(one, other) {
@@ -34,9 +39,13 @@ test('colours of names have enough contrast in both themes', () => {
 });
 
 test('names are spread evenly over the colours', () => {
-  for (const names of [Array.from({ length: 1600 }, (_, index) => `user${index}`), Array.from({ length: 1600 }, (_, index) => `${index}pupil`)]) {
+  for (const names of [
+    Array.from({ length: 1600 }, (_, index) => `user${index}`),
+    Array.from({ length: 1600 }, (_, index) => `${index}pupil`),
+  ]) {
     const counts = new Map(HUES.map((name) => [name, 0]));
     for (const name of names) counts.set(hue(name), counts.get(hue(name)) + 1);
-    assert.ok([...counts.values()].every((count) => count > 60 && count < 150), [...counts.values()].join());
+    assert.ok([...counts.values()].every((count) => count > 60 && count < 150),
+      [...counts.values()].join());
   }
 });

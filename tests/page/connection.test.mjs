@@ -8,16 +8,28 @@ let sockets;
 class Socket {
   sent = [];
   closed = false;
-  constructor() { sockets.push(this); }
-  send(text) { this.sent.push(JSON.parse(text)); }
-  close() { this.closed = true; }
-  says(event) { this.onmessage({ data: JSON.stringify(event) }); }
-  answers(event) { this.says({ ...event, id: this.sent.at(-1).id }); }
+  constructor() {
+    sockets.push(this);
+  }
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+  close() {
+    this.closed = true;
+  }
+  says(event) {
+    this.onmessage({ data: JSON.stringify(event) });
+  }
+  answers(event) {
+    this.says({ ...event, id: this.sent.at(-1).id });
+  }
   welcomes() {
     this.onopen();
     this.answers({ type: 'welcome' });
   }
-  breaks() { this.onclose({ code: 1006, reason: '' }); }
+  breaks() {
+    this.onclose({ code: 1006, reason: '' });
+  }
 }
 
 let clock; // the monotonic clock; it follows the wall clock except where a test stops it
@@ -28,14 +40,21 @@ beforeEach((t) => {
   t.mock.method(Math, 'random', () => 0.9999999);
   globalThis.WebSocket = Socket;
   globalThis.document = { visibilityState: 'visible' };
-  globalThis.fetch = async () => { throw new Error('unreachable'); };
+  globalThis.fetch = async () => {
+    throw new Error('unreachable');
+  };
 });
 
 function connected(t) {
   const on = { events: [], opened: 0, lost: [] };
   const connection = new Connection('ws://localhost/chat', {
-    credentials: () => ({ name: 'Ada' }), event: (event) => on.events.push(event.type), open: () => { on.opened += 1; },
-    lost: (sentence) => on.lost.push(sentence), refused: () => {},
+    credentials: () => ({ name: 'Ada' }),
+    event: (event) => on.events.push(event.type),
+    open: () => {
+      on.opened += 1;
+    },
+    lost: (sentence) => on.lost.push(sentence),
+    refused: () => {},
   });
   connection.connect();
   sockets.at(-1).welcomes();
@@ -152,11 +171,19 @@ test('the time of a lost connection is reported until it is back', (t) => {
 });
 
 test('the socket opened during loading is used unless it failed', () => {
-  for (const [readyState, url, isUsed] of [[0, 'ws://localhost/chat', true], [1, 'ws://localhost/chat', true], [3, 'ws://localhost/chat', false], [1, 'ws://localhost/other/chat', false]]) {
+  for (const [readyState, url, isUsed] of [
+    [0, 'ws://localhost/chat', true],
+    [1, 'ws://localhost/chat', true],
+    [3, 'ws://localhost/chat', false],
+    [1, 'ws://localhost/other/chat', false],
+  ]) {
     sockets = [];
     const early = new Socket();
     globalThis.parlorSocket = Object.assign(early, { readyState, url });
-    const connection = new Connection('ws://localhost/chat', { credentials: () => ({ name: 'Ada' }), lost: () => {} });
+    const connection = new Connection('ws://localhost/chat', {
+      credentials: () => ({ name: 'Ada' }),
+      lost: () => {},
+    });
     connection.connect();
     assert.equal(sockets.length, isUsed ? 1 : 2, `state ${readyState} of ${url}`);
     if (isUsed && readyState === 0) early.onopen();

@@ -5,7 +5,11 @@ import { beforeEach, test } from 'node:test';
 
 const kept = new Map();
 globalThis.location = { href: 'http://localhost/' };
-globalThis.localStorage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, text) => kept.set(key, text), removeItem: (key) => kept.delete(key) };
+globalThis.localStorage = {
+  getItem: (key) => kept.get(key) ?? null,
+  setItem: (key, text) => kept.set(key, text),
+  removeItem: (key) => kept.delete(key),
+};
 let listeners = [];
 globalThis.addEventListener = (type, act) => listeners.push([type, act]);
 const { Deletions } = await import('../../www/app/deletions.js');
@@ -16,18 +20,35 @@ beforeEach(() => {
   listeners = [];
 });
 
-/** A page with `general` open. `sent` has the numbers of the messages that it asked the server to delete. */
+/**
+ * A page with `general` open. `sent` has the numbers of the messages that it asked the server to
+ * delete.
+ */
 function page(epoch = 'one') {
   const state = Object.assign(states.create(), { epoch });
   const sent = [];
   const room = states.channelRoom(state, 'general');
   const count = listeners.length;
   const deletions = new Deletions({
-    state: () => state, changed: () => {}, failed: () => {}, notify: ({ seq }) => sent.push(seq), request: async ({ seq }) => { sent.push(seq); },
+    state: () => state,
+    changed: () => {},
+    failed: () => {},
+    notify: ({ seq }) => sent.push(seq),
+    request: async ({ seq }) => {
+      sent.push(seq);
+    },
   });
   const own = listeners.slice(count);
-  const event = (type, given) => own.filter(([name]) => name === type).forEach(([, act]) => act(given));
-  return { state, room, deletions, sent, close: () => event('pagehide'), storageChanged: () => event('storage', { key: null }) };
+  const event = (type, given) =>
+    own.filter(([name]) => name === type).forEach(([, act]) => act(given));
+  return {
+    state,
+    room,
+    deletions,
+    sent,
+    close: () => event('pagehide'),
+    storageChanged: () => event('storage', { key: null }),
+  };
 }
 
 test('a closed page sends its own deletions, and a user who leaves sends all', (t) => {

@@ -4,7 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 const kept = new Map();
-const store = () => ({ getItem: (key) => kept.get(key) ?? null, setItem: (key, text) => kept.set(key, text), removeItem: (key) => kept.delete(key) });
+const store = () => ({
+  getItem: (key) => kept.get(key) ?? null,
+  setItem: (key, text) => kept.set(key, text),
+  removeItem: (key) => kept.delete(key),
+});
 globalThis.location = { href: 'http://localhost/' };
 globalThis.localStorage = store();
 globalThis.sessionStorage = store();
@@ -15,16 +19,43 @@ const { ReadMarkers } = await import('../../www/app/read-markers.js');
 const rooms = await import('../../www/store/room.js');
 const states = await import('../../www/store/state.js');
 
-const message = (seq) => ({ type: 'message', channel: 'general', from: 'Bob', author: 2, text: 'news', seq, at: seq });
+const message = (seq) => ({
+  type: 'message',
+  channel: 'general',
+  from: 'Bob',
+  author: 2,
+  text: 'news',
+  seq,
+  at: seq,
+});
 
 /** A tab at its first visit, with the messages in `general` and the open channel. */
 function tab(history, open) {
   const state = states.create();
   const marks = new ReadMarkers(() => state, () => {});
-  states.apply(state, { type: 'welcome', name: 'Ada', author: 1, session: 's', channels: [], users: ['Ada'], online: 1, directs: [], epoch: 'e' });
+  states.apply(state, {
+    type: 'welcome',
+    name: 'Ada',
+    author: 1,
+    session: 's',
+    channels: [],
+    users: ['Ada'],
+    online: 1,
+    directs: [],
+    epoch: 'e',
+  });
   marks.restore('e');
   states.open(state, states.channelRoom(state, open));
-  states.apply(state, { type: 'joined', channel: 'general', seq: history.length, first: 1, members: [], count: 1, history, more: false }, { type: 'join', channel: 'general' });
+  states.apply(state, {
+    type: 'joined',
+    channel: 'general',
+    seq: history.length,
+    first: 1,
+    members: [],
+    count: 1,
+    history,
+    more: false,
+  }, { type: 'join', channel: 'general' });
   return { state, marks, unread: () => rooms.unread(states.channelRoom(state, 'general')) };
 }
 
@@ -49,9 +80,15 @@ test('messages out of sight stay unread', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   kept.clear();
   for (const hide of [
-    ({ marks }) => { marks.atEnd = false; },
-    () => { document.visibilityState = 'hidden'; },
-    () => { document.hasFocus = () => false; },
+    ({ marks }) => {
+      marks.atEnd = false;
+    },
+    () => {
+      document.visibilityState = 'hidden';
+    },
+    () => {
+      document.hasFocus = () => false;
+    },
   ]) {
     Object.assign(document, { visibilityState: 'visible', hasFocus: () => true });
     const one = tab([], 'general');

@@ -4,10 +4,28 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as rooms from '../../www/store/room.js';
 
-const message = (seq) => ({ type: 'message', channel: 'general', from: 'Ada', author: 1, text: `text ${seq}`, seq, at: 1000 * seq });
-const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => message(from + index));
+const message = (seq) => ({
+  type: 'message',
+  channel: 'general',
+  from: 'Ada',
+  author: 1,
+  text: `text ${seq}`,
+  seq,
+  at: 1000 * seq,
+});
+const range = (from, to) =>
+  Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => message(from + index));
 const edited = (seq, of, text) => ({ type: 'edited', channel: 'general', seq, of, text, at: seq });
-const reacted = (seq, of, on = true, mine = false) => ({ type: 'reacted', channel: 'general', seq, of, emoji: '👍', on, mine, author: seq });
+const reacted = (seq, of, on = true, mine = false) => ({
+  type: 'reacted',
+  channel: 'general',
+  seq,
+  of,
+  emoji: '👍',
+  on,
+  mine,
+  author: seq,
+});
 const deleted = (seq, of) => ({ type: 'deleted', channel: 'general', seq, of, by: 'Ada', at: seq });
 const seqs = (place) => place.messages.map(({ seq }) => seq).join(' ');
 
@@ -41,7 +59,15 @@ test('missed messages come in pages', () => {
     ['a page with more pages after it', range(4, 5), true, 1, 9, '1 2 3 4 5', true],
     ['a page that overlaps', range(2, 5), false, 1, 5, '1 2 3 4 5', false],
     ['nothing new', [], false, 1, 3, '1 2 3', false],
-    ['the server no longer keeps the messages between', range(7, 8), false, 7, 8, '1 2 3 7 8', false],
+    [
+      'the server no longer keeps the messages between',
+      range(7, 8),
+      false,
+      7,
+      8,
+      '1 2 3 7 8',
+      false,
+    ],
     ['nothing is kept at all', [], false, 9, 8, '1 2 3', false],
   ];
   for (const [name, page, more, first, upTo, expected, again] of table) {
@@ -77,7 +103,8 @@ test('a place that was not opened counts new messages', () => {
 
   const fresh = rooms.person('@1', 'Bob', 'c');
   rooms.receive(fresh, message(1));
-  assert.deepEqual([seqs(fresh), fresh.loaded], ['1', true], 'the first message is the whole history');
+  assert.deepEqual([seqs(fresh), fresh.loaded], ['1', true],
+    'the first message is the whole history');
 
   const loading = rooms.channel('general');
   loading.filling = true;
@@ -131,7 +158,13 @@ test('any order of live messages and pages gives the same place', () => {
 
 test('events about a message change it, count as numbers, and keep no text', () => {
   const place = loaded(1, 3);
-  for (const event of [edited(4, 2, 'better'), reacted(5, 2), reacted(6, 2, true, true), reacted(7, 3), reacted(8, 3, false)]) rooms.receive(place, event);
+  for (const event of [
+    edited(4, 2, 'better'),
+    reacted(5, 2),
+    reacted(6, 2, true, true),
+    reacted(7, 3),
+    reacted(8, 3, false),
+  ]) rooms.receive(place, event);
   assert.equal(seqs(place), '1 2 3 4 5 6 7 8');
   assert.deepEqual([rooms.find(place, 2).text, rooms.find(place, 2).edited_at], ['better', 4]);
   assert.deepEqual(rooms.find(place, 2).reactions, [{ emoji: '👍', count: 2, mine: true }]);
@@ -149,18 +182,25 @@ test('events about a message change it, count as numbers, and keep no text', () 
 test('reactions in the history are not counted again by their events', () => {
   const place = loaded(5, 8);
   rooms.receive(place, reacted(9, 4)); // about a message that the page doesn't have
-  rooms.prepend(place, [{ ...message(4), reactions: [{ emoji: '👍', count: 1, mine: false }] }], false);
+  rooms.prepend(place, [{ ...message(4), reactions: [{ emoji: '👍', count: 1, mine: false }] }],
+    false);
   assert.equal(rooms.find(place, 4).reactions[0].count, 1);
   rooms.append(place, [reacted(10, 4)], false, 1, 10); // missed without a connection
   assert.equal(rooms.find(place, 4).reactions[0].count, 2);
   const again = rooms.channel('general');
-  rooms.replace(again, [{ ...message(4), reactions: [{ emoji: '👍', count: 1, mine: false }] }, reacted(5, 4)], 5, true);
+  rooms.replace(again, [
+    { ...message(4), reactions: [{ emoji: '👍', count: 1, mine: false }] },
+    reacted(5, 4),
+  ], 5, true);
   assert.equal(rooms.find(again, 4).reactions[0].count, 1);
 });
 
 test('an earlier edit does not change a text from the history', () => {
   const place = loaded(8, 9);
-  rooms.prepend(place, [{ ...message(4), text: 'newest', owner: true, edited_at: 7 }, edited(5, 4, 'newest')], false);
+  rooms.prepend(place, [
+    { ...message(4), text: 'newest', owner: true, edited_at: 7 },
+    edited(5, 4, 'newest'),
+  ], false);
   const { owner, edited_at: at } = rooms.find(place, 4);
   assert.deepEqual([owner, at], [true, 7]);
 });
@@ -168,7 +208,8 @@ test('an earlier edit does not change a text from the history', () => {
 test('events that are no messages are not unread', () => {
   const place = loaded(1, 3);
   rooms.markRead(place);
-  for (const event of [reacted(4, 1), message(5), reacted(6, 5), deleted(7, 1)]) rooms.receive(place, event);
+  for (const event of [reacted(4, 1), message(5), reacted(6, 5), deleted(7, 1)])
+    rooms.receive(place, event);
   assert.equal(rooms.unread(place), 1);
   rooms.markRead(place);
   assert.equal(rooms.unread(place), 0);
@@ -177,7 +218,11 @@ test('events that are no messages are not unread', () => {
 test('a part of the history joins the newest messages when it reaches them', () => {
   const place = loaded(101, 110);
   rooms.showPast(place, range(11, 20), true);
-  assert.deepEqual([seqs(place.past), place.past.newer, seqs(place)], [seqs({ messages: range(11, 20) }), true, seqs({ messages: range(101, 110) })]);
+  assert.deepEqual([seqs(place.past), place.past.newer, seqs(place)], [
+    seqs({ messages: range(11, 20) }),
+    true,
+    seqs({ messages: range(101, 110) }),
+  ]);
   rooms.receive(place, edited(111, 15, 'also changed there'));
   assert.equal(rooms.find(place, 15).text, 'also changed there');
   rooms.prepend(place.past, range(1, 10), false);
@@ -190,7 +235,13 @@ test('a cleared channel continues its numbers', () => {
   const place = loaded(1, 3);
   Object.assign(place, { pin: 2 });
   rooms.clear(place, 4);
-  assert.deepEqual([seqs(place), place.newest, place.known, place.older, place.pin], ['', 3, 3, false, null]);
+  assert.deepEqual([seqs(place), place.newest, place.known, place.older, place.pin], [
+    '',
+    3,
+    3,
+    false,
+    null,
+  ]);
   rooms.receive(place, message(4));
   assert.equal(seqs(place), '4');
 });

@@ -6,8 +6,13 @@ import { beforeEach, test } from 'node:test';
 const kept = new Map();
 globalThis.location = { href: 'http://localhost/' };
 globalThis.localStorage = new Proxy({
-  getItem: (key) => kept.get(key) ?? null, setItem: (key, text) => kept.set(key, text), removeItem: (key) => kept.delete(key),
-}, { ownKeys: () => [...kept.keys()], getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }) });
+  getItem: (key) => kept.get(key) ?? null,
+  setItem: (key, text) => kept.set(key, text),
+  removeItem: (key) => kept.delete(key),
+}, {
+  ownKeys: () => [...kept.keys()],
+  getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
+});
 let listeners = [], intervals = [];
 globalThis.addEventListener = (_, act) => listeners.push(act);
 globalThis.setInterval = (act) => intervals.push(act);
@@ -25,11 +30,30 @@ function page(ready = true) {
   state.me = { name: 'Ada', author: 1 };
   states.channelRoom(state, 'general').joined = true;
   const sent = [];
-  const connection = { request: (command) => new Promise((resolve, reject) => { sent.push({ ...command, resolve, reject }); }) };
-  const sender = new Sender({ state: () => state, connection, ready: () => ready, changed: () => {}, failed: () => {} });
-  return { state, sender, sent, post: (text) => sender.post(states.channelRoom(state, 'general'), text) };
+  const connection = {
+    request: (command) =>
+      new Promise((resolve, reject) => {
+        sent.push({ ...command, resolve, reject });
+      }),
+  };
+  const sender = new Sender({
+    state: () => state,
+    connection,
+    ready: () => ready,
+    changed: () => {},
+    failed: () => {},
+  });
+  return {
+    state,
+    sender,
+    sent,
+    post: (text) => sender.post(states.channelRoom(state, 'general'), text),
+  };
 }
-const settled = () => new Promise((resolve) => { setImmediate(resolve); });
+const settled = () =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 const texts = ({ outbox }) => outbox.map(({ text }) => text);
 
 test('unsent messages are kept over a reload, in order', async () => {
@@ -52,7 +76,11 @@ test('a refused message is kept over a reload until it is deleted', async () => 
   await settled();
   const { sender, sent } = page();
   sender.restore();
-  assert.deepEqual([sender.outbox[0].stage, sender.outbox[0].error, sent.length], ['failed', 'too long', 0]);
+  assert.deepEqual([sender.outbox[0].stage, sender.outbox[0].error, sent.length], [
+    'failed',
+    'too long',
+    0,
+  ]);
   sender.discard(sender.outbox[0].nonce);
   assert.equal(kept.size, 0);
 });
@@ -74,7 +102,16 @@ test('a page takes over old messages of other tabs, and drops removed ones', (t)
 test('a first message to a user moves to its new conversation', () => {
   const { state, sender } = page(false);
   sender.post(states.newConversation(state, 'Bob'), 'hello');
-  const event = { type: 'direct', conversation: 'c', from: 'Bob', author: 2, to: 'Ada', text: 'hi', seq: 1, at: 0 };
+  const event = {
+    type: 'direct',
+    conversation: 'c',
+    from: 'Bob',
+    author: 2,
+    to: 'Ada',
+    text: 'hi',
+    seq: 1,
+    at: 0,
+  };
   states.apply(state, event);
   sender.onEvent(event, () => false);
   assert.equal(JSON.parse([...kept.values()][0]).place.conversation, 'c');

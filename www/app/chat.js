@@ -1,6 +1,8 @@
-// The actions of the user and the events of the server. Connects state, outbox, connection, storage and address.
+// The actions of the user and the events of the server. Connects state, outbox, connection, storage
+// and address.
 //
-// Views call its methods and read its fields; `changed()` is called whenever they have to be updated.
+// Views call its methods and read its fields; `changed()` is called whenever they have to be
+// updated.
 
 import { Connection } from '../connection/connection.js';
 import * as protocol from '../connection/protocol.js';
@@ -20,7 +22,10 @@ import { Sender } from './sender.js';
 
 const TYPING_EVERY_MS = 3000;
 const WHO_EVERY_MS = 5000;
-/** How often a taken name is retried when resuming: another tab may be about to store its new session. */
+/**
+ * How often a taken name is retried when resuming: another tab may be about to store its new
+ * session.
+ */
 const MAX_RETRIES = 3;
 
 export class Chat {
@@ -29,7 +34,9 @@ export class Chat {
   state = states.create();
   /** The problem with the connection, as a sentence for the user; empty if there is none. */
   problem = '';
-  /** Why the name was refused, and another one to offer, or null. Whether the room has a password. */
+  /**
+   * Why the name was refused, and another one to offer, or null. Whether the room has a password.
+   */
   signInError = null;
   alternative = null;
   needsPassword = false;
@@ -39,20 +46,41 @@ export class Chat {
   notice = null;
   name = null;
   markers;
-  /** For the composer: `{ quote }`, a text to insert, or `{ edit }`, a message to edit; null if there is nothing. */
+  /**
+   * For the composer: `{ quote }`, a text to insert, or `{ edit }`, a message to edit; null if
+   * there is nothing.
+   */
   composing = null;
   /** People whose messages are hidden in this browser: author → name. */
   ignored = new Map();
-  deletions; past;
-  /** Called with a room, a message of someone else, and whether it was missed while there was no connection. */
+  deletions;
+  past;
+  /**
+   * Called with a room, a message of someone else, and whether it was missed while there was no
+   * connection.
+   */
   heard = () => {};
-  /** Called with an event `edited`, `deleted`, `cleared` or `channels_changed` before it is applied, and with a text to search for. */
+  /**
+   * Called with an event `edited`, `deleted`, `cleared` or `channels_changed` before it is applied,
+   * and with a text to search for.
+   */
   outdated = () => {};
   searchWanted = () => {};
   /** Whether the server has another page now. */
   isUpdated = false;
-  #server = null; #changed; #confirm; #connection; #sender; #wire = null; #password = storage.password.get();
-  #session = null; #retries = 0; #restored = false; #typedAt = -Infinity; #doubted = null; #whoTimer = 0;
+  #server = null;
+  #changed;
+  #confirm;
+  #connection;
+  #sender;
+  #wire = null;
+  #password = storage.password.get();
+  #session = null;
+  #retries = 0;
+  #restored = false;
+  #typedAt = -Infinity;
+  #doubted = null;
+  #whoTimer = 0;
 
   /** `confirm(title, text, yes)` asks the user and resolves to a boolean. */
   constructor(changed, confirm) {
@@ -61,8 +89,10 @@ export class Chat {
     this.markers = new ReadMarkers(() => this.state, changed);
     this.#connection = new Connection(protocol.chatUrl(document.baseURI), {
       credentials: () => ({
-        name: this.name, session: (storage.session.get() ?? this.#session)?.session,
-        password: this.#password ?? undefined, key: storage.ownerKey.get() ?? undefined,
+        name: this.name,
+        session: (storage.session.get() ?? this.#session)?.session,
+        password: this.#password ?? undefined,
+        key: storage.ownerKey.get() ?? undefined,
       }),
       event: (event, command) => this.#onEvent(event, command),
       open: () => this.#onOpen(),
@@ -91,8 +121,11 @@ export class Chat {
       },
     });
     this.deletions = new Deletions({
-      changed, state: () => this.state, request: (command) => this.#connection.request(command),
-      notify: (command) => this.#connection.notify(command), failed: (error) => this.#fail(error),
+      changed,
+      state: () => this.state,
+      request: (command) => this.#connection.request(command),
+      notify: (command) => this.#connection.notify(command),
+      failed: (error) => this.#fail(error),
     });
     storage.answerForPassword(() => (this.owns ? this.#password : null));
     storage.ignored.onChange(() => this.#readIgnored());
@@ -104,7 +137,10 @@ export class Chat {
 
   // ── Entering and leaving ──
 
-  /** Resumes the session that the browser keeps, if any: the chat is shown before the server answers. */
+  /**
+   * Resumes the session that the browser keeps, if any: the chat is shown before the server
+   * answers.
+   */
   begin() {
     this.takeSecrets();
     const known = storage.session.get();
@@ -115,7 +151,10 @@ export class Chat {
     } else this.#askProxy();
   }
 
-  /** Enters without the form if a proxy in front of the server names the user, who can't choose another name then. */
+  /**
+   * Enters without the form if a proxy in front of the server names the user, who can't choose
+   * another name then.
+   */
   async #askProxy() {
     const answer = await fetch(address.beside('user.json', location.href)).catch(() => null);
     const name = answer?.ok && (await answer.json().catch(() => null))?.name;
@@ -134,7 +173,10 @@ export class Chat {
     this.#changed();
   }
 
-  /** Signs out: other users see it at once, and this browser forgets the session. Asks first if unsent texts would be lost. */
+  /**
+   * Signs out: other users see it at once, and this browser forgets the session. Asks first if
+   * unsent texts would be lost.
+   */
   async quit() {
     const loses = this.#sender.outbox.length > 0 || storage.drafts.get().length > 0;
     if (loses && !await this.#confirm(t.chat.leaveTitle, t.chat.leaveLoses, t.chat.leave)) return;
@@ -143,12 +185,16 @@ export class Chat {
     this.#signOut();
   }
 
-  /** Takes the owner's key and the room's password from the address, and removes them from it. Returns whether there were any. */
+  /**
+   * Takes the owner's key and the room's password from the address, and removes them from it.
+   * Returns whether there were any.
+   */
   takeSecrets() {
     const found = address.secrets(location.hash);
     if (!found) return false;
     const room = states.openRoom(this.state);
-    history.replaceState(history.state, '', location.pathname + location.search + (room ? address.of(room) : ''));
+    history.replaceState(history.state, '',
+      location.pathname + location.search + (room ? address.of(room) : ''));
     if (found.password) this.#password = found.password;
     if (found.owner) storage.ownerKey.set(found.owner);
     if (this.stage === 'in') this.#own();
@@ -183,8 +229,8 @@ export class Chat {
   // ── Rooms ──
 
   /**
-   * Opens a room. `focus`: moves the keyboard to the composer · `fromAddress`: the address is already right ·
-   * `replace`: the room replaces the current entry of the browser's history.
+   * Opens a room. `focus`: moves the keyboard to the composer · `fromAddress`: the address is
+   * already right · `replace`: the room replaces the current entry of the browser's history.
    */
   open(room, { focus = false, fromAddress = false, replace = false } = {}) {
     if (room.key !== this.state.open) this.hush();
@@ -207,7 +253,8 @@ export class Chat {
     const { state } = this;
     const { kind, name, seq } = address.parse(location.hash) ?? {};
     if (kind === 'person') {
-      const known = history.state?.conversation && states.conversationRoom(state, history.state.conversation);
+      const known = history.state?.conversation
+        && states.conversationRoom(state, history.state.conversation);
       return this.open(known || states.personRoom(state, name), { fromAddress: true });
     }
     if (!kind) return this.open(states.channelRoom(state, states.HOME), { replace: true });
@@ -229,25 +276,35 @@ export class Chat {
   /** Opens the room of a message, at this message. */
   show(message) {
     const { state } = this;
-    const room = message.channel !== undefined ? states.channelRoom(state, message.channel)
-      : states.rememberedConversation(state, message.conversation, this.isMine(message) ? message.to : message.from);
+    const room = message.channel !== undefined
+      ? states.channelRoom(state, message.channel)
+      : states.rememberedConversation(state, message.conversation,
+        this.isMine(message) ? message.to : message.from);
     this.past.jump(room, message.seq, true);
     this.open(room);
   }
 
-  /** A channel that isn't listed may have a history, or another spelling; if the server doesn't know it, asks before creating it. */
+  /**
+   * A channel that isn't listed may have a history, or another spelling; if the server doesn't know
+   * it, asks before creating it.
+   */
   async #openUnknown(name, seq) {
     const { state } = this;
     try {
-      const { channel } = await this.#connection.request(protocol.history({ channel: name }, { limit: 1 }));
+      const { channel } = await this.#connection.request(
+        protocol.history({ channel: name }, { limit: 1 }),
+      );
       const room = states.channelRoom(state, channel);
       if (seq !== undefined) this.past.jump(room, seq);
       return this.open(room, { replace: true });
     } catch (error) {
       const isUnknown = error.code === 'no_such_channel';
-      this.open((isUnknown && states.openRoom(state)) || states.channelRoom(state, states.HOME), { replace: true });
+      this.open((isUnknown && states.openRoom(state)) || states.channelRoom(state, states.HOME), {
+        replace: true,
+      });
       if (!isUnknown) return this.#fail(error);
-      if (!await this.#confirm(t.chat.createTitle, t.chat.unknownChannel(name), t.chat.create)) return undefined;
+      if (!await this.#confirm(t.chat.createTitle, t.chat.unknownChannel(name), t.chat.create))
+        return undefined;
       return this.enterChannel(name).catch((refused) => this.#fail(refused));
     }
   }
@@ -258,7 +315,9 @@ export class Chat {
     this.open(states.channelRoom(this.state, channel), { focus: true });
   }
 
-  /** Asks for the number of members of all channels. The server reports changes only to the members. */
+  /**
+   * Asks for the number of members of all channels. The server reports changes only to the members.
+   */
   countMembers() {
     return this.#ask(protocol.channels());
   }
@@ -272,14 +331,23 @@ export class Chat {
 
   #keepSeen() {
     const { epoch, channels, newChannels } = this.state;
-    storage.seenChannels.set({ epoch, names: [...channels.keys()].filter((name) => !newChannels.has(name)) });
+    storage.seenChannels.set({
+      epoch,
+      names: [...channels.keys()].filter((name) => !newChannels.has(name)),
+    });
   }
 
   /** Channels that were created while the user was away are new, too; on a first visit none is. */
   #noteNewChannels() {
     const { state } = this;
     const { epoch, names = [] } = storage.seenChannels.get() ?? {};
-    state.newChannels = new Set(epoch === state.epoch ? [...state.channels.keys()].filter((name) => !names.includes(name) && !state.wanted.has(name)) : []);
+    state.newChannels = new Set(
+      epoch === state.epoch
+        ? [...state.channels.keys()].filter((name) =>
+          !names.includes(name) && !state.wanted.has(name)
+        )
+        : [],
+    );
     this.#keepSeen();
   }
 
@@ -302,24 +370,44 @@ export class Chat {
     return states.isMine(this.state, message);
   }
 
-  /** Sends a text or runs a command. Returns false if it can't be done and the text should stay in the composer. */
+  /**
+   * Sends a text or runs a command. Returns false if it can't be done and the text should stay in
+   * the composer.
+   */
   submit(typed) {
     const room = states.openRoom(this.state);
     if (!room) return false;
     this.hush();
     const line = commands.parse(typed);
     switch (line.does) {
-      case 'say': return this.#post(room, line.text, line.action);
-      case 'wrong': return this.tell(line.sentence, true);
-      case 'help': return this.tell(commands.help());
-      case 'rename': this.rename(line.name).catch((error) => this.#renameFailed(error, line.name)); break;
-      case 'join': this.enterChannel(line.channel).catch((error) => this.#fail(error)); break;
-      case 'leave': return this.#leave(room, line.channel);
-      case 'who': this.#list(protocol.who(line.channel ?? (room.kind === 'channel' ? room.name : undefined))); break;
-      case 'channels': this.#list(protocol.channels()); break;
-      case 'history': return this.older(line.limit ?? undefined) || this.tell(t.chat.noEarlier);
-      case 'quit': this.quit(); break;
-      case 'send': this.#run(room, line.command); break;
+      case 'say':
+        return this.#post(room, line.text, line.action);
+      case 'wrong':
+        return this.tell(line.sentence, true);
+      case 'help':
+        return this.tell(commands.help());
+      case 'rename':
+        this.rename(line.name).catch((error) => this.#renameFailed(error, line.name));
+        break;
+      case 'join':
+        this.enterChannel(line.channel).catch((error) => this.#fail(error));
+        break;
+      case 'leave':
+        return this.#leave(room, line.channel);
+      case 'who':
+        this.#list(protocol.who(line.channel ?? (room.kind === 'channel' ? room.name : undefined)));
+        break;
+      case 'channels':
+        this.#list(protocol.channels());
+        break;
+      case 'history':
+        return this.older(line.limit ?? undefined) || this.tell(t.chat.noEarlier);
+      case 'quit':
+        this.quit();
+        break;
+      case 'send':
+        this.#run(room, line.command);
+        break;
       case 'direct': {
         const partner = states.personRoom(this.state, line.to);
         const posted = this.#post(partner, line.text);
@@ -330,11 +418,15 @@ export class Chat {
     return true;
   }
 
-  /** By how much a text exceeds the server's limits: `{ unit, length, most, over }`; over is negative if it fits. */
+  /**
+   * By how much a text exceeds the server's limits: `{ unit, length, most, over }`; over is
+   * negative if it fits.
+   */
   excess(room, text, action) {
     const { text: most, message_bytes: mostBytes } = this.state.limits;
     const bytes = protocol.sentBytes(room, text, action);
-    if (bytes > mostBytes) return { unit: 'byte', length: bytes, most: mostBytes, over: bytes - mostBytes };
+    if (bytes > mostBytes)
+      return { unit: 'byte', length: bytes, most: mostBytes, over: bytes - mostBytes };
     const length = protocol.characters(text);
     return { unit: 'character', length, most, over: length - most };
   }
@@ -345,8 +437,10 @@ export class Chat {
 
   discard(nonce) {
     const room = this.#sender.discard(nonce);
-    const isEmpty = room?.kind === 'person' && room.conversation === null && !room.pinned && !this.state.users.has(room.name);
-    if (isEmpty && room.key === this.state.open) this.open(states.channelRoom(this.state, states.HOME), { replace: true });
+    const isEmpty = room?.kind === 'person' && room.conversation === null && !room.pinned
+      && !this.state.users.has(room.name);
+    if (isEmpty && room.key === this.state.open)
+      this.open(states.channelRoom(this.state, states.HOME), { replace: true });
     if (isEmpty) this.state.rooms.delete(room.key);
   }
 
@@ -367,12 +461,16 @@ export class Chat {
     }
   }
 
-  /** Runs a typed command of the protocol: for the open room if it names none, and after a question if it can't be undone. */
+  /**
+   * Runs a typed command of the protocol: for the open room if it names none, and after a question
+   * if it can't be undone.
+   */
   #run(room, command) {
     const { type } = command;
     const isHere = !command.channel && ['writing', 'pin', 'edit', 'delete', 'react'].includes(type);
     if (type === 'own') return this.#own(command.key);
-    if (type === 'delete' && rooms.find(room, command.seq)) return this.deletions.add(room, command.seq);
+    if (type === 'delete' && rooms.find(room, command.seq))
+      return this.deletions.add(room, command.seq);
     if (type === 'search') return this.searchWanted(command.text);
     if (type === 'clear') return this.clear(command.channel || room.name);
     if (type === 'remove_channel') return this.removeChannel(command.channel);
@@ -380,11 +478,13 @@ export class Chat {
   }
 
   async clear(channel) {
-    if (await this.#confirm(t.owner.clearTitle(channel), t.owner.clearText, t.owner.clear)) this.send({ type: 'clear', channel });
+    if (await this.#confirm(t.owner.clearTitle(channel), t.owner.clearText, t.owner.clear))
+      this.send({ type: 'clear', channel });
   }
 
   async removeChannel(channel) {
-    const sure = await this.#confirm(t.owner.removeTitle(channel), t.owner.removeText, t.owner.remove);
+    const sure = await this.#confirm(t.owner.removeTitle(channel), t.owner.removeText,
+      t.owner.remove);
     if (sure) this.send({ type: 'remove_channel', channel });
   }
 
@@ -408,7 +508,10 @@ export class Chat {
     this.#changed();
   }
 
-  /** Mutes a channel in this browser: only a mention is shown as unread, and there are no notifications. */
+  /**
+   * Mutes a channel in this browser: only a mention is shown as unread, and there are no
+   * notifications.
+   */
   mute(room, on) {
     const keys = storage.muted.get().filter((key) => key !== room.key);
     storage.muted.set(on ? [...keys, room.key] : keys);
@@ -438,7 +541,11 @@ export class Chat {
 
   #readIgnored() {
     const { epoch, people = {} } = storage.ignored.get() ?? {};
-    this.ignored = new Map(epoch === this.state.epoch ? Object.entries(people).map(([author, name]) => [Number(author), name]) : []);
+    this.ignored = new Map(
+      epoch === this.state.epoch
+        ? Object.entries(people).map(([author, name]) => [Number(author), name])
+        : [],
+    );
     this.#changed();
   }
 
@@ -512,13 +619,15 @@ export class Chat {
   #fits(room, text, action) {
     if (text.trim() === '') return this.tell(t.chat.nothingToSend, true);
     const { unit, length, most, over } = this.excess(room, text, action);
-    return over <= 0 || this.tell((unit === 'byte' ? t.chat.tooLarge : t.chat.tooLong)(most, length), true);
+    return over <= 0
+      || this.tell((unit === 'byte' ? t.chat.tooLarge : t.chat.tooLong)(most, length), true);
   }
 
   #leave(room, named) {
     const name = named ?? (room.kind === 'channel' ? room.name : null);
     if (name === null) return this.tell(t.chat.notInChannel, true);
-    if (name.toLowerCase() === states.HOME) return this.tell(t.chat.cantLeaveHome(states.HOME), true);
+    if (name.toLowerCase() === states.HOME)
+      return this.tell(t.chat.cantLeaveHome(states.HOME), true);
     this.leaveChannel(name);
     return true;
   }
@@ -534,7 +643,11 @@ export class Chat {
     try {
       const { channel, users, channels, count } = await this.#connection.request(command);
       const names = users ?? channels.map(({ name, members }) => `#${name} (${members})`);
-      const title = !users ? t.chat.channels : channel === undefined ? t.chat.online : t.chat.inChannel(channel);
+      const title = !users
+        ? t.chat.channels
+        : channel === undefined
+        ? t.chat.online
+        : t.chat.inChannel(channel);
       this.tell(t.chat.list(title, names, (count ?? names.length) - names.length));
     } catch (error) {
       this.#fail(error);
@@ -543,7 +656,10 @@ export class Chat {
 
   // ── The wire view ──
 
-  /** Sends every frame from now on to `wire.trace(trace)`, and to `wire.note(sentence)` why there is none. Null ends it. */
+  /**
+   * Sends every frame from now on to `wire.trace(trace)`, and to `wire.note(sentence)` why there is
+   * none. Null ends it.
+   */
   watchWire(wire) {
     this.#wire = wire;
     if (!wire) this.#connection.setTraced(false);
@@ -557,7 +673,9 @@ export class Chat {
 
   #requestTrace() {
     this.#connection.request({ type: 'trace', on: this.#wire !== null })
-      .catch((error) => this.#wire?.note(error.code === 'unknown_type' ? t.chat.wireOff : error.message));
+      .catch((error) =>
+        this.#wire?.note(error.code === 'unknown_type' ? t.chat.wireOff : error.message)
+      );
   }
 
   // ── Events ──
@@ -566,14 +684,19 @@ export class Chat {
     const { state } = this;
     if (event.type === 'welcome') this.#onWelcome(event);
     const wanted = [...state.wanted].join();
-    if (['edited', 'deleted', 'cleared', 'channels_changed'].includes(event.type)) this.outdated(event);
+    if (['edited', 'deleted', 'cleared', 'channels_changed'].includes(event.type))
+      this.outdated(event);
     const commands = states.apply(state, event, command, Date.now());
     this.#sender.onEvent(event, (message) => this.isMine(message));
-    const room = protocol.carriesText(event) && !this.isMine(event) ? states.roomOf(state, event) : null;
+    const room = protocol.carriesText(event) && !this.isMine(event)
+      ? states.roomOf(state, event)
+      : null;
     if (room && this.ignored.has(event.author)) room.silent.add(event.seq);
     else if (room && state.muted.has(room.key)) { /* it is there, and that is all */ }
     else if (room) this.heard(room, event);
-    for (const [room, message] of state.missed.splice(0)) if (!this.ignored.has(message.author) && !state.muted.has(room.key)) this.heard(room, message, true);
+    for (const [room, message] of state.missed.splice(0))
+      if (!this.ignored.has(message.author) && !state.muted.has(room.key))
+        this.heard(room, message, true);
     if ([...state.wanted].join() !== wanted) storage.channels.set([...state.wanted]);
     if (event.type === 'welcome') {
       this.#readIgnored();
@@ -586,7 +709,8 @@ export class Chat {
       this.past.resolve(states.openRoom(state));
       this.#writeAddress('replaceState');
     }
-    if (event.type === 'muted' && event.user === state.me.name) this.tell(event.until > 0 ? t.owner.youAreMuted : t.owner.youMayWrite);
+    if (event.type === 'muted' && event.user === state.me.name)
+      this.tell(event.until > 0 ? t.owner.youAreMuted : t.owner.youMayWrite);
     if (this.stage === 'in') this.markers.update(); // before that, what is new wasn't shown yet
     this.#sender.flush();
   }
@@ -619,7 +743,8 @@ export class Chat {
     if (isFirst) {
       this.#restore();
       // The name may belong to a user with whom there is a conversation.
-      if (!states.openRoom(this.state) || address.parse(location.hash)?.kind === 'person') this.openAddress();
+      if (!states.openRoom(this.state) || address.parse(location.hash)?.kind === 'person')
+        this.openAddress();
       this.focusWanted = true;
     }
     if (this.#wire) this.#requestTrace();
@@ -642,9 +767,12 @@ export class Chat {
     this.#sender.restore();
     const named = address.parse(location.hash);
     const conversation = history.state?.conversation;
-    if (named?.kind === 'person' && conversation) states.rememberedConversation(this.state, conversation, named.name);
+    if (named?.kind === 'person' && conversation)
+      states.rememberedConversation(this.state, conversation, named.name);
     // Before the server answers, only known rooms can be opened.
-    const isKnown = named?.kind === 'person' ? conversation : !named || this.state.wanted.has(named.name);
+    const isKnown = named?.kind === 'person'
+      ? conversation
+      : !named || this.state.wanted.has(named.name);
     if (this.stage === 'in' || isKnown) this.openAddress();
   }
 
@@ -661,7 +789,8 @@ export class Chat {
     if (error.code === 'name_taken' && (isNew || (session && this.#retries < MAX_RETRIES))) {
       // Another tab of the same person may have got a new session just now.
       this.#retries += 1;
-      setTimeout(() => this.stage !== 'out' && this.#connection.connect(), isNew ? 0 : 200 * 2 ** this.#retries);
+      setTimeout(() => this.stage !== 'out' && this.#connection.connect(),
+        isNew ? 0 : 200 * 2 ** this.#retries);
       return undefined;
     }
     this.#retries = 0;
@@ -672,8 +801,15 @@ export class Chat {
     }
     if (error.code === 'bad_password') this.#password = null;
     const alternative = alternativeName(name, error.code);
-    const asks = ['password_needed', 'bad_password'].includes(error.code) || (this.needsPassword && error.code === 'rate_limited');
-    Object.assign(this, { stage: 'out', problem: '', signInError: error.message, alternative, needsPassword: asks });
+    const asks = ['password_needed', 'bad_password'].includes(error.code)
+      || (this.needsPassword && error.code === 'rate_limited');
+    Object.assign(this, {
+      stage: 'out',
+      problem: '',
+      signInError: error.message,
+      alternative,
+      needsPassword: asks,
+    });
     if (this.fixedName === null) this.#askProxy();
     return this.#changed();
   }
@@ -687,7 +823,14 @@ export class Chat {
   #signOut() {
     this.#connection.stop(1000);
     this.#sender.clear();
-    Object.assign(this, { stage: 'out', state: states.create(), problem: '', signInError: null, notice: null, name: null });
+    Object.assign(this, {
+      stage: 'out',
+      state: states.create(),
+      problem: '',
+      signInError: null,
+      notice: null,
+      name: null,
+    });
     this.#session = this.#password = null;
     storage.password.set(null); // of this tab, also if another one left
     this.#restored = false;
@@ -695,11 +838,16 @@ export class Chat {
     this.#changed();
   }
 
-  /** Requests the list of users, which is known to be incomplete: after a random delay, and not too often. */
+  /**
+   * Requests the list of users, which is known to be incomplete: after a random delay, and not too
+   * often.
+   */
   #refreshUsers() {
     this.#whoTimer ||= setTimeout(async () => {
       await this.#ask(protocol.who());
-      setTimeout(() => { this.#whoTimer = 0; }, WHO_EVERY_MS);
+      setTimeout(() => {
+        this.#whoTimer = 0;
+      }, WHO_EVERY_MS);
     }, 300 + Math.random() * 1200);
   }
 
@@ -710,7 +858,8 @@ export class Chat {
     } catch (error) {
       if (error.code !== 'lost' || command.type === 'leave') this.#fail(error);
       const room = states.openRoom(this.state);
-      if (error.code === 'lost' || command.type !== 'join' || room?.key !== `#${command.channel}`) return;
+      if (error.code === 'lost' || command.type !== 'join' || room?.key !== `#${command.channel}`)
+        return;
       if (room.joined || room.name === states.HOME) return;
       this.state.rooms.delete(room.key);
       this.open(states.channelRoom(this.state, states.HOME), { replace: true });

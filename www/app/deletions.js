@@ -1,5 +1,6 @@
-// Deletions wait 5 seconds, in which they can be undone. A page that is closed in that time sends its own at once. The browser keeps
-// all of them until the server has answered, so that a lost connection loses none.
+// Deletions wait 5 seconds, in which they can be undone. A page that is closed in that time sends
+// its own at once. The browser keeps all of them until the server has answered, so that a lost
+// connection loses none.
 
 import * as protocol from '../connection/protocol.js';
 import * as states from '../store/state.js';
@@ -8,10 +9,15 @@ import * as storage from '../store/storage.js';
 const UNDO_MS = 5000;
 
 export class Deletions {
-  // { epoch, target, seq, due, page }, where target names the room as in commands, and page is the one that added it
-  #host; #waiting = storage.deletions.get(); #page = Math.random();
+  // { epoch, target, seq, due, page }, where target names the room as in commands, and page is the
+  // one that added it
+  #host;
+  #waiting = storage.deletions.get();
+  #page = Math.random();
 
-  /** `host` has: `state()` · `request(command)` · `notify(command)` · `changed()` · `failed(error)`. */
+  /**
+   * `host` has: `state()` · `request(command)` · `notify(command)` · `changed()` · `failed(error)`.
+   */
   constructor(host) {
     this.#host = host;
     storage.deletions.onChange((waiting) => {
@@ -28,7 +34,8 @@ export class Deletions {
   }
 
   #hurry(isMeant) {
-    for (const one of this.#waiting.filter(isMeant)) if (this.#isValid(one)) this.#host.notify(command(one));
+    for (const one of this.#waiting.filter(isMeant))
+      if (this.#isValid(one)) this.#host.notify(command(one));
   }
 
   /** Drops deletions of another history, where the numbers belong to other messages. */
@@ -40,7 +47,13 @@ export class Deletions {
   add(room, seq) {
     if (this.has(room, seq)) return;
     const { epoch } = this.#host.state();
-    this.#keep([...this.#waiting, { epoch, target: protocol.target(room), seq, due: Date.now() + UNDO_MS, page: this.#page }]);
+    this.#keep([...this.#waiting, {
+      epoch,
+      target: protocol.target(room),
+      seq,
+      due: Date.now() + UNDO_MS,
+      page: this.#page,
+    }]);
     setTimeout(() => this.flush(), UNDO_MS + 1);
   }
 
@@ -63,7 +76,9 @@ export class Deletions {
   }
 
   #find(room, seq) {
-    return this.#waiting.find((one) => one.seq === seq && states.roomOf(this.#host.state(), one.target) === room);
+    return this.#waiting.find((one) =>
+      one.seq === seq && states.roomOf(this.#host.state(), one.target) === room
+    );
   }
 
   #keep(waiting) {

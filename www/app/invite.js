@@ -1,4 +1,5 @@
-// The page /join: the addresses of this server, the first one large and, if the server has one, as a QR code.
+// The page /join: the addresses of this server, the first one large and, if the server has one, as
+// a QR code.
 
 import { loadTexts, t } from '../texts/language.js';
 import { element, fillTexts } from '../views/dom.js';

@@ -1,4 +1,5 @@
-// Panels, dialogs and menus that open at a click or a key. main.js loads them once the page can be used.
+// Panels, dialogs and menus that open at a click or a key. main.js loads them once the page can be
+// used.
 
 import { check } from '../connection/check.js';
 import { ChannelBrowser } from '../views/channel-browser.js';
@@ -11,9 +12,15 @@ import { togglePanel } from '../wire/panel.js';
 
 /** Makes the panels. Returns what main.js calls by name, and those that it keeps up to date. */
 export const later = (chat) => {
-  const [browser, switcher, search] = [ChannelBrowser, QuickSwitcher, Search].map((View) => new View(chat));
+  const [browser, switcher, search] = [ChannelBrowser, QuickSwitcher, Search].map((View) =>
+    new View(chat)
+  );
   return {
-    browser, search, invite, saveTranscript, togglePanel,
+    browser,
+    search,
+    invite,
+    saveTranscript,
+    togglePanel,
     browse: () => browser.open(),
     jump: () => switcher.open(),
     find: (text) => search.open(text),

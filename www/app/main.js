@@ -1,6 +1,7 @@
 // The entry point: connects the chat, the views that show it, and what the browser reports.
 //
-// After a change every view is updated, once for all changes of a frame; each touches only what is different.
+// After a change every view is updated, once for all changes of a frame; each touches only what is
+// different.
 
 import { openRoom } from '../store/state.js';
 import { loadTexts, t } from '../texts/language.js';
@@ -30,12 +31,16 @@ const REFRESH_MS = 20_000;
 await loadTexts();
 let loading = null;
 let panels = null; // what later.js returns, once it is loaded
-const load = () => (loading ??= Promise.all([import('../app/later.js'), loadStyles('styles/wire.css')]).then(([{ later }]) => (panels = later(chat))));
+const load =
+  () => (loading ??= Promise.all([import('../app/later.js'), loadStyles('styles/wire.css')]).then((
+    [{ later }],
+  ) => (panels = later(chat))));
 /** A function that calls one of later.js. */
-const later = (name) => (...values) => load().then((all) => all[name](...values), () => {
-  loading = null;
-  chat.tell(t.connection.unreachable, true);
-});
+const later = (name) => (...values) =>
+  load().then((all) => all[name](...values), () => {
+    loading = null;
+    chat.tell(t.connection.unreachable, true);
+  });
 
 fillTexts(t.page);
 const chat = new Chat(changed, dialogs.confirm);
@@ -70,7 +75,15 @@ function show() {
   const isOut = stage === 'out' || (stage === 'entering' && byId('chat').hidden && !resumes);
   resumes &&= stage !== 'out';
   const { signInError: error, name, fixedName, alternative, needsPassword } = chat;
-  signIn.show({ visible: isOut, busy: stage === 'entering', error, name, fixedName, alternative, needsPassword });
+  signIn.show({
+    visible: isOut,
+    busy: stage === 'entering',
+    error,
+    name,
+    fixedName,
+    alternative,
+    needsPassword,
+  });
   byId('chat').hidden = byId('skip').hidden = isOut;
   byId('chat').classList.toggle('offline', chat.downSince !== null);
   banner.show();
@@ -90,9 +103,12 @@ function show() {
   restoreFocus();
 }
 
-// A button may disappear after its action (Try again, Delete, Leave channel). Then the keyboard focus goes to the composer.
+// A button may disappear after its action (Try again, Delete, Leave channel). Then the keyboard
+// focus goes to the composer.
 let focused = null;
-addEventListener('focusin', ({ target }) => { focused = target; });
+addEventListener('focusin', ({ target }) => {
+  focused = target;
+});
 function restoreFocus() {
   const { activeElement, body } = document;
   if (focused === null || (activeElement !== body && activeElement !== focused)) return;
@@ -123,13 +139,15 @@ byId('skip').addEventListener('click', (event) => {
   byId('text').focus();
 });
 // A file dropped anywhere would replace the page.
-addEventListener('dragover', (event) => event.dataTransfer.types.includes('Files') && event.preventDefault());
+addEventListener('dragover',
+  (event) => event.dataTransfer.types.includes('Files') && event.preventDefault());
 addEventListener('drop', (event) => {
   if (!event.dataTransfer.types.includes('Files')) return;
   event.preventDefault();
   if (chat.stage === 'in') chat.tell(t.chat.noFiles, true);
 });
-addEventListener('popstate', () => !chat.takeSecrets() && chat.stage === 'in' && chat.openAddress());
+addEventListener('popstate',
+  () => !chat.takeSecrets() && chat.stage === 'in' && chat.openAddress());
 for (const change of ['online', 'offline']) addEventListener(change, () => chat.nudge());
 addEventListener('pageshow', ({ persisted }) => {
   chat.markers.setLeaving(false);
@@ -151,5 +169,7 @@ let resumes = chat.stage === 'entering';
 show();
 document.documentElement.dataset.started = ''; // see start.js
 document.querySelector('.start:not(.failed)')?.remove();
-const loaded = load().catch(() => { loading = null; });
+const loaded = load().catch(() => {
+  loading = null;
+});
 setTimeout(() => loaded.then(keep), KEEP_MS);

@@ -1,4 +1,5 @@
-// Moves through the history: to a message, to a day, and from a part that doesn't reach the newest messages to its next page.
+// Moves through the history: to a message, to a day, and from a part that doesn't reach the newest
+// messages to its next page.
 
 import * as protocol from '../connection/protocol.js';
 import * as rooms from '../store/room.js';
@@ -12,12 +13,18 @@ const DATED = 10;
 export class Past {
   #host;
 
-  /** `host` has: `ask(command)`, which resolves to the answer · `changed()` · `tell(text, bad)` · `failed(error)`. */
+  /**
+   * `host` has: `ask(command)`, which resolves to the answer · `changed()` · `tell(text, bad)` ·
+   * `failed(error)`.
+   */
   constructor(host) {
     this.#host = host;
   }
 
-  /** Shows the message `seq` of a room, wherever it is in the history, once the room is loaded. `focus`: moves the keyboard there. */
+  /**
+   * Shows the message `seq` of a room, wherever it is in the history, once the room is loaded.
+   * `focus`: moves the keyboard there.
+   */
   jump(room, seq, focus = false) {
     room.target = { seq, focus, found: false, asked: false };
     this.resolve(room);
@@ -29,7 +36,8 @@ export class Past {
     if (!target || target.asked || !room.loaded) return;
     target.asked = true;
     const { seq } = target;
-    const isHeld = (part) => part?.messages[0]?.seq <= seq && (part === room || seq <= part.messages.at(-1).seq);
+    const isHeld = (part) =>
+      part?.messages[0]?.seq <= seq && (part === room || seq <= part.messages.at(-1).seq);
     if (!isHeld(room) && !isHeld(room.past)) {
       const page = await this.#load(room, { before: seq + AROUND, limit: 2 * AROUND });
       if (!page || room.target !== target) return;
@@ -77,7 +85,10 @@ export class Past {
     this.#host.changed();
   }
 
-  /** Shows the first message of a day or after it: a binary search with a few small requests. `from` is its first millisecond. */
+  /**
+   * Shows the first message of a day or after it: a binary search with a few small requests. `from`
+   * is its first millisecond.
+   */
   async toDate(room, from) {
     let [low, high] = [Math.max(1, room.first), room.known + 1];
     while (low < high) {

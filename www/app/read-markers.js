@@ -1,6 +1,7 @@
 // How far the reader has read each room: shared by all tabs of a browser, and kept over reloads.
 //
-// A message is read once it was at the end of the feed of the open room while the page had the focus.
+// A message is read once it was at the end of the feed of the open room while the page had the
+// focus.
 
 import { markRead, unread } from '../store/room.js';
 import * as states from '../store/state.js';
@@ -11,7 +12,10 @@ const KEEP_AFTER_MS = 500;
 export class ReadMarkers {
   /** Whether the feed shows the end of the open room. */
   atEnd = true;
-  #state; #changed; #timer = 0; #leaving = false;
+  #state;
+  #changed;
+  #timer = 0;
+  #leaving = false;
 
   /** `state()` returns the current state. */
   constructor(state, changed) {
@@ -36,10 +40,12 @@ export class ReadMarkers {
   update() {
     const state = this.#state();
     const room = states.openRoom(state);
-    if (!room || !this.atEnd || document.visibilityState !== 'visible' || !document.hasFocus()) return;
+    if (!room || !this.atEnd || document.visibilityState !== 'visible' || !document.hasFocus())
+      return;
     const isNew = unread(room) > 0;
     markRead(room);
-    if (room.read > (state.marks.get(states.markKey(room)) ?? 0)) this.#timer ||= setTimeout(() => this.keep(), KEEP_AFTER_MS);
+    if (room.read > (state.marks.get(states.markKey(room)) ?? 0))
+      this.#timer ||= setTimeout(() => this.keep(), KEEP_AFTER_MS);
     if (isNew) this.#changed();
   }
 
@@ -49,7 +55,10 @@ export class ReadMarkers {
     this.keep();
   }
 
-  /** The page is unloaded, perhaps for a reload: the line "New" keeps its position. Comes before `visibilitychange`. */
+  /**
+   * The page is unloaded, perhaps for a reload: the line "New" keeps its position. Comes before
+   * `visibilitychange`.
+   */
   setLeaving(leaving) {
     this.#leaving = leaving;
     if (leaving) this.keep();
@@ -78,6 +87,10 @@ export class ReadMarkers {
     storage.marks.set({ epoch, marks: Object.fromEntries(marks) });
     state.marks = marks;
     const open = states.openRoom(state);
-    storage.line.set(open && open.newAfter !== null ? { epoch, key: states.markKey(open), after: open.newAfter } : null);
+    storage.line.set(
+      open && open.newAfter !== null
+        ? { epoch, key: states.markKey(open), after: open.newAfter }
+        : null,
+    );
   }
 }

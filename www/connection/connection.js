@@ -1,42 +1,69 @@
 // The connection to the server: opens it, checks it, and opens it again.
 //
-// Sends hello, matches answers to commands by `id`, and waits when the server reports too many commands. Scripts don't
-// see pings: a dead connection is noticed by a missing answer, a computer that slept by its wall clock.
+// Sends hello, matches answers to commands by `id`, and waits when the server reports too many
+// commands. Scripts don't see pings: a dead connection is noticed by a missing answer, a computer
+// that slept by its wall clock.
 
 import { errorText, t } from '../texts/language.js';
 import * as protocol from './protocol.js';
 
 // All in milliseconds.
 const CONNECT_MS = 10_000; // for an attempt to connect
-const ANSWER_MS = 10_000; // for an answer; commands without a text may wait longer while other events arrive
+// for an answer; commands without a text may wait longer while other events arrive
+const ANSWER_MS = 10_000;
 const DOUBT_MS = 4000; // for an answer when there is a reason to doubt the connection
 const SILENCE_MS = 60_000; // without events, until a visible page sends a probe
 const CHECK_MS = 1000, PAUSE_CHECK_MS = 200;
-/** A jump of the wall clock between two checks that means sleep. Browsers check hidden pages once a minute. */
+/**
+ * A jump of the wall clock between two checks that means sleep. Browsers check hidden pages once a
+ * minute.
+ */
 const SLEPT_MS = { visible: 5000, hidden: 90_000 };
-/** The most commands waiting for an answer: a reconnect with a hundred channels doesn't send all at once. */
+/**
+ * The most commands waiting for an answer: a reconnect with a hundred channels doesn't send all at
+ * once.
+ */
 const MAX_IN_FLIGHT = 12;
 /** A connection that lasted this long resets the pause between attempts. */
 const STABLE_MS = 10_000;
 const FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 30_000;
 
-/** The pause before attempt 0, 1, 2 … with full jitter, so that a thousand pages don't return at once. */
+/**
+ * The pause before attempt 0, 1, 2 … with full jitter, so that a thousand pages don't return at
+ * once.
+ */
 export function pauseMs(attempt, random) {
   return Math.round(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * random);
 }
 
 export class Connection {
-  #url; #on; #socket = null; #timer = 0; #checks = 0;
-  #attempt = 0; #failures = 0; #startedAt = 0; #welcomedAt = 0; #heardAt = 0; #checkedAt = 0; #pausedUntil = 0;
-  #pauseEnds = { monotonic: 0, wall: 0 }; #id = 0; #sent = new Map(); #queue = [];
+  #url;
+  #on;
+  #socket = null;
+  #timer = 0;
+  #checks = 0;
+  #attempt = 0;
+  #failures = 0;
+  #startedAt = 0;
+  #welcomedAt = 0;
+  #heardAt = 0;
+  #checkedAt = 0;
+  #pausedUntil = 0;
+  #pauseEnds = { monotonic: 0, wall: 0 };
+  #id = 0;
+  #sent = new Map();
+  #queue = [];
   /** idle · connecting · greeting (hello was sent) · open · waiting (for the next attempt) */
   stage = 'idle';
-  /** When the connection was lost, by `performance.now()`; null if there is one or none is wanted. */
+  /**
+   * When the connection was lost, by `performance.now()`; null if there is one or none is wanted.
+   */
   downSince = null;
 
   /**
-   * `on` has: `credentials()` → { name, session, password, key } · `event(event, command)` · `open()` · `lost(sentence, code)` ·
-   * `refused(error, credentials)`: the answer to hello · `trace(trace)`.
+   * `on` has: `credentials()` → { name, session, password, key } · `event(event, command)` ·
+   * `open()` · `lost(sentence, code)` · `refused(error, credentials)`: the answer to hello ·
+   * `trace(trace)`.
    */
   constructor(url, on) {
     this.#url = url;
@@ -67,7 +94,9 @@ export class Connection {
     if (this.stage === 'open') this.#replace();
   }
 
-  /** Traces every frame from the opening handshake on (which needs a new connection), or stops it. */
+  /**
+   * Traces every frame from the opening handshake on (which needs a new connection), or stops it.
+   */
   setTraced(on) {
     this.#url = this.#url.split('?')[0] + (on ? '?trace=1' : '');
     if (on) this.restart();
@@ -87,10 +116,14 @@ export class Connection {
     if (this.stage === 'waiting') this.connect();
     else if (this.stage === 'open') this.#doubt();
     // An attempt that hangs may have begun in the old network.
-    else if (this.stage !== 'idle' && performance.now() - this.#startedAt > DOUBT_MS) this.#replace();
+    else if (this.stage !== 'idle' && performance.now() - this.#startedAt > DOUBT_MS)
+      this.#replace();
   }
 
-  /** Milliseconds until the next attempt. One clock may stop during sleep, the other may be set back. */
+  /**
+   * Milliseconds until the next attempt. One clock may stop during sleep, the other may be set
+   * back.
+   */
   pauseLeft() {
     if (this.stage !== 'waiting') return 0;
     const { monotonic, wall } = this.#pauseEnds;
@@ -98,8 +131,8 @@ export class Connection {
   }
 
   /**
-   * Sends a command. Resolves to its answer; rejects with the server's error, or with code `lost` if no answer can come.
-   * `silent`: the answer goes to the caller only.
+   * Sends a command. Resolves to its answer; rejects with the server's error, or with code `lost`
+   * if no answer can come. `silent`: the answer goes to the caller only.
    */
   request(command, silent = false) {
     return new Promise((resolve, reject) => {
@@ -111,7 +144,8 @@ export class Connection {
 
   /** Sends a command that has no answer and may get lost. */
   notify(command) {
-    if (this.stage === 'open' && this.#queue.length === 0) this.#socket.send(protocol.encode(command));
+    if (this.stage === 'open' && this.#queue.length === 0)
+      this.#socket.send(protocol.encode(command));
   }
 
   #greet() {
@@ -143,7 +177,8 @@ export class Connection {
     const request = this.#sent.get(event.id) ?? null;
     this.#sent.delete(event.id);
     // A `hello` is refused after too many wrong passwords. The user must see that.
-    if (event.code === 'rate_limited' && request && request.command.type !== 'hello') return this.#retryAfter(request, event.retry_ms ?? 1000);
+    if (event.code === 'rate_limited' && request && request.command.type !== 'hello')
+      return this.#retryAfter(request, event.retry_ms ?? 1000);
     if (event.type === 'welcome') this.#welcomed();
     if (!request?.silent) this.#on.event(event, request?.command ?? null);
     if (event.type === 'welcome') this.#on.open();
@@ -160,7 +195,8 @@ export class Connection {
 
   #flush() {
     if (this.stage !== 'open' || performance.now() < this.#pausedUntil) return;
-    while (this.#queue.length > 0 && this.#sent.size < MAX_IN_FLIGHT) this.#send(this.#queue.shift());
+    while (this.#queue.length > 0 && this.#sent.size < MAX_IN_FLIGHT)
+      this.#send(this.#queue.shift());
   }
 
   /** Over the rate: the command is sent again, first, after a pause. */
@@ -188,7 +224,8 @@ export class Connection {
 
   /** Sends a probe with a short deadline, unless one is under way. */
   #doubt() {
-    if (![...this.#sent.values()].some(({ patience }) => patience === DOUBT_MS)) this.#probe(DOUBT_MS);
+    if (![...this.#sent.values()].some(({ patience }) => patience === DOUBT_MS))
+      this.#probe(DOUBT_MS);
   }
 
   #probe(patience) {
@@ -200,7 +237,8 @@ export class Connection {
   async #drop(socket, code, reason) {
     if (socket !== this.#socket) return;
     const opened = this.stage === 'open' || this.stage === 'greeting';
-    if (this.stage === 'open' && performance.now() - this.#welcomedAt > STABLE_MS) this.#attempt = 0;
+    if (this.stage === 'open' && performance.now() - this.#welcomedAt > STABLE_MS)
+      this.#attempt = 0;
     this.#abandon();
     socket.close();
     if (!opened) this.#failures += 1;
@@ -216,12 +254,16 @@ export class Connection {
     if (why && (this.stage === 'waiting' || this.stage === 'connecting')) this.#on.lost(why, null);
   }
 
-  /** A script can't see why an upgrade failed. A request to the same address without an upgrade gets the reason. */
+  /**
+   * A script can't see why an upgrade failed. A request to the same address without an upgrade gets
+   * the reason.
+   */
   async #whyRefused() {
     try {
       const url = this.#url.replace(/^ws/, 'http');
       const response = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
-      if ([403, 429, 503].includes(response.status)) return t.connection.refused((await response.text()).trim());
+      if ([403, 429, 503].includes(response.status))
+        return t.connection.refused((await response.text()).trim());
       // A server that is about to start may fail once or twice.
       return this.#failures < 3 ? null : t.connection.noWebSocket;
     } catch {

@@ -1,5 +1,6 @@
-// The chat protocol as the page uses it: commands, events, close codes, and what the server accepts as a text. Pure.
-// JSON.stringify leaves out fields that are undefined, so optional fields need no special care.
+// The chat protocol as the page uses it: commands, events, close codes, and what the server accepts
+// as a text. Pure. JSON.stringify leaves out fields that are undefined, so optional fields need no
+// special care.
 
 import { beside } from '../texts/address.js';
 import { t } from '../texts/language.js';
@@ -25,7 +26,10 @@ export const history = (target, page) => ({ type: 'history', ...target, ...page 
 export const who = (channel) => ({ type: 'who', channel });
 export const channels = () => ({ type: 'channels' });
 
-/** How commands name a room: by channel, or by conversation. Null for a person without a conversation yet. */
+/**
+ * How commands name a room: by channel, or by conversation. Null for a person without a
+ * conversation yet.
+ */
 export function target({ kind, name, conversation }) {
   if (kind === 'channel') return { channel: name };
   return conversation === null ? null : { conversation };
@@ -38,12 +42,16 @@ export function post(room, { text, nonce, action }) {
 }
 
 /** Serializes a command. Lone surrogates are replaced: UTF-8 can't encode them. */
-export const encode = (command) => JSON.stringify(command, (_, value) => value?.toWellFormed?.() ?? value);
+export const encode = (command) =>
+  JSON.stringify(command, (_, value) => value?.toWellFormed?.() ?? value);
 
 /** The size in bytes of a text for a room as the server will receive it, at most. */
 export function sentBytes(room, text, action) {
   const longest = { ...room, conversation: room.conversation ?? '0'.repeat(64) };
-  const command = { ...post(longest, { text, action, nonce: '0'.repeat(32) }), id: Number.MAX_SAFE_INTEGER };
+  const command = {
+    ...post(longest, { text, action, nonce: '0'.repeat(32) }),
+    id: Number.MAX_SAFE_INTEGER,
+  };
   return new TextEncoder().encode(encode(command)).length;
 }
 
@@ -60,12 +68,15 @@ export const carriesText = ({ type }) => type === 'message' || type === 'direct'
 export const messagesOf = (event) => event.history ?? event.messages ?? [event];
 
 /**
- * Whether the server has another page than this one, whose `build` is null if it isn't known. `server` is that field of `welcome`,
- * `first` what it was when the page connected first.
+ * Whether the server has another page than this one, whose `build` is null if it isn't known.
+ * `server` is that field of `welcome`, `first` what it was when the page connected first.
  */
-export const isUpdated = (server, first, build) => (build === null ? server !== first : !server?.endsWith(`+${build}`));
+export const isUpdated = (server, first,
+  build) => (build === null ? server !== first : !server?.endsWith(`+${build}`));
 
-/** Parses an event; null if it isn't one. A later server may send types that this page doesn't know. */
+/**
+ * Parses an event; null if it isn't one. A later server may send types that this page doesn't know.
+ */
 export function parse(data) {
   try {
     const event = JSON.parse(data);
@@ -81,5 +92,6 @@ export const isRejection = (code) => [1002, 1003, 1007, 1008, 1009].includes(cod
 /** Returns the meaning of a close code, as a sentence for the user. */
 export function closeSentence(code, reason) {
   const sentence = t.closed[code] ?? t.closed.lost;
-  return t.connection.ended(sentence, code === 1001 || !t.closed[code] ? '' : reason.replace(/\.$/, ''));
+  return t.connection.ended(sentence,
+    code === 1001 || !t.closed[code] ? '' : reason.replace(/\.$/, ''));
 }

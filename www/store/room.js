@@ -1,10 +1,13 @@
-// One room: a channel or a private conversation, and its messages. Pure: functions change only the room that they receive.
+// One room: a channel or a private conversation, and its messages. Pure: functions change only the
+// room that they receive.
 //
-// One array holds every event with a `seq` in that order, also those about earlier messages, so that a jump in the numbers is
-// always a real gap. It is complete up to `newest`; later messages wait in `ahead` until history fills the hole. Events about a
-// message are applied to it in this order, and keep no text.
+// One array holds every event with a `seq` in that order, also those about earlier messages, so
+// that a jump in the numbers is always a real gap. It is complete up to `newest`; later messages
+// wait in `ahead` until history fills the hole. Events about a message are applied to it in this
+// order, and keep no text.
 //
-// A part of the history that doesn't reach the newest messages is a room of its own, `past`, until it does.
+// A part of the history that doesn't reach the newest messages is a room of its own, `past`, until
+// it does.
 
 import { carriesText } from '../connection/protocol.js';
 
@@ -12,15 +15,23 @@ const MAX_NOTES = 200;
 let notes = 0; // made so far, for their ids
 
 /** Makes a channel; its key is its address. */
-export const channel = (name) => ({ key: `#${name}`, kind: 'channel', name, joined: false, ...empty() });
+export const channel = (name) => ({
+  key: `#${name}`,
+  kind: 'channel',
+  name,
+  joined: false,
+  ...empty(),
+});
 
 /**
- * Makes a private conversation. `conversation` is the server's identifier, null until something was sent; the key is
- * this page's own. `online`: true, false, or null if a user with this name joined who may be another person.
- * `pinned`: something is to be sent there, so it stays in the list before the first message.
+ * Makes a private conversation. `conversation` is the server's identifier, null until something was
+ * sent; the key is this page's own. `online`: true, false, or null if a user with this name joined
+ * who may be another person. `pinned`: something is to be sent there, so it stays in the list
+ * before the first message.
  */
 export const person = (key, name, conversation = null) => (
-  { key, kind: 'person', name, conversation, online: null, activity: 0, pinned: false, ...empty() });
+  { key, kind: 'person', name, conversation, online: null, activity: 0, pinned: false, ...empty() }
+);
 
 const empty = () => ({
   messages: [],
@@ -57,7 +68,8 @@ const empty = () => ({
 export const reset = (room) => Object.assign(room, empty());
 
 /** The number of unread messages. */
-export const unread = (room) => Math.max(0, room.known - room.read - [...room.silent].filter((seq) => seq > room.read).length);
+export const unread = (room) =>
+  Math.max(0, room.known - room.read - [...room.silent].filter((seq) => seq > room.read).length);
 
 /** Whether an unread message mentions the reader. */
 export const isMentioned = (room) => room.mentioned > room.read;
@@ -87,7 +99,10 @@ export function find(room, seq) {
   return null;
 }
 
-/** Replaces the messages by the newest page: `upTo` is the newest number, `older` says if there are earlier ones. */
+/**
+ * Replaces the messages by the newest page: `upTo` is the newest number, `older` says if there are
+ * earlier ones.
+ */
 export function replace(room, messages, upTo, older) {
   room.messages = [...messages];
   room.authors.clear();
@@ -115,13 +130,14 @@ export function receive(room, message) {
 }
 
 /**
- * Adds a page of messages after `newest`. `first` is the oldest number that the server keeps, `upTo` the newest one, if
- * the answer has it. Returns true if another page is needed.
+ * Adds a page of messages after `newest`. `first` is the oldest number that the server keeps,
+ * `upTo` the newest one, if the answer has it. Returns true if another page is needed.
  */
 export function append(room, messages, more, first, upTo = 0) {
   const added = messages.filter(({ seq }) => seq > room.newest);
   room.messages.push(...added);
-  room.newest = added.at(-1)?.seq ?? room.newest; // a jump here is shown as a gap: the server no longer keeps it
+  // a jump here is shown as a gap: the server no longer keeps it
+  room.newest = added.at(-1)?.seq ?? room.newest;
   if (!more) room.newest = Math.max(room.newest, upTo, first - 1);
   room.known = Math.max(room.known, room.newest);
   note(room, added);
@@ -147,7 +163,14 @@ export function prepend(room, messages, more) {
 /** Shows a part of the history that doesn't reach the messages of the room. */
 export function showPast(room, messages, older) {
   room.past = Object.assign(Object.create(room), {
-    messages, older, newer: true, loaded: true, filling: false, fetchingOlder: false, notes: [], authors: new Map(),
+    messages,
+    older,
+    newer: true,
+    loaded: true,
+    filling: false,
+    fetchingOlder: false,
+    notes: [],
+    authors: new Map(),
   });
   note(room.past, messages);
   meet(room);
@@ -175,7 +198,14 @@ function meet(room) {
 export function clear(room, first) {
   room.messages = room.messages.slice(indexOf(room.messages, first));
   if (room.loaded) room.newest = Math.max(room.newest, first - 1);
-  Object.assign(room, { past: null, target: null, older: false, first, known: Math.max(room.known, first - 1), notes: [] });
+  Object.assign(room, {
+    past: null,
+    target: null,
+    older: false,
+    first,
+    known: Math.max(room.known, first - 1),
+    notes: [],
+  });
   if (room.pin < first) room.pin = null;
   drain(room);
 }
@@ -198,7 +228,8 @@ function note(room, messages) {
   for (const message of messages) {
     const { seq, from, author, of } = message;
     message.asOf ??= room.known; // events up to here are part of what history says about it
-    if (carriesText(message)) room.authors.set(from, (room.authors.get(from) ?? new Set()).add(author));
+    if (carriesText(message))
+      room.authors.set(from, (room.authors.get(from) ?? new Set()).add(author));
     else if (seq > room.read) room.silent.add(seq);
     if (message.type === 'deleted') room.deleted.set(of, message.by);
     const earlier = of === undefined ? null : find(room, of);
@@ -209,15 +240,18 @@ function note(room, messages) {
 
 /** Applies an event to the message that it is about. */
 function change(message, { type, seq, at, text, owner, emoji, on, mine }) {
-  if (type === 'edited' && seq > message.asOf) Object.assign(message, { text, owner, edited_at: at });
+  if (type === 'edited' && seq > message.asOf)
+    Object.assign(message, { text, owner, edited_at: at });
   if (type === 'deleted') {
-    for (const key of Object.keys(message)) if (!['seq', 'at', 'channel', 'conversation'].includes(key)) delete message[key];
+    for (const key of Object.keys(message))
+      if (!['seq', 'at', 'channel', 'conversation'].includes(key)) delete message[key];
     message.type = 'deleted_message';
   }
   if (type !== 'reacted' || seq <= message.asOf) return;
   message.asOf = seq;
   const all = message.reactions ??= [];
-  const one = all.find((other) => other.emoji === emoji) ?? all[all.push({ emoji, count: 0, mine: false }) - 1];
+  const one = all.find((other) => other.emoji === emoji)
+    ?? all[all.push({ emoji, count: 0, mine: false }) - 1];
   one.count += on ? 1 : -1;
   if (mine) one.mine = on;
   message.reactions = all.filter(({ count }) => count > 0);
@@ -229,27 +263,31 @@ export function noteSpeaker(room, { from, seq }) {
 }
 
 /**
- * Applies a change of the members: names that are now in or out, some of them redundant. The note in the feed comes after
- * the last message, but before the first message of someone who joined; changes without a message in between share it.
+ * Applies a change of the members: names that are now in or out, some of them redundant. The note
+ * in the feed comes after the last message, but before the first message of someone who joined;
+ * changes without a message in between share it.
  */
 export function changeMembers(room, joined, left, at) {
   left = left.filter((name) => room.members.delete(name));
   joined = joined.filter((name) => !room.members.has(name));
   let after = room.newest;
-  for (const name of joined) if (room.early.has(name)) after = Math.min(after, room.early.get(name) - 1);
+  for (const name of joined)
+    if (room.early.has(name)) after = Math.min(after, room.early.get(name) - 1);
   room.early.clear();
   for (const name of joined) room.members.add(name);
   if (!room.loaded || joined.length + left.length === 0) return;
   let note = room.notes.at(-1);
   after = Math.max(after, note?.after ?? 0);
-  if (note?.after !== after || !note.joined) addNote(room, note = { after, at, joined: new Set(), left: new Set() });
+  if (note?.after !== after || !note.joined)
+    addNote(room, note = { after, at, joined: new Set(), left: new Set() });
   for (const name of left) if (!note.joined.delete(name)) note.left.add(name);
   for (const name of joined) if (!note.left.delete(name)) note.joined.add(name);
 }
 
 /** Notes in the feed that someone has a new name. */
 export function noteRename(room, from, to, at) {
-  if (room.loaded) addNote(room, { after: Math.max(room.newest, room.notes.at(-1)?.after ?? 0), at, from, to });
+  if (room.loaded)
+    addNote(room, { after: Math.max(room.newest, room.notes.at(-1)?.after ?? 0), at, from, to });
 }
 
 function addNote(room, note) {

@@ -1,7 +1,7 @@
 // The state of the page: the user, the users online, the rooms, and which room is open. Pure.
 //
-// `apply(state, event, command)` applies one event of the server, with the command that it answers, and returns the
-// commands that follow from it.
+// `apply(state, event, command)` applies one event of the server, with the command that it answers,
+// and returns the commands that follow from it.
 
 import * as protocol from '../connection/protocol.js';
 import { mentions } from '../texts/markup.js';
@@ -16,20 +16,27 @@ const TYPING_MS = 5000; // a user is shown as typing this long
 
 export function create() {
   return {
-    me: null, epoch: null, limits: { text: 4000, message_bytes: 65_536 },
+    me: null,
+    epoch: null,
+    limits: { text: 4000, message_bytes: 65_536 },
     channels: new Map(), // name → number of members, of all channels that the server lists
-    users: new Set(), online: 0, staleUsers: false,
-    rooms: new Map(), open: null,
+    users: new Set(),
+    online: 0,
+    staleUsers: false,
+    rooms: new Map(),
+    open: null,
     wanted: new Set([HOME]), // channels to join after each reconnect
     marks: new Map(), // read markers that the browser keeps for all tabs: markKey → seq
     line: null, // where the line "New" was before a reload: { key, after }
-    nextKey: 1, activity: 0,
+    nextKey: 1,
+    activity: 0,
     door: true, // whether new users may enter
     owner: null, // for an owner: { muted, kicked }, both user → until
     newChannels: new Set(), // created by others, and not looked at yet
     muted: new Set(), // keys of channels whose messages want no attention
     missed: [], // [room, message] of others that were missed without a connection, for the bell
-    merged: [], // [from, to]: keys of rooms that were merged into others, for modules that keep keys
+    // [from, to]: keys of rooms that were merged into others, for modules that keep keys
+    merged: [],
   };
 }
 
@@ -38,24 +45,34 @@ export const isMine = (state, message) => message.author === state.me?.author;
 /** Whether a user of this name is online. */
 export const isUser = (state, name) => state.users.has(name.normalize('NFKC'));
 /** Whether there is a channel of this name, as far as this page knows. */
-export const isChannel = (state, name) => state.channels.has(name.toLowerCase()) || state.wanted.has(name.toLowerCase());
+export const isChannel = (state, name) =>
+  state.channels.has(name.toLowerCase()) || state.wanted.has(name.toLowerCase());
 /** Whether a text mentions the user of this page, and not another one with a longer name. */
-export const mentionsMe = (state, text) => mentions(text, state.me?.name, (name) => isUser(state, name));
+export const mentionsMe = (state, text) =>
+  mentions(text, state.me?.name, (name) => isUser(state, name));
 
 /** All private conversations, also those without a message yet; the latest first. */
 export function people(state) {
-  return [...state.rooms.values()].filter((room) => room.kind === 'person').sort((a, b) => b.activity - a.activity);
+  return [...state.rooms.values()].filter((room) => room.kind === 'person').sort((a, b) =>
+    b.activity - a.activity
+  );
 }
 
 /** The room of a channel; made if there is none. */
-export const channelRoom = (state, name) => state.rooms.get(`#${name}`) ?? add(state, rooms.channel(name));
+export const channelRoom = (state, name) =>
+  state.rooms.get(`#${name}`) ?? add(state, rooms.channel(name));
 
-/** The room for writing to a name; made if there is none. Of two conversations under one name, the one that is online. */
+/**
+ * The room for writing to a name; made if there is none. Of two conversations under one name, the
+ * one that is online.
+ */
 export function personRoom(state, name) {
   const same = people(state).filter((room) => room.name.toLowerCase() === name.toLowerCase());
-  const best = [true, null, false].map((online) => same.find((room) => room.online === online)).find(Boolean);
+  const best = [true, null, false].map((online) => same.find((room) => room.online === online))
+    .find(Boolean);
   // A user who takes the name of a user known to be offline is a different person.
-  if (best && !(best.online === false && best.conversation !== null && state.users.has(name))) return best;
+  if (best && !(best.online === false && best.conversation !== null && state.users.has(name)))
+    return best;
   return newConversation(state, name);
 }
 
@@ -66,11 +83,15 @@ export function newConversation(state, name) {
 }
 
 export const conversationRoom = (state, conversation) => (
-  people(state).find((room) => room.conversation === conversation) ?? null);
+  people(state).find((room) => room.conversation === conversation) ?? null
+);
 
-/** The room of a conversation that the browser remembers; made if the server hasn't listed it yet. */
+/**
+ * The room of a conversation that the browser remembers; made if the server hasn't listed it yet.
+ */
 export const rememberedConversation = (state, conversation, name) => (
-  conversationRoom(state, conversation) ?? addPerson(state, name, conversation));
+  conversationRoom(state, conversation) ?? addPerson(state, name, conversation)
+);
 
 /** The room that an event or a command names, if there is one. */
 export function roomOf(state, { channel, conversation }) {
@@ -80,13 +101,17 @@ export function roomOf(state, { channel, conversation }) {
 
 /** Under which key a room's read marker is kept over a reload; null if it can't be. */
 export const markKey = (room) => (
-  room.kind === 'channel' ? room.key : room.conversation && `=${room.conversation}`);
+  room.kind === 'channel' ? room.key : room.conversation && `=${room.conversation}`
+);
 
 /** Whether the partner of a conversation is online, as far as this page knows. */
 export const isOnline = (state, room) => room.online !== false && state.users.has(room.name);
 
-/** The unread messages that want attention: of a muted channel only that someone mentioned the user. */
-export const news = (state, room) => (state.muted.has(room.key) ? Number(rooms.isMentioned(room)) : rooms.unread(room));
+/**
+ * The unread messages that want attention: of a muted channel only that someone mentioned the user.
+ */
+export const news = (state,
+  room) => (state.muted.has(room.key) ? Number(rooms.isMentioned(room)) : rooms.unread(room));
 
 /** Opens a room. Returns the commands that load what is missing. */
 export function open(state, room) {
@@ -94,7 +119,8 @@ export function open(state, room) {
   if (before && before !== room) {
     before.newAfter = before.past = before.target = null;
     rooms.trim(before, KEPT_MESSAGES);
-    if (before.kind === 'person' && before.conversation === null && !before.pinned) state.rooms.delete(before.key);
+    if (before.kind === 'person' && before.conversation === null && !before.pinned)
+      state.rooms.delete(before.key);
   }
   state.open = room.key;
   if (rooms.unread(room) > 0 && room.read > 0) room.newAfter = room.read;
@@ -107,7 +133,9 @@ export function open(state, room) {
 export function older(room) {
   if (!room.older || room.fetchingOlder || !room.loaded) return [];
   room.fetchingOlder = true;
-  return [protocol.history(protocol.target(room), { before: room.messages[0]?.seq ?? room.newest + 1 })];
+  return [
+    protocol.history(protocol.target(room), { before: room.messages[0]?.seq ?? room.newest + 1 }),
+  ];
 }
 
 /** Applies one event; `command` is the one that it answers, or null. Returns commands to send. */
@@ -118,7 +146,8 @@ export function apply(state, event, command = null, now = 0) {
 
 /** Marks the reactions of the reader in an event or a page of history. */
 export function prepare(state, event) {
-  for (const one of protocol.messagesOf(event)) if (one.type === 'reacted') one.mine = isMine(state, one);
+  for (const one of protocol.messagesOf(event))
+    if (one.type === 'reacted') one.mine = isMine(state, one);
 }
 
 const EVENTS = {
@@ -183,13 +212,16 @@ const EVENTS = {
     rooms.changeMembers(room, others(event.joined), others(event.left), now);
     room.count = event.count;
     if (room.joined && me !== undefined) room.members.add(me);
-    return event.count <= MAX_LISTED && room.members.size !== event.count ? [protocol.who(event.channel)] : null;
+    return event.count <= MAX_LISTED && room.members.size !== event.count
+      ? [protocol.who(event.channel)]
+      : null;
   },
   channels(state, { channels }) {
     state.channels = counts(channels);
   },
   channels_changed(state, { created, gone }) {
-    for (const name of gone) for (const list of [state.channels, state.newChannels]) list.delete(name);
+    for (const name of gone)
+      for (const list of [state.channels, state.newChannels]) list.delete(name);
     for (const name of created.filter((one) => !state.channels.has(one))) {
       state.channels.set(name, 0);
       state.newChannels.add(name);
@@ -201,7 +233,8 @@ const EVENTS = {
     if (state.users.delete(from)) state.users.add(to);
     for (const room of state.rooms.values()) {
       room.typing.delete(from);
-      const partner = room.kind === 'person' && room.name === from && (room.online !== false || room.conversation === null);
+      const partner = room.kind === 'person' && room.name === from
+        && (room.online !== false || room.conversation === null);
       if (partner) room.name = to;
       const member = room.members.delete(from);
       if (member) room.members.add(to);
@@ -237,30 +270,45 @@ function onWelcome(state, event) {
     }
   }
   Object.assign(state, {
-    me: { name: event.name, author: event.author, session: event.session }, epoch: event.epoch,
-    limits: { ...state.limits, ...event.limits }, channels: counts(event.channels), users: new Set(event.users),
-    door: event.door !== false, owner: null,
+    me: { name: event.name, author: event.author, session: event.session },
+    epoch: event.epoch,
+    limits: { ...state.limits, ...event.limits },
+    channels: counts(event.channels),
+    users: new Set(event.users),
+    door: event.door !== false,
+    owner: null,
   });
   for (const { conversation, with: name, seq, online } of [...event.directs].reverse()) {
-    // A conversation with an online user is this one. If the user is offline, it may be another person.
+    // A conversation with an online user is this one. If the user is offline, it may be another
+    // person.
     const room = conversationRoom(state, conversation)
-      ?? (online ? bind(state, newConversation(state, name), conversation, name) : addPerson(state, name, conversation));
+      ?? (online
+        ? bind(state, newConversation(state, name), conversation, name)
+        : addPerson(state, name, conversation));
     // Messages of a conversation that wasn't loaded must be loaded, to know their authors.
     const isMissed = isReturning && !newSession && !newHistory && !room.loaded && seq > room.known;
     room.missedAfter = isMissed ? room.known : null;
-    Object.assign(room, { name, online, known: Math.max(room.known, seq), activity: ++state.activity });
+    Object.assign(room, {
+      name,
+      online,
+      known: Math.max(room.known, seq),
+      activity: ++state.activity,
+    });
     restoreMarks(state, room, seq);
   }
   setOnline(state, event.online, false);
   const commands = event.channels.length >= MAX_LISTED ? [protocol.channels()] : [];
   const first = openRoom(state)?.kind === 'channel' ? [openRoom(state).name] : [];
   for (const name of new Set([...first, ...state.wanted])) {
-    commands.push(join(channelRoom(state, name), event.channels.find((one) => one.name === name)?.seq));
+    commands.push(
+      join(channelRoom(state, name), event.channels.find((one) => one.name === name)?.seq),
+    );
   }
   for (const room of people(state)) {
     if (room.conversation === null) continue;
     if (room.loaded && room.known > room.newest) commands.push(loadAfter(room));
-    else if (!room.loaded && (room.key === state.open || room.missedAfter !== null)) commands.push(load(room));
+    else if (!room.loaded && (room.key === state.open || room.missedAfter !== null))
+      commands.push(load(room));
   }
   return commands;
 }
@@ -280,7 +328,15 @@ function onJoined(state, event, command) {
   else if (state.marks.has(room.key)) restoreMarks(state, room, event.seq);
   else room.read = event.seq; // on a first visit nothing is new
   const { members, count, first, writing = 'all', pinned = null } = event;
-  Object.assign(room, { joined: true, begun: true, members: new Set(members), count, first, writing, pin: pinned });
+  Object.assign(room, {
+    joined: true,
+    begun: true,
+    members: new Set(members),
+    count,
+    first,
+    writing,
+    pin: pinned,
+  });
   noteMentions(state, room, event.history);
   room.known = Math.max(room.known, event.seq);
   if (command?.since !== undefined && room.loaded) return append(room, event, event.seq);
@@ -289,7 +345,9 @@ function onJoined(state, event, command) {
 
 /** A live message. */
 function onMessage(state, event) {
-  const room = event.channel === undefined ? partner(state, event) : channelRoom(state, event.channel);
+  const room = event.channel === undefined
+    ? partner(state, event)
+    : channelRoom(state, event.channel);
   room.typing.delete(event.from);
   room.activity = ++state.activity;
   const allRead = room.read >= room.known;
@@ -328,7 +386,10 @@ function replace(room, { history, messages = history, more }, upTo) {
   return room.ahead.size > 0 ? [loadAfter(room)] : null;
 }
 
-/** An event about an earlier message, or a type of a later version: its number counts, if it has one. */
+/**
+ * An event about an earlier message, or a type of a later version: its number counts, if it has
+ * one.
+ */
 function onChange(state, event) {
   const room = Number.isInteger(event.seq) ? roomOf(state, event) : null;
   return room && rooms.receive(room, event) ? [loadAfter(room)] : null;
@@ -359,15 +420,21 @@ export function readElsewhere(state, marks) {
 /** Remembers the newest message that mentions the reader. */
 function noteMentions(state, room, messages) {
   for (const message of messages) {
-    const isNew = message.type === 'message' && !isMine(state, message) && message.seq > room.mentioned;
+    const isNew = message.type === 'message' && !isMine(state, message)
+      && message.seq > room.mentioned;
     if (isNew && mentionsMe(state, message.text)) room.mentioned = message.seq;
   }
 }
 
-/** Keeps the messages of other users after `seq` for notifications, except those that also arrived live. */
+/**
+ * Keeps the messages of other users after `seq` for notifications, except those that also arrived
+ * live.
+ */
 function noteMissed(state, room, messages, seq) {
-  const missed = messages.filter((message) => message.seq > seq && !room.ahead.has(message.seq)
-    && protocol.carriesText(message) && !isMine(state, message));
+  const missed = messages.filter((message) =>
+    message.seq > seq && !room.ahead.has(message.seq)
+    && protocol.carriesText(message) && !isMine(state, message)
+  );
   for (const message of missed) state.missed.push([room, message]);
 }
 
@@ -381,7 +448,10 @@ function partner(state, event) {
   return room;
 }
 
-/** Gives a new conversation its identifier. If a room with that identifier exists, the new one is merged into it. */
+/**
+ * Gives a new conversation its identifier. If a room with that identifier exists, the new one is
+ * merged into it.
+ */
 function bind(state, room, conversation, name) {
   const known = conversationRoom(state, conversation);
   if (known && room.conversation === null) merge(state, room, known);
@@ -394,10 +464,15 @@ function merge(state, room, into) {
   state.merged.push([room.key, into.key]);
 }
 
-/** Sets the number of users online. The list of names is stale if it is shorter, or if it may have changed. */
+/**
+ * Sets the number of users online. The list of names is stale if it is shorter, or if it may have
+ * changed.
+ */
 function setOnline(state, online, namesOmitted) {
   state.online = online;
-  const complete = online <= MAX_LISTED ? state.users.size === online : state.users.size >= MAX_LISTED;
+  const complete = online <= MAX_LISTED
+    ? state.users.size === online
+    : state.users.size >= MAX_LISTED;
   state.staleUsers = namesOmitted || !complete;
 }
 
@@ -415,7 +490,8 @@ function load(room, page = {}) {
 const loadAfter = (room) => load(room, { after: room.newest, limit: protocol.PAGE });
 
 const counts = (channels) => new Map(channels.map(({ name, members }) => [name, members]));
-const addPerson = (state, name, conversation) => add(state, rooms.person(`@${state.nextKey++}`, name, conversation));
+const addPerson = (state, name, conversation) =>
+  add(state, rooms.person(`@${state.nextKey++}`, name, conversation));
 
 function add(state, room) {
   state.rooms.set(room.key, room);

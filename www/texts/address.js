@@ -1,9 +1,9 @@
-// Addresses: of files beside the page, and the part after `#`: `#channel` for a channel, `#channel/842` for a message in it,
-// `#@name` for a person.
+// Addresses: of files beside the page, and the part after `#`: `#channel` for a channel,
+// `#channel/842` for a message in it, `#@name` for a person.
 
 /**
- * The URL of a path beside the page at `pageUrl`. Without the name and password that this may have, as in
- * `http://ada:pw@host/`: `fetch` refuses them, and the browser sends what it knows by itself.
+ * The URL of a path beside the page at `pageUrl`. Without the name and password that this may have,
+ * as in `http://ada:pw@host/`: `fetch` refuses them, and the browser sends what it knows by itself.
  */
 export function beside(path, pageUrl) {
   const url = new URL(path, pageUrl);
@@ -11,7 +11,10 @@ export function beside(path, pageUrl) {
   return url;
 }
 
-/** Parses an address: `{ kind, name }` and perhaps `seq`, or null if it names no room. No name has a slash. */
+/**
+ * Parses an address: `{ kind, name }` and perhaps `seq`, or null if it names no room. No name has a
+ * slash.
+ */
 export function parse(hash) {
   let text;
   try {
@@ -20,15 +23,22 @@ export function parse(hash) {
     return null; // half an escape
   }
   const [, sign, name, seq] = /^(@?)([^]*?)(?:\/(\d{1,15}))?$/.exec(text);
-  return name === '' ? null : { kind: sign ? 'person' : 'channel', name, ...(seq && { seq: Number(seq) }) };
+  return name === ''
+    ? null
+    : { kind: sign ? 'person' : 'channel', name, ...(seq && { seq: Number(seq) }) };
 }
 
 /** The address of a room, or of the message `seq` in it. */
 export function of(room, seq = null) {
-  return `#${room.kind === 'person' ? '@' : ''}${encodeURIComponent(room.name)}${seq === null ? '' : `/${seq}`}`;
+  return `#${room.kind === 'person' ? '@' : ''}${encodeURIComponent(room.name)}${
+    seq === null ? '' : `/${seq}`
+  }`;
 }
 
-/** The secrets of a link, `#owner=KEY`, `#password=WORD` or both joined by `&`: `{ owner, password }`; null if there is none. */
+/**
+ * The secrets of a link, `#owner=KEY`, `#password=WORD` or both joined by `&`: `{ owner, password
+ * }`; null if there is none.
+ */
 export function secrets(hash) {
   if (!/^#(owner|password)=/.test(hash)) return null;
   return Object.fromEntries(hash.slice(1).split('&').map((part) => {

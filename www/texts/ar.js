@@ -1,4 +1,5 @@
-// Arabic. See en.js for what the texts are for. Names and what is typed have their own direction (UAX #9 isolates).
+// Arabic. See en.js for what the texts are for. Names and what is typed have their own direction
+// (UAX #9 isolates).
 
 const isolate = (text) => `\u2068${text}\u2069`;
 const ltr = (text) => `\u2066${text}\u2069`;

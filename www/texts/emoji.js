@@ -1,4 +1,5 @@
-// Emoji by name: `:smile:` is 😄. The names are those that GitHub, Slack and others have in common. Pure.
+// Emoji by name: `:smile:` is 😄. The names are those that GitHub, Slack and others have in common.
+// Pure.
 
 /** Names and characters in turn. */
 const TABLE = `

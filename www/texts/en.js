@@ -1,10 +1,12 @@
-// Every text that a person reads on the page, in English. To add a language, copy this file to TAG.js (a BCP 47 tag), translate
-// the texts, and name the file in each HTML file beside the others (`data-TAG`); tests/page/texts.test.mjs finds keys that are
-// missing. The names of commands and of what `open|closed` and the like accept stay as they are.
+// Every text that a person reads on the page, in English. To add a language, copy this file to
+// TAG.js (a BCP 47 tag), translate the texts, and name the file in each HTML file beside the others
+// (`data-TAG`); tests/page/texts.test.mjs finds keys that are missing. The names of commands and of
+// what `open|closed` and the like accept stay as they are.
 //
-// Functions fill in names and numbers. Where one returns a list, its parts may be nodes, such as a name in its own
-// writing direction. language.js has the functions for plurals, lists and units; the categories of a plural are those of the
-// language. The texts of app/start.js, which must work when this file can't be loaded, are `start` in the other languages.
+// Functions fill in names and numbers. Where one returns a list, its parts may be nodes, such as a
+// name in its own writing direction. language.js has the functions for plurals, lists and units;
+// the categories of a plural are those of the language. The texts of app/start.js, which must work
+// when this file can't be loaded, are `start` in the other languages.
 
 /** The texts, made with the functions of language.js. */
 export const texts = ({ number, plural, ordinal, bytes, duration, words, list }) => ({
@@ -50,7 +52,10 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     1011: 'The server ran into an error', 1013: 'The server is too busy right now',
     lost: 'You’ve lost connection',
   },
-  /** What the server refuses, by its code. A function gets the error with the server's sentence as `message`. */
+  /**
+   * What the server refuses, by its code. A function gets the error with the server's sentence as
+   * `message`.
+   */
   errors: {
     bad_json: ({ message }) => message, bad_field: ({ message }) => message, unknown_type: ({ message }) => message,
     hello_first: 'Sign in first.', already_welcomed: 'You’re signed in already.',
@@ -319,7 +324,10 @@ export const texts = ({ number, plural, ordinal, bytes, duration, words, list })
     notAllowed: 'Notifications weren’t allowed. Click the bell again and choose Allow.',
   },
 
-  /** The dialog of keyboard shortcuts. `ctrl` is the name of that key, which Apple’s keyboards don’t have. */
+  /**
+   * The dialog of keyboard shortcuts. `ctrl` is the name of that key, which Apple’s keyboards don’t
+   * have.
+   */
   ctrl: 'Ctrl',
   keys: [
     ['Ctrl+K', 'jump to a channel or a person'],

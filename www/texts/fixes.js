@@ -1,9 +1,13 @@
-// The fix for each problem of a connection: options of parlor, and lines for a proxy's settings. `parlor doctor`
-// reads this file too, so the table is JSON. Words in braces are replaced.
+// The fix for each problem of a connection: options of parlor, and lines for a proxy's settings.
+// `parlor doctor` reads this file too, so the table is JSON. Words in braces are replaced.
 
 export const fixes = {
   "upgrade": {
-    "nginx": ["proxy_http_version 1.1;", "proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection \"upgrade\";"],
+    "nginx": [
+      "proxy_http_version 1.1;",
+      "proxy_set_header Upgrade $http_upgrade;",
+      "proxy_set_header Connection \"upgrade\";"
+    ],
     "caddy": ["reverse_proxy 127.0.0.1:8080", "# without header_up for Upgrade or Connection"]
   },
   "http-1.0": {
@@ -24,7 +28,11 @@ export const fixes = {
     "caddy": ["header_up Host {http.request.hostport}"]
   },
   "path": {
-    "nginx": ["location {path} {", "    proxy_pass http://127.0.0.1:8080/;  # with the slash at the end", "}"],
+    "nginx": [
+      "location {path} {",
+      "    proxy_pass http://127.0.0.1:8080/;  # with the slash at the end",
+      "}"
+    ],
     "caddy": ["handle_path {path}* {", "    reverse_proxy 127.0.0.1:8080", "}"]
   },
   "trusted-proxy": {
@@ -38,7 +46,11 @@ export const fixes = {
     "parlor": ["--origin {origin}"]
   },
   "tls": {
-    "nginx": ["listen 443 ssl;", "ssl_certificate     /etc/ssl/{host}.pem;", "ssl_certificate_key /etc/ssl/{host}.key;"],
+    "nginx": [
+      "listen 443 ssl;",
+      "ssl_certificate     /etc/ssl/{host}.pem;",
+      "ssl_certificate_key /etc/ssl/{host}.key;"
+    ],
     "caddy": ["{host} {", "    reverse_proxy 127.0.0.1:8080", "}"]
   },
   "tls-elsewhere": {

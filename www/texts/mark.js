@@ -1,4 +1,5 @@
-// Which parts of a text match a search: case-folded and NFKC-normalized, as the server compares. Pure.
+// Which parts of a text match a search: case-folded and NFKC-normalized, as the server compares.
+// Pure.
 
 /** Characters of a text that are shown around the first match. */
 const BEFORE = 60, MOST = 240;
@@ -21,7 +22,11 @@ export function marked(text, wanted) {
   const start = first < 0 ? 0 : Math.max(0, origin[first] - BEFORE);
   const end = Math.min(text.length, start + MOST);
   let from = start;
-  for (let at = first; at >= 0 && origin[at] < end; at = folded.indexOf(needle, at + needle.length)) {
+  for (
+    let at = first;
+    at >= 0 && origin[at] < end;
+    at = folded.indexOf(needle, at + needle.length)
+  ) {
     // A match may end within a character, as one of "f" does in "ﬁ": the whole one is marked.
     let last = at + needle.length;
     while (last < origin.length - 1 && origin[last] === origin[last - 1]) last += 1;
@@ -30,5 +35,9 @@ export function marked(text, wanted) {
     from = origin[last];
   }
   parts.push([text.slice(from, Math.max(from, end)), false]);
-  return [...(start > 0 ? [['…', false]] : []), ...parts, ...(end < text.length ? [['…', false]] : [])].filter(([part]) => part !== '');
+  return [
+    ...(start > 0 ? [['…', false]] : []),
+    ...parts,
+    ...(end < text.length ? [['…', false]] : []),
+  ].filter(([part]) => part !== '');
 }

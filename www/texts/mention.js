@@ -1,12 +1,18 @@
-// Where `@name` mentions a user, and where words begin and end. Rendering, notifications and completion share it. Pure.
+// Where `@name` mentions a user, and where words begin and end. Rendering, notifications and
+// completion share it. Pure.
 //
-// A mention begins at an `@` that is not inside a word, an e-mail address or a URL path. It takes the longest name that
-// fits: `@ada-lovelace` and `@ada@example.com` don't mention `ada`; `@ada.`, `@ada's` and `@ada你好` do.
+// A mention begins at an `@` that is not inside a word, an e-mail address or a URL path. It takes
+// the longest name that fits: `@ada-lovelace` and `@ada@example.com` don't mention `ada`; `@ada.`,
+// `@ada's` and `@ada你好` do.
 
 const WORD = /[\p{L}\p{M}\p{N}_]/u;
 const MARK = /^\p{M}$/u;
-/** A character of a script that is written without spaces, or that attaches endings to names (Hangul). */
-export const UNSPACED = /[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Bopo}\p{scx=Hang}\p{scx=Yiii}\p{scx=Thai}\p{scx=Laoo}\p{scx=Khmr}\p{scx=Mymr}\p{scx=Tibt}]/u;
+/**
+ * A character of a script that is written without spaces, or that attaches endings to names
+ * (Hangul).
+ */
+export const UNSPACED =
+  /[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Bopo}\p{scx=Hang}\p{scx=Yiii}\p{scx=Thai}\p{scx=Laoo}\p{scx=Khmr}\p{scx=Mymr}\p{scx=Tibt}]/u;
 
 const RUN = /[@＠]([\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*)/uy;
 /** `@ada@example.com` and `@ada:example.com` are accounts of other services. */
@@ -17,21 +23,27 @@ const MENTION_BEFORE_SLASH = /(?:^|\s)[@＠][\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]{0,3
 /** A name has at most 32 characters; in decomposed letters that can be more. */
 const MAX_NAME = 64;
 
-/** Whether a character continues a word: `a` does after `b`, `中` after `b` does not. False for an empty string. */
+/**
+ * Whether a character continues a word: `a` does after `b`, `中` after `b` does not. False for an
+ * empty string.
+ */
 export const joins = (character) => WORD.test(character) && !UNSPACED.test(character);
 
 /** The whole character before an index, without the marks on it; empty at the beginning. */
 export function before(text, index) {
   let character = '';
   for (let end = index; end > 0; end -= character.length) {
-    character = /[\uDC00-\uDFFF]/.test(text[end - 1]) ? text.slice(Math.max(0, end - 2), end) : text[end - 1];
+    character = /[\uDC00-\uDFFF]/.test(text[end - 1])
+      ? text.slice(Math.max(0, end - 2), end)
+      : text[end - 1];
     if (!MARK.test(character)) return character;
   }
   return '';
 }
 
 /** The whole character at an index; empty at the end. */
-export const after = (text, index) => (index >= text.length ? '' : String.fromCodePoint(text.codePointAt(index)));
+export const after = (text,
+  index) => (index >= text.length ? '' : String.fromCodePoint(text.codePointAt(index)));
 
 /** Matches a sticky pattern at an index. */
 export function matchAt(pattern, text, at) {
@@ -48,13 +60,15 @@ export const isSameName = (one, other) => Boolean(one && other) && nameKey(one) 
 /** Whether an `@` at this index can begin a mention. */
 export function beginsMention(text, at) {
   const character = before(text, at);
-  if (character === '/') return MENTION_BEFORE_SLASH.test(text.slice(Math.max(0, at - MAX_NAME), at));
+  if (character === '/')
+    return MENTION_BEFORE_SLASH.test(text.slice(Math.max(0, at - MAX_NAME), at));
   return !joins(character) && character !== '=' && character !== '#';
 }
 
 /**
- * The mention at this index: `{ name, end }`, or null. `isUser(name)` says which names exist; the longest existing name is
- * taken. If none exists, the name ends before a change to a script without spaces.
+ * The mention at this index: `{ name, end }`, or null. `isUser(name)` says which names exist; the
+ * longest existing name is taken. If none exists, the name ends before a change to a script without
+ * spaces.
  */
 export function mentionAt(text, at, isUser) {
   const run = beginsMention(text, at) && matchAt(RUN, text, at)?.[1];
@@ -86,4 +100,5 @@ export function nameEnds(run) {
 
 /** Whether a name can end between these two characters, although the second could continue it. */
 const separates = (character, next) => (
-  !/[\p{M}\p{N}_.-]/u.test(next) && (UNSPACED.test(character) || UNSPACED.test(next)));
+  !/[\p{M}\p{N}_.-]/u.test(next) && (UNSPACED.test(character) || UNSPACED.test(next))
+);

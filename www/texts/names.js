@@ -1,4 +1,5 @@
-// Names: how a list of them is sorted, and another name to offer for one that the server refuses. Pure.
+// Names: how a list of them is sorted, and another name to offer for one that the server refuses.
+// Pure.
 
 import { locale } from './language.js';
 
@@ -14,13 +15,18 @@ const MAX_LENGTH = 32;
 const trimmed = (name) => [...name].slice(0, MAX_LENGTH).join('').replace(/[-_.]+$/, '');
 
 /**
- * Returns a name to offer instead of one that was refused with this code, or null: another number if it is taken, no spaces if it
- * is invalid. Without a code, only a name with a space is invalid.
+ * Returns a name to offer instead of one that was refused with this code, or null: another number
+ * if it is taken, no spaces if it is invalid. Without a code, only a name with a space is invalid.
  */
 export function alternativeName(name, code = /\s/.test(name) ? 'bad_name' : '') {
   if (code === 'name_taken') return numbered(name.trim());
   if (code !== 'bad_name') return null;
-  const legal = trimmed(name.normalize('NFKC').trim().replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, '-').replace(/^[^\p{L}\p{N}]+/u, ''));
+  const legal = trimmed(
+    name.normalize('NFKC').trim().replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, '-').replace(
+      /^[^\p{L}\p{N}]+/u,
+      '',
+    ),
+  );
   return legal === '' || legal === name ? null : legal;
 }
 
@@ -28,5 +34,7 @@ export function alternativeName(name, code = /\s/.test(name) ? 'bad_name' : '') 
 function numbered(name) {
   const [, stem, digits] = /^(.*?)(\d{0,6})$/su.exec(name);
   const number = String(Number(digits || 1) + 1);
-  return stem === '' ? `guest${number}` : `${[...stem].slice(0, MAX_LENGTH - number.length).join('')}${number}`;
+  return stem === ''
+    ? `guest${number}`
+    : `${[...stem].slice(0, MAX_LENGTH - number.length).join('')}${number}`;
 }

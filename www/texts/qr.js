@@ -1,15 +1,21 @@
 // QR codes (ISO/IEC 18004) of a text: byte mode, level M, versions 1 to 6, up to 106 bytes. Pure.
 
-/** For each version: codewords, of these for error correction in a block, and blocks, which are equally long. */
+/**
+ * For each version: codewords, of these for error correction in a block, and blocks, which are
+ * equally long.
+ */
 const VERSIONS = [[26, 10, 1], [44, 16, 1], [70, 26, 1], [100, 18, 2], [134, 24, 2], [172, 16, 4]];
 
-/** The format's bits for level M and mask 0: their code is all zeros before the standard's own mask. */
+/**
+ * The format's bits for level M and mask 0: their code is all zeros before the standard's own mask.
+ */
 const FORMAT = 0x5412;
 
 /** The product of two numbers in GF(2⁸) with the polynomial of QR codes. */
 function times(a, b) {
   let product = 0;
-  for (let bit = 7; bit >= 0; bit -= 1) product = (product << 1) ^ ((product >> 7) * 0x11d) ^ (((b >> bit) & 1) * a);
+  for (let bit = 7; bit >= 0; bit -= 1)
+    product = (product << 1) ^ ((product >> 7) * 0x11d) ^ (((b >> bit) & 1) * a);
   return product;
 }
 
@@ -17,7 +23,9 @@ function times(a, b) {
 function correction(block, degree) {
   let divisor = [1];
   for (let power = 0, root = 1; power < degree; power += 1, root = times(root, 2)) {
-    divisor = [...divisor, 0].map((one, index) => one ^ (index > 0 ? times(divisor[index - 1], root) : 0));
+    divisor = [...divisor, 0].map((one, index) =>
+      one ^ (index > 0 ? times(divisor[index - 1], root) : 0)
+    );
   }
   let rest = new Array(degree).fill(0);
   for (const byte of block) {
@@ -33,10 +41,12 @@ function codewords(bytes, version) {
   const room = total - degree * blocks;
   // After the four bits of the mode every byte is shifted by half of one.
   const halves = [4, ...[bytes.length, ...bytes].flatMap((byte) => [byte >> 4, byte & 15]), 0];
-  const data = Array.from({ length: halves.length / 2 }, (_, index) => (halves[2 * index] << 4) | halves[2 * index + 1]);
+  const data = Array.from({ length: halves.length / 2 },
+    (_, index) => (halves[2 * index] << 4) | halves[2 * index + 1]);
   for (let pad = 0xec; data.length < room; pad ^= 0xfd) data.push(pad);
   const size = room / blocks;
-  const list = Array.from({ length: blocks }, (_, block) => data.slice(block * size, (block + 1) * size));
+  const list = Array.from({ length: blocks },
+    (_, block) => data.slice(block * size, (block + 1) * size));
   const interleaved = (parts) => parts[0].flatMap((_, index) => parts.map((part) => part[index]));
   return [...interleaved(list), ...interleaved(list.map((block) => correction(block, degree)))];
 }
@@ -44,19 +54,23 @@ function codewords(bytes, version) {
 /** The rows of the code in `0` and `1` (dark); none if the text is too long. */
 export function qrRows(text) {
   const bytes = [...new TextEncoder().encode(text)];
-  const version = VERSIONS.findIndex(([total, degree, blocks]) => bytes.length + 2 <= total - degree * blocks) + 1;
+  const version =
+    VERSIONS.findIndex(([total, degree, blocks]) => bytes.length + 2 <= total - degree * blocks)
+    + 1;
   if (version === 0) return [];
   const size = 17 + 4 * version;
   const cells = Array.from({ length: size }, () => new Array(size).fill(null));
   const square = (x, y, radius, dark) => {
     for (let down = -radius; down <= radius; down += 1) {
       for (let right = -radius; right <= radius; right += 1) {
-        if (cells[y + down]?.[x + right] !== undefined) cells[y + down][x + right] = dark(Math.max(Math.abs(down), Math.abs(right)));
+        if (cells[y + down]?.[x + right] !== undefined)
+          cells[y + down][x + right] = dark(Math.max(Math.abs(down), Math.abs(right)));
       }
     }
   };
   if (version > 1) square(size - 7, size - 7, 2, (far) => far !== 1);
-  for (const [x, y] of [[3, 3], [size - 4, 3], [3, size - 4]]) square(x, y, 4, (far) => far !== 2 && far !== 4);
+  for (const [x, y] of [[3, 3], [size - 4, 3], [3, size - 4]])
+    square(x, y, 4, (far) => far !== 2 && far !== 4);
   for (let at = 8; at < size - 8; at += 1) cells[6][at] = cells[at][6] = at % 2 === 0;
   for (let bit = 0; bit < 15; bit += 1) {
     const dark = ((FORMAT >> bit) & 1) === 1;

@@ -1,4 +1,5 @@
-// The menus of a message and of a person. An owner's menus have more items: delete any message, pin, mute, remove.
+// The menus of a message and of a person. An owner's menus have more items: delete any message,
+// pin, mute, remove.
 
 import { authorNumber } from '../store/room.js';
 import * as address from '../texts/address.js';
@@ -21,31 +22,52 @@ export function messageMenu(chat, room, message, rect) {
   const isChannel = room.kind === 'channel';
   const link = isChannel ? address.of(room, seq) : '';
   const isIgnored = chat.ignored.has(author);
-  // An old message may be from another user with this name. The user who is online must not be muted for it.
+  // An old message may be from another user with this name. The user who is online must not be
+  // muted for it.
   const isKnown = chat.state.users.has(from) && authorNumber(room, from, author) === 0;
   openMenu(t.page.actions, [
-    { name: t.menu.react, look: 'emoji equal', row: QUICK.map((name) => reaction(chat, room, message, [name, EMOJI.get(name)])) },
+    {
+      name: t.menu.react,
+      look: 'emoji equal',
+      row: QUICK.map((name) => reaction(chat, room, message, [name, EMOJI.get(name)])),
+    },
     { text: t.menu.moreReactions, act: () => reactionMenu(chat, room, message, rect) },
     LINE,
     { text: t.menu.reply, act: () => reply(chat, room, message) },
     { text: t.menu.copyText, act: () => copy(chat, text) },
-    isChannel && { text: t.menu.copyLink, act: () => copy(chat, new URL(link, location.href).href) },
+    isChannel
+    && { text: t.menu.copyLink, act: () => copy(chat, new URL(link, location.href).href) },
     LINE,
     isMine && !action && { text: t.menu.edit, act: () => chat.compose({ edit: message }) },
-    chat.owns && isChannel && { text: room.pin === seq ? t.menu.unpin : t.menu.pin, act: () => chat.send({ type: 'pin', channel: room.name, seq: room.pin === seq ? null : seq }) },
-    !isMine && { text: isIgnored ? t.menu.stopIgnoring(from) : t.menu.ignore(from), act: () => chat.ignore(author, from, !isIgnored) },
-    (isMine || (chat.owns && isChannel)) && { text: t.menu.delete, danger: true, act: () => chat.deletions.add(room, seq) },
+    chat.owns && isChannel
+    && {
+      text: room.pin === seq ? t.menu.unpin : t.menu.pin,
+      act: () => chat.send({ type: 'pin', channel: room.name, seq: room.pin === seq ? null : seq }),
+    },
+    !isMine
+    && {
+      text: isIgnored ? t.menu.stopIgnoring(from) : t.menu.ignore(from),
+      act: () => chat.ignore(author, from, !isIgnored),
+    },
+    (isMine || (chat.owns && isChannel))
+    && { text: t.menu.delete, danger: true, act: () => chat.deletions.add(room, seq) },
     ...(isMine || !isKnown ? [] : restrictions(chat, from)),
   ], rect);
 }
 
 /** Opens the menu of all reactions to a message. */
 export function reactionMenu(chat, room, message, rect) {
-  openMenu(t.menu.react, [{ name: t.menu.react, look: 'emoji', row: [...EMOJI].map((one) => reaction(chat, room, message, one)) }], rect);
+  openMenu(t.menu.react, [{
+    name: t.menu.react,
+    look: 'emoji',
+    row: [...EMOJI].map((one) => reaction(chat, room, message, one)),
+  }], rect);
 }
 
 const reaction = (chat, room, message, [name, emoji]) => ({
-  text: emoji, label: emojiLabel(name), act: () => chat.react(room, message, emoji),
+  text: emoji,
+  label: emojiLabel(name),
+  act: () => chat.react(room, message, emoji),
   checked: (message.reactions ?? []).some((one) => one.emoji === emoji && one.mine),
 });
 
@@ -63,12 +85,21 @@ export function personMenu(chat, name, write, rect) {
 function restrictions(chat, user) {
   if (!chat.owns) return [];
   const ask = async (type, title, text) => {
-    const minutes = await dialogs.choose(title, text, MINUTES.map((one) => [t.owner.minutes(one), one]));
+    const minutes = await dialogs.choose(title, text,
+      MINUTES.map((one) => [t.owner.minutes(one), one]));
     if (minutes !== null) chat.send({ type, user, minutes });
   };
   return [
-    { text: t.menu.mute(user), danger: true, act: () => ask('mute', t.owner.muteTitle(user), t.owner.muteText) },
-    { text: t.menu.kick(user), danger: true, act: () => ask('kick', t.owner.kickTitle(user), t.owner.kickText) },
+    {
+      text: t.menu.mute(user),
+      danger: true,
+      act: () => ask('mute', t.owner.muteTitle(user), t.owner.muteText),
+    },
+    {
+      text: t.menu.kick(user),
+      danger: true,
+      act: () => ask('kick', t.owner.kickTitle(user), t.owner.kickText),
+    },
   ];
 }
 

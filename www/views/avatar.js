@@ -1,4 +1,5 @@
-// A letter and a colour for a name. The letter is drawn by the style sheet, so that it is neither copied nor read out.
+// A letter and a colour for a name. The letter is drawn by the style sheet, so that it is neither
+// copied nor read out.
 
 import { element, set } from './dom.js';
 

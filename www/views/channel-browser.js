@@ -7,13 +7,25 @@ import * as dialogs from './dialogs.js';
 import { Keyed, button, element, set, setText } from './dom.js';
 
 export class ChannelBrowser {
-  #chat; #news = new Set();
-  #field = element('input', { id: 'p:find-channel', type: 'text', 'aria-label': t.channels.find, placeholder: t.channels.find, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', maxlength: '128' });
+  #chat;
+  #news = new Set();
+  #field = element('input', {
+    id: 'p:find-channel',
+    type: 'text',
+    'aria-label': t.channels.find,
+    placeholder: t.channels.find,
+    autocomplete: 'off',
+    autocapitalize: 'off',
+    spellcheck: 'false',
+    maxlength: '128',
+  });
   #error = element('p', { class: 'error', role: 'alert' });
-  #create = button({ class: 'create', onclick: () => this.#enter(this.#typed) }, t.channels.create(''));
+  #create = button({ class: 'create', onclick: () => this.#enter(this.#typed) },
+    t.channels.create(''));
   #items = element('ul', { role: 'list', 'aria-label': t.page.channels });
   #list = new Keyed(this.#items, (row) => this.#make(row), show);
-  #dialog = dialogs.make(t.page.browse, this.#field, this.#error, this.#create, element('div', { class: 'scroll' }, this.#items));
+  #dialog = dialogs.make(t.page.browse, this.#field, this.#error, this.#create,
+    element('div', { class: 'scroll' }, this.#items));
   #lost = false; // whether the error is that there was no connection
 
   constructor(chat) {
@@ -57,23 +69,34 @@ export class ChannelBrowser {
     const names = new Set([HOME, ...state.channels.keys()]);
     const wanted = this.#typed.toLowerCase();
     const shown = [...names].filter((name) => name.toLowerCase().includes(wanted))
-      .sort((a, b) => (b.toLowerCase() === wanted) - (a.toLowerCase() === wanted) || this.#news.has(b) - this.#news.has(a) || byName(a, b));
+      .sort((a, b) =>
+        (b.toLowerCase() === wanted) - (a.toLowerCase() === wanted)
+        || this.#news.has(b) - this.#news.has(a) || byName(a, b)
+      );
     this.#list.show(shown.map((name) => ({
-      key: name, name, members: state.channels.get(name) ?? 0, joined: state.rooms.get(`#${name}`)?.joined ?? false, isNew: this.#news.has(name) || state.newChannels.has(name),
+      key: name,
+      name,
+      members: state.channels.get(name) ?? 0,
+      joined: state.rooms.get(`#${name}`)?.joined ?? false,
+      isNew: this.#news.has(name) || state.newChannels.has(name),
     })));
     this.#create.hidden = wanted === '' || [...names].some((name) => name.toLowerCase() === wanted);
     setText(this.#create, t.channels.create(this.#typed));
   }
 
   #make({ name }) {
-    return element('li', {}, button({ onclick: () => this.#enter(name) }, element('span', { class: 'sign', 'aria-hidden': 'true' }, '#'),
-      element('bdi', { class: 'name' }, name), element('span', { class: 'tag' }), element('span', { class: 'hint' }), element('span', { class: 'go' })));
+    return element('li', {},
+      button({ onclick: () => this.#enter(name) },
+        element('span', { class: 'sign', 'aria-hidden': 'true' }, '#'),
+        element('bdi', { class: 'name' }, name), element('span', { class: 'tag' }),
+        element('span', { class: 'hint' }), element('span', { class: 'go' })));
   }
 
   async #enter(name) {
     const { state } = this.#chat;
     try {
-      if (state.rooms.get(`#${name}`)?.joined) this.#chat.open(channelRoom(state, name), { focus: true });
+      if (state.rooms.get(`#${name}`)?.joined)
+        this.#chat.open(channelRoom(state, name), { focus: true });
       else await this.#chat.enterChannel(name);
       this.#dialog.close();
     } catch (error) {

@@ -1,4 +1,5 @@
-// The composer: Enter sends, Shift+Enter starts a new line, and drafts stay with their room, over reloads too.
+// The composer: Enter sends, Shift+Enter starts a new line, and drafts stay with their room, over
+// reloads too.
 
 import { draftKey, draftOf, withDraft } from '../store/drafts.js';
 import { carriesText } from '../connection/protocol.js';
@@ -26,7 +27,9 @@ export class Composer {
   #counter = byId('counter');
   #suggestions = new Suggestions(this.#text, () => this.#sources());
   #editing = null; // the message that is edited; the draft waits meanwhile
-  #room = null; #key = null; #timer = 0;
+  #room = null;
+  #key = null;
+  #timer = 0;
   #kept = ''; // the draft as it was last read or written here
 
   constructor(chat) {
@@ -46,15 +49,18 @@ export class Composer {
     this.#text.addEventListener('input', () => {
       this.#changed();
       chat.hush();
-      this.#suggestions.update(); // also while an input method composes: keyboards of phones always do
+      // also while an input method composes: keyboards of phones always do
+      this.#suggestions.update();
       if (this.#text.value.trim() !== '' && !this.#text.value.startsWith('/')) chat.typing();
     });
     this.#text.addEventListener('paste', ({ clipboardData }) => {
-      if (clipboardData.files.length > 0 && !clipboardData.types.includes('text/plain')) chat.tell(t.chat.noFiles, true);
+      if (clipboardData.files.length > 0 && !clipboardData.types.includes('text/plain'))
+        chat.tell(t.chat.noFiles, true);
     });
     this.#text.addEventListener('blur', () => this.#keep());
     addEventListener('pagehide', () => this.#keep());
-    document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && this.#keep());
+    document.addEventListener('visibilitychange',
+      () => document.visibilityState === 'hidden' && this.#keep());
     addEventListener('resize', () => this.#grow());
   }
 
@@ -68,11 +74,13 @@ export class Composer {
       replaceText(this.#text, 0, 0, quote);
       this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length);
     }
-    set(this.#text, 'placeholder', room ? t.composer.placeholder(`${room.kind === 'channel' ? '#' : ''}${room.name}`) : '');
+    set(this.#text, 'placeholder',
+      room ? t.composer.placeholder(`${room.kind === 'channel' ? '#' : ''}${room.name}`) : '');
     if (this.#notice.textContent !== (notice?.text ?? '')) {
       setText(this.#notice, notice?.text ?? '');
       // A long one scrolls, which needs the keyboard.
-      set(this.#notice, 'tabindex', this.#notice.scrollHeight > this.#notice.clientHeight ? '0' : null);
+      set(this.#notice, 'tabindex',
+        this.#notice.scrollHeight > this.#notice.clientHeight ? '0' : null);
     }
     set(this.#notice, 'class', notice?.bad ? 'notice bad' : 'notice');
     byId('notice-close').hidden = !notice;
@@ -91,8 +99,12 @@ export class Composer {
     if (key === 'Enter' && !shiftKey && !altKey && (ctrlKey || metaKey || !isTouch())) {
       event.preventDefault();
       this.#send();
-    } else if (key === 'ArrowUp' && !shiftKey && !altKey && !ctrlKey && !metaKey && this.#text.value === '') {
-      const last = this.#room?.messages.findLast((message) => carriesText(message) && this.#chat.isMine(message) && !message.action);
+    } else if (
+      key === 'ArrowUp' && !shiftKey && !altKey && !ctrlKey && !metaKey && this.#text.value === ''
+    ) {
+      const last = this.#room?.messages.findLast((message) =>
+        carriesText(message) && this.#chat.isMine(message) && !message.action
+      );
       if (!last) return;
       event.preventDefault();
       this.#beginEdit(last);
@@ -119,9 +131,17 @@ export class Composer {
   }
 
   #askEmoji() {
-    const insert = (sign) => replaceText(this.#text, this.#text.selectionStart, this.#text.selectionEnd, sign);
-    openMenu(t.page.emoji, [{ name: t.page.emoji, look: 'emoji', row: emoji.map(([name, sign]) => ({ text: sign, label: emojiLabel(name), act: () => insert(sign) })) }],
-      byId('emoji').getBoundingClientRect());
+    const insert = (sign) =>
+      replaceText(this.#text, this.#text.selectionStart, this.#text.selectionEnd, sign);
+    openMenu(t.page.emoji, [{
+      name: t.page.emoji,
+      look: 'emoji',
+      row: emoji.map(([name, sign]) => ({
+        text: sign,
+        label: emojiLabel(name),
+        act: () => insert(sign),
+      })),
+    }], byId('emoji').getBoundingClientRect());
   }
 
   async #send() {
@@ -129,10 +149,12 @@ export class Composer {
     this.#suggestions.close();
     const editing = this.#editing;
     if (editing) {
-      const isDone = typed === editing.text || await this.#chat.edit(this.#room, editing.seq, typed);
+      const isDone = typed === editing.text
+        || await this.#chat.edit(this.#room, editing.seq, typed);
       return isDone && editing === this.#editing ? this.#endEdit() : undefined;
     }
-    // A text that was refused stays, to be corrected. A command may open another room, whose draft must stay.
+    // A text that was refused stays, to be corrected. A command may open another room, whose draft
+    // must stay.
     if (typed.trim() !== '') {
       this.#text.value = '';
       this.#keep();
@@ -173,10 +195,18 @@ export class Composer {
   }
 
   #count() {
-    const { text, action, does } = this.#editing ? { text: this.#text.value, does: 'say' } : parse(this.#text.value);
+    const { text, action, does } = this.#editing
+      ? { text: this.#text.value, does: 'say' }
+      : parse(this.#text.value);
     const counts = this.#room && (does === 'say' || does === 'direct') && text !== '';
-    const { unit, over } = counts ? this.#chat.excess(this.#room, text, action) : { over: -Infinity };
-    const shown = over > 0 ? t.composer.over(over, unit) : -over <= COUNTED ? t.composer.left(-over) : '';
+    const { unit, over } = counts
+      ? this.#chat.excess(this.#room, text, action)
+      : { over: -Infinity };
+    const shown = over > 0
+      ? t.composer.over(over, unit)
+      : -over <= COUNTED
+      ? t.composer.left(-over)
+      : '';
     setText(this.#counter, shown);
     this.#counter.hidden = shown === '';
     set(this.#counter, 'class', over > 0 ? 'counter bad' : 'counter');
@@ -186,11 +216,17 @@ export class Composer {
   #sources() {
     const { state } = this.#chat;
     const speakers = (this.#room?.messages ?? []).slice(-200).map(({ from }) => from).reverse();
-    const names = new Set([...speakers.filter((name) => state.users.has(name)), ...[...state.users].sort(byName)]);
+    const names = new Set([
+      ...speakers.filter((name) => state.users.has(name)),
+      ...[...state.users].sort(byName),
+    ]);
     return { people: [...names].filter((name) => name !== state.me?.name), emoji };
   }
 
-  /** Makes the box as high as its text. The form keeps its height meanwhile, or the feed would scroll. */
+  /**
+   * Makes the box as high as its text. The form keeps its height meanwhile, or the feed would
+   * scroll.
+   */
   #grow() {
     const { form, style } = this.#text;
     form.style.height = `${form.offsetHeight}px`;

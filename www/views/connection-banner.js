@@ -1,5 +1,5 @@
-// The line about a lost connection, or an updated server. A loss appears only after a moment: most end before a user has read
-// about them.
+// The line about a lost connection, or an updated server. A loss appears only after a moment: most
+// end before a user has read about them.
 
 import { t } from '../texts/language.js';
 import { byId, element, setText } from './dom.js';
@@ -8,7 +8,8 @@ const AFTER_MS = 2000;
 const UPDATE_MS = 250;
 
 export class ConnectionBanner {
-  #chat; #timer = 0;
+  #chat;
+  #timer = 0;
   #line = byId('connection');
   #button = byId('try');
   #check = byId('check');
@@ -19,7 +20,8 @@ export class ConnectionBanner {
   constructor(chat, check) {
     this.#chat = chat;
     this.#check.addEventListener('click', check);
-    this.#button.addEventListener('click', () => (chat.downSince === null ? location.reload() : chat.nudge()));
+    this.#button.addEventListener('click',
+      () => (chat.downSince === null ? location.reload() : chat.nudge()));
   }
 
   show() {
@@ -37,7 +39,8 @@ export class ConnectionBanner {
     }
     const seconds = Math.ceil(this.#chat.pauseLeft() / 1000);
     setText(this.#what, `${this.#chat.problem || t.connection.connecting} `);
-    setText(this.#when, seconds > 0 ? t.connection.reconnectingIn(seconds) : t.connection.reconnecting);
+    setText(this.#when,
+      seconds > 0 ? t.connection.reconnectingIn(seconds) : t.connection.reconnecting);
     if (!this.#what.isConnected) this.#line.replaceChildren(this.#what, this.#when);
   }
 }

@@ -1,6 +1,9 @@
 // Building and updating nodes without markup: text goes in as text, whatever it holds.
 
-/** Makes an element. `attributes` become attributes (true: present; false, null, undefined: absent), `on…` listeners. */
+/**
+ * Makes an element. `attributes` become attributes (true: present; false, null, undefined: absent),
+ * `on…` listeners.
+ */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -11,27 +14,47 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** The build of the page, which names the folder of its files; null where they come from `--www`. */
+/**
+ * The build of the page, which names the folder of its files; null where they come from `--www`.
+ */
 export const BUILD = /\/([0-9a-f]{16})\/[^/]+\/[^/]+$/.exec(import.meta.url)?.[1] ?? null;
 
-/** The address of a file of the page, beside this module: in the folder of the build, if there is one. */
+/**
+ * The address of a file of the page, beside this module: in the folder of the build, if there is
+ * one.
+ */
 export const fileUrl = (name) => new URL(`../${name}`, import.meta.url).href;
 
-/** Loads a style sheet that the page doesn't start with. Rejects if it can't be loaded; then it may be tried again. */
-export const loadStyles = (name) => new Promise((onload, reject) => {
-  const onerror = ({ target }) => {
-    target.remove();
-    reject(new Error(`${name} can't be loaded`));
-  };
-  document.head.append(element('link', { rel: 'stylesheet', href: fileUrl(name), 'data-later': true, onload, onerror }));
-});
+/**
+ * Loads a style sheet that the page doesn't start with. Rejects if it can't be loaded; then it may
+ * be tried again.
+ */
+export const loadStyles = (name) =>
+  new Promise((onload, reject) => {
+    const onerror = ({ target }) => {
+      target.remove();
+      reject(new Error(`${name} can't be loaded`));
+    };
+    document.head.append(
+      element('link', {
+        rel: 'stylesheet',
+        href: fileUrl(name),
+        'data-later': true,
+        onload,
+        onerror,
+      }),
+    );
+  });
 
 /** Makes a button that isn't a form's submit button. */
-export const button = (attributes, ...children) => element('button', { type: 'button', ...attributes }, ...children);
+export const button = (attributes, ...children) =>
+  element('button', { type: 'button', ...attributes }, ...children);
 
 /** An icon of `index.html`; its meaning is in the text or the label beside it. */
 export function icon(name, className = null) {
-  const [svg, use] = ['svg', 'use'].map((tag) => document.createElementNS('http://www.w3.org/2000/svg', tag));
+  const [svg, use] = ['svg', 'use'].map((tag) =>
+    document.createElementNS('http://www.w3.org/2000/svg', tag)
+  );
   set(svg, 'aria-hidden', 'true');
   set(svg, 'class', className);
   set(use, 'href', `#i:${name}`);
@@ -39,10 +62,14 @@ export function icon(name, className = null) {
   return svg;
 }
 
-/** Sets or removes an attribute; the same value again changes nothing, so that screen readers stay quiet. */
+/**
+ * Sets or removes an attribute; the same value again changes nothing, so that screen readers stay
+ * quiet.
+ */
 export function set(node, name, value) {
   if (value === false || value === null || value === undefined) node.removeAttribute(name);
-  else if (node.getAttribute(name) !== String(value === true ? '' : value)) node.setAttribute(name, value === true ? '' : value);
+  else if (node.getAttribute(name) !== String(value === true ? '' : value))
+    node.setAttribute(name, value === true ? '' : value);
 }
 
 /** Sets the text of a node; the same text again changes nothing. */
@@ -50,11 +77,15 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Copies a text, in the only way that browsers also allow over plain HTTP. Returns whether it was copied. */
+/**
+ * Copies a text, in the only way that browsers also allow over plain HTTP. Returns whether it was
+ * copied.
+ */
 export function copyText(text) {
   const box = element('textarea', {}, text);
   const before = document.activeElement;
-  (document.querySelector('dialog[open]') ?? document.body).append(box); // a modal dialog has the selection for itself
+  // a modal dialog has the selection for itself
+  (document.querySelector('dialog[open]') ?? document.body).append(box);
   box.select();
   const isCopied = document.execCommand('copy');
   box.remove();
@@ -65,12 +96,20 @@ export function copyText(text) {
 /** Text for screen readers only. */
 export const spoken = (text) => element('span', { class: 'spoken' }, text);
 
-/** An element of `index.html`. Ids have a colon, which no channel's name has: an address `#feed` must not scroll to one. */
+/**
+ * An element of `index.html`. Ids have a colon, which no channel's name has: an address `#feed`
+ * must not scroll to one.
+ */
 export const byId = (name) => document.getElementById(`p:${name}`);
 
-/** Fills in the texts of an HTML file, named by the attributes data-text, data-label, data-title and data-placeholder. */
+/**
+ * Fills in the texts of an HTML file, named by the attributes data-text, data-label, data-title and
+ * data-placeholder.
+ */
 export function fillTexts(texts) {
-  for (const node of document.querySelectorAll('[data-text], [data-label], [data-title], [data-placeholder]')) {
+  for (const node of document.querySelectorAll(
+    '[data-text], [data-label], [data-title], [data-placeholder]',
+  )) {
     const { text, label, title, placeholder } = node.dataset;
     if (text) node.textContent = texts[text];
     if (label) node.setAttribute('aria-label', texts[label]);
@@ -80,11 +119,15 @@ export function fillTexts(texts) {
 }
 
 /**
- * Keeps a parent's children in step with a list of rows, each with a `key`. Nodes that stay are neither touched nor moved,
- * so that focus and selection survive, and a live region announces only what is new.
+ * Keeps a parent's children in step with a list of rows, each with a `key`. Nodes that stay are
+ * neither touched nor moved, so that focus and selection survive, and a live region announces only
+ * what is new.
  */
 export class Keyed {
-  #parent; #make; #update; #nodes = new Map();
+  #parent;
+  #make;
+  #update;
+  #nodes = new Map();
 
   /** `make(row)` returns a node; `update(node, row)` brings it up to date, also the first time. */
   constructor(parent, make, update) {

@@ -1,8 +1,9 @@
 // The feed: the messages of the open room and what is being sent, and where the reader is in it.
 //
-// It follows the end while the reader is there. Otherwise the visible messages keep their place on the screen, and a
-// button shows how many new messages there are. Three buttons, at the message under the pointer or chosen by arrow keys, react,
-// reply, and open the menu of that message; on a touch screen a long press opens it.
+// It follows the end while the reader is there. Otherwise the visible messages keep their place on
+// the screen, and a button shows how many new messages there are. Three buttons, at the message
+// under the pointer or chosen by arrow keys, react, reply, and open the menu of that message; on a
+// touch screen a long press opens it.
 
 import { carriesText } from '../connection/protocol.js';
 import { find, indexOf } from '../store/room.js';
@@ -16,7 +17,10 @@ import { calendar } from './time.js';
 
 /** A distance from the end that counts as at the end. */
 const NEAR_PX = 100;
-/** The number of earlier messages loaded at once, and the distance in screens at which loading starts. */
+/**
+ * The number of earlier messages loaded at once, and the distance in screens at which loading
+ * starts.
+ */
 const OLDER = 100, SCREENS = 2;
 /** How far the buttons at a message reach into the one above. */
 const ABOVE_PX = 14;
@@ -59,7 +63,8 @@ export class Feed {
       this.#toEnd();
       this.#log.focus({ preventScroll: true });
     });
-    this.#up.addEventListener('click', () => chat.past.jump(this.#main, this.#main.newAfter + 1, true));
+    this.#up.addEventListener('click',
+      () => chat.past.jump(this.#main, this.#main.newAfter + 1, true));
     this.#log.addEventListener('click', (event) => {
       const link = event.target.closest('a[href^="#"]');
       if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -86,10 +91,12 @@ export class Feed {
     const own = pending.some(({ nonce }) => !this.#nonces.has(nonce)) || this.#hasNewOwn(room);
     for (const { nonce } of pending) this.#nonces.add(nonce);
     this.#pending = pending;
-    if (this.#room.messages.length + pending.length > 0) this.#calendar = calendar(); // it takes 16 ms at first, and a page starts without messages
+    // it takes 16 ms at first, and a page starts without messages
+    if (this.#room.messages.length + pending.length > 0) this.#calendar = calendar();
     this.#newest = room.messages.at(-1)?.seq ?? 0;
     this.#hushWhileLoading(isOther);
-    const isLeft = this.#target !== null && room.target === null; // the newest messages are shown again
+    // the newest messages are shown again
+    const isLeft = this.#target !== null && room.target === null;
     if (isLeft) this.#target = null;
     if (room.target?.found && room.target !== this.#target) this.#reveal(room.target);
     else if (!room.past && (isOther || own || isLeft || this.#atEnd)) this.#toEnd();
@@ -103,19 +110,25 @@ export class Feed {
   #begin(room) {
     this.#log.replaceChildren();
     const chat = this.#chat;
-    this.#list = new Keyed(this.#log, makeRow, (node, row) => this.#update(node, row, {
-      me: chat.state.me?.name, isUser: (name) => isUser(chat.state, name), isChannel: (name) => isChannel(chat.state, name),
-      older: () => this.#loadOlder(), retry: (nonce) => chat.retry(nonce), discard: (nonce) => chat.discard(nonce),
-      undo: (seq) => chat.deletions.undo(room, seq), react: (message, emoji) => chat.react(room, message, emoji),
-      fold: (id) => {
-        if (!this.#unfolded.delete(id)) this.#unfolded.add(id);
-        this.#draw();
-      },
-      reveal: (seqs) => {
-        for (const seq of seqs) this.#revealed.add(seq);
-        this.#draw();
-      },
-    }));
+    this.#list = new Keyed(this.#log, makeRow, (node, row) =>
+      this.#update(node, row, {
+        me: chat.state.me?.name,
+        isUser: (name) => isUser(chat.state, name),
+        isChannel: (name) => isChannel(chat.state, name),
+        older: () => this.#loadOlder(),
+        retry: (nonce) => chat.retry(nonce),
+        discard: (nonce) => chat.discard(nonce),
+        undo: (seq) => chat.deletions.undo(room, seq),
+        react: (message, emoji) => chat.react(room, message, emoji),
+        fold: (id) => {
+          if (!this.#unfolded.delete(id)) this.#unfolded.add(id);
+          this.#draw();
+        },
+        reveal: (seqs) => {
+          for (const seq of seqs) this.#revealed.add(seq);
+          this.#draw();
+        },
+      }));
     this.#main = room;
     this.#target = this.#chosen = null;
     this.#revealed.clear();
@@ -128,7 +141,9 @@ export class Feed {
   #hasNewOwn({ messages }) {
     if (this.#newest === 0) return false;
     return messages.slice(indexOf(messages, this.#newest + 1))
-      .some((message) => carriesText(message) && this.#chat.isMine(message) && !this.#nonces.has(message.nonce));
+      .some((message) =>
+        carriesText(message) && this.#chat.isMine(message) && !this.#nonces.has(message.nonce)
+      );
   }
 
   #hushWhileLoading(isOther) {
@@ -136,7 +151,10 @@ export class Feed {
     if (!isLoading() && !isOther) return;
     set(this.#log, 'aria-busy', 'true');
     clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => (isLoading() ? this.#hushWhileLoading(true) : set(this.#log, 'aria-busy', null)), QUIET_MS);
+    this.#quiet = setTimeout(
+      () => (isLoading() ? this.#hushWhileLoading(true) : set(this.#log, 'aria-busy', null)),
+      QUIET_MS,
+    );
   }
 
   /** Updates the rows. The visible messages keep their place. */
@@ -144,10 +162,14 @@ export class Feed {
     const anchor = this.#atEnd ? null : this.#anchor();
     const [from, to] = this.#range.range(this.#room.messages, this.#atEnd);
     const { ignored, deletions } = this.#chat;
-    this.#list.show(rows(this.#room, this.#pending, (message) => this.#chat.isMine(message), from, to, {
-      ignored: ({ author, seq }) => ignored.has(author) && !this.#revealed.has(seq), deleting: (seq) => deletions.has(this.#main, seq), joins: this.#chat.hidesJoins,
-      unfolded: (id) => this.#unfolded.has(id),
-    }));
+    this.#list.show(
+      rows(this.#room, this.#pending, (message) => this.#chat.isMine(message), from, to, {
+        ignored: ({ author, seq }) => ignored.has(author) && !this.#revealed.has(seq),
+        deleting: (seq) => deletions.has(this.#main, seq),
+        joins: this.#chat.hidesJoins,
+        unfolded: (id) => this.#unfolded.has(id),
+      }),
+    );
     if (anchor?.row.isConnected) this.#log.scrollTop += textTop(anchor.row) - anchor.top;
     this.#follow();
   }
@@ -155,7 +177,9 @@ export class Feed {
   /** The first message in sight. */
   #anchor() {
     const { top } = this.#log.getBoundingClientRect();
-    const row = [...this.#log.children].find((one) => one.dataset.kind === 'message' && one.getBoundingClientRect().bottom > top);
+    const row = [...this.#log.children].find((one) =>
+      one.dataset.kind === 'message' && one.getBoundingClientRect().bottom > top
+    );
     return row ? { row, top: textTop(row) } : null;
   }
 
@@ -166,10 +190,13 @@ export class Feed {
     if (this.#chosen?.matches(':hover')) this.#follow();
     else this.#tools.classList.remove('shown');
     this.#showUp();
-    if (below < SCREENS * clientHeight && this.#range.down(this.#room.messages)) return this.#draw();
+    if (below < SCREENS * clientHeight && this.#range.down(this.#room.messages))
+      return this.#draw();
     if (below < SCREENS * clientHeight && this.#room.newer) this.#chat.past.newer(this.#main);
     // A feed that shrinks or gets more content isn't scrolled up: the reader is still at the end.
-    this.#setAtEnd(!this.#room.newer && (below < NEAR_PX || (this.#atEnd && scrollTop >= this.#top)));
+    this.#setAtEnd(
+      !this.#room.newer && (below < NEAR_PX || (this.#atEnd && scrollTop >= this.#top)),
+    );
     this.#loadAhead();
     return undefined;
   }
@@ -211,7 +238,8 @@ export class Feed {
     this.#range.around(this.#room.messages, target.seq);
     this.#atEnd = false;
     this.#draw();
-    const row = [...this.#log.children].find(({ dataset }) => Number(dataset.seq) >= target.seq) ?? this.#log.lastElementChild;
+    const row = [...this.#log.children].find(({ dataset }) => Number(dataset.seq) >= target.seq)
+      ?? this.#log.lastElementChild;
     row.scrollIntoView({ block: 'center' });
     this.#log.querySelector('[data-target]')?.removeAttribute('data-target');
     set(row, 'data-target', true);
@@ -225,7 +253,9 @@ export class Feed {
     const rowOf = (node) => node.closest?.('.row[data-kind=message]') ?? null;
     const log = this.#log;
     let isLong = false; // whether the press that began last opened a menu
-    log.addEventListener('pointerover', ({ target, pointerType }) => pointerType === 'mouse' && rowOf(target) && this.#choose(rowOf(target)));
+    log.addEventListener('pointerover',
+      ({ target, pointerType }) =>
+        pointerType === 'mouse' && rowOf(target) && this.#choose(rowOf(target)));
     log.addEventListener('pointerdown', ({ target, pointerType, clientX, clientY }) => {
       clearTimeout(this.#press);
       isLong = false;
@@ -236,15 +266,24 @@ export class Feed {
         this.#open(row, new DOMRect(clientX, clientY));
       }, PRESS_MS);
     });
-    for (const end of ['pointerup', 'pointercancel', 'scroll']) log.addEventListener(end, () => clearTimeout(this.#press), { passive: true });
+    for (const end of ['pointerup', 'pointercancel', 'scroll'])
+      log.addEventListener(end, () => clearTimeout(this.#press), { passive: true });
     // The end of a long press is no click on the menu that opened there.
     log.addEventListener('touchend', (event) => isLong && event.preventDefault());
     // The browser's own menu of a long press would select words.
-    log.addEventListener('contextmenu', (event) => event.pointerType === 'touch' && rowOf(event.target) && event.preventDefault());
-    this.#tools.addEventListener('focusin', () => this.#choose(this.#chosen?.isConnected ? this.#chosen : this.#messageRows().at(-1)));
-    this.#more.addEventListener('click', () => this.#open(this.#chosen, this.#more.getBoundingClientRect()));
-    byId('react').addEventListener('click', () => this.#withChosen((message) => reactionMenu(this.#chat, this.#main, message, this.#tools.getBoundingClientRect())));
-    byId('reply').addEventListener('click', () => this.#withChosen((message) => reply(this.#chat, this.#main, message)));
+    log.addEventListener('contextmenu',
+      (event) => event.pointerType === 'touch' && rowOf(event.target) && event.preventDefault());
+    this.#tools.addEventListener('focusin',
+      () => this.#choose(this.#chosen?.isConnected ? this.#chosen : this.#messageRows().at(-1)));
+    this.#more.addEventListener('click',
+      () => this.#open(this.#chosen, this.#more.getBoundingClientRect()));
+    byId('react').addEventListener('click',
+      () =>
+        this.#withChosen((message) =>
+          reactionMenu(this.#chat, this.#main, message, this.#tools.getBoundingClientRect())
+        ));
+    byId('reply').addEventListener('click',
+      () => this.#withChosen((message) => reply(this.#chat, this.#main, message)));
     this.#tools.addEventListener('keydown', (event) => {
       const list = this.#messageRows();
       const next = list[list.indexOf(this.#chosen) + { ArrowUp: -1, ArrowDown: 1 }[event.key]];
@@ -264,11 +303,17 @@ export class Feed {
     const message = this.#messageOf(row);
     if (!message?.text) return;
     set(this.#more, 'aria-label', t.menu.of(message.from, message.text.slice(0, 80)));
-    this.#tools.style.top = `${Math.max(0, row.getBoundingClientRect().top - this.#log.getBoundingClientRect().top - ABOVE_PX)}px`;
+    this.#tools.style.top = `${
+      Math.max(0,
+        row.getBoundingClientRect().top - this.#log.getBoundingClientRect().top - ABOVE_PX)
+    }px`;
     this.#tools.classList.add('shown');
   }
 
-  /** Keeps the buttons at their row when that moves. If the message is gone, so is its text in the label. */
+  /**
+   * Keeps the buttons at their row when that moves. If the message is gone, so is its text in the
+   * label.
+   */
   #follow() {
     const isThere = this.#chosen?.isConnected && this.#messageOf(this.#chosen)?.text;
     if (isThere && this.#tools.classList.contains('shown')) this.#choose(this.#chosen);
@@ -301,14 +346,17 @@ export class Feed {
   #showUp() {
     const { newAfter, messages } = this.#main;
     const line = this.#log.querySelector('[data-kind=new]');
-    const isAbove = line ? line.getBoundingClientRect().bottom < this.#log.getBoundingClientRect().top : messages[0]?.seq > newAfter;
+    const isAbove = line
+      ? line.getBoundingClientRect().bottom < this.#log.getBoundingClientRect().top
+      : messages[0]?.seq > newAfter;
     this.#up.hidden = newAfter === null || Boolean(this.#room.newer) || !isAbove;
   }
 
   #showDown() {
     this.#showUp();
     const { messages } = this.#room;
-    const unseen = this.#atEnd || this.#room.newer ? 0
+    const unseen = this.#atEnd || this.#room.newer
+      ? 0
       : messages.slice(indexOf(messages, this.#seen + 1)).filter(carriesText).length;
     this.#down.hidden = this.#atEnd;
     set(this.#down, 'class', unseen === 0 ? 'down plain' : 'down');
@@ -324,13 +372,17 @@ export class Feed {
     if (row.message) node.dataset.seq = row.message.seq;
     if (row.kind !== 'message' && row.kind !== 'pending') set(node, 'class', 'row');
     const parts = content(node, row, context);
-    if (isChange) set(node, 'aria-live', 'off'); // a reaction doesn't have the whole message read out again
-    const emoji = node.contains(document.activeElement) ? document.activeElement.dataset.emoji : undefined;
+    // a reaction doesn't have the whole message read out again
+    if (isChange) set(node, 'aria-live', 'off');
+    const emoji = node.contains(document.activeElement)
+      ? document.activeElement.dataset.emoji
+      : undefined;
     node.replaceChildren(...parts);
     if (emoji === undefined) return;
     // The keyboard stays at the reaction, or at its message if the reaction is gone.
     this.#chosen = node;
-    ([...node.querySelectorAll('[data-emoji]')].find(({ dataset }) => dataset.emoji === emoji) ?? this.#more).focus({ preventScroll: true });
+    ([...node.querySelectorAll('[data-emoji]')].find(({ dataset }) => dataset.emoji === emoji)
+      ?? this.#more).focus({ preventScroll: true });
   }
 }
 

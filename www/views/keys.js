@@ -9,14 +9,24 @@ import { byId, element } from './dom.js';
 const isApple = () => /Mac|iPhone|iPad/.test(`${navigator.platform} ${navigator.userAgent}`);
 
 /**
- * `does` has `jump()`, `search()`, `escape()`, `hasSearch()`: whether the search field has the keyboard, and `inside()`: whether
- * the chat is shown. Returns a function that shows the list of keys.
+ * `does` has `jump()`, `search()`, `escape()`, `hasSearch()`: whether the search field has the
+ * keyboard, and `inside()`: whether the chat is shown. Returns a function that shows the list of
+ * keys.
  */
 export function listen(does) {
-  const written = (keys) => (isApple() ? keys.replaceAll(t.ctrl, '⌘').replaceAll('Alt', '⌥') : keys);
+  const written = (
+    keys,
+  ) => (isApple() ? keys.replaceAll(t.ctrl, '⌘').replaceAll('Alt', '⌥') : keys);
   const list = element('dl', {}, ...t.keys.flatMap(([keys, meaning]) => [
-    element('dt', {}, element('kbd', {}, written(keys))), element('dd', {}, meaning)]));
-  const dialog = dialogs.make(t.page.shortcuts, element('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.page.shortcuts }, list));
+    element('dt', {}, element('kbd', {}, written(keys))),
+    element('dd', {}, meaning),
+  ]));
+  const dialog = dialogs.make(t.page.shortcuts, element('div', {
+    class: 'scroll',
+    tabindex: '0',
+    role: 'group',
+    'aria-label': t.page.shortcuts,
+  }, list));
   const actions = {
     jump: does.jump,
     search: does.search,
@@ -40,24 +50,28 @@ export function listen(does) {
 }
 
 /**
- * The action that a `keydown` event asks for: `jump`, `search`, `help`, `escape`, `previous`, `next`, `previousUnread` or `nextUnread`;
- * or null.
+ * The action that a `keydown` event asks for: `jump`, `search`, `help`, `escape`, `previous`,
+ * `next`, `previousUnread` or `nextUnread`; or null.
  *
- * A letter is matched by what the key prints. Where it prints a letter of another script (on a Cyrillic layout, say), its
- * place on the keyboard counts instead. On Apple's systems ⌘ is what Ctrl is elsewhere: Ctrl+K edits text there, and the key
- * with the logo belongs to the system elsewhere.
+ * A letter is matched by what the key prints. Where it prints a letter of another script (on a
+ * Cyrillic layout, say), its place on the keyboard counts instead. On Apple's systems ⌘ is what
+ * Ctrl is elsewhere: Ctrl+K edits text there, and the key with the logo belongs to the system
+ * elsewhere.
  */
 export function shortcut(event, apple) {
   const { key, code, ctrlKey, metaKey, altKey, shiftKey, target } = event;
-  if (event.isComposing || event.keyCode === 229) return null; // the key belongs to the input method
+  // the key belongs to the input method
+  if (event.isComposing || event.keyCode === 229) return null;
   const [command, foreign] = apple ? [metaKey, ctrlKey] : [ctrlKey, metaKey];
   if (foreign) return null;
   if (command && !altKey) {
     const isOtherScript = /^\p{L}$/u.test(key) && !/\p{Script=Latin}/u.test(key);
-    const prints = (letter, place) => (isOtherScript ? code === place : key.toLowerCase() === letter);
+    const prints = (letter,
+      place) => (isOtherScript ? code === place : key.toLowerCase() === letter);
     if (!shiftKey && prints('k', 'KeyK')) return 'jump';
     if (!shiftKey && prints('f', 'KeyF')) return 'search';
-    // With Shift too: some layouts have the slash there, and on others it is the question mark that means help.
+    // With Shift too: some layouts have the slash there, and on others it is the question mark that
+    // means help.
     return prints('/', 'Slash') || (shiftKey && key === '?') ? 'help' : null;
   }
   if (command) return null;
@@ -69,10 +83,18 @@ export function shortcut(event, apple) {
   return key === 'Escape' && !altKey && !shiftKey ? 'escape' : null;
 }
 
-/** Follows the next link of the sidebar, in its order; channels that the user is not in are skipped. */
+/**
+ * Follows the next link of the sidebar, in its order; channels that the user is not in are skipped.
+ */
 function step(by, onlyUnread) {
-  const links = [...byId('sidebar').querySelectorAll('#p\\:channels :is(a:not(.quiet), a[aria-current]), #p\\:conversations a')];
+  const links = [
+    ...byId('sidebar').querySelectorAll(
+      '#p\\:channels :is(a:not(.quiet), a[aria-current]), #p\\:conversations a',
+    ),
+  ];
   const here = links.findIndex((link) => link.getAttribute('aria-current') === 'page');
-  const way = Array.from(links, (_, index) => links[(here + by * (index + 1) + links.length * 2) % links.length]);
-  way.find((link) => link !== links[here] && (!onlyUnread || link.classList.contains('unread')))?.click();
+  const way = Array.from(links,
+    (_, index) => links[(here + by * (index + 1) + links.length * 2) % links.length]);
+  way.find((link) => link !== links[here] && (!onlyUnread || link.classList.contains('unread')))
+    ?.click();
 }

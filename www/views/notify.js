@@ -1,8 +1,9 @@
-// The bell: a notification and a sound for mentions and private messages, while the page does not have the focus.
+// The bell: a notification and a sound for mentions and private messages, while the page does not
+// have the focus.
 //
-// It is off until it is turned on in the user's menu. A moment passes before it rings, in which another tab may show the message.
-// On Android, where a page may not show notifications, the service worker does. Where the browser has none (over plain HTTP), the
-// sound alone rings.
+// It is off until it is turned on in the user's menu. A moment passes before it rings, in which
+// another tab may show the message. On Android, where a page may not show notifications, the
+// service worker does. Where the browser has none (over plain HTTP), the sound alone rings.
 
 import { fileUrl } from './dom.js';
 import { mentionsMe } from '../store/state.js';
@@ -16,7 +17,8 @@ const TEXT_MOST = 200;
 const WORKER_MS = 5000;
 
 export class Bell {
-  #chat; #sound = null;
+  #chat;
+  #sound = null;
   #missed = new Map(); // the newest message of each room that came without a connection
   #timer = 0;
   #shown = new Map(); // the notifications by their tags
@@ -25,15 +27,23 @@ export class Bell {
   constructor(chat) {
     this.#chat = chat;
     // A notification of the worker was clicked.
-    navigator.serviceWorker?.addEventListener('message', ({ data }) => chat.stage === 'in' && chat.follow(data.open));
+    navigator.serviceWorker?.addEventListener('message',
+      ({ data }) => chat.stage === 'in' && chat.follow(data.open));
   }
 
   /** The item of a menu that turns it on or off. */
   item() {
-    return { text: this.#soundOnly() ? t.bell.soundOnly : t.page.notifications, checked: this.#isOn(), act: () => this.#turn() };
+    return {
+      text: this.#soundOnly() ? t.bell.soundOnly : t.page.notifications,
+      checked: this.#isOn(),
+      act: () => this.#turn(),
+    };
   }
 
-  /** Another user wrote a message. Of those that came without a connection (`missed`), the newest of each room rings. */
+  /**
+   * Another user wrote a message. Of those that came without a connection (`missed`), the newest of
+   * each room rings.
+   */
   ring(room, message, missed = false) {
     if (!this.#isOn() || document.hasFocus()) return;
     if (message.type === 'message' && !mentionsMe(this.#chat.state, message.text)) return;
@@ -59,10 +69,17 @@ export class Bell {
   }
 
   async #notify(room, message) {
-    const title = message.type === 'message' ? t.bell.mentioned(message.from, room.name) : t.bell.wrote(message.from);
+    const title = message.type === 'message'
+      ? t.bell.mentioned(message.from, room.name)
+      : t.bell.wrote(message.from);
     // The tag is the same in all tabs: what several of them show is one notification.
     const tag = tagOf(message, message.seq);
-    const options = { body: message.text.slice(0, TEXT_MOST), tag, icon: fileUrl('icon-192.png'), data: address.of(room) };
+    const options = {
+      body: message.text.slice(0, TEXT_MOST),
+      tag,
+      icon: fileUrl('icon-192.png'),
+      data: address.of(room),
+    };
     const notification = await this.#made(title, options);
     if (!notification) return;
     this.#shown.set(tag, notification);
@@ -84,9 +101,17 @@ export class Bell {
       return new Notification(title, options);
     } catch { /* on Android */ }
     try {
-      const worker = await Promise.race([navigator.serviceWorker.ready, new Promise((_, late) => { setTimeout(late, WORKER_MS); })]);
+      const worker = await Promise.race([
+        navigator.serviceWorker.ready,
+        new Promise((_, late) => {
+          setTimeout(late, WORKER_MS);
+        }),
+      ]);
       await worker.showNotification(title, options);
-      return { close: async () => (await worker.getNotifications({ tag: options.tag })).forEach((one) => one.close()) };
+      return {
+        close: async () =>
+          (await worker.getNotifications({ tag: options.tag })).forEach((one) => one.close()),
+      };
     } catch {
       if (!this.#isRefused) this.#chat.tell(t.bell.unsupported, true);
       this.#isRefused = true;
@@ -101,7 +126,8 @@ export class Bell {
   }
 
   #isOn() {
-    return storage.bell.get() === true && (this.#soundOnly() !== null || Notification.permission === 'granted');
+    return storage.bell.get() === true
+      && (this.#soundOnly() !== null || Notification.permission === 'granted');
   }
 
   async #turn() {
@@ -116,11 +142,15 @@ export class Bell {
   /** Asks the browser. Returns a sentence where notifications can't be shown. */
   async #ask() {
     if (this.#soundOnly()) return this.#soundOnly();
-    const permission = Notification.permission === 'default' ? await Notification.requestPermission() : Notification.permission;
+    const permission = Notification.permission === 'default'
+      ? await Notification.requestPermission()
+      : Notification.permission;
     if (permission === 'denied') return t.bell.blocked;
     if (permission === 'default') return t.bell.notAllowed;
-    // Browsers on Android have the class, and throw when it is used; elsewhere trying it would show something.
-    if (/Android/.test(navigator.userAgent)) (await this.#made(t.bell.on, { silent: true, tag: 'on' }))?.close();
+    // Browsers on Android have the class, and throw when it is used; elsewhere trying it would show
+    // something.
+    if (/Android/.test(navigator.userAgent))
+      (await this.#made(t.bell.on, { silent: true, tag: 'on' }))?.close();
     return '';
   }
 
@@ -144,4 +174,5 @@ export class Bell {
   }
 }
 
-const tagOf = ({ channel, conversation }, seq) => `${location.pathname} ${channel ?? conversation} ${seq}`;
+const tagOf = ({ channel, conversation }, seq) =>
+  `${location.pathname} ${channel ?? conversation} ${seq}`;

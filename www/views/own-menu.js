@@ -1,4 +1,5 @@
-// The user's own name at the foot of the sidebar, and its menu: rename, notifications, theme, language, shortcuts, leave.
+// The user's own name at the foot of the sidebar, and its menu: rename, notifications, theme,
+// language, shortcuts, leave.
 
 import * as storage from '../store/storage.js';
 import { languages, nameOf, t } from '../texts/language.js';
@@ -10,13 +11,17 @@ import { LINE, openMenu } from './menu.js';
 import * as theme from './theme.js';
 
 /** The languages of the page. It loads again to change to another one. */
-const languageItems = () => languages.map((tag) => ({
-  text: nameOf(tag), lang: tag, radio: true, checked: tag === document.documentElement.lang,
-  act: () => {
-    storage.language.set(tag);
-    location.reload();
-  },
-}));
+const languageItems = () =>
+  languages.map((tag) => ({
+    text: nameOf(tag),
+    lang: tag,
+    radio: true,
+    checked: tag === document.documentElement.lang,
+    act: () => {
+      storage.language.set(tag);
+      location.reload();
+    },
+  }));
 
 export class OwnMenu {
   #chat;
@@ -25,26 +30,41 @@ export class OwnMenu {
   constructor(chat, bell, shortcuts) {
     this.#chat = chat;
     const opener = byId('me-button');
-    opener.addEventListener('click', () => openMenu(t.page.yourMenu, [
-      chat.fixedName === null && { text: t.menu.rename, act: () => this.#rename() },
-      bell.item(),
-      LINE,
-      { name: t.page.theme, look: 'equal', row: ['system', 'light', 'dark'].map((one) => ({ text: t.page[one], radio: true, checked: theme.current() === one, act: () => theme.choose(one) })) },
-      { text: t.page.language, act: () => openMenu(t.page.language, languageItems(), opener.getBoundingClientRect()) },
-      LINE,
-      { text: t.page.shortcuts, act: shortcuts },
-      LINE,
-      { text: t.page.leaveChat, danger: true, act: () => chat.quit() },
-    ], opener.getBoundingClientRect()));
+    opener.addEventListener('click', () =>
+      openMenu(t.page.yourMenu, [
+        chat.fixedName === null && { text: t.menu.rename, act: () => this.#rename() },
+        bell.item(),
+        LINE,
+        {
+          name: t.page.theme,
+          look: 'equal',
+          row: ['system', 'light', 'dark'].map((one) => ({
+            text: t.page[one],
+            radio: true,
+            checked: theme.current() === one,
+            act: () => theme.choose(one),
+          })),
+        },
+        {
+          text: t.page.language,
+          act: () => openMenu(t.page.language, languageItems(), opener.getBoundingClientRect()),
+        },
+        LINE,
+        { text: t.page.shortcuts, act: shortcuts },
+        LINE,
+        { text: t.page.leaveChat, danger: true, act: () => chat.quit() },
+      ], opener.getBoundingClientRect()));
   }
 
   show() {
-    const name = this.#chat.state.me?.name ?? this.#chat.name ?? ''; // known before the server answers
+    // known before the server answers
+    const name = this.#chat.state.me?.name ?? this.#chat.name ?? '';
     setText(byId('me'), name);
     showAvatar(byId('me-avatar'), name);
   }
 
   #rename() {
-    dialogs.prompt(t.chat.renameTitle, t.page.yourName, this.#chat.state.me?.name ?? '', t.chat.rename, (name) => this.#chat.rename(name), { offer: alternativeName });
+    dialogs.prompt(t.chat.renameTitle, t.page.yourName, this.#chat.state.me?.name ?? '',
+      t.chat.rename, (name) => this.#chat.rename(name), { offer: alternativeName });
   }
 }

@@ -1,4 +1,5 @@
-// The owner's menu, and the lines above the feed: the rules in force (a closed door, who may write) and the pinned message.
+// The owner's menu, and the lines above the feed: the rules in force (a closed door, who may write)
+// and the pinned message.
 
 import { find } from '../store/room.js';
 import { HOME } from '../store/state.js';
@@ -13,7 +14,8 @@ import { whenOf } from './time.js';
 const WHO = ['all', 'owner', 5, 30, 300];
 
 export class OwnerMenu {
-  #chat; #room = null;
+  #chat;
+  #room = null;
   #button = byId('owner');
   #list = element('ul', { role: 'list', class: 'restricted' });
   #restricted = new Keyed(this.#list, (row) => this.#makeRestricted(row), () => {});
@@ -22,7 +24,8 @@ export class OwnerMenu {
 
   constructor(chat) {
     this.#chat = chat;
-    this.#button.addEventListener('click', () => openMenu(t.page.youOwn, this.#items(), this.#rect));
+    this.#button.addEventListener('click',
+      () => openMenu(t.page.youOwn, this.#items(), this.#rect));
   }
 
   show(room) {
@@ -32,7 +35,10 @@ export class OwnerMenu {
     this.#button.hidden = !owns;
     if (this.#dialog.open) this.#fillRestricted();
     const writing = isChannel ? room.writing : 'all';
-    const rules = [state.door ? '' : t.owner.doorClosed, writing === 'owner' ? t.owner.readOnly : writing === 'all' ? '' : t.owner.slowMode(writing)];
+    const rules = [
+      state.door ? '' : t.owner.doorClosed,
+      writing === 'owner' ? t.owner.readOnly : writing === 'all' ? '' : t.owner.slowMode(writing),
+    ];
     setText(byId('rules'), rules.filter(Boolean).join(' '));
     byId('rules').hidden = rules.join('') === '';
     this.#showPinned(isChannel ? room : null);
@@ -53,12 +59,16 @@ export class OwnerMenu {
     const { muted, kicked } = state.owner;
     const isChannel = kind === 'channel';
     return [
-      { text: state.door ? t.owner.closeDoor : t.owner.openDoor, act: () => this.#chat.send({ type: 'door', open: !state.door }) },
+      {
+        text: state.door ? t.owner.closeDoor : t.owner.openDoor,
+        act: () => this.#chat.send({ type: 'door', open: !state.door }),
+      },
       isChannel && { text: t.owner.writing, act: () => this.#askWho() },
       { text: t.owner.restricted(muted.size + kicked.size), act: () => this.#showRestricted() },
       isChannel && LINE,
       isChannel && { text: t.owner.clearMenu, danger: true, act: () => this.#chat.clear(name) },
-      isChannel && name !== HOME && { text: t.owner.removeMenu, danger: true, act: () => this.#chat.removeChannel(name) },
+      isChannel && name !== HOME
+      && { text: t.owner.removeMenu, danger: true, act: () => this.#chat.removeChannel(name) },
       LINE,
       { text: t.owner.giveUp, act: () => this.#chat.disown() },
     ];
@@ -69,7 +79,9 @@ export class OwnerMenu {
     const { name, writing } = this.#room;
     const choices = WHO.includes(writing) ? WHO : [...WHO, writing];
     openMenu(t.owner.writingIn(name), choices.map((who) => ({
-      text: t.owner.who[who] ?? t.owner.everySeconds(who), radio: true, checked: who === writing,
+      text: t.owner.who[who] ?? t.owner.everySeconds(who),
+      radio: true,
+      checked: who === writing,
       act: () => this.#chat.send({ type: 'writing', channel: name, who }),
     })), this.#rect);
   }
@@ -82,15 +94,19 @@ export class OwnerMenu {
 
   #fillRestricted() {
     const { muted = new Map(), kicked = new Map() } = this.#chat.state.owner ?? {};
-    const rows = (type, list) => [...list].map(([user, until]) => ({ key: `${type} ${user} ${until}`, type, user, until }));
+    const rows = (type, list) =>
+      [...list].map(([user, until]) => ({ key: `${type} ${user} ${until}`, type, user, until }));
     const all = [...rows('mute', muted), ...rows('kick', kicked)];
     this.#restricted.show(all.length > 0 ? all : [{ key: 'none' }]);
   }
 
   #makeRestricted({ type, user, until }) {
     if (!type) return element('li', {}, t.owner.noRestricted);
-    return element('li', {}, element('bdi', {}, user), ` ${(type === 'mute' ? t.owner.muted : t.owner.kicked)(whenOf(until))} `,
-      button({ 'aria-label': `${t.owner.undo}: ${user}`, onclick: () => this.#chat.send({ type, user, minutes: 0 }) }, t.owner.undo));
+    return element('li', {}, element('bdi', {}, user),
+      ` ${(type === 'mute' ? t.owner.muted : t.owner.kicked)(whenOf(until))} `, button({
+        'aria-label': `${t.owner.undo}: ${user}`,
+        onclick: () => this.#chat.send({ type, user, minutes: 0 }),
+      }, t.owner.undo));
   }
 
   /** Shows the pinned message of a channel, which the page may not hold. */
@@ -105,7 +121,13 @@ export class OwnerMenu {
     bar.dataset.stamp = stamp;
     const go = button({ class: 'pin', onclick: () => this.#chat.past.jump(room, seq, true) },
       element('bdi', { class: 'name' }, held.from), ': ', element('bdi', {}, plain(held.text)));
-    const off = this.#chat.owns ? button({ 'aria-label': t.menu.unpin, title: t.menu.unpin, onclick: () => this.#chat.send({ type: 'pin', channel: room.name, seq: null }) }, icon('close')) : null;
+    const off = this.#chat.owns
+      ? button({
+        'aria-label': t.menu.unpin,
+        title: t.menu.unpin,
+        onclick: () => this.#chat.send({ type: 'pin', channel: room.name, seq: null }),
+      }, icon('close'))
+      : null;
     bar.replaceChildren(...[icon('pin'), go, off].filter(Boolean));
   }
 
@@ -113,7 +135,9 @@ export class OwnerMenu {
   #load(room, seq) {
     if (this.#pinned.room !== room || this.#pinned.seq !== seq) {
       const pinned = this.#pinned = { room, seq, message: null };
-      this.#chat.past.message(room, seq).then((message) => { pinned.message = message; });
+      this.#chat.past.message(room, seq).then((message) => {
+        pinned.message = message;
+      });
     }
     return this.#pinned.message;
   }

@@ -1,5 +1,5 @@
-// The people who are online: those in the open channel first. A column where there is room, else a panel; a button opens and closes
-// either.
+// The people who are online: those in the open channel first. A column where there is room, else a
+// panel; a button opens and closes either.
 
 import { personRoom } from '../store/state.js';
 import * as storage from '../store/storage.js';
@@ -13,7 +13,8 @@ import { Keyed, button, byId, element, set, setText } from './dom.js';
 const MANY = 12;
 
 export class PeopleList {
-  #chat; #room = null;
+  #chat;
+  #room = null;
   #panel = byId('people-panel');
   #button = byId('people-button');
   #filter = byId('find-person');
@@ -50,21 +51,31 @@ export class PeopleList {
     const me = state.me?.name;
     this.#filter.hidden = state.online <= MANY && this.#filter.value === '';
     const wanted = this.#filter.value.trim().replace(/^@/, '').toLowerCase();
-    const rows = (names) => [...names].filter((name) => name.toLowerCase().includes(wanted))
-      .sort((a, b) => (b === me) - (a === me) || byName(a, b)).map((name) => ({ key: `${name} ${name === me}`, name, you: name === me }));
+    const rows = (names) =>
+      [...names].filter((name) => name.toLowerCase().includes(wanted))
+        .sort((a, b) => (b === me) - (a === me) || byName(a, b)).map((name) => ({
+          key: `${name} ${name === me}`,
+          name,
+          you: name === me,
+        }));
     const isChannel = room?.kind === 'channel' && room.joined;
     const members = isChannel ? rows(room.members) : [];
-    const others = rows(isChannel ? [...state.users].filter((name) => !room.members.has(name)) : state.users);
+    const others = rows(
+      isChannel ? [...state.users].filter((name) => !room.members.has(name)) : state.users,
+    );
     this.#members.show(members);
     this.#others.show(others);
     const more = isChannel && wanted === '' ? room.count - members.length : 0;
     setText(byId('members-more'), more > 0 ? t.sidebar.others(more) : '');
-    // A list alone needs no heading: everyone who is online is in the channel, or this is no channel.
-    byId('members-title').hidden = byId('others-title').hidden = members.length === 0 || others.length === 0;
+    // A list alone needs no heading: everyone who is online is in the channel, or this is no
+    // channel.
+    byId('members-title').hidden = byId('others-title').hidden = members.length === 0
+      || others.length === 0;
     setText(byId('members-count'), countOf(wanted === '' && room?.count || members.length));
     setText(byId('others-name'), t.sidebar.elsewhere);
     setText(byId('others-count'), countOf(others.length));
-    setText(byId('no-person'), members.length + others.length === 0 && wanted !== '' ? t.sidebar.noMatch : '');
+    setText(byId('no-person'),
+      members.length + others.length === 0 && wanted !== '' ? t.sidebar.noMatch : '');
   }
 
   #setOpen(open) {
@@ -79,9 +90,15 @@ export class PeopleList {
       this.#open = false;
       this.#chat.open(personRoom(this.#chat.state, name), { focus: true });
     };
-    const act = ({ currentTarget }) => (this.#chat.owns && !you ? personMenu(this.#chat, name, write, currentTarget.getBoundingClientRect()) : write());
-    return element('li', {}, button({ onclick: act }, avatar(name, 'small'),
-      element('span', { class: you ? 'person me-too' : 'person' }, element('bdi', { class: 'name' }, name),
-        you ? element('span', { class: 'you' }, ` ${t.sidebar.you}`) : null)));
+    const act = (
+      { currentTarget },
+    ) => (this.#chat.owns && !you
+      ? personMenu(this.#chat, name, write, currentTarget.getBoundingClientRect())
+      : write());
+    return element('li', {},
+      button({ onclick: act }, avatar(name, 'small'),
+        element('span', { class: you ? 'person me-too' : 'person' },
+          element('bdi', { class: 'name' }, name),
+          you ? element('span', { class: 'you' }, ` ${t.sidebar.you}`) : null)));
   }
 }

@@ -1,5 +1,6 @@
-// The panel of three lists: what a search finds, as it comes, with the words marked; the mentions of the reader; and what is unread.
-// The newest is first, and a click shows the message in its room.
+// The panel of three lists: what a search finds, as it comes, with the words marked; the mentions
+// of the reader; and what is unread. The newest is first, and a click shows the message in its
+// room.
 
 import { unread } from '../store/room.js';
 import { mentionsMe, news, openRoom, roomOf } from '../store/state.js';
@@ -15,7 +16,10 @@ const PAUSE_MS = 250;
 const PAGE = 50;
 
 export class Search {
-  #chat; #timer = 0; #view = 'search'; #asked = null; // the question whose answers are shown
+  #chat;
+  #timer = 0;
+  #view = 'search';
+  #asked = null; // the question whose answers are shown
   #panel = byId('search');
   #text = byId('search-text');
   #scope = byId('search-scope');
@@ -82,7 +86,8 @@ export class Search {
   #close() {
     this.#setOpen(false);
     byId('search-button').focus();
-    if (this.#view !== 'search') byId(this.#view).focus(); // in a closed drawer it can't have the focus
+    // in a closed drawer it can't have the focus
+    if (this.#view !== 'search') byId(this.#view).focus();
   }
 
   #setOpen(isOpen) {
@@ -109,16 +114,31 @@ export class Search {
     return this.#start(text, room ? protocol.target(room) : {});
   }
 
-  /** Shows the unread messages that the page holds, and how many there are in rooms that it hasn't loaded. */
+  /**
+   * Shows the unread messages that the page holds, and how many there are in rooms that it hasn't
+   * loaded.
+   */
   #showUnread() {
     const { state } = this.#chat;
     this.#asked = { text: '', where: {}, before: undefined, count: 0 };
     const rooms = [...state.rooms.values()].filter((room) => news(state, room) > 0);
-    const held = rooms.flatMap(({ messages, read }) => messages.filter((message) => message.seq > read && message.text && !this.#chat.isMine(message)));
+    const held = rooms.flatMap(({ messages, read }) =>
+      messages.filter((message) =>
+        message.seq > read && message.text && !this.#chat.isMine(message)
+      )
+    );
     const rest = rooms.filter((room) => !held.some((message) => roomOf(state, message) === room));
-    this.#results.replaceChildren(...rest.map((room) => element('li', {}, button({ onclick: () => this.#chat.open(room, { focus: true }) },
-      element('bdi', { class: 'hint' }, `${room.kind === 'channel' ? '#' : '@'}${room.name}`), t.sidebar.unread(unread(room))))),
-    ...held.sort((a, b) => b.at - a.at).slice(0, 4 * PAGE).map((message) => this.#result(message, '')));
+    this.#results.replaceChildren(
+      ...rest.map((room) =>
+        element('li', {}, button({
+          onclick: () => this.#chat.open(room, { focus: true }),
+        }, element('bdi', { class: 'hint' }, `${room.kind === 'channel' ? '#' : '@'}${room.name}`),
+          t.sidebar.unread(unread(room))))
+      ),
+      ...held.sort((a, b) => b.at - a.at).slice(0, 4 * PAGE).map((message) =>
+        this.#result(message, '')
+      ),
+    );
     this.#more.hidden = true;
     this.#read.hidden = rooms.length === 0;
     setText(byId('search-status'), rooms.length === 0 ? t.search.noUnread : '');
@@ -138,26 +158,43 @@ export class Search {
     setText(byId('search-status'), t.search.searching);
     this.#more.hidden = true;
     try {
-      const { results, more, before: next } = await this.#chat.search({ text, ...where, before, limit: PAGE });
+      const { results, more, before: next } = await this.#chat.search({
+        text,
+        ...where,
+        before,
+        limit: PAGE,
+      });
       if (question !== this.#asked) return; // another question was asked meanwhile
       question.before = next;
-      const isMention = (message) => this.#view !== 'mentions' || (!this.#chat.isMine(message) && mentionsMe(this.#chat.state, message.text));
+      const isMention = (message) =>
+        this.#view !== 'mentions'
+        || (!this.#chat.isMine(message) && mentionsMe(this.#chat.state, message.text));
       const shown = results.filter(isMention);
       question.count += shown.length;
       this.#results.append(...shown.map((message) => this.#result(message, text)));
-      setText(byId('search-status'), question.count > 0 || more ? t.search.found(question.count, more) : this.#view === 'mentions' ? t.search.noMentions : t.search.none);
+      setText(byId('search-status'), question.count > 0 || more
+        ? t.search.found(question.count, more)
+        : this.#view === 'mentions'
+        ? t.search.noMentions
+        : t.search.none);
       this.#more.hidden = !more;
     } catch (error) {
       if (question === this.#asked) setText(byId('search-status'), error.message);
     }
   }
 
-  /** A message was changed or deleted, or a channel cleared or removed: no result shows the old text. */
+  /**
+   * A message was changed or deleted, or a channel cleared or removed: no result shows the old
+   * text.
+   */
   outdated({ channel, conversation, of, type, text, gone = [] }) {
     const items = [...this.#results.children];
     const lost = type === 'cleared' ? [channel] : gone;
-    if (items.some(({ message }) => lost.includes(message?.channel))) return this.#start(this.#asked.text, this.#asked.where);
-    const item = items.find(({ message: one }) => one?.seq === of && one.channel === channel && one.conversation === conversation);
+    if (items.some(({ message }) => lost.includes(message?.channel)))
+      return this.#start(this.#asked.text, this.#asked.where);
+    const item = items.find(({ message: one }) =>
+      one?.seq === of && one.channel === channel && one.conversation === conversation
+    );
     if (type === 'deleted') item?.remove();
     else item?.replaceWith(this.#result({ ...item.message, text }, this.#asked.text));
     return undefined;
@@ -167,10 +204,14 @@ export class Search {
     const { channel, from, at } = message;
     const room = roomOf(this.#chat.state, message);
     const where = channel === undefined ? `@${room?.name ?? ''}` : `#${channel}`;
-    const words = marked(plain(message.text), text).map(([part, isFound]) => (isFound ? element('mark', {}, part) : part));
-    const item = element('li', {}, button({ onclick: () => this.#go(message) },
-      element('span', { class: 'hint' }, element('bdi', {}, where), ...(where === `@${from}` ? [] : [' · ', element('bdi', {}, from)]), ` · ${whenOf(at)}`),
-      element('span', { class: 'found', dir: 'auto' }, ...words)));
+    const words = marked(plain(message.text), text).map((
+      [part, isFound],
+    ) => (isFound ? element('mark', {}, part) : part));
+    const item = element('li', {},
+      button({ onclick: () => this.#go(message) },
+        element('span', { class: 'hint' }, element('bdi', {}, where),
+          ...(where === `@${from}` ? [] : [' · ', element('bdi', {}, from)]), ` · ${whenOf(at)}`),
+        element('span', { class: 'found', dir: 'auto' }, ...words)));
     return Object.assign(item, { message });
   }
 

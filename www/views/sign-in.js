@@ -45,19 +45,23 @@ export class SignIn {
   }
 
   /**
-   * `alternative` is a name to offer instead of the one that was refused, or null. `fixedName` is the name that a proxy sets, or
-   * null: it is shown, but can't be changed.
+   * `alternative` is a name to offer instead of the one that was refused, or null. `fixedName` is
+   * the name that a proxy sets, or null: it is shown, but can't be changed.
    */
   show({ visible, busy, error, name, fixedName, alternative, needsPassword }) {
     const appears = visible && this.#view.hidden;
     this.#view.hidden = !visible;
     set(this.#button, 'aria-busy', busy ? 'true' : null);
     const wrong = needsPassword ? this.#password : this.#name;
-    for (const field of [this.#name, this.#password]) set(field, 'aria-invalid', error && field === wrong ? 'true' : null);
+    for (const field of [this.#name, this.#password])
+      set(field, 'aria-invalid', error && field === wrong ? 'true' : null);
     this.#password.hidden = this.#password.labels[0].hidden = !needsPassword;
     if (!visible) this.#password.value = '';
     // The server's sentence may name the alternative already.
-    if (error) setText(this.#error, alternative && !error.includes(alternative) ? t.signIn.proposal(error, alternative) : error);
+    if (error)
+      setText(this.#error, alternative && !error.includes(alternative)
+        ? t.signIn.proposal(error, alternative)
+        : error);
     if (error) this.#offer(alternative);
     const refused = this.#busy && !busy && error;
     this.#busy = busy;

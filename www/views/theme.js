@@ -1,4 +1,5 @@
-// Light or dark: as the system, or as the reader chose; the same in all tabs. Loaded before the first paint.
+// Light or dark: as the system, or as the reader chose; the same in all tabs. Loaded before the
+// first paint.
 
 import * as storage from '../store/storage.js';
 import { set } from './dom.js';

@@ -11,7 +11,12 @@ export function calendar(now = Date.now()) {
     formats = {
       zone,
       time: new Intl.DateTimeFormat(locale(), { hour: 'numeric', minute: '2-digit' }),
-      day: new Intl.DateTimeFormat(locale(), { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }),
+      day: new Intl.DateTimeFormat(locale(), {
+        weekday: 'long',
+        day: 'numeric',
+        month: 'long',
+        year: 'numeric',
+      }),
     };
   }
   return `${zone} ${day(now)}`;

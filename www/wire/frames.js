@@ -1,5 +1,5 @@
-// Frames: bytes and hex, where each field is drawn, how a payload is masked, and frames built by hand. Pure.
-// The server's events (`trace`, `tried`) say what each field means.
+// Frames: bytes and hex, where each field is drawn, how a payload is masked, and frames built by
+// hand. Pure. The server's events (`trace`, `tried`) say what each field means.
 
 export const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
 
@@ -10,9 +10,13 @@ export function bytesOf(hex) {
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-export const hexOf = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+export const hexOf = (bytes) =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
-/** Bytes as text; null if they are not UTF-8. With `{ stream: true }` a character that is cut at the end is left out. */
+/**
+ * Bytes as text; null if they are not UTF-8. With `{ stream: true }` a character that is cut at the
+ * end is left out.
+ */
 export function textOf(bytes, options) {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, options);
@@ -24,8 +28,10 @@ export function textOf(bytes, options) {
 export const bytesOfText = (text) => new TextEncoder().encode(text);
 
 /** Text for one line: control characters become the pictures that Unicode has of them. */
-export const visible = (text) => text.replace(/\u007f/g, '␡')
-  .replace(/[\u0000-\u001f]/g, (character) => String.fromCodePoint(0x2400 + character.codePointAt(0)));
+export const visible = (text) =>
+  text.replace(/\u007f/g, '␡')
+    .replace(/[\u0000-\u001f]/g,
+      (character) => String.fromCodePoint(0x2400 + character.codePointAt(0)));
 
 /** A traced frame in one line. */
 export function summary({ frame, inflated }) {
@@ -41,18 +47,21 @@ export function summary({ frame, inflated }) {
   return shown.length > 200 ? `${shown.slice(0, 200)}…` : shown;
 }
 
-/** Traces as lines of hex, to be copied: the handshake's bytes, or a frame's after its direction. */
+/**
+ * Traces as lines of hex, to be copied: the handshake's bytes, or a frame's after its direction.
+ */
 export function hexLines(traces) {
   return traces.map(({ handshake, direction, bytes }) => (
-    handshake ? `${handshake.request.bytes}\n${handshake.response.bytes}` : `${direction} ${bytes}`)).join('\n');
+    handshake ? `${handshake.request.bytes}\n${handshake.response.bytes}` : `${direction} ${bytes}`
+  )).join('\n');
 }
 
 /** Rows of payload that the diagram draws. */
 const PAYLOAD_ROWS = 3;
 
 /**
- * The diagram of RFC 6455 §5.2: cells in rows of 32 bits. `text` is the cell's bits, or a payload's bytes; `continued`:
- * the field goes on in a row that isn't drawn.
+ * The diagram of RFC 6455 §5.2: cells in rows of 32 bits. `text` is the cell's bits, or a payload's
+ * bytes; `continued`: the field goes on in a row that isn't drawn.
  */
 export function cells(fields, bytes) {
   const drawn = [];
@@ -67,9 +76,20 @@ export function cells(fields, bytes) {
       }
       const column = at % 32;
       const next = Math.min(at - column + 32, end);
-      const text = bits ? bits.slice(at - start, next - start) : hexOf(bytes.slice(at / 8, next / 8));
+      const text = bits
+        ? bits.slice(at - start, next - start)
+        : hexOf(bytes.slice(at / 8, next / 8));
       const row = Math.floor(at / 32);
-      drawn.push({ index, name, first: rows === 0, row, column, width: next - at, text, continued: false });
+      drawn.push({
+        index,
+        name,
+        first: rows === 0,
+        row,
+        column,
+        width: next - at,
+        text,
+        continued: false,
+      });
       at = next;
     }
   }
@@ -79,10 +99,12 @@ export function cells(fields, bytes) {
 /** A hex dump: rows of `width` bytes, each byte with the indices of its fields. */
 export function dump(bytes, fields, width) {
   const all = Array.from(bytes, (byte, at) => ({
-    hex: hexOf([byte]), letter: printable(byte) ?? '·',
+    hex: hexOf([byte]),
+    letter: printable(byte) ?? '·',
     fields: [...fields.keys()].filter((index) => fields[index].from <= at && at < fields[index].to),
   }));
-  return Array.from({ length: Math.ceil(all.length / width) }, (_, row) => all.slice(row * width, (row + 1) * width));
+  return Array.from({ length: Math.ceil(all.length / width) },
+    (_, row) => all.slice(row * width, (row + 1) * width));
 }
 
 const printable = (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : null);
@@ -101,18 +123,30 @@ export function masking({ frame, bytes }, most = 8) {
 /** The masking key of the examples in RFC 6455 §5.7. A real client's key must be unpredictable. */
 const KEY = [0x37, 0xfa, 0x21, 0x3d];
 
-/** A frame, valid or not. `length`: how the length is encoded: in `7`, `16` or `64` bits, or in the `shortest` form. */
+/**
+ * A frame, valid or not. `length`: how the length is encoded: in `7`, `16` or `64` bits, or in the
+ * `shortest` form.
+ */
 export function frame({
-  opcode = 1, fin = true, rsv1 = false, rsv2 = false, rsv3 = false, masked = true, payload = [], length = 'shortest',
+  opcode = 1,
+  fin = true,
+  rsv1 = false,
+  rsv2 = false,
+  rsv3 = false,
+  masked = true,
+  payload = [],
+  length = 'shortest',
 }) {
   const count = payload.length;
   const shortest = count < 126 ? 7 : count < 65536 ? 16 : 64;
   const bits = length === 'shortest' ? shortest : Number(length);
-  const lengthBytes = Array.from({ length: bits >> 3 }, (_, at) => Math.floor(count / 2 ** (bits - 8 - 8 * at)) % 256);
+  const lengthBytes = Array.from({ length: bits >> 3 },
+    (_, at) => Math.floor(count / 2 ** (bits - 8 - 8 * at)) % 256);
   return Uint8Array.from([
     (fin << 7) | (rsv1 << 6) | (rsv2 << 5) | (rsv3 << 4) | opcode,
     (masked << 7) | ({ 16: 126, 64: 127 }[bits] ?? count),
-    ...lengthBytes, ...(masked ? KEY : []),
+    ...lengthBytes,
+    ...(masked ? KEY : []),
     ...Array.from(payload, (byte, at) => (masked ? byte ^ KEY[at % 4] : byte)),
   ]);
 }
@@ -124,8 +158,11 @@ const { continuation, close, ping } = OPCODES;
 /** Frames to try: names in `t.builder.examples`, and bytes. The first three are valid. */
 export const PRESETS = [
   ['text', frame({ payload: text('Hello') })],
-  ['fragments', join(frame({ fin: false, payload: text('Hel') }),
-    frame({ opcode: ping, payload: text('?') }), frame({ opcode: continuation, payload: text('lo') }))],
+  [
+    'fragments',
+    join(frame({ fin: false, payload: text('Hel') }), frame({ opcode: ping, payload: text('?') }),
+      frame({ opcode: continuation, payload: text('lo') })),
+  ],
   ['close', frame({ opcode: close, payload: [3, 232, ...text('bye')] })],
   ['unmasked', frame({ masked: false, payload: text('Hello') })],
   ['reservedBit', frame({ rsv2: true, payload: text('Hello') })],

@@ -11,9 +11,16 @@ await loadTexts();
 fillTexts(t.page);
 const root = document.getElementById('wire');
 const endpoint = element('select', { 'aria-label': t.wire.connectTo },
-  ...[['echo', t.wire.echo], ['chat', t.wire.chat]].map(([value, name]) => element('option', { value }, name)));
+  ...[['echo', t.wire.echo], ['chat', t.wire.chat]].map(([value, name]) =>
+    element('option', { value }, name)
+  ));
 const connect = element('button', { type: 'button', class: 'main-button' });
-const text = element('input', { type: 'text', 'aria-label': t.wire.text, placeholder: t.wire.text, autocomplete: 'off' });
+const text = element('input', {
+  type: 'text',
+  'aria-label': t.wire.text,
+  placeholder: t.wire.text,
+  autocomplete: 'off',
+});
 const send = element('button', { type: 'submit' }, t.wire.send);
 const form = element('form', { class: 'say' }, text, send);
 const hint = element('p', { class: 'hint' });
