@@ -30,11 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let html = fs::read_to_string(page)?;
         for tag in html.split("<script type=\"module\" src=\"").skip(1) {
             let entry = Path::new(tag.split('"').next().unwrap_or_default());
-            let (mut script, mut done) = ("export const $modules = {};\n".to_owned(), Vec::new());
+            // Not by an import: behind a password in the address, it would load the entry again.
+            let modules = "const $modules = globalThis.parlorModules ??= {};\n";
+            let (mut script, mut done) = (modules.to_owned(), Vec::new());
             add(&www, entry, true, &mut done, &mut script)?;
             for import in script.split("import('../").skip(1) {
                 let later = Path::new(import.split('\'').next().unwrap_or_default());
-                let mut script = format!("import {{ $modules }} from '../{}';\n", entry.display());
+                let mut script = modules.to_owned();
                 let exports = add(&www, later, false, &mut done.clone(), &mut script)?;
                 writeln!(
                     script,

@@ -144,6 +144,10 @@ scene('behind a password that the address holds', [], async ({ server, browser, 
   try {
     const ada = await Person.named('Ada', browser, proxy.url);
     people.push(ada);
+    await ada.page.keyboard.press('Control+k');
+    await ada.role('dialog', 'Jump to').waitFor();
+    await ada.page.keyboard.press('Escape');
+    assert.equal(await ada.channels.getByRole('link').count(), 1, 'the page was started twice');
     await ada.say('hello');
     await ada.said('hello').waitFor();
     // Playwright's pages fetch no manifest by themselves; as a browser does it:
