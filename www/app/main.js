@@ -31,10 +31,11 @@ const REFRESH_MS = 20_000;
 await loadTexts();
 let loading = null;
 let panels = null; // what later.js returns, once it is loaded
-const load =
-  () => (loading ??= Promise.all([import('../app/later.js'), loadStyles('styles/wire.css')]).then((
-    [{ later }],
-  ) => (panels = later(chat))));
+const load = () => (loading ??= loadPanels());
+async function loadPanels() {
+  const files = await Promise.all([import('../app/later.js'), loadStyles('styles/wire.css')]);
+  return (panels = files[0].later(chat));
+}
 /** A function that calls one of later.js. */
 const later = (name) => (...values) =>
   load().then((all) => all[name](...values), () => {

@@ -87,13 +87,9 @@ export function parse(text, isUser = () => false, isChannel = () => false) {
 /** Whether a text mentions a user: outside code and quotes, where it is shown as a mention too. */
 export function mentions(text, name, isUser = () => false) {
   if (!name || !/[@＠]/.test(text)) return false;
-  const within = (parts) =>
-    parts.some((
-      part,
-    ) => (part.kind === 'mention'
-      ? isSameName(part.name, name)
-      : part.parts && within(part.parts))
-    );
+  const isMention = (part) =>
+    part.kind === 'mention' ? isSameName(part.name, name) : part.parts && within(part.parts);
+  const within = (parts) => parts.some(isMention);
   return parse(text, (other) => isSameName(other, name) || isUser(other))
     .some(({ kind, parts, items = [{ parts }] }) =>
       (kind === 'text' || kind === 'list') && items.some((item) => within(item.parts))

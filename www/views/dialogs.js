@@ -79,9 +79,8 @@ export function choose(title, text, choices) {
  * stays open. `offer(text, code)` returns a text to take instead of this one, or null; `code` is
  * that of the error, if there was one.
  */
-export function prompt(title, label, value, yes, submit,
-  { type = 'text', offer = () => null } = {})
-{
+export function prompt(title, label, value, yes, submit, options = {}) {
+  const { type = 'text', offer = () => null } = options;
   const field = element('input', {
     type,
     'aria-label': label,

@@ -18,14 +18,13 @@ const MANY_NOTES = 3;
  * `deleting(seq)` which are about to be deleted, `joins` whether notes about who joined or left are
  * hidden, and `unfolded(id)` whether notes that follow one another are shown one by one.
  */
-export function rows(room, pending, isMine, from = 0, to = room.messages.length,
-  { ignored = () => false, deleting = () => false, joins = false, unfolded = () => false } = {})
-{
+export function rows(room, pending, isMine, from = 0, to = room.messages.length, hidden = {}) {
+  const never = () => false;
+  const { ignored = never, deleting = never, joins = false, unfolded = never } = hidden;
   const list = [];
   if (from > 0 || room.older) list.push({ kind: 'older', key: 'older', stamp: '' });
   else if (room.loaded || room.conversation === null) list.push(start(room, pending));
   let previous = null, seq = null, date = null;
-  // up to the line "New"
   let isRead = room.newAfter !== null && room.messages[from]?.seq <= room.newAfter;
   const add = (row) => {
     list.push(row);

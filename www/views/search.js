@@ -204,9 +204,8 @@ export class Search {
     const { channel, from, at } = message;
     const room = roomOf(this.#chat.state, message);
     const where = channel === undefined ? `@${room?.name ?? ''}` : `#${channel}`;
-    const words = marked(plain(message.text), text).map((
-      [part, isFound],
-    ) => (isFound ? element('mark', {}, part) : part));
+    const words = marked(plain(message.text), text)
+      .map(([part, isFound]) => (isFound ? element('mark', {}, part) : part));
     const item = element('li', {},
       button({ onclick: () => this.#go(message) },
         element('span', { class: 'hint' }, element('bdi', {}, where),
