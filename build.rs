@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let html = fs::read_to_string(page)?;
         for tag in html.split("<script type=\"module\" src=\"").skip(1) {
             let entry = Path::new(tag.split('"').next().unwrap_or_default());
-            // Not by an import: behind a password in the address, it would load the entry again.
+            // A global, because an import loads the entry twice at http://user:password@host/.
             let modules = "const $modules = globalThis.parlorModules ??= {};\n";
             let (mut script, mut done) = (modules.to_owned(), Vec::new());
             add(&www, entry, true, &mut done, &mut script)?;

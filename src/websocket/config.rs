@@ -161,7 +161,8 @@ impl Accepted {
 ///
 /// ```
 /// use parlor::websocket::{ClientHandshake, Config};
-/// let client = ClientHandshake::new("example.com", "/", *b"the sample nonce", &Config::default())?;
+/// let config = Config::default();
+/// let client = ClientHandshake::new("example.com", "/", *b"the sample nonce", &config)?;
 /// let error = client.check(302, [("location", &b"https://example.com/chat"[..])]).unwrap_err();
 /// assert_eq!((error.status, error.section), (Some(302), "RFC 6455 §4.1"));
 /// # Ok::<(), parlor::websocket::HandshakeError>(())

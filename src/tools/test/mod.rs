@@ -257,7 +257,8 @@ fn play_all(cases: &[Case], server: &Server, jobs: usize) -> Vec<Outcome> {
     let (mut outcomes, mut done) = (vec![Outcome::default(); cases.len()], 0);
     thread::scope(|scope| {
         let play_waiting = |at: usize| (at, play(&cases[at], server));
-        let waiting = scope.spawn(move || waiting.into_iter().map(play_waiting).collect());
+        let waiting =
+            scope.spawn(move || waiting.into_iter().map(play_waiting).collect::<Vec<_>>());
         for (order, jobs) in [(short, jobs), (long, 1)] {
             let work = |at: usize| play(&cases[order[at]], server);
             in_parallel(jobs, order.len(), work, |at, outcome| {
@@ -267,10 +268,9 @@ fn play_all(cases: &[Case], server: &Server, jobs: usize) -> Vec<Outcome> {
                 true
             });
         }
-        let waited: Vec<_> = waiting.join().unwrap_or_default();
-        waited
-            .into_iter()
-            .for_each(|(at, outcome)| outcomes[at] = outcome);
+        for (at, outcome) in waiting.join().into_iter().flatten() {
+            outcomes[at] = outcome;
+        }
     });
     show_progress("");
     outcomes
